@@ -1,0 +1,40 @@
+// The words of the domain: digests, references, manifests, facts, evidence, verdicts, reasons, faults.
+// Pure values and the functions that read and write them; imports nothing from `src/`.
+export { digestAlgorithm, digestHex, digestOf, matchesDigest, parseDigest } from './digest.ts';
+export type { Digest, DigestAlgorithm } from './digest.ts';
+export {
+  formatReference,
+  isPinned,
+  isTag,
+  MAX_NAME_LENGTH,
+  MAX_REFERENCE_LENGTH,
+  nameOf,
+  parseReference,
+  pin,
+} from './reference.ts';
+export type { ImageRef, PinnedRef } from './reference.ts';
+export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
+export { descriptorSchema } from './descriptor.ts';
+export type { Annotations, Descriptor, Platform } from './descriptor.ts';
+export { artifactTypeOf, MAX_MANIFEST_BYTES, MAX_MANIFEST_ENTRIES, parseManifest } from './manifest.ts';
+export type { Manifest } from './manifest.ts';
+export { REASONS } from './reason.ts';
+export type { Reason, ReasonCode } from './reason.ts';
+export type { Fact, Unknown } from './fact.ts';
+export { Fault } from './fault.ts';
+export type { FaultDetails, FaultSide } from './fault.ts';
+export type { Clock } from './clock.ts';
+export type { KeyKind, PublicKey } from './trust.ts';
+export type {
+  BundleCandidate,
+  Evidence,
+  Referrer,
+  Signature,
+  SignatureCandidate,
+  SignedClaim,
+  SimpleSigningCandidate,
+  Successor,
+} from './evidence.ts';
+export type { Enforcement, Finding, JudgedFinding, Verdict } from './verdict.ts';
+export { parsed, problem } from './problem.ts';
+export type { Parsed, Problem } from './problem.ts';

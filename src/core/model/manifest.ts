@@ -1,0 +1,107 @@
+import * as z from 'zod';
+import { annotationsSchema, descriptorSchema, type Annotations, type Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
+import { parsed, problem, type Parsed } from './problem.ts';
+
+/** Largest manifest that is read, in bytes: what the distribution spec asks every registry to accept ("Pushing Manifests"). */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Most children or layers one manifest may list; real indexes have tens, and every one costs memory and perhaps a request. */
+export const MAX_MANIFEST_ENTRIES = 2_000;
+
+/** A manifest or index as the registry holds it, named by the digest of its raw bytes. */
+export interface Manifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly artifactType?: string;
+  readonly annotations: Annotations;
+  readonly config?: Descriptor;
+  readonly layers: readonly Descriptor[];
+  /** Children of an index; empty for an image manifest. */
+  readonly manifests: readonly Descriptor[];
+  readonly subject?: Descriptor;
+}
+
+const entries = z
+  .array(descriptorSchema)
+  .max(MAX_MANIFEST_ENTRIES)
+  .nullish()
+  .transform((value) => value ?? []);
+
+const wire = z.object({
+  schemaVersion: z.literal(2, 'is not 2: Docker schema 1 images are not supported, push the image again'),
+  mediaType: z.string().optional(),
+  artifactType: z.string().optional(),
+  annotations: annotationsSchema,
+  config: descriptorSchema.nullish(),
+  layers: entries,
+  manifests: entries,
+  subject: descriptorSchema.nullish(),
+});
+
+/**
+ * Reads the raw bytes of a manifest or index. `contentType` is the registry's word for it and must not contradict the
+ * body: one text that is an image to one reader and an index to another is refused (CVE-2021-41190).
+ */
+export function parseManifest(
+  bytes: Uint8Array,
+  digest: Digest,
+  contentType: string | undefined,
+): Parsed<Manifest> {
+  const json = parseJson(bytes);
+  if (json === undefined) return problem('', 'is not JSON');
+  const body = wire.safeParse(json);
+  if (!body.success) {
+    return {
+      ok: false,
+      problems: body.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
+    };
+  }
+  const mediaType = mediaTypeOf(body.data, contentType);
+  if (!mediaType.ok) return mediaType;
+  const { artifactType, config, subject, ...rest } = body.data;
+  return parsed({
+    digest,
+    mediaType: mediaType.value,
+    size: bytes.byteLength,
+    annotations: rest.annotations,
+    layers: rest.layers,
+    manifests: rest.manifests,
+    ...(artifactType !== undefined && artifactType !== '' && { artifactType }),
+    ...(config && { config }),
+    ...(subject && { subject }),
+  });
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    return undefined; // the one caller turns this into a problem; the text itself is a stranger's and is not repeated
+  }
+}
+
+function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefined): Parsed<string> {
+  const declared = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  const said = declared !== undefined && isManifestType(declared) ? declared : undefined;
+  if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said) {
+    return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);
+  }
+  const mediaType = body.mediaType ?? said ?? guess(body);
+  if (!isManifestType(mediaType)) return problem('mediaType', `${mediaType} is no image manifest or index`);
+  const mixed = isIndexType(mediaType)
+    ? body.layers.length > 0 || Boolean(body.config)
+    : body.manifests.length > 0;
+  return mixed ? problem('mediaType', 'the body is an image and an index at once') : parsed(mediaType);
+}
+
+function guess(body: z.output<typeof wire>): string {
+  return body.config ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex;
+}
+
+/** What kind of artifact a manifest is: its artifact type, else the type of its config (OCI image spec 1.1). */
+export function artifactTypeOf(manifest: Pick<Manifest, 'artifactType' | 'config'>): string | undefined {
+  return manifest.artifactType ?? manifest.config?.mediaType;
+}

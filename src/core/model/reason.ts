@@ -1,0 +1,43 @@
+/**
+ * Every reason Pratique gives, one sentence each. The code is the same in the admission message, the condition, the
+ * event, the metric label and the log line. Sentences may change in a patch release; codes may not.
+ */
+export const REASONS = {
+  // The evidence says no.
+  Unsigned: 'No signature that the policy accepts was found.',
+  Quarantined: 'The image is flagged as quarantined and no accepted signer has released it.',
+  PastEndOfLife: 'The end of life that the image claims has passed.',
+  PastEndOfSupport: 'The end of support that the image claims has passed.',
+  LifecycleMissing: 'The policy demands a lifecycle date and the image claims none.',
+  NotPinned: 'The policy demands a digest and the reference has none.',
+  InvalidReference: 'The image reference is not valid.',
+  ImageNotFound: 'The registry has no such image, or shows it to nobody with this login.',
+  // Worth a warning.
+  EndOfLifeNear: 'The end of life that the image claims is near.',
+  UnmatchedImage: 'No policy covers the image.',
+  // Could not find out.
+  RegistryUnavailable: 'The registry could not be reached or failed.',
+  RegistryDenied: 'The registry refused the login, or needs one.',
+  RegistryRateLimited: 'The registry asks to slow down.',
+  RegistryMisbehaved: 'The registry answered something that cannot be right.',
+  UntrustedEndpoint: 'The registry pointed to a place that credentials or requests must not go to.',
+  LimitExceeded: 'There is more of it than Pratique is willing to read.',
+  DeadlineExceeded: 'The time for this decision ran out.',
+  UnreadableDate: 'A lifecycle date could not be read.',
+  UnreadableEvidence: 'Something that should be evidence could not be read.',
+  NamespaceUnknown: 'The labels of the namespace could not be learned.',
+  // The request itself.
+  InvalidRequest: 'The admission request could not be understood.',
+  RequestTooLarge: 'The admission request is too large.',
+  TooManyImages: 'The object names more images than are judged in one request.',
+  InternalError: 'Pratique failed; this is a bug.',
+} as const;
+
+/** A code from {@link REASONS}. */
+export type ReasonCode = keyof typeof REASONS;
+
+/** A reason with what was seen: `detail` is one clause for a person, without secrets. */
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly detail: string;
+}

@@ -1,0 +1,36 @@
+import type { ReasonCode } from './reason.ts';
+
+/** What a policy does with an image that does not satisfy it. */
+export type Enforcement = 'Deny' | 'Warn' | 'Audit';
+
+/**
+ * One thing found against an image by one policy.
+ * - `refused`: the evidence says no;
+ * - `unknown`: a needed fact could not be learned;
+ * - `notice`: nothing is wrong yet, a person should know.
+ */
+export interface Finding {
+  readonly kind: 'refused' | 'unknown' | 'notice';
+  readonly reason: ReasonCode;
+  /** What was found and who to satisfy, as one clause. */
+  readonly found: string;
+  /** One thing to do next, as one clause. */
+  readonly next: string;
+  readonly policy: string;
+  /** Whether trying again may help, with nobody changing anything. */
+  readonly transient: boolean;
+}
+
+/** A finding with what follows from it under the policy that made it. */
+export interface JudgedFinding extends Finding {
+  readonly effect: 'deny' | 'warn' | 'audit';
+}
+
+/**
+ * The answer for one image. `unknown` is a refusal because a fact could not be learned; `deny` is a refusal because
+ * of what was learned. Findings that did not change the answer (Audit, allowed unknowns) are kept.
+ */
+export interface Verdict {
+  readonly kind: 'allow' | 'warn' | 'deny' | 'unknown';
+  readonly findings: readonly JudgedFinding[];
+}

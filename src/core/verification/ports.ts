@@ -1,0 +1,41 @@
+import type { Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+
+/*
+ * What verification needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes
+ * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
+ * the other side says plainly that there is no such thing.
+ */
+
+/** Reads manifests and indexes. */
+export interface ManifestSource {
+  /**
+   * The manifest that a tag or digest names; a digest in the reference wins over its tag. The digest of the answer is
+   * computed from the bytes and equals the one asked for.
+   */
+  manifest(ref: ImageRef, signal: AbortSignal): Promise<Manifest | undefined>;
+  /** The digest a tag points to, as the registry claims it; `undefined` when there is no such tag. */
+  tagDigest(ref: ImageRef, signal: AbortSignal): Promise<Digest | undefined>;
+}
+
+/** Lists what refers to an image: the referrers API, or the fallback tag where the registry has no such API. */
+export interface ReferrerSource {
+  /** All descriptors of the listing, as listed; empty when nothing refers to the image. */
+  referrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
+}
+
+/** Reads small blobs whole: signature payloads, bundles. */
+export interface BlobSource {
+  /** The bytes, whose digest and size are those of the descriptor; more than `maxBytes` is a Fault `LimitExceeded`. */
+  blob(
+    repository: ImageRef,
+    descriptor: Descriptor,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined>;
+}
+
+/** Lists tags. */
+export interface TagSource {
+  /** All tags of a repository, in the registry's order. */
+  tags(repository: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
+}

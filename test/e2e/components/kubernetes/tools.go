@@ -1,0 +1,12 @@
+//go:build tools
+
+// Package tools pins the cluster the end-to-end tests run against: one version
+// of Kubernetes and the etcd release it names.
+package tools
+
+import (
+	_ "go.etcd.io/etcd/server/v3"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+)
