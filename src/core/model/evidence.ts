@@ -2,14 +2,28 @@ import type { Annotations } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { Fact } from './fact.ts';
 import type { Manifest } from './manifest.ts';
-import type { PinnedRef } from './reference.ts';
+import type { Reason } from './reason.ts';
+import type { ImageRef } from './reference.ts';
 
-/** Something that points at the image as its subject (OCI image spec 1.1, `subject`). */
-export interface Referrer {
-  readonly digest: Digest;
-  /** Empty when neither the listing nor the manifest names one. */
-  readonly artifactType: string;
-  readonly annotations: Annotations;
+/**
+ * Something that points at the image as its subject (OCI image spec 1.1, `subject`). One that the listing describes too
+ * poorly and that could not be opened is kept as `unread`: it may be anything, also a quarantine flag.
+ */
+export type Referrer =
+  | {
+      readonly state: 'read';
+      readonly digest: Digest;
+      /** Empty when neither the listing nor the manifest names one. */
+      readonly artifactType: string;
+      readonly annotations: Annotations;
+    }
+  | Unread;
+
+/** A piece of evidence that is there and could not be read. */
+export interface Unread {
+  readonly state: 'unread';
+  readonly reason: Reason;
+  readonly transient: boolean;
 }
 
 /** Bytes found next to an image that say they are a signature, before anyone has checked them. */
@@ -19,7 +33,7 @@ export type SignatureCandidate = SimpleSigningCandidate | BundleCandidate;
 export interface SimpleSigningCandidate {
   readonly form: 'simple-signing';
   /** Where it lies: the digest of the manifest that carries it. */
-  readonly at: Digest;
+  readonly digest: Digest;
   readonly payload: Uint8Array;
   /** Annotations of the layer: signature, and later certificate, chain, log entry. */
   readonly annotations: Annotations;
@@ -28,7 +42,7 @@ export interface SimpleSigningCandidate {
 /** A sigstore bundle carried by a referrer. */
 export interface BundleCandidate {
   readonly form: 'bundle';
-  readonly at: Digest;
+  readonly digest: Digest;
   readonly json: Uint8Array;
 }
 
@@ -36,17 +50,19 @@ export interface BundleCandidate {
 export type Signature =
   | {
       readonly state: 'proven';
-      readonly at: Digest;
+      /** Digest of the manifest that carries it. */
+      readonly digest: Digest;
       /** Fingerprint of the key that made it ({@link PublicKey.fingerprint}). */
       readonly provenBy: string;
       readonly says: SignedClaim;
     }
   | {
       readonly state: 'unproven';
-      readonly at: Digest;
+      readonly digest: Digest;
       /** Why it does not count, as one clause, e.g. `made by another key`. */
       readonly why: string;
-    };
+    }
+  | Unread;
 
 /** What a proven signature says about the image: "I signed this", or an in-toto statement. */
 export type SignedClaim =
@@ -63,7 +79,8 @@ export interface Successor {
  * annotation keys, artifact types and keys *count* is for a policy to say, so one fact serves every policy.
  */
 export interface Evidence {
-  readonly image: PinnedRef;
+  /** Pinned as soon as it is resolved; without a digest its manifest is always `absent` or `unknown`. */
+  readonly image: ImageRef;
   readonly manifest: Fact<Manifest>;
   readonly referrers: Fact<readonly Referrer[]>;
   /** Every signature and signed statement found, tried with every key of the policies asked. */

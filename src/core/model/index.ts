@@ -34,7 +34,8 @@ export type {
   SignedClaim,
   SimpleSigningCandidate,
   Successor,
+  Unread,
 } from './evidence.ts';
-export type { Enforcement, Finding, JudgedFinding, Verdict } from './verdict.ts';
+export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { parsed, problem } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';

@@ -1,3 +1,4 @@
+import type { ImageRef } from './reference.ts';
 import type { ReasonCode } from './reason.ts';
 
 /** What a policy does with an image that does not satisfy it. */
@@ -33,4 +34,18 @@ export interface JudgedFinding extends Finding {
 export interface Verdict {
   readonly kind: 'allow' | 'warn' | 'deny' | 'unknown';
   readonly findings: readonly JudgedFinding[];
+}
+
+/** An image where it was found: which container, which field of the object, and the reference as written there. */
+export interface NamedImage {
+  readonly container: string;
+  /** E.g. `spec.template.spec.containers[0].image`. */
+  readonly field: string;
+  readonly image: string;
+}
+
+/** An image with its verdict; `reference` carries the digest as far as it was resolved, and is absent when unreadable. */
+export interface JudgedImage extends NamedImage {
+  readonly reference?: ImageRef;
+  readonly verdict: Verdict;
 }

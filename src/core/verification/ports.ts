@@ -1,4 +1,13 @@
-import type { Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+import type {
+  Descriptor,
+  Digest,
+  ImageRef,
+  Manifest,
+  PinnedRef,
+  PublicKey,
+  Signature,
+  SignatureCandidate,
+} from '../model/index.ts';
 
 /*
  * What verification needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes
@@ -39,3 +48,10 @@ export interface TagSource {
   /** All tags of a repository, in the registry's order. */
   tags(repository: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
 }
+
+/** Says what a signature candidate proves about a digest; pure computation, never throws. */
+export type SignatureVerifier = (
+  candidate: SignatureCandidate,
+  digest: Digest,
+  keys: readonly PublicKey[],
+) => Signature;

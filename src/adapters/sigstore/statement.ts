@@ -1,0 +1,56 @@
+import * as z from 'zod';
+import {
+  digestAlgorithm,
+  digestHex,
+  type Annotations,
+  type Digest,
+  type SignedClaim,
+} from '../../core/model/index.ts';
+
+/** Payload type of an in-toto statement in a DSSE envelope. */
+export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
+/** Predicate type by which cosign 3 says "I signed this image". */
+const COSIGN_SIGN = 'https://sigstore.dev/cosign/sign/v1';
+/** Most subjects of one statement that are looked at; a release of many files has hundreds. */
+const MAX_SUBJECTS = 1_024;
+
+const statement = z.object({
+  _type: z.enum(['https://in-toto.io/Statement/v0.1', 'https://in-toto.io/Statement/v1']),
+  subject: z
+    .array(
+      z.object({
+        digest: z.record(z.string(), z.string()),
+        annotations: z.record(z.string(), z.unknown()).nullish(),
+      }),
+    )
+    .max(MAX_SUBJECTS),
+  predicateType: z.string(),
+  predicate: z.unknown(),
+});
+
+/** What a signed statement says about `digest`, or one clause why it says nothing about it. */
+export function readStatement(payload: Uint8Array, digest: Digest): SignedClaim | string {
+  const read = statement.safeParse(parseJson(payload));
+  if (!read.success) return 'a statement that cannot be read';
+  const { subject, predicateType, predicate } = read.data;
+  const ours = subject.find((one) => one.digest[digestAlgorithm(digest)] === digestHex(digest));
+  if (!ours) return 'about another digest';
+  if (predicateType !== COSIGN_SIGN) return { kind: 'statement', predicateType, predicate };
+  return { kind: 'signature', annotations: textOnly(ours.annotations ?? {}) };
+}
+
+/** Annotations of a signer; values that are not text can satisfy no policy and are left out. */
+export function textOnly(annotations: Readonly<Record<string, unknown>>): Annotations {
+  return Object.fromEntries(
+    Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** JSON of a payload; `undefined`, which no schema here accepts, when it is none. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    return undefined;
+  }
+}

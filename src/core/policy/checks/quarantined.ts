@@ -1,0 +1,29 @@
+import { isReleased, readQuarantine } from '../quarantine.ts';
+import { cannotTell, notThere, type Check } from './check.ts';
+
+/** Refuses an image that carries a quarantine flag which no accepted signer has lifted. */
+export const quarantined: Check = (given) => {
+  const { evidence, policy } = given;
+  const { quarantine } = policy;
+  if (!quarantine) return undefined;
+  const { flags, incomplete } = readQuarantine(evidence, quarantine);
+  if (flags.length > 0) {
+    const released = isReleased(evidence.signatures, quarantine);
+    if (released === true) return undefined;
+    // A flag is certain; whether it was lifted may not be.
+    if (released !== false && quarantine.releasedBy.length > 0) return cannotTell(policy, released);
+    const names = quarantine.releasedBy.map(({ name }) => name).join(' or ');
+    return {
+      kind: 'refused',
+      reason: 'Quarantined',
+      found: names ? `${flags.join(', ')}; no release by ${names}` : flags.join(', '),
+      next: names
+        ? `have ${names} release this digest, or use a released image`
+        : 'use an image that is not flagged',
+      policy: policy.name,
+      transient: false,
+    };
+  }
+  if (evidence.manifest.state === 'absent') return notThere(given);
+  return incomplete ? cannotTell(policy, incomplete) : undefined;
+};

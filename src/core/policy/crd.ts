@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { imagePolicySpecSchema } from './schema.ts';
+
+/** A JSON Schema node as OpenAPI v3 writes it. */
+interface SchemaNode {
+  [keyword: string]: unknown;
+}
+
+const COLUMNS = [
+  { name: 'Enforcement', type: 'string', jsonPath: '.spec.enforcement' },
+  { name: 'Images', type: 'string', jsonPath: '.spec.match.images', priority: 1 },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+];
+
+/** The CustomResourceDefinition of ImagePolicy, made from the schema: what `crds/` holds, as a plain object. */
+export function imagePolicyCrd(): SchemaNode {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'imagepolicies.pratique.dev' },
+    spec: {
+      group: 'pratique.dev',
+      scope: 'Cluster',
+      names: {
+        kind: 'ImagePolicy',
+        listKind: 'ImagePolicyList',
+        plural: 'imagepolicies',
+        singular: 'imagepolicy',
+        shortNames: ['ipol'],
+        categories: ['pratique'],
+      },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          additionalPrinterColumns: COLUMNS,
+          schema: { openAPIV3Schema: rootSchema() },
+        },
+      ],
+    },
+  };
+}
+
+function rootSchema(): SchemaNode {
+  return {
+    type: 'object',
+    description: 'ImagePolicy says what is required of the images it matches.',
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      spec: specSchema(),
+    },
+  };
+}
+
+/** The OpenAPI schema of `spec`, structural as Kubernetes demands: no `additionalProperties: false`, no unions. */
+export function specSchema(): SchemaNode {
+  return z.toJSONSchema(imagePolicySpecSchema, {
+    target: 'openapi-3.0',
+    io: 'input',
+    reused: 'inline',
+    override: ({ jsonSchema }) => {
+      const node = jsonSchema as SchemaNode;
+      if (node.additionalProperties === false) delete node.additionalProperties;
+      // Kubernetes knows no propertyNames; maps get a bound instead, by which it prices CEL rules.
+      delete node.propertyNames;
+      if (node.type === 'object' && node.additionalProperties !== undefined) node.maxProperties ??= 64;
+    },
+  });
+}

@@ -1,0 +1,99 @@
+import type { Evidence, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
+import { CHECKS } from './checks/index.ts';
+import { cannotTell } from './checks/check.ts';
+import type { CompiledPolicy } from './compile.ts';
+import type { Selection } from './select.ts';
+
+/** Everything a verdict follows from. */
+export interface Case {
+  /** The reference as the object names it. */
+  readonly use: ImageRef;
+  readonly evidence: Evidence;
+  readonly selection: Selection;
+  readonly now: Date;
+}
+
+/**
+ * Judges one image: it must satisfy every policy that applies. Pure, synchronous, and total: whatever is not known
+ * becomes a finding of kind `unknown`, and only a policy's `onUnknown` turns that into a warning or nothing.
+ */
+export function decide({ use, evidence, selection, now }: Case): Verdict {
+  const applying = selection.applying.flatMap((policy) =>
+    distinct(CHECKS.flatMap((check) => check({ use, evidence, policy, now }) ?? [])).map((finding) =>
+      judged(finding, policy),
+    ),
+  );
+  const undecided = selection.undecided.map((policy) => judged(namespaceUnknown(policy, selection), policy));
+  return verdict([...applying, ...undecided]);
+}
+
+/** The verdict that follows from findings: a definite no outweighs an unknown, which outweighs a warning. */
+export function verdict(findings: readonly JudgedFinding[]): Verdict {
+  const denying = findings.filter(({ effect }) => effect === 'deny');
+  if (denying.some(({ kind }) => kind === 'refused')) return { kind: 'deny', findings };
+  if (denying.length > 0) return { kind: 'unknown', findings };
+  return { kind: findings.some(({ effect }) => effect === 'warn') ? 'warn' : 'allow', findings };
+}
+
+function judged(finding: Finding, policy: CompiledPolicy): JudgedFinding {
+  return { ...finding, effect: effectOf(finding, policy) };
+}
+
+function effectOf({ kind }: Finding, { enforcement, onUnknown }: CompiledPolicy): JudgedFinding['effect'] {
+  if (enforcement === 'Audit') return 'audit';
+  if (kind === 'unknown' && onUnknown !== 'Deny') return onUnknown === 'Warn' ? 'warn' : 'audit';
+  return kind === 'notice' || enforcement === 'Warn' ? 'warn' : 'deny';
+}
+
+/** Several checks stumble over the same missing fact; it is told once. */
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(
+    (finding, index) =>
+      findings.findIndex(({ reason, found }) => reason === finding.reason && found === finding.found) ===
+      index,
+  );
+}
+
+function namespaceUnknown(policy: CompiledPolicy, { labels }: Selection): Finding {
+  const why = labels.state === 'unknown' ? labels.reason.detail : 'the namespace is not known';
+  const detail = `the policy selects namespaces by label, and ${why}`;
+  const transient = labels.state === 'unknown' && labels.transient;
+  return cannotTell(policy, { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient });
+}
+
+/** The verdict for an image that no policy covers, as the settings want it; always with a finding, so that it is seen. */
+export function decideUnmatched(setting: 'Allow' | 'Warn' | 'Deny'): Verdict {
+  return verdict([
+    {
+      kind: setting === 'Deny' ? 'refused' : 'notice',
+      reason: 'UnmatchedImage',
+      found: 'no policy covers it',
+      next: 'add it to the images of a policy',
+      policy: '',
+      transient: false,
+      effect: ({ Allow: 'audit', Warn: 'warn', Deny: 'deny' } as const)[setting],
+    },
+  ]);
+}
+
+/**
+ * The verdict for text that is no image reference: nothing can be matched, so the strictest enforcement of all policies
+ * decides. With no policies at all there is nothing to enforce.
+ */
+export function decideUnreadable(policies: readonly CompiledPolicy[], why: string): Verdict {
+  const effect = (['Deny', 'Warn', 'Audit'] as const).find((one) =>
+    policies.some(({ enforcement }) => enforcement === one),
+  );
+  if (!effect) return { kind: 'allow', findings: [] };
+  return verdict([
+    {
+      kind: 'refused',
+      reason: 'InvalidReference',
+      found: `the reference ${why}`,
+      next: 'correct it',
+      policy: '',
+      transient: false,
+      effect: ({ Deny: 'deny', Warn: 'warn', Audit: 'audit' } as const)[effect],
+    },
+  ]);
+}

@@ -1,0 +1,82 @@
+import type { Annotations, Evidence, Unknown } from '../model/index.ts';
+import type { LifecycleRequirement } from './compile.ts';
+import { parseMoment } from './moment.ts';
+import { readReferrers } from './readings.ts';
+
+/** What a lifecycle date means. */
+export type LifecycleKind = LifecycleRequirement['refuse'];
+
+/** A date that the image or one of its lifecycle referrers claims. */
+export interface LifecycleClaim {
+  readonly says: LifecycleKind;
+  readonly moment: Date;
+  /** Where it stands, for a person: `annotation KEY` or `referrer sha256:77…`. */
+  readonly where: string;
+}
+
+/** All lifecycle claims that count under one policy. */
+export interface LifecycleReading {
+  readonly claims: readonly LifecycleClaim[];
+  /** Places that hold something that is no date. */
+  readonly unreadable: readonly string[];
+  /** Set when a place that might hold a claim could not be read. */
+  readonly incomplete?: Unknown;
+}
+
+const WELL_KNOWN_KEYS: readonly { readonly key: string; readonly says: LifecycleKind }[] = [
+  { key: 'org.opencontainers.image.support.end-of-life', says: 'EndOfLife' },
+  { key: 'vnd.microsoft.artifact.lifecycle.end-of-life.date', says: 'EndOfLife' }, // Azure Container Registry
+  { key: 'dev.pratique.lifecycle.end-of-life', says: 'EndOfLife' },
+  { key: 'dev.pratique.lifecycle.end-of-support', says: 'EndOfSupport' },
+];
+
+const WELL_KNOWN_TYPES: readonly string[] = [
+  'application/vnd.microsoft.artifact.lifecycle', // Azure Container Registry
+  'application/vnd.pratique.lifecycle.v1+json',
+];
+
+/** Reads every lifecycle date that a policy counts, on the image and on its lifecycle referrers. */
+export function readLifecycle(
+  { manifest, referrers }: Pick<Evidence, 'manifest' | 'referrers'>,
+  { annotations, artifactTypes }: Pick<LifecycleRequirement, 'annotations' | 'artifactTypes'>,
+): LifecycleReading {
+  const keys = [...WELL_KNOWN_KEYS, ...annotations];
+  const types = new Set([...WELL_KNOWN_TYPES, ...artifactTypes]);
+  const claims: LifecycleClaim[] = [];
+  const unreadable: string[] = [];
+  const read = (from: Annotations, where: (key: string) => string) => {
+    for (const { key, says } of keys) {
+      const text = from[key];
+      if (text === undefined) continue;
+      const moment = parseMoment(text);
+      if (moment) claims.push({ says, moment, where: where(key) });
+      else unreadable.push(where(key));
+    }
+  };
+  if (manifest.state === 'found') read(manifest.value.annotations, (key) => `annotation ${key}`);
+  const listing = readReferrers(referrers);
+  for (const referrer of listing.read) {
+    if (types.has(referrer.artifactType)) {
+      read(referrer.annotations, () => `referrer ${referrer.digest.slice(0, 19)}…`);
+    }
+  }
+  const incomplete = manifest.state === 'unknown' ? manifest : listing.incomplete;
+  return { claims, unreadable, ...(incomplete && { incomplete }) };
+}
+
+/** The claim that decides: the earliest of those that `refuse` counts (end of life alone, or the earlier of both). */
+export function decidingClaim(
+  claims: readonly LifecycleClaim[],
+  refuse: LifecycleKind,
+): LifecycleClaim | undefined {
+  const counting = claims.filter(({ says }) => says === 'EndOfLife' || refuse === 'EndOfSupport');
+  return counting.reduce<LifecycleClaim | undefined>(
+    (earliest, claim) => (earliest && earliest.moment <= claim.moment ? earliest : claim),
+    undefined,
+  );
+}
+
+/** Whether a claim refuses the image now. */
+export function isPast(claim: LifecycleClaim, gracePeriodMs: number, now: Date): boolean {
+  return now.getTime() > claim.moment.getTime() + gracePeriodMs;
+}

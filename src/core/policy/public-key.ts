@@ -1,0 +1,51 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { parsed, problem, type KeyKind, type Parsed, type PublicKey } from '../model/index.ts';
+
+/** Shortest RSA modulus in bits; shorter ones are within reach of factoring (NIST SP 800-131A). */
+const MIN_RSA_BITS = 2048;
+
+const CURVES: Readonly<Record<string, KeyKind>> = {
+  prime256v1: 'ecdsa-p256',
+  secp384r1: 'ecdsa-p384',
+  secp521r1: 'ecdsa-p521',
+};
+
+/**
+ * Reads exactly one PEM block `PUBLIC KEY`. Private keys, certificates and several blocks are refused rather than
+ * guessed at: Node would derive a public key from each of them without a word. Problems have an empty path.
+ */
+export function parsePublicKey(pem: string): Parsed<PublicKey> {
+  const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map((found) => found[1] ?? '');
+  if (labels.length !== 1)
+    return problem('', `holds ${String(labels.length)} PEM blocks, one PUBLIC KEY is needed`);
+  if (labels[0] !== 'PUBLIC KEY') return problem('', `holds a ${labels[0] ?? ''}, a PUBLIC KEY is needed`);
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: pem, format: 'pem' });
+  } catch {
+    return problem('', 'holds a PUBLIC KEY block that cannot be read');
+  }
+  const kind = kindOf(key);
+  if (!kind.ok) return kind;
+  const der = key.export({ type: 'spki', format: 'der' });
+  return parsed({
+    kind: kind.value,
+    pem: key.export({ type: 'spki', format: 'pem' }).toString(),
+    fingerprint: createHash('sha256').update(der).digest('hex'),
+  });
+}
+
+function kindOf(key: KeyObject): Parsed<KeyKind> {
+  const details = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'ed25519') return parsed('ed25519');
+  if (key.asymmetricKeyType === 'rsa') {
+    const bits = details.modulusLength ?? 0;
+    return bits >= MIN_RSA_BITS
+      ? parsed('rsa')
+      : problem('', `is an RSA key of ${String(bits)} bits; at least ${String(MIN_RSA_BITS)} are needed`);
+  }
+  const curve = key.asymmetricKeyType === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;
+  if (curve !== undefined) return parsed(curve);
+  const what = details.namedCurve ?? key.asymmetricKeyType ?? 'unknown';
+  return problem('', `is a ${what} key; ECDSA P-256, P-384, P-521, RSA and Ed25519 are supported`);
+}

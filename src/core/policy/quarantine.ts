@@ -1,0 +1,53 @@
+import { nameOf, type Evidence, type Unknown } from '../model/index.ts';
+import type { QuarantineRequirement } from './compile.ts';
+import { readReferrers, readSignatures } from './readings.ts';
+
+/** Predicate type of the signed statement that lifts a quarantine flag. */
+export const RELEASE_PREDICATE_TYPE = 'https://pratique.dev/release/v1';
+
+/** Quarantine flags on an image, each as a clause for a person; anyone who can push may set one. */
+export interface QuarantineReading {
+  readonly flags: readonly string[];
+  /** Set when a place that might hold a flag could not be read. */
+  readonly incomplete?: Unknown;
+}
+
+/** Finds every flag that a policy counts: by place, by annotation, by referrer. */
+export function readQuarantine(
+  { image, manifest, referrers }: Pick<Evidence, 'image' | 'manifest' | 'referrers'>,
+  requirement: QuarantineRequirement,
+): QuarantineReading {
+  const annotations = manifest.state === 'found' ? manifest.value.annotations : {};
+  const listing = readReferrers(referrers);
+  const flags = [
+    ...(requirement.byPlace(nameOf(image)) ? ['every image in this place is in quarantine'] : []),
+    ...requirement.annotations
+      .filter(({ key, values }) => isOneOf(annotations[key], values))
+      .map(({ key }) => `flagged by annotation ${key}`),
+    ...listing.read
+      .filter(({ artifactType }) => requirement.artifactTypes.includes(artifactType))
+      .map(({ digest }) => `flagged by referrer ${digest.slice(0, 19)}…`),
+  ];
+  const incomplete = manifest.state === 'unknown' ? manifest : listing.incomplete;
+  return { flags, ...(incomplete && { incomplete }) };
+}
+
+/** Whether an accepted signer has released exactly this digest; an {@link Unknown} when that could not be learned. */
+export function isReleased(
+  signatures: Evidence['signatures'],
+  { releasedBy }: Pick<QuarantineRequirement, 'releasedBy'>,
+): boolean | Unknown {
+  const { proven, incomplete } = readSignatures(signatures);
+  const released = proven.some(
+    ({ provenBy, says }) =>
+      says.kind === 'statement' &&
+      says.predicateType === RELEASE_PREDICATE_TYPE &&
+      releasedBy.some(({ key }) => key.fingerprint === provenBy),
+  );
+  return released || (incomplete ?? false);
+}
+
+function isOneOf(claimed: string | undefined, values: readonly string[]): boolean {
+  const text = claimed?.trim().toLowerCase();
+  return text !== undefined && values.some((value) => value.toLowerCase() === text);
+}

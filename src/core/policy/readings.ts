@@ -1,0 +1,41 @@
+import type { Evidence, Fact, Referrer, Signature, Unknown, Unread } from '../model/index.ts';
+
+/** Referrers that could be read, and whether any that matters may be missing. */
+export interface ReferrerReading {
+  readonly read: readonly Extract<Referrer, { state: 'read' }>[];
+  readonly incomplete?: Unknown;
+}
+
+/** Splits a referrer listing into what was read and what hides in the dark. */
+export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerReading {
+  if (referrers.state === 'unknown') return { read: [], incomplete: referrers };
+  const all = referrers.state === 'found' ? referrers.value : [];
+  const dark = all.find((referrer) => referrer.state === 'unread');
+  return {
+    read: all.filter((referrer) => referrer.state === 'read'),
+    ...(dark && { incomplete: unknown(dark) }),
+  };
+}
+
+/** Signatures by state, and whether one could not be read. */
+export interface SignatureReading {
+  readonly proven: readonly Extract<Signature, { state: 'proven' }>[];
+  readonly unproven: readonly Extract<Signature, { state: 'unproven' }>[];
+  readonly incomplete?: Unknown;
+}
+
+/** Splits what was found next to an image into what proves something, what does not, and what could not be read. */
+export function readSignatures(signatures: Evidence['signatures']): SignatureReading {
+  if (signatures.state === 'unknown') return { proven: [], unproven: [], incomplete: signatures };
+  const all = signatures.state === 'found' ? signatures.value : [];
+  const dark = all.find((signature) => signature.state === 'unread');
+  return {
+    proven: all.filter((signature) => signature.state === 'proven'),
+    unproven: all.filter((signature) => signature.state === 'unproven'),
+    ...(dark && { incomplete: unknown(dark) }),
+  };
+}
+
+function unknown({ reason, transient }: Unread): Unknown {
+  return { state: 'unknown', reason, transient };
+}

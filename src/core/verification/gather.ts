@@ -1,0 +1,80 @@
+import { isPinned, type Evidence, type ImageRef, type PinnedRef } from '../model/index.ts';
+import {
+  needsAtFirst,
+  needsNext,
+  RELEASE_PREDICATE_TYPE,
+  trustedKeys,
+  type CompiledPolicy,
+} from '../policy/index.ts';
+import { unknown } from './learn.ts';
+import { readReferrers } from './referrers.ts';
+import { resolve } from './resolve.ts';
+import { readSignatures } from './signatures.ts';
+import type { Sources } from './sources.ts';
+import { readSuccessor } from './successor.ts';
+
+/** Predicate type of cosign's own "signed" statement. */
+const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
+
+/** A question that no policy asked: should a check read it all the same, it finds no comfort. */
+const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
+
+/** Which image to learn about, for which policies. */
+export interface Gathering {
+  readonly ref: ImageRef;
+  readonly policies: readonly CompiledPolicy[];
+}
+
+/**
+ * Learns what the policies need to know about one image, all questions at once as far as they do not depend on each
+ * other. Never throws: what cannot be learned is `unknown`.
+ */
+export async function gather(
+  { ref, policies }: Gathering,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const nothing: Evidence = {
+    image: ref,
+    manifest: NOT_ASKED,
+    referrers: NOT_ASKED,
+    signatures: NOT_ASKED,
+    successor: NOT_ASKED,
+  };
+  const needs = needsAtFirst(policies);
+  if (!needs.registry) return nothing;
+  // With a digest in hand nothing waits for the manifest; a tag has to be resolved first, once.
+  if (isPinned(ref)) return learnAll(ref, resolve(ref, sources, signal), policies, { sources, signal });
+  const resolved = await resolve(ref, sources, signal);
+  if (!isPinned(resolved.image)) {
+    const { manifest } = resolved;
+    const dark = manifest.state === 'unknown' ? manifest : NOT_ASKED;
+    return { ...nothing, manifest, referrers: dark, signatures: dark };
+  }
+  return learnAll(resolved.image, Promise.resolve(resolved), policies, { sources, signal });
+}
+
+async function learnAll(
+  image: PinnedRef,
+  resolving: ReturnType<typeof resolve>,
+  policies: readonly CompiledPolicy[],
+  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+): Promise<Evidence> {
+  const listing = readReferrers(image, sources, signal);
+  const search = {
+    image,
+    referrers: listing,
+    keys: trustedKeys(policies),
+    predicateTypes: [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE],
+  };
+  const early = needsAtFirst(policies).signatures ? readSignatures(search, sources, signal) : undefined;
+  const [{ manifest }, referrers, read] = await Promise.all([resolving, listing, early]);
+  const next = needsNext(policies, { image, manifest, referrers }, sources.clock());
+  const [late, successor] = await Promise.all([
+    next.signatures ? (read ?? readSignatures(search, sources, signal)) : read,
+    next.successor && manifest.state === 'found'
+      ? readSuccessor(image, manifest.value, policies, { sources, signal })
+      : NOT_ASKED,
+  ]);
+  return { image, manifest, referrers, signatures: late ?? NOT_ASKED, successor };
+}

@@ -1,0 +1,9 @@
+// The heart: what is known about images, and the verdict that follows. Resolves a reference once, gathers facts through
+// ports, remembers facts (never verdicts), and hands them to the policy room to decide.
+export { judge } from './judge.ts';
+export type { JudgeRequest } from './judge.ts';
+export { createMemory } from './memory.ts';
+export type { Memory, MemoryLimits } from './memory.ts';
+export type { Sources } from './sources.ts';
+export type { Report } from './learn.ts';
+export type { BlobSource, ManifestSource, ReferrerSource, SignatureVerifier, TagSource } from './ports.ts';

@@ -1,0 +1,81 @@
+import {
+  formatReference,
+  nameOf,
+  parseReference,
+  type Fact,
+  type ImageRef,
+  type JudgedImage,
+  type NamedImage,
+  type Verdict,
+} from '../model/index.ts';
+import {
+  decide,
+  decideUnmatched,
+  decideUnreadable,
+  selectPolicies,
+  type CompiledPolicy,
+  type Labels,
+} from '../policy/index.ts';
+import { gather } from './gather.ts';
+import type { Sources } from './sources.ts';
+
+/** Images to judge, and everything the verdict depends on besides the world. */
+export interface JudgeRequest {
+  readonly images: readonly NamedImage[];
+  readonly policies: readonly CompiledPolicy[];
+  /** Labels of the namespace the images are for. */
+  readonly labels: Fact<Labels>;
+  readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
+  /** Aborts at the one deadline of the request; what is open by then is unknown. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Judges images: resolve → gather → decide, each distinct reference once. The answer has one entry per image, in order.
+ * Never throws for anything a registry does.
+ */
+export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
+  const underway = new Map<string, Promise<Judged>>();
+  const judgeOnce = (ref: ImageRef): Promise<Judged> => {
+    const key = formatReference(ref);
+    const running = underway.get(key) ?? judgeReference(ref, request, sources);
+    underway.set(key, running);
+    return running;
+  };
+  return Promise.all(
+    request.images.map(async (image): Promise<JudgedImage> => {
+      const ref = parseReference(image.image);
+      if (ref.ok) return { ...image, ...(await judgeOnce(ref.value)) };
+      const why = ref.problems[0]?.message ?? 'is not valid';
+      return { ...image, verdict: decideUnreadable(request.policies, why) };
+    }),
+  );
+}
+
+interface Judged {
+  readonly reference: ImageRef;
+  readonly verdict: Verdict;
+}
+
+async function judgeReference(
+  use: ImageRef,
+  { policies, labels, unmatchedImages, signal }: JudgeRequest,
+  sources: Sources,
+): Promise<Judged> {
+  const selection = selectPolicies(policies, nameOf(use), labels);
+  if (selection.applying.length + selection.undecided.length === 0) {
+    const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
+    // Covered, but not in this namespace: somebody has thought of it.
+    const verdict = decideUnmatched(covered ? 'Allow' : unmatchedImages);
+    return { reference: use, verdict };
+  }
+  const judgeWith = async (given: Sources): Promise<Judged> => {
+    const evidence = await gather({ ref: use, policies: selection.applying }, given, signal);
+    const verdict = decide({ use, evidence, selection, now: given.clock() });
+    return { reference: evidence.image, verdict };
+  };
+  const judged = await judgeWith(sources);
+  // People sign, release or push right after a refusal: before saying no again, old facts are looked up again.
+  const refused = judged.verdict.findings.some(({ kind }) => kind === 'refused');
+  return refused ? judgeWith({ ...sources, memory: sources.memory.recent() }) : judged;
+}

@@ -1,0 +1,38 @@
+import { Fault, type Clock, type Fact, type Reason, type Unknown, type Unread } from '../model/index.ts';
+
+/** How a failure that is no {@link Fault}, hence a bug, reaches whoever watches. */
+export type Report = (error: unknown) => void;
+
+/**
+ * Asks one question outside and turns every outcome into a fact: a value is `found`, `undefined` is `absent`, and
+ * whatever was thrown is `unknown`, never `absent`.
+ */
+export async function learn<T>(
+  ask: () => Promise<T | undefined>,
+  { clock, report }: { readonly clock: Clock; readonly report: Report },
+): Promise<Fact<T>> {
+  try {
+    const value = await ask();
+    const seenAt = clock();
+    return value === undefined ? { state: 'absent', seenAt } : { state: 'found', value, seenAt };
+  } catch (error) {
+    if (error instanceof Fault) return unknown(error.code, error.message, error.transient);
+    report(error);
+    return unknown('InternalError', 'an internal error, see the log of Pratique', false);
+  }
+}
+
+/** An unknown fact. */
+export function unknown(code: Reason['code'], detail: string, transient: boolean): Unknown {
+  return { state: 'unknown', reason: { code, detail }, transient };
+}
+
+/** The fact of a question that was still open when the deadline came. */
+export function outOfTime(): Unknown {
+  return unknown('DeadlineExceeded', 'the registry did not answer in time', true);
+}
+
+/** An unknown fact as a piece of evidence that is there and dark. */
+export function unread({ reason, transient }: Unknown): Unread {
+  return { state: 'unread', reason, transient };
+}

@@ -1,0 +1,123 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, Fact } from '../model/index.ts';
+import { outOfTime } from './learn.ts';
+
+/** How long and how much is remembered. */
+export interface MemoryLimits {
+  /** Milliseconds a fact that was found answers again: a new quarantine flag or signature is seen this late at most. */
+  readonly foundMs: number;
+  /** Milliseconds an absence answers again: short, because people sign and push exactly after a refusal. */
+  readonly absentMs: number;
+  /** Milliseconds an unknown answers again: only so that a burst does not beat a registry that is down. */
+  readonly unknownMs: number;
+  readonly maxFacts: number;
+  /** Bytes of remembered content, roughly. */
+  readonly maxBytes: number;
+}
+
+/** `brief` is as long as an unknown fact; `never` only shares the answer among those who ask at the same moment. */
+export type Keeping = Fact<unknown>['state'] | 'brief' | 'never';
+
+/** One question to remember: its identity, how to answer it, and what the answer weighs. */
+export interface Question<T> {
+  /** Everything the answer depends on; two questions with equal parts are one. */
+  readonly key: readonly string[];
+  /** Answers from the source. Gets a signal of its own: the first caller's deadline must not fail the others. */
+  readonly load: (signal: AbortSignal) => Promise<Fact<T>>;
+  /** Bytes that remembering this answer takes, roughly; 1,000 if not said. */
+  readonly weigh?: (fact: Fact<T>) => number;
+  /** How long this answer is kept; by its state if not said. */
+  readonly keep?: (fact: Fact<T>) => Keeping;
+}
+
+/** Remembers facts, never verdicts; equal questions asked at once are one request. */
+export interface Memory {
+  recall<T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>>;
+  /** The remembered answer, without asking anybody. */
+  peek<T>(key: readonly string[]): Fact<T> | undefined;
+  /** Remembers an answer that was learned on the way to another one. */
+  store<T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void;
+  /** The same memory, blind to everything older than an absence is kept: what a refusal must rest on. */
+  recent(): Memory;
+}
+
+interface Entry {
+  readonly fact: Fact<unknown>;
+  readonly since: number;
+  readonly until: number;
+  readonly weight: number;
+}
+
+const DEFAULT_WEIGHT = 1_000;
+
+/** A memory in this process. `loadSignal` bounds each shared load, whoever waits for it. */
+export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () => AbortSignal): Memory {
+  const entries = new LRUCache<string, Entry>({
+    max: limits.maxFacts,
+    maxSize: limits.maxBytes,
+    sizeCalculation: ({ weight }) => weight,
+  });
+  const underway = new Map<string, Promise<Fact<unknown>>>();
+
+  // Keys are built from the question alone, and the caller that names a key names its type: the one cast of this room.
+  const peek = <T>(key: readonly string[], maxAgeMs = Infinity): Fact<T> | undefined => {
+    const entry = entries.get(JSON.stringify(key));
+    const now = clock().getTime();
+    return entry && now < entry.until && now - entry.since <= maxAgeMs ? (entry.fact as Fact<T>) : undefined;
+  };
+
+  const lifetimes: Readonly<Record<Keeping, number>> = {
+    found: limits.foundMs,
+    absent: limits.absentMs,
+    unknown: limits.unknownMs,
+    brief: limits.unknownMs,
+    never: 0,
+  };
+
+  const store = <T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void => {
+    const lifetime = lifetimes[question.keep?.(fact) ?? fact.state];
+    if (lifetime <= 0) return;
+    const now = clock().getTime();
+    const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
+    entries.set(JSON.stringify(question.key), { fact, since: now, until: now + lifetime, weight });
+  };
+
+  const load = <T>(question: Question<T>): Promise<Fact<T>> => {
+    const key = JSON.stringify(question.key);
+    const running = underway.get(key);
+    if (running) return running as Promise<Fact<T>>;
+    const started = question
+      .load(loadSignal())
+      .then((fact) => {
+        store(question, fact);
+        return fact;
+      })
+      .finally(() => underway.delete(key));
+    underway.set(key, started);
+    return started;
+  };
+
+  const view = (maxAgeMs: number): Memory => ({
+    peek: (key) => peek(key, maxAgeMs),
+    store,
+    recall: async (question, signal) =>
+      peek(question.key, maxAgeMs) ?? (await untilAborted(load(question), signal)),
+    recent: () => view(limits.absentMs),
+  });
+  return view(Infinity);
+}
+
+/** The answer, or "out of time" when this caller's deadline comes first; the shared load goes on for the others. */
+async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): Promise<Fact<T>> {
+  if (signal.aborted) return outOfTime();
+  const { promise: aborted, resolve } = Promise.withResolvers<Fact<T>>();
+  const onAbort = () => {
+    resolve(outOfTime());
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,108 @@
+import pLimit from 'p-limit';
+import {
+  artifactTypeOf,
+  MEDIA_TYPE,
+  nameOf,
+  pin,
+  type Descriptor,
+  type Fact,
+  type PinnedRef,
+  type Referrer,
+} from '../model/index.ts';
+import { learn, unread, unknown } from './learn.ts';
+import { readManifest } from './resolve.ts';
+import type { Sources } from './sources.ts';
+
+/** Referrers that are opened because their listing says too little: more of them is a flood, and each is a request. */
+const MAX_OPENED = 32;
+/** Opened at the same time for one image, so that one image cannot use up the registry's whole budget. */
+const OPEN_AT_ONCE = 8;
+
+/** Types under which some registries list everything that has no config of its own. */
+const SAYS_NOTHING: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  MEDIA_TYPE.empty,
+  'application/vnd.oci.image.config.v1+json',
+]);
+
+/** Everything that refers to an image, each with its true artifact type and annotations. */
+export function readReferrers(
+  image: PinnedRef,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Fact<readonly Referrer[]>> {
+  return sources.memory.recall(
+    {
+      key: ['referrers', nameOf(image), image.digest],
+      load: (loadSignal) => list(image, sources, loadSignal),
+      keep: (fact) =>
+        fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,
+      weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
+    },
+    signal,
+  );
+}
+
+async function list(
+  image: PinnedRef,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Fact<readonly Referrer[]>> {
+  const listing = await learn(() => sources.registry.referrers(image, signal), sources);
+  if (listing.state !== 'found') return listing;
+  if (listing.value.length === 0) return { state: 'absent', seenAt: listing.seenAt };
+  const atOnce = pLimit(OPEN_AT_ONCE);
+  const poor = new Set(listing.value.filter(isPoor).slice(0, MAX_OPENED));
+  const value = await Promise.all(
+    listing.value.map((entry): Promise<Referrer> | Referrer => {
+      if (!isPoor(entry)) return described(entry);
+      if (!poor.has(entry)) return unread(tooMany());
+      return atOnce(() => open(image, entry, sources, signal));
+    }),
+  );
+  return { ...listing, value };
+}
+
+/**
+ * Whether a listing says too little to judge by: registries without the API carry the empty type in their fallback
+ * index, others leave annotations out. A sigstore bundle needs none: it speaks for itself.
+ */
+function isPoor({ artifactType, annotations }: Descriptor): boolean {
+  if (SAYS_NOTHING.has(artifactType)) return true;
+  return (
+    Object.keys(annotations).length === 0 &&
+    artifactType?.startsWith('application/vnd.dev.sigstore.') !== true
+  );
+}
+
+function described({ digest, artifactType = '', annotations }: Descriptor): Referrer {
+  return { state: 'read', digest, artifactType, annotations };
+}
+
+async function open(
+  image: PinnedRef,
+  entry: Descriptor,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Referrer> {
+  const manifest = await readManifest(pin(image, entry.digest), sources, signal);
+  // Listed and gone: what it said is not known, and it may have been a flag.
+  if (manifest.state === 'absent')
+    return unread(unknown('UnreadableEvidence', 'a listed referrer is gone', true));
+  if (manifest.state === 'unknown') return unread(manifest);
+  const { annotations } = manifest.value;
+  return {
+    state: 'read',
+    digest: entry.digest,
+    artifactType: artifactTypeOf(manifest.value) ?? '',
+    annotations,
+  };
+}
+
+function tooMany() {
+  return unknown(
+    'LimitExceeded',
+    `more than ${String(MAX_OPENED)} referrers without a type in their listing`,
+    false,
+  );
+}

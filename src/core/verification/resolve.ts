@@ -1,0 +1,89 @@
+import {
+  isPinned,
+  nameOf,
+  pin,
+  type Fact,
+  type ImageRef,
+  type Manifest,
+  type PinnedRef,
+} from '../model/index.ts';
+import { learn } from './learn.ts';
+import type { Question } from './memory.ts';
+import type { Sources } from './sources.ts';
+
+/** Content by digest never changes; only whether the registry still has it does. */
+function manifestQuestion(image: PinnedRef, sources: Sources): Question<Manifest> {
+  return {
+    key: ['manifest', nameOf(image), image.digest],
+    load: (signal) => learn(() => sources.registry.manifest(image, signal), sources),
+    weigh: weighManifest,
+  };
+}
+
+function weighManifest(fact: Fact<Manifest>): number {
+  // Parsed, a manifest takes about three times its text.
+  return fact.state === 'found' ? 500 + 3 * fact.value.size : 500;
+}
+
+/** The manifest of a pinned image. */
+export function readManifest(
+  image: PinnedRef,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Fact<Manifest>> {
+  return sources.memory.recall(manifestQuestion(image, sources), signal);
+}
+
+/**
+ * Reads what a tag points to right now: the answer carries the digest from here on, and nobody asks for the tag again.
+ * A tag is never remembered, only who asks at the same moment shares the answer; when its last digest is still in
+ * memory a HEAD is enough to see that it has not moved.
+ */
+export function readTag(ref: ImageRef, sources: Sources, signal: AbortSignal): Promise<Fact<Manifest>> {
+  const { memory, registry } = sources;
+  const tag = [nameOf(ref), ref.tag ?? ''];
+  return memory.recall(
+    {
+      key: ['tag', ...tag],
+      keep: () => 'never',
+      load: async (loadSignal) => {
+        const last = memory.peek<PinnedRef>(['last-digest', ...tag]);
+        const known =
+          last?.state === 'found' ? await confirm(ref, last.value, sources, loadSignal) : undefined;
+        const fact = known ?? (await learn(() => registry.manifest(ref, loadSignal), sources));
+        if (fact.state === 'found') {
+          const image = pin(ref, fact.value.digest);
+          memory.store(manifestQuestion(image, sources), fact);
+          memory.store({ key: ['last-digest', ...tag] }, { ...fact, value: image });
+        }
+        return fact;
+      },
+    },
+    signal,
+  );
+}
+
+/** The remembered manifest if the tag still points to it; `undefined` sends the caller to the registry. */
+async function confirm(
+  ref: ImageRef,
+  last: PinnedRef,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<Fact<Manifest> | undefined> {
+  const known = sources.memory.peek<Manifest>(manifestQuestion(last, sources).key);
+  if (known?.state !== 'found') return undefined;
+  const now = await learn(() => sources.registry.tagDigest(ref, signal), sources);
+  if (now.state !== 'found') return now;
+  return now.value === last.digest ? known : undefined;
+}
+
+/** The image with its digest and manifest; without a digest the manifest is absent or unknown. */
+export async function resolve(
+  ref: ImageRef,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<{ readonly image: ImageRef; readonly manifest: Fact<Manifest> }> {
+  if (isPinned(ref)) return { image: ref, manifest: await readManifest(ref, sources, signal) };
+  const manifest = await readTag(ref, sources, signal);
+  return { image: manifest.state === 'found' ? pin(ref, manifest.value.digest) : ref, manifest };
+}

@@ -1,0 +1,13 @@
+import type { Clock } from '../model/index.ts';
+import type { Report } from './learn.ts';
+import type { Memory } from './memory.ts';
+import type { BlobSource, ManifestSource, ReferrerSource, SignatureVerifier, TagSource } from './ports.ts';
+
+/** What gathering evidence needs from outside, joined in one value that travels down the calls. */
+export interface Sources {
+  readonly registry: ManifestSource & ReferrerSource & BlobSource & TagSource;
+  readonly verifySignature: SignatureVerifier;
+  readonly memory: Memory;
+  readonly clock: Clock;
+  readonly report: Report;
+}
