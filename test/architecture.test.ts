@@ -1,0 +1,289 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { violations } from './architecture/violations.ts';
+
+const root = new URL('../', import.meta.url);
+
+function readTree(): ReadonlyMap<string, string> {
+  const paths = ['src', 'test', 'bench', 'demo'].flatMap((folder) => {
+    try {
+      const names = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' });
+      return names.map((name) => `${folder}/${name.replaceAll('\\', '/')}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []; // not every folder has to exist
+      throw error;
+    }
+  });
+  const files = paths.filter((path) => path.endsWith('.ts') && !path.includes('/node_modules/'));
+  return new Map(files.map((path) => [path, readFileSync(new URL(path, root), 'utf8')]));
+}
+
+/** What the checker says about a made-up tree in which every room that is used has its index.ts. */
+function messages(files: Readonly<Record<string, string>>): readonly string[] {
+  const indexes = Object.keys(files).flatMap((path) => {
+    const room = /^src\/(?:core|doors|adapters)\/[^/]+/.exec(path)?.[0];
+    return room === undefined ? [] : [[`${room}/index.ts`, '// A room.\n'] as const];
+  });
+  const tree = new Map([...indexes, ...Object.entries(files)]);
+  return violations(tree).map(({ path, line, message }) => `${path}:${String(line)} ${message}`);
+}
+
+interface Row {
+  readonly title: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly says: RegExp;
+}
+
+const lines = (count: number): string => '//\n'.repeat(count);
+
+/** A file of a room with one import of another room. */
+const from = (path: string, specifier: string): Readonly<Record<string, string>> => ({
+  [path]: `import { x } from '${specifier}';\n`,
+});
+const inPolicy = (text: string): Readonly<Record<string, string>> => ({ 'src/core/policy/decide.ts': text });
+
+const RED: readonly Row[] = [
+  // Rooms
+  {
+    title: 'when an adapter imports a sibling adapter',
+    files: from('src/adapters/scanner/run.ts', '../registry/index.ts'),
+    says: /scanner\/run\.ts:1 adapters\/scanner must not import adapters\/registry$/,
+  },
+  {
+    title: 'when a door imports an adapter',
+    files: from('src/doors/admission/answer.ts', '../../adapters/registry/index.ts'),
+    says: /doors\/admission must not import adapters\/registry$/,
+  },
+  {
+    title: 'when a door imports another door',
+    files: from('src/doors/admission/answer.ts', '../audit/index.ts'),
+    says: /doors\/admission must not import doors\/audit$/,
+  },
+  {
+    title: 'when the core imports a door',
+    files: from('src/core/promotion/run.ts', '../../doors/cli/index.ts'),
+    says: /core\/promotion must not import doors\/cli$/,
+  },
+  {
+    title: 'when an adapter imports more of the core than the model',
+    files: from('src/adapters/files/read.ts', '../../core/policy/index.ts'),
+    says: /adapters\/files must not import core\/policy$/,
+  },
+  {
+    title: 'when main reaches past wire to an adapter',
+    files: from('src/main.ts', './adapters/server/index.ts'),
+    says: /main\.ts must not import adapters\/server$/,
+  },
+  {
+    title: 'when only a type is imported from a forbidden room',
+    files: inPolicy(`import type { X } from '../verification/index.ts';\n`),
+    says: /core\/policy must not import core\/verification$/,
+  },
+  {
+    title: 'when a forbidden room is re-exported',
+    files: inPolicy(`\nexport * from '../verification/index.ts';\n`),
+    says: /decide\.ts:2 core\/policy must not import core\/verification$/,
+  },
+  {
+    title: 'when a forbidden room is imported dynamically',
+    files: inPolicy(`export const load = () => import('../verification/index.ts');\n`),
+    says: /core\/policy must not import core\/verification$/,
+  },
+  {
+    title: 'when a forbidden room is named in the place of a type',
+    files: inPolicy(`export type X = import('../verification/index.ts').X;\n`),
+    says: /core\/policy must not import core\/verification$/,
+  },
+  {
+    title: 'when a room is entered past its index.ts (deep import)',
+    files: from('src/core/policy/decide.ts', '../model/digest.ts'),
+    says: /core\/model is entered through its index\.ts only, not src\/core\/model\/digest\.ts$/,
+  },
+  {
+    title: 'when a file of src imports a file outside src',
+    files: from('src/core/policy/decide.ts', '../../../test/support/twin.ts'),
+    says: /must not import test\/support\/twin\.ts, which is in no room/,
+  },
+  {
+    title: 'when a file of src belongs to no room',
+    files: { 'src/core/extras/thing.ts': 'export const x = 1;\nimport "./y.ts";\n' },
+    says: /the file belongs to no room of src\/$/,
+  },
+  {
+    title: 'when two files import each other (cycle), even for types only',
+    files: {
+      'src/core/policy/a.ts': `import type { B } from './b.ts';\n`,
+      'src/core/policy/b.ts': `import type { A } from './a.ts';\n`,
+    },
+    says: /in a circle: src\/core\/policy\/a\.ts → src\/core\/policy\/b\.ts → src\/core\/policy\/a\.ts$/,
+  },
+  {
+    title: 'when a file imports the index.ts that exports it',
+    files: {
+      'src/core/policy/index.ts': `// A room.\nexport { a } from './a.ts';\n`,
+      'src/core/policy/a.ts': `import { a } from './index.ts';\n`,
+    },
+    says: /in a circle: /,
+  },
+  {
+    title: 'when an index.ts does not begin with a comment',
+    files: { 'src/core/policy/index.ts': `export const x = 1;\n` },
+    says: /does not begin by saying what the room is for$/,
+  },
+];
+
+const RED_LIBRARIES: readonly Row[] = [
+  ...(
+    [
+      ['undici', 'src/doors/cli/fetch.ts'],
+      ['@sigstore/verify', 'src/adapters/registry/check.ts'],
+      ['express', 'src/adapters/kubernetes/listen.ts'],
+      ['pino', 'src/doors/admission/log.ts'],
+      ['prom-client', 'src/doors/audit/count.ts'],
+      ['@kubernetes/client-node', 'src/doors/policies/watch.ts'],
+      ['commander', 'src/main.ts'],
+      ['yaml', 'src/core/policy/read.ts'],
+      ['some-library-nobody-listed', 'src/adapters/registry/x.ts'],
+      ['zod-of-another-name/deep', 'src/core/model/x.ts'],
+    ] as const
+  ).map(([name, path]) => ({
+    title: `when ${path} imports ${name}`,
+    files: from(path, name),
+    says: new RegExp(`${path}:1 .*${name}`),
+  })),
+  {
+    title: 'when a door opens a file itself',
+    files: from('src/doors/cli/read.ts', 'node:fs/promises'),
+    says: /doors\/cli must not import node:fs\/promises: what talks is an adapter$/,
+  },
+  {
+    title: 'when a module of Node is written without node:',
+    files: from('src/adapters/files/read.ts', 'fs'),
+    says: /write node:fs$/,
+  },
+];
+
+const RED_PURITY: readonly Row[] = [
+  {
+    title: 'when a pure room imports I/O',
+    files: inPolicy(`import { readFileSync } from 'node:fs';\n`),
+    says: /core\/policy is pure and must not import readFileSync from node:fs$/,
+  },
+  {
+    title: 'when a pure room draws random bytes',
+    files: inPolicy(`import { createHash, randomBytes } from 'node:crypto';\n`),
+    says: /must not import randomBytes from node:crypto$/,
+  },
+  {
+    title: 'when a pure room that has nothing to hash takes all of node:crypto',
+    files: { 'src/core/workload/x.ts': `import * as crypto from 'node:crypto';\n` },
+    says: /core\/workload is pure and must not import everything from node:crypto$/,
+  },
+  ...[
+    ['Date.now', 'Date.now()'],
+    ['Date.now', `Date['now']()`],
+    ['Date.now', '[1].map(Date.now)'],
+    ['the present moment', 'new Date()'],
+    ['the present moment', 'Date()'],
+    ['Math.random', 'Math.random()'],
+    ['fetch', `fetch('http://127.0.0.1')`],
+    ['globalThis', `globalThis.fetch('http://127.0.0.1')`],
+    ['process', 'process.platform'],
+    ['process.env', 'process.env'],
+    ['setTimeout', 'setTimeout(() => 1, 1)'],
+    ['setInterval', 'setInterval(() => 1, 1)'],
+    ['setImmediate', 'setImmediate(() => 1)'],
+    ['performance', 'performance.now()'],
+    ['crypto', 'crypto.randomUUID()'],
+    ['AbortSignal.timeout', 'AbortSignal.timeout(5)'],
+    ['async and await', '(async () => 1)'],
+    ['a promise', 'Promise.resolve(1)'],
+  ].map(([what, code]) => ({
+    title: `when core/policy says ${String(code)}`,
+    files: inPolicy(`export const x = ${String(code)};\n`),
+    says: new RegExp(`decide\\.ts:1 core/policy must not use ${String(what)}`),
+  })),
+  {
+    title: 'when core/verification reads the clock',
+    files: { 'src/core/verification/x.ts': 'export const x = () => Date.now();\n' },
+    says: /core\/verification must not use Date\.now$/,
+  },
+  {
+    title: 'when another file than main.ts reads the environment',
+    files: { 'src/wire.ts': 'export const x = process.env.HOME;\n' },
+    says: /wire\.ts must not use process\.env$/,
+  },
+];
+
+const RED_SHAPE: readonly Row[] = [
+  {
+    title: 'when a file passes 300 lines',
+    files: { 'test/core/long.test.ts': lines(301) },
+    says: /long\.test\.ts:301 has 301 lines, more than 300$/,
+  },
+  {
+    title: 'when the median file of src passes 100 lines',
+    files: {
+      'src/core/policy/index.ts': lines(1),
+      'src/core/policy/a.ts': lines(101),
+      'src/core/policy/b.ts': lines(120),
+    },
+    says: /^src:1 the median file has 101 lines, more than 100$/,
+  },
+  ...['utils', 'helpers', 'common', 'manager', 'service', 'base', 'string-utils'].map((name) => ({
+    title: `when a folder is called ${name}`,
+    files: { [`src/core/policy/${name}/a.ts`]: '' },
+    says: new RegExp(`the name "${name}" says nothing$`),
+  })),
+  {
+    title: 'when a file is called helpers.test.ts',
+    files: { 'test/core/helpers.test.ts': '' },
+    says: /the name "helpers" says nothing$/,
+  },
+  {
+    title: 'when a file is not named in kebab-case',
+    files: { 'src/core/policy/imageGlobs.ts': '' },
+    says: /"imageGlobs" is not in kebab-case$/,
+  },
+  ...['export default 1;', 'export default function x() {}', 'const a = 1; export { a as default };'].map(
+    (code) => ({
+      title: `when a file says ${code}`,
+      files: inPolicy(code),
+      says: /has a default export$/,
+    }),
+  ),
+];
+
+describe('The architecture test', () => {
+  it('finds nothing to object to in this repository', () => {
+    const found = violations(readTree()).map(
+      ({ path, line, message }) => `${path}:${String(line)} ${message}`,
+    );
+    expect(found.join('\n')).to.equal('');
+  });
+
+  for (const { title, files, says } of [...RED, ...RED_LIBRARIES, ...RED_PURITY, ...RED_SHAPE]) {
+    it(`is red ${title}`, () => {
+      expect(
+        messages(files).some((message) => says.test(message)),
+        messages(files).join('\n'),
+      ).to.equal(true);
+    });
+  }
+
+  it('is green on what the table allows', () => {
+    const found = messages({
+      'src/core/model/a.ts': `import { createHash } from 'node:crypto';\nimport * as z from 'zod';\n`,
+      'src/core/policy/b.ts': `import type { A } from '../model/index.ts';\nexport const d = new Date(0);\n`,
+      'src/core/policy/checks/c.ts': `import { b } from '../b.ts';\nexport const f = (now: Date) => now;\n`,
+      'src/core/verification/d.ts': `export async function d(port: { fetch(): Promise<1> }) { return port.fetch(); }\n`,
+      'src/adapters/registry/e.ts': `import { Pool } from 'undici';\nexport const now = Date.now();\n`,
+      'src/adapters/files/f.ts': `import { parse } from 'yaml';\nimport { readFile } from 'node:fs/promises';\n`,
+      'src/doors/cli/g.ts': `import { Command } from 'commander';\nimport { x } from '../../core/policy/index.ts';\n`,
+      'src/wire.ts': `import { x } from './adapters/registry/index.ts';\nimport { y } from './doors/cli/index.ts';\n`,
+      'src/main.ts': `import { wire } from './wire.ts';\nexport const home = process.env.HOME;\n`,
+      'src/core/policy/service-account.ts': lines(300),
+    });
+    expect(found).to.deep.equal([]);
+  });
+});
