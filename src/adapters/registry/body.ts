@@ -1,0 +1,48 @@
+import type { Call } from './call.ts';
+import { header, type Answer } from './exchange.ts';
+import { fault, faultOfError } from './fault.ts';
+
+/**
+ * Reads a body whole, never holding more than `maxBytes` of it: a longer one is a Fault `LimitExceeded`, whatever
+ * `Content-Length` said. A compressed body is refused, since none was asked for and a small one may unpack to anything
+ * (CVE-2023-46737 is the unbounded read).
+ */
+export async function readBody(call: Call, answer: Answer, maxBytes: number): Promise<Uint8Array> {
+  const encoding = header(answer, 'content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    answer.body.destroy();
+    throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
+  }
+  const tooLong = (): Error =>
+    fault(call, 'LimitExceeded', `the answer is longer than ${String(maxBytes)} bytes`);
+  if (Number(header(answer, 'content-length') ?? 0) > maxBytes) {
+    answer.body.destroy();
+    throw tooLong();
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
+      if (size > maxBytes) throw tooLong(); // leaving the loop destroys the body and its connection
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw faultOfError(call, answer.url.host, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */
+export async function readJson(call: Call, answer: Answer, maxBytes: number): Promise<unknown> {
+  return parseJson(await readBody(call, answer, maxBytes));
+}
+
+/** Reads JSON in strict UTF-8; `undefined` when it is none. What it says is a stranger's and is not repeated. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    return undefined; // each caller says what it makes of that
+  }
+}

@@ -1,0 +1,72 @@
+import { addressKind, isAddress } from './address.ts';
+
+/** Where the API of one registry is spoken to. */
+export interface Endpoint {
+  /** As in image names, e.g. `docker.io`, `registry.example.com:5000`. */
+  readonly registry: string;
+  /** Scheme, host and port of its API; requests stay there unless a redirect or a realm is let through. */
+  readonly origin: string;
+  /** Host name of the API without port, as a `URL` writes it. */
+  readonly hostname: string;
+  /** Whether it is spoken to without TLS. */
+  readonly plain: boolean;
+}
+
+/** Names of registries whose API lives on another host. */
+const API_HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
+
+/**
+ * Second-level labels under which countries hand out names (`example.co.uk`): there, two labels are nobody's domain.
+ * Not the public suffix list, only its common shape; where it misses, a token host is trusted as far as its registry's.
+ */
+const GENERIC_SECOND_LEVEL: ReadonlySet<string> = new Set(['ac', 'co', 'com', 'edu', 'gov', 'net', 'org']);
+
+/** Finds the API of a registry: over https, or http for loopback hosts and those named in `insecureHosts`. */
+export function endpointOf(registry: string, insecureHosts: readonly string[]): Endpoint {
+  const host = API_HOSTS[registry] ?? registry;
+  const { hostname } = new URL(`https://${host}`);
+  const plain = addressKind(hostname) === 'loopback' || insecureHosts.includes(registry);
+  return { registry, origin: new URL(`${plain ? 'http' : 'https'}://${host}`).origin, hostname, plain };
+}
+
+/** Why a request must not go on from a registry to this place; `undefined` when it may. */
+export type Objection = string | undefined;
+
+/**
+ * Judges a place the registry points to (a redirect or a token realm). A registry must not turn us into its scout inside
+ * the network we stand in: an internal address is followed only from a registry that is at such an address itself, and a
+ * link-local one (cloud metadata) only when it is the registry's own. TLS is never given up (CVE-2025-27403,
+ * CVE-2026-48978).
+ */
+export function objectionTo(target: URL, from: Endpoint): Objection {
+  if (target.protocol !== 'https:' && target.protocol !== 'http:') return 'it is neither https nor http';
+  if (target.username !== '' || target.password !== '') return 'it carries a login';
+  if (target.protocol === 'http:' && !from.plain) return 'it is plain http';
+  if (target.hostname === from.hostname) return undefined;
+  const kind = addressKind(target.hostname);
+  if (kind === 'public') return undefined;
+  if (kind === 'link-local') return 'it is a link-local or reserved address';
+  return kind === addressKind(from.hostname) ? undefined : `it is a ${kind} address`;
+}
+
+/**
+ * Judges a token realm, which is told who we are: besides {@link objectionTo} it must be the registry's own host, or a
+ * name under the same domain as the registry (`registry-1.docker.io` and `auth.docker.io`). Ports may differ.
+ */
+export function objectionToRealm(realm: URL, from: Endpoint): Objection {
+  const related = realm.hostname === from.hostname || sameDomain(realm.hostname, from.hostname);
+  return objectionTo(realm, from) ?? (related ? undefined : 'it is not under the domain of the registry');
+}
+
+function sameDomain(one: string, other: string): boolean {
+  if (isAddress(one) || isAddress(other)) return false;
+  const domain = domainOf(one);
+  return domain !== undefined && domain === domainOf(other);
+}
+
+function domainOf(hostname: string): string | undefined {
+  const labels = hostname.split('.');
+  const [second = '', top = ''] = labels.slice(-2);
+  const depth = top.length === 2 && GENERIC_SECOND_LEVEL.has(second) ? 3 : 2;
+  return labels.length < depth ? undefined : labels.slice(-depth).join('.');
+}

@@ -1,0 +1,104 @@
+import {
+  digestAlgorithm,
+  digestOf,
+  MAX_MANIFEST_BYTES,
+  MEDIA_TYPE,
+  parseDigest,
+  parseManifest,
+  type Digest,
+  type ImageRef,
+  type Manifest,
+} from '../../core/model/index.ts';
+import { readBody } from './body.ts';
+import type { Call } from './call.ts';
+import { contentType, discard, header, type Answer } from './exchange.ts';
+import { fault, faultOfStatus, quote } from './fault.ts';
+import type { Send } from './transport.ts';
+
+/** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
+export interface RawManifest {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly contentType: string | undefined;
+}
+
+/** All that can be read. Some registries answer 404 to a client that leaves out the type they hold. */
+const ACCEPT = [
+  MEDIA_TYPE.ociIndex,
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerIndex,
+  MEDIA_TYPE.dockerManifest,
+].join(', ');
+
+/** Reads the manifest a reference names; `undefined` for a plain 404. */
+export async function readManifest(send: Send, call: Call, ref: ImageRef): Promise<Manifest | undefined> {
+  const raw = await readRawManifest(send, call, nameIn(ref));
+  if (raw === undefined) return undefined;
+  const manifest = parseManifest(raw.bytes, raw.digest, raw.contentType);
+  if (manifest.ok) return manifest.value;
+  const first = manifest.problems[0];
+  const detail = first ? `${first.path} ${first.message}`.trim() : 'it cannot be read';
+  throw fault(call, 'RegistryMisbehaved', `the manifest is not valid: ${quote(detail)}`);
+}
+
+/** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */
+export async function readRawManifest(
+  send: Send,
+  call: Call,
+  name: string,
+): Promise<RawManifest | undefined> {
+  const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), accept: ACCEPT });
+  if (await isAbsent(call, answer)) return undefined;
+  const claimed = claimedDigest(call, answer);
+  const bytes = await readBody(call, answer, MAX_MANIFEST_BYTES);
+  const asked = parseDigest(name);
+  const digest = digestOf(bytes, digestAlgorithm(asked ?? claimed ?? 'sha256:'));
+  if (asked !== undefined && digest !== asked) {
+    throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
+  }
+  if (claimed !== undefined && digestOf(bytes, digestAlgorithm(claimed)) !== claimed) {
+    throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest of the bytes');
+  }
+  return { bytes, digest, contentType: contentType(answer) };
+}
+
+/**
+ * The digest behind a tag by HEAD; by reading the manifest where the header is missing. What a HEAD claims is good enough
+ * to go and fetch by: the bytes are compared with it then.
+ */
+export async function readTagDigest(send: Send, call: Call, ref: ImageRef): Promise<Digest | undefined> {
+  const name = nameIn(ref);
+  const answer = await send(call, { method: 'HEAD', url: manifestUrl(call, name), accept: ACCEPT });
+  if (await isAbsent(call, answer)) return undefined;
+  const claimed = claimedDigest(call, answer);
+  await discard(answer);
+  const asked = parseDigest(name);
+  if (asked !== undefined && claimed !== undefined && asked !== claimed) {
+    throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest asked for');
+  }
+  return claimed ?? (await readRawManifest(send, call, name))?.digest;
+}
+
+function nameIn(ref: ImageRef): string {
+  return ref.digest ?? ref.tag ?? 'latest';
+}
+
+function manifestUrl(call: Call, name: string): URL {
+  return new URL(`/v2/${call.repository}/manifests/${name}`, call.endpoint.origin);
+}
+
+async function isAbsent(call: Call, answer: Answer): Promise<boolean> {
+  if (answer.status === 200) return false;
+  await discard(answer);
+  if (answer.status === 404) return true;
+  throw faultOfStatus(call, answer.url.host, answer.status);
+}
+
+function claimedDigest(call: Call, answer: Answer): Digest | undefined {
+  const claim = header(answer, 'docker-content-digest');
+  if (claim === undefined || claim === '') return undefined;
+  const digest = parseDigest(claim);
+  if (digest !== undefined) return digest;
+  answer.body.destroy();
+  throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not a digest');
+}

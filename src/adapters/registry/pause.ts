@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import type { Call } from './call.ts';
+import { header, type Answer } from './exchange.ts';
+import { deadline, fault } from './fault.ts';
+
+/** Longest wait for a registry's convenience, in milliseconds: an admission has a few seconds in all. */
+export const MAX_WAIT_MS = 2_000;
+/** Longest time a `Retry-After` keeps a host silent, in milliseconds: a registry must not switch itself off for a day. */
+export const MAX_PAUSE_MS = 60_000;
+/** Hosts whose pauses are remembered. */
+const MAX_HOSTS = 1_000;
+
+/** Holds everybody back from a host that asked to slow down. */
+export interface Pauses {
+  /** Waits out the host's pause; a Fault `RegistryRateLimited` when it is too long to wait for. */
+  readonly wait: (call: Call, host: string) => Promise<void>;
+  /** Takes note of an answer: how long the registry asks to wait, when that is short enough to send it again. */
+  readonly note: (answer: Answer) => number | undefined;
+}
+
+/** Makes the pauses of one client, which reads the time from `now`. */
+export function createPauses(now: () => Date): Pauses {
+  const until = new LRUCache<string, number>({ max: MAX_HOSTS });
+  return {
+    wait: async (call, host) => {
+      const left = (until.get(host) ?? 0) - now().getTime();
+      if (left > MAX_WAIT_MS) {
+        throw fault(call, 'RegistryRateLimited', `${host} asked for a pause that is not over`);
+      }
+      if (left > 0) await pause(call, left);
+    },
+    note: (answer) => {
+      if (answer.status !== 429 && answer.status !== 503) return undefined;
+      const delay = retryAfterMs(header(answer, 'retry-after'), now());
+      if (delay === undefined) return undefined;
+      // 429 is about this client and holds for everybody; 503 may be about one backend and holds for one request.
+      if (answer.status === 429) {
+        until.set(answer.url.host, now().getTime() + Math.min(delay, MAX_PAUSE_MS));
+      }
+      return delay <= MAX_WAIT_MS ? delay : undefined;
+    },
+  };
+}
+
+/** Waits, at most until the caller's signal fires. */
+export async function pause(call: Call, ms: number): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal: call.signal });
+  } catch {
+    throw deadline(call); // only the caller's signal ends a sleep early
+  }
+}
+
+/** Milliseconds to wait by a `Retry-After` of seconds or a date (RFC 9110 §10.2.3); `undefined` when there is none. */
+export function retryAfterMs(value: string | undefined, now: Date): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}

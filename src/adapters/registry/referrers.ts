@@ -1,0 +1,118 @@
+import * as z from 'zod';
+import {
+  descriptorSchema,
+  digestAlgorithm,
+  digestHex,
+  isIndexType,
+  isManifestType,
+  MAX_MANIFEST_BYTES,
+  MEDIA_TYPE,
+  parseDigest,
+  type Descriptor,
+  type Digest,
+} from '../../core/model/index.ts';
+import { parseJson, readBody } from './body.ts';
+import type { Call } from './call.ts';
+import { contentType, discard, type Answer } from './exchange.ts';
+import { fault, faultOfStatus } from './fault.ts';
+import { nextPage, readPages, type Page } from './link.ts';
+import { readRawManifest } from './manifest.ts';
+import type { Send } from './transport.ts';
+
+/** Most referrers of one image that are read; images have a handful, and a flood must end in a clear no (CVE-2024-29903). */
+export const MAX_REFERRERS = 2_000;
+/** Most pages of referrers; registries page by hundreds or by 4 MiB. */
+export const MAX_REFERRER_PAGES = 40;
+
+const LIMITS = { maxPages: MAX_REFERRER_PAGES, maxEntries: MAX_REFERRERS };
+const listing = z.object({ mediaType: z.string().nullish(), manifests: z.array(z.unknown()).nullish() });
+const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
+
+/**
+ * Lists what refers to an image (distribution spec 1.1, "Listing Referrers"): by the API, or by the fallback tag where
+ * there is no API. Only a plain word that there is none counts as such: a refusal or an outage is a Fault, because taking
+ * it for an empty list would hide signatures and quarantine flags alike.
+ */
+export async function readReferrers(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+  const url = new URL(`/v2/${call.repository}/referrers/${digest}`, call.endpoint.origin);
+  const first = await send(call, { method: 'GET', url, accept: MEDIA_TYPE.ociIndex });
+  if (!offersApi(call, first)) {
+    await discard(first);
+    return readFallbackTag(send, call, digest);
+  }
+  const entries = await readPages(call, await readPage(call, first), LIMITS, async (next) => {
+    const answer = await send(call, { method: 'GET', url: next, accept: MEDIA_TYPE.ociIndex });
+    if (answer.status === 200) return readPage(call, answer);
+    await discard(answer);
+    if (answer.status === 404) throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
+    throw faultOfStatus(call, answer.url.host, answer.status);
+  });
+  return descriptorsIn(entries);
+}
+
+/** Some registries answer the unknown path with 400 or 405, or with a redirect to a page for people. */
+function offersApi(call: Call, answer: Answer): boolean {
+  if (answer.status === 200) return contentType(answer) === MEDIA_TYPE.ociIndex;
+  if (answer.status === 404 || answer.status === 400 || answer.status === 405) return false;
+  answer.body.destroy();
+  throw faultOfStatus(call, answer.url.host, answer.status);
+}
+
+async function readPage(call: Call, answer: Answer): Promise<Page<unknown>> {
+  const next = nextPage(call, answer);
+  return { entries: entriesIn(call, await readBody(call, answer, MAX_MANIFEST_BYTES)), next };
+}
+
+/** The fallback listing; a copy of a signature lying under that tag is an image manifest and lists nothing. */
+async function readFallbackTag(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+  const raw = await readRawManifest(send, call, fallbackTag(digest));
+  if (raw === undefined) return [];
+  const declared = z.object({ mediaType: z.string().nullish() }).safeParse(parseJson(raw.bytes))
+    .data?.mediaType;
+  const served =
+    raw.contentType !== undefined && isManifestType(raw.contentType) ? raw.contentType : undefined;
+  const mediaType = declared ?? served;
+  if (mediaType === undefined || (served !== undefined && served !== mediaType)) {
+    throw fault(call, 'RegistryMisbehaved', 'the listing under the fallback tag is of no clear type');
+  }
+  if (!isIndexType(mediaType)) return [];
+  const entries = entriesIn(call, raw.bytes);
+  if (entries.length > MAX_REFERRERS) {
+    throw fault(call, 'LimitExceeded', `the listing has more than ${String(MAX_REFERRERS)} entries`);
+  }
+  return descriptorsIn(entries);
+}
+
+/** The tag that stands in for the API: algorithm and hex digits, cut at 64 (distribution spec, "Referrers Tag Schema"). */
+export function fallbackTag(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
+}
+
+function entriesIn(call: Call, bytes: Uint8Array): readonly unknown[] {
+  const body = listing.safeParse(parseJson(bytes));
+  const indexed = body.success && isIndexType(body.data.mediaType ?? MEDIA_TYPE.ociIndex);
+  if (!indexed) throw fault(call, 'RegistryMisbehaved', 'the listing of referrers cannot be read');
+  return body.data.manifests ?? [];
+}
+
+/** Each referrer once. An entry that names nothing is left out; it must not hide the others. */
+function descriptorsIn(entries: readonly unknown[]): readonly Descriptor[] {
+  const byDigest = new Map<Digest, Descriptor>();
+  for (const entry of entries) {
+    const descriptor = descriptorIn(entry);
+    if (descriptor && !byDigest.has(descriptor.digest)) byDigest.set(descriptor.digest, descriptor);
+  }
+  return [...byDigest.values()];
+}
+
+/**
+ * An entry that is broken but still names a manifest is kept bare, with size 0 and nothing claimed, so that whoever reads
+ * on opens the manifest itself: a flag must not vanish because its listing is sloppy.
+ */
+function descriptorIn(entry: unknown): Descriptor | undefined {
+  const whole = descriptorSchema.safeParse(entry);
+  if (whole.success) return whole.data;
+  const bare = nameable.safeParse(entry).data;
+  const digest = parseDigest(bare?.digest);
+  return bare && digest && { mediaType: bare.mediaType, digest, size: 0, annotations: {} };
+}
