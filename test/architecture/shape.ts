@@ -8,8 +8,7 @@ export const MAX_LINES = 300;
 export const MAX_MEDIAN_LINES = 100;
 
 /** Names that say nothing about what is inside. */
-const EMPTY_NAMES =
-  /^(?:(?:.*-)?(?:util|utils|helper|helpers)|common|manager|managers|service|services|base)$/;
+const EMPTY_NAMES = /^(?:(?:.*-)?(?:utils?|helpers)|helper|common|managers?|services?|base)$/;
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /** Lines of a file as an editor counts them. */

@@ -1,0 +1,105 @@
+import { parsed, problem, type NamedImage, type Parsed, type Problem } from '../model/index.ts';
+import { isFields, listAt, textAt, type Fields } from './fields.ts';
+import { workloadOf, type ObjectKind, type Workload } from './kinds.ts';
+
+/** How an image is used: by a container of one of the three lists, or mounted as a volume. */
+export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
+
+/** One image of an object: who uses it (the name of the container or volume), as what, and in which field it stands. */
+export interface ImageUse extends NamedImage {
+  readonly role: ImageRole;
+}
+
+/**
+ * Most images one object may use: far beyond any pod that people write, and few enough that all of them can be judged
+ * within one admission deadline.
+ */
+export const MAX_IMAGES_PER_OBJECT = 1_000;
+/** After this many problems nobody reads on; bounds the answer to an object that is wrong a million times. */
+const MAX_PROBLEMS = 20;
+
+/** Only these count as blank: any other odd character is part of a reference, and the reference is judged as invalid. */
+const BLANK = /^[ \t\r\n]*$/;
+
+interface ImageList {
+  readonly list: string;
+  readonly role: ImageRole;
+  /** The object inside the element that holds the image, where it is not the element itself. */
+  readonly holder?: string;
+  readonly image: string;
+}
+
+/** The lists of a pod spec that use images. */
+const LISTS: readonly ImageList[] = [
+  { list: 'containers', role: 'container', image: 'image' },
+  { list: 'initContainers', role: 'init', image: 'image' },
+  { list: 'ephemeralContainers', role: 'ephemeral', image: 'image' },
+  { list: 'volumes', role: 'volume', holder: 'image', image: 'reference' },
+];
+
+/**
+ * Every image an object uses, in the order of its fields; none for a kind without a pod spec. A blank image is skipped:
+ * something else fills it in before there is a container, and the pod is judged when it is made. Whatever cannot be
+ * read is a problem with its field path, as is an object with more than {@link MAX_IMAGES_PER_OBJECT} images: the caller
+ * must not take either for "no image".
+ */
+export function extractImages(object: unknown, kind: ObjectKind): Parsed<readonly ImageUse[]> {
+  const workload = workloadOf(kind);
+  if (workload === undefined) return parsed([]);
+  const spec = podSpecOf(object, workload);
+  if (!spec.ok) return spec;
+  return spec.value === undefined ? parsed([]) : usesOf(spec.value, workload.podSpec.join('.'));
+}
+
+function podSpecOf(object: unknown, { podSpec, optional }: Workload): Parsed<Fields | undefined> {
+  let fields = object;
+  for (const [depth, step] of podSpec.entries()) {
+    if (!isFields(fields)) return problem(podSpec.slice(0, depth).join('.'), 'is not an object');
+    fields = fields[step];
+    if (step === optional && (fields === undefined || fields === null)) return parsed(undefined);
+  }
+  return isFields(fields) ? parsed(fields) : problem(podSpec.join('.'), 'is not an object');
+}
+
+function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {
+  const uses: ImageUse[] = [];
+  const problems: Problem[] = [];
+  for (const use of readUses(spec, path)) {
+    if (use.ok) uses.push(...use.value);
+    else problems.push(...use.problems);
+    if (problems.length >= MAX_PROBLEMS) break;
+    if (uses.length > MAX_IMAGES_PER_OBJECT) {
+      problems.push({ path, message: `uses more than ${String(MAX_IMAGES_PER_OBJECT)} images` });
+      break;
+    }
+  }
+  return problems.length === 0 ? parsed(uses) : { ok: false, problems };
+}
+
+function* readUses(spec: Fields, path: string): Generator<Parsed<readonly ImageUse[]>> {
+  for (const images of LISTS) {
+    const at = `${path}.${images.list}`;
+    const elements = listAt(spec, images.list, at);
+    if (!elements.ok) {
+      yield elements;
+      continue;
+    }
+    for (const [index, element] of elements.value.entries()) {
+      yield useOf(element, `${at}[${String(index)}]`, images);
+    }
+  }
+}
+
+function useOf(element: unknown, path: string, images: ImageList): Parsed<readonly ImageUse[]> {
+  if (!isFields(element)) return problem(path, 'is not an object');
+  const at = images.holder === undefined ? path : `${path}.${images.holder}`;
+  const holder = images.holder === undefined ? element : (element[images.holder] ?? {});
+  if (!isFields(holder)) return problem(at, 'is not an object');
+  const field = `${at}.${images.image}`;
+  const name = textAt(element, 'name', `${path}.name`);
+  const image = textAt(holder, images.image, field);
+  if (!name.ok) return name;
+  if (!image.ok) return image;
+  if (BLANK.test(image.value)) return parsed([]);
+  return parsed([{ container: name.value, role: images.role, field, image: image.value }]);
+}

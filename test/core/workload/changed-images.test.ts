@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { changedImages, type ImageRole, type ImageUse } from '../../../src/core/workload/index.ts';
+
+function use(container: string, image: string, role: ImageRole = 'container'): ImageUse {
+  return { container, image, role, field: `spec.${container}` };
+}
+
+const WEB = use('web', 'shop/web:1');
+
+describe('changedImages', () => {
+  const rows: readonly [string, readonly ImageUse[], readonly ImageUse[], readonly ImageUse[]][] = [
+    ['gives nothing when nothing changed', [WEB], [WEB], []],
+    ['gives everything when there was nothing before', [WEB], [], [WEB]],
+    ['gives nothing when a container went', [], [WEB], []],
+    ['gives an image that changed', [use('web', 'shop/web:2')], [WEB], [use('web', 'shop/web:2')]],
+    [
+      'gives a container that came with a known image',
+      [WEB, use('b', WEB.image)],
+      [WEB],
+      [use('b', WEB.image)],
+    ],
+    [
+      'gives an image that moved from an init container to a container',
+      [WEB],
+      [use('web', WEB.image, 'init')],
+      [WEB],
+    ],
+    [
+      'gives both of two images that changed places',
+      [use('a', '2'), use('b', '1')],
+      [use('a', '1'), use('b', '2')],
+      [use('a', '2'), use('b', '1')],
+    ],
+    ['takes no notice of the order', [use('b', '2'), use('a', '1')], [use('a', '1'), use('b', '2')], []],
+    ['takes no notice of the field', [{ ...WEB, field: 'spec.containers[1].image' }], [WEB], []],
+    ['B17: gives the second of two that look the same when there was one', [WEB, WEB], [WEB], [WEB]],
+    ['B17: gives none of two that look the same when there were two', [WEB, WEB], [WEB, WEB], []],
+    [
+      'tells names and images apart where they would run together',
+      [use('a"', 'b')],
+      [use('a', '"b')],
+      [use('a"', 'b')],
+    ],
+  ];
+  for (const [title, now, before, changed] of rows) {
+    it(title, () => {
+      expect(changedImages(now, before)).to.deep.equal(changed);
+    });
+  }
+
+  it('gives as many as there are more of, whatever the two lists are', () => {
+    const uses = fc.array(
+      fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom('1', '2')).map(([c, i]) => use(c, i)),
+    );
+    fc.assert(
+      fc.property(uses, uses, (now, before) => {
+        const count = (list: readonly ImageUse[], key: ImageUse): number =>
+          list.filter((one) => one.container === key.container && one.image === key.image).length;
+        const changed = changedImages(now, before);
+        for (const one of now) {
+          expect(count(changed, one)).to.equal(Math.max(0, count(now, one) - count(before, one)));
+        }
+      }),
+    );
+  });
+});
