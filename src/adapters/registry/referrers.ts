@@ -59,8 +59,8 @@ function offersApi(call: Call, answer: Answer): boolean {
 }
 
 async function readPage(call: Call, answer: Answer): Promise<Page<unknown>> {
-  const next = nextPage(call, answer);
-  return { entries: entriesIn(call, await readBody(call, answer, MAX_MANIFEST_BYTES)), next };
+  const entries = entriesIn(call, await readBody(call, answer, MAX_MANIFEST_BYTES));
+  return { entries, next: nextPage(call, answer) };
 }
 
 /** The fallback listing; a copy of a signature lying under that tag is an image manifest and lists nothing. */

@@ -42,9 +42,9 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
       // A login is only given to the registry itself, however a redirect target asks for one.
       if (answer.status !== 401 || answer.url.origin !== call.endpoint.origin || final) return answer;
       const challenge = answer.headers['www-authenticate'];
+      await discard(answer);
       const next = await authorizer.respond(call, challenge, credential?.authorization);
       if (next === undefined) return answer;
-      await discard(answer);
       credential = next;
     }
   };

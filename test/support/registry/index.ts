@@ -1,0 +1,121 @@
+// An OCI registry in memory on a random loopback port, for tests, the demo and benchmarks: a good one by default, and as
+// bad as its `intercept` makes it. Speaks the distribution spec 1.1 well enough for real clients to push and pull.
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createGuard, type AuthOptions, type Guard } from './auth.ts';
+import { requestOf, send, type Hangup, type RegistryRequest, type Reply } from './http.ts';
+import type { ListingOptions } from './manifests.ts';
+import { route } from './routes.ts';
+import type { Store } from './store.ts';
+
+export type { AuthOptions } from './auth.ts';
+export type { Hangup, RegistryRequest, Reply } from './http.ts';
+
+/** Answers in the registry's stead, or leaves it to it with `undefined`. */
+export type Intercept = (
+  request: RegistryRequest,
+) => Reply | Hangup | undefined | Promise<Reply | Hangup | undefined>;
+
+/** How a registry is to be. All optional: a good registry without login over http. */
+export interface RegistryOptions extends Partial<ListingOptions> {
+  readonly auth?: AuthOptions;
+  /** Milliseconds before each answer. */
+  readonly latencyMs?: number;
+  /** PEM; makes it speak https. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly intercept?: Intercept;
+  /** Loopback address to listen on; `127.0.0.1` when not given. */
+  readonly address?: string;
+}
+
+/** One request that was answered. */
+export interface LoggedRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** 0 when the connection was dropped. */
+  readonly status: number;
+  /** Whether it carried an `Authorization` header. */
+  readonly authorized: boolean;
+}
+
+/** A running registry. */
+export interface EmbeddedRegistry {
+  /** Host and port, as in image names. */
+  readonly host: string;
+  /** With the scheme, without a slash at the end. */
+  readonly url: string;
+  /** Everything answered since the start or the last {@link EmbeddedRegistry.reset}, in the order of arrival. */
+  readonly requests: readonly LoggedRequest[];
+  /** Sets (or with `undefined` takes away) what answers in its stead. */
+  intercept(intercept: Intercept | undefined): void;
+  /** Milliseconds before each answer from now on. */
+  latency(ms: number): void;
+  /** Makes all tokens given out so far worthless. */
+  revokeTokens(): void;
+  /** Forgets content, log and intercept, but stays up. */
+  reset(): void;
+  close(): Promise<void>;
+}
+
+/** Starts a registry; it is ready when the promise resolves. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<EmbeddedRegistry> {
+  const store: Store = new Map();
+  const requests: LoggedRequest[] = [];
+  let { intercept, latencyMs = 0 } = options;
+  const guard: Guard = createGuard(options.auth ?? { kind: 'none' }, () => url);
+  const listing: ListingOptions = { referrersApi: true, listing: 'full', ...options };
+
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const request = requestOf(incoming, url);
+    if (latencyMs > 0) await sleep(latencyMs);
+    const reply = (await intercept?.(request)) ?? (await route({ store, guard, listing }, request));
+    requests.push({
+      method: request.method,
+      path: request.url.pathname + request.url.search,
+      status: reply === 'hang up' ? 0 : reply.status,
+      authorized: request.headers.authorization !== undefined,
+    });
+    if (reply === 'hang up') outgoing.destroy();
+    else await send(reply, outgoing, request.method);
+  };
+  const listener: RequestListener = (incoming, outgoing) => {
+    answer(incoming, outgoing).catch(() => outgoing.destroy());
+  };
+  const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+  const address = options.address ?? '127.0.0.1';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, address, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = `${address.includes(':') ? `[${address}]` : address}:${String(port)}`;
+  const url = `${options.tls ? 'https' : 'http'}://${host}`;
+
+  return {
+    host,
+    url,
+    requests,
+    intercept: (next) => {
+      intercept = next;
+    },
+    latency: (ms) => {
+      latencyMs = ms;
+    },
+    revokeTokens: guard.revoke,
+    reset: () => {
+      store.clear();
+      requests.length = 0;
+      intercept = options.intercept;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
