@@ -1,0 +1,47 @@
+/** One program of a component: its package, and the name `go build` gives it where that differs. */
+export interface Binary {
+  readonly name: string;
+  readonly package: string;
+  readonly builtAs?: string;
+}
+
+/** A real program, or a set from one module, that the end-to-end tests run against. */
+export interface Component {
+  /** Folder below `test/e2e/components` with its go.mod, go.sum and tools.go. */
+  readonly name: string;
+  readonly binaries: readonly Binary[];
+  /** What a first build costs on two cores: told to whoever waits for it. */
+  readonly firstBuild: string;
+  /** Module whose version the programs report; without it they call themselves v0.0.0. */
+  readonly versionFrom?: string;
+}
+
+/** Quick ones first, so that a broken Go setup shows within seconds. */
+export const components: readonly Component[] = [
+  {
+    name: 'olareg',
+    binaries: [{ name: 'olareg', package: 'github.com/olareg/olareg/cmd/olareg' }],
+    firstBuild: 'half a minute',
+  },
+  {
+    name: 'distribution',
+    binaries: [{ name: 'registry', package: 'github.com/distribution/distribution/v3/cmd/registry' }],
+    firstBuild: 'one to two minutes',
+  },
+  {
+    name: 'kubernetes',
+    binaries: [
+      { name: 'etcd', package: 'go.etcd.io/etcd/server/v3', builtAs: 'server' },
+      { name: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver' },
+      { name: 'kube-controller-manager', package: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
+      { name: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl' },
+    ],
+    firstBuild: 'eight to ten minutes',
+    versionFrom: 'k8s.io/kubernetes',
+  },
+  {
+    name: 'cosign',
+    binaries: [{ name: 'cosign', package: 'github.com/sigstore/cosign/v3/cmd/cosign' }],
+    firstBuild: 'four to five minutes',
+  },
+];

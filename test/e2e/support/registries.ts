@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requirePrograms } from './ensure.ts';
+import { freePort } from './ports.ts';
+import { startProcess } from './process.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+
+/** A registry that no one here wrote, on plain http. */
+export interface Registry {
+  /** Host and port, as the beginning of an image reference. */
+  readonly host: string;
+  /** What it has logged so far. */
+  log(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** olareg: all in memory, **with** the referrers API; tags, manifests and blobs can be deleted. */
+export async function startOlareg(): Promise<Registry> {
+  const { olareg } = await requirePrograms(['olareg']);
+  return startRegistry('olareg', async (_workspace, port) => ({
+    command: olareg,
+    args: [
+      'serve',
+      '--addr=127.0.0.1',
+      `--port=${port}`,
+      '--store-type=mem',
+      '--api-delete',
+      '--api-blob-delete',
+      // No clean-up behind the back of a test.
+      '--gc-frequency=-1s',
+    ],
+  }));
+}
+
+/** distribution, the reference registry: **without** the referrers API; manifests and blobs can be deleted. */
+export async function startDistribution(): Promise<Registry> {
+  const { registry } = await requirePrograms(['registry']);
+  return startRegistry('distribution', async (workspace, port) => {
+    const config = {
+      version: '0.1',
+      log: { level: 'info', accesslog: { disabled: false } },
+      storage: {
+        filesystem: { rootdirectory: join(workspace.memory, 'registry') },
+        delete: { enabled: true },
+        maintenance: { uploadpurging: { enabled: false } },
+      },
+      http: { addr: `127.0.0.1:${port}` },
+    };
+    const path = join(workspace.folder, 'distribution.yml');
+    // JSON is YAML.
+    await writeFile(path, JSON.stringify(config));
+    // Else it looks for a collector of traces on port 4318.
+    return { command: registry, args: ['serve', path], env: { OTEL_TRACES_EXPORTER: 'none' } };
+  });
+}
+
+interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function startRegistry(
+  name: string,
+  prepare: (workspace: Workspace, port: number) => Promise<Launch>,
+): Promise<Registry> {
+  const workspace = await openWorkspace(name);
+  try {
+    const port = await freePort();
+    const host = `127.0.0.1:${port}`;
+    const ready = async (): Promise<boolean> => (await fetch(`http://${host}/v2/`)).ok;
+    const { log } = await startProcess({ workspace, name, ready, ...(await prepare(workspace, port)) });
+    return { host, log, stop: () => workspace.close() };
+  } catch (error) {
+    await workspace.close();
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import {
+  AdmissionregistrationV1Api,
+  ApiException,
+  CoreV1Api,
+  type V1RuleWithOperations,
+  type V1ValidatingWebhook,
+  type V1ValidatingWebhookConfiguration,
+} from '@kubernetes/client-node';
+import type { Cluster } from './cluster.ts';
+import { until } from './wait.ts';
+
+export interface WebhookRegistration {
+  /** Whole URL that takes the AdmissionReview. */
+  readonly url: string;
+  readonly caPem: string;
+  /** Default: every kind of object that runs images. */
+  readonly rules?: readonly V1RuleWithOperations[];
+  readonly timeoutSeconds?: number;
+  /** Name in the message of a denial, and of the configuration. */
+  readonly name?: string;
+}
+
+/** The API server re-reads webhook configurations within a second. */
+const ACTIVE_WITHIN_MS = 20_000;
+const PROBE_LABEL = 'e2e.pratique.dev/probe';
+
+/**
+ * Registers a webhook and returns when the API server calls it; a second registration of the same name
+ * replaces the first. Returns what removes it again.
+ */
+export async function registerWebhook(
+  cluster: Cluster,
+  registration: WebhookRegistration,
+): Promise<() => Promise<void>> {
+  const { name = 'images.pratique.dev' } = registration;
+  const api = cluster.client.makeApiClient(AdmissionregistrationV1Api);
+  const probe = randomUUID();
+  const body: V1ValidatingWebhookConfiguration = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name },
+    webhooks: [webhook(name, registration), probeWebhook(probe)],
+  };
+  await cluster.apply(body);
+  await until({
+    what: `webhook ${name} in force`,
+    withinMs: ACTIVE_WITHIN_MS,
+    check: () => isInForce(cluster, probe),
+  });
+  return async () => {
+    await api.deleteValidatingWebhookConfiguration({ name });
+  };
+}
+
+function webhook(name: string, registration: WebhookRegistration): V1ValidatingWebhook {
+  return {
+    name,
+    clientConfig: { url: registration.url, caBundle: Buffer.from(registration.caPem).toString('base64') },
+    rules: [...(registration.rules ?? imageRules())],
+    timeoutSeconds: registration.timeoutSeconds ?? 10,
+    failurePolicy: 'Fail',
+    sideEffects: 'None',
+    matchPolicy: 'Equivalent',
+    admissionReviewVersions: ['v1'],
+    // What the control plane needs for itself is not held up by the product under test.
+    namespaceSelector: {
+      matchExpressions: [
+        {
+          key: 'kubernetes.io/metadata.name',
+          operator: 'NotIn',
+          values: ['kube-system', 'kube-node-lease', 'kube-public'],
+        },
+      ],
+    },
+  };
+}
+
+/**
+ * Tells when a configuration is in force without knowing what the webhook under test would say: beside it, in
+ * the same object, stands one that can never be reached, for objects that carry this registration's label.
+ */
+function probeWebhook(probe: string): V1ValidatingWebhook {
+  return {
+    name: 'probe.pratique.dev',
+    // Port 1 (tcpmux) is refused at once.
+    clientConfig: { url: 'https://127.0.0.1:1/' },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+    objectSelector: { matchLabels: { [PROBE_LABEL]: probe } },
+    timeoutSeconds: 1,
+    failurePolicy: 'Fail',
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+}
+
+async function isInForce(cluster: Cluster, probe: string): Promise<boolean> {
+  const api = cluster.client.makeApiClient(CoreV1Api);
+  const metadata = { name: `probe-${probe}`, labels: { [PROBE_LABEL]: probe } };
+  try {
+    await api.createNamespacedConfigMap({ namespace: 'default', body: { metadata }, dryRun: 'All' });
+    return false;
+  } catch (error) {
+    if (error instanceof ApiException && String(error.message).includes('probe.pratique.dev')) return true;
+    throw error;
+  }
+}
+
+function imageRules(): readonly V1RuleWithOperations[] {
+  const operations = ['CREATE', 'UPDATE'];
+  const apiVersions = ['v1'];
+  return [
+    {
+      apiGroups: [''],
+      apiVersions,
+      operations,
+      resources: ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'podtemplates'],
+    },
+    {
+      apiGroups: ['apps'],
+      apiVersions,
+      operations,
+      resources: ['deployments', 'replicasets', 'statefulsets', 'daemonsets'],
+    },
+    { apiGroups: ['batch'], apiVersions, operations, resources: ['jobs', 'cronjobs'] },
+  ];
+}
