@@ -36,6 +36,7 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }], // arity is a contract in express
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // The classes of the Kubernetes client are shapes of data; a literal of the same shape is as good.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
