@@ -2,6 +2,7 @@
 // verdict; the words in which it is told. Pure: evidence comes in as values, nothing here asks the world.
 export { API_VERSION, imagePolicySchema } from './schema.ts';
 export type { ImagePolicy } from './schema.ts';
+export { DURATION_PATTERN, durationMs } from './duration.ts';
 export { compilePolicy, problemsOf } from './compile.ts';
 export type { Authority, CompiledPolicy, Material, MaterialRef } from './compile.ts';
 export { imagePolicyCrd } from './crd.ts';

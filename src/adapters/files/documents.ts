@@ -1,0 +1,93 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseAllDocuments, type Document as YamlDocument } from 'yaml';
+import { parsed, problem, type Parsed, type Problem } from '../../core/model/index.ts';
+import { describe, MAX_FILE_BYTES, readText } from './text.ts';
+
+/** One YAML or JSON document and where it came from. */
+export interface Document {
+  /** `policies/production.yaml`, with `#2` for the second document of a file. */
+  readonly origin: string;
+  readonly value: unknown;
+}
+
+/** Where standard input is read from when a path is `-`. */
+export interface Input {
+  readonly stdin: AsyncIterable<Uint8Array>;
+}
+
+/** Files read from one folder: a folder of policies has tens; more is a wrong path. */
+const MAX_FILES = 1_000;
+/** Aliases resolved in one document; a few bytes can otherwise stand for gigabytes ("billion laughs"). */
+const MAX_ALIASES = 100;
+
+/** What could be read, and everything that could not. */
+export interface Reading {
+  readonly documents: readonly Document[];
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads every document of a file, of `-` (standard input), or of the `.yaml`, `.yml` and `.json` files right inside a
+ * folder, in order of name; files whose name begins with a dot are left out. Problems name file and line.
+ */
+export async function readDocuments(path: string, { stdin }: Input): Promise<Reading> {
+  if (path === '-') return parseDocuments('-', await readAll(stdin));
+  const files = await filesOf(path);
+  if (!files.ok) return { documents: [], problems: files.problems };
+  const readings = await Promise.all(
+    files.value.map(async (file) => parseDocuments(file, await readText(file))),
+  );
+  return {
+    documents: readings.flatMap(({ documents }) => documents),
+    problems: readings.flatMap(({ problems }) => problems),
+  };
+}
+
+async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
+  try {
+    if (!(await stat(path)).isDirectory()) return parsed([path]);
+    const names = (await readdir(path)).filter((name) => /^[^.].*\.(?:ya?ml|json)$/.test(name)).sort();
+    if (names.length > MAX_FILES) return problem(path, `holds more than ${String(MAX_FILES)} files`);
+    return parsed(names.map((name) => join(path, name)));
+  } catch (error) {
+    return problem(path, describe(error));
+  }
+}
+
+async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Parsed<string>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stdin) {
+    size += chunk.byteLength;
+    if (size > MAX_FILE_BYTES) return problem('-', `is larger than ${String(MAX_FILE_BYTES)} bytes`);
+    chunks.push(chunk);
+  }
+  return parsed(Buffer.concat(chunks).toString('utf8'));
+}
+
+function parseDocuments(file: string, text: Parsed<string>): Reading {
+  if (!text.ok) return { documents: [], problems: text.problems };
+  const read = parseAllDocuments(text.value, { merge: true }).map((document, index) =>
+    parseDocument(file, index === 0 ? file : `${file}#${String(index + 1)}`, document),
+  );
+  return {
+    documents: read.flatMap(({ documents }) => documents),
+    problems: read.flatMap(({ problems }) => problems),
+  };
+}
+
+function parseDocument(file: string, origin: string, document: YamlDocument): Reading {
+  const problems = document.errors.map(({ message, linePos }) => ({
+    path: `${file}:${String(linePos?.[0].line ?? 1)}`,
+    message: message.split('\n')[0] ?? '',
+  }));
+  if (problems.length > 0 || document.contents === null) return { documents: [], problems };
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    return { documents: [{ origin, value }], problems: [] };
+  } catch {
+    // The library's one reason to throw here is the alias bound.
+    return { documents: [], problems: [{ path: origin, message: 'uses too many YAML aliases' }] };
+  }
+}

@@ -1,0 +1,6 @@
+// Serves HTTPS: mounts handlers on paths, bounds bodies and times, answers probes, drains on close; and writes the log.
+// Knows no word of the domain.
+export { startServer } from './serve.ts';
+export type { Answer, Request, Route, Server, ServerOptions } from './serve.ts';
+export { createLog } from './log.ts';
+export type { Log } from './log.ts';

@@ -1,0 +1,137 @@
+import { createServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+
+/** What a handler is given. */
+export interface Request {
+  readonly body: Uint8Array | 'too large';
+  readonly query: URLSearchParams;
+}
+
+/** What a handler answers. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** A handler and where it is mounted. */
+export interface Route {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  /** Bytes; a larger body reaches the handler as `too large`. */
+  readonly maxBodyBytes: number;
+  readonly handle: (request: Request) => Promise<Answer>;
+}
+
+export interface ServerOptions {
+  /** Empty = all addresses. */
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** PEM. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly routes: readonly Route[];
+  /** Told of errors that no handler answered for. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A server that listens. */
+export interface Server {
+  readonly port: number;
+  /** Takes no new connections, lets open requests end, then resolves; after {@link DRAIN_MS} it cuts them. */
+  readonly close: () => Promise<void>;
+}
+
+/** Milliseconds for the head of a request to arrive: a webhook's caller is next door; more is a slow-drip attack. */
+const HEADERS_MS = 5_000;
+/** Milliseconds for the whole request to arrive. */
+const REQUEST_MS = 15_000;
+/** Milliseconds an idle connection is kept: longer than the 90 s after which Go's HTTP client lets go, so that it closes first. */
+const KEEP_ALIVE_MS = 120_000;
+/** Milliseconds open requests get to end at shutdown: the longest timeout of a webhook. */
+const DRAIN_MS = 30_000;
+
+/** Listens on HTTPS (TLS 1.2 or newer). Rejects with the system's error when the address cannot be had or the key is wrong. */
+export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
+  const server = createServer({ ...tls, minVersion: 'TLSv1.2' }, application(routes, onError));
+  server.headersTimeout = HEADERS_MS;
+  server.requestTimeout = REQUEST_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host === '' ? undefined : host, resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, close: () => drain(server) };
+}
+
+function application(routes: readonly Route[], onError: (error: unknown) => void): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', false);
+  for (const { method, path, maxBodyBytes, handle } of routes) {
+    const answer = async (body: Request['body'], url: string, response: Response) => {
+      const { status, contentType, body: text } = await handle({ body, query: queryOf(url) });
+      response.status(status).type(contentType).send(text);
+    };
+    const overflow: ErrorRequestHandler = (error: unknown, request, response, next) => {
+      if (isTooLarge(error)) return answer('too large', request.url, response);
+      next(error);
+      return undefined;
+    };
+    app.all(path, express.raw({ type: () => true, limit: maxBodyBytes }));
+    app[method](path, (request: express.Request, response: Response) => {
+      const body: unknown = request.body;
+      return answer(body instanceof Uint8Array ? body : new Uint8Array(), request.url, response);
+    });
+    app.use(path, overflow);
+  }
+  app.use((_request, response) => {
+    response.status(404).type('text/plain').send('not found\n');
+  });
+  app.use(lastResort(onError));
+  return app;
+}
+
+/** Express tells an error handler by its four parameters. */
+function lastResort(onError: (error: unknown) => void): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    const status = statusOf(error);
+    if (status >= 500) onError(error);
+    if (response.headersSent) response.end();
+    else
+      response
+        .status(status)
+        .type('text/plain')
+        .send(status < 500 ? 'bad request\n' : 'internal error\n');
+  };
+}
+
+function queryOf(url: string): URLSearchParams {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+}
+
+function isTooLarge(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'type' in error && error.type === 'entity.too.large';
+}
+
+function statusOf(error: unknown): number {
+  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
+
+async function drain(server: HttpsServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  server.closeIdleConnections();
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_MS);
+  await closed;
+  clearTimeout(cut);
+}

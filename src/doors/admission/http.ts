@@ -1,0 +1,47 @@
+import { refusalAnswer } from './answer.ts';
+import type { AdmissionPorts } from './ports.ts';
+import { review } from './review.ts';
+
+/** What reaches a handler: the whole body, or that it was larger than allowed, and the query of the URL. */
+export interface HttpRequest {
+  readonly body: Uint8Array | 'too large';
+  readonly query: URLSearchParams;
+}
+
+/** What a handler answers. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Share of the caller's timeout that is kept for the way back, and its bounds in milliseconds. */
+const MARGIN = { share: 0.1, min: 100, max: 1_000 };
+/** Longest timeout a webhook can have at the API server. */
+const MAX_TIMEOUT_MS = 30_000;
+
+/** Handles `POST /validate`. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */
+export function validateHandler(
+  ports: AdmissionPorts,
+  defaultTimeoutMs: number,
+): (request: HttpRequest) => Promise<HttpAnswer> {
+  return async ({ body, query }) => {
+    const outcome =
+      body === 'too large'
+        ? {
+            status: 413,
+            answer: refusalAnswer('', 413, 'RequestTooLarge', 'the admission review is too large'),
+          }
+        : await review({ body, budgetMs: budgetMs(query.get('timeout'), defaultTimeoutMs) }, ports);
+    return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(outcome.answer) };
+  };
+}
+
+/** Milliseconds to answer in: the caller's timeout less a margin. */
+export function budgetMs(timeout: string | null, defaultTimeoutMs: number): number {
+  const match = /^(?:(\d{1,3})m)?(?:(\d{1,5}(?:\.\d{1,9})?)s)?(?:(\d{1,6})ms)?$/.exec(timeout ?? '');
+  const [, minutes = 0, seconds = 0, milliseconds = 0] = match ?? [];
+  const asked = Number(minutes) * 60_000 + Number(seconds) * 1_000 + Number(milliseconds);
+  const total = Math.min(asked > 0 ? asked : defaultTimeoutMs, MAX_TIMEOUT_MS);
+  return total - Math.min(MARGIN.max, Math.max(MARGIN.min, total * MARGIN.share));
+}

@@ -1,0 +1,70 @@
+import type { Clock, Fact, JudgedImage, NamedImage, Parsed, Problem } from '../../core/model/index.ts';
+import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
+
+/** YAML or JSON documents with their origin, and what could not be read. */
+export interface Reading {
+  readonly documents: readonly { readonly origin: string; readonly value: unknown }[];
+  readonly problems: readonly Problem[];
+}
+
+/** Policies with the namespaces they may select. */
+export interface Policies {
+  readonly policies: readonly CompiledPolicy[];
+  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
+}
+
+/** A question for a verdict. */
+export interface Question {
+  readonly images: readonly NamedImage[];
+  readonly policies: readonly CompiledPolicy[];
+  readonly labels: Fact<Labels>;
+  readonly signal: AbortSignal;
+}
+
+/** Something that judges until it is closed. */
+export interface Judging {
+  readonly judge: (question: Question) => Promise<readonly JudgedImage[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** The webhook while it runs. */
+export interface Serving {
+  /** Where it listens, e.g. `https://127.0.0.1:8443`. */
+  readonly url: string;
+  readonly policies: number;
+  readonly close: () => Promise<void>;
+}
+
+/** What the commands can ask for; joined by the wiring. */
+export interface Tools {
+  readonly version: string;
+  readonly clock: Clock;
+  /** Reads a file, a folder or, for `-`, standard input. */
+  readonly readDocuments: (path: string) => Promise<Reading>;
+  readonly compilePolicies: (reading: Reading) => Parsed<Policies>;
+  readonly openJudge: (settings: Settings) => Promise<Parsed<Judging>>;
+  /** Answers one AdmissionReview as the webhook would. */
+  readonly review: (
+    body: string,
+    policies: Policies,
+    judging: Judging,
+    budgetMs: number,
+  ) => Promise<{
+    readonly status: number;
+    readonly answer: unknown;
+    readonly allowed: boolean;
+    readonly verdict: string;
+  }>;
+  readonly serve: (settings: Settings, folder: string) => Promise<Parsed<Serving>>;
+}
+
+/** The terminal a command runs at. */
+export interface Terminal {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Whether colours are wanted: a terminal, and no NO_COLOR. */
+  readonly colour: boolean;
+  /** Resolves when the user or the system asks to stop. */
+  readonly stopped: () => Promise<void>;
+}

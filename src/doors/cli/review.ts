@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { EXIT } from './exit.ts';
+import {
+  duration,
+  must,
+  mustAll,
+  policiesFrom,
+  settingsFrom,
+  withRegistryOptions,
+  type RegistryOptions,
+} from './options.ts';
+import type { Reading, Terminal, Tools } from './ports.ts';
+
+interface ReviewOptions extends RegistryOptions {
+  readonly policies?: string;
+  readonly filename?: string;
+  readonly timeout: number;
+}
+
+/** The API server's default timeout of a webhook, in milliseconds. */
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** `pratique review`: answers a recorded AdmissionReview, byte for byte as the API server would get it. */
+export function addReview(
+  program: Command,
+  tools: Tools,
+  terminal: Terminal,
+  exit: (code: number) => void,
+): void {
+  const command = program
+    .command('review')
+    .description('answer a recorded AdmissionReview as the webhook would, as JSON')
+    .option('-f, --filename <path>', 'the AdmissionReview (JSON or YAML), or - for standard input')
+    .option('--policies <path>', 'folder (or file) with ImagePolicies and what they need')
+    .option('--timeout <duration>', "the webhook's time", duration, DEFAULT_TIMEOUT_MS);
+  withRegistryOptions(command).action(async (options: ReviewOptions) => {
+    exit(await reviewFile(options, tools, terminal));
+  });
+}
+
+const NOTHING: Reading = { documents: [], problems: [] };
+
+async function reviewFile(options: ReviewOptions, tools: Tools, terminal: Terminal): Promise<number> {
+  const { filename } = options;
+  const reading = filename === undefined ? NOTHING : await tools.readDocuments(filename);
+  const [first, ...more] = reading.documents;
+  const one = first !== undefined && more.length === 0 && reading.problems.length === 0;
+  const wrong =
+    reading.problems.length > 0
+      ? reading.problems
+      : [{ path: filename ?? '--filename', message: 'is needed, with one AdmissionReview in it' }];
+  const [body, policies] = mustAll(
+    one ? { ok: true, value: JSON.stringify(first.value) } : { ok: false, problems: wrong },
+    await policiesFrom(options.policies, tools),
+  );
+  const judging = must(await tools.openJudge(must(await settingsFrom(options, {}, tools))));
+  try {
+    const { status, answer, allowed, verdict } = await tools.review(body, policies, judging, options.timeout);
+    terminal.out(`${JSON.stringify(answer, null, 2)}\n`);
+    if (status !== 200) return EXIT.badInput;
+    if (allowed) return EXIT.ok;
+    return verdict === 'unknown' ? EXIT.unknown : EXIT.refused;
+  } finally {
+    await judging.close();
+  }
+}

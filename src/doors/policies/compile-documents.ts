@@ -1,0 +1,113 @@
+import { parsed, type Fact, type Parsed, type Problem } from '../../core/model/index.ts';
+import {
+  compilePolicy,
+  type CompiledPolicy,
+  type Labels,
+  type MaterialRef,
+} from '../../core/policy/index.ts';
+
+/** One resource and where it came from (`policies/production.yaml#2`). */
+export interface PolicyDocument {
+  readonly origin: string;
+  readonly value: unknown;
+}
+
+/** Resources as read, with what could not be read: a broken file never means "no policy". */
+export interface PolicyReading {
+  readonly documents: readonly PolicyDocument[];
+  readonly problems: readonly Problem[];
+}
+
+/** Everything a folder of resources says, compiled. */
+export interface PolicySet {
+  readonly policies: readonly CompiledPolicy[];
+  /** Labels of a namespace; `unknown` for one that no Namespace document describes. */
+  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
+}
+
+/**
+ * Compiles every ImagePolicy among the documents, with the Secrets and ConfigMaps among them as key material and the
+ * Namespaces as labels. Lists all problems of all documents, each as `file: field`. Other kinds are a problem too: a
+ * misspelled kind must not quietly mean "no policy".
+ */
+export function compileDocuments(
+  { documents, problems: unread }: PolicyReading,
+  now: Date,
+): Parsed<PolicySet> {
+  const resources = documents.map(({ origin, value }) => ({ origin, resource: asResource(value) }));
+  const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
+  const material = materialOf(resources.map(({ resource }) => resource));
+  const policies: CompiledPolicy[] = [];
+  const seen = new Map<string, string>();
+  for (const { origin, resource } of resources.filter(({ resource }) => resource.kind === 'ImagePolicy')) {
+    const compiled = compilePolicy(resource, material);
+    if (!compiled.ok) problems.push(...compiled.problems.map((one) => inFile(origin, one)));
+    const name = text(asResource(resource.metadata).name);
+    const twin = seen.get(name);
+    if (twin !== undefined)
+      problems.push({ path: `${origin}: metadata.name`, message: `"${name}" is also in ${twin}` });
+    if (name !== '') seen.set(name, origin);
+    if (compiled.ok) policies.push(compiled.value);
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return parsed({
+    policies,
+    namespaceLabels: labelsOf(
+      resources.map(({ resource }) => resource),
+      now,
+    ),
+  });
+}
+
+type Resource = Readonly<Record<string, unknown>>;
+
+const KINDS: ReadonlySet<unknown> = new Set(['ImagePolicy', 'Secret', 'ConfigMap', 'Namespace']);
+
+function unknownKind(origin: string, { kind, apiVersion }: Resource): readonly Problem[] {
+  if (kind === undefined) return [{ path: `${origin}: kind`, message: 'is missing' }];
+  if (KINDS.has(kind)) return [];
+  const what = `${text(apiVersion)} ${text(kind)}`.trim();
+  return [{ path: `${origin}: kind`, message: `"${what}" is none of ${[...KINDS].join(', ')}` }];
+}
+
+function inFile(origin: string, { path, message }: Problem): Problem {
+  return { path: path === '' ? origin : `${origin}: ${path}`, message };
+}
+
+function materialOf(resources: readonly Resource[]): (ref: MaterialRef) => string | undefined {
+  return ({ kind, name, key }) => {
+    const object = resources.find((one) => one.kind === kind && asResource(one.metadata).name === name);
+    const plain = asResource(kind === 'Secret' ? object?.stringData : object?.data)[key];
+    if (typeof plain === 'string') return plain;
+    const encoded = kind === 'Secret' ? asResource(object?.data)[key] : undefined;
+    return typeof encoded === 'string' ? Buffer.from(encoded, 'base64').toString('utf8') : undefined;
+  };
+}
+
+function labelsOf(resources: readonly Resource[], now: Date): (namespace: string) => Fact<Labels> {
+  const byName = new Map(
+    resources
+      .filter(({ kind }) => kind === 'Namespace')
+      .map(({ metadata }) => [text(asResource(metadata).name), labels(asResource(metadata))]),
+  );
+  return (namespace) => {
+    const value = byName.get(namespace);
+    if (value) return { state: 'found', value, seenAt: now };
+    const detail = namespace === '' ? 'no namespace is named' : `nothing describes namespace ${namespace}`;
+    return { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient: false };
+  };
+}
+
+function labels(metadata: Resource): Labels {
+  const own = Object.entries(asResource(metadata.labels)).map(([key, value]) => [key, text(value)] as const);
+  // The API server sets this one on every namespace.
+  return { 'kubernetes.io/metadata.name': text(metadata.name), ...Object.fromEntries(own) };
+}
+
+function asResource(value: unknown): Resource {
+  return typeof value === 'object' && value !== null ? (value as Resource) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

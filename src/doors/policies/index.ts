@@ -1,0 +1,6 @@
+// Watches ImagePolicy objects and what they name, compiles them, and swaps the compiled policies whole. This is the
+// folder form: resources come as documents from a folder, and so do the Secrets, ConfigMaps and Namespaces they need.
+export { compileDocuments } from './compile-documents.ts';
+export type { PolicyDocument, PolicyReading, PolicySet } from './compile-documents.ts';
+export { watchFolder } from './folder.ts';
+export type { PolicyFolder } from './folder.ts';

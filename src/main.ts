@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// argv → command. The only reader of the process's environment and arguments, and the only place that exits.
+import { readFileSync } from 'node:fs';
+
+/** Oldest Node.js that the libraries run on; older ones fail at import, without saying why. */
+const OLDEST_NODE = [22, 22];
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < (OLDEST_NODE[0] ?? 0) || (major === OLDEST_NODE[0] && minor < (OLDEST_NODE[1] ?? 0))) {
+  process.stderr.write(
+    `error: pratique needs Node.js ${OLDEST_NODE.join('.')} or newer, this is ${process.versions.node}; after "npm ci" the one in node_modules/.bin will do\n`,
+  );
+  process.exit(3);
+}
+
+// Imported only now, so that an old Node.js gets the sentence above.
+const { runCommand } = await import('./doors/cli/index.ts');
+const { wire } = await import('./wire.ts');
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const tools = wire({
+  version,
+  environment: process.env,
+  stdin: process.stdin,
+  writeLog: (line) => {
+    process.stderr.write(line);
+  },
+});
+
+process.exitCode = await runCommand(process.argv.slice(2), tools, {
+  out: (text) => {
+    process.stdout.write(text);
+  },
+  err: (text) => {
+    process.stderr.write(text);
+  },
+  colour: process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '',
+  stopped: () =>
+    new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        process.once(signal, () => {
+          resolve();
+        });
+      }
+    }),
+});
