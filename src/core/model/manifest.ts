@@ -84,17 +84,26 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefined): Parsed<string> {
-  const declared = contentType?.split(';', 1)[0]?.trim().toLowerCase();
-  const said = declared !== undefined && isManifestType(declared) ? declared : undefined;
+  const said = manifestType(contentType);
   if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said) {
     return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);
   }
   const mediaType = body.mediaType ?? said ?? guess(body);
   if (!isManifestType(mediaType)) return problem('mediaType', `${mediaType} is no image manifest or index`);
-  const mixed = isIndexType(mediaType)
-    ? body.layers.length > 0 || Boolean(body.config)
-    : body.manifests.length > 0;
-  return mixed ? problem('mediaType', 'the body is an image and an index at once') : parsed(mediaType);
+  return isMixed(body, mediaType)
+    ? problem('mediaType', 'the body is an image and an index at once')
+    : parsed(mediaType);
+}
+
+/** The registry's word, where it says anything about manifests (`application/json` and the like do not). */
+function manifestType(contentType = ''): string | undefined {
+  const declared = contentType.replace(/;.*/s, '').trim().toLowerCase();
+  return isManifestType(declared) ? declared : undefined;
+}
+
+function isMixed(body: z.output<typeof wire>, mediaType: string): boolean {
+  if (!isIndexType(mediaType)) return body.manifests.length > 0;
+  return body.layers.length > 0 || Boolean(body.config);
 }
 
 function guess(body: z.output<typeof wire>): string {

@@ -32,7 +32,7 @@ const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set([
 
 // Grammar of the OCI distribution spec ("Pull") and the distribution project's reference package.
 const HOST =
-  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:.]+\])(?::(\d{1,5}))?$/;
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:.]+\])(?::([1-9]\d{0,4}))?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
@@ -43,49 +43,41 @@ export function isTag(text: string): boolean {
 
 /**
  * Reads an image reference as container runtimes do: `nginx` is `docker.io/library/nginx:latest`. The first path
- * component is a host only when it has a dot, a port, upper case or is `localhost`, so a trusted host name later in the
- * path stays a path. The problem's path is empty: the caller knows which field it read.
+ * component is a host only when it has a dot, a port or is `localhost`, so a trusted host name later in the path stays a
+ * path. Runtimes also take `Acme/web` for a host; here it is refused, because in lower case it would be another image. The problem's path is empty: the caller knows which field it read.
  */
 export function parseReference(text: string): Parsed<ImageRef> {
   if (text.length > MAX_REFERENCE_LENGTH) {
     return problem('', `is longer than ${String(MAX_REFERENCE_LENGTH)} characters`);
   }
   const at = text.indexOf('@');
-  const digest = at < 0 ? undefined : parseDigest(text.slice(at + 1));
-  if (at >= 0 && digest === undefined) {
-    return problem(
-      '',
-      'has no valid digest after "@": sha256 with 64, or sha512 with 128 lower-case hex digits',
-    );
-  }
-  const named = at < 0 ? text : text.slice(0, at);
-  const colon = named.lastIndexOf(':');
-  const hasTag = colon > named.lastIndexOf('/') && !named.endsWith(']');
-  const tag = hasTag ? named.slice(colon + 1) : undefined;
-  if (tag !== undefined && !isTag(tag)) {
-    return problem('', 'has an invalid tag: letters, digits, "_", "." and "-", at most 128 of them');
-  }
-  return withName(hasTag ? named.slice(0, colon) : named, tag, digest);
+  if (at < 0) return withTag(text, undefined);
+  const digest = parseDigest(text.slice(at + 1));
+  return digest === undefined
+    ? problem('', 'has no valid digest after "@": sha256 with 64, or sha512 with 128 lower-case hex digits')
+    : withTag(text.slice(0, at), digest);
 }
 
-function withName(name: string, tag: string | undefined, digest: Digest | undefined): Parsed<ImageRef> {
+function withTag(named: string, digest: Digest | undefined): Parsed<ImageRef> {
+  const colon = named.lastIndexOf(':');
+  const hasTag = colon > named.lastIndexOf('/') && !named.endsWith(']');
+  if (!hasTag) return withName(named, digest === undefined ? { tag: 'latest' } : { digest });
+  const tag = named.slice(colon + 1);
+  if (!isTag(tag)) {
+    return problem('', 'has an invalid tag: letters, digits, "_", "." and "-", at most 128 of them');
+  }
+  return withName(named.slice(0, colon), { tag, ...(digest !== undefined && { digest }) });
+}
+
+function withName(name: string, rest: Pick<ImageRef, 'tag' | 'digest'>): Parsed<ImageRef> {
   const slash = name.indexOf('/');
-  const first = slash < 0 ? '' : name.slice(0, slash);
-  const hasHost = /[.:A-Z[]/.test(first) || first === 'localhost';
-  const host = hasHost ? first.toLowerCase() : DOCKER_HUB;
-  const registry = DOCKER_HUB_ALIASES.has(host) ? DOCKER_HUB : host;
+  const first = slash < 0 ? '' : name.slice(0, slash).toLowerCase();
+  const hasHost = /[.:[]/.test(first) || first === 'localhost';
+  const registry = hasHost && !DOCKER_HUB_ALIASES.has(first) ? first : DOCKER_HUB;
   const path = hasHost ? name.slice(slash + 1) : name;
   const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
   const wrong = nameProblem(registry, repository);
-  if (wrong !== undefined) return problem('', wrong);
-  const latest = tag === undefined && digest === undefined;
-  return parsed({
-    registry,
-    repository,
-    ...(tag !== undefined && { tag }),
-    ...(latest && { tag: 'latest' }),
-    ...(digest !== undefined && { digest }),
-  });
+  return wrong === undefined ? parsed({ registry, repository, ...rest }) : problem('', wrong);
 }
 
 function nameProblem(registry: string, repository: string): string | undefined {

@@ -2,9 +2,7 @@ import * as z from 'zod';
 import { imagePolicySpecSchema } from './schema.ts';
 
 /** A JSON Schema node as OpenAPI v3 writes it. */
-interface SchemaNode {
-  [keyword: string]: unknown;
-}
+type SchemaNode = Record<string, unknown>;
 
 const COLUMNS = [
   { name: 'Enforcement', type: 'string', jsonPath: '.spec.enforcement' },

@@ -4,6 +4,8 @@ import { formatReference, type ImageRef, type JudgedFinding, type JudgedImage } 
 const MAX_FIRST_LINE = 130;
 /** Longest warning in characters: the API server cuts longer ones (KEP-1693). */
 const MAX_WARNING = 256;
+/** Longest text shown in place of a reference that could not be read: it is a stranger's, of any length. */
+const MAX_UNREADABLE = 100;
 /** Characters of a digest shown to people; the whole of it is in the audit annotation and the log. */
 const SHOWN_DIGEST = 'sha256:'.length + 12;
 
@@ -23,7 +25,7 @@ export function explainRefusal(images: readonly JudgedImage[]): string {
   const lines = refused.flatMap((image) =>
     denying(image).map((finding) => ` ${explainFinding(image, finding)}`),
   );
-  return [clip(head + names.join(', '), MAX_FIRST_LINE), ...lines].join('\n');
+  return [clip(oneLine(head + names.join(', ')), MAX_FIRST_LINE), ...lines].join('\n');
 }
 
 /** Admission warnings: one per finding that lets the image in but should be known, each at most 256 characters. */
@@ -39,8 +41,8 @@ export function explainWarnings(images: readonly JudgedImage[]): readonly string
 export function explainFinding(image: JudgedImage, finding: JudgedFinding): string {
   const where = image.field === '' ? '' : ` (${image.field})`;
   const again = finding.transient ? ' (temporary, try again)' : '';
-  const subject = image.reference ? shortReference(image.reference) : image.image;
-  return `${image.container}${where}: ${subject}: ${describe(finding)}${again}`;
+  const subject = image.reference ? shortReference(image.reference) : clip(image.image, MAX_UNREADABLE);
+  return oneLine(`${image.container}${where}: ${subject}: ${describe(finding)}${again}`);
 }
 
 /** Reason, what was found, next step and policy of a finding. */
@@ -61,6 +63,11 @@ function shortReference(reference: ImageRef): string {
   const text = formatReference(reference);
   const at = text.indexOf('@');
   return at < 0 ? text : `${text.slice(0, at + 1 + SHOWN_DIGEST)}…`;
+}
+
+/** Names and found things are strangers' words: a line break in one must not forge another line. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
 function clip(text: string, length: number): string {

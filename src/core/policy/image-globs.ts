@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { parsed, problem, type Parsed } from '../model/index.ts';
+import { parseReference, parsed, problem, type Parsed } from '../model/index.ts';
 
 // Only `*`, `**` and `?` mean something: negation, braces and extended globs are off (and refused below), so that a
 // pattern cannot say the opposite of what it seems to say.
@@ -16,15 +16,36 @@ export function compileImageGlob(pattern: string): Parsed<(name: string) => bool
   }
   if (pattern === '*') return problem('', 'matches no full name; write "**" for every image');
   const full = complete(pattern);
-  return parsed(picomatch(full.replaceAll(/[[\]]/g, String.raw`\$&`), GLOB_OPTIONS));
+  // A pattern that can match nothing would leave its images without the policy, and nobody would notice.
+  if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok) {
+    return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
+  }
+  const matches = picomatch(full.replaceAll(/[[\]]/g, String.raw`\$&`), GLOB_OPTIONS);
+  return parsed((name) => matches(name) || matches(withoutHttpsPort(name)));
 }
 
-/** `nginx` → `docker.io/library/nginx`, `acme/*` → `docker.io/acme/*`; a first component that can be a host stays. */
+/** `host:443` is the same registry as `host`; written so, an image must not slip past a policy for the other spelling. */
+function withoutHttpsPort(name: string): string {
+  return name.replace(/^([^/]+):443(?=\/)/, '$1');
+}
+
+/**
+ * `nginx` → `docker.io/library/nginx`, `acme/*` → `docker.io/acme/*`, `index.docker.io/nginx` → `docker.io/library/nginx`;
+ * any other first component that can be a host stays.
+ */
 function complete(pattern: string): string {
+  if (pattern.startsWith('**')) return pattern;
   const slash = pattern.indexOf('/');
   const first = slash < 0 ? '' : pattern.slice(0, slash);
   const isHost = /[.:[]/.test(first) || first === 'localhost' || first.startsWith('*');
-  if (pattern.startsWith('**')) return pattern;
-  if (isHost) return first.toLowerCase() + pattern.slice(slash);
-  return slash < 0 ? `docker.io/library/${pattern}` : `docker.io/${pattern}`;
+  const host = isHost ? hostOf(first) : 'docker.io';
+  const path = isHost ? pattern.slice(slash + 1) : pattern;
+  const official = host === 'docker.io' && !path.includes('/') && path !== '**';
+  return `${host}/${official ? 'library/' : ''}${path}`;
+}
+
+/** A host as references have it: Docker Hub under its one name, lower case. */
+function hostOf(text: string): string {
+  const read = parseReference(`${text}/any/any`);
+  return withoutHttpsPort(`${read.ok ? read.value.registry : text.toLowerCase()}/`).slice(0, -1);
 }

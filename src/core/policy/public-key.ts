@@ -36,16 +36,17 @@ export function parsePublicKey(pem: string): Parsed<PublicKey> {
 }
 
 function kindOf(key: KeyObject): Parsed<KeyKind> {
-  const details = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'ed25519') return parsed('ed25519');
-  if (key.asymmetricKeyType === 'rsa') {
-    const bits = details.modulusLength ?? 0;
-    return bits >= MIN_RSA_BITS
-      ? parsed('rsa')
-      : problem('', `is an RSA key of ${String(bits)} bits; at least ${String(MIN_RSA_BITS)} are needed`);
-  }
-  const curve = key.asymmetricKeyType === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;
-  if (curve !== undefined) return parsed(curve);
-  const what = details.namedCurve ?? key.asymmetricKeyType ?? 'unknown';
-  return problem('', `is a ${what} key; ECDSA P-256, P-384, P-521, RSA and Ed25519 are supported`);
+  const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key;
+  if (type === 'ed25519') return parsed('ed25519');
+  if (type === 'rsa') return rsa(details.modulusLength ?? 0);
+  const what = details.namedCurve ?? type;
+  const curve = type === 'ec' ? CURVES[what] : undefined;
+  return curve === undefined
+    ? problem('', `is a ${what} key; ECDSA P-256, P-384, P-521, RSA and Ed25519 are supported`)
+    : parsed(curve);
+}
+
+function rsa(bits: number): Parsed<KeyKind> {
+  if (bits >= MIN_RSA_BITS) return parsed('rsa');
+  return problem('', `is an RSA key of ${String(bits)} bits; at least ${String(MIN_RSA_BITS)} are needed`);
 }

@@ -51,6 +51,7 @@ const authority = z.strictObject({
 
 const labelValue = z.string().max(63);
 const labelKey = z.string().min(1).max(317);
+const VALUES_MESSAGE = 'In and NotIn need values, Exists and DoesNotExist take none';
 const selector = z.strictObject({
   matchLabels: z
     .record(labelKey, labelValue)
@@ -58,11 +59,20 @@ const selector = z.strictObject({
     .describe('Labels that must be there with this value.'),
   matchExpressions: z
     .array(
-      z.strictObject({
-        key: labelKey,
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(labelValue).max(64).optional(),
-      }),
+      z
+        .strictObject({
+          key: labelKey,
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(labelValue).max(64).optional(),
+        })
+        // `In` without values selects nothing, and the policy would quietly cover no namespace.
+        .refine(({ operator, values = [] }) => operator.endsWith('In') === values.length > 0, VALUES_MESSAGE)
+        .meta(
+          rule(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            VALUES_MESSAGE,
+          ),
+        ),
     )
     .max(32)
     .optional()

@@ -63,7 +63,6 @@ async function learnAll(
   const listing = readReferrers(image, sources, signal);
   const search = {
     image,
-    referrers: listing,
     keys: trustedKeys(policies),
     predicateTypes: [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE],
   };

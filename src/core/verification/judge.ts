@@ -77,5 +77,9 @@ async function judgeReference(
   const judged = await judgeWith(sources);
   // People sign, release or push right after a refusal: before saying no again, old facts are looked up again.
   const refused = judged.verdict.findings.some(({ kind }) => kind === 'refused');
-  return refused ? judgeWith({ ...sources, memory: sources.memory.recent() }) : judged;
+  if (!refused) return judged;
+  const again = await judgeWith({ ...sources, memory: sources.memory.recent() });
+  // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into
+  // an unknown, which a policy may let in.
+  return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
 }

@@ -100,8 +100,11 @@ export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () 
   const view = (maxAgeMs: number): Memory => ({
     peek: (key) => peek(key, maxAgeMs),
     store,
-    recall: async (question, signal) =>
-      peek(question.key, maxAgeMs) ?? (await untilAborted(load(question), signal)),
+    recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
+      const known = peek<T>(question.key, maxAgeMs);
+      if (known) return known;
+      return signal.aborted ? outOfTime() : untilAborted(load(question), signal);
+    },
     recent: () => view(limits.absentMs),
   });
   return view(Infinity);
@@ -109,7 +112,6 @@ export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () 
 
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load goes on for the others. */
 async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): Promise<Fact<T>> {
-  if (signal.aborted) return outOfTime();
   const { promise: aborted, resolve } = Promise.withResolvers<Fact<T>>();
   const onAbort = () => {
     resolve(outOfTime());

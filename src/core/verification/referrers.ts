@@ -54,7 +54,7 @@ async function list(
   const atOnce = pLimit(OPEN_AT_ONCE);
   const poor = new Set(listing.value.filter(isPoor).slice(0, MAX_OPENED));
   const value = await Promise.all(
-    listing.value.map((entry): Promise<Referrer> | Referrer => {
+    listing.value.map(async (entry): Promise<Referrer> => {
       if (!isPoor(entry)) return described(entry);
       if (!poor.has(entry)) return unread(tooMany());
       return atOnce(() => open(image, entry, sources, signal));

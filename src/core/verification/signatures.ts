@@ -9,12 +9,12 @@ import {
   type Manifest,
   type PinnedRef,
   type PublicKey,
-  type Referrer,
   type Signature,
   type SignatureCandidate,
   type Unread,
 } from '../model/index.ts';
 import { learn, unknown, unread } from './learn.ts';
+import { readReferrers } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
 import type { Keeping } from './memory.ts';
 import type { Sources } from './sources.ts';
@@ -37,7 +37,6 @@ const PREDICATE_HINT = 'dev.sigstore.bundle.predicateType';
 /** What to look for next to an image. */
 export interface SignatureSearch {
   readonly image: PinnedRef;
-  readonly referrers: Promise<Fact<readonly Referrer[]>>;
   readonly keys: readonly PublicKey[];
   /** Bundles that hint at another predicate type than these are left unread. */
   readonly predicateTypes: readonly string[];
@@ -73,25 +72,20 @@ function keeping(fact: Fact<readonly Signature[]>): Keeping {
 }
 
 async function tryAll(
-  { image, referrers, keys, predicateTypes }: SignatureSearch,
+  { image, keys, predicateTypes }: SignatureSearch,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Signature[]>> {
   const found = await Promise.all([
     inSignatureTag(image, sources, signal),
-    inReferrers(image, await referrers, predicateTypes, { sources, signal }),
+    inReferrers(image, predicateTypes, { sources, signal }),
   ]);
   const dark = found.flatMap(({ unread }) => unread);
   const layers = found.flatMap(({ layers }) => layers);
   const atOnce = pLimit(READ_AT_ONCE);
-  const tried = layers.slice(0, MAX_SIGNATURES).map((layer) =>
-    atOnce(async (): Promise<Signature> => {
-      const candidate = await fetchCandidate(image, layer, sources, signal);
-      return candidate.form === 'unread'
-        ? candidate.why
-        : sources.verifySignature(candidate, image.digest, keys);
-    }),
-  );
+  const tried = layers
+    .slice(0, MAX_SIGNATURES)
+    .map((layer) => atOnce(() => trySignature(layer, { image, keys }, sources, signal)));
   const value = [...(await Promise.all(tried)), ...dark, ...cut(layers.length)];
   return value.length === 0
     ? { state: 'absent', seenAt: sources.clock() }
@@ -117,10 +111,11 @@ async function inSignatureTag(image: PinnedRef, sources: Sources, signal: AbortS
 
 async function inReferrers(
   image: PinnedRef,
-  referrers: Fact<readonly Referrer[]>,
   predicateTypes: readonly string[],
   { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
 ): Promise<Found> {
+  // Asked with the signal of this load: the caller's own deadline must not darken what others share.
+  const referrers = await readReferrers(image, sources, signal);
   if (referrers.state === 'unknown') return { layers: [], unread: [unread(referrers)] };
   const all = referrers.state === 'found' ? referrers.value : [];
   const dark = all.filter((referrer) => referrer.state === 'unread');
@@ -154,26 +149,29 @@ function signatureLayers(carrier: Fact<Manifest>): Found {
   return { layers: layers.map((layer) => ({ carrier: carrier.value, layer })), unread: [] };
 }
 
-async function fetchCandidate(
-  image: PinnedRef,
-  { carrier, layer }: SignatureLayer,
-  sources: Sources,
+/** Fetches one signature and tries it. A bug met on the way darkens this one alone. */
+async function trySignature(
+  signature: SignatureLayer,
+  { image, keys }: Pick<SignatureSearch, 'image' | 'keys'>,
+  { registry, verifySignature, ...sources }: Sources,
   signal: AbortSignal,
-): Promise<SignatureCandidate | { readonly form: 'unread'; readonly why: Unread }> {
-  const simple = layer.mediaType === SIMPLE_SIGNING;
-  const limit = simple ? MAX_PAYLOAD_BYTES : MAX_BUNDLE_BYTES;
-  const bytes = await learn(() => sources.registry.blob(image, layer, limit, signal), sources);
-  if (bytes.state === 'absent') {
-    return {
-      form: 'unread',
-      why: unread(unknown('UnreadableEvidence', 'the content of a signature is gone', false)),
-    };
-  }
-  if (bytes.state === 'unknown') return { form: 'unread', why: unread(bytes) };
+): Promise<Signature> {
+  const { layer } = signature;
+  const limit = layer.mediaType === SIMPLE_SIGNING ? MAX_PAYLOAD_BYTES : MAX_BUNDLE_BYTES;
+  const tried = await learn(async () => {
+    const bytes = await registry.blob(image, layer, limit, signal);
+    return bytes && verifySignature(candidate(signature, bytes), image.digest, keys);
+  }, sources);
+  if (tried.state === 'found') return tried.value;
+  const gone = unknown('UnreadableEvidence', 'the content of a signature is gone', false);
+  return unread(tried.state === 'absent' ? gone : tried);
+}
+
+function candidate({ carrier, layer }: SignatureLayer, bytes: Uint8Array): SignatureCandidate {
   const { digest } = carrier;
-  return simple
-    ? { form: 'simple-signing', digest, payload: bytes.value, annotations: layer.annotations }
-    : { form: 'bundle', digest, json: bytes.value };
+  return layer.mediaType === SIMPLE_SIGNING
+    ? { form: 'simple-signing', digest, payload: bytes, annotations: layer.annotations }
+    : { form: 'bundle', digest, json: bytes };
 }
 
 /** A flood is cut, and said: it can only make an image refused, never accepted. */

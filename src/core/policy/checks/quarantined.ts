@@ -6,6 +6,7 @@ export const quarantined: Check = (given) => {
   const { evidence, policy } = given;
   const { quarantine } = policy;
   if (!quarantine) return undefined;
+  if (evidence.manifest.state === 'absent') return notThere(given);
   const { flags, incomplete } = readQuarantine(evidence, quarantine);
   if (flags.length > 0) {
     const released = isReleased(evidence.signatures, quarantine);
@@ -24,6 +25,5 @@ export const quarantined: Check = (given) => {
       transient: false,
     };
   }
-  if (evidence.manifest.state === 'absent') return notThere(given);
   return incomplete ? cannotTell(policy, incomplete) : undefined;
 };
