@@ -96,7 +96,7 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
 
 /** Express tells an error handler by its four parameters. */
 function lastResort(onError: (error: unknown) => void): ErrorRequestHandler {
-  return (error: unknown, _request, response, next) => {
+  return (error: unknown, _request, response, _next) => {
     const status = statusOf(error);
     if (status >= 500) onError(error);
     if (response.headersSent) response.end();
