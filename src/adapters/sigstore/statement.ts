@@ -25,7 +25,7 @@ const statement = z.object({
     )
     .max(MAX_SUBJECTS),
   predicateType: z.string(),
-  predicate: z.unknown(),
+  predicate: z.unknown().optional(),
 });
 
 /** What a signed statement says about `digest`, or one clause why it says nothing about it. */

@@ -1,0 +1,151 @@
+import { expect } from 'chai';
+import {
+  digestOf,
+  type KeyKind,
+  type Signature,
+  type SimpleSigningCandidate,
+} from '../../../src/core/model/index.ts';
+import { verifySignature } from '../../../src/adapters/sigstore/index.ts';
+import {
+  SIGNATURE_ANNOTATION,
+  signedLayer,
+  signingKey,
+  simpleSigning,
+  type SignatureLayer,
+} from '../../support/signing.ts';
+
+const image = digestOf('image');
+const carrier = digestOf('carrier');
+const key = signingKey();
+const other = signingKey();
+
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const candidate = (layer: SignatureLayer): SimpleSigningCandidate => ({
+  form: 'simple-signing',
+  digest: carrier,
+  ...layer,
+});
+const verify = (layer: SignatureLayer, keys = [key]): Signature =>
+  verifySignature(candidate(layer), image, keys);
+const why = (signature: Signature) => (signature.state === 'unproven' ? signature.why : signature.state);
+
+describe('simple signing', () => {
+  it('proves who signed which image, and names the manifest that carries it', () => {
+    expect(verify(simpleSigning({ digest: image, key }))).to.deep.equal({
+      state: 'proven',
+      digest: carrier,
+      provenBy: key.fingerprint,
+      says: { kind: 'signature', annotations: {} },
+    });
+  });
+
+  it('S10: finds the one key that fits among several', () => {
+    const signature = verify(simpleSigning({ digest: image, key }), [other, key]);
+    expect(signature).to.include({ state: 'proven', provenBy: key.fingerprint });
+  });
+
+  const kinds: readonly [KeyKind, string?][] = [
+    ['ecdsa-p256'],
+    ['ecdsa-p384'],
+    ['ecdsa-p384', 'sha256'],
+    ['ecdsa-p521'],
+    ['ecdsa-p521', 'sha256'],
+    ['rsa'],
+    ['ed25519'],
+  ];
+  for (const [kind, hash] of kinds) {
+    it(`S08: accepts ${kind} with ${hash ?? 'the hash cosign picks today'}`, () => {
+      const signer = signingKey(kind);
+      const layer = simpleSigning({ digest: image, key: signer, ...(hash !== undefined && { hash }) });
+      expect(verify(layer, [signer])).to.include({ state: 'proven', provenBy: signer.fingerprint });
+    });
+  }
+
+  for (const [kind, hash] of [
+    ['ecdsa-p256', 'sha384'],
+    ['ecdsa-p256', 'sha1'],
+    ['rsa', 'sha512'],
+  ] as const) {
+    it(`S08: refuses ${kind} with ${hash}`, () => {
+      const signer = signingKey(kind);
+      expect(why(verify(simpleSigning({ digest: image, key: signer, hash }), [signer]))).to.equal(
+        'made by another key',
+      );
+    });
+  }
+
+  it('passes on the annotations of the signer, text only', () => {
+    const payload = json({
+      critical: {
+        type: 'cosign container image signature',
+        image: { 'docker-manifest-digest': image },
+      },
+      optional: { env: 'prod', build: 7, nested: { a: 'b' } },
+    });
+    const signature = verify(signedLayer(payload, key));
+    expect(signature.state === 'proven' && signature.says).to.deep.equal({
+      kind: 'signature',
+      annotations: { env: 'prod' },
+    });
+  });
+
+  it('refuses a signature by another key', () => {
+    expect(why(verify(simpleSigning({ digest: image, key: other })))).to.equal('made by another key');
+  });
+
+  it('refuses every signature when no key is trusted', () => {
+    expect(why(verify(simpleSigning({ digest: image, key }), []))).to.equal('made by another key');
+  });
+
+  it('S03: refuses a valid signature copied from another image', () => {
+    expect(why(verify(simpleSigning({ digest: digestOf('other image'), key })))).to.equal(
+      'about another digest',
+    );
+  });
+
+  it('refuses a payload that was changed after signing', () => {
+    const signed = simpleSigning({ digest: digestOf('other image'), key });
+    const { payload } = simpleSigning({ digest: image, key });
+    expect(why(verify({ ...signed, payload }))).to.equal('made by another key');
+  });
+
+  for (const [title, annotations] of [
+    ['no signature', {}],
+    ['an empty signature', { [SIGNATURE_ANNOTATION]: '' }],
+  ] as const) {
+    it(`refuses a layer with ${title}`, () => {
+      const { payload } = simpleSigning({ digest: image, key });
+      expect(why(verify({ payload, annotations }))).to.equal('without a signature in its annotation');
+    });
+  }
+
+  it('refuses a signature that is not base64', () => {
+    const { payload } = simpleSigning({ digest: image, key });
+    const annotations = { [SIGNATURE_ANNOTATION]: '!!!' };
+    expect(why(verify({ payload, annotations }))).to.equal('made by another key');
+  });
+
+  const ours = { 'docker-manifest-digest': image };
+  for (const [title, payload] of [
+    ['that is not JSON', Buffer.from('signed')],
+    ['that is not UTF-8', Buffer.from([0xff, 0xfe])],
+    ['that is null', json(null)],
+    ['without type', json({ critical: { image: ours } })],
+    ['of another type', json({ critical: { type: 'atomic container signature', image: ours } })],
+    ['without digest', json({ critical: { type: 'cosign container image signature', image: {} } })],
+    ['nested very deeply', Buffer.from('['.repeat(100_000))],
+  ] as const) {
+    it(`S07: a signed payload ${title} is a failure`, () => {
+      expect(why(verify(signedLayer(payload, key)))).to.equal('with a payload that cannot be read');
+    });
+  }
+
+  it('a release statement in a signature layer is no signature', () => {
+    const payload = json({
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ digest: { sha256: image.slice(7) } }],
+      predicateType: 'https://pratique.dev/release/v1',
+    });
+    expect(why(verify(signedLayer(payload, key)))).to.equal('with a payload that cannot be read');
+  });
+});
