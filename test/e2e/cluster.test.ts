@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +5,7 @@ import { json } from 'node:stream/consumers';
 import { AppsV1Api, CoreV1Api } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { createAuthority } from '../support/certificates.ts';
+import { pushImage } from '../support/registry/push.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';
 import { openCosign, type Cosign } from './support/cosign.ts';
 import { startDistribution, startOlareg, type Registry } from './support/registries.ts';
@@ -15,7 +15,6 @@ import { registerWebhook } from './support/webhook-registration.ts';
 const DENIAL = 'nothing comes ashore today';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 
 describe('the end-to-end test bed', () => {
   let cluster: Cluster;
@@ -23,21 +22,33 @@ describe('the end-to-end test bed', () => {
   let distribution: Registry;
   let cosign: Cosign;
 
+  // Whatever came up is stopped, even when something beside it did not.
+  const started: { stop(): Promise<void> }[] = [];
+  async function starting<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {
+    const running = await start;
+    started.push(running);
+    return running;
+  }
+
   before(async () => {
-    const running = [startCluster(), startOlareg(), startDistribution(), openCosign()] as const;
-    [cluster, olareg, distribution, cosign] = await Promise.all(running);
+    [cluster, olareg, distribution, cosign] = await Promise.all([
+      starting(startCluster()),
+      starting(startOlareg()),
+      starting(startDistribution()),
+      starting(openCosign()),
+    ]);
   });
 
   after(async () => {
-    await Promise.all([cluster, olareg, distribution, cosign].map((each) => each?.stop()));
+    await Promise.all(started.map((each) => each.stop()));
   });
 
   it('answers kubectl', async () => {
     const { code, stdout } = await cluster.kubectl(['version', '-o', 'json']);
     expect(code).to.equal(0);
-    const { clientVersion, serverVersion } = JSON.parse(stdout);
-    expect(serverVersion.gitVersion).to.match(/^v1\.\d+\.\d+$/);
-    expect(clientVersion.gitVersion).to.match(/^v1\.\d+\.\d+$/);
+    const versions = JSON.parse(stdout) as Record<string, { gitVersion?: string }>;
+    expect(versions.serverVersion?.gitVersion).to.match(/^v1\.\d+\.\d+$/);
+    expect(versions.clientVersion?.gitVersion).to.match(/^v1\.\d+\.\d+$/);
   });
 
   it('makes a ReplicaSet and pods of a Deployment', async () => {
@@ -95,7 +106,7 @@ describe('the end-to-end test bed', () => {
   it('serves the referrers API from olareg and not from distribution', async () => {
     const statuses = await Promise.all(
       [olareg, distribution].map(async ({ host }) => {
-        const digest = await pushImage(host, 'shop/web');
+        const { digest } = await pushImage({ registry: host, repository: 'shop/web' });
         return (await fetch(`http://${host}/v2/shop/web/referrers/${digest}`)).status;
       }),
     );
@@ -103,8 +114,8 @@ describe('the end-to-end test bed', () => {
   });
 
   it('signs with the real cosign, as a tag and as a referrer', async () => {
-    const digest = await pushImage(olareg.host, 'shop/signed');
-    const ref = `${olareg.host}/shop/signed@${digest}`;
+    const target = { registry: olareg.host, repository: 'shop/signed' };
+    const { digest, reference: ref } = await pushImage(target);
     const key = await cosign.createKeyPair();
     const referrers = async (): Promise<number> => {
       const response = await fetch(`http://${olareg.host}/v2/shop/signed/referrers/${digest}`);
@@ -138,13 +149,11 @@ describe('the end-to-end test bed', () => {
 async function startDenyingWebhook(): Promise<{ url: string; caPem: string; stop: () => void }> {
   const authority = await createAuthority('denying-webhook-ca');
   const leaf = await authority.issue({ commonName: 'denying-webhook', ips: ['127.0.0.1'], usage: 'server' });
-  const server = https.createServer({ ...leaf }, async (request, response) => {
-    const review = (await json(request)) as { request: { uid: string } };
-    const answer = { uid: review.request.uid, allowed: false, status: { message: DENIAL } };
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }),
-    );
+  const server = https.createServer({ ...leaf }, (request, response) => {
+    void json(request).then((review) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(denial(review)));
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -156,25 +165,8 @@ async function startDenyingWebhook(): Promise<{ url: string; caPem: string; stop
   return { url: `https://127.0.0.1:${port}/`, caPem: authority.cert, stop };
 }
 
-/** An image of a config and no layers; enough to be named, signed and referred to. */
-async function pushImage(host: string, repository: string): Promise<string> {
-  const base = `http://${host}/v2/${repository}`;
-  const config = Buffer.from(
-    JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers' } }),
-  );
-  const upload = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
-  const location = new URL(upload.headers.get('location') ?? '', base);
-  location.searchParams.set('digest', digestOf(config));
-  const headers = { 'content-type': 'application/octet-stream' };
-  expect((await fetch(location, { method: 'PUT', headers, body: config })).status).to.equal(201);
-  const descriptor = { mediaType: OCI_CONFIG, digest: digestOf(config), size: config.length };
-  const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: descriptor, layers: [] };
-  const body = Buffer.from(JSON.stringify(manifest));
-  const put = { method: 'PUT', headers: { 'content-type': OCI_MANIFEST }, body };
-  expect((await fetch(`${base}/manifests/latest`, put)).status).to.equal(201);
-  return digestOf(body);
-}
-
-function digestOf(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+function denial(review: unknown): object {
+  const { uid } = (review as { request: { uid: string } }).request;
+  const response = { uid, allowed: false, status: { message: DENIAL } };
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response };
 }

@@ -29,7 +29,7 @@ export async function recipeFor(component: Component, env: NodeJS.ProcessEnv): P
   const moduleFolder = join(modulesFolder, component.name);
   const goMod = await readFile(join(moduleFolder, 'go.mod'), 'utf8');
   const goSum = await readFile(join(moduleFolder, 'go.sum'), 'utf8');
-  const provided = await findProvided(component, env['KUBEBUILDER_ASSETS']);
+  const provided = await findProvided(component, env.KUBEBUILDER_ASSETS);
   const binaries = component.binaries.filter((binary) => !provided.has(binary.name));
   const flags = ['-mod=readonly', '-trimpath', `-ldflags=${linkerFlags(component, goMod)}`];
   const inputs = [goMod, goSum, flags, binaries, process.platform, process.arch];
@@ -40,8 +40,8 @@ export async function recipeFor(component: Component, env: NodeJS.ProcessEnv): P
 
 /** Where built programs are kept between runs, outside of the repository. */
 export function cacheRoot(env: NodeJS.ProcessEnv): string {
-  const cacheHome = env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return env['PRATIQUE_E2E_CACHE'] ?? join(cacheHome, 'pratique-e2e');
+  const cacheHome = env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  return env.PRATIQUE_E2E_CACHE ?? join(cacheHome, 'pratique-e2e');
 }
 
 /**

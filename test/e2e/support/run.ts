@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function explain(unobtainable: readonly Unobtainable[]): number {
-  const inCi = process.env['CI'] === 'true';
+  const inCi = process.env.CI === 'true';
   const rule = '!'.repeat(78);
   console.error(rule);
   console.error('!! END-TO-END TESTS DID NOT RUN. Nothing was proven against a real cluster.');

@@ -101,7 +101,7 @@ async function isInForce(cluster: Cluster, probe: string): Promise<boolean> {
     await api.createNamespacedConfigMap({ namespace: 'default', body: { metadata }, dryRun: 'All' });
     return false;
   } catch (error) {
-    if (error instanceof ApiException && String(error.message).includes('probe.pratique.dev')) return true;
+    if (error instanceof ApiException && error.message.includes('probe.pratique.dev')) return true;
     throw error;
   }
 }

@@ -38,10 +38,11 @@ describe('a workspace', () => {
     });
     const error = await start.then(
       () => undefined,
-      (reason: Error) => reason,
+      (reason: unknown) => reason,
     );
     await workspace.close();
-    expect(error?.message).to.contain('dying ended with code 3').and.to.contain('no such flag');
+    expect(error).to.be.instanceOf(Error);
+    expect(String(error)).to.contain('dying ended with code 3').and.to.contain('no such flag');
     expect(existsSync(workspace.folder)).to.equal(false);
   });
 });

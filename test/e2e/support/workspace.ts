@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 
 /**
  * A temporary folder and the processes that live in it. Both vanish together: on close, when this process
@@ -45,7 +47,7 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function openWorkspace(name: string): Promise<Workspace> {
   const folder = mkdtempSync(join(tmpdir(), `pratique-e2e-${name}-`));
   const memory = mkdtempSync(join(await memoryFolder(), `pratique-e2e-${name}-`));
-  const keep = Boolean(process.env['PRATIQUE_E2E_KEEP']);
+  const keep = Boolean(process.env.PRATIQUE_E2E_KEEP);
   if (keep) console.error(`e2e: logs of ${name} are in ${folder}`);
   const folders = keep ? [memory] : [memory, folder];
   const watchdog = startWatchdog(folders);
@@ -64,12 +66,12 @@ export async function openWorkspace(name: string): Promise<Workspace> {
     memory,
     adopt(child) {
       children.add(child);
-      watchdog.stdin?.write(`began ${child.pid}\n`);
+      watchdog.write(`began ${child.pid}\n`);
       child.once('exit', () => {
         children.delete(child);
         // What it started itself does not outlive it.
         if (child.pid !== undefined) signalGroup(child.pid);
-        if (watchdog.stdin?.writable) watchdog.stdin.write(`ended ${child.pid}\n`);
+        if (watchdog.writable) watchdog.write(`ended ${child.pid}\n`);
       });
       // A test run that forgets to close ends all the same, and ends the child with it.
       child.unref();
@@ -77,7 +79,7 @@ export async function openWorkspace(name: string): Promise<Workspace> {
     async close() {
       await Promise.all([...children].map(killAndWait));
       await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true, maxRetries: 5 })));
-      watchdog.stdin?.end();
+      watchdog.end();
       process.off('exit', endAtOnce);
       for (const signal of endings) process.off(signal, endOnSignal);
     },
@@ -112,17 +114,17 @@ function signalGroup(group: number): void {
   }
 }
 
-function startWatchdog(folders: readonly string[]): ChildProcess {
+function startWatchdog(folders: readonly string[]): Writable {
   const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'sh', ...folders], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   // Without its watchdog a run still cleans up after every end but SIGKILL: no reason to fail a test.
-  watchdog.stdin?.on('error', (error) => console.error(`e2e: the watchdog is gone: ${error.message}`));
+  watchdog.stdin.on('error', (error) => console.error(`e2e: the watchdog is gone: ${error.message}`));
   watchdog.unref();
-  const pipe: unknown = watchdog.stdin;
-  if (pipe instanceof Object && 'unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
-  return watchdog;
+  // Nor does the pipe to it keep us from ending; it is a socket, which its type does not say.
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref();
+  return watchdog.stdin;
 }
 
 async function memoryFolder(): Promise<string> {
