@@ -1,5 +1,5 @@
 import type { Call } from './call.ts';
-import { header, type Answer } from './exchange.ts';
+import { drop, header, type Answer } from './exchange.ts';
 import { fault, faultOfError } from './fault.ts';
 
 /**
@@ -10,13 +10,13 @@ import { fault, faultOfError } from './fault.ts';
 export async function readBody(call: Call, answer: Answer, maxBytes: number): Promise<Uint8Array> {
   const encoding = header(answer, 'content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
-    answer.body.destroy();
+    drop(answer);
     throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
   }
   const tooLong = (): Error =>
     fault(call, 'LimitExceeded', `the answer is longer than ${String(maxBytes)} bytes`);
   if (Number(header(answer, 'content-length') ?? 0) > maxBytes) {
-    answer.body.destroy();
+    drop(answer);
     throw tooLong();
   }
   const chunks: Buffer[] = [];

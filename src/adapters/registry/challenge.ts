@@ -10,6 +10,7 @@ export interface Challenge {
 const SCHEME = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const PARAMETER = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"=][^\s,"]*))/y;
 const TOKEN68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
+const SPACES = /[ \t]*/y;
 const SEPARATOR = /[\s,]*/y;
 
 /**
@@ -19,28 +20,40 @@ const SEPARATOR = /[\s,]*/y;
 export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {
   if (header === undefined) return [];
   if (typeof header !== 'string') return header.flatMap((one) => parseChallenges(one));
-  const found: { scheme: string; parameters: Map<string, string> }[] = [];
+  const take = readerOf(header);
+  const found: Challenge[] = [];
+  for (;;) {
+    const challenge = readChallenge(take);
+    if (challenge === undefined) return found;
+    found.push(challenge);
+  }
+}
+
+/** Matches a sticky pattern at the present place, and moves on when it does. */
+type Take = (pattern: RegExp) => RegExpExecArray | null;
+
+function readerOf(text: string): Take {
   let at = 0;
-  const take = (pattern: RegExp): RegExpExecArray | null => {
+  return (pattern) => {
     pattern.lastIndex = at;
-    const match = pattern.exec(header);
+    const match = pattern.exec(text);
     if (match !== null) at = pattern.lastIndex;
     return match;
   };
+}
+
+function readChallenge(take: Take): Challenge | undefined {
+  take(SEPARATOR);
+  const scheme = take(SCHEME)?.[0].toLowerCase();
+  if (scheme === undefined) return undefined;
+  const parameters = new Map<string, string>();
+  take(SPACES);
+  if (take(TOKEN68) !== null) return { scheme, parameters };
   for (;;) {
-    const before = at;
     take(SEPARATOR);
-    const last = found.at(-1);
-    const parameter = last && take(PARAMETER);
-    if (parameter) {
-      addParameter(last.parameters, parameter);
-      continue;
-    }
-    const afterScheme = last?.parameters.size === 0 && at > before && header[before] !== ',';
-    if (afterScheme && take(TOKEN68)) continue;
-    const scheme = take(SCHEME)?.[0];
-    if (scheme === undefined) return found;
-    found.push({ scheme: scheme.toLowerCase(), parameters: new Map() });
+    const parameter = take(PARAMETER);
+    if (parameter === null) return { scheme, parameters };
+    addParameter(parameters, parameter);
   }
 }
 

@@ -26,7 +26,7 @@ const wire = z.object({
   credsStore: z
     .union([helper, z.literal('')])
     .nullish()
-    .transform((name) => name || undefined),
+    .transform((name) => (name === '' ? undefined : (name ?? undefined))),
 });
 
 const DOCKER_HUB_KEYS: ReadonlySet<string> = new Set([

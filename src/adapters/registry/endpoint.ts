@@ -42,7 +42,10 @@ export function objectionTo(target: URL, from: Endpoint): Objection {
   if (target.protocol !== 'https:' && target.protocol !== 'http:') return 'it is neither https nor http';
   if (target.username !== '' || target.password !== '') return 'it carries a login';
   if (target.protocol === 'http:' && !from.plain) return 'it is plain http';
-  if (target.hostname === from.hostname) return undefined;
+  return target.hostname === from.hostname ? undefined : objectionToAddress(target, from);
+}
+
+function objectionToAddress(target: URL, from: Endpoint): Objection {
   const kind = addressKind(target.hostname);
   if (kind === 'public') return undefined;
   if (kind === 'link-local') return 'it is a link-local or reserved address';

@@ -46,6 +46,9 @@ const MAX_DISCARDED_BYTES = 16 * 1024;
 /** Longest wait for an unwanted body, in milliseconds. */
 const MAX_DISCARD_MS = 500;
 
+/** Statuses that send a request elsewhere (RFC 9110 §15.4). */
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
 /** Opens the pool of connections: at most `concurrencyPerHost` per host, further requests wait for one of them. */
 export function openConnections(options: ConnectionOptions): {
   readonly exchange: Exchange;
@@ -89,6 +92,12 @@ export function openConnections(options: ConnectionOptions): {
 export async function discard(answer: Answer): Promise<void> {
   const patience = AbortSignal.timeout(MAX_DISCARD_MS);
   await answer.body.dump({ limit: MAX_DISCARDED_BYTES, signal: patience }).catch(() => undefined);
+}
+
+/** Ends an answer that will not be read, and its connection with it. Never throws, now or later. */
+export function drop(answer: Answer): void {
+  // The body reports its own destruction as an error; unheard, it would end the process.
+  answer.body.on('error', () => undefined).destroy();
 }
 
 /** A header that must occur once; the first one when it occurs several times. */

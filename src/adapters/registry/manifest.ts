@@ -11,7 +11,7 @@ import {
 } from '../../core/model/index.ts';
 import { readBody } from './body.ts';
 import type { Call } from './call.ts';
-import { contentType, discard, header, type Answer } from './exchange.ts';
+import { contentType, discard, drop, header, type Answer } from './exchange.ts';
 import { fault, faultOfStatus, quote } from './fault.ts';
 import type { Send } from './transport.ts';
 
@@ -99,6 +99,6 @@ function claimedDigest(call: Call, answer: Answer): Digest | undefined {
   if (claim === undefined || claim === '') return undefined;
   const digest = parseDigest(claim);
   if (digest !== undefined) return digest;
-  answer.body.destroy();
+  drop(answer);
   throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not a digest');
 }

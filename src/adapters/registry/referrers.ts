@@ -13,10 +13,10 @@ import {
 } from '../../core/model/index.ts';
 import { parseJson, readBody } from './body.ts';
 import type { Call } from './call.ts';
-import { contentType, discard, type Answer } from './exchange.ts';
+import { contentType, discard, drop, type Answer } from './exchange.ts';
 import { fault, faultOfStatus } from './fault.ts';
 import { nextPage, readPages, type Page } from './link.ts';
-import { readRawManifest } from './manifest.ts';
+import { readRawManifest, type RawManifest } from './manifest.ts';
 import type { Send } from './transport.ts';
 
 /** Most referrers of one image that are read; images have a handful, and a flood must end in a clear no (CVE-2024-29903). */
@@ -25,7 +25,8 @@ export const MAX_REFERRERS = 2_000;
 export const MAX_REFERRER_PAGES = 40;
 
 const LIMITS = { maxPages: MAX_REFERRER_PAGES, maxEntries: MAX_REFERRERS };
-const listing = z.object({ mediaType: z.string().nullish(), manifests: z.array(z.unknown()).nullish() });
+const typed = z.object({ mediaType: z.string().nullish() });
+const listing = typed.extend({ manifests: z.array(z.unknown()).nullish() });
 const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
 
 /**
@@ -54,7 +55,7 @@ export async function readReferrers(send: Send, call: Call, digest: Digest): Pro
 function offersApi(call: Call, answer: Answer): boolean {
   if (answer.status === 200) return contentType(answer) === MEDIA_TYPE.ociIndex;
   if (answer.status === 404 || answer.status === 400 || answer.status === 405) return false;
-  answer.body.destroy();
+  drop(answer);
   throw faultOfStatus(call, answer.url.host, answer.status);
 }
 
@@ -67,12 +68,8 @@ async function readPage(call: Call, answer: Answer): Promise<Page<unknown>> {
 async function readFallbackTag(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
   const raw = await readRawManifest(send, call, fallbackTag(digest));
   if (raw === undefined) return [];
-  const declared = z.object({ mediaType: z.string().nullish() }).safeParse(parseJson(raw.bytes))
-    .data?.mediaType;
-  const served =
-    raw.contentType !== undefined && isManifestType(raw.contentType) ? raw.contentType : undefined;
-  const mediaType = declared ?? served;
-  if (mediaType === undefined || (served !== undefined && served !== mediaType)) {
+  const mediaType = mediaTypeOf(raw);
+  if (mediaType === undefined) {
     throw fault(call, 'RegistryMisbehaved', 'the listing under the fallback tag is of no clear type');
   }
   if (!isIndexType(mediaType)) return [];
@@ -81,6 +78,13 @@ async function readFallbackTag(send: Send, call: Call, digest: Digest): Promise<
     throw fault(call, 'LimitExceeded', `the listing has more than ${String(MAX_REFERRERS)} entries`);
   }
   return descriptorsIn(entries);
+}
+
+/** What body and registry agree that it is; `undefined` when neither says it or they contradict each other. */
+function mediaTypeOf({ bytes, contentType: served }: RawManifest): string | undefined {
+  const declared = typed.safeParse(parseJson(bytes)).data?.mediaType ?? undefined;
+  if (served === undefined || !isManifestType(served)) return declared;
+  return declared === undefined || declared === served ? served : undefined;
 }
 
 /** The tag that stands in for the API: algorithm and hex digits, cut at 64 (distribution spec, "Referrers Tag Schema"). */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { readJson } from './body.ts';
 import type { Call } from './call.ts';
-import { discard, type Exchange, type WireRequest } from './exchange.ts';
+import { discard, REDIRECTS, type Answer, type Exchange, type WireRequest } from './exchange.ts';
 import { fault, faultOfStatus } from './fault.ts';
 import { basic, type Login } from './login.ts';
 import type { Lasting } from './shared-memo.ts';
@@ -25,11 +25,20 @@ const EXPIRY_SKEW_MS = 10_000;
 /** Names this client to OAuth2 endpoints; they ask for a name, not for a registration. */
 const CLIENT_ID = 'pratique';
 
-const wire = z.object({
-  token: z.string().min(1).optional(),
-  access_token: z.string().min(1).optional(),
-  expires_in: z.number().positive().optional(),
-});
+// A token ends up in a header: RFC 6750 §2.1 `b64token` has no character that could end one.
+const printable = z.string().regex(/^[\x21-\x7e]+$/);
+const wire = z
+  .object({
+    token: printable.optional(),
+    access_token: printable.optional(),
+    expires_in: z.number().positive().default(DEFAULT_LIFETIME_S),
+  })
+  .transform(({ token, access_token: access, expires_in: seconds }, context) => {
+    const either = token ?? access;
+    if (either !== undefined) return { token: either, seconds };
+    context.addIssue('has no token');
+    return z.NEVER;
+  });
 
 /**
  * Asks a realm for a token: by GET as nobody or with name and password, by POST with a refresh token. The lifetime counts
@@ -45,21 +54,21 @@ export async function fetchToken(
   const answer = await exchange(call, requestFor(question));
   if (answer.status !== 200) {
     await discard(answer);
-    if (answer.status >= 300 && answer.status < 400) {
-      throw fault(call, 'UntrustedEndpoint', `${answer.url.host} sends logins elsewhere`);
-    }
-    if (answer.status === 400) throw fault(call, 'RegistryDenied', `${answer.url.host} answered 400`);
-    throw faultOfStatus(call, answer.url.host, answer.status);
+    throw faultOf(call, answer);
   }
-  const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES));
-  const token = body.data?.token ?? body.data?.access_token;
-  // A token ends up in a header: RFC 6750 §2.1 `b64token` has no character that could end one.
-  if (!body.success || token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
+  const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES)).data;
+  if (body === undefined) {
     throw fault(call, 'RegistryMisbehaved', `${answer.url.host} answered without a token`);
   }
-  const lifetime = Math.min(body.data.expires_in ?? DEFAULT_LIFETIME_S, MAX_LIFETIME_S) * 1_000;
+  const lifetime = Math.min(body.seconds, MAX_LIFETIME_S) * 1_000;
   const skew = Math.min(EXPIRY_SKEW_MS, lifetime / 2);
-  return { value: token, until: new Date(askedAt + lifetime - skew) };
+  return { value: body.token, until: new Date(askedAt + lifetime - skew) };
+}
+
+function faultOf(call: Call, { status, url: { host } }: Answer): Error {
+  if (REDIRECTS.has(status)) return fault(call, 'UntrustedEndpoint', `${host} sends logins elsewhere`);
+  // OAuth2 says 400 for a refresh token that is not good (RFC 6749 §5.2).
+  return status === 400 ? faultOfStatus(call, host, 401) : faultOfStatus(call, host, status);
 }
 
 function requestFor({ realm, service, scopes, login }: TokenQuestion): WireRequest {

@@ -1,7 +1,7 @@
 import type { Authorizer } from './authorization.ts';
 import type { Call } from './call.ts';
 import { objectionTo } from './endpoint.ts';
-import { discard, header, type Answer, type Exchange, type WireRequest } from './exchange.ts';
+import { discard, header, REDIRECTS, type Answer, type Exchange, type WireRequest } from './exchange.ts';
 import { errorCode, fault, quote } from './fault.ts';
 import { Fault } from '../../core/model/index.ts';
 import { pause, type Pauses } from './pause.ts';
@@ -28,7 +28,6 @@ export interface TransportParts {
 export const MAX_REDIRECTS = 5;
 /** Most times one request is sent: as nobody or with a remembered token, with a cached token, with a fresh one. */
 const MAX_ATTEMPTS = 3;
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** The other side closed a pooled connection while we were writing to it: nobody has seen the request. */
 const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 

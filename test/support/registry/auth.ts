@@ -38,16 +38,14 @@ export function createGuard(auth: AuthOptions, origin: () => string): Guard {
       if (auth.kind === 'none') return undefined;
       const given = request.headers.authorization ?? '';
       if (auth.kind === 'basic') {
-        if (given === basic(auth.username, auth.password)) return undefined;
-        return failure(401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="embedded, registry"' });
+        return given === basic(auth.username, auth.password)
+          ? undefined
+          : refusal('Basic realm="embedded, registry"');
       }
       const scope = repository === undefined ? undefined : scopeOf(request.method, repository);
-      const token = granted.get(given.replace(/^Bearer /, ''));
-      if (token && (scope === undefined || [...token].some((one) => covers(one, scope)))) return undefined;
-      const asked = scope === undefined ? '' : `,scope="${scope}"`;
-      const service = SERVICE.replaceAll('"', '\\"');
-      const challenge = `Bearer realm="${auth.realm ?? `${origin()}/token`}",service="${service}"${asked}`;
-      return failure(401, 'UNAUTHORIZED', { 'www-authenticate': challenge });
+      const scopes = granted.get(given.replace(/^Bearer /, ''));
+      if (scopes && coversOne(scopes, scope)) return undefined;
+      return refusal(bearerChallenge(auth.realm ?? `${origin()}/token`, scope));
     },
     token: async (request) => {
       if (auth.kind !== 'bearer') return failure(404, 'NOT_FOUND');
@@ -61,6 +59,19 @@ export function createGuard(auth: AuthOptions, origin: () => string): Guard {
       granted.clear();
     },
   };
+}
+
+function refusal(challenge: string): Reply {
+  return failure(401, 'UNAUTHORIZED', { 'www-authenticate': challenge });
+}
+
+function bearerChallenge(realm: string, scope: string | undefined): string {
+  const service = SERVICE.replaceAll('"', '\\"');
+  return `Bearer realm="${realm}",service="${service}"${scope === undefined ? '' : `,scope="${scope}"`}`;
+}
+
+function coversOne(granted: ReadonlySet<string>, asked: string | undefined): boolean {
+  return asked === undefined || [...granted].some((scope) => covers(scope, asked));
 }
 
 async function scopesFor(

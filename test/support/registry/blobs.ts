@@ -42,15 +42,10 @@ export async function continueUpload(
   const repository = repositoryIn(store, name);
   const sofar = repository.uploads.get(id);
   if (!sofar) return failure(404, 'BLOB_UPLOAD_UNKNOWN');
+  const upload = { repository, name, id, sofar };
   switch (request.method) {
-    case 'PATCH': {
-      const start = /^(?:bytes[ =])?(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
-      if (start !== undefined && Number(start) !== sofar.byteLength)
-        return failure(416, 'BLOB_UPLOAD_INVALID');
-      const grown = Buffer.concat([sofar, await request.body()]);
-      repository.uploads.set(id, grown);
-      return progress(name, id, grown.byteLength);
-    }
+    case 'PATCH':
+      return grow(upload, request);
     case 'PUT': {
       repository.uploads.delete(id);
       const bytes = Buffer.concat([sofar, await request.body()]);
@@ -64,6 +59,21 @@ export async function continueUpload(
     default:
       return failure(405, 'UNSUPPORTED');
   }
+}
+
+interface Upload {
+  readonly repository: Repository;
+  readonly name: string;
+  readonly id: string;
+  readonly sofar: Buffer;
+}
+
+async function grow({ repository, name, id, sofar }: Upload, request: RegistryRequest): Promise<Reply> {
+  const start = /^(?:bytes[ =])?(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
+  if (start !== undefined && Number(start) !== sofar.byteLength) return failure(416, 'BLOB_UPLOAD_INVALID');
+  const grown = Buffer.concat([sofar, await request.body()]);
+  repository.uploads.set(id, grown);
+  return progress(name, id, grown.byteLength);
 }
 
 function finish(repository: Repository, name: string, digest: string, bytes: Buffer): Reply {

@@ -1,6 +1,14 @@
 import { failure, json, type RegistryRequest, type Reply } from './http.ts';
 import { findManifest, hash, putManifest, referrersOf, repositoryIn, type Store } from './store.ts';
 
+/** A repository of a store, and what to do it with. */
+export interface Place {
+  readonly store: Store;
+  readonly name: string;
+  readonly request: RegistryRequest;
+  readonly listing: ListingOptions;
+}
+
 /** How the registry lists referrers. */
 export interface ListingOptions {
   /** Off: 404 on the endpoint and no `OCI-Subject` header, as registries before distribution spec 1.1. */
@@ -27,11 +35,8 @@ export function getManifest(store: Store, name: string, reference: string): Repl
 
 /** PUT of a manifest by tag or digest. */
 export async function pushManifest(
-  store: Store,
-  name: string,
+  { store, name, request, listing }: Place,
   reference: string,
-  request: RegistryRequest,
-  { referrersApi }: ListingOptions,
 ): Promise<Reply> {
   const bytes = await request.body();
   if (bytes.byteLength > MAX_MANIFEST_BYTES) return failure(413, 'SIZE_INVALID');
@@ -47,7 +52,7 @@ export async function pushManifest(
     headers: {
       location: `/v2/${name}/manifests/${digest}`,
       'docker-content-digest': digest,
-      ...(referrersApi && stored.subject !== undefined && { 'oci-subject': stored.subject }),
+      ...(listing.referrersApi && stored.subject !== undefined && { 'oci-subject': stored.subject }),
     },
   };
 }
@@ -75,20 +80,14 @@ export function listTags(store: Store, name: string, url: URL): Reply {
 }
 
 /** The referrers API (distribution spec 1.1, "Listing Referrers"). */
-export function listReferrers(
-  store: Store,
-  name: string,
-  digest: string,
-  url: URL,
-  options: ListingOptions,
-): Reply {
-  if (!options.referrersApi) return failure(404, 'NOT_FOUND');
+export function listReferrers({ store, name, request: { url }, listing }: Place, digest: string): Reply {
+  if (!listing.referrersApi) return failure(404, 'NOT_FOUND');
   const type = url.searchParams.get('artifactType');
-  const all = referrersOf(store.get(name), digest, options.listing === 'bare').filter(
+  const all = referrersOf(store.get(name), digest, listing.listing === 'bare').filter(
     ({ artifactType }) => type === null || artifactType === type,
   );
   const from = Number(url.searchParams.get('from') ?? 0);
-  const to = from + (options.referrersPageSize ?? all.length);
+  const to = from + (listing.referrersPageSize ?? all.length);
   const next = new URL(url);
   next.searchParams.set('from', String(to));
   return {

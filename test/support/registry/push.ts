@@ -56,7 +56,7 @@ export async function pushBlob(target: Target, blob: BlobToPush): Promise<WireDe
 export async function pushManifest(
   target: Target,
   body: Readonly<Record<string, unknown>>,
-  mediaType: string = typeof body['mediaType'] === 'string' ? body['mediaType'] : OCI_MANIFEST,
+  mediaType: string = typeof body.mediaType === 'string' ? body.mediaType : OCI_MANIFEST,
 ): Promise<Pushed & { readonly response: Response }> {
   const bytes = Buffer.from(JSON.stringify(body));
   const digest = hash(bytes);

@@ -8,6 +8,7 @@ import {
   listTags,
   pushManifest,
   type ListingOptions,
+  type Place,
 } from './manifests.ts';
 import type { Store } from './store.ts';
 
@@ -18,40 +19,34 @@ export interface Rooms {
   readonly listing: ListingOptions;
 }
 
+const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 /** `/v2/<name>/<part>/<rest>`: names may have slashes, so the last part that fits decides. */
 const PATH = /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|referrers|tags)\/([^/]*)$/;
+
+/** Leads to a handler by method and part of the path; HEAD goes where GET goes. */
+type Handler = (place: Place, rest: string) => Reply | Promise<Reply>;
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  'GET manifests': ({ store, name }, rest) => getManifest(store, name, rest),
+  'PUT manifests': pushManifest,
+  'DELETE manifests': ({ store, name }, rest) => deleteManifest(store, name, rest),
+  'GET blobs': ({ store, name }, rest) => getBlob(store, name, rest),
+  'DELETE blobs': ({ store, name }, rest) => deleteBlob(store, name, rest),
+  'POST blobs/uploads': ({ store, name, request }) => startUpload(store, name, request),
+  'GET tags': ({ store, name, request }) => listTags(store, name, request.url),
+  'GET referrers': listReferrers,
+};
 
 /** Answers a request as a well-behaved registry. */
 export async function route({ store, guard, listing }: Rooms, request: RegistryRequest): Promise<Reply> {
   const { pathname } = request.url;
   if (pathname === '/token') return guard.token(request);
-  const [, name = '', part = '', rest = ''] = PATH.exec(pathname) ?? [];
-  const refusal = guard.check(request, name === '' ? undefined : name);
+  const [, name, part = '', rest = ''] = PATH.exec(pathname) ?? [];
+  const refusal = guard.check(request, name);
   if (refusal) return refusal;
-  if (pathname === '/v2/' || pathname === '/v2') {
-    return json(200, {}, { 'docker-distribution-api-version': 'registry/2.0' });
+  if (name === undefined) {
+    return pathname === '/v2/' ? json(200, {}, API_VERSION) : failure(404, 'NOT_FOUND');
   }
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
-  switch (`${method} ${part}`) {
-    case 'GET manifests':
-      return getManifest(store, name, rest);
-    case 'PUT manifests':
-      return pushManifest(store, name, rest, request, listing);
-    case 'DELETE manifests':
-      return deleteManifest(store, name, rest);
-    case 'GET blobs':
-      return getBlob(store, name, rest);
-    case 'DELETE blobs':
-      return deleteBlob(store, name, rest);
-    case 'POST blobs/uploads':
-      return startUpload(store, name, request);
-    case 'GET tags':
-      return listTags(store, name, request.url);
-    case 'GET referrers':
-      return listReferrers(store, name, rest, request.url, listing);
-    default:
-      return part === 'blobs/uploads'
-        ? continueUpload(store, name, rest, request)
-        : failure(404, 'NOT_FOUND');
-  }
+  const handle = HANDLERS[`${request.method.replace('HEAD', 'GET')} ${part}`];
+  if (handle) return handle({ store, name, request, listing }, rest);
+  return part === 'blobs/uploads' ? continueUpload(store, name, rest, request) : failure(404, 'NOT_FOUND');
 }

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { digestOf } from '../../../src/core/model/index.ts';
+import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
+import { all, answer, firstTimes, refuse } from '../../support/registry/misbehave.ts';
+import { pushImage, pushIndex, pushManifest, pushTag } from '../../support/registry/push.ts';
+import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
+
+const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+
+describe('reading manifests', () => {
+  let registry: EmbeddedRegistry;
+  before(async () => {
+    registry = await startRegistry();
+  });
+  after(() => registry.close());
+  afterEach(async () => {
+    registry.reset();
+    await closeClients();
+  });
+
+  const target = (): { registry: string; repository: string; tag: string } => ({
+    registry: registry.host,
+    repository: 'shop/web',
+    tag: '1.0',
+  });
+
+  it('reads an image by tag and by digest', async () => {
+    const pushed = await pushImage(target(), { annotations: { a: 'b' } });
+    for (const ref of [tagged(registry), pinned(registry, pushed.digest)]) {
+      const manifest = await client().manifest(ref, patient());
+      expect(manifest).to.include({ digest: pushed.digest, mediaType: OCI_MANIFEST, size: pushed.size });
+      expect(manifest?.annotations).to.deep.equal({ a: 'b' });
+    }
+  });
+
+  it('reads the digest, not the tag, when the reference has both', async () => {
+    const first = await pushImage(target(), { salt: 'first' });
+    await pushImage(target(), { salt: 'second' });
+    const ref = { ...pinned(registry, first.digest), tag: '1.0' };
+    expect((await client().manifest(ref, patient()))?.digest).to.equal(first.digest);
+  });
+
+  it('reads an index with its children', async () => {
+    const child = await pushImage({ ...target(), tag: 'child' });
+    await pushIndex(target(), {
+      manifests: [{ ...child, platform: { os: 'linux', architecture: 'arm64' } }],
+    });
+    const index = await client().manifest(tagged(registry), patient());
+    expect(index?.mediaType).to.equal(OCI_INDEX);
+    expect(index?.manifests[0]).to.deep.include({ digest: child.digest });
+  });
+
+  it('asks for all types it can read, uncompressed', async () => {
+    const seen: Record<string, unknown>[] = [];
+    registry.intercept((request) => {
+      seen.push(request.headers);
+      return undefined;
+    });
+    await client().manifest(tagged(registry), patient());
+    expect(seen[0]).to.include({ 'accept-encoding': 'identity', 'user-agent': 'pratique' });
+    expect(String(seen[0]?.accept).split(', ')).to.have.length(4);
+  });
+
+  it('answers undefined for a tag, a digest and a repository that are not there', async () => {
+    await pushImage(target());
+    const registryClient = client();
+    expect(await registryClient.manifest(tagged(registry, 'none'), patient())).to.equal(undefined);
+    expect(await registryClient.manifest(pinned(registry, digestOf('no')), patient())).to.equal(undefined);
+    expect(await registryClient.tagDigest(tagged(registry, '1.0', 'none'), patient())).to.equal(undefined);
+  });
+
+  it('resolves a tag by HEAD alone', async () => {
+    const pushed = await pushImage(target());
+    const from = registry.requests.length;
+    expect(await client().tagDigest(tagged(registry), patient())).to.equal(pushed.digest);
+    expect(registry.requests.slice(from).map(({ method }) => method)).to.deep.equal(['HEAD']);
+  });
+
+  it('resolves a tag by GET where HEAD names no digest', async () => {
+    const pushed = await pushImage(target());
+    registry.intercept((request) => (request.method === 'HEAD' ? { status: 200 } : undefined));
+    expect(await client().tagDigest(tagged(registry), patient())).to.equal(pushed.digest);
+  });
+
+  it('reads a sha512 digest', async () => {
+    const { body } = await pushImage(target());
+    const bytes = JSON.stringify(body);
+    const digest = digestOf(bytes, 'sha512');
+    registry.intercept(
+      answer(digest, { status: 200, headers: { 'content-type': OCI_MANIFEST }, body: bytes }),
+    );
+    expect((await client().manifest(pinned(registry, digest), patient()))?.digest).to.equal(digest);
+  });
+
+  describe('T03 refuses', () => {
+    const good = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
+    const lies = async (body: string, headers: Record<string, string>, asked?: string): Promise<string> => {
+      registry.intercept(answer('/manifests/', { status: 200, headers, body }));
+      const ref = asked === undefined ? tagged(registry) : pinned(registry, asked);
+      return (await faultOf(client().manifest(ref, patient()), 'RegistryMisbehaved')).detail;
+    };
+
+    it('bytes that are not those of the digest asked for', async () => {
+      expect(await lies(good, { 'content-type': OCI_INDEX }, digestOf('other'))).to.match(/bytes/);
+    });
+    it('a digest header that is not that of the bytes', async () => {
+      const headers = { 'content-type': OCI_INDEX, 'docker-content-digest': digestOf('other') };
+      expect(await lies(good, headers)).to.match(/Docker-Content-Digest/);
+    });
+    it('a digest header that lies about the digest asked for, with the right bytes', async () => {
+      const headers = { 'content-type': OCI_INDEX, 'docker-content-digest': digestOf('other') };
+      expect(await lies(good, headers, digestOf(good))).to.match(/Docker-Content-Digest/);
+    });
+    it('a digest header that is no digest', async () => {
+      const headers = { 'content-type': OCI_INDEX, 'docker-content-digest': 'sha256:ABC' };
+      expect(await lies(good, headers)).to.match(/not a digest/);
+    });
+    it('a type that contradicts the body', async () => {
+      expect(await lies(good, { 'content-type': OCI_MANIFEST })).to.match(/mediaType/);
+    });
+    it('a body that is no JSON, without repeating it', async () => {
+      expect(await lies('<html>secret</html>', { 'content-type': OCI_INDEX })).to.not.match(/secret/);
+    });
+    it('a Docker schema 1 manifest, saying so', async () => {
+      expect(await lies('{"schemaVersion":1}', {})).to.match(/schema 1/);
+    });
+    it('a HEAD that names another digest than the one asked for', async () => {
+      const headers = { 'docker-content-digest': digestOf('other') };
+      registry.intercept(answer('/manifests/', { status: 200, headers }));
+      const ref = pinned(registry, digestOf(good));
+      await faultOf(client().tagDigest(ref, patient()), 'RegistryMisbehaved');
+    });
+  });
+
+  it('T03 sees what HEAD and GET say differently about one tag', async () => {
+    const first = await pushImage(target(), { salt: 'first' });
+    const registryClient = client();
+    const digest = await registryClient.tagDigest(tagged(registry), patient());
+    const second = await pushImage({ ...target(), tag: 'other' }, { salt: 'second' });
+    await pushTag(target(), '1.0', second);
+    // Whoever pins what HEAD said reads exactly that, however the tag has moved meanwhile.
+    const read = await client().manifest({ ...tagged(registry), digest: digest ?? digestOf('') }, patient());
+    expect(read?.digest).to.equal(first.digest);
+  });
+
+  it('H04 refuses an index with thousands of children', async () => {
+    const child = { mediaType: OCI_MANIFEST, digest: digestOf('x'), size: 1 };
+    const manifests = Array.from({ length: 2_001 }, () => child);
+    await pushManifest(target(), { schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+    await faultOf(client().manifest(tagged(registry), patient()), 'RegistryMisbehaved');
+  });
+
+  const STATUSES = [
+    [401, 'RegistryDenied', false],
+    [403, 'RegistryDenied', false],
+    [429, 'RegistryRateLimited', true],
+    [500, 'RegistryUnavailable', true],
+    [503, 'RegistryUnavailable', true],
+    [418, 'RegistryMisbehaved', false],
+    [304, 'RegistryMisbehaved', false],
+    [302, 'RegistryMisbehaved', false],
+  ] as const;
+  for (const [status, code, transient] of STATUSES) {
+    it(`calls ${String(status)} ${code}, ${transient ? '' : 'not '}transient`, async () => {
+      registry.intercept(refuse('/manifests/', status));
+      const fault = await faultOf(client().manifest(tagged(registry), patient()), code);
+      expect(fault).to.include({ transient, side: 'source' });
+      expect(fault.operation).to.equal(`read manifest of ${registry.host}/shop/web:1.0`);
+      await faultOf(client().tagDigest(tagged(registry), patient()), code);
+    });
+  }
+
+  it('counts every request with host, operation and code', async () => {
+    await pushImage(target());
+    const counted: unknown[] = [];
+    registry.intercept(all(firstTimes(1, '/manifests/', refuse('', 503, { 'retry-after': '0' }))));
+    await client({ onRequest: (event) => counted.push(event) }).manifest(tagged(registry), patient());
+    const common = { host: registry.host, operation: 'manifest' };
+    expect(counted).to.deep.equal([
+      { ...common, code: '503' },
+      { ...common, code: '200' },
+    ]);
+  });
+});
