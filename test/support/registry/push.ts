@@ -127,7 +127,7 @@ export async function pushIndex(
 /**
  * Pushes something that refers to `subject`. When the registry does not confirm the subject (`OCI-Subject`), it has no
  * referrers API and the client keeps the listing under the fallback tag (distribution spec 1.1, "Pushing Manifests with
- * Subject").
+ * Subject"). The target's tag plays no part: it belongs to the subject.
  */
 export async function pushReferrer(
   target: Target,
@@ -143,7 +143,7 @@ export async function pushReferrer(
   const layers: WireDescriptor[] = [];
   for (const blob of referrer.blobs ?? [EMPTY]) layers.push(await pushBlob(target, blob));
   const { artifactType, annotations } = referrer;
-  const pushed = await pushManifest(target, {
+  const pushed = await pushManifest(untagged(target), {
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     artifactType,
@@ -162,6 +162,10 @@ export async function pushReferrer(
     });
   }
   return pushed;
+}
+
+function untagged({ registry, repository, scheme, headers }: Target): Target {
+  return { registry, repository, ...(scheme && { scheme }), ...(headers && { headers }) };
 }
 
 /** Adds an entry to the index under `sha256-<hex>` of the subject, making it when there is none. */
