@@ -21,6 +21,8 @@ interface Response {
   readonly auditAnnotations?: Readonly<Record<string, string>>;
 }
 
+const PAST = 'past its end of life';
+
 const say = (text = ''): void => {
   process.stdout.write(`${text}\n`);
 };
@@ -45,9 +47,9 @@ try {
   await tag.move();
   rows.push(await ask({ title: 'same tag, moved since', image: tag.image }));
   printTable(rows);
-  const told = rows.find(({ reason }) => reason === 'PastEndOfLife');
+  const told = rows.find(({ title }) => title === PAST);
   say();
-  say('What the person behind "past its end of life" reads:');
+  say('What the person reads whose image is past its end of life:');
   say();
   say(told?.message ?? '');
   say();

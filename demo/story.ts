@@ -76,7 +76,8 @@ export async function publish(host: string, keys: Keys, now: Date): Promise<read
     artifactType: 'application/vnd.microsoft.artifact.lifecycle',
     annotations: { 'vnd.microsoft.artifact.lifecycle.end-of-life.date': day(-40) },
   });
-  await push(to('web', '1.4.2'));
+  const newer = to('web', '1.4.2');
+  await pushBundleSignature(newer, await push(newer), keys.release);
   tell('past its end of life', `${host}/shop/web:1.4.0`);
 
   const near = to('mail', '5.0.0');

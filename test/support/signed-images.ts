@@ -45,17 +45,13 @@ export function pushStatement(
   }: { readonly key: SigningKey; readonly predicateType: string; readonly predicate?: unknown },
 ): Promise<Pushed> {
   const bytes = statementBundle({ digest: image.digest as Digest, key, predicateType, predicate });
-  const { registry, repository, scheme, headers } = target; // by digest: the tag stays with the image
-  return pushReferrer(
-    { registry, repository, ...(scheme && { scheme }), ...(headers && { headers }) },
-    {
-      subject: image,
-      artifactType: BUNDLE_MEDIA_TYPE,
-      annotations: {
-        'dev.sigstore.bundle.content': 'dsse-envelope',
-        'dev.sigstore.bundle.predicateType': predicateType,
-      },
-      blobs: [{ mediaType: BUNDLE_MEDIA_TYPE, bytes }],
+  return pushReferrer(target, {
+    subject: image,
+    artifactType: BUNDLE_MEDIA_TYPE,
+    annotations: {
+      'dev.sigstore.bundle.content': 'dsse-envelope',
+      'dev.sigstore.bundle.predicateType': predicateType,
     },
-  );
+    blobs: [{ mediaType: BUNDLE_MEDIA_TYPE, bytes }],
+  });
 }
