@@ -1,0 +1,172 @@
+import { expect } from 'chai';
+import {
+  artifactTypeOf,
+  digestOf,
+  isIndexType,
+  isManifestType,
+  MAX_MANIFEST_ENTRIES,
+  MEDIA_TYPE,
+  parseManifest,
+} from '../../../src/core/model/index.ts';
+
+const digest = digestOf('manifest');
+const entry = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf('layer'), size: 1 };
+const config = { ...entry, mediaType: 'application/vnd.oci.image.config.v1+json' };
+const image = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers: [entry] };
+const child = {
+  ...entry,
+  mediaType: MEDIA_TYPE.ociManifest,
+  platform: { os: 'linux', architecture: 'arm64' },
+};
+const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [child] };
+
+const bytesOf = (body: unknown) => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+const read = (body: unknown, contentType?: string) => parseManifest(bytesOf(body), digest, contentType);
+const value = (body: unknown, contentType?: string) => {
+  const manifest = read(body, contentType);
+  if (!manifest.ok) throw new Error(JSON.stringify(manifest.problems));
+  return manifest.value;
+};
+const paths = (body: unknown, contentType?: string) => {
+  const manifest = read(body, contentType);
+  return manifest.ok ? undefined : manifest.problems.map(({ path }) => path);
+};
+
+describe('manifest', () => {
+  for (const mediaType of [MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest]) {
+    it(`reads an image, ${mediaType}`, () => {
+      const manifest = value({ ...image, mediaType }, mediaType);
+      expect(manifest).to.deep.include({ digest, mediaType, manifests: [] });
+      expect(manifest.size).to.equal(bytesOf({ ...image, mediaType }).length);
+      expect(manifest.config?.digest).to.equal(config.digest);
+      expect(manifest.layers.map((layer) => layer.digest)).to.deep.equal([entry.digest]);
+    });
+  }
+
+  for (const mediaType of [MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerIndex]) {
+    it(`reads an index, ${mediaType}`, () => {
+      const manifest = value({ ...index, mediaType }, mediaType);
+      expect(manifest).to.deep.include({ mediaType, layers: [] });
+      expect(manifest.manifests[0]?.platform).to.deep.equal({ os: 'linux', architecture: 'arm64' });
+    });
+  }
+
+  it('keeps subject, artifact type and annotations', () => {
+    const annotations = { 'dev.pratique.quarantine': 'true' };
+    const manifest = value({ ...image, subject: child, artifactType: 'application/x', annotations });
+    expect(manifest).to.deep.include({ annotations, artifactType: 'application/x' });
+    expect(manifest.subject?.digest).to.equal(child.digest);
+  });
+
+  it('null is none: annotations, subject, layers, platform', () => {
+    const nulls = { ...image, annotations: null, subject: null, layers: null, manifests: null };
+    expect(value(nulls)).to.deep.include({ annotations: {}, layers: [], manifests: [] });
+    expect(value(nulls)).not.to.have.property('subject');
+    const nobody = { ...index, manifests: [{ ...child, annotations: null, platform: null }] };
+    expect(value(nobody).manifests[0]).not.to.have.property('platform');
+  });
+
+  it('keeps the variant of a platform', () => {
+    const platform = { os: 'linux', architecture: 'arm', variant: 'v7' };
+    expect(value({ ...index, manifests: [{ ...child, platform }] }).manifests[0]?.platform).to.deep.equal(
+      platform,
+    );
+  });
+
+  it('the artifact type is that of the config when none is named, and "" is none', () => {
+    expect(artifactTypeOf(value(image))).to.equal(config.mediaType);
+    expect(artifactTypeOf(value({ ...image, artifactType: '' }))).to.equal(config.mediaType);
+    expect(artifactTypeOf(value({ ...image, artifactType: 'application/x' }))).to.equal('application/x');
+    expect(artifactTypeOf(value(index))).to.be.undefined;
+  });
+
+  for (const [title, body, contentType, mediaType] of [
+    ['the body says', image, 'application/json', MEDIA_TYPE.ociManifest],
+    ['the body says, with no content type', index, undefined, MEDIA_TYPE.ociIndex],
+    [
+      'the registry says',
+      { ...image, mediaType: undefined },
+      `${MEDIA_TYPE.dockerManifest}; charset=utf-8`,
+      MEDIA_TYPE.dockerManifest,
+    ],
+    ['the registry says in upper case', image, MEDIA_TYPE.ociManifest.toUpperCase(), MEDIA_TYPE.ociManifest],
+    ['its config shows', { ...image, mediaType: undefined }, undefined, MEDIA_TYPE.ociManifest],
+    ['its children show', { ...index, mediaType: undefined }, undefined, MEDIA_TYPE.ociIndex],
+  ] as const) {
+    it(`is what ${title}`, () => {
+      expect(value(body, contentType).mediaType).to.equal(mediaType);
+    });
+  }
+
+  it('knows the types it reads', () => {
+    expect([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerIndex].every(isIndexType)).to.be.true;
+    expect([MEDIA_TYPE.ociManifest, MEDIA_TYPE.empty].some(isIndexType)).to.be.false;
+    expect(isManifestType(MEDIA_TYPE.dockerManifest)).to.be.true;
+    expect(isManifestType(MEDIA_TYPE.empty)).to.be.false;
+  });
+});
+
+describe('manifest, refused', () => {
+  const many = (count: number) => Array.from({ length: count }, () => entry);
+  const table: readonly [title: string, body: unknown, contentType: string | undefined, paths: string[]][] = [
+    // CVE-2021-41190
+    ['T03: an index that the registry calls an image', index, MEDIA_TYPE.ociManifest, ['mediaType']],
+    ['T03: an image that the registry calls an index', image, MEDIA_TYPE.dockerIndex, ['mediaType']],
+    ['T03: OCI that the registry calls Docker', image, MEDIA_TYPE.dockerManifest, ['mediaType']],
+    ['T03: an image that is an index at once', { ...image, manifests: [child] }, undefined, ['mediaType']],
+    ['T03: an index with layers', { ...index, layers: [entry] }, undefined, ['mediaType']],
+    ['T03: an index with config', { ...index, config }, undefined, ['mediaType']],
+    [
+      'T03: both at once, with the type from the registry alone',
+      { ...image, manifests: [child], mediaType: undefined },
+      MEDIA_TYPE.ociIndex,
+      ['mediaType'],
+    ],
+    ['an unknown type', { ...image, mediaType: 'application/x' }, undefined, ['mediaType']],
+    ['Docker schema 1', { schemaVersion: 1, fsLayers: [] }, undefined, ['schemaVersion']],
+    ['no schema version', { ...image, schemaVersion: undefined }, undefined, ['schemaVersion']],
+    [
+      'a layer with a bad digest',
+      { ...image, layers: [{ ...entry, digest: 'sha256:ab' }] },
+      undefined,
+      ['layers.0.digest'],
+    ],
+    ['a negative size', { ...image, config: { ...config, size: -1 } }, undefined, ['config.size']],
+    ['a broken size', { ...image, config: { ...config, size: 1.5 } }, undefined, ['config.size']],
+    ['an annotation that is no text', { ...image, annotations: { a: 1 } }, undefined, ['annotations.a']],
+    ['annotations in a list', { ...image, annotations: ['a'] }, undefined, ['annotations']],
+    [
+      'every problem at once',
+      { ...image, config: 1, subject: { ...entry, size: '1' } },
+      undefined,
+      ['config', 'subject.size'],
+    ],
+    ['H04: too many layers', { ...image, layers: many(MAX_MANIFEST_ENTRIES + 1) }, undefined, ['layers']],
+    [
+      'H04: too many children',
+      { ...index, manifests: many(MAX_MANIFEST_ENTRIES + 1) },
+      undefined,
+      ['manifests'],
+    ],
+    ['no JSON', '<html>', undefined, ['']],
+    ['nothing', '', undefined, ['']],
+    ['a list', [], undefined, ['']],
+    ['null', null, undefined, ['']],
+    ['H03: very deep nesting', '['.repeat(100_000), undefined, ['']],
+  ];
+  for (const [title, body, contentType, expected] of table) {
+    it(`refuses ${title}`.replace(/^(refuses )([A-Z]\d\d: )/, '$2$1'), () => {
+      expect(paths(body, contentType)).to.deep.equal(expected);
+    });
+  }
+
+  it('refuses bytes that are no UTF-8', () => {
+    expect(parseManifest(Buffer.from([0x7b, 0xff, 0x7d]), digest, undefined).ok).to.be.false;
+  });
+
+  it('as many entries as allowed are read', () => {
+    expect(value({ ...image, layers: many(MAX_MANIFEST_ENTRIES) }).layers).to.have.lengthOf(
+      MAX_MANIFEST_ENTRIES,
+    );
+  });
+});
