@@ -1,61 +1,17 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
-import { fallbackTag, MAX_REFERRER_PAGES, MAX_REFERRERS } from '../../../src/adapters/registry/referrers.ts';
-import {
-  startRegistry,
-  type EmbeddedRegistry,
-  type Intercept,
-  type RegistryOptions,
-  type Reply,
-} from '../../support/registry/index.ts';
+import { fallbackTag } from '../../../src/adapters/registry/referrers.ts';
+import { type EmbeddedRegistry, type Intercept, type Reply } from '../../support/registry/index.ts';
 import { all, answer, redirect, refuse } from '../../support/registry/misbehave.ts';
-import {
-  addToFallbackTag,
-  pushImage,
-  pushManifest,
-  pushReferrer,
-  type Pushed,
-} from '../../support/registry/push.ts';
+import { addToFallbackTag, pushImage, pushReferrer } from '../../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, pinned } from './client.ts';
-
-const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const NOTE = 'application/vnd.example.note';
+import { closeShops, entry, list, NOTE, OCI_INDEX, OCI_MANIFEST, page, start, target } from './shop.ts';
 
 describe('listing referrers', () => {
-  const open: EmbeddedRegistry[] = [];
   afterEach(async () => {
     await closeClients();
-    await Promise.all(open.splice(0).map((one) => one.close()));
+    await closeShops();
   });
-
-  async function start(
-    options: RegistryOptions = {},
-  ): Promise<{ registry: EmbeddedRegistry; image: Pushed }> {
-    const registry = await startRegistry(options);
-    open.push(registry);
-    const image = await pushImage({ registry: registry.host, repository: 'shop/web', tag: '1.0' });
-    return { registry, image };
-  }
-  const target = ({ host }: EmbeddedRegistry): { registry: string; repository: string } => ({
-    registry: host,
-    repository: 'shop/web',
-  });
-  const entry = (n: number): Record<string, unknown> => ({
-    mediaType: OCI_MANIFEST,
-    digest: digestOf(String(n)),
-    size: 1,
-    artifactType: NOTE,
-  });
-  const page = (manifests: unknown, headers: Record<string, string> = {}): Reply => ({
-    status: 200,
-    headers: { 'content-type': OCI_INDEX, ...headers },
-    body: JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }),
-  });
-  const list = (registry: EmbeddedRegistry, digest: string): Promise<string[]> =>
-    client()
-      .referrers(pinned(registry, digest), patient())
-      .then((found) => found.map((one) => one.digest));
 
   it('H11 lists by the API, with what it says of each', async () => {
     const { registry, image } = await start();
@@ -195,77 +151,6 @@ describe('listing referrers', () => {
       await faultOf(list(registry, image.digest), code);
     });
   }
-
-  it('H02 follows pages', async () => {
-    const { registry, image } = await start({ referrersPageSize: 2 });
-    for (const n of ['1', '2', '3', '4', '5']) {
-      await pushReferrer(target(registry), { subject: image, artifactType: NOTE, annotations: { n } });
-    }
-    expect(await list(registry, image.digest)).to.have.length(5);
-  });
-
-  it('H02 refuses a flood in one page', async () => {
-    const { registry, image } = await start();
-    registry.intercept(answer('/referrers/', page(Array.from({ length: 10_000 }, (_, n) => entry(n)))));
-    const fault = await faultOf(list(registry, image.digest), 'LimitExceeded');
-    expect(fault.detail).to.include(String(MAX_REFERRERS));
-  });
-
-  it('H05 refuses a flood under the fallback tag, broken entries counted too', async () => {
-    const { registry, image } = await start({ referrersApi: false });
-    const manifests = Array.from({ length: MAX_REFERRERS + 1 }, () => ({}));
-    const tag = image.digest.replace(':', '-');
-    await pushManifest({ ...target(registry), tag }, { schemaVersion: 2, mediaType: OCI_INDEX, manifests });
-    await faultOf(list(registry, image.digest), 'LimitExceeded');
-  });
-
-  it('H02 ends endless pages at the limit', async () => {
-    const { registry, image } = await start();
-    let n = 0;
-    registry.intercept(({ url }) => {
-      n += 1;
-      return page([entry(n)], { link: `<${url.pathname}?page=${String(n)}>; rel="next"` });
-    });
-    await faultOf(list(registry, image.digest), 'LimitExceeded');
-    expect(n).to.equal(MAX_REFERRER_PAGES);
-  });
-
-  it('H02 notices pages that go round in circles', async () => {
-    const { registry, image } = await start();
-    registry.intercept(({ url }) => {
-      const next = url.search === '?a' ? '?b' : '?a';
-      return page([entry(1)], { link: `<${url.pathname}${next}>; rel="next"` });
-    });
-    await faultOf(list(registry, image.digest), 'RegistryMisbehaved');
-  });
-
-  it('H02 does not follow a page to another host, scheme or repository', async () => {
-    const { registry, image } = await start();
-    const { registry: other } = await start();
-    const before = other.requests.length;
-    const elsewhere = [
-      `${other.url}/v2/shop/web/referrers/${image.digest}?page=2`,
-      `//${other.host}/v2/shop/web/referrers/${image.digest}?page=2`,
-      `https://${registry.host}/v2/shop/web/referrers/${image.digest}?page=2`,
-      `/v2/shop/other/referrers/${image.digest}`,
-      `/v2/shop/web/../other/referrers/${image.digest}`,
-      'http://169.254.169.254/v2/shop/web/',
-    ];
-    for (const link of elsewhere) {
-      registry.intercept(answer('/referrers/', page([entry(1)], { link: `<${link}>; rel="next"` })));
-      await faultOf(list(registry, image.digest), 'UntrustedEndpoint');
-    }
-    expect(other.requests.length).to.equal(before);
-  });
-
-  it('H02 does not take a missing or failing page for the end', async () => {
-    const { registry, image } = await start();
-    const first = page([entry(1)], { link: '<?page=2>; rel="next"' });
-    registry.intercept(all(refuse('?page=2', 404), answer('/referrers/', first)));
-    await faultOf(list(registry, image.digest), 'RegistryMisbehaved');
-    registry.intercept(all(refuse('?page=2', 500), answer('/referrers/', first)));
-    await faultOf(list(registry, image.digest), 'RegistryUnavailable');
-  });
 
   it('H12 does not let a broken entry hide the good ones', async () => {
     const { registry, image } = await start();
