@@ -1,5 +1,5 @@
 import type { Call } from './call.ts';
-import { header, type Answer } from './exchange.ts';
+import type { Answer } from './exchange.ts';
 import { fault, quote } from './fault.ts';
 
 /** `<target>; parameters` (RFC 8288 §3); commas inside the angle brackets belong to the target. */
@@ -11,7 +11,7 @@ const REL_NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i;
  * repository of the same registry: a listing that goes on elsewhere is a registry sending us places (CVE-2023-33957).
  */
 export function nextPage(call: Call, answer: Answer): URL | undefined {
-  const links = header(answer, 'link') ?? '';
+  const links = [answer.headers.link ?? []].flat().join(', ');
   const next = [...links.matchAll(LINK)].find(([, , parameters = '']) => REL_NEXT.test(parameters))?.[1];
   if (next === undefined) return undefined;
   const url = URL.canParse(next, answer.url.href) ? new URL(next, answer.url.href) : undefined;

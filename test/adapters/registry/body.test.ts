@@ -67,7 +67,7 @@ describe('H01 bodies of a hostile registry', () => {
     const slow = client({ requestTimeoutMs: 150 });
     const fault = await faultOf(slow.manifest(tagged(registry), patient()), 'RegistryUnavailable');
     expect(fault.transient).to.equal(true);
-    expect(performance.now() - began).to.be.within(100, 1_500);
+    expect(performance.now() - began).to.be.within(100, 5_000);
   });
 
   it('H01 ends a slow drip with the signal of the caller', async () => {
@@ -117,7 +117,7 @@ describe('H01 bodies of a hostile registry', () => {
   });
 
   it('goes on to work after all of this, with one connection', async () => {
-    const one = client({ concurrencyPerHost: 1, requestTimeoutMs: 100 });
+    const one = client({ concurrencyPerHost: 1, requestTimeoutMs: 250 });
     for (const sick of [endlessBody('/'), slowDrip('/', 20), silence('/'), hangUp('/')]) {
       registry.intercept(sick);
       await one.manifest(tagged(registry), patient()).catch(() => undefined);

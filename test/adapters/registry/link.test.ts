@@ -19,6 +19,22 @@ describe('pages of referrers', () => {
     expect(await list(registry, image.digest)).to.have.length(5);
   });
 
+  it('H02 finds the next page among several links and headers', async () => {
+    const { registry, image } = await start();
+    const links = [
+      '<https://example.com/a,b>; rel="help", </v2/x>; rel=prev',
+      '<?page=2>; title="x"; rel="last next"',
+    ];
+    const first = page([entry(1)]);
+    registry.intercept(
+      all(
+        answer('?page=2', page([entry(2)])),
+        answer('/referrers/', { ...first, headers: { ...first.headers, link: links } }),
+      ),
+    );
+    expect(await list(registry, image.digest)).to.have.length(2);
+  });
+
   it('H02 refuses a flood in one page', async () => {
     const { registry, image } = await start();
     registry.intercept(answer('/referrers/', page(Array.from({ length: 10_000 }, (_, n) => entry(n)))));

@@ -40,7 +40,7 @@ describe('registries that ask to slow down', () => {
       registry.intercept(firstTimes(1, '/v2/', refuse('', status, { 'retry-after': '1' })));
       const began = performance.now();
       expect(await client().manifest(tagged(registry), patient())).to.equal(undefined);
-      expect(performance.now() - began).to.be.within(950, 2_000);
+      expect(performance.now() - began).to.be.within(950, 5_000);
       expect(statuses()).to.deep.equal([status, 404]);
     });
 
@@ -87,6 +87,6 @@ describe('registries that ask to slow down', () => {
     registry.intercept(refuse('/v2/', 429, { 'retry-after': '2' }));
     const began = performance.now();
     await faultOf(client().manifest(tagged(registry), AbortSignal.timeout(100)), 'DeadlineExceeded');
-    expect(performance.now() - began).to.be.lessThan(1_000);
+    expect(performance.now() - began).to.be.lessThan(1_900);
   });
 });
