@@ -38,7 +38,7 @@ const schema = z.strictObject({
     .strictObject({
       /** A new flag or a moved fact is seen this late at most; a refusal never rests on facts older than `absentMs`. */
       foundMs: milliseconds.default(120_000),
-      absentMs: milliseconds.default(10_000),
+      absentMs: milliseconds.default(5_000),
       unknownMs: milliseconds.default(3_000),
       /** Facts of about 25,000 images. */
       maxFacts: z.int().min(1).default(100_000),
