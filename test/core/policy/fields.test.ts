@@ -103,7 +103,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     ways: [
       [expression({ key: 'env', operator: 'In', values: ['prod'] }), 'deny NotPinned'],
       [expression({ key: 'env', operator: 'NotIn', values: ['prod'] }), 'not covered'],
-      [expression({ key: 'env', operator: 'DoesNotExist' }), 'not covered'],
     ],
   },
   'match.namespaceSelector.matchExpressions[].values': {
@@ -190,7 +189,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     ways: [
       [signed({ from: ['release', 'ci'] }), 'allow'],
       [signed({ from: ['release', 'ci'], atLeast: 2 }), 'deny Unsigned'],
-      [signed({ from: ['release'], atLeast: 2 }), 'problem spec.require.signatures.atLeast'],
     ],
   },
   'require.signatures.annotations': {
@@ -231,7 +229,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     asked: { evidence: { ...flagged, signatures: found([releasedBy(key)]) } },
     ways: [
       [quarantine({ releasedBy: ['release'] }), 'allow'],
-      [quarantine({ releasedBy: ['ci'] }), 'deny Quarantined'],
       [quarantine({}), 'deny Quarantined'],
     ],
   },
@@ -249,7 +246,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     ways: [
       [lifecycle({}), 'warn EndOfLifeNear'],
       [lifecycle({ warnBefore: '24h' }), 'allow'],
-      [lifecycle({ warnBefore: '0s' }), 'allow'],
     ],
   },
   'require.lifecycle.gracePeriod': {
