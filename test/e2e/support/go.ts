@@ -62,6 +62,9 @@ async function compile(recipe: Recipe, output: string): Promise<void> {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  // Ctrl-C ends the compiler, and by that this build, in good order: the unfinished folder is removed.
+  const interrupt = (): boolean => compiler.kill('SIGTERM');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   const heartbeat = setInterval(() => {
     console.error(`e2e: still building ${name}, ${Math.round((Date.now() - started) / 1000)} s so far`);
   }, HEARTBEAT_MS);
@@ -70,6 +73,7 @@ async function compile(recipe: Recipe, output: string): Promise<void> {
     if (code !== 0) throw new Error(`go build of ${name} ended with ${signal ?? `code ${code}`}, see above`);
   } finally {
     clearInterval(heartbeat);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
   }
   console.error(`e2e: ${name} built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
