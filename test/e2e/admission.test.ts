@@ -186,7 +186,7 @@ describe('admission through a real API server', () => {
   });
 
   it('refuses a Deployment and a CronJob at creation', async () => {
-    const image = `${(await pushImage({ registry: shore.olareg.host, repository: 'shop/bare', tag: 'v1' })).reference}`;
+    const image = (await pushImage({ registry: shore.olareg.host, repository: 'shop/bare', tag: 'v1' })).reference;
     const deployment = await shore.cluster.kubectl([
       'create',
       'deployment',
