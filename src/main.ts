@@ -30,6 +30,9 @@ const tools = wire({
   },
 });
 
+/** A bug is neither a verdict nor bad input. */
+const COULD_NOT_FIND_OUT = 2;
+
 process.exitCode = await runCommand(process.argv.slice(2), tools, {
   out: (text) => {
     process.stdout.write(text);
@@ -46,4 +49,9 @@ process.exitCode = await runCommand(process.argv.slice(2), tools, {
         });
       }
     }),
+}).catch((error: unknown) => {
+  process.stderr.write(
+    `error: pratique failed, this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : 'it threw no error'}\n`,
+  );
+  return COULD_NOT_FIND_OUT;
 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readDocuments, readText } from './adapters/files/index.ts';
 import { createRegistry, dockerKeychain } from './adapters/registry/index.ts';
-import { createLog, startServer, type Log, type Route } from './adapters/server/index.ts';
+import { createLog, explainStart, startServer, type Log, type Route } from './adapters/server/index.ts';
 import { verifySignature } from './adapters/sigstore/index.ts';
 import { parsed, problem, type Parsed, type Problem } from './core/model/index.ts';
 import type { Settings } from './core/settings/index.ts';
@@ -58,7 +58,7 @@ async function openJudge(
   const clock = () => new Date();
   const registry = createRegistry({
     keychain: dockerKeychain({
-      directory: environment.DOCKER_CONFIG ?? join(environment.HOME ?? '', '.docker'),
+      directory: dockerDirectory(environment),
       environment,
     }),
     insecureHosts: registries.insecure,
@@ -81,6 +81,11 @@ async function openJudge(
     judge: (question) => judge({ ...question, unmatchedImages }, sources),
     close: () => registry.close(),
   });
+}
+
+/** Where the Docker config lies; an empty variable is no variable, as for Docker itself. */
+function dockerDirectory({ DOCKER_CONFIG = '', HOME = '' }: Surroundings['environment']): string {
+  return DOCKER_CONFIG === '' ? join(HOME === '' ? '/' : HOME, '.docker') : DOCKER_CONFIG;
 }
 
 async function readAuthorities(files: readonly string[]): Promise<Parsed<string>> {
@@ -130,8 +135,16 @@ async function serve(settings: Settings, folder: string, { tools, log }: Joined)
   });
   const judging = await tools.openJudge(settings);
   const problems = [tls, policies, judging].flatMap((one) => (one.ok ? [] : one.problems));
-  if (!tls.ok || !policies.ok || !judging.ok) return { ok: false, problems };
+  if (!tls.ok || !policies.ok || !judging.ok) {
+    if (policies.ok) policies.value.close();
+    if (judging.ok) await judging.value.close();
+    return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
+  }
   return listen(settings, tls.value, { folder: policies.value, judging: judging.value, log });
+}
+
+function inFolder(folder: string, { path, message }: Problem): Problem {
+  return { path: path === '' ? folder : path, message };
 }
 
 async function listen(
@@ -167,7 +180,9 @@ async function listen(
   } catch (error) {
     folder.close();
     await judging.close();
-    return problem('listen', error instanceof Error ? error.message : 'cannot listen');
+    const { about, message } = explainStart(error);
+    const address = `--listen ${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    return problem(about === 'address' ? address : '--tls-cert, --tls-key', message);
   }
 }
 
@@ -176,8 +191,12 @@ async function readTls({
   tlsKey,
 }: Settings['webhook']): Promise<Parsed<{ readonly cert: string; readonly key: string }>> {
   if (tlsCert === undefined || tlsKey === undefined) {
-    const missing = tlsCert === undefined ? '--tls-cert' : '--tls-key';
-    return problem(missing, 'is needed: the API server calls webhooks over HTTPS only');
+    const missing = [
+      ...(tlsCert === undefined ? ['--tls-cert'] : []),
+      ...(tlsKey === undefined ? ['--tls-key'] : []),
+    ];
+    const why = `${missing.length > 1 ? 'are' : 'is'} needed: the API server calls webhooks over HTTPS only`;
+    return problem(missing.join(', '), why);
   }
   const [cert, key] = await Promise.all([readText(tlsCert), readText(tlsKey)]);
   if (cert.ok && key.ok) return parsed({ cert: cert.value, key: key.value });

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { parsed, problem, type Parsed, type Problem } from '../../core/model/index.ts';
-import { describe, MAX_FILE_BYTES, readText } from './text.ts';
+import { describe, readBounded, readText } from './text.ts';
 
 /** One YAML or JSON document and where it came from. */
 export interface Document {
@@ -32,7 +32,7 @@ export interface Reading {
  * folder, in order of name; files whose name begins with a dot are left out. Problems name file and line.
  */
 export async function readDocuments(path: string, { stdin }: Input): Promise<Reading> {
-  if (path === '-') return parseDocuments('-', await readAll(stdin));
+  if (path === '-') return parseDocuments('-', await readBounded('-', stdin));
   const files = await filesOf(path);
   if (!files.ok) return { documents: [], problems: files.problems };
   const readings = await Promise.all(
@@ -55,17 +55,6 @@ async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
   }
 }
 
-async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Parsed<string>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stdin) {
-    size += chunk.byteLength;
-    if (size > MAX_FILE_BYTES) return problem('-', `is larger than ${String(MAX_FILE_BYTES)} bytes`);
-    chunks.push(chunk);
-  }
-  return parsed(Buffer.concat(chunks).toString('utf8'));
-}
-
 function parseDocuments(file: string, text: Parsed<string>): Reading {
   if (!text.ok) return { documents: [], problems: text.problems };
   const read = parseAllDocuments(text.value, { merge: true }).map((document, index) =>
@@ -80,14 +69,26 @@ function parseDocuments(file: string, text: Parsed<string>): Reading {
 function parseDocument(file: string, origin: string, document: YamlDocument): Reading {
   const problems = document.errors.map(({ message, linePos }) => ({
     path: `${file}:${String(linePos?.[0].line ?? 1)}`,
-    message: message.split('\n')[0] ?? '',
+    message: (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''),
   }));
   if (problems.length > 0 || document.contents === null) return { documents: [], problems };
+  const value = plainValue(document);
+  return value.ok
+    ? { documents: [{ origin, value: value.value }], problems: [] }
+    : { documents: [], problems: value.problems.map(({ message }) => ({ path: origin, message })) };
+}
+
+/** The document as JSON would carry it, which is all that resources are. */
+function plainValue(document: YamlDocument): Parsed<unknown> {
+  let value: unknown;
   try {
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-    return { documents: [{ origin, value }], problems: [] };
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch {
-    // The library's one reason to throw here is the alias bound.
-    return { documents: [], problems: [{ path: origin, message: 'uses too many YAML aliases' }] };
+    return problem('', 'uses too many YAML aliases, or one without its anchor');
+  }
+  try {
+    return parsed(JSON.parse(JSON.stringify(value)));
+  } catch {
+    return problem('', 'has a YAML alias inside its own anchor');
   }
 }

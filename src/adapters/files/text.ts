@@ -8,12 +8,23 @@ export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 export async function readText(path: string): Promise<Parsed<string>> {
   try {
     await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    if (size > MAX_FILE_BYTES) return problem(path, `is larger than ${String(MAX_FILE_BYTES)} bytes`);
-    return parsed(await file.readFile('utf8'));
+    return await readBounded(path, file.createReadStream());
   } catch (error) {
     return problem(path, describe(error));
   }
+}
+
+/** All the text of a stream, read no further than the bound: a device or pipe does not say its size. */
+export async function readBounded(path: string, stream: AsyncIterable<unknown>): Promise<Parsed<string>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk));
+    size += bytes.byteLength;
+    if (size > MAX_FILE_BYTES) return problem(path, `is larger than ${String(MAX_FILE_BYTES)} bytes`);
+    chunks.push(bytes);
+  }
+  return parsed(Buffer.concat(chunks).toString('utf8'));
 }
 
 /** What the system says of a file it will not give, in words. */

@@ -2,5 +2,7 @@
 // Knows no word of the domain.
 export { startServer } from './serve.ts';
 export type { Answer, Request, Route, Server, ServerOptions } from './serve.ts';
+export { explainStart } from './start-error.ts';
+export type { StartProblem } from './start-error.ts';
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';

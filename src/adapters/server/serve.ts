@@ -86,6 +86,9 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
       return answer(body instanceof Uint8Array ? body : new Uint8Array(), request.url, response);
     });
     app.use(path, overflow);
+    app.all(path, (_request, response) => {
+      response.status(405).set('Allow', method.toUpperCase()).type('text/plain').send('method not allowed\n');
+    });
   }
   app.use((_request, response) => {
     response.status(404).type('text/plain').send('not found\n');

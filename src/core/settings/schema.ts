@@ -9,7 +9,8 @@ const host = z
     'is not a host such as registry.example.com:5000',
   );
 const path = z.string().min(1);
-const milliseconds = z.int().min(1);
+/** Beyond a day a timer is a mistake, and past 2^31 milliseconds Node's fire at once. */
+const milliseconds = z.int().min(1).max(86_400_000);
 
 const listen = z.string().transform((text, context) => {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);

@@ -17,6 +17,9 @@ export interface AdmissionAnswer {
 /** Characters of the machine form in the audit annotation: audit backends cut events of a few hundred KiB. */
 const MAX_AUDIT_LENGTH = 16_384;
 
+/** Refusals that say nothing about the images: we could not find out. */
+const COULD_NOT_TELL: ReadonlySet<ReasonCode> = new Set(['DeadlineExceeded', 'InternalError']);
+
 /** Lets a request pass that is not ours to judge. */
 export function passAnswer(uid: string): AdmissionAnswer {
   return answer({ uid, allowed: true });
@@ -46,7 +49,7 @@ export function refusalAnswer(
     uid,
     allowed: false,
     status: { code, reason, message: `${reason}: ${detail}` },
-    auditAnnotations: { verdict: 'deny', reasons: reason },
+    auditAnnotations: { verdict: COULD_NOT_TELL.has(reason) ? 'unknown' : 'deny', reasons: reason },
   });
 }
 
@@ -57,26 +60,36 @@ function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
 /** Keys here get the webhook's name put before them by the API server. */
 function auditAnnotations(images: readonly JudgedImage[]): Readonly<Record<string, string>> {
   const findings = images.flatMap(({ verdict }) => verdict.findings);
-  const details = JSON.stringify(images.map(machineForm));
+  const told = whatFits(images);
   return {
     verdict: worst(images),
     ...(findings.length > 0 && { reasons: codesOf(findings).join(',') }),
-    images: details.length <= MAX_AUDIT_LENGTH ? details : `${details.slice(0, MAX_AUDIT_LENGTH)}…`,
+    images: `[${told.join(',')}]`,
+    ...(told.length < images.length && { imagesLeftOut: String(images.length - told.length) }),
   };
 }
 
+/** As many images as fit, those with findings first: what is cut off in the middle is JSON to nobody. */
+function whatFits(images: readonly JudgedImage[]): readonly string[] {
+  const silent = ({ verdict }: JudgedImage) => Number(verdict.findings.length === 0);
+  let length = 2;
+  const forms = images.toSorted((a, b) => silent(a) - silent(b)).map((image) => machineForm(image));
+  const tooMany = forms.findIndex((form) => (length += form.length + 1) > MAX_AUDIT_LENGTH);
+  return tooMany < 0 ? forms : forms.slice(0, tooMany);
+}
+
 /** The verdict on the whole object: the worst of its images. */
-export function worst(images: readonly JudgedImage[]): JudgedImage['verdict']['kind'] {
+function worst(images: readonly JudgedImage[]): JudgedImage['verdict']['kind'] {
   const kinds = new Set(images.map(({ verdict }) => verdict.kind));
   return (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
 }
 
-function machineForm({ field, image, reference, verdict }: JudgedImage) {
-  return {
+function machineForm({ field, image, reference, verdict }: JudgedImage): string {
+  return JSON.stringify({
     field,
     image,
     ...(reference?.digest !== undefined && { digest: reference.digest }),
     verdict: verdict.kind,
     findings: verdict.findings.map(({ reason, effect, policy }) => ({ reason, effect, policy })),
-  };
+  });
 }

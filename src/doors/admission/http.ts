@@ -43,5 +43,7 @@ export function budgetMs(timeout: string | null, defaultTimeoutMs: number): numb
   const [, minutes = 0, seconds = 0, milliseconds = 0] = match ?? [];
   const asked = Number(minutes) * 60_000 + Number(seconds) * 1_000 + Number(milliseconds);
   const total = Math.min(asked > 0 ? asked : defaultTimeoutMs, MAX_TIMEOUT_MS);
-  return total - Math.min(MARGIN.max, Math.max(MARGIN.min, total * MARGIN.share));
+  const margin = Math.min(MARGIN.max, Math.max(MARGIN.min, total * MARGIN.share));
+  // A timeout of a few milliseconds is not eaten up by its own margin.
+  return Math.max(total - margin, total / 2);
 }

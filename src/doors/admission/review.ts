@@ -1,7 +1,6 @@
 import { formatReference, type JudgedImage } from '../../core/model/index.ts';
-import { codesOf } from '../../core/policy/index.ts';
 import type { ImageUse } from '../../core/workload/index.ts';
-import { passAnswer, refusalAnswer, verdictAnswer, worst, type AdmissionAnswer } from './answer.ts';
+import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer } from './answer.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
 import type { AdmissionPorts } from './ports.ts';
 import { imagesToJudge } from './scope.ts';
@@ -33,7 +32,7 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
     return { status, answer: refusalAnswer(request.uid, 400, 'InvalidRequest', detail) };
   }
   const { answer, images } = await answerInTime(request.value, budgetMs, ports);
-  const findings = images.flatMap(({ verdict }) => verdict.findings);
+  const { verdict = 'allow', reasons = '' } = answer.response.auditAnnotations ?? {};
   ports.onDecision({
     uid: request.value.uid,
     kind: request.value.kind.kind,
@@ -42,8 +41,8 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
     operation: request.value.operation,
     dryRun: request.value.dryRun,
     allowed: answer.response.allowed,
-    verdict: answer.response.allowed ? worst(images) : (answer.response.auditAnnotations?.verdict ?? 'deny'),
-    reasons: findings.length > 0 ? codesOf(findings) : [],
+    verdict,
+    reasons: reasons === '' ? [] : reasons.split(','),
     images: images.map(({ image, reference }) => (reference ? formatReference(reference) : image)),
     milliseconds: Math.round((performance.now() - started) * 10) / 10,
   });

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
-import { parseReference, type Parsed, type Problem } from '../../core/model/index.ts';
+import { parseReference, type Fact, type Parsed, type Problem } from '../../core/model/index.ts';
+import type { Labels } from '../../core/policy/index.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
   duration,
-  mustAll,
+  both,
+  mustReadOnce,
   policiesFrom,
   settingsFrom,
   must,
@@ -12,7 +14,7 @@ import {
   type OutputFormat,
   type RegistryOptions,
 } from './options.ts';
-import type { Terminal, Tools } from './ports.ts';
+import type { Policies, Terminal, Tools } from './ports.ts';
 import { exitCodeOf, report } from './report.ts';
 
 interface CheckOptions extends RegistryOptions {
@@ -60,11 +62,14 @@ async function check(
   tools: Tools,
   terminal: Terminal,
 ): Promise<number> {
+  mustReadOnce([...options.filename, options.policies, options.settings]);
   const manifests = imagesOf(await readAll(options.filename, tools));
   const wrong = [...manifests.problems, ...images.flatMap(wrongReference), ...nothingNamed(images, options)];
-  const [policies, settings] = mustAll(
-    withProblems(await policiesFrom(options.policies, tools, manifests.namespaces), wrong),
-    await settingsFrom(options, {}, tools),
+  const [policies, settings] = must(
+    both(
+      withProblems(await policiesFrom(options.policies, tools, manifests.namespaces), wrong),
+      await settingsFrom(options, {}, tools),
+    ),
   );
   const judging = must(await tools.openJudge(settings));
   try {
@@ -78,7 +83,7 @@ async function check(
         judging.judge({
           images: wanted,
           policies: policies.policies,
-          labels: policies.namespaceLabels(namespace === '' ? (options.namespace ?? '') : namespace),
+          labels: labelsFor(namespace === '' ? options.namespace : namespace, policies),
           signal,
         }),
       ),
@@ -94,8 +99,19 @@ async function readAll(paths: readonly string[], tools: Tools) {
   const readings = await Promise.all(paths.map((path) => tools.readDocuments(path)));
   return {
     documents: readings.flatMap(({ documents }) => documents),
-    problems: readings.flatMap(({ problems }) => problems),
+    problems: readings.flatMap(({ documents, problems }, index) =>
+      // An empty folder is a wrong path more often than a wish, and "all well" would be the wrong answer to it.
+      documents.length === 0 && problems.length === 0
+        ? [{ path: paths[index] ?? '', message: 'holds no manifests' }]
+        : problems,
+    ),
   };
+}
+
+function labelsFor(namespace: string | undefined, policies: Policies): Fact<Labels> {
+  if (namespace !== undefined) return policies.namespaceLabels(namespace);
+  const detail = 'no namespace is named: give one with --namespace';
+  return { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient: false };
 }
 
 function wrongReference(image: string): readonly Problem[] {

@@ -25,7 +25,9 @@ export function imagesOf({ documents, problems }: Reading): ManifestReading {
   const workloads: ManifestImages[] = [];
   for (const { origin, resource } of resources) {
     const kind = kindOf(resource);
-    if (typeof resource.kind !== 'string') found.push({ path: `${origin}: kind`, message: 'is missing' });
+    // Without both nobody can tell what it is, and it must not pass for something that runs nothing.
+    for (const field of ['apiVersion', 'kind'])
+      if (text(resource[field]) === '') found.push({ path: `${origin}: ${field}`, message: 'is missing' });
     if (!isWorkload(kind)) continue;
     const metadata = asResource(resource.metadata);
     const label = `${kind.kind}/${text(metadata.name)}`;

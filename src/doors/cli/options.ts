@@ -49,10 +49,14 @@ export function withOutput(command: Command): Command {
   );
 }
 
+/** Longest time a command may be given, in milliseconds: timers of Node end at 24 days, patience much earlier. */
+const MAX_DURATION_MS = 86_400_000;
+
 /** A duration such as `30s` as milliseconds. */
 export function duration(text: string): number {
-  if (!DURATION_PATTERN.test(text)) throw new InvalidArgumentError('A duration such as 30s or 1m is needed.');
-  return durationMs(text);
+  const ms = DURATION_PATTERN.test(text) ? durationMs(text) : 0;
+  if (ms >= 1 && ms <= MAX_DURATION_MS) return Math.round(ms);
+  throw new InvalidArgumentError('A duration such as 30s or 1m is needed, at most 24h.');
 }
 
 /** Settings from a file and options; collects all problems with those of `more`. */
@@ -76,11 +80,28 @@ export async function settingsFrom(
     webhook: { ...asObject(file.webhook), ...webhook },
   });
   if (settings.ok) return settings;
-  const origin = options.settings ?? 'settings';
+  const flags = flagsGiven(options, webhook);
+  const where = (path: string) =>
+    flags.get(path.replace(/\[\d+\]$/, '')) ??
+    `${options.settings ?? 'settings'}: ${path}`.replace(/: $/, '');
   return {
     ok: false,
-    problems: settings.problems.map(({ path, message }) => ({ path: `${origin}: ${path}`, message })),
+    problems: settings.problems.map(({ path, message }) => ({ path: where(path), message })),
   };
+}
+
+/** Who typed a flag wants to read its name, not that of the setting behind it. */
+function flagsGiven(
+  { insecureRegistry, registryCa }: RegistryOptions,
+  webhook: SettingsInput['webhook'] = {},
+): ReadonlyMap<string, string> {
+  return new Map([
+    ...(insecureRegistry.length > 0 ? ([['registries.insecure', '--insecure-registry']] as const) : []),
+    ...(registryCa.length > 0 ? ([['registries.caFiles', '--registry-ca']] as const) : []),
+    ...(webhook.listen !== undefined ? ([['webhook.listen', '--listen']] as const) : []),
+    ...(webhook.tlsCert !== undefined ? ([['webhook.tlsCert', '--tls-cert']] as const) : []),
+    ...(webhook.tlsKey !== undefined ? ([['webhook.tlsKey', '--tls-key']] as const) : []),
+  ]);
 }
 
 async function fileSettings(
@@ -103,10 +124,16 @@ export function must<T>(read: Parsed<T>): T {
   throw new BadInput(read.problems);
 }
 
-/** Several readings, or the problems of all of them together. */
-export function mustAll<A, B>(a: Parsed<A>, b: Parsed<B>): readonly [A, B] {
-  if (a.ok && b.ok) return [a.value, b.value];
-  throw new BadInput([...(a.ok ? [] : a.problems), ...(b.ok ? [] : b.problems)]);
+/** Two readings, or the problems of both together. */
+export function both<A, B>(a: Parsed<A>, b: Parsed<B>): Parsed<readonly [A, B]> {
+  if (a.ok && b.ok) return { ok: true, value: [a.value, b.value] };
+  return { ok: false, problems: [...(a.ok ? [] : a.problems), ...(b.ok ? [] : b.problems)] };
+}
+
+/** Standard input ends after one reader; a second would quietly get nothing. */
+export function mustReadOnce(paths: readonly (string | undefined)[]): void {
+  if (paths.filter((path) => path === '-').length > 1)
+    must(problem('-', 'standard input can be read by one option only'));
 }
 
 /** Reads and compiles the policies of a folder or file. */
@@ -118,12 +145,16 @@ export async function policiesFrom(
   if (path === undefined) return problem('--policies', 'is needed: a folder or file with ImagePolicies');
   const reading = await tools.readDocuments(path);
   if (reading.documents.length === 0 && reading.problems.length === 0) {
-    return { ok: false, problems: [{ path, message: 'holds no policies' }] };
+    return problem(path, 'holds no ImagePolicy');
   }
-  return tools.compilePolicies({
+  const policies = tools.compilePolicies({
     documents: [...reading.documents, ...(also?.documents ?? [])],
     problems: reading.problems,
   });
+  // Judged by no policy at all, everything would look well.
+  return policies.ok && policies.value.policies.length === 0
+    ? problem(path, 'holds no ImagePolicy')
+    : policies;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

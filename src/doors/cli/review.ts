@@ -3,7 +3,8 @@ import { EXIT } from './exit.ts';
 import {
   duration,
   must,
-  mustAll,
+  both,
+  mustReadOnce,
   policiesFrom,
   settingsFrom,
   withRegistryOptions,
@@ -42,6 +43,7 @@ const NOTHING: Reading = { documents: [], problems: [] };
 
 async function reviewFile(options: ReviewOptions, tools: Tools, terminal: Terminal): Promise<number> {
   const { filename } = options;
+  mustReadOnce([filename, options.policies, options.settings]);
   const reading = filename === undefined ? NOTHING : await tools.readDocuments(filename);
   const [first, ...more] = reading.documents;
   const one = first !== undefined && more.length === 0 && reading.problems.length === 0;
@@ -49,11 +51,16 @@ async function reviewFile(options: ReviewOptions, tools: Tools, terminal: Termin
     reading.problems.length > 0
       ? reading.problems
       : [{ path: filename ?? '--filename', message: 'is needed, with one AdmissionReview in it' }];
-  const [body, policies] = mustAll(
-    one ? { ok: true, value: JSON.stringify(first.value) } : { ok: false, problems: wrong },
-    await policiesFrom(options.policies, tools),
+  const [[body, policies], settings] = must(
+    both(
+      both(
+        one ? { ok: true, value: JSON.stringify(first.value) } : { ok: false, problems: wrong },
+        await policiesFrom(options.policies, tools),
+      ),
+      await settingsFrom(options, {}, tools),
+    ),
   );
-  const judging = must(await tools.openJudge(must(await settingsFrom(options, {}, tools))));
+  const judging = must(await tools.openJudge(settings));
   try {
     const { status, answer, allowed, verdict } = await tools.review(body, policies, judging, options.timeout);
     terminal.out(`${JSON.stringify(answer, null, 2)}\n`);

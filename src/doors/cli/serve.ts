@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
 import { EXIT } from './exit.ts';
-import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
+import { both, must, settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
 import type { Terminal, Tools } from './ports.ts';
 
 interface ServeOptions extends RegistryOptions {
@@ -30,17 +30,20 @@ export function addServe(
     .option('--tls-key <file>', 'private key, PEM');
   withRegistryOptions(command).action(
     async ({ standalone, listen, tlsCert, tlsKey, ...rest }: ServeOptions) => {
-      const folder = must(
-        standalone === undefined
-          ? problem('--standalone', 'is needed: the folder with ImagePolicies and what they need')
-          : parsed(standalone),
-      );
       const webhook = {
         ...(listen !== undefined && { listen }),
         ...(tlsCert !== undefined && { tlsCert }),
         ...(tlsKey !== undefined && { tlsKey }),
       };
-      const serving = must(await tools.serve(must(await settingsFrom(rest, webhook, tools)), folder));
+      const [folder, settings] = must(
+        both(
+          standalone === undefined
+            ? problem('--standalone', 'is needed: the folder with ImagePolicies and what they need')
+            : parsed(standalone),
+          await settingsFrom(rest, webhook, tools),
+        ),
+      );
+      const serving = must(await tools.serve(settings, folder));
       const count = `${String(serving.policies)} ${serving.policies === 1 ? 'policy' : 'policies'}`;
       terminal.err(`pratique ${tools.version}: ${count} from ${folder}, listening on ${serving.url}\n`);
       await terminal.stopped();

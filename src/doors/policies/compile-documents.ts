@@ -28,7 +28,8 @@ export interface PolicySet {
 /**
  * Compiles every ImagePolicy among the documents, with the Secrets and ConfigMaps among them as key material and the
  * Namespaces as labels. Lists all problems of all documents, each as `file: field`. Other kinds are a problem too: a
- * misspelled kind must not quietly mean "no policy".
+ * misspelled kind must not quietly mean "no policy". So are two of one name: neither may silently win. Only a Namespace
+ * may come again, the last one counts.
  */
 export function compileDocuments(
   { documents, problems: unread }: PolicyReading,
@@ -39,15 +40,17 @@ export function compileDocuments(
   const material = materialOf(resources.map(({ resource }) => resource));
   const policies: CompiledPolicy[] = [];
   const seen = new Map<string, string>();
-  for (const { origin, resource } of resources.filter(({ resource }) => resource.kind === 'ImagePolicy')) {
-    const compiled = compilePolicy(resource, material);
-    if (!compiled.ok) problems.push(...compiled.problems.map((one) => inFile(origin, one)));
+  for (const { origin, resource } of resources.filter(({ resource }) => resource.kind !== 'Namespace')) {
     const name = text(asResource(resource.metadata).name);
-    const twin = seen.get(name);
+    const named = `${text(resource.kind)}/${name}`;
+    const twin = seen.get(named);
     if (twin !== undefined)
       problems.push({ path: `${origin}: metadata.name`, message: `"${name}" is also in ${twin}` });
-    if (name !== '') seen.set(name, origin);
+    if (name !== '') seen.set(named, origin);
+    if (resource.kind !== 'ImagePolicy') continue;
+    const compiled = compilePolicy(resource, material);
     if (compiled.ok) policies.push(compiled.value);
+    else problems.push(...compiled.problems.map((one) => inFile(origin, one)));
   }
   if (problems.length > 0) return { ok: false, problems };
   return parsed({
@@ -93,7 +96,8 @@ function labelsOf(resources: readonly Resource[], now: Date): (namespace: string
   return (namespace) => {
     const value = byName.get(namespace);
     if (value) return { state: 'found', value, seenAt: now };
-    const detail = namespace === '' ? 'no namespace is named' : `nothing describes namespace ${namespace}`;
+    const detail =
+      namespace === '' ? 'no namespace is named' : `no Namespace document describes "${namespace}"`;
     return { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient: false };
   };
 }

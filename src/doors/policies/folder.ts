@@ -1,4 +1,4 @@
-import type { Clock, Parsed, Problem } from '../../core/model/index.ts';
+import { problem, type Clock, type Parsed, type Problem } from '../../core/model/index.ts';
 import { compileDocuments, type PolicyReading, type PolicySet } from './compile-documents.ts';
 
 /** Policies from a folder, always the last set that compiled. */
@@ -19,26 +19,30 @@ export interface FolderWatch {
 
 /**
  * Reads and compiles a folder, then keeps looking. The first reading must succeed. Later, a folder that stops compiling
- * leaves the last good set in force, whole: it never quietly vanishes, and never half changes.
+ * or holds no policy any more leaves the last good set in force, whole: it never quietly vanishes, and never half changes.
  */
 export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFolder>> {
-  const reading = await watch.read();
-  const first = compileDocuments(reading, watch.clock());
+  const reading = await readSafely(watch);
+  const first = compileFolder(reading, watch);
   if (!first.ok) return first;
   let current = first.value;
   let seen = JSON.stringify(reading);
+  let looking = false;
   const look = async () => {
-    const next = await watch.read();
+    const next = await readSafely(watch);
     const print = JSON.stringify(next);
     if (print === seen) return;
     seen = print;
-    const compiled = compileDocuments(next, watch.clock());
+    const compiled = compileFolder(next, watch);
     if (compiled.ok) current = compiled.value;
     watch.onChange(compiled);
   };
   const timer = setInterval(() => {
-    look().catch((error: unknown) => {
-      watch.onChange({ ok: false, problems: [failed(error)] });
+    // A look that takes long must not be overtaken by a later one and then undo it.
+    if (looking) return;
+    looking = true;
+    void look().finally(() => {
+      looking = false;
     });
   }, watch.everyMs);
   timer.unref();
@@ -51,6 +55,23 @@ export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFold
       },
     },
   };
+}
+
+/** A read that fails is a reading with a problem, so that it, too, is told once. */
+async function readSafely({ read }: FolderWatch): Promise<PolicyReading> {
+  try {
+    return await read();
+  } catch (error) {
+    return { documents: [], problems: [failed(error)] };
+  }
+}
+
+function compileFolder(reading: PolicyReading, { clock }: FolderWatch): Parsed<PolicySet> {
+  const compiled = compileDocuments(reading, clock());
+  // An emptied folder or a volume that is gone would otherwise let everything in.
+  if (compiled.ok && compiled.value.policies.length === 0)
+    return problem('', 'the folder holds no ImagePolicy');
+  return compiled;
 }
 
 function failed(error: unknown): Problem {
