@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import { digestOf, type Evidence, type Signature } from '../../../../src/core/model/index.ts';
+import {
+  ABSENT,
+  authority,
+  DARK,
+  evidenceOf,
+  found,
+  IMAGE,
+  inShort,
+  policyOf,
+  provenBy,
+  referrerOf,
+  releasedBy,
+  USE,
+  verdictOf,
+  type WrittenSpec,
+} from '../../../support/policies.ts';
+import { signingKey } from '../../../support/signing.ts';
+
+const [a, b, stranger] = [signingKey(), signingKey(), signingKey()];
+const authorities = [authority('release', a), authority('ci', b)];
+const unread: Signature = { state: 'unread', reason: DARK.reason, transient: true };
+const unproven = (why: string): Signature => ({ state: 'unproven', digest: digestOf(why), why });
+
+const policy = (signatures: WrittenSpec = { from: ['release', 'ci'] }) =>
+  policyOf({ authorities, require: { signatures } });
+const verdict = (signatures: readonly Signature[], spec?: WrittenSpec, facts: Partial<Evidence> = {}) =>
+  verdictOf([policy(spec)], { evidence: evidenceOf({ signatures: found(signatures), ...facts }) });
+const judge = (...given: Parameters<typeof verdict>) => inShort(verdict(...given));
+const foundText = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
+
+describe('unsigned', () => {
+  it('no signature at all', () => {
+    const { findings } = verdictOf([policy()]);
+    expect(findings[0]).to.include({
+      kind: 'refused',
+      reason: 'Unsigned',
+      found: 'no signature by release or ci; none found',
+      next: 'have release or ci sign this digest',
+    });
+  });
+
+  it('S10: one of two keys is enough', () => {
+    expect(judge([provenBy(b)])).to.equal('allow');
+    expect(judge([provenBy(stranger), provenBy(a)])).to.equal('allow');
+  });
+
+  it('a signature by a key the policy does not name is none', () => {
+    expect(judge([provenBy(stranger)])).to.equal('deny Unsigned');
+    expect(judge([provenBy(b)], { from: ['release'] })).to.equal('deny Unsigned');
+  });
+
+  it('S10: signers are counted, not signatures', () => {
+    const two = { from: ['release', 'ci'], atLeast: 2 };
+    expect(judge([provenBy(a), provenBy(a)], two)).to.equal('deny Unsigned');
+    expect(foundText([provenBy(a)], two)).to.equal(
+      '1 of 2 signatures (release), accepted from release or ci; none found',
+    );
+    expect(foundText([], two)).to.equal('0 of 2 signatures, accepted from release or ci; none found');
+    expect(judge([provenBy(a), provenBy(b)], two)).to.equal('allow');
+  });
+
+  it('all annotations must be in one and the same signature', () => {
+    const asked = { from: ['release'], annotations: { env: 'prod', team: 'shop' } };
+    const saying = (annotations: Record<string, string>) => provenBy(a, { kind: 'signature', annotations });
+    expect(judge([saying({ env: 'prod' }), saying({ team: 'shop' })], asked)).to.equal('deny Unsigned');
+    expect(judge([saying({ env: 'prod', team: 'shop', more: 'x' })], asked)).to.equal('allow');
+    expect(foundText([saying({ env: 'dev', team: 'shop' })], asked)).to.equal(
+      'no signature by release; 1 found, without the required annotations',
+    );
+  });
+
+  it('a release statement is no signature, and the message says so', () => {
+    expect(foundText([releasedBy(a)])).to.equal(
+      'no signature by release or ci; 1 found, a signed statement, which is no signature of the image',
+    );
+  });
+
+  it('S01: an unsigned referrer of a signature type is no signature', () => {
+    const referrers = found([referrerOf('application/vnd.dev.cosign.artifact.sig.v1+json')]);
+    expect(judge([], undefined, { referrers })).to.equal('deny Unsigned');
+  });
+
+  it('S07: what is there and proves nothing is told, three reasons at most', () => {
+    const whys = ['made by another key', 'about another digest', 'made by another key', 'c', 'd'];
+    expect(foundText(whys.map(unproven))).to.equal(
+      'no signature by release or ci; 5 found, made by another key; about another digest; c',
+    );
+  });
+
+  it('H12: a signature that could not be read does not hide a good one', () => {
+    expect(judge([unread, provenBy(a)])).to.equal('allow');
+  });
+
+  it('H12: a signature that could not be read is no evidence either', () => {
+    expect(judge([unread])).to.equal('unknown RegistryUnavailable');
+    expect(judge([unread, unproven('made by another key')])).to.equal('unknown RegistryUnavailable');
+    expect(judge([unread, provenBy(a)], { from: ['release', 'ci'], atLeast: 2 })).to.equal(
+      'unknown RegistryUnavailable',
+    );
+  });
+
+  it('T08: signatures that could not be looked for are unknown, never absent', () => {
+    const { kind, findings } = verdictOf([policy()], { evidence: evidenceOf({ signatures: DARK }) });
+    expect(kind).to.equal('unknown');
+    expect(findings[0]).to.include({ transient: true, next: 'try again in a moment' });
+  });
+
+  it('an image that is not there', () => {
+    expect(judge([], undefined, { manifest: ABSENT })).to.equal('deny ImageNotFound');
+  });
+
+  it('signatures are judged though the manifest could not be read', () => {
+    expect(judge([provenBy(a)], undefined, { manifest: DARK })).to.equal('allow');
+  });
+});
+
+describe('unpinned', () => {
+  const pinned = policyOf({ require: { digest: {} } });
+
+  it('a tag is refused, and told what to write', () => {
+    const { findings } = verdictOf([pinned]);
+    expect(findings[0]).to.include({
+      reason: 'NotPinned',
+      next: `write registry.example.com/shop/web:1.4.0@${IMAGE.digest}`,
+    });
+  });
+
+  it('without having looked, the advice is general', () => {
+    const { findings } = verdictOf([pinned], { evidence: evidenceOf({ image: USE }) });
+    expect(findings[0]?.next).to.equal('add @sha256:… to the reference');
+  });
+
+  it('a digest is enough, known or not', () => {
+    expect(inShort(verdictOf([pinned], { use: IMAGE, evidence: evidenceOf({ manifest: DARK }) }))).to.equal(
+      'allow',
+    );
+  });
+});
