@@ -107,6 +107,22 @@ async function row({ name, bodies, parallel, allowed, total }: Row): Promise<voi
   process.stdout.write(`${cells.join(' ')}\n`);
 }
 
+async function rowsFor(images: number): Promise<void> {
+  const count = COLD / images;
+  const total = WARM / images;
+  const of = images === 1 ? '1 image' : `${images} images`;
+  for (const form of ['legacy', 'bundle'] as const) {
+    const bodies = await pods(count, images, form, 'digest');
+    const given = { bodies, allowed: true };
+    await row({ ...given, name: `cold, ${of}, ${form}, by digest`, parallel: 1, total: count });
+    await row({ ...given, name: `warm, ${of}, ${form}, by digest`, parallel: 1, total });
+    await row({ ...given, name: `warm, ${of}, ${form}, by digest`, parallel: 16, total });
+  }
+  const given = { bodies: await pods(count, images, 'legacy', 'tag'), allowed: true };
+  await row({ ...given, name: `cold, ${of}, legacy, by tag`, parallel: 1, total: count });
+  await row({ ...given, name: `warm, ${of}, legacy, by tag`, parallel: 16, total });
+}
+
 try {
   process.stdout.write(
     `node ${process.versions.node}, ${cpus().length} cores shared by webhook, registry and load; ready ${startMs.toFixed(0)} ms after start\n\n` +
@@ -116,38 +132,7 @@ try {
     { url, dispatcher, body: (n) => (n < 50 ? JSON.stringify(podReview(['::'])) : undefined), parallel: 1 },
     false,
   );
-  for (const images of [1, 10] as const) {
-    const count = images === 1 ? COLD : COLD / 10;
-    const of = images === 1 ? '1 image' : '10 images';
-    for (const form of ['legacy', 'bundle'] as const) {
-      const cold = await pods(count, images, form, 'digest');
-      await row({
-        name: `cold, ${of}, ${form}, by digest`,
-        bodies: cold,
-        parallel: 1,
-        allowed: true,
-        total: count,
-      });
-      const name = `warm, ${of}, ${form}, by digest`;
-      for (const parallel of [1, 16])
-        await row({ name, bodies: cold, parallel, allowed: true, total: WARM / images });
-    }
-    const byTag = await pods(count, images, 'legacy', 'tag');
-    await row({
-      name: `cold, ${of}, legacy, by tag`,
-      bodies: byTag,
-      parallel: 1,
-      allowed: true,
-      total: count,
-    });
-    await row({
-      name: `warm, ${of}, legacy, by tag`,
-      bodies: byTag,
-      parallel: 16,
-      allowed: true,
-      total: WARM / images,
-    });
-  }
+  for (const images of [1, 10]) await rowsFor(images);
   const unsigned = await pods(COLD, 1, 'unsigned', 'digest');
   await row({
     name: 'cold, 1 image, unsigned, by digest',

@@ -1,6 +1,7 @@
 // Writes what is made from the schemas: the CRDs in this folder and the reference pages in docs/reference.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
+import { REASONS } from '../src/core/model/index.ts';
 import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
 
 const root = new URL('../', import.meta.url);
@@ -14,7 +15,23 @@ export function generated(): ReadonlyMap<string, string> {
       header + stringify(imagePolicyCrd(), { lineWidth: 0, aliasDuplicateObjects: false }),
     ],
     ['docs/reference/image-policy.md', imagePolicyReference()],
+    ['docs/reference/reasons.md', reasonsPage()],
   ]);
+}
+
+function reasonsPage(): string {
+  const rows = Object.entries(REASONS).map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
+  return [
+    '# Reasons',
+    '',
+    'The same code stands in messages, audit annotations, logs and `-o json`. Codes do not change; their wording may.',
+    'Made from the table by `npm run generate`; edit the table, not this page.',
+    '',
+    '| code | meaning |',
+    '|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 if (import.meta.main) {

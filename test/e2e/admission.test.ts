@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { pushImage, pushReferrer, type Pushed, type Target } from '../support/registry/push.ts';
 import { RELEASE_PREDICATE_TYPE } from '../support/signed-images.ts';
@@ -185,8 +188,23 @@ describe('admission through a real API server', () => {
     expect(Date.now() - started).to.be.below(TIMEOUT_SECONDS * 1_000);
   });
 
+  it('refuses when the registry takes the call and never answers, before the API server gives up', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    try {
+      const started = Date.now();
+      const image = `127.0.0.1:${(silent.address() as AddressInfo).port}/shop/web:v1`;
+      await expectRefused(image, 'DeadlineExceeded', '(temporary, try again)');
+      expect(Date.now() - started).to.be.below(TIMEOUT_SECONDS * 1_000);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
+  });
+
   it('refuses a Deployment and a CronJob at creation', async () => {
-    const image = (await pushImage({ registry: shore.olareg.host, repository: 'shop/bare', tag: 'v1' })).reference;
+    const image = (await pushImage({ registry: shore.olareg.host, repository: 'shop/bare', tag: 'v1' }))
+      .reference;
     const deployment = await shore.cluster.kubectl([
       'create',
       'deployment',

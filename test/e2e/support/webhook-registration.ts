@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   AdmissionregistrationV1Api,
   ApiException,
@@ -7,6 +9,7 @@ import {
   type V1ValidatingWebhook,
   type V1ValidatingWebhookConfiguration,
 } from '@kubernetes/client-node';
+import { parse } from 'yaml';
 import type { Cluster } from './cluster.ts';
 import { until } from './wait.ts';
 
@@ -14,7 +17,7 @@ export interface WebhookRegistration {
   /** Whole URL that takes the AdmissionReview. */
   readonly url: string;
   readonly caPem: string;
-  /** Default: every kind of object that runs images. */
+  /** Default: those of `manifests/webhook.yaml`. */
   readonly rules?: readonly V1RuleWithOperations[];
   readonly timeoutSeconds?: number;
   /** Name in the message of a denial, and of the configuration. */
@@ -23,6 +26,7 @@ export interface WebhookRegistration {
 
 /** The API server re-reads webhook configurations within a second. */
 const ACTIVE_WITHIN_MS = 20_000;
+const shipped = join(import.meta.dirname, '..', '..', '..', 'manifests', 'webhook.yaml');
 const PROBE_LABEL = 'e2e.pratique.dev/probe';
 
 /**
@@ -40,7 +44,7 @@ export async function registerWebhook(
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
     metadata: { name },
-    webhooks: [webhook(name, registration), probeWebhook(probe)],
+    webhooks: [await webhook(name, registration), probeWebhook(probe)],
   };
   await cluster.apply(body);
   await until({
@@ -53,26 +57,22 @@ export async function registerWebhook(
   };
 }
 
-function webhook(name: string, registration: WebhookRegistration): V1ValidatingWebhook {
+/** The file as YAML gives it: plain data. */
+interface Shipped {
+  readonly webhooks: readonly Pick<V1ValidatingWebhook, keyof V1ValidatingWebhook>[];
+}
+
+/** The webhook as `manifests/webhook.yaml` registers it, at another address and perhaps for other objects. */
+async function webhook(name: string, registration: WebhookRegistration): Promise<V1ValidatingWebhook> {
+  const { webhooks } = parse(await readFile(shipped, 'utf8')) as Shipped;
+  const [first] = webhooks;
+  if (first === undefined) throw new Error('manifests/webhook.yaml holds no webhook');
   return {
+    ...first,
     name,
     clientConfig: { url: registration.url, caBundle: Buffer.from(registration.caPem).toString('base64') },
-    rules: [...(registration.rules ?? imageRules())],
-    timeoutSeconds: registration.timeoutSeconds ?? 10,
-    failurePolicy: 'Fail',
-    sideEffects: 'None',
-    matchPolicy: 'Equivalent',
-    admissionReviewVersions: ['v1'],
-    // What the control plane needs for itself is not held up by the product under test.
-    namespaceSelector: {
-      matchExpressions: [
-        {
-          key: 'kubernetes.io/metadata.name',
-          operator: 'NotIn',
-          values: ['kube-system', 'kube-node-lease', 'kube-public'],
-        },
-      ],
-    },
+    rules: [...(registration.rules ?? first.rules ?? [])],
+    timeoutSeconds: registration.timeoutSeconds ?? first.timeoutSeconds ?? 10,
   };
 }
 
@@ -104,24 +104,4 @@ async function isInForce(cluster: Cluster, probe: string): Promise<boolean> {
     if (error instanceof ApiException && error.message.includes('probe.pratique.dev')) return true;
     throw error;
   }
-}
-
-function imageRules(): readonly V1RuleWithOperations[] {
-  const operations = ['CREATE', 'UPDATE'];
-  const apiVersions = ['v1'];
-  return [
-    {
-      apiGroups: [''],
-      apiVersions,
-      operations,
-      resources: ['pods', 'pods/ephemeralcontainers', 'replicationcontrollers', 'podtemplates'],
-    },
-    {
-      apiGroups: ['apps'],
-      apiVersions,
-      operations,
-      resources: ['deployments', 'replicasets', 'statefulsets', 'daemonsets'],
-    },
-    { apiGroups: ['batch'], apiVersions, operations, resources: ['jobs', 'cronjobs'] },
-  ];
 }
