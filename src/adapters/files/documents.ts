@@ -71,11 +71,13 @@ function parseDocument(file: string, origin: string, document: YamlDocument): Re
     path: `${file}:${String(linePos?.[0].line ?? 1)}`,
     message: (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''),
   }));
-  if (problems.length > 0 || document.contents === null) return { documents: [], problems };
+  if (problems.length > 0) return { documents: [], problems };
   const value = plainValue(document);
-  return value.ok
-    ? { documents: [{ origin, value: value.value }], problems: [] }
-    : { documents: [], problems: value.problems.map(({ message }) => ({ path: origin, message })) };
+  if (!value.ok) {
+    return { documents: [], problems: value.problems.map(({ message }) => ({ path: origin, message })) };
+  }
+  // Nothing but comments between two separators, as templates often leave behind.
+  return { documents: value.value === null ? [] : [{ origin, value: value.value }], problems: [] };
 }
 
 /** The document as JSON would carry it, which is all that resources are. */

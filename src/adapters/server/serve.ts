@@ -52,6 +52,9 @@ const KEEP_ALIVE_MS = 120_000;
 /** Milliseconds open requests get to end at shutdown: the longest timeout of a webhook. */
 const DRAIN_MS = 30_000;
 
+/** Milliseconds between two looks for connections that have become idle at shutdown. */
+const IDLE_LOOK_MS = 50;
+
 /** Listens on HTTPS (TLS 1.2 or newer). Rejects with the system's error when the address cannot be had or the key is wrong. */
 export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
   const server = createServer({ ...tls, minVersion: 'TLSv1.2' }, application(routes, onError));
@@ -131,10 +134,14 @@ async function drain(server: HttpsServer): Promise<void> {
       resolve();
     });
   });
-  server.closeIdleConnections();
+  // A connection whose last answer goes out now is kept alive by the caller: it is idle a moment later, not yet.
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+  }, IDLE_LOOK_MS);
   const cut = setTimeout(() => {
     server.closeAllConnections();
   }, DRAIN_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(cut);
 }

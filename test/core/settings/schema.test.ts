@@ -1,0 +1,123 @@
+import { expect } from 'chai';
+import { parseSettings, type Settings } from '../../../src/core/settings/index.ts';
+
+function settingsOf(input: unknown): Settings {
+  const read = parseSettings(input);
+  if (!read.ok) throw new Error(JSON.stringify(read.problems));
+  return read.value;
+}
+
+function pathsOf(input: unknown): readonly string[] {
+  const read = parseSettings(input);
+  return read.ok ? [] : read.problems.map(({ path }) => path);
+}
+
+describe('parseSettings', () => {
+  it('fills in every default', () => {
+    expect(settingsOf({})).to.deep.equal({
+      unmatchedImages: 'Allow',
+      registries: { insecure: [], caFiles: [], concurrencyPerHost: 16, requestTimeoutMs: 5_000 },
+      memory: {
+        foundMs: 120_000,
+        absentMs: 5_000,
+        unknownMs: 3_000,
+        maxFacts: 100_000,
+        maxBytes: 67_108_864,
+        loadTimeoutMs: 30_000,
+      },
+      webhook: { listen: { host: '', port: 8443 }, maxBodyBytes: 8_388_608, defaultTimeoutMs: 10_000 },
+    });
+  });
+
+  it('keeps what is written', () => {
+    const written = {
+      unmatchedImages: 'Deny',
+      registries: {
+        insecure: ['registry.example.com:5000', '[::1]:5000'],
+        caFiles: ['ca.pem'],
+        concurrencyPerHost: 1,
+        requestTimeoutMs: 1,
+      },
+      memory: { foundMs: 1, absentMs: 2, unknownMs: 3, maxFacts: 4, maxBytes: 5, loadTimeoutMs: 6 },
+      webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, defaultTimeoutMs: 8 },
+    };
+    expect(settingsOf(written)).to.deep.equal({
+      ...written,
+      webhook: { ...written.webhook, listen: { host: '', port: 1 } },
+    });
+  });
+
+  const listens: readonly [string, { host: string; port: number } | undefined][] = [
+    [':8443', { host: '', port: 8443 }],
+    ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+    ['localhost:65535', { host: 'localhost', port: 65_535 }],
+    ['[::1]:8443', { host: '::1', port: 8443 }],
+    ['[::]:8443', { host: '::', port: 8443 }],
+    ['8443', undefined],
+    ['localhost', undefined],
+    ['::1:8443', undefined],
+    ['[]:8443', undefined],
+    ['localhost:65536', undefined],
+    ['localhost:-1', undefined],
+    ['https://localhost:8443', undefined],
+    ['', undefined],
+  ];
+  for (const [listen, expected] of listens) {
+    it(`${expected ? 'takes' : 'refuses'} "${listen}" as an address to listen on`, () => {
+      if (expected) expect(settingsOf({ webhook: { listen } }).webhook.listen).to.deep.equal(expected);
+      else expect(pathsOf({ webhook: { listen } })).to.deep.equal(['webhook.listen']);
+    });
+  }
+
+  const wrong: readonly [string, unknown, string][] = [
+    ['an unknown key', { registry: {} }, ''],
+    ['an unknown key inside', { memory: { foundMS: 1 } }, 'memory'],
+    ['another verdict', { unmatchedImages: 'deny' }, 'unmatchedImages'],
+    [
+      'a URL for a registry',
+      { registries: { insecure: ['registry.example.com', 'http://registry.example.com'] } },
+      'registries.insecure[1]',
+    ],
+    [
+      'a path for a registry',
+      { registries: { insecure: ['registry.example.com/shop'] } },
+      'registries.insecure[0]',
+    ],
+    ['an empty file name', { registries: { caFiles: [''] } }, 'registries.caFiles[0]'],
+    ['no request at a time', { registries: { concurrencyPerHost: 0 } }, 'registries.concurrencyPerHost'],
+    [
+      'too many requests at a time',
+      { registries: { concurrencyPerHost: 257 } },
+      'registries.concurrencyPerHost',
+    ],
+    ['a time that is a text', { registries: { requestTimeoutMs: '5s' } }, 'registries.requestTimeoutMs'],
+    ['a time of no length', { memory: { foundMs: 0 } }, 'memory.foundMs'],
+    ['a time that Node cannot wait', { memory: { loadTimeoutMs: 2 ** 31 } }, 'memory.loadTimeoutMs'],
+    ['half a byte', { memory: { maxBytes: 0.5 } }, 'memory.maxBytes'],
+    ['a timeout that no webhook has', { webhook: { defaultTimeoutMs: 30_001 } }, 'webhook.defaultTimeoutMs'],
+    ['no body', { webhook: { maxBodyBytes: 0 } }, 'webhook.maxBodyBytes'],
+    ['an empty certificate path', { webhook: { tlsCert: '' } }, 'webhook.tlsCert'],
+    ['an empty key path', { webhook: { tlsKey: '' } }, 'webhook.tlsKey'],
+    ['nothing at all', null, ''],
+    ['a list', [], ''],
+  ];
+  for (const [what, input, path] of wrong) {
+    it(`refuses ${what}`, () => expect(pathsOf(input)).to.deep.equal([path]));
+  }
+
+  it('names the unknown key', () => {
+    const read = parseSettings({ memory: { foundMS: 1 } });
+    expect(JSON.stringify(read)).to.include('foundMS');
+  });
+
+  it('lists all problems at once', () => {
+    expect(
+      pathsOf({
+        unmatchedImages: 1,
+        registries: { insecure: [''] },
+        webhook: { listen: 'x' },
+        memory: { maxFacts: -1 },
+      }),
+    ).to.have.members(['unmatchedImages', 'registries.insecure[0]', 'webhook.listen', 'memory.maxFacts']);
+  });
+});
