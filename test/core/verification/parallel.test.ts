@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { formatReference } from '../../../src/core/model/index.ts';
+import { formatReference, type Digest } from '../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../support/policies.ts';
-import { signingKey, simpleSigning } from '../../support/signing.ts';
-import { createBench, pushSignatures, shortly } from '../../support/verification.ts';
+import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
+import { attachBundle, createBench, pushSignatures, shortly } from '../../support/verification.ts';
 
 const WEB = 'registry.example.com/shop/web';
 const key = signingKey();
@@ -11,6 +11,8 @@ const signed = policyOf({
   require: { signatures: { from: ['release'] } },
 });
 const quarantine = policyOf({ require: { quarantine: {} } }, 'held');
+
+const signature = (digest: Digest) => statementBundle({ digest, key, predicateType: SIGN_PREDICATE_TYPE });
 
 /** Lets everything that can go on without the gate go on. */
 const settled = () => new Promise((done) => setImmediate(done));
@@ -63,7 +65,7 @@ describe('the deadline', () => {
     it(`an answer to ${call} that does not come in time is unknown; others who wait get it`, async () => {
       const { registry, judge } = createBench();
       const digest = registry.push(WEB, { tag: '1' });
-      pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+      attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
       const release = registry.hold(call);
       const hurry = new AbortController();
       const impatient = judge([`${WEB}:1`], [signed, quarantine], { signal: hurry.signal });
@@ -81,7 +83,7 @@ describe('the deadline', () => {
   it('T08: a caller out of time leaves nothing dark behind for those who come later', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
-    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+    attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
     const release = registry.hold('referrers');
     const hurry = new AbortController();
     const impatient = judge([`${WEB}:1`], [signed, quarantine], { signal: hurry.signal });
