@@ -1,9 +1,8 @@
-import picomatch from 'picomatch';
 import { parseReference, parsed, problem, type Parsed } from '../model/index.ts';
+import { compileGlob } from './glob-match.ts';
 
-// Only `*`, `**` and `?` mean something: negation, braces and extended globs are off (and refused below), so that a
-// pattern cannot say the opposite of what it seems to say.
-const GLOB_OPTIONS = { dot: true, nobrace: true, noextglob: true, nonegate: true, strictSlashes: true };
+// Only `*`, `**` and `?` mean something: no negation, braces or classes, so that a pattern cannot say the opposite of
+// what it seems to say.
 const ALLOWED = /^(?:\[[a-f0-9:.]+\])?[A-Za-z0-9._/:*?-]*$/;
 
 /** Compiles one glob over normalised image names; Docker Hub's short names are completed as in references. */
@@ -20,7 +19,7 @@ export function compileImageGlob(pattern: string): Parsed<(name: string) => bool
   if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok) {
     return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
   }
-  const matches = picomatch(full.replaceAll(/[[\]]/g, String.raw`\$&`), GLOB_OPTIONS);
+  const matches = compileGlob(full);
   return parsed((name) => matches(name) || matches(withoutHttpsPort(name)));
 }
 

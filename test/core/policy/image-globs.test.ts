@@ -106,4 +106,33 @@ describe('image glob', () => {
       false,
     ]);
   });
+
+  it('R07: many wildcards and a long name take no time: a name must not stop the guard', () => {
+    const name = `a.io/${'a'.repeat(250)}`;
+    const deep = `a.io/${'a/'.repeat(124)}a`;
+    const started = performance.now();
+    expect(covers(`a.io/${'*a'.repeat(100)}b`, name)).to.be.false;
+    expect(covers(`a.io/${'**/a*/'.repeat(30)}b`, deep)).to.be.false;
+    expect(covers(`a.io/${'**/'.repeat(30)}**`, deep)).to.be.true;
+    expect(performance.now() - started).to.be.below(1_000);
+  });
+
+  for (const [pattern, image, expected] of [
+    ['a.io/**/web', 'a.io/web', true],
+    ['a.io/**/web', 'a.io/x/y/web', true],
+    ['a.io/**/web', 'a.io/x/webs', false],
+    ['a.io/**/web/**', 'a.io/web/x/web', true],
+    ['a.io/w*b*', 'a.io/web', true],
+    ['a.io/*e*b', 'a.io/webeb', true],
+    ['a.io/*e*b', 'a.io/webe', false],
+    ['a.io/web?', 'a.io/web', false],
+    ['a.io/we**', 'a.io/web', true],
+    ['a.io/we**', 'a.io/web/x', false],
+    ['a.io/*/**/x', 'a.io/b/x', true],
+    ['a.io/*/**/x', 'a.io/x', false],
+  ] as const) {
+    it(`${pattern} ${expected ? 'covers' : 'does not cover'} ${image}`, () => {
+      expect(covers(pattern, image)).to.equal(expected);
+    });
+  }
 });
