@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { responseIn } from '../admission/answers.ts';
+import { httpsClient, type HttpsClient } from '../../support/ask-https.ts';
+import { createAuthority, type Authority } from '../../support/certificates.ts';
+import { podReview } from '../../support/reviews.ts';
+import { openShore, type Shore } from '../../support/shore.ts';
+import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
+import { run } from './run.ts';
+
+describe('pratique serve', () => {
+  let shore: Shore;
+  let policies: TemporaryFolder;
+  let files: TemporaryFolder;
+  let authority: Authority;
+  before(async () => {
+    shore = await openShore();
+    authority = await createAuthority('webhook');
+    const leaf = await authority.issue({
+      commonName: 'localhost',
+      ips: ['127.0.0.1', '::1'],
+      usage: 'server',
+    });
+    const stranger = await authority.issue({ commonName: 'stranger', usage: 'server' });
+    policies = await temporaryFolder({ 'production.yaml': shore.policy({}) });
+    files = await temporaryFolder({
+      'tls.crt': leaf.cert,
+      'tls.key': leaf.key,
+      'other.key': stranger.key,
+      'bad.pem': 'nonsense',
+    });
+  });
+  after(async () => {
+    await Promise.all([policies.remove(), files.remove()]);
+    await shore.registry.close();
+  });
+
+  const file = (name: string) => join(files.path, name);
+  const tls = () => ['--tls-cert', file('tls.crt'), '--tls-key', file('tls.key')];
+  const serve = (...args: readonly string[]) => run(['serve', '--standalone', policies.path, ...args]);
+  const refused = async (...args: readonly string[]) => {
+    const { code, err, out } = await run(['serve', ...args]);
+    expect(code, err).to.equal(3);
+    expect(out).to.equal('');
+    return err.replaceAll(files.path, 'files').trimEnd().split('\n');
+  };
+  const serving = (listen: string, use: (client: HttpsClient, said: string) => Promise<void>) =>
+    run(['serve', '--standalone', policies.path, '--listen', listen, ...tls()], {
+      whileServing: async (said) => {
+        const url = /listening on (\S+)/.exec(said)?.[1] ?? '';
+        const client = httpsClient(url, authority.cert);
+        await use(client, said);
+        await client.close();
+      },
+    });
+
+  for (const listen of ['127.0.0.1:0', '[::1]:0']) {
+    it(`says what it serves and where, answers on ${listen}, and ends with 0 when asked to stop`, async () => {
+      const asked = podReview([shore.image('good'), shore.image('unsigned')]);
+      const { code, err, out, log } = await serving(listen, async (client, said) => {
+        expect(said).to.include('1.2.3: 1 policy from').and.to.include(policies.path);
+        expect(await client.get('/readyz')).to.include({ status: 200, text: 'ok\n' });
+        expect(await client.get('/healthz')).to.include({ status: 200 });
+        const answer = await client.post('/validate?timeout=10s', JSON.stringify(asked));
+        const response = responseIn(JSON.parse(answer.text), asked.request.uid);
+        expect(response.allowed).to.equal(false);
+        expect(response.status?.message).to.match(/^1 of 2 images refused: web-1 \(Unsigned\)\n/);
+      });
+      expect(code).to.equal(0);
+      expect(out).to.equal('');
+      expect(err.trimEnd().split('\n')).to.have.length(1);
+      expect(JSON.parse(log)).to.include({ msg: 'decided', verdict: 'deny', uid: asked.request.uid });
+    });
+  }
+
+  it('needs a folder, a certificate and a key', async () => {
+    expect(await refused()).to.deep.equal([
+      'error: --standalone: is needed: the folder with ImagePolicies and what they need',
+    ]);
+    const why = 'needed: the API server calls webhooks over HTTPS only';
+    expect(await refused('--standalone', policies.path)).to.deep.equal([
+      `error: --tls-cert, --tls-key: are ${why}`,
+    ]);
+    expect(await refused('--standalone', policies.path, '--tls-cert', file('tls.crt'))).to.deep.equal([
+      `error: --tls-key: is ${why}`,
+    ]);
+  });
+
+  it('tells missing files, broken policies and missing authorities at once', async () => {
+    const said = await refused(
+      '--standalone',
+      file('none'),
+      '--tls-cert',
+      file('a'),
+      '--tls-key',
+      file('b'),
+      '--registry-ca',
+      file('c'),
+    );
+    expect(said).to.have.members(
+      ['a', 'b', 'c', 'none'].map((name) => `error: files/${name}: no such file or folder`),
+    );
+    expect(await refused('--listen', 'here')).to.have.length(2);
+  });
+
+  it('does not start on a folder without a policy', async () => {
+    const empty = await temporaryFolder();
+    expect(await refused('--standalone', empty.path, ...tls())).to.deep.equal([
+      `error: ${empty.path}: the folder holds no ImagePolicy`,
+    ]);
+    await empty.remove();
+  });
+
+  it('says so when certificate and key are wrong', async () => {
+    const told = async (cert: string, key: string) => {
+      const { code, err } = await serve(
+        '--listen',
+        '127.0.0.1:0',
+        '--tls-cert',
+        file(cert),
+        '--tls-key',
+        file(key),
+      );
+      expect(code).to.equal(3);
+      return err;
+    };
+    expect(await told('tls.crt', 'other.key')).to.equal(
+      'error: --tls-cert, --tls-key: the private key is not the one of the certificate\n',
+    );
+    for (const [cert, key] of [
+      ['tls.crt', 'bad.pem'],
+      ['bad.pem', 'tls.key'],
+    ] as const) {
+      expect(await told(cert, key))
+        .to.include('--tls-cert, --tls-key: ')
+        .and.to.include('not PEM');
+    }
+  });
+
+  it('says so when the address is in use, or not there', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const address = `127.0.0.1:${String((taken.address() as AddressInfo).port)}`;
+    expect(await serve('--listen', address, ...tls())).to.include({
+      code: 3,
+      err: `error: --listen ${address}: the address is in use already\n`,
+    });
+    await new Promise((resolve) => taken.close(resolve));
+    expect((await serve('--listen', '203.0.113.7:8443', ...tls())).err).to.include('no such address');
+  });
+});
