@@ -30,6 +30,11 @@ const tools = wire({
   },
 });
 
+// Whoever reads our output may stop early (`pratique check … | head`); the exit code stays the verdict.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 /** A bug is neither a verdict nor bad input. */
 const COULD_NOT_FIND_OUT = 2;
 
