@@ -2,7 +2,7 @@ import { formatReference, type JudgedImage } from '../../core/model/index.ts';
 import type { ImageUse } from '../../core/workload/index.ts';
 import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer } from './answer.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
-import type { AdmissionPorts } from './ports.ts';
+import type { AdmissionPorts, Decision } from './ports.ts';
 import { imagesToJudge } from './scope.ts';
 
 /** An answer with the HTTP status it is sent under: 200 for every review that could be read. */
@@ -29,24 +29,40 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
     const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
     // Without a uid no API server can match the answer; the status tells whoever sent it.
     const status = request.uid === '' ? 400 : 200;
-    return { status, answer: refusalAnswer(request.uid, 400, 'InvalidRequest', detail) };
+    const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', detail);
+    tell(answer, { ...UNREAD, uid: request.uid }, started, ports);
+    return { status, answer };
   }
   const { answer, images } = await answerInTime(request.value, budgetMs, ports);
-  const { verdict = 'allow', reasons = '' } = answer.response.auditAnnotations ?? {};
+  const { uid, kind, namespace, name, operation, dryRun } = request.value;
+  const subject = {
+    uid,
+    namespace,
+    name,
+    operation,
+    dryRun,
+    kind: kind.kind,
+    images: images.map(({ image, reference }) => (reference ? formatReference(reference) : image)),
+  };
+  tell(answer, subject, started, ports);
+  return { status: 200, answer };
+}
+
+/** What a decision is about. */
+type Subject = Pick<Decision, 'uid' | 'kind' | 'namespace' | 'name' | 'operation' | 'dryRun' | 'images'>;
+
+/** A review that could not be read is about nothing anybody knows; that it was refused is told all the same. */
+const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false, images: [] } as const;
+
+function tell({ response }: AdmissionAnswer, subject: Subject, started: number, ports: AdmissionPorts): void {
+  const { verdict = 'allow', reasons = '' } = response.auditAnnotations ?? {};
   ports.onDecision({
-    uid: request.value.uid,
-    kind: request.value.kind.kind,
-    namespace: request.value.namespace,
-    name: request.value.name,
-    operation: request.value.operation,
-    dryRun: request.value.dryRun,
-    allowed: answer.response.allowed,
+    ...subject,
+    allowed: response.allowed,
     verdict,
     reasons: reasons === '' ? [] : reasons.split(','),
-    images: images.map(({ image, reference }) => (reference ? formatReference(reference) : image)),
     milliseconds: Math.round((performance.now() - started) * 10) / 10,
   });
-  return { status: 200, answer };
 }
 
 interface Answered {

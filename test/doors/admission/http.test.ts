@@ -90,6 +90,19 @@ describe('the webhook over HTTPS', () => {
     expect(response.status).to.include({ code: 413, reason: 'RequestTooLarge' });
   });
 
+  it('lets pass what brings no image in: another kind, a DELETE, a CONNECT', async () => {
+    const kind = { group: '', version: 'v1', kind: 'ConfigMap' };
+    for (const more of [{ kind }, { operation: 'DELETE', object: null }, { operation: 'CONNECT' }]) {
+      const review = podReview(['bad/one:1'], more);
+      const { status, answer } = await ask(review);
+      expect(status).to.equal(200);
+      expect(responseIn(answer, review.request.uid)).to.deep.equal({
+        uid: review.request.uid,
+        allowed: true,
+      });
+    }
+  });
+
   const { request } = podReview([IMAGE]);
   const envelope = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
   const broken: readonly { what: string; body: unknown; uid: string; status: number; says: string }[] = [

@@ -51,6 +51,18 @@ describe('review', () => {
     });
   });
 
+  it('tells the refusal of what is no review, too', async () => {
+    const ports = testPorts();
+    await review({ body: Buffer.from('{"request": {"uid": "u-1"}}'), budgetMs: 5_000 }, ports);
+    expect(ports.decisions).to.have.length(1);
+    expect(ports.decisions[0]).to.deep.include({
+      uid: 'u-1',
+      allowed: false,
+      reasons: ['InvalidRequest'],
+      images: [],
+    });
+  });
+
   it('B13 refuses when the policies or the namespace cannot be had', async () => {
     const fails = () => {
       throw new Error('the store is broken');
