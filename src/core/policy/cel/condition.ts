@@ -1,0 +1,115 @@
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
+import type { RE2JS } from 're2js';
+import { parsed, problem, type Parsed, type Problem } from '../../model/index.ts';
+import { meteredEnvironment, writtenEnvironment } from './environment.ts';
+import { MAX_CONDITION_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
+import { metered } from './meter.ts';
+import { compilePattern } from './patterns.ts';
+import { objectionsTo, patternCalls } from './syntax.ts';
+import { toCel } from './value.ts';
+import { Stop, Work } from './work.ts';
+
+/** What a condition may speak of. */
+export interface ConditionVariables {
+  /** The predicate of the statement, as JSON. */
+  readonly predicate: unknown;
+  readonly image: { readonly reference: string; readonly digest: string };
+  readonly now: Date;
+}
+
+/** Whether a condition holds; `limit`: there was more to look at than allowed; `failed`: it has no answer for this predicate. */
+export type Outcome =
+  | { readonly ok: true; readonly value: boolean }
+  | { readonly ok: false; readonly kind: 'limit' | 'failed'; readonly why: string };
+
+/** A condition on a statement, ready to be asked. */
+export interface Condition {
+  readonly text: string;
+  /** Never throws; `why` is one clause for a person. */
+  readonly holds: (variables: ConditionVariables) => Outcome;
+}
+
+/**
+ * Compiles a condition in CEL (the Common Expression Language) over `predicate`, `image` and `now`. Refused are, with line and column, what
+ * does not parse or type-check, what cannot be true or false, and what might take unbounded time; regular expressions
+ * are written `re2(text, 'pattern')` and match anywhere in the text. Integers of the JSON are `int`, other numbers `double`.
+ */
+export function compileCondition(text: string): Parsed<Condition> {
+  if (text.length > MAX_CONDITION_LENGTH) {
+    return problem('', `is longer than ${String(MAX_CONDITION_LENGTH)} characters`);
+  }
+  const written = attempt(() => writtenEnvironment().parse(text));
+  if (written instanceof Error) return problem('', describe(written, text));
+  const objections = objectionsTo(written.ast);
+  if (objections.length > 0) {
+    return {
+      ok: false,
+      problems: objections.map(({ at, message }) => ({ path: '', message: `${message}${place(text, at)}` })),
+    };
+  }
+  const { valid, type, error } = written.check();
+  if (!valid) return problem('', error ? describe(error, text) : 'does not type-check');
+  if (type !== 'bool' && type !== 'dyn')
+    return problem('', `answers with ${type ?? 'a value'}; a condition answers with bool`);
+  return compileMetered(text, written.ast);
+}
+
+function compileMetered(text: string, ast: ASTNode): Parsed<Condition> {
+  const problems: Problem[] = [];
+  const calls = patternCalls(ast);
+  const patterns = calls.flatMap(({ start, args: [, [, pattern]] }) => {
+    const compiled = compilePattern(pattern);
+    if (compiled.ok) return [compiled.value];
+    problems.push(
+      ...compiled.problems.map(({ message }) => ({ path: '', message: `${message}${place(text, start)}` })),
+    );
+    return [];
+  });
+  if (problems.length > 0) return { ok: false, problems };
+  const patternAt = (start: number) => calls.findIndex((call) => call.start === start);
+  const program = attempt(() => meteredEnvironment().parse(metered(ast, patternAt)));
+  if (program instanceof Error) return problem('', `cannot be compiled: ${oneLine(summary(program))}`);
+  return parsed({ text, holds: (variables) => evaluate(program, patterns, variables) });
+}
+
+function evaluate(program: ParseResult, patterns: readonly RE2JS[], variables: ConditionVariables): Outcome {
+  const { image, now } = variables;
+  const work = new Work(patterns);
+  const value = attempt((): unknown =>
+    program({ predicate: toCel(variables.predicate), image, now, __work: work }),
+  );
+  if (work.ended) return { ok: false, kind: 'limit', why: work.ended.message };
+  if (typeof value === 'boolean') return { ok: true, value };
+  if (value instanceof Stop) return { ok: false, kind: value.kind, why: value.message };
+  const why = value instanceof Error ? oneLine(summary(value)) : 'the answer is neither true nor false';
+  return { ok: false, kind: 'failed', why };
+}
+
+function attempt<T>(work: () => T): T | Error {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error('the evaluator failed');
+  }
+}
+
+function describe(error: Error, text: string): string {
+  const range = 'range' in error ? (error.range as { readonly start: number } | undefined) : undefined;
+  return `${oneLine(summary(error))}${range ? place(text, range.start) : ''}`;
+}
+
+/** The sentence of an error of the evaluator, without the excerpt of the source below it. */
+function summary(error: Error): string {
+  return 'summary' in error && typeof error.summary === 'string' ? error.summary : error.message;
+}
+
+/** ` (line 1, column 9)`, counted from one. */
+function place(text: string, at: number): string {
+  const before = text.slice(0, at).split('\n');
+  return ` (line ${String(before.length)}, column ${String((before.at(-1) ?? '').length + 1)})`;
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return line.length > MAX_WHY_LENGTH ? `${line.slice(0, MAX_WHY_LENGTH)}…` : line;
+}

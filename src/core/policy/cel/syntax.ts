@@ -1,0 +1,124 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { MAX_MACRO_DEPTH } from './limits.ts';
+
+/** Functions that conditions may call. What is not here cannot be called: its cost is not known. */
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  'has',
+  'size',
+  'int',
+  'double',
+  'string',
+  'bool',
+  'timestamp',
+  'duration',
+  're2',
+]);
+/** Methods that conditions may call, besides {@link MACROS}. */
+const METHODS: ReadonlySet<string> = new Set([
+  ...['startsWith', 'endsWith', 'contains', 'indexOf', 'lastIndexOf', 'substring', 'split'],
+  ...['lowerAscii', 'upperAscii', 'trim', 'size'],
+  ...['getFullYear', 'getMonth', 'getDate', 'getDayOfMonth', 'getDayOfWeek'],
+  ...['getHours', 'getMinutes', 'getSeconds', 'getMilliseconds'],
+]);
+/** Methods that look at every element of a list, or every key of a map. */
+const MACROS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+/** Names that begin so belong to the meter. */
+const RESERVED_PREFIX = '__';
+
+/** Something that a condition must not contain, and where. */
+export interface Objection {
+  readonly at: number;
+  readonly message: string;
+}
+
+/** The macro that a node is: what it goes through, under which name, and what it does for each element. */
+export interface Macro {
+  readonly name: string;
+  readonly over: ASTNode;
+  readonly variable: ASTNode;
+  readonly bodies: readonly ASTNode[];
+}
+
+/** Reads a node as a macro, if it is one. */
+export function asMacro(node: ASTNode): Macro | undefined {
+  if (node.op !== 'rcall') return undefined;
+  const [name, over, [variable, ...bodies]] = node.args;
+  return MACROS.has(name) && variable && bodies.length > 0 ? { name, over, variable, bodies } : undefined;
+}
+
+/** Number of syntax nodes. */
+export function countNodes(node: ASTNode): number {
+  return childrenOf(node).reduce((sum, child) => sum + countNodes(child), 1);
+}
+
+/** Everything that a condition must not contain although the language has it. */
+export function objectionsTo(node: ASTNode, depth = 0): readonly Objection[] {
+  const macro = asMacro(node);
+  if (!macro)
+    return [...objectionsToOne(node), ...childrenOf(node).flatMap((child) => objectionsTo(child, depth))];
+  const { over, variable, bodies } = macro;
+  const own = [
+    ...(depth >= MAX_MACRO_DEPTH
+      ? [objection(node, `${macro.name}() is nested more than ${MAX_MACRO_DEPTH} deep`)]
+      : []),
+    ...(variable.op === 'id' && variable.args.startsWith(RESERVED_PREFIX)
+      ? [objection(variable, `names that begin with ${RESERVED_PREFIX} are reserved`)]
+      : []),
+  ];
+  return [...own, ...objectionsTo(over, depth), ...bodies.flatMap((body) => objectionsTo(body, depth + 1))];
+}
+
+/** Every call of `re2` in a condition. */
+export function patternCalls(node: ASTNode): readonly (ASTNode & { op: 'call' })[] {
+  const own = node.op === 'call' && node.args[0] === 're2' ? [node] : [];
+  return [...own, ...childrenOf(node).flatMap(patternCalls)];
+}
+
+function objectionsToOne(node: ASTNode): readonly Objection[] {
+  switch (node.op) {
+    case 'call':
+      return objectionsToCall(node, node.args[0], FUNCTIONS);
+    case 'rcall':
+      return objectionsToCall(node, node.args[0], METHODS);
+    case 'map':
+      return [objection(node, 'maps cannot be written in a condition')];
+    case 'value':
+      return typeof node.args === 'object' && node.args !== null
+        ? [objection(node, 'bytes and unsigned numbers cannot be written in a condition')]
+        : [];
+    default:
+      return [];
+  }
+}
+
+function objectionsToCall(node: ASTNode, name: string, known: ReadonlySet<string>): readonly Objection[] {
+  // A backtracking regular expression and a predicate made for it stop the whole process for minutes.
+  if (name === 'matches') return [objection(node, "matches() is not available; write re2(text, 'pattern')")];
+  return known.has(name) ? [] : [objection(node, `${name}() is not available in a condition`)];
+}
+
+function objection(node: ASTNode, message: string): Objection {
+  return { at: node.start, message };
+}
+
+function childrenOf(node: ASTNode): readonly ASTNode[] {
+  switch (node.op) {
+    case 'value':
+    case 'id':
+      return [];
+    case '.':
+    case '.?':
+      return [node.args[0]];
+    case '!_':
+    case '-_':
+      return [node.args];
+    case 'call':
+      return node.args[1];
+    case 'rcall':
+      return [node.args[1], ...node.args[2]];
+    case 'map':
+      return node.args.flat();
+    default:
+      return node.args;
+  }
+}
