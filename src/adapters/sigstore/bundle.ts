@@ -1,52 +1,60 @@
-import { bundleFromJSON, type Bundle } from '@sigstore/bundle';
-import { dsse } from '@sigstore/core';
-import type { BundleCandidate, Digest, PublicKey, Signature } from '../../core/model/index.ts';
-import { signerOf } from './signed-data.ts';
-import { parseJson, readStatement, STATEMENT_PAYLOAD_TYPE } from './statement.ts';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Bundle } from '@sigstore/bundle';
+import { HashAlgorithm } from '@sigstore/protobuf-specs';
+import type { BundleCandidate } from '../../core/model/index.ts';
+import type { Attached } from './annotations.ts';
+import { readBundleJson } from './bundle-json.ts';
+import { openEnvelope } from './envelope.ts';
+import type { Covered, SignedCandidate, SignedMaterial } from './material.ts';
 
-/** The bundle versions that are understood; the library itself would take any `vX.Y`. */
-const KNOWN_BUNDLES: ReadonlySet<unknown> = new Set([
-  'application/vnd.dev.sigstore.bundle+json;version=0.1',
-  'application/vnd.dev.sigstore.bundle+json;version=0.2',
-  'application/vnd.dev.sigstore.bundle+json;version=0.3',
-  'application/vnd.dev.sigstore.bundle.v0.3+json',
-]);
-
-/** Verifies a sigstore bundle that was made with a key: a DSSE envelope around an in-toto statement about the image. */
-export function verifyBundle(
-  { digest: at, json }: BundleCandidate,
-  digest: Digest,
-  keys: readonly PublicKey[],
-): Signature {
-  const unproven = (why: string): Signature => ({ state: 'unproven', digest: at, why });
-  const bundle = readBundle(json);
-  if (typeof bundle === 'string') return unproven(bundle);
-  const { content, verificationMaterial } = bundle;
-  if (verificationMaterial.content.$case !== 'publicKey')
-    return unproven('made with a certificate, not with a key');
-  if (content.$case !== 'dsseEnvelope') return unproven('over a file, not over an image');
-  const { payload, payloadType, signatures } = content.dsseEnvelope;
-  const [first, ...more] = signatures;
-  if (!first || more.length > 0)
-    return unproven(`with ${String(signatures.length)} signatures in one envelope`);
-  if (payloadType !== STATEMENT_PAYLOAD_TYPE) return unproven('over something that is no in-toto statement');
-  const data = dsse.preAuthEncoding(payloadType, payload);
-  const signer = signerOf({ data, signature: first.sig }, keys);
-  if (!signer) return unproven('made by another key');
-  const says = readStatement(payload, digest);
-  if (typeof says === 'string') return unproven(says);
-  return { state: 'proven', digest: at, provenBy: signer.fingerprint, says };
+/** Takes apart a sigstore bundle that says something about an image: a DSSE envelope around an in-toto statement. */
+export function readBundle({ json }: Pick<BundleCandidate, 'json'>): SignedCandidate | string {
+  const read = readBundleJson(json);
+  if (typeof read === 'string') return read;
+  const { content } = read.bundle;
+  if (content.$case !== 'dsseEnvelope') return 'over a file, not over an image';
+  return openEnvelope(content.dsseEnvelope, attachedTo(read.bundle, read.shipped));
 }
 
-/** The bundle, or one clause why it is none. */
-function readBundle(json: Uint8Array): Bundle | string {
-  const body = parseJson(json);
-  if (typeof body !== 'object' || body === null) return 'in a bundle that is not JSON';
-  if (!('mediaType' in body) || !KNOWN_BUNDLES.has(body.mediaType))
-    return 'in a bundle of an unknown version';
-  try {
-    return bundleFromJSON(body);
-  } catch {
-    return 'in a bundle that cannot be read'; // the library throws its own and plain TypeErrors alike
-  }
+/** Takes apart a bundle over a file: a signature over the file itself, which is not in the bundle. */
+export function readMessageSignature(
+  bundle: Bundle,
+  shipped: readonly Buffer[],
+  file: Covered,
+): SignedMaterial | string {
+  if (bundle.content.$case !== 'messageSignature') return 'over a statement, not over a file';
+  const { signature, messageDigest } = bundle.content.messageSignature;
+  // The digest in the bundle is a hint nobody signed; one that lies says that something is wrong.
+  const actual = hashOf(file, messageDigest.algorithm);
+  if (actual !== undefined && !isEqual(actual, messageDigest.digest)) return 'about another file';
+  const attached = attachedTo(bundle, shipped);
+  return { ...attached, signature, covered: file, payload: file, timestamped: signature };
+}
+
+function attachedTo({ verificationMaterial }: Bundle, shipped: readonly Buffer[]): Attached {
+  const { content, tlogEntries, timestampVerificationData } = verificationMaterial;
+  return {
+    ...(content.$case === 'certificate' && { certificate: content.certificate.rawBytes }),
+    shipped,
+    entries: tlogEntries,
+    timestamps: (timestampVerificationData?.rfc3161Timestamps ?? []).map((one) => one.signedTimestamp),
+    unreadable: [],
+  };
+}
+
+const ALGORITHMS: Readonly<Partial<Record<HashAlgorithm, string>>> = {
+  [HashAlgorithm.SHA2_256]: 'sha256',
+  [HashAlgorithm.SHA2_384]: 'sha384',
+  [HashAlgorithm.SHA2_512]: 'sha512',
+};
+
+/** The hash of the file; `undefined` when it is another than the one known of it. */
+function hashOf(file: Covered, algorithm: HashAlgorithm): Buffer | undefined {
+  const name = ALGORITHMS[algorithm] ?? 'sha256';
+  if ('bytes' in file) return createHash(name).update(file.bytes).digest();
+  return name === 'sha256' ? file.sha256 : undefined;
+}
+
+function isEqual(a: Buffer, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
 }

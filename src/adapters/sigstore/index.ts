@@ -1,19 +1,52 @@
-// Sigstore: what a signature found next to an image proves. Owns the @sigstore libraries; pure computation on bytes
-// that somebody else fetched.
-import type { Digest, PublicKey, Signature, SignatureCandidate } from '../../core/model/index.ts';
-import { verifyBundle } from './bundle.ts';
-import { verifySimpleSigning } from './simple-signing.ts';
+// Sigstore: what a signature found next to an image or a file proves, and the trust roots it is held against. Owns the
+// @sigstore libraries; works on bytes that somebody else fetched, but for the refresh of the public-good root.
+import type { Parsed, TrustRoot } from '../../core/model/index.ts';
+import { verifyArtifact, type ArtifactAnswer, type ArtifactQuestion } from './artifact-bundle.ts';
+import { refreshRoot, type RefreshOptions } from './refresh.ts';
+import { parseTrustRoot, readPublicGoodRoot } from './trust-root.ts';
+import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions } from './verifier.ts';
+
+export type { Artifact, ArtifactAnswer, ArtifactQuestion } from './artifact-bundle.ts';
+export type { RefreshOptions } from './refresh.ts';
+export type { CandidateVerifier, SignatureVerifierOptions } from './verifier.ts';
 
 /**
- * Tries one candidate with every key and binds it to `digest`. Never throws: whatever cannot be read, belongs to another
- * digest or was made by another key is `unproven` with one clause why.
+ * Tries candidates with every key and every trust root and binds them to a digest: one `proven` entry per signer, or one
+ * entry that says why there is none. Never rejects. What keys sign takes under half a millisecond on this thread;
+ * certificates and timestamps are verified on threads that start with the first of them and never keep the process alive
+ * when idle. A thread that dies, is late or has too much to do gives `unread`, transient.
  */
-export function verifySignature(
-  candidate: SignatureCandidate,
-  digest: Digest,
-  keys: readonly PublicKey[],
-): Signature {
-  return candidate.form === 'bundle'
-    ? verifyBundle(candidate, digest, keys)
-    : verifySimpleSigning(candidate, digest, keys);
+export function createSignatureVerifier(options: SignatureVerifierOptions = {}): CandidateVerifier {
+  return createVerifier(options);
+}
+
+/**
+ * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2): every certificate and key in it must be readable. All
+ * problems at once, each with its path in the JSON. Fields that are not known are ignored.
+ */
+export function readTrustRoot(json: string): Parsed<TrustRoot> {
+  return parseTrustRoot(json);
+}
+
+/** The root of the public-good instance as it was when this program was built: read from disk, no network asked. */
+export function publicGoodRoot(): TrustRoot {
+  return readPublicGoodRoot();
+}
+
+/**
+ * Fetches the newest trust root by TUF, from the public-good instance or a mirror. Takes seconds: for start-up and a
+ * schedule, never for a request. Throws a `Fault` (side `trust`, transient) when the mirror cannot be reached or its
+ * metadata is not what the last root promised; keep the root you have then.
+ */
+export function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
+  return refreshRoot(options);
+}
+
+/**
+ * Verifies a bundle over a file, as sigstore's conformance protocol has it: a statement must name the file's digest, a
+ * message signature must cover the file. With an identity the root's logs must hold the signature and a time must be
+ * proven; with a key its log entries must be good if there are any. Never throws.
+ */
+export function verifyArtifactBundle(question: ArtifactQuestion): ArtifactAnswer {
+  return verifyArtifact(question);
 }

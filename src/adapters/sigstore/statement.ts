@@ -5,7 +5,9 @@ import {
   type Annotations,
   type Digest,
   type SignedClaim,
+  type StatementClaim,
 } from '../../core/model/index.ts';
+import { parseJson } from './json.ts';
 
 /** Payload type of an in-toto statement in a DSSE envelope. */
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
@@ -28,15 +30,37 @@ const statement = z.object({
   predicate: z.unknown().optional(),
 });
 
+interface Read {
+  readonly claim: StatementClaim;
+  /** Annotations of the subject that is ours. */
+  readonly annotations: Annotations;
+}
+
 /** What a signed statement says about `digest`, or one clause why it says nothing about it. */
 export function readStatement(payload: Uint8Array, digest: Digest): SignedClaim | string {
-  const read = statement.safeParse(parseJson(payload));
+  const read = readAbout(parseJson(payload), digest);
+  if (typeof read === 'string') return read;
+  return read.claim.predicateType === COSIGN_SIGN
+    ? { kind: 'signature', annotations: read.annotations }
+    : read.claim;
+}
+
+/** What a statement that nobody signed says about `digest`: never that it is signed, whatever its type. */
+export function readUnsignedStatement(body: unknown, digest: Digest): StatementClaim | string {
+  const read = readAbout(body, digest);
+  return typeof read === 'string' ? read : read.claim;
+}
+
+function readAbout(body: unknown, digest: Digest): Read | string {
+  const read = statement.safeParse(body);
   if (!read.success) return 'a statement that cannot be read';
   const { subject, predicateType, predicate } = read.data;
   const ours = subject.find((one) => one.digest[digestAlgorithm(digest)] === digestHex(digest));
   if (!ours) return 'about another digest';
-  if (predicateType !== COSIGN_SIGN) return { kind: 'statement', predicateType, predicate };
-  return { kind: 'signature', annotations: textOnly(ours.annotations ?? {}) };
+  return {
+    claim: { kind: 'statement', predicateType, predicate },
+    annotations: textOnly(ours.annotations ?? {}),
+  };
 }
 
 /** Annotations of a signer; values that are not text can satisfy no policy and are left out. */
@@ -44,13 +68,4 @@ export function textOnly(annotations: Readonly<Record<string, unknown>>): Annota
   return Object.fromEntries(
     Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
-}
-
-/** JSON of a payload; `undefined`, which no schema here accepts, when it is none. */
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,36 @@
+/** Deepest nesting of JSON that is read: real statements have about ten levels, and copying a deep one overflows a stack. */
+const MAX_DEPTH = 200;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** `{` and `[` and their closing twins. */
+const OPENING: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
+const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
+
+/** JSON of a payload; `undefined`, which no schema here accepts, when it is none or is nested absurdly. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (isTooDeep(bytes)) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts brackets outside of text, so that nothing deep is built before its depth is known. */
+function isTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) at = endOfText(bytes, at);
+    else if (CLOSING.has(byte)) depth -= 1;
+    else if (OPENING.has(byte) && ++depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+function endOfText(bytes: Uint8Array, start: number): number {
+  let at = start + 1;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
+}

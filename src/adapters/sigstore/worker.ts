@@ -1,0 +1,14 @@
+import { parentPort } from 'node:worker_threads';
+import { createParsedTrust } from './root-material.ts';
+import { verifyCandidate, type Question } from './verify-candidate.ts';
+
+/*
+ * The entry of a worker thread, the one module here that does something when it is loaded: it answers each question it
+ * is sent with what the candidate proves.
+ */
+
+const parsed = createParsedTrust();
+
+parentPort?.on('message', (question: Question) => {
+  parentPort?.postMessage(verifyCandidate(question, parsed));
+});
