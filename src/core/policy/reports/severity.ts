@@ -1,0 +1,50 @@
+/** How bad a vulnerability is, in rising order; `Unknown` is lowest because scanners use it for what nobody has rated yet. */
+export const SEVERITIES = ['Unknown', 'Low', 'Medium', 'High', 'Critical'] as const;
+
+/** One of {@link SEVERITIES}. */
+export type Severity = (typeof SEVERITIES)[number];
+
+/** The words of scanners and vendors, in lower case. What is below `low` somewhere is `Low` here: it was rated. */
+const WORDS: ReadonlyMap<string, Severity> = new Map([
+  ['critical', 'Critical'],
+  ['high', 'High'],
+  ['important', 'High'],
+  ['medium', 'Medium'],
+  ['moderate', 'Medium'],
+  ['low', 'Low'],
+  ['minor', 'Low'],
+  ['negligible', 'Low'],
+  ['informational', 'Low'],
+  ['none', 'Low'],
+]);
+/** The qualitative scale of CVSS 3 and 4. A score of 0 is what scanners write when they have none. */
+const SCALE = [
+  { from: 9, severity: 'Critical' },
+  { from: 7, severity: 'High' },
+  { from: 4, severity: 'Medium' },
+  { from: 0.1, severity: 'Low' },
+] as const;
+const HIGHEST_SCORE = 10;
+
+/** The severity that a word means; `Unknown` for a word that means none. */
+export function severityOfWord(word: string): Severity {
+  return WORDS.get(word.trim().toLowerCase()) ?? 'Unknown';
+}
+
+/** The severity of a CVSS base score, as a number or its text; `Unknown` for what is no score from 0.1 to 10. */
+export function severityOfScore(score: string | number): Severity {
+  const text = String(score).trim();
+  const value = /^\d{1,2}(?:\.\d{1,9})?$/.test(text) ? Number(text) : NaN;
+  if (value > HIGHEST_SCORE) return 'Unknown';
+  return SCALE.find(({ from }) => value >= from)?.severity ?? 'Unknown';
+}
+
+/** The highest of some severities; `Unknown` when there are none. */
+export function highest(severities: readonly Severity[]): Severity {
+  return severities.reduce((one, other) => (isAtLeast(one, other) ? one : other), 'Unknown');
+}
+
+/** Whether a severity reaches a floor. */
+export function isAtLeast(severity: Severity, floor: Severity): boolean {
+  return SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(floor);
+}
