@@ -59,8 +59,16 @@ export interface SignatureLayer {
 }
 
 /** Signs a digest as cosign 2 does: a simple-signing payload, with the signature in an annotation of its layer. */
-export function simpleSigning({ digest, key, annotations, hash }: SimpleSigningRequest): SignatureLayer {
-  const payload = encode({
+export function simpleSigning({ key, hash, ...about }: SimpleSigningRequest): SignatureLayer {
+  return signedLayer(simpleSigningPayload(about), key, hash);
+}
+
+/** What such a signature covers: the payload that names the image. */
+export function simpleSigningPayload({
+  digest,
+  annotations,
+}: Pick<SimpleSigningRequest, 'digest' | 'annotations'>): Uint8Array {
+  return encode({
     critical: {
       identity: { 'docker-reference': '' },
       image: { 'docker-manifest-digest': digest },
@@ -68,7 +76,6 @@ export function simpleSigning({ digest, key, annotations, hash }: SimpleSigningR
     },
     optional: annotations ?? null,
   });
-  return signedLayer(payload, key, hash);
 }
 
 /** Any payload as a signed layer, also one that makes no sense. */
@@ -132,7 +139,7 @@ export function signWith(key: SigningKey, data: Uint8Array, hash = HASH[key.kind
 }
 
 /** DSSE's pre-authentication encoding: what is really signed (DSSE protocol, "Signature Definition"). */
-function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {
+export function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {
   const head = `DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }

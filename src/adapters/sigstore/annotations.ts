@@ -44,26 +44,27 @@ export function readAttached(annotations: Annotations): Attached | string {
   const chain = splitPem(annotations[ANNOTATION.chain] ?? '');
   const tooMuch = excess({ entries: 0, timestamps: 0, certificates: chain.length });
   if (tooMuch !== undefined) return tooMuch;
-  const entry = present(annotations[ANNOTATION.entry], readEntry);
-  const timestamp = present(annotations[ANNOTATION.timestamp], readTimestamp);
+  const entry = piece(annotations[ANNOTATION.entry], readEntry, 'its log entry cannot be read');
+  const timestamp = piece(annotations[ANNOTATION.timestamp], readTimestamp, 'its timestamp cannot be read');
   return {
     ...(certificate && { certificate }),
     shipped: chain.filter(({ label }) => label === 'CERTIFICATE').map(({ der }) => der),
-    entries: entry && entry !== 'unreadable' ? [entry] : [],
-    timestamps: timestamp && timestamp !== 'unreadable' ? [timestamp] : [],
-    unreadable: [
-      ...(entry === 'unreadable' ? ['its log entry cannot be read'] : []),
-      ...(timestamp === 'unreadable' ? ['its timestamp cannot be read'] : []),
-    ],
+    entries: entry.read,
+    timestamps: timestamp.read,
+    unreadable: [...entry.unreadable, ...timestamp.unreadable],
   };
 }
 
+interface Piece<T> {
+  readonly read: readonly T[];
+  readonly unreadable: readonly string[];
+}
+
 /** cosign leaves an annotation empty where it has nothing to say. */
-function present<T>(
-  text: string | undefined,
-  read: (text: string) => T | undefined,
-): T | 'unreadable' | undefined {
-  return text === undefined || text === '' ? undefined : (read(text) ?? 'unreadable');
+function piece<T>(text: string | undefined, read: (text: string) => T | undefined, why: string): Piece<T> {
+  if (text === undefined || text === '') return { read: [], unreadable: [] };
+  const value = read(text);
+  return value === undefined ? { read: [], unreadable: [why] } : { read: [value], unreadable: [] };
 }
 
 function readCertificate(text: string | undefined): Buffer | string | undefined {

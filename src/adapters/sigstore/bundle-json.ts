@@ -38,16 +38,23 @@ export function readBundleJson(json: Uint8Array): ReadBundle | string {
     return 'in a bundle of an unknown version';
   const read = shape.safeParse(body);
   if (!read.success) return 'in a bundle that cannot be read';
-  const { verificationMaterial: material, dsseEnvelope } = read.data;
-  const tooMuch = excess({
-    entries: material.tlogEntries?.length ?? 0,
-    timestamps: material.timestampVerificationData?.rfc3161Timestamps?.length ?? 0,
-    certificates: material.x509CertificateChain?.certificates.length ?? 0,
+  return tooMuchIn(read.data) ?? decode(read.data);
+}
+
+/** Counted before the library reads any of it. */
+function tooMuchIn({
+  verificationMaterial: material,
+  dsseEnvelope,
+}: z.output<typeof shape>): string | undefined {
+  const { tlogEntries, timestampVerificationData: timestamps, x509CertificateChain: chain } = material;
+  const count = (list: readonly unknown[] | null | undefined) => list?.length ?? 0;
+  if (dsseEnvelope && dsseEnvelope.signatures.length !== 1)
+    return `with ${dsseEnvelope.signatures.length} signatures in one envelope`;
+  return excess({
+    entries: count(tlogEntries),
+    timestamps: count(timestamps?.rfc3161Timestamps),
+    certificates: count(chain?.certificates),
   });
-  if (tooMuch !== undefined) return tooMuch;
-  const signatures = dsseEnvelope?.signatures.length ?? 1;
-  if (signatures !== 1) return `with ${signatures} signatures in one envelope`;
-  return decode(read.data);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { constants, publicDecrypt, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { ASN1Obj } from '@sigstore/core';
-import { addPoints, CURVES, inverse, modulo, multiplyPoint, type Curve } from './curve.ts';
+import { addPoints, CURVES, inverse, modulo, multiplyPoint, type Curve, type Point } from './curve.ts';
 
 /*
  * Verifies signatures over a SHA-256 whose input is not here. Node's crypto hashes by itself and takes no finished hash,
@@ -29,14 +29,14 @@ function verifyRsa(sha256: Buffer, key: KeyObject, signature: Buffer): boolean {
 
 function verifyEcdsa(sha256: Buffer, key: KeyObject, signature: Buffer): boolean {
   const curve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''];
-  if (curve === undefined) return false;
-  const [r, s] = ASN1Obj.parseBuffer(Buffer.from(signature)).subs.map((part) => part.toInteger());
-  if (r === undefined || s === undefined || !isScalar(r, curve) || !isScalar(s, curve)) return false;
-  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  const numbers = ASN1Obj.parseBuffer(Buffer.from(signature)).subs.map((part) => part.toInteger());
+  const [r = 0n, s = 0n] = numbers;
+  if (curve === undefined || numbers.length !== 2 || ![r, s].every((one) => isScalar(one, curve)))
+    return false;
   const w = inverse(s, curve.n);
   const point = addPoints(
     multiplyPoint(curve.g, modulo(toNumber(sha256) * w, curve.n), curve),
-    multiplyPoint({ x: fromBase64(x), y: fromBase64(y) }, modulo(r * w, curve.n), curve),
+    multiplyPoint(pointOf(key), modulo(r * w, curve.n), curve),
     curve,
   );
   return point !== undefined && modulo(point.x, curve.n) === r;
@@ -44,6 +44,11 @@ function verifyEcdsa(sha256: Buffer, key: KeyObject, signature: Buffer): boolean
 
 function isScalar(value: bigint, { n }: Curve): boolean {
   return value > 0n && value < n;
+}
+
+function pointOf(key: KeyObject): Point {
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  return { x: fromBase64(x), y: fromBase64(y) };
 }
 
 function fromBase64(text: string): bigint {

@@ -36,7 +36,7 @@ export function parseCertificate(der: Buffer): X509Certificate | undefined {
   try {
     ParsedCertificate.parse(Buffer.from(der));
     const certificate = new X509Certificate(der);
-    return certificate.publicKey && certificate;
+    return certificate.publicKey.type === 'public' ? certificate : undefined; // reading the key is what may throw
   } catch {
     return undefined;
   }
