@@ -74,7 +74,7 @@ export interface LeafRequest extends Validity {
   readonly isAuthority?: boolean;
   readonly extensions?: readonly x509.Extension[];
   /** Where the certificate is announced; absent = it holds no promise of a certificate log. */
-  readonly log?: CTLog;
+  readonly log?: CTLog | undefined;
 }
 
 /** A key with a certificate that says who holds it. */
@@ -113,6 +113,8 @@ async function generate(parameters: Parameters): Promise<Buffer> {
 
 async function leafParameters(request: LeafRequest, key: SigningKey): Promise<Parameters> {
   const { by, from, to, isAuthority = false, extensions = [] } = request;
+  const { digitalSignature, keyCertSign } = x509.KeyUsageFlags;
+  const keyUsage = isAuthority ? digitalSignature | keyCertSign : digitalSignature;
   const { names = [{ uri: WORKFLOW }], usage = ['1.3.6.1.5.5.7.3.3'] } = request;
   return {
     serialNumber: serialNumber(),
@@ -125,7 +127,7 @@ async function leafParameters(request: LeafRequest, key: SigningKey): Promise<Pa
     signingKey: by.keys.privateKey,
     extensions: [
       ...(isAuthority ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(keyUsage, true),
       ...(usage.length > 0 ? [new x509.ExtendedKeyUsageExtension([...usage])] : []),
       ...(names.length > 0 ? [new x509.Extension('2.5.29.17', true, alternativeNames(names))] : []),
       await x509.AuthorityKeyIdentifierExtension.create(by.keys.publicKey),
