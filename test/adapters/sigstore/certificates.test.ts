@@ -171,7 +171,6 @@ describe('certificates', () => {
       'that is not for signing code',
     ],
     ['for no purpose at all', () => ({ usage: [] }), 'that is not for signing code'],
-    ['of an authority', () => ({ isAuthority: true }), 'with the certificate of an authority'],
     ['that is a precertificate', () => ({ extensions: [poison(true)] }), 'critical extension'],
     ['without OpenID issuer', () => ({ issuer: null }), 'names no OpenID issuer'],
     ['without any name', () => ({ names: [] }), 'names nobody'],
@@ -181,6 +180,12 @@ describe('certificates', () => {
       expect(whyNot(await issued(request()))).to.contain(why);
     });
   }
+
+  it('S06: refuses the certificate of an authority, even of the trusted one', async () => {
+    const { der } = sigstore.authority.root;
+    const layer = await layerOf({ key: signingKey(), certificate: der });
+    expect(whyNot(await ask(layer, trust))).to.equal('with the certificate of an authority');
+  });
 
   const refusedIssuers: readonly [string, () => Promise<readonly Issuer[]>][] = [
     ['that is no authority', async () => [await intermediate({ isAuthority: false })]],

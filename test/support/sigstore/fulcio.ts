@@ -71,7 +71,6 @@ export interface LeafRequest extends Validity {
   readonly claims?: Readonly<Record<number, string>>;
   /** Object identifiers of the extended key usage; default code signing. */
   readonly usage?: readonly string[];
-  readonly isAuthority?: boolean;
   readonly extensions?: readonly x509.Extension[];
   /** Where the certificate is announced; absent = it holds no promise of a certificate log. */
   readonly log?: CTLog | undefined;
@@ -112,9 +111,7 @@ async function generate(parameters: Parameters): Promise<Buffer> {
 }
 
 async function leafParameters(request: LeafRequest, key: SigningKey): Promise<Parameters> {
-  const { by, from, to, isAuthority = false, extensions = [] } = request;
-  const { digitalSignature, keyCertSign } = x509.KeyUsageFlags;
-  const keyUsage = isAuthority ? digitalSignature | keyCertSign : digitalSignature;
+  const { by, from, to, extensions = [] } = request;
   const { names = [{ uri: WORKFLOW }], usage = ['1.3.6.1.5.5.7.3.3'] } = request;
   return {
     serialNumber: serialNumber(),
@@ -126,8 +123,7 @@ async function leafParameters(request: LeafRequest, key: SigningKey): Promise<Pa
     publicKey: new x509.PublicKey(createPublicKey(key.pem).export({ type: 'spki', format: 'der' })),
     signingKey: by.keys.privateKey,
     extensions: [
-      ...(isAuthority ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
-      new x509.KeyUsagesExtension(keyUsage, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       ...(usage.length > 0 ? [new x509.ExtendedKeyUsageExtension([...usage])] : []),
       ...(names.length > 0 ? [new x509.Extension('2.5.29.17', true, alternativeNames(names))] : []),
       await x509.AuthorityKeyIdentifierExtension.create(by.keys.publicKey),

@@ -83,8 +83,10 @@ export async function createSigstore({ without = [] }: SigstoreOptions = {}): Pr
     certify: (request = {}) => issueLeaf({ by: root, log: certificateLog, ...leaves, ...request }),
     log: async (body, at = signedAt) => {
       const log = await initializeTLog(LOG_URL, keys.log, at);
-      const [entry] = Object.values(await log.log(body));
-      return entry as RekorEntry;
+      const answer: unknown = await log.log(body);
+      const [entry] = Object.values(answer as Record<string, RekorEntry>);
+      if (!entry) throw new Error('the log answered without an entry');
+      return entry;
     },
     timestamp: async (over, at = signedAt) => {
       const authority = await initializeTSA(keys.timestamps, at);

@@ -15,7 +15,7 @@ import type { Sigstore } from './instance.ts';
 /** Who signs: a key alone, or a key with its certificate and what connects that to an authority (all DER). */
 export interface Maker {
   readonly key: SigningKey;
-  readonly certificate?: Buffer;
+  readonly certificate?: Buffer | undefined;
   readonly chain?: readonly Buffer[];
 }
 
@@ -102,23 +102,32 @@ export type BundleRequest = SignRequest & {
 
 /** Signs a statement about a digest, or a file, as a sigstore bundle. */
 export async function signBundle(sigstore: Sigstore, request: BundleRequest): Promise<BundleJson> {
-  const { version = '0.3', file, logged, at = sigstore.signedAt } = request;
+  const { version = '0.3', file, at = sigstore.signedAt } = request;
   const { over, content } = file ? loose(request, file) : enveloped(request);
-  const kind = logged ?? (file ? 'hashedrekord 0.0.1' : 'dsse 0.0.1');
-  const entry = kind && (await sigstore.log(entryBody(kind, { ...over, ...named(request) }), at));
-  const isV2 = kind && kind.endsWith('0.0.2') && !kind.startsWith('intoto');
   const timestamp = request.timestamped ? [await sigstore.timestamp(over.signature, at)] : [];
   return {
     mediaType: mediaTypeOf(version),
     verificationMaterial: {
       ...keyMaterial(request, version),
-      tlogEntries: entry ? [bundleEntry(entry, { promise: !isV2, proof: version !== '0.1' })] : [],
+      tlogEntries: await entriesOf(sigstore, { ...request, version, over }),
       timestampVerificationData: {
         rfc3161Timestamps: timestamp.map((der) => ({ signedTimestamp: der.toString('base64') })),
       },
     },
     ...content,
   };
+}
+
+async function entriesOf(
+  sigstore: Sigstore,
+  request: BundleRequest & { readonly version: BundleVersion; readonly over: Over },
+): Promise<BundleEntry[]> {
+  const { logged, file, version, over, at } = request;
+  const kind = logged ?? (file ? 'hashedrekord 0.0.1' : 'dsse 0.0.1');
+  if (kind === false) return [];
+  const entry = await sigstore.log(entryBody(kind, { ...over, ...named(request) }), at);
+  const isSecondGeneration = kind === 'hashedrekord 0.0.2' || kind === 'dsse 0.0.2';
+  return [bundleEntry(entry, { promise: !isSecondGeneration, proof: version !== '0.1' })];
 }
 
 /** Bytes of a bundle. */
