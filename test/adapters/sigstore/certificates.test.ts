@@ -1,8 +1,8 @@
-import { Extension } from '@peculiar/x509';
 import { expect } from 'chai';
 import { type Trust } from '../../../src/core/model/index.ts';
 import {
   createIssuer,
+  extension,
   type Certified,
   type Issuer,
   type LeafRequest,
@@ -162,8 +162,7 @@ describe('certificates', () => {
     expect(await below([issuer], [sigstore.authority.root.der])).to.include({ state: 'proven' });
   });
 
-  const poison = (critical: boolean) =>
-    new Extension('1.3.6.1.4.1.11129.2.4.3', critical, Buffer.from([5, 0]));
+  const poison = (critical: boolean) => extension('1.3.6.1.4.1.11129.2.4.3', critical, Buffer.from([5, 0]));
   const refusedLeaves: readonly [string, () => Partial<LeafRequest>, string][] = [
     [
       'that is not for signing code',
@@ -280,6 +279,6 @@ describe('certificates', () => {
 });
 
 /** Extended key usage "server". */
-function serverUse(): Extension {
-  return new Extension('2.5.29.37', false, Buffer.from('300a06082b06010505070301', 'hex'));
+function serverUse(): ReturnType<typeof extension> {
+  return extension('2.5.29.37', false, Buffer.from('300a06082b06010505070301', 'hex'));
 }

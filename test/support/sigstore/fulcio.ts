@@ -138,12 +138,11 @@ function identityExtensions({
   oldIssuer,
   claims = {},
 }: LeafRequest): x509.Extension[] {
-  const extension = (last: number | string, value: Buffer) =>
-    new x509.Extension(`${FULCIO}.${last}`, false, value);
+  const own = (last: number | string, value: Buffer) => extension(`${FULCIO}.${last}`, false, value);
   return [
-    ...(oldIssuer === undefined ? [] : [extension(1, Buffer.from(oldIssuer))]),
-    ...(issuer === null ? [] : [extension(8, utf8String(issuer))]),
-    ...Object.entries(claims).map(([last, value]) => extension(last, utf8String(value))),
+    ...(oldIssuer === undefined ? [] : [own(1, Buffer.from(oldIssuer))]),
+    ...(issuer === null ? [] : [own(8, utf8String(issuer))]),
+    ...Object.entries(claims).map(([last, value]) => own(last, utf8String(value))),
   ];
 }
 
@@ -161,4 +160,9 @@ function exactly(bytes: Buffer): ArrayBuffer {
 /** Positive and never twice the same: RFC 5280 section 4.1.2.2. */
 function serialNumber(): string {
   return `01${randomBytes(8).toString('hex')}`;
+}
+
+/** Any extension, for certificates that hold something they should not. */
+export function extension(oid: string, critical: boolean, value: Buffer): x509.Extension {
+  return new x509.Extension(oid, critical, value);
 }
