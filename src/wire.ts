@@ -1,14 +1,36 @@
 import { join } from 'node:path';
-import { readDocuments, readText } from './adapters/files/index.ts';
+import { readBytes, readDocuments, readText } from './adapters/files/index.ts';
 import { createRegistry, dockerKeychain } from './adapters/registry/index.ts';
-import { createLog, explainStart, startServer, type Log, type Route } from './adapters/server/index.ts';
-import { verifySignature } from './adapters/sigstore/index.ts';
-import { parsed, problem, type Parsed, type Problem } from './core/model/index.ts';
+import {
+  createLog,
+  createMetrics,
+  explainStart,
+  startServer,
+  type Log,
+  type Route,
+} from './adapters/server/index.ts';
+import {
+  createSignatureVerifier,
+  publicGoodRoot,
+  readTrustRoot,
+  refreshPublicGoodRoot,
+  verifyArtifactBundle,
+} from './adapters/sigstore/index.ts';
+import { parseDigest, parsed, problem, type Parsed, type Problem } from './core/model/index.ts';
+import { parsePublicKey, type TrustRoots } from './core/policy/index.ts';
 import type { Settings } from './core/settings/index.ts';
 import { createMemory, judge, type Sources } from './core/verification/index.ts';
 import { review, validateHandler, type AdmissionPorts } from './doors/admission/index.ts';
-import type { Judging, Policies, Serving, Tools } from './doors/cli/index.ts';
-import { compileDocuments, watchFolder, type PolicyFolder } from './doors/policies/index.ts';
+import type { BundleOutcome, BundleQuestion, Judging, Policies, Serving, Tools } from './doors/cli/index.ts';
+import {
+  compileDocuments,
+  holdPublicRoot,
+  operationsOf,
+  watchFolder,
+  type PolicyFolder,
+  type PublicRoot,
+  type RootRefresh,
+} from './doors/policies/index.ts';
 
 /** What the process gives: environment, standard input, and where log lines go. */
 export interface Surroundings {
@@ -20,19 +42,22 @@ export interface Surroundings {
 
 /** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
 const FOLDER_LOOK_MS = 2_000;
+/** The one clock of the process. */
+const clock = () => new Date();
 /** Bytes of a request that needs no body. */
 const NO_BODY = 1_024;
 
 /** Joins settings, adapters and doors: the tools that the commands use. */
 export function wire(surroundings: Surroundings): Tools {
   const { version, stdin } = surroundings;
-  const clock = () => new Date();
   const log = createLog(surroundings.writeLog);
+  const shipped = publicGoodRoot();
+  const roots: TrustRoots = { read: readTrustRoot, publicGood: () => shipped };
   const tools: Tools = {
     version,
     clock,
     readDocuments: (path) => readDocuments(path, { stdin }),
-    compilePolicies: (reading) => compileDocuments(reading, clock()),
+    compilePolicies: (reading) => compileDocuments(reading, { now: clock(), roots }),
     openJudge: (settings) => openJudge(settings, surroundings, log),
     review: async (body, policies, judging, budgetMs) => {
       const { status, answer } = await review(
@@ -42,6 +67,7 @@ export function wire(surroundings: Surroundings): Tools {
       const { allowed, auditAnnotations } = answer.response;
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
     },
+    verifyBundle,
     serve: (settings, folder) => serve(settings, folder, { tools, log }),
   };
   return tools;
@@ -55,7 +81,7 @@ async function openJudge(
   const { registries, memory, unmatchedImages } = settings;
   const ca = await readAuthorities(registries.caFiles);
   if (!ca.ok) return ca;
-  const clock = () => new Date();
+  const verifier = createSignatureVerifier();
   const registry = createRegistry({
     keychain: dockerKeychain({
       directory: dockerDirectory(environment),
@@ -70,7 +96,7 @@ async function openJudge(
   });
   const sources: Sources = {
     registry,
-    verifySignature,
+    verifySignature: verifier.verify,
     memory: createMemory(clock, memory, () => AbortSignal.timeout(memory.loadTimeoutMs)),
     clock,
     report: (error) => {
@@ -79,7 +105,9 @@ async function openJudge(
   };
   return parsed({
     judge: (question) => judge({ ...question, unmatchedImages }, sources),
-    close: () => registry.close(),
+    close: async () => {
+      await Promise.all([registry.close(), verifier.close()]);
+    },
   });
 }
 
@@ -120,9 +148,11 @@ interface Joined {
 
 async function serve(settings: Settings, folder: string, { tools, log }: Joined): Promise<Parsed<Serving>> {
   const tls = await readTls(settings.webhook);
+  const publicRoot = holdPublicRoot(publicGoodRoot(), clock, rootRefresh(settings, log));
   const policies = await watchFolder({
     read: () => tools.readDocuments(folder),
-    clock: tools.clock,
+    clock,
+    roots: { read: readTrustRoot, publicGood: publicRoot.current },
     everyMs: FOLDER_LOOK_MS,
     onChange: (outcome) => {
       if (outcome.ok) log.info({ policies: outcome.value.policies.length }, 'policies changed');
@@ -135,25 +165,64 @@ async function serve(settings: Settings, folder: string, { tools, log }: Joined)
   });
   const judging = await tools.openJudge(settings);
   const problems = [tls, policies, judging].flatMap((one) => (one.ok ? [] : one.problems));
-  if (!tls.ok || !policies.ok || !judging.ok) {
+  const close = async () => {
+    publicRoot.close();
     if (policies.ok) policies.value.close();
     if (judging.ok) await judging.value.close();
+  };
+  if (!tls.ok || !policies.ok || !judging.ok) {
+    await close();
     return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
   }
-  return listen(settings, tls.value, { folder: policies.value, judging: judging.value, log });
+  return listen(settings, tls.value, {
+    policies: policies.value,
+    judging: judging.value,
+    publicRoot,
+    log,
+    close,
+  });
+}
+
+function rootRefresh({ trust }: Settings, log: Log): RootRefresh | undefined {
+  if (!trust.refresh) return undefined;
+  const { cache, mirror, everyMs } = trust.refresh;
+  return {
+    fetch: () => refreshPublicGoodRoot({ cachePath: cache, mirrorURL: mirror }),
+    everyMs,
+    onOutcome: (status) => {
+      if (status.lastFailure === undefined) log.info(status, 'trust root refreshed');
+      else log.warn(status, 'trust root could not be refreshed, the last good one stays');
+    },
+  };
 }
 
 function inFolder(folder: string, { path, message }: Problem): Problem {
   return { path: path === '' ? folder : path, message };
 }
 
+interface Listening {
+  readonly policies: PolicyFolder;
+  readonly judging: Judging;
+  readonly publicRoot: PublicRoot;
+  readonly log: Log;
+  readonly close: () => Promise<void>;
+}
+
 async function listen(
   { webhook }: Settings,
   tls: { readonly cert: string; readonly key: string },
-  { folder, judging, log }: { readonly folder: PolicyFolder; readonly judging: Judging; readonly log: Log },
+  { policies, judging, publicRoot, log, close }: Listening,
 ): Promise<Parsed<Serving>> {
   const { host, port } = webhook.listen;
-  const ports = admissionPorts(folder.current, judging, log);
+  const ports = admissionPorts(policies.current, judging, log);
+  const operations = operationsOf({ policies: policies.current, publicRoot: publicRoot.status, clock });
+  const metrics = createMetrics(operations.gauges);
+  const page = (path: string, contentType: string, body: () => Promise<string>): Route => ({
+    method: 'get',
+    path,
+    maxBodyBytes: NO_BODY,
+    handle: async () => ({ status: 200, contentType, body: await body() }),
+  });
   const routes: readonly Route[] = [
     {
       method: 'post',
@@ -161,29 +230,59 @@ async function listen(
       maxBodyBytes: webhook.maxBodyBytes,
       handle: validateHandler(ports, webhook.defaultTimeoutMs),
     },
-    ...['/healthz', '/readyz'].map((path): Route => {
-      const answer = { status: 200, contentType: 'text/plain', body: 'ok\n' };
-      return { method: 'get', path, maxBodyBytes: NO_BODY, handle: () => Promise.resolve(answer) };
-    }),
+    page('/healthz', 'text/plain', () => Promise.resolve('ok\n')),
+    page('/readyz', 'text/plain', () => Promise.resolve(operations.readiness())),
+    page('/metrics', metrics.contentType, metrics.scrape),
   ];
   try {
     const server = await startServer({ host, port, tls, routes, onError: ports.report });
     return parsed({
       url: `https://${host.includes(':') ? `[${host}]` : host || 'localhost'}:${String(server.port)}`,
-      policies: folder.current().policies.length,
+      policies: policies.current().policies.length,
       close: async () => {
-        folder.close();
         await server.close();
-        await judging.close();
+        await close();
       },
     });
   } catch (error) {
-    folder.close();
-    await judging.close();
+    await close();
     const { about, message } = explainStart(error);
     const address = `--listen ${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
     return problem(about === 'address' ? address : '--tls-cert, --tls-key', message);
   }
+}
+
+/** Verifies one bundle from files; a file that cannot be used is a problem, a signature that does not verify an answer. */
+async function verifyBundle(question: BundleQuestion): Promise<Parsed<BundleOutcome>> {
+  const { bundle, artifact, key, trustedRoot, identity } = question;
+  const digest = parseDigest(artifact);
+  const bytes = await readBytes(bundle);
+  const content = digest ? parsed(new Uint8Array()) : await readBytes(artifact);
+  const trusted = key === undefined ? parsed(undefined) : await readWith(parsePublicKey, key);
+  const root =
+    trustedRoot === undefined ? parsed(publicGoodRoot()) : await readWith(readTrustRoot, trustedRoot);
+  const problems = [bytes, content, trusted, root].flatMap((one) => (one.ok ? [] : one.problems));
+  if (!bytes.ok || !content.ok || !trusted.ok || !root.ok) return { ok: false, problems };
+  return parsed(
+    verifyArtifactBundle({
+      bundle: bytes.value,
+      artifact: digest ? { digest } : { bytes: content.value },
+      root: root.value,
+      ...(trusted.value && { key: trusted.value }),
+      ...(identity && { identity }),
+    }),
+  );
+}
+
+/** Reads a file and what is in it; problems name the file. */
+async function readWith<T>(parse: (text: string) => Parsed<T>, file: string): Promise<Parsed<T>> {
+  const text = await readText(file);
+  const read = text.ok ? parse(text.value) : text;
+  if (read.ok || !text.ok) return read;
+  return {
+    ok: false,
+    problems: read.problems.map(({ path, message }) => ({ path: `${file}${path && `: ${path}`}`, message })),
+  };
 }
 
 async function readTls({

@@ -43,8 +43,8 @@ export const ROOMS: readonly Room[] = [
 export const SMALL_LIBRARIES: readonly string[] = [
   'zod',
   'semver',
-  'picomatch',
   're2js',
+  '@marcbachmann/cel-js',
   'lru-cache',
   'p-limit',
 ];

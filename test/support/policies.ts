@@ -5,12 +5,14 @@ import {
   type CompiledPolicy,
   type Labels,
   type Material,
+  type TrustRoots,
 } from '../../src/core/policy/index.ts';
 import {
   digestOf,
   MEDIA_TYPE,
   nameOf,
   pin,
+  problem,
   type Annotations,
   type Evidence,
   type Fact,
@@ -46,13 +48,19 @@ export function policyDocument(spec: WrittenSpec, name = 'production'): Readonly
   };
 }
 
+/** Trust roots where none is read: the public-good one has a name and nothing in it. */
+export const NO_ROOTS: TrustRoots = {
+  read: () => problem('', 'is not read here'),
+  publicGood: () => ({ fingerprint: 'public-good', json: '{}' }),
+};
+
 /** A compiled policy; throws with all problems when it does not compile. */
 export function policyOf(
   spec: WrittenSpec,
   name?: string,
   material: Material = () => undefined,
 ): CompiledPolicy {
-  const compiled = compilePolicy(policyDocument(spec, name), material);
+  const compiled = compilePolicy(policyDocument(spec, name), { material, roots: NO_ROOTS });
   if (!compiled.ok) {
     throw new Error(compiled.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
   }
@@ -92,6 +100,7 @@ export function evidenceOf(given: Partial<Evidence> & { readonly annotations?: A
     manifest: found(manifestOf(annotations)),
     referrers: ABSENT,
     signatures: ABSENT,
+    children: ABSENT,
     successor: ABSENT,
     ...facts,
   };
@@ -112,7 +121,14 @@ export function provenBy(
   key: PublicKey,
   says: SignedClaim = { kind: 'signature', annotations: {} },
 ): Signature {
-  return { state: 'proven', digest: digestOf(key.fingerprint), provenBy: key.fingerprint, says };
+  return {
+    state: 'proven',
+    digest: digestOf(key.fingerprint),
+    signer: { kind: 'key', fingerprint: key.fingerprint },
+    loggedBy: [],
+    timestampedBy: [],
+    says,
+  };
 }
 
 /** A proven release statement. */

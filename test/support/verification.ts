@@ -1,4 +1,4 @@
-import { verifySignature } from '../../src/adapters/sigstore/index.ts';
+import { createSignatureVerifier } from '../../src/adapters/sigstore/index.ts';
 import type { Digest, JudgedImage } from '../../src/core/model/index.ts';
 import type { CompiledPolicy } from '../../src/core/policy/index.ts';
 import {
@@ -48,6 +48,7 @@ export function createBench(limits: Partial<MemoryLimits> = {}): Bench {
   const clock = () => new Date(now);
   const memory = createMemory(clock, { ...LIMITS, ...limits }, forever);
   const report = (error: unknown) => void reported.push(error);
+  const { verify: verifySignature } = createSignatureVerifier();
   const sources: Sources = { registry, verifySignature, memory, clock, report };
   return {
     registry,

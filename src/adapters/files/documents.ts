@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments, type Document as YamlDocument } from 'yaml';
 import { parsed, problem, type Parsed, type Problem } from '../../core/model/index.ts';
-import { describe, readBounded, readText } from './text.ts';
+import { asText, describe, readBounded, readText } from './text.ts';
 
 /** One YAML or JSON document and where it came from. */
 export interface Document {
@@ -32,7 +32,7 @@ export interface Reading {
  * folder, in order of name; files whose name begins with a dot are left out. Problems name file and line.
  */
 export async function readDocuments(path: string, { stdin }: Input): Promise<Reading> {
-  if (path === '-') return parseDocuments('-', await readBounded('-', stdin));
+  if (path === '-') return parseDocuments('-', asText(await readBounded('-', stdin)));
   const files = await filesOf(path);
   if (!files.ok) return { documents: [], problems: files.problems };
   const readings = await Promise.all(

@@ -2,4 +2,4 @@
 // input, bounded in size and number.
 export { readDocuments } from './documents.ts';
 export type { Document, Input, Reading } from './documents.ts';
-export { readText } from './text.ts';
+export { readBytes, readText } from './text.ts';

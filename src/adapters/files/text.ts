@@ -6,6 +6,16 @@ export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /** A file's text; the problem names the file and what the system said (`ENOENT`…). */
 export async function readText(path: string): Promise<Parsed<string>> {
+  return asText(await readBytes(path));
+}
+
+/** Bytes that were read, as the UTF-8 text they are. */
+export function asText(bytes: Parsed<Uint8Array>): Parsed<string> {
+  return bytes.ok ? parsed(Buffer.from(bytes.value).toString('utf8')) : bytes;
+}
+
+/** A file's bytes; problems as of {@link readText}. */
+export async function readBytes(path: string): Promise<Parsed<Uint8Array>> {
   try {
     await using file = await open(path, 'r');
     return await readBounded(path, file.createReadStream());
@@ -14,8 +24,8 @@ export async function readText(path: string): Promise<Parsed<string>> {
   }
 }
 
-/** All the text of a stream, read no further than the bound: a device or pipe does not say its size. */
-export async function readBounded(path: string, stream: AsyncIterable<unknown>): Promise<Parsed<string>> {
+/** All the bytes of a stream, read no further than the bound: a device or pipe does not say its size. */
+export async function readBounded(path: string, stream: AsyncIterable<unknown>): Promise<Parsed<Uint8Array>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -24,7 +34,7 @@ export async function readBounded(path: string, stream: AsyncIterable<unknown>):
     if (size > MAX_FILE_BYTES) return problem(path, `is larger than ${String(MAX_FILE_BYTES)} bytes`);
     chunks.push(bytes);
   }
-  return parsed(Buffer.concat(chunks).toString('utf8'));
+  return parsed(Buffer.concat(chunks));
 }
 
 /** What the system says of a file it will not give, in words. */

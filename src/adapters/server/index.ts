@@ -6,3 +6,5 @@ export { explainStart } from './start-error.ts';
 export type { StartProblem } from './start-error.ts';
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';
+export { createMetrics } from './metrics.ts';
+export type { GaugeDefinition, Metrics, Sample } from './metrics.ts';

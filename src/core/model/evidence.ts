@@ -4,6 +4,7 @@ import type { Fact } from './fact.ts';
 import type { Manifest } from './manifest.ts';
 import type { Reason } from './reason.ts';
 import type { ImageRef } from './reference.ts';
+import type { Signer } from './trust.ts';
 
 /**
  * Something that points at the image as its subject (OCI image spec 1.1, `subject`). One that the listing describes too
@@ -26,52 +27,97 @@ export interface Unread {
   readonly transient: boolean;
 }
 
-/** Bytes found next to an image that say they are a signature, before anyone has checked them. */
-export type SignatureCandidate = SimpleSigningCandidate | BundleCandidate;
+/** Bytes found next to an image that say they are a signature or a statement, before anyone has checked them. */
+export type SignatureCandidate =
+  SimpleSigningCandidate | EnvelopeCandidate | BundleCandidate | PlainCandidate;
 
-/** A layer of a cosign `.sig` manifest: the simple-signing payload and the signature that its annotation carries. */
+/** A layer of a cosign `.sig` manifest: the simple-signing payload and the signature that its annotations carry. */
 export interface SimpleSigningCandidate {
   readonly form: 'simple-signing';
   /** Where it lies: the digest of the manifest that carries it. */
   readonly digest: Digest;
   readonly payload: Uint8Array;
-  /** Annotations of the layer: signature, and later certificate, chain, log entry. */
+  /** Annotations of the layer: signature, certificate, chain, log entry, timestamp. */
   readonly annotations: Annotations;
 }
 
-/** A sigstore bundle carried by a referrer. */
+/** A layer of a cosign `.att` manifest: a DSSE envelope as JSON, with certificate, log entry and timestamp in annotations. */
+export interface EnvelopeCandidate {
+  readonly form: 'envelope';
+  readonly digest: Digest;
+  readonly json: Uint8Array;
+  readonly annotations: Annotations;
+}
+
+/** A sigstore bundle. */
 export interface BundleCandidate {
   readonly form: 'bundle';
   readonly digest: Digest;
   readonly json: Uint8Array;
 }
 
-/** What a signature candidate turned out to be. */
-export type Signature =
-  | {
-      readonly state: 'proven';
-      /** Digest of the manifest that carries it. */
-      readonly digest: Digest;
-      /** Fingerprint of the key that made it ({@link PublicKey.fingerprint}). */
-      readonly provenBy: string;
-      readonly says: SignedClaim;
-    }
-  | {
-      readonly state: 'unproven';
-      readonly digest: Digest;
-      /** Why it does not count, as one clause, e.g. `made by another key`. */
-      readonly why: string;
-    }
-  | Unread;
+/** Something that nobody signed: an in-toto statement, or a report by its media type. It is evidence of its own kind. */
+export interface PlainCandidate {
+  readonly form: 'plain';
+  readonly digest: Digest;
+  readonly json: Uint8Array;
+  readonly mediaType: string;
+}
 
-/** What a proven signature says about the image: "I signed this", or an in-toto statement. */
-export type SignedClaim =
-  | { readonly kind: 'signature'; readonly annotations: Annotations }
-  | { readonly kind: 'statement'; readonly predicateType: string; readonly predicate: unknown };
+/** What a candidate turned out to be. */
+export type Signature = ProvenSignature | UnsignedStatement | UnprovenSignature | Unread;
+
+/** A signature that verifies and is about exactly this image. */
+export interface ProvenSignature {
+  readonly state: 'proven';
+  /** Digest of the manifest that carries it. */
+  readonly digest: Digest;
+  readonly signer: Signer;
+  /** Fingerprints of the trust roots one of whose transparency logs holds exactly this signature by exactly this signer. */
+  readonly loggedBy: readonly string[];
+  /** Fingerprints of the trust roots one of whose timestamp authorities has seen this signature. */
+  readonly timestampedBy: readonly string[];
+  /** When it was made at the latest, as a log or timestamp authority proves; absent when nothing proves a time. */
+  readonly signedAt?: Date;
+  readonly says: SignedClaim;
+}
+
+/** A statement or report about this image that nobody signed: it may tell, and proves nothing. */
+export interface UnsignedStatement {
+  readonly state: 'unsigned';
+  readonly digest: Digest;
+  readonly says: StatementClaim;
+}
+
+/** A signature that does not count, and why. */
+export interface UnprovenSignature {
+  readonly state: 'unproven';
+  readonly digest: Digest;
+  /** Why it does not count, as one clause, e.g. `made by another key`. */
+  readonly why: string;
+}
+
+/** What a signature says about the image: "I signed this", or an in-toto statement. */
+export type SignedClaim = { readonly kind: 'signature'; readonly annotations: Annotations } | StatementClaim;
+
+/** An in-toto statement about the image; a report without statement has its media type as predicate type. */
+export interface StatementClaim {
+  readonly kind: 'statement';
+  readonly predicateType: string;
+  readonly predicate: unknown;
+}
 
 /** The newest image of a line that is still supported: what to tell somebody whose image is outdated. */
 export interface Successor {
   readonly tag: string;
+}
+
+/** What is known about one platform of a multi-platform image. */
+export interface ChildEvidence {
+  readonly digest: Digest;
+  /** E.g. `linux/arm64`; empty when the index does not say. */
+  readonly platform: string;
+  readonly signatures: Fact<readonly Signature[]>;
 }
 
 /**
@@ -85,5 +131,7 @@ export interface Evidence {
   readonly referrers: Fact<readonly Referrer[]>;
   /** Every signature and signed statement found, tried with every key of the policies asked. */
   readonly signatures: Fact<readonly Signature[]>;
+  /** Every platform of a multi-platform image; absent for any other image. */
+  readonly children: Fact<readonly ChildEvidence[]>;
   readonly successor: Fact<Successor>;
 }

@@ -24,17 +24,33 @@ export type { Fact, Unknown } from './fact.ts';
 export { Fault } from './fault.ts';
 export type { FaultDetails, FaultSide } from './fault.ts';
 export type { Clock } from './clock.ts';
-export type { KeyKind, PublicKey } from './trust.ts';
+export { CLAIM_NAMES } from './trust.ts';
+export type {
+  CertificateIdentity,
+  ClaimName,
+  KeyKind,
+  PublicKey,
+  Signer,
+  Trust,
+  TrustRoot,
+} from './trust.ts';
 export type {
   BundleCandidate,
+  ChildEvidence,
+  EnvelopeCandidate,
   Evidence,
+  PlainCandidate,
+  ProvenSignature,
   Referrer,
   Signature,
   SignatureCandidate,
   SignedClaim,
   SimpleSigningCandidate,
+  StatementClaim,
   Successor,
+  UnprovenSignature,
   Unread,
+  UnsignedStatement,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { parsed, problem } from './problem.ts';

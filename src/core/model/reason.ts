@@ -5,6 +5,12 @@
 export const REASONS = {
   // The evidence says no.
   Unsigned: 'No signature that the policy accepts was found.',
+  AttestationMissing: 'No attestation of a demanded kind by an accepted signer was found.',
+  AttestationTooOld: 'The attestation is older than the policy allows, or says no time.',
+  AttestationRejected: 'The content of an attestation does not meet a condition of the policy.',
+  ReportMissing: 'No vulnerability report that the policy accepts was found.',
+  ReportTooOld: 'The vulnerability report is older than the policy allows, or says no time.',
+  Vulnerable: 'The vulnerability report lists findings that the policy does not accept.',
   Quarantined: 'The image is flagged as quarantined and no accepted signer has released it.',
   PastEndOfLife: 'The end of life that the image claims has passed.',
   PastEndOfSupport: 'The end of support that the image claims has passed.',

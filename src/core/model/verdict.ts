@@ -1,3 +1,4 @@
+import type { Evidence } from './evidence.ts';
 import type { ImageRef } from './reference.ts';
 import type { ReasonCode } from './reason.ts';
 
@@ -48,4 +49,6 @@ export interface NamedImage {
 export interface JudgedImage extends NamedImage {
   readonly reference?: ImageRef;
   readonly verdict: Verdict;
+  /** What the verdict rests on; absent where nothing had to be known. */
+  readonly evidence?: Evidence;
 }

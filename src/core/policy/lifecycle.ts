@@ -1,5 +1,5 @@
 import type { Annotations, Evidence, Unknown } from '../model/index.ts';
-import type { LifecycleRequirement } from './compile.ts';
+import type { LifecycleRequirement } from './compile-requirements.ts';
 import { parseMoment } from './moment.ts';
 import { readReferrers } from './readings.ts';
 
@@ -17,8 +17,8 @@ export interface LifecycleClaim {
 /** All lifecycle claims that count under one policy. */
 export interface LifecycleReading {
   readonly claims: readonly LifecycleClaim[];
-  /** Places that hold something that is no date. */
-  readonly unreadable: readonly string[];
+  /** Places that hold something that is no date, and what it should have said. */
+  readonly unreadable: readonly { readonly says: LifecycleKind; readonly where: string }[];
   /** Set when a place that might hold a claim could not be read. */
   readonly incomplete?: Unknown;
 }
@@ -43,14 +43,14 @@ export function readLifecycle(
   const keys = [...WELL_KNOWN_KEYS, ...annotations];
   const types = new Set([...WELL_KNOWN_TYPES, ...artifactTypes]);
   const claims: LifecycleClaim[] = [];
-  const unreadable: string[] = [];
+  const unreadable: { says: LifecycleKind; where: string }[] = [];
   const read = (from: Annotations, where: (key: string) => string) => {
     for (const { key, says } of keys) {
       const text = from[key];
       if (text === undefined) continue;
       const moment = parseMoment(text);
       if (moment) claims.push({ says, moment, where: where(key) });
-      else unreadable.push(where(key));
+      else unreadable.push({ says, where: where(key) });
     }
   };
   if (manifest.state === 'found') read(manifest.value.annotations, (key) => `annotation ${key}`);
@@ -69,11 +69,16 @@ export function decidingClaim(
   claims: readonly LifecycleClaim[],
   refuse: LifecycleKind,
 ): LifecycleClaim | undefined {
-  const counting = claims.filter(({ says }) => says === 'EndOfLife' || refuse === 'EndOfSupport');
+  const counting = claims.filter(({ says }) => counts(says, refuse));
   return counting.reduce<LifecycleClaim | undefined>(
     (earliest, claim) => (earliest && earliest.moment <= claim.moment ? earliest : claim),
     undefined,
   );
+}
+
+/** Whether a date of this kind counts: the end of life always, the end of support where that refuses. */
+export function counts(says: LifecycleKind, refuse: LifecycleKind): boolean {
+  return says === 'EndOfLife' || refuse === 'EndOfSupport';
 }
 
 /** Whether a claim refuses the image now. */

@@ -1,25 +1,64 @@
-import type { Evidence } from '../model/index.ts';
+import { nameOf, type Evidence, type ImageRef, type Trust } from '../model/index.ts';
+import type { Authority } from './authority.ts';
 import type { CompiledPolicy } from './compile.ts';
-import type { PublicKey } from '../model/index.ts';
 import { decidingClaim, readLifecycle } from './lifecycle.ts';
-import { readQuarantine } from './quarantine.ts';
+import { readQuarantine, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
+import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 
 /** Facts that policies ask for, so that nothing is fetched that no policy reads. */
 export interface Needs {
   /** The manifest and the referrers: whatever speaks of more than the reference itself. */
   readonly registry: boolean;
-  /** Signatures and signed statements. */
-  readonly signatures: boolean;
+  /** Signatures and statements; absent when no policy asks for any. */
+  readonly signatures?: SignatureNeeds;
   /** The newest supported image of the line, for the message. */
   readonly successor: boolean;
 }
 
+/** Which signatures and statements are looked for, where, and what they are tried against. */
+export interface SignatureNeeds {
+  readonly trust: Trust;
+  /** Signatures of the image itself. */
+  readonly signatures: boolean;
+  /** Kinds of statements; others are left unread. */
+  readonly predicateTypes: readonly string[];
+  /** Where signatures are kept, besides the repository of the image. */
+  readonly repositories: readonly ImageRef[];
+  /** Every platform of a multi-platform image is asked for, too. */
+  readonly everyChild: boolean;
+  /** What nobody signed is read, too: it counts, or a person should know that it is there. */
+  readonly unsigned: boolean;
+}
+
 /** What is needed before anything is known. */
 export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
+  const asked = policies.map(({ signatures, attestations, vulnerabilities }) => ({
+    signatures: signatures !== undefined,
+    everyChild: signatures?.everyChild ?? false,
+    predicateTypes: [
+      ...attestations.map(({ predicateType }) => predicateType),
+      ...(vulnerabilities ? REPORT_PREDICATE_TYPES : []),
+    ],
+    authorities: [
+      ...(signatures?.from ?? []),
+      ...attestations.flatMap(({ from }) => from),
+      ...(vulnerabilities?.from ?? []),
+    ],
+  }));
+  const predicateTypes = [...new Set(asked.flatMap((one) => one.predicateTypes))].sort();
+  const signatures = asked.some((one) => one.signatures);
+  const needs: SignatureNeeds = {
+    ...from(asked.flatMap(({ authorities }) => authorities)),
+    signatures,
+    predicateTypes,
+    everyChild: asked.some(({ everyChild }) => everyChild),
+    unsigned: predicateTypes.length > 0,
+  };
+  const any = signatures || predicateTypes.length > 0;
   return {
-    registry: policies.some((policy) => policy.signatures ?? policy.quarantine ?? policy.lifecycle),
-    signatures: policies.some(({ signatures }) => signatures !== undefined),
+    registry: any || policies.some(({ quarantine, lifecycle }) => quarantine ?? lifecycle),
     successor: false,
+    ...(any && { signatures: needs }),
   };
 }
 
@@ -29,12 +68,20 @@ export function needsNext(
   known: Pick<Evidence, 'image' | 'manifest' | 'referrers'>,
   now: Date,
 ): Needs {
+  const releasers = policies.flatMap(({ quarantine }) => {
+    if (!quarantine || quarantine.releasedBy.length === 0) return [];
+    return readQuarantine(known, quarantine).flags.length > 0 ? quarantine.releasedBy : [];
+  });
+  const releases: SignatureNeeds = {
+    ...from(releasers),
+    signatures: false,
+    predicateTypes: [RELEASE_PREDICATE_TYPE],
+    everyChild: false,
+    unsigned: false,
+  };
   return {
     registry: false,
-    signatures: policies.some(({ quarantine }) => {
-      if (!quarantine || quarantine.releasedBy.length === 0) return false;
-      return readQuarantine(known, quarantine).flags.length > 0;
-    }),
+    ...(releasers.length > 0 && { signatures: releases }),
     successor: policies.some(({ lifecycle }) => {
       if (!lifecycle) return false;
       const claim = decidingClaim(readLifecycle(known, lifecycle).claims, lifecycle.refuse);
@@ -43,11 +90,16 @@ export function needsNext(
   };
 }
 
-/** Every key whose signatures or releases one of the policies accepts, each once. */
-export function trustedKeys(policies: readonly CompiledPolicy[]): readonly PublicKey[] {
-  const authorities = policies.flatMap(({ signatures, quarantine }) => [
-    ...(signatures?.from ?? []),
-    ...(quarantine?.releasedBy ?? []),
-  ]);
-  return [...new Map(authorities.map(({ key }) => [key.fingerprint, key])).values()];
+/** Everything that the authorities trust, and every place where they keep signatures, each once. */
+function from(authorities: readonly Authority[]): Pick<SignatureNeeds, 'trust' | 'repositories'> {
+  const keys = authorities.flatMap(({ signer }) => (signer.kind === 'key' ? [signer.key] : []));
+  const roots = authorities.flatMap(({ root }) => root ?? []);
+  const repositories = authorities.flatMap(({ repository }) => repository ?? []);
+  return {
+    trust: {
+      keys: [...new Map(keys.map((key) => [key.fingerprint, key])).values()],
+      roots: [...new Map(roots.map((root) => [root.fingerprint, root])).values()],
+    },
+    repositories: [...new Map(repositories.map((ref) => [nameOf(ref), ref])).values()],
+  };
 }

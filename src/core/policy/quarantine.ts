@@ -1,5 +1,6 @@
 import { nameOf, type Evidence, type Unknown } from '../model/index.ts';
-import type { QuarantineRequirement } from './compile.ts';
+import { objection } from './authority.ts';
+import type { QuarantineRequirement } from './compile-requirements.ts';
 import { readReferrers, readSignatures } from './readings.ts';
 
 /** Predicate type of the signed statement that lifts a quarantine flag. */
@@ -39,10 +40,10 @@ export function isReleased(
 ): boolean | Unknown {
   const { proven, incomplete } = readSignatures(signatures);
   const released = proven.some(
-    ({ provenBy, says }) =>
-      says.kind === 'statement' &&
-      says.predicateType === RELEASE_PREDICATE_TYPE &&
-      releasedBy.some(({ key }) => key.fingerprint === provenBy),
+    (signature) =>
+      signature.says.kind === 'statement' &&
+      signature.says.predicateType === RELEASE_PREDICATE_TYPE &&
+      releasedBy.some((authority) => objection(authority, signature) === undefined),
   );
   return released || (incomplete ?? false);
 }

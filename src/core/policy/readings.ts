@@ -1,4 +1,13 @@
-import type { Evidence, Fact, Referrer, Signature, Unknown, Unread } from '../model/index.ts';
+import type {
+  Evidence,
+  Fact,
+  ProvenSignature,
+  Referrer,
+  Unknown,
+  UnprovenSignature,
+  Unread,
+  UnsignedStatement,
+} from '../model/index.ts';
 
 /** Referrers that could be read, and whether any that matters may be missing. */
 export interface ReferrerReading {
@@ -19,18 +28,22 @@ export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerRea
 
 /** Signatures by state, and whether one could not be read. */
 export interface SignatureReading {
-  readonly proven: readonly Extract<Signature, { state: 'proven' }>[];
-  readonly unproven: readonly Extract<Signature, { state: 'unproven' }>[];
+  readonly proven: readonly ProvenSignature[];
+  /** Statements and reports that nobody signed. */
+  readonly unsigned: readonly UnsignedStatement[];
+  readonly unproven: readonly UnprovenSignature[];
   readonly incomplete?: Unknown;
 }
 
 /** Splits what was found next to an image into what proves something, what does not, and what could not be read. */
 export function readSignatures(signatures: Evidence['signatures']): SignatureReading {
-  if (signatures.state === 'unknown') return { proven: [], unproven: [], incomplete: signatures };
+  if (signatures.state === 'unknown')
+    return { proven: [], unsigned: [], unproven: [], incomplete: signatures };
   const all = signatures.state === 'found' ? signatures.value : [];
   const dark = all.find((signature) => signature.state === 'unread');
   return {
     proven: all.filter((signature) => signature.state === 'proven'),
+    unsigned: all.filter((signature) => signature.state === 'unsigned'),
     unproven: all.filter((signature) => signature.state === 'unproven'),
     ...(dark && { incomplete: unknown(dark) }),
   };

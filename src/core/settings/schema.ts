@@ -52,6 +52,20 @@ const schema = z.strictObject({
       loadTimeoutMs: milliseconds.default(30_000),
     })
     .prefault({}),
+  trust: z
+    .strictObject({
+      /** Refresh of the public-good Sigstore root over TUF, in the background; absent = the shipped root stays. */
+      refresh: z
+        .strictObject({
+          /** Folder for TUF metadata; it must be writable and outlive restarts. */
+          cache: path,
+          mirror: z.url().default('https://tuf-repo-cdn.sigstore.dev'),
+          /** TUF timestamps of the public instance live for days; a day late is early enough. */
+          everyMs: milliseconds.default(24 * 3_600_000),
+        })
+        .optional(),
+    })
+    .prefault({}),
   webhook: z
     .strictObject({
       listen: listen.prefault(':8443'),

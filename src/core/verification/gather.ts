@@ -1,20 +1,12 @@
 import { isPinned, type Evidence, type ImageRef, type PinnedRef } from '../model/index.ts';
-import {
-  needsAtFirst,
-  needsNext,
-  RELEASE_PREDICATE_TYPE,
-  trustedKeys,
-  type CompiledPolicy,
-} from '../policy/index.ts';
+import { needsAtFirst, needsNext, type CompiledPolicy } from '../policy/index.ts';
 import { unknown } from './learn.ts';
+import { readChildren } from './platforms.ts';
 import { readReferrers } from './referrers.ts';
 import { resolve } from './resolve.ts';
-import { readSignatures } from './signatures.ts';
+import { mergeSignatures, readSignatures } from './signatures.ts';
 import type { Sources } from './sources.ts';
 import { readSuccessor } from './successor.ts';
-
-/** Predicate type of cosign's own "signed" statement. */
-const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
 
 /** A question that no policy asked: should a check read it all the same, it finds no comfort. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
@@ -39,6 +31,7 @@ export async function gather(
     manifest: NOT_ASKED,
     referrers: NOT_ASKED,
     signatures: NOT_ASKED,
+    children: NOT_ASKED,
     successor: NOT_ASKED,
   };
   const needs = needsAtFirst(policies);
@@ -61,19 +54,18 @@ async function learnAll(
   { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
 ): Promise<Evidence> {
   const listing = readReferrers(image, sources, signal);
-  const search = {
-    image,
-    keys: trustedKeys(policies),
-    predicateTypes: [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE],
-  };
-  const early = needsAtFirst(policies).signatures ? readSignatures(search, sources, signal) : undefined;
-  const [{ manifest }, referrers, read] = await Promise.all([resolving, listing, early]);
+  const asked = needsAtFirst(policies).signatures;
+  const early = asked && readSignatures(image, asked, sources, signal);
+  const [{ manifest }, referrers, first] = await Promise.all([resolving, listing, early]);
   const next = needsNext(policies, { image, manifest, referrers }, sources.clock());
-  const [late, successor] = await Promise.all([
-    next.signatures ? (read ?? readSignatures(search, sources, signal)) : read,
+  const [releases, children, successor] = await Promise.all([
+    next.signatures && readSignatures(image, next.signatures, sources, signal),
+    asked?.everyChild ? readChildren(image, manifest, asked, { sources, signal }) : NOT_ASKED,
     next.successor && manifest.state === 'found'
       ? readSuccessor(image, manifest.value, policies, { sources, signal })
       : NOT_ASKED,
   ]);
-  return { image, manifest, referrers, signatures: late ?? NOT_ASKED, successor };
+  const facts = [first, releases].filter((fact) => fact !== undefined);
+  const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
+  return { image, manifest, referrers, signatures, children, successor };
 }

@@ -4,6 +4,7 @@ export { judge } from './judge.ts';
 export type { JudgeRequest } from './judge.ts';
 export { createMemory } from './memory.ts';
 export type { Memory, MemoryLimits } from './memory.ts';
+export { searchedPlaces } from './signature-places.ts';
 export type { Sources } from './sources.ts';
 export type { Report } from './learn.ts';
 export type { BlobSource, ManifestSource, ReferrerSource, SignatureVerifier, TagSource } from './ports.ts';

@@ -2,6 +2,7 @@ import {
   formatReference,
   nameOf,
   parseReference,
+  type Evidence,
   type Fact,
   type ImageRef,
   type JudgedImage,
@@ -55,6 +56,7 @@ export async function judge(request: JudgeRequest, sources: Sources): Promise<re
 interface Judged {
   readonly reference: ImageRef;
   readonly verdict: Verdict;
+  readonly evidence?: Evidence;
 }
 
 async function judgeReference(
@@ -72,13 +74,14 @@ async function judgeReference(
   const judgeWith = async (given: Sources): Promise<Judged> => {
     const evidence = await gather({ ref: use, policies: selection.applying }, given, signal);
     const verdict = decide({ use, evidence, selection, now: given.clock() });
-    return { reference: evidence.image, verdict };
+    return { reference: evidence.image, verdict, evidence };
   };
   const judged = await judgeWith(sources);
-  // People sign, release or push right after a refusal: before saying no again, old facts are looked up again.
+  // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
+  // and what an older registry may have kept elsewhere is read as well.
   const refused = judged.verdict.findings.some(({ kind }) => kind === 'refused');
   if (!refused) return judged;
-  const again = await judgeWith({ ...sources, memory: sources.memory.recent() });
+  const again = await judgeWith({ ...sources, memory: sources.memory.recent(), thorough: true });
   // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into
   // an unknown, which a policy may let in.
   return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;

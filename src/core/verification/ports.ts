@@ -4,9 +4,9 @@ import type {
   ImageRef,
   Manifest,
   PinnedRef,
-  PublicKey,
   Signature,
   SignatureCandidate,
+  Trust,
 } from '../model/index.ts';
 
 /*
@@ -30,6 +30,11 @@ export interface ManifestSource {
 export interface ReferrerSource {
   /** All descriptors of the listing, as listed; empty when nothing refers to the image. */
   referrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
+  /**
+   * What the fallback tag lists, whether or not there is an API: a registry that got one later may still hold what was
+   * written before.
+   */
+  fallbackReferrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
 }
 
 /** Reads small blobs whole: signature payloads, bundles. */
@@ -49,9 +54,12 @@ export interface TagSource {
   tags(repository: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
 }
 
-/** Says what a signature candidate proves about a digest; pure computation, never throws. */
+/**
+ * Says what a candidate proves about a digest, tried against everything trusted: one entry per signer it proves, or one
+ * that says why it proves nothing. Never rejects for anything a candidate holds. May work elsewhere than on this thread.
+ */
 export type SignatureVerifier = (
   candidate: SignatureCandidate,
   digest: Digest,
-  keys: readonly PublicKey[],
-) => Signature;
+  trust: Trust,
+) => Promise<readonly Signature[]>;

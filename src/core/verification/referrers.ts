@@ -33,7 +33,7 @@ export function readReferrers(
 ): Promise<Fact<readonly Referrer[]>> {
   return sources.memory.recall(
     {
-      key: ['referrers', nameOf(image), image.digest],
+      key: ['referrers', nameOf(image), image.digest, String(sources.thorough ?? false)],
       load: (loadSignal) => list(image, sources, loadSignal),
       keep: (fact) =>
         fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,
@@ -43,12 +43,26 @@ export function readReferrers(
   );
 }
 
+async function listed(
+  image: PinnedRef,
+  { registry, thorough }: Sources,
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  if (!thorough) return registry.referrers(image, signal);
+  const both = await Promise.all([
+    registry.fallbackReferrers(image, signal),
+    registry.referrers(image, signal),
+  ]);
+  // What the API says of an entry wins.
+  return [...new Map(both.flat().map((entry) => [entry.digest, entry])).values()];
+}
+
 async function list(
   image: PinnedRef,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Referrer[]>> {
-  const listing = await learn(() => sources.registry.referrers(image, signal), sources);
+  const listing = await learn(() => listed(image, sources, signal), sources);
   if (listing.state !== 'found') return listing;
   if (listing.value.length === 0) return { state: 'absent', seenAt: listing.seenAt };
   const atOnce = pLimit(OPEN_AT_ONCE);

@@ -1,67 +1,83 @@
 import pLimit from 'p-limit';
 import {
-  digestAlgorithm,
-  digestHex,
   nameOf,
   pin,
-  type Descriptor,
   type Fact,
-  type Manifest,
   type PinnedRef,
-  type PublicKey,
   type Signature,
-  type SignatureCandidate,
+  type Trust,
   type Unread,
 } from '../model/index.ts';
+import { RELEASE_PREDICATE_TYPE, type SignatureNeeds } from '../policy/index.ts';
 import { learn, unknown, unread } from './learn.ts';
+import type { Keeping } from './memory.ts';
+import { inIndex } from './index-statements.ts';
 import { readReferrers } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
-import type { Keeping } from './memory.ts';
+import {
+  candidateOf,
+  layersOf,
+  limitOf,
+  mayCarry,
+  mayHold,
+  type Found,
+  type SignatureLayer,
+  type Wanted,
+} from './signature-layers.ts';
+import { cosignTag, placesOf, type Place } from './signature-places.ts';
 import type { Sources } from './sources.ts';
 
 /** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
-const MAX_SIGNATURES = 50;
+const MAX_SIGNATURES = 100;
 /** Read at the same time for one image, so that one image cannot use up the registry's whole budget. */
 const READ_AT_ONCE = 8;
-/** Largest simple-signing payload in bytes; real ones have a few hundred. */
-const MAX_PAYLOAD_BYTES = 128 * 1024;
-/** Largest bundle in bytes; one around a signature or release has a few thousand. */
-const MAX_BUNDLE_BYTES = 1024 * 1024;
 
-const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
-const COSIGN_SIGNATURE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
-const BUNDLE = 'application/vnd.dev.sigstore.bundle';
-/** Annotation by which a bundle's referrer hints at what is inside (cosign 3); never believed, only used to skip. */
-const PREDICATE_HINT = 'dev.sigstore.bundle.predicateType';
-
-/** What to look for next to an image. */
-export interface SignatureSearch {
-  readonly image: PinnedRef;
-  readonly keys: readonly PublicKey[];
-  /** Bundles that hint at another predicate type than these are left unread. */
-  readonly predicateTypes: readonly string[];
-}
+/** Predicate type of cosign's own "signed" statement. */
+const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
 
 /**
- * Reads and tries every signature of an image: cosign's `sha256-<hex>.sig` tag, and referrers that carry its layers or
- * sigstore bundles. One that cannot be read is an entry of its own and hides no other. Absent = nobody has signed.
+ * Reads and tries every signature and statement of an image that policies ask for: cosign's `.sig` and `.att` tags, and
+ * referrers that carry their layers, sigstore bundles or plain statements, in every place. One that cannot be read is an
+ * entry of its own and hides no other. Absent = there is nothing.
  */
 export function readSignatures(
-  search: SignatureSearch,
+  image: PinnedRef,
+  needs: SignatureNeeds,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Signature[]>> {
-  const { image, keys } = search;
-  const trust = keys.map(({ fingerprint }) => fingerprint).sort();
   return sources.memory.recall(
     {
-      key: ['signatures', nameOf(image), image.digest, trust.join(' ')],
-      load: (loadSignal) => tryAll(search, sources, loadSignal),
+      key: [
+        'signatures',
+        nameOf(image),
+        image.digest,
+        fingerprintOf(needs),
+        String(sources.thorough ?? false),
+      ],
+      load: (loadSignal) => tryAll(image, needs, sources, loadSignal),
       keep: keeping,
       weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
     },
     signal,
   );
+}
+
+/** Everything the answer depends on besides the image: what is looked for, where, and what it is tried against. */
+function fingerprintOf({
+  trust,
+  signatures,
+  predicateTypes,
+  repositories,
+  unsigned,
+}: SignatureNeeds): string {
+  return JSON.stringify([
+    trust.keys.map(({ fingerprint }) => fingerprint).sort(),
+    trust.roots.map(({ fingerprint }) => fingerprint).sort(),
+    [signatures, unsigned],
+    predicateTypes,
+    repositories.map(nameOf).sort(),
+  ]);
 }
 
 /** Proof lasts; its absence is forgotten soon, because people sign right after a refusal. */
@@ -72,106 +88,104 @@ function keeping(fact: Fact<readonly Signature[]>): Keeping {
 }
 
 async function tryAll(
-  { image, keys, predicateTypes }: SignatureSearch,
+  image: PinnedRef,
+  needs: SignatureNeeds,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Signature[]>> {
+  const wanted: Wanted = {
+    predicateTypes: [...needs.predicateTypes, ...(needs.signatures ? [SIGN_PREDICATE_TYPE] : [])],
+    unsigned: needs.unsigned,
+  };
+  const places = placesOf(image, needs.repositories);
   const found = await Promise.all([
-    inSignatureTag(image, sources, signal),
-    inReferrers(image, predicateTypes, { sources, signal }),
+    ...(needs.unsigned ? [inIndex(image, wanted, { sources, signal })] : []),
+    ...places.flatMap((place) => [
+      ...(needs.signatures ? [inTag(place, image, 'sig', wanted, { sources, signal })] : []),
+      ...(needs.predicateTypes.length > 0 ? [inTag(place, image, 'att', wanted, { sources, signal })] : []),
+      inReferrers(place, image, wanted, { sources, signal }),
+    ]),
   ]);
-  const dark = found.flatMap(({ unread }) => unread);
-  const layers = found.flatMap(({ layers }) => layers);
+  const layers = found.flatMap((one) => one.layers);
+  const onlySignatures = needs.predicateTypes.every((type) => type === RELEASE_PREDICATE_TYPE);
   const atOnce = pLimit(READ_AT_ONCE);
   const tried = layers
     .slice(0, MAX_SIGNATURES)
-    .map((layer) => atOnce(() => trySignature(layer, { image, keys }, sources, signal)));
-  const value = [...(await Promise.all(tried)), ...dark, ...cut(layers.length)];
+    .map((layer) =>
+      atOnce(() => trySignature(layer, { trust: needs.trust, onlySignatures }, sources, signal)),
+    );
+  const value = [
+    ...(await Promise.all(tried)).flat(),
+    ...found.flatMap((one) => one.unread),
+    ...cut(layers.length),
+  ];
   return value.length === 0
     ? { state: 'absent', seenAt: sources.clock() }
     : { state: 'found', value, seenAt: sources.clock() };
 }
 
-/** A layer that says it is a signature, and the manifest that carries it. */
-interface SignatureLayer {
-  readonly carrier: Manifest;
-  readonly layer: Descriptor;
+interface Reading {
+  readonly sources: Sources;
+  readonly signal: AbortSignal;
 }
 
-interface Found {
-  readonly layers: readonly SignatureLayer[];
-  readonly unread: readonly Unread[];
-}
-
-async function inSignatureTag(image: PinnedRef, sources: Sources, signal: AbortSignal): Promise<Found> {
-  const { registry, repository, digest } = image;
-  const tag = `${digestAlgorithm(digest)}-${digestHex(digest)}.sig`;
-  return signatureLayers(await readTag({ registry, repository, tag }, sources, signal));
+async function inTag(
+  place: Place,
+  image: PinnedRef,
+  suffix: 'sig' | 'att',
+  wanted: Wanted,
+  { sources, signal }: Reading,
+): Promise<Found> {
+  const manifest = await readTag({ ...place, tag: cosignTag(image, suffix) }, sources, signal);
+  return layersOf({ manifest, place, about: image.digest }, wanted);
 }
 
 async function inReferrers(
+  place: Place,
   image: PinnedRef,
-  predicateTypes: readonly string[],
-  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+  wanted: Wanted,
+  { sources, signal }: Reading,
 ): Promise<Found> {
+  const there = pin(place, image.digest);
   // Asked with the signal of this load: the caller's own deadline must not darken what others share.
-  const referrers = await readReferrers(image, sources, signal);
+  const referrers = await readReferrers(there, sources, signal);
   if (referrers.state === 'unknown') return { layers: [], unread: [unread(referrers)] };
   const all = referrers.state === 'found' ? referrers.value : [];
   const dark = all.filter((referrer) => referrer.state === 'unread');
   const carriers = all
     .filter((referrer) => referrer.state === 'read')
-    .filter(({ artifactType }) => artifactType === COSIGN_SIGNATURE || artifactType.startsWith(BUNDLE))
-    .filter(({ annotations }) => {
-      const hint = annotations[PREDICATE_HINT];
-      return hint === undefined || predicateTypes.includes(hint);
-    });
+    .filter(({ artifactType }) => mayCarry(artifactType, wanted))
+    .filter(({ annotations }) => mayHold(annotations, wanted.predicateTypes));
   const atOnce = pLimit(READ_AT_ONCE);
   const found = await Promise.all(
-    carriers
-      .slice(0, MAX_SIGNATURES)
-      .map(({ digest }) =>
-        atOnce(async () => signatureLayers(await readManifest(pin(image, digest), sources, signal))),
-      ),
+    carriers.slice(0, MAX_SIGNATURES).map(({ digest }) =>
+      atOnce(async () => {
+        const manifest = await readManifest(pin(place, digest), sources, signal);
+        return layersOf({ manifest, place, about: image.digest }, wanted);
+      }),
+    ),
   );
   return {
     layers: found.flatMap(({ layers }) => layers),
-    unread: [...dark, ...found.flatMap(({ unread }) => unread), ...cut(carriers.length)],
+    unread: [...dark, ...found.flatMap((one) => one.unread), ...cut(carriers.length)],
   };
 }
 
-function signatureLayers(carrier: Fact<Manifest>): Found {
-  if (carrier.state === 'unknown') return { layers: [], unread: [unread(carrier)] };
-  if (carrier.state === 'absent') return { layers: [], unread: [] };
-  const layers = carrier.value.layers.filter(
-    ({ mediaType }) => mediaType === SIMPLE_SIGNING || mediaType.startsWith(BUNDLE),
-  );
-  return { layers: layers.map((layer) => ({ carrier: carrier.value, layer })), unread: [] };
-}
-
-/** Fetches one signature and tries it. A bug met on the way darkens this one alone. */
+/** Fetches one candidate and tries it. A bug met on the way darkens this one alone. */
 async function trySignature(
-  signature: SignatureLayer,
-  { image, keys }: Pick<SignatureSearch, 'image' | 'keys'>,
+  layer: SignatureLayer,
+  { trust, onlySignatures }: { readonly trust: Trust; readonly onlySignatures: boolean },
   { registry, verifySignature, ...sources }: Sources,
   signal: AbortSignal,
-): Promise<Signature> {
-  const { layer } = signature;
-  const limit = layer.mediaType === SIMPLE_SIGNING ? MAX_PAYLOAD_BYTES : MAX_BUNDLE_BYTES;
+): Promise<readonly Signature[]> {
   const tried = await learn(async () => {
-    const bytes = await registry.blob(image, layer, limit, signal);
-    return bytes && verifySignature(candidate(signature, bytes), image.digest, keys);
+    const limit = limitOf(layer, onlySignatures);
+    const bytes = await registry.blob(layer.place, layer.layer, limit, signal);
+    return bytes && verifySignature(candidateOf(layer, bytes), layer.about, trust);
   }, sources);
   if (tried.state === 'found') return tried.value;
   const gone = unknown('UnreadableEvidence', 'the content of a signature is gone', false);
-  return unread(tried.state === 'absent' ? gone : tried);
-}
-
-function candidate({ carrier, layer }: SignatureLayer, bytes: Uint8Array): SignatureCandidate {
-  const { digest } = carrier;
-  return layer.mediaType === SIMPLE_SIGNING
-    ? { form: 'simple-signing', digest, payload: bytes, annotations: layer.annotations }
-    : { form: 'bundle', digest, json: bytes };
+  return [unread(tried.state === 'absent' ? gone : tried)];
 }
 
 /** A flood is cut, and said: it can only make an image refused, never accepted. */
@@ -179,4 +193,17 @@ function cut(count: number): readonly Unread[] {
   if (count <= MAX_SIGNATURES) return [];
   const detail = `${String(count)} signatures are there, the first ${String(MAX_SIGNATURES)} were tried`;
   return [unread(unknown('LimitExceeded', detail, false))];
+}
+
+/** Several answers about one image as one: what could not be read stays an entry. */
+export function mergeSignatures(facts: readonly Fact<readonly Signature[]>[]): Fact<readonly Signature[]> {
+  const [first, ...more] = facts;
+  if (first === undefined || more.length === 0)
+    return first ?? unknown('InternalError', 'nothing was asked', false);
+  const value = facts.flatMap((fact) => {
+    if (fact.state === 'unknown') return [unread(fact)];
+    return fact.state === 'found' ? fact.value : [];
+  });
+  const seenAt = facts.flatMap((fact) => (fact.state === 'unknown' ? [] : [fact.seenAt]))[0];
+  return seenAt === undefined ? first : { state: 'found', value, seenAt };
 }

@@ -8,6 +8,8 @@ export interface Sources {
   readonly registry: ManifestSource & ReferrerSource & BlobSource & TagSource;
   readonly verifySignature: SignatureVerifier;
   readonly memory: Memory;
+  /** Look also where things were kept before the registry knew better; for what is about to be refused. */
+  readonly thorough?: boolean;
   readonly clock: Clock;
   readonly report: Report;
 }

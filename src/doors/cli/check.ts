@@ -1,6 +1,15 @@
 import type { Command } from 'commander';
-import { parseReference, type Fact, type Parsed, type Problem } from '../../core/model/index.ts';
-import type { Labels } from '../../core/policy/index.ts';
+import {
+  isPinned,
+  nameOf,
+  parseReference,
+  type Fact,
+  type JudgedImage,
+  type Parsed,
+  type Problem,
+} from '../../core/model/index.ts';
+import { explainEvidence, needsAtFirst, type Labels } from '../../core/policy/index.ts';
+import { searchedPlaces } from '../../core/verification/index.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
   duration,
@@ -22,6 +31,7 @@ interface CheckOptions extends RegistryOptions {
   readonly filename: readonly string[];
   readonly namespace?: string;
   readonly timeout: number;
+  readonly explain?: boolean;
   readonly output: OutputFormat;
 }
 
@@ -50,6 +60,10 @@ export function addCheck(
       [],
     )
     .option('-n, --namespace <name>', 'namespace of whatever names none')
+    .option(
+      '--explain',
+      'say what was looked for and where, what was found, and why each signature counts or not',
+    )
     .option('--timeout <duration>', 'time for everything together', duration, DEFAULT_TIMEOUT_MS);
   withOutput(withRegistryOptions(command)).action(async (images: string[], options: CheckOptions) => {
     exit(await check(images, options, tools, terminal));
@@ -88,11 +102,23 @@ async function check(
         }),
       ),
     );
-    report(judged.flat(), options.output, terminal);
+    const explain = options.explain ? explainWith(policies) : () => [];
+    report(judged.flat(), { format: options.output, explain }, terminal);
     return exitCodeOf(judged.flat());
   } finally {
     await judging.close();
   }
+}
+
+/** What was looked for, where, and what came of it, under the policies that speak of the image. */
+function explainWith({ policies }: Policies): (image: JudgedImage) => readonly string[] {
+  return ({ evidence }) => {
+    if (!evidence) return [];
+    const covering = policies.filter((policy) => policy.coversImage(nameOf(evidence.image)));
+    const needs = needsAtFirst(covering).signatures;
+    const places = needs && isPinned(evidence.image) ? searchedPlaces(evidence.image, needs) : [];
+    return [...places.map((place) => `looked in ${place}`), ...explainEvidence(evidence, covering)];
+  };
 }
 
 async function readAll(paths: readonly string[], tools: Tools) {

@@ -1,4 +1,14 @@
 // The command line: arguments become one call of the core, its result becomes text, JSON or YAML and an exit code.
 // Reads no environment and never exits: `main` does.
 export { runCommand } from './program.ts';
-export type { Judging, Policies, Question, Reading, Serving, Terminal, Tools } from './ports.ts';
+export type {
+  BundleOutcome,
+  BundleQuestion,
+  Judging,
+  Policies,
+  Question,
+  Reading,
+  Serving,
+  Terminal,
+  Tools,
+} from './ports.ts';

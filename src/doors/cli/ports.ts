@@ -1,4 +1,12 @@
-import type { Clock, Fact, JudgedImage, NamedImage, Parsed, Problem } from '../../core/model/index.ts';
+import type {
+  Clock,
+  Fact,
+  JudgedImage,
+  NamedImage,
+  Parsed,
+  Problem,
+  Signer,
+} from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 
@@ -36,6 +44,20 @@ export interface Serving {
   readonly close: () => Promise<void>;
 }
 
+/** One bundle to verify; everything but the identity is the path of a file, the artifact may be a digest. */
+export interface BundleQuestion {
+  readonly bundle: string;
+  readonly artifact: string;
+  readonly trustedRoot?: string;
+  readonly key?: string;
+  readonly identity?: { readonly subject: string; readonly issuer: string };
+}
+
+/** Whether a bundle verifies: by whom, or why not. */
+export type BundleOutcome =
+  | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
+  | { readonly ok: false; readonly why: string };
+
 /** What the commands can ask for; joined by the wiring. */
 export interface Tools {
   readonly version: string;
@@ -56,6 +78,8 @@ export interface Tools {
     readonly allowed: boolean;
     readonly verdict: string;
   }>;
+  /** Verifies one sigstore bundle; problems are files that cannot be used. */
+  readonly verifyBundle: (question: BundleQuestion) => Promise<Parsed<BundleOutcome>>;
   readonly serve: (settings: Settings, folder: string) => Promise<Parsed<Serving>>;
 }
 

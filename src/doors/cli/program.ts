@@ -4,6 +4,7 @@ import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
 import { addReview } from './review.ts';
 import { addServe } from './serve.ts';
+import { addVerifyBundle } from './verify-bundle.ts';
 
 /**
  * Runs one command line and answers its exit code: 0 all well, 1 refused, 2 could not find out, 3 bad input (with every
@@ -37,6 +38,7 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
     .showSuggestionAfterError();
   addCheck(program, tools, terminal, exit);
   addReview(program, tools, terminal, exit);
+  addVerifyBundle(program, tools, terminal, exit);
   addServe(program, tools, terminal, exit);
   program
     .command('version')

@@ -20,13 +20,25 @@ export function exitCodeOf(images: readonly JudgedImage[]): number {
   return kinds.has('unknown') ? EXIT.unknown : EXIT.ok;
 }
 
+/** How verdicts are printed. */
+export interface ReportOptions {
+  readonly format: OutputFormat;
+  /** Lines that say what a verdict rests on; none unless asked for. */
+  readonly explain: (image: JudgedImage) => readonly string[];
+}
+
 /** Prints verdicts in the wanted format. */
-export function report(images: readonly JudgedImage[], format: OutputFormat, terminal: Terminal): void {
+export function report(images: readonly JudgedImage[], options: ReportOptions, terminal: Terminal): void {
+  const { format, explain } = options;
   if (format === 'text') {
-    terminal.out(textOf(images, terminal.colour));
+    terminal.out(textOf(images, explain, terminal.colour));
     return;
   }
-  const document = { images: images.map(plain), summary: summary(images) };
+  const explained = (image: JudgedImage) => {
+    const lines = explain(image);
+    return { ...plain(image), ...(lines.length > 0 && { explanation: lines }) };
+  };
+  const document = { images: images.map(explained), summary: summary(images) };
   terminal.out(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document));
 }
 
@@ -43,8 +55,9 @@ function plain({ container, field, image, reference, verdict }: JudgedImage) {
   };
 }
 
-function textOf(images: readonly JudgedImage[], colour: boolean): string {
-  const blocks = images.map(({ container, field, image, reference, verdict }) => {
+function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'], colour: boolean): string {
+  const blocks = images.map((judged) => {
+    const { container, field, image, reference, verdict } = judged;
     const { word, colour: code } = WORDS[verdict.kind];
     const lines = [
       `${colour ? `\u001b[${String(code)}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
@@ -53,6 +66,7 @@ function textOf(images: readonly JudgedImage[], colour: boolean): string {
         const again = transient ? ' (temporary, try again)' : '';
         return `         ${reason}: ${found}; ${next}${policy === '' ? '' : ` [policy ${policy}]`}${again}`;
       }),
+      ...explain(judged).map((line) => `           ${line}`),
     ];
     return lines.join('\n');
   });

@@ -4,6 +4,7 @@ import {
   type CompiledPolicy,
   type Labels,
   type MaterialRef,
+  type TrustRoots,
 } from '../../core/policy/index.ts';
 
 /** One resource and where it came from (`policies/production.yaml#2`). */
@@ -18,9 +19,24 @@ export interface PolicyReading {
   readonly problems: readonly Problem[];
 }
 
+/** What documents are compiled with. */
+export interface Compilation {
+  readonly now: Date;
+  readonly roots: TrustRoots;
+}
+
+/** A trust root that policies use besides the public-good one. */
+export interface RootInUse {
+  /** Where it came from, e.g. `ConfigMap sigstore-root/trusted_root.json`. */
+  readonly source: string;
+  readonly fingerprint: string;
+  readonly since: Date;
+}
+
 /** Everything a folder of resources says, compiled. */
 export interface PolicySet {
   readonly policies: readonly CompiledPolicy[];
+  readonly roots: readonly RootInUse[];
   /** Labels of a namespace; `unknown` for one that no Namespace document describes. */
   readonly namespaceLabels: (namespace: string) => Fact<Labels>;
 }
@@ -33,11 +49,20 @@ export interface PolicySet {
  */
 export function compileDocuments(
   { documents, problems: unread }: PolicyReading,
-  now: Date,
+  { now, roots }: Compilation,
 ): Parsed<PolicySet> {
   const resources = documents.map(({ origin, value }) => ({ origin, resource: asResource(value) }));
   const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
   const material = materialOf(resources.map(({ resource }) => resource));
+  const used = new Map<string, RootInUse>();
+  const noting: TrustRoots = {
+    ...roots,
+    read: (json, source) => {
+      const root = roots.read(json, source);
+      if (root.ok) used.set(source, { source, fingerprint: root.value.fingerprint, since: now });
+      return root;
+    },
+  };
   const policies: CompiledPolicy[] = [];
   const seen = new Map<string, string>();
   for (const { origin, resource } of resources.filter(({ resource }) => resource.kind !== 'Namespace')) {
@@ -48,13 +73,14 @@ export function compileDocuments(
       problems.push({ path: `${origin}: metadata.name`, message: `"${name}" is also in ${twin}` });
     if (name !== '') seen.set(named, origin);
     if (resource.kind !== 'ImagePolicy') continue;
-    const compiled = compilePolicy(resource, material);
+    const compiled = compilePolicy(resource, { material, roots: noting });
     if (compiled.ok) policies.push(compiled.value);
     else problems.push(...compiled.problems.map((one) => inFile(origin, one)));
   }
   if (problems.length > 0) return { ok: false, problems };
   return parsed({
     policies,
+    roots: [...used.values()],
     namespaceLabels: labelsOf(
       resources.map(({ resource }) => resource),
       now,

@@ -1,4 +1,5 @@
 import { problem, type Clock, type Parsed, type Problem } from '../../core/model/index.ts';
+import type { TrustRoots } from '../../core/policy/index.ts';
 import { compileDocuments, type PolicyReading, type PolicySet } from './compile-documents.ts';
 
 /** Policies from a folder, always the last set that compiled. */
@@ -11,6 +12,8 @@ export interface PolicyFolder {
 export interface FolderWatch {
   readonly read: () => Promise<PolicyReading>;
   readonly clock: Clock;
+  /** Reads trust roots; a public-good root that was refreshed compiles the policies anew. */
+  readonly roots: TrustRoots;
   /** Milliseconds between two looks; reading beats change notices, which mounted ConfigMaps do not give reliably. */
   readonly everyMs: number;
   /** Told once per change: the new set, or why the old one stays in force. */
@@ -26,11 +29,11 @@ export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFold
   const first = compileFolder(reading, watch);
   if (!first.ok) return first;
   let current = first.value;
-  let seen = JSON.stringify(reading);
+  let seen = printOf(reading, watch);
   let looking = false;
   const look = async () => {
     const next = await readSafely(watch);
-    const print = JSON.stringify(next);
+    const print = printOf(next, watch);
     if (print === seen) return;
     seen = print;
     const compiled = compileFolder(next, watch);
@@ -66,8 +69,13 @@ async function readSafely({ read }: FolderWatch): Promise<PolicyReading> {
   }
 }
 
-function compileFolder(reading: PolicyReading, { clock }: FolderWatch): Parsed<PolicySet> {
-  const compiled = compileDocuments(reading, clock());
+/** Everything that the compiled policies depend on. */
+function printOf(reading: PolicyReading, { roots }: FolderWatch): string {
+  return JSON.stringify([reading, roots.publicGood().fingerprint]);
+}
+
+function compileFolder(reading: PolicyReading, { clock, roots }: FolderWatch): Parsed<PolicySet> {
+  const compiled = compileDocuments(reading, { now: clock(), roots });
   // An emptied folder or a volume that is gone would otherwise let everything in.
   if (compiled.ok && compiled.value.policies.length === 0)
     return problem('', 'the folder holds no ImagePolicy');

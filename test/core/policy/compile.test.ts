@@ -2,22 +2,22 @@ import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { compilePolicy, type Material } from '../../../src/core/policy/index.ts';
 import { createAuthority } from '../../support/certificates.ts';
-import { authority, policyDocument, type WrittenSpec } from '../../support/policies.ts';
+import { authority, NO_ROOTS, policyDocument, type WrittenSpec } from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';
 
 const key = signingKey();
 const other = signingKey();
 
 const paths = (document: unknown, material: Material = () => undefined): readonly string[] => {
-  const policy = compilePolicy(document, material);
+  const policy = compilePolicy(document, { material, roots: NO_ROOTS });
   return policy.ok ? [] : policy.problems.map(({ path }) => path);
 };
 const specPaths = (spec: WrittenSpec, material?: Material) => paths(policyDocument(spec), material);
 const keyProblem = (pem: string): string => {
-  const policy = compilePolicy(
-    policyDocument({ authorities: [{ name: 'a', key: { pem } }], require: {} }),
-    () => undefined,
-  );
+  const policy = compilePolicy(policyDocument({ authorities: [{ name: 'a', key: { pem } }], require: {} }), {
+    material: () => undefined,
+    roots: NO_ROOTS,
+  });
   return policy.ok ? 'accepted' : policy.problems.map(({ path, message }) => `${path} ${message}`).join();
 };
 const at = 'spec.authorities[0].key.pem';
@@ -26,10 +26,10 @@ const pemOf = (pair: { publicKey: { export(options: object): string | Buffer } }
 
 describe('compile', () => {
   it('fills in the defaults', () => {
-    const policy = compilePolicy(
-      policyDocument({ require: { quarantine: {}, lifecycle: {} } }),
-      () => undefined,
-    );
+    const policy = compilePolicy(policyDocument({ require: { quarantine: {}, lifecycle: {} } }), {
+      material: () => undefined,
+      roots: NO_ROOTS,
+    });
     expect(policy.ok && policy.value).to.deep.include({
       name: 'production',
       enforcement: 'Deny',
@@ -77,7 +77,7 @@ describe('compile', () => {
       authorities: [{ name: 'a', key: { secretRef: { name: 'gone', key: 'cosign.pub' } } }],
       require: {},
     };
-    const policy = compilePolicy(policyDocument(spec), () => undefined);
+    const policy = compilePolicy(policyDocument(spec), { material: () => undefined, roots: NO_ROOTS });
     expect(!policy.ok && policy.problems[0]?.message).to.equal('Secret gone has no key cosign.pub');
   });
 
@@ -126,8 +126,11 @@ describe('compile, keys', () => {
         authorities: [{ name: 'a', key: { pem: `# release\n${pem}` } }],
         require: { signatures: { from: ['a'] } },
       };
-      const policy = compilePolicy(policyDocument(spec), () => undefined);
-      expect(policy.ok && policy.value.signatures?.from[0]?.key).to.deep.equal({ kind, pem, fingerprint });
+      const policy = compilePolicy(policyDocument(spec), { material: () => undefined, roots: NO_ROOTS });
+      expect(policy.ok && policy.value.signatures?.from[0]?.signer).to.deep.equal({
+        kind: 'key',
+        key: { kind, pem, fingerprint },
+      });
     });
   }
 

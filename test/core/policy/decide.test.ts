@@ -201,6 +201,7 @@ describe('decide, laws', () => {
         { state: 'unread', reason: DARK.reason, transient: true } as const,
       ]),
     ),
+    children: fc.constant(ABSENT),
     successor: fc.constant<Evidence['successor']>(ABSENT),
   });
   const labels = fc.constantFrom(found({ env: 'prod' }), found({}), ABSENT, DARK);

@@ -11,6 +11,7 @@ import {
   evidenceOf,
   found,
   inShort,
+  NO_ROOTS,
   NOW,
   policyDocument,
   provenBy,
@@ -32,7 +33,7 @@ const secrets = ({ kind, name, key: entry }: MaterialRef) =>
 
 /** What becomes of a policy: its problems, or its verdict, or that it does not speak of the image. */
 function outcome(spec: WrittenSpec, asked: Asked): string {
-  const compiled = compilePolicy(policyDocument(spec), secrets);
+  const compiled = compilePolicy(policyDocument(spec), { material: secrets, roots: NO_ROOTS });
   if (!compiled.ok) return `problem ${compiled.problems.map(({ path }) => path).join(' ')}`;
   const { coversImage, coversNamespace = () => true } = compiled.value;
   const labels: Labels = asked.labels?.state === 'found' ? asked.labels.value : {};

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { nameOf, parseReference } from '../../../src/core/model/index.ts';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
-import { policyDocument, policyOf } from '../../support/policies.ts';
+import { NO_ROOTS, policyDocument, policyOf } from '../../support/policies.ts';
 
 const covers = (pattern: string, image: string): boolean => {
   const ref = parseReference(image);
@@ -9,7 +9,10 @@ const covers = (pattern: string, image: string): boolean => {
   return policyOf({ match: { images: [pattern] }, require: {} }).coversImage(nameOf(ref.value));
 };
 const problems = (images: readonly string[]) => {
-  const policy = compilePolicy(policyDocument({ match: { images }, require: {} }), () => undefined);
+  const policy = compilePolicy(policyDocument({ match: { images }, require: {} }), {
+    material: () => undefined,
+    roots: NO_ROOTS,
+  });
   return policy.ok ? [] : policy.problems.map(({ path }) => path);
 };
 const sha = `sha256:${'a'.repeat(64)}`;

@@ -7,7 +7,7 @@ import {
   type PolicyReading,
   type PolicySet,
 } from '../../../src/doors/policies/index.ts';
-import { NOW, policyDocument } from '../../support/policies.ts';
+import { NO_ROOTS, NOW, policyDocument } from '../../support/policies.ts';
 
 const EVERY_MS = 5;
 /** Long enough for several looks, on a busy machine too. */
@@ -33,6 +33,7 @@ describe('watchFolder', () => {
     const opened = await watchFolder({
       read: () => now(),
       clock: () => NOW,
+      roots: NO_ROOTS,
       everyMs: EVERY_MS,
       onChange: (o) => told.push(o),
     });

@@ -44,4 +44,11 @@ export const components: readonly Component[] = [
     binaries: [{ name: 'cosign', package: 'github.com/sigstore/cosign/v3/cmd/cosign' }],
     firstBuild: 'four to five minutes',
   },
+  {
+    name: 'cosign2',
+    binaries: [
+      { name: 'cosign2', package: 'github.com/sigstore/cosign/v2/cmd/cosign', builtAs: 'cosign' },
+    ],
+    firstBuild: 'three minutes',
+  },
 ];

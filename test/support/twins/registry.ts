@@ -21,7 +21,7 @@ import type {
 } from '../../../src/core/verification/index.ts';
 
 /** What a registry is asked. */
-export type Operation = 'manifest' | 'tagDigest' | 'referrers' | 'blob' | 'tags';
+export type Operation = 'manifest' | 'tagDigest' | 'referrers' | 'fallbackReferrers' | 'blob' | 'tags';
 
 /** A manifest to push; an image without layers if nothing is said. */
 export interface Push {
@@ -47,6 +47,8 @@ export interface RegistryTwin extends ManifestSource, ReferrerSource, BlobSource
   remove(name: string, what: string): void;
   /** Lists referrers by digest alone from now on, as registries without the API may do. */
   listPoorly(): void;
+  /** Lists these referrers of a digest under its fallback tag. */
+  listUnderTag(name: string, subject: Digest, listing: readonly Descriptor[]): void;
   /** Lists these referrers of a digest, whatever was pushed. */
   list(name: string, subject: Digest, listing: readonly Descriptor[]): void;
   /** Lets calls fail whose text (see `calls`) begins with `call`; answers how to heal them. */
@@ -66,6 +68,7 @@ export function createRegistryTwin(): RegistryTwin {
   const tags = new Map<string, Digest>();
   const blobs = new Map<string, Uint8Array>();
   const listings = new Map<string, readonly Descriptor[]>();
+  const fallbacks = new Map<string, readonly Descriptor[]>();
   const calls: string[] = [];
   const faults = new Map<string, unknown>();
   const gates = new Map<string, Promise<void>>();
@@ -100,6 +103,10 @@ export function createRegistryTwin(): RegistryTwin {
     referrers: async (image, signal) => {
       await enter('referrers', bare(image), signal);
       return (listings.get(bare(image)) ?? []).map((entry) => (poor ? poorly(entry) : entry));
+    },
+    fallbackReferrers: async (image, signal) => {
+      await enter('fallbackReferrers', bare(image), signal);
+      return fallbacks.get(bare(image)) ?? [];
     },
     blob: async (repository, { digest, size }, maxBytes, signal) => {
       await enter('blob', `${nameOf(repository)}@${digest}`, signal);
@@ -136,6 +143,9 @@ export function createRegistryTwin(): RegistryTwin {
     },
     listPoorly: () => {
       poor = true;
+    },
+    listUnderTag: (name, subject, listing) => {
+      fallbacks.set(`${name}@${subject}`, listing);
     },
     list: (name, subject, listing) => {
       listings.set(`${name}@${subject}`, listing);

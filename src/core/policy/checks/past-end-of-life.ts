@@ -1,6 +1,8 @@
 import type { Evidence, Finding } from '../../model/index.ts';
-import type { CompiledPolicy, LifecycleRequirement } from '../compile.ts';
+import type { CompiledPolicy } from '../compile.ts';
+import type { LifecycleRequirement } from '../compile-requirements.ts';
 import {
+  counts,
   decidingClaim,
   isPast,
   readLifecycle,
@@ -25,15 +27,19 @@ export const pastEndOfLife: Check = (given) => {
   const claim = decidingClaim(reading.claims, lifecycle.refuse);
   if (claim && isPast(claim, lifecycle.gracePeriodMs, now)) return past(claim, policy, evidence);
   // A later date proves nothing while an earlier one may hide in what could not be read.
-  const doubt = inDoubt(reading, policy);
+  const doubt = inDoubt(reading, lifecycle.refuse, policy);
   if (doubt) return doubt;
   if (!claim) return lifecycle.required ? missing(policy) : undefined;
   return isNear(claim, lifecycle, now) ? near(claim, policy, evidence) : undefined;
 };
 
-function inDoubt({ incomplete, unreadable }: LifecycleReading, policy: CompiledPolicy): Finding | undefined {
+function inDoubt(
+  { incomplete, unreadable }: LifecycleReading,
+  refuse: LifecycleRequirement['refuse'],
+  policy: CompiledPolicy,
+): Finding | undefined {
   if (incomplete) return cannotTell(policy, incomplete);
-  const where = unreadable[0];
+  const where = unreadable.find(({ says }) => counts(says, refuse))?.where;
   if (where === undefined) return undefined;
   const detail = `no date can be read in ${where}; write 2026-12-31 or 2026-12-31T00:00:00Z`;
   return cannotTell(policy, {

@@ -1,69 +1,98 @@
-import type { Signature } from '../../model/index.ts';
-import type { Authority, SignatureRequirement } from '../compile.ts';
-import { readSignatures } from '../readings.ts';
+import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
+import { objection, signerId, type Authority } from '../authority.ts';
+import type { SignatureRequirement } from '../compile-requirements.ts';
+import { readSignatures, type SignatureReading } from '../readings.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
 
 /** Different reasons shown in one message at most; a flood of bad signatures must not flood the reader. */
 const MAX_REASONS_SHOWN = 3;
 
-/** Refuses an image that too few of the named authorities have signed. Different authorities are counted, not signatures. */
+/** Refuses an image that too few of the named authorities have signed. Different signers are counted, not signatures. */
 export const unsigned: Check = (given) => {
   const { evidence, policy } = given;
   const { signatures } = policy;
   if (!signatures) return undefined;
   if (evidence.manifest.state === 'absent') return notThere(given);
-  const { proven, unproven, incomplete } = readSignatures(evidence.signatures);
-  const signers = signatures.from.filter((authority) =>
-    proven.some((signature) => isBy(signature, authority) && hasAnnotations(signature, signatures)),
-  );
-  if (signers.length >= signatures.atLeast) return undefined;
-  if (incomplete) return cannotTell(policy, incomplete);
+  const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
+  if (lack === undefined) return undefined;
+  if (typeof lack !== 'string') return cannotTell(policy, lack);
   const names = signatures.from.map(({ name }) => name).join(' or ');
   return {
     kind: 'refused',
     reason: 'Unsigned',
-    found: [lacking(signers, signatures, names), nearest(proven, unproven, signatures)].join('; '),
+    found: lack,
     next: `have ${names} sign this digest`,
     policy: policy.name,
     transient: false,
   };
 };
 
-type Proven = Extract<Signature, { state: 'proven' }>;
-
-function isBy({ provenBy, says }: Proven, { key }: Authority): boolean {
-  return says.kind === 'signature' && provenBy === key.fingerprint;
+/** What the signatures of one digest lack, as a clause; `undefined` when nothing. */
+function lacking(
+  signatures: Evidence['signatures'],
+  requirement: SignatureRequirement,
+): string | Unknown | undefined {
+  const reading = readSignatures(signatures);
+  const counting = reading.proven.filter((signature) => hasAnnotations(signature, requirement));
+  const authorities = requirement.from.filter((authority) => counting.some((one) => isBy(one, authority)));
+  const signers = new Set(
+    counting.filter((one) => authorities.some((authority) => isBy(one, authority))).map(signerId),
+  );
+  if (Math.min(authorities.length, signers.size) >= requirement.atLeast) return undefined;
+  if (reading.incomplete) return reading.incomplete;
+  return [missing(authorities, requirement), nearest(reading, requirement)].join('; ');
 }
 
-function hasAnnotations({ says }: Proven, { annotations }: SignatureRequirement): boolean {
+function lackingOfChildren(
+  { children }: Pick<Evidence, 'children'>,
+  requirement: SignatureRequirement,
+): string | Unknown | undefined {
+  if (!requirement.everyChild || children.state === 'absent') return undefined;
+  if (children.state === 'unknown') return children;
+  for (const { platform, digest, signatures } of children.value) {
+    const lack = lacking(signatures, requirement);
+    if (typeof lack === 'string') return `${platform || digest.slice(0, 19)}: ${lack}`;
+    if (lack !== undefined) return lack;
+  }
+  return undefined;
+}
+
+function isBy(signature: ProvenSignature, authority: Authority): boolean {
+  return signature.says.kind === 'signature' && objection(authority, signature) === undefined;
+}
+
+function hasAnnotations({ says }: ProvenSignature, { annotations }: SignatureRequirement): boolean {
   return (
     says.kind === 'signature' &&
     Object.entries(annotations).every(([key, value]) => says.annotations[key] === value)
   );
 }
 
-function lacking(signers: readonly Authority[], { atLeast }: SignatureRequirement, names: string): string {
+function missing(signers: readonly Authority[], { from, atLeast }: SignatureRequirement): string {
+  const names = from.map(({ name }) => name).join(' or ');
   if (atLeast === 1) return `no signature by ${names}`;
   const by = signers.length > 0 ? ` (${signers.map(({ name }) => name).join(', ')})` : '';
   return `${String(signers.length)} of ${String(atLeast)} signatures${by}, accepted from ${names}`;
 }
 
-function nearest(
-  proven: readonly Proven[],
-  unproven: readonly Extract<Signature, { state: 'unproven' }>[],
-  requirement: SignatureRequirement,
-): string {
+/** What was found instead, with the nearest reason each one does not count. */
+function nearest({ proven, unproven }: SignatureReading, requirement: SignatureRequirement): string {
   const whys = [
-    ...proven
-      .filter((signature) => requirement.from.some((authority) => isBy(signature, authority)))
-      .filter((signature) => !hasAnnotations(signature, requirement))
-      .map(() => 'without the required annotations'),
-    ...proven
-      .filter(({ says }) => says.kind === 'statement')
-      .map(() => 'a signed statement, which is no signature of the image'),
+    ...proven.map((signature) => whyNot(signature, requirement)).filter((why) => why !== undefined),
     ...unproven.map(({ why }) => why),
   ];
   if (whys.length === 0) return 'none found';
   const shown = [...new Set(whys)].slice(0, MAX_REASONS_SHOWN).join('; ');
   return `${String(whys.length)} found, ${shown}`;
+}
+
+/** Why a proven signature does not count; `undefined` when it does. */
+function whyNot(signature: ProvenSignature, requirement: SignatureRequirement): string | undefined {
+  if (signature.says.kind !== 'signature') return 'a signed statement, which is no signature of the image';
+  const objections = requirement.from.map((authority) => objection(authority, signature));
+  if (objections.includes(undefined)) {
+    return hasAnnotations(signature, requirement) ? undefined : 'without the required annotations';
+  }
+  // The longest tells the most: who it was, rather than that it was somebody else.
+  return objections.filter((why) => why !== undefined).sort((a, b) => b.length - a.length)[0];
 }

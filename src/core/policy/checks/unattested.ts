@@ -1,0 +1,63 @@
+import { formatReference, type Finding } from '../../model/index.ts';
+import type { AttestationRequirement } from '../compile-requirements.ts';
+import { statedMoment } from '../stated-moment.ts';
+import { cannotTell, notThere, type Check, type Given } from './check.ts';
+import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
+
+/** Refuses an image without the attestations that the policy demands. Of several of one kind, one that is good is enough. */
+export const unattested: Check = (given) => {
+  const { attestations } = given.policy;
+  if (attestations.length > 0 && given.evidence.manifest.state === 'absent') return notThere(given);
+  for (const requirement of attestations) {
+    const finding = judge(requirement, given);
+    if (finding) return finding;
+  }
+  return undefined;
+};
+
+function judge(requirement: AttestationRequirement, given: Given): Finding | undefined {
+  const { evidence, policy } = given;
+  const { predicateType, from } = requirement;
+  const reading = readStatements(evidence.signatures, from, (says) => says.predicateType === predicateType);
+  const findings = reading.accepted.map((statement) => judgeStatement(statement, requirement, given));
+  if (findings.includes(undefined)) return undefined;
+  const [first] = findings;
+  // A good one may hide in what could not be read.
+  if (reading.incomplete) return cannotTell(policy, reading.incomplete);
+  if (first) return first;
+  const names = from.map(({ name }) => name).join(' or ');
+  return {
+    kind: 'refused',
+    reason: 'AttestationMissing',
+    found: `no ${predicateType} by ${names}; ${foundInstead(reading)}`,
+    next: `have ${names} attest this digest`,
+    policy: policy.name,
+    transient: false,
+  };
+}
+
+function judgeStatement(
+  { says, signedAt }: AcceptedStatement,
+  { predicateType, maxAgeMs, conditions }: AttestationRequirement,
+  { policy, evidence, now }: Given,
+): Finding | undefined {
+  const refused = { kind: 'refused', policy: policy.name, transient: false } as const;
+  const old = ageObjection(signedAt ?? statedMoment(says), maxAgeMs, now);
+  if (old !== undefined) {
+    const found = `${predicateType} ${old}`;
+    return { ...refused, reason: 'AttestationTooOld', found, next: 'have it attested anew' };
+  }
+  const image = { reference: formatReference(evidence.image), digest: evidence.image.digest ?? '' };
+  for (const { condition, message } of conditions) {
+    const held = condition.holds({ predicate: says.predicate, image, now });
+    if (!held.ok) {
+      const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
+      const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
+      return cannotTell(policy, { state: 'unknown', reason: { code, detail }, transient: false });
+    }
+    if (!held.value) {
+      return { ...refused, reason: 'AttestationRejected', found: message, next: `see its ${predicateType}` };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,176 @@
+import * as z from 'zod';
+import { annotationKey, artifactType, duration, glob, names, rule } from './parts.ts';
+
+const signatures = z
+  .strictObject({
+    from: names.min(1, 'needs at least one authority').describe('Authorities whose signatures count.'),
+    atLeast: z.int().min(1).max(16).default(1).describe('How many different authorities must have signed.'),
+    annotations: z
+      .record(z.string().min(1).max(317), z.string().max(256))
+      .default({})
+      .describe('Annotations that the signer must have put into the signature, with these values.'),
+    platforms: z
+      .enum(['Index', 'EveryChild'])
+      .default('Index')
+      .describe('EveryChild: every platform of a multi-platform image must be signed as well.'),
+  })
+  .meta(rule('self.atLeast <= size(self.from)', 'atLeast is more than the number of names in from'));
+
+const quarantine = z.strictObject({
+  annotations: z
+    .array(
+      z.strictObject({
+        key: annotationKey.describe('Annotation of the manifest or index.'),
+        values: z
+          .array(z.string().max(256))
+          .min(1)
+          .max(16)
+          .default(['true'])
+          .describe('Values that mean quarantined; upper and lower case are the same.'),
+      }),
+    )
+    .max(16)
+    .default([{ key: 'dev.pratique.quarantine', values: ['true'] }])
+    .describe('Annotations that flag an image.'),
+  artifactTypes: z
+    .array(artifactType)
+    .max(16)
+    .default(['application/vnd.pratique.quarantine.v1+json'])
+    .describe('Artifact types of referrers that flag an image.'),
+  images: z
+    .array(glob)
+    .max(64)
+    .default([])
+    .describe('Globs of repositories in which every image is quarantined, e.g. `**/quarantine/**`.'),
+  releasedBy: names
+    .default([])
+    .describe(
+      'Authorities whose signed release statement about exactly this digest lifts the flag; empty = nobody.',
+    ),
+});
+
+const lifecycle = z.strictObject({
+  refuse: z
+    .enum(['EndOfLife', 'EndOfSupport'])
+    .default('EndOfLife')
+    .describe('Which date refuses the image; EndOfSupport refuses at the earlier of both.'),
+  warnBefore: duration.default('720h').describe('How long before the date a warning is given.'),
+  gracePeriod: duration.default('0s').describe('How long after the date the image is still let in.'),
+  annotations: z
+    .array(
+      z.strictObject({
+        key: annotationKey,
+        says: z.enum(['EndOfLife', 'EndOfSupport']).default('EndOfLife').describe('What the date means.'),
+      }),
+    )
+    .max(16)
+    .default([])
+    .describe(
+      'Annotation keys read besides the well-known ones, on the image and on its lifecycle referrers.',
+    ),
+  artifactTypes: z
+    .array(artifactType)
+    .max(16)
+    .default([])
+    .describe('Artifact types of lifecycle referrers read besides the well-known ones.'),
+  required: z.boolean().default(false).describe('Refuse images that claim no date.'),
+});
+
+const attestation = z.strictObject({
+  predicateType: z
+    .string()
+    .min(1)
+    .max(512)
+    .describe('What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`.'),
+  from: names.min(1, 'needs at least one authority').describe('Authorities whose statements count.'),
+  maxAge: duration
+    .optional()
+    .describe('How old it may be, by the time a log or timestamp proves, else by the time it states.'),
+  conditions: z
+    .array(
+      z.strictObject({
+        cel: z.string().min(1).max(2048).describe('CEL over `predicate`, `image` and `now`; must be true.'),
+        message: z.string().min(1).max(256).describe('What a refused person reads when it is false.'),
+      }),
+    )
+    .max(16)
+    .default([])
+    .describe('What must hold of its content.'),
+});
+
+const vulnerabilities = z
+  .strictObject({
+    failOn: z
+      .enum(['Low', 'Medium', 'High', 'Critical'])
+      .default('High')
+      .describe('The lowest severity that refuses the image.'),
+    fixableOnly: z.boolean().default(false).describe('Count only findings for which a fix exists.'),
+    maxReportAge: duration.optional().describe('How old the report may be.'),
+    trust: z
+      .enum(['Signed', 'Unsigned'])
+      .default('Signed')
+      .describe('Unsigned: a report that nobody signed counts too. Anyone who can push can write one.'),
+    from: names.default([]).describe('Authorities whose reports count.'),
+    exceptions: z
+      .array(
+        z.strictObject({
+          id: z.string().min(1).max(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
+          until: z
+            .string()
+            .max(32)
+            .optional()
+            .describe('Last day (UTC) or moment it holds; absent = for good.'),
+          reason: z.string().min(1).max(512),
+          images: z.array(glob).max(16).optional().describe('Globs of images it is for; absent = all.'),
+        }),
+      )
+      .max(256)
+      .default([])
+      .describe('Findings that are accepted, for a time and a reason.'),
+  })
+  .refine(
+    ({ trust, from }) => trust === 'Unsigned' || from.length > 0,
+    'needs at least one authority in from, unless trust is Unsigned',
+  )
+  .meta(
+    rule(
+      "(has(self.trust) && self.trust == 'Unsigned') || (has(self.from) && size(self.from) > 0)",
+      'needs at least one authority in from, unless trust is Unsigned',
+    ),
+  );
+
+/** What a policy asks of an image. */
+export const requirementsSchema = z.strictObject({
+  digest: z.strictObject({}).optional().describe('The reference must name a digest.'),
+  signatures: signatures.optional().describe('The image must be signed.'),
+  quarantine: quarantine.optional().describe('The image must not be quarantined, or be released.'),
+  lifecycle: lifecycle.optional().describe('The image must not be past its end of life.'),
+  attestations: z
+    .array(attestation)
+    .max(16)
+    .optional()
+    .describe('Signed statements that must be there, each one.'),
+  vulnerabilities: vulnerabilities
+    .optional()
+    .describe('A scan report must be there, and report nothing severe.'),
+});
+
+function named(path: string, guards: readonly string[]): { readonly rule: string; readonly message: string } {
+  const exists = 'has(self.authorities) && self.authorities.exists(a, a.name == n)';
+  const absent = guards.map((guard) => `!has(self.require.${guard})`);
+  return {
+    rule: [...absent, `self.require.${path}.all(n, ${exists})`].join(' || '),
+    message: `require.${path} names an authority that is not in authorities`,
+  };
+}
+
+/** Every name that a requirement uses must be that of an authority; CEL rules of `spec`. */
+export const NAMED_AUTHORITIES = [
+  named('signatures.from', ['signatures']),
+  named('quarantine.releasedBy', ['quarantine', 'quarantine.releasedBy']),
+  named('vulnerabilities.from', ['vulnerabilities', 'vulnerabilities.from']),
+  {
+    rule: '!has(self.require.attestations) || self.require.attestations.all(t, t.from.all(n, has(self.authorities) && self.authorities.exists(a, a.name == n)))',
+    message: 'require.attestations[].from names an authority that is not in authorities',
+  },
+];

@@ -1,0 +1,108 @@
+import type { Descriptor, Digest, Fact, Manifest, SignatureCandidate, Unread } from '../model/index.ts';
+import { unread } from './learn.ts';
+import type { Place } from './signature-places.ts';
+
+/** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must speak of. */
+export interface SignatureLayer {
+  readonly carrier: Digest;
+  readonly place: Place;
+  readonly layer: Descriptor;
+  readonly about: Digest;
+  readonly form: SignatureCandidate['form'];
+}
+
+/** Layers to try, and carriers that could not be read. */
+export interface Found {
+  readonly layers: readonly SignatureLayer[];
+  readonly unread: readonly Unread[];
+}
+
+/** Largest simple-signing payload in bytes; real ones have a few hundred. */
+const MAX_PAYLOAD_BYTES = 128 * 1024;
+/** Largest bundle around a mere signature or release, in bytes; real ones have a few thousand. */
+const MAX_SIGNATURE_BYTES = 1024 * 1024;
+/** Largest statement or report in bytes; an SBOM or scan report of a big image has several millions. */
+const MAX_STATEMENT_BYTES = 16 * 1024 * 1024;
+
+const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
+const BUNDLE = 'application/vnd.dev.sigstore.bundle';
+const IN_TOTO = 'application/vnd.in-toto+json';
+
+/** Annotations that hint at the predicate type inside: cosign's on bundles and `.att` layers, in-toto's on plain statements. */
+const PREDICATE_HINTS = ['dev.sigstore.bundle.predicateType', 'predicateType', 'in-toto.io/predicate-type'];
+
+/** Which kinds of candidates are wanted. */
+export interface Wanted {
+  readonly predicateTypes: readonly string[];
+  /** Also what nobody signed. */
+  readonly unsigned: boolean;
+}
+
+/** Whether something with these annotations may hold a wanted statement; a hint is never believed, only used to skip. */
+export function mayHold(annotations: Descriptor['annotations'], predicateTypes: readonly string[]): boolean {
+  const hint = PREDICATE_HINTS.map((key) => annotations[key]).find((value) => value !== undefined);
+  return hint === undefined || predicateTypes.includes(hint);
+}
+
+/** Whether a referrer of this artifact type may carry something that is wanted. */
+export function mayCarry(artifactType: string, wanted: Wanted): boolean {
+  if (artifactType === 'application/vnd.dev.cosign.artifact.sig.v1+json') return true;
+  if (artifactType.startsWith(BUNDLE) || artifactType === ENVELOPE) return true;
+  return isPlain(artifactType, wanted);
+}
+
+/** What a carrier is, where it lies, and of which digest its layers must speak. */
+export interface Carrier {
+  readonly manifest: Fact<Manifest>;
+  readonly place: Place;
+  readonly about: Digest;
+}
+
+/** The layers of a carrier that are worth trying. */
+export function layersOf({ manifest, place, about }: Carrier, wanted: Wanted): Found {
+  if (manifest.state === 'unknown') return { layers: [], unread: [unread(manifest)] };
+  if (manifest.state === 'absent') return { layers: [], unread: [] };
+  const { digest, layers } = manifest.value;
+  return {
+    layers: layers.flatMap((layer) => {
+      const form = formOf(layer.mediaType, wanted);
+      const worth = form === 'simple-signing' || mayHold(layer.annotations, wanted.predicateTypes);
+      return form && worth ? [{ carrier: digest, place, layer, about, form }] : [];
+    }),
+    unread: [],
+  };
+}
+
+function formOf(mediaType: string, wanted: Wanted): SignatureLayer['form'] | undefined {
+  if (mediaType === SIMPLE_SIGNING) return 'simple-signing';
+  if (mediaType === ENVELOPE) return 'envelope';
+  if (mediaType.startsWith(BUNDLE)) return 'bundle';
+  return isPlain(mediaType, wanted) ? 'plain' : undefined;
+}
+
+/** A statement that nobody signed, or a report of a kind that is wanted by its media type. */
+function isPlain(type: string, { unsigned, predicateTypes }: Wanted): boolean {
+  return unsigned && (type === IN_TOTO || predicateTypes.includes(type));
+}
+
+/** Bytes that are read of a layer at most. */
+export function limitOf({ form }: SignatureLayer, onlySignatures: boolean): number {
+  if (form === 'simple-signing') return MAX_PAYLOAD_BYTES;
+  return onlySignatures ? MAX_SIGNATURE_BYTES : MAX_STATEMENT_BYTES;
+}
+
+/** A fetched layer as a candidate to be tried. */
+export function candidateOf({ carrier, layer, form }: SignatureLayer, bytes: Uint8Array): SignatureCandidate {
+  const { annotations, mediaType } = layer;
+  switch (form) {
+    case 'simple-signing':
+      return { form, digest: carrier, payload: bytes, annotations };
+    case 'envelope':
+      return { form, digest: carrier, json: bytes, annotations };
+    case 'bundle':
+      return { form, digest: carrier, json: bytes };
+    case 'plain':
+      return { form, digest: carrier, json: bytes, mediaType };
+  }
+}

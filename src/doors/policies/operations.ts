@@ -1,0 +1,64 @@
+import type { Clock } from '../../core/model/index.ts';
+import type { PolicySet } from './compile-documents.ts';
+import type { PublicRootStatus } from './public-root.ts';
+
+/** One gauge with how its values are read. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: () => readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
+
+/** What there is to tell about policies and trust while the webhook runs. */
+export interface Operations {
+  readonly gauges: readonly Gauge[];
+  /** The body of `/readyz`: `ok`, then one line per detail. */
+  readonly readiness: () => string;
+}
+
+/** Tells people and Prometheus which policies and trust roots are in force. */
+export function operationsOf(given: {
+  readonly policies: () => PolicySet;
+  readonly publicRoot: () => PublicRootStatus;
+  readonly clock: Clock;
+}): Operations {
+  const { policies, publicRoot, clock } = given;
+  return {
+    gauges: [
+      {
+        name: 'pratique_policies',
+        help: 'Policies in force.',
+        labels: [],
+        read: () => [{ labels: {}, value: policies().policies.length }],
+      },
+      {
+        name: 'pratique_trust_root_age_seconds',
+        help: 'Seconds since a trust root was loaded or last refreshed, by where it came from.',
+        labels: ['source', 'fingerprint'],
+        read: () =>
+          rootsOf(policies(), publicRoot()).map(({ source, fingerprint, since }) => ({
+            labels: { source, fingerprint },
+            value: Math.max(0, (clock().getTime() - since.getTime()) / 1_000),
+          })),
+      },
+    ],
+    readiness: () => {
+      const roots = rootsOf(policies(), publicRoot()).map(
+        ({ source, fingerprint, since }) =>
+          `trust root ${fingerprint.slice(0, 12)}: ${source}, since ${since.toISOString()}`,
+      );
+      const { lastFailure } = publicRoot();
+      const failure = lastFailure === undefined ? [] : [`trust root refresh failed: ${lastFailure}`];
+      const count = `policies: ${String(policies().policies.length)}`;
+      return `${['ok', count, ...roots, ...failure].join('\n')}\n`;
+    },
+  };
+}
+
+function rootsOf({ roots }: PolicySet, { source, fingerprint, since }: PublicRootStatus) {
+  return [{ source: `public-good (${source})`, fingerprint, since }, ...roots];
+}
