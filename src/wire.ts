@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBytes, readDocuments, readText } from './adapters/files/index.ts';
+import { readBytes, readCertificates, readDocuments, readText } from './adapters/files/index.ts';
 import { createRegistry, dockerKeychain } from './adapters/registry/index.ts';
 import {
   createLog,
@@ -79,7 +79,7 @@ async function openJudge(
   log: Log,
 ): Promise<Parsed<Judging>> {
   const { registries, memory, unmatchedImages } = settings;
-  const ca = await readAuthorities(registries.caFiles);
+  const ca = await readCertificates(registries.caFiles);
   if (!ca.ok) return ca;
   const verifier = createSignatureVerifier();
   const registry = createRegistry({
@@ -114,17 +114,6 @@ async function openJudge(
 /** Where the Docker config lies; an empty variable is no variable, as for Docker itself. */
 function dockerDirectory({ DOCKER_CONFIG = '', HOME = '' }: Surroundings['environment']): string {
   return DOCKER_CONFIG === '' ? join(HOME === '' ? '/' : HOME, '.docker') : DOCKER_CONFIG;
-}
-
-async function readAuthorities(files: readonly string[]): Promise<Parsed<string>> {
-  const texts = await Promise.all(files.map(readText));
-  const problems = texts.flatMap((text, index): readonly Problem[] => {
-    if (!text.ok) return text.problems;
-    const holdsOne = text.value.includes('-----BEGIN CERTIFICATE-----');
-    return holdsOne ? [] : [{ path: files[index] ?? '', message: 'holds no PEM certificate' }];
-  });
-  if (problems.length > 0) return { ok: false, problems };
-  return parsed(texts.map((text) => (text.ok ? text.value : '')).join('\n'));
 }
 
 function admissionPorts(policies: () => Policies, judging: Judging, log: Log): AdmissionPorts {

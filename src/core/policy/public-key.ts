@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import * as z from 'zod';
 import { parsed, problem, type KeyKind, type Parsed, type PublicKey } from '../model/index.ts';
 
@@ -47,7 +47,7 @@ const jwk = z.looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']), d: z.undefined().
 
 function readJwk(json: string): Parsed<KeyObject> {
   try {
-    const key = JSON.parse(json) as JsonWebKey;
+    const key = JSON.parse(json) as Record<string, string>;
     if (!jwk.safeParse(key).success) {
       return problem('', 'is no public JWK: kty EC, RSA or OKP, and no private part');
     }

@@ -79,7 +79,10 @@ async function judgeReference(
   const judged = await judgeWith(sources);
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
   // and what an older registry may have kept elsewhere is read as well.
-  const refused = judged.verdict.findings.some(({ kind }) => kind === 'refused');
+  // A reference without digest is seen in the reference itself: no fact behind it can have changed.
+  const refused = judged.verdict.findings.some(
+    ({ kind, reason }) => kind === 'refused' && reason !== 'NotPinned',
+  );
   if (!refused) return judged;
   const again = await judgeWith({ ...sources, memory: sources.memory.recent(), thorough: true });
   // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into

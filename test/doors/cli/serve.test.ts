@@ -60,7 +60,11 @@ describe('pratique serve', () => {
       const asked = podReview([shore.image('good'), shore.image('unsigned')]);
       const { code, err, out, log } = await serving(listen, async (client, said) => {
         expect(said).to.include('1.2.3: 1 policy from').and.to.include(policies.path);
-        expect(await client.get('/readyz')).to.include({ status: 200, text: 'ok\n' });
+        const ready = await client.get('/readyz');
+        expect(ready.status).to.equal(200);
+        expect(ready.text).to.match(
+          /^ok\npolicies: 1\ntrust root [0-9a-f]{12}: public-good \(shipped\), since /,
+        );
         expect(await client.get('/healthz')).to.include({ status: 200 });
         const answer = await client.post('/validate?timeout=10s', JSON.stringify(asked));
         const response = responseIn(JSON.parse(answer.text), asked.request.uid);
