@@ -26,7 +26,15 @@ const HASH: Readonly<Record<KeyKind, string | null>> = {
 
 /** Makes a key pair; RSA with 2,048 bits. */
 export function signingKey(kind: KeyKind = 'ecdsa-p256'): SigningKey {
-  const { publicKey, privateKey } = keyPair(kind);
+  return asSigningKey(kind, keyPair(kind));
+}
+
+/** An RSA key of 1,024 bits, which nobody should accept. */
+export function weakKey(): SigningKey {
+  return asSigningKey('rsa', generateKeyPairSync('rsa', { modulusLength: 1024 }));
+}
+
+function asSigningKey(kind: KeyKind, { publicKey, privateKey }: ReturnType<typeof keyPair>): SigningKey {
   const der = publicKey.export({ type: 'spki', format: 'der' });
   return {
     kind,

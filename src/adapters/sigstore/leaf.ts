@@ -1,5 +1,6 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { X509Certificate as ParsedCertificate } from '@sigstore/core';
+import { readIdentity } from './identity.ts';
 import { kindOfKey } from './key-signature.ts';
 
 /** Extended key usage "code signing" (RFC 5280, section 4.2.1.12). */
@@ -31,12 +32,19 @@ export function readLeaf(der: Buffer): X509Certificate | string {
     : 'with a certificate that has a critical extension nobody here understands';
 }
 
-/** A certificate, if both OpenSSL and the library can read it. */
+/**
+ * A certificate, if OpenSSL and the library can read all of it that is asked for later: both read lazily, and throw errors
+ * of many kinds, or give a date that is none and that no comparison would refuse.
+ */
 export function parseCertificate(der: Buffer): X509Certificate | undefined {
   try {
-    ParsedCertificate.parse(Buffer.from(der));
+    const parsed = ParsedCertificate.parse(Buffer.from(der));
     const certificate = new X509Certificate(der);
-    return certificate.publicKey.type === 'public' ? certificate : undefined; // reading the key is what may throw
+    const { extBasicConstraints: constraints, isCA, notBefore, notAfter } = parsed;
+    const dates = [certificate.validFromDate, certificate.validToDate, notBefore, notAfter];
+    const lazy = [isCA, constraints?.pathLenConstraint, certificate.publicKey];
+    lazy.push(isUnderstood(certificate), readIdentity(der).issuer);
+    return dates.some((date) => Number.isNaN(date.getTime())) ? undefined : certificate;
   } catch {
     return undefined;
   }

@@ -15,7 +15,7 @@ import {
   type Sigstore,
 } from '../../support/sigstore/instance.ts';
 import { certificatePem, signBundle, signLayer, type Maker } from '../../support/sigstore/sign.ts';
-import { signingKey } from '../../support/signing.ts';
+import { signingKey, weakKey } from '../../support/signing.ts';
 import { askAdapter, bundled, image, keysOnly, signatureLayer, whyNot } from './ask.ts';
 
 const HOUR_MS = 3_600_000;
@@ -170,6 +170,7 @@ describe('certificates', () => {
       'that is not for signing code',
     ],
     ['for no purpose at all', () => ({ usage: [] }), 'that is not for signing code'],
+    ['over a key that is too short', () => ({ key: weakKey() }), 'over a kind of key that is not accepted'],
     ['that is a precertificate', () => ({ extensions: [poison(true)] }), 'critical extension'],
     ['without OpenID issuer', () => ({ issuer: null }), 'names no OpenID issuer'],
     ['without any name', () => ({ names: [] }), 'names nobody'],

@@ -4,6 +4,7 @@ import {
   SIGNATURE_ANNOTATION,
   signedLayer,
   signingKey,
+  weakKey,
   simpleSigning,
   type SignatureLayer,
 } from '../../support/signing.ts';
@@ -65,6 +66,13 @@ describe('simple signing', () => {
       );
     });
   }
+
+  it('S08: refuses an RSA key that is too short, even if a policy names it', async () => {
+    const weak = weakKey();
+    expect(whyNot(await verify(simpleSigning({ digest: image, key: weak }), [weak]))).to.equal(
+      'made by another key',
+    );
+  });
 
   it('passes on the annotations of the signer, text only', async () => {
     const payload = json({
