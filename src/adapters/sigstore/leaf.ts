@@ -42,9 +42,15 @@ export function parseCertificate(der: Buffer): X509Certificate | undefined {
     const certificate = new X509Certificate(der);
     const { extBasicConstraints: constraints, isCA, notBefore, notAfter } = parsed;
     const dates = [certificate.validFromDate, certificate.validToDate, notBefore, notAfter];
-    const lazy = [isCA, constraints?.pathLenConstraint, certificate.publicKey];
-    lazy.push(isUnderstood(certificate), readIdentity(der).issuer);
-    return dates.some((date) => Number.isNaN(date.getTime())) ? undefined : certificate;
+    const lazy: readonly unknown[] = [
+      isCA,
+      constraints?.pathLenConstraint,
+      certificate.publicKey,
+      isUnderstood(certificate),
+      readIdentity(der),
+    ];
+    const isWhole = lazy.length > 0 && dates.every((date) => !Number.isNaN(date.getTime()));
+    return isWhole ? certificate : undefined;
   } catch {
     return undefined;
   }
