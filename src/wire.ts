@@ -96,7 +96,7 @@ async function openJudge(
   });
   const sources: Sources = {
     registry,
-    verifySignature: verifier.verify,
+    verifySignature: (...asked) => verifier.verify(...asked),
     memory: createMemory(clock, memory, () => AbortSignal.timeout(memory.loadTimeoutMs)),
     clock,
     report: (error) => {
@@ -243,35 +243,46 @@ async function listen(
 
 /** Verifies one bundle from files; a file that cannot be used is a problem, a signature that does not verify an answer. */
 async function verifyBundle(question: BundleQuestion): Promise<Parsed<BundleOutcome>> {
-  const { bundle, artifact, key, trustedRoot, identity } = question;
+  const { artifact, identity } = question;
   const digest = parseDigest(artifact);
-  const bytes = await readBytes(bundle);
-  const content = digest ? parsed(new Uint8Array()) : await readBytes(artifact);
-  const trusted = key === undefined ? parsed(undefined) : await readWith(parsePublicKey, key);
-  const root =
-    trustedRoot === undefined ? parsed(publicGoodRoot()) : await readWith(readTrustRoot, trustedRoot);
-  const problems = [bytes, content, trusted, root].flatMap((one) => (one.ok ? [] : one.problems));
-  if (!bytes.ok || !content.ok || !trusted.ok || !root.ok) return { ok: false, problems };
+  const [bundle, content, key, root] = await Promise.all([
+    readBytes(question.bundle),
+    digest ? parsed(new Uint8Array()) : readBytes(artifact),
+    readWith(parsePublicKey, question.key),
+    readWith(readTrustRoot, question.trustedRoot),
+  ]);
+  if (!bundle.ok || !content.ok || !key.ok || !root.ok) {
+    return {
+      ok: false,
+      problems: [bundle, content, key, root].flatMap((one) => (one.ok ? [] : one.problems)),
+    };
+  }
   return parsed(
     verifyArtifactBundle({
-      bundle: bytes.value,
+      bundle: bundle.value,
       artifact: digest ? { digest } : { bytes: content.value },
-      root: root.value,
-      ...(trusted.value && { key: trusted.value }),
+      root: root.value ?? publicGoodRoot(),
+      ...(key.value && { key: key.value }),
       ...(identity && { identity }),
     }),
   );
 }
 
-/** Reads a file and what is in it; problems name the file. */
-async function readWith<T>(parse: (text: string) => Parsed<T>, file: string): Promise<Parsed<T>> {
+/** Reads a file and what is in it; nothing for no file, problems name the file. */
+async function readWith<T>(
+  parse: (text: string) => Parsed<T>,
+  file: string | undefined,
+): Promise<Parsed<T | undefined>> {
+  if (file === undefined) return parsed(undefined);
   const text = await readText(file);
-  const read = text.ok ? parse(text.value) : text;
-  if (read.ok || !text.ok) return read;
-  return {
-    ok: false,
-    problems: read.problems.map(({ path, message }) => ({ path: `${file}${path && `: ${path}`}`, message })),
-  };
+  if (!text.ok) return text;
+  const read = parse(text.value);
+  if (read.ok) return read;
+  const problems = read.problems.map(({ path, message }) => ({
+    path: `${file}${path && `: ${path}`}`,
+    message,
+  }));
+  return { ok: false, problems };
 }
 
 async function readTls({

@@ -51,9 +51,16 @@ function strangeness({ signer, root, name }: Authority, { signer: by }: ProvenSi
     return by.fingerprint === signer.key.fingerprint ? undefined : 'made by another key';
   }
   if (by.kind === 'key') return `made by a key, where ${name} signs by certificate`;
-  const { issuer, subjects, claims } = by.identity;
-  const who = `by ${describeIdentity(by.identity)}`;
-  if (by.root !== root?.fingerprint) return `${who}, under another trust root`;
+  if (by.root === root?.fingerprint) return identityObjection(signer, by.identity);
+  return `by ${describeIdentity(by.identity)}, under another trust root`;
+}
+
+function identityObjection(
+  signer: Extract<AuthoritySigner, { kind: 'keyless' }>,
+  identity: CertificateIdentity,
+): string | undefined {
+  const { issuer, subjects, claims } = identity;
+  const who = `by ${describeIdentity(identity)}`;
   if (issuer !== signer.issuer || !subjects.some((subject) => signer.isSubject(subject))) return who;
   const wrong = signer.claims.find(([claim, value]) => claims[claim] !== value)?.[0];
   return wrong === undefined ? undefined : `${who}, whose ${wrong} is ${claims[wrong] ?? 'not said'}`;

@@ -71,8 +71,7 @@ export function compileAuthorities(
 }
 
 function compileAuthority(written: Written, given: Given, path: string): Parsed<Authority> {
-  const transparencyLog =
-    (written.transparencyLog ?? (written.keyless ? 'Required' : 'NotRequired')) === 'Required';
+  const transparencyLog = isLogRequired(written);
   const timestamps = written.timestamps === 'Required';
   const signer = compileSigner(written, given, path);
   const needsRoot = Boolean(written.keyless) || transparencyLog || timestamps;
@@ -80,8 +79,7 @@ function compileAuthority(written: Written, given: Given, path: string): Parsed<
     ? compileRoot(written.trustRoot, given, `${path}.trustRoot`)
     : unusedRoot(written, path);
   const repository = compileRepository(written.repository, `${path}.repository`);
-  const problems = [signer, root, repository].flatMap((one) => (one.ok ? [] : one.problems));
-  if (!signer.ok || !root.ok || !repository.ok) return { ok: false, problems };
+  if (!signer.ok || !root.ok || !repository.ok) return failed([signer, root, repository]);
   return parsed({
     name: written.name,
     signer: signer.value,
@@ -90,6 +88,18 @@ function compileAuthority(written: Written, given: Given, path: string): Parsed<
     ...(root.value && { root: root.value }),
     ...(repository.value && { repository: repository.value }),
   });
+}
+
+function failed(all: readonly Parsed<unknown>[]): {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+} {
+  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
+}
+
+/** A certificate lives for minutes: without a log nobody could notice one that should not exist. A key is its owner's. */
+function isLogRequired({ transparencyLog, keyless }: Written): boolean {
+  return (transparencyLog ?? (keyless ? 'Required' : 'NotRequired')) === 'Required';
 }
 
 function compileSigner(

@@ -101,8 +101,7 @@ async function tryAll(
   const found = await Promise.all([
     ...(needs.unsigned ? [inIndex(image, wanted, { sources, signal })] : []),
     ...places.flatMap((place) => [
-      ...(needs.signatures ? [inTag(place, image, 'sig', wanted, { sources, signal })] : []),
-      ...(needs.predicateTypes.length > 0 ? [inTag(place, image, 'att', wanted, { sources, signal })] : []),
+      ...tagSuffixes(needs).map((suffix) => inTag({ place, image, suffix }, wanted, { sources, signal })),
       inReferrers(place, image, wanted, { sources, signal }),
     ]),
   ]);
@@ -129,10 +128,16 @@ interface Reading {
   readonly signal: AbortSignal;
 }
 
+/** Which of cosign's tags may hold something that is wanted: each one is a request. */
+function tagSuffixes({ signatures, predicateTypes }: SignatureNeeds): readonly ('sig' | 'att')[] {
+  return [
+    ...(signatures ? (['sig'] as const) : []),
+    ...(predicateTypes.length > 0 ? (['att'] as const) : []),
+  ];
+}
+
 async function inTag(
-  place: Place,
-  image: PinnedRef,
-  suffix: 'sig' | 'att',
+  { place, image, suffix }: { place: Place; image: PinnedRef; suffix: 'sig' | 'att' },
   wanted: Wanted,
   { sources, signal }: Reading,
 ): Promise<Found> {

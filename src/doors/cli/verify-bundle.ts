@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { problem, type Problem, type Signer } from '../../core/model/index.ts';
+import type { Problem, Signer } from '../../core/model/index.ts';
 import { BadInput, EXIT } from './exit.ts';
 import { must } from './options.ts';
 import type { BundleQuestion, Terminal, Tools } from './ports.ts';
@@ -50,14 +50,7 @@ function madeBy(signedAt: Date | undefined): string {
 
 function questionOf(artifact: string, options: VerifyOptions): BundleQuestion {
   const { bundle, trustedRoot, key, certificateIdentity: subject, certificateOidcIssuer: issuer } = options;
-  const problems: Problem[] = [];
-  const need = (flag: string, what: string) => problems.push(...problem(flag, what).problems);
-  if (bundle === undefined) need('--bundle', 'is needed: the file with the bundle');
-  const keyless = subject !== undefined || issuer !== undefined;
-  if (key !== undefined && keyless)
-    need('--key', 'goes without --certificate-identity and --certificate-oidc-issuer');
-  if (key === undefined && subject === undefined) need('--certificate-identity', 'is needed, or --key');
-  if (key === undefined && issuer === undefined) need('--certificate-oidc-issuer', 'is needed, or --key');
+  const problems = problemsIn(options);
   if (problems.length > 0 || bundle === undefined) throw new BadInput(problems);
   return {
     bundle,
@@ -66,4 +59,19 @@ function questionOf(artifact: string, options: VerifyOptions): BundleQuestion {
     ...(key !== undefined && { key }),
     ...(subject !== undefined && issuer !== undefined && { identity: { subject, issuer } }),
   };
+}
+
+/** A key, or an identity with its issuer: never both, never half of one. */
+function problemsIn({ bundle, key, ...options }: VerifyOptions): readonly Problem[] {
+  const identity = {
+    '--certificate-identity': options.certificateIdentity,
+    '--certificate-oidc-issuer': options.certificateOidcIssuer,
+  };
+  const missing = Object.entries(identity).flatMap(([flag, value]) => (value === undefined ? [flag] : []));
+  const two = key !== undefined && missing.length < Object.keys(identity).length;
+  return [
+    ...(bundle === undefined ? [{ path: '--bundle', message: 'is needed: the file with the bundle' }] : []),
+    ...(two ? [{ path: '--key', message: `goes without ${Object.keys(identity).join(' and ')}` }] : []),
+    ...(key === undefined ? missing.map((path) => ({ path, message: 'is needed, or --key' })) : []),
+  ];
 }
