@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readBytes, readCertificates, readDocuments, readText } from './adapters/files/index.ts';
-import { createRegistry, dockerKeychain } from './adapters/registry/index.ts';
+import { createRegistry, dockerDirectory, dockerKeychain } from './adapters/registry/index.ts';
 import {
   createLog,
   createMetrics,
@@ -109,11 +109,6 @@ async function openJudge(
       await Promise.all([registry.close(), verifier.close()]);
     },
   });
-}
-
-/** Where the Docker config lies; an empty variable is no variable, as for Docker itself. */
-function dockerDirectory({ DOCKER_CONFIG = '', HOME = '' }: Surroundings['environment']): string {
-  return DOCKER_CONFIG === '' ? join(HOME === '' ? '/' : HOME, '.docker') : DOCKER_CONFIG;
 }
 
 function admissionPorts(policies: () => Policies, judging: Judging, log: Log): AdmissionPorts {

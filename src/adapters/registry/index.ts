@@ -10,11 +10,11 @@ import { openConnections, type RequestEvent } from './exchange.ts';
 import type { Keychain } from './login.ts';
 import { readManifest, readTagDigest } from './manifest.ts';
 import { createPauses } from './pause.ts';
-import { readReferrers } from './referrers.ts';
+import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readTags } from './tags.ts';
 import { createTransport } from './transport.ts';
 
-export { anonymous, configKeychain, dockerKeychain } from './keychain.ts';
+export { anonymous, configKeychain, dockerDirectory, dockerKeychain } from './keychain.ts';
 export type { DockerKeychainOptions } from './keychain.ts';
 export type { Keychain, Login } from './login.ts';
 export type { RequestEvent } from './exchange.ts';
@@ -58,6 +58,8 @@ export interface Registry {
    * neither. An entry that is broken but names a manifest comes with size 0 and no annotations.
    */
   referrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
+  /** What the fallback tag lists, whether or not there is an API. */
+  fallbackReferrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
   /** The bytes of a blob, checked against the descriptor; more than `maxBytes` are neither asked for nor read. */
   blob(
     repository: ImageRef,
@@ -107,6 +109,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       readReferrers(
         send,
         begin('referrers', `list referrers of ${formatReference(image)}`, image, signal),
+        image.digest,
+      ),
+    fallbackReferrers: (image, signal) =>
+      readFallbackTag(
+        send,
+        begin('referrers', `read the fallback tag of ${formatReference(image)}`, image, signal),
         image.digest,
       ),
     blob: (repository, descriptor, maxBytes, signal) =>

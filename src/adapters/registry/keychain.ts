@@ -18,6 +18,14 @@ export interface DockerKeychainOptions {
 /** The key of Docker Hub in Docker configs and credential helpers, from the days of its first API. */
 const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
 
+/** Where the Docker config lies; an empty variable is no variable, as for Docker itself. */
+export function dockerDirectory({
+  DOCKER_CONFIG = '',
+  HOME = '',
+}: Readonly<Record<string, string | undefined>>): string {
+  return DOCKER_CONFIG === '' ? join(HOME === '' ? '/' : HOME, '.docker') : DOCKER_CONFIG;
+}
+
 /** No logins at all. */
 export const anonymous: Keychain = () => Promise.resolve(undefined);
 

@@ -64,8 +64,12 @@ async function readPage(call: Call, answer: Answer): Promise<Page<unknown>> {
   return { entries, next: nextPage(call, answer) };
 }
 
-/** The fallback listing; a copy of a signature lying under that tag is an image manifest and lists nothing. */
-async function readFallbackTag(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+/** The listing under the fallback tag; a copy of a signature lying under that tag is an image manifest and lists nothing. */
+export async function readFallbackTag(
+  send: Send,
+  call: Call,
+  digest: Digest,
+): Promise<readonly Descriptor[]> {
   const raw = await readRawManifest(send, call, fallbackTag(digest));
   if (raw === undefined) return [];
   const mediaType = mediaTypeOf(raw);
