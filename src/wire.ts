@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { readBytes, readCertificates, readDocuments, readText } from './adapters/files/index.ts';
 import { createRegistry, dockerDirectory, dockerKeychain } from './adapters/registry/index.ts';
 import {
