@@ -92,7 +92,7 @@ describe('judge', () => {
     const digest = registry.push(WEB, { tag: '1' });
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
     await judge([`${WEB}:1`], [quarantine, lifecycle]);
-    expect(registry.calls.join('\n')).not.to.include('.sig');
+    expect(registry.calls.join('\n')).not.to.match(/\.(sig|att)/);
     expect(registry.count('blob')).to.equal(0);
   });
 
@@ -100,7 +100,8 @@ describe('judge', () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB, { tag: '1', annotations: { 'dev.pratique.quarantine': 'true' } });
     expect(shortly(await judge([`${WEB}:1`], [quarantine]))).to.deep.equal(['deny Quarantined']);
-    expect(registry.calls.join('\n')).to.include('.sig');
+    // A release is a statement: it never lies under the tag of signatures.
+    expect(registry.calls.join('\n')).to.include('.att').and.not.to.include('.sig');
     attachBundle(registry, WEB, {
       subject: digest,
       json: statementBundle({ digest, key, predicateType: 'https://pratique.dev/release/v1' }),

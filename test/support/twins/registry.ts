@@ -29,6 +29,8 @@ export interface Push {
   readonly annotations?: Annotations;
   readonly artifactType?: string;
   readonly layers?: readonly Descriptor[];
+  /** Children: makes it an index. */
+  readonly manifests?: readonly Descriptor[];
   /** What it refers to. */
   readonly subject?: Digest;
 }
@@ -186,22 +188,22 @@ async function passGate(gate: Promise<void> | undefined, signal: AbortSignal): P
   signal.removeEventListener('abort', onAbort);
 }
 
-function manifestOf({ annotations, artifactType, layers = [], subject }: Push): Manifest {
+function manifestOf({ annotations, artifactType, layers = [], manifests, subject }: Push): Manifest {
   const config = { mediaType: MEDIA_TYPE.empty, digest: digestOf('{}'), size: 2 };
+  const mediaType = manifests ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      mediaType: MEDIA_TYPE.ociManifest,
+      mediaType,
       artifactType,
       annotations,
-      config,
-      layers,
+      ...(manifests ? { manifests } : { config, layers }),
       ...(subject !== undefined && {
         subject: { mediaType: MEDIA_TYPE.ociManifest, digest: subject, size: 1 },
       }),
     }),
   );
-  const manifest = parseManifest(bytes, digestOf(bytes), MEDIA_TYPE.ociManifest);
+  const manifest = parseManifest(bytes, digestOf(bytes), mediaType);
   if (!manifest.ok) throw new Error(JSON.stringify(manifest.problems));
   return manifest.value;
 }
