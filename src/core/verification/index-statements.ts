@@ -1,5 +1,5 @@
-import { parseDigest, pin, type PinnedRef } from '../model/index.ts';
-import { unread } from './learn.ts';
+import { pin, type PinnedRef, type Unread } from '../model/index.ts';
+import { unknown, unread } from './learn.ts';
 import { readManifest } from './resolve.ts';
 import { layersOf, type Found, type Wanted } from './signature-layers.ts';
 import type { Sources } from './sources.ts';
@@ -11,7 +11,10 @@ const SUBJECT = 'vnd.docker.reference.digest';
 /** Carriers read of one index: one a platform, and real images have fewer than twenty. */
 const MAX_CARRIERS = 64;
 
-/** Statements that BuildKit put into the index itself, each about one platform; nobody signs them. */
+/**
+ * Statements that BuildKit put into the index itself, each about one platform. Whoever made the index chose what they
+ * name, so nothing in them is a proof: a signed statement about somebody else's image is not even tried.
+ */
 export async function inIndex(
   image: PinnedRef,
   wanted: Wanted,
@@ -20,18 +23,26 @@ export async function inIndex(
   const manifest = await readManifest(image, sources, signal);
   if (manifest.state === 'unknown') return { layers: [], unread: [unread(manifest)] };
   if (manifest.state === 'absent') return { layers: [], unread: [] };
-  const carriers = manifest.value.manifests
-    .filter(({ annotations }) => annotations[BUILDKIT_KIND] === 'attestation-manifest')
-    .slice(0, MAX_CARRIERS);
+  const { manifests } = manifest.value;
+  const carriers = manifests.filter(
+    ({ annotations }) => annotations[BUILDKIT_KIND] === 'attestation-manifest',
+  );
   const found = await Promise.all(
-    carriers.map(async ({ digest, annotations }) => {
-      const about = parseDigest(annotations[SUBJECT]) ?? image.digest;
+    carriers.slice(0, MAX_CARRIERS).map(async ({ digest, annotations }) => {
+      const named = manifests.find((child) => child.digest === annotations[SUBJECT]);
+      const about = named?.digest ?? image.digest;
       const carrier = await readManifest(pin(image, digest), sources, signal);
       return layersOf({ manifest: carrier, place: image, about }, wanted);
     }),
   );
   return {
-    layers: found.flatMap(({ layers }) => layers),
-    unread: found.flatMap((one) => one.unread),
+    layers: found.flatMap(({ layers }) => layers).filter(({ form }) => form === 'plain'),
+    unread: [...found.flatMap((one) => one.unread), ...cut(carriers.length)],
   };
+}
+
+function cut(count: number): readonly Unread[] {
+  if (count <= MAX_CARRIERS) return [];
+  const detail = `${String(count)} statements are in the index, the first ${String(MAX_CARRIERS)} were read`;
+  return [unread(unknown('LimitExceeded', detail, false))];
 }
