@@ -1,8 +1,9 @@
-// Writes what is made from the schemas: the CRDs in this folder and the reference pages in docs/reference.
+// Writes what is made from the code: the CRDs in this folder, the reference pages, and the page of the signatures tested.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/index.ts';
 import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
+import { signaturesPage } from '../test/core/verification/grid/page.ts';
 
 const root = new URL('../', import.meta.url);
 
@@ -16,6 +17,7 @@ export function generated(): ReadonlyMap<string, string> {
     ],
     ['docs/reference/image-policy.md', imagePolicyReference()],
     ['docs/reference/reasons.md', reasonsPage()],
+    ['docs/signatures.md', signaturesPage()],
   ]);
 }
 
