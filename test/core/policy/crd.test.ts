@@ -89,7 +89,6 @@ describe('CRD schema, refused', () => {
     ['too many authorities', { authorities: many(17, authorities[0]), require: {} }],
     ['B11: an authority without name', { authorities: [{ key: { pem: key.pem } }], require: {} }],
     ['B11: an authority with an empty name', keyed({ pem: key.pem }, '')],
-    ['B11: an authority without key', { authorities: [{ name: 'a' }], require: {} }],
     ['B11: an empty key', keyed({ pem: '' })],
     ['too long a key', keyed({ pem: long(8_193) })],
     ['a Secret without entry', keyed({ secretRef: { name: 'a' } })],
@@ -127,6 +126,7 @@ describe('CRD schema, refused', () => {
 
   // What the API server refuses by CEL, and by its field validation.
   const acrossFields: readonly [title: string, spec: WrittenSpec][] = [
+    ['B11: an authority with neither key nor identity', { authorities: [{ name: 'a' }], require: {} }],
     ['B11: an authority with no kind of key', keyed({})],
     ['an authority with two kinds of key', keyed({ pem: key.pem, secretRef: { name: 'a', key: 'b' } })],
     ['B11: In without values', labels({ key: 'a', operator: 'In' })],

@@ -60,6 +60,12 @@ export function foundInstead({ unsigned, objections }: StatementReading): string
   return parts.length > 0 ? parts.join('; ') : 'none found';
 }
 
+/** Why a moment cannot be true yet, as a clause; `undefined` when it can. */
+export function futureObjection(moment: Date | undefined, now: Date): string | undefined {
+  if (!moment || moment.getTime() - now.getTime() <= CLOCK_SKEW_MS) return undefined;
+  return `claims to be from the future, ${moment.toISOString()}`;
+}
+
 /** Why a moment is not recent enough, as a clause; `undefined` when it is. */
 export function ageObjection(
   moment: Date | undefined,
@@ -68,7 +74,9 @@ export function ageObjection(
 ): string | undefined {
   if (maxAgeMs === undefined) return undefined;
   if (!moment) return 'says no time';
-  const age = now.getTime() - moment.getTime();
-  if (age < -CLOCK_SKEW_MS) return `claims to be from the future, ${moment.toISOString()}`;
-  return age > maxAgeMs ? `is of ${moment.toISOString().slice(0, 16)}Z` : undefined;
+  const future = futureObjection(moment, now);
+  if (future !== undefined) return future;
+  return now.getTime() - moment.getTime() > maxAgeMs
+    ? `is of ${moment.toISOString().slice(0, 16)}Z`
+    : undefined;
 }

@@ -1,50 +1,67 @@
-import { nameOf, type Finding, type StatementClaim } from '../../model/index.ts';
+import { nameOf, type Finding } from '../../model/index.ts';
 import type { VulnerabilityRequirement } from '../compile-requirements.ts';
+import { isVulnerabilityReport } from '../reports/describe.ts';
 import { judgeVulnerabilities } from '../reports/judge.ts';
 import { readVulnerabilities } from '../reports/read.ts';
-import type { VulnerabilityReport } from '../reports/report.ts';
+import { isUnreadable, type UnreadableReport, type VulnerabilityReport } from '../reports/report.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
-import { ageObjection, foundInstead, readStatements } from './statements.ts';
+import { ageObjection, foundInstead, futureObjection, readStatements } from './statements.ts';
 
 /** Identifiers shown in one message at most. */
 const MAX_IDS_SHOWN = 5;
 
 /** Refuses an image without a recent vulnerability report that counts, or whose report lists what is too severe. */
 export const vulnerable: Check = (given) => {
-  const { evidence, policy, now } = given;
+  const { evidence, policy } = given;
   const { vulnerabilities: requirement } = policy;
   if (!requirement) return undefined;
   if (evidence.manifest.state === 'absent') return notThere(given);
-  const isReport = (says: StatementClaim) => readVulnerabilities(says) !== undefined;
-  const reading = readStatements(evidence.signatures, requirement.from, isReport);
+  const reading = readStatements(evidence.signatures, requirement.from, ({ predicateType }) =>
+    isVulnerabilityReport(predicateType),
+  );
   const counting = [...reading.accepted, ...(requirement.unsigned ? reading.unsigned : [])];
-  const reports = counting.map(({ says }) => readVulnerabilities(says));
-  const report = newest(reports.filter((one): one is VulnerabilityReport => isReadable(one)));
-  if (!report) {
+  if (counting.length === 0) {
     if (reading.incomplete) return cannotTell(policy, reading.incomplete);
-    return counting.length > 0
-      ? unreadable(given, reports)
-      : missing(given, requirement, foundInstead(reading));
+    return missing(given, requirement, foundInstead(reading));
   }
-  const old = ageObjection(report.scannedAt, requirement.maxReportAgeMs, now);
-  if (old !== undefined)
-    return refused(given, 'ReportTooOld', `the vulnerability report ${old}`, 'have it scanned anew');
-  return judge(report, requirement, given);
+  const reports = counting.flatMap(({ says }) => readVulnerabilities(says) ?? []);
+  const refusal = judge(newest(reports.filter(isReadable)), requirement, given);
+  if (refusal) return refusal;
+  // What cannot be read may be the newest, and say the worst: an older one that is good must not stand in for it.
+  const unread = reports.find(isUnreadable);
+  return unread ? unreadable(given, unread) : undefined;
 };
 
-type Reading = ReturnType<typeof readVulnerabilities>;
-
-function isReadable(reading: Reading): reading is VulnerabilityReport {
-  return reading !== undefined && !('unreadable' in reading);
+function isReadable(report: VulnerabilityReport | UnreadableReport): report is VulnerabilityReport {
+  return !isUnreadable(report);
 }
 
-function newest(reports: readonly VulnerabilityReport[]): VulnerabilityReport | undefined {
-  const time = ({ scannedAt }: VulnerabilityReport) => scannedAt?.getTime() ?? 0;
-  return [...reports].sort((a, b) => time(b) - time(a))[0];
+/** The newest report: all of them when several are of the same time or of none, because nobody knows which is right. */
+function newest(reports: readonly VulnerabilityReport[]): readonly VulnerabilityReport[] {
+  const time = ({ scannedAt }: VulnerabilityReport) => scannedAt?.getTime() ?? -Infinity;
+  const latest = reports.reduce((moment, report) => Math.max(moment, time(report)), -Infinity);
+  return reports.filter((report) => time(report) === latest);
 }
 
 function judge(
-  report: VulnerabilityReport,
+  reports: readonly VulnerabilityReport[],
+  requirement: VulnerabilityRequirement,
+  given: Given,
+): Finding | undefined {
+  const [report] = reports;
+  if (!report) return undefined;
+  const { scannedAt } = report;
+  const old =
+    futureObjection(scannedAt, given.now) ?? ageObjection(scannedAt, requirement.maxReportAgeMs, given.now);
+  if (old === undefined) {
+    const findings = reports.flatMap((one) => one.findings);
+    return judgeFindings({ findings }, requirement, given);
+  }
+  return refused(given, 'ReportTooOld', `the vulnerability report ${old}`, 'have it scanned anew');
+}
+
+function judgeFindings(
+  report: Pick<VulnerabilityReport, 'findings'>,
   { failOn, fixableOnly, exceptions }: VulnerabilityRequirement,
   given: Given,
 ): Finding | undefined {
@@ -77,11 +94,8 @@ function missing(given: Given, { from }: VulnerabilityRequirement, instead: stri
   );
 }
 
-function unreadable({ policy }: Given, reports: readonly Reading[]): Finding {
-  const why = reports
-    .map((one) => (one && 'unreadable' in one ? one.unreadable : ''))
-    .find((text) => text !== '');
-  const detail = `the vulnerability report cannot be read: ${why ?? 'unknown format'}`;
+function unreadable({ policy }: Given, report: UnreadableReport): Finding {
+  const detail = `the vulnerability report cannot be read: ${report.unreadable}`;
   return cannotTell(policy, {
     state: 'unknown',
     reason: { code: 'UnreadableEvidence', detail },
