@@ -84,6 +84,15 @@ describe('what BuildKit puts into an index', () => {
     expect(shortly(await judge([image], [attested]))).to.deep.equal(['deny AttestationMissing']);
   });
 
+  it('S03: is never a proof, also not about a platform that was taken from somebody else', async () => {
+    const { registry, judge } = createBench();
+    const { image } = pushIndex(registry, (platform) => {
+      const json = dsseBundle({ payload: statement({ digest: platform, predicateType: PROVENANCE }), key });
+      return [{ about: platform, bytes: json, mediaType: BUNDLE }];
+    });
+    expect(shortly(await judge([image], [attested]))).to.deep.equal(['deny AttestationMissing']);
+  });
+
   it('S03: about an image that is no platform of the index it is nothing', async () => {
     const { registry, judge } = createBench();
     const another = registry.push(WEB, { annotations: { a: 'good' } });

@@ -18,6 +18,11 @@ const attested = (predicateType: string) =>
     require: { attestations: [{ predicateType, from: ['release'] }] },
   });
 
+/** How often the tag of signatures was asked for. */
+function asksForTag(calls: readonly string[]): number {
+  return calls.filter((call) => call.endsWith('.sig')).length;
+}
+
 /** A bench whose verifier notes the roots it is given instead of proving anything. */
 function noting() {
   const bench = createBench();
@@ -91,6 +96,21 @@ describe('memory of signatures', () => {
     expect(shortly(await judge([image], [attested(SBOM)]))).to.deep.equal(['allow']);
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
     expect(shortly(await judge([image], [attested(PROVENANCE)]))).to.deep.equal(['deny AttestationMissing']);
+  });
+
+  it('T06: whether signatures are looked for is part of the question, too', async () => {
+    const { registry, judge } = createBench();
+    const digest = registry.push(WEB);
+    const json = statementBundle({ digest, key, predicateType: SBOM });
+    attachBundle(registry, WEB, { subject: digest, json, hint: SBOM });
+    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+    const image = `${WEB}@${digest}`;
+    expect(shortly(await judge([image], [attested(SBOM)]))).to.deep.equal(['allow']);
+    const fresh = asksForTag(registry.calls);
+    expect(shortly(await judge([image], [attested(SBOM), signed]))).to.deep.equal(['allow']);
+    expect([fresh, asksForTag(registry.calls)]).to.deep.equal([0, 1]);
+    // Not only on the second look, before a refusal.
+    expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 
   it('equal needs in another order are one question', async () => {
