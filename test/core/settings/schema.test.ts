@@ -25,6 +25,7 @@ describe('parseSettings', () => {
         maxBytes: 67_108_864,
         loadTimeoutMs: 30_000,
       },
+      trust: {},
       webhook: { listen: { host: '', port: 8443 }, maxBodyBytes: 8_388_608, defaultTimeoutMs: 10_000 },
     });
   });
@@ -39,11 +40,18 @@ describe('parseSettings', () => {
         requestTimeoutMs: 1,
       },
       memory: { foundMs: 1, absentMs: 2, unknownMs: 3, maxFacts: 4, maxBytes: 5, loadTimeoutMs: 6 },
+      trust: { refresh: { cache: 'tuf', mirror: 'https://tuf.example.com', everyMs: 9 } },
       webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, defaultTimeoutMs: 8 },
     };
     expect(settingsOf(written)).to.deep.equal({
       ...written,
       webhook: { ...written.webhook, listen: { host: '', port: 1 } },
+    });
+  });
+
+  it('fills in the rest of a refresh, which is off unless a cache is named', () => {
+    expect(settingsOf({ trust: { refresh: { cache: 'tuf' } } }).trust).to.deep.equal({
+      refresh: { cache: 'tuf', mirror: 'https://tuf-repo-cdn.sigstore.dev', everyMs: 86_400_000 },
     });
   });
 
@@ -72,6 +80,25 @@ describe('parseSettings', () => {
   const wrong: readonly [string, unknown, string][] = [
     ['an unknown key', { registry: {} }, ''],
     ['an unknown key inside', { memory: { foundMS: 1 } }, 'memory'],
+    ['an unknown key of trust', { trust: { refreshing: {} } }, 'trust'],
+    ['an unknown key of a refresh', { trust: { refresh: { cache: 'tuf', mirrorURL: '' } } }, 'trust.refresh'],
+    ['a refresh without a cache', { trust: { refresh: {} } }, 'trust.refresh.cache'],
+    ['an empty cache path', { trust: { refresh: { cache: '' } } }, 'trust.refresh.cache'],
+    [
+      'a mirror that is no URL',
+      { trust: { refresh: { cache: 'tuf', mirror: 'tuf.example.com/x y' } } },
+      'trust.refresh.mirror',
+    ],
+    [
+      'a refresh without a pause',
+      { trust: { refresh: { cache: 'tuf', everyMs: 0 } } },
+      'trust.refresh.everyMs',
+    ],
+    [
+      'a refresh less often than once a day',
+      { trust: { refresh: { cache: 'tuf', everyMs: 86_400_001 } } },
+      'trust.refresh.everyMs',
+    ],
     ['another verdict', { unmatchedImages: 'deny' }, 'unmatchedImages'],
     [
       'a URL for a registry',
