@@ -9,6 +9,8 @@ import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 export interface Needs {
   /** The manifest and the referrers: whatever speaks of more than the reference itself. */
   readonly registry: boolean;
+  /** Flags and dates on referrers: one that is missed lets an image in, so older places are read as well. */
+  readonly marks: boolean;
   /** Signatures and statements; absent when no policy asks for any. */
   readonly signatures?: SignatureNeeds;
   /** The newest supported image of the line, for the message. */
@@ -55,8 +57,10 @@ export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
     unsigned: predicateTypes.length > 0,
   };
   const any = signatures || predicateTypes.length > 0;
+  const marks = policies.some(({ quarantine, lifecycle }) => quarantine ?? lifecycle);
   return {
-    registry: any || policies.some(({ quarantine, lifecycle }) => quarantine ?? lifecycle),
+    registry: any || marks,
+    marks,
     successor: false,
     ...(any && { signatures: needs }),
   };
@@ -81,6 +85,7 @@ export function needsNext(
   };
   return {
     registry: false,
+    marks: false,
     ...(releasers.length > 0 && { signatures: releases }),
     successor: policies.some(({ lifecycle }) => {
       if (!lifecycle) return false;

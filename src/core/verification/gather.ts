@@ -23,7 +23,7 @@ export interface Gathering {
  */
 export async function gather(
   { ref, policies }: Gathering,
-  sources: Sources,
+  given: Sources,
   signal: AbortSignal,
 ): Promise<Evidence> {
   const nothing: Evidence = {
@@ -36,6 +36,7 @@ export async function gather(
   };
   const needs = needsAtFirst(policies);
   if (!needs.registry) return nothing;
+  const sources = needs.marks ? { ...given, thorough: true } : given;
   // With a digest in hand nothing waits for the manifest; a tag has to be resolved first, once.
   if (isPinned(ref)) return learnAll(ref, resolve(ref, sources, signal), policies, { sources, signal });
   const resolved = await resolve(ref, sources, signal);

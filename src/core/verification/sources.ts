@@ -8,7 +8,7 @@ export interface Sources {
   readonly registry: ManifestSource & ReferrerSource & BlobSource & TagSource;
   readonly verifySignature: SignatureVerifier;
   readonly memory: Memory;
-  /** Look also where things were kept before the registry knew better; for what is about to be refused. */
+  /** Look also where things were kept before the registry knew better: before a refusal, and for flags and dates. */
   readonly thorough?: boolean;
   readonly clock: Clock;
   readonly report: Report;

@@ -39,8 +39,9 @@ describe('judge', () => {
       Array.from({ length: 20 }, () => `${WEB}:1`),
       [lifecycle, quarantine],
     );
-    expect(registry.calls).to.have.lengthOf(2);
-    expect([registry.count('manifest'), registry.count('referrers')]).to.deep.equal([1, 1]);
+    expect(registry.calls).to.have.lengthOf(3);
+    const operations = ['manifest', 'referrers', 'fallbackReferrers'] as const;
+    expect(operations.map((operation) => registry.count(operation))).to.deep.equal([1, 1, 1]);
   });
 
   it('asks the registry nothing about images that no policy covers', async () => {

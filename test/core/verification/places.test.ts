@@ -95,8 +95,20 @@ describe('the fallback tag', () => {
   it('is not read for an image that is let in', async () => {
     const { registry, judge, digest, image } = bench();
     attachBundle(registry, WEB, { subject: digest, json: bundle(digest) });
-    expect(shortly(await judge([image], [signed, quarantine]))).to.deep.equal(['allow']);
+    expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
     expect(registry.count('fallbackReferrers')).to.equal(0);
+  });
+
+  it('is always read for flags: one that the API does not list refuses all the same', async () => {
+    const { registry, judge, digest, image } = bench();
+    expect(shortly(await judge([image], [quarantine]))).to.deep.equal(['allow']);
+    const flagged = bench();
+    const artifactType = 'application/vnd.pratique.quarantine.v1+json';
+    flagged.registry.listUnderTag(WEB, digest, [
+      { mediaType: 'x', digest, size: 1, artifactType, annotations: { 'dev.example': '1' } },
+    ]);
+    expect(shortly(await flagged.judge([flagged.image], [quarantine]))).to.deep.equal(['deny Quarantined']);
+    expect(registry.count('fallbackReferrers')).to.equal(1);
   });
 
   it('is not read where the answer is unknown', async () => {
@@ -107,9 +119,10 @@ describe('the fallback tag', () => {
   });
 
   it('is not read where only a digest is missing', async () => {
-    const { registry, judge } = bench();
+    const { registry, judge, digest } = bench();
+    attachBundle(registry, WEB, { subject: digest, json: bundle(digest) });
     const pinned = policyOf({ require: { digest: {} } }, 'pinned');
-    expect(shortly(await judge([`${WEB}:1`], [pinned, quarantine]))).to.deep.equal(['deny NotPinned']);
+    expect(shortly(await judge([`${WEB}:1`], [pinned, signed]))).to.deep.equal(['deny NotPinned']);
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 

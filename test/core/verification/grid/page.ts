@@ -17,9 +17,9 @@ export function signaturesPage(): string {
       'Statements that BuildKit put into an index itself are read where statements are asked for; nobody signed them, and ' +
       'they prove nothing.',
     '',
-    'The referrers API is asked first, and the fallback tag where the registry has no such API. Before an image is refused ' +
-      'the fallback tag is read in any case: a registry that got the API later may still hold there what was written ' +
-      'before. At most 100 signatures are tried; more are a reason of their own, not "unsigned". What a tag, a listing or ' +
+    'The referrers API is asked first, and the fallback tag where the registry has no such API. Before an image is refused, ' +
+      'and always where quarantine flags or lifecycle dates are asked for, the fallback tag is read in any case: a ' +
+      'registry that got the API later may still hold there what was written before. At most 100 signatures are tried; more are a reason of their own, not "unsigned". What a tag, a listing or ' +
       'an annotation claims is only used to skip; what counts is what the signature proves about exactly this digest.',
     '',
     `\`npm test\` runs every cell of these tables, ${String(POSSIBLE.length)} of them: \`${YES}\` means that the image is let ` +
