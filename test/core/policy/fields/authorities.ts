@@ -10,17 +10,7 @@ import {
   type WrittenSpec,
 } from '../../../support/policies.ts';
 import { certified, ISSUER, keylessAuthority, PUBLIC_GOOD, SUBJECT } from '../proven.ts';
-import {
-  authorities,
-  fingerprintOf,
-  key,
-  other,
-  ROOT_TEXT,
-  signed,
-  signedByKey,
-  type Row,
-  type Rows,
-} from './row.ts';
+import { fingerprintOf, key, other, ROOT_TEXT, signed, signedByKey, type Row, type Rows } from './row.ts';
 
 const one = (written: WrittenSpec) => ({
   authorities: [{ name: 'release', ...written }],

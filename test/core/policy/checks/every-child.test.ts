@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import {
+  digestOf,
+  type ChildEvidence,
+  type Evidence,
+  type Fact,
+  type Signature,
+} from '../../../../src/core/model/index.ts';
+import {
+  ABSENT,
+  authority,
+  DARK,
+  evidenceOf,
+  found,
+  inShort,
+  policyOf,
+  provenBy,
+  verdictOf,
+} from '../../../support/policies.ts';
+import { signingKey } from '../../../support/signing.ts';
+
+const [key, stranger] = [signingKey(), signingKey()];
+const good = found<readonly Signature[]>([provenBy(key)]);
+const foreign = found<readonly Signature[]>([provenBy(stranger)]);
+
+function child(platform: string, signatures: Fact<readonly Signature[]>): ChildEvidence {
+  return { platform, digest: digestOf(platform), signatures };
+}
+
+function verdict(
+  children: Evidence['children'],
+  platforms = 'EveryChild',
+  signatures: Evidence['signatures'] = good,
+) {
+  const policy = policyOf({
+    authorities: [authority('ci', key)],
+    require: { signatures: { from: ['ci'], platforms } },
+  });
+  return verdictOf([policy], { evidence: evidenceOf({ signatures, children }) });
+}
+
+describe('platforms: EveryChild', () => {
+  const table: readonly [title: string, children: Evidence['children'], expected: string][] = [
+    ['an image of one platform', ABSENT, 'allow'],
+    ['every platform is signed', found([child('linux/amd64', good), child('linux/arm64', good)]), 'allow'],
+    [
+      'one platform is not',
+      found([child('linux/amd64', good), child('linux/arm64', ABSENT)]),
+      'deny Unsigned',
+    ],
+    ['one platform is signed by a stranger', found([child('linux/amd64', foreign)]), 'deny Unsigned'],
+    ['the platforms could not be learned', DARK, 'unknown RegistryUnavailable'],
+    [
+      'the signatures of one could not be',
+      found([child('linux/amd64', good), child('', DARK)]),
+      'unknown RegistryUnavailable',
+    ],
+  ];
+  for (const [title, children, expected] of table) {
+    it(`S11: ${title}`, () => {
+      expect(inShort(verdict(children))).to.equal(expected);
+      expect(inShort(verdict(children, 'Index'))).to.equal('allow');
+    });
+  }
+
+  it('S11: the platforms do not stand in for the index', () => {
+    expect(inShort(verdict(found([child('linux/amd64', good)]), 'EveryChild', ABSENT))).to.equal(
+      'deny Unsigned',
+    );
+  });
+
+  it('the refusal names the platform, or its digest', () => {
+    const text = (platform: string) => verdict(found([child(platform, ABSENT)])).findings[0]?.found;
+    expect(text('linux/arm64')).to.equal('linux/arm64: no signature by ci; none found');
+    expect(text('')).to.match(/^sha256:[0-9a-f]{12}: no signature by ci/);
+  });
+});

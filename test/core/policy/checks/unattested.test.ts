@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import type { Evidence, Signature } from '../../../../src/core/model/index.ts';
+import {
+  ABSENT,
+  authority,
+  DARK,
+  evidenceOf,
+  found,
+  inShort,
+  policyOf,
+  provenBy,
+  verdictOf,
+  type WrittenSpec,
+} from '../../../support/policies.ts';
+import { signingKey } from '../../../support/signing.ts';
+import { statementOf, unsignedOf } from '../proven.ts';
+
+const [key, stranger] = [signingKey(), signingKey()];
+const TYPE = 'https://slsa.dev/provenance/v1';
+const says = (finishedOn?: string, builder = 'ci') =>
+  statementOf(TYPE, { builder, runDetails: { metadata: { finishedOn } } });
+const by = (...given: Parameters<typeof says>) => provenBy(key, says(...given));
+const logged = (at: string, stated?: string): Signature => ({
+  ...(by(stated) as Extract<Signature, { state: 'proven' }>),
+  signedAt: new Date(at),
+});
+const unread: Signature = { state: 'unread', reason: DARK.reason, transient: true };
+const [MAY, JUNE, JULY] = ['2026-05-01T00:00:00Z', '2026-06-14T00:00:00Z', '2026-07-01T00:00:00Z'];
+const AGED = { maxAge: '72h' };
+const cel = (text: string) => ({ conditions: [{ cel: text, message: 'build it on ci' }] });
+const ON_CI = cel('predicate.builder == "ci"');
+
+function verdict(signatures: readonly Signature[], more: WrittenSpec = {}, facts: Partial<Evidence> = {}) {
+  const attestations = [{ predicateType: TYPE, from: ['ci'], ...more }];
+  const policy = policyOf({ authorities: [authority('ci', key)], require: { attestations } });
+  return verdictOf([policy], { evidence: evidenceOf({ signatures: found(signatures), ...facts }) });
+}
+
+describe('unattested', () => {
+  const table: readonly [title: string, signatures: Signature[], expected: string, more?: WrittenSpec][] = [
+    ['none', [], 'deny AttestationMissing'],
+    ['one', [by()], 'allow'],
+    ['S02: of another type', [provenBy(key, statementOf(`${TYPE}.1`))], 'deny AttestationMissing'],
+    ['S02: a signature of the image', [provenBy(key)], 'deny AttestationMissing'],
+    ['by a stranger', [provenBy(stranger, says())], 'deny AttestationMissing'],
+    ['S01: that nobody signed', [unsignedOf(says())], 'deny AttestationMissing'],
+    ['S12: too old', [by(MAY)], 'deny AttestationTooOld', AGED],
+    ['S12: from the future', [by(JULY)], 'deny AttestationTooOld', AGED],
+    ['S12: without time', [by()], 'deny AttestationTooOld', AGED],
+    ['S12: with a time that cannot be read', [by('soon')], 'deny AttestationTooOld', AGED],
+    ['recent', [by(JUNE)], 'allow', AGED],
+    ['a proven time is believed, not a stated one', [logged(MAY, JUNE)], 'deny AttestationTooOld', AGED],
+    ['a proven time is enough', [logged(JUNE)], 'allow', AGED],
+    ['one that is good among several', [by(MAY), by(JUNE)], 'allow', AGED],
+    ['a condition that holds', [by()], 'allow', ON_CI],
+    ['a condition that does not hold', [by(JUNE, 'laptop')], 'deny AttestationRejected', ON_CI],
+    ['a condition on what is not there', [by()], 'unknown UnreadableEvidence', cel('predicate.x == 1')],
+    ['H12: something unread beside a good one', [by(), unread], 'allow'],
+    ['H12: something unread beside one too old', [by(MAY), unread], 'unknown RegistryUnavailable', AGED],
+    ['H12: only something unread', [unread], 'unknown RegistryUnavailable'],
+  ];
+  for (const [title, signatures, expected, more] of table) {
+    it(title, () => {
+      expect(inShort(verdict(signatures, more))).to.equal(expected);
+      expect(inShort(verdict(signatures.toReversed(), more))).to.equal(expected);
+    });
+  }
+
+  const text = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
+
+  it('S01: the refusal tells of what nobody signed, and of what others signed', () => {
+    expect(text([unsignedOf(says())])).to.equal(`no ${TYPE} by ci; 1 found that nobody signed`);
+    expect(text([provenBy(stranger, says())])).to.equal(`no ${TYPE} by ci; 1 found, made by another key`);
+  });
+
+  it('a refused person reads the message of the condition', () => {
+    expect(text([by(JUNE, 'laptop')], ON_CI)).to.equal('build it on ci');
+  });
+
+  it('an image that is not there', () => {
+    expect(inShort(verdict([by()], {}, { manifest: ABSENT }))).to.equal('deny ImageNotFound');
+  });
+});
