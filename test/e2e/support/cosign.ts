@@ -4,8 +4,14 @@ import { succeed } from './command.ts';
 import { requirePrograms } from './ensure.ts';
 import { openWorkspace } from './workspace.ts';
 
-/** `legacy`: the `.sig`/`.att` tag; `bundle`: a Sigstore bundle as a referrer of the image. */
-export type SignatureFormat = 'legacy' | 'bundle';
+/** The generations: `cosign` is 3, `cosign2` is 2. */
+export type CosignProgram = 'cosign' | 'cosign2';
+
+/**
+ * `legacy`: the `.sig`/`.att` tag; `bundle`: a Sigstore bundle as a referrer of the image; `referrer`: what is under the
+ * `.sig` tag otherwise, as a referrer, which only cosign 2 signs in and only on trial.
+ */
+export type SignatureFormat = 'legacy' | 'bundle' | 'referrer';
 
 export interface KeyPair {
   /** Path of the private key; its password is empty. */
@@ -17,13 +23,24 @@ export interface KeyPair {
 export interface Signing {
   readonly key: KeyPair;
   readonly format: SignatureFormat;
+  /** Where the signature is put, if not beside the image: host and repository. */
+  readonly repository?: string;
+}
+
+/** What goes into a signature besides the image. */
+export interface SignOptions {
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Signs every platform of an index as well. */
+  readonly recursive?: boolean;
 }
 
 /** The real cosign with a home of its own and without any wish for the internet. */
 export interface Cosign {
   createKeyPair(name?: string): Promise<KeyPair>;
+  /** Takes a private key (PKCS #8, PEM), for the kinds that cosign does not make itself. */
+  importKeyPair(name: string, privatePem: string): Promise<KeyPair>;
   /** Signs an image, named by digest. */
-  sign(ref: string, signing: Signing & { annotations?: Readonly<Record<string, string>> }): Promise<void>;
+  sign(ref: string, signing: Signing & SignOptions): Promise<void>;
   /** Attests a predicate; `type` is one of cosign's short names or a URI. */
   attest(ref: string, attestation: Signing & { type: string; predicate: object }): Promise<void>;
   /** Runs any other command; it has to succeed. Returns what it prints. */
@@ -34,42 +51,60 @@ export interface Cosign {
 /** No transparency log, no signing configuration of the public instance, no questions, loopback over http. */
 const offline = ['--tlog-upload=false', '--use-signing-config=false', '--allow-http-registry', '--yes'];
 
-/** Makes a home for cosign; `stop` removes it with the keys in it. */
-export async function openCosign(): Promise<Cosign> {
-  const { cosign } = await requirePrograms(['cosign']);
-  const workspace = await openWorkspace('cosign');
+/** Makes a home for cosign; `stop` removes it with the keys in it. Both generations take the same key files. */
+export async function openCosign(program: CosignProgram = 'cosign'): Promise<Cosign> {
+  const { [program]: command } = await requirePrograms([program]);
+  const workspace = await openWorkspace(program);
   const env = {
     HOME: workspace.folder,
     TUF_ROOT: join(workspace.folder, 'tuf'),
     DOCKER_CONFIG: join(workspace.folder, 'docker'),
     COSIGN_PASSWORD: '',
   };
-  const run = (args: readonly string[]): Promise<string> =>
-    succeed({ command: cosign, args, cwd: workspace.folder, env });
+  const runWith = (args: readonly string[], more: Readonly<Record<string, string>>): Promise<string> =>
+    succeed({ command, args, cwd: workspace.folder, env: { ...env, ...more } });
+  const run = (args: readonly string[]): Promise<string> => runWith(args, {});
+  const keyPair = async (args: readonly string[], name: string): Promise<KeyPair> => {
+    const prefix = join(workspace.folder, name);
+    await run([...args, `--output-key-prefix=${prefix}`]);
+    const publicKey = `${prefix}.pub`;
+    return { privateKey: `${prefix}.key`, publicKey, publicPem: await readFile(publicKey, 'utf8') };
+  };
   let predicates = 0;
   return {
     run,
-    createKeyPair: async (name = 'cosign') => {
-      const prefix = join(workspace.folder, name);
-      await run(['generate-key-pair', `--output-key-prefix=${prefix}`]);
-      const publicKey = `${prefix}.pub`;
-      return { privateKey: `${prefix}.key`, publicKey, publicPem: await readFile(publicKey, 'utf8') };
+    createKeyPair: (name = 'cosign') => keyPair(['generate-key-pair'], name),
+    importKeyPair: async (name, privatePem) => {
+      const path = join(workspace.folder, `${name}.pem`);
+      await writeFile(path, privatePem, { mode: 0o600 });
+      return keyPair(['import-key-pair', `--key=${path}`], name);
     },
-    sign: async (ref, { key, format, annotations = {} }) => {
+    sign: async (ref, { annotations = {}, recursive = false, ...signing }) => {
       const claims = Object.entries(annotations).map(([name, value]) => `--annotations=${name}=${value}`);
-      await run(['sign', ...offline, ...formatFlags(format), `--key=${key.privateKey}`, ...claims, ref]);
+      await runWith(
+        ['sign', ...flagsOf(signing), `--recursive=${recursive}`, ...claims, ref],
+        surroundingsOf(signing),
+      );
     },
-    attest: async (ref, { key, format, type, predicate }) => {
+    attest: async (ref, { type, predicate, ...signing }) => {
       predicates += 1;
       const path = join(workspace.folder, `predicate-${predicates}.json`);
       await writeFile(path, JSON.stringify(predicate));
       const statement = [`--type=${type}`, `--predicate=${path}`];
-      await run(['attest', ...offline, ...formatFlags(format), `--key=${key.privateKey}`, ...statement, ref]);
+      await runWith(['attest', ...flagsOf(signing), ...statement, ref], surroundingsOf(signing));
     },
     stop: () => workspace.close(),
   };
 }
 
-function formatFlags(format: SignatureFormat): readonly string[] {
-  return [`--new-bundle-format=${format === 'bundle'}`];
+function flagsOf({ format, key }: Signing): readonly string[] {
+  const place = format === 'referrer' ? ['--registry-referrers-mode=oci-1-1'] : [];
+  return [...offline, `--new-bundle-format=${format === 'bundle'}`, ...place, `--key=${key.privateKey}`];
+}
+
+function surroundingsOf({ format, repository }: Signing): Readonly<Record<string, string>> {
+  return {
+    ...(format === 'referrer' && { COSIGN_EXPERIMENTAL: '1' }),
+    ...(repository !== undefined && { COSIGN_REPOSITORY: repository }),
+  };
 }
