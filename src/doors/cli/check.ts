@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 import {
-  isPinned,
-  nameOf,
   parseReference,
   type Fact,
   type JudgedImage,
   type Parsed,
   type Problem,
 } from '../../core/model/index.ts';
-import { explainEvidence, needsAtFirst, type Labels } from '../../core/policy/index.ts';
-import { searchedPlaces } from '../../core/verification/index.ts';
+import type { Labels } from '../../core/policy/index.ts';
+import { explainImage } from './explain.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
   duration,
@@ -92,33 +90,25 @@ async function check(
       namespace: '',
       images: images.map((image) => ({ container: image, field: '', image })),
     };
+    const explanations = new Map<JudgedImage, readonly string[]>();
     const judged = await Promise.all(
-      [named, ...manifests.workloads].map(({ namespace, images: wanted }) =>
-        judging.judge({
-          images: wanted,
-          policies: policies.policies,
-          labels: labelsFor(namespace === '' ? options.namespace : namespace, policies),
-          signal,
-        }),
-      ),
+      [named, ...manifests.workloads].map(async ({ namespace, images: wanted }) => {
+        const labels = labelsFor(namespace === '' ? options.namespace : namespace, policies);
+        const by = { policies: policies.policies, labels };
+        const answers = await judging.judge({ ...by, images: wanted, signal });
+        if (options.explain) {
+          const now = tools.clock();
+          for (const one of answers) explanations.set(one, explainImage(one, { ...by, now }));
+        }
+        return answers;
+      }),
     );
-    const explain = options.explain ? explainWith(policies) : () => [];
+    const explain = (image: JudgedImage) => explanations.get(image) ?? [];
     report(judged.flat(), { format: options.output, explain }, terminal);
     return exitCodeOf(judged.flat());
   } finally {
     await judging.close();
   }
-}
-
-/** What was looked for, where, and what came of it, under the policies that speak of the image. */
-function explainWith({ policies }: Policies): (image: JudgedImage) => readonly string[] {
-  return ({ evidence }) => {
-    if (!evidence) return [];
-    const covering = policies.filter((policy) => policy.coversImage(nameOf(evidence.image)));
-    const needs = needsAtFirst(covering).signatures;
-    const places = needs && isPinned(evidence.image) ? searchedPlaces(evidence.image, needs) : [];
-    return [...places.map((place) => `looked in ${place}`), ...explainEvidence(evidence, covering)];
-  };
 }
 
 async function readAll(paths: readonly string[], tools: Tools) {
