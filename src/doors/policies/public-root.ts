@@ -45,9 +45,22 @@ export function holdPublicRoot(shipped: TrustRoot, clock: Clock, refresh?: RootR
     }
     onOutcome(status);
   };
-  const timer = refresh && setInterval(() => void look(refresh), refresh.everyMs);
+  let looking = false;
+  const lookOnce = (how: RootRefresh) => {
+    // Two at once would write the same cache, and the older answer could win.
+    if (looking) return;
+    looking = true;
+    void look(how).finally(() => {
+      looking = false;
+    });
+  };
+  const timer =
+    refresh &&
+    setInterval(() => {
+      lookOnce(refresh);
+    }, refresh.everyMs);
   timer?.unref();
-  if (refresh) void look(refresh);
+  if (refresh) lookOnce(refresh);
   return {
     current: () => root,
     status: () => status,
