@@ -43,18 +43,33 @@ export function readReferrers(
   );
 }
 
+/**
+ * What the registry lists, by the API and, for the thorough, under the fallback tag; each listing is
+ * remembered by itself, as long as it takes to look twice.
+ */
 async function listed(
   image: PinnedRef,
-  { registry, thorough }: Sources,
+  { thorough, ...sources }: Sources,
   signal: AbortSignal,
-): Promise<readonly Descriptor[]> {
-  if (!thorough) return registry.referrers(image, signal);
-  const both = await Promise.all([
-    registry.fallbackReferrers(image, signal),
-    registry.referrers(image, signal),
-  ]);
+): Promise<Fact<readonly Descriptor[]>> {
+  const { registry, memory } = sources;
+  const ask = (operation: 'referrers' | 'fallbackReferrers') =>
+    memory.recall<readonly Descriptor[]>(
+      {
+        key: ['listing', operation, nameOf(image), image.digest],
+        load: (loadSignal) => learn(() => registry[operation](image, loadSignal), sources),
+        keep: () => 'brief',
+        weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
+      },
+      signal,
+    );
+  if (!thorough) return ask('referrers');
+  const [tagged, listing] = await Promise.all([ask('fallbackReferrers'), ask('referrers')]);
+  if (listing.state !== 'found' || tagged.state === 'absent') return listing;
+  if (tagged.state === 'unknown') return tagged;
   // What the API says of an entry wins.
-  return [...new Map(both.flat().map((entry) => [entry.digest, entry])).values()];
+  const both = [...tagged.value, ...listing.value].map((entry) => [entry.digest, entry] as const);
+  return { ...listing, value: [...new Map(both).values()] };
 }
 
 async function list(
@@ -62,7 +77,7 @@ async function list(
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Referrer[]>> {
-  const listing = await learn(() => listed(image, sources, signal), sources);
+  const listing = await listed(image, sources, signal);
   if (listing.state !== 'found') return listing;
   if (listing.value.length === 0) return { state: 'absent', seenAt: listing.seenAt };
   const atOnce = pLimit(OPEN_AT_ONCE);
