@@ -1,11 +1,15 @@
 import { expect } from 'chai';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { responseIn } from '../admission/answers.ts';
 import { httpsClient, type HttpsClient } from '../../support/ask-https.ts';
 import { createAuthority, type Authority } from '../../support/certificates.ts';
 import { podReview } from '../../support/reviews.ts';
 import { openShore, type Shore } from '../../support/shore.ts';
+import { createSigstore } from '../../support/sigstore/instance.ts';
+import { serveTuf, type TufRepository } from '../../support/sigstore/tuf-repository.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 import { run } from './run.ts';
 
@@ -77,6 +81,67 @@ describe('pratique serve', () => {
       expect(JSON.parse(log)).to.include({ msg: 'decided', verdict: 'deny', uid: asked.request.uid });
     });
   }
+
+  it('tells its metrics over HTTPS: policies, and the age of the trust root in seconds', async () => {
+    await serving('127.0.0.1:0', async (client) => {
+      const { status, headers, text } = await client.get('/metrics');
+      expect(status).to.equal(200);
+      expect(headers['content-type']).to.match(/^text\/plain; version=/);
+      expect(text).to.match(/^# TYPE pratique_policies gauge\npratique_policies 1$/m);
+      const age =
+        /^pratique_trust_root_age_seconds\{source="public-good \(shipped\)",fingerprint="[0-9a-f]{64}"\} (\S+)$/m.exec(
+          text,
+        );
+      expect(Number(age?.[1])).to.be.within(0, 60);
+    });
+  });
+
+  describe('with a refresh of the public-good trust root', () => {
+    let tuf: TufRepository;
+    before(async () => {
+      tuf = await serveTuf((await createSigstore()).root.json);
+    });
+    after(() => tuf.close());
+
+    /** What `/readyz` says once it holds these words, and the log lines. */
+    const readyAfterRefresh = async (cache: string, words: string) => {
+      const refresh = { cache: file(cache), mirror: tuf.url };
+      const settings = await files.write('settings.yaml', { trust: { refresh } });
+      let text = '';
+      const { code, log } = await run(
+        ['serve', '--standalone', policies.path, '--listen', '127.0.0.1:0', ...tls(), '--settings', settings],
+        {
+          whileServing: async (said) => {
+            const client = httpsClient(/listening on (\S+)/.exec(said)?.[1] ?? '', authority.cert);
+            for (const giveUp = Date.now() + 15_000; !text.includes(words) && Date.now() < giveUp;) {
+              await sleep(20);
+              text = (await client.get('/readyz')).text;
+            }
+            await client.close();
+          },
+        },
+      );
+      expect(code).to.equal(0);
+      return { text, log };
+    };
+
+    it('tells that the refreshed one is in force', async () => {
+      const seeded = join(file('tuf'), encodeURIComponent(new URL(tuf.url).host));
+      await mkdir(seeded, { recursive: true });
+      await writeFile(join(seeded, 'root.json'), JSON.stringify(tuf.rootJson));
+      const { text, log } = await readyAfterRefresh('tuf', '(refreshed)');
+      expect(text).to.match(
+        /^ok\npolicies: 1\ntrust root [0-9a-f]{12}: public-good \(refreshed\), since \S+\n$/,
+      );
+      expect(log).to.include('trust root refreshed');
+    });
+
+    it('stays ready with the shipped one when it fails, and says so', async () => {
+      const { text, log } = await readyAfterRefresh('a-cache-without-a-first-root', 'refresh failed');
+      expect(text).to.match(/^ok\npolicies: 1\n.*\(shipped\).*\ntrust root refresh failed: \S[^\n]*\n$/);
+      expect(log).to.include('trust root could not be refreshed, the last good one stays');
+    });
+  });
 
   it('needs a folder, a certificate and a key', async () => {
     expect(await refused()).to.deep.equal([
