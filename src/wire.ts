@@ -168,9 +168,9 @@ async function serve(settings: Settings, folder: string, { tools, log }: Joined)
 
 function rootRefresh({ trust }: Settings, log: Log): RootRefresh | undefined {
   if (!trust.refresh) return undefined;
-  const { cache, mirror, everyMs } = trust.refresh;
+  const { cache: cachePath, mirror: mirrorURL, root: rootPath, everyMs } = trust.refresh;
   return {
-    fetch: () => refreshPublicGoodRoot({ cachePath: cache, mirrorURL: mirror }),
+    fetch: () => refreshPublicGoodRoot({ cachePath, mirrorURL, ...(rootPath !== undefined && { rootPath }) }),
     everyMs,
     onOutcome: (status) => {
       if (status.lastFailure === undefined) log.info(status, 'trust root refreshed');

@@ -60,6 +60,8 @@ const schema = z.strictObject({
           /** Folder for TUF metadata; it must be writable and outlive restarts. */
           cache: path,
           mirror: z.url().default('https://tuf-repo-cdn.sigstore.dev'),
+          /** File with the first TUF root of another mirror; that of the public-good instance is known. */
+          root: path.optional(),
           /** TUF timestamps of the public instance live for days; a day late is early enough. */
           everyMs: milliseconds.default(24 * 3_600_000),
         })

@@ -25,15 +25,24 @@ const SAYS_NOTHING: ReadonlySet<string | undefined> = new Set([
   'application/vnd.oci.image.config.v1+json',
 ]);
 
+/** How far was looked: an answer of the thorough serves everybody. */
+export type Look = 'plain' | 'thorough';
+
+/** The look to take: a thorough one where it is asked for, or where its answer is in memory already. */
+export function lookOf({ thorough, memory }: Sources, keyFor: (look: Look) => readonly string[]): Look {
+  return (thorough ?? memory.peek(keyFor('thorough')) !== undefined) ? 'thorough' : 'plain';
+}
+
 /** Everything that refers to an image, each with its true artifact type and annotations. */
 export function readReferrers(
   image: PinnedRef,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Referrer[]>> {
+  const keyFor = (look: Look) => ['referrers', nameOf(image), image.digest, look];
   return sources.memory.recall(
     {
-      key: ['referrers', nameOf(image), image.digest, String(sources.thorough ?? false)],
+      key: keyFor(lookOf(sources, keyFor)),
       load: (loadSignal) => list(image, sources, loadSignal),
       keep: (fact) =>
         fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,

@@ -12,7 +12,7 @@ import { RELEASE_PREDICATE_TYPE, type SignatureNeeds } from '../policy/index.ts'
 import { learn, unknown, unread } from './learn.ts';
 import type { Keeping } from './memory.ts';
 import { inIndex } from './index-statements.ts';
-import { readReferrers } from './referrers.ts';
+import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
 import {
   candidateOf,
@@ -46,15 +46,10 @@ export function readSignatures(
   sources: Sources,
   signal: AbortSignal,
 ): Promise<Fact<readonly Signature[]>> {
+  const keyFor = (look: Look) => ['signatures', nameOf(image), image.digest, fingerprintOf(needs), look];
   return sources.memory.recall(
     {
-      key: [
-        'signatures',
-        nameOf(image),
-        image.digest,
-        fingerprintOf(needs),
-        String(sources.thorough ?? false),
-      ],
+      key: keyFor(lookOf(sources, keyFor)),
       load: (loadSignal) => tryAll(image, needs, sources, loadSignal),
       keep: keeping,
       weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),

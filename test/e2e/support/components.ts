@@ -46,9 +46,7 @@ export const components: readonly Component[] = [
   },
   {
     name: 'cosign2',
-    binaries: [
-      { name: 'cosign2', package: 'github.com/sigstore/cosign/v2/cmd/cosign', builtAs: 'cosign' },
-    ],
+    binaries: [{ name: 'cosign2', package: 'github.com/sigstore/cosign/v2/cmd/cosign', builtAs: 'cosign' }],
     firstBuild: 'three minutes',
   },
 ];
