@@ -45,7 +45,7 @@ function explainSignature(signature: Signature, policies: readonly CompiledPolic
   const { digest } = signature;
   if (signature.state === 'unproven') return `${digest}: does not count, ${signature.why}`;
   if (signature.state === 'unsigned') {
-    return `${digest}: ${whatIt(signature.says.predicateType)} that nobody signed, proves nothing`;
+    return `${digest}: ${whatIt(signature.says.predicateType)} that nobody signed: it counts only where a policy says trust: Unsigned`;
   }
   const { says } = signature;
   const what = says.kind === 'signature' ? 'signature' : whatIt(says.predicateType);

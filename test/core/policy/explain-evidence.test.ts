@@ -65,7 +65,7 @@ describe('explained evidence', () => {
     [
       'a report that nobody signed',
       unsignedOf(reportOf(undefined)),
-      'vulnerability report (application/vnd.aquasecurity.trivy.report+json) that nobody signed, proves nothing',
+      'vulnerability report (application/vnd.aquasecurity.trivy.report+json) that nobody signed: it counts only where a policy says trust: Unsigned',
     ],
     [
       'one that proves nothing',

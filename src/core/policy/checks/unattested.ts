@@ -4,6 +4,9 @@ import { statedMoment } from '../stated-moment.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
 
+/** Statements of one kind that are judged: every condition on each may use up its budget of work. */
+const MAX_JUDGED = 8;
+
 /** Refuses an image without the attestations that the policy demands. Of several of one kind, one that is good is enough. */
 export const unattested: Check = (given) => {
   const { attestations } = given.policy;
@@ -19,7 +22,7 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
   const { evidence, policy } = given;
   const { predicateType, from } = requirement;
   const reading = readStatements(evidence.signatures, from, (says) => says.predicateType === predicateType);
-  const findings = reading.accepted.map((statement) => judgeStatement(statement, requirement, given));
+  const findings = newest(reading.accepted).map((statement) => judgeStatement(statement, requirement, given));
   if (findings.includes(undefined)) return undefined;
   const [first] = findings;
   // A good one may hide in what could not be read.
@@ -34,6 +37,12 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
     policy: policy.name,
     transient: false,
   };
+}
+
+/** Those to judge, the newest first; one without a time is the oldest. */
+function newest(statements: readonly AcceptedStatement[]): readonly AcceptedStatement[] {
+  const time = ({ signedAt, says }: AcceptedStatement) => (signedAt ?? statedMoment(says))?.getTime() ?? 0;
+  return statements.toSorted((a, b) => time(b) - time(a)).slice(0, MAX_JUDGED);
 }
 
 function judgeStatement(

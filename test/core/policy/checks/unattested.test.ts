@@ -20,6 +20,7 @@ const TYPE = 'https://slsa.dev/provenance/v1';
 const says = (finishedOn?: string, builder = 'ci') =>
   statementOf(TYPE, { builder, runDetails: { metadata: { finishedOn } } });
 const by = (...given: Parameters<typeof says>) => provenBy(key, says(...given));
+const many = (at: string, count: number) => Array.from({ length: count }, () => by(at, 'laptop'));
 const logged = (at: string, stated?: string): Signature => ({
   ...(by(stated) as Extract<Signature, { state: 'proven' }>),
   signedAt: new Date(at),
@@ -55,6 +56,8 @@ describe('unattested', () => {
     ['a condition that holds', [by()], 'allow', ON_CI],
     ['a condition that does not hold', [by(JUNE, 'laptop')], 'deny AttestationRejected', ON_CI],
     ['a condition on what is not there', [by()], 'unknown UnreadableEvidence', cel('predicate.x == 1')],
+    ['an older one behind eight newer ones', [...many(JUNE, 8), by(MAY)], 'deny AttestationRejected', ON_CI],
+    ['an older one behind seven newer ones', [...many(JUNE, 7), by(MAY)], 'allow', ON_CI],
     ['H12: something unread beside a good one', [by(), unread], 'allow'],
     ['H12: something unread beside one too old', [by(MAY), unread], 'unknown RegistryUnavailable', AGED],
     ['H12: only something unread', [unread], 'unknown RegistryUnavailable'],
