@@ -35,7 +35,6 @@ export const REASONS = {
   // The request itself.
   InvalidRequest: 'The admission request could not be understood.',
   RequestTooLarge: 'The admission request is too large.',
-  TooManyImages: 'The object names more images than are judged in one request.',
   InternalError: 'Pratique failed; this is a bug.',
 } as const;
 
