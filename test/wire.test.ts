@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSettings, type Settings } from '../src/core/settings/index.ts';
 import type { Judging, Policies, Tools } from '../src/doors/cli/index.ts';
-import { wire } from '../src/wire.ts';
+import { wire } from '../src/wire/index.ts';
 import { httpsClient } from './support/ask-https.ts';
 import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';

@@ -20,8 +20,10 @@ const CORE = [
   'core/verification',
   'core/promotion',
 ];
-const DOORS = ['admission', 'promotions', 'policies', 'audit', 'cli'].map((name) => `doors/${name}`);
-const ADAPTERS = ['registry', 'sigstore', 'scanner', 'kubernetes', 'server', 'files'].map(
+const DOORS = ['admission', 'promotions', 'policies', 'audit', 'registration', 'cli'].map(
+  (name) => `doors/${name}`,
+);
+const ADAPTERS = ['registry', 'sigstore', 'scanner', 'kubernetes', 'certificates', 'server', 'files'].map(
   (name) => `adapters/${name}`,
 );
 
@@ -35,8 +37,8 @@ export const ROOMS: readonly Room[] = [
   { path: 'core/promotion', mayImport: ['core/model', 'core/policy', 'core/verification'], pure: true },
   ...DOORS.map((path) => ({ path, mayImport: CORE })),
   ...ADAPTERS.map((path) => ({ path, mayImport: ['core/model'] })),
-  { path: 'wire.ts', mayImport: [...CORE, ...DOORS, ...ADAPTERS] },
-  { path: 'main.ts', mayImport: ['wire.ts', 'doors/cli', 'core/settings'] },
+  { path: 'wire', mayImport: [...CORE, ...DOORS, ...ADAPTERS] },
+  { path: 'main.ts', mayImport: ['wire', 'doors/cli', 'core/settings'] },
 ];
 
 /** Outside libraries that do nothing but compute: allowed wherever they are needed. */
@@ -57,6 +59,8 @@ export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   pino: ['adapters/server'],
   'prom-client': ['adapters/server'],
   '@kubernetes/client-node': ['adapters/kubernetes'],
+  '@peculiar/x509': ['adapters/certificates'],
+  'reflect-metadata': ['adapters/certificates'],
   commander: ['doors/cli'],
   yaml: [...DOORS, 'adapters/files'],
 };
@@ -68,7 +72,7 @@ export const PURE_NODE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 /** The pure rooms that may do so. */
 export const HASHING_ROOMS: readonly string[] = ['core/model', 'core/policy'];
 
-/** Node's modules that talk to the world; a door asks an adapter instead (by way of wire.ts). */
+/** Node's modules that talk to the world; a door asks an adapter instead (by way of wire/). */
 export const NODE_IO: ReadonlySet<string> = new Set(
   [
     'child_process',

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { parseSettings } from '../../src/core/settings/index.ts';
 import type { Serving } from '../../src/doors/cli/index.ts';
-import { wire } from '../../src/wire.ts';
+import { wire } from '../../src/wire/index.ts';
 import { responseIn } from './admission/answers.ts';
 import { run } from './cli/run.ts';
 import { httpsClient, type HttpsClient } from '../support/ask-https.ts';

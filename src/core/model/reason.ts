@@ -32,6 +32,11 @@ export const REASONS = {
   UnreadableDate: 'A lifecycle date could not be read.',
   UnreadableEvidence: 'Something that should be evidence could not be read.',
   NamespaceUnknown: 'The labels of the namespace could not be learned.',
+  PolicyBroken: 'A policy that covers the image could not be compiled.',
+  PullSecretUnreadable: 'A pull secret that the object names could not be read.',
+  ParentUnknown: 'The object that is to be scaled could not be read.',
+  ClusterUnavailable: 'The API server could not be reached or failed.',
+  ClusterDenied: 'The API server refused the login or forbids it.',
   // The request itself.
   InvalidRequest: 'The admission request could not be understood.',
   RequestTooLarge: 'The admission request is too large.',

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { runCommand, type Tools } from '../../../src/doors/cli/index.ts';
-import { wire } from '../../../src/wire.ts';
+import { wire } from '../../../src/wire/index.ts';
 
 /** What a command left behind. */
 export interface Ran {

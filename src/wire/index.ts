@@ -1,5 +1,6 @@
-import { readBytes, readCertificates, readDocuments, readText } from './adapters/files/index.ts';
-import { createRegistry, dockerDirectory, dockerKeychain } from './adapters/registry/index.ts';
+// Joins settings, adapters and doors into the tools that the commands use: the only room that sees everything.
+import { readBytes, readCertificates, readDocuments, readText } from '../adapters/files/index.ts';
+import { createRegistry, dockerDirectory, dockerKeychain } from '../adapters/registry/index.ts';
 import {
   createLog,
   createMetrics,
@@ -7,20 +8,20 @@ import {
   startServer,
   type Log,
   type Route,
-} from './adapters/server/index.ts';
+} from '../adapters/server/index.ts';
 import {
   createSignatureVerifier,
   publicGoodRoot,
   readTrustRoot,
   refreshPublicGoodRoot,
   verifyArtifactBundle,
-} from './adapters/sigstore/index.ts';
-import { parseDigest, parsed, problem, type Parsed, type Problem } from './core/model/index.ts';
-import { parsePublicKey, type TrustRoots } from './core/policy/index.ts';
-import type { Settings } from './core/settings/index.ts';
-import { createMemory, judge, type Sources } from './core/verification/index.ts';
-import { review, validateHandler, type AdmissionPorts } from './doors/admission/index.ts';
-import type { BundleOutcome, BundleQuestion, Judging, Policies, Serving, Tools } from './doors/cli/index.ts';
+} from '../adapters/sigstore/index.ts';
+import { parseDigest, parsed, problem, type Parsed, type Problem } from '../core/model/index.ts';
+import { parsePublicKey, type TrustRoots } from '../core/policy/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { createMemory, judge, type Sources } from '../core/verification/index.ts';
+import { review, validateHandler, type AdmissionPorts } from '../doors/admission/index.ts';
+import type { BundleOutcome, BundleQuestion, Judging, Policies, Serving, Tools } from '../doors/cli/index.ts';
 import {
   compileDocuments,
   holdPublicRoot,
@@ -29,7 +30,7 @@ import {
   type PolicyFolder,
   type PublicRoot,
   type RootRefresh,
-} from './doors/policies/index.ts';
+} from '../doors/policies/index.ts';
 
 /** What the process gives: environment, standard input, and where log lines go. */
 export interface Surroundings {
