@@ -10,6 +10,8 @@ export interface CompiledPolicy extends Requirements {
   readonly name: string;
   readonly enforcement: Enforcement;
   readonly onUnknown: ImagePolicySpec['onUnknown'];
+  /** Why the policy could not be compiled: then it asks nothing else, and its images are unknown. */
+  readonly broken?: string;
   /** Whether the policy speaks of images of this normalised name. */
   readonly coversImage: (name: string) => boolean;
   /** Whether it covers a namespace with these labels; absent = it covers all. */
@@ -46,7 +48,8 @@ export function problemsOf(error: z.ZodError): readonly Problem[] {
   });
 }
 
-function compileMatch(match: ImagePolicySpec['match'], problems: Problem[]) {
+/** Where a policy applies. */
+export function compileMatch(match: ImagePolicySpec['match'], problems: Problem[]) {
   const images = compileGlobs(match.images, 'spec.match.images', problems);
   const excluded = compileGlobs(match.excludeImages, 'spec.match.excludeImages', problems);
   const selector = match.namespaceSelector;

@@ -1,13 +1,19 @@
 import * as z from 'zod';
 import { imagePolicySpecSchema } from './schema.ts';
+import { policyStatusSchema } from './schema/status.ts';
 
 /** A JSON Schema node as OpenAPI v3 writes it. */
 type SchemaNode = Record<string, unknown>;
 
+const READY = '.status.conditions[?(@.type=="Ready")]';
 const COLUMNS = [
   { name: 'Enforcement', type: 'string', jsonPath: '.spec.enforcement' },
-  { name: 'Images', type: 'string', jsonPath: '.spec.match.images', priority: 1 },
+  { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
+  { name: 'Denied', type: 'integer', jsonPath: '.status.images.denied' },
+  { name: 'Unknown', type: 'integer', jsonPath: '.status.images.unknown' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  { name: 'Images', type: 'string', jsonPath: '.spec.match.images', priority: 1 },
+  { name: 'Message', type: 'string', jsonPath: `${READY}.message`, priority: 1 },
 ];
 
 /** The CustomResourceDefinition of ImagePolicy, made from the schema: what `crds/` holds, as a plain object. */
@@ -33,6 +39,7 @@ export function imagePolicyCrd(): SchemaNode {
           served: true,
           storage: true,
           additionalPrinterColumns: COLUMNS,
+          subresources: { status: {} },
           schema: { openAPIV3Schema: rootSchema() },
         },
       ],
@@ -50,15 +57,20 @@ function rootSchema(): SchemaNode {
       kind: { type: 'string' },
       metadata: { type: 'object' },
       spec: specSchema(),
+      status: structural(policyStatusSchema, 'output'),
     },
   };
 }
 
 /** The OpenAPI schema of `spec`, structural as Kubernetes demands: no `additionalProperties: false`, no unions. */
 export function specSchema(): SchemaNode {
-  return z.toJSONSchema(imagePolicySpecSchema, {
+  return structural(imagePolicySpecSchema, 'input');
+}
+
+function structural(schema: z.ZodType, io: 'input' | 'output'): SchemaNode {
+  return z.toJSONSchema(schema, {
     target: 'openapi-3.0',
-    io: 'input',
+    io,
     reused: 'inline',
     override: ({ jsonSchema }) => {
       const node = jsonSchema as SchemaNode;

@@ -18,11 +18,13 @@ export interface Case {
  * becomes a finding of kind `unknown`, and only a policy's `onUnknown` turns that into a warning or nothing.
  */
 export function decide({ use, evidence, selection, now }: Case): Verdict {
-  const applying = selection.applying.flatMap((policy) =>
-    distinct(CHECKS.flatMap((check) => check({ use, evidence, policy, now }) ?? [])).map((finding) =>
-      judged(finding, policy),
-    ),
-  );
+  const applying = selection.applying.flatMap((policy) => {
+    const findings =
+      policy.broken === undefined
+        ? CHECKS.flatMap((check) => check({ use, evidence, policy, now }) ?? [])
+        : [policyBroken(policy, policy.broken)];
+    return distinct(findings).map((finding) => judged(finding, policy));
+  });
   const undecided = selection.undecided.map((policy) => judged(namespaceUnknown(policy, selection), policy));
   return verdict([...applying, ...undecided]);
 }
@@ -52,6 +54,15 @@ function distinct(findings: readonly Finding[]): readonly Finding[] {
       findings.findIndex(({ reason, found }) => reason === finding.reason && found === finding.found) ===
       index,
   );
+}
+
+function policyBroken(policy: CompiledPolicy, why: string): Finding {
+  const detail = `the policy could not be compiled: ${why}`;
+  return cannotTell(policy, {
+    state: 'unknown',
+    reason: { code: 'PolicyBroken', detail },
+    transient: false,
+  });
 }
 
 function namespaceUnknown(policy: CompiledPolicy, { labels }: Selection): Finding {

@@ -2,9 +2,11 @@
 // verdict; the words in which it is told. Pure: evidence comes in as values, nothing here asks the world.
 export { API_VERSION, imagePolicySchema } from './schema.ts';
 export type { ImagePolicy } from './schema.ts';
+export type { PolicyCondition, PolicyStatus } from './schema/status.ts';
 export { DURATION_PATTERN, durationMs } from './duration.ts';
 export { compilePolicy, problemsOf } from './compile.ts';
 export type { CompiledPolicy } from './compile.ts';
+export { brokenPolicy } from './compile-broken.ts';
 export type { Given, Material, MaterialRef, TrustRoots } from './compile-authorities.ts';
 export type { Authority } from './authority.ts';
 export { objection } from './authority.ts';
