@@ -1,20 +1,11 @@
 import { expect } from 'chai';
-import { parseSettings, type Settings } from '../../../src/core/settings/index.ts';
-
-function settingsOf(input: unknown): Settings {
-  const read = parseSettings(input);
-  if (!read.ok) throw new Error(JSON.stringify(read.problems));
-  return read.value;
-}
-
-function pathsOf(input: unknown): readonly string[] {
-  const read = parseSettings(input);
-  return read.ok ? [] : read.problems.map(({ path }) => path);
-}
+import { parseSettings } from '../../../src/core/settings/index.ts';
+import { pathsOf, settingsOf } from './settings.ts';
 
 describe('parseSettings', () => {
   it('fills in every default', () => {
-    expect(settingsOf({})).to.deep.equal({
+    // Those of an installation in a cluster have a table of their own.
+    expect(settingsOf({})).to.deep.include({
       unmatchedImages: 'Allow',
       registries: { insecure: [], caFiles: [], concurrencyPerHost: 16, requestTimeoutMs: 5_000 },
       memory: {
@@ -30,6 +21,13 @@ describe('parseSettings', () => {
     });
   });
 
+  it('knows these blocks', () => {
+    expect(Object.keys(settingsOf({}))).to.have.members([
+      ...['unmatchedImages', 'registries', 'memory', 'trust', 'credentials', 'webhook', 'operations', 'pinning'],
+      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest'],
+    ]);
+  });
+
   it('keeps what is written', () => {
     const written = {
       unmatchedImages: 'Deny',
@@ -43,7 +41,7 @@ describe('parseSettings', () => {
       trust: { refresh: { cache: 'tuf', mirror: 'https://tuf.example.com', everyMs: 9 } },
       webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, defaultTimeoutMs: 8 },
     };
-    expect(settingsOf(written)).to.deep.equal({
+    expect(settingsOf(written)).to.deep.include({
       ...written,
       webhook: { ...written.webhook, listen: { host: '', port: 1 } },
     });

@@ -1,0 +1,79 @@
+import * as z from 'zod';
+import { DAY_MS, dnsName, milliseconds, path } from './parts.ts';
+
+/* The installation in its cluster: its place, its leader, its certificates, and the looks it takes by itself. */
+
+/** A leader that is silent this long has lost its term: the usual figures of client-go. */
+const lease = z
+  .strictObject({
+    durationMs: milliseconds.default(15_000),
+    renewDeadlineMs: milliseconds.default(10_000),
+    retryMs: milliseconds.default(2_000),
+  })
+  // A leader that gives up later than its term ends leads beside its successor.
+  .refine(({ renewDeadlineMs, durationMs }) => renewDeadlineMs < durationMs, {
+    path: ['renewDeadlineMs'],
+    message: 'must be below durationMs',
+  })
+  .refine(({ retryMs, renewDeadlineMs }) => retryMs < renewDeadlineMs, {
+    path: ['retryMs'],
+    message: 'must be below renewDeadlineMs',
+  })
+  .prefault({});
+
+export const cluster = z
+  .strictObject({
+    /** File to reach the API server by; absent = as the pod that this is. */
+    kubeconfig: path.optional(),
+    /** Namespace of this installation: of its Lease, its Secrets and of the keys that policies name. */
+    namespace: dnsName.optional(),
+    /** Name of the Lease and of both webhook configurations. */
+    name: dnsName.default('pratique'),
+    lease,
+  })
+  .prefault({});
+
+export const certificates = z
+  .strictObject({
+    /** Managed: made, shared through a Secret and rotated by the leader. Files: `webhook.tlsCert` and `.tlsKey`, read again when they change. */
+    source: z.enum(['Managed', 'Files']).default('Managed'),
+    secret: dnsName.default('pratique-webhook-tls'),
+    /** Names and addresses by which the API server calls, e.g. `pratique-webhook.pratique.svc`. */
+    hosts: z.array(z.string().min(1).max(253)).max(32).default([]),
+    /** Of a serving certificate: short, because nobody has to do anything when it is renewed. Renewed at two thirds. */
+    lifetimeMs: z
+      .int()
+      .min(60_000)
+      .default(90 * DAY_MS),
+    authorityLifetimeMs: z
+      .int()
+      .min(120_000)
+      .default(2 * 365 * DAY_MS),
+  })
+  // A certificate is good for as long as the authority that signed it.
+  .refine(({ lifetimeMs, authorityLifetimeMs }) => lifetimeMs < authorityLifetimeMs, {
+    path: ['lifetimeMs'],
+    message: 'must be below authorityLifetimeMs',
+  })
+  .prefault({});
+
+export const audit = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    /** What runs is judged again this often even if nothing changed. */
+    everyMs: milliseconds.default(600_000),
+    /** Images judged per second and registry: an audit must not use up the budget of admissions. */
+    perRegistryPerSecond: z.number().min(0.1).max(1_000).default(5),
+    /** Write OpenReports objects where that API is installed. */
+    reports: z.boolean().default(true),
+  })
+  .prefault({});
+
+export const selfTest = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    /** Where dry-run canaries are created; it must not be exempt from the webhook. */
+    namespace: dnsName.default('default'),
+    everyMs: milliseconds.default(60_000),
+  })
+  .prefault({});

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+
+/* What several blocks of the settings share. */
+
+/** A day in milliseconds. */
+export const DAY_MS = 86_400_000;
+
+/** A pause or a time limit. Beyond a day a timer is a mistake, and past 2^31 milliseconds Node's fire at once. */
+export const milliseconds = z.int().min(1).max(DAY_MS);
+
+export const path = z.string().min(1);
+
+/** A registry host with optional port, as in an image reference. */
+export const host = z
+  .string()
+  .regex(
+    /^(?:[A-Za-z0-9.-]+|\[[A-Fa-f0-9:.]+\])(?::\d{1,5})?$/,
+    'is not a host such as registry.example.com:5000',
+  );
+
+/** An address to listen on; no host = every interface. */
+export const listen = z.string().transform((text, context) => {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+  context.addIssue('is not HOST:PORT, e.g. 127.0.0.1:8443, [::1]:8443 or :8443');
+  return z.NEVER;
+});
+
+/** Steps into an object, e.g. `spec.template.spec`. */
+export const fieldPath = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,15}$/, 'is not a path such as spec.template.spec');
+
+/** A name in Kubernetes: DNS label, dots allowed. */
+export const dnsName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, 'is not a name Kubernetes would take');

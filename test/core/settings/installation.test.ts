@@ -1,0 +1,193 @@
+import { expect } from 'chai';
+import { pathsOf, settingsOf } from './settings.ts';
+
+const DAY_MS = 86_400_000;
+
+const ROLLOUT = { apiGroup: 'acme.example', kind: 'Rollout', podSpec: 'spec.template.spec' };
+const lease = (figures: object) => ({ cluster: { lease: figures } });
+
+describe('settings of an installation', () => {
+  it('have a default for everything', () => {
+    const { credentials, operations, pinning, workloadKinds, cluster, certificates, audit, selfTest } =
+      settingsOf({});
+    expect({
+      credentials,
+      operations,
+      pinning,
+      workloadKinds,
+      cluster,
+      certificates,
+      audit,
+      selfTest,
+    }).to.deep.equal({
+      credentials: { pullSecrets: true, rememberMs: 10_000 },
+      operations: {},
+      pinning: { objects: 'All' },
+      workloadKinds: [],
+      cluster: { name: 'pratique', lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 } },
+      certificates: {
+        source: 'Managed',
+        secret: 'pratique-webhook-tls',
+        hosts: [],
+        lifetimeMs: 90 * DAY_MS,
+        authorityLifetimeMs: 730 * DAY_MS,
+      },
+      audit: { enabled: true, everyMs: 600_000, perRegistryPerSecond: 5, reports: true },
+      selfTest: { enabled: true, namespace: 'default', everyMs: 60_000 },
+    });
+  });
+
+  it('are kept as they are written', () => {
+    const written = {
+      credentials: { pullSecrets: false, rememberMs: 1 },
+      operations: { listen: ':8080' },
+      pinning: { objects: 'Pods' },
+      workloadKinds: [{ ...ROLLOUT, replicas: 'spec.replicas' }],
+      cluster: {
+        kubeconfig: 'admin.kubeconfig',
+        namespace: 'harbour',
+        name: 'shore',
+        lease: { durationMs: 3, renewDeadlineMs: 2, retryMs: 1 },
+      },
+      certificates: {
+        source: 'Files',
+        secret: 'tls',
+        hosts: ['webhook.harbour.svc', '::1'],
+        lifetimeMs: 60_000,
+        authorityLifetimeMs: 120_000,
+      },
+      audit: { enabled: false, everyMs: 1, perRegistryPerSecond: 0.1, reports: false },
+      selfTest: { enabled: false, namespace: 'harbour', everyMs: 1 },
+    };
+    expect(settingsOf(written)).to.deep.include({
+      ...written,
+      operations: { listen: { host: '', port: 8_080 } },
+    });
+  });
+
+  const good: readonly [string, unknown][] = [
+    ['one kind in two groups', { workloadKinds: [ROLLOUT, { ...ROLLOUT, apiGroup: 'other.example' }] }],
+    ['two kinds of one group', { workloadKinds: [ROLLOUT, { ...ROLLOUT, kind: 'Canary' }] }],
+    [
+      'a pod spec that is the object itself but for one step',
+      { workloadKinds: [{ ...ROLLOUT, podSpec: 'spec' }] },
+    ],
+  ];
+  for (const [what, input] of good) it(`take ${what}`, () => expect(pathsOf(input)).to.deep.equal([]));
+
+  const wrong: readonly [string, unknown, string][] = [
+    ['an unknown key of credentials', { credentials: { secrets: true } }, 'credentials'],
+    ['pull secrets that are a text', { credentials: { pullSecrets: 'yes' } }, 'credentials.pullSecrets'],
+    ['a login remembered for no time', { credentials: { rememberMs: 0 } }, 'credentials.rememberMs'],
+    ['an unknown key of operations', { operations: { port: 8080 } }, 'operations'],
+    ['no address for operations', { operations: { listen: '8080' } }, 'operations.listen'],
+    ['an unknown key of pinning', { pinning: { pods: true } }, 'pinning'],
+    ['objects that cannot be pinned', { pinning: { objects: 'None' } }, 'pinning.objects'],
+    ['an unknown key of a kind', { workloadKinds: [{ ...ROLLOUT, version: 'v1' }] }, 'workloadKinds[0]'],
+    [
+      'a kind of the core group, all of which are known',
+      { workloadKinds: [{ ...ROLLOUT, apiGroup: '' }] },
+      'workloadKinds[0].apiGroup',
+    ],
+    [
+      'a group in capitals',
+      { workloadKinds: [ROLLOUT, { ...ROLLOUT, apiGroup: 'Acme' }] },
+      'workloadKinds[1].apiGroup',
+    ],
+    ['a plural for a kind', { workloadKinds: [{ ...ROLLOUT, kind: 'rollouts' }] }, 'workloadKinds[0].kind'],
+    [
+      'a kind without a pod spec',
+      { workloadKinds: [{ ...ROLLOUT, podSpec: undefined }] },
+      'workloadKinds[0].podSpec',
+    ],
+    [
+      'a pod spec that is a JSON pointer',
+      { workloadKinds: [{ ...ROLLOUT, podSpec: '/spec/template' }] },
+      'workloadKinds[0].podSpec',
+    ],
+    [
+      'a pod spec in a list',
+      { workloadKinds: [{ ...ROLLOUT, podSpec: 'spec.pods[0]' }] },
+      'workloadKinds[0].podSpec',
+    ],
+    [
+      'a place deeper than any kind has',
+      { workloadKinds: [{ ...ROLLOUT, podSpec: Array.from({ length: 17 }, () => 'a').join('.') }] },
+      'workloadKinds[0].podSpec',
+    ],
+    ['no place for replicas', { workloadKinds: [{ ...ROLLOUT, replicas: '' }] }, 'workloadKinds[0].replicas'],
+    [
+      'a kind that is listed twice',
+      { workloadKinds: [ROLLOUT, { ...ROLLOUT, podSpec: 'spec' }] },
+      'workloadKinds[1]',
+    ],
+    [
+      'more kinds than anybody has',
+      { workloadKinds: Array.from({ length: 65 }, (_, index) => ({ ...ROLLOUT, kind: `K${index}` })) },
+      'workloadKinds',
+    ],
+    ['an unknown key of the cluster', { cluster: { context: 'x' } }, 'cluster'],
+    ['an empty kubeconfig', { cluster: { kubeconfig: '' } }, 'cluster.kubeconfig'],
+    ['a namespace in capitals', { cluster: { namespace: 'Harbour' } }, 'cluster.namespace'],
+    ['a name with a slash', { cluster: { name: 'a/b' } }, 'cluster.name'],
+    ['an unknown key of the lease', lease({ durationMS: 1 }), 'cluster.lease'],
+    ['a lease longer than a day', lease({ durationMs: DAY_MS + 1 }), 'cluster.lease.durationMs'],
+    ['half a millisecond to renew', lease({ renewDeadlineMs: 9_999.5 }), 'cluster.lease.renewDeadlineMs'],
+    ['no pause between tries', lease({ retryMs: 0 }), 'cluster.lease.retryMs'],
+    [
+      'a leader that gives up when its term is over',
+      lease({ durationMs: 10_000, renewDeadlineMs: 10_000 }),
+      'cluster.lease.renewDeadlineMs',
+    ],
+    [
+      'a leader that tries once in its time to renew',
+      lease({ renewDeadlineMs: 2_000, retryMs: 2_000 }),
+      'cluster.lease.retryMs',
+    ],
+    [
+      'a lease shorter than the default time to renew',
+      lease({ durationMs: 9_000 }),
+      'cluster.lease.renewDeadlineMs',
+    ],
+    ['an unknown key of certificates', { certificates: { issuer: 'x' } }, 'certificates'],
+    ['another source of certificates', { certificates: { source: 'CertManager' } }, 'certificates.source'],
+    ['a Secret without a name', { certificates: { secret: '' } }, 'certificates.secret'],
+    ['a host without a name', { certificates: { hosts: ['a.svc', ''] } }, 'certificates.hosts[1]'],
+    [
+      'more hosts than a service has',
+      { certificates: { hosts: Array.from({ length: 33 }, () => 'a') } },
+      'certificates.hosts',
+    ],
+    ['a certificate for seconds', { certificates: { lifetimeMs: 59_999 } }, 'certificates.lifetimeMs'],
+    [
+      'an authority for seconds',
+      { certificates: { lifetimeMs: 60_000, authorityLifetimeMs: 119_999 } },
+      'certificates.authorityLifetimeMs',
+    ],
+    [
+      'a certificate that lives as long as its authority',
+      { certificates: { lifetimeMs: 120_000, authorityLifetimeMs: 120_000 } },
+      'certificates.lifetimeMs',
+    ],
+    ['an unknown key of the audit', { audit: { interval: 1 } }, 'audit'],
+    ['an audit that is neither on nor off', { audit: { enabled: 1 } }, 'audit.enabled'],
+    ['an audit without a pause', { audit: { everyMs: 0 } }, 'audit.everyMs'],
+    ['an audit of no images', { audit: { perRegistryPerSecond: 0 } }, 'audit.perRegistryPerSecond'],
+    ['an audit like a flood', { audit: { perRegistryPerSecond: 1_001 } }, 'audit.perRegistryPerSecond'],
+    ['reports that are a text', { audit: { reports: 'yes' } }, 'audit.reports'],
+    ['an unknown key of the self-test', { selfTest: { image: 'x' } }, 'selfTest'],
+    ['a self-test that is neither on nor off', { selfTest: { enabled: null } }, 'selfTest.enabled'],
+    ['a self-test nowhere', { selfTest: { namespace: '' } }, 'selfTest.namespace'],
+    ['a self-test without a pause', { selfTest: { everyMs: 0 } }, 'selfTest.everyMs'],
+  ];
+  for (const [what, input, path] of wrong) {
+    it(`refuse ${what}`, () => expect(pathsOf(input)).to.deep.equal([path]));
+  }
+
+  it('say how the figures of a lease go together, both at once', () => {
+    expect(pathsOf(lease({ durationMs: 1, renewDeadlineMs: 1, retryMs: 1 }))).to.deep.equal([
+      'cluster.lease.renewDeadlineMs',
+      'cluster.lease.retryMs',
+    ]);
+  });
+});
