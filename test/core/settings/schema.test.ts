@@ -23,7 +23,16 @@ describe('parseSettings', () => {
 
   it('knows these blocks', () => {
     expect(Object.keys(settingsOf({}))).to.have.members([
-      ...['unmatchedImages', 'registries', 'memory', 'trust', 'credentials', 'webhook', 'operations', 'pinning'],
+      ...[
+        'unmatchedImages',
+        'registries',
+        'memory',
+        'trust',
+        'credentials',
+        'webhook',
+        'operations',
+        'pinning',
+      ],
       ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest'],
     ]);
   });
