@@ -21,6 +21,7 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
     broken,
     enforcement: parts.enforcement.safeParse(spec.enforcement).data ?? 'Deny',
     onUnknown: parts.onUnknown.safeParse(spec.onUnknown).data ?? 'Deny',
+    pinDigests: parts.pinDigests.safeParse(spec.pinDigests).data ?? false,
     digest: false,
     attestations: [],
     ...(compiled && unreadable.length === 0 ? compiled : { coversImage: () => true }),

@@ -10,6 +10,8 @@ export interface CompiledPolicy extends Requirements {
   readonly name: string;
   readonly enforcement: Enforcement;
   readonly onUnknown: ImagePolicySpec['onUnknown'];
+  /** Whether references without a digest are given one before they are judged. */
+  readonly pinDigests: boolean;
   /** Why the policy could not be compiled: then it asks nothing else, and its images are unknown. */
   readonly broken?: string;
   /** Whether the policy speaks of images of this normalised name. */
@@ -32,6 +34,7 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
     name: metadata.name,
     enforcement: spec.enforcement,
     onUnknown: spec.onUnknown,
+    pinDigests: spec.pinDigests,
     ...compileMatch(spec.match, problems),
     ...compileRequirements(spec.require, authorities, problems),
   };

@@ -64,6 +64,12 @@ const spec = z
       .enum(['Deny', 'Warn', 'Allow'])
       .default('Deny')
       .describe('What happens when a needed fact could not be learned, e.g. while the registry is down.'),
+    pinDigests: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Add the digest of this moment (`@sha256:…`) to references that have none, whatever `enforcement` is; the tag stays.',
+      ),
     authorities: z.array(authoritySchema).max(16).default([]).describe('Who may sign.'),
     require: requirementsSchema.describe('What is asked; an absent block asks nothing.'),
   })

@@ -28,6 +28,12 @@ describe('a policy that never compiled', () => {
     });
   }
 
+  it('pins digests if it says so readably, and else changes nobody’s object', () => {
+    expect(
+      [true, false, 'true', undefined].map((pinDigests) => broken({ pinDigests }).pinDigests),
+    ).to.deep.equal([true, false, false, false]);
+  });
+
   it('keeps to the images and namespaces it speaks of', () => {
     const match = {
       images: ['registry.example.com/**'],

@@ -36,6 +36,7 @@ describe('CRD schema, accepted', () => {
         },
         enforcement: 'Audit',
         onUnknown: 'Allow',
+        pinDigests: true,
         authorities,
         require: {
           digest: {},
@@ -86,6 +87,7 @@ describe('CRD schema, refused', () => {
     ['too many exclusions', match({ images: ['**'], excludeImages: many(65, 'a/b') })],
     ['an unknown enforcement', { enforcement: 'deny', require: {} }],
     ['an unknown onUnknown', { onUnknown: 'Ignore', require: {} }],
+    ['pinDigests as text', { pinDigests: 'true', require: {} }],
     ['too many authorities', { authorities: many(17, authorities[0]), require: {} }],
     ['B11: an authority without name', { authorities: [{ key: { pem: key.pem } }], require: {} }],
     ['B11: an authority with an empty name', keyed({ pem: key.pem }, '')],

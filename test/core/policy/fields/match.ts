@@ -63,6 +63,15 @@ export const MATCH_ROWS: Rows = {
       [{ ...signed({ from: ['release'] }), onUnknown: 'Allow' }, 'allow RegistryUnavailable'],
     ],
   },
+  pinDigests: {
+    look: ({ pinDigests }) => (pinDigests ? 'pinned' : 'as written'),
+    ways: [
+      [{ ...digest, pinDigests: true }, 'pinned'],
+      [{ ...digest, pinDigests: false }, 'as written'],
+      [digest, 'as written'],
+      [{ ...digest, pinDigests: 'true' }, 'problem spec.pinDigests'],
+    ],
+  },
   'require.digest': {
     ways: [
       [digest, 'deny NotPinned'],
