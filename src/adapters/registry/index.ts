@@ -1,5 +1,6 @@
 // Talks to OCI registries (distribution spec 1.1): reads manifests, referrers, blobs and tags, with logins, redirects,
 // limits and suspicion. The only room that knows HTTP and the quirks of registries.
+import { LRUCache } from 'lru-cache';
 import { formatReference, nameOf } from '../../core/model/index.ts';
 import type { Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../../core/model/index.ts';
 import { createAuthorizer } from './authorization.ts';
@@ -12,8 +13,10 @@ import { readManifest, readTagDigest } from './manifest.ts';
 import { createPauses } from './pause.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readTags } from './tags.ts';
-import { createTransport } from './transport.ts';
+import { createTransport, type Send } from './transport.ts';
 
+export { broughtLogins } from './brought-logins.ts';
+export type { BroughtLogins } from './brought-logins.ts';
 export { anonymous, configKeychain, dockerDirectory, dockerKeychain } from './keychain.ts';
 export type { DockerKeychainOptions } from './keychain.ts';
 export type { Keychain, Login } from './login.ts';
@@ -45,7 +48,7 @@ export interface RegistryOptions {
  * `UntrustedEndpoint` (redirect, token realm or next page that leads away), `RegistryMisbehaved` (all else that cannot be
  * right). A plain 404 is `undefined`.
  */
-export interface Registry {
+export interface RegistryReads {
   /**
    * The manifest or index a digest or tag names, at most `MAX_MANIFEST_BYTES` long. Its digest is computed from the bytes
    * and agrees with the one asked for and with what the registry claims.
@@ -69,6 +72,15 @@ export interface Registry {
   ): Promise<Uint8Array | undefined>;
   /** All tags in the registry's order; `undefined` when there is no such repository. */
   tags(repository: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
+}
+
+/** The reads with the client's own logins, and what else a client is. */
+export interface Registry extends RegistryReads {
+  /**
+   * The same reads with other logins, over the same connections. `scope` names the logins (see `BroughtLogins.scopeOf`): tokens
+   * are shared within a scope and never beyond it.
+   */
+  as(login: { readonly scope: string; readonly keychain: Keychain }): RegistryReads;
   /** Drops all connections; questions under way fail. */
   close(): Promise<void>;
 }
@@ -77,6 +89,8 @@ export interface Registry {
 export const DEFAULT_CONCURRENCY_PER_HOST = 8;
 /** Time for one request, in milliseconds: an admission has ten seconds in all. */
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
+/** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
+const MAX_SCOPES = 500;
 /** How the client names itself. */
 export const DEFAULT_USER_AGENT = 'pratique';
 
@@ -91,8 +105,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     userAgent: options.userAgent ?? DEFAULT_USER_AGENT,
   });
   const closing = new AbortController();
-  const authorizer = createAuthorizer({ keychain, exchange, now, closed: closing.signal });
-  const send = createTransport({ exchange, authorizer, pauses: createPauses(now) });
+  const pauses = createPauses(now);
   const begin: Begin = (operation, doing, ref, signal) => ({
     operation,
     doing,
@@ -100,6 +113,26 @@ export function createRegistry(options: RegistryOptions): Registry {
     repository: ref.repository,
     endpoint: endpointOf(ref.registry, options.insecureHosts ?? []),
   });
+  const readsWith = (logins: Keychain): RegistryReads => {
+    const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
+    return readsOver(createTransport({ exchange, authorizer, pauses }), begin);
+  };
+  const views = new LRUCache<string, RegistryReads>({ max: MAX_SCOPES });
+  return {
+    ...readsWith(keychain),
+    as: ({ scope, keychain: logins }) => {
+      const view = views.get(scope) ?? readsWith(logins);
+      views.set(scope, view);
+      return view;
+    },
+    close: async () => {
+      closing.abort();
+      await close();
+    },
+  };
+}
+
+function readsOver(send: Send, begin: Begin): RegistryReads {
   return {
     manifest: (ref, signal) =>
       readManifest(send, begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal), ref),
@@ -126,9 +159,5 @@ export function createRegistry(options: RegistryOptions): Registry {
       ),
     tags: (repository, signal) =>
       readTags(send, begin('tags', `list tags of ${nameOf(repository)}`, repository, signal)),
-    close: async () => {
-      closing.abort();
-      await close();
-    },
   };
 }

@@ -16,7 +16,7 @@ export { imagePolicyReference } from './reference-page.ts';
 export type { Labels } from './labels.ts';
 export { selectPolicies } from './select.ts';
 export type { Selection } from './select.ts';
-export { needsAtFirst, needsNext } from './needs.ts';
+export { needsAtFirst, needsNext, repositoriesOf } from './needs.ts';
 export type { Needs, SignatureNeeds } from './needs.ts';
 export { decidingClaim, isPast, readLifecycle } from './lifecycle.ts';
 export type { LifecycleClaim, LifecycleReading } from './lifecycle.ts';

@@ -95,6 +95,17 @@ export function needsNext(
   };
 }
 
+/** Repositories besides the image's own in which these policies may look for anything, each once. */
+export function repositoriesOf(policies: readonly CompiledPolicy[]): readonly ImageRef[] {
+  const authorities = policies.flatMap(({ signatures, attestations, vulnerabilities, quarantine }) => [
+    ...(signatures?.from ?? []),
+    ...attestations.flatMap(({ from }) => from),
+    ...(vulnerabilities?.from ?? []),
+    ...(quarantine?.releasedBy ?? []),
+  ]);
+  return from(authorities).repositories;
+}
+
 /** Everything that the authorities trust, and every place where they keep signatures, each once. */
 function from(authorities: readonly Authority[]): Pick<SignatureNeeds, 'trust' | 'repositories'> {
   const keys = authorities.flatMap(({ signer }) => (signer.kind === 'key' ? [signer.key] : []));

@@ -2,9 +2,11 @@
 // ports, remembers facts (never verdicts), and hands them to the policy room to decide.
 export { judge } from './judge.ts';
 export type { JudgeRequest } from './judge.ts';
+export type { Access, Login } from './access.ts';
+export { pinReference } from './resolve.ts';
 export { createMemory } from './memory.ts';
 export type { Memory, MemoryLimits } from './memory.ts';
 export { searchedPlaces } from './signature-places.ts';
-export type { Sources } from './sources.ts';
+export type { RegistrySource, Sources } from './sources.ts';
 export type { Report } from './learn.ts';
 export type { BlobSource, ManifestSource, ReferrerSource, SignatureVerifier, TagSource } from './ports.ts';

@@ -13,10 +13,13 @@ import {
   decide,
   decideUnmatched,
   decideUnreadable,
+  needsAtFirst,
+  repositoriesOf,
   selectPolicies,
   type CompiledPolicy,
   type Labels,
 } from '../policy/index.ts';
+import { darkness, isUnknown, sourcesFor, type Access } from './access.ts';
 import { gather } from './gather.ts';
 import type { Sources } from './sources.ts';
 
@@ -29,6 +32,8 @@ export interface JudgeRequest {
   readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
   /** Aborts at the one deadline of the request; what is open by then is unknown. */
   readonly signal: AbortSignal;
+  /** Logins that the object brings along; absent = the controller's own. */
+  readonly access?: Access;
 }
 
 /**
@@ -61,7 +66,7 @@ interface Judged {
 
 async function judgeReference(
   use: ImageRef,
-  { policies, labels, unmatchedImages, signal }: JudgeRequest,
+  { policies, labels, unmatchedImages, signal, access }: JudgeRequest,
   sources: Sources,
 ): Promise<Judged> {
   const selection = selectPolicies(policies, nameOf(use), labels);
@@ -76,7 +81,15 @@ async function judgeReference(
     const verdict = decide({ use, evidence, selection, now: given.clock() });
     return { reference: evidence.image, verdict, evidence };
   };
-  const judged = await judgeWith(sources);
+  const { applying } = selection;
+  const reading = needsAtFirst(applying).registry
+    ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
+    : sources;
+  if (isUnknown(reading)) {
+    const evidence = darkness(use, reading);
+    return { reference: use, verdict: decide({ use, evidence, selection, now: sources.clock() }), evidence };
+  }
+  const judged = await judgeWith(reading);
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
   // and what an older registry may have kept elsewhere is read as well.
   // A reference without digest is seen in the reference itself: no fact behind it can have changed.
@@ -84,7 +97,7 @@ async function judgeReference(
     ({ kind, reason }) => kind === 'refused' && reason !== 'NotPinned',
   );
   if (!refused) return judged;
-  const again = await judgeWith({ ...sources, memory: sources.memory.recent(), thorough: true });
+  const again = await judgeWith({ ...reading, memory: reading.memory.recent(), thorough: true });
   // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into
   // an unknown, which a policy may let in.
   return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;

@@ -39,6 +39,11 @@ export interface Memory {
   store<T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void;
   /** The same memory, blind to everything older than an absence is kept: what a refusal must rest on. */
   recent(): Memory;
+  /**
+   * The same memory, where only what was learned under this scope answers. What one login may read must never answer
+   * whoever has another: a scope names the logins without containing them. The empty scope is the controller's own.
+   */
+  scoped(scope: string): Memory;
 }
 
 interface Entry {
@@ -49,6 +54,8 @@ interface Entry {
 }
 
 const DEFAULT_WEIGHT = 1_000;
+/** What is learned with the controller's own logins, or with none. */
+const OWN_SCOPE = '';
 
 /** A memory in this process. `loadSignal` bounds each shared load, whoever waits for it. */
 export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () => AbortSignal): Memory {
@@ -97,17 +104,27 @@ export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () 
     return started;
   };
 
-  const view = (maxAgeMs: number): Memory => ({
-    peek: (key) => peek(key, maxAgeMs),
-    store,
-    recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
-      const known = peek<T>(question.key, maxAgeMs);
-      if (known) return known;
-      return signal.aborted ? outOfTime() : untilAborted(load(question), signal);
-    },
-    recent: () => view(limits.absentMs),
-  });
-  return view(Infinity);
+  const view = (maxAgeMs: number, scope: string): Memory => {
+    // Everything that is remembered or under way goes by this key, so that nothing can be shared past the scope.
+    const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
+      ...question,
+      key: [scope, ...question.key],
+    });
+    return {
+      peek: (key) => peek([scope, ...key], maxAgeMs),
+      store: (question, fact) => {
+        store(within(question), fact);
+      },
+      recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
+        const known = peek<T>([scope, ...question.key], maxAgeMs);
+        if (known) return known;
+        return signal.aborted ? outOfTime() : untilAborted(load(within(question)), signal);
+      },
+      recent: () => view(limits.absentMs, scope),
+      scoped: (other) => view(maxAgeMs, other),
+    };
+  };
+  return view(Infinity, OWN_SCOPE);
 }
 
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load goes on for the others. */

@@ -7,6 +7,7 @@ import {
   type Manifest,
   type PinnedRef,
 } from '../model/index.ts';
+import { isUnknown, sourcesFor, type Access } from './access.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
 import type { Sources } from './sources.ts';
@@ -86,4 +87,17 @@ export async function resolve(
   if (isPinned(ref)) return { image: ref, manifest: await readManifest(ref, sources, signal) };
   const manifest = await readTag(ref, sources, signal);
   return { image: manifest.state === 'found' ? pin(ref, manifest.value.digest) : ref, manifest };
+}
+
+/** The reference with the digest it stands for right now, read with these logins. Never throws. */
+export async function pinReference(
+  ref: ImageRef,
+  { access, signal }: { readonly access?: Access | undefined; readonly signal: AbortSignal },
+  given: Sources,
+): Promise<Fact<PinnedRef>> {
+  if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
+  const sources = await sourcesFor([ref], access, given);
+  if (isUnknown(sources)) return sources;
+  const manifest = await readTag(ref, sources, signal);
+  return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
 }
