@@ -1,5 +1,12 @@
-// Watches ImagePolicy objects and what they name, compiles them, and swaps the compiled policies whole. This is the
-// folder form: resources come as documents from a folder, and so do the Secrets, ConfigMaps and Namespaces they need.
+// Watches ImagePolicy objects and what they name, compiles them, and swaps the compiled policies whole: from a cluster, or
+// from a folder, where the Secrets, ConfigMaps and Namespaces they need are documents, too.
+export { holdPolicies } from './hold-policies.ts';
+export type { HeldPolicies, Holding } from './hold-policies.ts';
+export type { PolicyState } from './compile-set.ts';
+export { compileStatus } from './status.ts';
+export type { CompileStatus } from './status.ts';
+export { namespaceReader, MAX_SILENCE_MS } from './namespaces.ts';
+export type { MaterialObject, NamespaceSource, PolicyObject, PolicySource } from './ports.ts';
 export { compileDocuments } from './compile-documents.ts';
 export type { PolicyDocument, PolicyReading, PolicySet, RootInUse } from './compile-documents.ts';
 export { holdPublicRoot } from './public-root.ts';
