@@ -97,7 +97,11 @@ async function openJudge(
   const sources: Sources = {
     registry,
     verifySignature: (...asked) => verifier.verify(...asked),
-    memory: createMemory(clock, memory, () => AbortSignal.timeout(memory.loadTimeoutMs)),
+    memory: createMemory({
+      clock,
+      limits: memory,
+      loadSignal: () => AbortSignal.timeout(memory.loadTimeoutMs),
+    }),
     clock,
     report: (error) => {
       log.error({ err: error }, 'internal error');

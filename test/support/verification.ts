@@ -46,7 +46,7 @@ export function createBench(limits: Partial<MemoryLimits> = {}): Bench {
   const reported: unknown[] = [];
   let now = NOW.getTime();
   const clock = () => new Date(now);
-  const memory = createMemory(clock, { ...LIMITS, ...limits }, forever);
+  const memory = createMemory({ clock, limits: { ...LIMITS, ...limits }, loadSignal: forever });
   const report = (error: unknown) => void reported.push(error);
   const { verify: verifySignature } = createSignatureVerifier();
   const sources: Sources = { registry, verifySignature, memory, clock, report };

@@ -5,7 +5,7 @@ export type { JudgeRequest } from './judge.ts';
 export type { Access, Login } from './access.ts';
 export { pinReference } from './resolve.ts';
 export { createMemory } from './memory.ts';
-export type { Memory, MemoryLimits } from './memory.ts';
+export type { FactMemory, LookupResult, Memory, MemoryLimits, MemoryOptions } from './memory.ts';
 export { searchedPlaces } from './signature-places.ts';
 export type { RegistrySource, Sources } from './sources.ts';
 export type { Report } from './learn.ts';

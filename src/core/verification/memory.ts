@@ -46,7 +46,27 @@ export interface Memory {
   scoped(scope: string): Memory;
 }
 
+/** A memory with what there is to tell about it. */
+export interface FactMemory extends Memory {
+  /** Facts that are kept now, by kind; some may have outlived their time and wait to be dropped. */
+  readonly counts: () => ReadonlyMap<string, number>;
+}
+
+/** How a look-up was answered: from memory, by a look-up that was under way already, or by a new one. */
+export type LookupResult = 'remembered' | 'shared' | 'asked';
+
+/** What a memory is made with. */
+export interface MemoryOptions {
+  readonly clock: Clock;
+  readonly limits: MemoryLimits;
+  /** Bounds each shared load, whoever waits for it. */
+  readonly loadSignal: () => AbortSignal;
+  /** Told of every look-up; `kind` is the first part of its key. */
+  readonly onLookup?: (kind: string, result: LookupResult) => void;
+}
+
 interface Entry {
+  readonly kind: string;
   readonly fact: Fact<unknown>;
   readonly since: number;
   readonly until: number;
@@ -57,9 +77,19 @@ const DEFAULT_WEIGHT = 1_000;
 /** What is learned with the controller's own logins, or with none. */
 const OWN_SCOPE = '';
 
-/** A memory in this process. `loadSignal` bounds each shared load, whoever waits for it. */
-export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () => AbortSignal): Memory {
+/** A memory in this process. */
+export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOptions): FactMemory {
+  const counts = new Map<string, number>();
+  const count = (kind: string, by: number) => {
+    counts.set(kind, (counts.get(kind) ?? 0) + by);
+  };
   const entries = new LRUCache<string, Entry>({
+    onInsert: ({ kind }, _key, reason) => {
+      if (reason === 'add') count(kind, 1);
+    },
+    dispose: ({ kind }, _key, reason) => {
+      if (reason !== 'set') count(kind, -1);
+    },
     max: limits.maxFacts,
     maxSize: limits.maxBytes,
     sizeCalculation: ({ weight }) => weight,
@@ -86,12 +116,19 @@ export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () 
     if (lifetime <= 0) return;
     const now = clock().getTime();
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
-    entries.set(JSON.stringify(question.key), { fact, since: now, until: now + lifetime, weight });
+    entries.set(JSON.stringify(question.key), {
+      kind: kindOf(question),
+      fact,
+      since: now,
+      until: now + lifetime,
+      weight,
+    });
   };
 
   const load = <T>(question: Question<T>): Promise<Fact<T>> => {
     const key = JSON.stringify(question.key);
     const running = underway.get(key);
+    onLookup?.(kindOf(question), running ? 'shared' : 'asked');
     if (running) return running as Promise<Fact<T>>;
     const started = question
       .load(loadSignal())
@@ -117,14 +154,22 @@ export function createMemory(clock: Clock, limits: MemoryLimits, loadSignal: () 
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
         const known = peek<T>([scope, ...question.key], maxAgeMs);
-        if (known) return known;
+        if (known) {
+          onLookup?.(question.key[0] ?? '', 'remembered');
+          return known;
+        }
         return signal.aborted ? outOfTime() : untilAborted(load(within(question)), signal);
       },
       recent: () => view(limits.absentMs, scope),
       scoped: (other) => view(maxAgeMs, other),
     };
   };
-  return view(Infinity, OWN_SCOPE);
+  return { ...view(Infinity, OWN_SCOPE), counts: () => counts };
+}
+
+/** What a question within its scope is about. */
+function kindOf({ key }: { readonly key: readonly string[] }): string {
+  return key[1] ?? '';
 }
 
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load goes on for the others. */

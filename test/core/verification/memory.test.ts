@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
-import { createMemory, type MemoryLimits } from '../../../src/core/verification/index.ts';
+import { createMemory, type MemoryLimits, type MemoryOptions } from '../../../src/core/verification/index.ts';
 import { DARK, NOW } from '../../support/policies.ts';
 import { forever, LIMITS } from '../../support/verification.ts';
 
-function memoryWith(limits: Partial<MemoryLimits> = {}) {
+function memoryWith(limits: Partial<MemoryLimits> = {}, more: Partial<MemoryOptions> = {}) {
   let now = NOW.getTime();
   const clock = () => new Date(now);
-  const memory = createMemory(clock, { ...LIMITS, ...limits }, forever);
+  const memory = createMemory({ clock, limits: { ...LIMITS, ...limits }, loadSignal: forever, ...more });
   let loads = 0;
   const ask = (key: readonly string[], fact: Fact<string> = is('x'), view = memory) =>
     view.recall(
@@ -107,5 +107,63 @@ describe('memory', () => {
     const error: unknown = await memory.recall(failing, forever()).catch((thrown: unknown) => thrown);
     expect(error).to.be.an('error').with.property('message', 'bug');
     expect(await ask(['a'])).to.deep.equal(is('x'));
+  });
+});
+
+describe('scopes of a memory', () => {
+  it('T07: what is learned in one scope answers in no other, nor outside', async () => {
+    const { memory, ask, loads } = memoryWith();
+    await ask(['a'], is('x'), memory.scoped('one'));
+    expect(await ask(['a'], is('y'), memory.scoped('two'))).to.deep.equal(is('y'));
+    expect(await ask(['a'], is('z'))).to.deep.equal(is('z'));
+    expect(await ask(['a'], is('never'), memory.scoped('one'))).to.deep.equal(is('x'));
+    expect(loads()).to.equal(3);
+    expect(memory.scoped('one').peek(['a'])).to.deep.equal(is('x'));
+    expect(memory.scoped('three').peek(['a'])).to.equal(undefined);
+  });
+
+  it('T06: a scope and a key cannot be mistaken for another scope and key', async () => {
+    const { memory, ask, loads } = memoryWith();
+    await ask(['b', 'c'], is('x'), memory.scoped('a'));
+    await ask(['c'], is('y'), memory.scoped('a","b'));
+    await ask(['a', 'b', 'c'], is('z'));
+    expect(loads()).to.equal(3);
+  });
+
+  it('who asks the same in two scopes at once does not share the answer', async () => {
+    const { memory, ask, loads } = memoryWith();
+    await Promise.all([ask(['a'], is('x'), memory.scoped('one')), ask(['a'], is('x'), memory.scoped('two'))]);
+    expect(loads()).to.equal(2);
+  });
+
+  it('a recent view of a scope stays in it', async () => {
+    const { memory, ask, loads } = memoryWith();
+    const one = memory.scoped('one');
+    await ask(['a'], is('x'), one);
+    await ask(['a'], is('x'), one.recent());
+    await ask(['a'], is('x'), memory.recent().scoped('one'));
+    expect(loads()).to.equal(1);
+    await ask(['a'], is('x'), memory.recent());
+    expect(loads()).to.equal(2);
+  });
+});
+
+describe('what there is to tell about a memory', () => {
+  it('how each look-up was answered', async () => {
+    const seen: string[] = [];
+    const onLookup: MemoryOptions['onLookup'] = (kind, result) => void seen.push(`${kind} ${result}`);
+    const { ask, memory } = memoryWith({}, { onLookup });
+    await Promise.all([ask(['manifest', 'a']), ask(['manifest', 'a'])]);
+    await ask(['manifest', 'a'], is('x'), memory.recent());
+    expect(seen).to.deep.equal(['manifest asked', 'manifest shared', 'manifest remembered']);
+  });
+
+  it('how many facts it keeps, by kind', async () => {
+    const { ask, memory } = memoryWith({ maxFacts: 2 });
+    await ask(['manifest', 'a']);
+    await ask(['manifest', 'a'], is('x'), memory.scoped('one'));
+    expect(Object.fromEntries(memory.counts())).to.deep.equal({ manifest: 2 });
+    await ask(['tag', 'b']);
+    expect(Object.fromEntries(memory.counts())).to.deep.equal({ manifest: 1, tag: 1 });
   });
 });
