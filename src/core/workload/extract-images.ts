@@ -1,6 +1,7 @@
 import { parsed, problem, type NamedImage, type Parsed, type Problem } from '../model/index.ts';
 import { isFields, listAt, textAt, type Fields } from './fields.ts';
-import { workloadOf, type ObjectKind, type Workload } from './kinds.ts';
+import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
+import { podSpecOf } from './pod-spec.ts';
 
 /** How an image is used: by a container of one of the three lists, or mounted as a volume. */
 export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
@@ -43,22 +44,16 @@ const LISTS: readonly ImageList[] = [
  * read is a problem with its field path, as is an object with more than {@link MAX_IMAGES_PER_OBJECT} images: the caller
  * must not take either for "no image".
  */
-export function extractImages(object: unknown, kind: ObjectKind): Parsed<readonly ImageUse[]> {
-  const workload = workloadOf(kind);
+export function extractImages(
+  object: unknown,
+  kind: ObjectKind,
+  table: WorkloadTable = KUBERNETES_WORKLOADS,
+): Parsed<readonly ImageUse[]> {
+  const workload = workloadOf(kind, table);
   if (workload === undefined) return parsed([]);
   const spec = podSpecOf(object, workload);
   if (!spec.ok) return spec;
   return spec.value === undefined ? parsed([]) : usesOf(spec.value, workload.podSpec.join('.'));
-}
-
-function podSpecOf(object: unknown, { podSpec, optional }: Workload): Parsed<Fields | undefined> {
-  let fields = object;
-  for (const [depth, step] of podSpec.entries()) {
-    if (!isFields(fields)) return problem(podSpec.slice(0, depth).join('.'), 'is not an object');
-    fields = fields[step];
-    if (step === optional && (fields === undefined || fields === null)) return parsed(undefined);
-  }
-  return isFields(fields) ? parsed(fields) : problem(podSpec.join('.'), 'is not an object');
 }
 
 function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {

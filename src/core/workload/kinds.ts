@@ -1,3 +1,5 @@
+import { parsed, type Parsed, type Problem } from '../model/index.ts';
+
 /** What an object says it is; core kinds have the group `''`. The version is never looked at: images stand in the same place in all. */
 export interface ObjectKind {
   readonly group: string;
@@ -9,33 +11,72 @@ export interface ObjectKind {
 export interface Workload {
   /** Steps from the object to its pod spec. */
   readonly podSpec: readonly string[];
-  /** The step that the API allows to be absent: then there is no pod spec, and so no image. */
-  readonly optional?: string;
-  /** Whether `spec.replicas` says how many pods there shall be. */
-  readonly scalable?: true;
+  /** Those of the steps that the API allows to be absent: then there is no pod spec, and so no image. */
+  readonly optional?: readonly string[];
+  /** Steps to the number that says how many pods there shall be. */
+  readonly replicas?: readonly string[];
 }
 
-const TEMPLATE = ['spec', 'template', 'spec'];
+/** A custom kind that carries a pod spec, as the settings write it: paths are steps with dots between. */
+export interface CustomKind {
+  readonly apiGroup: string;
+  readonly kind: string;
+  readonly podSpec: string;
+  readonly replicas?: string | undefined;
+}
 
-/** Every kind with a pod spec that Kubernetes has, by `group/kind`. */
-const WORKLOADS: ReadonlyMap<string, Workload> = new Map<string, Workload>([
+/** Every kind with a pod spec, by `group/kind`. */
+export type WorkloadTable = ReadonlyMap<string, Workload>;
+
+const TEMPLATE = ['spec', 'template', 'spec'];
+const SCALED = { podSpec: TEMPLATE, replicas: ['spec', 'replicas'] };
+
+/** The kinds with a pod spec that Kubernetes has. */
+export const KUBERNETES_WORKLOADS: WorkloadTable = new Map<string, Workload>([
   ['/Pod', { podSpec: ['spec'] }],
-  ['/PodTemplate', { podSpec: ['template', 'spec'], optional: 'template' }],
-  ['/ReplicationController', { podSpec: TEMPLATE, optional: 'template', scalable: true }],
-  ['apps/Deployment', { podSpec: TEMPLATE, scalable: true }],
-  ['apps/ReplicaSet', { podSpec: TEMPLATE, scalable: true }],
-  ['apps/StatefulSet', { podSpec: TEMPLATE, scalable: true }],
+  ['/PodTemplate', { podSpec: ['template', 'spec'], optional: ['template'] }],
+  ['/ReplicationController', { ...SCALED, optional: ['template'] }],
+  ['apps/Deployment', SCALED],
+  ['apps/ReplicaSet', SCALED],
+  ['apps/StatefulSet', SCALED],
   ['apps/DaemonSet', { podSpec: TEMPLATE }],
   ['batch/Job', { podSpec: TEMPLATE }],
   ['batch/CronJob', { podSpec: ['spec', 'jobTemplate', ...TEMPLATE] }],
 ]);
 
+/**
+ * The kinds of Kubernetes and these. A kind that is known already is a problem (`workloadKinds[2]`): a second place for its
+ * pod spec would hide the first.
+ */
+export function workloadTable(custom: readonly CustomKind[]): Parsed<WorkloadTable> {
+  const table = new Map(KUBERNETES_WORKLOADS);
+  const problems: Problem[] = [];
+  for (const [index, { apiGroup, kind, podSpec, replicas }] of custom.entries()) {
+    const name = `${apiGroup}/${kind}`;
+    if (table.has(name))
+      problems.push({ path: `workloadKinds[${String(index)}]`, message: 'is known already' });
+    const scales = replicas === undefined ? {} : { replicas: replicas.split('.') };
+    const steps = podSpec.split('.');
+    // Their schemas are their own: many allow a reference to another object in place of a template.
+    table.set(name, { podSpec: steps, optional: steps, ...scales });
+  }
+  return problems.length === 0 ? parsed(table) : { ok: false, problems };
+}
+
 /** The row of a kind, or `undefined` for a kind without a pod spec. */
-export function workloadOf({ group, kind }: ObjectKind): Workload | undefined {
-  return WORKLOADS.get(`${group}/${kind}`);
+export function workloadOf({ group, kind }: ObjectKind, table: WorkloadTable): Workload | undefined {
+  return table.get(`${group}/${kind}`);
 }
 
 /** Whether objects of this kind carry a pod spec, and so images. */
-export function isWorkload(kind: ObjectKind): boolean {
-  return workloadOf(kind) !== undefined;
+export function isWorkload(kind: ObjectKind, table: WorkloadTable = KUBERNETES_WORKLOADS): boolean {
+  return workloadOf(kind, table) !== undefined;
+}
+
+/**
+ * Whether any kind of an API group counts its pods: what scales in another group (by its `scale` subresource, which names
+ * no kind) runs no image that is known here.
+ */
+export function scalesIn(group: string, table: WorkloadTable = KUBERNETES_WORKLOADS): boolean {
+  return [...table].some(([name, { replicas }]) => replicas !== undefined && name.startsWith(`${group}/`));
 }

@@ -1,7 +1,7 @@
 import { isFields } from './fields.ts';
-import { workloadOf, type ObjectKind } from './kinds.ts';
+import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 
-/** What the API server fills in for an absent `spec.replicas`. */
+/** What the API server fills in for an absent `spec.replicas`; custom kinds follow the same custom. */
 const DEFAULT_REPLICAS = 1;
 
 /**
@@ -9,9 +9,30 @@ const DEFAULT_REPLICAS = 1;
  * replica count) and for a count that cannot be read. Used to tell a workload that starts running from one that goes on:
  * an object made with no replicas and scaled up later runs its images then for the first time.
  */
-export function replicasOf(object: unknown, kind: ObjectKind): number | undefined {
-  if (workloadOf(kind)?.scalable !== true || !isFields(object) || !isFields(object.spec)) return undefined;
-  const replicas = object.spec.replicas ?? DEFAULT_REPLICAS;
+export function replicasOf(
+  object: unknown,
+  kind: ObjectKind,
+  table: WorkloadTable = KUBERNETES_WORKLOADS,
+): number | undefined {
+  const steps = workloadOf(kind, table)?.replicas;
+  if (steps === undefined) return undefined;
+  let fields = object;
+  for (const step of steps.slice(0, -1)) fields = isFields(fields) ? fields[step] : undefined;
+  if (!isFields(fields)) return undefined;
+  return countOf(fields[steps.at(-1) ?? ''] ?? DEFAULT_REPLICAS);
+}
+
+/**
+ * How many pods a `Scale` (autoscaling/v1) asks for, whatever it scales; `undefined` when that cannot be read. Absent is
+ * none here: the API server leaves a zero out.
+ */
+export function scaleReplicas(scale: unknown): number | undefined {
+  if (!isFields(scale)) return undefined;
+  const spec = scale.spec ?? {};
+  return isFields(spec) ? countOf(spec.replicas ?? 0) : undefined;
+}
+
+function countOf(replicas: unknown): number | undefined {
   return typeof replicas === 'number' && Number.isSafeInteger(replicas) && replicas >= 0
     ? replicas
     : undefined;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { replicasOf, type ObjectKind } from '../../../src/core/workload/index.ts';
+import { replicasOf, scaleReplicas, type ObjectKind } from '../../../src/core/workload/index.ts';
 import { DEPLOYMENT, POD } from './objects.ts';
 
 describe('replicasOf', () => {
@@ -42,5 +42,21 @@ describe('replicasOf', () => {
     it(title, () => {
       expect(replicasOf(object, kind)).to.equal(count);
     });
+  }
+});
+
+describe('scaleReplicas', () => {
+  const rows: readonly [string, unknown, number | undefined][] = [
+    ['reads the count', { spec: { replicas: 3 } }, 3],
+    ['is none where the count is left out, because a zero is', { spec: {} }, 0],
+    ['is none where the count is null', { spec: { replicas: null } }, 0],
+    ['is none without spec', {}, 0],
+    ['is unknown for a count that is a text', { spec: { replicas: '3' } }, undefined],
+    ['is unknown for a count below zero', { spec: { replicas: -1 } }, undefined],
+    ['is unknown for a spec that is a list', { spec: [] }, undefined],
+    ['is unknown for no object', null, undefined],
+  ];
+  for (const [title, scale, expected] of rows) {
+    it(title, () => expect(scaleReplicas(scale)).to.equal(expected));
   }
 });
