@@ -2,3 +2,19 @@
  * The Kubernetes API server: one client with pooled connections, collections kept in memory that survive every kind of loss,
  * and what a controller writes with them: work queue, lease, events, status, pull secrets.
  */
+export { openCluster } from './cluster.ts';
+export type { ClusterOptions } from './cluster.ts';
+export type { RequestEvent, Verb } from './exchange.ts';
+export { ownNamespace } from './own-namespace.ts';
+export type {
+  Cluster,
+  Collection,
+  KubeObject,
+  Metadata,
+  ObjectAddress,
+  Page,
+  Resource,
+  WatchEvent,
+  WriteOptions,
+  Written,
+} from './types.ts';

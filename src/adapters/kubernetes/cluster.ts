@@ -1,0 +1,65 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { parsed, type Parsed } from '../../core/model/index.ts';
+import { createCalls } from './calls.ts';
+import { createPools } from './connections.ts';
+import { createExchange, type RequestEvent } from './exchange.ts';
+import { createLogins } from './login.ts';
+import { createReads } from './read.ts';
+import type { Cluster } from './types.ts';
+import { createWatch } from './watch.ts';
+import { createWrites } from './write.ts';
+
+/** Which API server, and what to do with it. */
+export interface ClusterOptions {
+  /** Path of a kubeconfig; absent = the cluster whose pod we are. */
+  readonly kubeconfig?: string;
+  /** `pratique/1.2.3`: the part before the slash is also the name under which plain writes own fields. */
+  readonly userAgent: string;
+  /** For one call with all its pauses and attempts; 30 000 when absent, the longest a webhook may hold up a write. */
+  readonly requestTimeoutMs?: number;
+  /** Told of every request sent. */
+  readonly onRequest?: (event: RequestEvent) => void;
+}
+
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * The client of an API server. Certificates, tokens, token files, exec plugins and the in-cluster login come from
+ * @kubernetes/client-node and are read again while the client lives. Connects to nobody yet; the problems are those of
+ * the configuration. Plain `http` and unverified TLS are for loopback only.
+ */
+export async function openCluster(options: ClusterOptions): Promise<Parsed<Cluster>> {
+  // Half a second and 80 MB, and only for those who come here.
+  const { readInCluster, readKubeconfig } = await import('./kube-config.ts');
+  const { kubeconfig } = options;
+  const load = (): Promise<Parsed<KubeConfig>> =>
+    kubeconfig === undefined ? readInCluster() : readKubeconfig(kubeconfig);
+  const config = await load();
+  if (!config.ok) return config;
+  return parsed(assemble(options, load, config.value));
+}
+
+function assemble(
+  options: ClusterOptions,
+  load: () => Promise<Parsed<KubeConfig>>,
+  config: KubeConfig,
+): Cluster {
+  const { userAgent, onRequest, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
+  const server = (config.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
+  const pools = createPools();
+  const exchange = createExchange({
+    server,
+    userAgent,
+    logins: createLogins(load, config),
+    pools,
+    onRequest,
+  });
+  const calls = createCalls(exchange, requestTimeoutMs);
+  return {
+    server,
+    ...createReads(calls),
+    ...createWrites(calls),
+    watch: createWatch({ exchange, openWithinMs: requestTimeoutMs }),
+    close: () => pools.close(),
+  };
+}
