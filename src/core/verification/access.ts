@@ -1,4 +1,5 @@
 import type { Evidence, Fact, ImageRef, Unknown } from '../model/index.ts';
+import { learn } from './learn.ts';
 import type { RegistrySource, Sources } from './sources.ts';
 
 /** A registry read with certain logins. */
@@ -21,8 +22,10 @@ export async function sourcesFor(
   access: Access | undefined,
   sources: Sources,
 ): Promise<Sources | Unknown> {
-  const login = await access?.(places);
-  if (login === undefined || login.state === 'absent') return sources;
+  if (!access) return sources;
+  const asked = await learn(() => access(places), sources);
+  const login = asked.state === 'found' ? asked.value : asked;
+  if (login.state === 'absent') return sources;
   if (login.state === 'unknown') return login;
   const { scope, registry } = login.value;
   return { ...sources, registry, memory: sources.memory.scoped(scope) };

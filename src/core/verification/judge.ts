@@ -11,6 +11,7 @@ import {
 } from '../model/index.ts';
 import {
   decide,
+  decideByName,
   decideUnmatched,
   decideUnreadable,
   needsAtFirst,
@@ -76,6 +77,8 @@ async function judgeReference(
     const verdict = decideUnmatched(covered ? 'Allow' : unmatchedImages);
     return { reference: use, verdict };
   }
+  const settled = decideByName(selection, nameOf(use));
+  if (settled) return { reference: use, verdict: settled };
   const judgeWith = async (given: Sources): Promise<Judged> => {
     const evidence = await gather({ ref: use, policies: selection.applying }, given, signal);
     const verdict = decide({ use, evidence, selection, now: given.clock() });

@@ -80,6 +80,14 @@ describe('T07: logins that an object brings along', () => {
     expect(registry.calls).to.be.empty;
   });
 
+  it('a keychain that breaks makes the image unknown with its reason', async () => {
+    const { judge } = createBench();
+    const access = () => Promise.reject(faultOf('RegistryDenied', false));
+    expect(shortly(await judge([`${WEB}:1`], [signed], { access }))).to.deep.equal([
+      'unknown RegistryDenied',
+    ]);
+  });
+
   it('is asked for the image and for every place where signatures are looked for', async () => {
     const { judge } = createBench();
     const asked: string[] = [];

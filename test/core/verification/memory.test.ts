@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
-import { createMemory, type MemoryLimits, type MemoryOptions } from '../../../src/core/verification/index.ts';
+import {
+  createMemory,
+  type Memory,
+  type MemoryLimits,
+  type MemoryOptions,
+} from '../../../src/core/verification/index.ts';
 import { DARK, NOW } from '../../support/policies.ts';
 import { forever, LIMITS } from '../../support/verification.ts';
 
@@ -9,7 +14,7 @@ function memoryWith(limits: Partial<MemoryLimits> = {}, more: Partial<MemoryOpti
   const clock = () => new Date(now);
   const memory = createMemory({ clock, limits: { ...LIMITS, ...limits }, loadSignal: forever, ...more });
   let loads = 0;
-  const ask = (key: readonly string[], fact: Fact<string> = is('x'), view = memory) =>
+  const ask = (key: readonly string[], fact: Fact<string> = is('x'), view: Memory = memory) =>
     view.recall(
       {
         key,

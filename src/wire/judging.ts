@@ -1,0 +1,97 @@
+import { readCertificates } from '../adapters/files/index.ts';
+import {
+  createRegistry,
+  dockerDirectory,
+  dockerKeychain,
+  type Keychain,
+  type Registry,
+  type RequestEvent,
+} from '../adapters/registry/index.ts';
+import { createSignatureVerifier } from '../adapters/sigstore/index.ts';
+import {
+  parsed,
+  type Fact,
+  type ImageRef,
+  type JudgedImage,
+  type Parsed,
+  type PinnedRef,
+} from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import {
+  createMemory,
+  judge,
+  pinReference,
+  type Access,
+  type FactMemory,
+  type LookupResult,
+  type Sources,
+} from '../core/verification/index.ts';
+import type { Judging, Question } from '../doors/cli/index.ts';
+import { clock, type Surroundings } from './surroundings.ts';
+
+/** Who is told of what happens on the way to a verdict. */
+export interface Watching {
+  readonly onRequest: (event: RequestEvent) => void;
+  readonly onLookup: (kind: string, result: LookupResult) => void;
+  /** Told of every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Something that judges, with what else can be asked of it. */
+export interface OpenJudging extends Judging {
+  readonly judge: (question: Question & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
+  readonly pin: (
+    ref: ImageRef,
+    how: { readonly access?: Access | undefined; readonly signal: AbortSignal },
+  ) => Promise<Fact<PinnedRef>>;
+  readonly registry: Registry;
+  /** The controller's own logins. */
+  readonly keychain: Keychain;
+  readonly memory: FactMemory;
+}
+
+/** Opens what judges: a registry client, a signature verifier, a memory of facts. Problems are files that cannot be used. */
+export async function openJudging(
+  settings: Settings,
+  { version, environment }: Surroundings,
+  watching: Watching,
+): Promise<Parsed<OpenJudging>> {
+  const { registries, memory: limits, unmatchedImages } = settings;
+  const ca = await readCertificates(registries.caFiles);
+  if (!ca.ok) return ca;
+  const verifier = createSignatureVerifier();
+  const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
+  const registry = createRegistry({
+    keychain,
+    insecureHosts: registries.insecure,
+    ...(ca.value !== '' && { ca: ca.value }),
+    concurrencyPerHost: registries.concurrencyPerHost,
+    requestTimeoutMs: registries.requestTimeoutMs,
+    userAgent: `pratique/${version}`,
+    now: clock,
+    onRequest: watching.onRequest,
+  });
+  const memory = createMemory({
+    clock,
+    limits,
+    loadSignal: () => AbortSignal.timeout(limits.loadTimeoutMs),
+    onLookup: watching.onLookup,
+  });
+  const sources: Sources = {
+    registry,
+    verifySignature: (...asked) => verifier.verify(...asked),
+    memory,
+    clock,
+    report: watching.report,
+  };
+  return parsed({
+    judge: (question) => judge({ ...question, unmatchedImages }, sources),
+    pin: (ref, how) => pinReference(ref, how, sources),
+    registry,
+    keychain,
+    memory,
+    close: async () => {
+      await Promise.all([registry.close(), verifier.close()]);
+    },
+  });
+}

@@ -1,0 +1,95 @@
+import { readDocuments } from '../adapters/files/index.ts';
+import { createMetrics, type Log } from '../adapters/server/index.ts';
+import { publicGoodRoot, readTrustRoot } from '../adapters/sigstore/index.ts';
+import { parsed, type Parsed, type Problem } from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { validateHandler } from '../doors/admission/index.ts';
+import type { Serving } from '../doors/cli/index.ts';
+import { holdPublicRoot, operationsOf, watchFolder } from '../doors/policies/index.ts';
+import { admissionPorts } from './admission-ports.ts';
+import { openJudging, type Watching } from './judging.ts';
+import { listen, page, urlOf } from './listening.ts';
+import { rootRefresh } from './root-refresh.ts';
+import { clock, type Surroundings } from './surroundings.ts';
+import { readTls } from './tls-files.ts';
+
+/** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
+const FOLDER_LOOK_MS = 2_000;
+
+/** What every way of serving is given. */
+export interface Joined {
+  readonly surroundings: Surroundings;
+  readonly log: Log;
+  readonly watching: Watching;
+}
+
+/** Serves the webhook with policies from a folder. */
+export async function serveStandalone(
+  settings: Settings,
+  folder: string,
+  { surroundings, log, watching }: Joined,
+): Promise<Parsed<Serving>> {
+  const tls = await readTls(settings.webhook);
+  const publicRoot = holdPublicRoot(publicGoodRoot(), clock, rootRefresh(settings, log));
+  const policies = await watchFolder({
+    read: () => readDocuments(folder, { stdin: surroundings.stdin }),
+    clock,
+    roots: { read: readTrustRoot, publicGood: publicRoot.current },
+    everyMs: FOLDER_LOOK_MS,
+    onChange: (outcome) => {
+      if (outcome.ok) log.info({ policies: outcome.value.policies.length }, 'policies changed');
+      else
+        log.error(
+          { problems: outcome.problems },
+          'policies do not compile, the last good ones stay in force',
+        );
+    },
+  });
+  const judging = await openJudging(settings, surroundings, watching);
+  const close = async () => {
+    publicRoot.close();
+    if (policies.ok) policies.value.close();
+    if (judging.ok) await judging.value.close();
+  };
+  if (!tls.ok || !policies.ok || !judging.ok) {
+    await close();
+    const problems = [tls, policies, judging].flatMap((one) => (one.ok ? [] : one.problems));
+    return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
+  }
+  const held = policies.value;
+  const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
+  const metrics = createMetrics(operations.gauges);
+  const ports = admissionPorts(held.current, judging.value, log);
+  const { webhook } = settings;
+  const server = await listen(webhook.listen, '--listen', {
+    tls: tls.value,
+    onError: watching.report,
+    routes: [
+      {
+        method: 'post',
+        path: '/validate',
+        maxBodyBytes: webhook.maxBodyBytes,
+        handle: validateHandler(ports, webhook.defaultTimeoutMs),
+      },
+      page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
+      page('/readyz', 'text/plain', () => Promise.resolve({ status: 200, body: operations.readiness() })),
+      page('/metrics', metrics.contentType, async () => ({ status: 200, body: await metrics.scrape() })),
+    ],
+  });
+  if (!server.ok) {
+    await close();
+    return server;
+  }
+  return parsed({
+    url: urlOf(webhook.listen, server.value.port),
+    policies: held.current().policies.length,
+    close: async () => {
+      await server.value.close();
+      await close();
+    },
+  });
+}
+
+function inFolder(folder: string, { path, message }: Problem): Problem {
+  return { path: path === '' ? folder : path, message };
+}
