@@ -1,0 +1,108 @@
+import { createAlarms } from './alarms.ts';
+import { SYSTEM_TIMERS, type Timers } from './timers.ts';
+
+/** What a work queue is given. */
+export interface WorkQueueOptions {
+  /**
+   * Makes true what the key stands for. Never runs twice at once for one key. A rejection is tried again with back-off;
+   * `requeueAfterMs` asks for one more run without any change. The signal fires when the queue closes.
+   */
+  readonly reconcile: (
+    key: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
+  /** Most keys that run at the same time. */
+  readonly concurrency: number;
+  /** Pause after the first failure of a key, doubled with each further one up to the longest. */
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
+  /** Told of every failure before `close()`; must not throw. */
+  readonly onFailure?: (key: string, error: unknown, retryInMs: number) => void;
+  readonly timers?: Timers;
+  /** A number from 0 to below 1, for the jitter. */
+  readonly random?: () => number;
+}
+
+/** Keys that want to be reconciled. */
+export interface WorkQueue {
+  /** Reconciles a key as soon as possible: once, however often it is added before; once more if it runs just now. */
+  add(key: string): void;
+  /** Adds a key in so many milliseconds; of several such times the earliest counts. */
+  addAfter(key: string, ms: number): void;
+  /** Keys that are due: those that wait for their turn and those that run. */
+  size(): number;
+  /** Drops what waits, tells what runs to stop, and answers when it has. Adding does nothing from then on. */
+  close(): Promise<void>;
+}
+
+/** The first pause is short against a person's patience, the longest against an API server's. */
+const DEFAULT_BACKOFF = { baseMs: 1_000, maxMs: 300_000 };
+/** Doubled this often every base has reached its maximum, and no number overflows. */
+const MOST_DOUBLINGS = 30;
+
+/** Makes a work queue with the promises of client-go's rate-limiting queue. */
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  const { reconcile, concurrency, onFailure, timers = SYSTEM_TIMERS, random = Math.random } = options;
+  const { baseMs, maxMs } = options.backoff ?? DEFAULT_BACKOFF;
+  const due = new Set<string>(); // in the order of their turn; may also be running
+  const running = new Map<string, Promise<void>>();
+  const failures = new Map<string, number>();
+  const closing = new AbortController();
+
+  const add = (key: string): void => {
+    if (closing.signal.aborted) return;
+    due.add(key);
+    queueMicrotask(startDue); // what is added in one breath runs once
+  };
+  const asked = createAlarms(timers, add);
+  // What the last run of a key asked for: a run that comes earlier decides anew.
+  const owed = createAlarms(timers, add);
+
+  const startDue = (): void => {
+    for (const key of due) {
+      if (running.size >= concurrency) return;
+      if (running.has(key)) continue;
+      due.delete(key);
+      owed.cancel(key);
+      running.set(key, run(key));
+    }
+  };
+
+  const run = async (key: string): Promise<void> => {
+    await Promise.resolve(); // by then `running` knows the key, even if reconcile throws at once
+    try {
+      const wish = await reconcile(key, closing.signal);
+      failures.delete(key);
+      if (wish && !closing.signal.aborted) owed.set(key, wish.requeueAfterMs);
+    } catch (error) {
+      if (!closing.signal.aborted) retry(key, error); // what ends because it was told to has not failed
+    } finally {
+      running.delete(key);
+      if (!closing.signal.aborted) startDue();
+    }
+  };
+
+  const retry = (key: string, error: unknown): void => {
+    const count = failures.get(key) ?? 0;
+    failures.set(key, count + 1);
+    const full = Math.min(maxMs, baseMs * 2 ** Math.min(count, MOST_DOUBLINGS));
+    const retryInMs = Math.round(full * (0.5 + random() / 2)); // keys that failed together come back apart
+    owed.set(key, retryInMs);
+    onFailure?.(key, error, retryInMs);
+  };
+
+  return {
+    add,
+    addAfter: (key, ms) => {
+      if (ms <= 0) add(key);
+      else if (!closing.signal.aborted) asked.set(key, ms);
+    },
+    size: () => new Set([...due, ...running.keys()]).size,
+    close: async () => {
+      closing.abort();
+      due.clear();
+      asked.clear();
+      owed.clear();
+      await Promise.all(running.values());
+    },
+  };
+}
