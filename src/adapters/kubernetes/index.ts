@@ -18,3 +18,9 @@ export type {
   WriteOptions,
   Written,
 } from './types.ts';
+export { watchCollection } from './reflector.ts';
+export type { Reflector, ReflectorOptions } from './reflector.ts';
+export type { BackoffBounds } from './restart-backoff.ts';
+export type { Change } from './store.ts';
+export { createWorkQueue } from './work-queue.ts';
+export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';

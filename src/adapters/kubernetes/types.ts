@@ -92,8 +92,10 @@ export interface Cluster {
   readonly server: string;
   /** The object; `undefined` when there is none (404). */
   get(address: ObjectAddress, signal?: AbortSignal): Promise<KubeObject | undefined>;
-  /** One page. A list that expired while paging (410) is a Fault `ClusterUnavailable`, transient; a page too large to
-   * read is a Fault `LimitExceeded`: ask for a smaller one. */
+  /**
+   * One page. A list that expired while paging (410) is a Fault `ClusterUnavailable`, transient; a page too large to read
+   * is a Fault `LimitExceeded`: ask for a smaller one.
+   */
   list(
     collection: Collection,
     page?: { readonly limit?: number; readonly continue?: string },
