@@ -6,6 +6,9 @@ import { readReferrers, readSignatures } from './readings.ts';
 /** Predicate type of the signed statement that lifts a quarantine flag. */
 export const RELEASE_PREDICATE_TYPE = 'https://pratique.dev/release/v1';
 
+/** The flag on an image that is in quarantine by its name alone. */
+export const BY_PLACE = 'every image in this place is in quarantine';
+
 /** Quarantine flags on an image, each as a clause for a person; anyone who can push may set one. */
 export interface QuarantineReading {
   readonly flags: readonly string[];
@@ -21,7 +24,7 @@ export function readQuarantine(
   const annotations = manifest.state === 'found' ? manifest.value.annotations : {};
   const listing = readReferrers(referrers);
   const flags = [
-    ...(requirement.byPlace(nameOf(image)) ? ['every image in this place is in quarantine'] : []),
+    ...(requirement.byPlace(nameOf(image)) ? [BY_PLACE] : []),
     ...requirement.annotations
       .filter(({ key, values }) => isOneOf(annotations[key], values))
       .map(({ key }) => `flagged by annotation ${key}`),

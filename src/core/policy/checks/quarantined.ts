@@ -1,3 +1,4 @@
+import type { Finding } from '../../model/index.ts';
 import { isReleased, readQuarantine } from '../quarantine.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
 
@@ -14,16 +15,21 @@ export const quarantined: Check = (given) => {
     // A flag is certain; whether it was lifted may not be.
     if (released !== false && quarantine.releasedBy.length > 0) return cannotTell(policy, released);
     const names = quarantine.releasedBy.map(({ name }) => name).join(' or ');
-    return {
-      kind: 'refused',
-      reason: 'Quarantined',
-      found: names ? `${flags.join(', ')}; no release by ${names}` : flags.join(', '),
-      next: names
-        ? `have ${names} release this digest, or use a released image`
-        : 'use an image that is not flagged',
-      policy: policy.name,
-      transient: false,
-    };
+    return inQuarantine(policy.name, flags, names);
   }
   return incomplete ? cannotTell(policy, incomplete) : undefined;
 };
+
+/** The finding about flags that nobody has lifted; `names` of those who could, empty for nobody. */
+export function inQuarantine(policy: string, flags: readonly string[], names: string): Finding {
+  return {
+    kind: 'refused',
+    reason: 'Quarantined',
+    found: names ? `${flags.join(', ')}; no release by ${names}` : flags.join(', '),
+    next: names
+      ? `have ${names} release this digest, or use a released image`
+      : 'use an image that is not flagged',
+    policy,
+    transient: false,
+  };
+}

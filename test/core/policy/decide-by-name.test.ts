@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import {
+  brokenPolicy,
+  decideByName,
+  selectPolicies,
+  type CompiledPolicy,
+} from '../../../src/core/policy/index.ts';
+import { authority, DARK, found, policyDocument, policyOf } from '../../support/policies.ts';
+import { signingKey } from '../../support/signing.ts';
+import { createBench } from '../../support/verification.ts';
+
+const NAME = 'registry.example.com/quarantine/web';
+const quarantine = { images: ['**/quarantine/**'] };
+const place = policyOf({ require: { quarantine } }, 'place');
+
+const settledBy = (...policies: readonly CompiledPolicy[]) =>
+  decideByName(selectPolicies(policies, NAME, found({})), NAME);
+
+describe('a verdict by name alone', () => {
+  it('is given where the place is in quarantine and nobody can release', () => {
+    const settled = settledBy(policyOf({ require: { lifecycle: {} } }, 'other'), place);
+    expect(settled?.kind).to.equal('deny');
+    expect(settled?.findings).to.have.length(1);
+    expect(settled?.findings[0]).to.include({ reason: 'Quarantined', policy: 'place', effect: 'deny' });
+  });
+
+  const release = authority('release', signingKey());
+  const rows: readonly [string, CompiledPolicy][] = [
+    [
+      'while somebody could release it',
+      policyOf({
+        authorities: [release],
+        require: { quarantine: { ...quarantine, releasedBy: ['release'] } },
+      }),
+    ],
+    ['where the policy only warns', policyOf({ enforcement: 'Warn', require: { quarantine } })],
+    ['where the policy only watches', policyOf({ enforcement: 'Audit', require: { quarantine } })],
+    ['for another place', policyOf({ require: { quarantine: { images: ['**/elsewhere/**'] } } })],
+    ['where flags are asked for, and no place', policyOf({ require: { quarantine: {} } })],
+    ['of a broken policy', brokenPolicy('broken', policyDocument({ require: { quarantine } }), [])],
+  ];
+  for (const [sentence, policy] of rows) {
+    it(`is not given ${sentence}`, () => expect(settledBy(policy)).to.equal(undefined));
+  }
+
+  it('is not given by a policy that may not speak of the namespace', () => {
+    const selecting = policyOf({
+      match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
+      require: { quarantine },
+    });
+    const selection = selectPolicies([selecting], NAME, DARK);
+    expect(decideByName(selection, NAME)).to.equal(undefined);
+  });
+
+  it('saves every registry request, and is the same with the registry down', async () => {
+    const bench = createBench();
+    const image = bench.registry.push(NAME, { tag: '1.0' });
+    const judged = await bench.judge([`${NAME}:1.0`, `${NAME}@${image}`], [place]);
+    expect(judged.map(({ verdict }) => verdict.kind)).to.deep.equal(['deny', 'deny']);
+    expect(bench.registry.calls).to.deep.equal([]);
+  });
+});
