@@ -8,3 +8,9 @@ export type { CustomKind, ObjectKind, Workload, WorkloadTable } from './kinds.ts
 export { MAX_PULL_SECRETS, pullSecretsOf } from './pull-logins.ts';
 export type { PullLogins } from './pull-logins.ts';
 export { replicasOf, scaleReplicas } from './replicas.ts';
+export { CANARY_POLICY, CANARY_POLICY_DOCUMENT, CANARY_REPOSITORY, canariesOf } from './canaries.ts';
+export type { Canary, CanaryQuestion, RunningPod } from './canaries.ts';
+export { KUBERNETES_KINDS } from './canary-kinds.ts';
+export type { CanaryKind } from './canary-kinds.ts';
+export { judgeCanaries, NO_POD, readCanary, unansweredCanary, WEBHOOK_NAME } from './canary-outcome.ts';
+export type { CanaryAnswer, CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';

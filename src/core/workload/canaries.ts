@@ -1,0 +1,149 @@
+import { CANARY_LABELS, endsByItself, KUBERNETES_KINDS, wrap, type CanaryKind } from './canary-kinds.ts';
+import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec, type CanaryPath } from './canary-pods.ts';
+import type { Fields } from './fields.ts';
+
+/** Where canaries' images would be: `.invalid` is nobody's (RFC 6761), so none can ever be pulled or asked for. */
+export const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';
+/** Name of the built-in policy that refuses canaries. */
+export const CANARY_POLICY = 'pratique-self-test';
+
+/**
+ * The built-in ImagePolicy that refuses canaries, as a document: by place and with nobody to release them, so that no
+ * registry is asked. It has to be in force first among the policies of a cluster.
+ */
+export const CANARY_POLICY_DOCUMENT: Readonly<Record<string, unknown>> = {
+  apiVersion: 'pratique.dev/v1alpha1',
+  kind: 'ImagePolicy',
+  metadata: { name: CANARY_POLICY },
+  spec: {
+    match: { images: ['self-test.pratique.invalid/**'] },
+    enforcement: 'Deny',
+    onUnknown: 'Deny',
+    require: { quarantine: { images: ['self-test.pratique.invalid/**'] } },
+  },
+};
+
+/** A pod that runs, for the canary among ephemeral containers. */
+export interface RunningPod {
+  readonly namespace: string;
+  readonly name: string;
+  /** `spec.ephemeralContainers` as it is: a patch has to keep them. */
+  readonly ephemeralContainers: readonly unknown[];
+}
+
+/** One thing to send as a server-side dry run, with what a refusal of it has to name. */
+export interface Canary {
+  /** E.g. `Pod initContainers`, for people and as a key. */
+  readonly id: string;
+  readonly kind: string;
+  readonly path: CanaryPath;
+  readonly resource: { readonly group: string; readonly version: string; readonly plural: string };
+  readonly namespace: string;
+  /** The field whose image must be refused. */
+  readonly field: string;
+  readonly image: string;
+  /** Whether the kind is one of the settings, of which nobody here knows what else it demands. */
+  readonly custom: boolean;
+  readonly write:
+    | { readonly how: 'create'; readonly object: Readonly<Record<string, unknown>> }
+    /** A JSON merge patch of a subresource. */
+    | {
+        readonly how: 'patch';
+        readonly name: string;
+        readonly subresource: string;
+        readonly patch: Readonly<Record<string, unknown>>;
+      };
+}
+
+/** What canaries are made of. */
+export interface CanaryQuestion {
+  readonly namespace: string;
+  /** 64 hexadecimal digits, new for each run: what some cache remembers about an older one proves nothing. */
+  readonly hex: string;
+  /** Kinds besides those of Kubernetes. */
+  readonly custom?: readonly CanaryKind[];
+  /** A pod in a namespace that the webhook covers. */
+  readonly pod?: RunningPod;
+}
+
+/**
+ * One canary for each kind (the image in a plain container), for each container path in a pod and in a template, and, if
+ * there is a pod to try on, for its ephemeral containers. Every object is valid and complies with PodSecurity
+ * `restricted`.
+ */
+export function canariesOf({ namespace, hex, custom = [], pod }: CanaryQuestion): readonly Canary[] {
+  const image = `${CANARY_REPOSITORY}@sha256:${hex}`;
+  const [inPod, inTemplate] = ['Pod', 'Job'].map((kind) => KUBERNETES_KINDS.find((one) => one.kind === kind));
+  const make = (kind: CanaryKind, path: Exclude<CanaryPath, 'ephemeralContainers'>): Canary =>
+    creation({ kind, path, image, namespace, custom: custom.includes(kind) });
+  return [
+    ...[...KUBERNETES_KINDS, ...custom].map((kind) => make(kind, 'containers')),
+    ...[inPod, inTemplate].flatMap((kind) =>
+      kind ? (['initContainers', 'sidecar', 'volumes'] as const).map((path) => make(kind, path)) : [],
+    ),
+    ...(pod ? [debugging(pod, image)] : []),
+  ];
+}
+
+function creation({
+  kind: { group, version, kind, plural, podSpec },
+  path,
+  image,
+  namespace,
+  custom,
+}: Pick<Canary, 'image' | 'namespace' | 'custom'> & {
+  readonly kind: CanaryKind;
+  readonly path: Exclude<CanaryPath, 'ephemeralContainers'>;
+}): Canary {
+  const steps = podSpec.split('.');
+  const spec = canaryPodSpec({
+    path,
+    image,
+    // A pod takes no blank image: there the other container is a canary too, and the refusal has to name the field.
+    other: kind === 'Pod' ? image : BLANK_IMAGE,
+    restartPolicy: endsByItself(kind) ? 'Never' : 'Always',
+  });
+  const object = steps.reduceRight<Fields>(
+    (inner, step, depth) => wrap(step, inner, { kind, parent: steps[depth - 1] }),
+    spec,
+  );
+  return {
+    id: `${kind} ${path}`,
+    kind,
+    path,
+    resource: { group, version, plural },
+    namespace,
+    field: `${podSpec}.${canaryField(path)}`,
+    image,
+    custom,
+    write: {
+      how: 'create',
+      object: {
+        apiVersion: group === '' ? version : `${group}/${version}`,
+        kind,
+        metadata: { name: CANARY_POLICY, namespace, labels: CANARY_LABELS },
+        ...object,
+      },
+    },
+  };
+}
+
+function debugging({ namespace, name, ephemeralContainers }: RunningPod, image: string): Canary {
+  const container = canaryContainer(`canary-${image.slice(-8)}`, image);
+  return {
+    id: 'Pod ephemeralContainers',
+    kind: 'Pod',
+    path: 'ephemeralContainers',
+    resource: { group: '', version: 'v1', plural: 'pods' },
+    namespace,
+    field: `spec.ephemeralContainers[${String(ephemeralContainers.length)}].image`,
+    image,
+    custom: false,
+    write: {
+      how: 'patch',
+      name,
+      subresource: 'ephemeralcontainers',
+      patch: { spec: { ephemeralContainers: [...ephemeralContainers, container] } },
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Fields } from './fields.ts';
+
+/** How the canary's image is used; `sidecar` is an init container that keeps running. */
+export type CanaryPath = 'containers' | 'initContainers' | 'sidecar' | 'ephemeralContainers' | 'volumes';
+
+/**
+ * The other container of a template whose canary is no plain container: an API server takes a blank image in a template,
+ * and nobody judges it. So only the canary's image can be refused there.
+ */
+export const BLANK_IMAGE = ' ';
+
+/** Complies with the strictest profile of PodSecurity, so that nobody but the webhook has a reason to refuse it. */
+const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  runAsNonRoot: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/** A container that complies with every profile of PodSecurity. */
+export function canaryContainer(name: string, image: string): Fields {
+  return {
+    name,
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    securityContext: RESTRICTED,
+  };
+}
+
+/** A pod spec with the image in one place; `other` is the image of the container that any pod needs. */
+export function canaryPodSpec({
+  path,
+  image,
+  other,
+  restartPolicy,
+}: {
+  readonly path: Exclude<CanaryPath, 'ephemeralContainers'>;
+  readonly image: string;
+  readonly other: string;
+  readonly restartPolicy: 'Always' | 'Never';
+}): Fields {
+  const companion = canaryContainer('companion', other);
+  const spec = {
+    automountServiceAccountToken: false,
+    restartPolicy,
+    securityContext: { runAsNonRoot: true, seccompProfile: RESTRICTED.seccompProfile },
+  };
+  const canary = canaryContainer('canary', image);
+  switch (path) {
+    case 'containers':
+      return { ...spec, containers: [canary] };
+    case 'initContainers':
+      return { ...spec, initContainers: [canary], containers: [companion] };
+    case 'sidecar':
+      return { ...spec, initContainers: [{ ...canary, restartPolicy: 'Always' }], containers: [companion] };
+    case 'volumes':
+      return {
+        ...spec,
+        volumes: [{ name: 'canary', image: { reference: image, pullPolicy: 'IfNotPresent' } }],
+        containers: [
+          { ...companion, volumeMounts: [{ name: 'canary', mountPath: '/canary', readOnly: true }] },
+        ],
+      };
+  }
+}
+
+/** The field of a canary's image below its pod spec. */
+export function canaryField(path: CanaryPath): string {
+  if (path === 'volumes') return 'volumes[0].image.reference';
+  return `${path === 'sidecar' ? 'initContainers' : path}[0].image`;
+}

@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { compilePolicy, explainRefusal } from '../../../src/core/policy/index.ts';
+import {
+  canariesOf,
+  CANARY_POLICY,
+  CANARY_POLICY_DOCUMENT,
+  extractImages,
+  KUBERNETES_KINDS,
+  KUBERNETES_WORKLOADS,
+  readCanary,
+  workloadTable,
+  type Canary,
+} from '../../../src/core/workload/index.ts';
+import { NO_ROOTS, policyOf } from '../../support/policies.ts';
+import { createBench } from '../../support/verification.ts';
+
+const HEX = 'ab'.repeat(32);
+const IMAGE = `self-test.pratique.invalid/canary@sha256:${HEX}`;
+const POD = { namespace: 'shop', name: 'web', ephemeralContainers: [{ name: 'older', image: 'shell' }] };
+const ROLLOUT = {
+  group: 'argoproj.io',
+  version: 'v1alpha1',
+  kind: 'Rollout',
+  plural: 'rollouts',
+  podSpec: 'spec.template.spec',
+};
+
+const table = workloadTable([{ apiGroup: ROLLOUT.group, kind: ROLLOUT.kind, podSpec: ROLLOUT.podSpec }]);
+
+const all = () => canariesOf({ namespace: 'default', hex: HEX, custom: [ROLLOUT], pod: POD });
+const byId = (id: string): Canary => all().find((one) => one.id === id)!;
+const written = ({ write }: Canary) => (write.how === 'create' ? write.object : write.patch);
+
+describe('canaries', () => {
+  it('there is one for each kind, each container path, and the pod there is', () => {
+    const templates = ['initContainers', 'sidecar', 'volumes'];
+    expect(all().map(({ id }) => id)).to.have.members([
+      ...KUBERNETES_KINDS.map(({ kind }) => `${kind} containers`),
+      'Rollout containers',
+      ...templates.flatMap((path) => [`Pod ${path}`, `Job ${path}`]),
+      'Pod ephemeralContainers',
+    ]);
+    expect(KUBERNETES_KINDS.map(({ group, kind }) => `${group}/${kind}`)).to.deep.equal([
+      ...KUBERNETES_WORKLOADS.keys(),
+    ]);
+    expect(KUBERNETES_KINDS.map(({ plural }) => plural)).not.to.include('');
+  });
+
+  it('there is none for ephemeral containers without a pod to try on', () => {
+    const paths = canariesOf({ namespace: 'default', hex: HEX }).map(({ path }) => path);
+    expect(paths).not.to.include('ephemeralContainers');
+  });
+
+  for (const canary of all()) {
+    it(`${canary.id}: the image stands in the field that a refusal has to name`, () => {
+      const { group } = canary.resource;
+      const uses = extractImages(
+        written(canary),
+        { group, kind: canary.kind },
+        table.ok ? table.value : undefined,
+      );
+      const found = uses.ok ? uses.value : [];
+      expect(found.map(({ field }) => field)).to.include(canary.field);
+      expect(found.find(({ field }) => field === canary.field)?.image).to.equal(IMAGE);
+      const others = found.filter(({ field }) => field !== canary.field).map(({ image }) => image);
+      const mayStand = canary.path === 'ephemeralContainers' ? 'shell' : IMAGE;
+      expect(others.every((image) => image === mayStand)).to.equal(true);
+      if (canary.kind !== 'Pod') expect(others, 'nothing else can be refused').to.deep.equal([]);
+    });
+  }
+
+  it('keep the ephemeral containers that a pod has', () => {
+    const { write, field } = byId('Pod ephemeralContainers');
+    expect(write).to.include({ how: 'patch', name: 'web', subresource: 'ephemeralcontainers' });
+    expect(field).to.equal('spec.ephemeralContainers[1].image');
+  });
+
+  it('give a custom kind with a template what selects its pods', () => {
+    const { spec } = written(byId('Rollout containers')) as {
+      spec: { selector: { matchLabels: object }; template: { metadata: { labels: object } } };
+    };
+    expect(spec.selector.matchLabels).to.deep.equal(spec.template.metadata.labels);
+  });
+});
+
+describe('the built-in policy of the self-test', () => {
+  const compiled = compilePolicy(CANARY_POLICY_DOCUMENT, { material: () => undefined, roots: NO_ROOTS });
+  const builtIn = () => {
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
+    return compiled.value;
+  };
+
+  it('compiles, and refuses a canary as Quarantined with no registry request', async () => {
+    const bench = createBench();
+    const everything = policyOf({ require: { lifecycle: {}, quarantine: {} } }, 'production');
+    const [judged] = await bench.judge([IMAGE], [builtIn(), everything]);
+    expect(judged?.verdict.kind).to.equal('deny');
+    expect(judged?.verdict.findings.map(({ reason, policy }) => [reason, policy])).to.deep.equal([
+      ['Quarantined', CANARY_POLICY],
+    ]);
+    expect(bench.registry.calls).to.deep.equal([]);
+  });
+
+  it('refuses in words that prove each canary', async () => {
+    for (const canary of all()) {
+      const { group } = canary.resource;
+      const uses = extractImages(
+        written(canary),
+        { group, kind: canary.kind },
+        table.ok ? table.value : undefined,
+      );
+      if (!uses.ok) throw new Error(canary.id);
+      const judged = await createBench().judge([canary.image], [builtIn()]);
+      const images = uses.value
+        .filter(({ image }) => image === canary.image)
+        .map((use) => ({ ...judged[0]!, ...use }));
+      const message = `admission webhook "images.pratique.dev" denied the request: ${explainRefusal(images)}`;
+      const answer = { ok: false, status: 403, reason: 'Forbidden', message } as const;
+      expect(readCanary(canary, answer)).to.include({ outcome: 'proven' });
+    }
+  });
+
+  it('speaks of no other image', () => {
+    for (const name of ['registry.example.com/shop/web', 'self-test.pratique.invalid.example.com/canary'])
+      expect(builtIn().coversImage(name), name).to.equal(false);
+  });
+});
