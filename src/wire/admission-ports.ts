@@ -7,7 +7,7 @@ export function admissionPorts(policies: () => Policies, judging: Judging, log: 
   return {
     judge: judging.judge,
     policies: () => policies().policies,
-    namespaceLabels: (namespace) => policies().namespaceLabels(namespace),
+    namespaceLabels: (namespace) => Promise.resolve(policies().namespaceLabels(namespace)),
     onDecision: (decision) => {
       log.info(decision, 'decided');
     },

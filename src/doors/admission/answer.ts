@@ -18,7 +18,11 @@ export interface AdmissionAnswer {
 const MAX_AUDIT_LENGTH = 16_384;
 
 /** Refusals that say nothing about the images: we could not find out. */
-const COULD_NOT_TELL: ReadonlySet<ReasonCode> = new Set(['DeadlineExceeded', 'InternalError']);
+const COULD_NOT_TELL: ReadonlySet<ReasonCode> = new Set([
+  'DeadlineExceeded',
+  'InternalError',
+  'ParentUnknown',
+]);
 
 /** Lets a request pass that is not ours to judge. */
 export function passAnswer(uid: string): AdmissionAnswer {

@@ -5,6 +5,9 @@ import { parsed, problem, type Parsed } from '../../core/model/index.ts';
 export interface AdmissionRequest {
   readonly uid: string;
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  /** What was asked for, e.g. `deployments`; absent in reviews written by hand. */
+  readonly resource?:
+    { readonly group: string; readonly version: string; readonly resource: string } | undefined;
   readonly subResource: string;
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   readonly namespace: string;
@@ -25,6 +28,10 @@ const review = z.object({
   request: z.object({
     uid: z.string().min(1),
     kind: z.object({ group: text, version: z.string(), kind: z.string().min(1) }),
+    resource: z
+      .object({ group: text, version: z.string().min(1), resource: z.string().min(1) })
+      .nullish()
+      .transform((value) => value ?? undefined),
     subResource: text,
     operation: z.enum(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
     namespace: text,

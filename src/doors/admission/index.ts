@@ -5,4 +5,4 @@ export type { HttpAnswer, HttpRequest } from './http.ts';
 export { review } from './review.ts';
 export type { Review, ReviewOutcome } from './review.ts';
 export type { AdmissionAnswer } from './answer.ts';
-export type { AdmissionPorts, Decision } from './ports.ts';
+export type { AdmissionPorts, CommonPorts, Credentials, Decision, ObjectAddress } from './ports.ts';

@@ -11,7 +11,7 @@ export interface TestPorts extends AdmissionPorts {
 }
 
 /** The parts of {@link AdmissionPorts} that a test wants otherwise. */
-export type Otherwise = Partial<Pick<AdmissionPorts, 'judge' | 'policies' | 'namespaceLabels'>>;
+export type Otherwise = Partial<Omit<AdmissionPorts, 'onDecision' | 'report'>>;
 
 /** Ports whose judge lets every image in whose name does not hold `bad`. */
 export function testPorts(otherwise: Otherwise = {}): TestPorts {
@@ -25,7 +25,7 @@ export function testPorts(otherwise: Otherwise = {}): TestPorts {
   };
   return {
     policies: () => [],
-    namespaceLabels: () => found({}),
+    namespaceLabels: async () => found({}),
     ...otherwise,
     judge,
     onDecision: (decision) => decisions.push(decision),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { review } from '../../../src/doors/admission/index.ts';
+import { policyOf } from '../../support/policies.ts';
 import { podReview } from '../../support/reviews.ts';
 import { responseIn } from './answers.ts';
 import { judgedImage, refused, testPorts, type Otherwise } from './ports.ts';
@@ -67,7 +68,8 @@ describe('review', () => {
     const fails = () => {
       throw new Error('the store is broken');
     };
-    for (const otherwise of [{ policies: fails }, { namespaceLabels: fails }]) {
+    const selecting = policyOf({ match: { images: ['**'], namespaceSelector: {} }, require: {} });
+    for (const otherwise of [{ policies: fails }, { policies: () => [selecting], namespaceLabels: fails }]) {
       const { response, ports } = await answered(podReview([IMAGE]), otherwise);
       expect(response.status).to.include({ code: 500, reason: 'InternalError' });
       expect(ports.reported).to.have.length(1);
@@ -103,20 +105,81 @@ describe('review', () => {
     }
   });
 
-  it('asks for the labels of the namespace of the request, and hands on one snapshot of the policies', async () => {
+  it('B09 asks for the labels of the namespace of the request, and hands them on with one snapshot of the policies', async () => {
     const asked: unknown[] = [];
+    const selecting = policyOf({
+      match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
+      require: {},
+    });
     const { ports } = await answered(podReview([IMAGE]), {
-      namespaceLabels: (name) => {
-        asked.push(name);
+      policies: () => [selecting],
+      namespaceLabels: async (name, signal) => {
+        asked.push(name, signal.aborted);
         return { state: 'unknown', reason: { code: 'NamespaceUnknown', detail: name }, transient: false };
       },
       judge: async ({ images, labels, policies }) => {
-        asked.push(labels.state, policies.length);
+        asked.push(labels.state === 'unknown' && labels.reason.detail, policies);
         return images.map((image) => judgedImage(image, []));
       },
     });
-    expect(asked).to.deep.equal(['shop', 'unknown', 0]);
+    expect(asked).to.deep.equal(['shop', false, 'shop', [selecting]]);
     expect(ports.decisions[0]?.allowed).to.equal(true);
+  });
+
+  it('B09 does not ask for labels while no policy selects by them, and never takes them for known', async () => {
+    const asked: unknown[] = [];
+    await answered(podReview([IMAGE]), {
+      policies: () => [policyOf({ require: {} })],
+      namespaceLabels: () => Promise.reject(new Error('was asked')),
+      judge: async ({ images, labels }) => {
+        asked.push(labels.state);
+        return images.map((image) => judgedImage(image, []));
+      },
+    });
+    expect(asked).to.deep.equal(['unknown']);
+  });
+
+  it('B13 answers in time while the namespace cannot be learned', async () => {
+    const selecting = policyOf({ match: { images: ['**'], namespaceSelector: {} }, require: {} });
+    const { response } = await answered(
+      podReview([IMAGE]),
+      { policies: () => [selecting], namespaceLabels: () => new Promise(() => undefined) },
+      30,
+    );
+    expect(response.status?.reason).to.equal('DeadlineExceeded');
+  });
+
+  it('hands on what the images would be pulled with, and the namespace of the request', async () => {
+    const asked: unknown[] = [];
+    const { response } = await answered(
+      podReview([], {
+        object: {
+          metadata: { namespace: 'elsewhere' },
+          spec: {
+            containers: [{ name: 'web', image: IMAGE }],
+            imagePullSecrets: [{ name: 'pull' }],
+            serviceAccountName: 'robot',
+          },
+        },
+      }),
+      {
+        judge: async ({ images, credentials }) => {
+          asked.push(credentials);
+          return images.map((image) => judgedImage(image, []));
+        },
+      },
+    );
+    expect(asked).to.deep.equal([{ namespace: 'shop', pullSecrets: ['pull'], serviceAccount: 'robot' }]);
+    expect(response.allowed).to.equal(true);
+  });
+
+  it('B13 refuses an object whose pull secrets cannot be read', async () => {
+    const { response, ports } = await answered(
+      podReview([], { object: { spec: { containers: [{ image: IMAGE }], imagePullSecrets: [7] } } }),
+    );
+    expect(response.status).to.include({ code: 400, reason: 'InvalidRequest' });
+    expect(response.status?.message).to.include('spec.imagePullSecrets[0]');
+    expect(ports.judged).to.deep.equal([]);
   });
 
   it('B17 judges containers of one name, skips blank images, and takes 1,000 containers', async () => {

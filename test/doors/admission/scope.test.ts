@@ -1,17 +1,21 @@
 import { expect } from 'chai';
 import { review } from '../../../src/doors/admission/index.ts';
+import { workloadTable } from '../../../src/core/workload/index.ts';
 import { WRAPPINGS } from '../../core/workload/objects.ts';
 import { podReview } from '../../support/reviews.ts';
 import { responseIn } from './answers.ts';
-import { testPorts } from './ports.ts';
+import { testPorts, type Otherwise } from './ports.ts';
 
 const OLD = 'registry.example.com/shop/web:1.4';
 const NEW = 'registry.example.com/shop/web:1.5';
 const BAD = 'registry.example.com/bad:1';
 
 /** What a request has to be judged for: the fields, or why it is refused unread. */
-async function judgedIn(request: Readonly<Record<string, unknown>>): Promise<readonly string[] | string> {
-  const ports = testPorts();
+async function judgedIn(
+  request: Readonly<Record<string, unknown>>,
+  otherwise: Otherwise = {},
+): Promise<readonly string[] | string> {
+  const ports = testPorts(otherwise);
   const asked = podReview([], request);
   const body = Buffer.from(JSON.stringify(asked));
   const { answer } = await review({ body, budgetMs: 5_000 }, ports);
@@ -78,6 +82,7 @@ describe('which requests are judged', () => {
         subResource: 'scale',
         operation: 'UPDATE',
         kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+        resource: { group: 'infra.acme.example', version: 'v1', resource: 'machines' },
         object: { spec: { replicas: 3 } },
       },
       {
@@ -100,6 +105,19 @@ describe('which requests are judged', () => {
       },
     ];
     for (const row of rows) expect(await judgedIn(row), row.subResource).to.deep.equal([]);
+  });
+
+  it('B02 custom kinds that the settings name, and a kind called Pod of theirs whole', async () => {
+    const read = workloadTable([{ apiGroup: 'acme.example', kind: 'Pod', podSpec: 'spec' }]);
+    const otherwise = read.ok ? { workloads: read.value } : {};
+    const kind = { group: 'acme.example', version: 'v1', kind: 'Pod' };
+    const object = pod({ containers: [web(BAD), web(OLD, 'side')] });
+    const both = ['spec.containers[0].image', 'spec.containers[1].image'];
+    expect(await judgedIn({ kind, object }, otherwise)).to.deep.equal(both);
+    const oldObject = pod({ containers: [web(OLD), web(OLD, 'side')] });
+    const update = { kind, operation: 'UPDATE', object, oldObject };
+    expect(await judgedIn(update, otherwise)).to.deep.equal(both);
+    expect(await judgedIn(update)).to.deep.equal([]);
   });
 
   it('subresources of a pod through which no image comes pass', async () => {
@@ -166,6 +184,16 @@ describe('an UPDATE of a pod', () => {
     ];
     const object = pod({ containers: [web(BAD)] }, { name: 'web', ownerReferences });
     expect(await judgedIn({ object })).to.deep.equal(['spec.containers[0].image']);
+  });
+
+  it('B07 judges a pod of a real owner too, whatever was judged of the owner before', async () => {
+    const ownerReferences = [
+      { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'real', controller: true },
+    ];
+    for (const image of [BAD, OLD, OLD]) {
+      const object = pod({ containers: [web(image)] }, { generateName: 'web-1-', ownerReferences });
+      expect(await judgedIn({ object, name: '' })).to.deep.equal(['spec.containers[0].image']);
+    }
   });
 
   it('B08 judges whatever the object says of itself, new or old', async () => {

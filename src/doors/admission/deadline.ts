@@ -1,0 +1,18 @@
+/** Share of the budget after which work is told to stop; the rest is for the last word, should something not listen. */
+const SOFT_STOP_SHARE = 0.95;
+
+/** What work gives, or `undefined` when it did not keep the deadline it was given. Milliseconds. */
+export async function within<T>(
+  budgetMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    resolve(undefined);
+  }, budgetMs);
+  try {
+    return await Promise.race([work(AbortSignal.timeout(Math.floor(budgetMs * SOFT_STOP_SHARE))), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
