@@ -58,7 +58,7 @@ export async function serveStandalone(
   }
   const held = policies.value;
   const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
-  const metrics = createMetrics(operations.gauges);
+  const metrics = createMetrics({ gauges: operations.gauges });
   const ports = admissionPorts(held.current, judging.value, log);
   const { webhook } = settings;
   const server = await listen(webhook.listen, '--listen', {
@@ -80,9 +80,11 @@ export async function serveStandalone(
     await close();
     return server;
   }
+  const url = urlOf(webhook.listen, server.value.port);
+  const count = held.current().policies.length;
   return parsed({
-    url: urlOf(webhook.listen, server.value.port),
-    policies: held.current().policies.length,
+    url,
+    summary: `${String(count)} ${count === 1 ? 'policy' : 'policies'} from ${folder}, listening on ${url}`,
     close: async () => {
       await server.value.close();
       await close();

@@ -1,10 +1,18 @@
-// Serves HTTPS: mounts handlers on paths, bounds bodies and times, answers probes, drains on close; and writes the log.
+// Serves HTTPS (and probes over http): mounts handlers on paths, bounds bodies and times, answers probes, drains on close; and writes the log.
 // Knows no word of the domain.
 export { startServer } from './serve.ts';
-export type { Answer, Request, Route, Server, ServerOptions } from './serve.ts';
+export type { Answer, Request, Route, Server, ServerOptions, Tls } from './serve.ts';
 export { explainStart } from './start-error.ts';
 export type { StartProblem } from './start-error.ts';
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';
-export { createMetrics } from './metrics.ts';
-export type { GaugeDefinition, Metrics, Sample } from './metrics.ts';
+export { createMetrics, MAX_SERIES, OTHER } from './metrics.ts';
+export type {
+  GaugeDefinition,
+  HistogramDefinition,
+  LabelValues,
+  MetricDefinition,
+  MetricDefinitions,
+  Metrics,
+  Sample,
+} from './metrics.ts';

@@ -1,18 +1,36 @@
-import { Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Labels of one value. */
+export type LabelValues = Readonly<Record<string, string>>;
 
 /** One measured value with its labels. */
 export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: LabelValues;
   readonly value: number;
 }
 
-/** A gauge that is asked for its values when somebody scrapes. */
-export interface GaugeDefinition {
-  /** Prometheus name, in seconds or bytes where it has a unit. */
+/** A metric: Prometheus name (in seconds or bytes where it has a unit), a sentence, and the names of its labels. */
+export interface MetricDefinition {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
+}
+
+/** A gauge that is asked for its values when somebody scrapes. */
+export interface GaugeDefinition extends MetricDefinition {
   readonly read: () => readonly Sample[];
+}
+
+/** A histogram with the upper bounds of its buckets. */
+export interface HistogramDefinition extends MetricDefinition {
+  readonly buckets: readonly number[];
+}
+
+/** What is measured. */
+export interface MetricDefinitions {
+  readonly gauges: readonly GaugeDefinition[];
+  readonly counters?: readonly MetricDefinition[];
+  readonly histograms?: readonly HistogramDefinition[];
 }
 
 /** Metrics of this process. */
@@ -20,22 +38,90 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in the Prometheus text format. */
   readonly scrape: () => Promise<string>;
+  /** Adds to a counter, 1 if not said. A name or label that was not defined is a bug and throws. */
+  readonly count: (name: string, labels: LabelValues, by?: number) => void;
+  /** Observes a value of a histogram. A name or label that was not defined is a bug and throws. */
+  readonly observe: (name: string, labels: LabelValues, value: number) => void;
 }
 
-/** Collects gauges into one page; nothing is registered outside this value. */
-export function createMetrics(gauges: readonly GaugeDefinition[]): Metrics {
+/**
+ * Combinations of label values one metric may have: host names come from whoever names images, and each combination is kept
+ * until the process ends.
+ */
+export const MAX_SERIES = 1_000;
+/** What stands for every combination beyond {@link MAX_SERIES}. */
+export const OTHER = 'other';
+
+/** Collects metrics into one page, with those of the process itself; nothing is registered outside this value. */
+export function createMetrics({ gauges, counters = [], histograms = [] }: MetricDefinitions): Metrics {
   const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
   for (const { name, help, labels, read } of gauges) {
     new Gauge({
       name,
       help,
       labelNames: [...labels],
-      registers: [registry],
+      registers,
       collect() {
         this.reset();
         for (const sample of read()) this.set(sample.labels, sample.value);
       },
     });
   }
-  return { contentType: registry.contentType, scrape: () => registry.metrics() };
+  const counts = byName(counters, ({ name, help, labels }) => {
+    const counter = new Counter({ name, help, labelNames: [...labels], registers });
+    const bounded = boundOf(labels);
+    return (values: LabelValues, by: number) => {
+      counter.inc(bounded(values), by);
+    };
+  });
+  const observations = byName(histograms, ({ name, help, labels, buckets }) => {
+    const histogram = new Histogram({
+      name,
+      help,
+      labelNames: [...labels],
+      buckets: [...buckets],
+      registers,
+    });
+    const bounded = boundOf(labels);
+    return (values: LabelValues, value: number) => {
+      histogram.observe(bounded(values), value);
+    };
+  });
+  return {
+    contentType: registry.contentType,
+    scrape: () => registry.metrics(),
+    count: (name, labels, by = 1) => {
+      counts(name)(labels, by);
+    },
+    observe: (name, labels, value) => {
+      observations(name)(labels, value);
+    },
+  };
+}
+
+function byName<D extends MetricDefinition, R>(
+  definitions: readonly D[],
+  make: (definition: D) => R,
+): (name: string) => R {
+  const made = new Map(definitions.map((definition) => [definition.name, make(definition)]));
+  return (name) => {
+    const found = made.get(name);
+    if (found === undefined) throw new Error(`no metric is called ${name}`);
+    return found;
+  };
+}
+
+/** Lets the first {@link MAX_SERIES} combinations through; later ones are counted together. */
+function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues {
+  const seen = new Set<string>();
+  const other = Object.fromEntries(names.map((name) => [name, OTHER]));
+  return (labels) => {
+    const key = JSON.stringify(names.map((name) => labels[name]));
+    if (seen.has(key)) return labels;
+    if (seen.size >= MAX_SERIES) return other;
+    seen.add(key);
+    return labels;
+  };
 }

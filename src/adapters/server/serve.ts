@@ -1,5 +1,7 @@
-import { createServer, type Server as HttpsServer } from 'node:https';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 
 /** What a handler is given. */
@@ -24,13 +26,19 @@ export interface Route {
   readonly handle: (request: Request) => Promise<Answer>;
 }
 
+/** Certificate chain and private key, PEM. */
+export interface Tls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ServerOptions {
   /** Empty = all addresses. */
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
+  /** Absent = plain http. */
+  readonly tls?: Tls;
   readonly routes: readonly Route[];
   /** Told of errors that no handler answered for. */
   readonly onError: (error: unknown) => void;
@@ -39,10 +47,16 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server {
   readonly port: number;
+  /**
+   * Serves new connections with another certificate; those that are open go on. Throws the system's error when certificate and
+   * key do not fit, and the old pair stays.
+   */
+  readonly setTls: (tls: Tls) => void;
   /** Takes no new connections, lets open requests end, then resolves; after {@link DRAIN_MS} it cuts them. */
   readonly close: () => Promise<void>;
 }
 
+const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
 /** Milliseconds for the head of a request to arrive: a webhook's caller is next door; more is a slow-drip attack. */
 const HEADERS_MS = 5_000;
 /** Milliseconds for the whole request to arrive. */
@@ -55,9 +69,15 @@ const DRAIN_MS = 30_000;
 /** Milliseconds between two looks for connections that have become idle at shutdown. */
 const IDLE_LOOK_MS = 50;
 
-/** Listens on HTTPS (TLS 1.2 or newer). Rejects with the system's error when the address cannot be had or the key is wrong. */
+/**
+ * Listens on HTTPS (TLS 1.2 or newer), or on plain http. Rejects with the system's error when the address cannot be had or the
+ * key is wrong.
+ */
 export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
-  const server = createServer({ ...tls, minVersion: 'TLSv1.2' }, application(routes, onError));
+  let draining = false;
+  const app = application(routes, onError, () => draining);
+  const https = tls && createHttpsServer({ ...tls, ...PROTOCOL }, app);
+  const server = https ?? createHttpServer(app);
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = REQUEST_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -65,11 +85,31 @@ export async function startServer({ host, port, tls, routes, onError }: ServerOp
     server.once('error', reject);
     server.listen(port, host === '' ? undefined : host, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, close: () => drain(server) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    setTls: (pair) => {
+      // A pair that does not fit must not reach the server: from then on it could answer nobody.
+      createSecureContext({ ...pair, ...PROTOCOL });
+      https?.setSecureContext({ ...pair, ...PROTOCOL });
+    },
+    close: () => {
+      draining = true;
+      return drain(server);
+    },
+  };
 }
 
-function application(routes: readonly Route[], onError: (error: unknown) => void): Express {
+function application(
+  routes: readonly Route[],
+  onError: (error: unknown) => void,
+  isDraining: () => boolean,
+): Express {
   const app = express();
+  app.use((_request, response, next) => {
+    // Who is answered last asks the next time over another connection, which another replica takes.
+    if (isDraining()) response.set('Connection', 'close');
+    next();
+  });
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', false);
@@ -128,7 +168,7 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
 
-async function drain(server: HttpsServer): Promise<void> {
+async function drain(server: HttpServer | HttpsServer): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
       resolve();

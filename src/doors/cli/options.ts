@@ -59,10 +59,16 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('A duration such as 30s or 1m is needed, at most 24h.');
 }
 
+/** Blocks of the settings that a command has flags for. */
+export interface Flags {
+  readonly webhook?: NonNullable<SettingsInput['webhook']>;
+  readonly cluster?: NonNullable<SettingsInput['cluster']>;
+}
+
 /** Settings from a file and options; collects all problems with those of `more`. */
 export async function settingsFrom(
   options: RegistryOptions,
-  webhook: SettingsInput['webhook'],
+  { webhook = {}, cluster = {} }: Flags,
   tools: Tools,
 ): Promise<Parsed<Settings>> {
   const reading = await fileSettings(options.settings, tools);
@@ -78,9 +84,10 @@ export async function settingsFrom(
       ...(options.registryCa.length > 0 && { caFiles: options.registryCa }),
     },
     webhook: { ...asObject(file.webhook), ...webhook },
+    cluster: { ...asObject(file.cluster), ...cluster },
   });
   if (settings.ok) return settings;
-  const flags = flagsGiven(options, webhook);
+  const flags = flagsGiven(options, { webhook, cluster });
   const where = (path: string) =>
     flags.get(path.replace(/\[\d+\]$/, '')) ??
     `${options.settings ?? 'settings'}: ${path}`.replace(/: $/, '');
@@ -93,7 +100,7 @@ export async function settingsFrom(
 /** Who typed a flag wants to read its name, not that of the setting behind it. */
 function flagsGiven(
   { insecureRegistry, registryCa }: RegistryOptions,
-  webhook: SettingsInput['webhook'] = {},
+  { webhook = {}, cluster = {} }: Flags,
 ): ReadonlyMap<string, string> {
   return new Map([
     ...(insecureRegistry.length > 0 ? ([['registries.insecure', '--insecure-registry']] as const) : []),
@@ -101,6 +108,9 @@ function flagsGiven(
     ...(webhook.listen !== undefined ? ([['webhook.listen', '--listen']] as const) : []),
     ...(webhook.tlsCert !== undefined ? ([['webhook.tlsCert', '--tls-cert']] as const) : []),
     ...(webhook.tlsKey !== undefined ? ([['webhook.tlsKey', '--tls-key']] as const) : []),
+    ...(cluster.kubeconfig !== undefined ? ([['cluster.kubeconfig', '--kubeconfig']] as const) : []),
+    ...(cluster.namespace !== undefined ? ([['cluster.namespace', '--namespace']] as const) : []),
+    ...(cluster.name !== undefined ? ([['cluster.name', '--name']] as const) : []),
   ]);
 }
 

@@ -40,7 +40,9 @@ export interface Judging {
 export interface Serving {
   /** Where it listens, e.g. `https://127.0.0.1:8443`. */
   readonly url: string;
-  readonly policies: number;
+  /** What is served from where, as one line for people. */
+  readonly summary: string;
+  /** Stops serving; open requests are answered first. */
   readonly close: () => Promise<void>;
 }
 
@@ -80,7 +82,8 @@ export interface Tools {
   }>;
   /** Verifies one sigstore bundle; problems are files that cannot be used. */
   readonly verifyBundle: (question: BundleQuestion) => Promise<Parsed<BundleOutcome>>;
-  readonly serve: (settings: Settings, folder: string) => Promise<Parsed<Serving>>;
+  /** Serves with policies from a folder, or without one from the cluster of the settings. */
+  readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }
 
 /** The terminal a command runs at. */

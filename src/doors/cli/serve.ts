@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
-import { parsed, problem } from '../../core/model/index.ts';
 import { EXIT } from './exit.ts';
-import { both, must, settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
+import { must, settingsFrom, withRegistryOptions, type Flags, type RegistryOptions } from './options.ts';
 import type { Terminal, Tools } from './ports.ts';
 
 interface ServeOptions extends RegistryOptions {
   readonly standalone?: string;
+  readonly kubeconfig?: string;
+  readonly namespace?: string;
+  readonly name?: string;
   readonly listen?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 }
 
-/** `pratique serve`: the webhook, until it is asked to stop. */
+/** `pratique serve`: webhook, controller and audit, until it is asked to stop. */
 export function addServe(
   program: Command,
   tools: Tools,
@@ -20,35 +22,39 @@ export function addServe(
 ): void {
   const command = program
     .command('serve')
-    .description('run the admission webhook over HTTPS')
+    .description('run the admission webhook over HTTPS, and beside it the controller and the audit')
     .option(
       '--standalone <folder>',
-      'read ImagePolicies and what they need from this folder; no cluster needed',
+      'only the webhook, with ImagePolicies and what they need from this folder; no cluster needed',
     )
+    .option('--kubeconfig <file>', 'how to reach the API server (default: as the pod that this is)')
+    .option('--namespace <name>', 'namespace of this installation (default: that of the pod)')
+    .option('--name <name>', 'name of the Lease and the webhook configurations (default: pratique)')
     .option('--listen <host:port>', 'address to listen on (default: :8443)')
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM');
-  withRegistryOptions(command).action(
-    async ({ standalone, listen, tlsCert, tlsKey, ...rest }: ServeOptions) => {
-      const webhook = {
-        ...(listen !== undefined && { listen }),
-        ...(tlsCert !== undefined && { tlsCert }),
-        ...(tlsKey !== undefined && { tlsKey }),
-      };
-      const [folder, settings] = must(
-        both(
-          standalone === undefined
-            ? problem('--standalone', 'is needed: the folder with ImagePolicies and what they need')
-            : parsed(standalone),
-          await settingsFrom(rest, webhook, tools),
-        ),
-      );
-      const serving = must(await tools.serve(settings, folder));
-      const count = `${String(serving.policies)} ${serving.policies === 1 ? 'policy' : 'policies'}`;
-      terminal.err(`pratique ${tools.version}: ${count} from ${folder}, listening on ${serving.url}\n`);
-      await terminal.stopped();
-      await serving.close();
-      exit(EXIT.ok);
+  withRegistryOptions(command).action(async (options: ServeOptions) => {
+    const { standalone } = options;
+    const settings = must(await settingsFrom(options, flagsOf(options), tools));
+    const serving = must(await tools.serve(settings, standalone));
+    terminal.err(`pratique ${tools.version}: ${serving.summary}\n`);
+    await terminal.stopped();
+    await serving.close();
+    exit(EXIT.ok);
+  });
+}
+
+function flagsOf({ kubeconfig, namespace, name, listen, tlsCert, tlsKey }: ServeOptions): Flags {
+  return {
+    webhook: {
+      ...(listen !== undefined && { listen }),
+      ...(tlsCert !== undefined && { tlsCert }),
+      ...(tlsKey !== undefined && { tlsKey }),
     },
-  );
+    cluster: {
+      ...(kubeconfig !== undefined && { kubeconfig }),
+      ...(namespace !== undefined && { namespace }),
+      ...(name !== undefined && { name }),
+    },
+  };
 }

@@ -17,7 +17,12 @@ describe('parseSettings', () => {
         loadTimeoutMs: 30_000,
       },
       trust: {},
-      webhook: { listen: { host: '', port: 8443 }, maxBodyBytes: 8_388_608, defaultTimeoutMs: 10_000 },
+      webhook: {
+        listen: { host: '', port: 8443 },
+        maxBodyBytes: 8_388_608,
+        lingerMs: 0,
+        defaultTimeoutMs: 10_000,
+      },
     });
   });
 
@@ -48,7 +53,7 @@ describe('parseSettings', () => {
       },
       memory: { foundMs: 1, absentMs: 2, unknownMs: 3, maxFacts: 4, maxBytes: 5, loadTimeoutMs: 6 },
       trust: { refresh: { cache: 'tuf', mirror: 'https://tuf.example.com', everyMs: 9 } },
-      webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, defaultTimeoutMs: 8 },
+      webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, lingerMs: 9, defaultTimeoutMs: 8 },
     };
     expect(settingsOf(written)).to.deep.include({
       ...written,

@@ -13,6 +13,8 @@ export const webhook = z
       .int()
       .min(1)
       .default(8 * 1024 * 1024),
+    /** How long it goes on serving after it was asked to stop and is no longer ready, until nobody is sent to it any more. */
+    lingerMs: z.int().min(0).max(60_000).default(0),
     /** Used when the caller names no timeout; the API server always does. Its own default. */
     defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
   })
