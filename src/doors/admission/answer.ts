@@ -1,5 +1,6 @@
 import type { JudgedImage, ReasonCode } from '../../core/model/index.ts';
 import { codesOf, explainRefusal, explainWarnings, isRefused } from '../../core/policy/index.ts';
+import type { PatchOperation } from './patch.ts';
 
 /** An AdmissionReview v1 with its response, ready to be written as JSON. */
 export interface AdmissionAnswer {
@@ -11,6 +12,9 @@ export interface AdmissionAnswer {
     readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
     readonly warnings?: readonly string[];
     readonly auditAnnotations?: Readonly<Record<string, string>>;
+    /** A JSON patch in base64; never there without its type, nor empty. */
+    readonly patch?: string;
+    readonly patchType?: 'JSONPatch';
   };
 }
 
@@ -39,6 +43,26 @@ export function verdictAnswer(uid: string, images: readonly JudgedImage[]): Admi
     ...(!allowed && { status: { code: 403, reason: 'Forbidden', message: explainRefusal(images) } }),
     ...(warnings.length > 0 && { warnings }),
     ...(images.length > 0 && { auditAnnotations: auditAnnotations(images) }),
+  });
+}
+
+/**
+ * Lets a request pass with these changes. Without any there is no patch at all: the API server takes a patch type with an
+ * empty patch for a failed call.
+ */
+export function patchAnswer(
+  uid: string,
+  operations: readonly PatchOperation[],
+  warnings: readonly string[],
+): AdmissionAnswer {
+  return answer({
+    uid,
+    allowed: true,
+    ...(warnings.length > 0 && { warnings }),
+    ...(operations.length > 0 && {
+      patch: Buffer.from(JSON.stringify(operations)).toString('base64'),
+      patchType: 'JSONPatch',
+    }),
   });
 }
 

@@ -1,6 +1,7 @@
 import { refusalAnswer } from './answer.ts';
-import type { AdmissionPorts } from './ports.ts';
-import { review } from './review.ts';
+import { mutate } from './mutate.ts';
+import type { AdmissionPorts, MutationPorts } from './ports.ts';
+import { review, type Review, type ReviewOutcome } from './review.ts';
 
 /** What reaches a handler: the whole body, or that it was larger than allowed, and the query of the URL. */
 export interface HttpRequest {
@@ -20,11 +21,20 @@ const MARGIN = { share: 0.1, min: 100, max: 1_000 };
 /** Longest timeout a webhook can have at the API server. */
 const MAX_TIMEOUT_MS = 30_000;
 
+/** Turns requests into answers, for whoever serves HTTP. */
+type Handler = (request: HttpRequest) => Promise<HttpAnswer>;
+
 /** Handles `POST /validate`. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */
-export function validateHandler(
-  ports: AdmissionPorts,
-  defaultTimeoutMs: number,
-): (request: HttpRequest) => Promise<HttpAnswer> {
+export function validateHandler(ports: AdmissionPorts, defaultTimeoutMs: number): Handler {
+  return handler((asked) => review(asked, ports), defaultTimeoutMs);
+}
+
+/** Handles `POST /mutate`, in time like {@link validateHandler}. */
+export function mutateHandler(ports: MutationPorts, defaultTimeoutMs: number): Handler {
+  return handler((asked) => mutate(asked, ports), defaultTimeoutMs);
+}
+
+function handler(answer: (asked: Review) => Promise<ReviewOutcome>, defaultTimeoutMs: number): Handler {
   return async ({ body, query }) => {
     const outcome =
       body === 'too large'
@@ -32,7 +42,7 @@ export function validateHandler(
             status: 413,
             answer: refusalAnswer('', 413, 'RequestTooLarge', 'the admission review is too large'),
           }
-        : await review({ body, budgetMs: budgetMs(query.get('timeout'), defaultTimeoutMs) }, ports);
+        : await answer({ body, budgetMs: budgetMs(query.get('timeout'), defaultTimeoutMs) });
     return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(outcome.answer) };
   };
 }
