@@ -1,4 +1,4 @@
-// Writes what is made from the code: the CRDs in this folder, the reference pages, and the page of the signatures tested.
+// Writes what is made from the code: the CRDs in this folder and in the chart, the reference pages, and the page of the signatures tested.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/index.ts';
@@ -11,14 +11,29 @@ const root = new URL('../', import.meta.url);
 export function generated(): ReadonlyMap<string, string> {
   const header = '# Made by `npm run generate` from src/core/policy/schema.ts; do not edit.\n';
   return new Map([
-    [
-      'crds/pratique.dev_imagepolicies.yaml',
-      header + stringify(imagePolicyCrd(), { lineWidth: 0, aliasDuplicateObjects: false }),
-    ],
+    ['crds/pratique.dev_imagepolicies.yaml', header + yaml(imagePolicyCrd())],
+    ['charts/pratique/templates/crds/imagepolicies.yaml', chartTemplate(imagePolicyCrd())],
     ['docs/reference/image-policy.md', imagePolicyReference()],
     ['docs/reference/reasons.md', reasonsPage()],
     ['docs/signatures.md', signaturesPage()],
   ]);
+}
+
+const yaml = (value: object): string => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+
+/** A definition as a template of the chart: upgraded with the release, kept without it, since deleting it deletes every policy. */
+function chartTemplate(crd: Readonly<Record<string, unknown>>): string {
+  const metadata = { ...(crd.metadata as object), annotations: { 'helm.sh/resource-policy': 'keep' } };
+  const LABELS = '  labels: {{- include "pratique.commonLabels" . | nindent 4 }}';
+  const text = yaml({ ...crd, metadata });
+  if (text.includes('{{')) throw new Error('a definition with {{ in it needs escaping in a template');
+  return [
+    '{{- /* Made by `npm run generate` from src/core/policy/schema.ts; do not edit. */ -}}',
+    '{{- if .Values.crds.install }}',
+    text.replace('metadata:\n', `metadata:\n${LABELS}\n`).trimEnd(),
+    '{{- end }}',
+    '',
+  ].join('\n');
 }
 
 function reasonsPage(): string {

@@ -14,7 +14,12 @@ export interface Component {
   readonly firstBuild: string;
   /** Module whose version the programs report; without it they call themselves v0.0.0. */
   readonly versionFrom?: string;
+  /** Further variables that the linker sets: what a release build of the program has set too. */
+  readonly stamps?: Readonly<Record<string, string>>;
 }
+
+/** Of the control plane below: Helm built without it renders for Kubernetes 1.20. */
+const KUBERNETES_MINOR = '37';
 
 /** Quick ones first, so that a broken Go setup shows within seconds. */
 export const components: readonly Component[] = [
@@ -27,6 +32,18 @@ export const components: readonly Component[] = [
     name: 'distribution',
     binaries: [{ name: 'registry', package: 'github.com/distribution/distribution/v3/cmd/registry' }],
     firstBuild: 'one to two minutes',
+  },
+  {
+    name: 'helm',
+    binaries: [{ name: 'helm', package: 'helm.sh/helm/v3/cmd/helm' }],
+    firstBuild: 'one to two minutes',
+    stamps: {
+      'helm.sh/helm/v3/internal/version.version': 'v3.22.0',
+      'helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor': '1',
+      'helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor': KUBERNETES_MINOR,
+      'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor': '1',
+      'helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor': KUBERNETES_MINOR,
+    },
   },
   {
     name: 'kubernetes',

@@ -71,15 +71,18 @@ async function findProvided(component: Component, folder?: string): Promise<Read
 }
 
 function linkerFlags(component: Component, goMod: string): string {
-  const stripped = '-s -w';
-  if (component.versionFrom === undefined) return stripped;
-  const version = requiredVersion(goMod, component.versionFrom);
+  const stamps = { ...kubernetesStamps(component, goMod), ...component.stamps };
+  return ['-s -w', ...Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`)].join(' ');
+}
+
+function kubernetesStamps({ versionFrom }: Component, goMod: string): Readonly<Record<string, string>> {
+  if (versionFrom === undefined) return {};
+  const version = requiredVersion(goMod, versionFrom);
   const [major = '', minor = ''] = version.slice(1).split('.');
   const stamps = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
-  const stamped = Object.entries(stamps).map(
-    ([key, value]) => `-X k8s.io/component-base/version.${key}=${value}`,
+  return Object.fromEntries(
+    Object.entries(stamps).map(([key, value]) => [`k8s.io/component-base/version.${key}`, value]),
   );
-  return [stripped, ...stamped].join(' ');
 }
 
 function requiredVersion(goMod: string, module: string): string {

@@ -1,0 +1,110 @@
+{{- define "pratique.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Short enough for every suffix below. */ -}}
+{{- define "pratique.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "pratique.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "pratique.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "pratique.serviceName" -}}
+{{ include "pratique.fullname" . }}-webhook
+{{- end }}
+
+{{- define "pratique.tlsSecret" -}}
+{{ .Values.certificates.secretName | default (printf "%s-webhook-tls" (include "pratique.fullname" .)) }}
+{{- end }}
+
+{{- define "pratique.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default (include "pratique.fullname" .) }}
+{{- else }}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "pratique.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "pratique.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "pratique.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: {{ include "pratique.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: pratique
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "pratique.labels" -}}
+{{ include "pratique.commonLabels" . }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "pratique.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Names by which the API server reaches the Service, and the usual longer one. */ -}}
+{{- define "pratique.hosts" -}}
+{{- $service := include "pratique.serviceName" . -}}
+- {{ $service }}.{{ .Release.Namespace }}.svc
+- {{ $service }}.{{ .Release.Namespace }}.svc.cluster.local
+- {{ $service }}.{{ .Release.Namespace }}
+{{- end }}
+
+{{- /* Namespaces out of reach of the webhook, as a list in JSON. */ -}}
+{{- define "pratique.exemptNamespaces" -}}
+{{- $own := ternary (list .Release.Namespace) (list) .Values.controller.enabled -}}
+{{- concat $own .Values.webhook.exemptNamespaces | uniq | sortAlpha | toJson -}}
+{{- end }}
+
+{{- /* The settings file: what values say, below what this chart has to set. */ -}}
+{{- define "pratique.settings" -}}
+{{- $settings := deepCopy .Values.settings -}}
+{{- $given := dig "certificates" "hosts" (list) $settings -}}
+{{- $certificates := dict "source" (ternary "Managed" "Files" (eq .Values.certificates.source "Managed")) "secret" (include "pratique.tlsSecret" .) "hosts" (concat (include "pratique.hosts" . | fromYamlArray) $given | uniq) -}}
+{{- $webhook := dict "listen" ":8443" -}}
+{{- if ne .Values.certificates.source "Managed" -}}
+{{- $webhook = merge $webhook (dict "tlsCert" "/etc/pratique/tls/tls.crt" "tlsKey" "/etc/pratique/tls/tls.key") -}}
+{{- end -}}
+{{- $kinds := list -}}
+{{- range .Values.workloadKinds -}}
+{{- $kinds = append $kinds (pick . "apiGroup" "kind" "podSpec" "replicas") -}}
+{{- end -}}
+{{- $set := dict "cluster" (dict "name" (include "pratique.fullname" .) "namespace" .Release.Namespace) "operations" (dict "listen" ":8080") "certificates" $certificates "webhook" $webhook -}}
+{{- if $kinds -}}
+{{- $set = set $set "workloadKinds" $kinds -}}
+{{- end -}}
+{{- if .Values.registries.ca.configMap -}}
+{{- $files := append (dig "registries" "caFiles" (list) $settings) (printf "/etc/pratique/registry-ca/%s" .Values.registries.ca.key) -}}
+{{- $set = set $set "registries" (dict "caFiles" $files) -}}
+{{- end -}}
+{{- mergeOverwrite $settings $set | toYaml -}}
+{{- end }}
+
+{{- /* What is wrong with values although every single one is well. */ -}}
+{{- define "pratique.problems" -}}
+{{- if and (not .Values.controller.enabled) (not .Values.webhook.url) }}
+{{- fail "webhook.url is needed when controller.enabled is false: there is no Service to call" }}
+{{- end }}
+{{- if and (eq .Values.certificates.source "Secret") (not .Values.certificates.secretName) }}
+{{- fail "certificates.secretName is needed when certificates.source is Secret" }}
+{{- end }}
+{{- if and (eq .Values.certificates.source "Secret") (not .Values.webhook.caBundle) }}
+{{- fail "webhook.caBundle is needed when certificates.source is Secret: nobody else knows the authority" }}
+{{- end }}
+{{- if and .Values.settings.selfTest.enabled (has .Values.settings.selfTest.namespace (include "pratique.exemptNamespaces" . | fromJsonArray)) }}
+{{- fail (printf "settings.selfTest.namespace %s is exempt from the webhook, a canary there would prove nothing; install into a namespace of its own (-n pratique --create-namespace) or name another" .Values.settings.selfTest.namespace) }}
+{{- end }}
+{{- end }}
