@@ -56,7 +56,7 @@ url: {{ $root.Values.webhook.url | trimSuffix "/" }}{{ index . 1 }}
 service:
   name: {{ include "pratique.serviceName" $root }}
   namespace: {{ $root.Release.Namespace }}
-  port: 443
+  port: {{ $root.Values.webhook.servicePort }}
   path: {{ index . 1 }}
 {{- end }}
 {{- with $root.Values.webhook.caBundle }}
