@@ -139,11 +139,12 @@ describe('the namespace', () => {
       ['production', 1],
       ['test', 0],
     ] as const) {
-      const { steps, ports } = await changed(podReview([WEB]), {
+      const { response, steps, ports } = await changed(podReview([WEB]), {
         policies: () => [selecting],
         namespaceLabels: async () => found({ env }),
       });
       expect(steps).to.have.length(count);
+      expect(response.warnings).to.equal(undefined);
       expect(ports.asked).to.have.length(count);
     }
   });
