@@ -1,0 +1,28 @@
+# The image of Pratique: a bundle of two scripts on a Node.js without a shell.
+# Both bases are arguments, for mirrors and for pinning by digest.
+ARG BUILDER=docker.io/library/node:24-bookworm-slim
+ARG RUNTIME=gcr.io/distroless/nodejs24-debian12:nonroot
+
+FROM ${BUILDER} AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+# esbuild is a development dependency, so all are needed here; none of them gets into the image. No script of a package runs.
+RUN npm ci --no-audit --no-fund --ignore-scripts
+COPY src ./src
+RUN npm run --silent bundle && find dist/bundle -name '*.map' -delete
+
+FROM ${RUNTIME}
+# No timestamps: the same commit gives the same labels.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="pratique" \
+      org.opencontainers.image.description="Kubernetes admission controller that decides which container images may come ashore" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /build/dist/bundle /app
+COPY LICENSE /app/LICENSE
+ENV NODE_ENV=production
+USER 65532:65532
+EXPOSE 8443 8080
+ENTRYPOINT ["node", "/app/pratique.js"]
