@@ -1,6 +1,6 @@
-// X.509 certificates of the webhook: makes a certificate authority and serving certificates, and reads what PEM says.
-// Knows neither clock nor cluster: times are arguments, and nothing is kept.
+// Makes and reads X.509 certificates: an authority of our own, the certificates a server serves with, and what PEM says.
+// Knows no word of the domain; the library that makes certificates is loaded when the first one is made.
 export { createAuthority, issueServing } from './make.ts';
-export type { AuthorityRequest, KeyedCertificate, ServingRequest, Validity } from './make.ts';
-export { coversHost, fits, isIssuedBy, readCertificates } from './read.ts';
-export type { CertificateFacts } from './read.ts';
+export type { AuthorityRequest, KeyedCertificate, ServingRequest } from './make.ts';
+export { fits, isIssuedBy, readCertificate } from './read.ts';
+export type { CertificateReading } from './read.ts';

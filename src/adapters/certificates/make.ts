@@ -1,47 +1,58 @@
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
+import type * as X509 from './x509.ts';
+import { fits, readCertificate } from './read.ts';
 
-/** A certificate and its private key (PKCS #8), both PEM. */
+/** A certificate and its private key (PKCS #8), both PEM with a line end, so that they can be strung together. */
 export interface KeyedCertificate {
   readonly cert: string;
   readonly key: string;
 }
 
-/** From when to when a certificate is valid; X.509 keeps whole seconds. */
-export interface Validity {
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-}
-
-export interface AuthorityRequest extends Validity {
-  /** Common name. */
+/** An authority that is to be made. */
+export interface AuthorityRequest {
+  /** Its common name, at most 64 characters. */
   readonly name: string;
+  /** How long it is good for, from `now` on. */
+  readonly lifetimeMs: number;
+  /** How much before `now` it begins: clocks of machines differ. */
+  readonly skewMs: number;
+  readonly now: Date;
 }
 
-export interface ServingRequest extends Validity {
+/** A serving certificate that is to be made. */
+export interface ServingRequest {
   readonly authority: KeyedCertificate;
-  /** DNS names and IP addresses it is valid for; at least one. */
+  /** DNS names and IP addresses it is good for, at least one. */
   readonly hosts: readonly string[];
+  /** How long it is good for, from `now` on; the end of its authority cuts it short. */
+  readonly lifetimeMs: number;
+  /** How much before `now` it begins: clocks of machines differ. */
+  readonly skewMs: number;
+  readonly now: Date;
 }
 
-/** ECDSA over P-256: taken by every Go and OpenSSL, quick to make and to verify. */
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-/** Longest common name, RFC 5280 appendix A.1 (ub-common-name); the names that count stand among the alternative names. */
-const MAX_COMMON_NAME = 64;
+/** Bytes of chance in a serial number: RFC 5280 allows 20 with the sign, CA/B asks for 8. */
+const SERIAL_BYTES = 16;
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Makes a self-signed authority that may sign serving certificates and no further authority. */
+/**
+ * Makes a self-signed authority (P-256) that may sign leaves and nothing else. Its key is worth as much as the trust in it:
+ * it is returned once and kept nowhere.
+ */
 export async function createAuthority({
   name,
-  notBefore,
-  notAfter,
+  lifetimeMs,
+  skewMs,
+  now,
 }: AuthorityRequest): Promise<KeyedCertificate> {
   const x509 = await import('./x509.ts');
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name: [{ CN: [name] }],
-    notBefore,
-    notAfter,
+    notBefore: new Date(now.getTime() - skewMs),
+    notAfter: new Date(now.getTime() + lifetimeMs),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
@@ -50,59 +61,68 @@ export async function createAuthority({
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { cert: pem(certificate.toString('pem')), key: await exportKey(keys.privateKey) };
+  return { cert: `${certificate.toString('pem')}\n`, key: await exportKey(x509, keys) };
 }
 
-/** Makes a serving certificate, with a key of its own. Rejects when the authority's PEM cannot be used. */
-export async function issueServing(request: ServingRequest): Promise<KeyedCertificate> {
-  const { authority, hosts, notBefore, notAfter } = request;
+/**
+ * Issues a certificate (P-256) to serve TLS with. It has no subject: a common name holds 64 characters, and nobody has read it
+ * for years. Throws when there is no host, or when the authority is broken or has expired: callers look before.
+ */
+export async function issueServing({
+  authority,
+  hosts,
+  lifetimeMs,
+  skewMs,
+  now,
+}: ServingRequest): Promise<KeyedCertificate> {
+  const end = readCertificate(authority.cert)?.notAfter.getTime();
+  if (end === undefined || !fits(authority))
+    throw new TypeError('the authority is not a certificate with its key');
+  if (end <= now.getTime()) throw new RangeError('the authority has expired');
+  if (hosts.length === 0) throw new RangeError('a serving certificate needs at least one host');
   const x509 = await import('./x509.ts');
+  const keys = await generateKeys();
   const issuer = new x509.X509Certificate(authority.cert);
-  const signingKey = await importKey(x509.PemConverter.decodeFirst(authority.key));
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const names = hosts.map((value) => ({
-    type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
-    value,
-  }));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: [{ CN: [(hosts[0] ?? '').slice(0, MAX_COMMON_NAME)] }],
-    issuer: issuer.subjectName,
-    notBefore,
-    notAfter,
+    issuer: issuer.subject,
+    notBefore: new Date(now.getTime() - skewMs),
+    notAfter: new Date(Math.min(now.getTime() + lifetimeMs, end)),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,
-    signingKey,
+    signingKey: await importKey(authority.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names),
-      await x509.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export()),
+      // Critical, because there is no subject: RFC 5280 section 4.1.2.6.
+      new x509.SubjectAlternativeNameExtension(hosts.map(alternativeName), true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { cert: pem(certificate.toString('pem')), key: await exportKey(keys.privateKey) };
+  return { cert: `${certificate.toString('pem')}\n`, key: await exportKey(x509, keys) };
 }
 
-function importKey(der: ArrayBuffer): Promise<webcrypto.CryptoKey> {
+function alternativeName(host: string): { readonly type: 'dns' | 'ip'; readonly value: string } {
+  return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
+}
+
+async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+}
+
+async function exportKey(x509: typeof X509, { privateKey }: webcrypto.CryptoKeyPair): Promise<string> {
+  const der = await webcrypto.subtle.exportKey('pkcs8', privateKey);
+  return `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
   return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = await webcrypto.subtle.exportKey('pkcs8', key);
-  const lines = Buffer.from(der)
-    .toString('base64')
-    .match(/.{1,64}/g);
-  return `-----BEGIN PRIVATE KEY-----\n${(lines ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
-}
-
-/** Ends with a line feed, so that several stand one below the other. */
-function pem(text: string): string {
-  return `${text.trim()}\n`;
-}
-
-/** Positive, and never twice the same: RFC 5280 section 4.1.2.2. */
+/** Positive and never twice the same: RFC 5280 section 4.1.2.2. */
 function serialNumber(): string {
-  return `01${randomBytes(15).toString('hex')}`;
+  return `01${randomBytes(SERIAL_BYTES).toString('hex')}`;
 }

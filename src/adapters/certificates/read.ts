@@ -1,79 +1,66 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import { parsed, problem, type Parsed } from '../../core/model/index.ts';
-import type { KeyedCertificate } from './make.ts';
 
 /** What a certificate says. */
-export interface CertificateFacts {
-  /** This certificate alone, with a line feed at its end. */
-  readonly pem: string;
-  /** SHA-256 of the DER, hexadecimal. */
-  readonly fingerprint: string;
-  /** Common name; empty when there is none. */
-  readonly name: string;
+export interface CertificateReading {
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Whether it may sign other certificates. */
-  readonly isAuthority: boolean;
+  /** DNS names and IP addresses it is good for; IPv6 in its short form. */
+  readonly hosts: readonly string[];
+  /** SHA-256 of the certificate: 64 hexadecimal digits in lower case. */
+  readonly fingerprint: string;
 }
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-/** Certificates read from one text: a bundle has two or three, and a system's whole store about 150. */
-const MAX_CERTIFICATES = 200;
-
-/** Reads all certificates of a PEM text, at least one; text around them is passed over, a broken one is a problem. */
-export function readCertificates(text: string): Parsed<readonly CertificateFacts[]> {
-  const blocks = text.match(BLOCK) ?? [];
-  if (blocks.length === 0) return problem('', 'holds no PEM certificate');
-  if (blocks.length > MAX_CERTIFICATES)
-    return problem('', `holds more than ${String(MAX_CERTIFICATES)} certificates`);
-  try {
-    return parsed(blocks.map(factsOf));
-  } catch {
-    return problem('', 'holds a certificate that cannot be read');
-  }
+/** Reads the first certificate of a PEM text; `undefined` when there is none that can be read. */
+export function readCertificate(pem: string): CertificateReading | undefined {
+  const certificate = parse(pem);
+  if (!certificate) return undefined;
+  return {
+    notBefore: certificate.validFromDate,
+    notAfter: certificate.validToDate,
+    hosts: hostsOf(certificate.subjectAltName ?? ''),
+    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
 }
 
-/** Whether the private key is that of the (first) certificate; false also when either cannot be read. */
-export function fits({ cert, key }: KeyedCertificate): boolean {
+/** Whether both can be read and the key is the one of the first certificate. */
+export function fits({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
-    return false;
+    return false; // what cannot be read does not fit
   }
 }
 
-/** Whether the authority named itself in the (first) certificate, may sign, and did; both PEM. Validity is not looked at. */
-export function isIssuedBy(cert: string, authority: string): boolean {
+/** Whether one of the authorities in `caPem` has signed the certificate. Says nothing of dates. */
+export function isIssuedBy(cert: string, caPem: string): boolean {
+  const certificate = parse(cert);
+  if (!certificate) return false;
+  return certificatesIn(caPem).some(
+    (authority) =>
+      authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
+  );
+}
+
+function certificatesIn(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return blocks.flatMap((block) => parse(block) ?? []);
+}
+
+function parse(pem: string): X509Certificate | undefined {
   try {
-    const issuer = new X509Certificate(authority);
-    const certificate = new X509Certificate(cert);
-    return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+    return new X509Certificate(pem);
   } catch {
-    return false;
+    return undefined; // absent by contract: callers say what they do without
   }
 }
 
-/** Whether the (first) certificate is valid for a DNS name or an IP address; the common name does not count, as with Go. */
-export function coversHost(cert: string, host: string): boolean {
-  try {
-    const certificate = new X509Certificate(cert);
-    const found =
-      isIP(host) === 0 ? certificate.checkHost(host, { subject: 'never' }) : certificate.checkIP(host);
-    return found !== undefined;
-  } catch {
-    return false;
-  }
+/** Node writes `DNS:a.example, IP Address:192.0.2.1`, and quotes what holds a comma or a quote. */
+function hostsOf(alternativeName: string): readonly string[] {
+  const entries = alternativeName.matchAll(/(?:^|, )(DNS|IP Address):([^",]+)(?=,|$)/g);
+  return [...entries].map(([, type, value = '']) => (type === 'DNS' ? value : shortAddress(value)));
 }
 
-function factsOf(block: string): CertificateFacts {
-  const certificate = new X509Certificate(block);
-  return {
-    pem: certificate.toString(),
-    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    name: /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? '',
-    notBefore: certificate.validFromDate,
-    notAfter: certificate.validToDate,
-    isAuthority: certificate.ca,
-  };
+/** Node writes all eight groups of an IPv6 address. */
+function shortAddress(address: string): string {
+  return address.includes(':') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }

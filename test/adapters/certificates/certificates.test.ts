@@ -1,118 +1,155 @@
-import { execFileSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
+import { X509Certificate } from 'node:crypto';
 import {
-  coversHost,
   createAuthority,
   fits,
   isIssuedBy,
   issueServing,
-  readCertificates,
+  readCertificate,
   type KeyedCertificate,
 } from '../../../src/adapters/certificates/index.ts';
+import { startServer } from '../../../src/adapters/server/index.ts';
+import { httpsClient } from '../../support/ask-https.ts';
 
-const VALIDITY = { notBefore: new Date('2030-01-01T00:00:00Z'), notAfter: new Date('2031-01-01T00:00:00Z') };
-const HOSTS = ['pratique-webhook.pratique.svc', '10.0.0.7', 'fd00::7'];
+const DAY_MS = 86_400_000;
+const skewMs = 7 * 60_000;
+const now = new Date('2030-05-06T07:08:09Z');
+const HOSTS = ['webhook.acme.svc', `${'long-name.'.repeat(8)}svc`, '127.0.0.1', '::1', '2001:db8::5'];
 
-describe('Certificates', () => {
+describe('certificates', () => {
   let authority: KeyedCertificate;
   let stranger: KeyedCertificate;
-  let leaf: KeyedCertificate;
+  let serving: KeyedCertificate;
   before(async () => {
-    authority = await createAuthority({ name: 'pratique', ...VALIDITY });
-    stranger = await createAuthority({ name: 'pratique', ...VALIDITY });
-    leaf = await issueServing({ authority, hosts: HOSTS, ...VALIDITY });
+    authority = await createAuthority({ name: 'acme', lifetimeMs: 30 * DAY_MS, skewMs, now });
+    stranger = await createAuthority({ name: 'acme', lifetimeMs: 30 * DAY_MS, skewMs, now });
+    serving = await issueServing({ authority, hosts: HOSTS, lifetimeMs: DAY_MS, skewMs, now });
   });
 
-  const openssl = (cert: string) =>
-    execFileSync('openssl', ['x509', '-noout', '-text'], { input: cert, encoding: 'utf8' });
-
-  it('makes an authority that signs leaves and no other authority', () => {
-    const text = openssl(authority.cert);
-    expect(text).to.match(/CA:TRUE, pathlen:0/);
-    expect(text).to.match(/Key Usage: critical\n\s+Certificate Sign\n/);
-    expect(text).to.match(/NIST CURVE: P-256/);
-    const [facts] = values(readCertificates(authority.cert));
-    expect(facts).to.include({ name: 'pratique', isAuthority: true });
+  it('makes an authority that signs leaves only', () => {
+    const certificate = new X509Certificate(authority.cert);
+    expect(certificate.ca).to.equal(true);
+    expect(certificate.subject).to.equal('CN=acme');
+    expect(certificate.verify(certificate.publicKey)).to.equal(true);
+    expect(certificate.publicKey.asymmetricKeyDetails).to.deep.equal({ namedCurve: 'prime256v1' });
+    expect(certificate.toLegacyObject().ext_key_usage).to.equal(undefined);
     expect(fits(authority)).to.equal(true);
-  });
-
-  it('makes a serving certificate for names and addresses, linked to its authority by key identifiers', () => {
-    const text = openssl(leaf.cert);
-    expect(text).to.match(/CA:FALSE/);
-    expect(text).to.match(/TLS Web Server Authentication/);
-    expect(text).to.match(
-      /DNS:pratique-webhook.pratique.svc, IP Address:10.0.0.7, IP Address:FD00:0:0:0:0:0:0:7/,
-    );
-    const id = /Subject Key Identifier:\s+([0-9A-F:]+)/.exec(openssl(authority.cert))?.[1];
-    expect(id).to.be.a('string');
-    expect(/Authority Key Identifier:\s+(?:keyid:)?([0-9A-F:]+)/.exec(text)?.[1]).to.equal(id);
-    expect(text).to.match(/Subject Key Identifier/);
-    const [facts] = values(readCertificates(leaf.cert));
-    expect(facts).to.deep.include({ isAuthority: false, ...VALIDITY });
-    expect(facts?.fingerprint).to.match(/^[0-9a-f]{64}$/);
-  });
-
-  it('takes a name longer than a common name may be', async () => {
-    const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.svc`;
-    const made = await issueServing({ authority, hosts: [long], ...VALIDITY });
-    expect(coversHost(made.cert, long)).to.equal(true);
-  });
-
-  it('tells whose certificate and key it is', () => {
-    expect(fits(leaf)).to.equal(true);
-    expect(fits({ cert: leaf.cert, key: authority.key })).to.equal(false);
-    expect(isIssuedBy(leaf.cert, authority.cert)).to.equal(true);
-    expect(isIssuedBy(leaf.cert, stranger.cert), 'the same name and another key').to.equal(false);
-    expect(isIssuedBy(leaf.cert, leaf.cert), 'a leaf is no authority').to.equal(false);
-  });
-
-  for (const { host, covered } of [
-    { host: 'pratique-webhook.pratique.svc', covered: true },
-    { host: 'PRATIQUE-webhook.pratique.svc', covered: true },
-    { host: 'pratique-webhook', covered: false },
-    { host: 'pratique-webhook.other.svc', covered: false },
-    { host: '10.0.0.7', covered: true },
-    { host: '10.0.0.8', covered: false },
-    { host: 'fd00:0::7', covered: true },
-    { host: 'fd00::8', covered: false },
-  ]) {
-    it(`${covered ? 'covers' : 'does not cover'} ${host}`, () => {
-      expect(coversHost(leaf.cert, host)).to.equal(covered);
+    expect(readCertificate(authority.cert)).to.deep.include({
+      notBefore: new Date(now.getTime() - skewMs),
+      notAfter: new Date(now.getTime() + 30 * DAY_MS),
+      hosts: [],
     });
-  }
-
-  it('reads a bundle in its order, with text around it and Windows line ends', () => {
-    const text = `# ours\n${authority.cert.replaceAll('\n', '\r\n')}between${stranger.cert}`;
-    const pems = values(readCertificates(text)).map(({ pem }) => pem);
-    expect(pems).to.deep.equal(
-      [new X509Certificate(authority.cert), new X509Certificate(stranger.cert)].map(String),
-    );
-    expect(pems.join('')).to.equal(authority.cert + stranger.cert);
   });
 
-  for (const [title, text] of [
-    ['nothing', ''],
-    ['a key only', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'],
-    ['a broken certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
-  ] as const) {
-    it(`makes a problem of ${title}`, () => {
-      expect(readCertificates(text).ok).to.equal(false);
-      expect(fits({ cert: text, key: text })).to.equal(false);
-      expect(isIssuedBy(text, text)).to.equal(false);
-      expect(coversHost(text, 'localhost')).to.equal(false);
+  it('issues a certificate for names and addresses, and for servers only', () => {
+    const certificate = new X509Certificate(serving.cert);
+    expect(certificate.ca).to.equal(false);
+    expect(certificate.keyUsage, 'serverAuth').to.deep.equal(['1.3.6.1.5.5.7.3.1']);
+    expect(readCertificate(serving.cert)).to.deep.equal({
+      notBefore: new Date(now.getTime() - skewMs),
+      notAfter: new Date(now.getTime() + DAY_MS),
+      hosts: HOSTS,
+      fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     });
-  }
+    expect(certificate.serialNumber).to.match(/^01[0-9A-F]{32}$/);
+  });
 
-  it('loads the library that makes certificates only when one is made', () => {
-    const room = new URL('../../../src/adapters/certificates/index.ts', import.meta.url).href;
-    const script = `await import(${JSON.stringify(room)}); console.log('getMetadata' in Reflect)`;
-    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-    expect(said.trim()).to.equal('false');
+  it('never lets a certificate outlive its authority', async () => {
+    const late = new Date(now.getTime() + 29.5 * DAY_MS);
+    const { cert } = await issueServing({
+      authority,
+      hosts: HOSTS,
+      lifetimeMs: 5 * DAY_MS,
+      skewMs,
+      now: late,
+    });
+    expect(readCertificate(cert)?.notAfter).to.deep.equal(readCertificate(authority.cert)?.notAfter);
+  });
+
+  it('refuses to issue what nobody could use', async () => {
+    const over = new Date(now.getTime() + 31 * DAY_MS);
+    const rows = [
+      { title: 'no host', given: { hosts: [] }, error: RangeError },
+      { title: 'an authority that has expired', given: { now: over }, error: RangeError },
+      {
+        title: 'a key of another',
+        given: { authority: { ...authority, key: stranger.key } },
+        error: TypeError,
+      },
+      {
+        title: 'an authority that is no PEM',
+        given: { authority: { cert: 'x', key: 'y' } },
+        error: TypeError,
+      },
+    ];
+    for (const { title, given, error } of rows) {
+      const outcome = await issueServing({
+        authority,
+        hosts: HOSTS,
+        lifetimeMs: DAY_MS,
+        skewMs,
+        now,
+        ...given,
+      }).catch((thrown: unknown) => thrown);
+      expect(outcome, title).to.be.instanceOf(error);
+      expect(String(outcome), title).not.to.include('PRIVATE');
+    }
+  });
+
+  it('tells whose key and whose signature it is', () => {
+    expect(fits(serving)).to.equal(true);
+    expect(isIssuedBy(serving.cert, authority.cert)).to.equal(true);
+    expect(isIssuedBy(serving.cert, stranger.cert), 'same name, other key').to.equal(false);
+    expect(isIssuedBy(serving.cert, `${stranger.cert}\n${authority.cert}`), 'among several').to.equal(true);
+    expect(isIssuedBy(authority.cert, serving.cert), 'a leaf signs nothing').to.equal(false);
+    expect(fits({ cert: serving.cert, key: authority.key })).to.equal(false);
+  });
+
+  it('takes what cannot be read for nothing', () => {
+    for (const text of ['', 'x', serving.key, serving.cert.slice(0, 200), serving.cert.slice(0, -60)]) {
+      expect(readCertificate(text), text).to.equal(undefined);
+      expect(fits({ cert: text, key: serving.key })).to.equal(false);
+      expect(isIssuedBy(text, authority.cert)).to.equal(false);
+      expect(isIssuedBy(serving.cert, text)).to.equal(false);
+    }
+    for (const key of ['', 'x', serving.cert, serving.key.slice(0, 100)])
+      expect(fits({ cert: serving.cert, key })).to.equal(false);
+  });
+
+  it('is believed over TLS by whoever trusts the authority, by address and within its dates', async () => {
+    const today = new Date();
+    const issuer = await createAuthority({ name: 'acme', lifetimeMs: DAY_MS, skewMs, now: today });
+    const tls = await issueServing({
+      authority: issuer,
+      hosts: ['127.0.0.1'],
+      lifetimeMs: DAY_MS,
+      skewMs,
+      now: today,
+    });
+    const ok = { status: 200, contentType: 'text/plain', body: 'ok' };
+    const server = await startServer({
+      host: '127.0.0.1',
+      port: 0,
+      tls,
+      routes: [{ method: 'get', path: '/', maxBodyBytes: 0, handle: async () => ok }],
+      onError: () => undefined,
+    });
+    const ask = async (ca: string, host: string): Promise<string> => {
+      const client = httpsClient(`https://${host}:${String(server.port)}`, ca);
+      const answer = await client.get('/').then(
+        ({ text }) => text,
+        (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error),
+      );
+      await client.close();
+      return answer;
+    };
+    try {
+      expect(await ask(issuer.cert, '127.0.0.1')).to.equal('ok');
+      expect(await ask(`${stranger.cert}${issuer.cert}`, '127.0.0.1')).to.equal('ok');
+      expect(await ask(issuer.cert, 'localhost')).to.equal('ERR_TLS_CERT_ALTNAME_INVALID');
+      expect(await ask(stranger.cert, '127.0.0.1')).to.match(/UNABLE_TO|SELF_SIGNED|CERT_/);
+    } finally {
+      await server.close();
+    }
   });
 });
-
-function values<T>(read: { ok: true; value: T } | { ok: false }): T {
-  if (!read.ok) throw new Error('could not be read');
-  return read.value;
-}
