@@ -1,0 +1,158 @@
+import { formatReference, type ImageRef, type Reason } from '../../core/model/index.ts';
+import type { Credentials } from './ports.ts';
+import { runningImage, type RunningImage } from './running-image.ts';
+import type { PodRuns, RunningPod } from './running-pods.ts';
+
+/** One thing to judge: an image as it runs in one namespace, pulled with certain logins, by however many pods. */
+export interface Unit {
+  readonly key: string;
+  /** The reference to judge: with the digest that runs, where that is known. */
+  readonly image: string;
+  /** As the spec names it; absent when that cannot be read. */
+  readonly use?: ImageRef;
+  readonly pulledAs?: string;
+  readonly credentials: Credentials;
+  /** Why nobody can tell what runs. */
+  readonly unclear?: Reason;
+  /** The pods that run it, each with its first container that does. */
+  readonly pods: ReadonlyMap<string, PodUse>;
+}
+
+/** A pod that runs a unit. */
+export interface PodUse {
+  readonly pod: RunningPod;
+  readonly container: string;
+}
+
+/** What a change of pods did to the units. */
+export interface UnitChange {
+  readonly appeared: readonly string[];
+  readonly gone: readonly string[];
+}
+
+/** The units of all pods, kept current change by change. */
+export interface Units {
+  /** A pod as it is now; nothing for one that is gone or has finished. */
+  readonly set: (namespace: string, name: string, pod: RunningPod | undefined) => UnitChange;
+  readonly get: (key: string) => Unit | undefined;
+  readonly all: () => Iterable<Unit>;
+  /** How many units, pods, and images of pods that have not been started yet. */
+  readonly counts: () => { readonly units: number; readonly pods: number; readonly waiting: number };
+}
+
+interface OpenUnit extends Unit {
+  readonly pods: Map<string, PodUse>;
+}
+
+/** What a kind of pods amounts to: read once, whatever the number of replicas. */
+interface Reading {
+  readonly uses: readonly { readonly container: string; readonly running: Started }[];
+  readonly waiting: number;
+}
+
+type Started = Exclude<RunningImage, { state: 'waiting' }>;
+
+const NO_CHANGE: UnitChange = { appeared: [], gone: [] };
+
+/** Starts with no pods. */
+export function createUnits(): Units {
+  const units = new Map<string, OpenUnit>();
+  const pods = new Map<string, RunningPod>();
+  const readings = new WeakMap<PodRuns, Reading>();
+  let waiting = 0;
+
+  const read = (runs: PodRuns): Reading => {
+    const known = readings.get(runs);
+    if (known) return known;
+    const reading = readRuns(runs);
+    readings.set(runs, reading);
+    return reading;
+  };
+  const keysOf = ({ namespace, runs }: RunningPod) =>
+    read(runs).uses.map(({ container, running }) => ({
+      container,
+      key: keyOf(namespace, runs, running),
+      running,
+    }));
+  const leave = (id: string, pod: RunningPod): readonly string[] => {
+    pods.delete(id);
+    waiting -= read(pod.runs).waiting;
+    return keysOf(pod).flatMap(({ key }) => {
+      const unit = units.get(key);
+      return unit?.pods.delete(id) === true && unit.pods.size === 0 ? [key] : [];
+    });
+  };
+  const enter = (id: string, pod: RunningPod): readonly string[] => {
+    pods.set(id, pod);
+    waiting += read(pod.runs).waiting;
+    return keysOf(pod).flatMap(({ key, container, running }) => {
+      const known = units.get(key);
+      const unit = known ?? unitOf(key, running, pod);
+      if (!unit.pods.has(id)) unit.pods.set(id, { pod, container });
+      units.set(key, unit);
+      return known ? [] : [key];
+    });
+  };
+
+  return {
+    set: (namespace, name, pod) => {
+      const id = `${namespace}/${name}`;
+      const before = pods.get(id);
+      // A pod's status changes all the time; what it runs hardly ever does.
+      if (before?.uid === pod?.uid && before?.runs === pod?.runs) return NO_CHANGE;
+      const left = before ? leave(id, before) : [];
+      const appeared = pod ? enter(id, pod) : [];
+      const gone = left.filter((key) => units.get(key)?.pods.size === 0);
+      for (const key of gone) units.delete(key);
+      return { appeared, gone };
+    },
+    get: (key) => units.get(key),
+    all: () => units.values(),
+    counts: () => ({ units: units.size, pods: pods.size, waiting }),
+  };
+}
+
+function readRuns({ containers, unreadable }: PodRuns): Reading {
+  const uses = containers.flatMap((one) => {
+    const running = runningImage(one);
+    return running.state === 'waiting' ? [] : [{ container: one.container, running }];
+  });
+  const waiting = containers.length - uses.length;
+  if (unreadable === undefined) return { uses, waiting };
+  return { uses: [{ container: '', running: { state: 'unreadable', text: unreadable } }], waiting: 0 };
+}
+
+function keyOf(namespace: string, { serviceAccount, pullSecrets }: PodRuns, running: Started): string {
+  return JSON.stringify([namespace, serviceAccount, ...pullSecrets, '', ...identityOf(running)]);
+}
+
+/** A digest in the spec and a digest that only the node knows are two cases: a policy may demand the first. */
+function identityOf(running: Started): readonly string[] {
+  switch (running.state) {
+    case 'known':
+      return [formatReference(running.use), running.image.digest];
+    case 'unclear':
+      return [formatReference(running.use), running.reason.detail];
+    case 'unreadable':
+      return [running.text];
+  }
+}
+
+function unitOf(key: string, running: Started, { namespace, runs }: RunningPod): OpenUnit {
+  const { serviceAccount, pullSecrets } = runs;
+  const base = {
+    key,
+    credentials: { namespace, serviceAccount, pullSecrets },
+    pods: new Map<string, PodUse>(),
+  };
+  switch (running.state) {
+    case 'known': {
+      const { use, image, pulledAs } = running;
+      return { ...base, use, image: formatReference(image), ...(pulledAs !== undefined && { pulledAs }) };
+    }
+    case 'unclear':
+      return { ...base, use: running.use, image: formatReference(running.use), unclear: running.reason };
+    case 'unreadable':
+      return { ...base, image: running.text };
+  }
+}
