@@ -9,6 +9,7 @@ import type {
 } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
+import type { DoctorOptions, DoctorPorts } from './doctor-ports.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */
 export interface Reading {
@@ -83,6 +84,8 @@ export interface Tools {
   /** Verifies one sigstore bundle; problems are files that cannot be used. */
   readonly verifyBundle: (question: BundleQuestion) => Promise<Parsed<BundleOutcome>>;
   /** Serves with policies from a folder, or without one from the cluster of the settings. */
+  /** Opens an API server for `doctor`; problems name the file. Without it there is no such command. */
+  readonly doctor?: (options: DoctorOptions) => Promise<Parsed<DoctorPorts>>;
   readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }
 

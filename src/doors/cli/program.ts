@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addCheck } from './check.ts';
+import { addDoctor } from './doctor.ts';
 import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
 import { addReview } from './review.ts';
@@ -40,6 +41,8 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
   addReview(program, tools, terminal, exit);
   addVerifyBundle(program, tools, terminal, exit);
   addServe(program, tools, terminal, exit);
+  const { clock, doctor } = tools;
+  if (doctor) addDoctor(program, { clock, doctor }, terminal, exit);
   program
     .command('version')
     .description('print the version')

@@ -1,0 +1,89 @@
+import { KUBERNETES_KINDS } from '../../core/workload/index.ts';
+import { failed, objectAt, ok, unknown, type CheckResult, type Examination } from './doctor-check.ts';
+
+/** One call that the controller makes; `own` = in its own namespace, else in all or where there are none. */
+export interface Permission {
+  readonly verb: string;
+  readonly group: string;
+  /** With its subresource, e.g. `imagepolicies/status`. */
+  readonly resource: string;
+  readonly own?: true;
+  /** What does not work without it. */
+  readonly for: string;
+}
+
+const READS = ['get', 'list', 'watch'] as const;
+const reads = (group: string, resource: string, more: Pick<Permission, 'for'> & { readonly own?: true }) =>
+  READS.map((verb) => ({ verb, group, resource, ...more }));
+
+/** Every call that the controller makes and must be allowed; what only some settings need is left out. */
+export const REQUIRED_PERMISSIONS: readonly Permission[] = [
+  ...reads('pratique.dev', 'imagepolicies', { for: 'policies' }),
+  { verb: 'patch', group: 'pratique.dev', resource: 'imagepolicies/status', for: 'status of policies' },
+  ...reads('', 'namespaces', { for: 'policies that select namespaces' }),
+  ...reads('', 'pods', { for: 'the audit' }),
+  ...reads('', 'secrets', { own: true, for: 'keys that policies name' }),
+  ...reads('', 'configmaps', { own: true, for: 'keys that policies name' }),
+  { verb: 'create', group: 'coordination.k8s.io', resource: 'leases', own: true, for: 'the election' },
+  { verb: 'create', group: 'events.k8s.io', resource: 'events', for: 'events' },
+  ...['replicationcontrollers', 'deployments', 'replicasets', 'statefulsets'].map((resource) => ({
+    verb: 'get',
+    group: resource === 'replicationcontrollers' ? '' : 'apps',
+    resource,
+    for: 'judging what is scaled up',
+  })),
+  ...KUBERNETES_KINDS.map(({ group, plural }) => ({
+    verb: 'create',
+    group,
+    resource: plural,
+    for: 'the self-test (dry run)',
+  })),
+  { verb: 'patch', group: '', resource: 'pods/ephemeralcontainers', for: 'the self-test (dry run)' },
+];
+
+const REVIEWS = { group: 'authorization.k8s.io', version: 'v1', plural: 'subjectaccessreviews' };
+
+/** Whether the controller's ServiceAccount may do all that it has to; unknown to who may not ask. */
+export async function checkPermissions(given: Examination): Promise<CheckResult> {
+  const check = 'permissions';
+  const answers = await Promise.all(REQUIRED_PERMISSIONS.map((one) => isAllowed(given, one)));
+  const untold = answers.find((answer) => typeof answer === 'string');
+  if (untold !== undefined)
+    return unknown(check, untold, 'ask again with the right to create SubjectAccessReviews');
+  const missing = REQUIRED_PERMISSIONS.filter((_, index) => answers[index] === false);
+  const who = `ServiceAccount ${given.namespace}/${given.serviceAccount}`;
+  if (missing.length === 0) return ok(check, `${who} may do all ${String(answers.length)} things it has to`);
+  const tasks = [...new Set(missing.map((one) => one.for))].map((task) => {
+    const rights = missing
+      .filter((one) => one.for === task)
+      .map(({ verb, resource }) => `${verb} ${resource}`);
+    return `${rights.join(', ')} (for ${task})`;
+  });
+  return failed(check, `${who} may not ${tasks.join('; ')}`, 'give it the roles of the chart');
+}
+
+/** Whether it may, or the words of who would not tell. */
+async function isAllowed(
+  { ports, namespace, canaryNamespace, serviceAccount, signal }: Examination,
+  { verb, group, resource: written, own, for: task }: Permission,
+): Promise<boolean | string> {
+  const [resource = '', subresource] = written.split('/');
+  const where = task.startsWith('the self-test') && verb === 'create' ? canaryNamespace : '';
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: {
+      user: `system:serviceaccount:${namespace}:${serviceAccount}`,
+      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+      resourceAttributes: {
+        verb,
+        group,
+        resource,
+        ...(subresource !== undefined && { subresource }),
+        namespace: own ? namespace : where,
+      },
+    },
+  };
+  const answer = await ports.create({ resource: REVIEWS }, review, { signal });
+  return answer.ok ? objectAt(answer.object, 'status').allowed === true : answer.message;
+}
