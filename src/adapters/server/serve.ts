@@ -1,6 +1,6 @@
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 
@@ -52,7 +52,10 @@ export interface Server {
    * key do not fit, and the old pair stays.
    */
   readonly setTls: (tls: Tls) => void;
-  /** Takes no new connections, lets open requests end, then resolves; after {@link DRAIN_MS} it cuts them. */
+  /**
+   * Takes no new connections, lets open requests end and tells their callers to come no more this way, then resolves.
+   * Connections without a request are closed after {@link LINGER_MS}, all after {@link DRAIN_MS}.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -66,7 +69,12 @@ const KEEP_ALIVE_MS = 120_000;
 /** Milliseconds open requests get to end at shutdown: the longest timeout of a webhook. */
 const DRAIN_MS = 30_000;
 
-/** Milliseconds between two looks for connections that have become idle at shutdown. */
+/**
+ * Milliseconds that idle connections stay open at shutdown. The next request may be on its way already, and whoever has sent
+ * one over a connection that was closed meanwhile cannot know whether it was carried out: Go does not send a POST again.
+ */
+const LINGER_MS = 1_000;
+/** Milliseconds between two looks for connections that have become idle after that. */
 const IDLE_LOOK_MS = 50;
 
 /**
@@ -74,10 +82,10 @@ const IDLE_LOOK_MS = 50;
  * key is wrong.
  */
 export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
-  let draining = false;
-  const app = application(routes, onError, () => draining);
+  const app = application(routes, onError);
   const https = tls && createHttpsServer({ ...tls, ...PROTOCOL }, app);
   const server = https ?? createHttpServer(app);
+  const endKeepAlive = followKeepAlive(server);
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = REQUEST_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -93,23 +101,32 @@ export async function startServer({ host, port, tls, routes, onError }: ServerOp
       https?.setSecureContext({ ...pair, ...PROTOCOL });
     },
     close: () => {
-      draining = true;
+      endKeepAlive();
       return drain(server);
     },
   };
 }
 
-function application(
-  routes: readonly Route[],
-  onError: (error: unknown) => void,
-  isDraining: () => boolean,
-): Express {
-  const app = express();
-  app.use((_request, response, next) => {
-    // Who is answered last asks the next time over another connection, which another replica takes.
-    if (isDraining()) response.set('Connection', 'close');
-    next();
+/**
+ * Answers with a function that makes every answer from then on, also to requests under way, the last of its connection
+ * (`Connection: close`): whoever gets one asks the next time over another connection, which another replica takes.
+ */
+function followKeepAlive(server: HttpServer | HttpsServer): () => void {
+  const open = new Set<ServerResponse>();
+  let ended = false;
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    if (ended) response.shouldKeepAlive = false;
+    open.add(response);
+    response.once('close', () => open.delete(response));
   });
+  return () => {
+    ended = true;
+    for (const response of open) response.shouldKeepAlive = false;
+  };
+}
+
+function application(routes: readonly Route[], onError: (error: unknown) => void): Express {
+  const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', false);
@@ -169,19 +186,24 @@ function statusOf(error: unknown): number {
 }
 
 async function drain(server: HttpServer | HttpsServer): Promise<void> {
+  // Not the method of the HTTP server: that one also closes idle connections, at once.
   const closed = new Promise<void>((resolve) => {
-    server.close(() => {
+    NetServer.prototype.close.call(server, () => {
       resolve();
     });
   });
-  // A connection whose last answer goes out now is kept alive by the caller: it is idle a moment later, not yet.
-  const idle = setInterval(() => {
-    server.closeIdleConnections();
-  }, IDLE_LOOK_MS);
+  let idle: NodeJS.Timeout | undefined;
+  const linger = setTimeout(() => {
+    // A caller may also be slow to hang up after its last answer.
+    idle = setInterval(() => {
+      server.closeIdleConnections();
+    }, IDLE_LOOK_MS);
+  }, LINGER_MS);
   const cut = setTimeout(() => {
     server.closeAllConnections();
   }, DRAIN_MS);
   await closed;
-  clearInterval(idle);
-  clearTimeout(cut);
+  for (const timer of [linger, idle, cut]) clearTimeout(timer);
+  // Only now, for what it does besides: it ends the looks for slow callers.
+  server.close();
 }
