@@ -65,5 +65,6 @@ function canonical(value: unknown): unknown {
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === false || value === '' || (Array.isArray(value) && value.length === 0);
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === false || value === '';
 }

@@ -1,5 +1,13 @@
 import { KUBERNETES_KINDS } from '../../core/workload/index.ts';
-import { failed, objectAt, ok, unknown, type CheckResult, type Examination } from './doctor-check.ts';
+import {
+  failed,
+  objectAt,
+  ok,
+  unknown,
+  warning,
+  type CheckResult,
+  type Examination,
+} from './doctor-check.ts';
 
 /** One call that the controller makes; `own` = in its own namespace, else in all or where there are none. */
 export interface Permission {
@@ -41,17 +49,22 @@ export const REQUIRED_PERMISSIONS: readonly Permission[] = [
   { verb: 'patch', group: '', resource: 'pods/ephemeralcontainers', for: 'the self-test (dry run)' },
 ];
 
+const ACCOUNTS = { group: '', version: 'v1', plural: 'serviceaccounts' };
 const REVIEWS = { group: 'authorization.k8s.io', version: 'v1', plural: 'subjectaccessreviews' };
 
 /** Whether the controller's ServiceAccount may do all that it has to; unknown to who may not ask. */
 export async function checkPermissions(given: Examination): Promise<CheckResult> {
   const check = 'permissions';
+  const { ports, namespace, serviceAccount, signal } = given;
+  const who = `ServiceAccount ${namespace}/${serviceAccount}`;
+  const account = { resource: ACCOUNTS, namespace, name: serviceAccount };
+  if (!(await ports.get(account, signal)))
+    return warning(check, `${who} is not there`, 'name it by --service-account, unless it runs elsewhere');
   const answers = await Promise.all(REQUIRED_PERMISSIONS.map((one) => isAllowed(given, one)));
   const untold = answers.find((answer) => typeof answer === 'string');
   if (untold !== undefined)
     return unknown(check, untold, 'ask again with the right to create SubjectAccessReviews');
   const missing = REQUIRED_PERMISSIONS.filter((_, index) => answers[index] === false);
-  const who = `ServiceAccount ${given.namespace}/${given.serviceAccount}`;
   if (missing.length === 0) return ok(check, `${who} may do all ${String(answers.length)} things it has to`);
   const tasks = [...new Set(missing.map((one) => one.for))].map((task) => {
     const rights = missing

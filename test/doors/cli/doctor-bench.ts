@@ -17,6 +17,7 @@ const resources = {
   },
   mutating: { group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations' },
   secrets: { group: '', version: 'v1', plural: 'secrets' },
+  accounts: { group: '', version: 'v1', plural: 'serviceaccounts' },
   services: { group: '', version: 'v1', plural: 'services' },
   slices: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
   namespaces: { group: '', version: 'v1', plural: 'namespaces' },
@@ -147,6 +148,7 @@ export async function openDoctorBench() {
     secrets: [
       named('pratique-webhook-tls', { data: { 'ca.crt': base64(ca), 'tls.crt': base64(cert) } }, 'pratique'),
     ],
+    accounts: [named('pratique', {}, 'pratique')],
     services: [named('hook', {}, 'pratique')],
     slices: [
       {

@@ -123,7 +123,7 @@ describe('pratique doctor, check by check', () => {
       ['failed webhook caBundle'],
       1,
     ],
-    ['there is no Secret', () => ({ objects: { secrets: [] } }), ['unknown webhook caBundle'], 2],
+    ['there is no Secret', () => ({ objects: { secrets: [] } }), ['warning webhook caBundle'], 0],
     [
       'the Secret may not be read',
       () => ({ spoil: (twin) => twin.fail({ resource: 'secrets' }, clusterFault('ClusterDenied')) }),
@@ -185,6 +185,7 @@ describe('pratique doctor, check by check', () => {
       ['unknown policy production'],
       2,
     ],
+    ['there is no ServiceAccount', () => ({ objects: { accounts: [] } }), ['warning permissions'], 0],
     [
       'the controller may not patch',
       () => ({ may: (review) => !JSON.stringify(review).includes('"patch"') }),
