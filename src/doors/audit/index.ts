@@ -11,7 +11,7 @@ export type { Audit, AuditGauge, AuditSnapshot } from './audit.ts';
 export { podSelector } from './running-pods.ts';
 export type { PodObject, PodRuns, RunningContainer, RunningPod } from './running-pods.ts';
 export { RESULTS_CUT, REPORT_NAME } from './report.ts';
-export type { Report, ReportResult } from './report.ts';
+export type { Report, ReportResult } from './report-shape.ts';
 export { ADMISSIBLE } from './tell-pods.ts';
 export type {
   After,

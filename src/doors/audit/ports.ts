@@ -1,6 +1,6 @@
 import type { Clock, Fact, JudgedImage, NamedImage } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
-import type { Report } from './report.ts';
+import type { Report } from './report-shape.ts';
 import type { RunningPod } from './running-pods.ts';
 
 /** What moves a verdict, besides time. */

@@ -1,7 +1,8 @@
 import { Fault } from '../../core/model/index.ts';
 import type { AuditPorts, AuditSettings, AuditStatus, ReportShelf } from './ports.ts';
 import { createPublisher, type Publisher } from './publish.ts';
-import { buildReports, type Report } from './report.ts';
+import { buildReports } from './report.ts';
+import type { Report } from './report-shape.ts';
 import type { Session } from './session.ts';
 import { tallyPolicies } from './tally.ts';
 

@@ -1,0 +1,44 @@
+import { NOW } from '../../support/policies.ts';
+
+/** A clock and its timers that stand still until told. */
+export interface StillTime {
+  readonly clock: () => Date;
+  readonly after: (ms: number, run: () => void) => () => void;
+  /** Lets this much time pass; everything that was due has run and settled after it. */
+  readonly pass: (ms: number) => Promise<void>;
+  /** Milliseconds of the timers that are set, from now. */
+  readonly pending: () => readonly number[];
+}
+
+/** Starts at the moment at which all tests judge. */
+export function stillTime(): StillTime {
+  let now = NOW.getTime();
+  const timers = new Map<symbol, { readonly at: number; readonly run: () => void }>();
+  const earliest = () => [...timers].toSorted(([, a], [, b]) => a.at - b.at)[0];
+  return {
+    clock: () => new Date(now),
+    after: (ms, run) => {
+      const id = Symbol('timer');
+      timers.set(id, { at: now + ms, run });
+      return () => void timers.delete(id);
+    },
+    pass: async (ms) => {
+      const end = now + ms;
+      await settle();
+      for (let next = earliest(); next && next[1].at <= end; next = earliest()) {
+        const [id, { at, run }] = next;
+        timers.delete(id);
+        now = Math.max(now, at);
+        run();
+        await settle();
+      }
+      now = end;
+    },
+    pending: () => [...timers.values()].map(({ at }) => at - now),
+  };
+}
+
+/** Waits until every promise that can settle has done so. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
