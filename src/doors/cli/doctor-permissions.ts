@@ -16,6 +16,8 @@ export interface Permission {
   /** With its subresource, e.g. `imagepolicies/status`. */
   readonly resource: string;
   readonly own?: true;
+  /** Asked for the one object that has the name of the installation: the right may end there. */
+  readonly named?: true;
   /** What does not work without it. */
   readonly for: string;
 }
@@ -33,6 +35,14 @@ export const REQUIRED_PERMISSIONS: readonly Permission[] = [
   ...reads('', 'secrets', { own: true, for: 'keys that policies name' }),
   ...reads('', 'configmaps', { own: true, for: 'keys that policies name' }),
   { verb: 'create', group: 'coordination.k8s.io', resource: 'leases', own: true, for: 'the election' },
+  ...['get', 'update'].map((verb) => ({
+    verb,
+    group: 'coordination.k8s.io',
+    resource: 'leases',
+    own: true as const,
+    named: true as const,
+    for: 'the election',
+  })),
   { verb: 'create', group: 'events.k8s.io', resource: 'events', for: 'events' },
   ...['replicationcontrollers', 'deployments', 'replicasets', 'statefulsets'].map((resource) => ({
     verb: 'get',
@@ -77,8 +87,8 @@ export async function checkPermissions(given: Examination): Promise<CheckResult>
 
 /** Whether it may, or the words of who would not tell. */
 async function isAllowed(
-  { ports, namespace, canaryNamespace, serviceAccount, signal }: Examination,
-  { verb, group, resource: written, own, for: task }: Permission,
+  { ports, namespace, name, canaryNamespace, serviceAccount, signal }: Examination,
+  { verb, group, resource: written, own, named, for: task }: Permission,
 ): Promise<boolean | string> {
   const [resource = '', subresource] = written.split('/');
   const where = task.startsWith('the self-test') && verb === 'create' ? canaryNamespace : '';
@@ -93,6 +103,7 @@ async function isAllowed(
         group,
         resource,
         ...(subresource !== undefined && { subresource }),
+        ...(named && { name }),
         namespace: own ? namespace : where,
       },
     },

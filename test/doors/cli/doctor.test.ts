@@ -96,6 +96,7 @@ describe('pratique doctor', () => {
     expect(asked).to.have.length(REQUIRED_PERMISSIONS.length);
     expect(asked).to.include.members([
       'get secrets pratique',
+      'update leases pratique',
       'list pods ',
       'create cronjobs default',
       'patch imagepolicies/status ',
