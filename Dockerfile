@@ -8,6 +8,7 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 # esbuild is a development dependency, so all are needed here; none of them gets into the image. No script of a package runs.
 RUN npm ci --no-audit --no-fund --ignore-scripts
+COPY tsconfig.json ./
 COPY src ./src
 RUN npm run --silent bundle && find dist/bundle -name '*.map' -delete
 
@@ -22,7 +23,8 @@ LABEL org.opencontainers.image.title="pratique" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /build/dist/bundle /app
 COPY LICENSE /app/LICENSE
-ENV NODE_ENV=production
+# Where distroless keeps its Node.js, and where others do.
+ENV NODE_ENV=production PATH=/nodejs/bin:/usr/local/bin:/usr/bin:/bin
 USER 65532:65532
 EXPOSE 8443 8080
 ENTRYPOINT ["node", "/app/pratique.js"]

@@ -15,16 +15,16 @@ export CONTAINERS_STORAGE_CONF=$work/storage.conf
 printf '[storage]\ndriver = "vfs"\nrunroot = "%s/run"\ngraphroot = "%s/graph"\n' "$work" "$work" >"$CONTAINERS_STORAGE_CONF"
 trap 'buildah rm --all >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
 
-# base NAME FILE…: an image of these files with everything they are linked against.
+# base NAME FOLDER PROGRAM…: an image with these programs in a folder, and everything they are linked against.
 base() {
-  local name=$1 container root
-  shift
+  local name=$1 folder=$2 container root
+  shift 2
   container=$(buildah from scratch)
   root=$(buildah mount "$container")
-  mkdir -p "$root"/{tmp,etc,usr/bin,bin,lib,lib64}
+  mkdir -p "$root"/{tmp,etc,bin}
   chmod 1777 "$root/tmp"
   for file in "$@"; do
-    install -D "$(readlink -f "$file")" "$root/usr/bin/$(basename "$file")"
+    install -D "$(readlink -f "$file")" "$root$folder/$(basename "$file")"
     { ldd "$(readlink -f "$file")" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r library; do
       install -D "$library" "$root$library"
     done
@@ -35,16 +35,17 @@ base() {
     cp -r "$npm" "$root/opt/npm"
     printf '#!/bin/sh\nexec node /opt/npm/bin/npm-cli.js "$@"\n' >"$root/usr/bin/npm"
     chmod +x "$root/usr/bin/npm"
-    # node_modules/.bin/esbuild begins with `#!/usr/bin/env node`; certificates and names are for `npm ci`.
+    # node_modules/.bin/esbuild begins with `#!/usr/bin/env node`; names and this machine's authorities are for `npm ci`.
+    buildah config --env PATH=/usr/bin:/bin --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$container"
     mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/" && cp -L /etc/hosts /etc/nsswitch.conf "$root/etc/" || true
   fi
-  buildah config --env PATH=/usr/bin:/bin "$container"
   buildah commit --quiet "$container" "localhost/$name" >/dev/null
   buildah rm "$container" >/dev/null
 }
 
-base runtime "$node"
-base builder "$node" /bin/bash /usr/bin/env /usr/bin/find /bin/cp /bin/mkdir /bin/rm
+# Like distroless: nothing but Node.js, in a folder that is on nobody's PATH.
+base runtime /nodejs/bin "$node"
+base builder /usr/bin "$node" /bin/bash /usr/bin/env /usr/bin/find /bin/cp /bin/mkdir /bin/rm
 
 build() {
   buildah build --quiet --network host --timestamp 0 --build-arg BUILDER=localhost/builder --build-arg RUNTIME=localhost/runtime \

@@ -104,6 +104,9 @@ app.kubernetes.io/component: controller
 {{- if and (eq .Values.certificates.source "Secret") (not .Values.webhook.caBundle) }}
 {{- fail "webhook.caBundle is needed when certificates.source is Secret: nobody else knows the authority" }}
 {{- end }}
+{{- if lt (int (mul 1000 .Values.controller.terminationGracePeriodSeconds)) (int (add 30000 (dig "webhook" "lingerMs" 0 .Values.settings))) }}
+{{- fail "controller.terminationGracePeriodSeconds is shorter than settings.webhook.lingerMs and the 30 s for open requests: some would be cut off" }}
+{{- end }}
 {{- if and .Values.settings.selfTest.enabled (has .Values.settings.selfTest.namespace (include "pratique.exemptNamespaces" . | fromJsonArray)) }}
 {{- fail (printf "settings.selfTest.namespace %s is exempt from the webhook, a canary there would prove nothing; install into a namespace of its own (-n pratique --create-namespace) or name another" .Values.settings.selfTest.namespace) }}
 {{- end }}

@@ -1,0 +1,178 @@
+import { expect } from 'chai';
+import { readFile, readdir } from 'node:fs/promises';
+import { Ajv } from 'ajv';
+import { parse } from 'yaml';
+import { imagePolicyCrd } from '../src/core/policy/index.ts';
+import { parseSettings } from '../src/core/settings/index.ts';
+
+const chart = new URL('../charts/pratique/', import.meta.url);
+const text = (path: string) => readFile(new URL(path, chart), 'utf8');
+
+interface Node {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: unknown;
+  readonly items?: Node;
+}
+
+/** Settings that the chart sets by itself, and so refuses to be told. */
+const OWN_SETTINGS = [
+  'certificates.secret',
+  'certificates.source',
+  'cluster.kubeconfig',
+  'cluster.name',
+  'cluster.namespace',
+  'operations.listen',
+  'webhook.listen',
+  'webhook.tlsCert',
+  'webhook.tlsKey',
+  'workloadKinds',
+];
+
+/** A value for each setting that the schema of the chart takes. */
+const SETTINGS = {
+  unmatchedImages: 'Warn',
+  registries: {
+    insecure: ['registry.example.com:5000'],
+    caFiles: ['/ca.pem'],
+    concurrencyPerHost: 1,
+    requestTimeoutMs: 1,
+  },
+  memory: { foundMs: 1, absentMs: 1, unknownMs: 1, maxFacts: 1, maxBytes: 1, loadTimeoutMs: 1 },
+  trust: { refresh: { cache: '/cache', mirror: 'https://tuf.example.com', root: '/root.json', everyMs: 1 } },
+  webhook: { maxBodyBytes: 1, defaultTimeoutMs: 30_000, lingerMs: 1 },
+  pinning: { objects: 'Pods' },
+  credentials: { pullSecrets: false, rememberMs: 1 },
+  cluster: { lease: { durationMs: 3, renewDeadlineMs: 2, retryMs: 1 } },
+  certificates: { hosts: ['pratique.example.com'], lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
+  audit: { enabled: false, everyMs: 86_400_000, perRegistryPerSecond: 0.1, reports: false },
+  selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },
+};
+
+describe('the chart, without Helm,', () => {
+  let schema: Node & { readonly $schema: string };
+  let values: Record<string, Record<string, unknown>>;
+  let validate: (values: object) => string;
+  before(async () => {
+    schema = JSON.parse(await text('values.schema.json')) as typeof schema;
+    values = parse(await text('values.yaml')) as typeof values;
+    const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
+    const compiled = ajv.compile(schema);
+    validate = (given) => (compiled(given) ? '' : ajv.errorsText(compiled.errors));
+  });
+
+  it('has the version of the program', async () => {
+    const { version } = JSON.parse(await text('../../package.json')) as { version: string };
+    expect(parse(await text('Chart.yaml'))).to.include({ version, appVersion: version });
+  });
+
+  it('has values that its schema takes, and a value for every key, settings of the program apart', () => {
+    expect(validate(values)).to.equal('');
+    const elsewhere = /^(?:global|settings\..*|certificates\.certManager\.issuerRef\..*)$/;
+    const described = keys(schema.properties ?? {}).filter((path) => !elsewhere.test(path));
+    const given = leaves(values, schema.properties).filter((path) => !elsewhere.test(path));
+    expect(given).to.have.members(described);
+  });
+
+  it('refuses an unknown key on every level', () => {
+    const open = objects(schema).filter(
+      ([path, { properties, additionalProperties }]) =>
+        path !== '' && properties !== undefined && additionalProperties !== false,
+    );
+    expect(open).to.deep.equal([]);
+    expect(validate({ ...values, nodeSelecter: {} })).to.include('must NOT have additional properties');
+  });
+
+  const wrong: readonly (readonly [string, object, string])[] = [
+    ['no replicas', { controller: { replicas: 0 } }, '/controller/replicas'],
+    ['pods that end before their requests', { controller: { terminationGracePeriodSeconds: 30 } }, 'Seconds'],
+    ['a digest that is none', { image: { repository: 'a', digest: 'sha256:12' } }, '/image/digest'],
+    ['an image without a name', { image: { tag: '1' } }, 'repository'],
+    ['a timeout longer than the API server takes', { webhook: { timeoutSeconds: 31 } }, '/webhook/timeout'],
+    ['a webhook with a login in its URL', { webhook: { url: 'https://a:b@example.com' } }, '/webhook/url'],
+    ['an authority that is no PEM', { webhook: { caBundle: 'LS0t' } }, '/webhook/caBundle'],
+    ['a namespace that cannot be', { webhook: { exemptNamespaces: ['Kube'] } }, '/exemptNamespaces/0'],
+    ['a kind without a place for pods', { workloadKinds: [{ apiGroup: 'a', kind: 'B' }] }, 'podSpec'],
+    ['an unknown source of certificates', { certificates: { source: 'Vault' } }, '/certificates/source'],
+    ['a policy for no image', { defaultPolicy: { images: [] } }, '/defaultPolicy/images'],
+    ['an unknown enforcement', { defaultPolicy: { enforcement: 'deny' } }, '/defaultPolicy/enforcement'],
+    ['a port that is none', { networkPolicy: { egress: { ports: [65_536] } } }, '/egress/ports/0'],
+    ['a share above one', { prometheusRule: { unknownShare: 2 } }, '/prometheusRule/unknownShare'],
+    ['a number in quotes', { autoscaling: { maxReplicas: '3' } }, '/autoscaling/maxReplicas'],
+  ];
+  for (const [what, values, path] of wrong) {
+    it(`refuses ${what}`, () => {
+      expect(validate(values)).to.include(path);
+    });
+  }
+
+  it('takes every setting of the program but those it sets itself, and no other', () => {
+    const read = parseSettings(SETTINGS);
+    expect(read.ok, JSON.stringify(read)).to.equal(true);
+    expect(validate({ settings: SETTINGS })).to.equal('');
+    const taken = keys(schema.properties?.settings?.properties ?? {});
+    expect(leaves(SETTINGS)).to.have.members(taken);
+    const known = parseSettings({});
+    const defaults = known.ok ? leaves(known.value) : [];
+    const host = (path: string) => path.replace(/\.listen\..*$/, '.listen');
+    expect(defaults.map(host).filter((path) => !taken.includes(path) && !OWN_SETTINGS.includes(path))).to.be
+      .empty;
+    for (const path of OWN_SETTINGS) expect(taken).not.to.include(path);
+  });
+
+  it('has a dashboard that asks for metrics of the program only', async () => {
+    const { panels } = JSON.parse(await text('files/dashboard.json')) as {
+      panels: readonly { targets: readonly { expr: string }[] }[];
+    };
+    for (const { expr } of panels.flatMap(({ targets }) => targets)) expect(expr).to.include('pratique_');
+  });
+
+  it('installs the definition as the schema makes it, and keeps it', async () => {
+    const template = await text('templates/crds/imagepolicies.yaml');
+    const plain = template
+      .split('\n')
+      .filter((line) => !line.includes('{{'))
+      .join('\n');
+    const crd = imagePolicyCrd();
+    const annotations = { 'helm.sh/resource-policy': 'keep' };
+    expect(parse(plain)).to.deep.equal({ ...crd, metadata: { ...(crd.metadata as object), annotations } });
+  });
+
+  it('has no template that names a value which is not there', async () => {
+    const paths = objects(schema).map(([path]) => path);
+    const known = new Set([...paths, ...keys(schema.properties ?? {})]);
+    const folder = new URL('templates/', chart);
+    for (const name of await readdir(folder, { recursive: true })) {
+      if (!/\.(yaml|tpl|txt)$/.test(name)) continue;
+      const found = (await readFile(new URL(name, folder), 'utf8')).matchAll(/\.Values\.([A-Za-z.]+)/g);
+      for (const [, path = ''] of found) expect(known, `${name}: ${path}`).to.include(path);
+    }
+  });
+});
+
+/** Every object node of a schema by its path, itself included. */
+function objects(node: Node, path = ''): readonly (readonly [string, Node])[] {
+  const inner = Object.entries(node.properties ?? {}).flatMap(([key, child]) =>
+    objects(child, path === '' ? key : `${path}.${key}`),
+  );
+  const items = node.items ? objects(node.items, `${path}[]`) : [];
+  return node.type === 'object' ? [[path, node], ...inner, ...items] : [...inner, ...items];
+}
+
+/** Paths of what a schema does not describe any further. */
+function keys(properties: Readonly<Record<string, Node>>): readonly string[] {
+  return Object.entries(properties).flatMap(([key, { properties: inner }]) =>
+    inner === undefined ? [key] : keys(inner).map((path) => `${key}.${path}`),
+  );
+}
+
+/** Paths of values; with a schema, down to what it does not describe any further. */
+function leaves(value: object, described?: Readonly<Record<string, Node>>): readonly string[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const child = described?.[key];
+    const deeper = described === undefined || child?.properties !== undefined;
+    if (!deeper || typeof inner !== 'object' || inner === null || Array.isArray(inner)) return [key];
+    return leaves(inner, child?.properties).map((path) => `${key}.${path}`);
+  });
+}
