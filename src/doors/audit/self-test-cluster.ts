@@ -19,23 +19,23 @@ const MAX_DEFINITIONS = 5_000;
 const MIRROR = 'kubernetes.io/config.mirror';
 
 /**
- * Finds a pod for the canary among ephemeral containers: in the namespace asked for, else in any namespace that is
- * covered. Needs the right to list pods.
+ * Finds a pod for the canary among ephemeral containers: in the namespace asked for, else in any that `covers` names. Needs
+ * the right to list pods; whoever gives `covers` must have the right to patch ephemeral containers there, too.
  */
 export function podFinder({
   list,
   covers,
 }: {
   readonly list: ListPage;
-  /** Whether the webhook covers a namespace. */
-  readonly covers: (namespace: string) => boolean;
+  /** Whether another namespace will do; absent = none, as the rights of the chart end at the one of the self-test. */
+  readonly covers?: (namespace: string) => boolean;
 }): (namespace: string, signal: AbortSignal) => Promise<RunningPod | undefined> {
   const resource = { group: '', version: 'v1', plural: 'pods' };
   const page = { limit: LOOK_AT_PODS };
   return async (namespace, signal) => {
     const near = await list({ resource, namespace }, page, signal);
     const found = near.items.flatMap((item) => podOf(item) ?? [])[0];
-    if (found) return found;
+    if (found || !covers) return found;
     const { items } = await list({ resource }, page, signal);
     return items.flatMap((item) => podOf(item) ?? []).find((pod) => covers(pod.namespace));
   };

@@ -179,6 +179,15 @@ describe('a pod to try on', () => {
     });
   }
 
+  it('is looked for in no other namespace unless that is wanted', async () => {
+    const { twin } = bench();
+    twin.put(PODS, pod('far', 'shop'));
+    expect(await podFinder({ list: (...asked) => twin.list(...asked) })('default', signal)).to.equal(
+      undefined,
+    );
+    expect(twin.calls).to.have.length(1);
+  });
+
   it('comes with the ephemeral containers that it has', async () => {
     const { twin, ports } = bench();
     const ephemeralContainers = [{ name: 'debug', image: 'shell' }];

@@ -100,7 +100,7 @@ describe('pratique doctor', () => {
       'list pods ',
       'create cronjobs default',
       'patch imagepolicies/status ',
-      'patch pods/ephemeralcontainers ',
+      'patch pods/ephemeralcontainers default',
     ]);
   });
 
