@@ -1,0 +1,148 @@
+import { distinct, type Authority, type Held, type Leaf, type Signer } from './held.ts';
+import type { RegistrationSettings } from './ports.ts';
+
+/**
+ * One step. Whoever crashes before, within or after it finds a state from which the next look goes on, and at none of these
+ * moments is a certificate served that the API server does not believe:
+ *
+ *     authority  a new one joins the bundle; what is served stays
+ *     (the bundle is written into the configurations, on every look)
+ *     issue      a certificate by the newest authority, which every configuration trusts by now
+ *     bundle     authorities leave that nothing in use can have been signed by
+ */
+export type Step =
+  | {
+      readonly step: 'authority';
+      readonly why: string;
+      /** Authorities that stay trusted beside the new one. */
+      readonly older: readonly Authority[];
+      /** Issue: nobody is believed yet, so nothing can break. None: one is issued once the new authority is trusted. */
+      readonly leaf: 'keep' | 'issue' | 'none';
+    }
+  | {
+      readonly step: 'issue';
+      readonly why: string;
+      readonly signer: Signer;
+      readonly bundle: readonly Authority[];
+    }
+  | { readonly step: 'bundle'; readonly bundle: readonly Authority[] }
+  /** Something is due, but not before every configuration trusts the newest authority. */
+  | {
+      readonly step: 'wait';
+      readonly why: string;
+      readonly forMs: number;
+    }
+  | { readonly step: 'none'; readonly forMs: number };
+
+/** Milliseconds by which certificates begin before they are made: clocks of machines differ by minutes. */
+export const SKEW_MS = 5 * 60_000;
+/** Milliseconds an authority is known before it signs: every API server has to hear of it, and they hear by watching. */
+export const SETTLE_MS = 10_000;
+/** Milliseconds until the next look when there is more to do. */
+export const SOON_MS = 1_000;
+/** Milliseconds until the next look when there is nothing to do: somebody may take the bundle out of a configuration. */
+export const LATEST_MS = 3_600_000;
+/** Authorities in a bundle: two while one takes over; more only when Secrets are lost again and again. */
+export const MAX_AUTHORITIES = 5;
+/** Share of a life that is left when a successor is made: time to repair what keeps it from being made. */
+const LEFT = 1 / 3;
+
+/** Tells the one step that comes next. Pure: the same state gives the same step. */
+export function plan(held: Held, settings: RegistrationSettings, now: Date): Step {
+  const { signer, leaf } = held;
+  if (!signer.sound) return takeOver(held, signer.why);
+  if (now.getTime() >= dueOf(signer.value, settings.authorityLifetimeMs))
+    return takeOver(held, 'two thirds of its life are over');
+  const given = { held, settings, now, signer: signer.value };
+  const bundle = bundleFor(given);
+  if (!held.tidy || fingerprints(bundle) !== fingerprints(held.bundle)) return { step: 'bundle', bundle };
+  const why = leaf.sound ? whyRenew(leaf.value, given) : leaf.why;
+  if (why === undefined) return { step: 'none', forMs: untilNext(given) };
+  const forMs = untilTrusted(given);
+  return forMs === 0 ? { step: 'issue', why, signer: signer.value, bundle } : { step: 'wait', why, forMs };
+}
+
+interface Given {
+  readonly held: Held;
+  readonly settings: RegistrationSettings;
+  readonly now: Date;
+  readonly signer: Signer;
+}
+
+function takeOver({ leaf, bundle, trusted }: Held, why: string): Step {
+  // What the configurations hold counts, too: when the Secret was lost, replicas still serve what was signed by these.
+  const issuer = leaf.sound ? [leaf.value.issuer] : [];
+  const older = distinct([...issuer, ...bundle, ...trusted.flat()]).slice(0, MAX_AUTHORITIES - 1);
+  if (leaf.sound) return { step: 'authority', why, older, leaf: 'keep' };
+  return { step: 'authority', why, older, leaf: isAnybodyTrusted(trusted) ? 'none' : 'issue' };
+}
+
+/** The newest first, then those by which something in use may have been signed. */
+function bundleFor({ held: { bundle, leaf }, settings, now, signer }: Given): readonly Authority[] {
+  const issuer = leaf.sound ? [leaf.value.issuer] : [];
+  const isNeeded = (authority: Authority) =>
+    !leaf.sound ||
+    authority.fingerprint === leaf.value.issuer.fingerprint ||
+    now.getTime() < droppedAt(signer, leaf.value, settings);
+  return distinct([signer, ...[...bundle, ...issuer].filter(isNeeded)]);
+}
+
+/** By then whatever an older authority signed has expired, and replicas have heard of its successor. */
+function droppedAt(signer: Authority, leaf: Leaf, { lifetimeMs }: RegistrationSettings): number {
+  return Math.max(madeAt(signer) + lifetimeMs, madeAt(leaf) + SETTLE_MS);
+}
+
+function whyRenew(leaf: Leaf, { settings, now, signer }: Given): string | undefined {
+  if (leaf.issuer.fingerprint !== signer.fingerprint) return 'the newest authority is trusted now';
+  if (namesOf(leaf.hosts) !== namesOf(settings.hosts)) return 'it is for other hosts';
+  // One that ends with its authority would be followed by one that ends at the same moment.
+  const isCutShort = leaf.notAfter >= signer.notAfter;
+  if (!isCutShort && now.getTime() >= dueOf(leaf, settings.lifetimeMs))
+    return 'two thirds of its life are over';
+  return undefined;
+}
+
+function untilTrusted({ held: { trusted }, now, signer }: Given): number {
+  if (!isAnybodyTrusted(trusted)) return 0;
+  const isTrusted = trusted.every((list) =>
+    list.some(({ fingerprint }) => fingerprint === signer.fingerprint),
+  );
+  const settlesInMs = madeAt(signer) + SETTLE_MS - now.getTime();
+  return isTrusted && settlesInMs <= 0 ? 0 : Math.max(SOON_MS, settlesInMs);
+}
+
+function untilNext({ held: { leaf, bundle }, settings, now, signer }: Given): number {
+  const moments = [
+    dueOf(signer, settings.authorityLifetimeMs),
+    ...(leaf.sound ? [dueOf(leaf.value, settings.lifetimeMs)] : []),
+    ...(leaf.sound && bundle.length > 1 ? [droppedAt(signer, leaf.value, settings)] : []),
+  ];
+  return Math.min(LATEST_MS, Math.max(SOON_MS, Math.min(...moments) - now.getTime()));
+}
+
+function isAnybodyTrusted(trusted: Held['trusted']): boolean {
+  return trusted.some((list) => list.length > 0);
+}
+
+function dueOf({ notAfter }: { readonly notAfter: Date }, lifetimeMs: number): number {
+  return notAfter.getTime() - lifetimeMs * LEFT;
+}
+
+function madeAt({ notBefore }: { readonly notBefore: Date }): number {
+  return notBefore.getTime() + SKEW_MS;
+}
+
+function fingerprints(authorities: readonly Authority[]): string {
+  return authorities.map(({ fingerprint }) => fingerprint).join();
+}
+
+/** The same for lists that name the same hosts. */
+function namesOf(hosts: readonly string[]): string {
+  return [...new Set(hosts.map(canonical))].toSorted().join();
+}
+
+/** IPv6 addresses have many spellings. */
+function canonical(host: string): string {
+  const url = host.includes(':') ? URL.parse(`http://[${host}]`) : null;
+  return url ? url.hostname.slice(1, -1) : host.toLowerCase();
+}

@@ -1,0 +1,164 @@
+import type { Clock } from '../../core/model/index.ts';
+import { formatBundle, readHeld, type Held } from './held.ts';
+import { plan, SKEW_MS, SOON_MS, type Step } from './plan.ts';
+import type {
+  Making,
+  Pair,
+  RegistrationPorts,
+  RegistrationSettings,
+  WebhookConfiguration,
+  WriteOutcome,
+} from './ports.ts';
+import { decodeContents, encodeBase64, encodeContents, type Contents } from './secret.ts';
+
+/** What one look has come to. */
+export interface RegistrationOutcome {
+  /** What was changed and why, one sentence each. */
+  readonly did: readonly string[];
+  /** Kinds of the expected configurations that do not exist: nobody calls us there. */
+  readonly missing: readonly string[];
+  /** Milliseconds until the next look. */
+  readonly nextInMs: number;
+}
+
+const AUTHORITY_NAME = 'pratique';
+const NEEDED = ['ValidatingWebhookConfiguration'] as const;
+
+type Stored = NonNullable<Awaited<ReturnType<RegistrationPorts['secret']['read']>>>;
+
+/**
+ * Looks once at the Secret and the webhook configurations, takes at most one step with the certificates, and gives every
+ * configuration the bundle of the Secret. Throws what the ports throw; the next look goes on from what is there by then.
+ */
+export async function reconcileRegistration(
+  ports: RegistrationPorts,
+  settings: RegistrationSettings,
+  clock: Clock,
+): Promise<RegistrationOutcome> {
+  const now = clock();
+  const secret = await ports.secret.read();
+  const configurations = await ports.configurations();
+  const contents = secret && decodeContents(secret.data);
+  const held = readHeld({ contents, configurations, now }, ports);
+  const step = plan(held, settings, now);
+  const change = await carryOut({ step, held, contents, settings, now }, ports);
+
+  const missing = missingOf(configurations, settings);
+  const outcome = change && (await save(change.contents, secret, ports));
+  // What somebody else wrote is read before anything is done with it.
+  if (outcome === 'conflict') return { did: [], missing, nextInMs: SOON_MS };
+  const bundle = change?.contents.bundle ?? formatBundle(held.bundle);
+  const told = await publish(configurations, bundle, ports);
+  if (change) return { did: [change.did, ...told], missing, nextInMs: SOON_MS };
+  return { did: told, missing, nextInMs: 'forMs' in step ? step.forMs : SOON_MS };
+}
+
+function missingOf(
+  configurations: readonly WebhookConfiguration[],
+  { expected = NEEDED }: RegistrationSettings,
+): readonly string[] {
+  return expected.filter((wanted) => configurations.every(({ kind }) => kind !== wanted));
+}
+
+/** Keys of the Secret that are not ours stay. */
+function save(
+  contents: Contents,
+  secret: Stored | undefined,
+  { secret: port }: RegistrationPorts,
+): Promise<WriteOutcome> {
+  const data = { ...secret?.data, ...encodeContents(contents) };
+  return secret ? port.replace(data, secret.resourceVersion) : port.create(data);
+}
+
+interface Change {
+  readonly contents: Contents;
+  readonly did: string;
+}
+
+interface Situation {
+  readonly step: Step;
+  readonly held: Held;
+  readonly contents: Contents | undefined;
+  readonly settings: RegistrationSettings;
+  readonly now: Date;
+}
+
+/** What the Secret is to hold then; `undefined` when it stays as it is. */
+async function carryOut({ step, ...given }: Situation, make: Making): Promise<Change | undefined> {
+  switch (step.step) {
+    case 'authority':
+      return makeAuthority(step, given, make);
+    case 'issue': {
+      const leaf = await issue(step.signer, given, make);
+      return {
+        contents: { bundle: formatBundle(step.bundle), authorityKey: step.signer.key, ...leaf },
+        did: `issued a serving certificate: ${step.why}`,
+      };
+    }
+    case 'bundle':
+      return {
+        contents: { ...(given.contents ?? NOTHING), bundle: formatBundle(step.bundle) },
+        did: 'put the bundle of trusted authorities in order: those that nothing in use was signed by are gone',
+      };
+    case 'wait':
+    case 'none':
+      return undefined;
+  }
+}
+
+const NOTHING: Contents = { bundle: '', authorityKey: '', cert: '', key: '' };
+
+async function makeAuthority(
+  step: Extract<Step, { step: 'authority' }>,
+  given: Omit<Situation, 'step'>,
+  make: Making,
+): Promise<Change> {
+  const { settings, now, contents } = given;
+  const authority = await make.createAuthority({
+    name: AUTHORITY_NAME,
+    lifetimeMs: settings.authorityLifetimeMs,
+    skewMs: SKEW_MS,
+    now,
+  });
+  const bundle = [authority.cert.trim(), ...step.older.map(({ cert }) => cert)];
+  const held = { bundle: bundle.map((cert) => `${cert}\n`).join(''), authorityKey: authority.key };
+  if (step.leaf === 'issue') {
+    const leaf = await issue(authority, given, make);
+    return {
+      contents: { ...held, ...leaf },
+      did: `made an authority and a serving certificate: ${step.why}`,
+    };
+  }
+  // A broken pair is taken away: replicas go on with the one they have, and nobody has to wonder about this one.
+  const { cert, key } = step.leaf === 'keep' && contents ? contents : NOTHING;
+  return {
+    contents: { ...held, cert, key },
+    did: `made an authority that signs as soon as it is trusted: ${step.why}`,
+  };
+}
+
+function issue(
+  { cert, key }: Pair,
+  { settings, now }: Omit<Situation, 'step'>,
+  { issueServing }: Making,
+): Promise<Pair> {
+  const { hosts, lifetimeMs } = settings;
+  return issueServing({ authority: { cert, key }, hosts, lifetimeMs, skewMs: SKEW_MS, now });
+}
+
+/** Gives the bundle to every webhook that has another one. */
+async function publish(
+  configurations: readonly WebhookConfiguration[],
+  bundle: string,
+  { setCaBundle }: RegistrationPorts,
+): Promise<readonly string[]> {
+  const caBundle = encodeBase64(bundle);
+  const did: string[] = [];
+  for (const { kind, webhooks } of configurations) {
+    const names = webhooks.filter((webhook) => webhook.caBundle !== caBundle).map(({ name }) => name);
+    if (names.length === 0) continue;
+    await setCaBundle(kind, names, caBundle);
+    did.push(`gave the bundle of trusted authorities to ${names.join(', ')} (${kind})`);
+  }
+  return did;
+}
