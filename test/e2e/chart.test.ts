@@ -63,6 +63,10 @@ async function render(values: object, args: readonly string[] = []): Promise<rea
     .filter((object) => object !== null);
 }
 
+/** The kind that Helm deletes first, as it tells when asked to tell everything. */
+const firstDeleted = (told: string) =>
+  /delet.*\b(ValidatingWebhookConfiguration|Service|Deployment)\b/i.exec(told)?.[1];
+
 const names = (objects: readonly Rendered[]) =>
   objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
 
@@ -208,8 +212,10 @@ describe('the Helm chart', () => {
       expect(without.code, without.stderr).to.equal(0);
       expect(await get('imagepolicies')).to.deep.equal([]);
 
-      const gone = await release(['uninstall', RELEASE]);
+      const gone = await release(['uninstall', RELEASE, '--debug']);
       expect(gone.code, gone.stderr).to.equal(0);
+      // Nobody is asked any more by the time that nobody answers.
+      expect(firstDeleted(gone.stdout + gone.stderr)).to.equal('ValidatingWebhookConfiguration');
       const kinds =
         'validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies';
       expect(await get(kinds, '-l', 'app.kubernetes.io/instance=pratique')).to.deep.equal([]);
