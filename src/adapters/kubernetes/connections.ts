@@ -11,6 +11,8 @@ export interface Pool {
 export interface Pools {
   /** The pool for a login; the one before it is closed as soon as what runs on it has ended. */
   of(login: Login): Pool;
+  /** After a deadline: the connections may be dead without anybody knowing, so the next call makes new ones. */
+  abandon(pool: Pool): void;
   /** Cuts everything. */
   close(): Promise<void>;
 }
@@ -50,6 +52,11 @@ export function createPools(): Pools {
       if (current !== undefined) retire(current.pool);
       current = { fingerprint: login.fingerprint, pool: openPool(login) };
       return current.pool;
+    },
+    abandon: (pool) => {
+      if (current?.pool !== pool) return; // somebody else was faster
+      retire(pool);
+      current = undefined;
     },
     close: async () => {
       await Promise.all([...open].map((dispatcher) => dispatcher.destroy()));

@@ -103,23 +103,25 @@ export function createExchange({ server, userAgent, logins, pools, onRequest }: 
 
   /** One request; a read that met a connection just closed is sent once more. */
   async function steady(ask: Ask, login: Login): Promise<Answer> {
+    const pool = pools.of(login);
     try {
-      return await once(ask, login);
+      return await once(ask, login, pool);
     } catch (error) {
-      if (ask.signal.aborted) throw error;
+      if (ask.caller?.aborted === true) throw error;
       logins.doubt();
-      if (METHODS[ask.verb] !== 'GET' || !RESETS.has(errorCode(error))) throw error;
-      return once(ask, login);
+      if (ask.signal.aborted) pools.abandon(pool);
+      if (ask.signal.aborted || METHODS[ask.verb] !== 'GET' || !RESETS.has(errorCode(error))) throw error;
+      return once(ask, login, pools.of(login));
     }
   }
 
-  async function once(ask: Ask, login: Login): Promise<Answer> {
+  async function once(ask: Ask, login: Login, pool: Pool): Promise<Answer> {
     const began = performance.now();
     const count = (status: number | undefined): void =>
       onRequest?.({ verb: ask.verb, resource: ask.resource, status, ms: performance.now() - began });
     try {
       const { statusCode, headers, body } = await request(`${server}${ask.path}`, {
-        dispatcher: dispatcherOf(pools.of(login), ask.verb),
+        dispatcher: dispatcherOf(pool, ask.verb),
         method: METHODS[ask.verb],
         headers: {
           ...login.headers,

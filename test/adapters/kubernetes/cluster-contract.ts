@@ -101,16 +101,14 @@ export function describeCluster(open: () => Promise<Cluster>): void {
   });
 
   it('carries out a JSON patch, and refuses it when its test fails', async () => {
-    await cluster.create(COLLECTION, configMap('contract-e', { 'a/b': '1' }));
+    await cluster.create(COLLECTION, configMap('contract-e', {}, { annotations: { 'example.com/a': '1' } }));
     const patch = (value: string): readonly object[] => [
-      { op: 'test', path: '/data/a~1b', value },
-      { op: 'replace', path: '/data/a~1b', value: '2' },
-      { op: 'add', path: '/data/c', value: '3' },
+      { op: 'test', path: '/metadata/annotations/example.com~1a', value },
+      { op: 'replace', path: '/metadata/annotations/example.com~1a', value: '2' },
+      { op: 'add', path: '/metadata/annotations/c', value: '3' },
     ];
-    expect(stored(await cluster.patch(address('contract-e'), patch('1'))).data).to.deep.equal({
-      'a/b': '2',
-      c: '3',
-    });
+    const { metadata } = stored(await cluster.patch(address('contract-e'), patch('1')));
+    expect(metadata.annotations).to.deep.equal({ 'example.com/a': '2', c: '3' });
     expect(refusal(await cluster.patch(address('contract-e'), patch('1')))).to.equal('422 Invalid');
   });
 

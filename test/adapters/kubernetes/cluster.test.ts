@@ -178,6 +178,18 @@ describe('the client of the API server', () => {
       await hasty.close();
     });
 
+    it('when nothing comes within the deadline, and goes on with new connections', async () => {
+      const hasty = await open(server.url, { requestTimeoutMs: 50 });
+      await Promise.all([hasty.get(web), hasty.get(web), hasty.get(web)]);
+      const sockets = new Set(server.requests.slice(-3).map(({ port }) => port));
+      server.intercept(() => 'silence');
+      await faultOf(hasty.get(web), 'ClusterUnavailable');
+      server.intercept(undefined);
+      await hasty.get(web);
+      expect(sockets.has(last()?.port)).to.equal(false);
+      await hasty.close();
+    });
+
     it('when the caller waits no longer', async () => {
       server.intercept(() => 'silence');
       await faultOf(cluster.get(web, AbortSignal.timeout(20)), 'ClusterUnavailable');

@@ -7,6 +7,8 @@ export interface ApiRequest {
   readonly url: URL;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** The client's end of the connection. */
+  readonly port: number | undefined;
 }
 
 /** An answer; what is no text is sent as JSON. */
@@ -25,7 +27,7 @@ export type Intercept = (request: ApiRequest) => Reply | Misery | undefined;
 export async function readRequest(incoming: IncomingMessage): Promise<ApiRequest> {
   const { method = 'GET', headers } = incoming;
   const url = new URL(incoming.url ?? '/', 'http://api-server');
-  return { method, url, headers, body: await text(incoming) };
+  return { method, url, headers, body: await text(incoming), port: incoming.socket.remotePort };
 }
 
 /** A refusal as the API server words it. */
