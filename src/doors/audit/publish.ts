@@ -23,8 +23,8 @@ export interface Publisher<T> {
   readonly adopt: (keys: readonly string[]) => void;
   /** Makes what is written equal to this; what fails is tried again by the next call. */
   readonly publish: (wanted: ReadonlyMap<string, T>, signal: AbortSignal) => Promise<void>;
-  /** Whether something failed at the last call. */
-  readonly behind: () => boolean;
+  /** Whether something failed at the last call, or has to be written again by now. */
+  readonly due: () => boolean;
 }
 
 /** HTTP status of an answer that says that the object is gone. */
@@ -70,7 +70,10 @@ export function createPublisher<T>(given: Publishing<T>): Publisher<T> {
     adopt: (keys) => {
       for (const key of keys) if (!written.has(key)) written.set(key, { hash: '', at: 0 });
     },
-    behind: () => behind,
+    due: () => {
+      const now = given.clock().getTime();
+      return behind || [...written.values()].some(({ at }) => now - at >= given.refreshMs);
+    },
     publish: async (wanted, signal) => {
       behind = false;
       for (const [key, value] of wanted) {

@@ -32,7 +32,6 @@ export function createTeller(session: Session, ports: AuditPorts, settings: Audi
   });
   const shelf = ports.reports && createShelving(ports.reports, ports);
   let toldVersion = -1;
-  let toldAt = -Infinity;
   // Before everything was looked at, counts would fall to nothing and rise again with every new leader.
   let ready = false;
 
@@ -62,10 +61,8 @@ export function createTeller(session: Session, ports: AuditPorts, settings: Audi
     tell: async (signal) => {
       const now = clock().getTime();
       ready ||= session.looked() || now - started >= settings.everyMs;
-      const news = session.version() !== toldVersion || now - toldAt >= settings.everyMs;
-      if (ready && (news || statuses.behind())) {
+      if (ready && (session.version() !== toldVersion || statuses.due())) {
         toldVersion = session.version();
-        toldAt = now;
         await statuses.publish(statusOf(), signal);
       }
       if (ready && shelf) await shelf.keep(session.version(), reportsOf, signal);
@@ -116,7 +113,7 @@ function createShelving(shelf: ReportShelf, { clock, onTrouble, report }: AuditP
   return {
     keep: async (version, reports, signal) => {
       await look(signal);
-      if (!publisher || (version === keptVersion && !publisher.behind())) return;
+      if (!publisher || (version === keptVersion && !publisher.due())) return;
       keptVersion = version;
       await publisher.publish(reports(), signal);
     },

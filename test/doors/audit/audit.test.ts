@@ -201,7 +201,7 @@ describe('the audit of running images', () => {
   });
 
   it('says nothing of what it learns after its term', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     bench.answer = async () => {
       await promise;
       return [judged(IMAGE)];
@@ -209,7 +209,7 @@ describe('the audit of running images', () => {
     bench.put(pod());
     await bench.start();
     const stopped = bench.stop();
-    resolve();
+    resolve(undefined);
     await stopped;
     expect(bench.audit.snapshot()).to.include({ running: false, pods: 0 });
     expect(bench.statuses).to.deep.equal([]);

@@ -47,9 +47,11 @@ export function podObject(written: WrittenPod = {}): PodObject {
 const NAME = 'registry.example.com/shop/web';
 const WEB: Readonly<Record<string, string>> = { [`${NAME}:1.4.0`]: ran(NAME) };
 
+const select = podSelector();
+
 /** A pod as a cache keeps it. */
 export function pod(written: WrittenPod = {}): RunningPod {
-  const selected = podSelector()(podObject(written));
+  const selected = select(podObject(written));
   if (!selected) throw new Error('the pod has finished');
   return selected;
 }

@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { podSelector } from '../../../src/doors/audit/index.ts';
+import { heapUsed } from './heap.ts';
 import { pod, podObject, ran, type WrittenPod } from './pods.ts';
 
 const ID = ran('registry.example.com/shop/web');
@@ -99,10 +98,3 @@ describe('what is kept of a pod', () => {
     expect(grown / 1e6).to.be.below(8);
   });
 });
-
-/** Bytes that are in use after everything unused is gone. */
-function heapUsed(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().heapUsed;
-}
