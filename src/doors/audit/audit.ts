@@ -54,7 +54,7 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
       const teller = createTeller(session, ports, settings);
       current = { session, teller };
       try {
-        while (await pause(TELL_EVERY_MS, ports, signal)) await teller.tell(signal);
+        while (await pause(TELL_EVERY_MS, ports, signal)) await teller.tell(signal).catch(ports.report);
       } finally {
         current = undefined;
         await session.close();

@@ -136,6 +136,7 @@ async function judgeInTime(
   const deadline = new AbortController();
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
   const stop = () => {
+    if (deadline.signal.aborted) return;
     deadline.abort();
     // What listens answers now, and its answer is better than none.
     cancelHardStop = ports.after(GRACE_MS, () => {
