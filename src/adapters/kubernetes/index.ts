@@ -27,6 +27,7 @@ export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
 export type { StatusTarget } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
-export type { PullSecretOptions, PullSecretQuestion, PullSecrets, Unreadable } from './pull-secrets.ts';
+export type { PullSecretOptions, PullSecretReadings, PullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease.ts';
 export type { Election, ElectionOptions } from './lease.ts';
+export { createEventRecorder } from './events.ts';
