@@ -238,6 +238,30 @@ describe('reconcileRegistration', () => {
     expect(twin.secret).to.deep.equal(other.secret);
   });
 
+  it('does not renew what would end at the same moment, with its authority', async () => {
+    const long = { lifetimeMs: 80 * DAY_MS };
+    await settle(long);
+    nowMs += 54 * DAY_MS;
+    expect(await settle(long)).to.have.length(1);
+    const { notAfter } = serves();
+    expect(notAfter).to.deep.equal(real.readCertificate(textOf(twin, 'ca.crt'))?.notAfter);
+    nowMs += 5 * DAY_MS;
+    expect(await settle({ lifetimeMs: 89 * DAY_MS })).to.deep.equal([]);
+    nowMs += DAY_MS;
+    await settle(long);
+    expect(serves().notAfter.getTime()).to.be.above(notAfter.getTime());
+  });
+
+  it('does not take the certificate of a stranger with its key for an authority', async () => {
+    const authority = await stranger;
+    const given = { lifetimeMs: 90 * DAY_MS, skewMs: 0, now: new Date(nowMs) };
+    const leaf = await real.issueServing({ authority, hosts: HOSTS, ...given });
+    const data = { 'ca.crt': btoa(leaf.cert), 'ca.key': btoa(leaf.key) };
+    twin.secret = { data, resourceVersion: 'x' };
+    await settle();
+    serves();
+  });
+
   it('copes with lifetimes of minutes', async () => {
     const short = { lifetimeMs: 60_000, authorityLifetimeMs: 120_000 };
     const seen = new Set<string>();
