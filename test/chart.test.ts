@@ -121,11 +121,13 @@ describe('the chart, without Helm,', () => {
     for (const path of OWN_SETTINGS) expect(taken).not.to.include(path);
   });
 
-  it('has a dashboard that asks for metrics of the program only', async () => {
-    const { panels } = JSON.parse(await text('files/dashboard.json')) as {
-      panels: readonly { targets: readonly { expr: string }[] }[];
-    };
-    for (const { expr } of panels.flatMap(({ targets }) => targets)) expect(expr).to.include('pratique_');
+  it('has alerts and a dashboard that ask for metrics which the program has', async () => {
+    const known = new Set((await sources()).flatMap((source) => metricsIn(source)));
+    for (const file of ['files/dashboard.json', 'templates/monitoring.yaml']) {
+      const asked = metricsIn(await text(file)).map((name) => name.replace(/_bucket$/, ''));
+      expect(asked).not.to.be.empty;
+      for (const name of asked) expect(known, file).to.include(name);
+    }
   });
 
   it('installs the definition as the schema makes it, and keeps it', async () => {
@@ -150,6 +152,15 @@ describe('the chart, without Helm,', () => {
     }
   });
 });
+
+const metricsIn = (source: string): readonly string[] => source.match(/\bpratique_[a-z_]+\b/g) ?? [];
+
+/** The text of every file of the program. */
+async function sources(): Promise<readonly string[]> {
+  const folder = new URL('../src/', import.meta.url);
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  return Promise.all(names.map((name) => readFile(new URL(name, folder), 'utf8')));
+}
 
 /** Every object node of a schema by its path, itself included. */
 function objects(node: Node, path = ''): readonly (readonly [string, Node])[] {
