@@ -35,14 +35,14 @@ describe('the bundle', function () {
   let unsigned: string;
 
   before(async () => {
-    await run('npm', ['run', '--silent', 'bundle'], { cwd: root });
     folder = await temporaryFolder();
+    registry = await startRegistry();
+    await run('npm', ['run', '--silent', 'bundle'], { cwd: root });
     const app = join(folder.path, 'app');
     await cp(join(root, 'dist', 'bundle'), app, { recursive: true });
     for (const name of await readdir(app, { recursive: true }))
       if (name.endsWith('.map')) await rm(join(app, name));
     program = join(app, 'pratique.js');
-    registry = await startRegistry();
     const sigstore = await createSigstore();
     signed = await pushSigned(registry.host, sigstore);
     await pushImage({ registry: registry.host, repository: 'shop/unsigned', tag: '1.0' });
