@@ -95,10 +95,8 @@ function droppedAt(signer: Authority, leaf: Leaf, { lifetimeMs }: RegistrationSe
 function whyRenew(leaf: Leaf, { settings, now, signer }: Given): string | undefined {
   if (leaf.issuer.fingerprint !== signer.fingerprint) return 'the newest authority is trusted now';
   if (namesOf(leaf.hosts) !== namesOf(settings.hosts)) return 'it is for other hosts';
-  // One that ends with its authority would be followed by one that ends at the same moment.
-  const isCutShort = leaf.notAfter >= signer.notAfter;
-  if (!isCutShort && now.getTime() >= dueOf(leaf, settings.lifetimeMs))
-    return 'two thirds of its life are over';
+  // One that ends with its authority is due later than that authority's successor: it never comes to renewing it in vain.
+  if (now.getTime() >= dueOf(leaf, settings.lifetimeMs)) return 'two thirds of its life are over';
   return undefined;
 }
 

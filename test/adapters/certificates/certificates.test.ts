@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import {
   createAuthority,
@@ -103,6 +104,29 @@ describe('certificates', () => {
     expect(isIssuedBy(serving.cert, `${stranger.cert}\n${authority.cert}`), 'among several').to.equal(true);
     expect(isIssuedBy(authority.cert, serving.cert), 'a leaf signs nothing').to.equal(false);
     expect(fits({ cert: serving.cert, key: authority.key })).to.equal(false);
+  });
+
+  it('links a certificate to its authority by key identifiers, as other implementations read them', () => {
+    const textOf = (cert: string) =>
+      execFileSync('openssl', ['x509', '-noout', '-text'], { input: cert, encoding: 'utf8' });
+    const own = textOf(authority.cert);
+    const leaf = textOf(serving.cert);
+    expect(own)
+      .to.match(/CA:TRUE, pathlen:0/)
+      .and.match(/Key Usage: critical\n\s+Certificate Sign\n/);
+    expect(leaf)
+      .to.match(/CA:FALSE/)
+      .and.match(/TLS Web Server Authentication\s/);
+    const id = /Subject Key Identifier:\s+([0-9A-F:]+)/.exec(own)?.[1];
+    expect(id).to.match(/^[0-9A-F:]{59}$/);
+    expect(/Authority Key Identifier:\s+(?:keyid:)?([0-9A-F:]+)/.exec(leaf)?.[1]).to.equal(id);
+  });
+
+  it('loads the library that makes certificates only when one is made', () => {
+    const room = new URL('../../../src/adapters/certificates/index.ts', import.meta.url).href;
+    const script = `await import(${JSON.stringify(room)}); console.log('getMetadata' in Reflect)`;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(said.trim()).to.equal('false');
   });
 
   it('takes what cannot be read for nothing', () => {
