@@ -29,6 +29,10 @@ export interface Cluster {
   apply(object: object): Promise<void>;
   /** Creates a namespace and waits until pods can be created in it. */
   createNamespace(name: string, labels?: Readonly<Record<string, string>>): Promise<void>;
+  /** Ends the API server at once, as a crash does; etcd and what it keeps stay. */
+  stopApiserver(): Promise<void>;
+  /** Starts it again, on the same port, and returns when it is ready. */
+  startApiserver(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,7 +48,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const [etcdPort, port] = await Promise.all([freePort(), freePort()]);
     const server = `https://127.0.0.1:${port}`;
     const plane: ControlPlane = { workspace, pki, programs, etcdPort, server };
-    await Promise.all([startEtcd(plane), startApiserver(plane, options.apiserverArgs ?? [])]);
+    const apiserverArgs = options.apiserverArgs ?? [];
+    let [, apiserver] = await Promise.all([startEtcd(plane), startApiserver(plane, apiserverArgs)]);
     await startControllerManager(plane);
 
     const config = kubeconfig(server, pki.ca, pki.admin);
@@ -68,6 +73,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         await succeed({ ...command(['apply', '-f', '-']), input: JSON.stringify(object) });
       },
       createNamespace: (name, labels = {}) => createNamespace(client.makeApiClient(CoreV1Api), name, labels),
+      stopApiserver: () => apiserver.kill(),
+      startApiserver: async () => {
+        apiserver = await startApiserver(plane, apiserverArgs);
+      },
       stop: () => workspace.close(),
     };
   } catch (error) {
