@@ -31,3 +31,5 @@ export type { PullSecretOptions, PullSecretReadings, PullSecrets } from './pull-
 export { runElection } from './lease.ts';
 export type { Election, ElectionOptions } from './lease.ts';
 export { createEventRecorder } from './events.ts';
+export type { EventRecorder, EventRecorderOptions } from './events.ts';
+export type { RecordedEvent } from './event-object.ts';
