@@ -1,18 +1,18 @@
-import type { Log } from '../adapters/server/index.ts';
 import type { AdmissionPorts } from '../doors/admission/index.ts';
 import type { Judging, Policies } from '../doors/cli/index.ts';
 
-/** What the admission door is given. */
-export function admissionPorts(policies: () => Policies, judging: Judging, log: Log): AdmissionPorts {
+/** What the admission door is given where there is no cluster: nobody can read the object that is scaled. */
+export function admissionPorts(
+  policies: () => Policies,
+  judging: Judging,
+  told: Pick<AdmissionPorts, 'onDecision' | 'report'>,
+): AdmissionPorts {
   return {
-    judge: judging.judge,
+    judge: ({ images, policies: asked, labels, signal }) =>
+      judging.judge({ images, policies: asked, labels, signal }),
     policies: () => policies().policies,
     namespaceLabels: (namespace) => Promise.resolve(policies().namespaceLabels(namespace)),
-    onDecision: (decision) => {
-      log.info(decision, 'decided');
-    },
-    report: (error) => {
-      log.error({ err: error }, 'internal error');
-    },
+    workloads: judging.workloads,
+    ...told,
   };
 }

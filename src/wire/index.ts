@@ -8,6 +8,8 @@ import type { Tools } from '../doors/cli/index.ts';
 import { compileDocuments } from '../doors/policies/index.ts';
 import { admissionPorts } from './admission-ports.ts';
 import { verifyBundle } from './bundles.ts';
+import { openDoctor } from './doctor.ts';
+import { serveInCluster } from './in-cluster.ts';
 import { openJudging } from './judging.ts';
 import { serveStandalone } from './standalone.ts';
 import { clock, type Surroundings } from './surroundings.ts';
@@ -27,6 +29,9 @@ export function wire(surroundings: Surroundings): Tools {
       log.error({ err: error }, 'internal error');
     },
   };
+  const onDecision = (decision: object) => {
+    log.info(decision, 'decided');
+  };
   const tools: Tools = {
     version,
     clock,
@@ -36,14 +41,19 @@ export function wire(surroundings: Surroundings): Tools {
     review: async (body, policies, judging, budgetMs) => {
       const { status, answer } = await review(
         { body: Buffer.from(body), budgetMs },
-        admissionPorts(() => policies, judging, log),
+        admissionPorts(() => policies, judging, { onDecision, report: unwatched.report }),
       );
       const { allowed, auditAnnotations } = answer.response;
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
     },
     verifyBundle,
-    serve: (settings, folder) =>
-      serveStandalone(settings, folder, { surroundings, log, watching: unwatched }),
+    doctor: (options) => openDoctor(options, surroundings, unwatched.report),
+    serve: (settings, folder) => {
+      const given = { surroundings, log };
+      return folder === undefined
+        ? serveInCluster(settings, given)
+        : serveStandalone(settings, folder, given);
+    },
   };
   return tools;
 }

@@ -15,7 +15,9 @@ import {
   type JudgedImage,
   type Parsed,
   type PinnedRef,
+  type Problem,
 } from '../core/model/index.ts';
+import { workloadTable } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import {
   createMemory,
@@ -58,7 +60,8 @@ export async function openJudging(
 ): Promise<Parsed<OpenJudging>> {
   const { registries, memory: limits, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
-  if (!ca.ok) return ca;
+  const workloads = workloadTable(settings.workloadKinds);
+  if (!ca.ok || !workloads.ok) return failed([ca, workloads]);
   const verifier = createSignatureVerifier();
   const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
   const registry = createRegistry({
@@ -85,6 +88,7 @@ export async function openJudging(
     report: watching.report,
   };
   return parsed({
+    workloads: workloads.value,
     judge: (question) => judge({ ...question, unmatchedImages }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
     registry,
@@ -94,4 +98,12 @@ export async function openJudging(
       await Promise.all([registry.close(), verifier.close()]);
     },
   });
+}
+
+/** The problems of all that did not work out. */
+export function failed(all: readonly Parsed<unknown>[]): {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+} {
+  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
 }

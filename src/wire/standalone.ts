@@ -1,5 +1,5 @@
 import { readDocuments } from '../adapters/files/index.ts';
-import { createMetrics, type Log } from '../adapters/server/index.ts';
+import type { Log } from '../adapters/server/index.ts';
 import { publicGoodRoot, readTrustRoot } from '../adapters/sigstore/index.ts';
 import { parsed, type Parsed, type Problem } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
@@ -7,10 +7,11 @@ import { validateHandler } from '../doors/admission/index.ts';
 import type { Serving } from '../doors/cli/index.ts';
 import { holdPublicRoot, operationsOf, watchFolder } from '../doors/policies/index.ts';
 import { admissionPorts } from './admission-ports.ts';
-import { openJudging, type Watching } from './judging.ts';
+import { openJudging } from './judging.ts';
 import { listen, page, urlOf } from './listening.ts';
 import { rootRefresh } from './root-refresh.ts';
 import { clock, type Surroundings } from './surroundings.ts';
+import { createTelemetry } from './telemetry.ts';
 import { readTls } from './tls-files.ts';
 
 /** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
@@ -20,15 +21,15 @@ const FOLDER_LOOK_MS = 2_000;
 export interface Joined {
   readonly surroundings: Surroundings;
   readonly log: Log;
-  readonly watching: Watching;
 }
 
 /** Serves the webhook with policies from a folder. */
 export async function serveStandalone(
   settings: Settings,
   folder: string,
-  { surroundings, log, watching }: Joined,
+  { surroundings, log }: Joined,
 ): Promise<Parsed<Serving>> {
+  const telemetry = createTelemetry(log);
   const tls = await readTls(settings.webhook);
   const publicRoot = holdPublicRoot(publicGoodRoot(), clock, rootRefresh(settings, log));
   const policies = await watchFolder({
@@ -45,7 +46,7 @@ export async function serveStandalone(
         );
     },
   });
-  const judging = await openJudging(settings, surroundings, watching);
+  const judging = await openJudging(settings, surroundings, telemetry);
   const close = async () => {
     publicRoot.close();
     if (policies.ok) policies.value.close();
@@ -58,12 +59,13 @@ export async function serveStandalone(
   }
   const held = policies.value;
   const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
-  const metrics = createMetrics({ gauges: operations.gauges });
-  const ports = admissionPorts(held.current, judging.value, log);
+  const { metrics } = telemetry;
+  metrics.addGauges(operations.gauges);
+  const ports = admissionPorts(held.current, judging.value, telemetry);
   const { webhook } = settings;
   const server = await listen(webhook.listen, '--listen', {
     tls: tls.value,
-    onError: watching.report,
+    onError: telemetry.report,
     routes: [
       {
         method: 'post',

@@ -17,8 +17,23 @@ import type { Cluster, Page } from './types.ts';
 const DEFAULT_PAGE = 500;
 
 /** The calls that read. */
-export function createReads(calls: Calls): Pick<Cluster, 'get' | 'list'> {
+export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'list'> {
   return {
+    version: async (signal) => {
+      const doing = 'read the version of the API server';
+      const answer = await calls({
+        verb: 'get',
+        resource: 'version',
+        doing,
+        path: '/version',
+        caller: signal,
+      });
+      const reading = { doing, caller: signal };
+      if (answer.status !== 200) throw faultOfRefusal(doing, await readRefusal(reading, answer));
+      const value = await readJson(reading, answer, MAX_OBJECT_BYTES);
+      if (!isRecord(value) || typeof value.gitVersion !== 'string') throw unintelligible(doing);
+      return value.gitVersion;
+    },
     get: async (address, signal) => {
       const path = objectPath(address);
       if (path === undefined) return undefined; // what cannot be a name is not there

@@ -90,6 +90,8 @@ export interface WriteOptions {
 export interface Cluster {
   /** URL, for messages. */
   readonly server: string;
+  /** Its version, e.g. `v1.37.2`. */
+  version(signal?: AbortSignal): Promise<string>;
   /** The object; `undefined` when there is none (404). */
   get(address: ObjectAddress, signal?: AbortSignal): Promise<KubeObject | undefined>;
   /**

@@ -28,7 +28,7 @@ export interface HistogramDefinition extends MetricDefinition {
 
 /** What is measured. */
 export interface MetricDefinitions {
-  readonly gauges: readonly GaugeDefinition[];
+  readonly gauges?: readonly GaugeDefinition[];
   readonly counters?: readonly MetricDefinition[];
   readonly histograms?: readonly HistogramDefinition[];
 }
@@ -38,6 +38,8 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in the Prometheus text format. */
   readonly scrape: () => Promise<string>;
+  /** Adds gauges to the page: what they read may come to be later than what is counted. */
+  readonly addGauges: (gauges: readonly GaugeDefinition[]) => void;
   /** Adds to a counter, 1 if not said. A name or label that was not defined is a bug and throws. */
   readonly count: (name: string, labels: LabelValues, by?: number) => void;
   /** Observes a value of a histogram. A name or label that was not defined is a bug and throws. */
@@ -53,22 +55,25 @@ export const MAX_SERIES = 1_000;
 export const OTHER = 'other';
 
 /** Collects metrics into one page, with those of the process itself; nothing is registered outside this value. */
-export function createMetrics({ gauges, counters = [], histograms = [] }: MetricDefinitions): Metrics {
+export function createMetrics({ gauges = [], counters = [], histograms = [] }: MetricDefinitions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  for (const { name, help, labels, read } of gauges) {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labels],
-      registers,
-      collect() {
-        this.reset();
-        for (const sample of read()) this.set(sample.labels, sample.value);
-      },
-    });
-  }
+  const addGauges = (definitions: readonly GaugeDefinition[]) => {
+    for (const { name, help, labels, read } of definitions) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers,
+        collect() {
+          this.reset();
+          for (const sample of read()) this.set(sample.labels, sample.value);
+        },
+      });
+    }
+  };
+  addGauges(gauges);
   const counts = byName(counters, ({ name, help, labels }) => {
     const counter = new Counter({ name, help, labelNames: [...labels], registers });
     const bounded = boundOf(labels);
@@ -92,6 +97,7 @@ export function createMetrics({ gauges, counters = [], histograms = [] }: Metric
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
+    addGauges,
     count: (name, labels, by = 1) => {
       counts(name)(labels, by);
     },

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CanaryOutcome } from '../../core/workload/index.ts';
 import { tryCanaries } from './self-test-canaries.ts';
 import type { SelfTestPorts, SelfTestResult } from './self-test-ports.ts';
@@ -31,6 +31,8 @@ export interface SelfTest {
   readonly lines: () => readonly string[];
 }
 
+/** Milliseconds until a run without proof is repeated: at a start the webhook may not listen yet, and nobody waits a minute for that. */
+const AGAIN_MS = 10_000;
 const NOT_RUN: SelfTestResult = { state: 'not run yet', canaries: [] };
 /** Share of the period by which runs are moved, so that several installations do not march in step. */
 const JITTER = 0.2;
@@ -51,7 +53,8 @@ export function createSelfTest(ports: SelfTestPorts, { namespace, everyMs }: Sel
     run: async (signal) => {
       while (!signal.aborted) {
         await look(signal);
-        await pause(everyMs * (1 - JITTER / 2 + JITTER * ports.random()), signal);
+        const wait = held.state === 'proven' ? everyMs : Math.min(everyMs, AGAIN_MS);
+        await pause(wait * (1 - JITTER / 2 + JITTER * ports.random()), signal);
       }
       held = NOT_RUN;
     },
@@ -63,7 +66,7 @@ export function createSelfTest(ports: SelfTestPorts, { namespace, everyMs }: Sel
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await wait(ms, undefined, { signal });
+    await sleep(ms, undefined, { signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }

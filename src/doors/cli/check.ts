@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '../../core/model/index.ts';
 import type { Labels } from '../../core/policy/index.ts';
+import { workloadTable } from '../../core/workload/index.ts';
 import { explainImage } from './explain.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
@@ -75,12 +76,14 @@ async function check(
   terminal: Terminal,
 ): Promise<number> {
   mustReadOnce([...options.filename, options.policies, options.settings]);
-  const manifests = imagesOf(await readAll(options.filename, tools));
+  const settingsRead = await settingsFrom(options, {}, tools);
+  const table = settingsRead.ok ? workloadTable(settingsRead.value.workloadKinds) : settingsRead;
+  const manifests = imagesOf(await readAll(options.filename, tools), table.ok ? table.value : undefined);
   const wrong = [...manifests.problems, ...images.flatMap(wrongReference), ...nothingNamed(images, options)];
   const [policies, settings] = must(
     both(
       withProblems(await policiesFrom(options.policies, tools, manifests.namespaces), wrong),
-      await settingsFrom(options, {}, tools),
+      settingsRead,
     ),
   );
   const judging = must(await tools.openJudge(settings));

@@ -1,5 +1,10 @@
 import type { NamedImage, Problem } from '../../core/model/index.ts';
-import { extractImages, isWorkload } from '../../core/workload/index.ts';
+import {
+  extractImages,
+  isWorkload,
+  KUBERNETES_WORKLOADS,
+  type WorkloadTable,
+} from '../../core/workload/index.ts';
 import type { Reading } from './ports.ts';
 
 /** The images of one manifest and where it would run. */
@@ -19,7 +24,10 @@ export interface ManifestReading {
 type Resource = Readonly<Record<string, unknown>>;
 
 /** Finds every image in manifests; kinds that run nothing are passed over, lists are opened. */
-export function imagesOf({ documents, problems }: Reading): ManifestReading {
+export function imagesOf(
+  { documents, problems }: Reading,
+  table: WorkloadTable = KUBERNETES_WORKLOADS,
+): ManifestReading {
   const resources = documents.flatMap(({ origin, value }) => unfold(origin, value));
   const found: Problem[] = [...problems];
   const workloads: ManifestImages[] = [];
@@ -28,10 +36,10 @@ export function imagesOf({ documents, problems }: Reading): ManifestReading {
     // Without both nobody can tell what it is, and it must not pass for something that runs nothing.
     for (const field of ['apiVersion', 'kind'])
       if (text(resource[field]) === '') found.push({ path: `${origin}: ${field}`, message: 'is missing' });
-    if (!isWorkload(kind)) continue;
+    if (!isWorkload(kind, table)) continue;
     const metadata = asResource(resource.metadata);
     const label = `${kind.kind}/${text(metadata.name)}`;
-    const images = extractImages(resource, kind);
+    const images = extractImages(resource, kind, table);
     if (!images.ok) {
       found.push(...images.problems.map(({ path, message }) => ({ path: `${origin}: ${path}`, message })));
       continue;

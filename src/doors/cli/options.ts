@@ -97,20 +97,26 @@ export async function settingsFrom(
   };
 }
 
+/** Flags by the setting behind them. */
+const FLAG_OF = {
+  webhook: { listen: '--listen', tlsCert: '--tls-cert', tlsKey: '--tls-key' },
+  cluster: { kubeconfig: '--kubeconfig', namespace: '--namespace', name: '--name' },
+} as const;
+
 /** Who typed a flag wants to read its name, not that of the setting behind it. */
 function flagsGiven(
   { insecureRegistry, registryCa }: RegistryOptions,
-  { webhook = {}, cluster = {} }: Flags,
+  given: Flags,
 ): ReadonlyMap<string, string> {
-  return new Map([
+  const typed = (['webhook', 'cluster'] as const).flatMap((block) =>
+    Object.entries(FLAG_OF[block])
+      .filter(([key]) => key in (given[block] ?? {}))
+      .map(([key, flag]) => [`${block}.${key}`, flag] as const),
+  );
+  return new Map<string, string>([
     ...(insecureRegistry.length > 0 ? ([['registries.insecure', '--insecure-registry']] as const) : []),
     ...(registryCa.length > 0 ? ([['registries.caFiles', '--registry-ca']] as const) : []),
-    ...(webhook.listen !== undefined ? ([['webhook.listen', '--listen']] as const) : []),
-    ...(webhook.tlsCert !== undefined ? ([['webhook.tlsCert', '--tls-cert']] as const) : []),
-    ...(webhook.tlsKey !== undefined ? ([['webhook.tlsKey', '--tls-key']] as const) : []),
-    ...(cluster.kubeconfig !== undefined ? ([['cluster.kubeconfig', '--kubeconfig']] as const) : []),
-    ...(cluster.namespace !== undefined ? ([['cluster.namespace', '--namespace']] as const) : []),
-    ...(cluster.name !== undefined ? ([['cluster.name', '--name']] as const) : []),
+    ...typed,
   ]);
 }
 

@@ -8,6 +8,7 @@ import type {
   Signer,
 } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
+import type { WorkloadTable } from '../../core/workload/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import type { DoctorOptions, DoctorPorts } from './doctor-ports.ts';
 
@@ -33,6 +34,8 @@ export interface Question {
 
 /** Something that judges until it is closed. */
 export interface Judging {
+  /** Kinds that hold a pod spec, custom ones among them. */
+  readonly workloads: WorkloadTable;
   readonly judge: (question: Question) => Promise<readonly JudgedImage[]>;
   readonly close: () => Promise<void>;
 }

@@ -16,17 +16,28 @@ export interface Gauge {
 /** What there is to tell about policies and trust while the webhook runs. */
 export interface Operations {
   readonly gauges: readonly Gauge[];
-  /** The body of `/readyz`: `ok`, then one line per detail. */
+  /** What there is to say besides being ready, one line each. */
+  readonly details: () => readonly string[];
+  /** The body of `/readyz`: `ok`, then the details. */
   readonly readiness: () => string;
 }
 
 /** Tells people and Prometheus which policies and trust roots are in force. */
 export function operationsOf(given: {
-  readonly policies: () => PolicySet;
+  readonly policies: () => Pick<PolicySet, 'policies' | 'roots'>;
   readonly publicRoot: () => PublicRootStatus;
   readonly clock: Clock;
 }): Operations {
   const { policies, publicRoot, clock } = given;
+  const details = () => {
+    const roots = rootsOf(policies(), publicRoot()).map(
+      ({ source, fingerprint, since }) =>
+        `trust root ${fingerprint.slice(0, 12)}: ${source}, since ${since.toISOString()}`,
+    );
+    const { lastFailure } = publicRoot();
+    const failure = lastFailure === undefined ? [] : [`trust root refresh failed: ${lastFailure}`];
+    return [`policies: ${String(policies().policies.length)}`, ...roots, ...failure];
+  };
   return {
     gauges: [
       {
@@ -46,19 +57,11 @@ export function operationsOf(given: {
           })),
       },
     ],
-    readiness: () => {
-      const roots = rootsOf(policies(), publicRoot()).map(
-        ({ source, fingerprint, since }) =>
-          `trust root ${fingerprint.slice(0, 12)}: ${source}, since ${since.toISOString()}`,
-      );
-      const { lastFailure } = publicRoot();
-      const failure = lastFailure === undefined ? [] : [`trust root refresh failed: ${lastFailure}`];
-      const count = `policies: ${String(policies().policies.length)}`;
-      return `${['ok', count, ...roots, ...failure].join('\n')}\n`;
-    },
+    details,
+    readiness: () => `${['ok', ...details()].join('\n')}\n`,
   };
 }
 
-function rootsOf({ roots }: PolicySet, { source, fingerprint, since }: PublicRootStatus) {
+function rootsOf({ roots }: Pick<PolicySet, 'roots'>, { source, fingerprint, since }: PublicRootStatus) {
   return [{ source: `public-good (${source})`, fingerprint, since }, ...roots];
 }

@@ -36,8 +36,10 @@ export async function reconcileRegistration(
   clock: Clock,
 ): Promise<RegistrationOutcome> {
   const now = clock();
-  const secret = await ports.secret.read();
+  // In this order: what is written into the configurations is then never older than what was read of them, and a patch that
+  // names the version read cannot undo a newer bundle.
   const configurations = await ports.configurations();
+  const secret = await ports.secret.read();
   const contents = secret && decodeContents(secret.data);
   const held = readHeld({ contents, configurations, now }, ports);
   const step = plan(held, settings, now);

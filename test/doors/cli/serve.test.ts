@@ -145,7 +145,7 @@ describe('pratique serve', () => {
 
   it('needs a folder, a certificate and a key', async () => {
     expect(await refused()).to.deep.equal([
-      'error: --standalone: is needed: the folder with ImagePolicies and what they need',
+      'error: --kubeconfig: is needed outside of a pod, or --standalone with a folder of policies',
     ]);
     const why = 'needed: the API server calls webhooks over HTTPS only';
     expect(await refused('--standalone', policies.path)).to.deep.equal([
@@ -170,7 +170,9 @@ describe('pratique serve', () => {
     expect(said).to.have.members(
       ['a', 'b', 'c', 'none'].map((name) => `error: files/${name}: no such file or folder`),
     );
-    expect(await refused('--listen', 'here')).to.have.length(2);
+    expect(await refused('--listen', 'here')).to.deep.equal([
+      'error: --listen: is not HOST:PORT, e.g. 127.0.0.1:8443, [::1]:8443 or :8443',
+    ]);
   });
 
   it('does not start on a folder without a policy', async () => {

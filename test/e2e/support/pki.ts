@@ -69,3 +69,17 @@ export function kubeconfig(server: string, ca: string, user: KeyedCertificate): 
     contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: 'e2e' } }],
   });
 }
+
+/** A kubeconfig whose user has a token. */
+export function tokenKubeconfig(server: string, ca: string, token: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'e2e',
+    clusters: [
+      { name: 'e2e', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
+    ],
+    users: [{ name: 'e2e', user: { token } }],
+    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: 'e2e' } }],
+  });
+}

@@ -137,6 +137,7 @@ export function createClusterTwin({
       markDeleted(store, address, now());
       return true;
     },
+    version: () => Promise.resolve('v1.37.2'),
     close: async () => {
       watches.end();
     },

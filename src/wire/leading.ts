@@ -1,0 +1,106 @@
+import { createEventRecorder, watchCollection } from '../adapters/kubernetes/index.ts';
+import type { GaugeDefinition } from '../adapters/server/index.ts';
+import { createAudit, createSelfTest, podSelector, type AuditChange } from '../doors/audit/index.ts';
+import { auditPorts } from './audit-ports.ts';
+import type { LeadingOptions } from './parts.ts';
+import { keepPolicyStatus } from './policy-status.ts';
+import { keepRegistration } from './registration.ts';
+import { toldOf } from './replica.ts';
+import { RESOURCES } from './resources.ts';
+import { selfTestPorts } from './self-test-ports.ts';
+import { clock } from './surroundings.ts';
+
+/** What the leader does besides serving. */
+export interface Leading {
+  /** One term; ends with the signal. */
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+  readonly onPolicies: (names: readonly string[]) => void;
+  readonly onSecret: (name: string) => void;
+  readonly onNamespace: (name: string) => void;
+  readonly gauges: readonly GaugeDefinition[];
+  /** What readiness tells, one line each. */
+  readonly details: () => readonly string[];
+  readonly close: () => Promise<void>;
+}
+
+/** Joins the leader's duties; each goes on by itself, and one that breaks stops no other. */
+export function createLeading(options: LeadingOptions): Leading {
+  const { settings, cluster, identity, replica, telemetry, log } = options;
+  const listeners = new Set<(change: AuditChange) => void>();
+  const tell = (change: AuditChange) => {
+    for (const listener of listeners) listener(change);
+  };
+  const events = createEventRecorder({
+    cluster,
+    namespaceOfClusterScoped: 'default',
+    reportingInstance: identity,
+    clock,
+    onFailure: (error) => {
+      log.warn(toldOf(error), 'an event could not be written');
+    },
+  });
+  const status = keepPolicyStatus(options);
+  const registration = keepRegistration(options);
+  const selfTest = createSelfTest(selfTestPorts(options, status.enforced), settings.selfTest);
+  const audit = createAudit(
+    auditPorts(options, {
+      recordEvent: events.record,
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    }),
+    {
+      everyMs: settings.audit.everyMs,
+      perRegistryPerSecond: settings.audit.perRegistryPerSecond,
+      unmatchedImages: settings.unmatchedImages,
+      builtInPolicies: replica.builtIn,
+    },
+  );
+
+  const auditTerm = async (signal: AbortSignal): Promise<void> => {
+    // Only the leader holds the pods: they are what there is most of.
+    const pods = watchCollection({
+      cluster,
+      collection: { resource: RESOURCES.pods },
+      select: podSelector(),
+      onChange: tell,
+      onTrouble: (error) => {
+        log.warn({ what: 'pods', ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+      },
+    });
+    signal.addEventListener('abort', () => void pods.close(), { once: true });
+    await pods.synced.catch(() => undefined);
+    if (!signal.aborted) await audit.run(signal, () => pods.values());
+    await pods.close();
+  };
+
+  const guarded = async (duty: Promise<void>): Promise<void> => {
+    try {
+      await duty;
+    } catch (error) {
+      telemetry.report(error);
+    }
+  };
+  return {
+    lead: async (signal) => {
+      await Promise.all([
+        guarded(registration.run(signal)),
+        guarded(status.run(signal)),
+        ...(settings.selfTest.enabled ? [guarded(selfTest.run(signal))] : []),
+        ...(settings.audit.enabled ? [guarded(auditTerm(signal))] : []),
+      ]);
+    },
+    onPolicies: (names) => {
+      status.onPolicies(names);
+      tell({ type: 'policies' });
+    },
+    onSecret: registration.onSecret,
+    onNamespace: (namespace) => {
+      tell({ type: 'namespace', namespace });
+    },
+    gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges],
+    details: () => [...registration.details(), ...selfTest.lines()],
+    close: () => events.close(),
+  };
+}

@@ -1,0 +1,23 @@
+import type { Resource } from '../adapters/kubernetes/index.ts';
+
+/** The resources of the API server that Pratique reads or writes by name. */
+export const RESOURCES = {
+  policies: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepolicies' },
+  secrets: { group: '', version: 'v1', plural: 'secrets' },
+  configMaps: { group: '', version: 'v1', plural: 'configmaps' },
+  namespaces: { group: '', version: 'v1', plural: 'namespaces' },
+  pods: { group: '', version: 'v1', plural: 'pods' },
+  definitions: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
+  validating: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingwebhookconfigurations',
+  },
+  mutating: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'mutatingwebhookconfigurations',
+  },
+  reports: { group: 'openreports.io', version: 'v1alpha1', plural: 'reports' },
+  clusterReports: { group: 'openreports.io', version: 'v1alpha1', plural: 'clusterreports' },
+} as const satisfies Readonly<Record<string, Resource>>;

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Route, Server, Tls } from '../adapters/server/index.ts';
+import { fits } from '../adapters/certificates/index.ts';
+import type { Parsed } from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { mutateHandler, validateHandler } from '../doors/admission/index.ts';
+import { followPair, servingCertificate } from '../doors/registration/index.ts';
+import type { Parts } from './parts.ts';
+import { listen, page, urlOf } from './listening.ts';
+import type { Replica } from './replica.ts';
+import { readTls } from './tls-files.ts';
+
+/** The servers of a replica: probes and metrics at once, the webhooks as soon as they can answer. */
+export interface ServingDoor {
+  readonly url: () => string;
+  /** The Secret with the certificate may have changed. */
+  readonly onSecret: () => void;
+  /** Is not ready any more, lingers, answers what is open, and ends. */
+  readonly close: () => Promise<void>;
+}
+
+/** What the door is made with. */
+export interface ServingDoorOptions extends Parts {
+  readonly replica: Replica;
+  /** What readiness tells besides, one line each. */
+  readonly details: () => readonly string[];
+}
+
+/** Milliseconds between two looks at certificate files: kubelets take a minute to write them anyway. */
+const FILES_LOOK_MS = 10_000;
+/** Milliseconds between two tries to listen: the port may still be somebody else's. */
+const LISTEN_AGAIN_MS = 2_000;
+
+/** Opens the servers. Problems are those of the address for probes and metrics. */
+export async function createServingDoor(options: ServingDoorOptions): Promise<Parsed<ServingDoor>> {
+  const { settings, replica, telemetry, log } = options;
+  const { webhook, operations } = settings;
+  const closing = new AbortController();
+  let server: Server | undefined;
+  let tls: Tls | undefined;
+
+  const missing = (): readonly string[] => [
+    ...(closing.signal.aborted ? ['stopping'] : []),
+    ...replica.caches.waitingFor().map((what) => `not read yet: ${what}`),
+    ...(tls ? [] : ['no certificate yet']),
+    ...(server ? [] : ['the webhook does not listen yet']),
+  ];
+  const readiness = () => {
+    const why = missing();
+    const status = why.length === 0 ? 200 : 503;
+    const head = why.length === 0 ? 'ok' : 'not ready';
+    return { status, body: `${[head, ...why, ...options.details()].join('\n')}\n` };
+  };
+  const pages: readonly Route[] = [
+    page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
+    page('/readyz', 'text/plain', () => Promise.resolve(readiness())),
+    page('/metrics', telemetry.metrics.contentType, async () => ({
+      status: 200,
+      body: await telemetry.metrics.scrape(),
+    })),
+  ];
+  const { report: onError } = telemetry;
+  const probes =
+    operations.listen && (await listen(operations.listen, 'operations.listen', { routes: pages, onError }));
+  if (probes?.ok === false) return probes;
+
+  const routes = [...webhookRoutes(settings, replica), ...(probes ? [] : pages)];
+  const open = async (): Promise<void> => {
+    await replica.caches.synced;
+    while (tls && !server && !closing.signal.aborted) {
+      const opened = await listen(webhook.listen, '--listen', { tls, routes, onError });
+      if (opened.ok) server = opened.value;
+      else {
+        log.error({ problems: opened.problems }, 'the webhook cannot listen, it is tried again');
+        await sleep(LISTEN_AGAIN_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  };
+  const take = (pair: Tls) => {
+    if (pair.cert === tls?.cert && pair.key === tls.key) return;
+    const first = tls === undefined;
+    tls = pair;
+    server?.setTls(pair);
+    log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
+    // Rejects only when the caches are closed before they were read.
+    if (first) void open().catch(() => undefined);
+  };
+  const source = certificateSource(options, take);
+  return {
+    ok: true,
+    value: {
+      url: () => urlOf(webhook.listen, server?.port ?? webhook.listen.port),
+      onSecret: source.look,
+      close: async () => {
+        closing.abort();
+        source.close();
+        await sleep(webhook.lingerMs);
+        await server?.close();
+        if (probes?.ok) await probes.value.close();
+      },
+    },
+  };
+}
+
+function webhookRoutes({ webhook }: Settings, { validating, mutating }: Replica): readonly Route[] {
+  const { maxBodyBytes, defaultTimeoutMs } = webhook;
+  const post = { method: 'post', maxBodyBytes } as const;
+  return [
+    { ...post, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) },
+    { ...post, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) },
+  ];
+}
+
+/** Where certificates come from: the Secret that the leader keeps, or files. */
+function certificateSource(
+  { settings, replica, namespace, log }: ServingDoorOptions,
+  take: (pair: Tls) => void,
+): { readonly look: () => void; readonly close: () => void } {
+  const { source, secret } = settings.certificates;
+  if (source === 'Files') {
+    const following = followPair({
+      read: () => readTls(settings.webhook),
+      fits,
+      everyMs: FILES_LOOK_MS,
+      onChange: take,
+      onTrouble: (problems) => {
+        log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
+      },
+    });
+    return { look: () => undefined, close: following.close };
+  }
+  return {
+    look: () => {
+      const pair = servingCertificate(replica.caches.secrets.get(secret, namespace)?.data);
+      if (pair.ok) take(pair.value);
+    },
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,74 @@
+import type { RequestEvent as ApiRequest } from '../adapters/kubernetes/index.ts';
+import { createMetrics, type Log, type Metrics } from '../adapters/server/index.ts';
+import type { AdmissionPorts, MutationPorts } from '../doors/admission/index.ts';
+import type { Watching } from './judging.ts';
+
+/** Who is told of everything that is counted and logged, and the page on which it is read. */
+export interface Telemetry extends Watching {
+  readonly onDecision: AdmissionPorts['onDecision'];
+  readonly onMutation: MutationPorts['onMutation'];
+  readonly onApiRequest: (event: ApiRequest) => void;
+  readonly metrics: Metrics;
+}
+
+/** Seconds; from a decision out of memory to the longest that a webhook may take. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const COUNTERS = {
+  decisions: {
+    name: 'pratique_admission_decisions_total',
+    help: 'Admission requests decided, by verdict and first reason.',
+    labels: ['verdict', 'reason'],
+  },
+  lookups: {
+    name: 'pratique_fact_lookups_total',
+    help: 'Facts looked up, by kind and by how the look-up was answered.',
+    labels: ['kind', 'result'],
+  },
+  registry: {
+    name: 'pratique_registry_requests_total',
+    help: 'Requests sent to registries, by host, operation and HTTP status.',
+    labels: ['host', 'operation', 'code'],
+  },
+  api: {
+    name: 'pratique_api_requests_total',
+    help: 'Requests sent to the API server, by verb, resource and HTTP status.',
+    labels: ['verb', 'resource', 'code'],
+  },
+} as const;
+
+const DURATION = {
+  name: 'pratique_admission_duration_seconds',
+  help: 'Seconds from an admission request to its answer.',
+  labels: [],
+  buckets: DURATIONS,
+} as const;
+
+/** Counts and logs. */
+export function createTelemetry(log: Log): Telemetry {
+  const metrics = createMetrics({ counters: Object.values(COUNTERS), histograms: [DURATION] });
+  return {
+    metrics,
+    onDecision: (decision) => {
+      const { verdict, reasons, milliseconds } = decision;
+      metrics.count(COUNTERS.decisions.name, { verdict, reason: reasons[0] ?? '' });
+      metrics.observe(DURATION.name, {}, milliseconds / 1_000);
+      log.info(decision, 'decided');
+    },
+    onMutation: (mutation) => {
+      log.info(mutation, 'pinned');
+    },
+    onApiRequest: ({ verb, resource, status }) => {
+      metrics.count(COUNTERS.api.name, { verb, resource, code: String(status ?? 'error') });
+    },
+    onRequest: ({ host, operation, code }) => {
+      metrics.count(COUNTERS.registry.name, { host, operation, code });
+    },
+    onLookup: (kind, result) => {
+      metrics.count(COUNTERS.lookups.name, { kind, result });
+    },
+    report: (error) => {
+      log.error({ err: error }, 'internal error');
+    },
+  };
+}

@@ -1,0 +1,217 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { startBalancer } from './balancer.ts';
+import type { Cluster } from './cluster.ts';
+import { runCommand, type Outcome } from './command.ts';
+import { requirePrograms } from './ensure.ts';
+import { tokenKubeconfig } from './pki.ts';
+import { freePort } from './ports.ts';
+import { startProcess } from './process.ts';
+import { until } from './wait.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+
+const project = join(import.meta.dirname, '..', '..', '..');
+const program = join(project, 'dist', 'main.js');
+const chart = join(project, 'charts', 'pratique');
+
+/** The namespace of the release. */
+export const NAMESPACE = 'pratique';
+
+/** One replica: a process that does what the chart's Deployment would start, with the rights of its ServiceAccount. */
+export interface Replica {
+  readonly name: string;
+  /** What its probes and metrics answer. */
+  page(path: string): Promise<{ readonly status: number; readonly body: string }>;
+  log(): Promise<string>;
+  /** SIGTERM, as the kubelet ends a pod; its exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL, as a node dies. */
+  kill(): Promise<void>;
+}
+
+/** The chart, installed, with replicas behind its Service. */
+export interface Installation {
+  readonly namespace: string;
+  /** Runs helm; a code other than 0 is an answer. */
+  helm(args: readonly string[]): Promise<Outcome>;
+  /** Runs a command of the product with the ServiceAccount's rights. */
+  pratique(args: readonly string[]): Promise<Outcome>;
+  /** Starts one more replica and returns when it is ready. */
+  start(name: string): Promise<Replica>;
+  stop(): Promise<void>;
+}
+
+/** What is installed. */
+export interface InstallOptions {
+  /** Values on top of the chart's own; `settings` reach the product as they are. */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+/** How often readiness is looked at, in milliseconds: five times as often as kubelets do. */
+const LOOK_MS = 200;
+const READY_WITHIN_MS = 60_000;
+
+/**
+ * Installs the chart as shipped. Two things stand in for what a control plane without nodes lacks: the Service is an
+ * ExternalName to localhost, behind which a balancer follows readiness; and replicas are processes of ours, with the settings
+ * file of the chart's ConfigMap, in which only the addresses to listen on are others.
+ */
+export async function install(cluster: Cluster, { values = {} }: InstallOptions = {}): Promise<Installation> {
+  const { helm: helmProgram } = await requirePrograms(['helm']);
+  const workspace = await openWorkspace('installation');
+  const port = await freePort();
+  const balancer = await startBalancer(port);
+  const running = new Map<string, { readonly replica: Replica; readonly port: number }>();
+  const helm = (args: readonly string[]): Promise<Outcome> =>
+    runCommand({
+      command: helmProgram,
+      args: [...args, '--kubeconfig', cluster.kubeconfigPath, '--namespace', NAMESPACE],
+      env: {
+        HELM_CACHE_HOME: workspace.folder,
+        HELM_CONFIG_HOME: workspace.folder,
+        HELM_DATA_HOME: workspace.folder,
+      },
+    });
+  const look = setInterval(() => {
+    void Promise.all(
+      [...running.values()].map(async (one) => ((await isReady(one.replica)) ? [one.port] : [])),
+    ).then((ports) => {
+      balancer.setBackends(ports.flat());
+    });
+  }, LOOK_MS);
+  const stop = async (): Promise<void> => {
+    clearInterval(look);
+    await Promise.all([...running.values()].map(({ replica }) => replica.kill()));
+    await balancer.stop();
+    await workspace.close();
+  };
+  try {
+    const valuesFile = join(workspace.folder, 'values.yaml');
+    const webhook = { servicePort: port, ...(values.webhook as object | undefined) };
+    await writeFile(valuesFile, stringify({ ...values, webhook }));
+    const installed = await helm([
+      'install',
+      'pratique',
+      chart,
+      '--create-namespace',
+      '--values',
+      valuesFile,
+    ]);
+    if (installed.code !== 0)
+      throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
+    await standInForKubeProxy(cluster, port);
+    const kubeconfig = await serviceAccountConfig(cluster, workspace);
+    const settings = await settingsOf(cluster);
+    const pratique = (args: readonly string[]): Promise<Outcome> =>
+      runCommand({ command: process.execPath, args: [program, ...args], env: homeIn(workspace) });
+    return {
+      namespace: NAMESPACE,
+      helm,
+      pratique: (args) => pratique([...args, '--kubeconfig', kubeconfig]),
+      start: async (name) => {
+        const started = await startReplica({ workspace, name, kubeconfig, settings });
+        running.set(name, started);
+        const forget = async <T>(ending: Promise<T>): Promise<T> => {
+          const ended = await ending;
+          running.delete(name);
+          return ended;
+        };
+        const { replica } = started;
+        return { ...replica, stop: () => forget(replica.stop()), kill: () => forget(replica.kill()) };
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function isReady(replica: Replica): Promise<boolean> {
+  try {
+    return (await replica.page('/readyz')).status === 200;
+  } catch {
+    return false; // starting or gone: no endpoint
+  }
+}
+
+async function standInForKubeProxy(cluster: Cluster, port: number): Promise<void> {
+  const deleted = await cluster.kubectl(['delete', 'service', 'pratique-webhook', '-n', NAMESPACE, '--wait']);
+  // In external mode there is none.
+  if (deleted.code !== 0) return;
+  await cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'pratique-webhook', namespace: NAMESPACE },
+    spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ name: 'webhook', port }] },
+  });
+}
+
+/** A kubeconfig with a token of the release's ServiceAccount. */
+async function serviceAccountConfig(cluster: Cluster, workspace: Workspace): Promise<string> {
+  const token = await cluster.kubectl(['create', 'token', 'pratique', '-n', NAMESPACE, '--duration=2h']);
+  if (token.code !== 0) throw new Error(token.stderr);
+  const path = join(workspace.folder, 'service-account.kubeconfig');
+  await writeFile(path, tokenKubeconfig(cluster.server, cluster.caPem, token.stdout.trim()), { mode: 0o600 });
+  return path;
+}
+
+async function settingsOf(cluster: Cluster): Promise<Readonly<Record<string, unknown>>> {
+  const read = await cluster.kubectl(['get', 'configmap', 'pratique', '-n', NAMESPACE, '-o', 'json']);
+  if (read.code !== 0) throw new Error(read.stderr);
+  const { data } = JSON.parse(read.stdout) as { data: Record<string, string> };
+  return parse(data['settings.yaml'] ?? '') as Record<string, unknown>;
+}
+
+function homeIn(workspace: Workspace): Readonly<Record<string, string>> {
+  return { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') };
+}
+
+async function startReplica(given: {
+  readonly workspace: Workspace;
+  readonly name: string;
+  readonly kubeconfig: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}): Promise<{ readonly replica: Replica; readonly port: number }> {
+  const { workspace, name, kubeconfig, settings } = given;
+  const [port, probes] = [await freePort(), await freePort()];
+  const file = join(workspace.folder, `${name}.yaml`);
+  const webhook = { ...(settings.webhook as object), listen: `127.0.0.1:${port}` };
+  await writeFile(file, stringify({ ...settings, webhook, operations: { listen: `127.0.0.1:${probes}` } }));
+  const page = async (path: string): Promise<{ status: number; body: string }> => {
+    const answer = await fetch(`http://127.0.0.1:${probes}${path}`);
+    return { status: answer.status, body: await answer.text() };
+  };
+  const running = await startProcess({
+    workspace,
+    name,
+    command: process.execPath,
+    args: [program, 'serve', '--settings', file, '--kubeconfig', kubeconfig],
+    env: { ...homeIn(workspace), POD_NAME: name },
+    withinMs: READY_WITHIN_MS,
+    ready: async () => (await page('/readyz')).status === 200,
+  });
+  const { log, stop, kill } = running;
+  return { port, replica: { name, page, log, stop, kill } };
+}
+
+/** Waits until the API server asks the webhook: a refused canary image tells. */
+export async function untilGuarded(cluster: Cluster, namespace = 'default'): Promise<void> {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'is-it-guarded', namespace },
+    spec: { containers: [{ name: 'main', image: `self-test.pratique.invalid/canary@${digest}` }] },
+  };
+  await until({
+    what: 'the webhook in force',
+    withinMs: READY_WITHIN_MS,
+    check: async () => {
+      const args = ['create', '--dry-run=server', '-f', '-'];
+      const { stderr } = await cluster.kubectl(args, { input: JSON.stringify(pod) });
+      return stderr.includes('pratique-self-test');
+    },
+  });
+}
