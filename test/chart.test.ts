@@ -44,7 +44,7 @@ const SETTINGS = {
   webhook: { maxBodyBytes: 1, defaultTimeoutMs: 30_000, lingerMs: 1 },
   pinning: { objects: 'Pods' },
   credentials: { pullSecrets: false, rememberMs: 1 },
-  cluster: { lease: { durationMs: 3, renewDeadlineMs: 2, retryMs: 1 } },
+  cluster: { lease: { durationMs: 4, renewDeadlineMs: 3, retryMs: 1 } },
   certificates: { hosts: ['pratique.example.com'], lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
   audit: { enabled: false, everyMs: 86_400_000, perRegistryPerSecond: 0.1, reports: false },
   selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },

@@ -102,7 +102,8 @@ export function createPullSecrets({ cluster, clock, rememberMs }: PullSecretOpti
     const source = `ServiceAccount ${namespace}/${name}`;
     const address = { resource: SERVICE_ACCOUNTS, namespace, name };
     const read = (account: KubeObject | undefined): Reading<readonly string[]> =>
-      account ? { ok: true, value: secretNames(account) } : unreadable(source, ...ABSENT);
+      // One that is not there (yet) names no secrets, and no pod of it will be made either.
+      ({ ok: true, value: account ? secretNames(account) : [] });
     return inTime(
       accounts.recall(source, () => learn(address, source, read)),
       source,

@@ -120,12 +120,15 @@ describe('kubernetes: pull secrets', () => {
     });
   }
 
-  it('list what does not exist, a service account likewise, as perhaps on its way', async () => {
-    const { dark } = await openBed().read(['gone'], 'nobody');
-    expect(dark).to.deep.equal([
-      ['Secret acme/gone', true],
-      ['ServiceAccount acme/nobody', true],
-    ]);
+  it('list what does not exist, as perhaps on its way', async () => {
+    const { dark } = await openBed().read(['gone']);
+    expect(dark).to.deep.equal([['Secret acme/gone', true]]);
+  });
+
+  it('a service account that does not exist (yet) names none', async () => {
+    const { dark, texts } = await openBed().read([], 'nobody');
+    expect(dark).to.be.empty;
+    expect(sources(texts)).to.be.empty;
   });
 
   for (const [what, code, transient] of [

@@ -47,7 +47,7 @@ describe('settings of an installation', () => {
         kubeconfig: 'admin.kubeconfig',
         namespace: 'harbour',
         name: 'shore',
-        lease: { durationMs: 3, renewDeadlineMs: 2, retryMs: 1 },
+        lease: { durationMs: 4, renewDeadlineMs: 3, retryMs: 1 },
       },
       certificates: {
         source: 'Files',
@@ -141,7 +141,7 @@ describe('settings of an installation', () => {
     ],
     [
       'a leader that tries once in its time to renew',
-      lease({ renewDeadlineMs: 2_000, retryMs: 2_000 }),
+      lease({ renewDeadlineMs: 4_000, retryMs: 2_000 }),
       'cluster.lease.retryMs',
     ],
     [

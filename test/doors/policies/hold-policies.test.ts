@@ -43,7 +43,7 @@ function harbour(builtIn: Parameters<typeof holdPolicies>[0]['builtIn'] = []) {
   });
   const write = (name: string, spec: WrittenSpec, generation = 1) => {
     const document = policyDocument(spec, name);
-    policies.set(name, { ...document, metadata: { name, generation } } as PolicyObject);
+    policies.set(name, { ...document, metadata: { name, generation } });
   };
   return {
     held,

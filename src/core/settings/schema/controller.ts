@@ -15,9 +15,10 @@ const lease = z
     path: ['renewDeadlineMs'],
     message: 'must be below durationMs',
   })
-  .refine(({ retryMs, renewDeadlineMs }) => retryMs < renewDeadlineMs, {
+  // One renewal may fail without costing the term.
+  .refine(({ retryMs, renewDeadlineMs }) => 2 * retryMs < renewDeadlineMs, {
     path: ['retryMs'],
-    message: 'must be below renewDeadlineMs',
+    message: 'must be below half of renewDeadlineMs',
   })
   .prefault({});
 
