@@ -17,7 +17,7 @@ import { createTransport, type Send } from './transport.ts';
 
 export { broughtLogins } from './brought-logins.ts';
 export type { BroughtLogins } from './brought-logins.ts';
-export { anonymous, configKeychain, dockerDirectory, dockerKeychain } from './keychain.ts';
+export { anonymous, dockerDirectory, dockerKeychain } from './keychain.ts';
 export type { DockerKeychainOptions } from './keychain.ts';
 export type { Keychain, Login } from './login.ts';
 export type { RequestEvent } from './exchange.ts';

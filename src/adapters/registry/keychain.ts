@@ -53,16 +53,6 @@ export function dockerKeychain(options: DockerKeychainOptions): Keychain {
   };
 }
 
-/**
- * Logins from the text of a `.dockerconfigjson`, e.g. of an image pull secret. Helpers named in it are not run: the text
- * comes from whoever may write the secret. Throws a Fault `RegistryDenied` that names `source` when it cannot be read.
- */
-export function configKeychain(text: string, source: string): Keychain {
-  const config = parseDockerConfig(text);
-  return (place) =>
-    config === undefined ? Promise.reject(invalid(source)) : Promise.resolve(storedLogin(config, place));
-}
-
 async function readConfig(file: string, signal: AbortSignal): Promise<DockerConfig | undefined> {
   let text: string;
   try {

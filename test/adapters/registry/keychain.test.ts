@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import { chmod, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { configKeychain, dockerKeychain, type Keychain } from '../../../src/adapters/registry/index.ts';
+import {
+  anonymous,
+  broughtLogins,
+  dockerKeychain,
+  type Keychain,
+} from '../../../src/adapters/registry/index.ts';
 import { faultOf, patient } from './client.ts';
 
 const auth = (login: string): { auth: string } => ({ auth: Buffer.from(login).toString('base64') });
@@ -11,6 +16,10 @@ const password = (username: string, secret: string): unknown => ({
   username,
   password: secret,
 });
+
+/** Logins of one pull secret with this text. */
+const pullSecret = (text: string): Keychain =>
+  broughtLogins([{ source: 'a secret', text }]).keychainOver(anonymous);
 
 describe('logins from a Docker config', () => {
   let directory: string;
@@ -68,9 +77,7 @@ describe('logins from a Docker config', () => {
   for (const [title, auths, registry, expected] of TABLE) {
     it(`finds ${title}`, async () => {
       expect(await find(await keychain({ auths }), registry)).to.deep.equal(expected);
-      expect(await find(configKeychain(JSON.stringify({ auths }), 'a secret'), registry)).to.deep.equal(
-        expected,
-      );
+      expect(await find(pullSecret(JSON.stringify({ auths })), registry)).to.deep.equal(expected);
     });
   }
 
@@ -93,7 +100,8 @@ describe('logins from a Docker config', () => {
       expect(fault.message)
         .to.include(file)
         .and.not.match(/secret|c2VjcmV0/);
-      await faultOf(find(configKeychain(broken, 'secret shop/pull'), 'h.example'), 'RegistryDenied');
+      const source = 'Secret shop/pull';
+      expect(broughtLogins([{ source, text: broken }]).unreadable).to.deep.equal([source]);
     });
   }
 
@@ -161,7 +169,7 @@ describe('logins from a Docker config', () => {
     it('does not run a helper named by a path, nor any named in a pull secret', async () => {
       await helper('acme', echo);
       await faultOf(find(await keychain({ credsStore: '../acme' }), 'h.example'), 'RegistryDenied');
-      const secret = configKeychain('{"credsStore":"acme"}', 'a secret');
+      const secret = pullSecret('{"credsStore":"acme"}');
       expect(await find(secret, 'h.example')).to.equal(undefined);
     });
 
