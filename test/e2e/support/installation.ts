@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { startBalancer } from './balancer.ts';
@@ -46,6 +46,8 @@ export interface Installation {
 export interface InstallOptions {
   /** Values on top of the chart's own; `settings` reach the product as they are. */
   readonly values?: Readonly<Record<string, unknown>>;
+  /** Stands in for the Secret `registries.dockerConfigSecret`: the controller's own logins, as a Docker config. */
+  readonly dockerConfig?: object;
 }
 
 /** How often readiness is looked at, in milliseconds: five times as often as kubelets do. */
@@ -57,7 +59,10 @@ const READY_WITHIN_MS = 60_000;
  * ExternalName to localhost, behind which a balancer follows readiness; and replicas are processes of ours, with the settings
  * file of the chart's ConfigMap, in which only the addresses to listen on are others.
  */
-export async function install(cluster: Cluster, { values = {} }: InstallOptions = {}): Promise<Installation> {
+export async function install(
+  cluster: Cluster,
+  { values = {}, dockerConfig }: InstallOptions = {},
+): Promise<Installation> {
   const { helm: helmProgram } = await requirePrograms(['helm']);
   const workspace = await openWorkspace('installation');
   const port = await freePort();
@@ -87,6 +92,7 @@ export async function install(cluster: Cluster, { values = {} }: InstallOptions 
     await workspace.close();
   };
   try {
+    if (dockerConfig) await writeDockerConfig(workspace, dockerConfig);
     const valuesFile = join(workspace.folder, 'values.yaml');
     const webhook = { servicePort: port, ...(values.webhook as object | undefined) };
     await writeFile(valuesFile, stringify({ ...values, webhook }));
@@ -166,6 +172,12 @@ async function settingsOf(cluster: Cluster): Promise<Readonly<Record<string, unk
 
 function homeIn(workspace: Workspace): Readonly<Record<string, string>> {
   return { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') };
+}
+
+async function writeDockerConfig(workspace: Workspace, config: object): Promise<void> {
+  const { DOCKER_CONFIG: folder = '' } = homeIn(workspace);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
 }
 
 async function startReplica(given: {

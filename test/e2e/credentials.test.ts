@@ -1,0 +1,212 @@
+import { expect } from 'chai';
+import { pushImage } from '../support/registry/push.ts';
+import type { Outcome } from './support/command.ts';
+import { admitted, refused } from './support/guarded.ts';
+import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
+import { policy } from './support/policies.ts';
+import { until } from './support/wait.ts';
+import { deployment } from './support/workload-objects.ts';
+
+/** Passwords that occur nowhere by chance. */
+const PASSWORDS = { team: 'team-5a1fd2c9e07b', controller: 'controller-88b4e61d3f20' };
+const WRONG = 'wrong-c3309f7e1ab4';
+/** A changed Secret counts this late at most, in milliseconds. */
+const REMEMBER_MS = 1_000;
+const WITHIN_MS = 10_000;
+
+describe('images behind a login', () => {
+  let locked: LockedRegistry;
+  let harbour: Harbour;
+
+  before(async () => {
+    locked = await startLockedRegistry(PASSWORDS);
+    harbour = await openHarbour({
+      values: { settings: { credentials: { rememberMs: REMEMBER_MS } } },
+      dockerConfig: dockerConfig(`${locked.host}/own`, 'controller', PASSWORDS.controller),
+    });
+    locked.forwardTo(harbour.registry.host);
+    const { cluster } = harbour;
+    await cluster.apply(policy('locked', `${locked.host}/**`, REQUIRE_SIGNATURES));
+    await cluster.createNamespace('other');
+    await until({
+      what: 'the policy to be in force',
+      withinMs: WITHIN_MS,
+      check: async () => (await run(`${locked.host}/team/none:v1`)).code !== 0,
+    });
+  });
+
+  after(async () => {
+    await harbour.stop();
+    await locked.stop();
+  });
+
+  let pods = 0;
+  const create = (namespace: string, object: object): Promise<Outcome> =>
+    harbour.cluster.kubectl(['-n', namespace, 'create', '-f', '-'], { input: JSON.stringify(object) });
+  const run = (image: string, spec: object = {}, namespace = 'shop'): Promise<Outcome> => {
+    pods += 1;
+    const containers = [{ name: 'web', image }];
+    const metadata = { name: `pod-${String(pods)}` };
+    return create(namespace, { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers, ...spec } });
+  };
+  const withSecret = (...names: readonly string[]) => ({ imagePullSecrets: names.map((name) => ({ name })) });
+  const pullSecret = (name: string, password: string, namespace = 'shop'): Promise<void> =>
+    harbour.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/dockerconfigjson',
+      metadata: { name, namespace },
+      stringData: { '.dockerconfigjson': JSON.stringify(dockerConfig(locked.host, 'team', password)) },
+    });
+  /** A signed image as it is called at the locked door. */
+  const signed = async (repository: string): Promise<{ readonly tag: string; readonly pinned: string }> => {
+    const { registry, cosign, keys } = harbour;
+    const target = { registry: registry.host, repository, tag: 'v1' };
+    const { reference, digest } = await pushImage(target, { salt: repository });
+    await cosign.sign(reference, { key: keys.release, format: 'bundle' });
+    const name = `${locked.host}/${repository}`;
+    return { tag: `${name}:v1`, pinned: `${name}@${digest}` };
+  };
+
+  it('without a login nobody can tell, and the image is refused', async () => {
+    const { tag, pinned } = await signed('team/nobody');
+    await refused(run(tag), ': RegistryDenied: ', '[policy locked]');
+    await refused(run(pinned), ': RegistryDenied: ');
+  });
+
+  it('the pull secret that a pod names opens the door', async () => {
+    const { tag, pinned } = await signed('team/by-pod');
+    await pullSecret('pull', PASSWORDS.team);
+    await admitted(run(tag, withSecret('pull')));
+    await admitted(run(pinned, withSecret('pull')));
+  });
+
+  it('an unsigned image behind the login is refused for that reason', async () => {
+    const target = { registry: harbour.registry.host, repository: 'team/unsigned', tag: 'v1' };
+    await pushImage(target, { salt: 'unsigned' });
+    await refused(run(`${locked.host}/team/unsigned:v1`, withSecret('pull')), ': Unsigned: ');
+  });
+
+  it('the pull secrets of the service account count for its pods and for templates that name it', async () => {
+    const { tag } = await signed('team/by-account');
+    const metadata = { name: 'deployer', namespace: 'shop' };
+    await harbour.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata,
+      ...withSecret('pull'),
+    });
+    await admitted(run(tag, { serviceAccountName: 'deployer' }));
+    const { spec, ...object } = deployment('by-account', tag, 0) as ReturnType<typeof deployment> & {
+      readonly spec: { readonly template: { readonly metadata: object; readonly spec: object } };
+    };
+    const named = { ...spec.template.spec, serviceAccountName: 'deployer' };
+    await refused(create('shop', { ...object, spec }), ': RegistryDenied: ');
+    const template = { ...spec.template, spec: named };
+    await admitted(create('shop', { ...object, spec: { ...spec, template } }));
+  });
+
+  it('a wrong password is refused, and counts no longer when it is corrected', async () => {
+    const { tag } = await signed('team/wrong');
+    await pullSecret('rotated', WRONG);
+    await refused(run(tag, withSecret('rotated')), ': RegistryDenied: ');
+    await pullSecret('rotated', PASSWORDS.team);
+    await until({
+      what: 'the right password to count',
+      withinMs: WITHIN_MS,
+      check: async () => (await run(tag, withSecret('rotated'))).code === 0,
+    });
+  });
+
+  it('a secret that is named and not there is no anonymous pull: refused, temporary, and well when it is made', async () => {
+    const { tag } = await signed('team/missing');
+    const named = withSecret('late');
+    await refused(
+      run(tag, named),
+      ': PullSecretUnreadable: ',
+      'Secret shop/late',
+      'does not exist',
+      '(temporary, try again)',
+    );
+    await pullSecret('late', PASSWORDS.team);
+    await until({
+      what: 'the new secret to count',
+      withinMs: WITHIN_MS,
+      check: async () => (await run(tag, named)).code === 0,
+    });
+  });
+
+  it('one that is missing beside one that fits does no harm', async () => {
+    const { tag } = await signed('team/beside');
+    await admitted(run(tag, withSecret('never-made', 'pull')));
+  });
+
+  it('a secret of another type is refused, and not as temporary', async () => {
+    const { tag } = await signed('team/opaque');
+    const secret = [
+      'create',
+      'secret',
+      'generic',
+      'opaque',
+      '-n',
+      'shop',
+      `--from-literal=a=${PASSWORDS.team}`,
+    ];
+    await admitted(harbour.cluster.kubectl(secret));
+    const { code, stderr } = await run(tag, withSecret('opaque'));
+    expect(code).to.equal(1);
+    expect(stderr).to.contain(': PullSecretUnreadable: ').and.to.contain('Secret shop/opaque');
+    expect(stderr).not.to.contain('temporary');
+  });
+
+  it('T07: what one namespace may pull answers nobody in another', async () => {
+    const { tag, pinned } = await signed('team/tenants');
+    for (const image of [tag, pinned]) await admitted(run(image, withSecret('pull')));
+    for (const image of [tag, pinned]) await refused(run(image, {}, 'other'), ': RegistryDenied: ');
+    // The same name in another namespace is another secret.
+    await refused(run(pinned, withSecret('pull'), 'other'), ': PullSecretUnreadable: ', 'Secret other/pull');
+    await pullSecret('guess', WRONG, 'other');
+    await refused(run(pinned, withSecret('guess'), 'other'), ': RegistryDenied: ');
+    // And the refusals of the one are none of the other.
+    await admitted(run(pinned, withSecret('pull')));
+  });
+
+  it("the controller's own login is used last: where no other fits", async () => {
+    const { tag } = await signed('own/last');
+    locked.forget();
+    await admitted(run(tag));
+    expect(locked.callers()).to.include('controller').and.not.include('team');
+    locked.forget();
+    await admitted(run(tag, withSecret('pull')));
+    expect(locked.callers()).to.include('team').and.not.include('controller');
+    // Named, not there, and not needed.
+    await admitted(run(tag, withSecret('never-made')));
+  });
+
+  it('no password is in any log, on any page, or in what people are told', async () => {
+    const told = await Promise.all(
+      harbour.replicas.map(async (replica) =>
+        [
+          await replica.log(),
+          (await replica.page('/metrics')).body,
+          (await replica.page('/readyz')).body,
+        ].join(),
+      ),
+    );
+    const { stdout: events } = await harbour.cluster.kubectl(['get', 'events', '-A', '-o', 'json']);
+    const { stderr } = await run(`${locked.host}/team/wrong:v2`, withSecret('guess', 'pull'));
+    const logins = [...Object.entries(PASSWORDS), ['team', WRONG] as const];
+    const secrets = logins.flatMap(([name, password]) => [
+      password,
+      basic(name, password).slice('Basic '.length),
+    ]);
+    expect(told.join()).to.contain('RegistryDenied').and.to.contain('PullSecretUnreadable');
+    for (const secret of secrets)
+      for (const text of [...told, events, stderr]) expect(text.includes(secret), secret).to.equal(false);
+  });
+});
+
+function dockerConfig(place: string, username: string, password: string): object {
+  return { auths: { [place]: { auth: basic(username, password).slice('Basic '.length) } } };
+}
