@@ -31,6 +31,8 @@ export interface Harbour {
 export interface HarbourOptions extends InstallOptions {
   readonly cluster?: ClusterOptions;
   readonly replicas?: number;
+  /** What has to be there before the chart is installed. */
+  readonly prepare?: (cluster: Cluster) => Promise<void>;
 }
 
 /** Everything is covered by one policy: signed by `release`, whose key lies in a Secret beside the controller. */
@@ -58,6 +60,7 @@ export async function openHarbour(options: HarbourOptions = {}): Promise<Harbour
       cosign.createKeyPair('security'),
       cosign.createKeyPair('stranger'),
     ]);
+    await options.prepare?.(cluster);
     const installation = await keep(install(cluster, options));
     await cluster.createNamespace('shop');
     const { namespace } = installation;

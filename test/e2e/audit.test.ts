@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { openReportsCrd } from '../support/open-reports.ts';
+import { pushImage } from '../support/registry/push.ts';
+import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { policy, secret } from './support/policies.ts';
+import { openRunningPods, type RunningPods } from './support/running-pods.ts';
+import { until } from './support/wait.ts';
+
+const NAMESPACE = 'shop';
+/** A change that is heard of counts within this time; the next routine look would come minutes later. */
+const AT_ONCE_MS = 5_000;
+/** Status and reports are written every five seconds. */
+const TOLD_WITHIN_MS = 20_000;
+const END_OF_LIFE = 'org.opencontainers.image.support.end-of-life';
+
+interface Counts {
+  readonly judged: number;
+  readonly denied: number;
+  readonly warned: number;
+  readonly unknown: number;
+}
+
+/** A Report, as far as it is looked at. */
+interface ReportRead {
+  readonly summary: Readonly<Record<string, number>>;
+  readonly results: readonly {
+    readonly policy: string;
+    readonly rule: string;
+    readonly result: string;
+    readonly resources: readonly { readonly name: string }[];
+  }[];
+}
+
+/** An audit as people see it. */
+interface Watch {
+  readonly harbour: Harbour;
+  readonly pods: RunningPods;
+  /** Pushes an image outside of what the policy `production` covers; answers its reference by digest. */
+  push(repository: string, annotations?: Readonly<Record<string, string>>): Promise<string>;
+  apply(name: string, spec: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Distinct running images with this verdict and reason, by the leader's metrics. */
+  images(verdict: string, reason: string): Promise<number>;
+  untilImages(verdict: string, reason: string, count: number, withinMs?: number): Promise<void>;
+  untilCounts(name: string, counts: Partial<Counts>): Promise<void>;
+  untilEvent(pod: string, type: string, reason: string): Promise<void>;
+}
+
+async function openWatch(values: Readonly<Record<string, unknown>>, crds: readonly object[]): Promise<Watch> {
+  const harbour = await openHarbour({
+    values,
+    prepare: async (cluster) => {
+      for (const crd of crds) await cluster.apply(crd);
+    },
+  });
+  const { cluster, registry } = harbour;
+  const pods = await openRunningPods(cluster, NAMESPACE);
+  const images: Watch['images'] = async (verdict, reason) => {
+    const pages = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/metrics')).body));
+    const line = `pratique_running_images{verdict="${verdict}",reason="${reason}"} `;
+    const found = pages
+      .join('\n')
+      .split('\n')
+      .find((one) => one.startsWith(line));
+    return found === undefined ? 0 : Number(found.slice(line.length));
+  };
+  return {
+    harbour,
+    pods,
+    images,
+    push: async (repository, annotations = {}) => {
+      const target = { registry: registry.host, repository, tag: 'v1' };
+      return (await pushImage(target, { salt: repository, annotations })).reference;
+    },
+    apply: (name, spec) => cluster.apply(policy(name, `${registry.host}/${name}/**`, spec)),
+    untilImages: (verdict, reason, count, withinMs = AT_ONCE_MS) =>
+      until({
+        what: `${String(count)} running images with ${verdict} ${reason}`,
+        withinMs,
+        check: async () => (await images(verdict, reason)) === count,
+      }),
+    untilCounts: async (name, counts) => {
+      let last = '';
+      const check = async () => {
+        const { stdout } = await cluster.kubectl(['get', 'ipol', name, '-o', 'json']);
+        const { status } = JSON.parse(stdout) as { status?: { images?: Counts } };
+        last = JSON.stringify(status?.images);
+        return Object.entries(counts).every(
+          ([key, count]) => status?.images?.[key as keyof Counts] === count,
+        );
+      };
+      const what = `counts ${JSON.stringify(counts)} of policy ${name}`;
+      await until({ what, withinMs: TOLD_WITHIN_MS, check }).catch((error: unknown) => {
+        throw new Error(`${String(error)}, but ${last}`);
+      });
+    },
+    untilEvent: (name, type, reason) =>
+      until({
+        what: `event ${type} ${reason} about pod ${name}`,
+        withinMs: AT_ONCE_MS,
+        check: async () =>
+          (await pods.events(name)).some((event) => event.type === type && event.reason === reason),
+      }),
+  };
+}
+
+describe('what runs is judged again at once when something changes', () => {
+  let watch: Watch;
+  let harbour: Harbour;
+  let pods: RunningPods;
+
+  before(async () => {
+    watch = await openWatch({}, []);
+    ({ harbour, pods } = watch);
+  });
+
+  after(() => harbour.stop());
+
+  it('an unsigned image that ran before the policy came is counted, told and measured', async () => {
+    const image = await watch.push('legacy/web');
+    await pods.start('legacy', image);
+    await watch.apply('legacy', REQUIRE_SIGNATURES);
+    await watch.untilImages('deny', 'Unsigned', 1);
+    await watch.untilEvent('legacy', 'Warning', 'Unsigned');
+    const [event] = await pods.events('legacy');
+    expect(event?.action).to.equal('Audit');
+    expect(event?.note).to.contain('[policy legacy]').and.to.contain('legacy/web@sha256:');
+    await watch.untilCounts('legacy', { judged: 1, denied: 1, warned: 0, unknown: 0 });
+    const { stdout } = await harbour.cluster.kubectl(['get', 'ipol', 'legacy']);
+    const [head = '', row = ''] = stdout.split('\n');
+    const cells = (line: string) => line.split(/\s{2,}/);
+    expect(cells(row)[cells(head).indexOf('DENIED')]).to.equal('1');
+  });
+
+  it('a policy that only warns from now on counts it so, and says that it is better', async () => {
+    await watch.apply('legacy', { ...REQUIRE_SIGNATURES, enforcement: 'Warn' });
+    await watch.untilImages('warn', 'Unsigned', 1);
+    expect(await watch.images('deny', 'Unsigned')).to.equal(0);
+    await watch.untilEvent('legacy', 'Normal', 'Unsigned');
+    await watch.untilCounts('legacy', { judged: 1, denied: 0, warned: 1 });
+  });
+
+  it('a pod that is gone counts no longer', async () => {
+    await pods.remove('legacy');
+    await watch.untilImages('warn', 'Unsigned', 0);
+    await watch.untilCounts('legacy', { judged: 0, warned: 0 });
+  });
+
+  it('what counts is the digest that the node runs, wherever its tag points to now', async () => {
+    const { registry, cosign, keys } = harbour;
+    const signed = await watch.push('nodes/web');
+    await cosign.sign(signed, { key: keys.release, format: 'bundle' });
+    const moved = { registry: registry.host, repository: 'nodes/web', tag: 'v1' };
+    const { reference: unsigned } = await pushImage(moved, { salt: 'moved' });
+    const tag = signed.replace(/@.*/, ':v1');
+    // Let in without a word by a policy that does not refuse, as it would have been before there was one.
+    await watch.apply('nodes', { ...REQUIRE_SIGNATURES, enforcement: 'Audit' });
+    await pods.start('by-node', tag, signed);
+    await watch.untilCounts('nodes', { judged: 1, warned: 0, unknown: 0 });
+    await pods.start('by-node-now', tag, unsigned);
+    await watch.untilCounts('nodes', { judged: 2, warned: 1, unknown: 0 });
+    await pods.remove('by-node');
+    await pods.remove('by-node-now');
+  });
+
+  it('an end of life that passes changes the verdict, with nobody doing anything', async () => {
+    const end = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 10_000);
+    const image = await watch.push('ending/web', { [END_OF_LIFE]: end.toISOString() });
+    await pods.start('ending', image);
+    await watch.apply('ending', { authorities: [], require: { lifecycle: {} } });
+    await watch.untilImages('warn', 'EndOfLifeNear', 1);
+    expect(await watch.images('deny', 'PastEndOfLife')).to.equal(0);
+    await sleep(Math.max(0, end.getTime() - Date.now()));
+    await watch.untilImages('deny', 'PastEndOfLife', 1);
+    expect(await watch.images('warn', 'EndOfLifeNear')).to.equal(0);
+    await watch.untilEvent('ending', 'Warning', 'PastEndOfLife');
+    await watch.untilCounts('ending', { judged: 1, denied: 1 });
+    await pods.remove('ending');
+  });
+
+  it('a key that is rotated in its Secret judges what runs again, there and back', async () => {
+    const { cluster, installation, keys } = harbour;
+    const metadata = { name: 'release-key', namespace: installation.namespace };
+    const withKey = (pem: string) => cluster.apply({ ...secret('release-key', pem), metadata });
+    await pods.start('rotated', await harbour.push('rotated', keys.release));
+    await watch.untilImages('allow', '', 1);
+    await withKey(keys.stranger.publicPem);
+    await watch.untilImages('deny', 'Unsigned', 1, 2 * AT_ONCE_MS);
+    await watch.untilEvent('rotated', 'Warning', 'Unsigned');
+    await withKey(keys.release.publicPem);
+    await watch.untilImages('deny', 'Unsigned', 0, 2 * AT_ONCE_MS);
+    await watch.untilEvent('rotated', 'Normal', 'Admissible');
+    await pods.remove('rotated');
+  });
+
+  it('labels of a namespace that bring it under a policy judge what runs in it', async () => {
+    await pods.start('labelled', await watch.push('labelled/web'));
+    const { host } = harbour.registry;
+    await watch.apply('labelled', {
+      ...REQUIRE_SIGNATURES,
+      match: { images: [`${host}/labelled/**`], namespaceSelector: { matchLabels: { enforce: 'true' } } },
+    });
+    await watch.untilCounts('labelled', { judged: 0 });
+    await harbour.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce=true']);
+    await watch.untilImages('deny', 'Unsigned', 1);
+    await harbour.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce-']);
+    await watch.untilImages('deny', 'Unsigned', 0);
+    await pods.remove('labelled');
+  });
+
+  describe('and at admission', () => {
+    const warned = async (image: string, ...parts: readonly string[]): Promise<void> => {
+      const { code, stderr } = await harbour.run(image);
+      expect(code, stderr).to.equal(0);
+      const line = stderr.split('\n').find((one) => one.startsWith('Warning: '));
+      for (const part of parts) expect(line).to.contain(part);
+    };
+
+    it('a policy that warns is read by whoever uses kubectl', async () => {
+      await warned(await watch.push('legacy/other'), ': Unsigned: ', '[policy legacy]');
+    });
+
+    it('so is an end of life that is near', async () => {
+      const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
+      const image = await watch.push('ending/soon', { [END_OF_LIFE]: soon });
+      await warned(image, ': EndOfLifeNear: ', soon);
+    });
+
+    it('and one that is far is not spoken of', async () => {
+      const far = new Date(Date.now() + 300 * 86_400_000).toISOString().slice(0, 10);
+      const { code, stderr } = await harbour.run(await watch.push('ending/far', { [END_OF_LIFE]: far }));
+      expect(code, stderr).to.equal(0);
+      expect(stderr).to.equal('');
+    });
+  });
+});
+
+describe('what runs is judged again by and by, and reported', () => {
+  let watch: Watch;
+  let harbour: Harbour;
+
+  before(async () => {
+    watch = await openWatch({ settings: { audit: { everyMs: 2_000 } } }, [openReportsCrd()]);
+    ({ harbour } = watch);
+  });
+
+  after(() => harbour.stop());
+
+  const report = async (): Promise<ReportRead | undefined> => {
+    const asked = ['get', 'reports.openreports.io', 'pratique', '-n', NAMESPACE, '-o', 'json'];
+    const { code, stdout } = await harbour.cluster.kubectl(asked);
+    return code === 0 ? (JSON.parse(stdout) as ReportRead) : undefined;
+  };
+
+  it('an unsigned image is in the report; signed, it is well again, and so is the namespace', async () => {
+    const image = await watch.push('legacy/web');
+    await watch.pods.start('legacy', image);
+    await watch.apply('legacy', REQUIRE_SIGNATURES);
+    await watch.untilImages('deny', 'Unsigned', 1);
+    await until({
+      what: 'the report',
+      withinMs: TOLD_WITHIN_MS,
+      check: async () => (await report()) !== undefined,
+    });
+    const { summary, results } = (await report())!;
+    expect(summary).to.include({ fail: 1, error: 0 });
+    const told = results.map(({ policy: by, rule, result, resources }) => ({
+      ...{ by, rule, result },
+      pods: resources.map(({ name }) => name),
+    }));
+    expect(told).to.deep.equal([{ by: 'legacy', rule: 'Unsigned', result: 'fail', pods: ['legacy'] }]);
+    await watch.untilCounts('legacy', { denied: 1 });
+
+    await harbour.cosign.sign(image, { key: harbour.keys.release, format: 'bundle' });
+    await watch.untilImages('deny', 'Unsigned', 0, TOLD_WITHIN_MS);
+    await watch.untilEvent('legacy', 'Normal', 'Admissible');
+    await watch.untilCounts('legacy', { judged: 1, denied: 0 });
+    await until({
+      what: 'the report to be removed',
+      withinMs: TOLD_WITHIN_MS,
+      check: async () => (await report()) === undefined,
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import type { Cluster } from './cluster.ts';
+import { pod } from './workload-objects.ts';
+
+/** Where pods run: a node without a kubelet. */
+const NODE = 'node-1';
+
+/** An event of the API server, as far as it is looked at. */
+export interface PodEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly note: string;
+  readonly action: string;
+  readonly regarding: { readonly kind: string; readonly name: string };
+}
+
+/** Pods that run, for all that a control plane without nodes can tell. */
+export interface RunningPods {
+  /** Creates a pod and says of it what a kubelet would once it runs: by default the digest in the image. */
+  start(name: string, image: string, imageID?: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** Events about a pod, by `events.k8s.io`, in the order of their making. */
+  events(name: string): Promise<readonly PodEvent[]>;
+}
+
+/** Makes the node; pods on one that nobody knows are soon removed by the control plane. */
+export async function openRunningPods(cluster: Cluster, namespace: string): Promise<RunningPods> {
+  await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
+  const kubectl = async (args: readonly string[], input?: object): Promise<string> => {
+    const given = input === undefined ? {} : { input: JSON.stringify(input) };
+    const { code, stdout, stderr } = await cluster.kubectl(['-n', namespace, ...args], given);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  };
+  return {
+    start: async (name, image, imageID = image) => {
+      const object = pod(name, image);
+      await kubectl(['create', '-f', '-'], {
+        ...object,
+        spec: { ...(object.spec as object), nodeName: NODE },
+      });
+      const now = new Date().toISOString();
+      const ran = { name: 'web', image, imageID, ready: true, restartCount: 0, started: true };
+      const containerStatuses = [{ ...ran, state: { running: { startedAt: now } } }];
+      const status = JSON.stringify({ status: { phase: 'Running', startTime: now, containerStatuses } });
+      await kubectl(['patch', `pod/${name}`, '--subresource=status', '--type=merge', '-p', status]);
+    },
+    remove: async (name) => {
+      // Nobody is there who would let it go in peace.
+      await kubectl(['delete', `pod/${name}`, '--grace-period=0', '--force']);
+    },
+    events: async (name) => {
+      const listed = await kubectl(['get', 'events.events.k8s.io', '-o', 'json']);
+      const { items } = JSON.parse(listed) as {
+        items: readonly (PodEvent & { readonly eventTime: string })[];
+      };
+      return items
+        .filter(({ regarding }) => regarding.kind === 'Pod' && regarding.name === name)
+        .toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1));
+    },
+  };
+}
