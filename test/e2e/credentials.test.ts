@@ -5,6 +5,7 @@ import { admitted, refused } from './support/guarded.ts';
 import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
 import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
 import { policy } from './support/policies.ts';
+import { openRunningPods } from './support/running-pods.ts';
 import { until } from './support/wait.ts';
 import { deployment } from './support/workload-objects.ts';
 
@@ -14,6 +15,8 @@ const WRONG = 'wrong-c3309f7e1ab4';
 /** A changed Secret counts this late at most, in milliseconds. */
 const REMEMBER_MS = 1_000;
 const WITHIN_MS = 10_000;
+/** Running images that would be let in now, in the metrics of the leader. */
+const ALLOWED = 'pratique_running_images{verdict="allow",reason=""}';
 
 describe('images behind a login', () => {
   let locked: LockedRegistry;
@@ -182,6 +185,30 @@ describe('images behind a login', () => {
     expect(locked.callers()).to.include('team').and.not.include('controller');
     // Named, not there, and not needed.
     await admitted(run(tag, withSecret('never-made')));
+  });
+
+  it('what runs is judged with the logins of its pod, too', async () => {
+    const pods = await openRunningPods(harbour.cluster, 'shop');
+    const running = async (line: string): Promise<number> => {
+      const pages = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/metrics')).body));
+      const found = pages.flatMap((body) => body.split('\n')).find((one) => one.startsWith(line));
+      return Number(found?.slice(line.length) ?? 0);
+    };
+    const untilRunning = (count: number) =>
+      until({
+        what: `${String(count)} running images that may run`,
+        withinMs: WITHIN_MS,
+        check: async () => (await running(ALLOWED)) === count,
+      });
+    const before = await running(ALLOWED);
+    const { pinned } = await signed('team/running');
+    locked.forget();
+    await pods.start('running', pinned, pinned, withSecret('pull'));
+    await untilRunning(before + 1);
+    // Whoever asks first is told to log in; then it is this pod's login and no other.
+    expect(locked.callers()).to.include('team').and.not.include('controller');
+    await pods.remove('running');
+    await untilRunning(before);
   });
 
   it('no password is in any log, on any page, or in what people are told', async () => {

@@ -16,8 +16,11 @@ export interface PodEvent {
 
 /** Pods that run, for all that a control plane without nodes can tell. */
 export interface RunningPods {
-  /** Creates a pod and says of it what a kubelet would once it runs: by default the digest in the image. */
-  start(name: string, image: string, imageID?: string): Promise<void>;
+  /**
+   * Creates a pod and says of it what a kubelet would once it runs: that it runs this image ID, by default the image, which
+   * then has a digest. `more` goes into its spec.
+   */
+  start(name: string, image: string, imageID?: string, more?: object): Promise<void>;
   remove(name: string): Promise<void>;
   /** Events about a pod, by `events.k8s.io`, in the order of their making. */
   events(name: string): Promise<readonly PodEvent[]>;
@@ -33,12 +36,10 @@ export async function openRunningPods(cluster: Cluster, namespace: string): Prom
     return stdout;
   };
   return {
-    start: async (name, image, imageID = image) => {
+    start: async (name, image, imageID = image, more = {}) => {
       const object = pod(name, image);
-      await kubectl(['create', '-f', '-'], {
-        ...object,
-        spec: { ...(object.spec as object), nodeName: NODE },
-      });
+      const spec = { ...(object.spec as object), nodeName: NODE, ...more };
+      await kubectl(['create', '-f', '-'], { ...object, spec });
       const now = new Date().toISOString();
       const ran = { name: 'web', image, imageID, ready: true, restartCount: 0, started: true };
       const containerStatuses = [{ ...ran, state: { running: { startedAt: now } } }];
