@@ -146,6 +146,8 @@ export async function checkTarget(given: Examination, webhook: unknown): Promise
     signal,
   );
   if (!service) return failed(check, `${about} is not there`, 'install the chart again');
+  const elsewhere = textAt(service, 'spec', 'externalName');
+  if (elsewhere !== '') return ok(check, `${about}, outside the cluster at ${elsewhere}`);
   const slices = await listAll(given, {
     resource: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
     namespace,

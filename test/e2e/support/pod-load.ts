@@ -1,0 +1,54 @@
+import { CoreV1Api, ApiException } from '@kubernetes/client-node';
+import type { Cluster } from './cluster.ts';
+
+/** What became of one pod that was to be created. */
+export interface Attempt {
+  readonly name: string;
+  readonly image: string;
+  readonly admitted: boolean;
+  /** Refused by a verdict; anything else that is not admitted is our absence. */
+  readonly judged: boolean;
+  readonly message: string;
+}
+
+/** Creates one pod and tells what became of it; never throws for an answer. */
+export async function createPod(cluster: Cluster, name: string, image: string): Promise<Attempt> {
+  const api = cluster.client.makeApiClient(CoreV1Api);
+  const body = { metadata: { name }, spec: { containers: [{ name: 'main', image }] } };
+  try {
+    await api.createNamespacedPod({ namespace: 'shop', body });
+    return { name, image, admitted: true, judged: true, message: '' };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const judged = error instanceof ApiException && message.includes('images refused');
+    return { name, image, admitted: false, judged, message };
+  }
+}
+
+/** A load that goes on until it is stopped. */
+export interface Load {
+  readonly attempts: readonly Attempt[];
+  stop(): Promise<void>;
+}
+
+/** Creates pods of these images in turn, a few at a time, until it is stopped. */
+export function startLoad(cluster: Cluster, prefix: string, images: readonly string[], parallel = 4): Load {
+  const attempts: Attempt[] = [];
+  let going = true;
+  let count = 0;
+  const worker = async (): Promise<void> => {
+    while (going) {
+      const index = count++;
+      const image = images[index % images.length] ?? '';
+      attempts.push(await createPod(cluster, `${prefix}-${index}`, image));
+    }
+  };
+  const workers = Array.from({ length: parallel }, worker);
+  return {
+    attempts,
+    stop: async () => {
+      going = false;
+      await Promise.all(workers);
+    },
+  };
+}
