@@ -24,18 +24,22 @@ export interface Permission {
 
 /** These rights are asked for in the namespace of the canaries only. */
 const SELF_TEST = 'the self-test, as dry runs';
-const READS = ['get', 'list', 'watch'] as const;
-const reads = (group: string, resource: string, more: Pick<Permission, 'for'> & { readonly own?: true }) =>
-  READS.map((verb) => ({ verb, group, resource, ...more }));
+const CACHED = ['list', 'watch'] as const;
+const allowing = (
+  verbs: readonly string[],
+  group: string,
+  resource: string,
+  more: Pick<Permission, 'for'> & { readonly own?: true },
+) => verbs.map((verb) => ({ verb, group, resource, ...more }));
 
 /** Every call that the controller makes and must be allowed; what only some settings need is left out. */
 export const REQUIRED_PERMISSIONS: readonly Permission[] = [
-  ...reads('pratique.dev', 'imagepolicies', { for: 'policies' }),
+  ...allowing(CACHED, 'pratique.dev', 'imagepolicies', { for: 'policies' }),
   { verb: 'patch', group: 'pratique.dev', resource: 'imagepolicies/status', for: 'status of policies' },
-  ...reads('', 'namespaces', { for: 'policies that select namespaces' }),
-  ...reads('', 'pods', { for: 'the audit' }),
-  ...reads('', 'secrets', { own: true, for: 'keys that policies name' }),
-  ...reads('', 'configmaps', { own: true, for: 'keys that policies name' }),
+  ...allowing(['get', ...CACHED], '', 'namespaces', { for: 'policies that select namespaces' }),
+  ...allowing(CACHED, '', 'pods', { for: 'the audit' }),
+  ...allowing(['get', ...CACHED], '', 'secrets', { own: true, for: 'keys that policies name' }),
+  ...allowing(CACHED, '', 'configmaps', { own: true, for: 'keys that policies name' }),
   { verb: 'create', group: 'coordination.k8s.io', resource: 'leases', own: true, for: 'the election' },
   ...['get', 'update'].map((verb) => ({
     verb,

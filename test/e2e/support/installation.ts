@@ -35,8 +35,8 @@ export interface Installation {
   readonly namespace: string;
   /** Runs helm; a code other than 0 is an answer. */
   helm(args: readonly string[]): Promise<Outcome>;
-  /** Runs a command of the product with the ServiceAccount's rights. */
-  pratique(args: readonly string[]): Promise<Outcome>;
+  /** Runs a command of the product, with the ServiceAccount's rights unless another kubeconfig is given. */
+  pratique(args: readonly string[], kubeconfigPath?: string): Promise<Outcome>;
   /** Starts one more replica and returns when it is ready. */
   start(name: string): Promise<Replica>;
   stop(): Promise<void>;
@@ -114,7 +114,7 @@ export async function install(
     return {
       namespace: NAMESPACE,
       helm,
-      pratique: (args) => pratique([...args, '--kubeconfig', kubeconfig]),
+      pratique: (args, path = kubeconfig) => pratique([...args, '--kubeconfig', path]),
       start: async (name) => {
         const started = await startReplica({ workspace, name, kubeconfig, settings });
         running.set(name, started);

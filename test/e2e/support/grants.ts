@@ -1,0 +1,72 @@
+import { parseAllDocuments } from 'yaml';
+
+/** One right that RBAC gives: one verb on one resource. */
+export interface Grant {
+  readonly verb: string;
+  readonly group: string;
+  /** With its subresource, e.g. `pods/ephemeralcontainers`. */
+  readonly resource: string;
+  /** The one namespace it ends at; absent = everywhere. */
+  readonly namespace?: string;
+  /** The objects it ends at; absent = all. */
+  readonly names?: readonly string[];
+}
+
+/** What is asked of the API server, as RBAC looks at it. */
+export interface Call {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+interface Rbac {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly Rule[];
+}
+
+/** Every right that the roles among these rendered documents give. */
+export function grantsIn(yaml: string): readonly Grant[] {
+  return parseAllDocuments(yaml)
+    .map((document) => document.toJS() as Rbac | null)
+    .filter((object) => object?.kind === 'ClusterRole' || object?.kind === 'Role')
+    .flatMap((object) => (object?.rules ?? []).flatMap((rule) => grantsOf(rule, object?.metadata.namespace)));
+}
+
+function grantsOf(rule: Rule, namespace?: string): readonly Grant[] {
+  return rule.apiGroups.flatMap((group) =>
+    rule.resources.flatMap((resource) =>
+      rule.verbs.map((verb) => ({
+        verb,
+        group,
+        resource,
+        ...(namespace !== undefined && { namespace }),
+        ...(rule.resourceNames && { names: rule.resourceNames }),
+      })),
+    ),
+  );
+}
+
+/** Whether this right allows this call. */
+export function allows(grant: Grant, call: Call): boolean {
+  return (
+    grant.verb === call.verb &&
+    grant.group === call.group &&
+    grant.resource === call.resource &&
+    (grant.namespace === undefined || grant.namespace === call.namespace) &&
+    (grant.names === undefined || (call.name !== undefined && grant.names.includes(call.name)))
+  );
+}
+
+/** A right or a call in one line: `patch events.k8s.io/events`, `create /secrets in pratique`. */
+export function told({ verb, group, resource, namespace }: Grant | Call): string {
+  return `${verb} ${group}/${resource}${namespace === undefined ? '' : ` in ${namespace}`}`;
+}

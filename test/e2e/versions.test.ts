@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { openHarbour, type Harbour } from './support/harbour.ts';
+import { until } from './support/wait.ts';
+
+/** API levels that one API server can be told to serve: emulation, not the old programs themselves. */
+const LEVELS = ['1.34', '1.35', '1.36', '1.37'] as const;
+
+for (const level of LEVELS) {
+  describe(`the chart on API level ${level}`, () => {
+    let harbour: Harbour;
+
+    before(async () => {
+      harbour = await openHarbour({
+        cluster: { apiserverArgs: [`--emulated-version=kube=${level}`] },
+        replicas: 1,
+      });
+    });
+
+    after(() => harbour.stop());
+
+    it('admits a signed image and refuses an unsigned one', async () => {
+      expect((await harbour.run(await harbour.push('signed', harbour.keys.release))).code).to.equal(0);
+      expect((await harbour.run(await harbour.push('unsigned'))).stderr).to.contain('Unsigned');
+    });
+
+    it('the self-test proves that enforcement is on', async () => {
+      const [replica] = harbour.replicas;
+      await until({
+        what: 'proof',
+        withinMs: 40_000,
+        check: async () => (await replica?.page('/readyz'))?.body.includes('self-test: proven') ?? false,
+      });
+      const lines = (await replica?.page('/readyz'))?.body.split('\n') ?? [];
+      const told = lines.filter(
+        (line) => line.includes('not applicable') && !line.includes('no running pod'),
+      );
+      console.log(`      (${lines.find((line) => line.startsWith('self-test: proven')) ?? ''})`);
+      for (const line of told) console.log(`      (${line})`);
+    });
+
+    it('doctor finds nothing wrong', async () => {
+      const { code, stdout, stderr } = await harbour.installation.pratique(
+        ['doctor'],
+        harbour.cluster.kubeconfigPath,
+      );
+      expect(code, stdout + stderr).to.equal(0);
+    });
+
+    it('uninstalled, it leaves no webhook behind, and pods are made at once', async () => {
+      const image = await harbour.push('after');
+      expect((await harbour.run(image)).code).to.equal(1);
+      const { code, stderr } = await harbour.installation.helm(['uninstall', 'pratique']);
+      expect(code, stderr).to.equal(0);
+      const { stdout } = await harbour.cluster.kubectl([
+        'get',
+        'validatingwebhookconfigurations,mutatingwebhookconfigurations',
+        '-o',
+        'name',
+      ]);
+      expect(stdout).to.equal('');
+      const run = await harbour.run(image);
+      expect(run.code, run.stderr).to.equal(0);
+      const kept = await harbour.cluster.kubectl(['get', 'imagepolicies', '-o', 'name']);
+      expect(kept.stdout).to.contain('imagepolicy.pratique.dev/production');
+    });
+  });
+}
