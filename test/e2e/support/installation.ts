@@ -48,8 +48,15 @@ export interface InstallOptions {
   readonly values?: Readonly<Record<string, unknown>>;
   /** Stands in for the Secret `registries.dockerConfigSecret`: the controller's own logins, as a Docker config. */
   readonly dockerConfig?: object;
+  /** External mode: nothing runs in the cluster, the API server calls a URL; replicas get settings that a person would write. */
+  readonly external?: true;
 }
 
+/** The settings of a process outside of the cluster. */
+const OUTSIDE = {
+  cluster: { name: 'pratique', namespace: NAMESPACE },
+  certificates: { hosts: ['127.0.0.1'] },
+};
 /** How often readiness is looked at, in milliseconds: five times as often as kubelets do. */
 const LOOK_MS = 200;
 const READY_WITHIN_MS = 60_000;
@@ -61,7 +68,7 @@ const READY_WITHIN_MS = 60_000;
  */
 export async function install(
   cluster: Cluster,
-  { values = {}, dockerConfig }: InstallOptions = {},
+  { values = {}, dockerConfig, external }: InstallOptions = {},
 ): Promise<Installation> {
   const { helm: helmProgram } = await requirePrograms(['helm']);
   const workspace = await openWorkspace('installation');
@@ -94,8 +101,10 @@ export async function install(
   try {
     if (dockerConfig) await writeDockerConfig(workspace, dockerConfig);
     const valuesFile = join(workspace.folder, 'values.yaml');
-    const webhook = { servicePort: port, ...(values.webhook as object | undefined) };
-    await writeFile(valuesFile, stringify({ ...values, webhook }));
+    const address = external ? { url: `https://127.0.0.1:${port}` } : { servicePort: port };
+    const webhook = { ...address, ...(values.webhook as object | undefined) };
+    const outside = external && { controller: { enabled: false } };
+    await writeFile(valuesFile, stringify({ ...values, ...outside, webhook }));
     const installed = await helm([
       'install',
       'pratique',
@@ -106,9 +115,9 @@ export async function install(
     ]);
     if (installed.code !== 0)
       throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
-    await standInForKubeProxy(cluster, port);
+    if (!external) await standInForKubeProxy(cluster, port);
     const kubeconfig = await serviceAccountConfig(cluster, workspace);
-    const settings = await settingsOf(cluster);
+    const settings = external ? OUTSIDE : await settingsOf(cluster);
     const pratique = (args: readonly string[]): Promise<Outcome> =>
       runCommand({ command: process.execPath, args: [program, ...args], env: homeIn(workspace) });
     return {
@@ -144,8 +153,7 @@ async function isReady(replica: Replica): Promise<boolean> {
 
 async function standInForKubeProxy(cluster: Cluster, port: number): Promise<void> {
   const deleted = await cluster.kubectl(['delete', 'service', 'pratique-webhook', '-n', NAMESPACE, '--wait']);
-  // In external mode there is none.
-  if (deleted.code !== 0) return;
+  if (deleted.code !== 0) throw new Error(deleted.stderr);
   await cluster.apply({
     apiVersion: 'v1',
     kind: 'Service',
