@@ -49,7 +49,7 @@ export const REQUIRED_PERMISSIONS: readonly Permission[] = [
     named: true as const,
     for: 'the election',
   })),
-  { verb: 'create', group: 'events.k8s.io', resource: 'events', for: 'events' },
+  ...allowing(['create', 'get', 'patch'], 'events.k8s.io', 'events', { for: 'events' }),
   ...['replicationcontrollers', 'deployments', 'replicasets', 'statefulsets'].map((resource) => ({
     verb: 'get',
     group: resource === 'replicationcontrollers' ? '' : 'apps',
