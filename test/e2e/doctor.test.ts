@@ -1,0 +1,233 @@
+import { expect } from 'chai';
+import { parseAllDocuments } from 'yaml';
+import type { Outcome } from './support/command.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { untilGuarded, type Replica } from './support/installation.ts';
+import { policy } from './support/policies.ts';
+import { until } from './support/wait.ts';
+
+interface Told {
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'failed' | 'unknown';
+  readonly detail: string;
+  readonly next?: string;
+}
+interface Rule {
+  readonly resources: readonly string[];
+}
+interface Webhook {
+  readonly rules: readonly Rule[];
+  readonly namespaceSelector: { readonly matchExpressions: readonly object[] };
+}
+
+const WITHIN_MS = 40_000;
+const CONFIGURATION = 'validatingwebhookconfiguration/pratique';
+
+describe('pratique doctor at a real API server', () => {
+  let harbour: Harbour;
+
+  before(async () => {
+    harbour = await openHarbour();
+    await untilWell();
+  });
+
+  after(() => harbour.stop());
+
+  const doctor = (...args: readonly string[]): Promise<Outcome> =>
+    harbour.installation.pratique(['doctor', ...args], harbour.cluster.kubeconfigPath);
+  const examine = async (
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly checks: readonly Told[] }> => {
+    const { code, stdout, stderr } = await doctor('-o', 'json', ...args);
+    expect(stderr).to.equal('');
+    return { code, checks: (JSON.parse(stdout) as { checks: readonly Told[] }).checks };
+  };
+  /** The one line about a check; whatever is not well says what to do. */
+  const line = (checks: readonly Told[], check: string): Told => {
+    const lines = checks.filter((one) => one.check === check);
+    expect(lines, check).to.have.lengthOf(1);
+    for (const one of checks) if (one.status !== 'ok') expect(one.next, one.check).to.be.a('string');
+    return lines[0]!;
+  };
+  const untilWell = (): Promise<void> =>
+    until({
+      what: 'doctor to find all well',
+      withinMs: WITHIN_MS,
+      everyMs: 500,
+      check: async () => (await doctor()).code === 0,
+    });
+  const kubectl = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await harbour.cluster.kubectl(args);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  };
+  const change = (path: string, value: unknown): Promise<string> => {
+    const operations = JSON.stringify([{ op: 'replace', path: `/webhooks/0/${path}`, value }]);
+    return kubectl('patch', CONFIGURATION, '--type=json', '-p', operations);
+  };
+  const webhook = async (): Promise<Webhook> =>
+    (JSON.parse(await kubectl('get', CONFIGURATION, '-o', 'json')) as { webhooks: readonly Webhook[] })
+      .webhooks[0]!;
+
+  it('finds a healthy installation well, line by line', async () => {
+    const { code, checks } = await examine();
+    expect(checks.filter(({ status }) => status !== 'ok')).to.deep.equal([]);
+    expect(code).to.equal(0);
+    expect(checks.map(({ check }) => check)).to.include.members([
+      'api server',
+      'crd imagepolicies.pratique.dev',
+      'webhook',
+      'webhook rules',
+      'webhook failurePolicy',
+      'webhook timeout',
+      'webhook caBundle',
+      'certificate',
+      'webhook target',
+      'exempt namespaces',
+      'leader',
+      'policy production',
+      'permissions',
+      'self-test',
+    ]);
+  });
+
+  it('works with the rights of helm test, and tells what it may not look at without them', async () => {
+    const without = await harbour.installation.pratique(['doctor', '-o', 'json']);
+    const { checks } = JSON.parse(without.stdout) as { checks: readonly Told[] };
+    expect(without.code).to.equal(2);
+    expect(line(checks, 'permissions').status).to.equal('unknown');
+    const { stdout } = await harbour.installation.helm(['get', 'hooks', 'pratique']);
+    const objects = parseAllDocuments(stdout)
+      .map((document) => document.toJS() as { readonly kind: string; readonly metadata: { name: string } })
+      .filter(({ kind, metadata }) => metadata.name === 'pratique-doctor' && kind !== 'Pod');
+    expect(objects).to.have.lengthOf(4);
+    for (const object of objects) await harbour.cluster.apply(object);
+    await until({
+      what: 'doctor with the rights of its pod',
+      withinMs: WITHIN_MS,
+      everyMs: 500,
+      check: async () => {
+        const { code, stdout: told } = await harbour.installation.pratique(['doctor']);
+        if (code !== 0) throw new Error(told);
+        return true;
+      },
+    });
+  });
+
+  it('nothing is registered by this name', async () => {
+    const { code, checks } = await examine('--name', 'other', '--service-account', 'pratique');
+    // The definition is there, so something is: what is missing is told by its name.
+    expect(code).to.equal(1);
+    expect(line(checks, 'webhook').status).to.equal('failed');
+  });
+
+  it('failurePolicy Ignore', async () => {
+    await change('failurePolicy', 'Ignore');
+    const { code, checks } = await examine();
+    expect(line(checks, 'webhook failurePolicy').status).to.equal('failed');
+    expect(code).to.equal(1);
+    await change('failurePolicy', 'Fail');
+  });
+
+  it('a kind is missing in the rules, and the canary of that kind gets in', async () => {
+    const { rules } = await webhook();
+    const fewer = rules.map((rule) => ({
+      ...rule,
+      resources: rule.resources.filter((name) => name !== 'daemonsets'),
+    }));
+    await change('rules', fewer);
+    await until({
+      what: 'DaemonSets to get in',
+      withinMs: WITHIN_MS,
+      everyMs: 500,
+      check: async () => {
+        const { code, checks } = await examine();
+        const { status, detail } = line(checks, 'webhook rules');
+        expect([code, status]).to.deep.equal([1, 'failed']);
+        expect(detail).to.contain('daemonsets');
+        return line(checks, 'self-test DaemonSet containers').status === 'failed';
+      },
+    });
+    await change('rules', rules);
+    await untilWell();
+  });
+
+  it('a namespace that somebody exempted by hand: a warning with its name', async () => {
+    const { namespaceSelector } = await webhook();
+    const expressions = namespaceSelector.matchExpressions;
+    const shop = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['shop'] };
+    await change('namespaceSelector', { matchExpressions: [...expressions, shop] });
+    const { code, checks } = await examine();
+    const { status, detail } = line(checks, 'exempt namespaces');
+    expect([code, status]).to.deep.equal([0, 'warning']);
+    expect(detail).to.contain('shop');
+    await change('namespaceSelector', namespaceSelector);
+  });
+
+  it('a policy that is stalled', async () => {
+    const { cluster, registry } = harbour;
+    const authority = { name: 'release', key: { secretRef: { name: 'no-such-key', key: 'cosign.pub' } } };
+    const images = `${registry.host}/shop/**`;
+    await cluster.apply(policy('production', images, { ...REQUIRE_SIGNATURES, authorities: [authority] }));
+    await until({
+      what: 'the stalled policy to be told',
+      withinMs: WITHIN_MS,
+      everyMs: 500,
+      check: async () => {
+        const { code, checks } = await examine();
+        const { status, detail } = line(checks, 'policy production');
+        return code === 1 && status === 'failed' && detail.includes('no-such-key');
+      },
+    });
+    await cluster.apply(policy('production', images, REQUIRE_SIGNATURES));
+    await untilWell();
+  });
+
+  describe('when no replica runs', () => {
+    before(async () => {
+      for (const replica of harbour.replicas) await replica.kill();
+    });
+
+    it('the caBundle is not that of the certificate: nobody is there to mend it', async () => {
+      const { cert } = await createAuthority('another');
+      await change('clientConfig/caBundle', Buffer.from(cert).toString('base64'));
+      const { code, checks } = await examine();
+      expect(line(checks, 'webhook caBundle').status).to.equal('failed');
+      expect(code).to.equal(1);
+    });
+
+    it('the term of the leader is over, and everything is refused without a reason of ours', async () => {
+      await until({
+        what: 'the term to be over',
+        withinMs: WITHIN_MS,
+        everyMs: 1_000,
+        check: async () => line((await examine()).checks, 'leader').status === 'failed',
+      });
+      const { code, checks } = await examine();
+      expect(line(checks, 'self-test').status).to.equal('unknown');
+      expect(code).to.equal(1);
+    });
+
+    it('the next replica puts it all right', async () => {
+      const next: Replica = await harbour.installation.start('replica-next');
+      harbour.replicas.push(next);
+      await untilGuarded(harbour.cluster);
+      await untilWell();
+    });
+  });
+
+  describe('when nothing is installed', () => {
+    it('says so in one line', async () => {
+      await harbour.installation.helm(['uninstall', 'pratique']);
+      await kubectl('delete', 'crd', 'imagepolicies.pratique.dev');
+      const { code, checks } = await examine();
+      expect(code).to.equal(1);
+      expect(checks.map(({ check, status }) => `${check}: ${status}`)).to.deep.equal([
+        'api server: ok',
+        'installation: failed',
+      ]);
+      expect(line(checks, 'installation').next).to.contain('install the chart');
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { openHarbour, type Harbour } from './support/harbour.ts';
+
+const CONFIGURATIONS = 'validatingwebhookconfigurations,mutatingwebhookconfigurations';
+
+for (const alive of [true, false]) {
+  describe(`helm uninstall, ${alive ? 'replicas serving' : 'all replicas dead'}`, () => {
+    let harbour: Harbour;
+    let unsigned: string;
+
+    before(async () => {
+      harbour = await openHarbour({ values: { pinning: { enabled: true } } });
+      unsigned = await harbour.push('unsigned');
+      if (!alive) for (const replica of harbour.replicas) await replica.kill();
+    });
+
+    after(() => harbour.stop());
+
+    const names = async (what: string, ...more: readonly string[]): Promise<readonly string[]> => {
+      const { code, stdout, stderr } = await harbour.cluster.kubectl(['get', what, '-o', 'name', ...more]);
+      expect(code, stderr).to.equal(0);
+      return stdout.split('\n').filter(Boolean);
+    };
+
+    it('no pod that nobody has judged comes in before', async () => {
+      const { code, stderr } = await harbour.run(unsigned);
+      expect(code).to.equal(1);
+      expect(stderr).to.contain(alive ? 'Unsigned' : 'failed calling webhook');
+    });
+
+    it('leaves no webhook, and pods are made at once', async () => {
+      const { code, stderr } = await harbour.installation.helm(['uninstall', 'pratique']);
+      expect(code, stderr).to.equal(0);
+      expect(await names(CONFIGURATIONS)).to.deep.equal([]);
+      const run = await harbour.run(unsigned);
+      expect(run.code, run.stderr).to.equal(0);
+    });
+
+    it('keeps the definition and every policy', async () => {
+      expect(await names('crd')).to.include(
+        'customresourcedefinition.apiextensions.k8s.io/imagepolicies.pratique.dev',
+      );
+      expect(await names('imagepolicies')).to.have.members([
+        'imagepolicy.pratique.dev/default',
+        'imagepolicy.pratique.dev/production',
+      ]);
+    });
+
+    it('takes every right with it', async () => {
+      expect(
+        await names(
+          'clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings',
+          '-l',
+          'app.kubernetes.io/instance=pratique',
+        ),
+      ).to.deep.equal([]);
+      expect(await names('serviceaccounts,roles,rolebindings', '-n', 'pratique')).to.deep.equal([
+        'serviceaccount/default',
+      ]);
+    });
+  });
+}
