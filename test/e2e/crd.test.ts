@@ -45,7 +45,7 @@ describe('the ImagePolicy CRD at a real API server', () => {
     }
     const { stdout } = await cluster.kubectl(['get', 'ipol']);
     expect(stdout)
-      .to.match(/NAME\s+ENFORCEMENT\s+AGE/)
+      .to.match(/NAME\s+ENFORCEMENT\s+READY\s+DENIED\s+UNKNOWN\s+AGE/)
       .and.match(/production\s+Deny/);
   });
 
