@@ -74,6 +74,7 @@ describe('pratique doctor at a real API server', () => {
     const { code, checks } = await examine();
     expect(checks.filter(({ status }) => status !== 'ok')).to.deep.equal([]);
     expect(code).to.equal(0);
+    expect(line(checks, 'self-test').detail).to.contain('not tried: Pod ephemeralContainers');
     expect(checks.map(({ check }) => check)).to.include.members([
       'api server',
       'crd imagepolicies.pratique.dev',

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
 /** API levels that one API server can be told to serve: emulation, not the old programs themselves. */
@@ -23,6 +24,31 @@ for (const level of LEVELS) {
       expect((await harbour.run(await harbour.push('unsigned'))).stderr).to.contain('Unsigned');
     });
 
+    it('judges what is scaled', async () => {
+      const { cluster, push, registry } = harbour;
+      const image = await push('scaled');
+      const args = ['deployment', 'scaled', '-n', 'shop', `--image=${image}`, '--replicas=0'];
+      const inForce = (enforcement: string) =>
+        cluster.apply(
+          policy('production', `${registry.host}/shop/**`, { ...REQUIRE_SIGNATURES, enforcement }),
+        );
+      await inForce('Audit');
+      await until({
+        what: 'the Deployment to be made',
+        withinMs: 20_000,
+        check: async () => (await cluster.kubectl(['create', ...args])).code === 0,
+      });
+      await inForce('Deny');
+      await until({
+        what: 'pods to be refused again',
+        withinMs: 20_000,
+        check: async () => (await harbour.run(image, '--dry-run=server')).code !== 0,
+      });
+      const scale = await cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=2']);
+      expect(scale.code).to.equal(1);
+      expect(scale.stderr).to.contain('Unsigned');
+    });
+
     it('the self-test proves that enforcement is on', async () => {
       const [replica] = harbour.replicas;
       await until({
@@ -36,6 +62,9 @@ for (const level of LEVELS) {
       );
       console.log(`      (${lines.find((line) => line.startsWith('self-test: proven')) ?? ''})`);
       for (const line of told) console.log(`      (${line})`);
+      // Only from 1.35 on are image volumes kept without a feature gate; before, there is nothing to guard.
+      expect(told.every((line) => line.includes('image volumes'))).to.equal(true);
+      expect(told).to.have.lengthOf(level === '1.34' ? 2 : 0);
     });
 
     it('doctor finds nothing wrong', async () => {

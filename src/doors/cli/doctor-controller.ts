@@ -63,7 +63,9 @@ export async function checkSelfTest({
 }: Examination): Promise<readonly CheckResult[]> {
   const { state, canaries } = await ports.selfTest(canaryNamespace, signal);
   const proven = canaries.filter(({ outcome }) => outcome === 'proven').length;
-  const count = `${String(proven)} of ${String(canaries.length)} canaries refused`;
+  const untried = canaries.filter(({ outcome }) => outcome === 'not applicable');
+  const left = untried.map(({ id, detail }) => `; not tried: ${id} (${detail})`).join('');
+  const count = `${String(proven)} of ${String(canaries.length)} canaries refused${left}`;
   const open = canaries.filter(({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell');
   if (state === 'proven') return [ok('self-test', count)];
   const sum =

@@ -131,6 +131,17 @@ describe('pratique doctor, check by check', () => {
       2,
     ],
     ['the Service has gone', () => ({ objects: { services: [] } }), ['failed webhook target'], 1],
+    [
+      'the Service leads out of the cluster, where there are no endpoints to look at',
+      (bench) => ({
+        objects: {
+          slices: [],
+          services: [bench.named('hook', { spec: { externalName: 'example.com' } }, 'pratique')],
+        },
+      }),
+      [],
+      0,
+    ],
     ['nobody stands behind the Service', () => ({ objects: { slices: [] } }), ['failed webhook target'], 1],
     [
       'a namespace is exempt',
