@@ -46,7 +46,9 @@ function explain(unobtainable: readonly Unobtainable[]): number {
 async function runMocha(args: readonly string[]): Promise<number> {
   const files = args.some((arg) => arg.endsWith('.test.ts')) ? [] : ['test/e2e/**/*.test.ts'];
   // In a process group of its own: mocha starts a second process, and a signal has to reach both.
-  const runner = spawn(process.execPath, [mocha, '--timeout', String(TEST_TIMEOUT_MS), ...files, ...args], {
+  // With --exit, a connection that nobody closed holds up no run whose tests have all ended.
+  const options = ['--exit', '--timeout', String(TEST_TIMEOUT_MS)];
+  const runner = spawn(process.execPath, [mocha, ...options, ...files, ...args], {
     cwd: projectFolder,
     detached: true,
     stdio: 'inherit',
