@@ -40,6 +40,13 @@ export interface CachesOptions {
 /** Releases of Helm are Secrets, too: large ones, of which nobody here needs to know. */
 const NOT_HELM = 'type!=helm.sh/release.v1';
 
+/**
+ * Pauses before the API server is asked again, in milliseconds. Short also after a long outage: admission goes on the moment it
+ * is back, and by policies and keys of before. These are few and small collections; four small lists every few seconds burden
+ * nobody.
+ */
+const BACKOFF = { baseMs: 500, maxMs: 3_000 };
+
 /** Opens the caches; they fill in the background. */
 export function openCaches(options: CachesOptions): Caches {
   const { cluster, namespace, clock, onPolicies, onSecret, onNamespace, onTrouble } = options;
@@ -57,6 +64,7 @@ export function openCaches(options: CachesOptions): Caches {
       status,
     }),
     onChange: onPolicies,
+    backoff: BACKOFF,
     onTrouble: troubled('image policies'),
   });
   const secrets = watchCollection({
@@ -67,6 +75,7 @@ export function openCaches(options: CachesOptions): Caches {
       onPolicies();
       onSecret(name);
     },
+    backoff: BACKOFF,
     onTrouble: troubled(`secrets of ${namespace}`),
   });
   const configMaps = watchCollection<MaterialObject>({
@@ -74,6 +83,7 @@ export function openCaches(options: CachesOptions): Caches {
     collection: { resource: RESOURCES.configMaps, namespace },
     select: ({ data }) => ({ data }),
     onChange: onPolicies,
+    backoff: BACKOFF,
     onTrouble: troubled(`config maps of ${namespace}`),
   });
   const labels = watchCollection({
@@ -83,6 +93,7 @@ export function openCaches(options: CachesOptions): Caches {
     onChange: ({ name }) => {
       onNamespace(name);
     },
+    backoff: BACKOFF,
     onTrouble: troubled('namespaces'),
   });
   const all = { 'image policies': policies, secrets, 'config maps': configMaps, namespaces: labels };
