@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { openHarbour, type Harbour } from './support/harbour.ts';
-import type { Replica } from './support/installation.ts';
-import { createPod, startLoad } from './support/pod-load.ts';
+import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { NAMESPACE, type Replica } from './support/installation.ts';
+import { createPod, startLoad, type Attempt } from './support/pod-load.ts';
+import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
 /** Pods created at once while a replica dies. */
 const PODS = 200;
+/** Of them, those that have their answer when it does: it dies with requests under way. */
+const ANSWERED = 40;
+/** What changes after the API server was away has to count within this time. */
+const HEARD_WITHIN_MS = 5_000;
 /** The default Lease lasts 15 s; the rest is for the first look of the new leader. */
 const TAKEOVER_WITHIN_MS = 30_000;
 /** What is given back is taken at the next try, every 2 s. */
@@ -37,30 +42,48 @@ describe('an installation, when something dies', () => {
     for (const replica of harbour.replicas) if (await isLeader(replica)) return replica;
     throw new Error('nobody leads');
   };
+  const kubectl = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await harbour.cluster.kubectl(args);
+    if (code !== 0) throw new Error(stderr);
+    return stdout;
+  };
+  const holder = (): Promise<string> =>
+    kubectl('get', 'lease', 'pratique', '-n', NAMESPACE, '-o', 'jsonpath={.spec.holderIdentity}');
   const remove = (replica: Replica) => harbour.replicas.splice(harbour.replicas.indexOf(replica), 1);
-  const took = async (what: string, withinMs: number, check: () => Promise<boolean>): Promise<void> => {
-    const began = performance.now();
+  const leads = async (): Promise<boolean> => Boolean(await leader());
+  const tryAgain = async ({ name, image }: Attempt): Promise<Attempt> => {
+    let last: Attempt | undefined;
+    await until({
+      what: `an answer for ${name}`,
+      withinMs: 10_000,
+      check: async () => {
+        last = await createPod(harbour.cluster, name, image);
+        return last.judged;
+      },
+    });
+    if (!last) throw new Error('nobody tried');
+    return last;
+  };
+  const took = async (
+    what: string,
+    withinMs: number,
+    check: () => Promise<boolean>,
+    began = performance.now(),
+  ): Promise<void> => {
     await until({ what, withinMs, check });
     console.log(`      (${what}: ${((performance.now() - began) / 1_000).toFixed(1)} s)`);
   };
 
   it('no request is lost while certificate and authority are rotated under load', async function () {
     this.timeout(180_000);
-    const bundle = async (): Promise<string> => {
-      const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
-      const { stdout } = await harbour.cluster.kubectl([
-        'get',
-        'validatingwebhookconfiguration',
-        'pratique',
-        '-o',
-        path,
-      ]);
-      return stdout;
-    };
-    const before = await bundle();
+    const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
+    const bundle = () => kubectl('get', 'validatingwebhookconfiguration', 'pratique', '-o', path);
+    const served = () => Promise.all(harbour.replicas.map((replica) => replica.certificate()));
+    const [before, certificates] = [await bundle(), await served()];
     const load = startLoad(harbour.cluster, 'rotation', [signed]);
     // The authority is renewed at two thirds of its two minutes.
     await took('a new authority', 120_000, async () => (await bundle()) !== before);
+    const [old, during] = [authoritiesIn(before), authoritiesIn(await bundle())];
     await sleep(25_000);
     await load.stop();
     const lost = load.attempts.filter(({ admitted }) => !admitted);
@@ -69,26 +92,64 @@ describe('an installation, when something dies', () => {
     console.log(`      (${load.attempts.length} pods, ${swapped} changes of certificate in two replicas)`);
     expect(lost.map(({ message }) => message)).to.deep.equal([]);
     expect(swapped).to.be.at.least(4);
+    // The old authority is trusted beside the new one for as long as something that it signed is served.
+    expect(during).to.have.lengthOf(2).and.to.include.members(old);
+    const now = await served();
+    expect(new Set(now)).to.have.lengthOf(1);
+    expect(now).not.to.include.oneOf(certificates);
   });
 
   it('a replica that is killed amid 200 creates lets nothing unsigned in and loses nothing signed', async () => {
     const victim = await leader();
     const images = Array.from({ length: PODS }, (_, index) => (index % 2 === 0 ? signed : unsigned));
-    const creating = images.map((image, index) => createPod(harbour.cluster, `burst-${index}`, image));
-    await sleep(100);
+    let answered = 0;
+    const creating = images.map(async (image, index) => {
+      const attempt = await createPod(harbour.cluster, `burst-${index}`, image);
+      answered += 1;
+      return attempt;
+    });
+    await until({
+      what: 'the first answers',
+      withinMs: 30_000,
+      everyMs: 1,
+      check: () => Promise.resolve(answered >= ANSWERED),
+    });
     await victim.kill();
+    const died = performance.now();
     remove(victim);
-    const attempts = await Promise.all(creating);
-    const again = attempts.filter(({ judged }) => !judged);
-    const retried = await Promise.all(
-      again.map(({ name, image }) => createPod(harbour.cluster, name, image)),
+    const first = await Promise.all(creating);
+    const unanswered = first.filter(({ judged }) => !judged);
+    const retried = await Promise.all(unanswered.map(tryAgain));
+    console.log(
+      `      (${unanswered.length} of ${PODS} had to be tried again; ${unanswered[0]?.message.slice(0, 300) ?? ''})`,
     );
-    console.log(`      (${again.length} of ${PODS} had to be tried again)`);
-    const final = [...attempts.filter(({ judged }) => judged), ...retried];
+    const final = [...first.filter(({ judged }) => judged), ...retried];
     expect(final).to.have.lengthOf(PODS);
     expect(final.filter(({ admitted, image }) => admitted && image === unsigned)).to.deep.equal([]);
     expect(final.filter(({ admitted, image }) => !admitted && image === signed)).to.deep.equal([]);
-    await took('another leader after a kill', TAKEOVER_WITHIN_MS, async () => (await leader()) !== victim);
+    const pods = await kubectl(
+      'get',
+      'pods',
+      '-n',
+      'shop',
+      '-o',
+      'jsonpath={.items[*].spec.containers[*].image}',
+    );
+    expect(pods.split(' ')).not.to.include(unsigned);
+    await took('another leader after a kill', TAKEOVER_WITHIN_MS, leads, died);
+  });
+
+  it('the new leader writes status and tests that enforcement is on', async () => {
+    const now = await leader();
+    expect(await holder()).to.match(new RegExp(`^${now.name}_`));
+    await harbour.cluster.apply(policy('after', `${harbour.registry.host}/after/**`, REQUIRE_SIGNATURES));
+    const path = 'jsonpath={.status.conditions[?(@.status=="True")].type}';
+    const conditions = async () => (await kubectl('get', 'ipol', 'after', '-o', path)).split(' ');
+    await took('status of a new policy', 10_000, async () => (await conditions()).includes('Ready'));
+    await took('a self-test by the new leader', 30_000, async () =>
+      (await conditions()).includes('Enforced'),
+    );
+    expect((await now.page('/metrics')).body).to.match(/^pratique_selftest_ok 1$/m);
   });
 
   it('a replica that is stopped hands over, and no request is lost', async () => {
@@ -99,7 +160,7 @@ describe('an installation, when something dies', () => {
     await sleep(500);
     const stopping = victim.stop();
     remove(victim);
-    await took('another leader after a stop', HANDOVER_WITHIN_MS, async () => Boolean(await leader()));
+    await took('another leader after a stop', HANDOVER_WITHIN_MS, leads);
     expect(await stopping).to.equal(0);
     await sleep(500);
     await load.stop();
@@ -109,7 +170,7 @@ describe('an installation, when something dies', () => {
 
   it('the Secret with the certificate may be deleted: requests go on, and there is a new one', async () => {
     const load = startLoad(harbour.cluster, 'secret', [signed]);
-    const secret = ['secret', 'pratique-webhook-tls', '-n', harbour.installation.namespace];
+    const secret = ['secret', 'pratique-webhook-tls', '-n', NAMESPACE];
     await harbour.cluster.kubectl(['delete', ...secret]);
     await took(
       'a new Secret',
@@ -124,33 +185,38 @@ describe('an installation, when something dies', () => {
   it('an API server that was away finds the guard at its post', async () => {
     const { cluster, keys } = harbour;
     const late = await harbour.push('late', keys.stranger);
+    const elsewhere = policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES);
+    const starts = () => Promise.all(harbour.replicas.map(startedAt));
+    const before = await starts();
     await cluster.stopApiserver();
     await sleep(5_000);
     await cluster.startApiserver();
+    let pods = 0;
+    const create = (image: string): Promise<Attempt> => createPod(cluster, `back-${(pods += 1)}`, image);
     await took('verdicts after the restart', 30_000, async () => {
-      const name = `back-${Date.now()}`;
-      return (
-        (await createPod(cluster, name, unsigned)).judged &&
-        (await createPod(cluster, `${name}-s`, signed)).admitted
-      );
+      const refused = await create(unsigned);
+      return refused.judged && !refused.admitted && (await create(signed)).admitted;
     });
     // What changes from now on is heard of, too.
-    const key = { 'cosign.pub': Buffer.from(keys.stranger.publicPem).toString('base64') };
-    const patch = JSON.stringify({ data: key });
-    await cluster.kubectl([
-      'patch',
-      'secret',
-      'release-key',
-      '-n',
-      harbour.installation.namespace,
-      '-p',
-      patch,
-    ]);
-    await took(
-      'a key rotated after it',
-      30_000,
-      async () => (await createPod(cluster, `key-${Date.now()}`, late)).admitted,
-    );
-    await took('a leader after it', TAKEOVER_WITHIN_MS, async () => Boolean(await leader()));
+    const data = { 'cosign.pub': Buffer.from(keys.stranger.publicPem).toString('base64') };
+    await kubectl('patch', 'secret', 'release-key', '-n', NAMESPACE, '-p', JSON.stringify({ data }));
+    await took('a key rotated after it', HEARD_WITHIN_MS, async () => (await create(late)).admitted);
+    await cluster.apply(elsewhere);
+    await took('a policy changed after it', HEARD_WITHIN_MS, async () => (await create(unsigned)).admitted);
+    await took('a leader after it', TAKEOVER_WITHIN_MS, leads);
+    expect(await holder()).to.match(new RegExp(`^${(await leader()).name}_`));
+    expect(await starts()).to.deep.equal(before);
   });
 });
+
+/** Authorities in a bundle as configurations hold it. */
+function authoritiesIn(caBundle: string): readonly string[] {
+  const pem = Buffer.from(caBundle, 'base64').toString();
+  return pem.match(/-----BEGIN[^-]*-----[^-]*-----END[^-]*-----/g) ?? [];
+}
+
+/** When a process began, in seconds: another figure is another process. */
+async function startedAt(replica: Replica): Promise<string> {
+  const { body } = await replica.page('/metrics');
+  return /^process_start_time_seconds (.*)$/m.exec(body)?.[1] ?? 'unknown';
+}

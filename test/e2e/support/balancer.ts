@@ -26,7 +26,7 @@ export async function startBalancer(port: number): Promise<Balancer> {
       [upstream, client],
     ] as const) {
       sockets.add(socket);
-      socket.on('error', () => other.resetAndDestroy());
+      socket.on('error', () => hangUp(other));
       socket.on('close', () => {
         sockets.delete(socket);
         other.destroy();
@@ -48,4 +48,13 @@ export async function startBalancer(port: number): Promise<Balancer> {
       await once(server, 'close');
     },
   };
+}
+
+/**
+ * Passes on that a connection broke. A reset of a socket that is ending already is refused by the system, and Node then never
+ * closes it: the other side would wait for ever, and so would the end of this process.
+ */
+function hangUp(socket: Socket): void {
+  if (socket.writableEnded || socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }

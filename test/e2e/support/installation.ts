@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { parse, stringify } from 'yaml';
 import { startBalancer } from './balancer.ts';
 import type { Cluster } from './cluster.ts';
@@ -23,6 +24,8 @@ export interface Replica {
   readonly name: string;
   /** What its probes and metrics answer. */
   page(path: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** The fingerprint of the certificate with which it serves at this moment. */
+  certificate(): Promise<string>;
   log(): Promise<string>;
   /** SIGTERM, as the kubelet ends a pod; its exit code. */
   stop(): Promise<number>;
@@ -213,7 +216,18 @@ async function startReplica(given: {
     ready: async () => (await page('/readyz')).status === 200,
   });
   const { log, stop, kill } = running;
-  return { port, replica: { name, page, log, stop, kill } };
+  return { port, replica: { name, page, certificate: () => servedAt(port), log, stop, kill } };
+}
+
+/** Asked as a new caller is: a connection that is open goes on with what it began with. */
+function servedAt(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().fingerprint256);
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
 }
 
 /** Waits until the API server asks the webhook: a refused canary image tells. */
