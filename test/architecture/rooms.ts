@@ -23,9 +23,16 @@ const CORE = [
 const DOORS = ['admission', 'promotions', 'policies', 'audit', 'registration', 'cli'].map(
   (name) => `doors/${name}`,
 );
-const ADAPTERS = ['registry', 'sigstore', 'scanner', 'kubernetes', 'certificates', 'server', 'files'].map(
-  (name) => `adapters/${name}`,
-);
+const ADAPTERS = [
+  'registry',
+  'sigstore',
+  'scanner',
+  'kubernetes',
+  'certificates',
+  'server',
+  'files',
+  'oidc',
+].map((name) => `adapters/${name}`);
 
 /** Doors → core ← adapters, and wire joins them. */
 export const ROOMS: readonly Room[] = [
@@ -46,6 +53,7 @@ export const SMALL_LIBRARIES: readonly string[] = [
   'zod',
   'semver',
   're2js',
+  'croner',
   '@marcbachmann/cel-js',
   'lru-cache',
   'p-limit',
@@ -61,6 +69,7 @@ export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   '@kubernetes/client-node': ['adapters/kubernetes'],
   '@peculiar/x509': ['adapters/certificates'],
   'reflect-metadata': ['adapters/certificates'],
+  jose: ['adapters/oidc'],
   commander: ['doors/cli'],
   yaml: [...DOORS, 'adapters/files'],
 };

@@ -1,7 +1,7 @@
 import type { ReasonCode } from './reason.ts';
 
 /** Which of the things outside failed. */
-export type FaultSide = 'source' | 'target' | 'cluster' | 'trust';
+export type FaultSide = 'source' | 'target' | 'cluster' | 'trust' | 'scanner';
 
 /** The contents of a {@link Fault}. */
 export interface FaultDetails {

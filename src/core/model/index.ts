@@ -17,7 +17,7 @@ export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
 export { descriptorSchema } from './descriptor.ts';
 export type { Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, MAX_MANIFEST_ENTRIES, parseManifest } from './manifest.ts';
-export type { Manifest } from './manifest.ts';
+export type { Manifest, ManifestContent } from './manifest.ts';
 export { REASONS } from './reason.ts';
 export type { Reason, ReasonCode } from './reason.ts';
 export type { Fact, Unknown } from './fact.ts';

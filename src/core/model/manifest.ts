@@ -24,6 +24,12 @@ export interface Manifest {
   readonly subject?: Descriptor;
 }
 
+/** A manifest with the bytes it was read from: what is copied is these bytes, so that digests stay what they are. */
+export interface ManifestContent {
+  readonly manifest: Manifest;
+  readonly bytes: Uint8Array;
+}
+
 const entries = z
   .array(descriptorSchema)
   .max(MAX_MANIFEST_ENTRIES)

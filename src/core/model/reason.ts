@@ -21,6 +21,17 @@ export const REASONS = {
   // Worth a warning.
   EndOfLifeNear: 'The end of life that the image claims is near.',
   UnmatchedImage: 'No policy covers the image.',
+  // A promotion says no, or has nothing to do.
+  TagExists: 'The tag exists at the target with another digest, and the promotion does not replace it.',
+  TargetMoved: 'The tag at the target was moved by somebody else while the image was on its way.',
+  SourceShared: 'Other tags still point to this digest at the source, so it is not deleted.',
+  PlatformMissing: 'The image lacks a platform that the promotion keeps.',
+  MirroredBefore: 'This digest was mirrored before and is gone since; it is pulled in again only if forced.',
+  SbomMissing: 'A platform has no SBOM that could be scanned.',
+  ApprovalNeeded: 'A person has to approve this digest before it goes on.',
+  ApprovalDenied: 'A person denied this digest.',
+  ExceptionExpired: 'An exception that let this image pass has expired.',
+  CopyIncomplete: 'Less arrived at the target than was found at the source.',
   // Could not find out.
   RegistryUnavailable: 'The registry could not be reached or failed.',
   RegistryDenied: 'The registry refused the login, or needs one.',
@@ -35,11 +46,17 @@ export const REASONS = {
   PolicyBroken: 'A policy that covers the image could not be compiled.',
   PullSecretUnreadable: 'A pull secret that the object names could not be read.',
   ParentUnknown: 'The object that is to be scaled could not be read.',
+  ScannerFailed: 'The scanner is missing, failed, hung or printed what cannot be read.',
+  ScannerDatabaseOld: 'The database of the scanner is older than allowed, or says no age.',
+  SigningFailed: 'What had to be signed could not be signed.',
+  SecretUnreadable: 'A Secret that the object names is missing or cannot be used.',
+  Cancelled: 'The run ended before it was done: its object was deleted, suspended or taken over.',
   ClusterUnavailable: 'The API server could not be reached or failed.',
   ClusterDenied: 'The API server refused the login or forbids it.',
   // The request itself.
   InvalidRequest: 'The admission request could not be understood.',
   RequestTooLarge: 'The admission request is too large.',
+  InvalidPromotion: 'The promotion cannot be carried out as it is written.',
   InternalError: 'Pratique failed; this is a bug.',
 } as const;
 

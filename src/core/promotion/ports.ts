@@ -1,0 +1,120 @@
+import type {
+  Annotations,
+  Descriptor,
+  Digest,
+  ImageRef,
+  ManifestContent,
+  PinnedRef,
+} from '../model/index.ts';
+import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../verification/index.ts';
+
+/*
+ * What promotion needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes the signal
+ * of the one deadline of the run, throws a `Fault` when the wire is broken, and answers `undefined` when the other side says
+ * plainly that there is no such thing.
+ */
+
+/** One registry read with certain logins: everything that a copy starts from. */
+export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSource, TagSource {
+  /** A manifest with its raw bytes, the digest computed from them. */
+  content(ref: ImageRef, signal: AbortSignal): Promise<ManifestContent | undefined>;
+  /**
+   * The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: whoever takes them in does that.
+   */
+  openBlob(
+    repository: ImageRef,
+    blob: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
+}
+
+/** One blob to bring from one repository to another. */
+export interface BlobTransfer {
+  readonly blob: Descriptor;
+  /** Where it lies, and who may read there. */
+  readonly source: SourceRegistry;
+  readonly from: ImageRef;
+  readonly to: ImageRef;
+  /** Told of every piece that arrived, in bytes; also of those a second time that had to be sent again. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** How a blob came to the target. `shared` = another transfer was already bringing it there, and that one counts the bytes. */
+export type BlobArrival = 'present' | 'mounted' | 'copied' | 'shared';
+
+/** One registry written with certain logins: everything that a copy ends at. */
+export interface TargetRegistry extends SourceRegistry {
+  /**
+   * Brings a blob: mounted where both repositories lie in one registry, else streamed, without disk and with its digest checked
+   * on the way. The same blob for the same repository travels once, however many ask. `maybeThere` = a HEAD is worth its
+   * request, because the target may have it already.
+   */
+  transferBlob(
+    transfer: BlobTransfer & { readonly maybeThere: boolean },
+    signal: AbortSignal,
+  ): Promise<BlobArrival>;
+  /** Pushes a small blob that was made here; one that is there already costs a HEAD. */
+  pushBlob(repository: ImageRef, bytes: Uint8Array, signal: AbortSignal): Promise<Digest>;
+  /**
+   * Pushes a manifest or index as these bytes, under its digest or under a tag. One with a subject is also found by the
+   * fallback tag afterwards where the registry has no referrers API: merged into what is there, and read back.
+   */
+  pushManifest(to: ImageRef, content: ManifestContent, signal: AbortSignal): Promise<void>;
+  /** Deletes a manifest by its digest, and with it every tag of it. `absent` = it was gone; `refused` = this registry does not. */
+  deleteManifest(image: PinnedRef, signal: AbortSignal): Promise<Deletion>;
+  /** Takes a tag away and leaves the manifest; `refused` where a registry cannot do one without the other. */
+  deleteTag(tag: ImageRef, signal: AbortSignal): Promise<Deletion>;
+  /** Milliseconds for which this registry wants to be left alone before another image is begun; 0 = go on. */
+  restMs(registry: string): number;
+}
+
+/** What became of something that was to be deleted. */
+export type Deletion = 'deleted' | 'absent' | 'refused';
+
+/** Something signed in both of cosign's forms; callers push the ones they want. */
+export interface SignedContent {
+  /** The sigstore bundle, as JSON. */
+  readonly bundle: Uint8Array;
+  /** What a layer of a `.sig` or `.att` manifest holds: the simple-signing payload, or the DSSE envelope as JSON. */
+  readonly layer: Uint8Array;
+  /** Annotations of that layer: the signature, and for keyless signers certificate, chain and log entry. */
+  readonly layerAnnotations: Annotations;
+}
+
+/** An in-toto statement v1 about images (in-toto attestation framework, "Statement"). */
+export interface Statement {
+  readonly _type: 'https://in-toto.io/Statement/v1';
+  readonly subject: readonly { readonly name?: string; readonly digest: Readonly<Record<string, string>> }[];
+  readonly predicateType: string;
+  readonly predicate: unknown;
+}
+
+/** Signs in one name, with a key or an identity token. Throws a `Fault` `SigningFailed` when that cannot be done. */
+export interface ArtifactSigner {
+  /** Who signs, as records tell it: the fingerprint of the key, or the subject of the certificate. */
+  readonly name: string;
+  /** A cosign signature of an image: "I signed this", with annotations of the signer. */
+  signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
+  /** A signed statement (DSSE). */
+  signStatement(statement: Statement, signal: AbortSignal): Promise<SignedContent>;
+}
+
+/** What is scanned: an image where it lies, one platform of it or all that it has; or an SBOM. */
+export type ScanSubject =
+  | { readonly kind: 'image'; readonly image: PinnedRef; readonly platform?: string }
+  | { readonly kind: 'sbom'; readonly sbom: Uint8Array };
+
+/** What a scanner found, raw, and with what. */
+export interface ScanOutput {
+  /** The scanner's own JSON, as `readVulnerabilities` reads it. */
+  readonly report: unknown;
+  readonly scanner: { readonly name: string; readonly version: string };
+  /** When its database was last updated; absent when it does not say. */
+  readonly databaseUpdatedAt?: Date;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+}
+
+/** Scans for vulnerabilities. Throws a `Fault` `ScannerFailed`: missing, crashing, hanging and rubbish are all "could not tell". */
+export type Scanner = (subject: ScanSubject, signal: AbortSignal) => Promise<ScanOutput>;
