@@ -1,0 +1,82 @@
+import type { Digest, ReasonCode } from '../model/index.ts';
+
+/** A selected tag, with the digest it was resolved to once: from here on the run speaks of this digest only. */
+export interface Candidate {
+  readonly tag: string;
+  readonly digest: Digest;
+  /** The digest that it will have at the target: another one where platforms are left out of an index. */
+  readonly expected: Digest;
+  /** The digest that the tag has at the target; absent = there is no such tag. */
+  readonly atTarget?: Digest;
+}
+
+/** What the plan has to know of a promotion. */
+export interface PlanRules {
+  readonly onTagExists: 'Overwrite' | 'Skip' | 'Fail' | 'Backup';
+  /** Whether an image is left alone that was mirrored before and is gone since. */
+  readonly mirroredBefore?: (candidate: Candidate) => boolean;
+  /** Whether there is something to do behind an image that has arrived: its source to delete, older ones to mark. */
+  readonly tidies: boolean;
+}
+
+/** What will happen to one image, and why. */
+export type PlannedAction =
+  /** The tag has this digest at the target already. With `tidy`, what comes after the tag may still be open. */
+  | { readonly action: 'UpToDate'; readonly tidy: boolean }
+  /** It goes on its way; gates may still stop it. */
+  | { readonly action: 'Move'; readonly overwrites?: Digest; readonly backup?: string }
+  | { readonly action: 'Skip' | 'Block'; readonly reason: ReasonCode; readonly message: string };
+
+/** One row of a plan. */
+export type PlannedImage = Candidate & PlannedAction;
+
+/** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
+const BACKUP_DIGITS = 12;
+/** Longest tag (distribution spec, "Pulling manifests"). */
+const MAX_TAG = 128;
+const BACKUP_MARK = '.replaced-';
+const BACKUP = /\.replaced-[a-f0-9]{12}$/;
+
+/** Plans a run: pure, in the order given, one row per candidate. Running the plan of a finished run does nothing. */
+export function planRun(candidates: readonly Candidate[], rules: PlanRules): readonly PlannedImage[] {
+  return candidates.map((candidate) => ({ ...candidate, ...planImage(candidate, rules) }));
+}
+
+function planImage(candidate: Candidate, rules: PlanRules): PlannedAction {
+  const { atTarget, expected, tag } = candidate;
+  if (atTarget === expected) return { action: 'UpToDate', tidy: rules.tidies };
+  if (atTarget === undefined) {
+    if (!rules.mirroredBefore?.(candidate)) return { action: 'Move' };
+    const message = 'was mirrored before and is gone since; mirror.force pulls it in again';
+    return { action: 'Skip', reason: 'MirroredBefore', message };
+  }
+  switch (rules.onTagExists) {
+    case 'Overwrite':
+      return { action: 'Move', overwrites: atTarget };
+    case 'Backup':
+      return { action: 'Move', overwrites: atTarget, backup: backupTag(tag, atTarget) };
+    case 'Skip':
+      return {
+        action: 'Skip',
+        reason: 'TagExists',
+        message: existing(tag, atTarget, 'and is left as it is'),
+      };
+    case 'Fail':
+      return { action: 'Block', reason: 'TagExists', message: existing(tag, atTarget, 'and must not move') };
+  }
+}
+
+function existing(tag: string, digest: Digest, what: string): string {
+  return `${tag} is ${digest.slice(0, 19)}… at the target ${what}`;
+}
+
+/** The tag under which an image stays that loses its own: the same however often a run is begun again. */
+export function backupTag(tag: string, digest: Digest): string {
+  const hex = digest.slice(digest.indexOf(':') + 1).slice(0, BACKUP_DIGITS);
+  return `${tag.slice(0, MAX_TAG - BACKUP_MARK.length - BACKUP_DIGITS)}${BACKUP_MARK}${hex}`;
+}
+
+/** Whether a tag was made by {@link backupTag}: such a one is never an image to select. */
+export function isBackupTag(tag: string): boolean {
+  return BACKUP.test(tag);
+}

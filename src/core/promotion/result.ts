@@ -1,0 +1,116 @@
+import type { Digest, ReasonCode } from '../model/index.ts';
+
+/** What became of one image in a run. */
+export type Decision =
+  | 'Mirrored'
+  | 'Promoted'
+  | 'UpToDate'
+  | 'Skipped'
+  | 'Blocked'
+  | 'AwaitingApproval'
+  /** It broke: we could not tell or could not do it. */
+  | 'Failed'
+  /** A dry run, or a run that ended before it: it would go on its way. */
+  | 'Planned';
+
+/** How blobs came to the target, counted. */
+export interface BlobCounts {
+  readonly mounted: number;
+  readonly copied: number;
+  /** There already, or brought by another image of the same run. */
+  readonly skipped: number;
+}
+
+/** Everything attached to an image, counted: found at the source, carried to the target, left by a rule. */
+export interface AttachmentCounts {
+  readonly found: number;
+  readonly carried: number;
+  readonly leftByRule: number;
+}
+
+/** One row of a run: what became of one tag, with the digest that it had when the run began. */
+export interface ImageResult {
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly decision: Decision;
+  readonly reason?: ReasonCode;
+  readonly message?: string;
+  /** Whether trying again may help, with nobody changing anything. */
+  readonly transient?: boolean;
+  /** The digest at the target, where it is another one. */
+  readonly targetDigest?: Digest;
+  /** The digest that lost the tag, and the tag under which it stays. */
+  readonly overwrote?: Digest;
+  readonly backup?: string;
+  /** Worst severity found by the scan, and how many findings there are of each. */
+  readonly worst?: string;
+  readonly severities?: Readonly<Record<string, number>>;
+  /** Ids that block, worst first, as far as they are listed. */
+  readonly blocking?: readonly string[];
+  /** What an approval of this image has to name. */
+  readonly gateHash?: string;
+  readonly reportDigest?: Digest;
+  readonly approvedBy?: string;
+  /** Earliest moment at which an exception that let it pass expires. */
+  readonly exceptionsUntil?: Date;
+  readonly bytes: number;
+  readonly blobs: BlobCounts;
+  readonly attachments: AttachmentCounts;
+  readonly startedAt?: Date;
+  readonly finishedAt?: Date;
+}
+
+/** Nothing moved. */
+export const NOTHING_MOVED: Pick<ImageResult, 'bytes' | 'blobs' | 'attachments'> = {
+  bytes: 0,
+  blobs: { mounted: 0, copied: 0, skipped: 0 },
+  attachments: { found: 0, carried: 0, leftByRule: 0 },
+};
+
+/** A run in numbers. */
+export interface RunCounts {
+  readonly candidates: number;
+  /** Arrived in this run: mirrored or promoted. */
+  readonly promoted: number;
+  readonly upToDate: number;
+  readonly skipped: number;
+  readonly blocked: number;
+  readonly awaitingApproval: number;
+  readonly failed: number;
+}
+
+const COUNTED: Readonly<Record<Decision, keyof RunCounts>> = {
+  Mirrored: 'promoted',
+  Promoted: 'promoted',
+  UpToDate: 'upToDate',
+  Skipped: 'skipped',
+  Blocked: 'blocked',
+  AwaitingApproval: 'awaitingApproval',
+  Failed: 'failed',
+  Planned: 'candidates',
+};
+
+/** Counts the rows of a run. */
+export function countResults(results: readonly Pick<ImageResult, 'decision'>[]): RunCounts {
+  const counts = {
+    candidates: results.length,
+    promoted: 0,
+    upToDate: 0,
+    skipped: 0,
+    blocked: 0,
+    awaitingApproval: 0,
+    failed: 0,
+  };
+  for (const { decision } of results) if (COUNTED[decision] !== 'candidates') counts[COUNTED[decision]] += 1;
+  return counts;
+}
+
+/** What a run came to as a whole: broken weighs more than blocked, because nobody knows what it would have said. */
+export function phaseOf({
+  failed,
+  blocked,
+  awaitingApproval,
+}: RunCounts): 'Succeeded' | 'Blocked' | 'Failed' {
+  if (failed > 0) return 'Failed';
+  return blocked + awaitingApproval > 0 ? 'Blocked' : 'Succeeded';
+}

@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import { isTag } from '../../../src/core/model/index.ts';
+import {
+  backupTag,
+  isBackupTag,
+  planRun,
+  type Candidate,
+  type PlanRules,
+} from '../../../src/core/promotion/plan.ts';
+import { digestOf } from '../../../src/core/model/index.ts';
+
+const NEW = digestOf('new');
+const OLD = digestOf('old');
+const RULES: PlanRules = { onTagExists: 'Overwrite', tidies: false };
+const moved: Candidate = { tag: '1.2.3', digest: NEW, expected: NEW, atTarget: OLD };
+
+const plan = (candidate: Candidate, rules: Partial<PlanRules> = {}) =>
+  planRun([candidate], { ...RULES, ...rules })[0];
+
+describe('the plan of a run', () => {
+  it('moves an image whose tag the target does not have', () => {
+    expect(plan({ tag: '1', digest: NEW, expected: NEW })).to.deep.equal({
+      tag: '1',
+      digest: NEW,
+      expected: NEW,
+      action: 'Move',
+    });
+  });
+
+  it('does nothing for an image that has its digest already', () => {
+    expect(plan({ ...moved, atTarget: NEW })).to.include({ action: 'UpToDate', tidy: false });
+  });
+
+  it('looks behind an image that has arrived where there is something to tidy', () => {
+    expect(plan({ ...moved, atTarget: NEW }, { tidies: true })).to.include({
+      action: 'UpToDate',
+      tidy: true,
+    });
+  });
+
+  it('compares with what a rebuilt index will be', () => {
+    expect(plan({ ...moved, expected: OLD })).to.include({ action: 'UpToDate' });
+  });
+
+  const rows: readonly [PlanRules['onTagExists'], object][] = [
+    ['Overwrite', { action: 'Move', overwrites: OLD }],
+    ['Backup', { action: 'Move', overwrites: OLD, backup: backupTag('1.2.3', OLD) }],
+    ['Skip', { action: 'Skip', reason: 'TagExists' }],
+    ['Fail', { action: 'Block', reason: 'TagExists' }],
+  ];
+  for (const [onTagExists, expected] of rows) {
+    it(`onTagExists ${onTagExists} says what happens to a tag with another digest`, () => {
+      expect(plan(moved, { onTagExists })).to.include(expected);
+      expect(plan({ ...moved, atTarget: NEW }, { onTagExists })).to.include({ action: 'UpToDate' });
+    });
+  }
+
+  it('leaves alone what was mirrored before and is gone', () => {
+    const candidate = { tag: '1', digest: NEW, expected: NEW };
+    const mirroredBefore = ({ digest }: Candidate) => digest === NEW;
+    expect(plan(candidate, { mirroredBefore })).to.include({ action: 'Skip', reason: 'MirroredBefore' });
+    expect(plan({ ...candidate, digest: OLD }, { mirroredBefore })).to.include({ action: 'Move' });
+    expect(plan(moved, { mirroredBefore })).to.include({ action: 'Move' });
+  });
+
+  it('keeps the order and one row for each', () => {
+    const tags = ['3', '1', '2'];
+    const rows = planRun(
+      tags.map((tag) => ({ tag, digest: NEW, expected: NEW })),
+      RULES,
+    );
+    expect(rows.map(({ tag }) => tag)).to.deep.equal(tags);
+  });
+});
+
+describe('a backup tag', () => {
+  it('is a tag, the same each time, known again, and no longer than tags may be', () => {
+    for (const tag of ['1.2.3', 'x'.repeat(128)]) {
+      const backup = backupTag(tag, OLD);
+      expect(isTag(backup)).to.equal(true);
+      expect(backup).to.equal(backupTag(tag, OLD)).and.not.equal(backupTag(tag, NEW));
+      expect(isBackupTag(backup)).to.equal(true);
+    }
+    expect(isBackupTag('1.2.3')).to.equal(false);
+  });
+});
