@@ -25,6 +25,7 @@ export type { LifecycleKind } from './lifecycle.ts';
 export { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 export { decide, decideUnmatched, decideUnreadable } from './decide.ts';
 export type { Case } from './decide.ts';
+export { asGate } from './as-gate.ts';
 export { decideByName } from './decide-by-name.ts';
 export { explainEvidence } from './explain-evidence.ts';
 export { codesOf, explainFinding, explainRefusal, explainWarnings, isRefused } from './explain.ts';

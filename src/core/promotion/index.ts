@@ -13,3 +13,13 @@ export type {
   Statement,
   TargetRegistry,
 } from './ports.ts';
+export { backupTag, isBackupTag, planRun } from './plan.ts';
+export type { Candidate, PlannedAction, PlannedImage, PlanRules } from './plan.ts';
+export { countResults, phaseOf } from './result.ts';
+export type { AttachmentCounts, BlobCounts, Decision, ImageResult, RunCounts } from './result.ts';
+export { SILENT } from './progress.ts';
+export type { Progress } from './progress.ts';
+export type { StepName } from './steps/step.ts';
+export { decisionFor } from './approval.ts';
+export type { Approval } from './approval.ts';
+export type { Discovery, Execution, RunOrder } from './execution.ts';

@@ -1,0 +1,36 @@
+import type { Reason } from '../model/index.ts';
+import type { Approval } from './approval.ts';
+import type { PlannedImage } from './plan.ts';
+import type { Progress } from './progress.ts';
+import type { ImageResult } from './result.ts';
+
+/** What a promotion would do, as the registries are at this moment. */
+export type Discovery =
+  | { readonly state: 'planned'; readonly images: readonly PlannedImage[] }
+  /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
+  | { readonly state: 'refused'; readonly reason: Reason };
+
+/** How a plan is carried out. */
+export interface RunOrder {
+  readonly progress: Progress;
+  /** Tell what would happen, and write to no registry. */
+  readonly dryRun: boolean;
+  /** What people have decided so far; asked whenever a gate stops an image. */
+  readonly approvals: () => readonly Approval[];
+}
+
+/** One promotion with its registries, logins, signer and scanner opened: it can be planned and run until it is closed. */
+export interface Execution {
+  /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. */
+  readonly plan: (signal: AbortSignal) => Promise<Discovery>;
+  /**
+   * Carries out a plan: one row per image, in order. Begun again with the same plan it goes on from what the registries say;
+   * an abort with a `Fault` as its reason is told by that code.
+   */
+  readonly run: (
+    planned: readonly PlannedImage[],
+    order: RunOrder,
+    signal: AbortSignal,
+  ) => Promise<readonly ImageResult[]>;
+  readonly close: () => Promise<void>;
+}
