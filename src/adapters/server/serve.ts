@@ -8,6 +8,8 @@ import express, { type ErrorRequestHandler, type Express, type Response } from '
 export interface Request {
   readonly body: Uint8Array | 'too large';
   readonly query: URLSearchParams;
+  /** By lower-case name; of one that was sent twice what Node makes of it, which for `authorization` is the first. */
+  readonly headers: ReadonlyMap<string, string>;
 }
 
 /** What a handler answers. */
@@ -131,19 +133,20 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
   app.set('etag', false);
   app.set('query parser', false);
   for (const { method, path, maxBodyBytes, handle } of routes) {
-    const answer = async (body: Request['body'], url: string, response: Response) => {
-      const { status, contentType, body: text } = await handle({ body, query: queryOf(url) });
+    const answer = async (body: Request['body'], request: express.Request, response: Response) => {
+      const given = { body, query: queryOf(request.url), headers: headersOf(request) };
+      const { status, contentType, body: text } = await handle(given);
       response.status(status).type(contentType).send(text);
     };
     const overflow: ErrorRequestHandler = (error: unknown, request, response, next) => {
-      if (isTooLarge(error)) return answer('too large', request.url, response);
+      if (isTooLarge(error)) return answer('too large', request, response);
       next(error);
       return undefined;
     };
     app.all(path, express.raw({ type: () => true, limit: maxBodyBytes }));
     app[method](path, (request: express.Request, response: Response) => {
       const body: unknown = request.body;
-      return answer(body instanceof Uint8Array ? body : new Uint8Array(), request.url, response);
+      return answer(body instanceof Uint8Array ? body : new Uint8Array(), request, response);
     });
     app.use(path, overflow);
     app.all(path, (_request, response) => {
@@ -174,6 +177,13 @@ function lastResort(onError: (error: unknown) => void): ErrorRequestHandler {
 function queryOf(url: string): URLSearchParams {
   const mark = url.indexOf('?');
   return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+}
+
+function headersOf({ headers }: express.Request): ReadonlyMap<string, string> {
+  // A map has no `constructor` to be asked for by a name that somebody configured.
+  return new Map(
+    Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { parsed, type Parsed } from '../model/index.ts';
 import { operations, pinning, webhook, workloadKinds } from './schema/admission.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
+import { events } from './schema/events.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
 
 const schema = z.strictObject({
@@ -19,6 +20,7 @@ const schema = z.strictObject({
   certificates,
   audit,
   selfTest,
+  events,
 });
 
 /** The whole configuration as a value, with every default filled in. Durations in milliseconds, sizes in bytes. */

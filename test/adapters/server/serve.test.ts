@@ -50,6 +50,9 @@ describe('startServer', () => {
         route('/echo', async ({ body, query }) =>
           text(`${body === 'too large' ? body : Buffer.from(body).toString()} ${query.toString()}`),
         ),
+        route('/named', async ({ headers }) =>
+          text(`${String(headers.get('x-acme'))} ${String(headers.get('constructor'))}`),
+        ),
         route('/ok', async () => text('ok'), 'get'),
         route('/teapot', async () => text('short and stout', 418)),
         route('/throw', () => Promise.reject(new Error('secret detail'))),
@@ -69,6 +72,17 @@ describe('startServer', () => {
     expect(answer.headers['content-type']).to.match(/^text\/plain/);
     expect((await client.post('/teapot', '')).status).to.equal(418);
     expect(await client.get('/ok')).to.include({ status: 200, text: 'ok' });
+  });
+
+  it('hands the headers to the handler by their names in lower case, and no others', async () => {
+    const agent = new Agent({ connect: { ca: authority.cert } });
+    const { body } = await request(`https://127.0.0.1:${String(server.port)}/named`, {
+      method: 'POST',
+      headers: { 'X-Acme': 'Signed' },
+      dispatcher: agent,
+    });
+    expect(await body.text()).to.equal('Signed undefined');
+    await agent.close();
   });
 
   it('takes a body of just the limit, and hands on a larger one as too large', async () => {

@@ -38,7 +38,7 @@ describe('parseSettings', () => {
         'operations',
         'pinning',
       ],
-      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest'],
+      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest', 'events'],
     ]);
   });
 

@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import { dnsName, host, listen, milliseconds, path } from './parts.ts';
+
+/* Who may say that something was pushed. What they say wakes promotions sooner than their schedule does, and proves nothing. */
+
+/** A name in the grammar of HTTP; Node gives headers in lower case. */
+const header = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, 'is not the name of a header')
+  .transform((name) => name.toLowerCase());
+
+const hmac = z.strictObject({
+  /** File with the shared secret; the line break at its end is not part of it. */
+  secretFile: path,
+  /** Carries the HMAC-SHA-256 of the body in hex, with or without `sha256=` in front; as GitHub names it. */
+  header: header.prefault('x-hub-signature-256'),
+});
+
+const bearer = z.strictObject({
+  /** File with the token that is sent as `Authorization: Bearer …`. */
+  secretFile: path,
+});
+
+const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:\/|$)/;
+
+/** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern lets in more than it says. */
+const oidc = z.strictObject({
+  /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
+  issuer: z
+    .url()
+    .max(1_024)
+    .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https')
+    // OpenID Connect Discovery 1.0, section 3: no query and no fragment; and a login in a URL ends up in logs.
+    .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login'),
+  audience: z.string().min(1).max(1_024),
+  subject: z.string().min(1).max(1_024),
+});
+
+const receiver = z
+  .strictObject({
+    /** As the log names it. */
+    name: dnsName,
+    /** Whose events it reads; they come to `/events/SENDER`. */
+    sender: z.enum(['distribution', 'harbor', 'ghcr', 'generic']),
+    /** The host of the registry as promotions name it, where the sender knows it by another name. */
+    registry: host.optional(),
+    hmac: hmac.optional(),
+    bearer: bearer.optional(),
+    oidc: oidc.optional(),
+  })
+  .transform(({ hmac, bearer, oidc, ...rest }, context) => {
+    const all = [
+      hmac && { kind: 'hmac' as const, ...hmac },
+      bearer && { kind: 'bearer' as const, ...bearer },
+      oidc && { kind: 'oidc' as const, ...oidc },
+    ].filter((one) => one !== undefined);
+    const [auth, another] = all;
+    if (auth && !another) return { ...rest, auth };
+    context.addIssue(`must have exactly one of hmac, bearer and oidc, and has ${all.length}`);
+    return z.NEVER;
+  });
+
+/** More senders than an installation has registries and pipelines that push. */
+const MAX_RECEIVERS = 64;
+
+export const events = z
+  .strictObject({
+    /** Over TLS, with the webhook's certificate. Absent = beside the webhook, on its port. */
+    listen: listen.optional(),
+    /** None = nobody is listened to, and promotions run by their schedule alone. */
+    receivers: z.array(receiver).max(MAX_RECEIVERS).default([]),
+    /** A promotion is woken when no event came for it for so long: a pipeline pushes many tags and signatures in a row. */
+    quietMs: milliseconds.default(2_000),
+    /** It is woken at the latest so long after the first event, however many more come. */
+    maxDelayMs: milliseconds.default(30_000),
+  })
+  .refine(({ quietMs, maxDelayMs }) => quietMs <= maxDelayMs, {
+    path: ['quietMs'],
+    message: 'must not be above maxDelayMs',
+  })
+  .superRefine(({ receivers }, context) => {
+    const seen = new Set<string>();
+    for (const [index, { name }] of receivers.entries()) {
+      if (seen.has(name))
+        context.addIssue({ code: 'custom', path: ['receivers', index, 'name'], message: 'is listed before' });
+      seen.add(name);
+    }
+  })
+  .prefault({});
