@@ -46,6 +46,7 @@ process.exitCode = await runCommand(process.argv.slice(2), tools, {
     process.stderr.write(text);
   },
   colour: process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '',
+  interactive: process.stderr.isTTY,
   stopped: () =>
     new Promise((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) {

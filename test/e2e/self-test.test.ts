@@ -191,7 +191,13 @@ describe('the self-test against a real API server', () => {
     const code = await runCommand(
       ['doctor', '-o', 'json', '--name', 'images.pratique.dev', ...PLACES],
       tools as unknown as Tools,
-      { out: (text) => (out += text), err: () => undefined, colour: false, stopped: () => Promise.resolve() },
+      {
+        out: (text) => (out += text),
+        err: () => undefined,
+        colour: false,
+        interactive: false,
+        stopped: () => Promise.resolve(),
+      },
     );
     return { code, out };
   }

@@ -8,6 +8,7 @@ import type {
   Signer,
 } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
+import type { Approval, Execution } from '../../core/promotion/index.ts';
 import type { WorkloadTable } from '../../core/workload/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import type { DoctorOptions, DoctorPorts } from './doctor-ports.ts';
@@ -64,6 +65,25 @@ export type BundleOutcome =
   | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
   | { readonly ok: false; readonly why: string };
 
+/** One promotion of a file, ready to be planned and run from here. */
+export interface OpenPromotion {
+  readonly name: string;
+  /** Repositories, as people write them. */
+  readonly source: string;
+  readonly target: string;
+  readonly dryRun: boolean;
+  readonly timeoutMs: number;
+  readonly approvals: readonly Approval[];
+  readonly execution: Execution;
+}
+
+/** Promotions as read, with what they are opened by. */
+export interface PromotionQuestion {
+  readonly reading: Reading;
+  readonly settings: Settings;
+  readonly policies: readonly CompiledPolicy[];
+}
+
 /** What the commands can ask for; joined by the wiring. */
 export interface Tools {
   readonly version: string;
@@ -86,9 +106,15 @@ export interface Tools {
   }>;
   /** Verifies one sigstore bundle; problems are files that cannot be used. */
   readonly verifyBundle: (question: BundleQuestion) => Promise<Parsed<BundleOutcome>>;
-  /** Serves with policies from a folder, or without one from the cluster of the settings. */
+  /** Opens every ImagePromotion among the documents; all problems of all of them at once. Without it there are no commands for them. */
+  readonly openPromotions?: (
+    question: PromotionQuestion,
+  ) => Promise<
+    Parsed<{ readonly promotions: readonly OpenPromotion[]; readonly close: () => Promise<void> }>
+  >;
   /** Opens an API server for `doctor`; problems name the file. Without it there is no such command. */
   readonly doctor?: (options: DoctorOptions) => Promise<Parsed<DoctorPorts>>;
+  /** Serves with policies from a folder, or without one from the cluster of the settings. */
   readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }
 
@@ -98,6 +124,8 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** Whether colours are wanted: a terminal, and no NO_COLOR. */
   readonly colour: boolean;
+  /** Whether standard error is a terminal, where a line may be drawn again. */
+  readonly interactive: boolean;
   /** Resolves when the user or the system asks to stop. */
   readonly stopped: () => Promise<void>;
 }

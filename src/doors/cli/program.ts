@@ -1,8 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
+import { Fault } from '../../core/model/index.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor.ts';
 import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
+import { addPlan, addPromote } from './promotions.ts';
 import { addReview } from './review.ts';
 import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
@@ -25,6 +27,10 @@ export async function runCommand(args: readonly string[], tools: Tools, terminal
       terminal.err(describeProblems(error.problems));
       return EXIT.badInput;
     }
+    if (error instanceof Fault) {
+      terminal.err(`error: ${error.code}: ${error.message}\n`);
+      return EXIT.unknown;
+    }
     // Commander has written its message already; help that was asked for is no error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
     throw error;
@@ -41,7 +47,11 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
   addReview(program, tools, terminal, exit);
   addVerifyBundle(program, tools, terminal, exit);
   addServe(program, tools, terminal, exit);
-  const { clock, doctor } = tools;
+  const { clock, doctor, openPromotions } = tools;
+  if (openPromotions) {
+    addPlan(program, { ...tools, openPromotions }, terminal, exit);
+    addPromote(program, { ...tools, openPromotions }, terminal, exit);
+  }
   if (doctor) addDoctor(program, { clock, doctor }, terminal, exit);
   program
     .command('version')

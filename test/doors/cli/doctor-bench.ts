@@ -214,6 +214,7 @@ export async function openDoctorBench() {
         out: (text) => (out += text),
         err: (text) => (err += text),
         colour: given.colour ?? false,
+        interactive: false,
         stopped: () => Promise.resolve(),
       },
     );

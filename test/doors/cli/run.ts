@@ -49,6 +49,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
       said.err += text;
     },
     colour: options.colour ?? false,
+    interactive: false,
     stopped: async () => options.whileServing?.(said.err),
   });
   return { code, ...said };

@@ -1,0 +1,136 @@
+import { stringify } from 'yaml';
+import type { Digest } from '../../core/model/index.ts';
+import { countResults, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
+import { EXIT } from './exit.ts';
+import type { OutputFormat } from './options.ts';
+
+/** Bytes in one step between units. */
+const STEP = 1024;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+/** Hex digits of a digest that a table shows. */
+const SHOWN = 12;
+
+/** Bytes for people, e.g. `12.5 MiB`. */
+export function bytesIn(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= STEP && unit < UNITS.length - 1) {
+    value /= STEP;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+/** One promotion with what a command made of it. */
+export interface Told<Row> {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  readonly rows: readonly Row[];
+}
+
+/** A plan for people or scripts. */
+export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFormat): string {
+  if (format !== 'text')
+    return document({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
+  return plans
+    .map((plan) => {
+      const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
+      return `${headOf(plan)}\n${table([['TAG', 'DIGEST', 'PLAN', ''], ...rows])}`;
+    })
+    .join('\n');
+}
+
+/** What became of a run, for people or scripts. */
+export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFormat): string {
+  if (format !== 'text') {
+    const told = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
+    return document({ runs: told }, format);
+  }
+  return runs
+    .map((run) => {
+      const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
+      const { candidates, promoted, upToDate, skipped, blocked, awaitingApproval, failed } = countResults(
+        run.rows,
+      );
+      const counts = Object.entries({
+        promoted,
+        'up to date': upToDate,
+        skipped,
+        blocked,
+        'awaiting approval': awaitingApproval,
+        failed,
+      });
+      const summary = counts.flatMap(([word, count]) => (count > 0 ? [`${String(count)} ${word}`] : []));
+      const total = `${String(candidates)} ${candidates === 1 ? 'image' : 'images'}`;
+      return `${headOf(run)}\n${table([['TAG', 'DIGEST', 'DECISION', ''], ...rows])}${total}: ${summary.join(', ') || 'nothing to do'}\n`;
+    })
+    .join('\n');
+}
+
+/** The exit code of a plan: what it blocks, a person has to look at. */
+export function exitOfPlans(plans: readonly Told<PlannedImage>[]): number {
+  return plans.some(({ rows }) => rows.some(({ action }) => action === 'Block')) ? EXIT.refused : EXIT.ok;
+}
+
+/** The exit code of runs: "no" before "could not", as for verdicts. */
+export function exitOfResults(runs: readonly Told<ImageResult>[]): number {
+  const decisions = new Set(runs.flatMap(({ rows }) => rows.map(({ decision }) => decision)));
+  if (decisions.has('Blocked') || decisions.has('AwaitingApproval')) return EXIT.refused;
+  return decisions.has('Failed') ? EXIT.unknown : EXIT.ok;
+}
+
+function document(value: object, format: OutputFormat): string {
+  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
+}
+
+function headOf({ name, source, target }: Told<unknown>): string {
+  return `${name}: ${source} → ${target}`;
+}
+
+function whatOf(row: PlannedImage): string {
+  switch (row.action) {
+    case 'Skip':
+    case 'Block':
+      return `${row.reason}: ${row.message}`;
+    case 'UpToDate':
+      return row.tidy ? 'has arrived; what comes after the tag is looked at' : '';
+    case 'Move': {
+      if (row.overwrites === undefined) return 'new at the target';
+      const kept = row.backup === undefined ? '' : `, which stays as ${row.backup}`;
+      return `takes the tag from ${short(row.overwrites)}${kept}`;
+    }
+  }
+}
+
+function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult): string {
+  if (reason !== undefined) return `${reason}: ${message ?? ''}`;
+  const { mounted, copied, skipped } = blobs;
+  if (mounted + copied + skipped === 0) return '';
+  const { found, carried, leftByRule } = attachments;
+  return (
+    `${bytesIn(bytes)}; blobs: ${String(copied)} copied, ${String(mounted)} mounted, ${String(skipped)} there; ` +
+    `attachments: ${String(found)} found, ${String(carried)} carried, ${String(leftByRule)} left by rule`
+  );
+}
+
+function short(digest: Digest): string {
+  const [algorithm = '', hex = ''] = digest.split(':');
+  return `${algorithm}:${hex.slice(0, SHOWN)}`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, n) => Math.max(most[n] ?? 0, cell.length)),
+    [],
+  );
+  return rows
+    .map(
+      (row) =>
+        `  ${row
+          .map((cell, n) => (n === row.length - 1 ? cell : cell.padEnd(widths[n] ?? 0)))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
