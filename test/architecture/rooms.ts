@@ -63,6 +63,7 @@ export const SMALL_LIBRARIES: readonly string[] = [
 export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   undici: ['adapters/registry', 'adapters/kubernetes'],
   '@sigstore/': ['adapters/sigstore'],
+  '@noble/': ['adapters/sigstore'],
   express: ['adapters/server'],
   pino: ['adapters/server'],
   'prom-client': ['adapters/server'],

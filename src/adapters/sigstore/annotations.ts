@@ -6,7 +6,7 @@ import { excess, type SignedMaterial } from './material.ts';
 import { splitPem } from './pem.ts';
 
 /** Layer annotations of cosign's first generation (cosign SIGNATURE_SPEC). */
-const ANNOTATION = {
+export const ANNOTATION = {
   signature: 'dev.cosignproject.cosign/signature',
   certificate: 'dev.sigstore.cosign/certificate',
   chain: 'dev.sigstore.cosign/chain',

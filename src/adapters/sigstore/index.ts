@@ -1,13 +1,19 @@
-// Sigstore: what a signature found next to an image or a file proves, and the trust roots it is held against. Owns the
-// @sigstore libraries; works on bytes that somebody else fetched, but for the refresh of the public-good root.
+// Sigstore: what a signature found next to an image or a file proves, the trust roots it is held against, and signing. Owns
+// the @sigstore libraries; works on bytes that somebody else fetched, but for the refresh of the public-good root and keyless
+// signing.
 import type { Parsed, TrustRoot } from '../../core/model/index.ts';
 import { verifyArtifact, type ArtifactAnswer, type ArtifactQuestion } from './artifact-bundle.ts';
 import { refreshRoot, type RefreshOptions } from './refresh.ts';
+import type { ContentSigner } from './signing/content.ts';
+import { createKeySigner } from './signing/key-signer.ts';
+import type { PrivateKeyText } from './signing/private-key.ts';
 import { parseTrustRoot, readPublicGoodRoot } from './trust-root.ts';
 import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions } from './verifier.ts';
 
 export type { Artifact, ArtifactAnswer, ArtifactQuestion } from './artifact-bundle.ts';
 export type { RefreshOptions } from './refresh.ts';
+export type { ContentSigner, SignedContent, StatementToSign } from './signing/content.ts';
+export type { PrivateKeyText } from './signing/private-key.ts';
 export type { CandidateVerifier, SignatureVerifierOptions } from './verifier.ts';
 
 /**
@@ -49,4 +55,13 @@ export function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<T
  */
 export function verifyArtifactBundle(question: ArtifactQuestion): ArtifactAnswer {
   return verifyArtifact(question);
+}
+
+/**
+ * Opens a private key to sign with: an encrypted cosign key with its password, or a plain one. ECDSA P-256, P-384 and P-521,
+ * each with the hash of its size, RSA (PKCS #1 v1.5) of 2048 bits or more, Ed25519. Problems name the field (`pem`,
+ * `password`) and repeat nothing of either. The signer signs within a millisecond and asks nobody.
+ */
+export function openKeySigner(key: PrivateKeyText): Promise<Parsed<ContentSigner>> {
+  return createKeySigner(key);
 }

@@ -10,7 +10,7 @@ const MIN_RSA_BITS = 2048;
  * Hashes tried per kind of key, the one cosign picks today first: since mid-2026 it signs with the hash of the curve's
  * size, before that always with SHA-256. Ed25519 hashes by itself.
  */
-const HASHES: Readonly<Record<KeyKind, readonly (string | null)[]>> = {
+const HASHES: Readonly<Record<KeyKind, readonly [string | null, ...string[]]>> = {
   'ecdsa-p256': ['sha256'],
   'ecdsa-p384': ['sha384', 'sha256'],
   'ecdsa-p521': ['sha512', 'sha256'],
@@ -30,6 +30,11 @@ export function kindOfKey(key: KeyObject): KeyKind | undefined {
   if (type === 'ed25519') return type;
   if (type === 'rsa') return (details.modulusLength ?? 0) >= MIN_RSA_BITS ? type : undefined;
   return type === 'ec' ? CURVES[details.namedCurve ?? ''] : undefined;
+}
+
+/** The hash to sign with, the one cosign picks today; `null` for Ed25519, which hashes by itself. */
+export function signingHash(kind: KeyKind): string | null {
+  return HASHES[kind][0];
 }
 
 /** Whether this key made the signature. Certificates, logs and timestamps play no part. */

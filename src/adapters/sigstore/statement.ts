@@ -12,7 +12,7 @@ import { parseJson } from './json.ts';
 /** Payload type of an in-toto statement in a DSSE envelope. */
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 /** Predicate type by which cosign 3 says "I signed this image". */
-const COSIGN_SIGN = 'https://sigstore.dev/cosign/sign/v1';
+export const COSIGN_SIGN = 'https://sigstore.dev/cosign/sign/v1';
 /** Most subjects of one statement that are looked at; a release of many files has hundreds. */
 const MAX_SUBJECTS = 1_024;
 
