@@ -1,7 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { expect } from 'chai';
 import { openKeySigner, type PrivateKeyText } from '../../../../src/adapters/sigstore/index.ts';
-import type { KeyKind, PinnedRef, Signature, SignatureCandidate } from '../../../../src/core/model/index.ts';
+import {
+  digestOf,
+  type KeyKind,
+  type PinnedRef,
+  type Signature,
+  type SignatureCandidate,
+} from '../../../../src/core/model/index.ts';
 import type { ArtifactSigner, SignedContent, Statement } from '../../../../src/core/promotion/index.ts';
 import { cosignKey, cosignKeyJson, pemOf } from '../../../support/private-keys.ts';
 import { signingKey, weakKey, type SigningKey } from '../../../support/signing.ts';
@@ -178,8 +184,7 @@ interface BundleJson {
   readonly dsseEnvelope: { readonly payload: string };
 }
 
-const other: SigningDigest = `sha256:${'0'.repeat(64)}`;
-type SigningDigest = PinnedRef['digest'];
+const other = digestOf('other');
 
 function signatureLayer({ layer, layerAnnotations }: SignedContent): SignatureCandidate {
   return { form: 'simple-signing', digest: carrier, payload: layer, annotations: layerAnnotations };

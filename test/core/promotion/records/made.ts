@@ -1,0 +1,57 @@
+// What records are made of in these tests: an image, a moment, and signatures by the real adapter.
+import { openKeySigner } from '../../../../src/adapters/sigstore/index.ts';
+import {
+  digestOf,
+  parseManifest,
+  type Descriptor,
+  type Digest,
+  type ManifestContent,
+  type PinnedRef,
+} from '../../../../src/core/model/index.ts';
+import type { Artifact, ArtifactSigner } from '../../../../src/core/promotion/index.ts';
+import { signingKey, type SigningKey } from '../../../support/signing.ts';
+
+export const AT = new Date('2026-06-15T12:00:00.250Z');
+export const LATER = new Date('2026-06-16T12:00:00Z');
+
+const OCI = 'application/vnd.oci.image.manifest.v1+json';
+export const image: PinnedRef = {
+  registry: 'registry.example.com',
+  repository: 'golden/web',
+  digest: digestOf('image'),
+};
+export const subject: Descriptor = { mediaType: OCI, digest: image.digest, size: 500, annotations: {} };
+
+/** A signer with a key of its own. */
+export async function signerWith(key: SigningKey = signingKey()): Promise<ArtifactSigner> {
+  const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const opened = await openKeySigner({ pem });
+  if (!opened.ok) throw new Error('the key of a test does not open');
+  return opened.value;
+}
+
+/** A manifest as a registry gives it back. */
+export function contentOf(body: object, mediaType = OCI): ManifestContent {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const read = parseManifest(bytes, digestOf(bytes), mediaType);
+  if (!read.ok) throw new Error(JSON.stringify(read.problems));
+  return { manifest: read.value, bytes };
+}
+
+/** The JSON of a manifest. */
+export function bodyOf({ content }: Artifact): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(content.bytes).toString()) as Readonly<Record<string, unknown>>;
+}
+
+/** What a listing of referrers says of an artifact. */
+export function listed({ content: { manifest } }: Artifact): Descriptor {
+  const { mediaType, digest, size, artifactType, annotations } = manifest;
+  return { mediaType, digest, size, annotations, ...(artifactType !== undefined && { artifactType }) };
+}
+
+/** The blob of a digest; throws when the artifact does not bring it. */
+export function blobOf({ blobs }: Artifact, digest: Digest): Uint8Array {
+  const blob = blobs.find((bytes) => digestOf(bytes) === digest);
+  if (!blob) throw new Error(`${digest} is no blob of the artifact`);
+  return blob;
+}
