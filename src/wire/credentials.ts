@@ -1,4 +1,4 @@
-import { broughtLogins, type Keychain, type Registry } from '../adapters/registry/index.ts';
+import { broughtLogins, type Keychain, type ViewOptions } from '../adapters/registry/index.ts';
 import type { Clock, Fact, Unknown } from '../core/model/index.ts';
 import type { Access, Login } from '../core/verification/index.ts';
 
@@ -25,7 +25,7 @@ export interface AccessParts {
     asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
     signal: AbortSignal,
   ) => Promise<PullSecrets>;
-  readonly registry: Registry;
+  readonly registry: { readonly as: (view: ViewOptions) => Login['registry'] };
   /** The controller's own logins. */
   readonly own: Keychain;
   readonly clock: Clock;

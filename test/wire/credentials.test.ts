@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anonymous, type Keychain, type Registry } from '../../src/adapters/registry/index.ts';
+import { anonymous, type Keychain } from '../../src/adapters/registry/index.ts';
 import { accessFor, type AccessParts } from '../../src/wire/credentials.ts';
 import { NOW } from '../support/policies.ts';
 import { createRegistryTwin } from '../support/twins/registry.ts';
@@ -21,13 +21,11 @@ function accessWith({ configs = [], unreadable = [] }: Partial<PullSecrets>, own
   const asked: unknown[] = [];
   const scopes: string[] = [];
   const twin = createRegistryTwin();
-  const registry: Registry = {
-    ...twin,
+  const registry: AccessParts['registry'] = {
     as: ({ scope }) => {
       scopes.push(scope);
       return twin;
     },
-    close: () => Promise.resolve(),
   };
   const access = accessFor(
     CREDENTIALS,

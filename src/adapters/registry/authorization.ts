@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Call } from './call.ts';
+import type { Access, Call } from './call.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { objectionToRealm, type Endpoint } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
@@ -16,7 +16,7 @@ export interface Credential {
 
 /** Turns a registry's challenges into credentials. Nothing is ever sent to a registry that has not asked for it. */
 export interface Authorizer {
-  /** What to send at once, because this registry asked for it last time; `undefined` for the first request. */
+  /** What to send at once, because this registry asked for it before; `undefined` for the first request. */
   readonly upfront: (call: Call) => Promise<Credential | undefined>;
   /** Answers a 401; `undefined` when there is nothing (else) to offer. */
   readonly respond: (
@@ -38,10 +38,13 @@ export interface AuthorizerOptions {
 const LOGIN_LIFETIME_MS = 30_000;
 /** Repositories whose last challenge is remembered, which saves them one refused request each time. */
 const MAX_CHALLENGES = 5_000;
+/** What a token is asked for where the challenge does not say it (distribution spec, "Token Scope Documentation"). */
+const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
 /** Makes the authorizer of one client. Logins and tokens are fetched once for all who need them at the same time. */
 export function createAuthorizer({ keychain, exchange, now, closed }: AuthorizerOptions): Authorizer {
   const challenges = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES });
+  const lastOf = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES }); // by registry, without scopes
   const logins = createSharedMemo<Login | undefined>(now);
   const tokens = createSharedMemo<string>(now);
 
@@ -67,6 +70,9 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
       doing: `log in to ${endpoint.registry} for ${repository}`,
       endpoint,
       repository,
+      side: call.side,
+      access: 'pull',
+      patient: false,
       signal: closed,
     };
     const { value, fresh } = await tokens({
@@ -99,7 +105,10 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
 
   return {
     upfront: async (call) => {
-      const challenge = challenges.get(keyOf(call));
+      // A write goes to a registry that a read has mostly heard already: only what it is for differs, and we can say that.
+      const challenge =
+        challenges.get(needOf(call)) ??
+        (call.access === 'pull' ? undefined : lastOf.get(call.endpoint.registry));
       if (challenge === undefined) return undefined;
       const known = await credential(call, challenge);
       return known && { ...known, fresh: false }; // the registry may have changed its challenge: hear it once more
@@ -110,7 +119,10 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
         offered.find(({ scheme }) => scheme === 'bearer') ?? offered.find(({ scheme }) => scheme === 'basic');
       if (challenge === undefined) return undefined;
       const answer = await credential(call, challenge, refused);
-      if (answer !== undefined) challenges.set(keyOf(call), challenge);
+      if (answer !== undefined) {
+        challenges.set(needOf(call), challenge);
+        lastOf.set(call.endpoint.registry, withoutScope(challenge));
+      }
       return answer;
     },
   };
@@ -118,6 +130,15 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
 
 function keyOf({ endpoint, repository }: Call): string {
   return `${endpoint.registry}/${repository}`;
+}
+
+/** What a login is needed for: a token to read a repository is not one to write to it. */
+function needOf(call: Call): string {
+  return JSON.stringify([call.endpoint.registry, call.repository, call.access, call.alsoPulls]);
+}
+
+function withoutScope({ scheme, parameters }: Challenge): Challenge {
+  return { scheme, parameters: new Map([...parameters].filter(([name]) => name !== 'scope')) };
 }
 
 /** Lists with their own quoting, so that no two questions can share a key by a clever choice of separators. */
@@ -140,7 +161,9 @@ function realmOf(call: Call, { parameters }: Challenge): Omit<TokenQuestion, 'lo
   }
   realm.hash = '';
   const scopes = parameters.get('scope')?.split(' ').filter(Boolean) ?? [
-    `repository:${call.repository}:pull`,
+    `repository:${call.repository}:${ACTIONS[call.access]}`,
   ];
+  // A mount reads from a second repository, which few registries name in their challenge.
+  if (call.alsoPulls !== undefined) scopes.push(`repository:${call.alsoPulls}:${ACTIONS.pull}`);
   return { realm, service: parameters.get('service'), scopes: [...new Set(scopes)] };
 }

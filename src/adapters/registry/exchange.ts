@@ -1,14 +1,22 @@
+import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Call, Operation } from './call.ts';
 import { faultOfError } from './fault.ts';
 
+/** A body that is made while it is sent: never held whole, and made anew each time it is asked for. */
+export interface StreamBody {
+  /** Bytes; no more and no fewer come. */
+  readonly length: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
 /** One HTTP request. */
 export interface WireRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array | StreamBody;
 }
 
 /** One HTTP response, its body not yet read: every answer is read to its end or given to {@link discard}. */
@@ -36,7 +44,10 @@ export interface ConnectionOptions {
   /** PEM of certificates to trust besides those of the system. */
   readonly ca?: string | undefined;
   readonly concurrencyPerHost: number;
+  readonly transfersPerHost: number;
   readonly requestTimeoutMs: number;
+  /** Longest silence in a patient call, in milliseconds. */
+  readonly stallMs: number;
   readonly userAgent: string;
   readonly onRequest?: ((event: RequestEvent) => void) | undefined;
 }
@@ -49,34 +60,38 @@ const MAX_DISCARD_MS = 500;
 /** Statuses that send a request elsewhere (RFC 9110 §15.4). */
 export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Opens the pool of connections: at most `concurrencyPerHost` per host, further requests wait for one of them. */
+/**
+ * Opens the pools of connections; what finds none free waits. Questions, downloads and writes each have their own: layers on
+ * their way must not hold up an admission, and a download waits for the upload that drinks from it, which therefore must
+ * never wait for a connection that a download holds.
+ */
 export function openConnections(options: ConnectionOptions): {
   readonly exchange: Exchange;
   readonly close: () => Promise<void>;
 } {
-  const agent = new Agent({
-    connections: options.concurrencyPerHost,
-    allowH2: false, // one request per connection keeps the cap honest and aborts cheap
-    headersTimeout: 0, // the signal below bounds head and body together
-    bodyTimeout: 0,
-    connect: {
-      timeout: options.requestTimeoutMs,
-      ...(options.ca !== undefined && {
-        // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
-        secureContext: createSecureContext({ ca: [...getCACertificates('default'), options.ca] }),
-      }),
-    },
-  });
+  const open = agentsOf(options);
+  const questions = open(options.concurrencyPerHost);
+  const downloads = open(options.transfersPerHost);
+  const writes = open(options.transfersPerHost);
+  const poolOf = ({ operation, access }: Call): Agent => {
+    if (operation === 'download') return downloads;
+    return access === 'pull' ? questions : writes;
+  };
   const exchange: Exchange = async (call, wire) => {
     const { host } = wire.url;
     const count = (code: string): void => options.onRequest?.({ host, operation: call.operation, code });
     try {
       const response = await request(wire.url, {
-        dispatcher: agent,
+        dispatcher: poolOf(call),
         method: wire.method,
-        headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...wire.headers },
-        signal: AbortSignal.any([call.signal, AbortSignal.timeout(options.requestTimeoutMs)]),
-        ...(wire.body !== undefined && { body: wire.body }),
+        headers: {
+          'user-agent': options.userAgent,
+          'accept-encoding': 'identity',
+          ...wire.headers,
+          ...lengthOf(wire.body),
+        },
+        ...limitsOf(call, options),
+        ...(wire.body !== undefined && { body: bodyOf(wire.body) }),
       });
       count(String(response.statusCode));
       return { status: response.statusCode, headers: response.headers, body: response.body, url: wire.url };
@@ -85,9 +100,49 @@ export function openConnections(options: ConnectionOptions): {
       throw faultOfError(call, host, error);
     }
   };
-  return { exchange, close: () => agent.destroy() };
+  const close = async (): Promise<void> => {
+    await Promise.all([questions, downloads, writes].map((agent) => agent.destroy()));
+  };
+  return { exchange, close };
 }
 
+/** Makes agents that differ only in how many connections they open to a host. */
+function agentsOf({ ca, requestTimeoutMs }: ConnectionOptions): (connections: number) => Agent {
+  // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
+  const secureContext =
+    ca === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca] });
+  return (connections) =>
+    new Agent({
+      connections,
+      allowH2: false, // one request per connection keeps the cap honest and aborts cheap
+      headersTimeout: 0, // the limits of each request say what holds
+      bodyTimeout: 0,
+      connect: { timeout: requestTimeoutMs, ...(secureContext && { secureContext }) },
+    });
+}
+
+/** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
+function limitsOf(
+  { patient, signal }: Call,
+  { requestTimeoutMs, stallMs }: ConnectionOptions,
+): Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'> {
+  if (patient) return { signal, headersTimeout: stallMs, bodyTimeout: stallMs };
+  return { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
+}
+
+/** Whether a body is made while it is sent. */
+export function isStream(body: WireRequest['body']): body is StreamBody {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
+function lengthOf(body: WireRequest['body']): Record<string, string> {
+  return isStream(body) ? { 'content-length': String(body.length) } : {};
+}
+
+// A stream is pulled from no faster than the connection takes what comes.
+function bodyOf(body: string | Uint8Array | StreamBody): string | Uint8Array | Readable {
+  return isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body;
+}
 /** Gets rid of an answer whose body does not matter; keeps the connection when that is cheap. Never throws. */
 export async function discard(answer: Answer): Promise<void> {
   const patience = AbortSignal.timeout(MAX_DISCARD_MS);

@@ -1,8 +1,8 @@
 import { Fault, type ReasonCode } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 
-/** What a fault needs to know of the call that met it. */
-export type Doing = Pick<Call, 'doing'>;
+/** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */
+export type Doing = Pick<Call, 'doing'> & Partial<Pick<Call, 'side'>>;
 
 /** Codes that are worth another try by themselves. */
 const TRANSIENT: ReadonlySet<ReasonCode> = new Set([
@@ -21,6 +21,8 @@ const TLS_DETAILS: Readonly<Record<string, string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG:
     'it does not speak TLS: if plain http is meant, name it with --insecure-registry',
 };
+/** Nothing came, or nothing was taken, for as long as is waited for a single byte. */
+const STALLS: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const UNTRUSTED_CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/;
 
 /** A Fault about this call; transient when its code is, unless said otherwise. */
@@ -33,7 +35,7 @@ export function fault(
   return new Fault({
     code,
     operation: call.doing,
-    side: 'source',
+    side: call.side ?? 'source',
     transient: more.transient ?? TRANSIENT.has(code),
     detail,
     cause: more.cause,
@@ -59,6 +61,7 @@ export function faultOfError(call: Doing & Pick<Call, 'signal'>, host: string, e
     return fault(call, 'RegistryUnavailable', `${host} did not answer in time`, { cause });
   }
   const code = errorCode(error);
+  if (STALLS.has(code)) return fault(call, 'RegistryUnavailable', `${host} has fallen silent`, { cause });
   const tls =
     TLS_DETAILS[code] ??
     (UNTRUSTED_CERTIFICATE.test(code)

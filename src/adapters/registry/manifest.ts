@@ -7,7 +7,7 @@ import {
   parseManifest,
   type Digest,
   type ImageRef,
-  type Manifest,
+  type ManifestContent,
 } from '../../core/model/index.ts';
 import { readBody } from './body.ts';
 import type { Call } from './call.ts';
@@ -30,12 +30,16 @@ const ACCEPT = [
   MEDIA_TYPE.dockerManifest,
 ].join(', ');
 
-/** Reads the manifest a reference names; `undefined` for a plain 404. */
-export async function readManifest(send: Send, call: Call, ref: ImageRef): Promise<Manifest | undefined> {
+/** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. */
+export async function readContent(
+  send: Send,
+  call: Call,
+  ref: ImageRef,
+): Promise<ManifestContent | undefined> {
   const raw = await readRawManifest(send, call, nameIn(ref));
   if (raw === undefined) return undefined;
   const manifest = parseManifest(raw.bytes, raw.digest, raw.contentType);
-  if (manifest.ok) return manifest.value;
+  if (manifest.ok) return { manifest: manifest.value, bytes: raw.bytes };
   const first = manifest.problems[0];
   const detail = first ? `${first.path} ${first.message}`.trim() : 'it cannot be read';
   throw fault(call, 'RegistryMisbehaved', `the manifest is not valid: ${quote(detail)}`);
@@ -83,7 +87,8 @@ function nameIn(ref: ImageRef): string {
   return ref.digest ?? ref.tag ?? 'latest';
 }
 
-function manifestUrl(call: Call, name: string): URL {
+/** The address of a manifest by tag or digest. */
+export function manifestUrl(call: Call, name: string): URL {
   return new URL(`/v2/${call.repository}/manifests/${name}`, call.endpoint.origin);
 }
 

@@ -3,11 +3,16 @@ import { LRUCache } from 'lru-cache';
 import type { Call } from './call.ts';
 import { header, type Answer } from './exchange.ts';
 import { deadline, fault } from './fault.ts';
+import { allowanceOf } from './rate-limit.ts';
 
 /** Longest wait for a registry's convenience, in milliseconds: an admission has a few seconds in all. */
 export const MAX_WAIT_MS = 2_000;
 /** Longest time a `Retry-After` keeps a host silent, in milliseconds: a registry must not switch itself off for a day. */
 export const MAX_PAUSE_MS = 60_000;
+/** Longest wait of a patient call, in milliseconds: it sits out every pause that is remembered. */
+export const MAX_PATIENT_WAIT_MS = MAX_PAUSE_MS;
+/** Longest rest between images, in milliseconds; windows last hours, but one look in five minutes costs nobody anything. */
+export const MAX_REST_MS = 300_000;
 /** Hosts whose pauses are remembered. */
 const MAX_HOSTS = 1_000;
 
@@ -16,31 +21,48 @@ export interface Pauses {
   /** Waits out the host's pause; a Fault `RegistryRateLimited` when it is too long to wait for. */
   readonly wait: (call: Call, host: string) => Promise<void>;
   /** Takes note of an answer: how long the registry asks to wait, when that is short enough to send it again. */
-  readonly note: (answer: Answer) => number | undefined;
+  readonly note: (call: Call, answer: Answer) => number | undefined;
+  /** Milliseconds for which nothing new should be begun with a host; 0 = go on. */
+  readonly restMs: (host: string) => number;
 }
 
 /** Makes the pauses of one client, which reads the time from `now`. */
 export function createPauses(now: () => Date): Pauses {
   const until = new LRUCache<string, number>({ max: MAX_HOSTS });
+  const rests = new LRUCache<string, number>({ max: MAX_HOSTS });
+  const left = (moments: typeof until, host: string): number =>
+    Math.max(0, (moments.get(host) ?? 0) - now().getTime());
+  const rest = (host: string, ms: number): void => {
+    rests.set(host, now().getTime() + Math.min(ms, MAX_REST_MS));
+  };
   return {
     wait: async (call, host) => {
-      const left = (until.get(host) ?? 0) - now().getTime();
-      if (left > MAX_WAIT_MS) {
+      const ms = left(until, host);
+      if (ms > mostWait(call)) {
         throw fault(call, 'RegistryRateLimited', `${host} asked for a pause that is not over`);
       }
-      if (left > 0) await pause(call, left);
+      if (ms > 0) await pause(call, ms);
     },
-    note: (answer) => {
+    note: (call, answer) => {
+      const { host } = answer.url;
+      const allowance = allowanceOf(answer);
+      if (allowance) rest(host, allowance.restMs);
       if (answer.status !== 429 && answer.status !== 503) return undefined;
       const delay = retryAfterMs(header(answer, 'retry-after'), now());
       if (delay === undefined) return undefined;
       // 429 is about this client and holds for everybody; 503 may be about one backend and holds for one request.
       if (answer.status === 429) {
-        until.set(answer.url.host, now().getTime() + Math.min(delay, MAX_PAUSE_MS));
+        until.set(host, now().getTime() + Math.min(delay, MAX_PAUSE_MS));
+        rest(host, delay);
       }
-      return delay <= MAX_WAIT_MS ? delay : undefined;
+      return delay <= mostWait(call) ? delay : undefined;
     },
+    restMs: (host) => Math.max(left(until, host), left(rests, host)),
   };
+}
+
+function mostWait({ patient }: Call): number {
+  return patient ? MAX_PATIENT_WAIT_MS : MAX_WAIT_MS;
 }
 
 /** Waits, at most until the caller's signal fires. */

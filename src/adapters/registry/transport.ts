@@ -1,20 +1,30 @@
 import type { Authorizer } from './authorization.ts';
 import type { Call } from './call.ts';
-import { objectionTo } from './endpoint.ts';
-import { discard, header, REDIRECTS, type Answer, type Exchange, type WireRequest } from './exchange.ts';
-import { errorCode, fault, quote } from './fault.ts';
+import {
+  discard,
+  header,
+  isStream,
+  REDIRECTS,
+  type Answer,
+  type Exchange,
+  type WireRequest,
+} from './exchange.ts';
+import { errorCode, fault } from './fault.ts';
 import { Fault } from '../../core/model/index.ts';
 import { pause, type Pauses } from './pause.ts';
+import { placeOf } from './place.ts';
 
-/** A read, addressed to the registry of the call. */
+/** A request, addressed to the registry of the call. */
 export interface Ask {
-  readonly method: 'GET' | 'HEAD';
-  /** On the registry's own origin. */
+  readonly method: WireRequest['method'];
+  /** On the registry's own origin; elsewhere no login is sent along. */
   readonly url: URL;
   readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Exclude<WireRequest['body'], string>;
 }
 
-/** Sends a read with all that HTTP asks of a client: login, redirects, one retry. Any final status is an answer. */
+/** Sends a request with all that HTTP asks of a client: login, redirects, one retry. Any final status is an answer. */
 export type Send = (call: Call, ask: Ask) => Promise<Answer>;
 
 /** What {@link createTransport} is made of. */
@@ -28,6 +38,10 @@ export interface TransportParts {
 export const MAX_REDIRECTS = 5;
 /** Most times one request is sent: as nobody or with a remembered token, with a cached token, with a fresh one. */
 const MAX_ATTEMPTS = 3;
+/** Most times a patient request is sent again because the registry asked to wait. */
+const MAX_PATIENT_RESENDS = 5;
+/** Redirects that keep method and body (RFC 9110 §15.4); any other would turn a write into something else. */
+const KEEPING: ReadonlySet<number> = new Set([307, 308]);
 /** The other side closed a pooled connection while we were writing to it: nobody has seen the request. */
 const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
@@ -50,47 +64,56 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
 
   async function follow(call: Call, ask: Ask, authorization: string | undefined): Promise<Answer> {
     let url = ask.url;
-    let secret = authorization;
+    let secret = url.origin === call.endpoint.origin ? authorization : undefined;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const headers = { ...(ask.accept && { accept: ask.accept }), ...(secret && { authorization: secret }) };
-      const answer = await steady(call, { method: ask.method, url, headers });
-      const location = REDIRECTS.has(answer.status) ? header(answer, 'location') : undefined;
+      const answer = await steady(call, requestFor(ask, url, secret));
+      const location = leadsOn(ask, answer) ? header(answer, 'location') : undefined;
       if (location === undefined) return answer;
       await discard(answer);
-      const target = redirectTarget(call, url, location);
+      const target = placeOf(call, { from: url, location, verb: 'redirects' });
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
       url = target;
     }
     throw fault(call, 'RegistryMisbehaved', `it redirects more than ${String(MAX_REDIRECTS)} times`);
   }
 
-  /** One request, sent again at once after a reset and once more after a short pause the registry asked for. */
+  /**
+   * One request, sent again at once after a reset and after a short pause the registry asked for. A stream is sent once:
+   * what arrived of it the registry may have kept, so whoever sends it asks first how far it came.
+   */
   async function steady(call: Call, wire: WireRequest): Promise<Answer> {
+    const once = isStream(wire.body);
     await pauses.wait(call, wire.url.host);
-    const first = await exchange(call, wire).catch((error: unknown) => {
-      if (!isReset(error)) throw error;
+    let answer = await exchange(call, wire).catch((error: unknown) => {
+      if (once || !isReset(error)) throw error;
       return exchange(call, wire);
     });
-    const delay = pauses.note(first);
-    if (delay === undefined) return first;
-    await discard(first);
-    await pause(call, delay);
-    const second = await exchange(call, wire);
-    pauses.note(second);
-    return second;
+    const mostResends = call.patient ? MAX_PATIENT_RESENDS : 1;
+    for (let resent = 0; ; resent += 1) {
+      const delay = pauses.note(call, answer);
+      if (delay === undefined || once || resent === mostResends) return answer;
+      await discard(answer);
+      await pause(call, delay);
+      answer = await exchange(call, wire);
+    }
   }
 }
 
-function redirectTarget(call: Call, from: URL, location: string): URL {
-  if (!URL.canParse(location, from.href)) {
-    throw fault(call, 'RegistryMisbehaved', 'it redirects to no valid address');
-  }
-  const target = new URL(location, from.href);
-  const downgrade =
-    from.protocol === 'https:' && target.protocol === 'http:' ? 'it is plain http' : undefined;
-  const objection = downgrade ?? objectionTo(target, call.endpoint);
-  if (objection === undefined) return target;
-  throw fault(call, 'UntrustedEndpoint', `it redirects to ${quote(target.host)}: ${objection}`);
+function requestFor(
+  { method, accept, headers, body }: Ask,
+  url: URL,
+  authorization: string | undefined,
+): WireRequest {
+  return {
+    method,
+    url,
+    headers: { ...headers, ...(accept && { accept }), ...(authorization && { authorization }) },
+    ...(body && { body }),
+  };
+}
+
+function leadsOn({ method }: Ask, { status }: Answer): boolean {
+  return method === 'GET' || method === 'HEAD' ? REDIRECTS.has(status) : KEEPING.has(status);
 }
 
 function isReset(error: unknown): boolean {

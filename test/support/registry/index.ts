@@ -55,6 +55,8 @@ export interface EmbeddedRegistry {
   latency(ms: number): void;
   /** Makes all tokens given out so far worthless. */
   revokeTokens(): void;
+  /** Forgets what was answered so far. */
+  forgetLog(): void;
   /** Forgets content, log and intercept, but stays up. */
   reset(): void;
   close(): Promise<void>;
@@ -105,6 +107,9 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
       latencyMs = ms;
     },
     revokeTokens: guard.revoke,
+    forgetLog: () => {
+      requests.length = 0;
+    },
     reset: () => {
       store.clear();
       requests.length = 0;

@@ -1,0 +1,60 @@
+import {
+  artifactTypeOf,
+  digestAlgorithm,
+  formatReference,
+  parseDigest,
+  type Descriptor,
+  type Digest,
+  type ImageRef,
+  type ManifestContent,
+} from '../../core/model/index.ts';
+import type { Begin, Call } from './call.ts';
+import { header, type Answer } from './exchange.ts';
+import type { FallbackTags } from './fallback-tags.ts';
+import { fault } from './fault.ts';
+import { putManifest } from './put-manifest.ts';
+import type { Send } from './transport.ts';
+
+/** What manifests are pushed with. */
+export interface PushParts {
+  readonly send: Send;
+  readonly begin: Begin;
+  readonly fallbackTags: FallbackTags;
+}
+
+/** Pushes a manifest, and lists it under the fallback tag of its subject where the registry does not list it itself. */
+export async function pushManifest(
+  { send, begin, fallbackTags }: PushParts,
+  { to, content }: { readonly to: ImageRef; readonly content: ManifestContent },
+  signal: AbortSignal,
+): Promise<void> {
+  const { manifest, bytes } = content;
+  const call = begin('push', `push manifest ${formatReference(to)}`, to, signal);
+  if (to.digest !== undefined && to.digest !== manifest.digest) {
+    throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
+  }
+  const name = to.digest ?? to.tag ?? manifest.digest;
+  const answer = await putManifest(send, call, { name, bytes, mediaType: manifest.mediaType });
+  compareDigests(call, answer, manifest.digest);
+  const { subject } = manifest;
+  if (subject === undefined || header(answer, 'oci-subject') === subject.digest) return;
+  await fallbackTags.add(
+    { ...call, doing: `list ${manifest.digest} under ${subject.digest}` },
+    subject.digest,
+    descriptorOf(content),
+  );
+}
+
+function compareDigests(call: Call, answer: Answer, digest: Digest): void {
+  const claimed = parseDigest(header(answer, 'docker-content-digest'));
+  if (claimed === undefined || digestAlgorithm(claimed) !== digestAlgorithm(digest)) return;
+  if (claimed !== digest)
+    throw fault(call, 'RegistryMisbehaved', 'it stored the manifest under another digest');
+}
+
+/** What a listing says of a manifest (distribution spec, "Pushing Manifests with Subject"). */
+function descriptorOf({ manifest }: ManifestContent): Descriptor {
+  const { mediaType, digest, size, annotations } = manifest;
+  const artifactType = artifactTypeOf(manifest);
+  return { mediaType, digest, size, annotations, ...(artifactType !== undefined && { artifactType }) };
+}

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { digestOf, type Descriptor } from '../../../src/core/model/index.ts';
+import type { BlobTransfer } from '../../../src/adapters/registry/index.ts';
+import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../../support/registry/index.ts';
+import { pushBlob } from '../../support/registry/push.ts';
+import { client, tagged } from './client.ts';
+
+/** Where blobs come from and go to in the tests of writes. */
+export interface Dock {
+  readonly source: EmbeddedRegistry;
+  readonly target: EmbeddedRegistry;
+  readonly bytes: Buffer;
+  /** Describes the bytes, which lie in `shop/web` of the source. */
+  readonly blob: Descriptor;
+}
+
+const open: EmbeddedRegistry[] = [];
+
+/** Starts a registry that is closed by {@link closeDocks}. */
+export async function dock(options: RegistryOptions = {}): Promise<EmbeddedRegistry> {
+  const registry = await startRegistry(options);
+  open.push(registry);
+  return registry;
+}
+
+/** Starts two registries with one blob of `size` bytes in the first; their logs are empty. */
+export async function docks(
+  options: {
+    readonly source?: RegistryOptions;
+    readonly target?: RegistryOptions;
+    readonly size?: number;
+  } = {},
+): Promise<Dock> {
+  const [source, target] = [await dock(options.source), await dock(options.target)];
+  const bytes = randomBytes(options.size ?? 100_000);
+  await pushBlob({ registry: source.host, repository: 'shop/web' }, { mediaType: 'text/plain', bytes });
+  source.forgetLog();
+  return { source, target, bytes, blob: describing(bytes) };
+}
+
+/** Stops all registries started since the last time. */
+export async function closeDocks(): Promise<void> {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+}
+
+/** What a manifest would say of these bytes. */
+export function describing(bytes: Uint8Array): Descriptor {
+  return { mediaType: 'text/plain', digest: digestOf(bytes), size: bytes.byteLength, annotations: {} };
+}
+
+/** The transfer of the blob of these docks, to `gold/web` of the target. */
+export function transferOf(
+  { source, target, blob }: Pick<Dock, 'source' | 'target' | 'blob'>,
+  more: Partial<BlobTransfer> = {},
+): BlobTransfer {
+  return {
+    blob,
+    source: client(),
+    from: tagged(source),
+    to: tagged(target, '1.0', 'gold/web'),
+    maybeThere: false,
+    ...more,
+  };
+}
+
+/** The requests of a registry, as `METHOD kind status`, in the order of their answers. */
+export function log({ requests }: EmbeddedRegistry): string[] {
+  return requests.map(({ method, path, status }) => `${method} ${kindOf(path)} ${String(status)}`);
+}
+
+function kindOf(path: string): string {
+  if (path.includes('?mount=')) return 'mount';
+  return /\/(blobs\/uploads|blobs|manifests|referrers|tags)\//.exec(path)?.[1]?.replace('blobs/', '') ?? path;
+}
