@@ -23,6 +23,7 @@ const OWN_SETTINGS = [
   'cluster.kubeconfig',
   'cluster.name',
   'cluster.namespace',
+  'events.listen',
   'operations.listen',
   'webhook.listen',
   'webhook.tlsCert',
@@ -48,6 +49,19 @@ const SETTINGS = {
   certificates: { hosts: ['pratique.example.com'], lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
   audit: { enabled: false, everyMs: 86_400_000, perRegistryPerSecond: 0.1, reports: false },
   selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },
+  events: {
+    receivers: [
+      { name: 'registry', sender: 'distribution', registry: 'a.example', bearer: { secretFile: '/token' } },
+      { name: 'github', sender: 'ghcr', hmac: { secretFile: '/key', header: 'x-signature' } },
+      {
+        name: 'ci',
+        sender: 'generic',
+        oidc: { issuer: 'https://ci.example.com', audience: 'pratique', subject: 'acme' },
+      },
+    ],
+    quietMs: 1,
+    maxDelayMs: 1,
+  },
 };
 
 describe('the chart, without Helm,', () => {
@@ -94,6 +108,11 @@ describe('the chart, without Helm,', () => {
     ['an authority that is no PEM', { webhook: { caBundle: 'LS0t' } }, '/webhook/caBundle'],
     ['a namespace that cannot be', { webhook: { exemptNamespaces: ['Kube'] } }, '/exemptNamespaces/0'],
     ['a kind without a place for pods', { workloadKinds: [{ apiGroup: 'a', kind: 'B' }] }, 'podSpec'],
+    [
+      'a receiver of events that lets everybody in',
+      { settings: { events: { receivers: [{ name: 'a', sender: 'generic' }] } } },
+      '/receivers/0',
+    ],
     ['an unknown source of certificates', { certificates: { source: 'Vault' } }, '/certificates/source'],
     ['a policy for no image', { defaultPolicy: { images: [] } }, '/defaultPolicy/images'],
     ['an unknown enforcement', { defaultPolicy: { enforcement: 'deny' } }, '/defaultPolicy/enforcement'],
