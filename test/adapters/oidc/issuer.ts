@@ -1,0 +1,84 @@
+// An issuer of identity tokens on loopback: what it publishes is right unless a test says otherwise.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
+
+type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
+
+/** A key pair and its public half as it is published. */
+export interface NamedKey extends Keys {
+  readonly kid: string;
+  readonly alg: string;
+  readonly jwk: JWK;
+}
+
+/** Makes a key. */
+export async function namedKey(kid: string, alg = 'ES256'): Promise<NamedKey> {
+  const keys = await generateKeyPair(alg, { extractable: true });
+  return { ...keys, kid, alg, jwk: { ...(await exportJWK(keys.publicKey)), kid, alg, use: 'sig' } };
+}
+
+/** Answers in the issuer's stead, or leaves it to the issuer with `undefined`. */
+export type Answering = (path: string, answer: ServerResponse) => boolean | Promise<boolean>;
+
+/** A running issuer. */
+export interface Issuer {
+  readonly url: string;
+  /** Paths that were asked for. */
+  readonly asked: string[];
+  /** What it publishes; may be changed. */
+  keys: readonly JWK[];
+  configuration: Readonly<Record<string, unknown>>;
+  /** True when it has answered, or never will. */
+  instead: Answering;
+  close(): Promise<void>;
+}
+
+/** Starts an issuer that publishes these keys. */
+export async function startIssuer(keys: readonly JWK[]): Promise<Issuer> {
+  const server = createServer((request, response) => void serve(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const issuer: Issuer = {
+    url,
+    asked: [],
+    keys,
+    configuration: { issuer: url, jwks_uri: `${url}/keys` },
+    instead: () => false,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+  const serve = async ({ url: path = '' }: IncomingMessage, response: ServerResponse) => {
+    issuer.asked.push(path);
+    if (await issuer.instead(path, response)) return;
+    const pages: Readonly<Record<string, object>> = {
+      '/.well-known/openid-configuration': issuer.configuration,
+      '/keys': { keys: issuer.keys },
+    };
+    const page = pages[path];
+    response.writeHead(page ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(page ?? {}));
+  };
+  return issuer;
+}
+
+/** Signs a token. */
+export function sign(
+  { kid, alg, privateKey }: Pick<NamedKey, 'kid' | 'alg' | 'privateKey'>,
+  claims: Readonly<Record<string, unknown>>,
+  header: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
+  return new SignJWT({ ...claims }).setProtectedHeader({ alg, kid, ...header }).sign(privateKey);
+}
+
+/** A token in the compact form, put together by hand; what is signed is left to the caller. */
+export function compact(header: object, claims: object, signature: (input: string) => string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part(header)}.${part(claims)}`;
+  return `${input}.${signature(input)}`;
+}
