@@ -43,17 +43,17 @@ export type Authorities = ReadonlyMap<string, Authority | undefined>;
 
 type Written = ImagePolicySpec['authorities'][number];
 
-/** Reads every authority; problems go to `problems` by field path. */
+/** Reads every authority of the list at `given.path` (default `spec.authorities`); problems go to `problems` by field path. */
 export function compileAuthorities(
   authorities: readonly Written[],
-  given: Given,
+  given: Given & { readonly path?: string },
   problems: Problem[],
 ): Authorities {
   const byName = new Map<string, Authority | undefined>();
   const byKey = new Map<string, string>();
   for (const [index, written] of authorities.entries()) {
     const { name } = written;
-    const path = `spec.authorities[${String(index)}]`;
+    const path = `${given.path ?? 'spec.authorities'}[${String(index)}]`;
     if (byName.has(name)) problems.push({ path: `${path}.name`, message: `"${name}" is there twice` });
     const read = compileAuthority(written, given, path);
     if (!read.ok) problems.push(...read.problems);

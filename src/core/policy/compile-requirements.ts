@@ -163,19 +163,28 @@ function compileVulnerabilities(
     ...(maxReportAge !== undefined && { maxReportAgeMs: durationMs(maxReportAge) }),
     unsigned: trust === 'Unsigned',
     from: named(from, authorities, `${path}.from`, problems),
-    exceptions: exceptions.map(({ id, until, reason, images }, index) => {
-      const where = `${path}.exceptions[${String(index)}]`;
-      const end = until === undefined ? undefined : parseMoment(until);
-      if (until !== undefined && !end) {
-        problems.push({
-          path: `${where}.until`,
-          message: 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z',
-        });
-      }
-      const coversImage = images ? compileGlobs(images, `${where}.images`, problems) : () => true;
-      return { id, reason, coversImage, ...(end && { until: end }) };
-    }),
+    exceptions: compileExceptions(exceptions, `${path}.exceptions`, problems),
   };
+}
+
+/** Compiles accepted findings: until when, and for which images. */
+export function compileExceptions(
+  exceptions: NonNullable<Written['vulnerabilities']>['exceptions'],
+  path: string,
+  problems: Problem[],
+): readonly VulnerabilityException[] {
+  return exceptions.map(({ id, until, reason, images }, index) => {
+    const where = `${path}[${String(index)}]`;
+    const end = until === undefined ? undefined : parseMoment(until);
+    if (until !== undefined && !end) {
+      problems.push({
+        path: `${where}.until`,
+        message: 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z',
+      });
+    }
+    const coversImage = images ? compileGlobs(images, `${where}.images`, problems) : () => true;
+    return { id, reason, coversImage, ...(end && { until: end }) };
+  });
 }
 
 function named(

@@ -1,4 +1,6 @@
-import { specSchema } from './crd.ts';
+import { IMAGE_POLICY_KIND } from './crd.ts';
+import { structuralSchema, type ResourceKind } from './custom-resource.ts';
+import { API_VERSION } from './schema.ts';
 
 interface Row {
   readonly path: string;
@@ -10,24 +12,34 @@ interface Row {
 
 type Node = Readonly<Record<string, unknown>>;
 
-/** The reference page of ImagePolicy in Markdown: every field with type, default and meaning. */
-export function imagePolicyReference(): string {
-  const rows = fields(specSchema(), 'spec').map(
+/** The reference page of a kind in Markdown: every field of its spec with type, default and meaning. */
+export function referencePage(resource: ResourceKind, prose: string): string {
+  const { kind, scope, shortNames, spec } = resource;
+  const rows = fields(structuralSchema(spec, 'input'), 'spec').map(
     ({ path, type, required, fallback, description }) =>
       `| \`${path}\` | ${type} | ${required ? 'yes' : ''} | ${fallback} | ${description} |`,
   );
+  const scoped = scope === 'Cluster' ? 'cluster-scoped' : 'namespaced';
   return [
-    '# ImagePolicy',
+    `# ${kind}`,
     '',
-    '`pratique.dev/v1alpha1`, cluster-scoped, short name `ipol`. Made from the schema by `npm run generate`; edit the schema, not this page.',
+    `\`${API_VERSION}\`, ${scoped}, short name \`${shortNames.join(', ')}\`. Made from the schema by \`npm run generate\`; edit the schema, not this page.`,
     '',
-    'An image must satisfy every policy that matches it. Unknown fields are an error.',
+    prose,
     '',
     '| field | type | required | default | meaning |',
     '|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n');
+}
+
+/** The reference page of ImagePolicy. */
+export function imagePolicyReference(): string {
+  return referencePage(
+    IMAGE_POLICY_KIND,
+    'An image must satisfy every policy that matches it. Unknown fields are an error.',
+  );
 }
 
 function fields(node: Node, path: string): readonly Row[] {

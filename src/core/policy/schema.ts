@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { authoritySchema } from './schema/authorities.ts';
+import { authorityIn } from './schema/authorities.ts';
 import { glob, rule } from './schema/parts.ts';
 import { NAMED_AUTHORITIES, requirementsSchema } from './schema/requirements.ts';
 
@@ -70,7 +70,11 @@ const spec = z
       .describe(
         'Add the digest of this moment (`@sha256:…`) to references that have none, whatever `enforcement` is; the tag stays.',
       ),
-    authorities: z.array(authoritySchema).max(16).default([]).describe('Who may sign.'),
+    authorities: z
+      .array(authorityIn("the controller's own namespace"))
+      .max(16)
+      .default([])
+      .describe('Who may sign.'),
     require: requirementsSchema.describe('What is asked; an absent block asks nothing.'),
   })
   .meta({ 'x-kubernetes-validations': NAMED_AUTHORITIES });

@@ -30,3 +30,34 @@ export type { BundleClaims } from './records/bundle-artifact.ts';
 export { appendCosignLayer, findCosignLayer } from './records/cosign-tag.ts';
 export type { CosignLayer, CosignLayerClaims } from './records/cosign-tag.ts';
 export { statementAbout, statementDigest } from './records/statement.ts';
+export { imagePromotionRunSchema, imagePromotionSchema, promotionApprovalSchema } from './schema.ts';
+export type {
+  ImageDecision,
+  ImagePromotion,
+  ImagePromotionRun,
+  ImagePromotionRunSpec,
+  ImagePromotionRunStatus,
+  ImagePromotionSpec,
+  ImagePromotionStatus,
+  MirrorSpec,
+  PromoteSpec,
+  PromotionApproval,
+  PromotionApprovalSpec,
+  PromotionSide,
+  RunImage,
+  ScanSpec,
+  SignSpec,
+  TagSelection,
+} from './schema.ts';
+export { MAX_RECENT } from './schema/promotion-status.ts';
+export { DECISIONS, MAX_BLOCKING, MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
+export { MAX_RUN_IMAGES } from './schema/run.ts';
+export { parseApproval, parsePromotion, parsePromotionRun } from './parse.ts';
+export { promotionCrds } from './crd.ts';
+export { promotionReferences } from './reference-page.ts';
+export { nextRun, parseSchedule } from './schedule.ts';
+export type { Schedule } from './schedule.ts';
+export { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';
+export type { LeftOut, LeftOutWhy, NameSelection, TagChoice } from './selection/select.ts';
+export type { DatedTag } from './selection/newest.ts';
+export { isReservedTag, MIRROR_HISTORY_TAG } from './selection/reserved-tags.ts';

@@ -1,32 +1,26 @@
 import * as z from 'zod';
 import { CLAIM_NAMES } from '../../model/index.ts';
-import { glob, keyIn, name, rule } from './parts.ts';
+import { exactlyOne, glob, keyIn, name } from './parts.ts';
 
-/** How many of the named fields of an object are set. */
-function count(fields: readonly string[]): string {
-  return `[${fields.map((field) => `has(self.${field})`).join(', ')}].filter(x, x).size()`;
-}
+/** Where keys and trust roots of an authority lie: both kinds of object, in one namespace. */
+const places = (namespace: string) => ({
+  secretRef: keyIn.optional().describe(`A Secret in ${namespace}.`),
+  configMapRef: keyIn.optional().describe(`A ConfigMap in ${namespace}.`),
+});
 
-function exactlyOne<T extends z.ZodObject>(object: T, fields: readonly (keyof T['shape'] & string)[]) {
-  const message = `needs exactly one of ${fields.join(', ')}`;
-  const isSet = (value: Readonly<Record<string, unknown>>) =>
-    fields.filter((field) => value[field] !== undefined).length === 1;
-  return object.refine(isSet, message).meta(rule(`${count(fields)} == 1`, message));
-}
-
-const key = exactlyOne(
-  z.strictObject({
-    secretRef: keyIn.optional().describe("A Secret in the controller's own namespace."),
-    configMapRef: keyIn.optional().describe("A ConfigMap in the controller's own namespace."),
-    pem: z
-      .string()
-      .min(1)
-      .max(8192)
-      .optional()
-      .describe('The key itself: one PEM block "PUBLIC KEY", or a JWK as JSON.'),
-  }),
-  ['secretRef', 'configMapRef', 'pem'],
-);
+const keyOf = (namespace: string) =>
+  exactlyOne(
+    z.strictObject({
+      ...places(namespace),
+      pem: z
+        .string()
+        .min(1)
+        .max(8192)
+        .optional()
+        .describe('The key itself: one PEM block "PUBLIC KEY", or a JWK as JSON.'),
+    }),
+    ['secretRef', 'configMapRef', 'pem'],
+  );
 
 const claims = z.strictObject(
   Object.fromEntries(
@@ -57,40 +51,33 @@ const keyless = exactlyOne(
   ['subject', 'subjectPattern'],
 );
 
-const trustRoot = exactlyOne(
-  z.strictObject({
-    secretRef: keyIn.optional().describe("A Secret in the controller's own namespace."),
-    configMapRef: keyIn.optional().describe("A ConfigMap in the controller's own namespace."),
-  }),
-  ['secretRef', 'configMapRef'],
-);
-
-/** Somebody who may sign. */
-export const authoritySchema = exactlyOne(
-  z.strictObject({
-    name: name.describe('What the rest of the policy calls this signer.'),
-    key: key
-      .optional()
-      .describe(
-        'The public key it signs with: ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519.',
-      ),
-    keyless: keyless.optional().describe('The identity it signs with, by a certificate of Fulcio.'),
-    transparencyLog: z
-      .enum(['Required', 'NotRequired'])
-      .optional()
-      .describe(
-        'Whether a log of the trust root must hold the signature. Default: Required for keyless, NotRequired for a key.',
-      ),
-    timestamps: z
-      .enum(['Required', 'NotRequired'])
-      .default('NotRequired')
-      .describe('Whether a timestamp authority of the trust root must have seen the signature.'),
-    trustRoot: trustRoot
-      .optional()
-      .describe('A Sigstore `trusted_root.json`. Default: the public-good instance, as shipped.'),
-    repository: glob
-      .optional()
-      .describe('Where signatures are kept, if not beside the image: host and repository.'),
-  }),
-  ['key', 'keyless'],
-);
+/** Somebody who may sign; its keys and trust roots are read in `namespace`, as a reader is told. */
+export const authorityIn = (namespace: string) =>
+  exactlyOne(
+    z.strictObject({
+      name: name.describe('What the rest of the policy calls this signer.'),
+      key: keyOf(namespace)
+        .optional()
+        .describe(
+          'The public key it signs with: ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519.',
+        ),
+      keyless: keyless.optional().describe('The identity it signs with, by a certificate of Fulcio.'),
+      transparencyLog: z
+        .enum(['Required', 'NotRequired'])
+        .optional()
+        .describe(
+          'Whether a log of the trust root must hold the signature. Default: Required for keyless, NotRequired for a key.',
+        ),
+      timestamps: z
+        .enum(['Required', 'NotRequired'])
+        .default('NotRequired')
+        .describe('Whether a timestamp authority of the trust root must have seen the signature.'),
+      trustRoot: exactlyOne(z.strictObject(places(namespace)), ['secretRef', 'configMapRef'])
+        .optional()
+        .describe('A Sigstore `trusted_root.json`. Default: the public-good instance, as shipped.'),
+      repository: glob
+        .optional()
+        .describe('Where signatures are kept, if not beside the image: host and repository.'),
+    }),
+    ['key', 'keyless'],
+  );

@@ -98,6 +98,14 @@ const attestation = z.strictObject({
     .describe('What must hold of its content.'),
 });
 
+/** A finding that is accepted. */
+export const exceptionSchema = z.strictObject({
+  id: z.string().min(1).max(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
+  until: z.string().max(32).optional().describe('Last day (UTC) or moment it holds; absent = for good.'),
+  reason: z.string().min(1).max(512),
+  images: z.array(glob).max(16).optional().describe('Globs of images it is for; absent = all.'),
+});
+
 const vulnerabilities = z
   .strictObject({
     failOn: z
@@ -112,18 +120,7 @@ const vulnerabilities = z
       .describe('Unsigned: a report that nobody signed counts too. Anyone who can push can write one.'),
     from: names.default([]).describe('Authorities whose reports count.'),
     exceptions: z
-      .array(
-        z.strictObject({
-          id: z.string().min(1).max(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
-          until: z
-            .string()
-            .max(32)
-            .optional()
-            .describe('Last day (UTC) or moment it holds; absent = for good.'),
-          reason: z.string().min(1).max(512),
-          images: z.array(glob).max(16).optional().describe('Globs of images it is for; absent = all.'),
-        }),
-      )
+      .array(exceptionSchema)
       .max(256)
       .default([])
       .describe('Findings that are accepted, for a time and a reason.'),

@@ -9,10 +9,11 @@ const count = z.int().min(0);
 const text = z.string().max(32_768);
 const moment = z.string().max(64).meta({ format: 'date-time' });
 
-const condition = z.strictObject({
+/** `metav1.Condition`, of whatever kind of ours. */
+export const conditionSchema = z.strictObject({
   type: z.string().max(316).describe('What it is about.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
-  observedGeneration: z.int().min(0).optional().describe('Generation of the policy that this speaks of.'),
+  observedGeneration: z.int().min(0).optional().describe('Generation of the object that this speaks of.'),
   lastTransitionTime: moment.describe('When the status last changed.'),
   reason: z.string().max(1_024).describe('One word for programs.'),
   message: text.describe('A sentence for people.'),
@@ -27,7 +28,7 @@ export const policyStatusSchema = z.strictObject({
     .optional()
     .describe('Names what is in force: the spec with the keys and trust roots it refers to.'),
   conditions: z
-    .array(condition)
+    .array(conditionSchema)
     .max(16)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
@@ -47,6 +48,6 @@ export const policyStatusSchema = z.strictObject({
 });
 
 /** A condition of an ImagePolicy, with the fields and meanings of `metav1.Condition`. */
-export type PolicyCondition = z.output<typeof condition>;
+export type PolicyCondition = z.output<typeof conditionSchema>;
 /** The `status` of an ImagePolicy. */
 export type PolicyStatus = z.output<typeof policyStatusSchema>;

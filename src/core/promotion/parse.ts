@@ -1,0 +1,104 @@
+import type * as z from 'zod';
+import { nameOf, parsed, parseReference, problem, type Parsed, type Problem } from '../model/index.ts';
+import {
+  compileAuthorities,
+  compileExceptions,
+  parseMoment,
+  problemsOf,
+  type TrustRoots,
+} from '../policy/index.ts';
+import { parseSchedule } from './schedule.ts';
+import {
+  imagePromotionRunSchema,
+  imagePromotionSchema,
+  promotionApprovalSchema,
+  type ImagePromotion,
+  type ImagePromotionRun,
+  type ImagePromotionSpec,
+  type PromotionApproval,
+  type ScanSpec,
+} from './schema.ts';
+import { compileTagFilter } from './selection/tag-filter.ts';
+
+/** Reads an ImagePromotion, or lists everything that is wrong with it by field path (`spec.tags.semver[0]`). */
+export function parsePromotion(document: unknown): Parsed<ImagePromotion> {
+  const read = parseBy(imagePromotionSchema, document);
+  return read.ok ? unless(specProblems(read.value.spec, 'spec'), read.value) : read;
+}
+
+/** Reads an ImagePromotionRun, with the promotion that is frozen in it. */
+export function parsePromotionRun(document: unknown): Parsed<ImagePromotionRun> {
+  const read = parseBy(imagePromotionRunSchema, document);
+  return read.ok ? unless(specProblems(read.value.spec.template, 'spec.template'), read.value) : read;
+}
+
+/** Reads a PromotionApproval. Who wrote it is proven by the admission policy of the chart alone. */
+export function parseApproval(document: unknown): Parsed<PromotionApproval> {
+  const read = parseBy(promotionApprovalSchema, document);
+  if (!read.ok || parseMoment(read.value.spec.until)) return read;
+  return problem('spec.until', 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z');
+}
+
+function parseBy<T>(schema: z.ZodType<T>, document: unknown): Parsed<T> {
+  const read = schema.safeParse(document);
+  return read.success ? parsed(read.data) : { ok: false, problems: problemsOf(read.error) };
+}
+
+function unless<T>(problems: readonly Problem[], value: T): Parsed<T> {
+  return problems.length > 0 ? { ok: false, problems } : parsed(value);
+}
+
+/** What a schema cannot see: names, ranges, patterns, times and dates that cannot be read. */
+function specProblems(spec: ImagePromotionSpec, path: string): readonly Problem[] {
+  const filter = compileTagFilter(spec.tags);
+  const schedule = parseSchedule(spec.schedule ?? '@daily', spec.timeZone);
+  const problems = [
+    ...placeProblems(spec),
+    ...(filter.ok ? [] : under('tags', filter.problems)),
+    ...(schedule.ok ? [] : schedule.problems),
+    ...(spec.promote?.scan ? under('promote.scan', scanProblems(spec.promote.scan)) : []),
+  ];
+  return under(path, problems);
+}
+
+const under = (path: string, problems: readonly Problem[]): readonly Problem[] =>
+  problems.map((one) => ({ path: `${path}.${one.path}`, message: one.message }));
+
+/** Both sides are repositories, and not the same one under two spellings. */
+function placeProblems({ source, target }: ImagePromotionSpec): readonly Problem[] {
+  const [from, to] = [parseRepository(source.repository), parseRepository(target.repository)];
+  if (from.ok && to.ok) {
+    return from.value === to.value
+      ? [{ path: 'target.repository', message: 'is the same repository as that of the source' }]
+      : [];
+  }
+  return [...(from.ok ? [] : under('source', from.problems)), ...(to.ok ? [] : under('target', to.problems))];
+}
+
+function parseRepository(text: string): Parsed<string> {
+  const ref = parseReference(text);
+  if (!ref.ok)
+    return { ok: false, problems: ref.problems.map(({ message }) => ({ path: 'repository', message })) };
+  const plain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
+  return plain
+    ? parsed(nameOf(ref.value))
+    : problem('repository', 'is a repository: leave out tag and digest');
+}
+
+/** What is wrong with exceptions and authorities by themselves; keys in Secrets and ConfigMaps are read by the run. */
+function scanProblems({ exceptions, authorities }: ScanSpec): readonly Problem[] {
+  const problems: Problem[] = [];
+  compileExceptions(exceptions, 'exceptions', problems);
+  compileAuthorities(
+    authorities,
+    { material: () => undefined, roots: NO_ROOTS, path: 'authorities' },
+    problems,
+  );
+  return problems.filter(({ path }) => !/\.(?:secretRef|configMapRef)$/.test(path));
+}
+
+/** Stands in for trust roots where nothing is verified. */
+const NO_ROOTS: TrustRoots = {
+  read: () => parsed({ fingerprint: '', json: '' }),
+  publicGood: () => ({ fingerprint: '', json: '' }),
+};

@@ -1,0 +1,33 @@
+import * as z from 'zod';
+
+/*
+ * What several parts of the schemas share. Every list and string is bounded, because the API server refuses CEL rules of
+ * unbounded cost, and because status has to stay small.
+ */
+
+/** Name of an object of Kubernetes. */
+export const objectName = z.string().min(1).max(253);
+/** An object of the same namespace, by its name: nothing is read elsewhere, so no promotion can borrow another's login. */
+export const localRef = z.strictObject({ name: objectName.describe('Name of the object.') });
+/** A digest as the OCI image specification writes it. */
+export const digest = z
+  .string()
+  .max(135)
+  .regex(/^sha(?:256:[a-f0-9]{64}|512:[a-f0-9]{128})$/, 'is no digest');
+/** A tag as the OCI distribution specification writes it. */
+export const tag = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is no tag');
+/** A date or a moment; which one it is, `parseMoment` reads. */
+export const momentText = z
+  .string()
+  .max(32)
+  .regex(/^\d{4}-\d{2}-\d{2}(?:[Tt ].{1,21})?$/, 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z');
+/** A moment that a program wrote. */
+export const stamp = z.string().max(64).meta({ format: 'date-time' });
+export const count = z.int().min(0);
+/** An identifier of a vulnerability, e.g. CVE-2026-0001. */
+export const vulnerabilityId = z.string().min(1).max(128);
+/** How programs name what the gates found; an approval holds for exactly that. */
+export const gateHash = z.string().min(1).max(128);

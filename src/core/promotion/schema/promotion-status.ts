@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import { conditionSchema } from '../../policy/index.ts';
+import { count, digest, stamp, tag } from './parts.ts';
+import { countsSchema, DECISIONS, imageMessage } from './run-image.ts';
+
+/** How many decisions the status of a promotion remembers. */
+export const MAX_RECENT = 10;
+
+/** The `status` of an ImagePromotion. */
+export const promotionStatusSchema = z.strictObject({
+  observedGeneration: count.optional().describe('Generation that this speaks of.'),
+  conditions: z
+    .array(conditionSchema)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe(
+      'Ready: it is as wanted. Reconciling: it is being worked on. Stalled: a person has to act. ExceptionsExpired: something at the target would be blocked today.',
+    ),
+  lastRunTime: stamp.optional().describe('When the last run began.'),
+  nextRunTime: stamp.optional().describe('When the next run begins by the schedule.'),
+  lastSuccessfulTime: stamp.optional().describe('When a run last ended well.'),
+  lastHandledReconcileAt: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('Value of the annotation that asked last and was answered.'),
+  counts: countsSchema.optional().describe('What the last run came to.'),
+  activeRun: z.string().max(253).optional().describe('Name of the run that is under way.'),
+  recent: z
+    .array(
+      z.strictObject({
+        tag,
+        digest: digest.optional(),
+        decision: z.enum(DECISIONS),
+        reason: z.string().max(64).optional().describe('A code of docs/reference/reasons.md.'),
+        message: imageMessage.optional(),
+        run: z.string().max(253).describe('Name of the run.'),
+        time: stamp,
+      }),
+    )
+    .max(MAX_RECENT)
+    .optional()
+    .describe('The last decisions that were new, newest first.'),
+});

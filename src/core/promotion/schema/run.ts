@@ -1,0 +1,67 @@
+import * as z from 'zod';
+import { conditionSchema, rule } from '../../policy/index.ts';
+import { count, objectName, stamp, tag } from './parts.ts';
+import { promotionSpecSchema } from './promotion.ts';
+import { countsSchema, runImageSchema } from './run-image.ts';
+
+/** How many images the status of a run tells of; the rest is counted. */
+export const MAX_RUN_IMAGES = 200;
+
+/** The `spec` of an ImagePromotionRun. */
+export const runSpecSchema = z
+  .strictObject({
+    promotion: z
+      .strictObject({
+        name: objectName,
+        uid: z.string().min(1).max(64),
+        generation: z.int().min(0),
+      })
+      .describe('The ImagePromotion it carries out.'),
+    trigger: z
+      .enum(['Schedule', 'Manual', 'Event', 'Change'])
+      .describe(
+        'Why it was begun: the time had come, a person asked, a registry told, the promotion changed.',
+      ),
+    template: promotionSpecSchema.describe('The `spec` of the promotion as it was then.'),
+  })
+  .meta(rule('self == oldSelf', 'a run is never changed; begin another one'));
+
+const plan = z.strictObject({
+  candidates: count.describe('Tags that were selected.'),
+  leftOut: count.describe('Tags that were left out by age or number.'),
+  upToDate: count.describe('Images that are there already.'),
+  work: count.describe('Images with something to do.'),
+  overwrites: z.array(tag).max(20).optional().describe('Tags at the target that move, the first of them.'),
+});
+
+/** The `status` of an ImagePromotionRun. */
+export const runStatusSchema = z.strictObject({
+  phase: z.enum(['Pending', 'Running', 'Succeeded', 'Blocked', 'Failed']).optional().describe('For people.'),
+  conditions: z
+    .array(conditionSchema)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe(
+      'For programs: Resolved, GatesPassed, Approved, Copied, Recorded; at the end Complete or Failed is True.',
+    ),
+  startTime: stamp.optional(),
+  completionTime: stamp.optional(),
+  claim: z
+    .strictObject({
+      holder: z.string().max(253).describe('Who carries it out.'),
+      epoch: count.describe('Goes up with every holder; a holder of an older one writes no more.'),
+    })
+    .optional()
+    .describe('Who has the run.'),
+  plan: plan.optional().describe('What was to be done, before the first step.'),
+  counts: countsSchema.optional().describe('What came of it, over all images.'),
+  images: z
+    .array(runImageSchema)
+    .max(MAX_RUN_IMAGES)
+    .optional()
+    .describe('The images that there is most to say about.'),
+  cut: count.optional().describe('How many images are not among them.'),
+  requests: count.optional().describe('Requests made to registries.'),
+  bytes: count.optional().describe('Bytes that travelled.'),
+});

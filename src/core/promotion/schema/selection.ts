@@ -1,0 +1,111 @@
+import * as z from 'zod';
+import { artifactType, duration, rule } from '../../policy/index.ts';
+import { tag } from './parts.ts';
+
+const pattern = z.string().min(1).max(256);
+const NO_WAY_MESSAGE = 'selects nothing: needs semver, include, explicit or newest';
+const LISTED_MESSAGE = 'artifactTypes goes with carry Listed, which needs it';
+
+/** Which tags of the source are meant. */
+export const tagsSchema = z
+  .strictObject({
+    semver: z
+      .array(z.string().min(1).max(256))
+      .max(16)
+      .default([])
+      .describe(
+        'Version ranges, one of which a tag must be in. Tags are read leniently (`v1.2.3`, `1.2`); prereleases, and with them variants such as `1.2.3-alpine`, only where the range names one (`>=1.0.0-0`).',
+      ),
+    include: z
+      .array(pattern)
+      .max(16)
+      .default([])
+      .describe(
+        'RE2 regular expressions, one of which must be found in the tag. Not anchored: write `^` and `$` for the whole tag.',
+      ),
+    exclude: z
+      .array(pattern)
+      .max(16)
+      .default([])
+      .describe(
+        'RE2 regular expressions, none of which may be found in the tag. Not anchored. Stronger than everything else.',
+      ),
+    explicit: z
+      .array(tag)
+      .max(256)
+      .default([])
+      .describe('Tags by name, besides what the ranges and patterns select; not counted by `newest`.'),
+    newest: z
+      .strictObject({
+        count: z.int().min(1).max(1000).describe('How many.'),
+        by: z
+          .enum(['Semver', 'Created'])
+          .default('Semver')
+          .describe('Semver: the highest versions. Created: by the creation time that the image claims.'),
+      })
+      .optional()
+      .describe(
+        'Only the newest of what the ranges and patterns select, or of all tags where there are none.',
+      ),
+    minAge: duration
+      .optional()
+      .describe(
+        'How long ago the image must have been made, as it claims itself. One that claims no time is left out.',
+      ),
+  })
+  .refine(
+    ({ semver, include, explicit, newest }) =>
+      semver.length + include.length + explicit.length > 0 || newest !== undefined,
+    NO_WAY_MESSAGE,
+  )
+  .meta(
+    rule(
+      '(has(self.semver) && size(self.semver) > 0) || (has(self.include) && size(self.include) > 0) || (has(self.explicit) && size(self.explicit) > 0) || has(self.newest)',
+      NO_WAY_MESSAGE,
+    ),
+  );
+
+/** Which platforms of an index go along. */
+export const platformsSchema = z.strictObject({
+  keep: z
+    .array(
+      z
+        .string()
+        .max(64)
+        .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/, 'is no platform such as linux/amd64'),
+    )
+    .max(32)
+    .default([])
+    .describe(
+      'Platforms (`os/arch` or `os/arch/variant`) that are kept. Empty: the index stays whole, and its digest the same; else a smaller index is made, with a digest of its own.',
+    ),
+  missing: z
+    .enum(['Fail', 'Skip'])
+    .default('Fail')
+    .describe('What becomes of an image that lacks one of them: Skip goes on with those that are there.'),
+});
+
+/** What goes along with an image. */
+export const attachmentsSchema = z
+  .strictObject({
+    carry: z
+      .enum(['All', 'None', 'Listed'])
+      .default('All')
+      .describe('Which referrers and cosign tags of the index and of its children go along.'),
+    artifactTypes: z
+      .array(artifactType)
+      .max(32)
+      .default([])
+      .describe('Artifact types that go along when `carry` is Listed.'),
+    lifecycle: z
+      .boolean()
+      .default(false)
+      .describe('Whether lifecycle marks go along: they speak of the place more often than of the image.'),
+  })
+  .refine(({ carry, artifactTypes }) => (carry === 'Listed') === artifactTypes.length > 0, LISTED_MESSAGE)
+  .meta(
+    rule(
+      "(has(self.carry) && self.carry == 'Listed') == (has(self.artifactTypes) && size(self.artifactTypes) > 0)",
+      LISTED_MESSAGE,
+    ),
+  );

@@ -1,0 +1,96 @@
+import { parsed, type Parsed } from '../../model/index.ts';
+import { durationMs } from '../../policy/index.ts';
+import type { TagSelection } from '../schema.ts';
+import { compareTags, newestOf, type DatedTag } from './newest.ts';
+import { compileTagFilter } from './tag-filter.ts';
+
+/** Why a tag that its name speaks for is not taken. */
+export type LeftOutWhy = 'Missing' | 'Excluded' | 'TooYoung' | 'AgeUnknown' | 'NotNewest';
+
+/** A tag that is not taken although it was named, ranged or found by a pattern. */
+export interface LeftOut {
+  readonly tag: string;
+  readonly why: LeftOutWhy;
+}
+
+/** What names alone decide; both lists in the order of {@link compareTags}. */
+export interface NameSelection {
+  readonly tags: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What is taken in the end, in the same order. */
+export type TagChoice = NameSelection;
+
+/** Whether the tags of the source have to be listed at all: explicit ones are known. */
+export function needsTagList({ semver, include, newest }: TagSelection): boolean {
+  return semver.length + include.length > 0 || newest !== undefined;
+}
+
+/** Whether the creation time of candidates has to be learned, which costs requests for every one of them. */
+export function needsCreated({ newest, minAge }: TagSelection): boolean {
+  return newest?.by === 'Created' || minAge !== undefined;
+}
+
+/**
+ * First half: which of these tags are candidates by their names. `present` is the tag list of the source, or, where
+ * {@link needsTagList} says no, the explicit tags themselves. Problems have paths below `tags`.
+ */
+export function selectByName(present: readonly string[], spec: TagSelection): Parsed<NameSelection> {
+  const filter = compileTagFilter(spec);
+  if (!filter.ok) return filter;
+  const { selects, excludes } = filter.value;
+  const named = new Set(spec.explicit);
+  const there = new Set(present);
+  const wanted = [...there].filter((tag) => named.has(tag) || selects(tag));
+  const leftOut = [
+    ...[...named].filter((tag) => !there.has(tag)).map((tag) => ({ tag, why: 'Missing' }) as const),
+    ...wanted
+      .filter((tag) => named.has(tag) && excludes(tag))
+      .map((tag) => ({ tag, why: 'Excluded' }) as const),
+  ];
+  return parsed({
+    tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags),
+    leftOut: inOrder(leftOut),
+  });
+}
+
+/**
+ * Second half: which candidates are old enough, and the newest of those. `created` is looked at only where
+ * {@link needsCreated} says so. Explicit tags have to be old enough too, but are neither counted among the newest nor
+ * left out for not being so.
+ */
+export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection, now: Date): TagChoice {
+  const named = new Set(spec.explicit);
+  const byWhy = Map.groupBy(candidates, (candidate) => whyByAge(candidate, spec, now) ?? 'fit');
+  const fit = byWhy.get('fit') ?? [];
+  const rivals = fit.filter(({ tag }) => !named.has(tag));
+  const newest = new Set(spec.newest ? newestOf(rivals, spec.newest) : rivals);
+  const isTaken = (candidate: DatedTag) => named.has(candidate.tag) || newest.has(candidate);
+  const leftOut = (['AgeUnknown', 'TooYoung'] as const).flatMap((why) =>
+    (byWhy.get(why) ?? []).map(({ tag }) => ({ tag, why })),
+  );
+  const beaten = fit.filter((one) => !isTaken(one)).map(({ tag }) => ({ tag, why: 'NotNewest' as const }));
+  return {
+    tags: fit
+      .filter(isTaken)
+      .map(({ tag }) => tag)
+      .sort(compareTags),
+    leftOut: inOrder([...leftOut, ...beaten]),
+  };
+}
+
+function whyByAge(
+  { tag, created }: DatedTag,
+  { minAge, newest, explicit }: TagSelection,
+  now: Date,
+): LeftOutWhy | undefined {
+  const isCompared = newest?.by === 'Created' && !explicit.includes(tag);
+  if (!created) return isCompared || minAge !== undefined ? 'AgeUnknown' : undefined;
+  return minAge !== undefined && now.getTime() - created.getTime() < durationMs(minAge)
+    ? 'TooYoung'
+    : undefined;
+}
+
+const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] =>
+  [...all].sort((a, b) => compareTags(a.tag, b.tag));
