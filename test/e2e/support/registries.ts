@@ -32,8 +32,15 @@ export async function startOlareg(): Promise<Registry> {
   }));
 }
 
+/** Whom distribution tells what was pushed, with headers that say who it is. */
+export interface Listener {
+  readonly name: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+}
+
 /** distribution, the reference registry: **without** the referrers API; manifests and blobs can be deleted. */
-export async function startDistribution(): Promise<Registry> {
+export async function startDistribution(listeners: readonly Listener[] = []): Promise<Registry> {
   const { registry } = await requirePrograms(['registry']);
   return startRegistry('distribution', async (workspace, port) => {
     const config = {
@@ -45,6 +52,16 @@ export async function startDistribution(): Promise<Registry> {
         maintenance: { uploadpurging: { enabled: false } },
       },
       http: { addr: `127.0.0.1:${port}` },
+      ...(listeners.length > 0 && {
+        notifications: {
+          endpoints: listeners.map((listener) => ({
+            ...listener,
+            timeout: '2s',
+            threshold: 3,
+            backoff: '200ms',
+          })),
+        },
+      }),
     };
     const path = join(workspace.folder, 'distribution.yml');
     // JSON is YAML.

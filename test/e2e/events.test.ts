@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import { startServer, type Server } from '../../src/adapters/server/index.ts';
+import {
+  createWaker,
+  eventRoutes,
+  watchersBySource,
+  type EventTold,
+  type Waker,
+  type Watching,
+} from '../../src/doors/promotions/index.ts';
+import { pushImage } from '../support/registry/push.ts';
+import { startDistribution, type Registry } from './support/registries.ts';
+import { until } from './support/wait.ts';
+
+const TOKEN = 'token-of-this-registry';
+/** Longer than the registry takes between two notifications of one push. */
+const QUIET_MS = 1_000;
+const ARRIVAL_MS = 8_000;
+
+/** A receiver of events over HTTP, and what came of them. */
+interface Ear {
+  readonly server: Server;
+  readonly waker: Waker;
+  readonly watching: Watching[];
+  readonly told: EventTold[];
+  readonly woken: string[];
+}
+
+async function listen(): Promise<Ear> {
+  const watching: Watching[] = [];
+  const told: EventTold[] = [];
+  const woken: string[] = [];
+  const waker = createWaker({
+    wake: (key) => woken.push(key),
+    matches: (image) => watchersBySource(watching)(image),
+    quietMs: QUIET_MS,
+    maxDelayMs: 30_000,
+    now: () => performance.now(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+  const routes = eventRoutes({
+    receivers: [{ name: 'registry', sender: 'distribution', auth: { kind: 'bearer', secret: () => TOKEN } }],
+    verifyToken: () => Promise.reject(new Error('nobody brings an identity token')),
+    heard: waker.heard,
+    told: (event) => told.push(event),
+  });
+  const onError = (error: unknown) => {
+    throw error;
+  };
+  const server = await startServer({ host: '127.0.0.1', port: 0, routes, onError });
+  return { server, waker, watching, told, woken };
+}
+
+const urlOf = ({ server }: Ear) => `http://127.0.0.1:${String(server.port)}/events/distribution`;
+
+describe('events of a real registry', () => {
+  let known: Ear;
+  let unknown: Ear;
+  let registry: Registry;
+
+  before(async () => {
+    known = await listen();
+    unknown = await listen();
+    registry = await startDistribution([
+      { name: 'known', url: urlOf(known), headers: { Authorization: [`Bearer ${TOKEN}`] } },
+      { name: 'unknown', url: urlOf(unknown), headers: { Authorization: [`Bearer ${TOKEN}x`] } },
+    ]);
+    for (const { watching } of [known, unknown]) {
+      watching.push(
+        { key: 'platform/web', sources: [`${registry.host}/shop/web`] },
+        { key: 'platform/db', sources: [`${registry.host}/shop/db`] },
+      );
+    }
+  });
+
+  after(async () => {
+    await registry.stop();
+    for (const { waker, server } of [known, unknown]) {
+      waker.close();
+      await server.close();
+    }
+  });
+
+  it('wake the promotion that takes from where images were pushed, once for all of them', async () => {
+    for (const tag of ['1.4.0', '1.4', '1'])
+      await pushImage({ registry: registry.host, repository: 'shop/web', tag }, { salt: tag });
+    await until({
+      what: 'the notification of each tag, and quiet after it',
+      withinMs: ARRIVAL_MS,
+      check: async () => {
+        const images = known.told.reduce((sum, { images }) => sum + images, 0);
+        return images === 3 && known.waker.waiting() === 0;
+      },
+    });
+    expect(known.woken).to.deep.equal(['platform/web']);
+    expect(new Set(known.told.map(({ status }) => status))).to.deep.equal(new Set([202]));
+  });
+
+  it('wake nobody when the registry shows another token, however often it tries', async () => {
+    await until({
+      what: 'a second try of the registry',
+      withinMs: ARRIVAL_MS,
+      check: async () => unknown.told.length >= 2,
+    });
+    expect(new Set(unknown.told.map(({ status }) => status))).to.deep.equal(new Set([401]));
+    expect(unknown.waker.waiting()).to.equal(0);
+    expect(unknown.woken).to.deep.equal([]);
+  });
+});
