@@ -14,7 +14,7 @@ export type CosignProgram = 'cosign' | 'cosign2';
 export type SignatureFormat = 'legacy' | 'bundle' | 'referrer';
 
 export interface KeyPair {
-  /** Path of the private key; its password is empty. */
+  /** Path of the private key; its password is empty if no other was given. */
   readonly privateKey: string;
   readonly publicKey: string;
   readonly publicPem: string;
@@ -36,7 +36,7 @@ export interface SignOptions {
 
 /** The real cosign with a home of its own and without any wish for the internet. */
 export interface Cosign {
-  createKeyPair(name?: string): Promise<KeyPair>;
+  createKeyPair(name?: string, password?: string): Promise<KeyPair>;
   /** Takes a private key (PKCS #8, PEM), for the kinds that cosign does not make itself. */
   importKeyPair(name: string, privatePem: string): Promise<KeyPair>;
   /** Signs an image, named by digest. */
@@ -64,16 +64,16 @@ export async function openCosign(program: CosignProgram = 'cosign'): Promise<Cos
   const runWith = (args: readonly string[], more: Readonly<Record<string, string>>): Promise<string> =>
     succeed({ command, args, cwd: workspace.folder, env: { ...env, ...more } });
   const run = (args: readonly string[]): Promise<string> => runWith(args, {});
-  const keyPair = async (args: readonly string[], name: string): Promise<KeyPair> => {
+  const keyPair = async (args: readonly string[], name: string, password = ''): Promise<KeyPair> => {
     const prefix = join(workspace.folder, name);
-    await run([...args, `--output-key-prefix=${prefix}`]);
+    await runWith([...args, `--output-key-prefix=${prefix}`], { COSIGN_PASSWORD: password });
     const publicKey = `${prefix}.pub`;
     return { privateKey: `${prefix}.key`, publicKey, publicPem: await readFile(publicKey, 'utf8') };
   };
   let predicates = 0;
   return {
     run,
-    createKeyPair: (name = 'cosign') => keyPair(['generate-key-pair'], name),
+    createKeyPair: (name = 'cosign', password) => keyPair(['generate-key-pair'], name, password),
     importKeyPair: async (name, privatePem) => {
       const path = join(workspace.folder, `${name}.pem`);
       await writeFile(path, privatePem, { mode: 0o600 });
