@@ -61,3 +61,25 @@ export { needsCreated, needsTagList, selectByAge, selectByName } from './selecti
 export type { LeftOut, LeftOutWhy, NameSelection, TagChoice } from './selection/select.ts';
 export type { DatedTag } from './selection/newest.ts';
 export { isReservedTag, MIRROR_HISTORY_TAG } from './selection/reserved-tags.ts';
+export { endOfLifeMark, findEndOfLife } from './records/end-of-life.ts';
+export type { EndOfLife } from './records/end-of-life.ts';
+export {
+  appendArrivals,
+  emptyHistory,
+  HISTORY_TYPE,
+  historyArtifact,
+  MAX_HISTORY_BYTES,
+  parseHistory,
+  wasMirrored,
+} from './records/history.ts';
+export type { Arrival, MirrorHistory } from './records/history.ts';
+export { acquisitionRecord, acquisitionStatement, findAcquisition } from './records/provenance.ts';
+export { ACQUISITION_PREDICATE_TYPE } from './records/provenance.ts';
+export type { Acquisition } from './records/provenance.ts';
+export { findQuarantineFlag, quarantineFlag, QUARANTINE_TYPE } from './records/quarantine-flag.ts';
+export { releaseStatement } from './records/release.ts';
+export type { PassedGate, Release, ReleasedFinding } from './records/release.ts';
+export { findReport, reportRecord, vulnerabilityStatement } from './records/report.ts';
+export { VULNERABILITY_PREDICATE_TYPE } from './records/report.ts';
+export type { ScanRecord } from './records/report.ts';
+export type { RunIdentity } from './records/run-identity.ts';

@@ -8,8 +8,14 @@ import {
   type ManifestContent,
   type PinnedRef,
 } from '../../../../src/core/model/index.ts';
-import type { Artifact, ArtifactSigner } from '../../../../src/core/promotion/index.ts';
+import type {
+  Artifact,
+  ArtifactSigner,
+  RunIdentity,
+  Statement,
+} from '../../../../src/core/promotion/index.ts';
 import { signingKey, type SigningKey } from '../../../support/signing.ts';
+import type { RegistryTwin } from '../../../support/twins/registry.ts';
 
 export const AT = new Date('2026-06-15T12:00:00.250Z');
 export const LATER = new Date('2026-06-16T12:00:00Z');
@@ -54,4 +60,36 @@ export function blobOf({ blobs }: Artifact, digest: Digest): Uint8Array {
   const blob = blobs.find((bytes) => digestOf(bytes) === digest);
   if (!blob) throw new Error(`${digest} is no blob of the artifact`);
   return blob;
+}
+
+/** A run that leaves records and has no page of its own. */
+export const nowhere: RunIdentity = {
+  name: 'platform/node-to-golden',
+  id: 'node-to-golden-29',
+  attempt: 1,
+  actor: 'system:serviceaccount:pratique:controller',
+};
+/** A run that has one. */
+export const run: RunIdentity & { readonly url: string } = {
+  ...nowhere,
+  url: 'https://ci.example.com/runs/29',
+};
+
+/** The statement that an artifact carries as it is. */
+export function statementOf(artifact: Artifact): Statement {
+  const [layer] = artifact.content.manifest.layers;
+  if (!layer) throw new Error('an artifact without layers');
+  return JSON.parse(Buffer.from(blobOf(artifact, layer.digest)).toString()) as Statement;
+}
+
+/** Puts an artifact beside its subject in a registry twin. */
+export function attach(registry: RegistryTwin, name: string, artifact: Artifact): Digest {
+  const { artifactType, annotations, layers, subject: about } = artifact.content.manifest;
+  for (const { digest, mediaType } of layers) registry.putBlob(name, blobOf(artifact, digest), mediaType);
+  return registry.push(name, {
+    ...(artifactType !== undefined && { artifactType }),
+    ...(about && { subject: about.digest }),
+    annotations,
+    layers,
+  });
 }

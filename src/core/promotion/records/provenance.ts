@@ -1,0 +1,83 @@
+import { nameOf, type Annotations, type Descriptor, type Digest, type PinnedRef } from '../../model/index.ts';
+import type { Statement } from '../ports.ts';
+import { rfc3339, type Artifact } from './artifact.ts';
+import { findPlainStatement, plainStatement, present } from './plain-statement.ts';
+import type { RunIdentity } from './run-identity.ts';
+import { statementAbout } from './statement.ts';
+
+/** Predicate type of the public mirror workflows, whose records these are meant to continue. */
+export const ACQUISITION_PREDICATE_TYPE = 'https://toddysm.com/acquisition-provenance/v0.1';
+
+const SOURCE = 'com.toddysm.acquisition.source';
+const SOURCE_DIGEST = 'com.toddysm.acquisition.source-digest';
+
+/** Where an image was taken from, and how it came here. */
+export interface Acquisition {
+  /** With the tag it was found under. */
+  readonly source: PinnedRef;
+  /** What the record is about: the image as it arrived, or one platform of it. */
+  readonly destination: PinnedRef;
+  readonly acquiredAt: Date;
+  readonly run: RunIdentity;
+  /** Whether everything attached to the image came along. */
+  readonly copyReferrers: boolean;
+  /** Whether a login was used. */
+  readonly sourceAuthenticated: boolean;
+  /** The digest of this platform at the source, where the record is about one. */
+  readonly platformSourceDigest?: Digest;
+}
+
+/** The record as a statement, to be signed or attached as it is. */
+export function acquisitionStatement(acquisition: Acquisition): Statement {
+  const { source, destination, acquiredAt, run, platformSourceDigest } = acquisition;
+  const { copyReferrers, sourceAuthenticated } = acquisition;
+  return statementAbout(destination, ACQUISITION_PREDICATE_TYPE, {
+    source: {
+      reference: referenceOf(source),
+      registry: source.registry,
+      repository: source.repository,
+      ...(source.tag !== undefined && { tag: source.tag }),
+      digest: source.digest,
+    },
+    destination: { reference: referenceOf(destination), digest: destination.digest },
+    acquiredAt: rfc3339(acquiredAt),
+    ...(run.url !== undefined && { runUrl: run.url }),
+    actor: run.actor,
+    workflow: { name: run.name, runId: run.id, runAttempt: run.attempt },
+    copyMethod: 'pratique',
+    copyReferrers,
+    sourceAuthenticated,
+    ...(platformSourceDigest !== undefined && { platformSourceDigest }),
+  });
+}
+
+/** The record as a referrer of what it is about. */
+export function acquisitionRecord(acquisition: Acquisition, subject: Descriptor): Artifact {
+  const { acquiredAt, run } = acquisition;
+  return plainStatement(acquisitionStatement(acquisition), {
+    subject,
+    at: acquiredAt,
+    annotations: {
+      ...sourceOf(acquisition),
+      'com.toddysm.acquisition.timestamp': rfc3339(acquiredAt),
+      ...present({ 'com.toddysm.acquisition.run-url': run.url }),
+    },
+  });
+}
+
+/** A record that this image came from this source and digest, whenever that was. */
+export function findAcquisition(
+  referrers: readonly Descriptor[],
+  acquisition: Pick<Acquisition, 'source'>,
+): Descriptor | undefined {
+  return findPlainStatement(referrers, ACQUISITION_PREDICATE_TYPE, sourceOf(acquisition));
+}
+
+function sourceOf({ source }: Pick<Acquisition, 'source'>): Annotations {
+  return { [SOURCE]: referenceOf(source), [SOURCE_DIGEST]: source.digest };
+}
+
+/** Name and tag; the digest stands beside it. */
+function referenceOf(image: PinnedRef): string {
+  return image.tag === undefined ? `${nameOf(image)}@${image.digest}` : `${nameOf(image)}:${image.tag}`;
+}

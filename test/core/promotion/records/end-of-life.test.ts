@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { endOfLifeMark, findEndOfLife } from '../../../../src/core/promotion/index.ts';
+import { evidenceOf, found, inShort, policyOf, verdictOf } from '../../../support/policies.ts';
+import { AT, bodyOf, listed, subject } from './made.ts';
+
+const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
+const DATE = 'vnd.microsoft.artifact.lifecycle.end-of-life.date';
+const endsAt = new Date('2026-07-01T00:00:00Z');
+const mark = endOfLifeMark(subject, { endsAt, supersededBy: '1.5.0', at: AT });
+
+describe('an end of life beside an image that is superseded', () => {
+  it('is written as registries know it, with the tag to move to', () => {
+    expect(bodyOf(mark)).to.deep.include({
+      artifactType: LIFECYCLE,
+      annotations: {
+        [DATE]: '2026-07-01T00:00:00Z',
+        'dev.pratique.lifecycle.superseded-by': '1.5.0',
+        'org.opencontainers.image.created': '2026-06-15T12:00:00Z',
+      },
+    });
+  });
+
+  it('refuses the image from that day on, and not before', () => {
+    const { digest, annotations, artifactType = '' } = listed(mark);
+    const evidence = evidenceOf({
+      referrers: found([{ state: 'read', digest, annotations, artifactType } as const]),
+    });
+    const judge = (now: string) =>
+      inShort(
+        verdictOf([policyOf({ require: { lifecycle: { warnBefore: '0s' } } })], {
+          evidence,
+          now: new Date(now),
+        }),
+      );
+    expect(judge('2026-06-30T23:59:59Z')).to.equal('allow');
+    expect(judge('2026-07-01T00:00:01Z')).to.equal('deny PastEndOfLife');
+  });
+
+  const rows: readonly [string, string, string, boolean][] = [
+    ['the same mark with another date', LIFECYCLE, DATE, true],
+    [
+      'a mark in our own words',
+      'application/vnd.pratique.lifecycle.v1+json',
+      'dev.pratique.lifecycle.end-of-life',
+      true,
+    ],
+    [
+      'an end of support',
+      'application/vnd.pratique.lifecycle.v1+json',
+      'dev.pratique.lifecycle.end-of-support',
+      false,
+    ],
+    ['a lifecycle record without a date', LIFECYCLE, 'com.example.note', false],
+    ['the annotation on something else', 'application/vnd.example', DATE, false],
+  ];
+  for (const [what, artifactType, key, isMark] of rows) {
+    it(`${isMark ? 'counts' : 'does not count'} ${what} as an end that is set already`, () => {
+      const one = { ...subject, artifactType, annotations: { [key]: '2027-01-01' } };
+      expect(findEndOfLife([subject, one])).to.equal(isMark ? one : undefined);
+    });
+  }
+});

@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import {
+  appendArrivals,
+  emptyHistory,
+  HISTORY_TYPE,
+  historyArtifact,
+  parseHistory,
+  wasMirrored,
+  type Arrival,
+  type MirrorHistory,
+} from '../../../../src/core/promotion/index.ts';
+import { digestOf } from '../../../../src/core/model/index.ts';
+import { AT, blobOf, bodyOf, run } from './made.ts';
+
+const arrival: Arrival = {
+  sourceTag: '22.4.1',
+  sourceDigest: digestOf('upstream'),
+  destTag: '22.4.1',
+  syncedAt: AT,
+  run,
+  force: false,
+};
+const nothing = emptyHistory('node', 'docker.io/library/node');
+const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+const read = (bytes: Uint8Array): MirrorHistory => {
+  const history = parseHistory(bytes);
+  if (!history.ok) throw new Error(JSON.stringify(history.problems));
+  return history.value;
+};
+
+describe('the history of a mirrored repository', () => {
+  it('remembers an arrival by tag and digest at the source, both', () => {
+    const history = appendArrivals(nothing, [arrival]);
+    expect(wasMirrored(nothing, arrival)).to.be.false;
+    expect(wasMirrored(history, arrival)).to.be.true;
+    expect(wasMirrored(history, { ...arrival, sourceTag: '22' })).to.be.false;
+    expect(wasMirrored(history, { ...arrival, sourceDigest: digestOf('newer') })).to.be.false;
+  });
+
+  it('has every arrival once, unless it was forced again', () => {
+    const twice = appendArrivals(nothing, [arrival, arrival, { ...arrival, syncedAt: new Date() }]);
+    expect(twice.entries).to.have.length(1);
+    expect(appendArrivals(twice, [{ ...arrival, force: true }]).entries).to.have.length(2);
+  });
+
+  it('is one artifact of one type throughout, and reads back what it was', () => {
+    const history = appendArrivals(nothing, [arrival]);
+    const artifact = historyArtifact(history);
+    const { config, layers } = artifact.content.manifest;
+    expect(bodyOf(artifact).artifactType).to.equal(HISTORY_TYPE);
+    expect([config, ...layers].map((one) => one?.mediaType)).to.deep.equal([HISTORY_TYPE, HISTORY_TYPE]);
+    expect(bodyOf(artifact)).not.to.have.property('subject');
+    expect(read(blobOf(artifact, layers[0]!.digest))).to.deep.equal(history);
+    expect(historyArtifact(history)).to.deep.equal(artifact);
+    expect(history).to.deep.equal({
+      schemaVersion: 1,
+      image: 'node',
+      source: 'docker.io/library/node',
+      entries: [
+        {
+          sourceTag: '22.4.1',
+          sourceDigest: arrival.sourceDigest,
+          destTag: '22.4.1',
+          syncedAt: '2026-06-15T12:00:00Z',
+          runUrl: run.url,
+          runId: run.id,
+          runAttempt: 1,
+          force: false,
+        },
+      ],
+    });
+  });
+
+  it('goes on with what others wrote, to the last field', () => {
+    const theirs = {
+      schemaVersion: 1,
+      image: 'node',
+      source: 'docker.io/library/node',
+      note: 'kept',
+      entries: [{ sourceTag: '20', sourceDigest: digestOf('old'), runAttempt: '2', approvedBy: 'kept too' }],
+    };
+    const history = appendArrivals(read(bytesOf(theirs)), [arrival]);
+    expect(history).to.deep.include({ note: 'kept' });
+    expect(history.entries).to.have.length(2);
+    expect(history.entries[0]).to.deep.equal(theirs.entries[0]);
+    expect(wasMirrored(history, { sourceTag: '20', sourceDigest: digestOf('old') })).to.be.true;
+  });
+
+  const unreadable: Readonly<Record<string, Uint8Array>> = {
+    'no JSON': Buffer.from('{'),
+    'another version': bytesOf({ ...nothing, schemaVersion: 2 }),
+    'no entries': bytesOf({ schemaVersion: 1 }),
+    'an entry without digest': bytesOf({ ...nothing, entries: [{ sourceTag: '1' }] }),
+    'an entry without tag': bytesOf({ ...nothing, entries: [{ sourceDigest: digestOf('x') }] }),
+    nothing: bytesOf(null),
+  };
+  for (const [what, bytes] of Object.entries(unreadable)) {
+    it(`is a problem and not empty with ${what}`, () => {
+      expect(parseHistory(bytes).ok).to.be.false;
+    });
+  }
+});

@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import {
+  appendCosignLayer,
+  bundleArtifact,
+  quarantineFlag,
+  releaseStatement,
+  type Artifact,
+  type ArtifactSigner,
+  type Release,
+} from '../../../../src/core/promotion/index.ts';
+import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
+import { authority, policyOf } from '../../../support/policies.ts';
+import { signingKey } from '../../../support/signing.ts';
+import { createBench, forever, LIMITS, shortly, type Bench } from '../../../support/verification.ts';
+import { AT, attach, image, nowhere, run, signerWith, subject } from './made.ts';
+
+const name = 'registry.example.com/golden/web';
+const release: Release = {
+  source: {
+    registry: 'registry.example.com',
+    repository: 'quarantine/web',
+    tag: '1.4.0',
+    digest: image.digest,
+  },
+  target: { ...image, tag: '1.4.0' },
+  promotedAt: AT,
+  run,
+  gates: [
+    { name: 'policy golden-candidates', result: 'Pass', versions: { policy: 'sha256:ab12' } },
+    { name: 'scan', result: 'Block', versions: { trivy: '0.74.0' } },
+  ],
+  exceptions: [{ id: 'CVE-2026-2', reason: 'not reachable', until: new Date('2026-12-31T00:00:00Z') }],
+  waived: ['CVE-2026-1'],
+  approver: 'alice',
+  reportDigest: digestOf('report'),
+  databaseUpdatedAt: new Date('2026-06-15T06:00:00Z'),
+};
+
+describe('the statement that releases an image', () => {
+  it('answers why the image is there', () => {
+    const statement = releaseStatement(release);
+    expect(statement).to.deep.equal({
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ name, digest: { sha256: image.digest.slice('sha256:'.length) } }],
+      predicateType: 'https://pratique.dev/release/v1',
+      predicate: {
+        source: {
+          repository: 'registry.example.com/quarantine/web',
+          tag: '1.4.0',
+          digest: image.digest,
+        },
+        target: { repository: name, tag: '1.4.0', digest: image.digest },
+        promotedAt: '2026-06-15T12:00:00Z',
+        run: { name: run.name, id: run.id, url: run.url },
+        gates: release.gates,
+        exceptions: [{ id: 'CVE-2026-2', reason: 'not reachable', until: '2026-12-31T00:00:00Z' }],
+        waived: ['CVE-2026-1'],
+        approver: 'alice',
+        reportDigest: release.reportDigest,
+        databaseUpdatedAt: '2026-06-15T06:00:00Z',
+      },
+    });
+  });
+
+  it('leaves out what there is not', () => {
+    const { source, target, promotedAt, gates } = release;
+    const bare = { source, target, promotedAt, gates, run: nowhere, exceptions: [], waived: [] };
+    const { predicate } = releaseStatement(bare);
+    expect(predicate).not.to.have.any.keys('approver', 'reportDigest', 'databaseUpdatedAt');
+    expect(predicate).to.deep.include({ exceptions: [], waived: [] });
+    expect(predicate).not.to.have.nested.property('run.url');
+  });
+
+  it('is the same statement for the same release', () => {
+    expect(JSON.stringify(releaseStatement(release))).to.equal(JSON.stringify(releaseStatement(release)));
+  });
+
+  describe('in the eyes of a policy that names the signer', () => {
+    const key = signingKey();
+    const policy = policyOf({
+      authorities: [authority('promotion', key)],
+      require: { quarantine: { releasedBy: ['promotion'] } },
+    });
+    const flagged = (): { bench: Bench; digest: Digest } => {
+      const bench = createBench();
+      const digest = bench.registry.push(name, { tag: '1.4.0' });
+      attach(bench.registry, name, quarantineFlag({ ...subject, digest }, AT));
+      return { bench, digest };
+    };
+    const releaseOf = async (digest: Digest, signer: ArtifactSigner): Promise<Artifact> => {
+      const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
+      return bundleArtifact(await signer.signStatement(statement, forever()), {
+        subject: { ...subject, digest },
+        predicateType: statement.predicateType,
+        signer: signer.name,
+        at: AT,
+      });
+    };
+    const judge = async (bench: Bench) => shortly(await bench.judge([`${name}:1.4.0`], [policy]));
+
+    it('lifts the flag from its image', async () => {
+      const { bench, digest } = flagged();
+      expect(await judge(bench)).to.deep.equal(['deny Quarantined']);
+      bench.pass(LIMITS.foundMs + 1);
+      attach(bench.registry, name, await releaseOf(digest, await signerWith(key)));
+      expect(await judge(bench)).to.deep.equal(['allow']);
+    });
+
+    it('lifts the flag under the tag of cosign 2 as well', async () => {
+      const { bench, digest } = flagged();
+      const signer = await signerWith(key);
+      const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
+      const signed = await signer.signStatement(statement, forever());
+      const appended = appendCosignLayer(undefined, { suffix: 'att', signed, signer: signer.name });
+      if (!appended.ok || !appended.value) throw new Error('nothing was appended');
+      const { blobs, content } = appended.value;
+      for (const bytes of blobs) bench.registry.putBlob(name, bytes, 'application/octet-stream');
+      const { layers } = content.manifest;
+      bench.registry.push(name, { tag: `${digest.replace(':', '-')}.att`, layers });
+      expect(await judge(bench)).to.deep.equal(['allow']);
+    });
+
+    it('lifts nothing when somebody else signed it, or when it speaks of another digest', async () => {
+      const strange = flagged();
+      attach(strange.bench.registry, name, await releaseOf(strange.digest, await signerWith()));
+      expect(await judge(strange.bench)).to.deep.equal(['deny Quarantined']);
+      const moved = flagged();
+      const other = await releaseOf(digestOf('another image'), await signerWith(key));
+      const { manifest } = other.content;
+      attach(moved.bench.registry, name, {
+        ...other,
+        content: {
+          ...other.content,
+          manifest: { ...manifest, subject: { ...subject, digest: moved.digest } },
+        },
+      });
+      expect(await judge(moved.bench)).to.deep.equal(['deny Quarantined']);
+    });
+  });
+});

@@ -1,0 +1,104 @@
+import { expect } from 'chai';
+import {
+  findReport,
+  reportRecord,
+  VULNERABILITY_PREDICATE_TYPE,
+  vulnerabilityStatement,
+  type ScanRecord,
+} from '../../../../src/core/promotion/index.ts';
+import { authority, policyOf } from '../../../support/policies.ts';
+import { signingKey } from '../../../support/signing.ts';
+import { createBench, shortly } from '../../../support/verification.ts';
+import { attach, image, listed, statementOf, subject } from './made.ts';
+
+const finishedAt = new Date('2026-06-15T11:00:00Z');
+const record: ScanRecord = {
+  scan: {
+    report: {
+      SchemaVersion: 2,
+      Results: [
+        {
+          Vulnerabilities: [
+            { VulnerabilityID: 'CVE-2026-1', Severity: 'HIGH', PkgName: 'zlib', FixedVersion: '2' },
+          ],
+        },
+      ],
+    },
+    scanner: { name: 'trivy', version: '0.74.0' },
+    databaseUpdatedAt: new Date('2026-06-15T06:00:00Z'),
+    startedAt: new Date('2026-06-15T10:59:00Z'),
+    finishedAt,
+  },
+  source: { registry: 'registry.example.com', repository: 'quarantine/web', tag: '1.4.0' },
+  method: 'image',
+  threshold: 'High',
+  exceptions: ['CVE-2026-2', 'CVE-2026-3'],
+};
+
+describe('a scan report beside an image', () => {
+  it('is a vulnerability statement of cosign about exactly this image', () => {
+    const statement = statementOf(reportRecord(image, record, subject));
+    expect(statement).to.deep.equal(vulnerabilityStatement(image, record));
+    expect(statement.predicateType).to.equal(VULNERABILITY_PREDICATE_TYPE);
+    expect(statement.predicate).to.deep.include({
+      scanner: {
+        uri: 'trivy',
+        version: '0.74.0',
+        db: { uri: '', version: '', lastUpdate: '2026-06-15T06:00:00Z' },
+        result: record.scan.report,
+      },
+      metadata: { scanStartedOn: '2026-06-15T10:59:00Z', scanFinishedOn: '2026-06-15T11:00:00Z' },
+    });
+  });
+
+  it('is summed up in the annotations that promotion workflows read', () => {
+    const { annotations } = listed(reportRecord(image, record, subject));
+    expect(annotations).to.include({
+      'in-toto.io/predicate-type': VULNERABILITY_PREDICATE_TYPE,
+      'com.cssc.scan.source': 'registry.example.com/quarantine/web',
+      'com.cssc.scan.tag': '1.4.0',
+      'com.cssc.scan.threshold': 'HIGH',
+      'com.cssc.scan.exceptions': 'CVE-2026-2|CVE-2026-3',
+      'com.cssc.scan.scanner': 'trivy',
+      'com.cssc.scan.scanner-version': '0.74.0',
+      'com.cssc.scan.method': 'image',
+    });
+    expect(annotations).not.to.have.property('com.cssc.scan.override');
+  });
+
+  it('says who let it pass nevertheless, and leaves out what there is not', () => {
+    const override = { approver: 'alice', waived: ['CVE-2026-1', 'CVE-2026-9'] };
+    const { annotations } = listed(reportRecord(image, { ...record, exceptions: [], override }, subject));
+    expect(annotations).to.include({
+      'com.cssc.scan.override': 'true',
+      'com.cssc.scan.override-approver': 'alice',
+      'com.cssc.scan.override-cves': 'CVE-2026-1|CVE-2026-9',
+    });
+    expect(annotations).not.to.have.any.keys('com.cssc.scan.exceptions', 'com.cssc.scan.override-issue');
+  });
+
+  it('is found again by what it states', () => {
+    const referrers = [listed(reportRecord(image, record, subject))];
+    const again = vulnerabilityStatement(image, record);
+    const newer = vulnerabilityStatement(image, { scan: { ...record.scan, finishedAt: new Date() } });
+    expect(findReport(referrers, again)).to.equal(referrers[0]);
+    expect(findReport(referrers, newer)).to.equal(undefined);
+  });
+
+  it('is judged by a policy that takes reports which nobody signed', async () => {
+    const bench = createBench();
+    const name = 'registry.example.com/golden/web';
+    const digest = bench.registry.push(name, { tag: '1.4.0' });
+    attach(bench.registry, name, reportRecord({ ...image, digest }, record, { ...subject, digest }));
+    const judge = async (failOn: string) => {
+      const vulnerabilities = { failOn, trust: 'Unsigned' };
+      const policy = policyOf({
+        require: { vulnerabilities },
+        authorities: [authority('release', signingKey())],
+      });
+      return shortly(await bench.judge([`${name}:1.4.0`], [policy]));
+    };
+    expect(await judge('High')).to.deep.equal(['deny Vulnerable']);
+    expect(await judge('Critical')).to.deep.equal(['allow']);
+  });
+});
