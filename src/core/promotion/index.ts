@@ -83,3 +83,12 @@ export { findReport, reportRecord, vulnerabilityStatement } from './records/repo
 export { VULNERABILITY_PREDICATE_TYPE } from './records/report.ts';
 export type { ScanRecord } from './records/report.ts';
 export type { RunIdentity } from './records/run-identity.ts';
+export { MAX_IDS_SHOWN } from './gates/gate.ts';
+export type { ExceptedFinding, GateAnswer, GateResult, Obstacle } from './gates/gate.ts';
+export { judgeScan } from './gates/scan-gate.ts';
+export type { ScanRule } from './gates/scan-gate.ts';
+export type { Scanned } from './gates/scanned.ts';
+export { scanPlatforms } from './gates/scan-platforms.ts';
+export type { ScanTask } from './gates/scan-platforms.ts';
+export { gateHash, waive, waiverStanding } from './gates/waive.ts';
+export type { Gated, Waiver, WaiverStanding } from './gates/waive.ts';

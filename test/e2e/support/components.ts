@@ -16,6 +16,10 @@ export interface Component {
   readonly versionFrom?: string;
   /** Further variables that the linker sets: what a release build of the program has set too. */
   readonly stamps?: Readonly<Record<string, string>>;
+  /** Variables that its compiler needs besides the usual ones. */
+  readonly compilerEnvironment?: Readonly<Record<string, string>>;
+  /** Source files of our own in its folder; a component without any is built from published packages alone. */
+  readonly ownSources?: readonly string[];
 }
 
 /** Of the control plane below: Helm built without it renders for Kubernetes 1.20. */
@@ -65,5 +69,18 @@ export const components: readonly Component[] = [
     name: 'cosign2',
     binaries: [{ name: 'cosign2', package: 'github.com/sigstore/cosign/v2/cmd/cosign', builtAs: 'cosign' }],
     firstBuild: 'three minutes',
+  },
+  {
+    name: 'trivydb',
+    binaries: [{ name: 'trivydb', package: 'e2e.pratique.dev/trivydb' }],
+    firstBuild: 'a few seconds',
+    ownSources: ['main.go'],
+  },
+  {
+    name: 'trivy',
+    binaries: [{ name: 'trivy', package: 'github.com/aquasecurity/trivy/cmd/trivy' }],
+    firstBuild: 'five minutes',
+    stamps: { 'github.com/aquasecurity/trivy/pkg/version/app.ver': '0.74.0' },
+    compilerEnvironment: { GOEXPERIMENT: 'jsonv2' },
   },
 ];

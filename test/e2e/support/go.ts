@@ -59,7 +59,7 @@ async function compile(recipe: Recipe, output: string): Promise<void> {
   const started = Date.now();
   const compiler = spawn('go', ['build', ...recipe.flags, '-o', `${output}/`, ...packages], {
     cwd: recipe.moduleFolder,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...environment, ...recipe.component.compilerEnvironment },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   // Ctrl-C ends the compiler, and by that this build, in good order: the unfinished folder is removed.

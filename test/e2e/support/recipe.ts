@@ -32,7 +32,10 @@ export async function recipeFor(component: Component, env: NodeJS.ProcessEnv): P
   const provided = await findProvided(component, env.KUBEBUILDER_ASSETS);
   const binaries = component.binaries.filter((binary) => !provided.has(binary.name));
   const flags = ['-mod=readonly', '-trimpath', `-ldflags=${linkerFlags(component, goMod)}`];
-  const inputs = [goMod, goSum, flags, binaries, process.platform, process.arch];
+  const { compilerEnvironment, ownSources = [] } = component;
+  const own = await Promise.all(ownSources.map((name) => readFile(join(moduleFolder, name), 'utf8')));
+  const special = compilerEnvironment === undefined ? own : [...own, compilerEnvironment];
+  const inputs = [goMod, goSum, flags, binaries, process.platform, process.arch, ...special];
   const hash = createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, KEY_LENGTH);
   const goLine = firstMatch(goMod, /^go (\S+)$/m, `${component.name}/go.mod has no go line`);
   return { component, moduleFolder, binaries, provided, flags, goLine, key: `${component.name}-${hash}` };

@@ -1,0 +1,68 @@
+import { deadline, failed, quoteTail } from './fault.ts';
+import { MAX_OUTPUT_BYTES, runProgram, type Ending, type Program } from './run-program.ts';
+
+/** A run of Trivy for a purpose. */
+export interface TrivyCall extends Program {
+  /** What it is run for, as a verb with its object. */
+  readonly operation: string;
+  /** What must not be repeated of its words. */
+  readonly secrets: readonly string[];
+}
+
+/** Codes of errors that nobody but a person can mend: no such program, or one that may not be run. */
+const NOT_RUNNABLE: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR']);
+
+/** Runs Trivy and returns what it printed. Throws a Fault for every end but a good one. */
+export async function callTrivy(call: TrivyCall): Promise<Buffer> {
+  const ending = await runProgram(call);
+  if (ending.kind === 'ended' && ending.code === 0) return ending.output;
+  throw faultOf(call, ending);
+}
+
+/** Runs Trivy and returns the JSON it printed. */
+export async function askTrivy(call: TrivyCall): Promise<unknown> {
+  const output = await callTrivy(call);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(output)) as unknown;
+  } catch (cause) {
+    throw failed(call.operation, `${call.command} printed what is no JSON`, { transient: false, cause });
+  }
+}
+
+function faultOf(call: TrivyCall, ending: Ending): Error {
+  const { operation, command, timeoutMs } = call;
+  switch (ending.kind) {
+    case 'missing': {
+      const code = codeOf(ending.cause);
+      const detail = `${command} cannot be run${code === undefined ? '' : ` (${code})`}`;
+      return failed(operation, detail, { transient: !NOT_RUNNABLE.has(code), cause: ending.cause });
+    }
+    case 'cancelled':
+      return deadline(operation);
+    case 'late': {
+      const detail = `${command} was not done after ${String(timeoutMs)} ms and was killed`;
+      return failed(operation, detail + said(call, ending.complaint), { transient: true });
+    }
+    case 'too-much': {
+      const detail = `${command} printed more than ${String(MAX_OUTPUT_BYTES)} bytes and was killed`;
+      return failed(operation, detail, { transient: false });
+    }
+    case 'ended': {
+      const how =
+        ending.signal === null
+          ? `ended with code ${String(ending.code)}`
+          : `was ended by the signal ${ending.signal}`;
+      return failed(operation, `${command} ${how}${said(call, ending.complaint)}`, { transient: true });
+    }
+  }
+}
+
+function said({ secrets }: TrivyCall, complaint: string): string {
+  const words = quoteTail(complaint, secrets);
+  return words === '' ? '' : `; it said: ${words}`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,86 @@
+import { nameOf, type PinnedRef } from '../../core/model/index.ts';
+
+/** What all command lines of one Trivy have in common. */
+export interface CommandLine {
+  /** URL of a Trivy server that judges; absent = this Trivy judges by its own database. */
+  readonly serverUrl?: string;
+  /** Absent = Trivy's own place below the home folder. */
+  readonly cacheDirectory?: string;
+  /** Ask nobody but the registry of the image: no database update, no look-up of dependencies. */
+  readonly offline: boolean;
+  readonly timeoutMs: number;
+  /** File with authorities to trust besides those of the system. */
+  readonly caFile?: string;
+}
+
+/** The image to scan, as a command line names it. */
+export interface ImageArguments {
+  readonly image: PinnedRef;
+  readonly platform?: string;
+  /** Plain http, or https without a look at the certificate: Trivy has one word for both. */
+  readonly insecure: boolean;
+}
+
+/** Trivy's arguments to bring its database up to date, if it is old enough for that. */
+export function updateArguments(line: CommandLine): readonly string[] {
+  return ['image', ...everywhere(line), '--no-progress', '--download-db-only'];
+}
+
+/** Trivy's arguments to say which version it is, and how old its database. */
+export function versionArguments({ cacheDirectory }: Pick<CommandLine, 'cacheDirectory'>): readonly string[] {
+  return ['version', '--format', 'json', ...cacheIn(cacheDirectory)];
+}
+
+/** Trivy's arguments to scan an image by its digest, in its registry and nowhere else. */
+export function imageArguments(line: CommandLine, { image, platform, insecure }: ImageArguments): string[] {
+  return [
+    'image',
+    ...scanning(line),
+    // Not what a container engine on this machine has under that name.
+    '--image-src',
+    'remote',
+    ...(platform === undefined ? [] : ['--platform', platform]),
+    ...(insecure ? ['--insecure'] : []),
+    '--',
+    `${nameOf(image)}@${image.digest}`,
+  ];
+}
+
+/** Trivy's arguments to scan an SBOM in a file. */
+export function sbomArguments(line: CommandLine, file: string): string[] {
+  return ['sbom', ...scanning(line), '--', file];
+}
+
+function scanning(line: CommandLine): readonly string[] {
+  return [
+    ...everywhere(line),
+    '--format',
+    'json',
+    '--scanners',
+    'vuln',
+    '--no-progress',
+    '--list-all-pkgs=false',
+    ...(line.offline ? ['--skip-java-db-update', '--offline-scan'] : []),
+    ...(line.serverUrl === undefined
+      ? // The database was updated before, so that its age is known. Layers are remembered in memory: the cache on disk is
+        // locked by whoever scans first.
+        ['--skip-db-update', '--cache-backend', 'memory']
+      : ['--server', line.serverUrl]),
+  ];
+}
+
+function everywhere({ cacheDirectory, timeoutMs, caFile }: CommandLine): readonly string[] {
+  return [
+    ...cacheIn(cacheDirectory),
+    // Of Trivy's own: it ends in time also if we are killed and can no longer end it.
+    '--timeout',
+    `${String(timeoutMs)}ms`,
+    '--skip-version-check',
+    '--disable-telemetry',
+    ...(caFile === undefined ? [] : ['--cacert', caFile]),
+  ];
+}
+
+function cacheIn(cacheDirectory: string | undefined): readonly string[] {
+  return cacheDirectory === undefined ? [] : ['--cache-dir', cacheDirectory];
+}

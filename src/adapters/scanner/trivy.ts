@@ -1,0 +1,228 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { nameOf, type PinnedRef } from '../../core/model/index.ts';
+import { askServer, parseAbout, type About } from './about.ts';
+import { askTrivy, callTrivy, type TrivyCall } from './call.ts';
+import {
+  imageArguments,
+  sbomArguments,
+  updateArguments,
+  versionArguments,
+  type CommandLine,
+} from './command-line.ts';
+import { secretsIn, trivyEnvironment, type Environment } from './environment.ts';
+import { deadline, failed } from './fault.ts';
+import { secretsOf, writeLogins, type Keychain } from './logins.ts';
+import { inPrivateFolder } from './private-folder.ts';
+
+/** What a Trivy is given. */
+export interface TrivyOptions {
+  /** The program: a path, or a name found by the `PATH` of `environment`. */
+  readonly command: string;
+  /** A Trivy server (`trivy server`) that judges what is found here; absent = this Trivy judges alone. */
+  readonly serverUrl?: string;
+  /** Where its database lies; absent = Trivy's own place below the home folder. */
+  readonly cacheDirectory?: string;
+  /** Never go to the network but for the image: somebody else keeps the database up to date. */
+  readonly offline: boolean;
+  /** Milliseconds for one run of Trivy; then it is killed with all it started. */
+  readonly timeoutMs: number;
+  /** Most processes at a time; {@link DEFAULT_PARALLEL} when not given. */
+  readonly parallel?: number;
+  readonly environment: Environment;
+  /** Finds logins of registries. */
+  readonly keychain: Keychain;
+  /** Registries (host and port as in image names) spoken to over http. */
+  readonly insecureHosts?: readonly string[];
+  /** PEM of certificate authorities to trust besides those of the system. */
+  readonly ca?: string;
+  readonly now: () => Date;
+}
+
+/** What is scanned: an image (one manifest of it, named by its digest, or one platform of an index), or an SBOM. */
+export type Subject =
+  | { readonly kind: 'image'; readonly image: PinnedRef; readonly platform?: string }
+  | { readonly kind: 'sbom'; readonly sbom: Uint8Array };
+
+/** What Trivy found, raw, and with what. */
+export interface Output {
+  /** Trivy's own JSON, of schema version 2. */
+  readonly report: unknown;
+  readonly scanner: { readonly name: string; readonly version: string };
+  /** When the database was built, as read before the scan; absent when Trivy does not say. */
+  readonly databaseUpdatedAt?: Date;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+}
+
+/**
+ * Scans. Throws a Fault `ScannerFailed` when Trivy is missing, fails, crashes, hangs, prints rubbish or too much, or when its
+ * server is away; `DeadlineExceeded` when the signal ends it. Whatever the keychain throws comes through.
+ */
+export type Scan = (subject: Subject, signal: AbortSignal) => Promise<Output>;
+
+/** Trivy, with the controller's own logins and with others. */
+export interface Trivy {
+  readonly scan: Scan;
+  /** The same, in the same turn of processes, with the logins or the server of somebody else. */
+  as(other: Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl'>>): Scan;
+}
+
+/** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
+export const DEFAULT_PARALLEL = 2;
+
+/** Makes a Trivy. It holds nothing open between scans. */
+export function createTrivy(options: TrivyOptions): Trivy {
+  const limit = pLimit(options.parallel ?? DEFAULT_PARALLEL);
+  const updated = createUpdates(options);
+  const as =
+    (other: Parameters<Trivy['as']>[0]): Scan =>
+    (subject, signal) => {
+      const operation = operationOf(subject);
+      const job = limit(() => {
+        if (signal.aborted) throw deadline(operation);
+        return inPrivateFolder(operation, (folder) =>
+          scan(optionsFor(options, other), { operation, subject, folder, updated, signal }),
+        );
+      });
+      return orAborted(job, operation, signal);
+    };
+  return { as, scan: as({}) };
+}
+
+/** The token is for the server of the settings: one that somebody else names does not get to see it. */
+function optionsFor(options: TrivyOptions, other: Parameters<Trivy['as']>[0]): TrivyOptions {
+  const foreign = other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
+  const withheld = { TRIVY_TOKEN: undefined, TRIVY_TOKEN_HEADER: undefined };
+  return { ...options, ...other, environment: { ...options.environment, ...(foreign && withheld) } };
+}
+
+interface Job {
+  readonly operation: string;
+  readonly subject: Subject;
+  readonly folder: string;
+  readonly updated: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** A call that lacks its arguments only. */
+type Calling = Omit<TrivyCall, 'args'>;
+
+async function scan(options: TrivyOptions, job: Job): Promise<Output> {
+  const { operation, subject, folder } = job;
+  const { command, now } = options;
+  const calling = callingOf(options, job);
+  const line = { ...options, ...(await caFileOf(options, folder)) };
+  const about = await learnAbout(line, calling, job);
+  const startedAt = now();
+  const report = await askTrivy(
+    subject.kind === 'sbom'
+      ? { ...calling, args: sbomArguments(line, await sbomFile(subject.sbom, folder)) }
+      : await imageCall(line, calling, subject),
+  );
+  if (!isReport(report))
+    throw failed(operation, `${command} printed JSON that is no report`, { transient: false });
+  const { version, ...database } = about;
+  return { report, scanner: { name: 'trivy', version }, ...database, startedAt, finishedAt: now() };
+}
+
+/** Of whatever judges: the server, or this Trivy after its database was brought up to date. */
+async function learnAbout(
+  line: TrivyOptions & CommandLine,
+  calling: Calling,
+  { updated }: Pick<Job, 'updated'>,
+): Promise<About> {
+  const { serverUrl, ca = '', offline } = line;
+  const { operation, command } = calling;
+  if (serverUrl !== undefined) return askServer({ ...calling, serverUrl, ca });
+  if (!offline) await updated();
+  const about = parseAbout(await askTrivy({ ...calling, args: versionArguments(line) }));
+  if (about?.databaseUpdatedAt !== undefined) return about;
+  const lacks = about === undefined ? 'does not say its version as Trivy does' : 'has no database';
+  throw failed(operation, `${command} ${lacks}`, { transient: false });
+}
+
+async function imageCall(
+  line: TrivyOptions & CommandLine,
+  calling: Calling,
+  { image, platform }: Extract<Subject, { kind: 'image' }>,
+): Promise<TrivyCall> {
+  const login = await line.keychain(image, calling.signal);
+  const insecure = (line.insecureHosts ?? []).includes(image.registry);
+  return {
+    ...calling,
+    args: imageArguments(line, { image, insecure, ...(platform !== undefined && { platform }) }),
+    environment: {
+      ...calling.environment,
+      DOCKER_CONFIG: await writeLogins(calling.folder, image.registry, login),
+    },
+    secrets: [...calling.secrets, ...secretsOf(login)],
+  };
+}
+
+/**
+ * One update of the database at a time: whoever comes meanwhile waits for the same one. It belongs to no caller, so that one
+ * who goes away spoils it for nobody.
+ */
+function createUpdates(options: TrivyOptions): () => Promise<void> {
+  const operation = 'update the vulnerability database';
+  const { signal } = new AbortController();
+  const update = (): Promise<void> =>
+    inPrivateFolder(operation, async (folder) => {
+      const line = { ...options, ...(await caFileOf(options, folder)) };
+      await callTrivy({ ...callingOf(options, { operation, folder, signal }), args: updateArguments(line) });
+    });
+  let running: Promise<void> | undefined;
+  return async () => {
+    running ??= update().finally(() => {
+      running = undefined;
+    });
+    await running;
+  };
+}
+
+function callingOf(
+  { command, timeoutMs, environment }: TrivyOptions,
+  rest: Pick<Calling, 'operation' | 'folder' | 'signal'>,
+): Calling {
+  return {
+    ...rest,
+    command,
+    timeoutMs,
+    environment: trivyEnvironment(environment, rest.folder),
+    secrets: secretsIn(environment),
+  };
+}
+
+async function caFileOf({ ca = '' }: TrivyOptions, folder: string): Promise<{ caFile?: string }> {
+  if (ca === '') return {};
+  const caFile = join(folder, 'ca.pem');
+  await writeFile(caFile, ca, { mode: 0o600, flag: 'wx' });
+  return { caFile };
+}
+
+async function sbomFile(sbom: Uint8Array, folder: string): Promise<string> {
+  const file = join(folder, 'sbom.json');
+  await writeFile(file, sbom, { mode: 0o600, flag: 'wx' });
+  return file;
+}
+
+function operationOf(subject: Subject): string {
+  if (subject.kind === 'sbom') return 'scan an SBOM';
+  const { image, platform } = subject;
+  return `scan ${nameOf(image)}@${image.digest}${platform === undefined ? '' : ` for ${platform}`}`;
+}
+
+function isReport(report: unknown): boolean {
+  return typeof report === 'object' && report !== null && 'SchemaVersion' in report;
+}
+
+/** A job that still waits for its turn ends with the signal, too. */
+function orAborted<T>(job: Promise<T>, operation: string, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(deadline(operation));
+    signal.addEventListener('abort', abort, { once: true });
+    void job.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

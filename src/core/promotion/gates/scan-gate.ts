@@ -1,0 +1,129 @@
+import {
+  highest,
+  judgeVulnerabilities,
+  SEVERITIES,
+  type Severity,
+  type VulnerabilityException,
+  type VulnerabilityFinding,
+  type VulnerabilityJudgement,
+} from '../../policy/index.ts';
+import { ageObstacles } from './ages.ts';
+import { conclude, type ExceptedFinding, type GateResult, type Obstacle } from './gate.ts';
+import { readScanned, type ReadScan, type Scanned } from './scanned.ts';
+
+/** What a promotion demands of scans. */
+export interface ScanRule {
+  readonly failOn: Severity;
+  readonly fixableOnly: boolean;
+  /** Milliseconds since a report was made; absent = any age. */
+  readonly maxReportAgeMs?: number;
+  /** Milliseconds since the scanner's database was built; absent = any age. */
+  readonly maxDatabaseAgeMs?: number;
+  readonly exceptions: readonly VulnerabilityException[];
+}
+
+const NOTHING_SCANNED: Obstacle = {
+  answer: 'Unknown',
+  reason: 'ScannerFailed',
+  detail: 'nothing of it was scanned',
+  transient: false,
+};
+
+/**
+ * Judges an image by what was scanned of it: every platform counts, and one that is dark makes the whole answer Unknown. Nothing
+ * scanned at all is Unknown, too. Pure; the answer does not depend on the order of platforms, findings or exceptions.
+ */
+export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date): GateResult {
+  const parts = scanned.map((one) => readScanned(one));
+  const read = parts.filter((part): part is ReadScan => 'report' in part);
+  // Of several exceptions for one finding the one that holds longest counts.
+  const exceptions = rule.exceptions.toSorted((one, other) => endOf(other) - endOf(one));
+  const judged = read.map(({ report }) => judgeVulnerabilities(report, { ...rule, exceptions, now }));
+  const obstacles = [
+    ...parts.filter((part): part is Obstacle => 'answer' in part),
+    ...read.flatMap((part) => ageObstacles(part, rule, now)),
+    ...(scanned.length === 0 ? [NOTHING_SCANNED] : []),
+  ];
+  const all = distinct(read.flatMap(({ report }) => report.findings));
+  const excepted = exceptedOf(judged);
+  const ends = excepted.flatMap(({ until }) => (until ? [until.getTime()] : []));
+  const worst = all.length > 0 && highest(all.map(({ severity }) => severity));
+  return {
+    gate: 'scan',
+    ...conclude(
+      sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
+      standing(judged),
+    ),
+    ...(worst !== false && { worst }),
+    counts: countsOf(all),
+    excepted,
+    expiredExceptions: unique(
+      judged.flatMap(({ expiredExceptions }) => expiredExceptions.map(({ id }) => id)),
+    ),
+    ...(ends.length > 0 && { exceptionsUntil: new Date(Math.min(...ends)) }),
+    scanner: unique(read.map(({ report }) => report.scanner)).join(', '),
+    ...oldest(read),
+  };
+}
+
+/** What blocks anywhere, each finding once, worst first. */
+function standing(judged: readonly VulnerabilityJudgement[]): readonly VulnerabilityFinding[] {
+  const findings = distinct(judged.flatMap(({ blocking }) => blocking));
+  return sorted(findings, ({ severity, id, package: name = '' }) => [
+    String(SEVERITIES.length - SEVERITIES.indexOf(severity)),
+    id,
+    name,
+  ]);
+}
+
+/** A finding that several platforms have counts once, with its worst severity. */
+function distinct(findings: readonly VulnerabilityFinding[]): readonly VulnerabilityFinding[] {
+  const byName = new Map<string, VulnerabilityFinding>();
+  for (const finding of findings) {
+    const key = JSON.stringify([finding.id, finding.package]);
+    const twin = byName.get(key);
+    byName.set(
+      key,
+      twin && SEVERITIES.indexOf(twin.severity) >= SEVERITIES.indexOf(finding.severity) ? twin : finding,
+    );
+  }
+  return [...byName.values()];
+}
+
+/** A date that is none ends before every other. */
+function endOf({ until }: VulnerabilityException): number {
+  if (until === undefined) return Number.MAX_VALUE;
+  return Number.isNaN(until.getTime()) ? -Number.MAX_VALUE : until.getTime();
+}
+
+function exceptedOf(judged: readonly VulnerabilityJudgement[]): readonly ExceptedFinding[] {
+  const byId = new Map<string, ExceptedFinding>();
+  for (const { finding, exception } of judged.flatMap(({ excepted }) => excepted)) {
+    const { reason, until } = exception;
+    byId.set(finding.id, { id: finding.id, reason, ...(until && { until }) });
+  }
+  return sorted([...byId.values()], ({ id }) => [id]);
+}
+
+function countsOf(findings: readonly VulnerabilityFinding[]): Record<Severity, number> {
+  const counts = { Unknown: 0, Low: 0, Medium: 0, High: 0, Critical: 0 };
+  for (const { severity } of findings) counts[severity] += 1;
+  return counts;
+}
+
+function oldest(read: readonly ReadScan[]): Pick<GateResult, 'databaseUpdatedAt'> {
+  const times = read.map(({ databaseUpdatedAt: time }) => (time instanceof Date ? time.getTime() : NaN));
+  const earliest = Math.min(...times);
+  return Number.isFinite(earliest) ? { databaseUpdatedAt: new Date(earliest) } : {};
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return sorted([...new Set(names)], (name) => [name]);
+}
+
+function sorted<T>(items: readonly T[], keyOf: (item: T) => readonly string[]): readonly T[] {
+  const keyed = items.map((item) => ({ item, key: JSON.stringify(keyOf(item)) }));
+  return keyed
+    .toSorted((one, other) => (one.key < other.key ? -1 : Number(one.key > other.key)))
+    .map(({ item }) => item);
+}

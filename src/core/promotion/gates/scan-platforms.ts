@@ -1,0 +1,74 @@
+import pLimit from 'p-limit';
+import { Fault, pin, type Manifest, type PinnedRef } from '../../model/index.ts';
+import type { Scanner, ScanSubject, SourceRegistry } from '../ports.ts';
+import { platformsOf, type ImagePlatform } from './platforms.ts';
+import { findSboms } from './sboms.ts';
+import type { Scanned } from './scanned.ts';
+
+/** Most platforms of one image that are scanned; real images have fewer than twenty. */
+export const MAX_PLATFORMS = 64;
+/** Platforms of one image under way at the same time; the scanner has a limit of its own for all images. */
+const AT_ONCE = 4;
+
+/** What is to be scanned, from what, and with what. */
+export interface ScanTask {
+  readonly image: PinnedRef;
+  readonly manifest: Manifest;
+  readonly from: 'Image' | 'Sbom';
+  readonly registry: SourceRegistry;
+  readonly scanner: Scanner;
+}
+
+/**
+ * Scans every platform of an image, from its layers or from each of its SBOMs. What could not be scanned is told as `unknown`, and
+ * does not keep the others from being scanned; a Fault is thrown only when the signal ends it.
+ */
+export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promise<readonly Scanned[]> {
+  const platforms = platformsOf(task.manifest);
+  if (platforms.length > MAX_PLATFORMS) {
+    const detail = `the index has ${String(platforms.length)} platforms, ${String(MAX_PLATFORMS)} are scanned`;
+    const reason = { code: 'LimitExceeded', detail } as const;
+    return [{ platform: '', digest: task.image.digest, kind: 'unknown', reason, transient: false }];
+  }
+  const limit = pLimit(AT_ONCE);
+  const scanned = await Promise.all(
+    platforms.map((platform) =>
+      limit(() => orUnknown(platform, () => scanPlatform(task, platform, signal), signal)),
+    ),
+  );
+  return scanned.flat();
+}
+
+async function scanPlatform(
+  task: ScanTask,
+  platform: ImagePlatform,
+  signal: AbortSignal,
+): Promise<readonly Scanned[]> {
+  // By the digest of the platform itself, so that nobody has to choose one.
+  const image = pin(task.image, platform.digest);
+  const scan = (subject: ScanSubject): Promise<readonly Scanned[]> =>
+    orUnknown(
+      platform,
+      async () => [{ ...platform, kind: 'scan', output: await task.scanner(subject, signal) }],
+      signal,
+    );
+  if (task.from === 'Image') return scan({ kind: 'image', image });
+  const question = { platform: image, image: task.manifest, registry: task.registry };
+  const sboms = await findSboms(question, signal);
+  if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
+  return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
+}
+
+async function orUnknown(
+  platform: ImagePlatform,
+  work: () => Promise<readonly Scanned[]>,
+  signal: AbortSignal,
+): Promise<readonly Scanned[]> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Fault) || signal.aborted) throw error;
+    const { code, message: detail, transient } = error;
+    return [{ ...platform, kind: 'unknown', reason: { code, detail }, transient }];
+  }
+}
