@@ -4,6 +4,7 @@ import { operations, pinning, webhook, workloadKinds } from './schema/admission.
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
+import { scanner } from './schema/scanner.ts';
 
 const schema = z.strictObject({
   /** What happens to images that no policy covers. Allow: a new install refuses nothing that nobody spoke of. */
@@ -21,6 +22,7 @@ const schema = z.strictObject({
   audit,
   selfTest,
   events,
+  scanner,
 });
 
 /** The whole configuration as a value, with every default filled in. Durations in milliseconds, sizes in bytes. */

@@ -1,0 +1,24 @@
+import * as z from 'zod';
+import { milliseconds, path } from './parts.ts';
+
+/** The scanner that promotions call for; nothing of it is touched as long as none does. */
+export const scanner = z
+  .strictObject({
+    /** Trivy: a path, or a name that is found in `PATH`. */
+    command: path.default('trivy'),
+    /** Where Trivy keeps its database. Absent = Trivy's own place, so that a laptop uses the one that it has. */
+    cacheDirectory: path.optional(),
+    /** A Trivy server that judges, e.g. one for the whole cluster. Absent = each Trivy judges by its own database. */
+    server: z
+      .url({ protocol: /^https?$/ })
+      // A login in a URL ends up in logs; the token of a server is told by TRIVY_TOKEN.
+      .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login')
+      .optional(),
+    /** Do not go to the network for the database: somebody else keeps it up to date, and its age is still asked. */
+    offline: z.boolean().default(false),
+    /** One run of Trivy: long enough to read an image of some gigabytes over a slow line. */
+    timeoutMs: milliseconds.default(600_000),
+    /** Runs at a time: each takes a core and, for a big image, a few hundred megabytes. */
+    parallel: z.int().min(1).max(16).default(2),
+  })
+  .prefault({});

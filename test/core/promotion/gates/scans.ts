@@ -1,0 +1,74 @@
+import { digestOf } from '../../../../src/core/model/index.ts';
+import type { Scanned, ScanRule } from '../../../../src/core/promotion/index.ts';
+
+/** The moment at which tests judge. */
+export const NOW = new Date('2026-03-02T12:00:00Z');
+const HOUR_MS = 3_600_000;
+
+/** A moment before (or, with a minus, after) {@link NOW}. */
+export function hoursAgo(hours: number): Date {
+  return new Date(NOW.getTime() - hours * HOUR_MS);
+}
+
+/** A rule that blocks on High, less what a test changes. */
+export function rule(more: Partial<ScanRule> = {}): ScanRule {
+  return { failOn: 'High', fixableOnly: false, exceptions: [], ...more };
+}
+
+/** A finding as a test writes it. */
+export interface Row {
+  readonly id: string;
+  readonly severity?: string;
+  readonly pkg?: string;
+  readonly fixed?: string;
+}
+
+/** Trivy's JSON with these findings. */
+export function report(rows: readonly Row[]): unknown {
+  return {
+    SchemaVersion: 2,
+    Trivy: { Version: '0.74.0' },
+    CreatedAt: hoursAgo(1).toISOString(),
+    Results: [
+      {
+        Vulnerabilities: rows.map(({ id, severity = 'HIGH', pkg = 'musl', fixed }) => ({
+          VulnerabilityID: id,
+          PkgName: pkg,
+          Severity: severity,
+          ...(fixed !== undefined && { FixedVersion: fixed }),
+        })),
+      },
+    ],
+  };
+}
+
+/** A platform that was scanned an hour ago with a database three hours old. */
+export function scan(
+  rows: readonly Row[],
+  more: {
+    readonly platform?: string;
+    readonly report?: unknown;
+    readonly built?: Date | null;
+    readonly at?: Date;
+  } = {},
+): Scanned {
+  const { platform = 'linux/amd64', built = hoursAgo(3), at = hoursAgo(1) } = more;
+  return {
+    kind: 'scan',
+    platform,
+    digest: digestOf(platform),
+    output: {
+      report: 'report' in more ? more.report : report(rows),
+      scanner: { name: 'trivy', version: '0.74.0' },
+      startedAt: at,
+      finishedAt: at,
+      ...(built !== null && { databaseUpdatedAt: built }),
+    },
+  };
+}
+
+/** A platform that could not be scanned. */
+export function dark(transient = true, platform = 'linux/arm64'): Scanned {
+  const reason = { code: 'ScannerFailed', detail: 'it hung' } as const;
+  return { kind: 'unknown', platform, digest: digestOf(platform), reason, transient };
+}

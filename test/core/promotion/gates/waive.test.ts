@@ -1,0 +1,137 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { digestOf } from '../../../../src/core/model/index.ts';
+import {
+  gateHash,
+  judgeScan,
+  waive,
+  waiverStanding,
+  type Gated,
+  type Scanned,
+  type Waiver,
+} from '../../../../src/core/promotion/index.ts';
+import { dark, hoursAgo, NOW, rule, scan } from './scans.ts';
+
+const digest = digestOf('an image');
+const gated = (...scanned: readonly Scanned[]): Gated => ({
+  digest,
+  results: [judgeScan(scanned, rule(), NOW)],
+});
+const waiver = (about: Gated, ids: readonly string[], more: Partial<Waiver> = {}): Waiver => ({
+  digest: about.digest,
+  gateHash: gateHash(about),
+  waive: ids,
+  reason: 'needed today',
+  until: hoursAgo(-1),
+  ...more,
+});
+const found = (...ids: readonly string[]): Scanned => scan(ids.map((id) => ({ id })));
+const ids = fc.uniqueArray(fc.constantFrom('CVE-1', 'CVE-2', 'CVE-3', 'CVE-4', 'CVE-5'), { minLength: 1 });
+
+describe('gateHash', () => {
+  it('is a digest', () => {
+    expect(gateHash(gated(found('CVE-1')))).to.match(/^sha256:[a-f0-9]{64}$/);
+  });
+
+  it('is the same whatever order things were found in', () => {
+    fc.assert(
+      fc.property(ids, (some) => {
+        expect(gateHash(gated(found(...some)))).to.equal(gateHash(gated(found(...some.toReversed()))));
+      }),
+    );
+  });
+
+  it('changes with any finding more or less', () => {
+    fc.assert(
+      fc.property(ids, (some) => {
+        const hash = gateHash(gated(found(...some)));
+        expect(gateHash(gated(found(...some, 'CVE-9')))).not.to.equal(hash);
+        expect(gateHash(gated(found(...some.slice(1))))).not.to.equal(hash);
+      }),
+    );
+  });
+
+  const other: readonly [string, Gated][] = [
+    ['another digest', { ...gated(found('CVE-1')), digest: digestOf('another') }],
+    ['another package', gated(scan([{ id: 'CVE-1', pkg: 'zlib' }]))],
+    ['another severity', gated(scan([{ id: 'CVE-1', severity: 'CRITICAL' }]))],
+    ['something dark', gated(found('CVE-1'), dark())],
+  ];
+  for (const [what, another] of other) {
+    it(`changes with ${what}`, () => expect(gateHash(another)).not.to.equal(gateHash(gated(found('CVE-1')))));
+  }
+
+  it('does not change with what is too mild to block, nor with words', () => {
+    const hash = gateHash(gated(found('CVE-1')));
+    expect(gateHash(gated(scan([{ id: 'CVE-1' }, { id: 'CVE-2', severity: 'LOW' }])))).to.equal(hash);
+  });
+});
+
+describe('waive', () => {
+  it('lets pass what it names, and says so with reason and end', () => {
+    const about = gated(found('CVE-1', 'CVE-2'));
+    const [result] = waive(about, waiver(about, ['cve-1 ', 'CVE-2']), NOW);
+    const until = hoursAgo(-1);
+    expect(result).to.deep.include({
+      answer: 'Pass',
+      reason: undefined,
+      blocking: [],
+      excepted: [
+        { id: 'CVE-1', reason: 'needed today', until },
+        { id: 'CVE-2', reason: 'needed today', until },
+      ],
+      exceptionsUntil: until,
+    });
+  });
+
+  it('goes on blocking what it does not name', () => {
+    const about = gated(found('CVE-1', 'CVE-2'));
+    const [result] = waive(about, waiver(about, ['CVE-1']), NOW);
+    expect(result).to.deep.include({ answer: 'Block', reason: 'Vulnerable', blocking: ['CVE-2'] });
+  });
+
+  it('reaches behind the ids that are listed', () => {
+    const many = Array.from({ length: 40 }, (_, n) => `CVE-${n}`);
+    const about = gated(found(...many));
+    expect(waive(about, waiver(about, many), NOW)[0]?.answer).to.equal('Pass');
+  });
+
+  const idle: readonly [string, (about: Gated) => Waiver, string][] = [
+    ['another image', (about) => waiver(about, ['CVE-1'], { digest: digestOf('another') }), 'other-image'],
+    ['other findings', (about) => waiver(about, ['CVE-1'], { gateHash: digestOf('') }), 'other-findings'],
+    ['a time that is over', (about) => waiver(about, ['CVE-1'], { until: hoursAgo(1) }), 'expired'],
+    ['a time that is none', (about) => waiver(about, ['CVE-1'], { until: new Date(NaN) }), 'expired'],
+  ];
+  for (const [what, write, standing] of idle) {
+    it(`changes nothing when it is for ${what}`, () => {
+      const about = gated(found('CVE-1'));
+      expect(waiverStanding(about, write(about), NOW)).to.equal(standing);
+      expect(waive(about, write(about), NOW)).to.deep.equal(about.results);
+    });
+  }
+
+  it('holds to its last moment', () => {
+    const about = gated(found('CVE-1'));
+    expect(waiverStanding(about, waiver(about, [], { until: NOW }), NOW)).to.equal('holds');
+  });
+
+  it('changes nothing by an id that was not found', () => {
+    fc.assert(
+      fc.property(ids, (some) => {
+        const about = gated(found(...some));
+        expect(waive(about, waiver(about, ['CVE-9', 'CVE', '']), NOW)).to.deep.equal(about.results);
+      }),
+    );
+  });
+
+  it('never makes a Pass of what is unknown, nor of a missing SBOM', () => {
+    const bare: Scanned = { kind: 'no-sbom', platform: 'linux/arm64', digest };
+    fc.assert(
+      fc.property(ids, fc.constantFrom(dark(), bare), (some, obstacle) => {
+        const about = gated(found(...some), obstacle);
+        const [result] = waive(about, waiver(about, some), NOW);
+        expect(result?.answer).to.equal(about.results[0]?.answer).and.not.to.equal('Pass');
+      }),
+    );
+  });
+});
