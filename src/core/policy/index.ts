@@ -44,11 +44,14 @@ export { decideByName } from './decide-by-name.ts';
 export { describePredicate } from './reports/describe.ts';
 export type { PredicateDescription } from './reports/describe.ts';
 export { judgeVulnerabilities } from './reports/judge.ts';
-export type { VulnerabilityException, VulnerabilityJudgement, VulnerabilityRule } from './reports/judge.ts';
+export type {
+  VulnerabilityException as AppliedException,
+  VulnerabilityJudgement,
+  VulnerabilityRule,
+} from './reports/judge.ts';
 export { readVulnerabilities } from './reports/read.ts';
 export { isUnreadable } from './reports/report.ts';
 export type { UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './reports/report.ts';
-export { highest, isAtLeast, SEVERITIES } from './reports/severity.ts';
-export type { Severity } from './reports/severity.ts';
+export { highest, isAtLeast } from './reports/severity.ts';
 export { explainEvidence } from './explain-evidence.ts';
 export { codesOf, explainFinding, explainRefusal, explainWarnings, isRefused } from './explain.ts';

@@ -3,7 +3,7 @@ import {
   judgeVulnerabilities,
   SEVERITIES,
   type Severity,
-  type VulnerabilityException,
+  type AppliedException,
   type VulnerabilityFinding,
   type VulnerabilityJudgement,
 } from '../../policy/index.ts';
@@ -19,7 +19,7 @@ export interface ScanRule {
   readonly maxReportAgeMs?: number;
   /** Milliseconds since the scanner's database was built; absent = any age. */
   readonly maxDatabaseAgeMs?: number;
-  readonly exceptions: readonly VulnerabilityException[];
+  readonly exceptions: readonly AppliedException[];
 }
 
 const NOTHING_SCANNED: Obstacle = {
@@ -91,7 +91,7 @@ function distinct(findings: readonly VulnerabilityFinding[]): readonly Vulnerabi
 }
 
 /** A date that is none ends before every other. */
-function endOf({ until }: VulnerabilityException): number {
+function endOf({ until }: AppliedException): number {
   if (until === undefined) return Number.MAX_VALUE;
   return Number.isNaN(until.getTime()) ? -Number.MAX_VALUE : until.getTime();
 }
