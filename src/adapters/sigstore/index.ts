@@ -6,6 +6,7 @@ import { verifyArtifact, type ArtifactAnswer, type ArtifactQuestion } from './ar
 import { refreshRoot, type RefreshOptions } from './refresh.ts';
 import type { ContentSigner } from './signing/content.ts';
 import { createKeySigner } from './signing/key-signer.ts';
+import { createKeylessSigner, type KeylessOptions } from './signing/keyless-signer.ts';
 import type { PrivateKeyText } from './signing/private-key.ts';
 import { parseTrustRoot, readPublicGoodRoot } from './trust-root.ts';
 import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions } from './verifier.ts';
@@ -13,6 +14,7 @@ import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions }
 export type { Artifact, ArtifactAnswer, ArtifactQuestion } from './artifact-bundle.ts';
 export type { RefreshOptions } from './refresh.ts';
 export type { ContentSigner, SignedContent, StatementToSign } from './signing/content.ts';
+export type { KeylessOptions } from './signing/keyless-signer.ts';
 export type { PrivateKeyText } from './signing/private-key.ts';
 export type { CandidateVerifier, SignatureVerifierOptions } from './verifier.ts';
 
@@ -64,4 +66,14 @@ export function verifyArtifactBundle(question: ArtifactQuestion): ArtifactAnswer
  */
 export function openKeySigner(key: PrivateKeyText): Promise<Parsed<ContentSigner>> {
   return createKeySigner(key);
+}
+
+/**
+ * Opens a signer in the name of an OpenID identity: a key of its own for a few minutes, certified by Fulcio, every signature
+ * logged by Rekor or timestamped or both. All problems with the options at once; none repeats the token. Nobody is asked
+ * before something is signed; then a `Fault` is `SigningFailed` when one of them does not do its part, `DeadlineExceeded`
+ * when the signal ended it. Its name is the subject of the token, which certificates of some issuers spell otherwise.
+ */
+export function openKeylessSigner(options: KeylessOptions): Parsed<ContentSigner> {
+  return createKeylessSigner(options);
 }

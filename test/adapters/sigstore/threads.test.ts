@@ -115,7 +115,8 @@ async function compile(room: string, into: string): Promise<void> {
     verbatimModuleSyntax: true,
     rewriteRelativeImportExtensions: true,
   };
-  for (const name of await readdir(join(SRC, room))) {
+  const names = await readdir(join(SRC, room), { recursive: true });
+  for (const name of names.filter((each) => each.endsWith('.ts'))) {
     const fileName = join(SRC, room, name);
     const to = join(into, room, name.replace(/\.ts$/, '.js'));
     const { outputText } = ts.transpileModule(await readFile(fileName, 'utf8'), {

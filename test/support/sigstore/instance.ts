@@ -42,6 +42,8 @@ export interface Sigstore {
   log(body: object, at?: Date): Promise<RekorEntry>;
   /** Timestamps bytes (RFC 3161), by default with SHA-256. */
   timestamp(over: Uint8Array, at?: Date): Promise<Buffer>;
+  /** The same over bytes of which only the SHA-256 is known. */
+  timestampHash(sha256: Uint8Array, at?: Date): Promise<Buffer>;
 }
 
 export interface SigstoreOptions {
@@ -75,6 +77,17 @@ export async function createSigstore({ without = [] }: SigstoreOptions = {}): Pr
       timestampAuthority: [bytesOf(timestamps.intCertificate), bytesOf(timestamps.rootCertificate)],
     }),
   });
+  const timestampHash = async (sha256: Uint8Array, at = signedAt): Promise<Buffer> => {
+    const authority = await initializeTSA(keys.timestamps, at);
+    return bytesOf(
+      await authority.timestamp({
+        artifactHash: Buffer.from(sha256),
+        hashAlgorithmOID: '2.16.840.1.101.3.4.2.1',
+        nonce: 1,
+        policyOID: '1.3.6.1.4.1.57264.2',
+      }),
+    );
+  };
   return {
     root: asTrustRoot(rootJson),
     rootJson,
@@ -88,17 +101,8 @@ export async function createSigstore({ without = [] }: SigstoreOptions = {}): Pr
       if (!entry) throw new Error('the log answered without an entry');
       return entry;
     },
-    timestamp: async (over, at = signedAt) => {
-      const authority = await initializeTSA(keys.timestamps, at);
-      return bytesOf(
-        await authority.timestamp({
-          artifactHash: createHash('sha256').update(over).digest(),
-          hashAlgorithmOID: '2.16.840.1.101.3.4.2.1',
-          nonce: 1,
-          policyOID: '1.3.6.1.4.1.57264.2',
-        }),
-      );
-    },
+    timestamp: (over, at) => timestampHash(createHash('sha256').update(over).digest(), at),
+    timestampHash,
   };
 }
 
