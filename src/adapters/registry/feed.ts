@@ -122,7 +122,8 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     reader += 1;
     const mine = reader;
     try {
-      if (reading || stretch === undefined || position !== start) await openAt(start);
+      if (size === 0) check(0, NOTHING);
+      else if (reading || stretch === undefined || position !== start) await openAt(start);
       reading = true;
       while (position < end) {
         const piece = await take(mine, end);
@@ -157,7 +158,7 @@ function createCheck(call: Call, { digest, size }: Descriptor): (at: number, pie
   let hashed = 0;
   return (at, piece) => {
     const fresh = piece.subarray(Math.max(0, hashed - at));
-    if (fresh.byteLength === 0) return;
+    if (fresh.byteLength === 0 && size > 0) return;
     hash.update(fresh);
     hashed += fresh.byteLength;
     if (hashed === size && hash.digest('hex') !== digestHex(digest)) {

@@ -39,6 +39,8 @@ export interface RegistryOptions {
   readonly requestTimeoutMs?: number;
   /** Most blobs on their way to or from one host at a time. */
   readonly transfersPerHost?: number;
+  /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
+  readonly chunkBytes?: number;
   /** Milliseconds without a byte after which a transfer or another write is given up; it has no other limit but the signal. */
   readonly stallMs?: number;
   readonly userAgent?: string;
@@ -75,6 +77,8 @@ export const DEFAULT_CONCURRENCY_PER_HOST = 8;
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** Blobs on their way from or to one host: with an upload's usual three round trips, this many fill most lines. */
 export const DEFAULT_TRANSFERS_PER_HOST = 16;
+/** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
+export const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
 /** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
 export const DEFAULT_STALL_MS = 60_000;
 /** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
@@ -84,7 +88,7 @@ export const DEFAULT_USER_AGENT = 'pratique';
 
 /** Makes a registry client. It holds connections, tokens and logins until `close()`. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { keychain, now, ca, onRequest, random = Math.random } = options;
+  const { keychain, now, ca, onRequest, random = Math.random, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
   const transfersPerHost = options.transfersPerHost ?? DEFAULT_TRANSFERS_PER_HOST;
   const { exchange, close } = openConnections({
     ca,
@@ -115,7 +119,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const begin = beginAt(side);
     return {
       ...readsOver(send, begin),
-      ...writesOver({ send, begin, slots, turns, random, restMs }),
+      ...writesOver({ send, begin, slots, turns, random, restMs, chunkBytes }),
     };
   };
   const views = new LRUCache<string, RegistryView>({ max: MAX_SCOPES });

@@ -13,7 +13,7 @@ import { deadline } from './fault.ts';
 import { createFeed, type FeedOptions } from './feed.ts';
 import { createFlights } from './flights.ts';
 import type { Send } from './transport.ts';
-import { hasBlob, uploadBlob } from './upload.ts';
+import { hasBlob, uploadBlob, type Upload } from './upload.ts';
 import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
 
 /** One blob to bring from one repository to another. */
@@ -38,6 +38,8 @@ export interface TransferParts {
   readonly send: Send;
   readonly begin: Begin;
   readonly slots: Slots;
+  /** Bytes of one chunk, where an upload goes in chunks. */
+  readonly chunkBytes: number;
 }
 
 /** Lets only so many transfers to one registry be under way. */
@@ -60,7 +62,7 @@ export function createSlots(perRegistry: number): Slots {
 }
 
 /** Makes the transfers of one set of logins; what one set brings, or has seen, no other rests on. */
-export function createTransfers({ send, begin, slots }: TransferParts): Transfers {
+export function createTransfers({ send, begin, slots, chunkBytes }: TransferParts): Transfers {
   const flights = createFlights<BlobArrival>();
   const known = new LRUCache<string, string>({ max: MAX_KNOWN_BLOBS });
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
@@ -96,7 +98,7 @@ export function createTransfers({ send, begin, slots }: TransferParts): Transfer
     if (maybeThere && (await hasBlob(send, call, blob))) return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
-    await slots(to.registry)(() => copy(send, call, transfer, session));
+    await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));
     return 'copied';
   };
 
@@ -123,8 +125,7 @@ export function createTransfers({ send, begin, slots }: TransferParts): Transfer
 }
 
 async function copy(
-  send: Send,
-  call: Call,
+  { send, call, chunkBytes }: Pick<Upload, 'send' | 'call' | 'chunkBytes'>,
   { blob, source, from, onBytes }: BlobTransfer,
   begun: Session | undefined,
 ): Promise<void> {
@@ -146,7 +147,7 @@ async function copy(
       await cancelUpload(send, call, session.url);
       throw error;
     }
-    await uploadBlob({ send, call, blob, feed }, session);
+    await uploadBlob({ send, call, blob, feed, chunkBytes }, session);
   } finally {
     feed.close();
   }

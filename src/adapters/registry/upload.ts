@@ -14,6 +14,8 @@ export interface Upload {
   readonly call: Call;
   readonly blob: Descriptor;
   readonly feed: Feed;
+  /** Bytes of one chunk, where it goes in chunks. */
+  readonly chunkBytes: number;
 }
 
 /** How far an upload has come. */
@@ -23,8 +25,6 @@ interface Progress {
   readonly offset: number;
 }
 
-/** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
-export const CHUNK_BYTES = 32 * 1024 * 1024;
 /** Most times one upload is taken up again after it failed. */
 export const MAX_RECOVERIES = 4;
 /** The first pause before it is taken up again, in milliseconds; each further one is twice as long. */
@@ -40,7 +40,7 @@ const NO_ROOM = 507;
  */
 export async function uploadBlob(upload: Upload, session: Session): Promise<void> {
   const { send, call, blob } = upload;
-  const chunk = Math.max(session.minChunk ?? 0, CHUNK_BYTES);
+  const chunk = Math.max(session.minChunk ?? 0, upload.chunkBytes);
   const whole = session.minChunk === undefined || blob.size <= session.minChunk;
   let progress: Progress = { url: session.url, offset: 0 };
   try {
@@ -48,8 +48,11 @@ export async function uploadBlob(upload: Upload, session: Session): Promise<void
     for (let recovery = 0; trouble !== undefined; recovery += 1) {
       if (recovery === MAX_RECOVERIES) throw trouble.fault;
       await pause(call, FIRST_RECOVERY_MS * 2 ** recovery);
-      const found = await takeUp(upload, trouble);
+      const found = await takeUp(upload, trouble).catch((error: unknown) => {
+        if (!isPassing(call, error)) throw error;
+      });
       if (found === 'there already') return;
+      if (found === undefined) continue;
       progress = found;
       trouble = await tryChunks(upload, progress, chunk);
     }
@@ -124,21 +127,26 @@ async function arrived({ send, call, blob }: Upload, answer: Answer): Promise<An
 
 /** Runs one request of an upload; `undefined` when it went well, thrown when nothing is to be tried again. */
 async function attempt(
-  { call, feed }: Upload,
+  upload: Upload,
   request: () => Promise<Answer | undefined>,
 ): Promise<Pick<Trouble, 'fault' | 'status'> | undefined> {
+  const { call, feed } = upload;
+  let answer: Answer | undefined;
   try {
-    const answer = await request();
-    if (answer === undefined) return undefined;
-    const { status } = answer;
-    const refusal = await faultOfRefusal(call, answer);
-    if (!mayPass(status)) throw refusal;
-    return { fault: refusal, status };
+    answer = await request();
   } catch (error) {
     if (feed.failure() !== undefined) throw feed.failure();
-    if (!(error instanceof Fault) || !error.transient || call.signal.aborted) throw error;
+    if (!isPassing(call, error)) throw error;
     return { fault: error, status: undefined };
   }
+  if (answer === undefined) return undefined;
+  const refusal = await faultOfRefusal(call, answer);
+  if (!mayPass(answer.status)) throw refusal;
+  return { fault: refusal, status: answer.status };
+}
+
+function isPassing({ signal }: Call, error: unknown): error is Fault {
+  return error instanceof Fault && error.transient && !signal.aborted;
 }
 
 function mayPass(status: number): boolean {

@@ -30,14 +30,9 @@ describe('H01 bodies of a hostile registry', () => {
     await faultOf(client().referrers(image, patient()), 'LimitExceeded');
     await faultOf(client().tags(image, patient()), 'LimitExceeded');
     await faultOf(client().blob(image, blob, 1_000, patient()), 'LimitExceeded');
-    registry.intercept(({ url }) =>
-      url.pathname === '/token'
-        ? endlessBody('/token')({
-            url,
-            method: 'GET',
-            headers: {},
-            body: () => Promise.resolve(Buffer.alloc(0)),
-          })
+    registry.intercept((request, handle) =>
+      request.url.pathname === '/token'
+        ? endlessBody('/token')(request, handle)
         : { status: 401, headers: { 'www-authenticate': `Bearer realm="${registry.url}/token"` } },
     );
     await faultOf(client().tags(image, patient()), 'LimitExceeded');

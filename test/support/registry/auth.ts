@@ -22,6 +22,8 @@ export type AuthOptions =
 export interface Guard {
   /** The refusal of a request, or nothing when it may pass. */
   readonly check: (request: RegistryRequest, repository: string | undefined) => Reply | undefined;
+  /** Whether the login of a request that passed is good for reading this repository too. */
+  readonly mayPull: (request: RegistryRequest, repository: string) => boolean;
   /** The token endpoint, at `/token`. */
   readonly token: (request: RegistryRequest) => Promise<Reply>;
   /** Makes all tokens given out so far worthless. */
@@ -46,6 +48,12 @@ export function createGuard(auth: AuthOptions, origin: () => string): Guard {
       const scopes = granted.get(given.replace(/^Bearer /, ''));
       if (scopes && coversOne(scopes, scope)) return undefined;
       return refusal(bearerChallenge(auth.realm ?? `${origin()}/token`, scope));
+    },
+    mayPull: ({ headers }, repository) => {
+      const scopes = granted.get((headers.authorization ?? '').replace(/^Bearer /, ''));
+      return (
+        auth.kind !== 'bearer' || (scopes !== undefined && coversOne(scopes, scopeOf('GET', repository)))
+      );
     },
     token: async (request) => {
       if (auth.kind !== 'bearer') return failure(404, 'NOT_FOUND');

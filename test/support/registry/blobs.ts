@@ -1,15 +1,19 @@
 import { failure, type RegistryRequest, type Reply } from './http.ts';
+import type { Place } from './manifests.ts';
 import { beginUpload, hash, repositoryIn, type Repository, type Store } from './store.ts';
 
-/** GET and HEAD of a blob. */
-export function getBlob(store: Store, name: string, digest: string): Reply {
+/** GET and HEAD of a blob, from a byte on if asked for (RFC 9110 §14.2, the form `bytes=N-` only). */
+export function getBlob({ store, name, request }: Place, digest: string): Reply {
   const bytes = store.get(name)?.blobs.get(digest);
   if (!bytes) return failure(404, 'BLOB_UNKNOWN');
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/octet-stream', 'docker-content-digest': digest },
-    body: bytes,
-  };
+  const headers = { 'content-type': 'application/octet-stream', 'docker-content-digest': digest };
+  const first = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+  if (first === undefined) return { status: 200, headers, body: bytes };
+  const size = bytes.byteLength;
+  const start = Number(first);
+  if (start >= size) return { status: 416, headers: { 'content-range': `bytes */${String(size)}` } };
+  const range = `bytes ${first}-${String(size - 1)}/${String(size)}`;
+  return { status: 206, headers: { ...headers, 'content-range': range }, body: bytes.subarray(start) };
 }
 
 /** DELETE of a blob. */
@@ -18,11 +22,12 @@ export function deleteBlob(store: Store, name: string, digest: string): Reply {
 }
 
 /** POST that begins an upload, or is the whole of it (`digest`), or mounts a blob of another repository (`mount`). */
-export async function startUpload(store: Store, name: string, request: RegistryRequest): Promise<Reply> {
+export async function startUpload({ store, name, request, mayPull }: Place): Promise<Reply> {
   const query = request.url.searchParams;
   const repository = repositoryIn(store, name);
   const mount = query.get('mount');
-  const mounted = mount === null ? undefined : store.get(query.get('from') ?? '')?.blobs.get(mount);
+  const from = query.get('from') ?? '';
+  const mounted = mount !== null && mayPull(request, from) ? store.get(from)?.blobs.get(mount) : undefined;
   if (mount !== null && mounted) {
     repository.blobs.set(mount, mounted);
     return created(name, mount);

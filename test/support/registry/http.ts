@@ -10,6 +10,8 @@ export interface RegistryRequest {
   readonly headers: IncomingHttpHeaders;
   /** Reads the whole body; once. */
   readonly body: () => Promise<Buffer>;
+  /** The body as it comes, instead. */
+  readonly pieces: AsyncIterable<Buffer>;
 }
 
 /** What to answer. */
@@ -39,6 +41,7 @@ export function requestOf(incoming: IncomingMessage, origin: string): RegistryRe
     method: incoming.method ?? 'GET',
     url: new URL(incoming.url ?? '/', origin),
     headers: incoming.headers,
+    pieces: incoming,
     body: async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);

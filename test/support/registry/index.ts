@@ -13,9 +13,13 @@ import type { Store } from './store.ts';
 export type { AuthOptions } from './auth.ts';
 export type { Hangup, RegistryRequest, Reply } from './http.ts';
 
-/** Answers in the registry's stead, or leaves it to it with `undefined`. */
+/**
+ * Answers in the registry's stead, or leaves it to it with `undefined`. `handle` is the registry itself: it can be given
+ * something else than what arrived, and its answer changed.
+ */
 export type Intercept = (
   request: RegistryRequest,
+  handle: (request: RegistryRequest) => Promise<Reply>,
 ) => Reply | Hangup | undefined | Promise<Reply | Hangup | undefined>;
 
 /** How a registry is to be. All optional: a good registry without login over http. */
@@ -68,12 +72,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
   const requests: LoggedRequest[] = [];
   let { intercept, latencyMs = 0 } = options;
   const guard: Guard = createGuard(options.auth ?? { kind: 'none' }, () => url);
-  const listing: ListingOptions = { referrersApi: true, listing: 'full', ...options };
+  const listing: ListingOptions = { referrersApi: true, listing: 'full', tagDelete: true, ...options };
 
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const request = requestOf(incoming, url);
     if (latencyMs > 0) await sleep(latencyMs);
-    const reply = (await intercept?.(request)) ?? (await route({ store, guard, listing }, request));
+    const handle = (one: RegistryRequest): Promise<Reply> => route({ store, guard, listing }, one);
+    const reply = (await intercept?.(request, handle)) ?? (await handle(request));
     requests.push({
       method: request.method,
       path: request.url.pathname + request.url.search,

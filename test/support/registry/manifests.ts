@@ -1,3 +1,4 @@
+import type { Guard } from './auth.ts';
 import { failure, json, type RegistryRequest, type Reply } from './http.ts';
 import { findManifest, hash, putManifest, referrersOf, repositoryIn, type Store } from './store.ts';
 
@@ -7,6 +8,8 @@ export interface Place {
   readonly name: string;
   readonly request: RegistryRequest;
   readonly listing: ListingOptions;
+  /** Whether the login of a request is good for reading (also) another repository. */
+  readonly mayPull: Guard['mayPull'];
 }
 
 /** How the registry lists referrers. */
@@ -15,6 +18,8 @@ export interface ListingOptions {
   readonly referrersApi: boolean;
   /** `bare`: entries without artifact type and annotations, as some registries leave them out. */
   readonly listing: 'full' | 'bare';
+  /** Off: 405 for the deletion of a tag by its name. */
+  readonly tagDelete: boolean;
   /** Entries per page; all on one page when not given. */
   readonly referrersPageSize?: number;
 }
@@ -58,7 +63,8 @@ export async function pushManifest(
 }
 
 /** DELETE of a tag, or of a manifest with all its tags. */
-export function deleteManifest(store: Store, name: string, reference: string): Reply {
+export function deleteManifest({ store, name, listing }: Place, reference: string): Reply {
+  if (!listing.tagDelete && !reference.includes(':')) return failure(405, 'UNSUPPORTED');
   const repository = store.get(name);
   if (repository?.tags.delete(reference)) return { status: 202 };
   if (!repository?.manifests.delete(reference)) return failure(404, 'MANIFEST_UNKNOWN');

@@ -18,10 +18,10 @@ export function refuse(which: Which, status: number, headers: Record<string, str
 /** Misbehaves for the first `count` matching requests only. */
 export function firstTimes(count: number, which: Which, misbehave: Intercept): Intercept {
   let left = count;
-  return (request) => {
+  return (request, handle) => {
     if (left <= 0 || !matches(which, request)) return undefined;
     left -= 1;
-    return misbehave(request);
+    return misbehave(request, handle);
   };
 }
 
@@ -53,11 +53,26 @@ export function silence(which: Which, ms = 60_000): Intercept {
   };
 }
 
+/** Changes what the registry answers to matching requests. */
+export function amend(which: Which, change: (reply: Reply) => Reply): Intercept {
+  return async (request, handle) => (matches(which, request) ? change(await handle(request)) : undefined);
+}
+
+/** Takes in only the first bytes of the body of matching requests, as a PATCH would, and drops the connection. */
+export function cutBody(which: Which, bytes: number): Intercept {
+  return async (request, handle) => {
+    if (!matches(which, request)) return undefined;
+    const body = async (): Promise<Buffer> => (await request.body()).subarray(0, bytes);
+    await handle({ ...request, method: 'PATCH', body });
+    return 'hang up';
+  };
+}
+
 /** Asks several interceptors in turn; the first that answers counts. */
 export function all(...intercepts: readonly Intercept[]): Intercept {
-  return async (request) => {
+  return async (request, handle) => {
     for (const intercept of intercepts) {
-      const reply = await intercept(request);
+      const reply = await intercept(request, handle);
       if (reply !== undefined) return reply;
     }
     return undefined;

@@ -28,10 +28,10 @@ type Handler = (place: Place, rest: string) => Reply | Promise<Reply>;
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET manifests': ({ store, name }, rest) => getManifest(store, name, rest),
   'PUT manifests': pushManifest,
-  'DELETE manifests': ({ store, name }, rest) => deleteManifest(store, name, rest),
-  'GET blobs': ({ store, name }, rest) => getBlob(store, name, rest),
+  'DELETE manifests': deleteManifest,
+  'GET blobs': getBlob,
   'DELETE blobs': ({ store, name }, rest) => deleteBlob(store, name, rest),
-  'POST blobs/uploads': ({ store, name, request }) => startUpload(store, name, request),
+  'POST blobs/uploads': startUpload,
   'GET tags': ({ store, name, request }) => listTags(store, name, request.url),
   'GET referrers': listReferrers,
 };
@@ -47,6 +47,6 @@ export async function route({ store, guard, listing }: Rooms, request: RegistryR
     return pathname === '/v2/' ? json(200, {}, API_VERSION) : failure(404, 'NOT_FOUND');
   }
   const handle = HANDLERS[`${request.method.replace('HEAD', 'GET')} ${part}`];
-  if (handle) return handle({ store, name, request, listing }, rest);
+  if (handle) return handle({ store, name, request, listing, mayPull: guard.mayPull }, rest);
   return part === 'blobs/uploads' ? continueUpload(store, name, rest, request) : failure(404, 'NOT_FOUND');
 }
