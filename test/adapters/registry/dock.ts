@@ -1,9 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
 import { digestOf, type Descriptor } from '../../../src/core/model/index.ts';
-import type { BlobTransfer } from '../../../src/adapters/registry/index.ts';
-import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../../support/registry/index.ts';
+import type {
+  BlobArrival,
+  BlobTransfer,
+  RegistryOptions as ClientOptions,
+} from '../../../src/adapters/registry/index.ts';
+import {
+  startRegistry,
+  type EmbeddedRegistry,
+  type RegistryOptions,
+  type RegistryRequest,
+} from '../../support/registry/index.ts';
 import { pushBlob } from '../../support/registry/push.ts';
-import { client, tagged } from './client.ts';
+import { client, patient, tagged } from './client.ts';
 
 /** Where blobs come from and go to in the tests of writes. */
 export interface Dock {
@@ -71,4 +81,30 @@ export function log({ requests }: EmbeddedRegistry): string[] {
 function kindOf(path: string): string {
   if (path.includes('?mount=')) return 'mount';
   return /\/(blobs\/uploads|blobs|manifests|referrers|tags)\//.exec(path)?.[1]?.replace('blobs/', '') ?? path;
+}
+
+/** Size of a blob that takes three chunks of those that {@link bring} sends. */
+export const SIZE = 100_000;
+
+/** Which requests are meant, for misbehaviours. */
+export const putting = ({ method }: RegistryRequest): boolean => method === 'PUT';
+export const patching = ({ method }: RegistryRequest): boolean => method === 'PATCH';
+export const posting = ({ method }: RegistryRequest): boolean => method === 'POST';
+export const reading = ({ method, url }: RegistryRequest): boolean =>
+  method === 'GET' && url.pathname.includes('/blobs/sha');
+
+/** Brings the blob over, with chunks of 40,000 bytes where there are chunks. */
+export function bring(
+  at: Dock,
+  more: Partial<BlobTransfer> = {},
+  options: Partial<ClientOptions> = {},
+): Promise<BlobArrival> {
+  return client({ chunkBytes: 40_000, ...options }).transferBlob(transferOf(at, more), patient());
+}
+
+/** Fails unless the bytes lie in the target. */
+export async function expectThere({ target, blob, bytes }: Dock): Promise<void> {
+  target.intercept(undefined);
+  const there = await client().blob(tagged(target, '1.0', 'gold/web'), blob, blob.size, patient());
+  expect(Buffer.from(there ?? []).equals(bytes)).to.equal(true);
 }
