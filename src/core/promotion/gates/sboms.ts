@@ -31,13 +31,16 @@ const PREDICATE_HINTS = ['in-toto.io/predicate-type', 'dev.sigstore.bundle.predi
 /** Ends of the tags under which cosign keeps attestations and SBOMs of a digest. */
 const COSIGN_TAGS = ['att', 'sbom'];
 
+/** What is read in search of SBOMs. */
+export type SbomSource = Pick<SourceRegistry, 'manifest' | 'referrers' | 'blob'>;
+
 /** Whose SBOMs are looked for: a platform, and the image that it belongs to. */
 export interface SbomQuestion {
   /** The platform's own manifest. */
   readonly platform: PinnedRef;
   /** The index that lists it, or the platform itself. */
   readonly image: Manifest;
-  readonly registry: SourceRegistry;
+  readonly registry: SbomSource;
 }
 
 /**

@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import { Fault, pin, type Manifest, type PinnedRef } from '../../model/index.ts';
-import type { Scanner, ScanSubject, SourceRegistry } from '../ports.ts';
+import type { Scanner, ScanSubject } from '../ports.ts';
 import { platformsOf, type ImagePlatform } from './platforms.ts';
-import { findSboms } from './sboms.ts';
+import { findSboms, type SbomSource } from './sboms.ts';
 import type { Scanned } from './scanned.ts';
 
 /** Most platforms of one image that are scanned; real images have fewer than twenty. */
@@ -15,7 +15,7 @@ export interface ScanTask {
   readonly image: PinnedRef;
   readonly manifest: Manifest;
   readonly from: 'Image' | 'Sbom';
-  readonly registry: SourceRegistry;
+  readonly registry: SbomSource;
   readonly scanner: Scanner;
 }
 
