@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import {
   judgeScan,
@@ -9,6 +10,9 @@ import {
 } from '../../../../src/core/promotion/index.ts';
 import { dark, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
 
+const recorded: unknown = JSON.parse(
+  readFileSync(new URL('recorded-trivy-report.json', import.meta.url), 'utf8'),
+);
 const HOUR_MS = 3_600_000;
 const judge = (scanned: readonly Scanned[], more: Partial<ScanRule> = {}) =>
   judgeScan(scanned, rule(more), NOW);
@@ -177,6 +181,20 @@ describe('the scan gate', () => {
       const result = judge([{ kind: 'report', platform: '', digest: digestOf(''), statement: other }]);
       expect([result.answer, result.reason]).to.deep.equal(['Unknown', 'UnreadableEvidence']);
     });
+  });
+
+  it('reads what the real Trivy wrote', () => {
+    const result = judge([scan([], { report: recorded })]);
+    expect(result).to.deep.include({
+      answer: 'Block',
+      blocking: ['CVE-2026-0001', 'CVE-2026-0002'],
+      scanner: 'Trivy 0.74.0',
+    });
+    const { findings } = result;
+    expect(findings.map(({ package: name, fixable }) => [name, fixable])).to.deep.equal([
+      ['musl', true],
+      ['musl', false],
+    ]);
   });
 
   it('tells what was found, each finding once, worst first', () => {
