@@ -49,9 +49,9 @@ export type {
   SignSpec,
   TagSelection,
 } from './schema.ts';
-export { MAX_RECENT } from './schema/promotion-status.ts';
+export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { DECISIONS, MAX_BLOCKING, MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
-export { MAX_RUN_IMAGES } from './schema/run.ts';
+export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './parse.ts';
 export { promotionCrds } from './crd.ts';
 export { promotionReferences } from './reference-page.ts';

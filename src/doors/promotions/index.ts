@@ -1,2 +1,29 @@
-// ImagePromotion objects: when they run, and what wakes them before their time.
+// ImagePromotion objects, their runs and approvals: when they run, what wakes them before their time, and one run carried out.
 export * from './events/index.ts';
+export { readApprovals } from './approvals.ts';
+export type { KnownApproval } from './approvals.ts';
+export { createClaims } from './claim.ts';
+export type { Claims } from './claim.ts';
+export { executeRun } from './execute-run.ts';
+export type { RunEnd, Running } from './execute-run.ts';
+export type {
+  ApprovalObject,
+  ControllerPorts,
+  Executions,
+  GuardedAnswer,
+  JobShelf,
+  MakeQueue,
+  ObjectMetadata,
+  ObjectName,
+  PromotionEvent,
+  PromotionMeter,
+  PromotionObject,
+  Queue,
+  RunJob,
+  RunnerPorts,
+  RunObject,
+  RunStore,
+  RunSubject,
+  Time,
+  WatchedImage,
+} from './ports.ts';

@@ -2,7 +2,10 @@ import * as z from 'zod';
 import { conditionSchema } from '../../policy/index.ts';
 import { count, digest, stamp, tag } from './parts.ts';
 import { countsSchema, DECISIONS, imageMessage } from './run-image.ts';
+import { MAX_RUN_IMAGES } from './run.ts';
 
+/** How many images at the target are watched for exceptions that expire, and named when they would be blocked. */
+export const MAX_WATCHED = 100;
 /** How many decisions the status of a promotion remembers. */
 export const MAX_RECENT = 10;
 
@@ -27,6 +30,29 @@ export const promotionStatusSchema = z.strictObject({
     .describe('Value of the annotation that asked last and was answered.'),
   counts: countsSchema.optional().describe('What the last run came to.'),
   activeRun: z.string().max(253).optional().describe('Name of the run that is under way.'),
+  lastRun: z
+    .strictObject({
+      name: z.string().max(253),
+      generation: count.describe('Generation of the promotion that it carried out.'),
+      completionTime: stamp.optional().describe('When it ended; absent = it is under way.'),
+    })
+    .optional()
+    .describe('The run that counts and decisions speak of.'),
+  told: z
+    .array(z.string().max(16))
+    .max(MAX_RUN_IMAGES)
+    .optional()
+    .describe('Fingerprints of the decisions that events have told of.'),
+  exceptions: z
+    .array(z.strictObject({ tag, digest, until: stamp }))
+    .max(MAX_WATCHED)
+    .optional()
+    .describe('Images that an exception let pass, soonest to expire first.'),
+  flagged: z
+    .array(z.strictObject({ tag, digest, reason: z.string().max(64) }))
+    .max(MAX_WATCHED)
+    .optional()
+    .describe('Images at the target that would be blocked today.'),
   recent: z
     .array(
       z.strictObject({

@@ -38,6 +38,7 @@ export const runImageSchema = z.strictObject({
   target: digest.optional().describe('Digest at the target, where it is another one.'),
   decision: z.enum(DECISIONS),
   reason: z.string().max(64).optional().describe('A code of docs/reference/reasons.md.'),
+  transient: z.boolean().optional().describe('Whether trying again may help, with nobody changing anything.'),
   message: imageMessage.optional().describe('What was seen, for people.'),
   severity: z
     .strictObject({
@@ -52,7 +53,11 @@ export const runImageSchema = z.strictObject({
     .describe('What the report says, in short.'),
   blocking: z.array(vulnerabilityId).max(MAX_BLOCKING).optional().describe('Findings that block it.'),
   report: digest.optional().describe('The full report: a referrer of the image.'),
+  overwrote: digest.optional().describe('The digest that lost the tag at the target.'),
+  backup: tag.optional().describe('The tag under which that one stays.'),
   gateHash: gateHash.optional().describe('What the gates found; an approval names it.'),
+  approvedBy: z.string().max(253).optional().describe('Who approved it.'),
+  exceptionsUntil: stamp.optional().describe('When the first exception expires that let it pass.'),
   requests: count.optional().describe('Requests made to registries.'),
   bytes: count.optional().describe('Bytes that travelled.'),
   blobs: z.strictObject({ mounted: count, copied: count, skipped: count }).optional(),

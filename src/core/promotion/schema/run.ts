@@ -7,6 +7,13 @@ import { countsSchema, runImageSchema } from './run-image.ts';
 /** How many images the status of a run tells of; the rest is counted. */
 export const MAX_RUN_IMAGES = 200;
 
+/** How many images one run may have to do something about: their pins have to fit into one object of etcd. */
+export const MAX_PINS = 4_000;
+/** Longest pin: a tag, three digests, a hash of the gates. */
+const MAX_PIN_LENGTH = 700;
+/** How many approvals a run remembers to have taken into account. */
+export const MAX_CONSIDERED = 200;
+
 /** The `spec` of an ImagePromotionRun. */
 export const runSpecSchema = z
   .strictObject({
@@ -18,17 +25,18 @@ export const runSpecSchema = z
       })
       .describe('The ImagePromotion it carries out.'),
     trigger: z
-      .enum(['Schedule', 'Manual', 'Event', 'Change'])
+      .enum(['Schedule', 'Manual', 'Event', 'Change', 'Retry'])
       .describe(
-        'Why it was begun: the time had come, a person asked, a registry told, the promotion changed.',
+        'Why it was begun: the time had come, a person asked, a registry told, the promotion changed, or the run before it failed by something that may pass.',
       ),
+    attempt: count.default(0).describe('How many runs in a row failed before it, of which it is the retry.'),
     template: promotionSpecSchema.describe('The `spec` of the promotion as it was then.'),
   })
   .meta(rule('self == oldSelf', 'a run is never changed; begin another one'));
 
 const plan = z.strictObject({
   candidates: count.describe('Tags that were selected.'),
-  leftOut: count.describe('Tags that were left out by age or number.'),
+  leftOut: count.optional().describe('Tags that were left out by age or number.'),
   upToDate: count.describe('Images that are there already.'),
   work: count.describe('Images with something to do.'),
   overwrites: z.array(tag).max(20).optional().describe('Tags at the target that move, the first of them.'),
@@ -46,14 +54,33 @@ export const runStatusSchema = z.strictObject({
       'For programs: Resolved, GatesPassed, Approved, Copied, Recorded; at the end Complete or Failed is True.',
     ),
   startTime: stamp.optional(),
+  resumeTime: stamp.optional().describe('When it went on after an approval; its timeout counts from here.'),
   completionTime: stamp.optional(),
+  retryable: z
+    .boolean()
+    .optional()
+    .describe('Whether another run may do better with nobody changing anything.'),
   claim: z
     .strictObject({
-      holder: z.string().max(253).describe('Who carries it out.'),
+      holder: z.string().max(253).describe('Who carries it out; empty = nobody.'),
       epoch: count.describe('Goes up with every holder; a holder of an older one writes no more.'),
+      renewTime: stamp.describe('Last sign of life. Others compare it with nothing but itself.'),
+      durationSeconds: count.describe('How long others wait after the last sign of life that they saw.'),
     })
     .optional()
     .describe('Who has the run.'),
+  pins: z
+    .array(z.string().max(MAX_PIN_LENGTH))
+    .max(MAX_PINS)
+    .optional()
+    .describe(
+      'Images that are not done: tag, digest, digest at the target (`=`: the same), digest of the tag there now (`-`: none), what to do, and what the gates found if they wait for a person.',
+    ),
+  considered: z
+    .array(z.string().max(64))
+    .max(MAX_CONSIDERED)
+    .optional()
+    .describe('Approvals that were taken into account, by their uid, the last of them.'),
   plan: plan.optional().describe('What was to be done, before the first step.'),
   counts: countsSchema.optional().describe('What came of it, over all images.'),
   images: z

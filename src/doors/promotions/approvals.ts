@@ -1,0 +1,35 @@
+import { parseDigest } from '../../core/model/index.ts';
+import { parseMoment } from '../../core/policy/index.ts';
+import { parseApproval, type Approval } from '../../core/promotion/index.ts';
+import type { ApprovalObject } from './ports.ts';
+
+/** An approval, with what names its object. */
+export interface KnownApproval extends Approval {
+  readonly uid: string;
+}
+
+/**
+ * Reads the approvals among objects. One that cannot be read decides nothing: the API server holds them to their schema, and an
+ * admission policy to the name of whoever wrote them.
+ */
+export function readApprovals(objects: readonly ApprovalObject[]): readonly KnownApproval[] {
+  return objects.flatMap((object) => {
+    const read = parseApproval(object);
+    if (!read.ok || object.metadata.deletionTimestamp !== undefined) return [];
+    const { runName, gateHash, approver, decision, waive, reason, ...spec } = read.value.spec;
+    const [digest, until] = [parseDigest(spec.digest), parseMoment(spec.until)];
+    if (!digest || !until) return [];
+    return [
+      { uid: object.metadata.uid, runName, digest, gateHash, approver, decision, waive, reason, until },
+    ];
+  });
+}
+
+/** Those that a run has not taken into account yet: an approval that did not suffice is not tried again and again. */
+export function fittingApprovals(
+  approvals: readonly KnownApproval[],
+  considered: readonly string[],
+): readonly KnownApproval[] {
+  const known = new Set(considered);
+  return approvals.filter(({ uid }) => !known.has(uid));
+}
