@@ -1,0 +1,27 @@
+import { digestAlgorithm, digestHex, type Digest } from '../../model/index.ts';
+
+/** One of the tags under which cosign keeps what speaks of a digest, and the artifact type that such a thing counts as. */
+export interface CosignTag {
+  readonly tag: string;
+  readonly artifactType: string;
+}
+
+const KINDS = ['sig', 'att', 'sbom'] as const;
+
+/** The tags that cosign looks under for signatures, attestations and SBOMs of a digest. */
+export function cosignTags(digest: Digest): readonly CosignTag[] {
+  return KINDS.map((kind) => ({
+    tag: `${digestAlgorithm(digest)}-${digestHex(digest)}.${kind}`,
+    artifactType: `application/vnd.dev.cosign.artifact.${kind}.v1+json`,
+  }));
+}
+
+/** Whether the layers under this tag can be many: readers of an SBOM expect exactly one. */
+export function holdsMany(tag: string): boolean {
+  return !tag.endsWith('.sbom');
+}
+
+/** The tag that lists referrers where there is no API for it (distribution spec 1.1, "Referrers Tag Schema"). */
+export function fallbackTag(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
+}

@@ -1,0 +1,63 @@
+import type { Descriptor, Digest, ManifestContent, PinnedRef } from '../../model/index.ts';
+import type { AttachmentCounts } from '../result.ts';
+import type { LeftBecause } from './carried.ts';
+
+/** Something that speaks of a manifest of the image: a referrer, or what lies under one of cosign's tags. */
+export interface Attachment {
+  /** The manifest it speaks of. */
+  readonly of: Digest;
+  /** Absent for a tag that was left without being opened. */
+  readonly digest?: Digest;
+  readonly artifactType: string;
+  /** Set for what cosign finds by tag. */
+  readonly tag?: string;
+  /** Why it stays behind; absent when it is carried. */
+  readonly left?: LeftBecause;
+}
+
+/** A manifest that cosign finds by its tag, and carried under it. */
+export interface TaggedManifest {
+  readonly of: Digest;
+  readonly tag: string;
+  readonly content: ManifestContent;
+}
+
+/** One image with everything that belongs to it, as it lies at its source. */
+export interface Graph {
+  /** What was gathered. */
+  readonly image: PinnedRef;
+  /** What the tag is to point to at the target: the image itself, or its index without the platforms that are not kept. */
+  readonly root: ManifestContent;
+  /** Whether `root` is such a smaller index, and so has another digest than `image`. */
+  readonly rebuilt: boolean;
+  /** Platforms that were to be kept and that the image lacks. */
+  readonly missingPlatforms: readonly string[];
+  /** All that is pushed by digest, each after what it needs: children before indexes, subjects before referrers. */
+  readonly manifests: readonly ManifestContent[];
+  /** What is pushed under tags of cosign's. */
+  readonly tagged: readonly TaggedManifest[];
+  /** Every blob that those need, once, the largest first. */
+  readonly blobs: readonly Descriptor[];
+  /** Everything found that speaks of the image; empty when attachments were not asked for. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** What became of the attachments of a graph. */
+export function countAttachments({ attachments }: Pick<Graph, 'attachments'>): AttachmentCounts {
+  const leftByRule = attachments.filter(({ left }) => left !== undefined).length;
+  return { found: attachments.length, carried: attachments.length - leftByRule, leftByRule };
+}
+
+/** Media types of layers that a registry need not have: whoever runs the image fetches them elsewhere. */
+const ELSEWHERE = /\.(?:foreign|nondistributable)\b/;
+
+/** Every blob of these manifests, once, the largest first: what takes longest is begun first. */
+export function blobsOf(contents: readonly Pick<ManifestContent, 'manifest'>[]): readonly Descriptor[] {
+  const byDigest = new Map<Digest, Descriptor>();
+  for (const { manifest } of contents) {
+    for (const blob of [...(manifest.config ? [manifest.config] : []), ...manifest.layers]) {
+      if (!ELSEWHERE.test(blob.mediaType) && !byDigest.has(blob.digest)) byDigest.set(blob.digest, blob);
+    }
+  }
+  return [...byDigest.values()].sort((a, b) => b.size - a.size);
+}

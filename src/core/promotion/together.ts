@@ -1,0 +1,32 @@
+/** Starts one piece of work that stands and falls with the others. */
+export type Start = <T>(task: () => Promise<T>) => Promise<T>;
+
+/**
+ * Does work in many pieces that stand and fall together: the first that fails aborts all others, they are waited for, and its
+ * error is thrown. Nothing goes on behind the caller's back, and nobody else is touched.
+ */
+export async function together<T>(
+  signal: AbortSignal,
+  work: (signal: AbortSignal, start: Start) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const started: Promise<unknown>[] = [];
+  let first: { readonly error: unknown } | undefined;
+  const start: Start = (task) => {
+    const running = task().catch((error: unknown) => {
+      first ??= { error };
+      stop.abort();
+      throw error;
+    });
+    started.push(running);
+    return running;
+  };
+  try {
+    return await work(AbortSignal.any([signal, stop.signal]), start);
+  } catch (error) {
+    stop.abort();
+    throw first === undefined ? error : first.error;
+  } finally {
+    await Promise.allSettled(started);
+  }
+}

@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import type { ManifestContent } from '../../../../src/core/model/index.ts';
+import {
+  countAttachments,
+  gatherGraph,
+  type Gathered,
+  type Graph,
+} from '../../../../src/core/promotion/index.ts';
+import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
+import { describedBy, fill, pinned, soon, SOURCE } from '../images.ts';
+
+const SBOM = 'application/spdx+json';
+
+let twin: RegistriesTwin;
+let put: ReturnType<typeof fill>;
+beforeEach(() => {
+  twin = createRegistriesTwin();
+  put = fill(twin);
+});
+
+function ask(
+  image: ManifestContent,
+  keep: readonly string[],
+  missing: 'Fail' | 'Skip' = 'Fail',
+): Promise<Gathered> {
+  const at = { image: pinned(SOURCE, image.manifest.digest), source: twin };
+  return gatherGraph(
+    {
+      ...at,
+      kind: 'promote',
+      attachments: { carry: 'All', artifactTypes: [], lifecycle: false },
+      platforms: { keep, missing },
+    },
+    soon(),
+  );
+}
+
+async function gather(...asked: Parameters<typeof ask>): Promise<Graph> {
+  const gathered = await ask(...asked);
+  if (gathered.state === 'refused') throw new Error(gathered.reason.code);
+  return gathered.graph;
+}
+
+const platformsOf = ({ root }: Graph) =>
+  root.manifest.manifests.map(({ platform }) => `${platform?.os ?? ''}/${platform?.architecture ?? ''}`);
+
+describe('the platforms that are kept', () => {
+  const all = ['linux/amd64', 'linux/arm64', 'linux/arm/v6', 'linux/arm/v7'];
+
+  it('are all where none is named, and the index stays what it is', async () => {
+    const root = put.platforms('web', all);
+    const graph = await gather(root, []);
+    expect(graph.root).to.deep.equal(root);
+    expect(graph.rebuilt).to.equal(false);
+  });
+
+  it('leave an index as it is that has no other', async () => {
+    const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
+    const graph = await gather(root, ['linux/arm64/v8', 'linux/amd64']);
+    expect(graph.root).to.deep.equal(root);
+    expect(graph.rebuilt).to.equal(false);
+  });
+
+  it('make a new index otherwise, the same one every time, with all else that the old one says', async () => {
+    const children = put.platforms('web', all).manifest.manifests;
+    const root = put.index(children, { annotations: { 'org.opencontainers.image.version': '1.2' } });
+    const [graph, again] = [await gather(root, ['linux/amd64']), await gather(root, ['linux/amd64'])];
+    expect(graph.rebuilt).to.equal(true);
+    expect(graph.root.manifest.digest).not.to.equal(root.manifest.digest);
+    expect(graph.root.manifest.digest).to.equal(again.root.manifest.digest);
+    expect(graph.root.manifest.annotations).to.deep.equal(root.manifest.annotations);
+    expect(platformsOf(graph)).to.deep.equal(['linux/amd64']);
+    expect(graph.manifests).to.have.length(2);
+  });
+
+  it('are any variant where none is named, and that one where it is', async () => {
+    const root = put.platforms('web', all);
+    expect((await gather(root, ['linux/arm'])).root.manifest.manifests).to.have.length(2);
+    const only = (await gather(root, ['linux/arm/v6'])).root.manifest.manifests;
+    expect(only.map(({ platform }) => platform?.variant)).to.deep.equal(['v6']);
+  });
+
+  it('take the statements of BuildKit about them along, and no others', async () => {
+    const [a, b] = [put.image('a'), put.image('b', { platform: 'linux/arm64' })];
+    const about = ({ manifest }: ManifestContent, text: string) =>
+      describedBy(put.image(text), {
+        platform: { os: 'unknown', architecture: 'unknown' },
+        annotations: {
+          'vnd.docker.reference.type': 'attestation-manifest',
+          'vnd.docker.reference.digest': manifest.digest,
+        },
+      });
+    const root = put.index([
+      describedBy(a, { platform: { os: 'linux', architecture: 'amd64' } }),
+      describedBy(b, { platform: { os: 'linux', architecture: 'arm64' } }),
+      about(a, 'about a'),
+      about(b, 'about b'),
+    ]);
+    expect(platformsOf(await gather(root, ['linux/arm64']))).to.deep.equal([
+      'linux/arm64',
+      'unknown/unknown',
+    ]);
+  });
+
+  it('leave what speaks of the whole index, and carry what speaks of a kept child', async () => {
+    const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
+    const [kept, dropped] = root.manifest.manifests.map(({ digest }) => twin.peek(SOURCE, digest)!);
+    put.referrer(root, SBOM);
+    put.cosign(root.manifest.digest, 'sig', ['a']);
+    const onKept = put.referrer(kept!, SBOM);
+    put.cosign(kept!.manifest.digest, 'sig', ['b']);
+    put.referrer(dropped!, SBOM);
+    const graph = await gather(root, ['linux/amd64']);
+    expect(graph.attachments.filter(({ left }) => left === 'IndexRebuilt')).to.have.length(2);
+    expect(countAttachments(graph)).to.deep.equal({ found: 4, carried: 2, leftByRule: 2 });
+    expect(graph.manifests.map(({ manifest }) => manifest.digest)).to.include(onKept.manifest.digest);
+    expect(graph.tagged.map(({ of }) => of)).to.deep.equal([kept!.manifest.digest]);
+  });
+
+  it('refuse an index that lacks one', async () => {
+    const root = put.platforms('web', ['linux/amd64']);
+    expect(await ask(root, ['linux/amd64', 'linux/s390x'])).to.nested.include({
+      'reason.code': 'PlatformMissing',
+    });
+  });
+
+  it('go on without it where that is allowed, and say so', async () => {
+    const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
+    const graph = await gather(root, ['linux/amd64', 'linux/s390x'], 'Skip');
+    expect(graph.missingPlatforms).to.deep.equal(['linux/s390x']);
+    expect(platformsOf(graph)).to.deep.equal(['linux/amd64']);
+  });
+
+  it('refuse an index that has none of them, whatever is allowed', async () => {
+    const root = put.platforms('web', ['linux/amd64']);
+    expect(await ask(root, ['linux/s390x'], 'Skip')).to.nested.include({ 'reason.code': 'PlatformMissing' });
+  });
+
+  it('are read from the config of an image without index', async () => {
+    const image = put.image('web', { platform: 'linux/arm64' });
+    expect((await gather(image, ['linux/arm64'])).root).to.deep.equal(image);
+    expect(await ask(image, ['linux/amd64'])).to.nested.include({ 'reason.code': 'PlatformMissing' });
+    expect((await gather(image, ['linux/arm64', 'linux/amd64'], 'Skip')).missingPlatforms).to.deep.equal([
+      'linux/amd64',
+    ]);
+  });
+
+  it('do not ask an artifact that runs nowhere', async () => {
+    const chart = put.referrer(put.image('web'), 'application/vnd.cncf.helm.config.v1+json');
+    expect((await gather(chart, ['linux/amd64'])).root).to.deep.equal(chart);
+  });
+});
