@@ -49,6 +49,14 @@ const SETTINGS = {
   certificates: { hosts: ['pratique.example.com'], lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
   audit: { enabled: false, everyMs: 86_400_000, perRegistryPerSecond: 0.1, reports: false },
   selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },
+  scanner: {
+    command: 'trivy',
+    cacheDirectory: '/cache',
+    server: 'https://trivy.example.com',
+    offline: true,
+    timeoutMs: 1,
+    parallel: 1,
+  },
   events: {
     receivers: [
       { name: 'registry', sender: 'distribution', registry: 'a.example', bearer: { secretFile: '/token' } },
