@@ -1,39 +1,34 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { openKeySigner } from '../../src/adapters/sigstore/index.ts';
-import { digestOf, parseManifest, type Digest, type ManifestContent } from '../../src/core/model/index.ts';
-import {
-  appendCosignLayer,
-  bundleArtifact,
-  SIGN_PREDICATE_TYPE,
-  statementAbout,
-  type Artifact,
-  type ArtifactSigner,
-  type SignedContent,
-} from '../../src/core/promotion/index.ts';
+import { openKeylessSigner, openKeySigner } from '../../src/adapters/sigstore/index.ts';
+import { SIGN_PREDICATE_TYPE, type ArtifactSigner } from '../../src/core/promotion/index.ts';
 import { cosignKey } from '../support/private-keys.ts';
-import { pushImage, type Pushed, type Target } from '../support/registry/push.ts';
-import { forever } from '../support/verification.ts';
+import { pushImage } from '../support/registry/push.ts';
+import { OPENID_ISSUER, WORKFLOW } from '../support/sigstore/fulcio.ts';
+import { createSigstore } from '../support/sigstore/instance.ts';
+import { identityToken, startServers } from '../support/sigstore/servers.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import {
+  attestAsBundle,
+  attestByTag,
+  signAsBundle,
+  signByTag,
+  TESTED,
+  type By,
+  type Signed,
+} from './support/attach.ts';
 import { openCosign, type Cosign, type CosignProgram } from './support/cosign.ts';
-import { pushArtifact } from './support/push-artifact.ts';
 import { startDistribution, startOlareg, type Registry } from './support/registries.ts';
 
-const TESTED = 'https://acme.example.com/tests/v1';
 const RELEASE = 'https://pratique.dev/release/v1';
 const PASSWORD = 'correct horse battery staple';
 
 /** No log, no public instance, loopback over http. */
 const VERIFY = ['--insecure-ignore-tlog', '--allow-http-registry'];
 
-interface Signed {
-  readonly to: Target;
-  readonly image: Pushed;
-}
-
 /** A signer, and the file with its public key. */
-interface SignerOnDisk {
-  readonly signer: ArtifactSigner;
+interface SignerOnDisk extends By {
   readonly publicKey: string;
 }
 
@@ -43,6 +38,8 @@ describe('what Pratique signs, judged by the real cosign', () => {
   let programs: Readonly<Record<CosignProgram, Cosign>>;
   let release: SignerOnDisk;
   let stranger: SignerOnDisk;
+  let workflow: By;
+  let trustedRoot: string;
 
   const keep = async <T extends { stop(): Promise<unknown> }>(start: Promise<T>): Promise<T> => {
     const running = await start;
@@ -61,6 +58,12 @@ describe('what Pratique signs, judged by the real cosign', () => {
     programs = { cosign, cosign2 };
     release = await generated(cosign, 'release');
     stranger = await generated(cosign2, 'stranger');
+    const sigstore = await createSigstore();
+    const { url } = await keep(startServers(sigstore));
+    workflow = { signer: openWorkflow(url) };
+    const folder = await temporaryFolder();
+    started.push({ stop: () => folder.remove() });
+    trustedRoot = await folder.write('trusted_root.json', sigstore.rootJson);
   });
 
   after(() => Promise.all(started.map((each) => each.stop())));
@@ -144,6 +147,21 @@ describe('what Pratique signs, judged by the real cosign', () => {
           expect(await verify('cosign2', signed, { publicKey })).to.equal('yes');
       });
 
+      for (const form of ['bundle', 'tag'] as const) {
+        it(`cosign 3 verifies what was signed in the name of an identity (by ${form}), of the right one alone`, async () => {
+          const signed = await push();
+          await (form === 'bundle' ? signAsBundle : signByTag)(signed, workflow, {});
+          expect(await verifyIdentity(['verify'], signed, WORKFLOW)).to.equal('yes');
+          expect(await verifyIdentity(['verify'], signed, `${WORKFLOW}-of-another`)).to.equal('no');
+          const attested = await push();
+          const attest = ['verify-attestation', `--type=${TESTED}`];
+          if (form === 'bundle') await attestAsBundle(attested, workflow, TESTED, { passed: 12 });
+          else await attestByTag(attested, workflow);
+          expect(await verifyIdentity(attest, attested, WORKFLOW)).to.equal('yes');
+          expect(await verifyIdentity(attest, attested, `${WORKFLOW}-of-another`)).to.equal('no');
+        });
+      }
+
       const kinds: Readonly<Record<string, readonly [KeyObject, readonly string[]]>> = {
         'P-384': [
           generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
@@ -163,6 +181,19 @@ describe('what Pratique signs, judged by the real cosign', () => {
         });
       }
     });
+  }
+
+  async function verifyIdentity(
+    command: readonly string[],
+    { image }: Signed,
+    identity: string,
+  ): Promise<'yes' | 'no'> {
+    const who = [`--certificate-identity=${identity}`, `--certificate-oidc-issuer=${OPENID_ISSUER}`];
+    const args = [...command, '--allow-http-registry', `--trusted-root=${trustedRoot}`, ...who];
+    return programs.cosign.run([...args, image.reference]).then(
+      () => 'yes',
+      () => 'no',
+    );
   }
 
   async function verify(
@@ -211,77 +242,9 @@ async function open(pem: string, password: string): Promise<ArtifactSigner> {
   return opened.value;
 }
 
-async function signAsBundle(
-  signed: Signed,
-  { signer }: SignerOnDisk,
-  annotations: Readonly<Record<string, string>>,
-): Promise<void> {
-  const content = await signer.signImage(pinned(signed), annotations, forever());
-  await attach(signed, signer, SIGN_PREDICATE_TYPE, content);
-}
-
-async function attestAsBundle(
-  signed: Signed,
-  { signer }: SignerOnDisk,
-  type: string,
-  predicate: object,
-): Promise<void> {
-  const content = await signer.signStatement(statementAbout(pinned(signed), type, predicate), forever());
-  await attach(signed, signer, type, content);
-}
-
-async function attach(
-  { to, image }: Signed,
-  signer: ArtifactSigner,
-  predicateType: string,
-  content: SignedContent,
-): Promise<void> {
-  const { mediaType, size } = image;
-  const subject = { mediaType, digest: image.digest as Digest, size, annotations: {} };
-  const { registry, repository } = to;
-  const claims = { subject, predicateType, signer: signer.name, at: new Date() };
-  await pushArtifact({ registry, repository }, bundleArtifact(content, claims));
-}
-
-async function signByTag(
-  signed: Signed,
-  { signer }: SignerOnDisk,
-  annotations: Readonly<Record<string, string>>,
-): Promise<void> {
-  const content = await signer.signImage(pinned(signed), annotations, forever());
-  await append(signed, 'sig', signer, content);
-}
-
-async function attestByTag(signed: Signed, { signer }: SignerOnDisk): Promise<void> {
-  const statement = statementAbout(pinned(signed), TESTED, { passed: 12 });
-  await append(signed, 'att', signer, await signer.signStatement(statement, forever()));
-}
-
-async function append(
-  { to, image }: Signed,
-  suffix: 'sig' | 'att',
-  signer: ArtifactSigner,
-  signed: SignedContent,
-): Promise<void> {
-  const tag = `${image.digest.replace(':', '-')}.${suffix}`;
-  const appended = appendCosignLayer(await read({ ...to, tag }), { suffix, signed, signer: signer.name });
-  if (!appended.ok || !appended.value) throw new Error(JSON.stringify(appended));
-  const artifact: Artifact = appended.value;
-  await pushArtifact({ ...to, tag }, artifact);
-}
-
-async function read({ registry, repository, tag = '' }: Target): Promise<ManifestContent | undefined> {
-  const accept = 'application/vnd.oci.image.manifest.v1+json';
-  const response = await fetch(`http://${registry}/v2/${repository}/manifests/${tag}`, {
-    headers: { accept },
-  });
-  if (response.status === 404) return undefined;
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const manifest = parseManifest(bytes, digestOf(bytes), accept);
-  if (!manifest.ok) throw new Error(JSON.stringify(manifest.problems));
-  return { manifest: manifest.value, bytes };
-}
-
-function pinned({ to, image }: Signed) {
-  return { registry: to.registry, repository: to.repository, digest: image.digest as Digest };
+function openWorkflow(url: string): ArtifactSigner {
+  const token = identityToken({ iss: OPENID_ISSUER, sub: WORKFLOW });
+  const opened = openKeylessSigner({ identityToken: token, fulcioURL: url, rekorURL: url, tsaURL: url });
+  if (!opened.ok) throw new Error(JSON.stringify(opened.problems));
+  return opened.value;
 }

@@ -77,6 +77,8 @@ export { acquisitionRecord, acquisitionStatement, findAcquisition } from './reco
 export { ACQUISITION_PREDICATE_TYPE } from './records/provenance.ts';
 export type { Acquisition } from './records/provenance.ts';
 export { findQuarantineFlag, quarantineFlag, QUARANTINE_TYPE } from './records/quarantine-flag.ts';
+export { pushArtifact } from './records/push.ts';
+export type { ArtifactPush } from './records/push.ts';
 export { releaseStatement } from './records/release.ts';
 export type { PassedGate, Release, ReleasedFinding } from './records/release.ts';
 export { findReport, reportRecord, vulnerabilityStatement } from './records/report.ts';

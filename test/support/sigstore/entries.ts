@@ -25,9 +25,12 @@ export interface EntryContent {
 }
 
 /** The body of a log entry. */
-export function entryBody(kind: EntryKind, content: EntryContent): { kind: string; apiVersion: string } {
+export function entryBody(
+  kind: EntryKind,
+  content: EntryContent,
+): { kind: string; apiVersion: string; spec: object } {
   const [name = '', apiVersion = ''] = kind.split(' ');
-  return { kind: name, apiVersion, ...{ spec: SPECS[kind](content) } };
+  return { kind: name, apiVersion, spec: SPECS[kind](content) };
 }
 
 const base64 = (bytes: Uint8Array | string) => Buffer.from(bytes).toString('base64');

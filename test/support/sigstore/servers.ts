@@ -1,10 +1,11 @@
 // Fulcio, Rekor and a timestamp authority on loopback, for whoever signs by asking them.
-import { verify } from 'node:crypto';
+import { createHash, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { signingKey } from '../signing.ts';
 import type { AlternativeName } from './der.ts';
+import { OPENID_ISSUER } from './fulcio.ts';
 import { entryBody } from './entries.ts';
 import type { Sigstore } from './instance.ts';
 import { certificatePem } from './sign.ts';
@@ -46,7 +47,13 @@ export async function startServers(sigstore: Sigstore): Promise<Servers> {
       const { identityToken, publicKey, names } = readCertificateRequest(body);
       tokens.push(identityToken);
       const key = { ...signingKey(), pem: publicKey };
-      const { certificate } = await sigstore.certify({ key, names, ...(end && { to: end }) });
+      const { certificate } = await sigstore.certify({
+        key,
+        names,
+        // As Fulcio has it: cosign reads the one for signatures of the first generation, and both for bundles.
+        oldIssuer: OPENID_ISSUER,
+        ...(end && { to: end }),
+      });
       const certificates = [certificate, sigstore.authority.root.der].map(certificatePem);
       return JSON.stringify({ signedCertificateEmbeddedSct: { chain: { certificates } } });
     },
@@ -137,17 +144,19 @@ interface ProposedEntry {
 }
 
 /** An entry as it is proposed, as the log keeps it: of an envelope its hashes and its verifier. */
-function logged(body: unknown): object {
-  const { proposedContent } = (body as ProposedEntry).spec;
-  if (!proposedContent) return body as object;
+function logged(proposed: unknown): object {
+  const { proposedContent } = (proposed as ProposedEntry).spec;
+  if (!proposedContent) return proposed as object;
   const { payload, signatures } = JSON.parse(proposedContent.envelope) as {
     payload: string;
     signatures: readonly { readonly sig: string }[];
   };
-  return entryBody('dsse 0.0.1', {
+  const body = entryBody('dsse 0.0.1', {
     data: Buffer.alloc(0),
     payload: Buffer.from(payload, 'base64'),
     signature: Buffer.from(signatures[0]?.sig ?? '', 'base64'),
     verifier: Buffer.from(proposedContent.verifiers[0] ?? '', 'base64').toString(),
   });
+  const value = createHash('sha256').update(proposedContent.envelope).digest('hex');
+  return { ...body, spec: { ...body.spec, envelopeHash: { algorithm: 'sha256', value } } };
 }

@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import { pushArtifact, quarantineFlag } from '../../../../src/core/promotion/index.ts';
+import { digestOf, formatReference, type ImageRef } from '../../../../src/core/model/index.ts';
+import { forever } from '../../../support/verification.ts';
+import { AT, image, subject } from './made.ts';
+
+const { registry: host, repository } = image;
+const artifact = quarantineFlag(subject, AT);
+const { digest } = artifact.content.manifest;
+
+describe('pushing an artifact', () => {
+  const pushTo = async (to: ImageRef): Promise<readonly string[]> => {
+    const calls: string[] = [];
+    const registry = {
+      pushBlob: async (_to: ImageRef, bytes: Uint8Array) => {
+        await Promise.resolve();
+        calls.push(`blob ${digestOf(bytes)}`);
+        return digestOf(bytes);
+      },
+      pushManifest: async (at: ImageRef) => void calls.push(`manifest ${formatReference(at)}`),
+    };
+    await pushArtifact({ registry, to, artifact }, forever());
+    return calls;
+  };
+
+  it('brings the manifest last, by its digest where it has no tag', async () => {
+    expect(await pushTo({ registry: host, repository })).to.deep.equal([
+      `blob ${digestOf('{}')}`,
+      `manifest ${host}/${repository}@${digest}`,
+    ]);
+  });
+
+  it('brings it under the tag where there is one', async () => {
+    expect(await pushTo({ ...image, tag: 'mirror-history' })).to.include(
+      `manifest ${host}/${repository}:mirror-history`,
+    );
+  });
+});
