@@ -11,7 +11,7 @@ import type { Send } from './transport.ts';
 
 /** Keeps the listings that stand in for the referrers API (distribution spec 1.1, "Referrers Tag Schema"). */
 export interface FallbackTags {
-  /** Adds an entry to the listing of a subject, and makes sure that it stays. */
+  /** Adds an entry to the listing of a subject, and makes sure that it stays. For one at a time: see {@link Turns}. */
   readonly add: (call: Call, subject: Digest, entry: Descriptor) => Promise<void>;
 }
 
@@ -46,10 +46,9 @@ export function createTurns(): Turns {
 /** Makes the keeper of fallback tags; `random` (from 0 to before 1) sets two writers apart. */
 export function createFallbackTags(parts: {
   readonly send: Send;
-  readonly turns: Turns;
   readonly random: () => number;
 }): FallbackTags {
-  const { send, turns, random } = parts;
+  const { send, random } = parts;
 
   const merge = async (call: Call, tag: string, entry: Descriptor): Promise<void> => {
     let present = await readListing(send, call, tag);
@@ -67,10 +66,7 @@ export function createFallbackTags(parts: {
   };
 
   return {
-    add: (call, subject, entry) => {
-      const tag = fallbackTag(subject);
-      return turns(`${call.endpoint.registry}/${call.repository}:${tag}`, () => merge(call, tag, entry));
-    },
+    add: (call, subject, entry) => merge(call, fallbackTag(subject), entry),
   };
 }
 

@@ -2,6 +2,7 @@ import {
   artifactTypeOf,
   digestAlgorithm,
   formatReference,
+  nameOf,
   parseDigest,
   type Descriptor,
   type Digest,
@@ -10,7 +11,7 @@ import {
 } from '../../core/model/index.ts';
 import type { Begin, Call } from './call.ts';
 import { header, type Answer } from './exchange.ts';
-import type { FallbackTags } from './fallback-tags.ts';
+import type { FallbackTags, Turns } from './fallback-tags.ts';
 import { fault } from './fault.ts';
 import { putManifest } from './put-manifest.ts';
 import type { Send } from './transport.ts';
@@ -20,11 +21,12 @@ export interface PushParts {
   readonly send: Send;
   readonly begin: Begin;
   readonly fallbackTags: FallbackTags;
+  readonly turns: Turns;
 }
 
 /** Pushes a manifest, and lists it under the fallback tag of its subject where the registry does not list it itself. */
 export async function pushManifest(
-  { send, begin, fallbackTags }: PushParts,
+  { send, begin, fallbackTags, turns }: PushParts,
   { to, content }: { readonly to: ImageRef; readonly content: ManifestContent },
   signal: AbortSignal,
 ): Promise<void> {
@@ -33,16 +35,24 @@ export async function pushManifest(
   if (to.digest !== undefined && to.digest !== manifest.digest) {
     throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
   }
-  const name = to.digest ?? to.tag ?? manifest.digest;
-  const answer = await putManifest(send, call, { name, bytes, mediaType: manifest.mediaType });
-  compareDigests(call, answer, manifest.digest);
   const { subject } = manifest;
-  if (subject === undefined || header(answer, 'oci-subject') === subject.digest) return;
-  await fallbackTags.add(
-    { ...call, doing: `list ${manifest.digest} under ${subject.digest}` },
-    subject.digest,
-    descriptorOf(content),
-  );
+  const put = async (): Promise<Answer> => {
+    const name = to.digest ?? to.tag ?? manifest.digest;
+    const answer = await putManifest(send, call, { name, bytes, mediaType: manifest.mediaType });
+    compareDigests(call, answer, manifest.digest);
+    return answer;
+  };
+  if (subject === undefined) {
+    await put();
+    return;
+  }
+  // One at a time for each subject, whoever keeps the listing: registries too lose entries that are written at once.
+  await turns(`${nameOf(to)}@${subject.digest}`, async () => {
+    const answer = await put();
+    if (header(answer, 'oci-subject') === subject.digest) return;
+    const listing = { ...call, doing: `list ${manifest.digest} under ${subject.digest}` };
+    await fallbackTags.add(listing, subject.digest, descriptorOf(content));
+  });
 }
 
 function compareDigests(call: Call, answer: Answer, digest: Digest): void {

@@ -40,14 +40,14 @@ export interface WriteParts extends TransferParts {
 
 /** Makes the writes over a transport. */
 export function writesOver(parts: WriteParts): RegistryWrites {
-  const { send, begin, restMs } = parts;
+  const { send, begin, restMs, turns } = parts;
   const transfers = createTransfers(parts);
   const fallbackTags = createFallbackTags(parts);
   return {
     transferBlob: transfers.transfer,
     pushBlob: transfers.push,
     pushManifest: (to, content, signal) =>
-      pushManifest({ send, begin, fallbackTags }, { to, content }, signal),
+      pushManifest({ send, begin, fallbackTags, turns }, { to, content }, signal),
     deleteManifest: (image, signal) =>
       deleteNamed(
         send,

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import type { RegistryRequest } from '../../support/registry/index.ts';
+import { client, closeClients, patient } from './client.ts';
+import { closeDocks, dock, putting, reading, transferOf } from './dock.ts';
+
+const PIECE = Buffer.alloc(256 * 1024, 'layer');
+const PIECES = 256;
+const SIZE = PIECE.byteLength * PIECES;
+/** What may be in flight at a time: the buffers of two connections in each direction, here with both their ends. */
+const MAX_BYTES_AHEAD = 16 * 1024 * 1024;
+/** Growth of the whole process, registries and garbage included. */
+const MAX_GROWTH_BYTES = 96 * 1024 * 1024;
+
+async function* layer(count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for (let n = 0; n < PIECES; n += 1) {
+    await Promise.resolve();
+    count(PIECE.byteLength);
+    yield PIECE;
+  }
+}
+
+describe('a large blob', () => {
+  afterEach(async () => {
+    await closeClients();
+    await closeDocks();
+  });
+
+  it('flows through without being held, and no faster than the target takes it', async function () {
+    this.timeout(30_000);
+    const [source, target] = [await dock(), await dock()];
+    const hash = createHash('sha256');
+    for (let n = 0; n < PIECES; n += 1) hash.update(PIECE);
+    const digest = `sha256:${hash.digest('hex')}` as const;
+    const blob = { mediaType: 'a/b', digest, size: SIZE, annotations: {} };
+    let [given, taken, ahead, peak] = [0, 0, 0, 0];
+    const before = process.memoryUsage().rss;
+    const headers = { 'content-length': String(SIZE) };
+    const count = (bytes: number): void => {
+      given += bytes;
+      ahead = Math.max(ahead, given - taken);
+      peak = Math.max(peak, process.memoryUsage().rss);
+    };
+    source.intercept((request) =>
+      reading(request) ? { status: 200, headers, body: layer(count) } : undefined,
+    );
+    target.intercept(async (request: RegistryRequest) => {
+      if (!putting(request)) return undefined;
+      for await (const piece of request.pieces) taken += piece.byteLength;
+      return { status: 201 };
+    });
+    expect(await client().transferBlob(transferOf({ source, target, blob }), patient())).to.equal('copied');
+    expect(taken).to.equal(SIZE);
+    expect(ahead).to.be.lessThan(MAX_BYTES_AHEAD);
+    expect(peak - before).to.be.lessThan(MAX_GROWTH_BYTES);
+  });
+});
