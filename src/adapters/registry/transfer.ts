@@ -81,21 +81,16 @@ export function createTransfers({ send, begin, slots, chunkBytes }: TransferPart
     const donor = donorOf(transfer);
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
-    try {
-      const answer = await mountBlob(send, { ...call, alsoPulls: donor }, blob.digest);
-      if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
-      return answer;
-    } catch (error) {
-      // A token for both repositories that is not to be had says nothing about one for the target alone.
-      if (error instanceof Fault && error.code === 'RegistryDenied') return undefined;
-      throw error;
-    }
+    // A token for both repositories that is not to be had says nothing about one for the target alone.
+    const answer = await unlessDenied(mountBlob(send, { ...call, alsoPulls: donor }, blob.digest));
+    if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
+    return answer;
   };
 
   const bring = async (transfer: BlobTransfer, signal: AbortSignal): Promise<BlobArrival> => {
     const { blob, to, maybeThere } = transfer;
     const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
-    if (maybeThere && (await hasBlob(send, call, blob))) return 'present';
+    if (maybeThere && (await unlessDenied(hasBlob(send, call, blob))) === true) return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
     await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));
@@ -122,6 +117,14 @@ export function createTransfers({ send, begin, slots, chunkBytes }: TransferPart
       return digest;
     },
   };
+}
+
+/** What was a try only: a refusal of it is not one of the upload, which says for itself whether it may be. */
+async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
+  return attempt.catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'RegistryDenied') return undefined;
+    throw error;
+  });
 }
 
 async function copy(

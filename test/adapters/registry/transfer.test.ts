@@ -48,6 +48,13 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
+  it('goes on where the registry refuses to say whether it is there', async () => {
+    const at = await docks();
+    at.target.intercept(refuse(({ method }) => method === 'HEAD', 403));
+    expect(await client().transferBlob(transferOf(at, { maybeThere: true }), patient())).to.equal('copied');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 403', 'POST uploads 202', 'PUT uploads 201']);
+  });
+
   it('is a fault of the source when that does not have it', async () => {
     const at = await docks();
     const from = tagged(at.source, '1.0', 'shop/other');
