@@ -11,6 +11,7 @@ import { verifyBundle } from './bundles.ts';
 import { openDoctor } from './doctor.ts';
 import { serveInCluster } from './in-cluster.ts';
 import { openJudging } from './judging.ts';
+import { openPromotions } from './promotion-documents.ts';
 import { serveStandalone } from './standalone.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 
@@ -47,6 +48,7 @@ export function wire(surroundings: Surroundings): Tools {
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
     },
     verifyBundle,
+    openPromotions: (question) => openPromotions(question, { surroundings, watching: unwatched, roots }),
     doctor: (options) => openDoctor(options, surroundings, unwatched.report),
     serve: (settings, folder) => {
       const given = { surroundings, log };

@@ -5,6 +5,7 @@ import {
   dockerKeychain,
   type Keychain,
   type Registry,
+  type RegistryOptions,
   type RequestEvent,
 } from '../adapters/registry/index.ts';
 import { createSignatureVerifier } from '../adapters/sigstore/index.ts';
@@ -52,28 +53,39 @@ export interface OpenJudging extends Judging {
   readonly memory: FactMemory;
 }
 
-/** Opens what judges: a registry client, a signature verifier, a memory of facts. Problems are files that cannot be used. */
-export async function openJudging(
-  settings: Settings,
-  { version, environment }: Surroundings,
-  watching: Watching,
-): Promise<Parsed<OpenJudging>> {
-  const { registries, memory: limits, unmatchedImages } = settings;
+/** How registry clients are made here, whatever their logins. Problems are files that cannot be used. */
+export async function registryOptions(
+  { registries }: Settings,
+  { version }: Surroundings,
+  { onRequest }: Pick<Watching, 'onRequest'>,
+): Promise<Parsed<Omit<RegistryOptions, 'keychain'>>> {
   const ca = await readCertificates(registries.caFiles);
-  const workloads = workloadTable(settings.workloadKinds);
-  if (!ca.ok || !workloads.ok) return failed([ca, workloads]);
-  const verifier = createSignatureVerifier();
-  const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
-  const registry = createRegistry({
-    keychain,
+  if (!ca.ok) return ca;
+  return parsed({
     insecureHosts: registries.insecure,
     ...(ca.value !== '' && { ca: ca.value }),
     concurrencyPerHost: registries.concurrencyPerHost,
     requestTimeoutMs: registries.requestTimeoutMs,
     userAgent: `pratique/${version}`,
     now: clock,
-    onRequest: watching.onRequest,
+    onRequest,
   });
+}
+
+/** Opens what judges: a registry client, a signature verifier, a memory of facts. Problems are files that cannot be used. */
+export async function openJudging(
+  settings: Settings,
+  surroundings: Surroundings,
+  watching: Watching,
+): Promise<Parsed<OpenJudging>> {
+  const { memory: limits, unmatchedImages } = settings;
+  const { environment } = surroundings;
+  const options = await registryOptions(settings, surroundings, watching);
+  const workloads = workloadTable(settings.workloadKinds);
+  if (!options.ok || !workloads.ok) return failed([options, workloads]);
+  const verifier = createSignatureVerifier();
+  const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
+  const registry = createRegistry({ ...options.value, keychain });
   const memory = createMemory({
     clock,
     limits,

@@ -13,8 +13,9 @@ export type {
   Statement,
   TargetRegistry,
 } from './ports.ts';
-export { backupTag, isBackupTag, planRun } from './plan.ts';
-export type { Candidate, PlannedAction, PlannedImage, PlanRules } from './plan.ts';
+export { backupTag, isBackupTag } from './backup-tag.ts';
+export { planRun } from './plan.ts';
+export type { Candidate, PlannedAction, PlannedImage, PlanRules, UnplannedImage } from './plan.ts';
 export { countResults, phaseOf } from './result.ts';
 export type { AttachmentCounts, BlobCounts, Decision, ImageResult, RunCounts } from './result.ts';
 export { SILENT } from './progress.ts';
@@ -112,3 +113,8 @@ export type { CopyRequest } from './copy/copy.ts';
 export type { CopyProgress } from './copy/progress.ts';
 export { verifyTarget } from './copy/verify-target.ts';
 export type { Arrived, VerifyRequest } from './copy/verify-target.ts';
+export { createExecution } from './execute.ts';
+export type { ExecutionParts } from './execute.ts';
+export { createHistoryBook } from './history-book.ts';
+export type { HistoryBook } from './history-book.ts';
+export { readSignedReports, reportPolicy } from './gates/signed-reports.ts';

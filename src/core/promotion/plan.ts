@@ -1,4 +1,5 @@
 import type { Digest, ReasonCode } from '../model/index.ts';
+import { backupTag } from './backup-tag.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run speaks of this digest only. */
 export interface Candidate {
@@ -28,14 +29,19 @@ export type PlannedAction =
   | { readonly action: 'Skip' | 'Block'; readonly reason: ReasonCode; readonly message: string };
 
 /** One row of a plan. */
-export type PlannedImage = Candidate & PlannedAction;
+export type PlannedImage = (Candidate & PlannedAction) | UnplannedImage;
 
-/** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
-const BACKUP_DIGITS = 12;
-/** Longest tag (distribution spec, "Pulling manifests"). */
-const MAX_TAG = 128;
-const BACKUP_MARK = '.replaced-';
-const BACKUP = /\.replaced-[a-f0-9]{12}$/;
+/** A tag about which something broke while it was looked at; the digest as far as it was resolved. */
+export interface UnplannedImage extends Partial<Candidate> {
+  readonly tag: string;
+  readonly action: 'Fail';
+  readonly reason: ReasonCode;
+  readonly message: string;
+  readonly transient: boolean;
+}
+
+/** A row that has a digest: the only ones that go anywhere. */
+export type Resolved = Exclude<PlannedImage, UnplannedImage>;
 
 /** Plans a run: pure, in the order given, one row per candidate. Running the plan of a finished run does nothing. */
 export function planRun(candidates: readonly Candidate[], rules: PlanRules): readonly PlannedImage[] {
@@ -68,15 +74,4 @@ function planImage(candidate: Candidate, rules: PlanRules): PlannedAction {
 
 function existing(tag: string, digest: Digest, what: string): string {
   return `${tag} is ${digest.slice(0, 19)}… at the target ${what}`;
-}
-
-/** The tag under which an image stays that loses its own: the same however often a run is begun again. */
-export function backupTag(tag: string, digest: Digest): string {
-  const hex = digest.slice(digest.indexOf(':') + 1).slice(0, BACKUP_DIGITS);
-  return `${tag.slice(0, MAX_TAG - BACKUP_MARK.length - BACKUP_DIGITS)}${BACKUP_MARK}${hex}`;
-}
-
-/** Whether a tag was made by {@link backupTag}: such a one is never an image to select. */
-export function isBackupTag(tag: string): boolean {
-  return BACKUP.test(tag);
 }

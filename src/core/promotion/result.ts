@@ -31,7 +31,8 @@ export interface AttachmentCounts {
 /** One row of a run: what became of one tag, with the digest that it had when the run began. */
 export interface ImageResult {
   readonly tag: string;
-  readonly digest: Digest;
+  /** At the source; absent when it could not be resolved. */
+  readonly digest?: Digest;
   readonly decision: Decision;
   readonly reason?: ReasonCode;
   readonly message?: string;

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { Fault, type Clock, type ReasonCode } from '../model/index.ts';
-import type { PlannedImage } from './plan.ts';
+import type { PlannedImage, Resolved } from './plan.ts';
 import { NOTHING_MOVED, type ImageResult } from './result.ts';
 import type { Progress } from './progress.ts';
 import { walk, type Step, type StepName, type Walk } from './steps/step.ts';
@@ -13,8 +13,8 @@ const FIRST_PAUSE_MS = 1_000;
 /** Everything that carries out a plan. */
 export interface RunParts<Task, Learned> {
   /** The steps on an image's way, or those behind it that are still open when it has arrived already. */
-  readonly steps: (planned: PlannedImage) => readonly Step<Task, Learned>[];
-  readonly taskOf: (planned: PlannedImage) => Task;
+  readonly steps: (planned: Resolved) => readonly Step<Task, Learned>[];
+  readonly taskOf: (planned: Resolved) => Task;
   readonly learned: Learned;
   /** What is told of an image, as far as it got. */
   readonly told: (learned: Learned) => Partial<ImageResult>;
@@ -57,9 +57,9 @@ async function runImage<Task, Learned extends object>(
   signal: AbortSignal,
 ): Promise<ImageResult> {
   const settled = settledBy(planned);
-  const steps = settled ? [] : parts.steps(planned);
-  if (settled ?? steps.length === 0)
-    return { ...rowOf(planned), ...NOTHING_MOVED, ...(settled ?? { decision: 'UpToDate' }) };
+  if (settled || planned.action === 'Fail')
+    return { ...rowOf(planned), ...NOTHING_MOVED, ...(settled ?? { decision: 'Failed' }) };
+  const steps = parts.steps(planned);
   const startedAt = parts.clock();
   const ended = await tryImage(planned, steps, parts, signal).catch((error: unknown) => {
     parts.report(error);
@@ -86,6 +86,8 @@ function settledBy(planned: PlannedImage): Ended | undefined {
       return { decision: 'Blocked', reason: planned.reason, message: planned.message };
     case 'UpToDate':
       return planned.tidy ? undefined : { decision: 'UpToDate' };
+    case 'Fail':
+      return { ...broken(planned.reason, planned.message), transient: planned.transient };
     case 'Move':
       return undefined;
   }
@@ -96,11 +98,15 @@ function rowOf({
   digest,
   expected,
 }: PlannedImage): Pick<ImageResult, 'tag' | 'digest' | 'targetDigest'> {
-  return { tag, digest, ...(expected !== digest && { targetDigest: expected }) };
+  return {
+    tag,
+    ...(digest !== undefined && { digest }),
+    ...(expected !== undefined && expected !== digest && { targetDigest: expected }),
+  };
 }
 
 async function tryImage<Task, Learned extends object>(
-  planned: PlannedImage,
+  planned: Resolved,
   steps: readonly Step<Task, Learned>[],
   parts: RunParts<Task, Learned>,
   signal: AbortSignal,
@@ -150,6 +156,8 @@ function endedAs<Task, Learned>(
       return { decision: 'AwaitingApproval', reason: end.reason.code, message: end.reason.detail };
     case 'blocked':
       return { decision: 'Blocked', reason: end.reason.code, message: end.reason.detail };
+    case 'failed':
+      return { ...broken(end.reason.code, `${end.at}: ${end.reason.detail}`), transient: true };
     case 'broken': {
       if (signal.aborted) return broken(...endOf(signal));
       const { code, message, transient } = end.fault;

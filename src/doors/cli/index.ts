@@ -7,6 +7,8 @@ export type {
   Judging,
   Policies,
   Question,
+  OpenPromotion,
+  PromotionQuestion,
   Reading,
   Serving,
   Terminal,

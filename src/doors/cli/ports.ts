@@ -72,7 +72,8 @@ export interface OpenPromotion {
   readonly source: string;
   readonly target: string;
   readonly dryRun: boolean;
-  readonly timeoutMs: number;
+  /** E.g. `30m`. */
+  readonly timeout: string;
   readonly approvals: readonly Approval[];
   readonly execution: Execution;
 }

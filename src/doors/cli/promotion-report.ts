@@ -70,7 +70,9 @@ export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFo
 
 /** The exit code of a plan: what it blocks, a person has to look at. */
 export function exitOfPlans(plans: readonly Told<PlannedImage>[]): number {
-  return plans.some(({ rows }) => rows.some(({ action }) => action === 'Block')) ? EXIT.refused : EXIT.ok;
+  const actions = new Set(plans.flatMap(({ rows }) => rows.map(({ action }) => action)));
+  if (actions.has('Block')) return EXIT.refused;
+  return actions.has('Fail') ? EXIT.unknown : EXIT.ok;
 }
 
 /** The exit code of runs: "no" before "could not", as for verdicts. */
@@ -92,6 +94,7 @@ function whatOf(row: PlannedImage): string {
   switch (row.action) {
     case 'Skip':
     case 'Block':
+    case 'Fail':
       return `${row.reason}: ${row.message}`;
     case 'UpToDate':
       return row.tidy ? 'has arrived; what comes after the tag is looked at' : '';
@@ -114,7 +117,8 @@ function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult):
   );
 }
 
-function short(digest: Digest): string {
+function short(digest: Digest | undefined): string {
+  if (digest === undefined) return '-';
   const [algorithm = '', hex = ''] = digest.split(':');
   return `${algorithm}:${hex.slice(0, SHOWN)}`;
 }

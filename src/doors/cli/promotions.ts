@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
+import { durationMs } from '../../core/policy/index.ts';
 import type { ImageResult, PlannedImage } from '../../core/promotion/index.ts';
 import {
   both,
@@ -113,7 +114,10 @@ async function withOpen(
   });
   try {
     for (const promotion of open.promotions) {
-      await work(promotion, AbortSignal.any([stopped.signal, AbortSignal.timeout(promotion.timeoutMs)]));
+      await work(
+        promotion,
+        AbortSignal.any([stopped.signal, AbortSignal.timeout(durationMs(promotion.timeout))]),
+      );
     }
   } finally {
     await open.close();

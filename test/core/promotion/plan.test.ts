@@ -1,12 +1,6 @@
 import { expect } from 'chai';
-import { isTag } from '../../../src/core/model/index.ts';
-import {
-  backupTag,
-  isBackupTag,
-  planRun,
-  type Candidate,
-  type PlanRules,
-} from '../../../src/core/promotion/plan.ts';
+import { planRun, type Candidate, type PlanRules } from '../../../src/core/promotion/plan.ts';
+import { backupTag } from '../../../src/core/promotion/backup-tag.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
 
 const NEW = digestOf('new');
@@ -70,17 +64,5 @@ describe('the plan of a run', () => {
       RULES,
     );
     expect(rows.map(({ tag }) => tag)).to.deep.equal(tags);
-  });
-});
-
-describe('a backup tag', () => {
-  it('is a tag, the same each time, known again, and no longer than tags may be', () => {
-    for (const tag of ['1.2.3', 'x'.repeat(128)]) {
-      const backup = backupTag(tag, OLD);
-      expect(isTag(backup)).to.equal(true);
-      expect(backup).to.equal(backupTag(tag, OLD)).and.not.equal(backupTag(tag, NEW));
-      expect(isBackupTag(backup)).to.equal(true);
-    }
-    expect(isBackupTag('1.2.3')).to.equal(false);
   });
 });

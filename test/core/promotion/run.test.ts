@@ -11,11 +11,11 @@ interface Learned {
 }
 type Act = Step<string, Learned>['run'];
 
-const moving = (tag: string): PlannedImage => ({
+const moving = (tag: string) => ({
   tag,
   digest: digestOf(tag),
   expected: digestOf(tag),
-  action: 'Move',
+  action: 'Move' as const,
 });
 const fault = (transient: boolean): Fault =>
   new Fault({

@@ -8,7 +8,12 @@ export type StepOutcome<Learned> =
       /** What later steps need of it. */
       readonly learned?: Partial<Learned>;
     }
-  | { readonly status: 'waiting' | 'blocked'; readonly reason: Reason; readonly learned?: Partial<Learned> };
+  | {
+      /** `failed` = it was done, and what came of it is not what it should be. */
+      readonly status: 'waiting' | 'blocked' | 'failed';
+      readonly reason: Reason;
+      readonly learned?: Partial<Learned>;
+    };
 
 /** One step on the way of one image; it first asks whether it is already true. */
 export interface Step<Task, Learned> {
@@ -28,6 +33,7 @@ export type StepName =
   | 'record'
   | 'verify target'
   | 'tag'
+  | 'remember'
   | 'supersede'
   | 'delete source';
 
@@ -35,7 +41,7 @@ export type StepName =
 export type Walk<Learned> =
   | { readonly ended: 'arrived'; readonly learned: Learned }
   | {
-      readonly ended: 'waiting' | 'blocked';
+      readonly ended: 'waiting' | 'blocked' | 'failed';
       readonly at: StepName;
       readonly reason: Reason;
       readonly learned: Learned;
@@ -66,8 +72,7 @@ export async function walk<Task, Learned extends object>(
     try {
       const outcome = await run(task, learned, signal);
       learned = { ...learned, ...outcome.learned };
-      if (outcome.status === 'waiting' || outcome.status === 'blocked')
-        return { ended: outcome.status, at, reason: outcome.reason, learned };
+      if ('reason' in outcome) return { ended: outcome.status, at, reason: outcome.reason, learned };
     } catch (error) {
       if (error instanceof Fault) return { ended: 'broken', at, fault: error, learned };
       throw error;

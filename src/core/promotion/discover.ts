@@ -1,0 +1,94 @@
+import pLimit from 'p-limit';
+import { Fault, isIndexType, nameOf, pin, type Clock, type Digest, type ImageRef } from '../model/index.ts';
+import { createdAt } from './created.ts';
+import type { Discovery } from './execution.ts';
+import { keepPlatforms } from './graph/platforms.ts';
+import { planRun, type Candidate, type PlannedImage, type PlanRules, type UnplannedImage } from './plan.ts';
+import type { SourceRegistry } from './ports.ts';
+import type { ImagePromotionSpec } from './schema.ts';
+import { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';
+
+/** What is looked at to plan a run. */
+export interface DiscoverParts {
+  readonly spec: Pick<ImagePromotionSpec, 'tags' | 'platforms'>;
+  readonly source: SourceRegistry;
+  readonly target: SourceRegistry;
+  /** Repositories. */
+  readonly from: ImageRef;
+  readonly to: ImageRef;
+  readonly rules: PlanRules;
+  readonly clock: Clock;
+}
+
+/** Tags looked at side by side; the budget of each registry is shared by all runs. */
+const AT_ONCE = 16;
+/**
+ * Selects tags, resolves each digest once and plans what to do. A repository that cannot be listed is a Fault; one tag about
+ * which something breaks is a row that says so, and the others go on.
+ */
+export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
+  const { spec, source, from, rules, clock } = parts;
+  const present = needsTagList(spec.tags) ? await source.tags(from, signal) : spec.tags.explicit;
+  if (present === undefined)
+    return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
+  const named = selectByName(present, spec.tags);
+  if (!named.ok) {
+    const detail = named.problems.map(({ path, message }) => `tags.${path} ${message}`).join('; ');
+    return { state: 'refused', reason: { code: 'InvalidPromotion', detail } };
+  }
+  const limit = pLimit(AT_ONCE);
+  const each = <T>(tags: readonly string[], look: (tag: string) => Promise<T>): Promise<readonly T[]> =>
+    Promise.all(tags.map((tag) => limit(() => look(tag))));
+  const asked = needsCreated(spec.tags);
+  const candidates = await each(named.value.tags, async (tag) => {
+    const created = asked ? await createdAt({ ...from, tag }, source, signal) : undefined;
+    return { tag, ...(created && { created }) };
+  });
+  const chosen = selectByAge(candidates, spec.tags, clock()).tags;
+  const rows = await each(chosen, (tag) => lookAt(tag, parts, signal));
+  return {
+    state: 'planned',
+    images: rows.flatMap((row): readonly PlannedImage[] => ('action' in row ? [row] : planRun([row], rules))),
+  };
+}
+
+/** Both sides of one tag; what breaks about it ends this row only. */
+async function lookAt(
+  tag: string,
+  parts: DiscoverParts,
+  signal: AbortSignal,
+): Promise<Candidate | UnplannedImage> {
+  const { source, target, from, to } = parts;
+  try {
+    const [digest, atTarget] = await Promise.all([
+      source.tagDigest({ ...from, tag }, signal),
+      target.tagDigest({ ...to, tag }, signal),
+    ]);
+    if (digest === undefined) return gone(tag);
+    const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
+    return { tag, digest, expected, ...(atTarget !== undefined && { atTarget }) };
+  } catch (error) {
+    if (!(error instanceof Fault) || signal.aborted) throw error;
+    const { code: reason, message, transient } = error;
+    return { tag, action: 'Fail', reason, message, transient };
+  }
+}
+
+function gone(tag: string): UnplannedImage {
+  const message = 'the tag was selected, and is gone at the source';
+  return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
+}
+
+/** The digest that an image will have at the target: its own, unless its index loses platforms. */
+async function expectedAt(
+  ref: ImageRef,
+  digest: Digest,
+  { spec: { platforms }, source }: DiscoverParts,
+  signal: AbortSignal,
+): Promise<Digest> {
+  if (platforms.keep.length === 0) return digest;
+  const content = await source.content(pin(ref, digest), signal);
+  // What it lacks, the run says when it comes to it.
+  if (!content || !isIndexType(content.manifest.mediaType)) return digest;
+  return keepPlatforms(content, platforms.keep).root.manifest.digest;
+}

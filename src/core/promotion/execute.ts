@@ -1,0 +1,155 @@
+import type { ImageRef } from '../model/index.ts';
+import type { GateResult } from './gates/gate.ts';
+import { discover } from './discover.ts';
+import type { Execution } from './execution.ts';
+import type { Candidate, PlannedImage, Resolved } from './plan.ts';
+import { NOTHING_MOVED, type ImageResult } from './result.ts';
+import { runPlan } from './run.ts';
+import { mirrorSteps } from './mirror.ts';
+import { promoteSteps } from './promote.ts';
+import type { ImageTask, Learned, StepParts } from './steps/task.ts';
+import type { Step } from './steps/step.ts';
+import type { HistoryBook } from './history-book.ts';
+import type { TargetRegistry } from './ports.ts';
+
+/** A promotion with everything opened that it needs. */
+export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals' | 'source'> {
+  /** Written to only when the promotion deletes there. */
+  readonly source: TargetRegistry;
+  /** Repositories. */
+  readonly from: ImageRef;
+  readonly to: ImageRef;
+  /** What was mirrored into the target before; absent when nobody keeps it. */
+  readonly history?: HistoryBook;
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Told of what is a bug. */
+  readonly report: (error: unknown) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Joins selection, plan and steps to something that can be planned and run. */
+export function createExecution(parts: ExecutionParts): Execution {
+  const { spec, source, target, from, to, history, clock } = parts;
+  return {
+    plan: async (signal) => {
+      const unreadable = await history?.load(signal);
+      if (unreadable) return { state: 'refused', reason: unreadable };
+      return discover(
+        {
+          ...{ spec, source, target, from, to, clock },
+          rules: {
+            onTagExists: spec.onTagExists,
+            tidies: tidies(parts),
+            ...(history && !spec.mirror?.force && { mirroredBefore: (one: Candidate) => history.has(one) }),
+          },
+        },
+        signal,
+      );
+    },
+    run: async (planned, { progress, dryRun, approvals }, signal) => {
+      if (dryRun) return planned.map(wouldBe);
+      const stepParts = { ...parts, progress, approvals };
+      return runPlan<ImageTask, Learned>(
+        planned,
+        {
+          steps: (one) => stepsFor(one, stepParts),
+          taskOf: (one) => ({
+            planned: one,
+            image: { ...from, tag: one.tag, digest: one.digest },
+            to: { ...to, tag: one.tag },
+          }),
+          learned: { gates: [] },
+          told,
+          arrivedAs: spec.mirror ? 'Mirrored' : 'Promoted',
+          parallel: spec.maxParallelImages,
+          restMs: () => Math.max(source.restMs(from.registry), target.restMs(to.registry)),
+          pause: parts.pause,
+          clock,
+          progress,
+          report: parts.report,
+        },
+        signal,
+      );
+    },
+    close: parts.close,
+  };
+}
+
+function tidies({ spec, history }: Pick<ExecutionParts, 'spec' | 'history'>): boolean {
+  return (
+    spec.promote?.deleteSource === true || spec.promote?.supersede !== undefined || history !== undefined
+  );
+}
+
+type RunParts = ExecutionParts & Pick<StepParts, 'progress' | 'approvals'>;
+
+/** All steps of an image that moves; of one that has arrived, those behind its tag. */
+function stepsFor(planned: Resolved, parts: RunParts): readonly Step<ImageTask, Learned>[] {
+  const { mirror, promote } = parts.spec;
+  const steps = [
+    ...(mirror ? mirrorSteps(parts, mirror) : []),
+    ...(promote ? promoteSteps(parts, promote) : []),
+  ];
+  if (planned.action !== 'UpToDate') return steps;
+  const tag = steps.findIndex(({ name }) => name === 'tag');
+  return steps.slice(tag + 1);
+}
+
+/** What a dry run says of a row. */
+function wouldBe(planned: PlannedImage): ImageResult {
+  const row = {
+    tag: planned.tag,
+    ...(planned.digest !== undefined && { digest: planned.digest }),
+    ...NOTHING_MOVED,
+  };
+  switch (planned.action) {
+    case 'Move':
+      return { ...row, decision: 'Planned' };
+    case 'UpToDate':
+      return { ...row, decision: 'UpToDate' };
+    case 'Skip':
+    case 'Block':
+    case 'Fail': {
+      const decision = ({ Skip: 'Skipped', Block: 'Blocked', Fail: 'Failed' } as const)[planned.action];
+      return { ...row, decision, reason: planned.reason, message: planned.message };
+    }
+  }
+}
+
+/** What is told of an image: what its steps have learned, in short. */
+function told({
+  moved,
+  counts,
+  gates,
+  gateHash,
+  approval,
+  report,
+  sourceLeft,
+}: Learned): Partial<ImageResult> {
+  const [scan] = gates;
+  return {
+    ...(moved && {
+      bytes: moved.bytes,
+      blobs: {
+        mounted: moved.blobs.mounted,
+        copied: moved.blobs.copied,
+        skipped: moved.blobs.present + moved.blobs.shared,
+      },
+    }),
+    ...(counts && { attachments: counts }),
+    ...(scan && scanTold(scan)),
+    ...(gateHash !== undefined && { gateHash }),
+    ...(approval && { approvedBy: approval.approver }),
+    ...(report && { reportDigest: report.digest }),
+    ...(sourceLeft !== undefined && { message: `the source was not deleted: ${sourceLeft}` }),
+  };
+}
+
+function scanTold({ counts, worst, blocking, exceptionsUntil }: GateResult): Partial<ImageResult> {
+  return {
+    severities: counts,
+    ...(worst && { worst }),
+    ...(blocking.length > 0 && { blocking }),
+    ...(exceptionsUntil && { exceptionsUntil }),
+  };
+}

@@ -1,0 +1,60 @@
+import { decisionFor, type Approval } from '../approval.ts';
+import { gateHash, waive } from '../gates/waive.ts';
+import type { PromoteSpec } from '../schema.ts';
+import { blocked, type Step, type StepOutcome } from './step.ts';
+import type { ImageTask, Learned, StepParts } from './task.ts';
+
+/**
+ * Says whether the image goes on after its gates: all passed, or a person let it go on who may, for exactly this digest and
+ * exactly these findings. What is Unknown nobody can waive; a Deny holds also where the gates passed.
+ */
+export function approveStep(
+  asked: PromoteSpec['approval'],
+  parts: Pick<StepParts, 'approvals' | 'run' | 'clock'>,
+): Step<ImageTask, Learned> {
+  return {
+    name: 'approve',
+    run: ({ image: { digest } }, { gates }) => {
+      const hash = gateHash({ digest, results: gates });
+      const known = { gateHash: hash, asked: gates };
+      const against = gates.find(({ answer }) => answer !== 'Pass');
+      if (asked === 'Never' || (asked === 'OnBlock' && !against))
+        return Promise.resolve(against ? stopped(against, known) : { status: 'succeeded', learned: known });
+      const { approvals, run, clock } = parts;
+      const now = clock();
+      const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now });
+      if (!approval) return Promise.resolve(undecided(run.id, against, known));
+      const results = waive({ digest, results: gates }, approval, now);
+      return Promise.resolve(decided(approval, { ...known, approval, gates: results }));
+    },
+  };
+}
+
+type Gate = Learned['gates'][number];
+
+function undecided(run: string, against: Gate | undefined, learned: Partial<Learned>): StepOutcome<Learned> {
+  if (against?.answer === 'Unknown') return stopped(against, learned);
+  const why = against ? `${against.message}; approve or deny it` : 'approve or deny it';
+  return {
+    status: 'waiting',
+    reason: { code: 'ApprovalNeeded', detail: `${why}: pratique approve ${run}` },
+    learned,
+  };
+}
+
+function decided(
+  { decision, approver, reason }: Approval,
+  learned: Pick<Learned, 'gates'> & Partial<Learned>,
+): StepOutcome<Learned> {
+  if (decision === 'Deny')
+    return { ...blocked('ApprovalDenied', `denied by ${approver}: ${reason}`), learned };
+  const left = learned.gates.find(({ answer }) => answer !== 'Pass');
+  return left ? stopped(left, learned) : { status: 'succeeded', learned };
+}
+
+function stopped(
+  { reason = 'ScannerFailed', message }: Gate,
+  learned: Partial<Learned>,
+): StepOutcome<Learned> {
+  return { ...blocked(reason, message), learned };
+}

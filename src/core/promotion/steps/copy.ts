@@ -1,0 +1,62 @@
+import { copyGraph } from '../copy/copy.ts';
+import { gatherGraph } from '../graph/gather.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
+import { blocked, type Step } from './step.ts';
+import type { ImageTask, Learned, StepParts } from './task.ts';
+
+/** What {@link copyStep} works with; `targetIsNew` = the target repository is known to hold nothing yet. */
+export type CopyParts = Pick<StepParts, 'spec' | 'source' | 'target' | 'progress'> & {
+  readonly targetIsNew: boolean;
+};
+
+/** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
+export function copyStep({
+  spec,
+  source,
+  target,
+  progress,
+  targetIsNew,
+}: CopyParts): Step<ImageTask, Learned> {
+  return {
+    name: 'copy',
+    run: async ({ image, to, planned: { tag } }, _, signal) => {
+      const gathered = await gatherGraph(
+        {
+          image,
+          source,
+          platforms: spec.platforms,
+          kind: spec.mirror ? 'mirror' : 'promote',
+          attachments: selectionOf(spec.attachments),
+          lifecycle: spec.attachments.lifecycle,
+        },
+        signal,
+      );
+      if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
+      const { graph } = gathered;
+      progress.onExpected(
+        tag,
+        graph.blobs.reduce((sum, { size }) => sum + size, 0),
+      );
+      let told = 0;
+      const moved = await copyGraph(
+        {
+          graph,
+          source,
+          target,
+          to,
+          targetIsNew,
+          onProgress: ({ bytes }) => {
+            progress.onBytes(tag, bytes - told);
+            told = bytes;
+          },
+        },
+        signal,
+      );
+      return { status: 'succeeded', learned: { graph, moved } };
+    },
+  };
+}
+
+function selectionOf({ carry, artifactTypes }: ImagePromotionSpec['attachments']) {
+  return carry === 'Listed' ? { artifactTypes } : carry;
+}

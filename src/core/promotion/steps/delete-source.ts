@@ -1,0 +1,104 @@
+import pLimit from 'p-limit';
+import { isIndexType, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
+import { cosignTags, fallbackTag } from '../graph/cosign-tags.ts';
+import type { TargetRegistry } from '../ports.ts';
+import { isReservedTag } from '../selection/reserved-tags.ts';
+import type { Step } from './step.ts';
+import type { ImageTask, Learned, StepParts } from './task.ts';
+
+/** What {@link deleteSourceStep} works with: the source has to be writable as well. */
+export interface DeleteParts extends Pick<StepParts, 'target'> {
+  readonly source: TargetRegistry;
+}
+
+/** Tags whose digests are looked up at the same time, before a digest goes. */
+const AT_ONCE = 8;
+/** Manifests of one closure that are deleted; more is no image with its signatures any more. */
+const MAX_CLOSURE = 1_000;
+
+/**
+ * Deletes the image at the source with all that refers to it, only while the target has exactly this digest under the tag, and
+ * no other tag of the source points to it: a registry that deletes a digest takes every tag of it along.
+ */
+export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTask, Learned> {
+  return {
+    name: 'delete source',
+    run: async ({ image, to, planned }, _, signal) => {
+      const digest = await source.tagDigest(tagOf(image), signal);
+      if (digest === undefined) return { status: 'skipped' };
+      // An image that has arrived has not failed because its source stays: it is told, and that is all.
+      const leave = (sourceLeft: string) => ({ status: 'skipped', learned: { sourceLeft } }) as const;
+      if (digest !== image.digest) return leave('its tag has moved at the source');
+      if ((await target.tagDigest(to, signal)) !== planned.expected)
+        return leave('the target does not have it');
+      const others = await othersAt(image, source, signal);
+      if (others.length > 0) return leave(`SourceShared: ${others.join(', ')} still point to it`);
+      for (const one of await closureOf(image, source, signal)) {
+        if ((await source.deleteManifest(pin(image, one), signal)) === 'refused')
+          return leave('the registry does not delete');
+      }
+      return { status: 'succeeded' };
+    },
+  };
+}
+
+function tagOf({ registry, repository, tag }: PinnedRef): ImageRef {
+  return { registry, repository, ...(tag !== undefined && { tag }) };
+}
+
+/** Other tags of the source that point to the digest or to an index that holds it. */
+async function othersAt(
+  image: PinnedRef,
+  source: TargetRegistry,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const tags = (await source.tags(image, signal)) ?? [];
+  const limit = pLimit(AT_ONCE);
+  const looked = await Promise.all(
+    tags
+      .filter((tag) => tag !== image.tag && !isReservedTag(tag))
+      .map((tag) =>
+        limit(async () => {
+          const { registry, repository } = image;
+          const manifest = await source.manifest({ registry, repository, tag }, signal);
+          const holds =
+            manifest?.digest === image.digest ||
+            manifest?.manifests.some(({ digest }) => digest === image.digest) === true;
+          return holds ? [tag] : [];
+        }),
+      ),
+  );
+  return looked.flat();
+}
+
+/**
+ * What goes, in the order in which it goes: what refers first, so that a registry never shows signatures of nothing, then the
+ * image. Children of an index stay when another index may share them: registries collect what nothing holds.
+ */
+async function closureOf(
+  image: PinnedRef,
+  source: TargetRegistry,
+  signal: AbortSignal,
+): Promise<readonly Digest[]> {
+  const { registry, repository } = image;
+  const order: Digest[] = [];
+  const seen = new Set<Digest>();
+  const visit = async (digest: Digest): Promise<void> => {
+    if (seen.has(digest) || seen.size >= MAX_CLOSURE) return;
+    seen.add(digest);
+    for (const referrer of await source.referrers(pin(image, digest), signal)) await visit(referrer.digest);
+    for (const tag of [...cosignTags(digest).map((one) => one.tag), fallbackTag(digest)]) {
+      const tagged = await source.tagDigest({ registry, repository, tag }, signal);
+      if (tagged !== undefined && !seen.has(tagged)) order.push(tagged);
+    }
+    order.push(digest);
+  };
+  const manifest = await source.manifest(image, signal);
+  if (manifest && isIndexType(manifest.mediaType)) {
+    for (const child of manifest.manifests)
+      for (const referrer of await source.referrers(pin(image, child.digest), signal))
+        await visit(referrer.digest);
+  }
+  await visit(image.digest);
+  return order;
+}

@@ -1,0 +1,18 @@
+import { blocked, type Step } from './step.ts';
+import type { ImageTask, Learned, StepParts } from './task.ts';
+
+/** The image has to satisfy the policies that the promotion names; what could not be learned blocks as well. */
+export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step<ImageTask, Learned> {
+  return {
+    name: 'verify source',
+    run: async ({ image }, _, signal) => {
+      const { verdict } = await judge(image, signal);
+      signal.throwIfAborted();
+      const against = verdict.findings.find(({ effect }) => effect === 'deny');
+      if (verdict.kind === 'allow' || verdict.kind === 'warn' || !against)
+        return { status: 'succeeded', learned: { policiesSatisfied: true } };
+      const policy = against.policy === '' ? '' : ` [policy ${against.policy}]`;
+      return blocked(against.reason, `${against.found}; ${against.next}${policy}`);
+    },
+  };
+}

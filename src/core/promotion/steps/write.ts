@@ -1,0 +1,133 @@
+import {
+  digestAlgorithm,
+  digestHex,
+  formatReference,
+  pin,
+  type Descriptor,
+  type Digest,
+  type ImageRef,
+  type Manifest,
+  type Reason,
+} from '../../model/index.ts';
+import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
+import { subjectOf, type Artifact } from '../records/artifact.ts';
+import { bundleArtifact, findBundle, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
+import { appendCosignLayer, findCosignLayer, type CosignLayer } from '../records/cosign-tag.ts';
+import { statementDigest } from '../records/statement.ts';
+import type { SignSpec } from '../schema.ts';
+import type { Learned } from './task.ts';
+
+/** Where something is written about an image, and what is known to be there. */
+export interface WritePlace {
+  readonly target: TargetRegistry;
+  /** The repository at the target. */
+  readonly to: ImageRef;
+  /** The image that it is about, as it lies there. */
+  readonly about: Manifest;
+}
+
+/** Pushes what was made here: its blobs, and then itself by its digest. */
+export async function pushArtifact(
+  { target, to }: Pick<WritePlace, 'target' | 'to'>,
+  { blobs, content }: Artifact,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  await Promise.all(blobs.map((bytes) => target.pushBlob(to, bytes, signal)));
+  await target.pushManifest(pin(to, content.manifest.digest), content, signal);
+  return subjectOf(content.manifest);
+}
+
+/** The image as it lies at the target; only steps behind the copy ask for it. */
+export function rootOf({ graph }: Pick<Learned, 'graph'>): Manifest {
+  if (!graph) throw new Error('nothing was copied yet');
+  return graph.root.manifest;
+}
+
+/** Lists what refers to the image at the target. */
+export function referrersAt(
+  { target, to, about }: WritePlace,
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  return target.referrers(pin(to, about.digest), signal);
+}
+
+/** What is signed, who signs, and in which form it is written. */
+export interface Signing {
+  readonly signer: ArtifactSigner;
+  readonly format: SignSpec['format'];
+  readonly at: Date;
+}
+
+/** Signs the image itself, unless this signer has done so. A reason = it cannot be written in the form that is wanted. */
+export async function writeSignature(
+  place: WritePlace,
+  { signer, format, at, annotations }: Signing & Pick<SignSpec, 'annotations'>,
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  const image = pin(place.to, place.about.digest);
+  let signed: SignedContent | undefined;
+  const sign = async () => (signed ??= await signer.signImage(image, annotations, signal));
+  if (format !== 'Legacy') {
+    const claims = { predicateType: SIGN_PREDICATE_TYPE, signer: signer.name };
+    if (!findBundle(await referrersAt(place, signal), claims)) {
+      const subject = subjectOf(place.about);
+      await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
+    }
+  }
+  return format === 'Bundle' ? undefined : writeLayer(place, { suffix: 'sig', signer, sign }, signal);
+}
+
+/** Signs a statement about the image, unless this signer has said exactly the same. */
+export async function writeStatement(
+  place: WritePlace,
+  { signer, format, at, statement }: Signing & { readonly statement: Statement },
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  const { predicateType } = statement;
+  const says = statementDigest(statement);
+  let signed: SignedContent | undefined;
+  const sign = async () => (signed ??= await signer.signStatement(statement, signal));
+  if (format !== 'Legacy') {
+    const claims = { predicateType, signer: signer.name };
+    if (!findBundle(await referrersAt(place, signal), { ...claims, statement: says })) {
+      const subject = subjectOf(place.about);
+      await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
+    }
+  }
+  if (format === 'Bundle') return undefined;
+  return writeLayer(place, { suffix: 'att', signer, sign, predicateType, says }, signal);
+}
+
+interface LayerOrder {
+  readonly suffix: CosignLayer['suffix'];
+  readonly signer: ArtifactSigner;
+  readonly sign: () => Promise<SignedContent>;
+  readonly predicateType?: string;
+  readonly says?: Digest;
+}
+
+/** Adds a layer under cosign's tag to those of others. */
+async function writeLayer(
+  place: WritePlace,
+  order: LayerOrder,
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  const { target, to, about } = place;
+  const { suffix, signer, sign, ...claims } = order;
+  const { registry, repository } = to;
+  const tag = `${digestAlgorithm(about.digest)}-${digestHex(about.digest)}.${suffix}`;
+  const ref: ImageRef = { registry, repository, tag };
+  const existing = await target.content(ref, signal);
+  if (existing && findCosignLayer(existing.manifest, { suffix, signer: signer.name, ...claims }))
+    return undefined;
+  const made = appendCosignLayer(existing, { suffix, signed: await sign(), signer: signer.name });
+  if (!made.ok) {
+    const why = made.problems.map(({ message }) => message).join('; ');
+    return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
+  }
+  if (made.value) {
+    await Promise.all(made.value.blobs.map((bytes) => target.pushBlob(to, bytes, signal)));
+    await target.pushManifest(ref, made.value.content, signal);
+  }
+  return undefined;
+}

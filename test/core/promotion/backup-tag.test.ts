@@ -1,0 +1,16 @@
+import { expect } from 'chai';
+import { digestOf, isTag } from '../../../src/core/model/index.ts';
+import { backupTag, isBackupTag } from '../../../src/core/promotion/backup-tag.ts';
+
+describe('a backup tag', () => {
+  it('is a tag, the same each time, known again, and no longer than tags may be', () => {
+    const [old, other] = [digestOf('old'), digestOf('other')];
+    for (const tag of ['1.2.3', 'x'.repeat(128)]) {
+      const backup = backupTag(tag, old);
+      expect(isTag(backup)).to.equal(true);
+      expect(backup).to.equal(backupTag(tag, old)).and.not.equal(backupTag(tag, other));
+      expect(isBackupTag(backup)).to.equal(true);
+    }
+    expect(isBackupTag('1.2.3')).to.equal(false);
+  });
+});

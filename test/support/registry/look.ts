@@ -1,0 +1,25 @@
+// Looks into any registry by plain HTTP, as somebody who does not trust our own client would.
+import type { Target } from './push.ts';
+
+/** One entry of a listing of referrers. */
+export interface ListedReferrer {
+  readonly digest: string;
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** What refers to a digest, by the referrers API, in a fixed order. */
+export async function listReferrers(target: Target, digest: string): Promise<readonly ListedReferrer[]> {
+  const answer = await fetch(`http://${target.registry}/v2/${target.repository}/referrers/${digest}`);
+  if (!answer.ok) throw new Error(`the referrers of ${digest} answered ${String(answer.status)}`);
+  const { manifests } = (await answer.json()) as { readonly manifests: readonly ListedReferrer[] };
+  return [...manifests].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+}
+
+/** All tags of a repository; none when there is no such repository. */
+export async function listTags(target: Target): Promise<readonly string[]> {
+  const answer = await fetch(`http://${target.registry}/v2/${target.repository}/tags/list`);
+  if (answer.status === 404) return [];
+  const { tags } = (await answer.json()) as { readonly tags: readonly string[] | null };
+  return tags ?? [];
+}

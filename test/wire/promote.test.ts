@@ -1,0 +1,282 @@
+import { expect } from 'chai';
+import { pushImage, pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
+import { pushBundleSignature, pushLegacySignature, pushStatement } from '../support/signed-images.ts';
+import { openShipyard, shipKey, type Shipyard } from '../support/shipyard.ts';
+import { signingKey } from '../support/signing.ts';
+import { listReferrers, listTags } from '../support/registry/look.ts';
+import type { Approval } from '../../src/core/promotion/index.ts';
+import type { Digest } from '../../src/core/model/index.ts';
+
+const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
+const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
+
+/** A report as Trivy writes it, with findings of these ids and severities. */
+const report = (findings: readonly (readonly [string, string])[], at = new Date()) => ({
+  SchemaVersion: 2,
+  CreatedAt: at.toISOString(),
+  Results: [
+    {
+      Target: 'app',
+      Vulnerabilities: findings.map(([VulnerabilityID, Severity]) => ({
+        VulnerabilityID,
+        Severity,
+        PkgName: 'openssl',
+      })),
+    },
+  ],
+});
+const vulnPredicate = (result: object, at = new Date()) => ({
+  scanner: { uri: 'trivy', version: '0.74.0', result },
+  metadata: { scanFinishedOn: at.toISOString() },
+});
+
+describe('a promotion, from registry to registry', () => {
+  let yard: Shipyard;
+  const key = shipKey();
+  const scanKey = signingKey();
+  const secrets = { 'cosign-key': { 'cosign.key': key.pem } };
+  const sign = { secretRef: { name: 'cosign-key' } };
+  const tags = { semver: ['*'] };
+  const place = (path: string) => ({ registry: yard.registry.host, repository: path });
+  const repository = (path: string) => ({ repository: `${yard.registry.host}/${path}` });
+  const push = (path: string, tag: string): Promise<Pushed> =>
+    pushImage({ ...place(path), tag }, { salt: path + tag });
+  const mirror = (more: object = {}) => ({
+    source: repository('public/app'),
+    target: repository('quarantine/app'),
+    tags,
+    mirror: {},
+    ...more,
+  });
+  const promote = (rules: object = {}, more: object = {}) => ({
+    source: repository('quarantine/app'),
+    target: repository('golden/app'),
+    tags,
+    promote: rules,
+    ...more,
+  });
+  const decisions = ({
+    results,
+  }: {
+    readonly results: readonly { tag: string; decision: string; reason?: string }[];
+  }) =>
+    results.map(({ tag, decision, reason }) =>
+      reason === undefined ? [tag, decision] : [tag, decision, reason],
+    );
+
+  beforeEach(async () => {
+    yard = await openShipyard();
+  });
+  afterEach(async () => {
+    await yard.close();
+    expect(yard.bugs).to.deep.equal([]);
+  });
+
+  const guarded = () =>
+    yard.policy({
+      match: { images: ['**'] },
+      authorities: [{ name: 'release', key: { pem: key.publicPem } }],
+      require: {
+        signatures: { from: ['release'] },
+        quarantine: { releasedBy: ['release'], images: ['**/quarantine/**'] },
+      },
+    });
+
+  it('what it signs and releases is let in by admission, and nothing in quarantine is', async () => {
+    await push('public/app', '1.4.0');
+    await yard.sail({ spec: mirror() });
+    const policies = [guarded()];
+    const before = await yard.judge(`${yard.registry.host}/quarantine/app:1.4.0`, policies);
+    expect(before.reasons).to.include('Quarantined');
+    const { results } = await yard.sail({ spec: promote({ sign }), secrets });
+    expect(results[0]).to.deep.include({
+      decision: 'Promoted',
+      attachments: { found: 2, carried: 1, leftByRule: 1 },
+    });
+    expect(await yard.judge(`${yard.registry.host}/golden/app:1.4.0`, policies)).to.deep.equal({
+      kind: 'allow',
+      reasons: [],
+    });
+  });
+
+  for (const format of ['Bundle', 'Legacy', 'Both'])
+    it(`signs once, however often it is run (${format})`, async () => {
+      const image = await push('quarantine/app', '1.4.0');
+      const spec = promote({ sign: { ...sign, format } });
+      await yard.sail({ spec, secrets });
+      const policies = [guarded()];
+      expect((await yard.judge(`${yard.registry.host}/golden/app:1.4.0`, policies)).kind).to.equal('allow');
+      const listed = await listReferrers(place('golden/app'), image.digest);
+      const cosign = (await listTags(place('golden/app'))).filter((tag) => tag.startsWith('sha256-'));
+      await fetch(`${yard.registry.url}/v2/golden/app/manifests/1.4.0`, { method: 'DELETE' });
+      await yard.sail({ spec, secrets });
+      expect(await listReferrers(place('golden/app'), image.digest)).to.deep.equal(listed);
+      expect((await listTags(place('golden/app'))).filter((tag) => tag.startsWith('sha256-'))).to.deep.equal(
+        cosign,
+      );
+      expect(listed.length).to.equal(format === 'Legacy' ? 0 : 2);
+      expect(cosign.length).to.equal(format === 'Bundle' ? 0 : 2);
+    });
+
+  it('asks the policies of its source, but not for the quarantine flag', async () => {
+    const good = await push('quarantine/app', '1.0.0');
+    await push('quarantine/app', '1.1.0');
+    await pushBundleSignature(place('quarantine/app'), good, scanKey);
+    await pushReferrer(place('quarantine/app'), { subject: good, artifactType: QUARANTINE });
+    const policy = yard.policy({
+      match: { images: ['elsewhere.example.com/**'] },
+      authorities: [{ name: 'build', key: { pem: scanKey.pem } }],
+      require: { signatures: { from: ['build'] }, quarantine: {} },
+    });
+    const ran = await yard.sail({ spec: promote({ policies: ['golden'] }), policies: [policy] });
+    expect(decisions(ran)).to.deep.equal([
+      ['1.1.0', 'Blocked', 'Unsigned'],
+      ['1.0.0', 'Promoted'],
+    ]);
+    expect(await listTags(place('golden/app'))).to.deep.equal(['1.0.0']);
+  });
+
+  describe('by signed reports', () => {
+    const scan = () => ({
+      from: 'Report',
+      failOn: 'High',
+      authorities: [{ name: 'scanner', key: { pem: scanKey.pem } }],
+    });
+    const attach = (image: Pushed, findings: readonly (readonly [string, string])[], at = new Date()) =>
+      pushStatement(place('quarantine/app'), image, {
+        key: scanKey,
+        predicateType: VULN,
+        predicate: vulnPredicate(report(findings, at), at),
+      });
+
+    it('lets a clean image pass, blocks a vulnerable one and one without report', async () => {
+      const [clean, bad] = [await push('quarantine/app', '1.0.0'), await push('quarantine/app', '1.1.0')];
+      await push('quarantine/app', '1.2.0');
+      await attach(clean, [['CVE-2026-2', 'LOW']]);
+      await attach(bad, [['CVE-2026-1', 'CRITICAL']]);
+      const ran = await yard.sail({ spec: promote({ scan: scan() }) });
+      expect(decisions(ran)).to.deep.equal([
+        ['1.2.0', 'Blocked', 'ReportMissing'],
+        ['1.1.0', 'Blocked', 'Vulnerable'],
+        ['1.0.0', 'Promoted'],
+      ]);
+      expect(ran.results[1]).to.deep.include({ worst: 'Critical', blocking: ['CVE-2026-1'], bytes: 0 });
+    });
+
+    it('does not take a report that is too old', async () => {
+      const image = await push('quarantine/app', '1.0.0');
+      await attach(image, [], new Date(Date.now() - 25 * 3_600_000));
+      expect(decisions(await yard.sail({ spec: promote({ scan: scan() }) }))).to.deep.equal([
+        ['1.0.0', 'Blocked', 'ReportTooOld'],
+      ]);
+    });
+
+    it('waits for a person, who lets go only what was named, for this digest and these findings', async () => {
+      const image = await push('quarantine/app', '1.0.0');
+      await attach(image, [
+        ['CVE-2026-1', 'CRITICAL'],
+        ['CVE-2026-2', 'HIGH'],
+      ]);
+      const spec = promote({ scan: scan(), approval: 'OnBlock', sign });
+      const waiting = await yard.sail({ spec, secrets });
+      expect(decisions(waiting)).to.deep.equal([['1.0.0', 'AwaitingApproval', 'ApprovalNeeded']]);
+      const approval: Approval = {
+        runName: 'run-1',
+        digest: image.digest as Digest,
+        gateHash: waiting.results[0]?.gateHash ?? '',
+        approver: 'alice@acme.example',
+        decision: 'Approve',
+        waive: ['CVE-2026-1', 'CVE-2026-2'],
+        reason: 'not reachable',
+        until: new Date(Date.now() + 86_400_000),
+      };
+      const by = async (change: Partial<Approval>) =>
+        decisions(await yard.sail({ spec, secrets, approvals: [{ ...approval, ...change }] }));
+      expect(await by({ gateHash: 'sha256:other' })).to.deep.equal([
+        ['1.0.0', 'AwaitingApproval', 'ApprovalNeeded'],
+      ]);
+      expect(await by({ until: new Date(0) })).to.deep.equal([
+        ['1.0.0', 'AwaitingApproval', 'ApprovalNeeded'],
+      ]);
+      expect(await by({ waive: ['CVE-2026-1'] })).to.deep.equal([['1.0.0', 'Blocked', 'Vulnerable']]);
+      expect(await by({ decision: 'Deny' })).to.deep.equal([['1.0.0', 'Blocked', 'ApprovalDenied']]);
+      expect(await by({})).to.deep.equal([['1.0.0', 'Promoted']]);
+      const policies = [guarded()];
+      expect((await yard.judge(`${yard.registry.host}/golden/app:1.0.0`, policies)).kind).to.equal('allow');
+    });
+  });
+
+  it('a scanner that is missing leaves the image where it is', async () => {
+    await push('quarantine/app', '1.0.0');
+    const ran = await yard.sail({ spec: promote({ scan: {} }) });
+    expect(decisions(ran)).to.deep.equal([['1.0.0', 'Blocked', 'ScannerFailed']]);
+  });
+
+  it('marks older images of the same line, once, and nobody else', async () => {
+    for (const tag of ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine']) await push('golden/app', tag);
+    await push('quarantine/app', '1.4.2');
+    const spec = promote({ supersede: { endOfLifeAfter: '720h' } });
+    await yard.sail({ spec });
+    await yard.sail({ spec });
+    const marks = await Promise.all(
+      ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine', '1.4.2'].map(async (tag) => {
+        const answer = await fetch(`${yard.registry.url}/v2/golden/app/manifests/${tag}`);
+        const digest = answer.headers.get('docker-content-digest') ?? '';
+        const listed = await listReferrers(place('golden/app'), digest);
+        return listed.filter(({ artifactType }) => artifactType === LIFECYCLE).length;
+      }),
+    );
+    expect(marks).to.deep.equal([1, 1, 0, 0, 0, 0]);
+  });
+
+  it('deletes the source with what belongs to it, but not what another tag needs', async () => {
+    const [alone, shared] = [await push('quarantine/app', '1.0.0'), await push('quarantine/app', '1.1.0')];
+    await pushLegacySignature(place('quarantine/app'), alone, scanKey);
+    await pushReferrer(place('quarantine/app'), {
+      subject: alone,
+      artifactType: 'application/vnd.acme.note',
+    });
+    await pushTag(place('quarantine/app'), 'latest', shared);
+    const ran = await yard.sail({ spec: promote({ deleteSource: true }) });
+    expect(decisions(ran)).to.deep.equal([
+      ['1.1.0', 'Promoted'],
+      ['1.0.0', 'Promoted'],
+    ]);
+    expect(await listTags(place('quarantine/app'))).to.have.members(['1.1.0', 'latest']);
+    expect(await listReferrers(place('quarantine/app'), alone.digest)).to.deep.equal([]);
+    expect(ran.results[0]?.message).to.include('SourceShared');
+  });
+
+  it('a tag that somebody moved meanwhile stays where it is', async () => {
+    await push('quarantine/app', '1.0.0');
+    const spec = promote();
+    const execution = await yard.open({ spec });
+    const found = await execution.plan(AbortSignal.timeout(5_000));
+    const theirs = await push('golden/app', '1.0.0');
+    const planned = found.state === 'planned' ? found.images : [];
+    const order = { dryRun: false, approvals: () => [], progress: SILENT_PROGRESS };
+    const results = await execution.run(planned, order, AbortSignal.timeout(5_000));
+    await execution.close();
+    expect(decisions({ results })).to.deep.equal([['1.0.0', 'Blocked', 'TargetMoved']]);
+    const answer = await fetch(`${yard.registry.url}/v2/golden/app/manifests/1.0.0`);
+    expect(answer.headers.get('docker-content-digest')).to.equal(theirs.digest);
+  });
+
+  it('a dry run writes nothing', async () => {
+    await push('quarantine/app', '1.0.0');
+    yard.registry.forgetLog();
+    const ran = await yard.sail({ spec: promote({ sign }), secrets, dryRun: true });
+    expect(decisions(ran)).to.deep.equal([['1.0.0', 'Planned']]);
+    expect(
+      yard.registry.requests.filter(({ method }) => method !== 'GET' && method !== 'HEAD'),
+    ).to.deep.equal([]);
+  });
+});
+
+const SILENT_PROGRESS = {
+  onStep: () => undefined,
+  onExpected: () => undefined,
+  onBytes: () => undefined,
+  onResult: () => undefined,
+};
