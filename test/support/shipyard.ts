@@ -10,13 +10,13 @@ import {
   type PlannedImage,
   type Progress,
 } from '../../src/core/promotion/index.ts';
+import type { Parsed } from '../../src/core/model/index.ts';
 import { parseSettings } from '../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/core/policy/index.ts';
 import { openJudging, registryOptions } from '../../src/wire/judging.ts';
 import { openExecution } from '../../src/wire/promotion-execution.ts';
 import type { Entries } from '../../src/wire/promotion-material.ts';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/index.ts';
-import { valueOf } from './promotions.ts';
 
 /** A private key as a Secret holds it, with its public half. */
 export interface ShipKey {
@@ -177,4 +177,10 @@ export async function openShipyard(options: RegistryOptions = {}): Promise<Shipy
       await registry.close();
     },
   };
+}
+
+/** What was read; a failure shows the problems. */
+function valueOf<T>(read: Parsed<T>): T {
+  if (read.ok) return read.value;
+  throw new Error(JSON.stringify(read.problems));
 }

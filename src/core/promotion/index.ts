@@ -15,7 +15,7 @@ export type {
 } from './ports.ts';
 export { backupTag, isBackupTag } from './backup-tag.ts';
 export { planRun } from './plan.ts';
-export type { Candidate, PlannedAction, PlannedImage, PlanRules, UnplannedImage } from './plan.ts';
+export type { Candidate, PlannedAction, PlannedImage, PlanRules, Resolved, UnplannedImage } from './plan.ts';
 export { countResults, phaseOf } from './result.ts';
 export type { AttachmentCounts, BlobCounts, Decision, ImageResult, RunCounts } from './result.ts';
 export { SILENT } from './progress.ts';

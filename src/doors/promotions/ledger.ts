@@ -122,10 +122,11 @@ function keep(kept: Kept): Ledger {
 
 function settledBy(planned: PlannedImage): ImageResult {
   const { tag, digest, action } = planned;
-  const row = { tag, digest, bytes: 0, blobs: NO_BLOBS, attachments: NO_ATTACHMENTS };
+  const row = { tag, ...(digest && { digest }), bytes: 0, blobs: NO_BLOBS, attachments: NO_ATTACHMENTS };
   if (action === 'Move' || action === 'UpToDate') return { ...row, decision: 'UpToDate' };
   const { reason, message } = planned;
-  return { ...row, decision: action === 'Skip' ? 'Skipped' : 'Blocked', reason, message };
+  const decision = ({ Skip: 'Skipped', Block: 'Blocked', Fail: 'Failed' } as const)[action];
+  return { ...row, decision, reason, message };
 }
 
 const NO_BLOBS = { mounted: 0, copied: 0, skipped: 0 };

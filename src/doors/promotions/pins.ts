@@ -1,5 +1,11 @@
 import { parseDigest } from '../../core/model/index.ts';
-import { backupTag, type Approval, type PlannedImage } from '../../core/promotion/index.ts';
+import {
+  backupTag,
+  type Approval,
+  type Candidate,
+  type PlannedImage,
+  type Resolved,
+} from '../../core/promotion/index.ts';
 
 /*
  * A plan, pinned in the status of its run: one line for each image that is not done. A run that is begun again goes by these
@@ -8,7 +14,7 @@ import { backupTag, type Approval, type PlannedImage } from '../../core/promotio
 
 /** An image that is not done. */
 export interface Pin {
-  readonly planned: PlannedImage;
+  readonly planned: Resolved;
   /** What the gates found, of one that waits for a person. */
   readonly gateHash?: string;
 }
@@ -37,7 +43,7 @@ export function parsePin(text: string): Pin | undefined {
 }
 
 /** Whether an image has something to do, and so is pinned. */
-export function isWork(planned: PlannedImage): boolean {
+export function isWork(planned: PlannedImage): planned is Resolved {
   return planned.action === 'Move' || (planned.action === 'UpToDate' && planned.tidy);
 }
 
@@ -49,18 +55,15 @@ export function isReady(pin: Pin, decide: Decide): boolean {
   return pin.gateHash === undefined || decide({ ...pin, gateHash: pin.gateHash }) !== undefined;
 }
 
-function whatOf(planned: PlannedImage): string {
+function whatOf(planned: Resolved): string {
   if (planned.action !== 'Move') return 'Tidy';
   return planned.backup === undefined ? 'Move' : 'Backup';
 }
 
-function actionOf(
-  what: string | undefined,
-  candidate: Pick<PlannedImage, 'tag' | 'digest' | 'expected' | 'atTarget'>,
-): PlannedImage | undefined {
+function actionOf(what: string | undefined, candidate: Candidate): Resolved | undefined {
   const { tag, atTarget } = candidate;
   if (what === 'Tidy') return { ...candidate, action: 'UpToDate', tidy: true };
   if (what !== 'Move' && what !== 'Backup') return undefined;
-  const moved: PlannedImage = { ...candidate, action: 'Move', ...(atTarget && { overwrites: atTarget }) };
+  const moved: Resolved = { ...candidate, action: 'Move', ...(atTarget && { overwrites: atTarget }) };
   return what === 'Backup' && atTarget ? { ...moved, backup: backupTag(tag, atTarget) } : moved;
 }

@@ -197,7 +197,13 @@ async function story(seed: number): Promise<number> {
           moved.push(tag);
           const counts = { bytes: 1, blobs: { mounted: 0, copied: 0, skipped: 0 } };
           const attachments = { found: 0, carried: 0, leftByRule: 0 };
-          order.progress.onResult({ tag, digest, decision: 'Promoted', ...counts, attachments });
+          order.progress.onResult({
+            tag,
+            ...(digest && { digest }),
+            decision: 'Promoted',
+            ...counts,
+            attachments,
+          });
         }
         // What was sent already is under way for a while after a stop.
         if (signal.aborted) await pause(5_000, time.after, ENDLESS);

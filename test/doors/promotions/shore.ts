@@ -186,7 +186,7 @@ export function fakeExecution(
         await pause(imageMs, after, signal);
         const ended = signal.aborted ? endedBy(signal) : fate(tag, order);
         if (!signal.aborted) onImage?.(tag);
-        const result: ImageResult = { tag, digest, ...NOTHING, ...ended };
+        const result: ImageResult = { tag, ...(digest && { digest }), ...NOTHING, ...ended };
         order.progress.onResult(result);
         results.push(result);
       }

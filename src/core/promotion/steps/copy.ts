@@ -1,6 +1,5 @@
 import { copyGraph } from '../copy/copy.ts';
 import { gatherGraph } from '../graph/gather.ts';
-import type { ImagePromotionSpec } from '../schema.ts';
 import { blocked, type Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
@@ -26,8 +25,7 @@ export function copyStep({
           source,
           platforms: spec.platforms,
           kind: spec.mirror ? 'mirror' : 'promote',
-          attachments: selectionOf(spec.attachments),
-          lifecycle: spec.attachments.lifecycle,
+          attachments: spec.attachments,
         },
         signal,
       );
@@ -55,8 +53,4 @@ export function copyStep({
       return { status: 'succeeded', learned: { graph, moved } };
     },
   };
-}
-
-function selectionOf({ carry, artifactTypes }: ImagePromotionSpec['attachments']) {
-  return carry === 'Listed' ? { artifactTypes } : carry;
 }
