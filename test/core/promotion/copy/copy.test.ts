@@ -1,0 +1,298 @@
+import { expect } from 'chai';
+import type { ManifestContent } from '../../../../src/core/model/index.ts';
+import {
+  copyGraph,
+  isUpToDate,
+  verifyTarget,
+  type CopyProgress,
+  type CopyRequest,
+} from '../../../../src/core/promotion/index.ts';
+import { faultOf } from '../../../support/twins/registry.ts';
+import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
+import { ALL, gather } from '../graph/ask.ts';
+import { fill, repositoryOf, SIGNATURE, soon, SOURCE, TARGET } from '../images.ts';
+
+const SBOM = 'application/spdx+json';
+
+let twin: RegistriesTwin;
+let put: ReturnType<typeof fill>;
+beforeEach(() => {
+  twin = createRegistriesTwin();
+  put = fill(twin);
+});
+
+async function copyOf(image: ManifestContent, more: Partial<CopyRequest> = {}): Promise<CopyRequest> {
+  const graph = await gather(twin, image);
+  twin.calls.length = 0;
+  return { graph, source: twin, target: twin, to: repositoryOf(TARGET), targetIsNew: true, ...more };
+}
+
+/** An index of two platforms with a referrer of it and of a child, signed by tag. */
+function everything(salt = 'web'): ManifestContent {
+  const root = put.platforms(salt, ['linux/amd64', 'linux/arm64'], salt);
+  put.referrer(root, SBOM);
+  put.referrer(twin.peek(SOURCE, root.manifest.manifests[0]!.digest)!, SBOM);
+  put.cosign(root.manifest.digest, 'sig', ['ours']);
+  return root;
+}
+
+const tagOf = ({ manifest }: ManifestContent, kind = 'sig') => `${manifest.digest.replace(':', '-')}.${kind}`;
+const signaturesAt = (name: string, tag: string) =>
+  twin.peek(name, tag)?.manifest.layers.map(({ annotations }) => annotations[SIGNATURE]);
+
+describe('copying a graph', () => {
+  it('brings everything as it is, and no tag of the image', async () => {
+    const root = everything();
+    await copyGraph(await copyOf(root), soon());
+    const { tags, ...rest } = twin.contents(SOURCE);
+    delete tags.web;
+    expect(twin.contents(TARGET)).to.deep.equal({ ...rest, tags });
+    for (const digest of rest.manifests) {
+      expect(twin.peek(TARGET, digest)?.bytes).to.deep.equal(twin.peek(SOURCE, digest)?.bytes);
+    }
+  });
+
+  it('looks for nothing in a new repository: one call a blob and one a manifest', async () => {
+    const request = await copyOf(everything());
+    await copyGraph(request, soon());
+    const { blobs, manifests, tagged } = request.graph;
+    const calls = twin.calls.filter((call) => !call.startsWith('openBlob'));
+    expect(calls).to.have.length(blobs.length + manifests.length + tagged.length);
+  });
+
+  it('begins with the largest blob', async () => {
+    const request = await copyOf(
+      put.image('web', {
+        layers: [
+          'a',
+          'the largest of all layers here, by far, whatever else there is in this image, as long as it takes',
+        ],
+      }),
+      { concurrency: 1 },
+    );
+    await copyGraph(request, soon());
+    const [first] = twin.calls;
+    expect(first).to.equal(`transferBlob ${TARGET}@${request.graph.blobs[0]!.digest}`);
+  });
+
+  it('does nothing a second time but look: a HEAD, a listing for what has referrers, a HEAD a tag', async () => {
+    const request = await copyOf(everything());
+    await copyGraph(request, soon());
+    const before = twin.contents(TARGET);
+    twin.calls.length = 0;
+    const done = await copyGraph({ ...request, targetIsNew: false }, soon());
+    expect(twin.contents(TARGET)).to.deep.equal(before);
+    expect(twin.calls.map((call) => call.split(' ')[0])).to.have.members([
+      'tagDigest',
+      'tagDigest',
+      'referrers',
+      'referrers',
+    ]);
+    expect(done).to.deep.include({ bytes: 0, manifests: done.total.manifests });
+    expect(done.blobs).to.deep.equal({ present: done.total.blobs, mounted: 0, copied: 0, shared: 0 });
+  });
+
+  it('brings what is missing only: a child that is there brings its blobs with it', async () => {
+    const root = everything();
+    const request = await copyOf(root);
+    await copyGraph(request, soon());
+    twin.remove(TARGET, root.manifest.digest);
+    twin.remove(TARGET, root.manifest.manifests[1]!.digest);
+    twin.calls.length = 0;
+    await copyGraph({ ...request, targetIsNew: false }, soon());
+    expect(twin.count('tagDigest')).to.equal(1 + 2 + 1);
+    expect(twin.count('transferBlob')).to.equal(2 + 2); // of the missing child, and of the referrer of the missing index
+    expect(twin.count('openBlob')).to.equal(0);
+    expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
+  });
+
+  it('pushes a referrer again that lies at the target and is not listed', async () => {
+    const image = put.image('web');
+    put.referrer(image, SBOM);
+    twin.manners('golden.example.org', { referrersApi: false });
+    const request = await copyOf(image);
+    await copyGraph(request, soon());
+    twin.remove(TARGET, image.manifest.digest.replace(':', '-'));
+    expect(await verifyTarget(request, soon())).to.include({ state: 'short' });
+    await copyGraph({ ...request, targetIsNew: false }, soon());
+    expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
+  });
+
+  it('mounts within one registry', async () => {
+    const request = await copyOf(everything(), { to: repositoryOf('registry.example.com/golden/web') });
+    const done = await copyGraph(request, soon());
+    expect(done.blobs).to.deep.include({ mounted: done.total.blobs, copied: 0 });
+    expect(done.bytes).to.equal(0);
+  });
+
+  it('tells of progress in figures that only grow', async () => {
+    const told: CopyProgress[] = [];
+    const request = await copyOf(everything(), { onProgress: (progress) => told.push(progress) });
+    const done = await copyGraph(request, soon());
+    const bytes = told.map((one) => one.bytes);
+    expect(bytes).to.deep.equal([...bytes].sort((a, b) => a - b));
+    expect(told.at(-1)).to.deep.equal(done);
+    expect(done.bytes).to.equal(done.total.bytes);
+    expect(done.blobs.copied).to.equal(done.total.blobs);
+  });
+
+  it('ends with the first Fault, waits for the rest, and leaves another image alone', async () => {
+    const broken = await copyOf(everything('broken'));
+    const sound = await copyOf(put.image('sound'));
+    const [largest, next] = broken.graph.blobs;
+    twin.hold(`transferBlob ${TARGET}@${largest!.digest}`);
+    twin.fail(`transferBlob ${TARGET}@${next!.digest}`, faultOf('RegistryUnavailable'));
+    const [outcome, other] = await Promise.all([
+      copyGraph(broken, soon()).catch((error: unknown) => error),
+      copyGraph(sound, soon()),
+    ]);
+    expect(outcome).to.include({ name: 'Fault', code: 'RegistryUnavailable' });
+    expect(other.blobs.copied).to.equal(other.total.blobs);
+    expect(twin.peek(TARGET, sound.graph.root.manifest.digest)).not.to.equal(undefined);
+    expect(twin.peek(TARGET, broken.graph.root.manifest.digest)).to.equal(undefined);
+  });
+
+  it('ends with the deadline of its caller', async () => {
+    const request = await copyOf(everything());
+    const outcome = await copyGraph(request, AbortSignal.abort()).catch((error: unknown) => error);
+    expect(outcome).to.include({ name: 'Fault', code: 'DeadlineExceeded' });
+  });
+});
+
+describe('tags of cosign at the target', () => {
+  it('keep what others signed there, and gain what we bring, once', async () => {
+    const root = everything();
+    fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs', 'both']);
+    put.cosign(root.manifest.digest, 'sig', ['both', 'ours']);
+    const request = await copyOf(root, { targetIsNew: false });
+    await copyGraph(request, soon());
+    expect(signaturesAt(TARGET, tagOf(root))).to.deep.equal(['theirs', 'both', 'ours']);
+    const { state, counts } = await verifyTarget(request, soon());
+    expect({ state, ...counts }).to.deep.equal({ state: 'complete', found: 3, carried: 3, leftByRule: 0 });
+    const before = twin.contents(TARGET);
+    await copyGraph(request, soon());
+    expect(twin.contents(TARGET)).to.deep.equal(before);
+  });
+
+  it('have a config that names every layer', async () => {
+    const root = everything();
+    fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs']);
+    await copyGraph(await copyOf(root, { targetIsNew: false }), soon());
+    const { config, layers } = twin.peek(TARGET, tagOf(root))!.manifest;
+    const bytes = await twin.blob(repositoryOf(TARGET), config!, 10_000, soon());
+    const read = JSON.parse(Buffer.from(bytes!).toString()) as {
+      rootfs: { diff_ids: string[] };
+      history: unknown[];
+    };
+    expect(read.rootfs.diff_ids).to.deep.equal(layers.map(({ digest }) => digest));
+    expect(read.history).to.have.length(layers.length);
+  });
+
+  it('keep an SBOM of the target, which readers expect to be one', async () => {
+    const image = put.image('web');
+    put.cosign(image.manifest.digest, 'sbom', ['ours']);
+    fill(twin, TARGET).cosign(image.manifest.digest, 'sbom', ['theirs']);
+    const request = await copyOf(image, { targetIsNew: false });
+    await copyGraph(request, soon());
+    expect(signaturesAt(TARGET, tagOf(image, 'sbom'))).to.deep.equal(['theirs']);
+    const { state, counts } = await verifyTarget(request, soon());
+    expect({ state, ...counts }).to.deep.equal({ state: 'complete', found: 1, carried: 0, leftByRule: 1 });
+  });
+});
+
+describe('counting at the target', () => {
+  const losses: readonly [string, (root: ManifestContent) => string][] = [
+    ['the image', ({ manifest }) => manifest.digest],
+    ['a signature', (root) => tagOf(root)],
+  ];
+  for (const [what, lost] of losses) {
+    it(`is CopyIncomplete where ${what} is not there`, async () => {
+      const root = everything();
+      const request = await copyOf(root);
+      await copyGraph(request, soon());
+      twin.remove(TARGET, lost(root));
+      const arrived = await verifyTarget(request, soon());
+      expect(arrived).to.nested.include({ state: 'short', 'reason.code': 'CopyIncomplete' });
+    });
+  }
+
+  it('says how many of how many', async () => {
+    const root = everything();
+    const request = await copyOf(root);
+    await copyGraph(request, soon());
+    twin.remove(TARGET, request.graph.attachments[0]!.digest!);
+    const { state, counts } = await verifyTarget(request, soon());
+    expect({ state, ...counts }).to.deep.equal({ state: 'short', found: 3, carried: 2, leftByRule: 0 });
+  });
+
+  it('misses a child when it looks for every one', async () => {
+    const root = everything();
+    const request = await copyOf(root);
+    await copyGraph(request, soon());
+    twin.remove(TARGET, root.manifest.manifests[1]!.digest);
+    expect(await verifyTarget({ ...request, thorough: true }, soon())).to.include({ state: 'short' });
+  });
+
+  it('is a Fault where it cannot tell', async () => {
+    const request = await copyOf(everything());
+    await copyGraph(request, soon());
+    twin.fail(`referrers ${TARGET}`, faultOf('RegistryDenied'));
+    const outcome = await verifyTarget(request, soon()).catch((error: unknown) => error);
+    expect(outcome).to.include({ name: 'Fault', code: 'RegistryDenied' });
+  });
+});
+
+describe('a tag that is up to date', () => {
+  async function compare(remembered: boolean, keep: readonly string[] = []) {
+    const at = {
+      from: { ...repositoryOf(SOURCE), tag: 'web' },
+      source: twin,
+      to: { ...repositoryOf(TARGET), tag: 'web' },
+      target: twin,
+    };
+    twin.calls.length = 0;
+    const rules = { kind: 'promote', attachments: ALL, platforms: { keep, missing: 'Fail' } } as const;
+    return isUpToDate({ ...at, ...rules, remembered: () => remembered }, soon());
+  }
+  async function promote(root: ManifestContent): Promise<void> {
+    await copyGraph(await copyOf(root), soon());
+    await twin.pushManifest({ ...repositoryOf(TARGET), tag: 'web' }, root, soon());
+  }
+
+  it('costs a HEAD at each side where its attachments are remembered', async () => {
+    await promote(everything());
+    expect(await compare(true)).to.include({ upToDate: true });
+    expect(twin.calls).to.deep.equal([`tagDigest ${SOURCE}:web`, `tagDigest ${TARGET}:web`]);
+  });
+
+  it('has its attachments counted where they are not', async () => {
+    const root = everything();
+    await promote(root);
+    expect(await compare(false)).to.include({ upToDate: true });
+    put.referrer(root, SBOM, { text: 'a new one' });
+    expect(await compare(false)).to.include({
+      upToDate: false,
+      source: root.manifest.digest,
+      target: root.manifest.digest,
+    });
+  });
+
+  it('is none where the digests differ or a side has no such tag, whatever is remembered', async () => {
+    everything();
+    expect(await compare(true))
+      .to.include({ upToDate: false })
+      .and.not.have.property('target');
+    await promote(put.image('other'));
+    expect(await compare(true)).to.include({ upToDate: false });
+    expect(twin.calls).to.have.length(2);
+  });
+
+  it('is compared by the smaller index where platforms are left out', async () => {
+    const root = everything();
+    const graph = await gather(twin, root, { platforms: { keep: ['linux/amd64'], missing: 'Fail' } });
+    await copyGraph({ ...(await copyOf(root)), graph }, soon());
+    await twin.pushManifest({ ...repositoryOf(TARGET), tag: 'web' }, graph.root, soon());
+    expect(await compare(true, ['linux/amd64'])).to.include({ upToDate: true });
+    expect(await compare(true, ['linux/arm64'])).to.include({ upToDate: false });
+  });
+});
