@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { anonymous, createRegistry, type Registry } from '../../../../src/adapters/registry/index.ts';
+import { parseDigest, pin, type ImageRef } from '../../../../src/core/model/index.ts';
+import {
+  copyGraph,
+  gatherGraph,
+  verifyTarget,
+  type CopyRequest,
+} from '../../../../src/core/promotion/index.ts';
+import { pushShape, SHAPES, type Shape } from '../../../support/copy-shapes.ts';
+import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
+import { ALL } from '../graph/ask.ts';
+import { soon } from '../images.ts';
+
+/** Small layers: what is counted here are requests. */
+const LAYER_BYTES = 1_000;
+
+let from: EmbeddedRegistry;
+let into: EmbeddedRegistry;
+let registry: Registry;
+beforeEach(async () => {
+  [from, into] = await Promise.all([startRegistry(), startRegistry()]);
+  registry = createRegistry({ keychain: anonymous, now: () => new Date() });
+});
+afterEach(async () => {
+  await registry.close();
+  await Promise.all([from.close(), into.close()]);
+});
+
+/** Pushes a shape and copies it into an empty registry; answers what was asked of the two. */
+async function copyShape(shape: Shape, to: ImageRef = { registry: into.host, repository: 'gold/web' }) {
+  const { digest } = await pushShape(
+    { registry: from.host, repository: 'shop/web', tag: '1' },
+    shape,
+    LAYER_BYTES,
+  );
+  const image = pin({ registry: from.host, repository: 'shop/web' }, parseDigest(digest)!);
+  const before = from.requests.length;
+  const gathered = await gatherGraph(
+    { image, source: registry, kind: 'promote', attachments: ALL, platforms: { keep: [], missing: 'Fail' } },
+    soon(),
+  );
+  if (gathered.state === 'refused') throw new Error(gathered.reason.code);
+  const request: CopyRequest = {
+    graph: gathered.graph,
+    source: registry,
+    target: registry,
+    to,
+    targetIsNew: true,
+  };
+  await copyGraph(request, soon());
+  return { request, source: from.requests.slice(before).map(({ method }) => method) };
+}
+
+function counted(methods: readonly string[]): Record<string, number> {
+  return methods.reduce<Record<string, number>>((sum, one) => ({ ...sum, [one]: (sum[one] ?? 0) + 1 }), {});
+}
+const ofTarget = () => into.requests.map(({ method }) => method);
+
+describe('the requests of a copy', () => {
+  for (const shape of ['image', 'index', 'attached'] as const) {
+    const { manifests, blobs, listings } = SHAPES[shape];
+
+    it(`are as few as can be for ${shape}, to a new repository`, async () => {
+      const { source } = await copyShape(shape);
+      expect(counted(source)).to.deep.equal({ GET: manifests + blobs + listings + 1 });
+      expect(counted(ofTarget())).to.deep.equal({ POST: blobs, PUT: blobs + manifests });
+    });
+
+    it(`are a HEAD, and what its attachments need, for ${shape} that is there already`, async () => {
+      const { request } = await copyShape(shape);
+      const read = from.requests.length;
+      const before = into.requests.length;
+      await copyGraph({ ...request, targetIsNew: false }, soon());
+      const attached = shape === 'attached';
+      expect(counted(ofTarget().slice(before))).to.deep.equal(attached ? { HEAD: 3, GET: 1 } : { HEAD: 1 });
+      expect(from.requests.length).to.equal(read);
+    });
+
+    it(`are a mount a blob for ${shape} within one registry`, async () => {
+      const { source } = await copyShape(shape, { registry: from.host, repository: 'gold/web' });
+      expect(counted(source)).to.deep.equal({ GET: manifests + listings + 1, POST: blobs, PUT: manifests });
+    });
+  }
+
+  it('are a HEAD and three for a child that is new, and none for its brothers', async () => {
+    const { request } = await copyShape('index');
+    const [child] = request.graph.root.manifest.manifests;
+    for (const gone of [child!.digest, request.graph.root.manifest.digest]) {
+      await registry.deleteManifest(pin(request.to, gone), soon());
+    }
+    const before = into.requests.length;
+    await copyGraph({ ...request, targetIsNew: false }, soon());
+    expect(counted(ofTarget().slice(before))).to.deep.equal({ HEAD: 1 + 4 + 4, PUT: 2 });
+  });
+
+  it('are few for counting again: the image, a listing, a HEAD a tag', async () => {
+    const { request } = await copyShape('attached');
+    const before = into.requests.length;
+    expect(await verifyTarget(request, soon())).to.deep.equal({
+      state: 'complete',
+      counts: { found: 4, carried: 4, leftByRule: 0 },
+    });
+    expect(counted(ofTarget().slice(before))).to.deep.equal({ HEAD: 3, GET: 1 });
+  });
+
+  it('carry everything to a registry without the referrers API, too', async () => {
+    await into.close();
+    into = await startRegistry({ referrersApi: false });
+    const { request } = await copyShape('attached');
+    expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
+    await copyGraph({ ...request, targetIsNew: false }, soon());
+    expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
+  });
+});
