@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import { backupTag, isReservedTag } from '../../../../src/core/promotion/index.ts';
+import { parseDigest } from '../../../../src/core/model/index.ts';
+import { digestOfLetter } from '../../../support/promotions.ts';
+
+const hex = 'a'.repeat(64);
+
+describe('tags that are never an image', () => {
+  for (const tag of [
+    `sha256-${hex}`,
+    `sha256-${hex}.sig`,
+    `sha256-${hex}.att`,
+    `sha256-${hex}.sbom`,
+    `sha512-${hex}${hex}`,
+    'mirror-history',
+    backupTag('22.1.0', parseDigest(digestOfLetter('b'))!),
+  ]) {
+    it(tag.slice(0, 30), () => expect(isReservedTag(tag)).to.be.true);
+  }
+});
+
+describe('tags that look like it, and are somebody’s image', () => {
+  for (const tag of [
+    'sha256-tools',
+    `sha256-${hex.slice(1)}`,
+    `sha256-${hex.toUpperCase()}`,
+    `sha256-${hex}.vex`,
+    `sha512-${hex}`,
+    `v-sha256-${hex}`,
+    'mirror-history-2',
+    '1.0-backup',
+    'latest',
+  ]) {
+    it(tag.slice(0, 30), () => expect(isReservedTag(tag)).to.be.false);
+  }
+});

@@ -1,0 +1,200 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import {
+  needsCreated,
+  needsTagList,
+  selectByAge,
+  selectByName,
+} from '../../../../src/core/promotion/index.ts';
+import { pathsOf, readTags, valueOf, type Written } from '../../../support/promotions.ts';
+
+const NOW = new Date('2026-06-15T12:00:00Z');
+const daysAgo = (days: number): Date => new Date(NOW.getTime() - days * 24 * 3_600_000);
+const byName = (tags: readonly string[], spec: Written) => valueOf(selectByName(tags, readTags(spec)));
+const named = (tags: readonly string[], spec: Written) => byName(tags, spec).tags;
+
+const TAGS = [
+  'latest',
+  '22.0.0',
+  '22.1.0',
+  'v23.0.0',
+  '24.0.0-rc.1',
+  '24',
+  '25.0.0',
+  '22.1.0-alpine',
+  'mirror-history',
+];
+
+describe('tags selected by name', () => {
+  const table: readonly [title: string, spec: Written, expected: readonly string[]][] = [
+    ['a range', { semver: ['>=22 <25'] }, ['24', 'v23.0.0', '22.1.0', '22.0.0']],
+    ['any of the ranges', { semver: ['22.0.0', '^25'] }, ['25.0.0', '22.0.0']],
+    ['a pattern found anywhere', { include: ['alp'] }, ['22.1.0-alpine']],
+    ['an anchored pattern', { include: ['^l.*t$'] }, ['latest']],
+    ['any of the patterns', { include: ['^latest$', '^25'] }, ['25.0.0', 'latest']],
+    ['range and pattern both', { semver: ['*'], include: ['^22'] }, ['22.1.0', '22.0.0']],
+    ['less what is excluded', { semver: ['>=22 <25'], exclude: ['^v', '0$'] }, ['24']],
+    ['explicit ones besides', { semver: ['25.0.0'], explicit: ['latest'] }, ['25.0.0', 'latest']],
+    ['explicit ones alone', { explicit: ['22.0.0', 'latest'] }, ['22.0.0', 'latest']],
+    ['all, where newest chooses', { newest: { count: 1 }, exclude: ['[^0-9]'] }, ['24']],
+    ['never the books', { include: ['.'], exclude: ['^[^m]'] }, []],
+  ];
+  for (const [title, spec, expected] of table) {
+    it(`by ${title}`, () => expect(named(TAGS, spec)).to.deep.equal(expected));
+  }
+
+  it('tell of explicit ones that are not there, or excluded', () => {
+    expect(byName(TAGS, { explicit: ['22.0.0', '1.0.0', 'latest'], exclude: ['latest'] })).to.deep.equal({
+      tags: ['22.0.0'],
+      leftOut: [
+        { tag: '1.0.0', why: 'Missing' },
+        { tag: 'latest', why: 'Excluded' },
+      ],
+    });
+  });
+
+  it('have every problem told, each in its place', () => {
+    const tags = {
+      ...readTags({ explicit: ['a'] }),
+      semver: ['*', '>>'],
+      include: ['('],
+      exclude: ['a', '\\1'],
+    };
+    expect(pathsOf(selectByName([], tags))).to.deep.equal(['semver[1]', 'include[0]', 'exclude[1]']);
+  });
+
+  it('cost a listing and dates only where something asks for them', () => {
+    const asked = (spec: Written) => [needsTagList(readTags(spec)), needsCreated(readTags(spec))];
+    expect(asked({ explicit: ['a'] })).to.deep.equal([false, false]);
+    expect(asked({ semver: ['*'], newest: { count: 1 } })).to.deep.equal([true, false]);
+    expect(asked({ include: ['a'] })).to.deep.equal([true, false]);
+    expect(asked({ newest: { count: 1, by: 'Created' } })).to.deep.equal([true, true]);
+    expect(asked({ explicit: ['a'], minAge: '1h' })).to.deep.equal([false, true]);
+  });
+});
+
+describe('tags selected by age', () => {
+  const choose = (created: Readonly<Record<string, number | undefined>>, spec: Written) => {
+    const candidates = Object.entries(created).map(([tag, days]) => ({
+      tag,
+      ...(days !== undefined && { created: daysAgo(days) }),
+    }));
+    const { tags, leftOut } = selectByAge(candidates, readTags(spec), NOW);
+    return [tags.join(' '), leftOut.map(({ tag, why }) => `${tag} ${why}`).join(', ')];
+  };
+
+  const table: readonly [string, Readonly<Record<string, number | undefined>>, Written, string, string][] = [
+    ['all, where nothing asks', { '1.0.0': 0, a: undefined }, { include: ['.'] }, '1.0.0 a', ''],
+    [
+      'the highest versions',
+      { '1.9.0': 1, '1.10.0': 9, '1.8.0': 0, latest: 0 },
+      { include: ['.'], newest: { count: 2 } },
+      '1.10.0 1.9.0',
+      '1.8.0 NotNewest, latest NotNewest',
+    ],
+    [
+      'the youngest',
+      { '1.9.0': 1, '1.10.0': 9, '1.8.0': 0, latest: undefined },
+      { include: ['.'], newest: { count: 2, by: 'Created' } },
+      '1.9.0 1.8.0',
+      '1.10.0 NotNewest, latest AgeUnknown',
+    ],
+    [
+      'those old enough to the millisecond',
+      { '1.0.0': 3, '1.1.0': 2.9999, '1.2.0': undefined },
+      { semver: ['*'], minAge: '72h' },
+      '1.0.0',
+      '1.2.0 AgeUnknown, 1.1.0 TooYoung',
+    ],
+    [
+      'the newest of those old enough',
+      { '1.0.0': 9, '1.1.0': 5, '1.2.0': 1 },
+      { semver: ['*'], minAge: '72h', newest: { count: 1 } },
+      '1.1.0',
+      '1.2.0 TooYoung, 1.0.0 NotNewest',
+    ],
+    [
+      'explicit ones besides the newest',
+      { '1.0.0': 9, '1.1.0': 5, '1.2.0': 1 },
+      { semver: ['*'], newest: { count: 1 }, explicit: ['1.0.0'] },
+      '1.2.0 1.0.0',
+      '1.1.0 NotNewest',
+    ],
+    [
+      'explicit ones only if old enough',
+      { '1.0.0': 9, '1.1.0': 1 },
+      { explicit: ['1.0.0', '1.1.0'], minAge: '72h' },
+      '1.0.0',
+      '1.1.0 TooYoung',
+    ],
+    [
+      'explicit ones of unknown age where only rank is asked',
+      { a: undefined, b: 1 },
+      { explicit: ['a'], newest: { count: 1, by: 'Created' } },
+      'a b',
+      '',
+    ],
+  ];
+  for (const [title, created, spec, tags, leftOut] of table) {
+    it(title, () => expect(choose(created, spec)).to.deep.equal([tags, leftOut]));
+  }
+});
+
+describe('laws of selection', () => {
+  const tag = fc.stringMatching(/^[0-3](\.[0-3]){0,2}(-(rc|alpine))?$|^[a-c]{1,2}$/);
+  const tags = fc.uniqueArray(tag, { maxLength: 12 });
+  const pattern = fc.constantFrom('^1', '0$', '[ab]', '-rc', '.');
+  const spec = fc.record(
+    {
+      semver: fc.array(fc.constantFrom('*', '>=1 <3', '>=0.0.0-0', '~2'), { maxLength: 2 }),
+      include: fc.array(pattern, { minLength: 1, maxLength: 2 }),
+      exclude: fc.array(pattern, { maxLength: 1 }),
+      explicit: fc.uniqueArray(tag, { maxLength: 3 }),
+      newest: fc.record({ count: fc.integer({ min: 1, max: 4 }), by: fc.constantFrom('Semver', 'Created') }),
+      minAge: fc.constantFrom('24h', '72h'),
+    },
+    { requiredKeys: ['include'] },
+  );
+  const ages = fc.dictionary(tag, fc.integer({ min: 0, max: 6 }));
+  const all = (present: readonly string[], written: Written, days: Readonly<Record<string, number>>) =>
+    selectByAge(
+      named(present, written).map((one) => ({
+        tag: one,
+        ...(days[one] !== undefined && { created: daysAgo(days[one]) }),
+      })),
+      readTags(written),
+      NOW,
+    ).tags;
+
+  it('the order in which tags come does not matter', () => {
+    fc.assert(
+      fc.property(tags, spec, ages, (present, written, days) => {
+        const forth = all(present, written, days);
+        expect(all([...present].reverse(), written, days)).to.deep.equal(forth);
+        expect(all([...present, ...present], written, days)).to.deep.equal(forth);
+      }),
+    );
+  });
+
+  it('an exclude more never adds a name, and nothing excluded is ever chosen', () => {
+    fc.assert(
+      fc.property(tags, spec, ages, pattern, (present, written, days, more) => {
+        const stricter = { ...written, exclude: [...(written.exclude ?? []), more] };
+        expect(named(present, written)).to.include.members([...named(present, stricter)]);
+        expect(all(present, stricter, days).filter((one) => new RegExp(more).test(one))).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('what is chosen was there, each once, and newest bounds all but the explicit ones', () => {
+    fc.assert(
+      fc.property(tags, spec, ages, (present, written, days) => {
+        const chosen = all(present, written, days);
+        expect(present).to.include.members([...chosen]);
+        expect(new Set(chosen).size).to.equal(chosen.length);
+        const ranked = chosen.filter((one) => !(written.explicit ?? []).includes(one));
+        expect(ranked.length).to.be.at.most(written.newest?.count ?? Infinity);
+      }),
+    );
+  });
+});
