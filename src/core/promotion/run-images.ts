@@ -40,25 +40,26 @@ export function runImages(results: readonly ImageResult[]): {
 }
 
 function rowOf(result: ImageResult): RunImage {
-  const { tag, digest, targetDigest, decision, reason, message, blocking = [], gateHash } = result;
-  const { reportDigest, bytes, blobs, attachments, startedAt, finishedAt } = result;
-  const hasMoved = blobs.mounted + blobs.copied + blobs.skipped > 0;
+  const { tag, digest, decision, blocking = [], bytes, blobs, attachments, startedAt, finishedAt } = result;
+  const { message, targetDigest, reportDigest, reason, gateHash } = result;
+  const hasBlobs = blobs.mounted + blobs.copied + blobs.skipped > 0;
   return {
     tag,
-    ...(digest !== undefined && { source: digest }),
-    ...(targetDigest !== undefined && { target: targetDigest }),
     decision,
-    ...(reason !== undefined && { reason }),
-    ...(message !== undefined && { message: shortened(message) }),
-    ...severityOf(result),
+    ...known({ source: digest, target: targetDigest, report: reportDigest, reason, gateHash }),
+    ...known({ message: message && shortened(message), severity: severityOf(result) }),
     ...(blocking.length > 0 && { blocking: blocking.slice(0, MAX_BLOCKING) }),
-    ...(reportDigest !== undefined && { report: reportDigest }),
-    ...(gateHash !== undefined && { gateHash }),
     ...(bytes > 0 && { bytes }),
-    ...(hasMoved && { blobs }),
+    ...(hasBlobs && { blobs }),
     ...(attachments.found > 0 && { attachments }),
-    ...(startedAt && { startTime: secondOf(startedAt) }),
-    ...(finishedAt && { completionTime: secondOf(finishedAt) }),
+    ...known({ startTime: secondOf(startedAt), completionTime: secondOf(finishedAt) }),
+  };
+}
+
+/** Only what is known: status has no place for the rest. */
+function known<T extends object>(fields: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 
@@ -66,14 +67,15 @@ function shortened(message: string): string {
   return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : message;
 }
 
-function severityOf({ worst, severities = {} }: ImageResult): Pick<RunImage, 'severity'> {
+function severityOf({ worst, severities = {} }: ImageResult): RunImage['severity'] {
   const word = SEVERITIES.find((one) => one === worst);
-  if (word === undefined) return {};
+  if (word === undefined) return undefined;
   const { Critical, High, Medium, Low, Unknown } = severities;
   const counts = { critical: Critical, high: High, medium: Medium, low: Low, unknown: Unknown };
   const counted = Object.entries(counts).filter(([, number]) => number !== undefined && number > 0);
-  return { severity: { worst: word, ...Object.fromEntries(counted) } };
+  return { worst: word, ...Object.fromEntries(counted) };
 }
 
 /** Kubernetes writes times to the second. */
-const secondOf = (moment: Date): string => moment.toISOString().replace(/\.\d+Z$/, 'Z');
+const secondOf = (moment: Date | undefined): string | undefined =>
+  moment?.toISOString().replace(/\.\d+Z$/, 'Z');
