@@ -112,16 +112,23 @@ describe('the keys of an issuer', () => {
     ['keys that are none', (it) => (it.keys = [{}])],
     ['more keys than anybody has', (it) => (it.keys = Array.from({ length: 65 }, () => ({ kty: 'EC' })))],
     [
-      'a document without end',
-      (it) => (it.instead = (_path, answer) => !!answer.end(`"${'x'.repeat(300_000)}"`)),
+      'a configuration that is too long, good as it is',
+      (it) => (it.configuration = { ...it.configuration, x: 'x'.repeat(300_000) }),
     ],
     [
       'a small answer that unpacks to a large one',
       (it) =>
-        (it.instead = (_path, answer) =>
+        (it.instead = (path, answer) =>
+          path === CONFIGURATION &&
           !!answer
             .writeHead(200, { 'content-encoding': 'gzip' })
             .end(gzipSync(JSON.stringify({ ...it.configuration, x: 'x'.repeat(300_000) })))),
+    ],
+    [
+      'an error with a good configuration',
+      (it) =>
+        (it.instead = (path, answer) =>
+          path === CONFIGURATION && !!answer.writeHead(500).end(JSON.stringify(it.configuration))),
     ],
     [
       'a redirect of the configuration',
