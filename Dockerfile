@@ -8,7 +8,8 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 # esbuild is a development dependency, so all are needed here; none of them gets into the image. No script of a package runs.
 RUN npm ci --no-audit --no-fund --ignore-scripts
-COPY tsconfig.json bundle.ts ./
+COPY tsconfig.json ./
+COPY .ci/bundle.ts .ci/
 COPY src ./src
 RUN npm run --silent bundle && find dist/bundle -name '*.map' -delete
 
