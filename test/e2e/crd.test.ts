@@ -17,7 +17,22 @@ function policyWith(change: (spec: Record<string, unknown>) => void): object {
   return { apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', metadata: { name: 'wrong' }, spec };
 }
 
-describe('the ImagePolicy CRD at a real API server', () => {
+const promotionSpec = {
+  source: { repository: 'registry.example.com/quarantine/node' },
+  target: { repository: 'registry.example.com/golden/node' },
+  tags: { semver: ['>=22 <25'] },
+  promote: {},
+};
+
+/** An object of a kind of promotion. */
+const promotional = (kind: string, spec: object, name = 'wrong'): object => ({
+  apiVersion: 'pratique.dev/v1alpha1',
+  kind,
+  metadata: { name, namespace: 'default' },
+  spec,
+});
+
+describe('the CRDs at a real API server', () => {
   let cluster: Cluster;
 
   before(async () => {
@@ -30,7 +45,7 @@ describe('the ImagePolicy CRD at a real API server', () => {
     await until({
       what: 'the CRD to be served',
       withinMs: 20_000,
-      check: async () => (await cluster.kubectl(['get', 'ipol'])).code === 0,
+      check: async () => (await cluster.kubectl(['get', 'ipol,ipr,iprr,ipa'])).code === 0,
     });
   });
 
@@ -47,6 +62,14 @@ describe('the ImagePolicy CRD at a real API server', () => {
     expect(stdout)
       .to.match(/NAME\s+ENFORCEMENT\s+READY\s+DENIED\s+UNKNOWN\s+AGE/)
       .and.match(/production\s+Deny/);
+    const promotions = await cluster.kubectl(['get', 'ipr']);
+    expect(promotions.stdout)
+      .to.match(/NAME\s+SOURCE\s+TARGET\s+READY\s+PROMOTED\s+BLOCKED\s+LAST RUN\s+AGE/)
+      .and.contain('node-to-golden');
+    const approvals = await cluster.kubectl(['get', 'ipa']);
+    expect(approvals.stdout).to.match(/NAME\s+RUN\s+DECISION\s+APPROVER\s+UNTIL\s+AGE/);
+    const all = await cluster.kubectl(['get', 'pratique']);
+    expect(all.stdout).to.contain('imagepromotion.pratique.dev/node-mirror');
   });
 
   const refusals: readonly (readonly [string, (spec: Record<string, unknown>) => void, string])[] = [
@@ -101,5 +124,60 @@ describe('the ImagePolicy CRD at a real API server', () => {
     const { code, stderr } = await cluster.kubectl(['apply', '--validate=strict', '-f', '-'], { input });
     expect(code).to.equal(1);
     expect(stderr).to.contain('enforcment');
+  });
+
+  const scan = (block: object) => ({ promote: { scan: block } });
+  const authorities = [{ name: 'a', key: { pem: 'x' } }];
+  const promotions: readonly (readonly [what: string, more: object, message: string])[] = [
+    ['neither mirror nor promote', { promote: undefined }, 'needs exactly one of mirror, promote'],
+    ['mirror and promote', { mirror: {} }, 'needs exactly one of mirror, promote'],
+    ['one repository twice', { target: promotionSpec.source }, 'source and target are the same repository'],
+    ['no way to select', { tags: { exclude: ['a'] } }, 'selects nothing'],
+    ['no time', { timeout: '0s' }, 'timeout leaves no time'],
+    ['a negative time', { timeout: '-1m' }, 'spec.timeout'],
+    ['Listed without types', { attachments: { carry: 'Listed' } }, 'artifactTypes goes with carry Listed'],
+    [
+      'types without Listed',
+      { attachments: { artifactTypes: ['a/b'] } },
+      'artifactTypes goes with carry Listed',
+    ],
+    ['a report by nobody', scan({ from: 'Report' }), 'authorities goes with from Report'],
+    ['authorities without report', scan({ authorities }), 'authorities goes with from Report'],
+    ['an unknown scanner', scan({ scanner: 'Other' }), 'spec.promote.scan.scanner'],
+    ['a signer without key', { promote: { sign: {} } }, 'needs exactly one of secretRef, keyless'],
+    [
+      'a certificate without proof of time',
+      { promote: { sign: { keyless: { fulcioURL: 'https://fulcio.example.com' } } } },
+      'needs rekorURL or tsaURL',
+    ],
+    ['too many images at a time', { maxParallelImages: 17 }, 'spec.maxParallelImages'],
+  ];
+  for (const [what, more, message] of promotions) {
+    it(`refuses a promotion with ${what}`, async () => {
+      const input = JSON.stringify(promotional('ImagePromotion', { ...promotionSpec, ...more }));
+      const { code, stderr } = await cluster.kubectl(['apply', '-f', '-'], { input });
+      expect(code, stderr).to.equal(1);
+      expect(stderr).to.contain(message);
+    });
+  }
+
+  it('takes a run, and lets nobody change it', async () => {
+    const promotion = { name: 'node', uid: 'a', generation: 1 };
+    const apply = (trigger: string) => {
+      const run = promotional('ImagePromotionRun', { promotion, trigger, template: promotionSpec }, 'node-1');
+      return cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(run) });
+    };
+    const first = await apply('Schedule');
+    expect(first.code, first.stderr).to.equal(0);
+    const again = await apply('Schedule');
+    expect(again.code, again.stderr).to.equal(0);
+    expect((await apply('Manual')).stderr).to.contain('a run is never changed');
+  });
+
+  it('lets nobody change an approval', async () => {
+    const patch = JSON.stringify({ spec: { waive: ['CVE-2026-0003'] } });
+    const { code, stderr } = await cluster.kubectl(['patch', 'ipa/base-1-4-2', '--type=merge', '-p', patch]);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('an approval is never changed');
   });
 });

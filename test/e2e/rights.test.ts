@@ -23,10 +23,24 @@ const SCALED = {
   replicationcontrollers: 'ReplicationController',
 } as const;
 
+/** What the story of promotions shows elsewhere; no object of theirs is made here. */
+const PROMOTIONS = 'no promotion is run here';
+
 /** Rights that are given although the log of a day on which all goes well does not show them. */
 const RARELY_USED: Readonly<Record<string, string>> = {
   'get /namespaces': 'a namespace that was asked about before the watch told of it',
   'create openreports.io/reports': 'an apply that creates is noted as a patch, and needs both',
+  ...Object.fromEntries(
+    [
+      ...['imagepromotions', 'imagepromotionruns', 'promotionapprovals'].flatMap((resource) =>
+        ['get', 'list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
+      ),
+      'create pratique.dev/imagepromotionruns',
+      'delete pratique.dev/imagepromotionruns',
+      'patch pratique.dev/imagepromotions/status',
+      'patch pratique.dev/imagepromotionruns/status',
+    ].map((line) => [line, PROMOTIONS]),
+  ),
 };
 
 describe('the rights of the controller', () => {

@@ -22,6 +22,14 @@ const OPTIONAL: readonly string[] = [
   'create openreports.io/reports',
   'patch openreports.io/reports',
   'delete openreports.io/reports',
+  // promotions.enabled
+  ...['imagepromotions', 'imagepromotionruns', 'promotionapprovals'].flatMap((resource) =>
+    ['get', 'list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
+  ),
+  'create pratique.dev/imagepromotionruns',
+  'delete pratique.dev/imagepromotionruns',
+  'patch pratique.dev/imagepromotions/status',
+  'patch pratique.dev/imagepromotionruns/status',
 ];
 
 /** A permission as a call of the installation `pratique`, with canaries in `default`. */

@@ -29,16 +29,18 @@ interface Rule {
 }
 interface Rbac {
   readonly kind: string;
+  readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly rules?: readonly Rule[];
 }
 
-/** Every right that the roles among these rendered documents give. */
+/** Every right that is given by these rendered documents: by the roles that they bind, not by those for people to bind. */
 export function grantsIn(yaml: string): readonly Grant[] {
-  return parseAllDocuments(yaml)
-    .map((document) => document.toJS() as Rbac | null)
-    .filter((object) => object?.kind === 'ClusterRole' || object?.kind === 'Role')
-    .flatMap((object) => (object?.rules ?? []).flatMap((rule) => grantsOf(rule, object?.metadata.namespace)));
+  const objects = parseAllDocuments(yaml).flatMap((document) => (document.toJS() as Rbac | null) ?? []);
+  const bound = objects.flatMap(({ roleRef }) => (roleRef ? [`${roleRef.kind} ${roleRef.name}`] : []));
+  return objects
+    .filter(({ kind, metadata }) => bound.includes(`${kind} ${metadata.name}`))
+    .flatMap(({ rules = [], metadata }) => rules.flatMap((rule) => grantsOf(rule, metadata.namespace)));
 }
 
 function grantsOf(rule: Rule, namespace?: string): readonly Grant[] {
