@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { ImageRef } from '../model/index.ts';
 import type { GateResult } from './gates/gate.ts';
 import { discover } from './discover.ts';
@@ -46,11 +47,13 @@ export function createExecution(parts: ExecutionParts): Execution {
         signal,
       );
     },
-    run: async (planned, { progress, dryRun, approvals }, signal) => {
+    run: async (planned, { progress, dryRun, approvals, resumed = false }, signal) => {
       if (dryRun) return planned.map(wouldBe);
       const stepParts = { ...parts, progress, approvals };
-      return runPlan<ImageTask, Learned>(
-        planned,
+      const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
+      const arrived = resumed ? await arrivedOf(planned, parts, signal) : new Set<string>();
+      const results = await runPlan<ImageTask, Learned>(
+        planned.map((one) => (arrived.has(one.tag) ? asArrived(one) : one)),
         {
           steps: (one) => stepsFor(one, stepParts),
           taskOf: (one) => ({
@@ -60,7 +63,7 @@ export function createExecution(parts: ExecutionParts): Execution {
           }),
           learned: { gates: [] },
           told,
-          arrivedAs: spec.mirror ? 'Mirrored' : 'Promoted',
+          arrivedAs,
           parallel: spec.maxParallelImages,
           restMs: () => Math.max(source.restMs(from.registry), target.restMs(to.registry)),
           pause: parts.pause,
@@ -70,9 +73,37 @@ export function createExecution(parts: ExecutionParts): Execution {
         },
         signal,
       );
+      return results.map((one) =>
+        arrived.has(one.tag) && one.decision === 'UpToDate' ? { ...one, decision: arrivedAs } : one,
+      );
     },
     close: parts.close,
   };
+}
+
+/** Tags looked at side by side before a run goes on. */
+const AT_ONCE = 16;
+
+/** Tags of images that were to move and have their tag by now: all before it is done, what comes after may not be. */
+async function arrivedOf(
+  planned: readonly PlannedImage[],
+  { target, to }: Pick<ExecutionParts, 'target' | 'to'>,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const limit = pLimit(AT_ONCE);
+  const moving = planned.filter(({ action }) => action === 'Move');
+  const found = await Promise.all(
+    moving.map(({ tag, expected }) =>
+      limit(async () => ((await target.tagDigest({ ...to, tag }, signal)) === expected ? [tag] : [])),
+    ),
+  );
+  return new Set(found.flat());
+}
+
+function asArrived(planned: PlannedImage): PlannedImage {
+  if (planned.action !== 'Move') return planned;
+  const { tag, digest, expected } = planned;
+  return { tag, digest, expected, atTarget: expected, action: 'UpToDate', tidy: true };
 }
 
 function tidies({ spec, history }: Pick<ExecutionParts, 'spec' | 'history'>): boolean {

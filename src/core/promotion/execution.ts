@@ -15,6 +15,8 @@ export interface RunOrder {
   readonly progress: Progress;
   /** Tell what would happen, and write to no registry. */
   readonly dryRun: boolean;
+  /** The plan was begun before, by somebody who may have died over it: an image that has arrived is not brought again. */
+  readonly resumed?: boolean;
   /** What people have decided so far; asked whenever a gate stops an image. */
   readonly approvals: () => readonly Approval[];
 }
