@@ -139,7 +139,8 @@ async function withLedger(
   });
   const work = readyPins(ledger.pins(), decide).map(({ planned }) => planned);
   const progress = { onStep: nothing, onExpected: nothing, onBytes: nothing, onResult: record };
-  const results = await execution.run(work, { progress, dryRun, approvals }, signal);
+  const resumed = begun.plan !== undefined;
+  const results = await execution.run(work, { progress, dryRun, resumed, approvals }, signal);
   for (const result of results) record(result);
   if (stop.aborted) return { end: 'stopped' };
   return end(hold, endStatus({ begun, plan, ledger, considered, now: ports.clock(), dryRun }));
