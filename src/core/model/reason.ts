@@ -51,6 +51,7 @@ export const REASONS = {
   SigningFailed: 'What had to be signed could not be signed.',
   SecretUnreadable: 'A Secret that the object names is missing or cannot be used.',
   IssuerUnavailable: 'The issuer of an identity token could not be reached, or its keys could not be read.',
+  JobFailed: 'Jobs that were to carry out the run ended before it did.',
   Cancelled: 'The run ended before it was done: its object was deleted, suspended or taken over.',
   ClusterUnavailable: 'The API server could not be reached or failed.',
   ClusterDenied: 'The API server refused the login or forbids it.',

@@ -56,7 +56,7 @@ export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './parse.ts';
 export { promotionCrds } from './crd.ts';
 export { promotionReferences } from './reference-page.ts';
-export { runImages } from './run-images.ts';
+export { cutRunImages, runImage } from './run-images.ts';
 export { nextRun, parseSchedule } from './schedule.ts';
 export type { Schedule } from './schedule.ts';
 export { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';

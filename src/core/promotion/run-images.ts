@@ -20,33 +20,35 @@ const INTEREST: readonly Decision[] = [
 ];
 
 /**
- * The rows of a run as its status tells them, in the order of the run: as many as fit, the interesting ones first, and how many
- * were cut.
+ * The rows that a status keeps, in their order: as many as fit into so many bytes of JSON, the interesting ones first, and never
+ * more than {@link MAX_RUN_IMAGES}.
  */
-export function runImages(results: readonly ImageResult[]): {
-  readonly images: readonly RunImage[];
-  readonly cut: number;
-} {
-  const rows = results.map(rowOf);
+export function cutRunImages(
+  rows: readonly RunImage[],
+  maxBytes = MAX_RUN_IMAGES_BYTES,
+): readonly RunImage[] {
   const order = [...rows].sort((a, b) => INTEREST.indexOf(a.decision) - INTEREST.indexOf(b.decision));
   const kept = new Set<RunImage>();
   let bytes = 0;
   for (const row of order.slice(0, MAX_RUN_IMAGES)) {
     bytes += new TextEncoder().encode(JSON.stringify(row)).length + 1;
-    if (bytes > MAX_RUN_IMAGES_BYTES) break;
+    if (bytes > maxBytes) break;
     kept.add(row);
   }
-  return { images: rows.filter((row) => kept.has(row)), cut: rows.length - kept.size };
+  return rows.filter((row) => kept.has(row));
 }
 
-function rowOf(result: ImageResult): RunImage {
+/** What became of an image, as the status of its run tells it: what is known, in short. */
+export function runImage(result: ImageResult): RunImage {
   const { tag, digest, decision, blocking = [], bytes, blobs, attachments, startedAt, finishedAt } = result;
-  const { message, targetDigest, reportDigest, reason, gateHash } = result;
+  const { message, targetDigest, reportDigest, reason, transient, gateHash } = result;
+  const { overwrote, backup, approvedBy, exceptionsUntil } = result;
   const hasBlobs = blobs.mounted + blobs.copied + blobs.skipped > 0;
   return {
     tag,
     decision,
-    ...known({ source: digest, target: targetDigest, report: reportDigest, reason, gateHash }),
+    ...known({ source: digest, target: targetDigest, report: reportDigest, reason, transient, gateHash }),
+    ...known({ overwrote, backup, approvedBy, exceptionsUntil: exceptionsUntil?.toISOString() }),
     ...known({ message: message && shortened(message), severity: severityOf(result) }),
     ...(blocking.length > 0 && { blocking: blocking.slice(0, MAX_BLOCKING) }),
     ...(bytes > 0 && { bytes }),

@@ -4,6 +4,11 @@ export { readApprovals } from './approvals.ts';
 export type { KnownApproval } from './approvals.ts';
 export { createClaims } from './claim.ts';
 export type { Claims } from './claim.ts';
+export { createPromotionController } from './controller.ts';
+export type { ControllerOptions, PromotionController } from './controller.ts';
+export { RUN_LABEL } from './jobs.ts';
+export type { JobTemplate } from './jobs.ts';
+export { PROMOTION_LABEL } from './run-object.ts';
 export { executeRun } from './execute-run.ts';
 export type { RunEnd, Running } from './execute-run.ts';
 export type {

@@ -1,4 +1,6 @@
 import {
+  cutRunImages,
+  runImage,
   type ImageDecision,
   type ImagePromotionRunStatus,
   type ImageResult,
@@ -6,7 +8,6 @@ import {
   type RunImage,
 } from '../../core/promotion/index.ts';
 import { formatPin, isWork, parsePin, type Pin } from './pins.ts';
-import { cutRows, rowOf } from './run-rows.ts';
 
 /** What is known of a run's images while it is carried out. */
 export interface Ledger {
@@ -99,7 +100,7 @@ function keep(kept: Kept): Ledger {
     if (pin) settle(pins, pin, result);
     const counted = COUNTED[result.decision];
     if (counted) counts[counted] += 1;
-    rows.set(result.tag, rowOf(result));
+    rows.set(result.tag, runImage(result));
     bytes += result.bytes;
   };
   return {
@@ -108,7 +109,7 @@ function keep(kept: Kept): Ledger {
     told: () => {
       const written = [...pins.values()].map(formatPin);
       const pinBytes = written.reduce((sum, pin) => sum + pin.length + 3, 0);
-      const images = cutRows([...rows.values()], Math.max(MIN_ROW_BYTES, MAX_BYTES - pinBytes));
+      const images = cutRunImages([...rows.values()], Math.max(MIN_ROW_BYTES, MAX_BYTES - pinBytes));
       return {
         counts: { ...counts },
         images: [...images],
@@ -126,7 +127,7 @@ function settledBy(planned: PlannedImage): ImageResult {
   if (action === 'Move' || action === 'UpToDate') return { ...row, decision: 'UpToDate' };
   const { reason, message } = planned;
   const decision = ({ Skip: 'Skipped', Block: 'Blocked', Fail: 'Failed' } as const)[action];
-  return { ...row, decision, reason, message };
+  return { ...row, decision, reason, message, ...(action === 'Fail' && { transient: planned.transient }) };
 }
 
 const NO_BLOBS = { mounted: 0, copied: 0, skipped: 0 };

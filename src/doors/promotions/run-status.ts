@@ -61,7 +61,7 @@ export function endStatus(ending: Ending): ImagePromotionRunStatus {
   const ended = {
     ...status,
     phase,
-    completionTime: stampOf(now),
+    completionTime: now.toISOString(),
     ...(considered.length > 0 && { considered: consider(begun.considered, considered) }),
     ...(phase === 'Failed' && {
       retryable: retryable || mayPass(status),

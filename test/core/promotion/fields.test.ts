@@ -150,7 +150,8 @@ const RUN: Rows = {
   'promotion.name': objectName,
   'promotion.uid': { takes: ['4d3a'], refuses: ['', long(65)] },
   'promotion.generation': { takes: [0, 7], refuses: [-1, 1.5, '1'] },
-  trigger: oneOf('Schedule', 'Manual', 'Event', 'Change'),
+  trigger: oneOf('Schedule', 'Manual', 'Event', 'Change', 'Retry'),
+  attempt: { takes: [0, 7], refuses: [-1, 1.5, '1'] },
 };
 
 const APPROVAL: Rows = {

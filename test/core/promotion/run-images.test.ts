@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parseDigest } from '../../../src/core/model/index.ts';
-import { runImages, type ImageResult } from '../../../src/core/promotion/index.ts';
+import { cutRunImages, runImage, type ImageResult } from '../../../src/core/promotion/index.ts';
 import { runImageSchema } from '../../../src/core/promotion/schema/run-image.ts';
 import { digestOfLetter } from '../../support/promotions.ts';
 
@@ -24,6 +24,7 @@ const result = (
 const blocked = (tag: string) =>
   result(tag, 'Blocked', {
     reason: 'Vulnerable',
+    transient: false,
     message: 'x'.repeat(2_000),
     worst: 'Critical',
     severities: { Critical: 30, High: 4, Low: 0 },
@@ -33,9 +34,17 @@ const blocked = (tag: string) =>
   });
 const list = (length: number, make: (tag: string) => ImageResult, from = 0) =>
   Array.from({ length }, (_, index) => make(`1.0.${String(from + index)}`));
+const runImages = (results: readonly ImageResult[]) => {
+  const images = cutRunImages(results.map(runImage));
+  return { images, cut: results.length - images.length };
+};
 const moved = (tag: string) =>
   result(tag, 'Promoted', {
     targetDigest: digest,
+    overwrote: digest,
+    backup: '1.0.0.replaced-aaaaaaaaaaaa',
+    approvedBy: 'jane@example.com',
+    exceptionsUntil: new Date('2026-12-31T23:59:59.999Z'),
     bytes: 123_456_789,
     blobs: { mounted: 3, copied: 4, skipped: 5 },
     attachments: { found: 7, carried: 5, leftByRule: 2 },
@@ -51,6 +60,10 @@ describe('the rows of a run in its status', () => {
         source: digest,
         target: digest,
         decision: 'Promoted',
+        overwrote: digest,
+        backup: '1.0.0.replaced-aaaaaaaaaaaa',
+        approvedBy: 'jane@example.com',
+        exceptionsUntil: '2026-12-31T23:59:59.999Z',
         bytes: 123_456_789,
         blobs: { mounted: 3, copied: 4, skipped: 5 },
         attachments: { found: 7, carried: 5, leftByRule: 2 },
@@ -62,6 +75,7 @@ describe('the rows of a run in its status', () => {
         source: digest,
         decision: 'Blocked',
         reason: 'Vulnerable',
+        transient: false,
         message: `${'x'.repeat(255)}…`,
         severity: { worst: 'Critical', critical: 30, high: 4 },
         blocking: Array.from({ length: 20 }, (_, index) => `CVE-2026-${String(10_000 + index)}`),

@@ -22,8 +22,8 @@ describe('carrying out a run', () => {
     });
     expect(counts).to.include({ candidates: 3, promoted: 2, blocked: 1, failed: 0 });
     expect(images?.map(({ tag, decision }) => `${tag} ${decision}`)).to.deep.equal([
-      '2 Blocked',
       '1 Promoted',
+      '2 Blocked',
       '3 Promoted',
     ]);
     expect(
@@ -137,9 +137,9 @@ describe('carrying out a run', () => {
     expect(await second).to.include({ end: 'over' });
     expect(all.status()).to.include({ phase: 'Failed', retryable: false });
     expect(all.status().images?.map(({ tag, decision, reason }) => [tag, decision, reason])).to.deep.equal([
-      ['3', 'Failed', 'DeadlineExceeded'],
       ['1', 'Promoted', undefined],
       ['2', 'Promoted', undefined],
+      ['3', 'Failed', 'DeadlineExceeded'],
     ]);
     expect(all.condition('Failed')).to.equal('True DeadlineExceeded');
   });

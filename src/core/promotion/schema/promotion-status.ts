@@ -34,7 +34,7 @@ export const promotionStatusSchema = z.strictObject({
     .strictObject({
       name: z.string().max(253),
       generation: count.describe('Generation of the promotion that it carried out.'),
-      completionTime: stamp.optional().describe('When it ended; absent = it is under way.'),
+      completionTime: stamp.describe('When it ended.'),
     })
     .optional()
     .describe('The run that counts and decisions speak of.'),

@@ -1,0 +1,154 @@
+import { digestOf } from '../../core/model/index.ts';
+import {
+  MAX_RECENT,
+  MAX_RUN_IMAGES,
+  type ImageDecision,
+  type ImagePromotionStatus,
+  type RunImage,
+} from '../../core/promotion/index.ts';
+import type { PromotionEvent, PromotionObject, RunObject } from './ports.ts';
+
+/** What a run that has ended changes. */
+export interface Changes {
+  readonly events: readonly PromotionEvent[];
+  readonly told: readonly string[];
+  readonly recent: NonNullable<ImagePromotionStatus['recent']>;
+  /** The images of which something else is true. */
+  readonly fresh: readonly RunImage[];
+}
+
+/** Events about single images that one run may cause: what an object may cause at once, here and in client-go. */
+const MAX_EVENTS = 25;
+/** Hex digits of a fingerprint: enough to tell a few hundred decisions apart. */
+const FINGERPRINT_DIGITS = 12;
+/** Hex digits of a digest in an event. */
+const SHOWN_DIGITS = 12;
+
+/** Decisions that are news, as what is said of the image. What is left alone, or there already, is none. */
+const NEWS: Partial<Readonly<Record<ImageDecision, string>>> = {
+  Promoted: 'was promoted',
+  Mirrored: 'was mirrored',
+  Blocked: 'is blocked',
+  AwaitingApproval: 'waits for a person',
+  Failed: 'failed',
+};
+
+/** What is new in a run, compared with what was told of the one before: one event for each image of which something else is true. */
+export function changesOf(promotion: PromotionObject, before: ImagePromotionStatus, run: RunObject): Changes {
+  const { images = [], completionTime: time = '' } = run.status ?? {};
+  const known = new Set(before.told);
+  const news = images.filter(({ decision }) => NEWS[decision] !== undefined);
+  // What did not arrive is told first: there may be more than can be told one by one.
+  const fresh = news
+    .filter((row) => !known.has(fingerprint(row)))
+    .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
+  const failure = failureOf(run);
+  const told = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])].slice(0, MAX_RUN_IMAGES);
+  const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source, decision, reason, message }) => ({
+    tag,
+    ...(source !== undefined && { digest: source }),
+    decision,
+    ...(reason !== undefined && { reason }),
+    ...(message !== undefined && { message }),
+    run: run.metadata.name,
+    time,
+  }));
+  return {
+    events: [
+      ...(failure && !known.has(failure.fingerprint) ? [failureEvent(promotion, failure)] : []),
+      ...fresh.slice(0, MAX_EVENTS).map((row) => imageEvent(promotion, row)),
+      ...summaries(run, { before, fresh }),
+    ],
+    told,
+    fresh,
+    recent: [...recent, ...(before.recent ?? [])].slice(0, MAX_RECENT),
+  };
+}
+
+function arrived({ decision }: RunImage): boolean {
+  return decision === 'Promoted' || decision === 'Mirrored';
+}
+
+/** How a decision is remembered. */
+function fingerprint({ tag, source = '', decision, reason = '' }: RunImage): string {
+  return shortHash([tag, source, decision, reason]);
+}
+
+function shortHash(parts: readonly string[]): string {
+  const digest = digestOf(JSON.stringify(parts));
+  return digest.slice(digest.indexOf(':') + 1).slice(0, FINGERPRINT_DIGITS);
+}
+
+interface RunFailure {
+  readonly reason: string;
+  readonly message: string;
+  readonly fingerprint: string;
+}
+
+/** Why a run failed that has no images to tell of. */
+function failureOf({ status = {} }: RunObject): RunFailure | undefined {
+  const failed = status.conditions?.find(({ type, status: is }) => type === 'Failed' && is === 'True');
+  if (!failed || (status.counts?.failed ?? 0) > 0) return undefined;
+  const { reason, message } = failed;
+  return { reason, message, fingerprint: shortHash(['', reason]) };
+}
+
+function failureEvent(promotion: PromotionObject, { reason, message }: RunFailure): PromotionEvent {
+  return {
+    regarding: regarding(promotion),
+    type: 'Warning',
+    reason,
+    action: 'Run',
+    note: `the run failed: ${message}`,
+  };
+}
+
+function imageEvent(promotion: PromotionObject, row: RunImage): PromotionEvent {
+  const { tag, source = '', decision, reason = decision, message } = row;
+  const [algorithm = '', hex = ''] = source.split(':');
+  const image = `${tag} (${algorithm}:${hex.slice(0, SHOWN_DIGITS)})`;
+  return {
+    regarding: regarding(promotion),
+    type: arrived(row) ? 'Normal' : 'Warning',
+    reason,
+    action: decision,
+    note: `${image} ${NEWS[decision] ?? ''}${message === undefined ? '' : `: ${message}`}`,
+  };
+}
+
+/** What there are too many of to tell one by one is told in numbers, on the run. */
+function summaries(
+  run: RunObject,
+  { before, fresh }: { readonly before: ImagePromotionStatus; readonly fresh: readonly RunImage[] },
+): readonly PromotionEvent[] {
+  const told = fresh.slice(0, MAX_EVENTS);
+  const left = fresh.slice(MAX_EVENTS);
+  const earlier = before.lastRun?.name === run.metadata.name ? (before.counts?.promoted ?? 0) : 0;
+  const moved = (run.status?.counts?.promoted ?? 0) - earlier - told.filter(arrived).length;
+  const others = left.filter((row) => !arrived(row)).length;
+  return [
+    ...(moved > 0 ? [summary(run, 'Normal', `${String(moved)} more images arrived`)] : []),
+    ...(others > 0 ? [summary(run, 'Warning', `${String(others)} more images did not arrive`)] : []),
+  ];
+}
+
+function summary(run: RunObject, type: PromotionEvent['type'], note: string): PromotionEvent {
+  const reason = type === 'Normal' ? 'Promoted' : 'Blocked';
+  return {
+    regarding: regarding(run),
+    type,
+    reason,
+    action: 'Run',
+    note: `${note}; the status tells of them`,
+  };
+}
+
+/** What an event is about. */
+export function regarding({
+  apiVersion,
+  kind,
+  metadata,
+}: PromotionObject | RunObject): PromotionEvent['regarding'] {
+  const { namespace, name, uid } = metadata;
+  return { apiVersion, kind, namespace, name, uid };
+}

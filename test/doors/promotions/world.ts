@@ -1,0 +1,184 @@
+import { createWorkQueue } from '../../../src/adapters/kubernetes/index.ts';
+import type { Reason } from '../../../src/core/model/index.ts';
+import type { Execution, ImagePromotionStatus } from '../../../src/core/promotion/index.ts';
+import { promotionStatusSchema } from '../../../src/core/promotion/schema/promotion-status.ts';
+import { runSpecSchema, runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
+import { createPromotionController } from '../../../src/doors/promotions/controller.ts';
+import type {
+  ApprovalObject,
+  ControllerPorts,
+  PromotionEvent,
+  PromotionObject,
+  RunObject,
+  RunSubject,
+} from '../../../src/doors/promotions/ports.ts';
+import { fakeExecution, promotionDocument, promotionTime, runShelf, type FakeExecution } from './shore.ts';
+
+const NAME = { namespace: 'platform', name: 'node-to-golden' };
+
+/** What the world does besides keeping objects. */
+export interface World {
+  fake: FakeExecution;
+  check: () => Promise<Reason | undefined>;
+  open: (subject: RunSubject) => Promise<Execution>;
+  rejudge?: ControllerPorts['rejudge'];
+}
+
+/** A cluster in memory with one promotion and a controller that leads. Objects are seen at once. */
+export function promotionWorld(
+  fake: FakeExecution,
+  spec: object = {},
+  options: { readonly maxConcurrentRuns?: number } = {},
+) {
+  const time = promotionTime();
+  const shelf = runShelf();
+  const promotions = new Map<string, PromotionObject>();
+  const runNames = new Map<string, string>();
+  const approvals: ApprovalObject[] = [];
+  const events: PromotionEvent[] = [];
+  const counted: string[] = [];
+  const troubles: string[] = [];
+  const flagged: number[] = [];
+  const removed: string[] = [];
+  const begun: string[] = [];
+  let statusWrites = 0;
+  const world: World = {
+    fake,
+    check: () => Promise.resolve(undefined),
+    open: () => Promise.resolve(fakeExecution(world.fake, time)),
+  };
+  const put = (
+    change: { readonly spec?: object; readonly metadata?: object } = {},
+    name = NAME.name,
+  ): void => {
+    const before = promotions.get(name);
+    const document = promotionDocument(change.spec ?? spec, {
+      name,
+      uid: `uid-${name}`,
+      ...before?.metadata,
+      ...change.metadata,
+    });
+    promotions.set(name, {
+      ...document,
+      ...(before?.status && { status: before.status }),
+    });
+    controller.onPromotion({ ...NAME, name });
+  };
+  const ports: ControllerPorts = {
+    ...time,
+    identity: 'controller-a',
+    runs: shelf,
+    executions: { check: () => world.check(), open: (subject) => world.open(subject) },
+    approvals: ({ name }) => approvals.filter((one) => (one.spec as { runName: string }).runName === name),
+    report: (error) => troubles.push(String(error)),
+    promotions: () => promotions.values(),
+    promotion: ({ name }) => promotions.get(name),
+    runsOf: ({ metadata }) =>
+      [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (shelf.peek(name) ?? []) : [])),
+    createRun: (run) => {
+      const { metadata, spec: frozen, ...rest } = run as RunObject;
+      if (runNames.has(metadata.name))
+        return Promise.resolve({ ok: false, status: 409, message: 'is there' });
+      const { promotion, trigger } = runSpecSchema.parse(frozen);
+      begun.push(trigger);
+      runNames.set(metadata.name, promotion.name);
+      shelf.put({
+        ...rest,
+        spec: frozen,
+        metadata: {
+          ...metadata,
+          uid: `uid-${metadata.name}`,
+          generation: 1,
+          resourceVersion: '1',
+          creationTimestamp: `${time.clock().toISOString().slice(0, 19)}Z`,
+        },
+      });
+      controller.onRun(metadata, promotion.name);
+      return Promise.resolve({ ok: true });
+    },
+    removeRun: ({ name }) => {
+      removed.push(name);
+      runNames.delete(name);
+      shelf.remove(name);
+      return Promise.resolve();
+    },
+    writePromotionStatus: ({ metadata }, status) => {
+      const before = promotions.get(metadata.name);
+      if (!before) return Promise.resolve({ ok: false, status: 404, message: 'gone' });
+      const stored = JSON.parse(JSON.stringify(status)) as ImagePromotionStatus;
+      promotionStatusSchema.parse(stored);
+      statusWrites += 1;
+      promotions.set(metadata.name, { ...before, status: stored });
+      controller.onPromotion(metadata);
+      return Promise.resolve({ ok: true });
+    },
+    makeQueue: (queue) => createWorkQueue({ ...queue, timers: time, random: () => 0.5 }),
+    rejudge: (...given) => (world.rejudge ? world.rejudge(...given) : Promise.resolve(undefined)),
+    recordEvent: (event) => events.push(event),
+    meter: {
+      images: (decision, reason, count) => counted.push(`${decision}/${reason}/${String(count)}`),
+      bytes: () => undefined,
+      flagged: (_, count) => flagged.push(count),
+    },
+    random: () => 0.5,
+    onTrouble: ({ operation, detail }) => troubles.push(`${operation}: ${detail}`),
+  };
+  const controller = createPromotionController(ports, { maxConcurrentRuns: options.maxConcurrentRuns ?? 2 });
+  shelf.onWrite = (run) => {
+    runStatusSchema.parse(run.status);
+    controller.onRun(run.metadata, runNames.get(run.metadata.name));
+  };
+  const term = new AbortController();
+  const lead = (): (() => Promise<void>) => {
+    const leading = new AbortController();
+    const running = controller.run(AbortSignal.any([leading.signal, term.signal]));
+    return async () => {
+      leading.abort();
+      await time.pass(100);
+      await running;
+    };
+  };
+  const runs = () => [...runNames.keys()].map((name) => shelf.peek(name)).filter((run) => run !== undefined);
+  return {
+    world,
+    time,
+    shelf,
+    promotions,
+    approvals,
+    events,
+    counted,
+    troubles,
+    flagged,
+    removed,
+    begun,
+    controller,
+    lead,
+    put,
+    runs,
+    ports,
+    statusWrites: () => statusWrites,
+    status: (): ImagePromotionStatus => promotions.get(NAME.name)?.status ?? {},
+    condition: (type: string) => {
+      const found = promotions.get(NAME.name)?.status?.conditions?.find((one) => one.type === type);
+      return found && `${found.status} ${found.reason}`;
+    },
+    conditions: () =>
+      Object.fromEntries(
+        (promotions.get(NAME.name)?.status?.conditions ?? []).map(({ type, status, reason }) => [
+          type,
+          `${status} ${reason}`,
+        ]),
+      ),
+    phases: () => runs().map(({ status }) => status?.phase),
+    remove: () => {
+      promotions.delete(NAME.name);
+      for (const [name, owner] of runNames)
+        if (owner === NAME.name) {
+          runNames.delete(name);
+          shelf.remove(name);
+        }
+      controller.onPromotion(NAME);
+    },
+    name: NAME,
+  };
+}
