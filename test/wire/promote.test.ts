@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { pushImage, pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
 import { pushBundleSignature, pushLegacySignature, pushStatement } from '../support/signed-images.ts';
 import { openShipyard, shipKey, type Shipyard } from '../support/shipyard.ts';
+import { forgeSignatures } from '../support/forge.ts';
 import { signingKey } from '../support/signing.ts';
 import { listReferrers, listTags } from '../support/registry/look.ts';
 import type { Approval } from '../../src/core/promotion/index.ts';
@@ -117,6 +118,19 @@ describe('a promotion, from registry to registry', () => {
       );
       expect(listed.length).to.equal(format === 'Legacy' ? 0 : 2);
       expect(cosign.length).to.equal(format === 'Bundle' ? 0 : 2);
+    });
+
+  for (const format of ['Bundle', 'Legacy'])
+    it(`a forged record that claims to be its signature keeps none from being made (${format})`, async () => {
+      const image = await push('quarantine/app', '1.4.0');
+      const spec = promote({ sign: { ...sign, format } });
+      await yard.sail({ spec, secrets });
+      const forged = await forgeSignatures(yard, image);
+      yard.registry.forgetLog();
+      await yard.sail({ spec, secrets });
+      expect(forged).to.be.greaterThan(0);
+      const policies = [guarded()];
+      expect((await yard.judge(`${yard.registry.host}/golden/app:1.4.0`, policies)).kind).to.equal('allow');
     });
 
   it('asks the policies of its source, but not for the quarantine flag', async () => {

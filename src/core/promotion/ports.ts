@@ -82,6 +82,11 @@ export interface SignedContent {
   readonly layerAnnotations: Annotations;
 }
 
+/** Something signed that was found where this signer writes. */
+export type SignedRecord =
+  | { readonly form: 'bundle' | 'envelope'; readonly json: Uint8Array }
+  | { readonly form: 'simple-signing'; readonly payload: Uint8Array; readonly annotations: Annotations };
+
 /** An in-toto statement v1 about images (in-toto attestation framework, "Statement"). */
 export interface Statement {
   readonly _type: 'https://in-toto.io/Statement/v1';
@@ -98,6 +103,11 @@ export interface ArtifactSigner {
   signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
   /** A signed statement (DSSE). */
   signStatement(statement: Statement, signal: AbortSignal): Promise<SignedContent>;
+  /**
+   * Whether a bundle, an envelope or a simple-signing layer that claims to be by this signer is. Absent where only a verdict
+   * with trust roots could tell: then the claim is taken for what it is.
+   */
+  readonly made?: (record: SignedRecord) => boolean;
 }
 
 /** What is scanned: an image where it lies, one platform of it or all that it has; or an SBOM. */

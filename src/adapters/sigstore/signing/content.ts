@@ -24,6 +24,11 @@ export interface StatementSubject {
   readonly annotations?: Annotations;
 }
 
+/** Something signed that was found in a registry. */
+export type SignedRecord =
+  | { readonly form: 'bundle' | 'envelope'; readonly json: Uint8Array }
+  | { readonly form: 'simple-signing'; readonly payload: Uint8Array; readonly annotations: Annotations };
+
 /** Signs images and statements in one name. */
 export interface ContentSigner {
   /** SHA-256 of the public key (DER), lower-case hex; or the subject of the identity token. */
@@ -32,4 +37,6 @@ export interface ContentSigner {
   signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
   /** A signed statement, as `cosign attest` makes it. */
   signStatement(statement: StatementToSign, signal: AbortSignal): Promise<SignedContent>;
+  /** Whether something signed that claims to be by this signer is; absent where that takes trust roots to tell. Never throws. */
+  readonly made?: (record: SignedRecord) => boolean;
 }

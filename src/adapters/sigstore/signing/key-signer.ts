@@ -5,6 +5,7 @@ import { signingHash } from '../key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../statement.ts';
 import { signStatementAbout, simpleSigningPayload } from './claims.ts';
 import type { ContentSigner, SignedContent, StatementToSign } from './content.ts';
+import { isMadeBy } from './made-by.ts';
 import { attestationAnnotations, BUNDLE_MEDIA_TYPE, envelopeJson, signatureAnnotation } from './forms.ts';
 import { readPrivateKey, type PrivateKey, type PrivateKeyText } from './private-key.ts';
 
@@ -49,6 +50,7 @@ function signerWith({ key, kind }: PrivateKey): ContentSigner {
         layerAnnotations: attestationAnnotations(statement.predicateType),
       });
     },
+    made: (record) => isMadeBy(createPublicKey(key), kind, record),
   };
 }
 

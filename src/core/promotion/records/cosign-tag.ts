@@ -36,6 +36,8 @@ export interface CosignLayer {
   readonly signed: Pick<SignedContent, 'layer' | 'layerAnnotations'>;
   /** {@link ArtifactSigner.name} */
   readonly signer: string;
+  /** Appended also where a layer claims to say the same: for whoever has opened that and knows better. */
+  readonly despiteClaims?: boolean;
 }
 
 /** What a layer claims to be. */
@@ -54,10 +56,10 @@ export interface CosignLayerClaims {
  */
 export function appendCosignLayer(
   existing: ManifestContent | undefined,
-  { suffix, signed, signer }: CosignLayer,
+  { suffix, signed, signer, despiteClaims = false }: CosignLayer,
 ): Parsed<Artifact | undefined> {
   const { layer, layerAnnotations } = signed;
-  const says = suffix === 'sig' ? digestOf(layer) : statementInEnvelope(layer);
+  const says = saysOf(suffix, layer);
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
   const mediaType = LAYER_TYPE[suffix];
   const blob = { mediaType, bytes: layer, annotations: { ...layerAnnotations, ...claims } };
@@ -68,8 +70,8 @@ export function appendCosignLayer(
   }
   const { manifest, bytes } = existing;
   if (isIndexType(manifest.mediaType)) return problem('', `is an index under the .${suffix} tag`);
-  if (isThere(manifest, blob) || findCosignLayer(manifest, { suffix, signer, says }))
-    return parsed(undefined);
+  const claimed = despiteClaims ? undefined : findCosignLayer(manifest, { suffix, signer, says });
+  if (isThere(manifest, blob) || claimed) return parsed(undefined);
   const known = manifest.layers;
   if (known.length >= MAX_LAYERS)
     return problem('', `has ${MAX_LAYERS} layers under the .${suffix} tag already`);
@@ -96,6 +98,11 @@ function isThere(
 ): boolean {
   const digest = digestOf(bytes);
   return layers.some((one) => one.digest === digest && one.annotations[SIGNATURE] === annotations[SIGNATURE]);
+}
+
+/** What a layer covers: the payload itself, or the statement in its envelope. */
+function saysOf(suffix: CosignLayer['suffix'], layer: Uint8Array): Digest {
+  return suffix === 'sig' ? digestOf(layer) : statementInEnvelope(layer);
 }
 
 interface Carrier {

@@ -11,10 +11,11 @@ import {
 } from '../../model/index.ts';
 import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
 import { subjectOf, type Artifact } from '../records/artifact.ts';
-import { bundleArtifact, findBundle, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
-import { appendCosignLayer, findCosignLayer, type CosignLayer } from '../records/cosign-tag.ts';
+import { bundleArtifact, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
+import { appendCosignLayer, type CosignLayer } from '../records/cosign-tag.ts';
 import { statementDigest } from '../records/statement.ts';
 import type { SignSpec } from '../schema.ts';
+import { hasBundle, hasLayer } from './own.ts';
 import type { Learned } from './task.ts';
 
 /** Where something is written about an image, and what is known to be there. */
@@ -69,7 +70,7 @@ export async function writeSignature(
   const sign = async () => (signed ??= await signer.signImage(image, annotations, signal));
   if (format !== 'Legacy') {
     const claims = { predicateType: SIGN_PREDICATE_TYPE, signer: signer.name };
-    if (!findBundle(await referrersAt(place, signal), claims)) {
+    if (!(await hasBundle(place, claims, { signer, sign }, signal))) {
       const subject = subjectOf(place.about);
       await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
     }
@@ -89,7 +90,7 @@ export async function writeStatement(
   const sign = async () => (signed ??= await signer.signStatement(statement, signal));
   if (format !== 'Legacy') {
     const claims = { predicateType, signer: signer.name };
-    if (!findBundle(await referrersAt(place, signal), { ...claims, statement: says })) {
+    if (!(await hasBundle(place, { ...claims, statement: says }, { signer, sign }, signal))) {
       const subject = subjectOf(place.about);
       await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
     }
@@ -113,14 +114,21 @@ async function writeLayer(
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   const { target, to, about } = place;
-  const { suffix, signer, sign, ...claims } = order;
+  const { signer, sign, ...claims } = order;
+  const { suffix } = claims;
   const { registry, repository } = to;
   const tag = `${digestAlgorithm(about.digest)}-${digestHex(about.digest)}.${suffix}`;
   const ref: ImageRef = { registry, repository, tag };
   const existing = await target.content(ref, signal);
-  if (existing && findCosignLayer(existing.manifest, { suffix, signer: signer.name, ...claims }))
-    return undefined;
-  const made = appendCosignLayer(existing, { suffix, signed: await sign(), signer: signer.name });
+  const asked = { ...claims, signer: signer.name };
+  if (existing && (await hasLayer(place, { ...asked, existing }, { signer, sign }, signal))) return undefined;
+  const made = appendCosignLayer(existing, {
+    suffix,
+    signed: await sign(),
+    signer: signer.name,
+    // What claims to be ours and is not was told apart above.
+    despiteClaims: true,
+  });
   if (!made.ok) {
     const why = made.problems.map(({ message }) => message).join('; ');
     return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
