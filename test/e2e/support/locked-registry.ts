@@ -55,7 +55,8 @@ function refuse(answer: ServerResponse): void {
   answer.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
 }
 
-function forward(behind: string, asked: IncomingMessage, answer: ServerResponse): void {
+/** Hands a request on to another registry, without its login, and the answer back. */
+export function forward(behind: string, asked: IncomingMessage, answer: ServerResponse): void {
   const [hostname, port] = behind.split(':');
   const headers = { ...asked.headers };
   delete headers.authorization;

@@ -40,7 +40,16 @@ export interface Listener {
 }
 
 /** distribution, the reference registry: **without** the referrers API; manifests and blobs can be deleted. */
-export async function startDistribution(listeners: readonly Listener[] = []): Promise<Registry> {
+export function startDistribution(listeners: readonly Listener[] = []): Promise<Registry> {
+  return distribution(listeners, false);
+}
+
+/** The same under maintenance: it can be read, and every write is refused. */
+export function startReadOnlyDistribution(): Promise<Registry> {
+  return distribution([], true);
+}
+
+async function distribution(listeners: readonly Listener[], readOnly: boolean): Promise<Registry> {
   const { registry } = await requirePrograms(['registry']);
   return startRegistry('distribution', async (workspace, port) => {
     const config = {
@@ -49,7 +58,7 @@ export async function startDistribution(listeners: readonly Listener[] = []): Pr
       storage: {
         filesystem: { rootdirectory: join(workspace.memory, 'registry') },
         delete: { enabled: true },
-        maintenance: { uploadpurging: { enabled: false } },
+        maintenance: { uploadpurging: { enabled: false }, readonly: { enabled: readOnly } },
       },
       http: { addr: `127.0.0.1:${port}` },
       ...(listeners.length > 0 && {
