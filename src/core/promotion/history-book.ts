@@ -19,6 +19,7 @@ import {
   type Arrival,
   type MirrorHistory,
 } from './records/history.ts';
+import { pushArtifact } from './records/push.ts';
 import { MIRROR_HISTORY_TAG } from './selection/reserved-tags.ts';
 
 /** What was mirrored into a repository, as its history tells it and as this run goes on with it. */
@@ -76,9 +77,7 @@ export function createHistoryBook({
       const longer = appendArrivals(found.value, arrivals);
       history = longer;
       if (longer === found.value) return undefined;
-      const { blobs, content } = historyArtifact(longer);
-      await Promise.all(blobs.map((bytes) => target.pushBlob(to, bytes, signal)));
-      await target.pushManifest(ref, content, signal);
+      await pushArtifact({ registry: target, to: ref, artifact: historyArtifact(longer) }, signal);
       const after = await read(signal);
       if (after.ok && arrivals.every((one) => wasMirrored(after.value, one))) return undefined;
     }

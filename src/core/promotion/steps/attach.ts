@@ -10,7 +10,8 @@ import { isStatement } from '../records/parse-statement.ts';
 import type { PromoteSpec, ScanSpec } from '../schema.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
-import { pushArtifact, referrersAt, rootOf, writeStatement, type WritePlace } from './write.ts';
+import { type WritePlace, attach, referrersAt, rootOf } from './place.ts';
+import { writeStatement } from './write.ts';
 
 /** What {@link attachStep} works with. */
 export interface AttachParts extends Pick<StepParts, 'target' | 'signer' | 'startedAt'> {
@@ -50,7 +51,7 @@ export function attachStep(parts: AttachParts): Step<ImageTask, Learned> {
           },
           subjectOf(about),
         );
-      const report = written?.report ?? (await pushArtifact(place, record(), signal));
+      const report = written?.report ?? (await attach(place, record(), signal));
       if (signer && promote.sign) {
         const { format } = promote.sign;
         const refused = await writeStatement(place, { signer, format, at: startedAt, statement }, signal);

@@ -2,7 +2,7 @@ import { subjectOf } from '../records/artifact.ts';
 import { findQuarantineFlag, quarantineFlag } from '../records/quarantine-flag.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
-import { pushArtifact, referrersAt, rootOf } from './write.ts';
+import { attach, referrersAt, rootOf } from './place.ts';
 
 /** Flags the image as quarantined before its tag makes it visible. */
 export function flagStep({
@@ -15,7 +15,7 @@ export function flagStep({
       const about = rootOf(learned);
       const place = { target, to, about };
       if (findQuarantineFlag(await referrersAt(place, signal))) return { status: 'skipped' };
-      await pushArtifact(place, quarantineFlag(subjectOf(about), startedAt), signal);
+      await attach(place, quarantineFlag(subjectOf(about), startedAt), signal);
       return { status: 'succeeded' };
     },
   };

@@ -3,7 +3,7 @@ import type { ArtifactSigner, SignedContent } from '../ports.ts';
 import { findBundle, type BundleClaims } from '../records/bundle-artifact.ts';
 import { statementInBundle, statementInEnvelope } from '../records/claims.ts';
 import { findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
-import type { WritePlace } from './write.ts';
+import type { WritePlace } from './place.ts';
 
 /** Records that claim to be ours and are opened; real images have one or two. */
 const MAX_CLAIMS = 20;

@@ -5,7 +5,8 @@ import { acquisitionRecord, acquisitionStatement, findAcquisition } from '../rec
 import type { SignSpec } from '../schema.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
-import { pushArtifact, referrersAt, rootOf, writeStatement } from './write.ts';
+import { attach, referrersAt, rootOf } from './place.ts';
+import { writeStatement } from './write.ts';
 
 /** What {@link recordStep} works with. */
 export interface RecordParts extends Pick<
@@ -33,7 +34,7 @@ export function recordStep(parts: RecordParts): Step<ImageTask, Learned> {
           ...(about !== rootOf(learned) && { platformSourceDigest: about.digest }),
         };
         if (!findAcquisition(await referrersAt(place, signal), acquisition))
-          await pushArtifact(place, acquisitionRecord(acquisition, subjectOf(about)), signal);
+          await attach(place, acquisitionRecord(acquisition, subjectOf(about)), signal);
         if (!signer || !sign) continue;
         const statement = acquisitionStatement(acquisition);
         const refused = await writeStatement(

@@ -4,7 +4,8 @@ import { releaseStatement, type PassedGate, type ReleasedFinding } from '../reco
 import type { PromoteSpec, SignSpec } from '../schema.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
-import { rootOf, writeSignature, writeStatement } from './write.ts';
+import { rootOf } from './place.ts';
+import { writeSignature, writeStatement } from './write.ts';
 
 /** What {@link signStep} works with. */
 export interface SignParts extends Pick<StepParts, 'target' | 'signer' | 'run' | 'startedAt'> {

@@ -8,7 +8,7 @@ import { isReservedTag } from '../selection/reserved-tags.ts';
 import { compareNewestFirst, parseTagVersion, type TagVersion } from '../selection/versions.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
-import { pushArtifact, referrersAt } from './write.ts';
+import { attach, referrersAt } from './place.ts';
 
 /** Older images of one line that are looked at; longer lines are cleaned up by deleting, not by marking. */
 const MAX_OLDER = 200;
@@ -50,7 +50,7 @@ export function supersedeStep(
             const place = { target, to, about: manifest };
             if (findEndOfLife(await referrersAt(place, signal))) return false;
             const mark = endOfLifeMark(subjectOf(manifest), { endsAt, supersededBy: tag, at: startedAt });
-            await pushArtifact(place, mark, signal);
+            await attach(place, mark, signal);
             return true;
           }),
         ),

@@ -3,54 +3,19 @@ import {
   digestHex,
   formatReference,
   pin,
-  type Descriptor,
   type Digest,
   type ImageRef,
-  type Manifest,
   type Reason,
 } from '../../model/index.ts';
-import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
-import { subjectOf, type Artifact } from '../records/artifact.ts';
+import type { ArtifactSigner, SignedContent, Statement } from '../ports.ts';
+import { subjectOf } from '../records/artifact.ts';
 import { bundleArtifact, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
 import { appendCosignLayer, type CosignLayer } from '../records/cosign-tag.ts';
+import { pushArtifact } from '../records/push.ts';
 import { statementDigest } from '../records/statement.ts';
 import type { SignSpec } from '../schema.ts';
 import { hasBundle, hasLayer } from './own.ts';
-import type { Learned } from './task.ts';
-
-/** Where something is written about an image, and what is known to be there. */
-export interface WritePlace {
-  readonly target: TargetRegistry;
-  /** The repository at the target. */
-  readonly to: ImageRef;
-  /** The image that it is about, as it lies there. */
-  readonly about: Manifest;
-}
-
-/** Pushes what was made here: its blobs, and then itself by its digest. */
-export async function pushArtifact(
-  { target, to }: Pick<WritePlace, 'target' | 'to'>,
-  { blobs, content }: Artifact,
-  signal: AbortSignal,
-): Promise<Descriptor> {
-  await Promise.all(blobs.map((bytes) => target.pushBlob(to, bytes, signal)));
-  await target.pushManifest(pin(to, content.manifest.digest), content, signal);
-  return subjectOf(content.manifest);
-}
-
-/** The image as it lies at the target; only steps behind the copy ask for it. */
-export function rootOf({ graph }: Pick<Learned, 'graph'>): Manifest {
-  if (!graph) throw new Error('nothing was copied yet');
-  return graph.root.manifest;
-}
-
-/** Lists what refers to the image at the target. */
-export function referrersAt(
-  { target, to, about }: WritePlace,
-  signal: AbortSignal,
-): Promise<readonly Descriptor[]> {
-  return target.referrers(pin(to, about.digest), signal);
-}
+import { attach, type WritePlace } from './place.ts';
 
 /** What is signed, who signs, and in which form it is written. */
 export interface Signing {
@@ -72,7 +37,7 @@ export async function writeSignature(
     const claims = { predicateType: SIGN_PREDICATE_TYPE, signer: signer.name };
     if (!(await hasBundle(place, claims, { signer, sign }, signal))) {
       const subject = subjectOf(place.about);
-      await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
+      await attach(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
     }
   }
   return format === 'Bundle' ? undefined : writeLayer(place, { suffix: 'sig', signer, sign }, signal);
@@ -92,7 +57,7 @@ export async function writeStatement(
     const claims = { predicateType, signer: signer.name };
     if (!(await hasBundle(place, { ...claims, statement: says }, { signer, sign }, signal))) {
       const subject = subjectOf(place.about);
-      await pushArtifact(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
+      await attach(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
     }
   }
   if (format === 'Bundle') return undefined;
@@ -133,9 +98,6 @@ async function writeLayer(
     const why = made.problems.map(({ message }) => message).join('; ');
     return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
   }
-  if (made.value) {
-    await Promise.all(made.value.blobs.map((bytes) => target.pushBlob(to, bytes, signal)));
-    await target.pushManifest(ref, made.value.content, signal);
-  }
+  if (made.value) await pushArtifact({ registry: target, to: ref, artifact: made.value }, signal);
   return undefined;
 }
