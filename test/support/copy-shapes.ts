@@ -12,8 +12,8 @@ import {
   type Target,
 } from './registry/push.ts';
 
-/** Which image: one platform with five layers, an index of four with three each, or that with all kinds of attachments. */
-export type Shape = 'image' | 'index' | 'attached';
+/** Which image: one platform with five layers, an index of four with three each, that with all kinds of attachments, or one layer. */
+export type Shape = 'image' | 'index' | 'attached' | 'large';
 
 /** What a copy of a shape cannot do without, of a repository that is new: manifests, distinct blobs, referrers listings. */
 export const SHAPES: Readonly<
@@ -22,25 +22,26 @@ export const SHAPES: Readonly<
   image: { manifests: 1, blobs: 6, listings: 1 },
   index: { manifests: 5, blobs: 16, listings: 5 },
   attached: { manifests: 9, blobs: 16 + 4 + 2 + 1, listings: 7 },
+  large: { manifests: 1, blobs: 2, listings: 1 },
 };
 
 const PLATFORMS = ['amd64', 'arm64', 's390x', 'ppc64le'];
 
-/** Pushes a shape under the target's tag; `bytes` is the size of a layer. */
+/** Pushes a shape under the target's tag; `bytes` is the size of a layer, and `salt` makes all of it new. */
 export async function pushShape(
   target: Target & { readonly tag: string },
   shape: Shape,
-  bytes: number,
+  { bytes, salt = '' }: { readonly bytes: number; readonly salt?: string },
 ): Promise<Pushed> {
   const { tag, ...place } = target;
-  const image = (salt: string, layers: number, architecture = 'amd64') =>
+  const image = (name: string, layers: number, architecture = 'amd64') =>
     pushImage(place, {
-      salt,
+      salt: `${salt} ${name}`,
       platform: { os: 'linux', architecture },
-      layers: Array.from({ length: layers }, (_, n) => layer(`${salt} ${n}`, bytes)),
+      layers: Array.from({ length: layers }, (_, n) => layer(`${salt} ${name} ${n}`, bytes)),
     });
-  if (shape === 'image') {
-    const pushed = await image('one', 5);
+  if (shape === 'image' || shape === 'large') {
+    const pushed = await image('one', shape === 'large' ? 1 : 5);
     await pushTag(place, tag, pushed);
     return pushed;
   }

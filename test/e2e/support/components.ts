@@ -28,6 +28,21 @@ const KUBERNETES_MINOR = '37';
 /** Quick ones first, so that a broken Go setup shows within seconds. */
 export const components: readonly Component[] = [
   {
+    name: 'crane',
+    binaries: [{ name: 'crane', package: 'github.com/google/go-containerregistry/cmd/crane' }],
+    firstBuild: 'half a minute',
+  },
+  {
+    name: 'oras',
+    binaries: [{ name: 'oras', package: 'oras.land/oras/cmd/oras' }],
+    firstBuild: 'half a minute',
+  },
+  {
+    name: 'regctl',
+    binaries: [{ name: 'regctl', package: 'github.com/regclient/regclient/cmd/regctl' }],
+    firstBuild: 'half a minute',
+  },
+  {
     name: 'olareg',
     binaries: [{ name: 'olareg', package: 'github.com/olareg/olareg/cmd/olareg' }],
     firstBuild: 'half a minute',

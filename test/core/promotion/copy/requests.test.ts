@@ -29,11 +29,9 @@ afterEach(async () => {
 
 /** Pushes a shape and copies it into an empty registry; answers what was asked of the two. */
 async function copyShape(shape: Shape, to: ImageRef = { registry: into.host, repository: 'gold/web' }) {
-  const { digest } = await pushShape(
-    { registry: from.host, repository: 'shop/web', tag: '1' },
-    shape,
-    LAYER_BYTES,
-  );
+  const { digest } = await pushShape({ registry: from.host, repository: 'shop/web', tag: '1' }, shape, {
+    bytes: LAYER_BYTES,
+  });
   const image = pin({ registry: from.host, repository: 'shop/web' }, parseDigest(digest)!);
   const before = from.requests.length;
   const gathered = await gatherGraph(

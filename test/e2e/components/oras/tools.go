@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools pins a copier of images that carries referrers, to compare with.
+package tools
+
+import _ "oras.land/oras/cmd/oras"
