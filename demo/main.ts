@@ -1,43 +1,28 @@
-// The main job in a minute: a registry and the webhook on loopback, a story of images, a verdict for each.
+// The main job in a minute: a registry and the webhook on loopback, a story of images, a verdict for each; then images that
+// come from outside, and what has to happen before they may run.
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
 import { startRegistry } from '../test/support/registry/index.ts';
-import { podReview } from '../test/support/reviews.ts';
 import { startWebhookProcess, type WebhookProcess } from '../test/support/webhook-process.ts';
-import { makeKeys, publish, publishMovingTag, type Chapter, type Keys } from './story.ts';
-
-interface Row extends Chapter {
-  readonly verdict: string;
-  readonly reason: string;
-  readonly milliseconds: number;
-  readonly message: string;
-}
-
-interface Response {
-  readonly allowed: boolean;
-  readonly status?: { readonly message: string };
-  readonly warnings?: readonly string[];
-  readonly auditAnnotations?: Readonly<Record<string, string>>;
-}
+import { promoteImages } from './promotion.ts';
+import { makeKeys, publish, publishMovingTag, type Keys } from './story.ts';
+import { openAsking, printTable, say, type Row } from './telling.ts';
 
 const PAST = 'past its end of life';
-
-const say = (text = ''): void => {
-  process.stdout.write(`${text}\n`);
-};
 
 const keep = process.argv.includes('--keep');
 const registry = await startRegistry();
 const keys = makeKeys();
 const policy = await readFile(new URL('../manifests/samples/production.yaml', import.meta.url), 'utf8');
 const webhook = await startWebhookProcess({ 'production.yaml': policy, 'keys.yaml': keySecrets(keys) });
-const agent = new Agent({ connect: { ca: webhook.ca } });
+const { ask, close: closeAsking } = openAsking(webhook);
 try {
   say('Pratique decides which container images may come ashore.');
   say(`A registry runs at ${registry.host}, the admission webhook at ${webhook.url},`);
   say('with the policy manifests/samples/production.yaml: signed by "release", not in quarantine');
-  say('unless "security" released it, not past its end of life. A pod for each image asks for entry:');
+  say('unless "security" released it, not past its end of life.');
+  say();
+  say('1. ADMISSION. A pod for each image asks for entry:');
   say();
   const chapters = await publish(registry.host, keys, new Date());
   const rows: Row[] = [];
@@ -46,33 +31,24 @@ try {
   rows.push(await ask({ title: 'tag, while it is signed', image: tag.image }));
   await tag.move();
   rows.push(await ask({ title: 'same tag, moved since', image: tag.image }));
-  printTable(rows);
+  printTable(rows, registry.host);
   const told = rows.find(({ title }) => title === PAST);
   say();
   say('What the person reads whose image is past its end of life:');
   say();
   say(told?.message ?? '');
   say();
-  await goodbye(webhook);
+  const promotions = await promoteImages({ host: registry.host, keys, ask });
+  try {
+    say();
+    await goodbye(webhook, promotions.folder);
+  } finally {
+    await promotions.remove();
+  }
 } finally {
-  await agent.close();
+  await closeAsking();
   await webhook.close();
   await registry.close();
-}
-
-async function ask(chapter: Chapter): Promise<Row> {
-  const body = JSON.stringify(podReview([chapter.image]));
-  const started = performance.now();
-  const answer = await request(`${webhook.url}/validate?timeout=10s`, {
-    method: 'POST',
-    body,
-    dispatcher: agent,
-  });
-  const { response } = (await answer.body.json()) as { readonly response: Response };
-  const milliseconds = performance.now() - started;
-  const { verdict = 'allow', reasons = '' } = response.auditAnnotations ?? {};
-  const message = response.status?.message ?? response.warnings?.join('\n') ?? '';
-  return { ...chapter, verdict, reason: reasons, milliseconds, message };
 }
 
 function keySecrets({ release, security }: Keys): string {
@@ -83,27 +59,17 @@ function keySecrets({ release, security }: Keys): string {
     .join('---\n');
 }
 
-function printTable(rows: readonly Row[]): void {
-  const line = (cells: readonly string[]) => {
-    const [verdict = '', title = '', reason = '', time = '', image = ''] = cells;
-    say(`  ${verdict.padEnd(8)} ${title.padEnd(29)} ${reason.padEnd(15)} ${time.padStart(6)}   ${image}`);
-  };
-  line(['verdict', 'image', 'reason', 'ms', '']);
-  for (const { verdict, title, reason, milliseconds, image } of rows) {
-    const short = image.replace(`${registry.host}/`, '').replace(/(sha256:.{8}).*/, '$1…');
-    line([verdict, title, reason || '-', milliseconds.toFixed(1), short]);
-  }
-}
-
-async function goodbye({ folder }: WebhookProcess): Promise<void> {
+async function goodbye({ folder }: WebhookProcess, promotions: string): Promise<void> {
   if (!keep) {
     say('Try next:');
     say('  npm run demo -- --keep     leaves registry and webhook running, to ask them yourself');
     say('  npm test                   the tests');
-    say('  docs/reference/image-policy.md and manifests/samples/ to write a policy of your own');
+    say('  docs/promotion.md          mirror and promote, step by step');
+    say('  docs/reference/ and manifests/samples/ to write policies and promotions of your own');
     return;
   }
-  const check = `npm run --silent pratique -- check --policies ${folder}`;
+  const pratique = 'npm run --silent pratique --';
+  const check = `${pratique} check --policies ${folder}`;
   say(
     'Registry and webhook keep running until Ctrl-C. Ask the command line the same questions, in another terminal:',
   );
@@ -113,6 +79,7 @@ async function goodbye({ folder }: WebhookProcess): Promise<void> {
     `  kubectl create deployment web --image=${registry.host}/shop/debug:0.1.0 --dry-run=client -o yaml | \\`,
   );
   say(`    ${check} -f -`);
+  say(`  ${pratique} plan -f ${promotions}/promote`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });

@@ -12,6 +12,7 @@ import { signingKey, type SigningKey } from '../test/support/signing.ts';
 export interface Keys {
   readonly release: SigningKey;
   readonly security: SigningKey;
+  readonly scanner: SigningKey;
   readonly stranger: SigningKey;
 }
 
@@ -26,7 +27,12 @@ const END_OF_LIFE = 'org.opencontainers.image.support.end-of-life';
 const QUARANTINE = 'dev.pratique.quarantine';
 
 export function makeKeys(): Keys {
-  return { release: signingKey(), security: signingKey(), stranger: signingKey() };
+  return {
+    release: signingKey(),
+    security: signingKey(),
+    scanner: signingKey(),
+    stranger: signingKey(),
+  };
 }
 
 /** Pushes all images of the story to the registry at `host`. */

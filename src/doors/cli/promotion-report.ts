@@ -50,20 +50,7 @@ export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFo
   return runs
     .map((run) => {
       const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
-      const { candidates, promoted, upToDate, skipped, blocked, awaitingApproval, failed } = countResults(
-        run.rows,
-      );
-      const counts = Object.entries({
-        promoted,
-        'up to date': upToDate,
-        skipped,
-        blocked,
-        'awaiting approval': awaitingApproval,
-        failed,
-      });
-      const summary = counts.flatMap(([word, count]) => (count > 0 ? [`${String(count)} ${word}`] : []));
-      const total = `${String(candidates)} ${candidates === 1 ? 'image' : 'images'}`;
-      return `${headOf(run)}\n${table([['TAG', 'DIGEST', 'DECISION', ''], ...rows])}${total}: ${summary.join(', ') || 'nothing to do'}\n`;
+      return `${headOf(run)}\n${table([['TAG', 'DIGEST', 'DECISION', ''], ...rows])}${summaryOf(run.rows)}\n`;
     })
     .join('\n');
 }
@@ -90,6 +77,21 @@ function headOf({ name, source, target }: Told<unknown>): string {
   return `${name}: ${source} → ${target}`;
 }
 
+function summaryOf(rows: readonly ImageResult[]): string {
+  const { candidates, promoted, upToDate, skipped, blocked, awaitingApproval, failed } = countResults(rows);
+  const total = `${String(candidates)} ${candidates === 1 ? 'image' : 'images'}`;
+  const arrived = rows.some(({ decision }) => decision === 'Mirrored') ? 'mirrored' : 'promoted';
+  const counts = {
+    [arrived]: promoted,
+    'up to date': upToDate,
+    skipped,
+    blocked,
+    'awaiting approval': awaitingApproval,
+    failed,
+  };
+  return listed(total, counts) || `${total}: nothing to do`;
+}
+
 function whatOf(row: PlannedImage): string {
   switch (row.action) {
     case 'Skip':
@@ -109,12 +111,21 @@ function whatOf(row: PlannedImage): string {
 function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult): string {
   if (reason !== undefined) return `${reason}: ${message ?? ''}`;
   const { mounted, copied, skipped } = blobs;
-  if (mounted + copied + skipped === 0) return '';
   const { found, carried, leftByRule } = attachments;
-  return (
-    `${bytesIn(bytes)}; blobs: ${String(copied)} copied, ${String(mounted)} mounted, ${String(skipped)} there; ` +
-    `attachments: ${String(found)} found, ${String(carried)} carried, ${String(leftByRule)} left by rule`
+  const parts = [
+    listed('blobs', { [`copied (${bytesIn(bytes)})`]: copied, mounted, there: skipped }),
+    found === 0 ? '' : listed('attachments', { found, carried, 'left by rule': leftByRule }),
+    message ?? '',
+  ];
+  return parts.filter((part) => part !== '').join('; ');
+}
+
+/** What there is any of, e.g. `blobs: 3 copied, 1 mounted`. */
+function listed(name: string, counts: Readonly<Record<string, number>>): string {
+  const shown = Object.entries(counts).flatMap(([word, count]) =>
+    count > 0 ? [`${String(count)} ${word}`] : [],
   );
+  return shown.length === 0 ? '' : `${name}: ${shown.join(', ')}`;
 }
 
 function short(digest: Digest | undefined): string {

@@ -37,7 +37,7 @@ function undecided(run: string, against: Gate | undefined, learned: Partial<Lear
   const why = against ? `${against.message}; approve or deny it` : 'approve or deny it';
   return {
     status: 'waiting',
-    reason: { code: 'ApprovalNeeded', detail: `${why}: pratique approve ${run}` },
+    reason: { code: 'ApprovalNeeded', detail: `${why} by a PromotionApproval for ${run}` },
     learned,
   };
 }

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { expect } from 'chai';
+
+/** Milliseconds for the whole demo: it takes a few seconds, on a busy machine some more. */
+const DEMO_MS = 60_000;
+
+const runDemo = async (): Promise<{ readonly code: number | null; readonly out: string }> => {
+  const program = new URL('../demo/main.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, out };
+};
+
+/** Cells of the lines that begin so, without the time that changes and the image that follows it. */
+const rowsOf = (out: string, first: RegExp): readonly (readonly string[])[] =>
+  out
+    .split('\n')
+    .map((line) => line.trim().split(/\s{2,}/))
+    .filter(([cell = '']) => first.test(cell));
+
+describe('the demo', () => {
+  let out = '';
+  before(async () => {
+    const ran = await runDemo();
+    expect(ran.code, ran.out).to.equal(0);
+    ({ out } = ran);
+  }).timeout(DEMO_MS);
+
+  it('shows a verdict with its reason for each image, on its way from outside to golden', () => {
+    const rows = rowsOf(out, /^(?:allow|deny|warn)$/).map(([verdict, , reason, , image]) => [
+      verdict,
+      reason,
+      image?.replace(/@.*/, ''),
+    ]);
+    expect(rows).to.deep.equal([
+      ['allow', '-', 'shop/api:2.3.0'],
+      ['allow', '-', 'shop/cart'],
+      ['deny', 'Unsigned', 'shop/debug:0.1.0'],
+      ['deny', 'Unsigned', 'shop/search:4.1.0'],
+      ['deny', 'Quarantined', 'shop/cache:7.2.0'],
+      ['allow', '-', 'shop/queue:3.8.1'],
+      ['deny', 'PastEndOfLife', 'shop/web:1.4.0'],
+      ['warn', 'EndOfLifeNear', 'shop/mail:5.0.0'],
+      ['allow', '-', 'shop/jobs:stable'],
+      ['deny', 'Unsigned', 'shop/jobs:stable'],
+      ['deny', 'Unsigned, Quarantined', 'quarantine/base:1.4.2'],
+      ['allow', '-', 'golden/base:1.4.2'],
+      ['warn', 'EndOfLifeNear', 'golden/base:1.4.1'],
+      ['deny', 'ImageNotFound', 'golden/base:1.5.0'],
+      ['allow', '-', 'golden/base:1.5.0'],
+    ]);
+  });
+
+  it('shows what became of each image of a mirror and of two promotions', () => {
+    const rows = rowsOf(out, /^1\.\d\.\d$/).map(([tag, , decision, why = '']) => [
+      tag,
+      decision,
+      /^([A-Z]\w+):/.exec(why)?.[1] ?? '',
+    ]);
+    expect(rows).to.deep.equal([
+      ['1.5.0', 'Mirrored', ''],
+      ['1.4.2', 'Mirrored', ''],
+      ['1.5.0', 'AwaitingApproval', 'ApprovalNeeded'],
+      ['1.4.2', 'Promoted', ''],
+      ['1.5.0', 'Promoted', ''],
+      ['1.4.2', 'UpToDate', ''],
+    ]);
+  });
+
+  it('ends with what the registry alone can tell: who let the image pass, and what was waived', () => {
+    expect(out).to.include('approver: jane@example.com').and.include('- CVE-2026-0002');
+  });
+});
