@@ -83,6 +83,7 @@ function summaryOf(rows: readonly ImageResult[]): string {
   const arrived = rows.some(({ decision }) => decision === 'Mirrored') ? 'mirrored' : 'promoted';
   const counts = {
     [arrived]: promoted,
+    planned: rows.filter(({ decision }) => decision === 'Planned').length,
     'up to date': upToDate,
     skipped,
     blocked,

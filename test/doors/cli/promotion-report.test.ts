@@ -54,6 +54,7 @@ describe('what a run tells a person', () => {
       '2 images: 1 mirrored, 1 failed',
     );
     expect(linesOf(row('1', 'Promoted')).at(-1)).to.equal('1 image: 1 promoted');
+    expect(linesOf(row('1', 'Planned')).at(-1)).to.equal('1 image: 1 planned');
     expect(linesOf().at(-1)).to.equal('0 images: nothing to do');
   });
 
