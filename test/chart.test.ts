@@ -25,6 +25,7 @@ const OWN_SETTINGS = [
   'cluster.namespace',
   'events.listen',
   'operations.listen',
+  'promotions.enabled',
   'webhook.listen',
   'webhook.tlsCert',
   'webhook.tlsKey',
@@ -49,6 +50,19 @@ const SETTINGS = {
   certificates: { hosts: ['pratique.example.com'], lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
   audit: { enabled: false, everyMs: 86_400_000, perRegistryPerSecond: 0.1, reports: false },
   selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },
+  promotions: {
+    maxConcurrentRuns: 64,
+    execution: 'Job',
+    jobTemplate: {
+      image: 'registry.example.com/pratique:1',
+      serviceAccountName: 'pratique-runs',
+      settingsConfigMap: 'pratique-runs',
+      resources: {
+        requests: { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '1Gi' },
+        limits: { cpu: '2', memory: '1.5Gi', 'ephemeral-storage': '10Gi' },
+      },
+    },
+  },
   scanner: {
     command: 'trivy',
     cacheDirectory: '/cache',
@@ -120,6 +134,11 @@ describe('the chart, without Helm,', () => {
       'a receiver of events that lets everybody in',
       { settings: { events: { receivers: [{ name: 'a', sender: 'generic' }] } } },
       '/receivers/0',
+    ],
+    [
+      'a way to run promotions that is none',
+      { settings: { promotions: { execution: 'Pod' } } },
+      '/execution',
     ],
     ['an unknown source of certificates', { certificates: { source: 'Vault' } }, '/certificates/source'],
     ['a policy for no image', { defaultPolicy: { images: [] } }, '/defaultPolicy/images'],

@@ -38,7 +38,7 @@ const RARELY_USED: Readonly<Record<string, string>> = {
       'create pratique.dev/imagepromotionruns',
       'delete pratique.dev/imagepromotionruns',
       'patch pratique.dev/imagepromotions/status',
-      'patch pratique.dev/imagepromotionruns/status',
+      'update pratique.dev/imagepromotionruns/status',
     ].map((line) => [line, PROMOTIONS]),
   ),
 };

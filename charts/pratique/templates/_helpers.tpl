@@ -82,7 +82,7 @@ app.kubernetes.io/component: controller
 {{- range .Values.workloadKinds -}}
 {{- $kinds = append $kinds (pick . "apiGroup" "kind" "podSpec" "replicas") -}}
 {{- end -}}
-{{- $set := dict "cluster" (dict "name" (include "pratique.fullname" .) "namespace" .Release.Namespace) "operations" (dict "listen" ":8080") "certificates" $certificates "webhook" $webhook -}}
+{{- $set := dict "cluster" (dict "name" (include "pratique.fullname" .) "namespace" .Release.Namespace) "operations" (dict "listen" ":8080") "certificates" $certificates "webhook" $webhook "promotions" (dict "enabled" .Values.promotions.enabled) -}}
 {{- if $kinds -}}
 {{- $set = set $set "workloadKinds" $kinds -}}
 {{- end -}}

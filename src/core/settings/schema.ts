@@ -3,6 +3,7 @@ import { parsed, type Parsed } from '../model/index.ts';
 import { operations, pinning, webhook, workloadKinds } from './schema/admission.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
+import { promotions } from './schema/promotions.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
 import { scanner } from './schema/scanner.ts';
 
@@ -21,6 +22,7 @@ const schema = z.strictObject({
   certificates,
   audit,
   selfTest,
+  promotions,
   events,
   scanner,
 });

@@ -14,6 +14,14 @@ export type {
   Terminal,
   Tools,
 } from './ports.ts';
+export type {
+  ApprovingPorts,
+  OpenApprovingTool,
+  OpenRun,
+  OpenRunTool,
+  RunAnswer,
+  RunQuestion,
+} from './run-ports.ts';
 export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './doctor-ports.ts';
 export { EXPECTED_RULES } from './doctor-rules.ts';
 export type { ExpectedRule } from './doctor-rules.ts';

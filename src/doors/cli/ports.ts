@@ -12,6 +12,7 @@ import type { Approval, Execution } from '../../core/promotion/index.ts';
 import type { WorkloadTable } from '../../core/workload/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import type { DoctorOptions, DoctorPorts } from './doctor-ports.ts';
+import type { OpenApprovingTool, OpenRunTool } from './run-ports.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */
 export interface Reading {
@@ -113,6 +114,10 @@ export interface Tools {
   ) => Promise<
     Parsed<{ readonly promotions: readonly OpenPromotion[]; readonly close: () => Promise<void> }>
   >;
+  /** Opens a run of a cluster. Without it there is no command for it. */
+  readonly openRun?: OpenRunTool;
+  /** Opens an API server for `approve`. Without it there is no such command. */
+  readonly openApproving?: OpenApprovingTool;
   /** Opens an API server for `doctor`; problems name the file. Without it there is no such command. */
   readonly doctor?: (options: DoctorOptions) => Promise<Parsed<DoctorPorts>>;
   /** Serves with policies from a folder, or without one from the cluster of the settings. */

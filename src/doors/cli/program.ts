@@ -1,11 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { Fault } from '../../core/model/index.ts';
+import { addApprove } from './approve.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor.ts';
 import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
 import { addPlan, addPromote } from './promotions.ts';
 import { addReview } from './review.ts';
+import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
 
@@ -47,11 +49,13 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
   addReview(program, tools, terminal, exit);
   addVerifyBundle(program, tools, terminal, exit);
   addServe(program, tools, terminal, exit);
-  const { clock, doctor, openPromotions } = tools;
+  const { clock, doctor, openPromotions, openRun, openApproving } = tools;
   if (openPromotions) {
     addPlan(program, { ...tools, openPromotions }, terminal, exit);
     addPromote(program, { ...tools, openPromotions }, terminal, exit);
   }
+  if (openRun) addRun(program, { ...tools, openRun }, terminal, exit);
+  if (openApproving) addApprove(program, { openApproving }, terminal, exit);
   if (doctor) addDoctor(program, { clock, doctor }, terminal, exit);
   program
     .command('version')

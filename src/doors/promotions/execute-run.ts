@@ -10,6 +10,7 @@ import type { Claims } from './claim.ts';
 import type { Hold } from './hold.ts';
 import { openLedger, type Ledger } from './ledger.ts';
 import type { ObjectName, RunnerPorts, RunObject } from './ports.ts';
+import { pause } from './pause.ts';
 import { planLedger, type Planned } from './plan-run.ts';
 import { beginStatus, endStatus, openStatus } from './run-status.ts';
 import { decideBy, readyPins } from './run-state.ts';
@@ -49,6 +50,20 @@ export async function executeRun(name: ObjectName, running: Running, signal: Abo
     // Whoever comes next need not wait.
     if (signal.aborted && !hold.signal.aborted) await hold.release();
     hold.close();
+  }
+}
+
+/** Carries out a run as soon as nobody else does: what a process is for that was begun for this run alone. */
+export async function executeWhenFree(
+  name: ObjectName,
+  running: Running,
+  signal: AbortSignal,
+): Promise<Exclude<RunEnd, { readonly end: 'held' }>> {
+  for (;;) {
+    const ended = await executeRun(name, running, signal);
+    if (ended.end !== 'held') return ended;
+    await pause(ended.retryInMs, running.ports.after, signal);
+    if (signal.aborted) return { end: 'stopped' };
   }
 }
 

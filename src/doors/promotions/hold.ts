@@ -1,5 +1,6 @@
 import { Fault } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
+import { pause } from './pause.ts';
 import type { RunnerPorts, RunObject } from './ports.ts';
 
 /** A run in one's own hands. */
@@ -150,17 +151,4 @@ function cancelled({ metadata: { namespace, name } }: RunObject, detail: string)
 
 function laterThan(before: string, now: Date): string {
   return new Date(Math.max(now.getTime(), new Date(before).getTime() + 1)).toISOString();
-}
-
-/** Waits, or less when the signal fires. */
-function pause(ms: number, after: RunnerPorts['after'], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = after(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -9,7 +9,7 @@ export type { ControllerOptions, PromotionController } from './controller.ts';
 export { RUN_LABEL } from './jobs.ts';
 export type { JobTemplate } from './jobs.ts';
 export { PROMOTION_LABEL } from './run-object.ts';
-export { executeRun } from './execute-run.ts';
+export { executeRun, executeWhenFree } from './execute-run.ts';
 export type { RunEnd, Running } from './execute-run.ts';
 export type {
   ApprovalObject,

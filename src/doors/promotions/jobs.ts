@@ -5,6 +5,8 @@ export interface JobTemplate {
   readonly image: string;
   readonly serviceAccountName: string;
   readonly resources: Readonly<Record<string, unknown>>;
+  /** A ConfigMap of the namespace of the run, with settings under the key `settings.yaml`. */
+  readonly settingsConfigMap?: string | undefined;
   /** Milliseconds after which Kubernetes ends the Job: longer than the run itself takes. */
   readonly deadlineMs: number;
 }
@@ -24,6 +26,7 @@ const MAX_JOBS = 5;
 /** What a process needs to write: the scanner unpacks layers there. */
 const SCRATCH = '/tmp';
 const NOBODY = 65_532;
+const SETTINGS = '/etc/pratique';
 
 /**
  * Decides whether a run needs a Job, `waitMs` being how long its claim has to be waited out. A Job that holds a claim which has
@@ -70,7 +73,10 @@ export function jobObject(
 }
 
 function podOf({ namespace, name }: RunObject['metadata'], job: string, template: JobTemplate): object {
-  const { image, serviceAccountName, resources } = template;
+  const { image, serviceAccountName, resources, settingsConfigMap } = template;
+  const settings = settingsConfigMap === undefined ? [] : ['--settings', `${SETTINGS}/settings.yaml`];
+  const configMap =
+    settingsConfigMap === undefined ? [] : [{ name: 'settings', configMap: { name: settingsConfigMap } }];
   return {
     restartPolicy: 'Never',
     serviceAccountName,
@@ -79,16 +85,19 @@ function podOf({ namespace, name }: RunObject['metadata'], job: string, template
       {
         name: 'run',
         image,
-        args: ['run', name, '--namespace', namespace, '--holder', job],
+        args: ['run', name, '--namespace', namespace, '--holder', job, ...settings],
         resources,
         securityContext: {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         },
-        volumeMounts: [{ name: 'scratch', mountPath: SCRATCH }],
+        volumeMounts: [
+          { name: 'scratch', mountPath: SCRATCH },
+          ...configMap.map((volume) => ({ name: volume.name, mountPath: SETTINGS, readOnly: true })),
+        ],
       },
     ],
-    volumes: [{ name: 'scratch', emptyDir: {} }],
+    volumes: [{ name: 'scratch', emptyDir: {} }, ...configMap],
   };
 }

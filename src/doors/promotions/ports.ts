@@ -99,7 +99,7 @@ export interface Time {
 
 /** What carrying out a run takes; the same in the controller and in a Job. */
 export interface RunnerPorts extends Time {
-  /** Who holds claims in this process: unique to it, and in a Job the name of the Job, a `/` and something random. */
+  /** Who holds claims in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
   readonly identity: string;
   readonly runs: RunStore;
   readonly executions: Executions;

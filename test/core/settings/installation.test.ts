@@ -4,12 +4,27 @@ import { pathsOf, settingsOf } from './settings.ts';
 const DAY_MS = 86_400_000;
 
 const ROLLOUT = { apiGroup: 'acme.example', kind: 'Rollout', podSpec: 'spec.template.spec' };
+const job = (fields: object) => ({
+  promotions: {
+    execution: 'Job',
+    jobTemplate: { image: 'registry.example.com/pratique:1', serviceAccountName: 'pratique-runs', ...fields },
+  },
+});
 const lease = (figures: object) => ({ cluster: { lease: figures } });
 
 describe('settings of an installation', () => {
   it('have a default for everything', () => {
-    const { credentials, operations, pinning, workloadKinds, cluster, certificates, audit, selfTest } =
-      settingsOf({});
+    const {
+      credentials,
+      operations,
+      pinning,
+      workloadKinds,
+      cluster,
+      certificates,
+      audit,
+      selfTest,
+      promotions,
+    } = settingsOf({});
     expect({
       credentials,
       operations,
@@ -19,6 +34,7 @@ describe('settings of an installation', () => {
       certificates,
       audit,
       selfTest,
+      promotions,
     }).to.deep.equal({
       credentials: { pullSecrets: true, rememberMs: 10_000 },
       operations: {},
@@ -34,6 +50,7 @@ describe('settings of an installation', () => {
       },
       audit: { enabled: true, everyMs: 600_000, perRegistryPerSecond: 5, reports: true },
       selfTest: { enabled: true, namespace: 'default', everyMs: 60_000 },
+      promotions: { enabled: true, maxConcurrentRuns: 2, execution: 'InController' },
     });
   });
 
@@ -58,6 +75,17 @@ describe('settings of an installation', () => {
       },
       audit: { enabled: false, everyMs: 1, perRegistryPerSecond: 0.1, reports: false },
       selfTest: { enabled: false, namespace: 'harbour', everyMs: 1 },
+      promotions: {
+        enabled: false,
+        maxConcurrentRuns: 64,
+        execution: 'Job',
+        jobTemplate: {
+          image: 'registry.example.com/pratique:1',
+          serviceAccountName: 'pratique-runs',
+          settingsConfigMap: 'pratique-runs',
+          resources: { requests: { cpu: '1' }, limits: { memory: '1.5Gi' } },
+        },
+      },
     };
     expect(settingsOf(written)).to.deep.include({
       ...written,
@@ -175,6 +203,30 @@ describe('settings of an installation', () => {
     ['an audit of no images', { audit: { perRegistryPerSecond: 0 } }, 'audit.perRegistryPerSecond'],
     ['an audit like a flood', { audit: { perRegistryPerSecond: 1_001 } }, 'audit.perRegistryPerSecond'],
     ['reports that are a text', { audit: { reports: 'yes' } }, 'audit.reports'],
+    ['an unknown key of promotions', { promotions: { runs: 1 } }, 'promotions'],
+    ['promotions that are neither on nor off', { promotions: { enabled: 1 } }, 'promotions.enabled'],
+    ['no run at a time', { promotions: { maxConcurrentRuns: 0 } }, 'promotions.maxConcurrentRuns'],
+    ['runs like a flood', { promotions: { maxConcurrentRuns: 65 } }, 'promotions.maxConcurrentRuns'],
+    ['another way to run', { promotions: { execution: 'Pod' } }, 'promotions.execution'],
+    [
+      'Jobs of which nobody says how they look',
+      { promotions: { execution: 'Job' } },
+      'promotions.jobTemplate',
+    ],
+    ['an unknown key of Jobs', job({ nodeName: 'a' }), 'promotions.jobTemplate'],
+    ['Jobs without image', job({ image: '' }), 'promotions.jobTemplate.image'],
+    ['Jobs of nobody', job({ serviceAccountName: 'A' }), 'promotions.jobTemplate.serviceAccountName'],
+    [
+      'Jobs with settings nowhere',
+      job({ settingsConfigMap: '' }),
+      'promotions.jobTemplate.settingsConfigMap',
+    ],
+    ['an unknown key of resources', job({ resources: { claims: [] } }), 'promotions.jobTemplate.resources'],
+    [
+      'a resource that is no quantity',
+      job({ resources: { limits: { memory: 'much' } } }),
+      'promotions.jobTemplate.resources.limits.memory',
+    ],
     ['an unknown key of the self-test', { selfTest: { image: 'x' } }, 'selfTest'],
     ['a self-test that is neither on nor off', { selfTest: { enabled: null } }, 'selfTest.enabled'],
     ['a self-test nowhere', { selfTest: { namespace: '' } }, 'selfTest.namespace'],

@@ -38,7 +38,7 @@ describe('parseSettings', () => {
         'operations',
         'pinning',
       ],
-      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest', 'events', 'scanner'],
+      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest', 'promotions', 'events', 'scanner'],
     ]);
   });
 

@@ -29,7 +29,7 @@ const OPTIONAL: readonly string[] = [
   'create pratique.dev/imagepromotionruns',
   'delete pratique.dev/imagepromotionruns',
   'patch pratique.dev/imagepromotions/status',
-  'patch pratique.dev/imagepromotionruns/status',
+  'update pratique.dev/imagepromotionruns/status',
 ];
 
 /** A permission as a call of the installation `pratique`, with canaries in `default`. */

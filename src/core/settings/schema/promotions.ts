@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import { dnsName } from './parts.ts';
+
+/** More runs at a time than that are for Jobs on many nodes. */
+const MAX_RUNS = 64;
+/** A quantity as Kubernetes writes it, e.g. `500m` or `256Mi`. */
+const quantity = z
+  .string()
+  .regex(/^\d+(?:\.\d+)?(?:m|[kMGTPE]|[KMGTPE]i)?$/, 'is no quantity such as 500m or 256Mi');
+const quantities = z.strictObject({
+  cpu: quantity.optional(),
+  memory: quantity.optional(),
+  'ephemeral-storage': quantity.optional(),
+});
+
+const jobTemplate = z.strictObject({
+  /** The image of Pratique, or one with a scanner in it. */
+  image: z.string().min(1).max(512),
+  /** A ServiceAccount that is in every namespace with promotions: it reads their Secrets and writes the status of their runs. */
+  serviceAccountName: dnsName,
+  /** A ConfigMap of the same namespace with these settings under the key `settings.yaml`; absent = the defaults. */
+  settingsConfigMap: dnsName.optional(),
+  resources: z
+    .strictObject({ requests: quantities.optional(), limits: quantities.optional() })
+    /** Blobs are streamed and small ones kept; a scan unpacks on disk. */
+    .default({ requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } }),
+});
+
+/** How promotions are carried out. */
+export const promotions = z
+  .strictObject({
+    /** Where no ImagePromotion exists, this costs three watches. */
+    enabled: z.boolean().default(true),
+    /** Two: one large copy does not hold up the others, and the leader stays small. */
+    maxConcurrentRuns: z.int().min(1).max(MAX_RUNS).default(2),
+    /** InController: by the leader, without another pod. Job: each run by a Job of its own, on any node. */
+    execution: z.enum(['InController', 'Job']).default('InController'),
+    jobTemplate: jobTemplate.optional(),
+  })
+  // Nobody can guess which image and which rights.
+  .refine(({ execution, jobTemplate: template }) => execution !== 'Job' || template !== undefined, {
+    path: ['jobTemplate'],
+    message: 'is needed where execution is Job',
+  })
+  .prefault({});

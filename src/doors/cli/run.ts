@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { EXIT } from './exit.ts';
+import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
+import type { Terminal, Tools } from './ports.ts';
+import type { RunAnswer } from './run-ports.ts';
+
+interface RunOptions extends RegistryOptions {
+  readonly namespace: string;
+  readonly holder: string;
+  readonly kubeconfig?: string;
+}
+
+/**
+ * `pratique run`: carries out one ImagePromotionRun, as Jobs do. What came of it stands in its status, so that it exits with 0
+ * also when images were blocked: only what could not be ended is a failure of the Job.
+ */
+export function addRun(
+  program: Command,
+  tools: Tools & Required<Pick<Tools, 'openRun'>>,
+  terminal: Terminal,
+  exit: (code: number) => void,
+): void {
+  const command = program
+    .command('run <name>')
+    .description('carry out an ImagePromotionRun of a cluster, as soon as nobody else does')
+    .option('-n, --namespace <name>', 'its namespace', 'default')
+    .option('--holder <name>', 'who holds its claim', 'terminal')
+    .option('--kubeconfig <file>', 'how to reach the API server (default: as the pod that this is)');
+  withRegistryOptions(command).action(async (name: string, options: RunOptions) => {
+    const { namespace, holder, kubeconfig } = options;
+    const settings = must(await settingsFrom(options, {}, tools));
+    const place = { namespace, name, holder, ...(kubeconfig !== undefined && { kubeconfig }) };
+    const run = must(await tools.openRun({ ...place, settings }));
+    const stopped = new AbortController();
+    void terminal.stopped().then(() => {
+      stopped.abort();
+    });
+    try {
+      const answer = await run.execute(stopped.signal);
+      terminal.err(`${namespace}/${name}: ${sentence(answer)}\n`);
+      exit(answer.end === 'stopped' ? EXIT.unknown : EXIT.ok);
+    } finally {
+      await run.close();
+    }
+  });
+}
+
+function sentence(answer: RunAnswer): string {
+  switch (answer.end) {
+    case 'stopped':
+      return 'stopped before it was done; whoever comes next goes on with it';
+    case 'nothing':
+      return 'nothing to do: it has ended, or is not there';
+    case 'over':
+      return `${answer.status.phase ?? ''}: ${countsIn(answer.status)}`;
+  }
+}
+
+function countsIn({ counts }: Extract<RunAnswer, { end: 'over' }>['status']): string {
+  if (!counts) return 'no image was looked at';
+  const { promoted, upToDate, blocked, awaitingApproval, failed } = counts;
+  const parts = { arrived: promoted, 'up to date': upToDate, blocked, waiting: awaitingApproval, failed };
+  return Object.entries(parts)
+    .map(([word, count]) => `${String(count)} ${word}`)
+    .join(', ');
+}
