@@ -87,10 +87,13 @@ export async function promoteImages({
     await table(['vulnerable, approved', 'golden/base:1.5.0']);
     const image = images.get('1.5.0');
     if (!image) throw new Error('there is no such image in the story');
-    const { gates, waived, approver } = await releaseOf({ registry: host, repository: 'golden/base' }, image);
+    const { gates, waived, approver, approvalReason } = await releaseOf(
+      { registry: host, repository: 'golden/base' },
+      image,
+    );
     say('Why golden has it, the registry alone can tell; the signed release statement says:');
     say();
-    say(indented(stringify({ gates, waived, approver })).trimEnd());
+    say(indented(stringify({ gates, waived, approver, approvalReason })).trimEnd());
     return { folder, remove };
   } catch (error) {
     await remove();

@@ -110,8 +110,7 @@ function readPromotions({ documents, problems: unread }: Reading): Parsed<Promot
       take(origin, parseApproval(value), ({ spec }) => approvals.push(...approvalOf(spec)));
     else if (kind === 'Secret' || kind === 'ConfigMap')
       objects.set(`${kind}/${name}`, entriesOf(value, kind));
-    else
-      problems.push({ path: `${origin}: kind`, message: `"${text(kind)}" is none of ${KINDS.join(', ')}` });
+    else problems.push({ path: `${origin}: kind`, message: strange(text(kind)) });
   }
   if (promotions.length === 0 && problems.length === 0)
     problems.push({ path: '--filename', message: 'holds no ImagePromotion' });
@@ -121,6 +120,11 @@ function readPromotions({ documents, problems: unread }: Reading): Parsed<Promot
     approvals,
     read: (kind, name) => Promise.resolve(objects.get(`${kind}/${name}`)),
   });
+}
+
+function strange(kind: string): string {
+  if (kind === 'ImagePolicy') return 'an ImagePolicy is read from --policies';
+  return `"${kind}" is none of ${KINDS.join(', ')}`;
 }
 
 /** From here nobody proves who approves: it is whoever may run this with these keys. */

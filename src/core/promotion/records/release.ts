@@ -37,6 +37,8 @@ export interface Release {
   readonly waived: readonly string[];
   /** Proven by the API server, which admits no approval in another name. */
   readonly approver?: string;
+  /** Why, in the words of the approver. */
+  readonly approvalReason?: string;
   /** The manifest of the attached scan report. */
   readonly reportDigest?: Digest;
   /** How old the knowledge of the scanner was. */
@@ -49,7 +51,7 @@ export interface Release {
  */
 export function releaseStatement(release: Release): Statement {
   const { source, target, promotedAt, run, gates, waived, approver, reportDigest } = release;
-  const { exceptions, databaseUpdatedAt } = release;
+  const { exceptions, databaseUpdatedAt, approvalReason } = release;
   return statementAbout(target, RELEASE_PREDICATE_TYPE, {
     source: placeOf(source),
     target: placeOf(target),
@@ -63,6 +65,7 @@ export function releaseStatement(release: Release): Statement {
     })),
     waived: [...waived],
     ...(approver !== undefined && { approver }),
+    ...(approvalReason !== undefined && { approvalReason }),
     ...(reportDigest !== undefined && { reportDigest }),
     ...(databaseUpdatedAt && { databaseUpdatedAt: rfc3339(databaseUpdatedAt) }),
   });

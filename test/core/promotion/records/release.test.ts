@@ -32,6 +32,7 @@ const release: Release = {
   exceptions: [{ id: 'CVE-2026-2', reason: 'not reachable', until: new Date('2026-12-31T00:00:00Z') }],
   waived: ['CVE-2026-1'],
   approver: 'alice',
+  approvalReason: 'behind a proxy',
   reportDigest: digestOf('report'),
   databaseUpdatedAt: new Date('2026-06-15T06:00:00Z'),
 };
@@ -56,6 +57,7 @@ describe('the statement that releases an image', () => {
         exceptions: [{ id: 'CVE-2026-2', reason: 'not reachable', until: '2026-12-31T00:00:00Z' }],
         waived: ['CVE-2026-1'],
         approver: 'alice',
+        approvalReason: 'behind a proxy',
         reportDigest: release.reportDigest,
         databaseUpdatedAt: '2026-06-15T06:00:00Z',
       },
@@ -66,7 +68,7 @@ describe('the statement that releases an image', () => {
     const { source, target, promotedAt, gates } = release;
     const bare = { source, target, promotedAt, gates, run: nowhere, exceptions: [], waived: [] };
     const { predicate } = releaseStatement(bare);
-    expect(predicate).not.to.have.any.keys('approver', 'reportDigest', 'databaseUpdatedAt');
+    expect(predicate).not.to.have.any.keys('approver', 'approvalReason', 'reportDigest', 'databaseUpdatedAt');
     expect(predicate).to.deep.include({ exceptions: [], waived: [] });
     expect(predicate).not.to.have.nested.property('run.url');
   });
