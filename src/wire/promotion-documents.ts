@@ -40,7 +40,13 @@ export async function openPromotions(
   const opened = await Promise.all(
     promotions.map(async ({ origin, promotion: { metadata, spec } }): Promise<Parsed<OpenPromotion>> => {
       const { name, namespace = 'default' } = metadata;
-      const run = { name: `${namespace}/${name}`, id, attempt: 1, actor: actorIn(surroundings) };
+      const run = {
+        name: `${namespace}/${name}`,
+        id,
+        attempt: 1,
+        actor: actorIn(surroundings),
+        local: true,
+      } as const;
       const execution = await openExecution(
         { spec, namespace, run, startedAt, read },
         {

@@ -75,7 +75,7 @@ async function lookAt(
 }
 
 function gone(tag: string): UnplannedImage {
-  const message = 'the tag was selected, and is gone at the source';
+  const message = 'the source has no such tag';
   return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
 }
 

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { Digest } from '../../core/model/index.ts';
 import { countResults, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
+import { approvalForms } from './approval-form.ts';
 import { EXIT } from './exit.ts';
 import type { OutputFormat } from './options.ts';
 
@@ -36,7 +37,7 @@ export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFo
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table([['TAG', 'DIGEST', 'PLAN', ''], ...rows])}`;
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows)}`;
     })
     .join('\n');
 }
@@ -50,7 +51,8 @@ export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFo
   return runs
     .map((run) => {
       const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
-      return `${headOf(run)}\n${table([['TAG', 'DIGEST', 'DECISION', ''], ...rows])}${summaryOf(run.rows)}\n`;
+      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows);
+      return `${headOf(run)}\n${shown}${summaryOf(run.rows)}\n${approvalForms(run.rows)}`;
     })
     .join('\n');
 }
@@ -135,7 +137,9 @@ function short(digest: Digest | undefined): string {
   return `${algorithm}:${hex.slice(0, SHOWN)}`;
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  if (body.length === 0) return '  no tag of the source is selected\n';
+  const rows = [head, ...body];
   const widths = rows.reduce<number[]>(
     (most, row) => row.map((cell, n) => Math.max(most[n] ?? 0, cell.length)),
     [],

@@ -17,10 +17,14 @@ export interface RunOptions {
   readonly colour?: boolean;
   /** Told the first words on standard error; the command is asked to stop when it resolves. */
   readonly whileServing?: (said: string) => Promise<void>;
+  /** Nobody asks it to stop; else that is done at once. */
+  readonly undisturbed?: true;
 }
 
 /** Where no Docker config is. */
 const NOWHERE = { DOCKER_CONFIG: '/nonexistent' };
+
+const FOREVER = new Promise<void>(() => undefined);
 
 /** The tools of the product, with a log that goes to `writeLog`. */
 export function tools(
@@ -50,7 +54,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     },
     colour: options.colour ?? false,
     interactive: false,
-    stopped: async () => options.whileServing?.(said.err),
+    stopped: async () => (options.undisturbed ? FOREVER : options.whileServing?.(said.err)),
   });
   return { code, ...said };
 }

@@ -23,7 +23,7 @@ export function approveStep(
       const { approvals, run, clock } = parts;
       const now = clock();
       const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now });
-      if (!approval) return Promise.resolve(undecided(run.id, against, known));
+      if (!approval) return Promise.resolve(undecided(run, against, known));
       const results = waive({ digest, results: gates }, approval, now);
       return Promise.resolve(decided(approval, { ...known, approval, gates: results }));
     },
@@ -32,14 +32,16 @@ export function approveStep(
 
 type Gate = Learned['gates'][number];
 
-function undecided(run: string, against: Gate | undefined, learned: Partial<Learned>): StepOutcome<Learned> {
+function undecided(
+  { id, local }: StepParts['run'],
+  against: Gate | undefined,
+  learned: Partial<Learned>,
+): StepOutcome<Learned> {
   if (against?.answer === 'Unknown') return stopped(against, learned);
-  const why = against ? `${against.message}; approve or deny it` : 'approve or deny it';
-  return {
-    status: 'waiting',
-    reason: { code: 'ApprovalNeeded', detail: `${why} by a PromotionApproval for ${run}` },
-    learned,
-  };
+  const why = against ? `${against.message}; ` : '';
+  const how = local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${id}`;
+  const detail = `${why}approve or deny it: ${how}`;
+  return { status: 'waiting', reason: { code: 'ApprovalNeeded', detail }, learned };
 }
 
 function decided(

@@ -32,7 +32,7 @@ export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTas
       if ((await target.tagDigest(to, signal)) !== planned.expected)
         return leave('the target does not have it');
       const others = await othersAt(image, source, signal);
-      if (others.length > 0) return leave(`SourceShared: ${others.join(', ')} still point to it`);
+      if (others.length > 0) return leave(`SourceShared: ${shared(others)} to it`);
       for (const one of await closureOf(image, source, signal)) {
         if ((await source.deleteManifest(pin(image, one), signal)) === 'refused')
           return leave('the registry does not delete');
@@ -40,6 +40,10 @@ export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTas
       return { status: 'succeeded' };
     },
   };
+}
+
+function shared(tags: readonly string[]): string {
+  return tags.length === 1 ? `tag ${tags.join('')} still points` : `tags ${tags.join(', ')} still point`;
 }
 
 function tagOf({ registry, repository, tag }: PinnedRef): ImageRef {
