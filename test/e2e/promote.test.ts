@@ -181,8 +181,13 @@ describe('pratique promote', () => {
           '1.4.2 Promoted',
           '1.4.1 Promoted',
         ]);
-        const marks = await referrersAt(at('golden/line'), old.digest);
-        expect(marks.map(({ artifactType }) => artifactType)).to.deep.equal([LIFECYCLE]);
+        for (const { digest } of [old, shared]) {
+          const marks = await referrersAt(at('golden/line'), digest);
+          const [mark, ...more] = marks.filter(({ artifactType }) => artifactType === LIFECYCLE);
+          expect(mark?.annotations).to.include({ 'dev.pratique.lifecycle.superseded-by': '1.4.2' });
+          expect(more).to.deep.equal([]);
+        }
+        expect(ran.rows[1]?.message).to.include('SourceShared: tag keep');
         expect(await manifestAt(at('quarantine/line'), taken.digest)).to.equal(undefined);
         expect(await referrersAt(at('quarantine/line'), taken.digest)).to.deep.equal([]);
         expect(await listTags(at('quarantine/line')))

@@ -10,7 +10,6 @@ import type { Digest } from '../../src/core/model/index.ts';
 
 const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
-const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
 
 /** A report as Trivy writes it, with findings of these ids and severities. */
 const report = (findings: readonly (readonly [string, string])[], at = new Date()) => ({
@@ -225,23 +224,6 @@ describe('a promotion, from registry to registry', () => {
     await push('quarantine/app', '1.0.0');
     const ran = await yard.sail({ spec: promote({ scan: {} }) });
     expect(decisions(ran)).to.deep.equal([['1.0.0', 'Blocked', 'ScannerFailed']]);
-  });
-
-  it('marks older images of the same line, once, and nobody else', async () => {
-    for (const tag of ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine']) await push('golden/app', tag);
-    await push('quarantine/app', '1.4.2');
-    const spec = promote({ supersede: { endOfLifeAfter: '720h' } });
-    await yard.sail({ spec });
-    await yard.sail({ spec });
-    const marks = await Promise.all(
-      ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine', '1.4.2'].map(async (tag) => {
-        const answer = await fetch(`${yard.registry.url}/v2/golden/app/manifests/${tag}`);
-        const digest = answer.headers.get('docker-content-digest') ?? '';
-        const listed = await listReferrers(place('golden/app'), digest);
-        return listed.filter(({ artifactType }) => artifactType === LIFECYCLE).length;
-      }),
-    );
-    expect(marks).to.deep.equal([1, 1, 0, 0, 0, 0]);
   });
 
   it('deletes the source with what belongs to it, but not what another tag needs', async () => {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { Manifest } from '../../model/index.ts';
+import type { ImageRef, Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/end-of-life.ts';
@@ -19,8 +19,9 @@ const WRITTEN_OUT = 3;
 const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];
 
 /**
- * Gives the older images of the same line an end of life, unless they have one. Only an image whose tag is a whole version
- * supersedes, and only such are superseded: moving tags follow by themselves.
+ * Gives all images of a line but the newest an end of life, unless they have one: the newest marks those before it, and one that
+ * arrives behind it itself, so that it does not matter in which order a run brings them. Only images whose tag is a whole version
+ * supersede and are superseded: moving tags follow by themselves.
  */
 export function supersedeStep(
   { target, startedAt }: Pick<StepParts, 'target' | 'startedAt'>,
@@ -32,26 +33,25 @@ export function supersedeStep(
     run: async ({ to, planned: { tag } }, _, signal) => {
       const version = wholeVersion(tag);
       if (!version) return { status: 'skipped' };
-      const [current, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
-      if (!current) return { status: 'skipped' };
-      const line = lineOf(current, version);
-      const older = (tags ?? [])
-        .filter((one) => !isReservedTag(one) && isOlder(wholeVersion(one), version))
-        .slice(0, MAX_OLDER);
+      const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
+      if (!manifest) return { status: 'skipped' };
+      const line: Line = { target, to, own: { tag, version, manifest } };
+      const { newer, older } = sidesOf(line.own, tags ?? []);
+      const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
+        const place = { target, to, about };
+        if (findEndOfLife(await referrersAt(place, signal))) return false;
+        const content = { endsAt, supersededBy, at: startedAt };
+        await attach(place, endOfLifeMark(subjectOf(about), content), signal);
+        return true;
+      };
+      const successor = await newestOf(newer, line, signal);
+      if (successor) return { status: (await mark(line.own, successor.tag)) ? 'succeeded' : 'skipped' };
       const limit = pLimit(AT_ONCE);
       const marked = await Promise.all(
-        older.map((one) =>
+        older.slice(0, MAX_OLDER).map((one) =>
           limit(async () => {
-            const { registry, repository } = to;
-            const manifest = await target.manifest({ registry, repository, tag: one }, signal);
-            const itsVersion = wholeVersion(one);
-            if (!manifest || !itsVersion || manifest.digest === current.digest) return false;
-            if (lineOf(manifest, itsVersion) !== line) return false;
-            const place = { target, to, about: manifest };
-            if (findEndOfLife(await referrersAt(place, signal))) return false;
-            const mark = endOfLifeMark(subjectOf(manifest), { endsAt, supersededBy: tag, at: startedAt });
-            await attach(place, mark, signal);
-            return true;
+            const member = await memberOf(one, line, signal);
+            return member !== undefined && mark(member, tag);
           }),
         ),
       );
@@ -60,20 +60,86 @@ export function supersedeStep(
   };
 }
 
+/** An image of a line. */
+interface Member {
+  readonly tag: string;
+  readonly version: TagVersion;
+  readonly manifest: Manifest;
+}
+
+/** A line at the target, as the image sees it that has arrived. */
+interface Line extends Pick<StepParts, 'target'> {
+  readonly to: ImageRef;
+  readonly own: Member;
+}
+
+/** Tags that may be of the same line, on either side of an image, the newest first. */
+function sidesOf(
+  { version, manifest }: Member,
+  tags: readonly string[],
+): { readonly newer: readonly string[]; readonly older: readonly string[] } {
+  const versions = tags.flatMap((tag) => {
+    const its = isReservedTag(tag) ? undefined : wholeVersion(tag);
+    // Without a name for the line it is the minor version: others need not be looked at.
+    return its &&
+      isAkin(its, version) &&
+      (namedLine(manifest) !== undefined || minorOf(its) === minorOf(version))
+      ? [{ tag, its }]
+      : [];
+  });
+  const sorted = versions.toSorted((a, b) => compareNewestFirst(a.its, b.its));
+  const where = (wanted: (order: number) => boolean): readonly string[] =>
+    sorted.flatMap(({ tag, its }) => (wanted(compareNewestFirst(its, version)) ? [tag] : []));
+  return { newer: where((order) => order < 0), older: where((order) => order > 0) };
+}
+
+/** The newest of these tags that is of the line; they come newest first, so that mostly one is looked at. */
+async function newestOf(
+  tags: readonly string[],
+  line: Line,
+  signal: AbortSignal,
+): Promise<Member | undefined> {
+  for (const tag of tags) {
+    const member = await memberOf(tag, line, signal);
+    if (member) return member;
+  }
+  return undefined;
+}
+
+/** The image under a tag, if it is another one of the same line. */
+async function memberOf(
+  tag: string,
+  { target, to: { registry, repository }, own }: Line,
+  signal: AbortSignal,
+): Promise<Member | undefined> {
+  const version = wholeVersion(tag);
+  const manifest = await target.manifest({ registry, repository, tag }, signal);
+  if (!version || !manifest || manifest.digest === own.manifest.digest) return undefined;
+  return lineOf(manifest, version) === lineOf(own.manifest, own.version)
+    ? { tag, version, manifest }
+    : undefined;
+}
+
 function wholeVersion(tag: string): TagVersion | undefined {
   const version = parseTagVersion(tag);
   return version?.written === WRITTEN_OUT ? version : undefined;
 }
 
-/** Of the same variant, and before it: `1.4.1-alpine` is not older than `1.4.2`, it is another image. */
-function isOlder(one: TagVersion | undefined, than: TagVersion): one is TagVersion {
-  if (!one) return false;
+/** Of the same variant: `1.4.1-alpine` is not older than `1.4.2`, it is another image. */
+function isAkin(one: TagVersion, other: TagVersion): boolean {
   const variant = ({ version }: TagVersion): string => version.prerelease.join('.');
-  return variant(one) === variant(than) && compareNewestFirst(one, than) > 0;
+  return variant(one) === variant(other);
 }
 
 /** The line that the image names, else its minor version. */
-function lineOf({ annotations }: Manifest, { version }: TagVersion): string {
-  const named = LINE_KEYS.map((key) => annotations[key]).find((line) => line !== undefined);
-  return named ?? `${String(version.major)}.${String(version.minor)}`;
+function lineOf(manifest: Manifest, version: TagVersion): string {
+  return namedLine(manifest) ?? minorOf(version);
+}
+
+function namedLine({ annotations }: Manifest): string | undefined {
+  return LINE_KEYS.map((key) => annotations[key]).find((line) => line !== undefined);
+}
+
+function minorOf({ version }: TagVersion): string {
+  return `${String(version.major)}.${String(version.minor)}`;
 }
