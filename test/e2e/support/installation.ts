@@ -108,14 +108,13 @@ export async function install(
     const webhook = { ...address, ...(values.webhook as object | undefined) };
     const outside = external && { controller: { enabled: false } };
     await writeFile(valuesFile, stringify({ ...values, ...outside, webhook }));
-    const installed = await helm([
-      'install',
-      'pratique',
-      chart,
-      '--create-namespace',
-      '--values',
-      valuesFile,
-    ]);
+    const begin = () => helm(['install', 'pratique', chart, '--create-namespace', '--values', valuesFile]);
+    let installed = await begin();
+    // There are no nodes, so nothing can be installed with --wait, which would also wait for the definitions; they stay.
+    if (installed.stderr.includes('ensure CRDs are installed first')) {
+      await helm(['uninstall', 'pratique']);
+      installed = await begin();
+    }
     if (installed.code !== 0)
       throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
     if (!external) await standInForKubeProxy(cluster, port);
