@@ -108,13 +108,7 @@ export async function install(
     const webhook = { ...address, ...(values.webhook as object | undefined) };
     const outside = external && { controller: { enabled: false } };
     await writeFile(valuesFile, stringify({ ...values, ...outside, webhook }));
-    const begin = () => helm(['install', 'pratique', chart, '--create-namespace', '--values', valuesFile]);
-    let installed = await begin();
-    // There are no nodes, so nothing can be installed with --wait, which would also wait for the definitions; they stay.
-    if (installed.stderr.includes('ensure CRDs are installed first')) {
-      await helm(['uninstall', 'pratique']);
-      installed = await begin();
-    }
+    const installed = await begin(helm, valuesFile);
     if (installed.code !== 0)
       throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
     if (!external) await standInForKubeProxy(cluster, port);
@@ -216,6 +210,15 @@ async function startReplica(given: {
   });
   const { log, stop, kill } = running;
   return { port, replica: { name, page, certificate: () => servedAt(port), log, stop, kill } };
+}
+
+/** There are no nodes, so nothing can be installed with --wait, which would also wait for the definitions; they stay. */
+async function begin(helm: Installation['helm'], valuesFile: string): Promise<Outcome> {
+  const install = () => helm(['install', 'pratique', chart, '--create-namespace', '--values', valuesFile]);
+  const first = await install();
+  if (!first.stderr.includes('ensure CRDs are installed first')) return first;
+  await helm(['uninstall', 'pratique']);
+  return install();
 }
 
 /** Asked as a new caller is: a connection that is open goes on with what it began with. */
