@@ -24,6 +24,8 @@ export interface DueFacts {
   readonly approvals: readonly KnownApproval[];
   /** When something was pushed to where it takes from, since it was last looked at. */
   readonly woken?: Date;
+  /** The same, as told by a replica that does not lead. */
+  readonly pushedAt?: Date;
   /** Whether everything can be used now that the promotion names; only asked after a run to which something was missing. */
   readonly usable?: boolean;
   readonly now: Date;
@@ -47,7 +49,7 @@ export function dueOf(facts: DueFacts): Due {
   if (decided) return { what: 'execute', run: decided };
   const asked = changed(facts) ?? requested(facts) ?? woke(facts);
   if (asked) return { what: 'begin', trigger: asked };
-  return inTime([retry(facts), scheduled(facts)], now);
+  return inTime([pushed(facts), retry(facts), scheduled(facts)], now);
 }
 
 /** When a run is retried after `attempt` others failed in a row. */
@@ -96,12 +98,23 @@ function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {
   return { at, trigger: { why: 'Retry', token: last.name, attempt: last.attempt + 1 } };
 }
 
+/** Only what no run has begun after: each replica goes by its own clock, so that a moment may also lie ahead. */
+function pushed(facts: DueFacts): Timed | undefined {
+  const { pushedAt } = facts;
+  if (!pushedAt || pushedAt.getTime() <= lastBegin(facts)) return undefined;
+  return { at: pushedAt, trigger: { why: 'Event', token: pushedAt.toISOString(), attempt: 0 } };
+}
+
+/** When a run last began; when the promotion was made, if none did. */
+function lastBegin({ status: { lastRunTime }, runs, createdAt }: DueFacts): number {
+  const told = lastRunTime === undefined ? [] : [Date.parse(lastRunTime)];
+  return Math.max(createdAt.getTime(), ...told, ...runs.map((run) => run.createdAt.getTime()));
+}
+
 /** One that was missed is caught up with, once: the next is counted from the run that does it. */
-function scheduled({ spec, status, runs, createdAt }: DueFacts): Timed | undefined {
-  const { schedule, timeZone } = spec;
+function scheduled(facts: DueFacts): Timed | undefined {
+  const { schedule, timeZone } = facts.spec;
   if (schedule === undefined) return undefined;
-  const begins = [createdAt, ...(status.lastRunTime === undefined ? [] : [new Date(status.lastRunTime)])];
-  const last = Math.max(...begins.map(Number), ...runs.map((run) => run.createdAt.getTime()));
-  const at = nextRun(schedule, timeZone, new Date(last));
+  const at = nextRun(schedule, timeZone, new Date(lastBegin(facts)));
   return at && { at, trigger: { why: 'Schedule', token: at.toISOString(), attempt: 0 } };
 }

@@ -8,6 +8,7 @@ export { createPromotionController } from './controller.ts';
 export type { ControllerOptions, PromotionController } from './controller.ts';
 export { RUN_LABEL } from './jobs.ts';
 export type { JobTemplate } from './jobs.ts';
+export { PUSHED_AT } from './look.ts';
 export { PROMOTION_LABEL } from './run-object.ts';
 export { executeRun, executeWhenFree } from './execute-run.ts';
 export type { RunEnd, Running } from './execute-run.ts';

@@ -1,3 +1,4 @@
+import { parseMoment } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
 import { knownRuns, type KnownRun } from './known-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
@@ -25,13 +26,24 @@ export const MAX_WAIT_MS = 3_600_000;
 
 /** Annotation by which a person asks for a run now. */
 const REQUESTED_AT = 'reconcile.pratique.dev/requestedAt';
-/** Characters of it that count: as many as the status has room for. */
+/**
+ * Annotation by which a replica that does not lead tells the one that does that something was pushed: the moment, RFC 3339. It
+ * wakes, and is no evidence.
+ */
+export const PUSHED_AT = 'pratique.dev/pushed-at';
+/** Characters of a request that count: as many as the status has room for. */
 const MAX_REQUEST = 64;
 
 /** What a person asks for. */
 export function requestOf({ metadata: { annotations } }: PromotionObject): { readonly requestedAt?: string } {
   const requestedAt = annotations?.[REQUESTED_AT]?.slice(0, MAX_REQUEST);
   return requestedAt === undefined ? {} : { requestedAt };
+}
+
+/** When something was pushed, as another replica tells; what is no moment is nothing. */
+export function pushOf({ metadata: { annotations } }: PromotionObject): { readonly pushedAt?: Date } {
+  const pushedAt = parseMoment(annotations?.[PUSHED_AT] ?? '');
+  return pushedAt ? { pushedAt } : {};
 }
 
 /** One look at a promotion. */

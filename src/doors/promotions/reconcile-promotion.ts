@@ -12,6 +12,7 @@ import type { KnownRun } from './known-run.ts';
 import {
   CHECK_MS,
   MAX_WAIT_MS,
+  pushOf,
   requestOf,
   runsOf,
   type Look,
@@ -149,6 +150,7 @@ async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts>
     usable,
     now,
     ...requestOf(object),
+    ...pushOf(object),
     ...(wake && { woken: wake }),
   };
 }

@@ -199,20 +199,6 @@ describe('the controller of promotions', () => {
     expect([all.events, all.troubles]).to.deep.equal([[], []]);
   });
 
-  it('goes on with a run that another leader left', async () => {
-    const all = promotionWorld({ candidates: candidates('1', '2', '3'), imageMs: 5_000 });
-    const stop = all.lead();
-    all.put();
-    await all.time.pass(7_000);
-    await stop();
-    expect(all.phases()).to.deep.equal(['Running']);
-    all.lead();
-    await all.time.pass(30_000);
-    expect(all.phases()).to.deep.equal(['Succeeded']);
-    expect(all.runs()[0]?.status?.claim?.epoch).to.equal(2);
-    expect(all.status().counts).to.include({ promoted: 3 });
-  });
-
   it('goes on with a run as soon as a person has decided', async () => {
     const all = promotionWorld({
       candidates: candidates('1', '2'),

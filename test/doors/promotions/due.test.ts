@@ -124,6 +124,24 @@ describe('what a promotion wants', () => {
     ],
     ['a run when something was pushed', 'begin Event', { woken: NOW, runs: [done] }],
     [
+      'a run for a push that another replica heard of',
+      'begin Event',
+      { pushedAt: ago(MINUTE), runs: [done] },
+    ],
+    ['a run for such a push when its moment comes', 'wait 2', { pushedAt: ago(-2 * MINUTE), runs: [done] }],
+    ['no run for a push that a run has begun after', 'wait', { pushedAt: ago(90 * MINUTE), runs: [done] }],
+    [
+      'no run for such a push whose run is deleted since',
+      'wait',
+      {
+        pushedAt: ago(90 * MINUTE),
+        status: {
+          lastRun: { name: 'x', generation: 1, completionTime: '' },
+          lastRunTime: ago(HOUR).toISOString(),
+        },
+      },
+    ],
+    [
       'nothing while it is suspended',
       'wait',
       {

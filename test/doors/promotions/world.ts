@@ -42,6 +42,7 @@ export function promotionWorld(
   const removed: string[] = [];
   const begun: string[] = [];
   let statusWrites = 0;
+  let hiddenMs = 0;
   const world: World = {
     fake,
     check: () => Promise.resolve(undefined),
@@ -74,7 +75,9 @@ export function promotionWorld(
     promotions: () => promotions.values(),
     promotion: ({ name }) => promotions.get(name),
     runsOf: ({ metadata }) =>
-      [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (shelf.peek(name) ?? []) : [])),
+      time.now() < hiddenMs
+        ? []
+        : [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (shelf.peek(name) ?? []) : [])),
     createRun: (run) => {
       const { metadata, spec: frozen, ...rest } = run as RunObject;
       if (runNames.has(metadata.name))
@@ -156,6 +159,10 @@ export function promotionWorld(
     put,
     runs,
     ports,
+    /** The cache of runs shows nothing until then. */
+    hideRunsMs: (ms: number) => {
+      hiddenMs = ms;
+    },
     statusWrites: () => statusWrites,
     status: (): ImagePromotionStatus => promotions.get(NAME.name)?.status ?? {},
     condition: (type: string) => {
