@@ -1,5 +1,5 @@
 // What the second half of the demo writes into files: promotions as people write them, the keys they name, a person's yes.
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Keys } from './story.ts';
 
 const API = 'apiVersion: pratique.dev/v1alpha1';
@@ -43,27 +43,12 @@ export function keysYaml({ release, scanner }: Pick<Keys, 'release' | 'scanner'>
   ].join('---\n');
 }
 
-/** What a run says of an image that waits for a person. */
-export interface Waiting {
-  readonly digest: string;
-  readonly gateHash: string;
-  readonly blocking: readonly string[];
+/** A person's yes: the approval that a run prints for an image that waits, completed. */
+export function completed(printed: string, more: Readonly<Record<string, string>>): string {
+  const [, form = ''] = printed.split('\n---\n');
+  const { spec, ...rest } = parse(form) as { readonly spec: object };
+  return stringify({ ...rest, spec: { ...spec, ...more } });
 }
-
-/** A person's yes to one image with what was found in it. */
-export const approvalYaml = ({ digest, gateHash, blocking }: Waiting, until: Date): string => `${API}
-kind: PromotionApproval
-metadata: { name: base-1-5-0 }
-spec:
-  runName: base-to-golden-1 # in a cluster, the run that waits
-  digest: ${digest}
-  gateHash: ${gateHash}
-  approver: jane@example.com # in a cluster the API server lets only your own name pass
-  decision: Approve
-  waive: [${blocking.join(', ')}]
-  reason: not reachable from the entry point
-  until: '${until.toISOString().slice(0, 10)}'
-`;
 
 function secret(name: string, stringData: Readonly<Record<string, string>>): string {
   return stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData });

@@ -4,16 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { CVE, publishBase, releaseOf, reportOn } from './harbour.ts';
-import { approvalYaml, keysYaml, mirrorYaml, promoteYaml, type Waiting } from './promotion-files.ts';
+import { completed, keysYaml, mirrorYaml, promoteYaml } from './promotion-files.ts';
 import { runPratique } from './run-pratique.ts';
 import type { Keys } from './story.ts';
 import { printTable, say, type Ask, type Row } from './telling.ts';
-
-interface Told {
-  readonly runs: readonly {
-    readonly images: readonly (Partial<Waiting> & { readonly decision: string })[];
-  }[];
-}
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -63,7 +57,8 @@ export async function promoteImages({
     say('lets go on what is good enough:');
     say();
     say(indented(promoteYaml(host)));
-    say(await run('promote', '-f', 'promote'));
+    const printed = await run('promote', '-f', 'promote');
+    say(printed);
     const rows = await table(
       ['promoted and signed', 'golden/base:1.4.2'],
       ['superseded by 1.4.2', 'golden/base:1.4.1'],
@@ -74,15 +69,18 @@ export async function promoteImages({
     say(rows[1]?.message);
     say();
 
-    const told = JSON.parse(
-      (await runPratique(folder, ['promote', '-f', 'promote', '-o', 'json'])).out,
-    ) as Told;
-    const waiting = waitingIn(told);
-    const approval = approvalYaml(waiting, new Date(now.getTime() + 30 * DAY_MS));
-    say('Somebody takes responsibility, for this digest and these findings only (both are in -o json):');
+    const yes = {
+      approver: 'jane@example.com',
+      reason: 'not reachable from the entry point',
+      until: new Date(now.getTime() + 30 * DAY_MS).toISOString().slice(0, 10),
+    };
+    say(
+      'Somebody takes responsibility, for this digest and exactly these findings, and completes the approval:',
+    );
     say();
-    say(indented(approval));
-    await write('promote/approval.yaml', approval);
+    for (const [field, value] of Object.entries(yes)) say(`  ${field}: ${value}`);
+    say();
+    await write('promote/approval.yaml', completed(printed, yes));
     say(await run('promote', '-f', 'promote'));
     await table(['vulnerable, approved', 'golden/base:1.5.0']);
     const image = images.get('1.5.0');
@@ -99,14 +97,6 @@ export async function promoteImages({
     await remove();
     throw error;
   }
-}
-
-function waitingIn({ runs }: Told): Waiting {
-  const found = runs.flatMap(({ images }) => images).find(({ decision }) => decision === 'AwaitingApproval');
-  const { digest, gateHash, blocking } = found ?? {};
-  if (digest === undefined || gateHash === undefined || blocking === undefined)
-    throw new Error('nothing waits for a person');
-  return { digest, gateHash, blocking };
 }
 
 function indented(text: string): string {
