@@ -4,9 +4,11 @@ import { pushImage, pushIndex, pushReferrer, type Pushed, type Target } from '..
 import { openCosign, type Cosign, type KeyPair } from './support/cosign.ts';
 import { deleteManifest, layerOf, manifestAt, referrersAt } from './support/look.ts';
 import { inShort, openPromoter, promotion, type Promoter } from './support/promoter.ts';
+import { openReaders, type Readers } from './support/readers.ts';
 import { startDistribution, startOlareg, type Registry } from './support/registries.ts';
 import { alpineSbom, pushAlpine } from './support/scans.ts';
 import { watch } from './support/watched-registry.ts';
+import { openWorkspace, type Workspace } from './support/workspace.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
 const IN_TOTO = 'application/vnd.in-toto+json';
@@ -32,17 +34,24 @@ for (const { name, starts } of [
     let cosign2: Cosign;
     let vendor: KeyPair;
     let promoter: Promoter;
+    let workspace: Workspace;
+    let readers: Readers;
     before(async () => {
-      [upstream, own, cosign, cosign2, promoter] = await Promise.all([
+      [upstream, own, cosign, cosign2, promoter, workspace] = await Promise.all([
         starts[0](),
         starts[1](),
         openCosign(),
         openCosign('cosign2'),
         openPromoter(),
+        openWorkspace('readers'),
       ]);
+      readers = await openReaders(workspace);
       vendor = await cosign.createKeyPair('vendor');
     });
-    after(() => Promise.all([upstream, own, cosign, cosign2, promoter].map((each) => each.stop())));
+    after(async () => {
+      await Promise.all([upstream, own, cosign, cosign2, promoter].map((each) => each.stop()));
+      await workspace.close();
+    });
 
     const from = (repository: string): Target => ({ registry: upstream.host, repository });
     const to = (repository: string): Target => ({ registry: own.host, repository });
@@ -128,6 +137,22 @@ for (const { name, starts } of [
       const tree = await cosign.run(['tree', '--allow-http-registry', image]);
       for (const kind of [QUARANTINE, IN_TOTO, CYCLONEDX, COSIGN_SIGN, signatures[0]])
         expect(tree).to.include(kind);
+    });
+
+    it('a graph that crane, oras and regctl read as they read it at its source', async () => {
+      const [source, target] = [from('library/go'), to('quarantine/go')];
+      const { index } = await pushNode(source);
+      const bare = { quarantine: false, provenance: false, history: false };
+      const ran = await promoter.promote([mirror(source, target, { mirror: bare })]);
+      expect([ran.code, ...inShort(ran)], ran.stderr).to.deep.equal([0, '22.4.1 Mirrored']);
+      const names = [source, target].map(({ registry, repository }) => `${registry}/${repository}:22.4.1`);
+      for (const read of [readers.oras, readers.regctl]) {
+        const [there, here] = await Promise.all(names.map(read));
+        expect(here).to.deep.equal(there);
+        expect(here?.digest).to.equal(index.digest);
+        expect(here?.referrers).to.have.lengthOf(2);
+      }
+      for (const image of names) expect(await readers.crane(image)).to.equal(index.digest);
     });
 
     it('what is there already costs two requests a tag, besides a listing and the history', async () => {
