@@ -140,8 +140,10 @@ async function keySigner(
   const password = entries?.['cosign.password'];
   const signer = await openKeySigner({ pem: pem.value, ...(password !== undefined && { password }) });
   if (signer.ok) return signer;
-  const why = signer.problems.map(({ message }) => message).join('; ');
-  return problem(`${path}.secretRef`, `the key in Secret "${name}" ${why}`);
+  const why = signer.problems.map(
+    (one) => `cosign.${one.path === 'password' ? one.path : 'key'} ${one.message}`,
+  );
+  return problem(`${path}.secretRef`, `of Secret "${name}", ${why.join('; ')}`);
 }
 
 function keyless(_: SignSpec, path: string): Parsed<ArtifactSigner> {

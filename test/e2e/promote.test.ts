@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { listTags } from '../support/registry/look.ts';
-import { pushReferrer, pushTag, type Pushed, type Target } from '../support/registry/push.ts';
+import { listTags, type ListedReferrer } from '../support/registry/look.ts';
+import { pushIndex, pushReferrer, pushTag, type Pushed, type Target } from '../support/registry/push.ts';
 import { openChecker, type Checker } from './support/check.ts';
 import { openCosign, type Cosign, type KeyPair } from './support/cosign.ts';
 import { manifestAt, referrersAt } from './support/look.ts';
@@ -11,6 +11,7 @@ import { pushAlpine } from './support/scans.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
 const RELEASE = 'https://pratique.dev/release/v1';
+const ACQUISITION = 'https://toddysm.com/acquisition-provenance/v0.1';
 const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
 const PASSWORD = 'correct horse battery staple';
 const CLEAN = { zlib: '1.3.1-r1' };
@@ -25,6 +26,7 @@ describe('pratique promote', () => {
   let cosign: Cosign;
   let cosign2: Cosign;
   let release: KeyPair;
+  let vendor: KeyPair;
   let promoter: Promoter;
   let checker: Checker;
   let secret: object;
@@ -37,6 +39,7 @@ describe('pratique promote', () => {
       openChecker(),
     ]);
     release = await cosign.createKeyPair('release', PASSWORD);
+    vendor = await cosign.createKeyPair('vendor');
     secret = {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -129,13 +132,51 @@ describe('pratique promote', () => {
         expect(await judged('golden')).to.equal('0 allow');
       });
 
-      it('signs for cosign 2 where that is asked', async () => {
+      it('goes the whole way from the vendor to golden by one file, and once more without doing anything', async () => {
+        const library = at('library/web');
+        const children = await Promise.all(
+          ['amd64', 'arm64'].map(async (architecture) => ({
+            ...(await pushAlpine(library, CLEAN, architecture)),
+            platform: { os: 'linux', architecture },
+          })),
+        );
+        const index = await pushIndex({ ...library, tag: '2.0.0' }, { manifests: children });
+        await cosign.sign(index.reference, { key: vendor, format: 'bundle' });
+        const mirror = promotion({
+          source: { repository: `${registry.host}/library/web` },
+          target: { repository: `${registry.host}/quarantine/web` },
+          mirror: {},
+        });
+        const documents = [mirror, ...promote('web', { scan: {} })];
+        const ran = await promoter.promote(documents);
+        expect([ran.code, ...inShort(ran)], ran.stderr).to.deep.equal([
+          0,
+          '2.0.0 Mirrored',
+          '2.0.0 Promoted',
+        ]);
+        const listed = await referrersAt(at('golden/web'), index.digest);
+        await cosign.run(['verify', ...verify(vendor), golden('web', index)]);
+        await cosign.run(['verify', ...verify(), golden('web', index)]);
+        expect(await checker.check(`${registry.host}/golden/web:2.0.0`, [policy])).to.equal('0 allow');
+        expect(listed.map(({ artifactType }) => artifactType)).to.not.include(QUARANTINE);
+        for (const each of [index, ...children])
+          expect((await referrersAt(at('golden/web'), each.digest)).map(recordOf)).to.include(ACQUISITION);
+        expect(inShort(await promoter.promote(documents))).to.deep.equal([
+          '2.0.0 UpToDate',
+          '2.0.0 UpToDate',
+        ]);
+        expect(await referrersAt(at('golden/web'), index.digest)).to.deep.equal(listed);
+      });
+
+      it('signs for cosign 2 beside the signatures of others', async () => {
         const image = await push('legacy', '1.0.0', CLEAN);
+        await cosign2.sign(image.reference, { key: vendor, format: 'legacy' });
         const sign = { secretRef: { name: 'cosign-key' }, format: 'Legacy' };
         const ran = await promoter.promote(promote('legacy', { scan: {}, sign }));
         expect([ran.code, ...inShort(ran)], ran.stderr).to.deep.equal([0, '1.0.0 Promoted']);
         for (const program of [cosign, cosign2]) {
-          await program.run(['verify', ...verify(), golden('legacy', image)]);
+          for (const key of [release, vendor])
+            await program.run(['verify', ...verify(key), golden('legacy', image)]);
           const statement = await attested(program, golden('legacy', image), RELEASE);
           expect(statement).to.have.nested.property('source.digest', image.digest);
         }
@@ -198,10 +239,10 @@ describe('pratique promote', () => {
     });
   }
 
-  const verify = (): readonly string[] => [
+  const verify = ({ publicKey } = release): readonly string[] => [
     '--insecure-ignore-tlog',
     '--allow-http-registry',
-    `--key=${release.publicKey}`,
+    `--key=${publicKey}`,
   ];
 
   /** The predicate for which cosign vouches. */
@@ -212,6 +253,11 @@ describe('pratique promote', () => {
     return (JSON.parse(Buffer.from(payload, 'base64').toString()) as { predicate: unknown }).predicate;
   }
 });
+
+/** What a plain statement beside an image is about. */
+function recordOf({ annotations }: ListedReferrer): string | undefined {
+  return annotations?.['in-toto.io/predicate-type'];
+}
 
 /** What a person writes who saw this row. */
 function approval(row: Row | undefined, waive: readonly string[]): object {

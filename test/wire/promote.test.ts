@@ -180,9 +180,11 @@ describe('a promotion, from registry to registry', () => {
     it('does not take a report that is too old', async () => {
       const image = await push('quarantine/app', '1.0.0');
       await attach(image, [], new Date(Date.now() - 25 * 3_600_000));
-      expect(decisions(await yard.sail({ spec: promote({ scan: scan() }) }))).to.deep.equal([
-        ['1.0.0', 'Blocked', 'ReportTooOld'],
-      ]);
+      // Nor is a person asked, who could let findings go, but not this.
+      for (const approval of ['Never', 'OnBlock', 'Always'])
+        expect(decisions(await yard.sail({ spec: promote({ scan: scan(), approval }) }))).to.deep.equal([
+          ['1.0.0', 'Blocked', 'ReportTooOld'],
+        ]);
     });
 
     it('waits for a person, who lets go only what was named, for this digest and these findings', async () => {

@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { cosignKey } from '../../support/private-keys.ts';
 import { listTags } from '../../support/registry/look.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 import { pushImage, pushTag } from '../../support/registry/push.ts';
@@ -66,6 +68,25 @@ describe('pratique plan and pratique promote', () => {
     const ran = await give(['promote'], [promotion({ deleteSource: true })]);
     expect(ran.code).to.equal(0);
     expect(ran.out).to.include('SourceShared: tag keep still points to it');
+  });
+
+  it('tells a password that is wrong from a key that is none, and repeats neither', async () => {
+    const sign = { sign: { secretRef: { name: 'key' } } };
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const encrypted = cosignKey(privateKey, { password: 'right' });
+    const said = async (stringData: object): Promise<string> => {
+      const secret = { kind: 'Secret', metadata: { name: 'key' }, stringData };
+      const { code, err } = await give(['promote'], [promotion(sign), secret]);
+      expect(code).to.equal(3);
+      expect(err)
+        .to.include('spec.promote.sign.secretRef: ')
+        .and.not.match(/hunter2|BEGIN/);
+      return err;
+    };
+    expect(await said({ 'cosign.key': encrypted, 'cosign.password': 'hunter2' })).to.include(
+      'cosign.password does not open',
+    );
+    expect(await said({ 'cosign.key': 'hunter2' })).to.include('cosign.key is not');
   });
 
   it('says that nothing is selected', async () => {

@@ -11,6 +11,9 @@ import { ageObstacles } from './ages.ts';
 import { conclude, type ExceptedFinding, type GateResult, type Obstacle } from './gate.ts';
 import { readScanned, type ReadScan, type Scanned } from './scanned.ts';
 
+/** Ids of expired exceptions in a message, which is one line of a table. */
+const MAX_EXPIRED_SHOWN = 3;
+
 /** What a promotion demands of scans. */
 export interface ScanRule {
   readonly failOn: Severity;
@@ -47,23 +50,34 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   const all = distinct(read.flatMap(({ report }) => report.findings));
   const excepted = exceptedOf(judged);
   const ends = excepted.flatMap(({ until }) => (until ? [until.getTime()] : []));
+  const expiredExceptions = unique(
+    judged.flatMap(({ expiredExceptions: expired }) => expired.map(({ id }) => id)),
+  );
+  const concluded = conclude(
+    sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
+    standing(judged),
+  );
   const worst = all.length > 0 && highest(all.map(({ severity }) => severity));
   return {
     gate: 'scan',
-    ...conclude(
-      sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
-      standing(judged),
-    ),
+    ...concluded,
+    ...(concluded.reason === 'Vulnerable' && {
+      message: `${concluded.message}${tellExpired(expiredExceptions)}`,
+    }),
     ...(worst !== false && { worst }),
     counts: countsOf(all),
     excepted,
-    expiredExceptions: unique(
-      judged.flatMap(({ expiredExceptions }) => expiredExceptions.map(({ id }) => id)),
-    ),
+    expiredExceptions,
     ...(ends.length > 0 && { exceptionsUntil: new Date(Math.min(...ends)) }),
     scanner: unique(read.map(({ report }) => report.scanner)).join(', '),
     ...oldest(read),
   };
+}
+
+function tellExpired(ids: readonly string[]): string {
+  if (ids.length === 0) return '';
+  const shown = ids.slice(0, MAX_EXPIRED_SHOWN).join(', ');
+  return `; expired exceptions: ${shown}${ids.length > MAX_EXPIRED_SHOWN ? ', …' : ''}`;
 }
 
 /** What blocks anywhere, each finding once, worst first. */

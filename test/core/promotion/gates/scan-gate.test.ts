@@ -221,6 +221,7 @@ describe('the scan gate', () => {
       databaseUpdatedAt: hoursAgo(8),
       transient: false,
     });
+    expect(result.message).to.match(/expired exceptions: CVE-2$/);
   });
 
   it('lists so many ids and counts the rest', () => {
