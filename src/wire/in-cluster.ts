@@ -55,6 +55,7 @@ async function openParts(
   }
   return parsed({
     settings,
+    surroundings,
     cluster: cluster.value,
     namespace: namespace.value,
     identity: identityIn(surroundings),

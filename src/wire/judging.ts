@@ -51,6 +51,8 @@ export interface OpenJudging extends Judging {
   /** The controller's own logins. */
   readonly keychain: Keychain;
   readonly memory: FactMemory;
+  /** How a registry client with logins or authorities of its own is made. */
+  readonly registryOptions: Omit<RegistryOptions, 'keychain'>;
 }
 
 /** How registry clients are made here, whatever their logins. Problems are files that cannot be used. */
@@ -106,6 +108,7 @@ export async function openJudging(
     registry,
     keychain,
     memory,
+    registryOptions: options.value,
     close: async () => {
       await Promise.all([registry.close(), verifier.close()]);
     },

@@ -4,6 +4,7 @@ import { createAudit, createSelfTest, podSelector, type AuditChange } from '../d
 import { auditPorts } from './audit-ports.ts';
 import type { LeadingOptions } from './parts.ts';
 import { keepPolicyStatus } from './policy-status.ts';
+import { keepPromotions } from './promotions.ts';
 import { keepRegistration } from './registration.ts';
 import { toldOf } from './replica.ts';
 import { RESOURCES } from './resources.ts';
@@ -47,6 +48,7 @@ export function createLeading(options: LeadingOptions): Leading {
   });
   const status = keepPolicyStatus(options);
   const registration = keepRegistration(options);
+  const promotions = keepPromotions(options, { recordEvent: events.record });
   const selfTest = createSelfTest(selfTestPorts(options, status.enforced), settings.selfTest);
   const audit = createAudit(
     auditPorts(options, {
@@ -96,17 +98,19 @@ export function createLeading(options: LeadingOptions): Leading {
         guarded(status.run(signal)),
         ...(settings.selfTest.enabled ? [guarded(selfTest.run(signal))] : []),
         ...(settings.audit.enabled ? [guarded(auditTerm(signal))] : []),
+        ...(settings.promotions.enabled ? [guarded(promotions.run(signal))] : []),
       ]);
     },
     onPolicies: (names) => {
       status.onPolicies(names);
+      promotions.onPolicies(names);
       tell({ type: 'policies' });
     },
     onSecret: registration.onSecret,
     onNamespace: (namespace) => {
       tell({ type: 'namespace', namespace });
     },
-    gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges],
+    gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges, ...promotions.gauges],
     details: () => [...registration.details(), ...selfTest.lines()],
     close: () => events.close(),
   };

@@ -3,11 +3,13 @@ import type { Log } from '../adapters/server/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { OpenJudging } from './judging.ts';
 import type { Replica } from './replica.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** Everything that a replica in a cluster is made of. */
 export interface Parts {
   readonly settings: Settings;
+  readonly surroundings: Surroundings;
   readonly cluster: Cluster;
   /** The controller's own namespace. */
   readonly namespace: string;

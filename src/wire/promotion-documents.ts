@@ -9,6 +9,7 @@ import {
 } from '../core/promotion/index.ts';
 import type { OpenPromotion, PromotionQuestion, Reading } from '../doors/cli/index.ts';
 import { failed, openJudging, registryOptions, type Watching } from './judging.ts';
+import { entriesOf, objectOf, text } from './object-fields.ts';
 import { openExecution } from './promotion-execution.ts';
 import type { Entries, ReadObject } from './promotion-material.ts';
 import { clock, type Surroundings } from './surroundings.ts';
@@ -139,24 +140,6 @@ function approvalOf({ until, digest, ...rest }: PromotionApprovalSpec): readonly
   return end && about ? [{ ...rest, digest: about, until: end }] : [];
 }
 
-function entriesOf(value: unknown, kind: 'Secret' | 'ConfigMap'): Entries {
-  const { data, stringData } = objectOf(value);
-  const decoded = Object.entries(objectOf(data)).map(([key, one]) => [
-    key,
-    kind === 'Secret' ? Buffer.from(text(one), 'base64').toString('utf8') : text(one),
-  ]);
-  const plain = Object.entries(objectOf(stringData)).map(([key, one]) => [key, text(one)]);
-  return Object.fromEntries([...decoded, ...plain]) as Entries;
-}
-
 function inFile(origin: string, { path, message }: Problem): Problem {
   return { path: path === '' ? origin : `${origin}: ${path}`, message };
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -63,8 +63,10 @@ export async function openExecution(
     policiesOf(spec, around),
     reportsOf(spec, { ...around, material: material.value }),
   ];
-  if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok)
+  if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok) {
+    await Promise.all([source, target].flatMap((side) => (side.ok ? [side.value.close()] : [])));
     return failed([source, target, signer, policies, reports]);
+  }
   const [from, to] = [source.value, target.value];
   const judgeBy = (rules: readonly CompiledPolicy[]) => judgeWith(rules, from, around.judging);
   return parsed(

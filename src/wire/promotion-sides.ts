@@ -7,7 +7,14 @@ import {
   type RegistryOptions,
   type RegistryView,
 } from '../adapters/registry/index.ts';
-import { parsed, parseReference, problem, type ImageRef, type Parsed } from '../core/model/index.ts';
+import {
+  parsed,
+  parseReference,
+  problem,
+  type ImageRef,
+  type Parsed,
+  type Problem,
+} from '../core/model/index.ts';
 import type { PromotionSide } from '../core/promotion/index.ts';
 import { entryOf, type PromotionMaterial } from './promotion-material.ts';
 
@@ -110,10 +117,14 @@ async function loginsOf(
     const where = `${path}.serviceAccountName`;
     if (!accountSecrets) return problem(where, 'needs a cluster; name a Secret by secretRef here');
     const configs = await accountSecrets(serviceAccountName, signal);
-    return configs.ok ? brought(configs.value, where, place) : configs;
+    return configs.ok ? brought(configs.value, where, place) : under(where, configs.problems);
   }
   const login = await own(place, signal);
   return parsed({ keychain: own, scope: 'own', authenticated: login !== undefined });
+}
+
+function under(path: string, problems: readonly Problem[]): Parsed<never> {
+  return { ok: false, problems: problems.map(({ message }) => ({ path, message })) };
 }
 
 function brought(

@@ -3,9 +3,13 @@ import type { Resource } from '../adapters/kubernetes/index.ts';
 /** The resources of the API server that Pratique reads or writes by name. */
 export const RESOURCES = {
   policies: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepolicies' },
+  promotions: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepromotions' },
+  promotionRuns: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepromotionruns' },
+  promotionApprovals: { group: 'pratique.dev', version: 'v1alpha1', plural: 'promotionapprovals' },
   secrets: { group: '', version: 'v1', plural: 'secrets' },
   configMaps: { group: '', version: 'v1', plural: 'configmaps' },
   namespaces: { group: '', version: 'v1', plural: 'namespaces' },
+  jobs: { group: 'batch', version: 'v1', plural: 'jobs' },
   pods: { group: '', version: 'v1', plural: 'pods' },
   definitions: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
   validating: {

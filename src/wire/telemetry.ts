@@ -1,6 +1,7 @@
 import type { RequestEvent as ApiRequest } from '../adapters/kubernetes/index.ts';
 import { createMetrics, type Log, type Metrics } from '../adapters/server/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../doors/admission/index.ts';
+import type { PromotionMeter } from '../doors/promotions/index.ts';
 import type { Watching } from './judging.ts';
 
 /** Who is told of everything that is counted and logged, and the page on which it is read. */
@@ -8,6 +9,8 @@ export interface Telemetry extends Watching {
   readonly onDecision: AdmissionPorts['onDecision'];
   readonly onMutation: MutationPorts['onMutation'];
   readonly onApiRequest: (event: ApiRequest) => void;
+  readonly onPromotedImages: PromotionMeter['images'];
+  readonly onPromotedBytes: PromotionMeter['bytes'];
   readonly metrics: Metrics;
 }
 
@@ -29,6 +32,16 @@ const COUNTERS = {
     name: 'pratique_registry_requests_total',
     help: 'Requests sent to registries, by host, operation and HTTP status.',
     labels: ['host', 'operation', 'code'],
+  },
+  promotionImages: {
+    name: 'pratique_promotion_images_total',
+    help: 'Images of promotions, by what became of them and by reason.',
+    labels: ['decision', 'reason'],
+  },
+  promotionBytes: {
+    name: 'pratique_promotion_bytes_total',
+    help: 'Bytes that promotions moved, by how.',
+    labels: ['how'],
   },
   api: {
     name: 'pratique_api_requests_total',
@@ -60,6 +73,12 @@ export function createTelemetry(log: Log): Telemetry {
     },
     onApiRequest: ({ verb, resource, status }) => {
       metrics.count(COUNTERS.api.name, { verb, resource, code: String(status ?? 'error') });
+    },
+    onPromotedImages: (decision, reason, images) => {
+      metrics.count(COUNTERS.promotionImages.name, { decision, reason }, images);
+    },
+    onPromotedBytes: (how, bytes) => {
+      metrics.count(COUNTERS.promotionBytes.name, { how }, bytes);
     },
     onRequest: ({ host, operation, code }) => {
       metrics.count(COUNTERS.registry.name, { host, operation, code });

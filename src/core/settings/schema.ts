@@ -3,8 +3,8 @@ import { parsed, type Parsed } from '../model/index.ts';
 import { operations, pinning, webhook, workloadKinds } from './schema/admission.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
-import { promotions } from './schema/promotions.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
+import { promotions } from './schema/promotions.ts';
 import { scanner } from './schema/scanner.ts';
 
 const schema = z.strictObject({

@@ -24,8 +24,10 @@ const OPTIONAL: readonly string[] = [
   'delete openreports.io/reports',
   // promotions.enabled
   ...['imagepromotions', 'imagepromotionruns', 'promotionapprovals'].flatMap((resource) =>
-    ['get', 'list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
+    ['list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
   ),
+  'get pratique.dev/imagepromotionruns',
+  'get /configmaps',
   'create pratique.dev/imagepromotionruns',
   'delete pratique.dev/imagepromotionruns',
   'patch pratique.dev/imagepromotions/status',

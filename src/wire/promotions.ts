@@ -1,0 +1,171 @@
+import { createWorkQueue, type RecordedEvent } from '../adapters/kubernetes/index.ts';
+import type { GaugeDefinition } from '../adapters/server/index.ts';
+import { readTrustRoot } from '../adapters/sigstore/index.ts';
+import { parsePromotion } from '../core/promotion/index.ts';
+import {
+  createPromotionController,
+  type ControllerPorts,
+  type ObjectName,
+  type PromotionController,
+  type PromotionObject,
+  type Time,
+} from '../doors/promotions/index.ts';
+import { objectOf, text } from './object-fields.ts';
+import type { LeadingOptions } from './parts.ts';
+import { openPromotionCaches, type PromotionCaches } from './promotion-caches.ts';
+import { createExecutions } from './promotion-opening.ts';
+import { createJobShelf, createRunStore, promotionWrites } from './promotion-store.ts';
+import { toldOf } from './replica.ts';
+import { clock } from './surroundings.ts';
+
+/** Keeps promotions going while this replica leads. */
+export interface PromotionKeeper {
+  /** One term; ends with the signal, when what was under way has stopped. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Policies were swapped: promotions that name them may be able to go on. */
+  readonly onPolicies: (names: readonly string[]) => void;
+  readonly gauges: readonly GaugeDefinition[];
+}
+
+/** Where events go. */
+export interface PromotionTelling {
+  readonly recordEvent: (event: RecordedEvent) => void;
+}
+
+/** The longest a timer of Node.js can wait, in milliseconds: some 24 days; it would fire at once for more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Joins the controller of promotions to the cluster. Only the leader reads promotions, their runs and approvals. */
+export function keepPromotions(options: LeadingOptions, telling: PromotionTelling): PromotionKeeper {
+  const { settings, cluster, replica, telemetry, log } = options;
+  const flagged = new Map<string, number>();
+  let term: { readonly caches: PromotionCaches; readonly controller: PromotionController } | undefined;
+
+  const begin = () => {
+    const caches = openPromotionCaches({
+      cluster,
+      onPromotion: (name) => controller.onPromotion(name),
+      onRun: (run, promotion) => controller.onRun(run, promotion),
+      onApproval: (run) => controller.onApproval(run),
+      onTrouble: (what, error) => {
+        log.warn({ what, ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+      },
+    });
+    const ports: ControllerPorts = {
+      ...TIME,
+      ...promotionWrites(cluster),
+      ...lookups(caches),
+      identity: options.identity,
+      runs: createRunStore(cluster),
+      executions: createExecutions(cluster, aroundOf(options)),
+      makeQueue: createWorkQueue,
+      recordEvent: telling.recordEvent,
+      meter: {
+        images: telemetry.onPromotedImages,
+        bytes: telemetry.onPromotedBytes,
+        flagged: (promotion, count) => {
+          if (count > 0) flagged.set(promotion, count);
+          else flagged.delete(promotion);
+        },
+      },
+      random: Math.random,
+      onTrouble: (trouble) => {
+        log.warn(trouble, 'promoting could not do something, it is tried again');
+      },
+      report: telemetry.report,
+    };
+    const { maxConcurrentRuns, execution, jobTemplate } = settings.promotions;
+    const controller = createPromotionController(
+      execution === 'Job' ? { ...ports, jobs: createJobShelf(cluster) } : ports,
+      { maxConcurrentRuns, ...(execution === 'Job' && jobTemplate && { job: jobTemplate }) },
+    );
+    return { caches, controller };
+  };
+
+  return {
+    run: async (signal) => {
+      const { caches, controller } = begin();
+      const close = (): void => void caches.close();
+      signal.addEventListener('abort', close, { once: true });
+      // What policies there are must be known before a promotion is told that one is missing.
+      await Promise.all([caches.synced, replica.caches.synced]).catch(() => undefined);
+      term = { caches, controller };
+      if (!signal.aborted) await controller.run(signal);
+      term = undefined;
+      // Whoever leads next tells of them.
+      flagged.clear();
+      await caches.close();
+    },
+    onPolicies: (names) => {
+      if (!term) return;
+      const changed = new Set(names);
+      for (const promotion of term.caches.promotions.values())
+        if (policiesOf(promotion).some((name) => changed.has(name)))
+          term.controller.onPromotion(promotion.metadata);
+    },
+    gauges: [
+      {
+        name: 'pratique_promotion_flagged_images',
+        help: 'Images at the target of a promotion that would be blocked today.',
+        labels: ['promotion'],
+        read: () => [...flagged].map(([promotion, value]) => ({ labels: { promotion }, value })),
+      },
+    ],
+  };
+}
+
+const TIME: Time = {
+  now: () => performance.now(),
+  clock,
+  after: (ms, run) => {
+    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS));
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** What is there, out of the caches. */
+function lookups({
+  promotions,
+  runs,
+  approvals,
+}: PromotionCaches): Pick<ControllerPorts, 'promotions' | 'promotion' | 'runsOf' | 'approvals'> {
+  const isOf = (run: ObjectName, namespace: string, spec: unknown): boolean =>
+    run.namespace === namespace && text(objectOf(spec).runName) === run.name;
+  return {
+    promotions: () => promotions.values(),
+    promotion: ({ namespace, name }) => promotions.get(name, namespace),
+    runsOf: ({ metadata: { namespace, uid } }) =>
+      [...runs.values()].filter(
+        ({ metadata, spec }) =>
+          metadata.namespace === namespace && text(objectOf(objectOf(spec).promotion).uid) === uid,
+      ),
+    approvals: (run) =>
+      [...approvals.values()].filter(({ metadata, spec }) => isOf(run, metadata.namespace, spec)),
+  };
+}
+
+function aroundOf({
+  settings,
+  surroundings,
+  judging,
+  replica,
+  telemetry,
+}: LeadingOptions): Parameters<typeof createExecutions>[1] {
+  return {
+    settings,
+    surroundings,
+    judging,
+    registryOptions: judging.registryOptions,
+    policies: replica.held.current,
+    roots: { read: readTrustRoot, publicGood: replica.publicRoot.current },
+    report: telemetry.report,
+  };
+}
+
+/** Names of the policies that a promotion demands; none where it cannot be read. */
+function policiesOf(promotion: PromotionObject): readonly string[] {
+  const read = parsePromotion(promotion);
+  return read.ok ? (read.value.spec.promote?.policies ?? []) : [];
+}

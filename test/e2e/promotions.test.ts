@@ -1,0 +1,247 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
+import { listReferrers, listTags } from '../support/registry/look.ts';
+import { pushImage, type Pushed } from '../support/registry/push.ts';
+import { openHarbour, type Harbour } from './support/harbour.ts';
+import type { Replica } from './support/installation.ts';
+import { policy } from './support/policies.ts';
+import {
+  openPromotions,
+  promotion,
+  type PromotionSeen,
+  type Promotions,
+  type RunSeen,
+} from './support/promotions.ts';
+import { until } from './support/wait.ts';
+
+const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
+/** Much shorter than in a real cluster, so that a dead leader is missed soon. */
+const LEASE = { durationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
+/** The next leader waits for the Lease, and then for the claim of whoever died. */
+const TAKEN_OVER_WITHIN_MS = 75_000;
+
+describe('promotions, by kubectl apply', () => {
+  let harbour: Harbour;
+  let flow: Promotions;
+  let slow: EmbeddedRegistry;
+
+  before(async () => {
+    slow = await startRegistry();
+    harbour = await openHarbour({ values: { settings: { cluster: { lease: LEASE } } } });
+    flow = await openPromotions(harbour);
+    const { cluster, registry, keys } = harbour;
+    await cluster.apply(
+      policy('golden', `${registry.host}/flow/**`, {
+        require: { signatures: { from: ['release'] }, quarantine: { releasedBy: ['release'] } },
+      }),
+    );
+    await cluster.apply(
+      policy('candidates', `${registry.host}/flow/quarantine/**`, { require: { lifecycle: {} } }),
+    );
+    await flow.secret('cosign-key', {
+      'cosign.key': await readFile(keys.release.privateKey, 'utf8'),
+      'cosign.password': '',
+    });
+  });
+
+  after(async () => {
+    await harbour.stop();
+    await slow.close();
+  });
+
+  const place = (path: string, registry = harbour.registry.host) => ({ registry, repository: path });
+  const push = (path: string, tag: string, registry?: string): Promise<Pushed> =>
+    pushImage({ ...place(path, registry), tag }, { salt: path + tag });
+  const at = (path: string, registry = harbour.registry.host) => ({ repository: `${registry}/${path}` });
+  const mirror = (name: string, more: object = {}) =>
+    promotion(name, {
+      source: at(`public/${name}`),
+      target: at(`flow/quarantine/${name}`),
+      tags: { semver: ['>=1'] },
+      mirror: {},
+      ...more,
+    });
+  const promote = (name: string, rules: object = {}, more: object = {}) =>
+    promotion(name, {
+      source: at(`flow/quarantine/${name}`),
+      target: at(`flow/golden/${name}`),
+      tags: { semver: ['>=1'] },
+      promote: { policies: ['candidates'], sign: { secretRef: { name: 'cosign-key' } }, ...rules },
+      ...more,
+    });
+  const leader = async (): Promise<Replica> => {
+    for (const replica of harbour.replicas) {
+      const { body } = await replica.page('/metrics').catch(() => ({ body: '' }));
+      if (/^pratique_leader 1$/m.test(body)) return replica;
+    }
+    throw new Error('nobody leads');
+  };
+
+  it('a mirror brings what is selected into quarantine, flagged, and admission refuses it there', async () => {
+    const image = await push('public/app', '1.4.0');
+    await push('public/app', 'nightly');
+    await flow.apply(mirror('app'));
+    await flow.wait('ipr/app', 'Ready');
+    const seen = await flow.promotion('app');
+    expect(seen.status?.counts).to.deep.include({ candidates: 1, promoted: 1, failed: 0 });
+    const [run] = await flow.runsOf('app');
+    expect(run?.status?.phase).to.equal('Succeeded');
+    expect(await listTags(place('flow/quarantine/app')))
+      .to.include('1.4.0')
+      .and.not.include('nightly');
+    const referrers = await listReferrers(place('flow/quarantine/app'), image.digest);
+    expect(referrers.map(({ artifactType }) => artifactType)).to.include(QUARANTINE);
+    const refused = await harbour.run(`${harbour.registry.host}/flow/quarantine/app:1.4.0`);
+    expect([refused.code, refused.stderr]).to.satisfy(
+      ([code, stderr]: [number, string]) => code === 1 && stderr.includes('Quarantined'),
+    );
+  });
+
+  it('a promotion lets it go on to golden, signed and released, and admission lets it in', async () => {
+    await flow.apply({ ...promote('app'), metadata: { name: 'app-to-golden', namespace: flow.namespace } });
+    await flow.wait('ipr/app-to-golden', 'Ready');
+    const admitted = await harbour.run(`${harbour.registry.host}/flow/golden/app:1.4.0`);
+    expect(admitted.code, admitted.stderr).to.equal(0);
+  });
+
+  it('kubectl get shows what they do in columns, and events what they decided', async () => {
+    const table = await flow.kubectl('get', 'ipr,iprr');
+    console.log(table.replace(/^/gm, '      '));
+    expect(table).to.match(/NAME +SOURCE +TARGET +READY +PROMOTED +BLOCKED +LAST RUN +AGE/);
+    expect(table).to.match(/app-to-golden +\S+ +\S+ +True +1 +0 /);
+    expect(table).to.match(/NAME +PROMOTION +PHASE +PROMOTED +BLOCKED +FAILED +AGE/);
+    await until({
+      what: 'an event about the promotion',
+      withinMs: 10_000,
+      everyMs: 300,
+      check: async () => (await flow.kubectl('get', 'events')).includes('imagepromotion'),
+    });
+    const { body } = await (await leader()).page('/metrics');
+    expect(body).to.match(/^pratique_promotion_images_total\{decision="Mirrored",reason=""\} 1$/m);
+    expect(body).to.match(/^pratique_promotion_bytes_total\{how="copied"\} [1-9]/m);
+  });
+
+  it('runs again when somebody asks by the annotation, and finds everything there', async () => {
+    await flow.kubectl('annotate', 'ipr/app', 'reconcile.pratique.dev/requestedAt=now', '--overwrite');
+    await flow.until('app', 'the second run', ({ status }) => status?.lastHandledReconcileAt === 'now');
+    await flow.until('app', 'its end', ({ status }) => status?.counts?.upToDate === 1);
+    expect(await flow.runsOf('app')).to.have.lengthOf(2);
+  });
+
+  const wrong: readonly (readonly [string, string, () => object, string])[] = [
+    ['a schedule', 'bad-cron', () => mirror('bad-cron', { schedule: '99 * * * *' }), 'InvalidPromotion'],
+    ['a range', 'bad-range', () => mirror('bad-range', { tags: { semver: ['newest'] } }), 'InvalidPromotion'],
+    [
+      'a Secret that is not there',
+      'no-secret',
+      () =>
+        mirror('no-secret', { target: { ...at('flow/quarantine/no-secret'), secretRef: { name: 'push' } } }),
+      'SecretUnreadable',
+    ],
+    [
+      'a policy that is not there',
+      'no-policy',
+      () => promote('no-policy', { policies: ['nobody'] }),
+      'InvalidPromotion',
+    ],
+  ];
+  for (const [what, name, object, reason] of wrong)
+    it(`is Stalled with a reason because of ${what}, and begins nothing`, async () => {
+      await flow.apply(object());
+      await flow.wait(`ipr/${name}`, 'Stalled');
+      const seen = await flow.promotion(name);
+      expect(conditionOf(seen, 'Stalled')?.reason).to.equal(reason);
+      expect(conditionOf(seen, 'Ready')?.status).to.equal('False');
+      expect(await flow.runsOf(name)).to.deep.equal([]);
+    });
+
+  it('goes on when what was missing is there', async () => {
+    await push('public/no-secret', '1.0.0');
+    const config = JSON.stringify({ auths: { [harbour.registry.host]: { auth: 'dTpw' } } });
+    await flow.secret('push', { '.dockerconfigjson': config });
+    await flow.kubectl('annotate', 'ipr/no-secret', 'reconcile.pratique.dev/requestedAt=now');
+    await harbour.cluster.apply(
+      policy('nobody', `${harbour.registry.host}/flow/nobody/**`, { require: { digest: {} } }),
+    );
+    await flow.wait('ipr/no-secret', 'Ready');
+    await flow.until(
+      'no-policy',
+      'its policy',
+      (seen) => conditionOf(seen, 'Stalled')?.reason !== 'InvalidPromotion',
+    );
+  });
+
+  it('waits for a person where one is wanted, and goes on with the approval of a proven one', async () => {
+    const image = await push('flow/quarantine/careful', '2.0.0');
+    await flow.apply(promote('careful', { approval: 'Always' }));
+    await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
+    expect(await listTags(place('flow/golden/careful')).catch(() => [])).to.not.include('2.0.0');
+    const [run] = await flow.runsOf('careful');
+    const approval = (approver: string) =>
+      flow.approve('jane', { run, digest: image.digest, approver, reason: 'seen and tried' });
+    const borrowed = await approval('joe');
+    expect([borrowed.code, borrowed.stderr]).to.satisfy(
+      ([code, stderr]: [number, string]) => code === 1 && stderr.includes('your own name: jane'),
+    );
+    const own = await approval('jane');
+    expect(own.code, own.stderr).to.equal(0);
+    await flow.until('careful', 'its promotion', ({ status }) => status?.counts?.awaitingApproval === 0);
+    const [after, ...others] = await flow.runsOf('careful');
+    expect(others).to.deep.equal([]);
+    expect(after?.status?.phase).to.equal('Succeeded');
+    expect(after?.status?.images?.[0]).to.deep.include({ decision: 'Promoted', approvedBy: 'jane' });
+    expect(await listTags(place('flow/golden/careful'))).to.include('2.0.0');
+  });
+
+  it('is deleted without any registry being touched, and its runs go with it', async () => {
+    const before = await listTags(place('flow/quarantine/app'));
+    await flow.kubectl('delete', 'ipr/app');
+    await until({
+      what: 'its runs to go',
+      withinMs: 20_000,
+      everyMs: 300,
+      check: async () => (await flow.runsOf('app')).length === 0,
+    });
+    expect(await listTags(place('flow/quarantine/app'))).to.deep.equal(before);
+  });
+
+  it('a run whose leader is killed is finished by another replica, and nothing is there twice', async () => {
+    const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0', '1.4.0'];
+    const images = await Promise.all(tags.map((tag) => push('public/many', tag, slow.host)));
+    const held = Promise.withResolvers<undefined>();
+    const over = Promise.withResolvers<undefined>();
+    slow.intercept(async ({ method, url }) => {
+      if (method !== 'PUT' || !url.pathname.endsWith('/quarantine/many/manifests/1.3.0')) return undefined;
+      held.resolve(undefined);
+      await over.promise;
+      return 'hang up';
+    });
+    await flow.apply(
+      mirror('many', {
+        source: at('public/many', slow.host),
+        target: at('quarantine/many', slow.host),
+        maxParallelImages: 1,
+      }),
+    );
+    await held.promise;
+    await (await leader()).kill();
+    slow.intercept(undefined);
+    over.resolve(undefined);
+    await flow.wait('ipr/many', 'Ready', TAKEN_OVER_WITHIN_MS);
+    const runs = await flow.runsOf('many');
+    expect(runs.map(({ status }) => [status?.phase, status?.claim?.epoch])).to.deep.equal([['Succeeded', 2]]);
+    expect((await flow.promotion('many')).status?.counts).to.deep.include({ promoted: 5, failed: 0 });
+    for (const { digest } of images) {
+      const types = (await listReferrers(place('quarantine/many', slow.host), digest)).map(
+        ({ artifactType }) => artifactType,
+      );
+      expect(types.filter((type) => type === QUARANTINE)).to.have.lengthOf(1);
+      expect(types).to.have.lengthOf(new Set(types).size);
+    }
+  });
+});
+
+function conditionOf({ status }: PromotionSeen | RunSeen, type: string) {
+  return status?.conditions?.find((one) => one.type === type);
+}
