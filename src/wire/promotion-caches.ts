@@ -103,14 +103,15 @@ export function runObject({ apiVersion, kind, metadata, spec, status }: KubeObje
   return status === undefined ? known : { ...known, status: status as ImagePromotionRunStatus };
 }
 
-/** What the promotion of a run has to know of it: neither the promotion frozen in it nor its pinned plan. */
+/** What the promotion of a run has to know of it: not the promotion frozen in it, nor what is planned as long as it is under way. */
 function knownRun(object: KubeObject): RunObject {
   const { status, ...run } = runObject(object);
   const { promotion, attempt } = objectOf(run.spec);
   const spec = { promotion, attempt };
   if (!status) return { ...run, spec };
   const { pins, ...rest } = status;
-  return { ...run, spec, status: pins ? rest : status };
+  // Of one that is over these wait for a person, whose decision is looked for by them.
+  return { ...run, spec, status: pins && status.completionTime === undefined ? rest : status };
 }
 
 function promotionObject({ apiVersion, kind, metadata, spec, status }: KubeObject): PromotionObject {

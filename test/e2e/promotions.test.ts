@@ -119,7 +119,7 @@ describe('promotions, by kubectl apply', () => {
     });
     const { body } = await (await leader()).page('/metrics');
     expect(body).to.match(/^pratique_promotion_images_total\{decision="Mirrored",reason=""\} 1$/m);
-    expect(body).to.match(/^pratique_promotion_bytes_total\{how="copied"\} [1-9]/m);
+    expect(body).to.match(/^pratique_promotion_bytes_total\{how="copied"\} \d+$/m);
   });
 
   it('runs again when somebody asks by the annotation, and finds everything there', async () => {
@@ -231,7 +231,9 @@ describe('promotions, by kubectl apply', () => {
     await flow.wait('ipr/many', 'Ready', TAKEN_OVER_WITHIN_MS);
     const runs = await flow.runsOf('many');
     expect(runs.map(({ status }) => [status?.phase, status?.claim?.epoch])).to.deep.equal([['Succeeded', 2]]);
-    expect((await flow.promotion('many')).status?.counts).to.deep.include({ promoted: 5, failed: 0 });
+    const { promoted, upToDate, failed } = (await flow.promotion('many')).status?.counts ?? {};
+    // What arrived and was not told of any more is found there.
+    expect([(promoted ?? 0) + (upToDate ?? 0), failed]).to.deep.equal([5, 0]);
     for (const { digest } of images) {
       const types = (await listReferrers(place('quarantine/many', slow.host), digest)).map(
         ({ artifactType }) => artifactType,

@@ -23,24 +23,11 @@ const SCALED = {
   replicationcontrollers: 'ReplicationController',
 } as const;
 
-/** What the story of promotions shows elsewhere; no object of theirs is made here. */
-const PROMOTIONS = 'no promotion is run here';
-
 /** Rights that are given although the log of a day on which all goes well does not show them. */
 const RARELY_USED: Readonly<Record<string, string>> = {
   'get /namespaces': 'a namespace that was asked about before the watch told of it',
   'create openreports.io/reports': 'an apply that creates is noted as a patch, and needs both',
-  ...Object.fromEntries(
-    [
-      ...['imagepromotions', 'imagepromotionruns', 'promotionapprovals'].flatMap((resource) =>
-        ['get', 'list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
-      ),
-      'create pratique.dev/imagepromotionruns',
-      'delete pratique.dev/imagepromotionruns',
-      'patch pratique.dev/imagepromotions/status',
-      'update pratique.dev/imagepromotionruns/status',
-    ].map((line) => [line, PROMOTIONS]),
-  ),
+  'get /configmaps': 'a key of those who sign reports, for a promotion that names it in a ConfigMap',
 };
 
 describe('the rights of the controller', () => {
@@ -162,6 +149,33 @@ describe('the rights of the controller', () => {
     await kubectl(['delete', 'pods', '--all', '--force', '--grace-period=0']);
     await kubectl(['delete', 'deployments,replicasets,statefulsets,replicationcontrollers', '--all']);
     await untilCalled('delete openreports.io/reports in shop');
+  });
+
+  it('do for promotions: runs made, carried out, and taken away when there are too many', async () => {
+    const { host } = harbour.registry;
+    await harbour.push('public');
+    await harbour.cluster.apply({
+      apiVersion: 'pratique.dev/v1alpha1',
+      kind: 'ImagePromotion',
+      metadata: { name: 'public', namespace: 'shop' },
+      spec: {
+        source: { repository: `${host}/shop/public` },
+        target: { repository: `${host}/quarantine/public`, secretRef: { name: 'push' } },
+        tags: { include: ['^v'] },
+        mirror: {},
+        historyLimits: { succeeded: 0 },
+      },
+    });
+    const auths = { [host]: { auth: 'dTpw' } };
+    const stringData = { '.dockerconfigjson': JSON.stringify({ auths }) };
+    await create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'push' }, stringData });
+    await untilCalled('patch pratique.dev/imagepromotions/status in shop');
+    const runNow = (when: string) =>
+      kubectl(['annotate', 'ipr/public', `reconcile.pratique.dev/requestedAt=${when}`, '--overwrite']);
+    await runNow('once');
+    await kubectl(['wait', 'ipr/public', '--for=condition=Ready', '--timeout=30s']);
+    await runNow('twice');
+    await untilCalled('delete pratique.dev/imagepromotionruns in shop');
   });
 
   it('do for the self-test', async () => {
