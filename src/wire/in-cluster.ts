@@ -6,6 +6,7 @@ import { parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../doors/cli/index.ts';
 import { operationsOf } from '../doors/policies/index.ts';
+import { openEventReceiver } from './event-receiver.ts';
 import { failed, openJudging, type OpenJudging } from './judging.ts';
 import { createLeading } from './leading.ts';
 import { openReplica, toldOf, type Replica } from './replica.ts';
@@ -108,6 +109,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     },
   });
   const leading = createLeading({ ...parts, replica });
+  const events = openEventReceiver(parts);
   const operations = operationsOf({
     policies: () => ({ policies: replica.held.current(), roots: replica.held.roots() }),
     publicRoot: replica.publicRoot.status,
@@ -117,6 +119,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     // The lease first: the next leader need not wait while the last requests are answered here.
     await late.election?.close();
     await late.door?.close();
+    await events.close();
     await replica.close();
     await Promise.all([judging.close(), leading.close()]);
     await cluster.close();
@@ -124,6 +127,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   const door = await createServingDoor({
     ...parts,
     replica,
+    events: events.routes,
     details: () => [...operations.details(), `leader: ${leaderOf(late.election)}`, ...leading.details()],
   });
   if (!door.ok) {

@@ -8,7 +8,6 @@ import {
   type ObjectName,
   type PromotionController,
   type PromotionObject,
-  type Time,
 } from '../doors/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
 import type { LeadingOptions } from './parts.ts';
@@ -16,7 +15,7 @@ import { openPromotionCaches, type PromotionCaches } from './promotion-caches.ts
 import { createExecutions } from './promotion-opening.ts';
 import { createJobShelf, createRunStore, promotionWrites } from './promotion-store.ts';
 import { toldOf } from './replica.ts';
-import { clock } from './surroundings.ts';
+import { TIME } from './time.ts';
 
 /** Keeps promotions going while this replica leads. */
 export interface PromotionKeeper {
@@ -31,9 +30,6 @@ export interface PromotionKeeper {
 export interface PromotionTelling {
   readonly recordEvent: (event: RecordedEvent) => void;
 }
-
-/** The longest a timer of Node.js can wait, in milliseconds: some 24 days; it would fire at once for more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Joins the controller of promotions to the cluster. Only the leader reads promotions, their runs and approvals. */
 export function keepPromotions(options: LeadingOptions, telling: PromotionTelling): PromotionKeeper {
@@ -113,17 +109,6 @@ export function keepPromotions(options: LeadingOptions, telling: PromotionTellin
     ],
   };
 }
-
-const TIME: Time = {
-  now: () => performance.now(),
-  clock,
-  after: (ms, run) => {
-    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS));
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
 
 /** What is there, out of the caches. */
 function lookups({

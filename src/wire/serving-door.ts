@@ -22,6 +22,8 @@ export interface ServingDoor {
 /** What the door is made with. */
 export interface ServingDoorOptions extends Parts {
   readonly replica: Replica;
+  /** Paths of events. */
+  readonly events: readonly Route[];
   /** What readiness tells besides, one line each. */
   readonly details: () => readonly string[];
 }
@@ -37,6 +39,7 @@ export async function createServingDoor(options: ServingDoorOptions): Promise<Pa
   const { webhook, operations } = settings;
   const closing = new AbortController();
   let server: Server | undefined;
+  let ear: Server | undefined;
   let tls: Tls | undefined;
 
   const missing = (): readonly string[] => [
@@ -64,7 +67,12 @@ export async function createServingDoor(options: ServingDoorOptions): Promise<Pa
     operations.listen && (await listen(operations.listen, 'operations.listen', { routes: pages, onError }));
   if (probes?.ok === false) return probes;
 
-  const routes = [...webhookRoutes(settings, replica), ...(probes ? [] : pages)];
+  const { listen: apart } = settings.events;
+  const routes = [
+    ...webhookRoutes(settings, replica),
+    ...(probes ? [] : pages),
+    ...(apart ? [] : options.events),
+  ];
   const open = async (): Promise<void> => {
     await replica.caches.synced;
     while (tls && !server && !closing.signal.aborted) {
@@ -76,14 +84,21 @@ export async function createServingDoor(options: ServingDoorOptions): Promise<Pa
       }
     }
   };
+  const openEvents = async (first: Tls): Promise<void> => {
+    if (!apart || options.events.length === 0) return;
+    const opened = await listen(apart, 'events.listen', { tls: first, routes: options.events, onError });
+    if (opened.ok) ear = opened.value;
+    else log.error({ problems: opened.problems }, 'events cannot be listened to');
+  };
   const take = (pair: Tls) => {
     if (pair.cert === tls?.cert && pair.key === tls.key) return;
     const first = tls === undefined;
     tls = pair;
     server?.setTls(pair);
+    ear?.setTls(pair);
     log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
     // Rejects only when the caches are closed before they were read.
-    if (first) void open().catch(() => undefined);
+    if (first) void Promise.all([open(), openEvents(pair)]).catch(() => undefined);
   };
   const source = certificateSource(options, take);
   return {
@@ -95,7 +110,7 @@ export async function createServingDoor(options: ServingDoorOptions): Promise<Pa
         closing.abort();
         source.close();
         await sleep(webhook.lingerMs);
-        await server?.close();
+        await Promise.all([server?.close(), ear?.close()]);
         if (probes?.ok) await probes.value.close();
       },
     },

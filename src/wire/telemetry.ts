@@ -1,7 +1,7 @@
 import type { RequestEvent as ApiRequest } from '../adapters/kubernetes/index.ts';
 import { createMetrics, type Log, type Metrics } from '../adapters/server/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../doors/admission/index.ts';
-import type { PromotionMeter } from '../doors/promotions/index.ts';
+import type { EventTold, PromotionMeter } from '../doors/promotions/index.ts';
 import type { Watching } from './judging.ts';
 
 /** Who is told of everything that is counted and logged, and the page on which it is read. */
@@ -9,6 +9,7 @@ export interface Telemetry extends Watching {
   readonly onDecision: AdmissionPorts['onDecision'];
   readonly onMutation: MutationPorts['onMutation'];
   readonly onApiRequest: (event: ApiRequest) => void;
+  readonly onEvent: (event: EventTold) => void;
   readonly onPromotedImages: PromotionMeter['images'];
   readonly onPromotedBytes: PromotionMeter['bytes'];
   readonly metrics: Metrics;
@@ -32,6 +33,11 @@ const COUNTERS = {
     name: 'pratique_registry_requests_total',
     help: 'Requests sent to registries, by host, operation and HTTP status.',
     labels: ['host', 'operation', 'code'],
+  },
+  events: {
+    name: 'pratique_events_total',
+    help: 'Events about pushed images, by sender and HTTP status of the answer.',
+    labels: ['sender', 'status'],
   },
   promotionImages: {
     name: 'pratique_promotion_images_total',
@@ -73,6 +79,10 @@ export function createTelemetry(log: Log): Telemetry {
     },
     onApiRequest: ({ verb, resource, status }) => {
       metrics.count(COUNTERS.api.name, { verb, resource, code: String(status ?? 'error') });
+    },
+    onEvent: (event) => {
+      metrics.count(COUNTERS.events.name, { sender: event.sender, status: String(event.status) });
+      log.info(event, 'heard of a push');
     },
     onPromotedImages: (decision, reason, images) => {
       metrics.count(COUNTERS.promotionImages.name, { decision, reason }, images);

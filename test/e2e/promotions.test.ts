@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { listReferrers, listTags } from '../support/registry/look.ts';
@@ -14,8 +15,11 @@ import {
   type RunSeen,
 } from './support/promotions.ts';
 import { until } from './support/wait.ts';
+import { openWorkspace, type Workspace } from './support/workspace.ts';
+import { Agent, request } from 'undici';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
+const TOKEN = 'token-of-this-pipeline';
 /** Much shorter than in a real cluster, so that a dead leader is missed soon. */
 const LEASE = { durationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
 /** The next leader waits for the Lease, and then for the claim of whoever died. */
@@ -25,10 +29,17 @@ describe('promotions, by kubectl apply', () => {
   let harbour: Harbour;
   let flow: Promotions;
   let slow: EmbeddedRegistry;
+  let workspace: Workspace;
 
   before(async () => {
     slow = await startRegistry();
-    harbour = await openHarbour({ values: { settings: { cluster: { lease: LEASE } } } });
+    workspace = await openWorkspace('events');
+    const secretFile = join(workspace.folder, 'token');
+    await writeFile(secretFile, `${TOKEN}\n`);
+    const receivers = [{ name: 'pipeline', sender: 'generic', bearer: { secretFile } }];
+    harbour = await openHarbour({
+      values: { settings: { cluster: { lease: LEASE }, events: { receivers, quietMs: 1_000 } } },
+    });
     flow = await openPromotions(harbour);
     const { cluster, registry, keys } = harbour;
     await cluster.apply(
@@ -48,6 +59,7 @@ describe('promotions, by kubectl apply', () => {
   after(async () => {
     await harbour.stop();
     await slow.close();
+    await workspace.close();
   });
 
   const place = (path: string, registry = harbour.registry.host) => ({ registry, repository: path });
@@ -127,6 +139,31 @@ describe('promotions, by kubectl apply', () => {
     await flow.until('app', 'the second run', ({ status }) => status?.lastHandledReconcileAt === 'now');
     await flow.until('app', 'its end', ({ status }) => status?.counts?.upToDate === 1);
     expect(await flow.runsOf('app')).to.have.lengthOf(2);
+  });
+
+  it('runs when a sender with a good token tells of a push, whichever replica hears it', async () => {
+    const port = await harbour.cluster.kubectl([
+      ...['get', 'service/pratique-webhook', '-n', harbour.installation.namespace],
+      ...['-o', 'jsonpath={.spec.ports[0].port}'],
+    ]);
+    const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+    const tell = async (token: string): Promise<number> => {
+      const { statusCode, body } = await request(`https://127.0.0.1:${port.stdout}/events/generic`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ repository: `${harbour.registry.host}/public/app`, tag: '1.5.0' }),
+        dispatcher,
+      });
+      await body.dump();
+      return statusCode;
+    };
+    await push('public/app', '1.5.0');
+    expect(await tell('somebody-elses-token')).to.equal(401);
+    expect(await tell(TOKEN)).to.equal(202);
+    await flow.until('app', 'the run', ({ status }) => status?.counts?.promoted === 1);
+    const runs = await flow.runsOf('app');
+    expect(runs.map(({ spec }) => spec.trigger).toSorted()).to.deep.equal(['Change', 'Event', 'Manual']);
+    await dispatcher.close();
   });
 
   const wrong: readonly (readonly [string, string, () => object, string])[] = [

@@ -24,7 +24,7 @@ export interface PromotionSeen {
 /** What is read of an ImagePromotionRun. */
 export interface RunSeen {
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly promotion: { readonly name: string } };
+  readonly spec: { readonly promotion: { readonly name: string }; readonly trigger: string };
   readonly status?: {
     readonly phase?: string;
     readonly conditions?: readonly ConditionSeen[];
