@@ -34,7 +34,11 @@ export async function openDoctor(
   });
 }
 
-function usualKubeconfig({ KUBECONFIG = '', HOME = '' }: Surroundings['environment']): string | undefined {
+/** The file that kubectl would use; `undefined` = there is none. */
+export function usualKubeconfig({
+  KUBECONFIG = '',
+  HOME = '',
+}: Surroundings['environment']): string | undefined {
   if (KUBECONFIG !== '') return KUBECONFIG;
   const usual = join(HOME, '.kube', 'config');
   return HOME !== '' && existsSync(usual) ? usual : undefined;

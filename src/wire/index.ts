@@ -7,6 +7,7 @@ import { review } from '../doors/admission/index.ts';
 import type { Tools } from '../doors/cli/index.ts';
 import { compileDocuments } from '../doors/policies/index.ts';
 import { admissionPorts } from './admission-ports.ts';
+import { approvingTool } from './approving.ts';
 import { verifyBundle } from './bundles.ts';
 import { openDoctor } from './doctor.ts';
 import { serveInCluster } from './in-cluster.ts';
@@ -48,6 +49,7 @@ export function wire(surroundings: Surroundings): Tools {
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
     },
     verifyBundle,
+    openApproving: approvingTool(surroundings),
     openPromotions: (question) => openPromotions(question, { surroundings, watching: unwatched, roots }),
     doctor: (options) => openDoctor(options, surroundings, unwatched.report),
     serve: (settings, folder) => {

@@ -19,19 +19,18 @@ type Around = Omit<ExecutionSurroundings, 'accountSecrets'>;
 export function createExecutions(cluster: Pick<Cluster, 'get'>, around: Around): Executions {
   const accountSecrets = accountSecretsOver(cluster);
   const open = (subject: RunSubject, signal: AbortSignal) => {
-    const { namespace, runName, promotion, spec } = subject;
+    const { namespace, runName, promotion, spec, startedAt } = subject;
     const run = { name: `${namespace}/${promotion.name}`, id: runName, attempt: 1, actor: ACTOR };
     const read = readerOf(cluster, namespace);
-    return openExecution(
-      { spec, namespace, run, startedAt: clock(), read },
-      { ...around, accountSecrets },
-      signal,
-    );
+    return openExecution({ spec, namespace, run, startedAt, read }, { ...around, accountSecrets }, signal);
   };
   return {
     check: async ({ namespace, spec }, signal) => {
       try {
-        const opened = await open({ namespace, spec, runName: '', promotion: NOBODY }, signal);
+        const opened = await open(
+          { namespace, spec, runName: '', promotion: NOBODY, startedAt: clock() },
+          signal,
+        );
         if (!opened.ok) return reasonOf(opened.problems);
         await opened.value.close();
         return undefined;

@@ -10,6 +10,7 @@ export const RESOURCES = {
   configMaps: { group: '', version: 'v1', plural: 'configmaps' },
   namespaces: { group: '', version: 'v1', plural: 'namespaces' },
   jobs: { group: 'batch', version: 'v1', plural: 'jobs' },
+  selfSubjectReviews: { group: 'authentication.k8s.io', version: 'v1', plural: 'selfsubjectreviews' },
   pods: { group: '', version: 'v1', plural: 'pods' },
   definitions: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
   validating: {

@@ -102,12 +102,13 @@ async function carryOut(carrying: Carrying, stop: AbortSignal): Promise<RunEnd> 
 }
 
 async function withExecution(carried: Carried, signal: AbortSignal): Promise<RunEnd> {
-  const { run, hold, ports, stop } = carried;
+  const { run, hold, ports, stop, begun } = carried;
   let execution: Execution | undefined;
   try {
     const { promotion, template: spec } = run.spec;
     const { namespace, name: runName } = hold.run.metadata;
-    execution = await ports.executions.open({ namespace, runName, promotion, spec }, signal);
+    const startedAt = startOf(begun, ports);
+    execution = await ports.executions.open({ namespace, runName, promotion, spec, startedAt }, signal);
     return await withPlan(carried, execution, signal);
   } catch (error) {
     if (stop.aborted) return { end: 'stopped' };
@@ -115,6 +116,11 @@ async function withExecution(carried: Carried, signal: AbortSignal): Promise<Run
   } finally {
     await execution?.close().catch(ports.report);
   }
+}
+
+function startOf({ startTime }: ImagePromotionRunStatus, { clock }: RunnerPorts): Date {
+  const started = new Date(startTime ?? NaN);
+  return Number.isNaN(started.getTime()) ? clock() : started;
 }
 
 async function withPlan(carried: Carried, execution: Execution, signal: AbortSignal): Promise<RunEnd> {

@@ -71,6 +71,8 @@ export interface RunSubject {
   readonly runName: string;
   readonly promotion: { readonly name: string; readonly uid: string; readonly generation: number };
   readonly spec: ImagePromotionSpec;
+  /** When the run began for the first time: whoever goes on with it writes the same records. */
+  readonly startedAt: Date;
 }
 
 /** Registries, logins, scanner and signer of a promotion. Secrets are read in its own namespace only. */
