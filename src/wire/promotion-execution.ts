@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Keychain, RegistryOptions } from '../adapters/registry/index.ts';
 import { createTrivy } from '../adapters/scanner/index.ts';
-import { openKeySigner } from '../adapters/sigstore/index.ts';
 import { formatReference, parsed, problem, type Parsed, type PinnedRef } from '../core/model/index.ts';
 import { asGate, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
 import {
@@ -9,17 +8,16 @@ import {
   createHistoryBook,
   readSignedReports,
   reportPolicy,
-  type ArtifactSigner,
   type Execution,
   type HistoryBook,
   type ImagePromotionSpec,
   type RunIdentity,
   type Scanner,
-  type SignSpec,
 } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { failed, type OpenJudging } from './judging.ts';
-import { entryOf, readMaterial, type PromotionMaterial, type ReadObject } from './promotion-material.ts';
+import { readMaterial, type PromotionMaterial, type ReadObject } from './promotion-material.ts';
+import { openSigner } from './promotion-signer.ts';
 import { openSide, type OpenSide, type SideParts } from './promotion-sides.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 
@@ -59,7 +57,7 @@ export async function openExecution(
   const [source, target, signer, policies, reports] = [
     await openSide('source', spec.source, sideParts, signal),
     await openSide('target', spec.target, sideParts, signal),
-    await openSigner(spec, material.value),
+    await openSigner(spec, material.value, around.settings),
     policiesOf(spec, around),
     reportsOf(spec, { ...around, material: material.value }),
   ];
@@ -118,38 +116,6 @@ function present<T extends object>(parts: T): { [Key in keyof T]?: Exclude<T[Key
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as {
     [Key in keyof T]?: Exclude<T[Key], undefined>;
   };
-}
-
-async function openSigner(
-  { mirror, promote }: ImagePromotionSpec,
-  { secret }: PromotionMaterial,
-): Promise<Parsed<ArtifactSigner | undefined>> {
-  const [sign, path] = mirror?.sign
-    ? [mirror.sign, 'spec.mirror.sign']
-    : [promote?.sign, 'spec.promote.sign'];
-  if (!sign) return parsed(undefined);
-  return sign.secretRef ? keySigner(sign.secretRef, path, secret) : keyless(sign, path);
-}
-
-async function keySigner(
-  { name }: NonNullable<SignSpec['secretRef']>,
-  path: string,
-  secret: PromotionMaterial['secret'],
-): Promise<Parsed<ArtifactSigner>> {
-  const entries = secret(name);
-  const pem = entryOf(entries, 'cosign.key', `${path}.secretRef`);
-  if (!pem.ok) return pem;
-  const password = entries?.['cosign.password'];
-  const signer = await openKeySigner({ pem: pem.value, ...(password !== undefined && { password }) });
-  if (signer.ok) return signer;
-  const why = signer.problems.map(
-    (one) => `cosign.${one.path === 'password' ? one.path : 'key'} ${one.message}`,
-  );
-  return problem(`${path}.secretRef`, `of Secret "${name}", ${why.join('; ')}`);
-}
-
-function keyless(_: SignSpec, path: string): Parsed<ArtifactSigner> {
-  return problem(`${path}.keyless`, 'is not available yet; sign with a key by secretRef');
 }
 
 function policiesOf(

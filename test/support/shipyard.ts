@@ -11,7 +11,7 @@ import {
   type Progress,
 } from '../../src/core/promotion/index.ts';
 import type { Parsed } from '../../src/core/model/index.ts';
-import { parseSettings } from '../../src/core/settings/index.ts';
+import { parseSettings, type SettingsInput } from '../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/core/policy/index.ts';
 import { openJudging, registryOptions } from '../../src/wire/judging.ts';
 import { openExecution } from '../../src/wire/promotion-execution.ts';
@@ -84,7 +84,10 @@ export function shipKey(): ShipKey {
 }
 
 /** Opens a yard. */
-export async function openShipyard(options: RegistryOptions = {}): Promise<Shipyard> {
+export async function openShipyard(
+  options: RegistryOptions = {},
+  written: SettingsInput = {},
+): Promise<Shipyard> {
   const registry = await startRegistry(options);
   const bugs: unknown[] = [];
   const watching = {
@@ -92,7 +95,7 @@ export async function openShipyard(options: RegistryOptions = {}): Promise<Shipy
     onLookup: () => undefined,
     report: (error: unknown) => bugs.push(error),
   };
-  const settings = valueOf(parseSettings({}));
+  const settings = valueOf(parseSettings(written));
   const judging = valueOf(await openJudging(settings, SURROUNDINGS, watching));
   const clientOptions = valueOf(await registryOptions(settings, SURROUNDINGS, watching));
   const open = async ({

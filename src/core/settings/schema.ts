@@ -6,6 +6,7 @@ import { events } from './schema/events.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
 import { promotions } from './schema/promotions.ts';
 import { scanner } from './schema/scanner.ts';
+import { signing } from './schema/signing.ts';
 
 const schema = z.strictObject({
   /** What happens to images that no policy covers. Allow: a new install refuses nothing that nobody spoke of. */
@@ -25,6 +26,7 @@ const schema = z.strictObject({
   promotions,
   events,
   scanner,
+  signing,
 });
 
 /** The whole configuration as a value, with every default filled in. Durations in milliseconds, sizes in bytes. */

@@ -38,7 +38,17 @@ describe('parseSettings', () => {
         'operations',
         'pinning',
       ],
-      ...['workloadKinds', 'cluster', 'certificates', 'audit', 'selfTest', 'promotions', 'events', 'scanner'],
+      ...[
+        'workloadKinds',
+        'cluster',
+        'certificates',
+        'audit',
+        'selfTest',
+        'promotions',
+        'events',
+        'scanner',
+        'signing',
+      ],
     ]);
   });
 

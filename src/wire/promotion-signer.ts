@@ -1,0 +1,57 @@
+import { readText } from '../adapters/files/index.ts';
+import { openKeylessSigner, openKeySigner } from '../adapters/sigstore/index.ts';
+import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import type { ArtifactSigner, ImagePromotionSpec, SignSpec } from '../core/promotion/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { entryOf, type PromotionMaterial } from './promotion-material.ts';
+
+/** Opens whoever signs; `undefined` where nobody does. Problems name the field that is to blame. */
+export async function openSigner(
+  { mirror, promote }: ImagePromotionSpec,
+  { secret }: PromotionMaterial,
+  settings: Settings,
+): Promise<Parsed<ArtifactSigner | undefined>> {
+  const [sign, path] = mirror?.sign
+    ? [mirror.sign, 'spec.mirror.sign']
+    : [promote?.sign, 'spec.promote.sign'];
+  if (!sign) return parsed(undefined);
+  if (sign.secretRef) return keySigner(sign.secretRef, path, secret);
+  return sign.keyless ? keylessSigner(sign.keyless, `${path}.keyless`, settings) : parsed(undefined);
+}
+
+async function keySigner(
+  { name }: NonNullable<SignSpec['secretRef']>,
+  path: string,
+  secret: PromotionMaterial['secret'],
+): Promise<Parsed<ArtifactSigner>> {
+  const entries = secret(name);
+  const pem = entryOf(entries, 'cosign.key', `${path}.secretRef`);
+  if (!pem.ok) return pem;
+  const password = entries?.['cosign.password'];
+  const signer = await openKeySigner({ pem: pem.value, ...(password !== undefined && { password }) });
+  if (signer.ok) return signer;
+  const why = signer.problems.map(
+    (one) => `cosign.${one.path === 'password' ? one.path : 'key'} ${one.message}`,
+  );
+  return problem(`${path}.secretRef`, `of Secret "${name}", ${why.join('; ')}`);
+}
+
+async function keylessSigner(
+  { identity, fulcioURL, rekorURL, tsaURL }: NonNullable<SignSpec['keyless']>,
+  path: string,
+  { signing: { identityTokens } }: Settings,
+): Promise<Parsed<ArtifactSigner>> {
+  const file = identityTokens[identity];
+  if (file === undefined)
+    return problem(`${path}.identity`, `names no token of settings.signing.identityTokens`);
+  const token = await readText(file);
+  if (!token.ok) return problem(`${path}.identity`, 'names a token that cannot be read');
+  const signer = openKeylessSigner({
+    identityToken: token.value.trim(),
+    fulcioURL,
+    ...(rekorURL !== undefined && { rekorURL }),
+    ...(tsaURL !== undefined && { tsaURL }),
+  });
+  if (signer.ok) return signer;
+  return { ok: false, problems: signer.problems.map((one) => ({ ...one, path: `${path}.${one.path}` })) };
+}

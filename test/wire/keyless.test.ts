@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { listReferrers } from '../support/registry/look.ts';
+import { pushImage } from '../support/registry/push.ts';
+import { openShipyard, type Shipyard } from '../support/shipyard.ts';
+import { OPENID_ISSUER, WORKFLOW } from '../support/sigstore/fulcio.ts';
+import { createSigstore } from '../support/sigstore/instance.ts';
+import { identityToken, startServers, type Servers } from '../support/sigstore/servers.ts';
+import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
+
+describe('a promotion that signs by an identity', () => {
+  let yard: Shipyard;
+  let servers: Servers;
+  let folder: TemporaryFolder;
+  beforeEach(async () => {
+    servers = await startServers(await createSigstore());
+    const token = identityToken({ iss: OPENID_ISSUER, sub: WORKFLOW });
+    folder = await temporaryFolder({ token: `${token}\n` });
+    const identityTokens = { sigstore: `${folder.path}/token`, lost: `${folder.path}/lost` };
+    yard = await openShipyard({}, { signing: { identityTokens } });
+  });
+  afterEach(async () => {
+    await yard.close();
+    await servers.stop();
+    await folder.remove();
+    expect(yard.bugs).to.deep.equal([]);
+  });
+
+  const spec = (keyless: object = {}) => ({
+    source: { repository: `${yard.registry.host}/quarantine/app` },
+    target: { repository: `${yard.registry.host}/golden/app` },
+    tags: { semver: ['*'] },
+    promote: { sign: { keyless: { fulcioURL: servers.url, rekorURL: servers.url, ...keyless } } },
+  });
+  const problemOf = async (keyless: object): Promise<string> => {
+    try {
+      await yard.open({ spec: spec(keyless) });
+    } catch (error) {
+      return String(error);
+    }
+    throw new Error('it was opened');
+  };
+
+  it('leaves bundles with a certificate beside the image: its signature and its release statement', async () => {
+    const place = { registry: yard.registry.host, repository: 'quarantine/app', tag: '1.4.0' };
+    const { digest } = await pushImage(place);
+    const { results } = await yard.sail({ spec: spec() });
+    expect(results[0]).to.deep.include({ decision: 'Promoted' });
+    const referrers = await listReferrers({ ...place, repository: 'golden/app' }, digest);
+    expect(referrers.map(({ artifactType }) => artifactType)).to.deep.equal([
+      'application/vnd.dev.sigstore.bundle.v0.3+json',
+      'application/vnd.dev.sigstore.bundle.v0.3+json',
+    ]);
+  });
+
+  it('names the field when there is no token of that name, or its file is lost', async () => {
+    for (const identity of ['nobody', 'lost'])
+      expect(await problemOf({ identity })).to.contain('spec.promote.sign.keyless.identity');
+  });
+});
