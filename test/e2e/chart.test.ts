@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
+import { beginRelease } from './support/begin-release.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';
 import { chart, helm, installManifest, readInstallManifest, RELEASE, renderChart } from './support/helm.ts';
 import { until } from './support/wait.ts';
@@ -163,7 +164,10 @@ describe('the Helm chart', () => {
     }
 
     it('is installed, changed and uninstalled, with its policy from the first moment on', async () => {
-      const told = await release([...install, '--create-namespace']);
+      const told = await beginRelease({
+        install: () => release([...install, '--create-namespace']),
+        uninstall: () => release(['uninstall', RELEASE]),
+      });
       expect(told.code, told.stderr).to.equal(0);
       expect(told.stdout).to.include('kube-system, pratique');
       expect(await get('imagepolicies')).to.deep.equal(['imagepolicy.pratique.dev/default']);

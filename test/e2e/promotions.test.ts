@@ -209,14 +209,7 @@ describe('promotions, by kubectl apply', () => {
     );
   });
 
-  it('waits for a person where one is wanted, and goes on with the approval of a proven one', async () => {
-    const image = await push('flow/quarantine/careful', '2.0.0');
-    await flow.apply(promote('careful', { approval: 'Always' }));
-    await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
-    expect(await listTags(place('flow/golden/careful')).catch(() => [])).to.not.include('2.0.0');
-    const [run] = await flow.runsOf('careful');
-    const approval = (approver: string) =>
-      flow.approve('jane', { run, digest: image.digest, approver, reason: 'seen and tried' });
+  const expectApproval = async (run: RunSeen | undefined): Promise<void> => {
     const written = await harbour.installation.pratique(
       [
         ...['approve', run?.metadata.name ?? '', '--namespace', flow.namespace],
@@ -227,6 +220,17 @@ describe('promotions, by kubectl apply', () => {
     expect(written.code, written.stderr).to.equal(0);
     expect(written.stdout).to.contain(`gateHash: ${run?.status?.images?.[0]?.gateHash ?? ''}`);
     expect(written.stdout).to.match(/approver: \S+/);
+  };
+
+  it('waits for a person where one is wanted, and goes on with the approval of a proven one', async () => {
+    const image = await push('flow/quarantine/careful', '2.0.0');
+    await flow.apply(promote('careful', { approval: 'Always' }));
+    await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
+    expect(await listTags(place('flow/golden/careful')).catch(() => [])).to.not.include('2.0.0');
+    const [run] = await flow.runsOf('careful');
+    const approval = (approver: string) =>
+      flow.approve('jane', { run, digest: image.digest, approver, reason: 'seen and tried' });
+    await expectApproval(run);
     const borrowed = await approval('joe');
     expect([borrowed.code, borrowed.stderr]).to.satisfy(
       ([code, stderr]: [number, string]) => code === 1 && stderr.includes('your own name: jane'),

@@ -6,6 +6,7 @@ import { startBalancer } from './balancer.ts';
 import type { Cluster } from './cluster.ts';
 import { runCommand, type Outcome } from './command.ts';
 import { requirePrograms } from './ensure.ts';
+import { beginRelease } from './begin-release.ts';
 import { tokenKubeconfig } from './pki.ts';
 import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';
@@ -108,7 +109,10 @@ export async function install(
     const webhook = { ...address, ...(values.webhook as object | undefined) };
     const outside = external && { controller: { enabled: false } };
     await writeFile(valuesFile, stringify({ ...values, ...outside, webhook }));
-    const installed = await begin(helm, valuesFile);
+    const installed = await beginRelease({
+      install: () => helm(['install', 'pratique', chart, '--create-namespace', '--values', valuesFile]),
+      uninstall: () => helm(['uninstall', 'pratique']),
+    });
     if (installed.code !== 0)
       throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
     if (!external) await standInForKubeProxy(cluster, port);
@@ -210,15 +214,6 @@ async function startReplica(given: {
   });
   const { log, stop, kill } = running;
   return { port, replica: { name, page, certificate: () => servedAt(port), log, stop, kill } };
-}
-
-/** There are no nodes, so nothing can be installed with --wait, which would also wait for the definitions; they stay. */
-async function begin(helm: Installation['helm'], valuesFile: string): Promise<Outcome> {
-  const install = () => helm(['install', 'pratique', chart, '--create-namespace', '--values', valuesFile]);
-  const first = await install();
-  if (!first.stderr.includes('ensure CRDs are installed first')) return first;
-  await helm(['uninstall', 'pratique']);
-  return install();
 }
 
 /** Asked as a new caller is: a connection that is open goes on with what it began with. */
