@@ -34,6 +34,7 @@ const OWN_SETTINGS = [
 
 /** A value for each setting that the schema of the chart takes. */
 const SETTINGS = {
+  signing: { identityTokens: { sigstore: '/var/run/sigstore/token' } },
   unmatchedImages: 'Warn',
   registries: {
     insecure: ['registry.example.com:5000'],
@@ -157,8 +158,9 @@ describe('the chart, without Helm,', () => {
     const read = parseSettings(SETTINGS);
     expect(read.ok, JSON.stringify(read)).to.equal(true);
     expect(validate({ settings: SETTINGS })).to.equal('');
-    const taken = keys(schema.properties?.settings?.properties ?? {});
-    expect(leaves(SETTINGS)).to.have.members(taken);
+    const described = schema.properties?.settings?.properties ?? {};
+    const taken = keys(described);
+    expect(leaves(SETTINGS, described)).to.have.members(taken);
     const known = parseSettings({});
     const defaults = known.ok ? leaves(known.value) : [];
     const host = (path: string) => path.replace(/\.listen\..*$/, '.listen');
