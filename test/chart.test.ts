@@ -34,7 +34,15 @@ const OWN_SETTINGS = [
 
 /** A value for each setting that the schema of the chart takes. */
 const SETTINGS = {
-  signing: { identityTokens: { sigstore: '/var/run/sigstore/token' } },
+  signing: {
+    identityTokens: {
+      sigstore: {
+        file: '/var/run/sigstore/token',
+        servers: ['https://fulcio.example.com'],
+        namespaces: ['platform'],
+      },
+    },
+  },
   unmatchedImages: 'Warn',
   registries: {
     insecure: ['registry.example.com:5000'],

@@ -57,7 +57,10 @@ export async function openExecution(
   const [source, target, signer, policies, reports] = [
     await openSide('source', spec.source, sideParts, signal),
     await openSide('target', spec.target, sideParts, signal),
-    await openSigner(spec, material.value, around.settings),
+    await openSigner(spec, material.value, {
+      settings: around.settings,
+      namespace: promotion.namespace,
+    }),
     policiesOf(spec, around),
     reportsOf(spec, { ...around, material: material.value }),
   ];

@@ -5,18 +5,25 @@ import type { ArtifactSigner, ImagePromotionSpec, SignSpec } from '../core/promo
 import type { Settings } from '../core/settings/index.ts';
 import { entryOf, type PromotionMaterial } from './promotion-material.ts';
 
+/** For whom somebody signs. */
+export interface SignerPlace {
+  readonly settings: Settings;
+  readonly namespace: string;
+}
+
 /** Opens whoever signs; `undefined` where nobody does. Problems name the field that is to blame. */
 export async function openSigner(
   { mirror, promote }: ImagePromotionSpec,
   { secret }: PromotionMaterial,
-  settings: Settings,
+  { settings, namespace }: SignerPlace,
 ): Promise<Parsed<ArtifactSigner | undefined>> {
   const [sign, path] = mirror?.sign
     ? [mirror.sign, 'spec.mirror.sign']
     : [promote?.sign, 'spec.promote.sign'];
   if (!sign) return parsed(undefined);
   if (sign.secretRef) return keySigner(sign.secretRef, path, secret);
-  return sign.keyless ? keylessSigner(sign.keyless, `${path}.keyless`, settings) : parsed(undefined);
+  if (!sign.keyless) return parsed(undefined);
+  return keylessSigner(sign.keyless, `${path}.keyless`, { settings, namespace });
 }
 
 async function keySigner(
@@ -39,12 +46,17 @@ async function keySigner(
 async function keylessSigner(
   { identity, fulcioURL, rekorURL, tsaURL }: NonNullable<SignSpec['keyless']>,
   path: string,
-  { signing: { identityTokens } }: Settings,
+  { settings, namespace }: SignerPlace,
 ): Promise<Parsed<ArtifactSigner>> {
-  const file = identityTokens[identity];
-  if (file === undefined)
-    return problem(`${path}.identity`, `names no token of settings.signing.identityTokens`);
-  const token = await readText(file);
+  const known = settings.signing.identityTokens[identity];
+  // Who may not use an identity need not know that it is there.
+  if (!known?.namespaces.includes(namespace))
+    return problem(`${path}.identity`, 'names no token that the settings lend to this namespace');
+  const strange = Object.entries({ fulcioURL, rekorURL, tsaURL }).find(
+    ([, url]) => url !== undefined && !known.servers.some((one) => sameUrl(one, url)),
+  );
+  if (strange) return problem(`${path}.${strange[0]}`, 'is no server that the settings name for this token');
+  const token = await readText(known.file);
   if (!token.ok) return problem(`${path}.identity`, 'names a token that cannot be read');
   const signer = openKeylessSigner({
     identityToken: token.value.trim(),
@@ -54,4 +66,8 @@ async function keylessSigner(
   });
   if (signer.ok) return signer;
   return { ok: false, problems: signer.problems.map((one) => ({ ...one, path: `${path}.${one.path}` })) };
+}
+
+function sameUrl(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href;
 }

@@ -15,7 +15,12 @@ describe('a promotion that signs by an identity', () => {
     servers = await startServers(await createSigstore());
     const token = identityToken({ iss: OPENID_ISSUER, sub: WORKFLOW });
     folder = await temporaryFolder({ token: `${token}\n` });
-    const identityTokens = { sigstore: `${folder.path}/token`, lost: `${folder.path}/lost` };
+    const lent = { servers: [servers.url], namespaces: ['platform'] };
+    const identityTokens = {
+      sigstore: { ...lent, file: `${folder.path}/token` },
+      lost: { ...lent, file: `${folder.path}/lost` },
+      others: { ...lent, file: `${folder.path}/token`, namespaces: ['elsewhere'] },
+    };
     yard = await openShipyard({}, { signing: { identityTokens } });
   });
   afterEach(async () => {
@@ -50,6 +55,12 @@ describe('a promotion that signs by an identity', () => {
       'application/vnd.dev.sigstore.bundle.v0.3+json',
       'application/vnd.dev.sigstore.bundle.v0.3+json',
     ]);
+  });
+
+  it('a token is lent to no other namespace, and shown to no other authority', async () => {
+    expect(await problemOf({ identity: 'others' })).to.contain('spec.promote.sign.keyless.identity');
+    for (const field of ['fulcioURL', 'rekorURL', 'tsaURL'])
+      expect(await problemOf({ [field]: 'http://127.0.0.1:9' })).to.contain(`sign.keyless.${field}`);
   });
 
   it('names the field when there is no token of that name, or its file is lost', async () => {

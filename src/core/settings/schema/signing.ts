@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { path } from './parts.ts';
+import { dnsName, path } from './parts.ts';
 
 /** A name that promotions sign by: `spec.promote.sign.keyless.identity`. */
 const identity = z
@@ -7,10 +7,23 @@ const identity = z
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be a name of lower-case letters, digits and "-"');
 
+/** One identity, and who may borrow it: whoever writes promotions chooses neither the place nor the name by himself. */
+const borrowed = z.strictObject({
+  /** The token, such as a projected one of a ServiceAccount; read anew for each run. */
+  file: path,
+  /**
+   * Fulcio, Rekor and timestamp authorities that may be called: a token would work elsewhere as well for whoever is shown it, and
+   * nobody who writes promotions is to choose what is called from here.
+   */
+  servers: z.array(z.url({ protocol: /^https?$/ })).min(1),
+  /** Namespaces whose promotions may sign by it. */
+  namespaces: z.array(dnsName).min(1),
+});
+
 /** In whose name promotions sign that bring no key. */
 export const signing = z
   .strictObject({
-    /** Files with identity tokens, by name, such as a projected token of a ServiceAccount; read anew for each run. */
-    identityTokens: z.record(identity, path).default({}),
+    /** Identity tokens by the name that promotions use. */
+    identityTokens: z.record(identity, borrowed).default({}),
   })
   .prefault({});
