@@ -25,9 +25,7 @@ export const scanSchema = z
       .default('High')
       .describe('The lowest severity that blocks.'),
     fixableOnly: z.boolean().default(false).describe('Count only findings for which a fix exists.'),
-    maxReportAge: duration
-      .default('24h')
-      .describe('How old a report may be; a younger one that is there spares the scan.'),
+    maxReportAge: duration.default('24h').describe('How old a report may be, counted from its scan.'),
     maxDatabaseAge: duration.default('168h').describe('How old the database of the scanner may be.'),
     exceptions: z
       .array(exceptionSchema)
