@@ -246,6 +246,19 @@ describe('a promotion, from registry to registry', () => {
     expect(ran.results[0]?.message).to.include('SourceShared');
   });
 
+  it('does not delete the source of an image that came to the target without what belongs to it', async () => {
+    const image = await push('quarantine/app', '1.0.0');
+    await yard.sail({ spec: promote() });
+    await pushReferrer(place('quarantine/app'), {
+      subject: image,
+      artifactType: 'application/vnd.acme.sbom',
+    });
+    const ran = await yard.sail({ spec: promote({ deleteSource: true }) });
+    expect(ran.results[0]).to.include({ decision: 'UpToDate' });
+    expect(ran.results[0]?.message).to.include('all that belongs to it');
+    expect(await listTags(place('quarantine/app'))).to.include('1.0.0');
+  });
+
   it('a tag that somebody moved meanwhile stays where it is', async () => {
     await push('quarantine/app', '1.0.0');
     const spec = promote();

@@ -1,5 +1,6 @@
 import { copyGraph } from '../copy/copy.ts';
-import { gatherGraph } from '../graph/gather.ts';
+import type { PinnedRef } from '../../model/index.ts';
+import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { blocked, type Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
@@ -7,6 +8,16 @@ import type { ImageTask, Learned, StepParts } from './task.ts';
 export type CopyParts = Pick<StepParts, 'spec' | 'source' | 'target' | 'progress'> & {
   readonly targetIsNew: boolean;
 };
+
+/** Gathers an image with all that belongs to it by the rules of the promotion. */
+export function gatherImage(
+  image: PinnedRef,
+  { spec, source }: Pick<StepParts, 'spec' | 'source'>,
+  signal: AbortSignal,
+): Promise<Gathered> {
+  const { platforms, attachments, mirror } = spec;
+  return gatherGraph({ image, source, platforms, attachments, kind: mirror ? 'mirror' : 'promote' }, signal);
+}
 
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
 export function copyStep({
@@ -19,16 +30,7 @@ export function copyStep({
   return {
     name: 'copy',
     run: async ({ image, to, planned: { tag } }, _, signal) => {
-      const gathered = await gatherGraph(
-        {
-          image,
-          source,
-          platforms: spec.platforms,
-          kind: spec.mirror ? 'mirror' : 'promote',
-          attachments: spec.attachments,
-        },
-        signal,
-      );
+      const gathered = await gatherImage(image, { spec, source }, signal);
       if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
       const { graph } = gathered;
       progress.onExpected(

@@ -1,13 +1,15 @@
 import pLimit from 'p-limit';
 import { isIndexType, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
+import { verifyTarget } from '../copy/verify-target.ts';
 import { cosignTags, fallbackTag } from '../graph/cosign-tags.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
+import { gatherImage } from './copy.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
 /** What {@link deleteSourceStep} works with: the source has to be writable as well. */
-export interface DeleteParts extends Pick<StepParts, 'target'> {
+export interface DeleteParts extends Pick<StepParts, 'target' | 'spec'> {
   readonly source: TargetRegistry;
 }
 
@@ -17,13 +19,14 @@ const AT_ONCE = 8;
 const MAX_CLOSURE = 1_000;
 
 /**
- * Deletes the image at the source with all that refers to it, only while the target has exactly this digest under the tag, and
- * no other tag of the source points to it: a registry that deletes a digest takes every tag of it along.
+ * Deletes the image at the source with all that refers to it, only while the target has exactly this digest under the tag with all
+ * that was to be carried, and no other tag of the source points to it: a registry that deletes a digest takes every tag along.
  */
-export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTask, Learned> {
+export function deleteSourceStep(parts: DeleteParts): Step<ImageTask, Learned> {
+  const { source, target } = parts;
   return {
     name: 'delete source',
-    run: async ({ image, to, planned }, _, signal) => {
+    run: async ({ image, to, planned }, { graph }, signal) => {
       const digest = await source.tagDigest(tagOf(image), signal);
       if (digest === undefined) return { status: 'skipped' };
       // An image that has arrived has not failed because its source stays: it is told, and that is all.
@@ -31,6 +34,9 @@ export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTas
       if (digest !== image.digest) return leave('its tag has moved at the source');
       if ((await target.tagDigest(to, signal)) !== planned.expected)
         return leave('the target does not have it');
+      // One that was at the target before this run may have come there alone, without what belongs to it.
+      if (!graph && !(await isWhole(image, to, parts, signal)))
+        return leave('the target does not have all that belongs to it');
       const others = await othersAt(image, source, signal);
       if (others.length > 0) return leave(`SourceShared: ${shared(others)} to it`);
       for (const one of await closureOf(image, source, signal)) {
@@ -40,6 +46,19 @@ export function deleteSourceStep({ source, target }: DeleteParts): Step<ImageTas
       return { status: 'succeeded' };
     },
   };
+}
+
+async function isWhole(
+  image: PinnedRef,
+  to: ImageRef,
+  parts: DeleteParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const gathered = await gatherImage(image, parts, signal);
+  if (gathered.state === 'refused') return false;
+  const { target } = parts;
+  const arrived = await verifyTarget({ graph: gathered.graph, target, to, thorough: true }, signal);
+  return arrived.state === 'complete';
 }
 
 function shared(tags: readonly string[]): string {
