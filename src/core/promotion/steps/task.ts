@@ -43,8 +43,6 @@ export interface StepParts {
 
 /** What the steps of one image have found out so far. */
 export interface Learned {
-  /** Whether policies were asked, and all of them are satisfied. */
-  readonly policiesSatisfied?: boolean;
   readonly scanned?: readonly Scanned[];
   readonly gates: readonly GateResult[];
   /** What they had said before an approval was heard. */

@@ -8,9 +8,10 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step<ImageTas
     run: async ({ image }, _, signal) => {
       const { verdict } = await judge(image, signal);
       signal.throwIfAborted();
+      if (verdict.kind === 'allow' || verdict.kind === 'warn') return { status: 'succeeded' };
       const against = verdict.findings.find(({ effect }) => effect === 'deny');
-      if (verdict.kind === 'allow' || verdict.kind === 'warn' || !against)
-        return { status: 'succeeded', learned: { policiesSatisfied: true } };
+      // A no without a reason is a no.
+      if (!against) return blocked('PolicyBroken', 'the policies refuse it and do not say why');
       const policy = against.policy === '' ? '' : ` [policy ${against.policy}]`;
       return blocked(against.reason, `${against.found}; ${against.next}${policy}`);
     },
