@@ -66,10 +66,22 @@ export function createHistoryBook({
     };
   };
 
-  /** Writes all that waits; reads back, because two mirrors of one repository know nothing of each other. */
-  const write = async (signal: AbortSignal): Promise<Reason | undefined> => {
+  /** Writes all that waits, also for others who added it; what could not be written goes on waiting for their turn. */
+  const writeWaiting = async (signal: AbortSignal): Promise<Reason | undefined> => {
     const arrivals = waiting;
     waiting = [];
+    let written = false;
+    try {
+      const refused = await write(arrivals, signal);
+      written = refused === undefined;
+      return refused;
+    } finally {
+      if (!written) waiting = [...arrivals, ...waiting];
+    }
+  };
+
+  /** Reads back, because two mirrors of one repository know nothing of each other. */
+  const write = async (arrivals: readonly Arrival[], signal: AbortSignal): Promise<Reason | undefined> => {
     if (arrivals.length === 0) return undefined;
     for (let attempt = 1; attempt <= MAX_WRITES; attempt += 1) {
       const found = await read(signal);
@@ -96,8 +108,14 @@ export function createHistoryBook({
     has: ({ tag, digest }) =>
       history !== undefined && wasMirrored(history, { sourceTag: tag, sourceDigest: digest }),
     add: (arrival, signal) => {
-      waiting.push(arrival);
-      writing = writing.catch(() => undefined).then(() => write(signal));
+      // Added again by whoever tries again.
+      const others = waiting.filter(
+        ({ sourceTag, sourceDigest }) =>
+          sourceTag !== arrival.sourceTag || sourceDigest !== arrival.sourceDigest,
+      );
+      waiting = [...others, arrival];
+      // Whoever was before has been told of a failure of his own.
+      writing = writing.catch(() => undefined).then(() => writeWaiting(signal));
       return writing;
     },
   };
