@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Cluster } from '../test/e2e/support/cluster.ts';
@@ -7,6 +7,7 @@ import { tokenKubeconfig } from '../test/e2e/support/pki.ts';
 import { freePort } from '../test/e2e/support/ports.ts';
 import { startProcess } from '../test/e2e/support/process.ts';
 import { openWorkspace } from '../test/e2e/support/workspace.ts';
+import { imageVariables } from './image-variables.ts';
 
 /** The bundled program, as the image starts it, with the chart's settings and rights. */
 export interface BundledReplica {
@@ -72,16 +73,6 @@ export async function startBundled(cluster: Cluster): Promise<BundledReplica> {
     await workspace.close();
     throw error;
   }
-}
-
-/** The variables that the image sets for Node.js and its memory. */
-async function imageVariables(): Promise<Readonly<Record<string, string>>> {
-  const text = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
-  const set = text.matchAll(/^ENV .*$/gm);
-  const pairs = [...set].flatMap(([line]) => [
-    ...line.matchAll(/((?:NODE|MALLOC)_\w+)=(?:"([^"]*)"|(\S+))/g),
-  ]);
-  return Object.fromEntries(pairs.map(([, name = '', quoted, plain = '']) => [name, quoted ?? plain]));
 }
 
 /** The variables that the chart's Deployment sets by value. */

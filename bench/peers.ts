@@ -10,10 +10,10 @@ export interface Peer {
   readonly args: (from: string, to: string) => readonly string[];
 }
 
-/** What a run of a whole process took; bytes of memory at its peak. */
+/** What a run of a whole process took; memory at its peak. */
 export interface PeerRun {
   readonly ms: number;
-  readonly peakBytes: number;
+  readonly peakMiB: number;
 }
 
 /** Milliseconds between looks at the memory of a peer. */
@@ -55,20 +55,20 @@ export async function runPeer({ name, command, args }: Peer, from: string, to: s
   const child = spawn(command, args(from, to), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (text: Buffer) => (said += text.toString()));
-  let peakBytes = 0;
+  let peakMiB = 0;
   const looks = setInterval(() => {
-    peakBytes = Math.max(peakBytes, highWater(child.pid));
+    peakMiB = Math.max(peakMiB, highWater(child.pid));
   }, LOOK_EVERY_MS);
   const code = await new Promise((resolve) => child.once('exit', resolve));
   clearInterval(looks);
   if (code !== 0) throw new Error(`${name}: ${said}`);
-  return { ms: performance.now() - started, peakBytes };
+  return { ms: performance.now() - started, peakMiB };
 }
 
 function highWater(pid: number | undefined): number {
   try {
     const status = readFileSync(`/proc/${pid ?? 0}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
   } catch {
     return 0; // it has just ended
   }

@@ -90,7 +90,8 @@ export function createTransfers({ send, begin, slots, chunkBytes }: TransferPart
   const bring = async (transfer: BlobTransfer, signal: AbortSignal): Promise<BlobArrival> => {
     const { blob, to, maybeThere } = transfer;
     const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
-    if (maybeThere && (await unlessDenied(hasBlob(send, call, blob))) === true) return 'present';
+    const brought = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
+    if ((maybeThere || brought) && (await unlessDenied(hasBlob(send, call, blob))) === true) return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
     await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import type { ImageRef } from '../model/index.ts';
+import { arrivedOf, newness } from './at-target.ts';
 import type { GateResult } from './gates/gate.ts';
 import { discover } from './discover.ts';
 import type { Execution } from './execution.ts';
@@ -52,6 +52,7 @@ export function createExecution(parts: ExecutionParts): Execution {
       const stepParts = { ...parts, progress, approvals };
       const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
       const arrived = resumed ? await arrivedOf(planned, parts, signal) : new Set<string>();
+      const isNew = resumed ? () => Promise.resolve(false) : newness(planned, parts);
       const results = await runPlan<ImageTask, Learned>(
         planned.map((one) => (arrived.has(one.tag) ? asArrived(one) : one)),
         {
@@ -60,6 +61,7 @@ export function createExecution(parts: ExecutionParts): Execution {
             planned: one,
             image: { ...from, tag: one.tag, digest: one.digest },
             to: { ...to, tag: one.tag },
+            targetIsNew: (until) => isNew(one, until),
           }),
           learned: { gates: [] },
           told,
@@ -79,25 +81,6 @@ export function createExecution(parts: ExecutionParts): Execution {
     },
     close: parts.close,
   };
-}
-
-/** Tags looked at side by side before a run goes on. */
-const AT_ONCE = 16;
-
-/** Tags of images that were to move and have their tag by now: all before it is done, what comes after may not be. */
-async function arrivedOf(
-  planned: readonly PlannedImage[],
-  { target, to }: Pick<ExecutionParts, 'target' | 'to'>,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const limit = pLimit(AT_ONCE);
-  const moving = planned.filter(({ action }) => action === 'Move');
-  const found = await Promise.all(
-    moving.map(({ tag, expected }) =>
-      limit(async () => ((await target.tagDigest({ ...to, tag }, signal)) === expected ? [tag] : [])),
-    ),
-  );
-  return new Set(found.flat());
 }
 
 function asArrived(planned: PlannedImage): PlannedImage {

@@ -107,8 +107,6 @@ export type { GraphLimits } from './graph/limits.ts';
 export { keptRoot } from './graph/kept-root.ts';
 export type { RootRequest } from './graph/kept-root.ts';
 export type { KeptPlatforms, PlatformSelection } from './graph/platforms.ts';
-export { isUpToDate } from './copy/up-to-date.ts';
-export type { UpToDateRequest } from './copy/up-to-date.ts';
 export { COPY_AT_ONCE, copyGraph } from './copy/copy.ts';
 export type { CopyRequest } from './copy/copy.ts';
 export type { CopyProgress } from './copy/progress.ts';

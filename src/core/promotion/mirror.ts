@@ -16,7 +16,7 @@ export function mirrorSteps(
 ): readonly Step<ImageTask, Learned>[] {
   const { history } = parts;
   return [
-    copyStep({ ...parts, targetIsNew: false }),
+    copyStep(parts),
     ...(quarantine ? [flagStep(parts)] : []),
     ...(provenance ? [recordStep({ ...parts, sign })] : []),
     verifyTargetStep({ ...parts, thorough: false }),

@@ -29,7 +29,7 @@ export function promoteSteps(parts: PromoteParts, promote: PromoteSpec): readonl
     ...(policies.length > 0 ? [verifySource(parts)] : []),
     ...(scan ? [scanStep({ ...parts, scan, exceptions: exceptionsOf(scan, parts.from) })] : []),
     ...(scan || approval !== 'Never' ? [approveStep(approval, parts)] : []),
-    copyStep({ ...parts, targetIsNew: false }),
+    copyStep(parts),
     ...(scan && attach.report ? [attachStep({ ...parts, scan, promote })] : []),
     ...(sign ? [signStep({ ...parts, sign, promote })] : []),
     verifyTargetStep({ ...parts, thorough: deleteSource }),

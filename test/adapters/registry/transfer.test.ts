@@ -48,6 +48,15 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
+  it('costs one HEAD for what it has brought before, where nothing else may be there', async () => {
+    const at = await docks();
+    const one = client();
+    await one.transferBlob(transferOf(at), patient());
+    at.target.forgetLog();
+    expect(await one.transferBlob(transferOf(at), patient())).to.equal('present');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
+  });
+
   it('goes on where the registry refuses to say whether it is there', async () => {
     const at = await docks();
     at.target.intercept(refuse(({ method }) => method === 'HEAD', 403));

@@ -14,7 +14,7 @@ export interface CopyRequest {
   readonly target: TargetRegistry;
   /** The repository at the target; a tag in it plays no part here. */
   readonly to: ImageRef;
-  /** Whether the target repository is known to hold nothing: then nothing is looked for there. */
+  /** Whether the target repository is known to hold no manifest yet: then only cosign's tags are looked for there. */
   readonly targetIsNew: boolean;
   /** Blobs and manifests on their way at the same time; {@link COPY_AT_ONCE} when not given. */
   readonly concurrency?: number;
@@ -41,7 +41,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     const plan = await planCopy(request, within('asks'), inner);
     const tally = createTally(totalOf(graph), request.onProgress);
     tally.arrived('present', graph.blobs.length - plan.blobs.length);
-    tally.pushed(graph.manifests.length + graph.tagged.length - plan.manifests.length - plan.tags.length);
+    tally.pushed(graph.manifests.length - plan.manifests.length);
 
     const { source, target, to, targetIsNew } = request;
     const blobs = new Map<Digest, Promise<void>>();
@@ -78,11 +78,14 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
         pushed.then(() => tally.pushed(1)),
       );
     }
-    const tags = plan.tags.map((task) =>
-      ready(task.one.content)
-        .then(() => push(() => pushTag(task, { target, to }, inner)))
-        .then(() => tally.pushed(1)),
-    );
+    const tags = plan.tags.map(async (look) => {
+      const task = await look();
+      if (task.state === 'push' || task.state === 'merge') {
+        await ready(task.one.content);
+        await push(() => pushTag(task, { target, to }, inner));
+      }
+      tally.pushed(1);
+    });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
     return tally.now();
   });
@@ -91,7 +94,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
 /** What has to be brought. */
 interface CopyPlan {
   readonly manifests: readonly ManifestContent[];
-  readonly tags: readonly Extract<TagTask, { state: 'push' | 'merge' }>[];
+  readonly tags: readonly (() => Promise<TagTask>)[];
   readonly blobs: readonly Descriptor[];
 }
 
@@ -100,17 +103,19 @@ async function planCopy(
   ask: Start,
   signal: AbortSignal,
 ): Promise<CopyPlan> {
-  if (targetIsNew) {
-    const tags = graph.tagged.map((one) => ({ state: 'push', one }) as const);
-    return { manifests: graph.manifests, tags, blobs: graph.blobs };
-  }
+  const looks = graph.tagged.map((one) => () => ask(() => lookAtTag(one, { target, to }, signal)));
+  // Looked at while blobs are under way: another run may have signed the same image since somebody said that nothing is there.
+  if (targetIsNew) return { manifests: graph.manifests, tags: looks, blobs: graph.blobs };
   const [missing, looked] = await Promise.all([
     missingAt({ graph, target, to, ask }, signal),
-    Promise.all(graph.tagged.map((one) => ask(() => lookAtTag(one, { target, to }, signal)))),
+    Promise.all(looks.map((look) => look())),
   ]);
   const manifests = graph.manifests.filter(({ manifest }) => missing.has(manifest.digest));
-  const tags = looked.filter((task) => task.state === 'push' || task.state === 'merge');
-  return { manifests, tags, blobs: blobsOf([...manifests, ...tags.map(({ one }) => one.content)]) };
+  const brought = looked.flatMap(({ state, one }) =>
+    state === 'push' || state === 'merge' ? [one.content] : [],
+  );
+  const tags = looked.map((task) => () => Promise.resolve(task));
+  return { manifests, tags, blobs: blobsOf([...manifests, ...brought]) };
 }
 
 function totalOf({ blobs, manifests, tagged }: Graph): CopyProgress['total'] {

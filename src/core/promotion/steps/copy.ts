@@ -4,10 +4,8 @@ import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { blocked, type Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
-/** What {@link copyStep} works with; `targetIsNew` = the target repository is known to hold nothing yet. */
-export type CopyParts = Pick<StepParts, 'spec' | 'source' | 'target' | 'progress'> & {
-  readonly targetIsNew: boolean;
-};
+/** What {@link copyStep} works with. */
+export type CopyParts = Pick<StepParts, 'spec' | 'source' | 'target' | 'progress'>;
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -20,17 +18,14 @@ export function gatherImage(
 }
 
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
-export function copyStep({
-  spec,
-  source,
-  target,
-  progress,
-  targetIsNew,
-}: CopyParts): Step<ImageTask, Learned> {
+export function copyStep({ spec, source, target, progress }: CopyParts): Step<ImageTask, Learned> {
   return {
     name: 'copy',
-    run: async ({ image, to, planned: { tag } }, _, signal) => {
-      const gathered = await gatherImage(image, { spec, source }, signal);
+    run: async ({ image, to, targetIsNew, planned: { tag } }, _, signal) => {
+      const [gathered, isNew] = await Promise.all([
+        gatherImage(image, { spec, source }, signal),
+        targetIsNew(signal),
+      ]);
       if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
       const { graph } = gathered;
       progress.onExpected(
@@ -44,7 +39,7 @@ export function copyStep({
           source,
           target,
           to,
-          targetIsNew,
+          targetIsNew: isNew,
           onProgress: ({ bytes }) => {
             progress.onBytes(tag, bytes - told);
             told = bytes;

@@ -18,6 +18,8 @@ export interface ImageTask {
   readonly image: PinnedRef;
   /** At the target: the tag alone. */
   readonly to: ImageRef;
+  /** Whether the target is known to hold nothing of it, so that looking is not worth a request. */
+  readonly targetIsNew: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Everything that steps work with: one promotion, opened. */

@@ -2,14 +2,13 @@ import { expect } from 'chai';
 import type { ManifestContent } from '../../../../src/core/model/index.ts';
 import {
   copyGraph,
-  isUpToDate,
   verifyTarget,
   type CopyProgress,
   type CopyRequest,
 } from '../../../../src/core/promotion/index.ts';
 import { faultOf } from '../../../support/twins/registry.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
-import { ALL, gather } from '../graph/ask.ts';
+import { gather } from '../graph/ask.ts';
 import { fill, repositoryOf, SIGNATURE, soon, SOURCE, TARGET } from '../images.ts';
 
 const SBOM = 'application/spdx+json';
@@ -52,12 +51,12 @@ describe('copying a graph', () => {
     }
   });
 
-  it('looks for nothing in a new repository: one call a blob and one a manifest', async () => {
+  it('looks for nothing in a new repository but signatures under tags: one call a blob and one a manifest', async () => {
     const request = await copyOf(everything());
     await copyGraph(request, soon());
     const { blobs, manifests, tagged } = request.graph;
     const calls = twin.calls.filter((call) => !call.startsWith('openBlob'));
-    expect(calls).to.have.length(blobs.length + manifests.length + tagged.length);
+    expect(calls).to.have.length(blobs.length + manifests.length + 2 * tagged.length);
   });
 
   it('begins with the largest blob', async () => {
@@ -160,19 +159,20 @@ describe('copying a graph', () => {
 });
 
 describe('tags of cosign at the target', () => {
-  it('keep what others signed there, and gain what we bring, once', async () => {
-    const root = everything();
-    fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs', 'both']);
-    put.cosign(root.manifest.digest, 'sig', ['both', 'ours']);
-    const request = await copyOf(root, { targetIsNew: false });
-    await copyGraph(request, soon());
-    expect(signaturesAt(TARGET, tagOf(root))).to.deep.equal(['theirs', 'both', 'ours']);
-    const { state, counts } = await verifyTarget(request, soon());
-    expect({ state, ...counts }).to.deep.equal({ state: 'complete', found: 3, carried: 3, leftByRule: 0 });
-    const before = twin.contents(TARGET);
-    await copyGraph(request, soon());
-    expect(twin.contents(TARGET)).to.deep.equal(before);
-  });
+  for (const targetIsNew of [false, true])
+    it(`keep what others signed there, and gain what we bring, once, ${targetIsNew ? 'also where nothing was known to be' : 'where something may be'}`, async () => {
+      const root = everything();
+      fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs', 'both']);
+      put.cosign(root.manifest.digest, 'sig', ['both', 'ours']);
+      const request = await copyOf(root, { targetIsNew });
+      await copyGraph(request, soon());
+      expect(signaturesAt(TARGET, tagOf(root))).to.deep.equal(['theirs', 'both', 'ours']);
+      const { state, counts } = await verifyTarget(request, soon());
+      expect({ state, ...counts }).to.deep.equal({ state: 'complete', found: 3, carried: 3, leftByRule: 0 });
+      const before = twin.contents(TARGET);
+      await copyGraph(request, soon());
+      expect(twin.contents(TARGET)).to.deep.equal(before);
+    });
 
   it('have a config that names every layer', async () => {
     const root = everything();
@@ -239,60 +239,5 @@ describe('counting at the target', () => {
     twin.fail(`referrers ${TARGET}`, faultOf('RegistryDenied'));
     const outcome = await verifyTarget(request, soon()).catch((error: unknown) => error);
     expect(outcome).to.include({ name: 'Fault', code: 'RegistryDenied' });
-  });
-});
-
-describe('a tag that is up to date', () => {
-  async function compare(remembered: boolean, keep: readonly string[] = []) {
-    const at = {
-      from: { ...repositoryOf(SOURCE), tag: 'web' },
-      source: twin,
-      to: { ...repositoryOf(TARGET), tag: 'web' },
-      target: twin,
-    };
-    twin.calls.length = 0;
-    const rules = { kind: 'promote', attachments: ALL, platforms: { keep, missing: 'Fail' } } as const;
-    return isUpToDate({ ...at, ...rules, remembered: () => remembered }, soon());
-  }
-  async function promote(root: ManifestContent): Promise<void> {
-    await copyGraph(await copyOf(root), soon());
-    await twin.pushManifest({ ...repositoryOf(TARGET), tag: 'web' }, root, soon());
-  }
-
-  it('costs a HEAD at each side where its attachments are remembered', async () => {
-    await promote(everything());
-    expect(await compare(true)).to.include({ upToDate: true });
-    expect(twin.calls).to.deep.equal([`tagDigest ${SOURCE}:web`, `tagDigest ${TARGET}:web`]);
-  });
-
-  it('has its attachments counted where they are not', async () => {
-    const root = everything();
-    await promote(root);
-    expect(await compare(false)).to.include({ upToDate: true });
-    put.referrer(root, SBOM, { text: 'a new one' });
-    expect(await compare(false)).to.include({
-      upToDate: false,
-      source: root.manifest.digest,
-      target: root.manifest.digest,
-    });
-  });
-
-  it('is none where the digests differ or a side has no such tag, whatever is remembered', async () => {
-    everything();
-    expect(await compare(true))
-      .to.include({ upToDate: false })
-      .and.not.have.property('target');
-    await promote(put.image('other'));
-    expect(await compare(true)).to.include({ upToDate: false });
-    expect(twin.calls).to.have.length(2);
-  });
-
-  it('is compared by the smaller index where platforms are left out', async () => {
-    const root = everything();
-    const graph = await gather(twin, root, { platforms: { keep: ['linux/amd64'], missing: 'Fail' } });
-    await copyGraph({ ...(await copyOf(root)), graph }, soon());
-    await twin.pushManifest({ ...repositoryOf(TARGET), tag: 'web' }, graph.root, soon());
-    expect(await compare(true, ['linux/amd64'])).to.include({ upToDate: true });
-    expect(await compare(true, ['linux/arm64'])).to.include({ upToDate: false });
   });
 });

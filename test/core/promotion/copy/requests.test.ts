@@ -62,7 +62,8 @@ describe('the requests of a copy', () => {
     it(`are as few as can be for ${shape}, to a new repository`, async () => {
       const { source } = await copyShape(shape);
       expect(counted(source)).to.deep.equal({ GET: manifests + blobs + listings + 1 });
-      expect(counted(ofTarget())).to.deep.equal({ POST: blobs, PUT: blobs + manifests });
+      const tags = shape === 'attached' ? { HEAD: 2 } : {}; // under cosign's tags something may be that must stay
+      expect(counted(ofTarget())).to.deep.equal({ POST: blobs, PUT: blobs + manifests, ...tags });
     });
 
     it(`are a HEAD, and what its attachments need, for ${shape} that is there already`, async () => {
@@ -77,7 +78,13 @@ describe('the requests of a copy', () => {
 
     it(`are a mount a blob for ${shape} within one registry`, async () => {
       const { source } = await copyShape(shape, { registry: from.host, repository: 'gold/web' });
-      expect(counted(source)).to.deep.equal({ GET: manifests + listings + 1, POST: blobs, PUT: manifests });
+      const tags = shape === 'attached' ? { HEAD: 2 } : {};
+      expect(counted(source)).to.deep.equal({
+        GET: manifests + listings + 1,
+        POST: blobs,
+        PUT: manifests,
+        ...tags,
+      });
     });
   }
 

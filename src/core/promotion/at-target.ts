@@ -1,0 +1,59 @@
+import pLimit from 'p-limit';
+import { Fault, type Digest, type ImageRef } from '../model/index.ts';
+import type { PlannedImage } from './plan.ts';
+import type { TargetRegistry } from './ports.ts';
+
+/** Where a run goes. */
+export interface Destination {
+  readonly target: TargetRegistry;
+  /** The repository. */
+  readonly to: ImageRef;
+}
+
+/** Tags looked at side by side before a run goes on. */
+const AT_ONCE = 16;
+
+/** Tags of images that were to move and have their tag by now: all before it is done, what comes after may not be. */
+export async function arrivedOf(
+  planned: readonly PlannedImage[],
+  { target, to }: Destination,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const limit = pLimit(AT_ONCE);
+  const moving = planned.filter(({ action }) => action === 'Move');
+  const found = await Promise.all(
+    moving.map(({ tag, expected }) =>
+      limit(async () => ((await target.tagDigest({ ...to, tag }, signal)) === expected ? [tag] : [])),
+    ),
+  );
+  return new Set(found.flat());
+}
+
+/** Whether the target holds nothing of an image of the run. */
+export type Newness = (image: PlannedImage, signal: AbortSignal) => Promise<boolean>;
+
+/**
+ * Says of the images of a run which of them the target has nothing of: all that move where the repository has no tag yet,
+ * each digest once. Asked by the first image that wants to know, for all of them; nobody is asked where the plan has seen a tag
+ * there, and a registry that does not say is looked at image by image.
+ */
+export function newness(planned: readonly PlannedImage[], { target, to }: Destination): Newness {
+  const moving = planned.flatMap((one) => (one.action === 'Move' ? [one] : []));
+  const first = new Map<Digest, string>();
+  for (const { tag, expected } of moving) if (!first.has(expected)) first.set(expected, tag);
+  const inUse = planned.some(({ atTarget }) => atTarget !== undefined);
+  let absent: Promise<boolean> | undefined;
+  const isAbsent = (signal: AbortSignal): Promise<boolean> =>
+    target.tags(to, signal).then(
+      (tags) => tags === undefined || tags.length === 0,
+      (error: unknown) => {
+        if (error instanceof Fault) return false;
+        throw error;
+      },
+    );
+  return async ({ tag, expected }, signal) => {
+    if (inUse || expected === undefined || first.get(expected) !== tag) return false;
+    absent ??= isAbsent(signal);
+    return absent;
+  };
+}
