@@ -78,6 +78,7 @@ export async function openExecution(
       clock,
       source: from.view,
       target: to.view,
+      watched: (told) => ({ source: from.view.watched(told), target: to.view.watched(told) }),
       from: from.place,
       to: to.place,
       sourceAuthenticated: from.authenticated,

@@ -19,8 +19,13 @@ type Around = Omit<ExecutionSurroundings, 'accountSecrets'>;
 export function createExecutions(cluster: Pick<Cluster, 'get'>, around: Around): Executions {
   const accountSecrets = accountSecretsOver(cluster);
   const open = (subject: RunSubject, signal: AbortSignal) => {
-    const { namespace, runName, promotion, spec, startedAt } = subject;
-    const run = { name: `${namespace}/${promotion.name}`, id: runName, attempt: 1, actor: ACTOR };
+    const { namespace, runName, promotion, spec, failedBefore, startedAt } = subject;
+    const run = {
+      name: `${namespace}/${promotion.name}`,
+      id: runName,
+      attempt: failedBefore + 1,
+      actor: ACTOR,
+    };
     const read = readerOf(cluster, namespace);
     return openExecution({ spec, namespace, run, startedAt, read }, { ...around, accountSecrets }, signal);
   };
@@ -28,7 +33,7 @@ export function createExecutions(cluster: Pick<Cluster, 'get'>, around: Around):
     check: async ({ namespace, spec }, signal) => {
       try {
         const opened = await open(
-          { namespace, spec, runName: '', promotion: NOBODY, startedAt: clock() },
+          { namespace, spec, runName: '', promotion: NOBODY, failedBefore: 0, startedAt: clock() },
           signal,
         );
         if (!opened.ok) return reasonOf(opened.problems);

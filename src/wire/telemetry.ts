@@ -46,7 +46,7 @@ const COUNTERS = {
   },
   promotionBytes: {
     name: 'pratique_promotion_bytes_total',
-    help: 'Bytes that promotions moved, by how.',
+    help: 'Bytes that promotions brought, by how: copied, mounted, or skipped because they were there.',
     labels: ['how'],
   },
   api: {

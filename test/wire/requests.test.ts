@@ -39,12 +39,13 @@ describe('the requests of a run', () => {
       (sum, { method }) => ({ ...sum, [method]: (sum[method] ?? 0) + 1 }),
       {},
     );
-  async function sail(way: keyof typeof ways, tags: readonly string[]) {
+  async function run(way: keyof typeof ways, tags: readonly string[]) {
     yard.registry.forgetLog();
     into.forgetLog();
-    const { results } = await yard.sail({ spec: spec(way, tags) });
-    return results.map(({ decision }) => decision);
+    return (await yard.sail({ spec: spec(way, tags) })).results;
   }
+  const sail = async (...order: Parameters<typeof run>) =>
+    (await run(...order)).map(({ decision }) => decision);
 
   for (const way of ['mirror', 'promotion'] as const) {
     for (const shape of ['image', 'index', 'attached'] as const) {
@@ -90,6 +91,28 @@ describe('the requests of a run', () => {
     expect(await sail('mirror', ['2'])).to.deep.equal(['Mirrored']);
     const { blobs } = SHAPES.image;
     expect(counted(into)).to.deep.equal({ HEAD: 3 + 1 + blobs, GET: 1, POST: blobs, PUT: blobs + 2 });
+  });
+
+  it('look for nothing where there are no tags, as some registries say of what they do not have', async () => {
+    into.intercept(({ url }) =>
+      url.pathname.endsWith('/tags/list')
+        ? { status: 200, body: '{"name":"gold/web","tags":[]}' }
+        : undefined,
+    );
+    await pushed('image', '1');
+    expect(await sail('mirror', ['1'])).to.deep.equal(['Mirrored']);
+    expect(counted(into).HEAD).to.equal(3);
+  });
+
+  it('are told image by image, but for those that plan', async () => {
+    for (const tag of ['1', '2']) await pushed('attached', tag);
+    const results = await run('mirror', ['1', '2']);
+    const told = results.map(({ requests = 0 }) => requests);
+    const planning = 2 * 2 + 1; // both sides of each tag, and whether there is such a repository
+    const made = yard.registry.requests.length + into.requests.length;
+    expect(told[0]! + told[1]!).to.equal(made - planning);
+    const [{ manifests, blobs }, tag] = [SHAPES.attached, 1];
+    for (const one of told) expect(one).to.be.greaterThan(2 * manifests + 2 * blobs + tag);
   });
 
   it('go on as for a repository that is there where the registry does not list tags', async () => {

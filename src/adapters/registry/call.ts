@@ -34,6 +34,8 @@ export interface Call {
   readonly patient: boolean;
   /** The caller's deadline. */
   readonly signal: AbortSignal;
+  /** Told of each request that the call takes; must not throw. */
+  readonly onRequest?: () => void;
 }
 
 /** Begins a call about `ref`. */

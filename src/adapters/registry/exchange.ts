@@ -79,7 +79,10 @@ export function openConnections(options: ConnectionOptions): {
   };
   const exchange: Exchange = async (call, wire) => {
     const { host } = wire.url;
-    const count = (code: string): void => options.onRequest?.({ host, operation: call.operation, code });
+    const count = (code: string): void => {
+      options.onRequest?.({ host, operation: call.operation, code });
+      call.onRequest?.();
+    };
     try {
       const response = await request(wire.url, {
         dispatcher: poolOf(call),

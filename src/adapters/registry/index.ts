@@ -9,7 +9,7 @@ import { createTurns } from './fallback-tags.ts';
 import type { Keychain } from './login.ts';
 import { createPauses } from './pause.ts';
 import { readsOver, type RegistryReads } from './reads.ts';
-import { createSlots } from './transfer.ts';
+import { createSlots, createTransferMemory } from './transfer.ts';
 import { createTransport } from './transport.ts';
 import { writesOver, type RegistryWrites } from './writes.ts';
 
@@ -52,7 +52,10 @@ export interface RegistryOptions {
 }
 
 /** Registries as one set of logins sees them. */
-export interface RegistryView extends RegistryReads, RegistryWrites {}
+export interface RegistryView extends RegistryReads, RegistryWrites {
+  /** The same view, with all that it remembers, that also tells of each request made through it. It must not throw. */
+  watched(onRequest: () => void): RegistryView;
+}
 
 /** Whose view it is, and what for. */
 export interface ViewOptions {
@@ -116,11 +119,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   const viewOf = (logins: Keychain, side: Call['side']): RegistryView => {
     const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
     const send = createTransport({ exchange, authorizer, pauses });
-    const begin = beginAt(side);
-    return {
+    const memory = createTransferMemory();
+    const over = (begin: Begin): RegistryView => ({
       ...readsOver(send, begin),
-      ...writesOver({ send, begin, slots, turns, random, restMs, chunkBytes }),
-    };
+      ...writesOver({ send, begin, slots, turns, random, restMs, chunkBytes, memory }),
+      watched: (told) => over((...given) => ({ ...begin(...given), onRequest: told })),
+    });
+    return over(beginAt(side));
   };
   const views = new LRUCache<string, RegistryView>({ max: MAX_SCOPES });
   return {

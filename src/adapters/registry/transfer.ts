@@ -11,7 +11,7 @@ import {
 import type { Begin, Call } from './call.ts';
 import { deadline } from './fault.ts';
 import { createFeed, type FeedOptions } from './feed.ts';
-import { createFlights } from './flights.ts';
+import { createFlights, type Flights } from './flights.ts';
 import type { Send } from './transport.ts';
 import { hasBlob, uploadBlob, type Upload } from './upload.ts';
 import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
@@ -40,6 +40,14 @@ export interface TransferParts {
   readonly slots: Slots;
   /** Bytes of one chunk, where an upload goes in chunks. */
   readonly chunkBytes: number;
+  readonly memory: TransferMemory;
+}
+
+/** What one set of logins knows of transfers; what one brings, or has seen, no other rests on. */
+export interface TransferMemory {
+  readonly flights: Flights<BlobArrival>;
+  /** Repositories that have a blob, by registry and digest. */
+  readonly known: LRUCache<string, string>;
 }
 
 /** Lets only so many transfers to one registry be under way. */
@@ -61,10 +69,14 @@ export function createSlots(perRegistry: number): Slots {
   };
 }
 
-/** Makes the transfers of one set of logins; what one set brings, or has seen, no other rests on. */
-export function createTransfers({ send, begin, slots, chunkBytes }: TransferParts): Transfers {
-  const flights = createFlights<BlobArrival>();
-  const known = new LRUCache<string, string>({ max: MAX_KNOWN_BLOBS });
+/** Makes the memory of one set of logins. */
+export function createTransferMemory(): TransferMemory {
+  return { flights: createFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
+}
+
+/** Makes the transfers of one set of logins. */
+export function createTransfers({ send, begin, slots, chunkBytes, memory }: TransferParts): Transfers {
+  const { flights, known } = memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
   /** A repository of the same registry from which the blob can be mounted. */

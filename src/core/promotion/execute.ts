@@ -23,6 +23,8 @@ export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'
   /** What was mirrored into the target before; absent when nobody keeps it. */
   readonly history?: HistoryBook;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** The same registries, telling of each request made through them; absent = nobody counts. */
+  readonly watched?: (onRequest: () => void) => Pick<ExecutionParts, 'source' | 'target'>;
   /** Told of what is a bug. */
   readonly report: (error: unknown) => void;
   readonly close: () => Promise<void>;
@@ -50,13 +52,14 @@ export function createExecution(parts: ExecutionParts): Execution {
     run: async (planned, { progress, dryRun, approvals, resumed = false }, signal) => {
       if (dryRun) return planned.map(wouldBe);
       const stepParts = { ...parts, progress, approvals };
+      const requests = countRequests();
       const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
       const arrived = resumed ? await arrivedOf(planned, parts, signal) : new Set<string>();
       const isNew = resumed ? () => Promise.resolve(false) : newness(planned, parts);
       const results = await runPlan<ImageTask, Learned>(
         planned.map((one) => (arrived.has(one.tag) ? asArrived(one) : one)),
         {
-          steps: (one) => stepsFor(one, stepParts),
+          steps: (one) => stepsFor(one, { ...stepParts, ...parts.watched?.(requests.counterOf(one.tag)) }),
           taskOf: (one) => ({
             planned: one,
             image: { ...from, tag: one.tag, digest: one.digest },
@@ -64,7 +67,7 @@ export function createExecution(parts: ExecutionParts): Execution {
             targetIsNew: (until) => isNew(one, until),
           }),
           learned: { gates: [] },
-          told,
+          told: (learned, { tag }) => ({ ...told(learned), ...requests.told(tag) }),
           arrivedAs,
           parallel: spec.maxParallelImages,
           restMs: () => Math.max(source.restMs(from.registry), target.restMs(to.registry)),
@@ -80,6 +83,20 @@ export function createExecution(parts: ExecutionParts): Execution {
       );
     },
     close: parts.close,
+  };
+}
+
+/** Counts the requests of each image of a run. */
+function countRequests() {
+  const counts = new Map<string, number>();
+  return {
+    counterOf: (tag: string) => () => {
+      counts.set(tag, (counts.get(tag) ?? 0) + 1);
+    },
+    told: (tag: string): Pick<ImageResult, 'requests'> => {
+      const requests = counts.get(tag);
+      return requests === undefined ? {} : { requests };
+    },
   };
 }
 
@@ -144,6 +161,7 @@ function told({
   return {
     ...(moved && {
       bytes: moved.bytes,
+      spared: { mounted: moved.spared.mounted, skipped: moved.spared.present + moved.spared.shared },
       blobs: {
         mounted: moved.blobs.mounted,
         copied: moved.blobs.copied,

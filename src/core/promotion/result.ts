@@ -21,6 +21,9 @@ export interface BlobCounts {
   readonly skipped: number;
 }
 
+/** Bytes that did not have to travel, for the same reasons. */
+export type SparedBytes = Omit<BlobCounts, 'copied'>;
+
 /** Everything attached to an image, counted: found at the source, carried to the target, left by a rule. */
 export interface AttachmentCounts {
   readonly found: number;
@@ -54,7 +57,11 @@ export interface ImageResult {
   readonly approvedBy?: string;
   /** Earliest moment at which an exception that let it pass expires. */
   readonly exceptionsUntil?: Date;
+  /** Requests made to the two registries on its way, without those of policies and scanner; absent where nobody counts. */
+  readonly requests?: number;
+  /** Bytes that travelled. */
   readonly bytes: number;
+  readonly spared?: SparedBytes;
   readonly blobs: BlobCounts;
   readonly attachments: AttachmentCounts;
   readonly startedAt?: Date;

@@ -40,7 +40,19 @@ export function cutRunImages(
 
 /** What became of an image, as the status of its run tells it: what is known, in short. */
 export function runImage(result: ImageResult): RunImage {
-  const { tag, digest, decision, blocking = [], bytes, blobs, attachments, startedAt, finishedAt } = result;
+  const {
+    tag,
+    digest,
+    decision,
+    blocking = [],
+    requests,
+    bytes,
+    spared,
+    blobs,
+    attachments,
+    startedAt,
+    finishedAt,
+  } = result;
   const { message, targetDigest, reportDigest, reason, transient, gateHash } = result;
   const { overwrote, backup, approvedBy, exceptionsUntil } = result;
   const hasBlobs = blobs.mounted + blobs.copied + blobs.skipped > 0;
@@ -51,7 +63,9 @@ export function runImage(result: ImageResult): RunImage {
     ...known({ overwrote, backup, approvedBy, exceptionsUntil: exceptionsUntil?.toISOString() }),
     ...known({ message: message && shortened(message), severity: severityOf(result) }),
     ...(blocking.length > 0 && { blocking: blocking.slice(0, MAX_BLOCKING) }),
+    ...known({ requests }),
     ...(bytes > 0 && { bytes }),
+    ...(spared && spared.mounted + spared.skipped > 0 && { spared }),
     ...(hasBlobs && { blobs }),
     ...(attachments.found > 0 && { attachments }),
     ...known({ startTime: secondOf(startedAt), completionTime: secondOf(finishedAt) }),

@@ -105,10 +105,11 @@ async function withExecution(carried: Carried, signal: AbortSignal): Promise<Run
   const { run, hold, ports, stop, begun } = carried;
   let execution: Execution | undefined;
   try {
-    const { promotion, template: spec } = run.spec;
+    const { promotion, template: spec, attempt: failedBefore } = run.spec;
     const { namespace, name: runName } = hold.run.metadata;
     const startedAt = startOf(begun, ports);
-    execution = await ports.executions.open({ namespace, runName, promotion, spec, startedAt }, signal);
+    const subject = { namespace, runName, promotion, spec, failedBefore, startedAt };
+    execution = await ports.executions.open(subject, signal);
     return await withPlan(carried, execution, signal);
   } catch (error) {
     if (stop.aborted) return { end: 'stopped' };

@@ -20,8 +20,16 @@ export interface Ledger {
 }
 
 /** The fields of a run's status that the ledger writes. */
-export type LedgerStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut' | 'bytes'>> &
-  Pick<ImagePromotionRunStatus, 'pins'>;
+export type LedgerStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
+  Pick<ImagePromotionRunStatus, 'pins'> &
+  Sums;
+
+/** What is added up over all images. */
+interface Sums {
+  readonly requests: number;
+  readonly bytes: number;
+  readonly spared: { readonly mounted: number; readonly skipped: number };
+}
 
 type Counts = Record<keyof NonNullable<ImagePromotionRunStatus['counts']>, number>;
 
@@ -39,6 +47,8 @@ const NOTHING: Counts = {
   awaitingApproval: 0,
   failed: 0,
 };
+
+const NO_SUMS: Sums = { requests: 0, bytes: 0, spared: { mounted: 0, skipped: 0 } };
 
 const COUNTED: Readonly<Record<ImageDecision, keyof Counts | undefined>> = {
   Mirrored: 'promoted',
@@ -59,7 +69,7 @@ export function beginLedger(planned: readonly PlannedImage[]): Ledger {
     counts: { ...NOTHING, candidates: planned.length },
     rows: [],
     others: 0,
-    bytes: 0,
+    sums: NO_SUMS,
   });
   for (const image of planned) if (!isWork(image)) ledger.record(settledBy(image));
   return ledger;
@@ -67,9 +77,16 @@ export function beginLedger(planned: readonly PlannedImage[]): Ledger {
 
 /** Goes on with the ledger that a status holds. */
 export function openLedger(status: ImagePromotionRunStatus): Ledger {
-  const { pins = [], counts = NOTHING, images = [], cut = 0, bytes = 0 } = status;
+  const { pins = [], counts = NOTHING, images = [], cut = 0 } = status;
+  const { requests = 0, bytes = 0, spared = NO_SUMS.spared } = status;
   const read = pins.flatMap((text) => parsePin(text) ?? []);
-  return keep({ pins: read, counts: { ...counts }, rows: images, others: cut, bytes });
+  return keep({
+    pins: read,
+    counts: { ...counts },
+    rows: images,
+    others: cut,
+    sums: { requests, bytes, spared },
+  });
 }
 
 interface Kept {
@@ -78,7 +95,7 @@ interface Kept {
   readonly rows: readonly RunImage[];
   /** Images of which only the counts tell. */
   readonly others: number;
-  readonly bytes: number;
+  readonly sums: Sums;
 }
 
 function keep(kept: Kept): Ledger {
@@ -86,7 +103,7 @@ function keep(kept: Kept): Ledger {
   const rows = new Map(kept.rows.map((row) => [row.tag, row]));
   const recorded = new Set<string>();
   const { counts } = kept;
-  let { others, bytes } = kept;
+  let { others, sums } = kept;
 
   const replaceWaiting = (tag: string): void => {
     counts.awaitingApproval -= 1;
@@ -101,7 +118,7 @@ function keep(kept: Kept): Ledger {
     const counted = COUNTED[result.decision];
     if (counted) counts[counted] += 1;
     rows.set(result.tag, runImage(result));
-    bytes += result.bytes;
+    sums = addTo(sums, result);
   };
   return {
     pins: () => [...pins.values()],
@@ -114,10 +131,19 @@ function keep(kept: Kept): Ledger {
         counts: { ...counts },
         images: [...images],
         cut: others + rows.size - images.length,
-        bytes,
+        ...sums,
         ...(written.length > 0 && { pins: written }),
       };
     },
+  };
+}
+
+function addTo({ requests, bytes, spared }: Sums, result: ImageResult): Sums {
+  const { mounted, skipped } = result.spared ?? { mounted: 0, skipped: 0 };
+  return {
+    requests: requests + (result.requests ?? 0),
+    bytes: bytes + result.bytes,
+    spared: { mounted: spared.mounted + mounted, skipped: spared.skipped + skipped },
   };
 }
 

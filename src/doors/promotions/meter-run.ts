@@ -4,11 +4,21 @@ import type { CountedRun } from './promotion-status.ts';
 
 /** Counts the images and bytes of a run that has ended. */
 export function meterRun(meter: PromotionMeter, { run, fresh }: CountedRun): void {
-  const { images = [], bytes = 0 } = run.object.status ?? {};
+  const { status = {} } = run.object;
+  const { images = [] } = status;
   const rows = fresh ?? images;
   for (const { decision, reason = '' } of rows) meter.images(decision, reason, 1);
-  meter.bytes('copied', fresh ? fresh.reduce((sum, row) => sum + (row.bytes ?? 0), 0) : bytes);
+  for (const one of fresh ?? [status]) meterBytes(meter, one);
   if (!fresh) for (const [decision, count] of cutOf(run)) meter.images(decision, '', count);
+}
+
+function meterBytes(
+  meter: PromotionMeter,
+  { bytes = 0, spared = { mounted: 0, skipped: 0 } }: Pick<RunImage, 'bytes' | 'spared'>,
+): void {
+  meter.bytes('copied', bytes);
+  meter.bytes('mounted', spared.mounted);
+  meter.bytes('skipped', spared.skipped);
 }
 
 /** The images of which no row tells: rows are cut of what went well first, so that nothing is lost but a few reasons. */

@@ -71,6 +71,8 @@ export interface RunSubject {
   readonly runName: string;
   readonly promotion: { readonly name: string; readonly uid: string; readonly generation: number };
   readonly spec: ImagePromotionSpec;
+  /** How many runs in a row failed before it, of which it is the retry. */
+  readonly failedBefore: number;
   /** When the run began for the first time: whoever goes on with it writes the same records. */
   readonly startedAt: Date;
 }
@@ -131,7 +133,7 @@ export interface PromotionMeter {
   /** `pratique_promotion_images_total{decision,reason}`; the reason is `''` where there is none. */
   readonly images: (decision: string, reason: string, count: number) => void;
   /** `pratique_promotion_bytes_total{how}`. */
-  readonly bytes: (how: 'copied', bytes: number) => void;
+  readonly bytes: (how: 'copied' | 'mounted' | 'skipped', bytes: number) => void;
   /** `pratique_promotion_flagged_images`: how many at the target of a promotion would be blocked today. */
   readonly flagged: (promotion: string, count: number) => void;
 }

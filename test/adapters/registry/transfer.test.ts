@@ -57,6 +57,17 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
+  it('is told request by request to whoever watches, with all that others have brought', async () => {
+    const at = await docks();
+    const one = client();
+    let asked = 0;
+    const watched = one.watched(() => (asked += 1));
+    expect(await watched.transferBlob(transferOf(at, { source: watched }), patient())).to.equal('copied');
+    expect(asked).to.equal(3);
+    expect(await one.transferBlob(transferOf(at), patient())).to.equal('present');
+    expect(asked).to.equal(3);
+  });
+
   it('goes on where the registry refuses to say whether it is there', async () => {
     const at = await docks();
     at.target.intercept(refuse(({ method }) => method === 'HEAD', 403));

@@ -9,13 +9,23 @@ describe('carrying out a run', () => {
       fate: (tag) =>
         tag === '2'
           ? { decision: 'Blocked', reason: 'Vulnerable', message: 'CVE' }
-          : { decision: 'Promoted', bytes: 5 },
+          : { decision: 'Promoted', requests: 7, bytes: 5, spared: { mounted: 3, skipped: 1 } },
     });
     expect(await run()).to.include({ end: 'over' });
-    const { phase, counts, images, bytes, pins, claim, completionTime } = status();
-    expect({ phase, bytes, pins, holder: claim?.holder, ended: completionTime !== undefined }).to.deep.equal({
+    const { phase, counts, images, requests, bytes, spared, pins, claim, completionTime } = status();
+    expect({
+      phase,
+      requests,
+      bytes,
+      spared,
+      pins,
+      holder: claim?.holder,
+      ended: completionTime !== undefined,
+    }).to.deep.equal({
       phase: 'Blocked',
+      requests: 14,
       bytes: 10,
+      spared: { mounted: 6, skipped: 2 },
       pins: undefined,
       holder: '',
       ended: true,
@@ -35,6 +45,17 @@ describe('carrying out a run', () => {
       'True Arrived',
       'True Blocked',
       'False Blocked',
+    ]);
+  });
+
+  it('tells records how often it was tried', async () => {
+    const first = setting({ candidates: candidates('1') });
+    await first.run();
+    const third = setting({ candidates: candidates('1') }, {}, 2);
+    await third.run();
+    expect([first, third].map(({ opened }) => opened.map((one) => one.failedBefore))).to.deep.equal([
+      [0],
+      [2],
     ]);
   });
 

@@ -1,16 +1,16 @@
 import { runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
 import { createClaims } from '../../../src/doors/promotions/claim.ts';
 import { executeRun, type RunEnd } from '../../../src/doors/promotions/execute-run.ts';
-import type { ApprovalObject, RunObject } from '../../../src/doors/promotions/ports.ts';
+import type { ApprovalObject, RunObject, RunSubject } from '../../../src/doors/promotions/ports.ts';
 import { fakeExecution, promotionTime, runObject, runShelf, type FakeExecution } from './shore.ts';
 
 export const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
 
 /** A run on a shelf, and whoever carries it out. */
-export function setting(fake: FakeExecution, spec: object = {}) {
+export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
   const time = promotionTime();
   const shelf = runShelf();
-  shelf.put(runObject(spec));
+  shelf.put(runObject(spec, NAME.name, attempt));
   const approvals: ApprovalObject[] = [];
   const execution = fakeExecution(fake, time);
   const reported: unknown[] = [];
@@ -20,13 +20,17 @@ export function setting(fake: FakeExecution, spec: object = {}) {
     if (!read.success) throw new Error(read.error.message);
     statuses.push(run);
   };
+  const opened: RunSubject[] = [];
   let open = (): Promise<typeof execution> => Promise.resolve(execution);
   const run = (identity = 'controller-a', signal = new AbortController().signal): Promise<RunEnd> => {
     const ports = {
       ...time,
       identity,
       runs: shelf,
-      executions: { check: () => Promise.resolve(undefined), open: () => open() },
+      executions: {
+        check: () => Promise.resolve(undefined),
+        open: (subject: RunSubject) => (opened.push(subject), open()),
+      },
       approvals: () => approvals,
       report: (error: unknown) => void reported.push(error),
     };
@@ -38,6 +42,7 @@ export function setting(fake: FakeExecution, spec: object = {}) {
     approvals,
     execution,
     reported,
+    opened,
     statuses,
     run,
     status: () => shelf.peek(NAME.name)?.status ?? {},

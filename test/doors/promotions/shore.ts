@@ -71,7 +71,7 @@ export function promotion(spec: object = {}): ImagePromotion {
 }
 
 /** A run of that promotion, not begun. */
-export function runObject(spec: object = {}, name = 'node-to-golden-1'): RunObject {
+export function runObject(spec: object = {}, name = 'node-to-golden-1', attempt = 0): RunObject {
   return {
     apiVersion: 'pratique.dev/v1alpha1',
     kind: 'ImagePromotionRun',
@@ -86,7 +86,7 @@ export function runObject(spec: object = {}, name = 'node-to-golden-1'): RunObje
     spec: {
       promotion: { name: 'node-to-golden', uid: 'promotion-1', generation: 1 },
       trigger: 'Change',
-      attempt: 0,
+      attempt,
       template: promotion(spec).spec,
     },
   };

@@ -40,7 +40,8 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
         start(() => limits[limit](task));
     const plan = await planCopy(request, within('asks'), inner);
     const tally = createTally(totalOf(graph), request.onProgress);
-    tally.arrived('present', graph.blobs.length - plan.blobs.length);
+    const brought = new Set(plan.blobs.map(({ digest }) => digest));
+    for (const blob of graph.blobs) if (!brought.has(blob.digest)) tally.arrived('present', blob);
     tally.pushed(graph.manifests.length - plan.manifests.length);
 
     const { source, target, to, targetIsNew } = request;
@@ -56,7 +57,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
         maybeThere: !targetIsNew,
       };
       const arrival = bring(() => target.transferBlob(transfer, inner)).then((how) => {
-        tally.arrived(how);
+        tally.arrived(how, blob);
       });
       blobs.set(blob.digest, arrival);
     }

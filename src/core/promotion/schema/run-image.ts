@@ -31,6 +31,13 @@ export const countsSchema = z.strictObject({
 
 export const imageMessage = z.string().max(MAX_MESSAGE_LENGTH);
 
+export const sparedSchema = z
+  .strictObject({
+    mounted: count.describe('From another repository of the same registry.'),
+    skipped: count.describe('There already, or brought by another image.'),
+  })
+  .describe('Bytes that did not have to travel.');
+
 /** One image of a run, as its status tells of it. */
 export const runImageSchema = z.strictObject({
   tag,
@@ -58,8 +65,13 @@ export const runImageSchema = z.strictObject({
   gateHash: gateHash.optional().describe('What the gates found; an approval names it.'),
   approvedBy: z.string().max(253).optional().describe('Who approved it.'),
   exceptionsUntil: stamp.optional().describe('When the first exception expires that let it pass.'),
-  requests: count.optional().describe('Requests made to registries.'),
+  requests: count
+    .optional()
+    .describe(
+      'Requests made to the two registries on its way, without those of policies, scanner and logins.',
+    ),
   bytes: count.optional().describe('Bytes that travelled.'),
+  spared: sparedSchema.optional(),
   blobs: z.strictObject({ mounted: count, copied: count, skipped: count }).optional(),
   attachments: z
     .strictObject({

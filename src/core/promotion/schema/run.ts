@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { conditionSchema, rule } from '../../policy/index.ts';
 import { count, objectName, stamp, tag } from './parts.ts';
 import { promotionSpecSchema } from './promotion.ts';
-import { countsSchema, runImageSchema } from './run-image.ts';
+import { countsSchema, runImageSchema, sparedSchema } from './run-image.ts';
 
 /** How many images the status of a run tells of; the rest is counted. */
 export const MAX_RUN_IMAGES = 200;
@@ -89,6 +89,7 @@ export const runStatusSchema = z.strictObject({
     .optional()
     .describe('The images that there is most to say about.'),
   cut: count.optional().describe('How many images are not among them.'),
-  requests: count.optional().describe('Requests made to registries.'),
+  requests: count.optional().describe('Requests of all its images together.'),
   bytes: count.optional().describe('Bytes that travelled.'),
+  spared: sparedSchema.optional(),
 });
