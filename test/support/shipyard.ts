@@ -132,7 +132,7 @@ export async function openShipyard(
           roots: ROOTS,
           report: watching.report,
         },
-        AbortSignal.timeout(5_000),
+        AbortSignal.timeout(50_000),
       ),
     );
   };
@@ -141,7 +141,7 @@ export async function openShipyard(
     open,
     sail: async (voyage) => {
       const execution = await open(voyage);
-      const signal = voyage.signal ?? AbortSignal.timeout(20_000);
+      const signal = voyage.signal ?? AbortSignal.timeout(50_000);
       try {
         const found = await execution.plan(signal);
         if (found.state === 'refused') throw new Error(`${found.reason.code}: ${found.reason.detail}`);
@@ -164,7 +164,7 @@ export async function openShipyard(
       ),
     judge: async (image, policies) => {
       const labels = { state: 'found', value: {}, seenAt: new Date() } as const;
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(50_000);
       const [judged] = await judging.judge({
         images: [{ container: 'c', field: '', image }],
         policies,

@@ -121,7 +121,7 @@ for (const kind of ['mirror', 'promote'] as const)
       yard.registry.reset();
       await load(yard);
       const execution = await yard.open(voyageOf(kind, yard));
-      const found = await execution.plan(AbortSignal.timeout(5_000));
+      const found = await execution.plan(AbortSignal.timeout(50_000));
       await execution.close();
       planned = found.state === 'planned' ? found.images : [];
       yard.registry.forgetLog();

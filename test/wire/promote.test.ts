@@ -263,11 +263,11 @@ describe('a promotion, from registry to registry', () => {
     await push('quarantine/app', '1.0.0');
     const spec = promote();
     const execution = await yard.open({ spec });
-    const found = await execution.plan(AbortSignal.timeout(5_000));
+    const found = await execution.plan(AbortSignal.timeout(50_000));
     const theirs = await push('golden/app', '1.0.0');
     const planned = found.state === 'planned' ? found.images : [];
     const order = { dryRun: false, approvals: () => [], progress: SILENT_PROGRESS };
-    const results = await execution.run(planned, order, AbortSignal.timeout(5_000));
+    const results = await execution.run(planned, order, AbortSignal.timeout(50_000));
     await execution.close();
     expect(decisions({ results })).to.deep.equal([['1.0.0', 'Blocked', 'TargetMoved']]);
     const answer = await fetch(`${yard.registry.url}/v2/golden/app/manifests/1.0.0`);

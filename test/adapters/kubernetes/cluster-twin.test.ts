@@ -95,7 +95,7 @@ describe('kubernetes: the twin of a cluster', () => {
     const twin = createClusterTwin();
     for (const name of ['a', 'b']) twin.put(THINGS, thing({}, { metadata: { name } }));
     const page = await twin.list({ resource: THINGS }, { limit: 1 });
-    const watch = twin.watch({ resource: THINGS }, page.resourceVersion, AbortSignal.timeout(5_000));
+    const watch = twin.watch({ resource: THINGS }, page.resourceVersion, AbortSignal.timeout(50_000));
     const events = watch[Symbol.asyncIterator]();
     const next = async (): Promise<WatchEvent | undefined> => {
       const coming = events.next();

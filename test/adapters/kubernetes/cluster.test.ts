@@ -14,7 +14,7 @@ describe('the client of the API server', () => {
     server = await startApiServer();
     cluster = await open(server.url, {
       user: { token: 'sesame' },
-      requestTimeoutMs: 5_000,
+      requestTimeoutMs: 30_000,
       onRequest: (event) => events.push(event),
     });
   });
@@ -179,7 +179,7 @@ describe('the client of the API server', () => {
     });
 
     it('when nothing comes within the deadline, and goes on with new connections', async () => {
-      const hasty = await open(server.url, { requestTimeoutMs: 50 });
+      const hasty = await open(server.url, { requestTimeoutMs: 1_500 });
       await Promise.all([hasty.get(web), hasty.get(web), hasty.get(web)]);
       const sockets = new Set(server.requests.slice(-3).map(({ port }) => port));
       server.intercept(() => 'silence');

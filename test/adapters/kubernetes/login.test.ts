@@ -106,7 +106,7 @@ describe('the login of the client', () => {
       );
       await chmod(command, 0o700);
       const user = { exec: { apiVersion: 'client.authentication.k8s.io/v1', command } };
-      const opened = await open(server.url, { user, requestTimeoutMs: 2_000 });
+      const opened = await open(server.url, { user, requestTimeoutMs: 30_000 });
       return { ...opened, folder, close: () => opened.close().then(() => folder.remove()) };
     }
     const runs = async (folder: TemporaryFolder): Promise<number> =>
@@ -130,8 +130,10 @@ describe('the login of the client', () => {
       only('another');
       const robot = (cluster = await plugin(CREDENTIAL));
       await robot.folder.write('token', 'one');
+      const began = performance.now();
       for (let n = 0; n < 5; n += 1) await faultOf(robot.get(web), 'ClusterDenied');
-      expect(await runs(robot.folder)).to.equal(2);
+      const seconds = Math.floor((performance.now() - began) / 1_000);
+      expect(await runs(robot.folder), 'one more a second at most').to.be.within(2, 2 + seconds);
     });
 
     it('may fail, and what it says is not repeated', async () => {

@@ -59,7 +59,7 @@ export function useReflector(): Reflected {
   } as Reflected;
   beforeEach(async () => {
     const server = await startApiServer();
-    const cluster = await open(server.url, { requestTimeoutMs: 5_000 });
+    const cluster = await open(server.url, { requestTimeoutMs: 30_000 });
     Object.assign(on, { server, cluster, reflector: undefined, changes: [], troubles: [] });
   });
   afterEach(async () => {

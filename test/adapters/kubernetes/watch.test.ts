@@ -9,7 +9,7 @@ describe('a watch', () => {
   let cluster: Cluster;
   before(async () => {
     server = await startApiServer();
-    cluster = await open(server.url, { requestTimeoutMs: 5_000 });
+    cluster = await open(server.url, { requestTimeoutMs: 30_000 });
   });
   afterEach(() => server.intercept(undefined));
   after(async () => {
@@ -69,9 +69,9 @@ describe('a watch', () => {
   });
 
   it('throws when the head does not come, and waits for the body', async () => {
-    const hasty = await open(server.url, { requestTimeoutMs: 50 });
+    const hasty = await open(server.url, { requestTimeoutMs: 1_000 });
     const ending = new AbortController();
-    const { resourceVersion } = await hasty.list(ACME);
+    const { resourceVersion } = await cluster.list(ACME);
     const watch = async () => {
       for await (const { type } of hasty.watch(ACME, resourceVersion, ending.signal)) throw new Error(type);
     };
@@ -81,7 +81,7 @@ describe('a watch', () => {
     const opened = server.twin.watchCount();
     const body = watch();
     await eventually('the watch', () => server.twin.watchCount() > opened);
-    setTimeout(() => ending.abort(), 150);
+    setTimeout(() => ending.abort(), 1_300); // after the deadline of the head
     await body;
     await hasty.close();
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { parseChallenges } from '../../../src/adapters/registry/challenge.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const TABLE: readonly (readonly [string, string | string[] | undefined, unknown])[] = [
   ['nothing', undefined, []],
@@ -85,10 +86,10 @@ describe('WWW-Authenticate', () => {
   }
 
   it('reads hostile headers in linear time', () => {
-    const before = performance.now();
+    const worked = processorTime();
     parseChallenges(`Bearer realm="${'\\'.repeat(100_000)}`);
     parseChallenges('a='.repeat(50_000));
     parseChallenges(`${' ,'.repeat(50_000)}"`);
-    expect(performance.now() - before).to.be.lessThan(1_000);
+    expect(worked()).to.be.lessThan(1_000);
   });
 });

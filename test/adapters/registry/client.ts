@@ -16,7 +16,7 @@ export function client(options: Partial<RegistryOptions> = {}): Registry {
   const made = createRegistry({
     keychain: anonymous,
     now: () => new Date(),
-    requestTimeoutMs: 2_000,
+    requestTimeoutMs: 20_000,
     ...options,
   });
   open.push(made);
@@ -57,7 +57,7 @@ export function pinned(
 
 /** A signal that does not fire within a test. */
 export function patient(): AbortSignal {
-  return AbortSignal.timeout(9_000);
+  return AbortSignal.timeout(50_000);
 }
 
 /** The Fault a promise ends in; fails when there is none, or one with another code. */

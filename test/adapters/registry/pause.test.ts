@@ -40,7 +40,7 @@ describe('registries that ask to slow down', () => {
       registry.intercept(firstTimes(1, '/v2/', refuse('', status, { 'retry-after': '1' })));
       const began = performance.now();
       expect(await client().manifest(tagged(registry), patient())).to.equal(undefined);
-      expect(performance.now() - began).to.be.within(950, 5_000);
+      expect(performance.now() - began).to.be.at.least(950);
       expect(statuses()).to.deep.equal([status, 404]);
     });
 
@@ -85,8 +85,11 @@ describe('registries that ask to slow down', () => {
 
   it('H09 ends a pause with the signal of the caller', async () => {
     registry.intercept(refuse('/v2/', 429, { 'retry-after': '2' }));
-    const began = performance.now();
-    await faultOf(client().manifest(tagged(registry), AbortSignal.timeout(100)), 'DeadlineExceeded');
-    expect(performance.now() - began).to.be.lessThan(1_900);
+    const ending = new AbortController();
+    const asked = faultOf(client().manifest(tagged(registry), ending.signal), 'DeadlineExceeded');
+    while (registry.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    ending.abort();
+    await asked;
+    expect(statuses(), 'it did not sit the pause out and try again').to.deep.equal([429]);
   });
 });

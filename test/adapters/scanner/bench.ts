@@ -35,7 +35,7 @@ export async function removePrograms(): Promise<void> {
 
 /** A signal that does not fire within a test. */
 export function patient(): AbortSignal {
-  return AbortSignal.timeout(9_000);
+  return AbortSignal.timeout(50_000);
 }
 
 /** Trivy by this program, offline and without logins unless a test says otherwise. */
@@ -43,7 +43,7 @@ export function trivy(command: string, more: Partial<TrivyOptions> = {}): Trivy 
   return createTrivy({
     command,
     offline: true,
-    timeoutMs: 8_000,
+    timeoutMs: 45_000,
     environment: process.env,
     keychain: () => Promise.resolve(undefined),
     now: () => NOW,

@@ -22,7 +22,7 @@ describe('createTrivy', () => {
       expect(line).to.match(/^image .* -- registry\.example\.com\/shop\/web@sha256:[a-f0-9]{64}$/);
       for (const part of [
         ['--cache-dir /cache', '--format json', '--scanners vuln', '--image-src remote', '--skip-db-update'],
-        ['--skip-java-db-update', '--offline-scan', '--timeout 8000ms', '--cache-backend memory'],
+        ['--skip-java-db-update', '--offline-scan', '--timeout 45000ms', '--cache-backend memory'],
       ].flat()) {
         expect(line).to.include(part);
       }

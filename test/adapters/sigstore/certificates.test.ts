@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type Trust } from '../../../src/core/model/index.ts';
+import { processorTime } from '../../support/processor-time.ts';
 import {
   createIssuer,
   extension,
@@ -130,7 +131,7 @@ describe('certificates', () => {
 
   it('S14: a chain of 1,000 certificates is refused before it is read', async () => {
     const chain = Array<Buffer>(1_000).fill((await intermediate()).der);
-    const started = performance.now();
+    const worked = processorTime();
     const maker = { ...(await sigstore.certify()), chain };
     expect(whyNot(await ask(await layerOf(maker), trust))).to.equal(
       'with a chain of 1000 certificates, more than 8',
@@ -139,7 +140,7 @@ describe('certificates', () => {
     expect(whyNot(await ask(bundled(bundle), trust))).to.equal(
       'with a chain of 1001 certificates, more than 8',
     );
-    expect(performance.now() - started).to.be.below(1_000);
+    expect(worked()).to.be.below(2_000);
   });
 
   it('S14: issuers that issue each other end nowhere', async () => {

@@ -10,7 +10,7 @@ describe('pool', () => {
       entry,
       workers: 2,
       maxWaiting: 10,
-      jobTimeoutMs: 5_000,
+      jobTimeoutMs: 30_000,
       ...options,
     });
     open.push(one);
@@ -42,7 +42,7 @@ describe('pool', () => {
   }
 
   it('a thread that hangs is late and is replaced', async () => {
-    const { run } = pool({ workers: 1, jobTimeoutMs: 1_000 });
+    const { run } = pool({ workers: 1, jobTimeoutMs: 3_000 });
     const [first, second] = await Promise.all([run('hang'), run('answer')]);
     expect(first).to.deep.equal({ ok: false, failure: 'late' });
     expect(second).to.include({ ok: true });
@@ -57,7 +57,7 @@ describe('pool', () => {
   });
 
   it('tells those who come when too many wait already', async () => {
-    const { run } = pool({ workers: 1, maxWaiting: 2, jobTimeoutMs: 1_000 });
+    const { run } = pool({ workers: 1, maxWaiting: 2, jobTimeoutMs: 3_000 });
     const hanging = run('hang');
     const waiting = [run('answer'), run('answer')];
     expect(await run('answer')).to.deep.equal({ ok: false, failure: 'crowded' });

@@ -26,7 +26,7 @@ describe('refresh', () => {
       cachePath: `${folder.path}/cache`,
       mirrorURL,
       rootPath: `${folder.path}/root.json`,
-      timeoutMs: 1_000,
+      timeoutMs: 20_000,
       retries: 0,
     });
   const faultOf = (work: Promise<unknown>) =>

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { nameOf, parseReference } from '../../../src/core/model/index.ts';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
 import { NO_ROOTS, policyDocument, policyOf } from '../../support/policies.ts';
+import { processorTime } from '../../support/processor-time.ts';
 
 const covers = (pattern: string, image: string): boolean => {
   const ref = parseReference(image);
@@ -113,11 +114,11 @@ describe('image glob', () => {
   it('R07: many wildcards and a long name take no time: a name must not stop the guard', () => {
     const name = `a.io/${'a'.repeat(250)}`;
     const deep = `a.io/${'a/'.repeat(124)}a`;
-    const started = performance.now();
+    const worked = processorTime();
     expect(covers(`a.io/${'*a'.repeat(100)}b`, name)).to.be.false;
     expect(covers(`a.io/${'**/a*/'.repeat(30)}b`, deep)).to.be.false;
     expect(covers(`a.io/${'**/'.repeat(30)}**`, deep)).to.be.true;
-    expect(performance.now() - started).to.be.below(1_000);
+    expect(worked()).to.be.below(1_000);
   });
 
   for (const [pattern, image, expected] of [

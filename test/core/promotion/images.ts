@@ -19,7 +19,7 @@ const CONFIG = 'application/vnd.oci.image.config.v1+json';
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 
 /** A deadline that no test reaches. */
-export const soon = (): AbortSignal => AbortSignal.timeout(9_000);
+export const soon = (): AbortSignal => AbortSignal.timeout(50_000);
 
 /** A name as a reference without tag. */
 export function repositoryOf(name: string): ImageRef {

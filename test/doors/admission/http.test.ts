@@ -218,7 +218,7 @@ describe('the webhook over HTTPS', () => {
     const took: number[] = [];
     let answer: unknown;
     // A busy machine may lose a moment anywhere; never being in time would be something else.
-    while (took.length < 3 && took.every((ms) => ms >= 300)) {
+    while (took.length < 20 && took.every((ms) => ms >= 300)) {
       const started = performance.now();
       ({ answer } = await ask(review, '?timeout=300ms'));
       took.push(performance.now() - started);

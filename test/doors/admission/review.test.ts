@@ -213,9 +213,9 @@ describe('review', () => {
 
   it('does not wait for a timer after the answer', async () => {
     const started = performance.now();
-    await answered(podReview([IMAGE]), {
-      judge: async ({ images }) => images.map((image) => judgedImage(image, [refused()])),
-    });
-    expect(performance.now() - started).to.be.below(1_000);
+    const judge: Otherwise['judge'] = async ({ images }) =>
+      images.map((image) => judgedImage(image, [refused()]));
+    await answered(podReview([IMAGE]), { judge }, 30_000);
+    expect(performance.now() - started).to.be.below(15_000);
   });
 });

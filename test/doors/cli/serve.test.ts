@@ -113,7 +113,7 @@ describe('pratique serve', () => {
         {
           whileServing: async (said) => {
             const client = httpsClient(/listening on (\S+)/.exec(said)?.[1] ?? '', authority.cert);
-            for (const giveUp = Date.now() + 15_000; !text.includes(words) && Date.now() < giveUp;) {
+            for (const giveUp = Date.now() + 50_000; !text.includes(words) && Date.now() < giveUp;) {
               await sleep(20);
               text = (await client.get('/readyz')).text;
             }

@@ -28,7 +28,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       at = await prepare();
     });
     afterEach(() => at.done());
-    const signal = (): AbortSignal => AbortSignal.timeout(9_000);
+    const signal = (): AbortSignal => AbortSignal.timeout(50_000);
     const pushBlob = async (to: ImageRef, text: string): Promise<Descriptor> => {
       const bytes = Buffer.from(text);
       const digest = await at.registry.pushBlob(to, bytes, signal());

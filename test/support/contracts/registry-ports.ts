@@ -29,7 +29,7 @@ export function describeRegistryPorts(name: string, prepare: () => Promise<Prepa
       at = await prepare();
     });
     after(() => at.done());
-    const signal = (): AbortSignal => AbortSignal.timeout(9_000);
+    const signal = (): AbortSignal => AbortSignal.timeout(50_000);
     const pinned = (digest: string): PinnedRef => {
       const { registry, repository } = at.repository;
       return { registry, repository, digest: parseDigest(digest) ?? digestOf('') };

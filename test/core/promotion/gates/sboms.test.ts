@@ -65,7 +65,7 @@ describe('the SBOMs of a platform', () => {
       const output = { report: report([]), scanner: { name: 'trivy', version: '1' }, startedAt: NOW };
       return Promise.resolve({ ...output, finishedAt: NOW });
     };
-    const signal = AbortSignal.timeout(9_000);
+    const signal = AbortSignal.timeout(50_000);
     const manifest = await registry.manifest(pinned(of), signal);
     if (manifest === undefined) throw new Error('gone');
     const task = { image: pinned(of), manifest, from: 'Sbom', registry, scanner } as const;
@@ -227,7 +227,7 @@ describe('the SBOMs of a platform', () => {
 
   it('are not waited for when the time is over', async () => {
     const scanner: Scanner = () => Promise.reject(new Error('is not called'));
-    const manifest = await registry.manifest(pinned(image), AbortSignal.timeout(9_000));
+    const manifest = await registry.manifest(pinned(image), AbortSignal.timeout(50_000));
     if (manifest === undefined) throw new Error('gone');
     const task = { image: pinned(image), manifest, from: 'Sbom', registry, scanner } as const;
     const error: unknown = await scanPlatforms(task, AbortSignal.abort()).catch((reason: unknown) => reason);
