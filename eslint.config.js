@@ -67,6 +67,13 @@ export default defineConfig(
       // Twins of ports: methods that are asynchronous by contract only, and use no `this`.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'Program > ExpressionStatement > CallExpression[callee.name=/^(before|after)(Each)?$/]',
+          message: 'A hook outside of a describe runs for the tests of all files.',
+        },
+      ],
     },
   },
 );

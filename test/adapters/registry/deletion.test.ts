@@ -4,12 +4,12 @@ import { pushTag } from '../../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
 import { closeShops, start, target } from './shop.ts';
 
-afterEach(async () => {
-  await closeClients();
-  await closeShops();
-});
-
 describe('deleting', () => {
+  afterEach(async () => {
+    await closeClients();
+    await closeShops();
+  });
+
   it('takes a manifest and all its tags away, and says when it was gone', async () => {
     const { registry, image } = await start();
     await pushTag(target(registry), '1.1', image);

@@ -13,7 +13,7 @@ import {
   type RegistryRequest,
 } from '../../support/registry/index.ts';
 import { pushBlob } from '../../support/registry/push.ts';
-import { client, patient, tagged } from './client.ts';
+import { client, closeClients, patient, tagged } from './client.ts';
 
 /** Where blobs come from and go to in the tests of writes. */
 export interface Dock {
@@ -51,6 +51,14 @@ export async function docks(
 /** Stops all registries started since the last time. */
 export async function closeDocks(): Promise<void> {
   await Promise.all(open.splice(0).map((one) => one.close()));
+}
+
+/** Registers a hook of mocha: after each test, what it opened of clients and registries is closed. */
+export function closeAfterEach(): void {
+  afterEach(async () => {
+    await closeClients();
+    await closeDocks();
+  });
 }
 
 /** What a manifest would say of these bytes. */

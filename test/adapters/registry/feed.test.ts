@@ -1,14 +1,11 @@
 import { expect } from 'chai';
 import { all, answer, firstTimes } from '../../support/registry/misbehave.ts';
-import { closeClients, faultOf } from './client.ts';
-import { closeDocks, docks, log, type Dock, SIZE, reading, bring, expectThere } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { faultOf } from './client.ts';
+import { closeAfterEach, docks, log, type Dock, SIZE, reading, bring, expectThere } from './dock.ts';
 
 describe('sources that break off', () => {
+  closeAfterEach();
+
   /** A source that breaks off as soon as half of the blob has gone on to the target. */
   function breaking(at: Dock) {
     const passed = Promise.withResolvers<undefined>();

@@ -1,14 +1,11 @@
 import { expect } from 'chai';
 import { refuse } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient } from './client.ts';
-import { closeDocks, docks, log, transferOf } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { client, faultOf, patient } from './client.ts';
+import { closeAfterEach, docks, log, transferOf } from './dock.ts';
 
 describe('the same blob for the same repository', () => {
+  closeAfterEach();
+
   it('travels once, however many want it', async () => {
     const at = await docks();
     at.source.latency(50);

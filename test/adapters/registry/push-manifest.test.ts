@@ -8,14 +8,9 @@ import {
 import { digestOf } from '../../../src/core/model/index.ts';
 import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { amend, refuse } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
-import { closeDocks, dock, log, putting } from './dock.ts';
+import { client, faultOf, patient, pinned, tagged } from './client.ts';
+import { closeAfterEach, dock, log, putting } from './dock.ts';
 import { NOTE, OCI_INDEX, OCI_MANIFEST } from './shop.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
 
 const SUBJECT = { mediaType: OCI_MANIFEST, digest: digestOf('the image'), size: 9 };
 const TAG = SUBJECT.digest.replace(':', '-');
@@ -49,6 +44,8 @@ async function seed(registry: EmbeddedRegistry, index: unknown, type = OCI_INDEX
 }
 
 describe('pushing a manifest', () => {
+  closeAfterEach();
+
   it('sends the bytes as they are, under the tag, and is one request', async () => {
     const registry = await dock();
     const one = client();
@@ -125,6 +122,8 @@ describe('pushing a manifest', () => {
 });
 
 describe('pushing a manifest with a subject', () => {
+  closeAfterEach();
+
   const push = (registry: EmbeddedRegistry, one: ManifestContent, by = client()): Promise<void> =>
     by.pushManifest({ registry: registry.host, repository: 'gold/web' }, one, patient());
 

@@ -1,15 +1,12 @@
 import { expect } from 'chai';
 import { MAX_PAUSE_MS, MAX_REST_MS } from '../../../src/adapters/registry/pause.ts';
 import { amend, firstTimes, refuse } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient, tagged } from './client.ts';
-import { closeDocks, dock, docks, log, posting, reading, transferOf } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { client, faultOf, patient, tagged } from './client.ts';
+import { closeAfterEach, dock, docks, log, posting, reading, transferOf } from './dock.ts';
 
 describe('the rest that a registry wants', () => {
+  closeAfterEach();
+
   const ROWS = [
     [{}, 0],
     [{ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' }, 0],
@@ -86,6 +83,8 @@ describe('the rest that a registry wants', () => {
 });
 
 describe('a transfer', () => {
+  closeAfterEach();
+
   it('waits out a pause that is too long for an admission', async () => {
     const at = await docks();
     at.source.intercept(firstTimes(1, reading, refuse('', 429, { 'retry-after': '3' })));

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { digestOf, type ReasonCode } from '../../../src/core/model/index.ts';
 import type { Intercept } from '../../support/registry/index.ts';
 import { all, amend, answer, hangUp, refuse, silence } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient, tagged } from './client.ts';
+import { client, faultOf, patient, tagged } from './client.ts';
 import {
-  closeDocks,
+  closeAfterEach,
   docks,
   log,
   transferOf,
@@ -18,12 +18,9 @@ import {
   bring,
 } from './dock.ts';
 
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
-
 describe('uploads that fail', () => {
+  closeAfterEach();
+
   const wrong = (bytes: Uint8Array): Intercept => answer(reading, { status: 200, body: bytes });
   const ROWS: readonly {
     readonly what: string;

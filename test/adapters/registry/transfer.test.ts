@@ -3,15 +3,12 @@ import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { refuse } from '../../support/registry/misbehave.ts';
 import { pushBlob } from '../../support/registry/push.ts';
-import { client, closeClients, faultOf, patient, tagged } from './client.ts';
-import { closeDocks, describing, dock, docks, log, transferOf } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { client, faultOf, patient, tagged } from './client.ts';
+import { closeAfterEach, describing, dock, docks, log, transferOf } from './dock.ts';
 
 describe('bringing a blob', () => {
+  closeAfterEach();
+
   it('costs one GET, one POST and one PUT', async () => {
     const at = await docks();
     const pieces: number[] = [];
@@ -116,6 +113,8 @@ describe('bringing a blob', () => {
 });
 
 describe('pushing a small blob', () => {
+  closeAfterEach();
+
   it('costs a HEAD where it is there, and two requests more where it is not', async () => {
     const registry = await dock();
     const one = client();

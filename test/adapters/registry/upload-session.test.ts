@@ -1,14 +1,11 @@
 import { expect } from 'chai';
 import { refuse } from '../../support/registry/misbehave.ts';
-import { always, client, closeClients, patient, tagged } from './client.ts';
-import { closeDocks, dock, docks, log, transferOf } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { always, client, patient, tagged } from './client.ts';
+import { closeAfterEach, dock, docks, log, transferOf } from './dock.ts';
 
 describe('mounting a blob', () => {
+  closeAfterEach();
+
   it('is one request within a registry', async () => {
     const at = await docks();
     const to = tagged(at.source, '1.0', 'gold/web');

@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import type { Intercept } from '../../support/registry/index.ts';
 import { all, amend, cutBody, firstTimes, refuse } from '../../support/registry/misbehave.ts';
-import { client, closeClients, patient } from './client.ts';
+import { client, patient } from './client.ts';
 import {
-  closeDocks,
+  closeAfterEach,
   docks,
   dock,
   log,
@@ -19,12 +19,9 @@ import {
   expectThere,
 } from './dock.ts';
 
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
-
 describe('uploads that are well in the end', () => {
+  closeAfterEach();
+
   const asksForChunks = amend(posting, (reply) => ({
     ...reply,
     headers: { ...reply.headers, 'oci-chunk-min-length': '50000' },

@@ -3,15 +3,12 @@ import { expect } from 'chai';
 import type { Registry } from '../../../src/adapters/registry/index.ts';
 import type { SourceRegistry, TargetRegistry } from '../../../src/core/promotion/ports.ts';
 import { amend, refuse } from '../../support/registry/misbehave.ts';
-import { always, client, closeClients, faultOf, patient, tagged } from './client.ts';
-import { closeDocks, dock, docks, transferOf } from './dock.ts';
-
-afterEach(async () => {
-  await closeClients();
-  await closeDocks();
-});
+import { always, client, faultOf, patient, tagged } from './client.ts';
+import { closeAfterEach, dock, docks, transferOf } from './dock.ts';
 
 describe('a registry client', () => {
+  closeAfterEach();
+
   it('is what promotion reads from and writes to', () => {
     // The compiler is the test: an adapter satisfies the ports structurally.
     const whole: Registry = client();
@@ -38,6 +35,8 @@ describe('a registry client', () => {
 });
 
 describe('logins of writes', () => {
+  closeAfterEach();
+
   it('cost one refused request at a registry that was never heard, and none afterwards', async () => {
     const at = await docks();
     const registry = await dock({ auth: { kind: 'bearer', expiresIn: 300 } });

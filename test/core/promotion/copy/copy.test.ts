@@ -15,10 +15,10 @@ const SBOM = 'application/spdx+json';
 
 let twin: RegistriesTwin;
 let put: ReturnType<typeof fill>;
-beforeEach(() => {
+const begin = (): void => {
   twin = createRegistriesTwin();
   put = fill(twin);
-});
+};
 
 async function copyOf(image: ManifestContent, more: Partial<CopyRequest> = {}): Promise<CopyRequest> {
   const graph = await gather(twin, image);
@@ -40,6 +40,8 @@ const signaturesAt = (name: string, tag: string) =>
   twin.peek(name, tag)?.manifest.layers.map(({ annotations }) => annotations[SIGNATURE]);
 
 describe('copying a graph', () => {
+  beforeEach(begin);
+
   it('brings everything as it is, and no tag of the image', async () => {
     const root = everything();
     await copyGraph(await copyOf(root), soon());
@@ -159,6 +161,8 @@ describe('copying a graph', () => {
 });
 
 describe('tags of cosign at the target', () => {
+  beforeEach(begin);
+
   for (const targetIsNew of [false, true])
     it(`keep what others signed there, and gain what we bring, once, ${targetIsNew ? 'also where nothing was known to be' : 'where something may be'}`, async () => {
       const root = everything();
@@ -201,6 +205,8 @@ describe('tags of cosign at the target', () => {
 });
 
 describe('counting at the target', () => {
+  beforeEach(begin);
+
   const losses: readonly [string, (root: ManifestContent) => string][] = [
     ['the image', ({ manifest }) => manifest.digest],
     ['a signature', (root) => tagOf(root)],

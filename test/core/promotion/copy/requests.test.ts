@@ -18,14 +18,6 @@ const LAYER_BYTES = 1_000;
 let from: EmbeddedRegistry;
 let into: EmbeddedRegistry;
 let registry: Registry;
-beforeEach(async () => {
-  [from, into] = await Promise.all([startRegistry(), startRegistry()]);
-  registry = createRegistry({ keychain: anonymous, now: () => new Date() });
-});
-afterEach(async () => {
-  await registry.close();
-  await Promise.all([from.close(), into.close()]);
-});
 
 /** Pushes a shape and copies it into an empty registry; answers what was asked of the two. */
 async function copyShape(shape: Shape, to: ImageRef = { registry: into.host, repository: 'gold/web' }) {
@@ -56,6 +48,15 @@ function counted(methods: readonly string[]): Record<string, number> {
 const ofTarget = () => into.requests.map(({ method }) => method);
 
 describe('the requests of a copy', () => {
+  beforeEach(async () => {
+    [from, into] = await Promise.all([startRegistry(), startRegistry()]);
+    registry = createRegistry({ keychain: anonymous, now: () => new Date() });
+  });
+  afterEach(async () => {
+    await registry.close();
+    await Promise.all([from.close(), into.close()]);
+  });
+
   for (const shape of ['image', 'index', 'attached'] as const) {
     const { manifests, blobs, listings } = SHAPES[shape];
 

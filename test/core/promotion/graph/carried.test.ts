@@ -12,10 +12,6 @@ const listed = (artifactTypes: readonly string[]) =>
 
 let twin: RegistriesTwin;
 let put: ReturnType<typeof fill>;
-beforeEach(() => {
-  twin = createRegistriesTwin();
-  put = fill(twin);
-});
 
 /** An attachment with the type that a rule is about, beside one that is carried. */
 const RULES: readonly {
@@ -87,6 +83,11 @@ const RULES: readonly {
 ];
 
 describe('the rules for what is carried', () => {
+  beforeEach(() => {
+    twin = createRegistriesTwin();
+    put = fill(twin);
+  });
+
   for (const { title, type, more, left } of RULES) {
     it(title, async () => {
       const image = put.image('web');

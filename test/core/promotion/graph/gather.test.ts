@@ -11,12 +11,13 @@ const HOST = 'registry.example.com';
 
 let twin: RegistriesTwin;
 let put: ReturnType<typeof fill>;
-beforeEach(() => {
-  twin = createRegistriesTwin();
-  put = fill(twin);
-});
 
 describe('gathering', () => {
+  beforeEach(() => {
+    twin = createRegistriesTwin();
+    put = fill(twin);
+  });
+
   it('finds children, blobs, referrers of every manifest and of referrers, and tags of cosign', async () => {
     const inner = put.platforms('inner', ['linux/s390x']);
     const a = put.image('a');

@@ -13,10 +13,6 @@ const SBOM = 'application/spdx+json';
 
 let twin: RegistriesTwin;
 let put: ReturnType<typeof fill>;
-beforeEach(() => {
-  twin = createRegistriesTwin();
-  put = fill(twin);
-});
 
 function ask(
   image: ManifestContent,
@@ -45,6 +41,11 @@ const platformsOf = ({ root }: Graph) =>
   root.manifest.manifests.map(({ platform }) => `${platform?.os ?? ''}/${platform?.architecture ?? ''}`);
 
 describe('the platforms that are kept', () => {
+  beforeEach(() => {
+    twin = createRegistriesTwin();
+    put = fill(twin);
+  });
+
   const all = ['linux/amd64', 'linux/arm64', 'linux/arm/v6', 'linux/arm/v7'];
 
   it('are all where none is named, and the index stays what it is', async () => {

@@ -11,12 +11,14 @@ const HOST = 'registry.example.com';
 
 let twin: RegistriesTwin;
 let put: ReturnType<typeof fill>;
-beforeEach(() => {
+const begin = (): void => {
   twin = createRegistriesTwin();
   put = fill(twin);
-});
+};
 
 describe('a graph that leads in circles', () => {
+  beforeEach(begin);
+
   it('ends where the child of an index is its subject', async () => {
     const child = put.image('child');
     const root = put.index([describedBy(child)], { subject: describedBy(child) });
@@ -80,6 +82,8 @@ describe('a graph that leads in circles', () => {
 });
 
 describe('gathering that cannot tell', () => {
+  beforeEach(begin);
+
   const failing = ['content', 'referrers', 'tags', 'fallbackReferrers'];
   for (const operation of failing) {
     for (const code of ['RegistryDenied', 'RegistryRateLimited', 'RegistryUnavailable'] as const) {
