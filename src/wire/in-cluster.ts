@@ -49,12 +49,10 @@ async function openParts(
   const judging = await openJudging(settings, surroundings, telemetry);
   const namespace = await namespaceOf(settings);
   const hosts = certificateHosts(settings);
-  const execution = whereRunsExecute(settings);
-  const said = failed([hosts, execution]);
-  if (!cluster.ok || !namespace.ok || !judging.ok || said.problems.length > 0) {
+  if (!cluster.ok || !namespace.ok || !judging.ok || !hosts.ok) {
     if (cluster.ok) await cluster.value.close();
     if (judging.ok) await judging.value.close();
-    return failed([cluster, namespace, judging, said]);
+    return failed([cluster, namespace, judging, hosts]);
   }
   return parsed({
     settings,
@@ -73,12 +71,6 @@ async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
   return own === undefined
     ? problem('--namespace', 'is needed outside of a pod: where this is installed')
     : parsed(own);
-}
-
-/** A Job would call `pratique run`, which no image answers yet: said at once, and not by runs that never end. */
-function whereRunsExecute({ promotions: { enabled, execution } }: Settings): Parsed<undefined> {
-  if (!enabled || execution === 'InController') return parsed(undefined);
-  return problem('settings: promotions.execution', 'Job is not there yet: leave it at InController');
 }
 
 /** A container that is started again in the same pod is another one: what it began before is not its own any more. */

@@ -13,6 +13,7 @@ import { openDoctor } from './doctor.ts';
 import { serveInCluster } from './in-cluster.ts';
 import { openJudging } from './judging.ts';
 import { openPromotions } from './promotion-documents.ts';
+import { runTool } from './run-opening.ts';
 import { serveStandalone } from './standalone.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 
@@ -50,6 +51,7 @@ export function wire(surroundings: Surroundings): Tools {
     },
     verifyBundle,
     openApproving: approvingTool(surroundings),
+    openRun: runTool({ surroundings, watching: unwatched, log }),
     openPromotions: (question) => openPromotions(question, { surroundings, watching: unwatched, roots }),
     doctor: (options) => openDoctor(options, surroundings, unwatched.report),
     serve: (settings, folder) => {

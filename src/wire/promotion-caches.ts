@@ -119,7 +119,8 @@ function promotionObject({ apiVersion, kind, metadata, spec, status }: KubeObjec
   return status === undefined ? known : { ...known, status: status as ImagePromotionStatus };
 }
 
-function approvalObject({ apiVersion, kind, metadata, spec }: KubeObject): ApprovalObject {
+/** An approval as the API server gave it. */
+export function approvalObject({ apiVersion, kind, metadata, spec }: KubeObject): ApprovalObject {
   return { apiVersion, kind, metadata: metadataOf(metadata), spec };
 }
 

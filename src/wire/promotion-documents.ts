@@ -55,7 +55,7 @@ export async function openPromotions(
           surroundings,
           judging: judging.value,
           registryOptions: options.value,
-          policies: () => policies,
+          policies: () => Promise.resolve(policies),
           roots,
           report: watching.report,
         },

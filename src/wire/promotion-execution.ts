@@ -28,8 +28,8 @@ export interface ExecutionSurroundings {
   readonly judging: OpenJudging;
   /** How a registry client of its own is made. */
   readonly registryOptions: Omit<RegistryOptions, 'keychain'>;
-  /** Policies in force, by name. */
-  readonly policies: () => readonly CompiledPolicy[];
+  /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when that cannot be told. */
+  readonly policies: (names: readonly string[], signal: AbortSignal) => Promise<readonly CompiledPolicy[]>;
   readonly roots: TrustRoots;
   readonly accountSecrets?: (namespace: string) => NonNullable<SideParts['accountSecrets']>;
   readonly report: (error: unknown) => void;
@@ -54,14 +54,15 @@ export async function openExecution(
   const material = await readMaterial(spec, promotion.read, signal);
   if (!material.ok) return material;
   const sideParts = sidePartsOf(promotion.namespace, material.value, around);
-  const [source, target, signer, policies, reports] = [
+  // Before there is anything to close: this may ask an API server.
+  const policies = await policiesOf(spec, around, signal);
+  const [source, target, signer, reports] = [
     await openSide('source', spec.source, sideParts, signal),
     await openSide('target', spec.target, sideParts, signal),
     await openSigner(spec, material.value, {
       settings: around.settings,
       namespace: promotion.namespace,
     }),
-    policiesOf(spec, around),
     reportsOf(spec, { ...around, material: material.value }),
   ];
   if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok) {
@@ -122,12 +123,14 @@ function present<T extends object>(parts: T): { [Key in keyof T]?: Exclude<T[Key
   };
 }
 
-function policiesOf(
+async function policiesOf(
   { promote }: ImagePromotionSpec,
   { policies }: Pick<ExecutionSurroundings, 'policies'>,
-): Parsed<readonly CompiledPolicy[]> {
-  const known = new Map(policies().map((policy) => [policy.name, policy]));
+  signal: AbortSignal,
+): Promise<Parsed<readonly CompiledPolicy[]>> {
   const names = promote?.policies ?? [];
+  if (names.length === 0) return parsed([]);
+  const known = new Map((await policies(names, signal)).map((policy) => [policy.name, policy]));
   const missing = names.filter((name) => !known.has(name));
   if (missing.length > 0)
     return problem('spec.promote.policies', `there is no ImagePolicy "${missing.join('", "')}"`);

@@ -11,6 +11,7 @@ import {
 } from '../doors/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
 import type { LeadingOptions } from './parts.ts';
+import { checkedForJobs } from './promotion-jobs.ts';
 import { openPromotionCaches, type PromotionCaches } from './promotion-caches.ts';
 import { createExecutions } from './promotion-opening.ts';
 import { createJobShelf, createRunStore, promotionWrites } from './promotion-store.ts';
@@ -33,7 +34,7 @@ export interface PromotionTelling {
 
 /** Joins the controller of promotions to the cluster. Only the leader reads promotions, their runs and approvals. */
 export function keepPromotions(options: LeadingOptions, telling: PromotionTelling): PromotionKeeper {
-  const { settings, cluster, replica, telemetry, log } = options;
+  const { cluster, replica, telemetry, log } = options;
   const flagged = new Map<string, number>();
   let term: { readonly caches: PromotionCaches; readonly controller: PromotionController } | undefined;
 
@@ -70,11 +71,7 @@ export function keepPromotions(options: LeadingOptions, telling: PromotionTellin
       },
       report: telemetry.report,
     };
-    const { maxConcurrentRuns, execution, jobTemplate } = settings.promotions;
-    const controller = createPromotionController(
-      execution === 'Job' ? { ...ports, jobs: createJobShelf(cluster) } : ports,
-      { maxConcurrentRuns, ...(execution === 'Job' && jobTemplate && { job: jobTemplate }) },
-    );
+    const controller = createController(ports, options);
     return { caches, controller };
   };
 
@@ -110,6 +107,24 @@ export function keepPromotions(options: LeadingOptions, telling: PromotionTellin
   };
 }
 
+/** Runs are carried out here or, by the settings, each by a Job. */
+function createController(
+  ports: ControllerPorts,
+  { settings: { promotions }, cluster, namespace }: LeadingOptions,
+): PromotionController {
+  const { maxConcurrentRuns, execution, jobTemplate } = promotions;
+  if (execution !== 'Job' || !jobTemplate) return createPromotionController(ports, { maxConcurrentRuns });
+  const { serviceAccountName } = jobTemplate;
+  return createPromotionController(
+    {
+      ...ports,
+      jobs: createJobShelf(cluster),
+      executions: checkedForJobs(ports.executions, cluster, serviceAccountName),
+    },
+    { maxConcurrentRuns, job: { ...jobTemplate, installation: namespace } },
+  );
+}
+
 /** What is there, out of the caches. */
 function lookups({
   promotions,
@@ -143,7 +158,7 @@ function aroundOf({
     surroundings,
     judging,
     registryOptions: judging.registryOptions,
-    policies: replica.held.current,
+    policies: () => Promise.resolve(replica.held.current()),
     roots: { read: readTrustRoot, publicGood: replica.publicRoot.current },
     report: telemetry.report,
   };

@@ -9,6 +9,7 @@ export const RESOURCES = {
   secrets: { group: '', version: 'v1', plural: 'secrets' },
   configMaps: { group: '', version: 'v1', plural: 'configmaps' },
   namespaces: { group: '', version: 'v1', plural: 'namespaces' },
+  serviceAccounts: { group: '', version: 'v1', plural: 'serviceaccounts' },
   jobs: { group: 'batch', version: 'v1', plural: 'jobs' },
   selfSubjectReviews: { group: 'authentication.k8s.io', version: 'v1', plural: 'selfsubjectreviews' },
   pods: { group: '', version: 'v1', plural: 'pods' },

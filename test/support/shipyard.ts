@@ -128,7 +128,7 @@ export async function openShipyard(
           surroundings: SURROUNDINGS,
           judging,
           registryOptions: clientOptions,
-          policies: () => policies,
+          policies: () => Promise.resolve(policies),
           roots: ROOTS,
           report: watching.report,
         },

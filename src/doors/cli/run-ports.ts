@@ -8,6 +8,8 @@ export interface RunQuestion {
   readonly name: string;
   /** Who holds its claim, for people and for the controller: the name of a Job. */
   readonly holder: string;
+  /** The namespace in which the keys are that policies name; absent = that of the settings. */
+  readonly installation?: string;
   readonly kubeconfig?: string;
   readonly settings: Settings;
 }

@@ -7,12 +7,14 @@ import type { RunAnswer } from './run-ports.ts';
 interface RunOptions extends RegistryOptions {
   readonly namespace: string;
   readonly holder: string;
+  readonly installation?: string;
   readonly kubeconfig?: string;
 }
 
 /**
  * `pratique run`: carries out one ImagePromotionRun, as Jobs do. What came of it stands in its status, so that it exits with 0
- * also when images were blocked: only what could not be ended is a failure of the Job.
+ * also when images were blocked: only what could not be ended is a failure of the Job, 2 when it was stopped or the API server
+ * cannot be asked, 3 when it was called wrongly.
  */
 export function addRun(
   program: Command,
@@ -25,12 +27,19 @@ export function addRun(
     .description('carry out an ImagePromotionRun of a cluster, as soon as nobody else does')
     .option('-n, --namespace <name>', 'its namespace', 'default')
     .option('--holder <name>', 'who holds its claim', 'terminal')
+    .option(
+      '--installation <namespace>',
+      'where Pratique is installed: there are the keys that policies name (default: cluster.namespace of the settings)',
+    )
     .option('--kubeconfig <file>', 'how to reach the API server (default: as the pod that this is)');
   withRegistryOptions(command).action(async (name: string, options: RunOptions) => {
-    const { namespace, holder, kubeconfig } = options;
+    const { namespace, holder, installation, kubeconfig } = options;
     const settings = must(await settingsFrom(options, {}, tools));
-    const place = { namespace, name, holder, ...(kubeconfig !== undefined && { kubeconfig }) };
-    const run = must(await tools.openRun({ ...place, settings }));
+    const place = {
+      ...(installation !== undefined && { installation }),
+      ...(kubeconfig !== undefined && { kubeconfig }),
+    };
+    const run = must(await tools.openRun({ namespace, name, holder, ...place, settings }));
     const stopped = new AbortController();
     void terminal.stopped().then(() => {
       stopped.abort();

@@ -4,10 +4,16 @@ import type { Running } from './execute-run.ts';
 import type { ObjectName } from './ports.ts';
 import { beginStatus, endStatus } from './run-status.ts';
 
+/** Why a run is given up, and whether another one may do better with nobody changing anything. */
+export interface Abandoning {
+  readonly failure: Reason;
+  readonly retryable: boolean;
+}
+
 /** Ends a run that nobody can carry out, if nobody does. Throws a `Fault` when the API server cannot be asked. */
 export async function abandonRun(
   name: ObjectName,
-  failure: Reason,
+  { failure, retryable }: Abandoning,
   { ports, claims }: Running,
   signal: AbortSignal,
 ): Promise<void> {
@@ -19,6 +25,6 @@ export async function abandonRun(
   if (taken.state !== 'taken') return;
   const { hold } = taken;
   const begun = hold.run.status ?? {};
-  hold.tell(() => endStatus({ begun, considered, now: ports.clock(), failure, dryRun: false }));
+  hold.tell(() => endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun: false }));
   await hold.release();
 }

@@ -1,7 +1,7 @@
 import { Fault } from '../../core/model/index.ts';
 import { durationMs } from '../../core/policy/index.ts';
 import { parsePromotionRun } from '../../core/promotion/index.ts';
-import { abandonRun } from './abandon-run.ts';
+import { abandonRun, type Abandoning } from './abandon-run.ts';
 import { readApprovals } from './approvals.ts';
 import { executeRun, type Running } from './execute-run.ts';
 import { jobNeed, jobObject, type JobTemplate } from './jobs.ts';
@@ -38,8 +38,11 @@ export function driveHere(running: Running): Drive {
   };
 }
 
-/** Has runs carried out by Jobs, each by `pratique run` with the same claim. */
-export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMaking): Drive {
+/**
+ * Has runs carried out by Jobs, each by `pratique run` with the same claim. What the API server refuses for good ends the run with
+ * its words: nobody would look for them in a log.
+ */
+export function driveJobs(running: Running, making: JobMaking): Drive {
   const { ports, claims } = running;
   const atWork = new Set<string>();
   return async (name, signal) => {
@@ -50,42 +53,58 @@ export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMa
       return undefined;
     }
     const waitMs = claims.waitMs(run);
-    const need = jobNeed(run, await jobs.of(run, signal), waitMs);
-    if (need.what === 'create' && !atWork.has(key) && atWork.size >= maxAtOnce) return LOOK_AGAIN;
-    atWork.add(key);
-    if (need.what === 'create') await createJob(run, need.name, { jobs, template }, signal);
-    if (need.what === 'give up') await abandonRun(name, NO_JOB_DID, running, signal);
-    return waitMs > 0 ? { requeueAfterMs: Math.min(waitMs, JOB_LOOK_MS) } : LOOK_AGAIN;
+    const begin = (): boolean => {
+      if (!atWork.has(key) && atWork.size >= making.maxAtOnce) return false;
+      atWork.add(key);
+      return true;
+    };
+    const outcome = await seeToJob({ run, waitMs, making, begin }, signal);
+    if (outcome === 'at work') atWork.add(key);
+    if (typeof outcome === 'object') await abandonRun(name, outcome, running, signal);
+    return { requeueAfterMs: waitMs > 0 ? Math.min(waitMs, JOB_LOOK_MS) : JOB_LOOK_MS };
   };
 }
 
-const LOOK_AGAIN = { requeueAfterMs: JOB_LOOK_MS };
-const NO_JOB_DID = {
-  code: 'JobFailed',
-  detail: 'Jobs that were to carry it out ended before it did',
-} as const;
+interface Wanting {
+  readonly run: RunObject;
+  /** Milliseconds until its claim may be taken. */
+  readonly waitMs: number;
+  readonly making: JobMaking;
+  /** Takes a place among those that are at work; `false` = there is none. */
+  readonly begin: () => boolean;
+}
+
+type Outcome = 'at work' | 'waiting' | Abandoning;
+
+async function seeToJob({ run, waitMs, making, begin }: Wanting, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const need = jobNeed(run, await making.jobs.of(run, signal), waitMs);
+    if (need.what === 'wait') return 'at work';
+    if (need.what === 'give up') {
+      const detail = `Jobs ended before it did, job/${need.last} at last; their logs tell why`;
+      return { failure: { code: 'JobFailed', detail }, retryable: false };
+    }
+    return begin() ? await createJob(run, need.name, making, signal) : 'waiting';
+  } catch (error) {
+    if (!(error instanceof Fault) || error.transient) throw error;
+    return { failure: { code: error.code, detail: error.message }, retryable: true };
+  }
+}
 
 async function createJob(
   run: RunObject,
   name: string,
   { jobs, template }: Pick<JobMaking, 'jobs' | 'template'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Outcome> {
   const read = parsePromotionRun(run);
   const timeoutMs = read.ok ? durationMs(read.value.spec.template.timeout) : 0;
   const job = jobObject(run, name, { ...template, deadlineMs: timeoutMs + JOB_EXTRA_MS });
   const created = await jobs.create(job, run.metadata.namespace, signal);
-  if (!created.ok && created.status !== ALREADY_THERE) throw refused(name, created.message);
+  if (created.ok || created.status === ALREADY_THERE) return 'at work';
+  // A right, a quota or an image that admission refuses: somebody mends it, and nobody would think of asking again.
+  const detail = `Job ${name} was refused: ${created.message}`;
+  return { failure: { code: 'ClusterDenied', detail }, retryable: true };
 }
 
 const ALREADY_THERE = 409;
-
-function refused(job: string, detail: string): Fault {
-  return new Fault({
-    code: 'ClusterDenied',
-    operation: `create Job ${job}`,
-    side: 'cluster',
-    transient: true,
-    detail,
-  });
-}

@@ -4,6 +4,8 @@ import type { RunJob, RunObject } from './ports.ts';
 export interface JobTemplate {
   readonly image: string;
   readonly serviceAccountName: string;
+  /** Where Pratique is installed: there are the keys that policies name. */
+  readonly installation: string;
   readonly resources: Readonly<Record<string, unknown>>;
   /** A ConfigMap of the namespace of the run, with settings under the key `settings.yaml`. */
   readonly settingsConfigMap?: string | undefined;
@@ -16,8 +18,8 @@ export type JobNeed =
   | { readonly what: 'create'; readonly name: string }
   /** One is at work, or about to be. */
   | { readonly what: 'wait' }
-  /** Too many ended without ending the run. */
-  | { readonly what: 'give up' };
+  /** Too many ended without ending the run, this one at last. */
+  | { readonly what: 'give up'; readonly last: string };
 
 /** Label of a Job with the name of its run. */
 export const RUN_LABEL = 'pratique.dev/run';
@@ -41,10 +43,12 @@ export function jobNeed(
   const holder = status?.claim?.holder ?? '';
   const alive = jobs.some((job) => !job.over && !holder.startsWith(`${job.name}/`));
   if (alive) return { what: 'wait' };
-  // Every decision of a person takes one more.
-  if (jobs.length >= MAX_JOBS + (status?.considered?.length ?? 0)) return { what: 'give up' };
   const numbers = jobs.map((job) => Number(job.name.slice(job.name.lastIndexOf('-') + 1)) || 0);
-  return { what: 'create', name: `${name}-${String(Math.max(0, ...numbers) + 1)}` };
+  const newest = Math.max(0, ...numbers);
+  // Every decision of a person takes one more.
+  const most = MAX_JOBS + (status?.considered?.length ?? 0);
+  if (jobs.length >= most) return { what: 'give up', last: `${name}-${String(newest)}` };
+  return { what: 'create', name: `${name}-${String(newest + 1)}` };
 }
 
 /** A Job that carries out a run once: owned by it, tried once, with no right of the host. */
@@ -73,20 +77,33 @@ export function jobObject(
 }
 
 function podOf({ namespace, name }: RunObject['metadata'], job: string, template: JobTemplate): object {
-  const { image, serviceAccountName, resources, settingsConfigMap } = template;
+  const { image, serviceAccountName, resources, settingsConfigMap, installation } = template;
   const settings = settingsConfigMap === undefined ? [] : ['--settings', `${SETTINGS}/settings.yaml`];
   const configMap =
     settingsConfigMap === undefined ? [] : [{ name: 'settings', configMap: { name: settingsConfigMap } }];
   return {
     restartPolicy: 'Never',
     serviceAccountName,
+    automountServiceAccountToken: true,
     securityContext: { runAsNonRoot: true, runAsUser: NOBODY, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
       {
         name: 'run',
         image,
-        args: ['run', name, '--namespace', namespace, '--holder', job, ...settings],
+        args: [
+          'run',
+          name,
+          '--namespace',
+          namespace,
+          '--holder',
+          job,
+          '--installation',
+          installation,
+          ...settings,
+        ],
         resources,
+        // What it said at last is told by its pod.
+        terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,

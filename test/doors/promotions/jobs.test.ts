@@ -1,21 +1,23 @@
 import { expect } from 'chai';
+import { Fault } from '../../../src/core/model/index.ts';
 import { createClaims } from '../../../src/doors/promotions/claim.ts';
 import { driveJobs } from '../../../src/doors/promotions/drive-run.ts';
 import { executeRun } from '../../../src/doors/promotions/execute-run.ts';
 import { jobNeed, jobObject } from '../../../src/doors/promotions/jobs.ts';
-import type { RunJob, RunnerPorts } from '../../../src/doors/promotions/ports.ts';
+import type { RunJob, RunnerPorts, WriteAnswer } from '../../../src/doors/promotions/ports.ts';
 import { candidates, fakeExecution, promotionTime, runObject, runShelf } from './shore.ts';
 
 const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
 const TEMPLATE = {
   image: 'registry.example.com/pratique:1',
   serviceAccountName: 'pratique-runs',
+  installation: 'pratique',
   resources: { limits: { memory: '256Mi' } },
 };
 const NEVER = new AbortController().signal;
 
 /** A cluster whose Jobs do what a test tells them, and a controller that makes them. */
-function yard(maxAtOnce = 2) {
+function yard(maxAtOnce = 2, refusal?: () => WriteAnswer) {
   const time = promotionTime();
   const shelf = runShelf();
   shelf.put(runObject());
@@ -32,17 +34,22 @@ function yard(maxAtOnce = 2) {
     },
   });
   const ports = portsOf('controller-a');
+  const seeing: { blind?: Fault } = {};
   const drive = driveJobs(
     { ports, claims: createClaims(ports) },
     {
       jobs: {
-        of: ({ metadata }) =>
-          Promise.resolve(
+        of: ({ metadata }) => {
+          if (seeing.blind) return Promise.reject(seeing.blind);
+          return Promise.resolve(
             [...jobs].flatMap(([name, { run, over }]): RunJob[] =>
               run === metadata.name ? [{ name, over }] : [],
             ),
-          ),
+          );
+        },
         create: (job) => {
+          const no = refusal?.();
+          if (no) return Promise.resolve(no);
           const { metadata } = job as { metadata: { name: string; ownerReferences: { name: string }[] } };
           jobs.set(metadata.name, { run: metadata.ownerReferences[0]?.name ?? '', over: false });
           return Promise.resolve({ ok: true });
@@ -52,7 +59,7 @@ function yard(maxAtOnce = 2) {
       maxAtOnce,
     },
   );
-  return {
+  return Object.assign(seeing, {
     time,
     shelf,
     jobs,
@@ -64,7 +71,7 @@ function yard(maxAtOnce = 2) {
     },
     end: (job: string) => void jobs.set(job, { run: NAME.name, over: true }),
     status: () => shelf.peek(NAME.name)?.status ?? {},
-  };
+  });
 }
 
 describe('runs as Jobs', () => {
@@ -134,6 +141,48 @@ describe('runs as Jobs', () => {
     expect(await all.look()).to.equal(undefined);
   });
 
+  it('names the last Job of a run that it gives up, for its log tells why', () => {
+    const jobs = [1, 2, 3, 4, 5].map((job) => ({ name: `node-to-golden-1-${String(job)}`, over: true }));
+    expect(jobNeed(runObject(), jobs, 0)).to.deep.equal({ what: 'give up', last: 'node-to-golden-1-5' });
+    const decided = { ...runObject(), status: { considered: ['approval-1'] } };
+    expect(jobNeed(decided, jobs, 0).what, 'a decision takes one more').to.equal('create');
+  });
+
+  it('ends a run whose Job is refused with the words of the API server, and another one may do better', async () => {
+    const all = yard(2, () => ({ ok: false, status: 403, message: 'exceeded quota: jobs' }));
+    await all.look();
+    expect(all.status()).to.include({ phase: 'Failed', retryable: true });
+    const failed = all.status().conditions?.find(({ type }) => type === 'Failed');
+    expect(failed).to.include({ status: 'True', reason: 'ClusterDenied' });
+    expect(failed?.message).to.include('exceeded quota');
+    expect(await all.look()).to.equal(undefined);
+  });
+
+  it('takes a Job that is there already for its own of a moment ago', async () => {
+    const all = yard(2, () => ({ ok: false, status: 409, message: 'already exists' }));
+    await all.look();
+    expect(all.status().phase).to.equal(undefined);
+  });
+
+  it('ends a run whose Jobs nobody lets it see, and tries again when the API server cannot be asked', async () => {
+    const denial = (transient: boolean) =>
+      new Fault({
+        code: transient ? 'ClusterUnavailable' : 'ClusterDenied',
+        operation: 'list jobs',
+        side: 'cluster',
+        transient,
+        detail: 'no',
+      });
+    const all = yard();
+    all.blind = denial(true);
+    const [away] = await Promise.allSettled([all.look()]);
+    expect(away.status).to.equal('rejected');
+    expect(all.status().phase).to.equal(undefined);
+    all.blind = denial(false);
+    await all.look();
+    expect(all.status()).to.include({ phase: 'Failed', retryable: true });
+  });
+
   it('makes no more of them at a time than it is told', async () => {
     const all = yard(1);
     all.shelf.put(runObject({}, 'another-1'));
@@ -183,6 +232,7 @@ describe('runs as Jobs', () => {
     expect(job.spec).to.include({ backoffLimit: 0, activeDeadlineSeconds: 91 });
     const { containers, ...pod } = job.spec.template.spec;
     expect(pod).to.deep.include({ restartPolicy: 'Never', serviceAccountName: 'pratique-runs' });
+    expect(pod.automountServiceAccountToken).to.equal(true);
     expect(pod.securityContext).to.deep.include({
       runAsNonRoot: true,
       seccompProfile: { type: 'RuntimeDefault' },
@@ -191,7 +241,8 @@ describe('runs as Jobs', () => {
     expect(containers[0]).to.deep.include({
       image: TEMPLATE.image,
       resources: TEMPLATE.resources,
-      args: ['run', NAME.name, '--namespace', 'platform', '--holder', 'j-1'],
+      args: ['run', NAME.name, '--namespace', 'platform', '--holder', 'j-1', '--installation', 'pratique'],
+      terminationMessagePolicy: 'FallbackToLogsOnError',
       securityContext: {
         allowPrivilegeEscalation: false,
         readOnlyRootFilesystem: true,
