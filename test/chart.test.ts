@@ -149,6 +149,11 @@ describe('the chart, without Helm,', () => {
       { settings: { promotions: { execution: 'Pod' } } },
       '/execution',
     ],
+    [
+      'Jobs in a namespace that cannot be',
+      { promotions: { jobs: { namespaces: ['a.b'] } } },
+      '/namespaces/0',
+    ],
     ['an unknown source of certificates', { certificates: { source: 'Vault' } }, '/certificates/source'],
     ['a policy for no image', { defaultPolicy: { images: [] } }, '/defaultPolicy/images'],
     ['an unknown enforcement', { defaultPolicy: { enforcement: 'deny' } }, '/defaultPolicy/enforcement'],

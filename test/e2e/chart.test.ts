@@ -44,6 +44,15 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
       selfTest: { enabled: false },
     },
   },
+  'runs as Jobs': {
+    promotions: { jobs: { namespaces: ['default'], policySecrets: ['keys'], policyConfigMaps: ['roots'] } },
+    settings: {
+      promotions: {
+        execution: 'Job',
+        jobTemplate: { image: 'registry.example.com/pratique:1', serviceAccountName: 'promotion-runs' },
+      },
+    },
+  },
   'a certificate of your own': {
     certificates: { source: 'Secret', secretName: 'own' },
     webhook: { caBundle: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' },

@@ -49,6 +49,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/component: controller
 {{- end }}
 
+{{- /* Whether the leader makes a Job of each run, with the rights that this chart gives it. */ -}}
+{{- define "pratique.runsAsJobs" -}}
+{{- and .Values.rbac.create .Values.promotions.enabled (eq (dig "promotions" "execution" "InController" .Values.settings) "Job") -}}
+{{- end }}
+
 {{- define "pratique.image" -}}
 {{- with .Values.image }}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}

@@ -62,7 +62,8 @@ export interface Promotions {
   ): Promise<Outcome>;
 }
 
-const NAMESPACE = 'platform';
+/** The namespace of {@link openPromotions}. */
+export const NAMESPACE = 'platform';
 const API_VERSION = 'pratique.dev/v1alpha1';
 /** Long against a small run. */
 const WITHIN_MS = 30_000;
@@ -78,9 +79,12 @@ export function promotion(name: string, spec: object): object {
   };
 }
 
-/** Makes the namespace, in which jane may approve. */
-export async function openPromotions({ cluster }: Harbour): Promise<Promotions> {
-  await cluster.createNamespace(NAMESPACE);
+/** Makes the namespace, unless it is there already, in which jane may approve. */
+export async function openPromotions(
+  { cluster }: Harbour,
+  { madeBefore = false }: { readonly madeBefore?: boolean } = {},
+): Promise<Promotions> {
+  if (!madeBefore) await cluster.createNamespace(NAMESPACE);
   const kubectl = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await cluster.kubectl(['-n', NAMESPACE, ...args]);
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);

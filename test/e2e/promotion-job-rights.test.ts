@@ -1,0 +1,237 @@
+import { expect } from 'chai';
+import {
+  ACCOUNT,
+  CONTROLLER,
+  IMAGE,
+  IMAGE_NAME,
+  JOBS,
+  openJobYard,
+  type JobYard,
+} from './support/job-yard.ts';
+import { policy } from './support/policies.ts';
+import { NAMESPACE, promotion, type PromotionSeen, type Promotions } from './support/promotions.ts';
+import { until } from './support/wait.ts';
+
+/** Long against a run that a Job carries out, and shorter than a command may take. */
+const WITHIN_MS = 50_000;
+
+describe('the rights of promotions that are carried out by Jobs', () => {
+  let yard: JobYard;
+  let flow: Promotions;
+
+  before(async () => {
+    yard = await openJobYard();
+    ({ flow } = yard);
+  });
+  after(async () => {
+    await yard.stop();
+  });
+
+  it('suffice for a mirror, and for a promotion that demands policies and signs', async () => {
+    const image = await yard.push('public/app', '1.0.0');
+    await flow.apply(
+      promotion('app', {
+        source: yard.at('public/app'),
+        target: yard.at('flow/quarantine/app'),
+        tags: { semver: ['>=1'] },
+        mirror: {},
+      }),
+    );
+    await flow.wait('ipr/app', 'Ready', WITHIN_MS);
+    const { cosign, keys, registry } = yard.harbour;
+    const arrived = `${registry.host}/flow/quarantine/app@${image.digest}`;
+    await cosign.sign(arrived, { key: keys.security, format: 'bundle' });
+    await flow.apply(
+      promotion('app-to-golden', {
+        source: yard.at('flow/quarantine/app'),
+        target: yard.at('flow/golden/app'),
+        tags: { semver: ['>=1'] },
+        promote: { policies: ['candidates'], sign: { secretRef: { name: 'cosign-key' } } },
+      }),
+    );
+    await flow.wait('ipr/app-to-golden', 'Ready', WITHIN_MS);
+    expect((await flow.promotion('app-to-golden')).status?.counts?.promoted).to.equal(1);
+  });
+
+  it('tells in the promotion which right is missing, and goes on when it is there', async () => {
+    await yard.push('public/private', '1.0.0');
+    const config = JSON.stringify({ auths: { [yard.harbour.registry.host]: { auth: 'dTpw' } } });
+    await flow.secret('push', { '.dockerconfigjson': config });
+    await flow.apply(
+      promotion('private', {
+        source: yard.at('public/private'),
+        target: { ...yard.at('flow/quarantine/private'), secretRef: { name: 'push' } },
+        tags: { semver: ['>=1'] },
+        mirror: {},
+      }),
+    );
+    await flow.wait('ipr/private', 'Stalled', WITHIN_MS);
+    const stalled = conditionOf(await flow.promotion('private'), 'Stalled');
+    expect(stalled?.reason).to.equal('ClusterDenied');
+    expect(stalled?.message).to.include('push').and.include(ACCOUNT);
+    await yard.allowToRead('push');
+    await flow.kubectl('annotate', 'ipr/private', 'reconcile.pratique.dev/requestedAt=now');
+    await flow.wait('ipr/private', 'Ready', WITHIN_MS);
+  });
+
+  it('begins nothing in a namespace that is not made for Jobs, and says what is missing', async () => {
+    const { cluster } = yard.harbour;
+    await cluster.createNamespace('elsewhere');
+    await cluster.apply({
+      apiVersion: 'pratique.dev/v1alpha1',
+      kind: 'ImagePromotion',
+      metadata: { name: 'stray', namespace: 'elsewhere' },
+      spec: {
+        source: yard.at('public/app'),
+        target: yard.at('flow/quarantine/stray'),
+        tags: { semver: ['>=1'] },
+        mirror: {},
+      },
+    });
+    const stalled = ['--for=condition=Stalled', `--timeout=${String(WITHIN_MS)}ms`];
+    const waited = await cluster.kubectl(['-n', 'elsewhere', 'wait', 'ipr/stray', ...stalled]);
+    expect(waited.code, waited.stderr).to.equal(0);
+    const message =
+      'jsonpath={.status.conditions[?(@.type=="Stalled")].reason} {.status.conditions[?(@.type=="Stalled")].message}';
+    const told = async () =>
+      (await cluster.kubectl(['-n', 'elsewhere', 'get', 'ipr/stray', '-o', message])).stdout;
+    expect(await told()).to.match(/^ClusterDenied .*jobs/);
+    const bind = ['create', 'rolebinding', 'jobs', '--clusterrole=pratique-job-maker'];
+    await cluster.kubectl(['-n', 'elsewhere', ...bind, '--serviceaccount=pratique:pratique']);
+    await cluster.kubectl([
+      '-n',
+      'elsewhere',
+      'annotate',
+      'ipr/stray',
+      'reconcile.pratique.dev/requestedAt=now',
+    ]);
+    await until({
+      what: 'the next thing that is missing',
+      withinMs: WITHIN_MS,
+      everyMs: 300,
+      check: async () => (await told()).includes(`no ServiceAccount ${ACCOUNT}`),
+    });
+    const { stdout } = await cluster.kubectl(['-n', 'elsewhere', 'get', 'iprr,jobs', '-o', 'name']);
+    expect(stdout).to.equal('');
+  });
+
+  it('tells of a Job that admission refuses, in the words of admission', async () => {
+    await yard.harbour.cluster.apply(
+      policy('own-image', IMAGE_NAME, { require: { signatures: { from: ['release'] } } }),
+    );
+    await until({
+      what: 'the policy of the image',
+      withinMs: WITHIN_MS,
+      everyMs: 300,
+      check: async () => (await yard.harbour.run(IMAGE, '--dry-run=server')).code !== 0,
+    });
+    await flow.apply(
+      promotion('refused', {
+        source: yard.at('public/app'),
+        target: yard.at('flow/quarantine/refused'),
+        tags: { semver: ['>=1'] },
+        mirror: {},
+      }),
+    );
+    await flow.until(
+      'refused',
+      'the refusal',
+      (seen) => conditionOf(seen, 'Ready')?.reason === 'ClusterDenied',
+    );
+    const ready = conditionOf(await flow.promotion('refused'), 'Ready');
+    expect(ready?.message).to.include(IMAGE);
+    expect(conditionOf(await flow.promotion('refused'), 'Reconciling')?.reason).to.equal('Retrying');
+    await flow.kubectl('delete', 'ipr/refused');
+    await yard.harbour.cluster.kubectl(['delete', 'ipol/own-image']);
+  });
+
+  describe('and the rights that this takes', () => {
+    const may = (user: string, ...what: readonly string[]) =>
+      yard.harbour.cluster
+        .kubectl(['auth', 'can-i', '--as', user, ...what])
+        .then(({ stdout }) => stdout.trim());
+
+    it('let the controller make Jobs of runs as one account, and nothing else that runs', async () => {
+      const run = await yard.onlyRunOf('app');
+      const job = async (serviceAccountName: string, owned = true) => {
+        const metadata = { generateName: 'forged-', namespace: NAMESPACE };
+        const owner = {
+          apiVersion: 'pratique.dev/v1alpha1',
+          kind: 'ImagePromotionRun',
+          name: run.metadata.name,
+          uid: await flow.kubectl('get', `iprr/${run.metadata.name}`, '-o', 'jsonpath={.metadata.uid}'),
+        };
+        const spec = {
+          serviceAccountName,
+          restartPolicy: 'Never',
+          containers: [{ name: 'run', image: IMAGE }],
+        };
+        const object = {
+          apiVersion: 'batch/v1',
+          kind: 'Job',
+          metadata: { ...metadata, ...(owned && { ownerReferences: [owner] }) },
+          spec: { suspend: true, template: { spec } },
+        };
+        const { code, stderr } = await yard.harbour.cluster.kubectl(
+          ['create', '-f', '-', '--as', CONTROLLER],
+          {
+            input: JSON.stringify(object),
+          },
+        );
+        return code === 0 ? 'made' : stderr;
+      };
+      expect(await job('default')).to.include('for ImagePromotionRuns only');
+      expect(await job(ACCOUNT, false)).to.include('for ImagePromotionRuns only');
+      expect(await job(ACCOUNT)).to.equal('made');
+      expect(await may(CONTROLLER, 'create', 'jobs', '-n', 'shop')).to.equal('no');
+      expect(await may(CONTROLLER, 'create', 'pods', '-n', NAMESPACE)).to.equal('no');
+    });
+
+    it('let the account read what it was given, and write the status of runs', async () => {
+      expect(await may(JOBS, 'get', 'secrets/cosign-key', '-n', NAMESPACE)).to.equal('yes');
+      expect(await may(JOBS, 'get', 'secrets/release-key', '-n', 'pratique')).to.equal('yes');
+      for (const denied of [
+        ['get', 'secrets/another', '-n', NAMESPACE],
+        ['list', 'secrets', '-n', NAMESPACE],
+        ['get', 'secrets/pratique-webhook-tls', '-n', 'pratique'],
+        ['create', 'promotionapprovals.pratique.dev', '-n', NAMESPACE],
+        ['update', 'imagepromotionruns.pratique.dev', '-n', NAMESPACE],
+        ['update', 'imagepromotionruns.pratique.dev/status', '-n', 'shop'],
+        ['create', 'jobs', '-n', NAMESPACE],
+      ])
+        expect(await may(JOBS, ...denied), denied.join(' ')).to.equal('no');
+    });
+
+    it('are used by the account, every one of them, and nothing else is asked', async () => {
+      const asked = (await yard.log.requestsOf(JOBS)).map(({ verb, objectRef }) => {
+        const { resource = '', subresource, namespace, name } = objectRef ?? {};
+        const object = resource === 'secrets' ? `/${name ?? ''}` : '';
+        const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}${object}`;
+        return `${verb} ${what}${namespace === undefined ? '' : ` in ${namespace}`}`;
+      });
+      expect([...new Set(asked)].toSorted()).to.deep.equal([
+        'get imagepolicies',
+        `get imagepromotionruns in ${NAMESPACE}`,
+        `get secrets/cosign-key in ${NAMESPACE}`,
+        `get secrets/push in ${NAMESPACE}`,
+        'get secrets/release-key in pratique',
+        'get secrets/security-key in pratique',
+        `list promotionapprovals in ${NAMESPACE}`,
+        `update imagepromotionruns/status in ${NAMESPACE}`,
+        `watch promotionapprovals in ${NAMESPACE}`,
+      ]);
+    });
+
+    it('are not used by the leader to carry out a run: it writes the status of none but the one that was refused', async () => {
+      const written = (await yard.log.requestsOf(CONTROLLER))
+        .filter(({ verb, objectRef }) => verb === 'update' && objectRef?.resource === 'imagepromotionruns')
+        .map(({ objectRef }) => objectRef?.name ?? '');
+      expect(written.filter((name) => !name.startsWith('refused-'))).to.deep.equal([]);
+      expect(written).to.not.be.empty;
+    });
+  });
+});
+
+function conditionOf({ status }: PromotionSeen, type: string) {
+  return status?.conditions?.find((one) => one.type === type);
+}

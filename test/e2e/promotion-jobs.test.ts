@@ -1,0 +1,213 @@
+import { expect } from 'chai';
+import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
+import { listReferrers, listTags } from '../support/registry/look.ts';
+import type { Pushed } from '../support/registry/push.ts';
+import { ACCOUNT, JOBS, openJobYard, TAKEN_OVER_WITHIN_MS, type JobYard } from './support/job-yard.ts';
+import { NAMESPACE, promotion, type Promotions, type RunSeen } from './support/promotions.ts';
+import { until } from './support/wait.ts';
+
+const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
+/** Long against a run that a Job carries out, and shorter than a command may take. */
+const WITHIN_MS = 50_000;
+/** For the story in which claims have to run out. */
+const PATIENT_MS = TAKEN_OVER_WITHIN_MS + 60_000;
+
+describe('promotions, each run by a Job', () => {
+  let yard: JobYard;
+  let flow: Promotions;
+  let slow: EmbeddedRegistry;
+
+  before(async () => {
+    slow = await startRegistry();
+    yard = await openJobYard();
+    ({ flow } = yard);
+  });
+  after(async () => {
+    await yard.stop();
+    await slow.close();
+  });
+
+  const slowMirror = (name: string) =>
+    promotion(name, {
+      source: yard.at(`public/${name}`, slow.host),
+      target: yard.at(`quarantine/${name}`, slow.host),
+      tags: { semver: ['>=1'] },
+      mirror: {},
+      maxParallelImages: 1,
+    });
+  /** Holds the run of a slow mirror up at the manifest of this tag, until it is told to go on. */
+  const holdAt = (name: string, tag: string) => {
+    const held = Promise.withResolvers<undefined>();
+    const over = Promise.withResolvers<'hang up' | undefined>();
+    slow.intercept(async ({ method, url }) => {
+      if (method !== 'PUT' || !url.pathname.endsWith(`/quarantine/${name}/manifests/${tag}`))
+        return undefined;
+      held.resolve(undefined);
+      return over.promise;
+    });
+    return {
+      held: held.promise,
+      goOn: () => {
+        slow.intercept(undefined);
+        over.resolve(undefined);
+      },
+      /** Whoever sent it is gone. */
+      drop: () => {
+        slow.intercept(undefined);
+        over.resolve('hang up');
+      },
+    };
+  };
+  const expectArrivedOnce = async (name: string, images: readonly Pushed[]): Promise<void> => {
+    const { promoted, upToDate, failed } = (await flow.promotion(name)).status?.counts ?? {};
+    expect([(promoted ?? 0) + (upToDate ?? 0), failed]).to.deep.equal([images.length, 0]);
+    for (const { digest } of images) {
+      const referrers = await listReferrers(yard.place(`quarantine/${name}`, slow.host), digest);
+      const types = referrers.map(({ artifactType }) => artifactType);
+      expect(types.filter((type) => type === QUARANTINE)).to.have.lengthOf(1);
+      expect(types).to.have.lengthOf(new Set(types).size);
+    }
+  };
+
+  it('a mirror is carried out by a Job of its namespace, in the name of its account', async () => {
+    await yard.push('public/app', '1.4.0');
+    await flow.apply(
+      promotion('app', {
+        source: yard.at('public/app'),
+        target: yard.at('flow/quarantine/app'),
+        tags: { semver: ['>=1'] },
+        mirror: {},
+      }),
+    );
+    await flow.wait('ipr/app', 'Ready', WITHIN_MS);
+    const run = await yard.onlyRunOf('app');
+    expect(run.status?.phase).to.equal('Succeeded');
+    expect(await listTags(yard.place('flow/quarantine/app'))).to.include('1.4.0');
+    const [pod, ...others] = yard.podsOf(run);
+    expect(others).to.deep.equal([]);
+    expect(pod?.args.slice(0, 8)).to.deep.equal([
+      ...['run', run.metadata.name, '--namespace', NAMESPACE],
+      ...['--holder', `${run.metadata.name}-1`, '--installation', 'pratique'],
+    ]);
+    expect(await pod?.ended).to.equal(0);
+    await flow.kubectl('wait', `job/${pod?.job ?? ''}`, '--for=condition=Complete', '--timeout=30s');
+  });
+
+  it('a promotion demands its policies, signs by its Secret, and is let in by admission', async () => {
+    const { registry, cosign, keys } = yard.harbour;
+    const good = await yard.push('flow/quarantine/web', '2.0.0');
+    await cosign.sign(good.reference, { key: keys.security, format: 'bundle' });
+    await yard.push('flow/quarantine/web', '2.1.0');
+    await flow.apply(
+      promotion('web', {
+        source: yard.at('flow/quarantine/web'),
+        target: yard.at('flow/golden/web'),
+        tags: { semver: ['>=1'] },
+        promote: { policies: ['candidates'], sign: { secretRef: { name: 'cosign-key' } } },
+      }),
+    );
+    await flow.wait('ipr/web', 'Ready', WITHIN_MS);
+    expect((await flow.promotion('web')).status?.counts).to.include({ promoted: 1, blocked: 1 });
+    const admitted = await yard.harbour.run(`${registry.host}/flow/golden/web:2.0.0`);
+    expect(admitted.code, admitted.stderr).to.equal(0);
+    expect(await listTags(yard.place('flow/golden/web'))).to.not.include('2.1.0');
+  });
+
+  it('a Job that is evicted lets go of its run, and the next one goes on to the same end', async () => {
+    const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0'];
+    const images = await Promise.all(tags.map((tag) => yard.push('public/evicted', tag, slow.host)));
+    const { held, drop } = holdAt('evicted', '1.2.0');
+    await flow.apply(slowMirror('evicted'));
+    await held;
+    const first = await yard.podOf('evicted');
+    expect(await first.evict()).to.equal(2);
+    drop();
+    expect((await yard.onlyRunOf('evicted')).status?.claim?.holder).to.equal('');
+    await flow.wait('ipr/evicted', 'Ready', WITHIN_MS);
+    const run = await yard.onlyRunOf('evicted');
+    expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 2]);
+    expect(yard.podsOf(run).map(({ job }) => job)).to.deep.equal([
+      `${run.metadata.name}-1`,
+      `${run.metadata.name}-2`,
+    ]);
+    await flow.kubectl('wait', `job/${first.job}`, '--for=condition=Failed', '--timeout=30s');
+    await expectArrivedOnce('evicted', images);
+  });
+
+  it('a Job that is lost with its node is replaced when its claim has run out, though nobody says that it is dead', async () => {
+    const tags = ['1.0.0', '1.1.0', '1.2.0'];
+    const images = await Promise.all(tags.map((tag) => yard.push('public/lost', tag, slow.host)));
+    const { held, drop } = holdAt('lost', '1.1.0');
+    await flow.apply(slowMirror('lost'));
+    await held;
+    const first = await yard.podOf('lost');
+    await first.lose();
+    drop();
+    const second = await yard.podOf('lost', 1);
+    expect(await second.ended).to.equal(0);
+    await flow.wait('ipr/lost', 'Ready', WITHIN_MS);
+    const run = await yard.onlyRunOf('lost');
+    expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 2]);
+    const active = ['-o', 'jsonpath={.status.active}'];
+    expect(await flow.kubectl('get', `job/${first.job}`, ...active), 'as the API server has it').to.equal(
+      '1',
+    );
+    await expectArrivedOnce('lost', images);
+  }).timeout(PATIENT_MS);
+
+  it('a second process for the same run waits for the first, and finds nothing to do', async () => {
+    const images = await Promise.all(
+      ['1.0.0', '1.1.0'].map((tag) => yard.push('public/twice', tag, slow.host)),
+    );
+    const { held, goOn } = holdAt('twice', '1.1.0');
+    await flow.apply(slowMirror('twice'));
+    await held;
+    const { name } = (await yard.onlyRunOf('twice')).metadata;
+    const account = await yard.kubelet.login(ACCOUNT);
+    const order = ['run', name, '-n', NAMESPACE, '--holder', 'by-hand', '--installation', 'pratique'];
+    const second = yard.harbour.installation.pratique(order, account);
+    const asked = async () =>
+      (await yard.log.requestsOf(JOBS)).filter(
+        ({ verb, objectRef }) => verb === 'get' && objectRef?.name === name,
+      );
+    const before = (await asked()).length;
+    await until({
+      what: 'the second process to look at the run',
+      withinMs: WITHIN_MS,
+      check: async () => (await asked()).length > before,
+    });
+    const { claim } = (await yard.onlyRunOf('twice')).status ?? {};
+    expect(claim?.holder).to.match(new RegExp(`^${name}-1/`));
+    goOn();
+    await flow.wait('ipr/twice', 'Ready', WITHIN_MS);
+    const { code, stderr } = await second;
+    expect([code, stderr]).to.deep.equal([
+      0,
+      `${NAMESPACE}/${name}: nothing to do: it has ended, or is not there\n`,
+    ]);
+    expect((await yard.onlyRunOf('twice')).status?.claim?.epoch).to.equal(1);
+    await expectArrivedOnce('twice', images);
+  });
+
+  it('a promotion that is deleted takes its Job with it, and nothing more arrives', async () => {
+    await Promise.all(['1.0.0', '1.1.0', '1.2.0'].map((tag) => yard.push('public/deleted', tag, slow.host)));
+    const { held, drop } = holdAt('deleted', '1.1.0');
+    await flow.apply(slowMirror('deleted'));
+    await held;
+    const pod = await yard.podOf('deleted');
+    const { metadata } = await yard.onlyRunOf('deleted');
+    await flow.kubectl('delete', 'ipr/deleted');
+    expect(await pod.ended).to.equal(2);
+    drop();
+    await until({
+      what: 'its Job to go',
+      withinMs: WITHIN_MS,
+      everyMs: 300,
+      check: async () =>
+        (await flow.kubectl('get', 'jobs,pods', '-l', `pratique.dev/run=${metadata.name}`)) === '',
+    });
+    expect(yard.podsOf({ metadata } as RunSeen)).to.have.lengthOf(1);
+    const tags = await listTags(yard.place('quarantine/deleted', slow.host));
+    expect(tags).to.not.include('1.1.0');
+  });
+});
