@@ -6,6 +6,7 @@ import { keepPlatforms } from './graph/platforms.ts';
 import { planRun, type Candidate, type PlannedImage, type PlanRules, type UnplannedImage } from './plan.ts';
 import type { SourceRegistry } from './ports.ts';
 import type { ImagePromotionSpec } from './schema.ts';
+import { nothingSelected } from './selection/nothing-selected.ts';
 import { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';
 
 /** What is looked at to plan a run. */
@@ -28,7 +29,8 @@ const AT_ONCE = 16;
  */
 export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
   const { spec, source, from, rules, clock } = parts;
-  const present = needsTagList(spec.tags) ? await source.tags(from, signal) : spec.tags.explicit;
+  const isListed = needsTagList(spec.tags);
+  const present = isListed ? await source.tags(from, signal) : spec.tags.explicit;
   if (present === undefined)
     return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
   const named = selectByName(present, spec.tags);
@@ -44,8 +46,13 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     const created = asked ? await createdAt({ ...from, tag }, source, signal) : undefined;
     return { tag, ...(created && { created }) };
   });
-  const chosen = selectByAge(candidates, spec.tags, clock()).tags;
-  const rows = await each(chosen, (tag) => lookAt(tag, parts, signal));
+  const chosen = selectByAge(candidates, spec.tags, clock());
+  if (chosen.tags.length === 0) {
+    const leftOut = [...named.value.leftOut, ...chosen.leftOut];
+    const looked = { from, leftOut, ...(isListed && { listed: present.length }) };
+    return { state: 'planned', images: [], nothing: nothingSelected(looked) };
+  }
+  const rows = await each(chosen.tags, (tag) => lookAt(tag, parts, signal));
   return {
     state: 'planned',
     images: rows.flatMap((row): readonly PlannedImage[] => ('action' in row ? [row] : planRun([row], rules))),

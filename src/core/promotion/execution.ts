@@ -6,7 +6,8 @@ import type { ImageResult } from './result.ts';
 
 /** What a promotion would do, as the registries are at this moment. */
 export type Discovery =
-  | { readonly state: 'planned'; readonly images: readonly PlannedImage[] }
+  /** `nothing` says why there is no image; absent where there are any. */
+  | { readonly state: 'planned'; readonly images: readonly PlannedImage[]; readonly nothing?: string }
   /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
   | { readonly state: 'refused'; readonly reason: Reason };
 

@@ -27,6 +27,8 @@ export interface Told<Row> {
   readonly name: string;
   readonly source: string;
   readonly target: string;
+  /** Why there are no rows. */
+  readonly message?: string;
   readonly rows: readonly Row[];
 }
 
@@ -37,7 +39,7 @@ export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFo
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows)}`;
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, plan.message)}`;
     })
     .join('\n');
 }
@@ -51,7 +53,7 @@ export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFo
   return runs
     .map((run) => {
       const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
-      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows);
+      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows, run.message);
       return `${headOf(run)}\n${shown}${summaryOf(run.rows)}\n${approvalForms(run.rows)}`;
     })
     .join('\n');
@@ -137,8 +139,8 @@ function short(digest: Digest | undefined): string {
   return `${algorithm}:${hex.slice(0, SHOWN)}`;
 }
 
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  if (body.length === 0) return '  no tag of the source is selected\n';
+function table(head: readonly string[], body: readonly (readonly string[])[], nothing = ''): string {
+  if (body.length === 0) return `  ${nothing}\n`;
   const rows = [head, ...body];
   const widths = rows.reduce<number[]>(
     (most, row) => row.map((cell, n) => Math.max(most[n] ?? 0, cell.length)),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
 import { durationMs } from '../../core/policy/index.ts';
-import type { ImageResult, PlannedImage } from '../../core/promotion/index.ts';
+import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
 import {
   both,
   must,
@@ -36,7 +36,8 @@ export function addPlan(program: Command, tools: PromotionTools, terminal: Termi
   withPromotions(command).action(async (options: PromotionOptions) => {
     const plans: Told<PlannedImage>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
-      plans.push({ ...headOf(promotion), rows: await planOf(promotion, signal) });
+      const { images: rows, nothing } = await planOf(promotion, signal);
+      plans.push({ ...headOf(promotion, nothing), rows });
     });
     terminal.out(tellPlans(plans, options.output));
     exit(exitOfPlans(plans));
@@ -52,14 +53,14 @@ export function addPromote(program: Command, tools: PromotionTools, terminal: Te
   withPromotions(command).action(async (options: PromotionOptions) => {
     const runs: Told<ImageResult>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
-      const planned = await planOf(promotion, signal);
+      const { images: planned, nothing } = await planOf(promotion, signal);
       const dryRun = options.dryRun ?? promotion.dryRun;
       const approvals = () => promotion.approvals;
       const { interactive, err } = terminal;
       const progress = showProgress({ images: planned.length, clock: tools.clock, write: err, interactive });
       const rows = await promotion.execution.run(planned, { progress, dryRun, approvals }, signal);
       progress.end();
-      runs.push({ ...headOf(promotion), rows });
+      runs.push({ ...headOf(promotion, nothing), rows });
     });
     terminal.out(tellResults(runs, options.output));
     exit(exitOfResults(runs));
@@ -79,16 +80,16 @@ function withPromotions(command: Command): Command {
   return withOutput(withRegistryOptions(command));
 }
 
-function headOf({ name, source, target }: OpenPromotion) {
-  return { name, source, target };
+function headOf({ name, source, target }: OpenPromotion, nothing: string | undefined) {
+  return { name, source, target, ...(nothing !== undefined && { message: nothing }) };
 }
 
 async function planOf(
   { name, execution }: OpenPromotion,
   signal: AbortSignal,
-): Promise<readonly PlannedImage[]> {
+): Promise<Extract<Discovery, { readonly state: 'planned' }>> {
   const found = await execution.plan(signal);
-  if (found.state === 'planned') return found.images;
+  if (found.state === 'planned') return found;
   return must(problem(`ImagePromotion ${name}`, found.reason.detail));
 }
 

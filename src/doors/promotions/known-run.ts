@@ -14,6 +14,8 @@ export interface KnownRun {
   readonly createdAt: Date;
   readonly over: boolean;
   readonly endedAt?: Date;
+  /** Why it had no image to take. */
+  readonly nothing?: string;
   /** Why it failed, and whether that may pass by itself. */
   readonly failure?: { readonly code: string; readonly message: string; readonly retryable: boolean };
 }
@@ -56,6 +58,7 @@ function knownRun(object: RunObject): KnownRun {
     over,
     ...(requestedAt !== undefined && { requestedAt }),
     ...(over && status.completionTime !== undefined && { endedAt: new Date(status.completionTime) }),
+    ...(status.plan?.nothing !== undefined && { nothing: status.plan.nothing }),
     ...failureOf(object),
   };
 }

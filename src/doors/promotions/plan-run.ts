@@ -17,7 +17,7 @@ export function planLedger(
   discovery: Discovery,
 ): ({ readonly ok: true } & Planned) | { readonly ok: false; readonly reason: Reason } {
   if (discovery.state === 'refused') return { ok: false, reason: discovery.reason };
-  const { images } = discovery;
+  const { images, nothing } = discovery;
   const work = images.filter(isWork).length;
   if (work > MAX_PINS) {
     const detail = `${String(work)} images have something to do and one run takes ${String(MAX_PINS)}; select fewer tags at first`;
@@ -30,6 +30,7 @@ export function planLedger(
     candidates: images.length,
     upToDate: images.filter(({ action }) => action === 'UpToDate').length,
     work,
+    ...(nothing !== undefined && { nothing }),
     ...(overwrites.length > 0 && { overwrites: overwrites.slice(0, MAX_OVERWRITES) }),
   };
   return { ok: true, ledger: beginLedger(images), plan };

@@ -41,6 +41,7 @@ function readyOf(
     return ['Unknown', 'Progressing', 'It has not run yet as it is written now.'];
   }
   if (last.failure) return ['False', last.failure.code, last.failure.message];
+  if (last.nothing !== undefined) return ['True', 'NothingSelected', last.nothing];
   return wellOf(status.counts);
 }
 

@@ -21,6 +21,7 @@ export function sayRun(facts: RunFacts): readonly Saying[] {
 }
 
 function sayResolved({ status: { plan }, failure }: RunFacts): readonly Saying[] {
+  if (plan?.nothing !== undefined) return [say('Resolved', true, 'NothingSelected', plan.nothing)];
   if (plan)
     return [
       say(
@@ -98,6 +99,7 @@ function endOf(facts: RunFacts): End {
     return [false, false, 'ApprovalNeeded', 'It goes on when a person has decided.'];
   if (phase === 'Blocked')
     return [true, false, 'Blocked', `${many(counts?.blocked ?? 0)} blocked; the others arrived.`];
+  if (status.plan?.nothing !== undefined) return [true, false, 'NothingSelected', status.plan.nothing];
   return [true, false, 'Succeeded', 'It is done.'];
 }
 

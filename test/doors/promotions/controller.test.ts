@@ -34,6 +34,26 @@ describe('the controller of promotions', () => {
     ]);
   });
 
+  it('says that nothing is selected, and why', async () => {
+    const nothing = 'no tag of registry.example.com/quarantine/node is selected';
+    const all = promotionWorld({
+      candidates: [],
+      discovery: () => Promise.resolve({ state: 'planned', images: [], nothing }),
+    });
+    all.lead();
+    all.put();
+    await all.time.pass(5_000);
+    expect(all.conditions()).to.include({
+      Ready: 'True NothingSelected',
+      Reconciling: 'False Idle',
+      Stalled: 'False Progressing',
+    });
+    const [run] = all.runs();
+    expect(run?.status?.plan?.nothing).to.equal(nothing);
+    const said = run?.status?.conditions?.map(({ type, reason }) => `${type} ${reason}`);
+    expect(said).to.include.members(['Resolved NothingSelected', 'Complete NothingSelected']);
+  });
+
   it('has nothing to do after that, and writes nothing', async () => {
     const all = promotionWorld({ candidates: candidates('1') });
     all.lead();

@@ -11,6 +11,8 @@ export const MAX_RUN_IMAGES = 200;
 export const MAX_PINS = 4_000;
 /** Longest pin: a tag, three digests, a hash of the gates. */
 const MAX_PIN_LENGTH = 700;
+/** Longest sentence about a whole run; it names a repository. */
+const MAX_MESSAGE = 1_024;
 /** How many approvals a run remembers to have taken into account. */
 export const MAX_CONSIDERED = 200;
 
@@ -39,6 +41,7 @@ const plan = z.strictObject({
   leftOut: count.optional().describe('Tags that were left out by age or number.'),
   upToDate: count.describe('Images that are there already.'),
   work: count.describe('Images with something to do.'),
+  nothing: z.string().max(MAX_MESSAGE).optional().describe('Why no tag is selected.'),
   overwrites: z.array(tag).max(20).optional().describe('Tags at the target that move, the first of them.'),
 });
 
