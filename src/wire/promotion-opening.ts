@@ -78,6 +78,10 @@ function accountSecretsOver(
   const { read } = createPullSecrets({ cluster, clock, rememberMs: 0 });
   return (namespace): NonNullable<SideParts['accountSecrets']> =>
     async (serviceAccount, signal) => {
+      // For a pod one that is not there has no secrets; here somebody has mistyped its name.
+      const address = { resource: RESOURCES.serviceAccounts, namespace, name: serviceAccount };
+      if (!(await cluster.get(address, signal)))
+        return problem('', `there is no ServiceAccount "${serviceAccount}"`);
       const { configs, unreadable } = await read({ namespace, names: [], serviceAccount }, signal);
       if (unreadable.length === 0) return parsed(configs);
       const why = unreadable.map(({ source, detail }) => `${source} ${detail}`).join('; ');

@@ -65,7 +65,7 @@ export function faultOfError(call: Doing & Pick<Call, 'signal'>, host: string, e
   const tls =
     TLS_DETAILS[code] ??
     (UNTRUSTED_CERTIFICATE.test(code)
-      ? 'its certificate is not trusted: give its CA with --registry-ca'
+      ? 'its certificate is not trusted: give its CA with --registry-ca, or by caSecretRef of a promotion'
       : undefined);
   if (tls !== undefined) {
     return fault(call, 'RegistryUnavailable', `${host}: ${tls}`, { cause, transient: false });
