@@ -53,6 +53,7 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
       },
     },
   },
+  'no promotions': { promotions: { enabled: false } },
   'a certificate of your own': {
     certificates: { source: 'Secret', secretName: 'own' },
     webhook: { caBundle: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' },
@@ -100,6 +101,15 @@ describe('the Helm chart', () => {
       'ServiceMonitor/pratique',
       'PrometheusRule/pratique',
     ]);
+  });
+
+  it('gives nobody a right over promotions where there are none', async () => {
+    const objects = await render({ promotions: { enabled: false } });
+    const others = objects.filter(({ kind }) => kind !== 'CustomResourceDefinition');
+    expect(JSON.stringify(others))
+      .to.include('imagepolicies')
+      .and.not.match(/imagepromotion|promotionapproval/);
+    expect(names(others).filter((name) => /promotion|approv/.test(name))).to.deep.equal([]);
   });
 
   it('deletes webhook configurations before anything else when it is uninstalled', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { pushImage } from '../support/registry/push.ts';
 import type { Outcome } from './support/command.ts';
@@ -9,12 +10,15 @@ import { openRunningPods } from './support/running-pods.ts';
 import { until } from './support/wait.ts';
 import { deployment } from './support/workload-objects.ts';
 
+const POLICY_KIND = join(import.meta.dirname, '..', '..', 'crds', 'pratique.dev_imagepolicies.yaml');
 /** Passwords that occur nowhere by chance. */
 const PASSWORDS = { team: 'team-5a1fd2c9e07b', controller: 'controller-88b4e61d3f20' };
 const WRONG = 'wrong-c3309f7e1ab4';
 /** A changed Secret counts this late at most, in milliseconds. */
 const REMEMBER_MS = 1_000;
 const WITHIN_MS = 10_000;
+/** The level of lines in the log that tell of an error. */
+const ERROR = 50;
 /** Running images that would be let in now, in the metrics of the leader. */
 const ALLOWED = 'pratique_running_images{verdict="allow",reason=""}';
 
@@ -25,7 +29,16 @@ describe('images behind a login', () => {
   before(async () => {
     locked = await startLockedRegistry(PASSWORDS);
     harbour = await openHarbour({
-      values: { settings: { credentials: { rememberMs: REMEMBER_MS } } },
+      // Nothing is promoted here: admission does without it, and without its kinds.
+      values: {
+        promotions: { enabled: false },
+        crds: { install: false },
+        settings: { credentials: { rememberMs: REMEMBER_MS } },
+      },
+      prepare: async (cluster) => {
+        const { code, stderr } = await cluster.kubectl(['apply', '-f', POLICY_KIND]);
+        if (code !== 0) throw new Error(stderr);
+      },
       dockerConfig: dockerConfig(`${locked.host}/own`, 'controller', PASSWORDS.controller),
     });
     locked.forwardTo(harbour.registry.host);
@@ -209,6 +222,24 @@ describe('images behind a login', () => {
     expect(locked.callers()).to.include('team').and.not.include('controller');
     await pods.remove('running');
     await untilRunning(before);
+  });
+
+  it('are judged without promotions, which nobody asks for or has a right over', async () => {
+    const { cluster, installation, replicas } = harbour;
+    const account = `--as=system:serviceaccount:${installation.namespace}:pratique`;
+    for (const verb of ['list', 'patch']) {
+      const can = await cluster.kubectl(['auth', 'can-i', verb, 'imagepromotions.pratique.dev', account]);
+      expect(can.stdout.trim(), verb).to.equal('no');
+    }
+    for (const replica of replicas) {
+      const log = (await replica.log()).split('\n').filter(Boolean);
+      expect(log.filter((line) => /promotion/i.test(line))).to.deep.equal([]);
+      const errors = log
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as { level: number })
+        .filter(({ level }) => level >= ERROR);
+      expect(errors).to.deep.equal([]);
+    }
   });
 
   it('no password is in any log, on any page, or in what people are told', async () => {
