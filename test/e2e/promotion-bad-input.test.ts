@@ -1,9 +1,18 @@
 import { expect } from 'chai';
+import { startRegistry } from '../support/registry/index.ts';
 import { listTags } from '../support/registry/look.ts';
-import { pushImage } from '../support/registry/push.ts';
+import { pushImage, type Target } from '../support/registry/push.ts';
 import { freePort } from './support/ports.ts';
 import { inShort, openPromoter, promotion, type Promoter } from './support/promoter.ts';
-import { startOlareg, startReadOnlyDistribution, type Registry } from './support/registries.ts';
+import {
+  startFullDistribution,
+  startOlareg,
+  startReadOnlyDistribution,
+  type Registry,
+} from './support/registries.ts';
+
+/** More than fits into a file of the full registry. */
+const LARGE = 'x'.repeat(1024 * 1024);
 
 describe('pratique promote, told to do what cannot be done', () => {
   let registry: Registry;
@@ -80,4 +89,66 @@ describe('pratique promote, told to do what cannot be done', () => {
     expect([ran.code, ...inShort(ran)]).to.deep.equal([2, '1.0.0 Failed RegistryDenied']);
     expect(await listTags({ registry: readOnly.host, repository: 'golden/app' })).to.deep.equal([]);
   });
+
+  it('says that the target is full, shows nothing of the image there, and goes on when there is room', async () => {
+    const full = await startFullDistribution();
+    try {
+      const large = { registry: registry.host, repository: 'quarantine/large', tag: '1.0.0' };
+      const { digest } = await pushImage(large, { layers: [LARGE] });
+      const spec = { source: at('quarantine/large'), target: at('golden/large', full.host) };
+      const ran = await run(spec);
+      expect([ran.code, ...inShort(ran)]).to.deep.equal([2, '1.0.0 Failed RegistryUnavailable']);
+      expect(ran.rows[0]?.message).to.include(`${full.host} answered 500`);
+      const there = { registry: full.host, repository: 'golden/large', tag: '1.0.0' };
+      expect(await listTags(there)).to.deep.equal([]);
+      for (const name of ['1.0.0', digest])
+        expect((await fetch(`http://${full.host}/v2/golden/large/manifests/${name}`)).status).to.equal(404);
+      await full.makeRoom();
+      expect(inShort(await run(spec))).to.deep.equal(['1.0.0 Promoted']);
+      expect(await listTags(there)).to.deep.equal(['1.0.0']);
+    } finally {
+      await full.stop();
+    }
+  });
+
+  /** Two places, and what is told to do there as soon as the run has begun to copy. */
+  const moving = async (name: string, meanwhile: (source: Target, target: Target) => Promise<unknown>) => {
+    const target = await startRegistry();
+    const from = { registry: registry.host, repository: `quarantine/${name}`, tag: '1.0.0' };
+    const to = { registry: target.host, repository: `golden/${name}`, tag: '1.0.0' };
+    try {
+      const planned = await pushImage(from, { salt: 'planned' });
+      target.intercept(async ({ method }) => {
+        if (method !== 'POST') return undefined;
+        target.intercept(undefined);
+        await meanwhile(from, to);
+        return undefined;
+      });
+      const ran = await run({ source: at(from.repository), target: at(to.repository, target.host) });
+      return { ran, planned, arrived: await digestAt(to) };
+    } finally {
+      await target.close();
+    }
+  };
+
+  it('leaves a tag where it is that somebody else moves at the target in between', async () => {
+    let theirs = '';
+    const { ran, arrived } = await moving('raced', async (_, to) => {
+      ({ digest: theirs } = await pushImage(to, { salt: 'theirs' }));
+    });
+    expect([ran.code, ...inShort(ran)]).to.deep.equal([1, '1.0.0 Blocked TargetMoved']);
+    expect(arrived).to.equal(theirs);
+  });
+
+  it('takes what it planned to take when the tag moves at the source in between', async () => {
+    const { ran, planned, arrived } = await moving('moved', (from) => pushImage(from, { salt: 'newer' }));
+    expect([ran.code, ...inShort(ran)]).to.deep.equal([0, '1.0.0 Promoted']);
+    expect(arrived).to.equal(planned.digest);
+  });
 });
+
+async function digestAt({ registry, repository, tag = '' }: Target): Promise<string | null> {
+  const accept = 'application/vnd.oci.image.manifest.v1+json';
+  const answer = await fetch(`http://${registry}/v2/${repository}/manifests/${tag}`, { headers: { accept } });
+  return answer.headers.get('docker-content-digest');
+}

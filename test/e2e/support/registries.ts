@@ -49,35 +49,86 @@ export function startReadOnlyDistribution(): Promise<Registry> {
   return distribution([], true);
 }
 
+/** A registry that has no room for a large blob until somebody makes some. */
+export interface FullRegistry extends Registry {
+  /** Starts it again with all that it holds, and as much room as there is. */
+  makeRoom(): Promise<void>;
+}
+
+/** Largest file of {@link startFullDistribution} in blocks of 512 bytes: manifests fit, a layer of a megabyte does not. */
+const FULL_BLOCKS = 512;
+/** Go stays alive when it writes more, and is told that the file is too large. */
+const FULL = `trap '' XFSZ; ulimit -f ${String(FULL_BLOCKS)}; exec "$0" "$@"`;
+
+/** distribution on a disk that is nearly full. A limit for its files stands in for the disk: it takes nobody's rights. */
+export async function startFullDistribution(): Promise<FullRegistry> {
+  const { registry } = await requirePrograms(['registry']);
+  const workspace = await openWorkspace('full');
+  try {
+    const port = await freePort();
+    const launch = await distributionIn(workspace, port, { registry, listeners: [], readOnly: false });
+    const full = { ...launch, command: '/bin/sh', args: ['-c', FULL, launch.command, ...launch.args] };
+    const start = (one: Launch, name: string) =>
+      startProcess({ workspace, name, ready: () => answers(port), ...one });
+    let running = await start(full, 'full');
+    return {
+      host: `127.0.0.1:${port}`,
+      log: () => running.log(),
+      makeRoom: async () => {
+        await running.kill();
+        running = await start(launch, 'roomy');
+      },
+      stop: () => workspace.close(),
+    };
+  } catch (error) {
+    await workspace.close();
+    throw error;
+  }
+}
+
 async function distribution(listeners: readonly Listener[], readOnly: boolean): Promise<Registry> {
   const { registry } = await requirePrograms(['registry']);
-  return startRegistry('distribution', async (workspace, port) => {
-    const config = {
-      version: '0.1',
-      log: { level: 'info', accesslog: { disabled: false } },
-      storage: {
-        filesystem: { rootdirectory: join(workspace.memory, 'registry') },
-        delete: { enabled: true },
-        maintenance: { uploadpurging: { enabled: false }, readonly: { enabled: readOnly } },
+  return startRegistry('distribution', (workspace, port) =>
+    distributionIn(workspace, port, { registry, listeners, readOnly }),
+  );
+}
+
+interface Distribution {
+  readonly registry: string;
+  readonly listeners: readonly Listener[];
+  readonly readOnly: boolean;
+}
+
+async function distributionIn(
+  workspace: Workspace,
+  port: number,
+  { registry, listeners, readOnly }: Distribution,
+): Promise<Launch> {
+  const config = {
+    version: '0.1',
+    log: { level: 'info', accesslog: { disabled: false } },
+    storage: {
+      filesystem: { rootdirectory: join(workspace.memory, 'registry') },
+      delete: { enabled: true },
+      maintenance: { uploadpurging: { enabled: false }, readonly: { enabled: readOnly } },
+    },
+    http: { addr: `127.0.0.1:${port}` },
+    ...(listeners.length > 0 && {
+      notifications: {
+        endpoints: listeners.map((listener) => ({
+          ...listener,
+          timeout: '2s',
+          threshold: 3,
+          backoff: '200ms',
+        })),
       },
-      http: { addr: `127.0.0.1:${port}` },
-      ...(listeners.length > 0 && {
-        notifications: {
-          endpoints: listeners.map((listener) => ({
-            ...listener,
-            timeout: '2s',
-            threshold: 3,
-            backoff: '200ms',
-          })),
-        },
-      }),
-    };
-    const path = join(workspace.folder, 'distribution.yml');
-    // JSON is YAML.
-    await writeFile(path, JSON.stringify(config));
-    // Else it looks for a collector of traces on port 4318.
-    return { command: registry, args: ['serve', path], env: { OTEL_TRACES_EXPORTER: 'none' } };
-  });
+    }),
+  };
+  const path = join(workspace.folder, 'distribution.yml');
+  // JSON is YAML.
+  await writeFile(path, JSON.stringify(config));
+  // Else it looks for a collector of traces on port 4318.
+  return { command: registry, args: ['serve', path], env: { OTEL_TRACES_EXPORTER: 'none' } };
 }
 
 interface Launch {
@@ -94,11 +145,15 @@ async function startRegistry(
   try {
     const port = await freePort();
     const host = `127.0.0.1:${port}`;
-    const ready = async (): Promise<boolean> => (await fetch(`http://${host}/v2/`)).ok;
+    const ready = () => answers(port);
     const { log } = await startProcess({ workspace, name, ready, ...(await prepare(workspace, port)) });
     return { host, log, stop: () => workspace.close() };
   } catch (error) {
     await workspace.close();
     throw error;
   }
+}
+
+async function answers(port: number): Promise<boolean> {
+  return (await fetch(`http://127.0.0.1:${port}/v2/`)).ok;
 }
