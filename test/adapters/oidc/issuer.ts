@@ -1,6 +1,7 @@
 // An issuer of identity tokens on loopback: what it publishes is right unless a test says otherwise.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 
@@ -35,12 +36,18 @@ export interface Issuer {
   close(): Promise<void>;
 }
 
-/** Starts an issuer that publishes these keys. */
-export async function startIssuer(keys: readonly JWK[]): Promise<Issuer> {
-  const server = createServer((request, response) => void serve(request, response));
+/** Starts an issuer that publishes these keys; with a certificate for 127.0.0.1 over https. */
+export async function startIssuer(
+  keys: readonly JWK[],
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Issuer> {
+  const listener = (request: IncomingMessage, response: ServerResponse): void =>
+    void serve(request, response);
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const { port } = server.address() as AddressInfo;
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`;
   const issuer: Issuer = {
     url,
     asked: [],

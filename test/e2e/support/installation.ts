@@ -54,10 +54,14 @@ export interface InstallOptions {
   readonly dockerConfig?: object;
   /** External mode: nothing runs in the cluster, the API server calls a URL; replicas get settings that a person would write. */
   readonly external?: true;
+  /** Where events are listened to apart from the webhook, with `settings.events.receivers`. */
+  readonly eventsListen?: string;
+  /** Stands in for `controller.extraEnv`: variables of the replicas. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The settings of a process outside of the cluster. */
-const OUTSIDE = {
+const OUTSIDE: Readonly<Record<string, unknown>> = {
   cluster: { name: 'pratique', namespace: NAMESPACE },
   certificates: { hosts: ['127.0.0.1'] },
 };
@@ -72,7 +76,7 @@ const READY_WITHIN_MS = 60_000;
  */
 export async function install(
   cluster: Cluster,
-  { values = {}, dockerConfig, external }: InstallOptions = {},
+  { values = {}, dockerConfig, external, eventsListen, environment }: InstallOptions = {},
 ): Promise<Installation> {
   const { helm: helmProgram } = await requirePrograms(['helm']);
   const workspace = await openWorkspace('installation');
@@ -117,7 +121,7 @@ export async function install(
       throw new Error(`helm install ended with ${installed.code}: ${installed.stderr}`);
     if (!external) await standInForKubeProxy(cluster, port);
     const kubeconfig = await serviceAccountConfig(cluster, workspace);
-    const settings = external ? OUTSIDE : await settingsOf(cluster);
+    const settings = withEvents(external ? OUTSIDE : await settingsOf(cluster), eventsListen);
     const pratique = (args: readonly string[]): Promise<Outcome> =>
       runCommand({ command: process.execPath, args: [program, ...args], env: homeIn(workspace) });
     return {
@@ -125,7 +129,7 @@ export async function install(
       helm,
       pratique: (args, path = kubeconfig) => pratique([...args, '--kubeconfig', path]),
       start: async (name) => {
-        const started = await startReplica({ workspace, name, kubeconfig, settings });
+        const started = await startReplica({ workspace, name, kubeconfig, settings, environment });
         running.set(name, started);
         const forget = async <T>(ending: Promise<T>): Promise<T> => {
           const ended = await ending;
@@ -178,6 +182,15 @@ async function settingsOf(cluster: Cluster): Promise<Readonly<Record<string, unk
   return parse(data['settings.yaml'] ?? '') as Record<string, unknown>;
 }
 
+function withEvents(
+  settings: Readonly<Record<string, unknown>>,
+  listen: string | undefined,
+): Readonly<Record<string, unknown>> {
+  return listen === undefined
+    ? settings
+    : { ...settings, events: { ...(settings.events as object | undefined), listen } };
+}
+
 function homeIn(workspace: Workspace): Readonly<Record<string, string>> {
   return { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') };
 }
@@ -193,8 +206,9 @@ async function startReplica(given: {
   readonly name: string;
   readonly kubeconfig: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string>> | undefined;
 }): Promise<{ readonly replica: Replica; readonly port: number }> {
-  const { workspace, name, kubeconfig, settings } = given;
+  const { workspace, name, kubeconfig, settings, environment } = given;
   const [port, probes] = [await freePort(), await freePort()];
   const file = join(workspace.folder, `${name}.yaml`);
   const webhook = { ...(settings.webhook as object), listen: `127.0.0.1:${port}` };
@@ -208,7 +222,7 @@ async function startReplica(given: {
     name,
     command: process.execPath,
     args: [program, 'serve', '--settings', file, '--kubeconfig', kubeconfig],
-    env: { ...homeIn(workspace), POD_NAME: name },
+    env: { ...homeIn(workspace), ...environment, POD_NAME: name },
     withinMs: READY_WITHIN_MS,
     ready: async () => (await page('/readyz')).status === 200,
   });

@@ -44,12 +44,13 @@ export interface Promotions {
   /** Runs kubectl in the namespace; it has to succeed. */
   kubectl(...args: readonly string[]): Promise<string>;
   apply(object: object): Promise<void>;
-  secret(name: string, entries: Readonly<Record<string, string>>): Promise<void>;
+  /** Of type `Opaque` where no other is given. */
+  secret(name: string, entries: Readonly<Record<string, string>>, type?: string): Promise<void>;
   promotion(name: string): Promise<PromotionSeen>;
   runsOf(promotion: string): Promise<readonly RunSeen[]>;
   /** `kubectl wait` for a condition to be True. */
   wait(what: string, condition: string, withinMs?: number): Promise<void>;
-  until(name: string, what: string, isSo: (seen: PromotionSeen) => boolean): Promise<void>;
+  until(name: string, what: string, isSo: (seen: PromotionSeen) => boolean, withinMs?: number): Promise<void>;
   /** Writes a PromotionApproval about the first image of a run, as this user. */
   approve(
     user: string,
@@ -98,11 +99,12 @@ export async function openPromotions(
     namespace: NAMESPACE,
     kubectl,
     apply: (object) => cluster.apply(object),
-    secret: (name, stringData) =>
+    secret: (name, stringData, type = 'Opaque') =>
       cluster.apply({
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { name, namespace: NAMESPACE },
+        type,
         stringData,
       }),
     promotion: seen,
@@ -112,12 +114,15 @@ export async function openPromotions(
     },
     wait: async (what, condition, withinMs = WITHIN_MS) => {
       const timeout = `--timeout=${String(withinMs)}ms`;
-      await kubectl('wait', what, `--for=condition=${condition}`, timeout);
+      await kubectl('wait', what, `--for=condition=${condition}`, timeout).catch(async (error: unknown) => {
+        const said = await kubectl('get', what, '-o', 'jsonpath={.status.conditions}');
+        throw new Error(`${String(error)}; it says ${said}`);
+      });
     },
-    until: (name, what, isSo) =>
+    until: (name, what, isSo, withinMs = WITHIN_MS) =>
       until({
         what: `${what} of ImagePromotion ${name}`,
-        withinMs: WITHIN_MS,
+        withinMs,
         everyMs: LOOK_MS,
         check: async () => isSo(await seen(name)),
       }),
