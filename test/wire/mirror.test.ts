@@ -1,35 +1,15 @@
 import { expect } from 'chai';
-import { pushImage, pushIndex, type Pushed } from '../support/registry/push.ts';
-import { openShipyard, shipKey, type Shipyard } from '../support/shipyard.ts';
+import { pushImage, pushIndex } from '../support/registry/push.ts';
+import { decisions, laneKey, laneOf } from '../support/lane.ts';
+import { openShipyard, type Shipyard } from '../support/shipyard.ts';
 import { listReferrers, listTags } from '../support/registry/look.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
 
 describe('a mirror, from registry to registry', () => {
   let yard: Shipyard;
-  const key = shipKey();
-  const secrets = { 'cosign-key': { 'cosign.key': key.pem } };
-  const sign = { secretRef: { name: 'cosign-key' } };
-  const tags = { semver: ['*'] };
-  const place = (path: string) => ({ registry: yard.registry.host, repository: path });
-  const repository = (path: string) => ({ repository: `${yard.registry.host}/${path}` });
-  const push = (path: string, tag: string): Promise<Pushed> =>
-    pushImage({ ...place(path), tag }, { salt: path + tag });
-  const mirror = (more: object = {}) => ({
-    source: repository('public/app'),
-    target: repository('quarantine/app'),
-    tags,
-    mirror: {},
-    ...more,
-  });
-  const decisions = ({
-    results,
-  }: {
-    readonly results: readonly { tag: string; decision: string; reason?: string }[];
-  }) =>
-    results.map(({ tag, decision, reason }) =>
-      reason === undefined ? [tag, decision] : [tag, decision, reason],
-    );
+  const { secrets, sign } = laneKey();
+  const { place, push, mirror } = laneOf(() => yard);
 
   beforeEach(async () => {
     yard = await openShipyard();

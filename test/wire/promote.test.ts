@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { pushImage, pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
+import { pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
 import { pushBundleSignature, pushLegacySignature, pushStatement } from '../support/signed-images.ts';
-import { openShipyard, shipKey, type Shipyard } from '../support/shipyard.ts';
+import { decisions, laneKey, laneOf } from '../support/lane.ts';
+import { openShipyard, type Shipyard } from '../support/shipyard.ts';
 import { forgeSignatures } from '../support/forge.ts';
 import { signingKey } from '../support/signing.ts';
 import { listReferrers, listTags } from '../support/registry/look.ts';
@@ -33,37 +34,9 @@ const vulnPredicate = (result: object, at = new Date()) => ({
 
 describe('a promotion, from registry to registry', () => {
   let yard: Shipyard;
-  const key = shipKey();
+  const { key, secrets, sign } = laneKey();
   const scanKey = signingKey();
-  const secrets = { 'cosign-key': { 'cosign.key': key.pem } };
-  const sign = { secretRef: { name: 'cosign-key' } };
-  const tags = { semver: ['*'] };
-  const place = (path: string) => ({ registry: yard.registry.host, repository: path });
-  const repository = (path: string) => ({ repository: `${yard.registry.host}/${path}` });
-  const push = (path: string, tag: string): Promise<Pushed> =>
-    pushImage({ ...place(path), tag }, { salt: path + tag });
-  const mirror = (more: object = {}) => ({
-    source: repository('public/app'),
-    target: repository('quarantine/app'),
-    tags,
-    mirror: {},
-    ...more,
-  });
-  const promote = (rules: object = {}, more: object = {}) => ({
-    source: repository('quarantine/app'),
-    target: repository('golden/app'),
-    tags,
-    promote: rules,
-    ...more,
-  });
-  const decisions = ({
-    results,
-  }: {
-    readonly results: readonly { tag: string; decision: string; reason?: string }[];
-  }) =>
-    results.map(({ tag, decision, reason }) =>
-      reason === undefined ? [tag, decision] : [tag, decision, reason],
-    );
+  const { place, push, mirror, promote } = laneOf(() => yard);
 
   beforeEach(async () => {
     yard = await openShipyard();

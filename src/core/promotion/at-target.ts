@@ -13,14 +13,19 @@ export interface Destination {
 /** Tags looked at side by side before a run goes on. */
 const AT_ONCE = 16;
 
-/** Tags of images that were to move and have their tag by now: all before it is done, what comes after may not be. */
+/**
+ * Tags of images that were to move and have their tag by now: all before it is done, what comes after may not be. The tag of one
+ * that was there before says nothing of that.
+ */
 export async function arrivedOf(
   planned: readonly PlannedImage[],
   { target, to }: Destination,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   const limit = pLimit(AT_ONCE);
-  const moving = planned.filter(({ action }) => action === 'Move');
+  const moving = planned.filter(
+    ({ action, atTarget, expected }) => action === 'Move' && atTarget !== expected,
+  );
   const found = await Promise.all(
     moving.map(({ tag, expected }) =>
       limit(async () => ((await target.tagDigest({ ...to, tag }, signal)) === expected ? [tag] : [])),

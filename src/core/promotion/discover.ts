@@ -18,6 +18,8 @@ export interface DiscoverParts {
   readonly from: ImageRef;
   readonly to: ImageRef;
   readonly rules: PlanRules;
+  /** Whether an image that is at the target has what the promotion leaves there; absent = it leaves nothing to tell it by. */
+  readonly hasTraces?: (digest: Digest, signal: AbortSignal) => Promise<boolean>;
   readonly clock: Clock;
 }
 
@@ -65,7 +67,7 @@ async function lookAt(
   parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
-  const { source, target, from, to } = parts;
+  const { source, target, from, to, hasTraces } = parts;
   try {
     const [digest, atTarget] = await Promise.all([
       source.tagDigest({ ...from, tag }, signal),
@@ -73,7 +75,9 @@ async function lookAt(
     ]);
     if (digest === undefined) return gone(tag);
     const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
-    return { tag, digest, expected, ...(atTarget !== undefined && { atTarget }) };
+    if (atTarget === undefined) return { tag, digest, expected };
+    const gated = atTarget !== expected || !hasTraces || (await hasTraces(atTarget, signal));
+    return { tag, digest, expected, atTarget, ...(!gated && { ungated: true }) };
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;
     const { code: reason, message, transient } = error;

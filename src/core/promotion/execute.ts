@@ -1,7 +1,7 @@
 import type { ImageRef } from '../model/index.ts';
 import { arrivedOf, newness } from './at-target.ts';
 import type { GateResult } from './gates/gate.ts';
-import { discover } from './discover.ts';
+import { discover, type DiscoverParts } from './discover.ts';
 import type { Execution } from './execution.ts';
 import type { Candidate, PlannedImage, Resolved } from './plan.ts';
 import { NOTHING_MOVED, type ImageResult } from './result.ts';
@@ -12,6 +12,7 @@ import type { ImageTask, Learned, StepParts } from './steps/task.ts';
 import type { Step } from './steps/step.ts';
 import type { HistoryBook } from './history-book.ts';
 import type { TargetRegistry } from './ports.ts';
+import { hasTraces } from './traces.ts';
 
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals' | 'source'> {
@@ -40,6 +41,7 @@ export function createExecution(parts: ExecutionParts): Execution {
       return discover(
         {
           ...{ spec, source, target, from, to, clock },
+          ...tracesOf(parts),
           rules: {
             onTagExists: spec.onTagExists,
             tidies: tidies(parts),
@@ -83,6 +85,20 @@ export function createExecution(parts: ExecutionParts): Execution {
       );
     },
     close: parts.close,
+  };
+}
+
+/** By what an image is told that came through this promotion: only what it signs tells. */
+function tracesOf({
+  spec: { promote },
+  target,
+  to,
+  signer,
+}: ExecutionParts): Pick<DiscoverParts, 'hasTraces'> {
+  const sign = promote?.sign;
+  if (!sign || !signer) return {};
+  return {
+    hasTraces: (digest, signal) => hasTraces({ target, to, signer, format: sign.format }, digest, signal),
   };
 }
 

@@ -9,6 +9,8 @@ export interface Candidate {
   readonly expected: Digest;
   /** The digest that the tag has at the target; absent = there is no such tag. */
   readonly atTarget?: Digest;
+  /** It is at the target without what the promotion leaves there: somebody else brought it, past the gates. */
+  readonly ungated?: true;
 }
 
 /** What the plan has to know of a promotion. */
@@ -22,7 +24,7 @@ export interface PlanRules {
 
 /** What will happen to one image, and why. */
 export type PlannedAction =
-  /** The tag has this digest at the target already. With `tidy`, what comes after the tag may still be open. */
+  /** The tag has this digest at the target already, and came through this promotion. With `tidy`, what comes after the tag may still be open. */
   | { readonly action: 'UpToDate'; readonly tidy: boolean }
   /** It goes on its way; gates may still stop it. */
   | { readonly action: 'Move'; readonly overwrites?: Digest; readonly backup?: string }
@@ -50,7 +52,8 @@ export function planRun(candidates: readonly Candidate[], rules: PlanRules): rea
 
 function planImage(candidate: Candidate, rules: PlanRules): PlannedAction {
   const { atTarget, expected, tag } = candidate;
-  if (atTarget === expected) return { action: 'UpToDate', tidy: rules.tidies };
+  if (atTarget === expected)
+    return candidate.ungated ? { action: 'Move' } : { action: 'UpToDate', tidy: rules.tidies };
   if (atTarget === undefined) {
     if (!rules.mirroredBefore?.(candidate)) return { action: 'Move' };
     const message = 'was mirrored before and is gone since; mirror.force pulls it in again';

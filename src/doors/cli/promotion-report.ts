@@ -106,6 +106,7 @@ function whatOf(row: PlannedImage): string {
     case 'UpToDate':
       return row.tidy ? 'has arrived; what comes after the tag is looked at' : '';
     case 'Move': {
+      if (row.ungated) return 'at the target already, but not through this promotion';
       if (row.overwrites === undefined) return 'new at the target';
       const kept = row.backup === undefined ? '' : `, which stays as ${row.backup}`;
       return `takes the tag from ${short(row.overwrites)}${kept}`;

@@ -61,9 +61,10 @@ function whatOf(planned: Resolved): string {
 }
 
 function actionOf(what: string | undefined, candidate: Candidate): Resolved | undefined {
-  const { tag, atTarget } = candidate;
+  const { tag, atTarget, expected } = candidate;
   if (what === 'Tidy') return { ...candidate, action: 'UpToDate', tidy: true };
   if (what !== 'Move' && what !== 'Backup') return undefined;
+  if (atTarget === expected) return { ...candidate, ungated: true, action: 'Move' };
   const moved: Resolved = { ...candidate, action: 'Move', ...(atTarget && { overwrites: atTarget }) };
   return what === 'Backup' && atTarget ? { ...moved, backup: backupTag(tag, atTarget) } : moved;
 }

@@ -25,6 +25,12 @@ describe('the plan of a run', () => {
     expect(plan({ ...moved, atTarget: NEW })).to.include({ action: 'UpToDate', tidy: false });
   });
 
+  for (const onTagExists of ['Overwrite', 'Backup', 'Skip', 'Fail'] as const)
+    it(`sends an image that somebody else brought there through the gates, and overwrites nothing (${onTagExists})`, () => {
+      const ungated = { ...moved, atTarget: NEW, ungated: true } as const;
+      expect(plan(ungated, { onTagExists })).to.deep.equal({ ...ungated, action: 'Move' });
+    });
+
   it('looks behind an image that has arrived where there is something to tidy', () => {
     expect(plan({ ...moved, atTarget: NEW }, { tidies: true })).to.include({
       action: 'UpToDate',

@@ -11,13 +11,14 @@ describe('the pins of a run', () => {
     { tag: 'fewer-platforms', digest, expected: smaller },
     { tag: 'moves', digest, expected: smaller, atTarget: old },
     { tag: 'there', digest, expected: smaller, atTarget: smaller },
+    { tag: 'ungated', digest, expected: smaller, atTarget: smaller, ungated: true },
   ];
 
   for (const onTagExists of ['Overwrite', 'Backup'] as const) {
     it(`read as they were written, with ${onTagExists}`, () => {
       const planned = planRun(images, { onTagExists, tidies: true });
       const work = planned.filter(isWork);
-      expect(work).to.have.lengthOf(4);
+      expect(work).to.have.lengthOf(5);
       expect(work.map((image) => parsePin(formatPin({ planned: image })))).to.deep.equal(
         work.map((image) => ({ planned: image })),
       );
@@ -32,7 +33,7 @@ describe('the pins of a run', () => {
 
   it('are for images with something to do', () => {
     const planned = planRun(images, { onTagExists: 'Skip', tidies: false });
-    expect(planned.filter(isWork).map(({ tag }) => tag)).to.deep.equal(['new', 'fewer-platforms']);
+    expect(planned.filter(isWork).map(({ tag }) => tag)).to.deep.equal(['new', 'fewer-platforms', 'ungated']);
   });
 
   for (const text of [
