@@ -1,19 +1,9 @@
 import type { Verdict } from '../../core/model/index.ts';
+import type { Gauge } from './gauge.ts';
 import type { AuditPorts, AuditSettings, Pods } from './ports.ts';
 import { openSession, type Session } from './session.ts';
 import { countVerdicts } from './tally.ts';
 import { createTeller, type ReportState, type Teller } from './tell-cluster.ts';
-
-/** One gauge with how its values are read. */
-export interface AuditGauge {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  readonly read: () => readonly {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly value: number;
-  }[];
-}
 
 /** How far the audit is, for people. */
 export interface AuditSnapshot {
@@ -36,7 +26,7 @@ export interface AuditSnapshot {
 export interface Audit {
   /** Audits these pods until the signal; settles when nothing runs any longer. For the leader only; may be called again after it. */
   readonly run: (signal: AbortSignal, pods: Pods) => Promise<void>;
-  readonly gauges: readonly AuditGauge[];
+  readonly gauges: readonly Gauge[];
   readonly snapshot: () => AuditSnapshot;
 }
 

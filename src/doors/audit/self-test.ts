@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CanaryOutcome } from '../../core/workload/index.ts';
+import type { Gauge } from './gauge.ts';
 import { tryCanaries } from './self-test-canaries.ts';
 import type { SelfTestPorts, SelfTestResult } from './self-test-ports.ts';
 
@@ -10,23 +11,12 @@ export interface SelfTestSettings {
   readonly everyMs: number;
 }
 
-/** One gauge with how its values are read. */
-export interface SelfTestGauge {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  readonly read: () => readonly {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly value: number;
-  }[];
-}
-
 /** The proof that enforcement is on, renewed as long as it runs. */
 export interface SelfTest {
   /** Tries at once and then again and again, until the signal aborts; then nothing is known here any more. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly result: () => SelfTestResult;
-  readonly gauges: readonly SelfTestGauge[];
+  readonly gauges: readonly Gauge[];
   /** For people who look at readiness: the state first, then one line per canary without proof. */
   readonly lines: () => readonly string[];
 }
@@ -77,7 +67,7 @@ function fingerprint({ state, canaries }: SelfTestResult): string {
   return JSON.stringify([state, canaries.map(({ id, outcome }) => [id, outcome])]);
 }
 
-function gaugesOf(result: () => SelfTestResult): readonly SelfTestGauge[] {
+function gaugesOf(result: () => SelfTestResult): readonly Gauge[] {
   const count = (outcome: CanaryOutcome['outcome']) =>
     result().canaries.filter((one) => one.outcome === outcome).length;
   return [

@@ -3,18 +3,11 @@ import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 import { answer, endlessBody, hangUp, silence, slowDrip } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
+import { client, faultOf, patient, pinned, tagged, useRegistry } from './client.ts';
 
 describe('H01 bodies of a hostile registry', () => {
   let registry: EmbeddedRegistry;
-  before(async () => {
-    registry = await startRegistry();
-  });
-  after(() => registry.close());
-  afterEach(async () => {
-    registry.reset();
-    await closeClients();
-  });
+  useRegistry((started) => (registry = started));
 
   it('H01 ends an endless manifest at the limit', async () => {
     registry.intercept(endlessBody('/manifests/'));

@@ -9,7 +9,7 @@ import {
   type RegistryOptions,
 } from '../../../src/adapters/registry/index.ts';
 import { parseDigest } from '../../../src/core/model/index.ts';
-import type { EmbeddedRegistry } from '../../support/registry/index.ts';
+import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 
 /** A client for one test, closed by {@link closeClients}. */
 export function client(options: Partial<RegistryOptions> = {}): Registry {
@@ -28,6 +28,20 @@ const open: Registry[] = [];
 /** Closes all clients made since the last time. */
 export async function closeClients(): Promise<void> {
   await Promise.all(open.splice(0).map((one) => one.close()));
+}
+
+/** Registers hooks of mocha: one registry for all tests of a describe, which after each of them is empty and has no client. */
+export function useRegistry(started: (registry: EmbeddedRegistry) => void): void {
+  let registry: EmbeddedRegistry;
+  before(async () => {
+    registry = await startRegistry();
+    started(registry);
+  });
+  after(() => registry.close());
+  afterEach(async () => {
+    registry.reset();
+    await closeClients();
+  });
 }
 
 /** A keychain that knows one login, whatever the place. */

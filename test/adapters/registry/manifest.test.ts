@@ -1,23 +1,16 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
-import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
+import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { all, answer, firstTimes, refuse } from '../../support/registry/misbehave.ts';
 import { pushImage, pushIndex, pushManifest, pushTag } from '../../support/registry/push.ts';
-import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
+import { client, faultOf, patient, pinned, tagged, useRegistry } from './client.ts';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 
 describe('reading manifests', () => {
   let registry: EmbeddedRegistry;
-  before(async () => {
-    registry = await startRegistry();
-  });
-  after(() => registry.close());
-  afterEach(async () => {
-    registry.reset();
-    await closeClients();
-  });
+  useRegistry((started) => (registry = started));
 
   const target = (): { registry: string; repository: string; tag: string } => ({
     registry: registry.host,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { retryAfterMs } from '../../../src/adapters/registry/pause.ts';
-import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
+import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { firstTimes, refuse } from '../../support/registry/misbehave.ts';
-import { client, closeClients, faultOf, patient, tagged } from './client.ts';
+import { client, faultOf, patient, tagged, useRegistry } from './client.ts';
 
 describe('Retry-After', () => {
   const now = new Date('2026-11-23T12:00:00Z');
@@ -25,14 +25,7 @@ describe('Retry-After', () => {
 
 describe('registries that ask to slow down', () => {
   let registry: EmbeddedRegistry;
-  before(async () => {
-    registry = await startRegistry();
-  });
-  after(() => registry.close());
-  afterEach(async () => {
-    registry.reset();
-    await closeClients();
-  });
+  useRegistry((started) => (registry = started));
   const statuses = (): number[] => registry.requests.map(({ status }) => status);
 
   for (const status of [429, 503]) {

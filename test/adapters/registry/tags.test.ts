@@ -1,20 +1,13 @@
 import { expect } from 'chai';
-import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
+import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { answer, refuse } from '../../support/registry/misbehave.ts';
 import { pushImage, pushTag } from '../../support/registry/push.ts';
 import { MAX_TAG_PAGES } from '../../../src/adapters/registry/tags.ts';
-import { client, closeClients, faultOf, patient, tagged } from './client.ts';
+import { client, faultOf, patient, tagged, useRegistry } from './client.ts';
 
 describe('listing tags', () => {
   let registry: EmbeddedRegistry;
-  before(async () => {
-    registry = await startRegistry();
-  });
-  after(() => registry.close());
-  afterEach(async () => {
-    registry.reset();
-    await closeClients();
-  });
+  useRegistry((started) => (registry = started));
   const list = (): Promise<readonly string[] | undefined> => client().tags(tagged(registry), patient());
   const answerTags = (tags: unknown): void => {
     registry.intercept(answer('/tags/list', { status: 200, body: JSON.stringify({ name: 'x', tags }) }));

@@ -3,7 +3,7 @@ import { MAX_REDIRECTS } from '../../../src/adapters/registry/transport.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 import { firstTimes, hangUp, redirect } from '../../support/registry/misbehave.ts';
 import { pushImage } from '../../support/registry/push.ts';
-import { always, client, closeClients, faultOf, patient, tagged } from './client.ts';
+import { always, client, closeClients, faultOf, patient, tagged, useRegistry } from './client.ts';
 
 describe('redirects', () => {
   let registry: EmbeddedRegistry;
@@ -87,14 +87,7 @@ describe('redirects', () => {
 
 describe('sending again', () => {
   let registry: EmbeddedRegistry;
-  before(async () => {
-    registry = await startRegistry();
-  });
-  after(() => registry.close());
-  afterEach(async () => {
-    registry.reset();
-    await closeClients();
-  });
+  useRegistry((started) => (registry = started));
 
   it('sends a read once more when the connection is dropped', async () => {
     const target = { registry: registry.host, repository: 'shop/web', tag: '1.0' };
