@@ -10,10 +10,14 @@ import type { CopyOrder, CopyTold } from './copy-process.ts';
 import { imageVariables } from './image-variables.ts';
 import { findPeers, runPeer, type Peer } from './peers.ts';
 
-/** Runs of which the median is told. */
-const RUNS = 5;
 const MIB = 1024 * 1024;
 const large = process.argv.includes('--large');
+/** Runs of which the median is told; of a GiB as many as fit into the memory of a small machine. */
+const RUNS = large ? 3 : 5;
+/** Copies after which a process counts as warm: connections open, most code compiled. */
+const WARM_UPS = 5;
+/** Width of what a row says it is. */
+const WIDTH = 52;
 /** Added to each request; beside a GiB it does not matter. */
 const LATENCIES_MS = large ? [0] : [0, 20];
 
@@ -24,6 +28,9 @@ interface Harbour {
   /** The proxy's host and port. */
   readonly host: string;
 }
+
+/** Where images come from, and where they go. */
+type Harbours = readonly [source: Harbour, target: Harbour];
 
 /** One row of the table. */
 interface Row {
@@ -78,51 +85,53 @@ function median(values: readonly number[]): number {
 function print({ who, what, requests, ms, peakMiB }: Row): void {
   const times = ms.map((one) => one.toFixed(0).padStart(8)).join('');
   const memory = peakMiB.toFixed(0).padStart(6);
-  process.stdout.write(`${who.padEnd(10)}${what.padEnd(42)}${requests.padStart(9)}${times}${memory}\n`);
+  process.stdout.write(`${who.padEnd(10)}${what.padEnd(WIDTH)}${requests.padStart(9)}${times}${memory}\n`);
 }
 
-/** What is measured, and how often. */
+/** What is measured. */
 interface Measured {
   readonly label: string;
   readonly shape: Shape;
   /** Of a layer. */
   readonly bytes: number;
-  readonly runs: number;
 }
 
-/** One of it is enough: nobody copies it twice to the same place, and none remembers it. */
-let largeIsThere = false;
 let names = 0;
 const freshName = (): string => `bench/copy-${String((names += 1))}`;
 
-/** Pushes an image that nobody has seen, past the proxy, and names it by the proxy. */
-async function fresh(
+/** Pushes an image under this name, unless it was pushed before, and names it as the proxy has it. */
+async function shipped(
   { shape, bytes }: Pick<Measured, 'shape' | 'bytes'>,
   { registry, host }: Harbour,
+  repository = freshName(),
 ): Promise<CopyOrder['from']> {
-  const repository = shape === 'large' ? 'bench/large' : freshName();
-  if (shape === 'large' && largeIsThere) return { registry: host, repository, tag: 'v1' };
-  largeIsThere ||= shape === 'large';
   const place = { registry: registry.host, repository, tag: 'v1' };
-  await pushShape(place, shape, { bytes, salt: repository });
+  if (!there.has(repository)) await pushShape(place, shape, { bytes, salt: repository });
+  there.add(repository);
   return { registry: host, repository, tag: 'v1' };
 }
 
-/** Does one thing over and over at each latency; `once` prepares, runs and answers what it took. */
+const there = new Set<string>();
+
+/** An image that nobody has seen. One of a GiB is seen by each program once, whose target is new then, too. */
+function fresh(measured: Measured, source: Harbour, n: number): Promise<CopyOrder['from']> {
+  return shipped(measured, source, large ? `bench/large-${String(n)}` : freshName());
+}
+
+/** Does one thing over and over at each latency; `run` prepares, runs and answers what it took. */
 async function measure(
   harbours: readonly Harbour[],
   label: Pick<Row, 'who' | 'what'>,
-  run: (prepared: () => Promise<void>) => Promise<CopyTold>,
-  runs = RUNS,
+  run: (n: number, prepared: () => Promise<void>) => Promise<CopyTold>,
 ): Promise<void> {
   const ms: number[] = [];
   let peakMiB = 0;
   let requests = '';
   for (const latencyMs of LATENCIES_MS) {
     const times: number[] = [];
-    for (let n = 0; n < runs; n += 1) {
+    for (let n = 0; n < RUNS; n += 1) {
       await Promise.all(harbours.map((one) => count(one, 0)));
-      const took = await run(async () => {
+      const took = await run(n, async () => {
         await Promise.all(harbours.map((one) => count(one, latencyMs)));
       });
       const counts = await Promise.all(harbours.map((one) => count(one, 0)));
@@ -135,62 +144,58 @@ async function measure(
   print({ ...label, requests, ms, peakMiB });
 }
 
-async function ours(measured: Measured, [source, target]: readonly [Harbour, Harbour]): Promise<void> {
-  const { label, runs } = measured;
+/** How one row of ours comes about: what is done, and what is done before it, which is not measured. */
+interface OwnRow {
+  readonly what: string;
+  readonly as: CopyOrder['as'];
+  readonly within?: 'one registry';
+  readonly before?: (given: CopyOrder) => Promise<unknown>;
+}
+
+async function ours(measured: Measured, [source, target]: Harbours): Promise<void> {
   // With the memory that the image gives it, which is not what Node.js takes where nobody says anything.
   const worker = start('copy-process.ts', [], await imageVariables());
   const [{ idleMiB }] = (await once(worker, 'message')) as [{ idleMiB: number }];
-  const order = async (as: CopyOrder['as'], host = target.host): Promise<CopyOrder> => ({
-    from: await fresh(measured, source),
-    to: { registry: host, repository: freshName(), tag: 'v1' },
-    as,
-  });
   const copy = (given: CopyOrder) => ask<CopyTold>(worker, given);
-  const small = { ...measured, shape: 'image', bytes: MIB } as const;
-  await copy({ ...(await order('run')), from: await fresh(large ? small : measured, source) }); // warm: connections open, code compiled
-  const rows: readonly (readonly [string, CopyOrder['as'], ((given: CopyOrder) => Promise<CopyOrder>)?])[] = [
-    ['cold', 'copy'],
-    ['mounted in one registry', 'copy', async () => order('copy', source.host)],
-    ['cold, whole run', 'run'],
-    ['cold, repository in use, whole run', 'run', besideAnother],
-    ['nothing new, whole run', 'run', again],
+  const place = ({ host }: Harbour) => ({ registry: host, repository: freshName(), tag: 'v1' });
+  const small = { shape: 'image', bytes: MIB } as const;
+  for (let n = 0; n < WARM_UPS; n += 1) {
+    const from = await shipped(large ? small : measured, source);
+    await copy({ from, to: place(target), as: n % 2 === 0 ? 'run' : 'copy' });
+  }
+  const besideAnother = async ({ to }: CopyOrder): Promise<unknown> =>
+    copy({ from: await shipped(small, source), to: { ...to, tag: 'other' }, as: 'copy' });
+  const rows: readonly OwnRow[] = [
+    { what: 'cold', as: 'copy' },
+    { what: 'mounted', as: 'copy', within: 'one registry' },
+    { what: 'cold, run', as: 'run' },
+    { what: 'cold, run, repository in use', as: 'run', before: besideAnother },
+    { what: 'nothing new, run', as: 'run', before: copy },
   ];
-  async function besideAnother(given: CopyOrder): Promise<CopyOrder> {
-    await copy({ from: await fresh(small, source), to: { ...given.to, tag: 'other' }, as: 'copy' });
-    return given;
-  }
-  async function again(given: CopyOrder): Promise<CopyOrder> {
-    await copy(given);
-    return given;
-  }
-  for (const [what, as, prepare] of large ? rows.slice(0, 1) : rows) {
-    const run = async (prepared: () => Promise<void>): Promise<CopyTold> => {
-      const first = await order(as);
-      const given = (await prepare?.(first)) ?? first;
+  for (const { what, as, within, before } of large ? rows.slice(0, 1) : rows) {
+    const run = async (n: number, prepared: () => Promise<void>): Promise<CopyTold> => {
+      const from = await fresh(measured, source, n);
+      const given = { from, to: place(within ? source : target), as };
+      await before?.(given);
       await prepared();
       const { ms, peakMiB } = await copy(given);
       return { ms, peakMiB: peakMiB - idleMiB };
     };
-    await measure([source, target], { who: 'pratique', what: `${label}: ${what}` }, run, runs);
+    await measure([source, target], { who: 'pratique', what: `${measured.label}: ${what}` }, run);
   }
   worker.disconnect();
 }
 
-async function theirs(
-  peer: Peer,
-  measured: Measured,
-  [source, target]: readonly [Harbour, Harbour],
-): Promise<void> {
-  const { label, runs } = measured;
+async function theirs(peer: Peer, measured: Measured, [source, target]: Harbours): Promise<void> {
   for (const kind of large ? ['cold'] : ['cold', 'nothing new']) {
-    const run = async (prepared: () => Promise<void>) => {
-      const { registry, repository } = await fresh(measured, source);
+    const run = async (n: number, prepared: () => Promise<void>) => {
+      const { registry, repository } = await fresh(measured, source, n);
       const [from, to] = [`${registry}/${repository}:v1`, `${target.host}/${freshName()}:v1`];
       if (kind === 'nothing new') await runPeer(peer, from, to);
       await prepared();
       return runPeer(peer, from, to);
     };
-    await measure([source, target], { who: peer.name, what: `${label}: ${kind}` }, run, runs);
+    await measure([source, target], { who: peer.name, what: `${measured.label}: ${kind}` }, run);
   }
 }
 
@@ -200,26 +205,30 @@ process.stdout.write(
 );
 process.stdout.write(`peers here: ${peers.map(({ name }) => name).join(', ') || 'none'}\n\n`);
 process.stdout.write(
-  `${''.padEnd(52)}${'requests'.padStart(9)}${'0 ms'.padStart(8)}${large ? '' : '20 ms'.padStart(8)}${'MiB'.padStart(6)}\n`,
+  `${''.padEnd(10 + WIDTH)}${'requests'.padStart(9)}${'0 ms'.padStart(8)}${large ? '' : '20 ms'.padStart(8)}${'MiB'.padStart(6)}\n`,
 );
-const harbours = [
-  await open(large ? startDistribution : startOlareg),
-  await open(large ? startDistribution : startOlareg),
-] as const;
+const begin = large ? startDistribution : startOlareg;
+const source = await open(begin);
+
+/** Each program has a target of its own, so that none finds it fuller than another. */
+async function withTarget(work: (harbours: Harbours) => Promise<void>): Promise<void> {
+  const target = await open(begin);
+  await work([source, target]).finally(() => close(target));
+}
+
 try {
-  const shapes: readonly (readonly [Shape, string, number])[] = large
-    ? [['large', 'one layer of 1 GiB', 1024 * MIB]]
+  const shapes: readonly Measured[] = large
+    ? [{ shape: 'large', label: 'one layer of 1 GiB', bytes: 1024 * MIB }]
     : [
-        ['image', '(i) 6 blobs', MIB],
-        ['index', '(ii) 4 platforms', MIB],
-        ['attached', '(iii) with attachments', MIB],
+        { shape: 'image', label: '(i) 6 blobs', bytes: MIB },
+        { shape: 'index', label: '(ii) 4 platforms', bytes: MIB },
+        { shape: 'attached', label: '(iii) with attachments', bytes: MIB },
       ];
-  for (const [shape, label, bytes] of shapes) {
-    const measured = { shape, label, bytes, runs: large ? 1 : RUNS };
-    await ours(measured, harbours);
-    for (const peer of peers) await theirs(peer, measured, harbours);
+  for (const measured of shapes) {
+    await withTarget((harbours) => ours(measured, harbours));
+    for (const peer of peers) await withTarget((harbours) => theirs(peer, measured, harbours));
     process.stdout.write('\n');
   }
 } finally {
-  await Promise.all(harbours.map(close));
+  await close(source);
 }
