@@ -77,6 +77,8 @@ const SETTINGS = {
     cacheDirectory: '/cache',
     server: 'https://trivy.example.com',
     offline: true,
+    databaseRepository: 'registry.example.com/mirror/trivy-db:2',
+    javaDatabaseRepository: 'registry.example.com/mirror/trivy-java-db:1',
     timeoutMs: 1,
     parallel: 1,
   },
@@ -120,6 +122,12 @@ describe('the chart, without Helm,', () => {
     expect(given).to.have.members(described);
   });
 
+  it('brings the Trivy that the tests are run with', async () => {
+    const { scanner } = values as { scanner: { image: { tag: string } } };
+    const pinned = await text('../../test/e2e/components/trivy/go.mod');
+    expect(pinned).to.include(`github.com/aquasecurity/trivy v${scanner.image.tag}\n`);
+  });
+
   it('refuses an unknown key on every level', () => {
     const open = objects(schema).filter(
       ([path, { properties, additionalProperties }]) =>
@@ -158,6 +166,13 @@ describe('the chart, without Helm,', () => {
     ['a policy for no image', { defaultPolicy: { images: [] } }, '/defaultPolicy/images'],
     ['an unknown enforcement', { defaultPolicy: { enforcement: 'deny' } }, '/defaultPolicy/enforcement'],
     ['a port that is none', { networkPolicy: { egress: { ports: [65_536] } } }, '/egress/ports/0'],
+    ['a size that is none', { scanner: { cache: { sizeLimit: '4 GB' } } }, '/scanner/cache/sizeLimit'],
+    ['an unknown way to bring a program', { scanner: { delivery: 'Download' } }, '/scanner/delivery'],
+    [
+      'a database without a registry',
+      { settings: { scanner: { databaseRepository: 'aquasec/trivy-db' } } },
+      '/scanner/databaseRepository',
+    ],
     ['a share above one', { prometheusRule: { unknownShare: 2 } }, '/prometheusRule/unknownShare'],
     ['a number in quotes', { autoscaling: { maxReplicas: '3' } }, '/autoscaling/maxReplicas'],
   ];

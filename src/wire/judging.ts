@@ -8,6 +8,7 @@ import {
   type RegistryOptions,
   type RequestEvent,
 } from '../adapters/registry/index.ts';
+import type { Trivy } from '../adapters/scanner/index.ts';
 import { createSignatureVerifier } from '../adapters/sigstore/index.ts';
 import {
   parsed,
@@ -30,6 +31,7 @@ import {
   type Sources,
 } from '../core/verification/index.ts';
 import type { Judging, Question } from '../doors/cli/index.ts';
+import { openTrivy } from './scanning.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 
 /** Who is told of what happens on the way to a verdict. */
@@ -53,6 +55,8 @@ export interface OpenJudging extends Judging {
   readonly memory: FactMemory;
   /** How a registry client with logins or authorities of its own is made. */
   readonly registryOptions: Omit<RegistryOptions, 'keychain'>;
+  /** The scanner of promotions, one for all of them: its turns and its databases are shared. Nothing runs before one asks. */
+  readonly trivy: Trivy;
 }
 
 /** How registry clients are made here, whatever their logins. Problems are files that cannot be used. */
@@ -109,6 +113,7 @@ export async function openJudging(
     keychain,
     memory,
     registryOptions: options.value,
+    trivy: openTrivy(settings, surroundings, { ...options.value, keychain }),
     close: async () => {
       await Promise.all([registry.close(), verifier.close()]);
     },

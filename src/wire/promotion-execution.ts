@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Keychain, RegistryOptions } from '../adapters/registry/index.ts';
-import { createTrivy } from '../adapters/scanner/index.ts';
+import type { RegistryOptions } from '../adapters/registry/index.ts';
 import { formatReference, parsed, problem, type Parsed, type PinnedRef } from '../core/model/index.ts';
 import { asGate, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
 import {
@@ -12,13 +11,13 @@ import {
   type HistoryBook,
   type ImagePromotionSpec,
   type RunIdentity,
-  type Scanner,
 } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { failed, type OpenJudging } from './judging.ts';
 import { readMaterial, type PromotionMaterial, type ReadObject } from './promotion-material.ts';
 import { openSigner } from './promotion-signer.ts';
 import { openSide, type OpenSide, type SideParts } from './promotion-sides.ts';
+import { scannerOf } from './scanning.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 
 /** What promotions are opened with; the same for all of them. */
@@ -86,7 +85,7 @@ export async function openExecution(
       judge: judgeBy(policies.value.map(asGate)),
       ...present({
         reports: reports.value && readReports(judgeBy, reports.value),
-        scanner: scannerOf(spec, from, around),
+        scanner: scannerOf(spec, from, around.judging.trivy),
         signer: signer.value,
         history: historyOf(spec, from, to),
       }),
@@ -172,24 +171,4 @@ function readReports(
     const { evidence } = await judge(image, signal);
     return readSignedReports(evidence?.signatures, policy, image.digest);
   };
-}
-
-function scannerOf(
-  { promote }: ImagePromotionSpec,
-  { keychain, insecureHosts, ca }: { readonly keychain: Keychain } & Pick<OpenSide, 'insecureHosts' | 'ca'>,
-  { settings, surroundings }: ExecutionSurroundings,
-): Scanner | undefined {
-  const scan = promote?.scan;
-  if (!scan || scan.from === 'Report') return undefined;
-  const { command, cacheDirectory, server, offline, timeoutMs, parallel } = settings.scanner;
-  const serverUrl = scan.server ?? server;
-  const { scan: run } = createTrivy({
-    ...{ command, offline, timeoutMs, parallel, keychain, insecureHosts },
-    environment: surroundings.environment,
-    now: clock,
-    ...(cacheDirectory !== undefined && { cacheDirectory }),
-    ...(serverUrl !== undefined && { serverUrl }),
-    ...(ca !== '' && { ca }),
-  });
-  return run;
 }

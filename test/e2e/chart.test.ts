@@ -59,6 +59,12 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
     webhook: { caBundle: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' },
   },
 };
+const DELIVERIES: Readonly<Record<string, object>> = {
+  'Trivy copied from its image': { scanner: { enabled: true } },
+  'Trivy in a volume, its databases in another that stays': {
+    scanner: { enabled: true, delivery: 'Mount', cache: { existingClaim: 'trivy' } },
+  },
+};
 /** Kinds of operators that the cluster here does not have. */
 const OPERATORS = {
   certificates: { source: 'CertManager' },
@@ -171,7 +177,7 @@ describe('the Helm chart', () => {
     });
     after(() => cluster.stop());
 
-    for (const [what, values] of Object.entries(VALUE_SETS)) {
+    for (const [what, values] of Object.entries({ ...VALUE_SETS, ...DELIVERIES })) {
       it(`every object is taken: ${what}`, async () => {
         const { stdout } = await renderChart({ ...values, defaultPolicy: { enabled: false } }, [
           '--skip-tests',

@@ -1,8 +1,8 @@
 /** Size of a block (POSIX.1-1988 ustar). */
 const BLOCK = 512;
 
-/** A tar with these files, path → text, as the layer of an image; folders need no entries of their own. */
-export function tarOf(files: Readonly<Record<string, string>>): Buffer {
+/** A tar with these files, path → text or bytes, as the layer of an image; folders need no entries of their own. */
+export function tarOf(files: Readonly<Record<string, string | Uint8Array>>): Buffer {
   const entries = Object.entries(files).flatMap(([path, text]) => {
     const bytes = Buffer.from(text);
     return [headerOf(path, bytes.byteLength), bytes, Buffer.alloc(-bytes.byteLength & (BLOCK - 1))];

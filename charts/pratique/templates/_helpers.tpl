@@ -60,6 +60,17 @@ app.kubernetes.io/component: controller
 {{- end }}
 {{- end }}
 
+{{- define "pratique.scannerImage" -}}
+{{- with .Values.scanner.image }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ required "scanner.image.tag or .digest is needed" .tag }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* What Trivy is started by: below the volume, where the image has it, or where its copy is. */ -}}
+{{- define "pratique.scannerCommand" -}}
+{{- if eq .Values.scanner.delivery "Mount" }}/opt/trivy{{ .Values.scanner.path }}{{ else }}/opt/trivy/trivy{{ end }}
+{{- end }}
+
 {{- /* Names by which the API server reaches the Service, and the usual longer one. */ -}}
 {{- define "pratique.hosts" -}}
 {{- $service := include "pratique.serviceName" . -}}
@@ -95,6 +106,9 @@ app.kubernetes.io/component: controller
 {{- $files := append (dig "registries" "caFiles" (list) $settings) (printf "/etc/pratique/registry-ca/%s" .Values.registries.ca.key) -}}
 {{- $set = set $set "registries" (dict "caFiles" $files) -}}
 {{- end -}}
+{{- if .Values.scanner.enabled -}}
+{{- $set = set $set "scanner" (dict "command" (include "pratique.scannerCommand" .) "cacheDirectory" "/var/cache/trivy") -}}
+{{- end -}}
 {{- mergeOverwrite $settings $set | toYaml -}}
 {{- end }}
 
@@ -108,6 +122,9 @@ app.kubernetes.io/component: controller
 {{- end }}
 {{- if and (eq .Values.certificates.source "Secret") (not .Values.webhook.caBundle) }}
 {{- fail "webhook.caBundle is needed when certificates.source is Secret: nobody else knows the authority" }}
+{{- end }}
+{{- if and .Values.scanner.enabled (or (dig "scanner" "command" "" .Values.settings) (dig "scanner" "cacheDirectory" "" .Values.settings)) }}
+{{- fail "settings.scanner.command and .cacheDirectory are set by the chart when scanner.enabled is true: leave out the ones or the other" }}
 {{- end }}
 {{- if lt (int (mul 1000 .Values.controller.terminationGracePeriodSeconds)) (int (add 30000 (dig "webhook" "lingerMs" 0 .Values.settings))) }}
 {{- fail "controller.terminationGracePeriodSeconds is shorter than settings.webhook.lingerMs and the 30 s for open requests: some would be cut off" }}

@@ -11,7 +11,18 @@ export interface CommandLine {
   readonly timeoutMs: number;
   /** File with authorities to trust besides those of the system. */
   readonly caFile?: string;
+  readonly databases?: Databases;
 }
+
+/** Where databases are downloaded from, as references of OCI artifacts; absent = from where Trivy looks by itself. */
+export interface Databases {
+  readonly vulnerabilities?: string;
+  /** Which libraries a jar is; with a place of its own it is kept like the other one, and not downloaded in the middle of a scan. */
+  readonly java?: string;
+}
+
+/** A database that Trivy keeps. */
+export type Database = keyof Databases;
 
 /** The image to scan, as a command line names it. */
 export interface ImageArguments {
@@ -21,9 +32,27 @@ export interface ImageArguments {
   readonly insecure: boolean;
 }
 
-/** Trivy's arguments to bring its database up to date, if it is old enough for that. */
-export function updateArguments(line: CommandLine): readonly string[] {
-  return ['image', ...everywhere(line), '--no-progress', '--download-db-only'];
+/** How Trivy calls what is done to each database. */
+const WORDS: Readonly<Record<Database, { readonly download: string; readonly repository: string }>> = {
+  vulnerabilities: { download: '--download-db-only', repository: '--db-repository' },
+  java: { download: '--download-java-db-only', repository: '--java-db-repository' },
+};
+
+/** Trivy's arguments to bring a database up to date, if it is old enough for that; `insecure` as for {@link ImageArguments}. */
+export function updateArguments(
+  line: CommandLine,
+  { database, insecure }: { readonly database: Database; readonly insecure: boolean },
+): readonly string[] {
+  const { download, repository } = WORDS[database];
+  const place = line.databases?.[database];
+  return [
+    'image',
+    ...everywhere(line),
+    '--no-progress',
+    download,
+    ...(place === undefined ? [] : [repository, place]),
+    ...(insecure ? ['--insecure'] : []),
+  ];
 }
 
 /** Trivy's arguments to say which version it is, and how old its database. */
@@ -60,7 +89,8 @@ function scanning(line: CommandLine): readonly string[] {
     'vuln',
     '--no-progress',
     '--list-all-pkgs=false',
-    ...(line.offline ? ['--skip-java-db-update', '--offline-scan'] : []),
+    ...(line.offline || line.databases?.java !== undefined ? ['--skip-java-db-update'] : []),
+    ...(line.offline ? ['--offline-scan'] : []),
     ...(line.serverUrl === undefined
       ? // The database was updated before, so that its age is known. Layers are remembered in memory: the cache on disk is
         // locked by whoever scans first.

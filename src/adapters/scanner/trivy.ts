@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { nameOf, type PinnedRef } from '../../core/model/index.ts';
+import { nameOf, parseReference, type PinnedRef } from '../../core/model/index.ts';
 import { askServer, parseAbout, type About } from './about.ts';
 import { askTrivy, callTrivy, type TrivyCall } from './call.ts';
 import {
@@ -10,6 +10,8 @@ import {
   updateArguments,
   versionArguments,
   type CommandLine,
+  type Database,
+  type Databases,
 } from './command-line.ts';
 import { secretsIn, trivyEnvironment, type Environment } from './environment.ts';
 import { deadline, failed } from './fault.ts';
@@ -26,6 +28,7 @@ export interface TrivyOptions {
   readonly cacheDirectory?: string;
   /** Never go to the network but for the image: somebody else keeps the database up to date. */
   readonly offline: boolean;
+  readonly databases?: Databases;
   /** Milliseconds for one run of Trivy; then it is killed with all it started. */
   readonly timeoutMs: number;
   /** Most processes at a time; {@link DEFAULT_PARALLEL} when not given. */
@@ -62,11 +65,14 @@ export interface Output {
  */
 export type Scan = (subject: Subject, signal: AbortSignal) => Promise<Output>;
 
+/** What somebody else may bring for scans; how the databases are kept is not among it. */
+type Brought = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>>;
+
 /** Trivy, with the controller's own logins and with others. */
 export interface Trivy {
   readonly scan: Scan;
-  /** The same, in the same turn of processes, with the logins or the server of somebody else. */
-  as(other: Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl'>>): Scan;
+  /** The same, in the same turn of processes and on the same databases, with what somebody else brings. */
+  as(other: Brought): Scan;
 }
 
 /** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
@@ -75,15 +81,18 @@ export const DEFAULT_PARALLEL = 2;
 /** Makes a Trivy. It holds nothing open between scans. */
 export function createTrivy(options: TrivyOptions): Trivy {
   const limit = pLimit(options.parallel ?? DEFAULT_PARALLEL);
-  const updated = createUpdates(options);
+  const updates = {
+    vulnerabilities: createUpdates(options, 'vulnerabilities'),
+    java: createUpdates(options, 'java'),
+  };
   const as =
-    (other: Parameters<Trivy['as']>[0]): Scan =>
+    (other: Brought): Scan =>
     (subject, signal) => {
       const operation = operationOf(subject);
       const job = limit(() => {
         if (signal.aborted) throw deadline(operation);
         return inPrivateFolder(operation, (folder) =>
-          scan(optionsFor(options, other), { operation, subject, folder, updated, signal }),
+          scan(optionsFor(options, other), { operation, subject, folder, updates, signal }),
         );
       });
       return orAborted(job, operation, signal);
@@ -92,7 +101,7 @@ export function createTrivy(options: TrivyOptions): Trivy {
 }
 
 /** The token is for the server of the settings: one that somebody else names does not get to see it. */
-function optionsFor(options: TrivyOptions, other: Parameters<Trivy['as']>[0]): TrivyOptions {
+function optionsFor(options: TrivyOptions, other: Brought): TrivyOptions {
   const foreign = other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
   const withheld = { TRIVY_TOKEN: undefined, TRIVY_TOKEN_HEADER: undefined };
   return { ...options, ...other, environment: { ...options.environment, ...(foreign && withheld) } };
@@ -102,7 +111,7 @@ interface Job {
   readonly operation: string;
   readonly subject: Subject;
   readonly folder: string;
-  readonly updated: () => Promise<void>;
+  readonly updates: Readonly<Record<Database, () => Promise<void>>>;
   readonly signal: AbortSignal;
 }
 
@@ -131,12 +140,14 @@ async function scan(options: TrivyOptions, job: Job): Promise<Output> {
 async function learnAbout(
   line: TrivyOptions & CommandLine,
   calling: Calling,
-  { updated }: Pick<Job, 'updated'>,
+  { updates }: Pick<Job, 'updates'>,
 ): Promise<About> {
   const { serverUrl, ca = '', offline } = line;
   const { operation, command } = calling;
+  // What a jar is, is looked up here also when a server judges.
+  if (!offline && line.databases?.java !== undefined) await updates.java();
   if (serverUrl !== undefined) return askServer({ ...calling, serverUrl, ca });
-  if (!offline) await updated();
+  if (!offline) await updates.vulnerabilities();
   const about = parseAbout(await askTrivy({ ...calling, args: versionArguments(line) }));
   if (about?.databaseUpdatedAt !== undefined) return about;
   const lacks = about === undefined ? 'does not say its version as Trivy does' : 'has no database';
@@ -161,17 +172,25 @@ async function imageCall(
   };
 }
 
+/** What is done to a database, in words. */
+const UPDATES: Readonly<Record<Database, string>> = {
+  vulnerabilities: 'update the vulnerability database',
+  java: 'update the database of Java libraries',
+};
+
 /**
- * One update of the database at a time: whoever comes meanwhile waits for the same one. It belongs to no caller, so that one
- * who goes away spoils it for nobody.
+ * One update of a database at a time: whoever comes meanwhile waits for the same one. It belongs to no caller, so that one
+ * who goes away spoils it for nobody, and is made with Pratique's own logins and authorities: everybody's scans depend on it.
  */
-function createUpdates(options: TrivyOptions): () => Promise<void> {
-  const operation = 'update the vulnerability database';
+function createUpdates(options: TrivyOptions, database: Database): () => Promise<void> {
+  const operation = UPDATES[database];
+  const insecure = isInsecure(options, database);
   const { signal } = new AbortController();
   const update = (): Promise<void> =>
     inPrivateFolder(operation, async (folder) => {
       const line = { ...options, ...(await caFileOf(options, folder)) };
-      await callTrivy({ ...callingOf(options, { operation, folder, signal }), args: updateArguments(line) });
+      const calling = callingOf(options, { operation, folder, signal });
+      await callTrivy({ ...calling, args: updateArguments(line, { database, insecure }) });
     });
   let running: Promise<void> | undefined;
   return async () => {
@@ -180,6 +199,11 @@ function createUpdates(options: TrivyOptions): () => Promise<void> {
     });
     await running;
   };
+}
+
+function isInsecure({ databases, insecureHosts = [] }: TrivyOptions, database: Database): boolean {
+  const read = parseReference(databases?.[database] ?? '');
+  return read.ok && insecureHosts.includes(read.value.registry);
 }
 
 function callingOf(

@@ -57,7 +57,7 @@ fs.appendFileSync(${JSON.stringify(runs)}, JSON.stringify({
   file: read(args.at(-1)),
 }) + '\\n');
 if (args[0] === 'version') process.stdout.write(${JSON.stringify(text)});
-else if (args.includes('--download-db-only')) { ${update} }
+else if (args.some((arg) => arg.startsWith('--download-'))) { ${update} }
 else { ${scan} }
 `,
   );
@@ -70,8 +70,12 @@ else { ${scan} }
   return {
     command,
     runs: seen,
-    scans: async () =>
-      (await seen()).filter(({ args }) => args[0] !== 'version' && !args.includes('--download-db-only')),
+    scans: async () => (await seen()).filter(({ args }) => args[0] !== 'version' && !isUpdate(args)),
     remove: () => folder.remove(),
   };
+}
+
+/** Whether a run with these arguments downloads a database. */
+export function isUpdate(args: readonly string[]): boolean {
+  return args.some((arg) => arg.startsWith('--download-'));
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { digest, IMAGE, NOW, patient, program, removePrograms, SBOM, trivy } from './bench.ts';
-import { BUILT } from './stand-in.ts';
+import { BUILT, isUpdate } from './stand-in.ts';
 
 describe('createTrivy', () => {
   afterEach(removePrograms);
@@ -73,6 +73,42 @@ describe('createTrivy', () => {
       await Promise.all([scan(IMAGE, patient()), scan(SBOM, patient())]);
       const updates = (await runs()).filter(({ args }) => args.includes('--download-db-only'));
       expect(updates).to.have.length(1);
+    });
+
+    it('and downloads its databases from mirrors, without a look at certificates only where plain http is allowed', async () => {
+      const { command, runs, scans } = await program();
+      const databases = {
+        vulnerabilities: 'plain.example:5000/mirror/trivy-db:2',
+        java: 'registry.example.com/mirror/trivy-java-db:1',
+      };
+      const { scan } = trivy(command, { offline: false, databases, insecureHosts: ['plain.example:5000'] });
+      await scan(IMAGE, patient());
+      const updates = (await runs()).filter(({ args }) => isUpdate(args)).map(({ args }) => args.join(' '));
+      expect(updates).to.have.length(2);
+      const [java, vulnerabilities] = updates;
+      expect(java).to.match(
+        /--download-java-db-only --java-db-repository registry\.example\.com\/mirror\/trivy-java-db:1$/,
+      );
+      expect(vulnerabilities).to.match(
+        /--download-db-only --db-repository plain\.example:5000\/mirror\/trivy-db:2 --insecure$/,
+      );
+      // It would be downloaded with the logins of the image.
+      expect((await scans())[0]?.args).to.include('--skip-java-db-update');
+    });
+
+    it('and with nothing of what somebody brings for scans where databases are downloaded', async () => {
+      const { command, runs } = await program();
+      const { as } = trivy(command, {
+        offline: false,
+        databases: { vulnerabilities: 'registry.example.com/mirror/trivy-db:2' },
+        environment: { ...process.env, DOCKER_CONFIG: '/own/logins' },
+      });
+      await as({ insecureHosts: ['registry.example.com'], ca: 'a certificate' })(IMAGE, patient());
+      const seen = await runs();
+      const [update, scan] = [seen[0], seen[2]];
+      expect(update?.args).not.to.include('--insecure').and.not.to.include('--cacert');
+      expect(update?.environment.DOCKER_CONFIG).to.equal('/own/logins');
+      expect(scan?.args).to.include('--insecure').and.to.include('--cacert');
     });
 
     it('only so many at a time', async () => {

@@ -17,6 +17,8 @@ describe('the settings of the scanner', () => {
       cacheDirectory: '/var/cache/trivy',
       server: 'https://trivy.example.com:4954',
       offline: true,
+      databaseRepository: 'registry.example.com:5000/mirror/trivy-db:2',
+      javaDatabaseRepository: 'registry.example.com/mirror/trivy-java-db',
       timeoutMs: 1,
       parallel: 16,
     };
@@ -32,6 +34,18 @@ describe('the settings of the scanner', () => {
     ['a server with a login', { server: 'https://acme:x@trivy.example.com' }, 'scanner.server'],
     ['a server with a query', { server: 'https://trivy.example.com?token=x' }, 'scanner.server'],
     ['an answer that is neither yes nor no', { offline: 'no' }, 'scanner.offline'],
+    [
+      'a database without a registry',
+      { databaseRepository: 'aquasec/trivy-db' },
+      'scanner.databaseRepository',
+    ],
+    ['a database by its name alone', { databaseRepository: 'trivy-db:2' }, 'scanner.databaseRepository'],
+    ['a database that is an option', { databaseRepository: '--x=a.b/c' }, 'scanner.databaseRepository'],
+    [
+      'a database with a URL',
+      { javaDatabaseRepository: 'https://a.example/db' },
+      'scanner.javaDatabaseRepository',
+    ],
     ['no time at all', { timeoutMs: 0 }, 'scanner.timeoutMs'],
     ['no run at a time', { parallel: 0 }, 'scanner.parallel'],
     ['more runs than any machine bears', { parallel: 17 }, 'scanner.parallel'],

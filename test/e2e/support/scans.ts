@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { createTrivy, type TrivyOptions, type Trivy } from '../../../src/adapters/scanner/index.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { pushBlob, pushManifest, type Pushed, type Target } from '../../support/registry/push.ts';
@@ -33,6 +35,36 @@ export async function writeDatabase(
     args: [cacheDirectory],
     input: JSON.stringify({ updatedAt, advisories: rows }),
   });
+}
+
+/** Pushes the database of a cache folder as Trivy's own are published: an artifact with one layer. */
+export async function pushDatabase(target: Target, cacheDirectory: string): Promise<void> {
+  const read = (name: string) => readFile(join(cacheDirectory, 'db', name));
+  const files = { 'trivy.db': await read('trivy.db'), 'metadata.json': await read('metadata.json') };
+  await pushLayer(target, { name: 'db', files });
+}
+
+/** Pushes a database of Java libraries that knows none. */
+export async function pushJavaDatabase(target: Target, updatedAt: Date): Promise<void> {
+  const NextUpdate = new Date(updatedAt.getTime() + 86_400_000);
+  const metadata = { Version: 1, UpdatedAt: updatedAt, NextUpdate, DownloadedAt: updatedAt };
+  const files = { 'trivy-java.db': '', 'metadata.json': JSON.stringify(metadata) };
+  await pushLayer(target, { name: 'javadb', files });
+}
+
+async function pushLayer(
+  target: Target,
+  { name, files }: { readonly name: string; readonly files: Readonly<Record<string, string | Uint8Array>> },
+): Promise<void> {
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const kind = 'application/vnd.aquasec.trivy';
+  const layer = await pushBlob(target, {
+    mediaType: `${kind}.${name}.layer.v1.tar+gzip`,
+    bytes: gzipSync(tarOf(files)),
+    annotations: { 'org.opencontainers.image.title': `${name}.tar.gz` },
+  });
+  const config = await pushBlob(target, { mediaType: `${kind}.config.v1+json`, bytes: '{}' });
+  await pushManifest(target, { schemaVersion: 2, mediaType, config, layers: [layer] });
 }
 
 /** Pushes an image of Alpine with these packages, name → version, and nothing that runs. */

@@ -1,5 +1,18 @@
 import * as z from 'zod';
+import { parseReference } from '../../model/index.ts';
 import { milliseconds, path } from './parts.ts';
+
+/** A reference that names its registry: without one, clients differ in which they mean. */
+const artifact = z
+  .string()
+  .refine((text) => text.includes('/') && /[.:]|^localhost$/.test(text.slice(0, text.indexOf('/'))), {
+    message: 'does not name a registry, as registry.example.com/mirror/trivy-db:2 does',
+    abort: true,
+  })
+  .superRefine((text, context) => {
+    const read = parseReference(text);
+    for (const { message } of read.ok ? [] : read.problems) context.addIssue(message);
+  });
 
 /** The scanner that promotions call for; nothing of it is touched as long as none does. */
 export const scanner = z
@@ -16,6 +29,10 @@ export const scanner = z
       .optional(),
     /** Do not go to the network for the database: somebody else keeps it up to date, and its age is still asked. */
     offline: z.boolean().default(false),
+    /** Where the vulnerability database is downloaded from, e.g. a mirror. Absent = from where Trivy looks by itself. */
+    databaseRepository: artifact.optional(),
+    /** The same for what Trivy knows jars by. With it, that database is kept up to date like the other one. */
+    javaDatabaseRepository: artifact.optional(),
     /** One run of Trivy: long enough to read an image of some gigabytes over a slow line. */
     timeoutMs: milliseconds.default(600_000),
     /** Runs at a time: each takes a core and, for a big image, a few hundred megabytes. */
