@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
+import { PRODUCT } from './product.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** The built product's command line, with policies of one test after the other. */
@@ -23,8 +24,6 @@ interface Report {
   }[];
 }
 
-const program = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
-
 /** Makes a folder for policies; `stop` removes it. */
 export async function openChecker(): Promise<Checker> {
   const workspace = await openWorkspace('check');
@@ -36,7 +35,7 @@ export async function openChecker(): Promise<Checker> {
     await writeFile(path, policies.map((each) => JSON.stringify(each)).join('\n---\n'));
     return runCommand({
       command: process.execPath,
-      args: [program, 'check', '--policies', path, image, '-o', 'json', ...flags],
+      args: [PRODUCT, 'check', '--policies', path, image, '-o', 'json', ...flags],
       // A home of its own: the registry logins of whoever runs the tests stay out of them.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') },
     });

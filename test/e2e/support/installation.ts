@@ -11,10 +11,10 @@ import { tokenKubeconfig } from './pki.ts';
 import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';
 import { until } from './wait.ts';
+import { PRODUCT } from './product.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 const project = join(import.meta.dirname, '..', '..', '..');
-const program = join(project, 'dist', 'main.js');
 const chart = join(project, 'charts', 'pratique');
 
 /** The namespace of the release. */
@@ -123,7 +123,7 @@ export async function install(
     const kubeconfig = await serviceAccountConfig(cluster, workspace);
     const settings = withEvents(external ? OUTSIDE : await settingsOf(cluster), eventsListen);
     const pratique = (args: readonly string[]): Promise<Outcome> =>
-      runCommand({ command: process.execPath, args: [program, ...args], env: homeIn(workspace) });
+      runCommand({ command: process.execPath, args: [PRODUCT, ...args], env: homeIn(workspace) });
     return {
       namespace: NAMESPACE,
       helm,
@@ -221,7 +221,7 @@ async function startReplica(given: {
     workspace,
     name,
     command: process.execPath,
-    args: [program, 'serve', '--settings', file, '--kubeconfig', kubeconfig],
+    args: [PRODUCT, 'serve', '--settings', file, '--kubeconfig', kubeconfig],
     env: { ...homeIn(workspace), ...environment, POD_NAME: name },
     withinMs: READY_WITHIN_MS,
     ready: async () => (await page('/readyz')).status === 200,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { runCommand, type Outcome } from './command.ts';
 import { requirePrograms } from './ensure.ts';
 import { cacheIn, writeDatabase, type Advisory } from './scans.ts';
+import { PRODUCT } from './product.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** One image of a plan or of a run, as `-o json` tells it. */
@@ -39,7 +40,6 @@ export interface Promoter {
   stop(): Promise<void>;
 }
 
-const program = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
 /** Milliseconds that the database is old. */
 const DATABASE_AGE_MS = 3_600_000;
 
@@ -64,7 +64,7 @@ export async function openPromoter(advisories: readonly Advisory[] = []): Promis
       const options = [`--settings=${settings}`, `--output=${output}`, ...rules, ...flags];
       const outcome = await runCommand({
         command: process.execPath,
-        args: [program, command, '-f', await write(documents), ...options],
+        args: [PRODUCT, command, '-f', await write(documents), ...options],
         // A home of its own: the registry logins of whoever runs the tests stay out of them.
         env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), USER: 'alice' },
       });

@@ -1,5 +1,5 @@
 /**
- * Runs the end-to-end tests: builds the real programs they need (or finds them built), then starts mocha.
+ * Runs the end-to-end tests: builds the real programs they need (or finds them built) and the product, then starts mocha.
  *
  *   node test/e2e/support/run.ts [--build-only] [TEST FILES] [MOCHA OPTIONS]
  *
@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { ensureComponents, type Unobtainable } from './ensure.ts';
+import { buildProduct } from './product.ts';
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..');
 const mocha = join(projectFolder, 'node_modules', 'mocha', 'bin', 'mocha.js');
@@ -26,7 +27,8 @@ async function main(args: readonly string[]): Promise<number> {
   const unobtainable = await ensureComponents(process.env);
   if (unobtainable.length > 0) return explain(unobtainable);
   if (args.includes(BUILD_ONLY)) return 0;
-  return runMocha(args);
+  const built = await buildProduct();
+  return built === 0 ? runMocha(args) : (built ?? 1);
 }
 
 function explain(unobtainable: readonly Unobtainable[]): number {

@@ -4,6 +4,7 @@ import { createAuthority } from '../../support/certificates.ts';
 import { ask } from './ask.ts';
 import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';
+import { PRODUCT } from './product.ts';
 import { openWorkspace } from './workspace.ts';
 
 export interface WebhookStart {
@@ -25,8 +26,6 @@ export interface Webhook {
   /** Asks it to end and returns its exit code. */
   stop(): Promise<number>;
 }
-
-const program = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
 
 /** Starts `pratique serve --standalone` and returns when it says that it is ready. */
 export async function startWebhook({ standalone, args = [], env = {} }: WebhookStart): Promise<Webhook> {
@@ -58,7 +57,7 @@ export async function startWebhook({ standalone, args = [], env = {} }: WebhookS
       workspace,
       name: 'webhook',
       command: process.execPath,
-      args: [program, 'serve', ...serving, ...args],
+      args: [PRODUCT, 'serve', ...serving, ...args],
       // A home of its own: the registry logins of whoever runs the tests stay out of them.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), ...env },
       ready: async () => (await ask(`${url}/readyz`, { ca: authority.cert })).status === 200,
