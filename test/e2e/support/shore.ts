@@ -30,6 +30,9 @@ export interface Shore {
 /** The API server's time for the webhook, in seconds. */
 export const TIMEOUT_SECONDS = 5;
 
+/** That something is missing is forgotten soon: what is signed or released in the middle of a story counts without a long wait. */
+const SETTINGS = { memory: { absentMs: 1_000 } };
+
 /** Starts it all side by side; `policies` are documents for the webhook's folder. */
 export async function startShore(policies: (keys: Keys) => readonly object[]): Promise<Shore> {
   const started: { stop(): Promise<unknown> }[] = [];
@@ -46,6 +49,7 @@ export async function startShore(policies: (keys: Keys) => readonly object[]): P
   const auditLog = join(workspace.folder, 'audit.log');
   const auditPolicy = join(workspace.folder, 'audit-policy.yaml');
   const folder = join(workspace.folder, 'policies.yaml');
+  const settings = join(workspace.folder, 'settings.yaml');
   try {
     const everything = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'Metadata' }] };
     await writeFile(auditPolicy, JSON.stringify(everything));
@@ -67,7 +71,8 @@ export async function startShore(policies: (keys: Keys) => readonly object[]): P
         .map((each) => JSON.stringify(each))
         .join('\n---\n'),
     );
-    const webhook = await keep(startWebhook({ standalone: folder }));
+    await writeFile(settings, JSON.stringify(SETTINGS));
+    const webhook = await keep(startWebhook({ standalone: folder, args: ['--settings', settings] }));
     await registerWebhook(cluster, {
       url: `${webhook.url}/validate`,
       caPem: webhook.caPem,
