@@ -28,7 +28,8 @@ describe('pratique doctor at a real API server', () => {
   let harbour: Harbour;
 
   before(async () => {
-    harbour = await openHarbour();
+    // A canary that went wrong is tried again after seconds, not after ten.
+    harbour = await openHarbour({ values: { settings: { selfTest: { everyMs: 3_000 } } } });
     await untilWell();
   });
 

@@ -215,15 +215,17 @@ describe('the webhook over HTTPS', () => {
   it('B13 refuses with DeadlineExceeded before the caller hangs up, when the judge does not listen', async () => {
     otherwise = { judge: () => new Promise(() => undefined) };
     const review = podReview([IMAGE]);
-    const took: number[] = [];
     let answer: unknown;
-    // A busy machine may lose a moment anywhere; never being in time would be something else.
-    while (took.length < 20 && took.every((ms) => ms >= 300)) {
+    const time = async (timeoutMs: number): Promise<number> => {
       const started = performance.now();
-      ({ answer } = await ask(review, '?timeout=300ms'));
-      took.push(performance.now() - started);
-    }
-    expect(Math.min(...took)).to.be.within(150, 300);
+      ({ answer } = await ask(review, `?timeout=${String(timeoutMs)}ms`));
+      return performance.now() - started;
+    };
+    let timeoutMs = 300;
+    let took = await time(timeoutMs);
+    // A busy machine may lose more than the margin; with more time that is larger.
+    while (took >= timeoutMs && timeoutMs < 10_000) took = await time((timeoutMs *= 2));
+    expect(took).to.be.within(timeoutMs / 2, timeoutMs);
     const response = responseIn(answer, review.request.uid);
     expect(response.status).to.include({ code: 504, reason: 'DeadlineExceeded' });
     expect(response.status?.message).to.include('temporary');

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { tokenKubeconfig } from './pki.ts';
 import { hasEnded, killAndWait, openWorkspace, type Workspace } from './workspace.ts';
+import { PRODUCT } from './product.ts';
 
-const program = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
 /** Milliseconds between two looks at the pods of a namespace. */
 const LOOK_MS = 250;
 /** Characters of a log that a pod tells of a container that failed, as kubelets do. */
@@ -126,7 +126,7 @@ async function begin(node: Node, pod: PodSeen): Promise<Playing> {
   const args = await withVolumes(node, pod);
   const logFile = join(workspace.folder, `${name}.log`);
   const log = await open(logFile, 'a');
-  const child = spawn(process.execPath, [program, ...args, '--kubeconfig', kubeconfig], {
+  const child = spawn(process.execPath, [PRODUCT, ...args, '--kubeconfig', kubeconfig], {
     cwd: workspace.folder,
     env: { PATH: process.env.PATH, HOME: workspace.folder },
     detached: true,
