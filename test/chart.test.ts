@@ -61,6 +61,8 @@ const SETTINGS = {
   selfTest: { enabled: false, namespace: 'canaries', everyMs: 1 },
   promotions: {
     maxConcurrentRuns: 64,
+    rejudgeEveryMs: 1,
+    rejudgePerSecond: 0.1,
     execution: 'Job',
     jobTemplate: {
       image: 'registry.example.com/pratique:1',

@@ -1,38 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RegistryOptions } from '../adapters/registry/index.ts';
-import { formatReference, parsed, problem, type Parsed, type PinnedRef } from '../core/model/index.ts';
-import { asGate, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
+import { parsed, problem, type Parsed, type PinnedRef } from '../core/model/index.ts';
+import { asGate, type CompiledPolicy } from '../core/policy/index.ts';
 import {
   createExecution,
   createHistoryBook,
   readSignedReports,
-  reportPolicy,
   type Execution,
   type HistoryBook,
   type ImagePromotionSpec,
   type RunIdentity,
 } from '../core/promotion/index.ts';
-import type { Settings } from '../core/settings/index.ts';
-import { failed, type OpenJudging } from './judging.ts';
-import { readMaterial, type PromotionMaterial, type ReadObject } from './promotion-material.ts';
+import { failed } from './judging.ts';
+import { readMaterial, type ReadObject } from './promotion-material.ts';
 import { openSigner } from './promotion-signer.ts';
-import { openSide, type OpenSide, type SideParts } from './promotion-sides.ts';
+import { openSide, type OpenSide } from './promotion-sides.ts';
+import { judgeWith, reportsOf, sidePartsOf } from './promotion-trust.ts';
+import type { ExecutionSurroundings } from './promotion-surroundings.ts';
 import { scannerOf } from './scanning.ts';
-import { clock, type Surroundings } from './surroundings.ts';
-
-/** What promotions are opened with; the same for all of them. */
-export interface ExecutionSurroundings {
-  readonly settings: Settings;
-  readonly surroundings: Surroundings;
-  readonly judging: OpenJudging;
-  /** How a registry client of its own is made. */
-  readonly registryOptions: Omit<RegistryOptions, 'keychain'>;
-  /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when that cannot be told. */
-  readonly policies: (names: readonly string[], signal: AbortSignal) => Promise<readonly CompiledPolicy[]>;
-  readonly roots: TrustRoots;
-  readonly accountSecrets?: (namespace: string) => NonNullable<SideParts['accountSecrets']>;
-  readonly report: (error: unknown) => void;
-}
+import { clock } from './surroundings.ts';
 
 /** One promotion to be opened. */
 export interface PromotionToOpen {
@@ -100,16 +85,6 @@ export async function openExecution(
   );
 }
 
-function sidePartsOf(
-  namespace: string,
-  material: PromotionMaterial,
-  { judging, registryOptions: options, accountSecrets: secretsIn }: ExecutionSurroundings,
-): SideParts {
-  const accountSecrets = secretsIn?.(namespace);
-  const { registry, keychain: own } = judging;
-  return { registry, own, options, material, ...(accountSecrets && { accountSecrets }) };
-}
-
 function historyOf({ mirror }: ImagePromotionSpec, from: OpenSide, to: OpenSide): HistoryBook | undefined {
   if (!mirror?.history) return undefined;
   return createHistoryBook({ target: to.view, to: to.place, from: from.place });
@@ -134,32 +109,6 @@ async function policiesOf(
   if (missing.length > 0)
     return problem('spec.promote.policies', `there is no ImagePolicy "${missing.join('", "')}"`);
   return parsed(names.flatMap((name) => known.get(name) ?? []));
-}
-
-/** The policy by whose authorities signed reports are read; `undefined` where none are asked for. */
-function reportsOf(
-  { promote }: ImagePromotionSpec,
-  { roots, material }: { readonly roots: TrustRoots; readonly material: PromotionMaterial },
-): Parsed<CompiledPolicy | undefined> {
-  const scan = promote?.scan;
-  if (scan?.from !== 'Report') return parsed(undefined);
-  return reportPolicy(scan, { material: material.material, roots });
-}
-
-function judgeWith(policies: readonly CompiledPolicy[], { view, scope }: OpenSide, { judge }: OpenJudging) {
-  return async (image: PinnedRef, signal: AbortSignal) => {
-    const now = clock();
-    const name = formatReference(image);
-    const [judged] = await judge({
-      images: [{ container: image.tag ?? '', field: '', image: name }],
-      policies,
-      labels: { state: 'found', value: {}, seenAt: now },
-      signal,
-      access: () => Promise.resolve({ state: 'found', value: { scope, registry: view }, seenAt: now }),
-    });
-    if (!judged) throw new Error('an image was asked about and there is no answer');
-    return judged;
-  };
 }
 
 function readReports(

@@ -1,9 +1,11 @@
 import { createPullSecrets, type Cluster } from '../adapters/kubernetes/index.ts';
 import { Fault, parsed, problem, type Problem, type Reason } from '../core/model/index.ts';
-import type { Executions, RunSubject } from '../doors/promotions/index.ts';
+import type { ControllerPorts, Executions, RunSubject } from '../doors/promotions/index.ts';
 import { entriesOf } from './object-fields.ts';
-import { openExecution, type ExecutionSurroundings } from './promotion-execution.ts';
+import { openExecution } from './promotion-execution.ts';
+import type { ExecutionSurroundings } from './promotion-surroundings.ts';
 import type { ReadObject } from './promotion-material.ts';
+import { rejudgeTarget } from './promotion-rejudging.ts';
 import type { SideParts } from './promotion-sides.ts';
 import { RESOURCES } from './resources.ts';
 import { clock } from './surroundings.ts';
@@ -52,6 +54,21 @@ export function createExecutions(cluster: Pick<Cluster, 'get'>, around: Around):
       const operation = `open ImagePromotion ${namespace}/${promotion.name}`;
       throw new Fault({ ...reasonOf(opened.problems), operation, side: 'cluster', transient: false });
     },
+  };
+}
+
+/** Judges what lies at targets, with what is in the namespace of the promotion at this moment. */
+export function rejudgeOver(
+  cluster: Pick<Cluster, 'get'>,
+  around: Around,
+): NonNullable<ControllerPorts['rejudge']> {
+  const accountSecrets = accountSecretsOver(cluster);
+  return async ({ namespace, name, spec, known }, signal) => {
+    const promotion = { spec, namespace, known, read: readerOf(cluster, namespace) };
+    const judged = await rejudgeTarget(promotion, { ...around, accountSecrets }, signal);
+    if (judged.ok) return judged.value;
+    const operation = `open the target of ImagePromotion ${namespace}/${name}`;
+    throw new Fault({ ...reasonOf(judged.problems), operation, side: 'cluster', transient: false });
   };
 }
 

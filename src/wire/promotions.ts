@@ -13,7 +13,7 @@ import { objectOf, text } from './object-fields.ts';
 import type { LeadingOptions } from './parts.ts';
 import { checkedForJobs } from './promotion-jobs.ts';
 import { openPromotionCaches, type PromotionCaches } from './promotion-caches.ts';
-import { createExecutions } from './promotion-opening.ts';
+import { createExecutions, rejudgeOver } from './promotion-opening.ts';
 import { createJobShelf, createRunStore, promotionWrites } from './promotion-store.ts';
 import { toldOf } from './replica.ts';
 import { TIME } from './time.ts';
@@ -55,6 +55,7 @@ export function keepPromotions(options: LeadingOptions, telling: PromotionTellin
       identity: options.identity,
       runs: createRunStore(cluster),
       executions: createExecutions(cluster, aroundOf(options)),
+      rejudge: rejudgeOver(cluster, aroundOf(options)),
       makeQueue: createWorkQueue,
       recordEvent: telling.recordEvent,
       meter: {
@@ -112,8 +113,9 @@ function createController(
   ports: ControllerPorts,
   { settings: { promotions }, cluster, namespace }: LeadingOptions,
 ): PromotionController {
-  const { maxConcurrentRuns, execution, jobTemplate } = promotions;
-  if (execution !== 'Job' || !jobTemplate) return createPromotionController(ports, { maxConcurrentRuns });
+  const { maxConcurrentRuns, rejudgeEveryMs, execution, jobTemplate } = promotions;
+  const options = { maxConcurrentRuns, rejudgeEveryMs };
+  if (execution !== 'Job' || !jobTemplate) return createPromotionController(ports, options);
   const { serviceAccountName } = jobTemplate;
   return createPromotionController(
     {
@@ -121,7 +123,7 @@ function createController(
       jobs: createJobShelf(cluster),
       executions: checkedForJobs(ports.executions, cluster, serviceAccountName),
     },
-    { maxConcurrentRuns, job: { ...jobTemplate, installation: namespace } },
+    { ...options, job: { ...jobTemplate, installation: namespace } },
   );
 }
 

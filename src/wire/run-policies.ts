@@ -1,7 +1,7 @@
 import type { Cluster } from '../adapters/kubernetes/index.ts';
 import type { TrustRoots } from '../core/policy/index.ts';
 import { holdPolicies, type MaterialObject, type PolicyObject } from '../doors/policies/index.ts';
-import type { ExecutionSurroundings } from './promotion-execution.ts';
+import type { ExecutionSurroundings } from './promotion-surroundings.ts';
 import { RESOURCES } from './resources.ts';
 import { clock } from './surroundings.ts';
 

@@ -6,15 +6,18 @@ import {
   SILENT,
   type Approval,
   type Execution,
+  type ImageAtTarget,
   type ImageResult,
   type PlannedImage,
   type Progress,
+  type TargetJudgement,
 } from '../../src/core/promotion/index.ts';
 import type { Parsed } from '../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/core/policy/index.ts';
 import { openJudging, registryOptions } from '../../src/wire/judging.ts';
 import { openExecution } from '../../src/wire/promotion-execution.ts';
+import { rejudgeTarget } from '../../src/wire/promotion-rejudging.ts';
 import type { Entries } from '../../src/wire/promotion-material.ts';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/index.ts';
 
@@ -50,6 +53,10 @@ export interface Shipyard {
   readonly sail: (voyage: Voyage) => Promise<Landfall>;
   /** Opens a promotion and leaves it to the caller. */
   readonly open: (voyage: Voyage) => Promise<Execution>;
+  /** Judges again what lies at the target of a promotion. */
+  readonly rejudge: (
+    voyage: Pick<Voyage, 'spec' | 'secrets'> & { readonly known?: readonly ImageAtTarget[] },
+  ) => Promise<TargetJudgement | undefined>;
   /** Compiles an ImagePolicy with keys in PEM. */
   readonly policy: (spec: Readonly<Record<string, unknown>>, name?: string) => CompiledPolicy;
   /** The verdict on an image under these policies, as admission would give it. */
@@ -98,6 +105,24 @@ export async function openShipyard(
   const settings = valueOf(parseSettings(written));
   const judging = valueOf(await openJudging(settings, SURROUNDINGS, watching));
   const clientOptions = valueOf(await registryOptions(settings, SURROUNDINGS, watching));
+  const around = (policies: readonly CompiledPolicy[]) => ({
+    settings,
+    surroundings: SURROUNDINGS,
+    judging,
+    registryOptions: clientOptions,
+    policies: () => Promise.resolve(policies),
+    roots: ROOTS,
+    report: watching.report,
+  });
+  const specOf = (spec: Voyage['spec']) =>
+    valueOf(
+      parsePromotion({
+        apiVersion: 'pratique.dev/v1alpha1',
+        kind: 'ImagePromotion',
+        metadata: { name: 'app', namespace: 'platform' },
+        spec,
+      }),
+    ).spec;
   const open = async ({
     spec,
     secrets = {},
@@ -105,33 +130,17 @@ export async function openShipyard(
     startedAt = STARTED,
     runName = 'run-1',
   }: Voyage) => {
-    const promotion = valueOf(
-      parsePromotion({
-        apiVersion: 'pratique.dev/v1alpha1',
-        kind: 'ImagePromotion',
-        metadata: { name: 'app', namespace: 'platform' },
-        spec,
-      }),
-    );
     const run = { name: 'platform/app', id: runName, attempt: 1, actor: 'test' };
     return valueOf(
       await openExecution(
         {
-          spec: promotion.spec,
+          spec: specOf(spec),
           namespace: 'platform',
           run,
           startedAt,
           read: (_, name) => Promise.resolve(secrets[name]),
         },
-        {
-          settings,
-          surroundings: SURROUNDINGS,
-          judging,
-          registryOptions: clientOptions,
-          policies: () => Promise.resolve(policies),
-          roots: ROOTS,
-          report: watching.report,
-        },
+        around(policies),
         AbortSignal.timeout(50_000),
       ),
     );
@@ -139,6 +148,19 @@ export async function openShipyard(
   return {
     registry,
     open,
+    rejudge: async ({ spec, secrets = {}, known = [] }) =>
+      valueOf(
+        await rejudgeTarget(
+          {
+            spec: specOf(spec),
+            namespace: 'platform',
+            read: (_, name) => Promise.resolve(secrets[name]),
+            known,
+          },
+          around([]),
+          AbortSignal.timeout(50_000),
+        ),
+      ),
     sail: async (voyage) => {
       const execution = await open(voyage);
       const signal = voyage.signal ?? AbortSignal.timeout(50_000);

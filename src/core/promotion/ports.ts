@@ -99,6 +99,8 @@ export interface Statement {
 export interface ArtifactSigner {
   /** Who signs, as records tell it: the fingerprint of the key, or the subject of the certificate. */
   readonly name: string;
+  /** The public key (PEM) by which what it signs is verified; absent where it signs by certificates. */
+  readonly publicKey?: string;
   /** A cosign signature of an image: "I signed this", with annotations of the signer. */
   signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
   /** A signed statement (DSSE). */

@@ -1,5 +1,5 @@
-import { nameOf, type ImageRef } from '../model/index.ts';
-import { compileExceptions } from '../policy/index.ts';
+import type { ImageRef } from '../model/index.ts';
+import { exceptionsOf } from './gates/exceptions.ts';
 import type { TargetRegistry } from './ports.ts';
 import { approveStep } from './steps/approve.ts';
 import { attachStep } from './steps/attach.ts';
@@ -13,7 +13,7 @@ import { tagStep } from './steps/tag.ts';
 import type { ImageTask, Learned, StepParts } from './steps/task.ts';
 import { verifySource } from './steps/verify-source.ts';
 import { verifyTargetStep } from './steps/verify-target.ts';
-import type { PromoteSpec, ScanSpec } from './schema.ts';
+import type { PromoteSpec } from './schema.ts';
 
 /** What the steps of a promotion work with: the source may have to be written to, for it may have to go. */
 export interface PromoteParts extends StepParts {
@@ -37,12 +37,4 @@ export function promoteSteps(parts: PromoteParts, promote: PromoteSpec): readonl
     ...(supersede ? [supersedeStep(parts, supersede)] : []),
     ...(deleteSource ? [deleteSourceStep(parts)] : []),
   ];
-}
-
-/** Problems in them were found when the promotion was parsed. */
-function exceptionsOf({ exceptions }: ScanSpec, from: ImageRef) {
-  return compileExceptions(exceptions, 'exceptions', []).map(({ coversImage, ...rest }) => ({
-    ...rest,
-    appliesToImage: coversImage(nameOf(from)),
-  }));
 }

@@ -1,6 +1,7 @@
 import { createClaims } from './claim.ts';
 import { driveHere, driveJobs, type Drive } from './drive-run.ts';
 import type { JobTemplate } from './jobs.ts';
+import { lookAtTarget } from './look-at-target.ts';
 import type { Reconciling } from './look.ts';
 import { reconcilePromotion } from './reconcile-promotion.ts';
 import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
@@ -9,6 +10,8 @@ import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
 export interface ControllerOptions {
   /** Most runs at a time. */
   readonly maxConcurrentRuns: number;
+  /** Milliseconds between two judgements of what is at the target of a promotion. */
+  readonly rejudgeEveryMs: number;
   /** Absent = in this process; else each as a Job. */
   readonly job?: Omit<JobTemplate, 'deadlineMs'>;
 }
@@ -29,17 +32,20 @@ export interface PromotionController {
 
 /** Promotions looked at at a time: a look is quick, and what takes long is a run. */
 const CONCURRENCY = 4;
+/** One: what is judged again is not urgent, and so no registry is asked faster than one look asks it. */
+const TARGETS_AT_ONCE = 1;
 
 /** Makes the controller. */
 export function createPromotionController(
   ports: ControllerPorts,
-  { maxConcurrentRuns, job }: ControllerOptions,
+  { maxConcurrentRuns, rejudgeEveryMs, job }: ControllerOptions,
 ): PromotionController {
   const running = { ports, claims: createClaims(ports) };
   const owners = new Map<string, ObjectName>();
   const stops = new Map<string, AbortController>();
   let promotions: Queue | undefined;
   let runs: Queue | undefined;
+  let targets: Queue | undefined;
 
   const drive: Drive =
     job && ports.jobs
@@ -61,6 +67,8 @@ export function createPromotionController(
     begun: new Map(),
     statuses: new Map(),
     looks: new Map(),
+    rejudgeEveryMs,
+    lookAtTarget: (promotion) => targets?.add(keyOf(promotion)),
     woken: new Map(),
     execute: (promotion, run) => {
       owners.set(keyOf(run), promotion);
@@ -95,12 +103,22 @@ export function createPromotionController(
         concurrency: maxConcurrentRuns,
         onFailure: troubled('carry out ImagePromotionRun'),
       });
+      targets = ports.makeQueue({
+        reconcile: async (key, closing) => {
+          await lookAtTarget(nameOf(key), reconciling, closing);
+          onPromotion(nameOf(key));
+          return undefined;
+        },
+        concurrency: TARGETS_AT_ONCE,
+        onFailure: troubled('judge again what is at the target of ImagePromotion'),
+      });
       for (const { metadata } of ports.promotions()) onPromotion(metadata);
       await aborted(signal);
-      const [looking, carrying] = [promotions, runs];
+      const queues = [promotions, runs, targets];
       promotions = undefined;
       runs = undefined;
-      await Promise.all([looking.close(), carrying.close()]);
+      targets = undefined;
+      await Promise.all(queues.map((queue) => queue.close()));
       // The next term is another one: others have written meanwhile.
       forget();
     },

@@ -31,5 +31,5 @@ export type {
   RunStore,
   RunSubject,
   Time,
-  WatchedImage,
+  WatchedTarget,
 } from './ports.ts';

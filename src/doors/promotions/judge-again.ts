@@ -1,10 +1,10 @@
 import type { ImagePromotionStatus } from '../../core/promotion/index.ts';
-import { MAX_WAIT_MS, type Reading } from './look.ts';
+import { MAX_WAIT_MS, type Look, type Reading } from './look.ts';
 import type { PromotionEvent } from './ports.ts';
-import { nextExpiry, rejudgeImages } from './rejudge.ts';
+import { hasExpired, nextExpiry, rejudgeImages, type LookAtTarget } from './rejudge.ts';
 
-/** Milliseconds between two judgements of what is at the target: new findings come by the day. */
-const REJUDGE_MS = 6 * 3_600_000;
+/** Milliseconds until a target is looked at again that could not be judged as a whole. */
+const RETRY_MS = 600_000;
 
 /** What is at the target, judged again where it is time. */
 export interface JudgedAgain {
@@ -14,32 +14,57 @@ export interface JudgedAgain {
   readonly againInMs: number;
 }
 
-/** Judges what is at the target again: when an exception has expired, and every few hours where it can be judged. */
-export async function judgeAgain(reading: Reading, signal: AbortSignal): Promise<JudgedAgain> {
-  const { key, object, promotion, status, runs, now, reconciling } = reading;
+/**
+ * Takes in what the last look at the target came to, and asks for the next one when it is time: when an exception has expired,
+ * and every few hours. A look asks registries, and nothing waits for it. Where nobody can look, dates alone decide.
+ */
+export function judgeAgain(reading: Reading): JudgedAgain {
+  const { key, status, now, reconciling } = reading;
   const { ports, looks } = reconciling;
-  const at = looks.get(key) ?? ports.now() + ports.random() * REJUDGE_MS;
-  looks.set(key, at);
-  const againInMs = waitMs(reading, at);
-  const routine = ports.rejudge !== undefined && ports.now() >= at;
-  if (!routine && !hasExpired(status, now)) return { status, events: [], againInMs };
-  const last = runs.find(({ over }) => over);
-  const images = last?.object.status?.images ?? [];
-  const { rejudge } = ports;
-  const { spec } = promotion;
-  const judged = await rejudgeImages({ promotion: object, spec, status, images, rejudge, now }, signal);
-  looks.set(key, ports.now() + REJUDGE_MS);
-  return { status: { ...status, ...judged.status }, events: judged.events, againInMs };
+  if (!ports.rejudge) return hasExpired(status, now) ? takeIn(reading, undefined) : wait(reading, undefined);
+  const look = looks.get(key) ?? { dueMs: firstLook(reading) };
+  if (look.looked) return takeIn(reading, look.looked);
+  const isDue = look.dueMs !== undefined && (ports.now() >= look.dueMs || hasExpired(status, now));
+  looks.set(key, isDue ? {} : look);
+  if (isDue) reconciling.lookAtTarget(reading.object.metadata);
+  return wait(reading, isDue ? undefined : look.dueMs);
 }
 
-function waitMs({ status, now, reconciling: { ports } }: Reading, at: number): number {
+function wait(reading: Reading, dueMs: number | undefined): JudgedAgain {
+  return { status: reading.status, events: [], againInMs: waitMs(reading, dueMs) };
+}
+
+/** Flags and clears by what the last look came to; without one, by dates alone. */
+function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
+  const { key, object: promotion, status, now, reconciling } = reading;
+  const { ports, looks, rejudgeEveryMs } = reconciling;
+  const seen = looked === 'nobody' ? {} : { ...(looked && { looked }) };
+  const judged = rejudgeImages({ promotion, status, now, ...seen });
+  const isDark = judged.status.lastJudgement?.reason !== undefined;
+  const dueMs = ports.now() + (isDark ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
+  looks.set(key, { dueMs });
+  return {
+    status: { ...status, ...judged.status },
+    events: judged.events,
+    againInMs: waitMs(reading, ports.rejudge && dueMs),
+  };
+}
+
+/** The first look of a term: when the leader before would have looked, or at some moment, so that not all come at once. */
+function firstLook({ status: { lastJudgement }, now, reconciling }: Reading): number {
+  const { ports, rejudgeEveryMs } = reconciling;
+  if (!lastJudgement) return ports.now() + ports.random() * rejudgeEveryMs;
+  const passed = now.getTime() - Date.parse(lastJudgement.time);
+  return ports.now() + Math.min(rejudgeEveryMs, Math.max(0, rejudgeEveryMs - passed));
+}
+
+function waitMs({ status, now, reconciling: { ports } }: Reading, dueMs: number | undefined): number {
   const expiry = nextExpiry(status, now);
   const untilExpiry = expiry ? expiry.getTime() - now.getTime() : MAX_WAIT_MS;
-  return Math.min(untilExpiry, ports.rejudge ? Math.max(0, at - ports.now()) : MAX_WAIT_MS);
+  return Math.min(untilExpiry, dueMs === undefined ? MAX_WAIT_MS : Math.max(0, dueMs - ports.now()));
 }
 
-/** Whether an exception has expired whose image is not flagged. */
-function hasExpired({ exceptions = [], flagged = [] }: ImagePromotionStatus, now: Date): boolean {
-  const tags = new Set(flagged.map(({ tag }) => tag));
-  return exceptions.some(({ tag, until }) => Date.parse(until) < now.getTime() && !tags.has(tag));
+/** Looks at the target soon, unless that is under way. */
+export function lookAgain({ key, reconciling: { looks, ports } }: Look): void {
+  if (looks.get(key)?.dueMs !== undefined) looks.set(key, { dueMs: ports.now() });
 }

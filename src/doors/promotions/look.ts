@@ -2,6 +2,7 @@ import { parseMoment } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
 import { knownRuns, type KnownRun } from './known-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
+import type { LookAtTarget } from './rejudge.ts';
 
 /** What looking at promotions remembers from one look to the next; keys are `namespace/name`. */
 export interface Reconciling {
@@ -10,11 +11,15 @@ export interface Reconciling {
   readonly begun: Map<string, RunObject>;
   /** What was written last: a cache may still show what was before. */
   readonly statuses: Map<string, { readonly uid: string; readonly status: ImagePromotionStatus }>;
-  /** When what is at the target is judged again, in milliseconds of `now`. */
-  readonly looks: Map<string, number>;
+  /** When what is at the target is judged again. */
+  readonly looks: Map<string, LookAtTarget>;
+  /** Milliseconds between two judgements of what is at a target. */
+  readonly rejudgeEveryMs: number;
   /** When something was pushed. */
   readonly woken: Map<string, Date>;
   readonly execute: (promotion: ObjectName, run: ObjectName) => void;
+  /** Judges what is at the target, soon. */
+  readonly lookAtTarget: (promotion: ObjectName) => void;
   /** Stops every run of a promotion that is gone. */
   readonly stop: (promotion: ObjectName) => void;
 }

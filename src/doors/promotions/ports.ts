@@ -1,9 +1,11 @@
-import type { Clock, Digest, Reason } from '../../core/model/index.ts';
+import type { Clock, Reason } from '../../core/model/index.ts';
 import type {
   Execution,
+  ImageAtTarget,
   ImagePromotionRunStatus,
   ImagePromotionSpec,
   ImagePromotionStatus,
+  TargetJudgement,
 } from '../../core/promotion/index.ts';
 
 /** An object of a namespace, by its name. */
@@ -167,12 +169,11 @@ export interface RunJob {
   readonly over: boolean;
 }
 
-/** An image at the target that is judged again. */
-export interface WatchedImage {
-  readonly namespace: string;
+/** A promotion whose target is judged again. */
+export interface WatchedTarget extends ObjectName {
   readonly spec: ImagePromotionSpec;
-  readonly tag: string;
-  readonly digest: Digest;
+  /** Images that are known to have been promoted by it. */
+  readonly known: readonly ImageAtTarget[];
 }
 
 /** What the controller needs from outside. */
@@ -194,10 +195,10 @@ export interface ControllerPorts extends RunnerPorts {
   /** Needed where runs are carried out as Jobs. */
   readonly jobs?: JobShelf;
   /**
-   * What would block an image at the target today, if anything; throws a `Fault` when that cannot be told. Absent = only the
-   * dates of exceptions are looked at.
+   * Judges what a promotion has promoted, as it lies at the target today; `undefined` = there is nobody whose reports would count.
+   * Throws a `Fault` when the target cannot be looked at. Absent = only the dates of exceptions are looked at.
    */
-  readonly rejudge?: (image: WatchedImage, signal: AbortSignal) => Promise<Reason | undefined>;
+  readonly rejudge?: (promotion: WatchedTarget, signal: AbortSignal) => Promise<TargetJudgement | undefined>;
   readonly recordEvent: (event: PromotionEvent) => void;
   readonly meter: PromotionMeter;
   /** At least 0, below 1. */

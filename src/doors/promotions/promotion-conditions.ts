@@ -21,7 +21,7 @@ export function sayPromotion(status: ImagePromotionStatus, facts: ConditionFacts
     say('Ready', readyOf(status, facts)),
     say('Reconciling', reconcilingOf(facts)),
     say('Stalled', stalledOf(facts)),
-    say('ExceptionsExpired', flaggedOf(status)),
+    say('Flagged', flaggedOf(status)),
   ];
 }
 
@@ -78,10 +78,23 @@ function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Said {
 /** Images named in a condition; the status has more of them. */
 const MAX_NAMED = 10;
 
-function flaggedOf({ flagged = [] }: ImagePromotionStatus): Said {
+function flaggedOf(status: ImagePromotionStatus): Said {
+  const { flagged = [], flaggedCut = 0 } = status;
+  const dark = darkOf(status);
   const [first] = flagged;
-  if (!first) return ['False', 'NoneExpired', 'Nothing is known that would block what is at the target.'];
-  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason }) => `${tag} (${reason})`);
-  const more = flagged.length > MAX_NAMED ? `, and ${String(flagged.length - MAX_NAMED)} more` : '';
-  return ['True', first.reason, `What is at the target would be blocked today: ${names.join(', ')}${more}.`];
+  if (!first && dark) return ['Unknown', dark.reason, `Of what is at the target, ${dark.told}`];
+  if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
+  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
+  const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
+  const more = left > 0 ? `, and ${String(left)} more` : '';
+  const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
+  return ['True', first.reason, dark ? `${blocked} Besides, ${dark.told}` : blocked];
+}
+
+/** What could not be judged again, and why. */
+function darkOf({ lastJudgement }: ImagePromotionStatus) {
+  if (lastJudgement?.reason === undefined) return undefined;
+  const { unknown, judged, reason, message = '' } = lastJudgement;
+  const told = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  return { reason, told };
 }

@@ -7,7 +7,7 @@ import {
 import { readApprovals } from './approvals.ts';
 import { beginRun, type Begun } from './begin-run.ts';
 import { dueOf, type Due, type DueFacts } from './due.ts';
-import { judgeAgain } from './judge-again.ts';
+import { judgeAgain, lookAgain } from './judge-again.ts';
 import type { KnownRun } from './known-run.ts';
 import {
   CHECK_MS,
@@ -50,11 +50,19 @@ export async function reconcilePromotion(
     : stuckAt(look, absorbed.status, read.problems);
   const { spec } = read.ok ? read.value : {};
   const status = statusAfter(look, outcome, spec);
-  if (!(await write(look, { before, status }, signal))) return undefined;
+  const written = await write(look, { before, status }, signal).catch((error: unknown) => {
+    // What the last look at the target came to was told by this write alone.
+    lookAgain(look);
+    throw error;
+  });
+  if (!written) return undefined;
   tell(look, [...absorbed.events, ...outcome.events], absorbed.counted);
-  ports.meter.flagged(key, status.flagged?.length ?? 0);
+  ports.meter.flagged(key, (status.flagged?.length ?? 0) + (status.flaggedCut ?? 0));
   if (spec) await prune(outcome.runs, spec, ports, signal);
-  const { againInMs } = outcome;
+  return requeueIn(outcome);
+}
+
+function requeueIn({ againInMs }: Outcome): { readonly requeueAfterMs: number } | undefined {
   if (againInMs === undefined) return undefined;
   return { requeueAfterMs: Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, againInMs)) };
 }
@@ -105,7 +113,7 @@ async function actOn(reading: Reading, signal: AbortSignal): Promise<Outcome> {
   const { object, reconciling, runs, now } = reading;
   const facts = await factsOf(reading, signal);
   const due = dueOf(facts);
-  const judged = await judgeAgain(reading, signal);
+  const judged = judgeAgain(reading);
   const plain = { status: judged.status, events: judged.events, runs };
   if (due.what === 'execute') {
     reconciling.execute(object.metadata, due.run.object.metadata);

@@ -1,13 +1,16 @@
-import pLimit from 'p-limit';
-import { Fault, parseDigest, type Reason } from '../../core/model/index.ts';
+import { parseDigest, type Reason } from '../../core/model/index.ts';
 import {
+  MAX_MESSAGE_LENGTH,
   MAX_WATCHED,
-  type ImagePromotionSpec,
+  type ImageAtTarget,
   type ImagePromotionStatus,
+  type JudgedAtTarget,
   type RunImage,
+  type TargetJudgement,
 } from '../../core/promotion/index.ts';
 import { regarding } from './changes.ts';
-import type { ControllerPorts, PromotionEvent, PromotionObject } from './ports.ts';
+import { stampOf } from './condition.ts';
+import type { PromotionEvent, PromotionObject } from './ports.ts';
 
 /*
  * What is in golden is judged again: an exception that let an image pass expires, a new report says something else. It is
@@ -16,9 +19,7 @@ import type { ControllerPorts, PromotionEvent, PromotionObject } from './ports.t
 
 type Exceptions = NonNullable<ImagePromotionStatus['exceptions']>;
 type Flagged = NonNullable<ImagePromotionStatus['flagged']>;
-
-/** Images judged again at a time: nobody waits for it. */
-const CONCURRENCY = 4;
+type Watched = Pick<ImagePromotionStatus, 'exceptions' | 'flagged' | 'flaggedCut' | 'lastJudgement'>;
 
 /** What is watched after a run: images that an exception let pass, until they arrive without one or are no longer there. */
 export function watchExceptions(
@@ -27,10 +28,10 @@ export function watchExceptions(
 ): Pick<ImagePromotionStatus, 'exceptions' | 'flagged'> {
   const arrived = images.filter(({ decision }) => decision === 'Promoted' || decision === 'Mirrored');
   const tags = new Set(arrived.map(({ tag }) => tag));
-  const added = arrived.flatMap(({ tag, source, exceptionsUntil }) =>
-    source === undefined || exceptionsUntil === undefined
+  const added = arrived.flatMap(({ tag, source, target = source, exceptionsUntil }) =>
+    target === undefined || exceptionsUntil === undefined
       ? []
-      : [{ tag, digest: source, until: exceptionsUntil }],
+      : [{ tag, digest: target, until: exceptionsUntil }],
   );
   const kept = exceptions.filter(({ tag }) => !tags.has(tag));
   return {
@@ -45,58 +46,77 @@ export function nextExpiry({ exceptions = [] }: ImagePromotionStatus, now: Date)
   return next && new Date(Date.parse(next.until) + 1);
 }
 
-/** What is judged again, and by what. */
+/** Whether an exception has expired whose image is not flagged. */
+export function hasExpired({ exceptions = [], flagged = [] }: ImagePromotionStatus, now: Date): boolean {
+  const known = new Set(flagged.map(keyOf));
+  return exceptions.some((one) => isPast(one.until, now) && !known.has(keyOf(one)));
+}
+
+/** Images that are known to be at the target: what the last run tells of, what an exception let pass, what is flagged. */
+export function knownAtTarget(
+  { exceptions = [], flagged = [] }: ImagePromotionStatus,
+  images: readonly RunImage[],
+): readonly ImageAtTarget[] {
+  const there = images.filter(({ decision }) => decision === 'Promoted' || decision === 'UpToDate');
+  const all = [
+    ...there.map(({ tag, source = '', target = source }) => ({ tag, digest: target })),
+    ...exceptions,
+    ...flagged,
+  ].flatMap(({ tag, digest }): readonly ImageAtTarget[] => {
+    const parsed = parseDigest(digest);
+    return parsed ? [{ tag, digest: parsed }] : [];
+  });
+  return [...new Map(all.map((image) => [keyOf(image), image])).values()];
+}
+
+/** What looking at the target came to: what is there, or why it could not be looked at. */
+export type Looked = { readonly at: Date } & (
+  { readonly judgement: TargetJudgement } | { readonly failure: Reason; readonly known: number }
+);
+
+/** When a target is looked at, and what came of the last look that no status tells of yet. */
+export interface LookAtTarget {
+  /** Milliseconds of `now`; absent = it is being looked at. */
+  readonly dueMs?: number;
+  /** `nobody` = there is nobody whose reports would count. */
+  readonly looked?: Looked | 'nobody';
+}
+
+/** What is judged again. `looked` absent = nobody can: the dates of exceptions alone decide. */
 export interface Rejudging {
   readonly promotion: PromotionObject;
-  readonly spec: ImagePromotionSpec;
   readonly status: ImagePromotionStatus;
-  /** Images that were at the target after the last run. */
-  readonly images: readonly RunImage[];
-  readonly rejudge: ControllerPorts['rejudge'];
+  readonly looked?: Looked;
   readonly now: Date;
 }
 
 /** What came of it. */
 export interface Rejudged {
-  readonly status: Pick<ImagePromotionStatus, 'exceptions' | 'flagged'>;
+  readonly status: Watched;
   /** One for each image that is flagged now and was not, or for another reason. */
   readonly events: readonly PromotionEvent[];
 }
 
 /**
- * Judges again. Where images can be judged, that decides; where that cannot be told, or nobody can, the date of an exception
- * does. What was flagged stays so until it is known to be well.
+ * Flags and clears. Where an image could be judged, that decides; where that cannot be told, or nobody can, the date of an
+ * exception does. What was flagged stays so until it is known to be well, or to be gone.
  */
-export async function rejudgeImages(given: Rejudging, signal: AbortSignal): Promise<Rejudged> {
-  const { promotion, status, now } = given;
+export function rejudgeImages({ promotion, status, looked, now }: Rejudging): Rejudged {
   const { exceptions = [], flagged: before = [] } = status;
-  const watched = candidatesOf(given);
-  const limit = pLimit(CONCURRENCY);
-  const answers = await Promise.all(
-    watched.map((image) => limit(async () => ({ ...image, answer: await ask(given, image, signal) }))),
-  );
-  const flagged = answers
-    .flatMap(({ tag, digest, answer, until, was }): Flagged => {
-      if (answer === 'well') return [];
-      const expired = until !== undefined && Date.parse(until) < now.getTime();
-      const reason = answer === 'unknown' ? (expired ? 'ExceptionExpired' : was) : answer.code;
-      return reason === undefined ? [] : [{ tag, digest, reason }];
-    })
-    .slice(0, MAX_WATCHED);
-  const well = new Set(
-    answers.flatMap(({ tag, answer, until }) =>
-      answer === 'well' && until !== undefined && Date.parse(until) < now.getTime() ? [tag] : [],
-    ),
-  );
+  const candidates = [...candidatesOf(status, looked).values()];
+  const flagged = candidates.flatMap((one) => flagOf(one, now));
+  const done = new Set(candidates.filter((one) => isDone(one, now)).map(keyOf));
+  const told = flagged.slice(0, MAX_WATCHED);
+  const old = new Set(before.map((one) => JSON.stringify([one.tag, one.digest, one.reason])));
   return {
-    status: { exceptions: soonestFirst(exceptions.filter(({ tag }) => !well.has(tag))), flagged },
-    events: flagged
-      .filter(
-        (one) =>
-          !before.some(
-            (old) => old.tag === one.tag && old.digest === one.digest && old.reason === one.reason,
-          ),
-      )
+    status: {
+      exceptions: soonestFirst(exceptions.filter((one) => !done.has(keyOf(one)))),
+      flagged: told,
+      flaggedCut: flagged.length > told.length ? flagged.length - told.length : undefined,
+      ...(looked && { lastJudgement: lastJudgement(looked) }),
+    },
+    events: told
+      .filter((one) => !old.has(JSON.stringify([one.tag, one.digest, one.reason])))
       .map((one) => flagEvent(promotion, one)),
   };
 }
@@ -107,35 +127,66 @@ interface Candidate {
   readonly until?: string;
   /** The reason for which it is flagged already. */
   readonly was?: string;
+  readonly judged?: JudgedAtTarget;
 }
 
-/** Every image that an exception let pass, that is flagged, or, if it can be judged, that is at the target. */
-function candidatesOf({ status, images, rejudge }: Rejudging): readonly Candidate[] {
+/** Every image that an exception let pass, that is flagged, or that was judged; by tag and digest. */
+function candidatesOf(
+  { exceptions = [], flagged = [] }: ImagePromotionStatus,
+  looked: Looked | undefined,
+): ReadonlyMap<string, Candidate> {
   const all = new Map<string, Candidate>();
-  const there = rejudge
-    ? images.filter(({ decision }) => decision === 'Promoted' || decision === 'UpToDate')
-    : [];
-  for (const { tag, source } of there) if (source !== undefined) all.set(tag, { tag, digest: source });
-  for (const { tag, digest, until } of status.exceptions ?? []) all.set(tag, { tag, digest, until });
-  for (const { tag, digest, reason } of status.flagged ?? [])
-    all.set(tag, { tag, digest, ...all.get(tag), was: reason });
-  return [...all.values()];
+  const add = (one: Candidate): void => void all.set(keyOf(one), { ...all.get(keyOf(one)), ...one });
+  // What was flagged before comes first, so that it is not what is cut.
+  for (const { tag, digest, reason } of flagged) add({ tag, digest, was: reason });
+  for (const { tag, digest, until } of exceptions) add({ tag, digest, until });
+  const judgement = looked && 'judgement' in looked ? looked.judgement : undefined;
+  for (const judged of judgement?.judged ?? []) add({ tag: judged.tag, digest: judged.digest, judged });
+  return all;
 }
 
-async function ask(
-  { rejudge, promotion, spec }: Rejudging,
-  { tag, digest }: Candidate,
-  signal: AbortSignal,
-): Promise<Reason | 'well' | 'unknown'> {
-  const parsed = parseDigest(digest);
-  if (!rejudge || !parsed) return 'unknown';
-  try {
-    const { namespace } = promotion.metadata;
-    return (await rejudge({ namespace, spec, tag, digest: parsed }, signal)) ?? 'well';
-  } catch (error) {
-    if (error instanceof Fault) return 'unknown';
-    throw error;
-  }
+function flagOf(candidate: Candidate, now: Date): Flagged {
+  const { tag, digest, judged } = candidate;
+  if (judged?.state === 'well' || judged?.state === 'gone') return [];
+  const reason = judged?.state === 'blocked' ? judged.reason.code : reasonByDate(candidate, now);
+  return reason === undefined ? [] : [{ tag, digest, reason }];
+}
+
+function reasonByDate({ was, until }: Candidate, now: Date): string | undefined {
+  if (was !== undefined) return was;
+  return until !== undefined && isPast(until, now) ? 'ExceptionExpired' : undefined;
+}
+
+/** Whether the end of its exception need not be watched any more. */
+function isDone({ judged, until }: Candidate, now: Date): boolean {
+  if (judged?.state === 'gone') return true;
+  return judged?.state === 'well' && until !== undefined && isPast(until, now);
+}
+
+function lastJudgement(looked: Looked): ImagePromotionStatus['lastJudgement'] {
+  const time = stampOf(looked.at);
+  if ('failure' in looked) return { time, judged: 0, unknown: looked.known, ...tellReason(looked.failure) };
+  const { judged, unseen, reason } = looked.judgement;
+  const dark = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
+  const why = dark[0] ?? reason;
+  return {
+    time,
+    judged: judged.filter(({ state }) => state === 'well' || state === 'blocked').length,
+    unknown: dark.length + unseen,
+    ...(why && tellReason(why)),
+  };
+}
+
+function tellReason({ code, detail }: Reason) {
+  return { reason: code, message: detail.slice(0, MAX_MESSAGE_LENGTH) };
+}
+
+function isPast(until: string, now: Date): boolean {
+  return Date.parse(until) < now.getTime();
+}
+
+function keyOf({ tag, digest }: { readonly tag: string; readonly digest: string }): string {
+  return `${tag}@${digest}`;
 }
 
 function soonestFirst(exceptions: Exceptions): Exceptions {

@@ -50,7 +50,13 @@ describe('settings of an installation', () => {
       },
       audit: { enabled: true, everyMs: 600_000, perRegistryPerSecond: 5, reports: true },
       selfTest: { enabled: true, namespace: 'default', everyMs: 60_000 },
-      promotions: { enabled: true, maxConcurrentRuns: 2, execution: 'InController' },
+      promotions: {
+        enabled: true,
+        maxConcurrentRuns: 2,
+        execution: 'InController',
+        rejudgeEveryMs: 21_600_000,
+        rejudgePerSecond: 5,
+      },
     });
   });
 
@@ -78,6 +84,8 @@ describe('settings of an installation', () => {
       promotions: {
         enabled: false,
         maxConcurrentRuns: 64,
+        rejudgeEveryMs: 1,
+        rejudgePerSecond: 0.1,
         execution: 'Job',
         jobTemplate: {
           image: 'registry.example.com/pratique:1',
@@ -207,6 +215,12 @@ describe('settings of an installation', () => {
     ['promotions that are neither on nor off', { promotions: { enabled: 1 } }, 'promotions.enabled'],
     ['no run at a time', { promotions: { maxConcurrentRuns: 0 } }, 'promotions.maxConcurrentRuns'],
     ['runs like a flood', { promotions: { maxConcurrentRuns: 65 } }, 'promotions.maxConcurrentRuns'],
+    ['judging again without a pause', { promotions: { rejudgeEveryMs: 0 } }, 'promotions.rejudgeEveryMs'],
+    [
+      'judging again like a flood',
+      { promotions: { rejudgePerSecond: 1_001 } },
+      'promotions.rejudgePerSecond',
+    ],
     ['another way to run', { promotions: { execution: 'Pod' } }, 'promotions.execution'],
     [
       'Jobs of which nobody says how they look',

@@ -21,14 +21,14 @@ export interface World {
   fake: FakeExecution;
   check: () => Promise<Reason | undefined>;
   open: (subject: RunSubject) => Promise<Execution>;
-  rejudge?: ControllerPorts['rejudge'];
+  rejudge: NonNullable<ControllerPorts['rejudge']>;
 }
 
 /** A cluster in memory with one promotion and a controller that leads. Objects are seen at once. */
 export function promotionWorld(
   fake: FakeExecution,
   spec: object = {},
-  options: { readonly maxConcurrentRuns?: number } = {},
+  options: { readonly maxConcurrentRuns?: number; readonly rejudges?: boolean } = {},
 ) {
   const time = promotionTime();
   const shelf = runShelf();
@@ -47,6 +47,7 @@ export function promotionWorld(
     fake,
     check: () => Promise.resolve(undefined),
     open: () => Promise.resolve(fakeExecution(world.fake, time)),
+    rejudge: () => Promise.resolve(undefined),
   };
   const put = (
     change: { readonly spec?: object; readonly metadata?: object } = {},
@@ -116,7 +117,7 @@ export function promotionWorld(
       return Promise.resolve({ ok: true });
     },
     makeQueue: (queue) => createWorkQueue({ ...queue, timers: time, random: () => 0.5 }),
-    rejudge: (...given) => (world.rejudge ? world.rejudge(...given) : Promise.resolve(undefined)),
+    ...(options.rejudges !== false && { rejudge: (...given) => world.rejudge(...given) }),
     recordEvent: (event) => events.push(event),
     meter: {
       images: (decision, reason, count) => counted.push(`${decision}/${reason}/${String(count)}`),
@@ -126,7 +127,10 @@ export function promotionWorld(
     random: () => 0.5,
     onTrouble: ({ operation, detail }) => troubles.push(`${operation}: ${detail}`),
   };
-  const controller = createPromotionController(ports, { maxConcurrentRuns: options.maxConcurrentRuns ?? 2 });
+  const controller = createPromotionController(ports, {
+    maxConcurrentRuns: options.maxConcurrentRuns ?? 2,
+    rejudgeEveryMs: 6 * 3_600_000,
+  });
   shelf.onWrite = (run) => {
     runStatusSchema.parse(run.status);
     controller.onRun(run.metadata, runNames.get(run.metadata.name));

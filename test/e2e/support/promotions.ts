@@ -18,6 +18,7 @@ export interface PromotionSeen {
       Record<'candidates' | 'promoted' | 'upToDate' | 'blocked' | 'awaitingApproval' | 'failed', number>
     >;
     readonly lastHandledReconcileAt?: string;
+    readonly lastJudgement?: { readonly time: string; readonly judged: number; readonly unknown: number };
   };
 }
 

@@ -37,6 +37,8 @@ export interface ContentSigner {
   signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
   /** A signed statement, as `cosign attest` makes it. */
   signStatement(statement: StatementToSign, signal: AbortSignal): Promise<SignedContent>;
+  /** The public key (PEM) by which what it signs is verified; absent where it signs by certificates. */
+  readonly publicKey?: string;
   /** Whether something signed that claims to be by this signer is; absent where that takes trust roots to tell. Never throws. */
   readonly made?: (record: SignedRecord) => boolean;
 }

@@ -16,7 +16,8 @@ export async function createKeySigner(text: PrivateKeyText): Promise<Parsed<Cont
 }
 
 function signerWith({ key, kind }: PrivateKey): ContentSigner {
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const publicKey = createPublicKey(key);
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
   const fingerprint = createHash('sha256').update(spki).digest();
   // Cosign finds the key of a bundle by this hint.
   const hint = fingerprint.toString('base64');
@@ -34,6 +35,7 @@ function signerWith({ key, kind }: PrivateKey): ContentSigner {
     });
   return {
     name: fingerprint.toString('hex'),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     signImage: (image, annotations) => {
       const layer = simpleSigningPayload(image, annotations);
       return settled({
@@ -50,7 +52,7 @@ function signerWith({ key, kind }: PrivateKey): ContentSigner {
         layerAnnotations: attestationAnnotations(statement.predicateType),
       });
     },
-    made: (record) => isMadeBy(createPublicKey(key), kind, record),
+    made: (record) => isMadeBy(publicKey, kind, record),
   };
 }
 

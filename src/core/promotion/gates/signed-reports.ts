@@ -1,10 +1,12 @@
-import type { Digest, Evidence, Parsed, ProvenSignature, SignedClaim } from '../../model/index.ts';
+import type { Digest, Evidence, Parsed, ProvenSignature, Reason, SignedClaim } from '../../model/index.ts';
 import {
   API_VERSION,
   compilePolicy,
   isUnreadable,
   objection,
   readVulnerabilities,
+  RELEASE_PREDICATE_TYPE,
+  type Authority,
   type CompiledPolicy,
   type Given,
 } from '../../policy/index.ts';
@@ -38,6 +40,42 @@ export function reportPolicy({ authorities }: ScanSpec, given: Given): Parsed<Co
 }
 
 /**
+ * The policy by whose one authority, the key by which a promotion signs itself, its reports and release statements are gathered.
+ */
+export function ownPolicy(publicKey: string, given: Given): Parsed<CompiledPolicy> {
+  return compilePolicy(
+    {
+      apiVersion: API_VERSION,
+      kind: 'ImagePolicy',
+      metadata: { name: 'own' },
+      spec: {
+        match: { images: ['**'] },
+        authorities: [{ name: 'own', key: { pem: publicKey } }],
+        require: {
+          vulnerabilities: { from: ['own'] },
+          attestations: [{ predicateType: RELEASE_PREDICATE_TYPE, from: ['own'] }],
+        },
+      },
+    },
+    given,
+  );
+}
+
+/** What is proven about an image, and the first thing that could not be read: it might be newer and worse. */
+export interface ReadSignatures {
+  readonly proven: readonly ProvenSignature[];
+  readonly dark?: { readonly reason: Reason; readonly transient: boolean };
+}
+
+/** Tells apart what is proven and what could not be read; the rest proves nothing. */
+export function readProven(signatures: Evidence['signatures'] | undefined): ReadSignatures {
+  if (signatures?.state === 'unknown') return { proven: [], dark: signatures };
+  const all = signatures?.state === 'found' ? signatures.value : [];
+  const unread = all.find((one) => one.state === 'unread');
+  return { proven: all.filter((one) => one.state === 'proven'), ...(unread && { dark: unread }) };
+}
+
+/**
  * The newest report about the image by an accepted signer. None is a gate that cannot answer; what could not be read might be
  * newer and worse, and leaves it unanswered as well.
  */
@@ -46,23 +84,32 @@ export function readSignedReports(
   { vulnerabilities }: CompiledPolicy,
   digest: Digest,
 ): readonly Scanned[] {
-  const dark = (reason: Extract<Scanned, { kind: 'unknown' }>['reason'], transient: boolean) =>
-    [{ platform: '', digest, kind: 'unknown', reason, transient }] as const;
-  if (signatures?.state === 'unknown') return dark(signatures.reason, signatures.transient);
-  const all = signatures?.state === 'found' ? signatures.value : [];
-  const unread = all.find((one) => one.state === 'unread');
-  if (unread?.state === 'unread') return dark(unread.reason, unread.transient);
-  const accepted = all.filter(
-    (one): one is ProvenSignature =>
-      one.state === 'proven' &&
-      (vulnerabilities?.from ?? []).some((authority) => objection(authority, one) === undefined),
-  );
+  const { proven, dark } = readProven(signatures);
+  const unknown = { platform: '', digest, kind: 'unknown' } as const;
+  if (dark) return [{ ...unknown, reason: dark.reason, transient: dark.transient }];
+  const chosen = newestReports(proven, vulnerabilities?.from ?? [], digest);
+  if (chosen.length > 0) return chosen;
+  const reason = { code: 'ReportMissing', detail: 'there is no report by an accepted signer' } as const;
+  return [{ ...unknown, reason, transient: false }];
+}
+
+/** The newest reports by these authorities; one whose time is the same as another's does not hide it. */
+export function newestReports(
+  proven: readonly ProvenSignature[],
+  from: readonly Authority[],
+  digest: Digest,
+): readonly Scanned[] {
+  const accepted = proven.filter((one) => isBy(from, one));
   const reports = accepted.flatMap(({ says }) => reportIn(says));
   const newest = Math.max(...reports.map(({ time }) => time));
-  const chosen = reports.filter(({ time }) => time === newest);
-  if (chosen.length === 0)
-    return dark({ code: 'ReportMissing', detail: 'there is no report by an accepted signer' }, false);
-  return chosen.map(({ statement }) => ({ platform: '', digest, kind: 'report', statement }));
+  return reports
+    .filter(({ time }) => time === newest)
+    .map(({ statement }) => ({ platform: '', digest, kind: 'report', statement }));
+}
+
+/** Whether one of these authorities made it. */
+export function isBy(from: readonly Authority[], signature: ProvenSignature): boolean {
+  return from.some((authority) => objection(authority, signature) === undefined);
 }
 
 /** A report with its time; what cannot be read counts as the newest, so that an older one does not stand in for it. */

@@ -39,6 +39,8 @@ export interface Release {
   readonly approver?: string;
   /** Why, in the words of the approver. */
   readonly approvalReason?: string;
+  /** The last moment at which the approval holds. */
+  readonly approvedUntil?: Date;
   /** The manifest of the attached scan report. */
   readonly reportDigest?: Digest;
   /** How old the knowledge of the scanner was. */
@@ -51,7 +53,7 @@ export interface Release {
  */
 export function releaseStatement(release: Release): Statement {
   const { source, target, promotedAt, run, gates, waived, approver, reportDigest } = release;
-  const { exceptions, databaseUpdatedAt, approvalReason } = release;
+  const { exceptions, databaseUpdatedAt, approvalReason, approvedUntil } = release;
   return statementAbout(target, RELEASE_PREDICATE_TYPE, {
     source: placeOf(source),
     target: placeOf(target),
@@ -66,6 +68,7 @@ export function releaseStatement(release: Release): Statement {
     waived: [...waived],
     ...(approver !== undefined && { approver }),
     ...(approvalReason !== undefined && { approvalReason }),
+    ...(approvedUntil && { approvedUntil: rfc3339(approvedUntil) }),
     ...(reportDigest !== undefined && { reportDigest }),
     ...(databaseUpdatedAt && { databaseUpdatedAt: rfc3339(databaseUpdatedAt) }),
   });

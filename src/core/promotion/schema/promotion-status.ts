@@ -18,7 +18,7 @@ export const promotionStatusSchema = z.strictObject({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
     .describe(
-      'Ready: it is as wanted. Reconciling: it is being worked on. Stalled: a person has to act. ExceptionsExpired: something at the target would be blocked today.',
+      'Ready: it is as wanted. Reconciling: it is being worked on. Stalled: a person has to act. Flagged: something at the target would be blocked today.',
     ),
   lastRunTime: stamp.optional().describe('When the last run began.'),
   nextRunTime: stamp.optional().describe('When the next run begins by the schedule.'),
@@ -53,6 +53,17 @@ export const promotionStatusSchema = z.strictObject({
     .max(MAX_WATCHED)
     .optional()
     .describe('Images at the target that would be blocked today.'),
+  flaggedCut: count.optional().describe('How many more of them there are.'),
+  lastJudgement: z
+    .strictObject({
+      time: stamp.describe('When it ended.'),
+      judged: count.describe('Images that were judged.'),
+      unknown: count.describe('Images that could not be judged.'),
+      reason: z.string().max(64).optional().describe('Why not, a code of docs/reference/reasons.md.'),
+      message: imageMessage.optional().describe('Why not, for people.'),
+    })
+    .optional()
+    .describe('When what is at the target was last judged again, by the newest signed reports there.'),
   recent: z
     .array(
       z.strictObject({

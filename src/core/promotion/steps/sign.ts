@@ -52,7 +52,11 @@ function releaseOf(task: ImageTask, learned: Learned, { run, startedAt, promote 
     ],
     exceptions: excepted.filter((one) => !isWaived(one)),
     waived: excepted.filter(isWaived).map(({ id }) => id),
-    ...(approval && { approver: approval.approver, approvalReason: approval.reason }),
+    ...(approval && {
+      approver: approval.approver,
+      approvalReason: approval.reason,
+      approvedUntil: approval.until,
+    }),
     ...(report && { reportDigest: report.digest }),
     ...(databases[0] && { databaseUpdatedAt: databases[0] }),
   });

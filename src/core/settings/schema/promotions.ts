@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dnsName } from './parts.ts';
+import { dnsName, milliseconds } from './parts.ts';
 
 /** More runs at a time than that are for Jobs on many nodes. */
 const MAX_RUNS = 64;
@@ -36,6 +36,10 @@ export const promotions = z
     /** InController: by the leader, without another pod. Job: each run by a Job of its own, on any node. */
     execution: z.enum(['InController', 'Job']).default('InController'),
     jobTemplate: jobTemplate.optional(),
+    /** What was promoted is judged again this often by the newest signed reports: new findings come by the day. */
+    rejudgeEveryMs: milliseconds.default(6 * 3_600_000),
+    /** Questions about images per second: what is judged again must not use up the registry's budget for admissions. */
+    rejudgePerSecond: z.number().min(0.1).max(1_000).default(5),
   })
   // Nobody can guess which image and which rights.
   .refine(({ execution, jobTemplate: template }) => execution !== 'Job' || template !== undefined, {

@@ -33,6 +33,7 @@ const release: Release = {
   waived: ['CVE-2026-1'],
   approver: 'alice',
   approvalReason: 'behind a proxy',
+  approvedUntil: new Date('2026-10-31T00:00:00Z'),
   reportDigest: digestOf('report'),
   databaseUpdatedAt: new Date('2026-06-15T06:00:00Z'),
 };
@@ -58,6 +59,7 @@ describe('the statement that releases an image', () => {
         waived: ['CVE-2026-1'],
         approver: 'alice',
         approvalReason: 'behind a proxy',
+        approvedUntil: '2026-10-31T00:00:00Z',
         reportDigest: release.reportDigest,
         databaseUpdatedAt: '2026-06-15T06:00:00Z',
       },

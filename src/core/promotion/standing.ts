@@ -1,0 +1,78 @@
+import type { Digest, Evidence, ImageRef, ProvenSignature, Reason } from '../model/index.ts';
+import type { AppliedException, Authority } from '../policy/index.ts';
+import type { GateResult } from './gates/gate.ts';
+import { judgeScan } from './gates/scan-gate.ts';
+import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
+import { readRelease, type ReadRelease } from './records/read-release.ts';
+import type { ScanSpec } from './schema.ts';
+
+/** By what an image at the target is judged again. */
+export interface StandingRule {
+  readonly scan: Pick<ScanSpec, 'failOn' | 'fixableOnly'>;
+  /** The exceptions of the promotion as they are today. */
+  readonly exceptions: readonly AppliedException[];
+  /** Whose reports count. What nobody of them signed neither raises a flag nor clears one: whoever can push can write it. */
+  readonly reportsBy: readonly Authority[];
+  /** The promotion's own signer, by whose release statements it is told what it has promoted, and what was waived. */
+  readonly releasesBy: readonly Authority[];
+  /** Repositories of the promotion. */
+  readonly source: ImageRef;
+  readonly target: ImageRef;
+}
+
+/** How an image at the target stands today. */
+export type Standing =
+  /** Today it would pass; or it is no longer there. */
+  | { readonly state: 'well' | 'gone' }
+  /** Nobody whose word counts has reported on it. */
+  | { readonly state: 'untold' }
+  | { readonly state: 'blocked' | 'unknown'; readonly reason: Reason };
+
+/** An image that is asked about. `known` = it is known to have been promoted by this promotion. */
+export interface StandingQuestion {
+  readonly digest: Digest;
+  readonly known: boolean;
+  readonly signatures: Evidence['signatures'];
+}
+
+/**
+ * Judges an image at the target by the newest report that somebody signed whose word counts, with the rules of today. The age of
+ * the report is not asked: it is what it says that makes an image worse. `undefined` = this promotion has not promoted it.
+ * What could not be read may be newer and worse: it keeps an image from being well, and no finding from being told.
+ */
+export function standingOf(
+  { digest, known, signatures }: StandingQuestion,
+  rule: StandingRule,
+  now: Date,
+): Standing | undefined {
+  const { proven, dark } = readProven(signatures);
+  const unknown = dark && ({ state: 'unknown', reason: dark.reason } as const);
+  const releases = proven.flatMap((one) => releaseIn(one, rule));
+  if (releases.length === 0 && !known) return unknown;
+  const reports = newestReports(proven, rule.reportsBy, digest);
+  if (reports.length === 0) return unknown ?? { state: 'untold' };
+  const { failOn, fixableOnly } = rule.scan;
+  const exceptions = [...rule.exceptions, ...releases.flatMap(waiversOf)];
+  const result = judgeScan(reports, { failOn, fixableOnly, exceptions }, now);
+  if (result.answer === 'Pass') return unknown ?? { state: 'well' };
+  return { state: result.answer === 'Block' ? 'blocked' : 'unknown', reason: reasonOf(result) };
+}
+
+function releaseIn(signature: ProvenSignature, rule: StandingRule): readonly ReadRelease[] {
+  const { says } = signature;
+  if (says.kind !== 'statement' || !isBy(rule.releasesBy, signature)) return [];
+  const release = readRelease(says, rule);
+  return release ? [release] : [];
+}
+
+/** What a person accepted for this digest, as exceptions. */
+function waiversOf({ waived, approvalReason: reason, approvedUntil: until }: ReadRelease) {
+  return waived.map((id): AppliedException => ({ id, reason, until, appliesToImage: true }));
+}
+
+/** The code says what a person can do: one whose exceptions have ended needs no new look at what was found. */
+function reasonOf({ reason = 'ScannerFailed', message, findings, expiredExceptions }: GateResult): Reason {
+  const ended = new Set(expiredExceptions.map((id) => id.trim().toLowerCase()));
+  const onlyEnded = reason === 'Vulnerable' && findings.every(({ id }) => ended.has(id.toLowerCase()));
+  return { code: onlyEnded ? 'ExceptionExpired' : reason, detail: message };
+}

@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import { digestOf, type Signature, type SignedClaim } from '../../../src/core/model/index.ts';
+import { ownPolicy, standingOf, type StandingRule } from '../../../src/core/promotion/index.ts';
+import { signingKey } from '../../support/signing.ts';
+import { valueOf } from '../../support/promotions.ts';
+import { NOW, report, hoursAgo, type Row } from './gates/scans.ts';
+
+const own = signingKey();
+const digest = digestOf('image');
+const roots = {
+  read: () => ({ ok: false, problems: [] }) as const,
+  publicGood: () => ({ fingerprint: '', json: '' }),
+};
+const { vulnerabilities } = valueOf(ownPolicy(own.pem, { material: () => undefined, roots }));
+const by = vulnerabilities?.from ?? [];
+const [source, target] = ['quarantine/web', 'golden/web'].map((repository) => ({
+  registry: 'registry.example.com',
+  repository,
+})) as [StandingRule['source'], StandingRule['target']];
+const rule: StandingRule = {
+  scan: { failOn: 'High', fixableOnly: false },
+  exceptions: [],
+  reportsBy: by,
+  releasesBy: by,
+  source,
+  target,
+};
+
+const proven = (says: SignedClaim): Signature => ({
+  state: 'proven',
+  digest: digestOf('carrier'),
+  signer: { kind: 'key', fingerprint: own.fingerprint },
+  loggedBy: [],
+  timestampedBy: [],
+  says,
+});
+const reported = (rows: readonly Row[], hours = 1) =>
+  proven({
+    kind: 'statement',
+    predicateType: 'https://cosign.sigstore.dev/attestation/vuln/v1',
+    predicate: {
+      scanner: {
+        uri: 'trivy',
+        version: '0.74.0',
+        result: { ...(report(rows) as object), CreatedAt: undefined },
+      },
+      metadata: { scanFinishedOn: hoursAgo(hours).toISOString() },
+    },
+  });
+const released = (more: object = {}) =>
+  proven({
+    kind: 'statement',
+    predicateType: 'https://pratique.dev/release/v1',
+    predicate: {
+      source: { repository: 'registry.example.com/quarantine/web' },
+      target: { repository: 'registry.example.com/golden/web' },
+      waived: [],
+      ...more,
+    },
+  });
+const unread: Signature = {
+  state: 'unread',
+  reason: { code: 'RegistryUnavailable', detail: 'down' },
+  transient: true,
+};
+const stand = (signatures: readonly Signature[], given: Partial<StandingRule> = {}, known = false) => {
+  const fact = { state: 'found', value: signatures, seenAt: NOW } as const;
+  const standing = standingOf({ digest, known, signatures: fact }, { ...rule, ...given }, NOW);
+  if (!standing) return 'not ours';
+  return 'reason' in standing ? `${standing.state} ${standing.reason.code}` : standing.state;
+};
+const bad = { id: 'CVE-2026-1' };
+
+describe('how an image at the target stands', () => {
+  const rows: readonly (readonly [string, string, readonly Signature[]])[] = [
+    ['is not ours without a release', 'not ours', [reported([bad])]],
+    ['is unknown when the release may be what cannot be read', 'unknown RegistryUnavailable', [unread]],
+    ['is untold without a report', 'untold', [released()]],
+    ['is well by the newest report', 'well', [released(), reported([bad], 2), reported([], 1)]],
+    [
+      'is blocked by the newest report',
+      'blocked Vulnerable',
+      [released(), reported([], 2), reported([bad], 1)],
+    ],
+    [
+      'is blocked by one of two of the same time',
+      'blocked Vulnerable',
+      [released(), reported([]), reported([bad])],
+    ],
+    [
+      'is unknown, not well, beside what cannot be read',
+      'unknown RegistryUnavailable',
+      [released(), reported([]), unread],
+    ],
+    ['is blocked beside what cannot be read', 'blocked Vulnerable', [released(), reported([bad]), unread]],
+    [
+      'is well by what a person waived',
+      'well',
+      [released({ waived: ['cve-2026-1'], approvedUntil: '2026-12-31T00:00:00Z' }), reported([bad])],
+    ],
+    [
+      'is blocked by what was waived until yesterday',
+      'blocked ExceptionExpired',
+      [released({ waived: ['CVE-2026-1'], approvedUntil: '2026-03-01T00:00:00Z' }), reported([bad])],
+    ],
+    [
+      'is blocked by what was waived for nobody knows how long',
+      'blocked ExceptionExpired',
+      [released({ waived: ['CVE-2026-1'] }), reported([bad])],
+    ],
+    [
+      'is blocked by what ended and by something new',
+      'blocked Vulnerable',
+      [released({ waived: ['CVE-2026-1'] }), reported([bad, { id: 'CVE-2026-2' }])],
+    ],
+    [
+      'is not ours by a release to another place',
+      'not ours',
+      [released({ target: { repository: 'registry.example.com/golden/other' } }), reported([bad])],
+    ],
+    [
+      'is not ours by a release from another place',
+      'not ours',
+      [released({ source: { repository: 'registry.example.com/other' } }), reported([bad])],
+    ],
+    [
+      'is not ours by something that is no release',
+      'not ours',
+      [released({ waived: 'all' }), reported([bad])],
+    ],
+  ];
+  for (const [what, expected, signatures] of rows)
+    it(what, () => {
+      expect(stand(signatures)).to.equal(expected);
+    });
+
+  it('is judged without a release where it is known to be ours', () => {
+    expect(stand([reported([bad])], {}, true)).to.equal('blocked Vulnerable');
+  });
+
+  it('hears nobody who is not named', () => {
+    expect(stand([released(), reported([bad])], { reportsBy: [] })).to.equal('untold');
+    expect(stand([released(), reported([bad])], { releasesBy: [] })).to.equal('not ours');
+  });
+
+  it('is unknown when nothing could be learned', () => {
+    const signatures = {
+      state: 'unknown',
+      reason: { code: 'RegistryUnavailable', detail: '' },
+      transient: true,
+    } as const;
+    expect(standingOf({ digest, known: true, signatures }, rule, NOW)?.state).to.equal('unknown');
+  });
+});

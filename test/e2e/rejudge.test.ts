@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { pushImage, type Pushed } from '../support/registry/push.ts';
+import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openPromotions, promotion, type Promotions } from './support/promotions.ts';
+import { until } from './support/wait.ts';
+
+const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+const HOUR = 3_600_000;
+/** Much more often than in a real cluster, and with a memory so short that every look sees what is there. */
+const SETTINGS = {
+  promotions: { rejudgeEveryMs: 1_500, rejudgePerSecond: 100 },
+  memory: { foundMs: 500, absentMs: 500, unknownMs: 500 },
+};
+
+/** What cosign attests as `vuln`: findings of Trivy, scanned so long ago. */
+const findings = (ids: readonly string[], ageMs = 0) => {
+  const at = new Date(Date.now() - ageMs).toISOString();
+  const Vulnerabilities = ids.map((id) => ({
+    VulnerabilityID: id,
+    Severity: 'CRITICAL',
+    PkgName: 'openssl',
+  }));
+  return {
+    invocation: { parameters: [], uri: '', event_id: '', 'builder.id': '' },
+    scanner: {
+      uri: 'trivy',
+      version: '0.74.0',
+      db: { uri: '', version: '' },
+      result: { SchemaVersion: 2, CreatedAt: at, Results: [{ Target: 'app', Vulnerabilities }] },
+    },
+    metadata: { scanStartedOn: at, scanFinishedOn: at },
+  };
+};
+
+describe('what is in golden, judged again by what cosign attests', () => {
+  let harbour: Harbour;
+  let flow: Promotions;
+  let image: Pushed;
+
+  before(async () => {
+    harbour = await openHarbour({ values: { settings: SETTINGS } });
+    flow = await openPromotions(harbour);
+    const { keys } = harbour;
+    await flow.secret('cosign-key', {
+      'cosign.key': await readFile(keys.release.privateKey, 'utf8'),
+      'cosign.password': '',
+    });
+  });
+
+  after(async () => {
+    await harbour.stop();
+  });
+
+  const at = (path: string) => ({ repository: `${harbour.registry.host}/flow/${path}` });
+  const attest = (repository: string, key: keyof Harbour['keys'], predicate: object) =>
+    harbour.cosign.attest(`${harbour.registry.host}/flow/${repository}/app@${image.digest}`, {
+      key: harbour.keys[key],
+      format: 'bundle',
+      type: VULN,
+      predicate,
+    });
+  const flagged = async () => {
+    const { status } = await flow.promotion('app');
+    const { status: is, reason } = status?.conditions?.find(({ type }) => type === 'Flagged') ?? {};
+    return `${is ?? ''} ${reason ?? ''}`;
+  };
+  const untilFlagged = (expected: string) =>
+    until({
+      what: `the condition Flagged to be ${expected}`,
+      withinMs: 30_000,
+      everyMs: 300,
+      check: async () => (await flagged()) === expected,
+    });
+  const metric = async (): Promise<readonly string[]> => {
+    const pages = await Promise.all(harbour.replicas.map((replica) => replica.page('/metrics')));
+    return pages.flatMap(({ body }) => body.match(/^pratique_promotion_flagged_images\{.*$/gm) ?? []);
+  };
+
+  it('nothing is said of it as long as its report is well', async () => {
+    image = await pushImage(
+      { registry: harbour.registry.host, repository: 'flow/quarantine/app', tag: '1.0.0' },
+      { salt: 'rejudge' },
+    );
+    await attest('quarantine', 'security', findings([], HOUR));
+    await flow.apply(
+      promotion('app', {
+        source: at('quarantine/app'),
+        target: at('golden/app'),
+        tags: { semver: ['>=1'] },
+        promote: {
+          scan: {
+            from: 'Report',
+            authorities: [{ name: 'security', key: { pem: harbour.keys.security.publicPem } }],
+          },
+          sign: { secretRef: { name: 'cosign-key' } },
+          // No run tells of it afterwards: what was promoted is known by its release statement.
+          deleteSource: true,
+        },
+      }),
+    );
+    await flow.until('app', 'its promotion', ({ status }) => status?.counts?.promoted === 1);
+    await flow.until(
+      'app',
+      'a look at its target',
+      ({ status }) => (status?.lastJudgement?.judged ?? 0) === 1,
+    );
+    expect(await flagged()).to.equal('False NoneFlagged');
+  });
+
+  it('a report of somebody whose word does not count changes nothing', async () => {
+    await attest('golden', 'stranger', findings(['CVE-2026-7'], HOUR / 2));
+    const before = (await flow.promotion('app')).status?.lastJudgement?.time ?? '';
+    await flow.until('app', 'another look', ({ status }) => (status?.lastJudgement?.time ?? '') > before);
+    expect(await flagged()).to.equal('False NoneFlagged');
+  });
+
+  it('a new signed report flags it: condition, event, metric; and nothing is deleted', async () => {
+    await attest('golden', 'security', findings(['CVE-2026-8'], HOUR / 4));
+    await untilFlagged('True Vulnerable');
+    await flow.kubectl('wait', 'ipr/app', '--for=condition=Flagged', '--timeout=5s');
+    await until({
+      what: 'the event',
+      withinMs: 10_000,
+      everyMs: 300,
+      check: async () => /Warning +Vulnerable +imagepromotion\/app/.test(await flow.kubectl('get', 'events')),
+    });
+    expect(await metric()).to.deep.equal(['pratique_promotion_flagged_images{promotion="platform/app"} 1']);
+    const digest = await harbour.cosign.run([
+      ...['triangulate', '--type=digest', '--allow-http-registry'],
+      `${harbour.registry.host}/flow/golden/app:1.0.0`,
+    ]);
+    expect(digest).to.contain(image.digest);
+  });
+
+  it('a newer report of a stranger clears nothing, one of the authority does', async () => {
+    await attest('golden', 'stranger', findings([], HOUR / 8));
+    const before = (await flow.promotion('app')).status?.lastJudgement?.time ?? '';
+    await flow.until('app', 'another look', ({ status }) => (status?.lastJudgement?.time ?? '') > before);
+    expect(await flagged()).to.equal('True Vulnerable');
+    await attest('golden', 'security', findings([]));
+    await untilFlagged('False NoneFlagged');
+    expect(await metric()).to.deep.equal([]);
+  });
+
+  it('a registry that is down changes nothing, and is said', async () => {
+    await attest('golden', 'security', findings(['CVE-2026-9']));
+    await untilFlagged('True Vulnerable');
+    await harbour.registry.stop();
+    await flow.until('app', 'what is not known', ({ status }) => (status?.lastJudgement?.unknown ?? 0) > 0);
+    expect(await flagged()).to.equal('True Vulnerable');
+  });
+});
