@@ -21,8 +21,14 @@ export interface BundledReplica {
 
 const program = new URL('../dist/bundle/pratique.js', import.meta.url).pathname;
 
-/** Starts it where the chart is installed, on ports that are free; returns as soon as it answers its first probe. */
-export async function startBundled(cluster: Cluster): Promise<BundledReplica> {
+/**
+ * Starts it where the chart is installed, on ports that are free; returns as soon as it answers its first probe. Its variables are
+ * those of the image and the chart, but for what is `changed`.
+ */
+export async function startBundled(
+  cluster: Cluster,
+  changed: Readonly<Record<string, string>> = {},
+): Promise<BundledReplica> {
   const read = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await cluster.kubectl([...args, '-n', NAMESPACE]);
     if (code !== 0) throw new Error(stderr);
@@ -57,7 +63,7 @@ export async function startBundled(cluster: Cluster): Promise<BundledReplica> {
         ...[program, 'serve', '--settings', await inFolder('settings.yaml', stringify(listening))],
         ...['--kubeconfig', await inFolder('kubeconfig', kubeconfig)],
       ],
-      env: { ...(await imageVariables()), HOME: workspace.folder, ...env, POD_NAME: 'bundled' },
+      env: { ...(await imageVariables()), HOME: workspace.folder, ...env, POD_NAME: 'bundled', ...changed },
       ready: async () => (await page('/healthz')) !== '',
     });
     return {

@@ -1,7 +1,9 @@
 // npm run bench:controller: what the bundled program takes as the leader of a real control plane in which 5,000 pods run
 // 2,000 images, all of which it judges by their signatures. Control plane, registry and load share this machine.
+// `--pods N` makes the cluster another size, `--env NAME=VALUE` (as often as needed) changes variables of the image.
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { Agent } from 'undici';
 import { startCluster } from '../test/e2e/support/cluster.ts';
 import { install } from '../test/e2e/support/installation.ts';
@@ -17,8 +19,15 @@ import { figuresOf } from './figures.ts';
 import { post } from './load.ts';
 import { runPods } from './running-pods.ts';
 
-const PODS = 5_000;
-const IMAGES = 2_000;
+const { values: asked } = parseArgs({
+  options: {
+    pods: { type: 'string', default: '5000' },
+    env: { type: 'string', multiple: true, default: [] },
+  },
+});
+const PODS = Number(asked.pods);
+const IMAGES = (PODS * 2) / 5;
+const CHANGED = Object.fromEntries(asked.env.map((pair) => pair.split(/=(.*)/s)) as [string, string][]);
 const NAMESPACES = 20;
 const REPOSITORIES = 200;
 /** As fast as settings allow: with the default of 5 a second the audit would take seven minutes. */
@@ -65,12 +74,12 @@ try {
 
   process.stdout.write(
     `node ${process.versions.node}, ${cpus().length} cores shared by controller, control plane, registry and load\n` +
-      `${PODS} pods of ${(bytes / 1024).toFixed(1)} KiB in ${NAMESPACES} namespaces run ${IMAGES} images; audit at ${PER_REGISTRY_PER_SECOND} a second\n\n` +
+      `${asked.env.join('\n')}${asked.env.length > 0 ? '\n' : ''}${PODS} pods of ${(bytes / 1024).toFixed(1)} KiB in ${NAMESPACES} namespaces run ${IMAGES} images; audit at ${PER_REGISTRY_PER_SECOND} a second\n\n` +
       `${''.padEnd(34)} after s  RSS MiB   RSS MB  peak MiB   CPU s  API requests  registry requests\n`,
   );
   const seen = registry.requests.length;
   const begun = performance.now();
-  const replica = await startBundled(cluster);
+  const replica = await startBundled(cluster, CHANGED);
   started.unshift(replica.stop);
   const row = async (name: string): Promise<void> => {
     const { residentMiB, peakMiB, cpuSeconds } = figuresOf(replica.pid);
