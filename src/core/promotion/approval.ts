@@ -15,17 +15,43 @@ export interface Approval {
   readonly until: Date;
 }
 
-/** What was decided about an image: a no outweighs every yes; what has expired or speaks of something else does not count. */
-export function decisionFor(
-  approvals: readonly Approval[],
-  asked: { readonly runName: string; readonly digest: Digest; readonly gateHash: string; readonly now: Date },
-): Approval | undefined {
+/** What a decision is wanted about. */
+export interface DecisionWanted {
+  readonly runName: string;
+  readonly digest: Digest;
+  readonly gateHash: string;
+  readonly now: Date;
+  /** Ids of the findings that stand against it. */
+  readonly blocking?: readonly string[];
+}
+
+/**
+ * What was decided about an image: a no outweighs every yes; what has expired or speaks of something else does not count. Of several
+ * that approve the one counts that leaves the fewest findings standing, then the one that holds longest; two people waive
+ * nothing together that neither waives alone. The answer does not depend on their order.
+ */
+export function decisionFor(approvals: readonly Approval[], wanted: DecisionWanted): Approval | undefined {
   const fitting = approvals.filter(
     ({ runName, digest, gateHash, until }) =>
-      runName === asked.runName &&
-      digest === asked.digest &&
-      gateHash === asked.gateHash &&
-      asked.now.getTime() <= until.getTime(),
+      runName === wanted.runName &&
+      digest === wanted.digest &&
+      gateHash === wanted.gateHash &&
+      wanted.now.getTime() <= until.getTime(),
   );
-  return fitting.find(({ decision }) => decision === 'Deny') ?? fitting[0];
+  const denials = fitting.filter(({ decision }) => decision === 'Deny');
+  const left = (one: Approval): number => leftBy(one, wanted.blocking ?? []);
+  return (denials.length > 0 ? denials : fitting).toSorted(
+    (a, b) =>
+      left(a) - left(b) || b.until.getTime() - a.until.getTime() || (wordsOf(a) < wordsOf(b) ? -1 : 1),
+  )[0];
+}
+
+/** How many findings an approval leaves standing. */
+function leftBy({ waive }: Approval, blocking: readonly string[]): number {
+  const waived = new Set(waive.map((id) => id.trim().toLowerCase()));
+  return blocking.filter((id) => !waived.has(id.trim().toLowerCase())).length;
+}
+
+function wordsOf({ approver, reason, waive }: Approval): string {
+  return JSON.stringify([approver, reason, waive]);
 }

@@ -193,7 +193,8 @@ function told({
   };
 }
 
-function scanTold({ counts, worst, blocking, exceptionsUntil }: GateResult): Partial<ImageResult> {
+function scanTold({ counts, worst, findings, exceptionsUntil }: GateResult): Partial<ImageResult> {
+  const blocking = [...new Set(findings.map(({ id }) => id))];
   return {
     severities: counts,
     ...(worst && { worst }),

@@ -50,6 +50,7 @@ export type {
   SignSpec,
   TagSelection,
 } from './schema.ts';
+export { MAX_WAIVED } from './schema/approval.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { DECISIONS, MAX_BLOCKING, MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
 export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';

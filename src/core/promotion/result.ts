@@ -49,7 +49,7 @@ export interface ImageResult {
   /** Worst severity found by the scan, and how many findings there are of each. */
   readonly worst?: string;
   readonly severities?: Readonly<Record<string, number>>;
-  /** Ids that block, worst first, as far as they are listed. */
+  /** Ids of everything that blocks, each once, worst first. */
   readonly blocking?: readonly string[];
   /** What an approval of this image has to name. */
   readonly gateHash?: string;

@@ -62,7 +62,7 @@ export function runImage(result: ImageResult): RunImage {
     ...known({ source: digest, target: targetDigest, report: reportDigest, reason, transient, gateHash }),
     ...known({ overwrote, backup, approvedBy, exceptionsUntil: exceptionsUntil?.toISOString() }),
     ...known({ message: message && shortened(message), severity: severityOf(result) }),
-    ...(blocking.length > 0 && { blocking: blocking.slice(0, MAX_BLOCKING) }),
+    ...namedOf(blocking),
     ...known({ requests }),
     ...(bytes > 0 && { bytes }),
     ...(spared && spared.mounted + spared.skipped > 0 && { spared }),
@@ -70,6 +70,13 @@ export function runImage(result: ImageResult): RunImage {
     ...(attachments.found > 0 && { attachments }),
     ...known({ startTime: secondOf(startedAt), completionTime: secondOf(finishedAt) }),
   };
+}
+
+/** The worst of what blocks by name, the rest as a number. */
+function namedOf(blocking: readonly string[]): Pick<RunImage, 'blocking' | 'blockingCut'> {
+  if (blocking.length === 0) return {};
+  const cut = blocking.length - MAX_BLOCKING;
+  return { blocking: blocking.slice(0, MAX_BLOCKING), ...(cut > 0 && { blockingCut: cut }) };
 }
 
 /** Only what is known: status has no place for the rest. */

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { API_VERSION } from '../../core/policy/index.ts';
-import type { ImageResult } from '../../core/promotion/index.ts';
+import { MAX_WAIVED, type ImageResult } from '../../core/promotion/index.ts';
 
 /** Hex digits of a digest in the name of an approval: enough to tell images apart. */
 const SHOWN = 12;
@@ -23,10 +23,13 @@ function formOf({ tag, digest, gateHash, blocking = [] }: ImageResult): string {
       gateHash,
       approver: '',
       decision: 'Approve',
-      waive: blocking,
+      waive: blocking.slice(0, MAX_WAIVED),
       reason: '',
       until: '',
     },
   });
-  return `\nTo let ${tag} go on, complete this, put it beside the promotion and run again:\n---\n${form}`;
+  const left = blocking.length - MAX_WAIVED;
+  const more =
+    left > 0 ? `# ${String(left)} more block it: an approval has no room for them, an exception does.\n` : '';
+  return `\nTo let ${tag} go on, complete this, put it beside the promotion and run again:\n---\n${more}${form}`;
 }

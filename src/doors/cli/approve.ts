@@ -109,13 +109,16 @@ function approvalFor(
 
 /** What is being decided about, for whoever reads the file before they apply it. */
 function comment(
-  { tag, reason = '', message = '', blocking = [] }: Waiting,
+  { tag, reason = '', message = '', blocking = [], blockingCut = 0 }: Waiting,
   { waive }: ApproveOptions,
 ): string {
   const open = blocking.filter((id) => !waive.includes(id));
   const lines = [
     `${tag}: ${reason} ${message}`.trim(),
     ...(open.length > 0 ? [`not waived, and blocking: ${open.join(', ')}`] : []),
+    ...(blockingCut > 0
+      ? [`${String(blockingCut)} more block it that the run does not name; see the report`]
+      : []),
   ];
   return lines.map((line) => `# ${line.replaceAll(/[\s\p{Cc}]+/gu, ' ')}\n`).join('');
 }

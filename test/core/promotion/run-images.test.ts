@@ -79,6 +79,7 @@ describe('the rows of a run in its status', () => {
         message: `${'x'.repeat(255)}…`,
         severity: { worst: 'Critical', critical: 30, high: 4 },
         blocking: Array.from({ length: 20 }, (_, index) => `CVE-2026-${String(10_000 + index)}`),
+        blockingCut: 10,
         report: digest,
         gateHash: 'f'.repeat(64),
       },

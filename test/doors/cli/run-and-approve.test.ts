@@ -132,6 +132,11 @@ describe('pratique approve', () => {
     ]);
   });
 
+  it('says so when more blocks than the run names', async () => {
+    const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), blockingCut: 30 }] });
+    expect(out.split('\n')[2]).to.match(/^# 30 more block it/);
+  });
+
   it('says no when it is told to, and is another object then', async () => {
     const names = await Promise.all(
       [['--deny'], []].map(async (more) => {

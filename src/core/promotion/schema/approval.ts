@@ -2,6 +2,9 @@ import * as z from 'zod';
 import { rule } from '../../policy/index.ts';
 import { digest, gateHash, momentText, objectName, vulnerabilityId } from './parts.ts';
 
+/** How many findings one approval can waive. */
+export const MAX_WAIVED = 256;
+
 /** The `spec` of a PromotionApproval. */
 export const approvalSpecSchema = z
   .strictObject({
@@ -18,7 +21,7 @@ export const approvalSpecSchema = z
     decision: z.enum(['Approve', 'Deny']).describe('Deny is stronger than any Approve.'),
     waive: z
       .array(vulnerabilityId)
-      .max(256)
+      .max(MAX_WAIVED)
       .default([])
       .describe('Findings that are accepted. What is not named here goes on blocking.'),
     reason: z.string().min(1).max(512).describe('Why; it stands in the release statement.'),

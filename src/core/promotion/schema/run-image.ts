@@ -59,6 +59,7 @@ export const runImageSchema = z.strictObject({
     .optional()
     .describe('What the report says, in short.'),
   blocking: z.array(vulnerabilityId).max(MAX_BLOCKING).optional().describe('Findings that block it.'),
+  blockingCut: count.optional().describe('How many more of them there are.'),
   report: digest.optional().describe('The full report: a referrer of the image.'),
   overwrote: digest.optional().describe('The digest that lost the tag at the target.'),
   backup: tag.optional().describe('The tag under which that one stays.'),

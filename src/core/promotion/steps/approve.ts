@@ -22,7 +22,9 @@ export function approveStep(
         return Promise.resolve(against ? stopped(against, known) : { status: 'succeeded', learned: known });
       const { approvals, run, clock } = parts;
       const now = clock();
-      const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now });
+      const blocking = gates.flatMap(({ findings }) => findings.map(({ id }) => id));
+      const wanted = { runName: run.id, digest, gateHash: hash, now, blocking };
+      const approval = decisionFor(approvals(), wanted);
       if (!approval) return Promise.resolve(undecided(run, against, known));
       const results = waive({ digest, results: gates }, approval, now);
       return Promise.resolve(decided(approval, { ...known, approval, gates: results }));
