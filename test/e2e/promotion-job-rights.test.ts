@@ -14,6 +14,10 @@ import { until } from './support/wait.ts';
 
 /** Long against a run that a Job carries out, and shorter than a command may take. */
 const WITHIN_MS = 50_000;
+/** Five Jobs, one after the other, of which the next is made at the latest ten seconds after one ended. */
+const GIVEN_UP_WITHIN_MS = 150_000;
+/** For what comes before and after. */
+const PATIENCE_MS = 60_000;
 
 describe('the rights of promotions that are carried out by Jobs', () => {
   let yard: JobYard;
@@ -222,11 +226,39 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       ]);
     });
 
-    it('are not used by the leader to carry out a run: it writes the status of none but the one that was refused', async () => {
+    it('are missed in the end by a run whose Jobs cannot even begin: its reason names the last of them, whose log tells why', async () => {
+      const binding = ['rolebinding', 'pratique-promotion-run'];
+      await flow.kubectl('delete', ...binding);
+      await flow.apply(
+        promotion('helpless', {
+          source: yard.at('public/app'),
+          target: yard.at('flow/quarantine/helpless'),
+          tags: { semver: ['>=1'] },
+          mirror: {},
+        }),
+      );
+      await until({
+        what: 'the run to be given up',
+        withinMs: GIVEN_UP_WITHIN_MS,
+        everyMs: 500,
+        check: async () => conditionOf(await flow.promotion('helpless'), 'Stalled')?.reason === 'JobFailed',
+      });
+      const run = await yard.onlyRunOf('helpless');
+      const pods = yard.podsOf(run);
+      expect(pods).to.have.lengthOf(5);
+      for (const pod of pods) expect(await pod.ended).to.equal(2);
+      const last = pods.at(-1);
+      expect(conditionOf(await flow.promotion('helpless'), 'Stalled')?.message).to.include(
+        `job/${last?.job ?? ''}`,
+      );
+      expect(await last?.log()).to.match(/ClusterDenied: .*imagepromotionruns/);
+    }).timeout(GIVEN_UP_WITHIN_MS + PATIENCE_MS);
+
+    it('are not used by the leader to carry out a run: it writes the status of none but those that it gave up', async () => {
       const written = (await yard.log.requestsOf(CONTROLLER))
         .filter(({ verb, objectRef }) => verb === 'update' && objectRef?.resource === 'imagepromotionruns')
         .map(({ objectRef }) => objectRef?.name ?? '');
-      expect(written.filter((name) => !name.startsWith('refused-'))).to.deep.equal([]);
+      expect(written.filter((name) => !/^(?:refused|helpless)-/.test(name))).to.deep.equal([]);
       expect(written).to.not.be.empty;
     });
   });

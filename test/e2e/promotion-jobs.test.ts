@@ -113,6 +113,28 @@ describe('promotions, each run by a Job', () => {
     expect(await listTags(yard.place('flow/golden/web'))).to.not.include('2.1.0');
   });
 
+  it('an image that waits for a person goes on in another Job, when somebody has decided', async () => {
+    const image = await yard.push('flow/quarantine/careful', '2.0.0');
+    await flow.apply(
+      promotion('careful', {
+        source: yard.at('flow/quarantine/careful'),
+        target: yard.at('flow/golden/careful'),
+        tags: { semver: ['>=1'] },
+        promote: { approval: 'Always' },
+      }),
+    );
+    await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
+    const run = await yard.onlyRunOf('careful');
+    const decision = { run, digest: image.digest, approver: 'jane', reason: 'seen and tried' };
+    const approved = await flow.approve('jane', decision);
+    expect(approved.code, approved.stderr).to.equal(0);
+    await flow.until('careful', 'its promotion', ({ status }) => status?.counts?.promoted === 1);
+    const [after] = (await yard.onlyRunOf('careful')).status?.images ?? [];
+    expect(after).to.deep.include({ decision: 'Promoted', approvedBy: 'jane' });
+    expect(yard.podsOf(run)).to.have.lengthOf(2);
+    expect(await listTags(yard.place('flow/golden/careful'))).to.deep.equal(['2.0.0']);
+  });
+
   it('a Job that is evicted lets go of its run, and the next one goes on to the same end', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0'];
     const images = await Promise.all(tags.map((tag) => yard.push('public/evicted', tag, slow.host)));
@@ -147,7 +169,8 @@ describe('promotions, each run by a Job', () => {
     expect(await second.ended).to.equal(0);
     await flow.wait('ipr/lost', 'Ready', WITHIN_MS);
     const run = await yard.onlyRunOf('lost');
-    expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 2]);
+    // One by the leader, which frees it for the second.
+    expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 3]);
     const active = ['-o', 'jsonpath={.status.active}'];
     expect(await flow.kubectl('get', `job/${first.job}`, ...active), 'as the API server has it').to.equal(
       '1',

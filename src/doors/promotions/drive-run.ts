@@ -1,7 +1,7 @@
 import { Fault } from '../../core/model/index.ts';
 import { durationMs } from '../../core/policy/index.ts';
 import { parsePromotionRun } from '../../core/promotion/index.ts';
-import { abandonRun, type Abandoning } from './abandon-run.ts';
+import { abandonRun, freeRun, type Abandoning } from './abandon-run.ts';
 import { readApprovals } from './approvals.ts';
 import { executeRun, type Running } from './execute-run.ts';
 import { jobNeed, jobObject, type JobTemplate } from './jobs.ts';
@@ -60,6 +60,7 @@ export function driveJobs(running: Running, making: JobMaking): Drive {
     };
     const outcome = await seeToJob({ run, waitMs, making, begin }, signal);
     if (outcome === 'at work') atWork.add(key);
+    if (outcome === 'created' && isHeld(run)) await freeRun(name, running, signal);
     if (typeof outcome === 'object') await abandonRun(name, outcome, running, signal);
     return { requeueAfterMs: waitMs > 0 ? Math.min(waitMs, JOB_LOOK_MS) : JOB_LOOK_MS };
   };
@@ -74,7 +75,12 @@ interface Wanting {
   readonly begin: () => boolean;
 }
 
-type Outcome = 'at work' | 'waiting' | Abandoning;
+/** `created` = a new Job is about to take it. */
+type Outcome = 'at work' | 'created' | 'waiting' | Abandoning;
+
+function isHeld({ status }: RunObject): boolean {
+  return (status?.claim?.holder ?? '') !== '';
+}
 
 async function seeToJob({ run, waitMs, making, begin }: Wanting, signal: AbortSignal): Promise<Outcome> {
   try {
@@ -101,7 +107,7 @@ async function createJob(
   const timeoutMs = read.ok ? durationMs(read.value.spec.template.timeout) : 0;
   const job = jobObject(run, name, { ...template, deadlineMs: timeoutMs + JOB_EXTRA_MS });
   const created = await jobs.create(job, run.metadata.namespace, signal);
-  if (created.ok || created.status === ALREADY_THERE) return 'at work';
+  if (created.ok || created.status === ALREADY_THERE) return 'created';
   // A right, a quota or an image that admission refuses: somebody mends it, and nobody would think of asking again.
   const detail = `Job ${name} was refused: ${created.message}`;
   return { failure: { code: 'ClusterDenied', detail }, retryable: true };

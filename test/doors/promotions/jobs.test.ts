@@ -124,6 +124,10 @@ describe('runs as Jobs', () => {
     });
     await all.look();
     expect([...all.jobs.keys()]).to.deep.equal(['node-to-golden-1-1', 'node-to-golden-1-2']);
+    expect(all.status().claim, 'which need not wait for it once more').to.include({ holder: '', epoch: 2 });
+    await all.look();
+    expect(all.jobs.size).to.equal(2);
+    expect(all.status().claim?.epoch).to.equal(2);
   });
 
   it('gives up a run whose Jobs end one after the other', async () => {
