@@ -55,11 +55,13 @@ export function createPromotionController(
     const stop = new AbortController();
     stops.set(key, stop);
     try {
-      return await drive(nameOf(key), AbortSignal.any([signal, stop.signal]));
+      const again = await drive(nameOf(key), AbortSignal.any([signal, stop.signal]));
+      const owner = owners.get(key);
+      // A run that is only waited for changes nothing; its promotion would ask for it at once, in a circle.
+      if (owner && !again) promotions?.add(keyOf(owner));
+      return again;
     } finally {
       stops.delete(key);
-      const owner = owners.get(key);
-      if (owner) promotions?.add(keyOf(owner));
     }
   };
   const reconciling: Reconciling = {

@@ -283,4 +283,58 @@ describe('the controller of promotions', () => {
     expect(most).to.equal(2);
     expect(all.phases()).to.deep.equal(Array.from({ length: 7 }, () => 'Failed'));
   });
+
+  it('looks at a run that a Job carries out now and then, and not in a circle', async () => {
+    const made: string[] = [];
+    let looks = 0;
+    const all = promotionWorld(
+      { candidates: candidates('1') },
+      {},
+      {
+        jobs: {
+          of: () => {
+            looks += 1;
+            return Promise.resolve(made.map((name) => ({ name, over: false })));
+          },
+          create: (job) => {
+            made.push((job as { metadata: { name: string } }).metadata.name);
+            return Promise.resolve({ ok: true });
+          },
+        },
+        job: { image: 'pratique', serviceAccountName: 'runs', installation: 'pratique', resources: {} },
+      },
+    );
+    all.lead();
+    all.put();
+    await all.time.pass(60_000);
+    expect(made).to.have.lengthOf(1);
+    expect(looks).to.be.within(6, 9);
+    expect(all.status().activeRun).to.equal(all.runs()[0]?.metadata.name);
+    expect(all.runs()[0]?.status, 'the leader carries out nothing').to.equal(undefined);
+  });
+
+  it('waits for a run that somebody else holds, and does not ask for it in a circle', async () => {
+    const all = promotionWorld({ candidates: candidates('1') });
+    const leave = all.lead();
+    all.put();
+    await all.time.pass(1_000);
+    await leave();
+    const [run] = all.runs();
+    const claim = { holder: 'another', epoch: 9, renewTime: '2026-06-15T12:00:00Z', durationSeconds: 30 };
+    if (!run) throw new Error('no run was begun');
+    all.shelf.put({ ...run, status: { phase: 'Running', claim } });
+    let reads = 0;
+    const { read } = all.shelf;
+    Object.assign(all.shelf, {
+      read: (...given: Parameters<typeof read>) => {
+        reads += 1;
+        return read(...given);
+      },
+    });
+    all.lead();
+    await all.time.pass(20_000);
+    expect(reads).to.be.within(1, 3);
+    await all.time.pass(20_000);
+    expect(all.conditions()).to.include({ Ready: 'True Succeeded' });
+  });
 });

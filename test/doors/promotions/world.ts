@@ -3,7 +3,10 @@ import type { Reason } from '../../../src/core/model/index.ts';
 import type { Execution, ImagePromotionStatus } from '../../../src/core/promotion/index.ts';
 import { promotionStatusSchema } from '../../../src/core/promotion/schema/promotion-status.ts';
 import { runSpecSchema, runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
-import { createPromotionController } from '../../../src/doors/promotions/controller.ts';
+import {
+  createPromotionController,
+  type ControllerOptions,
+} from '../../../src/doors/promotions/controller.ts';
 import type {
   ApprovalObject,
   ControllerPorts,
@@ -28,7 +31,7 @@ export interface World {
 export function promotionWorld(
   fake: FakeExecution,
   spec: object = {},
-  options: { readonly maxConcurrentRuns?: number; readonly rejudges?: boolean } = {},
+  options: Partial<ControllerOptions> & Pick<ControllerPorts, 'jobs'> & { readonly rejudges?: boolean } = {},
 ) {
   const time = promotionTime();
   const shelf = runShelf();
@@ -127,10 +130,11 @@ export function promotionWorld(
     random: () => 0.5,
     onTrouble: ({ operation, detail }) => troubles.push(`${operation}: ${detail}`),
   };
-  const controller = createPromotionController(ports, {
-    maxConcurrentRuns: options.maxConcurrentRuns ?? 2,
-    rejudgeEveryMs: 6 * 3_600_000,
-  });
+  const { jobs, maxConcurrentRuns = 2, rejudgeEveryMs = 6 * 3_600_000, job } = options;
+  const controller = createPromotionController(
+    { ...ports, ...(jobs && { jobs }) },
+    { maxConcurrentRuns, rejudgeEveryMs, ...(job && { job }) },
+  );
   shelf.onWrite = (run) => {
     runStatusSchema.parse(run.status);
     controller.onRun(run.metadata, runNames.get(run.metadata.name));
