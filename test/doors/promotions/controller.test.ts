@@ -284,35 +284,6 @@ describe('the controller of promotions', () => {
     expect(all.phases()).to.deep.equal(Array.from({ length: 7 }, () => 'Failed'));
   });
 
-  it('looks at a run that a Job carries out now and then, and not in a circle', async () => {
-    const made: string[] = [];
-    let looks = 0;
-    const all = promotionWorld(
-      { candidates: candidates('1') },
-      {},
-      {
-        jobs: {
-          of: () => {
-            looks += 1;
-            return Promise.resolve(made.map((name) => ({ name, over: false })));
-          },
-          create: (job) => {
-            made.push((job as { metadata: { name: string } }).metadata.name);
-            return Promise.resolve({ ok: true });
-          },
-        },
-        job: { image: 'pratique', serviceAccountName: 'runs', installation: 'pratique', resources: {} },
-      },
-    );
-    all.lead();
-    all.put();
-    await all.time.pass(60_000);
-    expect(made).to.have.lengthOf(1);
-    expect(looks).to.be.within(6, 9);
-    expect(all.status().activeRun).to.equal(all.runs()[0]?.metadata.name);
-    expect(all.runs()[0]?.status, 'the leader carries out nothing').to.equal(undefined);
-  });
-
   it('waits for a run that somebody else holds, and does not ask for it in a circle', async () => {
     const all = promotionWorld({ candidates: candidates('1') });
     const leave = all.lead();
