@@ -59,4 +59,29 @@ describe('the controller of promotions among others', () => {
     expect(all.phases()).to.deep.equal(['Succeeded']);
     expect(all.condition('Ready')).to.equal('True Succeeded');
   });
+
+  it('waits for a run that somebody else holds, and does not ask for it in a circle', async () => {
+    const all = promotionWorld({ candidates: candidates('1') });
+    const leave = all.lead();
+    all.put();
+    await all.time.pass(1_000);
+    await leave();
+    const [run] = all.runs();
+    const claim = { holder: 'another', epoch: 9, renewTime: '2026-06-15T12:00:00Z', durationSeconds: 30 };
+    if (!run) throw new Error('no run was begun');
+    all.shelf.put({ ...run, status: { phase: 'Running', claim } });
+    let reads = 0;
+    const { read } = all.shelf;
+    Object.assign(all.shelf, {
+      read: (...given: Parameters<typeof read>) => {
+        reads += 1;
+        return read(...given);
+      },
+    });
+    all.lead();
+    await all.time.pass(20_000);
+    expect(reads).to.be.within(1, 3);
+    await all.time.pass(20_000);
+    expect(all.conditions()).to.include({ Ready: 'True Succeeded' });
+  });
 });
