@@ -120,6 +120,7 @@ export function promotionWorld(
       return Promise.resolve({ ok: true });
     },
     makeQueue: (queue) => createWorkQueue({ ...queue, timers: time, random: () => 0.5 }),
+    ...(options.jobs && { jobs: options.jobs }),
     ...(options.rejudges !== false && { rejudge: (...given) => world.rejudge(...given) }),
     recordEvent: (event) => events.push(event),
     meter: {
@@ -130,11 +131,12 @@ export function promotionWorld(
     random: () => 0.5,
     onTrouble: ({ operation, detail }) => troubles.push(`${operation}: ${detail}`),
   };
-  const { jobs, maxConcurrentRuns = 2, rejudgeEveryMs = 6 * 3_600_000, job } = options;
-  const controller = createPromotionController(
-    { ...ports, ...(jobs && { jobs }) },
-    { maxConcurrentRuns, rejudgeEveryMs, ...(job && { job }) },
-  );
+  const { maxConcurrentRuns = 2, rejudgeEveryMs = 6 * 3_600_000, job } = options;
+  const controller = createPromotionController(ports, {
+    maxConcurrentRuns,
+    rejudgeEveryMs,
+    ...(job && { job }),
+  });
   shelf.onWrite = (run) => {
     runStatusSchema.parse(run.status);
     controller.onRun(run.metadata, runNames.get(run.metadata.name));
