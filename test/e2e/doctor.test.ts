@@ -28,8 +28,7 @@ describe('pratique doctor at a real API server', () => {
   let harbour: Harbour;
 
   before(async () => {
-    // A canary that went wrong is tried again after seconds, not after ten.
-    harbour = await openHarbour({ values: { settings: { selfTest: { everyMs: 3_000 } } } });
+    harbour = await openHarbour();
     await untilWell();
   });
 
