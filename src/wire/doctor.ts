@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openCluster } from '../adapters/kubernetes/index.ts';
 import { parsed, type Parsed } from '../core/model/index.ts';
 import { imagePolicyCrd } from '../core/policy/index.ts';
+import { promotionCrds } from '../core/promotion/index.ts';
 import { podFinder, tryCanaries } from '../doors/audit/index.ts';
 import type { DoctorOptions, DoctorPorts } from '../doors/cli/index.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -31,6 +32,7 @@ export async function openDoctor(
     ...cluster,
     selfTest: (namespace, signal) => tryCanaries(canaries, { namespace, signal }),
     shippedCrds: [imagePolicyCrd()],
+    promotionCrds: [...promotionCrds().values()],
   });
 }
 

@@ -78,6 +78,9 @@ describe('pratique doctor at a real API server', () => {
     expect(checks.map(({ check }) => check)).to.include.members([
       'api server',
       'crd imagepolicies.pratique.dev',
+      'crd imagepromotions.pratique.dev',
+      'crd imagepromotionruns.pratique.dev',
+      'crd promotionapprovals.pratique.dev',
       'webhook',
       'webhook rules',
       'webhook failurePolicy',

@@ -184,6 +184,7 @@ describe('the self-test against a real API server', () => {
       create: (...asked) => client.create(...asked),
       selfTest: attempt,
       shippedCrds: [imagePolicyCrd()],
+      promotionCrds: [],
       close: () => Promise.resolve(),
     };
     let out = '';

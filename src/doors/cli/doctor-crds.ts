@@ -6,6 +6,7 @@ import {
   ok,
   textAt,
   unknown,
+  warning,
   type CheckResult,
   type Examination,
 } from './doctor-check.ts';
@@ -18,12 +19,31 @@ export function readCrd({ ports, signal }: Examination, name: string): Promise<J
   return ports.get({ resource: CRDS, name }, signal);
 }
 
+/** Whether the CustomResourceDefinitions of promotions are those that this program ships; an installation may do without them. */
+export async function checkPromotionCrd(given: Examination, shipped: JsonObject): Promise<CheckResult> {
+  const name = textAt(shipped, 'metadata', 'name');
+  const found = await readCrd(given, name);
+  return found
+    ? compare(found, shipped)
+    : warning(checkOf(name), 'is not installed: promotions need it', APPLY);
+}
+
 /** Whether a CustomResourceDefinition is there, accepted, and the one that this program ships. */
 export async function checkCrd(given: Examination, shipped: JsonObject): Promise<CheckResult> {
   const name = textAt(shipped, 'metadata', 'name');
-  const check = `crd ${name}`;
   const found = await readCrd(given, name);
-  if (!found) return failed(check, 'is not installed', 'apply it from crds/');
+  return found ? compare(found, shipped) : failed(checkOf(name), 'is not installed', APPLY);
+}
+
+const APPLY = 'apply it from crds/';
+
+function checkOf(name: string): string {
+  return `crd ${name}`;
+}
+
+function compare(found: JsonObject, shipped: JsonObject): CheckResult {
+  const name = textAt(shipped, 'metadata', 'name');
+  const check = checkOf(name);
   const established = listAt(found, 'status', 'conditions').find(
     (one) => textAt(one, 'type') === 'Established',
   );

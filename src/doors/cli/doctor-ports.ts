@@ -48,7 +48,9 @@ export interface DoctorPorts {
   >;
   /** One run of the canaries from here. */
   readonly selfTest: (namespace: string, signal: AbortSignal) => Promise<SelfTestVerdict>;
-  /** The CustomResourceDefinitions as this program ships them. */
+  /** The CustomResourceDefinitions without which nothing works, as this program ships them. */
   readonly shippedCrds: readonly JsonObject[];
+  /** Those that only promotions need. */
+  readonly promotionCrds: readonly JsonObject[];
   readonly close: () => Promise<void>;
 }

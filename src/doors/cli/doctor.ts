@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { checkCrd, readCrd } from './doctor-crds.ts';
+import { checkCrd, checkPromotionCrd, readCrd } from './doctor-crds.ts';
 import { examine, failed, ok, textAt, type CheckResult, type Examination } from './doctor-check.ts';
 import { checkLease, checkPolicies, checkSelfTest } from './doctor-controller.ts';
 import { checkNamespaces } from './doctor-namespaces.ts';
@@ -74,6 +74,9 @@ async function examineAll(given: Examination): Promise<readonly CheckResult[]> {
   const parts = await Promise.all([
     ...ports.shippedCrds.map((crd) =>
       examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkCrd(given, crd)),
+    ),
+    ...ports.promotionCrds.map((crd) =>
+      examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkPromotionCrd(given, crd)),
     ),
     examine('webhook', () => examineWebhook(given)),
     examine('pinning webhook', async () => checkPinning(await readRegistration(given, 'mutating'))),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { imagePolicyCrd } from '../../../src/core/policy/index.ts';
+import { promotionCrds } from '../../../src/core/promotion/index.ts';
 import type { SelfTestVerdict } from '../../../src/core/workload/index.ts';
 import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../../../src/doors/cli/index.ts';
 import { createAuthority } from '../../support/certificates.ts';
@@ -24,6 +25,7 @@ const resources = {
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   policies: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepolicies' },
 };
+const PROMOTION_PLURALS = [...promotionCrds().keys()];
 type Kind = keyof typeof resources;
 /** What there is in the cluster. */
 export type Objects = Readonly<Record<Kind, readonly JsonObject[]>>;
@@ -135,14 +137,17 @@ export async function openDoctorBench() {
       'pratique',
     );
   const configured = (more?: object) => named('pratique', { webhooks: [webhook(more)] });
+  const accepted = { status: { conditions: [{ type: 'Established', status: 'True' }] } };
   const crd = (more: object = {}): JsonObject => ({
     ...(imagePolicyCrd() as { metadata: { name: string } }),
-    status: { conditions: [{ type: 'Established', status: 'True' }] },
+    ...accepted,
     ...more,
   });
+  const promotionCrd = (name: string): JsonObject => ({ ...promotionCrds().get(name), ...accepted });
+  const ofPromotions = PROMOTION_PLURALS.map(promotionCrd);
 
   const healthy = (): Objects => ({
-    crds: [crd()],
+    crds: [crd(), ...ofPromotions],
     validating: [configured()],
     mutating: [],
     secrets: [
@@ -189,6 +194,7 @@ export async function openDoctorBench() {
         return Promise.resolve(given.selfTest ?? PROVEN);
       },
       shippedCrds: [imagePolicyCrd()],
+      promotionCrds: [...promotionCrds().values()] as readonly JsonObject[],
       close: () => {
         closed += 1;
         return Promise.resolve();
@@ -231,5 +237,18 @@ export async function openDoctorBench() {
     return { code, checks, bad: bad.map(({ check, status }) => `${status} ${check}`) };
   };
   const changed = (more: object): Case => ({ objects: { validating: [configured(more)] } });
-  return { ca, otherCa, named, namespace, policy, lease, configured, crd, changed, doctor, read };
+  return {
+    ca,
+    otherCa,
+    named,
+    namespace,
+    policy,
+    lease,
+    configured,
+    crd,
+    ofPromotions,
+    changed,
+    doctor,
+    read,
+  };
 }

@@ -9,8 +9,8 @@ describe('pratique doctor, check by check', () => {
     bench = await openDoctorBench();
   });
 
-  const oldCrd = (bench: DoctorBench) => {
-    const object = structuredClone(bench.crd()) as {
+  const older = (crd: JsonObject) => {
+    const object = structuredClone(crd) as {
       spec: { versions: { schema: { openAPIV3Schema: { description: string } } }[] };
     };
     object.spec.versions[0]!.schema.openAPIV3Schema.description = 'older';
@@ -23,16 +23,35 @@ describe('pratique doctor, check by check', () => {
       ['unknown api server'],
       2,
     ],
-    ['the CRD is not there', () => ({ objects: { crds: [] } }), ['failed crd imagepolicies.pratique.dev'], 1],
+    [
+      'the CRD is not there',
+      ({ ofPromotions }) => ({ objects: { crds: ofPromotions } }),
+      ['failed crd imagepolicies.pratique.dev'],
+      1,
+    ],
+    [
+      'a CRD of promotions is not there',
+      ({ crd, ofPromotions }) => ({ objects: { crds: [crd(), ...ofPromotions.slice(1)] } }),
+      ['warning crd imagepromotions.pratique.dev'],
+      0,
+    ],
+    [
+      'a CRD of promotions is an older one',
+      (bench) => ({
+        objects: { crds: [bench.crd(), ...bench.ofPromotions.slice(0, 2), older(bench.ofPromotions[2]!)] },
+      }),
+      ['failed crd promotionapprovals.pratique.dev'],
+      1,
+    ],
     [
       'the CRD is an older one',
-      (bench) => ({ objects: { crds: [oldCrd(bench)] } }),
+      ({ crd, ofPromotions }) => ({ objects: { crds: [older(crd()), ...ofPromotions] } }),
       ['failed crd imagepolicies.pratique.dev'],
       1,
     ],
     [
       'the CRD is not accepted',
-      (bench) => ({ objects: { crds: [bench.crd({ status: {} })] } }),
+      ({ crd, ofPromotions }) => ({ objects: { crds: [crd({ status: {} }), ...ofPromotions] } }),
       ['failed crd imagepolicies.pratique.dev'],
       1,
     ],

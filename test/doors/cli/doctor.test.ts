@@ -16,6 +16,9 @@ describe('pratique doctor', () => {
     expect(checks.map(({ check }) => check)).to.deep.equal([
       'api server',
       'crd imagepolicies.pratique.dev',
+      'crd imagepromotions.pratique.dev',
+      'crd imagepromotionruns.pratique.dev',
+      'crd promotionapprovals.pratique.dev',
       'webhook',
       'webhook rules',
       'webhook failurePolicy',
@@ -65,7 +68,9 @@ describe('pratique doctor', () => {
           .map(([key, inner]) => [key, shuffle(inner)]),
       );
     };
-    const { bad } = await bench.read({ objects: { crds: [shuffle(bench.crd()) as JsonObject] } });
+    const { bad } = await bench.read({
+      objects: { crds: [shuffle(bench.crd()) as JsonObject, ...bench.ofPromotions] },
+    });
     expect(bad).to.deep.equal([]);
   });
 
@@ -122,7 +127,7 @@ describe('pratique doctor', () => {
     const { out } = await bench.doctor({ ...given, args: [] });
     expect(out).to.match(/^ok {5} {2}api server +https:/m);
     expect(out).to.match(/^warning {2}policies +there is no ImagePolicy.*\n +→ apply one$/m);
-    expect(out).to.match(/\n15 ok, 1 warning\n$/);
+    expect(out).to.match(/\n18 ok, 1 warning\n$/);
     expect(out).not.to.include('\u001b');
     expect((await bench.doctor({ ...given, args: [], colour: true })).out).to.include(
       '\u001b[33mwarning\u001b[0m',
