@@ -123,23 +123,30 @@ function asArrived(planned: PlannedImage): PlannedImage {
 }
 
 function tidies({ spec, history }: Pick<ExecutionParts, 'spec' | 'history'>): boolean {
+  const { attachments, promote } = spec;
   return (
-    spec.promote?.deleteSource === true || spec.promote?.supersede !== undefined || history !== undefined
+    attachments.late ||
+    promote?.deleteSource === true ||
+    promote?.supersede !== undefined ||
+    history !== undefined
   );
 }
 
 type RunParts = ExecutionParts & Pick<StepParts, 'progress' | 'approvals'>;
 
-/** All steps of an image that moves; of one that has arrived, those behind its tag. */
+/** All steps of an image that moves; of one that has arrived, those behind its tag, and before them what brings late attachments. */
 function stepsFor(planned: Resolved, parts: RunParts): readonly Step<ImageTask, Learned>[] {
-  const { mirror, promote } = parts.spec;
+  const { mirror, promote, attachments } = parts.spec;
   const steps = [
     ...(mirror ? mirrorSteps(parts, mirror) : []),
     ...(promote ? promoteSteps(parts, promote) : []),
   ];
   if (planned.action !== 'UpToDate') return steps;
   const tag = steps.findIndex(({ name }) => name === 'tag');
-  return steps.slice(tag + 1);
+  const again = attachments.late
+    ? steps.filter(({ name }) => name === 'copy' || name === 'verify target')
+    : [];
+  return [...again, ...steps.slice(tag + 1)];
 }
 
 /** What a dry run says of a row. */

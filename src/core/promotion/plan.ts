@@ -18,7 +18,7 @@ export interface PlanRules {
   readonly onTagExists: 'Overwrite' | 'Skip' | 'Fail' | 'Backup';
   /** Whether an image is left alone that was mirrored before and is gone since. */
   readonly mirroredBefore?: (candidate: Candidate) => boolean;
-  /** Whether there is something to do behind an image that has arrived: its source to delete, older ones to mark. */
+  /** Whether there may be something to do about an image that has arrived: attachments to bring, its source to delete, older ones to mark. */
   readonly tidies: boolean;
 }
 

@@ -23,7 +23,7 @@ describe('ImagePromotion, read', () => {
       target: { repository: 'registry.example.com/golden/node', insecure: false },
       tags: { semver: ['>=22 <25'], include: [], exclude: [], explicit: [] },
       platforms: { keep: [], missing: 'Fail' },
-      attachments: { carry: 'All', artifactTypes: [], lifecycle: false },
+      attachments: { carry: 'All', artifactTypes: [], lifecycle: false, late: false },
       onTagExists: 'Overwrite',
       promote: { policies: [], approval: 'Never', attach: { report: true }, deleteSource: false },
       timeZone: 'Etc/UTC',

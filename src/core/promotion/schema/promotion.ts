@@ -82,7 +82,7 @@ export const promotionSpecSchema = z
       .default({ keep: [], missing: 'Fail' })
       .describe('Which platforms of an image.'),
     attachments: attachmentsSchema
-      .default({ carry: 'All', artifactTypes: [], lifecycle: false })
+      .default({ carry: 'All', artifactTypes: [], lifecycle: false, late: false })
       .describe('Signatures, SBOMs and whatever else belongs to an image.'),
     onTagExists: z
       .enum(['Overwrite', 'Skip', 'Fail', 'Backup'])

@@ -101,6 +101,12 @@ export const attachmentsSchema = z
       .boolean()
       .default(false)
       .describe('Whether lifecycle marks go along: they speak of the place more often than of the image.'),
+    late: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether each run looks again at images that have arrived, and brings what was attached to them since. It asks both sides about everything that belongs to them.',
+      ),
   })
   .refine(({ carry, artifactTypes }) => (carry === 'Listed') === artifactTypes.length > 0, LISTED_MESSAGE)
   .meta(
