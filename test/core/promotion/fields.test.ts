@@ -108,6 +108,7 @@ const PROMOTION: Rows = {
     beside: { 'attachments.carry': 'Listed' },
   },
   'attachments.lifecycle': flag,
+  'attachments.late': flag,
   onTagExists: oneOf('Overwrite', 'Skip', 'Fail', 'Backup'),
   'mirror.quarantine': flag,
   'mirror.provenance': flag,

@@ -133,7 +133,7 @@ describe('pratique doctor', () => {
       '\u001b[33mwarning\u001b[0m',
     );
     const yaml = parse((await bench.doctor({ ...given, args: ['-o', 'yaml'] })).out) as Printed;
-    expect(yaml.summary).to.deep.equal({ ok: 15, warning: 1, failed: 0, unknown: 0 });
+    expect(yaml.summary).to.deep.equal({ ok: 18, warning: 1, failed: 0, unknown: 0 });
   });
 
   it('expects every kind, debugging and scaling', () => {
