@@ -68,6 +68,7 @@ const SETTINGS = {
       image: 'registry.example.com/pratique:1',
       serviceAccountName: 'pratique-runs',
       settingsConfigMap: 'pratique-runs',
+      scanner: { image: 'registry.example.com/trivy:1', path: '/trivy' },
       resources: {
         requests: { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '1Gi' },
         limits: { cpu: '2', memory: '1.5Gi', 'ephemeral-storage': '10Gi' },

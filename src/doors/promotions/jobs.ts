@@ -1,14 +1,8 @@
+import { podOf, type PodTemplate } from './job-pod.ts';
 import type { RunJob, RunObject } from './ports.ts';
 
 /** How the Jobs of runs look. */
-export interface JobTemplate {
-  readonly image: string;
-  readonly serviceAccountName: string;
-  /** Where Pratique is installed: there are the keys that policies name. */
-  readonly installation: string;
-  readonly resources: Readonly<Record<string, unknown>>;
-  /** A ConfigMap of the namespace of the run, with settings under the key `settings.yaml`. */
-  readonly settingsConfigMap?: string | undefined;
+export interface JobTemplate extends PodTemplate {
   /** Milliseconds after which Kubernetes ends the Job: longer than the run itself takes. */
   readonly deadlineMs: number;
 }
@@ -25,10 +19,6 @@ export type JobNeed =
 export const RUN_LABEL = 'pratique.dev/run';
 /** Jobs that one run may use up: the first one, and a few that a node takes down with it. */
 const MAX_JOBS = 5;
-/** What a process needs to write: the scanner unpacks layers there. */
-const SCRATCH = '/tmp';
-const NOBODY = 65_532;
-const SETTINGS = '/etc/pratique';
 
 /**
  * Decides whether a run needs a Job, `waitMs` being how long its claim has to be waited out. A Job that holds a claim which has
@@ -73,48 +63,5 @@ export function jobObject(
       activeDeadlineSeconds: Math.ceil(template.deadlineMs / 1_000),
       template: { metadata: { labels }, spec: podOf(metadata, name, template) },
     },
-  };
-}
-
-function podOf({ namespace, name }: RunObject['metadata'], job: string, template: JobTemplate): object {
-  const { image, serviceAccountName, resources, settingsConfigMap, installation } = template;
-  const settings = settingsConfigMap === undefined ? [] : ['--settings', `${SETTINGS}/settings.yaml`];
-  const configMap =
-    settingsConfigMap === undefined ? [] : [{ name: 'settings', configMap: { name: settingsConfigMap } }];
-  return {
-    restartPolicy: 'Never',
-    serviceAccountName,
-    automountServiceAccountToken: true,
-    securityContext: { runAsNonRoot: true, runAsUser: NOBODY, seccompProfile: { type: 'RuntimeDefault' } },
-    containers: [
-      {
-        name: 'run',
-        image,
-        args: [
-          'run',
-          name,
-          '--namespace',
-          namespace,
-          '--holder',
-          job,
-          '--installation',
-          installation,
-          ...settings,
-        ],
-        resources,
-        // What it said at last is told by its pod.
-        terminationMessagePolicy: 'FallbackToLogsOnError',
-        securityContext: {
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        },
-        volumeMounts: [
-          { name: 'scratch', mountPath: SCRATCH },
-          ...configMap.map((volume) => ({ name: volume.name, mountPath: SETTINGS, readOnly: true })),
-        ],
-      },
-    ],
-    volumes: [{ name: 'scratch', emptyDir: {} }, ...configMap],
   };
 }

@@ -91,6 +91,7 @@ describe('settings of an installation', () => {
           image: 'registry.example.com/pratique:1',
           serviceAccountName: 'pratique-runs',
           settingsConfigMap: 'pratique-runs',
+          scanner: { image: 'registry.example.com/trivy:1', path: '/trivy' },
           resources: { requests: { cpu: '1' }, limits: { memory: '1.5Gi' } },
         },
       },
@@ -229,6 +230,7 @@ describe('settings of an installation', () => {
     ],
     ['an unknown key of Jobs', job({ nodeName: 'a' }), 'promotions.jobTemplate'],
     ['Jobs without image', job({ image: '' }), 'promotions.jobTemplate.image'],
+    ['Jobs with Trivy from nowhere', job({ scanner: {} }), 'promotions.jobTemplate.scanner.image'],
     ['Jobs of nobody', job({ serviceAccountName: 'A' }), 'promotions.jobTemplate.serviceAccountName'],
     [
       'Jobs with settings nowhere',

@@ -55,7 +55,13 @@ export async function openJobYard(): Promise<JobYard> {
         promotions: {
           execution: 'Job',
           maxConcurrentRuns: 4,
-          jobTemplate: { image: IMAGE, serviceAccountName: ACCOUNT, settingsConfigMap: 'run-settings' },
+          jobTemplate: {
+            image: IMAGE,
+            serviceAccountName: ACCOUNT,
+            settingsConfigMap: 'run-settings',
+            // What it brings along has to pass `restricted` as well.
+            scanner: { image: IMAGE },
+          },
         },
       },
     },

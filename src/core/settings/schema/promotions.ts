@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dnsName, milliseconds } from './parts.ts';
+import { dnsName, milliseconds, path } from './parts.ts';
 
 /** More runs at a time than that are for Jobs on many nodes. */
 const MAX_RUNS = 64;
@@ -14,10 +14,18 @@ const quantities = z.strictObject({
 });
 
 const jobTemplate = z.strictObject({
-  /** The image of Pratique, or one with a scanner in it. */
+  /** The image of Pratique, or one made of it. */
   image: z.string().min(1).max(512),
   /** A ServiceAccount that is in every namespace with promotions: it reads their Secrets and writes the status of their runs. */
   serviceAccountName: dnsName,
+  /** An image with Trivy in it, of which each Job copies the program; absent = `image` has it, or nothing is scanned. */
+  scanner: z
+    .strictObject({
+      image: z.string().min(1).max(512),
+      /** Where the program is there; that image needs a `cp`, too. */
+      path: path.default('/usr/local/bin/trivy'),
+    })
+    .optional(),
   /** A ConfigMap of the same namespace with these settings under the key `settings.yaml`; absent = the defaults. */
   settingsConfigMap: dnsName.optional(),
   resources: z
