@@ -6,6 +6,7 @@ import {
   IMAGE_NAME,
   JOBS,
   openJobYard,
+  untilAllowed,
   type JobYard,
 } from './support/job-yard.ts';
 import { policy } from './support/policies.ts';
@@ -102,6 +103,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect(await told()).to.match(/^ClusterDenied .*jobs/);
     const bind = ['create', 'rolebinding', 'jobs', '--clusterrole=pratique-job-maker'];
     await cluster.kubectl(['-n', 'elsewhere', ...bind, '--serviceaccount=pratique:pratique']);
+    await untilAllowed(cluster, { who: CONTROLLER, namespace: 'elsewhere', what: ['create', 'jobs'] });
     await cluster.kubectl([
       '-n',
       'elsewhere',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { pushImage, type Pushed, type Target } from '../../support/registry/push.ts';
 import { openAuditLog, type AuditLog } from './audit-log.ts';
+import type { Cluster } from './cluster.ts';
 import { openHarbour, type Harbour } from './harbour.ts';
 import { playKubelet, type Kubelet, type PlayedPod } from './kubelet.ts';
 import { policy } from './policies.ts';
@@ -19,6 +20,7 @@ export const IMAGE = `${IMAGE_NAME}:1`;
 /** The claim of a Job that died has to run out first, for the leader and then for the next Job, which has a look every ten seconds. */
 export const TAKEN_OVER_WITHIN_MS = 150_000;
 const LOOK_MS = 300;
+const GRANTED_WITHIN_MS = 30_000;
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' };
 
 /** A cluster in which each run is carried out by a Job. */
@@ -39,6 +41,25 @@ export interface JobYard {
   /** A pod of the only run of a promotion, in the order in which they began; waits for it. */
   podOf(promotion: string, index?: number): Promise<PlayedPod>;
   stop(): Promise<void>;
+}
+
+/** Waits until the API server knows of a right that was just given: what is asked before is refused. */
+export function untilAllowed(
+  cluster: Cluster,
+  right: {
+    readonly who: string;
+    readonly namespace: string;
+    readonly what: readonly [verb: string, resource: string];
+  },
+): Promise<void> {
+  const { who, namespace, what } = right;
+  return until({
+    what: `${who} may ${what.join(' ')}`,
+    withinMs: GRANTED_WITHIN_MS,
+    everyMs: LOOK_MS,
+    check: async () =>
+      (await cluster.kubectl(['-n', namespace, 'auth', 'can-i', ...what, `--as=${who}`])).code === 0,
+  });
 }
 
 /** Opens a yard: the chart in Job mode, a namespace made for Jobs that lets in restricted pods only, and somebody who plays its kubelet. */
@@ -81,6 +102,7 @@ export async function openJobYard(): Promise<JobYard> {
     );
     const account = `--serviceaccount=${NAMESPACE}:${ACCOUNT}`;
     await flow.kubectl('create', 'rolebinding', role, `--role=${role}`, account);
+    await untilAllowed(cluster, { who: JOBS, namespace: NAMESPACE, what: ['get', `secrets/${secret}`] });
   };
   await flow.kubectl('create', 'serviceaccount', ACCOUNT);
   const settings = '--from-literal=settings.yaml=scanner: { offline: true }';
