@@ -11,6 +11,7 @@ import { failed, openJudging, type OpenJudging } from './judging.ts';
 import { createLeading } from './leading.ts';
 import { openReplica, toldOf, type Replica } from './replica.ts';
 import type { Parts } from './parts.ts';
+import { giveMemoryBack } from './give-back.ts';
 import { createServingDoor, type ServingDoor } from './serving-door.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 import { createTelemetry, type Telemetry } from './telemetry.ts';
@@ -115,7 +116,9 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     publicRoot: replica.publicRoot.status,
     clock,
   });
+  const stopGivingBack = giveMemoryBack();
   const close = async (): Promise<void> => {
+    stopGivingBack();
     // The lease first: the next leader need not wait while the last requests are answered here.
     await late.election?.close();
     await late.door?.close();

@@ -1,0 +1,41 @@
+import { expect } from 'chai';
+import { giveMemoryBack } from '../../src/wire/give-back.ts';
+
+describe('memory that a burst left behind', () => {
+  const bench = (loads: number[]) => {
+    const seen = { collected: 0, ended: 0, tick: (): void => undefined };
+    const end = giveMemoryBack({
+      collect: () => void (seen.collected += 1),
+      load: () => loads.shift() ?? 0,
+      every: (_, run) => {
+        seen.tick = run;
+        return () => void (seen.ended += 1);
+      },
+    });
+    return { seen, end };
+  };
+
+  it('is given back in quiet times, and left alone while somebody waits for answers', () => {
+    const { seen } = bench([1, 0.01, 0.9, 0]);
+    seen.tick();
+    expect(seen.collected, 'what was before the first look does not count').to.equal(1);
+    seen.tick();
+    expect(seen.collected).to.equal(1);
+    seen.tick();
+    expect(seen.collected).to.equal(2);
+  });
+
+  it('is looked after until that is ended', () => {
+    const { seen, end } = bench([]);
+    end();
+    expect(seen.ended).to.equal(1);
+  });
+
+  it('stays as it is where Node.js does not let anybody collect', () => {
+    const every = () => {
+      throw new Error('nothing is to be done');
+    };
+    const end = giveMemoryBack({ load: () => 0, every });
+    expect(end).not.to.throw();
+  });
+});
