@@ -2,6 +2,8 @@
 export interface GiveBackParts {
   /** Collects all garbage and gives back what that frees; absent = Node.js was started without `--expose-gc`, and nothing is done. */
   readonly collect?: (() => void) | undefined;
+  /** Bytes that the heap has taken, used or not. */
+  readonly taken: () => number;
   /** The share of the time since it was asked last in which this thread was busy. */
   readonly load: () => number;
   /** Calls back again and again; the answer ends it. */
@@ -10,17 +12,22 @@ export interface GiveBackParts {
 
 /** Milliseconds between two collections: each holds up this thread for some tenths of a second. */
 const EVERY_MS = 30_000;
+/** A heap that has grown less than this since it was collected has nothing worth the pause. */
+const GROWN = 1.2;
 /** Above this share somebody is waiting for answers, and garbage is collected by the way. */
 const BUSY = 0.1;
 
 /**
  * Gives back, in quiet times, what a burst of work left behind: V8 keeps a heap that has grown until it needs it. The answer ends it.
  */
-export function giveMemoryBack({ collect, load, every }: GiveBackParts = PROCESS): () => void {
+export function giveMemoryBack({ collect, taken, load, every }: GiveBackParts = PROCESS): () => void {
   if (!collect) return () => undefined;
+  let least = 0;
   load();
   return every(EVERY_MS, () => {
-    if (load() < BUSY) collect();
+    if (load() >= BUSY || taken() < least * GROWN) return;
+    collect();
+    least = taken();
   });
 }
 
@@ -43,6 +50,7 @@ const PROCESS: GiveBackParts = {
     (() => {
       gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     }),
+  taken: () => process.memoryUsage().heapTotal,
   load: loadOfThread(),
   every: (ms, run) => {
     const timer = setInterval(run, ms).unref();

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { giveMemoryBack } from '../../src/wire/give-back.ts';
 
 describe('memory that a burst left behind', () => {
-  const bench = (loads: number[]) => {
+  const bench = (loads: number[], heap: () => number = () => 100) => {
     const seen = { collected: 0, ended: 0, tick: (): void => undefined };
     const end = giveMemoryBack({
       collect: () => void (seen.collected += 1),
+      taken: heap,
       load: () => loads.shift() ?? 0,
       every: (_, run) => {
         seen.tick = run;
@@ -16,12 +17,23 @@ describe('memory that a burst left behind', () => {
   };
 
   it('is given back in quiet times, and left alone while somebody waits for answers', () => {
-    const { seen } = bench([1, 0.01, 0.9, 0]);
+    let heap = 0;
+    const { seen } = bench([1, 0.01, 0.9, 0], () => (heap += 100));
     seen.tick();
     expect(seen.collected, 'what was before the first look does not count').to.equal(1);
     seen.tick();
     expect(seen.collected).to.equal(1);
     seen.tick();
+    expect(seen.collected).to.equal(2);
+  });
+
+  it('is not looked for where the heap has hardly grown since', () => {
+    let heap = 100;
+    const { seen } = bench([], () => heap);
+    for (const bytes of [100, 119, 121]) {
+      heap = bytes;
+      seen.tick();
+    }
     expect(seen.collected).to.equal(2);
   });
 
@@ -35,7 +47,7 @@ describe('memory that a burst left behind', () => {
     const every = () => {
       throw new Error('nothing is to be done');
     };
-    const end = giveMemoryBack({ load: () => 0, every });
+    const end = giveMemoryBack({ taken: () => 0, load: () => 0, every });
     expect(end).not.to.throw();
   });
 });
