@@ -1,6 +1,6 @@
 import { createPullSecrets, type Cluster } from '../adapters/kubernetes/index.ts';
 import type { Log } from '../adapters/server/index.ts';
-import { publicGoodRoot, readTrustRoot } from '../adapters/sigstore/index.ts';
+import { readTrustRoot } from '../adapters/sigstore/index.ts';
 import { Fault, type Fact } from '../core/model/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
 import type { Settings } from '../core/settings/index.ts';
@@ -8,7 +8,6 @@ import { CANARY_POLICY_DOCUMENT } from '../core/workload/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../doors/admission/index.ts';
 import {
   holdPolicies,
-  holdPublicRoot,
   namespaceReader,
   type HeldPolicies,
   type PublicRoot,
@@ -16,7 +15,7 @@ import {
 import { openCaches, type Caches } from './caches.ts';
 import { accessFor, type AccessParts, type Credentials } from './credentials.ts';
 import type { OpenJudging } from './judging.ts';
-import { rootRefresh } from './root-refresh.ts';
+import { openPublicRoot } from './root-refresh.ts';
 import { clock } from './surroundings.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -51,18 +50,9 @@ export interface ReplicaOptions {
 /** Opens the caches of a replica and what is made from them. Nothing may be judged before the caches are synced. */
 export function openReplica(options: ReplicaOptions): Replica {
   const { settings, cluster, namespace, judging, telemetry, log } = options;
-  const refresher = rootRefresh(settings, log);
-  const publicRoot = holdPublicRoot(
-    publicGoodRoot(),
-    clock,
-    refresher && {
-      ...refresher,
-      onOutcome: (status) => {
-        refresher.onOutcome(status);
-        refresh();
-      },
-    },
-  );
+  const publicRoot = openPublicRoot(settings, log, () => {
+    refresh();
+  });
   const roots: TrustRoots = { read: readTrustRoot, publicGood: publicRoot.current };
   const caches = openCaches({
     cluster,

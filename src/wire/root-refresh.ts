@@ -1,10 +1,27 @@
 import type { Log } from '../adapters/server/index.ts';
-import { refreshPublicGoodRoot } from '../adapters/sigstore/index.ts';
+import { publicGoodRoot, refreshPublicGoodRoot } from '../adapters/sigstore/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import type { RootRefresh } from '../doors/policies/index.ts';
+import { holdPublicRoot, type PublicRoot, type RootRefresh } from '../doors/policies/index.ts';
+import { clock } from './surroundings.ts';
+
+/** The public-good trust root: the shipped one, until a newer one was fetched where the settings want that. */
+export function openPublicRoot(settings: Settings, log: Log, onOutcome?: () => void): PublicRoot {
+  const refresher = rootRefresh(settings, log);
+  return holdPublicRoot(
+    publicGoodRoot(),
+    clock,
+    refresher && {
+      ...refresher,
+      onOutcome: (status) => {
+        refresher.onOutcome(status);
+        onOutcome?.();
+      },
+    },
+  );
+}
 
 /** How the public-good trust root is refreshed; nothing = the shipped one stays. */
-export function rootRefresh({ trust }: Settings, log: Log): RootRefresh | undefined {
+function rootRefresh({ trust }: Settings, log: Log): RootRefresh | undefined {
   if (!trust.refresh) return undefined;
   const { cache: cachePath, mirror: mirrorURL, root: rootPath, everyMs } = trust.refresh;
   return {

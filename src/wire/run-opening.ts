@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { openCluster, type Cluster } from '../adapters/kubernetes/index.ts';
 import type { Log } from '../adapters/server/index.ts';
-import { publicGoodRoot, readTrustRoot } from '../adapters/sigstore/index.ts';
+import { readTrustRoot } from '../adapters/sigstore/index.ts';
 import { parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { OpenRun, OpenRunTool, RunQuestion } from '../doors/cli/index.ts';
-import { holdPublicRoot, type PublicRoot } from '../doors/policies/index.ts';
+import type { PublicRoot } from '../doors/policies/index.ts';
 import {
   createClaims,
   executeWhenFree,
@@ -15,10 +15,10 @@ import { failed, openJudging, type OpenJudging, type Watching } from './judging.
 import { createExecutions } from './promotion-opening.ts';
 import { createRunStore } from './promotion-store.ts';
 import { toldOf } from './replica.ts';
-import { rootRefresh } from './root-refresh.ts';
+import { openPublicRoot } from './root-refresh.ts';
 import { openRunApprovals, type RunApprovals } from './run-approvals.ts';
 import { policyReader } from './run-policies.ts';
-import { clock, type Surroundings } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
 import { TIME } from './time.ts';
 
 /** What runs are opened with. */
@@ -105,19 +105,10 @@ interface RunRoot extends Pick<PublicRoot, 'current' | 'close'> {
 
 function openRoot({ settings }: RunQuestion, log: Log): RunRoot {
   const looked = Promise.withResolvers<undefined>();
-  const refresher = rootRefresh(settings, log);
-  const root = holdPublicRoot(
-    publicGoodRoot(),
-    clock,
-    refresher && {
-      ...refresher,
-      onOutcome: (status) => {
-        refresher.onOutcome(status);
-        looked.resolve(undefined);
-      },
-    },
-  );
-  if (!refresher) looked.resolve(undefined);
+  const root = openPublicRoot(settings, log, () => {
+    looked.resolve(undefined);
+  });
+  if (!settings.trust.refresh) looked.resolve(undefined);
   return { current: root.current, close: root.close, looked: looked.promise };
 }
 

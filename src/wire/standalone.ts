@@ -1,15 +1,15 @@
 import { readDocuments } from '../adapters/files/index.ts';
 import type { Log } from '../adapters/server/index.ts';
-import { publicGoodRoot, readTrustRoot } from '../adapters/sigstore/index.ts';
+import { readTrustRoot } from '../adapters/sigstore/index.ts';
 import { parsed, type Parsed, type Problem } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { validateHandler } from '../doors/admission/index.ts';
 import type { Serving } from '../doors/cli/index.ts';
-import { holdPublicRoot, operationsOf, watchFolder } from '../doors/policies/index.ts';
+import { operationsOf, watchFolder } from '../doors/policies/index.ts';
 import { admissionPorts } from './admission-ports.ts';
 import { openJudging } from './judging.ts';
 import { listen, page, urlOf } from './listening.ts';
-import { rootRefresh } from './root-refresh.ts';
+import { openPublicRoot } from './root-refresh.ts';
 import { clock, type Surroundings } from './surroundings.ts';
 import { createTelemetry } from './telemetry.ts';
 import { readTls } from './tls-files.ts';
@@ -31,7 +31,7 @@ export async function serveStandalone(
 ): Promise<Parsed<Serving>> {
   const telemetry = createTelemetry(log);
   const tls = await readTls(settings.webhook);
-  const publicRoot = holdPublicRoot(publicGoodRoot(), clock, rootRefresh(settings, log));
+  const publicRoot = openPublicRoot(settings, log);
   const policies = await watchFolder({
     read: () => readDocuments(folder, { stdin: surroundings.stdin }),
     clock,
