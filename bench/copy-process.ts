@@ -1,6 +1,6 @@
 // A warm process that copies what its parent names, and says what that took.
 import { writeFileSync } from 'node:fs';
-import { anonymous, createRegistry } from '../src/adapters/registry/index.ts';
+import { anonymous, createRegistry } from '../src/clients/registry/index.ts';
 import { nameOf, pin, type ImageRef } from '../src/core/model/index.ts';
 import {
   copyGraph,

@@ -3,7 +3,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { cpus } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createSignatureVerifier } from '../src/adapters/sigstore/index.ts';
+import { createSignatureVerifier } from '../src/clients/sigstore/index.ts';
 import { digestOf, type SignatureCandidate, type Trust } from '../src/core/model/index.ts';
 import { createSigstore } from '../test/support/sigstore/instance.ts';
 import { encodeBundle, signBundle, signLayer } from '../test/support/sigstore/sign.ts';

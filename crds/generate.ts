@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/index.ts';
 import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
 import { promotionCrds, promotionReferences } from '../src/core/promotion/index.ts';
-import { signaturesPage } from '../test/core/verification/grid/page.ts';
+import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 
 const root = new URL('../', import.meta.url);
 

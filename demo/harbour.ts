@@ -1,6 +1,6 @@
 // What lies in the registry before the second half of the demo, what a scanner adds, and what can be read there afterwards.
 import { pushImage, type Pushed, type Target } from '../test/support/registry/push.ts';
-import { listReferrers } from '../test/support/registry/look.ts';
+import { listReferrers } from '../test/support/registry/listings.ts';
 import { pushBundleSignature, pushStatement, RELEASE_PREDICATE_TYPE } from '../test/support/signed-images.ts';
 import type { SigningKey } from '../test/support/signing.ts';
 import type { Keys } from './story.ts';

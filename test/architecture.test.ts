@@ -21,7 +21,7 @@ function readTree(): ReadonlyMap<string, string> {
 /** What the checker says about a made-up tree in which every room that is used has its index.ts. */
 function messages(files: Readonly<Record<string, string>>): readonly string[] {
   const indexes = Object.keys(files).flatMap((path) => {
-    const room = /^src\/(?:core|doors|adapters)\/[^/]+/.exec(path)?.[0];
+    const room = /^src\/(?:(?:core|controllers|clients)\/[^/]+|webhook|cli|serve)/.exec(path)?.[0];
     return room === undefined ? [] : [[`${room}/index.ts`, '// A room.\n'] as const];
   });
   const tree = new Map([...indexes, ...Object.entries(files)]);
@@ -45,54 +45,54 @@ const inPolicy = (text: string): Readonly<Record<string, string>> => ({ 'src/cor
 const RED: readonly Row[] = [
   // Rooms
   {
-    title: 'when an adapter imports a sibling adapter',
-    files: from('src/adapters/scanner/run.ts', '../registry/index.ts'),
-    says: /scanner\/run\.ts:1 adapters\/scanner must not import adapters\/registry$/,
+    title: 'when a client imports another client',
+    files: from('src/clients/scanner/run.ts', '../registry/index.ts'),
+    says: /scanner\/run\.ts:1 clients\/scanner must not import clients\/registry$/,
   },
   {
-    title: 'when a door imports an adapter',
-    files: from('src/doors/admission/answer.ts', '../../adapters/registry/index.ts'),
-    says: /doors\/admission must not import adapters\/registry$/,
+    title: 'when the webhook imports more than types of the API server client',
+    files: from('src/webhook/answer.ts', '../clients/kubernetes/index.ts'),
+    says: /webhook must not import more than types of clients\/kubernetes$/,
   },
   {
-    title: 'when a door imports another door',
-    files: from('src/doors/admission/answer.ts', '../audit/index.ts'),
-    says: /doors\/admission must not import doors\/audit$/,
+    title: 'when the webhook imports a controller',
+    files: from('src/webhook/answer.ts', '../controllers/audit/index.ts'),
+    says: /webhook must not import controllers\/audit$/,
   },
   {
-    title: 'when the core imports a door',
-    files: from('src/core/promotion/run.ts', '../../doors/cli/index.ts'),
-    says: /core\/promotion must not import doors\/cli$/,
+    title: 'when the core imports the commands',
+    files: from('src/core/promotion/run.ts', '../../cli/index.ts'),
+    says: /core\/promotion must not import cli$/,
   },
   {
-    title: 'when an adapter imports more of the core than the model',
-    files: from('src/adapters/files/read.ts', '../../core/policy/index.ts'),
-    says: /adapters\/files must not import core\/policy$/,
+    title: 'when a client imports more of the core than the model, and not as types',
+    files: from('src/clients/files/read.ts', '../../core/policy/index.ts'),
+    says: /clients\/files must not import more than types of core\/policy$/,
   },
   {
-    title: 'when main reaches past wire to an adapter',
-    files: from('src/main.ts', './adapters/server/index.ts'),
-    says: /main\.ts must not import adapters\/server$/,
+    title: 'when main reaches past serve to a client',
+    files: from('src/main.ts', './clients/http-server/index.ts'),
+    says: /main\.ts must not import clients\/http-server$/,
   },
   {
     title: 'when only a type is imported from a forbidden room',
-    files: inPolicy(`import type { X } from '../verification/index.ts';\n`),
-    says: /core\/policy must not import core\/verification$/,
+    files: inPolicy(`import type { X } from '../evidence/index.ts';\n`),
+    says: /core\/policy must not import core\/evidence$/,
   },
   {
     title: 'when a forbidden room is re-exported',
-    files: inPolicy(`\nexport * from '../verification/index.ts';\n`),
-    says: /decide\.ts:2 core\/policy must not import core\/verification$/,
+    files: inPolicy(`\nexport * from '../evidence/index.ts';\n`),
+    says: /decide\.ts:2 core\/policy must not import core\/evidence$/,
   },
   {
     title: 'when a forbidden room is imported dynamically',
-    files: inPolicy(`export const load = () => import('../verification/index.ts');\n`),
-    says: /core\/policy must not import core\/verification$/,
+    files: inPolicy(`export const load = () => import('../evidence/index.ts');\n`),
+    says: /core\/policy must not import core\/evidence$/,
   },
   {
     title: 'when a forbidden room is named in the place of a type',
-    files: inPolicy(`export type X = import('../verification/index.ts').X;\n`),
-    says: /core\/policy must not import core\/verification$/,
+    files: inPolicy(`export type X = import('../evidence/index.ts').X;\n`),
+    says: /core\/policy must not import core\/evidence$/,
   },
   {
     title: 'when a room is entered past its index.ts (deep import)',
@@ -135,15 +135,15 @@ const RED: readonly Row[] = [
 const RED_LIBRARIES: readonly Row[] = [
   ...(
     [
-      ['undici', 'src/doors/cli/fetch.ts'],
-      ['@sigstore/verify', 'src/adapters/registry/check.ts'],
-      ['express', 'src/adapters/kubernetes/listen.ts'],
-      ['pino', 'src/doors/admission/log.ts'],
-      ['prom-client', 'src/doors/audit/count.ts'],
-      ['@kubernetes/client-node', 'src/doors/policies/watch.ts'],
+      ['undici', 'src/cli/fetch.ts'],
+      ['@sigstore/verify', 'src/clients/registry/check.ts'],
+      ['express', 'src/clients/kubernetes/listen.ts'],
+      ['pino', 'src/webhook/log.ts'],
+      ['prom-client', 'src/controllers/audit/count.ts'],
+      ['@kubernetes/client-node', 'src/controllers/policies/watch.ts'],
       ['commander', 'src/main.ts'],
       ['yaml', 'src/core/policy/read.ts'],
-      ['some-library-nobody-listed', 'src/adapters/registry/x.ts'],
+      ['some-library-nobody-listed', 'src/clients/registry/x.ts'],
       ['zod-of-another-name/deep', 'src/core/model/x.ts'],
     ] as const
   ).map(([name, path]) => ({
@@ -152,13 +152,13 @@ const RED_LIBRARIES: readonly Row[] = [
     says: new RegExp(`${path}:1 .*${name}`),
   })),
   {
-    title: 'when a door opens a file itself',
-    files: from('src/doors/cli/read.ts', 'node:fs/promises'),
-    says: /doors\/cli must not import node:fs\/promises: what talks is an adapter$/,
+    title: 'when a command opens a file itself',
+    files: from('src/cli/read.ts', 'node:fs/promises'),
+    says: /cli must not import node:fs\/promises: what talks is a client$/,
   },
   {
     title: 'when a module of Node is written without node:',
-    files: from('src/adapters/files/read.ts', 'fs'),
+    files: from('src/clients/files/read.ts', 'fs'),
     says: /write node:fs$/,
   },
 ];
@@ -205,13 +205,13 @@ const RED_PURITY: readonly Row[] = [
   })),
   {
     title: 'when core/verification reads the clock',
-    files: { 'src/core/verification/x.ts': 'export const x = () => Date.now();\n' },
-    says: /core\/verification must not use Date\.now$/,
+    files: { 'src/core/evidence/x.ts': 'export const x = () => Date.now();\n' },
+    says: /core\/evidence must not use Date\.now$/,
   },
   {
     title: 'when another file than main.ts reads the environment',
-    files: { 'src/wire/index.ts': '// Joins.\nexport const x = process.env.HOME;\n' },
-    says: /wire must not use process\.env$/,
+    files: { 'src/serve/index.ts': '// Joins.\nexport const x = process.env.HOME;\n' },
+    says: /serve must not use process\.env$/,
   },
 ];
 
@@ -278,12 +278,14 @@ describe('The architecture test', () => {
       'src/core/model/a.ts': `import { createHash } from 'node:crypto';\nimport * as z from 'zod';\n`,
       'src/core/policy/b.ts': `import type { A } from '../model/index.ts';\nexport const d = new Date(0);\n`,
       'src/core/policy/checks/c.ts': `import { b } from '../b.ts';\nexport const f = (now: Date) => now;\n`,
-      'src/core/verification/d.ts': `export async function d(port: { fetch(): Promise<1> }) { return port.fetch(); }\n`,
-      'src/adapters/registry/e.ts': `import { Pool } from 'undici';\nexport const now = Date.now();\n`,
-      'src/adapters/files/f.ts': `import { parse } from 'yaml';\nimport { readFile } from 'node:fs/promises';\n`,
-      'src/doors/cli/g.ts': `import { Command } from 'commander';\nimport { x } from '../../core/policy/index.ts';\n`,
-      'src/wire/index.ts': `// Joins.\nimport { x } from '../adapters/registry/index.ts';\nimport { y } from '../doors/cli/index.ts';\n`,
-      'src/main.ts': `import { wire } from './wire/index.ts';\nexport const home = process.env.HOME;\n`,
+      'src/core/evidence/d.ts': `export async function d(port: { fetch(): Promise<1> }) { return port.fetch(); }\n`,
+      'src/clients/registry/e.ts': `import { Pool } from 'undici';\nexport const now = Date.now();\n`,
+      'src/clients/files/f.ts': `import { parse } from 'yaml';\nimport { readFile } from 'node:fs/promises';\n`,
+      'src/cli/g.ts': `import { Command } from 'commander';\nimport { x } from '../core/policy/index.ts';\n`,
+      'src/serve/index.ts': `// Joins.\nimport { x } from '../clients/registry/index.ts';\nimport { y } from '../cli/index.ts';\n`,
+      'src/main.ts': `import { serve } from './serve/index.ts';\nexport const home = process.env.HOME;\n`,
+      'src/webhook/h.ts': `import type { Cluster } from '../clients/kubernetes/index.ts';\nimport type { J } from '../core/evidence/index.ts';\n`,
+      'src/clients/scanner/i.ts': `import type { Scanner } from '../../core/promotion/index.ts';\n`,
       'src/core/policy/service-account.ts': lines(300),
     });
     expect(found).to.deep.equal([]);

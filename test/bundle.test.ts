@@ -4,7 +4,7 @@ import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Digest } from '../src/core/model/index.ts';
-import { httpsClient } from './support/ask-https.ts';
+import { httpsClient } from './support/https-request.ts';
 import { policyDocument } from './support/policies.ts';
 import { startRegistry, type EmbeddedRegistry } from './support/registry/index.ts';
 import { pushImage, pushReferrer } from './support/registry/push.ts';

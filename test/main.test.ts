@@ -3,10 +3,10 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { httpsClient } from './support/ask-https.ts';
+import { httpsClient } from './support/https-request.ts';
 import { createAuthority, type Authority } from './support/certificates.ts';
 import { podReview } from './support/reviews.ts';
-import { openShore, type Shore } from './support/shore.ts';
+import { openShore, type PolicyFixture } from './support/policy-fixture.ts';
 import { temporaryFolder, type TemporaryFolder } from './support/temporary-folder.ts';
 
 const PROGRAM = new URL('../src/main.ts', import.meta.url).pathname;
@@ -18,16 +18,16 @@ interface Ended {
 }
 
 describe('the program, as a process,', () => {
-  let shore: Shore;
+  let fixture: PolicyFixture;
   let folder: TemporaryFolder;
   let authority: Authority;
   const running = new Set<ChildProcessWithoutNullStreams>();
   before(async () => {
-    shore = await openShore();
+    fixture = await openShore();
     authority = await createAuthority('acme authority');
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     folder = await temporaryFolder({
-      'policy.yaml': shore.policy({}),
+      'policy.yaml': fixture.policy({}),
       'tls.pem': leaf.cert,
       'tls.key': leaf.key,
     });
@@ -37,7 +37,7 @@ describe('the program, as a process,', () => {
   });
   after(async () => {
     await folder.remove();
-    await shore.registry.close();
+    await fixture.registry.close();
   });
 
   function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
@@ -81,7 +81,7 @@ describe('the program, as a process,', () => {
   it('ends with the verdict as its exit code, and without colours in a pipe', async () => {
     const [good, bad, broken] = await Promise.all(
       (['good', 'unsigned', 'broken'] as const).map((name) =>
-        run(['check', shore.image(name), ...policies()]),
+        run(['check', fixture.image(name), ...policies()]),
       ),
     );
     expect([good?.code, bad?.code, broken?.code]).to.deep.equal([0, 1, 2]);
@@ -91,14 +91,14 @@ describe('the program, as a process,', () => {
   });
 
   it('reads standard input', async () => {
-    const { object } = podReview([shore.image('flagged')]).request;
+    const { object } = podReview([fixture.image('flagged')]).request;
     const { code, out } = await run(['check', '-f', '-', ...policies()], JSON.stringify(object));
     expect(code).to.equal(1);
     expect(out).to.include('Quarantined');
   });
 
   it('keeps its exit code when nobody reads its output to the end', async () => {
-    const { child, ended } = start(['check', shore.image('good'), ...policies()]);
+    const { child, ended } = start(['check', fixture.image('good'), ...policies()]);
     child.stdout.destroy();
     expect(await ended).to.include({ code: 0, err: '' });
   });
@@ -112,17 +112,20 @@ describe('the program, as a process,', () => {
 
   it('takes logins from DOCKER_CONFIG, and else from the home folder', async () => {
     const told = async (environment: Readonly<Record<string, string>>) => {
-      const { child, ended } = start(['check', shore.image('good'), ...policies()], environment);
+      const { child, ended } = start(['check', fixture.image('good'), ...policies()], environment);
       child.stdin.end();
       return (await ended).out;
     };
     const docker = await temporaryFolder({ 'config.json': 'broken' });
-    shore.registry.intercept(() => ({ status: 401, headers: { 'www-authenticate': 'Basic realm="shore"' } }));
+    fixture.registry.intercept(() => ({
+      status: 401,
+      headers: { 'www-authenticate': 'Basic realm="shore"' },
+    }));
     const [named, empty] = await Promise.all([
       told({ DOCKER_CONFIG: docker.path }),
       told({ DOCKER_CONFIG: '' }),
     ]);
-    shore.registry.intercept(undefined);
+    fixture.registry.intercept(undefined);
     expect(named).to.include(join(docker.path, 'config.json'));
     expect(empty).to.include('RegistryDenied').and.not.to.include('config.json');
     await docker.remove();
@@ -136,19 +139,19 @@ describe('the program, as a process,', () => {
       const client = httpsClient(/listening on (\S+)/.exec(said.err)?.[1] ?? '', authority.cert);
       expect((await client.get('/readyz')).status).to.equal(200);
       const asked = new Promise((resolve) => {
-        shore.registry.intercept(() => {
+        fixture.registry.intercept(() => {
           resolve(undefined);
           return undefined;
         });
       });
-      shore.registry.latency(100);
-      const open = client.post('/validate?timeout=10s', JSON.stringify(podReview([shore.image('good')])));
+      fixture.registry.latency(100);
+      const open = client.post('/validate?timeout=10s', JSON.stringify(podReview([fixture.image('good')])));
       await asked;
       child.kill(signal);
       const { response } = JSON.parse((await open).text) as { response: { allowed: boolean } };
       expect(response.allowed).to.equal(true);
-      shore.registry.latency(0);
-      shore.registry.intercept(undefined);
+      fixture.registry.latency(0);
+      fixture.registry.intercept(undefined);
       const { code, out, err } = await ended;
       expect(code).to.equal(0);
       expect(out).to.equal('');

@@ -1,6 +1,14 @@
 import { posix } from 'node:path';
 import { isBuiltin } from 'node:module';
-import { HASHING_ROOMS, LIBRARIES, NODE_IO, PURE_NODE_IMPORTS, roomOf, SMALL_LIBRARIES } from './rooms.ts';
+import {
+  COMPUTING,
+  HASHING_ROOMS,
+  LIBRARIES,
+  NODE_IO,
+  PURE_NODE_IMPORTS,
+  roomOf,
+  SMALL_LIBRARIES,
+} from './rooms.ts';
 import type { Room } from './rooms.ts';
 import type { Import } from './source-file.ts';
 
@@ -14,23 +22,27 @@ export function forbiddenImport(path: string, line: Import): string | undefined 
   const room = roomOf(path);
   if (room === undefined) return 'the file belongs to no room of src/';
   const target = targetOf(path, line.specifier);
-  if (target !== undefined) return forbiddenRoom(room, target);
+  if (target !== undefined) return forbiddenRoom(room, target, line.typesOnly);
   return isBuiltin(line.specifier) ? forbiddenBuiltin(room, line) : forbiddenLibrary(room, line.specifier);
 }
 
-function forbiddenRoom(from: Room, target: string): string | undefined {
+function forbiddenRoom(from: Room, target: string, typesOnly: boolean): string | undefined {
   const to = roomOf(target);
   if (to === undefined) return `${from.path} must not import ${target}, which is in no room of src/`;
   if (to === from) return undefined;
-  if (!from.mayImport.includes(to.path)) return `${from.path} must not import ${to.path}`;
+  const ofTypes = from.mayImportTypes?.includes(to.path) === true;
+  if (!from.mayImport.includes(to.path) && !(ofTypes && typesOnly)) {
+    return `${from.path} must not import ${ofTypes ? 'more than types of ' : ''}${to.path}`;
+  }
   const door = to.path.endsWith('.ts') ? `src/${to.path}` : `src/${to.path}/index.ts`;
   return target === door ? undefined : `${to.path} is entered through its index.ts only, not ${target}`;
 }
 
 function forbiddenBuiltin(room: Room, { specifier, names }: Import): string | undefined {
   if (!specifier.startsWith('node:')) return `write node:${specifier}`;
-  if (room.path.startsWith('doors/') && NODE_IO.has(specifier)) {
-    return `${room.path} must not import ${specifier}: what talks is an adapter`;
+  const talks = NODE_IO.has(specifier) && names?.every((name) => COMPUTING.has(name)) !== true;
+  if (talks && /^(?:cli|webhook|controllers\/.*)$/.test(room.path)) {
+    return `${room.path} must not import ${specifier}: what talks is a client`;
   }
   if (room.pure !== true) return undefined;
   const allowed = HASHING_ROOMS.includes(room.path) ? (PURE_NODE_IMPORTS[specifier] ?? []) : [];

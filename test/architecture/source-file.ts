@@ -15,6 +15,8 @@ export interface Import {
   readonly specifier: string;
   /** The names taken, or `undefined` when it takes everything. */
   readonly names: readonly string[] | undefined;
+  /** Whether nothing of it is left when the program runs: `import type`, `export type`, `import('…').T`. */
+  readonly typesOnly: boolean;
   readonly line: number;
 }
 
@@ -43,7 +45,7 @@ export function importsOf(file: ts.SourceFile): readonly Import[] {
     const specifier = specifierOf(node);
     if (specifier === undefined) return [];
     const text = ts.isStringLiteralLike(specifier) ? specifier.text : '(computed)';
-    return [{ specifier: text, names: namesOf(node), line: lineOf(node) }];
+    return [{ specifier: text, names: namesOf(node), typesOnly: isTypesOnly(node), line: lineOf(node) }];
   });
 }
 
@@ -52,6 +54,12 @@ function specifierOf(node: ts.Node): ts.Node | undefined {
   if (ts.isImportTypeNode(node)) return ts.isLiteralTypeNode(node.argument) ? node.argument.literal : node;
   const dynamic = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
   return dynamic ? (node.arguments[0] ?? node) : undefined;
+}
+
+function isTypesOnly(node: ts.Node): boolean {
+  if (ts.isImportTypeNode(node)) return true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  return ts.isImportDeclaration(node) && node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
 }
 
 function namesOf(node: ts.Node): readonly string[] | undefined {

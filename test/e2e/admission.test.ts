@@ -8,7 +8,12 @@ import { RELEASE_PREDICATE_TYPE } from '../support/signed-images.ts';
 import { policy, secret } from './support/policies.ts';
 import type { SignatureFormat } from './support/cosign.ts';
 import { freePort } from './support/ports.ts';
-import { startShore, TIMEOUT_SECONDS, type Keys, type Shore } from './support/shore.ts';
+import {
+  startAdmissionFixture,
+  TIMEOUT_SECONDS,
+  type Keys,
+  type AdmissionFixture,
+} from './support/admission-fixture.ts';
 import { until } from './support/wait.ts';
 
 const END_OF_LIFE_KEY = 'vnd.myorganization.image.end-of-life';
@@ -33,19 +38,19 @@ function policies(keys: Keys): readonly object[] {
 }
 
 describe('admission through a real API server', () => {
-  let shore: Shore;
+  let fixture: AdmissionFixture;
   let pods = 0;
 
   before(async () => {
-    shore = await startShore(policies);
-    await shore.cluster.createNamespace('shop');
+    fixture = await startAdmissionFixture(policies);
+    await fixture.cluster.createNamespace('shop');
   });
 
-  after(() => shore.stop());
+  after(() => fixture.stop());
 
   const runPod = (image: string) => {
     pods += 1;
-    return shore.cluster.kubectl(['run', `pod-${pods}`, '-n', 'shop', `--image=${image}`]);
+    return fixture.cluster.kubectl(['run', `pod-${pods}`, '-n', 'shop', `--image=${image}`]);
   };
 
   const expectAdmitted = async (image: string) => {
@@ -72,7 +77,7 @@ describe('admission through a real API server', () => {
     annotations?: Readonly<Record<string, string>>,
   ) => {
     const image = await pushImage(target, { salt: target.repository, ...(annotations && { annotations }) });
-    await shore.cosign.sign(image.reference, { key: shore.keys.release, format });
+    await fixture.cosign.sign(image.reference, { key: fixture.keys.release, format });
     return image;
   };
 
@@ -80,11 +85,11 @@ describe('admission through a real API server', () => {
     const api = name === 'olareg' ? 'with the referrers API' : 'without the referrers API';
     describe(`with a registry ${api} (${name})`, () => {
       const at = (repository: string): Target => ({
-        registry: shore[name].host,
+        registry: fixture[name].host,
         repository: `shop/${repository}`,
         tag: 'v1',
       });
-      const tagOf = (repository: string) => `${shore[name].host}/shop/${repository}:v1`;
+      const tagOf = (repository: string) => `${fixture[name].host}/shop/${repository}:v1`;
 
       for (const format of ['legacy', 'bundle'] as const) {
         it(`admits an image signed by cosign (${format}), by tag and by digest`, async () => {
@@ -95,7 +100,7 @@ describe('admission through a real API server', () => {
 
         it(`refuses an image signed by another key (${format})`, async () => {
           const image = await pushImage(at(`stranger-${format}`), { salt: `stranger-${format}` });
-          await shore.cosign.sign(image.reference, { key: shore.keys.stranger, format });
+          await fixture.cosign.sign(image.reference, { key: fixture.keys.stranger, format });
           await expectRefused(
             image.reference,
             'Unsigned',
@@ -108,7 +113,7 @@ describe('admission through a real API server', () => {
       it('refuses an unsigned image, and admits it once it is signed', async () => {
         const image = await pushImage(at('unsigned'), { salt: 'unsigned' });
         await expectRefused(tagOf('unsigned'), 'Unsigned', 'none found', 'have release sign this digest');
-        await shore.cosign.sign(image.reference, { key: shore.keys.release, format: 'bundle' });
+        await fixture.cosign.sign(image.reference, { key: fixture.keys.release, format: 'bundle' });
         await until({
           what: 'the new signature to count',
           withinMs: 15_000,
@@ -124,8 +129,8 @@ describe('admission through a real API server', () => {
           'annotation dev.pratique.quarantine',
           'no release by security',
         );
-        await shore.cosign.attest(image.reference, {
-          key: shore.keys.security,
+        await fixture.cosign.attest(image.reference, {
+          key: fixture.keys.security,
           format: 'bundle',
           type: RELEASE_PREDICATE_TYPE,
           predicate: { source: image.reference },
@@ -139,8 +144,8 @@ describe('admission through a real API server', () => {
 
       it('refuses a flag lifted by a key that may not release', async () => {
         const image = await signed(at('self-released'), 'bundle', { 'dev.pratique.quarantine': 'true' });
-        const attestation = { key: shore.keys.release, format: 'bundle', predicate: {} } as const;
-        await shore.cosign.attest(image.reference, { ...attestation, type: RELEASE_PREDICATE_TYPE });
+        const attestation = { key: fixture.keys.release, format: 'bundle', predicate: {} } as const;
+        await fixture.cosign.attest(image.reference, { ...attestation, type: RELEASE_PREDICATE_TYPE });
         await expectRefused(image.reference, 'Quarantined');
       });
 
@@ -161,7 +166,7 @@ describe('admission through a real API server', () => {
         const image = await signed(target, 'bundle', ended);
         await pushImage({ ...target, tag: '1.4.7' }, { salt: 'newer' });
         await expectRefused(
-          `${shore[name].host}/shop/old:1.4.0`,
+          `${fixture[name].host}/shop/old:1.4.0`,
           'PastEndOfLife',
           'ended 2026-01-31, says annotation org.opencontainers.image.support.end-of-life',
           'newest in this line: 1.4.7',
@@ -203,9 +208,9 @@ describe('admission through a real API server', () => {
   });
 
   it('refuses a Deployment and a CronJob at creation', async () => {
-    const image = (await pushImage({ registry: shore.olareg.host, repository: 'shop/bare', tag: 'v1' }))
+    const image = (await pushImage({ registry: fixture.olareg.host, repository: 'shop/bare', tag: 'v1' }))
       .reference;
-    const deployment = await shore.cluster.kubectl([
+    const deployment = await fixture.cluster.kubectl([
       'create',
       'deployment',
       'web',
@@ -218,7 +223,7 @@ describe('admission through a real API server', () => {
       .to.contain('(spec.template.spec.containers[0].image)')
       .and.contain(': Unsigned: ');
     const job = ['create', 'cronjob', 'nightly', '-n', 'shop', '--schedule=0 3 * * *', `--image=${image}`];
-    const cronJob = await shore.cluster.kubectl(job);
+    const cronJob = await fixture.cluster.kubectl(job);
     expect(cronJob.code).to.equal(1);
     expect(cronJob.stderr)
       .to.contain('(spec.jobTemplate.spec.template.spec.containers[0].image)')
@@ -226,12 +231,15 @@ describe('admission through a real API server', () => {
   });
 
   it('B01: refuses an ephemeral container with an unsigned image in a running pod', async () => {
-    const good = await signed({ registry: shore.olareg.host, repository: 'shop/target' }, 'bundle');
-    const bad = await pushImage({ registry: shore.olareg.host, repository: 'shop/tools' }, { salt: 'tools' });
-    const run = await shore.cluster.kubectl(['run', 'target', '-n', 'shop', `--image=${good.reference}`]);
+    const good = await signed({ registry: fixture.olareg.host, repository: 'shop/target' }, 'bundle');
+    const bad = await pushImage(
+      { registry: fixture.olareg.host, repository: 'shop/tools' },
+      { salt: 'tools' },
+    );
+    const run = await fixture.cluster.kubectl(['run', 'target', '-n', 'shop', `--image=${good.reference}`]);
     expect(run.code, run.stderr).to.equal(0);
     const debug = (image: string) =>
-      shore.cluster.kubectl([
+      fixture.cluster.kubectl([
         'debug',
         'target',
         '-n',
@@ -250,7 +258,7 @@ describe('admission through a real API server', () => {
 
   it('shows a warning in kubectl under Warn, and lets the pod in', async () => {
     const image = await pushImage(
-      { registry: shore.olareg.host, repository: 'warned/web' },
+      { registry: fixture.olareg.host, repository: 'warned/web' },
       { salt: 'warned' },
     );
     const { code, stderr } = await runPod(image.reference);
@@ -260,7 +268,7 @@ describe('admission through a real API server', () => {
 
   it('admits silently under Audit, and leaves an audit annotation', async () => {
     const image = await pushImage(
-      { registry: shore.olareg.host, repository: 'audited/web' },
+      { registry: fixture.olareg.host, repository: 'audited/web' },
       { salt: 'audited' },
     );
     await expectAdmitted(image.reference);
@@ -268,7 +276,7 @@ describe('admission through a real API server', () => {
       what: 'the audit annotation',
       withinMs: 10_000,
       check: async () => {
-        const events = (await readFile(shore.auditLog, 'utf8'))
+        const events = (await readFile(fixture.auditLog, 'utf8'))
           .split('\n')
           .filter((line) => line.includes(`pod-${pods}"`));
         const annotations = events.map(

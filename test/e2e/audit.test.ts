@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { policy, secret } from './support/policies.ts';
 import { openRunningPods, type RunningPods } from './support/running-pods.ts';
 import { until } from './support/wait.ts';
@@ -34,7 +34,7 @@ interface ReportRead {
 
 /** An audit as people see it. */
 interface Watch {
-  readonly harbour: Harbour;
+  readonly fixture: ClusterFixture;
   readonly pods: RunningPods;
   /** Pushes an image outside of what the policy `production` covers; answers its reference by digest. */
   push(repository: string, annotations?: Readonly<Record<string, string>>): Promise<string>;
@@ -47,16 +47,16 @@ interface Watch {
 }
 
 async function openWatch(values: Readonly<Record<string, unknown>>, crds: readonly object[]): Promise<Watch> {
-  const harbour = await openHarbour({
+  const fixture = await openClusterFixture({
     values,
     prepare: async (cluster) => {
       for (const crd of crds) await cluster.apply(crd);
     },
   });
-  const { cluster, registry } = harbour;
+  const { cluster, registry } = fixture;
   const pods = await openRunningPods(cluster, NAMESPACE);
   const images: Watch['images'] = async (verdict, reason) => {
-    const pages = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/metrics')).body));
+    const pages = await Promise.all(fixture.replicas.map(async (one) => (await one.page('/metrics')).body));
     const line = `pratique_running_images{verdict="${verdict}",reason="${reason}"} `;
     const found = pages
       .join('\n')
@@ -65,7 +65,7 @@ async function openWatch(values: Readonly<Record<string, unknown>>, crds: readon
     return found === undefined ? 0 : Number(found.slice(line.length));
   };
   return {
-    harbour,
+    fixture: fixture,
     pods,
     images,
     push: async (repository, annotations = {}) => {
@@ -106,15 +106,15 @@ async function openWatch(values: Readonly<Record<string, unknown>>, crds: readon
 
 describe('what runs is judged again at once when something changes', () => {
   let watch: Watch;
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
   let pods: RunningPods;
 
   before(async () => {
     watch = await openWatch({}, []);
-    ({ harbour, pods } = watch);
+    ({ fixture: fixture, pods } = watch);
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   it('an unsigned image that ran before the policy came is counted, told and measured', async () => {
     const image = await watch.push('legacy/web');
@@ -126,7 +126,7 @@ describe('what runs is judged again at once when something changes', () => {
     expect(event?.action).to.equal('Audit');
     expect(event?.note).to.contain('[policy legacy]').and.to.contain('legacy/web@sha256:');
     await watch.untilCounts('legacy', { judged: 1, denied: 1, warned: 0, unknown: 0 });
-    const { stdout } = await harbour.cluster.kubectl(['get', 'ipol', 'legacy']);
+    const { stdout } = await fixture.cluster.kubectl(['get', 'ipol', 'legacy']);
     const [head = '', row = ''] = stdout.split('\n');
     const cells = (line: string) => line.split(/\s{2,}/);
     expect(cells(row)[cells(head).indexOf('DENIED')]).to.equal('1');
@@ -147,7 +147,7 @@ describe('what runs is judged again at once when something changes', () => {
   });
 
   it('what counts is the digest that the node runs, wherever its tag points to now', async () => {
-    const { registry, cosign, keys } = harbour;
+    const { registry, cosign, keys } = fixture;
     const signed = await watch.push('nodes/web');
     await cosign.sign(signed, { key: keys.release, format: 'bundle' });
     const moved = { registry: registry.host, repository: 'nodes/web', tag: 'v1' };
@@ -179,10 +179,10 @@ describe('what runs is judged again at once when something changes', () => {
   });
 
   it('a key that is rotated in its Secret judges what runs again, there and back', async () => {
-    const { cluster, installation, keys } = harbour;
+    const { cluster, installation, keys } = fixture;
     const metadata = { name: 'release-key', namespace: installation.namespace };
     const withKey = (pem: string) => cluster.apply({ ...secret('release-key', pem), metadata });
-    await pods.start('rotated', await harbour.push('rotated', keys.release));
+    await pods.start('rotated', await fixture.push('rotated', keys.release));
     await watch.untilImages('allow', '', 1);
     await withKey(keys.stranger.publicPem);
     await watch.untilImages('deny', 'Unsigned', 1);
@@ -195,22 +195,22 @@ describe('what runs is judged again at once when something changes', () => {
 
   it('labels of a namespace that bring it under a policy judge what runs in it', async () => {
     await pods.start('labelled', await watch.push('labelled/web'));
-    const { host } = harbour.registry;
+    const { host } = fixture.registry;
     await watch.apply('labelled', {
       ...REQUIRE_SIGNATURES,
       match: { images: [`${host}/labelled/**`], namespaceSelector: { matchLabels: { enforce: 'true' } } },
     });
     await watch.untilCounts('labelled', { judged: 0 });
-    await harbour.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce=true']);
+    await fixture.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce=true']);
     await watch.untilImages('deny', 'Unsigned', 1);
-    await harbour.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce-']);
+    await fixture.cluster.kubectl(['label', 'namespace', NAMESPACE, 'enforce-']);
     await watch.untilImages('deny', 'Unsigned', 0);
     await pods.remove('labelled');
   });
 
   describe('and at admission', () => {
     const warned = async (image: string, ...parts: readonly string[]): Promise<void> => {
-      const { code, stderr } = await harbour.run(image);
+      const { code, stderr } = await fixture.run(image);
       expect(code, stderr).to.equal(0);
       const line = stderr.split('\n').find((one) => one.startsWith('Warning: '));
       for (const part of parts) expect(line).to.contain(part);
@@ -228,7 +228,7 @@ describe('what runs is judged again at once when something changes', () => {
 
     it('and one that is far is not spoken of', async () => {
       const far = new Date(Date.now() + 300 * 86_400_000).toISOString().slice(0, 10);
-      const { code, stderr } = await harbour.run(await watch.push('ending/far', { [END_OF_LIFE]: far }));
+      const { code, stderr } = await fixture.run(await watch.push('ending/far', { [END_OF_LIFE]: far }));
       expect(code, stderr).to.equal(0);
       expect(stderr).to.equal('');
     });
@@ -237,18 +237,18 @@ describe('what runs is judged again at once when something changes', () => {
 
 describe('what runs is judged again by and by, and reported', () => {
   let watch: Watch;
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
     watch = await openWatch({ settings: { audit: { everyMs: 2_000 } } }, [openReportsCrd()]);
-    ({ harbour } = watch);
+    ({ fixture: fixture } = watch);
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   const report = async (): Promise<ReportRead | undefined> => {
     const asked = ['get', 'reports.openreports.io', 'pratique', '-n', NAMESPACE, '-o', 'json'];
-    const { code, stdout } = await harbour.cluster.kubectl(asked);
+    const { code, stdout } = await fixture.cluster.kubectl(asked);
     return code === 0 ? (JSON.parse(stdout) as ReportRead) : undefined;
   };
 
@@ -271,7 +271,7 @@ describe('what runs is judged again by and by, and reported', () => {
     expect(told).to.deep.equal([{ by: 'legacy', rule: 'Unsigned', result: 'fail', pods: ['legacy'] }]);
     await watch.untilCounts('legacy', { denied: 1 });
 
-    await harbour.cosign.sign(image, { key: harbour.keys.release, format: 'bundle' });
+    await fixture.cosign.sign(image, { key: fixture.keys.release, format: 'bundle' });
     await watch.untilImages('deny', 'Unsigned', 0, TOLD_WITHIN_MS);
     await watch.untilEvent('legacy', 'Normal', 'Admissible');
     await watch.untilCounts('legacy', { judged: 1, denied: 0 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
-import { beginRelease } from './support/begin-release.ts';
+import { beginRelease } from './support/start-release.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';
 import { chart, helm, installManifest, readInstallManifest, RELEASE, renderChart } from './support/helm.ts';
 import { until } from './support/wait.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Outcome } from './support/command.ts';
-import { admitted, BAD, GOOD, refused } from './support/guarded.ts';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { admitted, BAD, GOOD, refused } from './support/coverage-fixture.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
 import { policy } from './support/policies.ts';
 import { ROLLOUT_KIND, rollout, rolloutCrd } from './support/rollouts.ts';
 import { until } from './support/wait.ts';
@@ -27,14 +27,14 @@ function shut(name: string, glob: string, namespaceSelector?: object): object {
 }
 
 describe('what comes past an installation', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
-    harbour = await openHarbour({
+    fixture = await openClusterFixture({
       values: { workloadKinds: [ROLLOUT_KIND], settings: { selfTest: { everyMs: SELF_TEST_MS } } },
       prepare: (cluster) => cluster.apply(rolloutCrd()),
     });
-    const { cluster } = harbour;
+    const { cluster } = fixture;
     await cluster.apply(shut('shut', '**/shut/**'));
     await cluster.apply(
       shut('optional', '**/optional/**', { matchExpressions: [{ key: OPT_OUT, operator: 'DoesNotExist' }] }),
@@ -45,10 +45,10 @@ describe('what comes past an installation', () => {
     for (const image of [BAD, OPTIONAL, NAMED]) await untilTried(image, false);
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   const kubectl = (args: readonly string[], input?: object): Promise<Outcome> =>
-    harbour.cluster.kubectl(
+    fixture.cluster.kubectl(
       ['-n', NAMESPACE, ...args],
       input === undefined ? {} : { input: JSON.stringify(input) },
     );
@@ -71,12 +71,12 @@ describe('what comes past an installation', () => {
     });
   /** Runs something while {@link TURNING} is quarantined. */
   const whileTurned = async (run: () => Promise<void>): Promise<void> => {
-    await harbour.cluster.apply(shut('turned', '**/turning/**'));
+    await fixture.cluster.apply(shut('turned', '**/turning/**'));
     await untilTried(TURNING, false);
     try {
       await run();
     } finally {
-      await harbour.cluster.kubectl(['delete', 'imagepolicy', 'turned']);
+      await fixture.cluster.kubectl(['delete', 'imagepolicy', 'turned']);
       await untilTried(TURNING, true);
     }
   };
@@ -89,9 +89,9 @@ describe('what comes past an installation', () => {
   }
 
   it('in the namespace of the release and in kube-system nothing is judged', async () => {
-    for (const namespace of [harbour.installation.namespace, 'kube-system'])
+    for (const namespace of [fixture.installation.namespace, 'kube-system'])
       await admitted(
-        harbour.cluster.kubectl(['create', 'deployment', 'exempt', '-n', namespace, `--image=${BAD}`]),
+        fixture.cluster.kubectl(['create', 'deployment', 'exempt', '-n', namespace, `--image=${BAD}`]),
       );
   });
 
@@ -188,7 +188,7 @@ describe('what comes past an installation', () => {
           what: `the self-test to say "${line}"`,
           withinMs: 2 * WITHIN_MS,
           check: async () => {
-            const pages = await Promise.all(harbour.replicas.map((one) => one.page('/readyz')));
+            const pages = await Promise.all(fixture.replicas.map((one) => one.page('/readyz')));
             return pages.some(({ body }) => body.includes(line));
           },
         });
@@ -213,15 +213,15 @@ describe('what comes past an installation', () => {
     it('is nothing that the controller itself could make, but in dry runs', async () => {
       const create = ['create', '--as=system:serviceaccount:pratique:pratique', '-f', '-'];
       const input = JSON.stringify(rollout('canary', oneContainer(GOOD), 0));
-      await admitted(harbour.cluster.kubectl([...create, '--dry-run=server'], { input }));
-      const { stderr } = await harbour.cluster.kubectl(create, { input });
+      await admitted(fixture.cluster.kubectl([...create, '--dry-run=server'], { input }));
+      const { stderr } = await fixture.cluster.kubectl(create, { input });
       expect(stderr).to.contain('dry runs only');
     });
   });
 
   describe('B09: policies that select namespaces', () => {
     const label = (...labels: readonly string[]) =>
-      harbour.cluster.kubectl(['label', 'namespace', NAMESPACE, '--overwrite', ...labels]);
+      fixture.cluster.kubectl(['label', 'namespace', NAMESPACE, '--overwrite', ...labels]);
 
     it('follow the label that they name, and no other', async () => {
       await admitted(label(`${OPT_OUT}-wanted=true`, 'pratique.dev/enforce=false'));
@@ -247,7 +247,7 @@ describe('what comes past an installation', () => {
           { apiVersion: 'v1', kind: 'Namespace', metadata },
           { ...object, metadata: { ...object.metadata, namespace: name } },
         ];
-        const made = harbour.cluster.kubectl(['create', '-f', '-'], {
+        const made = fixture.cluster.kubectl(['create', '-f', '-'], {
           input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
         });
         if (optOut) await admitted(made);
@@ -257,7 +257,7 @@ describe('what comes past an installation', () => {
   });
 
   it('a namespace goes with all that is wrong in it', async () => {
-    const { cluster } = harbour;
+    const { cluster } = fixture;
     await cluster.createNamespace('going');
     const inside = (...args: readonly string[]) => cluster.kubectl(['-n', 'going', ...args]);
     await admitted(inside('create', 'deployment', 'web', `--image=${TURNING}`, '--replicas=2'));
@@ -282,15 +282,15 @@ describe('what comes past an installation', () => {
     await admitted(create(pod('debugged', GOOD)));
     const debug = (image: string) =>
       kubectl(['debug', 'debugged', '--attach=false', `--image=${image}`, '--', 'sh']);
-    const unsigned = await harbour.push('debug-unsigned');
+    const unsigned = await fixture.push('debug-unsigned');
     await refused(debug(unsigned), '(spec.ephemeralContainers[0].image)', ': Unsigned: ');
-    await admitted(debug(await harbour.push('debug-signed', harbour.keys.release)));
+    await admitted(debug(await fixture.push('debug-signed', fixture.keys.release)));
     await refused(debug(unsigned), '(spec.ephemeralContainers[1].image)', '1 of 1 images refused');
   });
 
   it('B16: a dry run is decided like the real thing, and leaves nothing behind', async () => {
-    const unsigned = await harbour.push('dry-unsigned');
-    const signed = await harbour.push('dry-signed', harbour.keys.release);
+    const unsigned = await fixture.push('dry-unsigned');
+    const signed = await fixture.push('dry-signed', fixture.keys.release);
     await refused(create(pod('dry', unsigned), '--dry-run=server'), ': Unsigned: ');
     await admitted(create(pod('dry', signed), '--dry-run=server'));
     expect((await kubectl(['get', 'pod/dry'])).code).to.equal(1);

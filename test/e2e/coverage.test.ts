@@ -5,11 +5,15 @@ import {
   coveragePolicies,
   GOOD,
   NAMESPACE,
-  openGuarded,
+  openCoverageFixture,
   refused,
-  type Guarded,
-} from './support/guarded.ts';
-import { startShore, TIMEOUT_SECONDS, type Shore } from './support/shore.ts';
+  type CoverageFixture,
+} from './support/coverage-fixture.ts';
+import {
+  startAdmissionFixture,
+  TIMEOUT_SECONDS,
+  type AdmissionFixture,
+} from './support/admission-fixture.ts';
 import { until } from './support/wait.ts';
 import { registerWebhook } from './support/webhook-registration.ts';
 import {
@@ -23,19 +27,19 @@ import {
 } from './support/workload-objects.ts';
 
 describe('what comes past a real API server', () => {
-  let shore: Shore;
-  let guarded: Guarded;
+  let fixture: AdmissionFixture;
+  let guarded: CoverageFixture;
 
   before(async () => {
-    shore = await startShore(coveragePolicies);
-    guarded = await openGuarded(shore);
+    fixture = await startAdmissionFixture(coveragePolicies);
+    guarded = await openCoverageFixture(fixture);
   });
 
-  after(() => shore.stop());
+  after(() => fixture.stop());
 
-  const kubectl: Guarded['kubectl'] = (...asked) => guarded.kubectl(...asked);
-  const create: Guarded['create'] = (...asked) => guarded.create(...asked);
-  const patch: Guarded['patch'] = (...asked) => guarded.patch(...asked);
+  const kubectl: CoverageFixture['kubectl'] = (...asked) => guarded.kubectl(...asked);
+  const create: CoverageFixture['create'] = (...asked) => guarded.create(...asked);
+  const patch: CoverageFixture['patch'] = (...asked) => guarded.patch(...asked);
 
   describe('B02: in every place of every kind', () => {
     for (const { kind, path, make } of WORKLOAD_KINDS) {
@@ -80,10 +84,10 @@ describe('what comes past a real API server', () => {
   });
 
   it('B03: scaling up by the subresource is refused where its object cannot be read; scaling down passes', async () => {
-    const remove = await registerWebhook(shore.cluster, {
+    const remove = await registerWebhook(fixture.cluster, {
       name: 'scale.images.pratique.dev',
-      url: `${shore.webhook.url}/validate`,
-      caPem: shore.webhook.caPem,
+      url: `${fixture.webhook.url}/validate`,
+      caPem: fixture.webhook.caPem,
       timeoutSeconds: TIMEOUT_SECONDS,
       rules: [
         {
@@ -185,10 +189,10 @@ describe('what comes past a real API server', () => {
   });
 
   it('B09: a policy that selects namespaces stays in force in one whose labels are unknown, whatever its owner writes', async () => {
-    const image = `${shore.olareg.host}/selected/web:v1`;
+    const image = `${fixture.olareg.host}/selected/web:v1`;
     const named = pod('selected', image);
     await refused(create(named), 'NamespaceUnknown');
-    await admitted(shore.cluster.kubectl(['label', 'namespace', NAMESPACE, 'pratique.dev/enforce=false']));
+    await admitted(fixture.cluster.kubectl(['label', 'namespace', NAMESPACE, 'pratique.dev/enforce=false']));
     await refused(create(named), 'NamespaceUnknown');
   });
 
@@ -229,10 +233,10 @@ describe('what comes past a real API server', () => {
   });
 
   it('B18: requests about no pod spec pass, though they are sent here', async () => {
-    const remove = await registerWebhook(shore.cluster, {
+    const remove = await registerWebhook(fixture.cluster, {
       name: 'stray.images.pratique.dev',
-      url: `${shore.webhook.url}/validate`,
-      caPem: shore.webhook.caPem,
+      url: `${fixture.webhook.url}/validate`,
+      caPem: fixture.webhook.caPem,
       timeoutSeconds: TIMEOUT_SECONDS,
       rules: [
         {

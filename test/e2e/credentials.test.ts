@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pushImage } from '../support/registry/push.ts';
 import type { Outcome } from './support/command.ts';
-import { admitted, refused } from './support/guarded.ts';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { admitted, refused } from './support/coverage-fixture.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
 import { policy } from './support/policies.ts';
 import { openRunningPods } from './support/running-pods.ts';
@@ -24,11 +24,11 @@ const ALLOWED = 'pratique_running_images{verdict="allow",reason=""}';
 
 describe('images behind a login', () => {
   let locked: LockedRegistry;
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
     locked = await startLockedRegistry(PASSWORDS);
-    harbour = await openHarbour({
+    fixture = await openClusterFixture({
       // Nothing is promoted here: admission does without it, and without its kinds.
       values: {
         promotions: { enabled: false },
@@ -41,8 +41,8 @@ describe('images behind a login', () => {
       },
       dockerConfig: dockerConfig(`${locked.host}/own`, 'controller', PASSWORDS.controller),
     });
-    locked.forwardTo(harbour.registry.host);
-    const { cluster } = harbour;
+    locked.forwardTo(fixture.registry.host);
+    const { cluster } = fixture;
     await cluster.apply(policy('locked', `${locked.host}/**`, REQUIRE_SIGNATURES));
     await cluster.createNamespace('other');
     await until({
@@ -53,13 +53,13 @@ describe('images behind a login', () => {
   });
 
   after(async () => {
-    await harbour.stop();
+    await fixture.stop();
     await locked.stop();
   });
 
   let pods = 0;
   const create = (namespace: string, object: object): Promise<Outcome> =>
-    harbour.cluster.kubectl(['-n', namespace, 'create', '-f', '-'], { input: JSON.stringify(object) });
+    fixture.cluster.kubectl(['-n', namespace, 'create', '-f', '-'], { input: JSON.stringify(object) });
   const run = (image: string, spec: object = {}, namespace = 'shop'): Promise<Outcome> => {
     pods += 1;
     const containers = [{ name: 'web', image }];
@@ -68,7 +68,7 @@ describe('images behind a login', () => {
   };
   const withSecret = (...names: readonly string[]) => ({ imagePullSecrets: names.map((name) => ({ name })) });
   const pullSecret = (name: string, password: string, namespace = 'shop'): Promise<void> =>
-    harbour.cluster.apply({
+    fixture.cluster.apply({
       apiVersion: 'v1',
       kind: 'Secret',
       type: 'kubernetes.io/dockerconfigjson',
@@ -77,7 +77,7 @@ describe('images behind a login', () => {
     });
   /** A signed image as it is called at the locked door. */
   const signed = async (repository: string): Promise<{ readonly tag: string; readonly pinned: string }> => {
-    const { registry, cosign, keys } = harbour;
+    const { registry, cosign, keys } = fixture;
     const target = { registry: registry.host, repository, tag: 'v1' };
     const { reference, digest } = await pushImage(target, { salt: repository });
     await cosign.sign(reference, { key: keys.release, format: 'bundle' });
@@ -99,7 +99,7 @@ describe('images behind a login', () => {
   });
 
   it('an unsigned image behind the login is refused for that reason', async () => {
-    const target = { registry: harbour.registry.host, repository: 'team/unsigned', tag: 'v1' };
+    const target = { registry: fixture.registry.host, repository: 'team/unsigned', tag: 'v1' };
     await pushImage(target, { salt: 'unsigned' });
     await refused(run(`${locked.host}/team/unsigned:v1`, withSecret('pull')), ': Unsigned: ');
   });
@@ -107,7 +107,7 @@ describe('images behind a login', () => {
   it('the pull secrets of the service account count for its pods and for templates that name it', async () => {
     const { tag } = await signed('team/by-account');
     const metadata = { name: 'deployer', namespace: 'shop' };
-    await harbour.cluster.apply({
+    await fixture.cluster.apply({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata,
@@ -169,7 +169,7 @@ describe('images behind a login', () => {
       'shop',
       `--from-literal=a=${PASSWORDS.team}`,
     ];
-    await admitted(harbour.cluster.kubectl(secret));
+    await admitted(fixture.cluster.kubectl(secret));
     const { code, stderr } = await run(tag, withSecret('opaque'));
     expect(code).to.equal(1);
     expect(stderr).to.contain(': PullSecretUnreadable: ').and.to.contain('Secret shop/opaque');
@@ -201,9 +201,9 @@ describe('images behind a login', () => {
   });
 
   it('what runs is judged with the logins of its pod, too', async () => {
-    const pods = await openRunningPods(harbour.cluster, 'shop');
+    const pods = await openRunningPods(fixture.cluster, 'shop');
     const running = async (line: string): Promise<number> => {
-      const pages = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/metrics')).body));
+      const pages = await Promise.all(fixture.replicas.map(async (one) => (await one.page('/metrics')).body));
       const found = pages.flatMap((body) => body.split('\n')).find((one) => one.startsWith(line));
       return Number(found?.slice(line.length) ?? 0);
     };
@@ -225,7 +225,7 @@ describe('images behind a login', () => {
   });
 
   it('are judged without promotions, which nobody asks for or has a right over', async () => {
-    const { cluster, installation, replicas } = harbour;
+    const { cluster, installation, replicas } = fixture;
     const account = `--as=system:serviceaccount:${installation.namespace}:pratique`;
     for (const verb of ['list', 'patch']) {
       const can = await cluster.kubectl(['auth', 'can-i', verb, 'imagepromotions.pratique.dev', account]);
@@ -244,7 +244,7 @@ describe('images behind a login', () => {
 
   it('no password is in any log, on any page, or in what people are told', async () => {
     const told = await Promise.all(
-      harbour.replicas.map(async (replica) =>
+      fixture.replicas.map(async (replica) =>
         [
           await replica.log(),
           (await replica.page('/metrics')).body,
@@ -252,7 +252,7 @@ describe('images behind a login', () => {
         ].join(),
       ),
     );
-    const { stdout: events } = await harbour.cluster.kubectl(['get', 'events', '-A', '-o', 'json']);
+    const { stdout: events } = await fixture.cluster.kubectl(['get', 'events', '-A', '-o', 'json']);
     const { stderr } = await run(`${locked.host}/team/wrong:v2`, withSecret('guess', 'pull'));
     const logins = [...Object.entries(PASSWORDS), ['team', WRONG] as const];
     const secrets = logins.flatMap(([name, password]) => [

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
 import type { Outcome } from './support/command.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { untilGuarded, type Replica } from './support/installation.ts';
 import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
@@ -25,17 +25,17 @@ const WITHIN_MS = 40_000;
 const CONFIGURATION = 'validatingwebhookconfiguration/pratique';
 
 describe('pratique doctor at a real API server', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
-    harbour = await openHarbour();
+    fixture = await openClusterFixture();
     await untilWell();
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   const doctor = (...args: readonly string[]): Promise<Outcome> =>
-    harbour.installation.pratique(['doctor', ...args], harbour.cluster.kubeconfigPath);
+    fixture.installation.pratique(['doctor', ...args], fixture.cluster.kubeconfigPath);
   const examine = async (
     ...args: readonly string[]
   ): Promise<{ readonly code: number; readonly checks: readonly Told[] }> => {
@@ -58,7 +58,7 @@ describe('pratique doctor at a real API server', () => {
       check: async () => (await doctor()).code === 0,
     });
   const kubectl = async (...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await harbour.cluster.kubectl(args);
+    const { code, stdout, stderr } = await fixture.cluster.kubectl(args);
     expect(code, stderr).to.equal(0);
     return stdout;
   };
@@ -97,22 +97,22 @@ describe('pratique doctor at a real API server', () => {
   });
 
   it('works with the rights of helm test, and tells what it may not look at without them', async () => {
-    const without = await harbour.installation.pratique(['doctor', '-o', 'json']);
+    const without = await fixture.installation.pratique(['doctor', '-o', 'json']);
     const { checks } = JSON.parse(without.stdout) as { checks: readonly Told[] };
     expect(without.code).to.equal(2);
     expect(line(checks, 'permissions').status).to.equal('unknown');
-    const { stdout } = await harbour.installation.helm(['get', 'hooks', 'pratique']);
+    const { stdout } = await fixture.installation.helm(['get', 'hooks', 'pratique']);
     const objects = parseAllDocuments(stdout)
       .map((document) => document.toJS() as { readonly kind: string; readonly metadata: { name: string } })
       .filter(({ kind, metadata }) => metadata.name === 'pratique-doctor' && kind !== 'Pod');
     expect(objects).to.have.lengthOf(4);
-    for (const object of objects) await harbour.cluster.apply(object);
+    for (const object of objects) await fixture.cluster.apply(object);
     await until({
       what: 'doctor with the rights of its pod',
       withinMs: WITHIN_MS,
       everyMs: 500,
       check: async () => {
-        const { code, stdout: told } = await harbour.installation.pratique(['doctor']);
+        const { code, stdout: told } = await fixture.installation.pratique(['doctor']);
         if (code !== 0) throw new Error(told);
         return true;
       },
@@ -170,7 +170,7 @@ describe('pratique doctor at a real API server', () => {
   });
 
   it('a policy that is stalled', async () => {
-    const { cluster, registry } = harbour;
+    const { cluster, registry } = fixture;
     const authority = { name: 'release', key: { secretRef: { name: 'no-such-key', key: 'cosign.pub' } } };
     const images = `${registry.host}/shop/**`;
     await cluster.apply(policy('production', images, { ...REQUIRE_SIGNATURES, authorities: [authority] }));
@@ -190,7 +190,7 @@ describe('pratique doctor at a real API server', () => {
 
   describe('when no replica runs', () => {
     before(async () => {
-      for (const replica of harbour.replicas) await replica.kill();
+      for (const replica of fixture.replicas) await replica.kill();
     });
 
     it('the caBundle is not that of the certificate: nobody is there to mend it', async () => {
@@ -214,16 +214,16 @@ describe('pratique doctor at a real API server', () => {
     });
 
     it('the next replica puts it all right', async () => {
-      const next: Replica = await harbour.installation.start('replica-next');
-      harbour.replicas.push(next);
-      await untilGuarded(harbour.cluster);
+      const next: Replica = await fixture.installation.start('replica-next');
+      fixture.replicas.push(next);
+      await untilGuarded(fixture.cluster);
       await untilWell();
     });
   });
 
   describe('when nothing is installed', () => {
     it('says so in one line', async () => {
-      await harbour.installation.helm(['uninstall', 'pratique']);
+      await fixture.installation.helm(['uninstall', 'pratique']);
       await kubectl('delete', 'crd', 'imagepolicies.pratique.dev');
       const { code, checks } = await examine();
       expect(code).to.equal(1);

@@ -1,5 +1,3 @@
-import { expect } from 'chai';
-import { startServer, type Server } from '../../src/adapters/server/index.ts';
 import {
   createWaker,
   eventRoutes,
@@ -7,7 +5,9 @@ import {
   type EventTold,
   type Waker,
   type Watching,
-} from '../../src/doors/promotions/index.ts';
+} from '../../src/controllers/events/index.ts';
+import { expect } from 'chai';
+import { startServer, type Server } from '../../src/clients/http-server/index.ts';
 import { pushImage } from '../support/registry/push.ts';
 import { startDistribution, type Registry } from './support/registries.ts';
 import { until } from './support/wait.ts';

@@ -1,17 +1,17 @@
 import { expect } from 'chai';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
 
 describe('the chart in external mode: the webhook is called by its URL', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
-    harbour = await openHarbour({ external: true, replicas: 1 });
+    fixture = await openClusterFixture({ external: true, replicas: 1 });
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   it('nothing runs in the cluster, and the URL is what is registered', async () => {
-    const { cluster, installation } = harbour;
+    const { cluster, installation } = fixture;
     const got = await cluster.kubectl([
       'get',
       'deployments,services',
@@ -27,12 +27,12 @@ describe('the chart in external mode: the webhook is called by its URL', () => {
   });
 
   it('admits a signed image and refuses an unsigned one, with a certificate of its own making', async () => {
-    expect((await harbour.run(await harbour.push('signed', harbour.keys.release))).code).to.equal(0);
-    expect((await harbour.run(await harbour.push('unsigned'))).stderr).to.contain('Unsigned');
+    expect((await fixture.run(await fixture.push('signed', fixture.keys.release))).code).to.equal(0);
+    expect((await fixture.run(await fixture.push('unsigned'))).stderr).to.contain('Unsigned');
   });
 
   it('doctor finds nothing wrong', async () => {
-    const { cluster, installation } = harbour;
+    const { cluster, installation } = fixture;
     const { code, stdout, stderr } = await installation.pratique(['doctor'], cluster.kubeconfigPath);
     expect(code, stdout + stderr).to.equal(0);
     expect(stdout).to.contain('outside the cluster');

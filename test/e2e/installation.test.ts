@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { policy, secret } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
@@ -19,16 +19,16 @@ interface PolicyStatus {
 const ROTATED_WITHIN_MS = 5_000;
 
 describe('the chart, installed in a cluster', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
 
   before(async () => {
-    harbour = await openHarbour();
+    fixture = await openClusterFixture();
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   const kubectl = async (...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await harbour.cluster.kubectl(args);
+    const { code, stdout, stderr } = await fixture.cluster.kubectl(args);
     if (code !== 0) throw new Error(stderr);
     return stdout;
   };
@@ -49,7 +49,7 @@ describe('the chart, installed in a cluster', () => {
 
   it('both replicas serve, and one of them leads', async () => {
     const leading = await Promise.all(
-      harbour.replicas.map(async (replica) => {
+      fixture.replicas.map(async (replica) => {
         const { body } = await replica.page('/metrics');
         return /^pratique_leader (\d)$/m.exec(body)?.[1];
       }),
@@ -65,7 +65,7 @@ describe('the chart, installed in a cluster', () => {
   });
 
   it('admits a signed image and refuses an unsigned one, saying what to do', async () => {
-    const { push, run, keys } = harbour;
+    const { push, run, keys } = fixture;
     expect((await run(await push('signed', keys.release))).code).to.equal(0);
     const { code, stderr } = await run(await push('unsigned'));
     expect(code).to.equal(1);
@@ -76,15 +76,15 @@ describe('the chart, installed in a cluster', () => {
   });
 
   it('B03: what was made with no replicas is judged when it is scaled, by whatever means', async () => {
-    const image = await harbour.push('scaled');
+    const image = await fixture.push('scaled');
     // Made before any policy spoke of it.
-    await harbour.cluster.apply(policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES));
+    await fixture.cluster.apply(policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES));
     await until({
       what: 'the policy to be gone',
       withinMs: 10_000,
       check: async () =>
         (
-          await harbour.cluster.kubectl([
+          await fixture.cluster.kubectl([
             'create',
             'deployment',
             'scaled',
@@ -95,25 +95,25 @@ describe('the chart, installed in a cluster', () => {
           ])
         ).code === 0,
     });
-    await harbour.cluster.apply(policy('production', `${harbour.registry.host}/shop/**`, REQUIRE_SIGNATURES));
+    await fixture.cluster.apply(policy('production', `${fixture.registry.host}/shop/**`, REQUIRE_SIGNATURES));
     await until({
       what: 'the policy to be back',
       withinMs: 10_000,
-      check: async () => (await harbour.run(image)).code !== 0,
+      check: async () => (await fixture.run(image)).code !== 0,
     });
-    const scale = await harbour.cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=2']);
+    const scale = await fixture.cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=2']);
     expect(scale.code, scale.stderr).to.equal(1);
     expect(scale.stderr).to.contain('Unsigned');
     const patch = JSON.stringify({ spec: { replicas: 2 } });
-    const patched = await harbour.cluster.kubectl(['patch', 'deployment/scaled', '-n', 'shop', '-p', patch]);
+    const patched = await fixture.cluster.kubectl(['patch', 'deployment/scaled', '-n', 'shop', '-p', patch]);
     expect(patched.stderr).to.contain('Unsigned');
-    const same = await harbour.cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=0']);
+    const same = await fixture.cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=0']);
     expect(same.code, same.stderr).to.equal(0);
     await kubectl('label', 'deployment/scaled', '-n', 'shop', 'still=editable');
   });
 
   it('T05: a key rotated in its Secret reaches verdicts within five seconds, the policy untouched', async () => {
-    const { cluster, push, run, keys, installation } = harbour;
+    const { cluster, push, run, keys, installation } = fixture;
     const image = await push('rotated', keys.stranger);
     expect((await run(image)).code).to.equal(1);
     const { namespace } = installation;
@@ -136,7 +136,7 @@ describe('the chart, installed in a cluster', () => {
   });
 
   it('a policy that stops compiling keeps its last good version in force, and is Stalled', async () => {
-    const { cluster, push, run, keys, registry } = harbour;
+    const { cluster, push, run, keys, registry } = fixture;
     const [good, bad] = [await push('stalled-good', keys.release), await push('stalled-bad')];
     const broken = policy('production', `${registry.host}/shop/**`, REQUIRE_SIGNATURES) as {
       spec: { authorities: { key: { secretRef: { name: string } } }[] };
@@ -155,7 +155,7 @@ describe('the chart, installed in a cluster', () => {
   });
 
   it('one that never compiled leaves its images unknown', async () => {
-    const { cluster, run, registry } = harbour;
+    const { cluster, run, registry } = fixture;
     const authority = { name: 'release', key: { secretRef: { name: 'no-such-key', key: 'cosign.pub' } } };
     const never = policy('never', `${registry.host}/never/**`, {
       authorities: [authority],
@@ -170,9 +170,9 @@ describe('the chart, installed in a cluster', () => {
 
   it('the self-test proves that enforcement is on, as metric, condition and readiness detail', async () => {
     await untilCondition('production', 'Enforced', 'True');
-    const pages = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/metrics')).body));
+    const pages = await Promise.all(fixture.replicas.map(async (one) => (await one.page('/metrics')).body));
     expect(pages.filter((body) => /^pratique_selftest_ok 1$/m.test(body))).to.have.lengthOf(1);
-    const ready = await Promise.all(harbour.replicas.map(async (one) => (await one.page('/readyz')).body));
+    const ready = await Promise.all(fixture.replicas.map(async (one) => (await one.page('/readyz')).body));
     expect(ready.some((body) => body.includes('self-test: proven'))).to.equal(true);
   });
 });

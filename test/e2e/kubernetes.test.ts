@@ -8,13 +8,13 @@ import {
   type ClusterOptions,
   type Reflector,
   type RequestEvent,
-} from '../../src/adapters/kubernetes/index.ts';
+} from '../../src/clients/kubernetes/index.ts';
 import { Fault } from '../../src/core/model/index.ts';
-import { describeCluster } from '../adapters/kubernetes/cluster-contract.ts';
+import { describeCluster } from '../clients/kubernetes/cluster-contract.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
-import { layCable, type Cable } from './support/cable.ts';
+import { openNetworkCut, type NetworkCut } from './support/network-cut.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';
-import { takeAllSeats } from './support/seats.ts';
+import { useAllSeats } from './support/flow-control.ts';
 import { until } from './support/wait.ts';
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' } as const;
@@ -25,13 +25,13 @@ type Data = Readonly<Record<string, string>>;
 
 describe('the Kubernetes client', () => {
   let cluster: Cluster;
-  let cable: Cable;
+  let cable: NetworkCut;
   let folder: TemporaryFolder;
   const opened: { close(): Promise<void> }[] = [];
   before(async () => {
     folder = await temporaryFolder();
     cluster = await startCluster();
-    cable = await layCable(cluster.server);
+    cable = await openNetworkCut(cluster.server);
   });
   afterEach(async () => {
     cable.mend();
@@ -83,7 +83,7 @@ describe('the Kubernetes client', () => {
       collection: { resource: CONFIG_MAPS, namespace, fieldSelector: 'metadata.name!=kube-root-ca.crt' },
       select: (object) => object.data as Data,
       onChange: (change) => changes.push(change),
-      onTrouble: (error) => troubles.push(error),
+      onError: (error) => troubles.push(error),
       backoff: { baseMs: 50, maxMs: 500 },
       ...(hasty && { staleAfterMs: 2_000 }),
     });
@@ -244,7 +244,7 @@ describe('the Kubernetes client', () => {
       const on = await watchMaps(await robot(), 'robots');
       const client = await openClient(await robot(cluster.server));
       opened.push(client);
-      const release = await takeAllSeats(cluster, { namespace: 'robots', name: 'robot' }, client);
+      const release = await useAllSeats(cluster, { namespace: 'robots', name: 'robot' }, client);
       try {
         await until({
           what: '429',

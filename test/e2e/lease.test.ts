@@ -6,7 +6,7 @@ import {
   writeStatus,
   type Cluster as ApiServer,
   type Election,
-} from '../../src/adapters/kubernetes/index.ts';
+} from '../../src/clients/kubernetes/index.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';
 import { until } from './support/wait.ts';
 
@@ -76,7 +76,7 @@ describe('what a controller writes to a real API server', () => {
         namespace: 'default',
         name: 'pratique',
         identity,
-        onTrouble: (error) => troubles.push(error),
+        onError: (error) => troubles.push(error),
         lead: (signal) =>
           new Promise((resolve) => {
             note(`${identity} begins`);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { listTags } from '../support/registry/look.ts';
+import { listTags } from '../support/registry/listings.ts';
 import { pushImage, pushIndex, pushReferrer, type Pushed, type Target } from '../support/registry/push.ts';
 import { openCosign, type Cosign, type KeyPair } from './support/cosign.ts';
-import { deleteManifest, layerOf, manifestAt, referrersAt } from './support/look.ts';
+import { deleteManifest, layerOf, manifestAt, referrersAt } from './support/registry-reads.ts';
 import { inShort, openPromoter, promotion, type Promoter } from './support/promoter.ts';
 import { openReaders, type Readers } from './support/readers.ts';
 import { startDistribution, startOlareg, type Registry } from './support/registries.ts';

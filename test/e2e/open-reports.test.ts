@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { Report } from '../../src/doors/audit/index.ts';
-import { buildReports } from '../../src/doors/audit/report.ts';
-import { createUnits } from '../../src/doors/audit/units.ts';
-import { pod } from '../doors/audit/pods.ts';
+import type { Report } from '../../src/controllers/audit/index.ts';
+import { buildReports } from '../../src/controllers/audit/report.ts';
+import { createUnits } from '../../src/controllers/audit/image-groups.ts';
+import { pod } from '../controllers/audit/pods.ts';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { evidenceOf, IMAGE, NOW, policyOf, verdictOf } from '../support/policies.ts';
 import { startCluster, type Cluster } from './support/cluster.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
 import type { Outcome } from './support/command.ts';
-import { admitted, refused } from './support/guarded.ts';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { admitted, refused } from './support/coverage-fixture.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { policy } from './support/policies.ts';
 import { startSwapWebhook, SWAP_ANNOTATION, SWAP_LABEL } from './support/swap-webhook.ts';
 import { until } from './support/wait.ts';
@@ -35,7 +35,7 @@ interface Tagged {
 
 /** What people do in a harbour whose policy pins. */
 interface Quay {
-  readonly harbour: Harbour;
+  readonly fixture: ClusterFixture;
   kubectl(args: readonly string[], input?: object): Promise<Outcome>;
   create(object: object): Promise<Outcome>;
   live(what: string): Promise<Live>;
@@ -45,8 +45,8 @@ interface Quay {
 }
 
 async function openQuay(values: Readonly<Record<string, unknown>>): Promise<Quay> {
-  const harbour = await openHarbour({ values });
-  const { cluster, registry, cosign, keys } = harbour;
+  const fixture = await openClusterFixture({ values });
+  const { cluster, registry, cosign, keys } = fixture;
   const kubectl: Quay['kubectl'] = (args, input) =>
     cluster.kubectl(['-n', NAMESPACE, ...args], input === undefined ? {} : { input: JSON.stringify(input) });
   const read = async (args: readonly string[]): Promise<unknown> => {
@@ -55,7 +55,7 @@ async function openQuay(values: Readonly<Record<string, unknown>>): Promise<Quay
     return JSON.parse(stdout);
   };
   const quay: Quay = {
-    harbour,
+    fixture: fixture,
     kubectl,
     create: (object) => kubectl(['create', '-f', '-'], object),
     live: async (what) => (await read([what])) as Live,
@@ -86,7 +86,7 @@ async function openQuay(values: Readonly<Record<string, unknown>>): Promise<Quay
     });
     return quay;
   } catch (error) {
-    await harbour.stop();
+    await fixture.stop();
     throw error;
   }
 }
@@ -101,7 +101,7 @@ describe('digests in place of tags, in every object', () => {
     quay = await openQuay({ pinning: { enabled: true } });
   });
 
-  after(() => quay.harbour.stop());
+  after(() => quay.fixture.stop());
 
   it('a Pod that names a tag gets the digest beside it, and is admitted', async () => {
     const { tag, digest } = await quay.tagged('pod');
@@ -157,7 +157,7 @@ describe('digests in place of tags, in every object', () => {
   });
 
   it('a tag that the registry does not have is refused, by the validating webhook', async () => {
-    const { registry } = quay.harbour;
+    const { registry } = quay.fixture;
     const missing = `${registry.host}/${NAMESPACE}/missing:v9`;
     await refused(quay.create(pod('missing', missing)), ': ImageNotFound: ', missing, '[policy production]');
     await refused(
@@ -168,7 +168,7 @@ describe('digests in place of tags, in every object', () => {
   });
 
   it('an unsigned image is pinned and refused all the same, by its digest', async () => {
-    const image = await quay.harbour.push('unsigned');
+    const image = await quay.fixture.push('unsigned');
     const [name = '', digest = ''] = image.split('@');
     await refused(
       quay.create(pod('unsigned', `${name}:v1`)),
@@ -209,7 +209,7 @@ describe('digests in place of tags, in every object', () => {
     let swap: { stop(): Promise<void> };
 
     before(async () => {
-      swap = await startSwapWebhook(quay.harbour.cluster);
+      swap = await startSwapWebhook(quay.fixture.cluster);
     });
 
     after(() => swap.stop());
@@ -221,7 +221,7 @@ describe('digests in place of tags, in every object', () => {
 
     it('an image that it brings in place of a good one is judged', async () => {
       const { tag } = await quay.tagged('swap-good');
-      const bad = (await quay.harbour.push('swap-bad')).split('@')[0]!;
+      const bad = (await quay.fixture.push('swap-bad')).split('@')[0]!;
       await refused(swapped('swapped', tag, `${bad}:v1`), `${bad}:v1@sha256:`, ': Unsigned: ');
     });
 
@@ -240,7 +240,7 @@ describe('digests in place of tags, in pods alone', () => {
     quay = await openQuay({ pinning: { enabled: true }, settings: { pinning: { objects: 'Pods' } } });
   });
 
-  after(() => quay.harbour.stop());
+  after(() => quay.fixture.stop());
 
   it('leaves the template as it was written, and pins what the controller makes of it', async () => {
     const { tag, digest, move } = await quay.tagged('template');

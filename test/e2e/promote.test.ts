@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { listTags, type ListedReferrer } from '../support/registry/look.ts';
+import { listTags, type ListedReferrer } from '../support/registry/listings.ts';
 import { pushIndex, pushReferrer, pushTag, type Pushed, type Target } from '../support/registry/push.ts';
 import { openChecker, type Checker } from './support/check.ts';
 import { openCosign, type Cosign, type KeyPair } from './support/cosign.ts';
-import { manifestAt, referrersAt } from './support/look.ts';
+import { manifestAt, referrersAt } from './support/registry-reads.ts';
 import { inShort, openPromoter, promotion, type Promoter, type Row } from './support/promoter.ts';
 import { startDistribution, startOlareg, type Registry } from './support/registries.ts';
 import { pushAlpine } from './support/scans.ts';

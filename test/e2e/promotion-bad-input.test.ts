@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { startRegistry } from '../support/registry/index.ts';
-import { listTags } from '../support/registry/look.ts';
+import { listTags } from '../support/registry/listings.ts';
 import { pushImage, type Target } from '../support/registry/push.ts';
 import { freePort } from './support/ports.ts';
 import { inShort, openPromoter, promotion, type Promoter, type Ran } from './support/promoter.ts';

@@ -5,10 +5,10 @@ import {
   IMAGE,
   IMAGE_NAME,
   JOBS,
-  openJobYard,
+  openJobFixture,
   untilAllowed,
-  type JobYard,
-} from './support/job-yard.ts';
+  type JobFixture,
+} from './support/job-fixture.ts';
 import { policy } from './support/policies.ts';
 import { NAMESPACE, promotion, type PromotionSeen, type Promotions } from './support/promotions.ts';
 import { until } from './support/wait.ts';
@@ -21,35 +21,35 @@ const GIVEN_UP_WITHIN_MS = 150_000;
 const PATIENCE_MS = 60_000;
 
 describe('the rights of promotions that are carried out by Jobs', () => {
-  let yard: JobYard;
+  let fixture: JobFixture;
   let flow: Promotions;
 
   before(async () => {
-    yard = await openJobYard();
-    ({ flow } = yard);
+    fixture = await openJobFixture();
+    ({ flow } = fixture);
   });
   after(async () => {
-    await yard.stop();
+    await fixture.stop();
   });
 
   it('suffice for a mirror, and for a promotion that demands policies and signs', async () => {
-    const image = await yard.push('public/app', '1.0.0');
+    const image = await fixture.push('public/app', '1.0.0');
     await flow.apply(
       promotion('app', {
-        source: yard.at('public/app'),
-        target: yard.at('flow/quarantine/app'),
+        source: fixture.at('public/app'),
+        target: fixture.at('flow/quarantine/app'),
         tags: { semver: ['>=1'] },
         mirror: {},
       }),
     );
     await flow.wait('ipr/app', 'Ready', WITHIN_MS);
-    const { cosign, keys, registry } = yard.harbour;
+    const { cosign, keys, registry } = fixture.fixture;
     const arrived = `${registry.host}/flow/quarantine/app@${image.digest}`;
     await cosign.sign(arrived, { key: keys.security, format: 'bundle' });
     await flow.apply(
       promotion('app-to-golden', {
-        source: yard.at('flow/quarantine/app'),
-        target: yard.at('flow/golden/app'),
+        source: fixture.at('flow/quarantine/app'),
+        target: fixture.at('flow/golden/app'),
         tags: { semver: ['>=1'] },
         promote: { policies: ['candidates'], sign: { secretRef: { name: 'cosign-key' } } },
       }),
@@ -59,13 +59,13 @@ describe('the rights of promotions that are carried out by Jobs', () => {
   });
 
   it('tells in the promotion which right is missing, and goes on when it is there', async () => {
-    await yard.push('public/private', '1.0.0');
-    const config = JSON.stringify({ auths: { [yard.harbour.registry.host]: { auth: 'dTpw' } } });
+    await fixture.push('public/private', '1.0.0');
+    const config = JSON.stringify({ auths: { [fixture.fixture.registry.host]: { auth: 'dTpw' } } });
     await flow.secret('push', { '.dockerconfigjson': config });
     await flow.apply(
       promotion('private', {
-        source: yard.at('public/private'),
-        target: { ...yard.at('flow/quarantine/private'), secretRef: { name: 'push' } },
+        source: fixture.at('public/private'),
+        target: { ...fixture.at('flow/quarantine/private'), secretRef: { name: 'push' } },
         tags: { semver: ['>=1'] },
         mirror: {},
       }),
@@ -74,21 +74,21 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     const stalled = conditionOf(await flow.promotion('private'), 'Stalled');
     expect(stalled?.reason).to.equal('ClusterDenied');
     expect(stalled?.message).to.include('push').and.include(ACCOUNT);
-    await yard.allowToRead('push');
+    await fixture.allowToRead('push');
     await flow.kubectl('annotate', 'ipr/private', 'reconcile.pratique.dev/requestedAt=now');
     await flow.wait('ipr/private', 'Ready', WITHIN_MS);
   });
 
   it('begins nothing in a namespace that is not made for Jobs, and says what is missing', async () => {
-    const { cluster } = yard.harbour;
+    const { cluster } = fixture.fixture;
     await cluster.createNamespace('elsewhere');
     await cluster.apply({
       apiVersion: 'pratique.dev/v1alpha1',
       kind: 'ImagePromotion',
       metadata: { name: 'stray', namespace: 'elsewhere' },
       spec: {
-        source: yard.at('public/app'),
-        target: yard.at('flow/quarantine/stray'),
+        source: fixture.at('public/app'),
+        target: fixture.at('flow/quarantine/stray'),
         tags: { semver: ['>=1'] },
         mirror: {},
       },
@@ -122,19 +122,19 @@ describe('the rights of promotions that are carried out by Jobs', () => {
   });
 
   it('tells of a Job that admission refuses, in the words of admission', async () => {
-    await yard.harbour.cluster.apply(
+    await fixture.fixture.cluster.apply(
       policy('own-image', IMAGE_NAME, { require: { signatures: { from: ['release'] } } }),
     );
     await until({
       what: 'the policy of the image',
       withinMs: WITHIN_MS,
       everyMs: 300,
-      check: async () => (await yard.harbour.run(IMAGE, '--dry-run=server')).code !== 0,
+      check: async () => (await fixture.fixture.run(IMAGE, '--dry-run=server')).code !== 0,
     });
     await flow.apply(
       promotion('refused', {
-        source: yard.at('public/app'),
-        target: yard.at('flow/quarantine/refused'),
+        source: fixture.at('public/app'),
+        target: fixture.at('flow/quarantine/refused'),
         tags: { semver: ['>=1'] },
         mirror: {},
       }),
@@ -148,17 +148,17 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect(ready?.message).to.include(IMAGE);
     expect(conditionOf(await flow.promotion('refused'), 'Reconciling')?.reason).to.equal('Retrying');
     await flow.kubectl('delete', 'ipr/refused');
-    await yard.harbour.cluster.kubectl(['delete', 'ipol/own-image']);
+    await fixture.fixture.cluster.kubectl(['delete', 'ipol/own-image']);
   });
 
   describe('and the rights that this takes', () => {
     const may = (user: string, ...what: readonly string[]) =>
-      yard.harbour.cluster
+      fixture.fixture.cluster
         .kubectl(['auth', 'can-i', '--as', user, ...what])
         .then(({ stdout }) => stdout.trim());
 
     it('let the controller make Jobs of runs as one account, and nothing else that runs', async () => {
-      const run = await yard.onlyRunOf('app');
+      const run = await fixture.onlyRunOf('app');
       const job = async (serviceAccountName: string, owned = true) => {
         const metadata = { generateName: 'forged-', namespace: NAMESPACE };
         const owner = {
@@ -178,7 +178,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
           metadata: { ...metadata, ...(owned && { ownerReferences: [owner] }) },
           spec: { suspend: true, template: { spec } },
         };
-        const { code, stderr } = await yard.harbour.cluster.kubectl(
+        const { code, stderr } = await fixture.fixture.cluster.kubectl(
           ['create', '-f', '-', '--as', CONTROLLER],
           {
             input: JSON.stringify(object),
@@ -209,7 +209,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     });
 
     it('are used by the account, every one of them, and nothing else is asked', async () => {
-      const asked = (await yard.log.requestsOf(JOBS)).map(({ verb, objectRef }) => {
+      const asked = (await fixture.log.requestsOf(JOBS)).map(({ verb, objectRef }) => {
         const { resource = '', subresource, namespace, name } = objectRef ?? {};
         const object = resource === 'secrets' ? `/${name ?? ''}` : '';
         const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}${object}`;
@@ -233,8 +233,8 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       await flow.kubectl('delete', ...binding);
       await flow.apply(
         promotion('helpless', {
-          source: yard.at('public/app'),
-          target: yard.at('flow/quarantine/helpless'),
+          source: fixture.at('public/app'),
+          target: fixture.at('flow/quarantine/helpless'),
           tags: { semver: ['>=1'] },
           mirror: {},
         }),
@@ -245,8 +245,8 @@ describe('the rights of promotions that are carried out by Jobs', () => {
         everyMs: 500,
         check: async () => conditionOf(await flow.promotion('helpless'), 'Stalled')?.reason === 'JobFailed',
       });
-      const run = await yard.onlyRunOf('helpless');
-      const pods = yard.podsOf(run);
+      const run = await fixture.onlyRunOf('helpless');
+      const pods = fixture.podsOf(run);
       expect(pods).to.have.lengthOf(5);
       for (const pod of pods) expect(await pod.ended).to.equal(2);
       const last = pods.at(-1);
@@ -257,7 +257,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     }).timeout(GIVEN_UP_WITHIN_MS + PATIENCE_MS);
 
     it('are not used by the leader to carry out a run: it writes the status of none but those that it gave up', async () => {
-      const written = (await yard.log.requestsOf(CONTROLLER))
+      const written = (await fixture.log.requestsOf(CONTROLLER))
         .filter(({ verb, objectRef }) => verb === 'update' && objectRef?.resource === 'imagepromotionruns')
         .map(({ objectRef }) => objectRef?.name ?? '');
       expect(written.filter((name) => !/^(?:refused|helpless)-/.test(name))).to.deep.equal([]);

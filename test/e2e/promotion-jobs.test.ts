@@ -1,8 +1,14 @@
 import { expect } from 'chai';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
-import { listReferrers, listTags } from '../support/registry/look.ts';
+import { listReferrers, listTags } from '../support/registry/listings.ts';
 import type { Pushed } from '../support/registry/push.ts';
-import { ACCOUNT, JOBS, openJobYard, TAKEN_OVER_WITHIN_MS, type JobYard } from './support/job-yard.ts';
+import {
+  ACCOUNT,
+  JOBS,
+  openJobFixture,
+  TAKEN_OVER_WITHIN_MS,
+  type JobFixture,
+} from './support/job-fixture.ts';
 import { NAMESPACE, promotion, type Promotions, type RunSeen } from './support/promotions.ts';
 import { until } from './support/wait.ts';
 
@@ -13,24 +19,24 @@ const WITHIN_MS = 50_000;
 const PATIENT_MS = TAKEN_OVER_WITHIN_MS + 60_000;
 
 describe('promotions, each run by a Job', () => {
-  let yard: JobYard;
+  let fixture: JobFixture;
   let flow: Promotions;
   let slow: EmbeddedRegistry;
 
   before(async () => {
     slow = await startRegistry();
-    yard = await openJobYard();
-    ({ flow } = yard);
+    fixture = await openJobFixture();
+    ({ flow } = fixture);
   });
   after(async () => {
-    await yard.stop();
+    await fixture.stop();
     await slow.close();
   });
 
   const slowMirror = (name: string) =>
     promotion(name, {
-      source: yard.at(`public/${name}`, slow.host),
-      target: yard.at(`quarantine/${name}`, slow.host),
+      source: fixture.at(`public/${name}`, slow.host),
+      target: fixture.at(`quarantine/${name}`, slow.host),
       tags: { semver: ['>=1'] },
       mirror: {},
       maxParallelImages: 1,
@@ -62,7 +68,7 @@ describe('promotions, each run by a Job', () => {
     const { promoted, upToDate, failed } = (await flow.promotion(name)).status?.counts ?? {};
     expect([(promoted ?? 0) + (upToDate ?? 0), failed]).to.deep.equal([images.length, 0]);
     for (const { digest } of images) {
-      const referrers = await listReferrers(yard.place(`quarantine/${name}`, slow.host), digest);
+      const referrers = await listReferrers(fixture.place(`quarantine/${name}`, slow.host), digest);
       const types = referrers.map(({ artifactType }) => artifactType);
       expect(types.filter((type) => type === QUARANTINE)).to.have.lengthOf(1);
       expect(types).to.have.lengthOf(new Set(types).size);
@@ -70,20 +76,20 @@ describe('promotions, each run by a Job', () => {
   };
 
   it('a mirror is carried out by a Job of its namespace, in the name of its account', async () => {
-    await yard.push('public/app', '1.4.0');
+    await fixture.push('public/app', '1.4.0');
     await flow.apply(
       promotion('app', {
-        source: yard.at('public/app'),
-        target: yard.at('flow/quarantine/app'),
+        source: fixture.at('public/app'),
+        target: fixture.at('flow/quarantine/app'),
         tags: { semver: ['>=1'] },
         mirror: {},
       }),
     );
     await flow.wait('ipr/app', 'Ready', WITHIN_MS);
-    const run = await yard.onlyRunOf('app');
+    const run = await fixture.onlyRunOf('app');
     expect(run.status?.phase).to.equal('Succeeded');
-    expect(await listTags(yard.place('flow/quarantine/app'))).to.include('1.4.0');
-    const [pod, ...others] = yard.podsOf(run);
+    expect(await listTags(fixture.place('flow/quarantine/app'))).to.include('1.4.0');
+    const [pod, ...others] = fixture.podsOf(run);
     expect(others).to.deep.equal([]);
     expect(pod?.args.slice(0, 8)).to.deep.equal([
       ...['run', run.metadata.name, '--namespace', NAMESPACE],
@@ -94,61 +100,61 @@ describe('promotions, each run by a Job', () => {
   });
 
   it('a promotion demands its policies, signs by its Secret, and is let in by admission', async () => {
-    const { registry, cosign, keys } = yard.harbour;
-    const good = await yard.push('flow/quarantine/web', '2.0.0');
+    const { registry, cosign, keys } = fixture.fixture;
+    const good = await fixture.push('flow/quarantine/web', '2.0.0');
     await cosign.sign(good.reference, { key: keys.security, format: 'bundle' });
-    await yard.push('flow/quarantine/web', '2.1.0');
+    await fixture.push('flow/quarantine/web', '2.1.0');
     await flow.apply(
       promotion('web', {
-        source: yard.at('flow/quarantine/web'),
-        target: yard.at('flow/golden/web'),
+        source: fixture.at('flow/quarantine/web'),
+        target: fixture.at('flow/golden/web'),
         tags: { semver: ['>=1'] },
         promote: { policies: ['candidates'], sign: { secretRef: { name: 'cosign-key' } } },
       }),
     );
     await flow.wait('ipr/web', 'Ready', WITHIN_MS);
     expect((await flow.promotion('web')).status?.counts).to.include({ promoted: 1, blocked: 1 });
-    const admitted = await yard.harbour.run(`${registry.host}/flow/golden/web:2.0.0`);
+    const admitted = await fixture.fixture.run(`${registry.host}/flow/golden/web:2.0.0`);
     expect(admitted.code, admitted.stderr).to.equal(0);
-    expect(await listTags(yard.place('flow/golden/web'))).to.not.include('2.1.0');
+    expect(await listTags(fixture.place('flow/golden/web'))).to.not.include('2.1.0');
   });
 
   it('an image that waits for a person goes on in another Job, when somebody has decided', async () => {
-    const image = await yard.push('flow/quarantine/careful', '2.0.0');
+    const image = await fixture.push('flow/quarantine/careful', '2.0.0');
     await flow.apply(
       promotion('careful', {
-        source: yard.at('flow/quarantine/careful'),
-        target: yard.at('flow/golden/careful'),
+        source: fixture.at('flow/quarantine/careful'),
+        target: fixture.at('flow/golden/careful'),
         tags: { semver: ['>=1'] },
         promote: { approval: 'Always' },
       }),
     );
     await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
-    const run = await yard.onlyRunOf('careful');
+    const run = await fixture.onlyRunOf('careful');
     const decision = { run, digest: image.digest, approver: 'jane', reason: 'seen and tried' };
     const approved = await flow.approve('jane', decision);
     expect(approved.code, approved.stderr).to.equal(0);
     await flow.until('careful', 'its promotion', ({ status }) => status?.counts?.promoted === 1);
-    const [after] = (await yard.onlyRunOf('careful')).status?.images ?? [];
+    const [after] = (await fixture.onlyRunOf('careful')).status?.images ?? [];
     expect(after).to.deep.include({ decision: 'Promoted', approvedBy: 'jane' });
-    expect(yard.podsOf(run)).to.have.lengthOf(2);
-    expect(await listTags(yard.place('flow/golden/careful'))).to.deep.equal(['2.0.0']);
+    expect(fixture.podsOf(run)).to.have.lengthOf(2);
+    expect(await listTags(fixture.place('flow/golden/careful'))).to.deep.equal(['2.0.0']);
   });
 
   it('a Job that is evicted lets go of its run, and the next one goes on to the same end', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0'];
-    const images = await Promise.all(tags.map((tag) => yard.push('public/evicted', tag, slow.host)));
+    const images = await Promise.all(tags.map((tag) => fixture.push('public/evicted', tag, slow.host)));
     const { held, drop } = holdAt('evicted', '1.2.0');
     await flow.apply(slowMirror('evicted'));
     await held;
-    const first = await yard.podOf('evicted');
+    const first = await fixture.podOf('evicted');
     expect(await first.evict()).to.equal(2);
     drop();
-    expect((await yard.onlyRunOf('evicted')).status?.claim?.holder).to.equal('');
+    expect((await fixture.onlyRunOf('evicted')).status?.claim?.holder).to.equal('');
     await flow.wait('ipr/evicted', 'Ready', WITHIN_MS);
-    const run = await yard.onlyRunOf('evicted');
+    const run = await fixture.onlyRunOf('evicted');
     expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 2]);
-    expect(yard.podsOf(run).map(({ job }) => job)).to.deep.equal([
+    expect(fixture.podsOf(run).map(({ job }) => job)).to.deep.equal([
       `${run.metadata.name}-1`,
       `${run.metadata.name}-2`,
     ]);
@@ -158,17 +164,17 @@ describe('promotions, each run by a Job', () => {
 
   it('a Job that is lost with its node is replaced when its claim has run out, though nobody says that it is dead', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0'];
-    const images = await Promise.all(tags.map((tag) => yard.push('public/lost', tag, slow.host)));
+    const images = await Promise.all(tags.map((tag) => fixture.push('public/lost', tag, slow.host)));
     const { held, drop } = holdAt('lost', '1.1.0');
     await flow.apply(slowMirror('lost'));
     await held;
-    const first = await yard.podOf('lost');
+    const first = await fixture.podOf('lost');
     await first.lose();
     drop();
-    const second = await yard.podOf('lost', 1);
+    const second = await fixture.podOf('lost', 1);
     expect(await second.ended).to.equal(0);
     await flow.wait('ipr/lost', 'Ready', WITHIN_MS);
-    const run = await yard.onlyRunOf('lost');
+    const run = await fixture.onlyRunOf('lost');
     // One by the leader, which frees it for the second.
     expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 3]);
     const active = ['-o', 'jsonpath={.status.active}'];
@@ -180,17 +186,17 @@ describe('promotions, each run by a Job', () => {
 
   it('a second process for the same run waits for the first, and finds nothing to do', async () => {
     const images = await Promise.all(
-      ['1.0.0', '1.1.0'].map((tag) => yard.push('public/twice', tag, slow.host)),
+      ['1.0.0', '1.1.0'].map((tag) => fixture.push('public/twice', tag, slow.host)),
     );
     const { held, goOn } = holdAt('twice', '1.1.0');
     await flow.apply(slowMirror('twice'));
     await held;
-    const { name } = (await yard.onlyRunOf('twice')).metadata;
-    const account = await yard.kubelet.login(ACCOUNT);
+    const { name } = (await fixture.onlyRunOf('twice')).metadata;
+    const account = await fixture.kubelet.login(ACCOUNT);
     const order = ['run', name, '-n', NAMESPACE, '--holder', 'by-hand', '--installation', 'pratique'];
-    const second = yard.harbour.installation.pratique(order, account);
+    const second = fixture.fixture.installation.pratique(order, account);
     const asked = async () =>
-      (await yard.log.requestsOf(JOBS)).filter(
+      (await fixture.log.requestsOf(JOBS)).filter(
         ({ verb, objectRef }) => verb === 'get' && objectRef?.name === name,
       );
     const before = (await asked()).length;
@@ -199,7 +205,7 @@ describe('promotions, each run by a Job', () => {
       withinMs: WITHIN_MS,
       check: async () => (await asked()).length > before,
     });
-    const { claim } = (await yard.onlyRunOf('twice')).status ?? {};
+    const { claim } = (await fixture.onlyRunOf('twice')).status ?? {};
     expect(claim?.holder).to.match(new RegExp(`^${name}-1/`));
     goOn();
     await flow.wait('ipr/twice', 'Ready', WITHIN_MS);
@@ -208,17 +214,19 @@ describe('promotions, each run by a Job', () => {
       0,
       `${NAMESPACE}/${name}: nothing to do: it has ended, or is not there\n`,
     ]);
-    expect((await yard.onlyRunOf('twice')).status?.claim?.epoch).to.equal(1);
+    expect((await fixture.onlyRunOf('twice')).status?.claim?.epoch).to.equal(1);
     await expectArrivedOnce('twice', images);
   });
 
   it('a promotion that is deleted takes its Job with it, and nothing more arrives', async () => {
-    await Promise.all(['1.0.0', '1.1.0', '1.2.0'].map((tag) => yard.push('public/deleted', tag, slow.host)));
+    await Promise.all(
+      ['1.0.0', '1.1.0', '1.2.0'].map((tag) => fixture.push('public/deleted', tag, slow.host)),
+    );
     const { held, drop } = holdAt('deleted', '1.1.0');
     await flow.apply(slowMirror('deleted'));
     await held;
-    const pod = await yard.podOf('deleted');
-    const { metadata } = await yard.onlyRunOf('deleted');
+    const pod = await fixture.podOf('deleted');
+    const { metadata } = await fixture.onlyRunOf('deleted');
     await flow.kubectl('delete', 'ipr/deleted');
     expect(await pod.ended).to.equal(2);
     drop();
@@ -229,8 +237,8 @@ describe('promotions, each run by a Job', () => {
       check: async () =>
         (await flow.kubectl('get', 'jobs,pods', '-l', `pratique.dev/run=${metadata.name}`)) === '',
     });
-    expect(yard.podsOf({ metadata } as RunSeen)).to.have.lengthOf(1);
-    const tags = await listTags(yard.place('quarantine/deleted', slow.host));
+    expect(fixture.podsOf({ metadata } as RunSeen)).to.have.lengthOf(1);
+    const tags = await listTags(fixture.place('quarantine/deleted', slow.host));
     expect(tags).to.not.include('1.1.0');
   });
 });

@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
-import { listReferrers, listTags } from '../support/registry/look.ts';
+import { listReferrers, listTags } from '../support/registry/listings.ts';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
 import type { Replica } from './support/installation.ts';
 import { policy } from './support/policies.ts';
 import {
@@ -26,7 +26,7 @@ const LEASE = { durationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
 const TAKEN_OVER_WITHIN_MS = 75_000;
 
 describe('promotions, by kubectl apply', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
   let flow: Promotions;
   let slow: EmbeddedRegistry;
   let workspace: Workspace;
@@ -37,11 +37,11 @@ describe('promotions, by kubectl apply', () => {
     const secretFile = join(workspace.folder, 'token');
     await writeFile(secretFile, `${TOKEN}\n`);
     const receivers = [{ name: 'pipeline', sender: 'generic', bearer: { secretFile } }];
-    harbour = await openHarbour({
+    fixture = await openClusterFixture({
       values: { settings: { cluster: { lease: LEASE }, events: { receivers, quietMs: 1_000 } } },
     });
-    flow = await openPromotions(harbour);
-    const { cluster, registry, keys } = harbour;
+    flow = await openPromotions(fixture);
+    const { cluster, registry, keys } = fixture;
     await cluster.apply(
       policy('golden', `${registry.host}/flow/**`, {
         require: { signatures: { from: ['release'] }, quarantine: { releasedBy: ['release'] } },
@@ -57,15 +57,15 @@ describe('promotions, by kubectl apply', () => {
   });
 
   after(async () => {
-    await harbour.stop();
+    await fixture.stop();
     await slow.close();
     await workspace.close();
   });
 
-  const place = (path: string, registry = harbour.registry.host) => ({ registry, repository: path });
+  const place = (path: string, registry = fixture.registry.host) => ({ registry, repository: path });
   const push = (path: string, tag: string, registry?: string): Promise<Pushed> =>
     pushImage({ ...place(path, registry), tag }, { salt: path + tag });
-  const at = (path: string, registry = harbour.registry.host) => ({ repository: `${registry}/${path}` });
+  const at = (path: string, registry = fixture.registry.host) => ({ repository: `${registry}/${path}` });
   const mirror = (name: string, more: object = {}) =>
     promotion(name, {
       source: at(`public/${name}`),
@@ -83,7 +83,7 @@ describe('promotions, by kubectl apply', () => {
       ...more,
     });
   const leader = async (): Promise<Replica> => {
-    for (const replica of harbour.replicas) {
+    for (const replica of fixture.replicas) {
       const { body } = await replica.page('/metrics').catch(() => ({ body: '' }));
       if (/^pratique_leader 1$/m.test(body)) return replica;
     }
@@ -104,7 +104,7 @@ describe('promotions, by kubectl apply', () => {
       .and.not.include('nightly');
     const referrers = await listReferrers(place('flow/quarantine/app'), image.digest);
     expect(referrers.map(({ artifactType }) => artifactType)).to.include(QUARANTINE);
-    const refused = await harbour.run(`${harbour.registry.host}/flow/quarantine/app:1.4.0`);
+    const refused = await fixture.run(`${fixture.registry.host}/flow/quarantine/app:1.4.0`);
     expect([refused.code, refused.stderr]).to.satisfy(
       ([code, stderr]: [number, string]) => code === 1 && stderr.includes('Quarantined'),
     );
@@ -113,7 +113,7 @@ describe('promotions, by kubectl apply', () => {
   it('a promotion lets it go on to golden, signed and released, and admission lets it in', async () => {
     await flow.apply({ ...promote('app'), metadata: { name: 'app-to-golden', namespace: flow.namespace } });
     await flow.wait('ipr/app-to-golden', 'Ready');
-    const admitted = await harbour.run(`${harbour.registry.host}/flow/golden/app:1.4.0`);
+    const admitted = await fixture.run(`${fixture.registry.host}/flow/golden/app:1.4.0`);
     expect(admitted.code, admitted.stderr).to.equal(0);
   });
 
@@ -142,8 +142,8 @@ describe('promotions, by kubectl apply', () => {
   });
 
   it('runs when a sender with a good token tells of a push, whichever replica hears it', async () => {
-    const port = await harbour.cluster.kubectl([
-      ...['get', 'service/pratique-webhook', '-n', harbour.installation.namespace],
+    const port = await fixture.cluster.kubectl([
+      ...['get', 'service/pratique-webhook', '-n', fixture.installation.namespace],
       ...['-o', 'jsonpath={.spec.ports[0].port}'],
     ]);
     const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
@@ -151,7 +151,7 @@ describe('promotions, by kubectl apply', () => {
       const { statusCode, body } = await request(`https://127.0.0.1:${port.stdout}/events/generic`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ repository: `${harbour.registry.host}/public/app`, tag: '1.5.0' }),
+        body: JSON.stringify({ repository: `${fixture.registry.host}/public/app`, tag: '1.5.0' }),
         dispatcher,
       });
       await body.dump();
@@ -195,11 +195,11 @@ describe('promotions, by kubectl apply', () => {
 
   it('goes on when what was missing is there', async () => {
     await push('public/no-secret', '1.0.0');
-    const config = JSON.stringify({ auths: { [harbour.registry.host]: { auth: 'dTpw' } } });
+    const config = JSON.stringify({ auths: { [fixture.registry.host]: { auth: 'dTpw' } } });
     await flow.secret('push', { '.dockerconfigjson': config });
     await flow.kubectl('annotate', 'ipr/no-secret', 'reconcile.pratique.dev/requestedAt=now');
-    await harbour.cluster.apply(
-      policy('nobody', `${harbour.registry.host}/flow/nobody/**`, { require: { digest: {} } }),
+    await fixture.cluster.apply(
+      policy('nobody', `${fixture.registry.host}/flow/nobody/**`, { require: { digest: {} } }),
     );
     await flow.wait('ipr/no-secret', 'Ready');
     await flow.until(
@@ -210,12 +210,12 @@ describe('promotions, by kubectl apply', () => {
   });
 
   const expectApproval = async (run: RunSeen | undefined): Promise<void> => {
-    const written = await harbour.installation.pratique(
+    const written = await fixture.installation.pratique(
       [
         ...['approve', run?.metadata.name ?? '', '--namespace', flow.namespace],
         ...['--reason', 'seen and tried', '--until', '2099-12-31'],
       ],
-      harbour.cluster.kubeconfigPath,
+      fixture.cluster.kubeconfigPath,
     );
     expect(written.code, written.stderr).to.equal(0);
     expect(written.stdout).to.contain(`gateHash: ${run?.status?.images?.[0]?.gateHash ?? ''}`);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { anonymous, createRegistry, type Registry } from '../../src/adapters/registry/index.ts';
+import { anonymous, createRegistry, type Registry } from '../../src/clients/registry/index.ts';
 import {
   digestOf,
   parseDigest,

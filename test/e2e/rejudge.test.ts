@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
 import { openPromotions, promotion, type Promotions } from './support/promotions.ts';
 import { until } from './support/wait.ts';
 
@@ -34,14 +34,14 @@ const findings = (ids: readonly string[], ageMs = 0) => {
 };
 
 describe('what is in golden, judged again by what cosign attests', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
   let flow: Promotions;
   let image: Pushed;
 
   before(async () => {
-    harbour = await openHarbour({ values: { settings: SETTINGS } });
-    flow = await openPromotions(harbour);
-    const { keys } = harbour;
+    fixture = await openClusterFixture({ values: { settings: SETTINGS } });
+    flow = await openPromotions(fixture);
+    const { keys } = fixture;
     await flow.secret('cosign-key', {
       'cosign.key': await readFile(keys.release.privateKey, 'utf8'),
       'cosign.password': '',
@@ -49,13 +49,13 @@ describe('what is in golden, judged again by what cosign attests', () => {
   });
 
   after(async () => {
-    await harbour.stop();
+    await fixture.stop();
   });
 
-  const at = (path: string) => ({ repository: `${harbour.registry.host}/flow/${path}` });
-  const attest = (repository: string, key: keyof Harbour['keys'], predicate: object) =>
-    harbour.cosign.attest(`${harbour.registry.host}/flow/${repository}/app@${image.digest}`, {
-      key: harbour.keys[key],
+  const at = (path: string) => ({ repository: `${fixture.registry.host}/flow/${path}` });
+  const attest = (repository: string, key: keyof ClusterFixture['keys'], predicate: object) =>
+    fixture.cosign.attest(`${fixture.registry.host}/flow/${repository}/app@${image.digest}`, {
+      key: fixture.keys[key],
       format: 'bundle',
       type: VULN,
       predicate,
@@ -73,13 +73,13 @@ describe('what is in golden, judged again by what cosign attests', () => {
       check: async () => (await flagged()) === expected,
     });
   const metric = async (): Promise<readonly string[]> => {
-    const pages = await Promise.all(harbour.replicas.map((replica) => replica.page('/metrics')));
+    const pages = await Promise.all(fixture.replicas.map((replica) => replica.page('/metrics')));
     return pages.flatMap(({ body }) => body.match(/^pratique_promotion_flagged_images\{.*$/gm) ?? []);
   };
 
   it('nothing is said of it as long as its report is well', async () => {
     image = await pushImage(
-      { registry: harbour.registry.host, repository: 'flow/quarantine/app', tag: '1.0.0' },
+      { registry: fixture.registry.host, repository: 'flow/quarantine/app', tag: '1.0.0' },
       { salt: 'rejudge' },
     );
     await attest('quarantine', 'security', findings([], HOUR));
@@ -91,7 +91,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
         promote: {
           scan: {
             from: 'Report',
-            authorities: [{ name: 'security', key: { pem: harbour.keys.security.publicPem } }],
+            authorities: [{ name: 'security', key: { pem: fixture.keys.security.publicPem } }],
           },
           sign: { secretRef: { name: 'cosign-key' } },
           // No run tells of it afterwards: what was promoted is known by its release statement.
@@ -126,9 +126,9 @@ describe('what is in golden, judged again by what cosign attests', () => {
       check: async () => /Warning +Vulnerable +imagepromotion\/app/.test(await flow.kubectl('get', 'events')),
     });
     expect(await metric()).to.deep.equal(['pratique_promotion_flagged_images{promotion="platform/app"} 1']);
-    const digest = await harbour.cosign.run([
+    const digest = await fixture.cosign.run([
       ...['triangulate', '--type=digest', '--allow-http-registry'],
-      `${harbour.registry.host}/flow/golden/app:1.0.0`,
+      `${fixture.registry.host}/flow/golden/app:1.0.0`,
     ]);
     expect(digest).to.contain(image.digest);
   });
@@ -146,7 +146,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
   it('a registry that is down changes nothing, and is said', async () => {
     await attest('golden', 'security', findings(['CVE-2026-9']));
     await untilFlagged('True Vulnerable');
-    await harbour.registry.stop();
+    await fixture.registry.stop();
     await flow.until('app', 'what is not known', ({ status }) => (status?.lastJudgement?.unknown ?? 0) > 0);
     expect(await flagged()).to.equal('True Vulnerable');
   });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { NAMESPACE, type Replica } from './support/installation.ts';
 import { createPod, startLoad, type Attempt } from './support/pod-load.ts';
 import { policy } from './support/policies.ts';
@@ -18,7 +18,7 @@ const TAKEOVER_WITHIN_MS = 30_000;
 const HANDOVER_WITHIN_MS = 8_000;
 
 describe('an installation, when something dies', () => {
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
   let signed: string;
   let unsigned: string;
 
@@ -29,27 +29,27 @@ describe('an installation, when something dies', () => {
       // Short lives, so that leaf and authority are both renewed while the load runs.
       certificates: { lifetimeMs: 60_000, authorityLifetimeMs: 120_000 },
     };
-    harbour = await openHarbour({ values: { settings } });
-    signed = await harbour.push('alive', harbour.keys.release);
-    unsigned = await harbour.push('dead');
+    fixture = await openClusterFixture({ values: { settings } });
+    signed = await fixture.push('alive', fixture.keys.release);
+    unsigned = await fixture.push('dead');
   });
 
-  after(() => harbour.stop());
+  after(() => fixture.stop());
 
   const isLeader = async (replica: Replica): Promise<boolean> =>
     (await replica.page('/metrics')).body.includes('\npratique_leader 1');
   const leader = async (): Promise<Replica> => {
-    for (const replica of harbour.replicas) if (await isLeader(replica)) return replica;
+    for (const replica of fixture.replicas) if (await isLeader(replica)) return replica;
     throw new Error('nobody leads');
   };
   const kubectl = async (...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await harbour.cluster.kubectl(args);
+    const { code, stdout, stderr } = await fixture.cluster.kubectl(args);
     if (code !== 0) throw new Error(stderr);
     return stdout;
   };
   const holder = (): Promise<string> =>
     kubectl('get', 'lease', 'pratique', '-n', NAMESPACE, '-o', 'jsonpath={.spec.holderIdentity}');
-  const remove = (replica: Replica) => harbour.replicas.splice(harbour.replicas.indexOf(replica), 1);
+  const remove = (replica: Replica) => fixture.replicas.splice(fixture.replicas.indexOf(replica), 1);
   const leads = async (): Promise<boolean> => Boolean(await leader());
   const tryAgain = async ({ name, image }: Attempt): Promise<Attempt> => {
     let last: Attempt | undefined;
@@ -57,7 +57,7 @@ describe('an installation, when something dies', () => {
       what: `an answer for ${name}`,
       withinMs: 10_000,
       check: async () => {
-        last = await createPod(harbour.cluster, name, image);
+        last = await createPod(fixture.cluster, name, image);
         return last.judged;
       },
     });
@@ -79,7 +79,7 @@ describe('an installation, when something dies', () => {
     const images = Array.from({ length: PODS }, (_, index) => (index % 2 === 0 ? signed : unsigned));
     let answered = 0;
     const creating = images.map(async (image, index) => {
-      const attempt = await createPod(harbour.cluster, `burst-${index}`, image);
+      const attempt = await createPod(fixture.cluster, `burst-${index}`, image);
       answered += 1;
       return attempt;
     });
@@ -117,7 +117,7 @@ describe('an installation, when something dies', () => {
   it('the new leader writes status and tests that enforcement is on', async () => {
     const now = await leader();
     expect(await holder()).to.match(new RegExp(`^${now.name}_`));
-    await harbour.cluster.apply(policy('after', `${harbour.registry.host}/after/**`, REQUIRE_SIGNATURES));
+    await fixture.cluster.apply(policy('after', `${fixture.registry.host}/after/**`, REQUIRE_SIGNATURES));
     const path = 'jsonpath={.status.conditions[?(@.status=="True")].type}';
     const conditions = async () => (await kubectl('get', 'ipol', 'after', '-o', path)).split(' ');
     await took('status of a new policy', 10_000, async () => (await conditions()).includes('Ready'));
@@ -128,10 +128,10 @@ describe('an installation, when something dies', () => {
   });
 
   it('a replica that is stopped hands over, and no request is lost', async () => {
-    harbour.replicas.push(await harbour.installation.start('replica-2'));
+    fixture.replicas.push(await fixture.installation.start('replica-2'));
     await sleep(1_000); // until the balancer has seen it
     const victim = await leader();
-    const load = startLoad(harbour.cluster, 'handover', [signed]);
+    const load = startLoad(fixture.cluster, 'handover', [signed]);
     await sleep(500);
     const stopping = victim.stop();
     remove(victim);
@@ -146,17 +146,17 @@ describe('an installation, when something dies', () => {
   it('no request is lost while certificate and authority are rotated under load', async function () {
     this.timeout(180_000);
     // Two again: one makes the certificate, the other hears of it.
-    harbour.replicas.push(await harbour.installation.start('replica-3'));
-    expect(harbour.replicas).to.have.lengthOf(2);
+    fixture.replicas.push(await fixture.installation.start('replica-3'));
+    expect(fixture.replicas).to.have.lengthOf(2);
     const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
     const bundle = () => kubectl('get', 'validatingwebhookconfiguration', 'pratique', '-o', path);
-    const served = () => Promise.all(harbour.replicas.map((replica) => replica.certificate()));
+    const served = () => Promise.all(fixture.replicas.map((replica) => replica.certificate()));
     const changes = async () =>
-      (await Promise.all(harbour.replicas.map((replica) => replica.log())))
+      (await Promise.all(fixture.replicas.map((replica) => replica.log())))
         .join('\n')
         .split('the certificate was changed').length;
     const [before, certificates, changed] = [await bundle(), await served(), await changes()];
-    const load = startLoad(harbour.cluster, 'rotation', [signed]);
+    const load = startLoad(fixture.cluster, 'rotation', [signed]);
     // The authority is renewed at two thirds of its two minutes, most of which the stories above have taken.
     await took('a new authority', 120_000, async () => (await bundle()) !== before);
     const [old, during] = [authoritiesIn(before), authoritiesIn(await bundle())];
@@ -172,7 +172,7 @@ describe('an installation, when something dies', () => {
     const swapped = (await changes()) - changed;
     console.log(`      (${load.attempts.length} pods, ${swapped} changes of certificate in two replicas)`);
     expect(lost.map(({ message }) => message)).to.deep.equal([]);
-    expect(swapped).to.be.at.least(harbour.replicas.length);
+    expect(swapped).to.be.at.least(fixture.replicas.length);
     // The old authority is trusted beside the new one for as long as something that it signed is served.
     expect(during).to.have.lengthOf(2).and.to.include.members(old);
     const now = await served();
@@ -181,13 +181,13 @@ describe('an installation, when something dies', () => {
   });
 
   it('the Secret with the certificate may be deleted: requests go on, and there is a new one', async () => {
-    const load = startLoad(harbour.cluster, 'secret', [signed]);
+    const load = startLoad(fixture.cluster, 'secret', [signed]);
     const secret = ['secret', 'pratique-webhook-tls', '-n', NAMESPACE];
-    await harbour.cluster.kubectl(['delete', ...secret]);
+    await fixture.cluster.kubectl(['delete', ...secret]);
     await took(
       'a new Secret',
       20_000,
-      async () => (await harbour.cluster.kubectl(['get', ...secret])).code === 0,
+      async () => (await fixture.cluster.kubectl(['get', ...secret])).code === 0,
     );
     await sleep(15_000);
     await load.stop();
@@ -195,10 +195,10 @@ describe('an installation, when something dies', () => {
   });
 
   it('an API server that was away finds the guard at its post', async () => {
-    const { cluster, keys } = harbour;
-    const late = await harbour.push('late', keys.stranger);
+    const { cluster, keys } = fixture;
+    const late = await fixture.push('late', keys.stranger);
     const elsewhere = policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES);
-    const starts = () => Promise.all(harbour.replicas.map(startedAt));
+    const starts = () => Promise.all(fixture.replicas.map(startedAt));
     const before = await starts();
     await cluster.stopApiserver();
     await sleep(5_000);

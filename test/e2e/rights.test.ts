@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { openAuditLog, type AuditedRequest, type AuditLog } from './support/audit-log.ts';
 import { allows, grantsIn, told, type Call, type Grant } from './support/grants.ts';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import type { Replica } from './support/installation.ts';
 import { policy } from './support/policies.ts';
 import { ROLLOUT_KIND, rollout, rolloutCrd } from './support/rollouts.ts';
@@ -33,14 +33,14 @@ const RARELY_USED: Readonly<Record<string, string>> = {
 describe('the rights of the controller', () => {
   let workspace: Workspace;
   let log: AuditLog;
-  let harbour: Harbour;
+  let fixture: ClusterFixture;
   let running: RunningPods;
   let grants: readonly Grant[];
 
   before(async () => {
     workspace = await openWorkspace('rights');
     log = await openAuditLog(workspace);
-    harbour = await openHarbour({
+    fixture = await openClusterFixture({
       cluster: { apiserverArgs: log.apiserverArgs },
       values: {
         pinning: { enabled: true },
@@ -54,29 +54,29 @@ describe('the rights of the controller', () => {
         await cluster.apply(pod('anybody', 'registry.example.com/anybody'));
       },
     });
-    const { code, stdout, stderr } = await harbour.installation.helm(['get', 'manifest', 'pratique']);
+    const { code, stdout, stderr } = await fixture.installation.helm(['get', 'manifest', 'pratique']);
     if (code !== 0) throw new Error(stderr);
     grants = grantsIn(stdout);
-    const { cluster, registry } = harbour;
+    const { cluster, registry } = fixture;
     running = await openRunningPods(cluster, 'shop');
     const spec = { ...REQUIRE_SIGNATURES, pinDigests: true };
     await cluster.apply(policy('production', `${registry.host}/shop/**`, spec));
   });
 
   after(async () => {
-    await harbour.stop();
+    await fixture.stop();
     await workspace.close();
   });
 
   const kubectl = async (args: readonly string[], input?: object): Promise<string> => {
     const given = input === undefined ? {} : { input: JSON.stringify(input) };
-    const { code, stdout, stderr } = await harbour.cluster.kubectl(['-n', 'shop', ...args], given);
+    const { code, stdout, stderr } = await fixture.cluster.kubectl(['-n', 'shop', ...args], given);
     expect(code, stderr).to.equal(0);
     return stdout;
   };
   const create = (object: object) => kubectl(['create', '-f', '-'], object);
   const leader = async (): Promise<Replica> => {
-    for (const replica of harbour.replicas) {
+    for (const replica of fixture.replicas) {
       const { body } = await replica.page('/metrics').catch(() => ({ body: '' }));
       if (/^pratique_leader 1$/m.test(body)) return replica;
     }
@@ -96,7 +96,7 @@ describe('the rights of the controller', () => {
     });
 
   it('do for admission: pull secrets, digests, and what is scaled', async () => {
-    const image = await harbour.push('web', harbour.keys.release);
+    const image = await fixture.push('web', fixture.keys.release);
     const config = JSON.stringify({ auths: { 'registry.example.com': { auth: 'dTpw' } } });
     await create({
       apiVersion: 'v1',
@@ -116,7 +116,7 @@ describe('the rights of the controller', () => {
     }
     await create(rollout('web', oneContainer(image), 0));
     await kubectl(['scale', 'rollouts/web', '--replicas=1']);
-    const refused = await harbour.run(await harbour.push('unsigned'));
+    const refused = await fixture.run(await fixture.push('unsigned'));
     expect(refused.stderr).to.contain('Unsigned');
   });
 
@@ -130,15 +130,15 @@ describe('the rights of the controller', () => {
   });
 
   it('do for the audit and for whoever leads next: events, counted up, and reports, taken away', async () => {
-    const { cluster, registry } = harbour;
-    const bad = await harbour.push('bad');
+    const { cluster, registry } = fixture;
+    const bad = await fixture.push('bad');
     await cluster.apply(
       policy('production', `${registry.host}/shop/**`, { ...REQUIRE_SIGNATURES, enforcement: 'Audit' }),
     );
     await until({
       what: 'the audit policy',
       withinMs: WITHIN_MS,
-      check: async () => (await harbour.run(bad, '--dry-run=server')).code === 0,
+      check: async () => (await fixture.run(bad, '--dry-run=server')).code === 0,
     });
     await running.start('bad', bad);
     await cluster.apply(policy('production', `${registry.host}/shop/**`, REQUIRE_SIGNATURES));
@@ -152,9 +152,9 @@ describe('the rights of the controller', () => {
   });
 
   it('do for promotions: runs made, carried out, and taken away when there are too many', async () => {
-    const { host } = harbour.registry;
-    await harbour.push('public');
-    await harbour.cluster.apply({
+    const { host } = fixture.registry;
+    await fixture.push('public');
+    await fixture.cluster.apply({
       apiVersion: 'pratique.dev/v1alpha1',
       kind: 'ImagePromotion',
       metadata: { name: 'public', namespace: 'shop' },

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Output, TrivyOptions } from '../../src/adapters/scanner/index.ts';
+import type { Output, TrivyOptions } from '../../src/clients/scanner/index.ts';
 import { Fault, parseReference, type PinnedRef } from '../../src/core/model/index.ts';
 import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
 import { startOlareg, type Registry } from './support/registries.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { anonymous, createRegistry, type Registry as Client } from '../../src/adapters/registry/index.ts';
-import type { Trivy } from '../../src/adapters/scanner/index.ts';
+import { anonymous, createRegistry, type Registry as Client } from '../../src/clients/registry/index.ts';
+import type { Trivy } from '../../src/clients/scanner/index.ts';
 import { parseReference, type PinnedRef } from '../../src/core/model/index.ts';
 import {
   judgeScan,

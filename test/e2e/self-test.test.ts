@@ -1,12 +1,12 @@
+import { podFinder, tryCanaries } from '../../src/controllers/self-test/index.ts';
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { openCluster, type Cluster as Client } from '../../src/adapters/kubernetes/index.ts';
-import { startServer } from '../../src/adapters/server/index.ts';
+import { openCluster, type Cluster as Client } from '../../src/clients/kubernetes/index.ts';
+import { startServer } from '../../src/clients/http-server/index.ts';
 import { compilePolicy, imagePolicyCrd } from '../../src/core/policy/index.ts';
 import { CANARY_POLICY_DOCUMENT, type SelfTestVerdict } from '../../src/core/workload/index.ts';
-import { validateHandler } from '../../src/doors/admission/index.ts';
-import { podFinder, tryCanaries } from '../../src/doors/audit/index.ts';
-import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../../src/doors/cli/index.ts';
+import { validateHandler } from '../../src/webhook/index.ts';
+import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../../src/cli/index.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { found, NO_ROOTS } from '../support/policies.ts';
 import { createBench, type Bench } from '../support/verification.ts';
@@ -22,7 +22,7 @@ describe('the self-test against a real API server', () => {
   let cluster: Cluster;
   let client: Client;
   let webhook: { readonly url: string; readonly caPem: string };
-  const bench: Bench = createBench();
+  const fixture: Bench = createBench();
   const closing: (() => Promise<unknown>)[] = [];
 
   before(async () => {
@@ -50,7 +50,7 @@ describe('the self-test against a real API server', () => {
     const handle = validateHandler(
       {
         judge: ({ images, policies }) =>
-          bench
+          fixture
             .judge(
               images.map(({ image }) => image),
               policies,
@@ -115,7 +115,7 @@ describe('the self-test against a real API server', () => {
       const verdict = await attempt('guarded');
       expect(outcomes(verdict)).to.deep.equal([]);
       expect(verdict.state).to.equal('proven');
-      expect(bench.registry.calls).to.deep.equal([]);
+      expect(fixture.registry.calls).to.deep.equal([]);
       const { code, out } = await doctor();
       const { checks } = JSON.parse(out) as { checks: { check: string; status: string; detail: string }[] };
       const told = Object.fromEntries(checks.map(({ check, status }) => [check, status]));

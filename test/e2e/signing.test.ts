@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { openKeylessSigner, openKeySigner } from '../../src/adapters/sigstore/index.ts';
+import { openKeylessSigner, openKeySigner } from '../../src/clients/sigstore/index.ts';
 import { SIGN_PREDICATE_TYPE, type ArtifactSigner } from '../../src/core/promotion/index.ts';
 import { cosignKey } from '../support/private-keys.ts';
 import { pushImage } from '../support/registry/push.ts';

@@ -1,38 +1,38 @@
 import { expect } from 'chai';
-import { openHarbour, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
 
 const CONFIGURATIONS = 'validatingwebhookconfigurations,mutatingwebhookconfigurations';
 
 for (const alive of [true, false]) {
   describe(`helm uninstall, ${alive ? 'replicas serving' : 'all replicas dead'}`, () => {
-    let harbour: Harbour;
+    let fixture: ClusterFixture;
     let unsigned: string;
 
     before(async () => {
-      harbour = await openHarbour({ values: { pinning: { enabled: true } } });
-      unsigned = await harbour.push('unsigned');
-      if (!alive) for (const replica of harbour.replicas) await replica.kill();
+      fixture = await openClusterFixture({ values: { pinning: { enabled: true } } });
+      unsigned = await fixture.push('unsigned');
+      if (!alive) for (const replica of fixture.replicas) await replica.kill();
     });
 
-    after(() => harbour.stop());
+    after(() => fixture.stop());
 
     const names = async (what: string, ...more: readonly string[]): Promise<readonly string[]> => {
-      const { code, stdout, stderr } = await harbour.cluster.kubectl(['get', what, '-o', 'name', ...more]);
+      const { code, stdout, stderr } = await fixture.cluster.kubectl(['get', what, '-o', 'name', ...more]);
       expect(code, stderr).to.equal(0);
       return stdout.split('\n').filter(Boolean);
     };
 
     it('no pod that nobody has judged comes in before', async () => {
-      const { code, stderr } = await harbour.run(unsigned);
+      const { code, stderr } = await fixture.run(unsigned);
       expect(code).to.equal(1);
       expect(stderr).to.contain(alive ? 'Unsigned' : 'failed calling webhook');
     });
 
     it('leaves no webhook, and pods are made at once', async () => {
-      const { code, stderr } = await harbour.installation.helm(['uninstall', 'pratique']);
+      const { code, stderr } = await fixture.installation.helm(['uninstall', 'pratique']);
       expect(code, stderr).to.equal(0);
       expect(await names(CONFIGURATIONS)).to.deep.equal([]);
-      const run = await harbour.run(unsigned);
+      const run = await fixture.run(unsigned);
       expect(run.code, run.stderr).to.equal(0);
     });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { openHarbour, REQUIRE_SIGNATURES, type Harbour } from './support/harbour.ts';
+import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
@@ -8,10 +8,10 @@ const LEVELS = ['1.34', '1.35', '1.36', '1.37'] as const;
 
 for (const level of LEVELS) {
   describe(`the chart on API level ${level}`, () => {
-    let harbour: Harbour;
+    let fixture: ClusterFixture;
 
     before(async () => {
-      harbour = await openHarbour({
+      fixture = await openClusterFixture({
         cluster: { apiserverArgs: [`--emulated-version=kube=${level}`] },
         replicas: 1,
         // The first self-test comes before the webhook listens; nobody waits ten seconds for the next.
@@ -19,15 +19,15 @@ for (const level of LEVELS) {
       });
     });
 
-    after(() => harbour.stop());
+    after(() => fixture.stop());
 
     it('admits a signed image and refuses an unsigned one', async () => {
-      expect((await harbour.run(await harbour.push('signed', harbour.keys.release))).code).to.equal(0);
-      expect((await harbour.run(await harbour.push('unsigned'))).stderr).to.contain('Unsigned');
+      expect((await fixture.run(await fixture.push('signed', fixture.keys.release))).code).to.equal(0);
+      expect((await fixture.run(await fixture.push('unsigned'))).stderr).to.contain('Unsigned');
     });
 
     it('judges what is scaled', async () => {
-      const { cluster, push, registry } = harbour;
+      const { cluster, push, registry } = fixture;
       const image = await push('scaled');
       const args = ['deployment', 'scaled', '-n', 'shop', `--image=${image}`, '--replicas=0'];
       const inForce = (enforcement: string) =>
@@ -44,7 +44,7 @@ for (const level of LEVELS) {
       await until({
         what: 'pods to be refused again',
         withinMs: 20_000,
-        check: async () => (await harbour.run(image, '--dry-run=server')).code !== 0,
+        check: async () => (await fixture.run(image, '--dry-run=server')).code !== 0,
       });
       const scale = await cluster.kubectl(['scale', 'deployment/scaled', '-n', 'shop', '--replicas=2']);
       expect(scale.code).to.equal(1);
@@ -52,7 +52,7 @@ for (const level of LEVELS) {
     });
 
     it('the self-test proves that enforcement is on', async () => {
-      const [replica] = harbour.replicas;
+      const [replica] = fixture.replicas;
       await until({
         what: 'proof',
         withinMs: 40_000,
@@ -70,28 +70,28 @@ for (const level of LEVELS) {
     });
 
     it('doctor finds nothing wrong', async () => {
-      const { code, stdout, stderr } = await harbour.installation.pratique(
+      const { code, stdout, stderr } = await fixture.installation.pratique(
         ['doctor'],
-        harbour.cluster.kubeconfigPath,
+        fixture.cluster.kubeconfigPath,
       );
       expect(code, stdout + stderr).to.equal(0);
     });
 
     it('uninstalled, it leaves no webhook behind, and pods are made at once', async () => {
-      const image = await harbour.push('after');
-      expect((await harbour.run(image)).code).to.equal(1);
-      const { code, stderr } = await harbour.installation.helm(['uninstall', 'pratique']);
+      const image = await fixture.push('after');
+      expect((await fixture.run(image)).code).to.equal(1);
+      const { code, stderr } = await fixture.installation.helm(['uninstall', 'pratique']);
       expect(code, stderr).to.equal(0);
-      const { stdout } = await harbour.cluster.kubectl([
+      const { stdout } = await fixture.cluster.kubectl([
         'get',
         'validatingwebhookconfigurations,mutatingwebhookconfigurations',
         '-o',
         'name',
       ]);
       expect(stdout).to.equal('');
-      const run = await harbour.run(image);
+      const run = await fixture.run(image);
       expect(run.code, run.stderr).to.equal(0);
-      const kept = await harbour.cluster.kubectl(['get', 'imagepolicies', '-o', 'name']);
+      const kept = await fixture.cluster.kubectl(['get', 'imagepolicies', '-o', 'name']);
       expect(kept.stdout).to.contain('imagepolicy.pratique.dev/production');
     });
   });

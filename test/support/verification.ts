@@ -1,4 +1,4 @@
-import { createSignatureVerifier } from '../../src/adapters/sigstore/index.ts';
+import { createSignatureVerifier } from '../../src/clients/sigstore/index.ts';
 import type { Digest, JudgedImage } from '../../src/core/model/index.ts';
 import type { CompiledPolicy } from '../../src/core/policy/index.ts';
 import {
@@ -7,7 +7,7 @@ import {
   type JudgeRequest,
   type MemoryLimits,
   type Sources,
-} from '../../src/core/verification/index.ts';
+} from '../../src/core/evidence/index.ts';
 import { found, NOW } from './policies.ts';
 import { BUNDLE_MEDIA_TYPE, type SignatureLayer } from './signing.ts';
 import { createRegistryTwin, type RegistryTwin } from './twins/registry.ts';

@@ -24,6 +24,7 @@ export type { Fact, Unknown } from './fact.ts';
 export { Fault } from './fault.ts';
 export type { FaultDetails, FaultSide } from './fault.ts';
 export type { Clock } from './clock.ts';
+export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type {
   CertificateIdentity,

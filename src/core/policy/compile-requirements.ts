@@ -4,7 +4,7 @@ import { compileCondition, type Condition } from './cel/condition.ts';
 import { at, type Authorities } from './compile-authorities.ts';
 import { durationMs } from './duration.ts';
 import { compileImageGlob } from './image-globs.ts';
-import { parseMoment } from './moment.ts';
+import { parseTime } from './time.ts';
 import type { Severity } from './reports/severity.ts';
 import type { ImagePolicySpec } from './schema.ts';
 
@@ -175,7 +175,7 @@ export function compileExceptions(
 ): readonly VulnerabilityException[] {
   return exceptions.map(({ id, until, reason, images }, index) => {
     const where = `${path}[${String(index)}]`;
-    const end = until === undefined ? undefined : parseMoment(until);
+    const end = until === undefined ? undefined : parseTime(until);
     if (until !== undefined && !end) {
       problems.push({
         path: `${where}.until`,

@@ -1,6 +1,6 @@
 import type { Annotations, Evidence, Unknown } from '../model/index.ts';
 import type { LifecycleRequirement } from './compile-requirements.ts';
-import { parseMoment } from './moment.ts';
+import { parseTime } from './time.ts';
 import { readReferrers } from './readings.ts';
 
 /** What a lifecycle date means. */
@@ -48,7 +48,7 @@ export function readLifecycle(
     for (const { key, says } of keys) {
       const text = from[key];
       if (text === undefined) continue;
-      const moment = parseMoment(text);
+      const moment = parseTime(text);
       if (moment) claims.push({ says, moment, where: where(key) });
       else unreadable.push({ says, where: where(key) });
     }

@@ -19,7 +19,7 @@ export interface DiscoverParts {
   readonly to: ImageRef;
   readonly rules: PlanRules;
   /** Whether an image that is at the target has what the promotion leaves there; absent = it leaves nothing to tell it by. */
-  readonly hasTraces?: (digest: Digest, signal: AbortSignal) => Promise<boolean>;
+  readonly hasReleaseRecords?: (digest: Digest, signal: AbortSignal) => Promise<boolean>;
   readonly clock: Clock;
 }
 
@@ -67,7 +67,7 @@ async function lookAt(
   parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
-  const { source, target, from, to, hasTraces } = parts;
+  const { source, target, from, to, hasReleaseRecords: hasReleaseRecords } = parts;
   try {
     const [digest, atTarget] = await Promise.all([
       source.tagDigest({ ...from, tag }, signal),
@@ -76,7 +76,7 @@ async function lookAt(
     if (digest === undefined) return gone(tag);
     const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
     if (atTarget === undefined) return { tag, digest, expected };
-    const gated = atTarget !== expected || !hasTraces || (await hasTraces(atTarget, signal));
+    const gated = atTarget !== expected || !hasReleaseRecords || (await hasReleaseRecords(atTarget, signal));
     return { tag, digest, expected, atTarget, ...(!gated && { ungated: true }) };
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;

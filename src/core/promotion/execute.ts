@@ -12,7 +12,7 @@ import type { ImageTask, Learned, StepParts } from './steps/task.ts';
 import type { Step } from './steps/step.ts';
 import type { HistoryBook } from './history-book.ts';
 import type { TargetRegistry } from './ports.ts';
-import { hasTraces } from './traces.ts';
+import { hasReleaseRecords } from './release-records.ts';
 
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals' | 'source'> {
@@ -41,7 +41,7 @@ export function createExecution(parts: ExecutionParts): Execution {
       return discover(
         {
           ...{ spec, source, target, from, to, clock },
-          ...tracesOf(parts),
+          ...recordsOf(parts),
           rules: {
             onTagExists: spec.onTagExists,
             tidies: tidies(parts),
@@ -89,16 +89,17 @@ export function createExecution(parts: ExecutionParts): Execution {
 }
 
 /** By what an image is told that came through this promotion: only what it signs tells. */
-function tracesOf({
+function recordsOf({
   spec: { promote },
   target,
   to,
   signer,
-}: ExecutionParts): Pick<DiscoverParts, 'hasTraces'> {
+}: ExecutionParts): Pick<DiscoverParts, 'hasReleaseRecords'> {
   const sign = promote?.sign;
   if (!sign || !signer) return {};
   return {
-    hasTraces: (digest, signal) => hasTraces({ target, to, signer, format: sign.format }, digest, signal),
+    hasReleaseRecords: (digest, signal) =>
+      hasReleaseRecords({ target, to, signer, format: sign.format }, digest, signal),
   };
 }
 

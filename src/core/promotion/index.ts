@@ -121,5 +121,5 @@ export { exceptionsOf } from './gates/exceptions.ts';
 export { ownPolicy, readSignedReports, reportPolicy } from './gates/signed-reports.ts';
 export { judgeTarget } from './judge-target.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement, TargetLook } from './judge-target.ts';
-export { standingOf } from './standing.ts';
-export type { Standing, StandingQuestion, StandingRule } from './standing.ts';
+export { standingOf } from './reassessment.ts';
+export type { Standing, StandingQuestion, StandingRule } from './reassessment.ts';

@@ -9,9 +9,9 @@ import {
   type PinnedRef,
   type Reason,
 } from '../model/index.ts';
-import type { ManifestSource, TagSource } from '../verification/index.ts';
+import type { ManifestSource, TagSource } from '../evidence/index.ts';
 import { isReservedTag } from './selection/reserved-tags.ts';
-import { standingOf, type Standing, type StandingRule } from './standing.ts';
+import { standingOf, type Standing, type StandingRule } from './reassessment.ts';
 
 /** Most tags of one target that are looked at; the rest is counted and said. A repository of releases has some hundreds. */
 const MAX_TAGS = 5_000;

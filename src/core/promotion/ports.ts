@@ -6,7 +6,7 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../model/index.ts';
-import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../verification/index.ts';
+import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../evidence/index.ts';
 
 /*
  * What promotion needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes the signal

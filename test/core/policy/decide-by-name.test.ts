@@ -53,10 +53,10 @@ describe('a verdict by name alone', () => {
   });
 
   it('saves every registry request, and is the same with the registry down', async () => {
-    const bench = createBench();
-    const image = bench.registry.push(NAME, { tag: '1.0' });
-    const judged = await bench.judge([`${NAME}:1.0`, `${NAME}@${image}`], [place]);
+    const fixture = createBench();
+    const image = fixture.registry.push(NAME, { tag: '1.0' });
+    const judged = await fixture.judge([`${NAME}:1.0`, `${NAME}@${image}`], [place]);
     expect(judged.map(({ verdict }) => verdict.kind)).to.deep.equal(['deny', 'deny']);
-    expect(bench.registry.calls).to.deep.equal([]);
+    expect(fixture.registry.calls).to.deep.equal([]);
   });
 });

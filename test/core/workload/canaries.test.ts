@@ -91,14 +91,14 @@ describe('the built-in policy of the self-test', () => {
   };
 
   it('compiles, and refuses a canary as Quarantined with no registry request', async () => {
-    const bench = createBench();
+    const fixture = createBench();
     const everything = policyOf({ require: { lifecycle: {}, quarantine: {} } }, 'production');
-    const [judged] = await bench.judge([IMAGE], [builtIn(), everything]);
+    const [judged] = await fixture.judge([IMAGE], [builtIn(), everything]);
     expect(judged?.verdict.kind).to.equal('deny');
     expect(judged?.verdict.findings.map(({ reason, policy }) => [reason, policy])).to.deep.equal([
       ['Quarantined', CANARY_POLICY],
     ]);
-    expect(bench.registry.calls).to.deep.equal([]);
+    expect(fixture.registry.calls).to.deep.equal([]);
   });
 
   it('refuses in words that prove each canary', async () => {

@@ -1,5 +1,5 @@
 // Signs images as promotions do, and attaches what came of it with the product's own client.
-import { anonymous, createRegistry, type Registry } from '../../../src/adapters/registry/index.ts';
+import { anonymous, createRegistry, type Registry } from '../../../src/clients/registry/index.ts';
 import type { Digest } from '../../../src/core/model/index.ts';
 import {
   appendCosignLayer,

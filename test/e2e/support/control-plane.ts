@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask } from './ask.ts';
+import { ask } from './api-request.ts';
 import { kubeconfig, type ClusterPki } from './pki.ts';
 import { freePort } from './ports.ts';
 import { startProcess, type RunningProcess } from './process.ts';

@@ -6,7 +6,7 @@ import { startBalancer } from './balancer.ts';
 import type { Cluster } from './cluster.ts';
 import { runCommand, type Outcome } from './command.ts';
 import { requirePrograms } from './ensure.ts';
-import { beginRelease } from './begin-release.ts';
+import { beginRelease } from './start-release.ts';
 import { tokenKubeconfig } from './pki.ts';
 import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';

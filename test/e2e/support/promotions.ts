@@ -1,5 +1,5 @@
 import type { Outcome } from './command.ts';
-import type { Harbour } from './harbour.ts';
+import type { ClusterFixture } from './cluster-fixture.ts';
 import { until } from './wait.ts';
 
 interface ConditionSeen {
@@ -83,7 +83,7 @@ export function promotion(name: string, spec: object): object {
 
 /** Makes the namespace, unless it is there already, in which jane may approve. */
 export async function openPromotions(
-  { cluster }: Harbour,
+  { cluster }: ClusterFixture,
   { madeBefore = false }: { readonly madeBefore?: boolean } = {},
 ): Promise<Promotions> {
   if (!madeBefore) await cluster.createNamespace(NAMESPACE);

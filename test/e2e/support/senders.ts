@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { namedKey, sign, startIssuer } from '../../adapters/oidc/issuer.ts';
+import { namedKey, sign, startIssuer } from '../../clients/oidc/issuer.ts';
 import { createAuthority } from '../../support/certificates.ts';
 import { freePort } from './ports.ts';
 import { openWorkspace } from './workspace.ts';

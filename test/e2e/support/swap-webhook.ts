@@ -1,5 +1,5 @@
 import { createAuthority } from '../../support/certificates.ts';
-import { startServer } from '../../../src/adapters/server/index.ts';
+import { startServer } from '../../../src/clients/http-server/index.ts';
 import type { Cluster } from './cluster.ts';
 import { until } from './wait.ts';
 

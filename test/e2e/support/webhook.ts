@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthority } from '../../support/certificates.ts';
-import { ask } from './ask.ts';
+import { ask } from './api-request.ts';
 import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';
 import { PRODUCT } from './product.ts';

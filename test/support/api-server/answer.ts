@@ -1,4 +1,4 @@
-import type { KubeObject, Written } from '../../../src/adapters/kubernetes/types.ts';
+import type { KubeObject, Written } from '../../../src/clients/kubernetes/types.ts';
 import type { ClusterTwin } from '../twins/cluster.ts';
 import { refusal, type ApiRequest, type Reply } from './http.ts';
 import type { Route } from './route.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { WatchEvent } from '../../../src/adapters/kubernetes/types.ts';
+import type { WatchEvent } from '../../../src/clients/kubernetes/types.ts';
 import { createClusterTwin, type ClusterTwin } from '../twins/cluster.ts';
 import { answer } from './answer.ts';
 import { isWatch, readRequest, refusal, type ApiRequest, type Intercept, type Reply } from './http.ts';

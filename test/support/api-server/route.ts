@@ -1,4 +1,4 @@
-import type { Collection, ObjectAddress } from '../../../src/adapters/kubernetes/types.ts';
+import type { Collection, ObjectAddress } from '../../../src/clients/kubernetes/types.ts';
 
 /** What a path of the API names. */
 export interface Route {

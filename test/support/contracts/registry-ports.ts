@@ -5,7 +5,7 @@ import type {
   ManifestSource,
   ReferrerSource,
   TagSource,
-} from '../../../src/core/verification/ports.ts';
+} from '../../../src/core/evidence/ports.ts';
 
 /** What the ports are to give back, put into whatever stands behind them. */
 export interface Prepared {

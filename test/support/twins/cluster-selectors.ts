@@ -1,4 +1,4 @@
-import type { Collection, KubeObject } from '../../../src/adapters/kubernetes/types.ts';
+import type { Collection, KubeObject } from '../../../src/clients/kubernetes/types.ts';
 import { isJson } from './cluster-json.ts';
 
 /** Whether an object stored in `namespace` belongs to a collection (equality, existence and `in` of labels; fields by `=`, `!=`). */

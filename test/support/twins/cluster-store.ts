@@ -5,7 +5,7 @@ import type {
   KubeObject,
   ObjectAddress,
   Resource,
-} from '../../../src/adapters/kubernetes/types.ts';
+} from '../../../src/clients/kubernetes/types.ts';
 import type { Owners } from './cluster-apply.ts';
 import { omit, type Json } from './cluster-json.ts';
 import { belongs } from './cluster-selectors.ts';

@@ -1,4 +1,4 @@
-import type { Collection, KubeObject, WatchEvent } from '../../../src/adapters/kubernetes/types.ts';
+import type { Collection, KubeObject, WatchEvent } from '../../../src/clients/kubernetes/types.ts';
 import { belongs } from './cluster-selectors.ts';
 import { resourceName, type Change, type Store } from './cluster-store.ts';
 

@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectAddress, Written } from '../../../src/adapters/kubernetes/types.ts';
+import type { KubeObject, ObjectAddress, Written } from '../../../src/clients/kubernetes/types.ts';
 import { applyFields, disown } from './cluster-apply.ts';
 import { isJson, jsonPatch, mergePatch, omit, type Json } from './cluster-json.ts';
 import type { Store, Stored } from './cluster-store.ts';

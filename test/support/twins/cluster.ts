@@ -7,7 +7,7 @@ import type {
   Resource,
   WriteOptions,
   Written,
-} from '../../../src/adapters/kubernetes/types.ts';
+} from '../../../src/clients/kubernetes/types.ts';
 import { clusterFault, createCallGate, type CallGate, type ClusterCall } from './cluster-calls.ts';
 import { isJson, type Json } from './cluster-json.ts';
 import { createStore, type Store } from './cluster-store.ts';

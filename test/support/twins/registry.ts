@@ -18,7 +18,7 @@ import type {
   ManifestSource,
   ReferrerSource,
   TagSource,
-} from '../../../src/core/verification/index.ts';
+} from '../../../src/core/evidence/index.ts';
 
 /** What a registry is asked. */
 export type Operation = 'manifest' | 'tagDigest' | 'referrers' | 'fallbackReferrers' | 'blob' | 'tags';

@@ -1,5 +1,5 @@
 import { Environment } from '@marcbachmann/cel-js';
-import { parseMoment } from '../moment.ts';
+import { parseTime } from '../time.ts';
 import {
   MAX_CONDITION_DEPTH,
   MAX_CONDITION_NODES,
@@ -104,7 +104,7 @@ function find(work: Work, text: string, index: bigint): boolean {
 
 /** Only RFC 3339 with its zone: the evaluator alone would read other dates in the zone of the machine. */
 function moment(text: string): string {
-  const read = text.length < SHORTEST_TIMESTAMP ? undefined : parseMoment(text);
+  const read = text.length < SHORTEST_TIMESTAMP ? undefined : parseTime(text);
   if (!read) throw new Stop('failed', 'timestamp() was given a text that is no RFC 3339 timestamp');
   return read.toISOString();
 }

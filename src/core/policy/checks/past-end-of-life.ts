@@ -9,7 +9,7 @@ import {
   type LifecycleClaim,
   type LifecycleReading,
 } from '../lifecycle.ts';
-import { formatDay } from '../moment.ts';
+import { formatDay } from '../time.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
 
 const WORDS = {

@@ -1,6 +1,6 @@
 import { formatReference, type Finding } from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile-requirements.ts';
-import { statedMoment } from '../stated-moment.ts';
+import { statedTime } from '../stated-time.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
 
@@ -41,7 +41,7 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
 
 /** Those to judge, the newest first; one without a time is the oldest. */
 function newest(statements: readonly AcceptedStatement[]): readonly AcceptedStatement[] {
-  const time = ({ signedAt, says }: AcceptedStatement) => (signedAt ?? statedMoment(says))?.getTime() ?? 0;
+  const time = ({ signedAt, says }: AcceptedStatement) => (signedAt ?? statedTime(says))?.getTime() ?? 0;
   return statements.toSorted((a, b) => time(b) - time(a)).slice(0, MAX_JUDGED);
 }
 
@@ -51,7 +51,7 @@ function judgeStatement(
   { policy, evidence, now }: Given,
 ): Finding | undefined {
   const refused = { kind: 'refused', policy: policy.name, transient: false } as const;
-  const old = ageObjection(signedAt ?? statedMoment(says), maxAgeMs, now);
+  const old = ageObjection(signedAt ?? statedTime(says), maxAgeMs, now);
   if (old !== undefined) {
     const found = `${predicateType} ${old}`;
     return { ...refused, reason: 'AttestationTooOld', found, next: 'have it attested anew' };

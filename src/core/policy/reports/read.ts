@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseMoment } from '../moment.ts';
+import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
 import { readGrype } from './grype.ts';
 import { readInTotoFindings } from './in-toto.ts';
@@ -74,7 +74,7 @@ function has(value: unknown, key: string): boolean {
 function readTimes(times: RawReport['times']): Pick<VulnerabilityReport, 'scannedAt' | 'unreadableTime'> {
   const told = times.filter((text) => text !== undefined && text !== null && text.trim() !== '');
   const read = told.flatMap((text) => {
-    const moment = (text ?? '').trim().length < SHORTEST_TIMESTAMP ? undefined : parseMoment(text ?? '');
+    const moment = (text ?? '').trim().length < SHORTEST_TIMESTAMP ? undefined : parseTime(text ?? '');
     return moment ? [moment.getTime()] : [];
   });
   if (read.length < told.length) return { unreadableTime: true };

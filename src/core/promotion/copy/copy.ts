@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { pin, type Descriptor, type Digest, type ImageRef, type ManifestContent } from '../../model/index.ts';
 import { blobsOf, type Graph } from '../graph/graph.ts';
 import type { SourceRegistry, TargetRegistry } from '../ports.ts';
-import { together, type Start } from '../together.ts';
+import { together, type Start } from '../concurrency.ts';
 import { missingAt } from './missing.ts';
 import { createTally, type CopyProgress } from './progress.ts';
 import { lookAtTag, pushTag, type TagTask } from './tagged.ts';

@@ -1,7 +1,7 @@
 import { pin, type Digest, type ImageRef } from '../../model/index.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
-import type { Start } from '../together.ts';
+import type { Start } from '../concurrency.ts';
 
 /** Carried referrers by what they speak of. */
 export function carriedReferrers({

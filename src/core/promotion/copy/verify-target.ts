@@ -3,7 +3,7 @@ import { formatReference, pin, type Digest, type ImageRef, type Reason } from '.
 import { countAttachments, type Graph } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
 import type { AttachmentCounts } from '../result.ts';
-import { together, type Start } from '../together.ts';
+import { together, type Start } from '../concurrency.ts';
 import { carriedReferrers } from './missing.ts';
 import { lookAtTag } from './tagged.ts';
 

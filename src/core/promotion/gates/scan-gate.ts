@@ -55,7 +55,7 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   );
   const concluded = conclude(
     sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
-    standing(judged),
+    reassess(judged),
   );
   const worst = all.length > 0 && highest(all.map(({ severity }) => severity));
   return {
@@ -81,7 +81,7 @@ function tellExpired(ids: readonly string[]): string {
 }
 
 /** What blocks anywhere, each finding once, worst first. */
-function standing(judged: readonly VulnerabilityJudgement[]): readonly VulnerabilityFinding[] {
+function reassess(judged: readonly VulnerabilityJudgement[]): readonly VulnerabilityFinding[] {
   const findings = distinct(judged.flatMap(({ blocking }) => blocking));
   return sorted(findings, ({ severity, id, package: name = '' }) => [
     String(SEVERITIES.length - SEVERITIES.indexOf(severity)),

@@ -1,5 +1,5 @@
 import { formatReference, type ManifestContent, type Reason } from '../../model/index.ts';
-import { together, type Start } from '../together.ts';
+import { together, type Start } from '../concurrency.ts';
 import { assemble } from './assemble.ts';
 import type { CarryRules } from './carried.ts';
 import { blobsOf, type Graph } from './graph.ts';

@@ -8,7 +8,7 @@ import {
   type PinnedRef,
 } from '../../model/index.ts';
 import type { SourceRegistry } from '../ports.ts';
-import type { Start } from '../together.ts';
+import type { Start } from '../concurrency.ts';
 import { leftBecause, saysNothing, type CarryRules } from './carried.ts';
 import { cosignTags, fallbackTag, type CosignTag } from './cosign-tags.ts';
 import type { Budget } from './limits.ts';

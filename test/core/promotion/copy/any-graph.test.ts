@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { ManifestContent } from '../../../../src/core/model/index.ts';
 import { copyGraph, countAttachments, verifyTarget } from '../../../../src/core/promotion/index.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
-import { gather } from '../graph/ask.ts';
+import { gather } from '../graph/fixture.ts';
 import { describedBy, fill, pinned, repositoryOf, soon, TARGET } from '../images.ts';
 
 const TYPES = [

@@ -8,7 +8,7 @@ import {
 } from '../../../../src/core/promotion/index.ts';
 import { faultOf } from '../../../support/twins/registry.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
-import { gather } from '../graph/ask.ts';
+import { gather } from '../graph/fixture.ts';
 import { fill, repositoryOf, SIGNATURE, soon, SOURCE, TARGET } from '../images.ts';
 
 const SBOM = 'application/spdx+json';

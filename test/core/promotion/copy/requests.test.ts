@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anonymous, createRegistry, type Registry } from '../../../../src/adapters/registry/index.ts';
+import { anonymous, createRegistry, type Registry } from '../../../../src/clients/registry/index.ts';
 import { parseDigest, pin, type ImageRef } from '../../../../src/core/model/index.ts';
 import {
   copyGraph,
@@ -9,7 +9,7 @@ import {
 } from '../../../../src/core/promotion/index.ts';
 import { pushShape, SHAPES, type Shape } from '../../../support/copy-shapes.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
-import { ALL } from '../graph/ask.ts';
+import { ALL } from '../graph/fixture.ts';
 import { soon } from '../images.ts';
 
 /** Small layers: what is counted here are requests. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anonymous, createRegistry, type Registry } from '../../../../src/adapters/registry/index.ts';
+import { anonymous, createRegistry, type Registry } from '../../../../src/clients/registry/index.ts';
 import { Fault, parseDigest, type PinnedRef } from '../../../../src/core/model/index.ts';
 import { judgeScan, scanPlatforms, type Scanner } from '../../../../src/core/promotion/index.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { countAttachments, type GatherRequest } from '../../../../src/core/promotion/index.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { describedBy, fill, SOURCE } from '../images.ts';
-import { ALL, digests, gather, lefts } from './ask.ts';
+import { ALL, digests, gather, lefts } from './fixture.ts';
 
 const SBOM = 'application/spdx+json';
 const FLAG = 'application/vnd.pratique.quarantine.v1+json';

@@ -4,7 +4,7 @@ import { countAttachments } from '../../../../src/core/promotion/index.ts';
 import { faultOf } from '../../../support/twins/registry.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { describedBy, fill, SOURCE } from '../images.ts';
-import { ask, digests, gather, lefts } from './ask.ts';
+import { ask, digests, gather, lefts } from './fixture.ts';
 
 const SBOM = 'application/spdx+json';
 const HOST = 'registry.example.com';

@@ -1,5 +1,5 @@
 // What records are made of in these tests: an image, a moment, and signatures by the real adapter.
-import { openKeySigner } from '../../../../src/adapters/sigstore/index.ts';
+import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
 import {
   digestOf,
   parseManifest,

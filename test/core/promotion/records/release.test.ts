@@ -85,11 +85,11 @@ describe('the statement that releases an image', () => {
       authorities: [authority('promotion', key)],
       require: { quarantine: { releasedBy: ['promotion'] } },
     });
-    const flagged = (): { bench: Bench; digest: Digest } => {
-      const bench = createBench();
-      const digest = bench.registry.push(name, { tag: '1.4.0' });
-      attach(bench.registry, name, quarantineFlag({ ...subject, digest }, AT));
-      return { bench, digest };
+    const flagged = (): { fixture: Bench; digest: Digest } => {
+      const fixture = createBench();
+      const digest = fixture.registry.push(name, { tag: '1.4.0' });
+      attach(fixture.registry, name, quarantineFlag({ ...subject, digest }, AT));
+      return { fixture: fixture, digest };
     };
     const releaseOf = async (digest: Digest, signer: ArtifactSigner): Promise<Artifact> => {
       const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
@@ -100,45 +100,45 @@ describe('the statement that releases an image', () => {
         at: AT,
       });
     };
-    const judge = async (bench: Bench) => shortly(await bench.judge([`${name}:1.4.0`], [policy]));
+    const judge = async (fixture: Bench) => shortly(await fixture.judge([`${name}:1.4.0`], [policy]));
 
     it('lifts the flag from its image', async () => {
-      const { bench, digest } = flagged();
-      expect(await judge(bench)).to.deep.equal(['deny Quarantined']);
-      bench.pass(LIMITS.foundMs + 1);
-      attach(bench.registry, name, await releaseOf(digest, await signerWith(key)));
-      expect(await judge(bench)).to.deep.equal(['allow']);
+      const { fixture: fixture, digest } = flagged();
+      expect(await judge(fixture)).to.deep.equal(['deny Quarantined']);
+      fixture.pass(LIMITS.foundMs + 1);
+      attach(fixture.registry, name, await releaseOf(digest, await signerWith(key)));
+      expect(await judge(fixture)).to.deep.equal(['allow']);
     });
 
     it('lifts the flag under the tag of cosign 2 as well', async () => {
-      const { bench, digest } = flagged();
+      const { fixture: fixture, digest } = flagged();
       const signer = await signerWith(key);
       const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
       const signed = await signer.signStatement(statement, forever());
       const appended = appendCosignLayer(undefined, { suffix: 'att', signed, signer: signer.name });
       if (!appended.ok || !appended.value) throw new Error('nothing was appended');
       const { blobs, content } = appended.value;
-      for (const bytes of blobs) bench.registry.putBlob(name, bytes, 'application/octet-stream');
+      for (const bytes of blobs) fixture.registry.putBlob(name, bytes, 'application/octet-stream');
       const { layers } = content.manifest;
-      bench.registry.push(name, { tag: `${digest.replace(':', '-')}.att`, layers });
-      expect(await judge(bench)).to.deep.equal(['allow']);
+      fixture.registry.push(name, { tag: `${digest.replace(':', '-')}.att`, layers });
+      expect(await judge(fixture)).to.deep.equal(['allow']);
     });
 
     it('lifts nothing when somebody else signed it, or when it speaks of another digest', async () => {
       const strange = flagged();
-      attach(strange.bench.registry, name, await releaseOf(strange.digest, await signerWith()));
-      expect(await judge(strange.bench)).to.deep.equal(['deny Quarantined']);
+      attach(strange.fixture.registry, name, await releaseOf(strange.digest, await signerWith()));
+      expect(await judge(strange.fixture)).to.deep.equal(['deny Quarantined']);
       const moved = flagged();
       const other = await releaseOf(digestOf('another image'), await signerWith(key));
       const { manifest } = other.content;
-      attach(moved.bench.registry, name, {
+      attach(moved.fixture.registry, name, {
         ...other,
         content: {
           ...other.content,
           manifest: { ...manifest, subject: { ...subject, digest: moved.digest } },
         },
       });
-      expect(await judge(moved.bench)).to.deep.equal(['deny Quarantined']);
+      expect(await judge(moved.fixture)).to.deep.equal(['deny Quarantined']);
     });
   });
 });

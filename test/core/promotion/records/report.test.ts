@@ -86,17 +86,17 @@ describe('a scan report beside an image', () => {
   });
 
   it('is judged by a policy that takes reports which nobody signed', async () => {
-    const bench = createBench();
+    const fixture = createBench();
     const name = 'registry.example.com/golden/web';
-    const digest = bench.registry.push(name, { tag: '1.4.0' });
-    attach(bench.registry, name, reportRecord({ ...image, digest }, record, { ...subject, digest }));
+    const digest = fixture.registry.push(name, { tag: '1.4.0' });
+    attach(fixture.registry, name, reportRecord({ ...image, digest }, record, { ...subject, digest }));
     const judge = async (failOn: string) => {
       const vulnerabilities = { failOn, trust: 'Unsigned' };
       const policy = policyOf({
         require: { vulnerabilities },
         authorities: [authority('release', signingKey())],
       });
-      return shortly(await bench.judge([`${name}:1.4.0`], [policy]));
+      return shortly(await fixture.judge([`${name}:1.4.0`], [policy]));
     };
     expect(await judge('High')).to.deep.equal(['deny Vulnerable']);
     expect(await judge('Critical')).to.deep.equal(['allow']);

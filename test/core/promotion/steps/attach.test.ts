@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { openKeySigner } from '../../../../src/adapters/sigstore/index.ts';
+import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
 import { digestOf, type Descriptor, type Digest } from '../../../../src/core/model/index.ts';
 import type { ScanOutput, Statement } from '../../../../src/core/promotion/index.ts';
 import { attachStep, type AttachParts } from '../../../../src/core/promotion/steps/attach.ts';
 import type { ImageTask, Learned } from '../../../../src/core/promotion/steps/task.ts';
 import { verifySource } from '../../../../src/core/promotion/steps/verify-source.ts';
-import { shipKey } from '../../../support/shipyard.ts';
+import { shipKey } from '../../../support/promotion-fixture.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const DIGEST = digestOf('image');

@@ -1,0 +1,159 @@
+import { stringify } from 'yaml';
+import type { Digest } from '../core/model/index.ts';
+import { countResults, type ImageResult, type PlannedImage } from '../core/promotion/index.ts';
+import { approvalForms } from './approval-form.ts';
+import { EXIT } from './exit.ts';
+import type { OutputFormat } from './options.ts';
+
+/** Bytes in one step between units. */
+const STEP = 1024;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+/** Hex digits of a digest that a table shows. */
+const SHOWN = 12;
+
+/** Bytes for people, e.g. `12.5 MiB`. */
+export function bytesIn(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= STEP && unit < UNITS.length - 1) {
+    value /= STEP;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+/** One promotion with what a command made of it. */
+export interface Told<Row> {
+  readonly name: string;
+  readonly source: string;
+  readonly target: string;
+  /** Why there are no rows. */
+  readonly message?: string;
+  readonly rows: readonly Row[];
+}
+
+/** A plan for people or scripts. */
+export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFormat): string {
+  if (format !== 'text')
+    return document({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
+  return plans
+    .map((plan) => {
+      const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, plan.message)}`;
+    })
+    .join('\n');
+}
+
+/** What became of a run, for people or scripts. */
+export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFormat): string {
+  if (format !== 'text') {
+    const told = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
+    return document({ runs: told }, format);
+  }
+  return runs
+    .map((run) => {
+      const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
+      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows, run.message);
+      return `${headOf(run)}\n${shown}${summaryOf(run.rows)}\n${approvalForms(run.rows)}`;
+    })
+    .join('\n');
+}
+
+/** The exit code of a plan: what it blocks, a person has to look at. */
+export function exitOfPlans(plans: readonly Told<PlannedImage>[]): number {
+  const actions = new Set(plans.flatMap(({ rows }) => rows.map(({ action }) => action)));
+  if (actions.has('Block')) return EXIT.refused;
+  return actions.has('Fail') ? EXIT.unknown : EXIT.ok;
+}
+
+/** The exit code of runs: "no" before "could not", as for verdicts. */
+export function exitOfResults(runs: readonly Told<ImageResult>[]): number {
+  const decisions = new Set(runs.flatMap(({ rows }) => rows.map(({ decision }) => decision)));
+  if (decisions.has('Blocked') || decisions.has('AwaitingApproval')) return EXIT.refused;
+  return decisions.has('Failed') ? EXIT.unknown : EXIT.ok;
+}
+
+function document(value: object, format: OutputFormat): string {
+  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
+}
+
+function headOf({ name, source, target }: Told<unknown>): string {
+  return `${name}: ${source} → ${target}`;
+}
+
+function summaryOf(rows: readonly ImageResult[]): string {
+  const { candidates, promoted, upToDate, skipped, blocked, awaitingApproval, failed } = countResults(rows);
+  const total = `${String(candidates)} ${candidates === 1 ? 'image' : 'images'}`;
+  const arrived = rows.some(({ decision }) => decision === 'Mirrored') ? 'mirrored' : 'promoted';
+  const counts = {
+    [arrived]: promoted,
+    planned: rows.filter(({ decision }) => decision === 'Planned').length,
+    'up to date': upToDate,
+    skipped,
+    blocked,
+    'awaiting approval': awaitingApproval,
+    failed,
+  };
+  return listed(total, counts) || `${total}: nothing to do`;
+}
+
+function whatOf(row: PlannedImage): string {
+  switch (row.action) {
+    case 'Skip':
+    case 'Block':
+    case 'Fail':
+      return `${row.reason}: ${row.message}`;
+    case 'UpToDate':
+      return row.tidy ? 'has arrived; what comes after the tag is looked at' : '';
+    case 'Move': {
+      if (row.ungated) return 'at the target already, but not through this promotion';
+      if (row.overwrites === undefined) return 'new at the target';
+      const kept = row.backup === undefined ? '' : `, which stays as ${row.backup}`;
+      return `takes the tag from ${short(row.overwrites)}${kept}`;
+    }
+  }
+}
+
+function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult): string {
+  if (reason !== undefined) return `${reason}: ${message ?? ''}`;
+  const { mounted, copied, skipped } = blobs;
+  const { found, carried, leftByRule } = attachments;
+  const parts = [
+    listed('blobs', { [`copied (${bytesIn(bytes)})`]: copied, mounted, there: skipped }),
+    found === 0 ? '' : listed('attachments', { found, carried, 'left by rule': leftByRule }),
+    message ?? '',
+  ];
+  return parts.filter((part) => part !== '').join('; ');
+}
+
+/** What there is any of, e.g. `blobs: 3 copied, 1 mounted`. */
+function listed(name: string, counts: Readonly<Record<string, number>>): string {
+  const shown = Object.entries(counts).flatMap(([word, count]) =>
+    count > 0 ? [`${String(count)} ${word}`] : [],
+  );
+  return shown.length === 0 ? '' : `${name}: ${shown.join(', ')}`;
+}
+
+function short(digest: Digest | undefined): string {
+  if (digest === undefined) return '-';
+  const [algorithm = '', hex = ''] = digest.split(':');
+  return `${algorithm}:${hex.slice(0, SHOWN)}`;
+}
+
+function table(head: readonly string[], body: readonly (readonly string[])[], nothing = ''): string {
+  if (body.length === 0) return `  ${nothing}\n`;
+  const rows = [head, ...body];
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, n) => Math.max(most[n] ?? 0, cell.length)),
+    [],
+  );
+  return rows
+    .map(
+      (row) =>
+        `  ${row
+          .map((cell, n) => (n === row.length - 1 ? cell : cell.padEnd(widths[n] ?? 0)))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

@@ -1,0 +1,126 @@
+import type { Command } from 'commander';
+import { parsed, problem } from '../core/model/index.ts';
+import { durationMs } from '../core/policy/index.ts';
+import type { Discovery, ImageResult, PlannedImage } from '../core/promotion/index.ts';
+import {
+  both,
+  must,
+  mustReadOnce,
+  settingsFrom,
+  withOutput,
+  withRegistryOptions,
+  type OutputFormat,
+  type RegistryOptions,
+} from './options.ts';
+import type { OpenPromotion, Policies, Terminal, Tools } from './ports.ts';
+import { showProgress } from './progress-bar.ts';
+import { exitOfPlans, exitOfResults, tellPlans, tellResults, type Told } from './promotion-report.ts';
+
+interface PromotionOptions extends RegistryOptions {
+  readonly filename: string;
+  readonly policies?: string;
+  readonly output: OutputFormat;
+  readonly dryRun?: boolean;
+}
+
+const NO_POLICIES: Pick<Policies, 'policies'> = { policies: [] };
+
+type PromotionTools = Tools & Required<Pick<Tools, 'openPromotions'>>;
+type Exit = (code: number) => void;
+
+/** `pratique plan`: what a promotion would do now, and why; nothing is written anywhere. */
+export function addPlan(program: Command, tools: PromotionTools, terminal: Terminal, exit: Exit): void {
+  const command = program
+    .command('plan')
+    .description('say what an ImagePromotion would do now, and change nothing');
+  withPromotions(command).action(async (options: PromotionOptions) => {
+    const plans: Told<PlannedImage>[] = [];
+    await withOpen(options, tools, terminal, async (promotion, signal) => {
+      const { images: rows, nothing } = await planOf(promotion, signal);
+      plans.push({ ...headOf(promotion, nothing), rows });
+    });
+    terminal.out(tellPlans(plans, options.output));
+    exit(exitOfPlans(plans));
+  });
+}
+
+/** `pratique promote`: one run of a promotion from here, without any cluster. */
+export function addPromote(program: Command, tools: PromotionTools, terminal: Terminal, exit: Exit): void {
+  const command = program
+    .command('promote')
+    .description('carry out an ImagePromotion once, from here')
+    .option('--dry-run', 'plan and tell, but move nothing');
+  withPromotions(command).action(async (options: PromotionOptions) => {
+    const runs: Told<ImageResult>[] = [];
+    await withOpen(options, tools, terminal, async (promotion, signal) => {
+      const { images: planned, nothing } = await planOf(promotion, signal);
+      const dryRun = options.dryRun ?? promotion.dryRun;
+      const approvals = () => promotion.approvals;
+      const { interactive, err } = terminal;
+      const progress = showProgress({ images: planned.length, clock: tools.clock, write: err, interactive });
+      const rows = await promotion.execution.run(planned, { progress, dryRun, approvals }, signal);
+      progress.end();
+      runs.push({ ...headOf(promotion, nothing), rows });
+    });
+    terminal.out(tellResults(runs, options.output));
+    exit(exitOfResults(runs));
+  });
+}
+
+function withPromotions(command: Command): Command {
+  command
+    .requiredOption(
+      '-f, --filename <path>',
+      'ImagePromotions, with the Secrets and PromotionApprovals they need: a file, a folder, or - for standard input',
+    )
+    .option(
+      '--policies <path>',
+      'folder (or file) with the ImagePolicies that promotions name, and their keys',
+    );
+  return withOutput(withRegistryOptions(command));
+}
+
+function headOf({ name, source, target }: OpenPromotion, nothing: string | undefined) {
+  return { name, source, target, ...(nothing !== undefined && { message: nothing }) };
+}
+
+async function planOf(
+  { name, execution }: OpenPromotion,
+  signal: AbortSignal,
+): Promise<Extract<Discovery, { readonly state: 'planned' }>> {
+  const found = await execution.plan(signal);
+  if (found.state === 'planned') return found;
+  return must(problem(`ImagePromotion ${name}`, found.reason.detail));
+}
+
+/** Opens what the files say, lets each promotion do its work, and closes it all. Ctrl-C ends a run where it stands. */
+async function withOpen(
+  options: PromotionOptions,
+  tools: PromotionTools,
+  terminal: Terminal,
+  work: (promotion: OpenPromotion, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { filename, policies } = options;
+  mustReadOnce([filename, policies, options.settings]);
+  const [promotions, rules] = await Promise.all([
+    tools.readDocuments(filename),
+    policies === undefined ? undefined : tools.readDocuments(policies),
+  ]);
+  const compiled = rules ? tools.compilePolicies(rules) : parsed(NO_POLICIES);
+  const [settings, { policies: named }] = must(both(await settingsFrom(options, {}, tools), compiled));
+  const open = must(await tools.openPromotions({ reading: promotions, settings, policies: named }));
+  const stopped = new AbortController();
+  void terminal.stopped().then(() => {
+    stopped.abort();
+  });
+  try {
+    for (const promotion of open.promotions) {
+      await work(
+        promotion,
+        AbortSignal.any([stopped.signal, AbortSignal.timeout(durationMs(promotion.timeout))]),
+      );
+    }
+  } finally {
+    await open.close();
+  }
+}

@@ -1,0 +1,87 @@
+import { stringify } from 'yaml';
+import { formatReference, type JudgedImage } from '../core/model/index.ts';
+import { EXIT } from './exit.ts';
+import type { OutputFormat } from './options.ts';
+import type { Terminal } from './ports.ts';
+
+type Kind = JudgedImage['verdict']['kind'];
+
+const WORDS: Readonly<Record<Kind, { readonly word: string; readonly colour: number }>> = {
+  allow: { word: 'allowed', colour: 32 },
+  warn: { word: 'warned ', colour: 33 },
+  deny: { word: 'refused', colour: 31 },
+  unknown: { word: 'unknown', colour: 35 },
+};
+
+/** The exit code of a set of verdicts: a definite refusal before "could not find out". */
+export function exitCodeOf(images: readonly JudgedImage[]): number {
+  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
+  if (kinds.has('deny')) return EXIT.refused;
+  return kinds.has('unknown') ? EXIT.unknown : EXIT.ok;
+}
+
+/** How verdicts are printed. */
+export interface ReportOptions {
+  readonly format: OutputFormat;
+  /** Lines that say what a verdict rests on; none unless asked for. */
+  readonly explain: (image: JudgedImage) => readonly string[];
+}
+
+/** Prints verdicts in the wanted format. */
+export function report(images: readonly JudgedImage[], options: ReportOptions, terminal: Terminal): void {
+  const { format, explain } = options;
+  if (format === 'text') {
+    terminal.out(textOf(images, explain, terminal.colour));
+    return;
+  }
+  const explained = (image: JudgedImage) => {
+    const lines = explain(image);
+    return { ...plain(image), ...(lines.length > 0 && { explanation: lines }) };
+  };
+  const document = { images: images.map(explained), summary: summary(images) };
+  terminal.out(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document));
+}
+
+/** A verdict as scripts read it. */
+function plain({ container, field, image, reference, verdict }: JudgedImage) {
+  return {
+    image,
+    ...(reference && { reference: formatReference(reference) }),
+    ...(reference?.digest !== undefined && { digest: reference.digest }),
+    ...(container !== '' && { container }),
+    ...(field !== '' && { field }),
+    verdict: verdict.kind,
+    findings: verdict.findings,
+  };
+}
+
+function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'], colour: boolean): string {
+  const blocks = images.map((judged) => {
+    const { container, field, image, reference, verdict } = judged;
+    const { word, colour: code } = WORDS[verdict.kind];
+    const lines = [
+      `${colour ? `\u001b[${String(code)}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
+      ...(field === '' ? [] : [`         ${container} in ${field}`]),
+      ...verdict.findings.map(({ reason, found, next, policy, transient }) => {
+        const again = transient ? ' (temporary, try again)' : '';
+        return `         ${reason}: ${found}; ${next}${policy === '' ? '' : ` [policy ${policy}]`}${again}`;
+      }),
+      ...explain(judged).map((line) => `           ${line}`),
+    ];
+    return lines.join('\n');
+  });
+  const counts = Object.entries(summary(images)).filter(([key, count]) => key !== 'total' && count > 0);
+  const total = `${String(images.length)} ${images.length === 1 ? 'image' : 'images'}`;
+  return `${[...blocks, `${total}: ${counts.map(([key, count]) => `${String(count)} ${key}`).join(', ') || 'nothing to judge'}`].join('\n')}\n`;
+}
+
+function summary(images: readonly JudgedImage[]) {
+  const count = (kind: Kind) => images.filter(({ verdict }) => verdict.kind === kind).length;
+  return {
+    total: images.length,
+    allowed: count('allow'),
+    warned: count('warn'),
+    refused: count('deny'),
+    unknown: count('unknown'),
+  };
+}

@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import type { Problem, Signer } from '../core/model/index.ts';
+import { BadInput, EXIT } from './exit.ts';
+import { must } from './options.ts';
+import type { BundleQuestion, Terminal, Tools } from './ports.ts';
+
+interface VerifyOptions {
+  readonly bundle?: string;
+  readonly trustedRoot?: string;
+  readonly key?: string;
+  readonly certificateIdentity?: string;
+  readonly certificateOidcIssuer?: string;
+}
+
+/**
+ * `pratique verify-bundle`: whether one sigstore bundle signs a file or digest. Same arguments as the client protocol of the
+ * Sigstore conformance suite, so that anybody can run that suite against us.
+ */
+export function addVerifyBundle(
+  program: Command,
+  tools: Tools,
+  terminal: Terminal,
+  exit: (code: number) => void,
+): void {
+  program
+    .command('verify-bundle')
+    .description('verify a sigstore bundle against a file or digest')
+    .argument('<file_or_digest>', 'the file, or sha256:… of it')
+    .option('--bundle <file>', 'the sigstore bundle')
+    .option('--trusted-root <file>', 'trusted_root.json (default: the public-good root, as shipped)')
+    .option('--key <file>', 'public key, PEM')
+    .option('--certificate-identity <identity>', 'subject of the certificate, exactly')
+    .option('--certificate-oidc-issuer <url>', 'issuer of the certificate, exactly')
+    .action(async (artifact: string, options: VerifyOptions) => {
+      const outcome = must(await tools.verifyBundle(questionOf(artifact, options)));
+      if (outcome.ok) terminal.out(`verified: ${describe(outcome.signer)}${madeBy(outcome.signedAt)}\n`);
+      else terminal.err(`not verified: ${outcome.why}\n`);
+      exit(outcome.ok ? EXIT.ok : EXIT.refused);
+    });
+}
+
+function describe(signer: Signer): string {
+  if (signer.kind === 'key') return `by the key with SHA-256 ${signer.fingerprint}`;
+  return `by ${signer.identity.subjects.join(', ')} (${signer.identity.issuer})`;
+}
+
+function madeBy(signedAt: Date | undefined): string {
+  return signedAt ? `, made by ${signedAt.toISOString()}` : '';
+}
+
+function questionOf(artifact: string, options: VerifyOptions): BundleQuestion {
+  const { bundle, trustedRoot, key, certificateIdentity: subject, certificateOidcIssuer: issuer } = options;
+  const problems = problemsIn(options);
+  if (problems.length > 0 || bundle === undefined) throw new BadInput(problems);
+  return {
+    bundle,
+    artifact,
+    ...(trustedRoot !== undefined && { trustedRoot }),
+    ...(key !== undefined && { key }),
+    ...(subject !== undefined && issuer !== undefined && { identity: { subject, issuer } }),
+  };
+}
+
+/** A key, or an identity with its issuer: never both, never half of one. */
+function problemsIn({ bundle, key, ...options }: VerifyOptions): readonly Problem[] {
+  const identity = {
+    '--certificate-identity': options.certificateIdentity,
+    '--certificate-oidc-issuer': options.certificateOidcIssuer,
+  };
+  const missing = Object.entries(identity).flatMap(([flag, value]) => (value === undefined ? [flag] : []));
+  const two = key !== undefined && missing.length < Object.keys(identity).length;
+  return [
+    ...(bundle === undefined ? [{ path: '--bundle', message: 'is needed: the file with the bundle' }] : []),
+    ...(two ? [{ path: '--key', message: `goes without ${Object.keys(identity).join(' and ')}` }] : []),
+    ...(key === undefined ? missing.map((path) => ({ path, message: 'is needed, or --key' })) : []),
+  ];
+}

@@ -1,0 +1,60 @@
+import type { ImageRef } from '../../core/model/index.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** What a request is for, in one word: the `operation` of a count. */
+export type Operation =
+  | 'manifest'
+  | 'tag'
+  | 'referrers'
+  | 'blob'
+  | 'tags'
+  | 'token'
+  | 'download'
+  | 'upload'
+  | 'mount'
+  | 'push'
+  | 'delete';
+
+/** What a login must be good for in the repository of a call. */
+export type Access = 'pull' | 'push' | 'delete';
+
+/** One question to a registry, from the caller's signal to the words of a Fault; may take several requests. */
+export interface Call {
+  readonly operation: Operation;
+  /** For people: a verb with its object, e.g. `read manifest of registry.example.com/shop/web:1.4`. */
+  readonly doing: string;
+  readonly endpoint: Endpoint;
+  readonly repository: string;
+  /** Where it stands in a copy, as Faults tell it. */
+  readonly side: 'source' | 'target';
+  readonly access: Access;
+  /** Another repository that is read from, by a mount. */
+  readonly alsoPulls?: string;
+  /** Nobody waits at a prompt: no limit on the time of a whole request, only on silence, and pauses are waited out. */
+  readonly patient: boolean;
+  /** The caller's deadline. */
+  readonly signal: AbortSignal;
+  /** Told of each request that the call takes; must not throw. */
+  readonly onRequest?: () => void;
+}
+
+/** Begins a call about `ref`. */
+export type Begin = (operation: Operation, doing: string, ref: ImageRef, signal: AbortSignal) => Call;
+
+/** What is asked of a login; operations that are not listed read. */
+const ACCESS: Partial<Readonly<Record<Operation, Access>>> = {
+  upload: 'push',
+  mount: 'push',
+  push: 'push',
+  delete: 'delete',
+};
+
+/** What an operation means for a call of it: writes are the target's, reads those of the `side` that is looked at. */
+export function accessOf(
+  operation: Operation,
+  side: Call['side'],
+): Pick<Call, 'operation' | 'side' | 'access' | 'patient'> {
+  const access = ACCESS[operation] ?? 'pull';
+  const writes = access !== 'pull';
+  return { operation, access, side: writes ? 'target' : side, patient: writes || operation === 'download' };
+}

@@ -1,0 +1,62 @@
+/** Something that is being done once for all who want it at the same time. */
+interface SingleFlight<T> {
+  readonly outcome: Promise<T>;
+  readonly leave: AbortController;
+  waiting: number;
+}
+
+/** What is asked of {@link SingleFlights}. */
+export interface FlightQuestion<T> {
+  readonly key: string;
+  /** Does it; `signal` fires when nobody waits for it any more. */
+  readonly start: (signal: AbortSignal) => Promise<T>;
+  /** Ends the wait of this caller alone. */
+  readonly signal: AbortSignal;
+  /** What this caller gets thrown when its signal ends the wait. */
+  readonly onAbort: () => Error;
+}
+
+/** Does a thing once however many want it at the same time; `shared` = somebody else had begun it. */
+export type SingleFlights<T> = (
+  question: FlightQuestion<T>,
+) => Promise<{ readonly value: T; readonly shared: boolean }>;
+
+/** Makes an empty table of flights. Nothing is remembered once it is done. */
+export function createSingleFlights<T>(): SingleFlights<T> {
+  const flights = new Map<string, SingleFlight<T>>();
+
+  const launch = ({ key, start }: FlightQuestion<T>): SingleFlight<T> => {
+    const leave = new AbortController();
+    const outcome = start(leave.signal);
+    const flight: SingleFlight<T> = { outcome, leave, waiting: 0 };
+    flights.set(key, flight);
+    const land = (): void => {
+      if (flights.get(key) === flight) flights.delete(key);
+    };
+    outcome.then(land, land);
+    return flight;
+  };
+
+  return async (question) => {
+    const { key, signal, onAbort } = question;
+    if (signal.aborted) throw onAbort();
+    const known = flights.get(key);
+    const flight = known ?? launch(question);
+    const left = Promise.withResolvers<never>();
+    const abandon = (): void => {
+      left.reject(onAbort());
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    flight.waiting += 1;
+    try {
+      return { value: await Promise.race([flight.outcome, left.promise]), shared: known !== undefined };
+    } finally {
+      signal.removeEventListener('abort', abandon);
+      flight.waiting -= 1;
+      if (flight.waiting === 0) {
+        if (flights.get(key) === flight) flights.delete(key); // whoever comes now begins anew
+        flight.leave.abort();
+      }
+    }
+  };
+}

@@ -1,0 +1,103 @@
+import type { JudgedImage } from '../../core/model/index.ts';
+import { explainFinding } from '../../core/policy/index.ts';
+import { boundedText } from './bounded-text.ts';
+import { byWeight, rankOf, toldCodes, worthTelling } from './findings.ts';
+import type { Judgement } from './judge-group.ts';
+import type { AuditEvent } from './ports.ts';
+import type { PodUse, Unit } from './image-groups.ts';
+
+/** Reason of the event that says that nothing is wrong with an image any longer. */
+export const ADMISSIBLE = 'Admissible';
+/** What an audit does, in the `action` of its events. */
+const ACTION = 'Audit';
+/** Most pods told of one change: the others run the same image, and a flood of events pushes out all others. */
+export const MAX_PODS_TOLD = 10;
+/** Longest note of an event in bytes at the API server: 1,024. */
+const MAX_NOTE_BYTES = 1_000;
+
+/** What was last said about a unit. */
+export interface Told {
+  readonly codes: readonly string[];
+  readonly rank: number;
+}
+
+/** What follows from a judgement: events, and what has been said after them. */
+export interface Telling {
+  readonly told: Told | undefined;
+  readonly events: readonly AuditEvent[];
+}
+
+/** What a judgement amounts to for whoever is told: equal ones are no news. */
+export function tellable({ verdict }: Judgement): Told {
+  return { codes: toldCodes(verdict), rank: rankOf(verdict) };
+}
+
+/**
+ * Events for a change of verdict or reasons, one per pod: Warning for the worse, Normal for the better. A first judgement
+ * that lets the image run is no change. What may pass by itself is said only when the next look finds the same, so that a
+ * registry that stumbles is no news.
+ */
+export function tellPods(
+  unit: Unit,
+  judgement: Judgement,
+  { told, last }: { readonly told: Told | undefined; readonly last: Told | undefined },
+): Telling {
+  const now = tellable(judgement);
+  const before = told ?? NOTHING;
+  if (same(now, before)) return { told: now, events: [] };
+  const passing = judgement.verdict.findings.some(({ transient }) => transient);
+  if (passing && !(last && same(now, last))) return { told, events: [] };
+  if (!told && judgement.verdict.kind === 'allow') return { told: now, events: [] };
+  return { told: now, events: eventsOf(unit, judgement, isWorse(now, before)) };
+}
+
+const NOTHING: Told = { codes: [], rank: 0 };
+
+function same(a: Told, b: Told): boolean {
+  return a.rank === b.rank && a.codes.join() === b.codes.join();
+}
+
+function isWorse(now: Told, before: Told): boolean {
+  if (now.rank !== before.rank) return now.rank > before.rank;
+  return now.codes.some((code) => !before.codes.includes(code));
+}
+
+function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly AuditEvent[] {
+  const uses = [...unit.pods.values()];
+  const findings = byWeight(judgement.verdict).filter(worthTelling);
+  const event = ({ pod }: PodUse, note: string): AuditEvent => ({
+    regarding: { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid },
+    type: worse ? 'Warning' : 'Normal',
+    reason: findings[0]?.reason ?? ADMISSIBLE,
+    action: ACTION,
+    note: boundedText(note, MAX_NOTE_BYTES),
+  });
+  const told = uses.slice(0, MAX_PODS_TOLD).map((use) => event(use, noteOf(unit, judgement, use)));
+  const next = uses[MAX_PODS_TOLD];
+  if (!next) return told;
+  const more = `and ${String(uses.length - MAX_PODS_TOLD)} more pods: ${noteOf(unit, judgement, next)}`;
+  return [...told, event(next, more)];
+}
+
+const OPENINGS = {
+  deny: 'would be refused now',
+  unknown: 'would be refused now, because something could not be learned',
+  warn: 'runs with a warning',
+  allow: 'may run',
+} as const;
+
+function noteOf(unit: Unit, { verdict, reference }: Judgement, { container }: PodUse): string {
+  const findings = byWeight(verdict).filter(worthTelling);
+  const image: JudgedImage = {
+    container,
+    field: '',
+    image: unit.image,
+    verdict,
+    ...(reference && { reference }),
+  };
+  const lines = findings.map((finding) => explainFinding(image, finding));
+  const mirror = unit.pulledAs === undefined ? [] : [`the node pulled it as ${unit.pulledAs}`];
+  const all =
+    lines.length > 0 ? lines : [`${container}: ${unit.image}: nothing is found against it any longer`];
+  return `${OPENINGS[verdict.kind]}: ${[...all, ...mirror].join(' | ')}`;
+}

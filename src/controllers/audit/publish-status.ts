@@ -1,0 +1,122 @@
+import { Fault } from '../../core/model/index.ts';
+import type { AuditPorts, AuditSettings, AuditStatus, ReportStore } from './ports.ts';
+import { createPublisher, type Publisher } from './publish.ts';
+import { buildReports } from './report.ts';
+import type { Report } from './report-shape.ts';
+import type { Session } from './session.ts';
+import { tallyPolicies } from './tally.ts';
+
+/** Milliseconds between two looks for the API of reports: somebody may install it any time. */
+const LOOK_FOR_REPORTS_MS = 60_000;
+
+/** Whether reports are kept. */
+export type ReportState = 'off' | 'not installed' | 'kept';
+
+/** Writes what an audit found to where people look. */
+export interface Teller {
+  /** Writes what changed since the last call; never rejects for anything the cluster does. */
+  readonly tell: (signal: AbortSignal) => Promise<void>;
+  readonly reports: () => ReportState;
+}
+
+/** Tells the status of policies and, where their API is installed, reports. */
+export function createTeller(session: Session, ports: AuditPorts, settings: AuditSettings): Teller {
+  const { clock, onError: onError, report } = ports;
+  const started = clock().getTime();
+  const statuses = createPublisher<AuditStatus>({
+    about: (policy) => `status of ImagePolicy ${policy}`,
+    essence: ({ images }) => images,
+    refreshMs: settings.everyMs,
+    write: ports.writeStatus,
+    ...{ clock, onError: onError, report },
+  });
+  const shelf = ports.reports && createShelving(ports.reports, ports);
+  let toldVersion = -1;
+  // Before everything was looked at, counts would fall to nothing and rise again with every new leader.
+  let ready = false;
+
+  const statusOf = (): ReadonlyMap<string, AuditStatus> => {
+    const names = ports
+      .policies()
+      .map(({ name }) => name)
+      .filter((name) => !settings.builtInPolicies.includes(name));
+    const now = clock();
+    const tallies = tallyPolicies(names, session.findings.judgements());
+    return new Map(
+      [...tallies].map(([name, { counts, lastJudged = now }]) => [
+        name,
+        { images: counts, lastAudit: `${lastJudged.toISOString().slice(0, 19)}Z` },
+      ]),
+    );
+  };
+  const reportsOf = (): ReadonlyMap<string, Report> =>
+    buildReports(
+      [...session.units.all()].flatMap((unit) => {
+        const held = session.findings.get(unit.key);
+        return held ? [{ unit, judgement: held.judgement, since: held.since }] : [];
+      }),
+    );
+
+  return {
+    tell: async (signal) => {
+      const now = clock().getTime();
+      ready ||= session.looked() || now - started >= settings.everyMs;
+      if (ready && (session.version() !== toldVersion || statuses.due())) {
+        toldVersion = session.version();
+        await statuses.publish(statusOf(), signal);
+      }
+      if (ready && shelf) await shelf.keep(session.version(), reportsOf, signal);
+    },
+    reports: () => (shelf ? shelf.state() : 'off'),
+  };
+}
+
+interface Shelving {
+  readonly keep: (
+    version: number,
+    reports: () => ReadonlyMap<string, Report>,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  readonly state: () => ReportState;
+}
+
+function createShelving(shelf: ReportStore, { clock, onError: onError, report }: AuditPorts): Shelving {
+  let lookedAt = -Infinity;
+  let publisher: Publisher<Report> | undefined;
+  let keptVersion = -1;
+  const open = async (signal: AbortSignal): Promise<Publisher<Report>> => {
+    const fresh = createPublisher<Report>({
+      about: (namespace) => `Report of namespace ${namespace}`,
+      essence: (value) => value,
+      refreshMs: Infinity,
+      write: shelf.write,
+      remove: shelf.remove,
+      ...{ clock, onError: onError, report },
+    });
+    // What an earlier leader wrote is ours to correct.
+    fresh.adopt(await shelf.namespaces(signal));
+    keptVersion = -1;
+    return fresh;
+  };
+  const look = async (signal: AbortSignal) => {
+    const now = clock().getTime();
+    if (now - lookedAt < LOOK_FOR_REPORTS_MS) return;
+    lookedAt = now;
+    try {
+      publisher = (await shelf.installed(signal)) ? (publisher ?? (await open(signal))) : undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Fault) onError({ operation: 'look for Reports', detail: error.message });
+      else report(error);
+    }
+  };
+  return {
+    keep: async (version, reports, signal) => {
+      await look(signal);
+      if (!publisher || (version === keptVersion && !publisher.due())) return;
+      keptVersion = version;
+      await publisher.publish(reports(), signal);
+    },
+    state: () => (publisher ? 'kept' : 'not installed'),
+  };
+}

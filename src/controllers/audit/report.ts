@@ -1,0 +1,133 @@
+import { formatReference, type JudgedFinding } from '../../core/model/index.ts';
+import { boundedText } from './bounded-text.ts';
+import { worthTelling } from './findings.ts';
+import type { Judgement } from './judge-group.ts';
+import type { Report, ReportResult } from './report-shape.ts';
+import type { Unit } from './image-groups.ts';
+
+/** Name of the Report in every namespace. */
+export const REPORT_NAME = 'pratique';
+/** Annotation with the number of results that a report has no room for. */
+export const RESULTS_CUT = 'pratique.dev/results-cut';
+/**
+ * Most results of a report: with a message, subjects and properties each takes 4 KiB at most, and etcd takes objects of
+ * 1.5 MiB.
+ */
+export const MAX_RESULTS = 250;
+/** Most pods named by a result. */
+export const MAX_SUBJECTS = 10;
+const MAX_MESSAGE_BYTES = 1_000;
+const SOURCE = 'pratique';
+/** Stands where a finding has no policy: it comes from the settings. */
+const SETTINGS = 'settings';
+
+/** A unit with what was found about it, and since when. */
+export interface ReportedUnit {
+  readonly unit: Unit;
+  readonly judgement: Judgement;
+  readonly since: Date;
+}
+
+/** The report of each namespace with findings. The same units make the same reports, whatever their order. */
+export function buildReports(units: Iterable<ReportedUnit>): ReadonlyMap<string, Report> {
+  const homes = new Map<string, ReportedUnit[]>();
+  for (const one of units) {
+    const { namespace } = one.unit.credentials;
+    const home = homes.get(namespace) ?? [];
+    home.push(one);
+    homes.set(namespace, home);
+  }
+  return new Map(
+    [...homes].flatMap(([namespace, own]) => {
+      const findings = own.flatMap((one) =>
+        one.judgement.verdict.findings.filter(worthTelling).map((finding) => ({ ...one, finding })),
+      );
+      return findings.length === 0 ? [] : [[namespace, reportOf(namespace, own, findings)] as const];
+    }),
+  );
+}
+
+type Found = ReportedUnit & { readonly finding: JudgedFinding };
+
+function reportOf(namespace: string, units: readonly ReportedUnit[], findings: readonly Found[]): Report {
+  const ordered = findings
+    .map((found) => ({ found, key: orderOf(found) }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ found }) => found);
+  const results = ordered.slice(0, MAX_RESULTS).map(resultOf);
+  const cut = ordered.length - results.length;
+  const count = (result: ReportResult['result']) =>
+    findings.filter(({ finding }) => outcomeOf(finding).result === result).length;
+  return {
+    apiVersion: 'openreports.io/v1alpha1',
+    kind: 'Report',
+    metadata: {
+      name: REPORT_NAME,
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': SOURCE },
+      ...(cut > 0 && { annotations: { [RESULTS_CUT]: String(cut) } }),
+    },
+    source: SOURCE,
+    scope: { apiVersion: 'v1', kind: 'Namespace', name: namespace },
+    configuration: { limits: { maxResults: MAX_RESULTS, statusFilter: ['fail', 'warn', 'error'] } },
+    summary: {
+      pass: units.reduce((sum, one) => sum + satisfied(one.judgement), 0),
+      fail: count('fail'),
+      warn: count('warn'),
+      error: count('error'),
+      skip: 0,
+    },
+    results,
+  };
+}
+
+/** How many policies have nothing to say against it. */
+function satisfied({ covering, verdict }: Judgement): number {
+  return covering.filter((name) => !verdict.findings.some(({ policy }) => policy === name)).length;
+}
+
+/** The worst first; then by what it is about, so that the same findings stand in the same order. */
+function orderOf({ finding, unit }: Found): string {
+  const severity = SEVERITIES.indexOf(outcomeOf(finding).severity);
+  return JSON.stringify([severity, finding.policy, finding.reason, unit.key, finding.found]);
+}
+
+type Outcome = Pick<ReportResult, 'result' | 'scored' | 'severity'>;
+const SEVERITIES: readonly ReportResult['severity'][] = ['high', 'medium', 'low', 'info'];
+
+/** `warn` is, in the words of that API, a requirement that is not met and not scored. */
+function outcomeOf({ kind, effect }: JudgedFinding): Outcome {
+  if (kind === 'unknown') return { result: 'error', scored: effect === 'deny', severity: 'medium' };
+  if (effect === 'deny') return { result: 'fail', scored: true, severity: 'high' };
+  if (kind === 'notice') return { result: 'warn', scored: false, severity: 'info' };
+  return { result: 'warn', scored: false, severity: effect === 'warn' ? 'medium' : 'low' };
+}
+
+function resultOf({ unit, judgement, since, finding }: Found): ReportResult {
+  const pods = [...unit.pods.values()].toSorted((a, b) => (a.pod.name < b.pod.name ? -1 : 1));
+  const named = pods.slice(0, MAX_SUBJECTS);
+  const { reference } = judgement;
+  return {
+    source: SOURCE,
+    policy: finding.policy || SETTINGS,
+    rule: finding.reason,
+    category: 'Images',
+    ...outcomeOf(finding),
+    timestamp: { seconds: Math.floor(since.getTime() / 1_000), nanos: 0 },
+    message: boundedText(`${finding.found}; ${finding.next}`, MAX_MESSAGE_BYTES),
+    resources: named.map(({ pod: { namespace, name, uid } }) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace,
+      name,
+      uid,
+    })),
+    properties: {
+      image: reference ? formatReference(reference) : boundedText(unit.image, MAX_MESSAGE_BYTES),
+      ...(reference?.digest !== undefined && { digest: reference.digest }),
+      ...(pods[0] && { container: pods[0].container }),
+      pods: String(pods.length),
+      ...(unit.pulledAs !== undefined && { pulledAs: boundedText(unit.pulledAs, MAX_MESSAGE_BYTES) }),
+    },
+  };
+}

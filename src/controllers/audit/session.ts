@@ -1,0 +1,170 @@
+import { Fault } from '../../core/model/index.ts';
+import { holdFindings, type FindingsHeld } from './findings-store.ts';
+import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
+import type { AuditChange, AuditPorts, AuditSettings, Pods } from './ports.ts';
+import { createSchedule, type Due, type Schedule } from './schedule.ts';
+import { createUnits, type Unit, type Units } from './image-groups.ts';
+
+/** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
+const CONCURRENCY = 8;
+/** Milliseconds one unit may take: nobody waits for it, and a registry that hangs must not hold a place for long. */
+export const UNIT_DEADLINE_MS = 30_000;
+/** Milliseconds after which what may pass by itself, or failed, is looked at again. */
+export const RETRY_MS = 60_000;
+/** Half of the share of the interval by which looks are spread, so that they do not come in waves. */
+const JITTER = 0.1;
+
+/** What is known while this process leads. */
+export interface Session {
+  readonly units: Units;
+  readonly findings: FindingsHeld;
+  readonly schedule: Schedule;
+  /** Grows with everything that changes what is to be told. */
+  readonly version: () => number;
+  /** Whether every unit has been judged at least once. */
+  readonly looked: () => boolean;
+  /** Ends the subscription, and waits for what runs. */
+  readonly close: () => Promise<void>;
+}
+
+/** Takes in all pods, follows every change, and judges what is due, until the signal. */
+export function openSession(
+  pods: Pods,
+  { ports, settings }: { readonly ports: AuditPorts; readonly settings: AuditSettings },
+  signal: AbortSignal,
+): Session {
+  const units = createUnits();
+  const findings = holdFindings();
+  let version = 0;
+
+  const dueAfter = (judgement: Judgement): Due => {
+    const spread = 1 - JITTER + 2 * JITTER * ports.random();
+    const transient = judgement.verdict.findings.some((finding) => finding.transient);
+    const every = transient ? Math.min(RETRY_MS, settings.everyMs) : settings.everyMs;
+    const routine = ports.clock().getTime() + every * spread;
+    const turn = judgement.changesAt?.getTime() ?? Infinity;
+    return turn < routine ? { at: turn, fresh: true } : { at: routine, fresh: false };
+  };
+  const run = async (key: string): Promise<Due> => {
+    const unit = units.get(key);
+    const again: Due = { at: ports.clock().getTime() + RETRY_MS, fresh: false };
+    if (!unit || signal.aborted) return again;
+    try {
+      const judgement = await judgeInTime(unit, { ports, settings, signal });
+      // Meanwhile its last pod may have gone, or this process may no longer lead: then it has no say.
+      if (stopped(signal) || units.get(key) !== unit) return again;
+      for (const event of findings.put(unit, judgement)) ports.recordEvent(event);
+      version += 1;
+      return dueAfter(judgement);
+    } catch (error) {
+      if (!stopped(signal)) complain(error, unit, ports);
+      return again;
+    }
+  };
+  const schedule = createSchedule({
+    run,
+    laneOf: (key) => {
+      const unit = units.get(key);
+      return unit && needsRegistry(unit, ports.policies()) ? unit.use?.registry : undefined;
+    },
+    perLanePerSecond: settings.perRegistryPerSecond,
+    concurrency: CONCURRENCY,
+    clock: ports.clock,
+    after: ports.after,
+  });
+  const setPod: (...pod: Parameters<Units['set']>) => void = (...pod) => {
+    const { appeared, gone } = units.set(...pod);
+    if (appeared.length + gone.length > 0) version += 1;
+    for (const key of gone) {
+      findings.forget(key);
+      schedule.forget(key);
+    }
+    for (const key of appeared) schedule.soon(key, true);
+  };
+  const judgeAgain = (concerned: (unit: Unit) => boolean) => {
+    for (const unit of units.all()) if (concerned(unit)) schedule.soon(unit.key, false);
+  };
+  const follow = (change: AuditChange) => {
+    switch (change.type) {
+      case 'set':
+        setPod(change.namespace ?? '', change.name, change.value);
+        return;
+      case 'removed':
+        setPod(change.namespace ?? '', change.name, undefined);
+        return;
+      case 'policies':
+        judgeAgain(() => true);
+        version += 1;
+        return;
+      case 'namespace':
+        judgeAgain(({ credentials }) => credentials.namespace === change.namespace);
+    }
+  };
+
+  const unsubscribe = ports.subscribe(follow);
+  for (const pod of pods()) if (pod) setPod(pod.namespace, pod.name, pod);
+  return {
+    units,
+    findings,
+    schedule,
+    version: () => version,
+    looked: () => findings.size() >= units.counts().units,
+    close: async () => {
+      unsubscribe();
+      await schedule.close();
+    },
+  };
+}
+
+/** A function, because the signal turns while others work: what it was before says nothing. */
+function stopped(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function complain(error: unknown, unit: Unit, ports: AuditPorts): void {
+  const { namespace } = unit.credentials;
+  if (!(error instanceof Fault)) ports.report(error);
+  else ports.onError({ operation: `judge ${unit.image} in ${namespace}`, detail: error.message });
+}
+
+/** The judgement; whoever does not listen to the deadline is not waited for. */
+async function judgeInTime(
+  unit: Unit,
+  given: { readonly ports: AuditPorts; readonly settings: AuditSettings; readonly signal: AbortSignal },
+): Promise<Judgement> {
+  const { ports, settings, signal } = given;
+  const deadline = new AbortController();
+  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  const stop = () => {
+    if (deadline.signal.aborted) return;
+    deadline.abort();
+    // What listens answers now, and its answer is better than none.
+    cancelHardStop = ports.after(GRACE_MS, () => {
+      reject(outOfTime(unit));
+    });
+  };
+  let cancelHardStop: () => void = () => undefined;
+  const cancelDeadline = ports.after(UNIT_DEADLINE_MS, stop);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const { unmatchedImages } = settings;
+    return await Promise.race([judgeUnit(unit, { ports, unmatchedImages }, deadline.signal), tooLate]);
+  } finally {
+    cancelDeadline();
+    cancelHardStop();
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Milliseconds between the deadline and no longer waiting. */
+const GRACE_MS = 1_000;
+
+function outOfTime(unit: Unit): Fault {
+  return new Fault({
+    code: 'DeadlineExceeded',
+    operation: `judge ${unit.image}`,
+    side: 'source',
+    transient: true,
+    detail: 'the image could not be judged in time',
+  });
+}

@@ -1,0 +1,67 @@
+import { problem, type Parsed, type Problem } from '../../core/model/index.ts';
+import type { Pair } from './ports.ts';
+
+/** What following a pair takes. */
+export interface FollowOptions {
+  readonly read: () => Promise<Parsed<Pair>>;
+  readonly fits: (pair: Pair) => boolean;
+  readonly everyMs: number;
+  /** Told of the first pair that can be used, and of each one that is another than before. */
+  readonly onChange: (pair: Pair) => void;
+  /** Told once of what keeps a pair from being used, and again when that is something else. The last good one stays. */
+  readonly onError: (problems: readonly Problem[]) => void;
+}
+
+/** Somebody who looks at a pair again and again. */
+export interface Following {
+  /** Nothing is told any more. */
+  readonly close: () => void;
+}
+
+/**
+ * Follows certificate and key that somebody else renews, from now on. Both files are never changed in one moment: a pair that
+ * does not fit, or cannot be read, is looked at again.
+ */
+export function followPair(options: FollowOptions): Following {
+  const { fits, everyMs, onChange, onError: onError } = options;
+  let good: Pair | undefined;
+  let told = '';
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const judge = (read: Parsed<Pair>): void => {
+    const usable = read.ok && !fits(read.value) ? MISFIT : read;
+    if (!usable.ok) {
+      const trouble = JSON.stringify(usable.problems);
+      if (trouble !== told) onError(usable.problems);
+      told = trouble;
+      return;
+    }
+    told = '';
+    const { cert, key } = usable.value;
+    if (cert === good?.cert && key === good.key) return;
+    good = { cert, key };
+    onChange(good);
+  };
+  const look = async (): Promise<void> => {
+    const read = await options.read().catch(unread);
+    if (closed) return;
+    judge(read);
+    timer = setTimeout(() => void look(), everyMs);
+  };
+  void look();
+  return {
+    close: () => {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const MISFIT: Parsed<never> = problem('', 'the private key is not the one of the certificate');
+
+/** The system's code only: the text of an error may quote what was read. */
+function unread(error: unknown): Parsed<never> {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return problem('', `cannot be read (${code})`);
+}

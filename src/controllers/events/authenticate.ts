@@ -1,0 +1,107 @@
+import { Fault } from '../../core/model/index.ts';
+import type { Receiver, ReceiverAuth, VerifyToken } from './ports.ts';
+import { checkSignature, checkToken } from './shared-secret.ts';
+
+/** What a caller shows. */
+export interface Shown {
+  readonly body: Uint8Array;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Who is there; `refused` = nobody we know, `unknown` = it could not be found out. `why` is for the log, not for the caller. */
+export type Identity =
+  | { readonly kind: 'known'; readonly receiver: Receiver }
+  | { readonly kind: 'refused'; readonly why: readonly string[] }
+  | { readonly kind: 'unknown'; readonly why: readonly string[] };
+
+/** Milliseconds for a token to be verified, its issuer's keys fetched where needed: GitHub gives up after ten seconds. */
+export const VERIFY_MS = 4_000;
+
+type Oidc = Extract<ReceiverAuth, { kind: 'oidc' }>;
+interface Answer {
+  readonly receiver: Receiver;
+  readonly kind: Identity['kind'];
+  readonly why: string;
+}
+
+/**
+ * Finds the receiver whose secret or trust the caller meets. Shared secrets come first, and issuers are asked side by side, so
+ * that one whose keys are slow to come holds up nobody else.
+ */
+export async function authenticate(
+  receivers: readonly Receiver[],
+  shown: Shown,
+  verifyToken: VerifyToken,
+): Promise<Identity> {
+  const token = bearerOf(shown.headers.get('authorization'));
+  const secrets = receivers.flatMap((receiver) => bySecret(receiver, shown, token));
+  const known = secrets.find(({ kind }) => kind === 'known');
+  if (known) return { kind: 'known', receiver: known.receiver };
+  const signal = AbortSignal.timeout(VERIFY_MS);
+  const tokens = receivers.flatMap((receiver) =>
+    receiver.auth.kind === 'oidc' ? [byToken(receiver, receiver.auth, { token, verifyToken, signal })] : [],
+  );
+  const first = await firstKnown(tokens);
+  if (first) return { kind: 'known', receiver: first.receiver };
+  const all = [...secrets, ...(await Promise.all(tokens))];
+  const kind = all.some((answer) => answer.kind === 'unknown') ? 'unknown' : 'refused';
+  return { kind, why: all.map(({ receiver, why }) => `${receiver.name}: ${why}`) };
+}
+
+/** The token of a bearer header (RFC 6750, section 2.1); the name of the scheme is in any case. */
+function bearerOf(header: string | undefined): string | undefined {
+  return /^bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
+}
+
+function bySecret(
+  receiver: Receiver,
+  { body, headers }: Shown,
+  token: string | undefined,
+): readonly Answer[] {
+  const { auth } = receiver;
+  if (auth.kind === 'oidc') return [];
+  const verdict =
+    auth.kind === 'hmac'
+      ? checkSignature(body, headers.get(auth.header), auth.secret())
+      : checkToken(token, auth.secret());
+  const kinds = { good: 'known', missing: 'refused', wrong: 'refused', unusable: 'unknown' } as const;
+  const what = verdict === 'unusable' ? 'secret' : auth.kind === 'hmac' ? 'signature' : 'token';
+  return [{ receiver, kind: kinds[verdict], why: `${what} ${verdict}` }];
+}
+
+interface Asking {
+  readonly token: string | undefined;
+  readonly verifyToken: VerifyToken;
+  readonly signal: AbortSignal;
+}
+
+async function byToken(
+  receiver: Receiver,
+  { issuer, audience, subject }: Oidc,
+  { token, verifyToken, signal }: Asking,
+): Promise<Answer> {
+  if (token === undefined) return { receiver, kind: 'refused', why: 'token missing' };
+  try {
+    const verdict = await verifyToken(token, { issuer, audience, subject }, signal);
+    if (verdict.ok) return { receiver, kind: 'known', why: '' };
+    return { receiver, kind: 'refused', why: `token ${verdict.why}` };
+  } catch (error) {
+    if (error instanceof Fault) return { receiver, kind: 'unknown', why: error.message };
+    throw error;
+  }
+}
+
+/** The first that is let in, without waiting for the others; `undefined` once all have answered and none is. */
+async function firstKnown(answers: readonly Promise<Answer>[]): Promise<Answer | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer | undefined>();
+  for (const answer of answers) {
+    answer.then((one) => {
+      if (one.kind === 'known') resolve(one);
+    }, reject);
+  }
+  void Promise.allSettled(answers).then(() => {
+    resolve(undefined);
+  });
+  return promise;
+}

@@ -1,0 +1,50 @@
+/** Runs something once after so many milliseconds; the answer calls it off. */
+export type After = (ms: number, run: () => void) => () => void;
+
+/** Whose identity tokens are taken; each is compared as a whole. */
+export interface TokenTrust {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly subject: string;
+}
+
+/** What came of a token: it proves what was asked, or one word for the log why it does not. */
+export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
+/**
+ * Verifies an identity token against its issuer's keys, until the signal fires. Throws a `Fault` when the keys cannot be had:
+ * nobody knows then whether the token is good.
+ */
+export type VerifyToken = (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<TokenVerdict>;
+
+/** How a receiver tells who is there. `secret` gives what its file says now; `undefined` = it cannot be read. */
+export type ReceiverAuth =
+  | { readonly kind: 'hmac'; readonly header: string; readonly secret: () => string | undefined }
+  | { readonly kind: 'bearer'; readonly secret: () => string | undefined }
+  | ({ readonly kind: 'oidc' } & TokenTrust);
+
+/** Whose events are understood; each has a path of its own. */
+export type Sender = 'distribution' | 'harbor' | 'ghcr' | 'generic';
+
+/** Somebody who may say that something was pushed. */
+export interface Receiver {
+  /** As the log names it. */
+  readonly name: string;
+  readonly sender: Sender;
+  /** The host of the registry as promotions name it, where the sender knows it by another name. */
+  readonly registry?: string;
+  readonly auth: ReceiverAuth;
+}
+
+/** One request that was answered, for log and metrics: never a token, a signature or a body. */
+export interface EventOutcome {
+  readonly sender: Sender;
+  /** Who was let in. */
+  readonly receiver?: string;
+  /** The status of the answer. */
+  readonly status: number;
+  /** How many images it named. */
+  readonly images: number;
+  /** Why it was not taken: what each receiver said, or the fields that are wrong. */
+  readonly why: readonly string[];
+}

@@ -1,0 +1,93 @@
+import { authenticate, type Identity } from './authenticate.ts';
+import { decode } from './decode.ts';
+import type { EventOutcome, Receiver, Sender, VerifyToken } from './ports.ts';
+import type { PushedImage } from './pushed-image.ts';
+
+/** What reaches the handler: the whole body, or that it was larger than allowed, and the headers by lower-case name. */
+export interface EventRequest {
+  readonly body: Uint8Array | 'too large';
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** What the handler answers. */
+export interface EventAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** One path to mount. */
+export interface EventRoute {
+  readonly method: 'post';
+  readonly path: string;
+  /** Bytes. */
+  readonly maxBodyBytes: number;
+  readonly handle: (request: EventRequest) => Promise<EventAnswer>;
+}
+
+/** What receiving takes. */
+export interface Receiving {
+  readonly receivers: readonly Receiver[];
+  readonly verifyToken: VerifyToken;
+  /** Told of what was pushed, as far as somebody we know says so. Must not throw. */
+  readonly heard: (images: readonly PushedImage[]) => void;
+  /** Told of every request once it is answered. */
+  readonly told: (event: EventOutcome) => void;
+}
+
+/** Largest body in bytes: a notification has one or two thousand for each event, a webhook of GitHub some 30,000 in all. */
+export const MAX_EVENT_BYTES = 1024 * 1024;
+/** Most wrong fields that are told. */
+const MAX_PROBLEMS = 20;
+
+type Outcome = Omit<EventOutcome, 'sender' | 'images'> & {
+  readonly images?: readonly PushedImage[];
+  readonly body: object;
+};
+
+/** The paths of all senders that somebody may send from: `/events/distribution`, `/events/harbor` and so on. */
+export function eventRoutes(receiving: Receiving): readonly EventRoute[] {
+  const senders = new Set(receiving.receivers.map(({ sender }) => sender));
+  return [...senders].map((sender) => ({
+    method: 'post',
+    path: `/events/${sender}`,
+    maxBodyBytes: MAX_EVENT_BYTES,
+    handle: eventHandler(sender, receiving),
+  }));
+}
+
+/**
+ * Handles the events of one sender. 202: taken, also when it told of nothing that matters. 400: a field is wrong. 401: nobody we
+ * know. 413: too large. 503: could not be verified now, try again.
+ */
+export function eventHandler(
+  sender: Sender,
+  { receivers, verifyToken, heard, told }: Receiving,
+): EventRoute['handle'] {
+  const mine = receivers.filter((receiver) => receiver.sender === sender);
+  return async ({ body, headers }) => {
+    const outcome =
+      body === 'too large'
+        ? { status: 413, why: ['too large'], body: { error: 'too large' } }
+        : receive(sender, body, await authenticate(mine, { body, headers }, verifyToken));
+    const { images = [], body: answer, ...rest } = outcome;
+    if (images.length > 0) heard(images);
+    told({ sender, images: images.length, ...rest });
+    return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(answer) };
+  };
+}
+
+function receive(sender: Sender, body: Uint8Array, identity: Identity): Outcome {
+  if (identity.kind === 'refused')
+    // Whatever was wrong: to say what would help the next guess.
+    return { status: 401, why: identity.why, body: { error: 'unauthorized' } };
+  if (identity.kind === 'unknown')
+    return { status: 503, why: identity.why, body: { error: 'try again later' } };
+  const { name, registry } = identity.receiver;
+  const read = decode(sender, body, registry);
+  if (read.ok)
+    return { status: 202, receiver: name, images: read.value, why: [], body: { images: read.value.length } };
+  const problems = read.problems.slice(0, MAX_PROBLEMS);
+  const why = problems.map(({ path, message }) => `${path === '' ? 'the body' : path} ${message}`);
+  return { status: 400, receiver: name, why, body: { problems } };
+}

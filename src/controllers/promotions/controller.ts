@@ -1,0 +1,163 @@
+import { createRunLeases } from './run-lease.ts';
+import { driveHere, driveJobs, type Drive } from './drive-run.ts';
+import type { JobTemplate } from './jobs.ts';
+import { lookAtTarget } from './read-target.ts';
+import type { Reconciling } from './refresh.ts';
+import { reconcilePromotion } from './reconcile-promotion.ts';
+import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
+
+/** How runs are carried out. */
+export interface ControllerOptions {
+  /** Most runs at a time. */
+  readonly maxConcurrentRuns: number;
+  /** Milliseconds between two judgements of what is at the target of a promotion. */
+  readonly rejudgeEveryMs: number;
+  /** Absent = in this process; else each as a Job. */
+  readonly job?: Omit<JobTemplate, 'deadlineMs'>;
+}
+
+/** Keeps promotions going while this process leads. */
+export interface PromotionController {
+  /** One term; ends with the signal, when everything that was under way has stopped and can go on elsewhere. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** An ImagePromotion appeared, changed or went. */
+  readonly onPromotion: (promotion: ObjectName) => void;
+  /** An ImagePromotionRun did; `promotion` is the name of its promotion, if it is known. */
+  readonly onRun: (run: ObjectName, promotion: string | undefined) => void;
+  /** A PromotionApproval appeared for this run. */
+  readonly onApproval: (run: ObjectName) => void;
+  /** Something was pushed to where it takes from: it is to run soon. */
+  readonly wake: (promotion: ObjectName) => void;
+}
+
+/** Promotions looked at at a time: a look is quick, and what takes long is a run. */
+const CONCURRENCY = 4;
+/** One: what is judged again is not urgent, and so no registry is asked faster than one look asks it. */
+const TARGETS_AT_ONCE = 1;
+
+/** Makes the controller. */
+export function createPromotionController(
+  ports: ControllerPorts,
+  { maxConcurrentRuns, rejudgeEveryMs, job }: ControllerOptions,
+): PromotionController {
+  const running = { ports, claims: createRunLeases(ports) };
+  const owners = new Map<string, ObjectName>();
+  const stops = new Map<string, AbortController>();
+  let promotions: Queue | undefined;
+  let runs: Queue | undefined;
+  let targets: Queue | undefined;
+
+  const drive: Drive =
+    job && ports.jobs
+      ? driveJobs(running, { jobs: ports.jobs, template: job, maxAtOnce: maxConcurrentRuns })
+      : driveHere(running);
+  const driveKey = async (key: string, signal: AbortSignal) => {
+    const stop = new AbortController();
+    stops.set(key, stop);
+    try {
+      const again = await drive(nameOf(key), AbortSignal.any([signal, stop.signal]));
+      const owner = owners.get(key);
+      // A run that is only waited for changes nothing; its promotion would ask for it at once, in a circle.
+      if (owner && !again) promotions?.add(keyOf(owner));
+      return again;
+    } finally {
+      stops.delete(key);
+    }
+  };
+  const reconciling: Reconciling = {
+    ports,
+    begun: new Map(),
+    statuses: new Map(),
+    looks: new Map(),
+    rejudgeEveryMs,
+    lookAtTarget: (promotion) => targets?.add(keyOf(promotion)),
+    woken: new Map(),
+    execute: (promotion, run) => {
+      owners.set(keyOf(run), promotion);
+      runs?.add(keyOf(run));
+    },
+    stop: (promotion) => {
+      for (const [run, owner] of owners) {
+        if (keyOf(owner) !== keyOf(promotion)) continue;
+        stops.get(run)?.abort();
+        owners.delete(run);
+      }
+    },
+  };
+  const troubled = (what: string) => (key: string, error: unknown) => {
+    const detail = error instanceof Error ? error.message : 'it failed';
+    ports.onError({ operation: `${what} ${key}`, detail });
+  };
+  const forget = (): void => {
+    for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, owners]) memory.clear();
+  };
+  const onPromotion = (promotion: ObjectName): void => promotions?.add(keyOf(promotion));
+
+  return {
+    run: async (signal) => {
+      promotions = ports.makeQueue({
+        reconcile: (key, closing) => reconcilePromotion(nameOf(key), reconciling, closing),
+        concurrency: CONCURRENCY,
+        onFailure: troubled('look at ImagePromotion'),
+      });
+      runs = ports.makeQueue({
+        reconcile: driveKey,
+        concurrency: maxConcurrentRuns,
+        onFailure: troubled('carry out ImagePromotionRun'),
+      });
+      targets = ports.makeQueue({
+        reconcile: async (key, closing) => {
+          await lookAtTarget(nameOf(key), reconciling, closing);
+          onPromotion(nameOf(key));
+          return undefined;
+        },
+        concurrency: TARGETS_AT_ONCE,
+        onFailure: troubled('judge again what is at the target of ImagePromotion'),
+      });
+      for (const { metadata } of ports.promotions()) onPromotion(metadata);
+      await aborted(signal);
+      const queues = [promotions, runs, targets];
+      promotions = undefined;
+      runs = undefined;
+      targets = undefined;
+      await Promise.all(queues.map((queue) => queue.close()));
+      // The next term is another one: others have written meanwhile.
+      forget();
+    },
+    onPromotion,
+    onRun: (run, promotion) => {
+      const { namespace } = run;
+      const owner = promotion === undefined ? owners.get(keyOf(run)) : { namespace, name: promotion };
+      if (owner) onPromotion(owner);
+      // The end of a run makes room for another one; that of a run in this process nobody has to tell.
+      if (job && owners.has(keyOf(run))) runs?.add(keyOf(run));
+    },
+    onApproval: (run) => {
+      const owner = owners.get(keyOf(run));
+      const all = [...ports.promotions()].filter(({ metadata }) => metadata.namespace === run.namespace);
+      for (const one of owner ? [owner] : all.map(({ metadata }) => metadata)) onPromotion(one);
+    },
+    wake: (promotion) => {
+      if (!promotions) return;
+      reconciling.woken.set(keyOf(promotion), ports.clock());
+      onPromotion(promotion);
+    },
+  };
+}
+
+/** The key of an object in queues. */
+export function keyOf({ namespace, name }: ObjectName): string {
+  return `${namespace}/${name}`;
+}
+
+function nameOf(key: string): ObjectName {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+}

@@ -1,0 +1,120 @@
+import { nextRun, type ImagePromotionSpec, type ImagePromotionStatus } from '../../core/promotion/index.ts';
+import type { KnownApproval } from './approvals.ts';
+import { isDecided, type RecordedRun } from './known-run.ts';
+import type { Trigger } from './run-object.ts';
+
+/** What a promotion wants now. */
+export type Due =
+  /** This run is under way, or goes on. */
+  | { readonly what: 'execute'; readonly run: RecordedRun }
+  | { readonly what: 'begin'; readonly trigger: Trigger }
+  /** Nothing until then; without a moment, until something changes. */
+  | { readonly what: 'wait'; readonly until?: Date };
+
+/** What is known of a promotion. */
+export interface DueFacts {
+  readonly generation: number;
+  readonly createdAt: Date;
+  /** What a person asks for, by the annotation. */
+  readonly requestedAt?: string;
+  readonly spec: Pick<ImagePromotionSpec, 'schedule' | 'timeZone' | 'suspend'>;
+  readonly status: Pick<ImagePromotionStatus, 'lastRun' | 'lastRunTime' | 'lastHandledReconcileAt'>;
+  /** The newest first. */
+  readonly runs: readonly RecordedRun[];
+  readonly approvals: readonly KnownApproval[];
+  /** When something was pushed to where it takes from, since it was last looked at. */
+  readonly woken?: Date;
+  /** The same, as told by a replica that does not lead. */
+  readonly pushedAt?: Date;
+  /** Whether everything can be used now that the promotion names; only asked after a run to which something was missing. */
+  readonly usable?: boolean;
+  readonly now: Date;
+}
+
+/** Milliseconds before the first retry of a run that failed by something that may pass: what a restart of a registry takes. */
+const FIRST_RETRY_MS = 60_000;
+/** The longest such pause: doubled each time, it comes to this after an outage of two hours. */
+const MAX_RETRY_MS = 3_600_000;
+/** Doubled this often, the first pause is above the longest. */
+const MOST_DOUBLINGS = 6;
+
+/** Decides what a promotion wants: never a second run beside one that is under way. */
+export function dueOf(facts: DueFacts): Due {
+  const { runs, approvals, spec, now } = facts;
+  const active = runs.findLast(({ over }) => !over);
+  // As with a CronJob, one that is under way when it is suspended ends; none is begun, and none goes on.
+  if (active) return { what: 'execute', run: active };
+  if (spec.suspend) return { what: 'wait' };
+  const decided = runs.find((run) => isDecided(run, approvals, now));
+  if (decided) return { what: 'execute', run: decided };
+  const asked = changed(facts) ?? requested(facts) ?? woke(facts);
+  if (asked) return { what: 'begin', trigger: asked };
+  return inTime([pushed(facts), retry(facts), scheduled(facts)], now);
+}
+
+/** When a run is retried after `attempt` others failed in a row. */
+export function retryAfterMs(attempt: number): number {
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, MOST_DOUBLINGS));
+}
+
+/** The request of a person that no run has answered. */
+export function openRequest({ requestedAt, status, runs }: DueFacts): string | undefined {
+  if (requestedAt === undefined || status.lastHandledReconcileAt === requestedAt) return undefined;
+  return runs.some((run) => run.requestedAt === requestedAt) ? undefined : requestedAt;
+}
+
+interface Timed {
+  readonly at: Date;
+  readonly trigger: Trigger;
+}
+
+function inTime(timed: readonly (Timed | undefined)[], now: Date): Due {
+  const first = timed
+    .filter((one) => one !== undefined)
+    .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+    .at(0);
+  if (!first) return { what: 'wait' };
+  return first.at <= now ? { what: 'begin', trigger: first.trigger } : { what: 'wait', until: first.at };
+}
+
+function changed({ generation, status: { lastRun }, runs }: DueFacts): Trigger | undefined {
+  const done = Math.max(lastRun?.generation ?? 0, ...runs.map((run) => run.generation));
+  return done < generation ? { why: 'Change', token: String(generation), attempt: 0 } : undefined;
+}
+
+function requested(facts: DueFacts): Trigger | undefined {
+  const token = openRequest(facts);
+  return token === undefined ? undefined : { why: 'Manual', token, attempt: 0 };
+}
+
+function woke({ woken }: DueFacts): Trigger | undefined {
+  return woken && { why: 'Event', token: woken.toISOString(), attempt: 0 };
+}
+
+function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {
+  if (!last?.failure || !last.endedAt) return undefined;
+  if (!last.failure.retryable && !usable) return undefined;
+  const at = new Date(last.endedAt.getTime() + retryAfterMs(last.attempt));
+  return { at, trigger: { why: 'Retry', token: last.name, attempt: last.attempt + 1 } };
+}
+
+/** Only what no run has begun after: each replica goes by its own clock, so that a moment may also lie ahead. */
+function pushed(facts: DueFacts): Timed | undefined {
+  const { pushedAt } = facts;
+  if (!pushedAt || pushedAt.getTime() <= lastBegin(facts)) return undefined;
+  return { at: pushedAt, trigger: { why: 'Event', token: pushedAt.toISOString(), attempt: 0 } };
+}
+
+/** When a run last began; when the promotion was made, if none did. */
+function lastBegin({ status: { lastRunTime }, runs, createdAt }: DueFacts): number {
+  const told = lastRunTime === undefined ? [] : [Date.parse(lastRunTime)];
+  return Math.max(createdAt.getTime(), ...told, ...runs.map((run) => run.createdAt.getTime()));
+}
+
+/** One that was missed is caught up with, once: the next is counted from the run that does it. */
+function scheduled(facts: DueFacts): Timed | undefined {
+  const { schedule, timeZone } = facts.spec;
+  if (schedule === undefined) return undefined;
+  const at = nextRun(schedule, timeZone, new Date(lastBegin(facts)));
+  return at && { at, trigger: { why: 'Schedule', token: at.toISOString(), attempt: 0 } };
+}

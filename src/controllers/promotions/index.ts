@@ -1,0 +1,35 @@
+// ImagePromotion objects, their runs and approvals: when they run, what wakes them before their time, and one run carried out.
+
+export { readApprovals } from './approvals.ts';
+export type { KnownApproval } from './approvals.ts';
+export { createRunLeases as createClaims } from './run-lease.ts';
+export type { RunLeases as Claims } from './run-lease.ts';
+export { createPromotionController } from './controller.ts';
+export type { ControllerOptions, PromotionController } from './controller.ts';
+export { RUN_LABEL } from './jobs.ts';
+export type { JobTemplate } from './jobs.ts';
+export { PUSHED_AT } from './refresh.ts';
+export { PROMOTION_LABEL } from './run-object.ts';
+export { executeRun, executeWhenFree } from './execute-run.ts';
+export type { RunEnd, Running } from './execute-run.ts';
+export type {
+  ApprovalObject,
+  ControllerPorts,
+  Executions,
+  GuardedAnswer,
+  JobStore as JobShelf,
+  MakeQueue,
+  ObjectMetadata,
+  ObjectName,
+  PromotionEvent,
+  PromotionMeter,
+  PromotionObject,
+  Queue,
+  RunJob,
+  RunnerPorts,
+  RunObject,
+  RunStore,
+  RunSubject,
+  Time,
+  WatchedTarget,
+} from './ports.ts';

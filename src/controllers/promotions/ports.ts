@@ -1,0 +1,208 @@
+import type { Clock, Reason } from '../../core/model/index.ts';
+import type {
+  Execution,
+  ImageAtTarget,
+  ImagePromotionRunStatus,
+  ImagePromotionSpec,
+  ImagePromotionStatus,
+  TargetJudgement,
+} from '../../core/promotion/index.ts';
+
+/** An object of a namespace, by its name. */
+export interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What this room reads of `metadata`. Times are RFC 3339 text. */
+export interface ObjectMetadata extends ObjectName {
+  readonly uid: string;
+  readonly generation: number;
+  readonly resourceVersion: string;
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** An object as the API server has it; its `spec` is read by a parser of core. */
+interface CustomObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMetadata;
+  readonly spec: unknown;
+}
+
+/** An ImagePromotion. Only the controller writes its status, and the API server holds it to the schema. */
+export interface PromotionObject extends CustomObject {
+  readonly status?: ImagePromotionStatus;
+}
+
+/** An ImagePromotionRun. Only whoever holds its claim writes its status. */
+export interface RunObject extends CustomObject {
+  readonly status?: ImagePromotionRunStatus;
+}
+
+/** A PromotionApproval. */
+export type ApprovalObject = CustomObject;
+
+/** The answer to a write: a *no* of the API server is a value. */
+export type WriteAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly status: number; readonly message: string };
+
+/** The answer to a guarded write. `changed` = somebody else wrote since this version was read. */
+export type GuardedAnswer =
+  | { readonly state: 'written'; readonly run: RunObject }
+  | { readonly state: 'changed' }
+  | { readonly state: 'gone' }
+  | { readonly state: 'refused'; readonly message: string };
+
+/** Runs at the API server itself, past every cache: what a claim is decided by. Throws a `Fault` when it cannot be asked. */
+export interface RunStore {
+  readonly read: (run: ObjectName, signal: AbortSignal) => Promise<RunObject | undefined>;
+  /** Replaces the status of exactly this version (`metadata.resourceVersion`) of a run. */
+  readonly writeStatus: (
+    run: RunObject,
+    status: ImagePromotionRunStatus,
+    signal: AbortSignal,
+  ) => Promise<GuardedAnswer>;
+}
+
+/** What an execution is opened for. */
+export interface RunSubject {
+  readonly namespace: string;
+  readonly runName: string;
+  readonly promotion: { readonly name: string; readonly uid: string; readonly generation: number };
+  readonly spec: ImagePromotionSpec;
+  /** How many runs in a row failed before it, of which it is the retry. */
+  readonly failedBefore: number;
+  /** When the run began for the first time: whoever goes on with it writes the same records. */
+  readonly startedAt: Date;
+}
+
+/** Registries, logins, scanner and signer of a promotion. Secrets are read in its own namespace only. */
+export interface Executions {
+  /**
+   * Whether everything the promotion names in its namespace can be used; no registry is asked. A reason such as
+   * `SecretUnreadable` is one that a person has to do something about; throws a `Fault` when the cluster cannot be asked.
+   */
+  readonly check: (
+    subject: Pick<RunSubject, 'namespace' | 'spec'>,
+    signal: AbortSignal,
+  ) => Promise<Reason | undefined>;
+  /** Opens it all. Throws a `Fault` when that cannot be done. */
+  readonly open: (subject: RunSubject, signal: AbortSignal) => Promise<Execution>;
+}
+
+/** Calls back once, after this many milliseconds; the answer cancels it. */
+export type After = (ms: number, run: () => void) => () => void;
+
+/** Time: `now` in milliseconds since some moment, never going back; `clock` as people read it. */
+export interface Time {
+  readonly now: () => number;
+  readonly clock: Clock;
+  readonly after: After;
+}
+
+/** What carrying out a run takes; the same in the controller and in a Job. */
+export interface RunnerPorts extends Time {
+  /** Who holds claims in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
+  readonly identity: string;
+  readonly runs: RunStore;
+  readonly executions: Executions;
+  /** Approvals of a run as far as they are known at this moment. */
+  readonly approvals: (run: ObjectName) => readonly ApprovalObject[];
+  /** Told of every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** One event about a promotion or one of its runs. */
+export interface PromotionEvent {
+  readonly regarding: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  };
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+/** Counters and gauges. */
+export interface PromotionMeter {
+  /** `pratique_promotion_images_total{decision,reason}`; the reason is `''` where there is none. */
+  readonly images: (decision: string, reason: string, count: number) => void;
+  /** `pratique_promotion_bytes_total{how}`. */
+  readonly bytes: (how: 'copied' | 'mounted' | 'skipped', bytes: number) => void;
+  /** `pratique_promotion_flagged_images`: how many at the target of a promotion would be blocked today. */
+  readonly flagged: (promotion: string, count: number) => void;
+}
+
+/** Keys that want to be reconciled, never one twice at once; a rejection is tried again with back-off. */
+export interface Queue {
+  readonly add: (key: string) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Makes a queue. */
+export type MakeQueue = (options: {
+  readonly reconcile: (
+    key: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
+  readonly concurrency: number;
+  readonly onFailure: (key: string, error: unknown, retryInMs: number) => void;
+}) => Queue;
+
+/** Jobs that carry out runs. Throws a `Fault` when the cluster cannot be asked. */
+export interface JobStore {
+  /** The Jobs of a run. */
+  readonly of: (run: RunObject, signal: AbortSignal) => Promise<readonly RunJob[]>;
+  readonly create: (job: object, namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
+}
+
+/** A Job of a run. `over` = it completed or failed. */
+export interface RunJob {
+  readonly name: string;
+  readonly over: boolean;
+}
+
+/** A promotion whose target is judged again. */
+export interface WatchedTarget extends ObjectName {
+  readonly spec: ImagePromotionSpec;
+  /** Images that are known to have been promoted by it. */
+  readonly known: readonly ImageAtTarget[];
+}
+
+/** What the controller needs from outside. */
+export interface ControllerPorts extends RunnerPorts {
+  /** From synced caches; the keys of promotions are `namespace/name`. */
+  readonly promotions: () => Iterable<PromotionObject>;
+  readonly promotion: (name: ObjectName) => PromotionObject | undefined;
+  readonly runsOf: (promotion: PromotionObject) => readonly RunObject[];
+  readonly createRun: (run: object, namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
+  /** That there is none is as good. */
+  readonly removeRun: (run: ObjectName, uid: string, signal: AbortSignal) => Promise<void>;
+  /** Writes the whole status of a promotion. */
+  readonly writePromotionStatus: (
+    promotion: PromotionObject,
+    status: ImagePromotionStatus,
+    signal: AbortSignal,
+  ) => Promise<WriteAnswer>;
+  readonly makeQueue: MakeQueue;
+  /** Needed where runs are carried out as Jobs. */
+  readonly jobs?: JobStore;
+  /**
+   * Judges what a promotion has promoted, as it lies at the target today; `undefined` = there is nobody whose reports would count.
+   * Throws a `Fault` when the target cannot be looked at. Absent = only the dates of exceptions are looked at.
+   */
+  readonly rejudge?: (promotion: WatchedTarget, signal: AbortSignal) => Promise<TargetJudgement | undefined>;
+  readonly recordEvent: (event: PromotionEvent) => void;
+  readonly meter: PromotionMeter;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+  /** Told of what did not work and is tried again. */
+  readonly onError: (trouble: { readonly operation: string; readonly detail: string }) => void;
+}

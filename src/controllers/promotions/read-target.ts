@@ -1,0 +1,65 @@
+import { Fault } from '../../core/model/index.ts';
+import { parsePromotion, type RunImage } from '../../core/promotion/index.ts';
+import { knownRuns } from './known-run.ts';
+import type { Reconciling } from './refresh.ts';
+import type { ControllerPorts, ObjectName, PromotionObject, WatchedTarget } from './ports.ts';
+import { knownAtTarget, type Looked } from './reassess.ts';
+
+/** Looks at the target of a promotion and leaves what it sees to the next look at the promotion itself. */
+export async function lookAtTarget(
+  name: ObjectName,
+  reconciling: Reconciling,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ports, looks, rejudgeEveryMs } = reconciling;
+  const key = `${name.namespace}/${name.name}`;
+  const subject = subjectOf(name, reconciling);
+  // One that cannot be read is told of elsewhere.
+  const looked = subject && (await see(subject, ports, signal));
+  if (!looks.has(key)) return;
+  looks.set(key, looked ? { looked } : { dueMs: ports.now() + rejudgeEveryMs });
+  if (looked && looked !== 'nobody') tellTrouble(key, looked, ports);
+}
+
+function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedTarget | undefined {
+  const object = ports.promotion(name);
+  const read = object && parsePromotion(object);
+  if (!object || !read?.ok) return undefined;
+  const { namespace, name: own } = object.metadata;
+  const status = statuses.get(`${namespace}/${own}`)?.status ?? object.status ?? {};
+  const known = knownAtTarget(status, lastImages(object, ports));
+  return { namespace, name: own, spec: read.value.spec, known };
+}
+
+/** What the last run tells of that is over. */
+function lastImages(object: PromotionObject, ports: ControllerPorts): readonly RunImage[] {
+  const last = knownRuns(ports.runsOf(object)).find(({ over }) => over);
+  return last?.object.status?.images ?? [];
+}
+
+async function see(
+  subject: WatchedTarget,
+  { rejudge, clock }: ControllerPorts,
+  signal: AbortSignal,
+): Promise<Looked | 'nobody'> {
+  try {
+    const judgement = await rejudge?.(subject, signal);
+    return judgement ? { at: clock(), judgement } : 'nobody';
+  } catch (error) {
+    if (!(error instanceof Fault) || signal.aborted) throw error;
+    const { code, message: detail } = error;
+    return { at: clock(), known: subject.known.length, failure: { code, detail } };
+  }
+}
+
+function tellTrouble(key: string, looked: Looked, { onError: onError }: ControllerPorts): void {
+  const operation = `judge again what ImagePromotion ${key} has promoted`;
+  if ('failure' in looked) {
+    onError({ operation, detail: looked.failure.detail });
+    return;
+  }
+  const { judged, reason } = looked.judgement;
+  const dark = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
+  const why = dark[0] ?? reason;
+  if (why) onError({ operation, detail: why.detail });
+}

@@ -1,0 +1,70 @@
+import type { ImagePromotionStatus } from '../../core/promotion/index.ts';
+import { MAX_WAIT_MS, type Look, type Reading } from './refresh.ts';
+import type { PromotionEvent } from './ports.ts';
+import { hasExpired, nextExpiry, rejudgeImages, type LookAtTarget } from './reassess.ts';
+
+/** Milliseconds until a target is looked at again that could not be judged as a whole. */
+const RETRY_MS = 600_000;
+
+/** What is at the target, judged again where it is time. */
+export interface JudgedAgain {
+  readonly status: ImagePromotionStatus;
+  readonly events: readonly PromotionEvent[];
+  /** Milliseconds until it is time again. */
+  readonly againInMs: number;
+}
+
+/**
+ * Takes in what the last look at the target came to, and asks for the next one when it is time: when an exception has expired,
+ * and every few hours. A look asks registries, and nothing waits for it. Where nobody can look, dates alone decide.
+ */
+export function judgeAgain(reading: Reading): JudgedAgain {
+  const { key, status, now, reconciling } = reading;
+  const { ports, looks } = reconciling;
+  if (!ports.rejudge) return hasExpired(status, now) ? takeIn(reading, undefined) : wait(reading, undefined);
+  const look = looks.get(key) ?? { dueMs: firstLook(reading) };
+  if (look.looked) return takeIn(reading, look.looked);
+  const isDue = look.dueMs !== undefined && (ports.now() >= look.dueMs || hasExpired(status, now));
+  looks.set(key, isDue ? {} : look);
+  if (isDue) reconciling.lookAtTarget(reading.object.metadata);
+  return wait(reading, isDue ? undefined : look.dueMs);
+}
+
+function wait(reading: Reading, dueMs: number | undefined): JudgedAgain {
+  return { status: reading.status, events: [], againInMs: waitMs(reading, dueMs) };
+}
+
+/** Flags and clears by what the last look came to; without one, by dates alone. */
+function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
+  const { key, object: promotion, status, now, reconciling } = reading;
+  const { ports, looks, rejudgeEveryMs } = reconciling;
+  const seen = looked === 'nobody' ? {} : { ...(looked && { looked }) };
+  const judged = rejudgeImages({ promotion, status, now, ...seen });
+  const isDark = judged.status.lastJudgement?.reason !== undefined;
+  const dueMs = ports.now() + (isDark ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
+  looks.set(key, { dueMs });
+  return {
+    status: { ...status, ...judged.status },
+    events: judged.events,
+    againInMs: waitMs(reading, ports.rejudge && dueMs),
+  };
+}
+
+/** The first look of a term: when the leader before would have looked, or at some moment, so that not all come at once. */
+function firstLook({ status: { lastJudgement }, now, reconciling }: Reading): number {
+  const { ports, rejudgeEveryMs } = reconciling;
+  if (!lastJudgement) return ports.now() + ports.random() * rejudgeEveryMs;
+  const passed = now.getTime() - Date.parse(lastJudgement.time);
+  return ports.now() + Math.min(rejudgeEveryMs, Math.max(0, rejudgeEveryMs - passed));
+}
+
+function waitMs({ status, now, reconciling: { ports } }: Reading, dueMs: number | undefined): number {
+  const expiry = nextExpiry(status, now);
+  const untilExpiry = expiry ? expiry.getTime() - now.getTime() : MAX_WAIT_MS;
+  return Math.min(untilExpiry, dueMs === undefined ? MAX_WAIT_MS : Math.max(0, dueMs - ports.now()));
+}
+
+/** Looks at the target soon, unless that is under way. */
+export function lookAgain({ key, reconciling: { looks, ports } }: Look): void {
+  if (looks.get(key)?.dueMs !== undefined) looks.set(key, { dueMs: ports.now() });
+}

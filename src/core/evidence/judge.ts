@@ -1,0 +1,107 @@
+import {
+  formatReference,
+  nameOf,
+  parseReference,
+  type Evidence,
+  type Fact,
+  type ImageRef,
+  type JudgedImage,
+  type NamedImage,
+  type Verdict,
+} from '../model/index.ts';
+import {
+  decide,
+  decideByName,
+  decideUnmatched,
+  decideUnreadable,
+  needsAtFirst,
+  repositoriesOf,
+  selectPolicies,
+  type CompiledPolicy,
+  type Labels,
+} from '../policy/index.ts';
+import { unreadable, isUnknown, sourcesFor, type Access } from './access.ts';
+import { gather } from './gather.ts';
+import type { Sources } from './sources.ts';
+
+/** Images to judge, and everything the verdict depends on besides the world. */
+export interface JudgeRequest {
+  readonly images: readonly NamedImage[];
+  readonly policies: readonly CompiledPolicy[];
+  /** Labels of the namespace the images are for. */
+  readonly labels: Fact<Labels>;
+  readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
+  /** Aborts at the one deadline of the request; what is open by then is unknown. */
+  readonly signal: AbortSignal;
+  /** Logins that the object brings along; absent = the controller's own. */
+  readonly access?: Access;
+}
+
+/**
+ * Judges images: resolve → gather → decide, each distinct reference once. The answer has one entry per image, in order.
+ * Never throws for anything a registry does.
+ */
+export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
+  const underway = new Map<string, Promise<Judged>>();
+  const judgeOnce = (ref: ImageRef): Promise<Judged> => {
+    const key = formatReference(ref);
+    const running = underway.get(key) ?? judgeReference(ref, request, sources);
+    underway.set(key, running);
+    return running;
+  };
+  return Promise.all(
+    request.images.map(async (image): Promise<JudgedImage> => {
+      const ref = parseReference(image.image);
+      if (ref.ok) return { ...image, ...(await judgeOnce(ref.value)) };
+      const why = ref.problems[0]?.message ?? 'is not valid';
+      return { ...image, verdict: decideUnreadable(request.policies, why) };
+    }),
+  );
+}
+
+interface Judged {
+  readonly reference: ImageRef;
+  readonly verdict: Verdict;
+  readonly evidence?: Evidence;
+}
+
+async function judgeReference(
+  use: ImageRef,
+  { policies, labels, unmatchedImages, signal, access }: JudgeRequest,
+  sources: Sources,
+): Promise<Judged> {
+  const selection = selectPolicies(policies, nameOf(use), labels);
+  if (selection.applying.length + selection.undecided.length === 0) {
+    const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
+    // Covered, but not in this namespace: somebody has thought of it.
+    const verdict = decideUnmatched(covered ? 'Allow' : unmatchedImages);
+    return { reference: use, verdict };
+  }
+  const settled = decideByName(selection, nameOf(use));
+  if (settled) return { reference: use, verdict: settled };
+  const judgeWith = async (given: Sources): Promise<Judged> => {
+    const evidence = await gather({ ref: use, policies: selection.applying }, given, signal);
+    const verdict = decide({ use, evidence, selection, now: given.clock() });
+    return { reference: evidence.image, verdict, evidence };
+  };
+  const { applying } = selection;
+  const reading = needsAtFirst(applying).registry
+    ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
+    : sources;
+  if (isUnknown(reading)) {
+    const evidence = unreadable(use, reading);
+    return { reference: use, verdict: decide({ use, evidence, selection, now: sources.clock() }), evidence };
+  }
+  const judged = await judgeWith(reading);
+  // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
+  // and what an older registry may have kept elsewhere is read as well.
+  // A reference without digest is seen in the reference itself: no fact behind it can have changed.
+  const refused = judged.verdict.findings.some(
+    ({ kind, reason }) => kind === 'refused' && reason !== 'NotPinned',
+  );
+  if (!refused) return judged;
+  const again = await judgeWith({ ...reading, memory: reading.memory.recent(), thorough: true });
+  // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into
+  // an unknown, which a policy may let in.
+  return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
+}

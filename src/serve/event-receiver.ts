@@ -1,0 +1,107 @@
+import {
+  createWaker,
+  eventRoutes,
+  watchersBySource,
+  type PushedImage,
+  type Receiver,
+  type Watching,
+} from '../controllers/events/index.ts';
+import { watchCollection, type KubeObject } from '../clients/kubernetes/index.ts';
+import { createTokenVerifier } from '../clients/oidc/index.ts';
+import type { Route } from '../clients/http-server/index.ts';
+import { nameOf, parseReference } from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { PUSHED_AT } from '../controllers/promotions/index.ts';
+import { objectOf, text } from './object-fields.ts';
+import type { Parts } from './parts.ts';
+import { toldOf } from './replica.ts';
+import { RESOURCES } from './resources.ts';
+import { followSecretFiles, type SecretFiles } from './secret-files.ts';
+import { clock } from './process-context.ts';
+import { TIME } from './time.ts';
+
+/** What hears of pushes, in every replica: nobody knows which of them a sender reaches. */
+export interface EventReceiver {
+  /** None where nobody may send. */
+  readonly routes: readonly Route[];
+  readonly close: () => Promise<void>;
+}
+
+/** Opens what hears of pushes. The leader is told by an annotation of the promotions that take from there. */
+export function openEventReceiver(parts: Parts): EventReceiver {
+  const { receivers, quietMs, maxDelayMs } = parts.settings.events;
+  if (receivers.length === 0 || !parts.settings.promotions.enabled)
+    return { routes: [], close: () => Promise.resolve() };
+  const { cluster, log, telemetry } = parts;
+  const secrets = followSecretFiles(receivers.flatMap(secretFileOf), (problem) => {
+    log.warn(problem, 'a secret of events cannot be read, its sender is let in by none');
+  });
+  let find: ((image: PushedImage) => readonly string[]) | undefined;
+  const promotions = watchCollection({
+    cluster,
+    collection: { resource: RESOURCES.promotions },
+    select: watchingOf,
+    onChange: () => {
+      find = undefined;
+    },
+    onError: (error) => {
+      const what = 'image promotions';
+      log.warn({ what, ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+    },
+  });
+  const waker = createWaker({
+    matches: (image) => {
+      find ??= watchersBySource(promotions.values());
+      return find(image);
+    },
+    wake: (key) => {
+      wake(parts, key).catch((error: unknown) => {
+        log.warn({ promotion: key, ...toldOf(error) }, 'a promotion could not be told of a push');
+      });
+    },
+    quietMs,
+    maxDelayMs,
+    ...TIME,
+  });
+  const routes = eventRoutes({
+    receivers: receivers.map((receiver) => receiverOf(receiver, secrets)),
+    verifyToken: createTokenVerifier({ clock }),
+    heard: waker.heard,
+    told: telemetry.onEvent,
+  });
+  return {
+    routes,
+    close: async () => {
+      waker.close();
+      secrets.close();
+      await promotions.close();
+    },
+  };
+}
+
+type ReceiverSettings = Settings['events']['receivers'][number];
+
+function secretFileOf({ auth }: ReceiverSettings): readonly string[] {
+  return auth.kind === 'oidc' ? [] : [auth.secretFile];
+}
+
+function receiverOf({ auth, name, sender, registry }: ReceiverSettings, secrets: SecretFiles): Receiver {
+  const known = { name, sender, ...(registry !== undefined && { registry }) };
+  if (auth.kind === 'oidc') return { ...known, auth };
+  const { secretFile, ...rest } = auth;
+  return { ...known, auth: { ...rest, secret: () => secrets.text(secretFile) } };
+}
+
+/** Who takes from where; a repository that is none is nowhere. */
+function watchingOf({ metadata: { namespace = '', name }, spec }: KubeObject): Watching {
+  const read = parseReference(text(objectOf(objectOf(spec).source).repository));
+  return { key: `${namespace}/${name}`, sources: read.ok ? [nameOf(read.value)] : [] };
+}
+
+async function wake({ cluster }: Parts, key: string): Promise<void> {
+  const [namespace = '', name = ''] = key.split('/');
+  const change = { metadata: { annotations: { [PUSHED_AT]: clock().toISOString() } } };
+  const written = await cluster.patch({ resource: RESOURCES.promotions, namespace, name }, change);
+  // Deleted meanwhile: there is nobody to wake.
+  if (!written.ok && written.status !== 404) throw new Error(written.message);
+}

@@ -1,0 +1,118 @@
+import { createSelfTest } from '../controllers/self-test/index.ts';
+import { createEventRecorder, watchCollection } from '../clients/kubernetes/index.ts';
+import type { GaugeDefinition } from '../clients/http-server/index.ts';
+import { createAudit, podSelector, type AuditChange } from '../controllers/audit/index.ts';
+import { auditPorts } from './audit-ports.ts';
+import type { LeaderOptions } from './parts.ts';
+import { keepPolicyStatus } from './policy-status.ts';
+import { keepPromotions } from './promotions.ts';
+import { keepRegistration } from './registration.ts';
+import { toldOf } from './replica.ts';
+import { RESOURCES } from './resources.ts';
+import { selfTestPorts } from './self-test-ports.ts';
+import { clock } from './process-context.ts';
+
+/** What the leader does besides serving. */
+export interface LeaderTasks {
+  /** One term; ends with the signal. */
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+  readonly onPolicies: (names: readonly string[]) => void;
+  readonly onSecret: (name: string) => void;
+  readonly onNamespace: (name: string) => void;
+  readonly gauges: readonly GaugeDefinition[];
+  /** What readiness tells, one line each. */
+  readonly details: () => readonly string[];
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Pods asked for at once. A page is held as bytes, as text and as objects, about ten times what the pods on it take in JSON,
+ * before anything of it can be let go; 5,000 pods are fifty calls that take two seconds together.
+ */
+const PODS_ON_PAGE = 100;
+
+/** Joins the leader's duties; each goes on by itself, and one that breaks stops no other. */
+export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
+  const { settings, cluster, identity, replica, telemetry, log } = options;
+  const listeners = new Set<(change: AuditChange) => void>();
+  const tell = (change: AuditChange) => {
+    for (const listener of listeners) listener(change);
+  };
+  const events = createEventRecorder({
+    cluster,
+    namespaceOfClusterScoped: 'default',
+    reportingInstance: identity,
+    clock,
+    onFailure: (error) => {
+      log.warn(toldOf(error), 'an event could not be written');
+    },
+  });
+  const status = keepPolicyStatus(options);
+  const registration = keepRegistration(options);
+  const promotions = keepPromotions(options, { recordEvent: events.record });
+  const selfTest = createSelfTest(selfTestPorts(options, status.enforced), settings.selfTest);
+  const audit = createAudit(
+    auditPorts(options, {
+      recordEvent: events.record,
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    }),
+    {
+      everyMs: settings.audit.everyMs,
+      perRegistryPerSecond: settings.audit.perRegistryPerSecond,
+      unmatchedImages: settings.unmatchedImages,
+      builtInPolicies: replica.builtIn,
+    },
+  );
+
+  const auditTerm = async (signal: AbortSignal): Promise<void> => {
+    // Only the leader holds the pods: they are what there is most of.
+    const pods = watchCollection({
+      cluster,
+      collection: { resource: RESOURCES.pods },
+      select: podSelector(),
+      pageSize: PODS_ON_PAGE,
+      onChange: tell,
+      onError: (error) => {
+        log.warn({ what: 'pods', ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+      },
+    });
+    signal.addEventListener('abort', () => void pods.close(), { once: true });
+    await pods.synced.catch(() => undefined);
+    if (!signal.aborted) await audit.run(signal, () => pods.values());
+    await pods.close();
+  };
+
+  const guarded = async (duty: Promise<void>): Promise<void> => {
+    try {
+      await duty;
+    } catch (error) {
+      telemetry.report(error);
+    }
+  };
+  return {
+    lead: async (signal) => {
+      await Promise.all([
+        guarded(registration.run(signal)),
+        guarded(status.run(signal)),
+        ...(settings.selfTest.enabled ? [guarded(selfTest.run(signal))] : []),
+        ...(settings.audit.enabled ? [guarded(auditTerm(signal))] : []),
+        ...(settings.promotions.enabled ? [guarded(promotions.run(signal))] : []),
+      ]);
+    },
+    onPolicies: (names) => {
+      status.onPolicies(names);
+      promotions.onPolicies(names);
+      tell({ type: 'policies' });
+    },
+    onSecret: registration.onSecret,
+    onNamespace: (namespace) => {
+      tell({ type: 'namespace', namespace });
+    },
+    gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges, ...promotions.gauges],
+    details: () => [...registration.details(), ...selfTest.lines()],
+    close: () => events.close(),
+  };
+}

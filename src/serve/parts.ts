@@ -1,0 +1,26 @@
+import type { Cluster } from '../clients/kubernetes/index.ts';
+import type { Log } from '../clients/http-server/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import type { OpenJudging } from './judging.ts';
+import type { Replica } from './replica.ts';
+import type { ProcessContext } from './process-context.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Everything that a replica in a cluster is made of. */
+export interface Parts {
+  readonly settings: Settings;
+  readonly context: ProcessContext;
+  readonly cluster: Cluster;
+  /** The controller's own namespace. */
+  readonly namespace: string;
+  /** Names this process in the Lease and in events. */
+  readonly identity: string;
+  readonly judging: OpenJudging;
+  readonly telemetry: Telemetry;
+  readonly log: Log;
+}
+
+/** What the leader is made with. */
+export interface LeaderOptions extends Parts {
+  readonly replica: Replica;
+}

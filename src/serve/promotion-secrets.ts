@@ -1,0 +1,79 @@
+import { parsed, problem, type Parsed, type Problem } from '../core/model/index.ts';
+import type { Material } from '../core/policy/index.ts';
+import type { ImagePromotionSpec } from '../core/promotion/index.ts';
+
+/** Decoded entries of one Secret or ConfigMap. */
+export type Entries = Readonly<Record<string, string>>;
+
+/**
+ * Reads an object of the promotion's own namespace, and of no other: a promotion can borrow nobody's login. `undefined` = it is
+ * not there; throws a Fault when that cannot be told.
+ */
+export type ReadObject = (
+  kind: 'Secret' | 'ConfigMap',
+  name: string,
+  signal: AbortSignal,
+) => Promise<Entries | undefined>;
+
+/** Everything that a promotion refers to, read once when it is opened. */
+export interface PromotionSecrets {
+  readonly secret: (name: string) => Entries | undefined;
+  readonly material: Material;
+}
+
+type Named = readonly ['Secret' | 'ConfigMap', string, path: string];
+
+/** Reads all that a promotion refers to; what is missing is a problem with the field that names it. */
+export async function readMaterial(
+  spec: ImagePromotionSpec,
+  read: ReadObject,
+  signal: AbortSignal,
+): Promise<Parsed<PromotionSecrets>> {
+  const found = new Map<string, Entries>();
+  const problems: Problem[] = [];
+  await Promise.all(
+    namedIn(spec).map(async ([kind, name, path]) => {
+      const entries = await read(kind, name, signal);
+      if (entries) found.set(`${kind}/${name}`, entries);
+      else problems.push({ path, message: `there is no ${kind} "${name}"` });
+    }),
+  );
+  if (problems.length > 0) return { ok: false, problems };
+  return parsed({
+    secret: (name) => found.get(`Secret/${name}`),
+    material: ({ kind, name, key }) => found.get(`${kind}/${name}`)?.[key],
+  });
+}
+
+/** An entry that has to be there; the path names the field that asks for it. */
+export function entryOf(entries: Entries | undefined, key: string, path: string): Parsed<string> {
+  const value = entries?.[key];
+  return value === undefined ? problem(path, `its Secret has no entry "${key}"`) : parsed(value);
+}
+
+function namedIn({ source, target, mirror, promote }: ImagePromotionSpec): readonly Named[] {
+  const secrets: readonly (readonly [{ readonly name: string } | undefined, string])[] = [
+    [source.secretRef, 'spec.source.secretRef'],
+    [source.caSecretRef, 'spec.source.caSecretRef'],
+    [target.secretRef, 'spec.target.secretRef'],
+    [target.caSecretRef, 'spec.target.caSecretRef'],
+    [mirror?.sign?.secretRef, 'spec.mirror.sign.secretRef'],
+    [promote?.sign?.secretRef, 'spec.promote.sign.secretRef'],
+  ];
+  const authorities = promote?.scan?.authorities ?? [];
+  return [
+    ...secrets.flatMap(([ref, path]) => (ref ? [['Secret', ref.name, path] as const] : [])),
+    ...authorities.flatMap(({ key, trustRoot }, index) => {
+      const path = `spec.promote.scan.authorities[${String(index)}]`;
+      return [
+        ...(key?.secretRef ? [['Secret', key.secretRef.name, `${path}.key.secretRef`] as const] : []),
+        ...(key?.configMapRef
+          ? [['ConfigMap', key.configMapRef.name, `${path}.key.configMapRef`] as const]
+          : []),
+        ...(trustRoot?.configMapRef
+          ? [['ConfigMap', trustRoot.configMapRef.name, `${path}.trustRoot.configMapRef`] as const]
+          : []),
+      ];
+    }),
+  ];
+}

@@ -1,0 +1,112 @@
+import type { Cluster, ObjectAddress, Written } from '../clients/kubernetes/index.ts';
+import {
+  RUN_LABEL,
+  type ControllerPorts,
+  type GuardedAnswer,
+  type JobShelf,
+  type ObjectName,
+  type RunStore,
+} from '../controllers/promotions/index.ts';
+import { objectOf, text } from './object-fields.ts';
+import { runObject } from './promotion-caches.ts';
+import { RESOURCES } from './resources.ts';
+
+/** The manager of the status fields of promotions. */
+const PROMOTER = 'pratique-promotions';
+const NOT_FOUND = 404;
+const CONFLICT = 409;
+
+/** Runs at the API server itself, past every cache. */
+export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunStore {
+  return {
+    read: async (name, signal) => {
+      const object = await cluster.get(addressOf(RESOURCES.promotionRuns, name), signal);
+      return object && runObject(object);
+    },
+    writeStatus: async ({ apiVersion, kind, metadata, spec }, status, signal) => {
+      const { namespace, name, uid, resourceVersion } = metadata;
+      return guarded(
+        await cluster.replace(
+          { ...addressOf(RESOURCES.promotionRuns, metadata), subresource: 'status' },
+          // With the version in it the API server takes it only if nobody wrote since.
+          { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, spec, status },
+          { signal },
+        ),
+      );
+    },
+  };
+}
+
+/** What else the controller writes of promotions and runs. */
+export function promotionWrites(
+  cluster: Pick<Cluster, 'apply' | 'create' | 'remove'>,
+): Pick<ControllerPorts, 'createRun' | 'removeRun' | 'writePromotionStatus'> {
+  return {
+    createRun: async (run, namespace, signal) =>
+      answerOf(await cluster.create({ resource: RESOURCES.promotionRuns, namespace }, run, { signal })),
+    removeRun: async (run, uid) => {
+      await cluster.remove(addressOf(RESOURCES.promotionRuns, run), { uid });
+    },
+    writePromotionStatus: async ({ apiVersion, kind, metadata }, status, signal) => {
+      const { namespace, name, uid } = metadata;
+      return answerOf(
+        await cluster.apply(
+          { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
+          // One that was deleted and made again is another one, of which this does not speak.
+          { apiVersion, kind, metadata: { namespace, name, uid }, status },
+          { fieldManager: PROMOTER, signal },
+        ),
+      );
+    },
+  };
+}
+
+/** Jobs that carry out runs, found by their label and their owner. */
+export function createJobShelf(cluster: Pick<Cluster, 'list' | 'create'>): JobShelf {
+  return {
+    of: async ({ metadata: { namespace, name, uid } }, signal) => {
+      const collection = { resource: RESOURCES.jobs, namespace, labelSelector: `${RUN_LABEL}=${name}` };
+      const { items } = await cluster.list(collection, {}, signal);
+      // A label can be written by anybody who may make Jobs; an owner is named by its uid.
+      return items
+        .filter(({ metadata }) => ownersOf(metadata.ownerReferences).includes(uid))
+        .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));
+    },
+    create: async (job, namespace, signal) =>
+      answerOf(await cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal })),
+  };
+}
+
+function ownersOf(references: unknown): readonly string[] {
+  return listOf(references).map((one) => text(objectOf(one).uid));
+}
+
+function isOver(status: unknown): boolean {
+  return listOf(objectOf(status).conditions)
+    .map(objectOf)
+    .some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True');
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function addressOf(
+  resource: ObjectAddress['resource'],
+  { namespace, name }: ObjectName,
+): Omit<ObjectAddress, 'subresource'> {
+  return { resource, namespace, name };
+}
+
+function guarded(written: Written): GuardedAnswer {
+  if (written.ok) return { state: 'written', run: runObject(written.object) };
+  if (written.status === NOT_FOUND) return { state: 'gone' };
+  if (written.status === CONFLICT) return { state: 'changed' };
+  return { state: 'refused', message: written.message };
+}
+
+function answerOf(written: Written): Awaited<ReturnType<ControllerPorts['createRun']>> {
+  if (written.ok) return { ok: true };
+  const { status, message } = written;
+  return { ok: false, status, message };
+}

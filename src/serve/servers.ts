@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Route, Server, Tls } from '../clients/http-server/index.ts';
+import { fits } from '../controllers/certificates/index.ts';
+import type { Parsed } from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { mutateHandler, validateHandler } from '../webhook/index.ts';
+import { followPair, servingCertificate } from '../controllers/certificates/index.ts';
+import type { Parts } from './parts.ts';
+import { listen, page, urlOf } from './listening.ts';
+import type { Replica } from './replica.ts';
+import { readTls } from './tls-files.ts';
+
+/** The servers of a replica: probes and metrics at once, the webhooks as soon as they can answer. */
+export interface Servers {
+  readonly url: () => string;
+  /** The Secret with the certificate may have changed. */
+  readonly onSecret: () => void;
+  /** Is not ready any more, lingers, answers what is open, and ends. */
+  readonly close: () => Promise<void>;
+}
+
+/** What the door is made with. */
+export interface ServersOptions extends Parts {
+  readonly replica: Replica;
+  /** Paths of events. */
+  readonly events: readonly Route[];
+  /** What readiness tells besides, one line each. */
+  readonly details: () => readonly string[];
+}
+
+/** Milliseconds between two looks at certificate files: kubelets take a minute to write them anyway. */
+const FILES_LOOK_MS = 10_000;
+/** Milliseconds between two tries to listen: the port may still be somebody else's. */
+const LISTEN_AGAIN_MS = 2_000;
+
+/** Opens the servers. Problems are those of the address for probes and metrics. */
+export async function createServers(options: ServersOptions): Promise<Parsed<Servers>> {
+  const { settings, replica, telemetry, log } = options;
+  const { webhook, operations } = settings;
+  const closing = new AbortController();
+  let server: Server | undefined;
+  let ear: Server | undefined;
+  let tls: Tls | undefined;
+
+  const missing = (): readonly string[] => [
+    ...(closing.signal.aborted ? ['stopping'] : []),
+    ...replica.caches.waitingFor().map((what) => `not read yet: ${what}`),
+    ...(tls ? [] : ['no certificate yet']),
+    ...(server ? [] : ['the webhook does not listen yet']),
+  ];
+  const readiness = () => {
+    const why = missing();
+    const status = why.length === 0 ? 200 : 503;
+    const head = why.length === 0 ? 'ok' : 'not ready';
+    return { status, body: `${[head, ...why, ...options.details()].join('\n')}\n` };
+  };
+  const pages: readonly Route[] = [
+    page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
+    page('/readyz', 'text/plain', () => Promise.resolve(readiness())),
+    page('/metrics', telemetry.metrics.contentType, async () => ({
+      status: 200,
+      body: await telemetry.metrics.scrape(),
+    })),
+  ];
+  const { report: onError } = telemetry;
+  const probes =
+    operations.listen && (await listen(operations.listen, 'operations.listen', { routes: pages, onError }));
+  if (probes?.ok === false) return probes;
+
+  const { listen: apart } = settings.events;
+  const routes = [
+    ...webhookRoutes(settings, replica),
+    ...(probes ? [] : pages),
+    ...(apart ? [] : options.events),
+  ];
+  const open = async (): Promise<void> => {
+    await replica.caches.synced;
+    while (tls && !server && !closing.signal.aborted) {
+      const opened = await listen(webhook.listen, '--listen', { tls, routes, onError });
+      if (opened.ok) server = opened.value;
+      else {
+        log.error({ problems: opened.problems }, 'the webhook cannot listen, it is tried again');
+        await sleep(LISTEN_AGAIN_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  };
+  const openEvents = async (first: Tls): Promise<void> => {
+    if (!apart || options.events.length === 0) return;
+    const opened = await listen(apart, 'events.listen', { tls: first, routes: options.events, onError });
+    if (opened.ok) ear = opened.value;
+    else log.error({ problems: opened.problems }, 'events cannot be listened to');
+  };
+  const take = (pair: Tls) => {
+    if (pair.cert === tls?.cert && pair.key === tls.key) return;
+    const first = tls === undefined;
+    tls = pair;
+    server?.setTls(pair);
+    ear?.setTls(pair);
+    log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
+    // Rejects only when the caches are closed before they were read.
+    if (first) void Promise.all([open(), openEvents(pair)]).catch(() => undefined);
+  };
+  const source = certificateSource(options, take);
+  return {
+    ok: true,
+    value: {
+      url: () => urlOf(webhook.listen, server?.port ?? webhook.listen.port),
+      onSecret: source.look,
+      close: async () => {
+        closing.abort();
+        source.close();
+        await sleep(webhook.lingerMs);
+        await Promise.all([server?.close(), ear?.close()]);
+        if (probes?.ok) await probes.value.close();
+      },
+    },
+  };
+}
+
+function webhookRoutes({ webhook }: Settings, { validating, mutating }: Replica): readonly Route[] {
+  const { maxBodyBytes, defaultTimeoutMs } = webhook;
+  const post = { method: 'post', maxBodyBytes } as const;
+  return [
+    { ...post, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) },
+    { ...post, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) },
+  ];
+}
+
+/** Where certificates come from: the Secret that the leader keeps, or files. */
+function certificateSource(
+  { settings, replica, namespace, log }: ServersOptions,
+  take: (pair: Tls) => void,
+): { readonly look: () => void; readonly close: () => void } {
+  const { source, secret } = settings.certificates;
+  if (source === 'Files') {
+    const following = followPair({
+      read: () => readTls(settings.webhook),
+      fits,
+      everyMs: FILES_LOOK_MS,
+      onChange: take,
+      onError: (problems) => {
+        log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
+      },
+    });
+    return { look: () => undefined, close: following.close };
+  }
+  return {
+    look: () => {
+      const pair = servingCertificate(replica.caches.secrets.get(secret, namespace)?.data);
+      if (pair.ok) take(pair.value);
+    },
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,99 @@
+import { readDocuments } from '../clients/files/index.ts';
+import type { Log } from '../clients/http-server/index.ts';
+import { readTrustRoot } from '../clients/sigstore/index.ts';
+import { parsed, type Parsed, type Problem } from '../core/model/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { validateHandler } from '../webhook/index.ts';
+import type { Serving } from '../cli/index.ts';
+import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
+import { admissionPorts } from './admission-ports.ts';
+import { openJudging } from './judging.ts';
+import { listen, page, urlOf } from './listening.ts';
+import { openPublicRoot } from './root-refresh.ts';
+import { clock, type ProcessContext } from './process-context.ts';
+import { createTelemetry } from './telemetry.ts';
+import { readTls } from './tls-files.ts';
+
+/** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
+const FOLDER_LOOK_MS = 2_000;
+
+/** What every way of serving is given. */
+export interface Joined {
+  readonly context: ProcessContext;
+  readonly log: Log;
+}
+
+/** Serves the webhook with policies from a folder. */
+export async function serveStandalone(
+  settings: Settings,
+  folder: string,
+  { context: context, log }: Joined,
+): Promise<Parsed<Serving>> {
+  const telemetry = createTelemetry(log);
+  const tls = await readTls(settings.webhook);
+  const publicRoot = openPublicRoot(settings, log);
+  const policies = await watchFolder({
+    read: () => readDocuments(folder, { stdin: context.stdin }),
+    clock,
+    roots: { read: readTrustRoot, publicGood: publicRoot.current },
+    everyMs: FOLDER_LOOK_MS,
+    onChange: (outcome) => {
+      if (outcome.ok) log.info({ policies: outcome.value.policies.length }, 'policies changed');
+      else
+        log.error(
+          { problems: outcome.problems },
+          'policies do not compile, the last good ones stay in force',
+        );
+    },
+  });
+  const judging = await openJudging(settings, context, telemetry);
+  const close = async () => {
+    publicRoot.close();
+    if (policies.ok) policies.value.close();
+    if (judging.ok) await judging.value.close();
+  };
+  if (!tls.ok || !policies.ok || !judging.ok) {
+    await close();
+    const problems = [tls, policies, judging].flatMap((one) => (one.ok ? [] : one.problems));
+    return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
+  }
+  const held = policies.value;
+  const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
+  const { metrics } = telemetry;
+  metrics.addGauges(operations.gauges);
+  const ports = admissionPorts(held.current, judging.value, telemetry);
+  const { webhook } = settings;
+  const server = await listen(webhook.listen, '--listen', {
+    tls: tls.value,
+    onError: telemetry.report,
+    routes: [
+      {
+        method: 'post',
+        path: '/validate',
+        maxBodyBytes: webhook.maxBodyBytes,
+        handle: validateHandler(ports, webhook.defaultTimeoutMs),
+      },
+      page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
+      page('/readyz', 'text/plain', () => Promise.resolve({ status: 200, body: operations.readiness() })),
+      page('/metrics', metrics.contentType, async () => ({ status: 200, body: await metrics.scrape() })),
+    ],
+  });
+  if (!server.ok) {
+    await close();
+    return server;
+  }
+  const url = urlOf(webhook.listen, server.value.port);
+  const count = held.current().policies.length;
+  return parsed({
+    url,
+    summary: `${String(count)} ${count === 1 ? 'policy' : 'policies'} from ${folder}, listening on ${url}`,
+    close: async () => {
+      await server.value.close();
+      await close();
+    },
+  });
+}
+
+function inFolder(folder: string, { path, message }: Problem): Problem {
+  return { path: path === '' ? folder : path, message };
+}

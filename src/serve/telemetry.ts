@@ -1,0 +1,104 @@
+import type { EventTold } from '../controllers/events/index.ts';
+import type { RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
+import { createMetrics, type Log, type Metrics } from '../clients/http-server/index.ts';
+import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
+import type { PromotionMeter } from '../controllers/promotions/index.ts';
+import type { Watching } from './judging.ts';
+
+/** Who is told of everything that is counted and logged, and the page on which it is read. */
+export interface Telemetry extends Watching {
+  readonly onDecision: AdmissionPorts['onDecision'];
+  readonly onMutation: MutationPorts['onMutation'];
+  readonly onApiRequest: (event: ApiRequest) => void;
+  readonly onEvent: (event: EventTold) => void;
+  readonly onPromotedImages: PromotionMeter['images'];
+  readonly onPromotedBytes: PromotionMeter['bytes'];
+  readonly metrics: Metrics;
+}
+
+/** Seconds; from a decision out of memory to the longest that a webhook may take. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const COUNTERS = {
+  decisions: {
+    name: 'pratique_admission_decisions_total',
+    help: 'Admission requests decided, by verdict and first reason.',
+    labels: ['verdict', 'reason'],
+  },
+  lookups: {
+    name: 'pratique_fact_lookups_total',
+    help: 'Facts looked up, by kind and by how the look-up was answered.',
+    labels: ['kind', 'result'],
+  },
+  registry: {
+    name: 'pratique_registry_requests_total',
+    help: 'Requests sent to registries, by host, operation and HTTP status.',
+    labels: ['host', 'operation', 'code'],
+  },
+  events: {
+    name: 'pratique_events_total',
+    help: 'Events about pushed images, by sender and HTTP status of the answer.',
+    labels: ['sender', 'status'],
+  },
+  promotionImages: {
+    name: 'pratique_promotion_images_total',
+    help: 'Images of promotions, by what became of them and by reason.',
+    labels: ['decision', 'reason'],
+  },
+  promotionBytes: {
+    name: 'pratique_promotion_bytes_total',
+    help: 'Bytes that promotions brought, by how: copied, mounted, or skipped because they were there.',
+    labels: ['how'],
+  },
+  api: {
+    name: 'pratique_api_requests_total',
+    help: 'Requests sent to the API server, by verb, resource and HTTP status.',
+    labels: ['verb', 'resource', 'code'],
+  },
+} as const;
+
+const DURATION = {
+  name: 'pratique_admission_duration_seconds',
+  help: 'Seconds from an admission request to its answer.',
+  labels: [],
+  buckets: DURATIONS,
+} as const;
+
+/** Counts and logs. */
+export function createTelemetry(log: Log): Telemetry {
+  const metrics = createMetrics({ counters: Object.values(COUNTERS), histograms: [DURATION] });
+  return {
+    metrics,
+    onDecision: (decision) => {
+      const { verdict, reasons, milliseconds } = decision;
+      metrics.count(COUNTERS.decisions.name, { verdict, reason: reasons[0] ?? '' });
+      metrics.observe(DURATION.name, {}, milliseconds / 1_000);
+      log.info(decision, 'decided');
+    },
+    onMutation: (mutation) => {
+      log.info(mutation, 'pinned');
+    },
+    onApiRequest: ({ verb, resource, status }) => {
+      metrics.count(COUNTERS.api.name, { verb, resource, code: String(status ?? 'error') });
+    },
+    onEvent: (event) => {
+      metrics.count(COUNTERS.events.name, { sender: event.sender, status: String(event.status) });
+      log.info(event, 'heard of a push');
+    },
+    onPromotedImages: (decision, reason, images) => {
+      metrics.count(COUNTERS.promotionImages.name, { decision, reason }, images);
+    },
+    onPromotedBytes: (how, bytes) => {
+      metrics.count(COUNTERS.promotionBytes.name, { how }, bytes);
+    },
+    onRequest: ({ host, operation, code }) => {
+      metrics.count(COUNTERS.registry.name, { host, operation, code });
+    },
+    onLookup: (kind, result) => {
+      metrics.count(COUNTERS.lookups.name, { kind, result });
+    },
+    report: (error) => {
+      log.error({ err: error }, 'internal error');
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { JudgedImage, ReasonCode } from '../core/model/index.ts';
+import { codesOf, explainRefusal, explainWarnings, isRefused } from '../core/policy/index.ts';
+import type { PatchOperation } from './patch.ts';
+
+/** An AdmissionReview v1 with its response, ready to be written as JSON. */
+export interface AdmissionAnswer {
+  readonly apiVersion: 'admission.k8s.io/v1';
+  readonly kind: 'AdmissionReview';
+  readonly response: {
+    readonly uid: string;
+    readonly allowed: boolean;
+    readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+    readonly warnings?: readonly string[];
+    readonly auditAnnotations?: Readonly<Record<string, string>>;
+    /** A JSON patch in base64; never there without its type, nor empty. */
+    readonly patch?: string;
+    readonly patchType?: 'JSONPatch';
+  };
+}
+
+/** Characters of the machine form in the audit annotation: audit backends cut events of a few hundred KiB. */
+const MAX_AUDIT_LENGTH = 16_384;
+
+/** Refusals that say nothing about the images: we could not find out. */
+const COULD_NOT_TELL: ReadonlySet<ReasonCode> = new Set([
+  'DeadlineExceeded',
+  'InternalError',
+  'ParentUnknown',
+]);
+
+/** Lets a request pass that is not ours to judge. */
+export function passAnswer(uid: string): AdmissionAnswer {
+  return answer({ uid, allowed: true });
+}
+
+/** Turns judged images into the answer: refusal with its message, warnings, and the machine form for the audit log. */
+export function verdictAnswer(uid: string, images: readonly JudgedImage[]): AdmissionAnswer {
+  const allowed = !images.some(isRefused);
+  const warnings = explainWarnings(images);
+  return answer({
+    uid,
+    allowed,
+    ...(!allowed && { status: { code: 403, reason: 'Forbidden', message: explainRefusal(images) } }),
+    ...(warnings.length > 0 && { warnings }),
+    ...(images.length > 0 && { auditAnnotations: auditAnnotations(images) }),
+  });
+}
+
+/**
+ * Lets a request pass with these changes. Without any there is no patch at all: the API server takes a patch type with an
+ * empty patch for a failed call.
+ */
+export function patchAnswer(
+  uid: string,
+  operations: readonly PatchOperation[],
+  warnings: readonly string[],
+): AdmissionAnswer {
+  return answer({
+    uid,
+    allowed: true,
+    ...(warnings.length > 0 && { warnings }),
+    ...(operations.length > 0 && {
+      patch: Buffer.from(JSON.stringify(operations)).toString('base64'),
+      patchType: 'JSONPatch',
+    }),
+  });
+}
+
+/** Refuses a request that could not be judged at all. */
+export function refusalAnswer(
+  uid: string,
+  code: number,
+  reason: ReasonCode,
+  detail: string,
+): AdmissionAnswer {
+  return answer({
+    uid,
+    allowed: false,
+    status: { code, reason, message: `${reason}: ${detail}` },
+    auditAnnotations: { verdict: COULD_NOT_TELL.has(reason) ? 'unknown' : 'deny', reasons: reason },
+  });
+}
+
+function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response };
+}
+
+/** Keys here get the webhook's name put before them by the API server. */
+function auditAnnotations(images: readonly JudgedImage[]): Readonly<Record<string, string>> {
+  const findings = images.flatMap(({ verdict }) => verdict.findings);
+  const told = whatFits(images);
+  return {
+    verdict: worst(images),
+    ...(findings.length > 0 && { reasons: codesOf(findings).join(',') }),
+    images: `[${told.join(',')}]`,
+    ...(told.length < images.length && { imagesLeftOut: String(images.length - told.length) }),
+  };
+}
+
+/** As many images as fit, those with findings first: what is cut off in the middle is JSON to nobody. */
+function whatFits(images: readonly JudgedImage[]): readonly string[] {
+  const silent = ({ verdict }: JudgedImage) => Number(verdict.findings.length === 0);
+  let length = 2;
+  const forms = images.toSorted((a, b) => silent(a) - silent(b)).map((image) => machineForm(image));
+  const tooMany = forms.findIndex((form) => (length += form.length + 1) > MAX_AUDIT_LENGTH);
+  return tooMany < 0 ? forms : forms.slice(0, tooMany);
+}
+
+/** The verdict on the whole object: the worst of its images. */
+function worst(images: readonly JudgedImage[]): JudgedImage['verdict']['kind'] {
+  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
+  return (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
+}
+
+function machineForm({ field, image, reference, verdict }: JudgedImage): string {
+  return JSON.stringify({
+    field,
+    image,
+    ...(reference?.digest !== undefined && { digest: reference.digest }),
+    verdict: verdict.kind,
+    findings: verdict.findings.map(({ reason, effect, policy }) => ({ reason, effect, policy })),
+  });
+}

@@ -1,0 +1,99 @@
+import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
+import { patchAnswer, refusalAnswer } from './answer.ts';
+import { within } from './deadline.ts';
+import { decodeReview, type AdmissionRequest } from './decode.ts';
+import { recordOriginals } from './original-images.ts';
+import { fieldPointer, type PatchOperation } from './patch.ts';
+import { findPins } from './pins.ts';
+import type { MutationPorts } from './ports.ts';
+import { subjectOf, type Review, type ReviewOutcome } from './review.ts';
+import { isPod, scopeOf } from './scope.ts';
+
+/** What is changed in an object. */
+interface Change {
+  readonly operations: readonly PatchOperation[];
+  /** References as they are written now. */
+  readonly pinned: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+const UNCHANGED: Change = { operations: [], pinned: [], warnings: [] };
+
+/**
+ * Answers one AdmissionReview with digests for the images that would be judged in it, have none, and are covered by a
+ * policy that pins.
+ *
+ * Nothing is ever refused here, and whatever goes wrong leaves the object as it is, with a warning. That opens nothing: the
+ * API server calls validating webhooks after all mutating ones, with the object as it is then, and there every image is
+ * judged, pinned or not. A patch that went wrong (Kyverno once judged the empty object that was left of one) or that another
+ * webhook undid can therefore not bring in an image that nobody judged.
+ */
+export async function mutate({ body, budgetMs }: Review, ports: MutationPorts): Promise<ReviewOutcome> {
+  const started = performance.now();
+  const request = decodeReview(body);
+  if (!request.ok) {
+    const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    // Without a uid there is no request to let pass; the status tells whoever sent it.
+    return request.uid === ''
+      ? { status: 400, answer: refusalAnswer('', 400, 'InvalidRequest', detail) }
+      : { status: 200, answer: patchAnswer(request.uid, [], [unpinned(`InvalidRequest: ${detail}`)]) };
+  }
+  const { operations, pinned, warnings } = await changeInTime(request.value, budgetMs, ports);
+  if (pinned.length + warnings.length > 0) {
+    const milliseconds = Math.round((performance.now() - started) * 10) / 10;
+    ports.onMutation({ ...subjectOf(request.value), pinned, warnings, milliseconds });
+  }
+  return { status: 200, answer: patchAnswer(request.value.uid, operations, warnings) };
+}
+
+async function changeInTime(
+  request: AdmissionRequest,
+  budgetMs: number,
+  ports: MutationPorts,
+): Promise<Change> {
+  try {
+    const change = await within(budgetMs, (signal) => changeOf(request, ports, signal));
+    return change ?? warned('DeadlineExceeded: the digests could not be learned in time');
+  } catch (error) {
+    ports.report(error);
+    return warned('InternalError: Pratique failed; its log says how');
+  }
+}
+
+async function changeOf(
+  request: AdmissionRequest,
+  ports: MutationPorts,
+  signal: AbortSignal,
+): Promise<Change> {
+  const scope = scopeOf(request, ports.workloads ?? KUBERNETES_WORKLOADS);
+  if (!scope.ok) {
+    const detail = scope.problems.map(({ path, message }) => `${path} ${message}`).join('; ');
+    return warned(`InvalidRequest: ${request.kind.kind} ${detail}`);
+  }
+  if (scope.value.brings !== 'images') return UNCHANGED;
+  if (ports.objects === 'Pods' && !isPod(request)) return UNCHANGED;
+  const { images, credentials } = scope.value;
+  const { pins, warnings } = await findPins(images, credentials, ports, signal);
+  const replaced = pins.map(({ use, reference }): PatchOperation => {
+    return { op: 'replace', path: fieldPointer(use.field), value: reference };
+  });
+  const uses = pins.map(({ use }) => use);
+  const originals = ports.objects === 'Pods' ? recordOriginals(request, uses) : [];
+  return {
+    operations: [...replaced, ...originals],
+    pinned: pins.map(({ reference }) => reference),
+    warnings,
+  };
+}
+
+function warned(why: string): Change {
+  return { ...UNCHANGED, warnings: [unpinned(why)] };
+}
+
+/** Longest warning in characters: the API server cuts longer ones (KEP-1693). */
+const MAX_WARNING = 256;
+
+function unpinned(why: string): string {
+  const text = `no digests were added: ${why}`.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
+  return text.length <= MAX_WARNING ? text : `${text.slice(0, MAX_WARNING - 1)}…`;
+}

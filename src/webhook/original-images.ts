@@ -1,0 +1,95 @@
+import { extractImages, type ImageUse } from '../core/workload/index.ts';
+import type { AdmissionRequest } from './decode.ts';
+import { pointer, type PatchOperation } from './patch.ts';
+
+/**
+ * Says what the author of a Pod wrote before digests were added: a JSON object, container → reference. For people and
+ * tools that compare; anybody who writes a Pod can write it, and nothing here ever decides by it.
+ */
+export const ORIGINAL_IMAGES = 'pratique.dev/original-images';
+
+/** Bytes of the record: references of the Pods that people write, many times over. */
+const MAX_RECORD_BYTES = 16_384;
+/** Bytes of all annotations of an object together, above which the API server refuses it (`ValidateAnnotationsSize`). */
+const MAX_ANNOTATION_BYTES = 256 * 1024;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Records the references of images that get a digest in this request, as far as there is room, and keeps what is recorded
+ * already and still true. Ephemeral containers come by a subresource that keeps no change of metadata, so nothing is
+ * recorded there.
+ */
+export function recordOriginals(
+  { object, kind, subResource }: AdmissionRequest,
+  pinned: readonly ImageUse[],
+): readonly PatchOperation[] {
+  const { metadata } = fieldsOf(object);
+  // A patch into what is not there would fail, and with it the request.
+  if (subResource !== '' || pinned.length === 0 || !isFields(metadata)) return [];
+  const annotations = fieldsOf(metadata.annotations);
+  const images = extractImages(object, kind);
+  const entries = [
+    ...pinned.map((use) => [nameOf(use), use.image] as const),
+    ...stillTrue(annotations[ORIGINAL_IMAGES], images.ok ? images.value : []),
+  ];
+  const record = whatFits(entries, Math.min(MAX_RECORD_BYTES, roomIn(annotations)));
+  if (record === undefined) return [];
+  return metadata.annotations === undefined || metadata.annotations === null
+    ? [{ op: 'add', path: '/metadata/annotations', value: { [ORIGINAL_IMAGES]: record } }]
+    : [{ op: 'add', path: pointer(['metadata', 'annotations', ORIGINAL_IMAGES]), value: record }];
+}
+
+/** Volumes have names of their own, which may be those of containers; no name has a slash in it. */
+function nameOf({ role, container }: ImageUse): string {
+  return role === 'volume' ? `volume/${container}` : container;
+}
+
+/** What is recorded of images that are what was recorded and a digest: pinned before, maybe earlier in this very request. */
+function stillTrue(text: unknown, images: readonly ImageUse[]): readonly (readonly [string, string])[] {
+  const recorded = readRecord(text);
+  return images.flatMap((use) => {
+    const original = recorded[nameOf(use)];
+    const isTrue = typeof original === 'string' && use.image.startsWith(`${original}@`);
+    return isTrue ? [[nameOf(use), original] as const] : [];
+  });
+}
+
+function readRecord(text: unknown): Fields {
+  try {
+    return fieldsOf(typeof text === 'string' ? JSON.parse(text) : undefined);
+  } catch {
+    return {}; // somebody else's words under our key: written anew
+  }
+}
+
+function roomIn(annotations: Fields): number {
+  const others = Object.entries(annotations).filter(([key]) => key !== ORIGINAL_IMAGES);
+  const used = others.map(([key, value]) => bytesOf(key) + bytesOf(typeof value === 'string' ? value : ''));
+  return used.reduce((all, one) => all - one, MAX_ANNOTATION_BYTES - bytesOf(ORIGINAL_IMAGES));
+}
+
+function whatFits(entries: readonly (readonly [string, string])[], room: number): string | undefined {
+  let bytes = '{}'.length;
+  const told = entries.filter(([name, image]) => {
+    // As `"name":"image",` with whatever escapes it takes.
+    const size = bytesOf(JSON.stringify({ [name]: image })) - 1;
+    if (bytes + size > room) return false;
+    bytes += size;
+    return true;
+  });
+  return told.length === 0 ? undefined : JSON.stringify(Object.fromEntries(told));
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** An object, or one without fields in place of anything else. */
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,92 @@
+import type { Fact, ImageRef, JudgedImage, NamedImage, PinnedRef } from '../core/model/index.ts';
+import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
+import type { PullLogins, WorkloadTable } from '../core/workload/index.ts';
+
+/** With what the kubelet would pull the images of an object: names in the namespace of that object. */
+export interface Credentials extends PullLogins {
+  readonly namespace: string;
+}
+
+/** An object at the API server; core resources have the group `''`. */
+export interface ObjectAddress {
+  readonly resource: { readonly group: string; readonly version: string; readonly plural: string };
+  /** Absent for objects without a namespace. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
+export interface CommonPorts {
+  /** The compiled policies, as one snapshot. */
+  readonly policies: () => readonly CompiledPolicy[];
+  /** Asked only while some policy selects namespaces. Never rejects for anything the cluster does. */
+  readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
+  /** Absent = the kinds of Kubernetes alone. */
+  readonly workloads?: WorkloadTable;
+  /** Told of every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** What the validating webhook needs. */
+export interface AdmissionPorts extends CommonPorts {
+  readonly judge: (request: {
+    readonly images: readonly NamedImage[];
+    readonly policies: readonly CompiledPolicy[];
+    readonly labels: Fact<Labels>;
+    /** With what the images would be pulled. */
+    readonly credentials?: Credentials;
+    readonly signal: AbortSignal;
+  }) => Promise<readonly JudgedImage[]>;
+  /**
+   * Reads the object that a `scale` request is about, as it is at this moment. Absent = nobody here can read objects, and
+   * scaling up is refused. Never rejects for anything the cluster does.
+   */
+  readonly parent?: (address: ObjectAddress, signal: AbortSignal) => Promise<Fact<unknown>>;
+  /** Told of every decision, for the log. */
+  readonly onDecision: (decision: Decision) => void;
+}
+
+/** What the mutating webhook needs. */
+export interface MutationPorts extends CommonPorts {
+  /** Which objects are changed: all with images, or Pods only, so that templates stay as their authors wrote them. */
+  readonly objects: 'All' | 'Pods';
+  /**
+   * The digests that references without one stand for right now: a fact for each, in their order. No reference is asked
+   * for twice in one request. Never rejects for anything a registry does.
+   */
+  readonly resolve: (
+    images: readonly ImageRef[],
+    credentials: Credentials,
+    signal: AbortSignal,
+  ) => Promise<readonly Fact<PinnedRef>[]>;
+  /** Told of every request that was looked at for images to pin, for the log. */
+  readonly onMutation: (mutation: Mutation) => void;
+}
+
+/** What a request was about, in the words of the log line. */
+export interface Subject {
+  readonly uid: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly operation: string;
+  readonly dryRun: boolean;
+}
+
+/** One decision, in the words of the log line. */
+export interface Decision extends Subject {
+  readonly allowed: boolean;
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  readonly images: readonly string[];
+  readonly milliseconds: number;
+}
+
+/** What became of one request that might have images to pin. */
+export interface Mutation extends Subject {
+  /** References as they are written now, digest included. */
+  readonly pinned: readonly string[];
+  /** What the author was told. */
+  readonly warnings: readonly string[];
+  readonly milliseconds: number;
+}

@@ -1,0 +1,110 @@
+import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import {
+  changedImages,
+  extractImages,
+  isWorkload,
+  pullSecretsOf,
+  replicasOf,
+  scaleReplicas,
+  scalesIn,
+  type ImageUse,
+  type WorkloadTable,
+} from '../core/workload/index.ts';
+import type { AdmissionRequest } from './decode.ts';
+import type { Credentials, ObjectAddress } from './ports.ts';
+
+/** What a request brings that has to be judged. */
+export type Scope =
+  | { readonly brings: 'nothing' }
+  | { readonly brings: 'images'; readonly images: readonly ImageUse[]; readonly credentials: Credentials }
+  /** More pods of an object that is not in the request. */
+  | { readonly brings: 'replicas'; readonly parent: ObjectAddress };
+
+/** The one subresource through which images arrive: `kubectl debug` adds ephemeral containers there. */
+const IMAGE_SUBRESOURCES: ReadonlySet<string> = new Set(['', 'ephemeralcontainers']);
+
+const NOTHING: Parsed<Scope> = parsed({ brings: 'nothing' });
+
+/**
+ * Which images of a request have to be judged; none when it brings none in. On UPDATE of a pod these are the new or
+ * changed ones; a template is judged whole when any image of it changes or its replicas rise, also by the `scale`
+ * subresource; anything else (labels, finalizers, scaling down, status) passes, so that what is wrong already can still be
+ * repaired and removed. Whether an object is being deleted plays no part (CVE-2023-34091). Problems mean that the object
+ * could not be read.
+ */
+export function scopeOf(request: AdmissionRequest, table: WorkloadTable): Parsed<Scope> {
+  const { operation, subResource, kind, object } = request;
+  if (operation !== 'CREATE' && operation !== 'UPDATE') return NOTHING;
+  if (subResource === 'scale') return scaleScope(request, table);
+  if (!IMAGE_SUBRESOURCES.has(subResource) || !isWorkload(kind, table)) return NOTHING;
+  if (isMissing(object)) return problem('request.object', `is missing in a ${operation}`);
+  const images = extractImages(object, kind, table);
+  if (!images.ok) return images;
+  return imageScope(
+    request,
+    operation === 'UPDATE' ? newImages(request, images.value, table) : images.value,
+    table,
+  );
+}
+
+/** What an object brings that is to run as it stands, all of it. */
+export function wholeScope(object: unknown, request: AdmissionRequest, table: WorkloadTable): Parsed<Scope> {
+  const images = extractImages(object, request.kind, table);
+  return images.ok ? imageScope({ ...request, object }, images.value, table) : images;
+}
+
+function imageScope(
+  { object, kind, namespace }: AdmissionRequest,
+  images: readonly ImageUse[],
+  table: WorkloadTable,
+): Parsed<Scope> {
+  if (images.length === 0) return NOTHING;
+  const logins = pullSecretsOf(object, kind, table);
+  return logins.ok
+    ? parsed({ brings: 'images', images, credentials: { namespace, ...logins.value } })
+    : logins;
+}
+
+function newImages(
+  request: AdmissionRequest,
+  images: readonly ImageUse[],
+  table: WorkloadTable,
+): readonly ImageUse[] {
+  const { kind, oldObject } = request;
+  const before = extractImages(oldObject, kind, table);
+  // Without a readable old object nothing can be called unchanged.
+  if (!before.ok) return images;
+  const changed = changedImages(images, before.value);
+  if (isPod(request)) return changed;
+  return changed.length > 0 || startsMore(request, table) ? images : [];
+}
+
+/** Whether a request is about a Pod, not about a custom kind of that name. */
+export function isPod({ kind }: AdmissionRequest): boolean {
+  return kind.group === '' && kind.kind === 'Pod';
+}
+
+/** Made with no replicas and scaled up later, an object would otherwise run images that nobody judged. */
+function startsMore({ kind, object, oldObject }: AdmissionRequest, table: WorkloadTable): boolean {
+  const [now, before] = [replicasOf(object, kind, table), replicasOf(oldObject, kind, table)];
+  return now !== undefined && (before === undefined || now > before);
+}
+
+/** A `Scale` has a number and no images: those stand in the object that it scales. */
+function scaleScope(request: AdmissionRequest, table: WorkloadTable): Parsed<Scope> {
+  const { operation, resource, namespace, name, object, oldObject } = request;
+  if (resource === undefined) return problem('request.resource', 'is missing');
+  if (!scalesIn(resource.group, table)) return NOTHING;
+  if (isMissing(object)) return problem('request.object', `is missing in a ${operation}`);
+  const now = scaleReplicas(object);
+  if (now === undefined) return problem('spec.replicas', 'is not a count');
+  // An old count that cannot be read is taken for the lowest.
+  if (now <= (scaleReplicas(oldObject) ?? 0)) return NOTHING;
+  const { group, version, resource: plural } = resource;
+  const parent = { resource: { group, version, plural }, ...(namespace !== '' && { namespace }), name };
+  return parsed({ brings: 'replicas', parent });
+}
+
+function isMissing(object: unknown): boolean {
+  return object === undefined || object === null;
+}

@@ -1,0 +1,206 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { silence } from '../support/registry/misbehave.ts';
+import { openShore, type PolicyFixture } from '../support/policy-fixture.ts';
+import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
+import { run, type RunOptions } from './run.ts';
+
+interface Report {
+  readonly images: readonly {
+    image: string;
+    verdict: string;
+    digest?: string;
+    field?: string;
+    container?: string;
+    findings: readonly { reason: string }[];
+  }[];
+  readonly summary: Readonly<Record<string, number>>;
+}
+
+describe('pratique check', () => {
+  let fixture: PolicyFixture;
+  let policies: TemporaryFolder;
+  let files: TemporaryFolder;
+  before(async () => {
+    fixture = await openShore();
+  });
+  beforeEach(async () => {
+    policies = await temporaryFolder({ 'production.yaml': fixture.policy({}) });
+    files = await temporaryFolder();
+  });
+  afterEach(() => Promise.all([policies.remove(), files.remove()]));
+  after(() => fixture.registry.close());
+
+  const check = (args: readonly string[], options?: RunOptions) =>
+    run(['check', '--policies', policies.path, ...args], options);
+  const reportOf = async (args: readonly string[], options?: RunOptions) => {
+    const { code, out } = await check([...args, '-o', 'json'], options);
+    return { code, report: JSON.parse(out) as Report };
+  };
+  const pod = (image: string, namespace?: string) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', ...(namespace !== undefined && { namespace }) },
+    spec: { containers: [{ name: 'web', image }] },
+  });
+
+  it('answers 0 for good images, 1 with a refused one, 2 when it could not find out, 3 for bad input', async () => {
+    const { image } = fixture;
+    expect((await check([image('good'), image('signed-the-old-way'), image('released')])).code).to.equal(0);
+    expect((await check([image('ending')])).code, 'a warning is no refusal').to.equal(0);
+    expect((await check([image('good'), image('unsigned'), image('broken')])).code).to.equal(1);
+    expect((await check([image('good'), image('broken')])).code).to.equal(2);
+    expect((await check(['no image at all'])).code).to.equal(3);
+  });
+
+  it('prints a line per image and finding, and the sum', async () => {
+    const { image } = fixture;
+    const { out, err } = await check([image('good'), image('flagged'), image('ending'), image('broken')]);
+    expect(err).to.equal('');
+    expect(out).to.match(/^allowed {2}\S+\/shop\/good:1\.0@sha256:[a-f0-9]{64}$/m);
+    expect(out).to.match(
+      /^refused {2}\S+\/shop\/flagged:1\.0@sha256:.*\n +Quarantined: .* \[policy production\]$/m,
+    );
+    expect(out).to.match(/^warned {3}.*\n +EndOfLifeNear: /m);
+    expect(out).to.match(/^unknown .*\n +RegistryUnavailable: .*\(temporary, try again\)$/m);
+    expect(out).to.match(/4 images: 1 allowed, 1 warned, 1 refused, 1 unknown\n$/);
+  });
+
+  it('prints the same as JSON and as YAML', async () => {
+    const args = [fixture.image('good'), fixture.image('unsigned')];
+    const { report } = await reportOf(args);
+    const { out } = await check([...args, '-o', 'yaml']);
+    expect(parse(out)).to.deep.equal(report);
+    expect(report.images.map(({ image, verdict }) => [image, verdict])).to.deep.equal([
+      [args[0], 'allow'],
+      [args[1], 'deny'],
+    ]);
+    expect(report.images[0]?.digest).to.equal(fixture.pushed.get('good')?.digest);
+    expect(report.images[1]?.findings.map(({ reason }) => reason)).to.deep.equal(['Unsigned']);
+    expect(report.summary).to.deep.equal({ total: 2, allowed: 1, warned: 0, refused: 1, unknown: 0 });
+  });
+
+  it('has colours only where they are wanted', async () => {
+    const args = [fixture.image('good')];
+    expect((await check(args, { colour: true })).out).to.include('\u001b[32mallowed\u001b[0m');
+    expect((await check(args, { colour: false })).out).not.to.include('\u001b');
+    expect((await check([...args, '-o', 'json'], { colour: true })).out).not.to.include('\u001b');
+  });
+
+  it('finds the images of many documents, lists, folders and standard input', async () => {
+    const { image } = fixture;
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'shop' },
+      spec: { template: pod(image('good')) },
+    };
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' } };
+    const list = { apiVersion: 'v1', kind: 'List', items: [service, pod(image('flagged'))] };
+    await files.write(
+      'a.yaml',
+      `${JSON.stringify(deployment)}\n---\n# only words\n---\n${JSON.stringify(list)}\n`,
+    );
+    const single = await files.write('single.txt', pod(image('old')));
+    const { code, report } = await reportOf(['-f', files.path, '-f', single, '-f', '-', image('good')], {
+      stdin: JSON.stringify(pod(image('unsigned'))),
+    });
+    expect(code).to.equal(1);
+    const told = report.images.map(({ field = '', findings }) =>
+      `${field.replace(files.path, '')} ${findings.map((f) => f.reason).join()}`.trim(),
+    );
+    expect(told).to.deep.equal([
+      '',
+      '/a.yaml: Deployment/shop spec.template.spec.containers[0].image',
+      '/a.yaml#3 items[1]: Pod/web spec.containers[0].image Quarantined',
+      '/single.txt: Pod/web spec.containers[0].image PastEndOfLife',
+      '-: Pod/web spec.containers[0].image Unsigned',
+    ]);
+  });
+
+  it('is well with manifests that run nothing, and says so', async () => {
+    const file = await files.write('a.yaml', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'a' },
+    });
+    expect(await check(['-f', file])).to.include({ code: 0, out: '0 images: nothing to judge\n' });
+  });
+
+  it('takes no empty file or folder for "all well"', async () => {
+    const file = await files.write('a.txt', '# nothing\n');
+    for (const path of [files.path, file]) {
+      expect(await check(['-f', path])).to.include({ code: 3, err: `error: ${path}: holds no manifests\n` });
+    }
+    expect(await check(['-f', '-'])).to.include({ code: 3, err: 'error: -: holds no manifests\n' });
+  });
+
+  describe('with a policy that selects namespaces', () => {
+    beforeEach(() =>
+      policies.write(
+        'production.yaml',
+        fixture.policy({
+          match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
+        }),
+      ),
+    );
+    const namespace = (name: string, env: string) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, labels: { env } },
+    });
+
+    it('cannot tell without a namespace, and says how to give one', async () => {
+      const { code, out } = await check([fixture.image('unsigned')]);
+      expect(code).to.equal(2);
+      expect(out).to.include('NamespaceUnknown').and.to.include('--namespace');
+    });
+
+    it('cannot tell for a namespace that nothing describes', async () => {
+      const { code, out } = await check([fixture.image('unsigned'), '-n', 'shop']);
+      expect(code).to.equal(2);
+      expect(out).to.include('no Namespace document describes "shop"');
+    });
+
+    it('judges by the labels of the Namespace among policies or manifests', async () => {
+      await policies.write(
+        'namespaces.yaml',
+        `${JSON.stringify(namespace('shop', 'production'))}\n---\n${JSON.stringify(namespace('lab', 'test'))}`,
+      );
+      expect((await check([fixture.image('unsigned'), '-n', 'shop'])).code).to.equal(1);
+      expect((await check([fixture.image('unsigned'), '-n', 'lab'])).code).to.equal(0);
+      const manifests = `${JSON.stringify(namespace('new', 'production'))}\n---\n${JSON.stringify(pod(fixture.image('unsigned'), 'new'))}`;
+      expect(
+        (await check(['-f', '-', '-n', 'lab'], { stdin: manifests })).code,
+        "the manifest's own namespace wins",
+      ).to.equal(1);
+    });
+  });
+
+  it('lets settings decide about images that no policy covers', async () => {
+    await policies.write(
+      'production.yaml',
+      fixture.policy({ match: { images: ['registry.example.com/**'] } }),
+    );
+    const image = fixture.image('unsigned');
+    expect((await check([image])).code).to.equal(0);
+    const warned = await check([image, '--unmatched-images', 'Warn']);
+    expect(warned.code).to.equal(0);
+    expect(warned.out).to.include('UnmatchedImage');
+    expect((await check([image, '--unmatched-images', 'Deny'])).code).to.equal(1);
+    const settings = await files.write('settings.yaml', { unmatchedImages: 'Deny' });
+    expect((await check([image, '--settings', settings])).code).to.equal(1);
+    expect(
+      (await check([image, '--settings', settings, '--unmatched-images', 'Allow'])).code,
+      'options win',
+    ).to.equal(0);
+  });
+
+  it('ends in its time, with what it could not find out', async () => {
+    fixture.registry.intercept(silence('/v2/'));
+    const { code, out } = await check([fixture.image('good'), '--timeout', '100ms']);
+    fixture.registry.intercept(undefined);
+    expect(code).to.equal(2);
+    expect(out).to.include('DeadlineExceeded');
+  });
+});

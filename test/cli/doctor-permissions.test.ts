@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { readFile } from 'node:fs/promises';
+import { REQUIRED_PERMISSIONS, type Permission } from '../../src/cli/doctor-permissions.ts';
+import { allows, grantsIn, told, type Call, type Grant } from '../e2e/support/grants.ts';
+
+/** The chart with its default values. */
+const INSTALL = new URL('../../manifests/install.yaml', import.meta.url);
+/** What the chart grants and only some settings or moments need: the doctor does not ask for it. */
+const OPTIONAL: readonly string[] = [
+  // settings.credentials.pullSecrets; that to get Secrets everywhere covers the one for keys
+  'get /serviceaccounts',
+  // certificates.source: Managed
+  'get admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'patch admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'get admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'patch admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'create /secrets in pratique',
+  'update /secrets in pratique',
+  // settings.audit.reports
+  'get apiextensions.k8s.io/customresourcedefinitions',
+  'list openreports.io/reports',
+  'create openreports.io/reports',
+  'patch openreports.io/reports',
+  'delete openreports.io/reports',
+  // promotions.enabled
+  ...['imagepromotions', 'imagepromotionruns', 'promotionapprovals'].flatMap((resource) =>
+    ['list', 'watch'].map((verb) => `${verb} pratique.dev/${resource}`),
+  ),
+  'get pratique.dev/imagepromotionruns',
+  'get /configmaps',
+  'create pratique.dev/imagepromotionruns',
+  'delete pratique.dev/imagepromotionruns',
+  'patch pratique.dev/imagepromotions/status',
+  'update pratique.dev/imagepromotionruns/status',
+];
+
+/** A permission as a call of the installation `pratique`, with canaries in `default`. */
+function callOf({ verb, group, resource, own, named, for: task }: Permission): Call {
+  const place = own ? 'pratique' : task.startsWith('the self-test') ? 'default' : undefined;
+  return {
+    verb,
+    group,
+    resource,
+    ...(place !== undefined && { namespace: place }),
+    ...(named && { name: 'pratique' }),
+  };
+}
+
+describe('the permissions that the doctor asks for', () => {
+  let grants: readonly Grant[];
+  before(async () => {
+    grants = grantsIn(await readFile(INSTALL, 'utf8'));
+  });
+
+  it('are all granted by the chart', () => {
+    const refused = REQUIRED_PERMISSIONS.map(callOf).filter(
+      (call) => !grants.some((grant) => allows(grant, call)),
+    );
+    expect(refused.map(told)).to.deep.equal([]);
+  });
+
+  it('are all that the chart grants, but for what only some settings need', () => {
+    const calls = REQUIRED_PERMISSIONS.map(callOf);
+    const others = grants.filter((grant) => !calls.some((call) => allows(grant, call)));
+    expect(others.map(told)).to.have.members(OPTIONAL);
+  });
+});

@@ -1,0 +1,149 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { EXPECTED_RULES, REQUIRED_PERMISSIONS, type JsonObject } from '../../src/cli/index.ts';
+import { base64, openDoctorFixture, type DoctorFixture, type Printed } from './doctor-fixture.ts';
+
+describe('pratique doctor', () => {
+  let fixture: DoctorFixture;
+  before(async () => {
+    fixture = await openDoctorFixture();
+  });
+
+  it('finds nothing wrong with an installation that is well', async () => {
+    const { code, checks, bad } = await fixture.read();
+    expect(bad).to.deep.equal([]);
+    expect(code).to.equal(0);
+    expect(checks.map(({ check }) => check)).to.deep.equal([
+      'api server',
+      'crd imagepolicies.pratique.dev',
+      'crd imagepromotions.pratique.dev',
+      'crd imagepromotionruns.pratique.dev',
+      'crd promotionapprovals.pratique.dev',
+      'webhook',
+      'webhook rules',
+      'webhook failurePolicy',
+      'webhook timeout',
+      'webhook selectors',
+      'webhook caBundle',
+      'certificate',
+      'webhook target',
+      'exempt namespaces',
+      'pinning webhook',
+      'leader',
+      'policy production',
+      'permissions',
+      'self-test',
+    ]);
+  });
+
+  it('says once that nothing is installed', async () => {
+    const { code, bad } = await fixture.read({ objects: { crds: [], validating: [] } });
+    expect(bad).to.deep.equal(['failed installation']);
+    expect(code).to.equal(1);
+  });
+
+  it('tells the remaining life of the certificate', async () => {
+    const clocks: readonly [number, string | undefined][] = [
+      [0, undefined],
+      [365 * 100 * 86_400_000, 'failed certificate'],
+    ];
+    for (const [later, expected] of clocks) {
+      const now = new Date(Date.now() + later);
+      const spec = { holderIdentity: 'a', renewTime: now.toISOString() };
+      const { bad } = await fixture.read({
+        now,
+        objects: { leases: [fixture.named('pratique', { spec }, 'pratique')] },
+      });
+      expect(bad).to.deep.equal(expected === undefined ? [] : [expected]);
+    }
+  });
+  it('ignores the order of fields and empty ones that the API server leaves out of a schema', async () => {
+    const shuffle = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(shuffle);
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(
+        Object.entries(value)
+          .filter(([key, inner]) => key === 'default' || JSON.stringify(inner) !== '{}')
+          .reverse()
+          .map(([key, inner]) => [key, shuffle(inner)]),
+      );
+    };
+    const { bad } = await fixture.read({
+      objects: { crds: [shuffle(fixture.crd()) as JsonObject, ...fixture.ofPromotions] },
+    });
+    expect(bad).to.deep.equal([]);
+  });
+
+  it('takes a webhook by URL', async () => {
+    const clientConfig = { url: 'https://localhost:8443/validate', caBundle: base64(fixture.ca) };
+    const { bad } = await fixture.read({
+      objects: { secrets: [], services: [], slices: [], validating: [fixture.configured({ clientConfig })] },
+    });
+    expect(bad).to.deep.equal([]);
+  });
+
+  it('asks for each right of the controller, in the right place', async () => {
+    const asked: string[] = [];
+    await fixture.doctor({
+      may: ({ spec }) => {
+        const { user, resourceAttributes } = spec as {
+          user: string;
+          resourceAttributes: Record<string, string>;
+        };
+        expect(user).to.equal('system:serviceaccount:pratique:pratique');
+        const { verb, resource, subresource, namespace: where } = resourceAttributes;
+        asked.push(
+          [verb, subresource === undefined ? resource : `${resource}/${subresource}`, where].join(' '),
+        );
+        return true;
+      },
+    });
+    expect(asked).to.have.length(REQUIRED_PERMISSIONS.length);
+    expect(asked).to.include.members([
+      'get secrets pratique',
+      'update leases pratique',
+      'list pods ',
+      'create cronjobs default',
+      'patch imagepolicies/status ',
+      'patch pods/ephemeralcontainers default',
+    ]);
+  });
+
+  it('hands on the kubeconfig and the namespace of canaries, and closes what it opened', async () => {
+    const { asked, closed } = await fixture.doctor({
+      args: ['--kubeconfig', 'here', '--canary-namespace', 'shop'],
+    });
+    expect(asked).to.deep.equal(['here', 'shop']);
+    expect(closed).to.equal(1);
+  });
+
+  it('ends with 3 and the problems when the kubeconfig cannot be used', async () => {
+    const { code, err } = await fixture.doctor({ args: ['--kubeconfig', 'missing'] });
+    expect({ code, err }).to.deep.equal({ code: 3, err: 'error: missing: cannot be read\n' });
+  });
+
+  it('prints lines in columns, the next step below, and the sum; colours where they are wanted', async () => {
+    const given = { objects: { policies: [] } };
+    const { out } = await fixture.doctor({ ...given, args: [] });
+    expect(out).to.match(/^ok {5} {2}api server +https:/m);
+    expect(out).to.match(/^warning {2}policies +there is no ImagePolicy.*\n +→ apply one$/m);
+    expect(out).to.match(/\n18 ok, 1 warning\n$/);
+    expect(out).not.to.include('\u001b');
+    expect((await fixture.doctor({ ...given, args: [], colour: true })).out).to.include(
+      '\u001b[33mwarning\u001b[0m',
+    );
+    const yaml = parse((await fixture.doctor({ ...given, args: ['-o', 'yaml'] })).out) as Printed;
+    expect(yaml.summary).to.deep.equal({ ok: 18, warning: 1, failed: 0, unknown: 0 });
+  });
+
+  it('expects every kind, debugging and scaling', () => {
+    const names = EXPECTED_RULES.map(({ operation, resource }) => `${operation} ${resource}`);
+    expect(names).to.include.members([
+      'CREATE pods',
+      'UPDATE pods/ephemeralcontainers',
+      'UPDATE statefulsets/scale',
+      'CREATE podtemplates',
+    ]);
+    expect(names).to.have.length(23);
+  });
+});

@@ -1,0 +1,117 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { cosignKey } from '../support/private-keys.ts';
+import { listTags } from '../support/registry/listings.ts';
+import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
+import { pushImage, pushTag } from '../support/registry/push.ts';
+import { run, type Ran } from './run.ts';
+
+describe('pratique plan and pratique promote', () => {
+  let registry: EmbeddedRegistry;
+  const place = (repository: string) => ({ registry: registry.host, repository });
+  const promotion = (promote: object, more: object = {}) => ({
+    apiVersion: 'pratique.dev/v1alpha1',
+    kind: 'ImagePromotion',
+    metadata: { name: 'app' },
+    spec: {
+      source: { repository: `${registry.host}/quarantine/app` },
+      target: { repository: `${registry.host}/golden/app` },
+      tags: { semver: ['*'] },
+      promote,
+      ...more,
+    },
+  });
+  const give = (args: readonly string[], documents: readonly object[]): Promise<Ran> =>
+    run([...args, '-f', '-'], {
+      stdin: documents.map((each) => JSON.stringify(each)).join('\n---\n'),
+      undisturbed: true,
+    });
+  const push = (tag: string) => pushImage({ ...place('quarantine/app'), tag }, { salt: tag });
+
+  beforeEach(async () => {
+    registry = await startRegistry();
+  });
+  afterEach(() => registry.close());
+
+  it('plans without moving anything, and then moves it', async () => {
+    await push('1.0.0');
+    const plan = await give(['plan', '-o', 'json'], [promotion({})]);
+    expect(JSON.parse(plan.out)).to.have.nested.property('plans[0].images[0].action', 'Move');
+    expect([plan.code, await listTags(place('golden/app'))]).to.deep.equal([0, []]);
+    const dry = await give(['promote', '--dry-run', '-o', 'json'], [promotion({})]);
+    expect(JSON.parse(dry.out)).to.have.nested.property('runs[0].images[0].decision', 'Planned');
+    expect([dry.code, await listTags(place('golden/app'))]).to.deep.equal([0, []]);
+    const ran = await give(['promote'], [promotion({})]);
+    expect([ran.code, await listTags(place('golden/app'))]).to.deep.equal([0, ['1.0.0']]);
+    expect(ran.out).to.include('1 image: 1 promoted');
+    expect(ran.err).to.include('[1/1] 1.0.0: Promoted');
+  });
+
+  it('hands out an approval to be completed for what waits, and takes it', async () => {
+    await push('1.0.0');
+    const documents = [promotion({ approval: 'Always' })];
+    const waiting = await give(['promote'], documents);
+    expect(waiting.code).to.equal(1);
+    const form = parse(waiting.out.split('\n---\n')[1] ?? '') as { spec: object };
+    const untouched = await give(['promote'], [...documents, form]);
+    expect(untouched.code).to.equal(3);
+    for (const field of ['approver', 'reason', 'until']) expect(untouched.err).to.include(`spec.${field}: `);
+    const filled = { ...form.spec, approver: 'alice', reason: 'looked at it', until: '9999-12-31' };
+    const approved = await give(['promote', '-o', 'yaml'], [...documents, { ...form, spec: filled }]);
+    expect(parse(approved.out)).to.have.nested.property('runs[0].images[0].approvedBy', 'alice');
+    expect(approved.code).to.equal(0);
+  });
+
+  it('says why a source was not deleted', async () => {
+    await pushTag(place('quarantine/app'), 'keep', await push('1.0.0'));
+    const ran = await give(['promote'], [promotion({ deleteSource: true })]);
+    expect(ran.code).to.equal(0);
+    expect(ran.out).to.include('SourceShared: tag keep still points to it');
+  });
+
+  it('tells a password that is wrong from a key that is none, and repeats neither', async () => {
+    const sign = { sign: { secretRef: { name: 'key' } } };
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const encrypted = cosignKey(privateKey, { password: 'right' });
+    const said = async (stringData: object): Promise<string> => {
+      const secret = { kind: 'Secret', metadata: { name: 'key' }, stringData };
+      const { code, err } = await give(['promote'], [promotion(sign), secret]);
+      expect(code).to.equal(3);
+      expect(err)
+        .to.include('spec.promote.sign.secretRef: ')
+        .and.not.match(/hunter2|BEGIN/);
+      return err;
+    };
+    expect(await said({ 'cosign.key': encrypted, 'cosign.password': 'hunter2' })).to.include(
+      'cosign.password does not open',
+    );
+    expect(await said({ 'cosign.key': 'hunter2' })).to.include('cosign.key is not');
+  });
+
+  it('says that nothing is selected, and how many tags there are', async () => {
+    await push('1.0.0');
+    const tags = { semver: ['9.x'] };
+    for (const command of ['plan', 'promote']) {
+      const ran = await give([command], [promotion({}, { tags })]);
+      expect(ran.code).to.equal(0);
+      expect(ran.out).to.include(' is selected: the repository lists 1 tag\n');
+      const forScripts = await give([command, '-o', 'json'], [promotion({}, { tags })]);
+      expect(forScripts.out).to.include('"message": "no tag of ');
+    }
+  });
+
+  it('fails for a tag that the source does not have', async () => {
+    await push('1.0.0');
+    const ran = await give(['promote', '-o', 'json'], [promotion({}, { tags: { explicit: ['9.9.9'] } })]);
+    expect(JSON.parse(ran.out)).to.have.nested.property('runs[0].images[0].reason', 'ImageNotFound');
+    expect(ran.code).to.equal(2);
+  });
+
+  it('takes nothing but what belongs to promotions, and wants one', async () => {
+    const pod = await give(['promote'], [{ kind: 'Pod' }]);
+    expect([pod.code, pod.err.includes('kind: "Pod" is none of')]).to.deep.equal([3, true]);
+    const none = await give(['promote'], [{ kind: 'Secret', metadata: { name: 'key' }, data: {} }]);
+    expect([none.code, none.err.includes('--filename: holds no ImagePromotion')]).to.deep.equal([3, true]);
+  });
+});

@@ -1,0 +1,180 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { parsed, problem } from '../../src/core/model/index.ts';
+import { parseApproval, type ImagePromotionRunStatus } from '../../src/core/promotion/index.ts';
+import { runCommand, type RunAnswer, type RunQuestion, type Tools } from '../../src/cli/index.ts';
+import { digestOfLetter } from '../support/promotions.ts';
+import { tools } from './run.ts';
+
+/** Runs a command line with some tools of its own. */
+async function ran(own: Partial<Tools>, ...args: readonly string[]) {
+  const said = { out: '', err: '' };
+  const code = await runCommand(
+    args,
+    { ...tools(), ...own },
+    {
+      out: (text) => {
+        said.out += text;
+      },
+      err: (text) => {
+        said.err += text;
+      },
+      colour: false,
+      interactive: false,
+      stopped: () => new Promise(() => undefined),
+    },
+  );
+  return { code, ...said };
+}
+
+describe('pratique run', () => {
+  const asked: RunQuestion[] = [];
+  let closed = 0;
+  const openRun =
+    (answer: RunAnswer): NonNullable<Tools['openRun']> =>
+    (question) => {
+      asked.push(question);
+      const close = () => {
+        closed += 1;
+        return Promise.resolve();
+      };
+      return Promise.resolve(parsed({ execute: () => Promise.resolve(answer), close }));
+    };
+  beforeEach(() => {
+    asked.length = 0;
+    closed = 0;
+  });
+
+  it('carries out the run it is told, in the name it is told', async () => {
+    const own = { openRun: openRun({ end: 'over', status: { phase: 'Succeeded' } }) };
+    const args = ['run', 'node-1', '--namespace', 'platform', '--holder', 'node-1-2', '--kubeconfig', 'file'];
+    expect(await ran(own, ...args, '--insecure-registry', 'registry.example.com')).to.include({ code: 0 });
+    expect(asked[0]).to.include({
+      namespace: 'platform',
+      name: 'node-1',
+      holder: 'node-1-2',
+      kubeconfig: 'file',
+    });
+    expect(asked[0]?.settings.registries.insecure).to.deep.equal(['registry.example.com']);
+    expect(closed).to.equal(1);
+  });
+
+  for (const phase of ['Succeeded', 'Blocked', 'Failed'] as const) {
+    it(`exits with 0 when the run has ended as ${phase}, which its status tells`, async () => {
+      const { code, err } = await ran(
+        { openRun: openRun({ end: 'over', status: { phase } }) },
+        'run',
+        'node-1',
+      );
+      expect(code).to.equal(0);
+      expect(err).to.include(phase);
+    });
+  }
+
+  it('exits with 2 when it was stopped before the run had ended, and with 0 when there was nothing to do', async () => {
+    expect(await ran({ openRun: openRun({ end: 'stopped' }) }, 'run', 'node-1')).to.include({ code: 2 });
+    expect(await ran({ openRun: openRun({ end: 'nothing' }) }, 'run', 'node-1')).to.include({ code: 0 });
+  });
+});
+
+describe('pratique approve', () => {
+  const waiting = (tag: string, letter: string) => ({
+    tag,
+    source: digestOfLetter(letter),
+    decision: 'AwaitingApproval' as const,
+    reason: 'Vulnerable',
+    message: 'two findings\nkind: Secret',
+    gateHash: `gates-${tag}`,
+    blocking: ['CVE-2026-1', 'CVE-2026-2'],
+  });
+  const approving =
+    (status: ImagePromotionRunStatus | undefined): NonNullable<Tools['openApproving']> =>
+    () =>
+      Promise.resolve(
+        parsed({
+          runStatus: (_, name) => Promise.resolve(name === 'node-1' ? status : undefined),
+          whoAmI: () => Promise.resolve('jane@example.com'),
+          close: () => Promise.resolve(),
+        }),
+      );
+  const one = { images: [waiting('22.1.0', 'a'), { tag: '22.0.0', decision: 'Promoted' as const }] };
+  const two = { images: [waiting('22.1.0', 'a'), waiting('22.2.0', 'b')] };
+  const approve = (status: ImagePromotionRunStatus | undefined, ...more: readonly string[]) =>
+    ran(
+      { openApproving: approving(status) },
+      'approve',
+      'node-1',
+      '--reason',
+      'not reachable',
+      '--until',
+      '2026-12-31',
+      ...more,
+    );
+
+  it('prints the approval of the image that waits, in the name of who asks', async () => {
+    const { code, out } = await approve(one, '--namespace', 'platform', '--waive', 'CVE-2026-1');
+    expect(code).to.equal(0);
+    const read = parseApproval(parse(out));
+    expect(read.ok && read.value.metadata.namespace).to.equal('platform');
+    expect(read.ok && read.value.spec).to.deep.equal({
+      runName: 'node-1',
+      digest: digestOfLetter('a'),
+      gateHash: 'gates-22.1.0',
+      approver: 'jane@example.com',
+      decision: 'Approve',
+      waive: ['CVE-2026-1'],
+      reason: 'not reachable',
+      until: '2026-12-31',
+    });
+    expect(out.split('\n').slice(0, 2)).to.deep.equal([
+      '# 22.1.0: Vulnerable two findings kind: Secret',
+      '# not waived, and blocking: CVE-2026-2',
+    ]);
+  });
+
+  it('says so when more blocks than the run names', async () => {
+    const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), blockingCut: 30 }] });
+    expect(out.split('\n')[2]).to.match(/^# 30 more block it/);
+  });
+
+  it('says no when it is told to, and is another object then', async () => {
+    const names = await Promise.all(
+      [['--deny'], []].map(async (more) => {
+        const { out } = await approve(one, ...more);
+        const { metadata, spec } = parse(out) as { metadata: { name: string }; spec: { decision: string } };
+        return [metadata.name, spec.decision];
+      }),
+    );
+    expect(names.map(([, decision]) => decision)).to.deep.equal(['Deny', 'Approve']);
+    expect(new Set(names.map(([name]) => name)).size).to.equal(2);
+  });
+
+  it('takes the one that is meant where several wait', async () => {
+    expect(await approve(two)).to.include({ code: 3, out: '' });
+    const { code, out } = await approve(two, '--tag', '22.2.0');
+    expect(code).to.equal(0);
+    expect(out).to.include('gates-22.2.0');
+  });
+
+  const wrong: readonly (readonly [string, ImagePromotionRunStatus | undefined, readonly string[]])[] = [
+    ['a run that is not there', undefined, []],
+    ['a run with which nothing waits', { images: [] }, []],
+    ['an image that does not wait', one, ['--tag', '22.0.0']],
+    ['a date that is none', one, ['--until', 'tomorrow']],
+    ['no reason', one, ['--reason', '']],
+  ];
+  for (const [what, status, more] of wrong) {
+    it(`refuses ${what}`, async () => {
+      const { code, out, err } = await approve(status, ...more);
+      expect({ code, out }).to.deep.equal({ code: 3, out: '' });
+      expect(err).not.to.equal('');
+    });
+  }
+
+  it('tells what keeps it from the API server', async () => {
+    const own = { openApproving: () => Promise.resolve(problem('kubeconfig', 'cannot be read')) };
+    const { code, err } = await ran(own, 'approve', 'node-1', '--reason', 'x', '--until', '2026-12-31');
+    expect(code).to.equal(3);
+    expect(err).to.include('kubeconfig');
+  });
+});

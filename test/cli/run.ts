@@ -1,0 +1,60 @@
+import { Readable } from 'node:stream';
+import { runCommand, type Tools } from '../../src/cli/index.ts';
+import { wire } from '../../src/serve/index.ts';
+
+/** What a command left behind. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Log lines. */
+  readonly log: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly colour?: boolean;
+  /** Told the first words on standard error; the command is asked to stop when it resolves. */
+  readonly whileServing?: (said: string) => Promise<void>;
+  /** Nobody asks it to stop; else that is done at once. */
+  readonly undisturbed?: true;
+}
+
+/** Where no Docker config is. */
+const NOWHERE = { DOCKER_CONFIG: '/nonexistent' };
+
+const FOREVER = new Promise<void>(() => undefined);
+
+/** The tools of the product, with a log that goes to `writeLog`. */
+export function tools(
+  { stdin = '', environment = {} }: RunOptions = {},
+  writeLog: (line: string) => void = () => undefined,
+): Tools {
+  return wire({
+    version: '1.2.3',
+    environment: { ...NOWHERE, ...environment },
+    stdin: Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]),
+    writeLog,
+  });
+}
+
+/** Runs a command line within this process, at a terminal that remembers. */
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const said = { out: '', err: '', log: '' };
+  const used = tools(options, (line) => {
+    said.log += line;
+  });
+  const code = await runCommand(args, used, {
+    out: (text) => {
+      said.out += text;
+    },
+    err: (text) => {
+      said.err += text;
+    },
+    colour: options.colour ?? false,
+    interactive: false,
+    stopped: async () => (options.undisturbed ? FOREVER : options.whileServing?.(said.err)),
+  });
+  return { code, ...said };
+}

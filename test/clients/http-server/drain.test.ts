@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'undici';
+import { startServer, type Server, type Tls } from '../../../src/clients/http-server/index.ts';
+import { createAuthority } from '../../support/certificates.ts';
+
+/** Callers at a time, each on a connection that is kept alive. */
+const CALLERS = 16;
+/** Milliseconds that an answer takes: most requests are under way when the end begins. */
+const WORK_MS = 3;
+/** How often the end is tried: what is lost is lost in a race. */
+const TIMES = 8;
+
+describe('A server that ends under load', () => {
+  let ca: string;
+  let tls: Tls;
+  let working: Promise<undefined>;
+  let begun: () => void;
+  beforeEach(() => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    working = promise;
+    begun = () => resolve(undefined);
+  });
+  before(async () => {
+    const authority = await createAuthority('drain');
+    ca = authority.cert;
+    tls = await authority.issue({ commonName: 'localhost', ips: ['127.0.0.1'], usage: 'server' });
+  });
+
+  const start = (encrypted: boolean): Promise<Server> =>
+    startServer({
+      host: '127.0.0.1',
+      port: 0,
+      ...(encrypted && { tls }),
+      routes: [
+        {
+          method: 'post',
+          path: '/work',
+          maxBodyBytes: 1_000,
+          handle: async ({ body }) => {
+            begun();
+            await sleep(WORK_MS);
+            return { status: 200, contentType: 'text/plain', body: Buffer.from(body).toString() };
+          },
+        },
+      ],
+      onError: (error) => {
+        throw error;
+      },
+    });
+
+  /** Asks until no connection is to be had any more; tells what went wrong after a request was sent. */
+  async function callUntilRefused(pool: Pool, count: () => void): Promise<readonly unknown[]> {
+    const refusals = new Set<unknown>();
+    pool.on('connectionError', (_origin, _targets, error) => refusals.add(error));
+    for (;;) {
+      try {
+        const answer = await pool.request({ method: 'POST', path: '/work', body: 'x' });
+        await answer.body.text();
+        count();
+      } catch (error) {
+        return refusals.has(error) ? [] : [error];
+      }
+    }
+  }
+
+  for (const encrypted of [true, false]) {
+    it(`answers every request that was sent, over ${encrypted ? 'https' : 'http'}`, async function () {
+      this.timeout(60_000);
+      const lost: unknown[] = [];
+      for (let time = 0; time < TIMES; time++) {
+        const server = await start(encrypted);
+        const origin = `${encrypted ? 'https' : 'http'}://127.0.0.1:${String(server.port)}`;
+        const pools = Array.from(
+          { length: CALLERS },
+          () => new Pool(origin, { connections: 1, pipelining: 1, connect: { ca } }),
+        );
+        let answered = 0;
+        const callers = pools.map((pool) => callUntilRefused(pool, () => (answered += 1)));
+        while (answered < 5 * CALLERS) await sleep(1);
+        await server.close();
+        lost.push(...(await Promise.all(callers)).flat());
+        await Promise.all(pools.map((pool) => pool.destroy()));
+      }
+      expect(lost).to.deep.equal([]);
+    });
+  }
+
+  it('tells a caller that waits for its answer to ask elsewhere next', async () => {
+    const server = await start(false);
+    const asked = fetch(`http://127.0.0.1:${String(server.port)}/work`, { method: 'POST', body: 'x' });
+    await working;
+    const [answer] = await Promise.all([asked, server.close()]);
+    expect(answer.headers.get('connection')).to.equal('close');
+    expect(await answer.text()).to.equal('x');
+  });
+
+  it('answers a caller that comes once more over its connection, and only then hangs up', async () => {
+    const server = await start(false);
+    const pool = new Pool(`http://127.0.0.1:${String(server.port)}`, { connections: 1 });
+    const ask = () => pool.request({ method: 'POST', path: '/work', body: 'x' });
+    await (await ask()).body.text();
+    const closed = server.close();
+    const answer = await ask();
+    expect(answer.headers.connection).to.equal('close');
+    await answer.body.text();
+    await closed;
+    await pool.destroy();
+  });
+});

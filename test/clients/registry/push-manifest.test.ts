@@ -1,0 +1,255 @@
+import { expect } from 'chai';
+import {
+  MAX_MANIFEST_BYTES,
+  parseManifest,
+  type Digest,
+  type ManifestContent,
+} from '../../../src/core/model/index.ts';
+import { digestOf } from '../../../src/core/model/index.ts';
+import type { EmbeddedRegistry } from '../../support/registry/index.ts';
+import { amend, refuse } from '../../support/registry/misbehave.ts';
+import { client, faultOf, patient, pinned, tagged } from './client.ts';
+import { closeAfterEach, openRegistry, log, putting } from './two-registries.ts';
+import { NOTE, OCI_INDEX, OCI_MANIFEST } from './registry-fixture.ts';
+
+const SUBJECT = { mediaType: OCI_MANIFEST, digest: digestOf('the image'), size: 9 };
+const TAG = SUBJECT.digest.replace(':', '-');
+
+/** A manifest with these fields, as it would be read. */
+function content(fields: Record<string, unknown>): ManifestContent {
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, ...fields }, null, 1),
+  );
+  const manifest = parseManifest(bytes, digestOf(bytes), undefined);
+  if (!manifest.ok) throw new Error(JSON.stringify(manifest.problems));
+  return { manifest: manifest.value, bytes };
+}
+
+const note = (n: number): ManifestContent =>
+  content({ artifactType: NOTE, subject: SUBJECT, annotations: { n: String(n) } });
+
+/** What the fallback tag says, in its own words. */
+async function listed(registry: EmbeddedRegistry): Promise<Record<string, unknown>> {
+  const response = await fetch(`${registry.url}/v2/gold/web/manifests/${TAG}`, {
+    headers: { accept: OCI_INDEX },
+  });
+  return response.ok ? ((await response.json()) as Record<string, unknown>) : {};
+}
+
+async function seed(registry: EmbeddedRegistry, index: unknown, type = OCI_INDEX): Promise<void> {
+  const body = JSON.stringify(index);
+  const headers = { 'content-type': type };
+  await fetch(`${registry.url}/v2/gold/web/manifests/${TAG}`, { method: 'PUT', headers, body });
+  registry.forgetLog();
+}
+
+describe('pushing a manifest', () => {
+  closeAfterEach();
+
+  it('sends the bytes as they are, under the tag, and is one request', async () => {
+    const registry = await openRegistry();
+    const one = client();
+    const image = content({ layers: [] });
+    const to = tagged(registry, '1.0', 'gold/web');
+    await one.pushManifest(to, image, patient());
+    expect(log(registry)).to.deep.equal(['PUT manifests 201']);
+    const read = await one.content(to, patient());
+    expect(Buffer.from(read?.bytes ?? []).equals(image.bytes)).to.equal(true);
+    expect(read?.manifest).to.deep.equal(image.manifest);
+  });
+
+  it('goes under the digest where the reference has one, or neither', async () => {
+    const registry = await openRegistry();
+    const one = client();
+    const image = content({ layers: [] });
+    const to = pinned(registry, image.manifest.digest, 'gold/web');
+    await one.pushManifest({ ...to, tag: '1.0' }, image, patient());
+    await one.pushManifest({ registry: registry.host, repository: 'gold/web' }, image, patient());
+    expect(await one.tags(to, patient())).to.deep.equal([]);
+    await faultOf(
+      one.pushManifest({ ...to, digest: digestOf('another') }, image, patient()),
+      'InternalError',
+    );
+  });
+
+  it('is not even tried when it is larger than registries take', async () => {
+    const registry = await openRegistry();
+    const { manifest } = content({ layers: [] });
+    const large = { manifest, bytes: new Uint8Array(MAX_MANIFEST_BYTES + 1) };
+    const fault = await faultOf(
+      client().pushManifest(tagged(registry, '1.0', 'gold/web'), large, patient()),
+      'LimitExceeded',
+    );
+    expect(fault.side).to.equal('target');
+    expect(registry.requests).to.deep.equal([]);
+  });
+
+  it('is a fault when the registry stored something else', async () => {
+    const registry = await openRegistry();
+    registry.intercept(
+      amend(putting, (reply) => ({ ...reply, headers: { 'docker-content-digest': digestOf('another') } })),
+    );
+    await faultOf(
+      client().pushManifest(tagged(registry, '1.0', 'gold/web'), content({}), patient()),
+      'RegistryMisbehaved',
+    );
+  });
+
+  for (const [status, code] of [
+    [400, 'RegistryMisbehaved'],
+    [403, 'RegistryDenied'],
+    [405, 'RegistryDenied'],
+    [409, 'RegistryDenied'],
+    [412, 'RegistryDenied'],
+    [413, 'LimitExceeded'],
+    [429, 'RegistryRateLimited'],
+    [500, 'RegistryUnavailable'],
+    [507, 'RegistryUnavailable'],
+  ] as const) {
+    it(`is ${code} of the target on ${String(status)}, with the word of the registry`, async () => {
+      const registry = await openRegistry();
+      const errors = [{ code: 'TAG_IMMUTABLE', message: 'hidden words' }];
+      registry.intercept(() => ({ status, body: JSON.stringify({ errors }) }));
+      const fault = await faultOf(
+        client().pushManifest(tagged(registry, '1.0', 'gold/web'), content({}), patient()),
+        code,
+      );
+      expect(fault.side).to.equal('target');
+      expect(fault.message).to.include('TAG_IMMUTABLE').and.not.include('hidden');
+      expect(registry.requests).to.have.length(1);
+    });
+  }
+});
+
+describe('pushing a manifest with a subject', () => {
+  closeAfterEach();
+
+  const push = (registry: EmbeddedRegistry, one: ManifestContent, by = client()): Promise<void> =>
+    by.pushManifest({ registry: registry.host, repository: 'gold/web' }, one, patient());
+
+  it('is one request where the registry lists it', async () => {
+    const registry = await openRegistry();
+    await push(registry, note(1));
+    expect(log(registry)).to.deep.equal(['PUT manifests 201']);
+  });
+
+  it('is listed under the fallback tag where it does not, and read back', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    const { manifest } = note(1);
+    await push(registry, note(1));
+    expect(log(registry)).to.deep.equal([
+      'PUT manifests 201',
+      'GET manifests 404',
+      'PUT manifests 201',
+      'GET manifests 200',
+    ]);
+    expect(await listed(registry)).to.deep.equal({
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [
+        {
+          mediaType: OCI_MANIFEST,
+          digest: manifest.digest,
+          size: manifest.size,
+          artifactType: NOTE,
+          annotations: { n: '1' },
+        },
+      ],
+    });
+    expect(await client().referrers(pinned(registry, SUBJECT.digest, 'gold/web'), patient())).to.have.length(
+      1,
+    );
+  });
+
+  it('is listed too where the registry confirms another subject', async () => {
+    const registry = await openRegistry();
+    registry.intercept(amend(putting, (reply) => ({ ...reply, headers: { 'oci-subject': digestOf('x') } })));
+    await push(registry, note(1));
+    expect((await listed(registry)).manifests).to.have.length(1);
+  });
+
+  it('takes its artifact type from its config where it has none', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    const config = { mediaType: NOTE, digest: digestOf('{}'), size: 2 };
+    await push(registry, content({ config, subject: SUBJECT }));
+    expect((await listed(registry)).manifests).to.have.nested.property('[0].artifactType', NOTE);
+  });
+
+  it('is merged into what is there: others stay as they are, doubles go', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    const other = { mediaType: OCI_MANIFEST, digest: digestOf('a'), size: 1, future: { field: 1 } };
+    await seed(registry, {
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [other, other],
+      annotations: { kept: 'yes' },
+    });
+    await push(registry, note(1));
+    const index = await listed(registry);
+    expect(index.annotations).to.deep.equal({ kept: 'yes' });
+    expect(index.manifests).to.have.length(2).and.have.deep.nested.property('[0]', other);
+  });
+
+  it('is not written again when it is listed already', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    await push(registry, note(1));
+    registry.forgetLog();
+    await push(registry, note(1));
+    expect(log(registry)).to.deep.equal(['PUT manifests 201', 'GET manifests 200']);
+  });
+
+  it('never overwrites something else that lies under the tag', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    await seed(registry, { schemaVersion: 2, mediaType: OCI_MANIFEST, layers: [] }, OCI_MANIFEST);
+    const fault = await faultOf(push(registry, note(1)), 'RegistryMisbehaved');
+    expect(fault.side).to.equal('target');
+    expect(log(registry)).to.deep.equal(['PUT manifests 201', 'GET manifests 200']);
+  });
+
+  it('does not take an outage for an empty listing', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    registry.intercept(refuse(({ method }) => method === 'GET', 500));
+    await faultOf(push(registry, note(1)), 'RegistryUnavailable');
+    expect(log(registry).filter((line) => line.startsWith('PUT'))).to.have.length(1);
+  });
+
+  it('loses none where one client pushes many at once', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    const one = client();
+    const views = [one, one.as({ scope: 'acme', keychain: () => Promise.resolve(undefined) })];
+    await Promise.all(
+      Array.from({ length: 10 }, (_, n) => push(registry, note(n), views[n % 2] as typeof one)),
+    );
+    expect(log(registry)).to.have.length(4 * 10); // nobody had to write twice
+    expect((await listed(registry)).manifests).to.have.length(10);
+  });
+
+  it('is written again when somebody else has overwritten it meanwhile', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    const theirs = { mediaType: OCI_MANIFEST, digest: digestOf('theirs'), size: 1 };
+    let left = 2;
+    registry.intercept(async (request, handle) => {
+      if (request.method !== 'PUT' || !request.url.pathname.endsWith(TAG) || left === 0) return undefined;
+      left -= 1;
+      const reply = await handle(request);
+      const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [theirs] });
+      await handle({ ...request, body: () => Promise.resolve(Buffer.from(index)) });
+      return reply;
+    });
+    await push(registry, note(1), client({ random: () => 0 }));
+    const { manifests } = (await listed(registry)) as { manifests: { digest: Digest }[] };
+    expect(manifests.map(({ digest }) => digest)).to.deep.equal([theirs.digest, note(1).manifest.digest]);
+  });
+
+  it('is a passing fault when others never stop overwriting it', async () => {
+    const registry = await openRegistry({ referrersApi: false });
+    registry.intercept((request) =>
+      request.method === 'PUT' && request.url.pathname.endsWith(TAG) ? { status: 201 } : undefined,
+    );
+    const fault = await faultOf(push(registry, note(1), client({ random: () => 0 })), 'RegistryUnavailable');
+    expect([fault.side, fault.transient]).to.deep.equal(['target', true]);
+    expect(
+      registry.requests.filter(({ method, path }) => method === 'PUT' && path.endsWith(TAG)),
+    ).to.have.length(6);
+  });
+});

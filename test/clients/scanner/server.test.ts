@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Fault } from '../../../src/core/model/index.ts';
+import { IMAGE, patient, program, removePrograms, trivy } from './fixture.ts';
+
+describe('a Trivy server', () => {
+  const servers: Server[] = [];
+  afterEach(async () => {
+    await removePrograms();
+    await Promise.all(servers.splice(0).map((one) => new Promise((resolve) => one.close(resolve))));
+  });
+
+  /** Answers every request like this, and gives its URL. */
+  async function serve(status: number, body: string | Buffer): Promise<string> {
+    const server = createServer((request, response) => {
+      response.writeHead(request.url === '/version' ? status : 404);
+      response.end(body);
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  const ABOUT = '{"Version":"0.74.0","VulnerabilityDB":{"Version":2,"UpdatedAt":"2026-02-28T00:00:00Z"}}';
+
+  it('judges by its own database, which is not updated here', async () => {
+    const { command, runs } = await program();
+    const serverUrl = await serve(200, ABOUT);
+    const { databaseUpdatedAt } = await trivy(command, { serverUrl, offline: false }).scan(IMAGE, patient());
+    expect(databaseUpdatedAt).to.deep.equal(new Date('2026-02-28T00:00:00Z'));
+    const seen = await runs();
+    expect(seen).to.have.length(1);
+    expect(seen[0]?.args.join(' '))
+      .to.include(`--server ${serverUrl}`)
+      .and.not.to.include('--skip-db-update');
+  });
+
+  it('of an object is asked in place of the one in the settings, and never shown its token', async () => {
+    const { command, scans } = await program();
+    const [ours, theirs] = [await serve(200, ABOUT), await serve(200, ABOUT)];
+    const environment = { ...process.env, TRIVY_TOKEN: 'a token' };
+    const { scan, as } = trivy(command, { serverUrl: ours, environment });
+    await scan(IMAGE, patient());
+    await as({ serverUrl: theirs })(IMAGE, patient());
+    const seen = (await scans()).map(({ args, environment: { TRIVY_TOKEN: token } }) => [
+      args.includes(theirs),
+      token,
+    ]);
+    expect(seen).to.deep.equal([
+      [false, 'a token'],
+      [true, undefined],
+    ]);
+  });
+
+  const wrong: readonly [string, () => Promise<string>][] = [
+    ['is away', () => Promise.resolve('http://127.0.0.1:1')],
+    ['fails', () => serve(500, ABOUT)],
+    ['answers rubbish', () => serve(200, '<html>')],
+    ['is no Trivy server', () => serve(200, '{}')],
+    ['answers without end', () => serve(200, Buffer.alloc(1 << 20, 32))],
+  ];
+  for (const [what, url] of wrong) {
+    it(`that ${what} leaves it unknown, and nothing is scanned`, async () => {
+      const { command, runs } = await program();
+      const { scan } = trivy(command, { serverUrl: await url() });
+      const error: unknown = await scan(IMAGE, patient()).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(Fault);
+      const { code, transient } = error as Fault;
+      expect([code, transient]).to.deep.equal(['ScannerFailed', true]);
+      expect(await runs()).to.deep.equal([]);
+    });
+  }
+});

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import { publicGoodRoot, readTrustRoot } from '../../../src/clients/sigstore/index.ts';
+import { createSigstore, type Sigstore } from '../../support/sigstore/instance.ts';
+import { signLayer } from '../../support/sigstore/sign.ts';
+import type { TrustRootJson } from '../../support/sigstore/trust-root.ts';
+import { signingKey } from '../../support/signing.ts';
+import { openVerifier, image, signatureLayer, whyNot } from './fixture.ts';
+
+describe('trust root', () => {
+  const ask = openVerifier();
+  let sigstore: Sigstore;
+  before(async () => {
+    sigstore = await createSigstore();
+  });
+
+  const problemsOf = (json: string) => {
+    const root = readTrustRoot(json);
+    return root.ok ? [] : root.problems.map(({ path, message }) => `${path}: ${message}`);
+  };
+  const changed = (change: (root: TrustRootJson) => unknown) => {
+    const json = structuredClone(sigstore.rootJson);
+    change(json);
+    return JSON.stringify(json);
+  };
+
+  it('is named by the hash of its text', () => {
+    const { json } = sigstore.root;
+    expect(readTrustRoot(json)).to.deep.equal({
+      ok: true,
+      value: { json, fingerprint: createHash('sha256').update(json).digest('hex') },
+    });
+  });
+
+  it('S13: the public-good root is there without any network', () => {
+    const root = publicGoodRoot();
+    expect(root.json).to.contain('https://fulcio.sigstore.dev').and.contain('https://rekor.sigstore.dev');
+    expect(readTrustRoot(root.json)).to.deep.equal({ ok: true, value: root });
+  });
+
+  const accepted: readonly [string, (root: TrustRootJson) => unknown][] = [
+    ['S13: fields that nobody knows yet', (root) => Object.assign(root, { rekorV9: { path: '../../etc' } })],
+    [
+      'the other spelling of its media type',
+      (root) => (root.mediaType = 'application/vnd.dev.sigstore.trustedroot.v0.2+json'),
+    ],
+    [
+      'logs alone',
+      (root) =>
+        Object.assign(root, { certificateAuthorities: undefined, timestampAuthorities: [], ctlogs: [] }),
+    ],
+    [
+      'S13: parts that have expired: they count for what was made before',
+      (root) => (root.tlogs[0]!.publicKey.validFor.end = '2001-01-01T00:00:00Z'),
+    ],
+  ];
+  for (const [title, change] of accepted) {
+    it(`accepts ${title}`.replace(/^(accepts )(S\d\d: )/, '$2$1'), () => {
+      expect(problemsOf(changed(change))).to.deep.equal([]);
+    });
+  }
+
+  const refused: readonly [string, (root: TrustRootJson) => unknown, string][] = [
+    [
+      'an unknown version',
+      (root) => (root.mediaType = 'application/vnd.dev.sigstore.trustedroot+json;version=0.9'),
+      'mediaType: is not the media type of a trust root that is understood',
+    ],
+    [
+      'a certificate that is none',
+      (root) => (root.certificateAuthorities[0]!.certChain.certificates[0]!.rawBytes = 'AAAA'),
+      'certificateAuthorities[0].certChain.certificates[0]: is not a certificate that can be read',
+    ],
+    [
+      'a timestamp authority whose certificate is none',
+      (root) => (root.timestampAuthorities[0]!.certChain.certificates[1]!.rawBytes = ''),
+      'timestampAuthorities[0].certChain.certificates[1]: is not a certificate that can be read',
+    ],
+    [
+      'a log whose key is none',
+      (root) => (root.tlogs[0]!.publicKey.rawBytes = 'AAAA'),
+      'tlogs[0].publicKey: is not a public key that can be read',
+    ],
+    [
+      'a certificate log whose key is none',
+      (root) => (root.ctlogs[0]!.publicKey.rawBytes = 'AAAA'),
+      'ctlogs[0].publicKey: is not a public key that can be read',
+    ],
+    [
+      'a time that is none',
+      (root) => (root.tlogs[0]!.publicKey.validFor.start = 'yesterday'),
+      'tlogs[0].publicKey.validFor.start: is not a date and time',
+    ],
+    [
+      'nobody to trust',
+      (root) => Object.assign(root, { certificateAuthorities: [], tlogs: [], timestampAuthorities: [] }),
+      ': names no certificate authority, no transparency log and no timestamp authority',
+    ],
+  ];
+  for (const [title, change, expected] of refused) {
+    it(`S13: refuses ${title}, and says where`, () => {
+      expect(problemsOf(changed(change))).to.deep.equal([expected]);
+    });
+  }
+
+  it('tells all problems at once', () => {
+    const json = changed((root) => {
+      root.tlogs[0]!.publicKey.rawBytes = 'AAAA';
+      root.ctlogs[0]!.publicKey.rawBytes = 'AAAA';
+      root.mediaType = '';
+    });
+    expect(problemsOf(json)).to.have.length(3);
+  });
+
+  it('S13: refuses what is no JSON, or far too long', () => {
+    for (const text of ['', 'null', '[', '"root"'])
+      expect(problemsOf(text)).to.deep.equal([': is not JSON of an object']);
+    expect(problemsOf(' '.repeat(1024 * 1024 + 1))[0]).to.contain('too long');
+  });
+
+  it('one that was never read proves nothing, and takes nothing away from keys', async () => {
+    const broken = { fingerprint: 'f', json: '{' };
+    const key = signingKey();
+    const byKey = await signLayer(sigstore, { key, digest: image });
+    expect(await ask(signatureLayer(byKey), { keys: [key], roots: [broken] })).to.deep.include({
+      state: 'proven',
+      loggedBy: [],
+    });
+    const keyless = await signLayer(sigstore, { ...(await sigstore.certify()), digest: image });
+    expect(whyNot(await ask(signatureLayer(keyless), { keys: [], roots: [broken] }))).to.equal(
+      'made with a certificate, and no authority trusts one',
+    );
+  });
+});

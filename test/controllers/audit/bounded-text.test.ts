@@ -1,0 +1,19 @@
+import { expect } from 'chai';
+import { boundedText } from '../../../src/controllers/audit/bounded-text.ts';
+
+describe('a text of bounded bytes', () => {
+  const rows: readonly [string, string, number, string][] = [
+    ['is as it was when it fits', 'abc', 3, 'abc'],
+    ['is cut and says so', 'abcdefgh', 6, 'abc…'],
+    ['counts bytes, not characters', 'äöü', 6, 'äöü'],
+    ['keeps characters whole', 'äöüä', 7, 'äö…'],
+    ['keeps characters of four bytes whole', '🚢🚢🚢', 8, '🚢…'],
+  ];
+  for (const [what, text, bytes, expected] of rows) {
+    it(what, () => {
+      const cut = boundedText(text, bytes);
+      expect(cut).to.equal(expected);
+      expect(new TextEncoder().encode(cut).length).to.be.at.most(bytes);
+    });
+  }
+});

@@ -1,0 +1,155 @@
+import type { Fact, JudgedImage } from '../../../src/core/model/index.ts';
+import { parseReference } from '../../../src/core/model/index.ts';
+import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
+import {
+  createAudit,
+  TELL_EVERY_MS,
+  type Audit,
+  type AuditChange,
+  type AuditEvent,
+  type AuditPorts,
+  type AuditQuestion,
+  type AuditSettings,
+  type AuditStatus,
+  type Report,
+  type RunningPod,
+} from '../../../src/controllers/audit/index.ts';
+import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
+import { stillTime, type StillTime } from './time.ts';
+
+/** An audit over values, with everything that it asks and tells in lists. */
+export interface AuditFixture {
+  readonly time: StillTime;
+  readonly audit: Audit;
+  readonly pods: Map<string, RunningPod>;
+  policies: readonly CompiledPolicy[];
+  /** Labels of namespaces; empty for any other. */
+  labels: Readonly<Record<string, Fact<Labels>>>;
+  /** What the registry shows, by the reference asked for; by default an image with nothing about it. */
+  evidence: Readonly<Record<string, Parameters<typeof evidenceOf>[0]>>;
+  /** Answers instead of judging. */
+  answer: ((question: AuditQuestion) => Promise<readonly JudgedImage[]>) | undefined;
+  /** Reports are kept when this is set. */
+  installed: boolean;
+  readonly asked: AuditQuestion[];
+  readonly events: AuditEvent[];
+  readonly statuses: { readonly policy: string; readonly status: AuditStatus }[];
+  /** What is written, by namespace. */
+  readonly shelf: Map<string, Report>;
+  readonly writes: string[];
+  readonly troubles: { readonly operation: string; readonly detail: string }[];
+  readonly bugs: unknown[];
+  readonly put: (pod: RunningPod) => void;
+  readonly remove: (pod: RunningPod) => void;
+  readonly change: (change: AuditChange) => void;
+  /** Leads until `stop`, and lets the first round be told. */
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Settings under which nothing waits for its budget. */
+export const SETTINGS: AuditSettings = {
+  everyMs: 600_000,
+  perRegistryPerSecond: 1_000,
+  unmatchedImages: 'Allow',
+  builtInPolicies: ['built-in'],
+};
+
+/** A bench that has not started. */
+export function auditFixture(
+  settings: Partial<AuditSettings> = {},
+  ports: Partial<AuditPorts> = {},
+): AuditFixture {
+  const time = stillTime();
+  const listeners = new Set<(change: AuditChange) => void>();
+  const change = (one: AuditChange) => {
+    for (const listener of listeners) listener(one);
+  };
+  const leading = new AbortController();
+  let run = Promise.resolve();
+  const all: AuditPorts = {
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    policies: () => fixture.policies,
+    namespaceLabels: async (namespace) => fixture.labels[namespace] ?? found({}),
+    judge: async (question) => {
+      fixture.asked.push(question);
+      return fixture.answer ? fixture.answer(question) : judgeAsked(question, fixture);
+    },
+    writeStatus: async (policy, status) => {
+      fixture.statuses.push({ policy, status });
+      return { ok: true };
+    },
+    recordEvent: (event) => fixture.events.push(event),
+    reports: {
+      installed: async () => fixture.installed,
+      namespaces: async () => [...fixture.shelf.keys()],
+      write: async (namespace, report) => {
+        fixture.writes.push(`write ${namespace}`);
+        fixture.shelf.set(namespace, report);
+        return { ok: true };
+      },
+      remove: async (namespace) => {
+        fixture.writes.push(`remove ${namespace}`);
+        fixture.shelf.delete(namespace);
+        return { ok: true };
+      },
+    },
+    clock: time.clock,
+    after: time.after,
+    random: () => 0.5,
+    onError: (trouble) => fixture.troubles.push(trouble),
+    report: (error) => fixture.bugs.push(error),
+    ...ports,
+  };
+  const fixture: AuditFixture = {
+    time,
+    audit: createAudit(all, { ...SETTINGS, ...settings }),
+    pods: new Map(),
+    policies: [],
+    labels: {},
+    evidence: {},
+    answer: undefined,
+    installed: false,
+    asked: [],
+    events: [],
+    statuses: [],
+    shelf: new Map(),
+    writes: [],
+    troubles: [],
+    bugs: [],
+    put: (pod) => {
+      fixture.pods.set(`${pod.namespace}/${pod.name}`, pod);
+      change({ type: 'set', name: pod.name, namespace: pod.namespace, value: pod });
+    },
+    remove: ({ name, namespace }) => {
+      fixture.pods.delete(`${namespace}/${name}`);
+      change({ type: 'removed', name, namespace });
+    },
+    change,
+    start: async () => {
+      run = fixture.audit.run(leading.signal, () => fixture.pods.values());
+      await time.pass(TELL_EVERY_MS);
+    },
+    stop: async () => {
+      leading.abort();
+      await run;
+    },
+  };
+  return fixture;
+}
+
+function judgeAsked(
+  { images, policies, labels }: AuditQuestion,
+  fixture: AuditFixture,
+): readonly JudgedImage[] {
+  return images.map((image) => {
+    const use = parseReference(image.image);
+    if (!use.ok) return { ...image, verdict: { kind: 'allow', findings: [] } };
+    const evidence = evidenceOf({ image: use.value, ...fixture.evidence[image.image] });
+    const verdict = verdictOf(policies, { use: use.value, evidence, labels, now: fixture.time.clock() });
+    return { ...image, reference: use.value, verdict, evidence };
+  });
+}

@@ -1,0 +1,138 @@
+import { expect } from 'chai';
+import { createRate } from '../../../src/controllers/audit/rate.ts';
+import { createSchedule, type Due } from '../../../src/controllers/audit/schedule.ts';
+import { stillTime } from './time.ts';
+
+const NEVER: Due = { at: Infinity, fresh: false };
+
+/** A schedule that notes what it runs; a key's lane is the part before the slash, and `free/…` costs nothing. */
+function noting({
+  perLanePerSecond = 1_000,
+  concurrency = 8,
+  due = () => NEVER,
+  holds = false,
+}: Noting = {}) {
+  const time = stillTime();
+  const ran: string[] = [];
+  let release: () => void = () => undefined;
+  const held = holds
+    ? new Promise<void>((resolve) => {
+        release = resolve;
+      })
+    : Promise.resolve();
+  const schedule = createSchedule({
+    run: async (key) => {
+      ran.push(key);
+      await held;
+      return due(time.clock().getTime());
+    },
+    laneOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
+    perLanePerSecond,
+    concurrency,
+    clock: time.clock,
+    after: time.after,
+  });
+  return {
+    time,
+    ran,
+    schedule,
+    release: () => {
+      release();
+    },
+  };
+}
+
+interface Noting {
+  readonly perLanePerSecond?: number;
+  readonly concurrency?: number;
+  readonly due?: (now: number) => Due;
+  readonly holds?: boolean;
+}
+
+const keys = (lane: string, count: number) => Array.from({ length: count }, (_, index) => `${lane}/${index}`);
+
+describe('the schedule of an audit', () => {
+  it('spends the budget of each lane, and no other', async () => {
+    const { time, ran, schedule } = noting({ perLanePerSecond: 2 });
+    for (const key of [...keys('a', 20), ...keys('b', 3), ...keys('free', 50)]) schedule.soon(key, false);
+    await time.pass(0);
+    expect(ran.filter((key) => key.startsWith('free/'))).to.have.lengthOf(50);
+    expect(ran.filter((key) => key.startsWith('a/'))).to.have.lengthOf(2);
+    await time.pass(3_000);
+    expect(ran.filter((key) => key.startsWith('a/'))).to.have.lengthOf(8);
+    expect(ran.filter((key) => key.startsWith('b/'))).to.have.lengthOf(3);
+    await time.pass(6_000);
+    expect(schedule.queued()).to.equal(0);
+    await schedule.close();
+  });
+
+  it('keeps a slow lane to its budget when it is emptied and filled again', async () => {
+    const { time, ran, schedule } = noting({ perLanePerSecond: 0.1 });
+    for (let second = 0; second < 30; second += 1) {
+      schedule.soon(`a/${second}`, true);
+      await time.pass(1_000);
+    }
+    expect(ran.length).to.be.within(3, 4);
+    await schedule.close();
+  });
+
+  it('works on so many at a time, whatever the budget', async () => {
+    const { time, ran, schedule, release } = noting({ concurrency: 3, holds: true });
+    for (const key of keys('a', 10)) schedule.soon(key, false);
+    await time.pass(60_000);
+    expect(ran).to.have.lengthOf(3);
+    release();
+    await time.pass(0);
+    expect(ran).to.have.lengthOf(10);
+    await schedule.close();
+  });
+
+  it('takes the newest news first, and lets nobody starve', async () => {
+    const { time, ran, schedule } = noting({ perLanePerSecond: 1 });
+    schedule.soon('a/spent', true);
+    for (const key of keys('a', 3)) schedule.soon(key, false);
+    schedule.soon('a/new', true);
+    schedule.soon('a/newer', true);
+    await time.pass(2_000);
+    expect(ran.slice(0, 3)).to.deep.equal(['a/spent', 'a/newer', 'a/new']);
+    // News come in faster than they can be worked off; what waits gets its turn all the same.
+    for (let second = 0; second < 20; second += 1) {
+      schedule.soon(`a/flood-${second}`, true);
+      schedule.soon(`a/flood-${second}b`, true);
+      await time.pass(1_000);
+    }
+    expect(ran).to.include.members(keys('a', 3));
+    await schedule.close();
+  });
+
+  it('does once more what is asked for while it is done, and no oftener', async () => {
+    const { time, ran, schedule, release } = noting({ holds: true });
+    schedule.soon('a/1', true);
+    schedule.soon('a/1', true);
+    schedule.soon('a/1', false);
+    release();
+    await time.pass(1_000);
+    expect(ran).to.deep.equal(['a/1', 'a/1']);
+    await schedule.close();
+  });
+
+  it('does again what is due, and never what was forgotten', async () => {
+    const { time, ran, schedule } = noting({ due: (now) => ({ at: now + 10_000, fresh: false }) });
+    schedule.soon('a/1', true);
+    schedule.soon('a/2', true);
+    await time.pass(1_000);
+    schedule.forget('a/2');
+    await time.pass(25_000);
+    expect(ran.filter((key) => key === 'a/1')).to.have.lengthOf(3);
+    expect(ran.filter((key) => key === 'a/2')).to.have.lengthOf(1);
+    await schedule.close();
+    expect(time.pending()).to.deep.equal([]);
+  });
+
+  it('gives no more than it has when the clock is set back', () => {
+    const rate = createRate(1);
+    expect(rate.take('a', 10_000)).to.equal(0);
+    expect(rate.take('a', 5_000)).to.be.above(0);
+    expect(rate.take('a', 11_000)).to.equal(0);
+  });
+});

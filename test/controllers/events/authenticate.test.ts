@@ -1,0 +1,176 @@
+import type { Receiver } from '../../../src/controllers/events/index.ts';
+import { expect } from 'chai';
+import { Fault } from '../../../src/core/model/index.ts';
+import {
+  bearer,
+  fixture,
+  BODY,
+  hmac,
+  noSecret,
+  oidc,
+  SECRET,
+  signature,
+  signed,
+  told,
+  TOKEN,
+  TRUST,
+} from './fixture.ts';
+
+describe('the receiver of events, asked who is there', () => {
+  it('takes the vector that GitHub documents', async () => {
+    const body = 'Hello, World!';
+    const headers = {
+      'x-hub-signature-256': 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17',
+    };
+    const { ask } = fixture([noSecret(hmac(), "It's a Secret to Everybody")]);
+    // Known, and then not JSON.
+    expect((await ask(headers, body)).status).to.equal(400);
+    expect((await ask(headers, 'Hello, World?')).status).to.equal(401);
+  });
+
+  it('takes a signature without the prefix, in a header of another name', async () => {
+    const auth = { kind: 'hmac', header: 'x-gitea-signature', secret: () => `${SECRET}\n` } as const;
+    const { ask } = fixture([hmac({ auth })]);
+    expect((await ask({ 'x-gitea-signature': signature(BODY).slice(7) })).status).to.equal(202);
+    expect((await ask(signed())).status).to.equal(401);
+  });
+
+  it('takes an event with the token, whatever the case of the scheme', async () => {
+    const { ask, heard } = fixture([bearer()]);
+    expect((await ask(told())).status).to.equal(202);
+    expect((await ask({ authorization: `bearer  ${TOKEN}` })).status).to.equal(202);
+    expect(heard).to.have.length(2);
+  });
+
+  it('takes an event with an identity token, and asks for just what is configured', async () => {
+    const asked: unknown[] = [];
+    const { ask } = fixture([oidc()], async (token, trust) => {
+      asked.push([token, trust]);
+      return { ok: true };
+    });
+    expect((await ask(told('a.b.c'))).status).to.equal(202);
+    expect(asked).to.deep.equal([['a.b.c', TRUST]]);
+  });
+
+  const refused: readonly [string, Receiver, Readonly<Record<string, string>>, string][] = [
+    ['nothing at all', hmac(), {}, 'signed: signature missing'],
+    [
+      'a signature by another secret',
+      hmac(),
+      signed(BODY, 'another secret of theirs'),
+      'signed: signature wrong',
+    ],
+    ['the signature of another body', hmac(), signed(`${BODY} `), 'signed: signature wrong'],
+    [
+      'half a signature',
+      hmac(),
+      { 'x-hub-signature-256': signature(BODY).slice(0, 39) },
+      'signed: signature wrong',
+    ],
+    ['an empty signature', hmac(), { 'x-hub-signature-256': '' }, 'signed: signature wrong'],
+    [
+      'the old signature of SHA-1',
+      hmac(),
+      { 'x-hub-signature': signature(BODY) },
+      'signed: signature missing',
+    ],
+    ['the secret itself in place of a signature', hmac(), told(SECRET), 'signed: signature missing'],
+    ['no token', bearer(), {}, 'told: token missing'],
+    ['another token', bearer(), told('token-of-the-registrz'), 'told: token wrong'],
+    ['the beginning of the token', bearer(), told(TOKEN.slice(0, -1)), 'told: token wrong'],
+    ['more than the token', bearer(), told(`${TOKEN}x`), 'told: token wrong'],
+    ['the token as a password', bearer(), { authorization: `Basic ${TOKEN}` }, 'told: token missing'],
+    ['the token without a scheme', bearer(), { authorization: TOKEN }, 'told: token missing'],
+    ['no identity token', oidc(), {}, 'ci: token missing'],
+    ['an identity token that proves nothing', oidc(), told('a.b.c'), 'ci: token audience'],
+  ];
+  for (const [what, receiver, headers, why] of refused) {
+    it(`answers 401 to ${what}, tells the reason to the log alone, and wakes nobody`, async () => {
+      const { ask, heard, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
+      expect(await ask(headers)).to.deep.equal({ status: 401, body: { error: 'unauthorized' } });
+      expect(heard).to.deep.equal([]);
+      expect(log).to.deep.equal([{ sender: 'generic', status: 401, images: 0, why: [why] }]);
+    });
+  }
+
+  it('does not take a signature again for another body', async () => {
+    const { ask } = fixture([hmac()]);
+    const headers = signed();
+    expect((await ask(headers)).status).to.equal(202);
+    expect((await ask(headers, BODY.replace('web', 'db'))).status).to.equal(401);
+  });
+
+  for (const [what, secret] of [
+    ['cannot be read', undefined],
+    ['is empty', '\n'],
+    ['is too short to be one', 'hunter2'],
+  ] as const) {
+    it(`lets nobody in, and has them try again, while its secret ${what}`, async () => {
+      for (const receiver of [hmac(), bearer()]) {
+        const { ask, heard, log } = fixture([noSecret(receiver, secret)]);
+        for (const headers of [{}, signed(BODY, secret?.trim()), told(secret?.trim() ?? '')])
+          expect((await ask(headers)).status).to.equal(503);
+        expect(heard).to.deep.equal([]);
+        expect(log[0]?.why.join()).to.match(/unusable$/);
+      }
+    });
+  }
+
+  it('takes a changed secret at once, and the old one no longer', async () => {
+    let secret = TOKEN;
+    const { ask } = fixture([bearer({ auth: { kind: 'bearer', secret: () => secret } })]);
+    expect((await ask(told())).status).to.equal(202);
+    secret = 'another-token-of-theirs';
+    expect((await ask(told())).status).to.equal(401);
+    expect((await ask(told(secret))).status).to.equal(202);
+  });
+
+  it('finds among several receivers of one sender who is there', async () => {
+    const { ask, log } = fixture([hmac(), bearer(), bearer({ name: 'third' }, 'token-of-another-registry')]);
+    await ask(told('token-of-another-registry'));
+    await ask(signed());
+    expect(log.map(({ receiver }) => receiver)).to.deep.equal(['third', 'signed']);
+    expect((await ask(told('x'))).status).to.equal(401);
+    expect(log.at(-1)?.why).to.have.length(3);
+  });
+
+  it('does not take a secret for the events of another sender', async () => {
+    const { ask } = fixture([bearer({ sender: 'harbor' })]);
+    expect((await ask(told(), BODY, 'generic')).status).to.equal(401);
+  });
+
+  it('has senders try again while the keys of an issuer cannot be had', async () => {
+    const fault = new Fault({
+      code: 'IssuerUnavailable',
+      operation: 'read the keys of https://ci.example.com',
+      side: 'trust',
+      transient: true,
+      detail: 'the connection failed',
+    });
+    const { ask, heard, log } = fixture([oidc()], () => Promise.reject(fault));
+    expect(await ask(told('a.b.c'))).to.deep.equal({ status: 503, body: { error: 'try again later' } });
+    expect(heard).to.deep.equal([]);
+    expect(log[0]?.why).to.deep.equal([`ci: ${fault.message}`]);
+  });
+
+  it('is not held up by the keys of another issuer, nor by any when a secret fits', async () => {
+    const never = new Promise<never>(() => undefined);
+    const { ask, log } = fixture(
+      [oidc('slow', { issuer: 'https://slow.example.com' }), oidc(), bearer()],
+      (_token, { issuer }) => (issuer === TRUST.issuer ? Promise.resolve({ ok: true }) : never),
+    );
+    expect((await ask(told('a.b.c'))).status).to.equal(202);
+    expect((await ask(told())).status).to.equal(202);
+    expect(log.map(({ receiver }) => receiver)).to.deep.equal(['ci', 'told']);
+  });
+
+  it('gives every verification a deadline', async () => {
+    const signals: AbortSignal[] = [];
+    const { ask } = fixture([oidc()], async (_token, _trust, signal) => {
+      signals.push(signal);
+      return { ok: true };
+    });
+    await ask(told('a.b.c'));
+    expect(signals.map(({ aborted }) => aborted)).to.deep.equal([false]);
+  });
+});

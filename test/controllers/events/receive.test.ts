@@ -1,0 +1,92 @@
+import { eventRoutes, MAX_EVENT_BYTES } from '../../../src/controllers/events/index.ts';
+import { expect } from 'chai';
+import {
+  bearer,
+  fixture,
+  BODY,
+  hmac,
+  oidc,
+  SECRET,
+  signature,
+  signed,
+  told,
+  TOKEN,
+  TOO_LARGE,
+} from './fixture.ts';
+import { githubPackage } from './payloads.ts';
+
+describe('the receiver of events', () => {
+  it('takes an event with the signature of its body, and passes on what it names', async () => {
+    const { ask, heard, log } = fixture([hmac()]);
+    expect(await ask(signed())).to.deep.equal({ status: 202, body: { images: 1 } });
+    expect(heard).to.deep.equal([{ registry: 'registry.example.com', repository: 'shop/web', tag: '1.4' }]);
+    expect(log).to.deep.equal([{ sender: 'generic', receiver: 'signed', status: 202, images: 1, why: [] }]);
+  });
+
+  it('reads nothing of a body before it knows who sent it', async () => {
+    const { ask } = fixture([bearer()]);
+    expect((await ask({}, 'no JSON')).status).to.equal(401);
+    expect((await ask(told(), 'no JSON')).status).to.equal(400);
+  });
+
+  it('puts the host of whoever was let in in place of the one that is named', async () => {
+    const { ask, heard } = fixture([bearer({ registry: 'hub.example.com' })]);
+    await ask(told());
+    expect(heard.map(({ registry }) => registry)).to.deep.equal(['hub.example.com']);
+  });
+
+  it('takes events of no interest, and wakes nobody', async () => {
+    const { ask, heard } = fixture([bearer({ sender: 'ghcr' })]);
+    const event = { ...githubPackage('package'), action: 'blessed' };
+    expect(await ask(told(), JSON.stringify(event), 'ghcr')).to.deep.equal({
+      status: 202,
+      body: { images: 0 },
+    });
+    expect(heard).to.deep.equal([]);
+  });
+
+  it('names the fields that are wrong, a bounded number of them', async () => {
+    const { ask, heard, log } = fixture([bearer({ sender: 'distribution' })]);
+    const events = Array.from({ length: 100 }, () => ({ action: 'push' }));
+    const answer = await ask(told(), JSON.stringify({ events }), 'distribution');
+    expect(answer.status).to.equal(400);
+    const { problems } = answer.body as { problems: { path: string }[] };
+    expect(problems).to.have.length(20);
+    expect(problems[3]?.path).to.equal('events[3].target');
+    expect(heard).to.deep.equal([]);
+    expect(log[0]).to.include({ status: 400, receiver: 'told' });
+  });
+
+  it('answers 413 to what is too large, whoever sent it', async () => {
+    const { ask, log } = fixture([bearer()]);
+    expect((await ask(told(), TOO_LARGE)).status).to.equal(413);
+    expect(log).to.have.length(1);
+  });
+
+  it('passes on what is no fault', async () => {
+    const { ask } = fixture([oidc()], () => Promise.reject(new TypeError('a bug')));
+    const error: unknown = await ask(told('a.b.c')).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(TypeError);
+  });
+
+  it('logs no token, no signature and no body', async () => {
+    const { ask, log } = fixture([hmac(), bearer(), oidc()], async () => ({ ok: false, why: 'expired' }));
+    await ask({ ...told('a.b.c'), 'x-hub-signature-256': signature(`${BODY}x`) });
+    await ask({ ...told(), ...signed() }, '{"repository":"!hunter2"}');
+    const lines = JSON.stringify(log);
+    for (const secret of ['a.b.c', TOKEN, SECRET, signature(`${BODY}x`).slice(7), 'hunter2'])
+      expect(lines).not.to.contain(secret);
+  });
+
+  it('listens on a path of its own for each sender that somebody sends from', () => {
+    const routes = eventRoutes(
+      fixture([hmac(), bearer(), bearer({ sender: 'harbor' }), hmac({ sender: 'ghcr' })]).receiving,
+    );
+    expect(routes.map(({ method, path, maxBodyBytes }) => [method, path, maxBodyBytes])).to.deep.equal([
+      ['post', '/events/generic', MAX_EVENT_BYTES],
+      ['post', '/events/harbor', MAX_EVENT_BYTES],
+      ['post', '/events/ghcr', MAX_EVENT_BYTES],
+    ]);
+    expect(eventRoutes(fixture([]).receiving)).to.deep.equal([]);
+  });
+});

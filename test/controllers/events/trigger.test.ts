@@ -1,0 +1,144 @@
+import {
+  createWaker,
+  watchersBySource,
+  type PushedImage,
+  type Watching,
+} from '../../../src/controllers/events/index.ts';
+import { expect } from 'chai';
+import { createVirtualTime } from '../../support/virtual-time.ts';
+
+const image = (repository: string, tag = '1'): PushedImage => ({
+  registry: 'registry.example.com',
+  repository,
+  tag,
+});
+const WATCHING: readonly Watching[] = [
+  { key: 'platform/web', sources: ['registry.example.com/shop/web'] },
+  { key: 'platform/both', sources: ['registry.example.com/shop/web', 'registry.example.com/shop/db'] },
+  { key: 'platform/other', sources: ['other.example.com/shop/web'] },
+];
+
+function fixture(watching = WATCHING) {
+  const time = createVirtualTime();
+  const woken: string[] = [];
+  const waker = createWaker({
+    wake: (key) => woken.push(`${key} at ${time.now()}`),
+    matches: watchersBySource(watching),
+    quietMs: 100,
+    maxDelayMs: 1_000,
+    now: time.now,
+    after: time.after,
+  });
+  return { time, woken, waker };
+}
+
+describe('createWaker', () => {
+  it('wakes those that take from where something was pushed, once it is quiet', async () => {
+    const { time, woken, waker } = fixture();
+    waker.heard([image('shop/db')]);
+    await time.advance(99);
+    expect(woken).to.deep.equal([]);
+    await time.advance(1);
+    expect(woken).to.deep.equal(['platform/both at 100']);
+    await time.advance(10_000);
+    expect(woken).to.have.length(1);
+  });
+
+  it('wakes nobody for what nobody takes from', async () => {
+    const { time, woken, waker } = fixture();
+    waker.heard([image('shop/unknown'), image('shop'), image('shop/web/deeper')]);
+    expect([waker.waiting(), time.pending()]).to.deep.equal([0, 0]);
+    await time.advance(1_000);
+    expect(woken).to.deep.equal([]);
+  });
+
+  it('wakes once for a thousand events at once, and remembers promotions alone', async () => {
+    const { time, woken, waker } = fixture();
+    for (let index = 0; index < 1_000; index += 1) waker.heard([image('shop/web', `1.${index}`)]);
+    expect([waker.waiting(), time.pending()]).to.deep.equal([2, 2]);
+    await time.advance(5_000);
+    expect(woken).to.deep.equal(['platform/web at 100', 'platform/both at 100']);
+    expect([waker.waiting(), time.pending()]).to.deep.equal([0, 0]);
+  });
+
+  it('waits for the end of a burst, counted from its last event', async () => {
+    const { time, woken, waker } = fixture();
+    for (let index = 0; index < 5; index += 1) {
+      waker.heard([image('shop/db')]);
+      await time.advance(90);
+    }
+    expect(woken).to.deep.equal([]);
+    await time.advance(1_000);
+    expect(woken).to.deep.equal(['platform/both at 460']);
+  });
+
+  it('does not wait for ever while events go on', async () => {
+    const { time, woken, waker } = fixture();
+    for (let index = 0; index < 50; index += 1) {
+      waker.heard([image('shop/db')]);
+      await time.advance(50);
+    }
+    await time.advance(1_000);
+    // The second burst begins with the first event after the wake at 1000; the third one ends with the events.
+    expect(woken).to.deep.equal(['platform/both at 1000', 'platform/both at 2000', 'platform/both at 2550']);
+  });
+
+  it('counts each promotion by itself', async () => {
+    const { time, woken, waker } = fixture();
+    waker.heard([image('shop/web')]);
+    await time.advance(60);
+    waker.heard([image('shop/db')]);
+    await time.advance(1_000);
+    expect(woken).to.deep.equal(['platform/web at 100', 'platform/both at 160']);
+  });
+
+  it('begins anew after a wake', async () => {
+    const { time, woken, waker } = fixture();
+    waker.heard([image('shop/db')]);
+    await time.advance(500);
+    waker.heard([image('shop/db')]);
+    await time.advance(500);
+    expect(woken).to.deep.equal(['platform/both at 100', 'platform/both at 600']);
+  });
+
+  it('wakes nobody after it was closed', async () => {
+    const { time, woken, waker } = fixture();
+    waker.heard([image('shop/web')]);
+    waker.close();
+    waker.heard([image('shop/web')]);
+    expect(time.pending()).to.equal(0);
+    await time.advance(1_000);
+    expect(woken).to.deep.equal([]);
+  });
+
+  it('asks for the promotions anew with every event', async () => {
+    const watching: Watching[] = [];
+    const time = createVirtualTime();
+    const woken: string[] = [];
+    const waker = createWaker({
+      wake: (key) => woken.push(key),
+      matches: (pushed) => watchersBySource(watching)(pushed),
+      quietMs: 1,
+      maxDelayMs: 1,
+      now: time.now,
+      after: time.after,
+    });
+    waker.heard([image('shop/web')]);
+    watching.push(...WATCHING);
+    waker.heard([image('shop/web')]);
+    await time.advance(1);
+    expect(woken).to.deep.equal(['platform/web', 'platform/both']);
+  });
+});
+
+describe('watchersBySource', () => {
+  it('gives one that names a source twice once', () => {
+    const matches = watchersBySource([{ key: 'a', sources: ['a.example/b', 'a.example/b'] }]);
+    expect(matches({ registry: 'a.example', repository: 'b' })).to.deep.equal(['a']);
+  });
+
+  it('does not look at tags: one that is not selected may be the signature of one that is', () => {
+    const matches = watchersBySource(WATCHING);
+    expect(matches(image('shop/db', `sha256-${'0'.repeat(64)}.sig`))).to.deep.equal(['platform/both']);
+  });
+});

@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { setting } from './run-fixture.ts';
+import { approvalObject, candidates, digestFor } from './fixture.ts';
+
+const HASH = 'sha256:gates';
+
+describe('a run that waits for a person', () => {
+  const waiting = () =>
+    setting({
+      candidates: candidates('1', '2'),
+      fate: (tag, order) => {
+        if (tag === '1') return { decision: 'Promoted' };
+        const [given] = order.approvals();
+        if (given?.decision === 'Deny') return { decision: 'Blocked', reason: 'ApprovalDenied' };
+        if (given?.waive.includes('CVE-2026-1')) return { decision: 'Promoted', approvedBy: given.approver };
+        return { decision: 'AwaitingApproval', reason: 'ApprovalNeeded', gateHash: HASH };
+      },
+    });
+  const decision = (spec: object = {}, uid?: string) =>
+    approvalObject({ digest: digestFor('2'), gateHash: HASH, waive: ['CVE-2026-1'], ...spec }, uid);
+
+  it('has ended, keeps that image pinned, and goes on with it alone when there is an approval', async () => {
+    const all = waiting();
+    await all.run();
+    expect(all.status()).to.include({ phase: 'Blocked' });
+    expect(all.status().pins).to.have.lengthOf(1);
+    expect([all.condition('Approved'), all.condition('Complete')]).to.deep.equal([
+      'False ApprovalNeeded',
+      'False ApprovalNeeded',
+    ]);
+    expect(await all.run()).to.deep.equal({ end: 'nothing' });
+    all.approvals.push(decision());
+    expect(await all.run()).to.include({ end: 'over' });
+    expect(all.status()).to.include({ phase: 'Succeeded' });
+    expect(all.status().pins).to.equal(undefined);
+    expect(all.status().counts).to.include({ candidates: 2, promoted: 2, awaitingApproval: 0 });
+    expect([all.condition('Approved'), all.condition('Complete')]).to.deep.equal([
+      'True Approved',
+      'True Succeeded',
+    ]);
+    expect(all.execution.plans()).to.equal(1);
+  });
+
+  it('is blocked by a no', async () => {
+    const all = waiting();
+    await all.run();
+    all.approvals.push(decision({ decision: 'Deny' }));
+    await all.run();
+    expect(all.status()).to.include({ phase: 'Blocked' });
+    expect(all.condition('Approved')).to.equal('False ApprovalDenied');
+    expect(all.condition('Complete')).to.equal('True Blocked');
+  });
+
+  it('does not try an approval again that did not suffice', async () => {
+    const all = waiting();
+    await all.run();
+    all.approvals.push(decision({ waive: [] }));
+    expect(await all.run()).to.include({ end: 'over' });
+    expect(all.condition('Approved')).to.equal('False ApprovalNeeded');
+    expect(await all.run()).to.deep.equal({ end: 'nothing' });
+    all.approvals.unshift(decision({}, 'approval-2'));
+    await all.run();
+    expect(all.status()).to.include({ phase: 'Succeeded' });
+  });
+
+  for (const [what, spec] of [
+    ['another digest', { digest: digestFor('1') }],
+    ['other findings', { gateHash: 'sha256:others' }],
+    ['another run', { runName: 'another' }],
+    ['the past', { until: '2020-01-01' }],
+  ] as const) {
+    it(`is not moved by an approval of ${what}`, async () => {
+      const all = waiting();
+      await all.run();
+      all.approvals.push(decision(spec));
+      expect(await all.run()).to.deep.equal({ end: 'nothing' });
+    });
+  }
+});

@@ -1,0 +1,227 @@
+import { expect } from 'chai';
+import { NAME, setting } from './run-fixture.ts';
+import { candidates, fault, runObject, settle } from './fixture.ts';
+
+describe('carrying out a run', () => {
+  it('ends it with rows, counts, phase and conditions', async () => {
+    const { run, status, condition } = setting({
+      candidates: candidates('1', '2', '3'),
+      fate: (tag) =>
+        tag === '2'
+          ? { decision: 'Blocked', reason: 'Vulnerable', message: 'CVE' }
+          : { decision: 'Promoted', requests: 7, bytes: 5, spared: { mounted: 3, skipped: 1 } },
+    });
+    expect(await run()).to.include({ end: 'over' });
+    const { phase, counts, images, requests, bytes, spared, pins, claim, completionTime } = status();
+    expect({
+      phase,
+      requests,
+      bytes,
+      spared,
+      pins,
+      holder: claim?.holder,
+      ended: completionTime !== undefined,
+    }).to.deep.equal({
+      phase: 'Blocked',
+      requests: 14,
+      bytes: 10,
+      spared: { mounted: 6, skipped: 2 },
+      pins: undefined,
+      holder: '',
+      ended: true,
+    });
+    expect(counts).to.include({ candidates: 3, promoted: 2, blocked: 1, failed: 0 });
+    expect(images?.map(({ tag, decision }) => `${tag} ${decision}`)).to.deep.equal([
+      '1 Promoted',
+      '2 Blocked',
+      '3 Promoted',
+    ]);
+    expect(
+      ['Resolved', 'GatesPassed', 'Copied', 'Recorded', 'Complete', 'Failed'].map(condition),
+    ).to.deep.equal([
+      'True Planned',
+      'False Vulnerable',
+      'True Arrived',
+      'True Arrived',
+      'True Blocked',
+      'False Blocked',
+    ]);
+  });
+
+  it('tells records how often it was tried', async () => {
+    const first = setting({ candidates: candidates('1') });
+    await first.run();
+    const third = setting({ candidates: candidates('1') }, {}, 2);
+    await third.run();
+    expect([first, third].map(({ opened }) => opened.map((one) => one.failedBefore))).to.deep.equal([
+      [0],
+      [2],
+    ]);
+  });
+
+  it('stores what will be done before it does anything', async () => {
+    const pinsThen: (number | undefined)[] = [];
+    const all = setting({
+      candidates: candidates('1', '2'),
+      onImage: () => pinsThen.push(all.status().pins?.length),
+    });
+    await all.run();
+    expect(pinsThen).to.deep.equal([2, 2]);
+  });
+
+  it('begins nothing when the plan cannot be stored', async () => {
+    const done: string[] = [];
+    const all = setting({ candidates: candidates('1'), onImage: (tag) => done.push(tag) });
+    const { writeStatus } = all.shelf;
+    const writes = { ...all.shelf, writeStatus };
+    let count = 0;
+    Object.assign(all.shelf, {
+      writeStatus: (...given: Parameters<typeof writeStatus>) => {
+        count += 1;
+        return count === 1 ? writes.writeStatus(...given) : Promise.reject(fault('ClusterUnavailable', true));
+      },
+    });
+    const ended = all.run();
+    await all.time.pass(25_000);
+    expect(await ended).to.deep.equal({ end: 'stopped' });
+    expect(done).to.deep.equal([]);
+    expect(all.status().phase).to.equal('Running');
+  });
+
+  it('tells what has arrived while it goes on, and not more often than every few seconds', async () => {
+    const all = setting({ candidates: candidates('1', '2', '3', '4', '5', '6'), imageMs: 5_000 });
+    const ended = all.run();
+    await all.time.pass(20_000);
+    expect(all.status()).to.deep.include({ phase: 'Running' });
+    expect(all.status().counts).to.include({ candidates: 6, promoted: 2 });
+    expect(all.status().pins).to.have.lengthOf(4);
+    await all.time.pass(20_000);
+    expect(await ended).to.include({ end: 'over' });
+    // Claim, plan, four signs of life, end.
+    expect(all.shelf.written()).to.equal(7);
+  });
+
+  it('goes on after a crash with the digests of the plan that is stored, and never resolves again', async () => {
+    const done: string[] = [];
+    const all = setting({
+      candidates: candidates('1', '2', '3'),
+      imageMs: 5_000,
+      onImage: (tag) => done.push(tag),
+    });
+    const crash = new AbortController();
+    const first = all.run('controller-a', crash.signal);
+    await all.time.pass(9_000);
+    crash.abort();
+    expect(await first).to.deep.equal({ end: 'stopped' });
+    expect(all.status().phase).to.equal('Running');
+    const second = all.run('controller-b');
+    await all.time.pass(20_000);
+    expect(await second).to.include({ end: 'over' });
+    expect(all.execution.plans()).to.equal(1);
+    expect(all.status().claim?.epoch).to.equal(2);
+    expect(all.status().counts).to.include({ candidates: 3, promoted: 3, failed: 0 });
+    expect(done).to.deep.equal(['1', '2', '3']);
+  });
+
+  it('does not begin one that is over, or gone', async () => {
+    const all = setting({ candidates: candidates('1') });
+    await all.run();
+    expect(await all.run()).to.deep.equal({ end: 'nothing' });
+    all.shelf.remove(NAME.name);
+    expect(await all.run()).to.deep.equal({ end: 'nothing' });
+  });
+
+  it('stops when the run is deleted', async () => {
+    const done: string[] = [];
+    const all = setting({
+      candidates: candidates('1', '2'),
+      imageMs: 10_000,
+      onImage: (tag) => done.push(tag),
+    });
+    const ended = all.run();
+    await settle();
+    all.shelf.remove(NAME.name);
+    await all.time.pass(8_000);
+    expect(await ended).to.deep.equal({ end: 'stopped' });
+    expect(done).to.deep.equal([]);
+  });
+
+  it('fails what is not done when its time is over, also when it was begun by somebody else', async () => {
+    const all = setting({ candidates: candidates('1', '2', '3'), imageMs: 20_000 }, { timeout: '50s' });
+    const crash = new AbortController();
+    const first = all.run('controller-a', crash.signal);
+    await all.time.pass(21_000);
+    crash.abort();
+    await first;
+    const second = all.run('controller-b');
+    await all.time.pass(30_000);
+    expect(await second).to.include({ end: 'over' });
+    expect(all.status()).to.include({ phase: 'Failed', retryable: false });
+    expect(all.status().images?.map(({ tag, decision, reason }) => [tag, decision, reason])).to.deep.equal([
+      ['1', 'Promoted', undefined],
+      ['2', 'Promoted', undefined],
+      ['3', 'Failed', 'DeadlineExceeded'],
+    ]);
+    expect(all.condition('Failed')).to.equal('True DeadlineExceeded');
+  });
+
+  it('fails as a whole when the registry cannot be asked, and says that this may pass', async () => {
+    const all = setting({
+      candidates: [],
+      discovery: () => Promise.reject(fault('RegistryUnavailable', true)),
+    });
+    await all.run();
+    expect(all.status()).to.include({ phase: 'Failed', retryable: true });
+    expect(all.condition('Failed')).to.equal('True RegistryUnavailable');
+    expect(all.condition('Resolved')).to.equal('False RegistryUnavailable');
+  });
+
+  it('fails for good when what it needs cannot be opened, or there is nothing to plan', async () => {
+    const unreadable = setting({ candidates: [] });
+    unreadable.breakOpen(fault('SecretUnreadable', false));
+    await unreadable.run();
+    expect(unreadable.status()).to.include({ phase: 'Failed', retryable: false });
+    expect(unreadable.condition('Failed')).to.equal('True SecretUnreadable');
+    const reason = { code: 'ImageNotFound', detail: 'no such repository' } as const;
+    const refused = setting({
+      candidates: [],
+      discovery: () => Promise.resolve({ state: 'refused', reason }),
+    });
+    await refused.run();
+    expect(refused.condition('Failed')).to.equal('True ImageNotFound');
+  });
+
+  it('fails one that cannot be read, and reports a bug as one', async () => {
+    const invalid = setting({ candidates: [] });
+    invalid.shelf.put({ ...runObject(), spec: { template: { tags: { semver: ['>>1'] } } } });
+    await invalid.run();
+    expect(invalid.condition('Failed')).to.equal('True InvalidPromotion');
+    const bug = setting({ candidates: [] });
+    bug.breakOpen(new TypeError('secret'));
+    await bug.run();
+    expect(bug.condition('Failed')).to.equal('True InternalError');
+    expect(JSON.stringify(bug.status())).not.to.include('secret');
+    expect(bug.reported).to.have.lengthOf(1);
+  });
+
+  it('takes on no more images than can be pinned', async () => {
+    const tags = Array.from({ length: 4_001 }, (_, index) => String(index));
+    const all = setting({ candidates: candidates(...tags) });
+    await all.run();
+    expect(all.condition('Failed')).to.equal('True LimitExceeded');
+  });
+
+  it('moves nothing in a dry run, and says so', async () => {
+    const all = setting(
+      {
+        candidates: candidates('1'),
+        fate: (_, { dryRun }) => ({ decision: dryRun ? 'Planned' : 'Promoted' }),
+      },
+      { dryRun: true },
+    );
+    await all.run();
+    expect(all.status().images?.map(({ decision }) => decision)).to.deep.equal(['Planned']);
+    expect(all.condition('Copied')).to.equal('False DryRun');
+    expect(all.condition('Complete')).to.equal('True Succeeded');
+  });
+});

@@ -1,0 +1,58 @@
+import { runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
+import { createRunLeases } from '../../../src/controllers/promotions/run-lease.ts';
+import { executeRun, type RunEnd } from '../../../src/controllers/promotions/execute-run.ts';
+import type { ApprovalObject, RunObject, RunSubject } from '../../../src/controllers/promotions/ports.ts';
+import { fakeExecution, promotionTime, runObject, runStore, type FakeExecution } from './fixture.ts';
+
+export const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
+
+/** A run on a shelf, and whoever carries it out. */
+export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
+  const time = promotionTime();
+  const shelf = runStore();
+  shelf.put(runObject(spec, NAME.name, attempt));
+  const approvals: ApprovalObject[] = [];
+  const execution = fakeExecution(fake, time);
+  const reported: unknown[] = [];
+  const statuses: RunObject[] = [];
+  shelf.onWrite = (run) => {
+    const read = runStatusSchema.safeParse(run.status);
+    if (!read.success) throw new Error(read.error.message);
+    statuses.push(run);
+  };
+  const opened: RunSubject[] = [];
+  let open = (): Promise<typeof execution> => Promise.resolve(execution);
+  const run = (identity = 'controller-a', signal = new AbortController().signal): Promise<RunEnd> => {
+    const ports = {
+      ...time,
+      identity,
+      runs: shelf,
+      executions: {
+        check: () => Promise.resolve(undefined),
+        open: (subject: RunSubject) => (opened.push(subject), open()),
+      },
+      approvals: () => approvals,
+      report: (error: unknown) => void reported.push(error),
+    };
+    return executeRun(NAME, { ports, claims: createRunLeases(ports) }, signal);
+  };
+  return {
+    time,
+    shelf,
+    approvals,
+    execution,
+    reported,
+    opened,
+    statuses,
+    run,
+    status: () => shelf.peek(NAME.name)?.status ?? {},
+    condition: (type: string) => {
+      const found = shelf.peek(NAME.name)?.status?.conditions?.find((one) => one.type === type);
+      return found && `${found.status} ${found.reason}`;
+    },
+    breakOpen: (error: unknown) => {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever is thrown
+      open = () => Promise.reject(error);
+    },
+  };
+}

@@ -1,0 +1,239 @@
+import { expect } from 'chai';
+import { CLAIM_MS, createRunLeases } from '../../../src/controllers/promotions/run-lease.ts';
+import { executeRun } from '../../../src/controllers/promotions/execute-run.ts';
+import type { RunnerPorts, RunStore, Time } from '../../../src/controllers/promotions/ports.ts';
+import {
+  candidates,
+  fakeExecution,
+  fault,
+  pause,
+  promotionTime,
+  runObject,
+  runStore,
+  type RunStoreTwin,
+} from './fixture.ts';
+
+const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
+const ENDLESS = new AbortController().signal;
+
+/** Numbers that look random and are the same every time (a linear congruential generator). */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state / 2 ** 31;
+  };
+}
+
+/** The runs of a shelf over a network that is slow, and at times not there at all; `dead` = a process that crashed. */
+function overNetwork(
+  shelf: RunStoreTwin,
+  time: Time,
+  network: { random: () => number; down: boolean; dead: boolean },
+): RunStore {
+  const travel = async (signal: AbortSignal): Promise<void> => {
+    if (network.dead) await new Promise(() => undefined);
+    await pause(Math.ceil(network.random() * 1_500), time.after, signal);
+    if (network.down || signal.aborted) throw fault('ClusterUnavailable', true);
+  };
+  return {
+    read: async (run, signal) => {
+      await travel(signal);
+      return shelf.read(run, signal);
+    },
+    writeStatus: async (run, status, signal) => {
+      await travel(signal);
+      const answer = await shelf.writeStatus(run, status, signal);
+      await travel(signal); // the answer may be lost of what was stored
+      return answer;
+    },
+  };
+}
+
+describe('the claim of a run', () => {
+  const claimsOf = (identity: string, time: Time, runs: RunStore) =>
+    createRunLeases({ ...time, identity, runs, report: () => undefined });
+  const begin = () => ({ phase: 'Running' as const });
+
+  it('is taken by one of several that want it at the same moment', async () => {
+    const time = promotionTime();
+    const shelf = runStore();
+    shelf.put(runObject());
+    const taken = await Promise.all(
+      ['a', 'b', 'c'].map((who) => claimsOf(who, time, shelf).take(NAME, { begin, signal: ENDLESS })),
+    );
+    expect(taken.map(({ state }) => state).toSorted()).to.deep.equal(['held', 'held', 'taken']);
+    expect(shelf.peek(NAME.name)?.status?.claim?.epoch).to.equal(1);
+  });
+
+  it('is waited out by what was seen here, whatever clocks say', async () => {
+    const time = promotionTime();
+    const shelf = runStore();
+    const claim = { holder: 'gone', epoch: 4, renewTime: '2001-01-01T00:00:00Z', durationSeconds: 30 };
+    shelf.put({ ...runObject(), status: { claim } });
+    const claims = claimsOf('b', time, shelf);
+    const take = () => claims.take(NAME, { begin, signal: ENDLESS });
+    expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
+    await time.pass(20_000);
+    expect(await take()).to.deep.equal({ state: 'held', retryInMs: 10_000 });
+    // A sign of life.
+    shelf.put({ ...runObject(), status: { claim: { ...claim, renewTime: '2001-01-01T00:00:01Z' } } });
+    await time.pass(10_000);
+    expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
+    await time.pass(30_000);
+    expect(await take()).to.include({ state: 'taken' });
+    expect(shelf.peek(NAME.name)?.status?.claim).to.include({ holder: 'b', epoch: 5 });
+  });
+
+  it('is let go by a holder that cannot renew it, before anybody else may take it', async () => {
+    const time = promotionTime();
+    const shelf = runStore();
+    shelf.put(runObject());
+    const network = { random: () => 0, down: false, dead: false };
+    const taken = await claimsOf('a', time, overNetwork(shelf, time, network)).take(NAME, {
+      begin,
+      signal: ENDLESS,
+    });
+    if (taken.state !== 'taken') throw new Error(taken.state);
+    network.down = true;
+    await time.pass(CLAIM_MS - 10_000);
+    expect(taken.hold.signal.aborted).to.equal(true);
+    expect(taken.hold.signal.reason).to.have.property('code', 'Cancelled');
+  });
+
+  it('fences a holder that was away: what it writes is refused, and it stops', async () => {
+    const time = promotionTime();
+    const shelf = runStore();
+    shelf.put(runObject());
+    const first = await claimsOf('a', time, shelf).take(NAME, { begin, signal: ENDLESS });
+    if (first.state !== 'taken') throw new Error(first.state);
+    const stored = shelf.peek(NAME.name);
+    if (!stored?.status?.claim) throw new Error('nothing was stored');
+    const { claim } = stored.status;
+    await shelf.writeStatus(
+      stored,
+      { ...stored.status, claim: { ...claim, holder: 'b', epoch: 2 } },
+      ENDLESS,
+    );
+    first.hold.tell(() => ({ phase: 'Succeeded' }));
+    expect(await first.hold.write()).to.equal(false);
+    expect(first.hold.signal.aborted).to.equal(true);
+    expect(shelf.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
+  });
+
+  it('lets nobody carry out a run beside another, whatever the network does to two controllers and a Job', async function () {
+    this.timeout(60_000);
+    let takeovers = 0;
+    for (let seed = 1; seed <= 40; seed += 1) takeovers += await story(seed);
+    expect(takeovers).to.be.greaterThan(25);
+  });
+});
+
+/** Three processes want the same run, lose the network, crash and come back, until it is done. Answers how often it changed hands. */
+async function story(seed: number): Promise<number> {
+  const random = numbers(seed);
+  const time = promotionTime();
+  const shelf = runStore();
+  const tags = Array.from({ length: 12 }, (_, index) => `1.${String(index)}`);
+  shelf.put(runObject({ timeout: '24h' }));
+  const active = new Set<string>();
+  const beside: string[] = [];
+  const moved: string[] = [];
+  const processes = ['controller-a', 'controller-b', 'job/1'].map((who) => process(who));
+
+  function process(who: string) {
+    const network = { random, down: false, dead: false };
+    let lives = 0;
+    const live = async (): Promise<void> => {
+      lives += 1;
+      const mine = { ...network, random };
+      const identity = `${who}-${String(lives)}`;
+      const ports: RunnerPorts = {
+        ...time,
+        identity,
+        runs: overNetwork(shelf, time, mine),
+        executions: {
+          check: () => Promise.resolve(undefined),
+          open: () => Promise.resolve(watched(identity, mine)),
+        },
+        approvals: () => [],
+        report: (error) => {
+          throw error;
+        },
+      };
+      current = mine;
+      const claims = createRunLeases(ports);
+      while (!mine.dead && shelf.peek(NAME.name)?.status?.completionTime === undefined) {
+        const ended = await executeRun(NAME, { ports, claims }, ENDLESS).catch(() => undefined);
+        await pause(ended?.end === 'held' ? ended.retryInMs : 1_000, time.after, ENDLESS);
+      }
+    };
+    let current = network;
+    void live();
+    return {
+      cut: (down: boolean) => {
+        current.down = down;
+      },
+      crash: () => {
+        current.dead = true;
+        for (const one of active) if (one.startsWith(who)) active.delete(one);
+        void live();
+      },
+    };
+  }
+
+  function watched(identity: string, mine: { readonly dead: boolean }) {
+    const execution = fakeExecution({ candidates: candidates(...tags) }, time);
+    return {
+      ...execution,
+      run: async (...[planned, order, signal]: Parameters<typeof execution.run>) => {
+        if (mine.dead) return new Promise<never>(() => undefined);
+        beside.push(...active);
+        active.add(identity);
+        for (const { tag, digest } of planned) {
+          await pause(4_000, time.after, signal);
+          if (isDead(mine)) return new Promise<never>(() => undefined);
+          if (signal.aborted) break;
+          moved.push(tag);
+          const counts = { bytes: 1, blobs: { mounted: 0, copied: 0, skipped: 0 } };
+          const attachments = { found: 0, carried: 0, leftByRule: 0 };
+          order.progress.onResult({
+            tag,
+            ...(digest && { digest }),
+            decision: 'Promoted',
+            ...counts,
+            attachments,
+          });
+        }
+        // What was sent already is under way for a while after a stop.
+        if (signal.aborted) await pause(5_000, time.after, ENDLESS);
+        active.delete(identity);
+        return [];
+      },
+    };
+  }
+
+  const misfortune = (last: boolean): void => {
+    const one = processes[Math.floor(random() * processes.length)];
+    const fate = random();
+    if (fate < 0.35) one?.crash();
+    else one?.cut(fate < 0.7);
+    if (last) for (const each of processes) each.cut(false);
+  };
+  for (let round = 0; round < 40; round += 1) {
+    misfortune(round > 25);
+    await time.pass(Math.ceil(random() * 40_000));
+  }
+  await time.pass(600_000);
+  expect(beside, `seed ${String(seed)}`).to.deep.equal([]);
+  const { status = {} } = shelf.peek(NAME.name) ?? {};
+  expect(status, `seed ${String(seed)}`).to.deep.include({ phase: 'Succeeded' });
+  expect(status.counts).to.include({ candidates: tags.length, promoted: tags.length });
+  expect([...new Set(moved)].toSorted()).to.deep.equal(tags.toSorted());
+  return (status.claim?.epoch ?? 1) - 1;
+}
+
+/** Asked anew after every wait. */
+function isDead(one: { readonly dead: boolean }): boolean {
+  return one.dead;
+}

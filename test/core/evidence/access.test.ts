@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import type { Fact, ImageRef, Unknown } from '../../../src/core/model/index.ts';
+import { pinReference, type Access, type Login } from '../../../src/core/evidence/index.ts';
+import { nameOf, parseReference } from '../../../src/core/model/index.ts';
+import { ABSENT, authority, found, policyOf } from '../../support/policies.ts';
+import { signingKey, simpleSigning } from '../../support/signing.ts';
+import { createRegistryTwin, faultOf, type RegistryTwin } from '../../support/twins/registry.ts';
+import { createBench, forever, pushSignatures, shortly } from '../../support/verification.ts';
+
+const WEB = 'registry.example.com/shop/web';
+const key = signingKey();
+const signed = policyOf({
+  authorities: [{ ...authority('release', key), repository: 'registry.example.com/signatures' }],
+  require: { signatures: { from: ['release'] } },
+});
+
+/** A registry that shows the signed image to one login only. */
+function privateRegistry(): { registry: RegistryTwin; image: string } {
+  const registry = createRegistryTwin();
+  const digest = registry.push(WEB, { tag: '1' });
+  pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+  return { registry, image: `${WEB}@${digest}` };
+}
+
+const login = (scope: string, registry: RegistryTwin): Access => {
+  const fact: Fact<Login> = found({ scope, registry });
+  return () => Promise.resolve(fact);
+};
+
+const REFUSED: Unknown = {
+  state: 'unknown',
+  reason: { code: 'PullSecretUnreadable', detail: 'Secret acme/pull is missing' },
+  transient: true,
+};
+
+describe('T07: logins that an object brings along', () => {
+  it('what one login may read never answers whoever has another, or none', async () => {
+    const { judge } = createBench();
+    const { registry, image } = privateRegistry();
+    const empty = createRegistryTwin();
+    const asTenant = (scope: string, view: RegistryTwin) =>
+      judge([image], [signed], { access: login(scope, view) });
+    expect(shortly(await asTenant('tenant-a', registry))).to.deep.equal(['allow']);
+    const stranger = shortly(await asTenant('tenant-b', empty));
+    expect(stranger[0]).to.match(/^deny/);
+    expect(shortly(await judge([image], [signed]))[0]).to.match(/^deny/);
+    expect(empty.calls).not.to.be.empty;
+  });
+
+  it('what is learned as nobody is not hidden from, nor given to, a login', async () => {
+    const fixture = createBench();
+    const { registry, image } = privateRegistry();
+    await fixture.judge([image], [signed]);
+    const verdicts = await fixture.judge([image], [signed], { access: login('tenant-a', registry) });
+    expect(shortly(verdicts)).to.deep.equal(['allow']);
+  });
+
+  it('equal logins share what is known', async () => {
+    const { judge } = createBench();
+    const { registry, image } = privateRegistry();
+    await judge([image], [signed], { access: login('team', registry) });
+    const before = registry.calls.length;
+    await judge([image], [signed], { access: login('team', registry) });
+    expect(registry.calls).to.have.lengthOf(before);
+  });
+
+  it('an object that brings none uses the own ones', async () => {
+    const { registry, judge } = createBench();
+    const digest = registry.push(WEB, { tag: '1' });
+    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+    const verdicts = await judge([`${WEB}@${digest}`], [signed], { access: () => Promise.resolve(ABSENT) });
+    expect(shortly(verdicts)).to.deep.equal(['allow']);
+  });
+
+  it('a named login that cannot be had makes the image unknown, and nothing is asked as nobody', async () => {
+    const { registry, judge } = createBench();
+    const { image } = privateRegistry();
+    const verdicts = await judge([image], [signed], { access: () => Promise.resolve(REFUSED) });
+    expect(shortly(verdicts)).to.deep.equal(['unknown PullSecretUnreadable']);
+    expect(registry.calls).to.be.empty;
+  });
+
+  it('a keychain that breaks makes the image unknown with its reason', async () => {
+    const { judge } = createBench();
+    const access = () => Promise.reject(faultOf('RegistryDenied', false));
+    expect(shortly(await judge([`${WEB}:1`], [signed], { access }))).to.deep.equal([
+      'unknown RegistryDenied',
+    ]);
+  });
+
+  it('is asked for the image and for every place where signatures are looked for', async () => {
+    const { judge } = createBench();
+    const asked: string[] = [];
+    await judge([`${WEB}:1`], [signed], {
+      access: (places) => {
+        asked.push(...places.map(nameOf));
+        return Promise.resolve(ABSENT);
+      },
+    });
+    expect(asked).to.deep.equal([WEB, 'registry.example.com/signatures']);
+  });
+
+  it('is not asked for when no registry has to be', async () => {
+    const { judge } = createBench();
+    const digest = policyOf({ require: { digest: {} } });
+    const access = () => Promise.reject(new Error('asked'));
+    expect(shortly(await judge([`${WEB}:1`], [digest], { access }))).to.deep.equal(['deny NotPinned']);
+  });
+});
+
+describe('pinning a reference', () => {
+  const ref = (text: string): ImageRef => {
+    const read = parseReference(text);
+    if (!read.ok) throw new Error(text);
+    return read.value;
+  };
+
+  it('gives the digest that the tag has now, with the tag', async () => {
+    const { registry, sources } = createBench();
+    const digest = registry.push(WEB, { tag: '1' });
+    const pinned = await pinReference(ref(`${WEB}:1`), { signal: forever() }, sources);
+    expect(pinned.state === 'found' && pinned.value).to.deep.equal({ ...ref(`${WEB}:1`), digest });
+  });
+
+  it('asks nobody when there is a digest already', async () => {
+    const { registry, sources } = createBench();
+    const use = ref(`${WEB}:1@sha256:${'a'.repeat(64)}`);
+    const pinned = await pinReference(use, { signal: forever() }, sources);
+    expect(pinned.state === 'found' && pinned.value).to.equal(use);
+    expect(registry.calls).to.be.empty;
+  });
+
+  it('tells what is not there from what could not be learned', async () => {
+    const { registry, sources } = createBench();
+    expect((await pinReference(ref(`${WEB}:1`), { signal: forever() }, sources)).state).to.equal('absent');
+    registry.push(WEB, { tag: '2' });
+    registry.fail('manifest', faultOf('RegistryUnavailable'));
+    expect((await pinReference(ref(`${WEB}:2`), { signal: forever() }, sources)).state).to.equal('unknown');
+  });
+});

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { listTags } from '../../support/registry/listings.ts';
+import { at, conditionOf, mirror, says, type Around } from './context.ts';
+
+const PULL_SECRET = 'kubernetes.io/dockerconfigjson';
+const CA = { caSecretRef: { name: 'ca' } };
+
+/** A registry with an authority of its own, and logins for it. */
+export function tellOfLogins(around: () => Around): void {
+  describe('logins', () => {
+    const into = (name: string, more: object) => {
+      const { open, locked } = around();
+      return mirror(name, at('app', open), { ...at(`quarantine/${name}`, locked), ...more });
+    };
+
+    before(async () => {
+      const { flow, fixture: fixture, locked, authority } = around();
+      const login = (password: string) => ({
+        '.dockerconfigjson': JSON.stringify({ auths: { [locked.host]: { username: 'jane', password } } }),
+      });
+      const account = (name: string, secrets: readonly string[]) =>
+        fixture.cluster.apply({
+          apiVersion: 'v1',
+          kind: 'ServiceAccount',
+          metadata: { name, namespace: flow.namespace },
+          imagePullSecrets: secrets.map((each) => ({ name: each })),
+        });
+      await flow.secret('ca', { 'ca.crt': authority.cert });
+      await flow.secret('login', login('right'), PULL_SECRET);
+      await flow.secret('wrong-login', login('wrong'), PULL_SECRET);
+      await account('puller', ['login']);
+      await account('careless', ['login', 'lost']);
+      await account('nobody', []);
+    });
+
+    it('come from a Secret, for a registry with an authority of its own', async () => {
+      const { flow } = around();
+      await flow.apply(into('secret', { ...CA, secretRef: { name: 'login' } }));
+      await flow.wait('ipr/secret', 'Ready');
+      expect((await flow.promotion('secret')).status?.counts?.promoted).to.equal(1);
+    });
+
+    it('come from the pull secrets of a ServiceAccount', async () => {
+      const { flow, open, locked } = around();
+      const source = { ...at('quarantine/secret', locked), ...CA, serviceAccountName: 'puller' };
+      await flow.apply(mirror('account', source, at('quarantine/account', open)));
+      await flow.wait('ipr/account', 'Ready');
+      expect(await listTags({ registry: open.host, repository: 'quarantine/account' })).to.include('1.0.0');
+    });
+
+    it('without the authority say that its certificate is not trusted', async () => {
+      const { flow, locked } = around();
+      await flow.apply(into('no-ca', { secretRef: { name: 'login' } }));
+      const said = `${locked.host}: its certificate is not trusted: give its CA`;
+      await says(around(), { name: 'no-ca', type: 'Stalled', said });
+      expect((await conditionOf(around(), 'no-ca', 'Ready'))?.reason).to.equal('RegistryUnavailable');
+    });
+
+    it('with a wrong password say that the registry refuses it', async () => {
+      await around().flow.apply(into('wrong-login', { ...CA, secretRef: { name: 'wrong-login' } }));
+      await says(around(), { name: 'wrong-login', type: 'Stalled', said: 'RegistryDenied: ' });
+      const { message = '' } = (await conditionOf(around(), 'wrong-login', 'Ready')) ?? {};
+      expect(message).to.include('401: it needs a login, or refuses this one');
+    });
+
+    const missing: readonly (readonly [string, string, object, string])[] = [
+      ['an authority that is not there', 'lost-ca', { caSecretRef: { name: 'lost' } }, 'target.caSecretRef'],
+      ['an authority without a certificate', 'empty-ca', { caSecretRef: { name: 'login' } }, 'ca.crt'],
+      ['a login that is not there', 'lost-login', { ...CA, secretRef: { name: 'lost' } }, 'target.secretRef'],
+      ['a Secret that is no login', 'no-login', { ...CA, secretRef: { name: 'ca' } }, '.dockerconfigjson'],
+      [
+        'an account one of whose Secrets is not there',
+        'careless',
+        { ...CA, serviceAccountName: 'careless' },
+        'Secret platform/lost does not exist',
+      ],
+      [
+        'an account without Secrets',
+        'no-puller',
+        { ...CA, serviceAccountName: 'nobody' },
+        'has no login for',
+      ],
+      [
+        'an account that is not there',
+        'lost-puller',
+        { ...CA, serviceAccountName: 'lost' },
+        'there is no ServiceAccount "lost"',
+      ],
+    ];
+    for (const [what, name, more, said] of missing)
+      it(`that are ${what} keep it from beginning`, async () => {
+        const { flow } = around();
+        await flow.apply(into(name, more));
+        await says(around(), { name, type: 'Stalled', said });
+        expect((await conditionOf(around(), name, 'Stalled'))?.reason).to.equal('SecretUnreadable');
+        expect((await conditionOf(around(), name, 'Ready'))?.status).to.equal('False');
+        expect(await flow.runsOf(name)).to.deep.equal([]);
+      });
+  });
+}

@@ -1,0 +1,91 @@
+import { expect } from 'chai';
+import { anonymous, type Keychain } from '../../src/clients/registry/index.ts';
+import { accessFor, type AccessParts } from '../../src/serve/credentials.ts';
+import { NOW } from '../support/policies.ts';
+import { createRegistryTwin } from '../support/twins/registry.ts';
+import { forever } from '../support/verification.ts';
+
+type PullSecrets = Awaited<ReturnType<AccessParts['read']>>;
+
+const IMAGE = { registry: 'registry.example.com', repository: 'shop/web' };
+const SIGNATURES = { registry: 'registry.example.com', repository: 'signatures' };
+const CREDENTIALS = { namespace: 'shop', pullSecrets: ['pull'], serviceAccount: 'web' };
+
+const secret = (host: string, name = 'pull') => ({
+  source: `Secret shop/${name}`,
+  text: JSON.stringify({ auths: { [host]: { username: name, password: 'hidden' } } }),
+});
+const missing = { source: 'Secret shop/gone', detail: 'there is no such Secret', transient: true };
+
+function accessWith({ configs = [], unreadable = [] }: Partial<PullSecrets>, own: Keychain = anonymous) {
+  const asked: unknown[] = [];
+  const scopes: string[] = [];
+  const twin = createRegistryTwin();
+  const registry: AccessParts['registry'] = {
+    as: ({ scope }) => {
+      scopes.push(scope);
+      return twin;
+    },
+  };
+  const access = accessFor(
+    CREDENTIALS,
+    {
+      registry,
+      own,
+      clock: () => NOW,
+      read: (question) => {
+        asked.push(question);
+        return Promise.resolve({ configs, unreadable });
+      },
+    },
+    forever(),
+  );
+  return { access, asked, scopes };
+}
+
+describe('logins of an object', () => {
+  it('are those of its pull secrets, in a scope of their own', async () => {
+    const { access, asked, scopes } = accessWith({ configs: [secret('registry.example.com')] });
+    const fact = await access([IMAGE]);
+    expect(fact.state).to.equal('found');
+    expect(scopes).to.have.lengthOf(1);
+    expect(asked).to.deep.equal([{ namespace: 'shop', names: ['pull'], serviceAccount: 'web' }]);
+  });
+
+  it('are read once per request, however many images it has', async () => {
+    const { access, asked } = accessWith({ configs: [secret('registry.example.com')] });
+    await Promise.all([access([IMAGE]), access([SIGNATURES]), access([IMAGE, SIGNATURES])]);
+    expect(asked).to.have.lengthOf(1);
+  });
+
+  it('are the own ones where no secret fits', async () => {
+    const { access } = accessWith({ configs: [secret('other.example.com')] });
+    expect((await access([IMAGE])).state).to.equal('absent');
+  });
+
+  it('a secret that was named and cannot be read never becomes an anonymous read', async () => {
+    const { access } = accessWith({ unreadable: [missing] });
+    const fact = await access([IMAGE]);
+    expect(fact).to.deep.include({ state: 'unknown', transient: true });
+    expect(fact.state === 'unknown' && fact.reason.code).to.equal('PullSecretUnreadable');
+    expect(fact.state === 'unknown' && fact.reason.detail).to.include('Secret shop/gone');
+  });
+
+  it('nor does one that holds no Docker config', async () => {
+    const { access } = accessWith({ configs: [{ source: 'Secret shop/odd', text: '{{' }] });
+    const fact = await access([IMAGE]);
+    expect(fact.state === 'unknown' && fact.reason.code).to.equal('PullSecretUnreadable');
+    expect(JSON.stringify(fact)).not.to.include('{{');
+  });
+
+  it('an unreadable secret does no harm where another one fits', async () => {
+    const { access } = accessWith({ configs: [secret('registry.example.com')], unreadable: [missing] });
+    expect((await access([IMAGE])).state).to.equal('found');
+  });
+
+  it('nor where the controller has a login of its own', async () => {
+    const own: Keychain = () => Promise.resolve({ kind: 'bearer', token: 'own' });
+    const { access } = accessWith({ unreadable: [missing] }, own);
+    expect((await access([IMAGE])).state).to.equal('absent');
+  });
+});

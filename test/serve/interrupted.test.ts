@@ -1,0 +1,202 @@
+import { expect } from 'chai';
+import { Fault } from '../../src/core/model/index.ts';
+import { SILENT, type ImageResult, type PlannedImage } from '../../src/core/promotion/index.ts';
+import { listReferrers, listTags } from '../support/registry/listings.ts';
+import { pushImage, pushIndex } from '../support/registry/push.ts';
+import {
+  openShipyard,
+  shipKey,
+  type PromotionFixture,
+  type PromotionInput,
+} from '../support/promotion-fixture.ts';
+
+const STARTED = new Date('2026-11-24T12:00:00Z');
+const REPOSITORIES = ['public/app', 'quarantine/app', 'golden/app'];
+const key = shipKey();
+const secrets = { 'cosign-key': { 'cosign.key': key.pem } };
+const sign = { secretRef: { name: 'cosign-key' } };
+
+const ARRIVED = { mirror: 'Mirrored', promote: 'Promoted' };
+
+/** Dies at a moment: the process is gone, whatever it was about to do. */
+const DEATH = new Fault({
+  code: 'Cancelled',
+  operation: 'run',
+  side: 'cluster',
+  transient: false,
+  detail: 'killed',
+});
+
+/** One image of two platforms at the source, and one that is about to be superseded at the target. */
+async function load({ registry }: PromotionFixture): Promise<void> {
+  const place = (repository: string) => ({ registry: registry.host, repository });
+  for (const from of ['public/app', 'quarantine/app']) {
+    const manifests = await Promise.all(
+      ['amd64', 'arm64'].map((architecture) =>
+        pushImage(place(from), { salt: architecture, platform: { os: 'linux', architecture } }),
+      ),
+    );
+    await pushIndex({ ...place(from), tag: '1.4.2' }, { manifests });
+  }
+  await pushImage({ ...place('golden/app'), tag: '1.4.1' }, { salt: 'older' });
+}
+
+function voyageOf(kind: 'mirror' | 'promote', { registry }: PromotionFixture): PromotionInput {
+  const at = (path: string) => ({ repository: `${registry.host}/${path}` });
+  const tags = { semver: ['*'] };
+  const spec =
+    kind === 'mirror'
+      ? { source: at('public/app'), target: at('quarantine/mirror'), tags, mirror: { sign } }
+      : {
+          source: at('quarantine/app'),
+          target: at('golden/app'),
+          tags,
+          promote: {
+            sign: { ...sign, format: 'Both' },
+            supersede: { endOfLifeAfter: '24h' },
+            deleteSource: true,
+          },
+        };
+  return { spec, secrets, startedAt: STARTED };
+}
+
+/** Everything that can be seen: tags with their digests, and what refers to them; signatures by what they claim, not by their bytes. */
+async function look({ registry }: PromotionFixture): Promise<unknown> {
+  const seen: unknown[] = [];
+  for (const repository of [...REPOSITORIES, 'quarantine/mirror']) {
+    const place = { registry: registry.host, repository };
+    for (const tag of [...(await listTags(place))].sort()) {
+      const answer = await fetch(`${registry.url}/v2/${repository}/manifests/${tag}`);
+      const body = (await answer.json()) as {
+        readonly layers?: readonly unknown[];
+        readonly manifests?: readonly { readonly digest: string }[];
+      };
+      const digest = answer.headers.get('docker-content-digest') ?? '';
+      const about = [digest, ...(body.manifests ?? []).map((child) => child.digest)];
+      const referrers = await Promise.all(
+        about.map(async (one) =>
+          (await listReferrers(place, one))
+            .map(({ artifactType, annotations }) => JSON.stringify([artifactType, annotations]))
+            .sort(),
+        ),
+      );
+      const bytes = tag.startsWith('sha256-') ? `${String(body.layers?.length)} layers` : digest;
+      seen.push([repository, tag, bytes, referrers]);
+    }
+  }
+  return seen;
+}
+
+/** Runs a stored plan until `dies` says so, as the controller does. */
+async function run(
+  fixture: PromotionFixture,
+  voyage: PromotionInput,
+  planned: readonly PlannedImage[],
+  onStep?: (death: AbortController) => void,
+): Promise<readonly ImageResult[]> {
+  const execution = await fixture.open(voyage);
+  const death = new AbortController();
+  const progress = {
+    ...SILENT,
+    onStep: () => {
+      onStep?.(death);
+    },
+  };
+  try {
+    const resumed = onStep === undefined;
+    return await execution.run(
+      planned,
+      { progress, dryRun: false, resumed, approvals: () => [] },
+      death.signal,
+    );
+  } finally {
+    await execution.close();
+  }
+}
+
+for (const kind of ['mirror', 'promote'] as const)
+  describe(`a ${kind} that is killed`, () => {
+    let fixture: PromotionFixture;
+    let planned: readonly PlannedImage[];
+    let undisturbed: unknown;
+    let steps = 0;
+    let requests: readonly string[] = [];
+
+    const fresh = async (): Promise<void> => {
+      fixture.registry.reset();
+      await load(fixture);
+      const execution = await fixture.open(voyageOf(kind, fixture));
+      const found = await execution.plan(AbortSignal.timeout(50_000));
+      await execution.close();
+      planned = found.state === 'planned' ? found.images : [];
+      fixture.registry.forgetLog();
+    };
+
+    before(async () => {
+      fixture = await openShipyard();
+      await fresh();
+      const results = await run(fixture, voyageOf(kind, fixture), planned, () => {
+        steps += 1;
+      });
+      expect(results.map(({ decision }) => decision)).to.deep.equal([
+        kind === 'mirror' ? 'Mirrored' : 'Promoted',
+      ]);
+      requests = fixture.registry.requests.map(({ method }) => method);
+      undisturbed = await look(fixture);
+    });
+    after(async () => {
+      await fixture.close();
+      expect(fixture.bugs).to.deep.equal([]);
+    });
+
+    it('at any step boundary ends like one that was not disturbed', async function () {
+      this.timeout(60_000);
+      expect(steps).to.be.greaterThan(4);
+      for (let boundary = 1; boundary <= steps; boundary += 1) {
+        await fresh();
+        let seen = 0;
+        const killed = await run(fixture, voyageOf(kind, fixture), planned, (death) => {
+          seen += 1;
+          if (seen === boundary) death.abort(DEATH);
+        });
+        expect(killed[0], `boundary ${String(boundary)}`).to.include({
+          decision: 'Failed',
+          reason: 'Cancelled',
+        });
+        const [resumed] = await run(fixture, voyageOf(kind, fixture), planned);
+        expect(resumed).to.include({ decision: ARRIVED[kind] });
+        expect(await look(fixture), `boundary ${String(boundary)}`).to.deep.equal(undisturbed);
+      }
+    });
+
+    it('before or after any write ends like one that was not disturbed, also when it is planned anew', async function () {
+      this.timeout(120_000);
+      const writes = requests.filter((method) => method !== 'GET' && method !== 'HEAD').length;
+      expect(writes).to.be.greaterThan(10);
+      for (let survived = 0; survived < writes; survived += 1) {
+        await fresh();
+        const death = new AbortController();
+        let done = 0;
+        fixture.registry.intercept(({ method }) => {
+          if (method === 'GET' || method === 'HEAD' || death.signal.aborted)
+            return death.signal.aborted ? 'hang up' : undefined;
+          done += 1;
+          if (done <= survived) return undefined;
+          death.abort(DEATH);
+          return 'hang up';
+        });
+        const execution = await fixture.open(voyageOf(kind, fixture));
+        const order = { progress: SILENT, dryRun: false, approvals: () => [] };
+        await execution.run(planned, order, death.signal);
+        await execution.close();
+        fixture.registry.intercept(undefined);
+        // A person at a terminal plans anew; the controller goes on with what it planned.
+        if (survived % 2 === 0) await fixture.run(voyageOf(kind, fixture));
+        else {
+          const [resumed] = await run(fixture, voyageOf(kind, fixture), planned);
+          expect(resumed).to.include({ decision: ARRIVED[kind] });
+        }
+        expect(await look(fixture), `after ${String(survived)} writes`).to.deep.equal(undisturbed);
+      }
+    });
+  });

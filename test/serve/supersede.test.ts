@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import { listReferrers } from '../support/registry/listings.ts';
+import { pushImage, type Pushed } from '../support/registry/push.ts';
+import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+
+const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
+const LTS = { annotations: { 'dev.pratique.image.lineage': 'lts' } };
+
+describe('a promotion that supersedes', () => {
+  let fixture: PromotionFixture;
+  const place = (path: string) => ({ registry: fixture.registry.host, repository: path });
+  const push = (path: string, tag: string, more: object = {}): Promise<Pushed> =>
+    pushImage({ ...place(path), tag }, { salt: path + tag, ...more });
+  const run = (more: object = {}) =>
+    fixture.run({
+      spec: {
+        source: { repository: `${fixture.registry.host}/quarantine/app` },
+        target: { repository: `${fixture.registry.host}/golden/app` },
+        tags: { semver: ['*'] },
+        promote: { supersede: { endOfLifeAfter: '720h' } },
+        ...more,
+      },
+    });
+  /** What each of these tags says is to be used instead. */
+  const successors = (tags: readonly string[]) =>
+    Promise.all(
+      tags.map(async (tag) => {
+        const answer = await fetch(`${fixture.registry.url}/v2/golden/app/manifests/${tag}`);
+        const digest = answer.headers.get('docker-content-digest') ?? '';
+        const listed = await listReferrers(place('golden/app'), digest);
+        const marks = listed.filter(({ artifactType }) => artifactType === LIFECYCLE);
+        return marks.map(({ annotations }) => annotations?.['dev.pratique.lifecycle.superseded-by']).join();
+      }),
+    );
+
+  beforeEach(async () => {
+    fixture = await openShipyard();
+  });
+  afterEach(async () => {
+    await fixture.close();
+    expect(fixture.bugs).to.deep.equal([]);
+  });
+
+  it('marks older images of the same line, once, and nobody else', async () => {
+    const others = ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine'];
+    for (const tag of others) await push('golden/app', tag);
+    await push('quarantine/app', '1.4.2');
+    await run();
+    await run();
+    expect(await successors([...others, '1.4.2'])).to.deep.equal(['1.4.2', '1.4.2', '', '', '', '']);
+  });
+
+  for (const maxParallelImages of [1, 8])
+    it(`marks all of a line but the newest, whatever comes first (${String(maxParallelImages)} at a time)`, async () => {
+      for (const tag of ['2.0.0', '3.0.0', '4.0.0']) await push('quarantine/app', tag, LTS);
+      for (const tag of ['1.4.0', '1.4.1', '1.4.2']) await push('quarantine/app', tag);
+      await run({ maxParallelImages });
+      expect(await successors(['2.0.0', '3.0.0', '4.0.0'])).to.deep.equal(['4.0.0', '4.0.0', '']);
+      expect(await successors(['1.4.0', '1.4.1', '1.4.2'])).to.deep.equal(['1.4.2', '1.4.2', '']);
+    });
+});
