@@ -4,7 +4,7 @@ import type { OpenApprovingTool } from '../cli/index.ts';
 import { usualKubeconfig } from './doctor.ts';
 import { objectOf, text } from './object-fields.ts';
 import { runObject } from './promotion-caches.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import type { ProcessContext } from './process-context.ts';
 
 /** Opens the API server for `pratique approve`, by the kubeconfig that kubectl would use. */

@@ -4,7 +4,7 @@ import { REPORT_NAME, type AuditPorts, type ReportShelf } from '../controllers/a
 import { namespaceReader } from '../controllers/policies/index.ts';
 import type { LeaderOptions } from './parts.ts';
 
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** The manager of the status fields that belong to the audit. */

@@ -11,7 +11,7 @@ import type {
   PolicyObject,
   PolicySource,
 } from '../controllers/policies/index.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /** What a replica keeps in memory of its cluster. */
 export interface Caches {

@@ -15,7 +15,7 @@ import { PUSHED_AT } from '../controllers/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
 import type { Parts } from './parts.ts';
 import { toldOf } from './replica.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { followSecretFiles, type SecretFiles } from './secret-files.ts';
 import { clock } from './process-context.ts';
 import { TIME } from './time.ts';

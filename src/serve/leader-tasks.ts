@@ -8,7 +8,7 @@ import { keepPolicyStatus } from './policy-status.ts';
 import { keepPromotions } from './promotions.ts';
 import { keepRegistration } from './registration.ts';
 import { toldOf } from './replica.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { selfTestPorts } from './self-test-ports.ts';
 import { clock } from './process-context.ts';
 

@@ -3,7 +3,7 @@ import { createWorkQueue, writeStatus } from '../clients/kubernetes/index.ts';
 import { compileStatus } from '../controllers/policies/index.ts';
 import type { LeaderOptions } from './parts.ts';
 import { toldOf } from './replica.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** Keeps the status of policies: what became of them, and whether they are enforced. */

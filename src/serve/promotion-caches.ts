@@ -16,7 +16,7 @@ import type {
   RunObject,
 } from '../controllers/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /** What the leader keeps in memory of promotions, of all namespaces. */
 export interface PromotionCaches {

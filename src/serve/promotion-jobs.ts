@@ -1,7 +1,7 @@
 import type { Cluster } from '../clients/kubernetes/index.ts';
 import { Fault, type Reason } from '../core/model/index.ts';
 import type { Executions } from '../controllers/promotions/index.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /**
  * Looks, besides everything else, whether a namespace is made for Jobs before a run is begun there: whoever forgot it reads so in

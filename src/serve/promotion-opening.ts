@@ -7,7 +7,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import type { ReadObject } from './promotion-secrets.ts';
 import { rejudgeTarget } from './promotion-rejudging.ts';
 import type { SideParts } from './promotion-sides.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** Who carries out runs, as records tell. */

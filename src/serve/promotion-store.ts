@@ -9,7 +9,7 @@ import {
 } from '../controllers/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
 import { runObject } from './promotion-caches.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /** The manager of the status fields of promotions. */
 const PROMOTER = 'pratique-promotions';

@@ -16,7 +16,7 @@ import {
 } from '../controllers/certificates/index.ts';
 import type { LeaderOptions } from './parts.ts';
 import { toldOf } from './replica.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** Keeps the certificate of the webhooks and the CA by which the API server trusts it. */

@@ -3,7 +3,7 @@ import { Fault } from '../core/model/index.ts';
 import type { ApprovalObject, RunnerPorts } from '../controllers/promotions/index.ts';
 import { objectOf, text } from './object-fields.ts';
 import { approvalObject } from './promotion-caches.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /** The approvals of one namespace, while a run of it is carried out. */
 export interface RunApprovals {

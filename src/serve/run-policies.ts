@@ -2,7 +2,7 @@ import type { Cluster } from '../clients/kubernetes/index.ts';
 import type { TrustRoots } from '../core/policy/index.ts';
 import { holdPolicies, type MaterialObject, type PolicyObject } from '../controllers/policies/index.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** Where policies and what they name are read from. */

@@ -5,7 +5,7 @@ import { parsePromotion } from '../../src/core/promotion/index.ts';
 import { parseSettings } from '../../src/core/settings/index.ts';
 import type { OpenRun, RunQuestion } from '../../src/cli/index.ts';
 import { wire } from '../../src/serve/index.ts';
-import { RESOURCES } from '../../src/serve/resources.ts';
+import { RESOURCES } from '../../src/core/workload/index.ts';
 import { startApiServer, type ApiServer } from '../support/api-server/index.ts';
 import { refusal } from '../support/api-server/http.ts';
 import { policyDocument } from '../support/policies.ts';

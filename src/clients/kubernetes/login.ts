@@ -112,7 +112,7 @@ async function prepare(config: KubeConfig): Promise<Login> {
   // Trimmed: the library takes the newline at the end of a token file for part of the token.
   for (const [name, value] of Object.entries(found.headers ?? {}))
     headers[name.toLowerCase()] = String(value).trim();
-  const basic =
+  const basic: Record<string, string> =
     found.auth === undefined ? {} : { authorization: `Basic ${Buffer.from(found.auth).toString('base64')}` };
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([tls, proxyUrl]))

@@ -18,7 +18,7 @@ export async function openBlob(
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   if (offset > 0 && offset >= size) return nothing();
   const url = new URL(`/v2/${call.repository}/blobs/${digest}`, call.endpoint.origin);
-  const headers = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
   const answer = await send(call, { method: 'GET', url, headers });
   if (answer.status !== 200 && answer.status !== 206) {
     await discard(answer);

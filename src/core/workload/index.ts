@@ -14,3 +14,4 @@ export { KUBERNETES_KINDS } from './canary-kinds.ts';
 export type { CanaryKind } from './canary-kinds.ts';
 export { judgeCanaries, NO_POD, readCanary, unansweredCanary, WEBHOOK_NAME } from './canary-outcome.ts';
 export type { CanaryAnswer, CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
+export { RESOURCES } from './resources.ts';

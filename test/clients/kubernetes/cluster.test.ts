@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { RequestEvent } from '../../../src/clients/kubernetes/index.ts';
 import type { Cluster } from '../../../src/clients/kubernetes/types.ts';
 import { startApiServer, type ApiServer } from '../../support/api-server/index.ts';
-import { firstTimes, refusal } from '../../support/api-server/http.ts';
+import { firstTimes, refusal, type Reply } from '../../support/api-server/http.ts';
 import { describeCluster } from './cluster-contract.ts';
 import { ACME, CONFIG_MAPS, configMap, faultOf, open } from './open.ts';
 
@@ -198,7 +198,7 @@ describe('the client of the API server', () => {
   });
 
   describe('when the server is busy', () => {
-    const busy = (status: number, after?: string) => ({
+    const busy = (status: number, after?: string): Reply => ({
       ...refusal(status, 'Busy'),
       headers: after === undefined ? {} : { 'retry-after': after },
     });

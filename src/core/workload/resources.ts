@@ -1,5 +1,3 @@
-import type { Resource } from '../clients/kubernetes/index.ts';
-
 /** The resources of the API server that Pratique reads or writes by name. */
 export const RESOURCES = {
   policies: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepolicies' },
@@ -26,4 +24,4 @@ export const RESOURCES = {
   },
   reports: { group: 'openreports.io', version: 'v1alpha1', plural: 'reports' },
   clusterReports: { group: 'openreports.io', version: 'v1alpha1', plural: 'clusterreports' },
-} as const satisfies Readonly<Record<string, Resource>>;
+} as const;
