@@ -83,7 +83,7 @@ export function createTelemetry(log: Log): Telemetry {
     },
     onEvent: (event) => {
       metrics.count(COUNTERS.events.name, { sender: event.sender, status: String(event.status) });
-      log.info(event, 'heard of a push');
+      log.info(event, 'push event received');
     },
     onPromotedImages: (decision, reason, images) => {
       metrics.count(COUNTERS.promotionImages.name, { decision, reason }, images);

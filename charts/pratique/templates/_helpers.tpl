@@ -121,7 +121,7 @@ app.kubernetes.io/component: controller
 {{- fail "certificates.secretName is needed when certificates.source is Secret" }}
 {{- end }}
 {{- if and (eq .Values.certificates.source "Secret") (not .Values.webhook.caBundle) }}
-{{- fail "webhook.caBundle is needed when certificates.source is Secret: nobody else knows the authority" }}
+{{- fail "webhook.caBundle is needed when certificates.source is Secret: only the owner of that Secret knows the authority" }}
 {{- end }}
 {{- if and .Values.scanner.enabled (or (dig "scanner" "command" "" .Values.settings) (dig "scanner" "cacheDirectory" "" .Values.settings)) }}
 {{- fail "settings.scanner.command and .cacheDirectory are set by the chart when scanner.enabled is true: leave out the ones or the other" }}

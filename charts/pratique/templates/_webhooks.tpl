@@ -64,7 +64,7 @@ caBundle: {{ b64enc . }}
 {{- end }}
 {{- end }}
 
-{{- /* By the one label that nobody can write but the API server. */ -}}
+{{- /* By the one label that only the API server can write. */ -}}
 {{- define "pratique.namespaceSelector" -}}
 matchExpressions:
   - key: kubernetes.io/metadata.name
