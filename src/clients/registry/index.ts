@@ -1,28 +1,28 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
-import { createAuthorizer } from './authorization.ts';
+import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call } from './call.ts';
 import { endpointOf } from './endpoint.ts';
 import { openConnections, type RequestEvent } from './exchange.ts';
 import { createTurns } from './fallback-tags.ts';
-import type { Keychain } from './login.ts';
+import type { Keychain } from './auth/login.ts';
 import { createPauses } from './pause.ts';
 import { readsOver, type RegistryReads } from './reads.ts';
-import { createSlots, createTransferMemory } from './transfer.ts';
+import { createSlots, createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
 import { writesOver, type RegistryWrites } from './writes.ts';
 
-export { pullSecretLogins as broughtLogins } from './pull-secret-logins.ts';
-export type { PullSecretLogins as BroughtLogins } from './pull-secret-logins.ts';
-export { anonymous, dockerDirectory, dockerKeychain } from './keychain.ts';
-export type { DockerKeychainOptions } from './keychain.ts';
-export type { Keychain, Login } from './login.ts';
+export { pullSecretLogins as broughtLogins } from './auth/pull-secret-logins.ts';
+export type { PullSecretLogins as BroughtLogins } from './auth/pull-secret-logins.ts';
+export { anonymous, dockerDirectory, dockerKeychain } from './auth/keychain.ts';
+export type { DockerKeychainOptions } from './auth/keychain.ts';
+export type { Keychain, Login } from './auth/login.ts';
 export type { RequestEvent } from './exchange.ts';
 export type { Operation } from './call.ts';
 export type { Deletion } from './deletion.ts';
 export type { RegistryReads } from './reads.ts';
-export type { BlobArrival, BlobTransfer } from './transfer.ts';
+export type { BlobArrival, BlobTransfer } from './transfer/transfer.ts';
 export type { RegistryWrites } from './writes.ts';
 
 /** What a registry client is given. */

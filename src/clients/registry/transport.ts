@@ -1,4 +1,4 @@
-import type { Authorizer } from './authorization.ts';
+import type { Authorizer } from './auth/authorization.ts';
 import type { Call } from './call.ts';
 import {
   discard,

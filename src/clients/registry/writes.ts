@@ -3,7 +3,12 @@ import type { Digest, ImageRef, ManifestContent, PinnedRef } from '../../core/mo
 import { deleteNamed, type Deletion } from './deletion.ts';
 import { createFallbackTags, type Turns } from './fallback-tags.ts';
 import { pushManifest } from './push-manifest.ts';
-import { createTransfers, type BlobArrival, type BlobTransfer, type TransferParts } from './transfer.ts';
+import {
+  createTransfers,
+  type BlobArrival,
+  type BlobTransfer,
+  type TransferParts,
+} from './transfer/transfer.ts';
 
 /**
  * Writes to any number of registries. Nobody waits at a prompt for it: a write has no time limit but its `signal` and a limit

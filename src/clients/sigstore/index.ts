@@ -2,21 +2,21 @@
 // the @sigstore libraries; works on bytes that somebody else fetched, but for the refresh of the public-good root and keyless
 // signing.
 import type { Parsed, TrustRoot } from '../../core/model/index.ts';
-import { verifyArtifact, type ArtifactAnswer, type ArtifactQuestion } from './artifact-bundle.ts';
+import { verifyArtifact, type ArtifactAnswer, type ArtifactQuestion } from './verify/artifact-bundle.ts';
 import { refreshRoot, type RefreshOptions } from './refresh.ts';
-import type { ContentSigner } from './signing/content.ts';
-import { createKeySigner } from './signing/key-signer.ts';
-import { createKeylessSigner, type KeylessOptions } from './signing/keyless-signer.ts';
-import type { PrivateKeyText } from './signing/private-key.ts';
+import type { ContentSigner } from './sign/content.ts';
+import { createKeySigner } from './sign/key-signer.ts';
+import { createKeylessSigner, type KeylessOptions } from './sign/keyless-signer.ts';
+import type { PrivateKeyText } from './sign/private-key.ts';
 import { parseTrustRoot, readPublicGoodRoot } from './trust-root.ts';
-import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions } from './verifier.ts';
+import { createVerifier, type CandidateVerifier, type SignatureVerifierOptions } from './verify/verifier.ts';
 
-export type { Artifact, ArtifactAnswer, ArtifactQuestion } from './artifact-bundle.ts';
+export type { Artifact, ArtifactAnswer, ArtifactQuestion } from './verify/artifact-bundle.ts';
 export type { RefreshOptions } from './refresh.ts';
-export type { ContentSigner, SignedContent, StatementToSign } from './signing/content.ts';
-export type { KeylessOptions } from './signing/keyless-signer.ts';
-export type { PrivateKeyText } from './signing/private-key.ts';
-export type { CandidateVerifier, SignatureVerifierOptions } from './verifier.ts';
+export type { ContentSigner, SignedContent, StatementToSign } from './sign/content.ts';
+export type { KeylessOptions } from './sign/keyless-signer.ts';
+export type { PrivateKeyText } from './sign/private-key.ts';
+export type { CandidateVerifier, SignatureVerifierOptions } from './verify/verifier.ts';
 
 /**
  * Tries candidates with every key and every trust root and binds them to a digest: one `proven` entry per signer, or one

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import * as z from 'zod';
 import type { Problem } from '../../core/model/index.ts';
-import { parseCertificate } from './leaf.ts';
+import { parseCertificate } from './verify/leaf.ts';
 
 /** The versions of the format that are understood (sigstore protobuf-specs, `TrustedRoot`). */
 const MEDIA_TYPES = [

@@ -4,7 +4,7 @@ import { TrustedRoot } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
 import { parsed, problem, type Parsed, type Problem, type TrustRoot } from '../../core/model/index.ts';
 import { parseJson } from './json.ts';
-import { toRootMaterial } from './root-material.ts';
+import { toRootMaterial } from './verify/root-material.ts';
 import { rootProblems } from './trust-root-problems.ts';
 
 /** Largest trust root in bytes; the public-good one has ten thousand. */

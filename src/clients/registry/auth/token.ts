@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { readJson } from '../body.ts';
+import type { Call } from '../call.ts';
+import { discard, REDIRECTS, type Answer, type Exchange, type WireRequest } from '../exchange.ts';
+import { fault, faultOfStatus } from '../fault.ts';
+import { basic, type Login } from './login.ts';
+import type { Lasting } from './shared-memo.ts';
+
+/** What a bearer token is asked for (distribution spec, "Token Authentication"). */
+export interface TokenQuestion {
+  readonly realm: URL;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
+  readonly login: Login | undefined;
+}
+
+/** Largest answer of a token endpoint, in bytes: tokens with group claims have some ten thousand. */
+const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
+/** How long a token lasts whose answer does not say so, in seconds (distribution spec). */
+const DEFAULT_LIFETIME_S = 60;
+/** Longest time a token is believed to last, in seconds: a day, however long it says. */
+const MAX_LIFETIME_S = 86_400;
+/** A token is given up this long before its end, in milliseconds: time for one request to arrive. */
+const EXPIRY_SKEW_MS = 10_000;
+/** Names this client to OAuth2 endpoints; they ask for a name, not for a registration. */
+const CLIENT_ID = 'pratique';
+
+// A token ends up in a header: RFC 6750 §2.1 `b64token` has no character that could end one.
+const printable = z.string().regex(/^[\x21-\x7e]+$/);
+const wire = z
+  .object({
+    token: printable.optional(),
+    access_token: printable.optional(),
+    expires_in: z.number().positive().default(DEFAULT_LIFETIME_S),
+  })
+  .transform(({ token, access_token: access, expires_in: seconds }, context) => {
+    const either = token ?? access;
+    if (either !== undefined) return { token: either, seconds };
+    context.addIssue('has no token');
+    return z.NEVER;
+  });
+
+/**
+ * Asks a realm for a token: by GET as nobody or with name and password, by POST with a refresh token. The lifetime counts
+ * from our own clock at the time of asking; `issued_at` is a stranger's clock.
+ */
+export async function fetchToken(
+  exchange: Exchange,
+  call: Call,
+  question: TokenQuestion,
+  now: () => Date,
+): Promise<Lasting<string>> {
+  const askedAt = now().getTime();
+  const answer = await exchange(call, requestFor(question));
+  if (answer.status !== 200) {
+    await discard(answer);
+    throw faultOf(call, answer);
+  }
+  const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES)).data;
+  if (body === undefined) {
+    throw fault(call, 'RegistryMisbehaved', `${answer.url.host} answered without a token`);
+  }
+  const lifetime = Math.min(body.seconds, MAX_LIFETIME_S) * 1_000;
+  const skew = Math.min(EXPIRY_SKEW_MS, lifetime / 2);
+  return { value: body.token, until: new Date(askedAt + lifetime - skew) };
+}
+
+function faultOf(call: Call, { status, url: { host } }: Answer): Error {
+  if (REDIRECTS.has(status)) return fault(call, 'UntrustedEndpoint', `${host} sends logins elsewhere`);
+  // OAuth2 says 400 for a refresh token that is not good (RFC 6749 §5.2).
+  return status === 400 ? faultOfStatus(call, host, 401) : faultOfStatus(call, host, status);
+}
+
+function requestFor({ realm, service, scopes, login }: TokenQuestion): WireRequest {
+  if (login?.kind === 'identity') {
+    const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT_ID });
+    if (service !== undefined) form.set('service', service);
+    if (scopes.length > 0) form.set('scope', scopes.join(' '));
+    form.set('refresh_token', login.token);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', url: realm, headers, body: form.toString() };
+  }
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set('service', service);
+  for (const scope of scopes) url.searchParams.append('scope', scope);
+  const authorization = login?.kind === 'password' && basic(login.username, login.password);
+  return { method: 'GET', url, headers: { ...(authorization && { authorization }) } };
+}

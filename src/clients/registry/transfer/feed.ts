@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import {
+  digestAlgorithm,
+  digestHex,
+  Fault,
+  type Descriptor,
+  type ImageRef,
+} from '../../../core/model/index.ts';
+import type { Call } from '../call.ts';
+import { fault } from '../fault.ts';
+import { pause } from '../pause.ts';
+
+/** Where blobs can be had from. */
+export interface BlobOpener {
+  openBlob(
+    repository: ImageRef,
+    blob: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
+}
+
+/** A blob, and where it lies. */
+export interface FeedOptions {
+  readonly blob: Descriptor;
+  readonly source: BlobOpener;
+  readonly from: ImageRef;
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** The bytes of one blob on their way: checked as they pass, fetched again from where a broken source left off. */
+export interface Feed {
+  /** Asks the source for the beginning, so that it is there when it is wanted. */
+  readonly open: () => Promise<void>;
+  /**
+   * The bytes from `start` to before `end`, one read at a time; a new one ends an earlier. No byte that completes the blob is
+   * handed out before size and digest are proven. Throws a Fault of the source.
+   */
+  readonly read: (start: number, end: number) => AsyncIterable<Uint8Array>;
+  /** What is wrong with the source, once it is: then nobody needs to try again. */
+  readonly failure: () => unknown;
+  /** Lets go of the source. */
+  readonly close: () => void;
+}
+
+/** Most times one blob is asked for again after its source broke off: a long blob over a poor line needs a few. */
+export const MAX_RESUMES = 8;
+
+/** One opened stretch of the source. */
+interface Stretch {
+  readonly pieces: AsyncIterator<Uint8Array>;
+  readonly leave: AbortController;
+}
+
+/** The pause before the first of them, in milliseconds; each further one is twice as long. */
+const FIRST_RESUME_MS = 50;
+
+const NOTHING: Uint8Array = new Uint8Array();
+
+/** Makes the feed of a blob; `call` gives the signal and the words of Faults. */
+export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOptions): Feed {
+  const { size } = blob;
+  const check = createCheck(call, blob);
+  let stretch: Stretch | undefined;
+  let position = 0; // of the next byte to hand out
+  let rest = NOTHING; // already taken from the source, and behind the end of the last read
+  let reader = 0; // the read that may still move on
+  let reading = false;
+  let resumes = 0;
+  let failure: unknown;
+
+  const close = (): void => {
+    stretch?.leave.abort();
+    stretch = undefined;
+    rest = NOTHING;
+  };
+
+  const openAt = async (offset: number): Promise<Stretch> => {
+    close();
+    const leave = new AbortController();
+    const opened = await source.openBlob(from, blob, offset, AbortSignal.any([call.signal, leave.signal]));
+    if (opened === undefined) {
+      throw fault(call, 'RegistryMisbehaved', 'it does not have a blob that its manifest lists');
+    }
+    position = offset;
+    stretch = { leave, pieces: opened[Symbol.asyncIterator]() };
+    return stretch;
+  };
+
+  /** The next piece; after a break that may pass, from a new stretch. */
+  const pull = async (mine: number): Promise<Uint8Array | undefined> => {
+    if (rest.byteLength > 0) {
+      const piece = rest;
+      rest = NOTHING;
+      return piece;
+    }
+    for (;;) {
+      if (mine !== reader) return undefined; // somebody reads on from elsewhere
+      try {
+        const { pieces } = stretch ?? (await openAt(position));
+        const next = await pieces.next();
+        return next.done === true ? undefined : next.value;
+      } catch (error) {
+        if (mine !== reader || resumes === MAX_RESUMES || !mayPass(call, error)) throw error;
+        close();
+        await pause(call, FIRST_RESUME_MS * 2 ** resumes);
+        resumes += 1;
+      }
+    }
+  };
+
+  const take = async (mine: number, end: number): Promise<Uint8Array | undefined> => {
+    const piece = await pull(mine);
+    if (mine !== reader) return undefined;
+    if (piece === undefined)
+      throw fault(call, 'RegistryMisbehaved', 'the blob is shorter than its descriptor says');
+    const given = piece.subarray(0, end - position);
+    rest = piece.subarray(given.byteLength);
+    check(position, given);
+    position += given.byteLength;
+    if (position === size && (await pull(mine)) !== undefined) {
+      throw fault(call, 'RegistryMisbehaved', 'the blob is longer than its descriptor says');
+    }
+    return given;
+  };
+
+  async function* read(start: number, end: number): AsyncGenerator<Uint8Array> {
+    reader += 1;
+    const mine = reader;
+    try {
+      if (size === 0) check(0, NOTHING);
+      else if (reading || stretch === undefined || position !== start) await openAt(start);
+      reading = true;
+      while (position < end) {
+        const piece = await take(mine, end);
+        if (piece === undefined) return;
+        onBytes?.(piece.byteLength);
+        yield piece;
+      }
+      reading = false;
+    } catch (error) {
+      if (mine === reader) failure = error;
+      throw error;
+    }
+  }
+
+  return {
+    open: async () => {
+      await openAt(0);
+    },
+    read,
+    failure: () => failure,
+    close,
+  };
+}
+
+function mayPass({ signal }: Call, error: unknown): boolean {
+  return error instanceof Fault && error.transient && !signal.aborted;
+}
+
+/** Hashes what passes, each byte once, and throws when the last one has made something else than the digest names. */
+function createCheck(call: Call, { digest, size }: Descriptor): (at: number, piece: Uint8Array) => void {
+  const hash = createHash(digestAlgorithm(digest));
+  let hashed = 0;
+  return (at, piece) => {
+    const fresh = piece.subarray(Math.max(0, hashed - at));
+    if (fresh.byteLength === 0 && size > 0) return;
+    hash.update(fresh);
+    hashed += fresh.byteLength;
+    if (hashed === size && hash.digest('hex') !== digestHex(digest)) {
+      throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
+    }
+  };
+}

@@ -1,0 +1,181 @@
+import { LRUCache } from 'lru-cache';
+import pLimit, { type LimitFunction } from 'p-limit';
+import {
+  digestOf,
+  Fault,
+  nameOf,
+  type Descriptor,
+  type Digest,
+  type ImageRef,
+} from '../../../core/model/index.ts';
+import type { Begin, Call } from '../call.ts';
+import { deadline } from '../fault.ts';
+import { createFeed, type FeedOptions } from './feed.ts';
+import { createSingleFlights, type SingleFlights } from './single-flight.ts';
+import type { Send } from '../transport.ts';
+import { hasBlob, uploadBlob, type Upload } from './upload.ts';
+import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
+
+/** One blob to bring from one repository to another. */
+export interface BlobTransfer extends FeedOptions {
+  readonly to: ImageRef;
+  /** Whether the target may have it already, so that asking is worth a request. */
+  readonly maybeThere: boolean;
+}
+
+/** How a blob came to the target; `shared` = another transfer was already bringing it there. */
+export type BlobArrival = 'present' | 'mounted' | 'copied' | 'shared';
+
+/** Brings blobs to where they are wanted. */
+export interface Transfers {
+  readonly transfer: (transfer: BlobTransfer, signal: AbortSignal) => Promise<BlobArrival>;
+  /** A small blob that is all in memory. */
+  readonly push: (repository: ImageRef, bytes: Uint8Array, signal: AbortSignal) => Promise<Digest>;
+}
+
+/** What transfers are made with. */
+export interface TransferParts {
+  readonly send: Send;
+  readonly begin: Begin;
+  readonly slots: Slots;
+  /** Bytes of one chunk, where an upload goes in chunks. */
+  readonly chunkBytes: number;
+  readonly memory: TransferMemory;
+}
+
+/** What one set of logins knows of transfers; what one brings, or has seen, no other rests on. */
+export interface TransferMemory {
+  readonly flights: SingleFlights<BlobArrival>;
+  /** Repositories that have a blob, by registry and digest. */
+  readonly known: LRUCache<string, string>;
+}
+
+/** Lets only so many transfers to one registry be under way. */
+export type Slots = (registry: string) => LimitFunction;
+
+/** Registries whose slots are kept. */
+const MAX_REGISTRIES = 1_000;
+/** Blobs of which a repository that has them is remembered, to be mounted from: some thousand images. */
+const MAX_KNOWN_BLOBS = 50_000;
+const BLOB_TYPE = 'application/octet-stream';
+
+/** Makes the slots of one client. A transfer takes one before it opens its source, so that no source waits for a turn. */
+export function createSlots(perRegistry: number): Slots {
+  const slots = new LRUCache<string, LimitFunction>({ max: MAX_REGISTRIES });
+  return (registry) => {
+    const known = slots.get(registry) ?? pLimit(perRegistry);
+    slots.set(registry, known);
+    return known;
+  };
+}
+
+/** Makes the memory of one set of logins. */
+export function createTransferMemory(): TransferMemory {
+  return { flights: createSingleFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
+}
+
+/** Makes the transfers of one set of logins. */
+export function createTransfers({ send, begin, slots, chunkBytes, memory }: TransferParts): Transfers {
+  const { flights, known } = memory;
+  const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
+
+  /** A repository of the same registry from which the blob can be mounted. */
+  const donorOf = ({ blob, from, to }: BlobTransfer): string | undefined => {
+    const donor = from.registry === to.registry ? from.repository : known.get(placeKey(to, blob.digest));
+    return donor === to.repository ? undefined : donor;
+  };
+
+  const tryMount = async (
+    transfer: BlobTransfer,
+    signal: AbortSignal,
+  ): Promise<'mounted' | Session | undefined> => {
+    const { blob, to } = transfer;
+    const donor = donorOf(transfer);
+    if (donor === undefined) return undefined;
+    const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
+    // A token for both repositories that is not to be had says nothing about one for the target alone.
+    const answer = await unlessDenied(mountBlob(send, { ...call, alsoPulls: donor }, blob.digest));
+    if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
+    return answer;
+  };
+
+  const bring = async (transfer: BlobTransfer, signal: AbortSignal): Promise<BlobArrival> => {
+    const { blob, to, maybeThere } = transfer;
+    const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
+    const brought = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
+    if ((maybeThere || brought) && (await unlessDenied(hasBlob(send, call, blob))) === true) return 'present';
+    const session = await tryMount(transfer, signal);
+    if (session === 'mounted') return 'mounted';
+    await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));
+    return 'copied';
+  };
+
+  const transfer: Transfers['transfer'] = async (one, signal) => {
+    const { blob, to } = one;
+    const key = `${nameOf(to)}@${blob.digest}`;
+    const onAbort = (): Error =>
+      deadline(begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal));
+    const start = (all: AbortSignal): Promise<BlobArrival> => bring(one, all);
+    const { value, shared } = await flights({ key, signal, onAbort, start });
+    known.set(placeKey(to, blob.digest), to.repository);
+    return shared ? 'shared' : value;
+  };
+
+  return {
+    transfer,
+    push: async (to, bytes, signal) => {
+      const digest = digestOf(bytes);
+      const blob: Descriptor = { mediaType: BLOB_TYPE, digest, size: bytes.byteLength, annotations: {} };
+      await transfer({ blob, source: memoryOf(bytes), from: to, to, maybeThere: true }, signal);
+      return digest;
+    },
+  };
+}
+
+/** What was a try only: a refusal of it is not one of the upload, which says for itself whether it may be. */
+async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
+  return attempt.catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'RegistryDenied') return undefined;
+    throw error;
+  });
+}
+
+async function copy(
+  { send, call, chunkBytes }: Pick<Upload, 'send' | 'call' | 'chunkBytes'>,
+  { blob, source, from, onBytes }: BlobTransfer,
+  begun: Session | undefined,
+): Promise<void> {
+  if (call.signal.aborted) throw deadline(call);
+  const reading: Call = {
+    ...call,
+    doing: `read blob ${blob.digest} of ${nameOf(from)}`,
+    side: 'source',
+  };
+  const feed = createFeed(reading, { blob, source, from, ...(onBytes && { onBytes }) });
+  let session = begun;
+  try {
+    const opened = blob.size > 0 ? feed.open() : Promise.resolve();
+    opened.catch(() => undefined); // heard below, once there is an upload to cancel
+    session ??= await beginUpload(send, call);
+    try {
+      await opened;
+    } catch (error) {
+      await cancelUpload(send, call, session.url);
+      throw error;
+    }
+    await uploadBlob({ send, call, blob, feed, chunkBytes }, session);
+  } finally {
+    feed.close();
+  }
+}
+
+function memoryOf(bytes: Uint8Array): FeedOptions['source'] {
+  return {
+    openBlob: (_repository, _blob, offset) =>
+      Promise.resolve(
+        (async function* (): AsyncGenerator<Uint8Array> {
+          yield await Promise.resolve(bytes.subarray(offset));
+        })(),
+      ),
+  };
+}

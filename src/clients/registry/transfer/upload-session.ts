@@ -1,0 +1,77 @@
+import type { Digest } from '../../../core/model/index.ts';
+import type { Call } from '../call.ts';
+import { discard, header, type Answer } from '../exchange.ts';
+import { fault } from '../fault.ts';
+import { placeOf } from '../place.ts';
+import { faultOfRefusal } from '../refusal.ts';
+import type { Send } from '../transport.ts';
+
+/** An upload that a registry has begun for us (distribution spec, "Pushing Blobs"). */
+export interface Session {
+  /** Where the bytes go; opaque, and replaced by each answer that names another. */
+  readonly url: URL;
+  /** The registry asks for chunks, of at least so many bytes. */
+  readonly minChunk?: number;
+}
+
+/** Time for telling a registry that an upload will not be finished, in milliseconds: a kindness must not cost much. */
+const CANCEL_TIMEOUT_MS = 2_000;
+
+/** Begins an upload. */
+export async function beginUpload(send: Send, call: Call): Promise<Session> {
+  const answer = await send(call, { method: 'POST', url: uploadsUrl(call) });
+  if (answer.status !== 202) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  return sessionIn(call, answer);
+}
+
+/**
+ * Asks the registry to take the blob from another of its repositories: `mounted`, or the upload that it began instead, or
+ * `undefined` when it wants none of it. The call says by `alsoPulls` which repository is read.
+ */
+export async function mountBlob(
+  send: Send,
+  call: Call & { readonly alsoPulls: string },
+  digest: Digest,
+): Promise<'mounted' | Session | undefined> {
+  const url = uploadsUrl(call);
+  url.search = new URLSearchParams({ mount: digest, from: call.alsoPulls }).toString();
+  const answer = await send(call, { method: 'POST', url });
+  if (answer.status >= 500 || answer.status === 429) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  if (answer.status === 201) return 'mounted';
+  return answer.status === 202 ? sessionIn(call, answer) : undefined;
+}
+
+/** Where an upload goes on, by an answer that may say so. */
+export function nextUrl(call: Call, answer: Answer): URL | undefined {
+  const location = header(answer, 'location');
+  return location === undefined
+    ? undefined
+    : placeOf(call, { from: answer.url, location, verb: 'sends the upload' });
+}
+
+/** The address that ends an upload. The query is a registry's own and is added to, not written anew. */
+export function finishUrl(url: URL, digest: Digest): URL {
+  const finish = new URL(url);
+  finish.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+  return finish;
+}
+
+/** Tells the registry that an upload will not be finished. Never throws: it would clean up by itself some day. */
+export async function cancelUpload(send: Send, call: Call, url: URL): Promise<void> {
+  const brief = { ...call, signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) };
+  await send(brief, { method: 'DELETE', url }).then(discard, () => undefined);
+}
+
+function uploadsUrl(call: Call): URL {
+  return new URL(`/v2/${call.repository}/blobs/uploads/`, call.endpoint.origin);
+}
+
+function sessionIn(call: Call, answer: Answer): Session {
+  const url = nextUrl(call, answer);
+  if (url === undefined)
+    throw fault(call, 'RegistryMisbehaved', 'it begins an upload and does not say where');
+  const minChunk = header(answer, 'oci-chunk-min-length') ?? '';
+  return { url, ...(/^\d{1,12}$/.test(minChunk) && { minChunk: Number(minChunk) }) };
+}

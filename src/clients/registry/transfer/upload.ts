@@ -1,0 +1,207 @@
+import { digestAlgorithm, Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
+import type { Call } from '../call.ts';
+import { discard, header, type Answer } from '../exchange.ts';
+import { fault } from '../fault.ts';
+import type { Feed } from './feed.ts';
+import { pause } from '../pause.ts';
+import { faultOfRefusal } from '../refusal.ts';
+import type { Ask, Send } from '../transport.ts';
+import { beginUpload, cancelUpload, finishUrl, nextUrl, type Session } from './upload-session.ts';
+
+/** One blob on its way into one upload. */
+export interface Upload {
+  readonly send: Send;
+  readonly call: Call;
+  readonly blob: Descriptor;
+  readonly feed: Feed;
+  /** Bytes of one chunk, where it goes in chunks. */
+  readonly chunkBytes: number;
+}
+
+/** How far an upload has come. */
+interface Progress {
+  readonly url: URL;
+  /** Bytes the registry is believed to have; the next one is sent from here. */
+  readonly offset: number;
+}
+
+/** Most times one upload is taken up again after it failed. */
+export const MAX_RECOVERIES = 4;
+/** The first pause before it is taken up again, in milliseconds; each further one is twice as long. */
+const FIRST_RECOVERY_MS = 100;
+/** Refusals of the whole that parts of it may escape: too large at once, out of step, lost, or an accident. */
+const PASSING: ReadonlySet<number> = new Set([404, 408, 413, 416, 429]);
+/** No room: parts need as much of it as the whole. */
+const NO_ROOM = 507;
+
+/**
+ * Brings the bytes into the upload: all at once, or in chunks where the registry asks for that or the whole has failed. When
+ * it cannot be done the upload is cancelled, and thrown is the Fault of whichever side is to blame.
+ */
+export async function uploadBlob(upload: Upload, session: Session): Promise<void> {
+  const { send, call, blob } = upload;
+  const chunk = Math.max(session.minChunk ?? 0, upload.chunkBytes);
+  const whole = session.minChunk === undefined || blob.size <= session.minChunk;
+  let progress: Progress = { url: session.url, offset: 0 };
+  try {
+    let trouble = await (whole ? tryWhole(upload, session.url) : tryChunks(upload, progress, chunk));
+    for (let recovery = 0; trouble !== undefined; recovery += 1) {
+      if (recovery === MAX_RECOVERIES) throw trouble.fault;
+      await pause(call, FIRST_RECOVERY_MS * 2 ** recovery);
+      const found = await takeUp(upload, trouble).catch((error: unknown) => {
+        if (!isPassing(call, error)) throw error;
+      });
+      if (found === 'there already') return;
+      if (found === undefined) continue;
+      progress = found;
+      trouble = await tryChunks(upload, progress, chunk);
+    }
+  } catch (error) {
+    await cancelUpload(send, call, progress.url);
+    throw error;
+  }
+}
+
+/** A failure of the target that may pass, and where things stood. */
+interface Trouble {
+  readonly fault: Fault;
+  readonly tried: Progress;
+  /** Bytes that the registry has confirmed by a good answer. */
+  readonly confirmed: number;
+  /** Bytes that it may have at the most. */
+  readonly offered: number;
+  readonly status: number | undefined;
+}
+
+async function tryWhole(upload: Upload, url: URL): Promise<Trouble | undefined> {
+  const { blob } = upload;
+  const sent = { url, offset: 0 };
+  const body = bodyOf(upload, 0, blob.size);
+  const result = await attempt(upload, async () => {
+    const answer = await upload.send(upload.call, {
+      method: 'PUT',
+      url: finishUrl(url, blob.digest),
+      ...body,
+    });
+    return arrived(upload, answer);
+  });
+  return result && { ...result, tried: sent, confirmed: 0, offered: blob.size };
+}
+
+async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise<Trouble | undefined> {
+  const { send, call, blob } = upload;
+  let { url, offset } = from;
+  while (offset < blob.size) {
+    const end = Math.min(blob.size, offset + chunk);
+    const body = bodyOf(upload, offset, end);
+    const headers = { ...body.headers, 'content-range': `${String(offset)}-${String(end - 1)}` };
+    const tried = { url, offset };
+    const result = await attempt(upload, async () => {
+      const answer = await send(call, { method: 'PATCH', url: tried.url, ...body, headers });
+      if (answer.status < 200 || answer.status > 204) return answer;
+      await discard(answer);
+      url = nextUrl(call, answer) ?? tried.url;
+      return undefined;
+    });
+    if (result) return { ...result, tried, confirmed: offset, offered: end };
+    offset = end; // our own count: the Range of some registries stands still after the first chunk
+  }
+  const result = await attempt(upload, async () => {
+    const put = { method: 'PUT', url: finishUrl(url, blob.digest), body: new Uint8Array() } as const;
+    return arrived(upload, await send(call, put));
+  });
+  return result && { ...result, tried: { url, offset }, confirmed: offset, offered: offset };
+}
+
+/** Whether the blob is there now; else the answer that says otherwise. */
+async function arrived({ send, call, blob }: Upload, answer: Answer): Promise<Answer | undefined> {
+  if (answer.status < 200 || answer.status > 204) return answer;
+  await discard(answer);
+  const claimed = parseDigest(header(answer, 'docker-content-digest'));
+  if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest) {
+    throw fault(call, 'RegistryMisbehaved', 'it stored the blob under another digest');
+  }
+  if (answer.status === 201 || (await hasBlob(send, call, blob))) return undefined;
+  throw fault(call, 'RegistryMisbehaved', 'it took the blob and does not have it');
+}
+
+/** Runs one request of an upload; `undefined` when it went well, thrown when nothing is to be tried again. */
+async function attempt(
+  upload: Upload,
+  request: () => Promise<Answer | undefined>,
+): Promise<Pick<Trouble, 'fault' | 'status'> | undefined> {
+  const { call, feed } = upload;
+  let answer: Answer | undefined;
+  try {
+    answer = await request();
+  } catch (error) {
+    if (feed.failure() !== undefined) throw feed.failure();
+    if (!isPassing(call, error)) throw error;
+    return { fault: error, status: undefined };
+  }
+  if (answer === undefined) return undefined;
+  const refusal = await faultOfRefusal(call, answer);
+  if (!mayPass(answer.status)) throw refusal;
+  return { fault: refusal, status: answer.status };
+}
+
+function isPassing({ signal }: Call, error: unknown): error is Fault {
+  return error instanceof Fault && error.transient && !signal.aborted;
+}
+
+function mayPass(status: number): boolean {
+  return PASSING.has(status) || (status >= 500 && status !== NO_ROOM);
+}
+
+/** Finds out from where an upload can go on, or begins another one. */
+async function takeUp(upload: Upload, trouble: Trouble): Promise<Progress | 'there already'> {
+  const { send, call, blob } = upload;
+  const { tried, confirmed, offered, status } = trouble;
+  // The answer may have got lost after everything had arrived.
+  if (offered === blob.size && status === undefined && (await hasBlob(send, call, blob))) {
+    return 'there already';
+  }
+  const said = await statusOf(upload, tried.url);
+  if (said === undefined || said.offset > offered) {
+    return { url: (await beginUpload(send, call)).url, offset: 0 };
+  }
+  // Out of step although it says where it stands: it does not know, and we do.
+  const stuck = status === 416 && said.offset === tried.offset;
+  return stuck ? { url: said.url, offset: confirmed } : said;
+}
+
+async function statusOf({ send, call }: Upload, url: URL): Promise<Progress | undefined> {
+  const answer = await send(call, { method: 'GET', url });
+  await discard(answer);
+  if (answer.status < 200 || answer.status > 204) return undefined;
+  const last = /^(?:bytes[ =])?0-(\d{1,16})$/.exec(header(answer, 'range') ?? '')?.[1];
+  if (last === undefined) return undefined;
+  // `0-0` is written for nothing at all as well as for one byte; one byte is not worth the difference.
+  const offset = Number(last) === 0 ? 0 : Number(last) + 1;
+  return { url: nextUrl(call, answer) ?? url, offset };
+}
+
+/** Whether the repository has the blob. */
+export async function hasBlob(
+  send: Send,
+  call: Call,
+  { digest }: Pick<Descriptor, 'digest'>,
+): Promise<boolean> {
+  const url = new URL(`/v2/${call.repository}/blobs/${digest}`, call.endpoint.origin);
+  const answer = await send(call, { method: 'HEAD', url });
+  await discard(answer);
+  if (answer.status === 200) return true;
+  if (answer.status === 404) return false;
+  throw await faultOfRefusal(call, answer);
+}
+
+function bodyOf(
+  { feed }: Upload,
+  start: number,
+  end: number,
+): Pick<Ask, 'body'> & Required<Pick<Ask, 'headers'>> {
+  return {
+    headers: { 'content-type': 'application/octet-stream' },
+    body: { length: end - start, open: () => feed.read(start, end) },
+  };
+}

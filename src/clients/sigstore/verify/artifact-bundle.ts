@@ -1,0 +1,104 @@
+import {
+  digestHex,
+  digestOf,
+  type Digest,
+  type PublicKey,
+  type Signer,
+  type TrustRoot,
+} from '../../../core/model/index.ts';
+import { readBundle, readMessageSignature } from './bundle.ts';
+import { readBundleJson } from './bundle-json.ts';
+import type { Covered, SignedMaterial } from './material.ts';
+import { findMaker, type Proof } from './prove.ts';
+import { createParsedTrust } from './root-material.ts';
+
+/** A file: its bytes, or a digest that stands for them. */
+export type Artifact = { readonly bytes: Uint8Array } | { readonly digest: Digest };
+
+export interface ArtifactQuestion {
+  /** The bundle, JSON. */
+  readonly bundle: Uint8Array;
+  readonly artifact: Artifact;
+  /** Who must have signed: this key, or whoever a certificate names so exactly. Exactly one of the two. */
+  readonly key?: PublicKey;
+  readonly identity?: { readonly issuer: string; readonly subject: string };
+  readonly root: TrustRoot;
+}
+
+/** Who signed the artifact and when, or one clause why the bundle does not prove it. */
+export type ArtifactAnswer =
+  | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
+  | { readonly ok: false; readonly why: string };
+
+/** Verifies a bundle over a file. */
+export function verifyArtifact(question: ArtifactQuestion): ArtifactAnswer {
+  const { key, identity } = question;
+  if ((key === undefined) === (identity === undefined))
+    return refused('needs either a key or an identity to expect, not both and not neither');
+  const material = readArtifactBundle(question);
+  if (typeof material === 'string') return refused(material);
+  const proof = findProof(material, question);
+  return typeof proof === 'string' ? refused(proof) : accept(proof, material, question);
+}
+
+function refused(why: string): ArtifactAnswer {
+  return { ok: false, why };
+}
+
+/** The signature in the bundle, already bound to the artifact. */
+function readArtifactBundle({ bundle: json, artifact }: ArtifactQuestion): SignedMaterial | string {
+  const read = readBundleJson(json);
+  if (typeof read === 'string') return read;
+  if (read.bundle.content.$case === 'messageSignature') {
+    const file = coveredBy(artifact);
+    return typeof file === 'string' ? file : readMessageSignature(read.bundle, read.shipped, file);
+  }
+  const signed = readBundle({ json });
+  if (typeof signed === 'string') return signed;
+  const says = digestsOf(artifact).map((digest) => signed.read(digest));
+  const reasons = says.filter((one) => typeof one === 'string');
+  return reasons.length === says.length ? (reasons[0] ?? 'about another digest') : signed.material;
+}
+
+function coveredBy(artifact: Artifact): Covered | string {
+  if ('bytes' in artifact) return artifact;
+  const { digest } = artifact;
+  if (!digest.startsWith('sha256:')) return 'over a file that must be given itself, or by its sha256 digest';
+  return { sha256: Buffer.from(digestHex(digest), 'hex') };
+}
+
+function digestsOf(artifact: Artifact): readonly Digest[] {
+  return 'digest' in artifact
+    ? [artifact.digest]
+    : [digestOf(artifact.bytes), digestOf(artifact.bytes, 'sha512')];
+}
+
+function findProof(material: SignedMaterial, { key, root }: ArtifactQuestion): Proof | string {
+  const isByCertificate = material.certificate !== undefined;
+  if (key && isByCertificate) return 'made with a certificate, not with a key';
+  if (!key && !isByCertificate) return 'made with a key, not with a certificate';
+  const made = findMaker(material, { keys: key ? [key] : [], roots: [root] }, createParsedTrust());
+  if (typeof made === 'string') return made;
+  const proofs = made.proofs();
+  return typeof proofs === 'string' ? proofs : (proofs[0] ?? 'made by nobody trusted');
+}
+
+/** The protocol of sigstore's conformance tests: identities match exactly, and a log the root knows must hold it. */
+function accept(
+  { signer, loggedBy, signedAt }: Proof,
+  { entries }: SignedMaterial,
+  { identity, root }: ArtifactQuestion,
+): ArtifactAnswer {
+  const mustBeLogged = hasLogs(root) && (signer.kind === 'certificate' || entries.length > 0);
+  if (mustBeLogged && loggedBy.length === 0) return refused('in no transparency log of the trust root');
+  if (signer.kind === 'certificate' && identity) {
+    const { issuer, subjects } = signer.identity;
+    if (issuer !== identity.issuer) return refused(`made by somebody of ${issuer}`);
+    if (!subjects.includes(identity.subject)) return refused(`made by ${subjects.join(', ')}`);
+  }
+  return { ok: true, signer, ...(signedAt && { signedAt }) };
+}
+
+function hasLogs(root: TrustRoot): boolean {
+  return (createParsedTrust().root(root)?.material.tlogs.length ?? 0) > 0;
+}

@@ -1,0 +1,100 @@
+import type { X509Certificate } from 'node:crypto';
+import { EXTENSION_OID_SCT, X509Certificate as ParsedCertificate } from '@sigstore/core';
+import { Verifier } from '@sigstore/verify';
+import type { CertificateIdentity } from '../../../core/model/index.ts';
+import { findPath } from './certificate-path.ts';
+import { readIdentity } from './identity.ts';
+import type { SignedMaterial } from './material.ts';
+import { trustOnly, type Authority } from './root-material.ts';
+import { provenContent } from './signature-content.ts';
+import { outOfTime } from './validity.ts';
+import type { Witness } from './witness.ts';
+
+/** A certificate that signed, with what may connect it to an authority. */
+export interface CertificateClaim {
+  readonly leaf: X509Certificate;
+  readonly intermediates: readonly X509Certificate[];
+  readonly material: SignedMaterial;
+}
+
+/** Who one root vouches for as the signer, or one clause why it does not. */
+export function vouch(claim: CertificateClaim, witness: Witness): CertificateIdentity | string {
+  const { leaf, intermediates } = claim;
+  const identity = readIdentity(leaf.raw);
+  const paths = witness.root.authorities.flatMap((authority) => {
+    const path = findPath(leaf, intermediates, authority.certificates);
+    return path ? [{ authority, path }] : [];
+  });
+  if (paths.length === 0)
+    return `made with a certificate that no trusted authority issued, ${claimed(identity)}`;
+  if (witness.times.length === 0)
+    return `made with a certificate, at no proven time${because(witness.complaints)}`;
+  const reasons = paths.map(({ authority, path }) => outOfTime(path, authority, witness.times));
+  const valid = paths.find((_, index) => reasons[index] === undefined);
+  if (!valid) return reasons[0] ?? 'made when its certificate was not valid';
+  return confirm(claim, witness, valid) ?? named(identity);
+}
+
+function claimed({ issuer, subjects }: CertificateIdentity): string {
+  const [subject = 'nobody'] = subjects;
+  return `it claims to be ${subject}${issuer === '' ? '' : ` of ${issuer}`}`;
+}
+
+function because(complaints: readonly string[]): string {
+  return complaints.length === 0 ? '' : `: ${complaints.join(', ')}`;
+}
+
+function named(identity: CertificateIdentity): CertificateIdentity | string {
+  if (identity.issuer === '') return 'made with a certificate that names no OpenID issuer';
+  return identity.subjects.length === 0 ? 'made with a certificate that names nobody' : identity;
+}
+
+/**
+ * The library has the last word: it checks the promise of the certificate log, and the path once more by its own code.
+ * Only where the root has no such log and the certificate holds a promise nevertheless it cannot be asked, because it
+ * would insist on knowing the log.
+ */
+function confirm(
+  { leaf, material }: CertificateClaim,
+  { root, times }: Witness,
+  { path, authority }: { readonly path: readonly X509Certificate[]; readonly authority: Authority },
+): string | undefined {
+  const { ctlogs } = root.material;
+  const certificate = ParsedCertificate.parse(Buffer.from(leaf.raw));
+  const promised = certificate.extension(EXTENSION_OID_SCT) !== undefined;
+  if (ctlogs.length === 0 && promised) return undefined;
+  if (ctlogs.length > 0 && !promised) return 'made with a certificate that is in no certificate log';
+  const certChain = path.slice(1).map(({ raw }) => ParsedCertificate.parse(Buffer.from(raw)));
+  const trust = trustOnly(leaf.publicKey, {
+    certificateAuthorities: [{ certChain, validFor: authority.forLibrary.validFor }],
+    ctlogs,
+  });
+  const options = { tlogThreshold: 0, timestampThreshold: 1, ctlogThreshold: ctlogs.length > 0 ? 1 : 0 };
+  try {
+    new Verifier(trust, options).verify({
+      signature: provenContent(material),
+      key: { $case: 'certificate', certificate },
+      tlogEntries: [],
+      timestamps: times.map(asTimestamp),
+    });
+    return undefined;
+  } catch {
+    return 'made with a certificate whose certificate log cannot be believed';
+  }
+}
+
+/** A time that is proven already, in the one form of the library that is not checked again. */
+function asTimestamp(time: Date): Parameters<Verifier['verify']>[0]['timestamps'][number] {
+  return {
+    $case: 'transparency-log',
+    tlogEntry: {
+      logIndex: '0',
+      logId: { keyId: Buffer.alloc(0) },
+      kindVersion: { kind: '', version: '' },
+      integratedTime: String(Math.floor(time.getTime() / 1000)),
+      inclusionPromise: { signedEntryTimestamp: Buffer.alloc(0) },
+      inclusionProof: undefined,
+      canonicalizedBody: Buffer.alloc(0),
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { TransparencyLogEntry } from '@sigstore/bundle';
+import type { Digest, SignedClaim } from '../../../core/model/index.ts';
+
+/** What a signature covers: bytes, or the SHA-256 of a file whose bytes are elsewhere. */
+export type Covered = { readonly bytes: Uint8Array } | { readonly sha256: Buffer };
+
+/** A signature and all that came with it, taken out of whatever carried it. Nothing of it is proven yet. */
+export interface SignedMaterial {
+  readonly signature: Buffer;
+  readonly covered: Covered;
+  /** The payload inside a DSSE envelope, which logs hash by itself; elsewhere the covered bytes again. */
+  readonly payload: Covered;
+  /** DER of the certificate of the key that signed; absent when a key signed that everybody must know already. */
+  readonly certificate?: Buffer;
+  /** DER of certificates shipped to connect that one with an authority; never trusted by themselves. */
+  readonly shipped: readonly Buffer[];
+  readonly entries: readonly TransparencyLogEntry[];
+  /** RFC 3161 responses, DER. */
+  readonly timestamps: readonly Buffer[];
+  /** What those timestamps were made over. */
+  readonly timestamped: Buffer;
+  /** Log entries and timestamps that are there and cannot be read, each as one clause. */
+  readonly unreadable: readonly string[];
+}
+
+/** A signature, and how to read what it says once it is known to be good. */
+export interface SignedCandidate {
+  readonly material: SignedMaterial;
+  /** What it says about `digest`, or one clause why it says nothing about it (CVE-2026-39395: unreadable is not fine). */
+  readonly read: (digest: Digest) => SignedClaim | string;
+}
+
+/** Log entries of one signature that are looked at: one is usual; an endless list was CVE-2024-45395. */
+export const MAX_LOG_ENTRIES = 8;
+/** Timestamps of one signature that are looked at: one is usual, and each costs milliseconds. */
+export const MAX_TIMESTAMPS = 4;
+/** Certificates shipped with one signature, the root they end in among them; chains of 1,000 were CVE-2026-32280. */
+export const MAX_SHIPPED_CERTIFICATES = 8;
+/** Largest bundle, envelope or report in bytes; a list of the parts of a large image has a few million. */
+export const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
+/** One clause on what there is too much of, or `undefined`. */
+export function excess(counts: {
+  readonly entries: number;
+  readonly timestamps: number;
+  readonly certificates: number;
+}): string | undefined {
+  const { entries, timestamps, certificates } = counts;
+  if (entries > MAX_LOG_ENTRIES) return `with ${entries} log entries, more than ${MAX_LOG_ENTRIES}`;
+  if (timestamps > MAX_TIMESTAMPS) return `with ${timestamps} timestamps, more than ${MAX_TIMESTAMPS}`;
+  if (certificates <= MAX_SHIPPED_CERTIFICATES) return undefined;
+  return `with a chain of ${certificates} certificates, more than ${MAX_SHIPPED_CERTIFICATES}`;
+}

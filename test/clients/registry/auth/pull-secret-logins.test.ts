@@ -1,0 +1,60 @@
+import { expect } from 'chai';
+import { anonymous, broughtLogins } from '../../../../src/clients/registry/index.ts';
+import { forever } from '../../../support/verification.ts';
+
+const auth = (name: string) => ({ auth: Buffer.from(`${name}:secret-of-${name}`).toString('base64') });
+const config = (auths: Readonly<Record<string, object>>, source = 'Secret acme/pull') => ({
+  source,
+  text: JSON.stringify({ auths }),
+});
+const place = (registry: string, repository: string) => ({ registry, repository });
+const WEB = place('registry.example.com', 'shop/web');
+const DB = place('registry.example.com', 'shop/db');
+const OTHER = place('other.example.com', 'web');
+
+const userAt = async (
+  where: { readonly registry: string; readonly repository: string },
+  ...configs: Parameters<typeof broughtLogins>[0]
+): Promise<string | undefined> => {
+  const login = await broughtLogins(configs).keychainOver(anonymous)(where, forever());
+  return login?.kind === 'password' ? login.username : login?.kind;
+};
+
+describe('logins that somebody brings along', () => {
+  it('the longest prefix wins, whichever secret it stands in', async () => {
+    const host = config({ 'registry.example.com': auth('host') }, 'Secret acme/a');
+    const team = config({ 'https://registry.example.com/shop': auth('team') }, 'Secret acme/b');
+    expect(await userAt(WEB, host, team)).to.equal('team');
+    expect(await userAt(place('registry.example.com', 'shopping'), host, team)).to.equal('host');
+  });
+
+  it('the first wins among equals', async () => {
+    const first = config({ 'registry.example.com': auth('first') });
+    const second = config({ 'registry.example.com': auth('second') });
+    expect(await userAt(WEB, first, second)).to.equal('first');
+  });
+
+  it('where none fits, the own login counts', async () => {
+    const brought = broughtLogins([config({ 'registry.example.com': auth('host') })]);
+    const own = brought.keychainOver(() => Promise.resolve({ kind: 'bearer', token: 'own' }));
+    expect((await own(OTHER, forever()))?.kind).to.equal('bearer');
+    expect(brought.scopeOf([OTHER])).to.equal(undefined);
+  });
+
+  it('names the logins by content: equal ones are shared, others never', () => {
+    const scope = (name: string, ...places: readonly (typeof WEB)[]) =>
+      broughtLogins([config({ 'registry.example.com': auth(name) })]).scopeOf(places);
+    expect(scope('a', WEB)).to.be.a('string').and.equal(scope('a', WEB));
+    expect(scope('a', WEB)).not.to.equal(scope('b', WEB));
+    expect(scope('a', WEB)).not.to.equal(scope('a', DB));
+    expect(scope('a', WEB, OTHER)).to.equal(scope('a', WEB));
+    expect(scope('a', WEB)).not.to.include('secret');
+  });
+
+  it('names what is no Docker config, and uses the rest', async () => {
+    const broken = { source: 'Secret acme/broken', text: '{"auths": 1' };
+    const good = config({ 'registry.example.com': auth('good') });
+    expect(broughtLogins([broken, good]).unreadable).to.deep.equal(['Secret acme/broken']);
+    expect(await userAt(WEB, broken, good)).to.equal('good');
+  });
+});

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import type { RegistryRequest } from '../../../support/registry/index.ts';
+import { client, closeClients, patient } from '../client.ts';
+import { closeRegistries, openRegistry, putting, reading, transferOf } from '../two-registries.ts';
+
+const PIECE = Buffer.alloc(256 * 1024, 'layer');
+const PIECES = 768;
+const SIZE = PIECE.byteLength * PIECES;
+/**
+ * What may be in flight at a time, half of the blob: the buffers that a system lends two connections may be that large. The
+ * memory of the process would say less, because it depends on when garbage is collected.
+ */
+const MAX_BYTES_AHEAD = 96 * 1024 * 1024;
+
+async function* layer(count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for (let n = 0; n < PIECES; n += 1) {
+    await Promise.resolve();
+    count(PIECE.byteLength);
+    yield PIECE;
+  }
+}
+
+describe('a large blob', () => {
+  afterEach(async () => {
+    await closeClients();
+    await closeRegistries();
+  });
+
+  it('flows through without being held, and no faster than the target takes it', async () => {
+    const [source, target] = [await openRegistry(), await openRegistry()];
+    const hash = createHash('sha256');
+    for (let n = 0; n < PIECES; n += 1) hash.update(PIECE);
+    const digest = `sha256:${hash.digest('hex')}` as const;
+    const blob = { mediaType: 'a/b', digest, size: SIZE, annotations: {} };
+    let [given, taken, ahead] = [0, 0, 0];
+    const headers = { 'content-length': String(SIZE) };
+    const count = (bytes: number): void => {
+      given += bytes;
+      ahead = Math.max(ahead, given - taken);
+    };
+    source.intercept((request) =>
+      reading(request) ? { status: 200, headers, body: layer(count) } : undefined,
+    );
+    target.intercept(async (request: RegistryRequest) => {
+      if (!putting(request)) return undefined;
+      for await (const piece of request.pieces) taken += piece.byteLength;
+      return { status: 201 };
+    });
+    expect(await client().transferBlob(transferOf({ source, target, blob }), patient())).to.equal('copied');
+    expect(taken).to.equal(SIZE);
+    expect(ahead).to.be.lessThan(MAX_BYTES_AHEAD);
+  });
+});

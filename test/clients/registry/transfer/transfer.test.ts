@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
+import { digestOf } from '../../../../src/core/model/index.ts';
+import { refuse } from '../../../support/registry/misbehave.ts';
+import { pushBlob } from '../../../support/registry/push.ts';
+import { client, faultOf, patient, tagged } from '../client.ts';
+import {
+  closeAfterEach,
+  describing,
+  openRegistry,
+  openRegistries,
+  log,
+  transferOf,
+} from '../two-registries.ts';
+
+describe('bringing a blob', () => {
+  closeAfterEach();
+
+  it('costs one GET, one POST and one PUT', async () => {
+    const at = await openRegistries();
+    const pieces: number[] = [];
+    const one = client();
+    const arrival = await one.transferBlob(
+      transferOf(at, { onBytes: (count) => pieces.push(count) }),
+      patient(),
+    );
+    expect(arrival).to.equal('copied');
+    expect(log(at.source)).to.deep.equal(['GET blobs 200']);
+    expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201']);
+    expect(pieces.reduce((a, b) => a + b)).to.equal(at.blob.size);
+    const read = await one.blob(tagged(at.target, '1.0', 'gold/web'), at.blob, at.blob.size, patient());
+    expect(Buffer.from(read ?? []).equals(at.bytes)).to.equal(true);
+  });
+
+  it('asks both registries at the same time', async () => {
+    const at = await openRegistries();
+    // Each answers only when the other has been asked, too: whoever asks one after the other waits for ever.
+    const asked = { source: Promise.withResolvers<undefined>(), target: Promise.withResolvers<undefined>() };
+    at.source.intercept(async () => {
+      asked.source.resolve(undefined);
+      return asked.target.promise;
+    });
+    at.target.intercept(async () => {
+      asked.target.resolve(undefined);
+      return asked.source.promise;
+    });
+    expect(await client().transferBlob(transferOf(at), patient())).to.equal('copied');
+  });
+
+  it('costs one HEAD where it is there already, and one more where it only might be', async () => {
+    const at = await openRegistries();
+    const one = client();
+    const transfer = transferOf(at, { maybeThere: true });
+    expect(await one.transferBlob(transfer, patient())).to.equal('copied');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 404', 'POST uploads 202', 'PUT uploads 201']);
+    at.target.forgetLog();
+    expect(await one.transferBlob(transfer, patient())).to.equal('present');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
+  });
+
+  it('costs one HEAD for what it has brought before, where nothing else may be there', async () => {
+    const at = await openRegistries();
+    const one = client();
+    await one.transferBlob(transferOf(at), patient());
+    at.target.forgetLog();
+    expect(await one.transferBlob(transferOf(at), patient())).to.equal('present');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
+  });
+
+  it('is told request by request to whoever watches, with all that others have brought', async () => {
+    const at = await openRegistries();
+    const one = client();
+    let asked = 0;
+    const watched = one.watched(() => (asked += 1));
+    expect(await watched.transferBlob(transferOf(at, { source: watched }), patient())).to.equal('copied');
+    expect(asked).to.equal(3);
+    expect(await one.transferBlob(transferOf(at), patient())).to.equal('present');
+    expect(asked).to.equal(3);
+  });
+
+  it('goes on where the registry refuses to say whether it is there', async () => {
+    const at = await openRegistries();
+    at.target.intercept(refuse(({ method }) => method === 'HEAD', 403));
+    expect(await client().transferBlob(transferOf(at, { maybeThere: true }), patient())).to.equal('copied');
+    expect(log(at.target)).to.deep.equal(['HEAD blobs 403', 'POST uploads 202', 'PUT uploads 201']);
+  });
+
+  it('is a fault of the source when that does not have it', async () => {
+    const at = await openRegistries();
+    const from = tagged(at.source, '1.0', 'shop/other');
+    const fault = await faultOf(
+      client().transferBlob(transferOf(at, { from }), patient()),
+      'RegistryMisbehaved',
+    );
+    expect(fault.side).to.equal('source');
+    expect(log(at.target)).to.deep.equal(['POST uploads 202', 'DELETE uploads 204']);
+  });
+
+  it('lets more of them wait than may travel at a time, within one registry too', async () => {
+    const registry = await openRegistry();
+    const blobs = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const bytes = randomBytes(200_000);
+        await pushBlob({ registry: registry.host, repository: 'shop/web' }, { mediaType: 'a/b', bytes });
+        return describing(bytes);
+      }),
+    );
+    registry.intercept(refuse('?mount=', 405));
+    const one = client({ transfersPerHost: 2, concurrencyPerHost: 2 });
+    const arrivals = await Promise.all(
+      blobs.map((blob) =>
+        one.transferBlob(
+          transferOf({ source: registry, target: registry, blob }, { source: one }),
+          patient(),
+        ),
+      ),
+    );
+    expect(new Set(arrivals)).to.deep.equal(new Set(['copied']));
+  });
+});
+
+describe('pushing a small blob', () => {
+  closeAfterEach();
+
+  it('costs a HEAD where it is there, and two requests more where it is not', async () => {
+    const registry = await openRegistry();
+    const one = client();
+    const bytes = Buffer.from('{}');
+    const to = tagged(registry, '1.0', 'gold/web');
+    expect(await one.pushBlob(to, bytes, patient())).to.equal(digestOf(bytes));
+    expect(log(registry)).to.deep.equal(['HEAD blobs 404', 'POST uploads 202', 'PUT uploads 201']);
+    registry.forgetLog();
+    expect(await one.pushBlob(to, bytes, patient())).to.equal(digestOf(bytes));
+    expect(log(registry)).to.deep.equal(['HEAD blobs 200']);
+  });
+});
