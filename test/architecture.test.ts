@@ -34,6 +34,7 @@ interface Row {
   readonly says: RegExp;
 }
 
+const BODY = `function NAME(given: string): string {\n  return given.trim().toLowerCase().replaceAll('a', 'b').slice(0, 100);\n}\n`;
 const lines = (count: number): string => '//\n'.repeat(count);
 
 /** A file of a room with one import of another room. */
@@ -254,6 +255,47 @@ const RED_SHAPE: readonly Row[] = [
   ),
 ];
 
+const RED_TOGETHER: readonly Row[] = [
+  {
+    title: 'when a folder has more than 20 files side by side',
+    files: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`src/core/policy/file-${n}.ts`, ''])),
+    says: /^src\/core\/policy:1 has 22 files side by side, more than 20$/,
+  },
+  {
+    title: 'when the files of serve have more than 1,200 lines together',
+    files: Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`src/serve/${name}.ts`, lines(250)])),
+    says: /^src\/serve:1 the files together have 1251 lines, more than 1200$/,
+  },
+  {
+    title: 'when a room exports what no other room imports',
+    files: {
+      'src/core/policy/index.ts': `// A room.\nexport { a, b } from './a.ts';\n`,
+      'src/core/policy/a.ts': 'export const a = 1;\nexport const b = 2;\n',
+      'src/core/evidence/c.ts': `import { a } from '../policy/index.ts';\n`,
+    },
+    says: /^src\/core\/policy\/index\.ts:2 exports b, which no other room imports$/,
+  },
+  {
+    title: 'when serve imports itself more than four levels deep',
+    files: {
+      'src/serve/index.ts': `// A room.\nimport { a } from './a.ts';\n`,
+      'src/serve/a.ts': `import { b } from './b.ts';\n`,
+      'src/serve/b.ts': `import { c } from './c.ts';\n`,
+      'src/serve/c.ts': `import { d } from './d.ts';\n`,
+      'src/serve/d.ts': '',
+    },
+    says: /imports 5 levels deep: index → a → b → c → d$/,
+  },
+  {
+    title: 'when a function stands in two places',
+    files: {
+      'src/core/policy/a.ts': BODY.replace('NAME', 'one'),
+      'src/clients/files/b.ts': `export const x = 1;\n${BODY.replace('NAME', 'another')}`,
+    },
+    says: /^src\/clients\/files\/b\.ts:2 repeats the function of src\/core\/policy\/a\.ts:1$/,
+  },
+];
+
 describe('The architecture test', () => {
   it('finds nothing to object to in this repository', function () {
     // It reads every file there is; beside a build of the programs, and with coverage counted, that takes its time.
@@ -264,7 +306,13 @@ describe('The architecture test', () => {
     expect(found.join('\n')).to.equal('');
   });
 
-  for (const { title, files, says } of [...RED, ...RED_LIBRARIES, ...RED_PURITY, ...RED_SHAPE]) {
+  for (const { title, files, says } of [
+    ...RED,
+    ...RED_LIBRARIES,
+    ...RED_PURITY,
+    ...RED_SHAPE,
+    ...RED_TOGETHER,
+  ]) {
     it(`is red ${title}`, () => {
       expect(
         messages(files).some((message) => says.test(message)),

@@ -7,6 +7,14 @@ export const MAX_LINES = 300;
 /** Half of the files of `src/` are at most this long. */
 export const MAX_MEDIAN_LINES = 100;
 
+/** `serve` builds and starts; what decides stands in another room. */
+export const MAX_SERVE_LINES = 1_200;
+
+/** Files that stand side by side in one folder; beyond, some of them are an idea of their own. */
+export const MAX_FLAT_FILES = 20;
+/** Folders that hold more, and why. */
+const LARGE_FOLDERS: ReadonlyMap<string, string> = new Map();
+
 /** Names that say nothing about what is inside. */
 const EMPTY_NAMES = /^(?:(?:.*-)?(?:utils?|helpers)|helper|common|managers?|services?|base)$/;
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
@@ -27,15 +35,38 @@ export function oversized(tree: Tree): readonly Violation[] {
       message: `has ${String(lines)} lines, more than ${String(MAX_LINES)}`,
     }));
   const middle = median([...tree].filter(([path]) => path.startsWith('src/')).map(([, t]) => countLines(t)));
-  if (middle <= MAX_MEDIAN_LINES) return long;
-  const message = `the median file has ${String(middle)} lines, more than ${String(MAX_MEDIAN_LINES)}`;
-  return [...long, { path: 'src', line: 1, message }];
+  const serve = [...tree].filter(([path]) => path.startsWith('src/serve/'));
+  const total = serve.reduce((sum, [, text]) => sum + countLines(text), 0);
+  return [
+    ...long,
+    ...over('src', `the median file has ${String(middle)} lines`, middle, MAX_MEDIAN_LINES),
+    ...over('src/serve', `the files together have ${String(total)} lines`, total, MAX_SERVE_LINES),
+  ];
+}
+
+function over(path: string, what: string, count: number, limit: number): readonly Violation[] {
+  return count <= limit ? [] : [{ path, line: 1, message: `${what}, more than ${String(limit)}` }];
 }
 
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return ((sorted[Math.floor(half)] ?? 0) + (sorted[Math.ceil(half) - 1] ?? 0)) / 2;
+}
+
+/** Folders of `src/` with too many files side by side. */
+export function crowded(tree: Tree): readonly Violation[] {
+  const folders = Map.groupBy(
+    [...tree.keys()].filter((path) => path.startsWith('src/')),
+    (path) => path.slice(0, path.lastIndexOf('/')),
+  );
+  return [...folders]
+    .filter(([path, files]) => files.length > MAX_FLAT_FILES && !LARGE_FOLDERS.has(path))
+    .map(([path, files]) => ({
+      path,
+      line: 1,
+      message: `has ${String(files.length)} files side by side, more than ${String(MAX_FLAT_FILES)}`,
+    }));
 }
 
 /** Folders and files with a name that says nothing, or not in kebab-case. */

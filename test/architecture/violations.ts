@@ -1,7 +1,9 @@
 import { cycles } from './cycles.ts';
+import { deepImports, unusedExports } from './exports.ts';
 import { forbiddenImport } from './imports.ts';
 import { impurities } from './purity.ts';
-import { defaultExports, misnamed, oversized, unannounced } from './shape.ts';
+import { repeatedBodies } from './repeated-bodies.ts';
+import { crowded, defaultExports, misnamed, oversized, unannounced } from './shape.ts';
 import { importsOf, parseSource, type Tree, type Violation } from './source-file.ts';
 
 /** What is wrong with one file of `src/` by itself: its imports, what it reaches for, its default exports, its name. */
@@ -23,5 +25,9 @@ export function violations(tree: Tree): readonly Violation[] {
     ...cycles(tree),
     ...unannounced(tree),
     ...oversized(tree),
+    ...crowded(tree),
+    ...unusedExports(tree),
+    ...deepImports(tree),
+    ...repeatedBodies(tree),
   ];
 }
