@@ -1,0 +1,84 @@
+/**
+ * Runs the tests whose titles carry an id of docs/security-checklist.md, and prints id, meaning, tests and result.
+ *
+ *   node test/checklist.ts
+ *
+ * Fails on a failing test, on an id without a test, and on a test with an id that is not in the table. End-to-end tests with an
+ * id are listed and not run: they need a cluster (`npm run test:e2e`).
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+/** How an id looks: a letter of the table and two digits. */
+const ID = /\b[BRTHSP]\d{2}\b/g;
+
+/** Id → what must hold, from the table. */
+export function checklist(): ReadonlyMap<string, string> {
+  const text = readFileSync(join(root, 'docs', 'security-checklist.md'), 'utf8');
+  const rows = text.matchAll(/^\| ([BRTHSP]\d{2}) +\| (.*?) +\|$/gm);
+  return new Map([...rows].map(([, id = '', meaning = '']) => [id, meaning]));
+}
+
+/** The ids in the titles of a test file, as they are written there. */
+export function idsIn(path: string): readonly string[] {
+  const strings = readFileSync(join(root, path), 'utf8').match(/'[^'\n]*'|`[^`]*`|"[^"\n]*"/g) ?? [];
+  return strings.flatMap((text) => text.match(ID) ?? []);
+}
+
+/** Paths of test files below the repository, with the files that tests of the grid are made from. */
+export function testFiles(): readonly string[] {
+  return globSync('test/**/*.ts', {
+    cwd: root,
+    exclude: (path) => /node_modules|architecture|checklist/.test(path),
+  });
+}
+
+interface TestResult {
+  readonly fullTitle: string;
+  readonly err: { readonly message?: string };
+}
+
+function runTests(): readonly TestResult[] {
+  const folder = mkdtempSync(join(tmpdir(), 'pratique-checklist-'));
+  const output = join(folder, 'results.json');
+  const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+  const args = ['test/**/*.test.ts', '--ignore', 'test/e2e/**', '--grep', ID.source, '--reporter', 'json'];
+  try {
+    const run = spawnSync(process.execPath, [mocha, ...args, '--reporter-option', `output=${output}`], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (run.error) throw run.error;
+    return (JSON.parse(readFileSync(output, 'utf8')) as { tests: TestResult[] }).tests;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function main(): number {
+  const known = checklist();
+  const tests = runTests();
+  const inCluster = testFiles().filter((path) => path.startsWith('test/e2e/'));
+  const problems = new Set<string>();
+  const used = [...tests.map(({ fullTitle }) => fullTitle.match(ID) ?? []), ...inCluster.map(idsIn)].flat();
+  for (const id of used) if (!known.has(id)) problems.add(`${id} is in a title, and not in the table`);
+  for (const [id, meaning] of known) {
+    const own = tests.filter(({ fullTitle }) => fullTitle.match(ID)?.includes(id));
+    const failed = own.filter(({ err }) => err.message !== undefined);
+    const listed = inCluster.flatMap(idsIn).filter((one) => one === id).length;
+    const result = own.length + listed === 0 ? 'NOT TESTED' : failed.length > 0 ? 'FAILED' : 'ok';
+    const more = listed > 0 ? `, ${String(listed)} end-to-end` : '';
+    console.log(`${id}  ${result.padEnd(10)}  ${String(own.length)} tests${more}  ${meaning}`);
+    for (const { fullTitle } of own) console.log(`       ${fullTitle}`);
+    if (result !== 'ok') problems.add(`${id}: ${result}`);
+  }
+  for (const problem of problems) console.error(problem);
+  console.log(`${String(known.size)} ids, ${String(tests.length)} tests, ${String(problems.size)} problems`);
+  return problems.size === 0 ? 0 : 1;
+}
+
+if (import.meta.main) process.exitCode = main();
