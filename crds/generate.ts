@@ -1,9 +1,12 @@
-// Writes what is made from the code: the CRDs in this folder and in the chart, the reference pages, and the page of the signatures tested.
+// Writes what is made from the code: the CRDs in this folder and in the chart, the reference pages, the page of the
+// signatures tested, and the table of rooms.
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/index.ts';
 import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
 import { promotionCrds, promotionReferences } from '../src/core/promotion/index.ts';
+import { ROOMS } from '../test/architecture/rooms.ts';
 import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 
 const root = new URL('../', import.meta.url);
@@ -17,6 +20,8 @@ export function generated(): ReadonlyMap<string, string> {
     ...[...promotionReferences()].map(([name, page]) => [`docs/reference/${name}`, page] as const),
     ['docs/reference/reasons.md', reasonsPage()],
     ['docs/signatures.md', signaturesPage()],
+    ['CONTRIBUTING.md', withRooms('CONTRIBUTING.md')],
+    ['docs/architecture.md', withRooms('docs/architecture.md')],
   ]);
 }
 
@@ -62,6 +67,35 @@ function reasonsPage(): string {
     ...rows,
     '',
   ].join('\n');
+}
+
+const ROOMS_BLOCK = /(<!-- rooms -->\n)[\s\S]*?(<!-- \/rooms -->)/;
+
+/** A page with the table of rooms between its two marks. */
+function withRooms(path: string): string {
+  const page = readFileSync(new URL(path, root), 'utf8');
+  if (!ROOMS_BLOCK.test(page)) throw new Error(`${path} has no place for the table of rooms`);
+  return page.replace(ROOMS_BLOCK, (_, begin: string, end: string) => `${begin}\n${roomsTable()}\n${end}`);
+}
+
+function roomsTable(): string {
+  const core = ROOMS.filter(({ path }) => path.startsWith('core/')).map(({ path }) => path);
+  const named = (paths: readonly string[]) =>
+    core.every((path) => paths.includes(path))
+      ? 'every room of `core`'
+      : paths.map((path) => `\`${path}\``).join(', ');
+  const rows = ROOMS.map(({ path, purpose, mayImport, mayImportTypes = [] }) => {
+    const all = path === 'serve' ? 'every room but `main.ts`' : named(mayImport) || 'nothing';
+    const others = mayImportTypes.filter((one) => !mayImport.includes(one));
+    const types = path.startsWith('clients/') ? named(mayImportTypes) : named(others);
+    return [`\`${path}\``, purpose, types === '' ? all : `${all}; types of ${types}`];
+  });
+  const lines = [['room', 'what it is for', 'may import'], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const print = (line: readonly string[], fill = ' ') =>
+    `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(' | ')} |`;
+  const [head = [], ...body] = lines;
+  return [print(head), print(['', '', ''], '-'), ...body.map((line) => print(line)), ''].join('\n');
 }
 
 if (import.meta.main) {
