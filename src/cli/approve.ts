@@ -11,7 +11,7 @@ interface ApproveOptions {
   readonly namespace: string;
   readonly kubeconfig?: string;
   readonly tag?: string;
-  readonly waive: readonly string[];
+  readonly waive?: readonly string[];
   readonly deny?: boolean;
   readonly reason: string;
   readonly until: string;
@@ -35,7 +35,7 @@ export function addApprove(
     .option('-n, --namespace <name>', 'namespace of the run', 'default')
     .option('--kubeconfig <file>', 'how to reach the API server (default: as kubectl does)')
     .option('--tag <tag>', 'the image; needed where several wait')
-    .option('--waive <ids...>', 'findings that are accepted; no others are', [])
+    .option('--waive <ids...>', 'findings that are accepted; no others are')
     .option('--deny', 'say no instead')
     .requiredOption('--reason <text>', 'why; it stands in the release statement')
     .requiredOption('--until <date>', 'last day (UTC) or moment it holds, e.g. 2026-12-31')
@@ -82,7 +82,7 @@ function approvalFor(
   given: { readonly run: string; readonly approver: string; readonly options: ApproveOptions },
 ): object {
   const { run, approver, options } = given;
-  const { namespace, waive, deny, reason, until } = options;
+  const { namespace, waive = [], deny, reason, until } = options;
   const decision = deny ? 'Deny' : 'Approve';
   const spec = {
     runName: run,
@@ -110,7 +110,7 @@ function approvalFor(
 /** What is being decided about, for whoever reads the file before they apply it. */
 function comment(
   { tag, reason = '', message = '', blocking = [], blockingCut = 0 }: Waiting,
-  { waive }: ApproveOptions,
+  { waive = [] }: ApproveOptions,
 ): string {
   const open = blocking.filter((id) => !waive.includes(id));
   const lines = [

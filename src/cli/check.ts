@@ -8,10 +8,11 @@ import {
 } from '../core/model/index.ts';
 import type { Labels } from '../core/policy/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
+import { EXIT } from './exit.ts';
 import { explainImage } from './explain.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
-  duration,
+  collect,
   both,
   mustReadOnce,
   policiesFrom,
@@ -19,23 +20,26 @@ import {
   must,
   withOutput,
   withRegistryOptions,
+  withTimeout,
+  withUnmatchedImages,
   type OutputFormat,
   type RegistryOptions,
+  type UnmatchedImages,
 } from './options.ts';
 import type { Policies, Terminal, Tools } from './ports.ts';
 import { exitCodeOf, report } from './report.ts';
 
-interface CheckOptions extends RegistryOptions {
+interface CheckOptions extends RegistryOptions, UnmatchedImages {
   readonly policies?: string;
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly namespace?: string;
   readonly timeout: number;
   readonly explain?: boolean;
   readonly output: OutputFormat;
 }
 
-/** Time for the whole command, in milliseconds: a person waits for it. */
-const DEFAULT_TIMEOUT_MS = 30_000;
+/** Time for the whole command: a person waits for it. */
+const DEFAULT_TIMEOUT = '30s';
 
 /** `pratique check`: the verdict on images or manifests, by the same code and the same policies as admission. */
 export function addCheck(
@@ -55,18 +59,19 @@ export function addCheck(
     .option(
       '-f, --filename <path>',
       'manifests to judge: a file, a folder, or - for standard input; repeatable',
-      (value: string, all: readonly string[]) => [...all, value],
-      [],
+      collect,
     )
-    .option('-n, --namespace <name>', 'namespace of whatever names none')
+    .option('-n, --namespace <name>', 'namespace of images and objects that name none')
     .option(
       '--explain',
       'say what was looked for and where, what was found, and why each signature counts or not',
-    )
-    .option('--timeout <duration>', 'time for everything together', duration, DEFAULT_TIMEOUT_MS);
-  withOutput(withRegistryOptions(command)).action(async (images: string[], options: CheckOptions) => {
-    exit(await check(images, options, tools, terminal));
-  });
+    );
+  withTimeout(command, 'time for everything together', DEFAULT_TIMEOUT);
+  withOutput(withUnmatchedImages(withRegistryOptions(command))).action(
+    async (images: string[], options: CheckOptions) => {
+      exit(await check(images, options, tools, terminal));
+    },
+  );
 }
 
 async function check(
@@ -75,11 +80,16 @@ async function check(
   tools: Tools,
   terminal: Terminal,
 ): Promise<number> {
-  mustReadOnce([...options.filename, options.policies, options.settings]);
+  const { filename = [] } = options;
+  mustReadOnce([...filename, options.policies, options.settings]);
   const settingsRead = await settingsFrom(options, {}, tools);
   const table = settingsRead.ok ? workloadTable(settingsRead.value.workloadKinds) : settingsRead;
-  const manifests = imagesOf(await readAll(options.filename, tools), table.ok ? table.value : undefined);
-  const wrong = [...manifests.problems, ...images.flatMap(wrongReference), ...nothingNamed(images, options)];
+  const manifests = imagesOf(await readAll(filename, tools), table.ok ? table.value : undefined);
+  const wrong = [
+    ...manifests.problems,
+    ...images.flatMap(wrongReference),
+    ...nothingNamed([...images, ...filename]),
+  ];
   const [policies, settings] = must(
     both(
       withProblems(await policiesFrom(options.policies, tools, manifests.namespaces), wrong),
@@ -107,8 +117,10 @@ async function check(
       }),
     );
     const explain = (image: JudgedImage) => explanations.get(image) ?? [];
-    report(judged.flat(), { format: options.output, explain }, terminal);
-    return exitCodeOf(judged.flat());
+    const { notJudged } = manifests;
+    report(judged.flat(), { format: options.output, explain, notJudged }, terminal);
+    // Nothing was judged, and something could have images: that is no "all well".
+    return judged.flat().length === 0 && notJudged.length > 0 ? EXIT.unknown : exitCodeOf(judged.flat());
   } finally {
     await judging.close();
   }
@@ -138,8 +150,8 @@ function wrongReference(image: string): readonly Problem[] {
   return reference.ok ? [] : reference.problems.map(({ message }) => ({ path: `image "${image}"`, message }));
 }
 
-function nothingNamed(images: readonly string[], { filename }: CheckOptions): readonly Problem[] {
-  if (images.length > 0 || filename.length > 0) return [];
+function nothingNamed(given: readonly string[]): readonly Problem[] {
+  if (given.length > 0) return [];
   return [{ path: '', message: 'nothing to check: name images, or manifests by -f' }];
 }
 

@@ -13,7 +13,7 @@ import {
   readRegistration,
   webhookOf,
 } from './doctor-webhook.ts';
-import { duration, must, withOutput, type OutputFormat } from './options.ts';
+import { must, withOutput, withTimeout, type OutputFormat } from './options.ts';
 import type { Terminal, Tools } from './ports.ts';
 
 interface DoctorCommandOptions {
@@ -27,8 +27,8 @@ interface DoctorCommandOptions {
   readonly output: OutputFormat;
 }
 
-/** Time for the whole command, in milliseconds: canaries that time out are answered by then, too. */
-const DEFAULT_TIMEOUT_MS = 120_000;
+/** Time for the whole command: canaries that time out are answered by then, too. */
+const DEFAULT_TIMEOUT = '2m';
 const API_SERVER = 'api server';
 
 /** `pratique doctor`: whether an installation works, line by line, and what to do where it does not. */
@@ -46,8 +46,8 @@ export function addDoctor(
     .option('--name <name>', 'name of its webhook configurations and Lease', 'pratique')
     .option('--secret <name>', "Secret with the webhook's certificate (default: NAME-webhook-tls)")
     .option('--service-account <name>', 'ServiceAccount of the controller (default: NAME)')
-    .option('--canary-namespace <name>', 'namespace for canaries, which are dry runs', 'default')
-    .option('--timeout <duration>', 'time for everything together', duration, DEFAULT_TIMEOUT_MS);
+    .option('--canary-namespace <name>', 'namespace for canaries, which are dry runs', 'default');
+  withTimeout(command, 'time for everything together', DEFAULT_TIMEOUT);
   withOutput(command).action(async ({ kubeconfig, timeout, output, ...options }: DoctorCommandOptions) => {
     const ports = must(await doctor({ ...(kubeconfig !== undefined && { kubeconfig }) }));
     try {

@@ -13,7 +13,8 @@ export class BadInput extends Error {
   }
 }
 
-/** One line per problem. */
+/** One line per problem. One that several readers of the same input found is printed once. */
 export function describeProblems(problems: readonly Problem[]): string {
-  return problems.map(({ path, message }) => `error: ${path === '' ? '' : `${path}: `}${message}\n`).join('');
+  const lines = problems.map(({ path, message }) => `error: ${path === '' ? '' : `${path}: `}${message}\n`);
+  return [...new Set(lines)].join('');
 }

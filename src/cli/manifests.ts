@@ -1,8 +1,10 @@
 import type { NamedImage, Problem } from '../core/model/index.ts';
 import {
   extractImages,
+  isKustomization,
   isWorkload,
   KUBERNETES_WORKLOADS,
+  type ObjectKind,
   type WorkloadTable,
 } from '../core/workload/index.ts';
 import type { Reading } from './ports.ts';
@@ -18,6 +20,8 @@ export interface ManifestImages {
 export interface ManifestReading {
   readonly workloads: readonly ManifestImages[];
   readonly namespaces: Reading;
+  /** Objects of custom kinds that the table does not know, each with its file. */
+  readonly notJudged: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -28,17 +32,23 @@ export function imagesOf(
   { documents, problems }: Reading,
   table: WorkloadTable = KUBERNETES_WORKLOADS,
 ): ManifestReading {
-  const resources = documents.flatMap(({ origin, value }) => unfold(origin, value));
+  const resources = documents
+    .filter(({ origin }) => !isKustomization(origin))
+    .flatMap(({ origin, value }) => unfold(origin, value));
+  const notJudged: string[] = [];
   const found: Problem[] = [...problems];
   const workloads: ManifestImages[] = [];
   for (const { origin, resource } of resources) {
     const kind = kindOf(resource);
-    // Without both nobody can tell what it is, and it must not pass for something that runs nothing.
+    // Without both it is not known what it is, and it must not pass for an object that runs nothing.
     for (const field of ['apiVersion', 'kind'])
       if (text(resource[field]) === '') found.push({ path: `${origin}: ${field}`, message: 'is missing' });
-    if (!isWorkload(kind, table)) continue;
     const metadata = asResource(resource.metadata);
     const label = `${kind.kind}/${text(metadata.name)}`;
+    if (!isWorkload(kind, table)) {
+      if (mayRunImages(kind)) notJudged.push(`${origin}: ${text(resource.apiVersion)} ${label}`);
+      continue;
+    }
     const images = extractImages(resource, kind, table);
     if (!images.ok) {
       found.push(...images.problems.map(({ path, message }) => ({ path: `${origin}: ${path}`, message })));
@@ -50,12 +60,23 @@ export function imagesOf(
   const namespaces = resources.filter(({ resource }) => resource.kind === 'Namespace');
   return {
     workloads,
+    notJudged,
     namespaces: {
       documents: namespaces.map(({ origin, resource }) => ({ origin, value: resource })),
       problems: [],
     },
     problems: found,
   };
+}
+
+/** Groups of Kubernetes; its kinds that run images are all in the table. */
+const KUBERNETES_GROUP = /^(?:|apps|batch|autoscaling|policy|.+\.k8s\.io)$/;
+/** Kinds of the first workload API, which API servers no longer have: they are not in the table. */
+const OLD_WORKLOADS = ['Deployment', 'DaemonSet', 'ReplicaSet'];
+
+function mayRunImages({ group, kind }: ObjectKind): boolean {
+  if (group === 'extensions') return OLD_WORKLOADS.includes(kind);
+  return !KUBERNETES_GROUP.test(group) && group !== 'pratique.dev';
 }
 
 function unfold(origin: string, value: unknown): readonly { origin: string; resource: Resource }[] {
@@ -66,7 +87,7 @@ function unfold(origin: string, value: unknown): readonly { origin: string; reso
   return [{ origin, resource }];
 }
 
-function kindOf({ apiVersion, kind }: Resource) {
+function kindOf({ apiVersion, kind }: Resource): ObjectKind {
   const [group, version] = text(apiVersion).includes('/')
     ? text(apiVersion).split('/', 2)
     : ['', text(apiVersion)];

@@ -7,16 +7,21 @@ import type { Policies, Reading, Tools } from './ports.ts';
 
 /** Options that every command with a registry behind it has. */
 export interface RegistryOptions {
-  readonly insecureRegistry: readonly string[];
-  readonly registryCa: readonly string[];
-  readonly unmatchedImages: SettingsInput['unmatchedImages'];
+  readonly insecureRegistry?: readonly string[];
+  readonly registryCa?: readonly string[];
   readonly settings?: string;
+}
+
+/** What {@link withUnmatchedImages} adds. */
+export interface UnmatchedImages {
+  readonly unmatchedImages?: SettingsInput['unmatchedImages'];
 }
 
 /** How results are written. */
 export type OutputFormat = 'text' | 'json' | 'yaml';
 
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+/** Collects the values of an option that may be repeated. */
+export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 /** Adds the options of {@link RegistryOptions}. */
 export function withRegistryOptions(command: Command): Command {
@@ -25,21 +30,26 @@ export function withRegistryOptions(command: Command): Command {
       '--insecure-registry <host>',
       'speak http to this registry (loopback always is); repeatable',
       collect,
-      [],
     )
-    .option(
-      '--registry-ca <file>',
-      'PEM of certificate authorities to trust as well; repeatable',
-      collect,
-      [],
-    )
-    .addOption(
-      new Option(
-        '--unmatched-images <verdict>',
-        'what happens to images no policy covers (default: Allow)',
-      ).choices(['Allow', 'Warn', 'Deny']),
-    )
+    .option('--registry-ca <file>', 'PEM of certificate authorities to trust as well; repeatable', collect)
     .option('--settings <file>', 'settings as YAML; options win over it');
+}
+
+/** Adds `--unmatched-images`, for commands that judge images. */
+export function withUnmatchedImages(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--unmatched-images <verdict>',
+      'what happens to images no policy covers (default: Allow)',
+    ).choices(['Allow', 'Warn', 'Deny']),
+  );
+}
+
+/** Adds `--timeout`; `byDefault` is a duration as a user writes it. */
+export function withTimeout(command: Command, what: string, byDefault: string): Command {
+  return command.addOption(
+    new Option('--timeout <duration>', what).argParser(duration).default(duration(byDefault), byDefault),
+  );
 }
 
 /** Adds `-o`. */
@@ -67,21 +77,22 @@ export interface Flags {
 
 /** Settings from a file and options; collects all problems with those of `more`. */
 export async function settingsFrom(
-  options: RegistryOptions,
+  options: RegistryOptions & UnmatchedImages,
   { webhook = {}, cluster = {} }: Flags,
   tools: Tools,
 ): Promise<Parsed<Settings>> {
   const reading = await fileSettings(options.settings, tools);
   if (!reading.ok) return reading;
   const file = reading.value;
+  const { insecureRegistry = [], registryCa = [] } = options;
   const registries = asObject(file.registries);
   const settings = parseSettings({
     ...file,
     ...(options.unmatchedImages !== undefined && { unmatchedImages: options.unmatchedImages }),
     registries: {
       ...registries,
-      ...(options.insecureRegistry.length > 0 && { insecure: options.insecureRegistry }),
-      ...(options.registryCa.length > 0 && { caFiles: options.registryCa }),
+      ...(insecureRegistry.length > 0 && { insecure: insecureRegistry }),
+      ...(registryCa.length > 0 && { caFiles: registryCa }),
     },
     webhook: { ...asObject(file.webhook), ...webhook },
     cluster: { ...asObject(file.cluster), ...cluster },
@@ -105,7 +116,7 @@ const FLAG_OF = {
 
 /** Who typed a flag wants to read its name, not that of the setting behind it. */
 function flagsGiven(
-  { insecureRegistry, registryCa }: RegistryOptions,
+  { insecureRegistry = [], registryCa = [] }: RegistryOptions,
   given: Flags,
 ): ReadonlyMap<string, string> {
   const typed = (['webhook', 'cluster'] as const).flatMap((block) =>

@@ -41,7 +41,7 @@ export async function runCommand(args: readonly string[], tools: Tools, terminal
 
 function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): Command {
   const program = new Command('pratique')
-    .description('decides which container images may come ashore')
+    .description('decides which container images may run')
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showSuggestionAfterError();

@@ -25,20 +25,29 @@ export interface ReportOptions {
   readonly format: OutputFormat;
   /** Lines that say what a verdict rests on; none unless asked for. */
   readonly explain: (image: JudgedImage) => readonly string[];
+  /** Objects of kinds whose images are not known, e.g. `rollout.yaml: argoproj.io/v1alpha1 Rollout/web`. */
+  readonly notJudged: readonly string[];
 }
+
+const WORKLOAD_KINDS = 'if it runs images, name its kind in workloadKinds of the settings';
 
 /** Prints verdicts in the wanted format. */
 export function report(images: readonly JudgedImage[], options: ReportOptions, terminal: Terminal): void {
-  const { format, explain } = options;
+  const { format, explain, notJudged } = options;
   if (format === 'text') {
     terminal.out(textOf(images, explain, terminal.colour));
+    for (const object of notJudged) terminal.err(`not judged: ${object}; ${WORKLOAD_KINDS}\n`);
     return;
   }
   const explained = (image: JudgedImage) => {
     const lines = explain(image);
     return { ...plain(image), ...(lines.length > 0 && { explanation: lines }) };
   };
-  const document = { images: images.map(explained), summary: summary(images) };
+  const document = {
+    images: images.map(explained),
+    summary: summary(images),
+    ...(notJudged.length > 0 && { notJudged }),
+  };
   terminal.out(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document));
 }
 

@@ -1,25 +1,27 @@
 import type { Command } from 'commander';
 import { EXIT } from './exit.ts';
 import {
-  duration,
   must,
   both,
   mustReadOnce,
   policiesFrom,
   settingsFrom,
   withRegistryOptions,
+  withTimeout,
+  withUnmatchedImages,
   type RegistryOptions,
+  type UnmatchedImages,
 } from './options.ts';
 import type { Reading, Terminal, Tools } from './ports.ts';
 
-interface ReviewOptions extends RegistryOptions {
+interface ReviewOptions extends RegistryOptions, UnmatchedImages {
   readonly policies?: string;
   readonly filename?: string;
   readonly timeout: number;
 }
 
-/** The API server's default timeout of a webhook, in milliseconds. */
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** The API server's default timeout of a webhook. */
+const DEFAULT_TIMEOUT = '10s';
 
 /** `pratique review`: answers a recorded AdmissionReview, byte for byte as the API server would get it. */
 export function addReview(
@@ -32,9 +34,9 @@ export function addReview(
     .command('review')
     .description('answer a recorded AdmissionReview as the webhook would, as JSON')
     .option('-f, --filename <path>', 'the AdmissionReview (JSON or YAML), or - for standard input')
-    .option('--policies <path>', 'folder (or file) with ImagePolicies and what they need')
-    .option('--timeout <duration>', "the webhook's time", duration, DEFAULT_TIMEOUT_MS);
-  withRegistryOptions(command).action(async (options: ReviewOptions) => {
+    .option('--policies <path>', 'folder (or file) with ImagePolicies and what they need');
+  withTimeout(command, "the webhook's time", DEFAULT_TIMEOUT);
+  withUnmatchedImages(withRegistryOptions(command)).action(async (options: ReviewOptions) => {
     exit(await reviewFile(options, tools, terminal));
   });
 }

@@ -1,9 +1,17 @@
 import type { Command } from 'commander';
 import { EXIT } from './exit.ts';
-import { must, settingsFrom, withRegistryOptions, type Flags, type RegistryOptions } from './options.ts';
+import {
+  must,
+  settingsFrom,
+  withRegistryOptions,
+  withUnmatchedImages,
+  type Flags,
+  type RegistryOptions,
+  type UnmatchedImages,
+} from './options.ts';
 import type { Terminal, Tools } from './ports.ts';
 
-interface ServeOptions extends RegistryOptions {
+interface ServeOptions extends RegistryOptions, UnmatchedImages {
   readonly standalone?: string;
   readonly kubeconfig?: string;
   readonly namespace?: string;
@@ -33,7 +41,7 @@ export function addServe(
     .option('--listen <host:port>', 'address to listen on (default: :8443)')
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM');
-  withRegistryOptions(command).action(async (options: ServeOptions) => {
+  withUnmatchedImages(withRegistryOptions(command)).action(async (options: ServeOptions) => {
     const { standalone } = options;
     const settings = must(await settingsFrom(options, flagsOf(options), tools));
     const serving = must(await tools.serve(settings, standalone));

@@ -12,8 +12,8 @@ export interface AdmissionRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   readonly namespace: string;
   readonly name: string;
-  readonly object: unknown;
-  readonly oldObject: unknown;
+  readonly object?: unknown;
+  readonly oldObject?: unknown;
   readonly dryRun: boolean;
 }
 
@@ -36,8 +36,9 @@ const review = z.object({
     operation: z.enum(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
     namespace: text,
     name: text,
-    object: z.unknown(),
-    oldObject: z.unknown(),
+    // Absent in reviews that were recorded or written by hand; the API server sends null.
+    object: z.unknown().optional(),
+    oldObject: z.unknown().optional(),
     dryRun: z
       .boolean()
       .nullish()

@@ -6,10 +6,16 @@ import type { Tree, Violation } from './source-file.ts';
  */
 const FORBIDDEN: readonly (readonly [word: RegExp, instead: string])[] = [
   [/^(?:tells?|told|telling|teller|untold)$/, 'report, notify, log, message'],
-  [/^(?:whoever|whomever|nobody|somebody|anybody|everybody)$/, 'the role: the caller, a pod creator, no one with the key'],
+  [
+    /^(?:whoever|whomever|nobody|somebody|anybody|everybody)$/,
+    'the role: the caller, a pod creator, no one with the key',
+  ],
   [/^(?:woken|woke|waker|wakes)$/, 'triggered'],
   [/^(?:dark|darkness|comfort)$/, 'unknown, unreadable, fails closed'],
-  [/^(?:shelf|shelves|yard|shipyard|harbours?|shores?|ashore|voyages?|landfall|sail)$/, 'store, fixture, run, result'],
+  [
+    /^(?:shelf|shelves|yard|shipyard|harbours?|shores?|ashore|voyages?|landfall|sail)$/,
+    'store, fixture, run, result',
+  ],
   [/^(?:surroundings|ledgers?|lanes?)$/, 'process context, run progress, per-registry queue'],
   [/^(?:heard|overheard)$/, 'received, seen'],
 ];
@@ -25,7 +31,8 @@ const FORBIDDEN_PHRASES: readonly (readonly [phrase: RegExp, instead: string])[]
 export const MAX_SENTENCE_WORDS = 30;
 
 /** What users and developers read, and what is generated from it. */
-const READ = /^(?:src|test|bench|demo|crds|charts|manifests|docs|\.ci)\/|^(?:README|CONTRIBUTING|CHANGELOG|SECURITY)\.md$/;
+const READ =
+  /^(?:src|test|bench|demo|crds|charts|manifests|docs|\.ci)\/|^(?:README|CONTRIBUTING|CHANGELOG|SECURITY)\.md$/;
 /** This file holds the list; an older decision record keeps the words of its time. */
 const EXEMPT = /^test\/architecture\/words(?:\.test)?\.ts$|^docs\/adr\/00(?:0\d|1\d|2[0-2])-/;
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { silence } from '../support/registry/misbehave.ts';
 import { openShore, type PolicyFixture } from '../support/policy-fixture.ts';
@@ -125,6 +126,58 @@ describe('pratique check', () => {
       metadata: { name: 'a' },
     });
     expect(await check(['-f', file])).to.include({ code: 0, out: '0 images: nothing to judge\n' });
+  });
+
+  it('names objects of custom kinds as not judged, and is not well if nothing was judged', async () => {
+    const custom = [
+      ['argoproj.io/v1alpha1', 'Rollout'],
+      ['serving.knative.dev/v1', 'Service'],
+      ['extensions/v1beta1', 'Deployment'],
+      ['acme.example/v1', 'Machine'],
+    ].map(([apiVersion, kind]) => ({ apiVersion, kind, metadata: { name: 'web' }, spec: {} }));
+    const harmless = [
+      ['v1', 'Service'],
+      ['networking.k8s.io/v1', 'Ingress'],
+      ['extensions/v1beta1', 'Ingress'],
+      ['pratique.dev/v1alpha1', 'ImagePromotion'],
+    ].map(([apiVersion, kind]) => ({ apiVersion, kind, metadata: { name: 'web' } }));
+    const write = (name: string, items: readonly object[]) =>
+      files.write(name, { apiVersion: 'v1', kind: 'List', items });
+    const file = await write('custom.yaml', [...custom, ...harmless]);
+    const only = await check(['-f', file]);
+    expect(only).to.include({ code: 2, out: '0 images: nothing to judge\n' });
+    expect(
+      only.err.match(/Rollout\/web|Service\/web|Deployment\/web|Machine\/web|Ingress|ImagePromotion/g),
+    ).to.deep.equal(['Rollout/web', 'Service/web', 'Deployment/web', 'Machine/web']);
+    const beside = await check(['-f', file, fixture.image('good'), '-o', 'json']);
+    expect(beside.code).to.equal(0);
+    expect((JSON.parse(beside.out) as { notJudged: string[] }).notJudged).to.have.length(4);
+    expect(await check(['-f', await write('harmless.yaml', harmless)])).to.include({ code: 0, err: '' });
+  });
+
+  it('reads manifests/samples as a folder of policies', async () => {
+    const samples = fileURLToPath(new URL('../../manifests/samples', import.meta.url));
+    const { code, err } = await run(['check', '--policies', samples, fixture.image('good')]);
+    expect(err).to.equal('');
+    expect(code).to.equal(0);
+  });
+
+  it('passes over kustomization.yaml, also without a kind', async () => {
+    await files.write('kustomization.yaml', { resources: ['pod.yaml'] });
+    await files.write('pod.yaml', pod(fixture.image('good')));
+    expect(await check(['-f', files.path])).to.include({ code: 0, err: '' });
+    await policies.write('kustomization.yaml', { resources: ['policy.yaml'] });
+    expect(await check([fixture.image('good')])).to.include({ code: 0, err: '' });
+  });
+
+  it('passes over what is applied together with policies, and over no misspelled kind', async () => {
+    const object = (apiVersion: string, kind: string) => ({ apiVersion, kind, metadata: { name: 'web' } });
+    await policies.write('others.yaml', object('pratique.dev/v1alpha1', 'ImagePromotion'));
+    await policies.write('account.yaml', object('v1', 'ServiceAccount'));
+    await policies.write('role.yaml', object('rbac.authorization.k8s.io/v1', 'Role'));
+    expect(await check([fixture.image('good')])).to.include({ code: 0, err: '' });
+    await policies.write('misspelled.yaml', object('pratique.dev/v1alpha1', 'ImagePolicies'));
+    expect((await check([fixture.image('good')])).code).to.equal(3);
   });
 
   it('takes no empty file or folder for "all well"', async () => {

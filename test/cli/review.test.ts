@@ -40,6 +40,19 @@ describe('pratique review', () => {
     });
   }
 
+  it('reads a review without oldObject, object and dryRun, as recorded ones are', async () => {
+    const { request, ...envelope } = podReview([fixture.image('good')]);
+    const without = (...names: readonly string[]) => ({
+      ...envelope,
+      request: Object.fromEntries(Object.entries(request).filter(([name]) => !names.includes(name))),
+    });
+    expect((await review(without('oldObject'))).code).to.equal(0);
+    expect((await review(without('oldObject', 'dryRun', 'resource', 'userInfo'))).code).to.equal(0);
+    const noObject = await review(without('object', 'oldObject'));
+    expect(noObject.code, 'a pod that is not there is not admitted').to.equal(1);
+    expect(noObject.err).to.equal('');
+  });
+
   it('reads YAML and standard input', async () => {
     const asked = podReview([fixture.image('good')]);
     const ran = await run(['review', '-f', '-', '--policies', policies.path], {

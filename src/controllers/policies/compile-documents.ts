@@ -1,4 +1,5 @@
 import { parsed, type Fact, type Parsed, type Problem } from '../../core/model/index.ts';
+import { isKustomization } from '../../core/workload/index.ts';
 import {
   compilePolicy,
   type CompiledPolicy,
@@ -43,15 +44,18 @@ export interface PolicySet {
 
 /**
  * Compiles every ImagePolicy among the documents, with the Secrets and ConfigMaps among them as key material and the
- * Namespaces as labels. Lists all problems of all documents, each as `file: field`. Other kinds are a problem too: a
- * misspelled kind must not quietly mean "no policy". So are two of one name: neither may silently win. Only a Namespace
+ * Namespaces as labels. Lists all problems of all documents, each as `file: field`. What is applied together with policies and
+ * is none (promotions, their accounts and roles, kustomization.yaml) is passed over. Other kinds are a problem: a misspelled kind
+ * must not quietly mean "no policy". So are two of one name: neither may silently win. Only a Namespace
  * may come again, the last one counts.
  */
 export function compileDocuments(
   { documents, problems: unread }: PolicyReading,
   { now, roots }: Compilation,
 ): Parsed<PolicySet> {
-  const resources = documents.map(({ origin, value }) => ({ origin, resource: asResource(value) }));
+  const resources = documents
+    .map(({ origin, value }) => ({ origin, resource: asResource(value) }))
+    .filter(({ origin, resource }) => !isKustomization(origin) && !isPassedOver(resource));
   const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
   const material = materialOf(resources.map(({ resource }) => resource));
   const used = new Map<string, RootInUse>();
@@ -91,6 +95,19 @@ export function compileDocuments(
 type Resource = Readonly<Record<string, unknown>>;
 
 const KINDS: ReadonlySet<unknown> = new Set(['ImagePolicy', 'Secret', 'ConfigMap', 'Namespace']);
+
+/** Group → kinds that are applied from the same folder and say nothing about policies. */
+const PASSED_OVER: Readonly<Record<string, readonly string[]>> = {
+  'pratique.dev': ['ImagePromotion', 'ImagePromotionRun', 'PromotionApproval'],
+  'kustomize.config.k8s.io': ['Kustomization', 'Component'],
+  'rbac.authorization.k8s.io': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  '': ['ServiceAccount'],
+};
+
+function isPassedOver({ apiVersion, kind }: Resource): boolean {
+  const [group, version] = text(apiVersion).split('/');
+  return PASSED_OVER[version === undefined ? '' : (group ?? '')]?.includes(text(kind)) === true;
+}
 
 function unknownKind(origin: string, { kind, apiVersion }: Resource): readonly Problem[] {
   if (kind === undefined) return [{ path: `${origin}: kind`, message: 'is missing' }];

@@ -3,7 +3,7 @@
 export { changedImages } from './changed-images.ts';
 export { extractImages, MAX_IMAGES_PER_OBJECT } from './extract-images.ts';
 export type { ImageRole, ImageUse } from './extract-images.ts';
-export { isWorkload, KUBERNETES_WORKLOADS, scalesIn, workloadTable } from './kinds.ts';
+export { isKustomization, isWorkload, KUBERNETES_WORKLOADS, scalesIn, workloadTable } from './kinds.ts';
 export type { CustomKind, ObjectKind, Workload, WorkloadTable } from './kinds.ts';
 export { MAX_PULL_SECRETS, pullSecretsOf } from './pull-logins.ts';
 export type { PullLogins } from './pull-logins.ts';

@@ -25,6 +25,14 @@ export interface CustomKind {
   readonly replicas?: string | undefined;
 }
 
+/**
+ * Whether a file is the instruction of kustomize for its folder, which needs neither apiVersion nor kind. `origin` is a path, with
+ * `#2` for the second document of the file.
+ */
+export function isKustomization(origin: string): boolean {
+  return /(?:^|\/)kustomization\.ya?ml(?:#\d+)?$/.test(origin);
+}
+
 /** Every kind with a pod spec, by `group/kind`. */
 export type WorkloadTable = ReadonlyMap<string, Workload>;
 
