@@ -159,7 +159,7 @@ describe('pratique check', () => {
     const samples = fileURLToPath(new URL('../../manifests/samples', import.meta.url));
     const { code, err } = await run(['check', '--policies', samples, fixture.image('good')]);
     expect(err).to.equal('');
-    expect(code).to.equal(0);
+    expect(code, 'production.yaml covers every image, and asks for another key').to.equal(1);
   });
 
   it('passes over kustomization.yaml, also without a kind', async () => {

@@ -149,7 +149,7 @@ for (const kind of ['mirror', 'promote'] as const)
       expect(fixture.bugs).to.deep.equal([]);
     });
 
-    it('at any step boundary ends like one that was not disturbed', async function () {
+    it('P02 at any step boundary ends like one that was not interrupted', async function () {
       this.timeout(60_000);
       expect(steps).to.be.greaterThan(4);
       for (let boundary = 1; boundary <= steps; boundary += 1) {
@@ -169,7 +169,7 @@ for (const kind of ['mirror', 'promote'] as const)
       }
     });
 
-    it('before or after any write ends like one that was not disturbed, also when it is planned anew', async function () {
+    it('P02 before or after any write ends like one that was not interrupted, also when it is planned anew', async function () {
       this.timeout(120_000);
       const writes = requests.filter((method) => method !== 'GET' && method !== 'HEAD').length;
       expect(writes).to.be.greaterThan(10);

@@ -19,7 +19,7 @@ describe('a mirror, from registry to registry', () => {
     expect(fixture.bugs).to.deep.equal([]);
   });
 
-  it('brings images in with flag, provenance and history, and the tag last', async () => {
+  it('P01 copies images with flag, provenance and history, and moves the tag last', async () => {
     const image = await push('public/app', '1.4.0');
     const { results } = await fixture.run({ spec: mirror() });
     expect(results[0]).to.include({ decision: 'Mirrored', digest: image.digest });

@@ -140,7 +140,7 @@ describe('a promotion, from registry to registry', () => {
         predicate: vulnPredicate(report(findings, at), at),
       });
 
-    it('lets a clean image pass, blocks a vulnerable one and one without report', async () => {
+    it('P05 promotes a clean image, and blocks a vulnerable one and one without a report', async () => {
       const [clean, bad] = [await push('quarantine/app', '1.0.0'), await push('quarantine/app', '1.1.0')];
       await push('quarantine/app', '1.2.0');
       await attach(clean, [['CVE-2026-2', 'LOW']]);
@@ -154,7 +154,7 @@ describe('a promotion, from registry to registry', () => {
       expect(ran.results[1]).to.deep.include({ worst: 'Critical', blocking: ['CVE-2026-1'], bytes: 0 });
     });
 
-    it('does not take a report that is too old', async () => {
+    it('P08 does not accept a report that is too old', async () => {
       const image = await push('quarantine/app', '1.0.0');
       await attach(image, [], new Date(Date.now() - 25 * 3_600_000));
       // Nor is a person asked, who could let findings go, but not this.
@@ -164,7 +164,7 @@ describe('a promotion, from registry to registry', () => {
         ]);
     });
 
-    it('waits for a person, who lets go only what was named, for this digest and these findings', async () => {
+    it('P06 waits for a person, whose approval covers only the named findings of this digest', async () => {
       const image = await push('quarantine/app', '1.0.0');
       await attach(image, [
         ['CVE-2026-1', 'CRITICAL'],
@@ -207,7 +207,7 @@ describe('a promotion, from registry to registry', () => {
     expect(decisions(ran)).to.deep.equal([['1.0.0', 'Blocked', 'ScannerFailed']]);
   });
 
-  it('deletes the source with what belongs to it, but not what another tag needs', async () => {
+  it('P09 deletes the source with what belongs to it, but not what another tag needs', async () => {
     const [alone, shared] = [await push('quarantine/app', '1.0.0'), await push('quarantine/app', '1.1.0')];
     await pushLegacySignature(place('quarantine/app'), alone, scanKey);
     await pushReferrer(place('quarantine/app'), {
@@ -225,7 +225,7 @@ describe('a promotion, from registry to registry', () => {
     expect(ran.results[0]?.message).to.include('SourceShared');
   });
 
-  it('does not delete the source of an image that came to the target without what belongs to it', async () => {
+  it('P09 does not delete the source of an image that came to the target without what belongs to it', async () => {
     const image = await push('quarantine/app', '1.0.0');
     await fixture.run({ spec: promote() });
     await pushReferrer(place('quarantine/app'), {
@@ -238,7 +238,7 @@ describe('a promotion, from registry to registry', () => {
     expect(await listTags(place('quarantine/app'))).to.include('1.0.0');
   });
 
-  it('a tag that somebody moved meanwhile stays where it is', async () => {
+  it('P04 a tag that another writer moved meanwhile is not overwritten', async () => {
     await push('quarantine/app', '1.0.0');
     const spec = promote();
     const execution = await fixture.open({ spec });

@@ -111,7 +111,7 @@ describe('what was promoted, judged again at its registry', () => {
       expect(await standings()).to.deep.equal(['1.0.0 well']);
     });
 
-  it('is neither blamed nor cleared by a report of a stranger, or of nobody', async () => {
+  it('P08 is neither flagged nor cleared by a report of a stranger, or by an unsigned one', async () => {
     const [good, bad] = [await promoted('1.0.0'), await promoted('1.1.0')];
     await report(bad, [['CVE-2026-9', 'CRITICAL']], { ageMs: 60_000 });
     await report(good, [['CVE-2026-9', 'CRITICAL']], { key: stranger });

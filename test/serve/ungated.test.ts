@@ -28,7 +28,7 @@ describe('a promotion of an image that somebody else brought to its tag', () => 
   };
 
   for (const format of ['Bundle', 'Legacy', 'Both'])
-    it(`goes through the gates, and is signed and released when it passes (${format})`, async () => {
+    it(`P07 goes through the gates, and is signed and released when it passes (${format})`, async () => {
       const spec = promote({ sign: { ...sign, format } });
       expect(decisions(await fixture.run({ spec, secrets }))).to.deep.equal([['1.0.0', 'Promoted']]);
       expect(await admission()).to.equal('allow');
@@ -38,7 +38,7 @@ describe('a promotion of an image that somebody else brought to its tag', () => 
       expect(fixture.registry.requests).to.have.lengthOf(format === 'Legacy' ? 5 : 4);
     });
 
-  it('is stopped by them as any other, in a run that goes on after a crash too', async () => {
+  it('P07 is stopped by the gates as any other, in a run that goes on after a crash too', async () => {
     const policy = fixture.policy({
       match: { images: ['**'] },
       authorities: [{ name: 'build', key: { pem: pathKeys().key.publicPem } }],
@@ -56,7 +56,7 @@ describe('a promotion of an image that somebody else brought to its tag', () => 
     expect(await admission()).to.equal('deny');
   });
 
-  it('is not taken for one that came through it because another key has signed it', async () => {
+  it('P07 is not taken for a promoted one because another key has signed it', async () => {
     await fixture.run({ spec: promote({ sign }), secrets: pathKeys().secrets });
     const ran = await fixture.run({ spec: promote({ sign }), secrets });
     expect(decisions(ran)).to.deep.equal([['1.0.0', 'Promoted']]);

@@ -85,7 +85,7 @@ describe('the receiver of events, asked who is there', () => {
     ['an identity token that proves nothing', oidc(), told('a.b.c'), 'ci: token audience'],
   ];
   for (const [what, receiver, headers, why] of refused) {
-    it(`answers 401 to ${what}, tells the reason to the log alone, and wakes nobody`, async () => {
+    it(`P10 answers 401 to ${what}, writes the reason to the log alone, and triggers nothing`, async () => {
       const { ask, heard, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
       expect(await ask(headers)).to.deep.equal({ status: 401, body: { error: 'unauthorized' } });
       expect(heard).to.deep.equal([]);

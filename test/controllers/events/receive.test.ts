@@ -23,7 +23,7 @@ describe('the receiver of events', () => {
     expect(log).to.deep.equal([{ sender: 'generic', receiver: 'signed', status: 202, images: 1, why: [] }]);
   });
 
-  it('reads nothing of a body before it knows who sent it', async () => {
+  it('P10 reads nothing of a body before the sender is authenticated', async () => {
     const { ask } = fixture([bearer()]);
     expect((await ask({}, 'no JSON')).status).to.equal(401);
     expect((await ask(told(), 'no JSON')).status).to.equal(400);

@@ -69,7 +69,7 @@ describe('a run that waits for a person', () => {
     ['another run', { runName: 'another' }],
     ['the past', { until: '2020-01-01' }],
   ] as const) {
-    it(`is not moved by an approval of ${what}`, async () => {
+    it(`P06 is not promoted by an approval of ${what}`, async () => {
       const all = waiting();
       await all.run();
       all.approvals.push(decision(spec));

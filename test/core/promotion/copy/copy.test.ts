@@ -212,7 +212,7 @@ describe('counting at the target', () => {
     ['a signature', (root) => tagOf(root)],
   ];
   for (const [what, lost] of losses) {
-    it(`is CopyIncomplete where ${what} is not there`, async () => {
+    it(`P03 is CopyIncomplete where ${what} is not there`, async () => {
       const root = everything();
       const request = await copyOf(root);
       await copyGraph(request, soon());
@@ -231,7 +231,7 @@ describe('counting at the target', () => {
     expect({ state, ...counts }).to.deep.equal({ state: 'short', found: 3, carried: 2, leftByRule: 0 });
   });
 
-  it('misses a child when it looks for every one', async () => {
+  it('P03 reports a missing child when it checks every one', async () => {
     const root = everything();
     const request = await copyOf(root);
     await copyGraph(request, soon());

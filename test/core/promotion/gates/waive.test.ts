@@ -103,7 +103,7 @@ describe('waive', () => {
     ['a time that is none', (about) => waiver(about, ['CVE-1'], { until: new Date(NaN) }), 'expired'],
   ];
   for (const [what, write, standing] of idle) {
-    it(`changes nothing when it is for ${what}`, () => {
+    it(`P06 changes nothing when it is for ${what}`, () => {
       const about = gated(found('CVE-1'));
       expect(waiverStanding(about, write(about), NOW)).to.equal(standing);
       expect(waive(about, write(about), NOW)).to.deep.equal(about.results);
