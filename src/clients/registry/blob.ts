@@ -1,8 +1,9 @@
-import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
+import { matchesDigest, type Descriptor, type Digest } from '../../core/model/index.ts';
 import { readBody } from './body.ts';
 import type { Call } from './call.ts';
-import { discard } from './exchange.ts';
-import { fault, faultOfStatus } from './fault.ts';
+import { discard, drop, header, type Answer } from './exchange.ts';
+import { fault, faultOfError, faultOfStatus } from './fault.ts';
+import { faultOfRefusal } from './refusal.ts';
 import type { Send } from './transport.ts';
 
 /**
@@ -22,8 +23,7 @@ export async function readBlob(
       `it has ${String(size)} bytes, and at most ${String(maxBytes)} are read`,
     );
   }
-  const url = new URL(`/v2/${call.repository}/blobs/${digest}`, call.endpoint.origin);
-  const answer = await send(call, { method: 'GET', url });
+  const answer = await send(call, { method: 'GET', url: blobUrl(call, digest) });
   if (answer.status !== 200) {
     await discard(answer);
     if (answer.status === 404) return undefined;
@@ -37,4 +37,74 @@ export async function readBlob(
     throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
   }
   return bytes;
+}
+
+const FIRST_BYTE = /^bytes\s+(\d{1,16})-/;
+
+/**
+ * Opens a blob from `offset` on; `undefined` for a plain 404. A registry that sends all of it where a part was asked for is
+ * read past what is known already. Nothing is checked but where it begins: the taker knows size and digest.
+ */
+export async function openBlob(
+  send: Send,
+  call: Call,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  offset: number,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  if (offset > 0 && offset >= size) return nothing();
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
+  const answer = await send(call, { method: 'GET', url: blobUrl(call, digest), headers });
+  if (answer.status !== 200 && answer.status !== 206) {
+    await discard(answer);
+    if (answer.status === 404) return undefined;
+    throw faultOfStatus(call, answer.url.host, answer.status);
+  }
+  return bytesOf(call, answer, offset - firstByte(call, answer, offset));
+}
+
+/** Which byte of the blob the body begins with. */
+function firstByte(call: Call, answer: Answer, offset: number): number {
+  const encoding = header(answer, 'content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    drop(answer);
+    throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
+  }
+  if (answer.status === 200) return 0;
+  const first = Number(FIRST_BYTE.exec(header(answer, 'content-range') ?? '')?.[1] ?? Number.NaN);
+  if (first === offset) return first;
+  drop(answer);
+  throw fault(call, 'RegistryMisbehaved', 'it sent another part of the blob than was asked for');
+}
+
+async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerator<Uint8Array> {
+  let left = skip;
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      if (left < chunk.byteLength) yield left > 0 ? chunk.subarray(left) : chunk;
+      left = Math.max(0, left - chunk.byteLength);
+    }
+  } catch (error) {
+    throw faultOfError(call, answer.url.host, error);
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // A blob of which all is known already goes on with no bytes at all.
+}
+
+/** Whether the repository has the blob. */
+export async function hasBlob(
+  send: Send,
+  call: Call,
+  { digest }: Pick<Descriptor, 'digest'>,
+): Promise<boolean> {
+  const answer = await send(call, { method: 'HEAD', url: blobUrl(call, digest) });
+  await discard(answer);
+  if (answer.status === 200) return true;
+  if (answer.status === 404) return false;
+  throw await faultOfRefusal(call, answer);
+}
+
+function blobUrl({ repository, endpoint }: Call, digest: Digest): URL {
+  return new URL(`/v2/${repository}/blobs/${digest}`, endpoint.origin);
 }

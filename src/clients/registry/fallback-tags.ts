@@ -3,9 +3,8 @@ import { isIndexType, MEDIA_TYPE, type Descriptor, type Digest } from '../../cor
 import { parseJson } from './body.ts';
 import type { Call } from './call.ts';
 import { fault } from './fault.ts';
-import { readRawManifest } from './manifest.ts';
+import { putManifest, readRawManifest } from './manifest.ts';
 import { pause } from './pause.ts';
-import { putManifest } from './put-manifest.ts';
 import { fallbackTag } from './referrers.ts';
 import type { Send } from './transport.ts';
 

@@ -1,6 +1,7 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
+import type { TargetRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call } from './call.ts';
 import { endpointOf } from './endpoint.ts';
@@ -8,22 +9,16 @@ import { openConnections, type RequestEvent } from './exchange.ts';
 import { createTurns } from './fallback-tags.ts';
 import type { Keychain } from './auth/login.ts';
 import { createPauses } from './pause.ts';
-import { readsOver, type RegistryReads } from './reads.ts';
+import { readsOver } from './reads.ts';
 import { createSlots, createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
-import { writesOver, type RegistryWrites } from './writes.ts';
+import { writesOver } from './writes.ts';
 
 export { pullSecretLogins as broughtLogins } from './auth/pull-secret-logins.ts';
 export type { PullSecretLogins as BroughtLogins } from './auth/pull-secret-logins.ts';
 export { anonymous, dockerDirectory, dockerKeychain } from './auth/keychain.ts';
-export type { DockerKeychainOptions } from './auth/keychain.ts';
 export type { Keychain, Login } from './auth/login.ts';
 export type { RequestEvent } from './exchange.ts';
-export type { Operation } from './call.ts';
-export type { Deletion } from './deletion.ts';
-export type { RegistryReads } from './reads.ts';
-export type { BlobArrival, BlobTransfer } from './transfer/transfer.ts';
-export type { RegistryWrites } from './writes.ts';
 
 /** What a registry client is given. */
 export interface RegistryOptions {
@@ -51,8 +46,15 @@ export interface RegistryOptions {
   readonly onRequest?: (event: RequestEvent) => void;
 }
 
-/** Registries as one set of logins sees them. */
-export interface RegistryView extends RegistryReads, RegistryWrites {
+/**
+ * Registries as one set of logins sees them. Every request ends with its `signal` at the latest, and throws a `Fault`:
+ * `DeadlineExceeded` then, `RegistryDenied` (401, 403, no login, no right to change), `RegistryRateLimited`,
+ * `RegistryUnavailable` (5xx, connection, TLS, time limit of one request), `LimitExceeded` (larger than is read or taken),
+ * `UntrustedEndpoint` (redirect, token realm or next page that leads away), `RegistryMisbehaved` (any other wrong answer). A
+ * plain 404 is `undefined`. Writes and downloads have no time limit but the signal and a limit on silence, and wait out the
+ * pauses that a registry asks for.
+ */
+export interface RegistryView extends TargetRegistry {
   /** The same view, with all that it remembers, that also tells of each request made through it. It must not throw. */
   watched(onRequest: () => void): RegistryView;
 }

@@ -9,10 +9,12 @@ import {
   type ImageRef,
   type ManifestContent,
 } from '../../core/model/index.ts';
+import type { Deletion } from '../../core/promotion/index.ts';
 import { readBody } from './body.ts';
 import type { Call } from './call.ts';
 import { contentType, discard, drop, header, type Answer } from './exchange.ts';
 import { fault, faultOfStatus, quote } from './fault.ts';
+import { faultOfRefusal } from './refusal.ts';
 import type { Send } from './transport.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
@@ -83,12 +85,57 @@ export async function readTagDigest(send: Send, call: Call, ref: ImageRef): Prom
   return claimed ?? (await readRawManifest(send, call, name))?.digest;
 }
 
+/** Sends a manifest as it is; the answer is read. Throws a Fault for anything but success. */
+export async function putManifest(
+  send: Send,
+  call: Call,
+  {
+    name,
+    bytes,
+    mediaType,
+  }: { readonly name: string; readonly bytes: Uint8Array; readonly mediaType: string },
+): Promise<Answer> {
+  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
+    throw fault(
+      call,
+      'LimitExceeded',
+      `it has ${String(bytes.byteLength)} bytes, and registries take ${String(MAX_MANIFEST_BYTES)}`,
+    );
+  }
+  const headers = { 'content-type': mediaType };
+  const answer = await send(call, { method: 'PUT', url: manifestUrl(call, name), headers, body: bytes });
+  if (answer.status < 200 || answer.status > 204) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  return answer;
+}
+
+/** Statuses by which registries say that they do not delete this way: bad request, method, conflict with a rule, unknown. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 405, 501]);
+
+/**
+ * Deletes what a tag or digest names in the manifests of a repository. A digest takes all its tags along; a tag must be asked
+ * for by its name only, never by the digest behind it.
+ */
+export async function deleteNamed(send: Send, call: Call, name: string): Promise<Deletion> {
+  const answer = await send(call, { method: 'DELETE', url: manifestUrl(call, name) });
+  if (answer.status >= 200 && answer.status <= 204) {
+    await discard(answer);
+    return 'deleted';
+  }
+  if (answer.status === 404) {
+    await discard(answer);
+    return 'absent';
+  }
+  if (!REFUSALS.has(answer.status)) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  return 'refused';
+}
+
 function nameIn(ref: ImageRef): string {
   return ref.digest ?? ref.tag ?? 'latest';
 }
 
-/** The address of a manifest by tag or digest. */
-export function manifestUrl(call: Call, name: string): URL {
+function manifestUrl(call: Call, name: string): URL {
   return new URL(`/v2/${call.repository}/manifests/${name}`, call.endpoint.origin);
 }
 

@@ -1,56 +1,36 @@
-import { formatReference } from '../../core/model/index.ts';
-import type { Digest, ImageRef, ManifestContent, PinnedRef } from '../../core/model/index.ts';
-import { deleteNamed, type Deletion } from './deletion.ts';
-import { createFallbackTags, type Turns } from './fallback-tags.ts';
-import { pushManifest } from './push-manifest.ts';
 import {
-  createTransfers,
-  type BlobArrival,
-  type BlobTransfer,
-  type TransferParts,
-} from './transfer/transfer.ts';
-
-/**
- * Writes to any number of registries. Nobody waits at a prompt for it: a write has no time limit but its `signal` and a limit
- * on silence, and sits out the pauses a registry asks for. Faults are those of reads, of side `target`; besides,
- * `RegistryDenied` is whatever the registry does not let us change, and `LimitExceeded` what is too large for it.
- */
-export interface RegistryWrites {
-  /**
-   * Brings a blob: mounted where a repository of the same registry has it, else streamed with size and digest proven on the
-   * way. The same blob for the same repository travels once, however many ask; each may leave without harm to the others.
-   */
-  transferBlob(transfer: BlobTransfer, signal: AbortSignal): Promise<BlobArrival>;
-  /** Pushes a small blob; one that is there already costs a HEAD. */
-  pushBlob(repository: ImageRef, bytes: Uint8Array, signal: AbortSignal): Promise<Digest>;
-  /**
-   * Pushes a manifest as these bytes, under the digest of the reference, else its tag, else its own digest. One with a
-   * subject is listed under the fallback tag where the registry does not list it: merged into what is there, and read back.
-   */
-  pushManifest(to: ImageRef, content: ManifestContent, signal: AbortSignal): Promise<void>;
-  /** Deletes a manifest by its digest, and with it every tag of it. */
-  deleteManifest(image: PinnedRef, signal: AbortSignal): Promise<Deletion>;
-  /** Takes a tag away and leaves the manifest; `refused` where the registry does not do that. */
-  deleteTag(tag: ImageRef, signal: AbortSignal): Promise<Deletion>;
-  /** Milliseconds for which this registry wants to be left alone before another image is begun; 0 = go on. */
-  restMs(registry: string): number;
-}
+  artifactTypeOf,
+  digestAlgorithm,
+  formatReference,
+  nameOf,
+  parseDigest,
+  type Descriptor,
+  type Digest,
+  type ImageRef,
+  type ManifestContent,
+} from '../../core/model/index.ts';
+import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
+import type { Begin, Call } from './call.ts';
+import { header, type Answer } from './exchange.ts';
+import { createFallbackTags, type FallbackTags, type Turns } from './fallback-tags.ts';
+import { fault } from './fault.ts';
+import { deleteNamed, putManifest } from './manifest.ts';
+import { createTransfers, type TransferParts } from './transfer/transfer.ts';
+import type { Send } from './transport.ts';
 
 /** What the writes of one set of logins are made with. */
 export interface WriteParts extends TransferParts {
   readonly turns: Turns;
   readonly random: () => number;
-  readonly restMs: RegistryWrites['restMs'];
+  readonly restMs: TargetRegistry['restMs'];
 }
 
 /** Makes the writes over a transport. */
-export function writesOver(parts: WriteParts): RegistryWrites {
+export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof SourceRegistry> {
   const { send, begin, restMs, turns } = parts;
-  const transfers = createTransfers(parts);
   const fallbackTags = createFallbackTags(parts);
   return {
-    transferBlob: transfers.transfer,
-    pushBlob: transfers.push,
+    ...createTransfers(parts),
     pushManifest: (to, content, signal) =>
       pushManifest({ send, begin, fallbackTags, turns }, { to, content }, signal),
     deleteManifest: (image, signal) =>
@@ -67,4 +47,56 @@ export function writesOver(parts: WriteParts): RegistryWrites {
       ),
     restMs,
   };
+}
+
+interface PushParts {
+  readonly send: Send;
+  readonly begin: Begin;
+  readonly fallbackTags: FallbackTags;
+  readonly turns: Turns;
+}
+
+/** Pushes a manifest, and lists it under the fallback tag of its subject where the registry does not list it itself. */
+async function pushManifest(
+  { send, begin, fallbackTags, turns }: PushParts,
+  { to, content }: { readonly to: ImageRef; readonly content: ManifestContent },
+  signal: AbortSignal,
+): Promise<void> {
+  const { manifest, bytes } = content;
+  const call = begin('push', `push manifest ${formatReference(to)}`, to, signal);
+  if (to.digest !== undefined && to.digest !== manifest.digest) {
+    throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
+  }
+  const { subject } = manifest;
+  const put = async (): Promise<Answer> => {
+    const name = to.digest ?? to.tag ?? manifest.digest;
+    const answer = await putManifest(send, call, { name, bytes, mediaType: manifest.mediaType });
+    compareDigests(call, answer, manifest.digest);
+    return answer;
+  };
+  if (subject === undefined) {
+    await put();
+    return;
+  }
+  // One at a time for each subject, whoever keeps the listing: registries too lose entries that are written at once.
+  await turns(`${nameOf(to)}@${subject.digest}`, async () => {
+    const answer = await put();
+    if (header(answer, 'oci-subject') === subject.digest) return;
+    const listing = { ...call, doing: `list ${manifest.digest} under ${subject.digest}` };
+    await fallbackTags.add(listing, subject.digest, descriptorOf(content));
+  });
+}
+
+function compareDigests(call: Call, answer: Answer, digest: Digest): void {
+  const claimed = parseDigest(header(answer, 'docker-content-digest'));
+  if (claimed === undefined || digestAlgorithm(claimed) !== digestAlgorithm(digest)) return;
+  if (claimed !== digest)
+    throw fault(call, 'RegistryMisbehaved', 'it stored the manifest under another digest');
+}
+
+/** What a listing says of a manifest (distribution spec, "Pushing Manifests with Subject"). */
+function descriptorOf({ manifest }: ManifestContent): Descriptor {
+  const { mediaType, digest, size, annotations } = manifest;
+  const artifactType = artifactTypeOf(manifest);
+  return { mediaType, digest, size, annotations, ...(artifactType !== undefined && { artifactType }) };
 }

@@ -33,7 +33,7 @@ export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSour
 export interface BlobTransfer {
   readonly blob: Descriptor;
   /** Where it lies, and who may read there. */
-  readonly source: SourceRegistry;
+  readonly source: Pick<SourceRegistry, 'openBlob'>;
   readonly from: ImageRef;
   readonly to: ImageRef;
   /** Told of every piece that arrived, in bytes; also of those a second time that had to be sent again. */

@@ -1,6 +1,10 @@
 import { expect } from 'chai';
-import { addressKind } from '../../../src/clients/registry/address.ts';
-import { endpointOf, objectionTo, objectionToRealm } from '../../../src/clients/registry/endpoint.ts';
+import {
+  addressKind,
+  endpointOf,
+  objectionTo,
+  objectionToRealm,
+} from '../../../src/clients/registry/endpoint.ts';
 
 describe('where a registry is spoken to', () => {
   const TABLE = [

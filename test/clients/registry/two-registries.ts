@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { digestOf, type Descriptor } from '../../../src/core/model/index.ts';
-import type {
-  BlobArrival,
-  BlobTransfer,
-  RegistryOptions as ClientOptions,
-} from '../../../src/clients/registry/index.ts';
+import type { RegistryOptions as ClientOptions } from '../../../src/clients/registry/index.ts';
+import type { BlobArrival, TargetRegistry } from '../../../src/core/promotion/index.ts';
 import {
   startRegistry,
   type EmbeddedRegistry,
@@ -69,8 +66,8 @@ export function describing(bytes: Uint8Array): Descriptor {
 /** The transfer of the blob of these docks, to `gold/web` of the target. */
 export function transferOf(
   { source, target, blob }: Pick<TwoRegistries, 'source' | 'target' | 'blob'>,
-  more: Partial<BlobTransfer> = {},
-): BlobTransfer {
+  more: Partial<Parameters<TargetRegistry['transferBlob']>[0]> = {},
+): Parameters<TargetRegistry['transferBlob']>[0] {
   return {
     blob,
     source: client(),
@@ -104,7 +101,7 @@ export const reading = ({ method, url }: RegistryRequest): boolean =>
 /** Brings the blob over, with chunks of 40,000 bytes where there are chunks. */
 export function bring(
   at: TwoRegistries,
-  more: Partial<BlobTransfer> = {},
+  more: Partial<Parameters<TargetRegistry['transferBlob']>[0]> = {},
   options: Partial<ClientOptions> = {},
 ): Promise<BlobArrival> {
   return client({ chunkBytes: 40_000, ...options }).transferBlob(transferOf(at, more), patient());

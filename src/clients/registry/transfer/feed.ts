@@ -6,27 +6,13 @@ import {
   type Descriptor,
   type ImageRef,
 } from '../../../core/model/index.ts';
+import type { BlobTransfer } from '../../../core/promotion/index.ts';
 import type { Call } from '../call.ts';
 import { fault } from '../fault.ts';
 import { pause } from '../pause.ts';
 
-/** Where blobs can be had from. */
-export interface BlobOpener {
-  openBlob(
-    repository: ImageRef,
-    blob: Descriptor,
-    offset: number,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array> | undefined>;
-}
-
 /** A blob, and where it lies. */
-export interface FeedOptions {
-  readonly blob: Descriptor;
-  readonly source: BlobOpener;
-  readonly from: ImageRef;
-  readonly onBytes?: (bytes: number) => void;
-}
+export type FeedOptions = Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'>;
 
 /** The bytes of one blob on their way: checked as they pass, fetched again from where a broken source left off. */
 export interface Feed {

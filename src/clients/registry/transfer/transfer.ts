@@ -8,30 +8,18 @@ import {
   type Digest,
   type ImageRef,
 } from '../../../core/model/index.ts';
+import type { BlobArrival, TargetRegistry } from '../../../core/promotion/index.ts';
+import { hasBlob } from '../blob.ts';
 import type { Begin, Call } from '../call.ts';
 import { deadline } from '../fault.ts';
 import { createFeed, type FeedOptions } from './feed.ts';
 import { createSingleFlights, type SingleFlights } from './single-flight.ts';
 import type { Send } from '../transport.ts';
-import { hasBlob, uploadBlob, type Upload } from './upload.ts';
+import { uploadBlob, type Upload } from './upload.ts';
 import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
 
-/** One blob to bring from one repository to another. */
-export interface BlobTransfer extends FeedOptions {
-  readonly to: ImageRef;
-  /** Whether the target may have it already, so that asking is worth a request. */
-  readonly maybeThere: boolean;
-}
-
-/** How a blob came to the target; `shared` = another transfer was already bringing it there. */
-export type BlobArrival = 'present' | 'mounted' | 'copied' | 'shared';
-
-/** Brings blobs to where they are wanted. */
-export interface Transfers {
-  readonly transfer: (transfer: BlobTransfer, signal: AbortSignal) => Promise<BlobArrival>;
-  /** A small blob that is all in memory. */
-  readonly push: (repository: ImageRef, bytes: Uint8Array, signal: AbortSignal) => Promise<Digest>;
-}
+/** One blob to copy from one repository to another. */
+type Transfer = Parameters<TargetRegistry['transferBlob']>[0];
 
 /** What transfers are made with. */
 export interface TransferParts {
@@ -75,18 +63,24 @@ export function createTransferMemory(): TransferMemory {
 }
 
 /** Makes the transfers of one set of logins. */
-export function createTransfers({ send, begin, slots, chunkBytes, memory }: TransferParts): Transfers {
+export function createTransfers({
+  send,
+  begin,
+  slots,
+  chunkBytes,
+  memory,
+}: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
   const { flights, known } = memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
   /** A repository of the same registry from which the blob can be mounted. */
-  const donorOf = ({ blob, from, to }: BlobTransfer): string | undefined => {
+  const donorOf = ({ blob, from, to }: Transfer): string | undefined => {
     const donor = from.registry === to.registry ? from.repository : known.get(placeKey(to, blob.digest));
     return donor === to.repository ? undefined : donor;
   };
 
   const tryMount = async (
-    transfer: BlobTransfer,
+    transfer: Transfer,
     signal: AbortSignal,
   ): Promise<'mounted' | Session | undefined> => {
     const { blob, to } = transfer;
@@ -99,7 +93,7 @@ export function createTransfers({ send, begin, slots, chunkBytes, memory }: Tran
     return answer;
   };
 
-  const bring = async (transfer: BlobTransfer, signal: AbortSignal): Promise<BlobArrival> => {
+  const bring = async (transfer: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
     const { blob, to, maybeThere } = transfer;
     const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
     const brought = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
@@ -110,7 +104,7 @@ export function createTransfers({ send, begin, slots, chunkBytes, memory }: Tran
     return 'copied';
   };
 
-  const transfer: Transfers['transfer'] = async (one, signal) => {
+  const transferBlob = async (one: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
     const { blob, to } = one;
     const key = `${nameOf(to)}@${blob.digest}`;
     const onAbort = (): Error =>
@@ -122,11 +116,11 @@ export function createTransfers({ send, begin, slots, chunkBytes, memory }: Tran
   };
 
   return {
-    transfer,
-    push: async (to, bytes, signal) => {
+    transferBlob,
+    pushBlob: async (to, bytes, signal) => {
       const digest = digestOf(bytes);
       const blob: Descriptor = { mediaType: BLOB_TYPE, digest, size: bytes.byteLength, annotations: {} };
-      await transfer({ blob, source: memoryOf(bytes), from: to, to, maybeThere: true }, signal);
+      await transferBlob({ blob, source: memoryOf(bytes), from: to, to, maybeThere: true }, signal);
       return digest;
     },
   };
@@ -142,7 +136,7 @@ async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
 
 async function copy(
   { send, call, chunkBytes }: Pick<Upload, 'send' | 'call' | 'chunkBytes'>,
-  { blob, source, from, onBytes }: BlobTransfer,
+  { blob, source, from, onBytes }: Transfer,
   begun: Session | undefined,
 ): Promise<void> {
   if (call.signal.aborted) throw deadline(call);
@@ -151,7 +145,7 @@ async function copy(
     doing: `read blob ${blob.digest} of ${nameOf(from)}`,
     side: 'source',
   };
-  const feed = createFeed(reading, { blob, source, from, ...(onBytes && { onBytes }) });
+  const feed = createFeed(reading, { blob, source, from, onBytes });
   let session = begun;
   try {
     const opened = blob.size > 0 ? feed.open() : Promise.resolve();

@@ -2,6 +2,7 @@ import { digestAlgorithm, Fault, parseDigest, type Descriptor } from '../../../c
 import type { Call } from '../call.ts';
 import { discard, header, type Answer } from '../exchange.ts';
 import { fault } from '../fault.ts';
+import { hasBlob } from '../blob.ts';
 import type { Feed } from './feed.ts';
 import { pause } from '../pause.ts';
 import { faultOfRefusal } from '../refusal.ts';
@@ -179,20 +180,6 @@ async function statusOf({ send, call }: Upload, url: URL): Promise<Progress | un
   // `0-0` is written for nothing at all as well as for one byte; one byte is not worth the difference.
   const offset = Number(last) === 0 ? 0 : Number(last) + 1;
   return { url: nextUrl(call, answer) ?? url, offset };
-}
-
-/** Whether the repository has the blob. */
-export async function hasBlob(
-  send: Send,
-  call: Call,
-  { digest }: Pick<Descriptor, 'digest'>,
-): Promise<boolean> {
-  const url = new URL(`/v2/${call.repository}/blobs/${digest}`, call.endpoint.origin);
-  const answer = await send(call, { method: 'HEAD', url });
-  await discard(answer);
-  if (answer.status === 200) return true;
-  if (answer.status === 404) return false;
-  throw await faultOfRefusal(call, answer);
 }
 
 function bodyOf(

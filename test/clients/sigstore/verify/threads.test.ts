@@ -14,7 +14,7 @@ import { bundled, image } from '../fixture.ts';
 
 /** Of its processor time, which a busy machine leaves alone; without threads it takes 4 to 7. */
 const MOST_MS = 2;
-const SRC = resolve(import.meta.dirname, '../../../src');
+const SRC = resolve(import.meta.dirname, '../../../../src');
 
 describe('threads', () => {
   let sigstore: Sigstore;
