@@ -1,6 +1,6 @@
-import { broughtLogins, type Keychain, type ViewOptions } from '../clients/registry/index.ts';
+import { pullSecretLogins, type ViewOptions } from '../clients/registry/index.ts';
 import type { Clock, Fact, Unknown } from '../core/model/index.ts';
-import type { Access, Login } from '../core/evidence/index.ts';
+import type { Access, Keychain, Login } from '../core/evidence/index.ts';
 
 /** The pull secrets that an object names, and the service account whose own count besides. */
 export interface Credentials {
@@ -42,7 +42,7 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
     const { namespace, pullSecrets: names, serviceAccount } = credentials;
     reading ??= parts.read({ namespace, names, serviceAccount }, signal);
     const { configs, unreadable } = await reading;
-    const brought = broughtLogins(configs);
+    const brought = pullSecretLogins(configs);
     const scope = brought.scopeOf(places);
     const dark = [
       ...unreadable,

@@ -3,7 +3,6 @@ import {
   createRegistry,
   dockerDirectory,
   dockerKeychain,
-  type Keychain,
   type Registry,
   type RegistryOptions,
   type RequestEvent,
@@ -27,6 +26,7 @@ import {
   pinReference,
   type Access,
   type FactMemory,
+  type Keychain,
   type LookupResult,
   type Sources,
 } from '../core/evidence/index.ts';
@@ -100,7 +100,7 @@ export async function openJudging(
   });
   const sources: Sources = {
     registry,
-    verifySignature: (...asked) => verifier.verify(...asked),
+    verifySignature: verifier.verify,
     memory,
     clock,
     report: watching.report,

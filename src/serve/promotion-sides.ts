@@ -1,8 +1,7 @@
 import {
   anonymous,
-  broughtLogins,
   createRegistry,
-  type Keychain,
+  pullSecretLogins,
   type Registry,
   type RegistryOptions,
   type RegistryView,
@@ -15,6 +14,7 @@ import {
   type Parsed,
   type Problem,
 } from '../core/model/index.ts';
+import type { Keychain } from '../core/evidence/index.ts';
 import type { PromotionSide } from '../core/promotion/index.ts';
 import { entryOf, type PromotionSecrets } from './promotion-secrets.ts';
 
@@ -132,7 +132,7 @@ function brought(
   path: string,
   place: ImageRef,
 ): Parsed<Logins> {
-  const logins = broughtLogins(configs);
+  const logins = pullSecretLogins(configs);
   if (logins.unreadable.length > 0)
     return problem(path, `${logins.unreadable.join(', ')} holds no valid Docker config`);
   const scope = logins.scopeOf([place]);

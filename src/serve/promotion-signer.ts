@@ -35,7 +35,7 @@ async function keySigner(
   const pem = entryOf(entries, 'cosign.key', `${path}.secretRef`);
   if (!pem.ok) return pem;
   const password = entries?.['cosign.password'];
-  const signer = await openKeySigner({ pem: pem.value, ...(password !== undefined && { password }) });
+  const signer = await openKeySigner({ pem: pem.value, password });
   if (signer.ok) return signer;
   const why = signer.problems.map(
     (one) => `cosign.${one.path === 'password' ? one.path : 'key'} ${one.message}`,

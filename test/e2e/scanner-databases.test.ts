@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Output, TrivyOptions } from '../../src/clients/scanner/index.ts';
+import type { ScanOutput } from '../../src/core/promotion/index.ts';
+import type { TrivyOptions } from '../../src/clients/scanner/trivy.ts';
 import { Fault, parseReference, type PinnedRef } from '../../src/core/model/index.ts';
 import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
 import { startOlareg, type Registry } from './support/registries.ts';
@@ -20,7 +21,7 @@ const HOUR_MS = 3_600_000;
 const KNOWN = { package: 'musl', id: 'CVE-2026-0001', severity: 'CRITICAL' } as const;
 
 /** What a scan by the real Trivy found. */
-function idsIn({ report }: Output): readonly string[] {
+function idsIn({ report }: ScanOutput): readonly string[] {
   const { Results = [] } = report as {
     Results?: { Vulnerabilities?: { VulnerabilityID: string }[] }[];
   };

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { anonymous, type Keychain } from '../../src/clients/registry/index.ts';
+import { anonymous } from '../../src/clients/registry/index.ts';
+import type { Keychain } from '../../src/core/evidence/index.ts';
 import { accessFor, type AccessParts } from '../../src/serve/credentials.ts';
 import { NOW } from '../support/policies.ts';
 import { createRegistryTwin } from '../support/twins/registry.ts';

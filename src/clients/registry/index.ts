@@ -1,23 +1,21 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
+import type { Keychain } from '../../core/evidence/index.ts';
 import type { TargetRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call } from './call.ts';
 import { endpointOf } from './endpoint.ts';
 import { openConnections, type RequestEvent } from './exchange.ts';
 import { createTurns } from './fallback-tags.ts';
-import type { Keychain } from './auth/login.ts';
 import { createPauses } from './pause.ts';
 import { readsOver } from './reads.ts';
 import { createSlots, createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
 import { writesOver } from './writes.ts';
 
-export { pullSecretLogins as broughtLogins } from './auth/pull-secret-logins.ts';
-export type { PullSecretLogins as BroughtLogins } from './auth/pull-secret-logins.ts';
+export { pullSecretLogins } from './auth/pull-secret-logins.ts';
 export { anonymous, dockerDirectory, dockerKeychain } from './auth/keychain.ts';
-export type { Keychain, Login } from './auth/login.ts';
 export type { RequestEvent } from './exchange.ts';
 
 /** What a registry client is given. */
@@ -61,7 +59,7 @@ export interface RegistryView extends TargetRegistry {
 
 /** Whose view it is, and what for. */
 export interface ViewOptions {
-  /** Names the logins (see `BroughtLogins.scopeOf`): tokens are shared within a scope and never beyond it. */
+  /** Names the logins (see `pullSecretLogins`): tokens are shared within a scope and never beyond it. */
   readonly scope: string;
   readonly keychain: Keychain;
   /** The side that Faults of its reads name; `source` when not given. Those of writes always name the target. */

@@ -1,17 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** A login for a registry: a name with a password, a refresh token, or a ready-made bearer token. */
-export type Login =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  | { readonly kind: 'identity'; readonly token: string }
-  | { readonly kind: 'bearer'; readonly token: string };
-
-/** Finds the login for a repository; `undefined` means anonymous. Throws a Fault when it cannot be had. */
-export type Keychain = (
-  place: { readonly registry: string; readonly repository: string },
-  signal: AbortSignal,
-) => Promise<Login | undefined>;
+import type { RegistryLogin } from '../../core/evidence/index.ts';
 
 /** The key of Docker Hub in Docker configs, from the days of its first API. */
 const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
@@ -24,7 +13,7 @@ const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
 export async function writeLogins(
   folder: string,
   registry: string,
-  login: Login | undefined,
+  login: RegistryLogin | undefined,
 ): Promise<string> {
   const place = join(folder, 'docker');
   const key = registry === 'docker.io' ? DOCKER_HUB_SERVER : registry;
@@ -35,12 +24,12 @@ export async function writeLogins(
 }
 
 /** What must never be seen of a login. */
-export function secretsOf(login: Login | undefined): readonly string[] {
+export function secretsOf(login: RegistryLogin | undefined): readonly string[] {
   if (login === undefined) return [];
   return login.kind === 'password' ? [login.password, auth(login)] : [login.token];
 }
 
-function entryOf(login: Login): Readonly<Record<string, string>> {
+function entryOf(login: RegistryLogin): Readonly<Record<string, string>> {
   switch (login.kind) {
     case 'password':
       return { auth: auth(login) };
@@ -51,6 +40,6 @@ function entryOf(login: Login): Readonly<Record<string, string>> {
   }
 }
 
-function auth({ username, password }: Extract<Login, { kind: 'password' }>): string {
+function auth({ username, password }: Extract<RegistryLogin, { kind: 'password' }>): string {
   return Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
 }

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { nameOf, parseReference, type PinnedRef } from '../../core/model/index.ts';
+import { nameOf, parseReference } from '../../core/model/index.ts';
+import type { Keychain } from '../../core/evidence/index.ts';
+import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
 import { askServer, parseAbout, type About } from './about.ts';
 import { askTrivy, callTrivy, type TrivyCall } from './call.ts';
 import {
@@ -15,7 +17,7 @@ import {
 } from './command-line.ts';
 import { secretsIn, trivyEnvironment, type Environment } from './environment.ts';
 import { deadline, failed } from './fault.ts';
-import { secretsOf, writeLogins, type Keychain } from './logins.ts';
+import { secretsOf, writeLogins } from './logins.ts';
 import { inPrivateFolder } from './private-folder.ts';
 
 /** What a Trivy is given. */
@@ -43,42 +45,24 @@ export interface TrivyOptions {
   readonly now: () => Date;
 }
 
-/** What is scanned: an image (one manifest of it, named by its digest, or one platform of an index), or an SBOM. */
-export type Subject =
-  | { readonly kind: 'image'; readonly image: PinnedRef; readonly platform?: string }
-  | { readonly kind: 'sbom'; readonly sbom: Uint8Array };
-
-/** What Trivy found, raw, and with what. */
-export interface Output {
-  /** Trivy's own JSON, of schema version 2. */
-  readonly report: unknown;
-  readonly scanner: { readonly name: string; readonly version: string };
-  /** When the database was built, as read before the scan; absent when Trivy does not say. */
-  readonly databaseUpdatedAt?: Date;
-  readonly startedAt: Date;
-  readonly finishedAt: Date;
-}
-
-/**
- * Scans. Throws a Fault `ScannerFailed` when Trivy is missing, fails, crashes, hangs, prints rubbish or too much, or when its
- * server is away; `DeadlineExceeded` when the signal ends it. Whatever the keychain throws comes through.
- */
-export type Scan = (subject: Subject, signal: AbortSignal) => Promise<Output>;
-
 /** What somebody else may bring for scans; how the databases are kept is not among it. */
 type Brought = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>>;
 
 /** Trivy, with the controller's own logins and with others. */
 export interface Trivy {
-  readonly scan: Scan;
+  readonly scan: Scanner;
   /** The same, in the same turn of processes and on the same databases, with what somebody else brings. */
-  as(other: Brought): Scan;
+  as(other: Brought): Scanner;
 }
 
 /** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
 export const DEFAULT_PARALLEL = 2;
 
-/** Makes a Trivy. It holds nothing open between scans. */
+/**
+ * Makes a Trivy. It holds nothing open between scans. A scan throws a Fault `ScannerFailed` when Trivy is missing, fails,
+ * crashes, hangs, prints no report or too much, or when its server does not answer; `DeadlineExceeded` when the signal ends it.
+ * What the keychain throws passes through.
+ */
 export function createTrivy(options: TrivyOptions): Trivy {
   const limit = pLimit(options.parallel ?? DEFAULT_PARALLEL);
   const updates = {
@@ -86,7 +70,7 @@ export function createTrivy(options: TrivyOptions): Trivy {
     java: createUpdates(options, 'java'),
   };
   const as =
-    (other: Brought): Scan =>
+    (other: Brought): Scanner =>
     (subject, signal) => {
       const operation = operationOf(subject);
       const job = limit(() => {
@@ -109,7 +93,7 @@ function optionsFor(options: TrivyOptions, other: Brought): TrivyOptions {
 
 interface Job {
   readonly operation: string;
-  readonly subject: Subject;
+  readonly subject: ScanSubject;
   readonly folder: string;
   readonly updates: Readonly<Record<Database, () => Promise<void>>>;
   readonly signal: AbortSignal;
@@ -118,7 +102,7 @@ interface Job {
 /** A call that lacks its arguments only. */
 type Calling = Omit<TrivyCall, 'args'>;
 
-async function scan(options: TrivyOptions, job: Job): Promise<Output> {
+async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {
   const { operation, subject, folder } = job;
   const { command, now } = options;
   const calling = callingOf(options, job);
@@ -157,7 +141,7 @@ async function learnAbout(
 async function imageCall(
   line: TrivyOptions & CommandLine,
   calling: Calling,
-  { image, platform }: Extract<Subject, { kind: 'image' }>,
+  { image, platform }: Extract<ScanSubject, { kind: 'image' }>,
 ): Promise<TrivyCall> {
   const login = await line.keychain(image, calling.signal);
   const insecure = (line.insecureHosts ?? []).includes(image.registry);
@@ -232,7 +216,7 @@ async function sbomFile(sbom: Uint8Array, folder: string): Promise<string> {
   return file;
 }
 
-function operationOf(subject: Subject): string {
+function operationOf(subject: ScanSubject): string {
   if (subject.kind === 'sbom') return 'scan an SBOM';
   const { image, platform } = subject;
   return `scan ${nameOf(image)}@${image.digest}${platform === undefined ? '' : ` for ${platform}`}`;

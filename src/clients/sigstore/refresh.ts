@@ -1,7 +1,7 @@
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { getTrustedRoot } from '@sigstore/tuf';
 import { Fault, type Parsed, type TrustRoot } from '../../core/model/index.ts';
-import { parseTrustRoot } from './trust-root.ts';
+import { readTrustRoot } from './trust-root.ts';
 
 export interface RefreshOptions {
   /** A folder that may be written: what was fetched last is kept there, and checked against on the next refresh. */
@@ -19,13 +19,17 @@ export interface RefreshOptions {
 const TIMEOUT_MS = 10_000;
 const RETRIES = 2;
 
-/** Fetches the newest trust root by TUF. */
-export async function refreshRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
+/**
+ * Fetches the newest trust root by TUF, from the public-good instance or a mirror. Takes seconds: for start-up and a
+ * schedule, never for a request. Throws a `Fault` (side `trust`, transient) when the mirror cannot be reached or its
+ * metadata does not follow from the last root; the caller keeps the root that it has.
+ */
+export async function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
   const { cachePath, mirrorURL, rootPath, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
   const root = await getTrustedRoot({
     cachePath,
-    ...(mirrorURL !== undefined && { mirrorURL }),
-    ...(rootPath !== undefined && { rootPath }),
+    mirrorURL,
+    rootPath,
     timeout: timeoutMs,
     retry: { retries },
   }).catch((cause: unknown) => {
@@ -39,7 +43,7 @@ export async function refreshRoot(options: RefreshOptions): Promise<Parsed<Trust
       cause,
     });
   });
-  return parseTrustRoot(JSON.stringify(TrustedRoot.toJSON(root)));
+  return readTrustRoot(JSON.stringify(TrustedRoot.toJSON(root)));
 }
 
 function codeOf(cause: unknown): string {

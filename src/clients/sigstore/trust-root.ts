@@ -14,8 +14,11 @@ const MAX_ROOT_BYTES = 1024 * 1024;
 const PUBLIC_GOOD_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 const TARGET = 'trusted_root.json';
 
-/** Reads a trust root. */
-export function parseTrustRoot(json: string): Parsed<TrustRoot> {
+/**
+ * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2): every certificate and key in it must be readable. All
+ * problems at once, each with its path in the JSON. Unknown fields are ignored.
+ */
+export function readTrustRoot(json: string): Parsed<TrustRoot> {
   if (Buffer.byteLength(json) > MAX_ROOT_BYTES)
     return problem('', `is longer than ${MAX_ROOT_BYTES} bytes, too long for a trust root`);
   const body = parseJson(Buffer.from(json));
@@ -39,11 +42,11 @@ function use(body: object, fingerprint: string): { ok: false; problems: readonly
 
 const seeds = z.object({ [PUBLIC_GOOD_MIRROR]: z.object({ targets: z.object({ [TARGET]: z.base64() }) }) });
 
-/** The public-good root as this version of @sigstore/tuf ships it; no network is asked. */
-export function readPublicGoodRoot(): TrustRoot {
+/** The root of the public-good instance as this version of @sigstore/tuf ships it: read from disk, without the network. */
+export function publicGoodRoot(): TrustRoot {
   const file: unknown = createRequire(import.meta.url)('@sigstore/tuf/seeds.json');
   const target = seeds.parse(file)[PUBLIC_GOOD_MIRROR].targets[TARGET];
-  const root = parseTrustRoot(Buffer.from(target, 'base64').toString());
+  const root = readTrustRoot(Buffer.from(target, 'base64').toString());
   if (root.ok) return root.value;
   throw new Error('the public-good trust root of @sigstore/tuf cannot be read');
 }

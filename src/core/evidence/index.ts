@@ -9,4 +9,12 @@ export type { FactMemory, LookupResult, Memory, MemoryLimits, MemoryOptions } fr
 export { searchedPlaces } from './signature-places.ts';
 export type { RegistrySource, Sources } from './sources.ts';
 export type { Report } from './learn.ts';
-export type { BlobSource, ManifestSource, ReferrerSource, SignatureVerifier, TagSource } from './ports.ts';
+export type {
+  BlobSource,
+  Keychain,
+  ManifestSource,
+  ReferrerSource,
+  RegistryLogin,
+  SignatureVerifier,
+  TagSource,
+} from './ports.ts';

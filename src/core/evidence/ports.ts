@@ -63,3 +63,18 @@ export type SignatureVerifier = (
   digest: Digest,
   trust: Trust,
 ) => Promise<readonly Signature[]>;
+
+/** A login for a registry: a name with a password, a refresh token, or a ready-made bearer token. */
+export type RegistryLogin =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  | { readonly kind: 'identity'; readonly token: string }
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/**
+ * Finds the login for a repository; `undefined` means anonymous. Throws a `Fault` when a login is configured that cannot be
+ * read: an anonymous request instead would turn a broken configuration into "there is no such image".
+ */
+export type Keychain = (
+  place: { readonly registry: string; readonly repository: string },
+  signal: AbortSignal,
+) => Promise<RegistryLogin | undefined>;

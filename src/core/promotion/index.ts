@@ -9,6 +9,7 @@ export type {
   Scanner,
   ScanSubject,
   SignedContent,
+  SignedRecord,
   SourceRegistry,
   Statement,
   TargetRegistry,

@@ -90,7 +90,11 @@ export type SignedRecord =
 /** An in-toto statement v1 about images (in-toto attestation framework, "Statement"). */
 export interface Statement {
   readonly _type: 'https://in-toto.io/Statement/v1';
-  readonly subject: readonly { readonly name?: string; readonly digest: Readonly<Record<string, string>> }[];
+  readonly subject: readonly {
+    readonly name?: string;
+    readonly digest: Readonly<Record<string, string>>;
+    readonly annotations?: Annotations;
+  }[];
   readonly predicateType: string;
   readonly predicate: unknown;
 }

@@ -3,11 +3,10 @@ import { Fault, type ImageRef, type PinnedRef, type ReasonCode } from '../../../
 import {
   anonymous,
   createRegistry,
-  type Keychain,
-  type Login,
   type Registry,
   type RegistryOptions,
 } from '../../../src/clients/registry/index.ts';
+import type { Keychain, RegistryLogin } from '../../../src/core/evidence/index.ts';
 import { parseDigest } from '../../../src/core/model/index.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 
@@ -45,7 +44,7 @@ export function useRegistry(started: (registry: EmbeddedRegistry) => void): void
 }
 
 /** A keychain that knows one login, whatever the place. */
-export function always(login: Login | undefined): Keychain {
+export function always(login: RegistryLogin | undefined): Keychain {
   return () => Promise.resolve(login);
 }
 

@@ -1,21 +1,18 @@
-import {
-  createTrivy,
-  type Subject,
-  type Trivy,
-  type TrivyOptions,
-} from '../../../src/clients/scanner/index.ts';
+import { createTrivy, type Trivy } from '../../../src/clients/scanner/index.ts';
+import type { ScanSubject } from '../../../src/core/promotion/index.ts';
+import type { TrivyOptions } from '../../../src/clients/scanner/trivy.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { standIn, type Behaviour, type StandIn } from './stand-in.ts';
 
 /** The digest of {@link IMAGE}. */
 export const digest = digestOf('an image');
 /** An image to scan. */
-export const IMAGE: Extract<Subject, { kind: 'image' }> = {
+export const IMAGE: Extract<ScanSubject, { kind: 'image' }> = {
   kind: 'image',
   image: { registry: 'registry.example.com', repository: 'shop/web', tag: '1.0', digest },
 };
 /** An SBOM to scan. */
-export const SBOM: Subject = { kind: 'sbom', sbom: Buffer.from('{"bomFormat":"CycloneDX"}') };
+export const SBOM: ScanSubject = { kind: 'sbom', sbom: Buffer.from('{"bomFormat":"CycloneDX"}') };
 /** The time of {@link trivy}. */
 export const NOW = new Date('2026-03-02T00:00:00Z');
 

@@ -1,5 +1,6 @@
 // Asks the adapter about candidates lying at one place next to one image.
-import { createSignatureVerifier, type CandidateVerifier } from '../../../src/clients/sigstore/index.ts';
+import { createSignatureVerifier } from '../../../src/clients/sigstore/index.ts';
+import type { CandidateVerifier } from '../../../src/clients/sigstore/verify/verifier.ts';
 import {
   digestOf,
   type Digest,

@@ -4,7 +4,8 @@ import { parseChallenges, type Challenge } from './challenge.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { deadline, fault, quote } from '../fault.ts';
-import { basic, identityOf, type Keychain, type Login } from './login.ts';
+import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
+import { basic, identityOf } from './login.ts';
 import { createSharedMemo } from './shared-memo.ts';
 import { fetchToken, type TokenQuestion } from './token.ts';
 
@@ -45,10 +46,10 @@ const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,pu
 export function createAuthorizer({ keychain, exchange, now, closed }: AuthorizerOptions): Authorizer {
   const challenges = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES });
   const lastOf = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES }); // by registry, without scopes
-  const logins = createSharedMemo<Login | undefined>(now);
+  const logins = createSharedMemo<RegistryLogin | undefined>(now);
   const tokens = createSharedMemo<string>(now);
 
-  const loginFor = async (call: Call, anew: boolean): Promise<Login | undefined> => {
+  const loginFor = async (call: Call, anew: boolean): Promise<RegistryLogin | undefined> => {
     const place = { registry: call.endpoint.registry, repository: call.repository };
     const { value } = await logins({
       key: keyOf(call),

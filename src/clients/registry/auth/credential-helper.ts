@@ -2,7 +2,8 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
 import { deadline, errorCode, fault } from '../fault.ts';
-import { loginOf, type Login } from './login.ts';
+import type { RegistryLogin } from '../../../core/evidence/index.ts';
+import { loginOf } from './login.ts';
 
 /** Longest a credential helper may take, in milliseconds: cloud helpers fetch a token, none needs longer. */
 export const HELPER_TIMEOUT_MS = 10_000;
@@ -29,7 +30,7 @@ const answer = z.object({ Username: z.string(), Secret: z.string().min(1) });
  * Asks a credential helper (the protocol of docker-credential-helpers): "not found" is no login, everything else that is
  * not a login is a Fault. What the helper prints may hold secrets and is never repeated.
  */
-export async function askHelper(call: HelperCall): Promise<Login | undefined> {
+export async function askHelper(call: HelperCall): Promise<RegistryLogin | undefined> {
   const program = `docker-credential-${call.name}`;
   const doing = { doing: `ask ${program} for the login of ${call.server}` };
   const denied = (detail: string, transient = false, cause?: unknown): Error =>

@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { loginOf, type Login } from './login.ts';
+import type { RegistryLogin } from '../../../core/evidence/index.ts';
+import { loginOf } from './login.ts';
 
 /** What a Docker `config.json` (or a `.dockerconfigjson` secret) says about logins. */
 export interface DockerConfig {
   /** Logins by normalised host and optional path, longest first. */
-  readonly logins: readonly { readonly prefix: string; readonly login: Login }[];
+  readonly logins: readonly { readonly prefix: string; readonly login: RegistryLogin }[];
   /** Names of credential helpers by normalised host. */
   readonly helpers: ReadonlyMap<string, string>;
   /** Name of the helper for every other host. */
@@ -67,7 +68,7 @@ function parseJson(text: string): unknown {
 export function storedLogin(
   config: DockerConfig,
   place: { readonly registry: string; readonly repository: string },
-): Login | undefined {
+): RegistryLogin | undefined {
   const name = `${place.registry}/${place.repository}/`;
   return config.logins.find(({ prefix }) => name.startsWith(`${prefix}/`))?.login;
 }
@@ -84,7 +85,7 @@ function normalise(key: string): string {
 }
 
 /** An entry without any secret is only a mark that a helper holds it. */
-function loginIn(value: z.output<typeof entry>): Login | undefined | 'unreadable' {
+function loginIn(value: z.output<typeof entry>): RegistryLogin | undefined | 'unreadable' {
   if (value.identitytoken) return { kind: 'identity', token: value.identitytoken };
   if (value.registrytoken) return { kind: 'bearer', token: value.registrytoken };
   if (value.auth) {

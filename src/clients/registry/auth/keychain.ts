@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { askHelper, HELPER_TIMEOUT_MS } from './credential-helper.ts';
 import { parseDockerConfig, storedLogin, type DockerConfig } from './docker-config.ts';
 import { deadline, errorCode, fault } from '../fault.ts';
-import type { Keychain } from './login.ts';
+import type { Keychain } from '../../../core/evidence/index.ts';
 
 /** Where a {@link dockerKeychain} looks. */
 export interface DockerKeychainOptions {

@@ -1,6 +1,7 @@
 import { digestOf } from '../../../core/model/index.ts';
 import { parseDockerConfig, storedLogin, type DockerConfig } from './docker-config.ts';
-import { identityOf, type Keychain, type Login } from './login.ts';
+import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
+import { identityOf } from './login.ts';
 
 /** A repository as logins are looked up by. */
 type Place = Parameters<Keychain>[0];
@@ -32,7 +33,7 @@ export function pullSecretLogins(
     logins: logins.toSorted((a, b) => b.prefix.length - a.prefix.length),
     helpers: new Map(),
   };
-  const loginFor = (place: Place): Login | undefined => storedLogin(all, place);
+  const loginFor = (place: Place): RegistryLogin | undefined => storedLogin(all, place);
   return {
     scopeOf: (places) => {
       const found = places.flatMap((place) => {

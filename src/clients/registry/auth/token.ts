@@ -3,7 +3,8 @@ import { readJson } from '../body.ts';
 import type { Call } from '../call.ts';
 import { discard, REDIRECTS, type Answer, type Exchange, type WireRequest } from '../exchange.ts';
 import { fault, faultOfStatus } from '../fault.ts';
-import { basic, type Login } from './login.ts';
+import type { RegistryLogin } from '../../../core/evidence/index.ts';
+import { basic } from './login.ts';
 import type { Lasting } from './shared-memo.ts';
 
 /** What a bearer token is asked for (distribution spec, "Token Authentication"). */
@@ -11,7 +12,7 @@ export interface TokenQuestion {
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
-  readonly login: Login | undefined;
+  readonly login: RegistryLogin | undefined;
 }
 
 /** Largest answer of a token endpoint, in bytes: tokens with group claims have some ten thousand. */

@@ -5,8 +5,8 @@ import {
   type Annotations,
   type PinnedRef,
 } from '../../../core/model/index.ts';
+import type { Statement } from '../../../core/promotion/index.ts';
 import { COSIGN_SIGN } from '../verify/statement.ts';
-import type { StatementToSign } from './content.ts';
 
 /** "I signed this image" as cosign says it up to its second generation: the payload of a `.sig` layer (cosign SIGNATURE_SPEC). */
 export function simpleSigningPayload(image: PinnedRef, annotations: Annotations): Buffer {
@@ -22,7 +22,7 @@ export function simpleSigningPayload(image: PinnedRef, annotations: Annotations)
 }
 
 /** The same as cosign 3 says it: a statement without content, with the signer's annotations on its subject. */
-export function signStatementAbout({ digest }: PinnedRef, annotations: Annotations): StatementToSign {
+export function signStatementAbout({ digest }: PinnedRef, annotations: Annotations): Statement {
   return {
     _type: 'https://in-toto.io/Statement/v1',
     subject: [

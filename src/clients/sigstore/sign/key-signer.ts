@@ -1,28 +1,33 @@
 import { createHash, createPublicKey, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
 import { parsed, type Parsed } from '../../../core/model/index.ts';
+import type { ArtifactSigner, SignedContent, Statement } from '../../../core/promotion/index.ts';
 import { signingHash } from '../verify/key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import { signStatementAbout, simpleSigningPayload } from './claims.ts';
-import type { ContentSigner, SignedContent, StatementToSign } from './content.ts';
 import { isMadeBy } from './made-by.ts';
 import { attestationAnnotations, BUNDLE_MEDIA_TYPE, envelopeJson, signatureAnnotation } from './forms.ts';
 import { readPrivateKey, type PrivateKey, type PrivateKeyText } from './private-key.ts';
 
-/** Makes a signer of a private key. */
-export async function createKeySigner(text: PrivateKeyText): Promise<Parsed<ContentSigner>> {
+/**
+ * Opens a private key to sign with: an encrypted cosign key with its password, or a plain one. ECDSA P-256, P-384 and P-521,
+ * each with the hash of its size, RSA (PKCS #1 v1.5) of 2048 bits or more, Ed25519. Problems name the field (`pem`,
+ * `password`) and repeat nothing of either. The signer signs within a millisecond, without the network; its name is the SHA-256
+ * of the public key (DER), lower-case hex.
+ */
+export async function openKeySigner(text: PrivateKeyText): Promise<Parsed<ArtifactSigner>> {
   const read = await readPrivateKey(text);
   return read.ok ? parsed(signerWith(read.value)) : read;
 }
 
-function signerWith({ key, kind }: PrivateKey): ContentSigner {
+function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
   const publicKey = createPublicKey(key);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const fingerprint = createHash('sha256').update(spki).digest();
   // Cosign finds the key of a bundle by this hint.
   const hint = fingerprint.toString('base64');
   const signBytes = (bytes: Uint8Array): Buffer => sign(signingHash(kind), bytes, key);
-  const seal = (statement: StatementToSign) => {
+  const seal = (statement: Statement) => {
     const payload = Buffer.from(JSON.stringify(statement));
     const signature = signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload));
     return envelopeJson(payload, signature);

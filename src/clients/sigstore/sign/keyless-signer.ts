@@ -9,11 +9,11 @@ import {
   type Witness,
 } from '@sigstore/sign';
 import { nameOf, parsed, type Parsed, type Problem } from '../../../core/model/index.ts';
+import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import { attachedAnnotations, timestampOf } from './attached-annotations.ts';
 import { createCertifiedKey, type Asking } from './certified-key.ts';
 import { signStatementAbout, simpleSigningPayload } from './claims.ts';
-import type { ContentSigner, StatementToSign } from './content.ts';
 import { attestationAnnotations, envelopeJson, signatureAnnotation } from './forms.ts';
 import { readIdentityToken } from './identity-token.ts';
 import { signing } from './signing-fault.ts';
@@ -36,8 +36,13 @@ export interface KeylessOptions {
 const TIMEOUT_MS = 10_000;
 const RETRIES = 2;
 
-/** Makes a signer of an identity token; nobody is asked before something is signed. */
-export function createKeylessSigner(options: KeylessOptions): Parsed<ContentSigner> {
+/**
+ * Opens a signer in the name of an OpenID identity: a key of its own for a few minutes, certified by Fulcio, every signature
+ * logged by Rekor or timestamped or both. All problems with the options at once; none repeats the token. Sends no request
+ * before something is signed; then a `Fault` is `SigningFailed` when a server fails, `DeadlineExceeded` when the signal ended
+ * it. Its name is the subject of the token, which certificates of some issuers spell otherwise.
+ */
+export function openKeylessSigner(options: KeylessOptions): Parsed<ArtifactSigner> {
   const { identityToken, fulcioURL, rekorURL, tsaURL } = options;
   const identity = readIdentityToken(identityToken);
   const problems: readonly Problem[] = [
@@ -63,7 +68,7 @@ function urlProblems(path: string, text: string | undefined): readonly Problem[]
   return [{ path, message: 'is not an http or https address without login and query' }];
 }
 
-function signerWith(subject: string, token: string, options: KeylessOptions): ContentSigner {
+function signerWith(subject: string, token: string, options: KeylessOptions): ArtifactSigner {
   const { fulcioURL, rekorURL, tsaURL, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
   const asking: Asking = { retry: retries, timeout: timeoutMs };
   const authority =
@@ -73,7 +78,7 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Co
     ...(authority ? [authority] : []),
   ];
   const signer = createCertifiedKey(bare(fulcioURL), token, asking);
-  const seal = (statement: StatementToSign): Promise<Bundle> =>
+  const seal = (statement: Statement): Promise<Bundle> =>
     new DSSEBundleBuilder({ signer, witnesses }).create({
       data: Buffer.from(JSON.stringify(statement)),
       type: STATEMENT_PAYLOAD_TYPE,

@@ -2,9 +2,9 @@ import { verify, type KeyObject } from 'node:crypto';
 import { dsse } from '@sigstore/core';
 import * as z from 'zod';
 import type { KeyKind } from '../../../core/model/index.ts';
+import type { SignedRecord } from '../../../core/promotion/index.ts';
 import { signingHash } from '../verify/key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
-import type { SignedRecord } from './content.ts';
 import { ANNOTATION } from '../verify/annotations.ts';
 
 const envelope = z.object({

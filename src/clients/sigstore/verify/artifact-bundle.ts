@@ -30,8 +30,12 @@ export type ArtifactAnswer =
   | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
   | { readonly ok: false; readonly why: string };
 
-/** Verifies a bundle over a file. */
-export function verifyArtifact(question: ArtifactQuestion): ArtifactAnswer {
+/**
+ * Verifies a bundle over a file, as sigstore's conformance protocol has it: a statement must name the file's digest, a
+ * message signature must cover the file. With an identity the root's logs must hold the signature and a time must be
+ * proven; with a key its log entries must be good if there are any. Never throws.
+ */
+export function verifyArtifactBundle(question: ArtifactQuestion): ArtifactAnswer {
   const { key, identity } = question;
   if ((key === undefined) === (identity === undefined))
     return refused('needs either a key or an identity to expect, not both and not neither');

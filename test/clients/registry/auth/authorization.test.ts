@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../../src/core/model/index.ts';
-import type { Keychain, Login } from '../../../../src/clients/registry/index.ts';
+import type { Keychain, RegistryLogin } from '../../../../src/core/evidence/index.ts';
 import { startRegistry, type AuthOptions, type EmbeddedRegistry } from '../../../support/registry/index.ts';
 import { refuse } from '../../../support/registry/misbehave.ts';
 import { pushBlob } from '../../../support/registry/push.ts';
 import { always, client, closeClients, faultOf, patient, tagged } from '../client.ts';
 
-const PASSWORD: Login = { kind: 'password', username: 'acme', password: 'pa:ss' };
-const IDENTITY: Login = { kind: 'identity', token: 'refresh-me' };
+const PASSWORD: RegistryLogin = { kind: 'password', username: 'acme', password: 'pa:ss' };
+const IDENTITY: RegistryLogin = { kind: 'identity', token: 'refresh-me' };
 const BASIC: AuthOptions = { kind: 'basic', username: 'acme', password: 'pa:ss' };
 const BEARER: AuthOptions = {
   kind: 'bearer',
@@ -180,7 +180,7 @@ describe('logging in', () => {
 
   it('takes up a changed password within half a minute', async () => {
     const registry = await start(BASIC);
-    let login: Login = { kind: 'password', username: 'acme', password: 'old' };
+    let login: RegistryLogin = { kind: 'password', username: 'acme', password: 'old' };
     let now = Date.now();
     const one = client({ keychain: () => Promise.resolve(login), now: () => new Date(now) });
     await faultOf(ask(registry, one), 'RegistryDenied');

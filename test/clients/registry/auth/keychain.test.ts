@@ -2,12 +2,8 @@ import { expect } from 'chai';
 import { chmod, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import {
-  anonymous,
-  broughtLogins,
-  dockerKeychain,
-  type Keychain,
-} from '../../../../src/clients/registry/index.ts';
+import { anonymous, dockerKeychain, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
+import type { Keychain } from '../../../../src/core/evidence/index.ts';
 import { faultOf, patient } from '../client.ts';
 
 const auth = (login: string): { auth: string } => ({ auth: Buffer.from(login).toString('base64') });
@@ -19,7 +15,7 @@ const password = (username: string, secret: string): unknown => ({
 
 /** Logins of one pull secret with this text. */
 const pullSecret = (text: string): Keychain =>
-  broughtLogins([{ source: 'a secret', text }]).keychainOver(anonymous);
+  pullSecretLogins([{ source: 'a secret', text }]).keychainOver(anonymous);
 
 describe('logins from a Docker config', () => {
   let directory: string;
@@ -101,7 +97,7 @@ describe('logins from a Docker config', () => {
         .to.include(file)
         .and.not.match(/secret|c2VjcmV0/);
       const source = 'Secret shop/pull';
-      expect(broughtLogins([{ source, text: broken }]).unreadable).to.deep.equal([source]);
+      expect(pullSecretLogins([{ source, text: broken }]).unreadable).to.deep.equal([source]);
     });
   }
 

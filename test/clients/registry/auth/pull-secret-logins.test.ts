@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { anonymous, broughtLogins } from '../../../../src/clients/registry/index.ts';
+import { anonymous, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
 import { forever } from '../../../support/verification.ts';
 
 const auth = (name: string) => ({ auth: Buffer.from(`${name}:secret-of-${name}`).toString('base64') });
@@ -14,9 +14,9 @@ const OTHER = place('other.example.com', 'web');
 
 const userAt = async (
   where: { readonly registry: string; readonly repository: string },
-  ...configs: Parameters<typeof broughtLogins>[0]
+  ...configs: Parameters<typeof pullSecretLogins>[0]
 ): Promise<string | undefined> => {
-  const login = await broughtLogins(configs).keychainOver(anonymous)(where, forever());
+  const login = await pullSecretLogins(configs).keychainOver(anonymous)(where, forever());
   return login?.kind === 'password' ? login.username : login?.kind;
 };
 
@@ -35,7 +35,7 @@ describe('logins that somebody brings along', () => {
   });
 
   it('where none fits, the own login counts', async () => {
-    const brought = broughtLogins([config({ 'registry.example.com': auth('host') })]);
+    const brought = pullSecretLogins([config({ 'registry.example.com': auth('host') })]);
     const own = brought.keychainOver(() => Promise.resolve({ kind: 'bearer', token: 'own' }));
     expect((await own(OTHER, forever()))?.kind).to.equal('bearer');
     expect(brought.scopeOf([OTHER])).to.equal(undefined);
@@ -43,7 +43,7 @@ describe('logins that somebody brings along', () => {
 
   it('names the logins by content: equal ones are shared, others never', () => {
     const scope = (name: string, ...places: readonly (typeof WEB)[]) =>
-      broughtLogins([config({ 'registry.example.com': auth(name) })]).scopeOf(places);
+      pullSecretLogins([config({ 'registry.example.com': auth(name) })]).scopeOf(places);
     expect(scope('a', WEB)).to.be.a('string').and.equal(scope('a', WEB));
     expect(scope('a', WEB)).not.to.equal(scope('b', WEB));
     expect(scope('a', WEB)).not.to.equal(scope('a', DB));
@@ -54,7 +54,7 @@ describe('logins that somebody brings along', () => {
   it('names what is no Docker config, and uses the rest', async () => {
     const broken = { source: 'Secret acme/broken', text: '{"auths": 1' };
     const good = config({ 'registry.example.com': auth('good') });
-    expect(broughtLogins([broken, good]).unreadable).to.deep.equal(['Secret acme/broken']);
+    expect(pullSecretLogins([broken, good]).unreadable).to.deep.equal(['Secret acme/broken']);
     expect(await userAt(WEB, broken, good)).to.equal('good');
   });
 });

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { expect } from 'chai';
-import { openKeySigner, type PrivateKeyText } from '../../../../src/clients/sigstore/index.ts';
+import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
+import type { PrivateKeyText } from '../../../../src/clients/sigstore/sign/private-key.ts';
 import {
   digestOf,
   type KeyKind,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { openKeylessSigner, type KeylessOptions } from '../../../../src/clients/sigstore/index.ts';
+import { openKeylessSigner } from '../../../../src/clients/sigstore/index.ts';
+import type { KeylessOptions } from '../../../../src/clients/sigstore/sign/keyless-signer.ts';
 import {
   Fault,
   type PinnedRef,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { verifyArtifactBundle, type ArtifactQuestion } from '../../../../src/clients/sigstore/index.ts';
+import { verifyArtifactBundle } from '../../../../src/clients/sigstore/index.ts';
+import type { ArtifactQuestion } from '../../../../src/clients/sigstore/verify/artifact-bundle.ts';
 import { digestOf, type KeyKind } from '../../../../src/core/model/index.ts';
 import { OPENID_ISSUER, WORKFLOW, type Certified } from '../../../support/sigstore/fulcio.ts';
 import { asTrustRoot, createSigstore, type Sigstore } from '../../../support/sigstore/instance.ts';
