@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { parsed, problem, type Parsed } from '../../core/model/index.ts';
+import { parsed, type Parsed, problem, type Problem } from '../../core/model/index.ts';
 
 /** Largest file read, in bytes: what etcd would store of one object is far below it. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -47,4 +47,16 @@ export function describe(error: unknown): string {
     ENOTDIR: 'is a file, a folder is needed',
   };
   return words[code] ?? `cannot be read (${code})`;
+}
+
+/** Certificates of several PEM files as one PEM; a file without any is a problem, and all problems are listed. */
+export async function readCertificates(files: readonly string[]): Promise<Parsed<string>> {
+  const texts = await Promise.all(files.map(readText));
+  const problems = texts.flatMap((text, index): readonly Problem[] => {
+    if (!text.ok) return text.problems;
+    const holdsOne = text.value.includes('-----BEGIN CERTIFICATE-----');
+    return holdsOne ? [] : [{ path: files[index] ?? '', message: 'holds no PEM certificate' }];
+  });
+  if (problems.length > 0) return { ok: false, problems };
+  return parsed(texts.map((text) => (text.ok ? text.value : '')).join('\n'));
 }

@@ -2,8 +2,8 @@
 // Knows no word of the domain.
 export { startServer } from './serve.ts';
 export type { Answer, Request, Route, Server, ServerOptions, Tls } from './serve.ts';
-export { explainStart } from './start-error.ts';
-export type { StartProblem } from './start-error.ts';
+export { explainStart } from './serve.ts';
+export type { StartProblem } from './serve.ts';
 export { createLog } from './log.ts';
 export type { Log } from './log.ts';
 export { createMetrics, MAX_SERIES, OTHER } from './metrics.ts';

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import { Server as NetServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 
@@ -216,4 +216,31 @@ async function drain(server: HttpServer | HttpsServer): Promise<void> {
   for (const timer of [linger, idle, cut]) clearTimeout(timer);
   // Only now, for what it does besides: it ends the looks for slow callers.
   server.close();
+}
+
+/** What keeps a server from starting: its address, or its certificate and key. */
+export interface StartProblem {
+  readonly about: 'address' | 'certificate';
+  /** One clause for a person. */
+  readonly message: string;
+}
+
+const ADDRESS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the address is in use already',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'no permission to listen there; ports below 1024 need it',
+  ENOTFOUND: 'the host name is not known',
+};
+
+/** Puts into words why `startServer` rejected. The text of a key or certificate is never part of it. */
+export function explainStart(error: unknown): StartProblem {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
+    return { about: 'certificate', message: 'the private key is not the one of the certificate' };
+  if (code.startsWith('ERR_OSSL_') || code.startsWith('ERR_TLS_'))
+    return {
+      about: 'certificate',
+      message: `certificate or private key is not PEM that can be read (${code})`,
+    };
+  return { about: 'address', message: ADDRESS[code] ?? `cannot listen (${code})` };
 }

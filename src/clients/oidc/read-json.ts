@@ -1,5 +1,4 @@
 import { Fault } from '../../core/model/index.ts';
-import { fault } from './fault.ts';
 
 /** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -67,4 +66,16 @@ function whyNot(error: unknown, signal: AbortSignal): string {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
   return `could not be fetched${code}`;
+}
+
+/** The Fault for keys that cannot be had. `detail` is one clause; an issuer's own words are no part of it. */
+export function fault(issuer: string, detail: string, cause?: unknown): Fault {
+  return new Fault({
+    code: 'IssuerUnavailable',
+    operation: `read the keys of ${issuer}`,
+    side: 'trust',
+    transient: true,
+    detail,
+    cause,
+  });
 }

@@ -38,11 +38,12 @@ export async function readJson(call: Call, answer: Answer, maxBytes: number): Pr
   return parseJson(await readBody(call, answer, maxBytes));
 }
 
-/** Reads JSON in strict UTF-8; `undefined` when it is none. What it says is a stranger's and is not repeated. */
-export function parseJson(bytes: Uint8Array): unknown {
+/** Parses JSON, bytes as strict UTF-8; `undefined` when it is none. No message of a parser is repeated: it may quote secrets. */
+export function parseJson(json: Uint8Array | string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    const text = typeof json === 'string' ? json : new TextDecoder('utf-8', { fatal: true }).decode(json);
+    return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // each caller says what it makes of that
+    return undefined;
   }
 }

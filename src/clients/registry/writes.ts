@@ -98,5 +98,5 @@ function compareDigests(call: Call, answer: Answer, digest: Digest): void {
 function descriptorOf({ manifest }: ManifestContent): Descriptor {
   const { mediaType, digest, size, annotations } = manifest;
   const artifactType = artifactTypeOf(manifest);
-  return { mediaType, digest, size, annotations, ...(artifactType !== undefined && { artifactType }) };
+  return { mediaType, digest, size, annotations, artifactType };
 }

@@ -5,20 +5,21 @@ import { nameOf, parseReference } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
 import { askServer, parseAbout, type About } from './about.ts';
-import { askTrivy, callTrivy, type TrivyCall } from './call.ts';
+import { askTrivy, callTrivy, inPrivateFolder, type TrivyCall } from './call.ts';
 import {
-  imageArguments,
-  sbomArguments,
-  updateArguments,
-  versionArguments,
   type CommandLine,
   type Database,
   type Databases,
+  type Environment,
+  imageArguments,
+  sbomArguments,
+  secretsIn,
+  trivyEnvironment,
+  updateArguments,
+  versionArguments,
 } from './command-line.ts';
-import { secretsIn, trivyEnvironment, type Environment } from './environment.ts';
 import { deadline, failed } from './fault.ts';
 import { secretsOf, writeLogins } from './logins.ts';
-import { inPrivateFolder } from './private-folder.ts';
 
 /** What a Trivy is given. */
 export interface TrivyOptions {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
+import { parseJson } from '../body.ts';
 import { deadline, errorCode, fault } from '../fault.ts';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
 import { loginOf } from './login.ts';
@@ -55,14 +56,6 @@ export async function askHelper(call: HelperCall): Promise<RegistryLogin | undef
   const read = answer.safeParse(parseJson(outcome.output));
   if (!read.success) throw denied('it printed no login');
   return loginOf(read.data.Username, read.data.Secret);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // the caller says that there is no login in it
-  }
 }
 
 async function run(program: string, call: HelperCall): Promise<Outcome | 'too much'> {

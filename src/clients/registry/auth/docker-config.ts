@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseJson } from '../body.ts';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
 import { loginOf } from './login.ts';
 
@@ -52,16 +53,8 @@ export function parseDockerConfig(text: string): DockerConfig | undefined {
   return {
     logins: logins.toSorted((a, b) => b.prefix.length - a.prefix.length),
     helpers: new Map(helpers),
-    ...(body.data.credsStore !== undefined && { store: body.data.credsStore }),
+    store: body.data.credsStore,
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // the caller names the file; a parser's message would quote its secrets
-  }
 }
 
 /** The login stored for the longest prefix of `registry/repository`, by whole path components. */

@@ -1,12 +1,15 @@
+import { X509Certificate } from 'node:crypto';
+import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
 import {
+  type Annotations,
   digestAlgorithm,
   digestHex,
   nameOf,
-  type Annotations,
   type PinnedRef,
 } from '../../../core/model/index.ts';
 import type { Statement } from '../../../core/promotion/index.ts';
-import { COSIGN_SIGN } from '../verify/statement.ts';
+import { ANNOTATION } from '../verify/annotations.ts';
+import { COSIGN_SIGN, STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
 /** "I signed this image" as cosign says it up to its second generation: the payload of a `.sig` layer (cosign SIGNATURE_SPEC). */
 export function simpleSigningPayload(image: PinnedRef, annotations: Annotations): Buffer {
@@ -43,4 +46,76 @@ function hasAny(annotations: Annotations): boolean {
 /** One order whatever the caller's, as Go writes maps: the same claim is the same bytes. */
 function sorted(annotations: Annotations): Annotations {
   return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The bundle that is written, as cosign 3 does. */
+export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+
+/** A DSSE envelope around a statement, as JSON spells it (DSSE protocol, "Envelope"). */
+export function envelopeJson(payload: Buffer, signature: Buffer): object {
+  return {
+    payload: payload.toString('base64'),
+    payloadType: STATEMENT_PAYLOAD_TYPE,
+    signatures: [{ sig: signature.toString('base64') }],
+  };
+}
+
+/** Where a `.sig` layer carries its signature. */
+export function signatureAnnotation(signature: Buffer): Annotations {
+  return { [ANNOTATION.signature]: signature.toString('base64') };
+}
+
+/** What cosign writes on an `.att` layer: no signature, which is in the envelope, and what it attests. */
+export function attestationAnnotations(predicateType: string): Annotations {
+  return { [ANNOTATION.signature]: '', predicateType };
+}
+
+/** What a bundle proves of its signer, as annotations of a layer say it: certificate, log entry, timestamp. */
+export function attachedAnnotations(
+  { verificationMaterial: { content, tlogEntries } }: Bundle,
+  timestamp: Uint8Array | undefined,
+): Annotations {
+  const certificate = certificateOf(content);
+  const [entry] = tlogEntries;
+  const promise = entry?.inclusionPromise;
+  return {
+    ...(certificate && { [ANNOTATION.certificate]: new X509Certificate(certificate).toString() }),
+    ...(entry && promise && { [ANNOTATION.entry]: entryJson(entry, promise.signedEntryTimestamp) }),
+    ...(timestamp && {
+      [ANNOTATION.timestamp]: JSON.stringify({ SignedRFC3161Timestamp: base64(timestamp) }),
+    }),
+  };
+}
+
+/** The first timestamp of a bundle, DER. */
+export function timestampOf({ verificationMaterial }: Bundle): Uint8Array | undefined {
+  return verificationMaterial.timestampVerificationData?.rfc3161Timestamps[0]?.signedTimestamp;
+}
+
+function certificateOf(content: Bundle['verificationMaterial']['content']): Buffer | undefined {
+  switch (content.$case) {
+    case 'certificate':
+      return content.certificate.rawBytes;
+    case 'x509CertificateChain':
+      return content.x509CertificateChain.certificates[0]?.rawBytes;
+    case 'publicKey':
+      return undefined;
+  }
+}
+
+/** The names are those of Go's fields (cosign SIGNATURE_SPEC, "bundle"). */
+function entryJson(entry: TransparencyLogEntry, promise: Uint8Array): string {
+  return JSON.stringify({
+    SignedEntryTimestamp: base64(promise),
+    Payload: {
+      body: base64(entry.canonicalizedBody),
+      integratedTime: Number(entry.integratedTime),
+      logIndex: Number(entry.logIndex),
+      logID: Buffer.from(entry.logId.keyId).toString('hex'),
+    },
+  });
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }

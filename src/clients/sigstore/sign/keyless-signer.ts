@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { bundleToJSON, type Bundle } from '@sigstore/bundle';
+import { type Bundle, bundleToJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import {
   DSSEBundleBuilder,
@@ -8,15 +8,21 @@ import {
   TSAWitness,
   type Witness,
 } from '@sigstore/sign';
-import { nameOf, parsed, type Parsed, type Problem } from '../../../core/model/index.ts';
+import * as z from 'zod';
+import { Fault, nameOf, parsed, type Parsed, type Problem, problem } from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
+import { parseJson } from '../json.ts';
+import { type Asking, createCertifiedKey } from './certified-key.ts';
+import {
+  attachedAnnotations,
+  attestationAnnotations,
+  envelopeJson,
+  signatureAnnotation,
+  signStatementAbout,
+  simpleSigningPayload,
+  timestampOf,
+} from './claims.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
-import { attachedAnnotations, timestampOf } from './attached-annotations.ts';
-import { createCertifiedKey, type Asking } from './certified-key.ts';
-import { signStatementAbout, simpleSigningPayload } from './claims.ts';
-import { attestationAnnotations, envelopeJson, signatureAnnotation } from './forms.ts';
-import { readIdentityToken } from './identity-token.ts';
-import { signing } from './signing-fault.ts';
 
 /** In whose name to sign, and who has to see it. */
 export interface KeylessOptions {
@@ -148,4 +154,99 @@ function envelopeOf(bundle: Bundle): object {
 
 function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
+}
+
+/** Longest token in characters: those of CI systems have two thousand, and headers no room for more than this. */
+const MAX_TOKEN_LENGTH = 16 * 1024;
+
+const claims = z.object({
+  sub: z.string().min(1),
+  email: z.string().optional(),
+  email_verified: z.union([z.boolean(), z.string()]).optional(),
+});
+
+/** A token to sign in the name of, and whose it is. Nobody has verified it: that is up to who issues the certificate. */
+export interface IdentityToken {
+  readonly token: string;
+  readonly subject: string;
+}
+
+/** Reads an OpenID identity token (JWT). No problem repeats anything of it. */
+export function readIdentityToken(text: string): Parsed<IdentityToken> {
+  const token = text.trim();
+  const [, payload, ...rest] = token.split('.');
+  if (token.length > MAX_TOKEN_LENGTH || payload === undefined || rest.length !== 1)
+    return problem('identityToken', 'is not an OpenID identity token');
+  const read = claims.safeParse(parseJson(Buffer.from(payload, 'base64url')));
+  if (!read.success) return problem('identityToken', 'is not an OpenID identity token with a subject');
+  const { sub, email = '', email_verified: isVerified = false } = read.data;
+  if (email === '') return parsed({ token, subject: sub });
+  return isVerified === false
+    ? problem('identityToken', 'has an e-mail address that its issuer did not verify')
+    : parsed({ token, subject: email });
+}
+
+/** What failed, by the code of the library. */
+const DETAILS: Readonly<Record<string, string>> = {
+  CA_CREATE_SIGNING_CERTIFICATE_ERROR: 'the certificate authority gave no certificate',
+  TLOG_CREATE_ENTRY_ERROR: 'the transparency log did not take the signature',
+  TLOG_FETCH_ENTRY_ERROR: 'the transparency log does not show the entry that it has',
+  TSA_CREATE_TIMESTAMP_ERROR: 'the timestamp authority gave no timestamp',
+};
+const OTHER = 'somebody answered what cannot be used';
+
+/** Codes of HTTP by which the same request may be answered later: a timeout, and too many requests. */
+const RETRY_STATUS: ReadonlySet<number> = new Set([408, 429]);
+
+/**
+ * Does what asks others to sign, no longer than the signal allows; the library itself knows time limits of single requests
+ * only, so what was under way then ends by itself. Throws a `Fault`, and nothing else.
+ */
+export async function signing<T>(operation: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = (): void => {
+    reject(outOfTime(operation));
+  };
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    if (signal.aborted) throw outOfTime(operation);
+    return await Promise.race([work(), ended]);
+  } catch (error) {
+    throw error instanceof Fault ? error : signingFault(operation, error);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
+function outOfTime(operation: string): Fault {
+  const detail = 'the time ran out before it was signed';
+  return new Fault({ code: 'DeadlineExceeded', operation, side: 'trust', transient: true, detail });
+}
+
+/** Without the error as its cause: messages of the library may hold the identity token and addresses with logins. */
+function signingFault(operation: string, error: unknown): Fault {
+  const status = numberAt(causeOf(error), 'statusCode');
+  const detail = DETAILS[codeOf(error)] ?? OTHER;
+  const transient = status === undefined || status >= 500 || RETRY_STATUS.has(status);
+  return new Fault({
+    code: 'SigningFailed',
+    operation,
+    side: 'trust',
+    transient,
+    detail: status === undefined ? detail : `${detail} (HTTP ${status})`,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+function numberAt(value: unknown, key: string): number | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const found: unknown = Reflect.get(value, key);
+  return typeof found === 'number' ? found : undefined;
 }

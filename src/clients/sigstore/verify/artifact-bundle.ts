@@ -6,8 +6,7 @@ import {
   type Signer,
   type TrustRoot,
 } from '../../../core/model/index.ts';
-import { readBundle, readMessageSignature } from './bundle.ts';
-import { readBundleJson } from './bundle-json.ts';
+import { readBundle, readBundleJson, readMessageSignature } from './bundle.ts';
 import type { Covered, SignedMaterial } from './material.ts';
 import { findMaker, type Proof } from './prove.ts';
 import { createParsedTrust } from './root-material.ts';

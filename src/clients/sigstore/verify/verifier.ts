@@ -2,9 +2,8 @@ import type { SignatureVerifier } from '../../../core/evidence/index.ts';
 import type { Reason, Signature, SignatureCandidate, Trust } from '../../../core/model/index.ts';
 import type { SignedMaterial } from './material.ts';
 import { createPool, type Failure, type Pool } from './pool.ts';
-import { readCandidate } from './read-candidate.ts';
+import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
 import { createParsedTrust, type ParsedTrust } from './root-material.ts';
-import { verifyCandidate, verifySigned, type Question } from './verify-candidate.ts';
 
 export interface SignatureVerifierOptions {
   /** Threads for certificates and timestamps, started when the first one is met. Default 2. */

@@ -1,9 +1,19 @@
-import type { Digest, Signature, SignatureCandidate, Trust } from '../../../core/model/index.ts';
-import type { SignedCandidate } from './material.ts';
-import { readPlain } from './plain.ts';
+import type {
+  Digest,
+  PlainCandidate,
+  Signature,
+  SignatureCandidate,
+  StatementClaim,
+  Trust,
+} from '../../../core/model/index.ts';
+import { parseJson } from '../json.ts';
+import { readBundle } from './bundle.ts';
+import { readEnvelope } from './envelope.ts';
+import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
 import { findMaker } from './prove.ts';
-import { readCandidate } from './read-candidate.ts';
 import type { ParsedTrust } from './root-material.ts';
+import { readSimpleSigning } from './simple-signing.ts';
+import { readUnsignedStatement } from './statement.ts';
 
 /** One question: what this candidate proves about this digest. */
 export interface Question {
@@ -50,4 +60,36 @@ export function verifySigned(
 
 function unproven({ digest }: SignatureCandidate, why: string): Signature {
   return { state: 'unproven', digest, why };
+}
+
+/** A candidate that somebody signed. */
+export type SignedForm = Exclude<SignatureCandidate, PlainCandidate>;
+
+/** Takes a candidate apart, or says in one clause why it cannot be. Proves nothing. */
+export function readCandidate(candidate: SignedForm): SignedCandidate | string {
+  switch (candidate.form) {
+    case 'simple-signing':
+      return readSimpleSigning(candidate);
+    case 'envelope':
+      return readEnvelope(candidate);
+    case 'bundle':
+      return readBundle(candidate);
+  }
+}
+
+/**
+ * Reads something that nobody signed. It tells, and proves nothing: taking such a referrer for evidence let anybody who
+ * may push pass a policy of another project. A report names no image, its subject does.
+ */
+export function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): StatementClaim | string {
+  if (json.length > MAX_JSON_BYTES) return `a report of ${json.length} bytes`;
+  const body = parseJson(json);
+  if (typeof body !== 'object' || body === null) return 'a report that is not JSON';
+  if (isStatement(body, mediaType)) return readUnsignedStatement(body, digest);
+  return { kind: 'statement', predicateType: mediaType, predicate: body };
+}
+
+function isStatement(body: object, mediaType: string): boolean {
+  if (mediaType.startsWith('application/vnd.in-toto')) return true;
+  return '_type' in body && typeof body._type === 'string' && body._type.startsWith('https://in-toto.io/');
 }
