@@ -4,7 +4,7 @@ import { parsed, type Parsed, problem, type Problem } from '../../core/model/ind
 /** Largest file read, in bytes: what etcd would store of one object is far below it. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-/** A file's text; the problem names the file and what the system said (`ENOENT`…). */
+/** A file's text; the problem names the file and the error of the system (`ENOENT`…). */
 export async function readText(path: string): Promise<Parsed<string>> {
   return asText(await readBytes(path));
 }
@@ -37,7 +37,7 @@ export async function readBounded(path: string, stream: AsyncIterable<unknown>):
   return parsed(Buffer.concat(chunks));
 }
 
-/** What the system says of a file it will not give, in words. */
+/** Why the system does not give a file, as a clause. */
 export function describe(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   const words: Readonly<Record<string, string>> = {

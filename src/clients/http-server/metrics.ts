@@ -16,7 +16,7 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
 }
 
-/** A gauge that is asked for its values when somebody scrapes. */
+/** A gauge that is read when metrics are scraped. */
 export interface GaugeDefinition extends MetricDefinition {
   readonly read: () => readonly Sample[];
 }
@@ -40,14 +40,14 @@ export interface Metrics {
   readonly scrape: () => Promise<string>;
   /** Adds gauges to the page: what they read may come to be later than what is counted. */
   readonly addGauges: (gauges: readonly GaugeDefinition[]) => void;
-  /** Adds to a counter, 1 if not said. A name or label that was not defined is a bug and throws. */
+  /** Adds to a counter, 1 by default. A name or label that was not defined is a bug and throws. */
   readonly count: (name: string, labels: LabelValues, by?: number) => void;
   /** Observes a value of a histogram. A name or label that was not defined is a bug and throws. */
   readonly observe: (name: string, labels: LabelValues, value: number) => void;
 }
 
 /**
- * Combinations of label values one metric may have: host names come from whoever names images, and each combination is kept
+ * Combinations of label values one metric may have: host names come from image references, and each combination is kept
  * until the process ends.
  */
 export const MAX_SERIES = 1_000;

@@ -42,7 +42,7 @@ export interface ServerOptions {
   /** Absent = plain http. */
   readonly tls?: Tls;
   readonly routes: readonly Route[];
-  /** Told of errors that no handler answered for. */
+  /** Receives errors that no handler answered for. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -55,7 +55,7 @@ export interface Server {
    */
   readonly setTls: (tls: Tls) => void;
   /**
-   * Takes no new connections, lets open requests end and tells their callers to come no more this way, then resolves.
+   * Takes no new connections, lets open requests end with `Connection: close`, then resolves.
    * Connections without a request are closed after {@link LINGER_MS}, all after {@link DRAIN_MS}.
    */
   readonly close: () => Promise<void>;
@@ -72,7 +72,7 @@ const KEEP_ALIVE_MS = 120_000;
 const DRAIN_MS = 30_000;
 
 /**
- * Milliseconds that idle connections stay open at shutdown. The next request may be on its way already, and whoever has sent
+ * Milliseconds that idle connections stay open at shutdown. The next request may be on its way already, and a caller that has sent
  * one over a connection that was closed meanwhile cannot know whether it was carried out: Go does not send a POST again.
  */
 const LINGER_MS = 1_000;
@@ -98,7 +98,7 @@ export async function startServer({ host, port, tls, routes, onError }: ServerOp
   return {
     port: (server.address() as AddressInfo).port,
     setTls: (pair) => {
-      // A pair that does not fit must not reach the server: from then on it could answer nobody.
+      // A pair that does not fit must not reach the server: from then on it could answer no request.
       createSecureContext({ ...pair, ...PROTOCOL });
       https?.setSecureContext({ ...pair, ...PROTOCOL });
     },
@@ -111,7 +111,7 @@ export async function startServer({ host, port, tls, routes, onError }: ServerOp
 
 /**
  * Answers with a function that makes every answer from then on, also to requests under way, the last of its connection
- * (`Connection: close`): whoever gets one asks the next time over another connection, which another replica takes.
+ * (`Connection: close`): a caller that gets one sends its next request over another connection, which another replica takes.
  */
 function followKeepAlive(server: HttpServer | HttpsServer): () => void {
   const open = new Set<ServerResponse>();
@@ -160,7 +160,7 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
   return app;
 }
 
-/** Express tells an error handler by its four parameters. */
+/** Express recognises an error handler by its four parameters. */
 function lastResort(onError: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, _request, response, _next) => {
     const status = statusOf(error);
@@ -180,7 +180,7 @@ function queryOf(url: string): URLSearchParams {
 }
 
 function headersOf({ headers }: express.Request): ReadonlyMap<string, string> {
-  // A map has no `constructor` to be asked for by a name that somebody configured.
+  // A map has no `constructor` to be found under a configured name.
   return new Map(
     Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );

@@ -5,7 +5,7 @@ import { fault, type Fetch, type Reading, readJson } from './read-json.ts';
 
 /** Milliseconds that keys are believed: a key that its issuer gives up is good for no longer. */
 export const KEYS_MS = 10 * 60_000;
-/** Milliseconds between two requests for the keys of one issuer, when tokens name one that is not there: anybody can send those. */
+/** Milliseconds between two requests for the keys of one issuer, when tokens name one that is not there: any sender can name such a key. */
 export const COOL_DOWN_MS = 30_000;
 /** Milliseconds after a failure during which an issuer is not asked again. */
 export const FAILURE_MS = 2_000;
@@ -83,7 +83,7 @@ export function createKeySets(fetch: Fetch, clock: Clock): KeySets {
     },
     newer: async (issuer, held, signal) => {
       const entry = entryOf(issuer);
-      // Somebody else has asked meanwhile.
+      // Another caller has fetched them meanwhile.
       if (entry.held && entry.held.at > held.at) return entry.held;
       return within(held.at, COOL_DOWN_MS) ? undefined : fresh(issuer, entry, signal);
     },
@@ -109,7 +109,7 @@ const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(
 /** Finds the key that a token names. */
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
-/** Reads the keys of an issuer: its configuration first, which says where they are. Throws a `Fault`. */
+/** Reads the keys of an issuer: its configuration first, which names their address. Throws a `Fault`. */
 export async function discoverKeys(reading: Reading): Promise<KeySet> {
   const { issuer } = reading;
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
@@ -124,7 +124,7 @@ export async function discoverKeys(reading: Reading): Promise<KeySet> {
   return createLocalJWKSet(keys);
 }
 
-/** Over plain http anybody on the way could be the issuer; on the issuer's own origin it is as safe as the issuer is. */
+/** Over plain http anyone on the network path could act as the issuer; on the issuer's own origin it is as safe as the issuer is. */
 function mayHoldKeys(place: URL, issuer: URL): boolean {
   return place.protocol === 'https:' || place.origin === issuer.origin;
 }

@@ -15,7 +15,7 @@ export const MAX_DOCUMENT_BYTES = 256 * 1024;
 
 /**
  * Reads a document of an issuer as JSON. Nothing else than 200 is an answer, and it is not asked for elsewhere: a redirect would
- * let whoever controls one page of the issuer choose the keys. Throws a `Fault`.
+ * let the owner of any page of the issuer choose the keys. Throws a `Fault`.
  */
 export async function readJson({ fetch, issuer, signal }: Reading, url: string): Promise<unknown> {
   const path = new URL(url).pathname;

@@ -32,8 +32,8 @@ export interface TokenVerifierOptions {
 }
 
 /**
- * Those that issuers of workload tokens sign with, all of them with a private key. None with a shared secret: the public key that
- * everybody has could be taken for one.
+ * Those that issuers of workload tokens sign with, all of them with a private key. None with a shared secret: the public key
+ * could be taken for one.
  */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 /** Seconds that two clocks may differ. */
@@ -89,7 +89,7 @@ function no(why: WhyNot): TokenVerdict {
   return { ok: false, why };
 }
 
-/** What a token says of its issuer, not yet verified; empty when it says nothing. `undefined` = this is no token. */
+/** The issuer that a token claims, not yet verified; empty when it claims none. `undefined` = this is no token. */
 function issuerOf(token: string): string | undefined {
   if (token.length > MAX_TOKEN_LENGTH) return undefined;
   try {

@@ -31,7 +31,7 @@ export async function readBlob(
   }
   const bytes = await readBody(call, answer, maxBytes);
   if (bytes.byteLength !== size) {
-    throw fault(call, 'RegistryMisbehaved', 'the blob has not the size that its descriptor says');
+    throw fault(call, 'RegistryMisbehaved', 'the size of the blob is not that of its descriptor');
   }
   if (!matchesDigest(bytes, digest)) {
     throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');

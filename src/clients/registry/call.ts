@@ -25,16 +25,16 @@ export interface Call {
   readonly doing: string;
   readonly endpoint: Endpoint;
   readonly repository: string;
-  /** Where it stands in a copy, as Faults tell it. */
+  /** Which side of a copy it belongs to, for Faults. */
   readonly side: 'source' | 'target';
   readonly access: Access;
   /** Another repository that is read from, by a mount. */
   readonly alsoPulls?: string;
-  /** Nobody waits at a prompt: no limit on the time of a whole request, only on silence, and pauses are waited out. */
+  /** No admission waits for it: no limit on the time of a whole request, only on silence, and pauses are waited out. */
   readonly patient: boolean;
   /** The caller's deadline. */
   readonly signal: AbortSignal;
-  /** Told of each request that the call takes; must not throw. */
+  /** Called for each request that the call sends; must not throw. */
   readonly onRequest?: () => void;
 }
 
@@ -49,7 +49,7 @@ const ACCESS: Partial<Readonly<Record<Operation, Access>>> = {
   delete: 'delete',
 };
 
-/** What an operation means for a call of it: writes are the target's, reads those of the `side` that is looked at. */
+/** What an operation means for a call of it: writes are the target's, reads those of the `side` that is read. */
 export function accessOf(
   operation: Operation,
   side: Call['side'],

@@ -16,7 +16,7 @@ export interface Endpoint {
 const API_HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
 /**
- * Second-level labels under which countries hand out names (`example.co.uk`): there, two labels are nobody's domain.
+ * Second-level labels under which countries hand out names (`example.co.uk`): there, two labels are no one company's domain.
  * Not the public suffix list, only its common shape; where it misses, a token host is trusted as far as its registry's.
  */
 const GENERIC_SECOND_LEVEL: ReadonlySet<string> = new Set(['ac', 'co', 'com', 'edu', 'gov', 'net', 'org']);
@@ -53,7 +53,7 @@ function objectionToAddress(target: URL, from: Endpoint): Objection {
 }
 
 /**
- * Judges a token realm, which is told who we are: besides {@link objectionTo} it must be the registry's own host, or a
+ * Judges a token realm, which receives our login: besides {@link objectionTo} it must be the registry's own host, or a
  * name under the same domain as the registry (`registry-1.docker.io` and `auth.docker.io`). Ports may differ.
  */
 export function objectionToRealm(realm: URL, from: Endpoint): Objection {
@@ -74,7 +74,7 @@ function domainOf(hostname: string): string | undefined {
   return labels.length < depth ? undefined : labels.slice(-depth).join('.');
 }
 
-/** Where an address leads, as far as its text tells. Names are `public`: what they resolve to is not looked at. */
+/** Where an address leads, by its text alone. Names are `public`: they are not resolved. */
 type AddressKind = 'public' | 'loopback' | 'private' | 'link-local';
 
 const RANGES: Readonly<Record<Exclude<AddressKind, 'public'>, BlockList>> = {
@@ -107,7 +107,7 @@ function blockList(...subnets: readonly (readonly [string, number, 'ipv4' | 'ipv
 }
 
 /**
- * Tells what kind of host this is. `hostname` is that of a WHATWG `URL`, which has already brought the odd spellings of
+ * The kind of host. `hostname` is that of a WHATWG `URL`, which has already normalised the odd spellings of
  * an address (`0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`) into one form.
  */
 export function addressKind(hostname: string): AddressKind {

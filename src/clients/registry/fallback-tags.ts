@@ -14,10 +14,10 @@ export interface FallbackTags {
   readonly add: (call: Call, subject: Digest, entry: Descriptor) => Promise<void>;
 }
 
-/** Waits until whoever came before with the same key is done. Held by one client for all its logins. */
+/** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */
 export type Turns = <T>(key: string, act: () => Promise<T>) => Promise<T>;
 
-/** Most times a listing is written again because somebody else's writing has lost our entry. */
+/** Most times a listing is written again because another writer has overwritten our entry. */
 export const MAX_REWRITES = 5;
 /** Longest pause before it is written again, in milliseconds, doubled each time: two writers must fall out of step. */
 const REWRITE_PAUSE_MS = 100;

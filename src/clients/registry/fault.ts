@@ -25,7 +25,7 @@ const TLS_DETAILS: Readonly<Record<string, string>> = {
 const STALLS: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const UNTRUSTED_CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/;
 
-/** A Fault about this call; transient when its code is, unless said otherwise. */
+/** A Fault about this call; transient when its code is, by default. */
 export function fault(
   call: Doing,
   code: ReasonCode,
@@ -44,12 +44,13 @@ export function fault(
 
 /** The Fault for an answer that is neither success nor a plain "there is no such thing". */
 export function faultOfStatus(call: Doing, host: string, status: number): Fault {
-  const says = `${host} answered ${String(status)}`;
-  if (status === 401) return fault(call, 'RegistryDenied', `${says}: it needs a login, or refuses this one`);
-  if (status === 403) return fault(call, 'RegistryDenied', `${says}: this login may not read it`);
-  if (status === 429) return fault(call, 'RegistryRateLimited', says);
-  if (status >= 500) return fault(call, 'RegistryUnavailable', says);
-  return fault(call, 'RegistryMisbehaved', says);
+  const answered = `${host} answered ${String(status)}`;
+  if (status === 401)
+    return fault(call, 'RegistryDenied', `${answered}: it needs a login, or refuses this one`);
+  if (status === 403) return fault(call, 'RegistryDenied', `${answered}: this login may not read it`);
+  if (status === 429) return fault(call, 'RegistryRateLimited', answered);
+  if (status >= 500) return fault(call, 'RegistryUnavailable', answered);
+  return fault(call, 'RegistryMisbehaved', answered);
 }
 
 /** The Fault for a request or body that broke: the caller's deadline, our own time limit, TLS, or the connection. */
@@ -86,7 +87,7 @@ export function errorCode(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** A stranger's words, made fit for one line of a message: printable, and not long. */
+/** Text of a registry, made fit for one line of a message: printable, and not long. */
 export function quote(text: string): string {
   const printable = text.replace(/[^\x20-\x7e]/g, '?');
   return printable.length > MAX_QUOTE ? `${printable.slice(0, MAX_QUOTE)}…` : printable;

@@ -40,7 +40,7 @@ export interface RegistryOptions {
   readonly now: () => Date;
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
-  /** Told of every request when its response begins or it fails; must not throw. */
+  /** Called for every request when its response begins or it fails; must not throw. */
   readonly onRequest?: (event: RequestEvent) => void;
 }
 
@@ -53,7 +53,7 @@ export interface RegistryOptions {
  * pauses that a registry asks for.
  */
 export interface RegistryView extends TargetRegistry {
-  /** The same view, with all that it remembers, that also tells of each request made through it. It must not throw. */
+  /** The same view, with all that it remembers, that also calls `onRequest` for each request made through it. It must not throw. */
   watched(onRequest: () => void): RegistryView;
 }
 
@@ -123,7 +123,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const over = (begin: Begin): RegistryView => ({
       ...readsOver(send, begin),
       ...writesOver({ send, begin, slots, turns, random, restMs, chunkBytes, memory }),
-      watched: (told) => over((...given) => ({ ...begin(...given), onRequest: told })),
+      watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
     });
     return over(beginAt(side));
   };

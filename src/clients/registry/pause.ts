@@ -8,14 +8,14 @@ import { deadline, fault } from './fault.ts';
 export const MAX_WAIT_MS = 2_000;
 /** Longest time a `Retry-After` keeps a host silent, in milliseconds: a registry must not switch itself off for a day. */
 export const MAX_PAUSE_MS = 60_000;
-/** Longest wait of a patient call, in milliseconds: it sits out every pause that is remembered. */
+/** Longest wait of a patient call, in milliseconds: it waits out every pause that is remembered. */
 export const MAX_PATIENT_WAIT_MS = MAX_PAUSE_MS;
-/** Longest rest between images, in milliseconds; windows last hours, but one look in five minutes costs nobody anything. */
+/** Longest rest between images, in milliseconds; windows last hours, but one request in five minutes costs little. */
 export const MAX_REST_MS = 300_000;
 /** Hosts whose pauses are remembered. */
 const MAX_HOSTS = 1_000;
 
-/** Holds everybody back from a host that asked to slow down. */
+/** Delays every call to a host that asked to slow down. */
 export interface Pauses {
   /** Waits out the host's pause; a Fault `RegistryRateLimited` when it is too long to wait for. */
   readonly wait: (call: Call, host: string) => Promise<void>;
@@ -49,7 +49,7 @@ export function createPauses(now: () => Date): Pauses {
       if (answer.status !== 429 && answer.status !== 503) return undefined;
       const delay = retryAfterMs(header(answer, 'retry-after'), now());
       if (delay === undefined) return undefined;
-      // 429 is about this client and holds for everybody; 503 may be about one backend and holds for one request.
+      // 429 is about this client and holds for all its calls; 503 may be about one backend and holds for one request.
       if (answer.status === 429) {
         until.set(host, now().getTime() + Math.min(delay, MAX_PAUSE_MS));
         rest(host, delay);
@@ -81,7 +81,7 @@ export function retryAfterMs(value: string | undefined, now: Date): number | und
   return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
 }
 
-/** What a registry says of how much may still be asked. */
+/** How many requests a registry still allows. */
 export interface Allowance {
   /** Milliseconds to rest before something new is begun; 0 while enough is left. */
   readonly restMs: number;
@@ -103,13 +103,13 @@ const WINDOW = /;\s*w\s*=\s*(\d{1,9})/;
  * the answer has none.
  */
 export function allowanceOf(answer: Answer): Allowance | undefined {
-  const said = header(answer, 'ratelimit-remaining');
-  const remaining = countIn(said);
+  const left = header(answer, 'ratelimit-remaining');
+  const remaining = countIn(left);
   if (remaining === undefined) return undefined;
   const limit = header(answer, 'ratelimit-limit');
   if (remaining >= leastOf(countIn(limit))) return { restMs: 0 };
   const seconds =
-    countIn(header(answer, 'ratelimit-reset')) ?? windowIn(said) ?? windowIn(limit) ?? DEFAULT_WINDOW_S;
+    countIn(header(answer, 'ratelimit-reset')) ?? windowIn(left) ?? windowIn(limit) ?? DEFAULT_WINDOW_S;
   return { restMs: seconds * 1_000 };
 }
 

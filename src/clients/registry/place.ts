@@ -4,9 +4,9 @@ import { fault, quote } from './fault.ts';
 
 /** A place that a registry points to. */
 export interface Pointer {
-  /** Where it was said. */
+  /** The address of the answer that names it. */
   readonly from: URL;
-  /** What was said: absolute, or relative to `from`. */
+  /** As it was named: absolute, or relative to `from`. */
   readonly location: string;
   /** How the registry leads there, as a verb: `redirects`. */
   readonly verb: string;

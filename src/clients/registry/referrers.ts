@@ -31,7 +31,7 @@ const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
 
 /**
  * Lists what refers to an image (distribution spec 1.1, "Listing Referrers"): by the API, or by the fallback tag where
- * there is no API. Only a plain word that there is none counts as such: a refusal or an outage is a Fault, because taking
+ * there is no API. Only a plain answer that there is none counts as such: a refusal or an outage is a Fault, because taking
  * it for an empty list would hide signatures and quarantine flags alike.
  */
 export async function readReferrers(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
@@ -84,7 +84,7 @@ export async function readFallbackTag(
   return descriptorsIn(entries);
 }
 
-/** What body and registry agree that it is; `undefined` when neither says it or they contradict each other. */
+/** What body and registry agree that it is; `undefined` when neither names it or they contradict each other. */
 function mediaTypeOf({ bytes, contentType: served }: RawManifest): string | undefined {
   const declared = typed.safeParse(parseJson(bytes)).data?.mediaType ?? undefined;
   if (served === undefined || !isManifestType(served)) return declared;
@@ -114,8 +114,8 @@ function descriptorsIn(entries: readonly unknown[]): readonly Descriptor[] {
 }
 
 /**
- * An entry that is broken but still names a manifest is kept bare, with size 0 and nothing claimed, so that whoever reads
- * on opens the manifest itself: a flag must not vanish because its listing is sloppy.
+ * An entry that is broken but still names a manifest is kept bare, with size 0 and nothing claimed, so that the reader
+ * opens the manifest itself: a flag must not vanish because its listing is sloppy.
  */
 function descriptorIn(entry: unknown): Descriptor | undefined {
   const whole = descriptorSchema.safeParse(entry);

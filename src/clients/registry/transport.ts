@@ -36,13 +36,13 @@ export interface TransportParts {
 
 /** Most redirects followed for one request; blob stores need one, a mirror in front of them two. */
 export const MAX_REDIRECTS = 5;
-/** Most times one request is sent: as nobody or with a remembered token, with a cached token, with a fresh one. */
+/** Most times one request is sent: anonymously or with a remembered token, with a cached token, with a fresh one. */
 const MAX_ATTEMPTS = 3;
 /** Most times a patient request is sent again because the registry asked to wait. */
 const MAX_PATIENT_RESENDS = 5;
 /** Redirects that keep method and body (RFC 9110 §15.4); any other would turn a write into something else. */
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
-/** The other side closed a pooled connection while we were writing to it: nobody has seen the request. */
+/** The other side closed a pooled connection while we were writing to it: the request was not read. */
 const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /** Puts a transport together. */
@@ -79,7 +79,7 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
 
   /**
    * One request, sent again at once after a reset and after a short pause the registry asked for. A stream is sent once:
-   * what arrived of it the registry may have kept, so whoever sends it asks first how far it came.
+   * what arrived of it the registry may have kept, so the sender first asks how much arrived.
    */
   async function steady(call: Call, wire: WireRequest): Promise<Answer> {
     const once = isStream(wire.body);

@@ -78,7 +78,7 @@ async function pushManifest(
     await put();
     return;
   }
-  // One at a time for each subject, whoever keeps the listing: registries too lose entries that are written at once.
+  // One at a time for each subject, also where the registry keeps the listing: registries too lose entries that are written at once.
   await turns(`${nameOf(to)}@${subject.digest}`, async () => {
     const answer = await put();
     if (header(answer, 'oci-subject') === subject.digest) return;
@@ -94,7 +94,7 @@ function compareDigests(call: Call, answer: Answer, digest: Digest): void {
     throw fault(call, 'RegistryMisbehaved', 'it stored the manifest under another digest');
 }
 
-/** What a listing says of a manifest (distribution spec, "Pushing Manifests with Subject"). */
+/** The entry of a manifest in a listing (distribution spec, "Pushing Manifests with Subject"). */
 function descriptorOf({ manifest }: ManifestContent): Descriptor {
   const { mediaType, digest, size, annotations } = manifest;
   const artifactType = artifactTypeOf(manifest);

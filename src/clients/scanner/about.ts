@@ -4,10 +4,10 @@ import { rootCertificates } from 'node:tls';
 import * as z from 'zod';
 import { deadline, failed } from './fault.ts';
 
-/** What a Trivy, or a Trivy server, says of itself. */
+/** What a Trivy, or a Trivy server, reports of itself. */
 export interface About {
   readonly version: string;
-  /** When the database that it judges by was built; absent when it has none or does not say. */
+  /** When the database that it judges by was built; absent when it has none or does not report it. */
   readonly databaseUpdatedAt?: Date;
 }
 
@@ -29,15 +29,15 @@ const wire = z.object({
   VulnerabilityDB: z.object({ UpdatedAt: z.iso.datetime({ offset: true }).nullish().catch(null) }).nullish(),
 });
 
-/** Reads what `trivy version --format json`, and `/version` of a server, say. `undefined` for anything else. */
-export function parseAbout(said: unknown): About | undefined {
-  const read = wire.safeParse(said);
+/** Reads what `trivy version --format json`, and `/version` of a server, print. `undefined` for anything else. */
+export function parseAbout(answer: unknown): About | undefined {
+  const read = wire.safeParse(answer);
   if (!read.success) return undefined;
   const { Version: version, VulnerabilityDB: database } = read.data;
   return { version, ...(database?.UpdatedAt && { databaseUpdatedAt: new Date(database.UpdatedAt) }) };
 }
 
-/** Asks a Trivy server about itself. It is asked before it scans, so that its database is at least as new as it says. */
+/** Asks a Trivy server about itself. It is asked before it scans, so that its database is at least as new as reported. */
 export async function askServer(question: ServerQuestion): Promise<About> {
   const { operation, serverUrl, signal } = question;
   // Never quoted: it may hold a login.

@@ -8,11 +8,11 @@ import { type Ending, MAX_OUTPUT_BYTES, type Program, runProgram } from './run-p
 export interface TrivyCall extends Program {
   /** What it is run for, as a verb with its object. */
   readonly operation: string;
-  /** What must not be repeated of its words. */
+  /** Secrets that must not appear in messages. */
   readonly secrets: readonly string[];
 }
 
-/** Codes of errors that nobody but a person can mend: no such program, or one that may not be run. */
+/** Codes of errors that only a person can fix: no such program, or one that may not be run. */
 const NOT_RUNNABLE: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR']);
 
 /** Runs Trivy and returns what it printed. Throws a Fault for every end but a good one. */
@@ -44,7 +44,7 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
       return deadline(operation);
     case 'late': {
       const detail = `${command} was not done after ${String(timeoutMs)} ms and was killed`;
-      return failed(operation, detail + said(call, ending.complaint), { transient: true });
+      return failed(operation, detail + complaintOf(call, ending.complaint), { transient: true });
     }
     case 'too-much': {
       const detail = `${command} printed more than ${String(MAX_OUTPUT_BYTES)} bytes and was killed`;
@@ -55,12 +55,14 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
         ending.signal === null
           ? `ended with code ${String(ending.code)}`
           : `was ended by the signal ${ending.signal}`;
-      return failed(operation, `${command} ${how}${said(call, ending.complaint)}`, { transient: true });
+      return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, {
+        transient: true,
+      });
     }
   }
 }
 
-function said({ secrets }: TrivyCall, complaint: string): string {
+function complaintOf({ secrets }: TrivyCall, complaint: string): string {
   const words = quoteTail(complaint, secrets);
   return words === '' ? '' : `; it said: ${words}`;
 }

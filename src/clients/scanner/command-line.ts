@@ -6,7 +6,7 @@ export interface CommandLine {
   readonly serverUrl?: string;
   /** Absent = Trivy's own place below the home folder. */
   readonly cacheDirectory?: string;
-  /** Ask nobody but the registry of the image: no database update, no look-up of dependencies. */
+  /** Send requests to the registry of the image only: no database update, no search for dependencies. */
   readonly offline: boolean;
   readonly timeoutMs: number;
   /** File with authorities to trust besides those of the system. */
@@ -14,7 +14,7 @@ export interface CommandLine {
   readonly databases?: Databases;
 }
 
-/** Where databases are downloaded from, as references of OCI artifacts; absent = from where Trivy looks by itself. */
+/** Where databases are downloaded from, as references of OCI artifacts; absent = Trivy's own default. */
 export interface Databases {
   readonly vulnerabilities?: string;
   /** Which libraries a jar is; with a place of its own it is kept like the other one, and not downloaded in the middle of a scan. */
@@ -28,7 +28,7 @@ export type Database = keyof Databases;
 export interface ImageArguments {
   readonly image: PinnedRef;
   readonly platform?: string;
-  /** Plain http, or https without a look at the certificate: Trivy has one word for both. */
+  /** Plain http, or https without a check of the certificate: Trivy has one flag for both. */
   readonly insecure: boolean;
 }
 
@@ -38,7 +38,7 @@ const WORDS: Readonly<Record<Database, { readonly download: string; readonly rep
   java: { download: '--download-java-db-only', repository: '--java-db-repository' },
 };
 
-/** Trivy's arguments to bring a database up to date, if it is old enough for that; `insecure` as for {@link ImageArguments}. */
+/** Trivy's arguments to update a database that is old enough; `insecure` as for {@link ImageArguments}. */
 export function updateArguments(
   line: CommandLine,
   { database, insecure }: { readonly database: Database; readonly insecure: boolean },
@@ -55,7 +55,7 @@ export function updateArguments(
   ];
 }
 
-/** Trivy's arguments to say which version it is, and how old its database. */
+/** Trivy's arguments to print its version and the age of its database. */
 export function versionArguments({ cacheDirectory }: Pick<CommandLine, 'cacheDirectory'>): readonly string[] {
   return ['version', '--format', 'json', ...cacheIn(cacheDirectory)];
 }
@@ -93,7 +93,7 @@ function scanning(line: CommandLine): readonly string[] {
     ...(line.offline ? ['--offline-scan'] : []),
     ...(line.serverUrl === undefined
       ? // The database was updated before, so that its age is known. Layers are remembered in memory: the cache on disk is
-        // locked by whoever scans first.
+        // locked by the first scan.
         ['--skip-db-update', '--cache-backend', 'memory']
       : ['--server', line.serverUrl]),
   ];
@@ -121,7 +121,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * What Trivy is given of our environment: where it finds programs, its home, proxies, authorities, the logins of clouds, and
  * where it gets its databases. Everything else stays here, above all Trivy's own variables by which a finding can be made to
- * vanish (`TRIVY_SEVERITY`, `TRIVY_IGNORE_UNFIXED`, `TRIVY_IGNOREFILE`, …): what counts is said by the promotion alone.
+ * vanish (`TRIVY_SEVERITY`, `TRIVY_IGNORE_UNFIXED`, `TRIVY_IGNOREFILE`, …): only the promotion decides what counts.
  */
 const PASSED: ReadonlySet<string> = new Set([
   'PATH',

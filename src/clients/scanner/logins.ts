@@ -7,8 +7,8 @@ const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
 
 /**
  * Writes a Docker config with this login, or with none, into `folder` and returns its folder, to be named by `DOCKER_CONFIG`.
- * A file, because arguments can be read by every process of the machine, and because unlike `TRIVY_PASSWORD` it says for
- * which registry it is. Also without a login: else Trivy would take those it finds in the home folder.
+ * A file, because arguments can be read by every process of the machine, and because unlike `TRIVY_PASSWORD` it names
+ * its registry. Also without a login: else Trivy would take those it finds in the home folder.
  */
 export async function writeLogins(
   folder: string,

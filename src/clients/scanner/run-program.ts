@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 
 /** Most bytes read of what a program prints: the reports of the worst images have a few million. */
 export const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
-/** Bytes kept of the end of what it complains about: the last lines tell the reason. */
+/** Bytes kept of the end of what it complains about: the last lines name the reason. */
 export const MAX_COMPLAINT_BYTES = 8 * 1024;
 
 /** A program to run to its end. */
@@ -80,7 +80,7 @@ async function follow(
   }
 }
 
-/** As Node tells it. */
+/** As Node reports it. */
 interface End {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -99,9 +99,9 @@ function killGroup(child: ChildProcess): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // Nobody is left in it.
+    // The group has ended.
   }
-  // Something that left the group may still hold the pipes: nobody waits for that.
+  // Something that left the group may still hold the pipes: it is not waited for.
   child.stdout?.destroy();
   child.stderr?.destroy();
 }

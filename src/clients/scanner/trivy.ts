@@ -29,7 +29,7 @@ export interface TrivyOptions {
   readonly serverUrl?: string;
   /** Where its database lies; absent = Trivy's own place below the home folder. */
   readonly cacheDirectory?: string;
-  /** Never go to the network but for the image: somebody else keeps the database up to date. */
+  /** Never go to the network but for the image: another process keeps the database up to date. */
   readonly offline: boolean;
   readonly databases?: Databases;
   /** Milliseconds for one run of Trivy; then it is killed with all it started. */
@@ -46,14 +46,14 @@ export interface TrivyOptions {
   readonly now: () => Date;
 }
 
-/** What somebody else may bring for scans; how the databases are kept is not among it. */
-type Brought = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>>;
+/** What a promotion may set for its scans; how the databases are kept is not among it. */
+type Overrides = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>>;
 
 /** Trivy, with the controller's own logins and with others. */
 export interface Trivy {
   readonly scan: Scanner;
-  /** The same, in the same turn of processes and on the same databases, with what somebody else brings. */
-  as(other: Brought): Scanner;
+  /** The same, in the same turn of processes and on the same databases, with what a promotion sets. */
+  as(other: Overrides): Scanner;
 }
 
 /** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
@@ -71,7 +71,7 @@ export function createTrivy(options: TrivyOptions): Trivy {
     java: createUpdates(options, 'java'),
   };
   const as =
-    (other: Brought): Scanner =>
+    (other: Overrides): Scanner =>
     (subject, signal) => {
       const operation = operationOf(subject);
       const job = limit(() => {
@@ -85,8 +85,8 @@ export function createTrivy(options: TrivyOptions): Trivy {
   return { as, scan: as({}) };
 }
 
-/** The token is for the server of the settings: one that somebody else names does not get to see it. */
-function optionsFor(options: TrivyOptions, other: Brought): TrivyOptions {
+/** The token is for the server of the settings: another server never receives it. */
+function optionsFor(options: TrivyOptions, other: Overrides): TrivyOptions {
   const foreign = other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
   const withheld = { TRIVY_TOKEN: undefined, TRIVY_TOKEN_HEADER: undefined };
   return { ...options, ...other, environment: { ...options.environment, ...(foreign && withheld) } };
@@ -121,7 +121,7 @@ async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {
   return { report, scanner: { name: 'trivy', version }, ...database, startedAt, finishedAt: now() };
 }
 
-/** Of whatever judges: the server, or this Trivy after its database was brought up to date. */
+/** Of the one that judges: the server, or this Trivy after its database was updated. */
 async function learnAbout(
   line: TrivyOptions & CommandLine,
   calling: Calling,
@@ -164,8 +164,8 @@ const UPDATES: Readonly<Record<Database, string>> = {
 };
 
 /**
- * One update of a database at a time: whoever comes meanwhile waits for the same one. It belongs to no caller, so that one
- * who goes away spoils it for nobody, and is made with Pratique's own logins and authorities: everybody's scans depend on it.
+ * One update of a database at a time: later callers wait for the same one. It belongs to no caller, so that one
+ * who leaves does not end it, and is made with Pratique's own logins and authorities: all scans depend on it.
  */
 function createUpdates(options: TrivyOptions, database: Database): () => Promise<void> {
   const operation = UPDATES[database];

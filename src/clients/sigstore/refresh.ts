@@ -34,7 +34,7 @@ export async function refreshPublicGoodRoot(options: RefreshOptions): Promise<Pa
     retry: { retries },
   }).catch((cause: unknown) => {
     throw new Fault({
-      // The message of the library may hold the address, and with it a login: only its code is told.
+      // The message of the library may hold the address, and with it a login: only its code is repeated.
       code: 'UnreadableEvidence',
       operation: 'refresh the sigstore trust root',
       side: 'trust',

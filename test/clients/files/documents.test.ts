@@ -80,7 +80,7 @@ describe('readDocuments', () => {
     expect((await problemsIn('later.yaml', 'a: 1\n---\nb: "\n'))[0]).to.match(/^later\.yaml:[34] /);
   });
 
-  it('keeps what can be read beside what cannot, and tells both', async () => {
+  it('keeps readable documents next to unreadable ones, and reports both', async () => {
     await folder.write('a.yaml', { a: 1 });
     await folder.write('b.yaml', 'b: [');
     await folder.write('c.yaml', 'c: {');

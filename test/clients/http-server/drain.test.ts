@@ -49,7 +49,7 @@ describe('A server that ends under load', () => {
       },
     });
 
-  /** Asks until no connection is to be had any more; tells what went wrong after a request was sent. */
+  /** Asks until no connection can be opened any more; returns what went wrong after a request was sent. */
   async function callUntilRefused(pool: Pool, count: () => void): Promise<readonly unknown[]> {
     const refusals = new Set<unknown>();
     pool.on('connectionError', (_origin, _targets, error) => refusals.add(error));
@@ -86,7 +86,7 @@ describe('A server that ends under load', () => {
     });
   }
 
-  it('tells a caller that waits for its answer to ask elsewhere next', async () => {
+  it('closes the connection of a caller that waits for its answer, after that answer', async () => {
     const server = await start(false);
     const asked = fetch(`http://127.0.0.1:${String(server.port)}/work`, { method: 'POST', body: 'x' });
     await working;

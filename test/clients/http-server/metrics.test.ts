@@ -57,7 +57,7 @@ describe('createMetrics', () => {
     expect(lines, 'one that is known goes on').to.include('requests_total{host="0",code="200"} 2');
   });
 
-  it('tells of the process itself', async () => {
+  it('has the metrics of the process itself', async () => {
     const page = await open().scrape();
     for (const name of [
       'process_cpu_seconds_total',

@@ -119,7 +119,7 @@ describe('startServer', () => {
     expect(wrong.headers).not.to.have.any.keys('x-powered-by', 'server', 'etag');
   });
 
-  it('answers 500 when a handler fails, tells it, and tells the caller nothing', async () => {
+  it('answers 500 when a handler fails, reports the error, and shows nothing of it to the caller', async () => {
     expect(await client.post('/throw', '')).to.include({ status: 500, text: 'internal error\n' });
     expect(errors.map(String)).to.deep.equal(['Error: secret detail']);
   });

@@ -110,7 +110,7 @@ describe('the keys of an issuer', () => {
       (it) => (it.instead = (path, answer) => path === '/keys' && !!answer.end('{}')),
     ],
     ['keys that are none', (it) => (it.keys = [{}])],
-    ['more keys than anybody has', (it) => (it.keys = Array.from({ length: 65 }, () => ({ kty: 'EC' })))],
+    ['more keys than any issuer has', (it) => (it.keys = Array.from({ length: 65 }, () => ({ kty: 'EC' })))],
     [
       'a configuration that is too long, good as it is',
       (it) => (it.configuration = { ...it.configuration, x: 'x'.repeat(300_000) }),
@@ -249,7 +249,7 @@ describe('the keys of an issuer', () => {
     };
     const token = await tokenOf(key);
     const verify = createTokenVerifier({ clock: () => new Date(now) });
-    // All of them are there before the first is told anything.
+    // All of them are there before the first gets an answer.
     const all = Array.from({ length: 300 }, () =>
       verify(token, trust(), AbortSignal.timeout(5_000)).then(
         ({ ok }) => (ok ? 'good' : 'bad'),

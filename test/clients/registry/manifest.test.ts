@@ -132,7 +132,7 @@ describe('reading manifests', () => {
     const digest = await registryClient.tagDigest(tagged(registry), patient());
     const second = await pushImage({ ...target(), tag: 'other' }, { salt: 'second' });
     await pushTag(target(), '1.0', second);
-    // Whoever pins what HEAD said reads exactly that, however the tag has moved meanwhile.
+    // A reference pinned to the digest of the HEAD reads exactly that, however the tag has moved meanwhile.
     const read = await client().manifest({ ...tagged(registry), digest: digest ?? digestOf('') }, patient());
     expect(read?.digest).to.equal(first.digest);
   });

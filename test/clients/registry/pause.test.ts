@@ -54,7 +54,7 @@ describe('registries that ask to slow down', () => {
     });
   }
 
-  it('H09 holds everybody back from the host after a 429, for a minute at most', async () => {
+  it('H09 delays all calls to the host after a 429, for a minute at most', async () => {
     let now = Date.now();
     const one = client({ now: () => new Date(now) });
     registry.intercept(refuse('/v2/', 429, { 'retry-after': '86400' }));

@@ -220,11 +220,11 @@ describe('pushing a manifest with a subject', () => {
     await Promise.all(
       Array.from({ length: 10 }, (_, n) => push(registry, note(n), views[n % 2] as typeof one)),
     );
-    expect(log(registry)).to.have.length(4 * 10); // nobody had to write twice
+    expect(log(registry)).to.have.length(4 * 10); // none had to write twice
     expect((await listed(registry)).manifests).to.have.length(10);
   });
 
-  it('is written again when somebody else has overwritten it meanwhile', async () => {
+  it('is written again when another writer has overwritten it meanwhile', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const theirs = { mediaType: OCI_MANIFEST, digest: digestOf('theirs'), size: 1 };
     let left = 2;

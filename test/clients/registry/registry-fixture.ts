@@ -10,7 +10,7 @@ import { client, patient, pinned } from './client.ts';
 
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-/** An artifact type that nobody else uses. */
+/** An artifact type that nothing else uses. */
 export const NOTE = 'application/vnd.example.note';
 
 const open: EmbeddedRegistry[] = [];

@@ -37,7 +37,7 @@ describe('a registry client', () => {
 describe('logins of writes', () => {
   closeAfterEach();
 
-  it('cost one refused request at a registry that was never heard, and none afterwards', async () => {
+  it('cost one refused request at a registry that was not asked before, and none afterwards', async () => {
     const at = await openRegistries();
     const registry = await openRegistry({ auth: { kind: 'bearer', expiresIn: 300 } });
     const one = client();

@@ -6,7 +6,7 @@ import { Fault } from '../../../src/core/model/index.ts';
 import { IMAGE, patient, program, removePrograms, trivy } from './fixture.ts';
 import type { Behaviour } from './stand-in.ts';
 
-describe('createTrivy could not tell', () => {
+describe('createTrivy throws a Fault when a scan has no result', () => {
   afterEach(removePrograms);
 
   const rows: readonly [what: string, behaviour: Behaviour, transient: boolean][] = [

@@ -5,7 +5,7 @@ import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-f
 export interface SeenRun {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Text of the Docker config that it was told of. */
+  /** Text of the Docker config that it was given. */
   readonly dockerConfig?: string;
   readonly folder: string;
   /** Text of the file named last, where there is one. */
@@ -29,7 +29,7 @@ export const BUILT = '2026-03-01T06:00:00Z';
 
 const VERSION = { Version: '0.74.0', VulnerabilityDB: { Version: 2, UpdatedAt: BUILT } };
 
-/** What a stand-in does, each as the body of a script; it answers `version` and an update well unless it is told how. */
+/** What a stand-in does, each as the body of a script; it answers `version` and an update well unless the script defines them. */
 export interface Behaviour {
   readonly scan?: string;
   readonly version?: unknown;

@@ -7,7 +7,7 @@ describe('createTrivy', () => {
   afterEach(removePrograms);
 
   describe('runs Trivy', () => {
-    it('on an image by its digest, in its registry, and tells the age of the database', async () => {
+    it('on an image by its digest, in its registry, and reports the age of the database', async () => {
       const { command, scans } = await program();
       const output = await trivy(command, { cacheDirectory: '/cache' }).scan(IMAGE, patient());
       expect(output).to.deep.equal({
@@ -96,7 +96,7 @@ describe('createTrivy', () => {
       expect((await scans())[0]?.args).to.include('--skip-java-db-update');
     });
 
-    it('and with nothing of what somebody brings for scans where databases are downloaded', async () => {
+    it('with none of the settings of a promotion where databases are downloaded', async () => {
       const { command, runs } = await program();
       const { as } = trivy(command, {
         offline: false,
@@ -162,7 +162,7 @@ describe('createTrivy', () => {
       expect((await scans())[0]?.dockerConfig).to.equal('{"auths":{}}');
     });
 
-    it('of somebody else', async () => {
+    it('of a promotion', async () => {
       const { command, scans } = await program();
       const other = trivy(command).as({
         keychain: () => Promise.resolve({ kind: 'bearer', token: 'theirs' }),

@@ -102,7 +102,7 @@ describe('keyless', () => {
         expect(signature.state === 'proven' && signature.signer.kind).to.equal('certificate');
       });
 
-      it('proves nothing by another Sigstore, and tells whom it claims', async () => {
+      it('proves nothing by another Sigstore, and names the claimed identity', async () => {
         const elsewhere = { keys: [], roots: [(await createSigstore()).root] };
         expect(whyNot(await ask(await sign({}), elsewhere))).to.equal(
           'made with a certificate that no trusted authority issued, ' +
@@ -133,7 +133,7 @@ describe('keyless', () => {
     });
   }
 
-  it('S02: a statement of another type is told as that type, never as a signature', async () => {
+  it('S02: a statement of another type is reported as that type, never as a signature', async () => {
     const layer = await signEnvelope(sigstore, { ...maker, digest: image, predicateType: RELEASE });
     const signature = await ask(attestationLayer(layer), trust);
     expect(signature.state === 'proven' && signature.says).to.include({ predicateType: RELEASE });

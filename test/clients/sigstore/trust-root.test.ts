@@ -39,7 +39,7 @@ describe('trust root', () => {
   });
 
   const accepted: readonly [string, (root: TrustRootJson) => unknown][] = [
-    ['S13: fields that nobody knows yet', (root) => Object.assign(root, { rekorV9: { path: '../../etc' } })],
+    ['S13: unknown fields', (root) => Object.assign(root, { rekorV9: { path: '../../etc' } })],
     [
       'the other spelling of its media type',
       (root) => (root.mediaType = 'application/vnd.dev.sigstore.trustedroot.v0.2+json'),
@@ -92,7 +92,7 @@ describe('trust root', () => {
       'tlogs[0].publicKey.validFor.start: is not a date and time',
     ],
     [
-      'nobody to trust',
+      'nothing to trust',
       (root) => Object.assign(root, { certificateAuthorities: [], tlogs: [], timestampAuthorities: [] }),
       ': names no certificate authority, no transparency log and no timestamp authority',
     ],
@@ -103,7 +103,7 @@ describe('trust root', () => {
     });
   }
 
-  it('tells all problems at once', () => {
+  it('lists all problems at once', () => {
     const json = changed((root) => {
       root.tlogs[0]!.publicKey.rawBytes = 'AAAA';
       root.ctlogs[0]!.publicKey.rawBytes = 'AAAA';

@@ -39,7 +39,7 @@ export interface AuthorizerOptions {
 const LOGIN_LIFETIME_MS = 30_000;
 /** Repositories whose last challenge is remembered, which saves them one refused request each time. */
 const MAX_CHALLENGES = 5_000;
-/** What a token is asked for where the challenge does not say it (distribution spec, "Token Scope Documentation"). */
+/** What a token is asked for where the challenge names no scope (distribution spec, "Token Scope Documentation"). */
 const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
 /** Makes the authorizer of one client. Logins and tokens are fetched once for all who need them at the same time. */
@@ -106,13 +106,13 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
 
   return {
     upfront: async (call) => {
-      // A write goes to a registry that a read has mostly heard already: only what it is for differs, and we can say that.
+      // Most writes go to a registry that a read has seen: its challenge is the same but for the scope, which we know.
       const challenge =
         challenges.get(needOf(call)) ??
         (call.access === 'pull' ? undefined : lastOf.get(call.endpoint.registry));
       if (challenge === undefined) return undefined;
       const known = await credential(call, challenge);
-      return known && { ...known, fresh: false }; // the registry may have changed its challenge: hear it once more
+      return known && { ...known, fresh: false }; // the registry may have changed its challenge: read it again
     },
     respond: async (call, header, refused) => {
       const offered = parseChallenges(header);
@@ -149,8 +149,8 @@ function tokenKey(endpoint: Endpoint, { realm, service, scopes, login }: TokenQu
 
 /**
  * Reads what a bearer challenge asks for, and refuses a realm that is none of this registry's business: a registry could
- * otherwise have our login delivered to anybody, or have us call an internal address (CVE-2025-27403, CVE-2026-48978).
- * Asking there as nobody is refused too: the token of a stranger is worth nothing and the request alone may do harm.
+ * otherwise have our login sent to any host, or have us call an internal address (CVE-2025-27403, CVE-2026-48978).
+ * An anonymous request there is refused too: the token would be worthless and the request alone may do harm.
  */
 function realmOf(call: Call, { parameters }: Challenge): Omit<TokenQuestion, 'login'> {
   const text = parameters.get('realm') ?? '';

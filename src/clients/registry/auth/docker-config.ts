@@ -3,7 +3,7 @@ import { parseJson } from '../body.ts';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
 import { loginOf } from './login.ts';
 
-/** What a Docker `config.json` (or a `.dockerconfigjson` secret) says about logins. */
+/** What a Docker `config.json` (or a `.dockerconfigjson` secret) holds of logins. */
 export interface DockerConfig {
   /** Logins by normalised host and optional path, longest first. */
   readonly logins: readonly { readonly prefix: string; readonly login: RegistryLogin }[];

@@ -5,7 +5,7 @@ import { parseDockerConfig, storedLogin, type DockerConfig } from './docker-conf
 import { deadline, errorCode, fault } from '../fault.ts';
 import type { Keychain } from '../../../core/evidence/index.ts';
 
-/** Where a {@link dockerKeychain} looks. */
+/** Where a {@link dockerKeychain} reads. */
 export interface DockerKeychainOptions {
   /** The folder of the Docker `config.json`, e.g. `/home/acme/.docker`. */
   readonly directory: string;

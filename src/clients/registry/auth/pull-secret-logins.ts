@@ -6,14 +6,14 @@ import { identityOf } from './login.ts';
 /** A repository as logins are looked up by. */
 type Place = Parameters<Keychain>[0];
 
-/** Logins that somebody brings along, e.g. the pull secrets of a pod. */
+/** Logins of an object, e.g. from the pull secrets of a pod. */
 export interface PullSecretLogins {
   /**
    * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
-   * Equal names mean equal logins, whoever brought them.
+   * Equal names mean equal logins, whatever object named them.
    */
   readonly scopeOf: (places: readonly Place[]) => string | undefined;
-  /** The brought login for a place, else whatever `own` has. */
+  /** The login of the object for a place, else that of `own`. */
   readonly keychainOver: (own: Keychain) => Keychain;
   /** Sources whose text is not a Docker config. */
   readonly unreadable: readonly string[];
@@ -21,7 +21,7 @@ export interface PullSecretLogins {
 
 /**
  * Reads the texts of `.dockerconfigjson`s, in the order of preference: the longest prefix wins over all of them, the first
- * among equals. Helpers named in them are not run: the text comes from whoever may write a secret.
+ * among equals. Helpers named in them are not run: the text comes from any author of a secret.
  */
 export function pullSecretLogins(
   configs: readonly { readonly source: string; readonly text: string }[],

@@ -19,7 +19,7 @@ export interface TokenQuestion {
 const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
 /** How long a token lasts whose answer does not say so, in seconds (distribution spec). */
 const DEFAULT_LIFETIME_S = 60;
-/** Longest time a token is believed to last, in seconds: a day, however long it says. */
+/** Longest time a token is believed to last, in seconds: a day, whatever the answer claims. */
 const MAX_LIFETIME_S = 86_400;
 /** A token is given up this long before its end, in milliseconds: time for one request to arrive. */
 const EXPIRY_SKEW_MS = 10_000;
@@ -42,7 +42,7 @@ const wire = z
   });
 
 /**
- * Asks a realm for a token: by GET as nobody or with name and password, by POST with a refresh token. The lifetime counts
+ * Asks a realm for a token: by GET, anonymously or with name and password, by POST with a refresh token. The lifetime counts
  * from our own clock at the time of asking; `issued_at` is a stranger's clock.
  */
 export async function fetchToken(

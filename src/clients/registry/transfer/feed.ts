@@ -23,7 +23,7 @@ export interface Feed {
    * handed out before size and digest are proven. Throws a Fault of the source.
    */
   readonly read: (start: number, end: number) => AsyncIterable<Uint8Array>;
-  /** What is wrong with the source, once it is: then nobody needs to try again. */
+  /** What is wrong with the source, once it is: then no retry can help. */
   readonly failure: () => unknown;
   /** Lets go of the source. */
   readonly close: () => void;
@@ -81,7 +81,7 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
       return piece;
     }
     for (;;) {
-      if (mine !== reader) return undefined; // somebody reads on from elsewhere
+      if (mine !== reader) return undefined; // a later read has taken over
       try {
         const { pieces } = stretch ?? (await openAt(position));
         const next = await pieces.next();

@@ -8,7 +8,7 @@ interface SingleFlight<T> {
 /** What is asked of {@link SingleFlights}. */
 export interface FlightQuestion<T> {
   readonly key: string;
-  /** Does it; `signal` fires when nobody waits for it any more. */
+  /** Does it; `signal` fires when the last caller has left. */
   readonly start: (signal: AbortSignal) => Promise<T>;
   /** Ends the wait of this caller alone. */
   readonly signal: AbortSignal;
@@ -16,7 +16,7 @@ export interface FlightQuestion<T> {
   readonly onAbort: () => Error;
 }
 
-/** Does a thing once however many want it at the same time; `shared` = somebody else had begun it. */
+/** Does a thing once however many want it at the same time; `shared` = another caller had begun it. */
 export type SingleFlights<T> = (
   question: FlightQuestion<T>,
 ) => Promise<{ readonly value: T; readonly shared: boolean }>;
@@ -54,7 +54,7 @@ export function createSingleFlights<T>(): SingleFlights<T> {
       signal.removeEventListener('abort', abandon);
       flight.waiting -= 1;
       if (flight.waiting === 0) {
-        if (flights.get(key) === flight) flights.delete(key); // whoever comes now begins anew
+        if (flights.get(key) === flight) flights.delete(key); // the next caller begins anew
         flight.leave.abort();
       }
     }

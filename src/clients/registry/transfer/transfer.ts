@@ -31,7 +31,7 @@ export interface TransferParts {
   readonly memory: TransferMemory;
 }
 
-/** What one set of logins knows of transfers; what one brings, or has seen, no other rests on. */
+/** What one set of logins knows of transfers; no other set of logins relies on it. */
 export interface TransferMemory {
   readonly flights: SingleFlights<BlobArrival>;
   /** Repositories that have a blob, by registry and digest. */
@@ -87,17 +87,18 @@ export function createTransfers({
     const donor = donorOf(transfer);
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
-    // A token for both repositories that is not to be had says nothing about one for the target alone.
+    // A token for both repositories that is not to be had does not rule out one for the target alone.
     const answer = await unlessDenied(mountBlob(send, { ...call, alsoPulls: donor }, blob.digest));
     if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
     return answer;
   };
 
-  const bring = async (transfer: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
+  const mountOrCopy = async (transfer: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
     const { blob, to, maybeThere } = transfer;
     const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
-    const brought = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
-    if ((maybeThere || brought) && (await unlessDenied(hasBlob(send, call, blob))) === true) return 'present';
+    const copiedBefore = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
+    if ((maybeThere || copiedBefore) && (await unlessDenied(hasBlob(send, call, blob))) === true)
+      return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
     await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));
@@ -109,7 +110,7 @@ export function createTransfers({
     const key = `${nameOf(to)}@${blob.digest}`;
     const onAbort = (): Error =>
       deadline(begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal));
-    const start = (all: AbortSignal): Promise<BlobArrival> => bring(one, all);
+    const start = (all: AbortSignal): Promise<BlobArrival> => mountOrCopy(one, all);
     const { value, shared } = await flights({ key, signal, onAbort, start });
     known.set(placeKey(to, blob.digest), to.repository);
     return shared ? 'shared' : value;
@@ -126,7 +127,7 @@ export function createTransfers({
   };
 }
 
-/** What was a try only: a refusal of it is not one of the upload, which says for itself whether it may be. */
+/** What was a try only: a refusal of it is not one of the upload, which is judged by its own answer. */
 async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
   return attempt.catch((error: unknown) => {
     if (error instanceof Fault && error.code === 'RegistryDenied') return undefined;
@@ -149,7 +150,7 @@ async function copy(
   let session = begun;
   try {
     const opened = blob.size > 0 ? feed.open() : Promise.resolve();
-    opened.catch(() => undefined); // heard below, once there is an upload to cancel
+    opened.catch(() => undefined); // awaited below, once there is an upload to cancel
     session ??= await beginUpload(send, call);
     try {
       await opened;

@@ -14,7 +14,7 @@ export interface Session {
   readonly minChunk?: number;
 }
 
-/** Time for telling a registry that an upload will not be finished, in milliseconds: a kindness must not cost much. */
+/** Longest time to cancel an upload, in milliseconds: cleaning up must not cost much. */
 const CANCEL_TIMEOUT_MS = 2_000;
 
 /** Begins an upload. */
@@ -27,7 +27,7 @@ export async function beginUpload(send: Send, call: Call): Promise<Session> {
 
 /**
  * Asks the registry to take the blob from another of its repositories: `mounted`, or the upload that it began instead, or
- * `undefined` when it wants none of it. The call says by `alsoPulls` which repository is read.
+ * `undefined` when it wants none of it. `alsoPulls` of the call is the repository to mount from.
  */
 export async function mountBlob(
   send: Send,
@@ -58,7 +58,7 @@ export function finishUrl(url: URL, digest: Digest): URL {
   return finish;
 }
 
-/** Tells the registry that an upload will not be finished. Never throws: it would clean up by itself some day. */
+/** Cancels an upload that will not be finished. Never throws: it would clean up by itself some day. */
 export async function cancelUpload(send: Send, call: Call, url: URL): Promise<void> {
   const brief = { ...call, signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) };
   await send(brief, { method: 'DELETE', url }).then(discard, () => undefined);
@@ -70,8 +70,7 @@ function uploadsUrl(call: Call): URL {
 
 function sessionIn(call: Call, answer: Answer): Session {
   const url = nextUrl(call, answer);
-  if (url === undefined)
-    throw fault(call, 'RegistryMisbehaved', 'it begins an upload and does not say where');
+  if (url === undefined) throw fault(call, 'RegistryMisbehaved', 'it begins an upload without a location');
   const minChunk = header(answer, 'oci-chunk-min-length') ?? '';
   return { url, ...(/^\d{1,12}$/.test(minChunk) && { minChunk: Number(minChunk) }) };
 }

@@ -45,17 +45,17 @@ export async function uploadBlob(upload: Upload, session: Session): Promise<void
   const whole = session.minChunk === undefined || blob.size <= session.minChunk;
   let progress: Progress = { url: session.url, offset: 0 };
   try {
-    let trouble = await (whole ? tryWhole(upload, session.url) : tryChunks(upload, progress, chunk));
-    for (let recovery = 0; trouble !== undefined; recovery += 1) {
-      if (recovery === MAX_RECOVERIES) throw trouble.fault;
+    let failure = await (whole ? tryWhole(upload, session.url) : tryChunks(upload, progress, chunk));
+    for (let recovery = 0; failure !== undefined; recovery += 1) {
+      if (recovery === MAX_RECOVERIES) throw failure.fault;
       await pause(call, FIRST_RECOVERY_MS * 2 ** recovery);
-      const found = await takeUp(upload, trouble).catch((error: unknown) => {
+      const found = await takeUp(upload, failure).catch((error: unknown) => {
         if (!isPassing(call, error)) throw error;
       });
       if (found === 'there already') return;
       if (found === undefined) continue;
       progress = found;
-      trouble = await tryChunks(upload, progress, chunk);
+      failure = await tryChunks(upload, progress, chunk);
     }
   } catch (error) {
     await cancelUpload(send, call, progress.url);
@@ -64,7 +64,7 @@ export async function uploadBlob(upload: Upload, session: Session): Promise<void
 }
 
 /** A failure of the target that may pass, and where things stood. */
-interface Trouble {
+interface UploadFailure {
   readonly fault: Fault;
   readonly tried: Progress;
   /** Bytes that the registry has confirmed by a good answer. */
@@ -74,7 +74,7 @@ interface Trouble {
   readonly status: number | undefined;
 }
 
-async function tryWhole(upload: Upload, url: URL): Promise<Trouble | undefined> {
+async function tryWhole(upload: Upload, url: URL): Promise<UploadFailure | undefined> {
   const { blob } = upload;
   const sent = { url, offset: 0 };
   const body = bodyOf(upload, 0, blob.size);
@@ -89,7 +89,7 @@ async function tryWhole(upload: Upload, url: URL): Promise<Trouble | undefined> 
   return result && { ...result, tried: sent, confirmed: 0, offered: blob.size };
 }
 
-async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise<Trouble | undefined> {
+async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise<UploadFailure | undefined> {
   const { send, call, blob } = upload;
   let { url, offset } = from;
   while (offset < blob.size) {
@@ -114,7 +114,7 @@ async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise
   return result && { ...result, tried: { url, offset }, confirmed: offset, offered: offset };
 }
 
-/** Whether the blob is there now; else the answer that says otherwise. */
+/** Whether the blob is there now; else the answer that denies it. */
 async function arrived({ send, call, blob }: Upload, answer: Answer): Promise<Answer | undefined> {
   if (answer.status < 200 || answer.status > 204) return answer;
   await discard(answer);
@@ -130,7 +130,7 @@ async function arrived({ send, call, blob }: Upload, answer: Answer): Promise<An
 async function attempt(
   upload: Upload,
   request: () => Promise<Answer | undefined>,
-): Promise<Pick<Trouble, 'fault' | 'status'> | undefined> {
+): Promise<Pick<UploadFailure, 'fault' | 'status'> | undefined> {
   const { call, feed } = upload;
   let answer: Answer | undefined;
   try {
@@ -155,20 +155,20 @@ function mayPass(status: number): boolean {
 }
 
 /** Finds out from where an upload can go on, or begins another one. */
-async function takeUp(upload: Upload, trouble: Trouble): Promise<Progress | 'there already'> {
+async function takeUp(upload: Upload, failure: UploadFailure): Promise<Progress | 'there already'> {
   const { send, call, blob } = upload;
-  const { tried, confirmed, offered, status } = trouble;
+  const { tried, confirmed, offered, status } = failure;
   // The answer may have got lost after everything had arrived.
   if (offered === blob.size && status === undefined && (await hasBlob(send, call, blob))) {
     return 'there already';
   }
-  const said = await statusOf(upload, tried.url);
-  if (said === undefined || said.offset > offered) {
+  const reported = await statusOf(upload, tried.url);
+  if (reported === undefined || reported.offset > offered) {
     return { url: (await beginUpload(send, call)).url, offset: 0 };
   }
-  // Out of step although it says where it stands: it does not know, and we do.
-  const stuck = status === 416 && said.offset === tried.offset;
-  return stuck ? { url: said.url, offset: confirmed } : said;
+  // Out of step although it reports its offset: it does not know, and we do.
+  const stuck = status === 416 && reported.offset === tried.offset;
+  return stuck ? { url: reported.url, offset: confirmed } : reported;
 }
 
 async function statusOf({ send, call }: Upload, url: URL): Promise<Progress | undefined> {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { FulcioSigner, type Signer } from '@sigstore/sign';
 
-/** How others are asked: retries and time limit of each request, in milliseconds. */
+/** How servers are asked: retries and time limit of each request, in milliseconds. */
 export interface Asking {
   readonly retry: number;
   readonly timeout: number;
@@ -18,7 +18,7 @@ interface Certified {
 }
 
 /**
- * Signs with a key that nobody keeps, certified by Fulcio for the bearer of the token. One certificate serves every signature
+ * Signs with a key that is never stored, certified by Fulcio for the bearer of the token. One certificate serves every signature
  * of its few minutes: a run of many images would otherwise use up what an authority grants.
  */
 export function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking): Signer {
@@ -46,7 +46,7 @@ export function createCertifiedKey(fulcioBaseURL: string, token: string, asking:
     const held = current;
     const certified = await held?.catch(() => undefined);
     if (certified && Date.now() < certified.usableUntil) return certified;
-    // Unless somebody else has asked for one meanwhile.
+    // Unless another caller has asked for one meanwhile.
     if (current === held) current = undefined;
     current ??= certify();
     return current;

@@ -91,7 +91,7 @@ const envelope = z.object({
 const bundle = z.object({ dsseEnvelope: envelope });
 
 /**
- * Whether this key signed a record. What a record says of its signer anybody can write; without this look somebody could keep a
+ * Whether this key signed a record. Anyone with push access can claim any signer; without this check they could keep a
  * signature from being made by putting a forged one in its place.
  */
 export function isMadeBy(key: KeyObject, kind: KeyKind, record: SignedRecord): boolean {

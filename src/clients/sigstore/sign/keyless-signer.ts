@@ -24,7 +24,7 @@ import {
 } from './claims.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
-/** In whose name to sign, and who has to see it. */
+/** In whose name to sign, and which servers record it. */
 export interface KeylessOptions {
   /** An OpenID identity token (JWT) that Fulcio takes. */
   readonly identityToken: string;
@@ -165,7 +165,7 @@ const claims = z.object({
   email_verified: z.union([z.boolean(), z.string()]).optional(),
 });
 
-/** A token to sign in the name of, and whose it is. Nobody has verified it: that is up to who issues the certificate. */
+/** A token to sign in the name of, and whose it is. Not verified here: the certificate authority does that. */
 export interface IdentityToken {
   readonly token: string;
   readonly subject: string;
@@ -193,7 +193,7 @@ const DETAILS: Readonly<Record<string, string>> = {
   TLOG_FETCH_ENTRY_ERROR: 'the transparency log does not show the entry that it has',
   TSA_CREATE_TIMESTAMP_ERROR: 'the timestamp authority gave no timestamp',
 };
-const OTHER = 'somebody answered what cannot be used';
+const OTHER = 'a server gave an answer that cannot be used';
 
 /** Codes of HTTP by which the same request may be answered later: a timeout, and too many requests. */
 const RETRY_STATUS: ReadonlySet<number> = new Set([408, 429]);

@@ -73,7 +73,7 @@ function openDer({ der, type }: PrivateDer): KeyObject | undefined {
   try {
     return createPrivateKey({ key: Buffer.from(der), format: 'der', type });
   } catch {
-    return undefined; // OpenSSL's words help nobody, and come from the key
+    return undefined; // OpenSSL's message does not help, and may quote the key
   }
 }
 
@@ -122,7 +122,7 @@ export async function decryptCosignKey(json: Uint8Array, password: string): Prom
   try {
     return xsalsa20poly1305(key, cipher.nonce).decrypt(ciphertext);
   } catch {
-    return 'wrong password'; // or a changed file: the authenticator does not tell them apart
+    return 'wrong password'; // or a changed file: the authenticator does not distinguish them
   } finally {
     key.fill(0);
   }

@@ -18,7 +18,7 @@ export interface ArtifactQuestion {
   /** The bundle, JSON. */
   readonly bundle: Uint8Array;
   readonly artifact: Artifact;
-  /** Who must have signed: this key, or whoever a certificate names so exactly. Exactly one of the two. */
+  /** Who must have signed: this key, or the identity that a certificate names exactly. Exactly one of the two. */
   readonly key?: PublicKey;
   readonly identity?: { readonly issuer: string; readonly subject: string };
   readonly root: TrustRoot;
@@ -83,7 +83,7 @@ function findProof(material: SignedMaterial, { key, root }: ArtifactQuestion): P
   const made = findMaker(material, { keys: key ? [key] : [], roots: [root] }, createParsedTrust());
   if (typeof made === 'string') return made;
   const proofs = made.proofs();
-  return typeof proofs === 'string' ? proofs : (proofs[0] ?? 'made by nobody trusted');
+  return typeof proofs === 'string' ? proofs : (proofs[0] ?? 'made by no trusted signer');
 }
 
 /** The protocol of sigstore's conformance tests: identities match exactly, and a log the root knows must hold it. */
@@ -96,7 +96,7 @@ function accept(
   if (mustBeLogged && loggedBy.length === 0) return refused('in no transparency log of the trust root');
   if (signer.kind === 'certificate' && identity) {
     const { issuer, subjects } = signer.identity;
-    if (issuer !== identity.issuer) return refused(`made by somebody of ${issuer}`);
+    if (issuer !== identity.issuer) return refused(`made by an identity of ${issuer}`);
     if (!subjects.includes(identity.subject)) return refused(`made by ${subjects.join(', ')}`);
   }
   return { ok: true, signer, ...(signedAt && { signedAt }) };

@@ -15,7 +15,7 @@ import {
   type SignedMaterial,
 } from './material.ts';
 
-/** Takes apart a sigstore bundle that says something about an image: a DSSE envelope around an in-toto statement. */
+/** Takes apart a sigstore bundle about an image: a DSSE envelope around an in-toto statement. */
 export function readBundle({ json }: Pick<BundleCandidate, 'json'>): SignedCandidate | string {
   const read = readBundleJson(json);
   if (typeof read === 'string') return read;
@@ -32,7 +32,7 @@ export function readMessageSignature(
 ): SignedMaterial | string {
   if (bundle.content.$case !== 'messageSignature') return 'over a statement, not over a file';
   const { signature, messageDigest } = bundle.content.messageSignature;
-  // The digest in the bundle is a hint nobody signed; one that lies says that something is wrong.
+  // The digest in the bundle is an unsigned hint; a wrong one means that something is wrong.
   const actual = hashOf(file, messageDigest.algorithm);
   if (actual !== undefined && !isEqual(actual, messageDigest.digest)) return 'about another file';
   const attached = attachedTo(bundle, shipped);

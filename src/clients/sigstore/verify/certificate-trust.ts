@@ -34,7 +34,7 @@ export function vouch(claim: CertificateClaim, witness: Witness): CertificateIde
 }
 
 function claimed({ issuer, subjects }: CertificateIdentity): string {
-  const [subject = 'nobody'] = subjects;
+  const [subject = 'no one'] = subjects;
   return `it claims to be ${subject}${issuer === '' ? '' : ` of ${issuer}`}`;
 }
 
@@ -44,7 +44,7 @@ function because(complaints: readonly string[]): string {
 
 function named(identity: CertificateIdentity): CertificateIdentity | string {
   if (identity.issuer === '') return 'made with a certificate that names no OpenID issuer';
-  return identity.subjects.length === 0 ? 'made with a certificate that names nobody' : identity;
+  return identity.subjects.length === 0 ? 'made with a certificate that names no subject' : identity;
 }
 
 /**
@@ -145,6 +145,6 @@ function duration(later: Date, earlier: Date): string {
     ['m', Math.floor((ms % HOUR_MS) / MINUTE_MS)],
     ['s', Math.ceil((ms % MINUTE_MS) / SECOND_MS)],
   ] as const;
-  const told = units.filter(([, count]) => count > 0).slice(0, 2);
-  return told.map(([unit, count]) => `${count}${unit}`).join(' ');
+  const largest = units.filter(([, count]) => count > 0).slice(0, 2);
+  return largest.map(([unit, count]) => `${count}${unit}`).join(' ');
 }

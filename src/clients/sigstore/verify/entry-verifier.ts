@@ -25,7 +25,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * The verifier that a log entry names, or `undefined`. The library compares signature and hash of an entry, but not this:
- * an entry with somebody else's key would do (a part of CVE-2026-22703).
+ * an entry with another signer's key would do (a part of CVE-2026-22703).
  */
 export function entryVerifier({
   kindVersion,

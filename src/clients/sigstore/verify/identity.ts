@@ -28,7 +28,7 @@ const CLAIMS: Readonly<Record<ClaimName, string>> = {
 const GENERAL_NAME = { other: 0, email: 1, uri: 6 } as const;
 const UTF8_STRING = 0x0c;
 
-/** Who the certificate names: all names, not only the first as the library tells. Missing parts are empty. */
+/** Who the certificate names: all names, not only the first as in the library. Missing parts are empty. */
 export function readIdentity(der: Buffer): CertificateIdentity {
   const certificate = X509Certificate.parse(Buffer.from(der));
   const text = (oid: string) => utf8String(certificate.extension(oid)?.valueObj.subs[0]);

@@ -9,7 +9,7 @@ export const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 /**
  * Extensions that are understood here when they are critical: basic constraints, key usage, extended key usage, subject
  * alternative name. Any other has to be refused (RFC 5280, section 4.2); among them the poison of precertificates
- * (RFC 6962, section 3.1) and name constraints, which nobody here would obey.
+ * (RFC 6962, section 3.1) and name constraints, which are not enforced here.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(['2.5.29.19', '2.5.29.15', '2.5.29.37', '2.5.29.17']);
 
@@ -27,9 +27,7 @@ export function readLeaf(der: Buffer): X509Certificate | string {
     return 'with a certificate that is not for signing code';
   if (kindOfKey(leaf.publicKey) === undefined)
     return 'with a certificate over a kind of key that is not accepted';
-  return isUnderstood(leaf)
-    ? leaf
-    : 'with a certificate that has a critical extension nobody here understands';
+  return isUnderstood(leaf) ? leaf : 'with a certificate that has an unknown critical extension';
 }
 
 /**

@@ -6,13 +6,13 @@ import type { Digest, SignedClaim } from '../../../core/model/index.ts';
 /** What a signature covers: bytes, or the SHA-256 of a file whose bytes are elsewhere. */
 export type Covered = { readonly bytes: Uint8Array } | { readonly sha256: Buffer };
 
-/** A signature and all that came with it, taken out of whatever carried it. Nothing of it is proven yet. */
+/** A signature and all that came with it, taken out of its carrier. Nothing of it is proven yet. */
 export interface SignedMaterial {
   readonly signature: Buffer;
   readonly covered: Covered;
   /** The payload inside a DSSE envelope, which logs hash by itself; elsewhere the covered bytes again. */
   readonly payload: Covered;
-  /** DER of the certificate of the key that signed; absent when a key signed that everybody must know already. */
+  /** DER of the certificate of the key that signed; absent when a key signed that the verifier must know already. */
   readonly certificate?: Buffer;
   /** DER of certificates shipped to connect that one with an authority; never trusted by themselves. */
   readonly shipped: readonly Buffer[];

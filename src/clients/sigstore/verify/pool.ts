@@ -29,7 +29,7 @@ interface Task<Job, Result> {
 }
 
 /** A worker, and what to do with the result of the job it has; nothing when it has none. */
-interface Lane<Result> {
+interface Thread<Result> {
   readonly worker: Worker;
   finish?: ((outcome: Outcome<Result>) => void) | undefined;
 }
@@ -43,51 +43,51 @@ const MAX_HEAP_MB = 256;
  */
 export function createPool<Job, Result>(options: PoolOptions): Pool<Job, Result> {
   const waiting: Task<Job, Result>[] = [];
-  const lanes = new Set<Lane<Result>>();
+  const threads = new Set<Thread<Result>>();
   let closed = false;
 
-  const start = (): Lane<Result> => {
+  const start = (): Thread<Result> => {
     // Without the flags of this process: some, such as those for a script given as text, no worker can start with.
     const worker = new Worker(options.entry, {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
-    const lane: Lane<Result> = { worker };
+    const thread: Thread<Result> = { worker };
     const die = (): void => {
-      lanes.delete(lane);
-      lane.finish?.({ ok: false, failure: closed ? 'closed' : 'crashed' });
+      threads.delete(thread);
+      thread.finish?.({ ok: false, failure: closed ? 'closed' : 'crashed' });
       void worker.terminate();
     };
-    worker.on('message', (value: Result) => lane.finish?.({ ok: true, value }));
+    worker.on('message', (value: Result) => thread.finish?.({ ok: true, value }));
     for (const event of ['error', 'exit', 'messageerror']) worker.on(event, die);
     worker.unref();
-    lanes.add(lane);
-    return lane;
+    threads.add(thread);
+    return thread;
   };
 
   const next = (): void => {
     if (waiting.length === 0) return;
-    const idle = [...lanes].find(({ finish }) => finish === undefined);
-    const lane = idle ?? (lanes.size < options.workers ? start() : undefined);
-    const task = lane && waiting.shift();
-    if (task) assign(lane, task);
+    const idle = [...threads].find(({ finish }) => finish === undefined);
+    const thread = idle ?? (threads.size < options.workers ? start() : undefined);
+    const task = thread && waiting.shift();
+    if (task) assign(thread, task);
   };
 
-  const assign = (lane: Lane<Result>, { job, settle }: Task<Job, Result>): void => {
+  const assign = (thread: Thread<Result>, { job, settle }: Task<Job, Result>): void => {
     const timer = setTimeout(() => {
-      lanes.delete(lane);
-      lane.finish?.({ ok: false, failure: 'late' });
-      void lane.worker.terminate();
+      threads.delete(thread);
+      thread.finish?.({ ok: false, failure: 'late' });
+      void thread.worker.terminate();
     }, options.jobTimeoutMs);
-    lane.finish = (outcome) => {
+    thread.finish = (outcome) => {
       clearTimeout(timer);
-      lane.finish = undefined;
-      lane.worker.unref();
+      thread.finish = undefined;
+      thread.worker.unref();
       settle(outcome);
       next();
     };
-    lane.worker.ref();
-    lane.worker.postMessage(job);
+    thread.worker.ref();
+    thread.worker.postMessage(job);
   };
 
   return {
@@ -103,7 +103,7 @@ export function createPool<Job, Result>(options: PoolOptions): Pool<Job, Result>
     close: async () => {
       closed = true;
       for (const { settle } of waiting.splice(0)) settle({ ok: false, failure: 'closed' });
-      await Promise.all([...lanes].map(({ worker }) => worker.terminate()));
+      await Promise.all([...threads].map(({ worker }) => worker.terminate()));
     },
   };
 }

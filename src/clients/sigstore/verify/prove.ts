@@ -16,7 +16,7 @@ export interface Made {
 }
 
 /**
- * Finds who made a signature, or says in one clause why nobody trusted did. A certificate is tried with trust roots only
+ * Finds who made a signature, or the clause why no trusted signer did. A certificate is tried with trust roots only
  * and a bare signature with keys only: neither can stand in for the other (GHSA-fx35-mq7g-6g98).
  */
 export function findMaker(material: SignedMaterial, trust: Trust, parsed: ParsedTrust): Made | string {
@@ -76,5 +76,7 @@ function madeByCertificate(
 
 /** With several roots the one that knows the issuer has the most to say. */
 function nearest(reasons: readonly string[]): string {
-  return reasons.find((why) => !why.includes('no trusted authority')) ?? reasons[0] ?? 'trusted by nobody';
+  return (
+    reasons.find((why) => !why.includes('no trusted authority')) ?? reasons[0] ?? 'made by no trusted signer'
+  );
 }

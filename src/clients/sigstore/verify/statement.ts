@@ -45,7 +45,7 @@ export function readStatement(payload: Uint8Array, digest: Digest): SignedClaim 
     : read.claim;
 }
 
-/** What a statement that nobody signed says about `digest`: never that it is signed, whatever its type. */
+/** What an unsigned statement claims about `digest`: never that it is signed, whatever its type. */
 export function readUnsignedStatement(body: unknown, digest: Digest): StatementClaim | string {
   const read = readAbout(body, digest);
   return typeof read === 'string' ? read : read.claim;

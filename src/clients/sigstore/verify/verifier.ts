@@ -18,7 +18,7 @@ export interface CandidateVerifier {
 
 /** One for each of the two cores a small machine has; keyless verification is all computation. */
 const WORKERS = 2;
-/** Candidates that may wait for a thread: a few seconds of work. More are told to come again. */
+/** Candidates that may wait for a thread: a few seconds of work. More are refused for now. */
 const MAX_WAITING = 1_000;
 /** Milliseconds for one candidate; real ones take under twenty. */
 const JOB_TIMEOUT_MS = 5_000;

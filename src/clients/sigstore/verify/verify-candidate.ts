@@ -51,7 +51,7 @@ export function verifySigned(
     if (typeof proofs === 'string') return [unproven(candidate, proofs)];
     return proofs.map((proof) => ({ state: 'proven', digest: candidate.digest, ...proof, says }));
   } catch (error) {
-    // The libraries' refusals are caught where they are asked. What arrives here nobody foresaw: not a "no".
+    // The libraries' refusals are caught where they are asked. An error that arrives here is unexpected: not a "no".
     const name = error instanceof Error ? error.name : 'something';
     const detail = `checking a signature ended in ${name}`;
     return [{ state: 'unread', reason: { code: 'UnreadableEvidence', detail }, transient: false }];
@@ -62,7 +62,7 @@ function unproven({ digest }: SignatureCandidate, why: string): Signature {
   return { state: 'unproven', digest, why };
 }
 
-/** A candidate that somebody signed. */
+/** A signed candidate. */
 export type SignedForm = Exclude<SignatureCandidate, PlainCandidate>;
 
 /** Takes a candidate apart, or says in one clause why it cannot be. Proves nothing. */
@@ -78,7 +78,7 @@ export function readCandidate(candidate: SignedForm): SignedCandidate | string {
 }
 
 /**
- * Reads something that nobody signed. It tells, and proves nothing: taking such a referrer for evidence let anybody who
+ * Reads something unsigned. It claims, and proves nothing: taking such a referrer for evidence let anyone who
  * may push pass a policy of another project. A report names no image, its subject does.
  */
 export function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): StatementClaim | string {

@@ -27,7 +27,7 @@ describe('logging in', () => {
     open.push(registry);
     return registry;
   }
-  /** Every way to ask for something that is not there: `undefined` says that we were let in. */
+  /** Every way to ask for something that is not there: `undefined` means that the login was accepted. */
   const ask = (registry: EmbeddedRegistry, one = client(), repository = 'shop/web'): Promise<unknown> =>
     one.manifest(tagged(registry, '1.0', repository), patient());
   const log = ({ requests }: EmbeddedRegistry): string[] =>
@@ -52,7 +52,7 @@ describe('logging in', () => {
     ]);
   });
 
-  it('gets a token as nobody', async () => {
+  it('gets an anonymous token', async () => {
     const registry = await start({ kind: 'bearer' });
     expect(await ask(registry)).to.equal(undefined);
     expect(log(registry)).to.deep.equal([`GET ${MANIFEST} 401`, 'GET /token 200', `GET ${MANIFEST} 404`]);
@@ -235,7 +235,7 @@ describe('logging in', () => {
     ];
     for (const realm of REALMS) {
       for (const login of [PASSWORD, undefined]) {
-        it(`${realm} ${login ? 'with a login' : 'as nobody'}`, async () => {
+        it(`${realm} ${login ? 'with a login' : 'anonymously'}`, async () => {
           const registry = await start({ kind: 'bearer', realm });
           const fault = await faultOf(
             ask(registry, client({ keychain: always(login) })),
@@ -263,7 +263,7 @@ describe('logging in', () => {
     expect(asked).to.deep.equal([`${registry.host}/shop/web`]);
   });
 
-  it('throws what the keychain throws instead of going on as nobody', async () => {
+  it('throws the error of the keychain instead of an anonymous request', async () => {
     const registry = await start({ kind: 'bearer' });
     const broken = new Error('no helper');
     const outcome = await ask(registry, client({ keychain: () => Promise.reject(broken) })).catch(

@@ -145,7 +145,7 @@ describe('logins from a Docker config', () => {
       ['prints without end', `exec yes secret`, /more than a login/],
     ] as const;
     for (const [title, script, detail] of FAILURES) {
-      it(`never goes on as nobody when a helper ${title}`, async () => {
+      it(`is no anonymous request when a helper ${title}`, async () => {
         await helper('acme', script);
         const found = await keychain({ credsStore: 'acme' }, title === 'never ends' ? 300 : 5_000);
         const fault = await faultOf(find(found, 'h.example'), 'RegistryDenied');

@@ -20,7 +20,7 @@ const userAt = async (
   return login?.kind === 'password' ? login.username : login?.kind;
 };
 
-describe('logins that somebody brings along', () => {
+describe('logins of pull secrets', () => {
   it('the longest prefix wins, whichever secret it stands in', async () => {
     const host = config({ 'registry.example.com': auth('host') }, 'Secret acme/a');
     const team = config({ 'https://registry.example.com/shop': auth('team') }, 'Secret acme/b');

@@ -18,7 +18,7 @@ describe('sources that break off', () => {
   /** A source that breaks off as soon as half of the blob has gone on to the target. */
   function breaking(at: TwoRegistries) {
     const passed = Promise.withResolvers<undefined>();
-    const told = { sum: 0 };
+    const counted = { sum: 0 };
     const body = async function* (): AsyncIterable<Uint8Array> {
       yield at.bytes.subarray(0, SIZE / 2);
       await passed.promise;
@@ -26,13 +26,13 @@ describe('sources that break off', () => {
     };
     const headers = { 'content-length': String(SIZE) };
     return {
-      told,
+      counted,
       once: firstTimes(1, reading, () => ({ status: 200, headers, body: body() })),
       bring: () =>
         bring(at, {
           onBytes: (count) => {
-            told.sum += count;
-            if (told.sum >= SIZE / 2) passed.resolve(undefined);
+            counted.sum += count;
+            if (counted.sum >= SIZE / 2) passed.resolve(undefined);
           },
         }),
     };
@@ -45,7 +45,7 @@ describe('sources that break off', () => {
     expect(await source.bring()).to.equal('copied');
     expect(log(at.source)).to.deep.equal(['GET blobs 200', 'GET blobs 206']);
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201']);
-    expect(source.told.sum).to.equal(SIZE);
+    expect(source.counted.sum).to.equal(SIZE);
     await expectThere(at);
   });
 

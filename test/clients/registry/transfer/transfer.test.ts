@@ -34,7 +34,7 @@ describe('bringing a blob', () => {
 
   it('asks both registries at the same time', async () => {
     const at = await openRegistries();
-    // Each answers only when the other has been asked, too: whoever asks one after the other waits for ever.
+    // Each answers only when the other has been asked, too: a client that asks one after the other waits for ever.
     const asked = { source: Promise.withResolvers<undefined>(), target: Promise.withResolvers<undefined>() };
     at.source.intercept(async () => {
       asked.source.resolve(undefined);
@@ -67,7 +67,7 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
-  it('is told request by request to whoever watches, with all that others have brought', async () => {
+  it('reports each request to its watched view, which shares what other views have copied', async () => {
     const at = await openRegistries();
     const one = client();
     let asked = 0;

@@ -154,7 +154,7 @@ describe('signing with a key', () => {
     'another cipher': changed({ cipher: { ...encrypted.cipher, name: 'aes' } }),
     'a nonce that is too short': changed({ cipher: { ...encrypted.cipher, nonce: 'AAAA' } }),
     'RSA of 1,024 bits': pkcs8(weakKey().privateKey),
-    'a curve that nobody verifies': pkcs8(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey),
+    'a curve that is not verified': pkcs8(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey),
     'RSA-PSS': pkcs8(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey),
     'a key that cannot sign': pkcs8(generateKeyPairSync('x25519').privateKey),
     'a text without end': pkcs8(key) + ' '.repeat(64 * 1024),
@@ -167,12 +167,12 @@ describe('signing with a key', () => {
 
   it('repeats nothing of key or password in a problem', async () => {
     const pem = cosignKey(key, { password: 'right' });
-    const told = await Promise.all([
+    const answers = await Promise.all([
       openKeySigner({ pem, password: 'my secret' }),
       openKeySigner({ pem: pkcs8(key).replaceAll('PRIVATE', 'SECRET PRIVATE'), password: 'my secret' }),
     ]);
-    const text = JSON.stringify(told);
-    expect(told.every(({ ok }) => !ok)).to.be.true;
+    const text = JSON.stringify(answers);
+    expect(answers.every(({ ok }) => !ok)).to.be.true;
     expect(text).not.to.include('my secret');
     for (const line of pem.split('\n').filter((each) => each.length > 20 && !each.startsWith('---')))
       expect(text).not.to.include(line);

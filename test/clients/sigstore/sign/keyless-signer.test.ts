@@ -105,7 +105,7 @@ describe('signing without a key of one’s own', () => {
       expect(await ask(candidate, trust)).to.deep.include({ loggedBy: [], timestampedBy: [fingerprint] });
   });
 
-  it('proves nothing to whoever trusts another Sigstore', async () => {
+  it('proves nothing with the trust root of another Sigstore', async () => {
     const strange: Trust = { keys: [], roots: [(await createSigstore()).root] };
     for (const candidate of await everything(open()))
       expect((await ask(candidate, strange)).state).to.equal('unproven');
@@ -161,7 +161,7 @@ describe('signing without a key of one’s own', () => {
     });
   }
 
-  it('fails when nobody listens, and when somebody does not answer in time', async () => {
+  it('fails when no server listens, and when a server does not answer in time', async () => {
     servers.instead('rekor', 'hang');
     expect(await faultOf(open({ timeoutMs: 50 }).signImage(web, {}, forever()))).to.include({
       code: 'SigningFailed',
@@ -198,7 +198,7 @@ describe('signing without a key of one’s own', () => {
     ['a token in five parts', { identityToken: 'a.b.c.d.e' }, ['identityToken']],
     ['a token without subject', { identityToken: identityToken({ iss: OPENID_ISSUER }) }, ['identityToken']],
     [
-      'an e-mail address that nobody verified',
+      'an e-mail address that is not verified',
       { identityToken: identityToken({ sub: '1', email: 'eve@example.com' }) },
       ['identityToken'],
     ],

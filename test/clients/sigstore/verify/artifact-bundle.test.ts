@@ -86,7 +86,7 @@ describe('artifact bundle', () => {
     for (const [other, expected] of [
       [{ ...identity, subject: WORKFLOW.slice(0, -1) }, `made by ${WORKFLOW}`],
       [{ ...identity, subject: '.*' }, `made by ${WORKFLOW}`],
-      [{ ...identity, issuer: `${OPENID_ISSUER}/` }, `made by somebody of ${OPENID_ISSUER}`],
+      [{ ...identity, issuer: `${OPENID_ISSUER}/` }, `made by an identity of ${OPENID_ISSUER}`],
     ] as const)
       expect(why(bundle, { identity: other })).to.equal(expected);
   });

@@ -100,7 +100,7 @@ describe('bundle', () => {
     expect(says(await verify(bundle))).to.deep.equal({ kind: 'signature', annotations: {} });
   });
 
-  it('S02: a statement of any other type is told as that type', async () => {
+  it('S02: a statement of any other type is reported as that type', async () => {
     const predicateType = 'https://slsa.dev/provenance/v1';
     const read = says(await verify(statementBundle({ digest: image, key, predicateType })));
     expect(read).to.include({ kind: 'statement', predicateType });

@@ -39,7 +39,7 @@ describe('envelope', () => {
     });
   }
 
-  it('S03: proves nothing about another image, whoever signed it', async () => {
+  it('S03: proves nothing about another image, whatever key signed it', async () => {
     const layer = await signEnvelope(sigstore, { ...request, digest: digestOf('other') });
     expect(whyNot(await ask(attestationLayer(layer), keysOnly(key)))).to.equal('about another digest');
   });

@@ -80,7 +80,7 @@ describe('logs', () => {
     });
   }
 
-  it('is told for both legacy forms', async () => {
+  it('is reported for both legacy forms', async () => {
     const layer = await signLayer(sigstore, { key, digest: image });
     const envelope = await signEnvelope(sigstore, { key, digest: image });
     for (const one of [signatureLayer(layer), attestationLayer(envelope)])

@@ -13,12 +13,12 @@ describe('plain', () => {
     ask({ form: 'plain', digest: carrier, json, mediaType }, keysOnly(signingKey()));
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-  it('S01: a statement that nobody signed is told as such, and proves nothing', async () => {
-    const json = statement({ digest: image, predicateType: RELEASE, predicate: { by: 'anybody' } });
+  it('S01: an unsigned statement is reported as unsigned, and proves nothing', async () => {
+    const json = statement({ digest: image, predicateType: RELEASE, predicate: { by: 'a stranger' } });
     expect(await read(json, IN_TOTO)).to.deep.equal({
       state: 'unsigned',
       digest: carrier,
-      says: { kind: 'statement', predicateType: RELEASE, predicate: { by: 'anybody' } },
+      says: { kind: 'statement', predicateType: RELEASE, predicate: { by: 'a stranger' } },
     });
   });
 
@@ -37,7 +37,7 @@ describe('plain', () => {
     });
   }
 
-  it('a report is told by its media type', async () => {
+  it('a report is reported by its media type', async () => {
     const report = { version: '2.1.0', runs: [] };
     expect(await read(encode(report), SARIF)).to.deep.equal({
       state: 'unsigned',

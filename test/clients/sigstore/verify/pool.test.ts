@@ -56,7 +56,7 @@ describe('pool', () => {
     ]);
   });
 
-  it('tells those who come when too many wait already', async () => {
+  it('refuses jobs when too many wait already', async () => {
     const { run } = pool({ workers: 1, maxWaiting: 2, jobTimeoutMs: 3_000 });
     const hanging = run('hang');
     const waiting = [run('answer'), run('answer')];
@@ -65,7 +65,7 @@ describe('pool', () => {
     expect((await Promise.all(waiting)).every(({ ok }) => ok)).to.equal(true);
   });
 
-  it('answers everybody when it is closed, and those who come after', async () => {
+  it('answers all waiting jobs when it is closed, and later ones', async () => {
     const { run, close } = pool({ workers: 1 });
     const jobs = [run('hang'), run('answer')];
     await close();
