@@ -1,4 +1,11 @@
-import type { ImageRef } from '../model/index.ts';
+import {
+  type ImageRef,
+  digestAlgorithm,
+  digestHex,
+  pin,
+  type Digest,
+  type ManifestContent,
+} from '../model/index.ts';
 import { arrivedOf, newness } from './at-target.ts';
 import type { GateResult } from './gates/gate.ts';
 import { discover, type DiscoverParts } from './discover.ts';
@@ -11,8 +18,11 @@ import { promoteSteps } from './promote.ts';
 import type { ImageTask, Learned, StepParts } from './steps/task.ts';
 import type { Step } from './steps/step.ts';
 import type { HistoryBook } from './history-book.ts';
-import type { TargetRegistry } from './ports.ts';
-import { hasReleaseRecords } from './release-records.ts';
+import type { TargetRegistry, ArtifactSigner, SourceRegistry } from './ports.ts';
+import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
+import { findBundle, SIGN_PREDICATE_TYPE } from './records/bundle-artifact.ts';
+import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
+import type { SignSpec } from './schema.ts';
 
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals' | 'source'> {
@@ -209,4 +219,44 @@ function scanTold({ counts, worst, findings, exceptionsUntil }: GateResult): Par
     ...(blocking.length > 0 && { blocking }),
     ...(exceptionsUntil && { exceptionsUntil }),
   };
+}
+
+/** Where traces are looked for, and whose. */
+interface TracesParts {
+  readonly target: SourceRegistry;
+  /** The repository at the target. */
+  readonly to: ImageRef;
+  readonly signer: Pick<ArtifactSigner, 'name'>;
+  readonly format: SignSpec['format'];
+}
+
+/**
+ * Whether an image at the target has what a promotion that signs leaves there: the signature and the release of its signer. It
+ * costs one listing, or with `Legacy` two manifests. What is found are claims, which anybody who can push may forge: that makes
+ * the promotion pass such an image over, and nobody sign it. What a signature proves, admission asks by itself.
+ */
+async function hasReleaseRecords(
+  { target, to, signer: { name: signer }, format }: TracesParts,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (format !== 'Legacy') {
+    const listed = await target.referrers(pin(to, digest), signal);
+    return [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE].every(
+      (predicateType) => findBundle(listed, { predicateType, signer }) !== undefined,
+    );
+  }
+  const under = (suffix: CosignLayerClaims['suffix']): Promise<ManifestContent | undefined> => {
+    const tag = `${digestAlgorithm(digest)}-${digestHex(digest)}.${suffix}`;
+    return target.content({ registry: to.registry, repository: to.repository, tag }, signal);
+  };
+  const [signatures, statements] = await Promise.all([under('sig'), under('att')]);
+  return (
+    holds(signatures, { suffix: 'sig', signer }) &&
+    holds(statements, { suffix: 'att', signer, predicateType: RELEASE_PREDICATE_TYPE })
+  );
+}
+
+function holds(content: ManifestContent | undefined, claims: CosignLayerClaims): boolean {
+  return content !== undefined && findCosignLayer(content.manifest, claims) !== undefined;
 }

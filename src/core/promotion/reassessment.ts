@@ -1,9 +1,22 @@
-import type { Digest, Evidence, ImageRef, ProvenSignature, Reason } from '../model/index.ts';
-import type { AppliedException, Authority } from '../policy/index.ts';
+import * as z from 'zod';
+import {
+  type Digest,
+  type Evidence,
+  type ImageRef,
+  type ProvenSignature,
+  type Reason,
+  nameOf,
+  type StatementClaim,
+} from '../model/index.ts';
+import {
+  type AppliedException,
+  type Authority,
+  parseMoment,
+  RELEASE_PREDICATE_TYPE,
+} from '../policy/index.ts';
 import type { GateResult } from './gates/gate.ts';
 import { judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
-import { readRelease, type ReadRelease } from './records/read-release.ts';
 import type { ScanSpec } from './schema.ts';
 
 /** By what an image at the target is judged again. */
@@ -75,4 +88,39 @@ function reasonOf({ reason = 'ScannerFailed', message, findings, expiredExceptio
   const ended = new Set(expiredExceptions.map((id) => id.trim().toLowerCase()));
   const onlyEnded = reason === 'Vulnerable' && findings.every(({ id }) => ended.has(id.toLowerCase()));
   return { code: onlyEnded ? 'ExceptionExpired' : reason, detail: message };
+}
+
+/** What of a release statement counts after the release. */
+interface ReadRelease {
+  /** Ids of findings that an approver accepted. */
+  readonly waived: readonly string[];
+  readonly approvalReason: string;
+  /** Invalid where the statement does not say: then the approval has ended, nothing is forgiven by mistake. */
+  readonly approvedUntil: Date;
+}
+
+const place = z.object({ repository: z.string() });
+const release = z.object({
+  source: place,
+  target: place,
+  waived: z.array(z.string()),
+  approvalReason: z.string().default(''),
+  approvedUntil: z.string().optional(),
+});
+
+/**
+ * Reads a release statement by which an image came from this source to this target; `undefined` for any other statement: one key
+ * may sign for several promotions, and what one lets pass is nothing to the others.
+ */
+function readRelease(
+  { predicateType, predicate }: StatementClaim,
+  { source, target }: { readonly source: ImageRef; readonly target: ImageRef },
+): ReadRelease | undefined {
+  if (predicateType !== RELEASE_PREDICATE_TYPE) return undefined;
+  const read = release.safeParse(predicate);
+  if (!read.success) return undefined;
+  const { waived, approvalReason, approvedUntil = '', ...places } = read.data;
+  if (places.source.repository !== nameOf(source)) return undefined;
+  if (places.target.repository !== nameOf(target)) return undefined;
+  return { waived, approvalReason, approvedUntil: parseMoment(approvedUntil) ?? new Date(NaN) };
 }

@@ -3,7 +3,6 @@ import type { Scanned } from '../gates/scanned.ts';
 import type { ScanOutput } from '../ports.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { reportRecord, vulnerabilityStatement } from '../records/report.ts';
-import { mergeScans } from '../records/merge-scans.ts';
 import type { PromoteSpec, ScanSpec } from '../schema.ts';
 import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
@@ -59,4 +58,33 @@ export function attachStep(parts: AttachParts): Step<ImageTask, Learned> {
 
 function outputsOf(scanned: readonly Scanned[] = []): readonly ScanOutput[] {
   return scanned.flatMap((one) => (one.kind === 'scan' ? [one.output] : []));
+}
+
+/**
+ * The scans of all platforms of an image as one: the index is what is promoted, and what is judged later. As old as its
+ * oldest part, with the oldest database. `undefined` when nothing was scanned.
+ */
+function mergeScans(outputs: readonly ScanOutput[]): ScanOutput | undefined {
+  const [first, ...more] = outputs;
+  if (!first || more.length === 0) return first;
+  const earliest = (moments: readonly Date[]): Date =>
+    new Date(Math.min(...moments.map((moment) => moment.getTime())));
+  const databases = outputs.flatMap(({ databaseUpdatedAt }) => databaseUpdatedAt ?? []);
+  return {
+    scanner: first.scanner,
+    report: { ...objectOf(first.report), Results: outputs.flatMap(({ report }) => resultsOf(report)) },
+    startedAt: earliest(outputs.map(({ startedAt }) => startedAt)),
+    finishedAt: earliest(outputs.map(({ finishedAt }) => finishedAt)),
+    ...(databases.length === outputs.length && { databaseUpdatedAt: earliest(databases) }),
+  };
+}
+
+function objectOf(report: unknown): object {
+  return typeof report === 'object' && report !== null ? report : {};
+}
+
+/** Trivy lists what it found under `Results`, one for each place it looked in, and leaves out what is empty. */
+function resultsOf(report: unknown): readonly unknown[] {
+  const { Results: results } = objectOf(report) as { readonly Results?: unknown };
+  return Array.isArray(results) ? results : [];
 }
