@@ -4,13 +4,9 @@ import { join } from 'node:path';
 import { anonymous, createRegistry, type Registry as Client } from '../../src/clients/registry/index.ts';
 import type { Trivy } from '../../src/clients/scanner/index.ts';
 import { parseReference, type PinnedRef } from '../../src/core/model/index.ts';
-import {
-  judgeScan,
-  scanPlatforms,
-  type GateResult,
-  type ScanRule,
-  type ScanTask,
-} from '../../src/core/promotion/index.ts';
+import { judgeScan, type ScanRule } from '../../src/core/promotion/gates/scan-gate.ts';
+import { scanPlatforms, type ScanTask } from '../../src/core/promotion/gates/scan-platforms.ts';
+import type { GateResult } from '../../src/core/promotion/gates/gate.ts';
 import { pushIndex, pushReferrer, type Pushed, type Target } from '../support/registry/push.ts';
 import { requirePrograms } from './support/ensure.ts';
 import { startLockedRegistry } from './support/locked-registry.ts';

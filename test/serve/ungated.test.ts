@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SILENT } from '../../src/core/promotion/index.ts';
+import { SILENT } from '../../src/core/promotion/progress.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
 import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
 

@@ -3,7 +3,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   parsePromotion,
-  SILENT,
   type Approval,
   type Execution,
   type ImageAtTarget,
@@ -12,6 +11,7 @@ import {
   type Progress,
   type TargetJudgement,
 } from '../../src/core/promotion/index.ts';
+import { SILENT } from '../../src/core/promotion/progress.ts';
 import type { Parsed } from '../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/core/policy/index.ts';

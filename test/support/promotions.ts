@@ -1,10 +1,7 @@
 import { expect } from 'chai';
 import type { Parsed } from '../../src/core/model/index.ts';
-import {
-  parsePromotion,
-  type ImagePromotionSpec,
-  type TagSelection,
-} from '../../src/core/promotion/index.ts';
+import { parsePromotion, type ImagePromotionSpec } from '../../src/core/promotion/index.ts';
+import type { TagSelection } from '../../src/core/promotion/schema.ts';
 
 /** A part of a document as a person writes it. */
 export type Written = Readonly<Record<string, unknown>>;

@@ -3,14 +3,14 @@ import { setImmediate } from 'node:timers/promises';
 import { Fault, parseDigest, type Digest, type ReasonCode } from '../../../src/core/model/index.ts';
 import {
   parsePromotion,
-  planRun,
   type Candidate,
   type Discovery,
   type Execution,
   type ImagePromotion,
   type ImageResult,
-  type RunOrder,
 } from '../../../src/core/promotion/index.ts';
+import { planRun } from '../../../src/core/promotion/plan.ts';
+import type { RunOrder } from '../../../src/core/promotion/execution.ts';
 import type {
   ApprovalObject,
   GuardedAnswer,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { planRun, type Candidate } from '../../../src/core/promotion/index.ts';
+import { type Candidate } from '../../../src/core/promotion/index.ts';
+import { planRun } from '../../../src/core/promotion/plan.ts';
 import { formatPin, isWork, parsePin } from '../../../src/controllers/promotions/pins.ts';
 import { digestFor } from './fixture.ts';
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Reason } from '../../../src/core/model/index.ts';
-import type { Standing, TargetJudgement } from '../../../src/core/promotion/index.ts';
+import type { TargetJudgement } from '../../../src/core/promotion/index.ts';
+import type { Standing } from '../../../src/core/promotion/reassessment.ts';
 import { NOW } from '../../support/policies.ts';
 import { candidates, digestFor, fault } from './fixture.ts';
 import { controllerFixture } from './controller-fixture.ts';

@@ -1,6 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
-import { promotionCrds, promotionReferences } from '../../../src/core/promotion/index.ts';
+import { promotionCrds } from '../../../src/core/promotion/index.ts';
+import { promotionReferences } from '../../../src/core/promotion/reference-page.ts';
 import { schemaOf, specFields } from '../../support/crd.ts';
 import { promotionDocument, type Written } from '../../support/promotions.ts';
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { nextRun, parseSchedule } from '../../../src/core/promotion/index.ts';
+import { nextRun } from '../../../src/core/promotion/index.ts';
+import { parseSchedule } from '../../../src/core/promotion/schedule.ts';
 import { pathsOf } from '../../support/promotions.ts';
 
 const next = (schedule: string, timeZone: string, after: string): string | undefined =>

@@ -1,15 +1,11 @@
 // Signs images as promotions do, and attaches what came of it with the product's own client.
 import { anonymous, createRegistry, type Registry } from '../../../src/clients/registry/index.ts';
 import type { Digest } from '../../../src/core/model/index.ts';
-import {
-  appendCosignLayer,
-  bundleArtifact,
-  pushArtifact,
-  SIGN_PREDICATE_TYPE,
-  statementAbout,
-  type ArtifactSigner,
-  type SignedContent,
-} from '../../../src/core/promotion/index.ts';
+import { type ArtifactSigner, type SignedContent } from '../../../src/core/promotion/index.ts';
+import { appendCosignLayer } from '../../../src/core/promotion/records/cosign-tag.ts';
+import { bundleArtifact, SIGN_PREDICATE_TYPE } from '../../../src/core/promotion/records/bundle-artifact.ts';
+import { pushArtifact } from '../../../src/core/promotion/records/push.ts';
+import { statementAbout } from '../../../src/core/promotion/records/statement.ts';
 import type { Pushed, Target } from '../../support/registry/push.ts';
 import { forever } from '../../support/verification.ts';
 

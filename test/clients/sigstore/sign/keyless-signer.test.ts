@@ -8,7 +8,7 @@ import {
   type Trust,
 } from '../../../../src/core/model/index.ts';
 import type { ArtifactSigner, SignedContent } from '../../../../src/core/promotion/index.ts';
-import { statementAbout } from '../../../../src/core/promotion/index.ts';
+import { statementAbout } from '../../../../src/core/promotion/records/statement.ts';
 import { OPENID_ISSUER, WORKFLOW } from '../../../support/sigstore/fulcio.ts';
 import { createSigstore, type Sigstore } from '../../../support/sigstore/instance.ts';
 import {

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { anonymous, createRegistry, type Registry } from '../../../../src/clients/registry/index.ts';
 import { Fault, parseDigest, type PinnedRef } from '../../../../src/core/model/index.ts';
-import { judgeScan, scanPlatforms, type Scanner } from '../../../../src/core/promotion/index.ts';
+import { type Scanner } from '../../../../src/core/promotion/index.ts';
+import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
+import { scanPlatforms } from '../../../../src/core/promotion/gates/scan-platforms.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
 import {
   pushBlob,

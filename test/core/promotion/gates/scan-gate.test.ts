@@ -2,12 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { digestOf } from '../../../../src/core/model/index.ts';
-import {
-  judgeScan,
-  MAX_IDS_SHOWN,
-  type Scanned,
-  type ScanRule,
-} from '../../../../src/core/promotion/index.ts';
+import { judgeScan, type ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
+import { MAX_IDS_SHOWN } from '../../../../src/core/promotion/gates/gate.ts';
+import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
 import { dark, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
 
 const recorded: unknown = JSON.parse(

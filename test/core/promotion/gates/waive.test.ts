@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import {
   gateHash,
-  judgeScan,
   waive,
   waiverStanding,
   type Gated,
-  type Scanned,
   type Waiver,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/gates/waive.ts';
+import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
+import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
 import { dark, hoursAgo, NOW, rule, scan } from './scans.ts';
 
 const digest = digestOf('an image');

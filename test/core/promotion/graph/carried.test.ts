@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { countAttachments, type GatherRequest } from '../../../../src/core/promotion/index.ts';
+import { countAttachments } from '../../../../src/core/promotion/graph/graph.ts';
+import type { GatherRequest } from '../../../../src/core/promotion/graph/gather.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { describedBy, fill, SOURCE } from '../images.ts';
 import { ALL, digests, gather, lefts } from './fixture.ts';

@@ -1,12 +1,11 @@
 import type { Digest, ManifestContent } from '../../../../src/core/model/index.ts';
 import {
   gatherGraph,
-  type AttachmentSelection,
   type Gathered,
   type GatherRequest,
-  type Graph,
-  type LeftBecause,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/graph/gather.ts';
+import type { AttachmentSelection, LeftBecause } from '../../../../src/core/promotion/graph/carried.ts';
+import type { Graph } from '../../../../src/core/promotion/graph/graph.ts';
 import type { RegistriesTwin } from '../../../support/twins/registries.ts';
 import { pinned, soon, SOURCE } from '../images.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../../src/core/model/index.ts';
-import { countAttachments } from '../../../../src/core/promotion/index.ts';
+import { countAttachments } from '../../../../src/core/promotion/graph/graph.ts';
 import { faultOf } from '../../../support/twins/registry.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { describedBy, fill, SOURCE } from '../images.ts';

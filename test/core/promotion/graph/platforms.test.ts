@@ -1,11 +1,7 @@
 import { expect } from 'chai';
 import type { ManifestContent } from '../../../../src/core/model/index.ts';
-import {
-  countAttachments,
-  gatherGraph,
-  type Gathered,
-  type Graph,
-} from '../../../../src/core/promotion/index.ts';
+import { countAttachments, type Graph } from '../../../../src/core/promotion/graph/graph.ts';
+import { gatherGraph, type Gathered } from '../../../../src/core/promotion/graph/gather.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { describedBy, fill, pinned, soon, SOURCE } from '../images.ts';
 

@@ -1,13 +1,12 @@
 import { expect } from 'chai';
+import { type ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import {
   appendCosignLayer,
   findCosignLayer,
-  statementAbout,
-  statementDigest,
-  type Artifact,
-  type ArtifactSigner,
   type CosignLayer,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/records/cosign-tag.ts';
+import { statementAbout, statementDigest } from '../../../../src/core/promotion/records/statement.ts';
+import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { digestOf, type ManifestContent } from '../../../../src/core/model/index.ts';
 import { SIGNATURE_ANNOTATION } from '../../../support/signing.ts';
 import { forever } from '../../../support/verification.ts';

@@ -8,7 +8,7 @@ import {
   wasMirrored,
   type Arrival,
   type MirrorHistory,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/records/history.ts';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import { AT, blobOf, bodyOf, run } from './made.ts';
 

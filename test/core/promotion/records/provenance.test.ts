@@ -5,7 +5,7 @@ import {
   acquisitionStatement,
   findAcquisition,
   type Acquisition,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/records/provenance.ts';
 import { digestOf, type PinnedRef } from '../../../../src/core/model/index.ts';
 import { AT, bodyOf, image, LATER, listed, nowhere, run, statementOf, subject } from './made.ts';
 

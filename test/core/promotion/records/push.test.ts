@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { pushArtifact, quarantineFlag } from '../../../../src/core/promotion/index.ts';
+import { pushArtifact } from '../../../../src/core/promotion/records/push.ts';
+import { quarantineFlag } from '../../../../src/core/promotion/records/quarantine-flag.ts';
 import { digestOf, formatReference, type ImageRef } from '../../../../src/core/model/index.ts';
 import { forever } from '../../../support/verification.ts';
 import { AT, image, subject } from './made.ts';

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { findQuarantineFlag, quarantineFlag, QUARANTINE_TYPE } from '../../../../src/core/promotion/index.ts';
+import {
+  findQuarantineFlag,
+  quarantineFlag,
+  QUARANTINE_TYPE,
+} from '../../../../src/core/promotion/records/quarantine-flag.ts';
 import { evidenceOf, found, inShort, policyOf, verdictOf } from '../../../support/policies.ts';
 import { AT, bodyOf, LATER, listed, subject } from './made.ts';
 

@@ -1,13 +1,10 @@
 import { expect } from 'chai';
-import {
-  appendCosignLayer,
-  bundleArtifact,
-  quarantineFlag,
-  releaseStatement,
-  type Artifact,
-  type ArtifactSigner,
-  type Release,
-} from '../../../../src/core/promotion/index.ts';
+import { type ArtifactSigner } from '../../../../src/core/promotion/index.ts';
+import { appendCosignLayer } from '../../../../src/core/promotion/records/cosign-tag.ts';
+import { bundleArtifact } from '../../../../src/core/promotion/records/bundle-artifact.ts';
+import { quarantineFlag } from '../../../../src/core/promotion/records/quarantine-flag.ts';
+import { releaseStatement, type Release } from '../../../../src/core/promotion/records/release.ts';
+import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';

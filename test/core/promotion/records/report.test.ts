@@ -5,7 +5,7 @@ import {
   VULNERABILITY_PREDICATE_TYPE,
   vulnerabilityStatement,
   type ScanRecord,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/records/report.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, shortly } from '../../../support/verification.ts';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { backupTag, isReservedTag } from '../../../../src/core/promotion/index.ts';
+import { backupTag } from '../../../../src/core/promotion/index.ts';
+import { isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
 import { parseDigest } from '../../../../src/core/model/index.ts';
 import { digestOfLetter } from '../../../support/promotions.ts';
 

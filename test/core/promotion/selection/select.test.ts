@@ -5,7 +5,7 @@ import {
   needsTagList,
   selectByAge,
   selectByName,
-} from '../../../../src/core/promotion/index.ts';
+} from '../../../../src/core/promotion/selection/select.ts';
 import { pathsOf, readTags, valueOf, type Written } from '../../../support/promotions.ts';
 
 const NOW = new Date('2026-06-15T12:00:00Z');
