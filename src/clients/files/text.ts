@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { parsed, type Parsed, problem, type Problem } from '../../core/model/index.ts';
 
 /** Largest file read, in bytes: what etcd would store of one object is far below it. */
-export const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /** A file's text; the problem names the file and the error of the system (`ENOENT`…). */
 export async function readText(path: string): Promise<Parsed<string>> {

@@ -4,11 +4,11 @@ import type { Clock } from '../../core/model/index.ts';
 import { fault, type Fetch, type Reading, readJson } from './read-json.ts';
 
 /** Milliseconds that keys are believed: a key that its issuer gives up is good for no longer. */
-export const KEYS_MS = 10 * 60_000;
+const KEYS_MS = 10 * 60_000;
 /** Milliseconds between two requests for the keys of one issuer, when tokens name one that is not there: any sender can name such a key. */
-export const COOL_DOWN_MS = 30_000;
+const COOL_DOWN_MS = 30_000;
 /** Milliseconds after a failure during which an issuer is not asked again. */
-export const FAILURE_MS = 2_000;
+const FAILURE_MS = 2_000;
 /** Milliseconds for both documents of an issuer: less than a caller waits. */
 const FETCH_MS = 3_000;
 /** Most callers that wait for one issuer; each of them holds a request open. */
@@ -21,7 +21,7 @@ export interface Held {
 }
 
 /** The keys of issuers. Both throw a `Fault` when they cannot be had, or not before the signal fires. */
-export interface KeySets {
+interface KeySets {
   /** The ones that are remembered, or fresh ones. */
   of(issuer: string, signal: AbortSignal): Promise<Held>;
   /** Fresh ones because `held` does not do; `undefined` when it is too early to ask again. */
@@ -107,10 +107,10 @@ const MAX_KEYS = 64;
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(MAX_KEYS) });
 
 /** Finds the key that a token names. */
-export type KeySet = ReturnType<typeof createLocalJWKSet>;
+type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /** Reads the keys of an issuer: its configuration first, which names their address. Throws a `Fault`. */
-export async function discoverKeys(reading: Reading): Promise<KeySet> {
+async function discoverKeys(reading: Reading): Promise<KeySet> {
   const { issuer } = reading;
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const found = configuration.safeParse(await readJson(reading, address)).data;

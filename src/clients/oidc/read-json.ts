@@ -11,7 +11,7 @@ export interface Reading {
 }
 
 /** Largest document in bytes: a set of ten RSA keys with their certificates has some 40,000. */
-export const MAX_DOCUMENT_BYTES = 256 * 1024;
+const MAX_DOCUMENT_BYTES = 256 * 1024;
 
 /**
  * Reads a document of an issuer as JSON. Nothing else than 200 is an answer, and it is not asked for elsewhere: a redirect would

@@ -37,7 +37,7 @@ export interface TokenVerifierOptions {
  */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 /** Seconds that two clocks may differ. */
-export const CLOCK_TOLERANCE_S = 30;
+const CLOCK_TOLERANCE_S = 30;
 /** Longest token in characters: Node takes headers of 16 KiB in all. */
 const MAX_TOKEN_LENGTH = 16 * 1024;
 

@@ -5,7 +5,7 @@ import type { Call, Operation } from './call.ts';
 import { faultOfError } from './fault.ts';
 
 /** A body that is made while it is sent: never held whole, and made anew each time it is asked for. */
-export interface StreamBody {
+interface StreamBody {
   /** Bytes; no more and no fewer come. */
   readonly length: number;
   readonly open: () => AsyncIterable<Uint8Array>;

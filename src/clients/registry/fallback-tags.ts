@@ -18,7 +18,7 @@ export interface FallbackTags {
 export type Turns = <T>(key: string, act: () => Promise<T>) => Promise<T>;
 
 /** Most times a listing is written again because another writer has overwritten our entry. */
-export const MAX_REWRITES = 5;
+const MAX_REWRITES = 5;
 /** Longest pause before it is written again, in milliseconds, doubled each time: two writers must fall out of step. */
 const REWRITE_PAUSE_MS = 100;
 

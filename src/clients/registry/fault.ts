@@ -2,7 +2,7 @@ import { Fault, type ReasonCode } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 
 /** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */
-export type Doing = Pick<Call, 'doing'> & Partial<Pick<Call, 'side'>>;
+type Doing = Pick<Call, 'doing'> & Partial<Pick<Call, 'side'>>;
 
 /** Codes that are worth another try by themselves. */
 const TRANSIENT: ReadonlySet<ReasonCode> = new Set([

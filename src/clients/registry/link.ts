@@ -22,7 +22,7 @@ export function nextPage(call: Call, answer: Answer): URL | undefined {
 }
 
 /** How much of a listing is read. */
-export interface ListingLimits {
+interface ListingLimits {
   readonly maxPages: number;
   readonly maxEntries: number;
 }

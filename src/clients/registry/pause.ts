@@ -9,7 +9,7 @@ export const MAX_WAIT_MS = 2_000;
 /** Longest time a `Retry-After` keeps a host silent, in milliseconds: a registry must not switch itself off for a day. */
 export const MAX_PAUSE_MS = 60_000;
 /** Longest wait of a patient call, in milliseconds: it waits out every pause that is remembered. */
-export const MAX_PATIENT_WAIT_MS = MAX_PAUSE_MS;
+const MAX_PATIENT_WAIT_MS = MAX_PAUSE_MS;
 /** Longest rest between images, in milliseconds; windows last hours, but one request in five minutes costs little. */
 export const MAX_REST_MS = 300_000;
 /** Hosts whose pauses are remembered. */
@@ -82,13 +82,13 @@ export function retryAfterMs(value: string | undefined, now: Date): number | und
 }
 
 /** How many requests a registry still allows. */
-export interface Allowance {
+interface Allowance {
   /** Milliseconds to rest before something new is begun; 0 while enough is left. */
   readonly restMs: number;
 }
 
 /** Requests that must be left before another image is begun: one image of several platforms costs about this many. */
-export const MIN_REMAINING = 10;
+const MIN_REMAINING = 10;
 /** The same as a part of the whole window, where the window is small. */
 const MIN_REMAINING_PART = 0.1;
 /** Seconds to rest where the registry names no window. */
@@ -102,7 +102,7 @@ const WINDOW = /;\s*w\s*=\s*(\d{1,9})/;
  * Reads the `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers, and Docker Hub's form of them); `undefined` when
  * the answer has none.
  */
-export function allowanceOf(answer: Answer): Allowance | undefined {
+function allowanceOf(answer: Answer): Allowance | undefined {
   const left = header(answer, 'ratelimit-remaining');
   const remaining = countIn(left);
   if (remaining === undefined) return undefined;

@@ -3,7 +3,7 @@ import { objectionTo } from './endpoint.ts';
 import { fault, quote } from './fault.ts';
 
 /** A place that a registry points to. */
-export interface Pointer {
+interface Pointer {
   /** The address of the answer that names it. */
   readonly from: URL;
   /** As it was named: absolute, or relative to `from`. */

@@ -28,7 +28,7 @@ export interface Ask {
 export type Send = (call: Call, ask: Ask) => Promise<Answer>;
 
 /** What {@link createTransport} is made of. */
-export interface TransportParts {
+interface TransportParts {
   readonly exchange: Exchange;
   readonly pauses: Pauses;
   readonly authorizer: Authorizer;

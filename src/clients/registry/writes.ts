@@ -19,7 +19,7 @@ import { createTransfers, type TransferParts } from './transfer/transfer.ts';
 import type { Send } from './transport.ts';
 
 /** What the writes of one set of logins are made with. */
-export interface WriteParts extends TransferParts {
+interface WriteParts extends TransferParts {
   readonly turns: Turns;
   readonly random: () => number;
   readonly restMs: TargetRegistry['restMs'];

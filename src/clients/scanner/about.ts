@@ -2,7 +2,7 @@ import { request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import * as z from 'zod';
-import { deadline, failed } from './fault.ts';
+import { deadline, failed } from './call.ts';
 
 /** What a Trivy, or a Trivy server, reports of itself. */
 export interface About {
@@ -12,7 +12,7 @@ export interface About {
 }
 
 /** A Trivy server to ask. */
-export interface ServerQuestion {
+interface ServerQuestion {
   readonly operation: string;
   readonly serverUrl: string;
   readonly ca: string;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deadline, failed, quoteTail } from './fault.ts';
+import { Fault } from '../../core/model/index.ts';
 import { type Ending, MAX_OUTPUT_BYTES, type Program, runProgram } from './run-program.ts';
 
 /** A run of Trivy for a purpose. */
@@ -89,4 +89,40 @@ export async function inPrivateFolder<T>(operation: string, use: (folder: string
     // What a killed program was still writing may make the first try fail; left-overs are no reason to lose a result.
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
   }
+}
+
+/** Longest piece of a scanner's own words inside a message, in characters: its last line or two, which say what went wrong. */
+const MAX_QUOTE = 400;
+
+/** A Fault of the scanner during `operation`. */
+export function failed(
+  operation: string,
+  detail: string,
+  more: { readonly transient: boolean; readonly cause?: unknown },
+): Fault {
+  return new Fault({ code: 'ScannerFailed', operation, side: 'scanner', detail, ...more });
+}
+
+/** The Fault for a call whose caller has no more time, or no more interest. */
+export function deadline(operation: string): Fault {
+  const detail = 'the time ran out before the scan was done';
+  return new Fault({ code: 'DeadlineExceeded', operation, side: 'scanner', transient: true, detail });
+}
+
+/**
+ * The end of what a scanner printed, fit for one line of a message: no colours, no secrets that it was given, and nothing
+ * that looks like one (query strings, authorization values, logins in URLs).
+ */
+function quoteTail(text: string, secrets: readonly string[]): string {
+  let quoted = text;
+  for (const secret of secrets) if (secret !== '') quoted = quoted.replaceAll(secret, '…');
+  quoted = quoted
+
+    .replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
+    .replace(/\?[^\s"'<>]*/g, '?…')
+    .replace(/\b(bearer|basic)\s+[^\s"',]+/gi, '$1 …')
+    .replace(/:\/\/[^\s/@"']+@/g, '://…@')
+    .replace(/[^\x20-\x7e…]+/g, ' ')
+    .trim();
+  return quoted.length > MAX_QUOTE ? `…${quoted.slice(-MAX_QUOTE)}` : quoted;
 }

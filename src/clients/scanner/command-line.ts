@@ -25,7 +25,7 @@ export interface Databases {
 export type Database = keyof Databases;
 
 /** The image to scan, as a command line names it. */
-export interface ImageArguments {
+interface ImageArguments {
   readonly image: PinnedRef;
   readonly platform?: string;
   /** Plain http, or https without a check of the certificate: Trivy has one flag for both. */

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 /** Most bytes read of what a program prints: the reports of the worst images have a few million. */
 export const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** Bytes kept of the end of what it complains about: the last lines name the reason. */
-export const MAX_COMPLAINT_BYTES = 8 * 1024;
+const MAX_COMPLAINT_BYTES = 8 * 1024;
 
 /** A program to run to its end. */
 export interface Program {

@@ -5,7 +5,7 @@ import { nameOf, parseReference } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
 import { askServer, parseAbout, type About } from './about.ts';
-import { askTrivy, callTrivy, inPrivateFolder, type TrivyCall } from './call.ts';
+import { askTrivy, callTrivy, deadline, failed, inPrivateFolder, type TrivyCall } from './call.ts';
 import {
   type CommandLine,
   type Database,
@@ -18,7 +18,6 @@ import {
   updateArguments,
   versionArguments,
 } from './command-line.ts';
-import { deadline, failed } from './fault.ts';
 import { secretsOf, writeLogins } from './logins.ts';
 
 /** What a Trivy is given. */
@@ -57,7 +56,7 @@ export interface Trivy {
 }
 
 /** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
-export const DEFAULT_PARALLEL = 2;
+const DEFAULT_PARALLEL = 2;
 
 /**
  * Makes a Trivy. It holds nothing open between scans. A scan throws a Fault `ScannerFailed` when Trivy is missing, fails,

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
+import { getTrustedRoot } from '@sigstore/tuf';
 import * as z from 'zod';
-import { parsed, problem, type Parsed, type Problem, type TrustRoot } from '../../core/model/index.ts';
+import { Fault, parsed, type Parsed, problem, type Problem, type TrustRoot } from '../../core/model/index.ts';
 import { parseJson } from './json.ts';
+import { parseCertificate } from './verify/certificate.ts';
 import { toRootMaterial } from './verify/root-material.ts';
-import { rootProblems } from './trust-root-problems.ts';
 
 /** Largest trust root in bytes; the public-good one has ten thousand. */
 const MAX_ROOT_BYTES = 1024 * 1024;
@@ -49,4 +50,130 @@ export function publicGoodRoot(): TrustRoot {
   const root = readTrustRoot(Buffer.from(target, 'base64').toString());
   if (root.ok) return root.value;
   throw new Error('the public-good trust root of @sigstore/tuf cannot be read');
+}
+
+/** The versions of the format that are understood (sigstore protobuf-specs, `TrustedRoot`). */
+const MEDIA_TYPES = [
+  'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
+  'application/vnd.dev.sigstore.trustedroot+json;version=0.2',
+  'application/vnd.dev.sigstore.trustedroot.v0.1+json',
+  'application/vnd.dev.sigstore.trustedroot.v0.2+json',
+] as const;
+/** Authorities or logs of one kind; the public-good root has two of each. */
+const MAX_OF_A_KIND = 64;
+/** Certificates of one authority, from its leaf to its root. */
+const MAX_CHAIN = 8;
+
+const certificate = z
+  .object({ rawBytes: z.string() })
+  .refine(({ rawBytes }) => parseCertificate(Buffer.from(rawBytes, 'base64')) !== undefined, {
+    error: 'is not a certificate that can be read',
+  });
+const date = z.iso.datetime({ offset: true, error: 'is not a date and time' });
+const validFor = z.object({ start: date.nullish(), end: date.nullish() }).nullish();
+const authority = z.object({
+  certChain: z.object({ certificates: z.array(certificate).min(1).max(MAX_CHAIN) }),
+  validFor,
+});
+const key = z
+  .object({ rawBytes: z.string(), keyDetails: z.unknown(), validFor })
+  .refine(({ rawBytes, keyDetails }) => isKey(Buffer.from(rawBytes, 'base64'), keyDetails), {
+    error: 'is not a public key that can be read',
+  });
+const log = z.object({
+  baseUrl: z.string(),
+  publicKey: key,
+  logId: z.object({ keyId: z.string().min(1) }),
+});
+
+const schema = z
+  .object({
+    mediaType: z.enum(MEDIA_TYPES, { error: 'is not the media type of a trust root that is understood' }),
+    certificateAuthorities: z.array(authority).max(MAX_OF_A_KIND).default([]),
+    timestampAuthorities: z.array(authority).max(MAX_OF_A_KIND).default([]),
+    tlogs: z.array(log).max(MAX_OF_A_KIND).default([]),
+    ctlogs: z.array(log).max(MAX_OF_A_KIND).default([]),
+  })
+  .refine(
+    ({ certificateAuthorities, timestampAuthorities, tlogs }) =>
+      certificateAuthorities.length + timestampAuthorities.length + tlogs.length > 0,
+    { error: 'names no certificate authority, no transparency log and no timestamp authority' },
+  );
+
+/** Everything that is wrong with a trust root, each with its path; fields that are not known here are ignored. */
+function rootProblems(body: unknown): readonly Problem[] {
+  const read = schema.safeParse(body);
+  return read.success ? [] : read.error.issues.map(({ path, message }) => ({ path: pathOf(path), message }));
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, index) =>
+      typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`,
+    )
+    .join('');
+}
+
+/** PKCS #1 is what `…_RSA_PKCS1V5` without PKIX stands for; everything else is SubjectPublicKeyInfo. */
+function isKey(der: Buffer, details: unknown): boolean {
+  const type = details === 'PKCS1_RSA_PKCS1V5' ? 'pkcs1' : 'spki';
+  const types =
+    details === undefined || type === 'spki' ? (['spki', 'pkcs1'] as const) : (['pkcs1'] as const);
+  return types.some((one) => {
+    try {
+      createPublicKey({ key: der, format: 'der', type: one });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+interface RefreshOptions {
+  /** A folder that may be written: what was fetched last is kept there, and checked against on the next refresh. */
+  readonly cachePath: string;
+  /** Where the metadata is served; default the public-good instance. */
+  readonly mirrorURL?: string;
+  /** The first root of that mirror, a file; needed for every mirror but the public-good one. */
+  readonly rootPath?: string;
+  /** Milliseconds for each request; default 10 seconds. */
+  readonly timeoutMs?: number;
+  /** Further tries of each request; default 2. */
+  readonly retries?: number;
+}
+
+const TIMEOUT_MS = 10_000;
+const RETRIES = 2;
+
+/**
+ * Fetches the newest trust root by TUF, from the public-good instance or a mirror. Takes seconds: for start-up and a
+ * schedule, never for a request. Throws a `Fault` (side `trust`, transient) when the mirror cannot be reached or its
+ * metadata does not follow from the last root; the caller keeps the root that it has.
+ */
+export async function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
+  const { cachePath, mirrorURL, rootPath, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
+  const root = await getTrustedRoot({
+    cachePath,
+    mirrorURL,
+    rootPath,
+    timeout: timeoutMs,
+    retry: { retries },
+  }).catch((cause: unknown) => {
+    throw new Fault({
+      // The message of the library may hold the address, and with it a login: only its code is repeated.
+      code: 'UnreadableEvidence',
+      operation: 'refresh the sigstore trust root',
+      side: 'trust',
+      transient: true,
+      detail: `TUF failed with ${codeOf(cause)}`,
+      cause,
+    });
+  });
+  return readTrustRoot(JSON.stringify(TrustedRoot.toJSON(root)));
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+    ? cause.code
+    : 'an error';
 }

@@ -10,7 +10,7 @@ import { createSharedMemo } from './shared-memo.ts';
 import { fetchToken, type TokenQuestion } from './token.ts';
 
 /** An `Authorization` value; `fresh` when it was made just now, so that a refusal of it is final. */
-export interface Credential {
+interface Credential {
   readonly authorization: string;
   readonly fresh: boolean;
 }
@@ -28,7 +28,7 @@ export interface Authorizer {
 }
 
 /** What {@link createAuthorizer} needs; `closed` aborts what is under way when the client closes. */
-export interface AuthorizerOptions {
+interface AuthorizerOptions {
   readonly keychain: Keychain;
   readonly exchange: Exchange;
   readonly now: () => Date;

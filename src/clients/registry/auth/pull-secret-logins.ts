@@ -7,7 +7,7 @@ import { identityOf } from './login.ts';
 type Place = Parameters<Keychain>[0];
 
 /** Logins of an object, e.g. from the pull secrets of a pod. */
-export interface PullSecretLogins {
+interface PullSecretLogins {
   /**
    * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
    * Equal names mean equal logins, whatever object named them.

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { unlessAborted } from '../single-flight.ts';
 
 /** A value with the moment from which it must not be used any more. */
 export interface Lasting<T> {
@@ -7,7 +8,7 @@ export interface Lasting<T> {
 }
 
 /** What is asked of a {@link SharedMemo}. */
-export interface MemoQuestion<T> {
+interface MemoQuestion<T> {
   readonly key: string;
   /** Learns the value; belongs to all who wait for it, so it gets no caller's signal. */
   readonly load: () => Promise<Lasting<T>>;
@@ -20,9 +21,7 @@ export interface MemoQuestion<T> {
 }
 
 /** Remembers values for as long as they last, and asks for each only once however many want it at the same time. */
-export type SharedMemo<T> = (
-  question: MemoQuestion<T>,
-) => Promise<{ readonly value: T; readonly fresh: boolean }>;
+type SharedMemo<T> = (question: MemoQuestion<T>) => Promise<{ readonly value: T; readonly fresh: boolean }>;
 
 /** Most values remembered: logins and tokens of this many repositories; the least used go first. */
 const MAX_REMEMBERED = 5_000;
@@ -30,18 +29,18 @@ const MAX_REMEMBERED = 5_000;
 /** Makes a memo that reads the time from `now`. Failures are not remembered. */
 export function createSharedMemo<T>(now: () => Date): SharedMemo<T> {
   const remembered = new LRUCache<string, Lasting<T>>({ max: MAX_REMEMBERED });
-  const flights = new Map<string, Promise<T>>();
+  const loads = new Map<string, Promise<T>>();
 
-  const launch = ({ key, load }: MemoQuestion<T>): Promise<T> => {
-    const flight = load()
+  const begin = ({ key, load }: MemoQuestion<T>): Promise<T> => {
+    const loading = load()
       .then((lasting) => {
         remembered.set(key, lasting);
         return lasting.value;
       })
-      .finally(() => flights.delete(key));
-    flight.catch(() => undefined); // every caller may have left by the time it fails
-    flights.set(key, flight);
-    return flight;
+      .finally(() => loads.delete(key));
+    loading.catch(() => undefined); // every caller may have left by the time it fails
+    loads.set(key, loading);
+    return loading;
   };
 
   return async (question) => {
@@ -49,21 +48,7 @@ export function createSharedMemo<T>(now: () => Date): SharedMemo<T> {
     if (known && known.until > now() && question.refused?.(known.value) !== true) {
       return { value: known.value, fresh: false };
     }
-    const flight = flights.get(question.key) ?? launch(question);
-    return { value: await unlessAborted(flight, question), fresh: true };
+    const loading = loads.get(question.key) ?? begin(question);
+    return { value: await unlessAborted(loading, question), fresh: true };
   };
-}
-
-async function unlessAborted<T>(flight: Promise<T>, { signal, onAbort }: MemoQuestion<T>): Promise<T> {
-  if (signal.aborted) throw onAbort();
-  const left = Promise.withResolvers<never>();
-  const leave = (): void => {
-    left.reject(onAbort());
-  };
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([flight, left.promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }

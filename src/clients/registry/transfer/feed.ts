@@ -30,7 +30,7 @@ export interface Feed {
 }
 
 /** Most times one blob is asked for again after its source broke off: a long blob over a poor line needs a few. */
-export const MAX_RESUMES = 8;
+const MAX_RESUMES = 8;
 
 /** One opened stretch of the source. */
 interface Stretch {

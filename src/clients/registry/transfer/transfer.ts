@@ -13,7 +13,7 @@ import { hasBlob } from '../blob.ts';
 import type { Begin, Call } from '../call.ts';
 import { deadline } from '../fault.ts';
 import { createFeed, type FeedOptions } from './feed.ts';
-import { createSingleFlights, type SingleFlights } from './single-flight.ts';
+import { createSingleFlights, type SingleFlights } from '../single-flight.ts';
 import type { Send } from '../transport.ts';
 import { uploadBlob, type Upload } from './upload.ts';
 import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
@@ -32,14 +32,14 @@ export interface TransferParts {
 }
 
 /** What one set of logins knows of transfers; no other set of logins relies on it. */
-export interface TransferMemory {
+interface TransferMemory {
   readonly flights: SingleFlights<BlobArrival>;
   /** Repositories that have a blob, by registry and digest. */
   readonly known: LRUCache<string, string>;
 }
 
 /** Lets only so many transfers to one registry be under way. */
-export type Slots = (registry: string) => LimitFunction;
+type Slots = (registry: string) => LimitFunction;
 
 /** Registries whose slots are kept. */
 const MAX_REGISTRIES = 1_000;

@@ -27,7 +27,7 @@ interface Progress {
 }
 
 /** Most times one upload is taken up again after it failed. */
-export const MAX_RECOVERIES = 4;
+const MAX_RECOVERIES = 4;
 /** The first pause before it is taken up again, in milliseconds; each further one is twice as long. */
 const FIRST_RECOVERY_MS = 100;
 /** Refusals of the whole that parts of it may escape: too large at once, out of step, lost, or an accident. */

@@ -94,7 +94,7 @@ const bundle = z.object({ dsseEnvelope: envelope });
  * Whether this key signed a record. Anyone with push access can claim any signer; without this check they could keep a
  * signature from being made by putting a forged one in its place.
  */
-export function isMadeBy(key: KeyObject, kind: KeyKind, record: SignedRecord): boolean {
+function isMadeBy(key: KeyObject, kind: KeyKind, record: SignedRecord): boolean {
   const signed = record.form === 'simple-signing' ? layerIn(record) : envelopeIn(record);
   if (!signed) return false;
   try {

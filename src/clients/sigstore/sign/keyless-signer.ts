@@ -166,13 +166,13 @@ const claims = z.object({
 });
 
 /** A token to sign in the name of, and whose it is. Not verified here: the certificate authority does that. */
-export interface IdentityToken {
+interface IdentityToken {
   readonly token: string;
   readonly subject: string;
 }
 
 /** Reads an OpenID identity token (JWT). No problem repeats anything of it. */
-export function readIdentityToken(text: string): Parsed<IdentityToken> {
+function readIdentityToken(text: string): Parsed<IdentityToken> {
   const token = text.trim();
   const [, payload, ...rest] = token.split('.');
   if (token.length > MAX_TOKEN_LENGTH || payload === undefined || rest.length !== 1)

@@ -110,10 +110,10 @@ const encryptedKey = z.object({
 });
 
 /** Why a key could not be decrypted. */
-export type KeyRefusal = 'unreadable' | 'wrong password';
+type KeyRefusal = 'unreadable' | 'wrong password';
 
 /** Decrypts the body of an encrypted cosign key: DER, PKCS #8. Takes about a tenth of a second, on another thread. */
-export async function decryptCosignKey(json: Uint8Array, password: string): Promise<Uint8Array | KeyRefusal> {
+async function decryptCosignKey(json: Uint8Array, password: string): Promise<Uint8Array | KeyRefusal> {
   const read = encryptedKey.safeParse(parseJson(json));
   if (!read.success) return 'unreadable';
   const { kdf, cipher, ciphertext } = read.data;

@@ -25,7 +25,7 @@ export interface ArtifactQuestion {
 }
 
 /** Who signed the artifact and when, or one clause why the bundle does not prove it. */
-export type ArtifactAnswer =
+type ArtifactAnswer =
   | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
   | { readonly ok: false; readonly why: string };
 

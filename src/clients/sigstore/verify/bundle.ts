@@ -5,7 +5,7 @@ import * as z from 'zod';
 import type { BundleCandidate } from '../../../core/model/index.ts';
 import { parseJson } from '../json.ts';
 import type { Attached } from './annotations.ts';
-import { openEnvelope } from './envelope.ts';
+import { openEnvelope } from './cosign-layer.ts';
 import {
   type Covered,
   excess,
@@ -84,7 +84,7 @@ const shape = z.looseObject({
 const certificate = z.object({ rawBytes: z.string() });
 
 /** A bundle with the certificates it ships besides the signer's own. */
-export interface ReadBundle {
+interface ReadBundle {
   readonly bundle: Bundle;
   readonly shipped: readonly Buffer[];
 }

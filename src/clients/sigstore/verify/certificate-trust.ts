@@ -2,14 +2,13 @@ import type { X509Certificate } from 'node:crypto';
 import { EXTENSION_OID_SCT, X509Certificate as ParsedCertificate } from '@sigstore/core';
 import { Verifier } from '@sigstore/verify';
 import type { CertificateIdentity } from '../../../core/model/index.ts';
-import { findPath } from './certificate-path.ts';
-import { readIdentity } from './identity.ts';
+import { findPath, readIdentity } from './certificate.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
 import { type Authority, trustOnly } from './root-material.ts';
 import type { Witness } from './witness.ts';
 
 /** A certificate that signed, with what may connect it to an authority. */
-export interface CertificateClaim {
+interface CertificateClaim {
   readonly leaf: X509Certificate;
   readonly intermediates: readonly X509Certificate[];
   readonly material: SignedMaterial;

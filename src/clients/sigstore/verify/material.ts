@@ -33,11 +33,11 @@ export interface SignedCandidate {
 }
 
 /** Log entries of one signature that are looked at: one is usual; an endless list was CVE-2024-45395. */
-export const MAX_LOG_ENTRIES = 8;
+const MAX_LOG_ENTRIES = 8;
 /** Timestamps of one signature that are looked at: one is usual, and each costs milliseconds. */
-export const MAX_TIMESTAMPS = 4;
+const MAX_TIMESTAMPS = 4;
 /** Certificates shipped with one signature, the root they end in among them; chains of 1,000 were CVE-2026-32280. */
-export const MAX_SHIPPED_CERTIFICATES = 8;
+const MAX_SHIPPED_CERTIFICATES = 8;
 /** Largest bundle, envelope or report in bytes; a list of the parts of a large image has a few million. */
 export const MAX_JSON_BYTES = 16 * 1024 * 1024;
 

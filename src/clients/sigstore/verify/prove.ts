@@ -1,8 +1,7 @@
 import type { ProvenSignature, Trust } from '../../../core/model/index.ts';
-import { intermediatesIn } from './certificate-path.ts';
+import { intermediatesIn, readLeaf } from './certificate.ts';
 import { vouch } from './certificate-trust.ts';
 import { isSignedBy } from './key-signature.ts';
-import { readLeaf } from './leaf.ts';
 import type { SignedMaterial } from './material.ts';
 import type { ParsedTrust, RootMaterial } from './root-material.ts';
 import { attest, earliest, witnesses } from './witness.ts';

@@ -5,7 +5,7 @@ import { createPool, type Failure, type Pool } from './pool.ts';
 import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
 import { createParsedTrust, type ParsedTrust } from './root-material.ts';
 
-export interface SignatureVerifierOptions {
+interface SignatureVerifierOptions {
   /** Threads for certificates and timestamps, started when the first one is met. Default 2. */
   readonly workers?: number;
 }

@@ -8,11 +8,10 @@ import type {
 } from '../../../core/model/index.ts';
 import { parseJson } from '../json.ts';
 import { readBundle } from './bundle.ts';
-import { readEnvelope } from './envelope.ts';
+import { readEnvelope, readSimpleSigning } from './cosign-layer.ts';
 import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
 import { findMaker } from './prove.ts';
 import type { ParsedTrust } from './root-material.ts';
-import { readSimpleSigning } from './simple-signing.ts';
 import { readUnsignedStatement } from './statement.ts';
 
 /** One question: what this candidate proves about this digest. */
@@ -63,7 +62,7 @@ function unproven({ digest }: SignatureCandidate, why: string): Signature {
 }
 
 /** A signed candidate. */
-export type SignedForm = Exclude<SignatureCandidate, PlainCandidate>;
+type SignedForm = Exclude<SignatureCandidate, PlainCandidate>;
 
 /** Takes a candidate apart, or says in one clause why it cannot be. Proves nothing. */
 export function readCandidate(candidate: SignedForm): SignedCandidate | string {
@@ -81,7 +80,7 @@ export function readCandidate(candidate: SignedForm): SignedCandidate | string {
  * Reads something unsigned. It claims, and proves nothing: taking such a referrer for evidence let anyone who
  * may push pass a policy of another project. A report names no image, its subject does.
  */
-export function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): StatementClaim | string {
+function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): StatementClaim | string {
   if (json.length > MAX_JSON_BYTES) return `a report of ${json.length} bytes`;
   const body = parseJson(json);
   if (typeof body !== 'object' || body === null) return 'a report that is not JSON';

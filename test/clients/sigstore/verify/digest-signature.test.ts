@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, randomBytes, sign } from 'node:crypto';
 import { expect } from 'chai';
-import { verifyDigest } from '../../../../src/clients/sigstore/verify/digest-signature.ts';
+import { verifyDigest } from '../../../../src/clients/sigstore/verify/key-signature.ts';
 import { signingKey } from '../../../support/signing.ts';
 
 describe('signature over a digest', () => {

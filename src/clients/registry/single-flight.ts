@@ -6,7 +6,7 @@ interface SingleFlight<T> {
 }
 
 /** What is asked of {@link SingleFlights}. */
-export interface FlightQuestion<T> {
+interface FlightQuestion<T> {
   readonly key: string;
   /** Does it; `signal` fires when the last caller has left. */
   readonly start: (signal: AbortSignal) => Promise<T>;
@@ -42,16 +42,10 @@ export function createSingleFlights<T>(): SingleFlights<T> {
     if (signal.aborted) throw onAbort();
     const known = flights.get(key);
     const flight = known ?? launch(question);
-    const left = Promise.withResolvers<never>();
-    const abandon = (): void => {
-      left.reject(onAbort());
-    };
-    signal.addEventListener('abort', abandon, { once: true });
     flight.waiting += 1;
     try {
-      return { value: await Promise.race([flight.outcome, left.promise]), shared: known !== undefined };
+      return { value: await unlessAborted(flight.outcome, { signal, onAbort }), shared: known !== undefined };
     } finally {
-      signal.removeEventListener('abort', abandon);
       flight.waiting -= 1;
       if (flight.waiting === 0) {
         if (flights.get(key) === flight) flights.delete(key); // the next caller begins anew
@@ -59,4 +53,20 @@ export function createSingleFlights<T>(): SingleFlights<T> {
       }
     }
   };
+}
+
+/** The outcome, or the error of `onAbort` as soon as the signal fires. */
+export async function unlessAborted<T>(
+  outcome: Promise<T>,
+  { signal, onAbort }: { readonly signal: AbortSignal; readonly onAbort: () => Error },
+): Promise<T> {
+  if (signal.aborted) throw onAbort();
+  const left = Promise.withResolvers<never>();
+  const leave = (): void => left.reject(onAbort());
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([outcome, left.promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }
