@@ -17,7 +17,7 @@ const policy = await readFile(new URL('../manifests/samples/production.yaml', im
 const webhook = await startWebhookProcess({ 'production.yaml': policy, 'keys.yaml': keySecrets(keys) });
 const { ask, close: closeAsking } = openAsking(webhook);
 try {
-  say('Pratique decides which container images may come ashore.');
+  say('Pratique decides which container images may run.');
   say(`A registry runs at ${registry.host}, the admission webhook at ${webhook.url},`);
   say('with the policy manifests/samples/production.yaml: signed by "release", not in quarantine');
   say('unless "security" released it, not past its end of life.');

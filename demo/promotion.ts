@@ -54,7 +54,7 @@ export async function promoteImages({
     for (const [tag, image] of images)
       await reportOn(image, { host, key: keys.scanner, ids: tag === '1.5.0' ? [CVE] : [], now });
     say(`A scanner attaches a signed report to each: 1.4.2 is clean, 1.5.0 has ${CVE}. Then this object`);
-    say('lets go on what is good enough:');
+    say('promotes what passes the gates:');
     say();
     say(indented(promoteYaml(host)));
     const printed = await run('promote', '-f', 'promote');
@@ -74,9 +74,7 @@ export async function promoteImages({
       reason: 'not reachable from the entry point',
       until: new Date(now.getTime() + 30 * DAY_MS).toISOString().slice(0, 10),
     };
-    say(
-      'Somebody takes responsibility, for this digest and exactly these findings, and completes the approval:',
-    );
+    say('A person accepts exactly these findings of this digest, and completes the approval:');
     say();
     for (const [field, value] of Object.entries(yes)) say(`  ${field}: ${value}`);
     say();
@@ -89,7 +87,7 @@ export async function promoteImages({
       { registry: host, repository: 'golden/base' },
       image,
     );
-    say('Why golden has it, the registry alone can tell; the signed release statement says:');
+    say('The registry alone shows why golden has it. The signed release statement says:');
     say();
     say(indented(stringify({ gates, waived, approver, approvalReason })).trimEnd());
     return { folder, remove };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { httpsClient } from './support/https-request.ts';
 import { createAuthority, type Authority } from './support/certificates.ts';
 import { podReview } from './support/reviews.ts';
-import { openShore, type PolicyFixture } from './support/policy-fixture.ts';
+import { openPolicyFixture, type PolicyFixture } from './support/policy-fixture.ts';
 import { temporaryFolder, type TemporaryFolder } from './support/temporary-folder.ts';
 
 const PROGRAM = new URL('../src/main.ts', import.meta.url).pathname;
@@ -23,7 +23,7 @@ describe('the program, as a process,', () => {
   let authority: Authority;
   const running = new Set<ChildProcessWithoutNullStreams>();
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
     authority = await createAuthority('acme authority');
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     folder = await temporaryFolder({

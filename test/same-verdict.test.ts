@@ -10,7 +10,12 @@ import { httpsClient, type HttpsClient } from './support/https-request.ts';
 import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';
 import { podReview } from './support/reviews.ts';
-import { EVERYTHING, openShore, type ImageName, type PolicyFixture } from './support/policy-fixture.ts';
+import {
+  EVERYTHING,
+  openPolicyFixture,
+  type ImageName,
+  type PolicyFixture,
+} from './support/policy-fixture.ts';
 import { temporaryFolder, type TemporaryFolder } from './support/temporary-folder.ts';
 
 const POLICIES = {
@@ -80,7 +85,7 @@ describe('every door gives the same verdict', () => {
   const webhooks = new Map<PolicyName, HttpsClient>();
 
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
     const authority = await createAuthority('acme authority');
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     ca = authority.cert;

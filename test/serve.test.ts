@@ -10,7 +10,7 @@ import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';
 import { podReview } from './support/reviews.ts';
 import { pushImage } from './support/registry/push.ts';
-import { openShore, type PolicyFixture } from './support/policy-fixture.ts';
+import { openPolicyFixture, type PolicyFixture } from './support/policy-fixture.ts';
 import { signingKey } from './support/signing.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -20,7 +20,7 @@ describe('wire', () => {
   let log: Record<string, unknown>[];
   let judging: Judging;
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
   });
   after(() => fixture.registry.close());
   beforeEach(async () => {

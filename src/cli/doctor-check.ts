@@ -1,4 +1,4 @@
-import { Fault } from '../core/model/index.ts';
+import { Fault, isObject } from '../core/model/index.ts';
 import type { DoctorPorts, JsonObject, NamedResource } from './doctor-ports.ts';
 
 /** What came of one check: one line, and what to do unless all is well. */
@@ -113,8 +113,4 @@ export function textAt(value: unknown, ...steps: readonly string[]): string {
 
 function valueAt(value: unknown, ...steps: readonly string[]): unknown {
   return steps.reduce<unknown>((inner, step) => (isObject(inner) ? inner[step] : undefined), value);
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

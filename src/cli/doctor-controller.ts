@@ -19,7 +19,7 @@ export async function checkLease({ ports, namespace, name, now, signal }: Examin
   const lease = await ports.get({ resource, namespace, name }, signal);
   const pods = `kubectl -n ${namespace} get pods`;
   const holder = textAt(lease, 'spec', 'holderIdentity');
-  if (holder === '') return failed(check, 'nobody leads: no status, no renewal, no audit', pods);
+  if (holder === '') return failed(check, 'no replica leads: no status, no renewal, no audit', pods);
   const renewed = Date.parse(textAt(lease, 'spec', 'renewTime'));
   if (Number.isNaN(renewed)) return failed(check, `${holder} has never renewed its term`, pods);
   const age = Math.max(0, Math.round((now.getTime() - renewed) / 1_000));
@@ -47,11 +47,7 @@ function checkPolicy(policy: unknown): CheckResult {
   if (textAt(ready, 'status') === 'False')
     return failed(check, `${textAt(ready, 'reason')}: ${message}`, 'correct it, or what it names');
   if (!seen || textAt(ready, 'status') !== 'True')
-    return unknown(
-      check,
-      'the controller has not told what became of it',
-      'wait, or see the log of the leader',
-    );
+    return unknown(check, 'the controller has not reported its state', 'wait, or see the log of the leader');
   return ok(check, `${enforcement}, in force`);
 }
 
@@ -70,14 +66,14 @@ export async function checkSelfTest({
   if (state === 'proven') return [ok('self-test', count)];
   const sum =
     state === 'not enforced'
-      ? failed('self-test', `${count}; an image was let in`, 'see the checks of the webhook above')
-      : unknown('self-test', `${count}; not all could be told`, 'see each canary below');
+      ? failed('self-test', `${count}; an image was admitted`, 'see the checks of the webhook above')
+      : unknown('self-test', `${count}; not all could be found out`, 'see each canary below');
   return [
     sum,
     ...open.map(({ id, outcome, detail }) =>
       outcome === 'not enforced'
         ? failed(`self-test ${id}`, detail, 'see the rules and the policies')
-        : unknown(`self-test ${id}`, detail, `try as somebody who may create it in ${canaryNamespace}`),
+        : unknown(`self-test ${id}`, detail, `try as a user who may create it in ${canaryNamespace}`),
     ),
   ];
 }

@@ -52,7 +52,11 @@ function checkFailurePolicy(webhook: unknown): CheckResult {
   const check = 'webhook failurePolicy';
   // Absent is what the API server fills in: Fail.
   if (textAt(webhook, 'failurePolicy') !== 'Ignore') return ok(check, 'Fail');
-  return failed(check, 'Ignore: while the webhook is away every image is let in', 'set failurePolicy: Fail');
+  return failed(
+    check,
+    'Ignore: while the webhook is away every image is admitted',
+    'set failurePolicy: Fail',
+  );
 }
 
 function checkTimeout(webhook: unknown): CheckResult {
@@ -71,7 +75,7 @@ function checkNarrowing(webhook: unknown): readonly CheckResult[] {
   const exact = textAt(webhook, 'matchPolicy') === 'Exact';
   const results = [
     ...(byObject
-      ? [warning(check, 'objectSelector is set: whoever writes an object writes its labels', 'remove it')]
+      ? [warning(check, 'objectSelector is set: the author of an object writes its labels', 'remove it')]
       : []),
     ...(conditions > 0
       ? [warning(check, 'matchConditions keep requests away', 'make sure that each of them is wanted')]

@@ -1,4 +1,4 @@
-import type { NamedImage, Problem } from '../core/model/index.ts';
+import { type NamedImage, type Problem, objectOf, textOf } from '../core/model/index.ts';
 import {
   extractImages,
   isKustomization,
@@ -42,11 +42,11 @@ export function imagesOf(
     const kind = kindOf(resource);
     // Without both it is not known what it is, and it must not pass for an object that runs nothing.
     for (const field of ['apiVersion', 'kind'])
-      if (text(resource[field]) === '') found.push({ path: `${origin}: ${field}`, message: 'is missing' });
-    const metadata = asResource(resource.metadata);
-    const label = `${kind.kind}/${text(metadata.name)}`;
+      if (textOf(resource[field]) === '') found.push({ path: `${origin}: ${field}`, message: 'is missing' });
+    const metadata = objectOf(resource.metadata);
+    const label = `${kind.kind}/${textOf(metadata.name)}`;
     if (!isWorkload(kind, table)) {
-      if (mayRunImages(kind)) notJudged.push(`${origin}: ${text(resource.apiVersion)} ${label}`);
+      if (mayRunImages(kind)) notJudged.push(`${origin}: ${textOf(resource.apiVersion)} ${label}`);
       continue;
     }
     const images = extractImages(resource, kind, table);
@@ -55,7 +55,7 @@ export function imagesOf(
       continue;
     }
     const named = images.value.map((image) => ({ ...image, field: `${origin}: ${label} ${image.field}` }));
-    workloads.push({ namespace: text(metadata.namespace), images: named });
+    workloads.push({ namespace: textOf(metadata.namespace), images: named });
   }
   const namespaces = resources.filter(({ resource }) => resource.kind === 'Namespace');
   return {
@@ -80,24 +80,16 @@ function mayRunImages({ group, kind }: ObjectKind): boolean {
 }
 
 function unfold(origin: string, value: unknown): readonly { origin: string; resource: Resource }[] {
-  const resource = asResource(value);
-  if (text(resource.kind).endsWith('List') && Array.isArray(resource.items)) {
+  const resource = objectOf(value);
+  if (textOf(resource.kind).endsWith('List') && Array.isArray(resource.items)) {
     return resource.items.flatMap((item, index) => unfold(`${origin} items[${String(index)}]`, item));
   }
   return [{ origin, resource }];
 }
 
 function kindOf({ apiVersion, kind }: Resource): ObjectKind {
-  const [group, version] = text(apiVersion).includes('/')
-    ? text(apiVersion).split('/', 2)
-    : ['', text(apiVersion)];
-  return { group: group ?? '', version: version ?? '', kind: text(kind) };
-}
-
-function asResource(value: unknown): Resource {
-  return typeof value === 'object' && value !== null ? (value as Resource) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  const [group, version] = textOf(apiVersion).includes('/')
+    ? textOf(apiVersion).split('/', 2)
+    : ['', textOf(apiVersion)];
+  return { group: group ?? '', version: version ?? '', kind: textOf(kind) };
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { problem, type Parsed } from '../core/model/index.ts';
+import { problem, type Parsed, isObject } from '../core/model/index.ts';
 import { parseSettings, type Settings, type SettingsInput } from '../core/settings/index.ts';
 import { DURATION_PATTERN, durationMs } from '../core/policy/index.ts';
 import { BadInput } from './exit.ts';
@@ -182,10 +182,6 @@ export async function policiesFrom(
   return policies.ok && policies.value.policies.length === 0
     ? problem(path, 'holds no ImagePolicy')
     : policies;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function asObject(value: unknown): Record<string, unknown> {

@@ -49,7 +49,7 @@ export function addPromote(program: Command, tools: PromotionTools, terminal: Te
   const command = program
     .command('promote')
     .description('carry out an ImagePromotion once, from here')
-    .option('--dry-run', 'plan and tell, but move nothing');
+    .option('--dry-run', 'plan and report, but move nothing');
   withPromotions(command).action(async (options: PromotionOptions) => {
     const runs: Told<ImageResult>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {

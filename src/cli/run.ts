@@ -24,7 +24,7 @@ export function addRun(
 ): void {
   const command = program
     .command('run <name>')
-    .description('carry out an ImagePromotionRun of a cluster, as soon as nobody else does')
+    .description('carry out an ImagePromotionRun of a cluster, as soon as no one else does')
     .option('-n, --namespace <name>', 'its namespace', 'default')
     .option('--holder <name>', 'who holds its claim', 'terminal')
     .option(
@@ -57,7 +57,7 @@ export function addRun(
 function sentence(answer: RunAnswer): string {
   switch (answer.end) {
     case 'stopped':
-      return 'stopped before it was done; whoever comes next goes on with it';
+      return 'stopped before it was done; the next holder continues it';
     case 'nothing':
       return 'nothing to do: it has ended, or is not there';
     case 'over':

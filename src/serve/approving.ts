@@ -1,9 +1,8 @@
 import { openCluster } from '../clients/kubernetes/index.ts';
-import { Fault, parsed } from '../core/model/index.ts';
+import { Fault, parsed, textOf, objectOf } from '../core/model/index.ts';
 import type { OpenApprovingTool } from '../cli/index.ts';
 import { usualKubeconfig } from './doctor.ts';
-import { objectOf, text } from './object-fields.ts';
-import { runObject } from './promotion-caches.ts';
+import { runObject } from '../controllers/promotions/index.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 import type { ProcessContext } from './process-context.ts';
 
@@ -26,7 +25,7 @@ export function approvingTool({ version, environment }: ProcessContext): OpenApp
         const answer = await cluster.create({ resource: RESOURCES.selfSubjectReviews }, REVIEW, { signal });
         const object = answer.ok ? answer.object : undefined;
         const { username } = objectOf(objectOf(objectOf(object).status).userInfo);
-        if (text(username) !== '') return text(username);
+        if (textOf(username) !== '') return textOf(username);
         throw new Fault({
           code: 'ClusterDenied',
           operation: 'ask the API server who I am',

@@ -1,6 +1,6 @@
 import type { Written } from '../clients/kubernetes/index.ts';
 import { writeStatus } from '../clients/kubernetes/index.ts';
-import { REPORT_NAME, type AuditPorts, type ReportShelf } from '../controllers/audit/index.ts';
+import { REPORT_NAME, type AuditPorts, type ReportStore } from '../controllers/audit/index.ts';
 import { namespaceReader } from '../controllers/policies/index.ts';
 import type { LeaderOptions } from './parts.ts';
 
@@ -55,7 +55,7 @@ export function auditPorts(
   };
 }
 
-function shelfOver({ cluster }: LeaderOptions): ReportShelf {
+function shelfOver({ cluster }: LeaderOptions): ReportStore {
   return {
     installed: async (signal) =>
       (await cluster.get({ resource: RESOURCES.definitions, name: DEFINITION }, signal)) !== undefined,

@@ -6,7 +6,7 @@ import {
 } from '../clients/kubernetes/index.ts';
 import { Fault, type Clock } from '../core/model/index.ts';
 import type {
-  MaterialObject,
+  SecretData,
   NamespaceSource,
   PolicyObject,
   PolicySource,
@@ -17,7 +17,7 @@ import { RESOURCES } from '../core/workload/index.ts';
 export interface Caches {
   readonly policies: Reflector<PolicyObject>;
   /** Secrets of the controller's own namespace. */
-  readonly secrets: Reflector<MaterialObject & { readonly resourceVersion: string }>;
+  readonly secrets: Reflector<SecretData & { readonly resourceVersion: string }>;
   readonly source: PolicySource;
   readonly namespaces: NamespaceSource;
   /** Resolves when everything was read once; rejects when closed before. */
@@ -83,7 +83,7 @@ export function openCaches(options: CachesOptions): Caches {
     backoff: BACKOFF,
     onError: onErrorOf(`secrets of ${namespace}`),
   });
-  const configMaps = watchCollection<MaterialObject>({
+  const configMaps = watchCollection<SecretData>({
     cluster,
     collection: { resource: RESOURCES.configMaps, namespace },
     select: ({ data }) => ({ data }),

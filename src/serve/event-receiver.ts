@@ -1,20 +1,18 @@
 import {
-  createWaker,
+  createTrigger,
   eventRoutes,
   watchersBySource,
   type PushedImage,
   type Receiver,
-  type Watching,
+  type WatchedSources,
 } from '../controllers/events/index.ts';
 import { watchCollection, type KubeObject } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
 import type { Route } from '../clients/http-server/index.ts';
-import { nameOf, parseReference } from '../core/model/index.ts';
+import { nameOf, parseReference, textOf, objectOf, errorFields } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { PUSHED_AT } from '../controllers/promotions/index.ts';
-import { objectOf, text } from './object-fields.ts';
 import type { Parts } from './parts.ts';
-import { toldOf } from './replica.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 import { followSecretFiles, type SecretFiles } from './secret-files.ts';
 import { clock } from './process-context.ts';
@@ -34,7 +32,7 @@ export function openEventReceiver(parts: Parts): EventReceiver {
     return { routes: [], close: () => Promise.resolve() };
   const { cluster, log, telemetry } = parts;
   const secrets = followSecretFiles(receivers.flatMap(secretFileOf), (problem) => {
-    log.warn(problem, 'a secret of events cannot be read, its sender is let in by none');
+    log.warn(problem, 'a secret of events cannot be read, its sender is refused');
   });
   let find: ((image: PushedImage) => readonly string[]) | undefined;
   const promotions = watchCollection({
@@ -46,17 +44,17 @@ export function openEventReceiver(parts: Parts): EventReceiver {
     },
     onError: (error) => {
       const what = 'image promotions';
-      log.warn({ what, ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+      log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
     },
   });
-  const waker = createWaker({
+  const waker = createTrigger({
     matches: (image) => {
       find ??= watchersBySource(promotions.values());
       return find(image);
     },
     wake: (key) => {
       wake(parts, key).catch((error: unknown) => {
-        log.warn({ promotion: key, ...toldOf(error) }, 'a promotion could not be told of a push');
+        log.warn({ promotion: key, ...errorFields(error) }, 'a promotion could not be triggered by a push');
       });
     },
     quietMs,
@@ -93,8 +91,8 @@ function receiverOf({ auth, name, sender, registry }: ReceiverSettings, secrets:
 }
 
 /** Who takes from where; a repository that is none is nowhere. */
-function watchingOf({ metadata: { namespace = '', name }, spec }: KubeObject): Watching {
-  const read = parseReference(text(objectOf(objectOf(spec).source).repository));
+function watchingOf({ metadata: { namespace = '', name }, spec }: KubeObject): WatchedSources {
+  const read = parseReference(textOf(objectOf(objectOf(spec).source).repository));
   return { key: `${namespace}/${name}`, sources: read.ok ? [nameOf(read.value)] : [] };
 }
 

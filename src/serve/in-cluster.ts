@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openCluster, ownNamespace, runElection, type Election } from '../clients/kubernetes/index.ts';
-import type { GaugeDefinition, Log } from '../clients/http-server/index.ts';
-import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import { parsed, problem, type Parsed, errorFields, type Gauge, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { operationsOf } from '../controllers/policies/index.ts';
 import { openEventReceiver } from './event-receiver.ts';
 import { failed, openJudging, type OpenJudging } from './judging.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import { openReplica, toldOf, type Replica } from './replica.ts';
+import { openReplica, type Replica } from './replica.ts';
 import type { Parts } from './parts.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { createServers, type Servers } from './servers.ts';
@@ -152,7 +151,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
       log.info(state, 'leadership changed');
     },
     onError: (error) => {
-      log.warn(toldOf(error), 'the lease could not be read or written, it is tried again');
+      log.warn(errorFields(error), 'the lease could not be read or written, it is tried again');
     },
   });
   late.election = election;
@@ -176,7 +175,7 @@ function leaderOf(election: Election | undefined): string {
   return election?.holder() ?? 'none seen yet';
 }
 
-function leaderGauge(election: Election): GaugeDefinition {
+function leaderGauge(election: Election): Gauge {
   return {
     name: 'pratique_leader',
     help: 'Whether this replica leads: 1, or 0.',
@@ -185,7 +184,7 @@ function leaderGauge(election: Election): GaugeDefinition {
   };
 }
 
-function memoryGauge({ memory }: OpenJudging): GaugeDefinition {
+function memoryGauge({ memory }: OpenJudging): Gauge {
   return {
     name: 'pratique_facts_remembered',
     help: 'Facts in memory, by kind.',
@@ -194,7 +193,7 @@ function memoryGauge({ memory }: OpenJudging): GaugeDefinition {
   };
 }
 
-function stalledGauge({ held }: Replica): GaugeDefinition {
+function stalledGauge({ held }: Replica): Gauge {
   return {
     name: 'pratique_policies_stalled',
     help: 'Whether a policy does not compile as it is written: 1, or 0.',

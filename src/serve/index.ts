@@ -6,7 +6,7 @@ import type { TrustRoots } from '../core/policy/index.ts';
 import { review } from '../webhook/index.ts';
 import type { Tools } from '../cli/index.ts';
 import { compileDocuments } from '../controllers/policies/index.ts';
-import { admissionPorts } from './admission-ports.ts';
+import { standalonePorts } from '../webhook/index.ts';
 import { approvingTool } from './approving.ts';
 import { verifyBundle } from './bundles.ts';
 import { openDoctor } from './doctor.ts';
@@ -17,7 +17,7 @@ import { runTool } from './run-opening.ts';
 import { serveStandalone } from './standalone.ts';
 import { clock, type ProcessContext } from './process-context.ts';
 
-export type { ProcessContext as Surroundings } from './process-context.ts';
+export type { ProcessContext } from './process-context.ts';
 
 /** Joins settings, adapters and doors: the tools that the commands use. */
 export function wire(context: ProcessContext): Tools {
@@ -44,7 +44,7 @@ export function wire(context: ProcessContext): Tools {
     review: async (body, policies, judging, budgetMs) => {
       const { status, answer } = await review(
         { body: Buffer.from(body), budgetMs },
-        admissionPorts(() => policies, judging, { onDecision, report: unwatched.report }),
+        standalonePorts(() => policies, judging, { onDecision, report: unwatched.report }),
       );
       const { allowed, auditAnnotations } = answer.response;
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };

@@ -1,13 +1,17 @@
-import { createSelfTest } from '../controllers/self-test/index.ts';
-import { createEventRecorder, watchCollection } from '../clients/kubernetes/index.ts';
-import type { GaugeDefinition } from '../clients/http-server/index.ts';
+import { errorFields, type Gauge } from '../core/model/index.ts';
+import { createSelfTest, enforcedCondition } from '../controllers/self-test/index.ts';
+import {
+  createEventRecorder,
+  createWorkQueue,
+  watchCollection,
+  writeStatus,
+} from '../clients/kubernetes/index.ts';
 import { createAudit, podSelector, type AuditChange } from '../controllers/audit/index.ts';
 import { auditPorts } from './audit-ports.ts';
 import type { LeaderOptions } from './parts.ts';
-import { keepPolicyStatus } from './policy-status.ts';
+import { keepPolicyStatus } from '../controllers/policies/index.ts';
 import { keepPromotions } from './promotions.ts';
-import { keepRegistration } from './registration.ts';
-import { toldOf } from './replica.ts';
+import { keepRegistration } from '../controllers/certificates/index.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 import { selfTestPorts } from './self-test-ports.ts';
 import { clock } from './process-context.ts';
@@ -19,7 +23,7 @@ export interface LeaderTasks {
   readonly onPolicies: (names: readonly string[]) => void;
   readonly onSecret: (name: string) => void;
   readonly onNamespace: (name: string) => void;
-  readonly gauges: readonly GaugeDefinition[];
+  readonly gauges: readonly Gauge[];
   /** What readiness tells, one line each. */
   readonly details: () => readonly string[];
   readonly close: () => Promise<void>;
@@ -33,7 +37,7 @@ const PODS_ON_PAGE = 100;
 
 /** Joins the leader's duties; each goes on by itself, and one that breaks stops no other. */
 export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
-  const { settings, cluster, identity, replica, telemetry, log } = options;
+  const { settings, cluster, namespace, identity, replica, telemetry, log } = options;
   const listeners = new Set<(change: AuditChange) => void>();
   const tell = (change: AuditChange) => {
     for (const listener of listeners) listener(change);
@@ -44,13 +48,24 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
     reportingInstance: identity,
     clock,
     onFailure: (error) => {
-      log.warn(toldOf(error), 'an event could not be written');
+      log.warn(errorFields(error), 'an event could not be written');
     },
   });
-  const status = keepPolicyStatus(options);
-  const registration = keepRegistration(options);
+  const status = keepPolicyStatus({
+    ...{ cluster, writeStatus, createWorkQueue, log, clock },
+    policy: (name) => replica.caches.policies.get(name),
+    store: replica.held,
+    synced: replica.caches.synced,
+  });
+  const registration = keepRegistration({
+    ...{ settings, cluster, namespace, log, clock },
+    secretData: (name) => replica.caches.secrets.get(name, namespace)?.data,
+  });
   const promotions = keepPromotions(options, { recordEvent: events.record });
-  const selfTest = createSelfTest(selfTestPorts(options, status.enforced), settings.selfTest);
+  const selfTest = createSelfTest(
+    selfTestPorts(options, (result) => status.enforced(enforcedCondition(result))),
+    settings.selfTest,
+  );
   const audit = createAudit(
     auditPorts(options, {
       recordEvent: events.record,
@@ -76,7 +91,10 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
       pageSize: PODS_ON_PAGE,
       onChange: tell,
       onError: (error) => {
-        log.warn({ what: 'pods', ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+        log.warn(
+          { what: 'pods', ...errorFields(error) },
+          'reading from the API server failed, it is tried again',
+        );
       },
     });
     signal.addEventListener('abort', () => void pods.close(), { once: true });

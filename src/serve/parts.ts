@@ -1,5 +1,5 @@
+import type { Log } from '../core/model/index.ts';
 import type { Cluster } from '../clients/kubernetes/index.ts';
-import type { Log } from '../clients/http-server/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { OpenJudging } from './judging.ts';
 import type { Replica } from './replica.ts';

@@ -1,21 +1,21 @@
+import { textOf, objectOf } from '../core/model/index.ts';
 import {
   watchCollection,
   type Change,
   type Cluster,
   type KubeObject,
-  type Metadata,
   type Reflector,
   type Resource,
 } from '../clients/kubernetes/index.ts';
-import type { ImagePromotionRunStatus, ImagePromotionStatus } from '../core/promotion/index.ts';
-import type {
-  ApprovalObject,
-  ObjectMetadata,
-  ObjectName,
-  PromotionObject,
-  RunObject,
+import {
+  approvalObject,
+  knownRun,
+  promotionObject,
+  type ApprovalObject,
+  type ObjectName,
+  type PromotionObject,
+  type RunObject,
 } from '../controllers/promotions/index.ts';
-import { objectOf, text } from './object-fields.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 
 /** What the leader keeps in memory of promotions, of all namespaces. */
@@ -74,13 +74,13 @@ export function openPromotionCaches(options: PromotionCachesOptions): PromotionC
     select: knownRun,
     pageSize: RUNS_ON_PAGE,
     onChange: (name, { spec }) => {
-      onRun(name, text(objectOf(objectOf(spec).promotion).name));
+      onRun(name, textOf(objectOf(objectOf(spec).promotion).name));
     },
   });
   const approvals = watch('promotion approvals', RESOURCES.promotionApprovals, {
     select: approvalObject,
     onChange: ({ namespace }, { spec }) => {
-      onApproval({ namespace, name: text(objectOf(spec).runName) });
+      onApproval({ namespace, name: textOf(objectOf(spec).runName) });
     },
   });
   const all = [promotions, runs, approvals];
@@ -94,43 +94,6 @@ export function openPromotionCaches(options: PromotionCachesOptions): PromotionC
     close: async () => {
       await Promise.all(all.map((one) => one.close()));
     },
-  };
-}
-
-/** A run as the API server gave it. Its status is held to the schema there. */
-export function runObject({ apiVersion, kind, metadata, spec, status }: KubeObject): RunObject {
-  const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
-  return status === undefined ? known : { ...known, status: status as ImagePromotionRunStatus };
-}
-
-/** What the promotion of a run has to know of it: not the promotion frozen in it, nor what is planned as long as it is under way. */
-function knownRun(object: KubeObject): RunObject {
-  const { status, ...run } = runObject(object);
-  const { promotion, attempt } = objectOf(run.spec);
-  const spec = { promotion, attempt };
-  if (!status) return { ...run, spec };
-  const { pins, ...rest } = status;
-  // Of one that is over these wait for a person, whose decision is looked for by them.
-  return { ...run, spec, status: pins && status.completionTime === undefined ? rest : status };
-}
-
-function promotionObject({ apiVersion, kind, metadata, spec, status }: KubeObject): PromotionObject {
-  const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
-  return status === undefined ? known : { ...known, status: status as ImagePromotionStatus };
-}
-
-/** An approval as the API server gave it. */
-export function approvalObject({ apiVersion, kind, metadata, spec }: KubeObject): ApprovalObject {
-  return { apiVersion, kind, metadata: metadataOf(metadata), spec };
-}
-
-function metadataOf(metadata: Metadata): ObjectMetadata {
-  const { name, namespace = '', uid = '', generation = 0, resourceVersion = '' } = metadata;
-  const { creationTimestamp = '', deletionTimestamp, annotations } = metadata;
-  return {
-    ...{ name, namespace, uid, generation, resourceVersion, creationTimestamp },
-    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    ...(annotations && { annotations }),
   };
 }
 

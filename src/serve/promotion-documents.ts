@@ -1,5 +1,5 @@
-import { parseDigest, parsed, type Parsed, type Problem } from '../core/model/index.ts';
-import { parseMoment, type TrustRoots } from '../core/policy/index.ts';
+import { parseDigest, parsed, type Parsed, type Problem, textOf, objectOf } from '../core/model/index.ts';
+import { parseTime, type TrustRoots } from '../core/policy/index.ts';
 import {
   parseApproval,
   parsePromotion,
@@ -9,9 +9,9 @@ import {
 } from '../core/promotion/index.ts';
 import type { OpenPromotion, PromotionQuestion, Reading } from '../cli/index.ts';
 import { failed, openJudging, registryOptions, type Watching } from './judging.ts';
-import { entriesOf, objectOf, text } from './object-fields.ts';
+import { entriesOf } from '../core/promotion/index.ts';
 import { openExecution } from './promotion-execution.ts';
-import type { Entries, ReadObject } from './promotion-secrets.ts';
+import type { Entries, ReadObject } from '../core/promotion/index.ts';
 import { clock, type ProcessContext } from './process-context.ts';
 
 /** What the commands open promotions with. */
@@ -110,14 +110,14 @@ function readPromotions({ documents, problems: unread }: Reading): Parsed<Promot
   };
   for (const { origin, value } of documents) {
     const { kind, metadata } = objectOf(value);
-    const name = text(objectOf(metadata).name);
+    const name = textOf(objectOf(metadata).name);
     if (kind === 'ImagePromotion')
       take(origin, parsePromotion(value), (promotion) => promotions.push({ origin, promotion }));
     else if (kind === 'PromotionApproval')
       take(origin, parseApproval(value), ({ spec }) => approvals.push(...approvalOf(spec)));
     else if (kind === 'Secret' || kind === 'ConfigMap')
       objects.set(`${kind}/${name}`, entriesOf(value, kind));
-    else problems.push({ path: `${origin}: kind`, message: strange(text(kind)) });
+    else problems.push({ path: `${origin}: kind`, message: strange(textOf(kind)) });
   }
   if (promotions.length === 0 && problems.length === 0)
     problems.push({ path: '--filename', message: 'holds no ImagePromotion' });
@@ -136,7 +136,7 @@ function strange(kind: string): string {
 
 /** From here nobody proves who approves: it is whoever may run this with these keys. */
 function approvalOf({ until, digest, ...rest }: PromotionApprovalSpec): readonly Approval[] {
-  const [end, about] = [parseMoment(until), parseDigest(digest)];
+  const [end, about] = [parseTime(until), parseDigest(digest)];
   return end && about ? [{ ...rest, digest: about, until: end }] : [];
 }
 

@@ -11,7 +11,7 @@ import {
   type RunIdentity,
 } from '../core/promotion/index.ts';
 import { failed } from './judging.ts';
-import { readMaterial, type ReadObject } from './promotion-secrets.ts';
+import { readMaterial, type ReadObject } from '../core/promotion/index.ts';
 import { openSigner } from './promotion-signer.ts';
 import { openSide, type OpenSide } from './promotion-sides.ts';
 import { judgeWith, reportsOf, sidePartsOf } from './promotion-trust.ts';

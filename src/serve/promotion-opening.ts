@@ -1,10 +1,10 @@
 import { createPullSecrets, type Cluster } from '../clients/kubernetes/index.ts';
 import { Fault, parsed, problem, type Problem, type Reason } from '../core/model/index.ts';
 import type { ControllerPorts, Executions, RunSubject } from '../controllers/promotions/index.ts';
-import { entriesOf } from './object-fields.ts';
+import { entriesOf } from '../core/promotion/index.ts';
 import { openExecution } from './promotion-execution.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import type { ReadObject } from './promotion-secrets.ts';
+import type { ReadObject } from '../core/promotion/index.ts';
 import { rejudgeTarget } from './promotion-rejudging.ts';
 import type { SideParts } from './promotion-sides.ts';
 import { RESOURCES } from '../core/workload/index.ts';

@@ -12,7 +12,7 @@ import {
 import { failed } from './judging.ts';
 import type { PromotionToOpen } from './promotion-execution.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { readMaterial } from './promotion-secrets.ts';
+import { readMaterial } from '../core/promotion/index.ts';
 import { openSide, type OpenSide } from './promotion-sides.ts';
 import { openSigner } from './promotion-signer.ts';
 import { judgeWith, ownStatements, reportsOf, sidePartsOf } from './promotion-trust.ts';

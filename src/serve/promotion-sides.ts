@@ -16,7 +16,7 @@ import {
 } from '../core/model/index.ts';
 import type { Keychain } from '../core/evidence/index.ts';
 import type { PromotionSide } from '../core/promotion/index.ts';
-import { entryOf, type PromotionSecrets } from './promotion-secrets.ts';
+import { entryOf, type PromotionSecrets } from '../core/promotion/index.ts';
 
 /** One side of a promotion, opened. */
 export interface OpenSide {

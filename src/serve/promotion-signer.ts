@@ -3,7 +3,7 @@ import { openKeylessSigner, openKeySigner } from '../clients/sigstore/index.ts';
 import { parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { ArtifactSigner, ImagePromotionSpec, SignSpec } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { entryOf, type PromotionSecrets } from './promotion-secrets.ts';
+import { entryOf, type PromotionSecrets } from '../core/promotion/index.ts';
 
 /** For whom somebody signs. */
 export interface SignerPlace {

@@ -8,7 +8,7 @@ import {
 } from '../core/promotion/index.ts';
 import type { OpenJudging } from './judging.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import type { PromotionSecrets } from './promotion-secrets.ts';
+import type { PromotionSecrets } from '../core/promotion/index.ts';
 import type { OpenSide, SideParts } from './promotion-sides.ts';
 import { clock } from './process-context.ts';
 

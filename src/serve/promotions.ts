@@ -1,5 +1,5 @@
+import { textOf, objectOf, errorFields, type Gauge } from '../core/model/index.ts';
 import { createWorkQueue, type RecordedEvent } from '../clients/kubernetes/index.ts';
-import type { GaugeDefinition } from '../clients/http-server/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
 import { parsePromotion } from '../core/promotion/index.ts';
 import {
@@ -9,13 +9,11 @@ import {
   type PromotionController,
   type PromotionObject,
 } from '../controllers/promotions/index.ts';
-import { objectOf, text } from './object-fields.ts';
 import type { LeaderOptions } from './parts.ts';
-import { checkedForJobs } from './promotion-jobs.ts';
+import { checkedForJobs } from '../controllers/promotions/index.ts';
 import { openPromotionCaches, type PromotionCaches } from './promotion-caches.ts';
 import { createExecutions, rejudgeOver } from './promotion-opening.ts';
-import { createJobShelf, createRunStore, promotionWrites } from './promotion-store.ts';
-import { toldOf } from './replica.ts';
+import { createJobStore, createRunStore, promotionWrites } from '../controllers/promotions/index.ts';
 import { TIME } from './time.ts';
 
 /** Keeps promotions going while this replica leads. */
@@ -24,7 +22,7 @@ export interface PromotionTasks {
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Policies were swapped: promotions that name them may be able to go on. */
   readonly onPolicies: (names: readonly string[]) => void;
-  readonly gauges: readonly GaugeDefinition[];
+  readonly gauges: readonly Gauge[];
 }
 
 /** Where events go. */
@@ -45,7 +43,7 @@ export function keepPromotions(options: LeaderOptions, telling: PromotionReporti
       onRun: (run, promotion) => controller.onRun(run, promotion),
       onApproval: (run) => controller.onApproval(run),
       onError: (what, error) => {
-        log.warn({ what, ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+        log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
       },
     });
     const ports: ControllerPorts = {
@@ -120,7 +118,7 @@ function createController(
   return createPromotionController(
     {
       ...ports,
-      jobs: createJobShelf(cluster),
+      jobs: createJobStore(cluster),
       executions: checkedForJobs(ports.executions, cluster, serviceAccountName),
     },
     { ...options, job: { ...jobTemplate, installation: namespace } },
@@ -134,14 +132,14 @@ function lookups({
   approvals,
 }: PromotionCaches): Pick<ControllerPorts, 'promotions' | 'promotion' | 'runsOf' | 'approvals'> {
   const isOf = (run: ObjectName, namespace: string, spec: unknown): boolean =>
-    run.namespace === namespace && text(objectOf(spec).runName) === run.name;
+    run.namespace === namespace && textOf(objectOf(spec).runName) === run.name;
   return {
     promotions: () => promotions.values(),
     promotion: ({ namespace, name }) => promotions.get(name, namespace),
     runsOf: ({ metadata: { namespace, uid } }) =>
       [...runs.values()].filter(
         ({ metadata, spec }) =>
-          metadata.namespace === namespace && text(objectOf(objectOf(spec).promotion).uid) === uid,
+          metadata.namespace === namespace && textOf(objectOf(objectOf(spec).promotion).uid) === uid,
       ),
     approvals: (run) =>
       [...approvals.values()].filter(({ metadata, spec }) => isOf(run, metadata.namespace, spec)),

@@ -1,15 +1,14 @@
 import { createPullSecrets, type Cluster } from '../clients/kubernetes/index.ts';
-import type { Log } from '../clients/http-server/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { Fault, type Fact } from '../core/model/index.ts';
+import { Fault, type Fact, errorFields, type Log } from '../core/model/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { CANARY_POLICY_DOCUMENT } from '../core/workload/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 import {
-  holdPolicies,
+  createPolicyStore,
   namespaceReader,
-  type HeldPolicies,
+  type PolicyStore,
   type PublicRoot,
 } from '../controllers/policies/index.ts';
 import { openCaches, type Caches } from './caches.ts';
@@ -22,7 +21,7 @@ import type { Telemetry } from './telemetry.ts';
 /** What every replica in a cluster has: caches, compiled policies, and the ports of the webhooks over them. */
 export interface Replica {
   readonly caches: Caches;
-  readonly held: HeldPolicies;
+  readonly held: PolicyStore;
   /** Names of the policies that are no objects of the cluster. */
   readonly builtIn: readonly string[];
   readonly publicRoot: PublicRoot;
@@ -64,11 +63,11 @@ export function openReplica(options: ReplicaOptions): Replica {
     onSecret: options.onSecret,
     onNamespace: options.onNamespace,
     onError: (what, error) => {
-      log.warn({ what, ...toldOf(error) }, 'reading from the API server failed, it is tried again');
+      log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
     },
   });
   const builtInPolicies = [builtIn(roots)];
-  const held = holdPolicies({
+  const held = createPolicyStore({
     source: caches.source,
     roots,
     clock,
@@ -167,9 +166,4 @@ async function read(ask: () => Promise<unknown>): Promise<Fact<unknown>> {
       transient: error.transient,
     };
   }
-}
-
-/** An error in the fields of a log line. */
-export function toldOf(error: unknown): object {
-  return error instanceof Fault ? { code: error.code, detail: error.message } : { err: error };
 }

@@ -1,13 +1,13 @@
-import type { Log } from '../clients/http-server/index.ts';
+import type { Log } from '../core/model/index.ts';
 import { publicGoodRoot, refreshPublicGoodRoot } from '../clients/sigstore/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { holdPublicRoot, type PublicRoot, type RootRefresh } from '../controllers/policies/index.ts';
+import { createPublicRootStore, type PublicRoot, type RootRefresh } from '../controllers/policies/index.ts';
 import { clock } from './process-context.ts';
 
 /** The public-good trust root: the shipped one, until a newer one was fetched where the settings want that. */
 export function openPublicRoot(settings: Settings, log: Log, onOutcome?: () => void): PublicRoot {
   const refresher = rootRefresh(settings, log);
-  return holdPublicRoot(
+  return createPublicRootStore(
     publicGoodRoot(),
     clock,
     refresher && {

@@ -1,8 +1,7 @@
 import { watchCollection, type Cluster } from '../clients/kubernetes/index.ts';
-import { Fault } from '../core/model/index.ts';
+import { Fault, textOf, objectOf } from '../core/model/index.ts';
 import type { ApprovalObject, RunnerPorts } from '../controllers/promotions/index.ts';
-import { objectOf, text } from './object-fields.ts';
-import { approvalObject } from './promotion-caches.ts';
+import { approvalObject } from '../controllers/promotions/index.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 
 /** The approvals of one namespace, while a run of it is carried out. */
@@ -39,7 +38,7 @@ export function openRunApprovals(
   };
   approvals.synced.then(settle, settle);
   return {
-    of: ({ name }) => [...approvals.values()].filter(({ spec }) => text(objectOf(spec).runName) === name),
+    of: ({ name }) => [...approvals.values()].filter(({ spec }) => textOf(objectOf(spec).runName) === name),
     settled: settled.promise,
     denied: () => (approvals.hasSynced() ? undefined : denied),
     close: () => approvals.close(),

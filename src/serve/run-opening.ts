@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { openCluster, type Cluster } from '../clients/kubernetes/index.ts';
-import type { Log } from '../clients/http-server/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import { parsed, problem, type Parsed, errorFields, type Log } from '../core/model/index.ts';
 import type { OpenRun, OpenRunTool, RunQuestion } from '../cli/index.ts';
 import type { PublicRoot } from '../controllers/policies/index.ts';
 import {
-  createClaims,
+  createRunLeases,
   executeWhenFree,
   type Executions,
   type RunnerPorts,
 } from '../controllers/promotions/index.ts';
 import { failed, openJudging, type OpenJudging, type Watching } from './judging.ts';
 import { createExecutions } from './promotion-opening.ts';
-import { createRunStore } from './promotion-store.ts';
-import { toldOf } from './replica.ts';
+import { createRunStore } from '../controllers/promotions/index.ts';
 import { openPublicRoot } from './root-refresh.ts';
 import { openRunApprovals, type RunApprovals } from './run-approvals.ts';
 import { policyReader } from './run-policies.ts';
@@ -72,7 +70,7 @@ function openRun(question: RunQuestion, parts: RunParts): OpenRun {
   const root = openRoot(question, log);
   const approvals = openRunApprovals(cluster, namespace, (error) => {
     log.warn(
-      { what: 'approvals', ...toldOf(error) },
+      { what: 'approvals', ...errorFields(error) },
       'reading from the API server failed, it is tried again',
     );
   });
@@ -88,7 +86,7 @@ function openRun(question: RunQuestion, parts: RunParts): OpenRun {
     execute: async (signal) => {
       // Without them it would look as if nobody had decided anything.
       await settledOr(signal, approvals.settled);
-      return executeWhenFree({ namespace, name }, { ports, claims: createClaims(ports) }, signal);
+      return executeWhenFree({ namespace, name }, { ports, claims: createRunLeases(ports) }, signal);
     },
     close: async () => {
       root.close();

@@ -1,6 +1,6 @@
 import type { Cluster } from '../clients/kubernetes/index.ts';
 import type { TrustRoots } from '../core/policy/index.ts';
-import { holdPolicies, type MaterialObject, type PolicyObject } from '../controllers/policies/index.ts';
+import { createPolicyStore, type SecretData, type PolicyObject } from '../controllers/policies/index.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { RESOURCES } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
@@ -23,7 +23,7 @@ export function policyReader({ cluster, installation, roots }: PolicyPlace): Exe
       cluster.get({ resource: RESOURCES.policies, name }, signal),
     );
     const shelves = { secret: openShelf(), configMap: openShelf() };
-    const held = holdPolicies({
+    const held = createPolicyStore({
       source: {
         policies: (): readonly PolicyObject[] => policies,
         secret: shelves.secret.look,
@@ -52,13 +52,13 @@ export function policyReader({ cluster, installation, roots }: PolicyPlace): Exe
 
 interface Shelf {
   /** What was fetched; notes what was not. */
-  readonly look: (name: string) => MaterialObject | undefined;
+  readonly look: (name: string) => SecretData | undefined;
   /** Fetches what was asked for since; `false` = nothing was. */
-  readonly fill: (get: (name: string) => Promise<MaterialObject | undefined>) => Promise<boolean>;
+  readonly fill: (get: (name: string) => Promise<SecretData | undefined>) => Promise<boolean>;
 }
 
 function openShelf(): Shelf {
-  const known = new Map<string, MaterialObject | undefined>();
+  const known = new Map<string, SecretData | undefined>();
   const wanted = new Set<string>();
   return {
     look: (name) => {

@@ -1,12 +1,11 @@
 import { readDocuments } from '../clients/files/index.ts';
-import type { Log } from '../clients/http-server/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { parsed, type Parsed, type Problem } from '../core/model/index.ts';
+import { parsed, type Parsed, type Problem, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { validateHandler } from '../webhook/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
-import { admissionPorts } from './admission-ports.ts';
+import { standalonePorts } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
 import { listen, page, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
@@ -61,7 +60,7 @@ export async function serveStandalone(
   const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
   const { metrics } = telemetry;
   metrics.addGauges(operations.gauges);
-  const ports = admissionPorts(held.current, judging.value, telemetry);
+  const ports = standalonePorts(held.current, judging.value, telemetry);
   const { webhook } = settings;
   const server = await listen(webhook.listen, '--listen', {
     tls: tls.value,

@@ -1,6 +1,7 @@
-import type { EventTold } from '../controllers/events/index.ts';
+import type { Log } from '../core/model/index.ts';
+import type { EventOutcome } from '../controllers/events/index.ts';
 import type { RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
-import { createMetrics, type Log, type Metrics } from '../clients/http-server/index.ts';
+import { createMetrics, type Metrics } from '../clients/http-server/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
 import type { Watching } from './judging.ts';
@@ -10,7 +11,7 @@ export interface Telemetry extends Watching {
   readonly onDecision: AdmissionPorts['onDecision'];
   readonly onMutation: MutationPorts['onMutation'];
   readonly onApiRequest: (event: ApiRequest) => void;
-  readonly onEvent: (event: EventTold) => void;
+  readonly onEvent: (event: EventOutcome) => void;
   readonly onPromotedImages: PromotionMeter['images'];
   readonly onPromotedBytes: PromotionMeter['bytes'];
   readonly metrics: Metrics;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import { parsed, problem, type Parsed, parseJson } from '../core/model/index.ts';
 
 /** The parts of an AdmissionReview v1 request that are used. */
 export interface AdmissionRequest {
@@ -58,12 +58,4 @@ export function decodeReview(body: Uint8Array): Parsed<AdmissionRequest> & { rea
   if (read.success) return { ...parsed(read.data.request), uid };
   const problems = read.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
   return { ok: false, problems, uid };
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
-  } catch {
-    return undefined; // the caller answers with a refusal that says so
-  }
 }

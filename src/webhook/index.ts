@@ -17,3 +17,4 @@ export type {
   ObjectAddress,
   Subject,
 } from './ports.ts';
+export { standalonePorts } from './standalone-ports.ts';

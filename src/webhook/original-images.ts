@@ -1,3 +1,4 @@
+import { isObject } from '../core/model/index.ts';
 import { extractImages, type ImageUse } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 import { pointer, type PatchOperation } from './patch.ts';
@@ -26,7 +27,7 @@ export function recordOriginals(
 ): readonly PatchOperation[] {
   const { metadata } = fieldsOf(object);
   // A patch into what is not there would fail, and with it the request.
-  if (subResource !== '' || pinned.length === 0 || !isFields(metadata)) return [];
+  if (subResource !== '' || pinned.length === 0 || !isObject(metadata)) return [];
   const annotations = fieldsOf(metadata.annotations);
   const images = extractImages(object, kind);
   const entries = [
@@ -87,9 +88,5 @@ function bytesOf(text: string): number {
 
 /** An object, or one without fields in place of anything else. */
 function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value) ? value : {};
 }

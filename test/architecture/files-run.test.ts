@@ -7,9 +7,9 @@ import { parseSettings } from '../../src/core/settings/index.ts';
 import { wire } from '../../src/serve/index.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { httpsClient } from '../support/https-request.ts';
-import { openShore } from '../support/policy-fixture.ts';
+import { openPolicyFixture } from '../support/policy-fixture.ts';
 import { pathKeys, promotionPath, decisions } from '../support/promotion-path.ts';
-import { openShipyard } from '../support/promotion-fixture.ts';
+import { openPromotionFixture } from '../support/promotion-fixture.ts';
 import { podReview } from '../support/reviews.ts';
 import { pushStatement } from '../support/signed-images.ts';
 import { signingKey } from '../support/signing.ts';
@@ -42,7 +42,7 @@ async function filesRun(work: () => Promise<void>): Promise<readonly string[]> {
 
 describe('The files that run', () => {
   it(`for one admission are at most ${MAX_FILES.admission}`, async () => {
-    const fixture = await openShore();
+    const fixture = await openPolicyFixture();
     const authority = await createAuthority('acme authority');
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     const folder = await temporaryFolder({ 'tls.crt': leaf.cert, 'tls.key': leaf.key });
@@ -75,7 +75,7 @@ describe('The files that run', () => {
   });
 
   it(`for one promotion are at most ${MAX_FILES.promotion}`, async () => {
-    const fixture = await openShipyard();
+    const fixture = await openPromotionFixture();
     const { secrets, sign } = pathKeys();
     const { place, push, mirror, promote } = promotionPath(() => fixture);
     const image = await push('public/app', '1.4.0');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { silence } from '../support/registry/misbehave.ts';
-import { openShore, type PolicyFixture } from '../support/policy-fixture.ts';
+import { openPolicyFixture, type PolicyFixture } from '../support/policy-fixture.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { run, type RunOptions } from './run.ts';
 
@@ -23,7 +23,7 @@ describe('pratique check', () => {
   let policies: TemporaryFolder;
   let files: TemporaryFolder;
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
   });
   beforeEach(async () => {
     policies = await temporaryFolder({ 'production.yaml': fixture.policy({}) });

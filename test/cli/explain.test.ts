@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { openShore, type ImageName, type PolicyFixture } from '../support/policy-fixture.ts';
+import { openPolicyFixture, type ImageName, type PolicyFixture } from '../support/policy-fixture.ts';
 import { pushStatement, RELEASE_PREDICATE_TYPE } from '../support/signed-images.ts';
 import { signingKey } from '../support/signing.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
@@ -18,7 +18,7 @@ describe('pratique check --explain', () => {
   let fixture: PolicyFixture;
   let policies: TemporaryFolder;
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
   });
   beforeEach(async () => {
     policies = await temporaryFolder({ 'production.yaml': fixture.policy({}) });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { responseIn } from '../webhook/answers.ts';
 import { podReview } from '../support/reviews.ts';
-import { openShore, type ImageName, type PolicyFixture } from '../support/policy-fixture.ts';
+import { openPolicyFixture, type ImageName, type PolicyFixture } from '../support/policy-fixture.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { run } from './run.ts';
 
@@ -10,7 +10,7 @@ describe('pratique review', () => {
   let policies: TemporaryFolder;
   let files: TemporaryFolder;
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
     policies = await temporaryFolder({ 'production.yaml': fixture.policy({}) });
     files = await temporaryFolder();
   });

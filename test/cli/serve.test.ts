@@ -7,7 +7,7 @@ import { responseIn } from '../webhook/answers.ts';
 import { httpsClient, type HttpsClient } from '../support/https-request.ts';
 import { createAuthority, type Authority } from '../support/certificates.ts';
 import { podReview } from '../support/reviews.ts';
-import { openShore, type PolicyFixture } from '../support/policy-fixture.ts';
+import { openPolicyFixture, type PolicyFixture } from '../support/policy-fixture.ts';
 import { createSigstore } from '../support/sigstore/instance.ts';
 import { serveTuf, type TufRepository } from '../support/sigstore/tuf-repository.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
@@ -19,7 +19,7 @@ describe('pratique serve', () => {
   let files: TemporaryFolder;
   let authority: Authority;
   before(async () => {
-    fixture = await openShore();
+    fixture = await openPolicyFixture();
     authority = await createAuthority('webhook');
     const leaf = await authority.issue({
       commonName: 'localhost',

@@ -1,10 +1,10 @@
 import {
-  createWaker,
+  createTrigger,
   eventRoutes,
   watchersBySource,
-  type EventTold,
-  type Waker,
-  type Watching,
+  type EventOutcome,
+  type Trigger,
+  type WatchedSources,
 } from '../../src/controllers/events/index.ts';
 import { expect } from 'chai';
 import { startServer, type Server } from '../../src/clients/http-server/index.ts';
@@ -20,17 +20,17 @@ const ARRIVAL_MS = 8_000;
 /** A receiver of events over HTTP, and what came of them. */
 interface Ear {
   readonly server: Server;
-  readonly waker: Waker;
-  readonly watching: Watching[];
-  readonly told: EventTold[];
+  readonly waker: Trigger;
+  readonly watching: WatchedSources[];
+  readonly told: EventOutcome[];
   readonly woken: string[];
 }
 
 async function listen(): Promise<Ear> {
-  const watching: Watching[] = [];
-  const told: EventTold[] = [];
+  const watching: WatchedSources[] = [];
+  const told: EventOutcome[] = [];
   const woken: string[] = [];
-  const waker = createWaker({
+  const waker = createTrigger({
     wake: (key) => woken.push(key),
     matches: (image) => watchersBySource(watching)(image),
     quietMs: QUIET_MS,

@@ -5,7 +5,7 @@ import { SILENT } from '../../src/core/promotion/progress.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';
 import { pushImage, pushIndex } from '../support/registry/push.ts';
 import {
-  openShipyard,
+  openPromotionFixture,
   shipKey,
   type PromotionFixture,
   type PromotionInput,
@@ -134,7 +134,7 @@ for (const kind of ['mirror', 'promote'] as const)
     };
 
     before(async () => {
-      fixture = await openShipyard();
+      fixture = await openPromotionFixture();
       await fresh();
       const results = await run(fixture, voyageOf(kind, fixture), planned, () => {
         steps += 1;

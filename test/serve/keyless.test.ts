@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { listReferrers } from '../support/registry/listings.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 import { OPENID_ISSUER, WORKFLOW } from '../support/sigstore/fulcio.ts';
 import { createSigstore } from '../support/sigstore/instance.ts';
 import { identityToken, startServers, type Servers } from '../support/sigstore/servers.ts';
@@ -21,7 +21,7 @@ describe('a promotion that signs by an identity', () => {
       lost: { ...lent, file: `${folder.path}/lost` },
       others: { ...lent, file: `${folder.path}/token`, namespaces: ['elsewhere'] },
     };
-    fixture = await openShipyard({}, { signing: { identityTokens } });
+    fixture = await openPromotionFixture({}, { signing: { identityTokens } });
   });
   afterEach(async () => {
     await fixture.close();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 import { signingKey } from '../support/signing.ts';
 import { pushBundleSignature, pushLegacySignature } from '../support/signed-images.ts';
 import type { Pushed } from '../support/registry/push.ts';
@@ -16,7 +16,7 @@ describe('what is attached to an image after it has arrived', () => {
   const { place, push, mirror, promote } = promotionPath(() => fixture);
 
   beforeEach(async () => {
-    fixture = await openShipyard();
+    fixture = await openPromotionFixture();
     image = await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror() });
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { pushImage, pushIndex } from '../support/registry/push.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
@@ -12,7 +12,7 @@ describe('a mirror, from registry to registry', () => {
   const { place, push, mirror } = promotionPath(() => fixture);
 
   beforeEach(async () => {
-    fixture = await openShipyard();
+    fixture = await openPromotionFixture();
   });
   afterEach(async () => {
     await fixture.close();

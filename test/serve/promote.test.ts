@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
 import { pushBundleSignature, pushLegacySignature, pushStatement } from '../support/signed-images.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 import { forgeSignatures } from '../support/forged-signatures.ts';
 import { signingKey } from '../support/signing.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';
@@ -39,7 +39,7 @@ describe('a promotion, from registry to registry', () => {
   const { place, push, mirror, promote } = promotionPath(() => fixture);
 
   beforeEach(async () => {
-    fixture = await openShipyard();
+    fixture = await openPromotionFixture();
   });
   afterEach(async () => {
     await fixture.close();

@@ -3,7 +3,7 @@ import { pushShape, SHAPES, type Shape } from '../support/copy-shapes.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { refuse } from '../support/registry/misbehave.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 
 /** Small layers: what is counted here are requests. */
 const LAYER_BYTES = 1_000;
@@ -14,7 +14,7 @@ describe('the requests of a run', () => {
   let fixture: PromotionFixture;
   let into: EmbeddedRegistry;
   beforeEach(async () => {
-    [fixture, into] = await Promise.all([openShipyard(), startRegistry()]);
+    [fixture, into] = await Promise.all([openPromotionFixture(), startRegistry()]);
   });
   afterEach(async () => {
     await Promise.all([fixture.close(), into.close()]);

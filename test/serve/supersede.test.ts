@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { listReferrers } from '../support/registry/listings.ts';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 
 const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
 const LTS = { annotations: { 'dev.pratique.image.lineage': 'lts' } };
@@ -34,7 +34,7 @@ describe('a promotion that supersedes', () => {
     );
 
   beforeEach(async () => {
-    fixture = await openShipyard();
+    fixture = await openPromotionFixture();
   });
   afterEach(async () => {
     await fixture.close();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SILENT } from '../../src/core/promotion/progress.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openShipyard, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 
 describe('a promotion of an image that somebody else brought to its tag', () => {
   let fixture: PromotionFixture;
@@ -9,7 +9,7 @@ describe('a promotion of an image that somebody else brought to its tag', () => 
   const { push, promote } = promotionPath(() => fixture);
 
   beforeEach(async () => {
-    fixture = await openShipyard();
+    fixture = await openPromotionFixture();
     await push('quarantine/app', '1.0.0');
     await fixture.run({ spec: promote() });
   });

@@ -47,7 +47,7 @@ export const EVERYTHING = {
 } as const;
 
 /** Starts the registry and pushes everything. */
-export async function openShore(options: RegistryOptions = {}): Promise<PolicyFixture> {
+export async function openPolicyFixture(options: RegistryOptions = {}): Promise<PolicyFixture> {
   const registry = await startRegistry(options);
   const key = signingKey();
   const pushed = new Map<ImageName, Pushed>();

@@ -18,7 +18,7 @@ import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/c
 import { openJudging, registryOptions } from '../../src/serve/judging.ts';
 import { openExecution } from '../../src/serve/promotion-execution.ts';
 import { rejudgeTarget } from '../../src/serve/promotion-rejudging.ts';
-import type { Entries } from '../../src/serve/promotion-secrets.ts';
+import type { Entries } from '../../src/core/promotion/secret-references.ts';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/index.ts';
 
 /** A private key as a Secret holds it, with its public half. */
@@ -91,7 +91,7 @@ export function shipKey(): SigningKeyPair {
 }
 
 /** Opens a yard. */
-export async function openShipyard(
+export async function openPromotionFixture(
   options: RegistryOptions = {},
   written: SettingsInput = {},
 ): Promise<PromotionFixture> {

@@ -5,10 +5,8 @@ export type { Answer, Request, Route, Server, ServerOptions, Tls } from './serve
 export { explainStart } from './serve.ts';
 export type { StartProblem } from './serve.ts';
 export { createLog } from './log.ts';
-export type { Log } from './log.ts';
 export { createMetrics, MAX_SERIES, OTHER } from './metrics.ts';
 export type {
-  GaugeDefinition,
   HistogramDefinition,
   LabelValues,
   MetricDefinition,

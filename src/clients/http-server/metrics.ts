@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry } from 'prom-client';
+import type { Gauge } from '../../core/model/index.ts';
 
 /** Labels of one value. */
 export type LabelValues = Readonly<Record<string, string>>;
@@ -16,11 +17,6 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
 }
 
-/** A gauge that is read when metrics are scraped. */
-export interface GaugeDefinition extends MetricDefinition {
-  readonly read: () => readonly Sample[];
-}
-
 /** A histogram with the upper bounds of its buckets. */
 export interface HistogramDefinition extends MetricDefinition {
   readonly buckets: readonly number[];
@@ -28,7 +24,7 @@ export interface HistogramDefinition extends MetricDefinition {
 
 /** What is measured. */
 export interface MetricDefinitions {
-  readonly gauges?: readonly GaugeDefinition[];
+  readonly gauges?: readonly Gauge[];
   readonly counters?: readonly MetricDefinition[];
   readonly histograms?: readonly HistogramDefinition[];
 }
@@ -39,7 +35,7 @@ export interface Metrics {
   /** All metrics in the Prometheus text format. */
   readonly scrape: () => Promise<string>;
   /** Adds gauges to the page: what they read may come to be later than what is counted. */
-  readonly addGauges: (gauges: readonly GaugeDefinition[]) => void;
+  readonly addGauges: (gauges: readonly Gauge[]) => void;
   /** Adds to a counter, 1 by default. A name or label that was not defined is a bug and throws. */
   readonly count: (name: string, labels: LabelValues, by?: number) => void;
   /** Observes a value of a histogram. A name or label that was not defined is a bug and throws. */
@@ -59,9 +55,9 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const addGauges = (definitions: readonly GaugeDefinition[]) => {
+  const addGauges = (definitions: readonly Gauge[]) => {
     for (const { name, help, labels, read } of definitions) {
-      new Gauge({
+      new PromGauge({
         name,
         help,
         labelNames: [...labels],

@@ -1,3 +1,4 @@
+import { isObject } from '../../core/model/index.ts';
 import type { Answer } from './exchange.ts';
 import { fault, faultOfError, quote, type Refusal } from './fault.ts';
 import type { KubeObject, Metadata } from './types.ts';
@@ -57,7 +58,7 @@ function parse(text: string): unknown {
 
 /** What a `Status` says. */
 export function refusalOf(status: number, said: unknown, secret: string | undefined): Refusal {
-  const { reason, message } = isRecord(said) ? said : {};
+  const { reason, message } = isObject(said) ? said : {};
   const word = (value: unknown): string => (typeof value === 'string' ? quote(value, secret) : '');
   return { status, reason: word(reason), message: word(message) };
 }
@@ -73,16 +74,11 @@ export function parseObject(
   value: unknown,
   defaults: { readonly apiVersion?: string; readonly kind?: string } = {},
 ): KubeObject {
-  if (!isRecord(value)) throw unintelligible(doing);
+  if (!isObject(value)) throw unintelligible(doing);
   const { apiVersion = defaults.apiVersion, kind = defaults.kind, metadata } = value;
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !isRecord(metadata))
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !isObject(metadata))
     throw unintelligible(doing);
   // Reviews, which are asked and not stored, come back without a name.
   const named: Metadata = { ...metadata, name: typeof metadata.name === 'string' ? metadata.name : '' };
   return { ...value, apiVersion, kind, metadata: named };
-}
-
-/** Whether it is an object of JSON. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

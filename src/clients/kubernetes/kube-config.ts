@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml, type Cluster } from '@kubernetes/client-node';
-import { parsed, problem, type Parsed } from '../../core/model/index.ts';
+import { parsed, problem, type Parsed, isObject } from '../../core/model/index.ts';
 import { errorCode } from './fault.ts';
 import { SERVICE_ACCOUNT_FOLDER } from './service-account.ts';
 
@@ -52,9 +52,9 @@ async function objection(file: string): Promise<{ path: string; message: string 
 
 /** `tokenFile`, which the library does not know under this name, as the form of it that is read again and again. */
 function withTokenFiles(document: unknown, folder: string): unknown {
-  if (!isRecord(document) || !Array.isArray(document.users)) return document;
+  if (!isObject(document) || !Array.isArray(document.users)) return document;
   const users: unknown[] = document.users.map((entry: unknown) => {
-    if (!isRecord(entry) || !isRecord(entry.user) || typeof entry.user.tokenFile !== 'string') return entry;
+    if (!isObject(entry) || !isObject(entry.user) || typeof entry.user.tokenFile !== 'string') return entry;
     const { tokenFile, ...user } = entry.user;
     const config = { tokenFile: resolve(folder, tokenFile) };
     return { ...entry, user: { ...user, token: undefined, 'auth-provider': { name: 'tokenFile', config } } }; // the file wins
@@ -86,8 +86,4 @@ function objectionToServer({ server, skipTLSVerify, proxyUrl }: Cluster): string
   if (LOOPBACK.test(hostname)) return undefined;
   if (protocol === 'http:') return 'names a server without TLS, which is for loopback only';
   return skipTLSVerify ? 'switches the verification of TLS off, which is for loopback only' : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../../core/model/index.ts';
 import type { KubeObject } from './types.ts';
 
 /** The Docker config in a Secret, or why there is none; the reason repeats nothing of what is secret. */
@@ -36,8 +37,4 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined; // a parser's message would quote the secret
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

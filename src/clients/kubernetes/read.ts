@@ -1,6 +1,6 @@
+import { isObject } from '../../core/model/index.ts';
 import { collectionPath, describeTarget, objectPath, resourceLabel } from './address.ts';
 import {
-  isRecord,
   MAX_OBJECT_BYTES,
   MAX_PAGE_BYTES,
   parseObject,
@@ -31,7 +31,7 @@ export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'li
       const reading = { doing, caller: signal };
       if (answer.status !== 200) throw faultOfRefusal(doing, await readRefusal(reading, answer));
       const value = await readJson(reading, answer, MAX_OBJECT_BYTES);
-      if (!isRecord(value) || typeof value.gitVersion !== 'string') throw unintelligible(doing);
+      if (!isObject(value) || typeof value.gitVersion !== 'string') throw unintelligible(doing);
       return value.gitVersion;
     },
     get: async (address, signal) => {
@@ -78,7 +78,7 @@ export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'li
 }
 
 function parsePage(doing: string, value: unknown): Page {
-  if (!isRecord(value) || !isRecord(value.metadata)) throw unintelligible(doing);
+  if (!isObject(value) || !isObject(value.metadata)) throw unintelligible(doing);
   const { apiVersion, kind, metadata, items } = value;
   const { resourceVersion, continue: next } = metadata;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || typeof resourceVersion !== 'string') {

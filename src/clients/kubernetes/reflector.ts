@@ -121,7 +121,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     });
     if (end === 'silent') {
       version = undefined;
-      throw unavailable(`nothing was heard for ${staleAfterMs} ms`);
+      throw unavailable(`nothing was received for ${staleAfterMs} ms`);
     }
     if (events === before && performance.now() - began < WORKING_MS) await rest();
     else calm();

@@ -1,5 +1,6 @@
+import { isObject } from '../../core/model/index.ts';
 import { collectionPath, describeTarget, resourceLabel } from './address.ts';
-import { isRecord, MAX_OBJECT_BYTES, parseObject, readRefusal, refusalOf, unintelligible } from './body.ts';
+import { MAX_OBJECT_BYTES, parseObject, readRefusal, refusalOf, unintelligible } from './body.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { fault, faultOfError, faultOfRefusal } from './fault.ts';
 import { linesOf } from './lines.ts';
@@ -98,7 +99,7 @@ function parseEvent(doing: string, line: string, secret: string | undefined): Wa
 function parseLine(doing: string, line: string): { readonly type?: unknown; readonly object?: unknown } {
   try {
     const value = JSON.parse(line) as unknown;
-    if (isRecord(value)) return value;
+    if (isObject(value)) return value;
   } catch {
     // Said below, without the words: they may be a Secret's.
   }
@@ -106,7 +107,7 @@ function parseLine(doing: string, line: string): { readonly type?: unknown; read
 }
 
 function parseError(doing: string, status: unknown, secret: string | undefined): WatchEvent {
-  const code = isRecord(status) && typeof status.code === 'number' ? status.code : 500;
+  const code = isObject(status) && typeof status.code === 'number' ? status.code : 500;
   if (code === GONE) return { type: 'expired' };
   throw faultOfRefusal(doing, refusalOf(code, status, secret));
 }

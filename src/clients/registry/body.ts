@@ -1,3 +1,4 @@
+import { parseJson } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 import { drop, header, type Answer } from './exchange.ts';
 import { fault, faultOfError } from './fault.ts';
@@ -36,14 +37,4 @@ export async function readBody(call: Call, answer: Answer, maxBytes: number): Pr
 /** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */
 export async function readJson(call: Call, answer: Answer, maxBytes: number): Promise<unknown> {
   return parseJson(await readBody(call, answer, maxBytes));
-}
-
-/** Parses JSON, bytes as strict UTF-8; `undefined` when it is none. No message of a parser is repeated: it may quote secrets. */
-export function parseJson(json: Uint8Array | string): unknown {
-  try {
-    const text = typeof json === 'string' ? json : new TextDecoder('utf-8', { fatal: true }).decode(json);
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { isIndexType, MEDIA_TYPE, type Descriptor, type Digest } from '../../core/model/index.ts';
-import { parseJson } from './body.ts';
+import { isIndexType, MEDIA_TYPE, type Descriptor, type Digest, parseJson } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 import { fault } from './fault.ts';
 import { putManifest, readRawManifest } from './manifest.ts';

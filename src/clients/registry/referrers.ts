@@ -10,8 +10,9 @@ import {
   parseDigest,
   type Descriptor,
   type Digest,
+  parseJson,
 } from '../../core/model/index.ts';
-import { parseJson, readBody } from './body.ts';
+import { readBody } from './body.ts';
 import type { Call } from './call.ts';
 import { contentType, discard, drop, type Answer } from './exchange.ts';
 import { fault, faultOfStatus } from './fault.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Fault, ReasonCode } from '../../core/model/index.ts';
-import { parseJson, readBody } from './body.ts';
+import { type Fault, type ReasonCode, parseJson } from '../../core/model/index.ts';
+import { readBody } from './body.ts';
 import type { Call } from './call.ts';
 import type { Answer } from './exchange.ts';
 import { fault } from './fault.ts';

@@ -1,3 +1,4 @@
+import { parseJson } from '../../core/model/index.ts';
 import { request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { rootCertificates } from 'node:tls';
@@ -80,12 +81,4 @@ function get({ serverUrl, ca, signal }: ServerQuestion): Promise<string | undefi
     });
     asked.end();
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // the caller says that it is no answer of a Trivy server
-  }
 }

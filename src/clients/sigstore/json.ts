@@ -1,3 +1,5 @@
+import { parseJson } from '../../core/model/index.ts';
+
 /** Deepest nesting of JSON that is read: real statements have about ten levels, and copying a deep one overflows a stack. */
 const MAX_DEPTH = 200;
 
@@ -7,14 +9,9 @@ const BACKSLASH = 0x5c;
 const OPENING: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
 const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
 
-/** JSON of a payload; `undefined`, which no schema here accepts, when it is none or is nested absurdly. */
-export function parseJson(bytes: Uint8Array): unknown {
-  if (isTooDeep(bytes)) return undefined;
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined;
-  }
+/** JSON of a payload; `undefined`, which no schema here accepts, when it is none or is nested too deeply. */
+export function parsePayload(bytes: Uint8Array): unknown {
+  return isTooDeep(bytes) ? undefined : parseJson(bytes);
 }
 
 /** Counts brackets outside of text, so that nothing deep is built before its depth is known. */

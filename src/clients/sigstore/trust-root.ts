@@ -4,7 +4,7 @@ import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { getTrustedRoot } from '@sigstore/tuf';
 import * as z from 'zod';
 import { Fault, parsed, type Parsed, problem, type Problem, type TrustRoot } from '../../core/model/index.ts';
-import { parseJson } from './json.ts';
+import { parsePayload } from './json.ts';
 import { parseCertificate } from './verify/certificate.ts';
 import { toRootMaterial } from './verify/root-material.ts';
 
@@ -22,7 +22,7 @@ const TARGET = 'trusted_root.json';
 export function readTrustRoot(json: string): Parsed<TrustRoot> {
   if (Buffer.byteLength(json) > MAX_ROOT_BYTES)
     return problem('', `is longer than ${MAX_ROOT_BYTES} bytes, too long for a trust root`);
-  const body = parseJson(Buffer.from(json));
+  const body = parsePayload(Buffer.from(json));
   if (typeof body !== 'object' || body === null) return problem('', 'is not JSON of an object');
   const problems = rootProblems(body);
   if (problems.length > 0) return { ok: false, problems };

@@ -1,6 +1,6 @@
 // What runs is judged again as time, policy and trust change.
 // Reads and writes the cluster through ports only; nothing here decides about an admission.
-export { createAudit, PUBLISH_EVERY_MS as TELL_EVERY_MS } from './audit.ts';
+export { createAudit, PUBLISH_EVERY_MS } from './audit.ts';
 export type { Audit, AuditSnapshot } from './audit.ts';
 export { podSelector } from './running-pods.ts';
 export type { PodObject, PodRuns, RunningContainer, RunningPod } from './running-pods.ts';
@@ -18,7 +18,7 @@ export type {
   Credentials,
   ImageCounts,
   Pods,
-  ReportStore as ReportShelf,
+  ReportStore,
   WriteAnswer,
 } from './ports.ts';
 export type { ReportState } from './publish-status.ts';

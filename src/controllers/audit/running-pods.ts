@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { digestOf } from '../../core/model/index.ts';
+import { digestOf, objectOf, textOf } from '../../core/model/index.ts';
 import { extractImages, type ImageRole, type ImageUse } from '../../core/workload/index.ts';
 
 /** One image of a pod: as the spec names it, and as the node says that it runs. */
@@ -48,7 +48,7 @@ export function podSelector(): (pod: PodObject) => RunningPod | undefined {
   const alike = new LRUCache<string, PodRuns>({ max: MAX_SHARED });
   const namespaces = new LRUCache<string, string>({ max: MAX_SHARED });
   return (pod) => {
-    const status = fieldsOf(pod.status);
+    const status = objectOf(pod.status);
     if (FINISHED.has(status.phase)) return undefined;
     const runs = runsOf(pod, status);
     const key = digestOf(JSON.stringify(runs));
@@ -62,7 +62,7 @@ export function podSelector(): (pod: PodObject) => RunningPod | undefined {
 }
 
 function runsOf(pod: PodObject, status: Fields): PodRuns {
-  const spec = fieldsOf(pod.spec);
+  const spec = objectOf(pod.spec);
   const uses = extractImages(pod, { group: '', kind: 'Pod' });
   const ids = new Map(
     STATUS_LISTS.flatMap((list) =>
@@ -87,14 +87,6 @@ function running({ container, role, image }: ImageUse, ids: ReadonlyMap<string, 
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
-}
-
 function listOf(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value.map(fieldsOf) : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return Array.isArray(value) ? value.map(objectOf) : [];
 }

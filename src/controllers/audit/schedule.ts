@@ -34,7 +34,7 @@ export interface Schedule {
   readonly close: () => Promise<void>;
 }
 
-/** Longest timer in milliseconds: past 2^31 Node's fire at once. Waking early does no harm. */
+/** Longest timer in milliseconds: past 2^31 Node's fire at once. TriggerOptions early does no harm. */
 const MAX_TIMER_MS = 3_600_000;
 /** Shortest pause between two looks at all due moments. */
 const MIN_LOOK_MS = 1_000;

@@ -1,5 +1,7 @@
 // Keeps the guard registered: the API server believes what the webhooks serve with, at every moment of every rotation.
 // One leader makes authority and certificate and gives them out; every replica reads what it serves with.
+export { keepRegistration } from './keep-registration.ts';
+export type { RegistrationTasks } from './keep-registration.ts';
 export { reconcileRegistration } from './reconcile.ts';
 export type { RegistrationOutcome } from './reconcile.ts';
 export { certificateReading, servingCertificate } from './serving-certificate.ts';

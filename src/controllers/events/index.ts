@@ -7,10 +7,10 @@ export type { EventAnswer, EventRequest, EventRoute, Receiving } from './receive
 export { MIN_SECRET_LENGTH } from './shared-secret.ts';
 export { MAX_EVENTS } from './pushed-image.ts';
 export type { PushedImage } from './pushed-image.ts';
-export { createTrigger as createWaker, watchersBySource } from './trigger.ts';
-export type { Trigger as Waker, TriggerOptions as Waking, WatchedSources as Watching } from './trigger.ts';
+export { createTrigger, watchersBySource } from './trigger.ts';
+export type { Trigger, TriggerOptions, WatchedSources } from './trigger.ts';
 export type {
-  EventOutcome as EventTold,
+  EventOutcome,
   Receiver,
   ReceiverAuth,
   Sender,

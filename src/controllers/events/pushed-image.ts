@@ -24,7 +24,7 @@ export function readPiece<T>(schema: z.ZodType<T>, value: unknown, path = ''): P
   if (read.success) return parsed(read.data);
   const problems = read.error.issues.map((issue) => ({
     path: issue.path.reduce<string>(below, path),
-    message: issue.code === 'unrecognized_keys' ? 'has fields that nobody knows' : issue.message,
+    message: issue.code === 'unrecognized_keys' ? 'has unknown fields' : issue.message,
   }));
   return { ok: false, problems };
 }

@@ -1,4 +1,4 @@
-import { parsed, type Fact, type Parsed, type Problem } from '../../core/model/index.ts';
+import { parsed, type Fact, type Parsed, type Problem, objectOf, textOf } from '../../core/model/index.ts';
 import { isKustomization } from '../../core/workload/index.ts';
 import {
   compilePolicy,
@@ -54,7 +54,7 @@ export function compileDocuments(
   { now, roots }: Compilation,
 ): Parsed<PolicySet> {
   const resources = documents
-    .map(({ origin, value }) => ({ origin, resource: asResource(value) }))
+    .map(({ origin, value }) => ({ origin, resource: objectOf(value) }))
     .filter(({ origin, resource }) => !isKustomization(origin) && !isPassedOver(resource));
   const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
   const material = materialOf(resources.map(({ resource }) => resource));
@@ -70,8 +70,8 @@ export function compileDocuments(
   const policies: CompiledPolicy[] = [];
   const seen = new Map<string, string>();
   for (const { origin, resource } of resources.filter(({ resource }) => resource.kind !== 'Namespace')) {
-    const name = text(asResource(resource.metadata).name);
-    const named = `${text(resource.kind)}/${name}`;
+    const name = textOf(objectOf(resource.metadata).name);
+    const named = `${textOf(resource.kind)}/${name}`;
     const twin = seen.get(named);
     if (twin !== undefined)
       problems.push({ path: `${origin}: metadata.name`, message: `"${name}" is also in ${twin}` });
@@ -105,14 +105,14 @@ const PASSED_OVER: Readonly<Record<string, readonly string[]>> = {
 };
 
 function isPassedOver({ apiVersion, kind }: Resource): boolean {
-  const [group, version] = text(apiVersion).split('/');
-  return PASSED_OVER[version === undefined ? '' : (group ?? '')]?.includes(text(kind)) === true;
+  const [group, version] = textOf(apiVersion).split('/');
+  return PASSED_OVER[version === undefined ? '' : (group ?? '')]?.includes(textOf(kind)) === true;
 }
 
 function unknownKind(origin: string, { kind, apiVersion }: Resource): readonly Problem[] {
   if (kind === undefined) return [{ path: `${origin}: kind`, message: 'is missing' }];
   if (KINDS.has(kind)) return [];
-  const what = `${text(apiVersion)} ${text(kind)}`.trim();
+  const what = `${textOf(apiVersion)} ${textOf(kind)}`.trim();
   return [{ path: `${origin}: kind`, message: `"${what}" is none of ${[...KINDS].join(', ')}` }];
 }
 
@@ -122,10 +122,10 @@ function inFile(origin: string, { path, message }: Problem): Problem {
 
 function materialOf(resources: readonly Resource[]): (ref: MaterialRef) => string | undefined {
   return ({ kind, name, key }) => {
-    const object = resources.find((one) => one.kind === kind && asResource(one.metadata).name === name);
-    const plain = asResource(kind === 'Secret' ? object?.stringData : object?.data)[key];
+    const object = resources.find((one) => one.kind === kind && objectOf(one.metadata).name === name);
+    const plain = objectOf(kind === 'Secret' ? object?.stringData : object?.data)[key];
     if (typeof plain === 'string') return plain;
-    const encoded = kind === 'Secret' ? asResource(object?.data)[key] : undefined;
+    const encoded = kind === 'Secret' ? objectOf(object?.data)[key] : undefined;
     return typeof encoded === 'string' ? Buffer.from(encoded, 'base64').toString('utf8') : undefined;
   };
 }
@@ -134,7 +134,7 @@ function labelsOf(resources: readonly Resource[], now: Date): (namespace: string
   const byName = new Map(
     resources
       .filter(({ kind }) => kind === 'Namespace')
-      .map(({ metadata }) => [text(asResource(metadata).name), labels(asResource(metadata))]),
+      .map(({ metadata }) => [textOf(objectOf(metadata).name), labels(objectOf(metadata))]),
   );
   return (namespace) => {
     const value = byName.get(namespace);
@@ -146,15 +146,7 @@ function labelsOf(resources: readonly Resource[], now: Date): (namespace: string
 }
 
 function labels(metadata: Resource): Labels {
-  const own = Object.entries(asResource(metadata.labels)).map(([key, value]) => [key, text(value)] as const);
+  const own = Object.entries(objectOf(metadata.labels)).map(([key, value]) => [key, textOf(value)] as const);
   // The API server sets this one on every namespace.
-  return { 'kubernetes.io/metadata.name': text(metadata.name), ...Object.fromEntries(own) };
-}
-
-function asResource(value: unknown): Resource {
-  return typeof value === 'object' && value !== null ? (value as Resource) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return { 'kubernetes.io/metadata.name': textOf(metadata.name), ...Object.fromEntries(own) };
 }

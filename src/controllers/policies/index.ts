@@ -1,17 +1,18 @@
 // Watches ImagePolicy objects and what they name, compiles them, and swaps the compiled policies whole: from a cluster, or
 // from a folder, where the Secrets, ConfigMaps and Namespaces they need are documents, too.
-export { createPolicyStore as holdPolicies } from './policy-store.ts';
-export type { PolicyStore as HeldPolicies, Holding } from './policy-store.ts';
+export { createPolicyStore } from './policy-store.ts';
+export type { PolicyStore, Holding } from './policy-store.ts';
 export type { PolicyState } from './compile-set.ts';
 export { compileStatus } from './status.ts';
 export type { CompileStatus } from './status.ts';
 export { namespaceReader, MAX_SILENCE_MS } from './namespaces.ts';
-export type { SecretData as MaterialObject, NamespaceSource, PolicyObject, PolicySource } from './ports.ts';
+export type { SecretData, NamespaceSource, PolicyObject, PolicySource } from './ports.ts';
 export { compileDocuments } from './compile-documents.ts';
 export type { PolicyDocument, PolicyReading, PolicySet, RootInUse } from './compile-documents.ts';
-export { createPublicRootStore as holdPublicRoot } from './public-root.ts';
+export { createPublicRootStore } from './public-root.ts';
 export type { PublicRoot, PublicRootStatus, RootRefresh } from './public-root.ts';
 export { operationsOf } from './operations.ts';
 export type { Operations } from './operations.ts';
 export { watchFolder } from './folder.ts';
 export type { PolicyFolder } from './folder.ts';
+export { keepPolicyStatus } from './policy-status.ts';

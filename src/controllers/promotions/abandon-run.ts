@@ -5,7 +5,7 @@ import type { Hold } from './lease-renewal.ts';
 import type { ObjectName, RunObject } from './ports.ts';
 import { beginStatus, endStatus } from './run-status.ts';
 
-/** Why a run is given up, and whether another one may do better with nobody changing anything. */
+/** Why a run is given up, and whether another one may do better without any change. */
 export interface Abandoning {
   readonly failure: Reason;
   readonly retryable: boolean;

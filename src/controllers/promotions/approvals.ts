@@ -1,5 +1,5 @@
 import { parseDigest } from '../../core/model/index.ts';
-import { parseMoment } from '../../core/policy/index.ts';
+import { parseTime } from '../../core/policy/index.ts';
 import { parseApproval, type Approval } from '../../core/promotion/index.ts';
 import type { ApprovalObject } from './ports.ts';
 
@@ -17,7 +17,7 @@ export function readApprovals(objects: readonly ApprovalObject[]): readonly Know
     const read = parseApproval(object);
     if (!read.ok || object.metadata.deletionTimestamp !== undefined) return [];
     const { runName, gateHash, approver, decision, waive, reason, ...spec } = read.value.spec;
-    const [digest, until] = [parseDigest(spec.digest), parseMoment(spec.until)];
+    const [digest, until] = [parseDigest(spec.digest), parseTime(spec.until)];
     if (!digest || !until) return [];
     return [
       { uid: object.metadata.uid, runName, digest, gateHash, approver, decision, waive, reason, until },

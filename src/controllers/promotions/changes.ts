@@ -139,7 +139,7 @@ function summary(run: RunObject, type: PromotionEvent['type'], note: string): Pr
     type,
     reason,
     action: 'Run',
-    note: `${note}; the status tells of them`,
+    note: `${note}; see the status`,
   };
 }
 

@@ -87,7 +87,7 @@ async function seeToJob({ run, waitMs, making, begin }: Wanting, signal: AbortSi
     const need = jobNeed(run, await making.jobs.of(run, signal), waitMs);
     if (need.what === 'wait') return 'at work';
     if (need.what === 'give up') {
-      const detail = `Jobs ended before it did, job/${need.last} at last; their logs tell why`;
+      const detail = `Jobs ended before it did, job/${need.last} at last; see their logs`;
       return { failure: { code: 'JobFailed', detail }, retryable: false };
     }
     return begin() ? await createJob(run, need.name, making, signal) : 'waiting';

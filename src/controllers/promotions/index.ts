@@ -2,8 +2,8 @@
 
 export { readApprovals } from './approvals.ts';
 export type { KnownApproval } from './approvals.ts';
-export { createRunLeases as createClaims } from './run-lease.ts';
-export type { RunLeases as Claims } from './run-lease.ts';
+export { createRunLeases } from './run-lease.ts';
+export type { RunLeases } from './run-lease.ts';
 export { createPromotionController } from './controller.ts';
 export type { ControllerOptions, PromotionController } from './controller.ts';
 export { RUN_LABEL } from './jobs.ts';
@@ -17,7 +17,7 @@ export type {
   ControllerPorts,
   Executions,
   GuardedAnswer,
-  JobStore as JobShelf,
+  JobStore,
   MakeQueue,
   ObjectMetadata,
   ObjectName,
@@ -33,3 +33,6 @@ export type {
   Time,
   WatchedTarget,
 } from './ports.ts';
+export { createJobStore, createRunStore, promotionWrites } from './cluster-store.ts';
+export { checkedForJobs } from './job-namespace.ts';
+export { approvalObject, knownRun, promotionObject, runObject } from './objects.ts';

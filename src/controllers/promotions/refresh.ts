@@ -1,4 +1,4 @@
-import { parseMoment } from '../../core/policy/index.ts';
+import { parseTime } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
 import { knownRuns, type RecordedRun } from './known-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
@@ -47,7 +47,7 @@ export function requestOf({ metadata: { annotations } }: PromotionObject): { rea
 
 /** When something was pushed, as another replica tells; what is no moment is nothing. */
 export function pushOf({ metadata: { annotations } }: PromotionObject): { readonly pushedAt?: Date } {
-  const pushedAt = parseMoment(annotations?.[PUSHED_AT] ?? '');
+  const pushedAt = parseTime(annotations?.[PUSHED_AT] ?? '');
   return pushedAt ? { pushedAt } : {};
 }
 

@@ -28,7 +28,7 @@ export interface Taking {
   readonly signal: AbortSignal;
 }
 
-/** Claims of one process. */
+/** RunLeases of one process. */
 export interface RunLeases {
   /** Milliseconds until the claim of a run may be taken, as far as this process has watched it; 0 = now. */
   readonly waitMs: (run: RunObject) => number;
@@ -39,7 +39,7 @@ export interface RunLeases {
 /** The claim in a status. */
 type Claim = NonNullable<ImagePromotionRunStatus['claim']>;
 
-/** Claims whose last sign of life is remembered; of one that is forgotten the whole time is waited again. */
+/** RunLeases whose last sign of life is remembered; of one that is forgotten the whole time is waited again. */
 const MAX_SEEN = 1_000;
 
 /** Makes the claims of this process. */

@@ -1,4 +1,4 @@
-import { isJsonObject, textOf } from './json.ts';
+import { isObject, textOf } from '../../core/model/index.ts';
 import type { CanaryKind, RunningPod } from '../../core/workload/index.ts';
 
 /** Reads one page of a collection, as the API server has it. */
@@ -62,7 +62,7 @@ export function customKindFinder({
 }
 
 function podOf(item: unknown): RunningPod | undefined {
-  if (!isJsonObject(item) || !isJsonObject(item.metadata) || !isJsonObject(item.spec)) return undefined;
+  if (!isObject(item) || !isObject(item.metadata) || !isObject(item.spec)) return undefined;
   if (!takesContainers(item.metadata) || hasEnded(item.status)) return undefined;
   const { ephemeralContainers } = item.spec;
   return {
@@ -73,18 +73,18 @@ function podOf(item: unknown): RunningPod | undefined {
 }
 
 function takesContainers({ deletionTimestamp, annotations }: Readonly<Record<string, unknown>>): boolean {
-  return deletionTimestamp === undefined && !(isJsonObject(annotations) && MIRROR in annotations);
+  return deletionTimestamp === undefined && !(isObject(annotations) && MIRROR in annotations);
 }
 
 function hasEnded(status: unknown): boolean {
-  return isJsonObject(status) && (status.phase === 'Succeeded' || status.phase === 'Failed');
+  return isObject(status) && (status.phase === 'Succeeded' || status.phase === 'Failed');
 }
 
 function definitionOf(item: unknown): Omit<CanaryKind, 'podSpec'> | undefined {
-  if (!isJsonObject(item) || !isJsonObject(item.spec) || !isJsonObject(item.spec.names)) return undefined;
+  if (!isObject(item) || !isObject(item.spec) || !isObject(item.spec.names)) return undefined;
   const { group, names, versions } = item.spec;
   const served = (Array.isArray(versions) ? versions : [])
-    .filter(isJsonObject)
+    .filter(isObject)
     .find(({ storage }) => storage === true);
   return {
     group: textOf(group),

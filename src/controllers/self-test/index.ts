@@ -6,3 +6,4 @@ export { tryCanaries } from './canaries.ts';
 export { customKindFinder, podFinder } from './cluster.ts';
 export type { ListPage } from './cluster.ts';
 export type { CanaryPorts, SelfTestPorts, SelfTestResult } from './ports.ts';
+export { enforcedCondition } from './enforced-condition.ts';

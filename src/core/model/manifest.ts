@@ -1,3 +1,4 @@
+import { parseJson } from './json.ts';
 import * as z from 'zod';
 import { annotationsSchema, descriptorSchema, type Annotations, type Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
@@ -79,14 +80,6 @@ export function parseManifest(
     ...(config && { config }),
     ...(subject && { subject }),
   });
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined; // the one caller turns this into a problem; the text itself is a stranger's and is not repeated
-  }
 }
 
 function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefined): Parsed<string> {

@@ -17,13 +17,13 @@ export const REASONS = {
   LifecycleMissing: 'The policy demands a lifecycle date and the image claims none.',
   NotPinned: 'The policy demands a digest and the reference has none.',
   InvalidReference: 'The image reference is not valid.',
-  ImageNotFound: 'The registry has no such image, or shows it to nobody with this login.',
+  ImageNotFound: 'The registry has no such image, or does not show it to this login.',
   // Worth a warning.
   EndOfLifeNear: 'The end of life that the image claims is near.',
   UnmatchedImage: 'No policy covers the image.',
   // A promotion says no, or has nothing to do.
   TagExists: 'The tag exists at the target with another digest, and the promotion does not replace it.',
-  TargetMoved: 'The tag at the target was moved by somebody else while the image was on its way.',
+  TargetMoved: 'The tag at the target was moved by another writer while the image was copied.',
   SourceShared: 'Other tags still point to this digest at the source, so it is not deleted.',
   PlatformMissing: 'The image lacks a platform that the promotion keeps.',
   MirroredBefore: 'This digest was mirrored before and is gone since; it is pulled in again only if forced.',

@@ -19,7 +19,7 @@ export interface Finding {
   /** One thing to do next, as one clause. */
   readonly next: string;
   readonly policy: string;
-  /** Whether trying again may help, with nobody changing anything. */
+  /** Whether trying again may help, without any change. */
   readonly transient: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { Problem } from '../model/index.ts';
+import { type Problem, objectOf } from '../model/index.ts';
 import { compileMatch, type CompiledPolicy } from './compile.ts';
 import { imagePolicySpecSchema } from './schema.ts';
 
@@ -11,7 +11,7 @@ const parts = imagePolicySpecSchema.shape;
  * image, every namespace, Deny.
  */
 export function brokenPolicy(name: string, document: unknown, problems: readonly Problem[]): CompiledPolicy {
-  const spec = fieldsOf(fieldsOf(document).spec);
+  const spec = objectOf(objectOf(document).spec);
   const match = parts.match.safeParse(spec.match);
   const unreadable: Problem[] = [];
   const compiled = match.success ? compileMatch(match.data, unreadable) : undefined;
@@ -26,8 +26,4 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
     attestations: [],
     ...(compiled && unreadable.length === 0 ? compiled : { coversImage: () => true }),
   };
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }

@@ -45,7 +45,7 @@ function explainSignature(signature: Signature, policies: readonly CompiledPolic
   const { digest } = signature;
   if (signature.state === 'unproven') return `${digest}: does not count, ${signature.why}`;
   if (signature.state === 'unsigned') {
-    return `${digest}: ${whatIt(signature.says.predicateType)} that nobody signed: it counts only where a policy says trust: Unsigned`;
+    return `${digest}: ${whatIt(signature.says.predicateType)} that is not signed: it counts only where a policy says trust: Unsigned`;
   }
   const { says } = signature;
   const what = says.kind === 'signature' ? 'signature' : whatIt(says.predicateType);
@@ -69,7 +69,7 @@ function standing(signature: ProvenSignature, policies: readonly CompiledPolicy[
   const accepted = views.filter(({ why }) => why === undefined).map(({ who }) => who);
   if (accepted.length > 0) return `counts as one by ${[...new Set(accepted)].join(', ')}`;
   const nearest = views.map(({ why = '' }) => why).sort((a, b) => b.length - a.length)[0];
-  return `does not count, ${nearest ?? 'nobody is asked for'}`;
+  return `does not count, ${nearest ?? 'no authority is named'}`;
 }
 
 function authoritiesOf(policy: CompiledPolicy): readonly Authority[] {

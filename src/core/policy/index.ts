@@ -10,7 +10,7 @@ export { authorityIn } from './schema/authorities.ts';
 export { artifactType, duration, exactlyOne, rule } from './schema/parts.ts';
 export { exceptionSchema } from './schema/requirements.ts';
 export { conditionSchema } from './schema/status.ts';
-export { parseTime as parseMoment } from './time.ts';
+export { parseTime } from './time.ts';
 export { compileExceptions } from './compile-requirements.ts';
 export type { VulnerabilityException } from './compile-requirements.ts';
 export { compileAuthorities } from './compile-authorities.ts';

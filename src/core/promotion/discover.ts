@@ -9,6 +9,7 @@ import {
   type Digest,
   type ImageRef,
   type Manifest,
+  parseJson,
 } from '../model/index.ts';
 import type { Discovery } from './execution.ts';
 import { keepPlatforms } from './graph/platforms.ts';
@@ -159,12 +160,4 @@ async function imageIn(
 ): Promise<Manifest | undefined> {
   const [first] = manifest.manifests;
   return first ? source.manifest(pin(ref, first.digest), signal) : manifest;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
-  } catch {
-    return undefined; // it says no time then
-  }
 }

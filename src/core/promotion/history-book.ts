@@ -93,7 +93,7 @@ export function createHistoryBook({
       const after = await read(signal);
       if (after.ok && arrivals.every((one) => wasMirrored(after.value, one))) return undefined;
     }
-    const detail = `the history under ${formatReference(ref)} is being overwritten by somebody else`;
+    const detail = `the history under ${formatReference(ref)} is being overwritten by another writer`;
     return { code: 'CopyIncomplete', detail };
   };
 

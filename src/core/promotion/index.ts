@@ -52,3 +52,5 @@ export { ownPolicy, readSignedReports, reportPolicy } from './gates/signed-repor
 export { judgeTarget } from './judge-target.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './judge-target.ts';
 export type { StandingRule } from './reassessment.ts';
+export { entriesOf, entryOf, readMaterial } from './secret-references.ts';
+export type { Entries, PromotionSecrets, ReadObject } from './secret-references.ts';

@@ -3,7 +3,7 @@ import { nameOf, parsed, parseReference, problem, type Parsed, type Problem } fr
 import {
   compileAuthorities,
   compileExceptions,
-  parseMoment,
+  parseTime,
   problemsOf,
   type TrustRoots,
 } from '../policy/index.ts';
@@ -35,7 +35,7 @@ export function parsePromotionRun(document: unknown): Parsed<ImagePromotionRun> 
 /** Reads a PromotionApproval. Who wrote it is proven by the admission policy of the chart alone. */
 export function parseApproval(document: unknown): Parsed<PromotionApproval> {
   const read = parseBy(promotionApprovalSchema, document);
-  if (!read.ok || parseMoment(read.value.spec.until)) return read;
+  if (!read.ok || parseTime(read.value.spec.until)) return read;
   return problem('spec.until', 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z');
 }
 

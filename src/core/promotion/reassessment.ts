@@ -8,12 +8,7 @@ import {
   nameOf,
   type StatementClaim,
 } from '../model/index.ts';
-import {
-  type AppliedException,
-  type Authority,
-  parseMoment,
-  RELEASE_PREDICATE_TYPE,
-} from '../policy/index.ts';
+import { type AppliedException, type Authority, parseTime, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { GateResult } from './gates/gate.ts';
 import { judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
@@ -122,5 +117,5 @@ function readRelease(
   const { waived, approvalReason, approvedUntil = '', ...places } = read.data;
   if (places.source.repository !== nameOf(source)) return undefined;
   if (places.target.repository !== nameOf(target)) return undefined;
-  return { waived, approvalReason, approvedUntil: parseMoment(approvedUntil) ?? new Date(NaN) };
+  return { waived, approvalReason, approvedUntil: parseTime(approvedUntil) ?? new Date(NaN) };
 }

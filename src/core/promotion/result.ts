@@ -39,7 +39,7 @@ export interface ImageResult {
   readonly decision: Decision;
   readonly reason?: ReasonCode;
   readonly message?: string;
-  /** Whether trying again may help, with nobody changing anything. */
+  /** Whether trying again may help, without any change. */
   readonly transient?: boolean;
   /** The digest at the target, where it is another one. */
   readonly targetDigest?: Digest;

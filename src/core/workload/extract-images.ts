@@ -1,5 +1,5 @@
-import { parsed, problem, type NamedImage, type Parsed, type Problem } from '../model/index.ts';
-import { isFields, listAt, textAt, type Fields } from './fields.ts';
+import { parsed, problem, type NamedImage, type Parsed, type Problem, isObject } from '../model/index.ts';
+import { listAt, textAt, type Fields } from './fields.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 import { podSpecOf } from './pod-spec.ts';
 
@@ -86,10 +86,10 @@ function* readUses(spec: Fields, path: string): Generator<Parsed<readonly ImageU
 }
 
 function useOf(element: unknown, path: string, images: ImageList): Parsed<readonly ImageUse[]> {
-  if (!isFields(element)) return problem(path, 'is not an object');
+  if (!isObject(element)) return problem(path, 'is not an object');
   const at = images.holder === undefined ? path : `${path}.${images.holder}`;
   const holder = images.holder === undefined ? element : (element[images.holder] ?? {});
-  if (!isFields(holder)) return problem(at, 'is not an object');
+  if (!isObject(holder)) return problem(at, 'is not an object');
   const field = `${at}.${images.image}`;
   const name = textAt(element, 'name', `${path}.name`);
   const image = textAt(holder, images.image, field);

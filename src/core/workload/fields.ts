@@ -3,11 +3,6 @@ import { parsed, problem, type Parsed } from '../model/index.ts';
 /** A JSON object whose fields nobody has looked at yet. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether a value is a JSON object. */
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** A list field; absent and `null` are both "none", as for the API server. */
 export function listAt(fields: Fields, name: string, path: string): Parsed<readonly unknown[]> {
   const value = fields[name] ?? [];

@@ -1,5 +1,5 @@
-import { parsed, problem, type Parsed } from '../model/index.ts';
-import { isFields, listAt, textAt, type Fields } from './fields.ts';
+import { parsed, problem, type Parsed, isObject } from '../model/index.ts';
+import { listAt, textAt, type Fields } from './fields.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 import { podSpecOf } from './pod-spec.ts';
 
@@ -44,7 +44,7 @@ function secretNames(spec: Fields, path: string): Parsed<readonly string[]> {
   const names = new Set<string>();
   for (const [index, entry] of entries.value.entries()) {
     const at = `${path}[${String(index)}]`;
-    if (!isFields(entry)) return problem(at, 'is not an object');
+    if (!isObject(entry)) return problem(at, 'is not an object');
     const name = textAt(entry, 'name', `${at}.name`);
     if (!name.ok) return name;
     if (name.value !== '') names.add(name.value);

@@ -1,4 +1,4 @@
-import { isFields } from './fields.ts';
+import { isObject } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 
 /** What the API server fills in for an absent `spec.replicas`; custom kinds follow the same custom. */
@@ -17,8 +17,8 @@ export function replicasOf(
   const steps = workloadOf(kind, table)?.replicas;
   if (steps === undefined) return undefined;
   let fields = object;
-  for (const step of steps.slice(0, -1)) fields = isFields(fields) ? fields[step] : undefined;
-  if (!isFields(fields)) return undefined;
+  for (const step of steps.slice(0, -1)) fields = isObject(fields) ? fields[step] : undefined;
+  if (!isObject(fields)) return undefined;
   return countOf(fields[steps.at(-1) ?? ''] ?? DEFAULT_REPLICAS);
 }
 
@@ -27,9 +27,9 @@ export function replicasOf(
  * none here: the API server leaves a zero out.
  */
 export function scaleReplicas(scale: unknown): number | undefined {
-  if (!isFields(scale)) return undefined;
+  if (!isObject(scale)) return undefined;
   const spec = scale.spec ?? {};
-  return isFields(spec) ? countOf(spec.replicas ?? 0) : undefined;
+  return isObject(spec) ? countOf(spec.replicas ?? 0) : undefined;
 }
 
 function countOf(replicas: unknown): number | undefined {

@@ -3,7 +3,7 @@ import { parseReference } from '../../../src/core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
 import {
   createAudit,
-  TELL_EVERY_MS,
+  PUBLISH_EVERY_MS,
   type Audit,
   type AuditChange,
   type AuditEvent,
@@ -131,7 +131,7 @@ export function auditFixture(
     change,
     start: async () => {
       run = fixture.audit.run(leading.signal, () => fixture.pods.values());
-      await time.pass(TELL_EVERY_MS);
+      await time.pass(PUBLISH_EVERY_MS);
     },
     stop: async () => {
       leading.abort();

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { MAX_RESULTS } from '../../../src/controllers/audit/report.ts';
-import { RESULTS_CUT, TELL_EVERY_MS, type WriteAnswer } from '../../../src/controllers/audit/index.ts';
+import { RESULTS_CUT, PUBLISH_EVERY_MS, type WriteAnswer } from '../../../src/controllers/audit/index.ts';
 import { schemaOf } from '../../support/crd.ts';
 import { openReportsCrd } from '../../support/open-reports.ts';
 import { DARK, policyOf } from '../../support/policies.ts';
@@ -65,12 +65,12 @@ describe('the status that an audit writes', () => {
     fixture.policies = [policyOf({ require: REQUIRE })];
     fixture.put(pod());
     await fixture.start();
-    await fixture.time.pass(10 * TELL_EVERY_MS);
+    await fixture.time.pass(10 * PUBLISH_EVERY_MS);
     expect(fixture.statuses).to.have.lengthOf(1);
     for (let index = 0; index < 5; index += 1) {
       fixture.put(pod({ name: `more-${index}`, images: images(`${NAME}-${index}`) }));
     }
-    await fixture.time.pass(TELL_EVERY_MS);
+    await fixture.time.pass(PUBLISH_EVERY_MS);
     expect(fixture.statuses.map(({ status }) => status.images.judged)).to.deep.equal([1, 6]);
     await fixture.time.pass(SETTINGS.everyMs * 1.2);
     expect(fixture.statuses).to.have.lengthOf(3);
@@ -111,7 +111,7 @@ describe('the status that an audit writes', () => {
       );
       fixture.policies = [policyOf({ require: REQUIRE })];
       await fixture.start();
-      await fixture.time.pass(4 * TELL_EVERY_MS);
+      await fixture.time.pass(4 * PUBLISH_EVERY_MS);
       expect(calls).to.equal(times);
       expect(fixture.troubles).to.have.lengthOf(times - 1);
     });

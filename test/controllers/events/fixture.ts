@@ -1,7 +1,7 @@
 // A receiver of events with the secrets that its senders have.
 import {
   eventHandler,
-  type EventTold,
+  type EventOutcome,
   type PushedImage,
   type Receiver,
   type Sender,
@@ -51,12 +51,12 @@ export function fixture(
   verifyToken: VerifyToken = () => Promise.reject(new Error('asked')),
 ) {
   const heard: PushedImage[] = [];
-  const log: EventTold[] = [];
+  const log: EventOutcome[] = [];
   const receiving = {
     receivers,
     verifyToken,
     heard: (images: readonly PushedImage[]) => heard.push(...images),
-    told: (event: EventTold) => log.push(event),
+    told: (event: EventOutcome) => log.push(event),
   };
   const ask = async (
     headers: Readonly<Record<string, string>>,

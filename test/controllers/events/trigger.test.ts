@@ -1,8 +1,8 @@
 import {
-  createWaker,
+  createTrigger,
   watchersBySource,
   type PushedImage,
-  type Watching,
+  type WatchedSources,
 } from '../../../src/controllers/events/index.ts';
 import { expect } from 'chai';
 import { createVirtualTime } from '../../support/virtual-time.ts';
@@ -12,7 +12,7 @@ const image = (repository: string, tag = '1'): PushedImage => ({
   repository,
   tag,
 });
-const WATCHING: readonly Watching[] = [
+const WATCHING: readonly WatchedSources[] = [
   { key: 'platform/web', sources: ['registry.example.com/shop/web'] },
   { key: 'platform/both', sources: ['registry.example.com/shop/web', 'registry.example.com/shop/db'] },
   { key: 'platform/other', sources: ['other.example.com/shop/web'] },
@@ -21,7 +21,7 @@ const WATCHING: readonly Watching[] = [
 function fixture(watching = WATCHING) {
   const time = createVirtualTime();
   const woken: string[] = [];
-  const waker = createWaker({
+  const waker = createTrigger({
     wake: (key) => woken.push(`${key} at ${time.now()}`),
     matches: watchersBySource(watching),
     quietMs: 100,
@@ -112,10 +112,10 @@ describe('createWaker', () => {
   });
 
   it('asks for the promotions anew with every event', async () => {
-    const watching: Watching[] = [];
+    const watching: WatchedSources[] = [];
     const time = createVirtualTime();
     const woken: string[] = [];
-    const waker = createWaker({
+    const waker = createTrigger({
       wake: (key) => woken.push(key),
       matches: (pushed) => watchersBySource(watching)(pushed),
       quietMs: 1,

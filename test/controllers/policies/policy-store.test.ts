@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
 import {
   compileStatus,
-  holdPolicies,
-  type HeldPolicies,
+  createPolicyStore,
+  type PolicyStore,
   type PolicyObject,
 } from '../../../src/controllers/policies/index.ts';
 import {
@@ -25,12 +25,12 @@ const fromSecret = {
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** A cluster's policies and Secrets, to be changed at will. */
-function fixture(builtIn: Parameters<typeof holdPolicies>[0]['builtIn'] = []) {
+function fixture(builtIn: Parameters<typeof createPolicyStore>[0]['builtIn'] = []) {
   const policies = new Map<string, PolicyObject>();
   const secrets = new Map<string, { data: Record<string, string> }>();
   let publicRoot = 'public-good';
   const changes: (readonly string[])[] = [];
-  const held: HeldPolicies = holdPolicies({
+  const held: PolicyStore = createPolicyStore({
     source: {
       policies: () => policies.values(),
       secret: (name) => secrets.get(name),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsed, problem, type Parsed, type TrustRoot } from '../../../src/core/model/index.ts';
 import {
-  holdPublicRoot,
+  createPublicRootStore,
   type PublicRoot,
   type PublicRootStatus,
 } from '../../../src/controllers/policies/index.ts';
@@ -29,7 +29,7 @@ describe('holdPublicRoot', () => {
 
   /** Holds a root that is refreshed by these answers in turn; the last one comes again and again. */
   const hold = (...answers: readonly (() => Promise<Parsed<TrustRoot>>)[]): PublicRoot => {
-    held = holdPublicRoot(rootNamed('shipped'), () => now, {
+    held = createPublicRootStore(rootNamed('shipped'), () => now, {
       fetch: () => {
         const answer = answers[Math.min(asked, answers.length - 1)];
         asked += 1;
@@ -50,7 +50,7 @@ describe('holdPublicRoot', () => {
   const unusable = async () => problem('tlogs[0]', 'is not a log');
 
   it('keeps the shipped root where no refresh is asked for', async () => {
-    held = holdPublicRoot(rootNamed('shipped'), () => now);
+    held = createPublicRootStore(rootNamed('shipped'), () => now);
     now = after(3_600);
     await sleep(EVERY_MS);
     expect(held.current().fingerprint).to.equal('shipped');

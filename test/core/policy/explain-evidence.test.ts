@@ -65,7 +65,7 @@ describe('explained evidence', () => {
     [
       'a report that nobody signed',
       unsignedOf(reportOf(undefined)),
-      'vulnerability report (application/vnd.aquasecurity.trivy.report+json) that nobody signed: it counts only where a policy says trust: Unsigned',
+      'vulnerability report (application/vnd.aquasecurity.trivy.report+json) that is not signed: it counts only where a policy says trust: Unsigned',
     ],
     [
       'one that proves nothing',
@@ -80,8 +80,8 @@ describe('explained evidence', () => {
     });
   }
 
-  it('nobody is asked for', () => {
-    expect(said(certified(), [])).to.include(`signature, does not count, nobody is asked for`);
+  it('no authority is named', () => {
+    expect(said(certified(), [])).to.include(`signature, does not count, no authority is named`);
     expect(said(certified(), [])).not.to.include(SUBJECT);
   });
 

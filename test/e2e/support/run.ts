@@ -6,11 +6,10 @@
  * Without Go and without earlier builds there is nothing to run against: said loudly, and no failure on a
  * laptop; a failure under CI=true.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { constants } from 'node:os';
+import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureComponents, type Unobtainable } from './ensure.ts';
+import { runFiles } from './parallel.ts';
 import { buildProduct } from './product.ts';
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..');
@@ -45,29 +44,18 @@ function explain(unobtainable: readonly Unobtainable[]): number {
   return inCi ? 1 : 0;
 }
 
+/** Runs the files that are named, or all. Options of mocha (`--grep`) go to the run of each file. */
 async function runMocha(args: readonly string[]): Promise<number> {
-  const files = args.some((arg) => arg.endsWith('.test.ts')) ? [] : ['test/e2e/**/*.test.ts'];
-  // In a process group of its own: mocha starts a second process, and a signal has to reach both.
-  // With --exit, a connection that nobody closed holds up no run whose tests have all ended.
-  const options = ['--exit', '--timeout', String(TEST_TIMEOUT_MS)];
-  const runner = spawn(process.execPath, [mocha, ...options, ...files, ...args], {
-    cwd: projectFolder,
-    detached: true,
-    stdio: 'inherit',
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => forward(runner.pid, signal));
-  }
-  const [code, signal] = (await once(runner, 'exit')) as [number | null, NodeJS.Signals | null];
-  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+  const named = args.filter((arg) => arg.endsWith('.test.ts'));
+  const files = named.length > 0 ? named : globSync('test/e2e/**/*.test.ts', { cwd: projectFolder });
+  const options = args.filter((arg) => !named.includes(arg));
+  // With --exit, a connection that was not closed holds up no run whose tests have all ended.
+  const mochaOptions = ['--exit', '--timeout', String(TEST_TIMEOUT_MS), ...options];
+  return runFiles(longestFirst(files), [process.execPath, mocha, ...mochaOptions], projectFolder);
 }
 
-function forward(group: number | undefined, signal: NodeJS.Signals): void {
-  if (group === undefined) return;
-  try {
-    process.kill(-group, signal);
-  } catch (error) {
-    // Gone already: its exit code is on the way.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+/** Large files take long: begun first, none of them is left to run alone at the end. */
+function longestFirst(files: readonly string[]): readonly string[] {
+  const size = (file: string) => statSync(join(projectFolder, file)).size;
+  return files.toSorted((one, other) => size(other) - size(one));
 }

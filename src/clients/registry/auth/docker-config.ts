@@ -1,5 +1,5 @@
+import { parseJson } from '../../../core/model/index.ts';
 import * as z from 'zod';
-import { parseJson } from '../body.ts';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
 import { loginOf } from './login.ts';
 

@@ -18,7 +18,7 @@ import {
 } from './claims.ts';
 import { type PrivateKey, type PrivateKeyText, readPrivateKey } from './private-key.ts';
 import { ANNOTATION } from '../verify/annotations.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { signingHash } from '../verify/key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
@@ -120,7 +120,7 @@ function layerIn({
 }
 
 function envelopeIn({ form, json }: Extract<SignedRecord, { json: Uint8Array }>): Signed | undefined {
-  const value = parseJson(json);
+  const value = parsePayload(json);
   const read =
     form === 'bundle' ? bundle.safeParse(value).data?.dsseEnvelope : envelope.safeParse(value).data;
   const [first] = read?.signatures ?? [];

@@ -11,7 +11,7 @@ import {
 import * as z from 'zod';
 import { Fault, nameOf, parsed, type Parsed, type Problem, problem } from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { type Asking, createCertifiedKey } from './certified-key.ts';
 import {
   attachedAnnotations,
@@ -177,7 +177,7 @@ function readIdentityToken(text: string): Parsed<IdentityToken> {
   const [, payload, ...rest] = token.split('.');
   if (token.length > MAX_TOKEN_LENGTH || payload === undefined || rest.length !== 1)
     return problem('identityToken', 'is not an OpenID identity token');
-  const read = claims.safeParse(parseJson(Buffer.from(payload, 'base64url')));
+  const read = claims.safeParse(parsePayload(Buffer.from(payload, 'base64url')));
   if (!read.success) return problem('identityToken', 'is not an OpenID identity token with a subject');
   const { sub, email = '', email_verified: isVerified = false } = read.data;
   if (email === '') return parsed({ token, subject: sub });

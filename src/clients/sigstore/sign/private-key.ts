@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import * as z from 'zod';
 import { type KeyKind, parsed, type Parsed, problem } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { type PemBlock, splitPem } from '../pem.ts';
 import { kindOfKey } from '../verify/key-signature.ts';
 
@@ -114,7 +114,7 @@ type KeyRefusal = 'unreadable' | 'wrong password';
 
 /** Decrypts the body of an encrypted cosign key: DER, PKCS #8. Takes about a tenth of a second, on another thread. */
 async function decryptCosignKey(json: Uint8Array, password: string): Promise<Uint8Array | KeyRefusal> {
-  const read = encryptedKey.safeParse(parseJson(json));
+  const read = encryptedKey.safeParse(parsePayload(json));
   if (!read.success) return 'unreadable';
   const { kdf, cipher, ciphertext } = read.data;
   const options = { ...kdf.params, maxmem: SCRYPT_MEMORY_BYTES };

@@ -1,7 +1,7 @@
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import * as z from 'zod';
 import type { Annotations } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { excess, type SignedMaterial } from './material.ts';
 import { splitPem } from '../pem.ts';
 
@@ -76,11 +76,11 @@ function readCertificate(text: string | undefined): Buffer | string | undefined 
 }
 
 function readEntry(text: string): TransparencyLogEntry | undefined {
-  const read = entrySchema.safeParse(parseJson(Buffer.from(text)));
+  const read = entrySchema.safeParse(parsePayload(Buffer.from(text)));
   if (!read.success) return undefined;
   const { SignedEntryTimestamp, Payload } = read.data;
   const canonicalizedBody = Buffer.from(Payload.body, 'base64');
-  const body = bodySchema.safeParse(parseJson(canonicalizedBody));
+  const body = bodySchema.safeParse(parsePayload(canonicalizedBody));
   if (!body.success) return undefined;
   return {
     logIndex: String(Payload.logIndex),
@@ -94,6 +94,6 @@ function readEntry(text: string): TransparencyLogEntry | undefined {
 }
 
 function readTimestamp(text: string): Buffer | undefined {
-  const read = timestampSchema.safeParse(parseJson(Buffer.from(text)));
+  const read = timestampSchema.safeParse(parsePayload(Buffer.from(text)));
   return read.success ? Buffer.from(read.data.SignedRFC3161Timestamp, 'base64') : undefined;
 }

@@ -3,7 +3,7 @@ import { type Bundle, bundleFromJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
 import type { BundleCandidate } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import type { Attached } from './annotations.ts';
 import { openEnvelope } from './cosign-layer.ts';
 import {
@@ -92,7 +92,7 @@ interface ReadBundle {
 /** The bundle, or one clause why it is none. */
 export function readBundleJson(json: Uint8Array): ReadBundle | string {
   if (json.length > MAX_JSON_BYTES) return `in a bundle of ${json.length} bytes`;
-  const body = parseJson(json);
+  const body = parsePayload(json);
   if (typeof body !== 'object' || body === null) return 'in a bundle that is not JSON';
   if (!('mediaType' in body) || !KNOWN_BUNDLES.has(body.mediaType))
     return 'in a bundle of an unknown version';

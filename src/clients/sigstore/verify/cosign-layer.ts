@@ -6,7 +6,7 @@ import type {
   SignedClaim,
   SimpleSigningCandidate,
 } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { type Attached, readAttached, signatureOf } from './annotations.ts';
 import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
 import { readStatement, STATEMENT_PAYLOAD_TYPE, textOnly } from './statement.ts';
@@ -44,7 +44,7 @@ export function readSimpleSigning({
  * decides (CVE-2022-23649 is of this family). A payload that cannot be read is a failure (CVE-2026-39395).
  */
 function readPayload(payload: Uint8Array, digest: Digest): SignedClaim | string {
-  const claims = payloadSchema.safeParse(parseJson(payload));
+  const claims = payloadSchema.safeParse(parsePayload(payload));
   if (!claims.success) return 'with a payload that cannot be read';
   if (claims.data.critical.image['docker-manifest-digest'] !== digest) return 'about another digest';
   return { kind: 'signature', annotations: textOnly(claims.data.optional ?? {}) };
@@ -70,7 +70,7 @@ const envelopeSchema = z.object({
  */
 export function readEnvelope({ json, annotations }: EnvelopeCandidate): SignedCandidate | string {
   if (json.length > MAX_JSON_BYTES) return `in an envelope of ${json.length} bytes`;
-  const read = envelopeSchema.safeParse(parseJson(json));
+  const read = envelopeSchema.safeParse(parsePayload(json));
   if (!read.success) return 'in an envelope that cannot be read';
   const attached = readAttached(annotations);
   return typeof attached === 'string' ? attached : openEnvelope(read.data, attached, Buffer.from(json));

@@ -7,7 +7,7 @@ import {
   type SignedClaim,
   type StatementClaim,
 } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 
 /** Payload type of an in-toto statement in a DSSE envelope. */
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
@@ -38,7 +38,7 @@ interface Read {
 
 /** What a signed statement says about `digest`, or one clause why it says nothing about it. */
 export function readStatement(payload: Uint8Array, digest: Digest): SignedClaim | string {
-  const read = readAbout(parseJson(payload), digest);
+  const read = readAbout(parsePayload(payload), digest);
   if (typeof read === 'string') return read;
   return read.claim.predicateType === COSIGN_SIGN
     ? { kind: 'signature', annotations: read.annotations }

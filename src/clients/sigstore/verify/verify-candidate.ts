@@ -6,7 +6,7 @@ import type {
   StatementClaim,
   Trust,
 } from '../../../core/model/index.ts';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { readBundle } from './bundle.ts';
 import { readEnvelope, readSimpleSigning } from './cosign-layer.ts';
 import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
@@ -82,7 +82,7 @@ export function readCandidate(candidate: SignedForm): SignedCandidate | string {
  */
 function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): StatementClaim | string {
   if (json.length > MAX_JSON_BYTES) return `a report of ${json.length} bytes`;
-  const body = parseJson(json);
+  const body = parsePayload(json);
   if (typeof body !== 'object' || body === null) return 'a report that is not JSON';
   if (isStatement(body, mediaType)) return readUnsignedStatement(body, digest);
   return { kind: 'statement', predicateType: mediaType, predicate: body };

@@ -3,7 +3,7 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, Verifier } from '@sigstore/verify';
 import * as z from 'zod';
-import { parseJson } from '../json.ts';
+import { parsePayload } from '../json.ts';
 import { splitPem } from '../pem.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
 import { type RootMaterial, trustOnly } from './root-material.ts';
@@ -175,7 +175,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 function entryVerifier({ kindVersion, canonicalizedBody }: TransparencyLogEntry): EntryVerifier | undefined {
   const place = PLACES[`${kindVersion.kind} ${kindVersion.version}`];
   if (place === undefined) return undefined;
-  const found = place.reduce((value: unknown, name) => at(value, name), parseJson(canonicalizedBody));
+  const found = place.reduce((value: unknown, name) => at(value, name), parsePayload(canonicalizedBody));
   try {
     return typeof found === 'string' ? fromPem(Buffer.from(found, 'base64').toString()) : fromDer(found);
   } catch {

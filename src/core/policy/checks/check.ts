@@ -18,7 +18,7 @@ export function cannotTell(policy: CompiledPolicy, { reason, transient }: Unknow
     kind: 'unknown',
     reason: reason.code,
     found: reason.detail,
-    next: transient ? 'try again in a moment' : 'ask whoever runs the registry or the policy',
+    next: transient ? 'try again in a moment' : 'ask the owner of the registry or of the policy',
     policy: policy.name,
     transient,
   };

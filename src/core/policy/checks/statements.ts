@@ -39,7 +39,7 @@ export function readStatements(
     })),
     unsigned: unsigned.filter(({ says }) => isWanted(says)),
     objections: [
-      ...refused.map(({ signature }) => objectionsTo(signature)[0] ?? 'by nobody accepted'),
+      ...refused.map(({ signature }) => objectionsTo(signature)[0] ?? 'by no accepted authority'),
       ...unproven.map(({ why }) => why),
     ],
     ...(incomplete && { incomplete }),
@@ -54,7 +54,7 @@ function statementOf(signature: ProvenSignature, isWanted: (says: StatementClaim
 /** What was found instead of a statement that counts, as a clause. */
 export function foundInstead({ unsigned, objections }: StatementReading): string {
   const parts = [
-    ...(unsigned.length > 0 ? [`${String(unsigned.length)} found that nobody signed`] : []),
+    ...(unsigned.length > 0 ? [`${String(unsigned.length)} found that is not signed`] : []),
     ...(objections.length > 0 ? [`${String(objections.length)} found, ${objections[0] ?? ''}`] : []),
   ];
   return parts.length > 0 ? parts.join('; ') : 'none found';

@@ -66,7 +66,7 @@ export function readSarif(log: unknown): RawReport | UnreadableReport {
   const { runs } = read.value;
   const invocations = runs.flatMap((run) => run.invocations ?? []);
   if (invocations.some(({ executionSuccessful }) => executionSuccessful === false)) {
-    return { unreadable: 'the SARIF log tells of a scan that failed' };
+    return { unreadable: 'the SARIF log reports a scan that failed' };
   }
   if (runs.reduce((sum, { results }) => sum + results.length, 0) > MAX_FINDINGS) {
     return { unreadable: `has more than ${String(MAX_FINDINGS)} findings` };

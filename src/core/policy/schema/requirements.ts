@@ -45,7 +45,7 @@ const quarantine = z.strictObject({
   releasedBy: names
     .default([])
     .describe(
-      'Authorities whose signed release statement about exactly this digest lifts the flag; empty = nobody.',
+      'Authorities whose signed release statement about exactly this digest lifts the flag; empty = none.',
     ),
 });
 
@@ -55,7 +55,7 @@ const lifecycle = z.strictObject({
     .default('EndOfLife')
     .describe('Which date refuses the image; EndOfSupport refuses at the earlier of both.'),
   warnBefore: duration.default('720h').describe('How long before the date a warning is given.'),
-  gracePeriod: duration.default('0s').describe('How long after the date the image is still let in.'),
+  gracePeriod: duration.default('0s').describe('How long after the date the image is still admitted.'),
   annotations: z
     .array(
       z.strictObject({
@@ -117,7 +117,7 @@ const vulnerabilities = z
     trust: z
       .enum(['Signed', 'Unsigned'])
       .default('Signed')
-      .describe('Unsigned: a report that nobody signed counts too. Anyone who can push can write one.'),
+      .describe('Unsigned: a report without a signature counts too. Anyone who can push can write one.'),
     from: names.default([]).describe('Authorities whose reports count.'),
     exceptions: z
       .array(exceptionSchema)

@@ -33,7 +33,7 @@ export const policyStatusSchema = z.strictObject({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
     .describe(
-      'Ready: the policy as written is in force. Stalled: it does not compile, and somebody has to act.',
+      'Ready: the policy as written is in force. Stalled: it does not compile, and a person has to act.',
     ),
   images: z
     .strictObject({

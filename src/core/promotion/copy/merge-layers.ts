@@ -5,6 +5,8 @@ import {
   type Descriptor,
   type Digest,
   type ManifestContent,
+  objectOf,
+  parseJson,
 } from '../../model/index.ts';
 import { holdsMany } from '../graph/cosign-tags.ts';
 
@@ -77,16 +79,4 @@ export function mergeLayers(
 
 function bodyOf({ bytes }: ManifestContent): z.output<typeof written> {
   return written.parse(parseJson(bytes));
-}
-
-function objectOf(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {};
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -53,7 +53,7 @@ export interface Obstacle {
   readonly answer: Exclude<GateAnswer, 'Pass'>;
   readonly reason: ReasonCode;
   readonly detail: string;
-  /** Whether trying again may help, with nobody changing anything. */
+  /** Whether trying again may help, without any change. */
   readonly transient: boolean;
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { digestAlgorithm, digestHex, type Digest } from '../../model/index.ts';
+import { digestAlgorithm, digestHex, type Digest, parseJson } from '../../model/index.ts';
 import { describePredicate } from '../../policy/index.ts';
 
 const IN_TOTO = 'application/vnd.in-toto+json';
@@ -60,12 +60,4 @@ function predicateIn(json: unknown, about: Digest): unknown {
   if (!read.success || !isSbomPredicate(read.data.predicateType)) return undefined;
   const names = read.data.subject.some(({ digest }) => digest[digestAlgorithm(about)] === digestHex(about));
   return names ? read.data.predicate : undefined;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined; // whoever asked finds no SBOM in it
-  }
 }

@@ -9,6 +9,7 @@ import {
   type Manifest,
   type ManifestContent,
   type Platform,
+  parseJson,
 } from '../../model/index.ts';
 
 /** Which platforms of an image go along; none named = all of them, and the index stays what it is. */
@@ -83,14 +84,6 @@ export function missingIn(bytes: Uint8Array, keep: readonly string[]): readonly 
   if (!read.success) return keep;
   const { os, architecture, variant } = read.data;
   return keep.filter((name) => !matches({ os, architecture, ...(variant && { variant }) }, name));
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 /** A platform named without its variant is any variant of it. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseDigest, parsed, type Digest, type Parsed } from '../../model/index.ts';
+import { parseDigest, parsed, type Digest, type Parsed, parseJson } from '../../model/index.ts';
 import { buildArtifact, encodeJson, rfc3339, type Artifact } from './artifact.ts';
 import type { RunIdentity } from './run-identity.ts';
 
@@ -99,12 +99,4 @@ function entryOf({
     runAttempt: run.attempt,
     force,
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined; // no schema here accepts it
-  }
 }

@@ -55,7 +55,7 @@ const keyless = z
       .default('sigstore')
       .describe('Which of the identity tokens mounted for Pratique, by its name.'),
     fulcioURL: url.describe('The authority that gives the certificate, and is shown the token.'),
-    rekorURL: url.optional().describe('The transparency log that is told.'),
+    rekorURL: url.optional().describe('The transparency log that gets an entry.'),
     tsaURL: url.optional().describe('The timestamp authority that is asked.'),
   })
   .refine(({ rekorURL, tsaURL }) => rekorURL !== undefined || tsaURL !== undefined, PROOF_MESSAGE)

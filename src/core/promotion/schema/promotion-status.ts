@@ -42,7 +42,7 @@ export const promotionStatusSchema = z.strictObject({
     .array(z.string().max(16))
     .max(MAX_RUN_IMAGES)
     .optional()
-    .describe('Fingerprints of the decisions that events have told of.'),
+    .describe('Fingerprints of the decisions that events have reported.'),
   exceptions: z
     .array(z.strictObject({ tag, digest, until: stamp }))
     .max(MAX_WATCHED)

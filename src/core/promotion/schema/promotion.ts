@@ -31,7 +31,7 @@ const mirror = z.strictObject({
     .default(true)
     .describe('Keep a list of what was mirrored, so that what was deleted since is not pulled in again.'),
   force: z.boolean().default(false).describe('Pull it in again all the same.'),
-  sign: signSchema.optional().describe('Who signs the statement; absent = nobody.'),
+  sign: signSchema.optional().describe('Who signs the statement; absent = no one.'),
 });
 
 const promote = z.strictObject({
@@ -49,7 +49,7 @@ const promote = z.strictObject({
     .strictObject({ report: z.boolean().default(true).describe('The report of the scan.') })
     .default({ report: true })
     .describe('What is attached to the image at the target.'),
-  sign: signSchema.optional().describe('Who signs the image and the release statement; absent = nobody.'),
+  sign: signSchema.optional().describe('Who signs the image and the release statement; absent = no one.'),
   supersede: z
     .strictObject({ endOfLifeAfter: duration.describe('How long they have left.') })
     .optional()
@@ -98,7 +98,7 @@ export const promotionSpecSchema = z
       .max(128)
       .optional()
       .describe(
-        'When to run, as cron writes it: `0 3 * * *`. Absent: only when it changes, is asked, or told.',
+        'When to run, as cron writes it: `0 3 * * *`. Absent: only when it changes, is requested, or is triggered by an event.',
       ),
     timeZone: z.string().min(1).max(64).default('Etc/UTC').describe('Time zone of the schedule.'),
     suspend: z.boolean().default(false).describe('Begin no run.'),

@@ -45,7 +45,7 @@ export const runImageSchema = z.strictObject({
   target: digest.optional().describe('Digest at the target, where it is another one.'),
   decision: z.enum(DECISIONS),
   reason: z.string().max(64).optional().describe('A code of docs/reference/reasons.md.'),
-  transient: z.boolean().optional().describe('Whether trying again may help, with nobody changing anything.'),
+  transient: z.boolean().optional().describe('Whether trying again may help, without any change.'),
   message: imageMessage.optional().describe('What was seen, for people.'),
   severity: z
     .strictObject({

@@ -29,7 +29,7 @@ export const runSpecSchema = z
     trigger: z
       .enum(['Schedule', 'Manual', 'Event', 'Change', 'Retry'])
       .describe(
-        'Why it was begun: the time had come, a person asked, a registry told, the promotion changed, or the run before it failed by something that may pass.',
+        'Why it was begun: the time had come, a person asked, a registry sent an event, the promotion changed, or the run before it failed by something that may pass.',
       ),
     attempt: count.default(0).describe('How many runs in a row failed before it, of which it is the retry.'),
     template: promotionSpecSchema.describe('The `spec` of the promotion as it was then.'),
@@ -59,13 +59,10 @@ export const runStatusSchema = z.strictObject({
   startTime: stamp.optional(),
   resumeTime: stamp.optional().describe('When it went on after an approval; its timeout counts from here.'),
   completionTime: stamp.optional(),
-  retryable: z
-    .boolean()
-    .optional()
-    .describe('Whether another run may do better with nobody changing anything.'),
+  retryable: z.boolean().optional().describe('Whether another run may do better without any change.'),
   claim: z
     .strictObject({
-      holder: z.string().max(253).describe('Who carries it out; empty = nobody.'),
+      holder: z.string().max(253).describe('Who carries it out; empty = no one.'),
       epoch: count.describe('Goes up with every holder; a holder of an older one writes no more.'),
       renewTime: stamp.describe('Last sign of life. Others compare it with nothing but itself.'),
       durationSeconds: count.describe('How long others wait after the last sign of life that they saw.'),

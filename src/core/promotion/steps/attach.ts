@@ -1,4 +1,4 @@
-import { pin } from '../../model/index.ts';
+import { pin, objectOf } from '../../model/index.ts';
 import type { Scanned } from '../gates/scanned.ts';
 import type { ScanOutput } from '../ports.ts';
 import { subjectOf } from '../records/artifact.ts';
@@ -77,10 +77,6 @@ function mergeScans(outputs: readonly ScanOutput[]): ScanOutput | undefined {
     finishedAt: earliest(outputs.map(({ finishedAt }) => finishedAt)),
     ...(databases.length === outputs.length && { databaseUpdatedAt: earliest(databases) }),
   };
-}
-
-function objectOf(report: unknown): object {
-  return typeof report === 'object' && report !== null ? report : {};
 }
 
 /** Trivy lists what it found under `Results`, one for each place it looked in, and leaves out what is empty. */

@@ -19,7 +19,7 @@ export function signStep(parts: SignParts): Step<ImageTask, Learned> {
   return {
     name: 'sign',
     run: async (task, learned, signal) => {
-      if (!signer) throw new Error('there is nobody to sign');
+      if (!signer) throw new Error('there is no signer');
       const place = { target, to: task.to, about: rootOf(learned) };
       const { format, annotations } = sign;
       const statement = releaseOf(task, learned, parts);

@@ -7,7 +7,7 @@ const NOTHING = 'no tag of registry.example.com/quarantine/node is selected';
 describe('why nothing is selected', () => {
   const rows: readonly (readonly [string, Omit<Looked, 'from'>, string])[] = [
     ['says how many tags there are', { listed: 12, leftOut: [] }, ': the repository lists 12 tags'],
-    ['counts one as one', { listed: 1, leftOut: [] }, ': the repository lists 1 tag'],
+    ['counts one', { listed: 1, leftOut: [] }, ': the repository lists 1 tag'],
     [
       'says that a name may be mistyped where there is no tag',
       { listed: 0, leftOut: [] },

@@ -1,11 +1,11 @@
-import type { Cluster } from '../clients/kubernetes/index.ts';
-import { Fault, type Reason } from '../core/model/index.ts';
-import type { Executions } from '../controllers/promotions/index.ts';
-import { RESOURCES } from '../core/workload/index.ts';
+import type { Cluster } from '../../clients/kubernetes/index.ts';
+import { Fault, type Reason } from '../../core/model/index.ts';
+import type { Executions } from './ports.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
 
 /**
- * Looks, besides everything else, whether a namespace is made for Jobs before a run is begun there: whoever forgot it reads so in
- * the promotion, and has no Jobs of which no pod ever comes.
+ * Checks besides that a namespace is prepared for Jobs before a run starts there. What is missing is reported in the promotion,
+ * and no Job is made whose pod could never start.
  */
 export function checkedForJobs(
   executions: Executions,

@@ -1,15 +1,9 @@
-import type { Cluster, ObjectAddress, Written } from '../clients/kubernetes/index.ts';
-import {
-  RUN_LABEL,
-  type ControllerPorts,
-  type GuardedAnswer,
-  type JobShelf,
-  type ObjectName,
-  type RunStore,
-} from '../controllers/promotions/index.ts';
-import { objectOf, text } from './object-fields.ts';
-import { runObject } from './promotion-caches.ts';
-import { RESOURCES } from '../core/workload/index.ts';
+import { listOf, textOf, objectOf } from '../../core/model/index.ts';
+import type { Cluster, ObjectAddress, Written } from '../../clients/kubernetes/index.ts';
+import { RUN_LABEL } from './jobs.ts';
+import { runObject } from './objects.ts';
+import type { ControllerPorts, GuardedAnswer, JobStore, ObjectName, RunStore } from './ports.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
 
 /** The manager of the status fields of promotions. */
 const PROMOTER = 'pratique-promotions';
@@ -62,7 +56,7 @@ export function promotionWrites(
 }
 
 /** Jobs that carry out runs, found by their label and their owner. */
-export function createJobShelf(cluster: Pick<Cluster, 'list' | 'create'>): JobShelf {
+export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobStore {
   return {
     of: async ({ metadata: { namespace, name, uid } }, signal) => {
       const collection = { resource: RESOURCES.jobs, namespace, labelSelector: `${RUN_LABEL}=${name}` };
@@ -78,17 +72,13 @@ export function createJobShelf(cluster: Pick<Cluster, 'list' | 'create'>): JobSh
 }
 
 function ownersOf(references: unknown): readonly string[] {
-  return listOf(references).map((one) => text(objectOf(one).uid));
+  return listOf(references).map((one) => textOf(objectOf(one).uid));
 }
 
 function isOver(status: unknown): boolean {
   return listOf(objectOf(status).conditions)
     .map(objectOf)
     .some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True');
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
 
 function addressOf(

@@ -1,13 +1,13 @@
-import { parsed, problem, type Parsed, type Problem } from '../core/model/index.ts';
-import type { Material } from '../core/policy/index.ts';
-import type { ImagePromotionSpec } from '../core/promotion/index.ts';
+import { objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../model/index.ts';
+import type { Material } from '../policy/index.ts';
+import type { ImagePromotionSpec } from './schema.ts';
 
 /** Decoded entries of one Secret or ConfigMap. */
 export type Entries = Readonly<Record<string, string>>;
 
 /**
- * Reads an object of the promotion's own namespace, and of no other: a promotion can borrow nobody's login. `undefined` = it is
- * not there; throws a Fault when that cannot be told.
+ * Reads an object of the promotion's own namespace, and of no other: a promotion cannot use the login of another. `undefined` = it is
+ * not there; throws a Fault when that cannot be found out.
  */
 export type ReadObject = (
   kind: 'Secret' | 'ConfigMap',
@@ -76,4 +76,15 @@ function namedIn({ source, target, mirror, promote }: ImagePromotionSpec): reado
       ];
     }),
   ];
+}
+
+/** The decoded entries of a Secret or ConfigMap; what is no text of UTF-8 in a Secret is read as if it were. */
+export function entriesOf(value: unknown, kind: 'Secret' | 'ConfigMap'): Entries {
+  const { data, stringData } = objectOf(value);
+  const decoded = Object.entries(objectOf(data)).map(([key, one]) => [
+    key,
+    kind === 'Secret' ? Buffer.from(textOf(one), 'base64').toString('utf8') : textOf(one),
+  ]);
+  const plain = Object.entries(objectOf(stringData)).map(([key, one]) => [key, textOf(one)]);
+  return Object.fromEntries([...decoded, ...plain]) as Entries;
 }

@@ -1,46 +1,56 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, KubeObject, Resource, Written } from '../../clients/kubernetes/index.ts';
 import {
-  createAuthority,
-  fits,
-  isIssuedBy,
-  issueServing,
-  readCertificate,
-} from '../controllers/certificates/index.ts';
-import type { KubeObject, Resource, Written } from '../clients/kubernetes/index.ts';
-import type { GaugeDefinition } from '../clients/http-server/index.ts';
-import {
-  certificateReading,
-  reconcileRegistration,
-  type RegistrationPorts,
-  type WebhookKind,
-} from '../controllers/certificates/index.ts';
-import type { LeaderOptions } from './parts.ts';
-import { toldOf } from './replica.ts';
-import { RESOURCES } from '../core/workload/index.ts';
-import { clock } from './process-context.ts';
+  errorFields,
+  listOf,
+  objectOf,
+  textOf,
+  type Clock,
+  type Gauge,
+  type Log,
+} from '../../core/model/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import { createAuthority, issueServing } from './make.ts';
+import type { RegistrationPorts, WebhookKind } from './ports.ts';
+import { fits, isIssuedBy, readCertificate } from './read.ts';
+import { reconcileRegistration } from './reconcile.ts';
+import { certificateReading } from './serving-certificate.ts';
+
+/** What the registration is kept with. */
+export interface RegistrationOptions {
+  readonly settings: Pick<Settings, 'certificates' | 'cluster'>;
+  readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace' | 'patch'>;
+  /** The controller's own namespace. */
+  readonly namespace: string;
+  /** `data` of a Secret of that namespace, out of the cache. */
+  readonly secretData: (name: string) => unknown;
+  readonly log: Log;
+  readonly clock: Clock;
+}
 
 /** Keeps the certificate of the webhooks and the CA by which the API server trusts it. */
 export interface RegistrationTasks {
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly onSecret: (name: string) => void;
-  readonly gauges: readonly GaugeDefinition[];
+  readonly gauges: readonly Gauge[];
   readonly details: () => readonly string[];
 }
 
-/** Milliseconds between two looks when nothing else wakes us: somebody may have taken the CA out of a configuration. */
-const LOOK_MS = 60_000;
-/** Milliseconds until a look that failed is taken again. */
+/** Milliseconds between two checks when nothing else triggers one: a user may have removed the CA from a configuration. */
+const CHECK_MS = 60_000;
+/** Milliseconds until a check that failed is repeated. */
 const AGAIN_MS = 5_000;
 
-/** Looks after the registration for as long as a term lasts. */
-export function keepRegistration(options: LeaderOptions): RegistrationTasks {
-  const { settings, namespace, replica, log } = options;
+/** Keeps the registration for as long as a term of the leader lasts. */
+export function keepRegistration(options: RegistrationOptions): RegistrationTasks {
+  const { settings, secretData, log, clock } = options;
   const { source, secret, hosts, lifetimeMs, authorityLifetimeMs } = settings.certificates;
-  let wake = new AbortController();
+  let trigger = new AbortController();
   let missing: readonly string[] = [];
-  const reading = () => certificateReading(replica.caches.secrets.get(secret, namespace)?.data);
+  const reading = () => certificateReading(secretData(secret));
 
-  const look = async (ports: RegistrationPorts): Promise<number> => {
+  const check = async (ports: RegistrationPorts): Promise<number> => {
     try {
       const outcome = await reconcileRegistration(ports, { hosts, lifetimeMs, authorityLifetimeMs }, clock);
       for (const did of outcome.did) log.info({ did }, 'registration changed');
@@ -48,9 +58,9 @@ export function keepRegistration(options: LeaderOptions): RegistrationTasks {
         missing = outcome.missing;
         if (missing.length > 0) log.warn({ missing }, 'webhook configurations are missing');
       }
-      return Math.min(outcome.nextInMs, LOOK_MS);
+      return Math.min(outcome.nextInMs, CHECK_MS);
     } catch (error) {
-      log.warn(toldOf(error), 'the registration could not be kept, it is tried again');
+      log.warn(errorFields(error), 'the registration could not be kept, it is tried again');
       return AGAIN_MS;
     }
   };
@@ -59,14 +69,14 @@ export function keepRegistration(options: LeaderOptions): RegistrationTasks {
       if (source === 'Files') return;
       const ports = portsOver(options, signal);
       while (!signal.aborted) {
-        wake = new AbortController();
-        const nextInMs = await look(ports);
-        const until = AbortSignal.any([signal, wake.signal]);
+        trigger = new AbortController();
+        const nextInMs = await check(ports);
+        const until = AbortSignal.any([signal, trigger.signal]);
         await sleep(nextInMs, undefined, { signal: until }).catch(() => undefined);
       }
     },
     onSecret: (name) => {
-      if (name === secret) wake.abort();
+      if (name === secret) trigger.abort();
     },
     gauges: [
       {
@@ -94,8 +104,11 @@ const CONFIGURATIONS = {
   MutatingWebhookConfiguration: RESOURCES.mutating,
 } as const satisfies Readonly<Record<WebhookKind, Resource>>;
 
-/** What a term writes ends with it: whoever leads next must not be overwritten by what was decided before. */
-function portsOver({ settings, cluster, namespace }: LeaderOptions, signal: AbortSignal): RegistrationPorts {
+/** What a term writes ends with it: the next leader's writes must not be overwritten by an older decision. */
+function portsOver(
+  { settings, cluster, namespace }: RegistrationOptions,
+  signal: AbortSignal,
+): RegistrationPorts {
   const { name } = settings.cluster;
   const { secret } = settings.certificates;
   const collection = { resource: RESOURCES.secrets, namespace };
@@ -148,7 +161,7 @@ function portsOver({ settings, cluster, namespace }: LeaderOptions, signal: Abor
 
 /**
  * A JSON patch by position: a merge patch would replace the whole list. It names the version that was read, so that neither
- * a position has moved nor a bundle that somebody wrote since is undone.
+ * a position has moved nor a bundle that was written since is undone.
  */
 function bundlePatch(object: KubeObject, names: readonly string[], caBundle: string): readonly object[] {
   const changes = webhooksOf(object).flatMap(({ name }, index) =>
@@ -161,26 +174,21 @@ function bundlePatch(object: KubeObject, names: readonly string[], caBundle: str
 }
 
 function webhooksOf(object: KubeObject): readonly { readonly name: string; readonly caBundle: string }[] {
-  const webhooks: readonly unknown[] = Array.isArray(object.webhooks) ? object.webhooks : [];
-  return webhooks.map((webhook) => {
-    const { name, clientConfig } = fieldsOf(webhook);
-    const { caBundle } = fieldsOf(clientConfig);
-    return { name: String(name), caBundle: typeof caBundle === 'string' ? caBundle : '' };
+  return listOf(object.webhooks).map((webhook) => {
+    const { name, clientConfig } = objectOf(webhook);
+    const { caBundle } = objectOf(clientConfig);
+    return { name: String(name), caBundle: textOf(caBundle) };
   });
 }
 
 function textsOf(data: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(fieldsOf(data));
+  const entries = Object.entries(objectOf(data));
   return Object.fromEntries(
     entries.flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
   );
 }
 
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
-}
-
-/** Somebody else was faster: what they wrote is read before anything is written again. */
+/** Another writer was faster: what it wrote is read before anything is written again. */
 function outcomeOf(written: Written): 'written' | 'conflict' {
   if (written.ok) return 'written';
   if (written.status === 409 || written.status === 404) return 'conflict';
