@@ -1,8 +1,8 @@
 import { matchesDigest, type Descriptor, type Digest } from '../../core/model/index.ts';
-import { readBody } from './body.ts';
+import { isAbsent, readBody, refuseCompressed } from './body.ts';
 import type { Call } from './call.ts';
 import { discard, drop, header, type Answer } from './exchange.ts';
-import { fault, faultOfError, faultOfStatus } from './fault.ts';
+import { fault, faultOfError } from './fault.ts';
 import { faultOfRefusal } from './refusal.ts';
 import type { Send } from './transport.ts';
 
@@ -24,11 +24,7 @@ export async function readBlob(
     );
   }
   const answer = await send(call, { method: 'GET', url: blobUrl(call, digest) });
-  if (answer.status !== 200) {
-    await discard(answer);
-    if (answer.status === 404) return undefined;
-    throw faultOfStatus(call, answer.url.host, answer.status);
-  }
+  if (await isAbsent(call, answer)) return undefined;
   const bytes = await readBody(call, answer, maxBytes);
   if (bytes.byteLength !== size) {
     throw fault(call, 'RegistryMisbehaved', 'the size of the blob is not that of its descriptor');
@@ -54,21 +50,13 @@ export async function openBlob(
   if (offset > 0 && offset >= size) return nothing();
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
   const answer = await send(call, { method: 'GET', url: blobUrl(call, digest), headers });
-  if (answer.status !== 200 && answer.status !== 206) {
-    await discard(answer);
-    if (answer.status === 404) return undefined;
-    throw faultOfStatus(call, answer.url.host, answer.status);
-  }
+  if (await isAbsent(call, answer, [200, 206])) return undefined;
   return bytesOf(call, answer, offset - firstByte(call, answer, offset));
 }
 
 /** Which byte of the blob the body begins with. */
 function firstByte(call: Call, answer: Answer, offset: number): number {
-  const encoding = header(answer, 'content-encoding') ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') {
-    drop(answer);
-    throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
-  }
+  refuseCompressed(call, answer);
   if (answer.status === 200) return 0;
   const first = Number(FIRST_BYTE.exec(header(answer, 'content-range') ?? '')?.[1] ?? Number.NaN);
   if (first === offset) return first;

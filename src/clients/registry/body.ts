@@ -1,7 +1,26 @@
 import { parseJson } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
-import { drop, header, type Answer } from './exchange.ts';
-import { fault, faultOfError } from './fault.ts';
+import { discard, drop, header, type Answer } from './exchange.ts';
+import { fault, faultOfError, faultOfStatus } from './fault.ts';
+
+/** Whether the answer is a plain 404, whose body is discarded. Any other status that is not in `good` is a Fault. */
+export async function isAbsent(
+  call: Call,
+  answer: Answer,
+  good: readonly number[] = [200],
+): Promise<boolean> {
+  if (good.includes(answer.status)) return false;
+  await discard(answer);
+  if (answer.status === 404) return true;
+  throw faultOfStatus(call, answer.url.host, answer.status);
+}
+
+/** Refuses a compressed body: none was asked for, and a small one may unpack to anything. */
+export function refuseCompressed(call: Call, answer: Answer): void {
+  if ((header(answer, 'content-encoding') ?? 'identity').toLowerCase() === 'identity') return;
+  drop(answer);
+  throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
+}
 
 /**
  * Reads a body whole, never holding more than `maxBytes` of it: a longer one is a Fault `LimitExceeded`, whatever
@@ -9,11 +28,7 @@ import { fault, faultOfError } from './fault.ts';
  * (CVE-2023-46737 is the unbounded read).
  */
 export async function readBody(call: Call, answer: Answer, maxBytes: number): Promise<Uint8Array> {
-  const encoding = header(answer, 'content-encoding') ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') {
-    drop(answer);
-    throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
-  }
+  refuseCompressed(call, answer);
   const tooLong = (): Error =>
     fault(call, 'LimitExceeded', `the answer is longer than ${String(maxBytes)} bytes`);
   if (Number(header(answer, 'content-length') ?? 0) > maxBytes) {

@@ -10,10 +10,10 @@ import {
   type ManifestContent,
 } from '../../core/model/index.ts';
 import type { Deletion } from '../../core/promotion/index.ts';
-import { readBody } from './body.ts';
+import { isAbsent, readBody } from './body.ts';
 import type { Call } from './call.ts';
 import { contentType, discard, drop, header, type Answer } from './exchange.ts';
-import { fault, faultOfStatus, quote } from './fault.ts';
+import { fault, quote } from './fault.ts';
 import { faultOfRefusal } from './refusal.ts';
 import type { Send } from './transport.ts';
 
@@ -137,13 +137,6 @@ function nameIn(ref: ImageRef): string {
 
 function manifestUrl(call: Call, name: string): URL {
   return new URL(`/v2/${call.repository}/manifests/${name}`, call.endpoint.origin);
-}
-
-async function isAbsent(call: Call, answer: Answer): Promise<boolean> {
-  if (answer.status === 200) return false;
-  await discard(answer);
-  if (answer.status === 404) return true;
-  throw faultOfStatus(call, answer.url.host, answer.status);
 }
 
 function claimedDigest(call: Call, answer: Answer): Digest | undefined {

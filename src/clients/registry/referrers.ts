@@ -12,7 +12,7 @@ import {
   type Digest,
   parseJson,
 } from '../../core/model/index.ts';
-import { readBody } from './body.ts';
+import { isAbsent, readBody } from './body.ts';
 import type { Call } from './call.ts';
 import { contentType, discard, drop, type Answer } from './exchange.ts';
 import { fault, faultOfStatus } from './fault.ts';
@@ -44,10 +44,8 @@ export async function readReferrers(send: Send, call: Call, digest: Digest): Pro
   }
   const entries = await readPages(call, await readPage(call, first), LIMITS, async (next) => {
     const answer = await send(call, { method: 'GET', url: next, accept: MEDIA_TYPE.ociIndex });
-    if (answer.status === 200) return readPage(call, answer);
-    await discard(answer);
-    if (answer.status === 404) throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
-    throw faultOfStatus(call, answer.url.host, answer.status);
+    if (!(await isAbsent(call, answer))) return readPage(call, answer);
+    throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
   });
   return descriptorsIn(entries);
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isTag } from '../../core/model/index.ts';
-import { readJson } from './body.ts';
+import { isAbsent, readJson } from './body.ts';
 import type { Call } from './call.ts';
 import { discard, type Answer } from './exchange.ts';
 import { fault, faultOfStatus } from './fault.ts';
@@ -22,10 +22,7 @@ const wire = z.object({ tags: z.array(z.unknown()).nullish() });
 export async function readTags(send: Send, call: Call): Promise<readonly string[] | undefined> {
   const url = new URL(`/v2/${call.repository}/tags/list?n=${String(TAGS_PER_PAGE)}`, call.endpoint.origin);
   const first = await send(call, { method: 'GET', url });
-  if (first.status === 404) {
-    await discard(first);
-    return undefined;
-  }
+  if (await isAbsent(call, first)) return undefined;
   const tags = await readPages(
     call,
     await readPage(call, first),
