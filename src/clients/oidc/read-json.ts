@@ -1,4 +1,4 @@
-import { Fault } from '../../core/model/index.ts';
+import { Fault, parseJson } from '../../core/model/index.ts';
 
 /** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -32,7 +32,7 @@ export async function readJson({ fetch, issuer, signal }: Reading, url: string):
     }
     const bytes = await readBytes(answer.body);
     if (bytes === undefined) throw fault(issuer, `${path} is longer than ${MAX_DOCUMENT_BYTES} bytes`);
-    return parse(bytes);
+    return parseJson(bytes);
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw fault(issuer, `${path} ${whyNot(error, signal)}`, error);
@@ -50,15 +50,6 @@ async function readBytes(body: Response['body']): Promise<Uint8Array | undefined
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-/** JSON in strict UTF-8; `undefined` when it is none, which is no document of any kind. */
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function whyNot(error: unknown, signal: AbortSignal): string {
