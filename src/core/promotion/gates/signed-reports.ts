@@ -1,7 +1,15 @@
-import type { Digest, Evidence, Parsed, ProvenSignature, Reason, SignedClaim } from '../../model/index.ts';
 import {
-  API_VERSION,
-  compilePolicy,
+  parsed,
+  type Digest,
+  type Evidence,
+  type Parsed,
+  type Problem,
+  type ProvenSignature,
+  type Reason,
+  type SignedClaim,
+} from '../../model/index.ts';
+import {
+  compileAuthorities,
   isUnreadable,
   objection,
   readVulnerabilities,
@@ -13,52 +21,54 @@ import {
 import type { ScanSpec } from '../schema.ts';
 import type { Scanned } from './scanned.ts';
 
-/**
- * The policy by whose authorities signed reports of an image are gathered, or the problems of those authorities by the field
- * of the promotion. Its verdict is not asked: the gate judges the report.
- */
-export function reportPolicy({ authorities }: ScanSpec, given: Given): Parsed<CompiledPolicy> {
-  const read = compilePolicy(
-    {
-      apiVersion: API_VERSION,
-      kind: 'ImagePolicy',
-      metadata: { name: 'scan' },
-      spec: {
-        match: { images: ['**'] },
-        authorities,
-        require: { vulnerabilities: { from: authorities.map(({ name }) => name) } },
-      },
-    },
-    given,
-  );
-  if (read.ok) return read;
-  const problems = read.problems.map(({ path, message }) => ({
-    path: path.replace(/^spec\.authorities/, 'spec.promote.scan.authorities'),
-    message,
-  }));
-  return { ok: false, problems };
+/** What is gathered of an image by these authorities: their reports, and on request their release statements. It is no verdict. */
+function gatheringBy(
+  name: string,
+  from: readonly Authority[],
+  attestations: CompiledPolicy['attestations'],
+): CompiledPolicy {
+  return {
+    name,
+    enforcement: 'Deny',
+    onUnknown: 'Deny',
+    pinDigests: false,
+    coversImage: () => true,
+    digest: false,
+    attestations,
+    vulnerabilities: { failOn: 'Unknown', fixableOnly: false, unsigned: false, from, exceptions: [] },
+  };
 }
 
 /**
- * The policy by whose one authority, the key by which a promotion signs itself, its reports and release statements are gathered.
+ * What is gathered by the authorities of `scan`, or the problems of those authorities by the field of the promotion. Its verdict
+ * is not used: the gate judges the report.
  */
+export function reportPolicy({ authorities }: ScanSpec, given: Given): Parsed<CompiledPolicy> {
+  const from = authoritiesOf(authorities, given, 'spec.promote.scan.authorities');
+  return from.ok ? parsed(gatheringBy('scan', from.value, [])) : from;
+}
+
+/** What is gathered by the key with which a promotion signs: its reports and its release statements. */
 export function ownPolicy(publicKey: string, given: Given): Parsed<CompiledPolicy> {
-  return compilePolicy(
-    {
-      apiVersion: API_VERSION,
-      kind: 'ImagePolicy',
-      metadata: { name: 'own' },
-      spec: {
-        match: { images: ['**'] },
-        authorities: [{ name: 'own', key: { pem: publicKey } }],
-        require: {
-          vulnerabilities: { from: ['own'] },
-          attestations: [{ predicateType: RELEASE_PREDICATE_TYPE, from: ['own'] }],
-        },
-      },
-    },
+  const own = authoritiesOf(
+    [{ name: 'own', key: { pem: publicKey }, timestamps: 'NotRequired' }],
     given,
+    'spec.promote.sign',
   );
+  if (!own.ok) return own;
+  const from = own.value;
+  return parsed(gatheringBy('own', from, [{ predicateType: RELEASE_PREDICATE_TYPE, from, conditions: [] }]));
+}
+
+function authoritiesOf(
+  written: ScanSpec['authorities'],
+  given: Given,
+  path: string,
+): Parsed<readonly Authority[]> {
+  const problems: Problem[] = [];
+  const authorities = compileAuthorities(written, { ...given, path }, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  return parsed([...authorities.values()].filter((one) => one !== undefined));
 }
 
 /** What is proven about an image, and the first thing that could not be read: it might be newer and worse. */
