@@ -188,14 +188,14 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings(unsigned, known)).to.deep.equal(['1.0.0 blocked Vulnerable']);
   });
 
-  it('is untold without a report, and gone when it is not there', async () => {
+  it('is unreported without a report, and gone when it is not there', async () => {
     const theirs = await push('1.0.0', 'golden/app');
     const missing = `sha256:${'a'.repeat(64)}` as Digest;
     const known = [
       { tag: '1.0.0', digest: theirs.digest as Digest },
       { tag: '0.9.0', digest: missing },
     ];
-    expect(await standings(spec(), known)).to.have.members(['1.0.0 untold', '0.9.0 gone']);
+    expect(await standings(spec(), known)).to.have.members(['1.0.0 unreported', '0.9.0 gone']);
   });
 
   it('cannot be told where nobody reports whose word counts', async () => {

@@ -4,7 +4,7 @@ import type { Digest } from '../model/index.ts';
 export interface Approval {
   readonly runName: string;
   readonly digest: Digest;
-  /** What the gates had found, by the hash that the run told. */
+  /** What the gates had found, by the hash that the run reported. */
   readonly gateHash: string;
   readonly approver: string;
   readonly decision: 'Approve' | 'Deny';

@@ -39,7 +39,7 @@ export type Newness = (image: PlannedImage, signal: AbortSignal) => Promise<bool
 
 /**
  * Says of the images of a run which of them the target has nothing of: all that move where the repository has no tag yet,
- * each digest once. Asked by the first image that wants to know, for all of them; nobody is asked where the plan has seen a tag
+ * each digest once. Asked by the first image that wants to know, for all of them; no request is made where the plan has seen a tag
  * there, and a registry that does not say is looked at image by image.
  */
 export function newness(planned: readonly PlannedImage[], { target, to }: Destination): Newness {

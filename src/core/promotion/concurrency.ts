@@ -3,7 +3,7 @@ export type Start = <T>(task: () => Promise<T>) => Promise<T>;
 
 /**
  * Does work in many pieces that stand and fall together: the first that fails aborts all others, they are waited for, and its
- * error is thrown. Nothing goes on behind the caller's back, and nobody else is touched.
+ * error is thrown. Nothing runs on after that, and no other work is aborted.
  */
 export async function together<T>(
   signal: AbortSignal,

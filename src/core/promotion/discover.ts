@@ -28,7 +28,7 @@ export interface DiscoverParts {
   readonly from: ImageRef;
   readonly to: ImageRef;
   readonly rules: PlanRules;
-  /** Whether an image that is at the target has what the promotion leaves there; absent = it leaves nothing to tell it by. */
+  /** Whether an image that is at the target has what the promotion leaves there; absent = it leaves no records. */
   readonly hasReleaseRecords?: (digest: Digest, signal: AbortSignal) => Promise<boolean>;
   readonly clock: Clock;
 }
@@ -131,7 +131,7 @@ async function createdAt(
     const date = new Date((await claimOf(ref, source, signal)) ?? NaN);
     return Number.isNaN(date.getTime()) ? undefined : date;
   } catch (error) {
-    // An image of unknown age is left out by whoever asks for an age: nothing is lost by going on with the others.
+    // An image of unknown age is left out by the selection by age: the others are still promoted.
     if (error instanceof Fault && !signal.aborted) return undefined;
     throw error;
   }

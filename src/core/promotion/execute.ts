@@ -31,12 +31,12 @@ export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'
   /** Repositories. */
   readonly from: ImageRef;
   readonly to: ImageRef;
-  /** What was mirrored into the target before; absent when nobody keeps it. */
+  /** What was mirrored into the target before; absent when no history is kept. */
   readonly history?: HistoryBook;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The same registries, telling of each request made through them; absent = nobody counts. */
+  /** The same registries, reporting each request made through them; absent = requests are not counted. */
   readonly watched?: (onRequest: () => void) => Pick<ExecutionParts, 'source' | 'target'>;
-  /** Told of what is a bug. */
+  /** Receives what is a bug. */
   readonly report: (error: unknown) => void;
   readonly close: () => Promise<void>;
 }
@@ -79,7 +79,7 @@ export function createExecution(parts: ExecutionParts): Execution {
             targetIsNew: (until) => isNew(one, until),
           }),
           learned: { gates: [] },
-          told: (learned, { tag }) => ({ ...told(learned), ...requests.told(tag) }),
+          summary: (learned, { tag }) => ({ ...summaryOf(learned), ...requests.of(tag) }),
           arrivedAs,
           parallel: spec.maxParallelImages,
           restMs: () => Math.max(source.restMs(from.registry), target.restMs(to.registry)),
@@ -98,7 +98,7 @@ export function createExecution(parts: ExecutionParts): Execution {
   };
 }
 
-/** By what an image is told that came through this promotion: only what it signs tells. */
+/** By what an image that came through this promotion is recognised: only what it signs. */
 function recordsOf({
   spec: { promote },
   target,
@@ -120,7 +120,7 @@ function countRequests() {
     counterOf: (tag: string) => () => {
       counts.set(tag, (counts.get(tag) ?? 0) + 1);
     },
-    told: (tag: string): Pick<ImageResult, 'requests'> => {
+    of: (tag: string): Pick<ImageResult, 'requests'> => {
       const requests = counts.get(tag);
       return requests === undefined ? {} : { requests };
     },
@@ -181,8 +181,8 @@ function wouldBe(planned: PlannedImage): ImageResult {
   }
 }
 
-/** What is told of an image: what its steps have learned, in short. */
-function told({
+/** What the steps of an image have learned, in short. */
+function summaryOf({
   moved,
   counts,
   gates,
@@ -203,7 +203,7 @@ function told({
       },
     }),
     ...(counts && { attachments: counts }),
-    ...(scan && scanTold(scan)),
+    ...(scan && scanSummary(scan)),
     ...(gateHash !== undefined && { gateHash }),
     ...(approval && { approvedBy: approval.approver }),
     ...(report && { reportDigest: report.digest }),
@@ -211,7 +211,7 @@ function told({
   };
 }
 
-function scanTold({ counts, worst, findings, exceptionsUntil }: GateResult): Partial<ImageResult> {
+function scanSummary({ counts, worst, findings, exceptionsUntil }: GateResult): Partial<ImageResult> {
   const blocking = [...new Set(findings.map(({ id }) => id))];
   return {
     severities: counts,
@@ -221,8 +221,8 @@ function scanTold({ counts, worst, findings, exceptionsUntil }: GateResult): Par
   };
 }
 
-/** Where traces are looked for, and whose. */
-interface TracesParts {
+/** Where release records are searched, and whose. */
+interface ReleaseRecordsParts {
   readonly target: SourceRegistry;
   /** The repository at the target. */
   readonly to: ImageRef;
@@ -232,11 +232,11 @@ interface TracesParts {
 
 /**
  * Whether an image at the target has what a promotion that signs leaves there: the signature and the release of its signer. It
- * costs one listing, or with `Legacy` two manifests. What is found are claims, which anybody who can push may forge: that makes
- * the promotion pass such an image over, and nobody sign it. What a signature proves, admission asks by itself.
+ * costs one listing, or with `Legacy` two manifests. What is found are claims, which anyone who can push may forge: that makes
+ * the promotion pass such an image over, and sign nothing. What a signature proves, admission verifies by itself.
  */
 async function hasReleaseRecords(
-  { target, to, signer: { name: signer }, format }: TracesParts,
+  { target, to, signer: { name: signer }, format }: ReleaseRecordsParts,
   digest: Digest,
   signal: AbortSignal,
 ): Promise<boolean> {

@@ -14,9 +14,9 @@ export type Discovery =
 /** How a plan is carried out. */
 export interface RunOrder {
   readonly progress: Progress;
-  /** Tell what would happen, and write to no registry. */
+  /** Report what would happen, and write to no registry. */
   readonly dryRun: boolean;
-  /** The plan was begun before, by somebody who may have died over it: an image that has arrived is not brought again. */
+  /** The plan was begun before, by a process that may have crashed: an image that has arrived is not brought again. */
   readonly resumed?: boolean;
   /** What people have decided so far; asked whenever a gate stops an image. */
   readonly approvals: () => readonly Approval[];
@@ -28,7 +28,7 @@ export interface Execution {
   readonly plan: (signal: AbortSignal) => Promise<Discovery>;
   /**
    * Carries out a plan: one row per image, in order. Begun again with the same plan it goes on from what the registries say;
-   * an abort with a `Fault` as its reason is told by that code.
+   * an abort with a `Fault` as its reason is reported by that code.
    */
   readonly run: (
     planned: readonly PlannedImage[],

@@ -22,7 +22,7 @@ import {
 import { pushArtifact } from './records/push.ts';
 import { MIRROR_HISTORY_TAG } from './selection/reserved-tags.ts';
 
-/** What was mirrored into a repository, as its history tells it and as this run goes on with it. */
+/** What was mirrored into a repository, as its history lists it, with what this run adds. */
 export interface HistoryBook {
   /** Reads it once. A reason = it is there and cannot be read: it is never taken for an empty one. */
   readonly load: (signal: AbortSignal) => Promise<Reason | undefined>;
@@ -31,7 +31,7 @@ export interface HistoryBook {
   readonly add: (arrival: Arrival, signal: AbortSignal) => Promise<Reason | undefined>;
 }
 
-/** Times that a history is written again because somebody else wrote at the same moment. */
+/** Times that a history is written again because another client wrote at the same moment. */
 const MAX_WRITES = 4;
 
 /** Opens the history of the repository `to`, into which is mirrored from `from`. */
@@ -56,7 +56,7 @@ export function createHistoryBook({
     if (!layer)
       return content ? problem('', 'it has no layer') : parsed(emptyHistory(nameOf(to), nameOf(from)));
     const bytes = await target.blob(ref, layer, MAX_HISTORY_BYTES, signal);
-    return bytes ? parseHistory(bytes) : problem('', 'its layer is gone');
+    return bytes ? parseHistory(bytes) : problem('', 'its layer is missing');
   };
   const unreadable = (found: Extract<Parsed<unknown>, { ok: false }>): Reason => {
     const why = found.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
@@ -108,13 +108,13 @@ export function createHistoryBook({
     has: ({ tag, digest }) =>
       history !== undefined && wasMirrored(history, { sourceTag: tag, sourceDigest: digest }),
     add: (arrival, signal) => {
-      // Added again by whoever tries again.
+      // Added again by the next try.
       const others = waiting.filter(
         ({ sourceTag, sourceDigest }) =>
           sourceTag !== arrival.sourceTag || sourceDigest !== arrival.sourceDigest,
       );
       waiting = [...others, arrival];
-      // Whoever was before has been told of a failure of his own.
+      // The caller before has received its own failure.
       writing = writing.catch(() => undefined).then(() => writeWaiting(signal));
       return writing;
     },

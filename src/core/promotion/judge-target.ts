@@ -15,7 +15,7 @@ import { standingOf, type Standing, type StandingRule } from './reassessment.ts'
 
 /** Most tags of one target that are looked at; the rest is counted and said. A repository of releases has some hundreds. */
 const MAX_TAGS = 5_000;
-/** Images judged side by side: nobody waits for it. */
+/** Images judged side by side: no caller waits for it. */
 const AT_ONCE = 4;
 /** So many images in a row that could not be judged, and the registry is left alone until the next look. */
 const GIVE_UP_AFTER = 8;
@@ -68,17 +68,17 @@ export async function judgeTarget(
     images.slice(0, MAX_TAGS).map((tag) => limit(() => asking.resolve({ ...rule.target, tag }))),
   );
   const resolved = found.flatMap((one) => (one && 'digest' in one ? [one] : []));
-  const dark = found.flatMap((one) => (one && 'code' in one ? [one] : []));
+  const unread = found.flatMap((one) => (one && 'code' in one ? [one] : []));
   const others = resolved.filter((image) => !knownOnes.has(keyOf(image)));
   const judged = await Promise.all([
     ...known.map((image) => limit(() => asking.ask(image, true))),
     ...others.map((image) => limit(() => asking.ask(image, false))),
   ]);
   const cut = Math.max(0, images.length - MAX_TAGS);
-  const reason = dark[0] ?? (cut > 0 ? TOO_MANY : undefined);
+  const reason = unread[0] ?? (cut > 0 ? TOO_MANY : undefined);
   return {
     judged: judged.flatMap((one) => one ?? []),
-    unseen: dark.length + cut,
+    unseen: unread.length + cut,
     ...(reason && { reason }),
   };
 }
@@ -115,7 +115,7 @@ function patient({ rule, target, judge, pace, clock }: TargetLook, signal: Abort
     ask: async ({ tag, digest }: ImageAtTarget, known: boolean): Promise<JudgedAtTarget | undefined> => {
       const said = await attempt(async (): Promise<Standing | Reason | undefined> => {
         const { evidence } = await judge(pin({ ...rule.target, tag }, digest), signal);
-        if (!evidence) return { state: 'untold' };
+        if (!evidence) return { state: 'unreported' };
         const { manifest, signatures } = evidence;
         if (manifest.state === 'absent') return { state: 'gone' };
         if (manifest.state === 'unknown') return manifest.reason;

@@ -9,7 +9,7 @@ export interface Candidate {
   readonly expected: Digest;
   /** The digest that the tag has at the target; absent = there is no such tag. */
   readonly atTarget?: Digest;
-  /** It is at the target without what the promotion leaves there: somebody else brought it, past the gates. */
+  /** It is at the target without what the promotion leaves there: it was pushed past the gates. */
   readonly ungated?: true;
 }
 
@@ -33,7 +33,7 @@ export type PlannedAction =
 /** One row of a plan. */
 export type PlannedImage = (Candidate & PlannedAction) | UnplannedImage;
 
-/** A tag about which something broke while it was looked at; the digest as far as it was resolved. */
+/** A tag about which something broke while it was read; the digest as far as it was resolved. */
 export interface UnplannedImage extends Partial<Candidate> {
   readonly tag: string;
   readonly action: 'Fail';

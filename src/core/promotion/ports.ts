@@ -9,9 +9,9 @@ import type {
 import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../evidence/index.ts';
 
 /*
- * What promotion needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes the signal
- * of the one deadline of the run, throws a `Fault` when the wire is broken, and answers `undefined` when the other side says
- * plainly that there is no such thing.
+ * What promotion needs from outside: the smallest interfaces, implemented by clients/registry, clients/scanner and clients/sigstore. Every call takes the signal
+ * of the one deadline of the run, throws a `Fault` when the connection is broken, and answers `undefined` when the other side reports
+ * that there is no such thing.
  */
 
 /** One registry read with certain logins: everything that a copy starts from. */
@@ -19,7 +19,7 @@ export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSour
   /** A manifest with its raw bytes, the digest computed from them. */
   content(ref: ImageRef, signal: AbortSignal): Promise<ManifestContent | undefined>;
   /**
-   * The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: whoever takes them in does that.
+   * The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: the caller does that.
    */
   openBlob(
     repository: ImageRef,
@@ -36,7 +36,7 @@ export interface BlobTransfer {
   readonly source: Pick<SourceRegistry, 'openBlob'>;
   readonly from: ImageRef;
   readonly to: ImageRef;
-  /** Told of every piece that arrived, in bytes; also of those a second time that had to be sent again. */
+  /** Called for every piece that arrived, in bytes; also of those a second time that had to be sent again. */
   readonly onBytes?: (bytes: number) => void;
 }
 
@@ -101,7 +101,7 @@ export interface Statement {
 
 /** Signs in one name, with a key or an identity token. Throws a `Fault` `SigningFailed` when that cannot be done. */
 export interface ArtifactSigner {
-  /** Who signs, as records tell it: the fingerprint of the key, or the subject of the certificate. */
+  /** Who signs, as records name it: the fingerprint of the key, or the subject of the certificate. */
   readonly name: string;
   /** The public key (PEM) by which what it signs is verified; absent where it signs by certificates. */
   readonly publicKey?: string;
@@ -111,7 +111,7 @@ export interface ArtifactSigner {
   signStatement(statement: Statement, signal: AbortSignal): Promise<SignedContent>;
   /**
    * Whether a bundle, an envelope or a simple-signing layer that claims to be by this signer is. Absent where only a verdict
-   * with trust roots could tell: then the claim is taken for what it is.
+   * with trust roots can know: then the claim is only a claim.
    */
   readonly made?: (record: SignedRecord) => boolean;
 }
@@ -132,5 +132,5 @@ export interface ScanOutput {
   readonly finishedAt: Date;
 }
 
-/** Scans for vulnerabilities. Throws a `Fault` `ScannerFailed`: missing, crashing, hanging and rubbish are all "could not tell". */
+/** Scans for vulnerabilities. Throws a `Fault` `ScannerFailed`: missing, crashing, hanging and unreadable output are all "unknown". */
 export type Scanner = (subject: ScanSubject, signal: AbortSignal) => Promise<ScanOutput>;

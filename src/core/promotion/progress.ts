@@ -1,7 +1,7 @@
 import type { ImageResult } from './result.ts';
 import type { StepName } from './steps/step.ts';
 
-/** Told of what happens while it happens; must not throw. */
+/** Called for what happens while it happens; must not throw. */
 export interface Progress {
   readonly onStep: (tag: string, step: StepName) => void;
   /** Bytes that an image still needs at most, as soon as that is known. */
@@ -11,7 +11,7 @@ export interface Progress {
   readonly onResult: (result: ImageResult) => void;
 }
 
-/** Tells nobody. */
+/** Reports nothing. */
 export const SILENT: Progress = {
   onStep: () => undefined,
   onExpected: () => undefined,

@@ -19,9 +19,9 @@ export interface StandingRule {
   readonly scan: Pick<ScanSpec, 'failOn' | 'fixableOnly'>;
   /** The exceptions of the promotion as they are today. */
   readonly exceptions: readonly AppliedException[];
-  /** Whose reports count. What nobody of them signed neither raises a flag nor clears one: whoever can push can write it. */
+  /** Whose reports count. What none of them signed neither raises a flag nor clears one: anyone who can push can write it. */
   readonly reportsBy: readonly Authority[];
-  /** The promotion's own signer, by whose release statements it is told what it has promoted, and what was waived. */
+  /** The promotion's own signer, whose release statements list what it has promoted, and what was waived. */
   readonly releasesBy: readonly Authority[];
   /** Repositories of the promotion. */
   readonly source: ImageRef;
@@ -32,8 +32,8 @@ export interface StandingRule {
 export type Standing =
   /** Today it would pass; or it is no longer there. */
   | { readonly state: 'well' | 'gone' }
-  /** Nobody whose word counts has reported on it. */
-  | { readonly state: 'untold' }
+  /** No accepted signer has reported on it. */
+  | { readonly state: 'unreported' }
   | { readonly state: 'blocked' | 'unknown'; readonly reason: Reason };
 
 /** An image that is asked about. `known` = it is known to have been promoted by this promotion. */
@@ -44,21 +44,21 @@ export interface StandingQuestion {
 }
 
 /**
- * Judges an image at the target by the newest report that somebody signed whose word counts, with the rules of today. The age of
+ * Judges an image at the target by the newest report by an accepted signer, with the rules of today. The age of
  * the report is not asked: it is what it says that makes an image worse. `undefined` = this promotion has not promoted it.
- * What could not be read may be newer and worse: it keeps an image from being well, and no finding from being told.
+ * What could not be read may be newer and worse: it keeps an image from being well, and no finding from being reported.
  */
 export function standingOf(
   { digest, known, signatures }: StandingQuestion,
   rule: StandingRule,
   now: Date,
 ): Standing | undefined {
-  const { proven, dark } = readProven(signatures);
-  const unknown = dark && ({ state: 'unknown', reason: dark.reason } as const);
+  const { proven, unread } = readProven(signatures);
+  const unknown = unread && ({ state: 'unknown', reason: unread.reason } as const);
   const releases = proven.flatMap((one) => releaseIn(one, rule));
   if (releases.length === 0 && !known) return unknown;
   const reports = newestReports(proven, rule.reportsBy, digest);
-  if (reports.length === 0) return unknown ?? { state: 'untold' };
+  if (reports.length === 0) return unknown ?? { state: 'unreported' };
   const { failOn, fixableOnly } = rule.scan;
   const exceptions = [...rule.exceptions, ...releases.flatMap(waiversOf)];
   const result = judgeScan(reports, { failOn, fixableOnly, exceptions }, now);

@@ -8,7 +8,7 @@ export type Decision =
   | 'Skipped'
   | 'Blocked'
   | 'AwaitingApproval'
-  /** It broke: we could not tell or could not do it. */
+  /** It broke: an answer or an action is missing. */
   | 'Failed'
   /** A dry run, or a run that ended before it: it would go on its way. */
   | 'Planned';
@@ -57,7 +57,7 @@ export interface ImageResult {
   readonly approvedBy?: string;
   /** Earliest moment at which an exception that let it pass expires. */
   readonly exceptionsUntil?: Date;
-  /** Requests made to the two registries on its way, without those of policies and scanner; absent where nobody counts. */
+  /** Requests made to the two registries on its way, without those of policies and scanner; absent where they are not counted. */
   readonly requests?: number;
   /** Bytes that travelled. */
   readonly bytes: number;
@@ -113,7 +113,7 @@ export function countResults(results: readonly Pick<ImageResult, 'decision'>[]):
   return counts;
 }
 
-/** What a run came to as a whole: broken weighs more than blocked, because nobody knows what it would have said. */
+/** What a run came to as a whole: broken weighs more than blocked, because its result is unknown. */
 export function phaseOf({
   failed,
   blocked,

@@ -38,7 +38,7 @@ export function cutRunImages(
   return rows.filter((row) => kept.has(row));
 }
 
-/** What became of an image, as the status of its run tells it: what is known, in short. */
+/** What became of an image, as the status of its run lists it: what is known, in short. */
 export function runImage(result: ImageResult): RunImage {
   const {
     tag,

@@ -16,8 +16,8 @@ export interface RunParts<Task, Learned> {
   readonly steps: (planned: Resolved) => readonly Step<Task, Learned>[];
   readonly taskOf: (planned: Resolved) => Task;
   readonly learned: Learned;
-  /** What is told of an image, as far as it got. */
-  readonly told: (learned: Learned, planned: Resolved) => Partial<ImageResult>;
+  /** What the steps of an image found out, as far as it got. */
+  readonly summary: (learned: Learned, planned: Resolved) => Partial<ImageResult>;
   readonly arrivedAs: 'Mirrored' | 'Promoted';
   /** Most images under way at the same time. */
   readonly parallel: number;
@@ -26,7 +26,7 @@ export interface RunParts<Task, Learned> {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly progress: Progress;
-  /** Told of what is a bug; the image then has failed, and no other. */
+  /** Receives what is a bug; the image then has failed, and no other. */
   readonly report: (error: unknown) => void;
 }
 
@@ -119,11 +119,11 @@ async function tryImage<Task, Learned extends object>(
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
     await rest(parts.restMs(), parts, signal);
-    if (signal.aborted) return { ...broken(...endOf(signal)), ...parts.told(learned, planned) };
+    if (signal.aborted) return { ...broken(...endOf(signal)), ...parts.summary(learned, planned) };
     const end = await walk(steps, { task, learned, onStep, ...(from !== undefined && { from }) }, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;
     if (final || isOver(signal))
-      return { ...endedAs(end, planned, parts, signal), ...parts.told(end.learned, planned) };
+      return { ...endedAs(end, planned, parts, signal), ...parts.summary(end.learned, planned) };
     ({ learned, at: from } = end);
     await rest(FIRST_PAUSE_MS * 4 ** (attempt - 1), parts, signal);
   }

@@ -54,7 +54,7 @@ describe('what is in golden', () => {
     ['nobody can judge it', 'nobody'],
     ['nobody could report on it', 'no reporter'],
     ['the registry does not answer', undefined],
-    ['nobody whose word counts has reported on it', () => ({ state: 'untold' }) as const],
+    ['nobody whose word counts has reported on it', () => ({ state: 'unreported' }) as const],
   ] as const)
     it(`is flagged when an exception expires that let it pass, and ${when}: condition, one event, metric`, async () => {
       const all = await passed(target);
@@ -115,7 +115,7 @@ describe('what is in golden', () => {
     standing = unknown('RegistryUnavailable');
     await all.time.pass(DAY);
     expect(all.condition('Flagged')).to.equal('True Vulnerable');
-    standing = { state: 'untold' };
+    standing = { state: 'unreported' };
     await all.time.pass(DAY);
     expect(all.condition('Flagged')).to.equal('True Vulnerable');
     standing = WELL;

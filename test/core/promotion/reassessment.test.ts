@@ -76,7 +76,7 @@ describe('how an image at the target stands', () => {
   const rows: readonly (readonly [string, string, readonly Signature[]])[] = [
     ['is not ours without a release', 'not ours', [reported([bad])]],
     ['is unknown when the release may be what cannot be read', 'unknown RegistryUnavailable', [unread]],
-    ['is untold without a report', 'untold', [released()]],
+    ['is unreported without a report', 'unreported', [released()]],
     ['is well by the newest report', 'well', [released(), reported([bad], 2), reported([], 1)]],
     [
       'is blocked by the newest report',
@@ -140,7 +140,7 @@ describe('how an image at the target stands', () => {
   });
 
   it('hears nobody who is not named', () => {
-    expect(stand([released(), reported([bad])], { reportsBy: [] })).to.equal('untold');
+    expect(stand([released(), reported([bad])], { reportsBy: [] })).to.equal('unreported');
     expect(stand([released(), reported([bad])], { releasesBy: [] })).to.equal('not ours');
   });
 

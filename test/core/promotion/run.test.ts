@@ -43,7 +43,7 @@ async function run(
       steps: () => steps,
       taskOf: ({ tag }) => tag,
       learned: {},
-      told: ({ bytes = 0 }) => ({ bytes }),
+      summary: ({ bytes = 0 }) => ({ bytes }),
       arrivedAs: 'Promoted',
       parallel: 4,
       restMs: () => 0,

@@ -18,7 +18,7 @@ export interface CopyRequest {
   readonly targetIsNew: boolean;
   /** Blobs and manifests on their way at the same time; {@link COPY_AT_ONCE} when not given. */
   readonly concurrency?: number;
-  /** Told of every change; must not throw. */
+  /** Called for every change; must not throw. */
   readonly onProgress?: (progress: CopyProgress) => void;
 }
 
@@ -105,7 +105,7 @@ async function planCopy(
   signal: AbortSignal,
 ): Promise<CopyPlan> {
   const looks = graph.tagged.map((one) => () => ask(() => lookAtTag(one, { target, to }, signal)));
-  // Looked at while blobs are under way: another run may have signed the same image since somebody said that nothing is there.
+  // Read while blobs are under way: another run may have signed the same image since the registry reported that nothing is there.
   if (targetIsNew) return { manifests: graph.manifests, tags: looks, blobs: graph.blobs };
   const [missing, looked] = await Promise.all([
     missingAt({ graph, target, to, ask }, signal),

@@ -19,7 +19,7 @@ export type Meeting =
   /** Ours comes after theirs; `layers` are the ones that they lack. */
   | { readonly state: 'mergeable'; readonly layers: readonly Descriptor[] };
 
-/** Tells one signature from another over the same payload. */
+/** Distinguishes signatures over the same payload. */
 const SIGNATURE = 'dev.cosignproject.cosign/signature';
 
 const written = z.looseObject({ layers: z.array(z.unknown()) });

@@ -17,7 +17,7 @@ export interface CopyProgress {
 /** Why bytes need not travel: all ways to arrive but being copied. */
 export type Spared = Exclude<BlobArrival, 'copied'>;
 
-/** Counts what arrives and tells of it. */
+/** Counts what arrives and reports it. */
 export interface Tally {
   readonly moved: (bytes: number) => void;
   readonly arrived: (how: BlobArrival, blob: Pick<Descriptor, 'size'>) => void;
@@ -26,7 +26,7 @@ export interface Tally {
 }
 
 /** A tally that begins at nothing. */
-export function createTally(total: CopyProgress['total'], tell?: (progress: CopyProgress) => void): Tally {
+export function createTally(total: CopyProgress['total'], report?: (progress: CopyProgress) => void): Tally {
   const blobs = { present: 0, mounted: 0, copied: 0, shared: 0 };
   const spared = { present: 0, mounted: 0, shared: 0 };
   let bytes = 0;
@@ -42,16 +42,16 @@ export function createTally(total: CopyProgress['total'], tell?: (progress: Copy
     now,
     moved: (more) => {
       bytes += more;
-      tell?.(now());
+      report?.(now());
     },
     arrived: (how, { size }) => {
       blobs[how] += 1;
       if (how !== 'copied') spared[how] += size;
-      tell?.(now());
+      report?.(now());
     },
     pushed: (count) => {
       manifests += count;
-      tell?.(now());
+      report?.(now());
     },
   };
 }

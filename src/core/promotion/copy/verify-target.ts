@@ -18,7 +18,7 @@ export interface VerifyRequest {
   readonly target: TargetRegistry;
   /** The repository at the target. */
   readonly to: ImageRef;
-  /** Also asks for every child of the index: for whoever deletes the source next. */
+  /** Also asks for every child of the index: for a caller that deletes the source next. */
   readonly thorough?: boolean;
 }
 

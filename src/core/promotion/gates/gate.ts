@@ -14,7 +14,7 @@ export interface GateResult {
   /** `undefined` for a Pass. */
   readonly reason: ReasonCode | undefined;
   readonly message: string;
-  /** Whether trying again may help: it is Unknown, and everything that is dark may pass by itself. */
+  /** Whether trying again may help: it is Unknown, and everything that is unknown may pass by itself. */
   readonly transient: boolean;
   /** The worst severity found, whether or not it blocks; absent when nothing was found. */
   readonly worst?: Severity;
@@ -36,7 +36,7 @@ export interface GateResult {
   readonly scanner: string;
   /** When the oldest database that was used was built; absent when one does not say. */
   readonly databaseUpdatedAt?: Date;
-  /** Why it could not be told, or what is missing besides: things that no waiver of findings lifts. */
+  /** Why it is unknown, or what is missing besides: things that no waiver of findings lifts. */
   readonly obstacles: readonly Obstacle[];
 }
 
@@ -67,19 +67,19 @@ export function conclude(
 > {
   const ids = [...new Set(findings.map(({ id }) => id))];
   const blocking = ids.slice(0, MAX_IDS_SHOWN);
-  // Nobody knows what the part that is dark would have said, so it comes first.
-  const dark = obstacles.filter(({ answer }) => answer === 'Unknown');
-  const first = dark[0] ?? obstacles[0];
+  // The result of an unknown part may be worse than every other, so it comes first.
+  const unknown = obstacles.filter(({ answer }) => answer === 'Unknown');
+  const first = unknown[0] ?? obstacles[0];
   const rest = {
     findings,
     blocking,
     blockingCut: ids.length - blocking.length,
     obstacles,
-    transient: dark.length > 0 && dark.every(({ transient }) => transient),
+    transient: unknown.length > 0 && unknown.every(({ transient }) => transient),
   };
   if (first) return { ...rest, answer: first.answer, reason: first.reason, message: first.detail };
   const [worst] = findings;
-  if (!worst) return { ...rest, answer: 'Pass', reason: undefined, message: 'no finding stands against it' };
+  if (!worst) return { ...rest, answer: 'Pass', reason: undefined, message: 'no finding blocks it' };
   const more = ids.length > 1 ? ` and ${String(ids.length - 1)} more` : '';
   const message = `${worst.id} (${worst.severity})${more} block it`;
   return { ...rest, answer: 'Block', reason: 'Vulnerable', message };

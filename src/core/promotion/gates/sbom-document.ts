@@ -15,7 +15,7 @@ const statement = z.object({
   predicateType: z.string(),
   predicate: z.unknown(),
 });
-// The least by which Trivy and everybody else tells the formats. One that lists nothing is as good as none: it would pass.
+// The least by which Trivy and other scanners recognise the formats. One that lists nothing is as good as none: it would pass.
 const listed = z.array(z.unknown()).min(1);
 const document = z.union([
   z.looseObject({ spdxVersion: z.string(), packages: listed }),

@@ -45,7 +45,7 @@ export interface SbomQuestion {
 
 /**
  * All SBOMs of a platform, SPDX or CycloneDX as JSON, each once: attached as referrers, put into the index by BuildKit, or kept
- * under cosign's tags; bare or in a statement about this very platform. All of them, because anybody who can push can attach
+ * under cosign's tags; bare or in a statement about this very platform. All of them, because anyone who can push can attach
  * one that lists little. Throws a Fault when something could not be read, or there is more than is read.
  */
 export async function findSboms(question: SbomQuestion, signal: AbortSignal): Promise<readonly Uint8Array[]> {

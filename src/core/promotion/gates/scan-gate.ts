@@ -32,7 +32,7 @@ const NOTHING_SCANNED: Obstacle = {
 };
 
 /**
- * Judges an image by what was scanned of it: every platform counts, and one that is dark makes the whole answer Unknown. Nothing
+ * Judges an image by what was scanned of it: every platform counts, and one that is unknown makes the whole answer Unknown. Nothing
  * scanned at all is Unknown, too. Pure; the answer does not depend on the order of platforms, findings or exceptions.
  */
 export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date): GateResult {
@@ -61,7 +61,7 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
     gate: 'scan',
     ...concluded,
     ...(concluded.reason === 'Vulnerable' && {
-      message: `${concluded.message}${tellExpired(expiredExceptions)}`,
+      message: `${concluded.message}${expiredNote(expiredExceptions)}`,
     }),
     ...(worst !== false && { worst }),
     counts: countsOf(all),
@@ -73,7 +73,7 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   };
 }
 
-function tellExpired(ids: readonly string[]): string {
+function expiredNote(ids: readonly string[]): string {
   if (ids.length === 0) return '';
   const shown = ids.slice(0, MAX_EXPIRED_SHOWN).join(', ');
   return `; expired exceptions: ${shown}${ids.length > MAX_EXPIRED_SHOWN ? ', …' : ''}`;
@@ -144,12 +144,12 @@ function sorted<T>(items: readonly T[], keyOf: (item: T) => readonly string[]): 
 /** How far a clock elsewhere may be ahead of ours, in milliseconds, before its time is called wrong. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** The times that a report tells of itself. */
+/** The times that a report has of itself. */
 interface Ages {
   readonly platform: string;
   readonly scannedAt?: Date;
-  /** `untold` = it need not say. */
-  readonly databaseUpdatedAt?: Date | 'untold';
+  /** `not-required` = it need not have one. */
+  readonly databaseUpdatedAt?: Date | 'not-required';
 }
 
 /** How old a report, and the database behind it, may be in milliseconds. */
@@ -160,7 +160,7 @@ interface AgeLimits {
 
 /**
  * What is wrong with the ages: a report that is too old, or says no time, is none (Block); with a database that is too old, or
- * says no age, nobody can tell what is known by now (Unknown). A time in the future is as good as none.
+ * says no age, what is known by now is Unknown. A time in the future is as good as none.
  */
 function ageObstacles(ages: Ages, limits: AgeLimits, now: Date): readonly Obstacle[] {
   const where = ages.platform === '' ? '' : ` for ${ages.platform}`;
@@ -175,7 +175,7 @@ function ageObstacles(ages: Ages, limits: AgeLimits, now: Date): readonly Obstac
     });
   }
   const { databaseUpdatedAt } = ages;
-  if (databaseUpdatedAt === 'untold') return obstacles;
+  if (databaseUpdatedAt === 'not-required') return obstacles;
   const database = objection(databaseUpdatedAt, limits.maxDatabaseAgeMs, now);
   if (database !== undefined) {
     const detail = `the database of the scanner${where} ${database}`;

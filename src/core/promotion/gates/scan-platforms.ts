@@ -20,7 +20,7 @@ export interface ScanTask {
 }
 
 /**
- * Scans every platform of an image, from its layers or from each of its SBOMs. What could not be scanned is told as `unknown`, and
+ * Scans every platform of an image, from its layers or from each of its SBOMs. What could not be scanned is `unknown`, and
  * does not keep the others from being scanned; a Fault is thrown only when the signal ends it.
  */
 export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promise<readonly Scanned[]> {
@@ -44,7 +44,7 @@ async function scanPlatform(
   platform: ImagePlatform,
   signal: AbortSignal,
 ): Promise<readonly Scanned[]> {
-  // By the digest of the platform itself, so that nobody has to choose one.
+  // By the digest of the platform itself, so that the scanner does not choose one.
   const image = pin(task.image, platform.digest);
   const scan = (subject: ScanSubject): Promise<readonly Scanned[]> =>
     orUnknown(

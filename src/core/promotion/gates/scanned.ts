@@ -16,7 +16,7 @@ export type Scanned = {
   readonly digest: Digest;
 } & (
   | { readonly kind: 'scan'; readonly output: ScanOutput }
-  /** A report that somebody else made and an accepted signer signed; `databaseUpdatedAt` as far as it tells. */
+  /** A report that an accepted signer signed; `databaseUpdatedAt` where the report has it. */
   | {
       readonly kind: 'report';
       readonly statement: { readonly predicateType: string; readonly predicate: unknown };
@@ -32,8 +32,8 @@ export interface ReadScan {
   readonly platform: string;
   readonly report: VulnerabilityReport;
   readonly scannedAt?: Date;
-  /** `untold` = a signed report, which need not say it: its signer and its own age answer for it. */
-  readonly databaseUpdatedAt?: Date | 'untold';
+  /** `not-required` = a signed report, which need not say it: its signer and its own age answer for it. */
+  readonly databaseUpdatedAt?: Date | 'not-required';
 }
 
 /** The type under which a bare report of a scanner is read. */
@@ -61,7 +61,7 @@ export function readScanned(scanned: Scanned): ReadScan | Obstacle {
       const report = readVulnerabilities(scanned.statement);
       if (!isReadable(report)) return unreadable('UnreadableEvidence', platform, report);
       const { scannedAt } = report;
-      const databaseUpdatedAt = scanned.databaseUpdatedAt ?? 'untold';
+      const databaseUpdatedAt = scanned.databaseUpdatedAt ?? 'not-required';
       return { platform, report, databaseUpdatedAt, ...(scannedAt && { scannedAt }) };
     }
     case 'scan': {

@@ -74,15 +74,15 @@ function authoritiesOf(
 /** What is proven about an image, and the first thing that could not be read: it might be newer and worse. */
 export interface ReadSignatures {
   readonly proven: readonly ProvenSignature[];
-  readonly dark?: { readonly reason: Reason; readonly transient: boolean };
+  readonly unread?: { readonly reason: Reason; readonly transient: boolean };
 }
 
-/** Tells apart what is proven and what could not be read; the rest proves nothing. */
+/** Separates what is proven from what could not be read; the rest proves nothing. */
 export function readProven(signatures: Evidence['signatures'] | undefined): ReadSignatures {
-  if (signatures?.state === 'unknown') return { proven: [], dark: signatures };
+  if (signatures?.state === 'unknown') return { proven: [], unread: signatures };
   const all = signatures?.state === 'found' ? signatures.value : [];
   const unread = all.find((one) => one.state === 'unread');
-  return { proven: all.filter((one) => one.state === 'proven'), ...(unread && { dark: unread }) };
+  return { proven: all.filter((one) => one.state === 'proven'), unread };
 }
 
 /**
@@ -94,9 +94,9 @@ export function readSignedReports(
   { vulnerabilities }: CompiledPolicy,
   digest: Digest,
 ): readonly Scanned[] {
-  const { proven, dark } = readProven(signatures);
+  const { proven, unread } = readProven(signatures);
   const unknown = { platform: '', digest, kind: 'unknown' } as const;
-  if (dark) return [{ ...unknown, reason: dark.reason, transient: dark.transient }];
+  if (unread) return [{ ...unknown, reason: unread.reason, transient: unread.transient }];
   const chosen = newestReports(proven, vulnerabilities?.from ?? [], digest);
   if (chosen.length > 0) return chosen;
   const reason = { code: 'ReportMissing', detail: 'there is no report by an accepted signer' } as const;

@@ -52,7 +52,7 @@ export function waiverStanding(gated: Gated, waiver: Waiver, now: Date): WaiverS
 }
 
 /**
- * What gates say once a person's waiver is heard: findings that it names no longer block. Nothing else changes: what was Unknown
+ * What gates say once a person's waiver is applied: findings that it names no longer block. Nothing else changes: what was Unknown
  * stays so, as does everything in the way that is no finding; a waiver that does not hold changes nothing.
  */
 export function waive(gated: Gated, waiver: Waiver, now: Date): readonly GateResult[] {

@@ -48,7 +48,7 @@ export function assemble({ seen, root, original, dropped, rules }: AssembleReque
   };
 
   const refer = (of: Digest, entry: Descriptor): void => {
-    if (placed.has(entry.digest)) return; // it goes along as a part of the image, or was met already
+    if (placed.has(entry.digest)) return; // it is copied as a part of the image, or was met already
     const { artifactType, left } = judge(of, entry);
     attachments.push({ of, digest: entry.digest, artifactType, ...(left && { left }) });
     if (left === undefined) place(entry.digest);

@@ -11,7 +11,7 @@ export interface AttachmentSelection {
   readonly lifecycle: boolean;
 }
 
-/** What decides whether an attachment goes along. */
+/** What decides whether an attachment is copied. */
 export interface CarryRules {
   readonly kind: 'mirror' | 'promote';
   readonly attachments: AttachmentSelection;

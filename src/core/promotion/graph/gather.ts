@@ -11,7 +11,7 @@ import { walk } from './walk.ts';
 /** What to gather. */
 export interface GatherRequest extends RootRequest, CarryRules {
   readonly limits?: Partial<GraphLimits>;
-  /** The tags of the source repository, for whoever has listed them already: it saves a request. */
+  /** The tags of the source repository, for a caller that has listed them already: it saves a request. */
   readonly tags?: readonly string[];
 }
 

@@ -48,7 +48,7 @@ export function countAttachments({ attachments }: Pick<Graph, 'attachments'>): A
   return { found: attachments.length, carried: attachments.length - leftByRule, leftByRule };
 }
 
-/** Media types of layers that a registry need not have: whoever runs the image fetches them elsewhere. */
+/** Media types of layers that a registry need not have: the container runtime fetches them elsewhere. */
 const ELSEWHERE = /\.(?:foreign|nondistributable)\b/;
 
 /** Every blob of these manifests, once, the largest first: what takes longest is begun first. */

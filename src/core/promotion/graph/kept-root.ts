@@ -19,7 +19,7 @@ export interface RootRequest {
   readonly image: PinnedRef;
   readonly source: SourceRegistry;
   readonly platforms: PlatformSelection;
-  /** The image's own manifest, for whoever has read it already: it saves a request. */
+  /** The image's own manifest, for a caller that has read it already: it saves a request. */
   readonly root?: ManifestContent;
 }
 

@@ -10,7 +10,7 @@ export interface GraphLimits {
   readonly attachments: number;
 }
 
-/** Real graphs are an index of twenty platforms with a handful of referrers each, two deep; whoever can push can make a flood. */
+/** Real graphs are an index of twenty platforms with a handful of referrers each, two deep; anyone who can push can make a flood. */
 export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
   depth: 8,
   manifests: 1_000,

@@ -19,7 +19,7 @@ export interface WalkRequest {
   readonly source: SourceRegistry;
   readonly rules: CarryRules;
   readonly budget: Budget;
-  /** The tags of the repository, for whoever has listed them already. */
+  /** The tags of the repository, for a caller that has listed them already. */
   readonly tags?: readonly string[];
   /** The root where it was read already; one of another digest than `image` is an index made smaller. */
   readonly root?: ManifestContent;
@@ -150,7 +150,7 @@ async function tagNames(
   }
 }
 
-/** Whether a listed entry has to be opened: it goes along, or its listing leaves open what it is. */
+/** Whether a listed entry has to be opened: it is copied with the image, or its listing leaves open what it is. */
 function mayBeCarried({ artifactType = '' }: Descriptor, rules: CarryRules): boolean {
   return saysNothing(artifactType) || leftBecause(artifactType, rules) === undefined;
 }

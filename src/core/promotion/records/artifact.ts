@@ -64,7 +64,7 @@ export function buildArtifact({
   return { blobs: distinct([config, ...content]), content: contentOf(body, MEDIA_TYPE.ociManifest) };
 }
 
-/** A manifest or index with its bytes. Throws when the body is none: whoever made it made a mistake. */
+/** A manifest or index with its bytes. Throws when the body is none: the caller made a mistake. */
 export function contentOf(body: object, mediaType: string): ManifestContent {
   const bytes = encodeJson(body);
   const read = parseManifest(bytes, digestOf(bytes), mediaType);
@@ -96,7 +96,7 @@ export interface RecordMarks {
 
 /**
  * A record among the referrers that says the same. Descriptors are claims: this spares writing twice what we wrote
- * ourselves, and proves nothing. A listing too poor to tell finds nothing, and the record is written once more.
+ * ourselves, and proves nothing. A listing without annotations finds nothing, and the record is written once more.
  */
 export function findRecord(
   referrers: readonly Descriptor[],

@@ -3,7 +3,7 @@ import { digestOf, type Digest } from '../../model/index.ts';
 
 /*
  * What we claim about signed records on the manifests and layers that carry them, so that we find them again without opening
- * and verifying each. Anybody who can push can write the same: the signature alone proves who signed, and what.
+ * and verifying each. Anyone who can push can write the same: the signature alone proves who signed, and what.
  */
 
 /** Who signed: {@link ArtifactSigner.name}. */

@@ -36,7 +36,7 @@ export interface CosignLayer {
   readonly signed: Pick<SignedContent, 'layer' | 'layerAnnotations'>;
   /** {@link ArtifactSigner.name} */
   readonly signer: string;
-  /** Appended also where a layer claims to say the same: for whoever has opened that and knows better. */
+  /** Appended also where a layer claims to say the same: for a caller that has verified that layer. */
   readonly despiteClaims?: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface CosignLayerClaims {
 }
 
 /**
- * The manifest under cosign's tag with this layer appended to those that are there; nobody's signature is replaced or left
+ * The manifest under cosign's tag with this layer appended to those that are there; no signature is replaced or left
  * out. `undefined` = this very signature, or one by this signer that says the same, is there already.
  */
 export function appendCosignLayer(

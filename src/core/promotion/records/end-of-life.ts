@@ -30,7 +30,7 @@ export function endOfLifeMark(subject: Descriptor, { endsAt, supersededBy, at }:
   });
 }
 
-/** An end of life that somebody has set already, whatever its date: it is theirs, and is not moved. */
+/** An end of life that is set already, whatever its date: it is not moved. */
 export function findEndOfLife(referrers: readonly Descriptor[]): Descriptor | undefined {
   return referrers.find(
     ({ artifactType = '', annotations }) =>

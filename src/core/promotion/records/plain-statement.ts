@@ -7,7 +7,7 @@ import { statementDigest } from './statement.ts';
 const IN_TOTO = 'application/vnd.in-toto+json';
 const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 
-/** A statement that nobody signed, beside its image. */
+/** An unsigned statement, beside its image. */
 export function plainStatement(
   statement: Statement,
   {

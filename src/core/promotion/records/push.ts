@@ -9,7 +9,7 @@ export interface ArtifactPush {
   readonly artifact: Artifact;
 }
 
-/** Pushes an artifact: the manifest last, so that nobody finds one whose blobs are still to come. */
+/** Pushes an artifact: the manifest last, so that no reader finds one whose blobs are missing. */
 export async function pushArtifact(
   { registry, to, artifact }: ArtifactPush,
   signal: AbortSignal,

@@ -4,7 +4,7 @@ import { buildArtifact, CREATED, findRecord, rfc3339, type Artifact } from './ar
 /** Artifact type of the flag, counted by every policy that does not name others. */
 export const QUARANTINE_TYPE = 'application/vnd.pratique.quarantine.v1+json';
 
-/** A flag beside an image: quarantined since this moment, until somebody whom a policy trusts releases it. */
+/** A flag beside an image: quarantined since this moment, until a signer that a policy trusts releases it. */
 export function quarantineFlag(subject: Descriptor, at: Date): Artifact {
   return buildArtifact({
     artifactType: QUARANTINE_TYPE,

@@ -48,7 +48,7 @@ export interface Release {
 }
 
 /**
- * The statement that releases an image: signed by somebody whom a policy names in `quarantine.releasedBy` it lifts every flag
+ * The statement that releases an image: signed by an authority that a policy names in `quarantine.releasedBy` it lifts every flag
  * from exactly this digest, and it answers from the registry alone why the image is there.
  */
 export function releaseStatement(release: Release): Statement {

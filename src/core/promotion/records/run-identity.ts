@@ -10,6 +10,6 @@ export interface RunIdentity {
   readonly actor: string;
   /** Where to read more. */
   readonly url?: string;
-  /** Carried out from a terminal: there is no object of it that somebody could name. */
+  /** Carried out from a terminal: no object of it exists. */
   readonly local?: true;
 }

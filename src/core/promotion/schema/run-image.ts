@@ -38,7 +38,7 @@ export const sparedSchema = z
   })
   .describe('Bytes that did not have to travel.');
 
-/** One image of a run, as its status tells of it. */
+/** One image of a run, as its status lists it. */
 export const runImageSchema = z.strictObject({
   tag,
   source: digest.optional().describe('Digest at the source; absent if it could not be resolved.'),

@@ -4,7 +4,7 @@ import { count, objectName, stamp, tag } from './parts.ts';
 import { promotionSpecSchema } from './promotion.ts';
 import { countsSchema, runImageSchema, sparedSchema } from './run-image.ts';
 
-/** How many images the status of a run tells of; the rest is counted. */
+/** How many images the status of a run lists; the rest is counted. */
 export const MAX_RUN_IMAGES = 200;
 
 /** How many images one run may have to do something about: their pins have to fit into one object of etcd. */

@@ -85,7 +85,7 @@ export const platformsSchema = z.strictObject({
     .describe('What becomes of an image that lacks one of them: Skip goes on with those that are there.'),
 });
 
-/** What goes along with an image. */
+/** What is copied with an image. */
 export const attachmentsSchema = z
   .strictObject({
     carry: z

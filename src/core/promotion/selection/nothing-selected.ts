@@ -13,7 +13,7 @@ export interface Looked {
 
 /**
  * Says why nothing is selected, in one clause. Some registries list no tag of a repository that they do not have, where others say
- * that there is none: nobody can tell a name that is mistyped from a repository that is empty.
+ * that there is none: a mistyped name and an empty repository give the same answer.
  */
 export function nothingSelected({ from, listed, leftOut }: Looked): string {
   const nothing = `no tag of ${nameOf(from)} is selected`;

@@ -8,7 +8,7 @@ const OF_DIGEST = /^(?:sha256-[a-f0-9]{64}|sha512-[a-f0-9]{128})(?:\.(?:sig|att|
 
 /**
  * Whether a tag never names an image to promote: what belongs to a digest, our own books, our own backups. Only by the
- * exact shape: `sha256-tools` is somebody's image.
+ * exact shape: `sha256-tools` is an ordinary image.
  */
 export function isReservedTag(tag: string): boolean {
   return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag) || isBackupTag(tag);

@@ -6,7 +6,7 @@ import type { ImageTask, Learned, StepParts } from './task.ts';
 
 /**
  * Says whether the image goes on after its gates: all passed, or a person let it go on who may, for exactly this digest and
- * exactly these findings. What is Unknown, or missing, nobody can waive; a Deny holds also where the gates passed.
+ * exactly these findings. What is Unknown, or missing, cannot be waived; a Deny holds also where the gates passed.
  */
 export function approveStep(
   asked: PromoteSpec['approval'],
@@ -39,7 +39,7 @@ function undecided(
   against: Gate | undefined,
   learned: Partial<Learned>,
 ): StepOutcome<Learned> {
-  // A person lets findings go; nobody is asked where something is in the way that no approval lifts.
+  // A person waives findings; no approval is requested where something is in the way that no approval lifts.
   if (against && against.obstacles.length > 0) return stopped(against, learned);
   const why = against ? `${against.message}; ` : '';
   const how = local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${id}`;

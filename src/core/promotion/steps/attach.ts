@@ -17,7 +17,7 @@ export interface AttachParts extends Pick<StepParts, 'target' | 'signer' | 'star
 
 /**
  * Attaches what the scan found, and signs it. Only what was found in this process is ever signed: a report that lies at the target
- * may be anybody's, also when it claims to be of this run. The same scan gives the same bytes, so that a second try adds nothing.
+ * may be by anyone, also when it claims to be of this run. The same scan gives the same bytes, so that a second try adds nothing.
  */
 export function attachStep(parts: AttachParts): Step<ImageTask, Learned> {
   const { target, signer, startedAt, scan, promote } = parts;
@@ -25,7 +25,7 @@ export function attachStep(parts: AttachParts): Step<ImageTask, Learned> {
     name: 'attach',
     run: async ({ image, to }, learned, signal) => {
       const output = mergeScans(outputsOf(learned.scanned));
-      // A report that somebody else signed came along with the image.
+      // A report that another signer signed was copied with the image.
       if (!output) return { status: 'skipped' };
       const about = rootOf(learned);
       const place = { target, to, about };

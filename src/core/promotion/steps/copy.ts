@@ -32,7 +32,7 @@ export function copyStep({ spec, source, target, progress }: CopyParts): Step<Im
         tag,
         graph.blobs.reduce((sum, { size }) => sum + size, 0),
       );
-      let told = 0;
+      let reported = 0;
       const moved = await copyGraph(
         {
           graph,
@@ -41,8 +41,8 @@ export function copyStep({ spec, source, target, progress }: CopyParts): Step<Im
           to,
           targetIsNew: isNew,
           onProgress: ({ bytes }) => {
-            progress.onBytes(tag, bytes - told);
-            told = bytes;
+            progress.onBytes(tag, bytes - reported);
+            reported = bytes;
           },
         },
         signal,

@@ -29,7 +29,7 @@ export function deleteSourceStep(parts: DeleteParts): Step<ImageTask, Learned> {
     run: async ({ image, to, planned }, { graph }, signal) => {
       const digest = await source.tagDigest(tagOf(image), signal);
       if (digest === undefined) return { status: 'skipped' };
-      // An image that has arrived has not failed because its source stays: it is told, and that is all.
+      // An image that has arrived has not failed because its source stays: the result only says so.
       const leave = (sourceLeft: string) => ({ status: 'skipped', learned: { sourceLeft } }) as const;
       if (digest !== image.digest) return leave('its tag has moved at the source');
       if ((await target.tagDigest(to, signal)) !== planned.expected)

@@ -17,7 +17,7 @@ export interface OwnQuestion {
 }
 
 /**
- * Whether the image has this bundle of this signer already. Annotations are claims that anybody can write: one that is forged must
+ * Whether the image has this bundle of this signer already. Annotations are claims that anyone can write: one that is forged must
  * not keep ours from being made, so what claims to be ours is opened and held against what we would write.
  */
 export async function hasBundle(

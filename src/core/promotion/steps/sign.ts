@@ -62,7 +62,7 @@ function releaseOf(task: ImageTask, learned: Learned, { run, startedAt, promote 
   });
 }
 
-/** What a gate said by itself, before anybody was asked. */
+/** What a gate said by itself, before an approval was read. */
 function passed({ gate, answer, scanner }: GateResult): PassedGate {
   return {
     name: gate,

@@ -1,6 +1,6 @@
 import { Fault, type Digest, type Reason } from '../../model/index.ts';
 
-/** What a step comes to. A thrown `Fault` is a fourth answer: we could not tell, or could not do it. */
+/** What a step comes to. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
 export type StepOutcome<Learned> =
   | {
       /** `skipped` = it was true already. */

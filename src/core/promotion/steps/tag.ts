@@ -5,7 +5,7 @@ import { blocked, short, type Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
 /**
- * Moves the tag, the last thing that makes an image visible. If somebody else moved it meanwhile, that stays: the plan was made
+ * Moves the tag, the last thing that makes an image visible. If another client moved it meanwhile, that stays: the plan was made
  * for another target. The image that loses the tag gets its backup first.
  */
 export function tagStep({ target }: Pick<StepParts, 'target'>): Step<ImageTask, Learned> {

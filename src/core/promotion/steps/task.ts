@@ -47,7 +47,7 @@ export interface StepParts {
 export interface Learned {
   readonly scanned?: readonly Scanned[];
   readonly gates: readonly GateResult[];
-  /** What they had said before an approval was heard. */
+  /** What they had said before an approval was applied. */
   readonly asked?: readonly GateResult[];
   readonly gateHash?: string;
   readonly approval?: Approval;

@@ -91,7 +91,7 @@ async function writeLayer(
     suffix,
     signed: await sign(),
     signer: signer.name,
-    // What claims to be ours and is not was told apart above.
+    // What claims to be ours and is not was sorted out above.
     despiteClaims: true,
   });
   if (!made.ok) {

@@ -4,7 +4,7 @@ import { digestOf, type Descriptor, type Digest } from '../../../../src/core/mod
 import type { ScanOutput, Statement } from '../../../../src/core/promotion/index.ts';
 import { attachStep, type AttachParts } from '../../../../src/core/promotion/steps/attach.ts';
 import type { ImageTask, Learned } from '../../../../src/core/promotion/steps/task.ts';
-import { verifySource } from '../../../../src/core/promotion/steps/verify-source.ts';
+import { verifySource } from '../../../../src/core/promotion/promote.ts';
 import { shipKey } from '../../../support/promotion-fixture.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
