@@ -7,7 +7,7 @@ export interface AttachmentSelection {
   readonly carry: 'All' | 'None' | 'Listed';
   /** For `Listed`. */
   readonly artifactTypes: readonly string[];
-  /** Whether end-of-life marks go along, too. */
+  /** Whether end-of-life marks are copied, too. */
   readonly lifecycle: boolean;
 }
 

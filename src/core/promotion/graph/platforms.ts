@@ -12,7 +12,7 @@ import {
   parseJson,
 } from '../../model/index.ts';
 
-/** Which platforms of an image go along; none named = all of them, and the index stays what it is. */
+/** Which platforms of an image are copied; none named = all of them, and the index stays what it is. */
 export interface PlatformSelection {
   /** `os/architecture` or `os/architecture/variant`. */
   readonly keep: readonly string[];
@@ -22,7 +22,7 @@ export interface PlatformSelection {
 /** An image cut down to the platforms that are kept. */
 export interface KeptPlatforms {
   readonly root: ManifestContent;
-  /** Children that do not go along; when there are any, `root` is a new index. */
+  /** Children that are not copied; when there are any, `root` is a new index. */
   readonly dropped: readonly Digest[];
   readonly missing: readonly string[];
 }

@@ -65,7 +65,7 @@ export const tagsSchema = z
     ),
   );
 
-/** Which platforms of an index go along. */
+/** Which platforms of an index are copied. */
 export const platformsSchema = z.strictObject({
   keep: z
     .array(
@@ -91,16 +91,16 @@ export const attachmentsSchema = z
     carry: z
       .enum(['All', 'None', 'Listed'])
       .default('All')
-      .describe('Which referrers and cosign tags of the index and of its children go along.'),
+      .describe('Which referrers and cosign tags of the index and of its children are copied.'),
     artifactTypes: z
       .array(artifactType)
       .max(32)
       .default([])
-      .describe('Artifact types that go along when `carry` is Listed.'),
+      .describe('Artifact types that are copied when `carry` is Listed.'),
     lifecycle: z
       .boolean()
       .default(false)
-      .describe('Whether lifecycle marks go along: they speak of the place more often than of the image.'),
+      .describe('Whether lifecycle marks are copied: they speak of the place more often than of the image.'),
     late: z
       .boolean()
       .default(false)
