@@ -75,7 +75,10 @@ describe('a look at a target', () => {
     expect(asked.toSorted()).to.deep.equal(['judge 0', 'judge 1', 'judge 2', 'tag 1', 'tag 2']);
     expect(paced()).to.equal(5);
     // What nobody released is not its own.
-    expect(judged.map(({ tag, state }) => `${tag} ${state}`)).to.have.members(['1 unreported', '0 unreported']);
+    expect(judged.map(({ tag, state }) => `${tag} ${state}`)).to.have.members([
+      '1 unreported',
+      '0 unreported',
+    ]);
     expect(unseen).to.equal(0);
   });
 
