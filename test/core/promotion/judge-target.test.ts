@@ -82,7 +82,7 @@ describe('a look at a target', () => {
     expect(unseen).to.equal(0);
   });
 
-  it('asks only of what is known where nothing tells what it has promoted', async () => {
+  it('asks only of what is known where nothing reports what it has promoted', async () => {
     const { look, asked } = lookAt({ tags: ['1', '2'], signs: false });
     await judgeTarget(look, [known('0')], signal);
     expect(asked).to.deep.equal(['judge 0']);
@@ -94,7 +94,7 @@ describe('a look at a target', () => {
     expect(asked).to.deep.equal(['tag 1', 'judge 1', 'judge 1']);
   });
 
-  it('tells what is gone', async () => {
+  it('reports what is gone', async () => {
     const { look } = lookAt({ manifest: { state: 'absent', seenAt: NOW } });
     const { judged } = await judgeTarget(look, [known('1')], signal);
     expect(judged).to.deep.equal([{ ...known('1'), state: 'gone' }]);
@@ -110,12 +110,12 @@ describe('a look at a target', () => {
   });
 
   it('does so, too, when nothing can be read of image after image', async () => {
-    const dark = {
+    const unread = {
       state: 'unknown',
       reason: { code: 'RegistryUnavailable', detail: '' },
       transient: true,
     } as const;
-    const { look, asked } = lookAt({ manifest: dark, signs: false });
+    const { look, asked } = lookAt({ manifest: unread, signs: false });
     const all = Array.from({ length: 100 }, (_, index) => known(String(index)));
     const { judged } = await judgeTarget(look, all, signal);
     expect(asked.length).to.be.within(8, 12);
@@ -145,7 +145,7 @@ describe('a look at a target', () => {
     const bug = await judgeTarget(broken.look, [], signal).catch((error: unknown) => error);
     expect(bug).to.be.instanceOf(Error).and.not.instanceOf(Fault);
     const { look } = lookAt({});
-    const dark = { ...look, target: { ...look.target, tags: () => Promise.reject(down()) } };
-    expect(await judgeTarget(dark, [], signal).catch((error: unknown) => error)).to.be.instanceOf(Fault);
+    const unread = { ...look, target: { ...look.target, tags: () => Promise.reject(down()) } };
+    expect(await judgeTarget(unread, [], signal).catch((error: unknown) => error)).to.be.instanceOf(Fault);
   });
 });

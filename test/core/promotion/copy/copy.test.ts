@@ -123,13 +123,13 @@ describe('copying a graph', () => {
     expect(done.bytes).to.equal(0);
   });
 
-  it('tells of progress in figures that only grow', async () => {
-    const told: CopyProgress[] = [];
-    const request = await copyOf(everything(), { onProgress: (progress) => told.push(progress) });
+  it('reports progress in figures that only grow', async () => {
+    const calls: CopyProgress[] = [];
+    const request = await copyOf(everything(), { onProgress: (progress) => calls.push(progress) });
     const done = await copyGraph(request, soon());
-    const bytes = told.map((one) => one.bytes);
+    const bytes = calls.map((one) => one.bytes);
     expect(bytes).to.deep.equal([...bytes].sort((a, b) => a - b));
-    expect(told.at(-1)).to.deep.equal(done);
+    expect(calls.at(-1)).to.deep.equal(done);
     expect(done.bytes).to.equal(done.total.bytes);
     expect(done.blobs.copied).to.equal(done.total.blobs);
   });

@@ -5,7 +5,7 @@ import { digestOf } from '../../../../src/core/model/index.ts';
 import { judgeScan, type ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
 import { MAX_IDS_SHOWN } from '../../../../src/core/promotion/gates/gate.ts';
 import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
-import { dark, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
+import { unreadable, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
 
 const recorded: unknown = JSON.parse(
   readFileSync(new URL('recorded-trivy-report.json', import.meta.url), 'utf8'),
@@ -74,10 +74,16 @@ describe('the scan gate', () => {
       'Vulnerable',
     ],
     ['does not know when nothing was scanned', [], {}, 'Unknown', 'ScannerFailed'],
-    ['does not know when one platform is dark', [scan([]), dark()], {}, 'Unknown', 'ScannerFailed'],
+    [
+      'does not know when one platform is unreadable',
+      [scan([]), unreadable()],
+      {},
+      'Unknown',
+      'ScannerFailed',
+    ],
     [
       'does not know even when another platform blocks',
-      [scan([{ id: 'CVE-1' }]), dark()],
+      [scan([{ id: 'CVE-1' }]), unreadable()],
       {},
       'Unknown',
       'ScannerFailed',
@@ -157,12 +163,12 @@ describe('the scan gate', () => {
     });
     const limits = { maxReportAgeMs: 2 * HOUR_MS, maxDatabaseAgeMs: 4 * HOUR_MS };
 
-    it('passes when it is young, whether or not it tells of its database', () => {
+    it('passes when it is young, whether or not it names the age of its database', () => {
       expect(judge([signed(report([]))], limits).answer).to.equal('Pass');
       expect(judge([signed(report([]), { databaseUpdatedAt: hoursAgo(1) })], limits).answer).to.equal('Pass');
     });
 
-    it('does not know when it tells of an old database', () => {
+    it('does not know when it names an old database', () => {
       const result = judge([signed(report([]), { databaseUpdatedAt: hoursAgo(5) })], limits);
       expect(result.reason).to.equal('ScannerDatabaseOld');
     });
@@ -194,7 +200,7 @@ describe('the scan gate', () => {
     ]);
   });
 
-  it('tells what was found, each finding once, worst first', () => {
+  it('reports what was found, each finding once, worst first', () => {
     const found: readonly Row[] = [
       { id: 'CVE-1', severity: 'LOW' },
       { id: 'CVE-2', severity: 'HIGH' },
@@ -239,8 +245,8 @@ describe('the scan gate', () => {
   });
 
   it('says whether trying again may help', () => {
-    expect(judge([dark(true)]).transient).to.equal(true);
-    expect(judge([dark(true), dark(false)]).transient).to.equal(false);
+    expect(judge([unreadable(true)]).transient).to.equal(true);
+    expect(judge([unreadable(true), unreadable(false)]).transient).to.equal(false);
     expect(judge([scan([{ id: 'CVE-1' }])]).transient).to.equal(false);
   });
 
@@ -254,11 +260,11 @@ describe('the scan gate', () => {
     { minLength: 1, maxLength: 4 },
   );
 
-  it('never passes with something dark in it', () => {
+  it('never passes with something unreadable in it', () => {
     fc.assert(
       fc.property(platforms, fc.boolean(), fc.nat({ max: 4 }), (parts, transient, at) => {
         const scanned = parts.map(({ rows: found, platform }) => scan(found, { platform }));
-        expect(judge(scanned.toSpliced(at, 0, dark(transient))).answer).to.equal('Unknown');
+        expect(judge(scanned.toSpliced(at, 0, unreadable(transient))).answer).to.equal('Unknown');
       }),
     );
   });

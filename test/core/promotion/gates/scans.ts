@@ -69,7 +69,7 @@ export function scan(
 }
 
 /** A platform that could not be scanned. */
-export function dark(transient = true, platform = 'linux/arm64'): Scanned {
+export function unreadable(transient = true, platform = 'linux/arm64'): Scanned {
   const reason = { code: 'ScannerFailed', detail: 'it hung' } as const;
   return { kind: 'unknown', platform, digest: digestOf(platform), reason, transient };
 }

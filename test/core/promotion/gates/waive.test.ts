@@ -10,7 +10,7 @@ import {
 } from '../../../../src/core/promotion/gates/waive.ts';
 import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
 import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
-import { dark, hoursAgo, NOW, rule, scan } from './scans.ts';
+import { unreadable, hoursAgo, NOW, rule, scan } from './scans.ts';
 
 const digest = digestOf('an image');
 const gated = (...scanned: readonly Scanned[]): Gated => ({
@@ -55,7 +55,7 @@ describe('gateHash', () => {
     ['another digest', { ...gated(found('CVE-1')), digest: digestOf('another') }],
     ['another package', gated(scan([{ id: 'CVE-1', pkg: 'zlib' }]))],
     ['another severity', gated(scan([{ id: 'CVE-1', severity: 'CRITICAL' }]))],
-    ['something dark', gated(found('CVE-1'), dark())],
+    ['something unreadable', gated(found('CVE-1'), unreadable())],
   ];
   for (const [what, another] of other) {
     it(`changes with ${what}`, () => expect(gateHash(another)).not.to.equal(gateHash(gated(found('CVE-1')))));
@@ -127,7 +127,7 @@ describe('waive', () => {
   it('never makes a Pass of what is unknown, nor of a missing SBOM', () => {
     const bare: Scanned = { kind: 'no-sbom', platform: 'linux/arm64', digest };
     fc.assert(
-      fc.property(ids, fc.constantFrom(dark(), bare), (some, obstacle) => {
+      fc.property(ids, fc.constantFrom(unreadable(), bare), (some, obstacle) => {
         const about = gated(found(...some), obstacle);
         const [result] = waive(about, waiver(about, some), NOW);
         expect(result?.answer).to.equal(about.results[0]?.answer).and.not.to.equal('Pass');

@@ -27,7 +27,7 @@ const RULES: readonly {
     more: {},
     left: 'QuarantineFlag',
   },
-  { title: 'a quarantine flag goes along when an image is mirrored', type: FLAG, more: { kind: 'mirror' } },
+  { title: 'a quarantine flag is copied when an image is mirrored', type: FLAG, more: { kind: 'mirror' } },
   {
     title: 'an end-of-life mark stays',
     type: 'application/vnd.pratique.lifecycle.v1+json',
@@ -47,7 +47,7 @@ const RULES: readonly {
     left: 'LifecycleMark',
   },
   {
-    title: 'an end-of-life mark goes along when asked for',
+    title: 'an end-of-life mark is copied when asked for',
     type: 'application/vnd.microsoft.artifact.lifecycle',
     more: { attachments: { ...ALL, lifecycle: true } },
   },
@@ -64,11 +64,11 @@ const RULES: readonly {
     left: 'MirrorHistory',
   },
   {
-    title: 'a statement goes along, provenance of the acquisition among them',
+    title: 'a statement is copied, provenance of the acquisition among them',
     type: 'application/vnd.in-toto+json',
     more: {},
   },
-  { title: 'a bundle goes along', type: 'application/vnd.dev.sigstore.bundle.v0.3+json', more: {} },
+  { title: 'a bundle is copied', type: 'application/vnd.dev.sigstore.bundle.v0.3+json', more: {} },
   {
     title: 'what is not listed stays',
     type: 'application/vnd.in-toto+json',

@@ -14,7 +14,7 @@ describe('why nothing is selected', () => {
       ': the repository lists no tag at all; it is empty, or its name is mistyped',
     ],
     [
-      'tells what was left out, each why once',
+      'reports what was left out, each why once',
       {
         listed: 3,
         leftOut: [
