@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/index.ts';
 import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
-import { promotionReferences } from '../src/core/promotion/reference-page.ts';
+import { promotionReferences } from '../src/core/promotion/schema/reference-page.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';
 import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 

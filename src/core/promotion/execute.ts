@@ -17,7 +17,7 @@ import { mirrorSteps } from './mirror.ts';
 import { promoteSteps } from './promote.ts';
 import type { ImageTask, Learned, StepParts } from './steps/task.ts';
 import type { Step } from './steps/step.ts';
-import type { HistoryBook } from './history-book.ts';
+import type { HistoryBook } from './records/history-book.ts';
 import type { TargetRegistry, ArtifactSigner, SourceRegistry } from './ports.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/bundle-artifact.ts';

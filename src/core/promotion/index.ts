@@ -14,7 +14,7 @@ export type {
   Statement,
   TargetRegistry,
 } from './ports.ts';
-export { backupTag } from './backup-tag.ts';
+export { backupTag } from './selection/backup-tag.ts';
 export type { Candidate, PlannedImage, Resolved } from './plan.ts';
 export { countResults, phaseOf } from './result.ts';
 export type { ImageResult } from './result.ts';
@@ -39,14 +39,14 @@ export { MAX_WAIVED } from './schema/approval.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
 export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';
-export { parseApproval, parsePromotion, parsePromotionRun } from './parse.ts';
-export { promotionCrds } from './crd.ts';
+export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
+export { promotionCrds } from './schema/crd.ts';
 export { cutRunImages, runImage } from './run-images.ts';
 export { nextRun } from './schedule.ts';
 export type { RunIdentity } from './records/run-identity.ts';
 export { createExecution } from './execute.ts';
-export { createHistoryBook } from './history-book.ts';
-export type { HistoryBook } from './history-book.ts';
+export { createHistoryBook } from './records/history-book.ts';
+export type { HistoryBook } from './records/history-book.ts';
 export { exceptionsOf } from './gates/exceptions.ts';
 export { ownPolicy, readSignedReports, reportPolicy } from './gates/signed-reports.ts';
 export { judgeTarget } from './judge-target.ts';

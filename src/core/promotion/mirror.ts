@@ -1,4 +1,4 @@
-import type { HistoryBook } from './history-book.ts';
+import type { HistoryBook } from './records/history-book.ts';
 import type { MirrorSpec, SignSpec } from './schema.ts';
 import { copyStep } from './steps/copy.ts';
 import type { Step } from './steps/step.ts';

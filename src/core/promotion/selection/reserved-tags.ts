@@ -1,4 +1,4 @@
-import { isBackupTag } from '../backup-tag.ts';
+import { isBackupTag } from './backup-tag.ts';
 
 /** The tag under which a repository remembers what was mirrored into it, as other mirrors write it too. */
 export const MIRROR_HISTORY_TAG = 'mirror-history';

@@ -1,13 +1,13 @@
 import type * as z from 'zod';
-import { nameOf, parsed, parseReference, problem, type Parsed, type Problem } from '../model/index.ts';
+import { nameOf, parsed, parseReference, problem, type Parsed, type Problem } from '../../model/index.ts';
 import {
   compileAuthorities,
   compileExceptions,
   parseTime,
   problemsOf,
   type TrustRoots,
-} from '../policy/index.ts';
-import { parseSchedule } from './schedule.ts';
+} from '../../policy/index.ts';
+import { parseSchedule } from '../schedule.ts';
 import {
   imagePromotionRunSchema,
   imagePromotionSchema,
@@ -17,8 +17,8 @@ import {
   type ImagePromotionSpec,
   type PromotionApproval,
   type ScanSpec,
-} from './schema.ts';
-import { compileTagFilter } from './selection/tag-filter.ts';
+} from '../schema.ts';
+import { compileTagFilter } from '../selection/tag-filter.ts';
 
 /** Reads an ImagePromotion, or lists everything that is wrong with it by field path (`spec.tags.semver[0]`). */
 export function parsePromotion(document: unknown): Parsed<ImagePromotion> {

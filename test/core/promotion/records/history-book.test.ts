@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { digestOf, type Digest, type ManifestContent } from '../../../src/core/model/index.ts';
-import { createHistoryBook } from '../../../src/core/promotion/history-book.ts';
-import type { TargetRegistry } from '../../../src/core/promotion/index.ts';
+import { digestOf, type Digest, type ManifestContent } from '../../../../src/core/model/index.ts';
+import { createHistoryBook } from '../../../../src/core/promotion/records/history-book.ts';
+import type { TargetRegistry } from '../../../../src/core/promotion/index.ts';
 
 const AT = new Date('2026-11-24T12:00:00Z');
 const RUN = { name: 'platform/app', id: 'run-1', attempt: 1, actor: 'test' };

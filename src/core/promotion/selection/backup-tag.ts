@@ -1,4 +1,4 @@
-import { digestHex, type Digest } from '../model/index.ts';
+import { digestHex, type Digest } from '../../model/index.ts';
 
 /** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
 const BACKUP_DIGITS = 12;

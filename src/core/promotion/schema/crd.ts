@@ -1,8 +1,8 @@
-import { customResourceDefinition, type ResourceKind, type SchemaNode } from '../policy/index.ts';
-import { approvalSpecSchema } from './schema/approval.ts';
-import { promotionStatusSchema } from './schema/promotion-status.ts';
-import { promotionSpecSchema } from './schema/promotion.ts';
-import { runSpecSchema, runStatusSchema } from './schema/run.ts';
+import { customResourceDefinition, type ResourceKind, type SchemaNode } from '../../policy/index.ts';
+import { approvalSpecSchema } from './approval.ts';
+import { promotionStatusSchema } from './promotion-status.ts';
+import { promotionSpecSchema } from './promotion.ts';
+import { runSpecSchema, runStatusSchema } from './run.ts';
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
 const AGE = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseApproval, parsePromotion, parsePromotionRun } from '../../../src/core/promotion/index.ts';
+import { parseApproval, parsePromotion, parsePromotionRun } from '../../../../src/core/promotion/index.ts';
 import {
   digestOfLetter,
   pathsOf,
@@ -8,7 +8,7 @@ import {
   promotionSpec,
   readSpec,
   type Written,
-} from '../../support/promotions.ts';
+} from '../../../support/promotions.ts';
 
 const parse = (more: Written) => pathsOf(parsePromotion(promotionDocument(more)));
 const scan = (block: Written) => ({ promote: { scan: block } });

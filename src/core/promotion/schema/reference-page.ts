@@ -1,4 +1,4 @@
-import { referencePage } from '../policy/index.ts';
+import { referencePage } from '../../policy/index.ts';
 import { IMAGE_PROMOTION_KIND, IMAGE_PROMOTION_RUN_KIND, PROMOTION_APPROVAL_KIND } from './crd.ts';
 
 /** The reference pages of promotion in Markdown, by their name below `docs/reference`. */

@@ -7,8 +7,8 @@ import {
   type ImageRef,
   type Parsed,
   type Reason,
-} from '../model/index.ts';
-import type { TargetRegistry } from './ports.ts';
+} from '../../model/index.ts';
+import type { TargetRegistry } from '../ports.ts';
 import {
   appendArrivals,
   emptyHistory,
@@ -18,9 +18,9 @@ import {
   wasMirrored,
   type Arrival,
   type MirrorHistory,
-} from './records/history.ts';
-import { pushArtifact } from './records/push.ts';
-import { MIRROR_HISTORY_TAG } from './selection/reserved-tags.ts';
+} from './history.ts';
+import { pushArtifact } from './push.ts';
+import { MIRROR_HISTORY_TAG } from '../selection/reserved-tags.ts';
 
 /** What was mirrored into a repository, as its history lists it, with what this run adds. */
 export interface HistoryBook {
