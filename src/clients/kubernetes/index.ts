@@ -25,7 +25,7 @@ export type { Change } from './store.ts';
 export { createWorkQueue } from './work-queue.ts';
 export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
-export type { StatusTarget } from './status.ts';
+export type { StatusTarget, WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
 export type { PullSecretOptions, PullSecretReadings, PullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease.ts';

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml, type Cluster } from '@kubernetes/client-node';
 import { parsed, problem, type Parsed, isObject } from '../../core/model/index.ts';
 import { errorCode } from './fault.ts';
-import { SERVICE_ACCOUNT_FOLDER } from './service-account.ts';
+import { SERVICE_ACCOUNT_FOLDER } from './own-namespace.ts';
 
 /** `http` and unverified TLS would show the token to whoever is in between; on loopback nobody is. */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { errorCode } from './fault.ts';
-import { SERVICE_ACCOUNT_FOLDER } from './service-account.ts';
+
+/** Where the kubelet puts what a pod needs to speak to its API server. */
+export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** The namespace of the pod we run in; `undefined` outside a cluster. Throws the system's error when it is unreadable. */
 export async function ownNamespace(folder = SERVICE_ACCOUNT_FOLDER): Promise<string | undefined> {

@@ -28,3 +28,6 @@ export function writeStatus(
     { fieldManager, ...(signal && { signal }) },
   );
 }
+
+/** The function `writeStatus`, for a room that is handed it. */
+export type WriteStatus = typeof writeStatus;

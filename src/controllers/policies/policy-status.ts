@@ -1,10 +1,4 @@
-import type {
-  Cluster,
-  StatusTarget,
-  WorkQueue,
-  WorkQueueOptions,
-  Written,
-} from '../../clients/kubernetes/index.ts';
+import type { Cluster, WorkQueue, WorkQueueOptions, WriteStatus } from '../../clients/kubernetes/index.ts';
 import { errorFields, type Clock, type Log } from '../../core/model/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { PolicyStore } from './policy-store.ts';
@@ -14,12 +8,7 @@ import { compileStatus } from './status.ts';
 /** What the status of policies is kept with. */
 export interface PolicyStatusOptions {
   readonly cluster: Cluster;
-  readonly writeStatus: (
-    cluster: Cluster,
-    target: StatusTarget,
-    status: object,
-    signal: AbortSignal,
-  ) => Promise<Written>;
+  readonly writeStatus: WriteStatus;
   readonly createWorkQueue: (options: WorkQueueOptions) => WorkQueue;
   /** The policy of this name, out of the cache. */
   readonly policy: (name: string) => PolicyObject | undefined;
