@@ -22,8 +22,8 @@ export type {
   RunAnswer,
   RunQuestion,
 } from './run-ports.ts';
-export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './doctor-ports.ts';
-export { EXPECTED_RULES } from './doctor-rules.ts';
-export type { ExpectedRule } from './doctor-rules.ts';
-export { REQUIRED_PERMISSIONS } from './doctor-permissions.ts';
-export type { Permission } from './doctor-permissions.ts';
+export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './doctor/ports.ts';
+export { EXPECTED_RULES } from './doctor/rules.ts';
+export type { ExpectedRule } from './doctor/rules.ts';
+export { REQUIRED_PERMISSIONS } from './doctor/permissions.ts';
+export type { Permission } from './doctor/permissions.ts';

@@ -3,7 +3,7 @@ import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
 import type { Approval, Execution } from '../core/promotion/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import type { DoctorOptions, DoctorPorts } from './doctor-ports.ts';
+import type { DoctorOptions, DoctorPorts } from './doctor/ports.ts';
 import type { OpenApprovingTool, OpenRunTool } from './run-ports.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { Fault } from '../core/model/index.ts';
 import { addApprove } from './approve.ts';
 import { addCheck } from './check.ts';
-import { addDoctor } from './doctor.ts';
+import { addDoctor } from './doctor/doctor.ts';
 import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
 import { addPlan, addPromote } from './promotions.ts';

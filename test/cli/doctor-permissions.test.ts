@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
-import { REQUIRED_PERMISSIONS, type Permission } from '../../src/cli/doctor-permissions.ts';
+import { REQUIRED_PERMISSIONS, type Permission } from '../../src/cli/doctor/permissions.ts';
 import { allows, grantsIn, told, type Call, type Grant } from '../e2e/support/grants.ts';
 
 /** The chart with its default values. */

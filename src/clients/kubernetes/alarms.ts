@@ -1,4 +1,4 @@
-import type { Timers } from './timers.ts';
+import type { Timers } from './rest/timers.ts';
 
 /** One alarm per key: the earliest that was asked for. */
 export interface Alarms {

@@ -1,13 +1,13 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parsed, type Parsed } from '../../core/model/index.ts';
-import { createCalls } from './calls.ts';
-import { createPools } from './connections.ts';
-import { createExchange, type RequestEvent } from './exchange.ts';
+import { createCalls } from './rest/calls.ts';
+import { createPools } from './rest/connections.ts';
+import { createExchange, type RequestEvent } from './rest/exchange.ts';
 import { createLogins } from './login.ts';
-import { createReads } from './read.ts';
+import { createReads } from './rest/read.ts';
 import type { Cluster } from './types.ts';
-import { createWatch } from './watch.ts';
-import { createWrites } from './write.ts';
+import { createWatch } from './rest/watch.ts';
+import { createWrites } from './rest/write.ts';
 
 /** Which API server, and what to do with it. */
 export interface ClusterOptions {

@@ -4,7 +4,7 @@
  */
 export { openCluster } from './cluster.ts';
 export type { ClusterOptions } from './cluster.ts';
-export type { RequestEvent, Verb } from './exchange.ts';
+export type { RequestEvent, Verb } from './rest/exchange.ts';
 export { ownNamespace } from './own-namespace.ts';
 export type {
   Cluster,
@@ -18,18 +18,18 @@ export type {
   WriteOptions,
   Written,
 } from './types.ts';
-export { watchCollection } from './reflector.ts';
-export type { Reflector, ReflectorOptions } from './reflector.ts';
-export type { BackoffBounds } from './restart-backoff.ts';
-export type { Change } from './store.ts';
+export { watchCollection } from './reflector/reflector.ts';
+export type { Reflector, ReflectorOptions } from './reflector/reflector.ts';
+export type { BackoffBounds } from './reflector/restart-backoff.ts';
+export type { Change } from './reflector/store.ts';
 export { createWorkQueue } from './work-queue.ts';
 export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
 export type { StatusTarget, WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
 export type { PullSecretOptions, PullSecretReadings, PullSecrets } from './pull-secrets.ts';
-export { runElection } from './lease.ts';
-export type { Election, ElectionOptions } from './lease.ts';
-export { createEventRecorder } from './events.ts';
-export type { EventRecorder, EventRecorderOptions } from './events.ts';
-export type { RecordedEvent } from './event-object.ts';
+export { runElection } from './lease/election.ts';
+export type { Election, ElectionOptions } from './lease/election.ts';
+export { createEventRecorder } from './events/recorder.ts';
+export type { EventRecorder, EventRecorderOptions } from './events/recorder.ts';
+export type { RecordedEvent } from './events/object.ts';

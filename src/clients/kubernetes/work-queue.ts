@@ -1,5 +1,5 @@
 import { createAlarms } from './alarms.ts';
-import { SYSTEM_TIMERS, type Timers } from './timers.ts';
+import { SYSTEM_TIMERS, type Timers } from './rest/timers.ts';
 
 /** What a work queue is given. */
 export interface WorkQueueOptions {

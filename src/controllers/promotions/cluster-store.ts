@@ -1,6 +1,6 @@
 import { listOf, textOf, objectOf } from '../../core/model/index.ts';
 import type { Cluster, ObjectAddress, Written } from '../../clients/kubernetes/index.ts';
-import { RUN_LABEL } from './jobs.ts';
+import { RUN_LABEL } from './jobs/job.ts';
 import { runObject } from './objects.ts';
 import type { ControllerPorts, GuardedAnswer, JobStore, ObjectName, RunStore } from './ports.ts';
 import { RESOURCES } from '../../core/workload/index.ts';

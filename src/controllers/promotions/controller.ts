@@ -1,6 +1,6 @@
-import { createRunLeases } from './run-lease.ts';
-import { driveHere, driveJobs, type Drive } from './drive-run.ts';
-import type { JobTemplate } from './jobs.ts';
+import { createRunLeases } from './run/run-lease.ts';
+import { driveHere, driveJobs, type Drive } from './run/drive-run.ts';
+import type { JobTemplate } from './jobs/job.ts';
 import { lookAtTarget } from './read-target.ts';
 import type { Reconciling } from './refresh.ts';
 import { reconcilePromotion } from './reconcile-promotion.ts';

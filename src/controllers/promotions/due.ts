@@ -1,6 +1,6 @@
 import { nextRun, type ImagePromotionSpec, type ImagePromotionStatus } from '../../core/promotion/index.ts';
 import type { KnownApproval } from './approvals.ts';
-import { isDecided, type RecordedRun } from './known-run.ts';
+import { isDecided, type RecordedRun } from './run/recorded-run.ts';
 import type { Trigger } from './run-object.ts';
 
 /** What a promotion wants now. */

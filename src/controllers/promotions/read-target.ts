@@ -1,6 +1,6 @@
 import { Fault } from '../../core/model/index.ts';
 import { parsePromotion, type RunImage } from '../../core/promotion/index.ts';
-import { knownRuns } from './known-run.ts';
+import { knownRuns } from './run/recorded-run.ts';
 import type { Reconciling } from './refresh.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, WatchedTarget } from './ports.ts';
 import { knownAtTarget, type Looked } from './reassess.ts';

@@ -9,7 +9,7 @@ import {
   type TargetJudgement,
 } from '../../core/promotion/index.ts';
 import { regarding } from './changes.ts';
-import { stampOf } from './condition.ts';
+import { stampOf } from './status/condition.ts';
 import type { PromotionEvent, PromotionObject } from './ports.ts';
 
 /*

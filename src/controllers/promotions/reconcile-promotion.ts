@@ -5,10 +5,10 @@ import {
   type ImagePromotionStatus,
 } from '../../core/promotion/index.ts';
 import { readApprovals } from './approvals.ts';
-import { beginRun, type Begun } from './begin-run.ts';
+import { beginRun, type Begun } from './run/begin-run.ts';
 import { dueOf, type Due, type DueFacts } from './due.ts';
 import { judgeAgain, lookAgain } from './reassess-due.ts';
-import type { RecordedRun } from './known-run.ts';
+import type { RecordedRun } from './run/recorded-run.ts';
 import {
   CHECK_MS,
   MAX_WAIT_MS,
@@ -19,9 +19,9 @@ import {
   type Reading,
   type Reconciling,
 } from './refresh.ts';
-import { meterRun } from './meter-run.ts';
+import { meterRun } from './run/meter-run.ts';
 import type { ControllerPorts, ObjectName, PromotionEvent } from './ports.ts';
-import { absorbRuns, promotionStatus, type CountedRun } from './promotion-status.ts';
+import { absorbRuns, promotionStatus, type CountedRun } from './status/promotion-status.ts';
 import { runsToPrune } from './run-object.ts';
 
 /** Least milliseconds between two looks: a moment that has just passed is not waited for in a circle. */

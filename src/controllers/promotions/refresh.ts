@@ -1,6 +1,6 @@
 import { parseTime } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
-import { knownRuns, type RecordedRun } from './known-run.ts';
+import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
 import type { LookAtTarget } from './reassess.ts';
 

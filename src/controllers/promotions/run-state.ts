@@ -1,6 +1,6 @@
 import { decisionFor, type Approval, type ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { fittingApprovals, type KnownApproval } from './approvals.ts';
-import { isReady, parsePin, type Decide, type Pin } from './pins.ts';
+import { isReady, parsePin, type Decide, type Pin } from './run/pins.ts';
 
 const OVER: ReadonlySet<string | undefined> = new Set(['Succeeded', 'Blocked', 'Failed']);
 

@@ -1,4 +1,4 @@
-import type { CompiledPolicy } from './compile.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
 
 /**
  * A policy as a promotion asks it of its source: whatever image it is and wherever it may run, refusing also what is unknown.

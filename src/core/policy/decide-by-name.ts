@@ -1,6 +1,6 @@
 import type { Verdict } from '../model/index.ts';
 import { inQuarantine } from './checks/quarantined.ts';
-import type { CompiledPolicy } from './compile.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
 import { verdict } from './decide.ts';
 import { BY_PLACE } from './quarantine.ts';
 import type { Selection } from './select.ts';

@@ -1,7 +1,7 @@
 import type { Evidence, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
 import { CHECKS } from './checks/index.ts';
 import { cannotTell } from './checks/check.ts';
-import type { CompiledPolicy } from './compile.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
 import type { Selection } from './select.ts';
 
 /** Everything a verdict follows from. */

@@ -1,6 +1,6 @@
 import type { Evidence, Fact, ProvenSignature, Signature } from '../model/index.ts';
-import { objection, type Authority } from './authority.ts';
-import type { CompiledPolicy } from './compile.ts';
+import { objection, type Authority } from './compile/authority.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
 import { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { describePredicate } from './reports/describe.ts';
 

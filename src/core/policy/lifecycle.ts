@@ -1,5 +1,5 @@
 import type { Annotations, Evidence, Unknown } from '../model/index.ts';
-import type { LifecycleRequirement } from './compile-requirements.ts';
+import type { LifecycleRequirement } from './compile/requirements.ts';
 import { parseTime } from './time.ts';
 import { readReferrers } from './readings.ts';
 

@@ -1,6 +1,6 @@
 import { nameOf, type Evidence, type ImageRef, type Trust } from '../model/index.ts';
-import type { Authority } from './authority.ts';
-import type { CompiledPolicy } from './compile.ts';
+import type { Authority } from './compile/authority.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
 import { decidingClaim, readLifecycle } from './lifecycle.ts';
 import { readQuarantine, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';

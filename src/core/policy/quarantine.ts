@@ -1,6 +1,6 @@
 import { nameOf, type Evidence, type Unknown } from '../model/index.ts';
-import { objection } from './authority.ts';
-import type { QuarantineRequirement } from './compile-requirements.ts';
+import { objection } from './compile/authority.ts';
+import type { QuarantineRequirement } from './compile/requirements.ts';
 import { readReferrers, readSignatures } from './readings.ts';
 
 /** Predicate type of the signed statement that lifts a quarantine flag. */

@@ -1,6 +1,6 @@
 import type { Fact } from '../model/index.ts';
-import type { CompiledPolicy } from './compile.ts';
-import type { Labels } from './labels.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
+import type { Labels } from './compile/labels.ts';
 
 /** The policies that speak of one image in one namespace. */
 export interface Selection {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { createEventRecorder, type EventRecorder } from '../../../src/clients/kubernetes/events.ts';
-import type { RecordedEvent } from '../../../src/clients/kubernetes/event-object.ts';
+import { createEventRecorder, type EventRecorder } from '../../../src/clients/kubernetes/events/recorder.ts';
+import type { RecordedEvent } from '../../../src/clients/kubernetes/events/object.ts';
 import type { Cluster, KubeObject } from '../../../src/clients/kubernetes/types.ts';
 import { clusterFault, createClusterTwin, no, type ClusterTwin } from '../../support/twins/cluster.ts';
 

@@ -1,4 +1,4 @@
-import { runElection, type Election } from '../../../src/clients/kubernetes/lease.ts';
+import { runElection, type Election } from '../../../src/clients/kubernetes/lease/election.ts';
 import type { Cluster } from '../../../src/clients/kubernetes/types.ts';
 import { clusterFault, createClusterTwin, type ClusterTwin } from '../../support/twins/cluster.ts';
 import { createVirtualTime, type VirtualTime } from '../../support/virtual-time.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { runElection } from '../../../src/clients/kubernetes/lease.ts';
+import { runElection } from '../../../src/clients/kubernetes/lease/election.ts';
 import { clusterFault, createClusterTwin, no } from '../../support/twins/cluster.ts';
 import { DURATIONS, LEASE, openLeaseFixture, type Candidate } from './lease-fixture.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { dueOf, retryAfterMs, type DueFacts } from '../../../src/controllers/promotions/due.ts';
-import { ANSWERS_REQUEST, knownRuns } from '../../../src/controllers/promotions/known-run.ts';
+import { ANSWERS_REQUEST, knownRuns } from '../../../src/controllers/promotions/run/recorded-run.ts';
 import { runsToPrune } from '../../../src/controllers/promotions/run-object.ts';
 import type { RunObject } from '../../../src/controllers/promotions/ports.ts';
 import { readApprovals } from '../../../src/controllers/promotions/approvals.ts';
-import { formatPin } from '../../../src/controllers/promotions/pins.ts';
+import { formatPin } from '../../../src/controllers/promotions/run/pins.ts';
 import { NOW } from '../../support/policies.ts';
 import { approvalObject, digestFor, runObject } from './fixture.ts';
 

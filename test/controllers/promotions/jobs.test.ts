@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
-import { createRunLeases } from '../../../src/controllers/promotions/run-lease.ts';
-import { driveJobs } from '../../../src/controllers/promotions/drive-run.ts';
-import { executeRun } from '../../../src/controllers/promotions/execute-run.ts';
-import { jobNeed, jobObject } from '../../../src/controllers/promotions/jobs.ts';
+import { createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
+import { driveJobs } from '../../../src/controllers/promotions/run/drive-run.ts';
+import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
+import { jobNeed, jobObject } from '../../../src/controllers/promotions/jobs/job.ts';
 import type { RunJob, RunnerPorts, WriteAnswer } from '../../../src/controllers/promotions/ports.ts';
 import { candidates, fakeExecution, promotionTime, runObject, runStore } from './fixture.ts';
 

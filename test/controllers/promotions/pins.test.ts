@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Candidate } from '../../../src/core/promotion/index.ts';
 import { planRun } from '../../../src/core/promotion/plan.ts';
-import { formatPin, isWork, parsePin } from '../../../src/controllers/promotions/pins.ts';
+import { formatPin, isWork, parsePin } from '../../../src/controllers/promotions/run/pins.ts';
 import { digestFor } from './fixture.ts';
 
 const [digest, smaller, old] = [digestFor('image'), digestFor('smaller'), digestFor('old')];

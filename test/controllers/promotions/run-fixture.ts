@@ -1,6 +1,6 @@
 import { runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
-import { createRunLeases } from '../../../src/controllers/promotions/run-lease.ts';
-import { executeRun, type RunEnd } from '../../../src/controllers/promotions/execute-run.ts';
+import { createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
+import { executeRun, type RunEnd } from '../../../src/controllers/promotions/run/execute-run.ts';
 import type { ApprovalObject, RunObject, RunSubject } from '../../../src/controllers/promotions/ports.ts';
 import { fakeExecution, promotionTime, runObject, runStore, type FakeExecution } from './fixture.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { CLAIM_MS, createRunLeases } from '../../../src/controllers/promotions/run-lease.ts';
-import { executeRun } from '../../../src/controllers/promotions/execute-run.ts';
+import { CLAIM_MS, createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
+import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
 import type { RunnerPorts, RunStore, Time } from '../../../src/controllers/promotions/ports.ts';
 import {
   candidates,

@@ -1,5 +1,5 @@
 import type { Evidence, Finding, ImageRef, Unknown } from '../../model/index.ts';
-import type { CompiledPolicy } from '../compile.ts';
+import type { CompiledPolicy } from '../compile/compile.ts';
 
 /** What every check is given: the reference as the object names it, what is known, what is required, and when. */
 export interface Given {

@@ -1,6 +1,6 @@
 import type { Evidence, Finding } from '../../model/index.ts';
-import type { CompiledPolicy } from '../compile.ts';
-import type { LifecycleRequirement } from '../compile-requirements.ts';
+import type { CompiledPolicy } from '../compile/compile.ts';
+import type { LifecycleRequirement } from '../compile/requirements.ts';
 import {
   counts,
   decidingClaim,

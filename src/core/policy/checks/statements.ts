@@ -1,5 +1,5 @@
 import type { Evidence, ProvenSignature, StatementClaim, UnsignedStatement } from '../../model/index.ts';
-import { objection, type Authority } from '../authority.ts';
+import { objection, type Authority } from '../compile/authority.ts';
 import { readSignatures } from '../readings.ts';
 
 /** Clocks differ: a time this far ahead of ours is not yet "from the future". Milliseconds. */

@@ -1,5 +1,5 @@
 import { formatReference, type Finding } from '../../model/index.ts';
-import type { AttestationRequirement } from '../compile-requirements.ts';
+import type { AttestationRequirement } from '../compile/requirements.ts';
 import { statedTime } from '../stated-time.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';

@@ -1,6 +1,6 @@
 import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
-import { objection, signerId, type Authority } from '../authority.ts';
-import type { SignatureRequirement } from '../compile-requirements.ts';
+import { objection, signerId, type Authority } from '../compile/authority.ts';
+import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
 

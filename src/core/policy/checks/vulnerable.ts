@@ -1,5 +1,5 @@
 import { nameOf, type Finding } from '../../model/index.ts';
-import type { VulnerabilityRequirement } from '../compile-requirements.ts';
+import type { VulnerabilityRequirement } from '../compile/requirements.ts';
 import { isVulnerabilityReport } from '../reports/describe.ts';
 import { judgeVulnerabilities } from '../reports/judge.ts';
 import { readVulnerabilities } from '../reports/read.ts';

@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { checkCrd, checkPromotionCrd, readCrd } from './crds.ts';
+import { examine, failed, ok, textAt, type CheckResult, type Examination } from './check.ts';
+import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
+import { checkNamespaces } from './namespaces.ts';
+import { checkPermissions } from './permissions.ts';
+import { doctorExitCode, reportChecks } from './report.ts';
+import {
+  checkCertificate,
+  checkPinning,
+  checkRegistration,
+  checkTarget,
+  readRegistration,
+  webhookOf,
+} from './webhook.ts';
+import { must, withOutput, withTimeout, type OutputFormat } from '../options.ts';
+import type { Terminal, Tools } from '../ports.ts';
+
+interface DoctorCommandOptions {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly secret?: string;
+  readonly serviceAccount?: string;
+  readonly canaryNamespace: string;
+  readonly timeout: number;
+  readonly output: OutputFormat;
+}
+
+/** Time for the whole command: canaries that time out are answered by then, too. */
+const DEFAULT_TIMEOUT = '2m';
+const API_SERVER = 'api server';
+
+/** `pratique doctor`: whether an installation works, line by line, and what to do where it does not. */
+export function addDoctor(
+  program: Command,
+  { clock, doctor }: Pick<Tools, 'clock'> & Required<Pick<Tools, 'doctor'>>,
+  terminal: Terminal,
+  exit: (code: number) => void,
+): void {
+  const command = program
+    .command('doctor')
+    .description('examine an installation in a cluster, and prove that images are refused')
+    .option('--kubeconfig <file>', 'how to reach the API server (default: as kubectl does)')
+    .option('-n, --namespace <name>', 'namespace of the installation', 'pratique')
+    .option('--name <name>', 'name of its webhook configurations and Lease', 'pratique')
+    .option('--secret <name>', "Secret with the webhook's certificate (default: NAME-webhook-tls)")
+    .option('--service-account <name>', 'ServiceAccount of the controller (default: NAME)')
+    .option('--canary-namespace <name>', 'namespace for canaries, which are dry runs', 'default');
+  withTimeout(command, 'time for everything together', DEFAULT_TIMEOUT);
+  withOutput(command).action(async ({ kubeconfig, timeout, output, ...options }: DoctorCommandOptions) => {
+    const ports = must(await doctor({ ...(kubeconfig !== undefined && { kubeconfig }) }));
+    try {
+      const { name, secret = `${name}-webhook-tls`, serviceAccount = name } = options;
+      const signal = AbortSignal.timeout(timeout);
+      const results = await examineAll({ ...options, ports, secret, serviceAccount, now: clock(), signal });
+      reportChecks(results, output, terminal);
+      exit(doctorExitCode(results));
+    } finally {
+      await ports.close();
+    }
+  });
+}
+
+/** Everything there is to examine; ends early where nothing more could be told. */
+async function examineAll(given: Examination): Promise<readonly CheckResult[]> {
+  const { ports, signal } = given;
+  const server = await examine(API_SERVER, async () =>
+    ok(API_SERVER, `${ports.server}, ${await ports.version(signal)}`),
+  );
+  if (server.some(({ status }) => status !== 'ok')) return server;
+  const missing = await examine('installation', () => checkInstalled(given));
+  if (missing.some(({ status }) => status === 'failed')) return [...server, ...missing];
+  const parts = await Promise.all([
+    ...ports.shippedCrds.map((crd) =>
+      examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkCrd(given, crd)),
+    ),
+    ...ports.promotionCrds.map((crd) =>
+      examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkPromotionCrd(given, crd)),
+    ),
+    examine('webhook', () => examineWebhook(given)),
+    examine('pinning webhook', async () => checkPinning(await readRegistration(given, 'mutating'))),
+    examine('leader', () => checkLease(given)),
+    examine('policies', () => checkPolicies(given)),
+    examine('permissions', () => checkPermissions(given)),
+    examine('self-test', () => checkSelfTest(given)),
+  ]);
+  return [...server, ...parts.flat()];
+}
+
+/** One failure instead of twenty where there is nothing of Pratique at all. */
+async function checkInstalled(given: Examination): Promise<readonly CheckResult[]> {
+  const [registration, ...crds] = await Promise.all([
+    readRegistration(given, 'validating'),
+    ...given.ports.shippedCrds.map((crd) => readCrd(given, textAt(crd, 'metadata', 'name'))),
+  ]);
+  if (registration ?? crds.find((crd) => crd !== undefined)) return [];
+  const next = 'install the chart, or name the installation by --name';
+  return [failed('installation', `Pratique is not installed as "${given.name}"`, next)];
+}
+
+async function examineWebhook(given: Examination): Promise<readonly CheckResult[]> {
+  const webhook = webhookOf(await readRegistration(given, 'validating'));
+  if (webhook === undefined) return checkRegistration(webhook);
+  const parts = await Promise.all([
+    examine('webhook caBundle', () => checkCertificate(given, webhook)),
+    examine('webhook target', () => checkTarget(given, webhook)),
+    examine('exempt namespaces', () => checkNamespaces(given, webhook)),
+  ]);
+  return [...checkRegistration(webhook), ...parts.flat()];
+}

@@ -1,0 +1,195 @@
+import { X509Certificate } from 'node:crypto';
+import { WEBHOOK_NAME } from '../../core/workload/index.ts';
+import {
+  failed,
+  listAll,
+  listAt,
+  objectAt,
+  ok,
+  textAt,
+  warning,
+  type CheckResult,
+  type Examination,
+} from './check.ts';
+import type { JsonObject } from './ports.ts';
+import { checkRules } from './rules.ts';
+
+const REGISTRATION = { group: 'admissionregistration.k8s.io', version: 'v1' };
+/** Below this many seconds a registry that is a little slow makes every answer an unknown. */
+const SHORT_TIMEOUT_S = 5;
+/** A certificate with less of its life than this left should have been renewed: that happens at a third. */
+const RENEWED_AT_SHARE = 0.25;
+const DAY_MS = 86_400_000;
+const REGISTER = 'register it as the chart or manifests/webhook.yaml does';
+
+/** The configuration of our name; `undefined` when there is none. */
+export function readRegistration(
+  { ports, name, signal }: Examination,
+  kind: 'validating' | 'mutating',
+): Promise<JsonObject | undefined> {
+  const resource = { ...REGISTRATION, plural: `${kind}webhookconfigurations` };
+  return ports.get({ resource, name }, signal);
+}
+
+/** The webhook of that name in a configuration. */
+export function webhookOf(configuration: JsonObject | undefined, name: string = WEBHOOK_NAME): unknown {
+  return listAt(configuration, 'webhooks').find((one) => textAt(one, 'name') === name);
+}
+
+/** How the validating webhook is registered, and whether all it has to see reaches it. */
+export function checkRegistration(webhook: unknown): readonly CheckResult[] {
+  if (webhook === undefined) return [failed('webhook', `${WEBHOOK_NAME} is not registered`, REGISTER)];
+  return [
+    ok('webhook', `${WEBHOOK_NAME} is registered`),
+    checkRules(webhook),
+    checkFailurePolicy(webhook),
+    checkTimeout(webhook),
+    ...checkNarrowing(webhook),
+  ];
+}
+
+function checkFailurePolicy(webhook: unknown): CheckResult {
+  const check = 'webhook failurePolicy';
+  // Absent is what the API server fills in: Fail.
+  if (textAt(webhook, 'failurePolicy') !== 'Ignore') return ok(check, 'Fail');
+  return failed(
+    check,
+    'Ignore: while the webhook is away every image is admitted',
+    'set failurePolicy: Fail',
+  );
+}
+
+function checkTimeout(webhook: unknown): CheckResult {
+  const check = 'webhook timeout';
+  const seconds = Number(objectAt({ webhook }, 'webhook').timeoutSeconds ?? 10);
+  if (seconds >= SHORT_TIMEOUT_S) return ok(check, `${String(seconds)} s`);
+  return warning(check, `${String(seconds)} s: a slow registry will look unknown`, 'give it 10 seconds');
+}
+
+/** Whatever keeps requests from the webhook besides its rules. */
+function checkNarrowing(webhook: unknown): readonly CheckResult[] {
+  const check = 'webhook selectors';
+  const selector = objectAt(webhook, 'objectSelector');
+  const byObject = Object.values(selector).some((value) => Object.keys(value ?? {}).length > 0);
+  const conditions = listAt(webhook, 'matchConditions').length;
+  const exact = textAt(webhook, 'matchPolicy') === 'Exact';
+  const results = [
+    ...(byObject
+      ? [warning(check, 'objectSelector is set: the author of an object writes its labels', 'remove it')]
+      : []),
+    ...(conditions > 0
+      ? [warning(check, 'matchConditions keep requests away', 'make sure that each of them is wanted')]
+      : []),
+    ...(exact ? [warning(check, 'matchPolicy Exact misses other versions', 'set Equivalent')] : []),
+  ];
+  return results.length > 0 ? results : [ok(check, 'nothing but namespaces is left out')];
+}
+
+/** Whether the API server trusts the certificate that is served, and how long it lasts. */
+export async function checkCertificate(
+  given: Examination,
+  webhook: unknown,
+): Promise<readonly CheckResult[]> {
+  const { ports, namespace, secret, signal, now } = given;
+  const bundle = fromBase64(textAt(webhook, 'clientConfig', 'caBundle'));
+  if (bundle.trim() === '')
+    return [
+      failed(
+        'webhook caBundle',
+        'is empty: the API server cannot trust the webhook',
+        'see the log of the leader',
+      ),
+    ];
+  const found = await ports.get(
+    { resource: { group: '', version: 'v1', plural: 'secrets' }, namespace, name: secret },
+    signal,
+  );
+  if (!found) {
+    const told = `is set; Secret ${namespace}/${secret} is not there to compare it with`;
+    if (textAt(webhook, 'clientConfig', 'url') !== '') return [ok('webhook caBundle', told)];
+    return [
+      warning('webhook caBundle', told, 'fine if certificates come from files, else name it by --secret'),
+    ];
+  }
+  const ca = certificatesIn(fromBase64(textAt(found, 'data', 'ca.crt')));
+  const trusted = new Set(certificatesIn(bundle).map(({ fingerprint256 }) => fingerprint256));
+  const same = ca.length > 0 && ca.every(({ fingerprint256 }) => trusted.has(fingerprint256));
+  const [leaf] = certificatesIn(fromBase64(textAt(found, 'data', 'tls.crt')));
+  return [
+    same
+      ? ok('webhook caBundle', `is the authority in Secret ${secret}`)
+      : failed('webhook caBundle', `is not the authority in Secret ${secret}`, 'see the log of the leader'),
+    leaf
+      ? checkLife(leaf, now)
+      : failed('certificate', `Secret ${secret} holds none`, 'see the log of the leader'),
+  ];
+}
+
+function checkLife(leaf: X509Certificate, now: Date): CheckResult {
+  const check = 'certificate';
+  const [from, to] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
+  const left = to - now.getTime();
+  const until = `until ${leaf.validToDate.toISOString()}, ${String(Math.floor(left / DAY_MS))} days left`;
+  if (left <= 0)
+    return failed(check, `expired ${leaf.validToDate.toISOString()}`, 'see the log of the leader');
+  if (left / (to - from) >= RENEWED_AT_SHARE) return ok(check, until);
+  return warning(check, `${until}: it should have been renewed`, 'see the log of the leader');
+}
+
+/** Whether somebody stands behind the address of the webhook. */
+export async function checkTarget(given: Examination, webhook: unknown): Promise<CheckResult> {
+  const check = 'webhook target';
+  const url = textAt(webhook, 'clientConfig', 'url');
+  if (url !== '') return ok(check, `outside the cluster, at ${url}`);
+  const { ports, signal } = given;
+  const name = textAt(webhook, 'clientConfig', 'service', 'name');
+  const namespace = textAt(webhook, 'clientConfig', 'service', 'namespace');
+  const about = `Service ${namespace}/${name}`;
+  const service = await ports.get(
+    { resource: { group: '', version: 'v1', plural: 'services' }, namespace, name },
+    signal,
+  );
+  if (!service) return failed(check, `${about} is not there`, 'install the chart again');
+  const elsewhere = textAt(service, 'spec', 'externalName');
+  if (elsewhere !== '') return ok(check, `${about}, outside the cluster at ${elsewhere}`);
+  const slices = await listAll(given, {
+    resource: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
+    namespace,
+    labelSelector: `kubernetes.io/service-name=${name}`,
+  });
+  const ready = slices
+    .flatMap((slice) => listAt(slice, 'endpoints'))
+    .filter((endpoint) => objectAt(endpoint, 'conditions').ready !== false).length;
+  if (ready > 0) return ok(check, `${about}, ${String(ready)} ready`);
+  return failed(
+    check,
+    `${about} has no ready endpoint: everything is refused`,
+    `kubectl -n ${namespace} get pods`,
+  );
+}
+
+/** The webhook that pins digests, which nobody has to have. */
+export function checkPinning(configuration: JsonObject | undefined): CheckResult {
+  const check = 'pinning webhook';
+  if (!configuration) return ok(check, 'not registered: digests are not written into objects');
+  const webhook = webhookOf(configuration, `pins.${WEBHOOK_NAME}`);
+  if (webhook === undefined) return failed(check, `has no pins.${WEBHOOK_NAME}`, REGISTER);
+  const bundle = textAt(webhook, 'clientConfig', 'caBundle');
+  return bundle.trim() === ''
+    ? failed(check, 'its caBundle is empty', 'see the log of the leader')
+    : ok(check, 'is registered');
+}
+
+function certificatesIn(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch {
+    // No certificate at all: told by whoever finds none.
+    return [];
+  }
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString('utf8');
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '../../../core/model/index.ts';
+import { createEventBudget } from './budget.ts';
+import {
+  countOf,
+  eventName,
+  eventObject,
+  regardingKey,
+  seriesOf,
+  type Occurrences,
+  type RecordedEvent,
+} from './object.ts';
+import { fault } from '../rest/fault.ts';
+import type { Cluster, ObjectAddress, Written } from '../types.ts';
+
+/** What an event recorder is given. */
+export interface EventRecorderOptions {
+  readonly cluster: Pick<Cluster, 'get' | 'create' | 'patch'>;
+  /** Where events about objects without a namespace go; the API server wants `default`. */
+  readonly namespaceOfClusterScoped: string;
+  /** This replica, as the name of its pod. */
+  readonly reportingInstance: string;
+  readonly clock: Clock;
+  /** Told of every event that is lost; must not throw. */
+  readonly onFailure: (error: unknown, event: RecordedEvent) => void;
+}
+
+/** Writes events, as far as it can: they are news, not records. */
+export interface EventRecorder {
+  /**
+   * Notes an event and returns at once; never throws. The same event (object, type, reason, note) again counts up the
+   * `series` of the one that is stored. At most some hundreds wait; an object that has used up its budget waits for a new one.
+   */
+  readonly record: (event: RecordedEvent) => void;
+  /** Takes no more, and gives those that wait a few seconds to be written. */
+  readonly close: () => Promise<void>;
+}
+
+/** Events that wait to be written; more than that come only when the API server does not keep up. */
+const MAX_WAITING = 500;
+/** Series whose excess over the budget is remembered until the next one is written. */
+const MAX_UNTOLD = 1_000;
+/** Milliseconds for one event: nobody waits for it, but others wait behind it. */
+const WRITE_WITHIN_MS = 10_000;
+/** Milliseconds for what still waits at the end: a pod that is told to stop has thirty seconds for everything. */
+const CLOSE_WITHIN_MS = 3_000;
+
+const RESOURCE = { group: 'events.k8s.io', version: 'v1', plural: 'events' } as const;
+
+interface Waiting extends Occurrences {
+  readonly event: RecordedEvent;
+}
+
+/** Makes a recorder, which writes one event after the other. */
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { clock, onFailure } = options;
+  const affordable = createEventBudget(clock);
+  const waiting = new Map<string, Waiting>();
+  const untold = new Map<string, number>();
+  const closing = new AbortController();
+  let closed = false;
+  let writing: Promise<void> | undefined;
+
+  const writeAll = async (): Promise<void> => {
+    for (const [key, { event, ...seen }] of waiting) {
+      waiting.delete(key);
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(WRITE_WITHIN_MS)]);
+      try {
+        await write(options, { event, seen, signal });
+      } catch (error) {
+        onFailure(error, event);
+      }
+    }
+    writing = undefined;
+  };
+
+  /** One that the budget does not allow counts with the next that it does; too many such are lost. */
+  const postpone = (key: string, event: RecordedEvent): void => {
+    const count = untold.get(key) ?? 0;
+    if (count === 0 && untold.size >= MAX_UNTOLD) lose(event, 'too many objects cause too many events');
+    else untold.set(key, count + 1);
+  };
+
+  const lose = (event: RecordedEvent, why: string): void => {
+    onFailure(fault(doing(event), 'ClusterUnavailable', why), event);
+  };
+
+  const add = (key: string, event: RecordedEvent): void => {
+    const now = clock();
+    const before = waiting.get(key);
+    if (before) {
+      waiting.set(key, { ...before, count: before.count + 1, last: now });
+      return;
+    }
+    if (waiting.size >= MAX_WAITING) {
+      lose(event, 'too many events wait to be written');
+      return;
+    }
+    if (!affordable(regardingKey(event.regarding))) {
+      postpone(key, event);
+      return;
+    }
+    const count = 1 + (untold.get(key) ?? 0);
+    untold.delete(key);
+    waiting.set(key, { event, count, first: now, last: now });
+    // In a later turn: who records several in one breath writes one.
+    writing ??= Promise.resolve().then(writeAll);
+  };
+
+  return {
+    record: (event) => {
+      if (closed) lose(event, 'the recorder is closed');
+      else add(`${event.regarding.namespace ?? ''}/${eventName(event)}`, event);
+    },
+    close: async () => {
+      closed = true;
+      const timer = setTimeout(() => {
+        closing.abort();
+      }, CLOSE_WITHIN_MS);
+      await writing;
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface Writing {
+  readonly event: RecordedEvent;
+  readonly seen: Occurrences;
+  readonly signal: AbortSignal;
+}
+
+/** Creates the event, or counts up the one that is stored: by this process, by one before it, or by another replica. */
+async function write(options: EventRecorderOptions, { event, seen, signal }: Writing): Promise<void> {
+  const { cluster, reportingInstance, namespaceOfClusterScoped } = options;
+  const namespace = event.regarding.namespace ?? namespaceOfClusterScoped;
+  const address = { resource: RESOURCE, namespace, name: eventName(event) };
+  const create = (): Promise<Written> => {
+    const object = eventObject(event, { namespace, reportingInstance, seen });
+    return cluster.create({ resource: RESOURCE, namespace }, object, { signal });
+  };
+  const created = await create();
+  if (created.ok) return;
+  if (created.reason !== 'AlreadyExists') throw refused(event, created);
+  const counted = await countUp(cluster, address, { event, seen, signal });
+  // It was stored a moment ago and its time has come since.
+  const written = counted ?? (await create());
+  if (!written.ok) throw refused(event, written);
+}
+
+async function countUp(
+  cluster: Pick<Cluster, 'get' | 'patch'>,
+  address: ObjectAddress,
+  { seen, signal }: Writing,
+): Promise<Written | undefined> {
+  const stored = await cluster.get(address, signal);
+  if (!stored) return undefined;
+  const series = seriesOf(countOf(stored) + seen.count, seen.last);
+  const patched = await cluster.patch(address, { series }, { signal });
+  return !patched.ok && patched.status === 404 ? undefined : patched;
+}
+
+function doing({ reason, regarding: { kind, namespace, name } }: RecordedEvent): string {
+  return `write event ${reason} about ${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+}
+
+function refused(event: RecordedEvent, no: Extract<Written, { readonly ok: false }>): Error {
+  return fault(
+    doing(event),
+    'ClusterDenied',
+    `the API server answered ${no.status} (${no.reason}: ${no.message})`,
+  );
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../../../core/model/index.ts';
+import { fault } from '../rest/fault.ts';
+import { heldBy, readLease, released, type LeaseRecord } from './record.ts';
+import { microTime } from '../micro-time.ts';
+import type { Timers } from '../rest/timers.ts';
+import type { Cluster, KubeObject, ObjectAddress, Written } from '../types.ts';
+
+/** What one candidate does to the Lease. Every call throws what the cluster throws. */
+export interface LeaseAcquisition {
+  /**
+   * Takes or renews the Lease if that is allowed. Answers the local moment just *before* the write was sent, as of which
+   * the Lease is held: others count from a later one.
+   */
+  readonly take: (signal: AbortSignal) => Promise<{ readonly heldSince: number } | undefined>;
+  /** Looks who holds the Lease, without a wish of its own. */
+  readonly look: (signal: AbortSignal) => Promise<void>;
+  /** Lets go of the Lease if it is held in this name. */
+  readonly release: (signal: AbortSignal) => Promise<void>;
+  /** Who was seen to hold it last. */
+  readonly holder: () => string | undefined;
+}
+
+interface ClaimOptions {
+  readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace'>;
+  readonly namespace: string;
+  readonly name: string;
+  readonly identity: string;
+  readonly durationMs: number;
+  readonly timers: Timers;
+  readonly clock: Clock;
+}
+
+/** What was seen of the Lease, and when: by this machine's clock alone, since the holder's may be wrong. */
+interface Observation {
+  readonly object: KubeObject;
+  readonly record: LeaseRecord;
+  readonly at: number;
+}
+
+const MICROS = 1_000;
+const RESOURCE = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' } as const;
+/** Somebody else was quicker: an answer like any other. */
+const LOST_RACES: ReadonlySet<string> = new Set(['AlreadyExists', 'Conflict', 'NotFound']);
+
+/** Makes the claim of one candidate. */
+export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition {
+  const { cluster, namespace, name, identity, durationMs, timers, clock } = options;
+  const address: ObjectAddress = { resource: RESOURCE, namespace, name };
+  let seen: Observation | undefined;
+  let writes = 0;
+  let current = false; // whether the version seen last may still be the newest
+
+  /**
+   * Never the same twice in a row, even when the wall clock stands still: the API server takes a write that changes nothing
+   * for none, and others would see no sign of life.
+   */
+  const timestamp = (): string => microTime(clock(), (writes += 1) % MICROS);
+
+  const observe = (object: KubeObject): void => {
+    // Every write is a sign of life, whatever it says.
+    const known = seen?.object.metadata;
+    const { uid, resourceVersion } = object.metadata;
+    if (known?.uid === uid && known?.resourceVersion === resourceVersion) return;
+    // The moment the answer came: the holder counts from before its write, and so ends first.
+    seen = { object, record: readLease(object), at: timers.now() };
+  };
+
+  const look = async (signal: AbortSignal): Promise<void> => {
+    const object = await cluster.get(address, signal);
+    if (object) observe(object);
+    current = object !== undefined;
+  };
+
+  const write = async (spec: object, signal: AbortSignal): Promise<boolean> => {
+    const collection = { resource: RESOURCE, namespace };
+    const written =
+      seen && current
+        ? await cluster.replace(address, { ...seen.object, spec }, { signal })
+        : await cluster.create(collection, leaseNamed(address, spec), { signal });
+    if (written.ok) observe(written.object);
+    current = written.ok;
+    if (!written.ok && !LOST_RACES.has(written.reason)) throw refused(address, written);
+    return written.ok;
+  };
+
+  /** A Lease that somebody deleted is held as long as it was seen to be: its holder does not know yet. */
+  const mayTake = (): boolean => {
+    if (!seen || seen.record.holder === '' || seen.record.holder === identity) return true;
+    return timers.now() - seen.at >= seen.record.durationMs;
+  };
+
+  return {
+    take: async (signal) => {
+      if (!(current && seen?.record.holder === identity)) await look(signal);
+      if (!mayTake()) return undefined;
+      const heldSince = timers.now();
+      const spec = heldBy(identity, { previous: seen?.record, durationMs, time: timestamp() });
+      // Until the answer is there nobody knows what is stored.
+      const sent = write(spec, signal);
+      current = false;
+      return (await sent) ? { heldSince } : undefined;
+    },
+    look,
+    release: async (signal) => {
+      await look(signal);
+      if (current && seen?.record.holder === identity)
+        await write(released(seen.record, timestamp()), signal);
+    },
+    holder: () => (seen?.record.holder === '' ? undefined : seen?.record.holder),
+  };
+}
+
+function leaseNamed({ name, namespace }: ObjectAddress, spec: object): object {
+  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec };
+}
+
+function refused({ namespace, name }: ObjectAddress, no: Extract<Written, { readonly ok: false }>): Error {
+  const detail = `the API server answered ${no.status} (${no.reason}: ${no.message})`;
+  return fault(`write Lease ${namespace ?? ''}/${name}`, 'ClusterDenied', detail);
+}

@@ -1,0 +1,136 @@
+import type { Clock } from '../../../core/model/index.ts';
+import { createLeaseAcquisition } from './acquisition.ts';
+import { beginTerm, type Term } from './term.ts';
+import { pause, SYSTEM_TIMERS, type Timers } from '../rest/timers.ts';
+import type { Cluster } from '../types.ts';
+
+/** What an election is about. Durations in milliseconds. */
+export interface ElectionOptions {
+  readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace'>;
+  /** Where the Lease is, and its name. */
+  readonly namespace: string;
+  readonly name: string;
+  /** Unique to this process: the name of the pod and something random, so that a restarted container is another one. */
+  readonly identity: string;
+  /** How long others wait after the last renewal they saw. */
+  readonly durationMs: number;
+  /** How long the leader leads after it sent the last renewal that succeeded; shorter than `durationMs`. */
+  readonly renewDeadlineMs: number;
+  /** Pause between two tries; shorter than half of `renewDeadlineMs`. */
+  readonly retryMs: number;
+  /**
+   * The leader's work. Its signal fires before anybody else may lead. As long as the promise is under way after that, this
+   * instance does not try again; when it ends by itself, the Lease is let go and tried for again after `retryMs`.
+   */
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+  /** Told when this instance begins or ceases to lead, and when another holder is seen; must not throw. */
+  readonly onChange?: (state: { readonly leading: boolean; readonly holder?: string }) => void;
+  /** Told of tries that failed and of rejections of `lead`; must not throw. */
+  readonly onError?: (error: unknown) => void;
+  readonly timers?: Timers;
+  /** Wall clock, for the times that people read in the Lease; nothing is decided by it. */
+  readonly clock?: Clock;
+  /** A number from 0 to below 1, for the jitter. */
+  readonly random?: () => number;
+}
+
+/** A candidate that leads, or waits for its turn. */
+export interface Election {
+  /** Whether this instance leads at this moment, by its own clock. */
+  isLeader(): boolean;
+  /** Who was seen to hold the Lease last; `undefined` when nobody was. */
+  holder(): string | undefined;
+  /** Tells the work to stop, waits until it has, and lets go of the Lease, so that others need not wait. */
+  close(): Promise<void>;
+}
+
+/** Candidates that came up together do not try together. */
+const JITTER = 0.2;
+
+/**
+ * Takes part in the election of a leader by a Lease, after the algorithm of client-go: at most one instance leads at a time
+ * as long as clocks run equally fast, whatever they show. @throws RangeError when the durations do not fit together.
+ */
+export function runElection(options: ElectionOptions): Election {
+  const { durationMs, renewDeadlineMs, retryMs, lead, onChange, onError: onError } = options;
+  const { timers = SYSTEM_TIMERS, clock = () => new Date(), random = Math.random } = options;
+  if (!(durationMs > renewDeadlineMs && renewDeadlineMs > 2 * retryMs && retryMs > 0)) {
+    throw new RangeError('a lease wants durationMs > renewDeadlineMs > 2 × retryMs > 0');
+  }
+  const claim = createLeaseAcquisition({ ...options, timers, clock });
+  const closing = new AbortController();
+  let term: Term | undefined;
+  let told = { leading: false, holder: undefined as string | undefined };
+
+  const isLeader = (): boolean => term?.lasts() ?? false;
+  const tell = (): void => {
+    const now = { leading: isLeader(), holder: claim.holder() };
+    if (now.leading === told.leading && now.holder === told.holder) return;
+    told = now;
+    onChange?.({ leading: now.leading, ...(now.holder !== undefined && { holder: now.holder }) });
+  };
+
+  /** Half of the deadline for one try: a request that hangs does not cost the term. */
+  const withinReason = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
+    const late = new AbortController();
+    const cancel = timers.after(renewDeadlineMs / 2, () => {
+      late.abort();
+    });
+    try {
+      return await call(late.signal);
+    } catch (error) {
+      onError?.(error);
+      return undefined;
+    } finally {
+      cancel();
+    }
+  };
+
+  const hold = (until: number): void => {
+    if (until <= timers.now()) return; // the answer came too late to be worth anything
+    if (term) term.extend(until);
+    else term = beginTerm({ until, lead, timers, onEnd: tell, onError: (error) => onError?.(error) });
+  };
+
+  const round = async (): Promise<void> => {
+    if (term && !term.lasts()) {
+      term.end();
+      const { isOver } = term;
+      if (isOver()) term = undefined;
+      await withinReason(isOver() ? claim.release : claim.look);
+      return;
+    }
+    const signal = (late: AbortSignal): AbortSignal => AbortSignal.any([late, closing.signal]);
+    const held = await withinReason(async (late) => ({ claim: await claim.take(signal(late)) }));
+    if (closing.signal.aborted || !held) return;
+    if (held.claim) hold(held.claim.heldSince + renewDeadlineMs);
+    else if (isOthers(claim.holder(), options.identity)) term?.end();
+  };
+
+  const campaign = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await round();
+      tell();
+      await pause(timers, retryMs * (1 + JITTER * random()), closing.signal);
+    }
+    term?.end();
+    await term?.over;
+    await withinReason(claim.release);
+    tell();
+  };
+  const campaigning = campaign();
+
+  return {
+    isLeader,
+    holder: claim.holder,
+    close: () => {
+      closing.abort();
+      term?.end();
+      return campaigning;
+    },
+  };
+}
+
+function isOthers(holder: string | undefined, identity: string): boolean {
+  return holder !== undefined && holder !== identity;
+}

@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeTarget } from '../rest/address.ts';
+import { fault } from '../rest/fault.ts';
+import { follow } from './follow.ts';
+import { listAll } from './list-all.ts';
+import { isOlder } from './resource-version.ts';
+import { createBackoff, type BackoffBounds } from './restart-backoff.ts';
+import { createStore, keyOf, type Change, type Entry } from './store.ts';
+import type { Cluster, Collection, KubeObject, WatchEvent } from '../types.ts';
+
+/** What to keep in memory and whom to tell. */
+export interface ReflectorOptions<T> {
+  readonly cluster: Pick<Cluster, 'list' | 'watch'>;
+  readonly collection: Collection;
+  /** What is kept of an object: the less the better, since every object of the collection is held in memory. */
+  readonly select: (object: KubeObject) => T;
+  /** Told of every change, in order, after it can be read. What it throws goes to `onTrouble` and stops nothing. */
+  readonly onChange?: (change: Change<T>) => void;
+  /** Told of everything that went wrong and is tried again, and of what `select` and `onChange` throw. */
+  readonly onError?: (error: unknown) => void;
+  /** Objects on one page of a list; 500 when absent. */
+  readonly pageSize?: number;
+  /** Milliseconds of silence after which a watch is cut and the collection listed again; 150 000 when absent. */
+  readonly staleAfterMs?: number;
+  /** Pauses before a restart; from 500 ms to 30 s when absent. */
+  readonly backoff?: BackoffBounds;
+  /** Draws from [0, 1). */
+  readonly random?: () => number;
+}
+
+/** A collection kept in memory. What it holds is at most as old as `heardMsAgo`. */
+export interface Reflector<T> {
+  /** Whether the whole collection was read once. It stays true: later losses show in `heardMsAgo`. */
+  hasSynced(): boolean;
+  /** Resolves when the whole collection was read and told once; rejects when it is closed before. */
+  readonly synced: Promise<void>;
+  get(name: string, namespace?: string): T | undefined;
+  values(): IterableIterator<T>;
+  size(): number;
+  /** Milliseconds since the API server last said something. Of a quiet collection it does so about once a minute. */
+  confirmedMsAgo(): number;
+  /** Ends it; nothing is told afterwards. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_PAGE_SIZE = 500;
+/** The API server sends a bookmark every minute: two are missing. */
+const DEFAULT_STALE_AFTER_MS = 150_000;
+/** Short enough for an API server that restarts, long enough for a hundred clients of one that cannot keep up. */
+const DEFAULT_BACKOFF: BackoffBounds = { baseMs: 500, maxMs: 30_000 };
+/** A watch that ends sooner, in milliseconds, and without a word has not worked. */
+const WORKING_MS = 1_000;
+/** Failures in a row after which the watch is not resumed but the collection listed: the version itself may be the cause. */
+const RESUMES = 2;
+/** Lists older than what was seen before that are taken for a server that lags; one more, and the past was restored. */
+const LAGGING_LISTS = 3;
+
+/**
+ * Keeps a collection in memory: a list in pages, then a watch with bookmarks, begun again after whatever ends it. Changes
+ * that were missed meanwhile, deletions among them, are found by comparison with the next list.
+ */
+export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
+  const { cluster, collection, select, pageSize = DEFAULT_PAGE_SIZE } = options;
+  const { staleAfterMs = DEFAULT_STALE_AFTER_MS, random = Math.random } = options;
+  const store = createStore<T>();
+  const backoff = createBackoff(options.backoff ?? DEFAULT_BACKOFF, random);
+  const closing = new AbortController();
+  const firstSync = Promise.withResolvers<undefined>();
+  firstSync.promise.catch(() => undefined); // nobody has to wait for it
+  let synced = false;
+  let heardAt = performance.now();
+  /** Where to watch from; `undefined` = list first. */
+  let version: string | undefined;
+  let newest: string | undefined;
+  let events = 0;
+  let failures = 0;
+  let lagging = 0;
+  const done = run();
+
+  return {
+    hasSynced: () => synced,
+    synced: firstSync.promise,
+    get: (name, namespace) => store.entries.get(keyOf(name, namespace))?.value,
+    values: function* () {
+      for (const entry of store.entries.values()) yield entry.value;
+    },
+    size: () => store.entries.size,
+    confirmedMsAgo: () => performance.now() - heardAt,
+    close: async () => {
+      closing.abort();
+      await done;
+      firstSync.reject(unavailable('it was closed before it was read'));
+    },
+  };
+
+  async function run(): Promise<void> {
+    while (!isClosed()) {
+      try {
+        version ??= await relist();
+        await watchFrom(version);
+      } catch (error) {
+        if (isClosed()) return;
+        report(error);
+        failures += 1;
+        if (failures >= RESUMES) version = undefined;
+        await rest();
+      }
+    }
+  }
+
+  async function watchFrom(resourceVersion: string): Promise<void> {
+    const began = performance.now();
+    const before = events;
+    const end = await follow({
+      cluster,
+      collection,
+      resourceVersion,
+      staleAfterMs,
+      onEvent,
+      signal: closing.signal,
+    });
+    if (end === 'silent') {
+      version = undefined;
+      throw unavailable(`nothing was received for ${staleAfterMs} ms`);
+    }
+    if (events === before && performance.now() - began < WORKING_MS) await rest();
+    else calm();
+  }
+
+  async function rest(): Promise<void> {
+    await sleep(backoff.next(), undefined, { signal: closing.signal }).catch(() => undefined); // closed meanwhile
+  }
+
+  function calm(): void {
+    failures = 0;
+    backoff.reset();
+  }
+
+  async function relist(): Promise<string> {
+    const next = new Map<string, Entry<T>>();
+    const take = (object: KubeObject): void => {
+      const entry = entryOf(object);
+      if (entry !== undefined) next.set(keyOf(entry.name, entry.namespace), entry);
+    };
+    const listed = await listAll({ cluster, collection, pageSize, take, signal: closing.signal });
+    if (isOlder(listed, newest) && ++lagging <= LAGGING_LISTS) {
+      throw unavailable('the API server answered with an older state than before');
+    }
+    lagging = 0;
+    newest = listed;
+    heardAt = performance.now();
+    store.replace(next).forEach(tell);
+    if (!synced) {
+      synced = true;
+      firstSync.resolve(undefined);
+    }
+    return listed;
+  }
+
+  function onEvent(event: WatchEvent): void {
+    heardAt = performance.now();
+    if (event.type === 'expired') {
+      version = undefined;
+      return;
+    }
+    events += 1;
+    calm();
+    const seen = event.type === 'bookmark' ? event.resourceVersion : event.object.metadata.resourceVersion;
+    if (seen !== undefined && !isOlder(seen, version)) version = newest = seen;
+    if (event.type === 'bookmark') return;
+    const entry = event.type === 'deleted' ? undefined : entryOf(event.object);
+    const change = event.type === 'deleted' ? store.remove(event.object) : entry && store.set(entry);
+    if (change !== undefined) tell(change);
+  }
+
+  /** What is kept of an object: what was kept of it before when `select` fails, so that one object does not stop the rest. */
+  function entryOf(object: KubeObject): Entry<T> | undefined {
+    const { name, namespace, uid, resourceVersion } = object.metadata;
+    try {
+      return { name, namespace, uid, resourceVersion, value: select(object) };
+    } catch (error) {
+      report(error);
+      return store.entries.get(keyOf(name, namespace));
+    }
+  }
+
+  function tell(change: Change<T>): void {
+    if (isClosed()) return;
+    try {
+      options.onChange?.(change);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  function report(error: unknown): void {
+    try {
+      options.onError?.(error);
+    } catch {
+      // Who is told of troubles is in trouble: nobody is left to tell.
+    }
+  }
+
+  function isClosed(): boolean {
+    return closing.signal.aborted;
+  }
+
+  function unavailable(detail: string): Error {
+    return fault(`watch ${describeTarget(collection)}`, 'ClusterUnavailable', detail);
+  }
+}

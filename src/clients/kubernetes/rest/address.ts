@@ -1,0 +1,54 @@
+import type { Collection, ObjectAddress, Resource } from '../types.ts';
+
+/** Query parameters; those that are `undefined` are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The path of a collection; `undefined` when its namespace cannot be the name of anything. */
+export function collectionPath({ resource, namespace }: Collection, query: Query = {}): string | undefined {
+  return join(resource, namespace, [], query);
+}
+
+/** The path of an object; `undefined` when it is addressed by what cannot be a name. */
+export function objectPath(address: ObjectAddress, query: Query = {}): string | undefined {
+  const { resource, namespace, name, subresource } = address;
+  return join(resource, namespace, subresource === undefined ? [name] : [name, subresource], query);
+}
+
+function join(
+  resource: Resource,
+  namespace: string | undefined,
+  rest: readonly string[],
+  query: Query,
+): string | undefined {
+  const api = resource.group === '' ? ['api'] : ['apis', resource.group];
+  const scope = namespace === undefined ? [] : ['namespaces', namespace];
+  const segments = [...api, resource.version, ...scope, resource.plural, ...rest];
+  if (!segments.every(isSegment)) return undefined;
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  const suffix = search.size === 0 ? '' : `?${search.toString()}`;
+  return `/${segments.map(encodeURIComponent).join('/')}${suffix}`;
+}
+
+/**
+ * Whether it can be the name of anything. Names come from objects that nobody has validated yet: `..` would climb to
+ * another path, and an empty one would name the whole collection.
+ */
+function isSegment(text: string): boolean {
+  return text !== '' && text !== '.' && text !== '..' && !/[/%]/.test(text);
+}
+
+/** A collection or an object as faults name it: `secrets acme/pull`, `imagepolicies.pratique.dev`. */
+export function describeTarget(target: Collection | ObjectAddress): string {
+  const { resource, namespace } = target;
+  const names = 'name' in target ? [namespace, target.name] : [namespace];
+  const where = names.filter((name) => name !== undefined).join('/');
+  const kind = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`;
+  return `${kind}${where && ` ${where}`}`;
+}
+
+/** The resource as counters name it: `pods`, `imagepolicies/status`. */
+export function resourceLabel(target: Collection | ObjectAddress): string {
+  const subresource = 'name' in target ? target.subresource : undefined;
+  return subresource === undefined ? target.resource.plural : `${target.resource.plural}/${subresource}`;
+}

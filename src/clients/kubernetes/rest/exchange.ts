@@ -1,0 +1,184 @@
+import { request, type Dispatcher } from 'undici';
+import type { Pool, Pools } from './connections.ts';
+import { errorCode, fault, faultOfError } from './fault.ts';
+import type { Login, Logins } from '../login.ts';
+import { pause, pauseAfter } from './pause.ts';
+
+/** One finished or failed request, for counting; a call that is sent again counts again. */
+export interface RequestEvent {
+  /** As in RBAC: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`. */
+  readonly verb: Verb;
+  /** `pods`, `imagepolicies/status`. */
+  readonly resource: string;
+  /** The HTTP status; `undefined` when there was no response. */
+  readonly status: number | undefined;
+  /** Milliseconds to the head of the response. */
+  readonly ms: number;
+}
+
+/** What a call does, as RBAC names it. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+
+/** One call of the API. */
+export interface Ask {
+  readonly verb: Verb;
+  readonly resource: string;
+  /** For faults: `get secrets acme/pull`. */
+  readonly doing: string;
+  readonly path: string;
+  readonly body?: string;
+  /** Of the body. */
+  readonly contentType?: string;
+  /** The caller's. */
+  readonly caller: AbortSignal | undefined;
+  /** Ends the call: the caller's signal and the deadline. */
+  readonly signal: AbortSignal;
+}
+
+/** One response, its body not yet read: every answer is read to its end or destroyed. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  readonly body: Dispatcher.ResponseData['body'];
+  /** What must not be repeated in a message. */
+  readonly secret: string | undefined;
+}
+
+/** Sends a call: login, one fresh login after a 401, pauses the server asks for. Any final status is an answer. */
+export type Exchange = (ask: Ask) => Promise<Answer>;
+
+/** What {@link createExchange} is made of. */
+export interface ExchangeParts {
+  readonly server: string;
+  readonly userAgent: string;
+  readonly logins: Logins;
+  readonly pools: Pools;
+  readonly onRequest: ((event: RequestEvent) => void) | undefined;
+}
+
+const METHODS = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+} as const;
+/** The server closed a pooled connection while we were writing to it: reading again repeats nothing. */
+const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** Times a call is sent again because the server asked for a pause; APF lets a client in after one or two. */
+const MAX_PAUSES = 4;
+
+/** Puts an exchange together. */
+export function createExchange({ server, userAgent, logins, pools, onRequest }: ExchangeParts): Exchange {
+  return async (ask) => {
+    try {
+      return await patient(ask);
+    } catch (error) {
+      throw faultOfError(ask.doing, error, ask.caller);
+    }
+  };
+
+  /** Waits as often and as long as the server asks, within bounds. */
+  async function patient(ask: Ask): Promise<Answer> {
+    for (let pauses = 0; ; pauses += 1) {
+      const answer = await loggedIn(ask);
+      const ms = pauseAfter(answer);
+      if (ms === undefined || pauses === MAX_PAUSES) return answer;
+      await discard(answer);
+      await pause(ms, ask.signal);
+    }
+  }
+
+  async function loggedIn(ask: Ask): Promise<Answer> {
+    const login = await obtain(ask, () => logins.current());
+    const answer = await steady(ask, login);
+    if (answer.status !== 401) return answer;
+    const other = await obtain(ask, () => logins.renew(login));
+    if (other === undefined) return answer;
+    await discard(answer);
+    return steady(ask, other);
+  }
+
+  /** One request; a read that met a connection just closed is sent once more. */
+  async function steady(ask: Ask, login: Login): Promise<Answer> {
+    const pool = pools.of(login);
+    try {
+      return await once(ask, login, pool);
+    } catch (error) {
+      if (ask.caller?.aborted === true) throw error;
+      logins.doubt();
+      if (ask.signal.aborted) pools.abandon(pool);
+      if (ask.signal.aborted || METHODS[ask.verb] !== 'GET' || !RESETS.has(errorCode(error))) throw error;
+      return once(ask, login, pools.of(login));
+    }
+  }
+
+  async function once(ask: Ask, login: Login, pool: Pool): Promise<Answer> {
+    const began = performance.now();
+    const count = (status: number | undefined): void =>
+      onRequest?.({ verb: ask.verb, resource: ask.resource, status, ms: performance.now() - began });
+    try {
+      const { statusCode, headers, body } = await request(`${server}${ask.path}`, {
+        dispatcher: dispatcherOf(pool, ask.verb),
+        method: METHODS[ask.verb],
+        headers: {
+          ...login.headers,
+          accept: 'application/json',
+          'accept-encoding': 'identity', // a small body may unpack to anything
+          'user-agent': userAgent,
+          ...(ask.contentType !== undefined && { 'content-type': ask.contentType }),
+        },
+        signal: ask.signal,
+        ...(ask.body !== undefined && { body: ask.body }),
+      });
+      count(statusCode);
+      return { status: statusCode, headers, body, secret: secretOf(login) };
+    } catch (error) {
+      count(undefined);
+      throw error;
+    }
+  }
+}
+
+function dispatcherOf(pool: Pool, verb: Verb): Dispatcher {
+  return verb === 'watch' ? pool.watches : pool.calls;
+}
+
+function secretOf({ headers }: Login): string | undefined {
+  return headers.authorization?.replace(/^\S+\s+/, '');
+}
+
+/** A login, but no longer than the call may take: a plugin that hangs must not hang us. */
+async function obtain<T>({ doing, signal }: Ask, login: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const ended = Promise.withResolvers<never>();
+  const end = (): void => ended.reject(signal.reason as Error);
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([login(), ended.promise]);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Not the error's own words: those of a plugin may be anything it printed.
+    const code = errorCode(error);
+    throw fault(
+      doing,
+      'ClusterUnavailable',
+      `the login of this client cannot be read${code && ` (${code})`}`,
+    );
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
+/** Most of an unwanted body that is read to save its connection, in bytes. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+/** Longest wait for an unwanted body, in milliseconds. */
+const MAX_DISCARD_MS = 500;
+
+/** Gets rid of an answer whose body does not matter; keeps the connection when that is cheap. Never throws. */
+export async function discard({ body }: Answer): Promise<void> {
+  const signal = AbortSignal.timeout(MAX_DISCARD_MS);
+  await body.dump({ limit: MAX_DISCARDED_BYTES, signal }).catch(() => undefined);
+}

@@ -1,0 +1,67 @@
+import { podOf, type PodTemplate } from './pod.ts';
+import type { RunJob, RunObject } from '../ports.ts';
+
+/** How the Jobs of runs look. */
+export interface JobTemplate extends PodTemplate {
+  /** Milliseconds after which Kubernetes ends the Job: longer than the run itself takes. */
+  readonly deadlineMs: number;
+}
+
+/** What is to be done so that a run is carried out by a Job. */
+export type JobNeed =
+  | { readonly what: 'create'; readonly name: string }
+  /** One is at work, or about to be. */
+  | { readonly what: 'wait' }
+  /** Too many ended without ending the run, this one at last. */
+  | { readonly what: 'give up'; readonly last: string };
+
+/** Label of a Job with the name of its run. */
+export const RUN_LABEL = 'pratique.dev/run';
+/** Jobs that one run may use up: the first one, and a few that a node takes down with it. */
+const MAX_JOBS = 5;
+
+/**
+ * Decides whether a run needs a Job, `waitMs` being how long its claim has to be waited out. A Job that holds a claim which has
+ * run out is as good as dead, whatever its pod says: the next one takes over, and the claim keeps the two apart.
+ */
+export function jobNeed(
+  { metadata: { name }, status }: RunObject,
+  jobs: readonly RunJob[],
+  waitMs: number,
+): JobNeed {
+  if (waitMs > 0) return { what: 'wait' };
+  const holder = status?.claim?.holder ?? '';
+  const alive = jobs.some((job) => !job.over && !holder.startsWith(`${job.name}/`));
+  if (alive) return { what: 'wait' };
+  const numbers = jobs.map((job) => Number(job.name.slice(job.name.lastIndexOf('-') + 1)) || 0);
+  const newest = Math.max(0, ...numbers);
+  // Every decision of a person takes one more.
+  const most = MAX_JOBS + (status?.considered?.length ?? 0);
+  if (jobs.length >= most) return { what: 'give up', last: `${name}-${String(newest)}` };
+  return { what: 'create', name: `${name}-${String(newest + 1)}` };
+}
+
+/** A Job that carries out a run once: owned by it, tried once, with no right of the host. */
+export function jobObject(
+  { apiVersion, kind, metadata }: RunObject,
+  name: string,
+  template: JobTemplate,
+): object {
+  const { namespace, uid, name: run } = metadata;
+  const labels = { [RUN_LABEL]: run };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name,
+      namespace,
+      labels,
+      ownerReferences: [{ apiVersion, kind, name: run, uid, controller: true, blockOwnerDeletion: false }],
+    },
+    spec: {
+      backoffLimit: 0,
+      activeDeadlineSeconds: Math.ceil(template.deadlineMs / 1_000),
+      template: { metadata: { labels }, spec: podOf(metadata, name, template) },
+    },
+  };
+}

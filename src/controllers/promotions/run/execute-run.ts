@@ -1,0 +1,200 @@
+import { Fault, type Reason } from '../../../core/model/index.ts';
+import {
+  parsePromotionRun,
+  type Execution,
+  type ImagePromotionRun,
+  type ImagePromotionRunStatus,
+} from '../../../core/promotion/index.ts';
+import { readApprovals, type KnownApproval } from '../approvals.ts';
+import type { RunLeases } from './run-lease.ts';
+import type { Hold } from './lease-renewal.ts';
+import { openLedger, type Ledger } from '../status/run-progress.ts';
+import type { ObjectName, RunnerPorts, RunObject } from '../ports.ts';
+import { pause } from '../pause.ts';
+import { planLedger, type Planned } from './plan-run.ts';
+import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
+import { decideBy, readyPins } from '../run-state.ts';
+import { startTimeout } from './timeout.ts';
+
+/** What came of carrying out a run. */
+export type RunEnd =
+  | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
+  /** Somebody else carries it out: look again in so many milliseconds. */
+  | { readonly end: 'held'; readonly retryInMs: number }
+  /** Stopped before it was done, by whoever called or because the claim was lost; it goes on from what is stored. */
+  | { readonly end: 'stopped' }
+  /** There is nothing to do: it has ended before, or is gone. */
+  | { readonly end: 'nothing' };
+
+/** What carrying out takes. */
+export interface Running {
+  readonly ports: RunnerPorts;
+  readonly claims: RunLeases;
+}
+
+/**
+ * Carries out a run, or what is left of it, if nobody else does: claims it, pins its plan before the first step, tells of
+ * progress, and ends it. The signal stops it without ending it. Throws a `Fault` when the API server cannot be asked.
+ */
+export async function executeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<RunEnd> {
+  const { ports, claims } = running;
+  const approvals = (): readonly KnownApproval[] => readApprovals(ports.approvals(name));
+  const begin = (run: RunObject) => beginStatus(run, approvals(), ports.clock());
+  const taken = await claims.take(name, { begin, signal });
+  if (taken.state === 'held') return { end: 'held', retryInMs: taken.retryInMs };
+  if (taken.state !== 'taken') return { end: 'nothing' };
+  const { hold } = taken;
+  try {
+    return await carryOut({ hold, ports, approvals }, AbortSignal.any([signal, hold.signal]));
+  } finally {
+    // Whoever comes next need not wait.
+    if (signal.aborted && !hold.signal.aborted) await hold.release();
+    hold.close();
+  }
+}
+
+/** Carries out a run as soon as nobody else does: what a process is for that was begun for this run alone. */
+export async function executeWhenFree(
+  name: ObjectName,
+  running: Running,
+  signal: AbortSignal,
+): Promise<Exclude<RunEnd, { readonly end: 'held' }>> {
+  for (;;) {
+    const ended = await executeRun(name, running, signal);
+    if (ended.end !== 'held') return ended;
+    await pause(ended.retryInMs, running.ports.after, signal);
+    if (signal.aborted) return { end: 'stopped' };
+  }
+}
+
+interface Carrying {
+  readonly hold: Hold;
+  readonly ports: RunnerPorts;
+  readonly approvals: () => readonly KnownApproval[];
+}
+
+/** A run that was read, with how its end is told. */
+interface Carried extends Carrying {
+  readonly run: ImagePromotionRun;
+  readonly begun: ImagePromotionRunStatus;
+  readonly considered: readonly KnownApproval[];
+  /** Stops it without ending it. */
+  readonly stop: AbortSignal;
+}
+
+async function carryOut(carrying: Carrying, stop: AbortSignal): Promise<RunEnd> {
+  const { hold, ports } = carrying;
+  const begun = hold.run.status ?? {};
+  const considered = carrying.approvals();
+  const read = parsePromotionRun(hold.run);
+  if (!read.ok) {
+    const detail = read.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    const failure = { code: 'InvalidPromotion', detail } as const;
+    return end(hold, endStatus({ begun, considered, now: ports.clock(), failure, dryRun: false }));
+  }
+  const carried = { ...carrying, run: read.value, begun, considered, stop };
+  const timeout = startTimeout(read.value, begun, ports);
+  try {
+    return await withExecution(carried, AbortSignal.any([stop, timeout.signal]));
+  } finally {
+    timeout.cancel();
+  }
+}
+
+async function withExecution(carried: Carried, signal: AbortSignal): Promise<RunEnd> {
+  const { run, hold, ports, stop, begun } = carried;
+  let execution: Execution | undefined;
+  try {
+    const { promotion, template: spec, attempt: failedBefore } = run.spec;
+    const { namespace, name: runName } = hold.run.metadata;
+    const startedAt = startOf(begun, ports);
+    const subject = { namespace, runName, promotion, spec, failedBefore, startedAt };
+    execution = await ports.executions.open(subject, signal);
+    return await withPlan(carried, execution, signal);
+  } catch (error) {
+    if (stop.aborted) return { end: 'stopped' };
+    return await fail(carried, reasonOf(error, signal, ports), isTransient(error, signal));
+  } finally {
+    await execution?.close().catch(ports.report);
+  }
+}
+
+function startOf({ startTime }: ImagePromotionRunStatus, { clock }: RunnerPorts): Date {
+  const started = new Date(startTime ?? NaN);
+  return Number.isNaN(started.getTime()) ? clock() : started;
+}
+
+async function withPlan(carried: Carried, execution: Execution, signal: AbortSignal): Promise<RunEnd> {
+  const { begun, hold, stop } = carried;
+  if (begun.plan)
+    return withLedger(carried, { execution, ledger: openLedger(begun), plan: begun.plan }, signal);
+  const planned = planLedger(await execution.plan(signal));
+  if (!planned.ok) return fail(carried, planned.reason, false);
+  const { ledger, plan } = planned;
+  hold.tell(() =>
+    openStatus(begun, { plan, ledger, now: carried.ports.clock(), dryRun: carried.run.spec.template.dryRun }),
+  );
+  // Nothing is begun before it is stored what will be done.
+  if (!(await hold.write()) || stop.aborted) return { end: 'stopped' };
+  return withLedger(carried, { execution, ledger, plan }, signal);
+}
+
+interface Prepared extends Pick<Planned, 'ledger' | 'plan'> {
+  readonly execution: Execution;
+}
+
+async function withLedger(
+  carried: Carried,
+  { execution, ledger, plan }: Prepared,
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const { run, begun, hold, ports, approvals, considered, stop } = carried;
+  const { dryRun } = run.spec.template;
+  const record = (result: Parameters<Ledger['record']>[0]): void => {
+    // What is told of an image after a stop is that it was stopped; the next holder goes on with it.
+    if (!stop.aborted) ledger.record(result);
+  };
+  hold.tell(() => openStatus(begun, { plan, ledger, now: ports.clock(), dryRun }));
+  const decide = decideBy(hold.run.metadata.name, considered, {
+    considered: begun.considered,
+    now: ports.clock(),
+  });
+  const work = readyPins(ledger.pins(), decide).map(({ planned }) => planned);
+  const progress = { onStep: nothing, onExpected: nothing, onBytes: nothing, onResult: record };
+  const resumed = begun.plan !== undefined;
+  const results = await execution.run(work, { progress, dryRun, resumed, approvals }, signal);
+  for (const result of results) record(result);
+  if (stop.aborted) return { end: 'stopped' };
+  return end(hold, endStatus({ begun, plan, ledger, considered, now: ports.clock(), dryRun }));
+}
+
+async function fail(
+  { hold, ports, begun, considered, run }: Carried,
+  failure: Reason,
+  retryable: boolean,
+): Promise<RunEnd> {
+  const { dryRun } = run.spec.template;
+  return end(hold, endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun }));
+}
+
+async function end(hold: Hold, status: ImagePromotionRunStatus): Promise<RunEnd> {
+  hold.tell(() => status);
+  return (await hold.release()) ? { end: 'over', status } : { end: 'stopped' };
+}
+
+/** Why nothing could be begun: time that is over outweighs what broke because of it. */
+function reasonOf(error: unknown, signal: AbortSignal, { report }: RunnerPorts): Reason {
+  const why: unknown = signal.aborted ? signal.reason : error;
+  if (why instanceof Fault) return { code: why.code, detail: why.message };
+  report(why);
+  return { code: 'InternalError', detail: 'it failed, this is a bug' };
+}
+
+function isTransient(error: unknown, signal: AbortSignal): boolean {
+  const why: unknown = signal.aborted ? signal.reason : error;
+  return why instanceof Fault && why.transient;
+}
+
+function nothing(): void {
+  // A status tells of images that are done; steps and bytes are for terminals.
+}

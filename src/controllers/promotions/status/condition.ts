@@ -1,0 +1,44 @@
+import type { PolicyCondition } from '../../../core/policy/index.ts';
+
+/** A condition of one of our kinds. */
+export type Condition = PolicyCondition;
+
+/** What is to be said. */
+export interface Saying {
+  readonly type: string;
+  readonly status: Condition['status'];
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Longest message of a condition in characters: enough for a few names, little for etcd. */
+const MAX_MESSAGE = 1_024;
+
+/** A moment as status tells it: whole seconds, as everywhere in Kubernetes. */
+export function stampOf(moment: Date): string {
+  return `${moment.toISOString().slice(0, 19)}Z`;
+}
+
+/** The conditions that say this: one that keeps its status keeps the time at which it last changed. */
+export function conditionsOf(
+  sayings: readonly Saying[],
+  { before = [], generation, now }: Spoken,
+): Condition[] {
+  return sayings.map(({ type, status, reason, message }) => {
+    const old = before.find((one) => one.type === type);
+    return {
+      type,
+      status,
+      observedGeneration: generation,
+      lastTransitionTime: old?.status === status ? old.lastTransitionTime : stampOf(now),
+      reason,
+      message: message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`,
+    };
+  });
+}
+
+interface Spoken {
+  readonly before: readonly Condition[] | undefined;
+  readonly generation: number;
+  readonly now: Date;
+}

@@ -1,0 +1,100 @@
+import type { Reason } from '../../../core/model/index.ts';
+import type { ImagePromotionSpec, ImagePromotionStatus } from '../../../core/promotion/index.ts';
+import type { Condition, Saying } from './condition.ts';
+import type { RecordedRun } from '../run/recorded-run.ts';
+
+/** What the conditions of a promotion are made from, besides its status. */
+export interface ConditionFacts {
+  readonly generation: number;
+  readonly spec?: Pick<ImagePromotionSpec, 'suspend'>;
+  readonly runs: readonly RecordedRun[];
+  /** The run that is under way. */
+  readonly active?: RecordedRun;
+  readonly obstacle?: Reason;
+}
+
+type Said = readonly [status: Condition['status'], reason: string, message: string];
+
+/** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion does what it is told. */
+export function sayPromotion(status: ImagePromotionStatus, facts: ConditionFacts): readonly Saying[] {
+  return [
+    say('Ready', readyOf(status, facts)),
+    say('Reconciling', reconcilingOf(facts)),
+    say('Stalled', stalledOf(facts)),
+    say('Flagged', flaggedOf(status)),
+  ];
+}
+
+function say(type: string, [status, reason, message]: Said): Saying {
+  return { type, status, reason, message };
+}
+
+function readyOf(
+  status: ImagePromotionStatus,
+  { obstacle, active, runs, generation, spec }: ConditionFacts,
+): Said {
+  if (obstacle) return ['False', obstacle.code, obstacle.detail];
+  const last = runs.find(({ over }) => over);
+  if (last?.generation !== generation) {
+    if (spec?.suspend && !active)
+      return ['Unknown', 'Suspended', 'It is suspended and has not run as it is written now.'];
+    return ['Unknown', 'Progressing', 'It has not run yet as it is written now.'];
+  }
+  if (last.failure) return ['False', last.failure.code, last.failure.message];
+  if (last.nothing !== undefined) return ['True', 'NothingSelected', last.nothing];
+  return wellOf(status.counts);
+}
+
+function wellOf(counts: ImagePromotionStatus['counts']): Said {
+  const { candidates = 0, promoted = 0, upToDate = 0, blocked = 0, awaitingApproval = 0 } = counts ?? {};
+  const there = `${String(promoted + upToDate)} of ${String(candidates)} images are at the target`;
+  if (awaitingApproval > 0)
+    return [
+      'True',
+      'ApprovalNeeded',
+      `${there}, ${String(blocked)} blocked, ${String(awaitingApproval)} waiting for a person.`,
+    ];
+  if (blocked > 0) return ['True', 'Blocked', `${there}, ${String(blocked)} blocked.`];
+  return ['True', 'Succeeded', `${there}.`];
+}
+
+function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Said {
+  if (active) return ['True', 'Running', `Run ${active.name} is under way.`];
+  if (obstacle) return ['False', obstacle.code, 'A person has to act.'];
+  if (spec?.suspend) return ['False', 'Suspended', 'It is suspended.'];
+  if (last?.failure?.retryable)
+    return ['True', 'Retrying', `Run ${last.name} failed by something that may pass; another one follows.`];
+  if (!last) return ['True', 'Progressing', 'Its first run is about to begin.'];
+  return ['False', 'Idle', 'No run is under way.'];
+}
+
+function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Said {
+  if (obstacle) return ['True', obstacle.code, obstacle.detail];
+  const failure = last?.failure;
+  if (!active && failure && !failure.retryable) return ['True', failure.code, failure.message];
+  return ['False', 'Progressing', 'Nothing keeps it from running.'];
+}
+
+/** Images named in a condition; the status has more of them. */
+const MAX_NAMED = 10;
+
+function flaggedOf(status: ImagePromotionStatus): Said {
+  const { flagged = [], flaggedCut = 0 } = status;
+  const dark = darkOf(status);
+  const [first] = flagged;
+  if (!first && dark) return ['Unknown', dark.reason, `Of what is at the target, ${dark.told}`];
+  if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
+  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
+  const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
+  const more = left > 0 ? `, and ${String(left)} more` : '';
+  const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
+  return ['True', first.reason, dark ? `${blocked} Besides, ${dark.told}` : blocked];
+}
+
+/** What could not be judged again, and why. */
+function darkOf({ lastJudgement }: ImagePromotionStatus) {
+  if (lastJudgement?.reason === undefined) return undefined;
+  const { unknown, judged, reason, message = '' } = lastJudgement;
+  const told = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  return { reason, told };
+}

@@ -1,0 +1,138 @@
+import type { Reason } from '../../../core/model/index.ts';
+import {
+  nextRun,
+  type ImagePromotionSpec,
+  type ImagePromotionStatus,
+  type RunImage,
+} from '../../../core/promotion/index.ts';
+import { changesOf } from '../changes.ts';
+import { conditionsOf, stampOf } from './condition.ts';
+import type { RecordedRun } from '../run/recorded-run.ts';
+import type { PromotionEvent, PromotionObject } from '../ports.ts';
+import { sayPromotion } from './promotion-conditions.ts';
+import { watchExceptions } from '../reassess.ts';
+
+/** The status of a promotion with what a run came to that has ended, and what is to be told of it. */
+export interface Absorbed {
+  readonly status: ImagePromotionStatus;
+  readonly events: readonly PromotionEvent[];
+  /** What is to be counted. */
+  readonly counted: readonly CountedRun[];
+}
+
+/** What of a run is to be counted that has ended: all of it, or, of one that went on, what is new. */
+export interface CountedRun {
+  readonly run: RecordedRun;
+  readonly fresh?: readonly RunImage[];
+}
+
+/** Takes in every run that has ended since the status was written, in the order of their ends; each once. */
+export function absorbRuns(
+  promotion: PromotionObject,
+  status: ImagePromotionStatus,
+  runs: readonly RecordedRun[],
+): Absorbed {
+  const ended = runs
+    .filter(({ object }) => isNews(status.lastRun, object.metadata.name, object.status?.completionTime))
+    .toSorted((a, b) => Number(a.endedAt) - Number(b.endedAt) || (a.name < b.name ? -1 : 1));
+  return ended.reduce<Absorbed>((absorbed, run) => absorb(promotion, absorbed, run), {
+    status,
+    events: [],
+    counted: [],
+  });
+}
+
+function isNews(
+  last: ImagePromotionStatus['lastRun'],
+  name: string,
+  completionTime: string | undefined,
+): boolean {
+  if (completionTime === undefined) return false;
+  if (!last) return true;
+  const [then, before] = [Date.parse(completionTime), Date.parse(last.completionTime)];
+  return then > before || (then === before && name > last.name);
+}
+
+function absorb(
+  promotion: PromotionObject,
+  { status, events, counted }: Absorbed,
+  run: RecordedRun,
+): Absorbed {
+  const { status: ran = {}, metadata } = run.object;
+  const { completionTime = '', counts, conditions = [], images = [] } = ran;
+  const changes = changesOf(promotion, status, run.object);
+  const complete = conditions.some(({ type, status: is }) => type === 'Complete' && is === 'True');
+  return {
+    status: {
+      ...status,
+      lastRun: { name: metadata.name, generation: run.generation, completionTime },
+      ...(counts && { counts }),
+      ...(complete && { lastSuccessfulTime: completionTime }),
+      told: [...changes.told],
+      recent: [...changes.recent],
+      ...watchExceptions(status, images),
+    },
+    events: [...events, ...changes.events],
+    counted: [...counted, { run, ...(status.lastRun?.name === run.name && { fresh: changes.fresh }) }],
+  };
+}
+
+/** What else the status of a promotion is made from. */
+export interface StatusFacts {
+  readonly generation: number;
+  readonly spec?: Pick<ImagePromotionSpec, 'schedule' | 'timeZone' | 'suspend'>;
+  /** The newest first. */
+  readonly runs: readonly RecordedRun[];
+  /** Why it cannot be carried out as things are: a person has to act. */
+  readonly obstacle?: Reason;
+  /** What a person asks for, by the annotation. */
+  readonly requestedAt?: string;
+  /** A run was begun just now, perhaps as the answer to the request of a person. */
+  readonly begun?: { readonly requestedAt?: string | undefined };
+  readonly now: Date;
+}
+
+/** The whole status of a promotion: what it remembers, with what is true now. */
+export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts): ImagePromotionStatus {
+  const { generation, runs, now } = facts;
+  const active = runs.findLast(({ over }) => !over);
+  const status: ImagePromotionStatus = {
+    ...before,
+    observedGeneration: generation,
+    ...lastRunTime(before, facts),
+    nextRunTime: nextRunTime(facts),
+    lastHandledReconcileAt: handledBy(before, facts),
+    activeRun: active?.name,
+  };
+  const sayings = sayPromotion(status, { ...facts, ...(active && { active }) });
+  return { ...status, conditions: conditionsOf(sayings, { before: before.conditions, generation, now }) };
+}
+
+/** The request of a person that was answered last: by the run begun now, or by one that a crash kept from being told of. */
+function handledBy(
+  { lastHandledReconcileAt }: ImagePromotionStatus,
+  { runs, begun, requestedAt }: StatusFacts,
+): string | undefined {
+  if (begun?.requestedAt !== undefined) return begun.requestedAt;
+  const answered = requestedAt !== undefined && runs.some((run) => run.requestedAt === requestedAt);
+  return answered ? requestedAt : lastHandledReconcileAt;
+}
+
+function nextRunTime({ spec, now }: StatusFacts): string | undefined {
+  if (spec?.schedule === undefined || spec.suspend) return undefined;
+  const next = nextRun(spec.schedule, spec.timeZone, now);
+  return next && stampOf(next);
+}
+
+/** By the clock of whoever begins it, too: that is what schedules are compared with. */
+function lastRunTime(
+  before: ImagePromotionStatus,
+  { runs: [newest], begun, now }: StatusFacts,
+): Pick<ImagePromotionStatus, 'lastRunTime'> {
+  const times = [
+    ...(before.lastRunTime === undefined ? [] : [Date.parse(before.lastRunTime)]),
+    ...(newest ? [newest.createdAt.getTime()] : []),
+    ...(begun ? [now.getTime()] : []),
+  ];
+  return times.length === 0 ? {} : { lastRunTime: stampOf(new Date(Math.max(...times))) };
+}

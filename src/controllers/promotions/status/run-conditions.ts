@@ -1,0 +1,125 @@
+import type { Reason } from '../../../core/model/index.ts';
+import type { ImagePromotionRunStatus, RunImage } from '../../../core/promotion/index.ts';
+import type { Saying } from './condition.ts';
+import { isOver } from '../run-state.ts';
+
+/** What the conditions of a run are made from. */
+export interface RunFacts {
+  readonly status: Pick<ImagePromotionRunStatus, 'phase' | 'plan' | 'counts' | 'images'>;
+  readonly dryRun: boolean;
+  /** Why it failed as a whole, before or besides its images. */
+  readonly failure?: Reason;
+}
+
+/** What there is to say about a run: as far as it has come, or at its end. */
+export function sayRun(facts: RunFacts): readonly Saying[] {
+  return [
+    ...sayResolved(facts),
+    ...(isOver(facts.status) ? [...sayGates(facts), ...sayApproved(facts), ...sayMoved(facts)] : []),
+    ...sayEnd(facts),
+  ];
+}
+
+function sayResolved({ status: { plan }, failure }: RunFacts): readonly Saying[] {
+  if (plan?.nothing !== undefined) return [say('Resolved', true, 'NothingSelected', plan.nothing)];
+  if (plan)
+    return [
+      say(
+        'Resolved',
+        true,
+        'Planned',
+        `${many(plan.candidates)}, ${String(plan.work)} with something to do.`,
+      ),
+    ];
+  return failure ? [say('Resolved', false, failure.code, failure.detail)] : [];
+}
+
+function sayGates({ status: { plan, counts, images = [] } }: RunFacts): readonly Saying[] {
+  if (!plan || !counts) return [];
+  const stopped = counts.blocked + counts.awaitingApproval;
+  if (stopped === 0) return [say('GatesPassed', true, 'Passed', 'No gate stopped an image.')];
+  const first = images.find(({ decision }) => decision === 'Blocked' || decision === 'AwaitingApproval');
+  return [
+    say(
+      'GatesPassed',
+      false,
+      first?.reason ?? 'Blocked',
+      `${many(stopped)} stopped by a gate${named(first)}.`,
+    ),
+  ];
+}
+
+function sayApproved({ status: { counts, images = [] } }: RunFacts): readonly Saying[] {
+  const denied = images.find(({ reason }) => reason === 'ApprovalDenied');
+  if (denied) return [say('Approved', false, 'ApprovalDenied', `A person said no${named(denied)}.`)];
+  const waiting = counts?.awaitingApproval ?? 0;
+  const first = images.find(({ decision }) => decision === 'AwaitingApproval');
+  if (waiting > 0)
+    return [
+      say('Approved', false, 'ApprovalNeeded', `${many(waiting)} waiting for a person${named(first)}.`),
+    ];
+  const approved = images.filter(({ approvedBy }) => approvedBy !== undefined);
+  if (approved.length === 0) return [];
+  return [
+    say(
+      'Approved',
+      true,
+      'Approved',
+      `${many(approved.length)} approved by ${approved[0]?.approvedBy ?? ''}.`,
+    ),
+  ];
+}
+
+function sayMoved({ status: { plan, counts, images = [] }, dryRun }: RunFacts): readonly Saying[] {
+  if (!plan || !counts) return [];
+  const all = (status: boolean, reason: string, message: string) => [
+    say('Copied', status, reason, message),
+    say('Recorded', status, reason, message),
+  ];
+  if (dryRun) return all(false, 'DryRun', 'Nothing is written to a registry.');
+  const first = images.find(({ decision }) => decision === 'Failed');
+  if (counts.failed > 0)
+    return all(false, first?.reason ?? 'Failed', `${many(counts.failed)} failed${named(first)}.`);
+  return all(true, 'Arrived', 'Everything that passed its gates is at the target, with its records.');
+}
+
+function sayEnd(facts: RunFacts): readonly Saying[] {
+  const [complete, failed, reason, message] = endOf(facts);
+  return [say('Complete', complete, reason, message), say('Failed', failed, reason, message)];
+}
+
+type End = readonly [complete: boolean, failed: boolean, reason: string, message: string];
+
+function endOf(facts: RunFacts): End {
+  const { status } = facts;
+  const { phase, counts } = status;
+  if (!isOver(status)) return [false, false, 'Running', 'It is under way.'];
+  if (phase === 'Failed') return [false, true, ...failureOf(facts)];
+  if (counts !== undefined && counts.awaitingApproval > 0)
+    return [false, false, 'ApprovalNeeded', 'It goes on when a person has decided.'];
+  if (phase === 'Blocked')
+    return [true, false, 'Blocked', `${many(counts?.blocked ?? 0)} blocked; the others arrived.`];
+  if (status.plan?.nothing !== undefined) return [true, false, 'NothingSelected', status.plan.nothing];
+  return [true, false, 'Succeeded', 'It is done.'];
+}
+
+function failureOf({ status, failure }: RunFacts): readonly [string, string] {
+  if (failure) return [failure.code, failure.detail];
+  const first = status.images?.find(({ decision }) => decision === 'Failed');
+  return [first?.reason ?? 'Failed', `${many(status.counts?.failed ?? 0)} failed${named(first)}.`];
+}
+
+function say(type: string, status: boolean, reason: string, message: string): Saying {
+  return { type, status: status ? 'True' : 'False', reason, message };
+}
+
+function many(count: number): string {
+  return `${String(count)} ${count === 1 ? 'image' : 'images'}`;
+}
+
+/** The image that stands for the others, with why. */
+function named(row: RunImage | undefined): string {
+  if (!row) return '';
+  const because = row.message === undefined ? '' : ` ${row.message}`;
+  return `, first ${row.tag}: ${row.reason ?? ''}${because}`.replace(/\.$/, '');
+}

@@ -1,0 +1,166 @@
+import {
+  cutRunImages,
+  runImage,
+  type ImageDecision,
+  type ImagePromotionRunStatus,
+  type ImageResult,
+  type PlannedImage,
+  type RunImage,
+} from '../../../core/promotion/index.ts';
+import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
+
+/** What is known of a run's images while it is carried out. */
+export interface Ledger {
+  /** Images that are not done, in the order of the plan. */
+  readonly pins: () => readonly Pin[];
+  /** Notes what became of an image, the first time that it is told. */
+  readonly record: (result: ImageResult) => void;
+  /** The fields of the status that tell of it. */
+  readonly told: () => LedgerStatus;
+}
+
+/** The fields of a run's status that the ledger writes. */
+export type LedgerStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
+  Pick<ImagePromotionRunStatus, 'pins'> &
+  Sums;
+
+/** What is added up over all images. */
+interface Sums {
+  readonly requests: number;
+  readonly bytes: number;
+  readonly spared: { readonly mounted: number; readonly skipped: number };
+}
+
+type Counts = Record<keyof NonNullable<ImagePromotionRunStatus['counts']>, number>;
+
+/** Bytes of images and pins together: with everything else a status stays below 100 KB, unless pins alone are more. */
+const MAX_BYTES = 84_000;
+/** Bytes that rows may take however many pins there are: the heaviest are always told. */
+const MIN_ROW_BYTES = 16_000;
+
+const NOTHING: Counts = {
+  candidates: 0,
+  promoted: 0,
+  upToDate: 0,
+  skipped: 0,
+  blocked: 0,
+  awaitingApproval: 0,
+  failed: 0,
+};
+
+const NO_SUMS: Sums = { requests: 0, bytes: 0, spared: { mounted: 0, skipped: 0 } };
+
+const COUNTED: Readonly<Record<ImageDecision, keyof Counts | undefined>> = {
+  Mirrored: 'promoted',
+  Promoted: 'promoted',
+  UpToDate: 'upToDate',
+  Skipped: 'skipped',
+  Blocked: 'blocked',
+  AwaitingApproval: 'awaitingApproval',
+  Failed: 'failed',
+  Planned: undefined,
+};
+
+/** Begins the ledger of a run that was just planned: what has nothing to do is told already, the rest is pinned. */
+export function beginLedger(planned: readonly PlannedImage[]): Ledger {
+  const pins = planned.filter(isWork).map((image): Pin => ({ planned: image }));
+  const ledger = keep({
+    pins,
+    counts: { ...NOTHING, candidates: planned.length },
+    rows: [],
+    others: 0,
+    sums: NO_SUMS,
+  });
+  for (const image of planned) if (!isWork(image)) ledger.record(settledBy(image));
+  return ledger;
+}
+
+/** Goes on with the ledger that a status holds. */
+export function openLedger(status: ImagePromotionRunStatus): Ledger {
+  const { pins = [], counts = NOTHING, images = [], cut = 0 } = status;
+  const { requests = 0, bytes = 0, spared = NO_SUMS.spared } = status;
+  const read = pins.flatMap((text) => parsePin(text) ?? []);
+  return keep({
+    pins: read,
+    counts: { ...counts },
+    rows: images,
+    others: cut,
+    sums: { requests, bytes, spared },
+  });
+}
+
+interface Kept {
+  readonly pins: readonly Pin[];
+  readonly counts: Counts;
+  readonly rows: readonly RunImage[];
+  /** Images of which only the counts tell. */
+  readonly others: number;
+  readonly sums: Sums;
+}
+
+function keep(kept: Kept): Ledger {
+  const pins = new Map(kept.pins.map((pin) => [pin.planned.tag, pin]));
+  const rows = new Map(kept.rows.map((row) => [row.tag, row]));
+  const recorded = new Set<string>();
+  const { counts } = kept;
+  let { others, sums } = kept;
+
+  const replaceWaiting = (tag: string): void => {
+    counts.awaitingApproval -= 1;
+    if (!rows.delete(tag)) others -= 1;
+  };
+  const record = (result: ImageResult): void => {
+    if (recorded.has(result.tag)) return;
+    recorded.add(result.tag);
+    const pin = pins.get(result.tag);
+    if (pin?.gateHash !== undefined) replaceWaiting(result.tag);
+    if (pin) settle(pins, pin, result);
+    const counted = COUNTED[result.decision];
+    if (counted) counts[counted] += 1;
+    rows.set(result.tag, runImage(result));
+    sums = addTo(sums, result);
+  };
+  return {
+    pins: () => [...pins.values()],
+    record,
+    told: () => {
+      const written = [...pins.values()].map(formatPin);
+      const pinBytes = written.reduce((sum, pin) => sum + pin.length + 3, 0);
+      const images = cutRunImages([...rows.values()], Math.max(MIN_ROW_BYTES, MAX_BYTES - pinBytes));
+      return {
+        counts: { ...counts },
+        images: [...images],
+        cut: others + rows.size - images.length,
+        ...sums,
+        ...(written.length > 0 && { pins: written }),
+      };
+    },
+  };
+}
+
+function addTo({ requests, bytes, spared }: Sums, result: ImageResult): Sums {
+  const { mounted, skipped } = result.spared ?? { mounted: 0, skipped: 0 };
+  return {
+    requests: requests + (result.requests ?? 0),
+    bytes: bytes + result.bytes,
+    spared: { mounted: spared.mounted + mounted, skipped: spared.skipped + skipped },
+  };
+}
+
+function settledBy(planned: PlannedImage): ImageResult {
+  const { tag, digest, action } = planned;
+  const row = { tag, ...(digest && { digest }), bytes: 0, blobs: NO_BLOBS, attachments: NO_ATTACHMENTS };
+  if (action === 'Move' || action === 'UpToDate') return { ...row, decision: 'UpToDate' };
+  const { reason, message } = planned;
+  const decision = ({ Skip: 'Skipped', Block: 'Blocked', Fail: 'Failed' } as const)[action];
+  return { ...row, decision, reason, message, ...(action === 'Fail' && { transient: planned.transient }) };
+}
+
+const NO_BLOBS = { mounted: 0, copied: 0, skipped: 0 };
+const NO_ATTACHMENTS = { found: 0, carried: 0, leftByRule: 0 };
+
+/** An image that is done needs no pin; one that waits is pinned with what the gates found. */
+function settle(pins: Map<string, Pin>, { planned }: Pin, { decision, gateHash }: ImageResult): void {
+  if (decision === 'AwaitingApproval' && gateHash !== undefined) pins.set(planned.tag, { planned, gateHash });
+  else pins.delete(planned.tag);
+}

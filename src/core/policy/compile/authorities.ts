@@ -1,0 +1,216 @@
+import { RE2JS } from 're2js';
+import {
+  CLAIM_NAMES,
+  parsed,
+  parseReference,
+  problem,
+  type ImageRef,
+  type Parsed,
+  type Problem,
+  type PublicKey,
+  type TrustRoot,
+} from '../../model/index.ts';
+import type { Authority, AuthoritySigner } from './authority.ts';
+import { parsePublicKey } from './public-key.ts';
+import type { ImagePolicySpec } from '../schema.ts';
+
+/** Where a policy may point for a key or a trust root: an entry of a Secret or a ConfigMap. */
+export interface MaterialRef {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Looks up what a policy refers to; `undefined` when it is not there. */
+export type Material = (ref: MaterialRef) => string | undefined;
+
+/** Reads trust roots; who knows their format is handed in. */
+export interface TrustRoots {
+  /** Problems have a path inside the root; `source` says where the text came from, for people. */
+  readonly read: (json: string, source: string) => Parsed<TrustRoot>;
+  /** The root of the public-good instance, as it is known now. */
+  readonly publicGood: () => TrustRoot;
+}
+
+/** What a policy is compiled with besides its own text. */
+export interface Given {
+  readonly material: Material;
+  readonly roots: TrustRoots;
+}
+
+/** Authorities by name; `undefined` for one that has problems, so that they are told once. */
+export type Authorities = ReadonlyMap<string, Authority | undefined>;
+
+type Written = ImagePolicySpec['authorities'][number];
+
+/** Reads every authority of the list at `given.path` (default `spec.authorities`); problems go to `problems` by field path. */
+export function compileAuthorities(
+  authorities: readonly Written[],
+  given: Given & { readonly path?: string },
+  problems: Problem[],
+): Authorities {
+  const byName = new Map<string, Authority | undefined>();
+  const byKey = new Map<string, string>();
+  for (const [index, written] of authorities.entries()) {
+    const { name } = written;
+    const path = `${given.path ?? 'spec.authorities'}[${String(index)}]`;
+    if (byName.has(name)) problems.push({ path: `${path}.name`, message: `"${name}" is there twice` });
+    const read = compileAuthority(written, given, path);
+    if (!read.ok) problems.push(...read.problems);
+    byName.set(name, read.ok ? read.value : undefined);
+    if (!read.ok || read.value.signer.kind !== 'key') continue;
+    // One key under two names would let a single signature count as two signers.
+    const { fingerprint } = read.value.signer.key;
+    const twin = byKey.get(fingerprint);
+    if (twin !== undefined) {
+      problems.push({ path: `${path}.key`, message: `is the same key as that of "${twin}"` });
+    }
+    byKey.set(fingerprint, name);
+  }
+  return byName;
+}
+
+function compileAuthority(written: Written, given: Given, path: string): Parsed<Authority> {
+  const transparencyLog = isLogRequired(written);
+  const timestamps = written.timestamps === 'Required';
+  const signer = compileSigner(written, given, path);
+  const needsRoot = Boolean(written.keyless) || transparencyLog || timestamps;
+  const root = needsRoot
+    ? compileRoot(written.trustRoot, given, `${path}.trustRoot`)
+    : unusedRoot(written, path);
+  const repository = compileRepository(written.repository, `${path}.repository`);
+  if (!signer.ok || !root.ok || !repository.ok) return failed([signer, root, repository]);
+  return parsed({
+    name: written.name,
+    signer: signer.value,
+    transparencyLog,
+    timestamps,
+    ...(root.value && { root: root.value }),
+    ...(repository.value && { repository: repository.value }),
+  });
+}
+
+function failed(all: readonly Parsed<unknown>[]): {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+} {
+  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
+}
+
+/** A certificate lives for minutes: without a log nobody could notice one that should not exist. A key is its owner's. */
+function isLogRequired({ transparencyLog, keyless }: Written): boolean {
+  return (transparencyLog ?? (keyless ? 'Required' : 'NotRequired')) === 'Required';
+}
+
+function compileSigner(
+  { key, keyless }: Written,
+  { material }: Given,
+  path: string,
+): Parsed<AuthoritySigner> {
+  if (key) {
+    const read = readKey(key, material, `${path}.key`);
+    return read.ok ? parsed({ kind: 'key', key: read.value }) : read;
+  }
+  if (!keyless) return problem(path, 'needs exactly one of key, keyless');
+  const { issuer, subject, subjectPattern } = keyless;
+  const claims = CLAIM_NAMES.flatMap((claim) => {
+    const value = keyless.claims?.[claim];
+    return value === undefined ? [] : [[claim, value] as const];
+  });
+  if (subjectPattern === undefined) {
+    return parsed({ kind: 'keyless', issuer, isSubject: (text) => text === subject, claims });
+  }
+  const pattern = compilePattern(subjectPattern, `${path}.keyless.subjectPattern`);
+  if (!pattern.ok) return pattern;
+  return parsed({ kind: 'keyless', issuer, isSubject: pattern.value, claims });
+}
+
+/** RE2 runs in linear time, and the whole subject must match: `^a|b$` alone would let `xb` in. */
+function compilePattern(text: string, path: string): Parsed<(subject: string) => boolean> {
+  try {
+    const pattern = RE2JS.compile(text);
+    return parsed((subject) => pattern.matches(subject));
+  } catch (error) {
+    return problem(
+      path,
+      `is no RE2 regular expression: ${error instanceof Error ? error.message : 'unreadable'}`,
+    );
+  }
+}
+
+function readKey(key: NonNullable<Written['key']>, material: Material, path: string): Parsed<PublicKey> {
+  const text =
+    key.pem === undefined
+      ? readMaterial(key, material, path)
+      : parsed({ text: key.pem, where: `${path}.pem`, source: 'policy' });
+  if (!text.ok) return text;
+  const read = parsePublicKey(text.value.text);
+  return read.ok ? read : { ok: false, problems: at(text.value.where, read.problems) };
+}
+
+function compileRoot(
+  written: Written['trustRoot'],
+  { material, roots }: Given,
+  path: string,
+): Parsed<TrustRoot | undefined> {
+  if (!written) return parsed(roots.publicGood());
+  const text = readMaterial(written, material, path);
+  if (!text.ok) return text;
+  const read = roots.read(text.value.text, text.value.source);
+  if (read.ok) return read;
+  const inside = (inner: string) => (inner === '' ? '' : `${inner} `);
+  return {
+    ok: false,
+    problems: read.problems.map((one) => ({
+      path: text.value.where,
+      message: inside(one.path) + one.message,
+    })),
+  };
+}
+
+/** A trust root that nothing would ask is a mistake worth telling: somebody believes that a log is checked. */
+function unusedRoot({ trustRoot }: Written, path: string): Parsed<undefined> {
+  if (!trustRoot) return parsed(undefined);
+  return problem(
+    `${path}.trustRoot`,
+    'is not used: a key needs it only with transparencyLog or timestamps Required',
+  );
+}
+
+function compileRepository(written: string | undefined, path: string): Parsed<ImageRef | undefined> {
+  if (written === undefined) return parsed(undefined);
+  const ref = parseReference(written);
+  if (!ref.ok) return { ok: false, problems: at(path, ref.problems) };
+  const { registry, repository } = ref.value;
+  const plain = ref.value.digest === undefined && !written.slice(written.lastIndexOf('/') + 1).includes(':');
+  return plain
+    ? parsed({ registry, repository })
+    : problem(path, 'is a repository: leave out tag and digest');
+}
+
+function readMaterial(
+  refs: {
+    readonly secretRef?: { name: string; key: string } | undefined;
+    readonly configMapRef?: { name: string; key: string } | undefined;
+  },
+  material: Material,
+  path: string,
+): Parsed<{ readonly text: string; readonly where: string; readonly source: string }> {
+  const [field, ref] = refs.secretRef
+    ? (['secretRef', { kind: 'Secret', ...refs.secretRef }] as const)
+    : ([
+        'configMapRef',
+        refs.configMapRef && ({ kind: 'ConfigMap', ...refs.configMapRef } as const),
+      ] as const);
+  const where = `${path}.${field}`;
+  const text = ref && material(ref);
+  if (ref === undefined || text === undefined || text === '') {
+    return problem(where, ref ? `${ref.kind} ${ref.name} has no key ${ref.key}` : 'is missing');
+  }
+  return parsed({ text, where, source: `${ref.kind} ${ref.name}/${ref.key}` });
+}
+
+/** The same problems, all at one path. */
+export function at(path: string, problems: readonly Problem[]): readonly Problem[] {
+  return problems.map(({ message }) => ({ path, message }));
+}

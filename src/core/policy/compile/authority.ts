@@ -1,0 +1,78 @@
+import type {
+  CertificateIdentity,
+  ClaimName,
+  ImageRef,
+  ProvenSignature,
+  PublicKey,
+  TrustRoot,
+} from '../../model/index.ts';
+
+/** Somebody who may sign, under the name the policy gives them. */
+export interface Authority {
+  readonly name: string;
+  readonly signer: AuthoritySigner;
+  /** A log of {@link root} must hold the signature. */
+  readonly transparencyLog: boolean;
+  /** A timestamp authority of {@link root} must have seen the signature. */
+  readonly timestamps: boolean;
+  /** What certificates, log entries and timestamps are judged by; absent where none of them is asked for. */
+  readonly root?: TrustRoot;
+  /** Where signatures are kept, if not beside the image. */
+  readonly repository?: ImageRef;
+}
+
+/** By what an authority is known: a key, or an identity. */
+export type AuthoritySigner =
+  | { readonly kind: 'key'; readonly key: PublicKey }
+  | {
+      readonly kind: 'keyless';
+      readonly issuer: string;
+      readonly isSubject: (subject: string) => boolean;
+      readonly claims: readonly (readonly [ClaimName, string])[];
+    };
+
+/** Why a proven signature is not one by this authority, as one clause; `undefined` when it is. */
+export function objection(authority: Authority, signature: ProvenSignature): string | undefined {
+  const { name, transparencyLog, timestamps, root } = authority;
+  const stranger = strangeness(authority, signature);
+  if (stranger !== undefined) return stranger;
+  if (transparencyLog && !(root && signature.loggedBy.includes(root.fingerprint))) {
+    return `by ${name}, but in no transparency log of its trust root`;
+  }
+  if (timestamps && !(root && signature.timestampedBy.includes(root.fingerprint))) {
+    return `by ${name}, but without a timestamp of its trust root`;
+  }
+  return undefined;
+}
+
+function strangeness({ signer, root, name }: Authority, { signer: by }: ProvenSignature): string | undefined {
+  if (signer.kind === 'key') {
+    if (by.kind === 'certificate') return `by ${describeIdentity(by.identity)}, where a key is asked for`;
+    return by.fingerprint === signer.key.fingerprint ? undefined : 'made by another key';
+  }
+  if (by.kind === 'key') return `made by a key, where ${name} signs by certificate`;
+  if (by.root === root?.fingerprint) return identityObjection(signer, by.identity);
+  return `by ${describeIdentity(by.identity)}, under another trust root`;
+}
+
+function identityObjection(
+  signer: Extract<AuthoritySigner, { kind: 'keyless' }>,
+  identity: CertificateIdentity,
+): string | undefined {
+  const { issuer, subjects, claims } = identity;
+  const who = `by ${describeIdentity(identity)}`;
+  if (issuer !== signer.issuer || !subjects.some((subject) => signer.isSubject(subject))) return who;
+  const wrong = signer.claims.find(([claim, value]) => claims[claim] !== value)?.[0];
+  return wrong === undefined ? undefined : `${who}, whose ${wrong} is ${claims[wrong] ?? 'not said'}`;
+}
+
+/** An identity for a person: subjects and issuer. */
+function describeIdentity({ subjects, issuer }: CertificateIdentity): string {
+  return `${subjects.join(', ')} (${issuer})`;
+}
+
+/** One name per signer, whatever authorities accept it: two patterns that match one signer are still one. */
+export function signerId({ signer }: ProvenSignature): string {
+  if (signer.kind === 'key') return signer.fingerprint;
+  return JSON.stringify([signer.root, signer.identity.issuer, [...signer.identity.subjects].sort()]);
+}

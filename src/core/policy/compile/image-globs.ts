@@ -1,0 +1,50 @@
+import { parseReference, parsed, problem, type Parsed } from '../../model/index.ts';
+import { compileGlob } from './glob-match.ts';
+
+// Only `*`, `**` and `?` mean something: no negation, braces or classes, so that a pattern cannot say the opposite of
+// what it seems to say.
+const ALLOWED = /^(?:\[[a-f0-9:.]+\])?[A-Za-z0-9._/:*?-]*$/;
+
+/** Compiles one glob over normalised image names; Docker Hub's short names are completed as in references. */
+export function compileImageGlob(pattern: string): Parsed<(name: string) => boolean> {
+  if (!ALLOWED.test(pattern)) {
+    return problem('', 'may hold letters, digits, ". _ - / :" and the wildcards "*", "**" and "?" only');
+  }
+  if (pattern.slice(pattern.lastIndexOf('/') + 1).includes(':')) {
+    return problem('', 'matches image names; leave out the tag');
+  }
+  if (pattern === '*') return problem('', 'matches no full name; write "**" for every image');
+  const full = complete(pattern);
+  // A pattern that can match nothing would leave its images without the policy, and nobody would notice.
+  if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok) {
+    return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
+  }
+  const matches = compileGlob(full);
+  return parsed((name) => matches(name) || matches(withoutHttpsPort(name)));
+}
+
+/** `host:443` is the same registry as `host`; written so, an image must not slip past a policy for the other spelling. */
+function withoutHttpsPort(name: string): string {
+  return name.replace(/^([^/]+):443(?=\/)/, '$1');
+}
+
+/**
+ * `nginx` → `docker.io/library/nginx`, `acme/*` → `docker.io/acme/*`, `index.docker.io/nginx` → `docker.io/library/nginx`;
+ * any other first component that can be a host stays.
+ */
+function complete(pattern: string): string {
+  if (pattern.startsWith('**')) return pattern;
+  const slash = pattern.indexOf('/');
+  const first = slash < 0 ? '' : pattern.slice(0, slash);
+  const isHost = /[.:[]/.test(first) || first === 'localhost' || first.startsWith('*');
+  const host = isHost ? hostOf(first) : 'docker.io';
+  const path = isHost ? pattern.slice(slash + 1) : pattern;
+  const official = host === 'docker.io' && !path.includes('/') && path !== '**';
+  return `${host}/${official ? 'library/' : ''}${path}`;
+}
+
+/** A host as references have it: Docker Hub under its one name, lower case. */
+function hostOf(text: string): string {
+  const read = parseReference(`${text}/any/any`);
+  return withoutHttpsPort(`${read.ok ? read.value.registry : text.toLowerCase()}/`).slice(0, -1);
+}
