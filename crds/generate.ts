@@ -3,8 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { REASONS } from '../src/core/model/index.ts';
-import { imagePolicyCrd, imagePolicyReference } from '../src/core/policy/index.ts';
+import { REASONS } from '../src/core/model/reason.ts';
+import { imagePolicyCrd } from '../src/core/policy/index.ts';
+import { imagePolicyReference } from '../src/core/policy/reference-page.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
 import { promotionReferences } from '../src/core/promotion/schema/reference-page.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';

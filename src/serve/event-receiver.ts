@@ -14,9 +14,9 @@ import type { Settings } from '../core/settings/index.ts';
 import { PUSHED_AT } from '../controllers/promotions/index.ts';
 import type { Parts } from './parts.ts';
 import { RESOURCES } from '../core/workload/index.ts';
-import { followSecretFiles, type SecretFiles } from './secret-files.ts';
 import { clock } from './process-context.ts';
 import { TIME } from './time.ts';
+import { readText } from '../clients/files/index.ts';
 
 /** What hears of pushes, in every replica: nobody knows which of them a sender reaches. */
 export interface EventReceiver {
@@ -102,4 +102,40 @@ async function wake({ cluster }: Parts, key: string): Promise<void> {
   const written = await cluster.patch({ resource: RESOURCES.promotions, namespace, name }, change);
   // Deleted meanwhile: there is nobody to wake.
   if (!written.ok && written.status !== 404) throw new Error(written.message);
+}
+
+/** Texts of files, as they were at the last look. */
+interface SecretFiles {
+  /** `undefined` = it could not be read, or was not yet. */
+  readonly text: (path: string) => string | undefined;
+  readonly close: () => void;
+}
+
+/** Milliseconds between two looks: kubelets take a minute to write a Secret that changed. */
+const LOOK_MS = 10_000;
+
+/** Follows files with secrets, each of a line; the line break at the end is no part of it. */
+function followSecretFiles(
+  paths: readonly string[],
+  onError: (problem: { readonly path: string; readonly message: string }) => void,
+): SecretFiles {
+  const texts = new Map<string, string>();
+  const look = async (): Promise<void> => {
+    for (const path of new Set(paths)) {
+      const read = await readText(path);
+      if (read.ok) texts.set(path, read.value.replace(/\r?\n$/, ''));
+      else {
+        texts.delete(path);
+        read.problems.forEach(onError);
+      }
+    }
+  };
+  void look();
+  const timer = setInterval(() => void look(), LOOK_MS);
+  return {
+    text: (path) => texts.get(path),
+    close: () => {
+      clearInterval(timer);
+    },
+  };
 }

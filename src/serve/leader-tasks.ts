@@ -1,5 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { errorFields, type Gauge } from '../core/model/index.ts';
-import { createSelfTest, enforcedCondition } from '../controllers/self-test/index.ts';
+import {
+  createSelfTest,
+  enforcedCondition,
+  customKindFinder,
+  podFinder,
+  type SelfTestPorts,
+} from '../controllers/self-test/index.ts';
 import {
   createEventRecorder,
   createWorkQueue,
@@ -13,7 +20,6 @@ import { keepPolicyStatus } from '../controllers/policies/index.ts';
 import { keepPromotions } from './promotions.ts';
 import { keepRegistration } from '../controllers/certificates/index.ts';
 import { RESOURCES } from '../core/workload/index.ts';
-import { selfTestPorts } from './self-test-ports.ts';
 import { clock } from './process-context.ts';
 
 /** What the leader does besides serving. */
@@ -132,5 +138,33 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
     gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges, ...promotions.gauges],
     details: () => [...registration.details(), ...selfTest.lines()],
     close: () => events.close(),
+  };
+}
+
+/** What the self-test needs, over the API server. */
+function selfTestPorts(
+  { settings, cluster, telemetry, log }: LeaderOptions,
+  onResult: (result: Parameters<SelfTestPorts['onChange']>[0]) => void,
+): SelfTestPorts {
+  return {
+    ...cluster,
+    findPod: podFinder(cluster),
+    customKinds: customKindFinder({ ...cluster, kinds: settings.workloadKinds }),
+    hex: () => randomBytes(32).toString('hex'),
+    report: telemetry.report,
+    clock,
+    random: Math.random,
+    onChange: (result) => {
+      const unwell = result.canaries.filter(
+        ({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell',
+      );
+      const told = {
+        state: result.state,
+        unwell: unwell.map(({ id, outcome, detail }) => ({ id, outcome, detail })),
+      };
+      if (result.state === 'proven') log.info(told, 'self-test');
+      else log.warn(told, 'self-test');
+      onResult(result);
+    },
   };
 }

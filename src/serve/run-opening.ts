@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { openCluster, type Cluster } from '../clients/kubernetes/index.ts';
+import { openCluster, type Cluster, watchCollection } from '../clients/kubernetes/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { parsed, problem, type Parsed, errorFields, type Log } from '../core/model/index.ts';
+import {
+  parsed,
+  problem,
+  type Parsed,
+  errorFields,
+  type Log,
+  Fault,
+  textOf,
+  objectOf,
+} from '../core/model/index.ts';
 import type { OpenRun, OpenRunTool, RunQuestion } from '../cli/index.ts';
 import type { PublicRoot } from '../controllers/policies/index.ts';
 import {
@@ -9,15 +18,17 @@ import {
   executeWhenFree,
   type Executions,
   type RunnerPorts,
+  createRunStore,
+  type ApprovalObject,
+  approvalObject,
 } from '../controllers/promotions/index.ts';
 import { failed, openJudging, type OpenJudging, type Watching } from './judging.ts';
 import { createExecutions } from './promotion-opening.ts';
-import { createRunStore } from '../controllers/promotions/index.ts';
 import { openPublicRoot } from './root-refresh.ts';
-import { openRunApprovals, type RunApprovals } from './run-approvals.ts';
 import { policyReader } from './run-policies.ts';
 import type { ProcessContext } from './process-context.ts';
 import { TIME } from './time.ts';
+import { RESOURCES } from '../core/workload/index.ts';
 
 /** What runs are opened with. */
 export interface RunTooling {
@@ -146,4 +157,45 @@ async function settledOr(signal: AbortSignal, settled: Promise<void>): Promise<v
   signal.addEventListener('abort', stop, { once: true });
   await Promise.race([settled, promise]);
   signal.removeEventListener('abort', stop);
+}
+
+/** The approvals of one namespace, while a run of it is carried out. */
+interface RunApprovals {
+  readonly of: RunnerPorts['approvals'];
+  /** Resolves when they were read, or when it is sure that they may not be. */
+  readonly settled: Promise<void>;
+  /** Why they cannot be read; that will not pass by itself. */
+  readonly denied: () => Fault | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** Begins to read the approvals of a namespace; what may pass is told and tried again. */
+function openRunApprovals(
+  cluster: Pick<Cluster, 'list' | 'watch'>,
+  namespace: string,
+  onError: (error: unknown) => void,
+): RunApprovals {
+  const settled = Promise.withResolvers<undefined>();
+  let denied: Fault | undefined;
+  const approvals = watchCollection<ApprovalObject>({
+    cluster,
+    collection: { resource: RESOURCES.promotionApprovals, namespace },
+    select: approvalObject,
+    onError: (error) => {
+      onError(error);
+      if (!(error instanceof Fault) || error.transient) return;
+      denied = error;
+      settled.resolve(undefined);
+    },
+  });
+  const settle = (): void => {
+    settled.resolve(undefined);
+  };
+  approvals.synced.then(settle, settle);
+  return {
+    of: ({ name }) => [...approvals.values()].filter(({ spec }) => textOf(objectOf(spec).runName) === name),
+    settled: settled.promise,
+    denied: () => (approvals.hasSynced() ? undefined : denied),
+    close: () => approvals.close(),
+  };
 }

@@ -3,9 +3,9 @@ import {
   eventRoutes,
   watchersBySource,
   type EventOutcome,
-  type Trigger,
   type WatchedSources,
 } from '../../src/controllers/events/index.ts';
+import type { Trigger } from '../../src/controllers/events/trigger.ts';
 import { expect } from 'chai';
 import { startServer, type Server } from '../../src/clients/http-server/index.ts';
 import { pushImage } from '../support/registry/push.ts';

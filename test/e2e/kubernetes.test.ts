@@ -5,10 +5,10 @@ import {
   watchCollection,
   type Change,
   type Cluster as Client,
-  type ClusterOptions,
   type Reflector,
   type RequestEvent,
 } from '../../src/clients/kubernetes/index.ts';
+import type { ClusterOptions } from '../../src/clients/kubernetes/cluster.ts';
 import { Fault } from '../../src/core/model/index.ts';
 import { describeCluster } from '../clients/kubernetes/cluster-contract.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';

@@ -1,13 +1,9 @@
 import { createSignatureVerifier } from '../../src/clients/sigstore/index.ts';
 import type { Digest, JudgedImage } from '../../src/core/model/index.ts';
 import type { CompiledPolicy } from '../../src/core/policy/index.ts';
-import {
-  createMemory,
-  judge,
-  type JudgeRequest,
-  type MemoryLimits,
-  type Sources,
-} from '../../src/core/evidence/index.ts';
+import { createMemory, judge, type Sources } from '../../src/core/evidence/index.ts';
+import type { JudgeRequest } from '../../src/core/evidence/judge.ts';
+import type { MemoryLimits } from '../../src/core/evidence/memory.ts';
 import { found, NOW } from './policies.ts';
 import { BUNDLE_MEDIA_TYPE, type SignatureLayer } from './signing.ts';
 import { createRegistryTwin, type RegistryTwin } from './twins/registry.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { AdmissionAnswer } from '../../src/webhook/index.ts';
+import type { AdmissionAnswer } from '../../src/webhook/answer.ts';
 
 type Response = AdmissionAnswer['response'];
 

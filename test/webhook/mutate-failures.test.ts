@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { formatReference, pin, type Fact, type PinnedRef } from '../../src/core/model/index.ts';
-import { mutate, mutateHandler } from '../../src/webhook/index.ts';
+import { mutateHandler } from '../../src/webhook/index.ts';
+import { mutate } from '../../src/webhook/mutate.ts';
 import { ABSENT, DARK, found, policyOf } from '../support/policies.ts';
 import { podReview } from '../support/reviews.ts';
 import { changed, digestFor, mutationPorts, type Otherwise } from './mutations.ts';

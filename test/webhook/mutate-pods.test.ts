@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf } from '../../src/core/model/index.ts';
-import { ORIGINAL_IMAGES } from '../../src/webhook/index.ts';
+import { ORIGINAL_IMAGES } from '../../src/webhook/original-images.ts';
 import { WRAPPINGS } from '../core/workload/objects.ts';
 import { podReview } from '../support/reviews.ts';
 import { changed, containers, podOf } from './mutations.ts';

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import { digestOf, formatReference, pin, type Digest } from '../../src/core/model/index.ts';
-import { mutate, type AdmissionAnswer, type Mutation, type MutationPorts } from '../../src/webhook/index.ts';
+import { type MutationPorts } from '../../src/webhook/index.ts';
+import { mutate } from '../../src/webhook/mutate.ts';
+import type { AdmissionAnswer } from '../../src/webhook/answer.ts';
+import type { Mutation } from '../../src/webhook/ports.ts';
 import { found, policyOf } from '../support/policies.ts';
 import type { podReview } from '../support/reviews.ts';
 import { responseIn } from './answers.ts';

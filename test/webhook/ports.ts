@@ -1,4 +1,5 @@
-import type { AdmissionPorts, Decision } from '../../src/webhook/index.ts';
+import type { AdmissionPorts } from '../../src/webhook/index.ts';
+import type { Decision } from '../../src/webhook/ports.ts';
 import type { JudgedFinding, JudgedImage, NamedImage, Verdict } from '../../src/core/model/index.ts';
 import { found } from '../support/policies.ts';
 

@@ -2,5 +2,4 @@
 // input, bounded in size and number.
 export { readCertificates } from './text.ts';
 export { readDocuments } from './documents.ts';
-export type { Document, Input, Reading } from './documents.ts';
 export { readBytes, readText } from './text.ts';

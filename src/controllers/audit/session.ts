@@ -1,9 +1,9 @@
 import { Fault } from '../../core/model/index.ts';
-import { holdFindings, type FindingsHeld } from './findings-store.ts';
 import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
-import type { AuditChange, AuditPorts, AuditSettings, Pods } from './ports.ts';
+import type { AuditChange, AuditPorts, AuditSettings, Pods, AuditEvent } from './ports.ts';
 import { createSchedule, type Due, type Schedule } from './schedule.ts';
 import { createUnits, type Unit, type Units } from './image-groups.ts';
+import { tellable, tellPods, type Told } from './pod-events.ts';
 
 /** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
 const CONCURRENCY = 8;
@@ -167,4 +167,40 @@ function outOfTime(unit: Unit): Fault {
     transient: true,
     detail: 'the image could not be judged in time',
   });
+}
+
+/** A unit's last judgement, since when it is what it is, and what was said about it. */
+interface Held {
+  readonly judgement: Judgement;
+  readonly since: Date;
+  readonly told: Told | undefined;
+}
+
+/** The last judgement of every unit. */
+interface FindingsHeld {
+  /** Takes a judgement in; the answer is what its pods are told. */
+  readonly put: (unit: Unit, judgement: Judgement) => readonly AuditEvent[];
+  readonly get: (key: string) => Held | undefined;
+  readonly forget: (key: string) => void;
+  readonly judgements: () => readonly Judgement[];
+  readonly size: () => number;
+}
+
+/** Starts knowing nothing. */
+function holdFindings(): FindingsHeld {
+  const held = new Map<string, Held>();
+  return {
+    put: (unit, judgement) => {
+      const before = held.get(unit.key);
+      const last = before && tellable(before.judgement);
+      const { told, events } = tellPods(unit, judgement, { told: before?.told, last });
+      const same = JSON.stringify(last) === JSON.stringify(tellable(judgement));
+      held.set(unit.key, { judgement, since: before && same ? before.since : judgement.judgedAt, told });
+      return events;
+    },
+    get: (key) => held.get(key),
+    forget: (key) => void held.delete(key),
+    judgements: () => [...held.values()].map(({ judgement }) => judgement),
+    size: () => held.size,
+  };
 }

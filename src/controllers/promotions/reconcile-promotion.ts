@@ -5,8 +5,7 @@ import {
   type ImagePromotionStatus,
 } from '../../core/promotion/index.ts';
 import { readApprovals } from './approvals.ts';
-import { beginRun, type Begun } from './run/begin-run.ts';
-import { dueOf, type Due, type DueFacts } from './due.ts';
+import { dueOf, type Due, type DueFacts, openRequest } from './due.ts';
 import { judgeAgain, lookAgain } from './reassess-due.ts';
 import type { RecordedRun } from './run/recorded-run.ts';
 import {
@@ -22,7 +21,7 @@ import {
 import { meterRun } from './run/meter-run.ts';
 import type { ControllerPorts, ObjectName, PromotionEvent } from './ports.ts';
 import { absorbRuns, promotionStatus, type CountedRun } from './status/promotion-status.ts';
-import { runsToPrune } from './run-object.ts';
+import { runsToPrune, runName, runObject, type Trigger } from './run-object.ts';
 
 /** Least milliseconds between two looks: a moment that has just passed is not waited for in a circle. */
 const MIN_WAIT_MS = 1_000;
@@ -202,4 +201,46 @@ function forget(key: string, name: ObjectName, reconciling: Reconciling): void {
     memory.delete(key);
   reconciling.stop(name);
   reconciling.ports.meter.flagged(key, 0);
+}
+
+const ALREADY_THERE = 409;
+
+/** A run was begun, perhaps as the answer to the request of a person. */
+interface Begun {
+  readonly runs: readonly RecordedRun[];
+  readonly begun: { readonly requestedAt?: string | undefined };
+}
+
+/** Creates a run and has it carried out. One that is there already was begun a moment ago, by this process or one before it. */
+async function beginRun(
+  { key, object, promotion, runs, now, reconciling }: Reading,
+  { trigger, facts }: { readonly trigger: Trigger; readonly facts: DueFacts },
+  signal: AbortSignal,
+): Promise<Begun> {
+  const { ports, begun, woken } = reconciling;
+  const { namespace } = object.metadata;
+  const requestedAt = openRequest(facts);
+  const created = await ports.createRun(
+    runObject(object, promotion, { trigger, requestedAt }),
+    namespace,
+    signal,
+  );
+  if (!created.ok && created.status !== ALREADY_THERE) throw new Error(created.message);
+  // One run answers whatever asked for one before it began.
+  woken.delete(key);
+  const name = runName(object.metadata, trigger);
+  if (runs.some((run) => run.name === name)) return { runs, begun: { requestedAt } };
+  const metadata = {
+    namespace,
+    name,
+    uid: '',
+    generation: 1,
+    resourceVersion: '',
+    creationTimestamp: now.toISOString(),
+  };
+  const { apiVersion } = object;
+  const spec = { promotion: { generation: object.metadata.generation }, attempt: trigger.attempt };
+  begun.set(key, { apiVersion, kind: 'ImagePromotionRun', metadata, spec });
+  reconciling.execute(object.metadata, metadata);
+  return { runs: runsOf(object, reconciling), begun: { requestedAt } };
 }

@@ -1,12 +1,27 @@
-import { isPinned, type Evidence, type ImageRef, type PinnedRef } from '../model/index.ts';
-import { needsAtFirst, needsNext, type CompiledPolicy } from '../policy/index.ts';
-import { unknown } from './learn.ts';
+import {
+  isPinned,
+  type Evidence,
+  type ImageRef,
+  type PinnedRef,
+  nameOf,
+  pin,
+  type Fact,
+  type Manifest,
+  type Successor,
+} from '../model/index.ts';
+import {
+  needsAtFirst,
+  needsNext,
+  type CompiledPolicy,
+  readLifecycle,
+  successorTags,
+} from '../policy/index.ts';
+import { unknown, learn } from './learn.ts';
 import { readChildren } from './platforms.ts';
 import { readReferrers } from './referrers.ts';
-import { resolve } from './resolve.ts';
+import { resolve, readTag } from './resolve.ts';
 import { mergeSignatures, readSignatures } from './signatures.ts';
 import type { Sources } from './sources.ts';
-import { readSuccessor } from './successor.ts';
 
 /** A question that no policy asked: should a check read it all the same, it finds no comfort. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
@@ -69,4 +84,51 @@ async function learnAll(
   const facts = [first, releases].filter((fact) => fact !== undefined);
   const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
   return { image, manifest, referrers, signatures, children, successor };
+}
+
+/** Candidates looked at before giving up: it is advice in a message and must stay cheap. */
+const MAX_CANDIDATES = 5;
+
+/** Finds the newest tag of an image's line that claims no passed date; advice only, no verdict depends on it. */
+function readSuccessor(
+  image: PinnedRef,
+  manifest: Manifest,
+  policies: readonly CompiledPolicy[],
+  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+): Promise<Fact<Successor>> {
+  const rules = {
+    annotations: policies.flatMap(({ lifecycle }) => lifecycle?.annotations ?? []),
+    artifactTypes: policies.flatMap(({ lifecycle }) => lifecycle?.artifactTypes ?? []),
+  };
+  return sources.memory.recall(
+    {
+      key: ['successor', nameOf(image), image.tag ?? '', image.digest, JSON.stringify(rules)],
+      load: async (loadSignal) => {
+        const tags = await learn(() => sources.registry.tags(image, loadSignal), sources);
+        if (tags.state !== 'found') return tags;
+        const candidates = successorTags(image, manifest, tags.value).slice(0, MAX_CANDIDATES);
+        for (const tag of candidates) {
+          if (await isSupported({ ...image, tag }, rules, { sources, signal: loadSignal })) {
+            return { ...tags, value: { tag } };
+          }
+        }
+        return { state: 'absent', seenAt: tags.seenAt };
+      },
+    },
+    signal,
+  );
+}
+
+async function isSupported(
+  { registry, repository, tag }: PinnedRef,
+  rules: Parameters<typeof readLifecycle>[1],
+  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (tag === undefined) return false;
+  const ref = { registry, repository, tag };
+  const manifest = await readTag(ref, sources, signal);
+  if (manifest.state !== 'found') return false;
+  const referrers = await readReferrers(pin(ref, manifest.value.digest), sources, signal);
+  const { claims, incomplete } = readLifecycle({ manifest, referrers }, rules);
+  return !incomplete && claims.every(({ moment }) => moment > sources.clock());
 }

@@ -1,31 +1,20 @@
 // The words of the domain: digests, references, manifests, facts, evidence, verdicts, reasons, faults.
 // Pure values and the functions that read and write them; imports nothing from `src/`.
 export { digestAlgorithm, digestHex, digestOf, matchesDigest, parseDigest } from './digest.ts';
-export type { Digest, DigestAlgorithm } from './digest.ts';
-export {
-  formatReference,
-  isPinned,
-  isTag,
-  MAX_NAME_LENGTH,
-  MAX_REFERENCE_LENGTH,
-  nameOf,
-  parseReference,
-  pin,
-} from './reference.ts';
+export type { Digest } from './digest.ts';
+export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
 export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
 export { descriptorSchema } from './descriptor.ts';
 export type { Annotations, Descriptor, Platform } from './descriptor.ts';
-export { artifactTypeOf, MAX_MANIFEST_BYTES, MAX_MANIFEST_ENTRIES, parseManifest } from './manifest.ts';
+export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
 export type { Manifest, ManifestContent } from './manifest.ts';
-export { REASONS } from './reason.ts';
 export type { Reason, ReasonCode } from './reason.ts';
 export type { Fact, Unknown } from './fact.ts';
 export { Fault } from './fault.ts';
 export { isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
 export { errorFields } from './log.ts';
 export type { Log } from './log.ts';
-export type { FaultDetails, FaultSide } from './fault.ts';
 export type { Clock } from './clock.ts';
 export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';

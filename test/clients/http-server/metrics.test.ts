@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { createMetrics, MAX_SERIES, OTHER } from '../../../src/clients/http-server/index.ts';
+import { createMetrics } from '../../../src/clients/http-server/index.ts';
+import { MAX_SERIES, OTHER } from '../../../src/clients/http-server/metrics.ts';
 
 const COUNTER = { name: 'requests_total', help: 'Requests.', labels: ['host', 'code'] };
 const HISTOGRAM = { name: 'duration_seconds', help: 'Seconds.', labels: ['verb'], buckets: [0.1, 1] };

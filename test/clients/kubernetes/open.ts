@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { openCluster, type ClusterOptions } from '../../../src/clients/kubernetes/index.ts';
+import { openCluster } from '../../../src/clients/kubernetes/index.ts';
+import type { ClusterOptions } from '../../../src/clients/kubernetes/cluster.ts';
 import type { Cluster } from '../../../src/clients/kubernetes/types.ts';
 import { Fault } from '../../../src/core/model/index.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

@@ -1,9 +1,5 @@
-import {
-  watchCollection,
-  type Change,
-  type Reflector,
-  type ReflectorOptions,
-} from '../../../src/clients/kubernetes/index.ts';
+import { watchCollection, type Change, type Reflector } from '../../../src/clients/kubernetes/index.ts';
+import type { ReflectorOptions } from '../../../src/clients/kubernetes/reflector/reflector.ts';
 import type { Cluster, KubeObject } from '../../../src/clients/kubernetes/types.ts';
 import { startApiServer, type ApiServer } from '../../support/api-server/index.ts';
 import { isList, isWatch } from '../../support/api-server/http.ts';

@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
-import { createTokenVerifier, type Fetch } from '../../../src/clients/oidc/index.ts';
+import { createTokenVerifier } from '../../../src/clients/oidc/index.ts';
+import type { Fetch } from '../../../src/clients/oidc/read-json.ts';
 import { namedKey, sign, startIssuer, type Issuer, type NamedKey } from './issuer.ts';
 
 const MINUTE_MS = 60_000;

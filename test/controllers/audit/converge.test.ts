@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { found, policyOf } from '../../support/policies.ts';
-import type { RunningPod } from '../../../src/controllers/audit/index.ts';
+import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { auditFixture, type AuditFixture } from './fixture.ts';
 import { heapUsed } from './heap.ts';
 import { pod, ran } from './pods.ts';

@@ -1,19 +1,16 @@
 import type { Fact, JudgedImage } from '../../../src/core/model/index.ts';
 import { parseReference } from '../../../src/core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
-import {
-  createAudit,
-  PUBLISH_EVERY_MS,
-  type Audit,
-  type AuditChange,
-  type AuditEvent,
-  type AuditPorts,
-  type AuditQuestion,
-  type AuditSettings,
-  type AuditStatus,
-  type Report,
-  type RunningPod,
-} from '../../../src/controllers/audit/index.ts';
+import { createAudit, type AuditChange, type AuditPorts } from '../../../src/controllers/audit/index.ts';
+import { PUBLISH_EVERY_MS, type Audit } from '../../../src/controllers/audit/audit.ts';
+import type {
+  AuditEvent,
+  AuditQuestion,
+  AuditSettings,
+  AuditStatus,
+} from '../../../src/controllers/audit/ports.ts';
+import type { Report } from '../../../src/controllers/audit/report-shape.ts';
+import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
 import { stillTime, type StillTime } from './time.ts';
 

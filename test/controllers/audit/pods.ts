@@ -1,5 +1,6 @@
 import { digestOf } from '../../../src/core/model/index.ts';
-import { podSelector, type PodObject, type RunningPod } from '../../../src/controllers/audit/index.ts';
+import { podSelector } from '../../../src/controllers/audit/index.ts';
+import type { PodObject, RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 
 /** A pod as a test writes it. */
 export interface WrittenPod {

@@ -1,7 +1,9 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { MAX_RESULTS } from '../../../src/controllers/audit/report.ts';
-import { RESULTS_CUT, PUBLISH_EVERY_MS, type WriteAnswer } from '../../../src/controllers/audit/index.ts';
+import { RESULTS_CUT } from '../../../src/controllers/audit/report.ts';
+import { PUBLISH_EVERY_MS } from '../../../src/controllers/audit/audit.ts';
+import type { WriteAnswer } from '../../../src/controllers/audit/ports.ts';
 import { schemaOf } from '../../support/crd.ts';
 import { openReportsCrd } from '../../support/open-reports.ts';
 import { DARK, policyOf } from '../../support/policies.ts';

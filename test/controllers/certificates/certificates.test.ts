@@ -1,14 +1,13 @@
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { fits } from '../../../src/controllers/certificates/index.ts';
 import {
   createAuthority,
-  fits,
-  isIssuedBy,
   issueServing,
-  readCertificate,
   type KeyedCertificate,
-} from '../../../src/controllers/certificates/index.ts';
+} from '../../../src/controllers/certificates/make.ts';
+import { isIssuedBy, readCertificate } from '../../../src/controllers/certificates/read.ts';
 import { startServer } from '../../../src/clients/http-server/index.ts';
 import { httpsClient } from '../../support/https-request.ts';
 

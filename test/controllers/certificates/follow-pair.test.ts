@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed, Problem } from '../../../src/core/model/index.ts';
-import { followPair, type Following, type Pair } from '../../../src/controllers/certificates/index.ts';
+import { followPair } from '../../../src/controllers/certificates/index.ts';
+import type { Following } from '../../../src/controllers/certificates/follow-pair.ts';
+import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 
 const pair = (name: string): Pair => ({ cert: `cert ${name}`, key: `key ${name}` });
 const fits = ({ cert, key }: Pair) => cert.slice(5) === key.slice(4);

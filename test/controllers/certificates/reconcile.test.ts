@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import * as real from '../../../src/controllers/certificates/index.ts';
+import { servingCertificate } from '../../../src/controllers/certificates/index.ts';
 import {
   reconcileRegistration,
-  servingCertificate,
   type RegistrationOutcome,
-} from '../../../src/controllers/certificates/index.ts';
+} from '../../../src/controllers/certificates/reconcile.ts';
 import { configuration, createClusterTwin, textOf, type ClusterTwin } from './twin.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  reconcileRegistration,
-  servingCertificate,
-  type Pair,
-} from '../../../src/controllers/certificates/index.ts';
+import { servingCertificate } from '../../../src/controllers/certificates/index.ts';
+import { reconcileRegistration } from '../../../src/controllers/certificates/reconcile.ts';
+import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 import { Broken, createClusterTwin, paperCertificates, textOf } from './twin.ts';
 
 const DAY_MS = 86_400_000;

@@ -7,7 +7,7 @@ import type {
   SecretData,
   WebhookConfiguration,
   WebhookKind,
-} from '../../../src/controllers/certificates/index.ts';
+} from '../../../src/controllers/certificates/ports.ts';
 
 type Certificates = Inspection & Making;
 

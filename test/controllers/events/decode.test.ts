@@ -1,4 +1,6 @@
-import { decode, MAX_EVENTS, type Sender } from '../../../src/controllers/events/index.ts';
+import { decode } from '../../../src/controllers/events/decode.ts';
+import { MAX_EVENTS } from '../../../src/controllers/events/pushed-image.ts';
+import type { Sender } from '../../../src/controllers/events/ports.ts';
 import { expect } from 'chai';
 import {
   distributionBlob,

@@ -1,13 +1,7 @@
 // A receiver of events with the secrets that its senders have.
-import {
-  eventHandler,
-  type EventOutcome,
-  type PushedImage,
-  type Receiver,
-  type Sender,
-  type TokenTrust,
-  type VerifyToken,
-} from '../../../src/controllers/events/index.ts';
+import { type EventOutcome, type PushedImage, type Receiver } from '../../../src/controllers/events/index.ts';
+import { eventHandler } from '../../../src/controllers/events/receive.ts';
+import type { Sender, TokenTrust, VerifyToken } from '../../../src/controllers/events/ports.ts';
 import { createHmac } from 'node:crypto';
 
 export const SECRET = 'correct horse battery staple';

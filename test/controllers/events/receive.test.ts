@@ -1,4 +1,5 @@
-import { eventRoutes, MAX_EVENT_BYTES } from '../../../src/controllers/events/index.ts';
+import { eventRoutes } from '../../../src/controllers/events/index.ts';
+import { MAX_EVENT_BYTES } from '../../../src/controllers/events/receive.ts';
 import { expect } from 'chai';
 import {
   bearer,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { compileDocuments, type PolicySet } from '../../../src/controllers/policies/index.ts';
+import { compileDocuments } from '../../../src/controllers/policies/index.ts';
+import type { PolicySet } from '../../../src/controllers/policies/compile-documents.ts';
 import { NO_ROOTS, NOW, policyDocument } from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';
 

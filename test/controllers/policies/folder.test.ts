@@ -1,12 +1,9 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed } from '../../../src/core/model/index.ts';
-import {
-  watchFolder,
-  type PolicyFolder,
-  type PolicyReading,
-  type PolicySet,
-} from '../../../src/controllers/policies/index.ts';
+import { watchFolder } from '../../../src/controllers/policies/index.ts';
+import type { PolicyFolder } from '../../../src/controllers/policies/folder.ts';
+import type { PolicyReading, PolicySet } from '../../../src/controllers/policies/compile-documents.ts';
 import { NO_ROOTS, NOW, policyDocument } from '../../support/policies.ts';
 
 const EVERY_MS = 5;

@@ -1,10 +1,7 @@
 import { expect } from 'chai';
-import {
-  compileDocuments,
-  operationsOf,
-  type PolicySet,
-  type PublicRootStatus,
-} from '../../../src/controllers/policies/index.ts';
+import { compileDocuments, operationsOf } from '../../../src/controllers/policies/index.ts';
+import type { PolicySet } from '../../../src/controllers/policies/compile-documents.ts';
+import type { PublicRootStatus } from '../../../src/controllers/policies/public-root.ts';
 import { parsed } from '../../../src/core/model/index.ts';
 import { NO_ROOTS, NOW, policyDocument } from '../../support/policies.ts';
 

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
 import {
-  compileStatus,
   createPolicyStore,
   type PolicyStore,
   type PolicyObject,
 } from '../../../src/controllers/policies/index.ts';
+import { compileStatus } from '../../../src/controllers/policies/status.ts';
 import {
   inShort,
   NO_ROOTS,

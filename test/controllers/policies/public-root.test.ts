@@ -1,11 +1,8 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsed, problem, type Parsed, type TrustRoot } from '../../../src/core/model/index.ts';
-import {
-  createPublicRootStore,
-  type PublicRoot,
-  type PublicRootStatus,
-} from '../../../src/controllers/policies/index.ts';
+import { createPublicRootStore, type PublicRoot } from '../../../src/controllers/policies/index.ts';
+import type { PublicRootStatus } from '../../../src/controllers/policies/public-root.ts';
 import { NOW } from '../../support/policies.ts';
 
 const EVERY_MS = 5;

@@ -4,8 +4,8 @@ import {
   podFinder,
   tryCanaries,
   type SelfTestPorts,
-  type SelfTestResult,
 } from '../../../src/controllers/self-test/index.ts';
+import type { SelfTestResult } from '../../../src/controllers/self-test/ports.ts';
 import { expect } from 'chai';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RunningPod } from '../../../src/core/workload/index.ts';

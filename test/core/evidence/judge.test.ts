@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { formatReference, REASONS } from '../../../src/core/model/index.ts';
+import { formatReference } from '../../../src/core/model/index.ts';
+import { REASONS } from '../../../src/core/model/reason.ts';
 import { authority, DARK, found, policyOf } from '../../support/policies.ts';
 import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
 import { faultOf } from '../../support/twins/registry.ts';

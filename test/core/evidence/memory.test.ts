@@ -1,11 +1,7 @@
 import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
-import {
-  createMemory,
-  type Memory,
-  type MemoryLimits,
-  type MemoryOptions,
-} from '../../../src/core/evidence/index.ts';
+import { createMemory } from '../../../src/core/evidence/index.ts';
+import type { Memory, MemoryLimits, MemoryOptions } from '../../../src/core/evidence/memory.ts';
 import { DARK, NOW } from '../../support/policies.ts';
 import { forever, LIMITS } from '../../support/verification.ts';
 

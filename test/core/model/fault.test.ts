@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { Fault, parsed, problem, REASONS } from '../../../src/core/model/index.ts';
+import { Fault, parsed, problem } from '../../../src/core/model/index.ts';
+import { REASONS } from '../../../src/core/model/reason.ts';
 
 describe('fault', () => {
   it('says what was being done, and keeps its cause apart from its message', () => {

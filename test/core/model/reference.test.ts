@@ -5,13 +5,12 @@ import {
   formatReference,
   isPinned,
   isTag,
-  MAX_NAME_LENGTH,
-  MAX_REFERENCE_LENGTH,
   nameOf,
   parseReference,
   pin,
   type ImageRef,
 } from '../../../src/core/model/index.ts';
+import { MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH } from '../../../src/core/model/reference.ts';
 
 const sha = digestOf('a');
 const long = digestOf('a', 'sha512');

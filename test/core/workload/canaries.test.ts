@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { compilePolicy, explainRefusal } from '../../../src/core/policy/index.ts';
 import {
   canariesOf,
-  CANARY_POLICY,
   CANARY_POLICY_DOCUMENT,
   extractImages,
   KUBERNETES_KINDS,
@@ -11,6 +10,7 @@ import {
   workloadTable,
   type Canary,
 } from '../../../src/core/workload/index.ts';
+import { CANARY_POLICY } from '../../../src/core/workload/canaries.ts';
 import { NO_ROOTS, policyOf } from '../../support/policies.ts';
 import { createBench } from '../../support/verification.ts';
 

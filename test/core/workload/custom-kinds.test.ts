@@ -7,9 +7,9 @@ import {
   replicasOf,
   scalesIn,
   workloadTable,
-  type CustomKind,
   type WorkloadTable,
 } from '../../../src/core/workload/index.ts';
+import type { CustomKind } from '../../../src/core/workload/kinds.ts';
 import { POD, WRAPPINGS } from './objects.ts';
 
 const CLONES: CustomKind = {

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import {
   extractImages,
   isWorkload,
-  MAX_IMAGES_PER_OBJECT,
   type ImageUse,
   type ObjectKind,
 } from '../../../src/core/workload/index.ts';
+import { MAX_IMAGES_PER_OBJECT } from '../../../src/core/workload/extract-images.ts';
 import { DEPLOYMENT, POD, WRAPPINGS } from './objects.ts';
 
 function imagesOf(object: unknown, kind: ObjectKind): readonly ImageUse[] {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeTarget } from '../rest/address.ts';
 import { fault } from '../rest/fault.ts';
-import { follow } from './follow.ts';
 import { listAll } from './list-all.ts';
 import { isOlder } from './resource-version.ts';
 import { createBackoff, type BackoffBounds } from './restart-backoff.ts';
@@ -208,4 +207,40 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   function unavailable(detail: string): Error {
     return fault(`watch ${describeTarget(collection)}`, 'ClusterUnavailable', detail);
   }
+}
+
+/** One watch, from a resource version until it ends. */
+interface Follow {
+  readonly cluster: Pick<Cluster, 'watch'>;
+  readonly collection: Collection;
+  readonly resourceVersion: string;
+  /** Milliseconds without a word after which the connection is taken for dead. */
+  readonly staleAfterMs: number;
+  readonly onEvent: (event: WatchEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches until the server ends it. A connection may die without anybody being told (a load balancer that forgot it, a
+ * machine that is gone), and then a watch is silent for ever: silence of some length ends it.
+ */
+async function follow({
+  cluster,
+  collection,
+  resourceVersion,
+  ...rest
+}: Follow): Promise<'ended' | 'silent'> {
+  const { staleAfterMs, onEvent, signal } = rest;
+  const silence = new AbortController();
+  const watchdog = setTimeout(() => silence.abort(), staleAfterMs);
+  try {
+    const either = AbortSignal.any([signal, silence.signal]);
+    for await (const event of cluster.watch(collection, resourceVersion, either)) {
+      watchdog.refresh();
+      onEvent(event);
+    }
+  } finally {
+    clearTimeout(watchdog);
+  }
+  return silence.signal.aborted && !signal.aborted ? 'silent' : 'ended';
 }

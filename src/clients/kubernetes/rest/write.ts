@@ -4,7 +4,6 @@ import type { Calls } from './calls.ts';
 import { discard, type Answer, type Ask } from './exchange.ts';
 import { faultOfRefusal } from './fault.ts';
 import type { Cluster, WriteOptions, Written } from '../types.ts';
-import { warningsOf } from './warning.ts';
 
 const JSON_TYPE = 'application/json';
 /** Server-side apply; JSON is YAML. */
@@ -103,4 +102,16 @@ function describe(
 
 function queryOf({ dryRun }: WriteOptions): Query {
   return { dryRun: dryRun === true ? 'All' : undefined };
+}
+
+/** Warnings that are taken from one answer; the API server itself stops at 4 KiB. */
+const MAX_WARNINGS = 32;
+/** `299 - "text"`, with quotes and backslashes escaped (RFC 9111 §5.5 as Kubernetes uses it). */
+const WARNING = /\b299 \S+ "((?:[^"\\]|\\.)*)"/g;
+
+/** The texts of the `Warning` headers of an answer. */
+function warningsOf(header: string | string[] | undefined): readonly string[] {
+  const text = typeof header === 'string' ? header : (header ?? []).join(', ');
+  const found = [...text.matchAll(WARNING)].slice(0, MAX_WARNINGS);
+  return found.map(([, quoted = '']) => quoted.replace(/\\(.)/g, '$1'));
 }

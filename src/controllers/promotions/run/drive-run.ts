@@ -1,12 +1,12 @@
-import { Fault } from '../../../core/model/index.ts';
+import { Fault, type Reason } from '../../../core/model/index.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 import { parsePromotionRun } from '../../../core/promotion/index.ts';
-import { abandonRun, freeRun, type Abandoning } from './abandon-run.ts';
 import { readApprovals } from '../approvals.ts';
 import { executeRun, type Running } from './execute-run.ts';
 import { jobNeed, jobObject, type JobTemplate } from '../jobs/job.ts';
 import type { JobStore, ObjectName, RunObject } from '../ports.ts';
-import { beginStatus } from '../status/run-status.ts';
+import { beginStatus, endStatus } from '../status/run-status.ts';
+import type { Hold } from './lease-renewal.ts';
 
 /** Sees to it that a run is carried out; the answer asks for another look. */
 export type Drive = (
@@ -114,3 +114,45 @@ async function createJob(
 }
 
 const ALREADY_THERE = 409;
+
+/** Why a run is given up, and whether another one may do better without any change. */
+interface Abandoning {
+  readonly failure: Reason;
+  readonly retryable: boolean;
+}
+
+/** Ends a run that nobody can carry out, if nobody does. Throws a `Fault` when the API server cannot be asked. */
+async function abandonRun(
+  name: ObjectName,
+  { failure, retryable }: Abandoning,
+  running: Running,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ports } = running;
+  const considered = readApprovals(ports.approvals(name));
+  const hold = await holdOf(name, running, signal);
+  if (!hold) return;
+  const begun = hold.run.status ?? {};
+  hold.tell(() => endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun: false }));
+  await hold.release();
+}
+
+/**
+ * Lets go of a claim that has run out, so that whoever comes next need not wait it out once more; its holder, should it be alive
+ * after all, has lost it. Throws a `Fault` when the API server cannot be asked.
+ */
+async function freeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<void> {
+  const hold = await holdOf(name, running, signal);
+  await hold?.release();
+}
+
+async function holdOf(
+  name: ObjectName,
+  { ports, claims }: Running,
+  signal: AbortSignal,
+): Promise<Hold | undefined> {
+  const considered = readApprovals(ports.approvals(name));
+  const begin = (run: RunObject) => beginStatus(run, considered, ports.clock());
+  const taken = await claims.take(name, { begin, signal });
+  return taken.state === 'taken' ? taken.hold : undefined;
+}

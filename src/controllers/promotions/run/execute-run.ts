@@ -9,12 +9,12 @@ import { readApprovals, type KnownApproval } from '../approvals.ts';
 import type { RunLeases } from './run-lease.ts';
 import type { Hold } from './lease-renewal.ts';
 import { openLedger, type Ledger } from '../status/run-progress.ts';
-import type { ObjectName, RunnerPorts, RunObject } from '../ports.ts';
+import type { ObjectName, RunnerPorts, RunObject, Time } from '../ports.ts';
 import { pause } from '../pause.ts';
 import { planLedger, type Planned } from './plan-run.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { decideBy, readyPins } from '../run-state.ts';
-import { startTimeout } from './timeout.ts';
+import { durationMs } from '../../../core/policy/index.ts';
 
 /** What came of carrying out a run. */
 export type RunEnd =
@@ -197,4 +197,39 @@ function isTransient(error: unknown, signal: AbortSignal): boolean {
 
 function nothing(): void {
   // A status tells of images that are done; steps and bytes are for terminals.
+}
+
+/** The one deadline of a run. */
+interface Timeout {
+  /** Fires with a `Fault` `DeadlineExceeded`. */
+  readonly signal: AbortSignal;
+  readonly cancel: () => void;
+}
+
+/**
+ * Starts what is left of the time of a run: counted from its begin, also by whoever goes on with it after a crash; after a
+ * person has decided, from then.
+ */
+function startTimeout(
+  { metadata, spec }: ImagePromotionRun,
+  { startTime, resumeTime }: ImagePromotionRunStatus,
+  { clock, after }: Time,
+): Timeout {
+  const { timeout } = spec.template;
+  const late = new AbortController();
+  const from = resumeTime ?? startTime;
+  const spent = from === undefined ? 0 : clock().getTime() - new Date(from).getTime();
+  const cancel = after(Math.max(0, durationMs(timeout) - Math.max(0, spent)), () => {
+    const detail = `it took longer than its timeout of ${timeout}`;
+    late.abort(
+      new Fault({
+        code: 'DeadlineExceeded',
+        operation: `carry out ${metadata.name}`,
+        side: 'cluster',
+        transient: false,
+        detail,
+      }),
+    );
+  });
+  return { signal: late.signal, cancel };
 }

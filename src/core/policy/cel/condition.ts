@@ -1,12 +1,18 @@
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
-import type { RE2JS } from 're2js';
+import { RE2JS } from 're2js';
 import { parsed, problem, type Parsed, type Problem } from '../../model/index.ts';
 import { meteredEnvironment, writtenEnvironment } from './environment.ts';
-import { MAX_CONDITION_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
+import {
+  MAX_CONDITION_LENGTH,
+  MAX_WHY_LENGTH,
+  MAX_PATTERN_INSTRUCTIONS,
+  MAX_PATTERN_LENGTH,
+  MAX_PREDICATE_DEPTH,
+  MAX_PREDICATE_TEXT,
+  MAX_PREDICATE_VALUES,
+} from './limits.ts';
 import { metered } from './meter.ts';
-import { compilePattern } from './patterns.ts';
 import { objectionsTo, patternCalls } from './syntax.ts';
-import { toCel } from './value.ts';
 import { Stop, Work } from './work.ts';
 
 /** What a condition may speak of. */
@@ -112,4 +118,80 @@ function place(text: string, at: number): string {
 function oneLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   return line.length > MAX_WHY_LENGTH ? `${line.slice(0, MAX_WHY_LENGTH)}…` : line;
+}
+
+/**
+ * Compiles the pattern of one call of `re2(text, 'pattern')`. RE2 takes time in proportion to the text, whatever pattern
+ * and text are; written out in the policy, a pattern is known to be readable before any image is judged.
+ */
+function compilePattern(pattern: ASTNode | undefined): Parsed<RE2JS> {
+  if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
+    return problem('', 're2() takes a text and a pattern, and the pattern must be written out');
+  }
+  if (pattern.args.length > MAX_PATTERN_LENGTH) {
+    return problem('', `the pattern of re2() is longer than ${String(MAX_PATTERN_LENGTH)} characters`);
+  }
+  const compiled = compile(pattern.args);
+  if (typeof compiled === 'string') return problem('', `the pattern of re2() cannot be read: ${compiled}`);
+  if (compiled.programSize() > MAX_PATTERN_INSTRUCTIONS) {
+    return problem('', 'the pattern of re2() repeats too much');
+  }
+  return parsed(compiled);
+}
+
+function compile(pattern: string): RE2JS | string {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    return error instanceof Error ? error.message : 'it is not a regular expression of RE2';
+  }
+}
+
+/** A JSON value as the evaluator sees it: integers as `int` (bigint), other numbers as `double`. */
+type CelValue =
+  null | boolean | string | bigint | number | readonly CelValue[] | ReadonlyMap<string, CelValue>;
+
+/**
+ * Converts a JSON value; `undefined` is taken for `null`. Objects become maps: a map has no prototype to climb, and a key
+ * named `constructor` is a key like any other. Throws {@link Stop} when there is too much of it, or for what is no JSON.
+ */
+function toCel(json: unknown): CelValue {
+  let [values, text] = [0, 0];
+  const count = (length: number) => {
+    text += length;
+    if (text > MAX_PREDICATE_TEXT) throw tooMuch(`${String(MAX_PREDICATE_TEXT)} characters of text`);
+  };
+  const convert = (value: unknown, depth: number): CelValue => {
+    values += 1;
+    if (values > MAX_PREDICATE_VALUES) throw tooMuch(`${String(MAX_PREDICATE_VALUES)} values`);
+    if (depth > MAX_PREDICATE_DEPTH) throw tooMuch(`${String(MAX_PREDICATE_DEPTH)} levels`);
+    if (typeof value === 'string') count(value.length);
+    if (typeof value !== 'object' || value === null) return scalar(value);
+    if (Array.isArray(value)) return value.map((item) => convert(item, depth + 1));
+    return new Map(
+      Object.entries(value).map(([key, item]) => {
+        count(key.length);
+        return [key, convert(item, depth + 1)];
+      }),
+    );
+  };
+  return convert(json, 0);
+}
+
+function scalar(value: unknown): CelValue {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'number':
+      // Past 2^53 JSON.parse has already rounded: such a number is no longer the integer that was written.
+      return Number.isSafeInteger(value) ? BigInt(value) : value;
+    default:
+      if (value === null || value === undefined) return null;
+      throw new Stop('failed', `the predicate holds a ${typeof value}, which is no JSON`);
+  }
+}
+
+function tooMuch(what: string): Stop {
+  return new Stop('limit', `the predicate has more than ${what}`);
 }

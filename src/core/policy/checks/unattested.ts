@@ -1,8 +1,8 @@
-import { formatReference, type Finding } from '../../model/index.ts';
+import { formatReference, type Finding, type StatementClaim } from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
-import { statedTime } from '../stated-time.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
+import { parseTime } from '../time.ts';
 
 /** Statements of one kind that are judged: every condition on each may use up its budget of work. */
 const MAX_JUDGED = 8;
@@ -67,6 +67,34 @@ function judgeStatement(
     if (!held.value) {
       return { ...refused, reason: 'AttestationRejected', found: message, next: `see its ${predicateType}` };
     }
+  }
+  return undefined;
+}
+
+/**
+ * Where well-known predicates say when they were made: SLSA provenance v1 and v0.2, cosign's vulnerability predicate,
+ * the in-toto vulnerability predicate, CycloneDX and SPDX documents.
+ */
+const PLACES: readonly (readonly string[])[] = [
+  ['runDetails', 'metadata', 'finishedOn'],
+  ['metadata', 'buildFinishedOn'],
+  ['metadata', 'scanFinishedOn'],
+  ['metadata', 'timestamp'],
+  ['creationInfo', 'created'],
+];
+
+/** When a statement says it was made; as trustworthy as who signed it. */
+function statedTime({ predicate }: StatementClaim): Date | undefined {
+  for (const place of PLACES) {
+    const text = place.reduce<unknown>(
+      (value, key) =>
+        typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+          ? (value as Readonly<Record<string, unknown>>)[key]
+          : undefined,
+      predicate,
+    );
+    const moment = typeof text === 'string' ? parseTime(text) : undefined;
+    if (moment) return moment;
   }
   return undefined;
 }

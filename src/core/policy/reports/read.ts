@@ -1,8 +1,6 @@
 import * as z from 'zod';
 import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
-import { readGrype } from './grype.ts';
-import { readInTotoFindings } from './in-toto.ts';
 import {
   isUnreadable,
   type RawReport,
@@ -11,8 +9,8 @@ import {
   type VulnerabilityReport,
 } from './report.ts';
 import { readSarif } from './sarif.ts';
-import { highest } from './severity.ts';
-import { name, readAs } from './shape.ts';
+import { highest, severityOfWord, severityOfScore, type Severity } from './severity.ts';
+import { name, readAs, list, readEach } from './shape.ts';
 import { readTrivy } from './trivy.ts';
 
 /** Shortest timestamp of RFC 3339. A day alone is no time of a scan: it might lie in the future. */
@@ -92,4 +90,72 @@ function fold(findings: readonly VulnerabilityFinding[]): readonly Vulnerability
     folded.set(key, { ...finding, severity, fixable: finding.fixable || (twin?.fixable ?? false) });
   }
   return [...folded.values()];
+}
+
+const document = z.object({
+  matches: list,
+  descriptor: z
+    .object({ name: name.nullish(), version: name.nullish(), timestamp: z.string().nullish() })
+    .nullish(),
+});
+
+const match = z.object({
+  vulnerability: z.object({
+    id: name,
+    severity: z.string().nullish(),
+    fix: z.object({ state: z.string().nullish(), versions: list.nullish() }).nullish(),
+  }),
+  artifact: z.object({ name: name.nullish() }).nullish(),
+});
+
+/** Reads the JSON report of Grype. */
+function readGrype(report: unknown): RawReport | UnreadableReport {
+  const read = readAs(document, report, 'the Grype report');
+  if (isUnreadable(read)) return read;
+  const { matches, descriptor } = read.value;
+  const found = readEach(match, matches, 'match');
+  if (isUnreadable(found)) return found;
+  return {
+    scanner: [descriptor?.name ?? 'grype', descriptor?.version ?? ''].join(' ').trim(),
+    times: [descriptor?.timestamp],
+    findings: found.values.map(({ vulnerability: { id, severity, fix }, artifact }) => ({
+      id,
+      severity: severityOfWord(severity ?? ''),
+      fixable: isFixable(fix),
+      ...(artifact?.name && { package: artifact.name }),
+    })),
+  };
+}
+
+function isFixable(fix: z.infer<typeof match>['vulnerability']['fix']): boolean {
+  if (!fix) return true;
+  return fix.state === 'fixed' || (fix.versions ?? []).length > 0;
+}
+
+const rating = z.object({ score: z.union([z.string(), z.number()]).nullish() });
+const vulnerability = z.object({ id: name, severity: z.union([z.array(rating), rating]).nullish() });
+// The text of version 0.1 has one level more than its example and than version 0.2.
+const entry = z.union([
+  vulnerability,
+  z.object({ vulnerability }).transform((nested) => nested.vulnerability),
+]);
+
+/**
+ * Reads the findings of an in-toto vulnerability predicate (`vulns` 0.1 and 0.2): ids with scores by any method, of which
+ * the highest counts. The format says neither which package is meant nor whether there is a fix.
+ */
+function readInTotoFindings(
+  result: readonly unknown[],
+): { readonly findings: readonly VulnerabilityFinding[] } | UnreadableReport {
+  const found = readEach(entry, result, 'vulnerability');
+  if (isUnreadable(found)) return found;
+  const findings = found.values.map(({ id, severity }) => {
+    const ratings = Array.isArray(severity) ? severity : severity ? [severity] : [];
+    return { id, severity: highest(ratings.map(({ score }) => severityOf(score ?? ''))), fixable: true };
+  });
+  return { findings };
+}
+
+function severityOf(score: string | number): Severity {
+  return highest([severityOfScore(score), severityOfWord(String(score))]);
 }
