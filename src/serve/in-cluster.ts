@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openCluster, ownNamespace, runElection, type Election } from '../clients/kubernetes/index.ts';
-import { parsed, problem, type Parsed, errorFields, type Gauge, type Log } from '../core/model/index.ts';
+import {
+  parsed,
+  problem,
+  type Parsed,
+  errorFields,
+  type Gauge,
+  type Log,
+  failed,
+} from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { operationsOf } from '../controllers/policies/index.ts';
 import { openEventReceiver } from './event-receiver.ts';
-import { failed, openJudging, type OpenJudging } from './judging.ts';
+import { openJudging, type OpenJudging } from './judging.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
 import { openReplica, type Replica } from './replica.ts';
 import type { Parts } from './parts.ts';

@@ -17,6 +17,7 @@ import {
   type Parsed,
   type PinnedRef,
   type Problem,
+  failed,
 } from '../core/model/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
@@ -118,12 +119,4 @@ export async function openJudging(
       await Promise.all([registry.close(), verifier.close()]);
     },
   });
-}
-
-/** The problems of all that did not work out. */
-export function failed(all: readonly Parsed<unknown>[]): {
-  readonly ok: false;
-  readonly problems: readonly Problem[];
-} {
-  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
 }

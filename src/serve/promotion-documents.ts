@@ -1,4 +1,13 @@
-import { parseDigest, parsed, type Parsed, type Problem, textOf, objectOf } from '../core/model/index.ts';
+import {
+  parseDigest,
+  parsed,
+  type Parsed,
+  type Problem,
+  textOf,
+  objectOf,
+  failed,
+  inFile,
+} from '../core/model/index.ts';
 import { parseTime, type TrustRoots } from '../core/policy/index.ts';
 import {
   parseApproval,
@@ -8,7 +17,7 @@ import {
   type PromotionApprovalSpec,
 } from '../core/promotion/index.ts';
 import type { OpenPromotion, PromotionQuestion, Reading } from '../cli/index.ts';
-import { failed, openJudging, registryOptions, type Watching } from './judging.ts';
+import { openJudging, registryOptions, type Watching } from './judging.ts';
 import { entriesOf } from '../core/promotion/index.ts';
 import { openExecution } from './promotion-execution.ts';
 import type { Entries, ReadObject } from '../core/promotion/index.ts';
@@ -138,8 +147,4 @@ function strange(kind: string): string {
 function approvalOf({ until, digest, ...rest }: PromotionApprovalSpec): readonly Approval[] {
   const [end, about] = [parseTime(until), parseDigest(digest)];
   return end && about ? [{ ...rest, digest: about, until: end }] : [];
-}
-
-function inFile(origin: string, { path, message }: Problem): Problem {
-  return { path: path === '' ? origin : `${origin}: ${path}`, message };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsed, problem, type Parsed, type PinnedRef } from '../core/model/index.ts';
+import { parsed, problem, type Parsed, type PinnedRef, failed } from '../core/model/index.ts';
 import { asGate, type CompiledPolicy } from '../core/policy/index.ts';
 import {
   createExecution,
@@ -10,7 +10,6 @@ import {
   type ImagePromotionSpec,
   type RunIdentity,
 } from '../core/promotion/index.ts';
-import { failed } from './judging.ts';
 import { readMaterial, type ReadObject } from '../core/promotion/index.ts';
 import { openSigner } from './promotion-signer.ts';
 import { openSide, type OpenSide } from './promotion-sides.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsed, parseReference, type Parsed } from '../core/model/index.ts';
+import { parsed, parseReference, type Parsed, failed } from '../core/model/index.ts';
 import type { CompiledPolicy } from '../core/policy/index.ts';
 import {
   exceptionsOf,
@@ -9,7 +9,6 @@ import {
   type StandingRule,
   type TargetJudgement,
 } from '../core/promotion/index.ts';
-import { failed } from './judging.ts';
 import type { PromotionToOpen } from './promotion-execution.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { readMaterial } from '../core/promotion/index.ts';

@@ -10,6 +10,7 @@ import {
   Fault,
   textOf,
   objectOf,
+  failed,
 } from '../core/model/index.ts';
 import type { OpenRun, OpenRunTool, RunQuestion } from '../cli/index.ts';
 import type { PublicRoot } from '../controllers/policies/index.ts';
@@ -22,7 +23,7 @@ import {
   type ApprovalObject,
   approvalObject,
 } from '../controllers/promotions/index.ts';
-import { failed, openJudging, type OpenJudging, type Watching } from './judging.ts';
+import { openJudging, type OpenJudging, type Watching } from './judging.ts';
 import { createExecutions } from './promotion-opening.ts';
 import { openPublicRoot } from './root-refresh.ts';
 import { policyReader } from './run-policies.ts';

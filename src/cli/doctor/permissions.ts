@@ -1,13 +1,5 @@
 import { KUBERNETES_KINDS } from '../../core/workload/index.ts';
-import {
-  failed,
-  objectAt,
-  ok,
-  unknown,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+import { failed, objectAt, ok, unknown, warning, type CheckResult, type Examination } from './check.ts';
 
 /** One call that the controller makes; `own` = in its own namespace, else in all or where there are none. */
 export interface Permission {

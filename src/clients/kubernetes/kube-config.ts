@@ -1,8 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml, type Cluster } from '@kubernetes/client-node';
-import { parsed, problem, type Parsed, isObject } from '../../core/model/index.ts';
-import { errorCode } from './rest/fault.ts';
+import { parsed, problem, type Parsed, isObject, errorCode } from '../../core/model/index.ts';
 import { SERVICE_ACCOUNT_FOLDER } from './own-namespace.ts';
 
 /** `http` and unverified TLS would show the token to whoever is in between; on loopback nobody is. */

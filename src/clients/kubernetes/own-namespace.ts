@@ -1,5 +1,5 @@
+import { errorCode } from '../../core/model/index.ts';
 import { readFile } from 'node:fs/promises';
-import { errorCode } from './rest/fault.ts';
 
 /** Where the kubelet puts what a pod needs to speak to its API server. */
 export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';

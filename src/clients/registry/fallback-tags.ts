@@ -1,10 +1,16 @@
 import * as z from 'zod';
-import { isIndexType, MEDIA_TYPE, type Descriptor, type Digest, parseJson } from '../../core/model/index.ts';
+import {
+  isIndexType,
+  MEDIA_TYPE,
+  type Descriptor,
+  type Digest,
+  parseJson,
+  fallbackTag,
+} from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 import { fault } from './fault.ts';
 import { putManifest, readRawManifest } from './manifest.ts';
 import { pause } from './pause.ts';
-import { fallbackTag } from './referrers.ts';
 import type { Send } from './transport.ts';
 
 /** Keeps the listings that stand in for the referrers API (distribution spec 1.1, "Referrers Tag Schema"). */

@@ -1,4 +1,4 @@
-import { Fault, type ReasonCode } from '../../core/model/index.ts';
+import { Fault, type ReasonCode, errorCode } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 
 /** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */
@@ -79,12 +79,6 @@ export function faultOfError(call: Doing & Pick<Call, 'signal'>, host: string, e
 /** The Fault for a call whose caller has no more time. */
 export function deadline(call: Doing): Fault {
   return fault(call, 'DeadlineExceeded', 'the time ran out before the registry had answered');
-}
-
-/** The machine-readable code of a system, TLS or undici error; empty when it has none. */
-export function errorCode(error: unknown): string {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : '';
 }
 
 /** Text of a registry, made fit for one line of a message: printable, and not long. */

@@ -11,6 +11,7 @@ import {
   type Descriptor,
   type Digest,
   parseJson,
+  fallbackTag,
 } from '../../core/model/index.ts';
 import { isAbsent, readBody } from './body.ts';
 import type { Call } from './call.ts';
@@ -88,11 +89,6 @@ function mediaTypeOf({ bytes, contentType: served }: RawManifest): string | unde
   const declared = typed.safeParse(parseJson(bytes)).data?.mediaType ?? undefined;
   if (served === undefined || !isManifestType(served)) return declared;
   return declared === undefined || declared === served ? served : undefined;
-}
-
-/** The tag that stands in for the API: algorithm and hex digits, cut at 64 (distribution spec, "Referrers Tag Schema"). */
-export function fallbackTag(digest: Digest): string {
-  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
 }
 
 function entriesIn(call: Call, bytes: Uint8Array): readonly unknown[] {

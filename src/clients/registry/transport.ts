@@ -9,8 +9,8 @@ import {
   type Exchange,
   type WireRequest,
 } from './exchange.ts';
-import { errorCode, fault } from './fault.ts';
-import { Fault } from '../../core/model/index.ts';
+import { fault } from './fault.ts';
+import { Fault, errorCode } from '../../core/model/index.ts';
 import { pause, type Pauses } from './pause.ts';
 import { placeOf } from './place.ts';
 

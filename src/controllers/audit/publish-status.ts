@@ -1,4 +1,4 @@
-import { Fault } from '../../core/model/index.ts';
+import { Fault, rfc3339 } from '../../core/model/index.ts';
 import type { AuditPorts, AuditSettings, AuditStatus, ReportStore } from './ports.ts';
 import { createPublisher, type Publisher } from './publish.ts';
 import { buildReports } from './report.ts';
@@ -45,7 +45,7 @@ export function createTeller(session: Session, ports: AuditPorts, settings: Audi
     return new Map(
       [...tallies].map(([name, { counts, lastJudged = now }]) => [
         name,
-        { images: counts, lastAudit: `${lastJudged.toISOString().slice(0, 19)}Z` },
+        { images: counts, lastAudit: rfc3339(lastJudged) },
       ]),
     );
   };

@@ -12,7 +12,7 @@ export interface CertificateReading {
 
 /** Reads the first certificate of a PEM text; `undefined` when there is none that can be read. */
 export function readCertificate(pem: string): CertificateReading | undefined {
-  const certificate = parse(pem);
+  const certificate = parsePem(pem);
   if (!certificate) return undefined;
   return {
     notBefore: certificate.validFromDate,
@@ -33,7 +33,7 @@ export function fits({ cert, key }: { readonly cert: string; readonly key: strin
 
 /** Whether one of the authorities in `caPem` has signed the certificate. Says nothing of dates. */
 export function isIssuedBy(cert: string, caPem: string): boolean {
-  const certificate = parse(cert);
+  const certificate = parsePem(cert);
   if (!certificate) return false;
   return certificatesIn(caPem).some(
     (authority) =>
@@ -43,10 +43,11 @@ export function isIssuedBy(cert: string, caPem: string): boolean {
 
 function certificatesIn(pem: string): readonly X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.flatMap((block) => parse(block) ?? []);
+  return blocks.flatMap((block) => parsePem(block) ?? []);
 }
 
-function parse(pem: string): X509Certificate | undefined {
+/** A certificate in PEM; `undefined` where it cannot be read. */
+export function parsePem(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);
   } catch {

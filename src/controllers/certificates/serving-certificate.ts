@@ -1,3 +1,4 @@
+import { parsePem } from './read.ts';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { parsed, problem, type Parsed } from '../../core/model/index.ts';
 import type { Pair } from './ports.ts';
@@ -17,7 +18,7 @@ export interface ServingReading {
 export function servingCertificate(data: unknown): Parsed<Pair> {
   const { cert, key } = decodeContents(data);
   if (cert === '' || key === '') return problem('tls.crt', 'there is no serving certificate yet');
-  const certificate = read(cert);
+  const certificate = parsePem(cert);
   if (!certificate) return problem('tls.crt', 'is no certificate in PEM');
   if (!isKeyOf(certificate, key)) return problem('tls.key', 'is not the private key of tls.crt');
   return parsed({ cert, key });
@@ -25,21 +26,13 @@ export function servingCertificate(data: unknown): Parsed<Pair> {
 
 /** What the certificate in the Secret says, for readiness and metrics; `undefined` when there is none that can be read. */
 export function certificateReading(data: unknown): ServingReading | undefined {
-  const certificate = read(decodeContents(data).cert);
+  const certificate = parsePem(decodeContents(data).cert);
   if (!certificate) return undefined;
   const names = (certificate.subjectAltName ?? '').split(', ').filter((name) => name !== '');
   return {
     notAfter: certificate.validToDate,
     hosts: names.map((name) => name.replace(/^(?:DNS|IP Address):/, '')),
   };
-}
-
-function read(pem: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return undefined; // absent by contract: callers say what they do without
-  }
 }
 
 function isKeyOf(certificate: X509Certificate, key: string): boolean {

@@ -1,4 +1,12 @@
-import { parsed, type Fact, type Parsed, type Problem, objectOf, textOf } from '../../core/model/index.ts';
+import {
+  parsed,
+  type Fact,
+  type Parsed,
+  type Problem,
+  objectOf,
+  textOf,
+  inFile,
+} from '../../core/model/index.ts';
 import { isKustomization } from '../../core/workload/index.ts';
 import {
   compilePolicy,
@@ -114,10 +122,6 @@ function unknownKind(origin: string, { kind, apiVersion }: Resource): readonly P
   if (KINDS.has(kind)) return [];
   const what = `${textOf(apiVersion)} ${textOf(kind)}`.trim();
   return [{ path: `${origin}: kind`, message: `"${what}" is none of ${[...KINDS].join(', ')}` }];
-}
-
-function inFile(origin: string, { path, message }: Problem): Problem {
-  return { path: path === '' ? origin : `${origin}: ${path}`, message };
 }
 
 function materialOf(resources: readonly Resource[]): (ref: MaterialRef) => string | undefined {

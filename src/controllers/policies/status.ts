@@ -1,3 +1,4 @@
+import { rfc3339 } from '../../core/model/index.ts';
 import type { PolicyCondition, PolicyStatus } from '../../core/policy/index.ts';
 import type { PolicyState } from './compile-set.ts';
 import type { PolicyObject } from './ports.ts';
@@ -38,7 +39,7 @@ export function compileStatus(
       type,
       status,
       observedGeneration: state.generation,
-      lastTransitionTime: since ?? `${now.toISOString().slice(0, 19)}Z`,
+      lastTransitionTime: since ?? rfc3339(now),
       reason,
       message,
     };

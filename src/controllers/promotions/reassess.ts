@@ -1,4 +1,4 @@
-import { parseDigest, type Reason } from '../../core/model/index.ts';
+import { parseDigest, type Reason, rfc3339 } from '../../core/model/index.ts';
 import {
   MAX_MESSAGE_LENGTH,
   MAX_WATCHED,
@@ -9,7 +9,6 @@ import {
   type TargetJudgement,
 } from '../../core/promotion/index.ts';
 import { regarding } from './changes.ts';
-import { stampOf } from './status/condition.ts';
 import type { PromotionEvent, PromotionObject } from './ports.ts';
 
 /*
@@ -164,7 +163,7 @@ function isDone({ judged, until }: Candidate, now: Date): boolean {
 }
 
 function lastJudgement(looked: Looked): ImagePromotionStatus['lastJudgement'] {
-  const time = stampOf(looked.at);
+  const time = rfc3339(looked.at);
   if ('failure' in looked) return { time, judged: 0, unknown: looked.known, ...tellReason(looked.failure) };
   const { judged, unseen, reason } = looked.judgement;
   const dark = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));

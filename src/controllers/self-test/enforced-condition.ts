@@ -1,3 +1,4 @@
+import { rfc3339 } from '../../core/model/index.ts';
 import type { SelfTestResult } from './ports.ts';
 
 const ENFORCED = {
@@ -14,7 +15,7 @@ const ENFORCED = {
 export function enforcedCondition(result: SelfTestResult): object | undefined {
   if (result.state === 'not run yet') return undefined;
   const [status, reason, message] = ENFORCED[result.state];
-  const at = `${result.at.toISOString().slice(0, 19)}Z`;
+  const at = rfc3339(result.at);
   const unwell = result.canaries.filter(
     ({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell',
   );

@@ -1,3 +1,4 @@
+import { weightOf } from './memory.ts';
 import pLimit from 'p-limit';
 import {
   artifactTypeOf,
@@ -46,7 +47,7 @@ export function readReferrers(
       load: (loadSignal) => list(image, sources, loadSignal),
       keep: (fact) =>
         fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,
-      weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
+      weigh: weightOf,
     },
     signal,
   );
@@ -68,7 +69,7 @@ async function listed(
         key: ['listing', operation, nameOf(image), image.digest],
         load: (loadSignal) => learn(() => registry[operation](image, loadSignal), sources),
         keep: () => 'brief',
-        weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
+        weigh: weightOf,
       },
       signal,
     );

@@ -1,3 +1,4 @@
+import { weightOf } from './memory.ts';
 import pLimit from 'p-limit';
 import {
   nameOf,
@@ -52,7 +53,7 @@ export function readSignatures(
       key: keyFor(lookOf(sources, keyFor)),
       load: (loadSignal) => tryAll(image, needs, sources, loadSignal),
       keep: keeping,
-      weigh: (fact) => 500 + (fact.state === 'found' ? JSON.stringify(fact.value).length * 2 : 0),
+      weigh: weightOf,
     },
     signal,
   );

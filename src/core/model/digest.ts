@@ -32,3 +32,8 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
 export function matchesDigest(bytes: Uint8Array, digest: Digest): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest;
 }
+
+/** The tag that lists referrers where there is no API for it (distribution spec 1.1, "Referrers Tag Schema"). */
+export function fallbackTag(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
+}

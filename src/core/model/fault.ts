@@ -34,3 +34,9 @@ export class Fault extends Error {
     this.detail = details.detail;
   }
 }
+
+/** The machine-readable code of a system, TLS or HTTP client error; empty when it has none. */
+export function errorCode(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : '';
+}

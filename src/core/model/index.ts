@@ -1,6 +1,6 @@
 // The words of the domain: digests, references, manifests, facts, evidence, verdicts, reasons, faults.
 // Pure values and the functions that read and write them; imports nothing from `src/`.
-export { digestAlgorithm, digestHex, digestOf, matchesDigest, parseDigest } from './digest.ts';
+export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parseDigest } from './digest.ts';
 export type { Digest } from './digest.ts';
 export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
@@ -11,11 +11,12 @@ export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts
 export type { Manifest, ManifestContent } from './manifest.ts';
 export type { Reason, ReasonCode } from './reason.ts';
 export type { Fact, Unknown } from './fact.ts';
-export { Fault } from './fault.ts';
+export { errorCode, Fault } from './fault.ts';
 export { isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
 export { errorFields } from './log.ts';
 export type { Log } from './log.ts';
-export type { Clock } from './clock.ts';
+export { rfc3339 } from './time.ts';
+export type { Clock } from './time.ts';
 export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type {
@@ -46,5 +47,5 @@ export type {
   UnsignedStatement,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
-export { parsed, problem } from './problem.ts';
+export { failed, inFile, parsed, problem } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';

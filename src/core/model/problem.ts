@@ -17,3 +17,13 @@ export function parsed<T>(value: T): Parsed<T> {
 export function problem(path: string, message: string): { ok: false; problems: readonly Problem[] } {
   return { ok: false, problems: [{ path, message }] };
 }
+
+/** The problems of all that could not be parsed, as one failed {@link Parsed}. */
+export function failed(all: readonly Parsed<unknown>[]): { ok: false; problems: readonly Problem[] } {
+  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
+}
+
+/** A problem with the file that it is in before its path. */
+export function inFile(origin: string, { path, message }: Problem): Problem {
+  return { path: path === '' ? origin : `${origin}: ${path}`, message };
+}

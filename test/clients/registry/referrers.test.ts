@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
-import { fallbackTag } from '../../../src/clients/registry/referrers.ts';
+import { fallbackTag } from '../../../src/core/model/index.ts';
 import { type EmbeddedRegistry, type Intercept, type Reply } from '../../support/registry/index.ts';
 import { all, answer, redirect, refuse } from '../../support/registry/misbehave.ts';
 import { addToFallbackTag, pushImage, pushReferrer } from '../../support/registry/push.ts';

@@ -1,6 +1,7 @@
+import { errorCode } from '../../../core/model/index.ts';
 import { request, type Dispatcher } from 'undici';
 import type { Pool, Pools } from './connections.ts';
-import { errorCode, fault, faultOfError } from './fault.ts';
+import { fault, faultOfError } from './fault.ts';
 import type { Login, Logins } from '../login.ts';
 import { pause, pauseAfter } from './pause.ts';
 

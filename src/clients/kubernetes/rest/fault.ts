@@ -1,4 +1,4 @@
-import { Fault, type ReasonCode } from '../../../core/model/index.ts';
+import { Fault, type ReasonCode, errorCode } from '../../../core/model/index.ts';
 
 /** The API server's own account of a refusal (a `Status` object). */
 export interface Refusal {
@@ -63,12 +63,6 @@ export function faultOfError(operation: string, error: unknown, signal: AbortSig
   const tls = TLS_DETAILS[code] ?? untrusted;
   if (tls !== undefined) return unavailable(`the API server cannot be believed: ${tls}`);
   return unavailable(`the connection to the API server failed${code && ` (${code})`}`);
-}
-
-/** The machine-readable code of a system, TLS or undici error; empty when it has none. */
-export function errorCode(error: unknown): string {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : '';
 }
 
 /** The server's words, made fit for one message: no secret of ours, no control characters, not long. */

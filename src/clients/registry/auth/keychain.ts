@@ -1,4 +1,4 @@
-import { parseJson } from '../../../core/model/index.ts';
+import { parseJson, errorCode } from '../../../core/model/index.ts';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
 import { type DockerConfig, parseDockerConfig, storedLogin } from './docker-config.ts';
 import { loginOf } from './login.ts';
-import { deadline, errorCode, fault } from '../fault.ts';
+import { deadline, fault } from '../fault.ts';
 
 /** Where a {@link dockerKeychain} reads. */
 interface DockerKeychainOptions {

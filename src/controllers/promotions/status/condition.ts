@@ -1,3 +1,4 @@
+import { rfc3339 } from '../../../core/model/index.ts';
 import type { PolicyCondition } from '../../../core/policy/index.ts';
 
 /** A condition of one of our kinds. */
@@ -14,11 +15,6 @@ export interface Saying {
 /** Longest message of a condition in characters: enough for a few names, little for etcd. */
 const MAX_MESSAGE = 1_024;
 
-/** A moment as status tells it: whole seconds, as everywhere in Kubernetes. */
-export function stampOf(moment: Date): string {
-  return `${moment.toISOString().slice(0, 19)}Z`;
-}
-
 /** The conditions that say this: one that keeps its status keeps the time at which it last changed. */
 export function conditionsOf(
   sayings: readonly Saying[],
@@ -30,7 +26,7 @@ export function conditionsOf(
       type,
       status,
       observedGeneration: generation,
-      lastTransitionTime: old?.status === status ? old.lastTransitionTime : stampOf(now),
+      lastTransitionTime: old?.status === status ? old.lastTransitionTime : rfc3339(now),
       reason,
       message: message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`,
     };

@@ -1,4 +1,4 @@
-import type { Reason } from '../../../core/model/index.ts';
+import { type Reason, rfc3339 } from '../../../core/model/index.ts';
 import {
   nextRun,
   type ImagePromotionSpec,
@@ -6,7 +6,7 @@ import {
   type RunImage,
 } from '../../../core/promotion/index.ts';
 import { changesOf } from '../changes.ts';
-import { conditionsOf, stampOf } from './condition.ts';
+import { conditionsOf } from './condition.ts';
 import type { RecordedRun } from '../run/recorded-run.ts';
 import type { PromotionEvent, PromotionObject } from '../ports.ts';
 import { sayPromotion } from './promotion-conditions.ts';
@@ -121,7 +121,7 @@ function handledBy(
 function nextRunTime({ spec, now }: StatusFacts): string | undefined {
   if (spec?.schedule === undefined || spec.suspend) return undefined;
   const next = nextRun(spec.schedule, spec.timeZone, now);
-  return next && stampOf(next);
+  return next && rfc3339(next);
 }
 
 /** By the clock of whoever begins it, too: that is what schedules are compared with. */
@@ -134,5 +134,5 @@ function lastRunTime(
     ...(newest ? [newest.createdAt.getTime()] : []),
     ...(begun ? [now.getTime()] : []),
   ];
-  return times.length === 0 ? {} : { lastRunTime: stampOf(new Date(Math.max(...times))) };
+  return times.length === 0 ? {} : { lastRunTime: rfc3339(new Date(Math.max(...times))) };
 }

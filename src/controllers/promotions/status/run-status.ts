@@ -1,7 +1,7 @@
-import type { Reason } from '../../../core/model/index.ts';
+import { type Reason, rfc3339 } from '../../../core/model/index.ts';
 import { MAX_CONSIDERED, phaseOf, type ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
 import type { KnownApproval } from '../approvals.ts';
-import { conditionsOf, stampOf } from './condition.ts';
+import { conditionsOf } from './condition.ts';
 import type { Ledger } from './run-progress.ts';
 import type { Planned } from '../run/plan-run.ts';
 import type { RunObject } from '../ports.ts';
@@ -17,10 +17,10 @@ export function beginStatus(
   approvals: readonly KnownApproval[],
   now: Date,
 ): ImagePromotionRunStatus | undefined {
-  if (!isOver(status)) return { ...status, phase: 'Running', startTime: status.startTime ?? stampOf(now) };
+  if (!isOver(status)) return { ...status, phase: 'Running', startTime: status.startTime ?? rfc3339(now) };
   const decide = decideBy(name, approvals, { considered: status.considered, now });
   return goesOn(status, decide)
-    ? { ...without(status, 'completionTime', 'retryable'), phase: 'Running', resumeTime: stampOf(now) }
+    ? { ...without(status, 'completionTime', 'retryable'), phase: 'Running', resumeTime: rfc3339(now) }
     : undefined;
 }
 

@@ -9,6 +9,7 @@ import {
   type Problem,
   type PublicKey,
   type TrustRoot,
+  failed,
 } from '../../model/index.ts';
 import type { Authority, AuthoritySigner } from './authority.ts';
 import { parsePublicKey } from './public-key.ts';
@@ -88,13 +89,6 @@ function compileAuthority(written: Written, given: Given, path: string): Parsed<
     ...(root.value && { root: root.value }),
     ...(repository.value && { repository: repository.value }),
   });
-}
-
-function failed(all: readonly Parsed<unknown>[]): {
-  readonly ok: false;
-  readonly problems: readonly Problem[];
-} {
-  return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
 }
 
 /** A certificate lives for minutes: without a log nobody could notice one that should not exist. A key is its owner's. */

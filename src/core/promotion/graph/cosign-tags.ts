@@ -20,8 +20,3 @@ export function cosignTags(digest: Digest): readonly CosignTag[] {
 export function holdsMany(tag: string): boolean {
   return !tag.endsWith('.sbom');
 }
-
-/** The tag that lists referrers where there is no API for it (distribution spec 1.1, "Referrers Tag Schema"). */
-export function fallbackTag(digest: Digest): string {
-  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
-}

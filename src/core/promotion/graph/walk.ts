@@ -6,11 +6,12 @@ import {
   type Digest,
   type ManifestContent,
   type PinnedRef,
+  fallbackTag,
 } from '../../model/index.ts';
 import type { SourceRegistry } from '../ports.ts';
 import type { Start } from '../concurrency.ts';
 import { leftBecause, saysNothing, type CarryRules } from './carried.ts';
-import { cosignTags, fallbackTag, type CosignTag } from './cosign-tags.ts';
+import { cosignTags, type CosignTag } from './cosign-tags.ts';
 import type { Budget } from './limits.ts';
 
 /** Where and by which rules a graph is walked. */

@@ -83,11 +83,6 @@ export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** A moment as annotations and records spell it: RFC 3339 in UTC, whole seconds. */
-export function rfc3339(moment: Date): string {
-  return `${moment.toISOString().slice(0, 19)}Z`;
-}
-
 /** What the listing of an image's referrers has to say of a record that counts as equal. */
 export interface RecordMarks {
   readonly artifactType: string;

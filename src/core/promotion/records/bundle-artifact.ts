@@ -1,6 +1,6 @@
-import type { Annotations, Descriptor, Digest } from '../../model/index.ts';
+import { type Annotations, type Descriptor, type Digest, rfc3339 } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import { buildArtifact, CREATED, findRecord, rfc3339, type Artifact } from './artifact.ts';
+import { buildArtifact, CREATED, findRecord, type Artifact } from './artifact.ts';
 import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInBundle } from './claims.ts';
 
 /** Predicate type by which cosign 3 says "I signed this image". */

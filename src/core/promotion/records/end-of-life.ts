@@ -1,5 +1,5 @@
-import type { Descriptor } from '../../model/index.ts';
-import { buildArtifact, CREATED, rfc3339, type Artifact } from './artifact.ts';
+import { type Descriptor, rfc3339 } from '../../model/index.ts';
+import { buildArtifact, CREATED, type Artifact } from './artifact.ts';
 
 /** Artifact type that registries and scanners know already (Azure Container Registry). */
 export const END_OF_LIFE_TYPE = 'application/vnd.microsoft.artifact.lifecycle';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseDigest, parsed, type Digest, type Parsed, parseJson } from '../../model/index.ts';
-import { buildArtifact, encodeJson, rfc3339, type Artifact } from './artifact.ts';
+import { parseDigest, parsed, type Digest, type Parsed, parseJson, rfc3339 } from '../../model/index.ts';
+import { buildArtifact, encodeJson, type Artifact } from './artifact.ts';
 import type { RunIdentity } from './run-identity.ts';
 
 /** Artifact type, config type and layer type of the history. */

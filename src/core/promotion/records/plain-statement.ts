@@ -1,6 +1,6 @@
-import type { Annotations, Descriptor } from '../../model/index.ts';
+import { type Annotations, type Descriptor, rfc3339 } from '../../model/index.ts';
 import type { Statement } from '../ports.ts';
-import { buildArtifact, CREATED, encodeJson, findRecord, rfc3339, type Artifact } from './artifact.ts';
+import { buildArtifact, CREATED, encodeJson, findRecord, type Artifact } from './artifact.ts';
 import { STATEMENT_ANNOTATION } from './claims.ts';
 import { statementDigest } from './statement.ts';
 

@@ -1,6 +1,13 @@
-import { nameOf, type Annotations, type Descriptor, type Digest, type PinnedRef } from '../../model/index.ts';
+import {
+  nameOf,
+  type Annotations,
+  type Descriptor,
+  type Digest,
+  type PinnedRef,
+  rfc3339,
+} from '../../model/index.ts';
 import type { Statement } from '../ports.ts';
-import { rfc3339, type Artifact } from './artifact.ts';
+import { type Artifact } from './artifact.ts';
 import { findPlainStatement, plainStatement, present } from './plain-statement.ts';
 import type { RunIdentity } from './run-identity.ts';
 import { statementAbout } from './statement.ts';

@@ -1,5 +1,5 @@
-import type { Descriptor } from '../../model/index.ts';
-import { buildArtifact, CREATED, findRecord, rfc3339, type Artifact } from './artifact.ts';
+import { type Descriptor, rfc3339 } from '../../model/index.ts';
+import { buildArtifact, CREATED, findRecord, type Artifact } from './artifact.ts';
 
 /** Artifact type of the flag, counted by every policy that does not name others. */
 export const QUARANTINE_TYPE = 'application/vnd.pratique.quarantine.v1+json';

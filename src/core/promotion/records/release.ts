@@ -1,7 +1,6 @@
-import { nameOf, type Digest, type PinnedRef } from '../../model/index.ts';
+import { nameOf, type Digest, type PinnedRef, rfc3339 } from '../../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../../policy/index.ts';
 import type { Statement } from '../ports.ts';
-import { rfc3339 } from './artifact.ts';
 import type { RunIdentity } from './run-identity.ts';
 import { statementAbout } from './statement.ts';
 

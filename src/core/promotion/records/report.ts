@@ -1,7 +1,14 @@
-import type { Annotations, Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
+import {
+  type Annotations,
+  type Descriptor,
+  type Digest,
+  type ImageRef,
+  type PinnedRef,
+  rfc3339,
+} from '../../model/index.ts';
 import { nameOf } from '../../model/index.ts';
 import type { ScanOutput, Statement } from '../ports.ts';
-import { rfc3339, type Artifact } from './artifact.ts';
+import { type Artifact } from './artifact.ts';
 import { STATEMENT_ANNOTATION } from './claims.ts';
 import { findPlainStatement, plainStatement, present } from './plain-statement.ts';
 import { statementAbout, statementDigest } from './statement.ts';

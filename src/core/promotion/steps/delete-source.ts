@@ -1,7 +1,14 @@
 import pLimit from 'p-limit';
-import { isIndexType, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
+import {
+  isIndexType,
+  pin,
+  type Digest,
+  type ImageRef,
+  type PinnedRef,
+  fallbackTag,
+} from '../../model/index.ts';
 import { verifyTarget } from '../copy/verify-target.ts';
-import { cosignTags, fallbackTag } from '../graph/cosign-tags.ts';
+import { cosignTags } from '../graph/cosign-tags.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import { gatherImage } from './copy.ts';
