@@ -26,18 +26,16 @@ export function auditPorts(
     namespaceLabels: namespaceReader(replica.caches.namespaces, clock),
     judge: replica.judge,
     writeStatus: async (name, status, signal) =>
-      answerOf(
-        await writeStatus(
-          cluster,
-          {
-            address: { resource: RESOURCES.policies, name },
-            apiVersion: 'pratique.dev/v1alpha1',
-            kind: 'ImagePolicy',
-            fieldManager: AUDITOR,
-          },
-          status,
-          signal,
-        ),
+      await writeStatus(
+        cluster,
+        {
+          address: { resource: RESOURCES.policies, name },
+          apiVersion: 'pratique.dev/v1alpha1',
+          kind: 'ImagePolicy',
+          fieldManager: AUDITOR,
+        },
+        status,
+        signal,
       ),
     ...(settings.audit.reports && { reports: shelfOver(options) }),
     clock,
@@ -71,21 +69,13 @@ function shelfOver({ cluster }: LeaderOptions): ReportStore {
       return found;
     },
     write: async (namespace, report, signal) =>
-      answerOf(
-        await cluster.apply({ resource: RESOURCES.reports, namespace, name: REPORT_NAME }, report, {
-          fieldManager: AUDITOR,
-          signal,
-        }),
-      ),
+      await cluster.apply({ resource: RESOURCES.reports, namespace, name: REPORT_NAME }, report, {
+        fieldManager: AUDITOR,
+        signal,
+      }),
     remove: async (namespace) => {
       await cluster.remove({ resource: RESOURCES.reports, namespace, name: REPORT_NAME });
       return { ok: true };
     },
   };
-}
-
-function answerOf(written: Written): Awaited<ReturnType<AuditPorts['writeStatus']>> {
-  if (written.ok) return { ok: true };
-  const { status, message } = written;
-  return { ok: false, status, message };
 }

@@ -19,7 +19,7 @@ import type { LeaderOptions } from './parts.ts';
 import { keepPolicyStatus } from '../controllers/policies/index.ts';
 import { keepPromotions } from './promotions.ts';
 import { keepRegistration } from '../controllers/certificates/index.ts';
-import { RESOURCES } from '../core/workload/index.ts';
+import { RESOURCES, unprovenCanaries } from '../core/workload/index.ts';
 import { clock } from './process-context.ts';
 
 /** What the leader does besides serving. */
@@ -155,9 +155,7 @@ function selfTestPorts(
     clock,
     random: Math.random,
     onChange: (result) => {
-      const unwell = result.canaries.filter(
-        ({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell',
-      );
+      const unwell = unprovenCanaries(result.canaries);
       const told = {
         state: result.state,
         unwell: unwell.map(({ id, outcome, detail }) => ({ id, outcome, detail })),

@@ -1,3 +1,4 @@
+import { logReadFailure } from './process-context.ts';
 import { textOf, objectOf, errorFields, type Gauge } from '../core/model/index.ts';
 import { createWorkQueue, type RecordedEvent } from '../clients/kubernetes/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
@@ -42,9 +43,7 @@ export function keepPromotions(options: LeaderOptions, telling: PromotionReporti
       onPromotion: (name) => controller.onPromotion(name),
       onRun: (run, promotion) => controller.onRun(run, promotion),
       onApproval: (run) => controller.onApproval(run),
-      onError: (what, error) => {
-        log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
-      },
+      onError: logReadFailure(log),
     });
     const ports: ControllerPorts = {
       ...TIME,

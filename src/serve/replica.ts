@@ -15,7 +15,7 @@ import { openCaches, type Caches } from './caches.ts';
 import { accessFor, type AccessParts, type Credentials } from './credentials.ts';
 import type { OpenJudging } from './judging.ts';
 import { openPublicRoot } from './root-refresh.ts';
-import { clock } from './process-context.ts';
+import { clock, logReadFailure } from './process-context.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** What every replica in a cluster has: caches, compiled policies, and the ports of the webhooks over them. */
@@ -62,9 +62,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     },
     onSecret: options.onSecret,
     onNamespace: options.onNamespace,
-    onError: (what, error) => {
-      log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
-    },
+    onError: logReadFailure(log),
   });
   const builtInPolicies = [builtIn(roots)];
   const held = createPolicyStore({

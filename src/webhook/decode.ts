@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parsed, problem, type Parsed, parseJson } from '../core/model/index.ts';
+import { parsed, problem, type Parsed, parseJson, schemaProblems } from '../core/model/index.ts';
 
 /** The parts of an AdmissionReview v1 request that are used. */
 export interface AdmissionRequest {
@@ -56,6 +56,5 @@ export function decodeReview(body: Uint8Array): Parsed<AdmissionRequest> & { rea
   const uid = uidOnly.safeParse(json).data?.request.uid ?? '';
   const read = review.safeParse(json);
   if (read.success) return { ...parsed(read.data.request), uid };
-  const problems = read.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
-  return { ok: false, problems, uid };
+  return { ok: false, problems: schemaProblems(read.error), uid };
 }

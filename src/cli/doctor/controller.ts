@@ -1,3 +1,4 @@
+import { unprovenCanaries } from '../../core/workload/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import {
   failed,
@@ -62,7 +63,7 @@ export async function checkSelfTest({
   const untried = canaries.filter(({ outcome }) => outcome === 'not applicable');
   const left = untried.map(({ id, detail }) => `; not tried: ${id} (${detail})`).join('');
   const count = `${String(proven)} of ${String(canaries.length)} canaries refused${left}`;
-  const open = canaries.filter(({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell');
+  const open = unprovenCanaries(canaries);
   if (state === 'proven') return [ok('self-test', count)];
   const sum =
     state === 'not enforced'

@@ -36,10 +36,8 @@ export function createShortMemory<T>(
           entries.set(key, { answer, until: clock().getTime() + answer.forMs });
         return answer.value;
       })
-      .finally(() => {
-        if (flights.get(key) === flight) flights.delete(key);
-      });
-    flight.catch(() => undefined); // whoever asked gets it; all of them may have left
+      .finally(() => flights.get(key) === flight && flights.delete(key));
+    flight.catch(() => undefined); // Its callers get the error; all of them may have left.
     flights.set(key, flight);
     return flight;
   };

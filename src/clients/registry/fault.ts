@@ -89,3 +89,8 @@ export function quote(text: string): string {
 
 /** Longest text of a registry's making inside a message, in characters: enough for a media type or a path. */
 const MAX_QUOTE = 160;
+
+/** Whether a failure may pass by itself, and the caller still waits. */
+export function mayPass({ signal }: Call, error: unknown): error is Fault {
+  return error instanceof Fault && error.transient && !signal.aborted;
+}

@@ -37,19 +37,17 @@ export function promotionWrites(
 ): Pick<ControllerPorts, 'createRun' | 'removeRun' | 'writePromotionStatus'> {
   return {
     createRun: async (run, namespace, signal) =>
-      answerOf(await cluster.create({ resource: RESOURCES.promotionRuns, namespace }, run, { signal })),
+      await cluster.create({ resource: RESOURCES.promotionRuns, namespace }, run, { signal }),
     removeRun: async (run, uid) => {
       await cluster.remove(addressOf(RESOURCES.promotionRuns, run), { uid });
     },
     writePromotionStatus: async ({ apiVersion, kind, metadata }, status, signal) => {
       const { namespace, name, uid } = metadata;
-      return answerOf(
-        await cluster.apply(
-          { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
-          // One that was deleted and made again is another one, of which this does not speak.
-          { apiVersion, kind, metadata: { namespace, name, uid }, status },
-          { fieldManager: PROMOTER, signal },
-        ),
+      return await cluster.apply(
+        { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
+        // One that was deleted and made again is another one, of which this does not speak.
+        { apiVersion, kind, metadata: { namespace, name, uid }, status },
+        { fieldManager: PROMOTER, signal },
       );
     },
   };
@@ -67,7 +65,7 @@ export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobSt
         .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));
     },
     create: async (job, namespace, signal) =>
-      answerOf(await cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal })),
+      await cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal }),
   };
 }
 
@@ -93,10 +91,4 @@ function guarded(written: Written): GuardedAnswer {
   if (written.status === NOT_FOUND) return { state: 'gone' };
   if (written.status === CONFLICT) return { state: 'changed' };
   return { state: 'refused', message: written.message };
-}
-
-function answerOf(written: Written): Awaited<ReturnType<ControllerPorts['createRun']>> {
-  if (written.ok) return { ok: true };
-  const { status, message } = written;
-  return { ok: false, status, message };
 }

@@ -1,3 +1,4 @@
+import { unprovenCanaries } from '../../core/workload/index.ts';
 import { rfc3339 } from '../../core/model/index.ts';
 import type { SelfTestResult } from './ports.ts';
 
@@ -16,9 +17,7 @@ export function enforcedCondition(result: SelfTestResult): object | undefined {
   if (result.state === 'not run yet') return undefined;
   const [status, reason, message] = ENFORCED[result.state];
   const at = rfc3339(result.at);
-  const unwell = result.canaries.filter(
-    ({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell',
-  );
+  const unwell = unprovenCanaries(result.canaries);
   const why = unwell.map(({ id, detail }) => `${id}: ${detail}`).join('; ');
   return {
     type: 'Enforced',

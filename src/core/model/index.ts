@@ -47,5 +47,5 @@ export type {
   UnsignedStatement,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
-export { failed, inFile, parsed, problem } from './problem.ts';
+export { failed, inFile, parsed, problem, schemaProblems } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';

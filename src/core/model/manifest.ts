@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { annotationsSchema, descriptorSchema, type Annotations, type Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
-import { parsed, problem, type Parsed } from './problem.ts';
+import { parsed, problem, type Parsed, schemaProblems } from './problem.ts';
 
 /** Largest manifest that is read, in bytes: what the distribution spec asks every registry to accept ("Pushing Manifests"). */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -61,10 +61,7 @@ export function parseManifest(
   if (json === undefined) return problem('', 'is not JSON');
   const body = wire.safeParse(json);
   if (!body.success) {
-    return {
-      ok: false,
-      problems: body.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
-    };
+    return { ok: false, problems: schemaProblems(body.error) };
   }
   const mediaType = mediaTypeOf(body.data, contentType);
   if (!mediaType.ok) return mediaType;

@@ -27,3 +27,12 @@ export function failed(all: readonly Parsed<unknown>[]): { ok: false; problems: 
 export function inFile(origin: string, { path, message }: Problem): Problem {
   return { path: path === '' ? origin : `${origin}: ${path}`, message };
 }
+
+/** What a schema found, each with the path of its field. */
+export function schemaProblems({
+  issues,
+}: {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}): readonly Problem[] {
+  return issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+}

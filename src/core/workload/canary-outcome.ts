@@ -102,3 +102,8 @@ function clip(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length <= MAX_WORDS ? line : `${line.slice(0, MAX_WORDS - 1)}…`;
 }
+
+/** The canaries that were not refused, or of which it could not be found out. */
+export function unprovenCanaries(canaries: readonly CanaryOutcome[]): readonly CanaryOutcome[] {
+  return canaries.filter(({ outcome }) => outcome === 'not enforced' || outcome === 'cannot tell');
+}

@@ -12,6 +12,13 @@ export { CANARY_POLICY_DOCUMENT, canariesOf } from './canaries.ts';
 export type { Canary, RunningPod } from './canaries.ts';
 export { KUBERNETES_KINDS } from './canary-kinds.ts';
 export type { CanaryKind } from './canary-kinds.ts';
-export { judgeCanaries, NO_POD, readCanary, unansweredCanary, WEBHOOK_NAME } from './canary-outcome.ts';
+export {
+  judgeCanaries,
+  NO_POD,
+  readCanary,
+  unansweredCanary,
+  unprovenCanaries,
+  WEBHOOK_NAME,
+} from './canary-outcome.ts';
 export type { CanaryAnswer, CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
 export { RESOURCES } from './resources.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, Fault, type Descriptor } from '../../../core/model/index.ts';
 import type { BlobTransfer } from '../../../core/promotion/index.ts';
 import type { Call } from '../call.ts';
-import { fault } from '../fault.ts';
+import { fault, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
 
 /** A blob, and where it lies. */
@@ -132,10 +132,6 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     failure: () => failure,
     close,
   };
-}
-
-function mayPass({ signal }: Call, error: unknown): boolean {
-  return error instanceof Fault && error.transient && !signal.aborted;
 }
 
 /** Hashes what passes, each byte once, and throws when the last one has made something else than the digest names. */

@@ -1,7 +1,7 @@
 import { digestAlgorithm, Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
 import type { Call } from '../call.ts';
 import { discard, header, type Answer } from '../exchange.ts';
-import { fault } from '../fault.ts';
+import { fault, mayPass } from '../fault.ts';
 import { hasBlob } from '../blob.ts';
 import type { Feed } from './feed.ts';
 import { pause } from '../pause.ts';
@@ -50,7 +50,7 @@ export async function uploadBlob(upload: Upload, session: Session): Promise<void
       if (recovery === MAX_RECOVERIES) throw failure.fault;
       await pause(call, FIRST_RECOVERY_MS * 2 ** recovery);
       const found = await takeUp(upload, failure).catch((error: unknown) => {
-        if (!isPassing(call, error)) throw error;
+        if (!mayPass(call, error)) throw error;
       });
       if (found === 'there already') return;
       if (found === undefined) continue;
@@ -137,20 +137,16 @@ async function attempt(
     answer = await request();
   } catch (error) {
     if (feed.failure() !== undefined) throw feed.failure();
-    if (!isPassing(call, error)) throw error;
+    if (!mayPass(call, error)) throw error;
     return { fault: error, status: undefined };
   }
   if (answer === undefined) return undefined;
   const refusal = await faultOfRefusal(call, answer);
-  if (!mayPass(answer.status)) throw refusal;
+  if (!mayPassLater(answer.status)) throw refusal;
   return { fault: refusal, status: answer.status };
 }
 
-function isPassing({ signal }: Call, error: unknown): error is Fault {
-  return error instanceof Fault && error.transient && !signal.aborted;
-}
-
-function mayPass(status: number): boolean {
+function mayPassLater(status: number): boolean {
   return PASSING.has(status) || (status >= 500 && status !== NO_ROOM);
 }
 
