@@ -59,6 +59,16 @@ function runTests(): readonly TestResult[] {
   }
 }
 
+/** Prints one id with its tests; the result is `ok`, or what is wrong. */
+function print(id: string, meaning: string, own: readonly TestResult[], inCluster: number): string {
+  const failed = own.some(({ err }) => err.message !== undefined);
+  const result = own.length + inCluster === 0 ? 'NOT TESTED' : failed ? 'FAILED' : 'ok';
+  const more = inCluster > 0 ? `, ${String(inCluster)} end-to-end` : '';
+  console.log(`${id}  ${result.padEnd(10)}  ${String(own.length)} tests${more}  ${meaning}`);
+  for (const { fullTitle } of own) console.log(`       ${fullTitle}`);
+  return result;
+}
+
 function main(): number {
   const known = checklist();
   const tests = runTests();
@@ -68,12 +78,7 @@ function main(): number {
   for (const id of used) if (!known.has(id)) problems.add(`${id} is in a title, and not in the table`);
   for (const [id, meaning] of known) {
     const own = tests.filter(({ fullTitle }) => fullTitle.match(ID)?.includes(id));
-    const failed = own.filter(({ err }) => err.message !== undefined);
-    const listed = inCluster.flatMap(idsIn).filter((one) => one === id).length;
-    const result = own.length + listed === 0 ? 'NOT TESTED' : failed.length > 0 ? 'FAILED' : 'ok';
-    const more = listed > 0 ? `, ${String(listed)} end-to-end` : '';
-    console.log(`${id}  ${result.padEnd(10)}  ${String(own.length)} tests${more}  ${meaning}`);
-    for (const { fullTitle } of own) console.log(`       ${fullTitle}`);
+    const result = print(id, meaning, own, inCluster.flatMap(idsIn).filter((one) => one === id).length);
     if (result !== 'ok') problems.add(`${id}: ${result}`);
   }
   for (const problem of problems) console.error(problem);

@@ -1,4 +1,3 @@
-import type { Written } from '../clients/kubernetes/index.ts';
 import { writeStatus } from '../clients/kubernetes/index.ts';
 import { REPORT_NAME, type AuditPorts, type ReportStore } from '../controllers/audit/index.ts';
 import { namespaceReader } from '../controllers/policies/index.ts';

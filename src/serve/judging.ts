@@ -16,7 +16,6 @@ import {
   type JudgedImage,
   type Parsed,
   type PinnedRef,
-  type Problem,
   failed,
 } from '../core/model/index.ts';
 import { workloadTable } from '../core/workload/index.ts';

@@ -1,5 +1,5 @@
 import { logReadFailure } from './process-context.ts';
-import { textOf, objectOf, errorFields, type Gauge } from '../core/model/index.ts';
+import { textOf, objectOf, type Gauge } from '../core/model/index.ts';
 import { createWorkQueue, type RecordedEvent } from '../clients/kubernetes/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
 import { parsePromotion } from '../core/promotion/index.ts';

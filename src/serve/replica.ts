@@ -1,6 +1,6 @@
 import { createPullSecrets, type Cluster } from '../clients/kubernetes/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { Fault, type Fact, errorFields, type Log } from '../core/model/index.ts';
+import { Fault, type Fact, type Log } from '../core/model/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../core/policy/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { CANARY_POLICY_DOCUMENT } from '../core/workload/index.ts';

@@ -40,8 +40,7 @@ function forbiddenRoom(from: Room, target: string, typesOnly: boolean): string |
 
 function forbiddenBuiltin(room: Room, { specifier, names }: Import): string | undefined {
   if (!specifier.startsWith('node:')) return `write node:${specifier}`;
-  const talks = NODE_IO.has(specifier) && names?.every((name) => COMPUTING.has(name)) !== true;
-  if (talks && /^(?:cli|webhook|controllers\/.*)$/.test(room.path)) {
+  if (/^(?:cli|webhook|controllers\/.*)$/.test(room.path) && talks(specifier, names)) {
     return `${room.path} must not import ${specifier}: what talks is a client`;
   }
   if (room.pure !== true) return undefined;
@@ -51,6 +50,10 @@ function forbiddenBuiltin(room: Room, { specifier, names }: Import): string | un
   return wrong.length === 0
     ? undefined
     : `${room.path} is pure and must not import ${wrong.join(', ')} from ${specifier}`;
+}
+
+function talks(specifier: string, names: Import['names']): boolean {
+  return NODE_IO.has(specifier) && names?.every((name) => COMPUTING.has(name)) !== true;
 }
 
 function forbiddenLibrary(room: Room, specifier: string): string | undefined {

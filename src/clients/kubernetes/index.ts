@@ -12,7 +12,7 @@ export type { Change } from './reflector/store.ts';
 export { createWorkQueue } from './work-queue.ts';
 export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
-export type { StatusTarget, WriteStatus } from './status.ts';
+export type { WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease/election.ts';
 export type { Election } from './lease/election.ts';

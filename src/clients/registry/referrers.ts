@@ -1,8 +1,6 @@
 import * as z from 'zod';
 import {
   descriptorSchema,
-  digestAlgorithm,
-  digestHex,
   isIndexType,
   isManifestType,
   MAX_MANIFEST_BYTES,

@@ -1,5 +1,5 @@
 import { parsePem } from './read.ts';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { parsed, problem, type Parsed } from '../../core/model/index.ts';
 import type { Pair } from './ports.ts';
 import { decodeContents } from './secret.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { digestAlgorithm, digestHex, Fault, type Descriptor } from '../../../core/model/index.ts';
+import { digestAlgorithm, digestHex, type Descriptor } from '../../../core/model/index.ts';
 import type { BlobTransfer } from '../../../core/promotion/index.ts';
 import type { Call } from '../call.ts';
 import { fault, mayPass } from '../fault.ts';

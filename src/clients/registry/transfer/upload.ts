@@ -1,4 +1,4 @@
-import { digestAlgorithm, Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
+import { digestAlgorithm, type Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
 import type { Call } from '../call.ts';
 import { discard, header, type Answer } from '../exchange.ts';
 import { fault, mayPass } from '../fault.ts';
