@@ -1,6 +1,7 @@
 // The command line: arguments become one call of the core, its result becomes text, JSON or YAML and an exit code.
 // Reads no environment and never exits: `main` does.
 export { runCommand } from './program.ts';
+export { readPromotions } from './promotion-documents.ts';
 export type {
   BundleOutcome,
   BundleQuestion,
