@@ -5,6 +5,7 @@ import {
   createExecution,
   createHistoryBook,
   readSignedReports,
+  reportPolicy,
   type Execution,
   type HistoryBook,
   type ImagePromotionSpec,
@@ -13,7 +14,7 @@ import {
 import { readMaterial, type ReadObject } from '../core/promotion/index.ts';
 import { openSigner } from './promotion-signer.ts';
 import { openSide, type OpenSide } from './promotion-sides.ts';
-import { judgeWith, reportsOf, sidePartsOf } from './promotion-trust.ts';
+import { judgeWith, sidePartsOf } from './promotion-trust.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { scannerOf } from './scanning.ts';
 import { clock } from './process-context.ts';
@@ -46,7 +47,7 @@ export async function openExecution(
       settings: around.settings,
       namespace: promotion.namespace,
     }),
-    reportsOf(spec, { ...around, material: material.value }),
+    reportPolicy(spec, { material: material.value.material, roots: around.roots }),
   ];
   if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok) {
     await Promise.all([source, target].flatMap((side) => (side.ok ? [side.value.close()] : [])));

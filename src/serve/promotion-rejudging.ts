@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parsed, parseReference, type Parsed, failed } from '../core/model/index.ts';
 import type { CompiledPolicy } from '../core/policy/index.ts';
 import {
-  exceptionsOf,
+  hasReporter,
   judgeTarget,
+  standingRule,
+  ownPolicy,
+  reportPolicy,
   type ImageAtTarget,
-  type ImagePromotionSpec,
   type StandingRule,
   type TargetJudgement,
 } from '../core/promotion/index.ts';
@@ -14,7 +16,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import { readMaterial } from '../core/promotion/index.ts';
 import { openSide, type OpenSide } from './promotion-sides.ts';
 import { openSigner } from './promotion-signer.ts';
-import { judgeWith, ownStatements, reportsOf, sidePartsOf } from './promotion-trust.ts';
+import { judgeWith, sidePartsOf } from './promotion-trust.ts';
 import { clock } from './process-context.ts';
 
 /** What is judged again. */
@@ -35,20 +37,20 @@ export async function rejudgeTarget(
   if (!hasReporter(spec)) return parsed(undefined);
   const material = await readMaterial(spec, promotion.read, signal);
   if (!material.ok) return material;
-  const given = { ...around, material: material.value };
+  const given = { material: material.value.material, roots: around.roots };
   const sideParts = sidePartsOf(namespace, material.value, around);
   const signer = await openSigner(spec, material.value, { settings: around.settings, namespace });
   const [source, target, reports, own] = [
     parseReference(spec.source.repository),
     await openSide('target', spec.target, sideParts, signal),
-    reportsOf(spec, given),
-    signer.ok ? ownStatements(signer.value, given) : signer,
+    reportPolicy(spec, given),
+    signer.ok ? ownPolicy(signer.value, given) : signer,
   ];
   if (!target.ok) return failed([source, target, reports, own]);
   try {
     if (!source.ok || !reports.ok || !own.ok) return failed([source, reports, own]);
     const places = { source: source.value, target: target.value.place };
-    const rule = ruleOf(spec, places, { reports: reports.value, own: own.value });
+    const rule = standingRule(spec, places, { reports: reports.value, own: own.value });
     if (!rule) return parsed(undefined);
     const policies = [reports.value, own.value].filter((one) => one !== undefined);
     const look = lookOf(target.value, { rule, policies, around });
@@ -56,34 +58,6 @@ export async function rejudgeTarget(
   } finally {
     await target.value.close();
   }
-}
-
-/** Whose word counts: the key of the promotion itself, or those that it names. A certificate tells of no key beforehand. */
-function hasReporter({ promote }: ImagePromotionSpec): boolean {
-  if (!promote?.scan) return false;
-  return promote.scan.authorities.length > 0 || promote.sign?.secretRef !== undefined;
-}
-
-interface Trusted {
-  readonly reports: CompiledPolicy | undefined;
-  readonly own: CompiledPolicy | undefined;
-}
-
-function ruleOf(
-  { promote }: ImagePromotionSpec,
-  places: Pick<StandingRule, 'source' | 'target'>,
-  { reports, own }: Trusted,
-): StandingRule | undefined {
-  const scan = promote?.scan;
-  if (!scan) return undefined;
-  const [accepted, ours] = [reports?.vulnerabilities?.from ?? [], own?.vulnerabilities?.from ?? []];
-  return {
-    scan,
-    exceptions: exceptionsOf(scan, places.source),
-    reportsBy: [...accepted, ...ours],
-    releasesBy: ours,
-    ...places,
-  };
 }
 
 function lookOf(

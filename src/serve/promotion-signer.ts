@@ -3,15 +3,15 @@ import { openKeylessSigner, openKeySigner } from '../clients/sigstore/index.ts';
 import { parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { ArtifactSigner, ImagePromotionSpec, SignSpec } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { entryOf, type PromotionSecrets } from '../core/promotion/index.ts';
+import { entryOf, lentIdentity, type PromotionSecrets } from '../core/promotion/index.ts';
 
-/** For whom somebody signs. */
+/** Where the promotion is that signs. */
 export interface SignerPlace {
   readonly settings: Settings;
   readonly namespace: string;
 }
 
-/** Opens whoever signs; `undefined` where nobody does. Problems name the field that is to blame. */
+/** Opens the signer of a promotion; `undefined` where it does not sign. Problems name the field. */
 export async function openSigner(
   { mirror, promote }: ImagePromotionSpec,
   { secret }: PromotionSecrets,
@@ -48,15 +48,12 @@ async function keylessSigner(
   path: string,
   { settings, namespace }: SignerPlace,
 ): Promise<Parsed<ArtifactSigner>> {
-  const known = settings.signing.identityTokens[identity];
-  // Who may not use an identity need not know that it is there.
-  if (!known?.namespaces.includes(namespace))
-    return problem(`${path}.identity`, 'names no token that the settings lend to this namespace');
-  const strange = Object.entries({ fulcioURL, rekorURL, tsaURL }).find(
-    ([, url]) => url !== undefined && !known.servers.some((one) => sameUrl(one, url)),
-  );
-  if (strange) return problem(`${path}.${strange[0]}`, 'is no server that the settings name for this token');
-  const token = await readText(known.file);
+  const lent = lentIdentity({ identity, fulcioURL, rekorURL, tsaURL }, path, {
+    identities: settings.signing.identityTokens,
+    namespace,
+  });
+  if (!lent.ok) return lent;
+  const token = await readText(lent.value.file);
   if (!token.ok) return problem(`${path}.identity`, 'names a token that cannot be read');
   const signer = openKeylessSigner({
     identityToken: token.value.trim(),
@@ -66,8 +63,4 @@ async function keylessSigner(
   });
   if (signer.ok) return signer;
   return { ok: false, problems: signer.problems.map((one) => ({ ...one, path: `${path}.${one.path}` })) };
-}
-
-function sameUrl(one: string, other: string): boolean {
-  return URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href;
 }

@@ -1,11 +1,5 @@
-import { formatReference, parsed, type Parsed, type PinnedRef } from '../core/model/index.ts';
-import type { CompiledPolicy, TrustRoots } from '../core/policy/index.ts';
-import {
-  ownPolicy,
-  reportPolicy,
-  type ArtifactSigner,
-  type ImagePromotionSpec,
-} from '../core/promotion/index.ts';
+import { formatReference, type PinnedRef } from '../core/model/index.ts';
+import type { CompiledPolicy } from '../core/policy/index.ts';
 import type { OpenJudging } from './judging.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { PromotionSecrets } from '../core/promotion/index.ts';
@@ -21,25 +15,6 @@ export function sidePartsOf(
   const accountSecrets = secretsIn?.(namespace);
   const { registry, keychain: own } = judging;
   return { registry, own, options, material, ...(accountSecrets && { accountSecrets }) };
-}
-
-/** The policy by whose authorities signed reports are read; `undefined` where none are asked for. */
-export function reportsOf(
-  { promote }: ImagePromotionSpec,
-  { roots, material }: { readonly roots: TrustRoots; readonly material: PromotionSecrets },
-): Parsed<CompiledPolicy | undefined> {
-  const scan = promote?.scan;
-  if (!scan || scan.authorities.length === 0) return parsed(undefined);
-  return reportPolicy(scan, { material: material.material, roots });
-}
-
-/** The policy by whose one key the promotion's own statements are told from others'; `undefined` where it signs by no key. */
-export function ownStatements(
-  signer: ArtifactSigner | undefined,
-  { roots, material }: { readonly roots: TrustRoots; readonly material: PromotionSecrets },
-): Parsed<CompiledPolicy | undefined> {
-  if (signer?.publicKey === undefined) return parsed(undefined);
-  return ownPolicy(signer.publicKey, { material: material.material, roots });
 }
 
 /** Judges images on one side of a promotion, with the login of that side. */

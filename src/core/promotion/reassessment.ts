@@ -8,11 +8,18 @@ import {
   nameOf,
   type StatementClaim,
 } from '../model/index.ts';
-import { type AppliedException, type Authority, parseTime, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
+import {
+  type AppliedException,
+  type Authority,
+  type CompiledPolicy,
+  parseTime,
+  RELEASE_PREDICATE_TYPE,
+} from '../policy/index.ts';
+import { exceptionsOf } from './gates/exceptions.ts';
 import type { GateResult } from './gates/gate.ts';
 import { judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
-import type { ScanSpec } from './schema.ts';
+import type { ImagePromotionSpec, ScanSpec } from './schema.ts';
 
 /** By what an image at the target is judged again. */
 export interface StandingRule {
@@ -118,4 +125,33 @@ function readRelease(
   if (places.source.repository !== nameOf(source)) return undefined;
   if (places.target.repository !== nameOf(target)) return undefined;
   return { waived, approvalReason, approvedUntil: parseTime(approvedUntil) ?? new Date(NaN) };
+}
+
+/** Whether reports can count: by the key of the promotion itself, or by authorities it names. Keyless has no key beforehand. */
+export function hasReporter({ promote }: ImagePromotionSpec): boolean {
+  if (!promote?.scan) return false;
+  return promote.scan.authorities.length > 0 || promote.sign?.secretRef !== undefined;
+}
+
+interface Trusted {
+  readonly reports: CompiledPolicy | undefined;
+  readonly own: CompiledPolicy | undefined;
+}
+
+/** The rule by which what a promotion promoted is reassessed; `undefined` where nothing is scanned. */
+export function standingRule(
+  { promote }: ImagePromotionSpec,
+  places: Pick<StandingRule, 'source' | 'target'>,
+  { reports, own }: Trusted,
+): StandingRule | undefined {
+  const scan = promote?.scan;
+  if (!scan) return undefined;
+  const [accepted, ours] = [reports?.vulnerabilities?.from ?? [], own?.vulnerabilities?.from ?? []];
+  return {
+    scan,
+    exceptions: exceptionsOf(scan, places.source),
+    reportsBy: [...accepted, ...ours],
+    releasesBy: ours,
+    ...places,
+  };
 }

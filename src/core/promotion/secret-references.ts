@@ -88,3 +88,45 @@ export function entriesOf(value: unknown, kind: 'Secret' | 'ConfigMap'): Entries
   const plain = Object.entries(objectOf(stringData)).map(([key, one]) => [key, textOf(one)]);
   return Object.fromEntries([...decoded, ...plain]) as Entries;
 }
+
+/** An identity token that the settings lend to namespaces, and the servers it may be shown to. */
+export interface IdentityToken {
+  readonly file: string;
+  readonly namespaces: readonly string[];
+  /** URLs of Fulcio, Rekor and timestamp authorities. */
+  readonly servers: readonly string[];
+}
+
+/** How a promotion asks to sign without a key. */
+interface KeylessRequest {
+  readonly identity: string;
+  readonly fulcioURL: string;
+  readonly rekorURL: string | undefined;
+  readonly tsaURL: string | undefined;
+}
+
+/**
+ * The identity token that a promotion of this namespace may sign with. A namespace that may not use an identity does not learn
+ * whether it exists. The token is shown to no server that the settings do not name for it.
+ */
+export function lentIdentity(
+  { identity, ...servers }: KeylessRequest,
+  path: string,
+  {
+    identities,
+    namespace,
+  }: { readonly identities: Readonly<Record<string, IdentityToken>>; readonly namespace: string },
+): Parsed<IdentityToken> {
+  const known = Object.hasOwn(identities, identity) ? identities[identity] : undefined;
+  if (!known?.namespaces.includes(namespace))
+    return problem(`${path}.identity`, 'names no token that the settings lend to this namespace');
+  const foreign = Object.entries(servers).find(
+    ([, url]) => url !== undefined && !known.servers.some((one) => sameUrl(one, url)),
+  );
+  if (foreign) return problem(`${path}.${foreign[0]}`, 'is no server that the settings name for this token');
+  return parsed(known);
+}
+
+function sameUrl(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href;
+}

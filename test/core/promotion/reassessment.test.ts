@@ -12,8 +12,8 @@ const roots = {
   read: () => ({ ok: false, problems: [] }) as const,
   publicGood: () => ({ fingerprint: '', json: '' }),
 };
-const { vulnerabilities } = valueOf(ownPolicy(own.pem, { material: () => undefined, roots }));
-const by = vulnerabilities?.from ?? [];
+const ownKey = valueOf(ownPolicy({ publicKey: own.pem }, { material: () => undefined, roots }));
+const by = ownKey?.vulnerabilities?.from ?? [];
 const [source, target] = ['quarantine/web', 'golden/web'].map((repository) => ({
   registry: 'registry.example.com',
   repository,

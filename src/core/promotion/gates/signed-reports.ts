@@ -18,7 +18,7 @@ import {
   type CompiledPolicy,
   type Given,
 } from '../../policy/index.ts';
-import type { ScanSpec } from '../schema.ts';
+import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import type { Scanned } from './scanned.ts';
 
 /** What is gathered of an image by these authorities: their reports, and on request their release statements. It is no verdict. */
@@ -40,16 +40,26 @@ function gatheringBy(
 }
 
 /**
- * What is gathered by the authorities of `scan`, or the problems of those authorities by the field of the promotion. Its verdict
- * is not used: the gate judges the report.
+ * What is gathered by the authorities of `scan`, or the problems of those authorities by the field of the promotion; `undefined`
+ * where it names none. Its verdict is not used: the gate judges the report.
  */
-export function reportPolicy({ authorities }: ScanSpec, given: Given): Parsed<CompiledPolicy> {
+export function reportPolicy(
+  { promote }: Pick<ImagePromotionSpec, 'promote'>,
+  given: Given,
+): Parsed<CompiledPolicy | undefined> {
+  const authorities = promote?.scan?.authorities ?? [];
+  if (authorities.length === 0) return parsed(undefined);
   const from = authoritiesOf(authorities, given, 'spec.promote.scan.authorities');
   return from.ok ? parsed(gatheringBy('scan', from.value, [])) : from;
 }
 
-/** What is gathered by the key with which a promotion signs: its reports and its release statements. */
-export function ownPolicy(publicKey: string, given: Given): Parsed<CompiledPolicy> {
+/** What is gathered by the key with which a promotion signs: its reports and its release statements; `undefined` for no key. */
+export function ownPolicy(
+  signer: { readonly publicKey?: string } | undefined,
+  given: Given,
+): Parsed<CompiledPolicy | undefined> {
+  const publicKey = signer?.publicKey;
+  if (publicKey === undefined) return parsed(undefined);
   const own = authoritiesOf(
     [{ name: 'own', key: { pem: publicKey }, timestamps: 'NotRequired' }],
     given,
