@@ -12,7 +12,7 @@ import { findPeers, runPeer, type Peer } from './peers.ts';
 
 const MIB = 1024 * 1024;
 const large = process.argv.includes('--large');
-/** Runs of which the median is told; of a GiB as many as fit into the memory of a small machine. */
+/** Runs of which the report shows the median; of a GiB as many as fit into the memory of a small machine. */
 const RUNS = large ? 3 : 5;
 /** Copies after which a process counts as warm: connections open, most code compiled. */
 const WARM_UPS = 5;
@@ -113,7 +113,7 @@ async function shipped(
 
 const there = new Set<string>();
 
-/** An image that nobody has seen. One of a GiB is seen by each program once, whose target is new then, too. */
+/** An image that no program has copied yet. Each program copies one of a GiB once, to a new target. */
 function fresh(measured: Measured, source: Harbour, n: number): Promise<CopyOrder['from']> {
   return shipped(measured, source, large ? `bench/large-${String(n)}` : freshName());
 }
@@ -153,7 +153,7 @@ interface OwnRow {
 }
 
 async function ours(measured: Measured, [source, target]: Harbours): Promise<void> {
-  // With the memory that the image gives it, which is not what Node.js takes where nobody says anything.
+  // With the memory that the image gives it, which differs from the default of Node.js.
   const worker = start('copy-process.ts', [], await imageVariables());
   const [{ idleMiB }] = (await once(worker, 'message')) as [{ idleMiB: number }];
   const copy = (given: CopyOrder) => ask<CopyTold>(worker, given);

@@ -1,4 +1,4 @@
-// A process of its own in front of a registry: counts the requests and lets each wait. Told what to do by messages of its parent.
+// A process of its own in front of a registry: counts the requests and delays each. Its parent controls it by messages.
 import { createServer, request, Agent } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

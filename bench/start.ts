@@ -8,7 +8,7 @@ import { startWebhookProcess } from '../test/support/webhook-process.ts';
 import { imageVariables } from './image-variables.ts';
 import { figuresOf } from './figures.ts';
 
-/** Starts of each kind; the middle one is told. */
+/** Starts of each kind; the report shows the median. */
 const STARTS = 9;
 const root = new URL('..', import.meta.url).pathname;
 const POLICY = {

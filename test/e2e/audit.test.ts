@@ -8,7 +8,7 @@ import { openRunningPods, type RunningPods } from './support/running-pods.ts';
 import { until } from './support/wait.ts';
 
 const NAMESPACE = 'shop';
-/** A change that is heard of counts at once; the rest is for a busy machine. The next routine look would come minutes later. */
+/** A change that a watch reports counts at once; the rest is for a busy machine. The next routine run would come minutes later. */
 const AT_ONCE_MS = 15_000;
 /** Status and reports are written every five seconds. */
 const TOLD_WITHIN_MS = 20_000;
@@ -116,7 +116,7 @@ describe('what runs is judged again at once when something changes', () => {
 
   after(() => fixture.stop());
 
-  it('an unsigned image that ran before the policy came is counted, told and measured', async () => {
+  it('an unsigned image that ran before the policy came is counted, reported and measured', async () => {
     const image = await watch.push('legacy/web');
     await pods.start('legacy', image);
     await watch.apply('legacy', REQUIRE_SIGNATURES);
@@ -153,7 +153,7 @@ describe('what runs is judged again at once when something changes', () => {
     const moved = { registry: registry.host, repository: 'nodes/web', tag: 'v1' };
     const { reference: unsigned } = await pushImage(moved, { salt: 'moved' });
     const tag = signed.replace(/@.*/, ':v1');
-    // Let in without a word by a policy that does not refuse, as it would have been before there was one.
+    // Admitted without a warning by a policy that does not refuse, as it would have been before there was one.
     await watch.apply('nodes', { ...REQUIRE_SIGNATURES, enforcement: 'Audit' });
     await pods.start('by-node', tag, signed);
     await watch.untilCounts('nodes', { judged: 1, warned: 0, unknown: 0 });
@@ -163,7 +163,7 @@ describe('what runs is judged again at once when something changes', () => {
     await pods.remove('by-node-now');
   });
 
-  it('an end of life that passes changes the verdict, with nobody doing anything', async () => {
+  it('an end of life that passes changes the verdict without any other change', async () => {
     const end = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 15_000);
     const image = await watch.push('ending/web', { [END_OF_LIFE]: end.toISOString() });
     await pods.start('ending', image);
@@ -216,7 +216,7 @@ describe('what runs is judged again at once when something changes', () => {
       for (const part of parts) expect(line).to.contain(part);
     };
 
-    it('a policy that warns is read by whoever uses kubectl', async () => {
+    it('a policy that warns shows its warning to the user of kubectl', async () => {
       await warned(await watch.push('legacy/other'), ': Unsigned: ', '[policy legacy]');
     });
 

@@ -80,7 +80,7 @@ async function render(values: object, args: readonly string[] = []): Promise<rea
     .filter((object) => object !== null);
 }
 
-/** The kind that Helm deletes first, as it tells when asked to tell everything. */
+/** The kind that Helm deletes first, as its debug output shows. */
 const firstDeleted = (told: string) =>
   /delet.*\b(ValidatingWebhookConfiguration|Service|Deployment)\b/i.exec(told)?.[1];
 
@@ -109,7 +109,7 @@ describe('the Helm chart', () => {
     ]);
   });
 
-  it('gives nobody a right over promotions where there are none', async () => {
+  it('gives no role a right over promotions where there are none', async () => {
     const objects = await render({ promotions: { enabled: false } });
     const others = objects.filter(({ kind }) => kind !== 'CustomResourceDefinition');
     // Names of definitions, which `helm test` reads, end in the group.
@@ -244,7 +244,7 @@ describe('the Helm chart', () => {
 
       const gone = await release(['uninstall', RELEASE, '--debug']);
       expect(gone.code, gone.stderr).to.equal(0);
-      // Nobody is asked any more by the time that nobody answers.
+      // The webhook is unregistered by the time that its pods are gone.
       expect(firstDeleted(gone.stdout + gone.stderr)).to.equal('ValidatingWebhookConfiguration');
       const kinds =
         'validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies';
@@ -255,7 +255,7 @@ describe('the Helm chart', () => {
     it('keeps the rights of the self-test to dry runs, in every namespace', async () => {
       const told = await release(install);
       expect(told.code, told.stderr).to.equal(0);
-      // Nobody answers the webhook here.
+      // No pod answers for the webhook here.
       await cluster.kubectl(['delete', 'validatingwebhookconfiguration', RELEASE]);
       const as = `--as=system:serviceaccount:${RELEASE}:${RELEASE}`;
       const create = (...args: readonly string[]) =>

@@ -130,7 +130,7 @@ describe('what comes past an installation', () => {
       });
     }
 
-    it('the autoscaler is asked like everybody', async () => {
+    it('the autoscaler is subject to admission like every user', async () => {
       await admitted(create(deployment('busy', TURNING, 1)));
       await admitted(create(deployment('busy-good', GOOD, 1)));
       await whileTurned(async () => {
@@ -182,7 +182,7 @@ describe('what comes past an installation', () => {
       await admitted(kubectl(['scale', 'rollouts/turning', '--replicas=3']));
     });
 
-    it('is tried by the self-test, which tells when it is not enforced', async () => {
+    it('is tried by the self-test, which reports when it is not enforced', async () => {
       const untilTold = (line: string) =>
         until({
           what: `the self-test to say "${line}"`,
@@ -233,7 +233,7 @@ describe('what comes past an installation', () => {
       await untilTried(OPTIONAL, false);
     });
 
-    it('by name: nobody gives a namespace another one', async () => {
+    it('by name: no user can rename a namespace', async () => {
       await label('kubernetes.io/metadata.name=elsewhere');
       await refused(tried(NAMED), ': Quarantined: ', '[policy named]');
     });

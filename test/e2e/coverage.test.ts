@@ -218,7 +218,7 @@ describe('what comes past a real API server', () => {
       { name: 'web', image: GOOD },
       { name: 'web', image: BAD },
     ];
-    // The API server may refuse such a pod before it asks anybody: let in it never is.
+    // The API server may refuse such a pod before it calls a webhook. It never admits it.
     const { code } = await create(kindNamed('Pod').make('twins', { containers: twins }));
     expect(code).to.equal(1);
     const many = Array.from({ length: 200 }, (_, index) => ({

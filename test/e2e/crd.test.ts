@@ -161,7 +161,7 @@ describe('the CRDs at a real API server', () => {
     });
   }
 
-  it('takes a run, and lets nobody change it', async () => {
+  it('accepts a run, and refuses every change to it', async () => {
     const promotion = { name: 'node', uid: 'a', generation: 1 };
     const apply = (trigger: string) => {
       const run = promotional('ImagePromotionRun', { promotion, trigger, template: promotionSpec }, 'node-1');
@@ -174,7 +174,7 @@ describe('the CRDs at a real API server', () => {
     expect((await apply('Manual')).stderr).to.contain('a run is never changed');
   });
 
-  it('lets nobody change an approval', async () => {
+  it('refuses every change to an approval', async () => {
     const patch = JSON.stringify({ spec: { waive: ['CVE-2026-0003'] } });
     const { code, stderr } = await cluster.kubectl(['patch', 'ipa/base-1-4-2', '--type=merge', '-p', patch]);
     expect(code).to.equal(1);

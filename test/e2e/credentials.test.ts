@@ -17,9 +17,9 @@ const WRONG = 'wrong-c3309f7e1ab4';
 /** A changed Secret counts this late at most, in milliseconds. */
 const REMEMBER_MS = 1_000;
 const WITHIN_MS = 10_000;
-/** The level of lines in the log that tell of an error. */
+/** The level of log lines that report an error. */
 const ERROR = 50;
-/** Running images that would be let in now, in the metrics of the leader. */
+/** Running images that would be admitted now, in the metrics of the leader. */
 const ALLOWED = 'pratique_running_images{verdict="allow",reason=""}';
 
 describe('images behind a login', () => {
@@ -85,7 +85,7 @@ describe('images behind a login', () => {
     return { tag: `${name}:v1`, pinned: `${name}@${digest}` };
   };
 
-  it('without a login nobody can tell, and the image is refused', async () => {
+  it('without a login the image cannot be verified, and is refused', async () => {
     const { tag, pinned } = await signed('team/nobody');
     await refused(run(tag), ': RegistryDenied: ', '[policy locked]');
     await refused(run(pinned), ': RegistryDenied: ');
@@ -176,7 +176,7 @@ describe('images behind a login', () => {
     expect(stderr).not.to.contain('temporary');
   });
 
-  it('T07: what one namespace may pull answers nobody in another', async () => {
+  it('T07: what one namespace may pull is not served to another', async () => {
     const { tag, pinned } = await signed('team/tenants');
     for (const image of [tag, pinned]) await admitted(run(image, withSecret('pull')));
     for (const image of [tag, pinned]) await refused(run(image, {}, 'other'), ': RegistryDenied: ');
@@ -218,13 +218,13 @@ describe('images behind a login', () => {
     locked.forget();
     await pods.start('running', pinned, pinned, withSecret('pull'));
     await untilRunning(before + 1);
-    // Whoever asks first is told to log in; then it is this pod's login and no other.
+    // The registry challenges the first request; then it receives this pod's login and no other.
     expect(locked.callers()).to.include('team').and.not.include('controller');
     await pods.remove('running');
     await untilRunning(before);
   });
 
-  it('are judged without promotions, which nobody asks for or has a right over', async () => {
+  it('are judged without promotions, which no component requests or has a right over', async () => {
     const { cluster, installation, replicas } = fixture;
     const account = `--as=system:serviceaccount:${installation.namespace}:pratique`;
     for (const verb of ['list', 'patch']) {
@@ -242,7 +242,7 @@ describe('images behind a login', () => {
     }
   });
 
-  it('no password is in any log, on any page, or in what people are told', async () => {
+  it('no password is in any log, on any page, or in a message to users', async () => {
     const told = await Promise.all(
       fixture.replicas.map(async (replica) =>
         [

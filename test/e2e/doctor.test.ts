@@ -96,7 +96,7 @@ describe('pratique doctor at a real API server', () => {
     ]);
   });
 
-  it('works with the rights of helm test, and tells what it may not look at without them', async () => {
+  it('works with the rights of helm test, and reports what it may not read without them', async () => {
     const without = await fixture.installation.pratique(['doctor', '-o', 'json']);
     const { checks } = JSON.parse(without.stdout) as { checks: readonly Told[] };
     expect(without.code).to.equal(2);
@@ -121,7 +121,7 @@ describe('pratique doctor at a real API server', () => {
 
   it('nothing is registered by this name', async () => {
     const { code, checks } = await examine('--name', 'other', '--service-account', 'pratique');
-    // The definition is there, so something is: what is missing is told by its name.
+    // The definition is there, so something is: the report names what is missing.
     expect(code).to.equal(1);
     expect(line(checks, 'webhook').status).to.equal('failed');
   });
@@ -157,7 +157,7 @@ describe('pratique doctor at a real API server', () => {
     await untilWell();
   });
 
-  it('a namespace that somebody exempted by hand: a warning with its name', async () => {
+  it('a namespace that an administrator exempted by hand: a warning with its name', async () => {
     const { namespaceSelector } = await webhook();
     const expressions = namespaceSelector.matchExpressions;
     const shop = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['shop'] };
@@ -193,7 +193,7 @@ describe('pratique doctor at a real API server', () => {
       for (const replica of fixture.replicas) await replica.kill();
     });
 
-    it('the caBundle is not that of the certificate: nobody is there to mend it', async () => {
+    it('the caBundle is not that of the certificate: no controller is there to repair it', async () => {
       const { cert } = await createAuthority('another');
       await change('clientConfig/caBundle', Buffer.from(cert).toString('base64'));
       const { code, checks } = await examine();

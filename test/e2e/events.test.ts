@@ -99,7 +99,7 @@ describe('events of a real registry', () => {
     expect(new Set(known.told.map(({ status }) => status))).to.deep.equal(new Set([202]));
   });
 
-  it('wake nobody when the registry shows another token, however often it tries', async () => {
+  it('trigger no promotion when the registry shows another token, however often it tries', async () => {
     await until({
       what: 'a second try of the registry',
       withinMs: ARRIVAL_MS,

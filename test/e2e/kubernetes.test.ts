@@ -127,7 +127,7 @@ describe('the Kubernetes client', () => {
     expect(on.lists()).to.be.greaterThan(1);
   });
 
-  it('survives a version that is too old (410): what was deleted meanwhile is told', async () => {
+  it('survives a version that is too old (410): what was deleted meanwhile is reported', async () => {
     await cluster.createNamespace('too-old');
     await put('too-old', 'gone', '1');
     await put('too-old', 'kept', '1');
@@ -147,7 +147,7 @@ describe('the Kubernetes client', () => {
     expect(on.lists()).to.be.greaterThan(1);
   });
 
-  it('tells a watch from a version that is too old as expired', async () => {
+  it('reports a watch from a version that is too old as expired', async () => {
     const client = await openClient(cluster.kubeconfigPath);
     opened.push(client);
     const events: string[] = [];

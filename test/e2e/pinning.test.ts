@@ -33,7 +33,7 @@ interface Tagged {
   move(): Promise<string>;
 }
 
-/** What people do in a harbour whose policy pins. */
+/** What users do in a fixture whose policy pins. */
 interface Quay {
   readonly fixture: ClusterFixture;
   kubectl(args: readonly string[], input?: object): Promise<Outcome>;
@@ -275,7 +275,7 @@ describe('digests in place of tags, in pods alone', () => {
     expect((await quay.live('deployment/applied')).metadata.generation).to.equal(before.metadata.generation);
   });
 
-  it('a Pod that somebody writes by hand says what stood there', async () => {
+  it('a Pod that a user writes by hand shows what stood there', async () => {
     const { tag, digest } = await quay.tagged('by-hand');
     await admitted(quay.create(pod('by-hand', tag)));
     const { metadata, ...rest } = await quay.live('pod/by-hand');

@@ -15,7 +15,7 @@ import {
 /** More than fits into a file of the full registry. */
 const LARGE = 'x'.repeat(1024 * 1024);
 
-describe('pratique promote, told to do what cannot be done', () => {
+describe('pratique promote, with input that cannot work', () => {
   let registry: Registry;
   let readOnly: Registry;
   let promoter: Promoter;
@@ -114,7 +114,7 @@ describe('pratique promote, told to do what cannot be done', () => {
     expect(await listTags(there)).to.deep.equal(['1.0.0']);
   });
 
-  /** Two places, and what is told to do there as soon as the run has begun to copy. */
+  /** Two places, and the action to take there as soon as the run has begun to copy. */
   const moving = async (name: string, meanwhile: (source: Target, target: Target) => Promise<unknown>) => {
     const target = await startRegistry();
     const from = { registry: registry.host, repository: `quarantine/${name}`, tag: '1.0.0' };
@@ -134,7 +134,7 @@ describe('pratique promote, told to do what cannot be done', () => {
     }
   };
 
-  it('leaves a tag where it is that somebody else moves at the target in between', async () => {
+  it('leaves a tag as it is that another writer moves at the target in between', async () => {
     let theirs = '';
     const { ran, arrived } = await moving('raced', async (_, to) => {
       ({ digest: theirs } = await pushImage(to, { salt: 'theirs' }));

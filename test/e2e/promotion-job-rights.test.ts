@@ -58,7 +58,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect((await flow.promotion('app-to-golden')).status?.counts?.promoted).to.equal(1);
   });
 
-  it('tells in the promotion which right is missing, and goes on when it is there', async () => {
+  it('reports in the promotion which right is missing, and goes on when it is there', async () => {
     await fixture.push('public/private', '1.0.0');
     const config = JSON.stringify({ auths: { [fixture.fixture.registry.host]: { auth: 'dTpw' } } });
     await flow.secret('push', { '.dockerconfigjson': config });
@@ -121,7 +121,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect(stdout).to.equal('');
   });
 
-  it('tells of a Job that admission refuses, in the words of admission', async () => {
+  it('reports a Job that admission refuses, in the words of admission', async () => {
     await fixture.fixture.cluster.apply(
       policy('own-image', IMAGE_NAME, { require: { signatures: { from: ['release'] } } }),
     );
@@ -228,7 +228,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       ]);
     });
 
-    it('are missed in the end by a run whose Jobs cannot even begin: its reason names the last of them, whose log tells why', async () => {
+    it('are missed in the end by a run whose Jobs cannot even begin: its reason names the last of them, whose log shows why', async () => {
       const binding = ['rolebinding', 'pratique-promotion-run'];
       await flow.kubectl('delete', ...binding);
       await flow.apply(

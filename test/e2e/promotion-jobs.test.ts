@@ -41,7 +41,7 @@ describe('promotions, each run by a Job', () => {
       mirror: {},
       maxParallelImages: 1,
     });
-  /** Holds the run of a slow mirror up at the manifest of this tag, until it is told to go on. */
+  /** Holds the run of a slow mirror up at the manifest of this tag, until it is released. */
   const holdAt = (name: string, tag: string) => {
     const held = Promise.withResolvers<undefined>();
     const over = Promise.withResolvers<'hang up' | undefined>();
@@ -57,7 +57,7 @@ describe('promotions, each run by a Job', () => {
         slow.intercept(undefined);
         over.resolve(undefined);
       },
-      /** Whoever sent it is gone. */
+      /** The client that sent it is gone. */
       drop: () => {
         slow.intercept(undefined);
         over.resolve('hang up');
@@ -99,7 +99,7 @@ describe('promotions, each run by a Job', () => {
     await flow.kubectl('wait', `job/${pod?.job ?? ''}`, '--for=condition=Complete', '--timeout=30s');
   });
 
-  it('a promotion demands its policies, signs by its Secret, and is let in by admission', async () => {
+  it('a promotion demands its policies, signs by its Secret, and is admitted', async () => {
     const { registry, cosign, keys } = fixture.fixture;
     const good = await fixture.push('flow/quarantine/web', '2.0.0');
     await cosign.sign(good.reference, { key: keys.security, format: 'bundle' });
@@ -119,7 +119,7 @@ describe('promotions, each run by a Job', () => {
     expect(await listTags(fixture.place('flow/golden/web'))).to.not.include('2.1.0');
   });
 
-  it('an image that waits for a person goes on in another Job, when somebody has decided', async () => {
+  it('an image that waits for a person goes on in another Job, when an approver has decided', async () => {
     const image = await fixture.push('flow/quarantine/careful', '2.0.0');
     await flow.apply(
       promotion('careful', {
@@ -162,7 +162,7 @@ describe('promotions, each run by a Job', () => {
     await expectArrivedOnce('evicted', images);
   });
 
-  it('a Job that is lost with its node is replaced when its claim has run out, though nobody says that it is dead', async () => {
+  it('a Job that is lost with its node is replaced when its claim has run out, though no component reports that it is dead', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0'];
     const images = await Promise.all(tags.map((tag) => fixture.push('public/lost', tag, slow.host)));
     const { held, drop } = holdAt('lost', '1.1.0');

@@ -22,7 +22,7 @@ const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
 const TOKEN = 'token-of-this-pipeline';
 /** Much shorter than in a real cluster, so that a dead leader is missed soon. */
 const LEASE = { durationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
-/** The next leader waits for the Lease, and then for the claim of whoever died. */
+/** The next leader waits for the Lease, and then for the claim of the leader that died. */
 const TAKEN_OVER_WITHIN_MS = 75_000;
 
 describe('promotions, by kubectl apply', () => {
@@ -110,7 +110,7 @@ describe('promotions, by kubectl apply', () => {
     );
   });
 
-  it('a promotion lets it go on to golden, signed and released, and admission lets it in', async () => {
+  it('a promotion lets it go on to golden, signed and released, and admission admits it', async () => {
     await flow.apply({ ...promote('app'), metadata: { name: 'app-to-golden', namespace: flow.namespace } });
     await flow.wait('ipr/app-to-golden', 'Ready');
     const admitted = await fixture.run(`${fixture.registry.host}/flow/golden/app:1.4.0`);
@@ -134,14 +134,14 @@ describe('promotions, by kubectl apply', () => {
     expect(body).to.match(/^pratique_promotion_bytes_total\{how="copied"\} \d+$/m);
   });
 
-  it('runs again when somebody asks by the annotation, and finds everything there', async () => {
+  it('runs again when a user requests it by the annotation, and finds everything there', async () => {
     await flow.kubectl('annotate', 'ipr/app', 'reconcile.pratique.dev/requestedAt=now', '--overwrite');
     await flow.until('app', 'the second run', ({ status }) => status?.lastHandledReconcileAt === 'now');
     await flow.until('app', 'its end', ({ status }) => status?.counts?.upToDate === 1);
     expect(await flow.runsOf('app')).to.have.lengthOf(2);
   });
 
-  it('runs when a sender with a good token tells of a push, whichever replica hears it', async () => {
+  it('runs when a sender with a good token reports a push, whichever replica receives it', async () => {
     const port = await fixture.cluster.kubectl([
       ...['get', 'service/pratique-webhook', '-n', fixture.installation.namespace],
       ...['-o', 'jsonpath={.spec.ports[0].port}'],
@@ -283,7 +283,7 @@ describe('promotions, by kubectl apply', () => {
     const runs = await flow.runsOf('many');
     expect(runs.map(({ status }) => [status?.phase, status?.claim?.epoch])).to.deep.equal([['Succeeded', 2]]);
     const { promoted, upToDate, failed } = (await flow.promotion('many')).status?.counts ?? {};
-    // What arrived and was not told of any more is found there.
+    // Images that arrived without a record are found at the target.
     expect([(promoted ?? 0) + (upToDate ?? 0), failed]).to.deep.equal([5, 0]);
     for (const { digest } of images) {
       const types = (await listReferrers(place('quarantine/many', slow.host), digest)).map(

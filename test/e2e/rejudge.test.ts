@@ -94,7 +94,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
             authorities: [{ name: 'security', key: { pem: fixture.keys.security.publicPem } }],
           },
           sign: { secretRef: { name: 'cosign-key' } },
-          // No run tells of it afterwards: what was promoted is known by its release statement.
+          // No run records it afterwards: what was promoted is known by its release statement.
           deleteSource: true,
         },
       }),
@@ -108,7 +108,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
     expect(await flagged()).to.equal('False NoneFlagged');
   });
 
-  it('a report of somebody whose word does not count changes nothing', async () => {
+  it('a report of an untrusted signer changes nothing', async () => {
     await attest('golden', 'stranger', findings(['CVE-2026-7'], HOUR / 2));
     const before = (await flow.promotion('app')).status?.lastJudgement?.time ?? '';
     await flow.until('app', 'another look', ({ status }) => (status?.lastJudgement?.time ?? '') > before);

@@ -209,7 +209,7 @@ describe('an installation, when something dies', () => {
       const refused = await create(unsigned);
       return refused.judged && !refused.admitted && (await create(signed)).admitted;
     });
-    // What changes from now on is heard of, too.
+    // The watch reports later changes, too.
     const data = { 'cosign.pub': Buffer.from(keys.stranger.publicPem).toString('base64') };
     await kubectl('patch', 'secret', 'release-key', '-n', NAMESPACE, '-p', JSON.stringify({ data }));
     await took('a key rotated after it', HEARD_WITHIN_MS, async () => (await create(late)).admitted);

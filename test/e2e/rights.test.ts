@@ -129,7 +129,7 @@ describe('the rights of the controller', () => {
     await untilCalled('update /secrets in pratique', 'pratique-webhook-tls');
   });
 
-  it('do for the audit and for whoever leads next: events, counted up, and reports, taken away', async () => {
+  it('do for the audit and for the next leader: events, counted up, and reports, taken away', async () => {
     const { cluster, registry } = fixture;
     const bad = await fixture.push('bad');
     await cluster.apply(

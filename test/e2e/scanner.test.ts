@@ -135,7 +135,7 @@ describe('the scan gate with the real Trivy', () => {
     expect(result.blocking, result.message).to.deep.equal(['CVE-2026-0001', 'CVE-2026-0002']);
   });
 
-  it('reads with a login where one is needed, and cannot tell without', async () => {
+  it('reads with a login where one is needed, and cannot decide without', async () => {
     const shop = target('locked');
     const { digest } = await pushAlpine(shop, VULNERABLE);
     const door = await startLockedRegistry({ acme: 'pa:ss' });
@@ -155,7 +155,7 @@ describe('the scan gate with the real Trivy', () => {
     }
   });
 
-  it('judges by a Trivy server, and cannot tell when it is away', async () => {
+  it('judges by a Trivy server, and cannot decide when it is away', async () => {
     const { trivy: command } = await requirePrograms(['trivy']);
     const image = await pushAlpine(target('vulnerable'), VULNERABLE);
     const port = await freePort();

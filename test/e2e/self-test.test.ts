@@ -138,13 +138,13 @@ describe('the self-test against a real API server', () => {
     }
   });
 
-  it('cannot tell without the namespace', async () => {
+  it('cannot decide without the namespace', async () => {
     const { state, canaries } = await attempt('nowhere');
     expect(state).to.equal('cannot tell');
     expect(canaries[0]?.detail).to.include('not found');
   });
 
-  it('tells as soon as a kind slips through', async () => {
+  it('reports as soon as a kind bypasses admission', async () => {
     const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }];
     const unregister = await registerWebhook(cluster, { ...webhook, rules });
     try {

@@ -236,7 +236,7 @@ describe('signatures by the real cosign, judged by the built product', () => {
           await Promise.all(rows.map(row));
         });
 
-        it(`lifts a quarantine by the release of whoever may, and of nobody else (${form.name})`, async () => {
+        it(`lifts a quarantine by the release of a permitted signer, and of no other (${form.name})`, async () => {
           const { image } = await push(target(), { 'dev.pratique.quarantine': 'true' });
           const release = { image, type: RELEASE_PREDICATE_TYPE, predicate: { source: image.reference } };
           expect(await verdict(image.reference, released)).to.equal('1 deny Quarantined');

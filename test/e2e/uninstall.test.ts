@@ -22,7 +22,7 @@ for (const alive of [true, false]) {
       return stdout.split('\n').filter(Boolean);
     };
 
-    it('no pod that nobody has judged comes in before', async () => {
+    it('no pod is admitted before without a verdict', async () => {
       const { code, stderr } = await fixture.run(unsigned);
       expect(code).to.equal(1);
       expect(stderr).to.contain(alive ? 'Unsigned' : 'failed calling webhook');

@@ -3,7 +3,7 @@ import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './s
 import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
-/** API levels that one API server can be told to serve: emulation, not the old programs themselves. */
+/** API levels that one API server can be configured to serve: emulation, not the old programs themselves. */
 const LEVELS = ['1.34', '1.35', '1.36', '1.37'] as const;
 
 for (const level of LEVELS) {
@@ -14,7 +14,7 @@ for (const level of LEVELS) {
       fixture = await openClusterFixture({
         cluster: { apiserverArgs: [`--emulated-version=kube=${level}`] },
         replicas: 1,
-        // The first self-test comes before the webhook listens; nobody waits ten seconds for the next.
+        // The first self-test comes before the webhook listens; the test does not wait ten seconds for the next.
         values: { settings: { selfTest: { everyMs: 3_000 } } },
       });
     });

@@ -1,4 +1,4 @@
-// Replaces every signature and statement at the target by forged ones that claim the same, as somebody would who may push there.
+// Replaces every signature and statement at the target by forged ones that claim the same, as a user with push rights would.
 import type { Pushed } from './registry/push.ts';
 import { pushBlob, pushManifest } from './registry/push.ts';
 import type { PromotionFixture } from './promotion-fixture.ts';
@@ -21,7 +21,7 @@ export async function forgeSignatures({ registry }: PromotionFixture, image: Pus
     const layers = await Promise.all(
       body.layers.map(async ({ mediaType, digest, annotations = {} }) => {
         const text = await (await fetch(`${base}/blobs/${digest}`)).text();
-        // The signature of an envelope, or that in the annotations, becomes one of nobody.
+        // The signature of an envelope, or that in the annotations, becomes one that no key made.
         const bytes = text.replace(/"sig":"[^"]{8}/, '"sig":"AAAAAAAA');
         const key = 'dev.cosignproject.cosign/signature';
         const signature = (annotations as Record<string, string>)[key];

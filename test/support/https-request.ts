@@ -7,7 +7,7 @@ export interface HttpsAnswer {
   readonly text: string;
 }
 
-/** Somebody who asks one server over HTTPS, and trusts its authority only. */
+/** A client of one server over HTTPS that trusts its authority only. */
 export interface HttpsClient {
   get(path: string): Promise<HttpsAnswer>;
   post(path: string, body: string | Uint8Array): Promise<HttpsAnswer>;

@@ -92,7 +92,7 @@ export function manifestOf(annotations: Annotations = {}): Manifest {
   return { digest, mediaType: MEDIA_TYPE.ociManifest, size: 500, annotations, layers: [], manifests: [] };
 }
 
-/** Evidence about {@link IMAGE}: it is there, nobody refers to it and nobody has signed it. */
+/** Evidence about {@link IMAGE}: it is there, has no referrers and no signatures. */
 export function evidenceOf(given: Partial<Evidence> & { readonly annotations?: Annotations } = {}): Evidence {
   const { annotations, ...facts } = given;
   return {

@@ -1,5 +1,5 @@
 /**
- * Starts a watch of processor time: what it tells are milliseconds of work of this process. On a busy machine, other than the
+ * Starts a watch of processor time: it reports milliseconds of work of this process. On a busy machine, other than the
  * time on the clock, they are hardly more than on an idle one.
  */
 export function processorTime(): () => number {

@@ -78,7 +78,7 @@ const SURROUNDINGS = {
   stdin: Readable.from([]),
   writeLog: () => undefined,
 };
-/** Whole seconds, as records tell time. */
+/** Whole seconds, as records write time. */
 const STARTED = new Date('2026-11-24T12:00:00Z');
 
 /** A fresh P-256 key. */
@@ -90,7 +90,7 @@ export function shipKey(): SigningKeyPair {
   };
 }
 
-/** Opens a yard. */
+/** Opens a promotion fixture. */
 export async function openPromotionFixture(
   options: RegistryOptions = {},
   written: SettingsInput = {},

@@ -1,4 +1,4 @@
-// The way of an image through one yard, `public/app` → `quarantine/app` → `golden/app`, as tests of promotions write it down.
+// The path of an image through one fixture, `public/app` → `quarantine/app` → `golden/app`, as tests of promotions write it down.
 import { pushImage, type Pushed, type Target } from './registry/push.ts';
 import { shipKey, type PromotionFixture } from './promotion-fixture.ts';
 
@@ -14,7 +14,7 @@ export function pathKeys() {
   };
 }
 
-/** Places, images and promotions of the yard that is open when they are asked for. */
+/** Places, images and promotions of the fixture that is open when they are read. */
 export function promotionPath(fixture: () => PromotionFixture) {
   const place = (path: string): Omit<Target, 'tag'> => ({
     registry: fixture().registry.host,

@@ -29,7 +29,7 @@ export function signingKey(kind: KeyKind = 'ecdsa-p256'): SigningKey {
   return asSigningKey(kind, keyPair(kind));
 }
 
-/** An RSA key of 1,024 bits, which nobody should accept. */
+/** An RSA key of 1,024 bits, which no verifier should accept. */
 export function weakKey(): SigningKey {
   return asSigningKey('rsa', generateKeyPairSync('rsa', { modulusLength: 1024 }));
 }

@@ -11,7 +11,7 @@ import { openPromotions, promotion, type Promotions } from '../support/promotion
 import { openSenders, type Senders } from '../support/senders.ts';
 import { openWorkspace } from '../support/workspace.ts';
 
-/** A harbour with everything around it that promotions have to do with. */
+/** A fixture with everything that promotions depend on. */
 export interface Around {
   readonly fixture: ClusterFixture;
   readonly flow: Promotions;
@@ -19,11 +19,11 @@ export interface Around {
   /** Who issued the certificate of `locked`. */
   readonly authority: Authority;
   /**
-   * Speaks https, and lets nobody in but jane with the password `right`. Its host is not loopback by its text, so that TLS is asked
+   * Speaks https, and accepts only jane with the password `right`. Its host is not loopback by its text, so that TLS is asked
    * of it as of any other, and leads to this machine all the same ("this host", RFC 1122 section 3.2.1.3).
    */
   readonly locked: Pick<EmbeddedRegistry, 'host'>;
-  /** Lets everybody in, over http. Holds `app:1.0.0`. */
+  /** Accepts every client, over http. Holds `app:1.0.0`. */
   readonly open: EmbeddedRegistry;
   /** Fulcio and Rekor, which the identity {@link IDENTITY} is shown to, and what to trust of them. */
   readonly sigstore: Servers & Pick<Sigstore, 'rootJson'>;

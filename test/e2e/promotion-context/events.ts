@@ -109,7 +109,7 @@ export function tellOfEvents(around: () => Around): void {
         });
       });
 
-    it('are heard on their own port alone, and from nobody who is unknown', async () => {
+    it('are received on their own port alone, and from known senders only', async () => {
       const { senders, fixture: fixture } = around();
       const body = generic('quiet');
       const told = { to: 'generic', body, headers: signed(body, 'pipeline') } as const;
@@ -121,7 +121,7 @@ export function tellOfEvents(around: () => Around): void {
       expect((await senders.tell({ ...told, to: 'quay' })).status).to.equal(404);
     });
 
-    it('wake the promotions that take from there, once for a burst, and nobody else', async () => {
+    it('trigger the promotions that take from there, once for a burst, and no others', async () => {
       const { senders, flow } = around();
       const [pushed, burst] = [generic('pushed'), generic('burst')];
       const told: readonly Told[] = [

@@ -56,7 +56,7 @@ export function tellOfIdentities(around: () => Around): void {
       }
     });
 
-    it('sign and release, so that admission lets in an image with the flag in itself', async () => {
+    it('sign and release, so that admission admits an image with the flag in itself', async () => {
       const [run] = await around().flow.runsOf('keyless-ours');
       expect(run?.status?.images?.[0]?.decision).to.equal('Promoted');
       const before = await admit('keyless/ours/before');
@@ -76,7 +76,7 @@ export function tellOfIdentities(around: () => Around): void {
       });
     });
 
-    it('count for nobody who wants another one', async () => {
+    it('do not count for a policy that requires another one', async () => {
       const refused = await admit('keyless/theirs/app');
       expect([refused.code, refused.stderr]).to.satisfy(
         ([code, said]: [number, string]) => code === 1 && said.includes('Unsigned'),

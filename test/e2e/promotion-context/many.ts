@@ -87,7 +87,7 @@ export function tellOfMany(around: () => Around): void {
       expect(told).to.deep.equal([BLOCKED, BROKEN, 1]);
     });
 
-    it('tell nothing the second time', async () => {
+    it('report nothing the second time', async () => {
       const before = await events();
       await around().flow.kubectl('annotate', 'ipr/many', 'reconcile.pratique.dev/requestedAt=again');
       await ended(0, ARRIVE);

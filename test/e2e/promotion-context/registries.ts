@@ -30,7 +30,7 @@ export function tellOfRegistries(around: () => Around): void {
       }
     });
 
-    it('at which somebody moves the tag in between keep it there, and the run says so', async () => {
+    it('at which another writer moves the tag in between keep it there, and the run reports it', async () => {
       const { flow, open } = around();
       const there = { registry: open.host, repository: 'quarantine/raced', tag: '1.0.0' };
       open.intercept(async ({ method, url }) => {

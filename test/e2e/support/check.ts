@@ -36,7 +36,7 @@ export async function openChecker(): Promise<Checker> {
     return runCommand({
       command: process.execPath,
       args: [PRODUCT, 'check', '--policies', path, image, '-o', 'json', ...flags],
-      // A home of its own: the registry logins of whoever runs the tests stay out of them.
+      // A home of its own: the registry logins of the developer stay out of them.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') },
     });
   };

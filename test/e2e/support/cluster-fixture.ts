@@ -27,7 +27,7 @@ export interface ClusterFixture {
   stop(): Promise<void>;
 }
 
-/** How a harbour is opened. */
+/** How a fixture is opened. */
 export interface ClusterFixtureOptions extends InstallOptions {
   readonly cluster?: ClusterOptions;
   readonly replicas?: number;
@@ -38,7 +38,7 @@ export interface ClusterFixtureOptions extends InstallOptions {
 /** Everything is covered by one policy: signed by `release`, whose key lies in a Secret beside the controller. */
 export const REQUIRE_SIGNATURES = { require: { signatures: { from: ['release'] } } };
 
-/** Opens a harbour in which the namespace `shop` exists and the policy `production` is in force. */
+/** Opens a fixture in which the namespace `shop` exists and the policy `production` is in force. */
 export async function openClusterFixture(options: ClusterFixtureOptions = {}): Promise<ClusterFixture> {
   const started: { stop(): Promise<unknown> }[] = [];
   const keep = async <T extends { stop(): Promise<unknown> }>(start: Promise<T>): Promise<T> => {

@@ -48,7 +48,7 @@ export async function succeed(command: Command): Promise<string> {
   throw new Error(`${command.command} ${command.args.join(' ')} ended with ${code}: ${stderr || stdout}`);
 }
 
-/** A program may end without reading all it is given; its exit code tells what matters. */
+/** A program may end without reading all it is given; its exit code shows what matters. */
 function ignoreUnreadInput(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
 }

@@ -10,7 +10,7 @@ export interface Component {
   /** Folder below `test/e2e/components` with its go.mod, go.sum and tools.go. */
   readonly name: string;
   readonly binaries: readonly Binary[];
-  /** What a first build costs on two cores: told to whoever waits for it. */
+  /** What a first build costs on two cores: shown to the developer who waits for it. */
   readonly firstBuild: string;
   /** Module whose version the programs report; without it they call themselves v0.0.0. */
   readonly versionFrom?: string;

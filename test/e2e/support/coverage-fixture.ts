@@ -37,11 +37,11 @@ export interface CoverageFixture {
   /** Changes the first image of a pod and nothing else. */
   setImage(what: string, image: string): Promise<Outcome>;
   read(what: string): Promise<Readonly<Record<string, unknown>>>;
-  /** Pushes a signed image; `move` lets its tag point to one that nobody signed. */
+  /** Pushes a signed image; `move` lets its tag point to one without a signature. */
   signed(repository: string): Promise<{ readonly tag: string; move(): Promise<void> }>;
 }
 
-/** Makes the namespace {@link NAMESPACE} in the cluster of a shore. */
+/** Makes the namespace {@link NAMESPACE} in the cluster of a fixture. */
 export async function openCoverageFixture({
   cluster,
   olareg,

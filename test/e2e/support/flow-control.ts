@@ -18,7 +18,7 @@ const PODS = { group: '', version: 'v1', plural: 'pods' };
 
 /**
  * From now on the API server answers 429 to a ServiceAccount: its requests belong to a level without seats of its own, where
- * one request is let in at a time, and that one is held up by a webhook that never answers. Returns what ends it.
+ * one request is admitted at a time, and that one is held up by a webhook that never answers. Returns what ends it.
  */
 export async function useAllSeats(
   cluster: Cluster,

@@ -241,7 +241,7 @@ function servedAt(port: number): Promise<string> {
   });
 }
 
-/** Waits until the API server asks the webhook: a refused canary image tells. */
+/** Waits until the API server calls the webhook: a refused canary image shows it. */
 export async function untilGuarded(cluster: Cluster, namespace = 'default'): Promise<void> {
   const digest = `sha256:${'0'.repeat(64)}`;
   const pod = {

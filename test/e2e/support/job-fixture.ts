@@ -29,7 +29,7 @@ export interface JobFixture {
   readonly flow: Promotions;
   readonly kubelet: Kubelet;
   readonly log: AuditLog;
-  /** A repository, as the helpers of registries want it and as promotions do; of the registry of the harbour unless another is named. */
+  /** A repository, as the helpers of registries want it and as promotions do; of the registry of the fixture unless another is named. */
   place(path: string, registry?: string): Target;
   at(path: string, registry?: string): { readonly repository: string };
   push(path: string, tag: string, registry?: string): Promise<Pushed>;
@@ -62,7 +62,7 @@ export function untilAllowed(
   });
 }
 
-/** Opens a yard: the chart in Job mode, a namespace made for Jobs that lets in restricted pods only, and somebody who plays its kubelet. */
+/** Opens a fixture: the chart in Job mode, a namespace made for Jobs that admits restricted pods only, and a stand-in for its kubelet. */
 export async function openJobFixture(): Promise<JobFixture> {
   const workspace = await openWorkspace('jobs');
   const log = await openAuditLog(workspace);

@@ -10,7 +10,7 @@ import { PRODUCT } from './product.ts';
 
 /** Milliseconds between two looks at the pods of a namespace. */
 const LOOK_MS = 250;
-/** Characters of a log that a pod tells of a container that failed, as kubelets do. */
+/** Characters of a log that a pod reports of a container that failed, as kubelets do. */
 const MESSAGE_CHARACTERS = 2_048;
 
 /** One pod of a Job and the process that stands for its container. */
@@ -20,9 +20,9 @@ export interface PlayedPod {
   readonly args: readonly string[];
   readonly ended: Promise<number>;
   log(): Promise<string>;
-  /** SIGTERM, as a pod is evicted; the API server is told how it ended. */
+  /** SIGTERM, as a pod is evicted; the API server is notified how it ended. */
   evict(): Promise<number>;
-  /** SIGKILL with its node: nobody tells the API server anything. */
+  /** SIGKILL with its node: the API server receives no report. */
   lose(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ interface PodSeen {
 
 /**
  * Plays the kubelet for the pods of runs in one namespace: starts their command with exactly their arguments, by a token of their
- * ServiceAccount that is bound to the pod, and tells the API server how they end. What is deleted is asked to stop.
+ * ServiceAccount that is bound to the pod, and reports to the API server how they end. What is deleted receives SIGTERM.
  */
 export async function playKubelet(cluster: Cluster, namespace: string): Promise<Kubelet> {
   const workspace = await openWorkspace('kubelet');
@@ -139,7 +139,7 @@ async function begin(node: Node, pod: PodSeen): Promise<Playing> {
   let isLost = false;
   const read = (): Promise<string> => readFile(logFile, 'utf8');
   const ended = exitOf(child).then(async (code) => {
-    // A pod that is deleted meanwhile needs to be told of no more.
+    // A pod that is deleted meanwhile needs no further report.
     if (!isLost) await tell(node, name, endOf(code, await read())).catch(() => undefined);
     return code;
   });

@@ -7,7 +7,7 @@ export interface NetworkCut {
   readonly url: string;
   /** Cuts every connection; with `refuse` new ones too, until {@link NetworkCut.mend}. */
   cut(how?: 'refuse'): void;
-  /** From now on no byte arrives on the connections that are open, in either direction, and nobody is told. */
+  /** From now on no byte arrives on the connections that are open, in either direction, and neither end is notified. */
   freeze(): void;
   mend(): void;
   stop(): Promise<void>;

@@ -11,7 +11,7 @@ export interface Attempt {
   readonly message: string;
 }
 
-/** Creates one pod and tells what became of it; never throws for an answer. */
+/** Creates one pod and reports what became of it; never throws for an answer. */
 export async function createPod(cluster: Cluster, name: string, image: string): Promise<Attempt> {
   const api = cluster.client.makeApiClient(CoreV1Api);
   const body = { metadata: { name }, spec: { containers: [{ name: 'main', image }] } };

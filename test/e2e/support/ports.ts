@@ -11,7 +11,7 @@ const FIRST_PORT = 12_000;
 const LAST_PORT = 32_000;
 const MAX_TRIES = 200;
 
-/** A port on 127.0.0.1 on which nobody listens at this moment. */
+/** A port on 127.0.0.1 on which no process listens at this moment. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const port = randomInt(FIRST_PORT, LAST_PORT);

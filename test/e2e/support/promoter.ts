@@ -6,7 +6,7 @@ import { cacheIn, writeDatabase, type Advisory } from './scans.ts';
 import { PRODUCT } from './product.ts';
 import { openWorkspace } from './workspace.ts';
 
-/** One image of a plan or of a run, as `-o json` tells it. */
+/** One image of a plan or of a run, as `-o json` shows it. */
 export interface Row {
   readonly tag: string;
   readonly digest?: string;
@@ -65,7 +65,7 @@ export async function openPromoter(advisories: readonly Advisory[] = []): Promis
       const outcome = await runCommand({
         command: process.execPath,
         args: [PRODUCT, command, '-f', await write(documents), ...options],
-        // A home of its own: the registry logins of whoever runs the tests stay out of them.
+        // A home of its own: the registry logins of the developer stay out of them.
         env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), USER: 'alice' },
       });
       return { ...outcome, rows: rowsOf(outcome.stdout) };

@@ -32,7 +32,7 @@ export async function startOlareg(): Promise<Registry> {
   }));
 }
 
-/** Whom distribution tells what was pushed, with headers that say who it is. */
+/** The endpoint that distribution notifies of pushes, with headers that identify it. */
 export interface Listener {
   readonly name: string;
   readonly url: string;
@@ -49,7 +49,7 @@ export function startReadOnlyDistribution(): Promise<Registry> {
   return distribution([], true);
 }
 
-/** A registry that has no room for a large blob until somebody makes some. */
+/** A registry that has no room for a large blob until a test makes some. */
 export interface FullRegistry extends Registry {
   /** Starts it again with all that it holds, and as much room as there is. */
   makeRoom(): Promise<void>;
@@ -57,10 +57,10 @@ export interface FullRegistry extends Registry {
 
 /** Largest file of {@link startFullDistribution} in blocks of 512 bytes: manifests fit, a layer of a megabyte does not. */
 const FULL_BLOCKS = 512;
-/** Go stays alive when it writes more, and is told that the file is too large. */
+/** Go stays alive when it writes more, and receives the error that the file is too large. */
 const FULL = `trap '' XFSZ; ulimit -f ${String(FULL_BLOCKS)}; exec "$0" "$@"`;
 
-/** distribution on a disk that is nearly full. A limit for its files stands in for the disk: it takes nobody's rights. */
+/** distribution on a disk that is nearly full. A limit for its files stands in for the disk: it needs no privileges. */
 export async function startFullDistribution(): Promise<FullRegistry> {
   const { registry } = await requirePrograms(['registry']);
   const workspace = await openWorkspace('full');

@@ -1,6 +1,6 @@
 import type { KubeManifest } from './workload-objects.ts';
 
-/** A kind of somebody else's that holds a pod spec, as values of the chart name it. */
+/** A third-party kind that holds a pod spec, as values of the chart name it. */
 export const ROLLOUT_KIND = {
   apiGroup: 'acme.example.com',
   apiVersions: ['v1'],

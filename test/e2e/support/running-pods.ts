@@ -14,7 +14,7 @@ export interface PodEvent {
   readonly regarding: { readonly kind: string; readonly name: string };
 }
 
-/** Pods that run, for all that a control plane without nodes can tell. */
+/** Pods that run, as far as a control plane without nodes can know. */
 export interface RunningPods {
   /**
    * Creates a pod and says of it what a kubelet would once it runs: that it runs this image ID, by default the image, which
@@ -26,7 +26,7 @@ export interface RunningPods {
   events(name: string): Promise<readonly PodEvent[]>;
 }
 
-/** Makes the node; pods on one that nobody knows are soon removed by the control plane. */
+/** Makes the node; the control plane soon removes pods on an unknown node. */
 export async function openRunningPods(cluster: Cluster, namespace: string): Promise<RunningPods> {
   await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
   const kubectl = async (args: readonly string[], input?: object): Promise<string> => {
@@ -47,7 +47,7 @@ export async function openRunningPods(cluster: Cluster, namespace: string): Prom
       await kubectl(['patch', `pod/${name}`, '--subresource=status', '--type=merge', '-p', status]);
     },
     remove: async (name) => {
-      // Nobody is there who would let it go in peace.
+      // No kubelet is there that would end it gracefully.
       await kubectl(['delete', `pod/${name}`, '--grace-period=0', '--force']);
     },
     events: async (name) => {

@@ -27,7 +27,7 @@ export interface Senders {
   /** The header of GitHub, or the one of the pipeline. */
   signature(body: string, who?: 'github' | 'pipeline' | 'stranger'): Readonly<Record<string, string>>;
   bearer(token: string): Readonly<Record<string, string>>;
-  /** An identity token of the CI job, with other claims where given; signed by somebody else as `stranger`. */
+  /** An identity token of the CI job, with other claims where given; signed by another issuer as `stranger`. */
   token(claims?: Readonly<Record<string, unknown>>, by?: 'issuer' | 'stranger'): Promise<string>;
   stop(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 import type { Outcome } from './command.ts';
 
 /**
- * Installs a release for the first time. There are no nodes here, so nothing can be installed with --wait, which people are told
- * to use and which also waits for the definitions that the default policy needs. They are kept, and there the second time.
+ * Installs a release for the first time. There are no nodes here, so nothing can be installed with --wait, which the docs
+ * recommend and which also waits for the definitions that the default policy needs. They are kept, and there the second time.
  */
 export async function beginRelease(release: {
   readonly install: () => Promise<Outcome>;

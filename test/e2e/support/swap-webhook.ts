@@ -24,7 +24,7 @@ interface PodReview {
 }
 
 /**
- * A mutating webhook of somebody else, called after ours by its name: in pods that ask for it, it writes another image
+ * A third-party mutating webhook, called after ours by its name: in pods that ask for it, it writes another image
  * where the first one stood, as registries' proxies and service meshes do.
  */
 export async function startSwapWebhook(cluster: Cluster): Promise<{ stop(): Promise<void> }> {

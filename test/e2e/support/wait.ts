@@ -5,7 +5,7 @@ export interface Wait {
   readonly what: string;
   readonly withinMs: number;
   readonly everyMs?: number;
-  /** True when it has come. An exception means "not yet"; the last one is told when time is up. */
+  /** True when it has come. An exception means "not yet"; the last one is reported when time is up. */
   readonly check: () => Promise<boolean>;
   /** Ends the waiting early, with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -77,7 +77,7 @@ async function webhook(name: string, registration: WebhookRegistration): Promise
 }
 
 /**
- * Tells when a configuration is in force without knowing what the webhook under test would say: beside it, in
+ * Reports when a configuration is in force without knowing what the webhook under test would answer: beside it, in
  * the same object, stands one that can never be reached, for objects that carry this registration's label.
  */
 function probeWebhook(probe: string): V1ValidatingWebhook {

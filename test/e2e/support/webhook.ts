@@ -58,7 +58,7 @@ export async function startWebhook({ standalone, args = [], env = {} }: WebhookS
       name: 'webhook',
       command: process.execPath,
       args: [PRODUCT, 'serve', ...serving, ...args],
-      // A home of its own: the registry logins of whoever runs the tests stay out of them.
+      // A home of its own: the registry logins of the developer stay out of them.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), ...env },
       ready: async () => (await ask(`${url}/readyz`, { ca: authority.cert })).status === 200,
     });

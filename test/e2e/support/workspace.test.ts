@@ -27,7 +27,7 @@ describe('a workspace', () => {
     await expectNothing((await startVictim('ends')).left);
   });
 
-  it('tells the end of the log of a program that dies before it is ready', async () => {
+  it('reports the end of the log of a program that dies before it is ready', async () => {
     const workspace = await openWorkspace('dying');
     const start = startProcess({
       workspace,

@@ -13,7 +13,7 @@ import type { Writable } from 'node:stream';
  */
 export interface Workspace {
   readonly folder: string;
-  /** A folder in memory where there is room for it, for data that nobody will look at. */
+  /** A folder in memory where there is room for it, for data that no one reads later. */
   readonly memory: string;
   /** Makes a child, which has to lead its own process group, end with the workspace. */
   adopt(child: ChildProcess): void;
@@ -108,7 +108,7 @@ function signalGroup(group: number): void {
   try {
     process.kill(-group, 'SIGKILL');
   } catch (error) {
-    // Nobody is left in it; macOS says EPERM when only a process that has ended already is.
+    // No process is left in it; macOS says EPERM when only a process that has ended already is.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }

@@ -16,7 +16,7 @@ export interface ApiServer {
   readonly twin: ClusterTwin;
   /** Everything asked so far, in order. */
   readonly requests: readonly ApiRequest[];
-  /** Bearer tokens that are let in; without any, everybody is. */
+  /** Bearer tokens that are accepted; without any, every request is. */
   readonly tokens: Set<string>;
   intercept(intercept: Intercept | undefined): void;
   /** Connections that are open. */

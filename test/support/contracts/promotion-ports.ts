@@ -83,7 +83,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       expect(Buffer.concat(pieces).toString()).to.equal('blob');
     });
 
-    it('copy a blob to another registry, telling every byte, and see it where it may be there', async () => {
+    it('copy a blob to another registry, reporting every byte, and see it where it may be there', async () => {
       const blob = await pushBlob(at.home, 'a blob');
       let bytes = 0;
       const onBytes = (more: number) => void (bytes += more);

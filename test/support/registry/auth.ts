@@ -7,7 +7,7 @@ export type AuthOptions =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | {
       readonly kind: 'bearer';
-      /** Who gets tokens by GET; without a name everybody does. */
+      /** Who gets tokens by GET; without a name every client does. */
       readonly username?: string;
       readonly password?: string;
       /** Who gets tokens by POST. */

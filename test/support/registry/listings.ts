@@ -1,4 +1,4 @@
-// Looks into any registry by plain HTTP, as somebody who does not trust our own client would.
+// Reads any registry by plain HTTP, independent of our own client.
 import type { Target } from './push.ts';
 
 /** One entry of a listing of referrers. */

@@ -83,7 +83,7 @@ export interface Certified {
   readonly certificate: Buffer;
 }
 
-/** Whom the certificates of the tests name when nobody says otherwise. */
+/** The default subject of the certificates of the tests. */
 export const WORKFLOW = 'https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main';
 export const OPENID_ISSUER = 'https://token.actions.githubusercontent.com';
 

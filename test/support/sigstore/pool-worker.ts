@@ -1,4 +1,4 @@
-// A worker thread that does as it is told: for tests of what becomes of jobs whose thread does not answer.
+// A worker thread that follows commands: for tests of what becomes of jobs whose thread does not answer.
 import { parentPort, threadId } from 'node:worker_threads';
 
 /** What the worker shall do with a job. */

@@ -1,4 +1,4 @@
-// Fulcio, Rekor and a timestamp authority on loopback, for whoever signs by asking them.
+// Fulcio, Rekor and a timestamp authority on loopback, for signers that request from them.
 import { createHash, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +23,7 @@ export interface Servers {
   readonly asked: Readonly<Record<Party, number>>;
   /** The identity tokens that Fulcio was given. */
   readonly tokens: readonly string[];
-  /** Lets one misbehave, until told otherwise by `undefined`. */
+  /** Lets one misbehave, until `undefined` ends it. */
   instead(party: Party, answer: Instead | undefined): void;
   /** Lets certificates end at this moment instead of a few minutes from now. */
   certificatesEnd(at: Date): void;
@@ -100,7 +100,7 @@ export async function startServers(sigstore: Sigstore): Promise<Servers> {
   };
 }
 
-/** An identity token as an issuer of the tests makes it; nobody here looks at its signature. */
+/** An identity token as an issuer of the tests makes it; these servers do not check its signature. */
 export function identityToken(claims: Readonly<Record<string, unknown>>): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'ES256', typ: 'JWT' })}.${part(claims)}.${Buffer.from('signed').toString('base64url')}`;
@@ -118,7 +118,7 @@ interface CertificateRequest {
   };
 }
 
-/** Whoever asks has to show that the key is theirs, by signing whom the token names. */
+/** The client has to prove possession of the key, by signing the subject of the token. */
 function readCertificateRequest(body: unknown): {
   identityToken: string;
   publicKey: string;

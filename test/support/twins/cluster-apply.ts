@@ -11,7 +11,7 @@ const LIST_KEYS: Readonly<Record<string, string>> = {
   containers: 'name',
   ownerReferences: 'uid',
 };
-/** What identifies an object is owned by nobody. */
+/** What identifies an object has no owner. */
 const IDENTITY = new Set(
   ['apiVersion', 'kind']
     .map((key) => JSON.stringify([key]))
@@ -42,7 +42,7 @@ export function applyFields(
   return { object: build(before), owners: new Map([...without(others, changed), [manager, own]]) };
 }
 
-/** After a write that is no apply: a manager no longer owns what somebody else changed. */
+/** After a write that is no apply: a manager no longer owns what another writer changed. */
 export function disown(owners: Owners, before: Json, after: Json): Owners {
   const [old, now] = [leavesOf(before), leavesOf(after)];
   const changed = new Set([...old].filter(([path, value]) => !same(now, path, value)).map(([path]) => path));

@@ -103,7 +103,7 @@ export function createStore(now: () => Date, wake: () => void): Store {
         ? undefined
         : history.filter((change) => change.revision > from && change.resource === resource),
     forgetHistory: () => {
-      revision += 1; // whoever has seen everything has not seen this
+      revision += 1; // a watcher of the previous revision has not seen this
       forgotten = revision;
       history = [];
     },

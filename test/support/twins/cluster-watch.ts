@@ -21,7 +21,7 @@ interface Open {
   ended?: { readonly error: unknown };
 }
 
-/** Watches over a store (handed in late, because the store wakes them). */
+/** Watches over a store (handed in late, because the store triggers them). */
 export function createWatches(store: () => Store): Watches {
   const open = new Set<Open>();
   const wake = (): void => {

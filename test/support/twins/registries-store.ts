@@ -13,7 +13,7 @@ import {
 
 /** How a registry is. */
 export interface Manners {
-  /** Off: referrers are kept under the fallback tag by whoever pushes. */
+  /** Off: referrers are kept under the fallback tag by the client that pushes. */
   readonly referrersApi: boolean;
   /** Refuses manifests before their blobs and children. */
   readonly strict: boolean;
