@@ -14,7 +14,7 @@ export { compileExceptions } from './compile/requirements.ts';
 export { compileAuthorities } from './compile/authorities.ts';
 export { SEVERITIES } from './reports/severity.ts';
 export type { Severity } from './reports/severity.ts';
-export { DURATION_PATTERN, durationMs } from './duration.ts';
+export { DURATION_PATTERN, durationMs } from './time.ts';
 export { compilePolicy, problemsOf } from './compile/compile.ts';
 export type { CompiledPolicy } from './compile/compile.ts';
 export { brokenPolicy } from './compile/broken.ts';

@@ -14,7 +14,7 @@ export type {
   Statement,
   TargetRegistry,
 } from './ports.ts';
-export { backupTag } from './selection/backup-tag.ts';
+export { backupTag } from './selection/reserved-tags.ts';
 export type { Candidate, PlannedImage, Resolved } from './plan.ts';
 export { countResults, phaseOf } from './result.ts';
 export type { ImageResult } from './result.ts';

@@ -1,5 +1,5 @@
 import type { Digest, ReasonCode } from '../model/index.ts';
-import { backupTag } from './selection/backup-tag.ts';
+import { backupTag } from './selection/reserved-tags.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run speaks of this digest only. */
 export interface Candidate {

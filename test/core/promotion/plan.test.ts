@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { planRun, type Candidate, type PlanRules } from '../../../src/core/promotion/plan.ts';
-import { backupTag } from '../../../src/core/promotion/selection/backup-tag.ts';
+import { backupTag } from '../../../src/core/promotion/selection/reserved-tags.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
 
 const NEW = digestOf('new');

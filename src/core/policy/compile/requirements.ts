@@ -2,7 +2,7 @@ import type { Annotations, Problem } from '../../model/index.ts';
 import type { Authority } from './authority.ts';
 import { compileCondition, type Condition } from '../cel/condition.ts';
 import { at, type Authorities } from './authorities.ts';
-import { durationMs } from '../duration.ts';
+import { durationMs } from '../time.ts';
 import { compileImageGlob } from './image-globs.ts';
 import { parseTime } from '../time.ts';
 import type { Severity } from '../reports/severity.ts';

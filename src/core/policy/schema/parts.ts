@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DURATION_PATTERN } from '../duration.ts';
+import { DURATION_PATTERN } from '../time.ts';
 
 /*
  * What several parts of the schema share. Every list and string is bounded, because the API server refuses CEL rules of

@@ -1,4 +1,4 @@
-import { isBackupTag } from './backup-tag.ts';
+import { digestHex, type Digest } from '../../model/index.ts';
 
 /** The tag under which a repository remembers what was mirrored into it, as other mirrors write it too. */
 export const MIRROR_HISTORY_TAG = 'mirror-history';
@@ -12,4 +12,22 @@ const OF_DIGEST = /^(?:sha256-[a-f0-9]{64}|sha512-[a-f0-9]{128})(?:\.(?:sig|att|
  */
 export function isReservedTag(tag: string): boolean {
   return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag) || isBackupTag(tag);
+}
+
+/** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
+const BACKUP_DIGITS = 12;
+/** Longest tag (distribution spec, "Pulling manifests"). */
+const MAX_TAG = 128;
+const BACKUP_MARK = '.replaced-';
+const BACKUP = /\.replaced-[a-f0-9]{12}$/;
+
+/** The tag under which an image stays that loses its own: the same however often a run is begun again. */
+export function backupTag(tag: string, digest: Digest): string {
+  const hex = digestHex(digest).slice(0, BACKUP_DIGITS);
+  return `${tag.slice(0, MAX_TAG - BACKUP_MARK.length - BACKUP_DIGITS)}${BACKUP_MARK}${hex}`;
+}
+
+/** Whether a tag was made by {@link backupTag}: such a one is never an image to select. */
+export function isBackupTag(tag: string): boolean {
+  return BACKUP.test(tag);
 }

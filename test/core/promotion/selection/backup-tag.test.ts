@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf, isTag } from '../../../../src/core/model/index.ts';
-import { backupTag, isBackupTag } from '../../../../src/core/promotion/selection/backup-tag.ts';
+import { backupTag, isBackupTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
 
 describe('a backup tag', () => {
   it('is a tag, the same each time, known again, and no longer than tags may be', () => {
