@@ -22,7 +22,7 @@ const WIDTH = 52;
 const LATENCIES_MS = large ? [0] : [0, 20];
 
 /** A registry behind its proxy. */
-interface Harbour {
+interface Endpoint {
   readonly registry: Registry;
   readonly proxy: ChildProcess;
   /** The proxy's host and port. */
@@ -30,7 +30,7 @@ interface Harbour {
 }
 
 /** Where images come from, and where they go. */
-type Harbours = readonly [source: Harbour, target: Harbour];
+type Endpoints = readonly [source: Endpoint, target: Endpoint];
 
 /** One row of the table. */
 interface Row {
@@ -61,20 +61,20 @@ async function ask<T>(child: ChildProcess, message: object): Promise<T> {
   return first;
 }
 
-async function open(begin: () => Promise<Registry>): Promise<Harbour> {
+async function open(begin: () => Promise<Registry>): Promise<Endpoint> {
   const registry = await begin();
   const proxy = start('latency-proxy.ts', [registry.host]);
   const [{ host }] = (await once(proxy, 'message')) as [{ host: string }];
   return { registry, proxy, host };
 }
 
-async function close({ registry, proxy }: Harbour): Promise<void> {
+async function close({ registry, proxy }: Endpoint): Promise<void> {
   proxy.disconnect();
   await registry.stop();
 }
 
 /** Requests of a proxy since the last time, with the latency for those to come. */
-async function count({ proxy }: Harbour, latencyMs: number): Promise<number> {
+async function count({ proxy }: Endpoint, latencyMs: number): Promise<number> {
   return (await ask<{ count: number }>(proxy, { latencyMs })).count;
 }
 
@@ -102,7 +102,7 @@ const freshName = (): string => `bench/copy-${String((names += 1))}`;
 /** Pushes an image under this name, unless it was pushed before, and names it as the proxy has it. */
 async function shipped(
   { shape, bytes }: Pick<Measured, 'shape' | 'bytes'>,
-  { registry, host }: Harbour,
+  { registry, host }: Endpoint,
   repository = freshName(),
 ): Promise<CopyOrder['from']> {
   const place = { registry: registry.host, repository, tag: 'v1' };
@@ -114,13 +114,13 @@ async function shipped(
 const there = new Set<string>();
 
 /** An image that no program has copied yet. Each program copies one of a GiB once, to a new target. */
-function fresh(measured: Measured, source: Harbour, n: number): Promise<CopyOrder['from']> {
+function fresh(measured: Measured, source: Endpoint, n: number): Promise<CopyOrder['from']> {
   return shipped(measured, source, large ? `bench/large-${String(n)}` : freshName());
 }
 
 /** Does one thing over and over at each latency; `run` prepares, runs and answers what it took. */
 async function measure(
-  harbours: readonly Harbour[],
+  endpoints: readonly Endpoint[],
   label: Pick<Row, 'who' | 'what'>,
   run: (n: number, prepared: () => Promise<void>) => Promise<CopyTold>,
 ): Promise<void> {
@@ -130,11 +130,11 @@ async function measure(
   for (const latencyMs of LATENCIES_MS) {
     const times: number[] = [];
     for (let n = 0; n < RUNS; n += 1) {
-      await Promise.all(harbours.map((one) => count(one, 0)));
+      await Promise.all(endpoints.map((one) => count(one, 0)));
       const took = await run(n, async () => {
-        await Promise.all(harbours.map((one) => count(one, latencyMs)));
+        await Promise.all(endpoints.map((one) => count(one, latencyMs)));
       });
-      const counts = await Promise.all(harbours.map((one) => count(one, 0)));
+      const counts = await Promise.all(endpoints.map((one) => count(one, 0)));
       requests = counts.join('+');
       times.push(took.ms);
       peakMiB = Math.max(peakMiB, took.peakMiB);
@@ -152,12 +152,12 @@ interface OwnRow {
   readonly before?: (given: CopyOrder) => Promise<unknown>;
 }
 
-async function ours(measured: Measured, [source, target]: Harbours): Promise<void> {
+async function ours(measured: Measured, [source, target]: Endpoints): Promise<void> {
   // With the memory that the image gives it, which differs from the default of Node.js.
   const worker = start('copy-process.ts', [], await imageVariables());
   const [{ idleMiB }] = (await once(worker, 'message')) as [{ idleMiB: number }];
   const copy = (given: CopyOrder) => ask<CopyTold>(worker, given);
-  const place = ({ host }: Harbour) => ({ registry: host, repository: freshName(), tag: 'v1' });
+  const place = ({ host }: Endpoint) => ({ registry: host, repository: freshName(), tag: 'v1' });
   const small = { shape: 'image', bytes: MIB } as const;
   for (let n = 0; n < WARM_UPS; n += 1) {
     const from = await shipped(large ? small : measured, source);
@@ -186,7 +186,7 @@ async function ours(measured: Measured, [source, target]: Harbours): Promise<voi
   worker.disconnect();
 }
 
-async function theirs(peer: Peer, measured: Measured, [source, target]: Harbours): Promise<void> {
+async function theirs(peer: Peer, measured: Measured, [source, target]: Endpoints): Promise<void> {
   for (const kind of large ? ['cold'] : ['cold', 'nothing new']) {
     const run = async (n: number, prepared: () => Promise<void>) => {
       const { registry, repository } = await fresh(measured, source, n);
@@ -211,7 +211,7 @@ const begin = large ? startDistribution : startOlareg;
 const source = await open(begin);
 
 /** Each program has a target of its own, so that none finds it fuller than another. */
-async function withTarget(work: (harbours: Harbours) => Promise<void>): Promise<void> {
+async function withTarget(work: (endpoints: Endpoints) => Promise<void>): Promise<void> {
   const target = await open(begin);
   await work([source, target]).finally(() => close(target));
 }
@@ -231,8 +231,8 @@ try {
   for (const measured of shapes) {
     // All before the first is measured, whose source would otherwise still be busy with what it has just taken in.
     if (large) await loadAll(measured);
-    await withTarget((harbours) => ours(measured, harbours));
-    for (const peer of peers) await withTarget((harbours) => theirs(peer, measured, harbours));
+    await withTarget((endpoints) => ours(measured, endpoints));
+    for (const peer of peers) await withTarget((endpoints) => theirs(peer, measured, endpoints));
     process.stdout.write('\n');
   }
 } finally {

@@ -11,7 +11,7 @@ const NAMESPACE = 'shop';
 /** A change that a watch reports counts at once; the rest is for a busy machine. The next routine run would come minutes later. */
 const AT_ONCE_MS = 15_000;
 /** Status and reports are written every five seconds. */
-const TOLD_WITHIN_MS = 20_000;
+const REPORTED_WITHIN_MS = 20_000;
 const END_OF_LIFE = 'org.opencontainers.image.support.end-of-life';
 
 interface Counts {
@@ -90,7 +90,7 @@ async function openWatch(values: Readonly<Record<string, unknown>>, crds: readon
         );
       };
       const what = `counts ${JSON.stringify(counts)} of policy ${name}`;
-      await until({ what, withinMs: TOLD_WITHIN_MS, check }).catch((error: unknown) => {
+      await until({ what, withinMs: REPORTED_WITHIN_MS, check }).catch((error: unknown) => {
         throw new Error(`${String(error)}, but ${last}`);
       });
     },
@@ -259,7 +259,7 @@ describe('what runs is judged again by and by, and reported', () => {
     await watch.untilImages('deny', 'Unsigned', 1);
     await until({
       what: 'the report',
-      withinMs: TOLD_WITHIN_MS,
+      withinMs: REPORTED_WITHIN_MS,
       check: async () => (await report()) !== undefined,
     });
     const { summary, results } = (await report())!;
@@ -272,12 +272,12 @@ describe('what runs is judged again by and by, and reported', () => {
     await watch.untilCounts('legacy', { denied: 1 });
 
     await fixture.cosign.sign(image, { key: fixture.keys.release, format: 'bundle' });
-    await watch.untilImages('deny', 'Unsigned', 0, TOLD_WITHIN_MS);
+    await watch.untilImages('deny', 'Unsigned', 0, REPORTED_WITHIN_MS);
     await watch.untilEvent('legacy', 'Normal', 'Admissible');
     await watch.untilCounts('legacy', { judged: 1, denied: 0 });
     await until({
       what: 'the report to be removed',
-      withinMs: TOLD_WITHIN_MS,
+      withinMs: REPORTED_WITHIN_MS,
       check: async () => (await report()) === undefined,
     });
   });

@@ -81,8 +81,8 @@ async function render(values: object, args: readonly string[] = []): Promise<rea
 }
 
 /** The kind that Helm deletes first, as its debug output shows. */
-const firstDeleted = (told: string) =>
-  /delet.*\b(ValidatingWebhookConfiguration|Service|Deployment)\b/i.exec(told)?.[1];
+const firstDeleted = (outcome: string) =>
+  /delet.*\b(ValidatingWebhookConfiguration|Service|Deployment)\b/i.exec(outcome)?.[1];
 
 const names = (objects: readonly Rendered[]) =>
   objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
@@ -190,12 +190,12 @@ describe('the Helm chart', () => {
     }
 
     it('is installed, changed and uninstalled, with its policy from the first moment on', async () => {
-      const told = await beginRelease({
+      const outcome = await beginRelease({
         install: () => release([...install, '--create-namespace']),
         uninstall: () => release(['uninstall', RELEASE]),
       });
-      expect(told.code, told.stderr).to.equal(0);
-      expect(told.stdout).to.include('kube-system, pratique');
+      expect(outcome.code, outcome.stderr).to.equal(0);
+      expect(outcome.stdout).to.include('kube-system, pratique');
       expect(await get('imagepolicies')).to.deep.equal(['imagepolicy.pratique.dev/default']);
       const enforcement = async () =>
         (
@@ -253,8 +253,8 @@ describe('the Helm chart', () => {
     });
 
     it('keeps the rights of the self-test to dry runs, in every namespace', async () => {
-      const told = await release(install);
-      expect(told.code, told.stderr).to.equal(0);
+      const outcome = await release(install);
+      expect(outcome.code, outcome.stderr).to.equal(0);
       // No pod answers for the webhook here.
       await cluster.kubectl(['delete', 'validatingwebhookconfiguration', RELEASE]);
       const as = `--as=system:serviceaccount:${RELEASE}:${RELEASE}`;

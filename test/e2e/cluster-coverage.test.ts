@@ -183,7 +183,7 @@ describe('what comes past an installation', () => {
     });
 
     it('is tried by the self-test, which reports when it is not enforced', async () => {
-      const untilTold = (line: string) =>
+      const untilLogged = (line: string) =>
         until({
           what: `the self-test to say "${line}"`,
           withinMs: 2 * WITHIN_MS,
@@ -192,7 +192,7 @@ describe('what comes past an installation', () => {
             return pages.some(({ body }) => body.includes(line));
           },
         });
-      await untilTold('self-test: proven, ');
+      await untilLogged('self-test: proven, ');
       const what = 'validatingwebhookconfiguration/pratique';
       const { stdout } = await kubectl(['get', what, '-o', 'json']);
       const { webhooks } = JSON.parse(stdout) as {
@@ -205,9 +205,9 @@ describe('what comes past an installation', () => {
         return kubectl(['patch', what, '--type=json', '-p', JSON.stringify(change)]);
       };
       await admitted(withRules(others));
-      await untilTold('self-test: Rollout containers: not enforced');
+      await untilLogged('self-test: Rollout containers: not enforced');
       await admitted(withRules(rules));
-      await untilTold('self-test: proven, ');
+      await untilLogged('self-test: proven, ');
     });
 
     it('is nothing that the controller itself could make, but in dry runs', async () => {

@@ -243,7 +243,7 @@ describe('images behind a login', () => {
   });
 
   it('no password is in any log, on any page, or in a message to users', async () => {
-    const told = await Promise.all(
+    const published = await Promise.all(
       fixture.replicas.map(async (replica) =>
         [
           await replica.log(),
@@ -259,9 +259,10 @@ describe('images behind a login', () => {
       password,
       basic(name, password).slice('Basic '.length),
     ]);
-    expect(told.join()).to.contain('RegistryDenied').and.to.contain('PullSecretUnreadable');
+    expect(published.join()).to.contain('RegistryDenied').and.to.contain('PullSecretUnreadable');
     for (const secret of secrets)
-      for (const text of [...told, events, stderr]) expect(text.includes(secret), secret).to.equal(false);
+      for (const text of [...published, events, stderr])
+        expect(text.includes(secret), secret).to.equal(false);
   });
 });
 

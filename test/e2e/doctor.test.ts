@@ -7,7 +7,7 @@ import { untilGuarded, type Replica } from './support/installation.ts';
 import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
-interface Told {
+interface Reported {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed' | 'unknown';
   readonly detail: string;
@@ -38,13 +38,13 @@ describe('pratique doctor at a real API server', () => {
     fixture.installation.pratique(['doctor', ...args], fixture.cluster.kubeconfigPath);
   const examine = async (
     ...args: readonly string[]
-  ): Promise<{ readonly code: number; readonly checks: readonly Told[] }> => {
+  ): Promise<{ readonly code: number; readonly checks: readonly Reported[] }> => {
     const { code, stdout, stderr } = await doctor('-o', 'json', ...args);
     expect(stderr).to.equal('');
-    return { code, checks: (JSON.parse(stdout) as { checks: readonly Told[] }).checks };
+    return { code, checks: (JSON.parse(stdout) as { checks: readonly Reported[] }).checks };
   };
   /** The one line about a check; whatever is not well says what to do. */
-  const line = (checks: readonly Told[], check: string): Told => {
+  const line = (checks: readonly Reported[], check: string): Reported => {
     const lines = checks.filter((one) => one.check === check);
     expect(lines, check).to.have.lengthOf(1);
     for (const one of checks) if (one.status !== 'ok') expect(one.next, one.check).to.be.a('string');
@@ -98,7 +98,7 @@ describe('pratique doctor at a real API server', () => {
 
   it('works with the rights of helm test, and reports what it may not read without them', async () => {
     const without = await fixture.installation.pratique(['doctor', '-o', 'json']);
-    const { checks } = JSON.parse(without.stdout) as { checks: readonly Told[] };
+    const { checks } = JSON.parse(without.stdout) as { checks: readonly Reported[] };
     expect(without.code).to.equal(2);
     expect(line(checks, 'permissions').status).to.equal('unknown');
     const { stdout } = await fixture.installation.helm(['get', 'hooks', 'pratique']);

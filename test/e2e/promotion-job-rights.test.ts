@@ -98,9 +98,9 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect(waited.code, waited.stderr).to.equal(0);
     const message =
       'jsonpath={.status.conditions[?(@.type=="Stalled")].reason} {.status.conditions[?(@.type=="Stalled")].message}';
-    const told = async () =>
+    const reported = async () =>
       (await cluster.kubectl(['-n', 'elsewhere', 'get', 'ipr/stray', '-o', message])).stdout;
-    expect(await told()).to.match(/^ClusterDenied .*jobs/);
+    expect(await reported()).to.match(/^ClusterDenied .*jobs/);
     const bind = ['create', 'rolebinding', 'jobs', '--clusterrole=pratique-job-maker'];
     await cluster.kubectl(['-n', 'elsewhere', ...bind, '--serviceaccount=pratique:pratique']);
     await untilAllowed(cluster, { who: CONTROLLER, namespace: 'elsewhere', what: ['create', 'jobs'] });
@@ -115,7 +115,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       what: 'the next thing that is missing',
       withinMs: WITHIN_MS,
       everyMs: 300,
-      check: async () => (await told()).includes(`no ServiceAccount ${ACCOUNT}`),
+      check: async () => (await reported()).includes(`no ServiceAccount ${ACCOUNT}`),
     });
     const { stdout } = await cluster.kubectl(['-n', 'elsewhere', 'get', 'iprr,jobs', '-o', 'name']);
     expect(stdout).to.equal('');

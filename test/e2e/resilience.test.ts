@@ -11,7 +11,7 @@ const PODS = 200;
 /** Of them, those that have their answer when it does: it dies with requests under way. */
 const ANSWERED = 40;
 /** What changes after the API server was away has to count within this time. */
-const HEARD_WITHIN_MS = 5_000;
+const SEEN_WITHIN_MS = 5_000;
 /** The default Lease lasts 15 s; the rest is for the first look of the new leader. */
 const TAKEOVER_WITHIN_MS = 30_000;
 /** What is given back is taken at the next try, every 2 s. */
@@ -212,9 +212,9 @@ describe('an installation, when something dies', () => {
     // The watch reports later changes, too.
     const data = { 'cosign.pub': Buffer.from(keys.stranger.publicPem).toString('base64') };
     await kubectl('patch', 'secret', 'release-key', '-n', NAMESPACE, '-p', JSON.stringify({ data }));
-    await took('a key rotated after it', HEARD_WITHIN_MS, async () => (await create(late)).admitted);
+    await took('a key rotated after it', SEEN_WITHIN_MS, async () => (await create(late)).admitted);
     await cluster.apply(elsewhere);
-    await took('a policy changed after it', HEARD_WITHIN_MS, async () => (await create(unsigned)).admitted);
+    await took('a policy changed after it', SEEN_WITHIN_MS, async () => (await create(unsigned)).admitted);
     await took('a leader after it', TAKEOVER_WITHIN_MS, leads);
     expect(await holder()).to.match(new RegExp(`^${(await leader()).name}_`));
     expect(await starts()).to.deep.equal(before);

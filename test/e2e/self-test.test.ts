@@ -118,8 +118,8 @@ describe('the self-test against a real API server', () => {
       expect(fixture.registry.calls).to.deep.equal([]);
       const { code, out } = await doctor();
       const { checks } = JSON.parse(out) as { checks: { check: string; status: string; detail: string }[] };
-      const told = Object.fromEntries(checks.map(({ check, status }) => [check, status]));
-      expect(told, out).to.include({
+      const statuses = Object.fromEntries(checks.map(({ check, status }) => [check, status]));
+      expect(statuses, out).to.include({
         'api server': 'ok',
         'crd imagepolicies.pratique.dev': 'ok',
         webhook: 'ok',

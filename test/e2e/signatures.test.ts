@@ -227,8 +227,8 @@ describe('signatures by the real cosign, judged by the built product', () => {
           const row = async ([by, predicate, expected]: (typeof rows)[number]) => {
             const { image } = await push();
             await attest(form, by, { image, type: TESTS, predicate });
-            const told = `${by} ${JSON.stringify(predicate)}`;
-            expect(await verdict(image.reference, tested), told).to.equal(expected);
+            const detail = `${by} ${JSON.stringify(predicate)}`;
+            expect(await verdict(image.reference, tested), detail).to.equal(expected);
             expect(await verdict(image.reference, signed), 'an attestation signs no image').to.equal(
               UNSIGNED,
             );

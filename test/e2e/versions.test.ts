@@ -59,14 +59,14 @@ for (const level of LEVELS) {
         check: async () => (await replica?.page('/readyz'))?.body.includes('self-test: proven') ?? false,
       });
       const lines = (await replica?.page('/readyz'))?.body.split('\n') ?? [];
-      const told = lines.filter(
+      const logged = lines.filter(
         (line) => line.includes('not applicable') && !line.includes('no running pod'),
       );
       console.log(`      (${lines.find((line) => line.startsWith('self-test: proven')) ?? ''})`);
-      for (const line of told) console.log(`      (${line})`);
+      for (const line of logged) console.log(`      (${line})`);
       // Only from 1.35 on are image volumes kept without a feature gate; before, there is nothing to guard.
-      expect(told.every((line) => line.includes('image volumes'))).to.equal(true);
-      expect(told).to.have.lengthOf(level === '1.34' ? 2 : 0);
+      expect(logged.every((line) => line.includes('image volumes'))).to.equal(true);
+      expect(logged).to.have.lengthOf(level === '1.34' ? 2 : 0);
     });
 
     it('doctor finds nothing wrong', async () => {

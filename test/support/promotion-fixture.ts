@@ -72,7 +72,7 @@ const ROOTS: TrustRoots = {
   read: () => ({ ok: false, problems: [{ path: '', message: 'is not used here' }] }),
   publicGood: () => ({ fingerprint: '', json: '' }),
 };
-const SURROUNDINGS = {
+const PROCESS_CONTEXT = {
   version: 'test',
   environment: { PATH: process.env.PATH, DOCKER_CONFIG: '/nonexistent' },
   stdin: Readable.from([]),
@@ -103,11 +103,11 @@ export async function openPromotionFixture(
     report: (error: unknown) => bugs.push(error),
   };
   const settings = valueOf(parseSettings(written));
-  const judging = valueOf(await openJudging(settings, SURROUNDINGS, watching));
-  const clientOptions = valueOf(await registryOptions(settings, SURROUNDINGS, watching));
+  const judging = valueOf(await openJudging(settings, PROCESS_CONTEXT, watching));
+  const clientOptions = valueOf(await registryOptions(settings, PROCESS_CONTEXT, watching));
   const around = (policies: readonly CompiledPolicy[]) => ({
     settings,
-    context: SURROUNDINGS,
+    context: PROCESS_CONTEXT,
     judging,
     registryOptions: clientOptions,
     policies: () => Promise.resolve(policies),

@@ -77,14 +77,14 @@ export function tellOfMany(around: () => Around): void {
       for (const seen of [status, run?.status])
         expect(Buffer.byteLength(JSON.stringify(seen))).to.be.below(MAX_STATUS_BYTES);
       const counted = ['ImagePromotion Blocked', 'ImagePromotion Failed', 'ImagePromotionRun Run'];
-      let told: readonly number[] = [];
+      let reported: readonly number[] = [];
       const count = async () => {
         const seen = (await events()).map(({ regarding, action }) => `${regarding.kind} ${action}`);
-        told = counted.map((what) => seen.filter((one) => one === what).length);
-        return told.reduce((sum, each) => sum + each, 0) > BLOCKED + BROKEN;
+        reported = counted.map((what) => seen.filter((one) => one === what).length);
+        return reported.reduce((sum, each) => sum + each, 0) > BLOCKED + BROKEN;
       };
       await until({ what: 'the events', withinMs: 20_000, everyMs: 300, check: count });
-      expect(told).to.deep.equal([BLOCKED, BROKEN, 1]);
+      expect(reported).to.deep.equal([BLOCKED, BROKEN, 1]);
     });
 
     it('report nothing the second time', async () => {

@@ -83,7 +83,7 @@ export async function openCosign(program: CosignProgram = 'cosign'): Promise<Cos
       const claims = Object.entries(annotations).map(([name, value]) => `--annotations=${name}=${value}`);
       await runWith(
         ['sign', ...flagsOf(signing), `--recursive=${recursive}`, ...claims, ref],
-        surroundingsOf(signing),
+        environmentOf(signing),
       );
     },
     attest: async (ref, { type, predicate, ...signing }) => {
@@ -91,7 +91,7 @@ export async function openCosign(program: CosignProgram = 'cosign'): Promise<Cos
       const path = join(workspace.folder, `predicate-${predicates}.json`);
       await writeFile(path, JSON.stringify(predicate));
       const statement = [`--type=${type}`, `--predicate=${path}`];
-      await runWith(['attest', ...flagsOf(signing), ...statement, ref], surroundingsOf(signing));
+      await runWith(['attest', ...flagsOf(signing), ...statement, ref], environmentOf(signing));
     },
     stop: () => workspace.close(),
   };
@@ -102,7 +102,7 @@ function flagsOf({ format, key }: Signing): readonly string[] {
   return [...offline, `--new-bundle-format=${format === 'bundle'}`, ...place, `--key=${key.privateKey}`];
 }
 
-function surroundingsOf({ format, repository }: Signing): Readonly<Record<string, string>> {
+function environmentOf({ format, repository }: Signing): Readonly<Record<string, string>> {
   return {
     ...(format === 'referrer' && { COSIGN_EXPERIMENTAL: '1' }),
     ...(repository !== undefined && { COSIGN_REPOSITORY: repository }),

@@ -50,7 +50,7 @@ export function createCallGate(): CallGate {
   const failures = new Set<{ pattern: CallPattern; error: unknown; left: number }>();
   const gates = new Set<{ pattern: CallPattern; opened: Promise<void> }>();
 
-  const failIfTold = (call: ClusterCall): void => {
+  const failIfOrdered = (call: ClusterCall): void => {
     for (const failure of failures) {
       if (!fits(call, failure.pattern)) continue;
       failure.left -= 1;
@@ -80,7 +80,7 @@ export function createCallGate(): CallGate {
       await Promise.resolve(); // no answer comes in the same turn
       for (const gate of [...gates]) if (fits(call, gate.pattern)) await passGate(gate.opened, signal);
       if (signal?.aborted) throw clusterFault();
-      failIfTold(call);
+      failIfOrdered(call);
     },
   };
 }
