@@ -135,7 +135,7 @@ describe('bad input', () => {
     expect(await problems(['review', '-f', '-', '--policies', '-'])).to.deep.equal(said);
   });
 
-  it('is told under the name of the flag, or of file and field in the settings', async () => {
+  it('is reported under the name of the flag, or of file and field in the settings', async () => {
     const settings = await bad.write('settings.yaml', {
       memory: { foundMs: 0 },
       webhook: { listen: 'x' },
@@ -162,7 +162,7 @@ describe('bad input', () => {
     ]);
   });
 
-  it('is told all at once: policies, manifests, references and settings', async () => {
+  it('is reported all at once: policies, manifests, references and settings', async () => {
     await bad.write('a.yaml', policyDocument({ enforcement: 'deny', require: {} }));
     await bad.write('b.yaml', { apiVersion: 'v1', kind: 'ImagePolcy' });
     const said = await check(

@@ -203,13 +203,13 @@ describe('pratique check', () => {
       metadata: { name, labels: { env } },
     });
 
-    it('cannot tell without a namespace, and says how to give one', async () => {
+    it('reports unknown without a namespace, and shows how to give one', async () => {
       const { code, out } = await check([fixture.image('unsigned')]);
       expect(code).to.equal(2);
       expect(out).to.include('NamespaceUnknown').and.to.include('--namespace');
     });
 
-    it('cannot tell for a namespace that nothing describes', async () => {
+    it('reports unknown for a namespace that no manifest describes', async () => {
       const { code, out } = await check([fixture.image('unsigned'), '-n', 'shop']);
       expect(code).to.equal(2);
       expect(out).to.include('no Namespace document describes "shop"');

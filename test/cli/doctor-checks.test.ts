@@ -263,7 +263,7 @@ describe('pratique doctor, check by check', () => {
     ],
   ];
   for (const [sentence, given, expected, code] of rows) {
-    it(`tells when ${sentence}`, async () => {
+    it(`reports when ${sentence}`, async () => {
       const found = await fixture.read(given(fixture));
       expect(found.bad).to.deep.equal(expected);
       expect(found.code).to.equal(code);

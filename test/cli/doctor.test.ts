@@ -42,7 +42,7 @@ describe('pratique doctor', () => {
     expect(code).to.equal(1);
   });
 
-  it('tells the remaining life of the certificate', async () => {
+  it('reports the remaining life of the certificate', async () => {
     const clocks: readonly [number, string | undefined][] = [
       [0, undefined],
       [365 * 100 * 86_400_000, 'failed certificate'],

@@ -102,7 +102,7 @@ describe('pratique check --explain', () => {
     ['an image that is not there', 'missing', ['manifest: none']],
   ];
   for (const [what, name, expected] of rows) {
-    it(`tells ${what}`, async () => {
+    it(`shows ${what}`, async () => {
       // The order of referrers is the registry's.
       const sorted = (lines: readonly string[]) =>
         [...lines].map((line) => line.replace(/\b[AB]\b/, 'X')).sort();
@@ -110,14 +110,14 @@ describe('pratique check --explain', () => {
     });
   }
 
-  it('tells what could not be found out', async () => {
+  it('shows what is unknown', async () => {
     for (const line of await told('broken')) {
       expect(line).to.match(/^(manifest|referrers|signatures): unknown, .*HERE answered 503$/);
     }
     expect(await told('broken')).to.have.length(3);
   });
 
-  it('tells the repositories that authorities name, each once', async () => {
+  it('shows the repositories that authorities name, each once', async () => {
     const kept = { repository: `${fixture.registry.host}/kept/signatures` };
     const authorities = [fixture.key, signingKey()].map(({ pem }, index) => ({
       name: ['release', 'other'][index],
@@ -133,7 +133,7 @@ describe('pratique check --explain', () => {
     ]);
   });
 
-  it('tells a release by somebody who may not release', async () => {
+  it('shows a release by a user without the right to release', async () => {
     const key = signingKey();
     const image = fixture.pushed.get('flagged');
     const target = { registry: fixture.registry.host, repository: 'shop/flagged' };

@@ -16,7 +16,7 @@ const result = (tag: string, more: Partial<ImageResult> = {}): ImageResult => ({
 });
 
 describe('the line of progress', () => {
-  it('tells images, bytes, rate, time left and what is being done', () => {
+  it('shows images, bytes, rate, time left and what is being done', () => {
     const line = lineOf({
       done: 2,
       images: 5,
@@ -30,7 +30,7 @@ describe('the line of progress', () => {
     );
   });
 
-  it('tells no rate before it means something, and no bytes before they are known', () => {
+  it('shows no rate before it is meaningful, and no bytes before they are known', () => {
     const early = lineOf({ done: 0, images: 2, bytes: MIB, total: 0, elapsedMs: 10, doing: 'scan 1' });
     expect(early).to.equal('[························] 0/2 images: scan 1');
   });

@@ -26,7 +26,7 @@ const linesOf = (...rows: readonly ImageResult[]) =>
     .trimEnd()
     .split('\n');
 
-describe('what a run tells a person', () => {
+describe('the report of a run', () => {
   it('says of each image what moved and what came along, and nothing of what there was none of', () => {
     const moved = { bytes: 2_048, blobs: { copied: 2, mounted: 1, skipped: 0 } };
     const [, , first, second] = linesOf(

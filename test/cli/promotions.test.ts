@@ -70,7 +70,7 @@ describe('pratique plan and pratique promote', () => {
     expect(ran.out).to.include('SourceShared: tag keep still points to it');
   });
 
-  it('tells a password that is wrong from a key that is none, and repeats neither', async () => {
+  it('distinguishes a wrong password from an invalid key, and prints neither', async () => {
     const sign = { sign: { secretRef: { name: 'key' } } };
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const encrypted = cosignKey(privateKey, { password: 'right' });

@@ -153,7 +153,7 @@ describe('registries at the command line', () => {
       },
     ];
     for (const { what, auth, login } of failing) {
-      it(`could not be asked with ${what}, and nobody reads what it was`, async () => {
+      it(`rejects ${what}, and the output does not show it`, async () => {
         await start({ auth });
         const { code, out } = await checkAs(login);
         expect(code).to.equal(2);

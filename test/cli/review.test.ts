@@ -106,7 +106,7 @@ describe('pratique review', () => {
     expect(all.err.trimEnd().split('\n')).to.have.length(3);
   });
 
-  it('tells its decision in the log only', async () => {
+  it('reports its decision in the log only', async () => {
     const asked = podReview([fixture.image('unsigned')]);
     const { log } = await review(asked);
     const line = JSON.parse(log) as Record<string, unknown>;

@@ -45,7 +45,7 @@ describe('pratique run', () => {
     closed = 0;
   });
 
-  it('carries out the run it is told, in the name it is told', async () => {
+  it('executes the named run under the given identity', async () => {
     const own = { openRun: openRun({ end: 'over', status: { phase: 'Succeeded' } }) };
     const args = ['run', 'node-1', '--namespace', 'platform', '--holder', 'node-1-2', '--kubeconfig', 'file'];
     expect(await ran(own, ...args, '--insecure-registry', 'registry.example.com')).to.include({ code: 0 });
@@ -60,7 +60,7 @@ describe('pratique run', () => {
   });
 
   for (const phase of ['Succeeded', 'Blocked', 'Failed'] as const) {
-    it(`exits with 0 when the run has ended as ${phase}, which its status tells`, async () => {
+    it(`exits with 0 when the run has ended as ${phase}, as in its status`, async () => {
       const { code, err } = await ran(
         { openRun: openRun({ end: 'over', status: { phase } }) },
         'run',
@@ -137,7 +137,7 @@ describe('pratique approve', () => {
     expect(out.split('\n')[2]).to.match(/^# 30 more block it/);
   });
 
-  it('says no when it is told to, and is another object then', async () => {
+  it('rejects on request, and creates another object then', async () => {
     const names = await Promise.all(
       [['--deny'], []].map(async (more) => {
         const { out } = await approve(one, ...more);
@@ -171,7 +171,7 @@ describe('pratique approve', () => {
     });
   }
 
-  it('tells what keeps it from the API server', async () => {
+  it('reports why it cannot reach the API server', async () => {
     const own = { openApproving: () => Promise.resolve(problem('kubeconfig', 'cannot be read')) };
     const { code, err } = await ran(own, 'approve', 'node-1', '--reason', 'x', '--until', '2026-12-31');
     expect(code).to.equal(3);

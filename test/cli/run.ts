@@ -15,9 +15,9 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly colour?: boolean;
-  /** Told the first words on standard error; the command is asked to stop when it resolves. */
+  /** Receives the first output on standard error; the command gets a stop signal when it resolves. */
   readonly whileServing?: (said: string) => Promise<void>;
-  /** Nobody asks it to stop; else that is done at once. */
+  /** The command gets no stop signal; otherwise it gets one at once. */
   readonly undisturbed?: true;
 }
 

@@ -82,7 +82,7 @@ describe('pratique serve', () => {
     });
   }
 
-  it('tells its metrics over HTTPS: policies, and the age of the trust root in seconds', async () => {
+  it('serves its metrics over HTTPS: policies, and the age of the trust root in seconds', async () => {
     await serving('127.0.0.1:0', async (client) => {
       const { status, headers, text } = await client.get('/metrics');
       expect(status).to.equal(200);
@@ -125,7 +125,7 @@ describe('pratique serve', () => {
       return { text, log };
     };
 
-    it('tells that the refreshed one is in force', async () => {
+    it('reports that the refreshed one is in force', async () => {
       const seeded = join(file('tuf'), encodeURIComponent(new URL(tuf.url).host));
       await mkdir(seeded, { recursive: true });
       await writeFile(join(seeded, 'root.json'), JSON.stringify(tuf.rootJson));
@@ -156,7 +156,7 @@ describe('pratique serve', () => {
     ]);
   });
 
-  it('tells missing files, broken policies and missing authorities at once', async () => {
+  it('reports missing files, broken policies and missing authorities at once', async () => {
     const said = await refused(
       '--standalone',
       file('none'),

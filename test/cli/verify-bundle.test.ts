@@ -74,7 +74,7 @@ describe('pratique verify-bundle', () => {
     });
   });
 
-  it('names no time that nobody has seen', async () => {
+  it('shows no time without evidence', async () => {
     const args = ['--bundle', path('by-key-unlogged'), '--key', path('key'), ...root(), path('file')];
     expect(await verify(args)).to.include({
       code: 0,

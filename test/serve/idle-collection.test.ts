@@ -16,7 +16,7 @@ describe('memory that a burst left behind', () => {
     return { seen, end };
   };
 
-  it('is given back in quiet times, and left alone while somebody waits for answers', () => {
+  it('is released while idle, and kept while a caller waits for a response', () => {
     let heap = 0;
     const { seen } = fixture([1, 0.01, 0.9, 0], () => (heap += 100));
     seen.tick();
@@ -43,7 +43,7 @@ describe('memory that a burst left behind', () => {
     expect(seen.ended).to.equal(1);
   });
 
-  it('stays as it is where Node.js does not let anybody collect', () => {
+  it('stays unchanged where Node.js exposes no garbage collection', () => {
     const every = () => {
       throw new Error('nothing is to be done');
     };

@@ -78,7 +78,7 @@ describe('a mirror, from registry to registry', () => {
     }
   });
 
-  it('signs the provenance when somebody signs', async () => {
+  it('signs the provenance when a signing key is configured', async () => {
     const image = await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror({ mirror: { sign } }), secrets });
     const listed = await listReferrers(place('quarantine/app'), image.digest);

@@ -56,7 +56,7 @@ describe('a promotion, from registry to registry', () => {
       },
     });
 
-  it('what it signs and releases is let in by admission, and nothing in quarantine is', async () => {
+  it('admission admits what it signs and releases, and nothing in quarantine', async () => {
     await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror() });
     const policies = [guarded()];

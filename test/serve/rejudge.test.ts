@@ -198,7 +198,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings(spec(), known)).to.have.members(['1.0.0 unreported', '0.9.0 gone']);
   });
 
-  it('cannot be told where nobody reports whose word counts', async () => {
+  it('is unknown without a report from a trusted reporter', async () => {
     const known = [{ tag: '1.0.0', digest: `sha256:${'a'.repeat(64)}` as Digest }];
     const given = { ...spec(), promote: { scan: {} } };
     expect(await fixture.rejudge({ spec: given, known })).to.equal(undefined);

@@ -104,7 +104,7 @@ describe('the requests of a run', () => {
     expect(counted(into).HEAD).to.equal(3);
   });
 
-  it('are told image by image, but for those that plan', async () => {
+  it('are reported per image, except those of the plan', async () => {
     for (const tag of ['1', '2']) await pushed('attached', tag);
     const results = await resultsOf('mirror', ['1', '2']);
     const told = results.map(({ requests = 0 }) => requests);

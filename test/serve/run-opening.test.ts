@@ -113,7 +113,7 @@ describe('pratique run, in a cluster', () => {
       .filter((line) => !line.includes('/imagepromotionruns/') && !line.endsWith('/promotionapprovals'))
       .toSorted();
 
-  it('carries out a run to its end, and tells what the controller would tell', async () => {
+  it('executes a run to its end, and reports what the controller would report', async () => {
     await pushImage({ ...at('quarantine/app'), tag: '1.0.0' });
     put({ promote: {} });
     expect(await execute()).to.include({ end: 'over' });
@@ -221,7 +221,7 @@ describe('pratique run, in a cluster', () => {
     expect(status()).to.deep.equal({});
   });
 
-  it('stops when it is told to, lets go of its claim, and the next Job goes on to the same end', async () => {
+  it('stops on a signal, releases its claim, and the next Job continues to the same end', async () => {
     for (const tag of ['1.0.0', '2.0.0', '3.0.0'])
       await pushImage({ ...at('quarantine/app'), tag }, { salt: tag });
     put({ promote: {} });

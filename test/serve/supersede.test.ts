@@ -41,7 +41,7 @@ describe('a promotion that supersedes', () => {
     expect(fixture.bugs).to.deep.equal([]);
   });
 
-  it('marks older images of the same line, once, and nobody else', async () => {
+  it('marks older images of the same line, once, and no others', async () => {
     const others = ['1.4.0', '1.4.1', '1.5.0', '1.4', '1.4.1-alpine'];
     for (const tag of others) await push('golden/app', tag);
     await push('quarantine/app', '1.4.2');

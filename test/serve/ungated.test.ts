@@ -3,7 +3,7 @@ import { SILENT } from '../../src/core/promotion/progress.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
 import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 
-describe('a promotion of an image that somebody else brought to its tag', () => {
+describe('a promotion of an image that another writer pushed to its tag', () => {
   let fixture: PromotionFixture;
   const { key, secrets, sign } = pathKeys();
   const { push, promote } = promotionPath(() => fixture);

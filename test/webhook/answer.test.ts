@@ -91,7 +91,7 @@ describe('the answer', () => {
     expect(told?.findings).to.deep.equal([{ reason: 'Unsigned', effect: 'audit', policy: 'production' }]);
   });
 
-  it('tells the worst verdict of all images, and each reason once', async () => {
+  it('reports the worst verdict of all images, and each reason once', async () => {
     const unknown = refused({ kind: 'unknown', reason: 'RegistryUnavailable' });
     const both = await responseAbout([[unknown], [refused()], [refused()], []]);
     expect(both.auditAnnotations).to.include({ verdict: 'deny', reasons: 'RegistryUnavailable,Unsigned' });

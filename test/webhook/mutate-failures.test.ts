@@ -86,7 +86,7 @@ describe('what cannot be pinned', () => {
     expect(nothing.answer.response.allowed).to.equal(false);
   });
 
-  it('is told over HTTP as everything is: in time, and with a status for what is too large to be read', async () => {
+  it('is reported over HTTP in time, with a status for a review that is too large', async () => {
     const ports = mutationPorts({ resolve: () => new Promise<never>(() => undefined) });
     const handle = mutateHandler(ports, 10_000);
     const query = new URLSearchParams({ timeout: '100ms' });

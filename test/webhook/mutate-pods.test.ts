@@ -38,7 +38,7 @@ describe('Pods alone', () => {
     }
   });
 
-  it('tell the volume from the container of the same name', async () => {
+  it('distinguishes the volume from the container of the same name', async () => {
     const spec = { ...containers(WEB), volumes: [{ name: 'c0', image: { reference: SIDE } }] };
     const { object } = await changed(podReview([], { object: podOf(spec) }), pods);
     expect(record(object)).to.deep.equal({ c0: WEB, 'volume/c0': SIDE });

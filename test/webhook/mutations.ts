@@ -24,7 +24,7 @@ export function podOf(spec: object, metadata: object = { name: 'web' }) {
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec };
 }
 
-/** Ports that remember what they were told. */
+/** Ports that record their calls. */
 interface TestPorts extends MutationPorts {
   readonly asked: readonly unknown[];
   readonly mutations: readonly Mutation[];

@@ -3,7 +3,7 @@ import type { Decision } from '../../src/webhook/ports.ts';
 import type { JudgedFinding, JudgedImage, NamedImage, Verdict } from '../../src/core/model/index.ts';
 import { found } from '../support/policies.ts';
 
-/** Ports that remember what they were told. */
+/** Ports that record their calls. */
 export interface TestPorts extends AdmissionPorts {
   readonly decisions: readonly Decision[];
   readonly reported: readonly unknown[];

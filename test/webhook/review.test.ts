@@ -14,7 +14,7 @@ async function answered(asked: ReturnType<typeof podReview>, otherwise: Otherwis
 }
 
 describe('review', () => {
-  it('tells every decision with who, what and why', async () => {
+  it('logs every decision with who, what and why', async () => {
     const { ports } = await answered(podReview(['bad/one:1', IMAGE]));
     const [decision] = ports.decisions;
     expect(decision).to.deep.include({
@@ -31,7 +31,7 @@ describe('review', () => {
     expect(decision?.milliseconds).to.be.within(0, 5_000);
   });
 
-  it('B13 tells the reason of a refusal that says nothing about images, too', async () => {
+  it('B13 logs the reason of a refusal that is not about images', async () => {
     const thrown = await answered(podReview([IMAGE]), { judge: () => Promise.reject(new Error('bug')) });
     expect(thrown.ports.decisions[0]).to.deep.include({
       allowed: false,
@@ -52,7 +52,7 @@ describe('review', () => {
     });
   });
 
-  it('tells the refusal of what is no review, too', async () => {
+  it('logs the refusal of a body that is not a review', async () => {
     const ports = testPorts();
     await review({ body: Buffer.from('{"request": {"uid": "u-1"}}'), budgetMs: 5_000 }, ports);
     expect(ports.decisions).to.have.length(1);

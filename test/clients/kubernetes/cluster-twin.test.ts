@@ -82,7 +82,7 @@ describe('kubernetes: the twin of a cluster', () => {
     expect(await twin.patch(at, { spec: { n: 2 } })).to.deep.include({ ok: true });
   });
 
-  it('fails and records calls as told', async () => {
+  it('fails as configured and records calls', async () => {
     const twin = createClusterTwin();
     const fault = clusterFault();
     twin.fail({ verb: 'get', resource: 'imagepolicies' }, fault, 1);

@@ -47,7 +47,7 @@ describe('the client of the API server', () => {
   });
 
   for (const name of ['..', '.', '', 'a/b', '..%2f..']) {
-    it(`asks nobody for an object that nothing can be called: "${name}"`, async () => {
+    it(`sends no request for an object with an invalid name: "${name}"`, async () => {
       const before = server.requests.length;
       expect(await cluster.get({ ...ACME, name })).to.equal(undefined);
       expect(await cluster.get({ resource: CONFIG_MAPS, namespace: name, name: 'web' })).to.equal(undefined);
@@ -161,7 +161,7 @@ describe('the client of the API server', () => {
       expect(message).to.not.contain('c2Vj');
     });
 
-    it('when an object or a page is longer than anybody is willing to read', async () => {
+    it('when an object or a page exceeds the size limit', async () => {
       server.intercept(({ url }) => ({
         status: 200,
         body: 'x'.repeat((url.searchParams.has('limit') ? 33 : 9) * 1024 * 1024),

@@ -161,7 +161,7 @@ describe('kubernetes: the event recorder', () => {
     expect(failures).to.deep.equal([]);
   });
 
-  it('tells what is lost and goes on', async () => {
+  it('reports lost events and continues', async () => {
     const { recorder, stored, twin, failures } = openFixture();
     const fault = clusterFault();
     twin.fail({ verb: 'create' }, fault, 1);
@@ -177,7 +177,7 @@ describe('kubernetes: the event recorder', () => {
     expect(failures[1]).to.include({ code: 'ClusterDenied', side: 'cluster' });
   });
 
-  it('holds a limited number, and tells of the rest', async () => {
+  it('holds a limited number, and reports the rest', async () => {
     const { recorder, twin, failures } = openFixture();
     const release = twin.hold({ verb: 'create' });
     for (let n = 0; n < 520; n += 1) recorder.record(eventOf({ pod: `web-${n}` }));

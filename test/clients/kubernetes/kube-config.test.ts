@@ -133,7 +133,7 @@ describe('the configuration of a pod', () => {
     expect((await readInCluster(root.path)).ok).to.equal(false);
   });
 
-  it('tells the namespace, and none outside a cluster', async () => {
+  it('returns the namespace, and none outside a cluster', async () => {
     await mount();
     expect(await ownNamespace(`${root.path}${folder}`)).to.equal('namespace of acme');
     expect(await ownNamespace(`${root.path}/nowhere`)).to.equal(undefined);

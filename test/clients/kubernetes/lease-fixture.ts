@@ -25,7 +25,7 @@ export interface Candidate {
   readonly election: Election;
   readonly link: Link;
   readonly troubles: unknown[];
-  /** How long the work goes on after it was told to stop. */
+  /** How long the work continues after the stop signal. */
   windDownMs: number;
   /** Lets the work end by itself. */
   finish: (error?: Error) => void;
@@ -36,7 +36,7 @@ export interface LeaseFixture {
   readonly twin: ClusterTwin;
   /** `name begins` and `name stops`, each with the second. */
   readonly log: string[];
-  /** Who leads and was not told to stop. */
+  /** Leaders that received no stop signal. */
   readonly leaders: Set<string>;
   /** The most leaders there have been at once. */
   most(): number;
@@ -124,7 +124,7 @@ function linked(
     if (ms !== undefined) time.after(ms, () => resolve(undefined));
     await promise;
   };
-  // The request goes on its way even when nobody waits for it any more.
+  // The request is sent even when its caller no longer waits.
   const send = async <T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
     const there = link.there();
     const back = link.back();

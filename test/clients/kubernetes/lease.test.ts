@@ -120,7 +120,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('lets go when the work ends by itself, tells why, and tries again', async () => {
+  it('releases the Lease when the work ends by itself, reports why, and tries again', async () => {
     const { time, close, enter, log } = openLeaseFixture();
     const a = enter('a');
     await time.advance(SECOND);
@@ -136,7 +136,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('lets go on close after the work has stopped, and the other begins at its next try', async () => {
+  it('releases the Lease on close after the work has stopped, and the other replica begins at its next try', async () => {
     const { time, close, enter, log, holder, leaders } = openLeaseFixture();
     const a = enter('a');
     await time.advance(SECOND);
@@ -167,7 +167,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('stops at once when somebody else holds the Lease after all', async () => {
+  it('stops at once when another replica holds the Lease', async () => {
     const { time, close, enter, log, twin } = openLeaseFixture();
     const a = enter('a');
     await time.advance(SECOND);
@@ -189,7 +189,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('tells of refusals and failures, and goes on', async () => {
+  it('reports refusals and failures, and continues', async () => {
     const { time, close, enter, twin, log } = openLeaseFixture();
     const allow = twin.deny(() => no(403, 'Forbidden', 'not you'));
     const a = enter('a');
@@ -223,7 +223,7 @@ describe('kubernetes: the election', () => {
   });
 
   it('never has two leaders at once, however late or lost requests and answers are', async () => {
-    // Per call: how long it travels; mostly well, for otherwise nobody leads for long.
+    // Latency per call. Most calls succeed; otherwise no replica would lead for long.
     const journey = fc.oneof(
       { weight: 20, arbitrary: fc.nat(300) },
       { weight: 2, arbitrary: fc.nat(16_000) },

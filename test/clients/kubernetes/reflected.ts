@@ -8,7 +8,7 @@ import { ACME, CONFIG_MAPS, configMap, eventually, open } from './open.ts';
 /** What is kept of a ConfigMap. */
 export type Data = Readonly<Record<string, string>>;
 
-/** A server, a client of it and what a reflector told: new for every test, and closed after it. */
+/** A server, its client and the reports of a reflector: new for every test, and closed after it. */
 export interface Reflected {
   server: ApiServer;
   cluster: Cluster;

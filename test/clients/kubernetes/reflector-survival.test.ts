@@ -25,7 +25,7 @@ describe('a collection kept in memory survives', () => {
     expect(on.troubles).to.have.length(1);
   });
 
-  it('a version that is too old: lists again, and tells what was removed meanwhile', async () => {
+  it('a version that is too old: lists again, and reports what was removed meanwhile', async () => {
     on.put('gone', '1');
     on.put('kept', '1');
     await on.start();
@@ -128,7 +128,7 @@ describe('a collection kept in memory survives', () => {
     expect(on.troubles).to.be.empty;
   });
 
-  it('a handler that throws, and one that is told of it and throws too', async () => {
+  it('a handler that throws, and an error handler that throws too', async () => {
     let told = 0;
     await on.start({
       onChange: (change) => {

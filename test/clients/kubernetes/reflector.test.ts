@@ -8,7 +8,7 @@ import { useReflector, type Data } from './reflected.ts';
 describe('a collection kept in memory', () => {
   const on = useReflector();
 
-  it('is read page by page and told before it counts as read', async () => {
+  it('is read page by page and reported before it counts as read', async () => {
     for (let n = 0; n < 25; n += 1) on.put(`map-${n}`, String(n));
     const { hasSynced, size, values } = await on.start({ pageSize: 10 });
     expect(on.lists()).to.equal(3);
@@ -102,14 +102,14 @@ describe('a collection kept in memory', () => {
     expect(performance.now() - began).to.be.at.least(20 + 40 + 80 + 80 + 80 - 10);
   });
 
-  it('says how long nothing was heard', async () => {
+  it('reports how long nothing was received', async () => {
     const { confirmedMsAgo: heardMsAgo } = await on.start();
     await eventually('silence', () => heardMsAgo() > 500);
     on.server.twin.bookmark();
     await eventually('a word', () => heardMsAgo() < 500);
   });
 
-  it('tells nothing after it is closed, and is not read then', async () => {
+  it('reports nothing after it is closed, and is not read then', async () => {
     on.server.intercept((request) => (isList(request) ? 'silence' : undefined));
     const early = watchCollection<Data>({ cluster: on.cluster, collection: ACME, select: () => ({}) });
     await eventually('the list', () => on.lists() === 1);

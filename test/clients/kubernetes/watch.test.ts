@@ -33,7 +33,7 @@ describe('a watch', () => {
     expect(Number(searchParams.get('timeoutSeconds'))).to.be.within(232, 290);
   });
 
-  it('tells a version that is too old, by status and in the stream', async () => {
+  it('reports a version that is too old, by status and in the stream', async () => {
     expect(await events([line('ERROR', { code: 410 }), line('ADDED', configMap('late'))])).to.deep.equal([
       { type: 'expired' },
     ]);

@@ -148,7 +148,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal(['a@0', 'a@10']);
   });
 
-  it('closes: tells what runs to stop, waits for it, and starts nothing any more', async () => {
+  it('closes: signals running work to stop, waits for it, and starts no more', async () => {
     const time = createVirtualTime();
     const log: string[] = [];
     const ending = Promise.withResolvers<undefined>();
