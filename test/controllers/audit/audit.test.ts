@@ -71,7 +71,7 @@ describe('the audit of running images', () => {
     expect(fixture.asked).to.have.lengthOf(4);
   });
 
-  it('tells the pods on the day of the end of life, after the grace period', async () => {
+  it('reports the pods on the day of the end of life, after the grace period', async () => {
     fixture = auditFixture({ everyMs: 40 * DAY_MS });
     fixture.policies = [lifecycle({ warnBefore: '24h', gracePeriod: '24h' })];
     fixture.evidence = endsOn('2026-06-20T00:00:00Z');
@@ -108,7 +108,7 @@ describe('the audit of running images', () => {
     expect(told(fixture)).to.deep.equal(['Warning PastEndOfLife', 'Normal Admissible']);
   });
 
-  it('tells a registry that stumbles only when it is still down at the next look', async () => {
+  it('reports a failing registry only when it still fails at the next refresh', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod());
     await fixture.start();
@@ -123,7 +123,7 @@ describe('the audit of running images', () => {
     expect(told(fixture)).to.have.lengthOf(1);
   });
 
-  it('tells few of many pods, and says how many more there are', async () => {
+  it('reports few of many pods, and how many more there are', async () => {
     fixture.policies = [lifecycle()];
     fixture.evidence = endsOn('2026-01-01');
     for (let index = 0; index < 30; index += 1) fixture.put(pod({ name: `web-${index}` }));
@@ -132,7 +132,7 @@ describe('the audit of running images', () => {
     expect(fixture.events.at(-1)?.note).to.match(/^and 20 more pods: /);
   });
 
-  it('does not know what runs when the node reports a configuration, and asks nobody', async () => {
+  it('does not know what runs when the node reports a configuration, and sends no request', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod({ images: { [`${NAME}:1.4.0`]: `sha256:${'ab'.repeat(32)}` } }));
     await fixture.start();

@@ -94,7 +94,7 @@ const events = fc.array(
   { maxLength: 25 },
 );
 
-describe('an audit that is told of changes', () => {
+describe('an audit that is notified of changes', () => {
   it('knows in the end what one knows that finds everything as it is, whatever came before', async function () {
     this.timeout(60_000);
     await fc.assert(

@@ -52,7 +52,7 @@ interface Noting {
 const keys = (lane: string, count: number) => Array.from({ length: count }, (_, index) => `${lane}/${index}`);
 
 describe('the schedule of an audit', () => {
-  it('spends the budget of each lane, and no other', async () => {
+  it('spends the budget of each queue, and no other', async () => {
     const { time, ran, schedule } = noting({ perLanePerSecond: 2 });
     for (const key of [...keys('a', 20), ...keys('b', 3), ...keys('free', 50)]) schedule.soon(key, false);
     await time.pass(0);
@@ -66,7 +66,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('keeps a slow lane to its budget when it is emptied and filled again', async () => {
+  it('keeps a slow queue to its budget when it is emptied and filled again', async () => {
     const { time, ran, schedule } = noting({ perLanePerSecond: 0.1 });
     for (let second = 0; second < 30; second += 1) {
       schedule.soon(`a/${second}`, true);
@@ -87,7 +87,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('takes the newest news first, and lets nobody starve', async () => {
+  it('takes the newest change first, and starves no key', async () => {
     const { time, ran, schedule } = noting({ perLanePerSecond: 1 });
     schedule.soon('a/spent', true);
     for (const key of keys('a', 3)) schedule.soon(key, false);

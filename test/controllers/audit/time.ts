@@ -1,6 +1,6 @@
 import { NOW } from '../../support/policies.ts';
 
-/** A clock and its timers that stand still until told. */
+/** A clock and its timers that stand still until advanced. */
 export interface StillTime {
   readonly clock: () => Date;
   readonly after: (ms: number, run: () => void) => () => void;
