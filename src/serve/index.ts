@@ -1,4 +1,4 @@
-// Joins settings, adapters and doors into the tools that the commands use: the only room that sees everything.
+// Builds the tools that the commands use, from settings and clients: the only room that imports every other.
 import { readDocuments } from '../clients/files/index.ts';
 import { createLog } from '../clients/http-server/index.ts';
 import { publicGoodRoot, readTrustRoot } from '../clients/sigstore/index.ts';
@@ -19,7 +19,7 @@ import { clock, type ProcessContext } from './process-context.ts';
 
 export type { ProcessContext } from './process-context.ts';
 
-/** Joins settings, adapters and doors: the tools that the commands use. */
+/** Builds the tools that the commands use. */
 export function wire(context: ProcessContext): Tools {
   const { version, stdin } = context;
   const log = createLog(context.writeLog);

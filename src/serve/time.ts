@@ -3,7 +3,7 @@ import { clock } from './process-context.ts';
 /** The longest a timer of Node.js can wait, in milliseconds: some 24 days; it would fire at once for more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The time of this process, for doors. */
+/** The time of this process, for controllers. */
 export const TIME = {
   now: () => performance.now(),
   clock,

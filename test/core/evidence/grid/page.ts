@@ -14,7 +14,7 @@ export function signaturesPage(): string {
       'of the policy names. Where signatures are asked for it reads the tag `sha256-<hex>.sig`; where attestations, reports ' +
       'or releases are, `sha256-<hex>.att`; in both cases everything that refers to the digest: Sigstore bundles and ' +
       'referrers that carry the layers of those tags. An entry whose type the listing leaves out or calls empty is opened. ' +
-      'Statements that BuildKit put into an index itself are read where statements are asked for; nobody signed them, and ' +
+      'Statements that BuildKit put into an index itself are read where statements are asked for; they are not signed, and ' +
       'they prove nothing.',
     '',
     'The referrers API is asked first, and the fallback tag where the registry has no such API. Before an image is refused, ' +
@@ -22,8 +22,8 @@ export function signaturesPage(): string {
       'registry that got the API later may still hold there what was written before. At most 100 signatures are tried; more are a reason of their own, not "unsigned". What a tag, a listing or ' +
       'an annotation claims is only used to skip; what counts is what the signature proves about exactly this digest.',
     '',
-    `\`npm test\` runs every cell of these tables, ${String(POSSIBLE.length)} of them: \`${YES}\` means that the image is let ` +
-      'in when the named authority signed, and refused when a stranger signed in the same way. A number is one of the reasons at the end.',
+    `\`npm test\` runs every cell of these tables, ${String(POSSIBLE.length)} of them: \`${YES}\` means that the image is ` +
+      'admitted when the named authority signed, and refused when a stranger signed in the same way. A number is one of the reasons at the end.',
     '',
     ...AXES.by.flatMap((by) => AXES.says.flatMap((says) => section(by, says, reasons))),
     '## What makes no sense',
