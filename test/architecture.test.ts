@@ -75,6 +75,7 @@ describe('The architecture test', () => {
       'src/cli/g.ts': `import { Command } from 'commander';\nimport { x } from '../core/policy/index.ts';\n`,
       'src/serve/index.ts': `// Joins.\nimport { x } from '../clients/registry/index.ts';\nimport { y } from '../cli/index.ts';\n`,
       'src/main.ts': `import { serve } from './serve/index.ts';\nexport const home = process.env.HOME;\n`,
+      'src/controllers/certificates/make.ts': `import { isIP } from 'node:net';\n`,
       'src/webhook/h.ts': `import type { Cluster } from '../clients/kubernetes/index.ts';\nimport type { J } from '../core/evidence/index.ts';\n`,
       'src/clients/scanner/i.ts': `import type { Scanner } from '../../core/promotion/index.ts';\n`,
       'src/core/policy/service-account.ts': lines(300),

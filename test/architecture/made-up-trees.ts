@@ -131,6 +131,11 @@ export const RED_LIBRARIES: readonly Row[] = [
     says: /cli must not import node:fs\/promises: what talks is a client$/,
   },
   {
+    title: 'when a controller opens a connection, beside what only computes',
+    files: { 'src/controllers/certificates/make.ts': `import { connect, isIP } from 'node:net';\n` },
+    says: /controllers\/certificates must not import node:net: what talks is a client$/,
+  },
+  {
     title: 'when a module of Node is written without node:',
     files: from('src/clients/files/read.ts', 'fs'),
     says: /write node:fs$/,

@@ -12,8 +12,10 @@ import { signingKey } from '../../../support/signing.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { bundled, image } from '../fixture.ts';
 
-/** Of its processor time. It takes 1 to 2, up to 2.8 where other programs use the caches, and 4 to 7 without threads. */
-const MOST_MS = 3;
+/** Of its processor time; without threads it takes 4 to 7. */
+const MOST_MS = 2;
+/** Other programs only ever add to it, so the best of some rounds counts. */
+const ROUNDS = 4;
 const SRC = resolve(import.meta.dirname, '../../../../src');
 
 describe('threads', () => {
@@ -38,14 +40,16 @@ describe('threads', () => {
     const many = (count: number) =>
       Promise.all(Array.from({ length: count }, () => verifier.verify(candidate, image, trust)));
     await many(4); // threads start, code warms up
-    const before = process.threadCpuUsage();
-    const answers = await many(32);
-    const { user, system } = process.threadCpuUsage(before);
+    const rounds: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const before = process.threadCpuUsage();
+      const answers = await many(32);
+      const { user, system } = process.threadCpuUsage(before);
+      expect(answers.flat().every(({ state }) => state === 'proven')).to.equal(true);
+      rounds.push((user + system) / 1_000 / answers.length);
+    }
     await verifier.close();
-    expect(answers.flat().every(({ state }) => state === 'proven')).to.equal(true);
-    expect((user + system) / 1_000 / answers.length, 'milliseconds of this thread for each').to.be.below(
-      MOST_MS,
-    );
+    expect(Math.min(...rounds), 'milliseconds of this thread for each').to.be.below(MOST_MS);
   });
 
   it('are not needed for keys, and none is started for them', async () => {
