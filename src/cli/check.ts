@@ -7,7 +7,7 @@ import {
   type Problem,
 } from '../core/model/index.ts';
 import type { Labels } from '../core/policy/index.ts';
-import { workloadTable } from '../core/workload/index.ts';
+import { isKustomization, workloadTable } from '../core/workload/index.ts';
 import { EXIT } from './exit.ts';
 import { explainImage } from './explain.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
@@ -127,7 +127,11 @@ async function check(
 }
 
 async function readAll(paths: readonly string[], tools: Tools) {
-  const readings = await Promise.all(paths.map((path) => tools.readDocuments(path)));
+  const all = await Promise.all(paths.map((path) => tools.readDocuments(path)));
+  const readings = all.map(({ documents, problems }) => ({
+    documents: documents.filter(({ origin }) => !isKustomization(origin)),
+    problems,
+  }));
   return {
     documents: readings.flatMap(({ documents }) => documents),
     problems: readings.flatMap(({ documents, problems }, index) =>

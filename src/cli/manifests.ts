@@ -1,7 +1,6 @@
 import { type NamedImage, type Problem, objectOf, textOf } from '../core/model/index.ts';
 import {
   extractImages,
-  isKustomization,
   isWorkload,
   KUBERNETES_WORKLOADS,
   type ObjectKind,
@@ -20,7 +19,7 @@ export interface ManifestImages {
 export interface ManifestReading {
   readonly workloads: readonly ManifestImages[];
   readonly namespaces: Reading;
-  /** Objects of custom kinds that the table does not know, each with its file. */
+  /** Objects whose kind may run images and is not in the table, each with its file. */
   readonly notJudged: readonly string[];
   readonly problems: readonly Problem[];
 }
@@ -32,9 +31,7 @@ export function imagesOf(
   { documents, problems }: Reading,
   table: WorkloadTable = KUBERNETES_WORKLOADS,
 ): ManifestReading {
-  const resources = documents
-    .filter(({ origin }) => !isKustomization(origin))
-    .flatMap(({ origin, value }) => unfold(origin, value));
+  const resources = documents.flatMap(({ origin, value }) => unfold(origin, value));
   const notJudged: string[] = [];
   const found: Problem[] = [...problems];
   const workloads: ManifestImages[] = [];
@@ -69,14 +66,29 @@ export function imagesOf(
   };
 }
 
-/** Groups of Kubernetes; its kinds that run images are all in the table. */
-const KUBERNETES_GROUP = /^(?:|apps|batch|autoscaling|policy|.+\.k8s\.io)$/;
-/** Kinds of the first workload API, which API servers no longer have: they are not in the table. */
-const OLD_WORKLOADS = ['Deployment', 'DaemonSet', 'ReplicaSet'];
+/**
+ * The kinds without images in the groups of Kubernetes that have kinds with images, and in ours. Every other kind there is misspelled
+ * (`apps/v1 Deploymnet`), in the wrong group (`v1 Deployment`), or of an API that servers no longer have (`extensions/v1beta1
+ * Deployment`): it must not pass for one that runs nothing.
+ */
+const WITHOUT_IMAGES: Readonly<Record<string, readonly string[]>> = {
+  '': [
+    ...['Binding', 'ConfigMap', 'Endpoints', 'Event', 'LimitRange', 'Namespace', 'Node', 'PersistentVolume'],
+    ...['PersistentVolumeClaim', 'ResourceQuota', 'Secret', 'Service', 'ServiceAccount'],
+  ],
+  apps: ['ControllerRevision'],
+  batch: [],
+  autoscaling: ['HorizontalPodAutoscaler', 'Scale'],
+  extensions: ['Ingress', 'NetworkPolicy', 'PodSecurityPolicy'],
+  policy: ['Eviction', 'PodDisruptionBudget', 'PodSecurityPolicy'],
+  'pratique.dev': ['ImagePolicy', 'ImagePromotion', 'ImagePromotionRun', 'PromotionApproval'],
+};
+/** Groups of Kubernetes none of whose kinds runs images, e.g. `networking.k8s.io`. `x-k8s.io` is not among them: it has JobSets. */
+const GROUP_WITHOUT_IMAGES = '.k8s.io';
 
 function mayRunImages({ group, kind }: ObjectKind): boolean {
-  if (group === 'extensions') return OLD_WORKLOADS.includes(kind);
-  return !KUBERNETES_GROUP.test(group) && group !== 'pratique.dev';
+  const known = Object.hasOwn(WITHOUT_IMAGES, group) ? WITHOUT_IMAGES[group] : undefined;
+  return known ? !known.includes(kind) : !group.endsWith(GROUP_WITHOUT_IMAGES);
 }
 
 function unfold(origin: string, value: unknown): readonly { origin: string; resource: Resource }[] {

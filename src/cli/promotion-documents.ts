@@ -18,6 +18,7 @@ import {
   type PromotionApprovalSpec,
   type ReadObject,
 } from '../core/promotion/index.ts';
+import { isKustomization } from '../core/workload/index.ts';
 import type { Reading } from './ports.ts';
 
 /** The promotions of files, with the approvals, Secrets and ConfigMaps beside them. */
@@ -40,6 +41,7 @@ export function readPromotions({ documents, problems: unread }: Reading): Parsed
     else problems.push(...read.problems.map((one) => inFile(origin, one)));
   };
   for (const { origin, value } of documents) {
+    if (isKustomization(origin)) continue;
     const { kind, metadata } = objectOf(value);
     const name = textOf(objectOf(metadata).name);
     if (kind === 'ImagePromotion')

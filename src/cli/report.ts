@@ -29,7 +29,8 @@ export interface ReportOptions {
   readonly notJudged: readonly string[];
 }
 
-const WORKLOAD_KINDS = 'if it runs images, name its kind in workloadKinds of the settings';
+const WORKLOAD_KINDS =
+  'its kind is not known; if it runs images, correct the kind or name it in workloadKinds of the settings';
 
 /** Prints verdicts in the wanted format. */
 export function report(images: readonly JudgedImage[], options: ReportOptions, terminal: Terminal): void {

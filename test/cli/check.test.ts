@@ -134,6 +134,13 @@ describe('pratique check', () => {
       ['serving.knative.dev/v1', 'Service'],
       ['extensions/v1beta1', 'Deployment'],
       ['acme.example/v1', 'Machine'],
+      ['apps/v1', 'Deploymnet'],
+      ['v1', 'Deployment'],
+      ['batch/v1', 'job'],
+      ['apps/v1', 'Pod'],
+      ['jobset.x-k8s.io/v1alpha2', 'JobSet'],
+      ['pratique.dev/v1alpha1', 'Promotion'],
+      ['constructor/v1', 'Pod'],
     ].map(([apiVersion, kind]) => ({ apiVersion, kind, metadata: { name: 'web' }, spec: {} }));
     const harmless = [
       ['v1', 'Service'],
@@ -146,12 +153,12 @@ describe('pratique check', () => {
     const file = await write('custom.yaml', [...custom, ...harmless]);
     const only = await check(['-f', file]);
     expect(only).to.include({ code: 2, out: '0 images: nothing to judge\n' });
-    expect(
-      only.err.match(/Rollout\/web|Service\/web|Deployment\/web|Machine\/web|Ingress|ImagePromotion/g),
-    ).to.deep.equal(['Rollout/web', 'Service/web', 'Deployment/web', 'Machine/web']);
+    expect([...only.err.matchAll(/items\[\d+\]: (\S+ \w+)\/web;/g)].map(([, named]) => named)).to.deep.equal(
+      custom.map(({ apiVersion, kind }) => `${String(apiVersion)} ${String(kind)}`),
+    );
     const beside = await check(['-f', file, fixture.image('good'), '-o', 'json']);
     expect(beside.code).to.equal(0);
-    expect((JSON.parse(beside.out) as { notJudged: string[] }).notJudged).to.have.length(4);
+    expect((JSON.parse(beside.out) as { notJudged: string[] }).notJudged).to.have.length(custom.length);
     expect(await check(['-f', await write('harmless.yaml', harmless)])).to.include({ code: 0, err: '' });
   });
 
@@ -166,6 +173,12 @@ describe('pratique check', () => {
     await files.write('kustomization.yaml', { resources: ['pod.yaml'] });
     await files.write('pod.yaml', pod(fixture.image('good')));
     expect(await check(['-f', files.path])).to.include({ code: 0, err: '' });
+    const alone = await temporaryFolder({ 'kustomization.yml': { resources: ['pod.yaml'] } });
+    expect(await check(['-f', alone.path])).to.include({
+      code: 3,
+      err: `error: ${alone.path}: holds no manifests\n`,
+    });
+    await alone.remove();
     await policies.write('kustomization.yaml', { resources: ['policy.yaml'] });
     expect(await check([fixture.image('good')])).to.include({ code: 0, err: '' });
   });

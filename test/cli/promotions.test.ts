@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { parse } from 'yaml';
 import { cosignKey } from '../support/private-keys.ts';
 import { listTags } from '../support/registry/listings.ts';
@@ -106,6 +107,18 @@ describe('pratique plan and pratique promote', () => {
     const ran = await give(['promote', '-o', 'json'], [promotion({}, { tags: { explicit: ['9.9.9'] } })]);
     expect(JSON.parse(ran.out)).to.have.nested.property('runs[0].images[0].reason', 'ImageNotFound');
     expect(ran.code).to.equal(2);
+  });
+
+  it('passes over kustomization.yaml beside the promotions of a folder', async () => {
+    await push('1.0.0');
+    const folder = await temporaryFolder({
+      'kustomization.yaml': { resources: ['promotion.yaml'] },
+      'promotion.yaml': promotion({}),
+    });
+    const ran = await run(['plan', '-f', folder.path], { undisturbed: true });
+    await folder.remove();
+    expect(ran.err).to.equal('');
+    expect(ran.code).to.equal(0);
   });
 
   it('takes nothing but what belongs to promotions, and wants one', async () => {
