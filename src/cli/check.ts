@@ -129,7 +129,7 @@ async function check(
 async function readAll(paths: readonly string[], tools: Tools) {
   const all = await Promise.all(paths.map((path) => tools.readDocuments(path)));
   const readings = all.map(({ documents, problems }) => ({
-    documents: documents.filter(({ origin }) => !isKustomization(origin)),
+    documents: documents.filter((document) => !isKustomization(document)),
     problems,
   }));
   return {

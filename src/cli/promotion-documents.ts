@@ -40,8 +40,7 @@ export function readPromotions({ documents, problems: unread }: Reading): Parsed
     if (read.ok) keep(read.value);
     else problems.push(...read.problems.map((one) => inFile(origin, one)));
   };
-  for (const { origin, value } of documents) {
-    if (isKustomization(origin)) continue;
+  for (const { origin, value } of documents.filter((document) => !isKustomization(document))) {
     const { kind, metadata } = objectOf(value);
     const name = textOf(objectOf(metadata).name);
     if (kind === 'ImagePromotion')

@@ -179,8 +179,12 @@ describe('pratique check', () => {
       err: `error: ${alone.path}: holds no manifests\n`,
     });
     await alone.remove();
+    await files.write('kustomization.yaml', pod(fixture.image('unsigned')));
+    expect((await check(['-f', files.path])).code, 'a pod in a file of that name is judged').to.equal(1);
     await policies.write('kustomization.yaml', { resources: ['policy.yaml'] });
     expect(await check([fixture.image('good')])).to.include({ code: 0, err: '' });
+    await policies.write('kustomization.yaml', fixture.policy({ require: { digest: {} } }, 'pinned'));
+    expect((await check([fixture.image('good')])).code, 'a policy in a file of that name counts').to.equal(1);
   });
 
   it('passes over what is applied together with policies, and over no misspelled kind', async () => {

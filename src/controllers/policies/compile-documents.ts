@@ -62,8 +62,9 @@ export function compileDocuments(
   { now, roots }: Compilation,
 ): Parsed<PolicySet> {
   const resources = documents
+    .filter((document) => !isKustomization(document))
     .map(({ origin, value }) => ({ origin, resource: objectOf(value) }))
-    .filter(({ origin, resource }) => !isKustomization(origin) && !isPassedOver(resource));
+    .filter(({ resource }) => !isPassedOver(resource));
   const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
   const material = materialOf(resources.map(({ resource }) => resource));
   const used = new Map<string, RootInUse>();
@@ -107,7 +108,7 @@ const KINDS: ReadonlySet<unknown> = new Set(['ImagePolicy', 'Secret', 'ConfigMap
 /** Group → kinds that are applied from the same folder and say nothing about policies. */
 const PASSED_OVER: Readonly<Record<string, readonly string[]>> = {
   'pratique.dev': ['ImagePromotion', 'ImagePromotionRun', 'PromotionApproval'],
-  'kustomize.config.k8s.io': ['Kustomization', 'Component'],
+  'kustomize.config.k8s.io': ['Component'],
   'rbac.authorization.k8s.io': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
   '': ['ServiceAccount'],
 };

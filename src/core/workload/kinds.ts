@@ -1,4 +1,4 @@
-import { parsed, type Parsed, type Problem } from '../model/index.ts';
+import { objectOf, parsed, textOf, type Parsed, type Problem } from '../model/index.ts';
 
 /** What an object says it is; core kinds have the group `''`. The version is never looked at: images stand in the same place in all. */
 export interface ObjectKind {
@@ -25,11 +25,20 @@ export interface CustomKind {
   readonly replicas?: string | undefined;
 }
 
+/** One document of a file; `origin` is the path, with `#2` for the second document. */
+interface FileDocument {
+  readonly origin: string;
+  readonly value: unknown;
+}
+
 /**
- * Whether a file is the instruction of kustomize for its folder, which needs neither apiVersion nor kind. `origin` is a path, with
- * `#2` for the second document of the file.
+ * Whether a document is the instruction of kustomize for its folder. It needs neither apiVersion nor kind, so the name of the file
+ * says it. The name is not enough: kubectl applies a Deployment in a file of that name like any other.
  */
-export function isKustomization(origin: string): boolean {
+export function isKustomization({ origin, value }: FileDocument): boolean {
+  const { apiVersion, kind } = objectOf(value);
+  if (kind !== undefined || apiVersion !== undefined)
+    return kind === 'Kustomization' && textOf(apiVersion).startsWith('kustomize.config.k8s.io/');
   return /(?:^|\/)kustomization\.ya?ml(?:#\d+)?$/.test(origin);
 }
 
