@@ -15,13 +15,13 @@ if (major < (OLDEST_NODE[0] ?? 0) || (major === OLDEST_NODE[0] && minor < (OLDES
 
 // Imported only now, so that an old Node.js gets the sentence above.
 const { runCommand } = await import('./cli/index.ts');
-const { wire } = await import('./serve/index.ts');
+const { createTools } = await import('./serve/index.ts');
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-const tools = wire({
+const tools = createTools({
   version,
   environment: process.env,
   stdin: process.stdin,

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { parseSettings } from '../src/core/settings/index.ts';
 import type { Serving } from '../src/cli/index.ts';
-import { wire } from '../src/serve/index.ts';
+import { createTools } from '../src/serve/index.ts';
 import { responseIn } from './webhook/answers.ts';
 import { run } from './cli/run.ts';
 import { httpsClient, type HttpsClient } from './support/https-request.ts';
@@ -109,7 +109,7 @@ describe('every door gives the same verdict', () => {
   });
 
   async function serve(folder: string): Promise<HttpsClient> {
-    const tools = wire({
+    const tools = createTools({
       version: '1.2.3',
       environment: { DOCKER_CONFIG: '/nonexistent' },
       stdin: Readable.from([]),

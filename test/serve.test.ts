@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSettings, type Settings } from '../src/core/settings/index.ts';
 import type { Judging, Policies, Tools } from '../src/cli/index.ts';
-import { wire } from '../src/serve/index.ts';
+import { createTools } from '../src/serve/index.ts';
 import { httpsClient } from './support/https-request.ts';
 import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';
@@ -14,7 +14,7 @@ import { openPolicyFixture, type PolicyFixture } from './support/policy-fixture.
 import { signingKey } from './support/signing.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
-describe('wire', () => {
+describe('the tools of the commands', () => {
   let fixture: PolicyFixture;
   let tools: Tools;
   let log: Record<string, unknown>[];
@@ -25,7 +25,7 @@ describe('wire', () => {
   after(() => fixture.registry.close());
   beforeEach(async () => {
     log = [];
-    tools = wire({
+    tools = createTools({
       version: '1.2.3',
       environment: { DOCKER_CONFIG: '/nonexistent' },
       stdin: Readable.from([]),

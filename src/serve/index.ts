@@ -20,7 +20,7 @@ import { clock, type ProcessContext } from './process-context.ts';
 export type { ProcessContext } from './process-context.ts';
 
 /** Builds the tools that the commands use. */
-export function wire(context: ProcessContext): Tools {
+export function createTools(context: ProcessContext): Tools {
   const { version, stdin } = context;
   const log = createLog(context.writeLog);
   const shipped = publicGoodRoot();

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseSettings } from '../../src/core/settings/index.ts';
-import { wire } from '../../src/serve/index.ts';
+import { createTools } from '../../src/serve/index.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { httpsClient } from '../support/https-request.ts';
 import { openPolicyFixture } from '../support/policy-fixture.ts';
@@ -47,7 +47,7 @@ describe('The files that run', () => {
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     const folder = await temporaryFolder({ 'tls.crt': leaf.cert, 'tls.key': leaf.key });
     const policies = await temporaryFolder({ 'policy.yaml': fixture.policy({}) });
-    const tools = wire({
+    const tools = createTools({
       version: '1.2.3',
       environment: { DOCKER_CONFIG: '/nonexistent' },
       stdin: Readable.from([]),

@@ -48,6 +48,9 @@ describe('pratique review', () => {
     });
     expect((await review(without('oldObject'))).code).to.equal(0);
     expect((await review(without('oldObject', 'dryRun', 'resource', 'userInfo'))).code).to.equal(0);
+    const update = podReview([fixture.image('unsigned')], { operation: 'UPDATE', oldObject: undefined });
+    const changed = await review(update);
+    expect(changed.code, 'without the old object no image is called unchanged').to.equal(1);
     const noObject = await review(without('object', 'oldObject'));
     expect(noObject.code, 'a pod that is not there is not admitted').to.equal(1);
     expect(noObject.err).to.equal('');

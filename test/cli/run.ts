@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { runCommand, type Tools } from '../../src/cli/index.ts';
-import { wire } from '../../src/serve/index.ts';
+import { createTools } from '../../src/serve/index.ts';
 
 /** What a command left behind. */
 export interface Ran {
@@ -31,7 +31,7 @@ export function tools(
   { stdin = '', environment = {} }: RunOptions = {},
   writeLog: (line: string) => void = () => undefined,
 ): Tools {
-  return wire({
+  return createTools({
     version: '1.2.3',
     environment: { ...NOWHERE, ...environment },
     stdin: Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]),

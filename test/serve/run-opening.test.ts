@@ -4,7 +4,7 @@ import type { ImagePromotionRunStatus } from '../../src/core/promotion/index.ts'
 import { parsePromotion } from '../../src/core/promotion/index.ts';
 import { parseSettings } from '../../src/core/settings/index.ts';
 import type { OpenRun, RunQuestion } from '../../src/cli/index.ts';
-import { wire } from '../../src/serve/index.ts';
+import { createTools } from '../../src/serve/index.ts';
 import { RESOURCES } from '../../src/core/workload/index.ts';
 import { startApiServer, type ApiServer } from '../support/api-server/index.ts';
 import { refusal } from '../support/api-server/http.ts';
@@ -57,7 +57,7 @@ describe('pratique run, in a cluster', () => {
     return read.value;
   };
   const ask = async (question: Partial<RunQuestion>, environment = {}) => {
-    const { openRun } = wire({
+    const { openRun } = createTools({
       version: '1.2.3',
       environment: { DOCKER_CONFIG: '/nonexistent', ...environment },
       stdin: Readable.from([]),

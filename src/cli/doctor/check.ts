@@ -46,7 +46,7 @@ export const unknown = (check: string, detail: string, next: string): CheckResul
   next,
 });
 
-/** Runs a check; a broken wire or a missing right makes it unknown. */
+/** Runs a check; a broken connection or a missing right makes it unknown. */
 export async function examine(
   check: string,
   work: () => Promise<CheckResult | readonly CheckResult[]>,

@@ -67,7 +67,7 @@ export function createPullSecrets({ cluster, clock, rememberMs }: PullSecretOpti
   const texts = createShortMemory<Reading<string>>(clock, MEMORY);
   const accounts = createShortMemory<Reading<readonly string[]>>(clock, MEMORY);
 
-  /** One object by way of its reader: a *no* and a broken wire are both answers here. */
+  /** One object by way of its reader: a *no* and a broken connection are both answers here. */
   const learn = async <T>(
     address: ObjectAddress,
     source: string,

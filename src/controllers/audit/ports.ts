@@ -68,7 +68,7 @@ export interface AuditEvent {
 export type WriteAnswer =
   { readonly ok: true } | { readonly ok: false; readonly status: number; readonly message: string };
 
-/** Where reports are kept; a broken wire is a thrown Fault. */
+/** Where reports are kept; a broken connection is a thrown Fault. */
 export interface ReportStore {
   /** Whether the cluster has the API `openreports.io/v1alpha1`. */
   readonly installed: (signal: AbortSignal) => Promise<boolean>;

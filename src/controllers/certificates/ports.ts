@@ -61,7 +61,7 @@ export interface WebhookConfiguration {
   }[];
 }
 
-/** What the registration is kept through. A broken wire is thrown and ends the look; the next one goes on from what is there. */
+/** What the registration is kept through. A broken connection is thrown and ends the look; the next one goes on from what is there. */
 export interface RegistrationPorts extends Inspection, Making {
   readonly secret: SecretPort;
   /** Those of this installation that exist, at most one of a kind. */

@@ -64,7 +64,7 @@ async function tryCanary(canary: Canary, ports: CanaryPorts, within: AbortSignal
   return answer.ok ? readCanary(canary, answer.value) : unansweredCanary(canary, answer.why);
 }
 
-/** A broken wire proves nothing; a bug is told besides. */
+/** A broken connection proves nothing; a bug is told besides. */
 async function attempt<T>(work: () => Promise<T>, { report }: CanaryPorts): Promise<Attempt<T>> {
   try {
     return { ok: true, value: await work() };

@@ -14,7 +14,7 @@ export interface DryRun {
   readonly signal: AbortSignal;
 }
 
-/** What canaries are sent through. A *no* is a value; a broken wire is thrown as a `Fault`. */
+/** What canaries are sent through. A *no* is a value; a broken connection is thrown as a `Fault`. */
 export interface CanaryPorts {
   readonly create: (
     collection: { readonly resource: CanaryResource; readonly namespace: string },
@@ -38,7 +38,7 @@ export interface CanaryPorts {
   readonly customKinds?: (signal: AbortSignal) => Promise<readonly CanaryKind[]>;
   /** 64 hexadecimal digits by chance. */
   readonly hex: () => string;
-  /** Told of errors that are no broken wire: bugs. */
+  /** Told of errors that are no broken connection: bugs. */
   readonly report: (error: unknown) => void;
 }
 

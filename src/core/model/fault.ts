@@ -16,7 +16,7 @@ export interface FaultDetails {
   readonly cause?: unknown;
 }
 
-/** A broken wire, told apart from a *no*: thrown by adapters only, turned into an `unknown` fact by verification. */
+/** A broken connection, told apart from a *no*: thrown by adapters only, turned into an `unknown` fact by verification. */
 export class Fault extends Error {
   readonly code: ReasonCode;
   readonly operation: string;
