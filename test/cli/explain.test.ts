@@ -58,7 +58,7 @@ describe('pratique check --explain', () => {
         ...lookedIn('shop/good'),
         MANIFEST,
         BUNDLE,
-        'signatures: A: signature, counts as one by release [policy production]',
+        'signatures: A: signature, counts as one by authority "release" [policy production]',
       ],
     ],
     [
@@ -68,7 +68,7 @@ describe('pratique check --explain', () => {
         ...lookedIn('shop/signed-the-old-way'),
         MANIFEST,
         'referrers: none',
-        'signatures: A: signature, counts as one by release [policy production]',
+        'signatures: A: signature, counts as one by authority "release" [policy production]',
       ],
     ],
     [
@@ -95,8 +95,8 @@ describe('pratique check --explain', () => {
         MANIFEST,
         BUNDLE,
         SECOND_BUNDLE,
-        'signatures: A: signature, counts as one by release [policy production]',
-        'signatures: B: release, counts as one by release [policy production]',
+        'signatures: A: signature, counts as one by authority "release" [policy production]',
+        'signatures: B: release, counts as one by authority "release" [policy production]',
       ],
     ],
     ['an image that is not there', 'missing', ['manifest: none']],
@@ -159,8 +159,10 @@ describe('pratique check --explain', () => {
     for (const name of ['production', 'test'])
       await policies.write(`namespace-${name}.yaml`, namespace(name));
     const last = (lines: readonly string[]) => lines.at(-1);
-    expect(last(await told('good', '-n', 'production'))).to.match(/by release \[policy for-production\]$/);
-    expect(last(await told('good', '-n', 'test'))).to.match(/by release \[policy for-test\]$/);
+    expect(last(await told('good', '-n', 'production'))).to.match(
+      /by authority "release" \[policy for-production\]$/,
+    );
+    expect(last(await told('good', '-n', 'test'))).to.match(/by authority "release" \[policy for-test\]$/);
   });
 
   it('prints the same below each image as text, and in YAML', async () => {

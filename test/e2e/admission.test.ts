@@ -104,7 +104,7 @@ describe('admission through a real API server', () => {
           await expectRefused(
             image.reference,
             'Unsigned',
-            'no signature by release',
+            'no signature by authority "release"',
             '1 found, made by another key',
           );
         });
@@ -112,7 +112,12 @@ describe('admission through a real API server', () => {
 
       it('refuses an unsigned image, and admits it once it is signed', async () => {
         const image = await pushImage(at('unsigned'), { salt: 'unsigned' });
-        await expectRefused(tagOf('unsigned'), 'Unsigned', 'none found', 'have release sign this digest');
+        await expectRefused(
+          tagOf('unsigned'),
+          'Unsigned',
+          'none found',
+          'have authority "release" sign this digest',
+        );
         await fixture.cosign.sign(image.reference, { key: fixture.keys.release, format: 'bundle' });
         await until({
           what: 'the new signature to count',
@@ -127,7 +132,7 @@ describe('admission through a real API server', () => {
           image.reference,
           'Quarantined',
           'annotation dev.pratique.quarantine',
-          'no release by security',
+          'no release by authority "security"',
         );
         await fixture.cosign.attest(image.reference, {
           key: fixture.keys.security,

@@ -42,7 +42,7 @@ export function refused(more: Partial<JudgedFinding> = {}): JudgedFinding {
   return {
     kind: 'refused',
     reason: 'Unsigned',
-    found: 'no signature by release; 0 found',
+    found: 'no signature by authority "release"; 0 found',
     next: 'sign it',
     policy: 'production',
     transient: false,

@@ -62,7 +62,7 @@ function whatIt(predicateType: string): string {
 function standing(signature: ProvenSignature, policies: readonly CompiledPolicy[]): string {
   const views = policies.flatMap((policy) =>
     authoritiesOf(policy).map((authority) => ({
-      who: `${authority.name} [policy ${policy.name}]`,
+      who: `authority "${authority.name}" [policy ${policy.name}]`,
       why: objection(authority, signature),
     })),
   );

@@ -46,7 +46,7 @@ describe('objection to a signature', () => {
       'S06: a key, where a certificate is asked for',
       keyless(),
       byKey(),
-      'made by a key, where ci signs by certificate',
+      'made by a key, where authority "ci" signs by certificate',
     ],
     ['none to the identity itself', keyless(), certified()],
     ['another root', keyless(), certified({}, { root: 'other' }), `${WHO}, under another trust root`],
@@ -183,7 +183,7 @@ describe('signatures by identity', () => {
   it('a refusal names the nearest identity', () => {
     const [finding] = judge(1, [certified({ issuer: 'https://x.example.com' })]).findings;
     expect(finding?.found).to.equal(
-      `no signature by one or two; 1 found, by ${SUBJECT} (https://x.example.com)`,
+      `no signature by authority "one" or "two"; 1 found, by ${SUBJECT} (https://x.example.com)`,
     );
   });
 });

@@ -35,12 +35,12 @@ describe('explained evidence', () => {
     [
       'one that counts',
       certified(),
-      'signature, counts as one by ci [policy production] (in a transparency log)',
+      'signature, counts as one by authority "ci" [policy production] (in a transparency log)',
     ],
     [
       'one with a time',
       proven,
-      'signature, counts as one by ci [policy production] (in a transparency log, timestamped, made by 2026-06-14T00:00:00.000Z)',
+      'signature, counts as one by authority "ci" [policy production] (in a transparency log, timestamped, made by 2026-06-14T00:00:00.000Z)',
     ],
     [
       'one by somebody else',
@@ -55,12 +55,12 @@ describe('explained evidence', () => {
     [
       'one by a key',
       releasedBy(signingKey()),
-      'release, does not count, made by a key, where ci signs by certificate',
+      'release, does not count, made by a key, where authority "ci" signs by certificate',
     ],
     [
       'an attestation',
       certified({}, { says: statementOf('https://x.example.com/a'), loggedBy: [PUBLIC_GOOD] }),
-      'https://x.example.com/a, counts as one by ci [policy production] (in a transparency log)',
+      'https://x.example.com/a, counts as one by authority "ci" [policy production] (in a transparency log)',
     ],
     [
       'a report that nobody signed',

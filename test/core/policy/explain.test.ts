@@ -49,7 +49,7 @@ describe('a refusal', () => {
     const subject = `(spec.containers[0].image): registry.example.com/shop/web:1.4.0@${digest}…`;
     expect(explainRefusal([outdated, unsigned]).split('\n').slice(1)).to.deep.equal([
       ` web ${subject}: PastEndOfLife: ended 2026-01-31, says annotation dev.pratique.lifecycle.end-of-life; newest in this line: 1.6.2 [policy production]`,
-      ` init-db ${subject}: Unsigned: no signature by release; none found; have release sign this digest [policy production]`,
+      ` init-db ${subject}: Unsigned: no signature by authority "release"; none found; have authority "release" sign this digest [policy production]`,
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { nameAuthorities } from '../compile/authority.ts';
 import type { Finding } from '../../model/index.ts';
 import { isReleased, readQuarantine } from '../quarantine.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
@@ -14,13 +15,13 @@ export const quarantined: Check = (given) => {
     if (released === true) return undefined;
     // A flag is certain; whether it was lifted may not be.
     if (released !== false && quarantine.releasedBy.length > 0) return cannotTell(policy, released);
-    const names = quarantine.releasedBy.map(({ name }) => name).join(' or ');
+    const names = nameAuthorities(quarantine.releasedBy);
     return inQuarantine(policy.name, flags, names);
   }
   return incomplete ? cannotTell(policy, incomplete) : undefined;
 };
 
-/** The finding about flags that nobody has lifted; `names` of those who could, empty for nobody. */
+/** The finding about flags that are not lifted; `names` of the authorities who may lift them, empty for none. */
 export function inQuarantine(policy: string, flags: readonly string[], names: string): Finding {
   return {
     kind: 'refused',

@@ -1,3 +1,4 @@
+import { nameAuthorities } from '../compile/authority.ts';
 import { formatReference, type Finding, type StatementClaim } from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
 import { cannotTell, notThere, type Check, type Given } from './check.ts';
@@ -28,7 +29,7 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
   // A good one may hide in what could not be read.
   if (reading.incomplete) return cannotTell(policy, reading.incomplete);
   if (first) return first;
-  const names = from.map(({ name }) => name).join(' or ');
+  const names = nameAuthorities(from);
   return {
     kind: 'refused',
     reason: 'AttestationMissing',

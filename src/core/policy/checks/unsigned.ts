@@ -1,5 +1,5 @@
 import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
-import { objection, signerId, type Authority } from '../compile/authority.ts';
+import { nameAuthorities, objection, signerId, type Authority } from '../compile/authority.ts';
 import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
 import { cannotTell, notThere, type Check } from './check.ts';
@@ -16,7 +16,7 @@ export const unsigned: Check = (given) => {
   const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
   if (lack === undefined) return undefined;
   if (typeof lack !== 'string') return cannotTell(policy, lack);
-  const names = signatures.from.map(({ name }) => name).join(' or ');
+  const names = nameAuthorities(signatures.from);
   return {
     kind: 'refused',
     reason: 'Unsigned',
@@ -69,9 +69,9 @@ function hasAnnotations({ says }: ProvenSignature, { annotations }: SignatureReq
 }
 
 function missing(signers: readonly Authority[], { from, atLeast }: SignatureRequirement): string {
-  const names = from.map(({ name }) => name).join(' or ');
+  const names = nameAuthorities(from);
   if (atLeast === 1) return `no signature by ${names}`;
-  const by = signers.length > 0 ? ` (${signers.map(({ name }) => name).join(', ')})` : '';
+  const by = signers.length > 0 ? ` (by ${nameAuthorities(signers)})` : '';
   return `${String(signers.length)} of ${String(atLeast)} signatures${by}, accepted from ${names}`;
 }
 

@@ -1,3 +1,4 @@
+import { nameAuthorities } from '../compile/authority.ts';
 import { nameOf, type Finding } from '../../model/index.ts';
 import type { VulnerabilityRequirement } from '../compile/requirements.ts';
 import { isVulnerabilityReport } from '../reports/describe.ts';
@@ -84,7 +85,7 @@ function judgeFindings(
 }
 
 function missing(given: Given, { from }: VulnerabilityRequirement, instead: string): Finding {
-  const names = from.map(({ name }) => name).join(' or ');
+  const names = nameAuthorities(from);
   const by = names === '' ? '' : ` by ${names}`;
   return refused(
     given,

@@ -50,7 +50,7 @@ function strangeness({ signer, root, name }: Authority, { signer: by }: ProvenSi
     if (by.kind === 'certificate') return `by ${describeIdentity(by.identity)}, where a key is asked for`;
     return by.fingerprint === signer.key.fingerprint ? undefined : 'made by another key';
   }
-  if (by.kind === 'key') return `made by a key, where ${name} signs by certificate`;
+  if (by.kind === 'key') return `made by a key, where authority "${name}" signs by certificate`;
   if (by.root === root?.fingerprint) return identityObjection(signer, by.identity);
   return `by ${describeIdentity(by.identity)}, under another trust root`;
 }
@@ -75,4 +75,11 @@ function describeIdentity({ subjects, issuer }: CertificateIdentity): string {
 export function signerId({ signer }: ProvenSignature): string {
   if (signer.kind === 'key') return signer.fingerprint;
   return JSON.stringify([signer.root, signer.identity.issuer, [...signer.identity.subjects].sort()]);
+}
+
+/** The names of authorities for a message, quoted because people chose them: `authority "release" or "ci"`; `''` for none. */
+export function nameAuthorities(authorities: readonly Pick<Authority, 'name'>[]): string {
+  return authorities.length === 0
+    ? ''
+    : `authority ${authorities.map(({ name }) => `"${name}"`).join(' or ')}`;
 }

@@ -71,7 +71,7 @@ describe('platforms: EveryChild', () => {
 
   it('the refusal names the platform, or its digest', () => {
     const text = (platform: string) => verdict(found([child(platform, ABSENT)])).findings[0]?.found;
-    expect(text('linux/arm64')).to.equal('linux/arm64: no signature by ci; none found');
-    expect(text('')).to.match(/^sha256:[0-9a-f]{12}: no signature by ci/);
+    expect(text('linux/arm64')).to.equal('linux/arm64: no signature by authority "ci"; none found');
+    expect(text('')).to.match(/^sha256:[0-9a-f]{12}: no signature by authority "ci"/);
   });
 });

@@ -63,7 +63,7 @@ describe('quarantined', () => {
     const evidence = annotated('true', { referrers: found([referrerOf(TYPE)]) });
     const { findings } = verdictOf([policy({ releasedBy: ['release'], images: ['**'] })], { evidence });
     expect(findings[0]?.found).to.match(
-      /^every image in this place is in quarantine, flagged by annotation dev\.pratique\.quarantine, flagged by referrer sha256:\w{12}…; no release by release$/,
+      /^every image in this place is in quarantine, flagged by annotation dev\.pratique\.quarantine, flagged by referrer sha256:\w{12}…; no release by authority "release"$/,
     );
   });
 

@@ -72,8 +72,10 @@ describe('unattested', () => {
   const text = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
 
   it('S01: the refusal tells of what nobody signed, and of what others signed', () => {
-    expect(text([unsignedOf(says())])).to.equal(`no ${TYPE} by ci; 1 found that is not signed`);
-    expect(text([provenBy(stranger, says())])).to.equal(`no ${TYPE} by ci; 1 found, made by another key`);
+    expect(text([unsignedOf(says())])).to.equal(`no ${TYPE} by authority "ci"; 1 found that is not signed`);
+    expect(text([provenBy(stranger, says())])).to.equal(
+      `no ${TYPE} by authority "ci"; 1 found, made by another key`,
+    );
   });
 
   it('a refused person reads the message of the condition', () => {

@@ -36,8 +36,8 @@ describe('unsigned', () => {
     expect(findings[0]).to.include({
       kind: 'refused',
       reason: 'Unsigned',
-      found: 'no signature by release or ci; none found',
-      next: 'have release or ci sign this digest',
+      found: 'no signature by authority "release" or "ci"; none found',
+      next: 'have authority "release" or "ci" sign this digest',
     });
   });
 
@@ -55,9 +55,11 @@ describe('unsigned', () => {
     const two = { from: ['release', 'ci'], atLeast: 2 };
     expect(judge([provenBy(a), provenBy(a)], two)).to.equal('deny Unsigned');
     expect(foundText([provenBy(a)], two)).to.equal(
-      '1 of 2 signatures (release), accepted from release or ci; none found',
+      '1 of 2 signatures (by authority "release"), accepted from authority "release" or "ci"; none found',
     );
-    expect(foundText([], two)).to.equal('0 of 2 signatures, accepted from release or ci; none found');
+    expect(foundText([], two)).to.equal(
+      '0 of 2 signatures, accepted from authority "release" or "ci"; none found',
+    );
     expect(judge([provenBy(a), provenBy(b)], two)).to.equal('allow');
   });
 
@@ -67,13 +69,13 @@ describe('unsigned', () => {
     expect(judge([saying({ env: 'prod' }), saying({ team: 'shop' })], asked)).to.equal('deny Unsigned');
     expect(judge([saying({ env: 'prod', team: 'shop', more: 'x' })], asked)).to.equal('allow');
     expect(foundText([saying({ env: 'dev', team: 'shop' })], asked)).to.equal(
-      'no signature by release; 1 found, without the required annotations',
+      'no signature by authority "release"; 1 found, without the required annotations',
     );
   });
 
   it('a release statement is no signature, and the message says so', () => {
     expect(foundText([releasedBy(a)])).to.equal(
-      'no signature by release or ci; 1 found, a signed statement, which is no signature of the image',
+      'no signature by authority "release" or "ci"; 1 found, a signed statement, which is no signature of the image',
     );
   });
 
@@ -85,7 +87,7 @@ describe('unsigned', () => {
   it('S07: what is there and proves nothing is told, three reasons at most', () => {
     const whys = ['made by another key', 'about another digest', 'made by another key', 'c', 'd'];
     expect(foundText(whys.map(unproven))).to.equal(
-      'no signature by release or ci; 5 found, made by another key; about another digest; c',
+      'no signature by authority "release" or "ci"; 5 found, made by another key; about another digest; c',
     );
   });
 

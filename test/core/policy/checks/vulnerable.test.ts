@@ -87,7 +87,7 @@ describe('vulnerable', () => {
 
   it('S01: the refusal tells of a report that nobody signed', () => {
     expect(text([unsignedOf(reportOf(JUNE))])).to.equal(
-      'no vulnerability report by ci; 1 found that is not signed',
+      'no vulnerability report by authority "ci"; 1 found that is not signed',
     );
   });
 
