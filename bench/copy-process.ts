@@ -17,7 +17,7 @@ export interface CopyOrder {
 }
 
 /** What it took: milliseconds, and the most memory held meanwhile, in MiB. */
-export interface CopyTold {
+export interface CopyReport {
   readonly ms: number;
   readonly peakMiB: number;
 }
@@ -95,7 +95,7 @@ process.on('message', (order: CopyOrder) => {
   (order.as === 'run' ? run(order) : copy(order)).then(
     () => {
       const ms = performance.now() - started;
-      process.send?.({ ms, peakMiB: figuresOf(process.pid).peakMiB } satisfies CopyTold);
+      process.send?.({ ms, peakMiB: figuresOf(process.pid).peakMiB } satisfies CopyReport);
     },
     (error: unknown) => {
       console.error(error);

@@ -6,7 +6,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { startDistribution, startOlareg, type Registry } from '../test/e2e/support/registries.ts';
 import { pushShape, type Shape } from '../test/support/copy-shapes.ts';
-import type { CopyOrder, CopyTold } from './copy-process.ts';
+import type { CopyOrder, CopyReport } from './copy-process.ts';
 import { imageVariables } from './image-variables.ts';
 import { findPeers, runPeer, type Peer } from './peers.ts';
 
@@ -122,7 +122,7 @@ function fresh(measured: Measured, source: Endpoint, n: number): Promise<CopyOrd
 async function measure(
   endpoints: readonly Endpoint[],
   label: Pick<Row, 'who' | 'what'>,
-  run: (n: number, prepared: () => Promise<void>) => Promise<CopyTold>,
+  run: (n: number, prepared: () => Promise<void>) => Promise<CopyReport>,
 ): Promise<void> {
   const ms: number[] = [];
   let peakMiB = 0;
@@ -156,7 +156,7 @@ async function ours(measured: Measured, [source, target]: Endpoints): Promise<vo
   // With the memory that the image gives it, which differs from the default of Node.js.
   const worker = start('copy-process.ts', [], await imageVariables());
   const [{ idleMiB }] = (await once(worker, 'message')) as [{ idleMiB: number }];
-  const copy = (given: CopyOrder) => ask<CopyTold>(worker, given);
+  const copy = (given: CopyOrder) => ask<CopyReport>(worker, given);
   const place = ({ host }: Endpoint) => ({ registry: host, repository: freshName(), tag: 'v1' });
   const small = { shape: 'image', bytes: MIB } as const;
   for (let n = 0; n < WARM_UPS; n += 1) {
@@ -173,7 +173,7 @@ async function ours(measured: Measured, [source, target]: Endpoints): Promise<vo
     { what: 'nothing new, run', as: 'run', before: copy },
   ];
   for (const { what, as, within, before } of large ? rows.slice(0, 1) : rows) {
-    const run = async (n: number, prepared: () => Promise<void>): Promise<CopyTold> => {
+    const run = async (n: number, prepared: () => Promise<void>): Promise<CopyReport> => {
       const from = await fresh(measured, source, n);
       const given = { from, to: place(within ? source : target), as };
       await before?.(given);

@@ -32,11 +32,11 @@ try {
   await tag.move();
   rows.push(await ask({ title: 'same tag, moved since', image: tag.image }));
   printTable(rows, registry.host);
-  const told = rows.find(({ title }) => title === PAST);
+  const printed = rows.find(({ title }) => title === PAST);
   say();
   say('What the person reads whose image is past its end of life:');
   say();
-  say(told?.message ?? '');
+  say(printed?.message ?? '');
   say();
   const promotions = await promoteImages({ host: registry.host, keys, ask });
   try {

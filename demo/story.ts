@@ -40,29 +40,29 @@ export async function publish(host: string, keys: Keys, now: Date): Promise<read
   const to = (name: string, tag: string): Target => ({ registry: host, repository: `shop/${name}`, tag });
   const day = (offset: number) => new Date(now.getTime() + offset * DAY_MS).toISOString().slice(0, 10);
   const chapters: Chapter[] = [];
-  const tell = (title: string, image: string) => chapters.push({ title, image });
+  const print = (title: string, image: string) => chapters.push({ title, image });
   const push = (target: Target, annotations: Readonly<Record<string, string>> = {}): Promise<Pushed> =>
     pushImage(target, { annotations, salt: `${target.repository}:${target.tag ?? ''}` });
 
   const good = to('api', '2.3.0');
   await pushBundleSignature(good, await push(good), keys.release);
-  tell('signed (bundle), current', `${host}/shop/api:2.3.0`);
+  print('signed (bundle), current', `${host}/shop/api:2.3.0`);
 
   const legacy = to('cart', '1.0.4');
   const cart = await push(legacy);
   await pushLegacySignature(legacy, cart, keys.release);
-  tell('signed (.sig tag), by digest', cart.reference);
+  print('signed (.sig tag), by digest', cart.reference);
 
   await push(to('debug', '0.1.0'));
-  tell('never signed', `${host}/shop/debug:0.1.0`);
+  print('never signed', `${host}/shop/debug:0.1.0`);
 
   const forked = to('search', '4.1.0');
   await pushBundleSignature(forked, await push(forked), keys.stranger);
-  tell('signed by a stranger', `${host}/shop/search:4.1.0`);
+  print('signed by a stranger', `${host}/shop/search:4.1.0`);
 
   const flagged = to('cache', '7.2.0');
   await pushBundleSignature(flagged, await push(flagged, { [QUARANTINE]: 'true' }), keys.release);
-  tell('in quarantine', `${host}/shop/cache:7.2.0`);
+  print('in quarantine', `${host}/shop/cache:7.2.0`);
 
   const released = to('queue', '3.8.1');
   const queue = await push(released, { [QUARANTINE]: 'true' });
@@ -72,7 +72,7 @@ export async function publish(host: string, keys: Keys, now: Date): Promise<read
     predicateType: RELEASE_PREDICATE_TYPE,
     predicate: {},
   });
-  tell('in quarantine, then released', `${host}/shop/queue:3.8.1`);
+  print('in quarantine, then released', `${host}/shop/queue:3.8.1`);
 
   const old = to('web', '1.4.0');
   const web = await push(old);
@@ -84,11 +84,11 @@ export async function publish(host: string, keys: Keys, now: Date): Promise<read
   });
   const newer = to('web', '1.4.2');
   await pushBundleSignature(newer, await push(newer), keys.release);
-  tell('past its end of life', `${host}/shop/web:1.4.0`);
+  print('past its end of life', `${host}/shop/web:1.4.0`);
 
   const near = to('mail', '5.0.0');
   await pushBundleSignature(near, await push(near, { [END_OF_LIFE]: day(12) }), keys.release);
-  tell('end of life in 12 days', `${host}/shop/mail:5.0.0`);
+  print('end of life in 12 days', `${host}/shop/mail:5.0.0`);
 
   return chapters;
 }

@@ -70,13 +70,13 @@ describe('the demo', () => {
   });
 
   it('ends with what the registry alone can tell: what was waived, by whom and why', () => {
-    const [, told = ''] = out.split('release statement says:');
+    const [, reported = ''] = out.split('release statement says:');
     for (const line of [
       'result: Block',
       '- CVE-2026-0002',
       'approver: jane@',
       'approvalReason: not reachable',
     ])
-      expect(told).to.include(line);
+      expect(reported).to.include(line);
   });
 });

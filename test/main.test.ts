@@ -111,7 +111,7 @@ describe('the program, as a process,', () => {
   });
 
   it('takes logins from DOCKER_CONFIG, and else from the home folder', async () => {
-    const told = async (environment: Readonly<Record<string, string>>) => {
+    const reported = async (environment: Readonly<Record<string, string>>) => {
       const { child, ended } = start(['check', fixture.image('good'), ...policies()], environment);
       child.stdin.end();
       return (await ended).out;
@@ -122,8 +122,8 @@ describe('the program, as a process,', () => {
       headers: { 'www-authenticate': 'Basic realm="shore"' },
     }));
     const [named, empty] = await Promise.all([
-      told({ DOCKER_CONFIG: docker.path }),
-      told({ DOCKER_CONFIG: '' }),
+      reported({ DOCKER_CONFIG: docker.path }),
+      reported({ DOCKER_CONFIG: '' }),
     ]);
     fixture.registry.intercept(undefined);
     expect(named).to.include(join(docker.path, 'config.json'));

@@ -23,7 +23,7 @@ export function bytesIn(bytes: number): string {
 }
 
 /** One promotion with what a command made of it. */
-export interface Told<Row> {
+export interface ReportOptions<Row> {
   readonly name: string;
   readonly source: string;
   readonly target: string;
@@ -33,7 +33,7 @@ export interface Told<Row> {
 }
 
 /** A plan for people or scripts. */
-export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFormat): string {
+export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
   if (format !== 'text')
     return document({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
   return plans
@@ -45,10 +45,10 @@ export function tellPlans(plans: readonly Told<PlannedImage>[], format: OutputFo
 }
 
 /** What became of a run, for people or scripts. */
-export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFormat): string {
+export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
-    const told = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
-    return document({ runs: told }, format);
+    const reported = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
+    return document({ runs: reported }, format);
   }
   return runs
     .map((run) => {
@@ -60,14 +60,14 @@ export function tellResults(runs: readonly Told<ImageResult>[], format: OutputFo
 }
 
 /** The exit code of a plan: what it blocks, a person has to look at. */
-export function exitOfPlans(plans: readonly Told<PlannedImage>[]): number {
+export function exitOfPlans(plans: readonly ReportOptions<PlannedImage>[]): number {
   const actions = new Set(plans.flatMap(({ rows }) => rows.map(({ action }) => action)));
   if (actions.has('Block')) return EXIT.refused;
   return actions.has('Fail') ? EXIT.unknown : EXIT.ok;
 }
 
 /** The exit code of runs: "no" before "could not", as for verdicts. */
-export function exitOfResults(runs: readonly Told<ImageResult>[]): number {
+export function exitOfResults(runs: readonly ReportOptions<ImageResult>[]): number {
   const decisions = new Set(runs.flatMap(({ rows }) => rows.map(({ decision }) => decision)));
   if (decisions.has('Blocked') || decisions.has('AwaitingApproval')) return EXIT.refused;
   return decisions.has('Failed') ? EXIT.unknown : EXIT.ok;
@@ -77,7 +77,7 @@ function document(value: object, format: OutputFormat): string {
   return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
 }
 
-function headOf({ name, source, target }: Told<unknown>): string {
+function headOf({ name, source, target }: ReportOptions<unknown>): string {
   return `${name}: ${source} → ${target}`;
 }
 

@@ -14,7 +14,13 @@ import {
 } from './options.ts';
 import type { OpenPromotion, Policies, Terminal, Tools } from './ports.ts';
 import { showProgress } from './progress-bar.ts';
-import { exitOfPlans, exitOfResults, tellPlans, tellResults, type Told } from './promotion-report.ts';
+import {
+  exitOfPlans,
+  exitOfResults,
+  reportPlans,
+  reportResults,
+  type ReportOptions,
+} from './promotion-report.ts';
 
 interface PromotionOptions extends RegistryOptions {
   readonly filename: string;
@@ -34,12 +40,12 @@ export function addPlan(program: Command, tools: PromotionTools, terminal: Termi
     .command('plan')
     .description('say what an ImagePromotion would do now, and change nothing');
   withPromotions(command).action(async (options: PromotionOptions) => {
-    const plans: Told<PlannedImage>[] = [];
+    const plans: ReportOptions<PlannedImage>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
       const { images: rows, nothing } = await planOf(promotion, signal);
       plans.push({ ...headOf(promotion, nothing), rows });
     });
-    terminal.out(tellPlans(plans, options.output));
+    terminal.out(reportPlans(plans, options.output));
     exit(exitOfPlans(plans));
   });
 }
@@ -51,7 +57,7 @@ export function addPromote(program: Command, tools: PromotionTools, terminal: Te
     .description('carry out an ImagePromotion once, from here')
     .option('--dry-run', 'plan and report, but move nothing');
   withPromotions(command).action(async (options: PromotionOptions) => {
-    const runs: Told<ImageResult>[] = [];
+    const runs: ReportOptions<ImageResult>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
       const { images: planned, nothing } = await planOf(promotion, signal);
       const dryRun = options.dryRun ?? promotion.dryRun;
@@ -62,7 +68,7 @@ export function addPromote(program: Command, tools: PromotionTools, terminal: Te
       progress.end();
       runs.push({ ...headOf(promotion, nothing), rows });
     });
-    terminal.out(tellResults(runs, options.output));
+    terminal.out(reportResults(runs, options.output));
     exit(exitOfResults(runs));
   });
 }

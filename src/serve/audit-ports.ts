@@ -36,7 +36,7 @@ export function auditPorts(
         status,
         signal,
       ),
-    ...(settings.audit.reports && { reports: shelfOver(options) }),
+    ...(settings.audit.reports && { reports: reportStore(options) }),
     clock,
     after: (ms, run) => {
       const timer = setTimeout(run, ms);
@@ -52,7 +52,7 @@ export function auditPorts(
   };
 }
 
-function shelfOver({ cluster }: LeaderOptions): ReportStore {
+function reportStore({ cluster }: LeaderOptions): ReportStore {
   return {
     installed: async (signal) =>
       (await cluster.get({ resource: RESOURCES.definitions, name: DEFINITION }, signal)) !== undefined,

@@ -41,11 +41,11 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
   return async (places): Promise<Fact<Login>> => {
     const { namespace, pullSecrets: names, serviceAccount } = credentials;
     reading ??= parts.read({ namespace, names, serviceAccount }, signal);
-    const { configs, unreadable } = await reading;
-    const brought = pullSecretLogins(configs);
+    const secrets = await reading;
+    const brought = pullSecretLogins(secrets.configs);
     const scope = brought.scopeOf(places);
-    const dark = [
-      ...unreadable,
+    const unreadable = [
+      ...secrets.unreadable,
       ...brought.unreadable.map((source) => ({
         source,
         detail: 'it holds no valid Docker config',
@@ -53,9 +53,9 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
       })),
     ];
     const [image] = places;
-    if (dark.length > 0 && image && brought.scopeOf([image]) === undefined) {
+    if (unreadable.length > 0 && image && brought.scopeOf([image]) === undefined) {
       const own = await parts.own(image, signal);
-      if (own === undefined) return unreadableSecrets(dark);
+      if (own === undefined) return unreadableSecrets(unreadable);
     }
     if (scope === undefined) return { state: 'absent', seenAt: parts.clock() };
     const login = {
@@ -66,11 +66,11 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
   };
 }
 
-function unreadableSecrets(dark: PullSecrets['unreadable']): Unknown {
-  const detail = dark.map(({ source, detail: why }) => `${source}: ${why}`).join('; ');
+function unreadableSecrets(unreadable: PullSecrets['unreadable']): Unknown {
+  const detail = unreadable.map(({ source, detail: why }) => `${source}: ${why}`).join('; ');
   return {
     state: 'unknown',
     reason: { code: 'PullSecretUnreadable', detail },
-    transient: dark.some(({ transient }) => transient),
+    transient: unreadable.some(({ transient }) => transient),
   };
 }

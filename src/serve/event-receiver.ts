@@ -47,7 +47,7 @@ export function openEventReceiver(parts: Parts): EventReceiver {
       log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
     },
   });
-  const waker = createTrigger({
+  const trigger = createTrigger({
     matches: (image) => {
       find ??= watchersBySource(promotions.values());
       return find(image);
@@ -64,13 +64,13 @@ export function openEventReceiver(parts: Parts): EventReceiver {
   const routes = eventRoutes({
     receivers: receivers.map((receiver) => receiverOf(receiver, secrets)),
     verifyToken: createTokenVerifier({ clock }),
-    heard: waker.heard,
-    told: telemetry.onEvent,
+    onPushed: trigger.pushed,
+    onAnswered: telemetry.onEvent,
   });
   return {
     routes,
     close: async () => {
-      waker.close();
+      trigger.close();
       secrets.close();
       await promotions.close();
     },

@@ -45,7 +45,7 @@ const PODS_ON_PAGE = 100;
 export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
   const { settings, cluster, namespace, identity, replica, telemetry, log } = options;
   const listeners = new Set<(change: AuditChange) => void>();
-  const tell = (change: AuditChange) => {
+  const logLeader = (change: AuditChange) => {
     for (const listener of listeners) listener(change);
   };
   const events = createEventRecorder({
@@ -95,7 +95,7 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
       collection: { resource: RESOURCES.pods },
       select: podSelector(),
       pageSize: PODS_ON_PAGE,
-      onChange: tell,
+      onChange: logLeader,
       onError: (error) => {
         log.warn(
           { what: 'pods', ...errorFields(error) },
@@ -129,11 +129,11 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
     onPolicies: (names) => {
       status.onPolicies(names);
       promotions.onPolicies(names);
-      tell({ type: 'policies' });
+      logLeader({ type: 'policies' });
     },
     onSecret: registration.onSecret,
     onNamespace: (namespace) => {
-      tell({ type: 'namespace', namespace });
+      logLeader({ type: 'namespace', namespace });
     },
     gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges, ...promotions.gauges],
     details: () => [...registration.details(), ...selfTest.lines()],
@@ -156,12 +156,12 @@ function selfTestPorts(
     random: Math.random,
     onChange: (result) => {
       const unwell = unprovenCanaries(result.canaries);
-      const told = {
+      const reported = {
         state: result.state,
         unwell: unwell.map(({ id, outcome, detail }) => ({ id, outcome, detail })),
       };
-      if (result.state === 'proven') log.info(told, 'self-test');
-      else log.warn(told, 'self-test');
+      if (result.state === 'proven') log.info(reported, 'self-test');
+      else log.warn(reported, 'self-test');
       onResult(result);
     },
   };

@@ -63,7 +63,7 @@ export async function openExecution(
       clock,
       source: from.view,
       target: to.view,
-      watched: (told) => ({ source: from.view.watched(told), target: to.view.watched(told) }),
+      watched: (reported) => ({ source: from.view.watched(reported), target: to.view.watched(reported) }),
       from: from.place,
       to: to.place,
       sourceAuthenticated: from.authenticated,

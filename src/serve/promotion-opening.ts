@@ -35,7 +35,7 @@ export function createExecutions(cluster: Pick<Cluster, 'get'>, around: Around):
     check: async ({ namespace, spec }, signal) => {
       try {
         const opened = await open(
-          { namespace, spec, runName: '', promotion: NOBODY, failedBefore: 0, startedAt: clock() },
+          { namespace, spec, runName: '', promotion: NO_OBJECT, failedBefore: 0, startedAt: clock() },
           signal,
         );
         if (!opened.ok) return reasonOf(opened.problems);
@@ -72,7 +72,7 @@ export function rejudgeOver(
   };
 }
 
-const NOBODY = { name: '', uid: '', generation: 0 } as const;
+const NO_OBJECT = { name: '', uid: '', generation: 0 } as const;
 
 function reasonOf(problems: readonly Problem[]): Reason {
   const detail = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');

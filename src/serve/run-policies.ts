@@ -22,21 +22,21 @@ export function policyReader({ cluster, installation, roots }: PolicyPlace): Exe
     const policies = await readAll(names, (name) =>
       cluster.get({ resource: RESOURCES.policies, name }, signal),
     );
-    const shelves = { secret: openShelf(), configMap: openShelf() };
+    const named = { secret: createNamedObjects(), configMap: createNamedObjects() };
     const held = createPolicyStore({
       source: {
         policies: (): readonly PolicyObject[] => policies,
-        secret: shelves.secret.look,
-        configMap: shelves.configMap.look,
+        secret: named.secret.look,
+        configMap: named.configMap.look,
       },
       roots,
       clock,
       builtIn: [],
       onChange: () => undefined,
     });
-    const fetch = async (kind: keyof typeof shelves): Promise<boolean> => {
+    const fetch = async (kind: keyof typeof named): Promise<boolean> => {
       const resource = kind === 'secret' ? RESOURCES.secrets : RESOURCES.configMaps;
-      return shelves[kind].fill(async (name) => {
+      return named[kind].fill(async (name) => {
         const object = await cluster.get({ resource, namespace: installation, name }, signal);
         return object && { data: object.data };
       });
@@ -50,14 +50,14 @@ export function policyReader({ cluster, installation, roots }: PolicyPlace): Exe
   };
 }
 
-interface Shelf {
+interface NamedObjects {
   /** What was fetched; notes what was not. */
   readonly look: (name: string) => SecretData | undefined;
   /** Fetches what was asked for since; `false` = nothing was. */
   readonly fill: (get: (name: string) => Promise<SecretData | undefined>) => Promise<boolean>;
 }
 
-function openShelf(): Shelf {
+function createNamedObjects(): NamedObjects {
   const known = new Map<string, SecretData | undefined>();
   const wanted = new Set<string>();
   return {

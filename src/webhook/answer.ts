@@ -22,11 +22,7 @@ export interface AdmissionAnswer {
 const MAX_AUDIT_LENGTH = 16_384;
 
 /** Refusals that say nothing about the images: we could not find out. */
-const COULD_NOT_TELL: ReadonlySet<ReasonCode> = new Set([
-  'DeadlineExceeded',
-  'InternalError',
-  'ParentUnknown',
-]);
+const UNDETERMINED: ReadonlySet<ReasonCode> = new Set(['DeadlineExceeded', 'InternalError', 'ParentUnknown']);
 
 /** Lets a request pass that is not ours to judge. */
 export function passAnswer(uid: string): AdmissionAnswer {
@@ -77,7 +73,7 @@ export function refusalAnswer(
     uid,
     allowed: false,
     status: { code, reason, message: `${reason}: ${detail}` },
-    auditAnnotations: { verdict: COULD_NOT_TELL.has(reason) ? 'unknown' : 'deny', reasons: reason },
+    auditAnnotations: { verdict: UNDETERMINED.has(reason) ? 'unknown' : 'deny', reasons: reason },
   });
 }
 

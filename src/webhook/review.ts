@@ -30,7 +30,7 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
     // Without a uid no API server can match the answer; the status tells whoever sent it.
     const status = request.uid === '' ? 400 : 200;
     const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', detail);
-    tell(answer, { ...UNREAD, uid: request.uid }, started, ports);
+    logDecision(answer, { ...UNREAD, uid: request.uid }, started, ports);
     return { status, answer };
   }
   const { answer, images } = await answerInTime(request.value, budgetMs, ports);
@@ -38,7 +38,7 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
     ...subjectOf(request.value),
     images: images.map(({ image, reference }) => (reference ? formatReference(reference) : image)),
   };
-  tell(answer, subject, started, ports);
+  logDecision(answer, subject, started, ports);
   return { status: 200, answer };
 }
 
@@ -50,7 +50,7 @@ export function subjectOf({ uid, kind, namespace, name, operation, dryRun }: Adm
 /** A review that could not be read is about nothing anybody knows; that it was refused is told all the same. */
 const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false, images: [] } as const;
 
-function tell(
+function logDecision(
   { response }: AdmissionAnswer,
   subject: Subject & Pick<Decision, 'images'>,
   started: number,

@@ -107,10 +107,10 @@ describe('pratique check', () => {
       stdin: JSON.stringify(pod(image('unsigned'))),
     });
     expect(code).to.equal(1);
-    const told = report.images.map(({ field = '', findings }) =>
+    const reported = report.images.map(({ field = '', findings }) =>
       `${field.replace(files.path, '')} ${findings.map((f) => f.reason).join()}`.trim(),
     );
-    expect(told).to.deep.equal([
+    expect(reported).to.deep.equal([
       '',
       '/a.yaml: Deployment/shop spec.template.spec.containers[0].image',
       '/a.yaml#3 items[1]: Pod/web spec.containers[0].image Quarantined',

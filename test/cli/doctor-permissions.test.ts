@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
 import { REQUIRED_PERMISSIONS, type Permission } from '../../src/cli/doctor/permissions.ts';
-import { allows, grantsIn, told, type Call, type Grant } from '../e2e/support/grants.ts';
+import { allows, grantsIn, reported, type Call, type Grant } from '../e2e/support/grants.ts';
 
 /** The chart with its default values. */
 const INSTALL = new URL('../../manifests/install.yaml', import.meta.url);
@@ -56,12 +56,12 @@ describe('the permissions that the doctor asks for', () => {
     const refused = REQUIRED_PERMISSIONS.map(callOf).filter(
       (call) => !grants.some((grant) => allows(grant, call)),
     );
-    expect(refused.map(told)).to.deep.equal([]);
+    expect(refused.map(reported)).to.deep.equal([]);
   });
 
   it('are all that the chart grants, but for what only some settings need', () => {
     const calls = REQUIRED_PERMISSIONS.map(callOf);
     const others = grants.filter((grant) => !calls.some((call) => allows(grant, call)));
-    expect(others.map(told)).to.have.members(OPTIONAL);
+    expect(others.map(reported)).to.have.members(OPTIONAL);
   });
 });

@@ -31,7 +31,7 @@ describe('pratique check --explain', () => {
   const reportOf = async (...args: readonly string[]) =>
     JSON.parse(await check('--explain', '-o', 'json', ...args)) as Report;
   /** The explanation with HERE, THIS (the image), A and B (what refers to it, in order) for what differs from run to run. */
-  const told = async (name: ImageName, ...args: readonly string[]) => {
+  const reported = async (name: ImageName, ...args: readonly string[]) => {
     const [judged] = (await reportOf(fixture.image(name), ...args)).images;
     const own = fixture.pushed.get(name)?.digest ?? '-';
     const lines = (judged?.explanation ?? []).map((line) =>
@@ -106,15 +106,15 @@ describe('pratique check --explain', () => {
       // The order of referrers is the registry's.
       const sorted = (lines: readonly string[]) =>
         [...lines].map((line) => line.replace(/\b[AB]\b/, 'X')).sort();
-      expect(sorted(await told(name))).to.deep.equal(sorted(expected));
+      expect(sorted(await reported(name))).to.deep.equal(sorted(expected));
     });
   }
 
   it('shows what is unknown', async () => {
-    for (const line of await told('broken')) {
+    for (const line of await reported('broken')) {
       expect(line).to.match(/^(manifest|referrers|signatures): unknown, .*HERE answered 503$/);
     }
-    expect(await told('broken')).to.have.length(3);
+    expect(await reported('broken')).to.have.length(3);
   });
 
   it('shows the repositories that authorities name, each once', async () => {
@@ -126,7 +126,7 @@ describe('pratique check --explain', () => {
     }));
     const require = { signatures: { from: ['release', 'other'] } };
     await policies.write('production.yaml', fixture.policy({ authorities, require }));
-    expect((await told('good')).slice(0, 5)).to.deep.equal([
+    expect((await reported('good')).slice(0, 5)).to.deep.equal([
       ...lookedIn('shop/good'),
       ...lookedIn('kept/signatures'),
       MANIFEST,
@@ -139,7 +139,7 @@ describe('pratique check --explain', () => {
     const target = { registry: fixture.registry.host, repository: 'shop/flagged' };
     if (!image) throw new Error('the image was pushed');
     await pushStatement(target, image, { key, predicateType: RELEASE_PREDICATE_TYPE });
-    const lines = await told('flagged');
+    const lines = await reported('flagged');
     expect(lines).to.include('looked in tag HERE/shop/flagged:THIS.att');
     expect(lines.join('\n')).to.match(/^signatures: [AB]: does not count, made by another key$/m);
   });
@@ -159,10 +159,12 @@ describe('pratique check --explain', () => {
     for (const name of ['production', 'test'])
       await policies.write(`namespace-${name}.yaml`, namespace(name));
     const last = (lines: readonly string[]) => lines.at(-1);
-    expect(last(await told('good', '-n', 'production'))).to.match(
+    expect(last(await reported('good', '-n', 'production'))).to.match(
       /by authority "release" \[policy for-production\]$/,
     );
-    expect(last(await told('good', '-n', 'test'))).to.match(/by authority "release" \[policy for-test\]$/);
+    expect(last(await reported('good', '-n', 'test'))).to.match(
+      /by authority "release" \[policy for-test\]$/,
+    );
   });
 
   it('prints the same below each image as text, and in YAML', async () => {

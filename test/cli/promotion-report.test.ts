@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Digest } from '../../src/core/model/index.ts';
 import type { ImageResult } from '../../src/core/promotion/index.ts';
-import { exitOfResults, tellResults } from '../../src/cli/promotion-report.ts';
+import { exitOfResults, reportResults } from '../../src/cli/promotion-report.ts';
 import { digestOfLetter } from '../support/promotions.ts';
 
 const NOTHING = {
@@ -20,9 +20,9 @@ const row = (
   decision,
   ...more,
 });
-const told = (...rows: readonly ImageResult[]) => [{ name: 'app', source: 'a/x', target: 'b/x', rows }];
+const reported = (...rows: readonly ImageResult[]) => [{ name: 'app', source: 'a/x', target: 'b/x', rows }];
 const linesOf = (...rows: readonly ImageResult[]) =>
-  tellResults(told(...rows), 'text')
+  reportResults(reported(...rows), 'text')
     .trimEnd()
     .split('\n');
 
@@ -59,7 +59,7 @@ describe('the report of a run', () => {
   });
 
   it('gives the same to scripts, with counts', () => {
-    const { runs } = JSON.parse(tellResults(told(row('1', 'UpToDate')), 'json')) as {
+    const { runs } = JSON.parse(reportResults(reported(row('1', 'UpToDate')), 'json')) as {
       runs: readonly { counts: { upToDate: number }; images: readonly { tag: string }[] }[];
     };
     expect(runs[0]?.counts.upToDate).to.equal(1);
@@ -73,6 +73,6 @@ describe('the report of a run', () => {
     [['Failed', 'Promoted'], 2],
   ] as const)
     it(`ends with ${String(code)} for ${decisions.join(', ')}`, () => {
-      expect(exitOfResults(told(...decisions.map((one) => row('1', one))))).to.equal(code);
+      expect(exitOfResults(reported(...decisions.map((one) => row('1', one))))).to.equal(code);
     });
 });

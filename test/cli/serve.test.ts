@@ -184,7 +184,7 @@ describe('pratique serve', () => {
   });
 
   it('says so when certificate and key are wrong', async () => {
-    const told = async (cert: string, key: string) => {
+    const reported = async (cert: string, key: string) => {
       const { code, err } = await serve(
         '--listen',
         '127.0.0.1:0',
@@ -196,14 +196,14 @@ describe('pratique serve', () => {
       expect(code).to.equal(3);
       return err;
     };
-    expect(await told('tls.crt', 'other.key')).to.equal(
+    expect(await reported('tls.crt', 'other.key')).to.equal(
       'error: --tls-cert, --tls-key: the private key is not the one of the certificate\n',
     );
     for (const [cert, key] of [
       ['tls.crt', 'bad.pem'],
       ['bad.pem', 'tls.key'],
     ] as const) {
-      expect(await told(cert, key))
+      expect(await reported(cert, key))
         .to.include('--tls-cert, --tls-key: ')
         .and.to.include('not PEM');
     }

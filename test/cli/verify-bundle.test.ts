@@ -45,7 +45,7 @@ describe('pratique verify-bundle', () => {
   };
   const root = () => ['--trusted-root', path('root')];
   const byKey = (name = 'key') => ['--bundle', path('by-key'), '--key', path(name), ...root()];
-  const whoever = (identity: string, issuer: string) => [
+  const anyIdentity = (identity: string, issuer: string) => [
     '--certificate-identity',
     identity,
     '--certificate-oidc-issuer',
@@ -54,7 +54,7 @@ describe('pratique verify-bundle', () => {
   const byIdentity = (identity = WORKFLOW, issuer = OPENID_ISSUER, bundle = 'by-certificate') => [
     '--bundle',
     path(bundle),
-    ...whoever(identity, issuer),
+    ...anyIdentity(identity, issuer),
     ...root(),
   ];
 
@@ -119,7 +119,7 @@ describe('pratique verify-bundle', () => {
     ],
     [
       'a certificate that the public-good root, as shipped, does not know',
-      () => ['--bundle', path('by-certificate'), ...whoever(WORKFLOW, OPENID_ISSUER), path('file')],
+      () => ['--bundle', path('by-certificate'), ...anyIdentity(WORKFLOW, OPENID_ISSUER), path('file')],
     ],
     [
       'a bundle that is none',

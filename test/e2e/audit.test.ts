@@ -264,11 +264,11 @@ describe('what runs is judged again by and by, and reported', () => {
     });
     const { summary, results } = (await report())!;
     expect(summary).to.include({ fail: 1, error: 0 });
-    const told = results.map(({ policy: by, rule, result, resources }) => ({
+    const reported = results.map(({ policy: by, rule, result, resources }) => ({
       ...{ by, rule, result },
       pods: resources.map(({ name }) => name),
     }));
-    expect(told).to.deep.equal([{ by: 'legacy', rule: 'Unsigned', result: 'fail', pods: ['legacy'] }]);
+    expect(reported).to.deep.equal([{ by: 'legacy', rule: 'Unsigned', result: 'fail', pods: ['legacy'] }]);
     await watch.untilCounts('legacy', { denied: 1 });
 
     await fixture.cosign.sign(image, { key: fixture.keys.release, format: 'bundle' });

@@ -112,8 +112,8 @@ describe('pratique doctor at a real API server', () => {
       withinMs: WITHIN_MS,
       everyMs: 500,
       check: async () => {
-        const { code, stdout: told } = await fixture.installation.pratique(['doctor']);
-        if (code !== 0) throw new Error(told);
+        const { code, stdout: reported } = await fixture.installation.pratique(['doctor']);
+        if (code !== 0) throw new Error(reported);
         return true;
       },
     });

@@ -20,18 +20,18 @@ const ARRIVAL_MS = 8_000;
 /** A receiver of events over HTTP, and what came of them. */
 interface Ear {
   readonly server: Server;
-  readonly waker: Trigger;
+  readonly trigger: Trigger;
   readonly watching: WatchedSources[];
-  readonly told: EventOutcome[];
-  readonly woken: string[];
+  readonly reported: EventOutcome[];
+  readonly triggered: string[];
 }
 
 async function listen(): Promise<Ear> {
   const watching: WatchedSources[] = [];
-  const told: EventOutcome[] = [];
-  const woken: string[] = [];
-  const waker = createTrigger({
-    wake: (key) => woken.push(key),
+  const reported: EventOutcome[] = [];
+  const triggered: string[] = [];
+  const trigger = createTrigger({
+    wake: (key) => triggered.push(key),
     matches: (image) => watchersBySource(watching)(image),
     quietMs: QUIET_MS,
     maxDelayMs: 30_000,
@@ -44,14 +44,14 @@ async function listen(): Promise<Ear> {
   const routes = eventRoutes({
     receivers: [{ name: 'registry', sender: 'distribution', auth: { kind: 'bearer', secret: () => TOKEN } }],
     verifyToken: () => Promise.reject(new Error('nobody brings an identity token')),
-    heard: waker.heard,
-    told: (event) => told.push(event),
+    onPushed: trigger.pushed,
+    onAnswered: (event) => reported.push(event),
   });
   const onError = (error: unknown) => {
     throw error;
   };
   const server = await startServer({ host: '127.0.0.1', port: 0, routes, onError });
-  return { server, waker, watching, told, woken };
+  return { server, trigger: trigger, watching, reported: reported, triggered: triggered };
 }
 
 const urlOf = ({ server }: Ear) => `http://127.0.0.1:${String(server.port)}/events/distribution`;
@@ -78,8 +78,8 @@ describe('events of a real registry', () => {
 
   after(async () => {
     await registry.stop();
-    for (const { waker, server } of [known, unknown]) {
-      waker.close();
+    for (const { trigger: trigger, server } of [known, unknown]) {
+      trigger.close();
       await server.close();
     }
   });
@@ -91,22 +91,22 @@ describe('events of a real registry', () => {
       what: 'the notification of each tag, and quiet after it',
       withinMs: ARRIVAL_MS,
       check: async () => {
-        const images = known.told.reduce((sum, { images }) => sum + images, 0);
-        return images === 3 && known.waker.waiting() === 0;
+        const images = known.reported.reduce((sum, { images }) => sum + images, 0);
+        return images === 3 && known.trigger.waiting() === 0;
       },
     });
-    expect(known.woken).to.deep.equal(['platform/web']);
-    expect(new Set(known.told.map(({ status }) => status))).to.deep.equal(new Set([202]));
+    expect(known.triggered).to.deep.equal(['platform/web']);
+    expect(new Set(known.reported.map(({ status }) => status))).to.deep.equal(new Set([202]));
   });
 
   it('trigger no promotion when the registry shows another token, however often it tries', async () => {
     await until({
       what: 'a second try of the registry',
       withinMs: ARRIVAL_MS,
-      check: async () => unknown.told.length >= 2,
+      check: async () => unknown.reported.length >= 2,
     });
-    expect(new Set(unknown.told.map(({ status }) => status))).to.deep.equal(new Set([401]));
-    expect(unknown.waker.waiting()).to.equal(0);
-    expect(unknown.woken).to.deep.equal([]);
+    expect(new Set(unknown.reported.map(({ status }) => status))).to.deep.equal(new Set([401]));
+    expect(unknown.trigger.waiting()).to.equal(0);
+    expect(unknown.triggered).to.deep.equal([]);
   });
 });

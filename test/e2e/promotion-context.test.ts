@@ -1,8 +1,8 @@
-import { tellOfEvents } from './promotion-context/events.ts';
-import { tellOfIdentities } from './promotion-context/identities.ts';
-import { tellOfLogins } from './promotion-context/logins.ts';
-import { tellOfMany } from './promotion-context/many.ts';
-import { tellOfRegistries } from './promotion-context/registries.ts';
+import { describeEvents } from './promotion-context/events.ts';
+import { describeIdentities } from './promotion-context/identities.ts';
+import { describeLogins } from './promotion-context/logins.ts';
+import { describeMany } from './promotion-context/many.ts';
+import { describeRegistries } from './promotion-context/registries.ts';
 import { openAround, type Around } from './promotion-context/context.ts';
 
 describe('promotions and what is around them, at a real API server', () => {
@@ -16,9 +16,9 @@ describe('promotions and what is around them, at a real API server', () => {
     if (opened === undefined) throw new Error('nothing is open yet');
     return opened;
   };
-  tellOfEvents(around);
-  tellOfLogins(around);
-  tellOfRegistries(around);
-  tellOfIdentities(around);
-  tellOfMany(around);
+  describeEvents(around);
+  describeLogins(around);
+  describeRegistries(around);
+  describeIdentities(around);
+  describeMany(around);
 });

@@ -147,7 +147,7 @@ describe('promotions, by kubectl apply', () => {
       ...['-o', 'jsonpath={.spec.ports[0].port}'],
     ]);
     const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
-    const tell = async (token: string): Promise<number> => {
+    const send = async (token: string): Promise<number> => {
       const { statusCode, body } = await request(`https://127.0.0.1:${port.stdout}/events/generic`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -158,8 +158,8 @@ describe('promotions, by kubectl apply', () => {
       return statusCode;
     };
     await push('public/app', '1.5.0');
-    expect(await tell('somebody-elses-token')).to.equal(401);
-    expect(await tell(TOKEN)).to.equal(202);
+    expect(await send('somebody-elses-token')).to.equal(401);
+    expect(await send(TOKEN)).to.equal(202);
     await flow.until('app', 'the run', ({ status }) => status?.counts?.promoted === 1);
     const runs = await flow.runsOf('app');
     expect(runs.map(({ spec }) => spec.trigger).toSorted()).to.deep.equal(['Change', 'Event', 'Manual']);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { openAuditLog, type AuditedRequest, type AuditLog } from './support/audit-log.ts';
-import { allows, grantsIn, told, type Call, type Grant } from './support/grants.ts';
+import { allows, grantsIn, reported, type Call, type Grant } from './support/grants.ts';
 import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
 import type { Replica } from './support/installation.ts';
 import { policy } from './support/policies.ts';
@@ -91,7 +91,7 @@ describe('the rights of the controller', () => {
       everyMs: 250,
       check: async () =>
         (await calls()).some(
-          (call) => told(call).startsWith(line) && (name === undefined || call.name === name),
+          (call) => reported(call).startsWith(line) && (name === undefined || call.name === name),
         ),
     });
 
@@ -197,7 +197,7 @@ describe('the rights of the controller', () => {
 
   it('all come from the chart: nothing was asked that it does not grant', async () => {
     const outside = (await calls()).filter((call) => !grants.some((grant) => allows(grant, call)));
-    expect([...new Set(outside.map(told))]).to.deep.equal([]);
+    expect([...new Set(outside.map(reported))]).to.deep.equal([]);
     const paths = (await log.requestsOf(CONTROLLER)).filter(({ objectRef }) => !objectRef);
     expect(paths.map(({ requestURI }) => requestURI)).to.deep.equal([]);
   });
@@ -206,8 +206,8 @@ describe('the rights of the controller', () => {
     const made = await calls();
     const unused = grants.filter((grant) => !made.some((call) => allows(grant, call)));
     console.log(`      (${String(grants.length)} rights, ${String(made.length)} calls)`);
-    expect(grants.map(told)).to.include.members(Object.keys(RARELY_USED));
-    expect(unused.map(told).filter((line) => RARELY_USED[line] === undefined)).to.deep.equal([]);
+    expect(grants.map(reported)).to.include.members(Object.keys(RARELY_USED));
+    expect(unused.map(reported).filter((line) => RARELY_USED[line] === undefined)).to.deep.equal([]);
   });
 });
 

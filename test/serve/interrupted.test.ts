@@ -42,7 +42,7 @@ async function load({ registry }: PromotionFixture): Promise<void> {
   await pushImage({ ...place('golden/app'), tag: '1.4.1' }, { salt: 'older' });
 }
 
-function voyageOf(kind: 'mirror' | 'promote', { registry }: PromotionFixture): PromotionInput {
+function runOf(kind: 'mirror' | 'promote', { registry }: PromotionFixture): PromotionInput {
   const at = (path: string) => ({ repository: `${registry.host}/${path}` });
   const tags = { semver: ['*'] };
   const spec =
@@ -91,11 +91,11 @@ async function look({ registry }: PromotionFixture): Promise<unknown> {
 /** Runs a stored plan until `dies` says so, as the controller does. */
 async function run(
   fixture: PromotionFixture,
-  voyage: PromotionInput,
+  run: PromotionInput,
   planned: readonly PlannedImage[],
   onStep?: (death: AbortController) => void,
 ): Promise<readonly ImageResult[]> {
-  const execution = await fixture.open(voyage);
+  const execution = await fixture.open(run);
   const death = new AbortController();
   const progress = {
     ...SILENT,
@@ -126,7 +126,7 @@ for (const kind of ['mirror', 'promote'] as const)
     const fresh = async (): Promise<void> => {
       fixture.registry.reset();
       await load(fixture);
-      const execution = await fixture.open(voyageOf(kind, fixture));
+      const execution = await fixture.open(runOf(kind, fixture));
       const found = await execution.plan(AbortSignal.timeout(50_000));
       await execution.close();
       planned = found.state === 'planned' ? found.images : [];
@@ -136,7 +136,7 @@ for (const kind of ['mirror', 'promote'] as const)
     before(async () => {
       fixture = await openPromotionFixture();
       await fresh();
-      const results = await run(fixture, voyageOf(kind, fixture), planned, () => {
+      const results = await run(fixture, runOf(kind, fixture), planned, () => {
         steps += 1;
       });
       expect(results.map(({ decision }) => decision)).to.deep.equal([
@@ -156,7 +156,7 @@ for (const kind of ['mirror', 'promote'] as const)
       for (let boundary = 1; boundary <= steps; boundary += 1) {
         await fresh();
         let seen = 0;
-        const killed = await run(fixture, voyageOf(kind, fixture), planned, (death) => {
+        const killed = await run(fixture, runOf(kind, fixture), planned, (death) => {
           seen += 1;
           if (seen === boundary) death.abort(DEATH);
         });
@@ -164,7 +164,7 @@ for (const kind of ['mirror', 'promote'] as const)
           decision: 'Failed',
           reason: 'Cancelled',
         });
-        const [resumed] = await run(fixture, voyageOf(kind, fixture), planned);
+        const [resumed] = await run(fixture, runOf(kind, fixture), planned);
         expect(resumed).to.include({ decision: ARRIVED[kind] });
         expect(await look(fixture), `boundary ${String(boundary)}`).to.deep.equal(undisturbed);
       }
@@ -186,15 +186,15 @@ for (const kind of ['mirror', 'promote'] as const)
           death.abort(DEATH);
           return 'hang up';
         });
-        const execution = await fixture.open(voyageOf(kind, fixture));
+        const execution = await fixture.open(runOf(kind, fixture));
         const order = { progress: SILENT, dryRun: false, approvals: () => [] };
         await execution.run(planned, order, death.signal);
         await execution.close();
         fixture.registry.intercept(undefined);
         // A person at a terminal plans anew; the controller goes on with what it planned.
-        if (survived % 2 === 0) await fixture.run(voyageOf(kind, fixture));
+        if (survived % 2 === 0) await fixture.run(runOf(kind, fixture));
         else {
-          const [resumed] = await run(fixture, voyageOf(kind, fixture), planned);
+          const [resumed] = await run(fixture, runOf(kind, fixture), planned);
           expect(resumed).to.include({ decision: ARRIVED[kind] });
         }
         expect(await look(fixture), `after ${String(survived)} writes`).to.deep.equal(undisturbed);

@@ -107,12 +107,12 @@ describe('the requests of a run', () => {
   it('are reported per image, except those of the plan', async () => {
     for (const tag of ['1', '2']) await pushed('attached', tag);
     const results = await resultsOf('mirror', ['1', '2']);
-    const told = results.map(({ requests = 0 }) => requests);
+    const reported = results.map(({ requests = 0 }) => requests);
     const planning = 2 * 2 + 1; // both sides of each tag, and whether there is such a repository
     const made = fixture.registry.requests.length + into.requests.length;
-    expect(told[0]! + told[1]!).to.equal(made - planning);
+    expect(reported[0]! + reported[1]!).to.equal(made - planning);
     const [{ manifests, blobs }, tag] = [SHAPES.attached, 1];
-    for (const one of told) expect(one).to.be.greaterThan(2 * manifests + 2 * blobs + tag);
+    for (const one of reported) expect(one).to.be.greaterThan(2 * manifests + 2 * blobs + tag);
   });
 
   it('go on as for a repository that is there where the registry does not list tags', async () => {

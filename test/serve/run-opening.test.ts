@@ -225,12 +225,12 @@ describe('pratique run, in a cluster', () => {
     for (const tag of ['1.0.0', '2.0.0', '3.0.0'])
       await pushImage({ ...at('quarantine/app'), tag }, { salt: tag });
     put({ promote: {} });
-    const told = new AbortController();
+    const reported = new AbortController();
     registry.intercept(({ method, url }) => {
-      if (method === 'PUT' && url.pathname.endsWith('/golden/app/manifests/2.0.0')) told.abort();
+      if (method === 'PUT' && url.pathname.endsWith('/golden/app/manifests/2.0.0')) reported.abort();
       return undefined;
     });
-    expect(await execute('job-1', told.signal)).to.deep.equal({ end: 'stopped' });
+    expect(await execute('job-1', reported.signal)).to.deep.equal({ end: 'stopped' });
     expect(status()).to.include({ phase: 'Running' });
     expect(status().claim).to.include({ holder: '', epoch: 1 });
     registry.intercept(undefined);

@@ -48,14 +48,14 @@ describe('the scanner of promotions', () => {
     });
     if (!settings.ok || !promotion.ok) throw new Error(JSON.stringify([settings, promotion]));
     const environment = { PATH: process.env.PATH, TRIVY_TOKEN: 'a token' };
-    const surroundings = {
+    const context = {
       version: 'test',
       environment,
       stdin: Readable.from([]),
       writeLog: () => undefined,
     };
     const keychain = () => Promise.resolve(undefined);
-    const trivy = openTrivy(settings.value, surroundings, { keychain });
+    const trivy = openTrivy(settings.value, context, { keychain });
     const side = { keychain, insecureHosts: ['registry.example.com'], ca: 'a certificate' };
     return scannerOf(promotion.value.spec, side, trivy);
   }

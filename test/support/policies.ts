@@ -80,7 +80,7 @@ export function found<T>(value: T): Fact<T> {
 /** The fact that there is none. */
 export const ABSENT: Fact<never> = { state: 'absent', seenAt: NOW };
 /** A fact that could not be learned, and may be later. */
-export const DARK: Unknown = {
+export const UNKNOWN_FACT: Unknown = {
   state: 'unknown',
   reason: { code: 'RegistryUnavailable', detail: 'connection refused' },
   transient: true,

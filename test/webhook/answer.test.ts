@@ -25,7 +25,7 @@ async function responseAbout(
   return responseIn(answer, asked.request.uid);
 }
 
-interface Told {
+interface LoggedDecision {
   readonly field: string;
   readonly verdict: string;
   readonly digest?: string;
@@ -87,8 +87,8 @@ describe('the answer', () => {
     expect(allowed).to.equal(true);
     expect(warnings).to.equal(undefined);
     expect(auditAnnotations).to.include({ verdict: 'allow', reasons: 'Unsigned' });
-    const [told] = JSON.parse(auditAnnotations?.images ?? '') as readonly Told[];
-    expect(told?.findings).to.deep.equal([{ reason: 'Unsigned', effect: 'audit', policy: 'production' }]);
+    const [reported] = JSON.parse(auditAnnotations?.images ?? '') as readonly LoggedDecision[];
+    expect(reported?.findings).to.deep.equal([{ reason: 'Unsigned', effect: 'audit', policy: 'production' }]);
   });
 
   it('reports the worst verdict of all images, and each reason once', async () => {
@@ -105,8 +105,8 @@ describe('the answer', () => {
       ...judgedImage(image, its),
       reference: { registry: 'registry.example.com', repository: 'shop/web', tag: '1.4.0', digest },
     }));
-    const told = JSON.parse(auditAnnotations?.images ?? '') as readonly Told[];
-    expect(told).to.deep.equal([
+    const reported = JSON.parse(auditAnnotations?.images ?? '') as readonly LoggedDecision[];
+    expect(reported).to.deep.equal([
       { field: 'spec.containers[0].image', image: IMAGE, digest, verdict: 'allow', findings: [] },
     ]);
   });
@@ -114,10 +114,10 @@ describe('the answer', () => {
   it('stays readable JSON when not everything fits, and says how much was left out', async () => {
     const { auditAnnotations } = await responseAbout([...Array.from({ length: 500 }, () => []), [refused()]]);
     const text = auditAnnotations?.images ?? '';
-    const told = JSON.parse(text) as readonly Told[];
+    const reported = JSON.parse(text) as readonly LoggedDecision[];
     expect(text.length).to.be.at.most(16_384);
-    expect(told.length + Number(auditAnnotations?.imagesLeftOut)).to.equal(501);
-    expect(told[0]?.verdict, 'what has findings is told first').to.equal('deny');
+    expect(reported.length + Number(auditAnnotations?.imagesLeftOut)).to.equal(501);
+    expect(reported[0]?.verdict, 'what has findings is told first').to.equal('deny');
   });
 
   it('has no annotations when there was nothing to judge', async () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { formatReference, pin, type Fact, type PinnedRef } from '../../src/core/model/index.ts';
 import { mutateHandler } from '../../src/webhook/index.ts';
 import { mutate } from '../../src/webhook/mutate.ts';
-import { ABSENT, DARK, found, policyOf } from '../support/policies.ts';
+import { ABSENT, UNKNOWN_FACT, found, policyOf } from '../support/policies.ts';
 import { podReview } from '../support/reviews.ts';
 import { changed, digestFor, mutationPorts, type Otherwise } from './mutations.ts';
 
@@ -17,7 +17,7 @@ const selecting = policyOf({
 describe('what cannot be pinned', () => {
   const facts: readonly [string, Fact<PinnedRef>, string, boolean][] = [
     ['an image that is not there', ABSENT, 'ImageNotFound', false],
-    ['an image whose registry is down', DARK, 'RegistryUnavailable', true],
+    ['an image whose registry is down', UNKNOWN_FACT, 'RegistryUnavailable', true],
   ];
   for (const [what, fact, code, temporary] of facts) {
     it(`leaves ${what} as it is, with a warning, and pins the rest`, async () => {

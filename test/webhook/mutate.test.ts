@@ -3,7 +3,7 @@ import { digestOf } from '../../src/core/model/index.ts';
 import { workloadTable } from '../../src/core/workload/index.ts';
 import { review } from '../../src/webhook/index.ts';
 import { WRAPPINGS } from '../core/workload/objects.ts';
-import { ABSENT, DARK, found, policyOf, type WrittenSpec } from '../support/policies.ts';
+import { ABSENT, UNKNOWN_FACT, found, policyOf, type WrittenSpec } from '../support/policies.ts';
 import { podReview } from '../support/reviews.ts';
 import { applyPatch } from './json-patch.ts';
 import { changed, containers, digestFor, podOf } from './mutations.ts';
@@ -158,7 +158,7 @@ describe('the namespace', () => {
   });
 
   it('B09 leaves the image as it is when it is unknown, with a warning, but for other policies', async () => {
-    for (const labels of [DARK, ABSENT]) {
+    for (const labels of [UNKNOWN_FACT, ABSENT]) {
       const { steps, response } = await changed(podReview([WEB, OTHER]), {
         policies: () => [pinning(), selecting],
         namespaceLabels: async () => labels,

@@ -159,14 +159,14 @@ describe('B03 scaling up by the subresource', () => {
     expect(response.allowed).to.equal(false);
   });
 
-  const dark = (transient: boolean): Fact<unknown> => ({
+  const unreadable = (transient: boolean): Fact<unknown> => ({
     state: 'unknown',
     reason: { code: transient ? 'ClusterUnavailable' : 'ClusterDenied', detail: 'no answer' },
     transient,
   });
   const unknown: readonly [string, AdmissionPorts['parent'], number, boolean, string][] = [
-    ['cannot be read now', parent(dark(true)).read, 503, true, 'ClusterUnavailable'],
-    ['may not be read', parent(dark(false)).read, 403, false, 'ClusterDenied'],
+    ['cannot be read now', parent(unreadable(true)).read, 503, true, 'ClusterUnavailable'],
+    ['may not be read', parent(unreadable(false)).read, 403, false, 'ClusterDenied'],
     ['is not there any more', parent(ABSENT).read, 503, true, 'not found'],
     ['nobody here can read', undefined, 403, false, 'without access to the cluster'],
   ];

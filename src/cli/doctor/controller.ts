@@ -25,8 +25,8 @@ export async function checkLease({ ports, namespace, name, now, signal }: Examin
   if (Number.isNaN(renewed)) return failed(check, `${holder} has never renewed its term`, pods);
   const age = Math.max(0, Math.round((now.getTime() - renewed) / 1_000));
   const term = Number(objectAt(lease, 'spec').leaseDurationSeconds ?? 15);
-  const told = `${holder}, renewed ${String(age)} s ago`;
-  return age <= term ? ok(check, told) : failed(check, `${told}: its term is over`, pods);
+  const reported = `${holder}, renewed ${String(age)} s ago`;
+  return age <= term ? ok(check, reported) : failed(check, `${reported}: its term is over`, pods);
 }
 
 /** What became of every ImagePolicy. */

@@ -69,9 +69,9 @@ export async function checkPermissions(given: Examination): Promise<CheckResult>
   if (!(await ports.get(account, signal)))
     return warning(check, `${who} is not there`, 'name it by --service-account, unless it runs elsewhere');
   const answers = await Promise.all(REQUIRED_PERMISSIONS.map((one) => isAllowed(given, one)));
-  const untold = answers.find((answer) => typeof answer === 'string');
-  if (untold !== undefined)
-    return unknown(check, untold, 'ask again with the right to create SubjectAccessReviews');
+  const unanswered = answers.find((answer) => typeof answer === 'string');
+  if (unanswered !== undefined)
+    return unknown(check, unanswered, 'ask again with the right to create SubjectAccessReviews');
   const missing = REQUIRED_PERMISSIONS.filter((_, index) => answers[index] === false);
   if (missing.length === 0) return ok(check, `${who} may do all ${String(answers.length)} things it has to`);
   const tasks = [...new Set(missing.map((one) => one.for))].map((task) => {

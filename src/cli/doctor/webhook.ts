@@ -105,10 +105,10 @@ export async function checkCertificate(
     signal,
   );
   if (!found) {
-    const told = `is set; Secret ${namespace}/${secret} is not there to compare it with`;
-    if (textAt(webhook, 'clientConfig', 'url') !== '') return [ok('webhook caBundle', told)];
+    const reported = `is set; Secret ${namespace}/${secret} is not there to compare it with`;
+    if (textAt(webhook, 'clientConfig', 'url') !== '') return [ok('webhook caBundle', reported)];
     return [
-      warning('webhook caBundle', told, 'fine if certificates come from files, else name it by --secret'),
+      warning('webhook caBundle', reported, 'fine if certificates come from files, else name it by --secret'),
     ];
   }
   const ca = certificatesIn(fromBase64(textAt(found, 'data', 'ca.crt')));

@@ -3,7 +3,7 @@ import type { Verdict } from '../../core/model/index.ts';
 import type { AuditPorts, AuditSettings, Pods } from './ports.ts';
 import { openSession, type Session } from './session.ts';
 import { countVerdicts } from './tally.ts';
-import { createTeller, type ReportState, type Teller } from './publish-status.ts';
+import { createFindingsPublisher, type ReportState, type FindingsPublisher } from './publish-status.ts';
 
 /** How far the audit is, for people. */
 export interface AuditSnapshot {
@@ -35,16 +35,17 @@ export const PUBLISH_EVERY_MS = 5_000;
 
 /** Joins units, schedule and what is told of them. Nothing happens before `run`. */
 export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
-  let current: { readonly session: Session; readonly teller: Teller } | undefined;
+  let current: { readonly session: Session; readonly publisher: FindingsPublisher } | undefined;
   const verdicts = () => (current ? countVerdicts(current.session.findings.judgements()) : []);
   return {
     run: async (signal, pods) => {
       if (signal.aborted) return;
       const session = openSession(pods, { ports, settings }, signal);
-      const teller = createTeller(session, ports, settings);
-      current = { session, teller };
+      const publisher = createFindingsPublisher(session, ports, settings);
+      current = { session, publisher: publisher };
       try {
-        while (await pause(PUBLISH_EVERY_MS, ports, signal)) await teller.tell(signal).catch(ports.report);
+        while (await pause(PUBLISH_EVERY_MS, ports, signal))
+          await publisher.publish(signal).catch(ports.report);
       } finally {
         current = undefined;
         await session.close();
@@ -75,7 +76,7 @@ function waitingIn({ units, findings }: Session): number {
 }
 
 function snapshotOf(
-  current: { readonly session: Session; readonly teller: Teller } | undefined,
+  current: { readonly session: Session; readonly publisher: FindingsPublisher } | undefined,
   verdicts: ReturnType<typeof countVerdicts>,
 ): AuditSnapshot {
   const images = { allow: 0, warn: 0, deny: 0, unknown: 0 };
@@ -87,7 +88,7 @@ function snapshotOf(
     ...counts,
     judged: current?.session.findings.size() ?? 0,
     queued: current?.session.schedule.queued() ?? 0,
-    reports: current?.teller.reports() ?? 'off',
+    reports: current?.publisher.reports() ?? 'off',
   };
 }
 

@@ -21,11 +21,11 @@ export function reasonOf(verdict: Verdict): string {
 }
 
 /** What somebody should hear of: not that no policy covers an image that nobody asked to cover. */
-export function worthTelling({ policy, effect }: JudgedFinding): boolean {
+export function isReported({ policy, effect }: JudgedFinding): boolean {
   return policy !== '' || effect !== 'audit';
 }
 
 /** Reason codes worth telling, each once. */
-export function toldCodes({ findings }: Verdict): readonly string[] {
-  return codesOf(findings.filter(worthTelling)).toSorted();
+export function reportedCodes({ findings }: Verdict): readonly string[] {
+  return codesOf(findings.filter(isReported)).toSorted();
 }

@@ -99,14 +99,14 @@ function judgeUnclear(
   if (selection.applying.length + selection.undecided.length === 0) {
     return { reference: use, verdict: decideUnmatched(unmatchedImages) };
   }
-  const dark: Unknown = { state: 'unknown', reason, transient: false };
+  const unreadable: Unknown = { state: 'unknown', reason, transient: false };
   const evidence: Evidence = {
     image: use,
-    manifest: dark,
-    referrers: dark,
-    signatures: dark,
-    children: dark,
-    successor: dark,
+    manifest: unreadable,
+    referrers: unreadable,
+    signatures: unreadable,
+    children: unreadable,
+    successor: unreadable,
   };
   return { reference: use, verdict: decide({ use, evidence, selection, now }) };
 }

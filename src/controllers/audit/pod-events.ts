@@ -1,7 +1,7 @@
 import type { JudgedImage } from '../../core/model/index.ts';
 import { explainFinding } from '../../core/policy/index.ts';
 import { boundedText } from './bounded-text.ts';
-import { byWeight, rankOf, toldCodes, worthTelling } from './findings.ts';
+import { byWeight, rankOf, reportedCodes, isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { AuditEvent } from './ports.ts';
 import type { PodUse, Unit } from './image-groups.ts';
@@ -11,25 +11,25 @@ export const ADMISSIBLE = 'Admissible';
 /** What an audit does, in the `action` of its events. */
 const ACTION = 'Audit';
 /** Most pods told of one change: the others run the same image, and a flood of events pushes out all others. */
-export const MAX_PODS_TOLD = 10;
+export const MAX_PODS_WITH_EVENTS = 10;
 /** Longest note of an event in bytes at the API server: 1,024. */
 const MAX_NOTE_BYTES = 1_000;
 
 /** What was last said about a unit. */
-export interface Told {
+export interface Announced {
   readonly codes: readonly string[];
   readonly rank: number;
 }
 
 /** What follows from a judgement: events, and what has been said after them. */
-export interface Telling {
-  readonly told: Told | undefined;
+export interface PodEvents {
+  readonly announced: Announced | undefined;
   readonly events: readonly AuditEvent[];
 }
 
 /** What a judgement amounts to for whoever is told: equal ones are no news. */
-export function tellable({ verdict }: Judgement): Told {
-  return { codes: toldCodes(verdict), rank: rankOf(verdict) };
+export function announcementOf({ verdict }: Judgement): Announced {
+  return { codes: reportedCodes(verdict), rank: rankOf(verdict) };
 }
 
 /**
@@ -37,34 +37,37 @@ export function tellable({ verdict }: Judgement): Told {
  * that lets the image run is no change. What may pass by itself is said only when the next look finds the same, so that a
  * registry that stumbles is no news.
  */
-export function tellPods(
+export function podEvents(
   unit: Unit,
   judgement: Judgement,
-  { told, last }: { readonly told: Told | undefined; readonly last: Told | undefined },
-): Telling {
-  const now = tellable(judgement);
-  const before = told ?? NOTHING;
-  if (same(now, before)) return { told: now, events: [] };
+  {
+    announced: announced,
+    last,
+  }: { readonly announced: Announced | undefined; readonly last: Announced | undefined },
+): PodEvents {
+  const now = announcementOf(judgement);
+  const before = announced ?? NOTHING;
+  if (same(now, before)) return { announced: now, events: [] };
   const passing = judgement.verdict.findings.some(({ transient }) => transient);
-  if (passing && !(last && same(now, last))) return { told, events: [] };
-  if (!told && judgement.verdict.kind === 'allow') return { told: now, events: [] };
-  return { told: now, events: eventsOf(unit, judgement, isWorse(now, before)) };
+  if (passing && !(last && same(now, last))) return { announced: announced, events: [] };
+  if (!announced && judgement.verdict.kind === 'allow') return { announced: now, events: [] };
+  return { announced: now, events: eventsOf(unit, judgement, isWorse(now, before)) };
 }
 
-const NOTHING: Told = { codes: [], rank: 0 };
+const NOTHING: Announced = { codes: [], rank: 0 };
 
-function same(a: Told, b: Told): boolean {
+function same(a: Announced, b: Announced): boolean {
   return a.rank === b.rank && a.codes.join() === b.codes.join();
 }
 
-function isWorse(now: Told, before: Told): boolean {
+function isWorse(now: Announced, before: Announced): boolean {
   if (now.rank !== before.rank) return now.rank > before.rank;
   return now.codes.some((code) => !before.codes.includes(code));
 }
 
 function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly AuditEvent[] {
   const uses = [...unit.pods.values()];
-  const findings = byWeight(judgement.verdict).filter(worthTelling);
+  const findings = byWeight(judgement.verdict).filter(isReported);
   const event = ({ pod }: PodUse, note: string): AuditEvent => ({
     regarding: { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid },
     type: worse ? 'Warning' : 'Normal',
@@ -72,11 +75,13 @@ function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly Au
     action: ACTION,
     note: boundedText(note, MAX_NOTE_BYTES),
   });
-  const told = uses.slice(0, MAX_PODS_TOLD).map((use) => event(use, noteOf(unit, judgement, use)));
-  const next = uses[MAX_PODS_TOLD];
-  if (!next) return told;
-  const more = `and ${String(uses.length - MAX_PODS_TOLD)} more pods: ${noteOf(unit, judgement, next)}`;
-  return [...told, event(next, more)];
+  const announced = uses
+    .slice(0, MAX_PODS_WITH_EVENTS)
+    .map((use) => event(use, noteOf(unit, judgement, use)));
+  const next = uses[MAX_PODS_WITH_EVENTS];
+  if (!next) return announced;
+  const more = `and ${String(uses.length - MAX_PODS_WITH_EVENTS)} more pods: ${noteOf(unit, judgement, next)}`;
+  return [...announced, event(next, more)];
 }
 
 const OPENINGS = {
@@ -87,7 +92,7 @@ const OPENINGS = {
 } as const;
 
 function noteOf(unit: Unit, { verdict, reference }: Judgement, { container }: PodUse): string {
-  const findings = byWeight(verdict).filter(worthTelling);
+  const findings = byWeight(verdict).filter(isReported);
   const image: JudgedImage = {
     container,
     field: '',

@@ -13,14 +13,18 @@ const LOOK_FOR_REPORTS_MS = 60_000;
 export type ReportState = 'off' | 'not installed' | 'kept';
 
 /** Writes what an audit found to where people look. */
-export interface Teller {
+export interface FindingsPublisher {
   /** Writes what changed since the last call; never rejects for anything the cluster does. */
-  readonly tell: (signal: AbortSignal) => Promise<void>;
+  readonly publish: (signal: AbortSignal) => Promise<void>;
   readonly reports: () => ReportState;
 }
 
 /** Tells the status of policies and, where their API is installed, reports. */
-export function createTeller(session: Session, ports: AuditPorts, settings: AuditSettings): Teller {
+export function createFindingsPublisher(
+  session: Session,
+  ports: AuditPorts,
+  settings: AuditSettings,
+): FindingsPublisher {
   const { clock, onError: onError, report } = ports;
   const started = clock().getTime();
   const statuses = createPublisher<AuditStatus>({
@@ -30,8 +34,8 @@ export function createTeller(session: Session, ports: AuditPorts, settings: Audi
     write: ports.writeStatus,
     ...{ clock, onError: onError, report },
   });
-  const shelf = ports.reports && createShelving(ports.reports, ports);
-  let toldVersion = -1;
+  const stored = ports.reports && createShelving(ports.reports, ports);
+  let publishedVersion = -1;
   // Before everything was looked at, counts would fall to nothing and rise again with every new leader.
   let ready = false;
 
@@ -58,16 +62,16 @@ export function createTeller(session: Session, ports: AuditPorts, settings: Audi
     );
 
   return {
-    tell: async (signal) => {
+    publish: async (signal) => {
       const now = clock().getTime();
       ready ||= session.looked() || now - started >= settings.everyMs;
-      if (ready && (session.version() !== toldVersion || statuses.due())) {
-        toldVersion = session.version();
+      if (ready && (session.version() !== publishedVersion || statuses.due())) {
+        publishedVersion = session.version();
         await statuses.publish(statusOf(), signal);
       }
-      if (ready && shelf) await shelf.keep(session.version(), reportsOf, signal);
+      if (ready && stored) await stored.keep(session.version(), reportsOf, signal);
     },
-    reports: () => (shelf ? shelf.state() : 'off'),
+    reports: () => (stored ? stored.state() : 'off'),
   };
 }
 
@@ -80,7 +84,7 @@ interface Shelving {
   readonly state: () => ReportState;
 }
 
-function createShelving(shelf: ReportStore, { clock, onError: onError, report }: AuditPorts): Shelving {
+function createShelving(stored: ReportStore, { clock, onError: onError, report }: AuditPorts): Shelving {
   let lookedAt = -Infinity;
   let publisher: Publisher<Report> | undefined;
   let keptVersion = -1;
@@ -89,12 +93,12 @@ function createShelving(shelf: ReportStore, { clock, onError: onError, report }:
       about: (namespace) => `Report of namespace ${namespace}`,
       essence: (value) => value,
       refreshMs: Infinity,
-      write: shelf.write,
-      remove: shelf.remove,
+      write: stored.write,
+      remove: stored.remove,
       ...{ clock, onError: onError, report },
     });
     // What an earlier leader wrote is ours to correct.
-    fresh.adopt(await shelf.namespaces(signal));
+    fresh.adopt(await stored.namespaces(signal));
     keptVersion = -1;
     return fresh;
   };
@@ -103,7 +107,7 @@ function createShelving(shelf: ReportStore, { clock, onError: onError, report }:
     if (now - lookedAt < LOOK_FOR_REPORTS_MS) return;
     lookedAt = now;
     try {
-      publisher = (await shelf.installed(signal)) ? (publisher ?? (await open(signal))) : undefined;
+      publisher = (await stored.installed(signal)) ? (publisher ?? (await open(signal))) : undefined;
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Fault) onError({ operation: 'look for Reports', detail: error.message });

@@ -1,7 +1,7 @@
 /** Lets so many through per second, each lane for itself. */
 export interface Rate {
   /** 0 and a token is taken, or the milliseconds until there is one. */
-  readonly take: (lane: string, now: number) => number;
+  readonly take: (queue: string, now: number) => number;
   /** Forgets lanes that have been idle: to them a new bucket is the same. */
   readonly tidy: (now: number) => void;
 }
@@ -15,20 +15,20 @@ interface Bucket {
 export function createRate(perSecond: number): Rate {
   const capacity = Math.max(1, perSecond);
   const buckets = new Map<string, Bucket>();
-  const level = (lane: string, now: number): number => {
-    const { tokens, at } = buckets.get(lane) ?? { tokens: capacity, at: now };
+  const level = (queue: string, now: number): number => {
+    const { tokens, at } = buckets.get(queue) ?? { tokens: capacity, at: now };
     // A clock that is set back must not empty a bucket.
     return Math.min(capacity, tokens + (Math.max(0, now - at) * perSecond) / 1_000);
   };
   return {
-    take: (lane, now) => {
-      const tokens = level(lane, now);
+    take: (queue, now) => {
+      const tokens = level(queue, now);
       if (tokens < 1) return Math.ceil(((1 - tokens) * 1_000) / perSecond);
-      buckets.set(lane, { tokens: tokens - 1, at: now });
+      buckets.set(queue, { tokens: tokens - 1, at: now });
       return 0;
     },
     tidy: (now) => {
-      for (const lane of buckets.keys()) if (level(lane, now) >= capacity) buckets.delete(lane);
+      for (const queue of buckets.keys()) if (level(queue, now) >= capacity) buckets.delete(queue);
     },
   };
 }

@@ -4,16 +4,16 @@ import type { Rate } from './rate.ts';
 const TURNS_OF_NEWS = 4;
 
 /** What waits, lane by lane: news before routine, the newest first. */
-export interface Lanes {
+export interface RegistryQueues {
   /** Puts a key into a lane; nothing for a lane that costs nothing. */
-  readonly put: (key: string, lane: string | undefined, fresh: boolean) => void;
+  readonly put: (key: string, queue: string | undefined, fresh: boolean) => void;
   readonly drop: (key: string) => void;
   /** The next key that its lane lets through, or the milliseconds until one may go; `undefined` when nothing waits. */
   readonly next: (now: number) => { readonly key: string } | { readonly waitMs: number } | undefined;
   readonly size: () => number;
 }
 
-interface Lane {
+interface RegistryQueue {
   readonly name: string | undefined;
   /** In the order of arrival. */
   readonly all: Set<string>;
@@ -23,56 +23,56 @@ interface Lane {
 }
 
 /** Lanes take turns; within one, `rate` says when. */
-export function createLanes(rate: Rate): Lanes {
-  const lanes = new Map<string | undefined, Lane>();
-  const laneOf = new Map<string, Lane>();
+export function createRegistryQueues(rate: Rate): RegistryQueues {
+  const queues = new Map<string | undefined, RegistryQueue>();
+  const queueOf = new Map<string, RegistryQueue>();
 
   const drop = (key: string) => {
-    const lane = laneOf.get(key);
-    lane?.all.delete(key);
-    laneOf.delete(key);
-    if (lane?.all.size === 0) lanes.delete(lane.name);
+    const queue = queueOf.get(key);
+    queue?.all.delete(key);
+    queueOf.delete(key);
+    if (queue?.all.size === 0) queues.delete(queue.name);
   };
-  const put: Lanes['put'] = (key, name, fresh) => {
-    const before = laneOf.get(key);
+  const put: RegistryQueues['put'] = (key, name, fresh) => {
+    const before = queueOf.get(key);
     if (before && before.name !== name) drop(key);
-    const lane = lanes.get(name) ?? { name, all: new Set(), news: [], turns: 0 };
-    lanes.set(name, lane);
-    laneOf.set(key, lane);
-    lane.all.add(key);
-    if (!fresh || lane.news.at(-1) === key) return;
-    lane.news.push(key);
-    if (lane.news.length > 2 * lane.all.size) lane.news = stillWaiting(lane);
+    const queue = queues.get(name) ?? { name, all: new Set(), news: [], turns: 0 };
+    queues.set(name, queue);
+    queueOf.set(key, queue);
+    queue.all.add(key);
+    if (!fresh || queue.news.at(-1) === key) return;
+    queue.news.push(key);
+    if (queue.news.length > 2 * queue.all.size) queue.news = stillWaiting(queue);
   };
-  const next: Lanes['next'] = (now) => {
+  const next: RegistryQueues['next'] = (now) => {
     let waitMs = Infinity;
-    for (const [name, lane] of lanes) {
+    for (const [name, queue] of queues) {
       const wait = name === undefined ? 0 : rate.take(name, now);
-      const key = wait === 0 ? choose(lane) : undefined;
+      const key = wait === 0 ? choose(queue) : undefined;
       if (key !== undefined) {
         // To the end of the row, if it stays at all.
-        lanes.delete(name);
-        lanes.set(name, lane);
+        queues.delete(name);
+        queues.set(name, queue);
         drop(key);
         return { key };
       }
       waitMs = Math.min(waitMs, wait);
     }
-    return lanes.size === 0 ? undefined : { waitMs };
+    return queues.size === 0 ? undefined : { waitMs };
   };
-  return { put, drop, next, size: () => laneOf.size };
+  return { put, drop, next, size: () => queueOf.size };
 }
 
-function choose(lane: Lane): string | undefined {
-  lane.turns = (lane.turns + 1) % TURNS_OF_NEWS;
-  while (lane.turns !== 0 && lane.news.length > 0) {
-    const key = lane.news.pop();
-    if (key !== undefined && lane.all.has(key)) return key;
+function choose(queue: RegistryQueue): string | undefined {
+  queue.turns = (queue.turns + 1) % TURNS_OF_NEWS;
+  while (queue.turns !== 0 && queue.news.length > 0) {
+    const key = queue.news.pop();
+    if (key !== undefined && queue.all.has(key)) return key;
   }
-  return lane.all.values().next().value;
+  return queue.all.values().next().value;
 }
 
 /** The news of a lane that still wait, each once, at its last place. */
-function stillWaiting({ news, all }: Lane): string[] {
+function stillWaiting({ news, all }: RegistryQueue): string[] {
   return [...new Set(news.toReversed())].filter((key) => all.has(key)).toReversed();
 }

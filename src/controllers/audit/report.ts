@@ -1,6 +1,6 @@
 import { formatReference, type JudgedFinding } from '../../core/model/index.ts';
 import { boundedText } from './bounded-text.ts';
-import { worthTelling } from './findings.ts';
+import { isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { Report, ReportResult } from './report-shape.ts';
 import type { Unit } from './image-groups.ts';
@@ -40,7 +40,7 @@ export function buildReports(units: Iterable<ReportedUnit>): ReadonlyMap<string,
   return new Map(
     [...homes].flatMap(([namespace, own]) => {
       const findings = own.flatMap((one) =>
-        one.judgement.verdict.findings.filter(worthTelling).map((finding) => ({ ...one, finding })),
+        one.judgement.verdict.findings.filter(isReported).map((finding) => ({ ...one, finding })),
       );
       return findings.length === 0 ? [] : [[namespace, reportOf(namespace, own, findings)] as const];
     }),

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/model/index.ts';
-import { createLanes } from './registry-queues.ts';
+import { createRegistryQueues } from './registry-queues.ts';
 import type { After } from './ports.ts';
 import { createRate } from './rate.ts';
 
@@ -16,8 +16,8 @@ export interface Scheduling {
   /** Does the work for one key and says when it is due again. Must not reject. */
   readonly run: (key: string) => Promise<Due>;
   /** Whose budget a run uses up; `undefined` for nobody's. */
-  readonly laneOf: (key: string) => string | undefined;
-  readonly perLanePerSecond: number;
+  readonly queueOf: (key: string) => string | undefined;
+  readonly perQueuePerSecond: number;
   readonly concurrency: number;
   readonly clock: Clock;
   readonly after: After;
@@ -49,8 +49,8 @@ interface Entry {
 /** Works off keys at a bounded rate per lane and a bounded number at a time. */
 export function createSchedule(given: Scheduling): Schedule {
   const { clock, after } = given;
-  const rate = createRate(given.perLanePerSecond);
-  const lanes = createLanes(rate);
+  const rate = createRate(given.perQueuePerSecond);
+  const queues = createRegistryQueues(rate);
   const entries = new Map<string, Entry>();
   const running = new Set<Promise<void>>();
   let closed = false;
@@ -60,7 +60,7 @@ export function createSchedule(given: Scheduling): Schedule {
 
   const enqueue = (key: string, entry: Entry, fresh: boolean) => {
     entry.due = undefined;
-    lanes.put(key, given.laneOf(key), fresh);
+    queues.put(key, given.queueOf(key), fresh);
   };
   const look = (now: number) => {
     let earliest = Infinity;
@@ -97,7 +97,7 @@ export function createSchedule(given: Scheduling): Schedule {
   /** Starts what may start; the milliseconds until more may, if anything waits for time alone. */
   const startAll = (now: number): number => {
     while (running.size < given.concurrency) {
-      const next = lanes.next(now);
+      const next = queues.next(now);
       if (!next) return Infinity;
       if ('waitMs' in next) return next.waitMs;
       start(next.key);
@@ -125,9 +125,9 @@ export function createSchedule(given: Scheduling): Schedule {
     },
     forget: (key) => {
       entries.delete(key);
-      lanes.drop(key);
+      queues.drop(key);
     },
-    queued: lanes.size,
+    queued: queues.size,
     close: async () => {
       closed = true;
       timer?.();

@@ -3,7 +3,7 @@ import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
 import type { AuditChange, AuditPorts, AuditSettings, Pods, AuditEvent } from './ports.ts';
 import { createSchedule, type Due, type Schedule } from './schedule.ts';
 import { createUnits, type Unit, type Units } from './image-groups.ts';
-import { tellable, tellPods, type Told } from './pod-events.ts';
+import { announcementOf, podEvents, type Announced } from './pod-events.ts';
 
 /** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
 const CONCURRENCY = 8;
@@ -63,11 +63,11 @@ export function openSession(
   };
   const schedule = createSchedule({
     run,
-    laneOf: (key) => {
+    queueOf: (key) => {
       const unit = units.get(key);
       return unit && needsRegistry(unit, ports.policies()) ? unit.use?.registry : undefined;
     },
-    perLanePerSecond: settings.perRegistryPerSecond,
+    perQueuePerSecond: settings.perRegistryPerSecond,
     concurrency: CONCURRENCY,
     clock: ports.clock,
     after: ports.after,
@@ -173,7 +173,7 @@ function outOfTime(unit: Unit): Fault {
 interface Held {
   readonly judgement: Judgement;
   readonly since: Date;
-  readonly told: Told | undefined;
+  readonly announced: Announced | undefined;
 }
 
 /** The last judgement of every unit. */
@@ -192,10 +192,17 @@ function holdFindings(): FindingsHeld {
   return {
     put: (unit, judgement) => {
       const before = held.get(unit.key);
-      const last = before && tellable(before.judgement);
-      const { told, events } = tellPods(unit, judgement, { told: before?.told, last });
-      const same = JSON.stringify(last) === JSON.stringify(tellable(judgement));
-      held.set(unit.key, { judgement, since: before && same ? before.since : judgement.judgedAt, told });
+      const last = before && announcementOf(before.judgement);
+      const { announced: announced, events } = podEvents(unit, judgement, {
+        announced: before?.announced,
+        last,
+      });
+      const same = JSON.stringify(last) === JSON.stringify(announcementOf(judgement));
+      held.set(unit.key, {
+        judgement,
+        since: before && same ? before.since : judgement.judgedAt,
+        announced: announced,
+      });
       return events;
     },
     get: (key) => held.get(key),

@@ -25,7 +25,7 @@ export interface Following {
 export function followPair(options: FollowOptions): Following {
   const { fits, everyMs, onChange, onError: onError } = options;
   let good: Pair | undefined;
-  let told = '';
+  let lastTrouble = '';
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -33,11 +33,11 @@ export function followPair(options: FollowOptions): Following {
     const usable = read.ok && !fits(read.value) ? MISFIT : read;
     if (!usable.ok) {
       const trouble = JSON.stringify(usable.problems);
-      if (trouble !== told) onError(usable.problems);
-      told = trouble;
+      if (trouble !== lastTrouble) onError(usable.problems);
+      lastTrouble = trouble;
       return;
     }
-    told = '';
+    lastTrouble = '';
     const { cert, key } = usable.value;
     if (cert === good?.cert && key === good.key) return;
     good = { cert, key };

@@ -74,7 +74,7 @@ function takeOver({ leaf, bundle, trusted }: Held, why: string): Step {
   const issuer = leaf.sound ? [leaf.value.issuer] : [];
   const older = distinct([...issuer, ...bundle, ...trusted.flat()]).slice(0, MAX_AUTHORITIES - 1);
   if (leaf.sound) return { step: 'authority', why, older, leaf: 'keep' };
-  return { step: 'authority', why, older, leaf: isAnybodyTrusted(trusted) ? 'none' : 'issue' };
+  return { step: 'authority', why, older, leaf: isAnyCaTrusted(trusted) ? 'none' : 'issue' };
 }
 
 /** The newest first, then those by which something in use may have been signed. */
@@ -101,7 +101,7 @@ function whyRenew(leaf: Leaf, { settings, now, signer }: Given): string | undefi
 }
 
 function untilTrusted({ held: { trusted }, now, signer }: Given): number {
-  if (!isAnybodyTrusted(trusted)) return 0;
+  if (!isAnyCaTrusted(trusted)) return 0;
   const isTrusted = trusted.every((list) =>
     list.some(({ fingerprint }) => fingerprint === signer.fingerprint),
   );
@@ -118,7 +118,7 @@ function untilNext({ held: { leaf, bundle }, settings, now, signer }: Given): nu
   return Math.min(LATEST_MS, Math.max(SOON_MS, Math.min(...moments) - now.getTime()));
 }
 
-function isAnybodyTrusted(trusted: Held['trusted']): boolean {
+function isAnyCaTrusted(trusted: Held['trusted']): boolean {
   return trusted.some((list) => list.length > 0);
 }
 

@@ -50,9 +50,9 @@ export async function reconcileRegistration(
   // What somebody else wrote is read before anything is done with it.
   if (outcome === 'conflict') return { did: [], missing, nextInMs: SOON_MS };
   const bundle = change?.contents.bundle ?? formatBundle(held.bundle);
-  const told = await publish(configurations, bundle, ports);
-  if (change) return { did: [change.did, ...told], missing, nextInMs: SOON_MS };
-  return { did: told, missing, nextInMs: 'forMs' in step ? step.forMs : SOON_MS };
+  const published = await publish(configurations, bundle, ports);
+  if (change) return { did: [change.did, ...published], missing, nextInMs: SOON_MS };
+  return { did: published, missing, nextInMs: 'forMs' in step ? step.forMs : SOON_MS };
 }
 
 function missingOf(

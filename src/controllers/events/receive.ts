@@ -30,9 +30,9 @@ export interface Receiving {
   readonly receivers: readonly Receiver[];
   readonly verifyToken: VerifyToken;
   /** Told of what was pushed, as far as somebody we know says so. Must not throw. */
-  readonly heard: (images: readonly PushedImage[]) => void;
+  readonly onPushed: (images: readonly PushedImage[]) => void;
   /** Told of every request once it is answered. */
-  readonly told: (event: EventOutcome) => void;
+  readonly onAnswered: (event: EventOutcome) => void;
 }
 
 /** Largest body in bytes: a notification has one or two thousand for each event, a webhook of GitHub some 30,000 in all. */
@@ -62,7 +62,7 @@ export function eventRoutes(receiving: Receiving): readonly EventRoute[] {
  */
 export function eventHandler(
   sender: Sender,
-  { receivers, verifyToken, heard, told }: Receiving,
+  { receivers, verifyToken, onPushed: onPushed, onAnswered: onAnswered }: Receiving,
 ): EventRoute['handle'] {
   const mine = receivers.filter((receiver) => receiver.sender === sender);
   return async ({ body, headers }) => {
@@ -71,8 +71,8 @@ export function eventHandler(
         ? { status: 413, why: ['too large'], body: { error: 'too large' } }
         : receive(sender, body, await authenticate(mine, { body, headers }, verifyToken));
     const { images = [], body: answer, ...rest } = outcome;
-    if (images.length > 0) heard(images);
-    told({ sender, images: images.length, ...rest });
+    if (images.length > 0) onPushed(images);
+    onAnswered({ sender, images: images.length, ...rest });
     return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(answer) };
   };
 }

@@ -19,7 +19,7 @@ export interface TriggerOptions {
 
 /** Turns events into wakes, many into one. */
 export interface Trigger {
-  readonly heard: (images: readonly PushedImage[]) => void;
+  readonly pushed: (images: readonly PushedImage[]) => void;
   /** Promotions that are to be woken. */
   readonly waiting: () => number;
   /** Wakes nobody any more. */
@@ -63,7 +63,7 @@ export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }
   };
 
   return {
-    heard: (images) => {
+    pushed: (images) => {
       if (closed) return;
       for (const image of images) for (const key of matches(image)) hear(key);
     },

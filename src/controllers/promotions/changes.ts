@@ -11,7 +11,7 @@ import type { PromotionEvent, PromotionObject, RunObject } from './ports.ts';
 /** What a run that has ended changes. */
 export interface Changes {
   readonly events: readonly PromotionEvent[];
-  readonly told: readonly string[];
+  readonly reported: readonly string[];
   readonly recent: NonNullable<ImagePromotionStatus['recent']>;
   /** The images of which something else is true. */
   readonly fresh: readonly RunImage[];
@@ -43,7 +43,10 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
     .filter((row) => !known.has(fingerprint(row)))
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
   const failure = failureOf(run);
-  const told = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])].slice(0, MAX_RUN_IMAGES);
+  const reported = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])].slice(
+    0,
+    MAX_RUN_IMAGES,
+  );
   const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source, decision, reason, message }) => ({
     tag,
     ...(source !== undefined && { digest: source }),
@@ -59,7 +62,7 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
       ...fresh.slice(0, MAX_EVENTS).map((row) => imageEvent(promotion, row)),
       ...summaries(run, { before, fresh }),
     ],
-    told,
+    reported: reported,
     fresh,
     recent: [...recent, ...(before.recent ?? [])].slice(0, MAX_RECENT),
   };
@@ -121,10 +124,10 @@ function summaries(
   run: RunObject,
   { before, fresh }: { readonly before: ImagePromotionStatus; readonly fresh: readonly RunImage[] },
 ): readonly PromotionEvent[] {
-  const told = fresh.slice(0, MAX_EVENTS);
+  const reported = fresh.slice(0, MAX_EVENTS);
   const left = fresh.slice(MAX_EVENTS);
   const earlier = before.lastRun?.name === run.metadata.name ? (before.counts?.promoted ?? 0) : 0;
-  const moved = (run.status?.counts?.promoted ?? 0) - earlier - told.filter(arrived).length;
+  const moved = (run.status?.counts?.promoted ?? 0) - earlier - reported.filter(arrived).length;
   const others = left.filter((row) => !arrived(row)).length;
   return [
     ...(moved > 0 ? [summary(run, 'Normal', `${String(moved)} more images arrived`)] : []),

@@ -71,7 +71,7 @@ export function createPromotionController(
     looks: new Map(),
     rejudgeEveryMs,
     lookAtTarget: (promotion) => targets?.add(keyOf(promotion)),
-    woken: new Map(),
+    triggered: new Map(),
     execute: (promotion, run) => {
       owners.set(keyOf(run), promotion);
       runs?.add(keyOf(run));
@@ -139,7 +139,7 @@ export function createPromotionController(
     },
     wake: (promotion) => {
       if (!promotions) return;
-      reconciling.woken.set(keyOf(promotion), ports.clock());
+      reconciling.triggered.set(keyOf(promotion), ports.clock());
       onPromotion(promotion);
     },
   };

@@ -23,7 +23,7 @@ export interface DueFacts {
   readonly runs: readonly RecordedRun[];
   readonly approvals: readonly KnownApproval[];
   /** When something was pushed to where it takes from, since it was last looked at. */
-  readonly woken?: Date;
+  readonly triggered?: Date;
   /** The same, as told by a replica that does not lead. */
   readonly pushedAt?: Date;
   /** Whether everything can be used now that the promotion names; only asked after a run to which something was missing. */
@@ -47,7 +47,7 @@ export function dueOf(facts: DueFacts): Due {
   if (spec.suspend) return { what: 'wait' };
   const decided = runs.find((run) => isDecided(run, approvals, now));
   if (decided) return { what: 'execute', run: decided };
-  const asked = changed(facts) ?? requested(facts) ?? woke(facts);
+  const asked = changed(facts) ?? requested(facts) ?? pushedHere(facts);
   if (asked) return { what: 'begin', trigger: asked };
   return inTime([pushed(facts), retry(facts), scheduled(facts)], now);
 }
@@ -87,8 +87,8 @@ function requested(facts: DueFacts): Trigger | undefined {
   return token === undefined ? undefined : { why: 'Manual', token, attempt: 0 };
 }
 
-function woke({ woken }: DueFacts): Trigger | undefined {
-  return woken && { why: 'Event', token: woken.toISOString(), attempt: 0 };
+function pushedHere({ triggered: triggered }: DueFacts): Trigger | undefined {
+  return triggered && { why: 'Event', token: triggered.toISOString(), attempt: 0 };
 }
 
 function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {
@@ -107,8 +107,8 @@ function pushed(facts: DueFacts): Timed | undefined {
 
 /** When a run last began; when the promotion was made, if none did. */
 function lastBegin({ status: { lastRunTime }, runs, createdAt }: DueFacts): number {
-  const told = lastRunTime === undefined ? [] : [Date.parse(lastRunTime)];
-  return Math.max(createdAt.getTime(), ...told, ...runs.map((run) => run.createdAt.getTime()));
+  const earlier = lastRunTime === undefined ? [] : [Date.parse(lastRunTime)];
+  return Math.max(createdAt.getTime(), ...earlier, ...runs.map((run) => run.createdAt.getTime()));
 }
 
 /** One that was missed is caught up with, once: the next is counted from the run that does it. */

@@ -18,7 +18,7 @@ export async function lookAtTarget(
   const looked = subject && (await see(subject, ports, signal));
   if (!looks.has(key)) return;
   looks.set(key, looked ? { looked } : { dueMs: ports.now() + rejudgeEveryMs });
-  if (looked && looked !== 'nobody') tellTrouble(key, looked, ports);
+  if (looked && looked !== 'nobody') publishUnreadable(key, looked, ports);
 }
 
 function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedTarget | undefined {
@@ -52,14 +52,14 @@ async function see(
   }
 }
 
-function tellTrouble(key: string, looked: Looked, { onError: onError }: ControllerPorts): void {
+function publishUnreadable(key: string, looked: Looked, { onError: onError }: ControllerPorts): void {
   const operation = `judge again what ImagePromotion ${key} has promoted`;
   if ('failure' in looked) {
     onError({ operation, detail: looked.failure.detail });
     return;
   }
   const { judged, reason } = looked.judgement;
-  const dark = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
-  const why = dark[0] ?? reason;
+  const unreadable = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
+  const why = unreadable[0] ?? reason;
   if (why) onError({ operation, detail: why.detail });
 }

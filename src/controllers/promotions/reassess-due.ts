@@ -40,8 +40,8 @@ function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
   const { ports, looks, rejudgeEveryMs } = reconciling;
   const seen = looked === 'nobody' ? {} : { ...(looked && { looked }) };
   const judged = rejudgeImages({ promotion, status, now, ...seen });
-  const isDark = judged.status.lastJudgement?.reason !== undefined;
-  const dueMs = ports.now() + (isDark ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
+  const isUnreadable = judged.status.lastJudgement?.reason !== undefined;
+  const dueMs = ports.now() + (isUnreadable ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
   looks.set(key, { dueMs });
   return {
     status: { ...status, ...judged.status },

@@ -105,16 +105,16 @@ export function rejudgeImages({ promotion, status, looked, now }: Rejudging): Re
   const candidates = [...candidatesOf(status, looked).values()];
   const flagged = candidates.flatMap((one) => flagOf(one, now));
   const done = new Set(candidates.filter((one) => isDone(one, now)).map(keyOf));
-  const told = flagged.slice(0, MAX_WATCHED);
+  const listed = flagged.slice(0, MAX_WATCHED);
   const old = new Set(before.map((one) => JSON.stringify([one.tag, one.digest, one.reason])));
   return {
     status: {
       exceptions: soonestFirst(exceptions.filter((one) => !done.has(keyOf(one)))),
-      flagged: told,
-      flaggedCut: flagged.length > told.length ? flagged.length - told.length : undefined,
+      flagged: listed,
+      flaggedCut: flagged.length > listed.length ? flagged.length - listed.length : undefined,
       ...(looked && { lastJudgement: lastJudgement(looked) }),
     },
-    events: told
+    events: listed
       .filter((one) => !old.has(JSON.stringify([one.tag, one.digest, one.reason])))
       .map((one) => flagEvent(promotion, one)),
   };
@@ -164,19 +164,20 @@ function isDone({ judged, until }: Candidate, now: Date): boolean {
 
 function lastJudgement(looked: Looked): ImagePromotionStatus['lastJudgement'] {
   const time = rfc3339(looked.at);
-  if ('failure' in looked) return { time, judged: 0, unknown: looked.known, ...tellReason(looked.failure) };
+  if ('failure' in looked)
+    return { time, judged: 0, unknown: looked.known, ...unreadableReason(looked.failure) };
   const { judged, unseen, reason } = looked.judgement;
-  const dark = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
-  const why = dark[0] ?? reason;
+  const unreadable = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
+  const why = unreadable[0] ?? reason;
   return {
     time,
     judged: judged.filter(({ state }) => state === 'well' || state === 'blocked').length,
-    unknown: dark.length + unseen,
-    ...(why && tellReason(why)),
+    unknown: unreadable.length + unseen,
+    ...(why && unreadableReason(why)),
   };
 }
 
-function tellReason({ code, detail }: Reason) {
+function unreadableReason({ code, detail }: Reason) {
   return { reason: code, message: detail.slice(0, MAX_MESSAGE_LENGTH) };
 }
 

@@ -55,7 +55,7 @@ export async function reconcilePromotion(
     throw error;
   });
   if (!written) return undefined;
-  tell(look, [...absorbed.events, ...outcome.events], absorbed.counted);
+  publishEvents(look, [...absorbed.events, ...outcome.events], absorbed.counted);
   ports.meter.flagged(key, (status.flagged?.length ?? 0) + (status.flaggedCut ?? 0));
   if (spec) await prune(outcome.runs, spec, ports, signal);
   return requeueIn(outcome);
@@ -76,7 +76,7 @@ function statusAfter(
   return promotionStatus(status, { generation, runs, now, ...requestOf(object), ...known });
 }
 
-function tell(
+function publishEvents(
   { reconciling: { ports } }: Look,
   events: readonly PromotionEvent[],
   counted: readonly CountedRun[],
@@ -141,10 +141,10 @@ function waitOf(due: Due, now: Date): number {
 
 async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts> {
   const { object, promotion, status, runs, now, reconciling, key } = reading;
-  const { ports, woken } = reconciling;
+  const { ports, triggered: triggered } = reconciling;
   const { generation, creationTimestamp, namespace } = object.metadata;
   const approvals = runs.flatMap(({ name }) => readApprovals(ports.approvals({ namespace, name })));
-  const wake = woken.get(key);
+  const wake = triggered.get(key);
   const { spec } = promotion;
   const usable = isUnusable(runs[0]) && !(await ports.executions.check({ namespace, spec }, signal));
   return {
@@ -158,7 +158,7 @@ async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts>
     now,
     ...requestOf(object),
     ...pushOf(object),
-    ...(wake && { woken: wake }),
+    ...(wake && { triggered: wake }),
   };
 }
 
@@ -197,7 +197,7 @@ async function prune(
 }
 
 function forget(key: string, name: ObjectName, reconciling: Reconciling): void {
-  for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, reconciling.woken])
+  for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, reconciling.triggered])
     memory.delete(key);
   reconciling.stop(name);
   reconciling.ports.meter.flagged(key, 0);
@@ -217,7 +217,7 @@ async function beginRun(
   { trigger, facts }: { readonly trigger: Trigger; readonly facts: DueFacts },
   signal: AbortSignal,
 ): Promise<Begun> {
-  const { ports, begun, woken } = reconciling;
+  const { ports, begun, triggered: triggered } = reconciling;
   const { namespace } = object.metadata;
   const requestedAt = openRequest(facts);
   const created = await ports.createRun(
@@ -227,7 +227,7 @@ async function beginRun(
   );
   if (!created.ok && created.status !== ALREADY_THERE) throw new Error(created.message);
   // One run answers whatever asked for one before it began.
-  woken.delete(key);
+  triggered.delete(key);
   const name = runName(object.metadata, trigger);
   if (runs.some((run) => run.name === name)) return { runs, begun: { requestedAt } };
   const metadata = {

@@ -16,7 +16,7 @@ export interface Reconciling {
   /** Milliseconds between two judgements of what is at a target. */
   readonly rejudgeEveryMs: number;
   /** When something was pushed. */
-  readonly woken: Map<string, Date>;
+  readonly triggered: Map<string, Date>;
   readonly execute: (promotion: ObjectName, run: ObjectName) => void;
   /** Judges what is at the target, soon. */
   readonly lookAtTarget: (promotion: ObjectName) => void;

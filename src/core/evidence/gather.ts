@@ -57,8 +57,8 @@ export async function gather(
   const resolved = await resolve(ref, sources, signal);
   if (!isPinned(resolved.image)) {
     const { manifest } = resolved;
-    const dark = manifest.state === 'unknown' ? manifest : NOT_ASKED;
-    return { ...nothing, manifest, referrers: dark, signatures: dark };
+    const unreadable = manifest.state === 'unknown' ? manifest : NOT_ASKED;
+    return { ...nothing, manifest, referrers: unreadable, signatures: unreadable };
   }
   return learnAll(resolved.image, Promise.resolve(resolved), policies, { sources, signal });
 }

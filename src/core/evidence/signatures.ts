@@ -152,7 +152,7 @@ async function inReferrers(
   const referrers = await readReferrers(there, sources, signal);
   if (referrers.state === 'unknown') return { layers: [], unread: [unread(referrers)] };
   const all = referrers.state === 'found' ? referrers.value : [];
-  const dark = all.filter((referrer) => referrer.state === 'unread');
+  const unreadable = all.filter((referrer) => referrer.state === 'unread');
   const carriers = all
     .filter((referrer) => referrer.state === 'read')
     .filter(({ artifactType }) => mayCarry(artifactType, wanted))
@@ -168,7 +168,7 @@ async function inReferrers(
   );
   return {
     layers: found.flatMap(({ layers }) => layers),
-    unread: [...dark, ...found.flatMap((one) => one.unread), ...cut(carriers.length)],
+    unread: [...unreadable, ...found.flatMap((one) => one.unread), ...cut(carriers.length)],
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Evidence, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
 import { CHECKS } from './checks/index.ts';
-import { cannotTell } from './checks/check.ts';
+import { unknownFinding } from './checks/check.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
 import type { Selection } from './select.ts';
 
@@ -58,7 +58,7 @@ function distinct(findings: readonly Finding[]): readonly Finding[] {
 
 function policyBroken(policy: CompiledPolicy, why: string): Finding {
   const detail = `the policy could not be compiled: ${why}`;
-  return cannotTell(policy, {
+  return unknownFinding(policy, {
     state: 'unknown',
     reason: { code: 'PolicyBroken', detail },
     transient: false,
@@ -69,7 +69,11 @@ function namespaceUnknown(policy: CompiledPolicy, { labels }: Selection): Findin
   const why = labels.state === 'unknown' ? labels.reason.detail : 'the namespace is not known';
   const detail = `the policy selects namespaces by label, and ${why}`;
   const transient = labels.state === 'unknown' && labels.transient;
-  return cannotTell(policy, { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient });
+  return unknownFinding(policy, {
+    state: 'unknown',
+    reason: { code: 'NamespaceUnknown', detail },
+    transient,
+  });
 }
 
 /** The verdict for an image that no policy covers, as the settings want it; always with a finding, so that it is seen. */

@@ -19,10 +19,10 @@ export interface ReferrerReading {
 export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerReading {
   if (referrers.state === 'unknown') return { read: [], incomplete: referrers };
   const all = referrers.state === 'found' ? referrers.value : [];
-  const dark = all.find((referrer) => referrer.state === 'unread');
+  const unreadable = all.find((referrer) => referrer.state === 'unread');
   return {
     read: all.filter((referrer) => referrer.state === 'read'),
-    ...(dark && { incomplete: unknown(dark) }),
+    ...(unreadable && { incomplete: unknown(unreadable) }),
   };
 }
 
@@ -40,12 +40,12 @@ export function readSignatures(signatures: Evidence['signatures']): SignatureRea
   if (signatures.state === 'unknown')
     return { proven: [], unsigned: [], unproven: [], incomplete: signatures };
   const all = signatures.state === 'found' ? signatures.value : [];
-  const dark = all.find((signature) => signature.state === 'unread');
+  const unreadable = all.find((signature) => signature.state === 'unread');
   return {
     proven: all.filter((signature) => signature.state === 'proven'),
     unsigned: all.filter((signature) => signature.state === 'unsigned'),
     unproven: all.filter((signature) => signature.state === 'unproven'),
-    ...(dark && { incomplete: unknown(dark) }),
+    ...(unreadable && { incomplete: unknown(unreadable) }),
   };
 }
 

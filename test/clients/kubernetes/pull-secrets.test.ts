@@ -19,7 +19,7 @@ interface LeaseFixture {
     signal?: AbortSignal,
   ) => Promise<{
     readonly texts: readonly (readonly [string, string])[];
-    readonly dark: readonly (readonly [string, boolean])[];
+    readonly unreadable: readonly (readonly [string, boolean])[];
     readonly all: string;
   }>;
 }
@@ -44,7 +44,7 @@ function openFixture(): LeaseFixture {
       );
       return {
         texts: configs.map(({ source, text }) => [source, text]),
-        dark: unreadable.map(({ source, transient }) => [source, transient]),
+        unreadable: unreadable.map(({ source, transient }) => [source, transient]),
         all: JSON.stringify(unreadable),
       };
     },
@@ -77,10 +77,10 @@ describe('kubernetes: pull secrets', () => {
     const { read, twin } = openFixture();
     for (const name of ['a', 'b']) putSecret(twin, name);
     putAccount(twin, 'web', ['b', 'pull']);
-    const { texts, dark } = await read(['b', 'a'], 'web');
+    const { texts, unreadable: unreadable } = await read(['b', 'a'], 'web');
     expect(sources(texts)).to.deep.equal(['Secret acme/b', 'Secret acme/a', 'Secret acme/pull']);
     expect(texts[0]?.[1]).to.equal(CONFIG);
-    expect(dark).to.deep.equal([]);
+    expect(unreadable).to.deep.equal([]);
   });
 
   it('come from the service account default when none is named', async () => {
@@ -113,21 +113,21 @@ describe('kubernetes: pull secrets', () => {
     it(`list one ${what} as unreadable, and repeat nothing of it`, async () => {
       const { read, twin } = openFixture();
       putSecret(twin, 'broken', content);
-      const { texts, dark, all } = await read(['broken']);
+      const { texts, unreadable: unreadable, all } = await read(['broken']);
       expect(sources(texts)).to.deep.equal(['Secret acme/pull']);
-      expect(dark).to.deep.equal([['Secret acme/broken', false]]);
+      expect(unreadable).to.deep.equal([['Secret acme/broken', false]]);
       expect(all).to.not.match(/hidden|auths/);
     });
   }
 
   it('list what does not exist, as perhaps on its way', async () => {
-    const { dark } = await openFixture().read(['gone']);
-    expect(dark).to.deep.equal([['Secret acme/gone', true]]);
+    const { unreadable: unreadable } = await openFixture().read(['gone']);
+    expect(unreadable).to.deep.equal([['Secret acme/gone', true]]);
   });
 
   it('a service account that does not exist (yet) names none', async () => {
-    const { dark, texts } = await openFixture().read([], 'nobody');
-    expect(dark).to.be.empty;
+    const { unreadable: unreadable, texts } = await openFixture().read([], 'nobody');
+    expect(unreadable).to.be.empty;
     expect(sources(texts)).to.be.empty;
   });
 
@@ -138,9 +138,9 @@ describe('kubernetes: pull secrets', () => {
     it(`list what ${what}`, async () => {
       const { read, twin } = openFixture();
       twin.fail({ verb: 'get', name: 'a' }, clusterFault(code));
-      const { texts, dark } = await read(['a']);
+      const { texts, unreadable: unreadable } = await read(['a']);
       expect(sources(texts)).to.deep.equal(['Secret acme/pull']);
-      expect(dark).to.deep.equal([['Secret acme/a', transient]]);
+      expect(unreadable).to.deep.equal([['Secret acme/a', transient]]);
     });
   }
 
@@ -155,9 +155,9 @@ describe('kubernetes: pull secrets', () => {
     const { read, twin } = openFixture();
     const names = Array.from({ length: MAX_PULL_SECRETS }, (_, n) => `s${n}`);
     for (const name of names) putSecret(twin, name);
-    const { texts, dark } = await read(names);
+    const { texts, unreadable: unreadable } = await read(names);
     expect(texts.length).to.equal(MAX_PULL_SECRETS);
-    expect(dark).to.deep.equal([['Secret acme/pull', false]]);
+    expect(unreadable).to.deep.equal([['Secret acme/pull', false]]);
   });
 
   it('are remembered for a while, failures at most a second', async () => {
@@ -186,7 +186,7 @@ describe('kubernetes: pull secrets', () => {
     const [short, long] = [read(['pull'], '', patience.signal), read(['pull'])];
     await new Promise(setImmediate);
     patience.abort();
-    expect((await short).dark).to.deep.equal([['Secret acme/pull', true]]);
+    expect((await short).unreadable).to.deep.equal([['Secret acme/pull', true]]);
     release();
     expect(sources((await long).texts)).to.deep.equal(['Secret acme/pull']);
   });

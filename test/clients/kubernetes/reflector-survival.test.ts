@@ -129,21 +129,21 @@ describe('a collection kept in memory survives', () => {
   });
 
   it('a handler that throws, and an error handler that throws too', async () => {
-    let told = 0;
+    let reported = 0;
     await on.start({
       onChange: (change) => {
         on.changes.push(change);
         throw new Error('handler');
       },
       onError: () => {
-        told += 1;
+        reported += 1;
         throw new Error('reporter');
       },
     });
     on.put('web', '1');
     on.put('web', '2');
     await on.has('web', '2');
-    expect([on.changes.length, told, on.watches()]).to.deep.equal([2, 2, 1]);
+    expect([on.changes.length, reported, on.watches()]).to.deep.equal([2, 2, 1]);
   });
 
   it('an object that cannot be selected: what was kept of it stays, the rest goes on', async () => {

@@ -35,11 +35,11 @@ describe('a collection kept in memory', () => {
   });
 
   it('watches on from a bookmark', async () => {
-    const { confirmedMsAgo: heardMsAgo } = await on.start();
+    const { confirmedMsAgo: seenMsAgo } = await on.start();
     on.server.twin.put({ ...CONFIG_MAPS, plural: 'secrets' }, configMap('other'));
-    await eventually('silence', () => heardMsAgo() > 30);
+    await eventually('silence', () => seenMsAgo() > 30);
     on.server.twin.bookmark();
-    await eventually('the bookmark', () => heardMsAgo() < 30);
+    await eventually('the bookmark', () => seenMsAgo() < 30);
     on.server.twin.endWatches();
     await eventually('the next watch', () => on.watches() === 2);
     const [first, second] = on.server.requests
@@ -103,10 +103,10 @@ describe('a collection kept in memory', () => {
   });
 
   it('reports how long nothing was received', async () => {
-    const { confirmedMsAgo: heardMsAgo } = await on.start();
-    await eventually('silence', () => heardMsAgo() > 500);
+    const { confirmedMsAgo: seenMsAgo } = await on.start();
+    await eventually('silence', () => seenMsAgo() > 500);
     on.server.twin.bookmark();
-    await eventually('a word', () => heardMsAgo() < 500);
+    await eventually('a word', () => seenMsAgo() < 500);
   });
 
   it('reports nothing after it is closed, and is not read then', async () => {

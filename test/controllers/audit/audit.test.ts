@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
-import { MAX_PODS_TOLD } from '../../../src/controllers/audit/pod-events.ts';
-import { DARK, found, policyOf } from '../../support/policies.ts';
+import { MAX_PODS_WITH_EVENTS } from '../../../src/controllers/audit/pod-events.ts';
+import { UNKNOWN_FACT, found, policyOf } from '../../support/policies.ts';
 import { auditFixture, SETTINGS, type AuditFixture } from './fixture.ts';
 import { pod, ran } from './pods.ts';
 
@@ -18,7 +18,7 @@ const gauge = ({ audit }: AuditFixture) =>
   audit.gauges[0]!.read().map(
     ({ labels, value }) => `${labels.verdict ?? ''} ${labels.reason ?? ''} ${value}`,
   );
-const told = ({ events }: AuditFixture) => events.map(({ type, reason }) => `${type} ${reason}`);
+const reported = ({ events }: AuditFixture) => events.map(({ type, reason }) => `${type} ${reason}`);
 
 describe('the audit of running images', () => {
   let fixture: AuditFixture;
@@ -78,11 +78,11 @@ describe('the audit of running images', () => {
     fixture.put(pod());
     await fixture.start();
     await fixture.time.pass(3.4 * DAY_MS);
-    expect(told(fixture)).to.deep.equal([]);
+    expect(reported(fixture)).to.deep.equal([]);
     await fixture.time.pass(0.2 * DAY_MS);
-    expect(told(fixture)).to.deep.equal(['Warning EndOfLifeNear']);
+    expect(reported(fixture)).to.deep.equal(['Warning EndOfLifeNear']);
     await fixture.time.pass(2 * DAY_MS);
-    expect(told(fixture)).to.deep.equal(['Warning EndOfLifeNear', 'Warning PastEndOfLife']);
+    expect(reported(fixture)).to.deep.equal(['Warning EndOfLifeNear', 'Warning PastEndOfLife']);
     expect(fixture.events[1]?.note).to.match(/refused now.*c0: .*PastEndOfLife.*\[policy production\]/);
     expect(fixture.events[1]?.regarding.uid).to.equal('uid-shop-web-1');
     expect(gauge(fixture)).to.deep.equal(['deny PastEndOfLife 1']);
@@ -105,22 +105,22 @@ describe('the audit of running images', () => {
     await fixture.start();
     fixture.evidence = {};
     await fixture.time.pass(2 * SETTINGS.everyMs);
-    expect(told(fixture)).to.deep.equal(['Warning PastEndOfLife', 'Normal Admissible']);
+    expect(reported(fixture)).to.deep.equal(['Warning PastEndOfLife', 'Normal Admissible']);
   });
 
   it('reports a failing registry only when it still fails at the next refresh', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod());
     await fixture.start();
-    fixture.evidence = { [IMAGE]: { manifest: DARK, referrers: DARK } };
+    fixture.evidence = { [IMAGE]: { manifest: UNKNOWN_FACT, referrers: UNKNOWN_FACT } };
     fixture.change({ type: 'policies' });
     await fixture.time.pass(10_000);
     expect(gauge(fixture)).to.deep.equal(['unknown RegistryUnavailable 1']);
-    expect(told(fixture)).to.deep.equal([]);
+    expect(reported(fixture)).to.deep.equal([]);
     await fixture.time.pass(70_000);
-    expect(told(fixture)).to.deep.equal(['Warning RegistryUnavailable']);
+    expect(reported(fixture)).to.deep.equal(['Warning RegistryUnavailable']);
     await fixture.time.pass(200_000);
-    expect(told(fixture)).to.have.lengthOf(1);
+    expect(reported(fixture)).to.have.lengthOf(1);
   });
 
   it('reports few of many pods, and how many more there are', async () => {
@@ -128,7 +128,7 @@ describe('the audit of running images', () => {
     fixture.evidence = endsOn('2026-01-01');
     for (let index = 0; index < 30; index += 1) fixture.put(pod({ name: `web-${index}` }));
     await fixture.start();
-    expect(fixture.events).to.have.lengthOf(MAX_PODS_TOLD + 1);
+    expect(fixture.events).to.have.lengthOf(MAX_PODS_WITH_EVENTS + 1);
     expect(fixture.events.at(-1)?.note).to.match(/^and 20 more pods: /);
   });
 

@@ -39,7 +39,7 @@ const evidence: AuditFixture['evidence'] = {
 function seen(fixture: AuditFixture) {
   const { running, pods, units, judged, waiting, images: counts } = fixture.audit.snapshot();
   const last = new Map(fixture.statuses.map(({ policy, status }) => [policy, status.images]));
-  const reports = [...fixture.shelf].map(([namespace, { summary, results }]) => ({
+  const reports = [...fixture.store].map(([namespace, { summary, results }]) => ({
     namespace,
     summary,
     results: results.map(({ policy, rule, resources, properties }) => ({
@@ -100,7 +100,7 @@ describe('an audit that is notified of changes', () => {
     await fc.assert(
       fc.asyncProperty(events, async (steps) => {
         const end = new Map<string, RunningPod>();
-        const told = await settled(async (fixture) => {
+        const reported = await settled(async (fixture) => {
           for (const {
             pod: { runs, ...who },
             gone,
@@ -121,7 +121,7 @@ describe('an audit that is notified of changes', () => {
           }
         });
         const found = await settled(() => undefined, [...end.values()]);
-        expect(told).to.deep.equal(found);
+        expect(reported).to.deep.equal(found);
       }),
       { numRuns: 60 },
     );

@@ -32,7 +32,7 @@ export interface AuditFixture {
   readonly events: AuditEvent[];
   readonly statuses: { readonly policy: string; readonly status: AuditStatus }[];
   /** What is written, by namespace. */
-  readonly shelf: Map<string, Report>;
+  readonly store: Map<string, Report>;
   readonly writes: string[];
   readonly troubles: { readonly operation: string; readonly detail: string }[];
   readonly bugs: unknown[];
@@ -82,15 +82,15 @@ export function auditFixture(
     recordEvent: (event) => fixture.events.push(event),
     reports: {
       installed: async () => fixture.installed,
-      namespaces: async () => [...fixture.shelf.keys()],
+      namespaces: async () => [...fixture.store.keys()],
       write: async (namespace, report) => {
         fixture.writes.push(`write ${namespace}`);
-        fixture.shelf.set(namespace, report);
+        fixture.store.set(namespace, report);
         return { ok: true };
       },
       remove: async (namespace) => {
         fixture.writes.push(`remove ${namespace}`);
-        fixture.shelf.delete(namespace);
+        fixture.store.delete(namespace);
         return { ok: true };
       },
     },
@@ -113,7 +113,7 @@ export function auditFixture(
     asked: [],
     events: [],
     statuses: [],
-    shelf: new Map(),
+    store: new Map(),
     writes: [],
     troubles: [],
     bugs: [],

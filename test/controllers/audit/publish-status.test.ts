@@ -6,7 +6,7 @@ import { PUBLISH_EVERY_MS } from '../../../src/controllers/audit/audit.ts';
 import type { WriteAnswer } from '../../../src/controllers/audit/ports.ts';
 import { schemaOf } from '../../support/crd.ts';
 import { openReportsCrd } from '../../support/open-reports.ts';
-import { DARK, policyOf } from '../../support/policies.ts';
+import { UNKNOWN_FACT, policyOf } from '../../support/policies.ts';
 import { auditFixture, SETTINGS, type AuditFixture } from './fixture.ts';
 import { pod, ran } from './pods.ts';
 
@@ -23,7 +23,7 @@ function four(fixture: AuditFixture): void {
   const names = ['old', 'soon', 'dark', 'well'].map((kind) => `${NAME}-${kind}`);
   for (const [index, name] of names.entries())
     fixture.put(pod({ name: `pod-${index}`, images: images(name) }));
-  const facts = [OLD, SOON, { manifest: DARK, referrers: DARK }];
+  const facts = [OLD, SOON, { manifest: UNKNOWN_FACT, referrers: UNKNOWN_FACT }];
   fixture.evidence = Object.fromEntries(facts.map((fact, index) => [pinned(names[index]!), fact]));
 }
 
@@ -135,7 +135,7 @@ describe('the reports that an audit writes', () => {
     const validate = new Ajv({ strict: false, formats: { int32: true, int64: true } }).compile(
       closed(schemaOf(openReportsCrd())),
     );
-    const report = fixture.shelf.get('shop');
+    const report = fixture.store.get('shop');
     validate(report);
     expect(validate.errors).to.equal(null);
     expect(report?.summary).to.deep.equal({ pass: 1, fail: 1, warn: 1, error: 1, skip: 0 });
@@ -166,14 +166,14 @@ describe('the reports that an audit writes', () => {
     four(fixture);
     await fixture.start();
     await fixture.stop();
-    expect([...fixture.shelf.keys()]).to.deep.equal(['shop']);
+    expect([...fixture.store.keys()]).to.deep.equal(['shop']);
     const next = auditFixture();
     next.installed = true;
-    for (const [namespace, report] of [...fixture.shelf, ...fixture.shelf]) {
-      next.shelf.set(namespace, report).set('gone', report);
+    for (const [namespace, report] of [...fixture.store, ...fixture.store]) {
+      next.store.set(namespace, report).set('gone', report);
     }
     await next.start();
-    expect([...next.shelf.keys()]).to.deep.equal([]);
+    expect([...next.store.keys()]).to.deep.equal([]);
     await next.stop();
   });
 
@@ -185,7 +185,7 @@ describe('the reports that an audit writes', () => {
     fixture.installed = true;
     await fixture.time.pass(60_000);
     expect(fixture.audit.snapshot().reports).to.equal('kept');
-    expect([...fixture.shelf.keys()]).to.deep.equal(['shop']);
+    expect([...fixture.store.keys()]).to.deep.equal(['shop']);
   });
 
   it('have a bounded size, and say what is cut', async () => {
@@ -198,7 +198,7 @@ describe('the reports that an audit writes', () => {
     }
     fixture.evidence = Object.fromEntries(names.map((name) => [pinned(name), OLD]));
     await fixture.start();
-    const report = fixture.shelf.get('shop')!;
+    const report = fixture.store.get('shop')!;
     expect(report.results).to.have.lengthOf(MAX_RESULTS);
     expect(report.summary.fail).to.equal(MAX_RESULTS + 20);
     expect(report.metadata.annotations?.[RESULTS_CUT]).to.equal('20');

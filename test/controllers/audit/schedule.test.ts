@@ -7,7 +7,7 @@ const NEVER: Due = { at: Infinity, fresh: false };
 
 /** A schedule that notes what it runs; a key's lane is the part before the slash, and `free/…` costs nothing. */
 function noting({
-  perLanePerSecond = 1_000,
+  perQueuePerSecond: perQueuePerSecond = 1_000,
   concurrency = 8,
   due = () => NEVER,
   holds = false,
@@ -26,8 +26,8 @@ function noting({
       await held;
       return due(time.clock().getTime());
     },
-    laneOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
-    perLanePerSecond,
+    queueOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
+    perQueuePerSecond: perQueuePerSecond,
     concurrency,
     clock: time.clock,
     after: time.after,
@@ -43,17 +43,18 @@ function noting({
 }
 
 interface Noting {
-  readonly perLanePerSecond?: number;
+  readonly perQueuePerSecond?: number;
   readonly concurrency?: number;
   readonly due?: (now: number) => Due;
   readonly holds?: boolean;
 }
 
-const keys = (lane: string, count: number) => Array.from({ length: count }, (_, index) => `${lane}/${index}`);
+const keys = (queue: string, count: number) =>
+  Array.from({ length: count }, (_, index) => `${queue}/${index}`);
 
 describe('the schedule of an audit', () => {
   it('spends the budget of each queue, and no other', async () => {
-    const { time, ran, schedule } = noting({ perLanePerSecond: 2 });
+    const { time, ran, schedule } = noting({ perQueuePerSecond: 2 });
     for (const key of [...keys('a', 20), ...keys('b', 3), ...keys('free', 50)]) schedule.soon(key, false);
     await time.pass(0);
     expect(ran.filter((key) => key.startsWith('free/'))).to.have.lengthOf(50);
@@ -67,7 +68,7 @@ describe('the schedule of an audit', () => {
   });
 
   it('keeps a slow queue to its budget when it is emptied and filled again', async () => {
-    const { time, ran, schedule } = noting({ perLanePerSecond: 0.1 });
+    const { time, ran, schedule } = noting({ perQueuePerSecond: 0.1 });
     for (let second = 0; second < 30; second += 1) {
       schedule.soon(`a/${second}`, true);
       await time.pass(1_000);
@@ -88,7 +89,7 @@ describe('the schedule of an audit', () => {
   });
 
   it('takes the newest change first, and starves no key', async () => {
-    const { time, ran, schedule } = noting({ perLanePerSecond: 1 });
+    const { time, ran, schedule } = noting({ perQueuePerSecond: 1 });
     schedule.soon('a/spent', true);
     for (const key of keys('a', 3)) schedule.soon(key, false);
     schedule.soon('a/new', true);

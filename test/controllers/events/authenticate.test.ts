@@ -11,7 +11,7 @@ import {
   SECRET,
   signature,
   signed,
-  told,
+  reported,
   TOKEN,
   TRUST,
 } from './fixture.ts';
@@ -36,10 +36,10 @@ describe('the receiver of events, asked who is there', () => {
   });
 
   it('takes an event with the token, whatever the case of the scheme', async () => {
-    const { ask, heard } = fixture([bearer()]);
-    expect((await ask(told())).status).to.equal(202);
+    const { ask, pushed: pushed } = fixture([bearer()]);
+    expect((await ask(reported())).status).to.equal(202);
     expect((await ask({ authorization: `bearer  ${TOKEN}` })).status).to.equal(202);
-    expect(heard).to.have.length(2);
+    expect(pushed).to.have.length(2);
   });
 
   it('takes an event with an identity token, and asks for just what is configured', async () => {
@@ -48,7 +48,7 @@ describe('the receiver of events, asked who is there', () => {
       asked.push([token, trust]);
       return { ok: true };
     });
-    expect((await ask(told('a.b.c'))).status).to.equal(202);
+    expect((await ask(reported('a.b.c'))).status).to.equal(202);
     expect(asked).to.deep.equal([['a.b.c', TRUST]]);
   });
 
@@ -74,21 +74,21 @@ describe('the receiver of events, asked who is there', () => {
       { 'x-hub-signature': signature(BODY) },
       'signed: signature missing',
     ],
-    ['the secret itself in place of a signature', hmac(), told(SECRET), 'signed: signature missing'],
+    ['the secret itself in place of a signature', hmac(), reported(SECRET), 'signed: signature missing'],
     ['no token', bearer(), {}, 'told: token missing'],
-    ['another token', bearer(), told('token-of-the-registrz'), 'told: token wrong'],
-    ['the beginning of the token', bearer(), told(TOKEN.slice(0, -1)), 'told: token wrong'],
-    ['more than the token', bearer(), told(`${TOKEN}x`), 'told: token wrong'],
+    ['another token', bearer(), reported('token-of-the-registrz'), 'told: token wrong'],
+    ['the beginning of the token', bearer(), reported(TOKEN.slice(0, -1)), 'told: token wrong'],
+    ['more than the token', bearer(), reported(`${TOKEN}x`), 'told: token wrong'],
     ['the token as a password', bearer(), { authorization: `Basic ${TOKEN}` }, 'told: token missing'],
     ['the token without a scheme', bearer(), { authorization: TOKEN }, 'told: token missing'],
     ['no identity token', oidc(), {}, 'ci: token missing'],
-    ['an identity token that proves nothing', oidc(), told('a.b.c'), 'ci: token audience'],
+    ['an identity token that proves nothing', oidc(), reported('a.b.c'), 'ci: token audience'],
   ];
   for (const [what, receiver, headers, why] of refused) {
     it(`P10 answers 401 to ${what}, writes the reason to the log alone, and triggers nothing`, async () => {
-      const { ask, heard, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
+      const { ask, pushed: pushed, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
       expect(await ask(headers)).to.deep.equal({ status: 401, body: { error: 'unauthorized' } });
-      expect(heard).to.deep.equal([]);
+      expect(pushed).to.deep.equal([]);
       expect(log).to.deep.equal([{ sender: 'generic', status: 401, images: 0, why: [why] }]);
     });
   }
@@ -107,10 +107,10 @@ describe('the receiver of events, asked who is there', () => {
   ] as const) {
     it(`lets nobody in, and has them try again, while its secret ${what}`, async () => {
       for (const receiver of [hmac(), bearer()]) {
-        const { ask, heard, log } = fixture([noSecret(receiver, secret)]);
-        for (const headers of [{}, signed(BODY, secret?.trim()), told(secret?.trim() ?? '')])
+        const { ask, pushed: pushed, log } = fixture([noSecret(receiver, secret)]);
+        for (const headers of [{}, signed(BODY, secret?.trim()), reported(secret?.trim() ?? '')])
           expect((await ask(headers)).status).to.equal(503);
-        expect(heard).to.deep.equal([]);
+        expect(pushed).to.deep.equal([]);
         expect(log[0]?.why.join()).to.match(/unusable$/);
       }
     });
@@ -119,24 +119,24 @@ describe('the receiver of events, asked who is there', () => {
   it('takes a changed secret at once, and the old one no longer', async () => {
     let secret = TOKEN;
     const { ask } = fixture([bearer({ auth: { kind: 'bearer', secret: () => secret } })]);
-    expect((await ask(told())).status).to.equal(202);
+    expect((await ask(reported())).status).to.equal(202);
     secret = 'another-token-of-theirs';
-    expect((await ask(told())).status).to.equal(401);
-    expect((await ask(told(secret))).status).to.equal(202);
+    expect((await ask(reported())).status).to.equal(401);
+    expect((await ask(reported(secret))).status).to.equal(202);
   });
 
   it('finds among several receivers of one sender who is there', async () => {
     const { ask, log } = fixture([hmac(), bearer(), bearer({ name: 'third' }, 'token-of-another-registry')]);
-    await ask(told('token-of-another-registry'));
+    await ask(reported('token-of-another-registry'));
     await ask(signed());
     expect(log.map(({ receiver }) => receiver)).to.deep.equal(['third', 'signed']);
-    expect((await ask(told('x'))).status).to.equal(401);
+    expect((await ask(reported('x'))).status).to.equal(401);
     expect(log.at(-1)?.why).to.have.length(3);
   });
 
   it('does not take a secret for the events of another sender', async () => {
     const { ask } = fixture([bearer({ sender: 'harbor' })]);
-    expect((await ask(told(), BODY, 'generic')).status).to.equal(401);
+    expect((await ask(reported(), BODY, 'generic')).status).to.equal(401);
   });
 
   it('has senders try again while the keys of an issuer cannot be had', async () => {
@@ -147,9 +147,9 @@ describe('the receiver of events, asked who is there', () => {
       transient: true,
       detail: 'the connection failed',
     });
-    const { ask, heard, log } = fixture([oidc()], () => Promise.reject(fault));
-    expect(await ask(told('a.b.c'))).to.deep.equal({ status: 503, body: { error: 'try again later' } });
-    expect(heard).to.deep.equal([]);
+    const { ask, pushed: pushed, log } = fixture([oidc()], () => Promise.reject(fault));
+    expect(await ask(reported('a.b.c'))).to.deep.equal({ status: 503, body: { error: 'try again later' } });
+    expect(pushed).to.deep.equal([]);
     expect(log[0]?.why).to.deep.equal([`ci: ${fault.message}`]);
   });
 
@@ -159,8 +159,8 @@ describe('the receiver of events, asked who is there', () => {
       [oidc('slow', { issuer: 'https://slow.example.com' }), oidc(), bearer()],
       (_token, { issuer }) => (issuer === TRUST.issuer ? Promise.resolve({ ok: true }) : never),
     );
-    expect((await ask(told('a.b.c'))).status).to.equal(202);
-    expect((await ask(told())).status).to.equal(202);
+    expect((await ask(reported('a.b.c'))).status).to.equal(202);
+    expect((await ask(reported())).status).to.equal(202);
     expect(log.map(({ receiver }) => receiver)).to.deep.equal(['ci', 'told']);
   });
 
@@ -170,7 +170,7 @@ describe('the receiver of events, asked who is there', () => {
       signals.push(signal);
       return { ok: true };
     });
-    await ask(told('a.b.c'));
+    await ask(reported('a.b.c'));
     expect(signals.map(({ aborted }) => aborted)).to.deep.equal([false]);
   });
 });

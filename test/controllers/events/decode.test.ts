@@ -282,12 +282,12 @@ describe('decode', () => {
   }
 
   it('never repeats what was sent', () => {
-    const told = ['distribution', 'harbor', 'ghcr', 'generic'].flatMap((sender) =>
+    const reported = ['distribution', 'harbor', 'ghcr', 'generic'].flatMap((sender) =>
       [
         { hunter2: 'hunter2', repository: 'hunter2 hunter2', tag: 'hunter2/', type: 7, action: 7 },
         { events: [{ action: 'push', target: { repository: 'hunter2!' }, request: { host: 'hunter2.' } }] },
       ].map((body) => JSON.stringify(read(sender as Sender, body))),
     );
-    expect(told.join('\n')).not.to.contain('hunter2');
+    expect(reported.join('\n')).not.to.contain('hunter2');
   });
 });

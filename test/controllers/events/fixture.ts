@@ -34,7 +34,7 @@ export const noSecret = (receiver: Receiver, secret: string | undefined): Receiv
 export const signature = (body: string, secret = SECRET) =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 export const signed = (body = BODY, secret = SECRET) => ({ 'x-hub-signature-256': signature(body, secret) });
-export const told = (token = TOKEN) => ({ authorization: `Bearer ${token}` });
+export const reported = (token = TOKEN) => ({ authorization: `Bearer ${token}` });
 
 /** In place of a body: what the server hands on for one that is too large. */
 export const TOO_LARGE = 'too large';
@@ -44,13 +44,13 @@ export function fixture(
   receivers: readonly Receiver[],
   verifyToken: VerifyToken = () => Promise.reject(new Error('asked')),
 ) {
-  const heard: PushedImage[] = [];
+  const pushed: PushedImage[] = [];
   const log: EventOutcome[] = [];
   const receiving = {
     receivers,
     verifyToken,
-    heard: (images: readonly PushedImage[]) => heard.push(...images),
-    told: (event: EventOutcome) => log.push(event),
+    onPushed: (images: readonly PushedImage[]) => pushed.push(...images),
+    onAnswered: (event: EventOutcome) => log.push(event),
   };
   const ask = async (
     headers: Readonly<Record<string, string>>,
@@ -66,5 +66,5 @@ export function fixture(
     });
     return { status: answer.status, body: JSON.parse(answer.body) as unknown };
   };
-  return { ask, heard, log, receiving };
+  return { ask, pushed, log, receiving };
 }

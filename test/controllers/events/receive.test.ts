@@ -10,7 +10,7 @@ import {
   SECRET,
   signature,
   signed,
-  told,
+  reported,
   TOKEN,
   TOO_LARGE,
 } from './fixture.ts';
@@ -18,62 +18,62 @@ import { githubPackage } from './payloads.ts';
 
 describe('the receiver of events', () => {
   it('takes an event with the signature of its body, and passes on what it names', async () => {
-    const { ask, heard, log } = fixture([hmac()]);
+    const { ask, pushed: pushed, log } = fixture([hmac()]);
     expect(await ask(signed())).to.deep.equal({ status: 202, body: { images: 1 } });
-    expect(heard).to.deep.equal([{ registry: 'registry.example.com', repository: 'shop/web', tag: '1.4' }]);
+    expect(pushed).to.deep.equal([{ registry: 'registry.example.com', repository: 'shop/web', tag: '1.4' }]);
     expect(log).to.deep.equal([{ sender: 'generic', receiver: 'signed', status: 202, images: 1, why: [] }]);
   });
 
   it('P10 reads nothing of a body before the sender is authenticated', async () => {
     const { ask } = fixture([bearer()]);
     expect((await ask({}, 'no JSON')).status).to.equal(401);
-    expect((await ask(told(), 'no JSON')).status).to.equal(400);
+    expect((await ask(reported(), 'no JSON')).status).to.equal(400);
   });
 
   it('puts the host of whoever was let in in place of the one that is named', async () => {
-    const { ask, heard } = fixture([bearer({ registry: 'hub.example.com' })]);
-    await ask(told());
-    expect(heard.map(({ registry }) => registry)).to.deep.equal(['hub.example.com']);
+    const { ask, pushed: pushed } = fixture([bearer({ registry: 'hub.example.com' })]);
+    await ask(reported());
+    expect(pushed.map(({ registry }) => registry)).to.deep.equal(['hub.example.com']);
   });
 
   it('takes events of no interest, and wakes nobody', async () => {
-    const { ask, heard } = fixture([bearer({ sender: 'ghcr' })]);
+    const { ask, pushed: pushed } = fixture([bearer({ sender: 'ghcr' })]);
     const event = { ...githubPackage('package'), action: 'blessed' };
-    expect(await ask(told(), JSON.stringify(event), 'ghcr')).to.deep.equal({
+    expect(await ask(reported(), JSON.stringify(event), 'ghcr')).to.deep.equal({
       status: 202,
       body: { images: 0 },
     });
-    expect(heard).to.deep.equal([]);
+    expect(pushed).to.deep.equal([]);
   });
 
   it('names the fields that are wrong, a bounded number of them', async () => {
-    const { ask, heard, log } = fixture([bearer({ sender: 'distribution' })]);
+    const { ask, pushed: pushed, log } = fixture([bearer({ sender: 'distribution' })]);
     const events = Array.from({ length: 100 }, () => ({ action: 'push' }));
-    const answer = await ask(told(), JSON.stringify({ events }), 'distribution');
+    const answer = await ask(reported(), JSON.stringify({ events }), 'distribution');
     expect(answer.status).to.equal(400);
     const { problems } = answer.body as { problems: { path: string }[] };
     expect(problems).to.have.length(20);
     expect(problems[3]?.path).to.equal('events[3].target');
-    expect(heard).to.deep.equal([]);
+    expect(pushed).to.deep.equal([]);
     expect(log[0]).to.include({ status: 400, receiver: 'told' });
   });
 
   it('answers 413 to what is too large, whoever sent it', async () => {
     const { ask, log } = fixture([bearer()]);
-    expect((await ask(told(), TOO_LARGE)).status).to.equal(413);
+    expect((await ask(reported(), TOO_LARGE)).status).to.equal(413);
     expect(log).to.have.length(1);
   });
 
   it('passes on what is no fault', async () => {
     const { ask } = fixture([oidc()], () => Promise.reject(new TypeError('a bug')));
-    const error: unknown = await ask(told('a.b.c')).catch((thrown: unknown) => thrown);
+    const error: unknown = await ask(reported('a.b.c')).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(TypeError);
   });
 
   it('logs no token, no signature and no body', async () => {
     const { ask, log } = fixture([hmac(), bearer(), oidc()], async () => ({ ok: false, why: 'expired' }));
-    await ask({ ...told('a.b.c'), 'x-hub-signature-256': signature(`${BODY}x`) });
-    await ask({ ...told(), ...signed() }, '{"repository":"!hunter2"}');
+    await ask({ ...reported('a.b.c'), 'x-hub-signature-256': signature(`${BODY}x`) });
+    await ask({ ...reported(), ...signed() }, '{"repository":"!hunter2"}');
     const lines = JSON.stringify(log);
     for (const secret of ['a.b.c', TOKEN, SECRET, signature(`${BODY}x`).slice(7), 'hunter2'])
       expect(lines).not.to.contain(secret);

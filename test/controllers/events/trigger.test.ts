@@ -20,114 +20,118 @@ const WATCHING: readonly WatchedSources[] = [
 
 function fixture(watching = WATCHING) {
   const time = createVirtualTime();
-  const woken: string[] = [];
-  const waker = createTrigger({
-    wake: (key) => woken.push(`${key} at ${time.now()}`),
+  const triggered: string[] = [];
+  const trigger = createTrigger({
+    wake: (key) => triggered.push(`${key} at ${time.now()}`),
     matches: watchersBySource(watching),
     quietMs: 100,
     maxDelayMs: 1_000,
     now: time.now,
     after: time.after,
   });
-  return { time, woken, waker };
+  return { time, triggered: triggered, trigger: trigger };
 }
 
 describe('createWaker', () => {
   it('wakes those that take from where something was pushed, once it is quiet', async () => {
-    const { time, woken, waker } = fixture();
-    waker.heard([image('shop/db')]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    trigger.pushed([image('shop/db')]);
     await time.advance(99);
-    expect(woken).to.deep.equal([]);
+    expect(triggered).to.deep.equal([]);
     await time.advance(1);
-    expect(woken).to.deep.equal(['platform/both at 100']);
+    expect(triggered).to.deep.equal(['platform/both at 100']);
     await time.advance(10_000);
-    expect(woken).to.have.length(1);
+    expect(triggered).to.have.length(1);
   });
 
   it('wakes nobody for what nobody takes from', async () => {
-    const { time, woken, waker } = fixture();
-    waker.heard([image('shop/unknown'), image('shop'), image('shop/web/deeper')]);
-    expect([waker.waiting(), time.pending()]).to.deep.equal([0, 0]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    trigger.pushed([image('shop/unknown'), image('shop'), image('shop/web/deeper')]);
+    expect([trigger.waiting(), time.pending()]).to.deep.equal([0, 0]);
     await time.advance(1_000);
-    expect(woken).to.deep.equal([]);
+    expect(triggered).to.deep.equal([]);
   });
 
   it('wakes once for a thousand events at once, and remembers promotions alone', async () => {
-    const { time, woken, waker } = fixture();
-    for (let index = 0; index < 1_000; index += 1) waker.heard([image('shop/web', `1.${index}`)]);
-    expect([waker.waiting(), time.pending()]).to.deep.equal([2, 2]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    for (let index = 0; index < 1_000; index += 1) trigger.pushed([image('shop/web', `1.${index}`)]);
+    expect([trigger.waiting(), time.pending()]).to.deep.equal([2, 2]);
     await time.advance(5_000);
-    expect(woken).to.deep.equal(['platform/web at 100', 'platform/both at 100']);
-    expect([waker.waiting(), time.pending()]).to.deep.equal([0, 0]);
+    expect(triggered).to.deep.equal(['platform/web at 100', 'platform/both at 100']);
+    expect([trigger.waiting(), time.pending()]).to.deep.equal([0, 0]);
   });
 
   it('waits for the end of a burst, counted from its last event', async () => {
-    const { time, woken, waker } = fixture();
+    const { time, triggered: triggered, trigger: trigger } = fixture();
     for (let index = 0; index < 5; index += 1) {
-      waker.heard([image('shop/db')]);
+      trigger.pushed([image('shop/db')]);
       await time.advance(90);
     }
-    expect(woken).to.deep.equal([]);
+    expect(triggered).to.deep.equal([]);
     await time.advance(1_000);
-    expect(woken).to.deep.equal(['platform/both at 460']);
+    expect(triggered).to.deep.equal(['platform/both at 460']);
   });
 
   it('does not wait for ever while events go on', async () => {
-    const { time, woken, waker } = fixture();
+    const { time, triggered: triggered, trigger: trigger } = fixture();
     for (let index = 0; index < 50; index += 1) {
-      waker.heard([image('shop/db')]);
+      trigger.pushed([image('shop/db')]);
       await time.advance(50);
     }
     await time.advance(1_000);
     // The second burst begins with the first event after the wake at 1000; the third one ends with the events.
-    expect(woken).to.deep.equal(['platform/both at 1000', 'platform/both at 2000', 'platform/both at 2550']);
+    expect(triggered).to.deep.equal([
+      'platform/both at 1000',
+      'platform/both at 2000',
+      'platform/both at 2550',
+    ]);
   });
 
   it('counts each promotion by itself', async () => {
-    const { time, woken, waker } = fixture();
-    waker.heard([image('shop/web')]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    trigger.pushed([image('shop/web')]);
     await time.advance(60);
-    waker.heard([image('shop/db')]);
+    trigger.pushed([image('shop/db')]);
     await time.advance(1_000);
-    expect(woken).to.deep.equal(['platform/web at 100', 'platform/both at 160']);
+    expect(triggered).to.deep.equal(['platform/web at 100', 'platform/both at 160']);
   });
 
   it('begins anew after a wake', async () => {
-    const { time, woken, waker } = fixture();
-    waker.heard([image('shop/db')]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    trigger.pushed([image('shop/db')]);
     await time.advance(500);
-    waker.heard([image('shop/db')]);
+    trigger.pushed([image('shop/db')]);
     await time.advance(500);
-    expect(woken).to.deep.equal(['platform/both at 100', 'platform/both at 600']);
+    expect(triggered).to.deep.equal(['platform/both at 100', 'platform/both at 600']);
   });
 
   it('wakes nobody after it was closed', async () => {
-    const { time, woken, waker } = fixture();
-    waker.heard([image('shop/web')]);
-    waker.close();
-    waker.heard([image('shop/web')]);
+    const { time, triggered: triggered, trigger: trigger } = fixture();
+    trigger.pushed([image('shop/web')]);
+    trigger.close();
+    trigger.pushed([image('shop/web')]);
     expect(time.pending()).to.equal(0);
     await time.advance(1_000);
-    expect(woken).to.deep.equal([]);
+    expect(triggered).to.deep.equal([]);
   });
 
   it('asks for the promotions anew with every event', async () => {
     const watching: WatchedSources[] = [];
     const time = createVirtualTime();
-    const woken: string[] = [];
-    const waker = createTrigger({
-      wake: (key) => woken.push(key),
+    const triggered: string[] = [];
+    const trigger = createTrigger({
+      wake: (key) => triggered.push(key),
       matches: (pushed) => watchersBySource(watching)(pushed),
       quietMs: 1,
       maxDelayMs: 1,
       now: time.now,
       after: time.after,
     });
-    waker.heard([image('shop/web')]);
+    trigger.pushed([image('shop/web')]);
     watching.push(...WATCHING);
-    waker.heard([image('shop/web')]);
+    trigger.pushed([image('shop/web')]);
     await time.advance(1);
-    expect(woken).to.deep.equal(['platform/web', 'platform/both']);
+    expect(triggered).to.deep.equal(['platform/web', 'platform/both']);
   });
 });
 

@@ -18,10 +18,10 @@ const policy = (name: string) => policyDocument({ require: {} }, name);
 
 describe('watchFolder', () => {
   let now: () => Promise<PolicyReading>;
-  let told: Parsed<PolicySet>[];
+  let reported: Parsed<PolicySet>[];
   let folder: PolicyFolder | undefined;
   beforeEach(() => {
-    told = [];
+    reported = [];
     now = async () => reading(policy('one'));
   });
   afterEach(() => folder?.close());
@@ -32,7 +32,7 @@ describe('watchFolder', () => {
       clock: () => NOW,
       roots: NO_ROOTS,
       everyMs: EVERY_MS,
-      onChange: (o) => told.push(o),
+      onChange: (o) => reported.push(o),
     });
     folder = opened.ok ? opened.value : undefined;
     return opened;
@@ -40,9 +40,9 @@ describe('watchFolder', () => {
   const names = () => folder?.current().policies.map(({ name }) => name);
   const changed = async (times: number) => {
     const giveUp = Date.now() + 50_000;
-    while (told.length < times && Date.now() < giveUp) await sleep(EVERY_MS);
+    while (reported.length < times && Date.now() < giveUp) await sleep(EVERY_MS);
     await sleep(SEVERAL_LOOKS_MS);
-    expect(told, 'told once per change').to.have.length(times);
+    expect(reported, 'told once per change').to.have.length(times);
   };
 
   it('says nothing while nothing changes', async () => {
@@ -56,7 +56,7 @@ describe('watchFolder', () => {
     const before = folder?.current();
     now = async () => reading(policy('two'), policy('three'));
     await changed(1);
-    expect(told[0]?.ok).to.equal(true);
+    expect(reported[0]?.ok).to.equal(true);
     expect(names()).to.deep.equal(['two', 'three']);
     expect(
       before?.policies.map(({ name }) => name),
@@ -68,7 +68,7 @@ describe('watchFolder', () => {
     await start();
     now = async () => reading(policy('two'), { kind: 'ImagePolcy' });
     await changed(1);
-    expect(told[0]?.ok).to.equal(false);
+    expect(reported[0]?.ok).to.equal(false);
     expect(names(), 'not even the good half changes').to.deep.equal(['one']);
     now = async () => reading(policy('two'));
     await changed(2);
@@ -86,8 +86,8 @@ describe('watchFolder', () => {
     await changed(2);
     now = () => Promise.reject(new Error('disk on fire'));
     await changed(3);
-    expect(told.map(({ ok }) => ok)).to.deep.equal([false, false, false]);
-    expect(told[2]).to.deep.include({ problems: [{ path: '', message: 'disk on fire' }] });
+    expect(reported.map(({ ok }) => ok)).to.deep.equal([false, false, false]);
+    expect(reported[2]).to.deep.include({ problems: [{ path: '', message: 'disk on fire' }] });
     expect(names()).to.deep.equal(['one']);
   });
 

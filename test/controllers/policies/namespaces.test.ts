@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
 import { namespaceReader, type NamespaceSource } from '../../../src/controllers/policies/index.ts';
 import { MAX_SILENCE_MS } from '../../../src/controllers/policies/namespaces.ts';
-import { ABSENT, DARK, found, NOW } from '../../support/policies.ts';
+import { ABSENT, UNKNOWN_FACT, found, NOW } from '../../support/policies.ts';
 import { forever } from '../../support/verification.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -53,7 +53,7 @@ describe('labels of a namespace', () => {
 
   for (const [what, answer, transient] of [
     ['does not exist', ABSENT, true],
-    ['cannot be read', DARK, true],
+    ['cannot be read', UNKNOWN_FACT, true],
   ] as const) {
     it(`B09: a namespace that ${what} is unknown`, async () => {
       const fact = await reader({ ask: () => Promise.resolve(answer) }).read('shop');

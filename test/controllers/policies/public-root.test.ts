@@ -14,11 +14,11 @@ const after = (seconds: number) => new Date(NOW.getTime() + seconds * 1_000);
 
 describe('holdPublicRoot', () => {
   let held: PublicRoot | undefined;
-  let told: PublicRootStatus[];
+  let reported: PublicRootStatus[];
   let now: Date;
   let asked: number;
   beforeEach(() => {
-    told = [];
+    reported = [];
     now = NOW;
     asked = 0;
   });
@@ -33,14 +33,14 @@ describe('holdPublicRoot', () => {
         return answer ? answer() : Promise.reject(new Error('no answer'));
       },
       everyMs: EVERY_MS,
-      onOutcome: (status) => told.push(status),
+      onOutcome: (status) => reported.push(status),
     });
     return held;
   };
   const outcomes = async (times: number) => {
     const giveUp = Date.now() + 50_000;
-    while (told.length < times && Date.now() < giveUp) await sleep(1);
-    expect(told.length).to.be.at.least(times);
+    while (reported.length < times && Date.now() < giveUp) await sleep(1);
+    expect(reported.length).to.be.at.least(times);
   };
   const good = (name: string) => async () => parsed(rootNamed(name));
   const unreachable = async () => Promise.reject(new Error('TUF failed with ECONNREFUSED'));
@@ -61,7 +61,7 @@ describe('holdPublicRoot', () => {
     now = after(1);
     await outcomes(1);
     expect(root.current().fingerprint).to.equal('new');
-    expect(told[0]).to.deep.equal({ source: 'refreshed', fingerprint: 'new', since: after(1) });
+    expect(reported[0]).to.deep.equal({ source: 'refreshed', fingerprint: 'new', since: after(1) });
   });
 
   it('goes on refreshing, and knows since when the same root is confirmed', async () => {
@@ -69,7 +69,7 @@ describe('holdPublicRoot', () => {
     await outcomes(3);
     expect(root.current().fingerprint).to.equal('two');
     now = after(60);
-    await outcomes(told.length + 1);
+    await outcomes(reported.length + 1);
     expect(root.status()).to.deep.equal({ source: 'refreshed', fingerprint: 'two', since: after(60) });
   });
 
@@ -85,7 +85,7 @@ describe('holdPublicRoot', () => {
       expect(root.current().fingerprint).to.equal('good');
       const status = { source: 'refreshed', fingerprint: 'good', since: NOW, lastFailure: why };
       expect(root.status()).to.deep.equal(status);
-      expect(told.at(-1)).to.deep.equal(status);
+      expect(reported.at(-1)).to.deep.equal(status);
     });
 
     it(`keeps the shipped root when the first one ${what}`, async () => {
@@ -104,7 +104,7 @@ describe('holdPublicRoot', () => {
   it('forgets a failure once a refresh succeeds', async () => {
     const root = hold(unreachable, good('good'));
     await outcomes(2);
-    expect(told[0]).to.have.property('lastFailure');
+    expect(reported[0]).to.have.property('lastFailure');
     expect(root.status()).to.deep.equal({ source: 'refreshed', fingerprint: 'good', since: NOW });
   });
 
@@ -119,7 +119,7 @@ describe('holdPublicRoot', () => {
     expect(asked).to.equal(1);
     finish(parsed(rootNamed('first')));
     await outcomes(2);
-    expect(told.slice(0, 2).map(({ fingerprint }) => fingerprint)).to.deep.equal(['first', 'second']);
+    expect(reported.slice(0, 2).map(({ fingerprint }) => fingerprint)).to.deep.equal(['first', 'second']);
     expect(root.current().fingerprint).to.equal('second');
   });
 

@@ -34,7 +34,7 @@ export function controllerFixture(
   options: Partial<ControllerOptions> & Pick<ControllerPorts, 'jobs'> & { readonly rejudges?: boolean } = {},
 ) {
   const time = promotionTime();
-  const shelf = runStore();
+  const store = runStore();
   const promotions = new Map<string, PromotionObject>();
   const runNames = new Map<string, string>();
   const approvals: ApprovalObject[] = [];
@@ -72,7 +72,7 @@ export function controllerFixture(
   const ports: ControllerPorts = {
     ...time,
     identity: 'controller-a',
-    runs: shelf,
+    runs: store,
     executions: { check: () => fixture.check(), open: (subject) => fixture.open(subject) },
     approvals: ({ name }) => approvals.filter((one) => (one.spec as { runName: string }).runName === name),
     report: (error) => troubles.push(String(error)),
@@ -81,7 +81,7 @@ export function controllerFixture(
     runsOf: ({ metadata }) =>
       time.now() < hiddenMs
         ? []
-        : [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (shelf.peek(name) ?? []) : [])),
+        : [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (store.peek(name) ?? []) : [])),
     createRun: (run) => {
       const { metadata, spec: frozen, ...rest } = run as RunObject;
       if (runNames.has(metadata.name))
@@ -89,7 +89,7 @@ export function controllerFixture(
       const { promotion, trigger } = runSpecSchema.parse(frozen);
       begun.push(trigger);
       runNames.set(metadata.name, promotion.name);
-      shelf.put({
+      store.put({
         ...rest,
         spec: frozen,
         metadata: {
@@ -106,7 +106,7 @@ export function controllerFixture(
     removeRun: ({ name }) => {
       removed.push(name);
       runNames.delete(name);
-      shelf.remove(name);
+      store.remove(name);
       return Promise.resolve();
     },
     writePromotionStatus: ({ metadata }, status) => {
@@ -137,7 +137,7 @@ export function controllerFixture(
     rejudgeEveryMs,
     ...(job && { job }),
   });
-  shelf.onWrite = (run) => {
+  store.onWrite = (run) => {
     runStatusSchema.parse(run.status);
     controller.onRun(run.metadata, runNames.get(run.metadata.name));
   };
@@ -151,11 +151,11 @@ export function controllerFixture(
       await running;
     };
   };
-  const runs = () => [...runNames.keys()].map((name) => shelf.peek(name)).filter((run) => run !== undefined);
+  const runs = () => [...runNames.keys()].map((name) => store.peek(name)).filter((run) => run !== undefined);
   return {
     fixture: fixture,
     time,
-    shelf,
+    store: store,
     promotions,
     approvals,
     events,
@@ -192,7 +192,7 @@ export function controllerFixture(
       for (const [name, owner] of runNames)
         if (owner === NAME.name) {
           runNames.delete(name);
-          shelf.remove(name);
+          store.remove(name);
         }
       controller.onPromotion(NAME);
     },

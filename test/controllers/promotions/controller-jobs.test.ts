@@ -47,7 +47,7 @@ describe('the controller of promotions, where Jobs carry out runs', () => {
     await all.time.pass(11_000);
     const [run] = all.runs();
     if (!run) throw new Error('no run was begun');
-    await all.shelf.writeStatus(
+    await all.store.writeStatus(
       run,
       { phase: 'Succeeded', completionTime: all.time.clock().toISOString() },
       NEVER,

@@ -104,7 +104,7 @@ describe('what a promotion wants', () => {
     [
       'the run that is under way, whatever else it wants',
       'execute busy',
-      { generation: 2, woken: NOW, runs: [run('busy'), done] },
+      { generation: 2, triggered: NOW, runs: [run('busy'), done] },
     ],
     [
       'the run that was begun first of two',
@@ -122,7 +122,7 @@ describe('what a promotion wants', () => {
       'wait',
       { requestedAt: 'now', runs: [run('asked', { requestedAt: 'now', status: ended(1) })] },
     ],
-    ['a run when something was pushed', 'begin Event', { woken: NOW, runs: [done] }],
+    ['a run when something was pushed', 'begin Event', { triggered: NOW, runs: [done] }],
     [
       'a run for a push that another replica heard of',
       'begin Event',
@@ -147,7 +147,7 @@ describe('what a promotion wants', () => {
       {
         generation: 2,
         requestedAt: 'now',
-        woken: NOW,
+        triggered: NOW,
         spec: { suspend: true, timeZone: 'Etc/UTC', schedule: '* * * * *' },
         runs: [done, failed()],
       },

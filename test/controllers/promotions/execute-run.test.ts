@@ -72,10 +72,10 @@ describe('carrying out a run', () => {
   it('begins nothing when the plan cannot be stored', async () => {
     const done: string[] = [];
     const all = setting({ candidates: candidates('1'), onImage: (tag) => done.push(tag) });
-    const { writeStatus } = all.shelf;
-    const writes = { ...all.shelf, writeStatus };
+    const { writeStatus } = all.store;
+    const writes = { ...all.store, writeStatus };
     let count = 0;
-    Object.assign(all.shelf, {
+    Object.assign(all.store, {
       writeStatus: (...given: Parameters<typeof writeStatus>) => {
         count += 1;
         return count === 1 ? writes.writeStatus(...given) : Promise.reject(fault('ClusterUnavailable', true));
@@ -98,7 +98,7 @@ describe('carrying out a run', () => {
     await all.time.pass(20_000);
     expect(await ended).to.include({ end: 'over' });
     // Claim, plan, four signs of life, end.
-    expect(all.shelf.written()).to.equal(7);
+    expect(all.store.written()).to.equal(7);
   });
 
   it('goes on after a crash with the digests of the plan that is stored, and never resolves again', async () => {
@@ -127,7 +127,7 @@ describe('carrying out a run', () => {
     const all = setting({ candidates: candidates('1') });
     await all.run();
     expect(await all.run()).to.deep.equal({ end: 'nothing' });
-    all.shelf.remove(NAME.name);
+    all.store.remove(NAME.name);
     expect(await all.run()).to.deep.equal({ end: 'nothing' });
   });
 
@@ -140,7 +140,7 @@ describe('carrying out a run', () => {
     });
     const ended = all.run();
     await settle();
-    all.shelf.remove(NAME.name);
+    all.store.remove(NAME.name);
     await all.time.pass(8_000);
     expect(await ended).to.deep.equal({ end: 'stopped' });
     expect(done).to.deep.equal([]);
@@ -193,7 +193,7 @@ describe('carrying out a run', () => {
 
   it('fails one that cannot be read, and reports a bug as one', async () => {
     const invalid = setting({ candidates: [] });
-    invalid.shelf.put({ ...runObject(), spec: { template: { tags: { semver: ['>>1'] } } } });
+    invalid.store.put({ ...runObject(), spec: { template: { tags: { semver: ['>>1'] } } } });
     await invalid.run();
     expect(invalid.condition('Failed')).to.equal('True InvalidPromotion');
     const bug = setting({ candidates: [] });

@@ -127,7 +127,7 @@ export function runStore(): RunStoreTwin {
   const runs = new Map<string, RunObject>();
   let version = 1;
   let written = 0;
-  const shelf: RunStoreTwin = {
+  const store: RunStoreTwin = {
     put: (run) => void runs.set(run.metadata.name, structuredClone(run)),
     remove: (name) => void runs.delete(name),
     peek: (name) => structuredClone(runs.get(name)),
@@ -147,11 +147,11 @@ export function runStore(): RunStoreTwin {
         status: structuredClone(status),
       };
       runs.set(metadata.name, run);
-      shelf.onWrite(run);
+      store.onWrite(run);
       return Promise.resolve<GuardedAnswer>({ state: 'written', run: structuredClone(run) });
     },
   };
-  return shelf;
+  return store;
 }
 
 /** What becomes of an image in a fake execution. */

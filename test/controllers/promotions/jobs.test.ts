@@ -19,14 +19,14 @@ const NEVER = new AbortController().signal;
 /** A cluster whose Jobs do what a test tells them, and a controller that makes them. */
 function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
   const time = promotionTime();
-  const shelf = runStore();
-  shelf.put(runObject());
+  const store = runStore();
+  store.put(runObject());
   const jobs = new Map<string, { run: string; over: boolean }>();
   const execution = fakeExecution({ candidates: candidates('1', '2'), imageMs: 10_000 }, time);
   const portsOf = (identity: string): RunnerPorts => ({
     ...time,
     identity,
-    runs: shelf,
+    runs: store,
     executions: { check: () => Promise.resolve(undefined), open: () => Promise.resolve(execution) },
     approvals: () => [],
     report: (error) => {
@@ -61,7 +61,7 @@ function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
   );
   return Object.assign(seeing, {
     time,
-    shelf,
+    store: store,
     jobs,
     look: (name = NAME) => drive(name, NEVER),
     /** What the pod of a Job does. */
@@ -70,7 +70,7 @@ function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
       return executeRun(NAME, { ports: mine, claims: createRunLeases(mine) }, signal);
     },
     end: (job: string) => void jobs.set(job, { run: NAME.name, over: true }),
-    status: () => shelf.peek(NAME.name)?.status ?? {},
+    status: () => store.peek(NAME.name)?.status ?? {},
   });
 }
 
@@ -94,8 +94,8 @@ describe('runs as Jobs', () => {
     void all.begin('node-to-golden-1-1');
     await all.time.pass(5_000);
     // The node dies: no sign of life any more, while the API server still shows the Job as it was.
-    const { status } = all.shelf.peek(NAME.name) ?? {};
-    all.shelf.put({
+    const { status } = all.store.peek(NAME.name) ?? {};
+    all.store.put({
       ...runObject(),
       status: {
         ...status,
@@ -110,7 +110,7 @@ describe('runs as Jobs', () => {
     await all.look();
     expect(all.jobs.size).to.equal(1);
     await all.time.pass(31_000);
-    all.shelf.put({
+    all.store.put({
       ...runObject(),
       status: {
         ...status,
@@ -189,11 +189,11 @@ describe('runs as Jobs', () => {
 
   it('makes no more of them at a time than it is told', async () => {
     const all = fixture(1);
-    all.shelf.put(runObject({}, 'another-1'));
+    all.store.put(runObject({}, 'another-1'));
     await all.look();
     await all.look({ ...NAME, name: 'another-1' });
     expect([...all.jobs.keys()]).to.deep.equal(['node-to-golden-1-1']);
-    all.shelf.remove(NAME.name);
+    all.store.remove(NAME.name);
     await all.look();
     await all.look({ ...NAME, name: 'another-1' });
     expect([...all.jobs.keys()]).to.deep.equal(['node-to-golden-1-1', 'another-1-1']);

@@ -124,7 +124,7 @@ describe('what is in golden', () => {
     await all.time.pass(DAY);
     expect(all.condition('Flagged')).to.equal('Unknown RegistryUnavailable');
     expect(all.status().lastJudgement).to.deep.include({ judged: 1, unknown: 1 });
-    expect(all.troubles.some((told) => told.startsWith('judge again'))).to.be.true;
+    expect(all.troubles.some((reported) => reported.startsWith('judge again'))).to.be.true;
     expect(all.events.map(({ reason }) => reason)).to.deep.equal(['Vulnerable']);
   });
 

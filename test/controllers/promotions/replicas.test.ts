@@ -69,10 +69,10 @@ describe('the controller of promotions among others', () => {
     const [run] = all.runs();
     const claim = { holder: 'another', epoch: 9, renewTime: '2026-06-15T12:00:00Z', durationSeconds: 30 };
     if (!run) throw new Error('no run was begun');
-    all.shelf.put({ ...run, status: { phase: 'Running', claim } });
+    all.store.put({ ...run, status: { phase: 'Running', claim } });
     let reads = 0;
-    const { read } = all.shelf;
-    Object.assign(all.shelf, {
+    const { read } = all.store;
+    Object.assign(all.store, {
       read: (...given: Parameters<typeof read>) => {
         reads += 1;
         return read(...given);

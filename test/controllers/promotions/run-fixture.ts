@@ -9,13 +9,13 @@ export const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
 /** A run on a shelf, and whoever carries it out. */
 export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
   const time = promotionTime();
-  const shelf = runStore();
-  shelf.put(runObject(spec, NAME.name, attempt));
+  const store = runStore();
+  store.put(runObject(spec, NAME.name, attempt));
   const approvals: ApprovalObject[] = [];
   const execution = fakeExecution(fake, time);
   const reported: unknown[] = [];
   const statuses: RunObject[] = [];
-  shelf.onWrite = (run) => {
+  store.onWrite = (run) => {
     const read = runStatusSchema.safeParse(run.status);
     if (!read.success) throw new Error(read.error.message);
     statuses.push(run);
@@ -26,7 +26,7 @@ export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
     const ports = {
       ...time,
       identity,
-      runs: shelf,
+      runs: store,
       executions: {
         check: () => Promise.resolve(undefined),
         open: (subject: RunSubject) => (opened.push(subject), open()),
@@ -38,16 +38,16 @@ export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
   };
   return {
     time,
-    shelf,
+    store: store,
     approvals,
     execution,
     reported,
     opened,
     statuses,
     run,
-    status: () => shelf.peek(NAME.name)?.status ?? {},
+    status: () => store.peek(NAME.name)?.status ?? {},
     condition: (type: string) => {
-      const found = shelf.peek(NAME.name)?.status?.conditions?.find((one) => one.type === type);
+      const found = store.peek(NAME.name)?.status?.conditions?.find((one) => one.type === type);
       return found && `${found.status} ${found.reason}`;
     },
     breakOpen: (error: unknown) => {

@@ -27,7 +27,7 @@ function numbers(seed: number): () => number {
 
 /** The runs of a shelf over a network that is slow, and at times not there at all; `dead` = a process that crashed. */
 function overNetwork(
-  shelf: RunStoreTwin,
+  store: RunStoreTwin,
   time: Time,
   network: { random: () => number; down: boolean; dead: boolean },
 ): RunStore {
@@ -39,11 +39,11 @@ function overNetwork(
   return {
     read: async (run, signal) => {
       await travel(signal);
-      return shelf.read(run, signal);
+      return store.read(run, signal);
     },
     writeStatus: async (run, status, signal) => {
       await travel(signal);
-      const answer = await shelf.writeStatus(run, status, signal);
+      const answer = await store.writeStatus(run, status, signal);
       await travel(signal); // the answer may be lost of what was stored
       return answer;
     },
@@ -57,40 +57,40 @@ describe('the claim of a run', () => {
 
   it('is taken by one of several that want it at the same moment', async () => {
     const time = promotionTime();
-    const shelf = runStore();
-    shelf.put(runObject());
+    const store = runStore();
+    store.put(runObject());
     const taken = await Promise.all(
-      ['a', 'b', 'c'].map((who) => claimsOf(who, time, shelf).take(NAME, { begin, signal: ENDLESS })),
+      ['a', 'b', 'c'].map((who) => claimsOf(who, time, store).take(NAME, { begin, signal: ENDLESS })),
     );
     expect(taken.map(({ state }) => state).toSorted()).to.deep.equal(['held', 'held', 'taken']);
-    expect(shelf.peek(NAME.name)?.status?.claim?.epoch).to.equal(1);
+    expect(store.peek(NAME.name)?.status?.claim?.epoch).to.equal(1);
   });
 
   it('is waited out by what was seen here, whatever clocks say', async () => {
     const time = promotionTime();
-    const shelf = runStore();
+    const store = runStore();
     const claim = { holder: 'gone', epoch: 4, renewTime: '2001-01-01T00:00:00Z', durationSeconds: 30 };
-    shelf.put({ ...runObject(), status: { claim } });
-    const claims = claimsOf('b', time, shelf);
+    store.put({ ...runObject(), status: { claim } });
+    const claims = claimsOf('b', time, store);
     const take = () => claims.take(NAME, { begin, signal: ENDLESS });
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
     await time.pass(20_000);
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 10_000 });
     // A sign of life.
-    shelf.put({ ...runObject(), status: { claim: { ...claim, renewTime: '2001-01-01T00:00:01Z' } } });
+    store.put({ ...runObject(), status: { claim: { ...claim, renewTime: '2001-01-01T00:00:01Z' } } });
     await time.pass(10_000);
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
     await time.pass(30_000);
     expect(await take()).to.include({ state: 'taken' });
-    expect(shelf.peek(NAME.name)?.status?.claim).to.include({ holder: 'b', epoch: 5 });
+    expect(store.peek(NAME.name)?.status?.claim).to.include({ holder: 'b', epoch: 5 });
   });
 
   it('is let go by a holder that cannot renew it, before anybody else may take it', async () => {
     const time = promotionTime();
-    const shelf = runStore();
-    shelf.put(runObject());
+    const store = runStore();
+    store.put(runObject());
     const network = { random: () => 0, down: false, dead: false };
-    const taken = await claimsOf('a', time, overNetwork(shelf, time, network)).take(NAME, {
+    const taken = await claimsOf('a', time, overNetwork(store, time, network)).take(NAME, {
       begin,
       signal: ENDLESS,
     });
@@ -103,22 +103,22 @@ describe('the claim of a run', () => {
 
   it('fences a holder that was away: what it writes is refused, and it stops', async () => {
     const time = promotionTime();
-    const shelf = runStore();
-    shelf.put(runObject());
-    const first = await claimsOf('a', time, shelf).take(NAME, { begin, signal: ENDLESS });
+    const store = runStore();
+    store.put(runObject());
+    const first = await claimsOf('a', time, store).take(NAME, { begin, signal: ENDLESS });
     if (first.state !== 'taken') throw new Error(first.state);
-    const stored = shelf.peek(NAME.name);
+    const stored = store.peek(NAME.name);
     if (!stored?.status?.claim) throw new Error('nothing was stored');
     const { claim } = stored.status;
-    await shelf.writeStatus(
+    await store.writeStatus(
       stored,
       { ...stored.status, claim: { ...claim, holder: 'b', epoch: 2 } },
       ENDLESS,
     );
-    first.hold.tell(() => ({ phase: 'Succeeded' }));
+    first.hold.setStatus(() => ({ phase: 'Succeeded' }));
     expect(await first.hold.write()).to.equal(false);
     expect(first.hold.signal.aborted).to.equal(true);
-    expect(shelf.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
+    expect(store.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
   });
 
   it('lets nobody carry out a run beside another, whatever the network does to two controllers and a Job', async function () {
@@ -133,9 +133,9 @@ describe('the claim of a run', () => {
 async function story(seed: number): Promise<number> {
   const random = numbers(seed);
   const time = promotionTime();
-  const shelf = runStore();
+  const store = runStore();
   const tags = Array.from({ length: 12 }, (_, index) => `1.${String(index)}`);
-  shelf.put(runObject({ timeout: '24h' }));
+  store.put(runObject({ timeout: '24h' }));
   const active = new Set<string>();
   const beside: string[] = [];
   const moved: string[] = [];
@@ -151,7 +151,7 @@ async function story(seed: number): Promise<number> {
       const ports: RunnerPorts = {
         ...time,
         identity,
-        runs: overNetwork(shelf, time, mine),
+        runs: overNetwork(store, time, mine),
         executions: {
           check: () => Promise.resolve(undefined),
           open: () => Promise.resolve(watched(identity, mine)),
@@ -163,7 +163,7 @@ async function story(seed: number): Promise<number> {
       };
       current = mine;
       const claims = createRunLeases(ports);
-      while (!mine.dead && shelf.peek(NAME.name)?.status?.completionTime === undefined) {
+      while (!mine.dead && store.peek(NAME.name)?.status?.completionTime === undefined) {
         const ended = await executeRun(NAME, { ports, claims }, ENDLESS).catch(() => undefined);
         await pause(ended?.end === 'held' ? ended.retryInMs : 1_000, time.after, ENDLESS);
       }
@@ -226,7 +226,7 @@ async function story(seed: number): Promise<number> {
   }
   await time.pass(600_000);
   expect(beside, `seed ${String(seed)}`).to.deep.equal([]);
-  const { status = {} } = shelf.peek(NAME.name) ?? {};
+  const { status = {} } = store.peek(NAME.name) ?? {};
   expect(status, `seed ${String(seed)}`).to.deep.include({ phase: 'Succeeded' });
   expect(status.counts).to.include({ candidates: tags.length, promoted: tags.length });
   expect([...new Set(moved)].toSorted()).to.deep.equal(tags.toSorted());

@@ -38,8 +38,8 @@ describe('a promotion of 500 tags', () => {
   it('brings 475 of them, keeps its status small, tells each change of a decision once, and the same a second time not at all', async () => {
     const all = controllerFixture({ candidates: candidates(...TAGS), fate, imageMs: 200 });
     let largest = 0;
-    const { onWrite } = all.shelf;
-    all.shelf.onWrite = (run) => {
+    const { onWrite } = all.store;
+    all.store.onWrite = (run) => {
       largest = Math.max(largest, Buffer.byteLength(JSON.stringify(run.status)));
       onWrite(run);
     };
@@ -76,7 +76,7 @@ describe('a promotion of 500 tags', () => {
     expect(all.counted.filter((one) => one.startsWith('Blocked/Vulnerable'))).to.have.lengthOf(20);
     const counted = all.counted.map((one) => Number(one.split('/').at(-1)));
     expect(counted.reduce((sum, count) => sum + count, 0)).to.equal(500);
-    expect(all.shelf.written()).to.be.lessThan(25);
+    expect(all.store.written()).to.be.lessThan(25);
 
     all.events.length = 0;
     all.fixture.fake = {
@@ -99,8 +99,8 @@ describe('a promotion of 500 tags', () => {
     }));
     const all = controllerFixture({ candidates: moved });
     let largest = 0;
-    const { onWrite } = all.shelf;
-    all.shelf.onWrite = (run) => {
+    const { onWrite } = all.store;
+    all.store.onWrite = (run) => {
       largest = Math.max(largest, Buffer.byteLength(JSON.stringify(run.status)));
       onWrite(run);
     };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { formatReference } from '../../../src/core/model/index.ts';
 import { REASONS } from '../../../src/core/model/reason.ts';
-import { authority, DARK, found, policyOf } from '../../support/policies.ts';
+import { authority, UNKNOWN_FACT, found, policyOf } from '../../support/policies.ts';
 import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
 import { faultOf } from '../../support/twins/registry.ts';
 import { attachBundle, createBench, LIMITS, pushSignatures, shortly } from '../../support/verification.ts';
@@ -75,7 +75,7 @@ describe('judge', () => {
       match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'prod' } } },
       require: { lifecycle: {} },
     });
-    expect(shortly(await judge([`${WEB}:1`], [inProd], { labels: DARK }))).to.deep.equal([
+    expect(shortly(await judge([`${WEB}:1`], [inProd], { labels: UNKNOWN_FACT }))).to.deep.equal([
       'unknown NamespaceUnknown',
     ]);
     expect(registry.calls).to.be.empty;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
 import { createMemory } from '../../../src/core/evidence/index.ts';
 import type { Memory, MemoryLimits, MemoryOptions } from '../../../src/core/evidence/memory.ts';
-import { DARK, NOW } from '../../support/policies.ts';
+import { UNKNOWN_FACT, NOW } from '../../support/policies.ts';
 import { forever, LIMITS } from '../../support/verification.ts';
 
 function memoryWith(limits: Partial<MemoryLimits> = {}, more: Partial<MemoryOptions> = {}) {
@@ -34,7 +34,7 @@ describe('memory', () => {
   for (const [state, fact, ms] of [
     ['found', is('x'), LIMITS.foundMs],
     ['absent', absent, LIMITS.absentMs],
-    ['unknown', DARK, LIMITS.unknownMs],
+    ['unknown', UNKNOWN_FACT, LIMITS.unknownMs],
   ] as const) {
     it(`keeps a fact that is ${state} for ${ms} ms, and not longer`, async () => {
       const { ask, pass, loads } = memoryWith();

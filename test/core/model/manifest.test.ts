@@ -62,8 +62,8 @@ describe('manifest', () => {
     const nulls = { ...image, annotations: null, subject: null, layers: null, manifests: null };
     expect(value(nulls)).to.deep.include({ annotations: {}, layers: [], manifests: [] });
     expect(value(nulls)).not.to.have.property('subject');
-    const nobody = { ...index, manifests: [{ ...child, annotations: null, platform: null }] };
-    expect(value(nobody).manifests[0]).not.to.have.property('platform');
+    const none = { ...index, manifests: [{ ...child, annotations: null, platform: null }] };
+    expect(value(none).manifests[0]).not.to.have.property('platform');
   });
 
   it('keeps the variant of a platform', () => {

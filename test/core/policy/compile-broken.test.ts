@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { brokenPolicy, selectPolicies } from '../../../src/core/policy/index.ts';
-import { DARK, found, inShort, policyDocument, verdictOf, type WrittenSpec } from '../../support/policies.ts';
+import {
+  UNKNOWN_FACT,
+  found,
+  inShort,
+  policyDocument,
+  verdictOf,
+  type WrittenSpec,
+} from '../../support/policies.ts';
 
 const PROBLEMS = [
   { path: 'spec.authorities[0].key.secretRef', message: 'Secret release has no key cosign.pub' },
@@ -46,7 +53,9 @@ describe('a policy that never compiled', () => {
     expect(applies('registry.example.com/shop/web', 'production')).to.equal(true);
     expect(applies('registry.example.com/sandbox/web', 'production')).to.equal(false);
     expect(applies('registry.example.com/shop/web', 'test')).to.equal(false);
-    expect(selectPolicies(policies, 'registry.example.com/shop/web', DARK).undecided).to.have.length(1);
+    expect(selectPolicies(policies, 'registry.example.com/shop/web', UNKNOWN_FACT).undecided).to.have.length(
+      1,
+    );
   });
 
   for (const [what, document] of [

@@ -5,7 +5,7 @@ import {
   selectPolicies,
   type CompiledPolicy,
 } from '../../../src/core/policy/index.ts';
-import { authority, DARK, found, policyDocument, policyOf } from '../../support/policies.ts';
+import { authority, UNKNOWN_FACT, found, policyDocument, policyOf } from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';
 import { createBench } from '../../support/verification.ts';
 
@@ -48,7 +48,7 @@ describe('a verdict by name alone', () => {
       match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
       require: { quarantine },
     });
-    const selection = selectPolicies([selecting], NAME, DARK);
+    const selection = selectPolicies([selecting], NAME, UNKNOWN_FACT);
     expect(decideByName(selection, NAME)).to.equal(undefined);
   });
 

@@ -10,7 +10,7 @@ import { nameOf, type Evidence, type Fact, type Verdict } from '../../../src/cor
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   IMAGE,
@@ -32,7 +32,7 @@ const signed = { authorities, require: { signatures: { from: ['release'] } } };
 
 describe('enforcement and onUnknown', () => {
   const refused = evidenceOf();
-  const dark = evidenceOf({ signatures: DARK });
+  const unreadable = evidenceOf({ signatures: UNKNOWN_FACT });
   const table: readonly [enforcement: string, onUnknown: string, refused: string, unknown: string][] = [
     ['Deny', 'Deny', 'deny', 'unknown'],
     ['Deny', 'Warn', 'deny', 'warn'],
@@ -48,19 +48,27 @@ describe('enforcement and onUnknown', () => {
     it(`${enforcement}, onUnknown ${onUnknown}: a no is ${ifRefused}, an unknown is ${ifUnknown}, and both are told`, () => {
       const policy = policyOf({ ...signed, enforcement, onUnknown });
       expect(inShort(verdictOf([policy], { evidence: refused }))).to.equal(`${ifRefused} Unsigned`);
-      expect(inShort(verdictOf([policy], { evidence: dark }))).to.equal(`${ifUnknown} RegistryUnavailable`);
+      expect(inShort(verdictOf([policy], { evidence: unreadable }))).to.equal(
+        `${ifUnknown} RegistryUnavailable`,
+      );
     });
   }
 
   it('a definite no outweighs an unknown', () => {
     const quarantine = policyOf({ require: { quarantine: { images: ['**'] } } }, 'held');
     const policies = [policyOf(signed), quarantine];
-    expect(inShort(verdictOf(policies, { evidence: dark }))).to.equal('deny RegistryUnavailable Quarantined');
+    expect(inShort(verdictOf(policies, { evidence: unreadable }))).to.equal(
+      'deny RegistryUnavailable Quarantined',
+    );
   });
 
   it('one missing fact is told once per policy, though several checks need it', () => {
     const policy = policyOf({ ...signed, require: { ...signed.require, quarantine: {}, lifecycle: {} } });
-    const evidence = evidenceOf({ manifest: DARK, referrers: DARK, signatures: DARK });
+    const evidence = evidenceOf({
+      manifest: UNKNOWN_FACT,
+      referrers: UNKNOWN_FACT,
+      signatures: UNKNOWN_FACT,
+    });
     expect(inShort(verdictOf([policy], { evidence }))).to.equal('unknown RegistryUnavailable');
   });
 
@@ -104,7 +112,7 @@ describe('selecting policies', () => {
   });
 
   for (const [title, labels, transient] of [
-    ['could not be read', DARK, true],
+    ['could not be read', UNKNOWN_FACT, true],
     ['is not there', ABSENT, false],
   ] as const) {
     it(`B09: a namespace that ${title} loosens nothing`, () => {
@@ -117,7 +125,7 @@ describe('selecting policies', () => {
 
   it('B09: only onUnknown lets an unknown namespace through', () => {
     const lenient: CompiledPolicy = { ...inProd, onUnknown: 'Allow' };
-    expect(inShort(verdictOf([lenient], { labels: DARK }))).to.equal('allow NamespaceUnknown');
+    expect(inShort(verdictOf([lenient], { labels: UNKNOWN_FACT }))).to.equal('allow NamespaceUnknown');
   });
 });
 
@@ -177,7 +185,7 @@ describe('decide, laws', () => {
     { maxLength: 4 },
   );
   const factOf = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Fact<T>> =>
-    fc.oneof(fc.constant<Fact<T>>(DARK), fc.constant<Fact<T>>(ABSENT), value.map(found));
+    fc.oneof(fc.constant<Fact<T>>(UNKNOWN_FACT), fc.constant<Fact<T>>(ABSENT), value.map(found));
   const dates = fc.constantFrom('2020-01-01', '2026-06-14', '2026-06-20', '2040-01-01', 'soon');
   const evidence: fc.Arbitrary<Evidence> = fc.record({
     image: fc.constant(IMAGE),
@@ -190,7 +198,7 @@ describe('decide, laws', () => {
     referrers: factOf(
       fc.subarray([
         referrerOf('application/vnd.pratique.quarantine.v1+json'),
-        { state: 'unread', reason: DARK.reason, transient: true } as const,
+        { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true } as const,
       ]),
     ),
     signatures: factOf(
@@ -198,13 +206,13 @@ describe('decide, laws', () => {
         provenBy(key),
         provenBy(other),
         releasedBy(key),
-        { state: 'unread', reason: DARK.reason, transient: true } as const,
+        { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true } as const,
       ]),
     ),
     children: fc.constant(ABSENT),
     successor: fc.constant<Evidence['successor']>(ABSENT),
   });
-  const labels = fc.constantFrom(found({ env: 'prod' }), found({}), ABSENT, DARK);
+  const labels = fc.constantFrom(found({ env: 'prod' }), found({}), ABSENT, UNKNOWN_FACT);
   const asked = fc.record({ evidence, labels, use: fc.constantFrom(USE, IMAGE) });
 
   it('adding a policy never loosens a verdict', () => {
@@ -244,8 +252,11 @@ describe('decide, laws', () => {
           // A digest that is proven to be signed needs no manifest; that nothing is there to run is another matter.
           fc.pre(about.evidence.manifest.state !== 'absent');
           const known = verdictOf(strict, about);
-          const dark = verdictOf(strict, { ...about, evidence: { ...about.evidence, [fact]: DARK } });
-          if (dark.kind === 'allow') expect(known.kind).to.equal('allow');
+          const unreadable = verdictOf(strict, {
+            ...about,
+            evidence: { ...about.evidence, [fact]: UNKNOWN_FACT },
+          });
+          if (unreadable.kind === 'allow') expect(known.kind).to.equal('allow');
         },
       ),
       { numRuns: 300 },

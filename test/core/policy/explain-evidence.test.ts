@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import { digestOf, type Evidence, type Signature } from '../../../src/core/model/index.ts';
 import { explainEvidence } from '../../../src/core/policy/index.ts';
-import { ABSENT, DARK, evidenceOf, found, policyOf, referrerOf, releasedBy } from '../../support/policies.ts';
+import {
+  ABSENT,
+  UNKNOWN_FACT,
+  evidenceOf,
+  found,
+  policyOf,
+  referrerOf,
+  releasedBy,
+} from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';
 import {
   certified,
@@ -72,7 +80,11 @@ describe('explained evidence', () => {
       { state: 'unproven', digest: digestOf('a'), why: 'about another digest' },
       'does not count, about another digest',
     ],
-    ['one unread', { state: 'unread', reason: DARK.reason, transient: true }, 'unread: connection refused'],
+    [
+      'one unread',
+      { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true },
+      'unread: connection refused',
+    ],
   ];
   for (const [title, signature, text] of table) {
     it(title, () => {
@@ -86,7 +98,7 @@ describe('explained evidence', () => {
   });
 
   it('what is not there and what is not known are different lines', () => {
-    expect(lines({ manifest: ABSENT, referrers: DARK })).to.deep.equal([
+    expect(lines({ manifest: ABSENT, referrers: UNKNOWN_FACT })).to.deep.equal([
       'manifest: none',
       'referrers: unknown, connection refused',
       'signatures: none',
@@ -97,7 +109,7 @@ describe('explained evidence', () => {
     const all = lines({
       referrers: found([
         referrerOf('application/x'),
-        { state: 'unread', reason: DARK.reason, transient: true },
+        { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true },
       ]),
       children: found([{ digest: digestOf('arm'), platform: 'linux/arm64', signatures: ABSENT }]),
     });

@@ -7,7 +7,15 @@ import {
   type CompiledPolicy,
 } from '../../../src/core/policy/index.ts';
 import type { Evidence, JudgedImage, Verdict } from '../../../src/core/model/index.ts';
-import { authority, DARK, evidenceOf, found, IMAGE, policyOf, verdictOf } from '../../support/policies.ts';
+import {
+  authority,
+  UNKNOWN_FACT,
+  evidenceOf,
+  found,
+  IMAGE,
+  policyOf,
+  verdictOf,
+} from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';
 
 const signed = policyOf({
@@ -35,7 +43,7 @@ const outdated = image('web', ending, {
   ...eol('2026-01-31'),
   successor: found({ tag: '1.6.2' }),
 });
-const dark = image('side', signed, evidenceOf({ signatures: DARK }));
+const unreadable = image('side', signed, evidenceOf({ signatures: UNKNOWN_FACT }));
 
 describe('a refusal', () => {
   it('names every refused container with its codes in the first line, and counts', () => {
@@ -63,8 +71,8 @@ describe('a refusal', () => {
   });
 
   it('says "temporary, try again" only where that may help', () => {
-    expect(explainRefusal([dark])).to.include('connection refused; try again in a moment');
-    expect(explainRefusal([dark])).to.match(/\(temporary, try again\)$/);
+    expect(explainRefusal([unreadable])).to.include('connection refused; try again in a moment');
+    expect(explainRefusal([unreadable])).to.match(/\(temporary, try again\)$/);
     expect(explainRefusal([unsigned])).not.to.include('temporary');
   });
 
@@ -90,7 +98,7 @@ describe('a refusal', () => {
 describe('warnings', () => {
   it('one per finding that warns, none for others', () => {
     const near = image('web', ending, eol('2026-06-20'));
-    const lenient = image('side', { ...signed, onUnknown: 'Warn' }, evidenceOf({ signatures: DARK }));
+    const lenient = image('side', { ...signed, onUnknown: 'Warn' }, evidenceOf({ signatures: UNKNOWN_FACT }));
     const warnings = explainWarnings([near, lenient, unsigned, good]);
     expect(warnings).to.have.lengthOf(2);
     expect(warnings[0]).to.include('web (').and.to.include('EndOfLifeNear: ends 2026-06-20');

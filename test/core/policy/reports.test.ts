@@ -238,8 +238,8 @@ describe('the time of a scan', () => {
   ] as const) {
     it(title, () => {
       const { scannedAt, unreadableTime } = report(predicate);
-      const told = scannedAt ? scannedAt.toISOString() : unreadableTime ? 'unreadable' : 'absent';
-      expect(told).to.equal(expected === WHEN ? new Date(WHEN).toISOString() : expected);
+      const reported = scannedAt ? scannedAt.toISOString() : unreadableTime ? 'unreadable' : 'absent';
+      expect(reported).to.equal(expected === WHEN ? new Date(WHEN).toISOString() : expected);
       expect(unreadableTime && scannedAt).to.not.be.instanceOf(Date);
     });
   }

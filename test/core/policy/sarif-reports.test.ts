@@ -13,16 +13,16 @@ const log = ({ results, rules = [], more = {} }: Log) => ({
 });
 
 function read(predicate: unknown) {
-  const told = readVulnerabilities({ predicateType: 'application/sarif+json', predicate });
-  if (!told) throw new Error('no vulnerability report');
-  return told;
+  const reported = readVulnerabilities({ predicateType: 'application/sarif+json', predicate });
+  if (!reported) throw new Error('no vulnerability report');
+  return reported;
 }
 
 /** The findings as `id severity package fixable`, or why there are none. */
 function findings(predicate: unknown): readonly string[] | string {
-  const told = read(predicate);
-  if ('unreadable' in told) return told.unreadable;
-  return told.findings.map(
+  const reported = read(predicate);
+  if ('unreadable' in reported) return reported.unreadable;
+  return reported.findings.map(
     (one) => `${one.id} ${one.severity} ${one.package ?? '-'} ${one.fixable ? 'fixable' : 'unfixed'}`,
   );
 }
@@ -114,11 +114,11 @@ describe('a SARIF log', () => {
       results: [{ ruleId: `CVE-2026-000${String(index)}` }],
       invocations: [{ executionSuccessful: true, endTimeUtc }],
     }));
-    const told = read({ version: '2.1.0', runs });
-    if ('unreadable' in told) throw new Error(told.unreadable);
-    expect(told.findings.map(({ id }) => id)).to.deep.equal(['CVE-2026-0000', 'CVE-2026-0001']);
-    expect(told.scannedAt).to.deep.equal(new Date('2026-06-10T03:00:00Z'));
-    expect(told.scanner).to.equal('scanner-0, scanner-1');
+    const reported = read({ version: '2.1.0', runs });
+    if ('unreadable' in reported) throw new Error(reported.unreadable);
+    expect(reported.findings.map(({ id }) => id)).to.deep.equal(['CVE-2026-0000', 'CVE-2026-0001']);
+    expect(reported.scannedAt).to.deep.equal(new Date('2026-06-10T03:00:00Z'));
+    expect(reported.scanner).to.equal('scanner-0, scanner-1');
   });
 
   for (const [title, predicate, why] of [

@@ -157,7 +157,7 @@ describe('the verdict on all canaries', () => {
     outcome: what,
     detail: '',
   });
-  const [yes, open, dark, none] = [
+  const [yes, open, unreadable, none] = [
     outcome('a', 'proven'),
     outcome('b', 'not enforced'),
     outcome('c', 'cannot tell'),
@@ -166,8 +166,8 @@ describe('the verdict on all canaries', () => {
   const rows: readonly [string, readonly CanaryOutcome[], string][] = [
     ['is proven when all are', [yes, yes], 'proven'],
     ['is proven beside what does not apply', [yes, none, NO_POD], 'proven'],
-    ['is not enforced for one that was let in', [yes, dark, open], 'not enforced'],
-    ['cannot be told for one without clear answer', [yes, dark], 'cannot tell'],
+    ['is not enforced for one that was let in', [yes, unreadable, open], 'not enforced'],
+    ['cannot be told for one without clear answer', [yes, unreadable], 'cannot tell'],
     ['cannot be told when nothing applies', [none], 'cannot tell'],
     ['cannot be told of nothing', [], 'cannot tell'],
   ];

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { githubPackage, harborPush } from '../../controllers/events/payloads.ts';
 import { pushImage } from '../../support/registry/push.ts';
-import { HARBOR_TOKEN, type Told } from '../support/senders.ts';
+import { HARBOR_TOKEN, type SentEvents } from '../support/senders.ts';
 import { until } from '../support/wait.ts';
 import { at, mirror, type Around } from './context.ts';
 
@@ -20,13 +20,13 @@ const SOURCES = {
 };
 
 /** Who sends events, and what comes of them. */
-export function tellOfEvents(around: () => Around): void {
+export function describeEvents(around: () => Around): void {
   describe('events', () => {
     const generic = (repository: string) =>
       JSON.stringify({ repository: `${around().open.host}/${repository}` });
     const signed = (body: string, who?: 'github' | 'pipeline' | 'stranger') =>
       around().senders.signature(body, who);
-    const withToken = async (claims: object | undefined): Promise<Told> => {
+    const withToken = async (claims: object | undefined): Promise<SentEvents> => {
       const { senders } = around();
       const token = await senders.token({ ...claims }, claims ? 'issuer' : 'stranger');
       return { to: 'generic', body: generic('quiet'), headers: senders.bearer(token) };
@@ -43,7 +43,7 @@ export function tellOfEvents(around: () => Around): void {
       for (const name of Object.keys(SOURCES)) await flow.wait(`ipr/${name}`, 'Ready');
     });
 
-    const refused: readonly (readonly [string, string, number, () => Told | Promise<Told>])[] = [
+    const refused: readonly (readonly [string, string, number, () => SentEvents | Promise<SentEvents>])[] = [
       [
         'a signature by another secret',
         'github: signature wrong',
@@ -95,10 +95,10 @@ export function tellOfEvents(around: () => Around): void {
         () => ({ to: 'generic', body: '{}', headers: signed('{}', 'pipeline') }),
       ],
     ];
-    for (const [what, why, status, told] of refused)
+    for (const [what, why, status, reported] of refused)
       it(`are answered ${String(status)} for ${what}, and the log says why`, async () => {
         const { senders, fixture: fixture } = around();
-        const answer = await senders.tell(await told());
+        const answer = await senders.report(await reported());
         expect(answer.status, answer.body).to.equal(status);
         // To say more would help the next guess.
         if (status === 401) expect(JSON.parse(answer.body)).to.deep.equal({ error: 'unauthorized' });
@@ -112,27 +112,27 @@ export function tellOfEvents(around: () => Around): void {
     it('are received on their own port alone, and from known senders only', async () => {
       const { senders, fixture: fixture } = around();
       const body = generic('quiet');
-      const told = { to: 'generic', body, headers: signed(body, 'pipeline') } as const;
+      const reported = { to: 'generic', body, headers: signed(body, 'pipeline') } as const;
       const { stdout } = await fixture.cluster.kubectl([
         ...['get', 'service/pratique-webhook', '-n', fixture.installation.namespace],
         ...['-o', 'jsonpath={.spec.ports[0].port}'],
       ]);
-      expect((await senders.tell(told, Number(stdout))).status).to.equal(404);
-      expect((await senders.tell({ ...told, to: 'quay' })).status).to.equal(404);
+      expect((await senders.report(reported, Number(stdout))).status).to.equal(404);
+      expect((await senders.report({ ...reported, to: 'quay' })).status).to.equal(404);
     });
 
     it('trigger the promotions that take from there, once for a burst, and no others', async () => {
       const { senders, flow } = around();
       const [pushed, burst] = [generic('pushed'), generic('burst')];
-      const told: readonly Told[] = [
+      const reported: readonly SentEvents[] = [
         { to: 'ghcr', body: GITHUB, headers: signed(GITHUB) },
         { to: 'harbor', body: HARBOR, headers: senders.bearer(HARBOR_TOKEN) },
         { to: 'generic', body: pushed, headers: senders.bearer(await senders.token()) },
-        ...Array.from({ length: BURST }, (): Told => {
+        ...Array.from({ length: BURST }, (): SentEvents => {
           return { to: 'generic', body: burst, headers: signed(burst, 'pipeline') };
         }),
       ];
-      const answers = await Promise.all(told.map((one) => senders.tell(one)));
+      const answers = await Promise.all(reported.map((one) => senders.report(one)));
       expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([202]));
       for (const name of ['github', 'harbor', 'ci', 'burst']) {
         await flow.until(name, 'the run', ({ status }) => status?.counts?.upToDate === 1);

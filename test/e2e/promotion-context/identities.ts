@@ -6,7 +6,7 @@ import { until } from '../support/wait.ts';
 import { at, IDENTITY, type Around } from './context.ts';
 
 /** Who signs without a key, and what admission says of it. */
-export function tellOfIdentities(around: () => Around): void {
+export function describeIdentities(around: () => Around): void {
   describe('identities', () => {
     const place = (path: string) => ({ registry: around().fixture.registry.host, repository: path });
     const admit = (path: string) => around().fixture.run(`${around().fixture.registry.host}/${path}:1.0.0`);

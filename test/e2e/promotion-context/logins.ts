@@ -6,7 +6,7 @@ const PULL_SECRET = 'kubernetes.io/dockerconfigjson';
 const CA = { caSecretRef: { name: 'ca' } };
 
 /** A registry with an authority of its own, and logins for it. */
-export function tellOfLogins(around: () => Around): void {
+export function describeLogins(around: () => Around): void {
   describe('logins', () => {
     const into = (name: string, more: object) => {
       const { open, locked } = around();

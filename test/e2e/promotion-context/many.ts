@@ -25,7 +25,7 @@ interface EventSeen {
 }
 
 /** Five hundred tags in one promotion. */
-export function tellOfMany(around: () => Around): void {
+export function describeMany(around: () => Around): void {
   describe('five hundred tags', () => {
     let golden: Registry;
     const source = () => ({ registry: around().fixture.registry.host, repository: 'many' });

@@ -6,7 +6,7 @@ import { startReadOnlyDistribution } from '../support/registries.ts';
 import { at, conditionOf, mirror, says, type Around } from './context.ts';
 
 /** Registries that do not do what is wanted. */
-export function tellOfRegistries(around: () => Around): void {
+export function describeRegistries(around: () => Around): void {
   describe('registries', () => {
     it('that cannot be reached are tried again, and the reason stands in Ready', async () => {
       const { flow, open } = around();

@@ -69,6 +69,6 @@ export function allows(grant: Grant, call: Call): boolean {
 }
 
 /** A right or a call in one line: `patch events.k8s.io/events`, `create /secrets in pratique`. */
-export function told({ verb, group, resource, namespace }: Grant | Call): string {
+export function reported({ verb, group, resource, namespace }: Grant | Call): string {
   return `${verb} ${group}/${resource}${namespace === undefined ? '' : ` in ${namespace}`}`;
 }

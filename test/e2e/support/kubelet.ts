@@ -135,12 +135,12 @@ async function begin(node: Node, pod: PodSeen): Promise<Playing> {
   await once(child, 'spawn');
   workspace.adopt(child);
   await log.close();
-  await tell(node, name, { phase: 'Running' });
+  await refuseMount(node, name, { phase: 'Running' });
   let isLost = false;
   const read = (): Promise<string> => readFile(logFile, 'utf8');
   const ended = exitOf(child).then(async (code) => {
     // A pod that is deleted meanwhile needs no further report.
-    if (!isLost) await tell(node, name, endOf(code, await read())).catch(() => undefined);
+    if (!isLost) await refuseMount(node, name, endOf(code, await read())).catch(() => undefined);
     return code;
   });
   const played: PlayedPod = {
@@ -190,7 +190,7 @@ function endOf(exitCode: number, log: string): object {
   };
 }
 
-async function tell({ cluster, namespace }: Node, pod: string, status: object): Promise<void> {
+async function refuseMount({ cluster, namespace }: Node, pod: string, status: object): Promise<void> {
   const patch = ['--subresource=status', '--type=merge', '-p', JSON.stringify({ status })];
   await kubectl(cluster, ['patch', 'pod', pod, '-n', namespace, ...patch]);
 }

@@ -8,7 +8,7 @@ import { freePort } from './ports.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** An event as it is sent. */
-export interface Told {
+export interface SentEvents {
   readonly to: 'ghcr' | 'harbor' | 'generic' | 'quay';
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export interface Senders {
   /** With which the replicas know the issuer's authority. */
   readonly environment: Readonly<Record<string, string>>;
   /** Sends to the port of events, or to another one. */
-  tell(told: Told, port?: number): Promise<{ readonly status: number; readonly body: string }>;
+  report(reported: SentEvents, port?: number): Promise<{ readonly status: number; readonly body: string }>;
   /** The header of GitHub, or the one of the pipeline. */
   signature(body: string, who?: 'github' | 'pipeline' | 'stranger'): Readonly<Record<string, string>>;
   bearer(token: string): Readonly<Record<string, string>>;
@@ -78,7 +78,7 @@ export async function openSenders(host: string): Promise<Senders> {
       },
     ],
     environment: { NODE_EXTRA_CA_CERTS: file('authority.pem') },
-    tell: async ({ to, body, headers = {} }, port = listening) => {
+    report: async ({ to, body, headers = {} }, port = listening) => {
       const answer = await request(`https://127.0.0.1:${port}/events/${to}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },

@@ -36,7 +36,7 @@ export function createWatches(store: () => Store): Watches {
   ): AsyncGenerator<WatchEvent> {
     let seen = Number(from);
     while (!signal.aborted && !one.ended) {
-      const { promise: woken, resolve } = Promise.withResolvers<undefined>();
+      const { promise: triggered, resolve } = Promise.withResolvers<undefined>();
       one.wake = () => {
         resolve(undefined);
       };
@@ -48,7 +48,7 @@ export function createWatches(store: () => Store): Watches {
       seen = Math.max(seen, store().revision());
       yield* changes.flatMap((change) => eventOf(change, collection));
       yield* one.queued.splice(0);
-      if (store().revision() === seen && one.queued.length === 0) await woken;
+      if (store().revision() === seen && one.queued.length === 0) await triggered;
     }
     if (one.ended?.error !== undefined) throw one.ended.error as Error;
   }

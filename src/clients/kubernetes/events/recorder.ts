@@ -38,7 +38,7 @@ export interface EventRecorder {
 /** Events that wait to be written; more than that come only when the API server does not keep up. */
 const MAX_WAITING = 500;
 /** Series whose excess over the budget is remembered until the next one is written. */
-const MAX_UNTOLD = 1_000;
+const MAX_PENDING = 1_000;
 /** Milliseconds for one event: nobody waits for it, but others wait behind it. */
 const WRITE_WITHIN_MS = 10_000;
 /** Milliseconds for what still waits at the end: a pod that is told to stop has thirty seconds for everything. */
@@ -55,7 +55,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { clock, onFailure } = options;
   const affordable = createEventBudget(clock);
   const waiting = new Map<string, Waiting>();
-  const untold = new Map<string, number>();
+  const pending = new Map<string, number>();
   const closing = new AbortController();
   let closed = false;
   let writing: Promise<void> | undefined;
@@ -75,9 +75,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   /** One that the budget does not allow counts with the next that it does; too many such are lost. */
   const postpone = (key: string, event: RecordedEvent): void => {
-    const count = untold.get(key) ?? 0;
-    if (count === 0 && untold.size >= MAX_UNTOLD) lose(event, 'too many objects cause too many events');
-    else untold.set(key, count + 1);
+    const count = pending.get(key) ?? 0;
+    if (count === 0 && pending.size >= MAX_PENDING) lose(event, 'too many objects cause too many events');
+    else pending.set(key, count + 1);
   };
 
   const lose = (event: RecordedEvent, why: string): void => {
@@ -99,8 +99,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       postpone(key, event);
       return;
     }
-    const count = 1 + (untold.get(key) ?? 0);
-    untold.delete(key);
+    const count = 1 + (pending.get(key) ?? 0);
+    pending.delete(key);
     waiting.set(key, { event, count, first: now, last: now });
     // In a later turn: who records several in one breath writes one.
     writing ??= Promise.resolve().then(writeAll);

@@ -60,13 +60,13 @@ export function runElection(options: ElectionOptions): Election {
   const claim = createLeaseAcquisition({ ...options, timers, clock });
   const closing = new AbortController();
   let term: Term | undefined;
-  let told = { leading: false, holder: undefined as string | undefined };
+  let reported = { leading: false, holder: undefined as string | undefined };
 
   const isLeader = (): boolean => term?.lasts() ?? false;
-  const tell = (): void => {
+  const logTerm = (): void => {
     const now = { leading: isLeader(), holder: claim.holder() };
-    if (now.leading === told.leading && now.holder === told.holder) return;
-    told = now;
+    if (now.leading === reported.leading && now.holder === reported.holder) return;
+    reported = now;
     onChange?.({ leading: now.leading, ...(now.holder !== undefined && { holder: now.holder }) });
   };
 
@@ -89,7 +89,7 @@ export function runElection(options: ElectionOptions): Election {
   const hold = (until: number): void => {
     if (until <= timers.now()) return; // the answer came too late to be worth anything
     if (term) term.extend(until);
-    else term = beginTerm({ until, lead, timers, onEnd: tell, onError: (error) => onError?.(error) });
+    else term = beginTerm({ until, lead, timers, onEnd: logTerm, onError: (error) => onError?.(error) });
   };
 
   const round = async (): Promise<void> => {
@@ -110,13 +110,13 @@ export function runElection(options: ElectionOptions): Election {
   const campaign = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       await round();
-      tell();
+      logTerm();
       await pause(timers, retryMs * (1 + JITTER * random()), closing.signal);
     }
     term?.end();
     await term?.over;
     await withinReason(claim.release);
-    tell();
+    logTerm();
   };
   const campaigning = campaign();
 

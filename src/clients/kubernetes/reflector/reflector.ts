@@ -67,7 +67,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   const firstSync = Promise.withResolvers<undefined>();
   firstSync.promise.catch(() => undefined); // nobody has to wait for it
   let synced = false;
-  let heardAt = performance.now();
+  let seenAt = performance.now();
   /** Where to watch from; `undefined` = list first. */
   let version: string | undefined;
   let newest: string | undefined;
@@ -84,7 +84,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
       for (const entry of store.entries.values()) yield entry.value;
     },
     size: () => store.entries.size,
-    confirmedMsAgo: () => performance.now() - heardAt,
+    confirmedMsAgo: () => performance.now() - seenAt,
     close: async () => {
       closing.abort();
       await done;
@@ -147,8 +147,8 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     }
     lagging = 0;
     newest = listed;
-    heardAt = performance.now();
-    store.replace(next).forEach(tell);
+    seenAt = performance.now();
+    store.replace(next).forEach(notify);
     if (!synced) {
       synced = true;
       firstSync.resolve(undefined);
@@ -157,7 +157,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   }
 
   function onEvent(event: WatchEvent): void {
-    heardAt = performance.now();
+    seenAt = performance.now();
     if (event.type === 'expired') {
       version = undefined;
       return;
@@ -169,7 +169,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     if (event.type === 'bookmark') return;
     const entry = event.type === 'deleted' ? undefined : entryOf(event.object);
     const change = event.type === 'deleted' ? store.remove(event.object) : entry && store.set(entry);
-    if (change !== undefined) tell(change);
+    if (change !== undefined) notify(change);
   }
 
   /** What is kept of an object: what was kept of it before when `select` fails, so that one object does not stop the rest. */
@@ -183,7 +183,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     }
   }
 
-  function tell(change: Change<T>): void {
+  function notify(change: Change<T>): void {
     if (isClosed()) return;
     try {
       options.onChange?.(change);

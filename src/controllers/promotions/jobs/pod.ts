@@ -15,7 +15,7 @@ export interface PodTemplate {
 
 /** What a process needs to write: the scanner unpacks layers there, and keeps its databases. */
 const SCRATCH = '/tmp';
-const NOBODY = 65_532;
+const NON_ROOT_USER = 65_532;
 const SETTINGS = '/etc/pratique';
 const TRIVY = '/opt/trivy';
 /** What our image has, and behind it the scanner. */
@@ -55,7 +55,11 @@ export function podOf(
     restartPolicy: 'Never',
     serviceAccountName,
     automountServiceAccountToken: true,
-    securityContext: { runAsNonRoot: true, runAsUser: NOBODY, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: NON_ROOT_USER,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
     ...(scanner && { initContainers: [copyOf(scanner)] }),
     containers: [
       {

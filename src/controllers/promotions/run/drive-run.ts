@@ -133,7 +133,9 @@ async function abandonRun(
   const hold = await holdOf(name, running, signal);
   if (!hold) return;
   const begun = hold.run.status ?? {};
-  hold.tell(() => endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun: false }));
+  hold.setStatus(() =>
+    endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun: false }),
+  );
   await hold.release();
 }
 

@@ -8,10 +8,10 @@ import {
 import { readApprovals, type KnownApproval } from '../approvals.ts';
 import type { RunLeases } from './run-lease.ts';
 import type { Hold } from './lease-renewal.ts';
-import { openLedger, type Ledger } from '../status/run-progress.ts';
+import { openProgress, type RunProgress } from '../status/run-progress.ts';
 import type { ObjectName, RunnerPorts, RunObject, Time } from '../ports.ts';
 import { pause } from '../pause.ts';
-import { planLedger, type Planned } from './plan-run.ts';
+import { planProgress, type Planned } from './plan-run.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { decideBy, readyPins } from '../run-state.ts';
 import { durationMs } from '../../../core/policy/index.ts';
@@ -127,45 +127,53 @@ function startOf({ startTime }: ImagePromotionRunStatus, { clock }: RunnerPorts)
 async function withPlan(carried: Carried, execution: Execution, signal: AbortSignal): Promise<RunEnd> {
   const { begun, hold, stop } = carried;
   if (begun.plan)
-    return withLedger(carried, { execution, ledger: openLedger(begun), plan: begun.plan }, signal);
-  const planned = planLedger(await execution.plan(signal));
+    return withProgress(carried, { execution, runProgress: openProgress(begun), plan: begun.plan }, signal);
+  const planned = planProgress(await execution.plan(signal));
   if (!planned.ok) return fail(carried, planned.reason, false);
-  const { ledger, plan } = planned;
-  hold.tell(() =>
-    openStatus(begun, { plan, ledger, now: carried.ports.clock(), dryRun: carried.run.spec.template.dryRun }),
+  const { runProgress: runProgress, plan } = planned;
+  hold.setStatus(() =>
+    openStatus(begun, {
+      plan,
+      runProgress: runProgress,
+      now: carried.ports.clock(),
+      dryRun: carried.run.spec.template.dryRun,
+    }),
   );
   // Nothing is begun before it is stored what will be done.
   if (!(await hold.write()) || stop.aborted) return { end: 'stopped' };
-  return withLedger(carried, { execution, ledger, plan }, signal);
+  return withProgress(carried, { execution, runProgress: runProgress, plan }, signal);
 }
 
-interface Prepared extends Pick<Planned, 'ledger' | 'plan'> {
+interface Prepared extends Pick<Planned, 'runProgress' | 'plan'> {
   readonly execution: Execution;
 }
 
-async function withLedger(
+async function withProgress(
   carried: Carried,
-  { execution, ledger, plan }: Prepared,
+  { execution, runProgress: runProgress, plan }: Prepared,
   signal: AbortSignal,
 ): Promise<RunEnd> {
   const { run, begun, hold, ports, approvals, considered, stop } = carried;
   const { dryRun } = run.spec.template;
-  const record = (result: Parameters<Ledger['record']>[0]): void => {
+  const record = (result: Parameters<RunProgress['record']>[0]): void => {
     // What is told of an image after a stop is that it was stopped; the next holder goes on with it.
-    if (!stop.aborted) ledger.record(result);
+    if (!stop.aborted) runProgress.record(result);
   };
-  hold.tell(() => openStatus(begun, { plan, ledger, now: ports.clock(), dryRun }));
+  hold.setStatus(() => openStatus(begun, { plan, runProgress: runProgress, now: ports.clock(), dryRun }));
   const decide = decideBy(hold.run.metadata.name, considered, {
     considered: begun.considered,
     now: ports.clock(),
   });
-  const work = readyPins(ledger.pins(), decide).map(({ planned }) => planned);
+  const work = readyPins(runProgress.pins(), decide).map(({ planned }) => planned);
   const progress = { onStep: nothing, onExpected: nothing, onBytes: nothing, onResult: record };
   const resumed = begun.plan !== undefined;
   const results = await execution.run(work, { progress, dryRun, resumed, approvals }, signal);
   for (const result of results) record(result);
   if (stop.aborted) return { end: 'stopped' };
-  return end(hold, endStatus({ begun, plan, ledger, considered, now: ports.clock(), dryRun }));
+  return end(
+    hold,
+    endStatus({ begun, plan, runProgress: runProgress, considered, now: ports.clock(), dryRun }),
+  );
 }
 
 async function fail(
@@ -178,7 +186,7 @@ async function fail(
 }
 
 async function end(hold: Hold, status: ImagePromotionRunStatus): Promise<RunEnd> {
-  hold.tell(() => status);
+  hold.setStatus(() => status);
   return (await hold.release()) ? { end: 'over', status } : { end: 'stopped' };
 }
 

@@ -9,7 +9,7 @@ export interface Hold {
   /** Fires with a `Fault` `Cancelled` when the run is no longer surely in these hands, or is gone. */
   readonly signal: AbortSignal;
   /** From now on this is what signs of life tell. */
-  readonly tell: (status: () => ImagePromotionRunStatus) => void;
+  readonly setStatus: (status: () => ImagePromotionRunStatus) => void;
   /** Writes what is told, now; `false` when the hold was lost before that was stored. */
   readonly write: () => Promise<boolean>;
   /** Writes what is told for the last time, and lets go. */
@@ -43,7 +43,7 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
   const lost = new AbortController();
   let newest = run;
   let renewTime = claim.renewTime;
-  let told = (): ImagePromotionRunStatus => status;
+  let statusNow = (): ImagePromotionRunStatus => status;
   let cancelDeadline = (): void => undefined;
   let cancelRenewal = (): void => undefined;
   let closed = false;
@@ -75,7 +75,7 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
     const sentAt = now();
     // Never the same twice: others take a change of it for a sign of life.
     renewTime = laterThan(renewTime, clock());
-    const written = { ...told(), claim: { ...claim, holder, renewTime } };
+    const written = { ...statusNow(), claim: { ...claim, holder, renewTime } };
     const answer = await runs.writeStatus(newest, written, lost.signal);
     switch (answer.state) {
       case 'written':
@@ -129,8 +129,8 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
   return {
     run,
     signal: lost.signal,
-    tell: (next) => {
-      told = next;
+    setStatus: (next) => {
+      statusNow = next;
     },
     write: () => enqueue(claim.holder),
     release: async () => {

@@ -25,15 +25,15 @@ function meterBytes(
 function cutOf({ object: { status = {} } }: CountedRun['run']): readonly (readonly [string, number])[] {
   const { images = [], counts } = status;
   if (!counts) return [];
-  const told = (...decisions: readonly ImageDecision[]): number =>
+  const countOf = (...decisions: readonly ImageDecision[]): number =>
     images.filter(({ decision }: RunImage) => decisions.includes(decision)).length;
-  const mirrors = told('Mirrored') > 0;
+  const mirrors = countOf('Mirrored') > 0;
   const left: readonly (readonly [string, number])[] = [
-    [mirrors ? 'Mirrored' : 'Promoted', counts.promoted - told('Mirrored', 'Promoted')],
-    ['UpToDate', counts.upToDate - told('UpToDate')],
-    ['Skipped', counts.skipped - told('Skipped')],
-    ['Blocked', counts.blocked - told('Blocked')],
-    ['Failed', counts.failed - told('Failed')],
+    [mirrors ? 'Mirrored' : 'Promoted', counts.promoted - countOf('Mirrored', 'Promoted')],
+    ['UpToDate', counts.upToDate - countOf('UpToDate')],
+    ['Skipped', counts.skipped - countOf('Skipped')],
+    ['Blocked', counts.blocked - countOf('Blocked')],
+    ['Failed', counts.failed - countOf('Failed')],
   ];
   return left.filter(([, count]) => count > 0);
 }

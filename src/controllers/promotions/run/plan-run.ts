@@ -1,11 +1,11 @@
 import type { Reason } from '../../../core/model/index.ts';
 import { MAX_PINS, type Discovery, type ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
-import { beginLedger, type Ledger } from '../status/run-progress.ts';
+import { beginProgress, type RunProgress } from '../status/run-progress.ts';
 import { isWork } from './pins.ts';
 
 /** A plan, ready to be stored. */
 export interface Planned {
-  readonly ledger: Ledger;
+  readonly runProgress: RunProgress;
   readonly plan: NonNullable<ImagePromotionRunStatus['plan']>;
 }
 
@@ -13,7 +13,7 @@ export interface Planned {
 const MAX_OVERWRITES = 20;
 
 /** What is to be stored of a plan before the first step, or why nothing is begun. */
-export function planLedger(
+export function planProgress(
   discovery: Discovery,
 ): ({ readonly ok: true } & Planned) | { readonly ok: false; readonly reason: Reason } {
   if (discovery.state === 'refused') return { ok: false, reason: discovery.reason };
@@ -33,5 +33,5 @@ export function planLedger(
     ...(nothing !== undefined && { nothing }),
     ...(overwrites.length > 0 && { overwrites: overwrites.slice(0, MAX_OVERWRITES) }),
   };
-  return { ok: true, ledger: beginLedger(images), plan };
+  return { ok: true, runProgress: beginProgress(images), plan };
 }

@@ -80,21 +80,22 @@ const MAX_NAMED = 10;
 
 function flaggedOf(status: ImagePromotionStatus): Said {
   const { flagged = [], flaggedCut = 0 } = status;
-  const dark = darkOf(status);
+  const unreadable = unreadableOf(status);
   const [first] = flagged;
-  if (!first && dark) return ['Unknown', dark.reason, `Of what is at the target, ${dark.told}`];
+  if (!first && unreadable)
+    return ['Unknown', unreadable.reason, `Of what is at the target, ${unreadable.text}`];
   if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
   const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
   const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
   const more = left > 0 ? `, and ${String(left)} more` : '';
   const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
-  return ['True', first.reason, dark ? `${blocked} Besides, ${dark.told}` : blocked];
+  return ['True', first.reason, unreadable ? `${blocked} Besides, ${unreadable.text}` : blocked];
 }
 
 /** What could not be judged again, and why. */
-function darkOf({ lastJudgement }: ImagePromotionStatus) {
+function unreadableOf({ lastJudgement }: ImagePromotionStatus) {
   if (lastJudgement?.reason === undefined) return undefined;
   const { unknown, judged, reason, message = '' } = lastJudgement;
-  const told = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
-  return { reason, told };
+  const text = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  return { reason, text: text };
 }

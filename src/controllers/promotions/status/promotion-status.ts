@@ -68,7 +68,7 @@ function absorb(
       lastRun: { name: metadata.name, generation: run.generation, completionTime },
       ...(counts && { counts }),
       ...(complete && { lastSuccessfulTime: completionTime }),
-      told: [...changes.told],
+      told: [...changes.reported],
       recent: [...changes.recent],
       ...watchExceptions(status, images),
     },

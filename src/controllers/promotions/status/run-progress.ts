@@ -10,17 +10,17 @@ import {
 import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
 
 /** What is known of a run's images while it is carried out. */
-export interface Ledger {
+export interface RunProgress {
   /** Images that are not done, in the order of the plan. */
   readonly pins: () => readonly Pin[];
   /** Notes what became of an image, the first time that it is told. */
   readonly record: (result: ImageResult) => void;
   /** The fields of the status that tell of it. */
-  readonly told: () => LedgerStatus;
+  readonly fields: () => RunProgressStatus;
 }
 
 /** The fields of a run's status that the ledger writes. */
-export type LedgerStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
+export type RunProgressStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
   Pick<ImagePromotionRunStatus, 'pins'> &
   Sums;
 
@@ -62,21 +62,21 @@ const COUNTED: Readonly<Record<ImageDecision, keyof Counts | undefined>> = {
 };
 
 /** Begins the ledger of a run that was just planned: what has nothing to do is told already, the rest is pinned. */
-export function beginLedger(planned: readonly PlannedImage[]): Ledger {
+export function beginProgress(planned: readonly PlannedImage[]): RunProgress {
   const pins = planned.filter(isWork).map((image): Pin => ({ planned: image }));
-  const ledger = keep({
+  const runProgress = keep({
     pins,
     counts: { ...NOTHING, candidates: planned.length },
     rows: [],
     others: 0,
     sums: NO_SUMS,
   });
-  for (const image of planned) if (!isWork(image)) ledger.record(settledBy(image));
-  return ledger;
+  for (const image of planned) if (!isWork(image)) runProgress.record(settledBy(image));
+  return runProgress;
 }
 
 /** Goes on with the ledger that a status holds. */
-export function openLedger(status: ImagePromotionRunStatus): Ledger {
+export function openProgress(status: ImagePromotionRunStatus): RunProgress {
   const { pins = [], counts = NOTHING, images = [], cut = 0 } = status;
   const { requests = 0, bytes = 0, spared = NO_SUMS.spared } = status;
   const read = pins.flatMap((text) => parsePin(text) ?? []);
@@ -98,7 +98,7 @@ interface Kept {
   readonly sums: Sums;
 }
 
-function keep(kept: Kept): Ledger {
+function keep(kept: Kept): RunProgress {
   const pins = new Map(kept.pins.map((pin) => [pin.planned.tag, pin]));
   const rows = new Map(kept.rows.map((row) => [row.tag, row]));
   const recorded = new Set<string>();
@@ -123,7 +123,7 @@ function keep(kept: Kept): Ledger {
   return {
     pins: () => [...pins.values()],
     record,
-    told: () => {
+    fields: () => {
       const written = [...pins.values()].map(formatPin);
       const pinBytes = written.reduce((sum, pin) => sum + pin.length + 3, 0);
       const images = cutRunImages([...rows.values()], Math.max(MIN_ROW_BYTES, MAX_BYTES - pinBytes));

@@ -2,7 +2,7 @@ import { type Reason, rfc3339 } from '../../../core/model/index.ts';
 import { MAX_CONSIDERED, phaseOf, type ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
 import type { KnownApproval } from '../approvals.ts';
 import { conditionsOf } from './condition.ts';
-import type { Ledger } from './run-progress.ts';
+import type { RunProgress } from './run-progress.ts';
 import type { Planned } from '../run/plan-run.ts';
 import type { RunObject } from '../ports.ts';
 import { sayRun } from './run-conditions.ts';
@@ -24,8 +24,8 @@ export function beginStatus(
     : undefined;
 }
 
-interface Telling extends Pick<Planned, 'plan'> {
-  readonly ledger: Ledger;
+interface Ongoing extends Pick<Planned, 'plan'> {
+  readonly runProgress: RunProgress;
   readonly now: Date;
   readonly dryRun: boolean;
 }
@@ -33,13 +33,13 @@ interface Telling extends Pick<Planned, 'plan'> {
 /** The status of a run that is under way. */
 export function openStatus(
   begun: ImagePromotionRunStatus,
-  { plan, ledger, now, dryRun }: Telling,
+  { plan, runProgress: runProgress, now, dryRun }: Ongoing,
 ): ImagePromotionRunStatus {
-  const status = { ...without(begun, 'pins'), plan, ...ledger.told() };
+  const status = { ...without(begun, 'pins'), plan, ...runProgress.fields() };
   return { ...status, conditions: conditionsFor(status, { dryRun }, now) };
 }
 
-interface Ending extends Partial<Telling> {
+interface Ending extends Partial<Ongoing> {
   readonly begun: ImagePromotionRunStatus;
   readonly considered: readonly KnownApproval[];
   readonly now: Date;
@@ -52,10 +52,19 @@ interface Ending extends Partial<Telling> {
 
 /** The status of a run that has ended. Images that wait for a person stay pinned. */
 export function endStatus(ending: Ending): ImagePromotionRunStatus {
-  const { begun, plan, ledger, considered, now, dryRun, failure, retryable = false } = ending;
+  const {
+    begun,
+    plan,
+    runProgress: runProgress,
+    considered,
+    now,
+    dryRun,
+    failure,
+    retryable = false,
+  } = ending;
   // A run that could not go on keeps what it had to do for the next decision of a person.
-  const status: ImagePromotionRunStatus = ledger
-    ? { ...without(begun, 'pins'), ...(plan && { plan }), ...ledger.told() }
+  const status: ImagePromotionRunStatus = runProgress
+    ? { ...without(begun, 'pins'), ...(plan && { plan }), ...runProgress.fields() }
     : begun;
   const phase = failure ? 'Failed' : phaseFor(status);
   const ended = {

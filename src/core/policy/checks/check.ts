@@ -13,7 +13,7 @@ export interface Given {
 export type Check = (given: Given) => Finding | undefined;
 
 /** The finding that follows from a fact that could not be learned. */
-export function cannotTell(policy: CompiledPolicy, { reason, transient }: Unknown): Finding {
+export function unknownFinding(policy: CompiledPolicy, { reason, transient }: Unknown): Finding {
   return {
     kind: 'unknown',
     reason: reason.code,

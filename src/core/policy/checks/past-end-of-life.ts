@@ -10,7 +10,7 @@ import {
   type LifecycleReading,
 } from '../lifecycle.ts';
 import { formatDay } from '../time.ts';
-import { cannotTell, notThere, type Check } from './check.ts';
+import { unknownFinding, notThere, type Check } from './check.ts';
 
 const WORDS = {
   EndOfLife: { past: 'PastEndOfLife', ended: 'ended', ends: 'ends' },
@@ -38,11 +38,11 @@ function inDoubt(
   refuse: LifecycleRequirement['refuse'],
   policy: CompiledPolicy,
 ): Finding | undefined {
-  if (incomplete) return cannotTell(policy, incomplete);
+  if (incomplete) return unknownFinding(policy, incomplete);
   const where = unreadable.find(({ says }) => counts(says, refuse))?.where;
   if (where === undefined) return undefined;
   const detail = `no date can be read in ${where}; write 2026-12-31 or 2026-12-31T00:00:00Z`;
-  return cannotTell(policy, {
+  return unknownFinding(policy, {
     state: 'unknown',
     reason: { code: 'UnreadableDate', detail },
     transient: false,

@@ -1,7 +1,7 @@
 import { nameAuthorities } from '../compile/authority.ts';
 import type { Finding } from '../../model/index.ts';
 import { isReleased, readQuarantine } from '../quarantine.ts';
-import { cannotTell, notThere, type Check } from './check.ts';
+import { unknownFinding, notThere, type Check } from './check.ts';
 
 /** Refuses an image that carries a quarantine flag which no accepted signer has lifted. */
 export const quarantined: Check = (given) => {
@@ -14,11 +14,11 @@ export const quarantined: Check = (given) => {
     const released = isReleased(evidence.signatures, quarantine);
     if (released === true) return undefined;
     // A flag is certain; whether it was lifted may not be.
-    if (released !== false && quarantine.releasedBy.length > 0) return cannotTell(policy, released);
+    if (released !== false && quarantine.releasedBy.length > 0) return unknownFinding(policy, released);
     const names = nameAuthorities(quarantine.releasedBy);
     return inQuarantine(policy.name, flags, names);
   }
-  return incomplete ? cannotTell(policy, incomplete) : undefined;
+  return incomplete ? unknownFinding(policy, incomplete) : undefined;
 };
 
 /** The finding about flags that are not lifted; `names` of the authorities who may lift them, empty for none. */

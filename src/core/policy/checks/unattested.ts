@@ -1,7 +1,7 @@
 import { nameAuthorities } from '../compile/authority.ts';
 import { formatReference, type Finding, type StatementClaim } from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
-import { cannotTell, notThere, type Check, type Given } from './check.ts';
+import { unknownFinding, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
 import { parseTime } from '../time.ts';
 
@@ -27,7 +27,7 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
   if (findings.includes(undefined)) return undefined;
   const [first] = findings;
   // A good one may hide in what could not be read.
-  if (reading.incomplete) return cannotTell(policy, reading.incomplete);
+  if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
   if (first) return first;
   const names = nameAuthorities(from);
   return {
@@ -63,7 +63,7 @@ function judgeStatement(
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
-      return cannotTell(policy, { state: 'unknown', reason: { code, detail }, transient: false });
+      return unknownFinding(policy, { state: 'unknown', reason: { code, detail }, transient: false });
     }
     if (!held.value) {
       return { ...refused, reason: 'AttestationRejected', found: message, next: `see its ${predicateType}` };

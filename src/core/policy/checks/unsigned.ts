@@ -2,7 +2,7 @@ import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
 import { nameAuthorities, objection, signerId, type Authority } from '../compile/authority.ts';
 import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
-import { cannotTell, notThere, type Check } from './check.ts';
+import { unknownFinding, notThere, type Check } from './check.ts';
 
 /** Different reasons shown in one message at most; a flood of bad signatures must not flood the reader. */
 const MAX_REASONS_SHOWN = 3;
@@ -15,7 +15,7 @@ export const unsigned: Check = (given) => {
   if (evidence.manifest.state === 'absent') return notThere(given);
   const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
   if (lack === undefined) return undefined;
-  if (typeof lack !== 'string') return cannotTell(policy, lack);
+  if (typeof lack !== 'string') return unknownFinding(policy, lack);
   const names = nameAuthorities(signatures.from);
   return {
     kind: 'refused',

@@ -5,7 +5,7 @@ import { isVulnerabilityReport } from '../reports/describe.ts';
 import { judgeVulnerabilities } from '../reports/judge.ts';
 import { readVulnerabilities } from '../reports/read.ts';
 import { isUnreadable, type UnreadableReport, type VulnerabilityReport } from '../reports/report.ts';
-import { cannotTell, notThere, type Check, type Given } from './check.ts';
+import { unknownFinding, notThere, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, futureObjection, readStatements } from './statements.ts';
 
 /** Identifiers shown in one message at most. */
@@ -22,7 +22,7 @@ export const vulnerable: Check = (given) => {
   );
   const counting = [...reading.accepted, ...(requirement.unsigned ? reading.unsigned : [])];
   if (counting.length === 0) {
-    if (reading.incomplete) return cannotTell(policy, reading.incomplete);
+    if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
     return missing(given, requirement, foundInstead(reading));
   }
   const reports = counting.flatMap(({ says }) => readVulnerabilities(says) ?? []);
@@ -97,7 +97,7 @@ function missing(given: Given, { from }: VulnerabilityRequirement, instead: stri
 
 function unreadable({ policy }: Given, report: UnreadableReport): Finding {
   const detail = `the vulnerability report cannot be read: ${report.unreadable}`;
-  return cannotTell(policy, {
+  return unknownFinding(policy, {
     state: 'unknown',
     reason: { code: 'UnreadableEvidence', detail },
     transient: false,

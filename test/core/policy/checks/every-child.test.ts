@@ -9,7 +9,7 @@ import {
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   inShort,
@@ -49,10 +49,10 @@ describe('platforms: EveryChild', () => {
       'deny Unsigned',
     ],
     ['one platform is signed by a stranger', found([child('linux/amd64', foreign)]), 'deny Unsigned'],
-    ['the platforms could not be learned', DARK, 'unknown RegistryUnavailable'],
+    ['the platforms could not be learned', UNKNOWN_FACT, 'unknown RegistryUnavailable'],
     [
       'the signatures of one could not be',
-      found([child('linux/amd64', good), child('', DARK)]),
+      found([child('linux/amd64', good), child('', UNKNOWN_FACT)]),
       'unknown RegistryUnavailable',
     ],
   ];

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Evidence, Referrer } from '../../../../src/core/model/index.ts';
 import {
   ABSENT,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   inShort,
@@ -15,7 +15,7 @@ import {
 const EOL = 'org.opencontainers.image.support.end-of-life';
 const EOS = 'dev.pratique.lifecycle.end-of-support';
 const TYPE = 'application/vnd.pratique.lifecycle.v1+json';
-const unread: Referrer = { state: 'unread', reason: DARK.reason, transient: true };
+const unread: Referrer = { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true };
 
 const verdict = (evidence: Evidence, spec: WrittenSpec = {}, now = '2026-06-15T12:00:00Z') =>
   verdictOf([policyOf({ require: { lifecycle: spec } })], { evidence, now: new Date(now) });
@@ -92,7 +92,7 @@ describe('past end of life', () => {
     expect(next({ ...ending('2026-01-01'), successor: found({ tag: '1.6.2' }) })).to.equal(
       'newest in this line: 1.6.2',
     );
-    expect(next({ ...ending('2026-01-01'), successor: DARK })).to.equal(
+    expect(next({ ...ending('2026-01-01'), successor: UNKNOWN_FACT })).to.equal(
       'move to a supported image of this line',
     );
     expect(next({ ...ending('2026-06-20'), successor: found({ tag: '1.6.2' }) })).to.equal(
@@ -119,20 +119,22 @@ describe('past end of life, in the dark', () => {
 
   it('S12: a date that has passed refuses, whatever else is unreadable', () => {
     expect(judge({ ...ending('2026-01-01'), referrers: found([dated]) })).to.equal('deny PastEndOfLife');
-    expect(judge({ ...ending('2026-01-01'), referrers: DARK })).to.equal('deny PastEndOfLife');
+    expect(judge({ ...ending('2026-01-01'), referrers: UNKNOWN_FACT })).to.equal('deny PastEndOfLife');
   });
 
   it('referrers that could not be listed or read may claim an earlier date', () => {
-    expect(judge({ ...ending('2030-01-01'), referrers: DARK })).to.equal('unknown RegistryUnavailable');
+    expect(judge({ ...ending('2030-01-01'), referrers: UNKNOWN_FACT })).to.equal(
+      'unknown RegistryUnavailable',
+    );
     expect(judge({ ...ending('2030-01-01'), referrers: found([unread]) })).to.equal(
       'unknown RegistryUnavailable',
     );
-    expect(judge(evidenceOf({ manifest: DARK }))).to.equal('unknown RegistryUnavailable');
+    expect(judge(evidenceOf({ manifest: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 
   it('a demanded date is missing only when everything was read', () => {
     expect(judge(evidenceOf(), { required: true })).to.equal('deny LifecycleMissing');
-    expect(judge(evidenceOf({ referrers: DARK }), { required: true })).to.equal(
+    expect(judge(evidenceOf({ referrers: UNKNOWN_FACT }), { required: true })).to.equal(
       'unknown RegistryUnavailable',
     );
     expect(judge(ending('2030-01-01'), { required: true })).to.equal('allow');

@@ -4,7 +4,7 @@ import { digestOf } from '../../../../src/core/model/index.ts';
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   inShort,
@@ -21,7 +21,7 @@ const key = signingKey();
 const other = signingKey();
 const authorities = [authority('release', key), authority('ci', other)];
 const TYPE = 'application/vnd.pratique.quarantine.v1+json';
-const unread: Referrer & Signature = { state: 'unread', reason: DARK.reason, transient: true };
+const unread: Referrer & Signature = { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true };
 
 const policy = (quarantine: WrittenSpec = { releasedBy: ['release'] }) =>
   policyOf({ authorities, require: { quarantine } });
@@ -120,7 +120,9 @@ describe('quarantined, lifted', () => {
     });
     it(`${title}: a signature that could not be read may be the release`, () => {
       expect(judgeWith(unread)).to.equal('unknown RegistryUnavailable');
-      expect(judge({ ...evidence, signatures: DARK }, lifted)).to.equal('unknown RegistryUnavailable');
+      expect(judge({ ...evidence, signatures: UNKNOWN_FACT }, lifted)).to.equal(
+        'unknown RegistryUnavailable',
+      );
     });
     it(`H12: ${title}: a broken signature does not hide the release`, () => {
       expect(judgeWith(unread, releasedBy(key))).to.equal('allow');
@@ -128,13 +130,13 @@ describe('quarantined, lifted', () => {
   }
 
   it('where nobody may lift it, what could not be read changes nothing', () => {
-    expect(judge(annotated('true', { signatures: DARK }), policy({}))).to.equal('deny Quarantined');
+    expect(judge(annotated('true', { signatures: UNKNOWN_FACT }), policy({}))).to.equal('deny Quarantined');
   });
 });
 
 describe('quarantined, in the dark', () => {
   it('a listing that could not be read may hide a flag', () => {
-    expect(judge(evidenceOf({ referrers: DARK }))).to.equal('unknown RegistryUnavailable');
+    expect(judge(evidenceOf({ referrers: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 
   it('H12: one referrer that could not be read may be a flag, whatever else was read', () => {
@@ -148,12 +150,14 @@ describe('quarantined, in the dark', () => {
   });
 
   it('a manifest that could not be read may carry a flag', () => {
-    expect(judge(evidenceOf({ manifest: DARK }))).to.equal('unknown RegistryUnavailable');
+    expect(judge(evidenceOf({ manifest: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 
   it('an image that is not there is not there, even in a place of quarantine', () => {
     expect(judge(evidenceOf({ manifest: ABSENT }))).to.equal('deny ImageNotFound');
     const placed = policy({ images: ['**'], releasedBy: ['release'] });
-    expect(judge(evidenceOf({ manifest: ABSENT, signatures: DARK }), placed)).to.equal('deny ImageNotFound');
+    expect(judge(evidenceOf({ manifest: ABSENT, signatures: UNKNOWN_FACT }), placed)).to.equal(
+      'deny ImageNotFound',
+    );
   });
 });

@@ -3,7 +3,7 @@ import type { Evidence, Signature } from '../../../../src/core/model/index.ts';
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   inShort,
@@ -25,7 +25,7 @@ const logged = (at: string, stated?: string): Signature => ({
   ...(by(stated) as Extract<Signature, { state: 'proven' }>),
   signedAt: new Date(at),
 });
-const unread: Signature = { state: 'unread', reason: DARK.reason, transient: true };
+const unread: Signature = { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true };
 const [MAY, JUNE, JULY] = ['2026-05-01T00:00:00Z', '2026-06-14T00:00:00Z', '2026-07-01T00:00:00Z'];
 const AGED = { maxAge: '72h' };
 const cel = (text: string) => ({ conditions: [{ cel: text, message: 'build it on ci' }] });

@@ -3,7 +3,7 @@ import { digestOf, type Evidence, type Signature } from '../../../../src/core/mo
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   IMAGE,
@@ -20,7 +20,7 @@ import { signingKey } from '../../../support/signing.ts';
 
 const [a, b, stranger] = [signingKey(), signingKey(), signingKey()];
 const authorities = [authority('release', a), authority('ci', b)];
-const unread: Signature = { state: 'unread', reason: DARK.reason, transient: true };
+const unread: Signature = { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true };
 const unproven = (why: string): Signature => ({ state: 'unproven', digest: digestOf(why), why });
 
 const policy = (signatures: WrittenSpec = { from: ['release', 'ci'] }) =>
@@ -104,7 +104,7 @@ describe('unsigned', () => {
   });
 
   it('T08: signatures that could not be looked for are unknown, never absent', () => {
-    const { kind, findings } = verdictOf([policy()], { evidence: evidenceOf({ signatures: DARK }) });
+    const { kind, findings } = verdictOf([policy()], { evidence: evidenceOf({ signatures: UNKNOWN_FACT }) });
     expect(kind).to.equal('unknown');
     expect(findings[0]).to.include({ transient: true, next: 'try again in a moment' });
   });
@@ -114,7 +114,7 @@ describe('unsigned', () => {
   });
 
   it('signatures are judged though the manifest could not be read', () => {
-    expect(judge([provenBy(a)], undefined, { manifest: DARK })).to.equal('allow');
+    expect(judge([provenBy(a)], undefined, { manifest: UNKNOWN_FACT })).to.equal('allow');
   });
 });
 
@@ -135,8 +135,8 @@ describe('unpinned', () => {
   });
 
   it('a digest is enough, known or not', () => {
-    expect(inShort(verdictOf([pinned], { use: IMAGE, evidence: evidenceOf({ manifest: DARK }) }))).to.equal(
-      'allow',
-    );
+    expect(
+      inShort(verdictOf([pinned], { use: IMAGE, evidence: evidenceOf({ manifest: UNKNOWN_FACT }) })),
+    ).to.equal('allow');
   });
 });

@@ -3,7 +3,7 @@ import type { Evidence, Signature, StatementClaim } from '../../../../src/core/m
 import {
   ABSENT,
   authority,
-  DARK,
+  UNKNOWN_FACT,
   evidenceOf,
   found,
   inShort,
@@ -32,7 +32,7 @@ function verdict(signatures: readonly Signature[], more: WrittenSpec = {}, facts
 }
 
 describe('vulnerable', () => {
-  const unread: Signature = { state: 'unread', reason: DARK.reason, transient: true };
+  const unread: Signature = { state: 'unread', reason: UNKNOWN_FACT.reason, transient: true };
   const table: readonly [title: string, signatures: Signature[], expected: string, more?: WrittenSpec][] = [
     ['no report', [], 'deny ReportMissing'],
     ['a clean report', [clean(JUNE)], 'allow'],
@@ -116,6 +116,6 @@ describe('vulnerable', () => {
 
   it('an image that is not there, and signatures that could not be looked for', () => {
     expect(inShort(verdict([], {}, { manifest: ABSENT }))).to.equal('deny ImageNotFound');
-    expect(inShort(verdict([], {}, { signatures: DARK }))).to.equal('unknown RegistryUnavailable');
+    expect(inShort(verdict([], {}, { signatures: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 });

@@ -1,4 +1,4 @@
-import { DARK, evidenceOf, found, type Asked, type WrittenSpec } from '../../../support/policies.ts';
+import { UNKNOWN_FACT, evidenceOf, found, type Asked, type WrittenSpec } from '../../../support/policies.ts';
 import { signed, type Rows } from './row.ts';
 
 const digest = { require: { digest: {} } };
@@ -56,7 +56,7 @@ export const MATCH_ROWS: Rows = {
     ],
   },
   onUnknown: {
-    asked: { evidence: evidenceOf({ signatures: DARK }) },
+    asked: { evidence: evidenceOf({ signatures: UNKNOWN_FACT }) },
     ways: [
       [signed({ from: ['release'] }), 'unknown RegistryUnavailable'],
       [{ ...signed({ from: ['release'] }), onUnknown: 'Warn' }, 'warn RegistryUnavailable'],

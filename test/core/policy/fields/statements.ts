@@ -31,7 +31,7 @@ const scanned = (more: WrittenSpec = {}) => ({
 const excepted = (more: WrittenSpec = {}) =>
   scanned({ exceptions: [{ id: ID, reason: 'not reachable', ...more }] });
 const at = 'spec.require.vulnerabilities.exceptions[0]';
-const toldText: NonNullable<Row['look']> = (policy, given) =>
+const statementText: NonNullable<Row['look']> = (policy, given) =>
   verdictOf([policy], given)
     .findings.map((finding) => finding.found)
     .join();
@@ -68,7 +68,7 @@ export const STATEMENT_ROWS: Rows = {
   },
   'require.attestations[].conditions[].message': {
     asked: asked(provenance),
-    look: toldText,
+    look: statementText,
     ways: [
       [condition('false', 'build it on ci'), 'build it on ci'],
       [condition('false', 'not like this'), 'not like this'],

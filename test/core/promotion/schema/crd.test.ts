@@ -13,11 +13,11 @@ const PAGES = {
 
 describe('definitions of promotion', () => {
   it('are those of the three kinds, of a namespace, under short names and one category', () => {
-    const told = [...promotionCrds().values()].map((crd) => {
+    const reported = [...promotionCrds().values()].map((crd) => {
       const { scope, names } = crd.spec as { scope: string; names: Written };
       return [scope, names.kind, names.shortNames, names.categories];
     });
-    expect(told).to.deep.equal([
+    expect(reported).to.deep.equal([
       ['Namespaced', 'ImagePromotion', ['ipr'], ['pratique']],
       ['Namespaced', 'ImagePromotionRun', ['iprr'], ['pratique']],
       ['Namespaced', 'PromotionApproval', ['ipa'], ['pratique']],
