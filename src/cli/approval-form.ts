@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { API_VERSION } from '../core/policy/index.ts';
 import { MAX_WAIVED, type ImageResult } from '../core/promotion/index.ts';
 
-/** Hex digits of a digest in the name of an approval: enough to tell images apart. */
+/** Hex digits of a digest in the name of an approval: enough to distinguish images. */
 const SHOWN = 12;
 
 /** For every image that waits an approval to be completed, with what to do with it; nothing where none waits. */

@@ -19,7 +19,7 @@ interface ApproveOptions {
 
 /** Milliseconds for the whole command: two small requests. */
 const WITHIN_MS = 30_000;
-/** Hex digits in the name of an approval that tell those of one run apart. */
+/** Hex digits in the name of an approval that distinguish the approvals of one run. */
 const NAME_DIGITS = 12;
 
 /** `pratique approve`: writes the PromotionApproval for what a run waits for; `kubectl create -f -` says it. */
@@ -107,7 +107,7 @@ function approvalFor(
   return approval;
 }
 
-/** What is being decided about, for whoever reads the file before they apply it. */
+/** What the decision is about, for the person who reads the file before they apply it. */
 function comment(
   { tag, reason = '', message = '', blocking = [], blockingCut = 0 }: Waiting,
   { waive = [] }: ApproveOptions,

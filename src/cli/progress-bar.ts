@@ -9,7 +9,7 @@ const WIDTH = 24;
 /** Milliseconds after which a rate means something. */
 const SETTLED_MS = 1_000;
 
-/** Where progress is told. */
+/** Where progress is shown. */
 export interface ProgressOptions {
   readonly images: number;
   readonly clock: Clock;
@@ -18,7 +18,7 @@ export interface ProgressOptions {
   readonly interactive: boolean;
 }
 
-/** Tells how far a run is: images, bytes, rate and the time that is left; call `end` when it is over. */
+/** Shows how far a run is: images, bytes, rate and the time that is left. Call `end` when the run is over. */
 export function showProgress(options: ProgressOptions): Progress & { readonly end: () => void } {
   return options.interactive ? bar(options) : lines(options);
 }

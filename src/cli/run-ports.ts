@@ -19,13 +19,13 @@ export type RunAnswer =
   | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
   | { readonly end: 'stopped' | 'nothing' };
 
-/** A run, ready to be carried out as soon as nobody else does. */
+/** A run that is ready to start as soon as no other process holds it. */
 export interface OpenRun {
   readonly execute: (signal: AbortSignal) => Promise<RunAnswer>;
   readonly close: () => Promise<void>;
 }
 
-/** A cluster in which somebody wants to decide about a run. */
+/** A cluster in which the caller wants to decide about a run. */
 export interface ApprovingPorts {
   /** The status of a run; `undefined` = there is no such run. Throws a `Fault` when the API server cannot be asked. */
   readonly runStatus: (

@@ -14,7 +14,7 @@ interface VerifyOptions {
 
 /**
  * `pratique verify-bundle`: whether one sigstore bundle signs a file or digest. Same arguments as the client protocol of the
- * Sigstore conformance suite, so that anybody can run that suite against us.
+ * Sigstore conformance suite, so that anyone can run that suite against Pratique.
  */
 export function addVerifyBundle(
   program: Command,

@@ -84,16 +84,16 @@ function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
 /** Keys here get the webhook's name put before them by the API server. */
 function auditAnnotations(images: readonly JudgedImage[]): Readonly<Record<string, string>> {
   const findings = images.flatMap(({ verdict }) => verdict.findings);
-  const told = whatFits(images);
+  const listed = whatFits(images);
   return {
     verdict: worst(images),
     ...(findings.length > 0 && { reasons: codesOf(findings).join(',') }),
-    images: `[${told.join(',')}]`,
-    ...(told.length < images.length && { imagesLeftOut: String(images.length - told.length) }),
+    images: `[${listed.join(',')}]`,
+    ...(listed.length < images.length && { imagesLeftOut: String(images.length - listed.length) }),
   };
 }
 
-/** As many images as fit, those with findings first: what is cut off in the middle is JSON to nobody. */
+/** As many images as fit, those with findings first: JSON that is cut off in the middle cannot be parsed. */
 function whatFits(images: readonly JudgedImage[]): readonly string[] {
   const silent = ({ verdict }: JudgedImage) => Number(verdict.findings.length === 0);
   let length = 2;

@@ -1,4 +1,4 @@
-/** Share of the budget after which work is told to stop; the rest is for the last word, should something not listen. */
+/** Share of the budget after which work is asked to stop; the rest is for the refusal, should some work ignore the signal. */
 const SOFT_STOP_SHARE = 0.95;
 
 /** What work gives, or `undefined` when it did not keep the deadline it was given. Milliseconds. */

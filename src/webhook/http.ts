@@ -21,7 +21,7 @@ const MARGIN = { share: 0.1, min: 100, max: 1_000 };
 /** Longest timeout a webhook can have at the API server. */
 const MAX_TIMEOUT_MS = 30_000;
 
-/** Turns requests into answers, for whoever serves HTTP. */
+/** Turns requests into answers, for the HTTP server. */
 type Handler = (request: HttpRequest) => Promise<HttpAnswer>;
 
 /** Handles `POST /validate`. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */

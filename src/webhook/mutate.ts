@@ -23,17 +23,17 @@ const UNCHANGED: Change = { operations: [], pinned: [], warnings: [] };
  * Answers one AdmissionReview with digests for the images that would be judged in it, have none, and are covered by a
  * policy that pins.
  *
- * Nothing is ever refused here, and whatever goes wrong leaves the object as it is, with a warning. That opens nothing: the
- * API server calls validating webhooks after all mutating ones, with the object as it is then, and there every image is
- * judged, pinned or not. A patch that went wrong (Kyverno once judged the empty object that was left of one) or that another
- * webhook undid can therefore not bring in an image that nobody judged.
+ * Nothing is ever refused here. Whatever goes wrong leaves the object as it is, with a warning. This is safe: the API
+ * server calls validating webhooks after all mutating ones, with the object as it is then, and that call judges every
+ * image, pinned or not. A wrong patch (Kyverno once judged the empty object that was left of one), or one that another
+ * webhook undid, can therefore not admit an image that was not judged.
  */
 export async function mutate({ body, budgetMs }: Review, ports: MutationPorts): Promise<ReviewOutcome> {
   const started = performance.now();
   const request = decodeReview(body);
   if (!request.ok) {
     const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
-    // Without a uid there is no request to let pass; the status tells whoever sent it.
+    // Without a uid there is no request to allow; the HTTP status reports the error to the sender.
     return request.uid === ''
       ? { status: 400, answer: refusalAnswer('', 400, 'InvalidRequest', detail) }
       : { status: 200, answer: patchAnswer(request.uid, [], [unpinned(`InvalidRequest: ${detail}`)]) };

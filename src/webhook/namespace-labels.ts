@@ -2,7 +2,7 @@ import type { Fact } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
 import type { CommonPorts } from './ports.ts';
 
-/** What is known of labels that nobody asked for; should somebody need them after all, it loosens nothing. */
+/** Stands for labels that no policy needs. Should a policy need them after all, the image is not admitted because of it. */
 const NOT_ASKED: Fact<Labels> = {
   state: 'unknown',
   reason: { code: 'NamespaceUnknown', detail: 'no policy selects namespaces' },

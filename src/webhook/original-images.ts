@@ -4,8 +4,8 @@ import type { AdmissionRequest } from './decode.ts';
 import { pointer, type PatchOperation } from './patch.ts';
 
 /**
- * Says what the author of a Pod wrote before digests were added: a JSON object, container → reference. For people and
- * tools that compare; anybody who writes a Pod can write it, and nothing here ever decides by it.
+ * Holds what the author of a Pod wrote before digests were added: a JSON object, container → reference. For people and
+ * tools that compare. Any author of a Pod can write it, and no decision here ever depends on it.
  */
 export const ORIGINAL_IMAGES = 'pratique.dev/original-images';
 
@@ -60,7 +60,7 @@ function readRecord(text: unknown): Fields {
   try {
     return fieldsOf(typeof text === 'string' ? JSON.parse(text) : undefined);
   } catch {
-    return {}; // somebody else's words under our key: written anew
+    return {}; // another writer's value under our key: it is written anew
   }
 }
 
@@ -72,14 +72,14 @@ function roomIn(annotations: Fields): number {
 
 function whatFits(entries: readonly (readonly [string, string])[], room: number): string | undefined {
   let bytes = '{}'.length;
-  const told = entries.filter(([name, image]) => {
+  const kept = entries.filter(([name, image]) => {
     // As `"name":"image",` with whatever escapes it takes.
     const size = bytesOf(JSON.stringify({ [name]: image })) - 1;
     if (bytes + size > room) return false;
     bytes += size;
     return true;
   });
-  return told.length === 0 ? undefined : JSON.stringify(Object.fromEntries(told));
+  return kept.length === 0 ? undefined : JSON.stringify(Object.fromEntries(kept));
 }
 
 function bytesOf(text: string): number {

@@ -99,7 +99,7 @@ function asUnknown(labels: Fact<Labels>): Fact<never> {
   };
 }
 
-/** An image that stays as it is, in the shape in which warnings are told. */
+/** An image that stays as it is, in the shape that warnings need. */
 function withoutDigest({ use, ref }: Candidate, fact: Exclude<Fact<never>, { state: 'found' }>): JudgedImage {
   const { reason, transient } = fact.state === 'unknown' ? fact : NO_IMAGE;
   const finding = {

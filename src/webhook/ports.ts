@@ -23,7 +23,7 @@ export interface CommonPorts {
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
   /** Absent = the kinds of Kubernetes alone. */
   readonly workloads?: WorkloadTable;
-  /** Told of every failure that is a bug. */
+  /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
 }
 
@@ -38,11 +38,11 @@ export interface AdmissionPorts extends CommonPorts {
     readonly signal: AbortSignal;
   }) => Promise<readonly JudgedImage[]>;
   /**
-   * Reads the object that a `scale` request is about, as it is at this moment. Absent = nobody here can read objects, and
-   * scaling up is refused. Never rejects for anything the cluster does.
+   * Reads the object that a `scale` request is about, as it is at this moment. Absent = this process cannot read objects,
+   * and scaling up is refused. Never rejects for anything the cluster does.
    */
   readonly parent?: (address: ObjectAddress, signal: AbortSignal) => Promise<Fact<unknown>>;
-  /** Told of every decision, for the log. */
+  /** Receives every decision, for the log. */
   readonly onDecision: (decision: Decision) => void;
 }
 
@@ -59,7 +59,7 @@ export interface MutationPorts extends CommonPorts {
     credentials: Credentials,
     signal: AbortSignal,
   ) => Promise<readonly Fact<PinnedRef>[]>;
-  /** Told of every request that was looked at for images to pin, for the log. */
+  /** Receives every request that was examined for images to pin, for the log. */
   readonly onMutation: (mutation: Mutation) => void;
 }
 
@@ -86,7 +86,7 @@ export interface Decision extends Subject {
 export interface Mutation extends Subject {
   /** References as they are written now, digest included. */
   readonly pinned: readonly string[];
-  /** What the author was told. */
+  /** The warnings that the author received. */
   readonly warnings: readonly string[];
   readonly milliseconds: number;
 }

@@ -27,7 +27,7 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
   const request = decodeReview(body);
   if (!request.ok) {
     const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
-    // Without a uid no API server can match the answer; the status tells whoever sent it.
+    // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
     const status = request.uid === '' ? 400 : 200;
     const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', detail);
     logDecision(answer, { ...UNREAD, uid: request.uid }, started, ports);
@@ -47,7 +47,7 @@ export function subjectOf({ uid, kind, namespace, name, operation, dryRun }: Adm
   return { uid, namespace, name, operation, dryRun, kind: kind.kind };
 }
 
-/** A review that could not be read is about nothing anybody knows; that it was refused is told all the same. */
+/** A review that could not be read has no known object; its refusal is logged all the same. */
 const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false, images: [] } as const;
 
 function logDecision(

@@ -84,7 +84,7 @@ export function isPod({ kind }: AdmissionRequest): boolean {
   return kind.group === '' && kind.kind === 'Pod';
 }
 
-/** Made with no replicas and scaled up later, an object would otherwise run images that nobody judged. */
+/** An object that is made with no replicas and scaled up later would otherwise run images that were not judged. */
 function startsMore({ kind, object, oldObject }: AdmissionRequest, table: WorkloadTable): boolean {
   const [now, before] = [replicasOf(object, kind, table), replicasOf(oldObject, kind, table)];
   return now !== undefined && (before === undefined || now > before);

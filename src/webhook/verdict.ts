@@ -12,7 +12,7 @@ export interface Answered {
   readonly images: readonly JudgedImage[];
 }
 
-/** HTTP codes of refusals without a verdict: what may go away by itself, and what needs somebody to act. */
+/** HTTP codes of refusals without a verdict: what may go away by itself, and what needs a change by a person. */
 const CODE = { unavailable: 503, forbidden: 403 };
 
 /** The answer to a request that could be decoded: scope → judge → answer. Rejects for bugs only. */

@@ -52,7 +52,7 @@ function checkPolicy(policy: unknown): CheckResult {
   return ok(check, `${enforcement}, in force`);
 }
 
-/** The canaries, sent from here and with the rights of whoever asks. */
+/** The canaries, sent from here and with the rights of the caller. */
 export async function checkSelfTest({
   ports,
   canaryNamespace,

@@ -62,7 +62,7 @@ export function addDoctor(
   });
 }
 
-/** Everything there is to examine; ends early where nothing more could be told. */
+/** Runs all checks; ends early when later checks could not give a result. */
 async function examineAll(given: Examination): Promise<readonly CheckResult[]> {
   const { ports, signal } = given;
   const server = await examine(API_SERVER, async () =>

@@ -9,7 +9,7 @@ import {
   type Examination,
 } from './check.ts';
 
-/** Names told in one line. */
+/** Most names in one line. */
 const MAX_NAMES = 20;
 /** The cluster must be able to start itself. */
 const SYSTEM = 'kube-system';
@@ -56,7 +56,7 @@ function holds(expression: unknown, labels: Readonly<Record<string, unknown>>): 
     case 'DoesNotExist':
       return !there;
     default:
-      // An operator that is newer than this program: what it selects is not known, so it counts as left out and is told.
+      // The operator is newer than this program, and what it selects is unknown: it counts as left out, and is reported.
       return false;
   }
 }

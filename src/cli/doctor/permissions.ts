@@ -83,7 +83,7 @@ export async function checkPermissions(given: Examination): Promise<CheckResult>
   return failed(check, `${who} may not ${tasks.join('; ')}`, 'give it the roles of the chart');
 }
 
-/** Whether it may, or the words of who would not tell. */
+/** Whether the access is allowed, or the message of the API server that did not answer the question. */
 async function isAllowed(
   { ports, namespace, name, canaryNamespace, serviceAccount, signal }: Examination,
   { verb, group, resource: written, own, named, for: task }: Permission,

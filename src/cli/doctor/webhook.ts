@@ -136,7 +136,7 @@ function checkLife(leaf: X509Certificate, now: Date): CheckResult {
   return warning(check, `${until}: it should have been renewed`, 'see the log of the leader');
 }
 
-/** Whether somebody stands behind the address of the webhook. */
+/** Whether the address of the webhook leads to a running server. */
 export async function checkTarget(given: Examination, webhook: unknown): Promise<CheckResult> {
   const check = 'webhook target';
   const url = textAt(webhook, 'clientConfig', 'url');
@@ -168,7 +168,7 @@ export async function checkTarget(given: Examination, webhook: unknown): Promise
   );
 }
 
-/** The webhook that pins digests, which nobody has to have. */
+/** The webhook that pins digests. It is optional. */
 export function checkPinning(configuration: JsonObject | undefined): CheckResult {
   const check = 'pinning webhook';
   if (!configuration) return ok(check, 'not registered: digests are not written into objects');
@@ -185,7 +185,7 @@ function certificatesIn(pem: string): readonly X509Certificate[] {
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch {
-    // No certificate at all: told by whoever finds none.
+    // No certificate at all: the caller reports that there is none.
     return [];
   }
 }

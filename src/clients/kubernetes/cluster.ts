@@ -17,7 +17,7 @@ export interface ClusterOptions {
   readonly userAgent: string;
   /** For one call with all its pauses and attempts; 30 000 when absent, the longest a webhook may hold up a write. */
   readonly requestTimeoutMs?: number;
-  /** Told of every request sent. */
+  /** Called for every request sent. */
   readonly onRequest?: (event: RequestEvent) => void;
 }
 
@@ -25,7 +25,7 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 
 /**
  * The client of an API server. Certificates, tokens, token files, exec plugins and the in-cluster login come from
- * @kubernetes/client-node and are read again while the client lives. Connects to nobody yet; the problems are those of
+ * @kubernetes/client-node and are read again while the client lives. Opens no connection yet; the problems are those of
  * the configuration. Plain `http` and unverified TLS are for loopback only.
  */
 export async function openCluster(options: ClusterOptions): Promise<Parsed<Cluster>> {

@@ -4,7 +4,7 @@ import { KubeConfig, loadYaml, type Cluster } from '@kubernetes/client-node';
 import { parsed, problem, type Parsed, isObject, errorCode } from '../../core/model/index.ts';
 import { SERVICE_ACCOUNT_FOLDER } from './own-namespace.ts';
 
-/** `http` and unverified TLS would show the token to whoever is in between; on loopback nobody is. */
+/** `http` and unverified TLS would show the token to an attacker on the network; loopback has no network in between. */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** Reads a kubeconfig. No message repeats what is in it, for tokens stand there. */

@@ -53,7 +53,7 @@ type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: fals
 const REMEMBER_FAILURES_MS = 1_000;
 /** Secrets and service accounts remembered, and their characters: a Secret may have a megabyte, and few are that large. */
 const MEMORY = { entries: 2_000, size: 33_554_432 } as const;
-/** Secrets read for one workload; nobody needs more, and each is a request. */
+/** Most Secrets read for one workload; no real workload needs more, and each is a request. */
 export const MAX_PULL_SECRETS = 64;
 
 /** What does not exist may be on its way: people apply a folder in the order of its file names. */

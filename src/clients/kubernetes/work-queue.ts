@@ -14,7 +14,7 @@ export interface WorkQueueOptions {
   readonly concurrency: number;
   /** Pause after the first failure of a key, doubled with each further one up to the longest. */
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
-  /** Told of every failure before `close()`; must not throw. */
+  /** Called for every failure before `close()`; must not throw. */
   readonly onFailure?: (key: string, error: unknown, retryInMs: number) => void;
   readonly timers?: Timers;
   /** A number from 0 to below 1, for the jitter. */
@@ -29,7 +29,7 @@ export interface WorkQueue {
   addAfter(key: string, ms: number): void;
   /** Keys that are due: those that wait for their turn and those that run. */
   size(): number;
-  /** Drops what waits, tells what runs to stop, and answers when it has. Adding does nothing from then on. */
+  /** Drops what waits, stops what runs, and resolves when that has stopped. `add` does nothing from then on. */
   close(): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       failures.delete(key);
       if (wish && !closing.signal.aborted) owed.set(key, wish.requeueAfterMs);
     } catch (error) {
-      if (!closing.signal.aborted) retry(key, error); // what ends because it was told to has not failed
+      if (!closing.signal.aborted) retry(key, error); // work that ends because of `close` has not failed
     } finally {
       running.delete(key);
       if (!closing.signal.aborted) startDue();

@@ -30,10 +30,10 @@ export interface Audit {
   readonly snapshot: () => AuditSnapshot;
 }
 
-/** Milliseconds between two rounds of writing: what changes faster than this nobody reads. */
+/** Milliseconds between two rounds of writing: no reader needs updates faster than this. */
 export const PUBLISH_EVERY_MS = 5_000;
 
-/** Joins units, schedule and what is told of them. Nothing happens before `run`. */
+/** Joins units, schedule and the publishing of results. Nothing happens before `run`. */
 export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
   let current: { readonly session: Session; readonly publisher: FindingsPublisher } | undefined;
   const verdicts = () => (current ? countVerdicts(current.session.findings.judgements()) : []);

@@ -10,7 +10,7 @@ export function rankOf({ kind }: Verdict): number {
   return KINDS.indexOf(kind);
 }
 
-/** Findings, those that decide first; in the order told otherwise. */
+/** Findings: those that decide come first; otherwise the order stays. */
 export function byWeight({ findings }: Verdict): readonly JudgedFinding[] {
   return EFFECTS.flatMap((effect) => findings.filter((finding) => finding.effect === effect));
 }
@@ -20,12 +20,12 @@ export function reasonOf(verdict: Verdict): string {
   return byWeight(verdict)[0]?.reason ?? '';
 }
 
-/** What somebody should hear of: not that no policy covers an image that nobody asked to cover. */
+/** Whether a finding is published. Not published: that no policy covers an image, when no setting asks for coverage. */
 export function isReported({ policy, effect }: JudgedFinding): boolean {
   return policy !== '' || effect !== 'audit';
 }
 
-/** Reason codes worth telling, each once. */
+/** Reason codes that are published, each once. */
 export function reportedCodes({ findings }: Verdict): readonly string[] {
   return codesOf(findings.filter(isReported)).toSorted();
 }

@@ -12,7 +12,7 @@ export interface Unit {
   readonly use?: ImageRef;
   readonly pulledAs?: string;
   readonly credentials: Credentials;
-  /** Why nobody can tell what runs. */
+  /** Why the running digest is unknown. */
   readonly unclear?: Reason;
   /** The pods that run it, each with its first container that does. */
   readonly pods: ReadonlyMap<string, PodUse>;

@@ -85,7 +85,7 @@ export function needsRegistry({ use, unclear }: Unit, policies: readonly Compile
   return needsAtFirst(policies.filter((policy) => policy.coversImage(name))).registry;
 }
 
-/** What can be said of an image whose digest nobody knows: by its name; all else is unknown for this reason. */
+/** Judges an image whose digest is unknown: by its name only; all else is unknown for this reason. */
 function judgeUnclear(
   use: ImageRef,
   reason: Reason,

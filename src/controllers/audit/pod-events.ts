@@ -10,7 +10,7 @@ import type { PodUse, Unit } from './image-groups.ts';
 export const ADMISSIBLE = 'Admissible';
 /** What an audit does, in the `action` of its events. */
 const ACTION = 'Audit';
-/** Most pods told of one change: the others run the same image, and a flood of events pushes out all others. */
+/** Most pods that get an event for one change: the others run the same image, and too many events push out older ones. */
 export const MAX_PODS_WITH_EVENTS = 10;
 /** Longest note of an event in bytes at the API server: 1,024. */
 const MAX_NOTE_BYTES = 1_000;
@@ -27,7 +27,7 @@ export interface PodEvents {
   readonly events: readonly AuditEvent[];
 }
 
-/** What a judgement amounts to for whoever is told: equal ones are no news. */
+/** The part of a judgement that an event would announce: when it is equal, there is nothing new to announce. */
 export function announcementOf({ verdict }: Judgement): Announced {
   return { codes: reportedCodes(verdict), rank: rankOf(verdict) };
 }

@@ -25,7 +25,7 @@ export interface Credentials {
   readonly pullSecrets: readonly string[];
 }
 
-/** One question to whoever judges. */
+/** One question to the port `judge`. */
 export interface AuditQuestion {
   readonly images: readonly NamedImage[];
   readonly policies: readonly CompiledPolicy[];
@@ -87,7 +87,7 @@ export type Pods = () => Iterable<RunningPod | undefined>;
 
 /** What the audit needs from outside. */
 export interface AuditPorts {
-  /** Told of every change from now on; the answer ends it. */
+  /** Calls the listener for every change from now on; the answer ends the subscription. */
   readonly subscribe: (listener: (change: AuditChange) => void) => () => void;
   /** The compiled policies, as one snapshot. */
   readonly policies: () => readonly CompiledPolicy[];
@@ -101,9 +101,9 @@ export interface AuditPorts {
   readonly after: After;
   /** At least 0, below 1. */
   readonly random: () => number;
-  /** Told of what did not work and is tried again. */
+  /** Receives every error that is retried. */
   readonly onError: (trouble: { readonly operation: string; readonly detail: string }) => void;
-  /** Told of every failure that is a bug. */
+  /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
 }
 

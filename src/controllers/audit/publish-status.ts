@@ -6,7 +6,7 @@ import type { Report } from './report-shape.ts';
 import type { Session } from './session.ts';
 import { tallyPolicies } from './tally.ts';
 
-/** Milliseconds between two looks for the API of reports: somebody may install it any time. */
+/** Milliseconds between two checks for the API of reports: it may be installed at any time. */
 const LOOK_FOR_REPORTS_MS = 60_000;
 
 /** Whether reports are kept. */
@@ -19,7 +19,7 @@ export interface FindingsPublisher {
   readonly reports: () => ReportState;
 }
 
-/** Tells the status of policies and, where their API is installed, reports. */
+/** Writes the status of policies and, where their API is installed, reports. */
 export function createFindingsPublisher(
   session: Session,
   ports: AuditPorts,

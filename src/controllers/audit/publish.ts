@@ -19,7 +19,7 @@ export interface Publishing<T> {
 
 /** Writes what changed, once. */
 export interface Publisher<T> {
-  /** Keys that something is known to be written under, by whomever. */
+  /** Keys under which something is known to be written already, by this process or another writer. */
   readonly adopt: (keys: readonly string[]) => void;
   /** Makes what is written equal to this; what fails is tried again by the next call. */
   readonly publish: (wanted: ReadonlyMap<string, T>, signal: AbortSignal) => Promise<void>;
@@ -43,7 +43,7 @@ export function createPublisher<T>(given: Publishing<T>): Publisher<T> {
     const operation = `write ${given.about(key)}`;
     try {
       const answer = await call();
-      // Whoever removed the object takes the value with it.
+      // The object was removed, and the value with it.
       if (answer.ok || answer.status === NOT_FOUND) return true;
       given.onError({ operation, detail: answer.message });
     } catch (error) {

@@ -1,8 +1,8 @@
-/** Lets so many through per second, each lane for itself. */
+/** Allows a number of operations per second, for each queue separately. */
 export interface Rate {
   /** 0 and a token is taken, or the milliseconds until there is one. */
   readonly take: (queue: string, now: number) => number;
-  /** Forgets lanes that have been idle: to them a new bucket is the same. */
+  /** Forgets queues that have been idle: for them a new bucket is the same. */
   readonly tidy: (now: number) => void;
 }
 

@@ -1,14 +1,14 @@
 import type { Rate } from './rate.ts';
 
-/** Of this many turns of a lane one goes to whoever waits longest, so that news never starve the rest. */
+/** One of this many turns of a queue goes to the key that has waited longest, so that news never starve the rest. */
 const TURNS_OF_NEWS = 4;
 
-/** What waits, lane by lane: news before routine, the newest first. */
+/** What waits, in one queue per registry: news before routine, the newest first. */
 export interface RegistryQueues {
-  /** Puts a key into a lane; nothing for a lane that costs nothing. */
+  /** Puts a key into a queue; `undefined` is the queue of keys that cost nothing. */
   readonly put: (key: string, queue: string | undefined, fresh: boolean) => void;
   readonly drop: (key: string) => void;
-  /** The next key that its lane lets through, or the milliseconds until one may go; `undefined` when nothing waits. */
+  /** The next key that its queue allows now, or the milliseconds until one is allowed; `undefined` when nothing waits. */
   readonly next: (now: number) => { readonly key: string } | { readonly waitMs: number } | undefined;
   readonly size: () => number;
 }
@@ -22,7 +22,7 @@ interface RegistryQueue {
   turns: number;
 }
 
-/** Lanes take turns; within one, `rate` says when. */
+/** Queues take turns; within one queue, `rate` decides when the next key may run. */
 export function createRegistryQueues(rate: Rate): RegistryQueues {
   const queues = new Map<string | undefined, RegistryQueue>();
   const queueOf = new Map<string, RegistryQueue>();
@@ -72,7 +72,7 @@ function choose(queue: RegistryQueue): string | undefined {
   return queue.all.values().next().value;
 }
 
-/** The news of a lane that still wait, each once, at its last place. */
+/** The news of a queue that still wait, each once, at its last place. */
 function stillWaiting({ news, all }: RegistryQueue): string[] {
   return [...new Set(news.toReversed())].filter((key) => all.has(key)).toReversed();
 }

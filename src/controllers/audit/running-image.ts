@@ -22,7 +22,7 @@ export type RunningImage =
     }
   /** The node has not said yet; it will. */
   | { readonly state: 'waiting' }
-  /** It runs, and nobody can tell which digest. */
+  /** It runs, but the digest is unknown. */
   | { readonly state: 'unclear'; readonly use: ImageRef; readonly reason: Reason }
   /** The spec's reference cannot be read. */
   | { readonly state: 'unreadable'; readonly text: string };
@@ -31,10 +31,10 @@ export type RunningImage =
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
 
 /**
- * Which image a container runs. A digest in the spec is what the node was told to run; else the name is the spec's, because
- * policies speak of that name, and the digest is the node's. A mirror answers for the name the spec has: the node checked
- * that the bytes are those of the digest, and signatures and dates are kept where the name says. A tag is not resolved now:
- * what it points to today need not be what runs.
+ * Which image a container runs. A digest in the spec is what the node runs. Otherwise the name comes from the spec, because
+ * policies use that name, and the digest comes from the node. For a mirror the name in the spec counts, too: the node checked
+ * that the bytes match the digest, and signatures and dates are stored under that name. A tag is not resolved now: what it
+ * points to today need not be what runs.
  */
 export function runningImage({
   image,

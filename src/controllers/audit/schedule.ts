@@ -15,7 +15,7 @@ export interface Due {
 export interface Scheduling {
   /** Does the work for one key and says when it is due again. Must not reject. */
   readonly run: (key: string) => Promise<Due>;
-  /** Whose budget a run uses up; `undefined` for nobody's. */
+  /** The queue whose budget a run uses; `undefined` when it uses none. */
   readonly queueOf: (key: string) => string | undefined;
   readonly perQueuePerSecond: number;
   readonly concurrency: number;
@@ -46,7 +46,7 @@ interface Entry {
   again: boolean;
 }
 
-/** Works off keys at a bounded rate per lane and a bounded number at a time. */
+/** Works off keys at a bounded rate per queue and with a bounded number at a time. */
 export function createSchedule(given: Scheduling): Schedule {
   const { clock, after } = given;
   const rate = createRate(given.perQueuePerSecond);

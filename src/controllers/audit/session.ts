@@ -7,7 +7,7 @@ import { announcementOf, podEvents, type Announced } from './pod-events.ts';
 
 /** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
 const CONCURRENCY = 8;
-/** Milliseconds one unit may take: nobody waits for it, and a registry that hangs must not hold a place for long. */
+/** Milliseconds one unit may take: no caller waits for it, and a registry that hangs must not hold a place for long. */
 export const UNIT_DEADLINE_MS = 30_000;
 /** Milliseconds after which what may pass by itself, or failed, is looked at again. */
 export const RETRY_MS = 60_000;
@@ -19,7 +19,7 @@ export interface Session {
   readonly units: Units;
   readonly findings: FindingsHeld;
   readonly schedule: Schedule;
-  /** Grows with everything that changes what is to be told. */
+  /** Grows with every change to what is published. */
   readonly version: () => number;
   /** Whether every unit has been judged at least once. */
   readonly looked: () => boolean;
@@ -127,7 +127,7 @@ function complain(error: unknown, unit: Unit, ports: AuditPorts): void {
   else ports.onError({ operation: `judge ${unit.image} in ${namespace}`, detail: error.message });
 }
 
-/** The judgement; whoever does not listen to the deadline is not waited for. */
+/** The judgement. A judge that ignores the deadline is not waited for. */
 async function judgeInTime(
   unit: Unit,
   given: { readonly ports: AuditPorts; readonly settings: AuditSettings; readonly signal: AbortSignal },
@@ -178,7 +178,7 @@ interface Held {
 
 /** The last judgement of every unit. */
 interface FindingsHeld {
-  /** Takes a judgement in; the answer is what its pods are told. */
+  /** Stores a judgement; the answer is the events for its pods. */
   readonly put: (unit: Unit, judgement: Judgement) => readonly AuditEvent[];
   readonly get: (key: string) => Held | undefined;
   readonly forget: (key: string) => void;

@@ -3,7 +3,7 @@ import { rankOf, reasonOf } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { ImageCounts } from './ports.ts';
 
-/** One image with its worst verdict, wherever and by whoever it is run. */
+/** One image with its worst verdict, over all workloads that run it. */
 interface Row {
   readonly verdict: Verdict['kind'];
   readonly reason: string;

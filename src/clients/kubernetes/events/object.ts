@@ -44,7 +44,7 @@ export function regardingKey({ uid, apiVersion, kind, namespace, name }: Recorde
   return uid ?? JSON.stringify([apiVersion, kind, namespace, name]);
 }
 
-/** The same for the same object, reason and note, whoever asks: a restarted controller finds what it wrote before. */
+/** The same name for the same object, reason and note, in every process: a restarted controller finds what it wrote before. */
 export function eventName(event: RecordedEvent): string {
   const { regarding, type, reason, note } = event;
   const content = JSON.stringify([regardingKey(regarding), type, reason, cutNote(note)]);

@@ -20,7 +20,7 @@ export interface EventRecorderOptions {
   /** This replica, as the name of its pod. */
   readonly reportingInstance: string;
   readonly clock: Clock;
-  /** Told of every event that is lost; must not throw. */
+  /** Called for every event that is lost; must not throw. */
   readonly onFailure: (error: unknown, event: RecordedEvent) => void;
 }
 
@@ -39,9 +39,9 @@ export interface EventRecorder {
 const MAX_WAITING = 500;
 /** Series whose excess over the budget is remembered until the next one is written. */
 const MAX_PENDING = 1_000;
-/** Milliseconds for one event: nobody waits for it, but others wait behind it. */
+/** Milliseconds for one event: no caller waits for it, but other events wait behind it. */
 const WRITE_WITHIN_MS = 10_000;
-/** Milliseconds for what still waits at the end: a pod that is told to stop has thirty seconds for everything. */
+/** Milliseconds for what still waits at the end: a pod that is stopped has thirty seconds for everything. */
 const CLOSE_WITHIN_MS = 3_000;
 
 const RESOURCE = { group: 'events.k8s.io', version: 'v1', plural: 'events' } as const;

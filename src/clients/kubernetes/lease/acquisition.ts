@@ -38,7 +38,7 @@ interface Observation {
 
 const MICROS = 1_000;
 const RESOURCE = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' } as const;
-/** Somebody else was quicker: an answer like any other. */
+/** Another writer was faster: a normal answer. */
 const LOST_RACES: ReadonlySet<string> = new Set(['AlreadyExists', 'Conflict', 'NotFound']);
 
 /** Makes the claim of one candidate. */
@@ -82,7 +82,7 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
     return written.ok;
   };
 
-  /** A Lease that somebody deleted is held as long as it was seen to be: its holder does not know yet. */
+  /** A deleted Lease counts as held for its full duration: its holder does not know of the deletion yet. */
   const mayTake = (): boolean => {
     if (!seen || seen.record.holder === '' || seen.record.holder === identity) return true;
     return timers.now() - seen.at >= seen.record.durationMs;
@@ -94,7 +94,7 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
       if (!mayTake()) return undefined;
       const heldSince = timers.now();
       const spec = heldBy(identity, { previous: seen?.record, durationMs, time: timestamp() });
-      // Until the answer is there nobody knows what is stored.
+      // Until the answer arrives it is unknown what is stored.
       const sent = write(spec, signal);
       current = false;
       return (await sent) ? { heldSince } : undefined;
@@ -120,7 +120,7 @@ function refused({ namespace, name }: ObjectAddress, no: Extract<Written, { read
 
 /** What a Lease says. */
 interface LeaseRecord {
-  /** Who leads; `''` when nobody does. */
+  /** Who leads; `''` when the Lease has no holder. */
   readonly holder: string;
   /** How long others wait after they have seen the last sign of life. */
   readonly durationMs: number;
@@ -129,10 +129,10 @@ interface LeaseRecord {
 }
 
 const MS = 1_000;
-/** The API server wants a positive number, also of a Lease that nobody holds. */
+/** The API server wants a positive number, also for a Lease without a holder. */
 const RELEASED_SECONDS = 1;
 
-/** Reads a Lease; what is missing or of a wrong type is as if nobody held it. */
+/** Reads a Lease; a field that is missing or of a wrong type reads as if the Lease had no holder. */
 function readLease({ spec }: KubeObject): LeaseRecord {
   const fields = typeof spec === 'object' && spec !== null ? (spec as Readonly<Record<string, unknown>>) : {};
   const { holderIdentity, leaseDurationSeconds, leaseTransitions, acquireTime } = fields;
@@ -144,7 +144,7 @@ function readLease({ spec }: KubeObject): LeaseRecord {
   };
 }
 
-/** The `spec` with which somebody takes or keeps the Lease; seconds are rounded up, so that nobody takes over early. */
+/** The `spec` that takes or keeps the Lease. Seconds are rounded up, so that no other candidate takes over early. */
 function heldBy(
   identity: string,
   {

@@ -19,13 +19,13 @@ export interface ElectionOptions {
   /** Pause between two tries; shorter than half of `renewDeadlineMs`. */
   readonly retryMs: number;
   /**
-   * The leader's work. Its signal fires before anybody else may lead. As long as the promise is under way after that, this
-   * instance does not try again; when it ends by itself, the Lease is let go and tried for again after `retryMs`.
+   * The leader's work. Its signal fires before another instance may lead. While the promise is pending after that, this
+   * instance does not try again. When the work ends by itself, the Lease is released and tried for again after `retryMs`.
    */
   readonly lead: (signal: AbortSignal) => Promise<void>;
-  /** Told when this instance begins or ceases to lead, and when another holder is seen; must not throw. */
+  /** Called when this instance begins or ceases to lead, and when another holder is seen; must not throw. */
   readonly onChange?: (state: { readonly leading: boolean; readonly holder?: string }) => void;
-  /** Told of tries that failed and of rejections of `lead`; must not throw. */
+  /** Called for attempts that failed and for rejections of `lead`; must not throw. */
   readonly onError?: (error: unknown) => void;
   readonly timers?: Timers;
   /** Wall clock, for the times that people read in the Lease; nothing is decided by it. */
@@ -38,9 +38,9 @@ export interface ElectionOptions {
 export interface Election {
   /** Whether this instance leads at this moment, by its own clock. */
   isLeader(): boolean;
-  /** Who was seen to hold the Lease last; `undefined` when nobody was. */
+  /** The last holder of the Lease that was seen; `undefined` when there was none. */
   holder(): string | undefined;
-  /** Tells the work to stop, waits until it has, and lets go of the Lease, so that others need not wait. */
+  /** Stops the work, waits until it has stopped, and releases the Lease, so that others need not wait. */
   close(): Promise<void>;
 }
 

@@ -6,9 +6,9 @@ export interface Term {
   lasts(): boolean;
   /** Puts off the end. */
   extend(until: number): void;
-  /** Tells the work to stop. */
+  /** Stops the work. */
   end(): void;
-  /** Answers when the work has stopped by itself or because it was told to; never rejects. */
+  /** Resolves when the work has stopped, by itself or because of `end`; never rejects. */
   readonly over: Promise<void>;
   /** Whether the work has stopped. */
   readonly isOver: () => boolean;
@@ -18,7 +18,7 @@ interface TermOptions {
   readonly until: number;
   readonly lead: (signal: AbortSignal) => Promise<void>;
   readonly timers: Timers;
-  /** Told once when the term ends, whatever ends it. */
+  /** Called once when the term ends, for whatever reason. */
   readonly onEnd: () => void;
   readonly onError: (error: unknown) => void;
 }

@@ -7,15 +7,15 @@ import { createBackoff, type BackoffBounds } from './restart-backoff.ts';
 import { createStore, keyOf, type Change, type Entry } from './store.ts';
 import type { Cluster, Collection, KubeObject, WatchEvent } from '../types.ts';
 
-/** What to keep in memory and whom to tell. */
+/** What to keep in memory, and which callbacks to call. */
 export interface ReflectorOptions<T> {
   readonly cluster: Pick<Cluster, 'list' | 'watch'>;
   readonly collection: Collection;
   /** What is kept of an object: the less the better, since every object of the collection is held in memory. */
   readonly select: (object: KubeObject) => T;
-  /** Told of every change, in order, after it can be read. What it throws goes to `onTrouble` and stops nothing. */
+  /** Called for every change, in order, after it can be read. What it throws goes to `onError` and stops nothing. */
   readonly onChange?: (change: Change<T>) => void;
-  /** Told of everything that went wrong and is tried again, and of what `select` and `onChange` throw. */
+  /** Called for everything that failed and is retried, and for what `select` and `onChange` throw. */
   readonly onError?: (error: unknown) => void;
   /** Objects on one page of a list; 500 when absent. */
   readonly pageSize?: number;
@@ -27,18 +27,18 @@ export interface ReflectorOptions<T> {
   readonly random?: () => number;
 }
 
-/** A collection kept in memory. What it holds is at most as old as `heardMsAgo`. */
+/** A collection kept in memory. What it holds is at most as old as `confirmedMsAgo`. */
 export interface Reflector<T> {
-  /** Whether the whole collection was read once. It stays true: later losses show in `heardMsAgo`. */
+  /** Whether the whole collection was read once. It stays true: later losses show in `confirmedMsAgo`. */
   hasSynced(): boolean;
-  /** Resolves when the whole collection was read and told once; rejects when it is closed before. */
+  /** Resolves when the whole collection was read and passed to `onChange`; rejects when it is closed before. */
   readonly synced: Promise<void>;
   get(name: string, namespace?: string): T | undefined;
   values(): IterableIterator<T>;
   size(): number;
   /** Milliseconds since the API server last said something. Of a quiet collection it does so about once a minute. */
   confirmedMsAgo(): number;
-  /** Ends it; nothing is told afterwards. */
+  /** Ends it; no callback is called afterwards. */
   close(): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   const backoff = createBackoff(options.backoff ?? DEFAULT_BACKOFF, random);
   const closing = new AbortController();
   const firstSync = Promise.withResolvers<undefined>();
-  firstSync.promise.catch(() => undefined); // nobody has to wait for it
+  firstSync.promise.catch(() => undefined); // callers need not wait for it
   let synced = false;
   let seenAt = performance.now();
   /** Where to watch from; `undefined` = list first. */
@@ -196,7 +196,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     try {
       options.onError?.(error);
     } catch {
-      // Who is told of troubles is in trouble: nobody is left to tell.
+      // The callback for errors has failed itself: there is no other place to report to.
     }
   }
 
@@ -221,8 +221,8 @@ interface Follow {
 }
 
 /**
- * Watches until the server ends it. A connection may die without anybody being told (a load balancer that forgot it, a
- * machine that is gone), and then a watch is silent for ever: silence of some length ends it.
+ * Watches until the server ends the watch. A connection may die unnoticed (a load balancer that dropped it, a machine that
+ * is gone), and then a watch stays silent for ever. So a watch that is silent for too long is ended.
  */
 async function follow({
   cluster,

@@ -31,8 +31,8 @@ function join(
 }
 
 /**
- * Whether it can be the name of anything. Names come from objects that nobody has validated yet: `..` would climb to
- * another path, and an empty one would name the whole collection.
+ * Whether the text can be the name of an object. Names come from objects that are not validated yet: `..` would climb to
+ * another path, and an empty name would address the whole collection.
  */
 function isSegment(text: string): boolean {
   return text !== '' && text !== '.' && text !== '..' && !/[/%]/.test(text);

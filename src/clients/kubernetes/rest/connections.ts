@@ -11,7 +11,7 @@ export interface Pool {
 export interface Pools {
   /** The pool for a login; the one before it is closed as soon as what runs on it has ended. */
   of(login: Login): Pool;
-  /** After a deadline: the connections may be dead without anybody knowing, so the next call makes new ones. */
+  /** After a deadline: the connections may be dead unnoticed, so the next call makes new ones. */
   abandon(pool: Pool): void;
   /** Cuts everything. */
   close(): Promise<void>;
@@ -54,7 +54,7 @@ export function createPools(): Pools {
       return current.pool;
     },
     abandon: (pool) => {
-      if (current?.pool !== pool) return; // somebody else was faster
+      if (current?.pool !== pool) return; // another call was faster
       retire(pool);
       current = undefined;
     },

@@ -13,7 +13,7 @@ import { discard } from './exchange.ts';
 import { fault, faultOfRefusal } from './fault.ts';
 import type { Cluster, Page } from '../types.ts';
 
-/** Objects on one page when nobody says how many: as many as kubectl asks for. */
+/** Objects on one page when the caller gives no size: as many as kubectl asks for. */
 const DEFAULT_PAGE = 500;
 
 /** The calls that read. */
