@@ -10,9 +10,9 @@ export interface Login {
 }
 
 /**
- * Finds the logins that an object brings along for the repositories that will be read. `absent` = it brings none for them:
- * the controller's own are used. `unknown` = it names some that cannot be had: going on as nobody would be another question
- * than the one that was asked.
+ * Finds the logins that an object names for the repositories that will be read. `absent` = it names none for them: the
+ * controller's own logins are used. `unknown` = it names logins that cannot be read: to continue anonymously would answer
+ * another question than the one that was asked.
  */
 export type Access = (places: readonly ImageRef[]) => Promise<Fact<Login>>;
 
@@ -31,7 +31,7 @@ export async function sourcesFor(
   return { ...sources, registry, memory: sources.memory.scoped(scope) };
 }
 
-/** What is known of an image that nobody could ask about. */
+/** The evidence of an image that could not be read. */
 export function unreadable(image: ImageRef, why: Unknown): Evidence {
   return {
     image,
@@ -43,7 +43,7 @@ export function unreadable(image: ImageRef, why: Unknown): Evidence {
   };
 }
 
-/** Tells sources from the reason why there are none. */
+/** Distinguishes sources from the reason why there are none. */
 export function isUnknown(given: Sources | Unknown): given is Unknown {
   return 'state' in given;
 }

@@ -23,7 +23,7 @@ import { resolve, readTag } from './resolve.ts';
 import { mergeSignatures, readSignatures } from './signatures.ts';
 import type { Sources } from './sources.ts';
 
-/** A question that no policy asked: should a check read it all the same, it finds no comfort. */
+/** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
 
 /** Which image to learn about, for which policies. */

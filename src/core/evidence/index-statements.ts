@@ -12,8 +12,8 @@ const SUBJECT = 'vnd.docker.reference.digest';
 const MAX_CARRIERS = 64;
 
 /**
- * Statements that BuildKit put into the index itself, each about one platform. Whoever made the index chose what they
- * name, so nothing in them is a proof: a signed statement about somebody else's image is not even tried.
+ * Statements that BuildKit put into the index itself, each about one platform. The author of the index chose what they
+ * name, so nothing in them is a proof: a signed statement about another image is not even tried.
  */
 export async function inIndex(
   image: PinnedRef,

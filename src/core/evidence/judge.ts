@@ -73,7 +73,7 @@ async function judgeReference(
   const selection = selectPolicies(policies, nameOf(use), labels);
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
-    // Covered, but not in this namespace: somebody has thought of it.
+    // A policy covers the image, but not in this namespace: that was a decision of its author.
     const verdict = decideUnmatched(covered ? 'Allow' : unmatchedImages);
     return { reference: use, verdict };
   }
@@ -101,7 +101,7 @@ async function judgeReference(
   );
   if (!refused) return judged;
   const again = await judgeWith({ ...reading, memory: reading.memory.recent(), thorough: true });
-  // A refusal that cannot be looked up again stands: else a registry that fails on purpose would turn a known no into
-  // an unknown, which a policy may let in.
+  // A refusal stands when it cannot be checked again: otherwise a registry that fails on purpose would turn a known no
+  // into an unknown, which a policy may admit.
   return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
 }

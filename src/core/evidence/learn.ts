@@ -1,6 +1,6 @@
 import { Fault, type Clock, type Fact, type Reason, type Unknown, type Unread } from '../model/index.ts';
 
-/** How a failure that is no {@link Fault}, hence a bug, reaches whoever watches. */
+/** Passes on a failure that is no {@link Fault}, hence a bug, to the log. */
 export type Report = (error: unknown) => void;
 
 /**
@@ -32,7 +32,7 @@ export function outOfTime(): Unknown {
   return unknown('DeadlineExceeded', 'the registry did not answer in time', true);
 }
 
-/** An unknown fact as a piece of evidence that is there and dark. */
+/** An unknown fact as a piece of evidence that exists but cannot be read. */
 export function unread({ reason, transient }: Unknown): Unread {
   return { state: 'unread', reason, transient };
 }

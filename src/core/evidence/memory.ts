@@ -33,20 +33,20 @@ export interface Question<T> {
 /** Remembers facts, never verdicts; equal questions asked at once are one request. */
 export interface Memory {
   recall<T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>>;
-  /** The remembered answer, without asking anybody. */
+  /** The remembered answer, without a request. */
   peek<T>(key: readonly string[]): Fact<T> | undefined;
   /** Remembers an answer that was learned on the way to another one. */
   store<T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void;
   /** The same memory, blind to everything older than an absence is kept: what a refusal must rest on. */
   recent(): Memory;
   /**
-   * The same memory, where only what was learned under this scope answers. What one login may read must never answer
-   * whoever has another: a scope names the logins without containing them. The empty scope is the controller's own.
+   * The same memory, where only facts that were learned under this scope answer. What one login may read must never answer
+   * a caller with another login. A scope names the logins without containing them. The empty scope is the controller's own.
    */
   scoped(scope: string): Memory;
 }
 
-/** A memory with what there is to tell about it. */
+/** A memory with its metrics. */
 export interface FactMemory extends Memory {
   /** Facts that are kept now, by kind; some may have outlived their time and wait to be dropped. */
   readonly counts: () => ReadonlyMap<string, number>;
@@ -59,9 +59,9 @@ export type LookupResult = 'remembered' | 'shared' | 'asked';
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly limits: MemoryLimits;
-  /** Bounds each shared load, whoever waits for it. */
+  /** Bounds each shared load, for all callers that wait for it. */
   readonly loadSignal: () => AbortSignal;
-  /** Told of every look-up; `kind` is the first part of its key. */
+  /** Called for every look-up; `kind` is the first part of its key. */
   readonly onLookup?: (kind: string, result: LookupResult) => void;
 }
 

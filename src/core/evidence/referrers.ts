@@ -26,7 +26,7 @@ const SAYS_NOTHING: ReadonlySet<string | undefined> = new Set([
   'application/vnd.oci.image.config.v1+json',
 ]);
 
-/** How far was looked: an answer of the thorough serves everybody. */
+/** How thorough the look-up was: a thorough answer serves both kinds of callers. */
 export type Look = 'plain' | 'thorough';
 
 /** The look to take: a thorough one where it is asked for, or where its answer is in memory already. */

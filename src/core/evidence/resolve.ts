@@ -36,7 +36,7 @@ export function readManifest(
 }
 
 /**
- * Reads what a tag points to right now: the answer carries the digest from here on, and nobody asks for the tag again.
+ * Reads what a tag points to right now: the answer carries the digest from here on, and the tag is not read again.
  * A tag is never remembered, only who asks at the same moment shares the answer; when its last digest is still in
  * memory a HEAD is enough to see that it has not moved.
  */

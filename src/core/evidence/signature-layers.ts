@@ -35,7 +35,7 @@ const PREDICATE_HINTS = ['dev.sigstore.bundle.predicateType', 'predicateType', '
 /** Which kinds of candidates are wanted. */
 export interface Wanted {
   readonly predicateTypes: readonly string[];
-  /** Also what nobody signed. */
+  /** Also statements and reports without a signature. */
   readonly unsigned: boolean;
 }
 
@@ -81,7 +81,7 @@ function formOf(mediaType: string, wanted: Wanted): SignatureLayer['form'] | und
   return isPlain(mediaType, wanted) ? 'plain' : undefined;
 }
 
-/** A statement that nobody signed, or a report of a kind that is wanted by its media type. */
+/** An unsigned statement, or an unsigned report of a kind that is wanted by its media type. */
 function isPlain(type: string, { unsigned, predicateTypes }: Wanted): boolean {
   return unsigned && (type === IN_TOTO || predicateTypes.includes(type));
 }

@@ -56,7 +56,7 @@ export interface BundleCandidate {
   readonly json: Uint8Array;
 }
 
-/** Something that nobody signed: an in-toto statement, or a report by its media type. It is evidence of its own kind. */
+/** An unsigned candidate: an in-toto statement, or a report by its media type. It is evidence of its own kind. */
 export interface PlainCandidate {
   readonly form: 'plain';
   readonly digest: Digest;
@@ -82,7 +82,7 @@ export interface ProvenSignature {
   readonly says: SignedClaim;
 }
 
-/** A statement or report about this image that nobody signed: it may tell, and proves nothing. */
+/** An unsigned statement or report about this image: it may inform a person, and proves nothing. */
 export interface UnsignedStatement {
   readonly state: 'unsigned';
   readonly digest: Digest;
@@ -107,7 +107,7 @@ export interface StatementClaim {
   readonly predicate: unknown;
 }
 
-/** The newest image of a line that is still supported: what to tell somebody whose image is outdated. */
+/** The newest image of a line that is still supported: what the message names when an image is outdated. */
 export interface Successor {
   readonly tag: string;
 }

@@ -9,14 +9,14 @@ export interface FaultDetails {
   /** What was being done, as a verb with its object, e.g. `read manifest of registry.example.com/shop/web:1.4`. */
   readonly operation: string;
   readonly side: FaultSide;
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change by a person. */
   readonly transient: boolean;
   /** One clause for a person. Never a token, a header value or a query string. */
   readonly detail: string;
   readonly cause?: unknown;
 }
 
-/** A broken connection, told apart from a *no*: thrown by adapters only, turned into an `unknown` fact by verification. */
+/** A broken connection, as opposed to a *no*: thrown by adapters only, turned into an `unknown` fact by verification. */
 export class Fault extends Error {
   readonly code: ReasonCode;
   readonly operation: string;

@@ -24,6 +24,6 @@ export function parseJson(json: Uint8Array | string): unknown {
     const text = typeof json === 'string' ? json : new TextDecoder('utf-8', { fatal: true }).decode(json);
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // No JSON text has this value, so the caller can tell.
+    return undefined; // No JSON text has this value, so the caller can distinguish it.
   }
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 /** A JSON Schema node as OpenAPI v3 writes it. */
 export type SchemaNode = Record<string, unknown>;
 
-/** One kind of ours, as its CustomResourceDefinition and its reference page tell of it. */
+/** One kind of ours, as its CustomResourceDefinition and its reference page describe it. */
 export interface ResourceKind {
   readonly kind: string;
   readonly plural: string;

@@ -6,8 +6,8 @@ import { BY_PLACE } from './quarantine.ts';
 import type { Selection } from './select.ts';
 
 /**
- * The verdict that nothing in a registry could change: the place is in quarantine, the policy denies, and it names nobody
- * who could release. `undefined` when more has to be known. So whoever asks need not read anything, and gets the answer
+ * The verdict that nothing in a registry could change: the repository is in quarantine, the policy denies, and it names no
+ * one who may release images. `undefined` when more has to be known. The caller then reads nothing, and gets the answer
  * also while the registry is down.
  */
 export function decideByName({ applying }: Selection, imageName: string): Verdict | undefined {

@@ -47,7 +47,7 @@ function effectOf({ kind }: Finding, { enforcement, onUnknown }: CompiledPolicy)
   return kind === 'notice' || enforcement === 'Warn' ? 'warn' : 'deny';
 }
 
-/** Several checks stumble over the same missing fact; it is told once. */
+/** Several checks may miss the same fact; it is reported once. */
 function distinct(findings: readonly Finding[]): readonly Finding[] {
   return findings.filter(
     (finding, index) =>

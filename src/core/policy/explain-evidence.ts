@@ -36,7 +36,7 @@ function describeFact<T>(
 ): readonly string[] {
   if (fact.state === 'absent') return [`${name}: none`];
   if (fact.state === 'found') return lines(fact.value).map((line) => `${name}: ${line}`);
-  // Nobody asked: there is nothing to tell.
+  // The fact was not needed: nothing is printed.
   return fact.reason.code === 'InternalError' ? [] : [`${name}: unknown, ${fact.reason.detail}`];
 }
 
@@ -58,7 +58,7 @@ function whatIt(predicateType: string): string {
   return known === undefined ? predicateType : `${known} (${predicateType})`;
 }
 
-/** For whom a proven signature counts, else the nearest reason why for nobody. */
+/** The authorities for which a proven signature counts, or else the closest reason why it counts for none. */
 function standing(signature: ProvenSignature, policies: readonly CompiledPolicy[]): string {
   const views = policies.flatMap((policy) =>
     authoritiesOf(policy).map((authority) => ({

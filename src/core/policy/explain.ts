@@ -54,7 +54,7 @@ function denying({ verdict }: JudgedImage): readonly JudgedFinding[] {
   return verdict.findings.filter(({ effect }) => effect === 'deny');
 }
 
-/** Reason codes of findings, each once, in the order told. */
+/** Reason codes of findings, each once, in the order of the findings. */
 export function codesOf(findings: readonly JudgedFinding[]): readonly string[] {
   return [...new Set(findings.map(({ reason }) => reason))];
 }

@@ -1,5 +1,5 @@
 // What is required of images: the ImagePolicy resource, compiled; which policies speak of an image; the checks; the
-// verdict; the words in which it is told. Pure: evidence comes in as values, nothing here asks the world.
+// verdict; the words of its messages. Pure: evidence comes in as values, and nothing here reads from outside.
 export { API_VERSION } from './schema.ts';
 export type { PolicyCondition, PolicyStatus } from './schema/status.ts';
 export { customResourceDefinition } from './custom-resource.ts';

@@ -10,7 +10,7 @@ interface Version {
 }
 
 const VERSION = /^v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:-([\w.-]+))?$/;
-/** Variants that are pre-releases: nobody is told to move to one. */
+/** Variants that are pre-releases: they are never suggested as a successor. */
 const PRERELEASE = /^(?:alpha|beta|rc|pre|dev|snapshot|next)/i;
 
 /** Annotations that name the line an image belongs to, the second as the public cssc workflows write it. */

@@ -28,7 +28,7 @@ export interface SignatureNeeds {
   readonly repositories: readonly ImageRef[];
   /** Every platform of a multi-platform image is asked for, too. */
   readonly everyChild: boolean;
-  /** What nobody signed is read, too: it counts, or a person should know that it is there. */
+  /** Unsigned evidence is read, too: it counts, or a person should know that it exists. */
   readonly unsigned: boolean;
 }
 

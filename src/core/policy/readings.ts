@@ -15,7 +15,7 @@ export interface ReferrerReading {
   readonly incomplete?: Unknown;
 }
 
-/** Splits a referrer listing into what was read and what hides in the dark. */
+/** Splits a referrer listing into what was read and what could not be read. */
 export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerReading {
   if (referrers.state === 'unknown') return { read: [], incomplete: referrers };
   const all = referrers.state === 'found' ? referrers.value : [];
@@ -29,7 +29,7 @@ export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerRea
 /** Signatures by state, and whether one could not be read. */
 export interface SignatureReading {
   readonly proven: readonly ProvenSignature[];
-  /** Statements and reports that nobody signed. */
+  /** Unsigned statements and reports. */
   readonly unsigned: readonly UnsignedStatement[];
   readonly unproven: readonly UnprovenSignature[];
   readonly incomplete?: Unknown;

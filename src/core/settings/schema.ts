@@ -9,7 +9,7 @@ import { scanner } from './schema/scanner.ts';
 import { signing } from './schema/signing.ts';
 
 const schema = z.strictObject({
-  /** What happens to images that no policy covers. Allow: a new install refuses nothing that nobody spoke of. */
+  /** What happens to images that no policy covers. Allow: a new install refuses no image that no policy names. */
   unmatchedImages: z.enum(['Allow', 'Warn', 'Deny']).default('Allow'),
   registries,
   memory,

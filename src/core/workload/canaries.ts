@@ -2,14 +2,14 @@ import { CANARY_LABELS, endsByItself, KUBERNETES_KINDS, wrap, type CanaryKind } 
 import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec, type CanaryPath } from './canary-pods.ts';
 import type { Fields } from './fields.ts';
 
-/** Where canaries' images would be: `.invalid` is nobody's (RFC 6761), so none can ever be pulled or asked for. */
+/** The repository of canaries: `.invalid` belongs to no one (RFC 6761), so no canary can ever be pulled or read. */
 export const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';
 /** Name of the built-in policy that refuses canaries. */
 export const CANARY_POLICY = 'pratique-self-test';
 
 /**
- * The built-in ImagePolicy that refuses canaries, as a document: by place and with nobody to release them, so that no
- * registry is asked. It has to be in force first among the policies of a cluster.
+ * The built-in ImagePolicy that refuses canaries, as a document: by repository and with no one who may release them, so
+ * that no registry is read. It has to be in force first among the policies of a cluster.
  */
 export const CANARY_POLICY_DOCUMENT: Readonly<Record<string, unknown>> = {
   apiVersion: 'pratique.dev/v1alpha1',
@@ -42,7 +42,7 @@ export interface Canary {
   /** The field whose image must be refused. */
   readonly field: string;
   readonly image: string;
-  /** Whether the kind is one of the settings, of which nobody here knows what else it demands. */
+  /** Whether the kind is one from the settings; its other required fields are not known here. */
   readonly custom: boolean;
   readonly write:
     | { readonly how: 'create'; readonly object: Readonly<Record<string, unknown>> }

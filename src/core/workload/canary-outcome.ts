@@ -11,8 +11,8 @@ export type CanaryAnswer =
 /**
  * What became of one canary.
  * - `proven`: our webhook refused exactly this image;
- * - `not enforced`: the image would have been let in;
- * - `cannot tell`: somebody else answered, or nobody;
+ * - `not enforced`: the image would have been admitted;
+ * - `cannot tell`: the answer came from another component, or there was none;
  * - `not applicable`: this cluster has no such place for an image, or nothing to try it on.
  */
 export interface CanaryOutcome {
@@ -28,7 +28,7 @@ export interface SelfTestVerdict {
   readonly canaries: readonly CanaryOutcome[];
 }
 
-/** Longest words of somebody else that are repeated, in characters. */
+/** Longest message of another component that is repeated, in characters. */
 const MAX_WORDS = 300;
 
 /** What the answer to a canary proves. */
@@ -49,7 +49,7 @@ export const NO_POD: CanaryOutcome = {
 };
 
 /**
- * The verdict on a whole run. One image let in outweighs everything; nothing counts as proven while something that could
+ * The verdict on a whole run. One admitted image outweighs everything; nothing counts as proven while a canary that could
  * be tried has no clear answer.
  */
 export function judgeCanaries(outcomes: readonly CanaryOutcome[]): SelfTestVerdict {
@@ -89,8 +89,8 @@ function notOurs({ custom, path }: Canary, status: number, message: string): Rea
 }
 
 /**
- * Where the API server drops image volumes, a pod is refused for its other container alone; the template, whose other
- * container is blank, tells which it was.
+ * Where the API server drops image volumes, a pod is refused for its other container alone. In the template the other
+ * container is blank, so the outcome of the template shows whether volumes are dropped.
  */
 function withoutVolumes(one: CanaryOutcome, all: readonly CanaryOutcome[]): CanaryOutcome {
   const template = all.find(({ id }) => id === 'Job volumes');

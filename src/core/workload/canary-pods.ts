@@ -4,12 +4,12 @@ import type { Fields } from './fields.ts';
 export type CanaryPath = 'containers' | 'initContainers' | 'sidecar' | 'ephemeralContainers' | 'volumes';
 
 /**
- * The other container of a template whose canary is no plain container: an API server takes a blank image in a template,
- * and nobody judges it. So only the canary's image can be refused there.
+ * The other container of a template whose canary is no plain container: an API server accepts a blank image in a template,
+ * and a blank image is not judged. So only the canary's image can be refused there.
  */
 export const BLANK_IMAGE = ' ';
 
-/** Complies with the strictest profile of PodSecurity, so that nobody but the webhook has a reason to refuse it. */
+/** Complies with the strictest profile of PodSecurity, so that only the webhook has a reason to refuse it. */
 const RESTRICTED = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ['ALL'] },

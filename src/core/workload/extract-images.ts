@@ -16,7 +16,7 @@ export interface ImageUse extends NamedImage {
  * within one admission deadline.
  */
 export const MAX_IMAGES_PER_OBJECT = 1_000;
-/** After this many problems nobody reads on; bounds the answer to an object that is wrong a million times. */
+/** Most problems that are reported; bounds the answer to an object that is wrong a million times. */
 const MAX_PROBLEMS = 20;
 
 /** Only these count as blank: any other odd character is part of a reference, and the reference is judged as invalid. */

@@ -1,6 +1,6 @@
 import { parsed, problem, type Parsed } from '../model/index.ts';
 
-/** A JSON object whose fields nobody has looked at yet. */
+/** A JSON object whose fields are not validated yet. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A list field; absent and `null` are both "none", as for the API server. */

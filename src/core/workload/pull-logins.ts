@@ -10,7 +10,7 @@ export interface PullLogins {
   readonly serviceAccount: string;
 }
 
-/** Most pull secrets an object may name: each costs a read at the API server, and nobody has a dozen registries. */
+/** Most pull secrets an object may name: each costs a read at the API server, and no real object needs more. */
 export const MAX_PULL_SECRETS = 64;
 
 /** The ServiceAccount of a pod that names none. */

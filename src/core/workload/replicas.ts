@@ -6,8 +6,8 @@ const DEFAULT_REPLICAS = 1;
 
 /**
  * How many pods an object asks for; `undefined` for a kind that does not say (a DaemonSet, a Job: parallelism is no
- * replica count) and for a count that cannot be read. Used to tell a workload that starts running from one that goes on:
- * an object made with no replicas and scaled up later runs its images then for the first time.
+ * replica count) and for a count that cannot be read. It distinguishes a workload that starts to run from one that already
+ * runs: an object made with no replicas and scaled up later runs its images then for the first time.
  */
 export function replicasOf(
   object: unknown,

@@ -1,4 +1,4 @@
-/** Longest condition, in UTF-16 units: a condition is one sentence; whoever needs more writes two. */
+/** Longest condition, in UTF-16 units: a condition is one sentence; an author who needs more writes two. */
 export const MAX_CONDITION_LENGTH = 2_048;
 /** Most syntax nodes of a condition: also keeps recursion over the tree far from the end of the stack. */
 export const MAX_CONDITION_NODES = 256;

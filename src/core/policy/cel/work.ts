@@ -13,7 +13,7 @@ export class Stop extends Error {
 }
 
 /**
- * The work of one evaluation. It is a class because the evaluator tells types apart by constructor, and it remembers that
+ * The work of one evaluation. It is a class because the evaluator distinguishes types by constructor. It remembers that
  * it ran out because `||`, `all` and `exists` forgive an error of one operand.
  */
 export class Work {

@@ -6,7 +6,7 @@ import { unsigned } from './unsigned.ts';
 import { vulnerable } from './vulnerable.ts';
 import type { Check } from './check.ts';
 
-/** The ways to be refused, in the order in which they are told. */
+/** The ways to be refused, in the order in which they are listed. */
 export const CHECKS: readonly Check[] = [
   unpinned,
   unsigned,

@@ -5,7 +5,7 @@ import { readSignatures } from '../readings.ts';
 /** Clocks differ: a time this far ahead of ours is not yet "from the future". Milliseconds. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** A statement that somebody accepted has signed. */
+/** A statement with a signature of an accepted authority. */
 export interface AcceptedStatement {
   readonly says: StatementClaim;
   readonly signedAt?: Date;

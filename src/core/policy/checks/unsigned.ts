@@ -93,6 +93,6 @@ function whyNot(signature: ProvenSignature, requirement: SignatureRequirement): 
   if (objections.includes(undefined)) {
     return hasAnnotations(signature, requirement) ? undefined : 'without the required annotations';
   }
-  // The longest tells the most: who it was, rather than that it was somebody else.
+  // The longest text has the most information: it names the actual signer, not only that it is another one.
   return objections.filter((why) => why !== undefined).sort((a, b) => b.length - a.length)[0];
 }

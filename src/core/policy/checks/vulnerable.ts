@@ -37,7 +37,7 @@ function isReadable(report: VulnerabilityReport | UnreadableReport): report is V
   return !isUnreadable(report);
 }
 
-/** The newest report: all of them when several are of the same time or of none, because nobody knows which is right. */
+/** The newest report: all of them when several have the same time or none, because it is unknown which is right. */
 function newest(reports: readonly VulnerabilityReport[]): readonly VulnerabilityReport[] {
   const time = ({ scannedAt }: VulnerabilityReport) => scannedAt?.getTime() ?? -Infinity;
   const latest = reports.reduce((moment, report) => Math.max(moment, time(report)), -Infinity);

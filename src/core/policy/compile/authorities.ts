@@ -39,7 +39,7 @@ export interface Given {
   readonly roots: TrustRoots;
 }
 
-/** Authorities by name; `undefined` for one that has problems, so that they are told once. */
+/** Authorities by name; `undefined` for one that has problems, so that its problems are reported once. */
 export type Authorities = ReadonlyMap<string, Authority | undefined>;
 
 type Written = ImagePolicySpec['authorities'][number];
@@ -91,7 +91,7 @@ function compileAuthority(written: Written, given: Given, path: string): Parsed<
   });
 }
 
-/** A certificate lives for minutes: without a log nobody could notice one that should not exist. A key is its owner's. */
+/** A certificate lives for minutes: without a log, a certificate issued in error stays unnoticed. A key belongs to its owner. */
 function isLogRequired({ transparencyLog, keyless }: Written): boolean {
   return (transparencyLog ?? (keyless ? 'Required' : 'NotRequired')) === 'Required';
 }
@@ -162,7 +162,7 @@ function compileRoot(
   };
 }
 
-/** A trust root that nothing would ask is a mistake worth telling: somebody believes that a log is checked. */
+/** A trust root that no check uses is an error worth a message: its author believes that a log is checked. */
 function unusedRoot({ trustRoot }: Written, path: string): Parsed<undefined> {
   if (!trustRoot) return parsed(undefined);
   return problem(

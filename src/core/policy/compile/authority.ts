@@ -7,7 +7,7 @@ import type {
   TrustRoot,
 } from '../../model/index.ts';
 
-/** Somebody who may sign, under the name the policy gives them. */
+/** A signer that a policy accepts, under the name that the policy gives it. */
 export interface Authority {
   readonly name: string;
   readonly signer: AuthoritySigner;

@@ -14,7 +14,7 @@ export function compileImageGlob(pattern: string): Parsed<(name: string) => bool
   }
   if (pattern === '*') return problem('', 'matches no full name; write "**" for every image');
   const full = complete(pattern);
-  // A pattern that can match nothing would leave its images without the policy, and nobody would notice.
+  // A pattern that can match nothing would silently leave its images without the policy.
   if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok) {
     return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
   }
@@ -51,8 +51,8 @@ function hostOf(text: string): string {
 /**
  * Compiles a glob over slash-separated names: `?` is one character and `*` any number of them inside one component, `**`
  * as a component stands for any number of components, at the end for at least one. Matching takes no more steps than
- * pattern length times name length: names come from whoever may create a pod, and a regular expression made from several
- * wildcards backtracks for minutes.
+ * pattern length times name length: names come from pod creators, and a regular expression made from several wildcards
+ * backtracks for minutes.
  */
 function compileGlob(pattern: string): (name: string) => boolean {
   const components = pattern.split('/');

@@ -52,7 +52,7 @@ export interface VulnerabilityRequirement {
   readonly failOn: Severity;
   readonly fixableOnly: boolean;
   readonly maxReportAgeMs?: number;
-  /** Whether a report that nobody signed counts. */
+  /** Whether an unsigned report counts. */
   readonly unsigned: boolean;
   readonly from: readonly Authority[];
   readonly exceptions: readonly VulnerabilityException[];

@@ -70,12 +70,12 @@ function has(value: unknown, key: string): boolean {
 }
 
 function readTimes(times: RawReport['times']): Pick<VulnerabilityReport, 'scannedAt' | 'unreadableTime'> {
-  const told = times.filter((text) => text !== undefined && text !== null && text.trim() !== '');
-  const read = told.flatMap((text) => {
+  const given = times.filter((text) => text !== undefined && text !== null && text.trim() !== '');
+  const read = given.flatMap((text) => {
     const moment = (text ?? '').trim().length < SHORTEST_TIMESTAMP ? undefined : parseTime(text ?? '');
     return moment ? [moment.getTime()] : [];
   });
-  if (read.length < told.length) return { unreadableTime: true };
+  if (read.length < given.length) return { unreadableTime: true };
   const earliest = read.reduce((one, other) => Math.min(one, other), Infinity);
   return { unreadableTime: false, ...(read.length > 0 && { scannedAt: new Date(earliest) }) };
 }

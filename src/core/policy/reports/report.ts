@@ -15,11 +15,11 @@ export interface VulnerabilityFinding {
 
 /** What a scanner found, whatever format it was written in. */
 export interface VulnerabilityReport {
-  /** The scanner's own name or URI, with its version as far as it is told. */
+  /** The scanner's own name or URI, with its version as far as the report has it. */
   readonly scanner: string;
-  /** When the scan ended; the earliest time when the report tells several, because a converted report is as old as its scan. */
+  /** When the scan ended. When the report has several times, the earliest: a converted report is as old as its scan. */
   readonly scannedAt?: Date;
-  /** Set when the report tells a time that cannot be read; then `scannedAt` is absent. */
+  /** Set when the report has a time that cannot be read; then `scannedAt` is absent. */
   readonly unreadableTime: boolean;
   readonly findings: readonly VulnerabilityFinding[];
 }

@@ -1,4 +1,4 @@
-/** How bad a vulnerability is, in rising order; `Unknown` is lowest because scanners use it for what nobody has rated yet. */
+/** How bad a vulnerability is, in rising order; `Unknown` is lowest because scanners use it for what is not rated yet. */
 export const SEVERITIES = ['Unknown', 'Low', 'Medium', 'High', 'Critical'] as const;
 
 /** One of {@link SEVERITIES}. */

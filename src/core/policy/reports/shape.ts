@@ -15,7 +15,7 @@ export const name = z
 /** A list whose elements are read one by one later, after they were counted. */
 export const list = z.array(z.unknown());
 
-/** Reads `value` as `schema` says, or tells where in the document (`of`) it could not. */
+/** Reads `value` as `schema` says, or reports where in the document (`of`) it could not. */
 export function readAs<T>(
   schema: z.ZodType<T>,
   value: unknown,

@@ -51,7 +51,7 @@ const keyless = exactlyOne(
   ['subject', 'subjectPattern'],
 );
 
-/** Somebody who may sign; its keys and trust roots are read in `namespace`, as a reader is told. */
+/** A signer; its keys and trust roots are read in `namespace`, which the descriptions show to the reader. */
 export const authorityIn = (namespace: string) =>
   exactlyOne(
     z.strictObject({

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { dnsName, fieldPath, listen, milliseconds, path } from './parts.ts';
 
-/* What the API server calls, and what it is told about the objects it sends. */
+/* The endpoints that the API server calls, and the objects that it sends. */
 
 export const webhook = z
   .strictObject({
@@ -13,7 +13,7 @@ export const webhook = z
       .int()
       .min(1)
       .default(8 * 1024 * 1024),
-    /** How long it goes on serving after it was asked to stop and is no longer ready, until nobody is sent to it any more. */
+    /** How long it keeps serving after it was asked to stop and is no longer ready, until no more requests are sent to it. */
     lingerMs: z.int().min(0).max(60_000).default(0),
     /** Used when the caller names no timeout; the API server always does. Its own default. */
     defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
@@ -48,7 +48,7 @@ export const workloadKinds = z
     const seen = new Set<string>();
     for (const [index, { apiGroup, kind }] of kinds.entries()) {
       const name = `${apiGroup}/${kind}`;
-      // Of two places for one kind only one would be looked at, and nobody could tell which.
+      // With two entries for one kind only one would be used, and it would be unclear which.
       if (seen.has(name)) context.addIssue({ code: 'custom', path: [index], message: 'is listed before' });
       seen.add(name);
     }

@@ -41,7 +41,7 @@ export const certificates = z
     secret: dnsName.default('pratique-webhook-tls'),
     /** Names and addresses by which the API server calls, e.g. `pratique-webhook.pratique.svc`. */
     hosts: z.array(z.string().min(1).max(253)).max(32).default([]),
-    /** Of a serving certificate: short, because nobody has to do anything when it is renewed. Renewed at two thirds. */
+    /** Of a serving certificate: short, because the renewal needs no action by a person. Renewed at two thirds. */
     lifetimeMs: z
       .int()
       .min(60_000)

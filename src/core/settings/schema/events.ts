@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { dnsName, host, listen, milliseconds, path } from './parts.ts';
 
-/* Who may say that something was pushed. What they say wakes promotions sooner than their schedule does, and proves nothing. */
+/* Who may report a push. An event triggers promotions sooner than their schedule does, and proves nothing. */
 
 /** A name in the grammar of HTTP; Node gives headers in lower case. */
 const header = z
@@ -23,7 +23,7 @@ const bearer = z.strictObject({
 
 const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:\/|$)/;
 
-/** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern lets in more than it says. */
+/** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern would admit too many. */
 const oidc = z.strictObject({
   /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
   issuer: z
@@ -67,11 +67,11 @@ export const events = z
   .strictObject({
     /** Over TLS, with the webhook's certificate. Absent = beside the webhook, on its port. */
     listen: listen.optional(),
-    /** None = nobody is listened to, and promotions run by their schedule alone. */
+    /** None = no events are received, and promotions run by their schedule alone. */
     receivers: z.array(receiver).max(MAX_RECEIVERS).default([]),
-    /** A promotion is woken when no event came for it for so long: a pipeline pushes many tags and signatures in a row. */
+    /** A promotion is triggered when no event came for it for so long: a pipeline pushes many tags and signatures in a row. */
     quietMs: milliseconds.default(2_000),
-    /** It is woken at the latest so long after the first event, however many more come. */
+    /** It is triggered at the latest so long after the first event, however many more come. */
     maxDelayMs: milliseconds.default(30_000),
   })
   .refine(({ quietMs, maxDelayMs }) => quietMs <= maxDelayMs, {

@@ -29,7 +29,7 @@ export const memory = z
       .int()
       .min(1)
       .default(64 * 1024 * 1024),
-    /** One shared look-up, whoever waits for it: the longest timeout a webhook can have. */
+    /** One shared look-up, for all callers that wait for it: the longest timeout a webhook can have. */
     loadTimeoutMs: milliseconds.default(30_000),
   })
   .prefault({});

@@ -49,7 +49,7 @@ export const promotions = z
     /** Questions about images per second: what is judged again must not use up the registry's budget for admissions. */
     rejudgePerSecond: z.number().min(0.1).max(1_000).default(5),
   })
-  // Nobody can guess which image and which rights.
+  // No default fits: image and rights differ in every cluster.
   .refine(({ execution, jobTemplate: template }) => execution !== 'Job' || template !== undefined, {
     path: ['jobTemplate'],
     message: 'is needed where execution is Job',

@@ -24,10 +24,10 @@ export const scanner = z
     /** A Trivy server that judges, e.g. one for the whole cluster. Absent = each Trivy judges by its own database. */
     server: z
       .url({ protocol: /^https?$/ })
-      // A login in a URL ends up in logs; the token of a server is told by TRIVY_TOKEN.
+      // A login in a URL ends up in logs; TRIVY_TOKEN holds the token of a server.
       .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login')
       .optional(),
-    /** Do not go to the network for the database: somebody else keeps it up to date, and its age is still asked. */
+    /** Do not go to the network for the database: another process keeps it up to date, and its age is still checked. */
     offline: z.boolean().default(false),
     /** Where the vulnerability database is downloaded from, e.g. a mirror. Absent = from where Trivy looks by itself. */
     databaseRepository: artifact.optional(),

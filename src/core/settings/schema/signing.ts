@@ -7,13 +7,13 @@ const identity = z
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be a name of lower-case letters, digits and "-"');
 
-/** One identity, and who may borrow it: whoever writes promotions chooses neither the place nor the name by himself. */
+/** One identity, and who may use it: the authors of promotions choose neither the services nor the identity themselves. */
 const borrowed = z.strictObject({
   /** The token, such as a projected one of a ServiceAccount; read anew for each run. */
   file: path,
   /**
-   * Fulcio, Rekor and timestamp authorities that may be called: a token would work elsewhere as well for whoever is shown it, and
-   * nobody who writes promotions is to choose what is called from here.
+   * Fulcio, Rekor and timestamp authorities that may be called. A service that receives the token could use it elsewhere, so
+   * the authors of promotions do not choose which services are called from here.
    */
   servers: z.array(z.url({ protocol: /^https?$/ })).min(1),
   /** Namespaces whose promotions may sign by it. */
