@@ -117,7 +117,7 @@ export const RED_LIBRARIES: readonly Row[] = [
       ['@kubernetes/client-node', 'src/controllers/policies/watch.ts'],
       ['commander', 'src/main.ts'],
       ['yaml', 'src/core/policy/read.ts'],
-      ['some-library-nobody-listed', 'src/clients/registry/x.ts'],
+      ['some-library-that-is-not-listed', 'src/clients/registry/x.ts'],
       ['zod-of-another-name/deep', 'src/core/model/x.ts'],
     ] as const
   ).map(([name, path]) => ({

@@ -7,10 +7,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Where the words are held: what users read, and the rooms that are through. */
 const HELD =
-  /^(?:README|CONTRIBUTING|CHANGELOG)\.md$|^(?:docs|charts|crds|manifests|\.ci)\/|^src\/clients\/(?:registry|sigstore|scanner|oidc|files|http-server)\//;
+  /^(?:README|CONTRIBUTING|CHANGELOG)\.md$|^(?:docs|charts|crds|manifests|\.ci)\/|^src\/clients\/(?:registry|sigstore|scanner|oidc|files|http-server)\/|^test\/(?:clients|controllers)\//;
 
 describe('The word check', () => {
-  const paths = globSync(['*.md', '{docs,charts,crds,manifests,.ci,src}/**/*.*', '.ci/run'], { cwd: root });
+  const paths = globSync(['*.md', '{docs,charts,crds,manifests,.ci,src,test}/**/*.*', '.ci/run'], {
+    cwd: root,
+  });
   const tree = new Map(
     paths.filter((path) => HELD.test(path)).map((path) => [path, readFileSync(`${root}${path}`, 'utf8')]),
   );

@@ -51,7 +51,7 @@ function eventOf(more: Partial<RecordedEvent> & { readonly pod?: string } = {}):
     type: 'Warning',
     reason: 'Unsigned',
     action: 'Audit',
-    note: 'Nobody signed the image.',
+    note: 'The image is not signed.',
     ...rest,
   };
 }
@@ -77,7 +77,7 @@ describe('kubernetes: the event recorder', () => {
     expect(event).to.not.have.property('series');
   });
 
-  it('writes what is about an object without a namespace where the API server wants it', async () => {
+  it('writes an event about a cluster-scoped object into the namespace that the API server requires', async () => {
     const { recorder, stored } = openFixture();
     recorder.record(
       eventOf({ regarding: { apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', name: 'A:b' } }),
@@ -87,7 +87,7 @@ describe('kubernetes: the event recorder', () => {
     expect(event?.metadata.name).to.match(/^event\.[0-9a-f]{16}$/);
   });
 
-  it('makes a series of the same event, and another event of all else', async () => {
+  it('groups equal events into a series, and writes other events separately', async () => {
     const { recorder, stored, pass } = openFixture();
     for (let n = 0; n < 3; n += 1) {
       recorder.record(eventOf());
@@ -107,14 +107,14 @@ describe('kubernetes: the event recorder', () => {
     expect(items.length).to.equal(5);
   });
 
-  it('writes once what is recorded many times in one breath', async () => {
+  it('writes once what is recorded many times at the same moment', async () => {
     const { recorder, stored, twin } = openFixture();
     for (let n = 0; n < 100; n += 1) recorder.record(eventOf());
     expect(series(await stored())).to.deep.equal([100]);
     expect(twin.count({ resource: 'events', verb: 'create' })).to.equal(1);
   });
 
-  it('goes on with a series that an earlier process began', async () => {
+  it('continues a series that an earlier process began', async () => {
     const { recorder, stored, restart } = openFixture();
     for (const each of [recorder, restart(), restart()]) {
       each.record(eventOf());
@@ -123,7 +123,7 @@ describe('kubernetes: the event recorder', () => {
     expect(series(await stored())).to.deep.equal([3]);
   });
 
-  it('creates the event anew when it went away between two looks', async () => {
+  it('creates the event again when it was deleted between two writes', async () => {
     const { recorder, stored, twin } = openFixture((real) => ({
       ...real,
       get: async (address, signal) => {
@@ -146,7 +146,7 @@ describe('kubernetes: the event recorder', () => {
     expect(note).to.match(/^xü+…$/);
   });
 
-  it('keeps one object from taking more than its share, and counts what it held back', async () => {
+  it('limits the events of one object, and counts those that it held back', async () => {
     const { recorder, stored, pass, twin, failures } = openFixture();
     for (let n = 0; n < 30; n += 1) {
       recorder.record(eventOf());
@@ -187,7 +187,7 @@ describe('kubernetes: the event recorder', () => {
     expect(twin.count({ verb: 'create' })).to.equal(500);
   });
 
-  it('writes what waits before it closes, and nothing after', async () => {
+  it('writes the waiting events before it closes, and nothing after', async () => {
     const { recorder, stored, failures } = openFixture();
     recorder.record(eventOf());
     await recorder.close();

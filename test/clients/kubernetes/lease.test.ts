@@ -34,7 +34,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('lets a second one wait as long as the first renews, whatever their clocks show', async () => {
+  it('lets a second candidate wait as long as the first renews, whatever their clocks show', async () => {
     const { time, close, enter, log } = openLeaseFixture();
     enter('a', { clockMs: -YEAR_MS / 1_000 });
     await time.advance(SECOND);
@@ -84,7 +84,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('does not begin when the answer comes after its own time is over', async () => {
+  it('does not lead when the answer comes after its own Lease has expired', async () => {
     const { time, close, twin, enter, log } = openLeaseFixture();
     twin.put(LEASE.resource, {
       apiVersion: 'coordination.k8s.io/v1',
@@ -102,7 +102,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('does not try again while its work still goes on', async () => {
+  it('does not try again while its work still runs', async () => {
     const { time, close, enter, log, twin } = openLeaseFixture();
     const a = enter('a');
     a.windDownMs = 100 * SECOND;
@@ -177,7 +177,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('waits out a Lease that was deleted under its holder', async () => {
+  it('waits the full duration after its Lease was deleted', async () => {
     const { time, close, enter, log, twin, most } = openLeaseFixture();
     enter('a');
     await time.advance(SECOND);
@@ -206,7 +206,7 @@ describe('kubernetes: the election', () => {
     await close();
   });
 
-  it('refuses durations that would let two lead', () => {
+  it('refuses durations that would allow two leaders', () => {
     const election = (durations: object) => () =>
       runElection({
         ...DURATIONS,
@@ -253,6 +253,6 @@ describe('kubernetes: the election', () => {
       }),
       { numRuns: 20 },
     );
-    expect(begun, 'scenarios in which somebody leads').to.be.above(20);
+    expect(begun, 'scenarios with a leader').to.be.above(20);
   });
 });

@@ -73,7 +73,7 @@ const sources = (texts: readonly (readonly [string, string])[]): readonly string
   texts.map(([source]) => source);
 
 describe('kubernetes: pull secrets', () => {
-  it('come as named first and then from the service account, each once', async () => {
+  it('come first as the pod names them and then from the service account, each once', async () => {
     const { read, twin } = openFixture();
     for (const name of ['a', 'b']) putSecret(twin, name);
     putAccount(twin, 'web', ['b', 'pull']);
@@ -87,7 +87,7 @@ describe('kubernetes: pull secrets', () => {
     expect(sources((await openFixture().read()).texts)).to.deep.equal(['Secret acme/pull']);
   });
 
-  it('come in the form of today when they are of the old one', async () => {
+  it('are converted from the old format to the current one', async () => {
     const { read, twin } = openFixture();
     putSecret(twin, 'old', {
       type: 'kubernetes.io/dockercfg',
@@ -120,13 +120,13 @@ describe('kubernetes: pull secrets', () => {
     });
   }
 
-  it('list what does not exist, as perhaps on its way', async () => {
+  it('list a Secret that does not exist as one that may be created soon', async () => {
     const { unreadable: unreadable } = await openFixture().read(['gone']);
     expect(unreadable).to.deep.equal([['Secret acme/gone', true]]);
   });
 
   it('a service account that does not exist (yet) names none', async () => {
-    const { unreadable: unreadable, texts } = await openFixture().read([], 'nobody');
+    const { unreadable: unreadable, texts } = await openFixture().read([], 'missing');
     expect(unreadable).to.be.empty;
     expect(sources(texts)).to.be.empty;
   });
@@ -144,7 +144,7 @@ describe('kubernetes: pull secrets', () => {
     });
   }
 
-  it('pass on what is no fault of the wire', async () => {
+  it('rethrow an error that is not a Fault', async () => {
     const { read, twin } = openFixture();
     const mistake = new TypeError('a mistake');
     twin.fail({ verb: 'get', name: 'pull' }, mistake);
@@ -173,7 +173,7 @@ describe('kubernetes: pull secrets', () => {
     expect(['pull', 'default'].map(count)).to.deep.equal([2, 2]);
   });
 
-  it('are asked for once, however many ask at the same time', async () => {
+  it('are read once for many callers at the same time', async () => {
     const { read, twin } = openFixture();
     await Promise.all([read(), read(['pull']), read()]);
     expect(twin.calls.length).to.equal(2);
@@ -191,7 +191,7 @@ describe('kubernetes: pull secrets', () => {
     expect(sources((await long).texts)).to.deep.equal(['Secret acme/pull']);
   });
 
-  it('are forgotten on close', async () => {
+  it('are removed from memory on close', async () => {
     const { read, twin, close } = openFixture();
     await read();
     close();

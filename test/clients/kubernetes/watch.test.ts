@@ -25,7 +25,7 @@ describe('a watch', () => {
   }
   const line = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`;
 
-  it('asks for bookmarks and for an end', async () => {
+  it('requests bookmarks and a timeout', async () => {
     await events([]);
     const { searchParams } = server.requests.at(-1)!.url;
     expect(searchParams.get('allowWatchBookmarks')).to.equal('true');
@@ -46,7 +46,7 @@ describe('a watch', () => {
     ['an error', line('ERROR', { code: 500 })],
     ['a broken line', 'no json\n'],
     ['a line that has no end', '{"type":"ADDED"'],
-    ['a type that nobody knows', line('EXPLODED', configMap('web'))],
+    ['an unknown type', line('EXPLODED', configMap('web'))],
     ['an object that is none', line('ADDED', {})],
     ['a bookmark without a version', line('BOOKMARK', { apiVersion: 'v1', kind: 'Pod', metadata: {} })],
   ] as const) {
@@ -59,7 +59,7 @@ describe('a watch', () => {
     await faultOf(events(['x'.repeat(9 * 1024 * 1024)]), 'LimitExceeded');
   });
 
-  it('throws when it may not', async () => {
+  it('throws when it is forbidden', async () => {
     server.intercept(() => refusal(403, 'Forbidden'));
     const watch = async () => {
       for await (const { type } of cluster.watch(ACME, '5', new AbortController().signal))
@@ -68,7 +68,7 @@ describe('a watch', () => {
     await faultOf(watch(), 'ClusterDenied');
   });
 
-  it('throws when the head does not come, and waits for the body', async () => {
+  it('throws when the response head does not arrive, and waits for the body', async () => {
     const hasty = await open(server.url, { requestTimeoutMs: 1_000 });
     const ending = new AbortController();
     const { resourceVersion } = await cluster.list(ACME);
@@ -86,7 +86,7 @@ describe('a watch', () => {
     await hasty.close();
   });
 
-  it('ends quietly by the signal, also before it began', async () => {
+  it('ends without an error when its signal aborts, also before the start', async () => {
     for await (const event of cluster.watch(ACME, '5', AbortSignal.abort())) expect(event).to.equal('none');
   });
 });

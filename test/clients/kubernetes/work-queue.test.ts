@@ -57,7 +57,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal(['a@0', 'a@10']);
   });
 
-  it('runs no more keys at once than allowed, in the order in which they came', async () => {
+  it('runs no more keys at once than allowed, in the order in which they were added', async () => {
     const { queue, time, starts } = openFixture({ lastsMs: 10 });
     for (const key of ['a', 'b', 'c', 'd', 'e']) queue.add(key);
     await time.advance(100);
@@ -110,7 +110,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal(['a@0', 'a@10', 'a@110']);
   });
 
-  it('backs off by key, up to the longest pause, and starts afresh after a success', async () => {
+  it('backs off per key, up to the longest pause, and starts again from the shortest after a success', async () => {
     const { queue, time, failures, answers } = openFixture();
     answers.push(...Array.from({ length: 6 }, () => new Error('no')), undefined, new Error('no'));
     queue.add('a');
@@ -158,7 +158,7 @@ describe('kubernetes: the work queue', () => {
       onFailure: () => log.push('failure'),
       reconcile: async (key, signal) => {
         log.push(`start ${key}`);
-        signal.addEventListener('abort', () => log.push('told'));
+        signal.addEventListener('abort', () => log.push('aborted'));
         await ending.promise;
         log.push('end');
         throw new Error('aborted');
@@ -172,15 +172,15 @@ describe('kubernetes: the work queue', () => {
     queue.add('d');
     queue.addAfter('e', 1);
     await time.advance(100);
-    expect(log).to.deep.equal(['start a', 'told']);
+    expect(log).to.deep.equal(['start a', 'aborted']);
     ending.resolve(undefined);
     await closed;
     await time.advance(10_000);
-    expect(log).to.deep.equal(['start a', 'told', 'end', 'closed']);
+    expect(log).to.deep.equal(['start a', 'aborted', 'end', 'closed']);
     expect([queue.size(), time.pending()]).to.deep.equal([0, 0]);
   });
 
-  it('never runs a key twice at once, never too many, and never misses what came last', async () => {
+  it('never runs a key twice at once, never too many keys, and never misses the last addition', async () => {
     const step = fc.record({
       key: fc.constantFrom('a', 'b', 'c', 'd'),
       waitMs: fc.nat(12),

@@ -31,7 +31,7 @@ describe('the audit of running images', () => {
     expect(fixture.time.pending()).to.deep.equal([]);
   });
 
-  it('judges what runs with the logins of its pods', async () => {
+  it('judges running images with the logins of their pods', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod({ serviceAccount: 'shop', pullSecrets: ['pull'] }));
     await fixture.start();
@@ -98,7 +98,7 @@ describe('the audit of running images', () => {
     expect(fixture.asked).to.have.lengthOf(1);
   });
 
-  it('says once that nothing is wrong any longer', async () => {
+  it('reports once that an image has no findings any more', async () => {
     fixture.policies = [lifecycle()];
     fixture.evidence = endsOn('2026-01-01');
     fixture.put(pod());
@@ -108,7 +108,7 @@ describe('the audit of running images', () => {
     expect(reported(fixture)).to.deep.equal(['Warning PastEndOfLife', 'Normal Admissible']);
   });
 
-  it('reports a failing registry only when it still fails at the next refresh', async () => {
+  it('reports a failing registry only when it fails again at the next refresh', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod());
     await fixture.start();
@@ -123,7 +123,7 @@ describe('the audit of running images', () => {
     expect(reported(fixture)).to.have.lengthOf(1);
   });
 
-  it('reports few of many pods, and how many more there are', async () => {
+  it('reports a few of many pods, and the number of the others', async () => {
     fixture.policies = [lifecycle()];
     fixture.evidence = endsOn('2026-01-01');
     for (let index = 0; index < 30; index += 1) fixture.put(pod({ name: `web-${index}` }));
@@ -132,7 +132,7 @@ describe('the audit of running images', () => {
     expect(fixture.events.at(-1)?.note).to.match(/^and 20 more pods: /);
   });
 
-  it('does not know what runs when the node reports a configuration, and sends no request', async () => {
+  it('treats the running image as unknown when the node reports the digest of a configuration, and sends no request', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod({ images: { [`${NAME}:1.4.0`]: `sha256:${'ab'.repeat(32)}` } }));
     await fixture.start();
@@ -141,7 +141,7 @@ describe('the audit of running images', () => {
     expect(fixture.statuses[0]?.status.images.unknown).to.equal(1);
   });
 
-  it('counts as waiting what the node has not started, and judges it when it has', async () => {
+  it('counts a container as waiting until the node has started it, and judges it then', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod({ images: { [`${NAME}:1.4.0`]: '' } }));
     await fixture.start();
@@ -165,7 +165,7 @@ describe('the audit of running images', () => {
     });
   }
 
-  it('forgets what nothing runs any longer', async () => {
+  it('removes an image from memory when no pod runs it any more', async () => {
     fixture.policies = [lifecycle()];
     fixture.put(pod());
     await fixture.start();
@@ -176,7 +176,7 @@ describe('the audit of running images', () => {
     expect(fixture.audit.snapshot()).to.include({ pods: 0, units: 0, judged: 0 });
   });
 
-  it('tries again what a broken wire or a judge that hangs left open', async () => {
+  it('tries again after a broken connection or a judge that hangs', async () => {
     let calls = 0;
     fixture.answer = () => {
       calls += 1;
@@ -200,7 +200,7 @@ describe('the audit of running images', () => {
     expect(gauge(fixture)).to.deep.equal(['allow  1']);
   });
 
-  it('says nothing of what it learns after its term', async () => {
+  it('reports nothing that it learns after its term as leader', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     fixture.answer = async () => {
       await promise;
@@ -215,7 +215,7 @@ describe('the audit of running images', () => {
     expect(fixture.statuses).to.deep.equal([]);
   });
 
-  it('leaves images alone that a policy covers in other namespaces only', async () => {
+  it('ignores images that a policy covers in other namespaces only', async () => {
     const selector = { matchLabels: { env: 'production' } };
     fixture.policies = [
       policyOf({ match: { images: ['**'], namespaceSelector: selector }, require: { lifecycle: {} } }),

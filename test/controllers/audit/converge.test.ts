@@ -95,7 +95,7 @@ const events = fc.array(
 );
 
 describe('an audit that is notified of changes', () => {
-  it('knows in the end what one knows that finds everything as it is, whatever came before', async function () {
+  it('ends with the same result as an audit that starts with the final state, whatever changes came before', async function () {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(events, async (steps) => {

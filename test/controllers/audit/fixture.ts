@@ -14,7 +14,7 @@ import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts'
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
 import { stillTime, type StillTime } from './time.ts';
 
-/** An audit over values, with everything that it asks and tells in lists. */
+/** An audit over values, with every request and every report of it in lists. */
 export interface AuditFixture {
   readonly time: StillTime;
   readonly audit: Audit;
@@ -39,7 +39,7 @@ export interface AuditFixture {
   readonly put: (pod: RunningPod) => void;
   readonly remove: (pod: RunningPod) => void;
   readonly change: (change: AuditChange) => void;
-  /** Leads until `stop`, and lets the first round be told. */
+  /** Leads until `stop`, and waits until the first round is reported. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }

@@ -18,9 +18,9 @@ const REQUIRE = { lifecycle: { refuse: 'EndOfLife', warnBefore: '720h' } };
 const images = (name: string) => ({ [`${name}:1.0`]: ran(name) });
 const pinned = (name: string) => `${name}:1.0@${ran(name).split('@')[1] ?? ''}`;
 
-/** Four images in one namespace: old, ending soon, dark, well. */
+/** Four images in one namespace: past its end of life, ending soon, unreadable, valid. */
 function four(fixture: AuditFixture): void {
-  const names = ['old', 'soon', 'dark', 'well'].map((kind) => `${NAME}-${kind}`);
+  const names = ['old', 'soon', 'unreadable', 'valid'].map((kind) => `${NAME}-${kind}`);
   for (const [index, name] of names.entries())
     fixture.put(pod({ name: `pod-${index}`, images: images(name) }));
   const facts = [OLD, SOON, { manifest: UNKNOWN_FACT, referrers: UNKNOWN_FACT }];
@@ -40,7 +40,7 @@ describe('the status that an audit writes', () => {
     ['Audit', { denied: 0, warned: 2 }],
   ];
   for (const [enforcement, counts] of enforcements) {
-    it(`counts what is found under ${enforcement}`, async () => {
+    it(`counts the findings of enforcement ${enforcement}`, async () => {
       fixture.policies = [policyOf({ enforcement, require: REQUIRE }), policyOf({ require: {} }, 'built-in')];
       four(fixture);
       await fixture.start();
@@ -85,7 +85,7 @@ describe('the status that an audit writes', () => {
     expect(fixture.statuses[0]?.status.images).to.deep.equal({ judged: 0, denied: 0, warned: 0, unknown: 0 });
   });
 
-  it('waits until everything was looked at once', async () => {
+  it('is written only after every image was judged once', async () => {
     fixture = auditFixture({ perRegistryPerSecond: 0.1 });
     fixture.policies = [policyOf({ require: REQUIRE })];
     four(fixture);
@@ -129,7 +129,7 @@ describe('the reports that an audit writes', () => {
   });
   afterEach(() => fixture.stop());
 
-  it('are what the OpenReports API takes', async () => {
+  it('conform to the OpenReports API', async () => {
     four(fixture);
     await fixture.start();
     const validate = new Ajv({ strict: false, formats: { int32: true, int64: true } }).compile(
@@ -151,7 +151,7 @@ describe('the reports that an audit writes', () => {
     expect(first?.timestamp.seconds).to.equal(Date.parse('2026-06-15T12:00:00Z') / 1_000);
   });
 
-  it('are written when something changes, and are gone with the last finding', async () => {
+  it('are written on changes, and deleted with the last finding', async () => {
     fixture.put(pod({ images: images(`${NAME}-old`) }));
     fixture.evidence = { [pinned(`${NAME}-old`)]: OLD };
     await fixture.start();
@@ -162,7 +162,7 @@ describe('the reports that an audit writes', () => {
     expect(fixture.writes).to.deep.equal(['write shop', 'remove shop']);
   });
 
-  it('stay when the term ends, and are corrected by the next leader', async () => {
+  it('stay when a leader ends, and are corrected by the next leader', async () => {
     four(fixture);
     await fixture.start();
     await fixture.stop();
@@ -177,7 +177,7 @@ describe('the reports that an audit writes', () => {
     await next.stop();
   });
 
-  it('begin when the API is installed', async () => {
+  it('start when the OpenReports API is installed', async () => {
     fixture.installed = false;
     four(fixture);
     await fixture.start();
@@ -188,7 +188,7 @@ describe('the reports that an audit writes', () => {
     expect([...fixture.store.keys()]).to.deep.equal(['shop']);
   });
 
-  it('have a bounded size, and say what is cut', async () => {
+  it('have a bounded size, and show what was cut', async () => {
     const names = Array.from({ length: MAX_RESULTS + 20 }, (_, index) => `${NAME}-${index}`);
     for (const [index, name] of names.entries()) {
       fixture.put(pod({ name: `p-${index}`, images: images(name) }));

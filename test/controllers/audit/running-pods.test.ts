@@ -6,8 +6,8 @@ import { pod, podObject, ran, type WrittenPod } from './pods.ts';
 
 const ID = ran('registry.example.com/shop/web');
 
-describe('what is kept of a pod', () => {
-  it('is who it is, how it pulls, and every image with the ID that the node reports', () => {
+describe('the part of a pod that is kept in memory', () => {
+  it('is its identity, its pull secrets, and every image with the ID that the node reports', () => {
     const kept = pod({
       serviceAccount: 'shop',
       pullSecrets: ['b', 'a', 'a'],
@@ -48,12 +48,12 @@ describe('what is kept of a pod', () => {
     ['Failed', false],
   ];
   for (const [phase, kept] of phases) {
-    it(`${kept ? 'is there' : 'is nothing'} in the phase ${phase}`, () => {
+    it(`${kept ? 'exists' : 'does not exist'} in the phase ${phase}`, () => {
       expect(podSelector()(podObject({ phase })) !== undefined).to.equal(kept);
     });
   }
 
-  it('is one value for pods that are alike', () => {
+  it('is the same value for pods that are alike', () => {
     const select = podSelector();
     const [one, other] = ['a', 'b'].map((name) => select(podObject({ name })));
     expect(one?.runs).to.equal(other?.runs);
@@ -66,12 +66,12 @@ describe('what is kept of a pod', () => {
     ['a status without image ID', { status: { containerStatuses: [{ name: 'c0' }, null] } }],
   ];
   for (const [what, written] of odd) {
-    it(`knows no image ID from ${what}`, () => {
+    it(`has no image ID from ${what}`, () => {
       expect(pod(written).runs.containers[0]?.imageID).to.equal('');
     });
   }
 
-  it('says so when the spec cannot be read', () => {
+  it('reports a spec that cannot be read', () => {
     const { runs } = pod({ spec: { containers: 'many' } });
     expect(runs.containers).to.deep.equal([]);
     expect(runs.unreadable).to.include('spec.containers');

@@ -5,7 +5,7 @@ import { stillTime } from './time.ts';
 
 const NEVER: Due = { at: Infinity, fresh: false };
 
-/** A schedule that notes what it runs; a key's lane is the part before the slash, and `free/…` costs nothing. */
+/** A schedule that records what it runs. The part of a key before the slash names its queue; `free/…` costs nothing. */
 function noting({
   perQueuePerSecond: perQueuePerSecond = 1_000,
   concurrency = 8,
@@ -77,7 +77,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('works on so many at a time, whatever the budget', async () => {
+  it('runs a bounded number at a time, whatever the budget', async () => {
     const { time, ran, schedule, release } = noting({ concurrency: 3, holds: true });
     for (const key of keys('a', 10)) schedule.soon(key, false);
     await time.pass(60_000);
@@ -88,7 +88,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('takes the newest change first, and starves no key', async () => {
+  it('runs the newest change first, and starves no key', async () => {
     const { time, ran, schedule } = noting({ perQueuePerSecond: 1 });
     schedule.soon('a/spent', true);
     for (const key of keys('a', 3)) schedule.soon(key, false);
@@ -106,7 +106,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('does once more what is asked for while it is done, and no oftener', async () => {
+  it('runs a key once more when it is added while it runs, and not more often', async () => {
     const { time, ran, schedule, release } = noting({ holds: true });
     schedule.soon('a/1', true);
     schedule.soon('a/1', true);
@@ -117,7 +117,7 @@ describe('the schedule of an audit', () => {
     await schedule.close();
   });
 
-  it('does again what is due, and never what was forgotten', async () => {
+  it('runs a key again when it is due, and never after it was removed', async () => {
     const { time, ran, schedule } = noting({ due: (now) => ({ at: now + 10_000, fresh: false }) });
     schedule.soon('a/1', true);
     schedule.soon('a/2', true);
@@ -130,7 +130,7 @@ describe('the schedule of an audit', () => {
     expect(time.pending()).to.deep.equal([]);
   });
 
-  it('gives no more than it has when the clock is set back', () => {
+  it('exceeds no budget when the clock is set back', () => {
     const rate = createRate(1);
     expect(rate.take('a', 10_000)).to.equal(0);
     expect(rate.take('a', 5_000)).to.be.above(0);

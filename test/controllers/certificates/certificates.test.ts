@@ -66,7 +66,7 @@ describe('certificates', () => {
     expect(readCertificate(cert)?.notAfter).to.deep.equal(readCertificate(authority.cert)?.notAfter);
   });
 
-  it('refuses to issue what nobody could use', async () => {
+  it('refuses to issue a certificate that no server could use', async () => {
     const over = new Date(now.getTime() + 31 * DAY_MS);
     const rows = [
       { title: 'no host', given: { hosts: [] }, error: RangeError },
@@ -96,7 +96,7 @@ describe('certificates', () => {
     }
   });
 
-  it('tells whose key and whose signature it is', () => {
+  it('checks that a key fits its certificate, and which authority signed it', () => {
     expect(fits(serving)).to.equal(true);
     expect(isIssuedBy(serving.cert, authority.cert)).to.equal(true);
     expect(isIssuedBy(serving.cert, stranger.cert), 'same name, other key').to.equal(false);
@@ -121,14 +121,14 @@ describe('certificates', () => {
     expect(/Authority Key Identifier:\s+(?:keyid:)?([0-9A-F:]+)/.exec(leaf)?.[1]).to.equal(id);
   });
 
-  it('loads the library that makes certificates only when one is made', () => {
+  it('loads the certificate library only when a certificate is issued', () => {
     const room = new URL('../../../src/controllers/certificates/index.ts', import.meta.url).href;
     const script = `await import(${JSON.stringify(room)}); console.log('getMetadata' in Reflect)`;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
     expect(said.trim()).to.equal('false');
   });
 
-  it('takes what cannot be read for nothing', () => {
+  it('treats a certificate that cannot be read as absent', () => {
     for (const text of ['', 'x', serving.key, serving.cert.slice(0, 200), serving.cert.slice(0, -60)]) {
       expect(readCertificate(text), text).to.equal(undefined);
       expect(fits({ cert: text, key: serving.key })).to.equal(false);
@@ -139,7 +139,7 @@ describe('certificates', () => {
       expect(fits({ cert: serving.cert, key })).to.equal(false);
   });
 
-  it('is believed over TLS by whoever trusts the authority, by address and within its dates', async () => {
+  it('is accepted over TLS by a client that trusts the authority, for its own address and within its dates', async () => {
     const today = new Date();
     const issuer = await createAuthority({ name: 'acme', lifetimeMs: DAY_MS, skewMs, now: today });
     const tls = await issueServing({

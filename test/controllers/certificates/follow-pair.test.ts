@@ -37,7 +37,7 @@ describe('followPair', () => {
     return { files, changes, troubles, looked };
   }
 
-  it('tells the first pair, and then each that is another', async () => {
+  it('reports the first pair, and then every different pair', async () => {
     const { files, changes, troubles, looked } = follow();
     await looked();
     expect(changes).to.deep.equal([pair('a')]);
@@ -49,7 +49,7 @@ describe('followPair', () => {
     expect(troubles).to.deep.equal([]);
   });
 
-  it('keeps the old pair through every trouble, and tells each trouble once', async () => {
+  it('keeps the old pair through every failure, and reports each failure once', async () => {
     const { files, changes, troubles, looked } = follow();
     await looked();
     files.now = async () => ({ ok: true, value: { cert: 'cert b', key: 'key a' } });
@@ -68,10 +68,10 @@ describe('followPair', () => {
     expect(changes).to.deep.equal([pair('a'), pair('b')]);
     files.now = () => Promise.reject(Object.assign(new Error('again'), { code: 'EIO' }));
     await looked();
-    expect(troubles, 'told anew after it was well').to.have.length(4);
+    expect(troubles, 'reported again after a success').to.have.length(4);
   });
 
-  it('tells nothing after it was closed, not even of a look that was under way', async () => {
+  it('reports nothing after close, not even from a read that was in progress', async () => {
     const { files, changes, looked } = follow();
     await looked();
     const { promise, resolve } = Promise.withResolvers<Parsed<Pair>>();

@@ -56,7 +56,7 @@ describe('reconcileRegistration', () => {
     return real.readCertificate(pair.value.cert)!;
   };
 
-  it('makes everything in one look where there is nothing, and tells every webhook at once', async () => {
+  it('creates everything in one reconcile on an empty cluster, and writes the bundle to every webhook at once', async () => {
     const outcome = await look();
     expect(outcome.did).to.have.length(3);
     expect(outcome.missing).to.deep.equal([]);
@@ -65,14 +65,14 @@ describe('reconcileRegistration', () => {
     expect(await settle()).to.deep.equal([]);
   });
 
-  it('fills a Secret that was put there empty, and leaves the keys of others alone', async () => {
+  it('fills a Secret that was created empty, and leaves foreign keys in it unchanged', async () => {
     twin.secret = { data: { note: 'b3Vycw==' }, resourceVersion: 'x' };
     await look();
     serves();
     expect(twin.secret.data.note).to.equal('b3Vycw==');
   });
 
-  it('renews the certificate at two thirds of its life, by the same authority', async () => {
+  it('renews the certificate at two thirds of its lifetime, with the same authority', async () => {
     await settle();
     const before = { leaf: serves(), bundle: textOf(twin, 'ca.crt') };
     nowMs = before.leaf.notAfter.getTime() - 3 * DAY_MS - HOUR_MS;
@@ -83,7 +83,7 @@ describe('reconcileRegistration', () => {
     expect(textOf(twin, 'ca.crt')).to.equal(before.bundle);
   });
 
-  it('issues another certificate when the hosts change, not when they are spelled or ordered in another way', async () => {
+  it('issues another certificate when the hosts change, but not when only their spelling or order changes', async () => {
     await settle();
     const { fingerprint } = serves();
     expect(await settle({ hosts: ['0:0::0:1', 'PRATIQUE-webhook.pratique.svc'] })).to.deep.equal([]);
@@ -92,7 +92,7 @@ describe('reconcileRegistration', () => {
     expect(serves().hosts).to.deep.equal(['other.pratique.svc']);
   });
 
-  it('replaces the authority with an overlap: first trusted, then signing, the old one gone in the end', async () => {
+  it('replaces the authority with an overlap: the new one is first trusted, then it signs, and at last the old one is removed', async () => {
     await settle();
     const old = { leaf: serves().fingerprint, bundle: textOf(twin, 'ca.crt') };
     nowMs += 59 * DAY_MS;
@@ -115,7 +115,7 @@ describe('reconcileRegistration', () => {
     serves();
   });
 
-  it('does not sign by a new authority before every webhook trusts it', async () => {
+  it('does not sign with a new authority before every webhook trusts it', async () => {
     await settle();
     nowMs += 59 * DAY_MS;
     await settle();
@@ -137,14 +137,14 @@ describe('reconcileRegistration', () => {
     expect(serves().fingerprint).not.to.equal(fingerprint);
   });
 
-  it('gives the bundle back to a webhook that lost it, and to one that is new', async () => {
+  it('writes the bundle again to a webhook that lost it, and to a new webhook', async () => {
     await settle();
     twin.configurations[0] = configuration('ValidatingWebhookConfiguration', ['images.pratique.dev', 'new']);
     expect((await look()).did).to.have.length(1);
     serves();
   });
 
-  it('says which configurations do not exist', async () => {
+  it('reports which configurations do not exist', async () => {
     const [validating] = twin.configurations;
     twin.configurations = [];
     expect((await look()).missing).to.deep.equal(['ValidatingWebhookConfiguration']);
@@ -219,7 +219,7 @@ describe('reconcileRegistration', () => {
     });
   }
 
-  it('starts anew when it comes back after everything has expired', async () => {
+  it('issues everything again when it starts after everything has expired', async () => {
     await settle();
     nowMs += 1_000 * DAY_MS;
     expect((await look()).did).to.have.length(3);
@@ -227,7 +227,7 @@ describe('reconcileRegistration', () => {
     expect(authorities()).to.equal(1);
   });
 
-  it('does nothing more when somebody else was faster, and looks again soon', async () => {
+  it('writes nothing more when another writer was faster, and reconciles again soon', async () => {
     const other = createClusterTwin(real);
     await reconcileRegistration(other.ports, SETTINGS, () => new Date(nowMs));
     let reads = 0;
@@ -244,7 +244,7 @@ describe('reconcileRegistration', () => {
     expect(twin.secret).to.deep.equal(other.secret);
   });
 
-  it('does not renew what would end at the same moment, with its authority', async () => {
+  it('does not renew a certificate when the new one would end at the same moment, with its authority', async () => {
     const long = { lifetimeMs: 80 * DAY_MS };
     await settle(long);
     nowMs += 54 * DAY_MS;
@@ -258,7 +258,7 @@ describe('reconcileRegistration', () => {
     expect(serves().notAfter.getTime()).to.be.above(notAfter.getTime());
   });
 
-  it('does not take the certificate of a stranger with its key for an authority', async () => {
+  it('does not accept a foreign certificate with its key as the authority', async () => {
     const authority = await stranger;
     const given = { lifetimeMs: 90 * DAY_MS, skewMs: 0, now: new Date(nowMs) };
     const leaf = await real.issueServing({ authority, hosts: HOSTS, ...given });
@@ -268,7 +268,7 @@ describe('reconcileRegistration', () => {
     serves();
   });
 
-  it('copes with lifetimes of minutes', async () => {
+  it('works with lifetimes of minutes', async () => {
     const short = { lifetimeMs: 60_000, authorityLifetimeMs: 120_000 };
     const seen = new Set<string>();
     for (const until = nowMs + 30 * 60_000; nowMs < until;) {

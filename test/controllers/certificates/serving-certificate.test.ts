@@ -26,7 +26,7 @@ describe('the Secret as replicas read it', () => {
     });
   });
 
-  it('says which part cannot be used, and none of the key', () => {
+  it('names the part that cannot be used, and shows nothing of the key', () => {
     const rows: readonly { readonly title: string; readonly data: unknown; readonly path: string }[] = [
       { title: 'no Secret', data: undefined, path: 'tls.crt' },
       { title: 'an empty Secret', data: {}, path: 'tls.crt' },
@@ -44,7 +44,7 @@ describe('the Secret as replicas read it', () => {
     }
   });
 
-  it('has nothing to tell of what cannot be read', () => {
+  it('reports nothing about a Secret that cannot be read', () => {
     for (const data of [undefined, null, 'x', {}, secret('x', pair.key)])
       expect(certificateReading(data)).to.equal(undefined);
   });

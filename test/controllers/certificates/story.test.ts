@@ -40,7 +40,7 @@ const happenings = fc.array(
   { minLength: 20, maxLength: 600 },
 );
 
-/** Years in a cluster: one replica hears of the Secret at once, another only when time goes on. */
+/** Years in a cluster: one replica sees the Secret at once, another only later. */
 async function live(story: readonly Happening[], certificates: ReturnType<typeof paperCertificates>) {
   const twin = createClusterTwin(certificates);
   let nowMs = Date.parse('2030-01-01T00:00:00Z');
@@ -66,7 +66,7 @@ async function live(story: readonly Happening[], certificates: ReturnType<typeof
       const reading = pair && certificates.readCertificate(pair.cert);
       const isGood = reading !== undefined && reading.notAfter.getTime() > nowMs;
       const believed = isGood && isBelieved(pair!);
-      // Where nobody is believed, at the very first making or after years in a drawer, there is nothing to break.
+      // While no certificate is trusted (at the first creation, or after everything has expired), nothing can break.
       if (isGood && wasBelieved.has(replica))
         expect(believed, `what the ${replica} replica serves`).to.equal(true);
       if (believed) wasBelieved.add(replica);
@@ -133,8 +133,8 @@ function servedBy(
   return fits(pair) ? pair : undefined;
 }
 
-describe('the registration over the years', () => {
-  it('never serves what a webhook configuration does not believe, wherever it crashes, and comes to rest', async function () {
+describe('the webhook registration over the years', () => {
+  it('never serves a certificate that a webhook configuration does not trust, wherever it crashes, and comes to rest', async function () {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(happenings, async (story) => {

@@ -84,7 +84,7 @@ export interface ClusterTwin {
   /** Calls left until one breaks; the one that breaks may have been carried out or not. */
   breakAfter: number | undefined;
   breaksBefore: boolean;
-  /** Told after every change. */
+  /** Called after every change. */
   onChange: () => void;
   readonly ports: RegistrationPorts;
 }
@@ -145,7 +145,7 @@ export function createClusterTwin(certificates: Certificates): ClusterTwin {
   return twin;
 }
 
-/** A configuration in which nobody is trusted yet. */
+/** A configuration that trusts no authority yet. */
 export function configuration(kind: WebhookKind, webhooks: readonly string[]): WebhookConfiguration {
   return { kind, name: 'pratique', webhooks: webhooks.map((name) => ({ name, caBundle: '' })) };
 }

@@ -16,8 +16,8 @@ import {
   TRUST,
 } from './fixture.ts';
 
-describe('the receiver of events, asked who is there', () => {
-  it('takes the vector that GitHub documents', async () => {
+describe('the receiver of events, authenticating a sender', () => {
+  it('accepts the test vector that GitHub documents', async () => {
     const body = 'Hello, World!';
     const headers = {
       'x-hub-signature-256': 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17',
@@ -75,12 +75,12 @@ describe('the receiver of events, asked who is there', () => {
       'signed: signature missing',
     ],
     ['the secret itself in place of a signature', hmac(), reported(SECRET), 'signed: signature missing'],
-    ['no token', bearer(), {}, 'told: token missing'],
-    ['another token', bearer(), reported('token-of-the-registrz'), 'told: token wrong'],
-    ['the beginning of the token', bearer(), reported(TOKEN.slice(0, -1)), 'told: token wrong'],
-    ['more than the token', bearer(), reported(`${TOKEN}x`), 'told: token wrong'],
-    ['the token as a password', bearer(), { authorization: `Basic ${TOKEN}` }, 'told: token missing'],
-    ['the token without a scheme', bearer(), { authorization: TOKEN }, 'told: token missing'],
+    ['no token', bearer(), {}, 'bearer: token missing'],
+    ['another token', bearer(), reported('token-of-the-registrz'), 'bearer: token wrong'],
+    ['the beginning of the token', bearer(), reported(TOKEN.slice(0, -1)), 'bearer: token wrong'],
+    ['more than the token', bearer(), reported(`${TOKEN}x`), 'bearer: token wrong'],
+    ['the token as a password', bearer(), { authorization: `Basic ${TOKEN}` }, 'bearer: token missing'],
+    ['the token without a scheme', bearer(), { authorization: TOKEN }, 'bearer: token missing'],
     ['no identity token', oidc(), {}, 'ci: token missing'],
     ['an identity token that proves nothing', oidc(), reported('a.b.c'), 'ci: token audience'],
   ];
@@ -93,7 +93,7 @@ describe('the receiver of events, asked who is there', () => {
     });
   }
 
-  it('does not take a signature again for another body', async () => {
+  it('does not accept a signature again for another body', async () => {
     const { ask } = fixture([hmac()]);
     const headers = signed();
     expect((await ask(headers)).status).to.equal(202);
@@ -105,7 +105,7 @@ describe('the receiver of events, asked who is there', () => {
     ['is empty', '\n'],
     ['is too short to be one', 'hunter2'],
   ] as const) {
-    it(`lets nobody in, and has them try again, while its secret ${what}`, async () => {
+    it(`answers 503 to every sender, so that they try again, while its secret ${what}`, async () => {
       for (const receiver of [hmac(), bearer()]) {
         const { ask, pushed: pushed, log } = fixture([noSecret(receiver, secret)]);
         for (const headers of [{}, signed(BODY, secret?.trim()), reported(secret?.trim() ?? '')])
@@ -116,7 +116,7 @@ describe('the receiver of events, asked who is there', () => {
     });
   }
 
-  it('takes a changed secret at once, and the old one no longer', async () => {
+  it('accepts a changed secret at once, and the old one no longer', async () => {
     let secret = TOKEN;
     const { ask } = fixture([bearer({ auth: { kind: 'bearer', secret: () => secret } })]);
     expect((await ask(reported())).status).to.equal(202);
@@ -125,7 +125,7 @@ describe('the receiver of events, asked who is there', () => {
     expect((await ask(reported(secret))).status).to.equal(202);
   });
 
-  it('finds among several receivers of one sender who is there', async () => {
+  it('finds the receiver that matches among several of one sender', async () => {
     const { ask, log } = fixture([hmac(), bearer(), bearer({ name: 'third' }, 'token-of-another-registry')]);
     await ask(reported('token-of-another-registry'));
     await ask(signed());
@@ -134,12 +134,12 @@ describe('the receiver of events, asked who is there', () => {
     expect(log.at(-1)?.why).to.have.length(3);
   });
 
-  it('does not take a secret for the events of another sender', async () => {
+  it('does not accept a secret for the events of another sender', async () => {
     const { ask } = fixture([bearer({ sender: 'harbor' })]);
     expect((await ask(reported(), BODY, 'generic')).status).to.equal(401);
   });
 
-  it('has senders try again while the keys of an issuer cannot be had', async () => {
+  it('answers that senders try again while the keys of an issuer cannot be fetched', async () => {
     const fault = new Fault({
       code: 'IssuerUnavailable',
       operation: 'read the keys of https://ci.example.com',
@@ -153,7 +153,7 @@ describe('the receiver of events, asked who is there', () => {
     expect(log[0]?.why).to.deep.equal([`ci: ${fault.message}`]);
   });
 
-  it('is not held up by the keys of another issuer, nor by any when a secret fits', async () => {
+  it('does not wait for the keys of another issuer, nor for any keys when a secret matches', async () => {
     const never = new Promise<never>(() => undefined);
     const { ask, log } = fixture(
       [oidc('slow', { issuer: 'https://slow.example.com' }), oidc(), bearer()],
@@ -161,7 +161,7 @@ describe('the receiver of events, asked who is there', () => {
     );
     expect((await ask(reported('a.b.c'))).status).to.equal(202);
     expect((await ask(reported())).status).to.equal(202);
-    expect(log.map(({ receiver }) => receiver)).to.deep.equal(['ci', 'told']);
+    expect(log.map(({ receiver }) => receiver)).to.deep.equal(['ci', 'bearer']);
   });
 
   it('gives every verification a deadline', async () => {

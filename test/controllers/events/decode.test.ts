@@ -97,13 +97,13 @@ describe('decode', () => {
     ['an update', 'ghcr', { ...githubPackage('package'), action: 'updated' }, ['ghcr.io acme/shop/web 1.4']],
     ['a package without a tag', 'ghcr', githubPackage('package', ''), ['ghcr.io acme/shop/web undefined']],
     [
-      'a package whose address is not told, by its owner in lower case',
+      'a package without an address, by its owner in lower case',
       'ghcr',
       githubOf({ package_version: { package_url: '', container_metadata: { tag: { name: '2' } } } }),
       ['ghcr.io acme/shop/web 2'],
     ],
     [
-      'a package whose version is not told',
+      'a package without a version',
       'ghcr',
       githubOf({ package_version: null }),
       ['ghcr.io acme/shop/web undefined'],
@@ -148,12 +148,12 @@ describe('decode', () => {
     ['generic', { repository: 'localhost:5000/shop/web', tag: '1' }, 'hub.example.com shop/web 1'],
   ];
   for (const [sender, body, image] of elsewhere) {
-    it(`puts the configured host in place of the one that the sender knows (${sender})`, () => {
+    it(`replaces the host that the sender names with the configured one (${sender})`, () => {
       expect(imagesIn(sender, body, 'hub.example.com')).to.deep.equal([image]);
     });
   }
 
-  it('does without the host of a request when one is configured', () => {
+  it('does not need the host of a request when one is configured', () => {
     const event = { ...distributionPush('shop/web', '1'), request: undefined };
     expect(imagesIn('distribution', envelope(event), 'hub.example.com')).to.deep.equal([
       'hub.example.com shop/web 1',
@@ -231,7 +231,7 @@ describe('decode', () => {
     ['a package of no kind', 'ghcr', githubOf({ package_type: undefined }), ['package.package_type']],
     ['a package without a name', 'ghcr', githubOf({ name: undefined }), ['package.name']],
     [
-      'a package at no address and of nobody',
+      'a package without address and owner',
       'ghcr',
       githubOf({ package_version: {}, namespace: null }),
       ['package.namespace'],
@@ -258,7 +258,7 @@ describe('decode', () => {
     it(`refuses ${what} (${sender})`, () => expect(wrongIn(sender, body)).to.deep.equal(paths));
   }
 
-  it('refuses more events than senders put together', () => {
+  it('refuses more events in one request than senders batch', () => {
     const events = (count: number) => envelope(...Array.from({ length: count }, () => ({ action: 'pull' })));
     expect(wrongIn('distribution', events(MAX_EVENTS))).to.deep.equal([]);
     expect(wrongIn('distribution', events(MAX_EVENTS + 1))).to.deep.equal(['events']);
@@ -281,7 +281,7 @@ describe('decode', () => {
     });
   }
 
-  it('never repeats what was sent', () => {
+  it('never repeats the received text', () => {
     const reported = ['distribution', 'harbor', 'ghcr', 'generic'].flatMap((sender) =>
       [
         { hunter2: 'hunter2', repository: 'hunter2 hunter2', tag: 'hunter2/', type: 7, action: 7 },

@@ -16,7 +16,7 @@ export const hmac = (more: Partial<Receiver> = {}, secret: string | undefined = 
   ...more,
 });
 export const bearer = (more: Partial<Receiver> = {}, secret: string | undefined = TOKEN): Receiver => ({
-  name: 'told',
+  name: 'bearer',
   sender: 'generic',
   auth: { kind: 'bearer', secret: () => secret },
   ...more,

@@ -17,7 +17,7 @@ import {
 import { githubPackage } from './payloads.ts';
 
 describe('the receiver of events', () => {
-  it('takes an event with the signature of its body, and passes on what it names', async () => {
+  it('accepts an event with the signature of its body, and reports the images that it names', async () => {
     const { ask, pushed: pushed, log } = fixture([hmac()]);
     expect(await ask(signed())).to.deep.equal({ status: 202, body: { images: 1 } });
     expect(pushed).to.deep.equal([{ registry: 'registry.example.com', repository: 'shop/web', tag: '1.4' }]);
@@ -30,13 +30,13 @@ describe('the receiver of events', () => {
     expect((await ask(reported(), 'no JSON')).status).to.equal(400);
   });
 
-  it('puts the host of whoever was let in in place of the one that is named', async () => {
+  it('replaces the host that an event names with the host configured for its receiver', async () => {
     const { ask, pushed: pushed } = fixture([bearer({ registry: 'hub.example.com' })]);
     await ask(reported());
     expect(pushed.map(({ registry }) => registry)).to.deep.equal(['hub.example.com']);
   });
 
-  it('takes events of no interest, and wakes nobody', async () => {
+  it('accepts events of no interest, and triggers no promotion', async () => {
     const { ask, pushed: pushed } = fixture([bearer({ sender: 'ghcr' })]);
     const event = { ...githubPackage('package'), action: 'blessed' };
     expect(await ask(reported(), JSON.stringify(event), 'ghcr')).to.deep.equal({
@@ -46,7 +46,7 @@ describe('the receiver of events', () => {
     expect(pushed).to.deep.equal([]);
   });
 
-  it('names the fields that are wrong, a bounded number of them', async () => {
+  it('names the wrong fields, a bounded number of them', async () => {
     const { ask, pushed: pushed, log } = fixture([bearer({ sender: 'distribution' })]);
     const events = Array.from({ length: 100 }, () => ({ action: 'push' }));
     const answer = await ask(reported(), JSON.stringify({ events }), 'distribution');
@@ -55,16 +55,16 @@ describe('the receiver of events', () => {
     expect(problems).to.have.length(20);
     expect(problems[3]?.path).to.equal('events[3].target');
     expect(pushed).to.deep.equal([]);
-    expect(log[0]).to.include({ status: 400, receiver: 'told' });
+    expect(log[0]).to.include({ status: 400, receiver: 'bearer' });
   });
 
-  it('answers 413 to what is too large, whoever sent it', async () => {
+  it('answers 413 to a body that is too large, also from a sender with a secret', async () => {
     const { ask, log } = fixture([bearer()]);
     expect((await ask(reported(), TOO_LARGE)).status).to.equal(413);
     expect(log).to.have.length(1);
   });
 
-  it('passes on what is no fault', async () => {
+  it('rethrows an error that is not a Fault', async () => {
     const { ask } = fixture([oidc()], () => Promise.reject(new TypeError('a bug')));
     const error: unknown = await ask(reported('a.b.c')).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(TypeError);
@@ -79,7 +79,7 @@ describe('the receiver of events', () => {
       expect(lines).not.to.contain(secret);
   });
 
-  it('listens on a path of its own for each sender that somebody sends from', () => {
+  it('listens on one path for each kind of sender that has a receiver', () => {
     const routes = eventRoutes(
       fixture([hmac(), bearer(), bearer({ sender: 'harbor' }), hmac({ sender: 'ghcr' })]).receiving,
     );

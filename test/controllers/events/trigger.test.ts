@@ -32,8 +32,8 @@ function fixture(watching = WATCHING) {
   return { time, triggered: triggered, trigger: trigger };
 }
 
-describe('createWaker', () => {
-  it('wakes those that take from where something was pushed, once it is quiet', async () => {
+describe('createTrigger', () => {
+  it('triggers the promotions whose source received a push, as soon as the burst has ended', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     trigger.pushed([image('shop/db')]);
     await time.advance(99);
@@ -44,7 +44,7 @@ describe('createWaker', () => {
     expect(triggered).to.have.length(1);
   });
 
-  it('wakes nobody for what nobody takes from', async () => {
+  it('triggers nothing for a repository that is no source', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     trigger.pushed([image('shop/unknown'), image('shop'), image('shop/web/deeper')]);
     expect([trigger.waiting(), time.pending()]).to.deep.equal([0, 0]);
@@ -52,7 +52,7 @@ describe('createWaker', () => {
     expect(triggered).to.deep.equal([]);
   });
 
-  it('wakes once for a thousand events at once, and remembers promotions alone', async () => {
+  it('triggers once for a thousand events at once, and keeps only the promotions in memory', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     for (let index = 0; index < 1_000; index += 1) trigger.pushed([image('shop/web', `1.${index}`)]);
     expect([trigger.waiting(), time.pending()]).to.deep.equal([2, 2]);
@@ -72,7 +72,7 @@ describe('createWaker', () => {
     expect(triggered).to.deep.equal(['platform/both at 460']);
   });
 
-  it('does not wait for ever while events go on', async () => {
+  it('triggers after the longest delay while events continue', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     for (let index = 0; index < 50; index += 1) {
       trigger.pushed([image('shop/db')]);
@@ -87,7 +87,7 @@ describe('createWaker', () => {
     ]);
   });
 
-  it('counts each promotion by itself', async () => {
+  it('waits for each promotion separately', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     trigger.pushed([image('shop/web')]);
     await time.advance(60);
@@ -96,7 +96,7 @@ describe('createWaker', () => {
     expect(triggered).to.deep.equal(['platform/web at 100', 'platform/both at 160']);
   });
 
-  it('begins anew after a wake', async () => {
+  it('starts a new wait after it has triggered', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     trigger.pushed([image('shop/db')]);
     await time.advance(500);
@@ -105,7 +105,7 @@ describe('createWaker', () => {
     expect(triggered).to.deep.equal(['platform/both at 100', 'platform/both at 600']);
   });
 
-  it('wakes nobody after it was closed', async () => {
+  it('triggers nothing after close', async () => {
     const { time, triggered: triggered, trigger: trigger } = fixture();
     trigger.pushed([image('shop/web')]);
     trigger.close();
@@ -115,7 +115,7 @@ describe('createWaker', () => {
     expect(triggered).to.deep.equal([]);
   });
 
-  it('asks for the promotions anew with every event', async () => {
+  it('reads the list of promotions again with every event', async () => {
     const watching: WatchedSources[] = [];
     const time = createVirtualTime();
     const triggered: string[] = [];
@@ -136,12 +136,12 @@ describe('createWaker', () => {
 });
 
 describe('watchersBySource', () => {
-  it('gives one that names a source twice once', () => {
+  it('returns a promotion once when it names a source twice', () => {
     const matches = watchersBySource([{ key: 'a', sources: ['a.example/b', 'a.example/b'] }]);
     expect(matches({ registry: 'a.example', repository: 'b' })).to.deep.equal(['a']);
   });
 
-  it('does not look at tags: one that is not selected may be the signature of one that is', () => {
+  it('ignores tags: a tag that is not selected may be the signature of one that is', () => {
     const matches = watchersBySource(WATCHING);
     expect(matches(image('shop/db', `sha256-${'0'.repeat(64)}.sig`))).to.deep.equal(['platform/both']);
   });

@@ -95,7 +95,7 @@ describe('a folder of resources gives a key', () => {
     });
   }
 
-  it('never one whose text is no key, and the problem does not repeat the text', () => {
+  it('never from a text that is no key, and the problem does not repeat the text', () => {
     const [said, ...more] = problemsOf(
       signedBy(SECRET_REF),
       named('Secret', { stringData: { 'cosign.pub': 'hunter2' } }),
@@ -121,13 +121,13 @@ describe('a folder of resources gives the labels of a namespace', () => {
     });
   });
 
-  it('of a Namespace that comes twice, the last one', () => {
+  it('from the last document when a Namespace is described twice', () => {
     const other = { ...shop, metadata: { name: 'shop', labels: { env: 'test' } } };
     const labels = setOf(policyDocument({ require: {} }), shop, other).namespaceLabels('shop');
     expect(labels).to.deep.include({ value: { env: 'test', 'kubernetes.io/metadata.name': 'shop' } });
   });
 
-  it('unknown for one that nothing describes, never "no labels"', () => {
+  it('as unknown for a namespace without a document, never as "no labels"', () => {
     const { namespaceLabels } = setOf(policyDocument({ require: {} }), shop);
     for (const name of ['other', '', '__proto__', 'constructor']) {
       expect(namespaceLabels(name)).to.deep.include({ state: 'unknown', transient: false });
@@ -188,7 +188,7 @@ describe('a folder of resources is refused', () => {
     ]);
   });
 
-  it('when a file could not be read, however good the others are', () => {
+  it('when one file could not be read, however good the others are', () => {
     const unread = { path: 'policies/2.yaml:3', message: 'is no YAML' };
     const documents = [{ origin: 'policies/1.yaml', value: policyDocument({ require: {} }) }];
     const compiled = compileDocuments({ documents, problems: [unread] }, { now: NOW, roots: NO_ROOTS });

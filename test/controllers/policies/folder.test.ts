@@ -42,16 +42,16 @@ describe('watchFolder', () => {
     const giveUp = Date.now() + 50_000;
     while (reported.length < times && Date.now() < giveUp) await sleep(EVERY_MS);
     await sleep(SEVERAL_LOOKS_MS);
-    expect(reported, 'told once per change').to.have.length(times);
+    expect(reported, 'reported once per change').to.have.length(times);
   };
 
-  it('says nothing while nothing changes', async () => {
+  it('reports nothing while nothing changes', async () => {
     await start();
     await changed(0);
     expect(names()).to.deep.equal(['one']);
   });
 
-  it('swaps the whole set on a change', async () => {
+  it('replaces the whole set on a change', async () => {
     await start();
     const before = folder?.current();
     now = async () => reading(policy('two'), policy('three'));
@@ -64,7 +64,7 @@ describe('watchFolder', () => {
     ).to.deep.equal(['one']);
   });
 
-  it('keeps the last good set through a broken change, tells it once, and goes on after it', async () => {
+  it('keeps the last good set through a broken change, reports the change once, and reloads after it', async () => {
     await start();
     now = async () => reading(policy('two'), { kind: 'ImagePolcy' });
     await changed(1);
@@ -75,7 +75,7 @@ describe('watchFolder', () => {
     expect(names()).to.deep.equal(['two']);
   });
 
-  it('keeps the last good set when the folder is emptied, gone or fails', async () => {
+  it('keeps the last good set when the folder is emptied, deleted or unreadable', async () => {
     await start();
     now = async () => reading();
     await changed(1);
@@ -104,7 +104,7 @@ describe('watchFolder', () => {
     await changed(0);
   });
 
-  it('looks no more after close, and never twice at once', async () => {
+  it('reads the folder no more after close, and never twice at once', async () => {
     let open = 0;
     let most = 0;
     let looks = 0;

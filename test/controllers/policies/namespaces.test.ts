@@ -42,7 +42,7 @@ describe('labels of a namespace', () => {
     expect(asked).to.deep.equal(['shop']);
   });
 
-  it('a cache that hears nothing is not believed', async () => {
+  it('are not taken from a cache whose watch receives nothing', async () => {
     const { read } = reader({
       cached: production,
       confirmedMsAgo: () => MAX_SILENCE_MS + 1,
@@ -62,13 +62,13 @@ describe('labels of a namespace', () => {
     });
   }
 
-  it('no namespace at all is unknown', async () => {
+  it('are unknown without a namespace', async () => {
     const { read, asked } = reader({});
     expect((await read('')).state).to.equal('unknown');
     expect(asked).to.be.empty;
   });
 
-  it('labels that only pretend the name do not win', async () => {
+  it('cannot override the name of the namespace', async () => {
     const { read } = reader({ cached: () => ({ 'kubernetes.io/metadata.name': 'other' }) });
     expect(labels(await read('shop'))).to.deep.equal({ 'kubernetes.io/metadata.name': 'shop' });
   });

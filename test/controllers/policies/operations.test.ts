@@ -64,13 +64,13 @@ describe('operationsOf', () => {
   const ready = () => operations.readiness().split('\n');
   const gauge = (name: string) => operations.gauges.find((one) => one.name === name)?.read();
 
-  it('begins with ok, then tells policies and the public-good root', () => {
+  it('begins with ok, then lists the policies and the public-good root', () => {
     expect(operations.readiness()).to.equal(
       `ok\npolicies: 1\ntrust root abababababab: public-good (shipped), since ${before(7_200).toISOString()}\n`,
     );
   });
 
-  it('tells the root of each source once, however many policies name it', () => {
+  it('lists the root of each source once, however many policies name it', () => {
     policies = policySet(root, withOwnRoot('one'), withOwnRoot('two'));
     publicRoot = { ...publicRoot, source: 'refreshed' };
     expect(ready()).to.deep.equal([
@@ -82,7 +82,7 @@ describe('operationsOf', () => {
     ]);
   });
 
-  it('is ready, and says so, when a refresh failed: the last good root is in force', () => {
+  it('is ready, and reports it, when a refresh failed: the last good root is in force', () => {
     publicRoot = { ...publicRoot, lastFailure: 'TUF failed with ECONNREFUSED' };
     expect(ready()[0]).to.equal('ok');
     expect(ready().at(-2)).to.equal('trust root refresh failed: TUF failed with ECONNREFUSED');
@@ -112,7 +112,7 @@ describe('operationsOf', () => {
     expect(gauge('pratique_trust_root_age_seconds')?.map(({ value }) => value)).to.deep.equal([0]);
   });
 
-  it('has a word of help and the labels it uses for every gauge', () => {
+  it('has a help text and label names for every gauge', () => {
     for (const { help, labels, read } of operations.gauges) {
       expect(help).to.match(/^[A-Z].*\.$/);
       for (const sample of read()) expect(Object.keys(sample.labels)).to.have.members([...labels]);

@@ -77,7 +77,7 @@ describe('policies of a cluster', () => {
     expect(state('production')).to.deep.include({ inForce: 'as written', problems: [], generation: 1 });
   });
 
-  it('T05: a key that is rotated in its Secret counts without a change of the policy', () => {
+  it('T05: a key that is rotated in its Secret takes effect without a change of the policy', () => {
     const { held, write, setKey, fingerprints, state, changes } = fixture();
     write('production', fromSecret);
     setKey(key.pem);
@@ -90,7 +90,7 @@ describe('policies of a cluster', () => {
     expect(changes).to.deep.equal([['production'], ['production']]);
   });
 
-  it('a Secret that goes missing leaves the last good key in force, and says so', () => {
+  it('after the deletion of a Secret its last good key stays in force, and the status shows it', () => {
     const { held, write, setKey, fingerprints, state, secrets } = fixture();
     write('production', fromSecret);
     setKey(key.pem);
@@ -108,7 +108,7 @@ describe('policies of a cluster', () => {
     expect(state('production').inForce).to.equal('as written');
   });
 
-  it('one that never compiled leaves its images unknown until it does', () => {
+  it('a policy that never compiled leaves its images unknown until it does', () => {
     const { held, write, setKey, state } = fixture();
     write('production', fromSecret);
     held.refresh();
@@ -119,7 +119,7 @@ describe('policies of a cluster', () => {
     expect(inShort(verdictOf(held.current()))).to.equal('deny Unsigned');
   });
 
-  it('a broken one hides no other', () => {
+  it('a broken policy does not hide another', () => {
     const { held, write } = fixture();
     write('broken', fromSecret);
     write('held', { require: { quarantine: { images: ['**'] } } });
@@ -127,7 +127,7 @@ describe('policies of a cluster', () => {
     expect(inShort(verdictOf(held.current()))).to.equal('deny PolicyBroken Quarantined');
   });
 
-  it('are swapped whole: what somebody holds never changes under them', () => {
+  it('are replaced as a whole: a set that a caller holds never changes', () => {
     const { held, write, policies } = fixture();
     write('a', { require: { digest: {} } });
     held.refresh();
@@ -140,7 +140,7 @@ describe('policies of a cluster', () => {
     expect(held.states().has('a')).to.equal(false);
   });
 
-  it('what did not change is not compiled again, and nobody is told', () => {
+  it('an unchanged policy is not compiled again, and no change is reported', () => {
     const { held, write, changes } = fixture();
     write('a', { require: { digest: {} } });
     held.refresh();
@@ -152,7 +152,7 @@ describe('policies of a cluster', () => {
     expect(changes).to.have.lengthOf(1);
   });
 
-  it('a refreshed public-good root compiles them anew', () => {
+  it('are compiled again when the public-good root is refreshed', () => {
     const { held, write, changes, refreshRoot } = fixture();
     write('a', { require: { digest: {} } });
     held.refresh();
@@ -161,7 +161,7 @@ describe('policies of a cluster', () => {
     expect(changes).to.have.lengthOf(2);
   });
 
-  it('built-in ones come first and are never gone', () => {
+  it('built-in policies come first and are never removed', () => {
     const document = policyDocument({ require: { digest: {} } }, 'built-in');
     const compiled = compilePolicy(document, { material: () => undefined, roots: NO_ROOTS });
     if (!compiled.ok) throw new Error('does not compile');
@@ -188,7 +188,7 @@ describe('status of a policy', () => {
     return { ...opened, object };
   };
 
-  it('says that it is in force as written, and for which generation', () => {
+  it('shows that the policy is in force as written, and for which generation', () => {
     const { object, state } = setUp(true);
     const status = compileStatus(object, state('production'), NOW);
     expect(status?.observedGeneration).to.equal(3);
@@ -199,7 +199,7 @@ describe('status of a policy', () => {
     expect(Ready?.lastTransitionTime).to.equal('2026-06-15T12:00:00Z');
   });
 
-  it('says with the field path what a person has to mend', () => {
+  it('names the field path that a person has to correct', () => {
     const { object, state } = setUp(false);
     const { Ready, Stalled } = conditions(compileStatus(object, state('production'), NOW));
     expect(Ready).to.deep.include({ status: 'False', reason: 'PolicyBroken' });
@@ -207,7 +207,7 @@ describe('status of a policy', () => {
     expect(Stalled?.message).to.include('spec.authorities[0].key.secretRef');
   });
 
-  it('is not written again when it says all this already', () => {
+  it('is not written again when nothing in it changes', () => {
     const { object, state } = setUp(true);
     const status = compileStatus(object, state('production'), NOW);
     expect(compileStatus({ ...object, status }, state('production'), LATER)).to.equal(undefined);
@@ -216,7 +216,7 @@ describe('status of a policy', () => {
     expect(compileStatus({ ...object, status: more }, state('production'), LATER)).to.equal(undefined);
   });
 
-  it('keeps the time of the last change while only the words change', () => {
+  it('keeps the time of the last transition while only the message changes', () => {
     const { object, state, secrets, held, write, policies } = setUp(true);
     const first = compileStatus(object, state('production'), NOW);
     write('production', { ...fromSecret, enforcement: 'Warn' }, 4);
@@ -231,7 +231,7 @@ describe('status of a policy', () => {
     expect(third.Ready?.message).to.include('last good');
   });
 
-  it('bounds what it says about a policy that is wrong everywhere', () => {
+  it('has a bounded size for a policy in which every field is wrong', () => {
     const { object, state } = setUp(true);
     const problems = Array.from({ length: 500 }, () => ({ path: 'spec.require', message: 'is wrong' }));
     const status = compileStatus(object, { ...state('production'), problems, inForce: 'last good' }, NOW);

@@ -46,7 +46,7 @@ describe('holdPublicRoot', () => {
   const unreachable = async () => Promise.reject(new Error('TUF failed with ECONNREFUSED'));
   const unusable = async () => problem('tlogs[0]', 'is not a log');
 
-  it('keeps the shipped root where no refresh is asked for', async () => {
+  it('keeps the shipped root when no refresh is configured', async () => {
     held = createPublicRootStore(rootNamed('shipped'), () => now);
     now = after(3_600);
     await sleep(EVERY_MS);
@@ -54,7 +54,7 @@ describe('holdPublicRoot', () => {
     expect(held.status()).to.deep.equal({ source: 'shipped', fingerprint: 'shipped', since: NOW });
   });
 
-  it('works with the shipped root until the first refresh is there, which begins at once', async () => {
+  it('uses the shipped root until the first refresh has succeeded, which begins at once', async () => {
     const root = hold(good('new'));
     expect(asked).to.equal(1);
     expect(root.current().fingerprint).to.equal('shipped');
@@ -64,7 +64,7 @@ describe('holdPublicRoot', () => {
     expect(reported[0]).to.deep.equal({ source: 'refreshed', fingerprint: 'new', since: after(1) });
   });
 
-  it('goes on refreshing, and knows since when the same root is confirmed', async () => {
+  it('refreshes again and again, and records since when the same root is confirmed', async () => {
     const root = hold(good('one'), good('two'));
     await outcomes(3);
     expect(root.current().fingerprint).to.equal('two');
@@ -101,14 +101,14 @@ describe('holdPublicRoot', () => {
     });
   }
 
-  it('forgets a failure once a refresh succeeds', async () => {
+  it('clears a failure once a refresh succeeds', async () => {
     const root = hold(unreachable, good('good'));
     await outcomes(2);
     expect(reported[0]).to.have.property('lastFailure');
     expect(root.status()).to.deep.equal({ source: 'refreshed', fingerprint: 'good', since: NOW });
   });
 
-  it('never has two refreshes under way', async () => {
+  it('never runs two refreshes at once', async () => {
     let finish: (root: Parsed<TrustRoot>) => void = () => undefined;
     const slow = () =>
       new Promise<Parsed<TrustRoot>>((resolve) => {
@@ -123,7 +123,7 @@ describe('holdPublicRoot', () => {
     expect(root.current().fingerprint).to.equal('second');
   });
 
-  it('asks no more once it is closed', async () => {
+  it('refreshes no more after close', async () => {
     hold(good('good')).close();
     await outcomes(1);
     await sleep(SEVERAL_MS);

@@ -19,7 +19,7 @@ describe('a run that waits for a person', () => {
   const decision = (spec: object = {}, uid?: string) =>
     approvalObject({ digest: digestFor('2'), gateHash: HASH, waive: ['CVE-2026-1'], ...spec }, uid);
 
-  it('has ended, keeps that image pinned, and goes on with it alone when there is an approval', async () => {
+  it('has ended, keeps that image pinned, and continues with this image alone after an approval', async () => {
     const all = waiting();
     await all.run();
     expect(all.status()).to.include({ phase: 'Blocked' });
@@ -41,7 +41,7 @@ describe('a run that waits for a person', () => {
     expect(all.execution.plans()).to.equal(1);
   });
 
-  it('is blocked by a no', async () => {
+  it('is blocked by a rejection', async () => {
     const all = waiting();
     await all.run();
     all.approvals.push(decision({ decision: 'Deny' }));
@@ -51,7 +51,7 @@ describe('a run that waits for a person', () => {
     expect(all.condition('Complete')).to.equal('True Blocked');
   });
 
-  it('does not try an approval again that did not suffice', async () => {
+  it('does not try an approval again that was not sufficient', async () => {
     const all = waiting();
     await all.run();
     all.approvals.push(decision({ waive: [] }));

@@ -4,8 +4,8 @@ import { controllerFixture } from './controller-fixture.ts';
 
 const NEVER = new AbortController().signal;
 
-describe('the controller of promotions, where Jobs carry out runs', () => {
-  /** A world in which Jobs are made and nobody carries them out. */
+describe('the promotion controller, with runs in Jobs', () => {
+  /** A cluster in which Jobs are created, but no kubelet runs them. */
   const withJobs = (maxConcurrentRuns = 2) => {
     const made: string[] = [];
     const seen = { looks: 0 };
@@ -33,7 +33,7 @@ describe('the controller of promotions, where Jobs carry out runs', () => {
     return { all, made, seen };
   };
 
-  it('looks at a run that a Job carries out now and then, and not in a circle', async () => {
+  it('checks a run of a Job at intervals, and not in a tight loop', async () => {
     const { all, made, seen } = withJobs();
     await all.time.pass(60_000);
     expect(made).to.have.lengthOf(1);
@@ -42,7 +42,7 @@ describe('the controller of promotions, where Jobs carry out runs', () => {
     expect(all.runs()[0]?.status, 'the leader carries out nothing').to.equal(undefined);
   });
 
-  it('makes the next Job as soon as a run has ended that was one too many', async () => {
+  it('creates the next Job as soon as a run ends that used the last free slot', async () => {
     const { all, made } = withJobs(1);
     await all.time.pass(11_000);
     const [run] = all.runs();

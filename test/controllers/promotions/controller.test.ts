@@ -4,8 +4,8 @@ import { controllerFixture } from './controller-fixture.ts';
 
 const HOUR = 3_600_000;
 
-describe('the controller of promotions', () => {
-  it('runs a promotion that appears, and tells what came of it', async () => {
+describe('the promotion controller', () => {
+  it('runs a new promotion, and reports the result', async () => {
     const all = controllerFixture({ candidates: candidates('1', '2'), imageMs: 1_000 });
     all.lead();
     all.put();
@@ -34,7 +34,7 @@ describe('the controller of promotions', () => {
     ]);
   });
 
-  it('says that nothing is selected, and why', async () => {
+  it('reports that no image is selected, and why', async () => {
     const nothing = 'no tag of registry.example.com/quarantine/node is selected';
     const all = controllerFixture({
       candidates: [],
@@ -54,7 +54,7 @@ describe('the controller of promotions', () => {
     expect(said).to.include.members(['Resolved NothingSelected', 'Complete NothingSelected']);
   });
 
-  it('has nothing to do after that, and writes nothing', async () => {
+  it('writes nothing after a run that has ended', async () => {
     const all = controllerFixture({ candidates: candidates('1') });
     all.lead();
     all.put();
@@ -66,7 +66,7 @@ describe('the controller of promotions', () => {
     expect(all.troubles).to.deep.equal([]);
   });
 
-  it('runs again when it changes, when a person asks, when something was pushed, and by its schedule', async () => {
+  it('runs again after a change of the promotion, a request by a person, a push, and by its schedule', async () => {
     const all = controllerFixture(
       { candidates: candidates('1') },
       { schedule: '0 */6 * * *', historyLimits: { succeeded: 9 } },
@@ -87,7 +87,7 @@ describe('the controller of promotions', () => {
     expect(all.begun.slice(4)).to.deep.equal(['Schedule', 'Schedule']);
   });
 
-  it('answers one change, one request and any number of events with one run', async () => {
+  it('starts one run for one change, one request and any number of events', async () => {
     const all = controllerFixture({ candidates: candidates('1'), imageMs: 10_000 });
     all.lead();
     all.put();
@@ -99,7 +99,7 @@ describe('the controller of promotions', () => {
     expect(all.status().lastHandledReconcileAt).to.equal('today');
   });
 
-  it('begins nothing while it is suspended, and lets end what is under way', async () => {
+  it('starts no run while the promotion is suspended, and lets the active run end', async () => {
     const all = controllerFixture({ candidates: candidates('1'), imageMs: 10_000 });
     all.lead();
     all.put();
@@ -114,7 +114,7 @@ describe('the controller of promotions', () => {
     expect(all.phases()).to.have.lengthOf(2);
   });
 
-  it('tells a person to act where it cannot be carried out as it is written, and begins no run', async () => {
+  it('reports that a person must act when a promotion cannot run as it is written, and starts no run', async () => {
     const all = controllerFixture({ candidates: [] }, { schedule: 'whenever' });
     all.lead();
     all.put();
@@ -130,7 +130,7 @@ describe('the controller of promotions', () => {
     expect(all.conditions()).to.include({ Ready: 'True Succeeded', Stalled: 'False Progressing' });
   });
 
-  it('waits for a Secret that is missing, with no run, and begins when it is there', async () => {
+  it('waits for a missing Secret without a run, and starts when the Secret exists', async () => {
     const all = controllerFixture({ candidates: candidates('1') });
     all.fixture.check = () => Promise.resolve({ code: 'SecretUnreadable', detail: 'Secret pull is missing' });
     all.lead();
@@ -146,7 +146,7 @@ describe('the controller of promotions', () => {
     expect(all.conditions()).to.include({ Ready: 'True Succeeded', Stalled: 'False Progressing' });
   });
 
-  it('runs again after a Secret that went away while it ran is back, and not before', async () => {
+  it('runs again when a Secret that was deleted during the run exists again, and not before', async () => {
     const all = controllerFixture({ candidates: candidates('1') });
     const { open } = all.fixture;
     all.fixture.open = () => Promise.reject(fault('SecretUnreadable', false));
@@ -164,7 +164,7 @@ describe('the controller of promotions', () => {
     expect(all.condition('Stalled')).to.equal('False Progressing');
   });
 
-  it('retries later and later while a registry is away, and says so once', async () => {
+  it('retries with growing pauses while a registry is unavailable, and reports it once', async () => {
     const all = controllerFixture({
       candidates: candidates('1'),
       discovery: () => Promise.reject(fault('RegistryUnavailable', true)),
@@ -187,7 +187,7 @@ describe('the controller of promotions', () => {
     expect(all.begun.filter((trigger) => trigger === 'Retry')).to.have.lengthOf(5);
   });
 
-  it('does not retry what a gate stopped', async () => {
+  it('does not retry an image that a gate blocked', async () => {
     const all = controllerFixture({
       candidates: candidates('1'),
       fate: () => ({ decision: 'Blocked', reason: 'Vulnerable' }),
@@ -203,7 +203,7 @@ describe('the controller of promotions', () => {
     });
   });
 
-  it('stops a run whose promotion is deleted, and tells nothing of it', async () => {
+  it('stops the run of a deleted promotion, and reports nothing about it', async () => {
     const moved: string[] = [];
     const all = controllerFixture({
       candidates: candidates('1', '2', '3'),
@@ -219,7 +219,7 @@ describe('the controller of promotions', () => {
     expect([all.events, all.troubles]).to.deep.equal([[], []]);
   });
 
-  it('goes on with a run as soon as a person has decided', async () => {
+  it('continues a run as soon as a person has decided', async () => {
     const all = controllerFixture({
       candidates: candidates('1', '2'),
       fate: (tag, { approvals }) =>
@@ -249,7 +249,7 @@ describe('the controller of promotions', () => {
     ]);
   });
 
-  it('keeps no more runs than it is told', async () => {
+  it('keeps no more runs than its history limits', async () => {
     const all = controllerFixture(
       { candidates: candidates('1') },
       { schedule: '0 * * * *', historyLimits: { succeeded: 2, failed: 1 } },
@@ -261,7 +261,7 @@ describe('the controller of promotions', () => {
     expect(all.removed).to.have.length.greaterThan(3);
   });
 
-  it('carries out no more runs at a time than it is told', async () => {
+  it('carries out no more runs at a time than configured', async () => {
     let active = 0;
     let most = 0;
     const all = controllerFixture({ candidates: [] }, {}, { maxConcurrentRuns: 2 });

@@ -90,7 +90,7 @@ const done = run('done', { status: ended(30) });
 const failed = (attempt = 0, minutesAgo = 0.5, more: object = { retryable: true }) =>
   run('failed', { minutesAgo: 5, attempt, status: ended(minutesAgo, 'Failed', more) });
 
-describe('what a promotion wants', () => {
+describe('the next step of a promotion', () => {
   const hourAndMinute = `${String(NOW.getUTCMinutes())} ${String(NOW.getUTCHours())}`;
   const rows: readonly (readonly [string, string, Parameters<typeof due>[0]])[] = [
     ['a run when it is new', 'begin Change', {}],
@@ -102,7 +102,7 @@ describe('what a promotion wants', () => {
       { status: { lastRun: { name: 'x', generation: 1, completionTime: '' } } },
     ],
     [
-      'the run that is under way, whatever else it wants',
+      'the run that is active, whatever else is due',
       'execute busy',
       { generation: 2, triggered: NOW, runs: [run('busy'), done] },
     ],
@@ -113,25 +113,25 @@ describe('what a promotion wants', () => {
     ],
     ['a run when a person asks', 'begin Manual', { requestedAt: 'now', runs: [done] }],
     [
-      'no run for what was asked and answered',
+      'no run for a request that was answered',
       'wait',
       { requestedAt: 'now', status: { lastHandledReconcileAt: 'now' }, runs: [done] },
     ],
     [
-      'no run for what a run answered that nobody told of',
+      'no run for a request that an unreported run has answered',
       'wait',
       { requestedAt: 'now', runs: [run('asked', { requestedAt: 'now', status: ended(1) })] },
     ],
-    ['a run when something was pushed', 'begin Event', { triggered: NOW, runs: [done] }],
+    ['a run after a push', 'begin Event', { triggered: NOW, runs: [done] }],
     [
-      'a run for a push that another replica heard of',
+      'a run for a push that another replica received',
       'begin Event',
       { pushedAt: ago(MINUTE), runs: [done] },
     ],
-    ['a run for such a push when its moment comes', 'wait 2', { pushedAt: ago(-2 * MINUTE), runs: [done] }],
-    ['no run for a push that a run has begun after', 'wait', { pushedAt: ago(90 * MINUTE), runs: [done] }],
+    ['a run for such a push at its time', 'wait 2', { pushedAt: ago(-2 * MINUTE), runs: [done] }],
+    ['no run for a push before the last run', 'wait', { pushedAt: ago(90 * MINUTE), runs: [done] }],
     [
-      'no run for such a push whose run is deleted since',
+      'no run for such a push when its run was deleted since',
       'wait',
       {
         pushedAt: ago(90 * MINUTE),
@@ -153,22 +153,22 @@ describe('what a promotion wants', () => {
       },
     ],
     [
-      'the run that was under way when it was suspended',
+      'the run that was active when the promotion was suspended',
       'execute busy',
       { spec: { suspend: true, timeZone: 'Etc/UTC' }, runs: [run('busy')] },
     ],
     ['a retry after a while', 'wait 0.5', { runs: [failed()] }],
-    ['a retry when that has passed', 'begin Retry', { runs: [failed(0, 1)] }],
+    ['a retry when the pause is over', 'begin Retry', { runs: [failed(0, 1)] }],
     ['a later retry when more have failed', 'wait 3', { runs: [failed(2, 1)] }],
-    ['no retry of what does not pass by itself', 'wait', { runs: [failed(0, 60, {})] }],
-    ['a retry when what was missing is there', 'begin Retry', { runs: [failed(0, 60, {})], usable: true }],
-    ['no retry of what was blocked', 'wait', { runs: [run('blocked', { status: ended(60, 'Blocked') })] }],
+    ['no retry of a failure that is permanent', 'wait', { runs: [failed(0, 60, {})] }],
+    ['a retry when a missing object exists', 'begin Retry', { runs: [failed(0, 60, {})], usable: true }],
+    ['no retry of a blocked run', 'wait', { runs: [run('blocked', { status: ended(60, 'Blocked') })] }],
     [
-      'no retry of what another run has passed since',
+      'no retry when another run has succeeded since',
       'wait',
       { runs: [run('fine', { minutesAgo: 1, status: ended(1) }), failed(0, 1)] },
     ],
-    ['nothing from an approval that is not there', 'wait', { runs: [waits('waits')] }],
+    ['nothing without an approval', 'wait', { runs: [waits('waits')] }],
     [
       'the run that a person has decided about',
       'execute waits',
@@ -221,7 +221,7 @@ describe('what a promotion wants', () => {
     });
   }
 
-  it('goes by the time zone of the schedule', () => {
+  it('uses the time zone of the schedule', () => {
     const hours = (timeZone: string) =>
       due({
         spec: { schedule: '0 3 * * *', timeZone, suspend: false },
@@ -230,7 +230,7 @@ describe('what a promotion wants', () => {
     expect(hours('Asia/Tokyo')).not.to.equal(hours('Etc/UTC'));
   });
 
-  it('retries ever later, up to an hour', () => {
+  it('retries with growing pauses, up to an hour', () => {
     expect([0, 1, 2, 6, 60].map((attempt) => retryAfterMs(attempt) / MINUTE)).to.deep.equal([
       1, 2, 4, 60, 60,
     ]);
@@ -248,12 +248,12 @@ describe('the history of runs', () => {
   const pruned = (succeeded: number, failures: number) =>
     runsToPrune(knownRuns(history), { succeeded, failed: failures }).map(({ name }) => name);
 
-  it('keeps the newest of each kind, and what is under way', () => {
+  it('keeps the newest runs of each outcome, and the active run', () => {
     expect(pruned(3, 2)).to.deep.equal(['s4', 'f3']);
     expect(pruned(9, 9)).to.deep.equal([]);
   });
 
-  it('keeps the newest of all, whatever the limits', () => {
+  it('keeps the newest run, whatever the limits', () => {
     expect(pruned(0, 0)).to.deep.equal(['s2', 's3', 's4', 'f1', 'f2', 'f3']);
   });
 });

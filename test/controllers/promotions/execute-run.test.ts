@@ -3,7 +3,7 @@ import { NAME, setting } from './run-fixture.ts';
 import { candidates, fault, runObject, settle } from './fixture.ts';
 
 describe('carrying out a run', () => {
-  it('ends it with rows, counts, phase and conditions', async () => {
+  it('ends a run with rows, counts, phase and conditions', async () => {
     const { run, status, condition } = setting({
       candidates: candidates('1', '2', '3'),
       fate: (tag) =>
@@ -48,7 +48,7 @@ describe('carrying out a run', () => {
     ]);
   });
 
-  it('tells records how often it was tried', async () => {
+  it('records the number of attempts', async () => {
     const first = setting({ candidates: candidates('1') });
     await first.run();
     const third = setting({ candidates: candidates('1') }, {}, 2);
@@ -59,7 +59,7 @@ describe('carrying out a run', () => {
     ]);
   });
 
-  it('stores what will be done before it does anything', async () => {
+  it('stores the plan before it acts', async () => {
     const pinsThen: (number | undefined)[] = [];
     const all = setting({
       candidates: candidates('1', '2'),
@@ -69,7 +69,7 @@ describe('carrying out a run', () => {
     expect(pinsThen).to.deep.equal([2, 2]);
   });
 
-  it('begins nothing when the plan cannot be stored', async () => {
+  it('does nothing when the plan cannot be stored', async () => {
     const done: string[] = [];
     const all = setting({ candidates: candidates('1'), onImage: (tag) => done.push(tag) });
     const { writeStatus } = all.store;
@@ -88,7 +88,7 @@ describe('carrying out a run', () => {
     expect(all.status().phase).to.equal('Running');
   });
 
-  it('tells what has arrived while it goes on, and not more often than every few seconds', async () => {
+  it('reports the promoted images while it runs, and not more often than every few seconds', async () => {
     const all = setting({ candidates: candidates('1', '2', '3', '4', '5', '6'), imageMs: 5_000 });
     const ended = all.run();
     await all.time.pass(20_000);
@@ -101,7 +101,7 @@ describe('carrying out a run', () => {
     expect(all.store.written()).to.equal(7);
   });
 
-  it('goes on after a crash with the digests of the plan that is stored, and never resolves again', async () => {
+  it('continues after a crash with the digests of the stored plan, and never resolves a tag again', async () => {
     const done: string[] = [];
     const all = setting({
       candidates: candidates('1', '2', '3'),
@@ -123,7 +123,7 @@ describe('carrying out a run', () => {
     expect(done).to.deep.equal(['1', '2', '3']);
   });
 
-  it('does not begin one that is over, or gone', async () => {
+  it('does not start a run that has ended or was deleted', async () => {
     const all = setting({ candidates: candidates('1') });
     await all.run();
     expect(await all.run()).to.deep.equal({ end: 'nothing' });
@@ -146,7 +146,7 @@ describe('carrying out a run', () => {
     expect(done).to.deep.equal([]);
   });
 
-  it('fails what is not done when its time is over, also when it was begun by somebody else', async () => {
+  it('fails the images that are left at its deadline, also when another replica started the run', async () => {
     const all = setting({ candidates: candidates('1', '2', '3'), imageMs: 20_000 }, { timeout: '50s' });
     const crash = new AbortController();
     const first = all.run('controller-a', crash.signal);
@@ -165,7 +165,7 @@ describe('carrying out a run', () => {
     expect(all.condition('Failed')).to.equal('True DeadlineExceeded');
   });
 
-  it('fails as a whole when the registry cannot be asked, and says that this may pass', async () => {
+  it('fails as a whole when the registry is unavailable, and reports that a retry may succeed', async () => {
     const all = setting({
       candidates: [],
       discovery: () => Promise.reject(fault('RegistryUnavailable', true)),
@@ -176,7 +176,7 @@ describe('carrying out a run', () => {
     expect(all.condition('Resolved')).to.equal('False RegistryUnavailable');
   });
 
-  it('fails for good when what it needs cannot be opened, or there is nothing to plan', async () => {
+  it('fails permanently when an object that it needs cannot be read, or when no image is left to plan', async () => {
     const unreadable = setting({ candidates: [] });
     unreadable.breakOpen(fault('SecretUnreadable', false));
     await unreadable.run();
@@ -191,7 +191,7 @@ describe('carrying out a run', () => {
     expect(refused.condition('Failed')).to.equal('True ImageNotFound');
   });
 
-  it('fails one that cannot be read, and reports a bug as one', async () => {
+  it('fails a run that cannot be read, and reports a bug as a bug', async () => {
     const invalid = setting({ candidates: [] });
     invalid.store.put({ ...runObject(), spec: { template: { tags: { semver: ['>>1'] } } } });
     await invalid.run();
@@ -204,14 +204,14 @@ describe('carrying out a run', () => {
     expect(bug.reported).to.have.lengthOf(1);
   });
 
-  it('takes on no more images than can be pinned', async () => {
+  it('accepts no more images than can be pinned', async () => {
     const tags = Array.from({ length: 4_001 }, (_, index) => String(index));
     const all = setting({ candidates: candidates(...tags) });
     await all.run();
     expect(all.condition('Failed')).to.equal('True LimitExceeded');
   });
 
-  it('moves nothing in a dry run, and says so', async () => {
+  it('promotes nothing in a dry run, and reports that', async () => {
     const all = setting(
       {
         candidates: candidates('1'),

@@ -122,7 +122,7 @@ export interface RunStoreTwin extends RunStore {
   onWrite: (run: RunObject) => void;
 }
 
-/** An empty shelf. */
+/** An empty run store. */
 export function runStore(): RunStoreTwin {
   const runs = new Map<string, RunObject>();
   let version = 1;

@@ -35,7 +35,7 @@ describe('the pod of a Job that scans', () => {
   const [run] = scanning.containers;
   const env = Object.fromEntries((run.env ?? []).map(({ name, value }) => [name, value]));
 
-  it('copies Trivy out of the image that has it, as restricted as the run', () => {
+  it('copies Trivy out of its image, with the same restrictions as the run', () => {
     expect(scanning.initContainers).to.have.lengthOf(1);
     expect(scanning.initContainers?.[0]).to.deep.include({
       image: 'registry.example.com/trivy:1',
@@ -47,7 +47,7 @@ describe('the pod of a Job that scans', () => {
     expect(run.volumeMounts).to.deep.include({ name: 'trivy', mountPath: '/opt/trivy', readOnly: true });
   });
 
-  it('finds it by its name behind what our image has, and lets it keep databases where the pod may write', async () => {
+  it('finds Trivy on the PATH after the tools of our image, and stores its databases in a writable volume', async () => {
     const dockerfile = await readFile(new URL('../../../Dockerfile', import.meta.url), 'utf8');
     const own = /^ENV .*\bPATH=(\S+)/m.exec(dockerfile)?.[1];
     expect(env.PATH).to.equal(`${String(own)}:/opt/trivy`);
@@ -55,7 +55,7 @@ describe('the pod of a Job that scans', () => {
     expect(run.volumeMounts).to.deep.include({ name: 'scratch', mountPath: '/tmp' });
   });
 
-  it('has nothing of it where no image is named', () => {
+  it('has no part of Trivy when no image of it is named', () => {
     const plain = pod();
     expect(plain).not.to.have.property('initContainers');
     expect(plain.containers[0]).not.to.have.property('env');

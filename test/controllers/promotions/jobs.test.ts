@@ -16,7 +16,7 @@ const TEMPLATE = {
 };
 const NEVER = new AbortController().signal;
 
-/** A cluster whose Jobs do what a test tells them, and a controller that makes them. */
+/** A cluster whose Jobs do what the test sets, and a controller that creates them. */
 function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
   const time = promotionTime();
   const store = runStore();
@@ -75,7 +75,7 @@ function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
 }
 
 describe('runs as Jobs', () => {
-  it('makes one Job for a run, which carries it out', async () => {
+  it('creates one Job for a run, and the Job carries it out', async () => {
     const all = fixture();
     await all.look();
     await all.look();
@@ -88,7 +88,7 @@ describe('runs as Jobs', () => {
     expect(all.jobs.size).to.equal(1);
   });
 
-  it('makes another one when a Job ended before its run, and not before its claim has run out', async () => {
+  it('creates another Job when a Job ended before its run, but only after its claim has expired', async () => {
     const all = fixture();
     await all.look();
     void all.begin('node-to-golden-1-1');
@@ -130,7 +130,7 @@ describe('runs as Jobs', () => {
     expect(all.status().claim?.epoch).to.equal(2);
   });
 
-  it('gives up a run whose Jobs end one after the other', async () => {
+  it('fails a run whose Jobs end one after the other', async () => {
     const all = fixture();
     for (let job = 1; job <= 6; job += 1) {
       await all.look();
@@ -145,14 +145,14 @@ describe('runs as Jobs', () => {
     expect(await all.look()).to.equal(undefined);
   });
 
-  it('names the last Job of a run that it gives up, for its log tells why', () => {
+  it('names the last Job of a failed run, because its log holds the cause', () => {
     const jobs = [1, 2, 3, 4, 5].map((job) => ({ name: `node-to-golden-1-${String(job)}`, over: true }));
     expect(jobNeed(runObject(), jobs, 0)).to.deep.equal({ what: 'give up', last: 'node-to-golden-1-5' });
     const decided = { ...runObject(), status: { considered: ['approval-1'] } };
     expect(jobNeed(decided, jobs, 0).what, 'a decision takes one more').to.equal('create');
   });
 
-  it('ends a run whose Job is refused with the words of the API server, and another one may do better', async () => {
+  it('ends a run whose Job is refused, with the message of the API server, and allows a retry', async () => {
     const all = fixture(2, () => ({ ok: false, status: 403, message: 'exceeded quota: jobs' }));
     await all.look();
     expect(all.status()).to.include({ phase: 'Failed', retryable: true });
@@ -162,13 +162,13 @@ describe('runs as Jobs', () => {
     expect(await all.look()).to.equal(undefined);
   });
 
-  it('takes a Job that is there already for its own of a moment ago', async () => {
+  it('accepts a Job that exists already as its own', async () => {
     const all = fixture(2, () => ({ ok: false, status: 409, message: 'already exists' }));
     await all.look();
     expect(all.status().phase).to.equal(undefined);
   });
 
-  it('ends a run whose Jobs nobody lets it see, and tries again when the API server cannot be asked', async () => {
+  it('ends a run whose Jobs it may not read, and tries again when the API server is unavailable', async () => {
     const denial = (transient: boolean) =>
       new Fault({
         code: transient ? 'ClusterUnavailable' : 'ClusterDenied',
@@ -187,7 +187,7 @@ describe('runs as Jobs', () => {
     expect(all.status()).to.include({ phase: 'Failed', retryable: true });
   });
 
-  it('makes no more of them at a time than it is told', async () => {
+  it('creates no more Jobs at a time than configured', async () => {
     const all = fixture(1);
     all.store.put(runObject({}, 'another-1'));
     await all.look();
@@ -212,7 +212,7 @@ describe('runs as Jobs', () => {
     expect(jobNeed(run, jobs.slice(0, 1), 0)).to.deep.equal({ what: 'create', name: 'node-to-golden-1-2' });
   });
 
-  it('makes a Job that is tried once, goes with its run, and has no right of the host', () => {
+  it('creates a Job without retries that is deleted with its run and has no privileges on the host', () => {
     const job = JSON.parse(
       JSON.stringify(jobObject(runObject(), 'j-1', { ...TEMPLATE, deadlineMs: 90_500 })),
     ) as {

@@ -19,7 +19,7 @@ function counted(status: ImagePromotionRunStatus, fresh?: readonly RunImage[]) {
   return { bytes, images };
 }
 
-describe('counting a run that has ended', () => {
+describe('the metrics of a run that has ended', () => {
   const rows: RunImage[] = [
     { tag: '1', decision: 'Promoted', bytes: 5, spared: { mounted: 3, skipped: 1 } },
     { tag: '2', decision: 'Blocked', reason: 'Vulnerable' },
@@ -39,14 +39,14 @@ describe('counting a run that has ended', () => {
     spared: { mounted: 9, skipped: 4 },
   };
 
-  it('tells how its bytes came, also those of images without a row', () => {
+  it('count bytes as copied, mounted or skipped, also those of images without a row', () => {
     expect(counted(status)).to.deep.equal({
       bytes: { copied: 20, mounted: 9, skipped: 4 },
       images: ['1 Promoted', '1 Blocked Vulnerable', '1 Promoted', '1 UpToDate'],
     });
   });
 
-  it('tells of what is new where it went on', () => {
+  it('count only the new rows of a run that was continued', () => {
     expect(counted(status, rows.slice(0, 1))).to.deep.equal({
       bytes: { copied: 5, mounted: 3, skipped: 1 },
       images: ['1 Promoted'],

@@ -16,7 +16,7 @@ describe('the pins of a run', () => {
   ];
 
   for (const onTagExists of ['Overwrite', 'Backup'] as const) {
-    it(`read as they were written, with ${onTagExists}`, () => {
+    it(`are read as they were written, with ${onTagExists}`, () => {
       const planned = planRun(images, { onTagExists, tidies: true });
       const work = planned.filter(isWork);
       expect(work).to.have.lengthOf(5);
@@ -26,13 +26,13 @@ describe('the pins of a run', () => {
     });
   }
 
-  it('tell what the gates had found', () => {
+  it('hold the findings of the gates', () => {
     const [planned] = planRun(images, { onTagExists: 'Overwrite', tidies: false }).filter(isWork);
     if (!planned) throw new Error('nothing planned');
     expect(parsePin(formatPin({ planned, gateHash: 'hash' }))).to.deep.equal({ planned, gateHash: 'hash' });
   });
 
-  it('are for images with something to do', () => {
+  it('exist only for images with work to do', () => {
     const planned = planRun(images, { onTagExists: 'Skip', tidies: false });
     expect(planned.filter(isWork).map(({ tag }) => tag)).to.deep.equal(['new', 'fewer-platforms', 'ungated']);
   });

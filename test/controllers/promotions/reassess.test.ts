@@ -14,9 +14,9 @@ const WELL = { state: 'well' } as const;
 /** What the target says: of each known image, and of others that it has. */
 type Target = (tag: string) => Standing | undefined;
 
-/** A promotion that has let one image pass by an exception of three days, and one without. */
+/** A promotion that has promoted one image with an exception of three days, and one image without. */
 async function passed(
-  target?: Target | 'nobody' | 'no reporter',
+  target?: Target | 'no judge' | 'no reporter',
   more: { readonly others?: readonly string[] } = {},
 ) {
   const all = controllerFixture(
@@ -28,7 +28,7 @@ async function passed(
       }),
     },
     {},
-    { rejudges: target !== 'nobody' },
+    { rejudges: target !== 'no judge' },
   );
   const looks: string[][] = [];
   all.fixture.rejudge = ({ known }): Promise<TargetJudgement | undefined> => {
@@ -49,14 +49,14 @@ async function passed(
   return { ...all, looks };
 }
 
-describe('what is in golden', () => {
+describe('an image in the target repository', () => {
   for (const [when, target] of [
-    ['nobody can judge it', 'nobody'],
-    ['nobody could report on it', 'no reporter'],
+    ['it cannot be judged', 'no judge'],
+    ['no reporter is configured', 'no reporter'],
     ['the registry does not answer', undefined],
-    ['nobody whose word counts has reported on it', () => ({ state: 'unreported' }) as const],
+    ['no trusted reporter has reported on it', () => ({ state: 'unreported' }) as const],
   ] as const)
-    it(`is flagged when an exception expires that let it pass, and ${when}: condition, one event, metric`, async () => {
+    it(`is flagged when its exception expires and ${when}: condition, one event, metric`, async () => {
       const all = await passed(target);
       expect(all.condition('Flagged')).to.equal('False NoneFlagged');
       expect(all.status().exceptions).to.have.lengthOf(1);
@@ -75,7 +75,7 @@ describe('what is in golden', () => {
       expect(all.condition('Ready')).to.equal('True Succeeded');
     });
 
-  it('is flagged when it is judged again and would be blocked, until it would not', async () => {
+  it('is flagged while a new judgement would block it', async () => {
     let standing: Standing = WELL;
     const all = await passed((tag) => (tag === '2' ? standing : WELL));
     await all.time.pass(DAY);
@@ -91,7 +91,7 @@ describe('what is in golden', () => {
     expect(all.flagged.at(-1)).to.equal(0);
   });
 
-  it('is flagged also where no run tells of it any more', async () => {
+  it('is flagged also when no run lists it any more', async () => {
     const all = await passed((tag) => (tag === 'old' ? VULNERABLE : WELL), { others: ['old'] });
     await all.time.pass(DAY);
     expect(all.status().flagged).to.deep.equal([
@@ -104,7 +104,7 @@ describe('what is in golden', () => {
     expect(all.condition('Flagged')).to.equal('True Vulnerable');
   });
 
-  it('stays as it is while it cannot be judged, and that is said', async () => {
+  it('keeps its state while it cannot be judged, and the condition shows that', async () => {
     let standing: Standing = VULNERABLE;
     const unknown = (code: Reason['code']): Standing => ({
       state: 'unknown',
@@ -128,7 +128,7 @@ describe('what is in golden', () => {
     expect(all.events.map(({ reason }) => reason)).to.deep.equal(['Vulnerable']);
   });
 
-  it('is Unknown when its registry does not answer, and looked at sooner again', async () => {
+  it('is Unknown when its registry does not answer, and is judged again sooner', async () => {
     const all = await passed();
     await all.time.pass(6 * HOUR);
     expect(all.condition('Flagged')).to.equal('Unknown RegistryUnavailable');
@@ -137,13 +137,13 @@ describe('what is in golden', () => {
     expect(all.looks.length).to.be.within(before + 5, before + 7);
   });
 
-  it('is looked at once in so many hours, and not once more because it is written', async () => {
+  it('is judged once per interval, and not once more after a status write', async () => {
     const all = await passed(() => WELL);
     await all.time.pass(2 * DAY);
     expect(all.looks.length).to.be.within(7, 9);
   });
 
-  it('is not flagged for an exception that expired when it would pass without', async () => {
+  it('is not flagged for an expired exception when it would pass without it', async () => {
     const all = await passed(() => WELL);
     await all.time.pass(4 * DAY);
     expect(all.condition('Flagged')).to.equal('False NoneFlagged');
@@ -151,7 +151,7 @@ describe('what is in golden', () => {
     expect(all.events).to.deep.equal([]);
   });
 
-  it('is no longer watched when it is gone', async () => {
+  it('is no longer judged after it was deleted', async () => {
     const all = await passed(() => ({ state: 'gone' }));
     await all.time.pass(DAY);
     expect(all.status().exceptions).to.deep.equal([]);
@@ -159,8 +159,8 @@ describe('what is in golden', () => {
     expect(all.condition('Flagged')).to.equal('False NoneFlagged');
   });
 
-  it('is no longer flagged when it arrives anew without an exception', async () => {
-    const all = await passed('nobody');
+  it('is no longer flagged when it is promoted again without an exception', async () => {
+    const all = await passed('no judge');
     await all.time.pass(4 * DAY);
     expect(all.condition('Flagged')).to.equal('True ExceptionExpired');
     all.fixture.fake = { candidates: candidates('1') };
@@ -169,7 +169,7 @@ describe('what is in golden', () => {
     expect(all.condition('Flagged')).to.equal('False NoneFlagged');
   });
 
-  it('is named a hundred times at most, and counted', async () => {
+  it('is one of at most a hundred named in the status, and is counted', async () => {
     const others = Array.from({ length: 130 }, (_, index) => `old-${String(index)}`);
     const all = await passed((tag) => (tag.startsWith('old') ? VULNERABLE : WELL), { others });
     await all.time.pass(DAY);
@@ -177,7 +177,7 @@ describe('what is in golden', () => {
     expect(all.flagged.at(-1)).to.equal(130);
   });
 
-  it('is told of although the first write failed', async () => {
+  it('is reported although the first write failed', async () => {
     const all = await passed((tag) => (tag === '2' ? VULNERABLE : WELL));
     const { writePromotionStatus } = all.ports;
     let refused = 0;

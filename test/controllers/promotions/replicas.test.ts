@@ -4,8 +4,8 @@ import { controllerFixture } from './controller-fixture.ts';
 
 const HOUR = 3_600_000;
 
-describe('the controller of promotions among others', () => {
-  it('goes on with a run that another leader left', async () => {
+describe('the promotion controller with several replicas', () => {
+  it('continues a run of an earlier leader', async () => {
     const all = controllerFixture({ candidates: candidates('1', '2', '3'), imageMs: 5_000 });
     const stop = all.lead();
     all.put();
@@ -19,7 +19,7 @@ describe('the controller of promotions among others', () => {
     expect(all.status().counts).to.include({ promoted: 3 });
   });
 
-  it('tells and counts nothing a second time when another one leads', async () => {
+  it('reports and counts nothing a second time after a change of leader', async () => {
     const all = controllerFixture({
       candidates: candidates('1', '2'),
       fate: (tag) => (tag === '1' ? { decision: 'Promoted' } : { decision: 'Blocked', reason: 'Vulnerable' }),
@@ -35,7 +35,7 @@ describe('the controller of promotions among others', () => {
     expect([all.events.length, all.counted.length, all.runs().length]).to.deep.equal(before);
   });
 
-  it('runs once for a push that a replica heard of which does not lead', async () => {
+  it('runs once for a push that was received by a replica that is not the leader', async () => {
     const all = controllerFixture({ candidates: candidates('1') }, { historyLimits: { succeeded: 0 } });
     all.lead();
     all.put();
@@ -45,7 +45,7 @@ describe('the controller of promotions among others', () => {
     expect(all.begun).to.deep.equal(['Change', 'Event']);
   });
 
-  it('begins one run, whatever a cache shows', async () => {
+  it('starts one run, whatever a cache shows', async () => {
     const all = controllerFixture({ candidates: candidates('1'), imageMs: 20_000 });
     all.hideRunsMs(8_000);
     all.lead();
@@ -60,7 +60,7 @@ describe('the controller of promotions among others', () => {
     expect(all.condition('Ready')).to.equal('True Succeeded');
   });
 
-  it('waits for a run that somebody else holds, and does not ask for it in a circle', async () => {
+  it('waits for a run that another replica holds, and does not read it in a tight loop', async () => {
     const all = controllerFixture({ candidates: candidates('1') });
     const leave = all.lead();
     all.put();

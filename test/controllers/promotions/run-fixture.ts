@@ -6,7 +6,7 @@ import { fakeExecution, promotionTime, runObject, runStore, type FakeExecution }
 
 export const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
 
-/** A run on a shelf, and whoever carries it out. */
+/** A run in a store, and the executor that carries it out. */
 export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
   const time = promotionTime();
   const store = runStore();

@@ -25,7 +25,7 @@ function numbers(seed: number): () => number {
   };
 }
 
-/** The runs of a shelf over a network that is slow, and at times not there at all; `dead` = a process that crashed. */
+/** The runs of a store over a network that is slow and at times down. `dead` = a process that crashed. */
 function overNetwork(
   store: RunStoreTwin,
   time: Time,
@@ -55,7 +55,7 @@ describe('the claim of a run', () => {
     createRunLeases({ ...time, identity, runs, report: () => undefined });
   const begin = () => ({ phase: 'Running' as const });
 
-  it('is taken by one of several that want it at the same moment', async () => {
+  it('is taken by one of several replicas that try at the same moment', async () => {
     const time = promotionTime();
     const store = runStore();
     store.put(runObject());
@@ -66,7 +66,7 @@ describe('the claim of a run', () => {
     expect(store.peek(NAME.name)?.status?.claim?.epoch).to.equal(1);
   });
 
-  it('is waited out by what was seen here, whatever clocks say', async () => {
+  it('expires by the time at which a replica saw its last renewal, whatever the clocks show', async () => {
     const time = promotionTime();
     const store = runStore();
     const claim = { holder: 'gone', epoch: 4, renewTime: '2001-01-01T00:00:00Z', durationSeconds: 30 };
@@ -85,7 +85,7 @@ describe('the claim of a run', () => {
     expect(store.peek(NAME.name)?.status?.claim).to.include({ holder: 'b', epoch: 5 });
   });
 
-  it('is let go by a holder that cannot renew it, before anybody else may take it', async () => {
+  it('is given up by a holder that cannot renew it, before another replica may take it', async () => {
     const time = promotionTime();
     const store = runStore();
     store.put(runObject());
@@ -101,7 +101,7 @@ describe('the claim of a run', () => {
     expect(taken.hold.signal.reason).to.have.property('code', 'Cancelled');
   });
 
-  it('fences a holder that was away: what it writes is refused, and it stops', async () => {
+  it('fences a holder that was paused: its writes are refused, and it stops', async () => {
     const time = promotionTime();
     const store = runStore();
     store.put(runObject());
@@ -121,7 +121,7 @@ describe('the claim of a run', () => {
     expect(store.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
   });
 
-  it('lets nobody carry out a run beside another, whatever the network does to two controllers and a Job', async function () {
+  it('never has two holders of one run, whatever the network does to two controllers and a Job', async function () {
     this.timeout(60_000);
     let takeovers = 0;
     for (let seed = 1; seed <= 40; seed += 1) takeovers += await story(seed);

@@ -7,7 +7,7 @@ const TAGS = Array.from({ length: 500 }, (_, index) => `22.${String(index)}.0-bo
 const IDS = Array.from({ length: 60 }, (_, index) => `CVE-2026-${String(10_000 + index)}`);
 const LONG = 'a finding that takes many words to describe, '.repeat(20);
 
-/** Of 500 images 20 are blocked and 5 break; each has as much to tell as there can be. */
+/** Of 500 images 20 are blocked and 5 break; each has the longest findings that are possible. */
 function fate(tag: string): Fate {
   const index = TAGS.indexOf(tag);
   const severities = { Unknown: 3, Low: 200, Medium: 150, High: 40, Critical: 20 };
@@ -35,7 +35,7 @@ function fate(tag: string): Fate {
 }
 
 describe('a promotion of 500 tags', () => {
-  it('brings 475 of them, keeps its status small, tells each change of a decision once, and the same a second time not at all', async () => {
+  it('promotes 475 of them, keeps its status small, reports each changed decision once, and reports nothing on a second run without changes', async () => {
     const all = controllerFixture({ candidates: candidates(...TAGS), fate, imageMs: 200 });
     let largest = 0;
     const { onWrite } = all.store;
@@ -91,7 +91,7 @@ describe('a promotion of 500 tags', () => {
     expect(all.events).to.deep.equal([]);
   });
 
-  it('stays below what etcd takes with as many tags as one run takes on, all of which move', async () => {
+  it('stays below the size limit of etcd with the largest number of tags for one run, when all of them move', async () => {
     const many = Array.from({ length: 4_000 }, (_, index) => `22.${String(index)}.0-bookworm-slim`);
     const moved = candidates(...many).map((one, index) => ({
       ...one,

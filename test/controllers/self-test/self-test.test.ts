@@ -79,7 +79,7 @@ const outcomes = ({ canaries }: Pick<SelfTestResult, 'canaries'>, outcome: strin
   canaries.filter((one) => one.outcome === outcome).map(({ id }) => id);
 
 describe('one run of the self-test', () => {
-  it('is proven where every canary is refused, with a pod and a custom kind', async () => {
+  it('is proven when every canary is refused, with a pod and a custom kind', async () => {
     const { twin, attempt } = fixture();
     twin.put(PODS, pod('web', 'default'));
     twin.put(DEFINITIONS, rollouts);
@@ -97,7 +97,7 @@ describe('one run of the self-test', () => {
     expect(writes.map(({ subresource }) => subresource)).to.include('ephemeralcontainers');
   });
 
-  it('names what slips through', async () => {
+  it('names the canaries that are admitted', async () => {
     const { twin, attempt } = fixture();
     guard(twin, (resource) => resource === 'cronjobs');
     const verdict = await attempt();
@@ -105,7 +105,7 @@ describe('one run of the self-test', () => {
     expect(outcomes(verdict, 'not enforced')).to.deep.equal(['CronJob containers']);
   });
 
-  it('says so when there is no pod to try on, which is no failure', async () => {
+  it('reports that there is no pod for ephemeral containers, which is no failure', async () => {
     const { twin, attempt } = fixture();
     guard(twin);
     const verdict = await attempt();
@@ -113,7 +113,7 @@ describe('one run of the self-test', () => {
     expect(outcomes(verdict, 'not applicable')).to.deep.equal(['Pod ephemeralContainers']);
   });
 
-  it('cannot tell while the API server is away, for pods and kinds as well', async () => {
+  it('has no proof while the API server is unavailable, for pods and custom kinds as well', async () => {
     const { twin, attempt, reported } = fixture();
     twin.fail({}, clusterFault());
     const verdict = await attempt();
@@ -123,7 +123,7 @@ describe('one run of the self-test', () => {
     expect(reported).to.deep.equal([]);
   });
 
-  it('cannot tell for one canary whose answer was lost', async () => {
+  it('has no proof for one canary whose answer was lost', async () => {
     const { twin, attempt } = fixture();
     guard(twin);
     twin.fail({ resource: 'jobs' }, clusterFault());
@@ -132,7 +132,7 @@ describe('one run of the self-test', () => {
     expect(outcomes(verdict, 'cannot tell')).to.include('Job containers').and.not.include('Pod containers');
   });
 
-  it('reports a bug, and cannot tell', async () => {
+  it('reports a bug, and has no proof', async () => {
     const bug = new TypeError('undefined is not a function');
     const { attempt, reported } = fixture({ create: () => Promise.reject(bug) });
     expect((await attempt()).state).to.equal('cannot tell');
@@ -140,15 +140,15 @@ describe('one run of the self-test', () => {
   });
 });
 
-describe('a pod to try on', () => {
+describe('the pod for the canary of ephemeral containers', () => {
   const signal = new AbortController().signal;
   const rows: readonly [string, readonly object[], string | undefined][] = [
-    ['is one of the namespace asked for', [pod('far', 'shop'), pod('near', 'default')], 'near'],
-    ['is one of another namespace else', [pod('far', 'shop')], 'far'],
-    ['is none of a namespace that is not covered', [pod('exempt', 'kube-system')], undefined],
-    ['is none that has ended', [pod('done', 'default', { status: { phase: 'Succeeded' } })], undefined],
+    ['is a pod of the namespace that is configured', [pod('far', 'shop'), pod('near', 'default')], 'near'],
+    ['is a pod of another namespace when there is none', [pod('far', 'shop')], 'far'],
+    ['is no pod of a namespace that is not covered', [pod('exempt', 'kube-system')], undefined],
+    ['is no pod that has ended', [pod('done', 'default', { status: { phase: 'Succeeded' } })], undefined],
     [
-      'is none that goes',
+      'is no pod that is being deleted',
       [
         pod('going', 'default', {
           metadata: { name: 'going', namespace: 'default', deletionTimestamp: '2026-06-15T12:00:00Z' },
@@ -157,7 +157,7 @@ describe('a pod to try on', () => {
       undefined,
     ],
     [
-      "is none of the kubelet's",
+      'is no static pod of the kubelet',
       [
         pod('static', 'default', {
           metadata: {
@@ -179,7 +179,7 @@ describe('a pod to try on', () => {
     });
   }
 
-  it('is looked for in no other namespace unless that is wanted', async () => {
+  it('is searched in no other namespace unless that is configured', async () => {
     const { twin } = fixture();
     twin.put(PODS, pod('far', 'shop'));
     expect(await podFinder({ list: (...asked) => twin.list(...asked) })('default', signal)).to.equal(
@@ -188,7 +188,7 @@ describe('a pod to try on', () => {
     expect(twin.calls).to.have.length(1);
   });
 
-  it('comes with the ephemeral containers that it has', async () => {
+  it('is returned with its ephemeral containers', async () => {
     const { twin, ports } = fixture();
     const ephemeralContainers = [{ name: 'debug', image: 'shell' }];
     twin.put(PODS, pod('web', 'default', { spec: { containers: [], ephemeralContainers } }));
@@ -198,7 +198,7 @@ describe('a pod to try on', () => {
 
 describe('custom kinds of the settings', () => {
   const signal = new AbortController().signal;
-  it('are found with their resource, in the version that is stored', async () => {
+  it('are found with their resource, in the storage version', async () => {
     const { twin, ports } = fixture();
     expect(await ports.customKinds?.(signal)).to.deep.equal([]);
     twin.put(DEFINITIONS, rollouts);
@@ -213,7 +213,7 @@ describe('custom kinds of the settings', () => {
     ]);
   });
 
-  it('cost no request when there are none', async () => {
+  it('need no request when none is configured', async () => {
     const { twin } = fixture();
     const find = customKindFinder({ list: (...asked) => twin.list(...asked), kinds: [] });
     expect(await find(signal)).to.deep.equal([]);
@@ -231,7 +231,7 @@ describe('the self-test', () => {
     while (!holds()) await wait(5); // mocha's time limit is the patience
   };
 
-  it('tells nothing before it has run, and nothing after it was stopped', async () => {
+  it('has no result before its first run, and none after it was stopped', async () => {
     const { twin, ports, changes } = fixture();
     guard(twin);
     const selfTest = createSelfTest(ports, { namespace: 'default', everyMs: 60_000 });
@@ -251,7 +251,7 @@ describe('the self-test', () => {
     expect(selfTest.result().state).to.equal('not run yet');
   });
 
-  it('goes on, and tells changes only', async () => {
+  it('runs again and again, and reports only changes', async () => {
     const { twin, ports, changes } = fixture();
     const open = guard(twin);
     const selfTest = createSelfTest(ports, { namespace: 'default', everyMs: 1 });
@@ -268,7 +268,7 @@ describe('the self-test', () => {
     await running;
   });
 
-  it('keeps quiet about a run that was stopped half-way', async () => {
+  it('reports nothing about a run that was stopped', async () => {
     const { twin, ports, changes } = fixture();
     const release = twin.hold({ verb: 'create' });
     const stop = new AbortController();
