@@ -44,7 +44,7 @@ export async function reportOn(
   });
 }
 
-/** The release statement beside an image, without asking Pratique: what anybody reads who asks why it is there. */
+/** The release statement beside an image, read without Pratique: what any client reads to learn why the image is there. */
 export async function releaseOf(
   target: Target,
   { digest }: Pushed,

@@ -15,7 +15,7 @@ spec:
   mirror: {} # flagged, with a statement of where it came from
 `;
 
-/** Lets go on what a signed report speaks for, or else a person. */
+/** Promotes images for which a signed report speaks, or that a person approves. */
 export const promoteYaml = (host: string): string => `${API}
 kind: ImagePromotion
 metadata: { name: base-to-golden }

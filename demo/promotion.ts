@@ -11,7 +11,7 @@ import { printTable, say, type Ask, type Row } from './telling.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Tells the whole way, and answers the folder with its promotions; remove it in the end. */
+/** Shows the whole way, and answers the folder with its promotions; remove it in the end. */
 export async function promoteImages({
   host,
   keys,

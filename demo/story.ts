@@ -16,7 +16,7 @@ export interface Keys {
   readonly stranger: SigningKey;
 }
 
-/** One image that somebody wants to run, and what it is. */
+/** One image of the demo, and what is special about it. */
 export interface Chapter {
   readonly title: string;
   readonly image: string;
@@ -93,7 +93,7 @@ export async function publish(host: string, keys: Keys, now: Date): Promise<read
   return chapters;
 }
 
-/** A tag that points to a signed image; `move` lets it point to another one, which nobody signed. */
+/** A tag that points to a signed image; `move` lets it point to another one, which is unsigned. */
 export async function publishMovingTag(
   host: string,
   keys: Keys,

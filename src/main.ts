@@ -30,7 +30,7 @@ const tools = createTools({
   },
 });
 
-// Whoever reads our output may stop early (`pratique check … | head`); the exit code stays the verdict.
+// The reader of our output may stop early (`pratique check … | head`); the exit code stays the verdict.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });

@@ -6,21 +6,21 @@ export interface FollowOptions {
   readonly read: () => Promise<Parsed<Pair>>;
   readonly fits: (pair: Pair) => boolean;
   readonly everyMs: number;
-  /** Told of the first pair that can be used, and of each one that is another than before. */
+  /** Called for the first pair that can be used, and for each later pair that differs from the one before. */
   readonly onChange: (pair: Pair) => void;
-  /** Told once of what keeps a pair from being used, and again when that is something else. The last good one stays. */
+  /** Called once for what keeps a pair from being used, and again when that changes. The last good pair stays in use. */
   readonly onError: (problems: readonly Problem[]) => void;
 }
 
-/** Somebody who looks at a pair again and again. */
+/** Checks of a pair at regular intervals. */
 export interface Following {
-  /** Nothing is told any more. */
+  /** Ends the checks: no callback is called afterwards. */
   readonly close: () => void;
 }
 
 /**
- * Follows certificate and key that somebody else renews, from now on. Both files are never changed in one moment: a pair that
- * does not fit, or cannot be read, is looked at again.
+ * Follows certificate and key that another process renews, from now on. The two files never change at the same moment: a pair
+ * that does not fit, or cannot be read, is read again.
  */
 export function followPair(options: FollowOptions): Following {
   const { fits, everyMs, onChange, onError: onError } = options;

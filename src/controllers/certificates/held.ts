@@ -15,7 +15,7 @@ export interface Signer extends Authority {
   readonly key: string;
 }
 
-/** A serving certificate that somebody could believe. */
+/** A serving certificate that a client could trust. */
 export interface Leaf extends Pair {
   readonly issuer: Authority;
   readonly notBefore: Date;
@@ -47,7 +47,7 @@ export interface Sources {
   readonly now: Date;
 }
 
-/** Reads what there is, and tells what of it can be used. */
+/** Reads the Secret and the configurations, and checks which parts can be used. */
 export function readHeld({ contents, configurations, now }: Sources, inspect: Inspection): Held {
   const trusted = configurations.flatMap(({ webhooks }) =>
     webhooks.map(({ caBundle }) => authoritiesIn(decodeBase64(caBundle), now, inspect)),
@@ -79,7 +79,7 @@ export function distinct(authorities: readonly Authority[]): readonly Authority[
   return [...seen.values()];
 }
 
-/** Authorities in a PEM text that have not expired: those that have convince nobody. */
+/** Authorities in a PEM text that have not expired: no client trusts an expired one. */
 export function authoritiesIn(pem: string, now: Date, inspect: Inspection): readonly Authority[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   const read = blocks.flatMap((cert) => {
@@ -97,7 +97,7 @@ function signerOf(
   { fits, isIssuedBy }: Inspection,
 ): Sound<Signer> {
   if (bundle.length === 0) return { sound: false, why: 'ca.crt holds no authority that is still good' };
-  // Signed by itself: what is no authority, or somebody else's, must not become ours.
+  // It must be self-signed: a certificate that is no authority, or another owner's authority, must not become ours.
   const own = bundle.find(({ cert }) => fits({ cert, key: authorityKey }) && isIssuedBy(cert, cert));
   if (!own) return { sound: false, why: 'ca.key is not the key of an authority in ca.crt' };
   return { sound: true, value: { ...own, key: authorityKey } };

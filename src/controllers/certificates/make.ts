@@ -65,8 +65,8 @@ export async function createAuthority({
 }
 
 /**
- * Issues a certificate (P-256) to serve TLS with. It has no subject: a common name holds 64 characters, and nobody has read it
- * for years. Throws when there is no host, or when the authority is broken or has expired: callers look before.
+ * Issues a certificate (P-256) to serve TLS with. It has no subject: a common name holds 64 characters, and TLS clients have
+ * ignored it for years. Throws when there is no host, or when the authority is broken or has expired: callers check before.
  */
 export async function issueServing({
   authority,

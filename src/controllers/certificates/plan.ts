@@ -2,8 +2,8 @@ import { distinct, type Authority, type Held, type Leaf, type Signer } from './h
 import type { RegistrationSettings } from './ports.ts';
 
 /**
- * One step. Whoever crashes before, within or after it finds a state from which the next look goes on, and at none of these
- * moments is a certificate served that the API server does not believe:
+ * One step. After a crash before, within or after it, the next check finds a state from which it can continue. At none of these
+ * moments is a certificate served that the API server does not trust:
  *
  *     authority  a new one joins the bundle; what is served stays
  *     (the bundle is written into the configurations, on every look)
@@ -16,7 +16,7 @@ export type Step =
       readonly why: string;
       /** Authorities that stay trusted beside the new one. */
       readonly older: readonly Authority[];
-      /** Issue: nobody is believed yet, so nothing can break. None: one is issued once the new authority is trusted. */
+      /** Issue: no authority is trusted yet, so nothing can break. None: one is issued once the new authority is trusted. */
       readonly leaf: 'keep' | 'issue' | 'none';
     }
   | {
@@ -36,18 +36,18 @@ export type Step =
 
 /** Milliseconds by which certificates begin before they are made: clocks of machines differ by minutes. */
 export const SKEW_MS = 5 * 60_000;
-/** Milliseconds an authority is known before it signs: every API server has to hear of it, and they hear by watching. */
+/** Milliseconds an authority is known before it signs: every API server has to receive it, and they receive it by a watch. */
 export const SETTLE_MS = 10_000;
 /** Milliseconds until the next look when there is more to do. */
 export const SOON_MS = 1_000;
-/** Milliseconds until the next look when there is nothing to do: somebody may take the bundle out of a configuration. */
+/** Milliseconds until the next check when there is nothing to do: another writer may remove the bundle from a configuration. */
 export const LATEST_MS = 3_600_000;
 /** Authorities in a bundle: two while one takes over; more only when Secrets are lost again and again. */
 export const MAX_AUTHORITIES = 5;
 /** Share of a life that is left when a successor is made: time to repair what keeps it from being made. */
 const LEFT = 1 / 3;
 
-/** Tells the one step that comes next. Pure: the same state gives the same step. */
+/** Decides the one step that comes next. Pure: the same state gives the same step. */
 export function plan(held: Held, settings: RegistrationSettings, now: Date): Step {
   const { signer, leaf } = held;
   if (!signer.sound) return takeOver(held, signer.why);
@@ -87,7 +87,7 @@ function bundleFor({ held: { bundle, leaf }, settings, now, signer }: Given): re
   return distinct([signer, ...[...bundle, ...issuer].filter(isNeeded)]);
 }
 
-/** By then whatever an older authority signed has expired, and replicas have heard of its successor. */
+/** By then every certificate of an older authority has expired, and replicas have received the new one. */
 function droppedAt(signer: Authority, leaf: Leaf, { lifetimeMs }: RegistrationSettings): number {
   return Math.max(madeAt(signer) + lifetimeMs, madeAt(leaf) + SETTLE_MS);
 }

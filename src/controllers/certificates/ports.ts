@@ -37,7 +37,7 @@ export interface Making {
 /** The data of a Secret: base64 by key. */
 export type SecretData = Readonly<Record<string, string>>;
 
-/** `conflict`: somebody else has written since it was read. */
+/** `conflict`: another writer has changed the object since it was read. */
 export type WriteOutcome = 'written' | 'conflict';
 
 /** The one Secret that authority and serving certificate are shared through. */

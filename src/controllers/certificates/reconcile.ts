@@ -15,7 +15,7 @@ import { decodeContents, encodeBase64, encodeContents, type Contents } from './s
 export interface RegistrationOutcome {
   /** What was changed and why, one sentence each. */
   readonly did: readonly string[];
-  /** Kinds of the expected configurations that do not exist: nobody calls us there. */
+  /** Kinds of the expected configurations that do not exist: the API server does not call the webhook for them. */
   readonly missing: readonly string[];
   /** Milliseconds until the next look. */
   readonly nextInMs: number;
@@ -47,7 +47,7 @@ export async function reconcileRegistration(
 
   const missing = missingOf(configurations, settings);
   const outcome = change && (await save(change.contents, secret, ports));
-  // What somebody else wrote is read before anything is done with it.
+  // After a write of another writer, the objects are read again before the next step.
   if (outcome === 'conflict') return { did: [], missing, nextInMs: SOON_MS };
   const bundle = change?.contents.bundle ?? formatBundle(held.bundle);
   const published = await publish(configurations, bundle, ports);
@@ -131,7 +131,7 @@ async function makeAuthority(
       did: `made an authority and a serving certificate: ${step.why}`,
     };
   }
-  // A broken pair is taken away: replicas go on with the one they have, and nobody has to wonder about this one.
+  // A broken pair is removed from the Secret: replicas keep the pair they have, and the broken one confuses no reader.
   const { cert, key } = step.leaf === 'keep' && contents ? contents : NOTHING;
   return {
     contents: { ...held, cert, key },

@@ -13,7 +13,7 @@ export interface ServingReading {
 
 /**
  * The pair to serve with, from the data of the Secret (base64 by key). A pair that is missing or does not fit is a problem:
- * whoever has another one goes on with that.
+ * a replica that has another pair keeps serving with it.
  */
 export function servingCertificate(data: unknown): Parsed<Pair> {
   const { cert, key } = decodeContents(data);

@@ -9,7 +9,7 @@ export interface Shown {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** Who is there; `refused` = nobody we know, `unknown` = it could not be found out. `why` is for the log, not for the caller. */
+/** The caller; `refused` = not a known one, `unknown` = it could not be found out. `why` is for the log, not for the caller. */
 export type Identity =
   | { readonly kind: 'known'; readonly receiver: Receiver }
   | { readonly kind: 'refused'; readonly why: readonly string[] }
@@ -26,8 +26,8 @@ interface Answer {
 }
 
 /**
- * Finds the receiver whose secret or trust the caller meets. Shared secrets come first, and issuers are asked side by side, so
- * that one whose keys are slow to come holds up nobody else.
+ * Finds the receiver whose secret or trust the caller meets. Shared secrets come first. Tokens are verified at all issuers at
+ * the same time, so that an issuer whose keys are slow to load delays no other.
  */
 export async function authenticate(
   receivers: readonly Receiver[],
@@ -92,7 +92,7 @@ async function byToken(
   }
 }
 
-/** The first that is let in, without waiting for the others; `undefined` once all have answered and none is. */
+/** The first that is authenticated, without waiting for the others; `undefined` once all have answered and none is. */
 async function firstKnown(answers: readonly Promise<Answer>[]): Promise<Answer | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer | undefined>();
   for (const answer of answers) {

@@ -21,7 +21,7 @@ const READ: Readonly<Record<Sender, ReadEvents>> = {
 };
 
 /**
- * Reads the body of an event: the images that were pushed, none when it tells of something else, or every field that is wrong.
+ * Reads the body of an event: the images that were pushed, none for an event of another kind, or every field that is wrong.
  * `registry` stands in for the host that the sender names.
  */
 export function decode(
@@ -51,7 +51,7 @@ const push = z.object({
     tag: z.string().optional(),
   }),
 });
-/** The host by which whoever pushed knows the registry. */
+/** The host by which the pushing client knows the registry. */
 const source = z.object({ request: z.object({ host: z.string() }) });
 
 /** What a layer is pushed as. A manifest without a tag counts: it may be the signature that was missing. */

@@ -12,12 +12,12 @@ export interface TokenTrust {
 export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /**
- * Verifies an identity token against its issuer's keys, until the signal fires. Throws a `Fault` when the keys cannot be had:
- * nobody knows then whether the token is good.
+ * Verifies an identity token against its issuer's keys, until the signal fires. Throws a `Fault` when the keys cannot be
+ * loaded: it is then unknown whether the token is good.
  */
 export type VerifyToken = (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<TokenVerdict>;
 
-/** How a receiver tells who is there. `secret` gives what its file says now; `undefined` = it cannot be read. */
+/** How a receiver authenticates a caller. `secret` gives the current content of its file; `undefined` = it cannot be read. */
 export type ReceiverAuth =
   | { readonly kind: 'hmac'; readonly header: string; readonly secret: () => string | undefined }
   | { readonly kind: 'bearer'; readonly secret: () => string | undefined }
@@ -26,7 +26,7 @@ export type ReceiverAuth =
 /** Whose events are understood; each has a path of its own. */
 export type Sender = 'distribution' | 'harbor' | 'ghcr' | 'generic';
 
-/** Somebody who may say that something was pushed. */
+/** A sender that may report pushes. */
 export interface Receiver {
   /** As the log names it. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface Receiver {
 /** One request that was answered, for log and metrics: never a token, a signature or a body. */
 export interface EventOutcome {
   readonly sender: Sender;
-  /** Who was let in. */
+  /** The receiver that authenticated the caller. */
   readonly receiver?: string;
   /** The status of the answer. */
   readonly status: number;

@@ -9,7 +9,7 @@ import {
   type Problem,
 } from '../../core/model/index.ts';
 
-/** What an event says was pushed. A claim: it tells where to look, and nothing about what is there. */
+/** The image that an event reports as pushed. A claim: it shows where to check, and proves nothing about the content. */
 export type PushedImage = Pick<ImageRef, 'registry' | 'repository' | 'tag'>;
 
 /** How one sender's body is read: the images that were pushed, none for events of other kinds. */
@@ -18,7 +18,7 @@ export type ReadEvents = (body: unknown, registry: string | undefined) => Parsed
 /** Most pushes in one request, of which senders put a handful together. */
 export const MAX_EVENTS = 1_000;
 
-/** Reads a piece of a body; problems are told below `path`. Unlike zod's own messages, these never quote what came. */
+/** Reads a piece of a body; problems are reported below `path`. Unlike zod's own messages, these never quote what came. */
 export function readPiece<T>(schema: z.ZodType<T>, value: unknown, path = ''): Parsed<T> {
   const read = schema.safeParse(value);
   if (read.success) return parsed(read.data);

@@ -29,15 +29,15 @@ export interface EventRoute {
 export interface Receiving {
   readonly receivers: readonly Receiver[];
   readonly verifyToken: VerifyToken;
-  /** Told of what was pushed, as far as somebody we know says so. Must not throw. */
+  /** Receives the images that an authenticated caller reports as pushed. Must not throw. */
   readonly onPushed: (images: readonly PushedImage[]) => void;
-  /** Told of every request once it is answered. */
+  /** Receives every request once it is answered. */
   readonly onAnswered: (event: EventOutcome) => void;
 }
 
 /** Largest body in bytes: a notification has one or two thousand for each event, a webhook of GitHub some 30,000 in all. */
 export const MAX_EVENT_BYTES = 1024 * 1024;
-/** Most wrong fields that are told. */
+/** Most wrong fields that are reported. */
 const MAX_PROBLEMS = 20;
 
 type Outcome = Omit<EventOutcome, 'sender' | 'images'> & {
@@ -45,7 +45,7 @@ type Outcome = Omit<EventOutcome, 'sender' | 'images'> & {
   readonly body: object;
 };
 
-/** The paths of all senders that somebody may send from: `/events/distribution`, `/events/harbor` and so on. */
+/** The paths of all senders that have a receiver: `/events/distribution`, `/events/harbor` and so on. */
 export function eventRoutes(receiving: Receiving): readonly EventRoute[] {
   const senders = new Set(receiving.receivers.map(({ sender }) => sender));
   return [...senders].map((sender) => ({
@@ -57,8 +57,8 @@ export function eventRoutes(receiving: Receiving): readonly EventRoute[] {
 }
 
 /**
- * Handles the events of one sender. 202: taken, also when it told of nothing that matters. 400: a field is wrong. 401: nobody we
- * know. 413: too large. 503: could not be verified now, try again.
+ * Handles the events of one sender. 202: accepted, also when the event is of another kind. 400: a field is wrong. 401: the
+ * caller is not known. 413: too large. 503: could not be verified now, try again.
  */
 export function eventHandler(
   sender: Sender,

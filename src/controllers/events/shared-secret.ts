@@ -3,7 +3,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 /** What a shared secret says of a request. */
 export type SecretVerdict = 'good' | 'missing' | 'wrong' | 'unusable';
 
-/** Shortest secret in characters: a shorter one can be guessed, and an empty file must let nobody in. */
+/** Shortest secret in characters: a shorter one can be guessed, and an empty file must authenticate no one. */
 export const MIN_SECRET_LENGTH = 16;
 
 /** Whether the header holds the HMAC-SHA-256 of just this body, in hex; GitHub writes `sha256=` in front of it. */
@@ -26,7 +26,7 @@ export function checkToken(token: string | undefined, secret: string | undefined
   const key = usable(secret);
   if (key === undefined) return 'unusable';
   if (token === undefined) return 'missing';
-  // Of the same length whatever was sent, so that the time tells nothing about the length either.
+  // Both have the same length, whatever was sent, so that the time does not show the length of the secret.
   return timingSafeEqual(sha256(token), sha256(key)) ? 'good' : 'wrong';
 }
 

@@ -2,27 +2,27 @@ import { nameOf } from '../../core/model/index.ts';
 import type { After } from './ports.ts';
 import type { PushedImage } from './pushed-image.ts';
 
-/** What a waker is made of. */
+/** What a trigger is made of. */
 export interface TriggerOptions {
   /** Makes a promotion run soon. Must not throw. */
   readonly wake: (key: string) => void;
   /** The promotions that take from where this was pushed. */
   readonly matches: (image: PushedImage) => Iterable<string>;
-  /** Milliseconds without an event after which a promotion is woken. */
+  /** Milliseconds without an event after which a promotion is triggered. */
   readonly quietMs: number;
-  /** Milliseconds after its first event at which it is woken at the latest. */
+  /** Milliseconds after its first event at which it is triggered at the latest. */
   readonly maxDelayMs: number;
   /** Milliseconds since some moment; never goes back. */
   readonly now: () => number;
   readonly after: After;
 }
 
-/** Turns events into wakes, many into one. */
+/** Turns events into runs of promotions, many events into one run. */
 export interface Trigger {
   readonly pushed: (images: readonly PushedImage[]) => void;
-  /** Promotions that are to be woken. */
+  /** Promotions that are about to be triggered. */
   readonly waiting: () => number;
-  /** Wakes nobody any more. */
+  /** Triggers nothing from then on. */
   readonly close: () => void;
 }
 
@@ -33,24 +33,24 @@ interface Burst {
 }
 
 /**
- * Lets bursts end: however many events come for a promotion, it is woken once when they are over, or once in `maxDelayMs` while
- * they go on. What it remembers grows with promotions, not with events.
+ * Waits for the end of a burst: however many events come for a promotion, it is triggered once when they are over, or once in
+ * `maxDelayMs` while they continue. Memory grows with promotions, not with events.
  */
 export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }: TriggerOptions): Trigger {
   const bursts = new Map<string, Burst>();
   let closed = false;
 
-  const ring = (key: string, burst: Burst) => {
+  const fire = (key: string, burst: Burst) => {
     const left = burst.due - now();
-    // One timer for a burst: events move its end, and the timer finds out when it rings.
+    // One timer for a burst: events move its end, and the timer checks the end when it fires.
     if (left > 0) {
-      burst.cancel = after(left, () => ring(key, burst));
+      burst.cancel = after(left, () => fire(key, burst));
       return;
     }
     bursts.delete(key);
     wake(key);
   };
-  const hear = (key: string) => {
+  const noteEvent = (key: string) => {
     const moment = now();
     const burst = bursts.get(key);
     if (burst) {
@@ -58,14 +58,14 @@ export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }
       return;
     }
     const begun: Burst = { lastMoment: moment + maxDelayMs, due: moment + quietMs, cancel: () => undefined };
-    begun.cancel = after(quietMs, () => ring(key, begun));
+    begun.cancel = after(quietMs, () => fire(key, begun));
     bursts.set(key, begun);
   };
 
   return {
     pushed: (images) => {
       if (closed) return;
-      for (const image of images) for (const key of matches(image)) hear(key);
+      for (const image of images) for (const key of matches(image)) noteEvent(key);
     },
     waiting: () => bursts.size,
     close: () => {

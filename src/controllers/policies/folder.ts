@@ -16,7 +16,7 @@ export interface FolderWatch {
   readonly roots: TrustRoots;
   /** Milliseconds between two looks; reading beats change notices, which mounted ConfigMaps do not give reliably. */
   readonly everyMs: number;
-  /** Told once per change: the new set, or why the old one stays in force. */
+  /** Called once per change, with the new set, or with the reason why the old one stays in force. */
   readonly onChange: (outcome: Parsed<PolicySet>) => void;
 }
 
@@ -60,7 +60,7 @@ export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFold
   };
 }
 
-/** A read that fails is a reading with a problem, so that it, too, is told once. */
+/** A read that fails is a reading with a problem, so that it, too, is reported once. */
 async function readSafely({ read }: FolderWatch): Promise<PolicyReading> {
   try {
     return await read();

@@ -2,7 +2,7 @@ import type { Clock, Gauge } from '../../core/model/index.ts';
 import type { PolicySet } from './compile-documents.ts';
 import type { PublicRootStatus } from './public-root.ts';
 
-/** What there is to tell about policies and trust while the webhook runs. */
+/** The state of policies and trust while the webhook runs, for readiness and metrics. */
 export interface Operations {
   readonly gauges: readonly Gauge[];
   /** What there is to say besides being ready, one line each. */
@@ -11,7 +11,7 @@ export interface Operations {
   readonly readiness: () => string;
 }
 
-/** Tells people and Prometheus which policies and trust roots are in force. */
+/** Shows people and Prometheus which policies and trust roots are in force. */
 export function operationsOf(given: {
   readonly policies: () => Pick<PolicySet, 'policies' | 'roots'>;
   readonly publicRoot: () => PublicRootStatus;

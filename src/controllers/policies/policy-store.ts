@@ -16,7 +16,7 @@ export interface PolicyStore {
 export interface Holding extends Compiling {
   /** Policies that are always in force, before all others. */
   readonly builtIn: readonly CompiledPolicy[];
-  /** Told after a swap, with the names of the policies that are new, changed or gone. */
+  /** Called after a swap, with the names of the policies that are new, changed or gone. */
   readonly onChange: (names: readonly string[]) => void;
 }
 

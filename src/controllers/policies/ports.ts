@@ -17,7 +17,7 @@ export interface SecretData {
   readonly data?: unknown;
 }
 
-/** What is known of a cluster's policies and of what they name, kept current by somebody else. */
+/** A cluster's policies and the objects that they name, kept current by a cache. */
 export interface PolicySource {
   readonly policies: () => Iterable<PolicyObject>;
   /** From the controller's own namespace. */
@@ -29,7 +29,7 @@ export interface PolicySource {
 export interface NamespaceSource {
   /** Labels as the cache has them; `undefined` for a namespace that it does not have. */
   readonly cached: (name: string) => Readonly<Record<string, string>> | undefined;
-  /** Milliseconds since the cache last heard from the API server; a cache that hears nothing may be wrong. */
+  /** Milliseconds since the cache last received an answer from the API server; a cache without answers may be wrong. */
   readonly confirmedMsAgo: () => number;
   /** Asks the API server; `absent` when there is no such namespace. */
   readonly ask: (name: string, signal: AbortSignal) => Promise<Fact<Readonly<Record<string, string>>>>;

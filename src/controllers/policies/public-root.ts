@@ -22,7 +22,7 @@ export interface RootRefresh {
   /** Fetches the root over TUF; rejects when it cannot. Never on the path of a request. */
   readonly fetch: () => Promise<Parsed<TrustRoot>>;
   readonly everyMs: number;
-  /** Told of every outcome. */
+  /** Receives every outcome. */
   readonly onOutcome: (status: PublicRootStatus) => void;
 }
 

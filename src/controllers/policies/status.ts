@@ -3,7 +3,7 @@ import type { PolicyCondition, PolicyStatus } from '../../core/policy/index.ts';
 import type { PolicyState } from './compile-set.ts';
 import type { PolicyObject } from './ports.ts';
 
-/** The fields of the status that belong to whoever compiles. */
+/** The fields of the status that the compiling controller writes. */
 export type CompileStatus = Required<
   Pick<PolicyStatus, 'observedGeneration' | 'compiledHash' | 'conditions'>
 >;

@@ -17,7 +17,7 @@ import type { CanaryPorts } from './ports.ts';
 const CONCURRENCY = 3;
 /** One canary in milliseconds: the longest timeout a webhook can have, and a little for the way. */
 const CANARY_MS = 32_000;
-/** A whole run in milliseconds: an API server that answers this slowly has told enough. */
+/** A whole run in milliseconds: an API server that answers this slowly gives no proof. */
 const RUN_MS = 120_000;
 
 /**
@@ -64,7 +64,7 @@ async function tryCanary(canary: Canary, ports: CanaryPorts, within: AbortSignal
   return answer.ok ? readCanary(canary, answer.value) : unansweredCanary(canary, answer.why);
 }
 
-/** A broken connection proves nothing; a bug is told besides. */
+/** A broken connection proves nothing; a bug is also reported. */
 async function attempt<T>(work: () => Promise<T>, { report }: CanaryPorts): Promise<Attempt<T>> {
   try {
     return { ok: true, value: await work() };

@@ -19,8 +19,8 @@ const MAX_DEFINITIONS = 5_000;
 const MIRROR = 'kubernetes.io/config.mirror';
 
 /**
- * Finds a pod for the canary among ephemeral containers: in the namespace asked for, else in any that `covers` names. Needs
- * the right to list pods; whoever gives `covers` must have the right to patch ephemeral containers there, too.
+ * Finds a pod for the canary among ephemeral containers: in the given namespace, else in any that `covers` names. Needs
+ * the right to list pods; a caller that gives `covers` must also have the right to patch ephemeral containers there.
  */
 export function podFinder({
   list,

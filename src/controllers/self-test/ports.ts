@@ -38,7 +38,7 @@ export interface CanaryPorts {
   readonly customKinds?: (signal: AbortSignal) => Promise<readonly CanaryKind[]>;
   /** 64 hexadecimal digits by chance. */
   readonly hex: () => string;
-  /** Told of errors that are no broken connection: bugs. */
+  /** Receives errors that are no broken connection: bugs. */
   readonly report: (error: unknown) => void;
 }
 
@@ -52,6 +52,6 @@ export interface SelfTestPorts extends CanaryPorts {
   readonly clock: Clock;
   /** A number from 0 to 1 by chance. */
   readonly random: () => number;
-  /** Told when the state or the outcome of any canary is another than before, and after the first run. */
+  /** Called when the state or the outcome of any canary changes, and after the first run. */
   readonly onChange: (result: SelfTestResult, previous: SelfTestResult) => void;
 }

@@ -21,7 +21,7 @@ export interface SelfTest {
   readonly lines: () => readonly string[];
 }
 
-/** Milliseconds until a run without proof is repeated: at a start the webhook may not listen yet, and nobody waits a minute for that. */
+/** Milliseconds until a run without proof is repeated: at a start the webhook may not listen yet. */
 const AGAIN_MS = 10_000;
 const NOT_RUN: SelfTestResult = { state: 'not run yet', canaries: [] };
 /** Share of the period by which runs are moved, so that several installations do not march in step. */
@@ -33,7 +33,7 @@ export function createSelfTest(ports: SelfTestPorts, { namespace, everyMs }: Sel
   let held: SelfTestResult = NOT_RUN;
   const look = async (signal: AbortSignal): Promise<void> => {
     const verdict = await tryCanaries(ports, { namespace, signal });
-    // Whoever was stopped half-way has not seen what the API server would have said.
+    // A run that was stopped half-way did not receive all answers of the API server.
     if (signal.aborted) return;
     const previous = held;
     held = { ...verdict, at: ports.clock() };
@@ -62,7 +62,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What makes a change worth telling; the words of others may vary from run to run. */
+/** The part of a result whose change is reported; messages of other components may vary from run to run. */
 function fingerprint({ state, canaries }: SelfTestResult): string {
   return JSON.stringify([state, canaries.map(({ id, outcome }) => [id, outcome])]);
 }
