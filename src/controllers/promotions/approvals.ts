@@ -9,8 +9,8 @@ export interface KnownApproval extends Approval {
 }
 
 /**
- * Reads the approvals among objects. One that cannot be read decides nothing: the API server holds them to their schema, and an
- * admission policy to the name of whoever wrote them.
+ * Reads the approvals among objects. An approval that cannot be read decides nothing: the API server validates approvals against
+ * their schema, and an admission policy checks that the name in them is the author's.
  */
 export function readApprovals(objects: readonly ApprovalObject[]): readonly KnownApproval[] {
   return objects.flatMap((object) => {

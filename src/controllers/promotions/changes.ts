@@ -19,7 +19,7 @@ export interface Changes {
 
 /** Events about single images that one run may cause: what an object may cause at once, here and in client-go. */
 const MAX_EVENTS = 25;
-/** Hex digits of a fingerprint: enough to tell a few hundred decisions apart. */
+/** Hex digits of a fingerprint: enough to distinguish a few hundred decisions. */
 const FINGERPRINT_DIGITS = 12;
 /** Hex digits of a digest in an event. */
 const SHOWN_DIGITS = 12;
@@ -33,12 +33,12 @@ const NEWS: Partial<Readonly<Record<ImageDecision, string>>> = {
   Failed: 'failed',
 };
 
-/** What is new in a run, compared with what was told of the one before: one event for each image of which something else is true. */
+/** What is new in a run, compared with what was already reported: one event for each image whose state has changed. */
 export function changesOf(promotion: PromotionObject, before: ImagePromotionStatus, run: RunObject): Changes {
   const { images = [], completionTime: time = '' } = run.status ?? {};
   const known = new Set(before.told);
   const news = images.filter(({ decision }) => NEWS[decision] !== undefined);
-  // What did not arrive is told first: there may be more than can be told one by one.
+  // Images that did not arrive are reported first: there may be more than can be reported one by one.
   const fresh = news
     .filter((row) => !known.has(fingerprint(row)))
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
@@ -88,7 +88,7 @@ interface RunFailure {
   readonly fingerprint: string;
 }
 
-/** Why a run failed that has no images to tell of. */
+/** Why a run failed before it had images to report. */
 function failureOf({ status = {} }: RunObject): RunFailure | undefined {
   const failed = status.conditions?.find(({ type, status: is }) => type === 'Failed' && is === 'True');
   if (!failed || (status.counts?.failed ?? 0) > 0) return undefined;
@@ -119,7 +119,7 @@ function imageEvent(promotion: PromotionObject, row: RunImage): PromotionEvent {
   };
 }
 
-/** What there are too many of to tell one by one is told in numbers, on the run. */
+/** Images that are too many to report one by one are reported as a number, on the run. */
 function summaries(
   run: RunObject,
   { before, fresh }: { readonly before: ImagePromotionStatus; readonly fresh: readonly RunImage[] },

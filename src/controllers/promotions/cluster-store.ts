@@ -22,7 +22,7 @@ export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunSt
       return guarded(
         await cluster.replace(
           { ...addressOf(RESOURCES.promotionRuns, metadata), subresource: 'status' },
-          // With the version in it the API server takes it only if nobody wrote since.
+          // With the version in it the API server accepts it only if no other writer has written since.
           { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, spec, status },
           { signal },
         ),
@@ -59,7 +59,7 @@ export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobSt
     of: async ({ metadata: { namespace, name, uid } }, signal) => {
       const collection = { resource: RESOURCES.jobs, namespace, labelSelector: `${RUN_LABEL}=${name}` };
       const { items } = await cluster.list(collection, {}, signal);
-      // A label can be written by anybody who may make Jobs; an owner is named by its uid.
+      // A label can be written by every user who may create Jobs; an owner is named by its uid.
       return items
         .filter(({ metadata }) => ownersOf(metadata.ownerReferences).includes(uid))
         .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));

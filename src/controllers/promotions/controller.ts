@@ -129,7 +129,7 @@ export function createPromotionController(
       const { namespace } = run;
       const owner = promotion === undefined ? owners.get(keyOf(run)) : { namespace, name: promotion };
       if (owner) onPromotion(owner);
-      // The end of a run makes room for another one; that of a run in this process nobody has to tell.
+      // The end of a run makes room for another one; a run in this process reports its end itself.
       if (job && owners.has(keyOf(run))) runs?.add(keyOf(run));
     },
     onApproval: (run) => {

@@ -24,7 +24,7 @@ export interface DueFacts {
   readonly approvals: readonly KnownApproval[];
   /** When something was pushed to where it takes from, since it was last looked at. */
   readonly triggered?: Date;
-  /** The same, as told by a replica that does not lead. */
+  /** The same, as reported by a replica that does not lead. */
   readonly pushedAt?: Date;
   /** Whether everything can be used now that the promotion names; only asked after a run to which something was missing. */
   readonly usable?: boolean;

@@ -1,4 +1,4 @@
-// ImagePromotion objects, their runs and approvals: when they run, what wakes them before their time, and one run carried out.
+// ImagePromotion objects, their runs and approvals: when they run, what triggers them early, and how one run is executed.
 
 export { createRunLeases } from './run/run-lease.ts';
 export { createPromotionController } from './controller.ts';

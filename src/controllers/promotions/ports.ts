@@ -37,7 +37,7 @@ export interface PromotionObject extends CustomObject {
   readonly status?: ImagePromotionStatus;
 }
 
-/** An ImagePromotionRun. Only whoever holds its claim writes its status. */
+/** An ImagePromotionRun. Only the holder of its claim writes its status. */
 export interface RunObject extends CustomObject {
   readonly status?: ImagePromotionRunStatus;
 }
@@ -49,7 +49,7 @@ export type ApprovalObject = CustomObject;
 export type WriteAnswer =
   { readonly ok: true } | { readonly ok: false; readonly status: number; readonly message: string };
 
-/** The answer to a guarded write. `changed` = somebody else wrote since this version was read. */
+/** The answer to a guarded write. `changed` = another writer has written since this version was read. */
 export type GuardedAnswer =
   | { readonly state: 'written'; readonly run: RunObject }
   | { readonly state: 'changed' }
@@ -75,7 +75,7 @@ export interface RunSubject {
   readonly spec: ImagePromotionSpec;
   /** How many runs in a row failed before it, of which it is the retry. */
   readonly failedBefore: number;
-  /** When the run began for the first time: whoever goes on with it writes the same records. */
+  /** When the run began for the first time: a later holder that continues it writes the same records. */
   readonly startedAt: Date;
 }
 
@@ -111,7 +111,7 @@ export interface RunnerPorts extends Time {
   readonly executions: Executions;
   /** Approvals of a run as far as they are known at this moment. */
   readonly approvals: (run: ObjectName) => readonly ApprovalObject[];
-  /** Told of every failure that is a bug. */
+  /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
 }
 
@@ -195,14 +195,14 @@ export interface ControllerPorts extends RunnerPorts {
   /** Needed where runs are carried out as Jobs. */
   readonly jobs?: JobStore;
   /**
-   * Judges what a promotion has promoted, as it lies at the target today; `undefined` = there is nobody whose reports would count.
-   * Throws a `Fault` when the target cannot be looked at. Absent = only the dates of exceptions are looked at.
+   * Judges the promoted images as they are at the target today; `undefined` = no authority is configured whose reports count.
+   * Throws a `Fault` when the target cannot be read. Absent = only the dates of exceptions are checked.
    */
   readonly rejudge?: (promotion: WatchedTarget, signal: AbortSignal) => Promise<TargetJudgement | undefined>;
   readonly recordEvent: (event: PromotionEvent) => void;
   readonly meter: PromotionMeter;
   /** At least 0, below 1. */
   readonly random: () => number;
-  /** Told of what did not work and is tried again. */
+  /** Receives every error that is retried. */
   readonly onError: (trouble: { readonly operation: string; readonly detail: string }) => void;
 }

@@ -14,11 +14,11 @@ export async function lookAtTarget(
   const { ports, looks, rejudgeEveryMs } = reconciling;
   const key = `${name.namespace}/${name.name}`;
   const subject = subjectOf(name, reconciling);
-  // One that cannot be read is told of elsewhere.
+  // A promotion that cannot be read is reported elsewhere.
   const looked = subject && (await see(subject, ports, signal));
   if (!looks.has(key)) return;
   looks.set(key, looked ? { looked } : { dueMs: ports.now() + rejudgeEveryMs });
-  if (looked && looked !== 'nobody') publishUnreadable(key, looked, ports);
+  if (looked && looked !== 'unjudged') publishUnreadable(key, looked, ports);
 }
 
 function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedTarget | undefined {
@@ -31,7 +31,7 @@ function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedT
   return { namespace, name: own, spec: read.value.spec, known };
 }
 
-/** What the last run tells of that is over. */
+/** The images that the last completed run reports. */
 function lastImages(object: PromotionObject, ports: ControllerPorts): readonly RunImage[] {
   const last = knownRuns(ports.runsOf(object)).find(({ over }) => over);
   return last?.object.status?.images ?? [];
@@ -41,10 +41,10 @@ async function see(
   subject: WatchedTarget,
   { rejudge, clock }: ControllerPorts,
   signal: AbortSignal,
-): Promise<Looked | 'nobody'> {
+): Promise<Looked | 'unjudged'> {
   try {
     const judgement = await rejudge?.(subject, signal);
-    return judgement ? { at: clock(), judgement } : 'nobody';
+    return judgement ? { at: clock(), judgement } : 'unjudged';
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;
     const { code, message: detail } = error;

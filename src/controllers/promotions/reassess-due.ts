@@ -15,8 +15,8 @@ export interface JudgedAgain {
 }
 
 /**
- * Takes in what the last look at the target came to, and asks for the next one when it is time: when an exception has expired,
- * and every few hours. A look asks registries, and nothing waits for it. Where nobody can look, dates alone decide.
+ * Applies the result of the last check of the target. Requests the next check when it is due: when an exception has expired, and
+ * every few hours. A check reads registries, and nothing waits for it. Where no check is possible, dates alone decide.
  */
 export function judgeAgain(reading: Reading): JudgedAgain {
   const { key, status, now, reconciling } = reading;
@@ -38,7 +38,7 @@ function wait(reading: Reading, dueMs: number | undefined): JudgedAgain {
 function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
   const { key, object: promotion, status, now, reconciling } = reading;
   const { ports, looks, rejudgeEveryMs } = reconciling;
-  const seen = looked === 'nobody' ? {} : { ...(looked && { looked }) };
+  const seen = looked === 'unjudged' ? {} : { ...(looked && { looked }) };
   const judged = rejudgeImages({ promotion, status, now, ...seen });
   const isUnreadable = judged.status.lastJudgement?.reason !== undefined;
   const dueMs = ports.now() + (isUnreadable ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);

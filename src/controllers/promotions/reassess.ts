@@ -51,7 +51,7 @@ export function hasExpired({ exceptions = [], flagged = [] }: ImagePromotionStat
   return exceptions.some((one) => isPast(one.until, now) && !known.has(keyOf(one)));
 }
 
-/** Images that are known to be at the target: what the last run tells of, what an exception let pass, what is flagged. */
+/** Images that are known to be at the target: those of the last run, those that an exception admitted, those that are flagged. */
 export function knownAtTarget(
   { exceptions = [], flagged = [] }: ImagePromotionStatus,
   images: readonly RunImage[],
@@ -73,15 +73,15 @@ export type Looked = { readonly at: Date } & (
   { readonly judgement: TargetJudgement } | { readonly failure: Reason; readonly known: number }
 );
 
-/** When a target is looked at, and what came of the last look that no status tells of yet. */
+/** When a target is checked, and the result of the last check that is not in a status yet. */
 export interface LookAtTarget {
   /** Milliseconds of `now`; absent = it is being looked at. */
   readonly dueMs?: number;
-  /** `nobody` = there is nobody whose reports would count. */
-  readonly looked?: Looked | 'nobody';
+  /** `unjudged` = no authority is configured whose reports count. */
+  readonly looked?: Looked | 'unjudged';
 }
 
-/** What is judged again. `looked` absent = nobody can: the dates of exceptions alone decide. */
+/** What is judged again. `looked` absent = a judgement is not possible: the dates of exceptions alone decide. */
 export interface Rejudging {
   readonly promotion: PromotionObject;
   readonly status: ImagePromotionStatus;
@@ -97,8 +97,8 @@ export interface Rejudged {
 }
 
 /**
- * Flags and clears. Where an image could be judged, that decides; where that cannot be told, or nobody can, the date of an
- * exception does. What was flagged stays so until it is known to be well, or to be gone.
+ * Flags and clears. An image that could be judged is flagged or cleared by that. For an image that could not be judged, the date
+ * of an exception decides. A flagged image stays flagged until it is known to comply, or to be gone.
  */
 export function rejudgeImages({ promotion, status, looked, now }: Rejudging): Rejudged {
   const { exceptions = [], flagged: before = [] } = status;

@@ -50,7 +50,7 @@ export async function reconcilePromotion(
   const { spec } = read.ok ? read.value : {};
   const status = statusAfter(look, outcome, spec);
   const written = await write(look, { before, status }, signal).catch((error: unknown) => {
-    // What the last look at the target came to was told by this write alone.
+    // The result of the last check of the target was only in this write.
     lookAgain(look);
     throw error;
   });

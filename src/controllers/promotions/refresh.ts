@@ -24,7 +24,7 @@ export interface Reconciling {
   readonly stop: (promotion: ObjectName) => void;
 }
 
-/** Milliseconds between two looks whether a Secret is there that was missing: no watch tells, because nobody may read them all. */
+/** Milliseconds between two checks for a missing Secret: there is no watch, because no account may read all Secrets. */
 export const CHECK_MS = 60_000;
 /** Most milliseconds between two looks: whatever was missed, is seen then. */
 export const MAX_WAIT_MS = 3_600_000;
@@ -32,8 +32,8 @@ export const MAX_WAIT_MS = 3_600_000;
 /** Annotation by which a person asks for a run now. */
 const REQUESTED_AT = 'reconcile.pratique.dev/requestedAt';
 /**
- * Annotation by which a replica that does not lead tells the one that does that something was pushed: the moment, RFC 3339. It
- * wakes, and is no evidence.
+ * Annotation by which a replica that does not lead reports a push to the leader: the moment, RFC 3339. It triggers a run, and is
+ * no evidence.
  */
 export const PUSHED_AT = 'pratique.dev/pushed-at';
 /** Characters of a request that count: as many as the status has room for. */
@@ -45,7 +45,7 @@ export function requestOf({ metadata: { annotations } }: PromotionObject): { rea
   return requestedAt === undefined ? {} : { requestedAt };
 }
 
-/** When something was pushed, as another replica tells; what is no moment is nothing. */
+/** When something was pushed, as another replica reports; a text that is no moment counts as absent. */
 export function pushOf({ metadata: { annotations } }: PromotionObject): { readonly pushedAt?: Date } {
   const pushedAt = parseTime(annotations?.[PUSHED_AT] ?? '');
   return pushedAt ? { pushedAt } : {};

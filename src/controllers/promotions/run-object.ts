@@ -15,12 +15,12 @@ export interface Trigger {
 export const PROMOTION_LABEL = 'pratique.dev/promotion';
 /** Longest part of a promotion's name in that of its runs: the names of their Jobs, which become labels, are longer still. */
 const MAX_NAME_PART = 40;
-/** Hex digits that tell the runs of one promotion apart. */
+/** Hex digits that distinguish the runs of one promotion. */
 const HASH_DIGITS = 10;
 /** Longest value of a label. */
 const MAX_LABEL = 63;
 
-/** The name of a run: made from why it is begun, so that nobody begins it twice. */
+/** The name of a run: made from the reason why it is begun, so that no run is begun twice. */
 export function runName(
   { name, uid }: { readonly name: string; readonly uid: string },
   trigger: Trigger,

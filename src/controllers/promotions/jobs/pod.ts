@@ -78,7 +78,7 @@ export function podOf(
         ],
         ...(scanner && { env: SCANNING }),
         resources,
-        // What it said at last is told by its pod.
+        // The last message of the process is in the status of its pod.
         terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: RESTRICTED,
         volumeMounts: volumes.map(({ name: volume, mountPath, readOnly }) => ({

@@ -24,9 +24,9 @@ export interface JobMaking {
 
 /** Milliseconds before a run is looked at again whose claim was lost here. */
 const AFTER_STOP_MS = 5_000;
-/** Milliseconds between two looks at a Job: its pod may be waiting for a node, and nobody says when it died. */
+/** Milliseconds between two checks of a Job: its pod may be waiting for a node, and no event reports that it died. */
 const JOB_LOOK_MS = 10_000;
-/** Milliseconds a Job has beyond the time of its run: to be scheduled, to pull its image, and to tell its end. */
+/** Milliseconds a Job has beyond the time of its run: to be scheduled, to pull its image, and to report its end. */
 const JOB_EXTRA_MS = 600_000;
 
 /** Carries out runs in this process. */
@@ -39,8 +39,8 @@ export function driveHere(running: Running): Drive {
 }
 
 /**
- * Has runs carried out by Jobs, each by `pratique run` with the same claim. What the API server refuses for good ends the run with
- * its words: nobody would look for them in a log.
+ * Has runs executed by Jobs, each by `pratique run` with the same claim. When the API server refuses a Job for good, the run ends
+ * with the message of the API server: users would not search a log for it.
  */
 export function driveJobs(running: Running, making: JobMaking): Drive {
   const { ports, claims } = running;
@@ -108,7 +108,7 @@ async function createJob(
   const job = jobObject(run, name, { ...template, deadlineMs: timeoutMs + JOB_EXTRA_MS });
   const created = await jobs.create(job, run.metadata.namespace, signal);
   if (created.ok || created.status === ALREADY_THERE) return 'created';
-  // A right, a quota or an image that admission refuses: somebody mends it, and nobody would think of asking again.
+  // A right, a quota or an image that admission refuses: a person has to fix it, and a later attempt picks up the fix.
   const detail = `Job ${name} was refused: ${created.message}`;
   return { failure: { code: 'ClusterDenied', detail }, retryable: true };
 }
@@ -121,7 +121,7 @@ interface Abandoning {
   readonly retryable: boolean;
 }
 
-/** Ends a run that nobody can carry out, if nobody does. Throws a `Fault` when the API server cannot be asked. */
+/** Ends a run that cannot be executed, unless another holder has it. Throws a `Fault` when the API server cannot be asked. */
 async function abandonRun(
   name: ObjectName,
   { failure, retryable }: Abandoning,
@@ -140,8 +140,8 @@ async function abandonRun(
 }
 
 /**
- * Lets go of a claim that has run out, so that whoever comes next need not wait it out once more; its holder, should it be alive
- * after all, has lost it. Throws a `Fault` when the API server cannot be asked.
+ * Releases an expired claim, so that the next holder need not wait for it to expire once more. Its former holder, should it still
+ * run, has lost it. Throws a `Fault` when the API server cannot be asked.
  */
 async function freeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<void> {
   const hold = await holdOf(name, running, signal);

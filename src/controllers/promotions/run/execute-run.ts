@@ -19,9 +19,9 @@ import { durationMs } from '../../../core/policy/index.ts';
 /** What came of carrying out a run. */
 export type RunEnd =
   | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
-  /** Somebody else carries it out: look again in so many milliseconds. */
+  /** Another holder executes it: check again in so many milliseconds. */
   | { readonly end: 'held'; readonly retryInMs: number }
-  /** Stopped before it was done, by whoever called or because the claim was lost; it goes on from what is stored. */
+  /** Stopped before it was done, by the caller or because the claim was lost; it continues from what is stored. */
   | { readonly end: 'stopped' }
   /** There is nothing to do: it has ended before, or is gone. */
   | { readonly end: 'nothing' };
@@ -33,7 +33,7 @@ export interface Running {
 }
 
 /**
- * Carries out a run, or what is left of it, if nobody else does: claims it, pins its plan before the first step, tells of
+ * Executes a run, or what is left of it, unless another holder has it: claims it, pins its plan before the first step, reports
  * progress, and ends it. The signal stops it without ending it. Throws a `Fault` when the API server cannot be asked.
  */
 export async function executeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<RunEnd> {
@@ -47,13 +47,13 @@ export async function executeRun(name: ObjectName, running: Running, signal: Abo
   try {
     return await carryOut({ hold, ports, approvals }, AbortSignal.any([signal, hold.signal]));
   } finally {
-    // Whoever comes next need not wait.
+    // The next holder need not wait.
     if (signal.aborted && !hold.signal.aborted) await hold.release();
     hold.close();
   }
 }
 
-/** Carries out a run as soon as nobody else does: what a process is for that was begun for this run alone. */
+/** Executes a run as soon as no other holder has it: for a process that was started for this run alone. */
 export async function executeWhenFree(
   name: ObjectName,
   running: Running,
@@ -73,7 +73,7 @@ interface Carrying {
   readonly approvals: () => readonly KnownApproval[];
 }
 
-/** A run that was read, with how its end is told. */
+/** A run that was read, with how its end is reported. */
 interface Carried extends Carrying {
   readonly run: ImagePromotionRun;
   readonly begun: ImagePromotionRunStatus;
@@ -156,7 +156,7 @@ async function withProgress(
   const { run, begun, hold, ports, approvals, considered, stop } = carried;
   const { dryRun } = run.spec.template;
   const record = (result: Parameters<RunProgress['record']>[0]): void => {
-    // What is told of an image after a stop is that it was stopped; the next holder goes on with it.
+    // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
     if (!stop.aborted) runProgress.record(result);
   };
   hold.setStatus(() => openStatus(begun, { plan, runProgress: runProgress, now: ports.clock(), dryRun }));
@@ -204,7 +204,7 @@ function isTransient(error: unknown, signal: AbortSignal): boolean {
 }
 
 function nothing(): void {
-  // A status tells of images that are done; steps and bytes are for terminals.
+  // A status reports images that are done; steps and bytes are for terminals.
 }
 
 /** The one deadline of a run. */
@@ -215,8 +215,8 @@ interface Timeout {
 }
 
 /**
- * Starts what is left of the time of a run: counted from its begin, also by whoever goes on with it after a crash; after a
- * person has decided, from then.
+ * Starts the timer for the rest of the time of a run: counted from its begin, also by a holder that continues it after a crash;
+ * after a decision by a person, from then.
  */
 function startTimeout(
   { metadata, spec }: ImagePromotionRun,

@@ -8,11 +8,11 @@ export interface Hold {
   readonly run: RunObject;
   /** Fires with a `Fault` `Cancelled` when the run is no longer surely in these hands, or is gone. */
   readonly signal: AbortSignal;
-  /** From now on this is what signs of life tell. */
+  /** From now on every renewal writes this status. */
   readonly setStatus: (status: () => ImagePromotionRunStatus) => void;
-  /** Writes what is told, now; `false` when the hold was lost before that was stored. */
+  /** Writes the status now; `false` when the hold was lost before that was stored. */
   readonly write: () => Promise<boolean>;
-  /** Writes what is told for the last time, and lets go. */
+  /** Writes the status for the last time, and releases the claim. */
   readonly release: () => Promise<boolean>;
   /** Gives no sign of life any more. */
   readonly close: () => void;
@@ -30,7 +30,7 @@ interface Holding {
 
 /** Milliseconds after which a holder stops that could not renew: less than others wait, the rest is for what it has sent already. */
 export const RENEW_WITHIN_MS = 20_000;
-/** Milliseconds between two signs of life, which also tell of progress: often enough that one may fail. */
+/** Milliseconds between two renewals, which also report progress: often enough that one may fail. */
 export const PROGRESS_MS = 7_000;
 /** Milliseconds before a write is tried again that did not get through. */
 const AGAIN_MS = 2_000;
@@ -62,7 +62,7 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
     });
   };
 
-  /** Somebody wrote, perhaps this very process by a write whose answer was lost. */
+  /** Another writer has written, or this process itself by a write whose answer was lost. */
   const lookAgain = async (): Promise<Tried> => {
     const stored = await runs.read(run.metadata, lost.signal);
     const held = stored?.status?.claim;

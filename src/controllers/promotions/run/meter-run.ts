@@ -21,7 +21,7 @@ function meterBytes(
   meter.bytes('skipped', spared.skipped);
 }
 
-/** The images of which no row tells: rows are cut of what went well first, so that nothing is lost but a few reasons. */
+/** The images that have no row: rows of successful images are cut first, so that only a few reasons are lost. */
 function cutOf({ object: { status = {} } }: CountedRun['run']): readonly (readonly [string, number])[] {
   const { images = [], counts } = status;
   if (!counts) return [];

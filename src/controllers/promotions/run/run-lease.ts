@@ -4,10 +4,10 @@ import { createHold, PROGRESS_MS, type Hold } from './lease-renewal.ts';
 import type { GuardedAnswer, ObjectName, RunnerPorts, RunObject } from '../ports.ts';
 
 /*
- * One run is carried out by one holder. The claim stands in the status of the run, and every write of that status is guarded by
- * the version it was read with: of two that take it one succeeds, and a holder that lost it can write no more. Time is measured
- * by local clocks alone. A holder counts from before it sent its last write, others from when they saw it, and wait longer: so
- * it has stopped before anybody else begins, whatever clocks show.
+ * One run is executed by one holder. The claim is in the status of the run, and every write of that status is guarded by the
+ * version it was read with: when two write it, one succeeds, and a holder that lost the claim can write no more. Time is
+ * measured by local clocks alone. A holder counts from before it sent its last write, others from when they saw it, and they
+ * wait longer: so the holder has stopped before another one begins, whatever the clocks show.
  */
 
 /** Milliseconds others wait after the last sign of life that they saw. */
@@ -16,7 +16,7 @@ export const CLAIM_MS = 30_000;
 /** What came of taking a claim. */
 export type Taken =
   | { readonly state: 'taken'; readonly hold: Hold }
-  /** Somebody else has it: look again in so many milliseconds. */
+  /** Another holder has it: check again in so many milliseconds. */
   | { readonly state: 'held'; readonly retryInMs: number }
   /** There is nothing to carry out. */
   | { readonly state: 'over' | 'gone' };

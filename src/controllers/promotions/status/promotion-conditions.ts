@@ -15,7 +15,7 @@ export interface ConditionFacts {
 
 type Said = readonly [status: Condition['status'], reason: string, message: string];
 
-/** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion does what it is told. */
+/** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion works as specified. */
 export function sayPromotion(status: ImagePromotionStatus, facts: ConditionFacts): readonly Saying[] {
   return [
     say('Ready', readyOf(status, facts)),

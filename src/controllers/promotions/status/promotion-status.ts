@@ -12,7 +12,7 @@ import type { PromotionEvent, PromotionObject } from '../ports.ts';
 import { sayPromotion } from './promotion-conditions.ts';
 import { watchExceptions } from '../reassess.ts';
 
-/** The status of a promotion with what a run came to that has ended, and what is to be told of it. */
+/** The status of a promotion with the result of an ended run, and the events that report it. */
 export interface Absorbed {
   readonly status: ImagePromotionStatus;
   readonly events: readonly PromotionEvent[];
@@ -108,7 +108,7 @@ export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts
   return { ...status, conditions: conditionsOf(sayings, { before: before.conditions, generation, now }) };
 }
 
-/** The request of a person that was answered last: by the run begun now, or by one that a crash kept from being told of. */
+/** The last answered request of a person: by the run begun now, or by one that was not reported because of a crash. */
 function handledBy(
   { lastHandledReconcileAt }: ImagePromotionStatus,
   { runs, begun, requestedAt }: StatusFacts,
@@ -124,7 +124,7 @@ function nextRunTime({ spec, now }: StatusFacts): string | undefined {
   return next && rfc3339(next);
 }
 
-/** By the clock of whoever begins it, too: that is what schedules are compared with. */
+/** Also by the clock of the replica that begins it: schedules are compared with that clock. */
 function lastRunTime(
   before: ImagePromotionStatus,
   { runs: [newest], begun, now }: StatusFacts,

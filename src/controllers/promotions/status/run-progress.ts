@@ -13,13 +13,13 @@ import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
 export interface RunProgress {
   /** Images that are not done, in the order of the plan. */
   readonly pins: () => readonly Pin[];
-  /** Notes what became of an image, the first time that it is told. */
+  /** Records the result of an image, the first time that it is reported. */
   readonly record: (result: ImageResult) => void;
-  /** The fields of the status that tell of it. */
+  /** The fields of the status that report it. */
   readonly fields: () => RunProgressStatus;
 }
 
-/** The fields of a run's status that the ledger writes. */
+/** The fields of a run's status that the run progress writes. */
 export type RunProgressStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
   Pick<ImagePromotionRunStatus, 'pins'> &
   Sums;
@@ -35,7 +35,7 @@ type Counts = Record<keyof NonNullable<ImagePromotionRunStatus['counts']>, numbe
 
 /** Bytes of images and pins together: with everything else a status stays below 100 KB, unless pins alone are more. */
 const MAX_BYTES = 84_000;
-/** Bytes that rows may take however many pins there are: the heaviest are always told. */
+/** Bytes that rows may take however many pins there are: the most important rows are always written. */
 const MIN_ROW_BYTES = 16_000;
 
 const NOTHING: Counts = {
@@ -61,7 +61,7 @@ const COUNTED: Readonly<Record<ImageDecision, keyof Counts | undefined>> = {
   Planned: undefined,
 };
 
-/** Begins the ledger of a run that was just planned: what has nothing to do is told already, the rest is pinned. */
+/** Begins the progress of a run that was just planned: images without work are recorded at once, the rest is pinned. */
 export function beginProgress(planned: readonly PlannedImage[]): RunProgress {
   const pins = planned.filter(isWork).map((image): Pin => ({ planned: image }));
   const runProgress = keep({
@@ -75,7 +75,7 @@ export function beginProgress(planned: readonly PlannedImage[]): RunProgress {
   return runProgress;
 }
 
-/** Goes on with the ledger that a status holds. */
+/** Continues from the progress that a status holds. */
 export function openProgress(status: ImagePromotionRunStatus): RunProgress {
   const { pins = [], counts = NOTHING, images = [], cut = 0 } = status;
   const { requests = 0, bytes = 0, spared = NO_SUMS.spared } = status;
@@ -93,7 +93,7 @@ interface Kept {
   readonly pins: readonly Pin[];
   readonly counts: Counts;
   readonly rows: readonly RunImage[];
-  /** Images of which only the counts tell. */
+  /** Images that appear in the counts only. */
   readonly others: number;
   readonly sums: Sums;
 }
