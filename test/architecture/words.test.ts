@@ -5,12 +5,12 @@ import { forbiddenWords, longSentences } from './words.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Where the words are held: what users read, and the rooms that are through. */
+/** Where the words are held: what users read, and all code but what still has to be reworded. */
 const HELD =
-  /^(?:README|CONTRIBUTING|CHANGELOG)\.md$|^(?:docs|charts|crds|manifests|\.ci)\/|^src\/clients\/(?:registry|sigstore|scanner|oidc|files|http-server)\/|^test\/(?:clients|controllers)\//;
+  /^(?:README|CONTRIBUTING|CHANGELOG)\.md$|^(?:docs|charts|crds|manifests|\.ci|bench)\/|^src\/(?!serve\/)|^test\/(?:clients|controllers)\//;
 
 describe('The word check', () => {
-  const paths = globSync(['*.md', '{docs,charts,crds,manifests,.ci,src,test}/**/*.*', '.ci/run'], {
+  const paths = globSync(['*.md', '{docs,charts,crds,manifests,.ci,bench,src,test}/**/*.*', '.ci/run'], {
     cwd: root,
   });
   const tree = new Map(
