@@ -33,8 +33,8 @@ const REFUSED: Unknown = {
   transient: true,
 };
 
-describe('T07: logins that an object brings along', () => {
-  it('what one login may read never answers whoever has another, or none', async () => {
+describe('T07: logins from the pull secrets of an object', () => {
+  it('what one login may read is never returned to another login, or to none', async () => {
     const { judge } = createBench();
     const { registry, image } = privateRegistry();
     const empty = createRegistryTwin();
@@ -47,7 +47,7 @@ describe('T07: logins that an object brings along', () => {
     expect(empty.calls).not.to.be.empty;
   });
 
-  it('what is learned as nobody is not hidden from, nor given to, a login', async () => {
+  it('a login works after an anonymous request, and gets no answer of it', async () => {
     const fixture = createBench();
     const { registry, image } = privateRegistry();
     await fixture.judge([image], [signed]);
@@ -55,7 +55,7 @@ describe('T07: logins that an object brings along', () => {
     expect(shortly(verdicts)).to.deep.equal(['allow']);
   });
 
-  it('equal logins share what is known', async () => {
+  it('equal logins share cached facts', async () => {
     const { judge } = createBench();
     const { registry, image } = privateRegistry();
     await judge([image], [signed], { access: login('team', registry) });
@@ -64,7 +64,7 @@ describe('T07: logins that an object brings along', () => {
     expect(registry.calls).to.have.lengthOf(before);
   });
 
-  it('an object that brings none uses the own ones', async () => {
+  it('an object without pull secrets uses the logins of the installation', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -72,7 +72,7 @@ describe('T07: logins that an object brings along', () => {
     expect(shortly(verdicts)).to.deep.equal(['allow']);
   });
 
-  it('a named login that cannot be had makes the image unknown, and nothing is asked as nobody', async () => {
+  it('a pull secret that cannot be read makes the image unknown, and no anonymous request is sent', async () => {
     const { registry, judge } = createBench();
     const { image } = privateRegistry();
     const verdicts = await judge([image], [signed], { access: () => Promise.resolve(REFUSED) });
@@ -80,7 +80,7 @@ describe('T07: logins that an object brings along', () => {
     expect(registry.calls).to.be.empty;
   });
 
-  it('a keychain that breaks makes the image unknown with its reason', async () => {
+  it('a keychain that fails makes the image unknown with its reason', async () => {
     const { judge } = createBench();
     const access = () => Promise.reject(faultOf('RegistryDenied', false));
     expect(shortly(await judge([`${WEB}:1`], [signed], { access }))).to.deep.equal([
@@ -88,7 +88,7 @@ describe('T07: logins that an object brings along', () => {
     ]);
   });
 
-  it('is asked for the image and for every place where signatures are looked for', async () => {
+  it('a login is requested for the image and for every repository of signatures', async () => {
     const { judge } = createBench();
     const asked: string[] = [];
     await judge([`${WEB}:1`], [signed], {
@@ -100,7 +100,7 @@ describe('T07: logins that an object brings along', () => {
     expect(asked).to.deep.equal([WEB, 'registry.example.com/signatures']);
   });
 
-  it('is not asked for when no registry has to be', async () => {
+  it('no login is requested when no registry request is needed', async () => {
     const { judge } = createBench();
     const digest = policyOf({ require: { digest: {} } });
     const access = () => Promise.reject(new Error('asked'));
@@ -115,14 +115,14 @@ describe('pinning a reference', () => {
     return read.value;
   };
 
-  it('gives the digest that the tag has now, with the tag', async () => {
+  it('returns the current digest of the tag, with the tag', async () => {
     const { registry, sources } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     const pinned = await pinReference(ref(`${WEB}:1`), { signal: forever() }, sources);
     expect(pinned.state === 'found' && pinned.value).to.deep.equal({ ...ref(`${WEB}:1`), digest });
   });
 
-  it('asks nobody when there is a digest already', async () => {
+  it('sends no request when the reference has a digest', async () => {
     const { registry, sources } = createBench();
     const use = ref(`${WEB}:1@sha256:${'a'.repeat(64)}`);
     const pinned = await pinReference(use, { signal: forever() }, sources);
@@ -130,7 +130,7 @@ describe('pinning a reference', () => {
     expect(registry.calls).to.be.empty;
   });
 
-  it('tells what is not there from what could not be learned', async () => {
+  it('separates a tag that does not exist from a registry that cannot be read', async () => {
     const { registry, sources } = createBench();
     expect((await pinReference(ref(`${WEB}:1`), { signal: forever() }, sources)).state).to.equal('absent');
     registry.push(WEB, { tag: '2' });

@@ -44,7 +44,7 @@ describe('signatures found', () => {
   });
 
   for (const hint of [undefined, SIGN_PREDICATE_TYPE]) {
-    it(`S11: in a bundle, its predicate type ${hint === undefined ? 'not hinted at' : 'hinted at'}`, async () => {
+    it(`S11: in a bundle, its predicate type ${hint === undefined ? 'not annotated' : 'annotated'}`, async () => {
       const { registry, judge, digest, image } = fixture();
       attachBundle(registry, WEB, {
         subject: digest,
@@ -55,7 +55,7 @@ describe('signatures found', () => {
     });
   }
 
-  it('the .sig tag of a sha512 digest is the one asked for', async () => {
+  it('the .sig tag of a sha512 digest is read', async () => {
     const { registry, judge } = createBench();
     const digest = digestOf('image', 'sha512');
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -63,7 +63,7 @@ describe('signatures found', () => {
     expect(registry.calls).to.include(`manifest ${WEB}:${digest.replace(':', '-')}.sig`);
   });
 
-  it('a bundle that hints at something else is not fetched; its hint is never believed', async () => {
+  it('a bundle with another type in its annotation is not fetched; the annotation itself is never trusted', async () => {
     const { registry, judge, digest, image } = fixture();
     const provenance = 'https://slsa.dev/provenance/v1';
     const good = signature(digest);
@@ -87,13 +87,13 @@ describe('signatures found', () => {
   });
 });
 
-describe('a flood', () => {
+describe('more evidence than the limits', () => {
   const cosign = (digest: ReturnType<typeof digestOf>, count: number) =>
     Array.from({ length: count }, (_, index) =>
       simpleSigning({ digest, key: signingKey('ed25519'), annotations: { n: String(index) } }),
     );
 
-  it('H05: more signatures than are tried is a reason of its own, not "unsigned"', async () => {
+  it('H05: more signatures than the limit have a separate reason, not "unsigned"', async () => {
     const { registry, judge, digest, image } = fixture();
     pushSignatures(registry, WEB, digest, [...cosign(digest, 100), simpleSigning({ digest, key })]);
     const [answer] = await judge([image], [signed]);
@@ -111,7 +111,7 @@ describe('a flood', () => {
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
   });
 
-  it('H05: one good signature among fifty bad ones is found, wherever it stands', async () => {
+  it('H05: one good signature among fifty bad ones is found at every position', async () => {
     for (const place of [0, 25, 50]) {
       const { registry, judge, digest, image } = fixture();
       pushSignatures(
@@ -132,13 +132,13 @@ describe('a flood', () => {
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
   });
 
-  it('H05: as many as are tried are no flood', async () => {
+  it('H05: exactly as many signatures as the limit are verified', async () => {
     const { registry, judge, digest, image } = fixture();
     pushSignatures(registry, WEB, digest, [...cosign(digest, 99), simpleSigning({ digest, key })]);
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
   });
 
-  it('H05: bundles are cut, too, and the rest is not fetched', async () => {
+  it('H05: bundles above the limit are not fetched', async () => {
     const { registry, judge, digest, image } = fixture();
     const json = signature(digest, signingKey());
     for (let n = 0; n < 110; n++) {
@@ -149,7 +149,7 @@ describe('a flood', () => {
     expect(registry.count('blob')).to.equal(100);
   });
 
-  it('H05: other referrers are filtered before the cut, and hide no signature', async () => {
+  it('H05: other referrers are filtered before the limit applies, and hide no signature', async () => {
     const { registry, judge, digest, image } = fixture();
     for (let n = 0; n < 300; n++) {
       const annotations = {
@@ -165,14 +165,14 @@ describe('a flood', () => {
     expect(registry.count('blob')).to.equal(1);
   });
 
-  it('H03: a payload larger than is read is a reason of its own', async () => {
+  it('H03: a payload above the size limit has a separate reason', async () => {
     const { registry, judge, digest, image } = fixture();
     const annotations = { padding: 'x'.repeat(128 * 1024) };
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key, annotations })]);
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['unknown LimitExceeded']);
   });
 
-  it('H05: more poor referrers than are opened is a reason of its own', async () => {
+  it('H05: more referrers without annotations than the limit have a separate reason', async () => {
     const { registry, judge, digest, image } = fixture();
     registry.listPoorly();
     for (let n = 0; n < 40; n++) registry.push(WEB, { subject: digest, annotations: { n: String(n) } });
@@ -181,7 +181,7 @@ describe('a flood', () => {
   });
 });
 
-describe('one broken among good', () => {
+describe('one broken signature among good ones', () => {
   it('H12: a signature that cannot be read hides no good one', async () => {
     const { registry, judge, digest, image } = fixture();
     const broken = attachBundle(registry, WEB, { subject: digest, json: Buffer.from('broken') });
@@ -190,14 +190,14 @@ describe('one broken among good', () => {
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
   });
 
-  it('H12: alone it is no evidence, neither for nor against', async () => {
+  it('H12: a broken signature alone makes the image unknown', async () => {
     const { registry, judge, digest, image } = fixture();
     const broken = attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
     registry.fail(`manifest ${WEB}@${broken}`, faultOf('RegistryMisbehaved', false));
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['unknown RegistryMisbehaved']);
   });
 
-  it('H12: a signature whose content has gone is unknown', async () => {
+  it('H12: a signature whose content was deleted is unknown', async () => {
     const { registry, judge, digest, image } = fixture();
     const layer = simpleSigning({ digest, key });
     pushSignatures(registry, WEB, digest, [layer]);
@@ -205,7 +205,7 @@ describe('one broken among good', () => {
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['unknown UnreadableEvidence']);
   });
 
-  it('H12: a broken referrer does not hide a flag, and may be one', async () => {
+  it('H12: a broken referrer does not hide a flag, and may be a flag', async () => {
     const { registry, judge, digest, image, pass } = fixture();
     registry.listPoorly();
     const broken = registry.push(WEB, { subject: digest, artifactType: 'application/x' });
@@ -217,8 +217,8 @@ describe('one broken among good', () => {
   });
 });
 
-describe('a poor listing', () => {
-  it('H11: is opened, and its flag found', async () => {
+describe('a listing without annotations', () => {
+  it('H11: has its manifests read, and their flag is found', async () => {
     const { registry, judge, digest, image } = fixture();
     registry.listPoorly();
     registry.push(WEB, { subject: digest, artifactType: FLAG_TYPE, annotations: { by: 'team' } });
@@ -230,7 +230,7 @@ describe('a poor listing', () => {
     'application/vnd.oci.image.config.v1+json',
     LIFE_TYPE,
   ]) {
-    it(`H11: is opened where it says ${type} and no annotations`, async () => {
+    it(`H11: has its manifests read when it lists ${type} and no annotations`, async () => {
       const { registry, judge, digest, image } = fixture();
       const annotations = { 'dev.pratique.lifecycle.end-of-life': '2026-01-01' };
       const referrer = registry.push(WEB, { subject: digest, artifactType: LIFE_TYPE, annotations });
@@ -240,14 +240,14 @@ describe('a poor listing', () => {
     });
   }
 
-  it('H11: a rich one is not opened', async () => {
+  it('H11: is read alone when it has annotations', async () => {
     const { registry, judge, digest, image } = fixture();
     registry.push(WEB, { subject: digest, artifactType: LIFE_TYPE, annotations: { a: 'b' } });
     await judge([image], [lifecycle, quarantine]);
     expect(registry.count('manifest')).to.equal(1);
   });
 
-  it('a referrer that is listed and gone may have been a flag', async () => {
+  it('may have listed a flag that was deleted', async () => {
     const { registry, judge, digest, image } = fixture();
     registry.listPoorly();
     registry.remove(WEB, registry.push(WEB, { subject: digest, artifactType: 'application/x' }));

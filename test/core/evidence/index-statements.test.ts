@@ -50,8 +50,8 @@ function unsigned(platform: Digest): Carried {
   return { about: platform, bytes, mediaType: IN_TOTO };
 }
 
-describe('what BuildKit puts into an index', () => {
-  it('is read, and shown as something that nobody signed; it proves nothing', async () => {
+describe('a statement of BuildKit inside an index', () => {
+  it('is read, and shown as not signed; it proves nothing', async () => {
     const { registry, judge } = createBench();
     const { image, carriers } = pushIndex(registry, (platform) => [unsigned(platform)]);
     const [answer] = await judge([image], [attested]);
@@ -66,14 +66,14 @@ describe('what BuildKit puts into an index', () => {
     ]);
   });
 
-  it('is not read where only signatures are asked for', async () => {
+  it('is not read when a policy requires only signatures', async () => {
     const { registry, judge } = createBench();
     const { image, carriers } = pushIndex(registry, (platform) => [unsigned(platform)]);
     await judge([image], [signed]);
     expect(registry.calls).not.to.include(`manifest ${WEB}@${carriers[0]?.digest ?? ''}`);
   });
 
-  it('S03: is never a proof, also not a signed statement about the digest that it names itself', async () => {
+  it('S03: is never a proof, not even when it is signed and names its own digest', async () => {
     const { registry, judge } = createBench();
     const another = registry.push(WEB, { annotations: { a: 'good' } });
     const json = dsseBundle({
@@ -84,7 +84,7 @@ describe('what BuildKit puts into an index', () => {
     expect(shortly(await judge([image], [attested]))).to.deep.equal(['deny AttestationMissing']);
   });
 
-  it('S03: is never a proof, also not about a platform that was taken from somebody else', async () => {
+  it('S03: is never a proof, not even for the platform of another signer', async () => {
     const { registry, judge } = createBench();
     const { image } = pushIndex(registry, (platform) => {
       const json = dsseBundle({ payload: statement({ digest: platform, predicateType: PROVENANCE }), key });
@@ -93,7 +93,7 @@ describe('what BuildKit puts into an index', () => {
     expect(shortly(await judge([image], [attested]))).to.deep.equal(['deny AttestationMissing']);
   });
 
-  it('S03: about an image that is no platform of the index it is nothing', async () => {
+  it('S03: is ignored when it is about an image that is no platform of the index', async () => {
     const { registry, judge } = createBench();
     const another = registry.push(WEB, { annotations: { a: 'good' } });
     const { image } = pushIndex(registry, () => [unsigned(another)]);
@@ -102,7 +102,7 @@ describe('what BuildKit puts into an index', () => {
     expect(signatures?.state === 'found' && signatures.value[0]?.state).to.equal('unproven');
   });
 
-  it('H05: more than are read is said, and is not "there is none"', async () => {
+  it('H05: is reported when there are more than the limit, and does not count as absent', async () => {
     const { registry, judge } = createBench();
     const { image } = pushIndex(registry, (platform) =>
       Array.from({ length: 65 }, (_, n) => ({
@@ -113,7 +113,7 @@ describe('what BuildKit puts into an index', () => {
     expect(shortly(await judge([image], [attested]))).to.deep.equal(['unknown LimitExceeded']);
   });
 
-  it('is no platform: it needs no signature where every platform does', async () => {
+  it('is no platform: it needs no signature when every platform needs one', async () => {
     const { registry, judge } = createBench();
     const { image, platform } = pushIndex(registry, (one) => [unsigned(one)]);
     const [answer] = await judge([image], [signed]);

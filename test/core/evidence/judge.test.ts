@@ -17,7 +17,7 @@ const quarantine = policyOf({ authorities, require: { quarantine: { releasedBy: 
 const pinned = policyOf({ require: { digest: {} } }, 'pinned');
 
 describe('judge', () => {
-  it('answers one entry per image, in order, each with its own verdict and digest', async () => {
+  it('returns one entry per image, in order, each with its own verdict and digest', async () => {
     const { registry, judge } = createBench();
     const web = registry.push(WEB, { tag: '1', annotations: { a: 'web' } });
     const db = registry.push(DB, { tag: '1' });
@@ -33,7 +33,7 @@ describe('judge', () => {
     expect(images.map(({ container }) => container)).to.deep.equal(['c0', 'c1', 'c2', 'c3']);
   });
 
-  it('looks at each distinct reference once per request', async () => {
+  it('judges each distinct reference once per request', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1' });
     await judge(
@@ -45,7 +45,7 @@ describe('judge', () => {
     expect(operations.map((operation) => registry.count(operation))).to.deep.equal([1, 1, 1]);
   });
 
-  it('asks the registry nothing about images that no policy covers', async () => {
+  it('sends no registry request for images that no policy covers', async () => {
     const { registry, judge } = createBench();
     const elsewhere = policyOf({ match: { images: ['other.example.com/**'] }, require: { lifecycle: {} } });
     for (const [unmatchedImages, expected] of [
@@ -69,7 +69,7 @@ describe('judge', () => {
     expect(shortly(images)).to.deep.equal(['allow UnmatchedImage']);
   });
 
-  it('B09: labels that could not be learned loosen nothing, and the registry is not asked for it', async () => {
+  it('B09: unknown labels of a namespace loosen nothing, and cause no registry request', async () => {
     const { registry, judge } = createBench();
     const inProd = policyOf({
       match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'prod' } } },
@@ -81,7 +81,7 @@ describe('judge', () => {
     expect(registry.calls).to.be.empty;
   });
 
-  it('asks the registry nothing when only a digest is demanded', async () => {
+  it('sends no registry request when only a digest is required', async () => {
     const { registry, judge } = createBench();
     const digest = `sha256:${'a'.repeat(64)}`;
     const images = await judge([`${WEB}:1`, `${WEB}@${digest}`], [pinned]);
@@ -89,7 +89,7 @@ describe('judge', () => {
     expect(registry.calls).to.be.empty;
   });
 
-  it('looks for no signatures where no policy asks for any', async () => {
+  it('reads no signatures when no policy requires any', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -98,7 +98,7 @@ describe('judge', () => {
     expect(registry.count('blob')).to.equal(0);
   });
 
-  it('looks for a release only where there is a flag, and finds it once it is there', async () => {
+  it('looks for a release only when there is a flag, and finds the release after it was pushed', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB, { tag: '1', annotations: { 'dev.pratique.quarantine': 'true' } });
     expect(shortly(await judge([`${WEB}:1`], [quarantine]))).to.deep.equal(['deny Quarantined']);
@@ -112,12 +112,12 @@ describe('judge', () => {
     expect(shortly(await judge([`${WEB}:1`], [quarantine]))).to.deep.equal(['allow']);
   });
 
-  it('an image that is not there is refused, not unknown', async () => {
+  it('an image that does not exist is refused, not unknown', async () => {
     const { judge } = createBench();
     expect(shortly(await judge([`${WEB}:9`], [signed]))).to.deep.equal(['deny ImageNotFound']);
   });
 
-  it('S03: a signature of another image, pushed under this one, is none', async () => {
+  it('S03: a signature of another image, attached to this one, does not count', async () => {
     const { registry, judge } = createBench();
     const web = registry.push(WEB, { tag: '1', annotations: { a: 'web' } });
     const db = registry.push(DB, { tag: '1' });
@@ -129,7 +129,7 @@ describe('judge', () => {
     expect(image?.verdict.findings[0]?.found).to.include('2 found, about another digest');
   });
 
-  it('S10: of several signatures and keys, each is tried with each', async () => {
+  it('S10: every signature is verified with every key', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     pushSignatures(registry, WEB, digest, [
@@ -147,7 +147,7 @@ describe('judge', () => {
     expect(shortly(await judge([`${WEB}:1`], [both, signed]))).to.deep.equal(['allow']);
   });
 
-  it('the newest supported image of the line is put in the message', async () => {
+  it('the message names the newest supported image of the line', async () => {
     const { registry, judge } = createBench();
     const ending = (date: string) => ({ 'dev.pratique.lifecycle.end-of-life': date });
     registry.push(WEB, { tag: '1.4.0', annotations: ending('2026-01-31') });
@@ -161,7 +161,7 @@ describe('judge', () => {
     });
   });
 
-  it('a successor whose referrers cannot be read is not recommended, and refuses nobody', async () => {
+  it('a successor whose referrers cannot be read is not recommended, and causes no refusal', async () => {
     const { registry, judge } = createBench();
     const annotations = { 'dev.pratique.lifecycle.end-of-life': '2026-06-20' };
     registry.push(WEB, { tag: '1.4.0', annotations });
@@ -172,7 +172,7 @@ describe('judge', () => {
     expect(image?.verdict.findings[0]?.next).to.equal('move to a supported image of this line');
   });
 
-  it('no tags are listed for images that are well', async () => {
+  it('no tags are listed for images without findings', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1.4.0', annotations: { 'dev.pratique.lifecycle.end-of-life': '2030-01-01' } });
     await judge([`${WEB}:1.4.0`], [lifecycle]);
@@ -180,7 +180,7 @@ describe('judge', () => {
   });
 });
 
-describe('judge, when the world fails', () => {
+describe('judge, when a dependency fails', () => {
   for (const code of ['RegistryUnavailable', 'RegistryDenied', 'RegistryRateLimited'] as const) {
     it(`T08: ${code} is unknown, with its reason`, async () => {
       const { registry, judge } = createBench();
@@ -222,7 +222,7 @@ describe('judge, when the world fails', () => {
     expect(reported).to.deep.equal([bug]);
   });
 
-  it('one image in the dark does not darken the others', async () => {
+  it('one unknown image does not make the others unknown', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1' });
     registry.push(DB, { tag: '1' });
@@ -233,7 +233,7 @@ describe('judge, when the world fails', () => {
     ]);
   });
 
-  it('every reason given is one of the table', async () => {
+  it('every reason is in the table of reasons', async () => {
     const { registry, judge } = createBench();
     registry.fail('manifest', 'not even an error');
     const [image] = await judge([`${WEB}:1`], [lifecycle]);

@@ -54,7 +54,7 @@ describe('memory', () => {
     for (const key of keys) expect(await ask(key)).to.deep.equal(is(JSON.stringify(key)));
   });
 
-  it('its recent view is blind to what is older than an absence is kept', async () => {
+  it('its recent view ignores facts that are older than the lifetime of an absence', async () => {
     const { memory, ask, pass } = memoryWith();
     await ask(['a'], is('old'));
     pass(LIMITS.absentMs);
@@ -66,13 +66,13 @@ describe('memory', () => {
     expect(await ask(['a'])).to.deep.equal(is('new'));
   });
 
-  it('forgets the eldest when there are too many facts', async () => {
+  it('removes the oldest facts when there are too many', async () => {
     const { memory, ask } = memoryWith({ maxFacts: 2 });
     for (const key of ['a', 'b', 'c']) await ask([key]);
     expect(['a', 'b', 'c'].map((key) => memory.peek([key]) !== undefined)).to.deep.equal([false, true, true]);
   });
 
-  it('forgets when the facts weigh too much, and answers all the same when one alone does', async () => {
+  it('removes facts when they take too much memory, and still returns a single fact that is too large', async () => {
     const { memory } = memoryWith({ maxBytes: 1_000 });
     const store = (key: string, weight: number) => {
       memory.store({ key: [key], weigh: () => weight }, is(key));
@@ -85,7 +85,7 @@ describe('memory', () => {
     expect(memory.peek(['c'])).to.be.undefined;
   });
 
-  it('what is kept "never" is shared among those who ask at once, and asked again after', async () => {
+  it('a fact with lifetime zero is shared among concurrent callers, and loaded again later', async () => {
     const { memory } = memoryWith();
     let loads = 0;
     const question = {
@@ -102,7 +102,7 @@ describe('memory', () => {
     expect(loads).to.equal(2);
   });
 
-  it('a load that throws fails those who wait for it, and is tried again by the next', async () => {
+  it('a load that throws fails its waiting callers, and the next caller loads again', async () => {
     const { memory, ask } = memoryWith();
     const failing = { key: ['a'], load: () => Promise.reject(new Error('bug')) };
     const error: unknown = await memory.recall(failing, forever()).catch((thrown: unknown) => thrown);
@@ -112,7 +112,7 @@ describe('memory', () => {
 });
 
 describe('scopes of a memory', () => {
-  it('T07: what is learned in one scope answers in no other, nor outside', async () => {
+  it('T07: a fact of one scope is returned in no other scope, and not outside', async () => {
     const { memory, ask, loads } = memoryWith();
     await ask(['a'], is('x'), memory.scoped('one'));
     expect(await ask(['a'], is('y'), memory.scoped('two'))).to.deep.equal(is('y'));
@@ -123,7 +123,7 @@ describe('scopes of a memory', () => {
     expect(memory.scoped('three').peek(['a'])).to.equal(undefined);
   });
 
-  it('T06: a scope and a key cannot be mistaken for another scope and key', async () => {
+  it('T06: different pairs of scope and key never collide', async () => {
     const { memory, ask, loads } = memoryWith();
     await ask(['b', 'c'], is('x'), memory.scoped('a'));
     await ask(['c'], is('y'), memory.scoped('a","b'));
@@ -131,7 +131,7 @@ describe('scopes of a memory', () => {
     expect(loads()).to.equal(3);
   });
 
-  it('who asks the same in two scopes at once does not share the answer', async () => {
+  it('concurrent callers with the same key in two scopes do not share the result', async () => {
     const { memory, ask, loads } = memoryWith();
     await Promise.all([ask(['a'], is('x'), memory.scoped('one')), ask(['a'], is('x'), memory.scoped('two'))]);
     expect(loads()).to.equal(2);
@@ -149,8 +149,8 @@ describe('scopes of a memory', () => {
   });
 });
 
-describe('what there is to tell about a memory', () => {
-  it('how each look-up was answered', async () => {
+describe('the metrics of a memory', () => {
+  it('count the result of each look-up', async () => {
     const seen: string[] = [];
     const onLookup: MemoryOptions['onLookup'] = (kind, result) => void seen.push(`${kind} ${result}`);
     const { ask, memory } = memoryWith({}, { onLookup });
@@ -159,7 +159,7 @@ describe('what there is to tell about a memory', () => {
     expect(seen).to.deep.equal(['manifest asked', 'manifest shared', 'manifest remembered']);
   });
 
-  it('how many facts it keeps, by kind', async () => {
+  it('count the facts in memory, by kind', async () => {
     const { ask, memory } = memoryWith({ maxFacts: 2 });
     await ask(['manifest', 'a']);
     await ask(['manifest', 'a'], is('x'), memory.scoped('one'));

@@ -18,7 +18,7 @@ const signature = (digest: Digest) => statementBundle({ digest, key, predicateTy
 const settled = () => new Promise((done) => setImmediate(done));
 
 describe('many at once', () => {
-  it('T11: 1,000 parallel requests for one cold image fetch each thing once', async () => {
+  it('T11: 1,000 parallel requests for one image that is not cached fetch each object once', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -62,7 +62,7 @@ describe('many at once', () => {
 
 describe('the deadline', () => {
   for (const call of ['manifest', 'referrers', 'blob'] as const) {
-    it(`an answer to ${call} that does not come in time is unknown; others who wait get it`, async () => {
+    it(`the answer to ${call} is unknown for a caller whose deadline passes; other callers get it`, async () => {
       const { registry, judge } = createBench();
       const digest = registry.push(WEB, { tag: '1' });
       attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
@@ -80,7 +80,7 @@ describe('the deadline', () => {
     });
   }
 
-  it('T08: a caller out of time leaves nothing dark behind for those who come later', async () => {
+  it('T08: a caller that reaches its deadline leaves no unknown fact for later callers', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
@@ -96,14 +96,14 @@ describe('the deadline', () => {
     expect(registry.count('referrers')).to.equal(1);
   });
 
-  it('with the deadline already past nothing is asked', async () => {
+  it('no request is sent after the deadline', async () => {
     const { registry, judge } = createBench();
     const images = await judge([`${WEB}:1`], [signed], { signal: AbortSignal.abort() });
     expect(shortly(images)).to.deep.equal(['unknown DeadlineExceeded']);
     expect(registry.calls).to.be.empty;
   });
 
-  it('what is remembered is still answered', async () => {
+  it('facts in memory are returned after the deadline', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     await judge([`${WEB}@${digest}`], [quarantine]);

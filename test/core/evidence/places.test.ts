@@ -54,33 +54,33 @@ function hideUnderTag({ registry }: Pick<Bench, 'registry'>, name: string, diges
 const asked = ({ registry }: Pick<Bench, 'registry'>, end: string) =>
   registry.calls.filter((call) => call.endsWith(end)).length;
 
-describe('where is looked', () => {
-  it('the .att tag is asked for only where statements are wanted', async () => {
+describe('the repositories of signatures', () => {
+  it('the .att tag is read only when a policy requires statements', async () => {
     const made = fixture();
     await made.judge([made.image], [signed]);
     expect([asked(made, '.sig') > 0, asked(made, '.att')]).to.deep.equal([true, 0]);
   });
 
-  it('the .sig tag is asked for only where signatures are wanted', async () => {
+  it('the .sig tag is read only when a policy requires signatures', async () => {
     const made = fixture();
     await made.judge([made.image], [attested]);
     expect([asked(made, '.sig'), asked(made, '.att') > 0]).to.deep.equal([0, true]);
   });
 
-  it('a signature in a repository that nobody names is not looked for', async () => {
+  it('a signature in a repository that no policy names is not read', async () => {
     const { registry, judge, digest, image } = fixture();
     pushSignatures(registry, OTHER_PROOFS, digest, [simpleSigning({ digest, key })]);
     expect(shortly(await judge([image], [signedIn(PROOFS)]))).to.deep.equal(['deny Unsigned']);
     expect(registry.calls.join('\n')).not.to.include(OTHER_PROOFS);
   });
 
-  it('beside the image is looked even where another repository is named', async () => {
+  it('the repository of the image is read even when another repository is named', async () => {
     const { registry, judge, digest, image } = fixture();
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
     expect(shortly(await judge([image], [signedIn(PROOFS)]))).to.deep.equal(['allow']);
   });
 
-  it('H12: a named repository that is dark hides no good signature, and makes none absent', async () => {
+  it('H12: an unreadable repository hides no good signature, and makes none absent', async () => {
     const { registry, judge, digest, image, pass } = fixture();
     for (const operation of ['manifest', 'referrers'])
       registry.fail(`${operation} ${PROOFS}`, faultOf('RegistryUnavailable'));
@@ -92,14 +92,14 @@ describe('where is looked', () => {
 });
 
 describe('the fallback tag', () => {
-  it('is not read for an image that is let in', async () => {
+  it('is not read for an image that is admitted', async () => {
     const { registry, judge, digest, image } = fixture();
     attachBundle(registry, WEB, { subject: digest, json: bundle(digest) });
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 
-  it('is always read for flags: one that the API does not list refuses all the same', async () => {
+  it('is always read for flags: a flag that the referrers API does not list also refuses', async () => {
     const { registry, judge, digest, image } = fixture();
     expect(shortly(await judge([image], [quarantine]))).to.deep.equal(['allow']);
     const flagged = fixture();
@@ -111,14 +111,14 @@ describe('the fallback tag', () => {
     expect(registry.count('fallbackReferrers')).to.equal(1);
   });
 
-  it('is not read where the answer is unknown', async () => {
+  it('is not read when the verdict is unknown', async () => {
     const { registry, judge, image } = fixture();
     registry.fail(`referrers ${WEB}`, faultOf('RegistryUnavailable'));
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['unknown RegistryUnavailable']);
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 
-  it('is not read where only a digest is missing', async () => {
+  it('is not read when only a digest is missing', async () => {
     const { registry, judge, digest } = fixture();
     attachBundle(registry, WEB, { subject: digest, json: bundle(digest) });
     const pinned = policyOf({ require: { digest: {} } }, 'pinned');
@@ -126,7 +126,7 @@ describe('the fallback tag', () => {
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 
-  it('is read once in each place before an image is refused, and remembered as long as an absence', async () => {
+  it('is read once per repository before an image is refused, and cached as long as an absence', async () => {
     const { registry, judge, image, pass } = fixture();
     const policy = signedIn(PROOFS);
     for (let time = 0; time < 3; time++)
@@ -144,7 +144,7 @@ describe('the fallback tag', () => {
     expect(made.registry.count('fallbackReferrers')).to.equal(1);
   });
 
-  it('of an entry that both list, the API has the word', async () => {
+  it('does not override an entry of the referrers API', async () => {
     const { registry, judge, digest, image } = fixture();
     const carrier = attachBundle(registry, WEB, { subject: digest, json: bundle(digest, signingKey()) });
     registry.listUnderTag(WEB, digest, [
@@ -155,14 +155,14 @@ describe('the fallback tag', () => {
     expect(opened).to.have.lengthOf(1);
   });
 
-  it('that cannot be read leaves the refusal as it is', async () => {
+  it('does not change a refusal when it cannot be read', async () => {
     const { registry, judge, image } = fixture();
     registry.fail('fallbackReferrers', faultOf('RegistryUnavailable'));
     const lenient = { ...signed, onUnknown: 'Allow' as const };
     expect(shortly(await judge([image], [lenient]))).to.deep.equal(['deny Unsigned']);
   });
 
-  it('is read for every platform that is about to be refused', async () => {
+  it('is read for every platform before its refusal', async () => {
     const made = fixture();
     const { registry, digest, judge } = made;
     const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', size: 1, annotations: {} };

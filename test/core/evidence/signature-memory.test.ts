@@ -30,7 +30,7 @@ function noting() {
   Object.assign(fixture.sources, {
     verifySignature: (candidate: { digest: string }, _: string, trust: { roots: readonly TrustRoot[] }) => {
       tried.push(trust.roots.map(({ fingerprint }) => fingerprint));
-      return Promise.resolve([{ state: 'unproven', digest: candidate.digest, why: 'made by nobody' }]);
+      return Promise.resolve([{ state: 'unproven', digest: candidate.digest, why: 'made by another key' }]);
     },
   });
   return { ...fixture, tried };
@@ -53,7 +53,7 @@ function keylessUnder(fingerprint: string): CompiledPolicy {
 }
 
 describe('memory of signatures', () => {
-  it('T05: under another trust root everything is tried again', async () => {
+  it('T05: with another trust root every signature is verified again', async () => {
     const { registry, judge, tried } = noting();
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -62,7 +62,7 @@ describe('memory of signatures', () => {
     expect(tried).to.deep.equal([['old'], ['old'], ['new'], ['new']]);
   });
 
-  it('T06: two policies with different roots that ask at once do not share an answer', async () => {
+  it('T06: two policies with different trust roots do not share concurrent results', async () => {
     const { registry, judge, tried } = noting();
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -70,7 +70,7 @@ describe('memory of signatures', () => {
     expect(new Set(tried.map((roots) => roots.join()))).to.deep.equal(new Set(['a', 'b']));
   });
 
-  it('T06: policies that look in different places do not share an answer', async () => {
+  it('T06: policies with different repositories do not share a result', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     pushSignatures(registry, PROOFS, digest, [simpleSigning({ digest, key })]);
@@ -84,7 +84,7 @@ describe('memory of signatures', () => {
     expect(shortly(await judge([image], [elsewhere]))).to.deep.equal(['allow']);
   });
 
-  it('T06: policies that look for different kinds do not share an answer', async () => {
+  it('T06: policies that require different kinds do not share a result', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     for (const predicateType of [SBOM, SIGN_PREDICATE_TYPE]) {
@@ -98,7 +98,7 @@ describe('memory of signatures', () => {
     expect(shortly(await judge([image], [attested(PROVENANCE)]))).to.deep.equal(['deny AttestationMissing']);
   });
 
-  it('T06: whether signatures are looked for is part of the question, too', async () => {
+  it('T06: the key of a result includes whether signatures are required', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     const json = statementBundle({ digest, key, predicateType: SBOM });
@@ -113,7 +113,7 @@ describe('memory of signatures', () => {
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 
-  it('equal needs in another order are one question', async () => {
+  it('equal requirements in another order share one result', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     for (const predicateType of [SBOM, PROVENANCE])
@@ -129,7 +129,7 @@ describe('memory of signatures', () => {
     expect(registry.calls).to.have.lengthOf(before);
   });
 
-  it('a proof found on the second look is remembered, and nothing is asked again while it is fresh', async () => {
+  it('a proof from the second read is cached, and no request is sent while it is fresh', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB);
     const json = statementBundle({ digest, key, predicateType: SIGN_PREDICATE_TYPE });

@@ -34,7 +34,7 @@ describe('time of check', () => {
     expect(registry.calls.filter((call) => call.endsWith(`${WEB}:1`))).to.deep.equal([`manifest ${WEB}:1`]);
   });
 
-  it('T02: a tag that moved while its old digest is remembered is judged anew', async () => {
+  it('T02: a tag that moved while its old digest is cached is judged again', async () => {
     const { registry, judge } = createBench();
     const good = registry.push(WEB, { tag: '1', annotations: { build: 'good' } });
     pushSignatures(registry, WEB, good, [simpleSigning({ digest: good, key })]);
@@ -45,7 +45,7 @@ describe('time of check', () => {
     expect(references(images)).to.deep.equal([`${WEB}:1@${bad}`]);
   });
 
-  it('T02: a tag that has gone is not found, though its digest is remembered', async () => {
+  it('T02: a deleted tag is not found, though its digest is cached', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1' });
     expect(shortly(await judge([`${WEB}:1`], [lifecycle]))).to.deep.equal(['allow']);
@@ -53,7 +53,7 @@ describe('time of check', () => {
     expect(shortly(await judge([`${WEB}:1`], [lifecycle]))).to.deep.equal(['deny ImageNotFound']);
   });
 
-  it('a tag that has not moved costs one look at its digest and nothing else', async () => {
+  it('a tag that has not moved needs one request for its digest and no other', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1' });
     await judge([`${WEB}:1`], [lifecycle, quarantine]);
@@ -62,7 +62,7 @@ describe('time of check', () => {
     expect(registry.calls.slice(before)).to.deep.equal([`tagDigest ${WEB}:1`]);
   });
 
-  it('a tag whose digest cannot be asked for is unknown, not what it was', async () => {
+  it('a tag whose digest cannot be read is unknown, and does not keep its earlier verdict', async () => {
     const { registry, judge } = createBench();
     registry.push(WEB, { tag: '1' });
     await judge([`${WEB}:1`], [lifecycle]);
@@ -70,7 +70,7 @@ describe('time of check', () => {
     expect(shortly(await judge([`${WEB}:1`], [lifecycle]))).to.deep.equal(['unknown RegistryUnavailable']);
   });
 
-  it('a pinned image that is remembered costs nothing', async () => {
+  it('a pinned image that is cached needs no request', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -91,7 +91,7 @@ describe('time of check', () => {
 });
 
 describe('memory of facts', () => {
-  it('T04: what is remembered is judged at the present time', async () => {
+  it('T04: cached facts are judged at the current time', async () => {
     const { registry, judge, pass } = createBench();
     const annotations = { 'dev.pratique.lifecycle.end-of-life': '2026-06-15T12:01:00Z' };
     const digest = registry.push(WEB, { annotations });
@@ -105,7 +105,7 @@ describe('memory of facts', () => {
     expect(asked).to.equal(1);
   });
 
-  it('T04: what is remembered is judged by the present policies and labels', async () => {
+  it('T04: cached facts are judged by the current policies and labels', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB, { annotations: FLAG });
     const image = `${WEB}@${digest}`;
@@ -120,7 +120,7 @@ describe('memory of facts', () => {
     expect(registry.count('manifest')).to.equal(1);
   });
 
-  it('T05: a changed key drops what was proven with the old one', async () => {
+  it('T05: a changed key removes the proofs of the old one', async () => {
     const { registry, judge } = createBench();
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -151,7 +151,7 @@ describe('memory of facts', () => {
     ]);
   });
 
-  it('T08: a passing failure is never remembered as "unsigned", and soon forgotten', async () => {
+  it('T08: a temporary failure is never cached as "unsigned", and expires soon', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
@@ -166,7 +166,7 @@ describe('memory of facts', () => {
     }
   });
 
-  it('T08: during a failure the registry is not asked for every image again', async () => {
+  it('T08: during a failure the requests to the registry are not repeated for every image', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB);
     registry.fail('referrers', faultOf('RegistryUnavailable'));
@@ -177,7 +177,7 @@ describe('memory of facts', () => {
     expect(registry.count('referrers')).to.equal(2);
   });
 
-  it('a new flag is seen when the facts are older than they may be', async () => {
+  it('a new flag is seen when the cached facts have expired', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB);
     const image = `${WEB}@${digest}`;
@@ -201,7 +201,7 @@ describe('a refusal', () => {
     return { ...fixture, image: `${WEB}@${digest}`, digest, flag };
   };
 
-  it('is looked up again when its facts are older than an absence is kept', async () => {
+  it('is evaluated again when its facts are older than the lifetime of an absence', async () => {
     const { registry, judge, pass, image, digest } = flagged();
     expect(shortly(await judge([image], [quarantine]))).to.deep.equal(['deny Quarantined']);
     registry.list(WEB, digest, []);
@@ -218,7 +218,7 @@ describe('a refusal', () => {
     expect(registry.calls).to.have.lengthOf(before);
   });
 
-  it('a signature made right after it is seen soon', async () => {
+  it('is replaced soon after the image is signed', async () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
     expect(shortly(await judge([`${WEB}:1`], [signed]))).to.deep.equal(['deny Unsigned']);
@@ -227,7 +227,7 @@ describe('a refusal', () => {
     expect(shortly(await judge([`${WEB}:1`], [signed]))).to.deep.equal(['allow']);
   });
 
-  it('stands while the registry cannot be asked again: a failure does not turn a known no into an unknown', async () => {
+  it('stays in force while the registry is unavailable: a failure does not turn it into an unknown', async () => {
     const { registry, judge, pass, image } = flagged();
     const lenient = { ...quarantine, onUnknown: 'Allow' as const };
     await judge([image], [lenient]);

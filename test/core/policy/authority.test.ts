@@ -137,7 +137,7 @@ describe('objection to a signature', () => {
   }
 
   for (const claim of CLAIM_NAMES) {
-    it(`claim ${claim}: its value, another one, none`, () => {
+    it(`claim ${claim}: accepts its value, and neither another one nor none`, () => {
       const asked = keyless({ claims: { [claim]: 'a' } });
       expect(why(asked, certified({ claims: { [claim]: 'a' } }))).to.equal(undefined);
       expect(why(asked, certified({ claims: { [claim]: 'ab' } }))).to.equal(`${WHO}, whose ${claim} is ab`);
@@ -145,7 +145,7 @@ describe('objection to a signature', () => {
     });
   }
 
-  it('every claim must hold', () => {
+  it('every claim must match', () => {
     const asked = keyless({ claims: { buildTrigger: 'push', runnerEnvironment: 'hosted' } });
     expect(why(asked, certified({ claims: { buildTrigger: 'push' } }))).to.include(
       'runnerEnvironment is not said',

@@ -80,7 +80,7 @@ const TOO_MUCH: readonly (readonly [title: string, text: string, predicate: unkn
   ['too deep a nesting', 'true', Array.from({ length: 70 }).reduce<unknown>((inner) => [inner], 1)],
 ];
 
-describe('the work of a condition', () => {
+describe('the cost of a condition', () => {
   for (const [title, text, predicate] of TOO_MUCH) {
     it(`is limited for ${title}`, () => {
       const outcome = ask(text, predicate);
@@ -105,12 +105,12 @@ describe('the work of a condition', () => {
     ],
     ['a long list that is only counted', 'size(predicate.list) == 90000', numbers(90_000)],
   ] as const) {
-    it(`suffices for ${title}`, () => {
+    it(`is within the limit for ${title}`, () => {
       expect(ask(text, predicate)).to.deep.equal(NO_LIMIT);
     });
   }
 
-  it('does not depend on how often the condition was asked before', () => {
+  it('does not depend on earlier evaluations of the condition', () => {
     const compiled = compileCondition('predicate.list.all(x, x >= 0)');
     const answers = Array.from(
       { length: 20 },
@@ -125,18 +125,18 @@ describe('the work of a condition', () => {
     expect(answers.every((answer) => answer && answer.ok && answer.value)).to.equal(true);
   });
 
-  it('makes ^(a+)+$, which stops a backtracking matcher for ages, harmless', () => {
+  it('is linear for ^(a+)+$, which takes a backtracking matcher very long', () => {
     expect(ask("!re2(predicate.text, '^(a+)+$')", { text: `${'a'.repeat(50_000)}!` })).to.deep.equal(
       NO_LIMIT,
     );
   });
 
-  it('has no part in durations: only short ones are read', () => {
+  it('includes no durations, because only short ones are read', () => {
     const outcome = ask("duration(predicate.text) < duration('1h')", { text: '1'.repeat(100_000) });
     expect(outcome).to.include({ ok: false, kind: 'failed' });
   });
 
-  it('ends at what is no JSON', () => {
+  it('ends at a value that is no JSON', () => {
     const circle: unknown[] = [];
     circle.push(circle);
     expect(ask('true', circle)).to.include({ ok: false, kind: 'limit' });

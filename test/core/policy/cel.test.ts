@@ -180,7 +180,7 @@ describe('a condition', () => {
   }
 
   for (const [title, text, why] of FAILED) {
-    it(`has no answer, and says why, for ${title}`, () => {
+    it(`has no result, and explains why, for ${title}`, () => {
       const outcome = ask(text, PREDICATE);
       expect(outcome).to.include({ ok: false, kind: 'failed' });
       expect(outcome.ok ? '' : outcome.why).to.match(why);
@@ -193,7 +193,7 @@ describe('a condition', () => {
     });
   }
 
-  it('says no as a value, not as a failure', () => {
+  it('returns false as a value, not as a failure', () => {
     expect(ask('predicate.count == 4', PREDICATE)).to.deep.equal({ ok: true, value: false });
   });
 
@@ -204,7 +204,7 @@ describe('a condition', () => {
     expect(at(new Date('2026-11-24T00:00:00Z'))).to.deep.equal({ ok: true, value: false });
   });
 
-  it('takes a statement without predicate for one that says nothing', () => {
+  it('treats a statement without predicate as one with an empty predicate', () => {
     expect(ask('has(predicate.count)', undefined)).to.deep.equal({ ok: true, value: false });
     expect(ask('predicate == null', undefined)).to.deep.equal({ ok: true, value: true });
   });
@@ -214,7 +214,7 @@ describe('a condition', () => {
     expect(outcome.ok ? '' : outcome.why).to.match(/^[^\n\u202e]{1,201}$/);
   });
 
-  it('answers every JSON in one of three ways and never throws', () => {
+  it('has one of three results for every JSON, and never throws', () => {
     const conditions = [
       "predicate.a.all(x, x.b == 'c')",
       'size(predicate) > 1',

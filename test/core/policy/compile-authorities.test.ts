@@ -79,7 +79,7 @@ describe('authorities, refused', () => {
     });
   }
 
-  it('a root that cannot be read tells where inside', () => {
+  it('the problem of an unreadable trust root names the position inside it', () => {
     const where = `${at}.trustRoot.secretRef`;
     expect(problems([keyless({}, { trustRoot: inRoot })])).to.deep.equal([
       `${where} tlogs[0].logId is missing`,
@@ -99,7 +99,7 @@ describe('authorities, refused', () => {
     ]);
   });
 
-  it('all problems of all authorities are told at once', () => {
+  it('all problems of all authorities are reported at once', () => {
     const all = [
       keyless({ subjectPattern: '^(a$' }, { repository: 'a:1', trustRoot: inRoot }),
       { ...keyed(), name: 'ci' },

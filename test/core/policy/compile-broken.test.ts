@@ -16,7 +16,7 @@ const PROBLEMS = [
 const broken = (spec: WrittenSpec) => brokenPolicy('production', policyDocument(spec), PROBLEMS);
 
 describe('a policy that never compiled', () => {
-  it('leaves its images unknown, and says why', () => {
+  it('leaves its images unknown, and reports why', () => {
     const verdict = verdictOf([broken({})]);
     expect(inShort(verdict)).to.equal('unknown PolicyBroken');
     expect(verdict.findings[0]?.found).to.include('Secret release has no key cosign.pub');
@@ -35,13 +35,13 @@ describe('a policy that never compiled', () => {
     });
   }
 
-  it('pins digests if it says so readably, and else changes nobody’s object', () => {
+  it('pins digests if that field is readable, and otherwise changes no object', () => {
     expect(
       [true, false, 'true', undefined].map((pinDigests) => broken({ pinDigests }).pinDigests),
     ).to.deep.equal([true, false, false, false]);
   });
 
-  it('keeps to the images and namespaces it speaks of', () => {
+  it('applies only to its own images and namespaces', () => {
     const match = {
       images: ['registry.example.com/**'],
       excludeImages: ['registry.example.com/sandbox/**'],

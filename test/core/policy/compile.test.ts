@@ -72,7 +72,7 @@ describe('compile', () => {
     ]);
   });
 
-  it('names the Secret that is not there, and not what is in others', () => {
+  it('names the missing Secret, and shows no content of others', () => {
     const spec = {
       authorities: [{ name: 'a', key: { secretRef: { name: 'gone', key: 'cosign.pub' } } }],
       require: {},
@@ -81,7 +81,7 @@ describe('compile', () => {
     expect(!policy.ok && policy.problems[0]?.message).to.equal('Secret gone has no key cosign.pub');
   });
 
-  it('B11: a key that is there and empty is an error, never "no key needed"', () => {
+  it('B11: a key that exists and is empty is an error, never "no key needed"', () => {
     const spec = {
       authorities: [{ name: 'a', key: { configMapRef: { name: 'keys', key: 'a' } } }],
       require: {},
@@ -90,7 +90,7 @@ describe('compile', () => {
     expect(specPaths(spec, () => '\n')).to.deep.equal(['spec.authorities[0].key.configMapRef']);
   });
 
-  it('S10: one key under two names is refused, it would count as two signers', () => {
+  it('S10: one key under two names is refused, because it would count as two signers', () => {
     const twins = { authorities: [authority('a', key), authority('b', key)], require: {} };
     expect(specPaths(twins)).to.deep.equal(['spec.authorities[1].key']);
   });
@@ -103,7 +103,7 @@ describe('compile', () => {
     expect(specPaths(spec)).to.deep.equal(['spec.require.signatures.atLeast']);
   });
 
-  it('a name that is not there is told where it stands', () => {
+  it('an unknown name is reported with its field path', () => {
     const spec = {
       authorities: [authority('a', key), authority('b', other)],
       require: { signatures: { from: ['a', 'b', 'c'] } },

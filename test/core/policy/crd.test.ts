@@ -97,7 +97,7 @@ describe('CRD schema, refused', () => {
     ['a Secret without entry', keyed({ secretRef: { name: 'a' } })],
     ['a Secret with an empty name', keyed({ secretRef: { name: '', key: 'b' } })],
     ['a ConfigMap without name', keyed({ configMapRef: { key: 'b' } })],
-    ['B11: signatures from nobody', signed({ from: [] })],
+    ['B11: signatures from an empty list', signed({ from: [] })],
     ['B11: signatures without from', signed({})],
     ['B11: signatures by an empty name', signed({ from: [''] })],
     ['B11: atLeast 0', signed({ ...signatures, atLeast: 0 })],
@@ -162,13 +162,13 @@ describe('CRD schema, refused', () => {
 describe('CRD', () => {
   const text = JSON.stringify(imagePolicyCrd());
 
-  it('is structural: keywords that Kubernetes refuses are not there', () => {
+  it('is structural: it has no keywords that Kubernetes refuses', () => {
     expect(text).not.to.match(
       /"(?:\$ref|additionalProperties":false|propertyNames|const|oneOf|anyOf|\$schema)/,
     );
   });
 
-  it('bounds every map, list and free text, so that its CEL rules can be priced', () => {
+  it('bounds every map, list and free text, so that the cost of its CEL rules can be estimated', () => {
     const bounds = { array: ['maxItems'], string: ['maxLength', 'enum'] };
     const unbounded = (node: unknown): boolean => {
       if (typeof node !== 'object' || node === null) return false;

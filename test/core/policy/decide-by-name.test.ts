@@ -17,7 +17,7 @@ const settledBy = (...policies: readonly CompiledPolicy[]) =>
   decideByName(selectPolicies(policies, NAME, found({})), NAME);
 
 describe('a verdict by name alone', () => {
-  it('is given where the place is in quarantine and nobody can release', () => {
+  it('is possible when the repository is in quarantine and no authority can release', () => {
     const settled = settledBy(policyOf({ require: { lifecycle: {} } }, 'other'), place);
     expect(settled?.kind).to.equal('deny');
     expect(settled?.findings).to.have.length(1);
@@ -27,7 +27,7 @@ describe('a verdict by name alone', () => {
   const release = authority('release', signingKey());
   const rows: readonly [string, CompiledPolicy][] = [
     [
-      'while somebody could release it',
+      'while an authority could release it',
       policyOf({
         authorities: [release],
         require: { quarantine: { ...quarantine, releasedBy: ['release'] } },
@@ -40,10 +40,10 @@ describe('a verdict by name alone', () => {
     ['of a broken policy', brokenPolicy('broken', policyDocument({ require: { quarantine } }), [])],
   ];
   for (const [sentence, policy] of rows) {
-    it(`is not given ${sentence}`, () => expect(settledBy(policy)).to.equal(undefined));
+    it(`is not possible ${sentence}`, () => expect(settledBy(policy)).to.equal(undefined));
   }
 
-  it('is not given by a policy that may not speak of the namespace', () => {
+  it('is not possible for a policy that may not apply to the namespace', () => {
     const selecting = policyOf({
       match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
       require: { quarantine },
@@ -52,7 +52,7 @@ describe('a verdict by name alone', () => {
     expect(decideByName(selection, NAME)).to.equal(undefined);
   });
 
-  it('saves every registry request, and is the same with the registry down', async () => {
+  it('needs no registry request, and is the same while the registry is down', async () => {
     const fixture = createBench();
     const image = fixture.registry.push(NAME, { tag: '1.0' });
     const judged = await fixture.judge([`${NAME}:1.0`, `${NAME}@${image}`], [place]);

@@ -45,7 +45,7 @@ describe('enforcement and onUnknown', () => {
     ['Audit', 'Allow', 'allow', 'allow'],
   ];
   for (const [enforcement, onUnknown, ifRefused, ifUnknown] of table) {
-    it(`${enforcement}, onUnknown ${onUnknown}: a no is ${ifRefused}, an unknown is ${ifUnknown}, and both are told`, () => {
+    it(`${enforcement}, onUnknown ${onUnknown}: a refusal is ${ifRefused}, an unknown is ${ifUnknown}, and both are reported`, () => {
       const policy = policyOf({ ...signed, enforcement, onUnknown });
       expect(inShort(verdictOf([policy], { evidence: refused }))).to.equal(`${ifRefused} Unsigned`);
       expect(inShort(verdictOf([policy], { evidence: unreadable }))).to.equal(
@@ -54,7 +54,7 @@ describe('enforcement and onUnknown', () => {
     });
   }
 
-  it('a definite no outweighs an unknown', () => {
+  it('a certain refusal outweighs an unknown', () => {
     const quarantine = policyOf({ require: { quarantine: { images: ['**'] } } }, 'held');
     const policies = [policyOf(signed), quarantine];
     expect(inShort(verdictOf(policies, { evidence: unreadable }))).to.equal(
@@ -62,7 +62,7 @@ describe('enforcement and onUnknown', () => {
     );
   });
 
-  it('one missing fact is told once per policy, though several checks need it', () => {
+  it('one missing fact is reported once per policy, though several checks need it', () => {
     const policy = policyOf({ ...signed, require: { ...signed.require, quarantine: {}, lifecycle: {} } });
     const evidence = evidenceOf({
       manifest: UNKNOWN_FACT,
@@ -107,7 +107,7 @@ describe('selecting policies', () => {
     expect(selectPolicies([policy], nameOf(IMAGE), found({})).applying).to.deep.equal([policy]);
   });
 
-  it('B09: a namespace outside the selector is left alone', () => {
+  it('B09: a namespace outside the selector is not judged', () => {
     expect(selectPolicies([inProd], nameOf(USE), found({ env: 'dev' })).applying).to.be.empty;
   });
 
@@ -123,13 +123,13 @@ describe('selecting policies', () => {
     });
   }
 
-  it('B09: only onUnknown lets an unknown namespace through', () => {
+  it('B09: only onUnknown allows an unknown namespace', () => {
     const lenient: CompiledPolicy = { ...inProd, onUnknown: 'Allow' };
     expect(inShort(verdictOf([lenient], { labels: UNKNOWN_FACT }))).to.equal('allow NamespaceUnknown');
   });
 });
 
-describe('images without a policy, and texts that are no image', () => {
+describe('images without a policy, and texts that are no image reference', () => {
   for (const [setting, verdict] of [
     ['Allow', 'allow UnmatchedImage'],
     ['Warn', 'warn UnmatchedImage'],
@@ -144,7 +144,7 @@ describe('images without a policy, and texts that are no image', () => {
   for (const [title, policies, verdict] of [
     ['Deny decides over Audit and Warn', [of('Audit'), of('Deny'), of('Warn')], 'deny InvalidReference'],
     ['Warn decides over Audit', [of('Audit'), of('Warn')], 'warn InvalidReference'],
-    ['Audit lets it in, and tells', [of('Audit')], 'allow InvalidReference'],
+    ['Audit allows the image, and reports', [of('Audit')], 'allow InvalidReference'],
     ['with no policies there is nothing to enforce', [], 'allow'],
   ] as const) {
     it(`text that is no reference: ${title}`, () => {
@@ -241,7 +241,7 @@ describe('decide, laws', () => {
     );
   });
 
-  it('not knowing a fact is never better than knowing it', () => {
+  it('an unknown fact is never better than a known one', () => {
     fc.assert(
       fc.property(
         policies,

@@ -51,7 +51,7 @@ describe('explained evidence', () => {
       'signature, counts as one by authority "ci" [policy production] (in a transparency log, timestamped, made by 2026-06-14T00:00:00.000Z)',
     ],
     [
-      'one by somebody else',
+      'one by another signer',
       certified({ subjects: ['x'] }),
       `signature, does not count, by x (${ISSUER}) (in a transparency log)`,
     ],
@@ -71,7 +71,7 @@ describe('explained evidence', () => {
       'https://x.example.com/a, counts as one by authority "ci" [policy production] (in a transparency log)',
     ],
     [
-      'a report that nobody signed',
+      'a report that is not signed',
       unsignedOf(reportOf(undefined)),
       'vulnerability report (application/vnd.aquasecurity.trivy.report+json) that is not signed: it counts only where a policy says trust: Unsigned',
     ],
@@ -92,12 +92,12 @@ describe('explained evidence', () => {
     });
   }
 
-  it('no authority is named', () => {
+  it('no line names an authority without one in the policy', () => {
     expect(said(certified(), [])).to.include(`signature, does not count, no authority is named`);
     expect(said(certified(), [])).not.to.include(SUBJECT);
   });
 
-  it('what is not there and what is not known are different lines', () => {
+  it('absent and unknown evidence have different lines', () => {
     expect(lines({ manifest: ABSENT, referrers: UNKNOWN_FACT })).to.deep.equal([
       'manifest: none',
       'referrers: unknown, connection refused',
@@ -105,7 +105,7 @@ describe('explained evidence', () => {
     ]);
   });
 
-  it('referrers and platforms are lines of their own', () => {
+  it('referrers and platforms have separate lines', () => {
     const all = lines({
       referrers: found([
         referrerOf('application/x'),

@@ -61,7 +61,7 @@ describe('a refusal', () => {
     ]);
   });
 
-  it('tells all refused images, however many there are, and keeps its first line within 130 characters', () => {
+  it('lists all refused images, however many there are, and keeps its first line within 130 characters', () => {
     const many = Array.from({ length: 100 }, (_, index) => image(`web-${index}`, signed, evidenceOf()));
     const [first = '', ...lines] = explainRefusal(many).split('\n');
     expect(first).to.have.length.at.most(130);
@@ -70,7 +70,7 @@ describe('a refusal', () => {
     for (const [index, line] of lines.entries()) expect(line).to.include(` web-${index} (`);
   });
 
-  it('says "temporary, try again" only where that may help', () => {
+  it('says "temporary, try again" only when a retry may help', () => {
     expect(explainRefusal([unreadable])).to.include('connection refused; try again in a moment');
     expect(explainRefusal([unreadable])).to.match(/\(temporary, try again\)$/);
     expect(explainRefusal([unsigned])).not.to.include('temporary');
@@ -89,14 +89,14 @@ describe('a refusal', () => {
     expect(text).to.include('xxx…: Unsigned');
   });
 
-  it('a line break in a name forges no line', () => {
+  it('a line break in a name cannot forge a line', () => {
     const forged = { ...unsigned, container: 'a\n b: all is well', field: 'f\r\u2028g' };
     expect(explainRefusal([forged]).split(/[\r\n\u2028]/)).to.have.lengthOf(2);
   });
 });
 
 describe('warnings', () => {
-  it('one per finding that warns, none for others', () => {
+  it('exist once per finding that warns, and not for others', () => {
     const near = image('web', ending, eol('2026-06-20'));
     const lenient = image('side', { ...signed, onUnknown: 'Warn' }, evidenceOf({ signatures: UNKNOWN_FACT }));
     const warnings = explainWarnings([near, lenient, unsigned, good]);
@@ -105,13 +105,13 @@ describe('warnings', () => {
     expect(warnings[1]).to.include('side (').and.to.include('RegistryUnavailable');
   });
 
-  it('has at most 256 characters', () => {
+  it('have at most 256 characters', () => {
     const long = image(`web-${'x'.repeat(300)}`, { ...signed, enforcement: 'Warn' }, evidenceOf());
     const [warning = ''] = explainWarnings([long]);
     expect(warning).to.have.lengthOf(256).and.to.match(/…$/);
   });
 
-  it('goes without a field where there is none', () => {
+  it('have no field when the finding has none', () => {
     const [warning] = explainWarnings([
       { ...image('web', { ...signed, enforcement: 'Warn' }, evidenceOf()), field: '' },
     ]);
@@ -119,8 +119,8 @@ describe('warnings', () => {
   });
 });
 
-describe('in words', () => {
-  it('deny and unknown are refusals, allow and warn are none', () => {
+describe('the reason of a verdict', () => {
+  it('is a refusal for deny and unknown, and none for allow and warn', () => {
     const kinds = ['deny', 'unknown', 'warn', 'allow'] as const;
     expect(kinds.map((kind) => isRefused(judged('a', { kind, findings: [] })))).to.deep.equal([
       true,
@@ -130,12 +130,12 @@ describe('in words', () => {
     ]);
   });
 
-  it('codes come once each, in the order told', () => {
+  it('has each code once, in the order of the findings', () => {
     const twice = [...unsigned.verdict.findings, ...outdated.verdict.findings, ...unsigned.verdict.findings];
     expect(codesOf(twice)).to.deep.equal(['Unsigned', 'PastEndOfLife']);
   });
 
-  it('an unpinned image is told what to write', () => {
+  it('shows for an unpinned image the reference to write', () => {
     const pinned = image('web', policyOf({ require: { digest: {}, lifecycle: {} } }), evidenceOf());
     expect(explainRefusal([pinned])).to.include(`write registry.example.com/shop/web:1.4.0@${IMAGE.digest}`);
   });

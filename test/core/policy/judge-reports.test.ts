@@ -44,7 +44,7 @@ describe('a vulnerability', () => {
     });
   }
 
-  it('without fix does not block where only fixable ones do', () => {
+  it('without a fix does not block when only fixable ones do', () => {
     const both = [finding(1, 'Critical', false), finding(2, 'High')];
     expect(ids(judge(both, { fixableOnly: true }).blocking)).to.equal('2');
     expect(ids(judge(both).blocking)).to.equal('12');
@@ -69,7 +69,7 @@ describe('a vulnerability', () => {
     });
   }
 
-  it('is excepted when one of several exceptions still holds, and then nothing has expired in vain', () => {
+  it('is excepted when one of several exceptions is still valid, and then no expired exception is reported', () => {
     const old = exception({ until: new Date(0), reason: 'old' });
     const judged = judge([finding(1, 'High')], { exceptions: [old, exception()] });
     expect(judged).to.deep.include({ blocking: [], expiredExceptions: [] });
@@ -81,7 +81,7 @@ describe('a vulnerability', () => {
     expect(judge(both, { exceptions: [exception()] }).excepted).to.have.length(2);
   });
 
-  it('that does not block anyway needs no exception', () => {
+  it('that does not block needs no exception', () => {
     const judged = judge([finding(1, 'Low')], { exceptions: [exception({ until: new Date(0) })] });
     expect(judged).to.deep.equal({ blocking: [], excepted: [], expiredExceptions: [] });
   });

@@ -24,12 +24,12 @@ describe('a statement', () => {
     ['https://evil.example.com/https://slsa.dev/provenance/v1', undefined],
     ['', undefined],
   ] as const) {
-    it(`of type "${type}" is ${description ?? 'nothing that is known here'}`, () => {
+    it(`of type "${type}" is ${description ?? 'unknown'}`, () => {
       expect(describePredicate(type)).to.equal(description);
     });
   }
 
-  it('of every type that reports may have carries a vulnerability report', () => {
+  it('of every report type can hold a vulnerability report', () => {
     expect(REPORT_PREDICATE_TYPES).to.have.length(6);
     expect(REPORT_PREDICATE_TYPES.every(isVulnerabilityReport)).to.equal(true);
   });

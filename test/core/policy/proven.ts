@@ -53,7 +53,7 @@ export function unsignedOf(says: StatementClaim): UnsignedStatement {
 
 export const TRIVY = 'application/vnd.aquasecurity.trivy.report+json';
 
-/** A Trivy report without wrapper; `scannedAt` absent = it tells no time. */
+/** A Trivy report without wrapper; `scannedAt` absent = it has no time. */
 export function reportOf(
   scannedAt: string | undefined,
   findings: readonly (readonly [id: string, severity: string, fixed?: string])[] = [],

@@ -47,7 +47,7 @@ const inToto = (...result: readonly unknown[]) => wrapped(result);
 const one = { VulnerabilityID: 'CVE-2026-0001', PkgName: 'zlib', Severity: 'HIGH' };
 
 describe('a vulnerability report', () => {
-  it('of Trivy tells id, severity, package and whether there is a fix', () => {
+  it('of Trivy has id, severity, package and whether a fix exists', () => {
     const vulnerabilities = [
       { ...one, FixedVersion: '1.3.2', Status: 'fixed' },
       { ...one, VulnerabilityID: 'CVE-2026-0002', Severity: 'CRITICAL', Status: 'affected' },
@@ -66,7 +66,7 @@ describe('a vulnerability report', () => {
     expect(report(wrapped(trivy(vulnerabilities))).scanner).to.equal('pkg:github/acme/scanner 1.2');
   });
 
-  it('of Trivy without findings is one without findings, though Trivy leaves out what is empty', () => {
+  it('of Trivy without findings is valid, though Trivy leaves out empty fields', () => {
     for (const empty of [
       { SchemaVersion: 2 },
       { SchemaVersion: 2, Results: [{ Target: 'web' }] },
@@ -76,7 +76,7 @@ describe('a vulnerability report', () => {
     }
   });
 
-  it('of Grype tells id, severity, package and whether there is a fix', () => {
+  it('of Grype has id, severity, package and whether a fix exists', () => {
     const match = (id: string, severity: string, fix?: object) => ({
       vulnerability: { id, severity, fix },
       artifact: { name: 'musl', version: '1.2' },
@@ -115,7 +115,7 @@ describe('a vulnerability report', () => {
     ['a negative score', [{ method: 'cvss', score: -9 }], 'Unknown'],
     ['a vector', [{ method: 'cvss', score: 'CVSS:3.1/AV:N/AC:L' }], 'Unknown'],
   ] as const) {
-    it(`of in-toto takes ${title} as ${expected}`, () => {
+    it(`of in-toto reads ${title} as ${expected}`, () => {
       const expectedFinding = [`CVE-2026-0001 ${expected} - fixable`];
       expect(findings(inToto({ id: 'CVE-2026-0001', severity }), IN_TOTO)).to.deep.equal(expectedFinding);
     });
@@ -127,7 +127,7 @@ describe('a vulnerability report', () => {
     expect(findings(nested, type)).to.deep.equal(['CVE-2026-0001 High - fixable']);
   });
 
-  it('folds what is there twice: the highest severity counts, and a fix anywhere', () => {
+  it('merges duplicates: the highest severity counts, and a fix in any of them', () => {
     const twice = [
       { ...one, Severity: 'LOW', FixedVersion: '2' },
       { ...one, Severity: 'CRITICAL' },
@@ -139,7 +139,7 @@ describe('a vulnerability report', () => {
     ]);
   });
 
-  it('keeps what it quotes on one line', () => {
+  it('keeps quoted text on one line', () => {
     const odd = trivy([{ ...one, PkgName: 'zlib\n\u202eevil' }]);
     expect(findings(odd, TRIVY)).to.deep.equal(['CVE-2026-0001 High zlib evil unfixed']);
   });
@@ -176,7 +176,7 @@ describe('a vulnerability report', () => {
     });
   }
 
-  it('with more findings than are read is unreadable', () => {
+  it('with more findings than the limit is unreadable', () => {
     const many = Array.from({ length: 50_001 }, () => one);
     expect(unreadable(trivy(many), TRIVY)).to.match(/more than 50000 findings/);
     const half = { Vulnerabilities: many.slice(0, 30_000) };
@@ -185,7 +185,7 @@ describe('a vulnerability report', () => {
     expect(unreadable(wrapped(many))).to.match(/more than 50000/);
   });
 
-  it('with as many findings as are read is read', () => {
+  it('with exactly as many findings as the limit is read', () => {
     const many = Array.from({ length: 50_000 }, (_, index) => ({ ...one, PkgName: `p${String(index)}` }));
     expect(report(trivy(many), TRIVY).findings).to.have.length(50_000);
   });
@@ -193,16 +193,20 @@ describe('a vulnerability report', () => {
 
 describe('the time of a scan', () => {
   for (const [title, predicate, expected] of [
-    ['S12: is what the predicate tells', inToto(), WHEN],
-    ['S12: is absent when nothing tells it', wrapped([], null), 'absent'],
+    ['S12: is the time in the predicate', inToto(), WHEN],
+    ['S12: is absent when the report has none', wrapped([], null), 'absent'],
     ['S12: is absent when it is left empty', wrapped([], { scanFinishedOn: '' }), 'absent'],
     [
-      'S12: is what Trivy tells, with nine digits of a second',
+      'S12: is the time of Trivy, with nine digits of a second',
       trivy([], { CreatedAt: '2026-06-14T03:00:00.123456789Z' }),
       '2026-06-14T03:00:00.123Z',
     ],
-    ['S12: is what Trivy tells, in its zone', trivy([], { CreatedAt: '2026-06-14T05:00:00+02:00' }), WHEN],
-    ['S12: is what Grype tells', grype([]), WHEN],
+    [
+      'S12: is the time of Trivy, in its time zone',
+      trivy([], { CreatedAt: '2026-06-14T05:00:00+02:00' }),
+      WHEN,
+    ],
+    ['S12: is the time of Grype', grype([]), WHEN],
     [
       'S12: may lie in the future, which is for the policy to judge',
       wrapped([], { scanFinishedOn: '2036-01-01T00:00:00Z' }),
@@ -246,7 +250,7 @@ describe('the time of a scan', () => {
 });
 
 describe('a statement', () => {
-  it('about something else is no vulnerability report', () => {
+  it('with another predicate is no vulnerability report', () => {
     for (const predicateType of [
       'https://slsa.dev/provenance/v1',
       'https://in-toto.io/attestation/vulns/v9',
@@ -256,7 +260,7 @@ describe('a statement', () => {
     }
   });
 
-  it('of any JSON is read or unreadable, and never throws', () => {
+  it('with any JSON is read or unreadable, and never throws', () => {
     const json = fc.jsonValue();
     const shapes = fc.oneof(
       json,

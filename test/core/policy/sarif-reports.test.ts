@@ -46,19 +46,19 @@ describe('a SARIF log', () => {
     ['neither', { tags: ['security'] }, 'Unknown'],
     ['no properties', undefined, 'Unknown'],
   ] as const) {
-    it(`takes ${title} as ${severity}`, () => {
+    it(`reads ${title} as ${severity}`, () => {
       expect(rated(properties)).to.deep.equal([`${ID} ${severity} - fixable`]);
     });
   }
 
-  it('takes the level when there is nothing better', () => {
+  it('uses the level when no severity is given', () => {
     expect(rated({}, { defaultConfiguration: { level: 'error' } })).to.deep.equal([`${ID} High - fixable`]);
     expect(findings(log({ results: [{ ruleId: ID, level: 'note' }] }))).to.deep.equal([
       `${ID} Low - fixable`,
     ]);
   });
 
-  it('takes the severity of a result before that of its rule', () => {
+  it('prefers the severity of a result to that of its rule', () => {
     const rules = [{ id: ID, properties: { 'security-severity': '2.0' } }];
     const results = [{ ruleId: ID, properties: { 'security-severity': '9.5' } }];
     expect(findings(log({ rules, results }))).to.deep.equal([`${ID} Critical - fixable`]);
@@ -91,7 +91,7 @@ describe('a SARIF log', () => {
     });
   }
 
-  it('has no finding where a result says that all is well, or that it is gone', () => {
+  it('has no finding for a result that passes or is absent', () => {
     const results = [
       { ruleId: ID, kind: 'pass' },
       { ruleId: ID, kind: 'notApplicable' },
@@ -103,12 +103,12 @@ describe('a SARIF log', () => {
     expect(findings(log({ results: open }))).to.deep.equal([`${ID} Unknown - fixable`]);
   });
 
-  it('forgives nothing by itself: a suppressed result is a finding', () => {
+  it('ignores suppressions: a suppressed result is a finding', () => {
     const results = [{ ruleId: ID, suppressions: [{ kind: 'external', status: 'accepted' }] }];
     expect(findings(log({ results }))).to.deep.equal([`${ID} Unknown - fixable`]);
   });
 
-  it('counts the runs of all scanners and the earliest of their times', () => {
+  it('reads the runs of all scanners, and uses the earliest of their times', () => {
     const runs = ['2026-06-14T03:00:00Z', '2026-06-10T03:00:00Z'].map((endTimeUtc, index) => ({
       tool: { driver: { name: `scanner-${String(index)}` } },
       results: [{ ruleId: `CVE-2026-000${String(index)}` }],

@@ -15,11 +15,11 @@ const receivers = (...list: readonly object[]) => ({ events: { receivers: list }
 const trusting = (change: object) => receivers({ ...OIDC, oidc: { ...TRUST, ...change } });
 
 describe('settings of events', () => {
-  it('listen to nobody by default, and let bursts end', () => {
+  it('have no receiver by default, and wait for the end of a burst', () => {
     expect(settingsOf({}).events).to.deep.equal({ receivers: [], quietMs: 2_000, maxDelayMs: 30_000 });
   });
 
-  it('are kept as they are written, with one way to tell who is there', () => {
+  it('are kept as they are written, with one way to authenticate', () => {
     const written = {
       listen: '127.0.0.1:9443',
       receivers: [{ ...BEARER, registry: 'registry.example.com:5000' }, HMAC, OIDC],
@@ -47,7 +47,7 @@ describe('settings of events', () => {
     });
   });
 
-  it('give the name of a header in lower case, as it is looked for', () => {
+  it('have the name of a header in lower case', () => {
     const [receiver] = settingsOf(
       receivers({ ...HMAC, hmac: { secretFile: 'k', header: 'X-Gitea-Signature' } }),
     ).events.receivers;
@@ -68,7 +68,7 @@ describe('settings of events', () => {
     ['no address', { events: { listen: '9443' } }, 'events.listen'],
     ['one receiver that is no list', { events: { receivers: BEARER } }, 'events.receivers'],
     [
-      'more receivers than anybody has',
+      'more receivers than the limit',
       receivers(...Array.from({ length: 65 }, (_, index) => ({ ...BEARER, name: `r${index}` }))),
       'events.receivers',
     ],
@@ -81,8 +81,8 @@ describe('settings of events', () => {
     ['two receivers of one name', receivers(BEARER, { ...HMAC, name: 'pushes' }), 'events.receivers[1].name'],
     ['an unknown sender', receivers({ ...BEARER, sender: 'quay' }), `${FIRST}.sender`],
     ['a URL for a registry', receivers({ ...BEARER, registry: 'https://a.example' }), `${FIRST}.registry`],
-    ['a receiver that lets everybody in', receivers({ name: 'a', sender: 'generic' }), FIRST],
-    ['two ways to tell who is there', receivers({ ...BEARER, hmac: HMAC.hmac }), FIRST],
+    ['a receiver without authentication', receivers({ name: 'a', sender: 'generic' }), FIRST],
+    ['two ways to authenticate', receivers({ ...BEARER, hmac: HMAC.hmac }), FIRST],
     ['all three ways', receivers({ ...OIDC, hmac: HMAC.hmac, bearer: BEARER.bearer }), FIRST],
     [
       'a token that stands in the settings',
@@ -120,7 +120,7 @@ describe('settings of events', () => {
     it(`refuse ${what}`, () => expect([...new Set(pathsOf(input))]).to.deep.equal([path]));
   }
 
-  it('say what stands there twice', () => {
+  it('report duplicates', () => {
     const read = parseSettings(receivers({ ...BEARER, hmac: HMAC.hmac }));
     expect(read.ok ? '' : read.problems[0]?.message).to.contain('has 2');
   });

@@ -68,19 +68,19 @@ describe('settings of an installation', () => {
       workloadKinds: [{ ...ROLLOUT, replicas: 'spec.replicas' }],
       cluster: {
         kubeconfig: 'admin.kubeconfig',
-        namespace: 'harbour',
-        name: 'shore',
+        namespace: 'team-a',
+        name: 'pratique-a',
         lease: { durationMs: 4, renewDeadlineMs: 3, retryMs: 1 },
       },
       certificates: {
         source: 'Files',
         secret: 'tls',
-        hosts: ['webhook.harbour.svc', '::1'],
+        hosts: ['webhook.team-a.svc', '::1'],
         lifetimeMs: 60_000,
         authorityLifetimeMs: 120_000,
       },
       audit: { enabled: false, everyMs: 1, perRegistryPerSecond: 0.1, reports: false },
-      selfTest: { enabled: false, namespace: 'harbour', everyMs: 1 },
+      selfTest: { enabled: false, namespace: 'team-a', everyMs: 1 },
       promotions: {
         enabled: false,
         maxConcurrentRuns: 64,
@@ -159,13 +159,13 @@ describe('settings of an installation', () => {
       'workloadKinds[1]',
     ],
     [
-      'more kinds than anybody has',
+      'more kinds than the limit',
       { workloadKinds: Array.from({ length: 65 }, (_, index) => ({ ...ROLLOUT, kind: `K${index}` })) },
       'workloadKinds',
     ],
     ['an unknown key of the cluster', { cluster: { context: 'x' } }, 'cluster'],
     ['an empty kubeconfig', { cluster: { kubeconfig: '' } }, 'cluster.kubeconfig'],
-    ['a namespace in capitals', { cluster: { namespace: 'Harbour' } }, 'cluster.namespace'],
+    ['a namespace in capitals', { cluster: { namespace: 'Team-A' } }, 'cluster.namespace'],
     ['a name with a slash', { cluster: { name: 'a/b' } }, 'cluster.name'],
     ['an unknown key of the lease', lease({ durationMS: 1 }), 'cluster.lease'],
     ['a lease longer than a day', lease({ durationMs: DAY_MS + 1 }), 'cluster.lease.durationMs'],
@@ -223,15 +223,15 @@ describe('settings of an installation', () => {
       'promotions.rejudgePerSecond',
     ],
     ['another way to run', { promotions: { execution: 'Pod' } }, 'promotions.execution'],
-    [
-      'Jobs of which nobody says how they look',
-      { promotions: { execution: 'Job' } },
-      'promotions.jobTemplate',
-    ],
+    ['Jobs without a template', { promotions: { execution: 'Job' } }, 'promotions.jobTemplate'],
     ['an unknown key of Jobs', job({ nodeName: 'a' }), 'promotions.jobTemplate'],
     ['Jobs without image', job({ image: '' }), 'promotions.jobTemplate.image'],
-    ['Jobs with Trivy from nowhere', job({ scanner: {} }), 'promotions.jobTemplate.scanner.image'],
-    ['Jobs of nobody', job({ serviceAccountName: 'A' }), 'promotions.jobTemplate.serviceAccountName'],
+    ['Jobs with Trivy from no image', job({ scanner: {} }), 'promotions.jobTemplate.scanner.image'],
+    [
+      'Jobs with an invalid service account',
+      job({ serviceAccountName: 'A' }),
+      'promotions.jobTemplate.serviceAccountName',
+    ],
     [
       'Jobs with settings nowhere',
       job({ settingsConfigMap: '' }),
@@ -252,7 +252,7 @@ describe('settings of an installation', () => {
     it(`refuse ${what}`, () => expect(pathsOf(input)).to.deep.equal([path]));
   }
 
-  it('say how the figures of a lease go together, both at once', () => {
+  it('explain both rules for the durations of a Lease at once', () => {
     expect(pathsOf(lease({ durationMs: 1, renewDeadlineMs: 1, retryMs: 1 }))).to.deep.equal([
       'cluster.lease.renewDeadlineMs',
       'cluster.lease.retryMs',

@@ -36,7 +36,7 @@ describe('the settings of signing', () => {
       'signing.identityTokens.sigstore.servers[0]',
     ],
     [
-      'a token that is lent to nobody',
+      'a token without a namespace that may use it',
       { identityTokens: { sigstore: { ...LENT, namespaces: [] } } },
       'signing.identityTokens.sigstore.namespaces',
     ],

@@ -32,7 +32,7 @@ const byId = (id: string): Canary => all().find((one) => one.id === id)!;
 const written = ({ write }: Canary) => (write.how === 'create' ? write.object : write.patch);
 
 describe('canaries', () => {
-  it('there is one for each kind, each container path, and the pod there is', () => {
+  it('exist for each kind, each container path, and the running pod', () => {
     const templates = ['initContainers', 'sidecar', 'volumes'];
     expect(all().map(({ id }) => id)).to.have.members([
       ...KUBERNETES_KINDS.map(({ kind }) => `${kind} containers`),
@@ -46,13 +46,13 @@ describe('canaries', () => {
     expect(KUBERNETES_KINDS.map(({ plural }) => plural)).not.to.include('');
   });
 
-  it('there is none for ephemeral containers without a pod to try on', () => {
+  it('do not include ephemeral containers without a running pod', () => {
     const paths = canariesOf({ namespace: 'default', hex: HEX }).map(({ path }) => path);
     expect(paths).not.to.include('ephemeralContainers');
   });
 
   for (const canary of all()) {
-    it(`${canary.id}: the image stands in the field that a refusal has to name`, () => {
+    it(`${canary.id}: the image is in the field that a refusal must name`, () => {
       const { group } = canary.resource;
       const uses = extractImages(
         written(canary),
@@ -69,13 +69,13 @@ describe('canaries', () => {
     });
   }
 
-  it('keep the ephemeral containers that a pod has', () => {
+  it('keep the existing ephemeral containers of a pod', () => {
     const { write, field } = byId('Pod ephemeralContainers');
     expect(write).to.include({ how: 'patch', name: 'web', subresource: 'ephemeralcontainers' });
     expect(field).to.equal('spec.ephemeralContainers[1].image');
   });
 
-  it('give a custom kind with a template what selects its pods', () => {
+  it('set the selector of a custom kind with a template', () => {
     const { spec } = written(byId('Rollout containers')) as {
       spec: { selector: { matchLabels: object }; template: { metadata: { labels: object } } };
     };
@@ -101,7 +101,7 @@ describe('the built-in policy of the self-test', () => {
     expect(fixture.registry.calls).to.deep.equal([]);
   });
 
-  it('refuses in words that prove each canary', async () => {
+  it('refuses with a message that proves each canary', async () => {
     for (const canary of all()) {
       const { group } = canary.resource;
       const uses = extractImages(
@@ -120,7 +120,7 @@ describe('the built-in policy of the self-test', () => {
     }
   });
 
-  it('speaks of no other image', () => {
+  it('matches no other image', () => {
     for (const name of ['registry.example.com/shop/web', 'self-test.pratique.invalid.example.com/canary'])
       expect(builtIn().coversImage(name), name).to.equal(false);
   });

@@ -40,10 +40,10 @@ describe('the answer to a canary', () => {
       'proven',
     ],
     ['proves it for a volume', 'Job volumes', ({ field }) => refusal(field), 'proven'],
-    ['says not enforced when it was let in', 'Deployment containers', stored, 'not enforced'],
-    ['says not enforced when a volume was let in', 'Job volumes', stored, 'not enforced'],
+    ['is not enforced when it was admitted', 'Deployment containers', stored, 'not enforced'],
+    ['is not enforced when a volume was admitted', 'Job volumes', stored, 'not enforced'],
     [
-      'says not enforced when only its other container was refused',
+      'is not enforced when only its other container was refused',
       'Pod initContainers',
       () => refusal('spec.containers[0].image'),
       'not enforced',
@@ -55,7 +55,7 @@ describe('the answer to a canary', () => {
       'cannot tell',
     ],
     [
-      'proves nothing when another webhook repeats our words',
+      'proves nothing when another webhook repeats our message',
       'Pod containers',
       ({ field }) =>
         no(
@@ -140,7 +140,7 @@ describe('the answer to a canary', () => {
     });
   }
 
-  it('repeats the words of others, on one line and not without end', () => {
+  it('quotes a foreign message on one line of bounded length', () => {
     const { detail } = readCanary(byId('Pod containers'), no(403, `exceeded quota\n${'x'.repeat(10_000)}`));
     expect(detail).to.include('exceeded quota xxx');
     expect(detail.length).to.be.below(400);
@@ -166,16 +166,16 @@ describe('the verdict on all canaries', () => {
   const rows: readonly [string, readonly CanaryOutcome[], string][] = [
     ['is proven when all are', [yes, yes], 'proven'],
     ['is proven beside what does not apply', [yes, none, NO_POD], 'proven'],
-    ['is not enforced for one that was let in', [yes, unreadable, open], 'not enforced'],
-    ['cannot be told for one without clear answer', [yes, unreadable], 'cannot tell'],
-    ['cannot be told when nothing applies', [none], 'cannot tell'],
-    ['cannot be told of nothing', [], 'cannot tell'],
+    ['is not enforced for one canary that was admitted', [yes, unreadable, open], 'not enforced'],
+    ['is unknown for one canary without a clear answer', [yes, unreadable], 'cannot tell'],
+    ['is unknown when no canary applies', [none], 'cannot tell'],
+    ['is unknown without canaries', [], 'cannot tell'],
   ];
   for (const [sentence, outcomes, state] of rows) {
     it(sentence, () => expect(judgeCanaries(outcomes).state).to.equal(state));
   }
 
-  it('lets the template tell whether the API server keeps image volumes', () => {
+  it('uses the template to find out whether the API server keeps image volumes', () => {
     const pod = outcome('Pod volumes', 'not enforced');
     const dropped = judgeCanaries([yes, pod, outcome('Job volumes', 'not applicable')]);
     expect(dropped.state).to.equal('proven');

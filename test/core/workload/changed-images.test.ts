@@ -35,9 +35,9 @@ describe('changedImages', () => {
     ['takes no notice of the order', [use('b', '2'), use('a', '1')], [use('a', '1'), use('b', '2')], []],
     ['takes no notice of the field', [{ ...WEB, field: 'spec.containers[1].image' }], [WEB], []],
     ['B17: gives the second of two that look the same when there was one', [WEB, WEB], [WEB], [WEB]],
-    ['B17: gives none of two that look the same when there were two', [WEB, WEB], [WEB, WEB], []],
+    ['B17: gives none of two equal uses when there were two', [WEB, WEB], [WEB, WEB], []],
     [
-      'tells names and images apart where they would run together',
+      'keeps names and images apart when their concatenations are equal',
       [use('a"', 'b')],
       [use('a', '"b')],
       [use('a"', 'b')],
@@ -49,7 +49,7 @@ describe('changedImages', () => {
     });
   }
 
-  it('gives as many as there are more of, whatever the two lists are', () => {
+  it('returns exactly the added uses, whatever the two lists are', () => {
     const uses = fc.array(
       fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom('1', '2')).map(([c, i]) => use(c, i)),
     );

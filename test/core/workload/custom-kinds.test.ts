@@ -32,11 +32,11 @@ const cloneSet = (podSpec: unknown, size: unknown = {}) => ({
 });
 
 describe('a table of kinds', () => {
-  it('without custom kinds is that of Kubernetes', () => {
+  it('without custom kinds holds the kinds of Kubernetes', () => {
     expect([...tableOf()]).to.deep.equal([...KUBERNETES_WORKLOADS]);
   });
 
-  it('keeps every kind of Kubernetes beside custom ones, and the one table out of the other', () => {
+  it('keeps every kind of Kubernetes beside custom ones, and does not change another table', () => {
     const table = tableOf(CLONES, RUNNER);
     for (const { kind } of WRAPPINGS) expect(isWorkload(kind, table), kind.kind).to.equal(true);
     expect(isWorkload(CLONE_SET, table)).to.equal(true);
@@ -46,7 +46,7 @@ describe('a table of kinds', () => {
   });
 
   for (const { kind } of WRAPPINGS) {
-    it(`does not let a custom kind take the place of ${kind.kind}`, () => {
+    it(`does not let a custom kind replace ${kind.kind}`, () => {
       const redefined = { apiGroup: kind.group, kind: kind.kind, podSpec: 'spec.nowhere' };
       expect(workloadTable([CLONES, redefined])).to.deep.equal({
         ok: false,
@@ -55,7 +55,7 @@ describe('a table of kinds', () => {
     });
   }
 
-  it('does not take two places for one custom kind', () => {
+  it('refuses two pod spec paths for one custom kind', () => {
     expect(workloadTable([CLONES, { ...CLONES, podSpec: 'spec' }]).ok).to.equal(false);
   });
 
@@ -69,7 +69,7 @@ describe('a table of kinds', () => {
     ['app', false, false],
   ];
   for (const [group, builtIn, withCustom] of groups) {
-    it(`knows whether a kind of "${group}" counts its pods`, () => {
+    it(`knows whether a kind of "${group}" has replicas`, () => {
       expect(scalesIn(group)).to.equal(builtIn);
       expect(scalesIn(group, tableOf(CLONES, RUNNER))).to.equal(withCustom);
     });
@@ -79,7 +79,7 @@ describe('a table of kinds', () => {
 describe('an object of a custom kind', () => {
   const table = tableOf(CLONES, RUNNER);
 
-  it('B02 uses the images of its pod spec, in every place of it', () => {
+  it('B02 uses the images in every place of its pod spec', () => {
     const podSpec = {
       volumes: [{ name: 'model', image: { reference: 'acme/model:1' } }],
       ephemeralContainers: [{ name: 'debug', image: 'acme/debug:1' }],
@@ -120,7 +120,7 @@ describe('an object of a custom kind', () => {
     });
   }
 
-  it('counts its pods where the settings say', () => {
+  it('reads its replicas from the path in the settings', () => {
     expect(replicasOf(cloneSet({}, { replicas: 3 }), CLONE_SET, table)).to.equal(3);
     expect(replicasOf(cloneSet({}), CLONE_SET, table)).to.equal(1);
     expect(replicasOf(cloneSet({}, { replicas: '3' }), CLONE_SET, table)).to.equal(undefined);
@@ -132,11 +132,11 @@ describe('an object of a custom kind', () => {
   });
 });
 
-describe('what the images of an object are pulled with', () => {
+describe('the pull secrets of an object', () => {
   const account = { pullSecrets: [], serviceAccount: 'default' };
 
   for (const { kind, around } of WRAPPINGS) {
-    it(`stands in the pod spec of a ${kind.kind}`, () => {
+    it(`are read from the pod spec of a ${kind.kind}`, () => {
       const object = around({ imagePullSecrets: [{ name: 'pull' }], serviceAccountName: 'robot' });
       expect(pullSecretsOf(object, kind)).to.deep.equal({
         ok: true,
@@ -146,26 +146,30 @@ describe('what the images of an object are pulled with', () => {
   }
 
   const rows: readonly [string, object, object][] = [
-    ['is the default account where nothing is named', {}, account],
+    ['come from the default service account when none is named', {}, account],
     [
-      'names each secret once, in order',
+      'are listed once each, in order',
       { imagePullSecrets: [{ name: 'b' }, { name: 'a' }, { name: 'b' }] },
       { ...account, pullSecrets: ['b', 'a'] },
     ],
-    ['passes over entries without a name', { imagePullSecrets: [{}, { name: '' }, { name: null }] }, account],
     [
-      'takes null for nothing',
-      { imagePullSecrets: null, serviceAccountName: null, serviceAccount: null },
+      'do not include entries without a name',
+      { imagePullSecrets: [{}, { name: '' }, { name: null }] },
       account,
     ],
-    ['knows the old word for the account', { serviceAccount: 'old' }, { ...account, serviceAccount: 'old' }],
+    ['may be null', { imagePullSecrets: null, serviceAccountName: null, serviceAccount: null }, account],
     [
-      'prefers the new word',
+      'come from the service account in the deprecated field',
+      { serviceAccount: 'old' },
+      { ...account, serviceAccount: 'old' },
+    ],
+    [
+      'come from the current field rather than the deprecated one',
       { serviceAccount: 'old', serviceAccountName: 'new' },
       { ...account, serviceAccount: 'new' },
     ],
     [
-      'takes an empty new word for none',
+      'come from the deprecated field when the current one is empty',
       { serviceAccount: 'old', serviceAccountName: '' },
       { ...account, serviceAccount: 'old' },
     ],
@@ -176,7 +180,7 @@ describe('what the images of an object are pulled with', () => {
     });
   }
 
-  it('is found in custom kinds', () => {
+  it('are found in custom kinds', () => {
     const object = cloneSet({ imagePullSecrets: [{ name: 'pull' }] });
     expect(pullSecretsOf(object, CLONE_SET, tableOf(CLONES))).to.deep.equal({
       ok: true,
@@ -184,7 +188,7 @@ describe('what the images of an object are pulled with', () => {
     });
   });
 
-  it('is nothing in particular for a kind that runs nothing, or has no template yet', () => {
+  it('are empty for a kind without pods or without a template', () => {
     expect(pullSecretsOf({}, { group: '', kind: 'ConfigMap' })).to.deep.equal({ ok: true, value: account });
     expect(pullSecretsOf({}, { group: '', kind: 'PodTemplate' })).to.deep.equal({ ok: true, value: account });
   });
@@ -200,13 +204,13 @@ describe('what the images of an object are pulled with', () => {
     ['no pod spec', undefined, 'spec'],
   ];
   for (const [what, podSpec, path] of wrong) {
-    it(`is a problem with ${what}`, () => {
+    it(`are a problem with ${what}`, () => {
       const read = pullSecretsOf({ spec: podSpec }, POD);
       expect(read.ok ? [] : read.problems.map((one) => one.path)).to.deep.equal([path]);
     });
   }
 
-  it('may be 64 secrets', () => {
+  it('may be 64 Secrets', () => {
     const read = pullSecretsOf({ spec: { imagePullSecrets: many(64) } }, POD);
     expect(read.ok && read.value.pullSecrets).to.have.length(64);
   });

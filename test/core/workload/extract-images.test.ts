@@ -90,13 +90,13 @@ describe('extractImages finds the image', () => {
     expect(imagesOf({ spec: { containers: [{ image: IMAGE }] } }, POD)[0]?.container).to.equal('');
   });
 
-  it('with white space around it, for the reference to be refused later', () => {
+  it('with the white space around it, so that the reference is refused later', () => {
     expect(imagesOf({ spec: { containers: [{ name: 'x', image: ' nginx\n' }] } }, POD)[0]?.image).to.equal(
       ' nginx\n',
     );
   });
 
-  it('wherever it is placed in any pod template', () => {
+  it('in every place of any pod template', () => {
     const names = fc.string({ maxLength: 5 });
     const image = fc.stringMatching(/^[a-z0-9./:@]{1,20}$/);
     const container = fc.record({ name: names, image }, { requiredKeys: ['image'] });
@@ -274,7 +274,7 @@ describe('extractImages has a problem', () => {
     });
   }
 
-  it('with each thing that is wrong, and stops when nobody would read on', () => {
+  it('for each wrong field, up to a limit', () => {
     const wrong = { containers: [{ image: 1 }, { image: 'a' }, { image: 2 }], volumes: 'none' };
     expect(problemsOf({ spec: wrong }, POD)).to.have.length(3);
     expect(

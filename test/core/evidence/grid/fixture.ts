@@ -7,7 +7,7 @@ import type { SignedThing, Signers, Who } from './signed-things.ts';
 export const IMAGES = 'registry.example.com/shop/web';
 export const ELSEWHERE = 'signatures.example.com/acme/proofs';
 
-/** Pushes the image of a cell, signed by somebody; answers what is judged. */
+/** Pushes the image of a cell, signed by the signer of the cell or by a stranger; returns what is judged. */
 export async function pushSigned(
   registry: RegistryTwin,
   cell: Cell,

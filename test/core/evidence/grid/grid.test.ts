@@ -47,7 +47,7 @@ function rememberingAnswers(verify: SignatureVerifier): SignatureVerifier {
   };
 }
 
-describe('what is signed is found', () => {
+describe('signed evidence is found', () => {
   const verifier = createSignatureVerifier();
   const verifySignature = rememberingAnswers(verifier.verify);
   const ran = new Set<string>();
@@ -87,7 +87,7 @@ describe('what is signed is found', () => {
 });
 
 describe('the grid', () => {
-  it('has a test or a reason for every combination, and every name once', () => {
+  it('has a test or a reason for every combination, and every name only once', () => {
     expect(CELLS).to.have.lengthOf(2 * 2 * 5 * 6 * 2 * 4);
     expect(new Set(POSSIBLE.map(titleOf)).size).to.equal(POSSIBLE.length);
     expect(CELLS.filter((cell) => whyImpossible(cell) === undefined)).to.have.lengthOf(POSSIBLE.length);

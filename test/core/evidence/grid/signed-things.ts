@@ -15,10 +15,10 @@ import type { Cell } from './cells.ts';
 /** What the attestations of the grid are. */
 export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1';
 
-/** Whoever the policy names, or somebody with just such a key or certificate whom it does not name. */
+/** The signer that the policy names, or a stranger with the same kind of key or certificate. */
 export type Who = 'good' | 'stranger';
 
-/** A layer with its media type, and what a referrer that carries it says of itself. */
+/** A layer with its media type, and the type and hints of the referrer that carries it. */
 export interface SignedThing extends Layer {
   readonly mediaType: string;
   readonly artifactType: string;
@@ -26,7 +26,7 @@ export interface SignedThing extends Layer {
   readonly hints: Annotations;
 }
 
-/** Everybody who signs in the grid. What they sign is made once: signing takes longer than judging. */
+/** All signers of the grid. Each signature is made once: signing takes longer than judging. */
 export interface Signers {
   readonly sigstore: Sigstore;
   readonly key: SigningKey;

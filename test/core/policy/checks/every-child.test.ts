@@ -63,7 +63,7 @@ describe('platforms: EveryChild', () => {
     });
   }
 
-  it('S11: the platforms do not stand in for the index', () => {
+  it('S11: signatures of the platforms do not replace one of the index', () => {
     expect(inShort(verdict(found([child('linux/amd64', good)]), 'EveryChild', ABSENT))).to.equal(
       'deny Unsigned',
     );

@@ -40,7 +40,7 @@ describe('past end of life', () => {
     });
   }
 
-  it('no date, no finding', () => {
+  it('an image without a date has no finding', () => {
     expect(judge(evidenceOf())).to.equal('allow');
   });
 
@@ -49,13 +49,13 @@ describe('past end of life', () => {
     'vnd.microsoft.artifact.lifecycle.end-of-life.date',
     'dev.pratique.lifecycle.end-of-life',
   ]) {
-    it(`knows ${key} out of the box`, () => {
+    it(`reads the annotation ${key} by default`, () => {
       expect(judge(ending('2026-01-01', key))).to.equal('deny PastEndOfLife');
     });
   }
 
   for (const type of [TYPE, 'application/vnd.microsoft.artifact.lifecycle']) {
-    it(`knows referrers of type ${type} out of the box`, () => {
+    it(`reads referrers of type ${type} by default`, () => {
       expect(judge(referred(referrerOf(type, { [EOL]: '2026-01-01' })))).to.equal('deny PastEndOfLife');
     });
   }
@@ -82,12 +82,12 @@ describe('past end of life', () => {
     expect(judge(over, { refuse: 'EndOfSupport' })).to.equal('deny PastEndOfLife');
   });
 
-  it('grace ends, too', () => {
+  it('the image is refused when the grace period has ended', () => {
     expect(judge(ending('2026-06-13'), { gracePeriod: '48h' })).to.equal('warn EndOfLifeNear');
     expect(judge(ending('2026-06-12'), { gracePeriod: '48h' })).to.equal('deny PastEndOfLife');
   });
 
-  it('tells the newest image of the line where one is known, and a general way where not', () => {
+  it('the finding names the newest image of the line when it is known, and general advice when not', () => {
     const next = (evidence: Evidence) => verdict(evidence).findings[0]?.next;
     expect(next({ ...ending('2026-01-01'), successor: found({ tag: '1.6.2' }) })).to.equal(
       'newest in this line: 1.6.2',
@@ -101,7 +101,7 @@ describe('past end of life', () => {
   });
 });
 
-describe('past end of life, in the dark', () => {
+describe('past end of life, with unreadable evidence', () => {
   const dated = referrerOf(TYPE, { [EOL]: 'soon' });
 
   it('S12: an unreadable date is unknown, never absent', () => {
@@ -117,7 +117,7 @@ describe('past end of life, in the dark', () => {
     expect(judge({ ...ending('2030-01-01'), referrers: found([dated]) })).to.equal('unknown UnreadableDate');
   });
 
-  it('S12: a date that has passed refuses, whatever else is unreadable', () => {
+  it('S12: an image past its date is refused, whatever else is unreadable', () => {
     expect(judge({ ...ending('2026-01-01'), referrers: found([dated]) })).to.equal('deny PastEndOfLife');
     expect(judge({ ...ending('2026-01-01'), referrers: UNKNOWN_FACT })).to.equal('deny PastEndOfLife');
   });
@@ -132,7 +132,7 @@ describe('past end of life, in the dark', () => {
     expect(judge(evidenceOf({ manifest: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 
-  it('a demanded date is missing only when everything was read', () => {
+  it('a required date counts as missing only when everything was read', () => {
     expect(judge(evidenceOf(), { required: true })).to.equal('deny LifecycleMissing');
     expect(judge(evidenceOf({ referrers: UNKNOWN_FACT }), { required: true })).to.equal(
       'unknown RegistryUnavailable',
@@ -140,11 +140,11 @@ describe('past end of life, in the dark', () => {
     expect(judge(ending('2030-01-01'), { required: true })).to.equal('allow');
   });
 
-  it('a demanded end of life is not met by an end of support', () => {
+  it('an end of support does not satisfy a required end of life', () => {
     expect(judge(ending('2030-01-01', EOS), { required: true })).to.equal('deny LifecycleMissing');
   });
 
-  it('an image that is not there', () => {
+  it('an image that does not exist is not found', () => {
     expect(judge(evidenceOf({ manifest: ABSENT }))).to.equal('deny ImageNotFound');
   });
 });

@@ -31,7 +31,7 @@ const annotated = (value: string, facts: Partial<Evidence> = {}) =>
   evidenceOf({ annotations: { 'dev.pratique.quarantine': value }, ...facts });
 
 describe('quarantined', () => {
-  it('no flag, no finding', () => {
+  it('an image without a flag has no finding', () => {
     expect(judge(evidenceOf())).to.equal('allow');
   });
 
@@ -41,7 +41,7 @@ describe('quarantined', () => {
     });
   }
   for (const value of ['false', '', 'truely']) {
-    it(`the annotation with value ${JSON.stringify(value)} is none`, () => {
+    it(`the annotation with value ${JSON.stringify(value)} is no flag`, () => {
       expect(judge(annotated(value))).to.equal('allow');
     });
   }
@@ -50,16 +50,16 @@ describe('quarantined', () => {
     expect(judge(evidenceOf({ referrers: found([referrerOf(TYPE)]) }))).to.equal('deny Quarantined');
   });
 
-  it('a referrer of another type is none, whatever it claims', () => {
+  it('a referrer of another type is no flag, whatever it claims', () => {
     const referrer = referrerOf('application/x', { 'dev.pratique.quarantine': 'true' });
     expect(judge(evidenceOf({ referrers: found([referrer]) }))).to.equal('allow');
   });
 
-  it('a place is a flag', () => {
+  it('a repository in quarantine is a flag', () => {
     expect(judge(evidenceOf(), policy({ images: ['**/shop/*'] }))).to.equal('deny Quarantined');
   });
 
-  it('tells every flag, and who may lift it', () => {
+  it('the finding names every flag, and who may lift it', () => {
     const evidence = annotated('true', { referrers: found([referrerOf(TYPE)]) });
     const { findings } = verdictOf([policy({ releasedBy: ['release'], images: ['**'] })], { evidence });
     expect(findings[0]?.found).to.match(
@@ -67,7 +67,7 @@ describe('quarantined', () => {
     );
   });
 
-  it('with nobody to lift it, nobody is named', () => {
+  it('the finding names no authority when none may lift the quarantine', () => {
     const { findings } = verdictOf([policy({})], { evidence: annotated('true') });
     expect(findings[0]).to.include({
       found: 'flagged by annotation dev.pratique.quarantine',
@@ -90,7 +90,7 @@ describe('quarantined, lifted', () => {
     it(`${title}: a proven release by a named authority lifts it`, () => {
       expect(judgeWith(provenBy(other), releasedBy(key))).to.equal('allow');
     });
-    it(`${title}: a release by anybody else does not`, () => {
+    it(`${title}: a release by another signer does not lift it`, () => {
       expect(judgeWith(releasedBy(other))).to.equal('deny Quarantined');
     });
     it(`${title}: a signature is no release`, () => {
@@ -104,11 +104,11 @@ describe('quarantined, lifted', () => {
       } as const;
       expect(judgeWith(provenBy(key, says))).to.equal('deny Quarantined');
     });
-    it(`S01: ${title}: an unproven release is none`, () => {
+    it(`S01: ${title}: an unproven release does not count`, () => {
       const unproven = { state: 'unproven', digest: digestOf('x'), why: 'made by another key' } as const;
       expect(judgeWith(unproven)).to.equal('deny Quarantined');
     });
-    it(`S01: ${title}: a referrer that says it is a release is none`, () => {
+    it(`S01: ${title}: a referrer that claims to be a release is none`, () => {
       const claim = referrerOf('application/vnd.in-toto+json', {
         'in-toto.io/predicate-type': 'https://pratique.dev/release/v1',
       });
@@ -129,12 +129,12 @@ describe('quarantined, lifted', () => {
     });
   }
 
-  it('where nobody may lift it, what could not be read changes nothing', () => {
+  it('unreadable evidence changes nothing when no authority may lift the quarantine', () => {
     expect(judge(annotated('true', { signatures: UNKNOWN_FACT }), policy({}))).to.equal('deny Quarantined');
   });
 });
 
-describe('quarantined, in the dark', () => {
+describe('quarantined, with unreadable evidence', () => {
   it('a listing that could not be read may hide a flag', () => {
     expect(judge(evidenceOf({ referrers: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
@@ -144,7 +144,7 @@ describe('quarantined, in the dark', () => {
     expect(judge(evidenceOf({ referrers }))).to.equal('unknown RegistryUnavailable');
   });
 
-  it('a flag that was seen is certain, whatever else is dark', () => {
+  it('a flag that was read counts, whatever else is unreadable', () => {
     const referrers = found([unread, referrerOf(TYPE)]);
     expect(judge(evidenceOf({ referrers }), policy({}))).to.equal('deny Quarantined');
   });
@@ -153,7 +153,7 @@ describe('quarantined, in the dark', () => {
     expect(judge(evidenceOf({ manifest: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
 
-  it('an image that is not there is not there, even in a place of quarantine', () => {
+  it('an image that does not exist is not found, even in a repository in quarantine', () => {
     expect(judge(evidenceOf({ manifest: ABSENT }))).to.equal('deny ImageNotFound');
     const placed = policy({ images: ['**'], releasedBy: ['release'] });
     expect(judge(evidenceOf({ manifest: ABSENT, signatures: UNKNOWN_FACT }), placed)).to.equal(

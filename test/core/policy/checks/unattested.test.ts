@@ -44,7 +44,7 @@ describe('unattested', () => {
     ['S02: of another type', [provenBy(key, statementOf(`${TYPE}.1`))], 'deny AttestationMissing'],
     ['S02: a signature of the image', [provenBy(key)], 'deny AttestationMissing'],
     ['by a stranger', [provenBy(stranger, says())], 'deny AttestationMissing'],
-    ['S01: that nobody signed', [unsignedOf(says())], 'deny AttestationMissing'],
+    ['S01: one that is not signed', [unsignedOf(says())], 'deny AttestationMissing'],
     ['S12: too old', [by(MAY)], 'deny AttestationTooOld', AGED],
     ['S12: from the future', [by(JULY)], 'deny AttestationTooOld', AGED],
     ['S12: without time', [by()], 'deny AttestationTooOld', AGED],
@@ -71,18 +71,18 @@ describe('unattested', () => {
 
   const text = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
 
-  it('S01: the refusal tells of what nobody signed, and of what others signed', () => {
+  it('S01: the refusal mentions an unsigned attestation, and one with another signer', () => {
     expect(text([unsignedOf(says())])).to.equal(`no ${TYPE} by authority "ci"; 1 found that is not signed`);
     expect(text([provenBy(stranger, says())])).to.equal(
       `no ${TYPE} by authority "ci"; 1 found, made by another key`,
     );
   });
 
-  it('a refused person reads the message of the condition', () => {
+  it('the refusal shows the message of the condition', () => {
     expect(text([by(JUNE, 'laptop')], ON_CI)).to.equal('build it on ci');
   });
 
-  it('an image that is not there', () => {
+  it('an image that does not exist is not found', () => {
     expect(inShort(verdict([by()], {}, { manifest: ABSENT }))).to.equal('deny ImageNotFound');
   });
 });

@@ -31,7 +31,7 @@ const judge = (...given: Parameters<typeof verdict>) => inShort(verdict(...given
 const foundText = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
 
 describe('unsigned', () => {
-  it('no signature at all', () => {
+  it('an image without a signature is refused', () => {
     const { findings } = verdictOf([policy()]);
     expect(findings[0]).to.include({
       kind: 'refused',
@@ -41,12 +41,12 @@ describe('unsigned', () => {
     });
   });
 
-  it('S10: one of two keys is enough', () => {
+  it('S10: a signature by one of two keys is sufficient', () => {
     expect(judge([provenBy(b)])).to.equal('allow');
     expect(judge([provenBy(stranger), provenBy(a)])).to.equal('allow');
   });
 
-  it('a signature by a key the policy does not name is none', () => {
+  it('a signature by a key that the policy does not name does not count', () => {
     expect(judge([provenBy(stranger)])).to.equal('deny Unsigned');
     expect(judge([provenBy(b)], { from: ['release'] })).to.equal('deny Unsigned');
   });
@@ -73,7 +73,7 @@ describe('unsigned', () => {
     );
   });
 
-  it('a release statement is no signature, and the message says so', () => {
+  it('a release statement is no signature, and the message explains that', () => {
     expect(foundText([releasedBy(a)])).to.equal(
       'no signature by authority "release" or "ci"; 1 found, a signed statement, which is no signature of the image',
     );
@@ -84,7 +84,7 @@ describe('unsigned', () => {
     expect(judge([], undefined, { referrers })).to.equal('deny Unsigned');
   });
 
-  it('S07: what is there and proves nothing is told, three reasons at most', () => {
+  it('S07: the refusal shows why signatures prove nothing, three reasons at most', () => {
     const whys = ['made by another key', 'about another digest', 'made by another key', 'c', 'd'];
     expect(foundText(whys.map(unproven))).to.equal(
       'no signature by authority "release" or "ci"; 5 found, made by another key; about another digest; c',
@@ -103,13 +103,13 @@ describe('unsigned', () => {
     );
   });
 
-  it('T08: signatures that could not be looked for are unknown, never absent', () => {
+  it('T08: signatures that could not be listed are unknown, never absent', () => {
     const { kind, findings } = verdictOf([policy()], { evidence: evidenceOf({ signatures: UNKNOWN_FACT }) });
     expect(kind).to.equal('unknown');
     expect(findings[0]).to.include({ transient: true, next: 'try again in a moment' });
   });
 
-  it('an image that is not there', () => {
+  it('an image that does not exist is not found', () => {
     expect(judge([], undefined, { manifest: ABSENT })).to.equal('deny ImageNotFound');
   });
 
@@ -121,7 +121,7 @@ describe('unsigned', () => {
 describe('unpinned', () => {
   const pinned = policyOf({ require: { digest: {} } });
 
-  it('a tag is refused, and told what to write', () => {
+  it('a tag is refused, and the finding shows the reference to write', () => {
     const { findings } = verdictOf([pinned]);
     expect(findings[0]).to.include({
       reason: 'NotPinned',
@@ -129,12 +129,12 @@ describe('unpinned', () => {
     });
   });
 
-  it('without having looked, the advice is general', () => {
+  it('the advice is general when the digest was not looked up', () => {
     const { findings } = verdictOf([pinned], { evidence: evidenceOf({ image: USE }) });
     expect(findings[0]?.next).to.equal('add @sha256:… to the reference');
   });
 
-  it('a digest is enough, known or not', () => {
+  it('a digest is sufficient, whether the registry has it or not', () => {
     expect(
       inShort(verdictOf([pinned], { use: IMAGE, evidence: evidenceOf({ manifest: UNKNOWN_FACT }) })),
     ).to.equal('allow');

@@ -64,9 +64,9 @@ describe('vulnerable', () => {
       [clean(JUNE), provenBy(stranger, broken.state === 'proven' ? broken.says : undefined)],
       'allow',
     ],
-    ['S07: unreadable, and nobody signed it', [clean(JUNE), unsignedOf(statementOf(TRIVY, {}))], 'allow'],
+    ['S07: unreadable and not signed', [clean(JUNE), unsignedOf(statementOf(TRIVY, {}))], 'allow'],
     ['H12: something unread, and no report', [unread], 'unknown RegistryUnavailable'],
-    ['S01: a report that nobody signed', [unsignedOf(reportOf(JUNE))], 'deny ReportMissing'],
+    ['S01: a report that is not signed', [unsignedOf(reportOf(JUNE))], 'deny ReportMissing'],
     ['trust Unsigned: it counts', [unsignedOf(reportOf(JUNE))], 'allow', UNSIGNED],
     ['trust Unsigned: what it finds counts', [unsignedOf(reportOf(JUNE, BAD))], 'deny Vulnerable', UNSIGNED],
     [
@@ -85,7 +85,7 @@ describe('vulnerable', () => {
 
   const text = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
 
-  it('S01: the refusal tells of a report that nobody signed', () => {
+  it('S01: the refusal mentions an unsigned report', () => {
     expect(text([unsignedOf(reportOf(JUNE))])).to.equal(
       'no vulnerability report by authority "ci"; 1 found that is not signed',
     );
@@ -98,13 +98,13 @@ describe('vulnerable', () => {
     );
   });
 
-  it('S12: the refusal says what is wrong with the time', () => {
+  it('S12: the refusal explains what is wrong with the time', () => {
     expect(text([clean(LATER)])).to.include('claims to be from the future, 2026-06-15T12:06:00.000Z');
     expect(text([clean()], AGED)).to.include('says no time');
     expect(text([clean(MAY)], AGED)).to.include('is of 2026-05-01T00:00Z');
   });
 
-  it('an exception holds until its day ends, and for its images', () => {
+  it('an exception is valid until the end of its day, and only for its images', () => {
     const judge = (more: WrittenSpec) =>
       inShort(verdict([bad(JUNE)], { exceptions: [{ id: BAD[0][0], reason: 'not reachable', ...more }] }));
     expect(judge({})).to.equal('allow');
@@ -114,7 +114,7 @@ describe('vulnerable', () => {
     expect(judge({ images: ['**/bank/*'] })).to.equal('deny Vulnerable');
   });
 
-  it('an image that is not there, and signatures that could not be looked for', () => {
+  it('an image that does not exist is not found, and signatures that could not be listed are unknown', () => {
     expect(inShort(verdict([], {}, { manifest: ABSENT }))).to.equal('deny ImageNotFound');
     expect(inShort(verdict([], {}, { signatures: UNKNOWN_FACT }))).to.equal('unknown RegistryUnavailable');
   });
