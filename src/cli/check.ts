@@ -119,7 +119,7 @@ async function check(
     const explain = (image: JudgedImage) => explanations.get(image) ?? [];
     const { notJudged } = manifests;
     report(judged.flat(), { format: options.output, explain, notJudged }, terminal);
-    // Nothing was judged, and something could have images: that is no "all well".
+    // Nothing was judged, and some objects could have images: that is no success.
     return judged.flat().length === 0 && notJudged.length > 0 ? EXIT.unknown : exitCodeOf(judged.flat());
   } finally {
     await judging.close();
@@ -135,7 +135,7 @@ async function readAll(paths: readonly string[], tools: Tools) {
   return {
     documents: readings.flatMap(({ documents }) => documents),
     problems: readings.flatMap(({ documents, problems }, index) =>
-      // An empty folder is a wrong path more often than a wish, and "all well" would be the wrong answer to it.
+      // An empty folder is usually a wrong path, and a success would be the wrong answer to it.
       documents.length === 0 && problems.length === 0
         ? [{ path: paths[index] ?? '', message: 'holds no manifests' }]
         : problems,

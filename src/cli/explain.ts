@@ -16,7 +16,7 @@ export interface Circumstances {
   readonly now: Date;
 }
 
-/** What was looked for, where, and what came of it, line by line, under the policies that speak of the image there. */
+/** What was searched, where, and with what result, line by line, under the policies that match the image there. */
 export function explainImage({ evidence }: JudgedImage, by: Circumstances): readonly string[] {
   if (!evidence) return [];
   const { image } = evidence;

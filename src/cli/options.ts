@@ -178,7 +178,7 @@ export async function policiesFrom(
     documents: [...reading.documents, ...(also?.documents ?? [])],
     problems: reading.problems,
   });
-  // Judged by no policy at all, everything would look well.
+  // Without any policy, everything would look allowed.
   return policies.ok && policies.value.policies.length === 0
     ? problem(path, 'holds no ImagePolicy')
     : policies;

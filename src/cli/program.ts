@@ -12,7 +12,7 @@ import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
 
 /**
- * Runs one command line and answers its exit code: 0 all well, 1 refused, 2 could not find out, 3 bad input (with every
+ * Runs one command line and answers its exit code: 0 success, 1 refused, 2 could not find out, 3 bad input (with every
  * problem on standard error). Rejects only for bugs.
  */
 export async function runCommand(args: readonly string[], tools: Tools, terminal: Terminal): Promise<number> {

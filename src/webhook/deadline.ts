@@ -1,7 +1,7 @@
 /** Share of the budget after which work is asked to stop; the rest is for the refusal, should some work ignore the signal. */
 const SOFT_STOP_SHARE = 0.95;
 
-/** What work gives, or `undefined` when it did not keep the deadline it was given. Milliseconds. */
+/** The result of the work, or `undefined` when it missed its deadline. Milliseconds. */
 export async function within<T>(
   budgetMs: number,
   work: (signal: AbortSignal) => Promise<T>,

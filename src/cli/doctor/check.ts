@@ -1,7 +1,7 @@
 import { Fault, isObject } from '../../core/model/index.ts';
 import type { DoctorPorts, JsonObject, NamedResource } from './ports.ts';
 
-/** What came of one check: one line, and what to do unless all is well. */
+/** The result of one check: one line, and what to do unless it passed. */
 export interface CheckResult {
   /** E.g. `webhook rules`; stable, for scripts. */
   readonly check: string;

@@ -14,7 +14,7 @@ const MAX_NAMES = 20;
 /** The cluster must be able to start itself. */
 const SYSTEM = 'kube-system';
 
-/** Which namespaces the webhook never hears of. */
+/** Which namespaces the webhook is not called for. */
 export async function checkNamespaces(given: Examination, webhook: unknown): Promise<CheckResult> {
   const check = 'exempt namespaces';
   const selector = objectAt(webhook, 'namespaceSelector');

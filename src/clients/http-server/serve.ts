@@ -66,7 +66,7 @@ const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
 const HEADERS_MS = 5_000;
 /** Milliseconds for the whole request to arrive. */
 const REQUEST_MS = 15_000;
-/** Milliseconds an idle connection is kept: longer than the 90 s after which Go's HTTP client lets go, so that it closes first. */
+/** Milliseconds an idle connection is kept: Go's HTTP client closes after 90 s, and the client has to close first. */
 const KEEP_ALIVE_MS = 120_000;
 /** Milliseconds open requests get to end at shutdown: the longest timeout of a webhook. */
 const DRAIN_MS = 30_000;

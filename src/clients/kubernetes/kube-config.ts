@@ -70,7 +70,7 @@ function sound(path: string, config: KubeConfig): Parsed<KubeConfig> {
   const message = objectionToServer(cluster);
   if (message !== undefined) return problem(path, message);
   if (cluster.server.startsWith('https:')) return parsed(config);
-  // The library's word for "yes, plain http is meant".
+  // The field of the library that allows plain http.
   const plain = { ...cluster, skipTLSVerify: true };
   config.clusters = config.clusters.map((each) => (each.name === cluster.name ? plain : each));
   return parsed(config);

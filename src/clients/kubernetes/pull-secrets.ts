@@ -147,7 +147,7 @@ function tooMany(source: string): NotRead {
   return unreadable(source, `is beyond the ${MAX_PULL_SECRETS} pull secrets that are read for one workload`);
 }
 
-/** A Fault speaks for itself; what is none is a mistake of this program and goes on its way. */
+/** A Fault has its own message; another error is a bug of this program and is thrown again. */
 function notRead(source: string, error: unknown): NotRead {
   if (!(error instanceof Fault)) throw error;
   return unreadable(source, `could not be read: ${error.detail}`, error.transient);

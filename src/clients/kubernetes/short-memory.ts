@@ -11,7 +11,7 @@ export interface Remembered<T> {
 
 /** Remembers answers for a short time, and asks for each only once however many want it at the same moment. */
 export interface ShortMemory<T> {
-  /** The answer; one that is on its way is shared, and goes on when this caller no longer waits. Rejects as `load` does. */
+  /** The answer; a pending load is shared, and continues when this caller no longer waits. Rejects as `load` does. */
   readonly recall: (key: string, load: () => Promise<Remembered<T>>) => Promise<T>;
   readonly clear: () => void;
 }

@@ -3,7 +3,7 @@ import { SYSTEM_TIMERS, type Timers } from './rest/timers.ts';
 /** What a work queue is given. */
 export interface WorkQueueOptions {
   /**
-   * Makes true what the key stands for. Never runs twice at once for one key. A rejection is tried again with back-off;
+   * Reconciles the object of the key. Never runs twice at once for one key. A rejection is tried again with back-off;
    * `requeueAfterMs` asks for one more run without any change. The signal fires when the queue closes.
    */
   readonly reconcile: (

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '../../core/model/index.ts';
 import { fault, type Fetch, type Reading, readJson } from './read-json.ts';
 
-/** Milliseconds that keys are believed: a key that its issuer gives up is good for no longer. */
+/** Milliseconds that keys are trusted: a key that its issuer withdraws is accepted for no longer. */
 const KEYS_MS = 10 * 60_000;
 /** Milliseconds between two requests for the keys of one issuer, when tokens name one that is not there: any sender can name such a key. */
 const COOL_DOWN_MS = 30_000;

@@ -1,6 +1,6 @@
 import { Fault, parseJson } from '../../core/model/index.ts';
 
-/** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
+/** The part of `fetch` that is used; passed in where an issuer's certificate comes from a private authority. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What is read of an issuer, and in how much time. */

@@ -77,7 +77,7 @@ async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerato
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {
-  // A blob of which all is known already goes on with no bytes at all.
+  // The offset is the end of the blob: no bytes are left.
 }
 
 /** Whether the repository has the blob. */

@@ -8,7 +8,7 @@ const REL_NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i;
 
 /**
  * The next page of a listing, by `Link: …; rel="next"`; `undefined` after the last. It is followed only within the same
- * repository of the same registry: a listing that goes on elsewhere is a registry sending us places (CVE-2023-33957).
+ * repository of the same registry: a link to another host would make us send requests there (CVE-2023-33957).
  */
 export function nextPage(call: Call, answer: Answer): URL | undefined {
   const links = [answer.headers.link ?? []].flat().join(', ');

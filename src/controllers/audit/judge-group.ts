@@ -71,7 +71,7 @@ function judgementOf(
     image,
     verdict,
     ...(reference && { reference }),
-    // What cannot be read has no name that a policy could speak of.
+    // An image that cannot be parsed has no name that a policy could match.
     covering: use ? [...applying, ...undecided].map(({ name }) => name) : [],
     judgedAt,
     ...(changesAt && { changesAt }),

@@ -34,8 +34,8 @@ export function announcementOf({ verdict }: Judgement): Announced {
 
 /**
  * Events for a change of verdict or reasons, one per pod: Warning for the worse, Normal for the better. A first judgement
- * that lets the image run is no change. What may pass by itself is said only when the next look finds the same, so that a
- * registry that stumbles is no news.
+ * that admits the image is no change. What may pass by itself is reported only when the next check finds the same, so that a
+ * short outage of a registry causes no events.
  */
 export function podEvents(
   unit: Unit,

@@ -9,7 +9,7 @@ import { announcementOf, podEvents, type Announced } from './pod-events.ts';
 const CONCURRENCY = 8;
 /** Milliseconds one unit may take: no caller waits for it, and a registry that hangs must not hold a place for long. */
 export const UNIT_DEADLINE_MS = 30_000;
-/** Milliseconds after which what may pass by itself, or failed, is looked at again. */
+/** Milliseconds after which a transient finding, or a failure, is judged again. */
 export const RETRY_MS = 60_000;
 /** Half of the share of the interval by which looks are spread, so that they do not come in waves. */
 const JITTER = 0.1;
@@ -27,7 +27,7 @@ export interface Session {
   readonly close: () => Promise<void>;
 }
 
-/** Takes in all pods, follows every change, and judges what is due, until the signal. */
+/** Reads all pods, follows every change, and judges what is due, until the signal. */
 export function openSession(
   pods: Pods,
   { ports, settings }: { readonly ports: AuditPorts; readonly settings: AuditSettings },

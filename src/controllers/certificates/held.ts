@@ -35,7 +35,7 @@ export interface Held {
   readonly tidy: boolean;
   readonly signer: Sound<Signer>;
   readonly leaf: Sound<Leaf>;
-  /** Authorities that the API server believes, one list per webhook. */
+  /** Authorities that the API server trusts, one list per webhook. */
   readonly trusted: readonly (readonly Authority[])[];
 }
 

@@ -1,4 +1,4 @@
-// Keeps the guard registered: the API server believes what the webhooks serve with, at every moment of every rotation.
+// Keeps the webhooks registered: the API server trusts the certificate that they serve, at every moment of every rotation.
 // One leader makes authority and certificate and gives them out; every replica reads what it serves with.
 export { keepRegistration } from './keep-registration.ts';
 export { servingCertificate } from './serving-certificate.ts';

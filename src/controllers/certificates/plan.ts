@@ -95,7 +95,7 @@ function droppedAt(signer: Authority, leaf: Leaf, { lifetimeMs }: RegistrationSe
 function whyRenew(leaf: Leaf, { settings, now, signer }: Given): string | undefined {
   if (leaf.issuer.fingerprint !== signer.fingerprint) return 'the newest authority is trusted now';
   if (namesOf(leaf.hosts) !== namesOf(settings.hosts)) return 'it is for other hosts';
-  // One that ends with its authority is due later than that authority's successor: it never comes to renewing it in vain.
+  // A certificate that ends with its authority is due after the authority's successor: it is never renewed without effect.
   if (now.getTime() >= dueOf(leaf, settings.lifetimeMs)) return 'two thirds of its life are over';
   return undefined;
 }

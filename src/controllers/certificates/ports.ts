@@ -50,7 +50,7 @@ export interface SecretPort {
 /** By what the API server knows its webhooks. */
 export type WebhookKind = 'ValidatingWebhookConfiguration' | 'MutatingWebhookConfiguration';
 
-/** A webhook configuration: whom the API server believes, by webhook. */
+/** A webhook configuration: which authorities the API server trusts, by webhook. */
 export interface WebhookConfiguration {
   readonly kind: WebhookKind;
   readonly name: string;
@@ -61,7 +61,7 @@ export interface WebhookConfiguration {
   }[];
 }
 
-/** What the registration is kept through. A broken connection is thrown and ends the look; the next one goes on from what is there. */
+/** The ports of the registration. A broken connection is thrown and ends the check; the next one continues from the state then. */
 export interface RegistrationPorts extends Inspection, Making {
   readonly secret: SecretPort;
   /** Those of this installation that exist, at most one of a kind. */

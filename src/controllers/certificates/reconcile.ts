@@ -27,8 +27,8 @@ const NEEDED = ['ValidatingWebhookConfiguration'] as const;
 type Stored = NonNullable<Awaited<ReturnType<RegistrationPorts['secret']['read']>>>;
 
 /**
- * Looks once at the Secret and the webhook configurations, takes at most one step with the certificates, and gives every
- * configuration the bundle of the Secret. Throws what the ports throw; the next look goes on from what is there by then.
+ * Reads the Secret and the webhook configurations once, takes at most one step with the certificates, and writes the bundle of
+ * the Secret into every configuration. Throws what the ports throw; the next check continues from the state then.
  */
 export async function reconcileRegistration(
   ports: RegistrationPorts,

@@ -1,5 +1,5 @@
-// Events of registries and pipelines: who sent one is proven, what it says is a claim, and all it does is wake the promotions
-// that take from there.
+// Events of registries and pipelines. The sender of an event is authenticated, its content is a claim, and it only triggers the
+// promotions that have the pushed repository as their source.
 export { eventRoutes } from './receive.ts';
 export type { PushedImage } from './pushed-image.ts';
 export { createTrigger, watchersBySource } from './trigger.ts';

@@ -1,14 +1,14 @@
-/** Runs something once after so many milliseconds; the answer calls it off. */
+/** Runs something once after so many milliseconds; the answer cancels it. */
 export type After = (ms: number, run: () => void) => () => void;
 
-/** Whose identity tokens are taken; each is compared as a whole. */
+/** Which identity tokens are accepted; each field is compared as a whole. */
 export interface TokenTrust {
   readonly issuer: string;
   readonly audience: string;
   readonly subject: string;
 }
 
-/** What came of a token: it proves what was asked, or one word for the log why it does not. */
+/** The result of verifying a token: it is trusted, or one word for the log why it is not. */
 export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /**
@@ -23,7 +23,7 @@ export type ReceiverAuth =
   | { readonly kind: 'bearer'; readonly secret: () => string | undefined }
   | ({ readonly kind: 'oidc' } & TokenTrust);
 
-/** Whose events are understood; each has a path of its own. */
+/** The senders whose events are understood; each has its own path. */
 export type Sender = 'distribution' | 'harbor' | 'ghcr' | 'generic';
 
 /** A sender that may report pushes. */

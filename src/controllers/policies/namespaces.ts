@@ -3,7 +3,7 @@ import type { Labels } from '../../core/policy/index.ts';
 import type { NamespaceSource } from './ports.ts';
 
 /**
- * Milliseconds without a word from the API server after which the cache of namespaces is no longer believed: bookmarks come
+ * Milliseconds without a word from the API server after which the cache of namespaces is no longer used: bookmarks come
  * about once a minute, so that this much silence means a broken watch.
  */
 export const MAX_SILENCE_MS = 150_000;

@@ -45,7 +45,7 @@ export function promotionWrites(
       const { namespace, name, uid } = metadata;
       return await cluster.apply(
         { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
-        // One that was deleted and made again is another one, of which this does not speak.
+        // An object that was deleted and created again is another one, and this request is not about it.
         { apiVersion, kind, metadata: { namespace, name, uid }, status },
         { fieldManager: PROMOTER, signal },
       );

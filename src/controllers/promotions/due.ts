@@ -5,7 +5,7 @@ import type { Trigger } from './run-object.ts';
 
 /** What a promotion wants now. */
 export type Due =
-  /** This run is under way, or goes on. */
+  /** This run is under way, or continues. */
   | { readonly what: 'execute'; readonly run: RecordedRun }
   | { readonly what: 'begin'; readonly trigger: Trigger }
   /** Nothing until then; without a moment, until something changes. */
@@ -42,7 +42,7 @@ const MOST_DOUBLINGS = 6;
 export function dueOf(facts: DueFacts): Due {
   const { runs, approvals, spec, now } = facts;
   const active = runs.findLast(({ over }) => !over);
-  // As with a CronJob, one that is under way when it is suspended ends; none is begun, and none goes on.
+  // As with a CronJob, a run that is under way at the suspension ends normally; none is begun, and none continues after a wait.
   if (active) return { what: 'execute', run: active };
   if (spec.suspend) return { what: 'wait' };
   const decided = runs.find((run) => isDecided(run, approvals, now));
@@ -98,7 +98,7 @@ function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {
   return { at, trigger: { why: 'Retry', token: last.name, attempt: last.attempt + 1 } };
 }
 
-/** Only what no run has begun after: each replica goes by its own clock, so that a moment may also lie ahead. */
+/** Only pushes after the begin of the last run: each replica uses its own clock, so that a moment may also be in the future. */
 function pushed(facts: DueFacts): Timed | undefined {
   const { pushedAt } = facts;
   if (!pushedAt || pushedAt.getTime() <= lastBegin(facts)) return undefined;

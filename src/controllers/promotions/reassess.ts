@@ -68,7 +68,7 @@ export function knownAtTarget(
   return [...new Map(all.map((image) => [keyOf(image), image])).values()];
 }
 
-/** What looking at the target came to: what is there, or why it could not be looked at. */
+/** The result of a check of the target: the judgement of its images, or why it could not be read. */
 export type Looked = { readonly at: Date } & (
   { readonly judgement: TargetJudgement } | { readonly failure: Reason; readonly known: number }
 );

@@ -27,7 +27,7 @@ import { runsToPrune, runName, runObject, type Trigger } from './run-object.ts';
 const MIN_WAIT_MS = 1_000;
 const NOT_FOUND = 404;
 
-/** Looks at a promotion: takes in what its runs came to, begins the next one when it is due, and writes its status once. */
+/** Reconciles a promotion: applies the results of its runs, begins the next one when it is due, and writes its status once. */
 export async function reconcilePromotion(
   name: ObjectName,
   reconciling: Reconciling,

@@ -24,7 +24,7 @@ export function readyPins(pins: readonly Pin[], decide: Decide): readonly Pin[] 
   return pins.filter((pin) => isReady(pin, decide));
 }
 
-/** Whether a run that has ended goes on, because a person has decided since. */
+/** Whether a run that has ended continues, because a person has decided since. */
 export function goesOn({ pins = [] }: Pick<ImagePromotionRunStatus, 'pins'>, decide: Decide): boolean {
   return pins.some((text) => {
     const pin = parsePin(text);

@@ -24,7 +24,7 @@ export interface SelfTest {
 /** Milliseconds until a run without proof is repeated: at a start the webhook may not listen yet. */
 const AGAIN_MS = 10_000;
 const NOT_RUN: SelfTestResult = { state: 'not run yet', canaries: [] };
-/** Share of the period by which runs are moved, so that several installations do not march in step. */
+/** Share of the period by which runs are moved, so that several installations do not run at the same moments. */
 const JITTER = 0.2;
 const OUTCOMES = ['proven', 'not enforced', 'cannot tell', 'not applicable'] as const;
 

@@ -1,5 +1,5 @@
 // The heart: what is known about images, and the verdict that follows. Resolves a reference once, gathers facts through
-// ports, remembers facts (never verdicts), and hands them to the policy room to decide.
+// ports, remembers facts (never verdicts), and passes them to core/policy to decide.
 export { judge } from './judge.ts';
 export type { Access, Login } from './access.ts';
 export { pinReference } from './resolve.ts';

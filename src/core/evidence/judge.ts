@@ -33,7 +33,7 @@ export interface JudgeRequest {
   readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
   /** Aborts at the one deadline of the request; what is open by then is unknown. */
   readonly signal: AbortSignal;
-  /** Logins that the object brings along; absent = the controller's own. */
+  /** Logins that the object names; absent = the controller's own. */
   readonly access?: Access;
 }
 

@@ -37,7 +37,7 @@ export interface Memory {
   peek<T>(key: readonly string[]): Fact<T> | undefined;
   /** Remembers an answer that was learned on the way to another one. */
   store<T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void;
-  /** The same memory, blind to everything older than an absence is kept: what a refusal must rest on. */
+  /** The same memory, without facts that are older than the time an absence is kept: a refusal must rest on recent facts. */
   recent(): Memory;
   /**
    * The same memory, where only facts that were learned under this scope answer. What one login may read must never answer
@@ -142,7 +142,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   };
 
   const view = (maxAgeMs: number, scope: string): Memory => {
-    // Everything that is remembered or under way goes by this key, so that nothing can be shared past the scope.
+    // Stored facts and pending loads all use this key, so that nothing can be shared beyond the scope.
     const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
       ...question,
       key: [scope, ...question.key],
@@ -172,7 +172,7 @@ function kindOf({ key }: { readonly key: readonly string[] }): string {
   return key[1] ?? '';
 }
 
-/** The answer, or "out of time" when this caller's deadline comes first; the shared load goes on for the others. */
+/** The answer, or "out of time" when this caller's deadline comes first; the shared load continues for the others. */
 async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): Promise<Fact<T>> {
   const { promise: aborted, resolve } = Promise.withResolvers<Fact<T>>();
   const onAbort = () => {

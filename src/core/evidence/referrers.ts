@@ -14,7 +14,7 @@ import { learn, unread, unknown } from './learn.ts';
 import { readManifest } from './resolve.ts';
 import type { Sources } from './sources.ts';
 
-/** Referrers that are opened because their listing says too little: more of them is a flood, and each is a request. */
+/** Referrers that are opened because their listing says too little: more is an attack, and each is a request. */
 const MAX_OPENED = 32;
 /** Opened at the same time for one image, so that one image cannot use up the registry's whole budget. */
 const OPEN_AT_ONCE = 8;
@@ -104,7 +104,7 @@ async function list(
 
 /**
  * Whether a listing says too little to judge by: registries without the API carry the empty type in their fallback
- * index, others leave annotations out. A sigstore bundle needs none: it speaks for itself.
+ * index, others leave annotations out. A sigstore bundle needs none: its content says what it is.
  */
 function isPoor({ artifactType, annotations }: Descriptor): boolean {
   if (SAYS_NOTHING.has(artifactType)) return true;

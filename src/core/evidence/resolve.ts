@@ -89,7 +89,7 @@ export async function resolve(
   return { image: manifest.state === 'found' ? pin(ref, manifest.value.digest) : ref, manifest };
 }
 
-/** The reference with the digest it stands for right now, read with these logins. Never throws. */
+/** The reference with the digest it points to right now, read with these logins. Never throws. */
 export async function pinReference(
   ref: ImageRef,
   { access, signal }: { readonly access?: Access | undefined; readonly signal: AbortSignal },

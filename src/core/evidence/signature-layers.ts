@@ -2,7 +2,7 @@ import type { Descriptor, Digest, Fact, Manifest, SignatureCandidate, Unread } f
 import { unread } from './learn.ts';
 import type { Place } from './signature-places.ts';
 
-/** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must speak of. */
+/** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must be about. */
 export interface SignatureLayer {
   readonly carrier: Digest;
   readonly place: Place;
@@ -39,7 +39,7 @@ export interface Wanted {
   readonly unsigned: boolean;
 }
 
-/** Whether something with these annotations may hold a wanted statement; a hint is never believed, only used to skip. */
+/** Whether something with these annotations may hold a wanted statement; a hint is never trusted, only used to skip. */
 export function mayHold(annotations: Descriptor['annotations'], predicateTypes: readonly string[]): boolean {
   const hint = PREDICATE_HINTS.map((key) => annotations[key]).find((value) => value !== undefined);
   return hint === undefined || predicateTypes.includes(hint);
@@ -52,14 +52,14 @@ export function mayCarry(artifactType: string, wanted: Wanted): boolean {
   return isPlain(artifactType, wanted);
 }
 
-/** What a carrier is, where it lies, and of which digest its layers must speak. */
+/** What a carrier is, where it is stored, and which digest its layers must be about. */
 export interface Carrier {
   readonly manifest: Fact<Manifest>;
   readonly place: Place;
   readonly about: Digest;
 }
 
-/** The layers of a carrier that are worth trying. */
+/** The layers of a carrier that may hold something wanted. */
 export function layersOf({ manifest, place, about }: Carrier, wanted: Wanted): Found {
   if (manifest.state === 'unknown') return { layers: [], unread: [unread(manifest)] };
   if (manifest.state === 'absent') return { layers: [], unread: [] };

@@ -189,7 +189,7 @@ async function trySignature(
   return [unread(tried.state === 'absent' ? gone : tried)];
 }
 
-/** A flood is cut, and said: it can only make an image refused, never accepted. */
+/** Too many are cut, and the cut is reported: it can only make an image refused, never accepted. */
 function cut(count: number): readonly Unread[] {
   if (count <= MAX_SIGNATURES) return [];
   const detail = `${String(count)} signatures are there, the first ${String(MAX_SIGNATURES)} were tried`;

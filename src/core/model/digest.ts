@@ -28,7 +28,7 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 
-/** Whether these bytes are the ones the digest names: the digest is computed, never believed. */
+/** Whether these bytes are the ones the digest names: the digest is computed, never trusted. */
 export function matchesDigest(bytes: Uint8Array, digest: Digest): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest;
 }

@@ -28,7 +28,7 @@ export const REASONS = {
   PlatformMissing: 'The image lacks a platform that the promotion keeps.',
   MirroredBefore: 'This digest was mirrored before and is gone since; it is pulled in again only if forced.',
   SbomMissing: 'A platform has no SBOM that could be scanned.',
-  ApprovalNeeded: 'A person has to approve this digest before it goes on.',
+  ApprovalNeeded: 'A person has to approve this digest before it is promoted.',
   ApprovalDenied: 'A person denied this digest.',
   ExceptionExpired: 'An exception that let this image pass has expired.',
   CopyIncomplete: 'Less arrived at the target than was found at the source.',

@@ -29,7 +29,7 @@ export function decide({ use, evidence, selection, now }: Case): Verdict {
   return verdict([...applying, ...undecided]);
 }
 
-/** The verdict that follows from findings: a definite no outweighs an unknown, which outweighs a warning. */
+/** The verdict that follows from findings: a refusal takes precedence over an unknown, and an unknown over a warning. */
 export function verdict(findings: readonly JudgedFinding[]): Verdict {
   const denying = findings.filter(({ effect }) => effect === 'deny');
   if (denying.some(({ kind }) => kind === 'refused')) return { kind: 'deny', findings };

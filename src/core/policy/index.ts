@@ -1,4 +1,4 @@
-// What is required of images: the ImagePolicy resource, compiled; which policies speak of an image; the checks; the
+// What is required of images: the ImagePolicy resource, compiled; which policies match an image; the checks; the
 // verdict; the words of its messages. Pure: evidence comes in as values, and nothing here reads from outside.
 export { API_VERSION } from './schema.ts';
 export type { PolicyCondition, PolicyStatus } from './schema/status.ts';

@@ -7,9 +7,9 @@ import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 
 /** Facts that policies ask for, so that nothing is fetched that no policy reads. */
 export interface Needs {
-  /** The manifest and the referrers: whatever speaks of more than the reference itself. */
+  /** The manifest and the referrers: needed by every rule about more than the reference itself. */
   readonly registry: boolean;
-  /** Flags and dates on referrers: one that is missed lets an image in, so older places are read as well. */
+  /** Flags and dates on referrers: a missed flag would admit an image, so older locations are read, too. */
   readonly marks: boolean;
   /** Signatures and statements; absent when no policy asks for any. */
   readonly signatures?: SignatureNeeds;

@@ -2,7 +2,7 @@ import type { Fact } from '../model/index.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
 import type { Labels } from './compile/labels.ts';
 
-/** The policies that speak of one image in one namespace. */
+/** The policies that match one image in one namespace. */
 export interface Selection {
   readonly applying: readonly CompiledPolicy[];
   /** Policies that select namespaces, while the labels of this one are unknown: they may or may not apply. */

@@ -26,9 +26,9 @@ export interface DecisionWanted {
 }
 
 /**
- * What was decided about an image: a no outweighs every yes; what has expired or speaks of something else does not count. Of several
- * that approve the one counts that leaves the fewest findings standing, then the one that holds longest; two people waive
- * nothing together that neither waives alone. The answer does not depend on their order.
+ * The decision about an image. A denial takes precedence over every approval; an approval that has expired, or is about something
+ * else, does not count. Of several approvals the one counts that leaves the fewest findings, then the one that holds longest.
+ * Waivers of two people are not added up. The answer does not depend on the order of the approvals.
  */
 export function decisionFor(approvals: readonly Approval[], wanted: DecisionWanted): Approval | undefined {
   const fitting = approvals.filter(

@@ -10,7 +10,7 @@ export interface Destination {
   readonly to: ImageRef;
 }
 
-/** Tags looked at side by side before a run goes on. */
+/** Tags checked in parallel before a run continues. */
 const AT_ONCE = 16;
 
 /**

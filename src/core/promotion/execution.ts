@@ -27,7 +27,7 @@ export interface Execution {
   /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. */
   readonly plan: (signal: AbortSignal) => Promise<Discovery>;
   /**
-   * Carries out a plan: one row per image, in order. Begun again with the same plan it goes on from what the registries say;
+   * Carries out a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
    * an abort with a `Fault` as its reason is reported by that code.
    */
   readonly run: (

@@ -1,7 +1,7 @@
 import type { Digest, ReasonCode } from '../model/index.ts';
 import { backupTag } from './selection/reserved-tags.ts';
 
-/** A selected tag, with the digest it was resolved to once: from here on the run speaks of this digest only. */
+/** A selected tag, with the digest it was resolved to once: from here on the run uses this digest only. */
 export interface Candidate {
   readonly tag: string;
   readonly digest: Digest;
@@ -26,7 +26,7 @@ export interface PlanRules {
 export type PlannedAction =
   /** The tag has this digest at the target already, and came through this promotion. With `tidy`, what comes after the tag may still be open. */
   | { readonly action: 'UpToDate'; readonly tidy: boolean }
-  /** It goes on its way; gates may still stop it. */
+  /** It is promoted, unless a gate stops it. */
   | { readonly action: 'Move'; readonly overwrites?: Digest; readonly backup?: string }
   | { readonly action: 'Skip' | 'Block'; readonly reason: ReasonCode; readonly message: string };
 

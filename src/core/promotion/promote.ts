@@ -92,7 +92,7 @@ function unscanned({ digest }: ImageTask['image'], detail: string): Scanned {
   };
 }
 
-/** The image has to satisfy the policies that the promotion names; what could not be learned blocks as well. */
+/** The image has to satisfy the policies that the promotion names; a fact that could not be read blocks, too. */
 export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step<ImageTask, Learned> {
   return {
     name: 'verify source',

@@ -53,7 +53,7 @@ export interface StandingQuestion {
 /**
  * Judges an image at the target by the newest report by an accepted signer, with the rules of today. The age of
  * the report is not asked: it is what it says that makes an image worse. `undefined` = this promotion has not promoted it.
- * What could not be read may be newer and worse: it keeps an image from being well, and no finding from being reported.
+ * What could not be read may be newer and worse: the image then does not count as compliant, but findings are still reported.
  */
 export function standingOf(
   { digest, known, signatures }: StandingQuestion,

@@ -23,7 +23,7 @@ const PLURALS: Readonly<Record<string, string>> = {
   CronJob: 'cronjobs',
 };
 
-/** Kinds whose pods end; those of all others run for good. */
+/** Kinds whose pods end; those of all others run until they are deleted. */
 const ENDING: ReadonlySet<string> = new Set(['Pod', 'Job', 'CronJob']);
 /** What else these kinds demand, in their `spec`. */
 const DEMANDS: Readonly<Record<string, Fields>> = {

@@ -63,7 +63,7 @@ type Read = Omit<CanaryOutcome, 'id'>;
 
 function admitted({ path, image }: Canary, object: unknown): Read {
   if (JSON.stringify(object).includes(image))
-    return { outcome: 'not enforced', detail: 'the API server let the image in' };
+    return { outcome: 'not enforced', detail: 'the API server admitted the image' };
   return path === 'volumes'
     ? { outcome: 'not applicable', detail: 'this API server does not keep image volumes' }
     : { outcome: 'cannot tell', detail: 'something took the image out before it was judged' };

@@ -13,7 +13,7 @@ export interface LeaseAcquisition {
   readonly take: (signal: AbortSignal) => Promise<{ readonly heldSince: number } | undefined>;
   /** Looks who holds the Lease, without a wish of its own. */
   readonly look: (signal: AbortSignal) => Promise<void>;
-  /** Lets go of the Lease if it is held in this name. */
+  /** Releases the Lease if it is held in this name. */
   readonly release: (signal: AbortSignal) => Promise<void>;
   /** Who was seen to hold it last. */
   readonly holder: () => string | undefined;
@@ -163,7 +163,7 @@ function heldBy(
   };
 }
 
-/** The `spec` with which the holder lets go. */
+/** The `spec` with which the holder releases the Lease. */
 function released({ transitions }: LeaseRecord, time: string): object {
   return {
     holderIdentity: '',

@@ -51,7 +51,7 @@ const DEFAULT_BACKOFF: BackoffBounds = { baseMs: 500, maxMs: 30_000 };
 const WORKING_MS = 1_000;
 /** Failures in a row after which the watch is not resumed but the collection listed: the version itself may be the cause. */
 const RESUMES = 2;
-/** Lists older than what was seen before that are taken for a server that lags; one more, and the past was restored. */
+/** So many older lists in a row are taken for a server that lags; one more, and a backup of etcd was restored. */
 const LAGGING_LISTS = 3;
 
 /**

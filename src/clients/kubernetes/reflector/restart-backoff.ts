@@ -8,7 +8,7 @@ export interface BackoffBounds {
 export interface Backoff {
   /** Milliseconds to wait now. */
   next(): number;
-  /** All is well: the next pause is short again. */
+  /** The connection works: the next pause is short again. */
   reset(): void;
 }
 

@@ -61,7 +61,7 @@ export function faultOfError(operation: string, error: unknown, signal: AbortSig
   const code = errorCode(error);
   const untrusted = UNTRUSTED_CERTIFICATE.test(code) ? `its certificate is not trusted (${code})` : undefined;
   const tls = TLS_DETAILS[code] ?? untrusted;
-  if (tls !== undefined) return unavailable(`the API server cannot be believed: ${tls}`);
+  if (tls !== undefined) return unavailable(`the API server cannot be trusted: ${tls}`);
   return unavailable(`the connection to the API server failed${code && ` (${code})`}`);
 }
 

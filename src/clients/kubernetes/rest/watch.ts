@@ -118,7 +118,7 @@ function versionOf(doing: string, object: unknown): string {
   return resourceVersion;
 }
 
-/** Asked anew each time, which the compiler does not believe of a property. */
+/** A function, because the compiler assumes that a property does not change. */
 function hasEnded(signal: AbortSignal): boolean {
   return signal.aborted;
 }

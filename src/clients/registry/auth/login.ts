@@ -4,7 +4,7 @@ import { digestOf } from '../../../core/model/index.ts';
 /** The user name under which credential helpers hand out an identity token instead of a password. */
 const TOKEN_USER = '<token>';
 
-/** The login that a user name and a secret stand for. */
+/** The login made of a user name and a secret. */
 export function loginOf(username: string, secret: string): RegistryLogin {
   return username === TOKEN_USER
     ? { kind: 'identity', token: secret }

@@ -19,7 +19,7 @@ export interface TokenQuestion {
 const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
 /** How long a token lasts whose answer does not say so, in seconds (distribution spec). */
 const DEFAULT_LIFETIME_S = 60;
-/** Longest time a token is believed to last, in seconds: a day, whatever the answer claims. */
+/** Longest time a token is kept, in seconds: a day, whatever the answer claims. */
 const MAX_LIFETIME_S = 86_400;
 /** A token is given up this long before its end, in milliseconds: time for one request to arrive. */
 const EXPIRY_SKEW_MS = 10_000;

@@ -19,7 +19,7 @@ export interface Feed {
   readonly read: (start: number, end: number) => AsyncIterable<Uint8Array>;
   /** What is wrong with the source, once it is: then no retry can help. */
   readonly failure: () => unknown;
-  /** Lets go of the source. */
+  /** Releases the source. */
   readonly close: () => void;
 }
 

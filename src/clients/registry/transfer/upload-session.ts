@@ -43,7 +43,7 @@ export async function mountBlob(
   return answer.status === 202 ? sessionIn(call, answer) : undefined;
 }
 
-/** Where an upload goes on, by an answer that may say so. */
+/** Where an upload continues, by the headers of an answer. */
 export function nextUrl(call: Call, answer: Answer): URL | undefined {
   const location = header(answer, 'location');
   return location === undefined

@@ -22,7 +22,7 @@ export interface Upload {
 /** How far an upload has come. */
 interface Progress {
   readonly url: URL;
-  /** Bytes the registry is believed to have; the next one is sent from here. */
+  /** Bytes the registry has, as far as is known; the next one is sent from here. */
   readonly offset: number;
 }
 

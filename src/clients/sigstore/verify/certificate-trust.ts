@@ -76,7 +76,7 @@ function confirm(
     });
     return undefined;
   } catch {
-    return 'made with a certificate whose certificate log cannot be believed';
+    return 'made with a certificate whose certificate log cannot be trusted';
   }
 }
 

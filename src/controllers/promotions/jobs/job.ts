@@ -10,7 +10,7 @@ export interface JobTemplate extends PodTemplate {
 /** What is to be done so that a run is carried out by a Job. */
 export type JobNeed =
   | { readonly what: 'create'; readonly name: string }
-  /** One is at work, or about to be. */
+  /** A Job is running, or about to run. */
   | { readonly what: 'wait' }
   /** Too many ended without ending the run, this one at last. */
   | { readonly what: 'give up'; readonly last: string };

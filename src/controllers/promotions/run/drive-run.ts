@@ -71,7 +71,7 @@ interface Wanting {
   /** Milliseconds until its claim may be taken. */
   readonly waitMs: number;
   readonly making: JobMaking;
-  /** Takes a place among those that are at work; `false` = there is none. */
+  /** Takes a place among the running Jobs; `false` = there is none. */
   readonly begin: () => boolean;
 }
 

@@ -190,7 +190,7 @@ async function end(hold: Hold, status: ImagePromotionRunStatus): Promise<RunEnd>
   return (await hold.release()) ? { end: 'over', status } : { end: 'stopped' };
 }
 
-/** Why nothing could be begun: time that is over outweighs what broke because of it. */
+/** Why the run could not begin: a timeout takes precedence over the errors that it caused. */
 function reasonOf(error: unknown, signal: AbortSignal, { report }: RunnerPorts): Reason {
   const why: unknown = signal.aborted ? signal.reason : error;
   if (why instanceof Fault) return { code: why.code, detail: why.message };

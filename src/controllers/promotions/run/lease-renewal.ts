@@ -3,10 +3,10 @@ import type { ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
 import { pause } from '../pause.ts';
 import type { RunnerPorts, RunObject } from '../ports.ts';
 
-/** A run in one's own hands. */
+/** A run whose claim this process holds. */
 export interface Hold {
   readonly run: RunObject;
-  /** Fires with a `Fault` `Cancelled` when the run is no longer surely in these hands, or is gone. */
+  /** Fires with a `Fault` `Cancelled` when the claim may be lost, or the run is gone. */
   readonly signal: AbortSignal;
   /** From now on every renewal writes this status. */
   readonly setStatus: (status: () => ImagePromotionRunStatus) => void;
@@ -14,7 +14,7 @@ export interface Hold {
   readonly write: () => Promise<boolean>;
   /** Writes the status for the last time, and releases the claim. */
   readonly release: () => Promise<boolean>;
-  /** Gives no sign of life any more. */
+  /** Ends the renewals. */
   readonly close: () => void;
 }
 
@@ -28,16 +28,16 @@ interface Holding {
   readonly heldSince: number;
 }
 
-/** Milliseconds after which a holder stops that could not renew: less than others wait, the rest is for what it has sent already. */
+/** Milliseconds without a renewal after which a holder stops: less than others wait; the rest is for requests already sent. */
 export const RENEW_WITHIN_MS = 20_000;
 /** Milliseconds between two renewals, which also report progress: often enough that one may fail. */
 export const PROGRESS_MS = 7_000;
-/** Milliseconds before a write is tried again that did not get through. */
+/** Milliseconds before a failed write is retried. */
 const AGAIN_MS = 2_000;
 
 type Tried = 'stored' | 'again' | 'lost';
 
-/** Holds a run that was claimed, and gives signs of life until it is closed or lost. */
+/** Holds a run that was claimed, and renews the claim until it is closed or lost. */
 export function createHold({ ports, run, claim, status, heldSince }: Holding): Hold {
   const { runs, now, after, clock, report } = ports;
   const lost = new AbortController();
@@ -73,7 +73,7 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
   };
   const tryWrite = async (holder: string): Promise<Tried> => {
     const sentAt = now();
-    // Never the same twice: others take a change of it for a sign of life.
+    // Never the same twice: others take a change of it for a renewal.
     renewTime = laterThan(renewTime, clock());
     const written = { ...statusNow(), claim: { ...claim, holder, renewTime } };
     const answer = await runs.writeStatus(newest, written, lost.signal);
@@ -105,7 +105,7 @@ export function createHold({ ports, run, claim, status, heldSince }: Holding): H
     return false;
   };
   const isLost = (): boolean => lost.signal.aborted;
-  /** One after the other: each goes by the version that the one before left. */
+  /** One after the other: each write uses the version that the one before returned. */
   const enqueue = (holder: string): Promise<boolean> => {
     writing = writing.then(() => writeUntilStored(holder));
     return writing;

@@ -8,8 +8,8 @@ import {
 } from '../../../core/promotion/index.ts';
 
 /*
- * A plan, pinned in the status of its run: one line for each image that is not done. A run that is begun again goes by these
- * lines and resolves nothing a second time, so that what was planned, judged and approved is what moves.
+ * A plan, pinned in the status of its run: one line for each image that is not done. A run that is begun again uses these
+ * lines and resolves nothing a second time, so that exactly the planned, judged and approved images are promoted.
  */
 
 /** An image that is not done. */
@@ -50,7 +50,7 @@ export function isWork(planned: PlannedImage): planned is Resolved {
 /** What was decided about an image that waits, if anything was. */
 export type Decide = (pin: Required<Pick<Pin, 'gateHash'>> & Pin) => Approval | undefined;
 
-/** Whether there is something to do about an image now: one that waits for a person goes on only when there is a decision. */
+/** Whether there is work for an image now: one that waits for a person continues only when there is a decision. */
 export function isReady(pin: Pin, decide: Decide): boolean {
   return pin.gateHash === undefined || decide({ ...pin, gateHash: pin.gateHash }) !== undefined;
 }

@@ -38,7 +38,7 @@ export function knownRuns(objects: readonly RunObject[]): readonly RecordedRun[]
     .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.name < b.name ? 1 : -1));
 }
 
-/** Whether a run that is over goes on, because a person has decided since. */
+/** Whether a run that has ended continues, because a person has decided since. */
 export function isDecided(run: RecordedRun, approvals: readonly KnownApproval[], now: Date): boolean {
   const { status = {} } = run.object;
   return run.over && goesOn(status, decideBy(run.name, approvals, { considered: status.considered, now }));

@@ -23,7 +23,7 @@ export type Taken =
 
 /** How a claim is taken. */
 export interface Taking {
-  /** The status with which the run begins or goes on; `undefined` = there is nothing to carry out. */
+  /** The status with which the run begins or continues; `undefined` = there is nothing to execute. */
   readonly begin: (run: RunObject) => ImagePromotionRunStatus | undefined;
   readonly signal: AbortSignal;
 }

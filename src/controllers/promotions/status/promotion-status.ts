@@ -26,7 +26,7 @@ export interface CountedRun {
   readonly fresh?: readonly RunImage[];
 }
 
-/** Takes in every run that has ended since the status was written, in the order of their ends; each once. */
+/** Applies every run that has ended since the status was written, in the order of their ends; each once. */
 export function absorbRuns(
   promotion: PromotionObject,
   status: ImagePromotionStatus,

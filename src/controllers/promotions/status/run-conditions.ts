@@ -96,7 +96,7 @@ function endOf(facts: RunFacts): End {
   if (!isOver(status)) return [false, false, 'Running', 'It is under way.'];
   if (phase === 'Failed') return [false, true, ...failureOf(facts)];
   if (counts !== undefined && counts.awaitingApproval > 0)
-    return [false, false, 'ApprovalNeeded', 'It goes on when a person has decided.'];
+    return [false, false, 'ApprovalNeeded', 'It continues when a person has decided.'];
   if (phase === 'Blocked')
     return [true, false, 'Blocked', `${many(counts?.blocked ?? 0)} blocked; the others arrived.`];
   if (status.plan?.nothing !== undefined) return [true, false, 'NothingSelected', status.plan.nothing];
@@ -117,7 +117,7 @@ function many(count: number): string {
   return `${String(count)} ${count === 1 ? 'image' : 'images'}`;
 }
 
-/** The image that stands for the others, with why. */
+/** The image that is named for all others, with its reason. */
 function named(row: RunImage | undefined): string {
   if (!row) return '';
   const because = row.message === undefined ? '' : ` ${row.message}`;

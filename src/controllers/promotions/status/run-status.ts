@@ -9,7 +9,7 @@ import { sayRun } from './run-conditions.ts';
 import { decideBy, goesOn, isOver } from '../run-state.ts';
 
 /**
- * The status with which a run is begun, or goes on: after a crash, or because a person has decided since it ended. `undefined` =
+ * The status with which a run begins, or continues: after a crash, or because a person has decided since it ended. `undefined` =
  * it is over.
  */
 export function beginStatus(

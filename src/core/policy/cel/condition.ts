@@ -15,7 +15,7 @@ import { metered } from './meter.ts';
 import { objectionsTo, patternCalls } from './syntax.ts';
 import { Stop, Work } from './work.ts';
 
-/** What a condition may speak of. */
+/** The variables of a condition. */
 export interface ConditionVariables {
   /** The predicate of the statement, as JSON. */
   readonly predicate: unknown;

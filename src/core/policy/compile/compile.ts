@@ -14,7 +14,7 @@ export interface CompiledPolicy extends Requirements {
   readonly pinDigests: boolean;
   /** Why the policy could not be compiled: then it asks nothing else, and its images are unknown. */
   readonly broken?: string;
-  /** Whether the policy speaks of images of this normalised name. */
+  /** Whether the policy matches images of this normalised name. */
   readonly coversImage: (name: string) => boolean;
   /** Whether it covers a namespace with these labels; absent = it covers all. */
   readonly coversNamespace?: (labels: Labels) => boolean;

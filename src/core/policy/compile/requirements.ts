@@ -60,7 +60,7 @@ export interface VulnerabilityRequirement {
 
 export interface VulnerabilityException {
   readonly id: string;
-  /** The last moment it holds; absent = for good. */
+  /** The last moment it holds; absent = no end. */
   readonly until?: Date;
   readonly reason: string;
   readonly coversImage: (name: string) => boolean;

@@ -8,7 +8,7 @@ export interface VulnerabilityException {
   /** The last moment at which it holds; absent = it does not expire. */
   readonly until?: Date;
   readonly reason: string;
-  /** Whether it speaks of the image that is judged. */
+  /** Whether it is about the image that is judged. */
   readonly appliesToImage: boolean;
 }
 

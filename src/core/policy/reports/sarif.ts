@@ -52,7 +52,7 @@ const result = z.object({
 });
 type Result = z.infer<typeof result>;
 
-/** Results of these kinds say that all is well (SARIF 2.1.0 §3.27.9). */
+/** Results of these kinds report no problem (SARIF 2.1.0 §3.27.9). */
 const FINE: ReadonlySet<string> = new Set(['pass', 'notApplicable', 'informational']);
 const NOWHERE = -1;
 const LEVELS: Readonly<Record<string, Severity>> = { error: 'High', warning: 'Medium', note: 'Low' };

@@ -13,7 +13,7 @@ const moment = z.string().max(64).meta({ format: 'date-time' });
 export const conditionSchema = z.strictObject({
   type: z.string().max(316).describe('What it is about.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
-  observedGeneration: z.int().min(0).optional().describe('Generation of the object that this speaks of.'),
+  observedGeneration: z.int().min(0).optional().describe('Generation of the object that this is about.'),
   lastTransitionTime: moment.describe('When the status last changed.'),
   reason: z.string().max(1_024).describe('One word for programs.'),
   message: text.describe('A sentence for people.'),

@@ -14,7 +14,7 @@ import { holdsMany } from '../graph/cosign-tags.ts';
 export type Meeting =
   /** All that we bring is there. */
   | { readonly state: 'contained' }
-  /** The two cannot be one: what is there stays. */
+  /** The two cannot be merged: the one at the target stays. */
   | { readonly state: 'apart' }
   /** Ours comes after theirs; `layers` are the ones that they lack. */
   | { readonly state: 'mergeable'; readonly layers: readonly Descriptor[] };

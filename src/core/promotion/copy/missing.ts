@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
 import type { Start } from '../concurrency.ts';
 
-/** Carried referrers by what they speak of. */
+/** Carried referrers by their subject. */
 export function carriedReferrers({
   attachments,
 }: Pick<Graph, 'attachments'>): ReadonlyMap<Digest, readonly Digest[]> {

@@ -60,7 +60,7 @@ export function verifyTarget(request: VerifyRequest, signal: AbortSignal): Promi
   });
 }
 
-/** The image and its children, without what speaks of them. */
+/** The image and its children, without their referrers. */
 function partsOf({ root, manifests }: Graph): readonly Digest[] {
   const contents = new Map(manifests.map((content) => [content.manifest.digest, content]));
   const parts = new Set<Digest>([root.manifest.digest]);

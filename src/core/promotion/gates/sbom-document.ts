@@ -34,7 +34,7 @@ export function isSbomPredicate(predicateType: string): boolean {
 
 /**
  * The SBOM in a layer, as JSON: the layer itself, or what a statement about exactly `about` says, be it signed or not.
- * `undefined` when there is none in it. No signature is looked at: what an SBOM says is tried, not believed.
+ * `undefined` when there is none in it. No signature is checked: the content of an SBOM is tried, not trusted.
  */
 export function sbomIn(bytes: Uint8Array, mediaType: string, about: Digest): Uint8Array | undefined {
   const json = parseJson(bytes);

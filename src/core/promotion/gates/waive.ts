@@ -42,7 +42,7 @@ export function gateHash({ digest, results }: Gated): Digest {
   return digestOf(JSON.stringify([digest, ...canonical]));
 }
 
-/** Whether a waiver speaks of this image and of exactly what gates hold against it now. */
+/** Whether a waiver is for this image and for exactly the current findings of its gates. */
 export function waiverStanding(gated: Gated, waiver: Waiver, now: Date): WaiverStanding {
   if (waiver.digest !== gated.digest) return 'other-image';
   if (waiver.gateHash !== gateHash(gated)) return 'other-findings';

@@ -19,11 +19,11 @@ export interface CarryRules {
 
 /** Why an attachment stays behind, each with one clause for a person. */
 export const LEFT_BECAUSE = {
-  QuarantineFlag: 'a quarantine flag speaks of the place where the image was',
-  LifecycleMark: 'an end-of-life mark speaks of the place where it was set',
-  MirrorHistory: 'the history of a mirror speaks of its repository',
+  QuarantineFlag: 'a quarantine flag is about the repository where the image was',
+  LifecycleMark: 'an end-of-life mark is about the repository where it was set',
+  MirrorHistory: 'the history of a mirror is about its own repository',
   NotSelected: 'its artifact type is not among those to be carried',
-  IndexRebuilt: 'it speaks of an index that was made smaller',
+  IndexRebuilt: 'it is about an index that was made smaller',
   Gone: 'it is listed, and no longer there',
   NoReferrer: 'it is listed, but names another subject or none',
   NotMergeable: 'the tag holds no manifest with layers',
@@ -34,8 +34,8 @@ export const LEFT_BECAUSE = {
 export type LeftBecause = keyof typeof LEFT_BECAUSE;
 
 /*
- * What speaks of a place and not of the image. Marks copied along have declared live images dead elsewhere, and a flag that
- * went along would keep an image in quarantine that has just been let out. Provenance speaks of the image and is carried.
+ * Referrers about a repository and not about the image. A copied mark would declare a supported image outdated at the target, and
+ * a copied flag would keep an image in quarantine that was just released. Provenance is about the image and is carried.
  */
 const LIFECYCLE_TYPES: ReadonlySet<string> = new Set([
   'application/vnd.pratique.lifecycle.v1+json',

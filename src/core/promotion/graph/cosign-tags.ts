@@ -1,6 +1,6 @@
 import { digestAlgorithm, digestHex, type Digest } from '../../model/index.ts';
 
-/** One of the tags under which cosign keeps what speaks of a digest, and the artifact type that such a thing counts as. */
+/** One of the tags under which cosign stores artifacts about a digest, and the artifact type that they count as. */
 export interface CosignTag {
   readonly tag: string;
   readonly artifactType: string;

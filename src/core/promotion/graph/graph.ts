@@ -2,9 +2,9 @@ import type { Descriptor, Digest, ManifestContent, PinnedRef } from '../../model
 import type { AttachmentCounts } from '../result.ts';
 import type { LeftBecause } from './carried.ts';
 
-/** Something that speaks of a manifest of the image: a referrer, or what lies under one of cosign's tags. */
+/** An artifact about a manifest of the image: a referrer, or an artifact under one of cosign's tags. */
 export interface Attachment {
-  /** The manifest it speaks of. */
+  /** The manifest it is about. */
   readonly of: Digest;
   /** Absent for a tag that was left without being opened. */
   readonly digest?: Digest;
@@ -38,7 +38,7 @@ export interface Graph {
   readonly tagged: readonly TaggedManifest[];
   /** Every blob that those need, once, the largest first. */
   readonly blobs: readonly Descriptor[];
-  /** Everything found that speaks of the image; empty when attachments were not asked for. */
+  /** Every artifact found about the image; empty when attachments were not asked for. */
   readonly attachments: readonly Attachment[];
 }
 

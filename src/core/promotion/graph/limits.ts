@@ -10,7 +10,7 @@ export interface GraphLimits {
   readonly attachments: number;
 }
 
-/** Real graphs are an index of twenty platforms with a handful of referrers each, two deep; anyone who can push can make a flood. */
+/** Real graphs are an index of twenty platforms with a handful of referrers each, two deep; an attacker can push many more. */
 export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
   depth: 8,
   manifests: 1_000,
@@ -18,7 +18,7 @@ export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
   attachments: 2_000,
 };
 
-/** Counts what a gathering takes in, and ends it when that is too much. */
+/** Counts what a gathering reads, and ends it when that is too much. */
 export interface Budget {
   readonly deep: (depth: number) => void;
   readonly opened: (content: ManifestContent) => void;

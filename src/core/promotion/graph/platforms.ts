@@ -27,7 +27,7 @@ export interface KeptPlatforms {
   readonly missing: readonly string[];
 }
 
-/** By which BuildKit names the platform that a child with statements speaks of. */
+/** The annotation by which BuildKit names the platform that a child with statements is about. */
 const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
 
 const body = z.looseObject({ manifests: z.array(z.looseObject({ digest: z.string() })) });

@@ -125,7 +125,7 @@ export async function walk(
   if (root === undefined || root.manifest.digest === image.digest) {
     await enter(image.digest, 0, root);
   } else {
-    entered.add(image.digest); // what speaks of the whole index is counted and stays; its kept children are entered
+    entered.add(image.digest); // referrers of the whole index are counted and stay; its kept children are entered
     budget.opened(root);
     seen.contents.set(root.manifest.digest, root);
     const children = root.manifest.manifests.map(({ digest }) => enter(digest, 1));

@@ -66,7 +66,7 @@ export function createHistoryBook({
     };
   };
 
-  /** Writes all that waits, also for others who added it; what could not be written goes on waiting for their turn. */
+  /** Writes all that waits, also records that others added; a record that could not be written waits for its next turn. */
   const writeWaiting = async (signal: AbortSignal): Promise<Reason | undefined> => {
     const arrivals = waiting;
     waiting = [];

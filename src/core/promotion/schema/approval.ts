@@ -23,7 +23,7 @@ export const approvalSpecSchema = z
       .array(vulnerabilityId)
       .max(MAX_WAIVED)
       .default([])
-      .describe('Findings that are accepted. What is not named here goes on blocking.'),
+      .describe('Findings that are accepted. Findings that are not named here still block.'),
     reason: z.string().min(1).max(512).describe('Why; it stands in the release statement.'),
     until: momentText.describe('Last day (UTC) or moment it holds.'),
   })

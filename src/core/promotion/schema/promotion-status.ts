@@ -11,7 +11,7 @@ export const MAX_RECENT = 10;
 
 /** The `status` of an ImagePromotion. */
 export const promotionStatusSchema = z.strictObject({
-  observedGeneration: count.optional().describe('Generation that this speaks of.'),
+  observedGeneration: count.optional().describe('Generation that this is about.'),
   conditions: z
     .array(conditionSchema)
     .max(16)
@@ -37,7 +37,7 @@ export const promotionStatusSchema = z.strictObject({
       completionTime: stamp.describe('When it ended.'),
     })
     .optional()
-    .describe('The run that counts and decisions speak of.'),
+    .describe('The run that counts and decisions are about.'),
   told: z
     .array(z.string().max(16))
     .max(MAX_RUN_IMAGES)

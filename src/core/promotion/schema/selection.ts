@@ -82,7 +82,7 @@ export const platformsSchema = z.strictObject({
   missing: z
     .enum(['Fail', 'Skip'])
     .default('Fail')
-    .describe('What becomes of an image that lacks one of them: Skip goes on with those that are there.'),
+    .describe('What becomes of an image that lacks one of them: Skip continues with those that exist.'),
 });
 
 /** What is copied with an image. */
@@ -100,7 +100,9 @@ export const attachmentsSchema = z
     lifecycle: z
       .boolean()
       .default(false)
-      .describe('Whether lifecycle marks are copied: they speak of the place more often than of the image.'),
+      .describe(
+        'Whether lifecycle marks are copied: usually they are about the repository, not about the image.',
+      ),
     late: z
       .boolean()
       .default(false)

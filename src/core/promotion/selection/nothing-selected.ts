@@ -7,7 +7,7 @@ export interface Looked {
   readonly from: ImageRef;
   /** How many tags it lists; absent = it was not asked for a list. */
   readonly listed?: number;
-  /** What is left out although its name speaks for it. */
+  /** What is left out although its name matches. */
   readonly leftOut: readonly LeftOut[];
 }
 

@@ -4,7 +4,7 @@ import type { TagSelection } from '../schema.ts';
 import { compileTagFilter } from './tag-filter.ts';
 import { compareNewestFirst, parseTagVersion } from './versions.ts';
 
-/** Why a tag that its name speaks for is not taken. */
+/** Why a tag whose name matches is not selected. */
 export type LeftOutWhy = 'Missing' | 'Excluded' | 'TooYoung' | 'AgeUnknown' | 'NotNewest';
 
 /** A tag that is not taken although it was named, ranged or found by a pattern. */

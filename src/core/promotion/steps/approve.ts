@@ -5,8 +5,8 @@ import { blocked, type Step, type StepOutcome } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 
 /**
- * Says whether the image goes on after its gates: all passed, or a person let it go on who may, for exactly this digest and
- * exactly these findings. What is Unknown, or missing, cannot be waived; a Deny holds also where the gates passed.
+ * Decides whether the image is promoted after its gates: all passed, or an authorized person has approved exactly this digest and
+ * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
  */
 export function approveStep(
   asked: PromoteSpec['approval'],

@@ -10,7 +10,7 @@ const MAX_CLAIMS = 20;
 /** Largest record that is opened, in bytes: as large as statements are read for a verdict. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-/** What would be written, and by whom. */
+/** What would be written, and with which identity. */
 export interface OwnQuestion {
   readonly signer: ArtifactSigner;
   readonly sign: () => Promise<SignedContent>;

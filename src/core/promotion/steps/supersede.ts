@@ -13,7 +13,7 @@ import { attach, referrersAt } from './place.ts';
 /** Older images of one line that are looked at; longer lines are cleaned up by deleting, not by marking. */
 const MAX_OLDER = 200;
 const AT_ONCE = 8;
-/** Numbers of a version that is one image for good: `1.4` moves on, `1.4.2` does not. */
+/** Numbers of a version whose tag does not move: `1.4` moves, `1.4.2` does not. */
 const WRITTEN_OUT = 3;
 /** Annotations that name the line of an image, ours and that of the public workflows. */
 const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];

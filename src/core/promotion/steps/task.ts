@@ -28,7 +28,7 @@ export interface StepParts {
   readonly source: SourceRegistry;
   readonly target: TargetRegistry;
   readonly run: RunIdentity;
-  /** When the run began: what it writes carries this time, so that one that goes on after a crash writes the same. */
+  /** When the run began: what it writes carries this time, so that a run that continues after a crash writes the same. */
   readonly startedAt: Date;
   /** Whether the source is read with a login. */
   readonly sourceAuthenticated: boolean;

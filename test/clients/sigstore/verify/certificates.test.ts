@@ -217,7 +217,7 @@ describe('certificates', () => {
       const json = { ...sigstore.rootJson, ctlogs: (await createSigstore()).rootJson.ctlogs };
       const layer = await layerOf(await sigstore.certify());
       expect(whyNot(await ask(layer, { keys: [], roots: [asTrustRoot(json)] }))).to.equal(
-        'made with a certificate whose certificate log cannot be believed',
+        'made with a certificate whose certificate log cannot be trusted',
       );
     });
 
