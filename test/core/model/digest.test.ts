@@ -18,7 +18,7 @@ describe('digest', () => {
     expect(digestOf(Buffer.from('abc'), 'sha512')).to.equal(SHA512);
   });
 
-  it('parse gives back what is canonical', () => {
+  it('parse returns the canonical form', () => {
     expect([SHA256, SHA512].map(parseDigest)).to.deep.equal([SHA256, SHA512]);
   });
 
@@ -41,13 +41,13 @@ describe('digest', () => {
     });
   }
 
-  it('comes apart into algorithm and hex', () => {
+  it('is split into algorithm and hex', () => {
     const digest = digestOf('abc', 'sha512');
     expect([digestAlgorithm(digest), digestHex(digest)]).to.deep.equal(['sha512', SHA512.slice(7)]);
     expect(digestAlgorithm(digestOf('abc'))).to.equal('sha256');
   });
 
-  it('T03: bytes match the digest they hash to and no other', () => {
+  it('T03: bytes match their own digest and no other', () => {
     const bytes = Buffer.from('abc');
     expect(matchesDigest(bytes, digestOf('abc'))).to.be.true;
     expect(matchesDigest(bytes, digestOf('abc', 'sha512'))).to.be.true;

@@ -3,7 +3,7 @@ import { Fault, parsed, problem } from '../../../src/core/model/index.ts';
 import { REASONS } from '../../../src/core/model/reason.ts';
 
 describe('fault', () => {
-  it('says what was being done, and keeps its cause apart from its message', () => {
+  it('names the operation, and keeps its cause apart from its message', () => {
     const cause = new Error('secret');
     const fault = new Fault({
       code: 'RegistryUnavailable',
@@ -31,7 +31,7 @@ describe('reasons', () => {
 });
 
 describe('parsed', () => {
-  it('is a value, or problems with their place', () => {
+  it('is a value, or problems with their path', () => {
     expect(parsed(1)).to.deep.equal({ ok: true, value: 1 });
     expect(problem('spec.a', 'is wrong')).to.deep.equal({
       ok: false,

@@ -58,7 +58,7 @@ describe('manifest', () => {
     expect(manifest.subject?.digest).to.equal(child.digest);
   });
 
-  it('null is none: annotations, subject, layers, platform', () => {
+  it('null is absent: annotations, subject, layers, platform', () => {
     const nulls = { ...image, annotations: null, subject: null, layers: null, manifests: null };
     expect(value(nulls)).to.deep.include({ annotations: {}, layers: [], manifests: [] });
     expect(value(nulls)).not.to.have.property('subject');
@@ -164,7 +164,7 @@ describe('manifest, refused', () => {
     expect(parseManifest(Buffer.from([0x7b, 0xff, 0x7d]), digest, undefined).ok).to.be.false;
   });
 
-  it('as many entries as allowed are read', () => {
+  it('a manifest with exactly the allowed number of entries is read', () => {
     expect(value({ ...image, layers: many(MAX_MANIFEST_ENTRIES) }).layers).to.have.lengthOf(
       MAX_MANIFEST_ENTRIES,
     );

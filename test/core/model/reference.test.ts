@@ -108,13 +108,13 @@ describe('reference', () => {
     });
   }
 
-  it('R07: a name may have 255 characters, with what is implied, and not one more', () => {
+  it('R07: a name may have 255 characters, including implied parts, and not one more', () => {
     const implied = 'docker.io/library/'.length;
     expect(isRefused('a'.repeat(MAX_NAME_LENGTH - implied))).to.be.false;
     expect(isRefused('a'.repeat(MAX_NAME_LENGTH - implied + 1))).to.be.true;
   });
 
-  it('the longest name, tag and digest together are just read', () => {
+  it('the longest name, tag and digest together are accepted', () => {
     const text = `a.io/${'b'.repeat(250)}:${'c'.repeat(128)}@${long}`;
     expect(text).to.have.lengthOf(MAX_REFERENCE_LENGTH);
     expect(isRefused(text)).to.be.false;
@@ -166,7 +166,7 @@ describe('reference, laws', () => {
     );
   });
 
-  it('whatever is read at all reads the same when written in full', () => {
+  it('every accepted text is the same reference when written in full', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[aB.:/@[\]_-]{1,12}$/), (text) => {
         const ref = parseReference(text);

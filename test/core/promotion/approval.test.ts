@@ -29,8 +29,8 @@ const whose = (...approvals: readonly Approval[]) => {
   return chosen[0];
 };
 
-describe('which decision counts', () => {
-  it('the one that leaves the fewest findings standing, of several that approve', () => {
+describe('the approval that counts', () => {
+  it('is the one that leaves the fewest findings', () => {
     const one = approval('jane', { waive: ['CVE-2026-1', 'CVE-2026-9', 'CVE-2026-8'] });
     const both = approval('alice', {
       waive: ['cve-2026-1', 'CVE-2026-2'],
@@ -39,16 +39,16 @@ describe('which decision counts', () => {
     expect(whose(one, both)).to.equal('alice');
   });
 
-  it('the one that holds longest, of two that leave the same', () => {
+  it('is the one that is valid longest, of two that leave the same findings', () => {
     const short = approval('alice', { until: new Date('2026-03-03T00:00:00Z') });
     expect(whose(short, approval('jane'))).to.equal('jane');
   });
 
-  it('always the same, of two that say the same', () => {
+  it('is always the same one of two equal ones', () => {
     expect(whose(approval('jane'), approval('alice'))).to.equal('alice');
   });
 
-  it('a denial, whatever others approve', () => {
+  it('is a denial, whatever others approve', () => {
     const all = approval('jane', { waive: ['CVE-2026-1', 'CVE-2026-2'] });
     expect(whose(all, approval('joe', { decision: 'Deny' }))).to.equal('joe');
   });
@@ -59,7 +59,7 @@ describe('which decision counts', () => {
     ['about other findings', { gateHash: 'other' }],
     ['that has ended', { until: new Date('2026-03-01T00:00:00Z') }],
   ] as const)
-    it(`none ${what}`, () => {
+    it(`is none ${what}`, () => {
       expect(whose(approval('jane', more))).to.equal(undefined);
       expect(whose(approval('jane', { ...more, decision: 'Deny' }), approval('alice'))).to.equal('alice');
     });

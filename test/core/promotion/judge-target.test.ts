@@ -66,15 +66,15 @@ const KEY = { kind: 'ecdsa-p256', pem: '', fingerprint: 'own' };
 const signal = new AbortController().signal;
 const known = (tag: string) => ({ tag, digest: digestFor(tag) });
 
-describe('a look at a target', () => {
-  it('asks of every tag that names an image, and of what is known, each once and paced', async () => {
+describe('judging the images of a target', () => {
+  it('reads every tag of an image and every known image, each once, at a limited rate', async () => {
     const { look, asked, paced } = lookAt({
       tags: ['1', '2', 'mirror-history', `sha256-${'a'.repeat(64)}.sig`],
     });
     const { judged, unseen } = await judgeTarget(look, [known('1'), known('0')], signal);
     expect(asked.toSorted()).to.deep.equal(['judge 0', 'judge 1', 'judge 2', 'tag 1', 'tag 2']);
     expect(paced()).to.equal(5);
-    // What nobody released is not its own.
+    // An image without a release is not judged as promoted.
     expect(judged.map(({ tag, state }) => `${tag} ${state}`)).to.have.members([
       '1 unreported',
       '0 unreported',
@@ -82,7 +82,7 @@ describe('a look at a target', () => {
     expect(unseen).to.equal(0);
   });
 
-  it('asks only of what is known where nothing reports what it has promoted', async () => {
+  it('reads only known images when promotions are not signed', async () => {
     const { look, asked } = lookAt({ tags: ['1', '2'], signs: false });
     await judgeTarget(look, [known('0')], signal);
     expect(asked).to.deep.equal(['judge 0']);
@@ -94,13 +94,13 @@ describe('a look at a target', () => {
     expect(asked).to.deep.equal(['tag 1', 'judge 1', 'judge 1']);
   });
 
-  it('reports what is gone', async () => {
+  it('reports a deleted image', async () => {
     const { look } = lookAt({ manifest: { state: 'absent', seenAt: NOW } });
     const { judged } = await judgeTarget(look, [known('1')], signal);
     expect(judged).to.deep.equal([{ ...known('1'), state: 'gone' }]);
   });
 
-  it('leaves a registry alone that fails again and again, and counts what it did not see', async () => {
+  it('sends no more requests to a registry that fails again and again, and counts the unread images', async () => {
     const tags = Array.from({ length: 100 }, (_, index) => String(index));
     const { look, asked } = lookAt({ tags, digestOf: () => Promise.reject(down()) });
     const { judged, unseen, reason } = await judgeTarget(look, [known('0')], signal);
@@ -109,7 +109,7 @@ describe('a look at a target', () => {
     expect(judged.map(({ state }) => state)).to.deep.equal(['unknown']);
   });
 
-  it('does so, too, when nothing can be read of image after image', async () => {
+  it('also stops when image after image cannot be read', async () => {
     const unread = {
       state: 'unknown',
       reason: { code: 'RegistryUnavailable', detail: '' },
@@ -123,7 +123,7 @@ describe('a look at a target', () => {
     expect(judged).to.have.lengthOf(100);
   });
 
-  it('goes on after a failure here and there', async () => {
+  it('continues after single failures', async () => {
     const tags = Array.from({ length: 50 }, (_, index) => String(index));
     const { look } = lookAt({
       tags,
@@ -133,14 +133,14 @@ describe('a look at a target', () => {
     expect(unseen).to.equal(10);
   });
 
-  it('looks at 5,000 tags, and says that there are more', async () => {
+  it('reads 5,000 tags, and reports that there are more', async () => {
     const tags = Array.from({ length: 5_003 }, (_, index) => String(index));
     const { look } = lookAt({ tags, digestOf: () => Promise.resolve(undefined) });
     const { unseen, reason } = await judgeTarget(look, [], signal);
     expect([unseen, reason?.code]).to.deep.equal([3, 'LimitExceeded']);
   });
 
-  it('throws what is a bug, and what keeps the tags from being listed', async () => {
+  it('throws on a bug, and when the tags cannot be listed', async () => {
     const broken = lookAt({ tags: ['1'], digestOf: () => Promise.reject(new Error('bug')) });
     const bug = await judgeTarget(broken.look, [], signal).catch((error: unknown) => error);
     expect(bug).to.be.instanceOf(Error).and.not.instanceOf(Fault);

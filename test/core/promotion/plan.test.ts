@@ -21,24 +21,24 @@ describe('the plan of a run', () => {
     });
   });
 
-  it('does nothing for an image that has its digest already', () => {
+  it('does nothing for a tag that has its digest at the target already', () => {
     expect(plan({ ...moved, atTarget: NEW })).to.include({ action: 'UpToDate', tidy: false });
   });
 
   for (const onTagExists of ['Overwrite', 'Backup', 'Skip', 'Fail'] as const)
-    it(`sends an image that somebody else brought there through the gates, and overwrites nothing (${onTagExists})`, () => {
+    it(`sends an image that another writer pushed to the target through the gates, and overwrites nothing (${onTagExists})`, () => {
       const ungated = { ...moved, atTarget: NEW, ungated: true } as const;
       expect(plan(ungated, { onTagExists })).to.deep.equal({ ...ungated, action: 'Move' });
     });
 
-  it('looks behind an image that has arrived where there is something to tidy', () => {
+  it('cleans up the source of an image that is at the target when that is configured', () => {
     expect(plan({ ...moved, atTarget: NEW }, { tidies: true })).to.include({
       action: 'UpToDate',
       tidy: true,
     });
   });
 
-  it('compares with what a rebuilt index will be', () => {
+  it('compares with the digest of the rebuilt index', () => {
     expect(plan({ ...moved, expected: OLD })).to.include({ action: 'UpToDate' });
   });
 
@@ -49,13 +49,13 @@ describe('the plan of a run', () => {
     ['Fail', { action: 'Block', reason: 'TagExists' }],
   ];
   for (const [onTagExists, expected] of rows) {
-    it(`onTagExists ${onTagExists} says what happens to a tag with another digest`, () => {
+    it(`onTagExists ${onTagExists} decides about a tag with another digest`, () => {
       expect(plan(moved, { onTagExists })).to.include(expected);
       expect(plan({ ...moved, atTarget: NEW }, { onTagExists })).to.include({ action: 'UpToDate' });
     });
   }
 
-  it('leaves alone what was mirrored before and is gone', () => {
+  it('skips an image that was mirrored before and then deleted', () => {
     const candidate = { tag: '1', digest: NEW, expected: NEW };
     const mirroredBefore = ({ digest }: Candidate) => digest === NEW;
     expect(plan(candidate, { mirroredBefore })).to.include({ action: 'Skip', reason: 'MirroredBefore' });
@@ -63,7 +63,7 @@ describe('the plan of a run', () => {
     expect(plan(moved, { mirroredBefore })).to.include({ action: 'Move' });
   });
 
-  it('keeps the order and one row for each', () => {
+  it('keeps the order, with one row per candidate', () => {
     const tags = ['3', '1', '2'];
     const rows = planRun(
       tags.map((tag) => ({ tag, digest: NEW, expected: NEW })),

@@ -72,7 +72,7 @@ const stand = (signatures: readonly Signature[], given: Partial<StandingRule> = 
 };
 const bad = { id: 'CVE-2026-1' };
 
-describe('how an image at the target stands', () => {
+describe('the state of an image at the target', () => {
   const rows: readonly (readonly [string, string, readonly Signature[]])[] = [
     ['is not ours without a release', 'not ours', [reported([bad])]],
     ['is unknown when the release may be what cannot be read', 'unknown RegistryUnavailable', [unread]],
@@ -100,32 +100,32 @@ describe('how an image at the target stands', () => {
       [released({ waived: ['cve-2026-1'], approvedUntil: '2026-12-31T00:00:00Z' }), reported([bad])],
     ],
     [
-      'is blocked by what was waived until yesterday',
+      'is blocked by a finding that was waived until yesterday',
       'blocked ExceptionExpired',
       [released({ waived: ['CVE-2026-1'], approvedUntil: '2026-03-01T00:00:00Z' }), reported([bad])],
     ],
     [
-      'is blocked by what was waived for nobody knows how long',
+      'is blocked by a finding that was waived without an end',
       'blocked ExceptionExpired',
       [released({ waived: ['CVE-2026-1'] }), reported([bad])],
     ],
     [
-      'is blocked by what ended and by something new',
+      'is blocked by an expired waiver and a new finding',
       'blocked Vulnerable',
       [released({ waived: ['CVE-2026-1'] }), reported([bad, { id: 'CVE-2026-2' }])],
     ],
     [
-      'is not ours by a release to another place',
+      'is not ours with a release to another repository',
       'not ours',
       [released({ target: { repository: 'registry.example.com/golden/other' } }), reported([bad])],
     ],
     [
-      'is not ours by a release from another place',
+      'is not ours with a release from another repository',
       'not ours',
       [released({ source: { repository: 'registry.example.com/other' } }), reported([bad])],
     ],
     [
-      'is not ours by something that is no release',
+      'is not ours with a statement that is no release',
       'not ours',
       [released({ waived: 'all' }), reported([bad])],
     ],
@@ -135,16 +135,16 @@ describe('how an image at the target stands', () => {
       expect(stand(signatures)).to.equal(expected);
     });
 
-  it('is judged without a release where it is known to be ours', () => {
+  it('is judged without a release when it is known to be ours', () => {
     expect(stand([reported([bad])], {}, true)).to.equal('blocked Vulnerable');
   });
 
-  it('hears nobody who is not named', () => {
+  it('ignores signers that the policy does not name', () => {
     expect(stand([released(), reported([bad])], { reportsBy: [] })).to.equal('unreported');
     expect(stand([released(), reported([bad])], { releasesBy: [] })).to.equal('not ours');
   });
 
-  it('is unknown when nothing could be learned', () => {
+  it('is unknown when its signatures are unknown', () => {
     const signatures = {
       state: 'unknown',
       reason: { code: 'RegistryUnavailable', detail: '' },

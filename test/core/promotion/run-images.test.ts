@@ -53,7 +53,7 @@ const moved = (tag: string) =>
   });
 
 describe('the rows of a run in its status', () => {
-  it('say what is known, in short', () => {
+  it('have the fields of the results, shortened', () => {
     expect(runImages([moved('1.0.0'), blocked('1.0.1'), result('1.0.2', 'UpToDate')]).images).to.deep.equal([
       {
         tag: '1.0.0',
@@ -87,7 +87,7 @@ describe('the rows of a run in its status', () => {
     ]);
   });
 
-  it('of 500 tags with 20 blocked and 5 broken: all of those 25, in the order of the run, and under 100 KB', () => {
+  it('of 500 tags with 20 blocked and 5 failed include all of those 25, in the order of the run, below 100 KB', () => {
     const failed = (tag: string) =>
       result(tag, 'Failed', { reason: 'RegistryUnavailable', message: 'x'.repeat(300) });
     const { images, cut } = runImages([
@@ -107,7 +107,7 @@ describe('the rows of a run in its status', () => {
     for (const image of images) expect(runImageSchema.safeParse(image).success).to.be.true;
   });
 
-  it('cut what was up to date before what moved', () => {
+  it('leave out images that were up to date before images that moved', () => {
     const { images, cut } = runImages([
       ...list(190, (tag) => result(tag, 'UpToDate')),
       ...list(50, (tag) => result(tag, 'Mirrored'), 190),
@@ -116,7 +116,7 @@ describe('the rows of a run in its status', () => {
     expect([images.length, cut]).to.deep.equal([200, 40]);
   });
 
-  it('stay small where every image is blocked at length', () => {
+  it('stay small when every image is blocked with long messages', () => {
     const { images, cut } = runImages(list(500, blocked));
     expect(JSON.stringify(images).length).to.be.below(81_000);
     expect(images.length + cut).to.equal(500);

@@ -62,7 +62,7 @@ async function run(
 }
 
 describe('a run', () => {
-  it('brings every image through all steps, and hands on what they learn', async () => {
+  it('runs all steps for every image, and passes on their results', async () => {
     const seen: string[] = [];
     const { results } = await run([moving('a'), moving('b')], {
       copy: (tag) => {
@@ -104,7 +104,7 @@ describe('a run', () => {
     expect(results[0]).to.include({ decision: 'AwaitingApproval', reason: 'ApprovalNeeded' });
   });
 
-  it('tries again from the step that broke, with longer pauses, when that may help', async () => {
+  it('retries from the failed step, with longer pauses, when a retry may help', async () => {
     const copies: string[] = [];
     let pushes = 0;
     const { results, pauses } = await run([moving('a')], {
@@ -122,20 +122,20 @@ describe('a run', () => {
     expect(pauses).to.deep.equal([1_000, 4_000]);
   });
 
-  it('gives up in the end, and says at which step', async () => {
+  it('gives up after the last retry, and names the step', async () => {
     const { results, pauses } = await run([moving('a')], { copy: () => Promise.reject(fault(true)) });
     expect(results[0]).to.include({ decision: 'Failed', reason: 'RegistryUnavailable', transient: true });
     expect(results[0]?.message).to.match(/^copy: /);
     expect(pauses).to.have.lengthOf(2);
   });
 
-  it('does not try again what nobody but a person can change', async () => {
+  it('does not retry a failure that only a person can resolve', async () => {
     const { results, pauses } = await run([moving('a')], { copy: () => Promise.reject(fault(false)) });
     expect(results[0]).to.include({ decision: 'Failed', transient: false });
     expect(pauses).to.deep.equal([]);
   });
 
-  it('a bug ends one image, is reported, and says nothing else to the person', async () => {
+  it('fails one image on a bug, reports the bug, and shows no detail to the person', async () => {
     const { results, reported } = await run([moving('bug'), moving('a')], {
       copy: (tag) =>
         tag === 'bug' ? Promise.reject(new TypeError('secret')) : Promise.resolve({ status: 'succeeded' }),
@@ -148,7 +148,7 @@ describe('a run', () => {
     expect(reported).to.have.lengthOf(1);
   });
 
-  it('does not begin with images that the plan settles', async () => {
+  it('runs no step for images that the plan has decided', async () => {
     const { results } = await run(
       [
         { ...moving('a'), action: 'UpToDate', tidy: false },
@@ -160,7 +160,7 @@ describe('a run', () => {
     expect(results.map(({ decision }) => decision)).to.deep.equal(['UpToDate', 'Skipped', 'Blocked']);
   });
 
-  it('tidies behind an image that has arrived, and calls it up to date', async () => {
+  it('cleans up the source of an image that is at the target, and reports it as up to date', async () => {
     let tidied = 0;
     const { results } = await run([{ ...moving('a'), action: 'UpToDate', tidy: true }], {
       'delete source': () => {
@@ -172,12 +172,12 @@ describe('a run', () => {
     expect(tidied).to.equal(1);
   });
 
-  it('leaves a registry alone for as long as it asks before the next image', async () => {
+  it('waits as long as a registry requests before the next image', async () => {
     const { pauses } = await run([moving('a')], { copy: done }, { restMs: () => 250 });
     expect(pauses).to.deep.equal([250]);
   });
 
-  it('keeps to the number of images at once', async () => {
+  it('runs no more images at once than configured', async () => {
     let underway = 0;
     let most = 0;
     await run(
@@ -211,7 +211,7 @@ describe('a run', () => {
     ],
   ];
   for (const [when, why, reason] of ends) {
-    it(`ends when ${when}: what is open has failed by that, what is done stays done`, async () => {
+    it(`ends when ${when}: open images fail for that reason, finished images stay finished`, async () => {
       const over = new AbortController();
       const { results } = await run(
         [moving('a'), moving('b')],
@@ -250,7 +250,7 @@ describe('a run in numbers', () => {
     });
   });
 
-  it('broken outweighs blocked, and blocked outweighs done', () => {
+  it('fails with a failed image rather than a blocked one, and is blocked rather than done', () => {
     expect(phaseOf(countResults(rows('Promoted', 'Blocked', 'Failed')))).to.equal('Failed');
     expect(phaseOf(countResults(rows('Promoted', 'AwaitingApproval')))).to.equal('Blocked');
     expect(phaseOf(countResults(rows('Promoted', 'Skipped')))).to.equal('Succeeded');

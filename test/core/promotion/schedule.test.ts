@@ -68,7 +68,7 @@ describe('the next run', () => {
     it(title, () => expect(next(schedule, zone, after)).to.equal(expected));
   }
 
-  it('lies in the future and not further away than two days for a daily one, whatever the clocks do', () => {
+  it('is in the future and within two days for a daily schedule, also when clocks change', () => {
     const moment = fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), noInvalidDate: true });
     const zone = fc.constantFrom('Etc/UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe');
     const minute = fc.integer({ min: 0, max: 59 });
@@ -81,7 +81,7 @@ describe('the next run', () => {
   });
 });
 
-describe('a schedule that cannot be', () => {
+describe('an invalid schedule', () => {
   for (const schedule of [
     '',
     'daily',
@@ -93,11 +93,11 @@ describe('a schedule that cannot be', () => {
     '2026-12-01T00:00:00',
     '0 0 30 2 *',
   ]) {
-    it(`"${schedule}" is told`, () =>
+    it(`is refused for "${schedule}"`, () =>
       expect(pathsOf(parseSchedule(schedule, 'Etc/UTC'))).to.deep.equal(['schedule']));
   }
 
-  it('nor one in a place that is nowhere', () => {
+  it('is refused for an unknown time zone', () => {
     expect(pathsOf(parseSchedule('0 3 * * *', 'Nowhere/Near'))).to.deep.equal(['timeZone']);
     expect(next('0 3 * * *', 'Nowhere/Near', '2026-01-01T00:00:00Z')).to.equal(undefined);
   });

@@ -23,13 +23,13 @@ describe('the identity token that a promotion signs with', () => {
       { identities, namespace },
     );
 
-  it('is lent to a namespace that the settings name, however the URL of a server is written', () => {
+  it('may be used in a namespace that the settings name, however the URL of a server is written', () => {
     const lent = asked({ fulcioURL: 'https://fulcio.example.com/', rekorURL: 'https://rekor.example.com' });
     expect(lent.ok && lent.value.file).to.equal('/tokens/ci');
   });
 
   for (const identity of ['cd', 'constructor', '__proto__', '']) {
-    it(`is not lent to another namespace, with the same answer as for the unknown identity "${identity}"`, () => {
+    it(`may not be used in another namespace, with the same message as for the unknown identity "${identity}"`, () => {
       expect(asked({ identity })).to.deep.equal(asked({}, 'shop'));
       expect(pathsOf(asked({ identity }))).to.deep.equal(['spec.promote.sign.keyless.identity']);
     });
@@ -40,7 +40,7 @@ describe('the identity token that a promotion signs with', () => {
     ['rekorURL', 'https://rekor.example.com.example.org'],
     ['tsaURL', 'not a URL'],
   ] as const) {
-    it(`is not shown to a server that the settings do not name for it: ${field}`, () => {
+    it(`is not sent to a server that the settings do not name for it: ${field}`, () => {
       expect(pathsOf(asked({ [field]: url }))).to.deep.equal([`spec.promote.sign.keyless.${field}`]);
     });
   }

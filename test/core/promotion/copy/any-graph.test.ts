@@ -46,7 +46,7 @@ function build(twin: RegistriesTwin, { additions }: World): ManifestContent {
 }
 
 describe('for any graph', () => {
-  it('P03 what is copied is what the target lists then, and copying twice changes nothing', async () => {
+  it('P03 the target lists exactly what was copied, and a second copy changes nothing', async () => {
     await fc.assert(
       fc.asyncProperty(world, async (given) => {
         const twin = createRegistriesTwin();

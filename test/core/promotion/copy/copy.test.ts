@@ -39,7 +39,7 @@ const signaturesAt = (name: string, tag: string) =>
 describe('copying a graph', () => {
   beforeEach(begin);
 
-  it('brings everything as it is, and no tag of the image', async () => {
+  it('copies everything unchanged, without a tag of the image', async () => {
     const root = everything();
     await copyGraph(await copyOf(root), soon());
     const { tags, ...rest } = twin.contents(SOURCE);
@@ -50,7 +50,7 @@ describe('copying a graph', () => {
     }
   });
 
-  it('looks for nothing in a new repository but signatures under tags: one call a blob and one a manifest', async () => {
+  it('reads nothing in a new repository except signature tags: one request per blob and one per manifest', async () => {
     const request = await copyOf(everything());
     await copyGraph(request, soon());
     const { blobs, manifests, tagged } = request.graph;
@@ -58,7 +58,7 @@ describe('copying a graph', () => {
     expect(calls).to.have.length(blobs.length + manifests.length + 2 * tagged.length);
   });
 
-  it('begins with the largest blob', async () => {
+  it('starts with the largest blob', async () => {
     const request = await copyOf(
       put.image('web', {
         layers: [
@@ -73,7 +73,7 @@ describe('copying a graph', () => {
     expect(first).to.equal(`transferBlob ${TARGET}@${request.graph.blobs[0]!.digest}`);
   });
 
-  it('does nothing a second time but look: a HEAD, a listing for what has referrers, a HEAD a tag', async () => {
+  it('only reads on a second copy: a HEAD, a listing per manifest with referrers, a HEAD per tag', async () => {
     const request = await copyOf(everything());
     await copyGraph(request, soon());
     const before = twin.contents(TARGET);
@@ -90,7 +90,7 @@ describe('copying a graph', () => {
     expect(done.blobs).to.deep.equal({ present: done.total.blobs, mounted: 0, copied: 0, shared: 0 });
   });
 
-  it('brings what is missing only: a child that is there brings its blobs with it', async () => {
+  it('copies only what is missing: the blobs of an existing child are not checked', async () => {
     const root = everything();
     const request = await copyOf(root);
     await copyGraph(request, soon());
@@ -104,7 +104,7 @@ describe('copying a graph', () => {
     expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
   });
 
-  it('pushes a referrer again that lies at the target and is not listed', async () => {
+  it('pushes a referrer again that exists at the target but is not listed', async () => {
     const image = put.image('web');
     put.referrer(image, SBOM);
     twin.manners('golden.example.org', { referrersApi: false });
@@ -116,14 +116,14 @@ describe('copying a graph', () => {
     expect(await verifyTarget(request, soon())).to.include({ state: 'complete' });
   });
 
-  it('mounts within one registry', async () => {
+  it('mounts blobs within one registry', async () => {
     const request = await copyOf(everything(), { to: repositoryOf('registry.example.com/golden/web') });
     const done = await copyGraph(request, soon());
     expect(done.blobs).to.deep.include({ mounted: done.total.blobs, copied: 0 });
     expect(done.bytes).to.equal(0);
   });
 
-  it('reports progress in figures that only grow', async () => {
+  it('reports progress in numbers that only grow', async () => {
     const calls: CopyProgress[] = [];
     const request = await copyOf(everything(), { onProgress: (progress) => calls.push(progress) });
     const done = await copyGraph(request, soon());
@@ -134,7 +134,7 @@ describe('copying a graph', () => {
     expect(done.blobs.copied).to.equal(done.total.blobs);
   });
 
-  it('ends with the first Fault, waits for the rest, and leaves another image alone', async () => {
+  it('ends with the first Fault, waits for open requests, and does not affect another image', async () => {
     const broken = await copyOf(everything('broken'));
     const sound = await copyOf(put.image('sound'));
     const [largest, next] = broken.graph.blobs;
@@ -161,7 +161,7 @@ describe('tags of cosign at the target', () => {
   beforeEach(begin);
 
   for (const targetIsNew of [false, true])
-    it(`keep what others signed there, and gain what we bring, once, ${targetIsNew ? 'also where nothing was known to be' : 'where something may be'}`, async () => {
+    it(`keep the signatures of others, and get ours once, ${targetIsNew ? 'also when the target was taken as new' : 'when the target may have some'}`, async () => {
       const root = everything();
       fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs', 'both']);
       put.cosign(root.manifest.digest, 'sig', ['both', 'ours']);
@@ -175,7 +175,7 @@ describe('tags of cosign at the target', () => {
       expect(twin.contents(TARGET)).to.deep.equal(before);
     });
 
-  it('have a config that names every layer', async () => {
+  it('have a config that lists every layer', async () => {
     const root = everything();
     fill(twin, TARGET).cosign(root.manifest.digest, 'sig', ['theirs']);
     await copyGraph(await copyOf(root, { targetIsNew: false }), soon());
@@ -189,7 +189,7 @@ describe('tags of cosign at the target', () => {
     expect(read.history).to.have.length(layers.length);
   });
 
-  it('keep an SBOM of the target, which readers expect to be one', async () => {
+  it('keep the SBOM of the target, because readers expect only one', async () => {
     const image = put.image('web');
     put.cosign(image.manifest.digest, 'sbom', ['ours']);
     fill(twin, TARGET).cosign(image.manifest.digest, 'sbom', ['theirs']);
@@ -209,7 +209,7 @@ describe('counting at the target', () => {
     ['a signature', (root) => tagOf(root)],
   ];
   for (const [what, lost] of losses) {
-    it(`P03 is CopyIncomplete where ${what} is not there`, async () => {
+    it(`P03 is CopyIncomplete when ${what} is missing`, async () => {
       const root = everything();
       const request = await copyOf(root);
       await copyGraph(request, soon());
@@ -219,7 +219,7 @@ describe('counting at the target', () => {
     });
   }
 
-  it('says how many of how many', async () => {
+  it('reports how many of how many attachments exist', async () => {
     const root = everything();
     const request = await copyOf(root);
     await copyGraph(request, soon());
@@ -236,7 +236,7 @@ describe('counting at the target', () => {
     expect(await verifyTarget({ ...request, thorough: true }, soon())).to.include({ state: 'short' });
   });
 
-  it('is a Fault where it cannot tell', async () => {
+  it('throws a Fault when the target cannot be read', async () => {
     const request = await copyOf(everything());
     await copyGraph(request, soon());
     twin.fail(`referrers ${TARGET}`, faultOf('RegistryDenied'));

@@ -57,14 +57,14 @@ describe('the requests of a copy', () => {
   for (const shape of ['image', 'index', 'attached'] as const) {
     const { manifests, blobs, listings } = SHAPES[shape];
 
-    it(`are as few as can be for ${shape}, to a new repository`, async () => {
+    it(`are the minimum for ${shape}, to a new repository`, async () => {
       const { source } = await copyShape(shape);
       expect(counted(source)).to.deep.equal({ GET: manifests + blobs + listings + 1 });
       const tags = shape === 'attached' ? { HEAD: 2 } : {}; // under cosign's tags something may be that must stay
       expect(counted(ofTarget())).to.deep.equal({ POST: blobs, PUT: blobs + manifests, ...tags });
     });
 
-    it(`are a HEAD, and what its attachments need, for ${shape} that is there already`, async () => {
+    it(`are a HEAD, and the requests for its attachments, for ${shape} that exists already`, async () => {
       const { request } = await copyShape(shape);
       const read = from.requests.length;
       const before = into.requests.length;
@@ -74,7 +74,7 @@ describe('the requests of a copy', () => {
       expect(from.requests.length).to.equal(read);
     });
 
-    it(`are a mount a blob for ${shape} within one registry`, async () => {
+    it(`are one mount per blob for ${shape} within one registry`, async () => {
       const { source } = await copyShape(shape, { registry: from.host, repository: 'gold/web' });
       const tags = shape === 'attached' ? { HEAD: 2 } : {};
       expect(counted(source)).to.deep.equal({
@@ -86,7 +86,7 @@ describe('the requests of a copy', () => {
     });
   }
 
-  it('are a HEAD and three for a child that is new, and none for its brothers', async () => {
+  it('are a HEAD and three for a new child, and none for the other children', async () => {
     const { request } = await copyShape('index');
     const [child] = request.graph.root.manifest.manifests;
     for (const gone of [child!.digest, request.graph.root.manifest.digest]) {
@@ -97,7 +97,7 @@ describe('the requests of a copy', () => {
     expect(counted(ofTarget().slice(before))).to.deep.equal({ HEAD: 1 + 4 + 4, PUT: 2 });
   });
 
-  it('are few for counting again: the image, a listing, a HEAD a tag', async () => {
+  it('are few for a second count: the image, a listing, a HEAD per tag', async () => {
     const { request } = await copyShape('attached');
     const before = into.requests.length;
     expect(await verifyTarget(request, soon())).to.deep.equal({
@@ -107,7 +107,7 @@ describe('the requests of a copy', () => {
     expect(counted(ofTarget().slice(before))).to.deep.equal({ HEAD: 3, GET: 1 });
   });
 
-  it('carry everything to a registry without the referrers API, too', async () => {
+  it('copy everything also to a registry without the referrers API', async () => {
     await into.close();
     into = await startRegistry({ referrersApi: false });
     const { request } = await copyShape('attached');

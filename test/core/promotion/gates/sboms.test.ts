@@ -162,7 +162,7 @@ describe('the SBOMs of a platform', () => {
     expect(await scan(index)).to.deep.equal({ given: [SPDX_DOCUMENT], answer: 'Pass', reason: undefined });
   });
 
-  it('are asked of a child that names a platform, even if it is marked as statements', async () => {
+  it('are read for a child that names a platform, even if it is marked as an attestation manifest', async () => {
     const annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
     const child = { ...entry(image), platform: { os: 'linux', architecture: 'amd64' }, annotations };
     const index = await pushManifest(
@@ -173,7 +173,7 @@ describe('the SBOMs of a platform', () => {
     expect((await scan(index)).reason).to.equal('SbomMissing');
   });
 
-  it('are all scanned, and each once', async () => {
+  it('are all scanned, each of them once', async () => {
     await attach(CYCLONEDX, { mediaType: CYCLONEDX, bytes: JSON.stringify(CYCLONEDX_DOCUMENT) });
     await attach(IN_TOTO, { mediaType: IN_TOTO, bytes: spdx(image) });
     await attach(IN_TOTO, { mediaType: IN_TOTO, bytes: `${spdx(image)} ` });
@@ -204,7 +204,7 @@ describe('the SBOMs of a platform', () => {
     ['it is rubbish', () => attach(CYCLONEDX, { mediaType: CYCLONEDX, bytes: '<bom/>' })],
   ];
   for (const [what, put] of none) {
-    it(`are missing when ${what}, and that blocks`, async () => {
+    it(`are missing when ${what}, which blocks the image`, async () => {
       await put();
       expect(await scan()).to.deep.equal({ given: [], answer: 'Block', reason: 'SbomMissing' });
     });
@@ -217,7 +217,7 @@ describe('the SBOMs of a platform', () => {
     expect([answer, reason]).to.deep.equal(['Unknown', 'RegistryUnavailable']);
   });
 
-  it('are unknown when there are more than anybody has', async () => {
+  it('are unknown when there are more than the limit', async () => {
     for (let n = 0; n < 33; n += 1) {
       await attach(CYCLONEDX, {
         mediaType: CYCLONEDX,
@@ -227,7 +227,7 @@ describe('the SBOMs of a platform', () => {
     expect((await scan()).reason).to.equal('LimitExceeded');
   });
 
-  it('are not waited for when the time is over', async () => {
+  it('are not read after the deadline', async () => {
     const scanner: Scanner = () => Promise.reject(new Error('is not called'));
     const manifest = await registry.manifest(pinned(image), AbortSignal.timeout(50_000));
     if (manifest === undefined) throw new Error('gone');

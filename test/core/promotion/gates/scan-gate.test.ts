@@ -39,7 +39,7 @@ describe('the scan gate', () => {
       'Vulnerable',
     ],
     [
-      'passes what nobody can fix, if only that counts',
+      'passes findings without a fix when only fixable ones count',
       [scan([{ id: 'CVE-1' }])],
       { fixableOnly: true },
       'Pass',
@@ -130,7 +130,12 @@ describe('the scan gate', () => {
       { maxDatabaseAgeMs: 4 * HOUR_MS },
       'Pass',
     ],
-    ['asks for no age that nobody demands', [scan([], { built: null, at: hoursAgo(9_999) })], {}, 'Pass'],
+    [
+      'needs no scan time when no maximal age is set',
+      [scan([], { built: null, at: hoursAgo(9_999) })],
+      {},
+      'Pass',
+    ],
     [
       'blocks an old report',
       [scan([], { at: hoursAgo(5) })],
@@ -163,22 +168,22 @@ describe('the scan gate', () => {
     });
     const limits = { maxReportAgeMs: 2 * HOUR_MS, maxDatabaseAgeMs: 4 * HOUR_MS };
 
-    it('passes when it is young, whether or not it names the age of its database', () => {
+    it('passes when the report is young, whether or not it names the age of its database', () => {
       expect(judge([signed(report([]))], limits).answer).to.equal('Pass');
       expect(judge([signed(report([]), { databaseUpdatedAt: hoursAgo(1) })], limits).answer).to.equal('Pass');
     });
 
-    it('does not know when it names an old database', () => {
+    it('is unknown when the report names an old database', () => {
       const result = judge([signed(report([]), { databaseUpdatedAt: hoursAgo(5) })], limits);
       expect(result.reason).to.equal('ScannerDatabaseOld');
     });
 
-    it('blocks when it is old or says no time', () => {
+    it('blocks when the report is old or has no time', () => {
       expect(judge([signed(report([]))], { maxReportAgeMs: HOUR_MS / 2 }).reason).to.equal('ReportTooOld');
       expect(judge([signed({ SchemaVersion: 2 })], limits).reason).to.equal('ReportTooOld');
     });
 
-    it('does not know when it cannot be read, or is about something else', () => {
+    it('is unknown when the report cannot be read, or is about another image', () => {
       expect(judge([signed({ scanner: {} })]).reason).to.equal('UnreadableEvidence');
       const other = { predicateType: 'https://slsa.dev/provenance/v1', predicate: {} };
       const result = judge([{ kind: 'report', platform: '', digest: digestOf(''), statement: other }]);
@@ -186,7 +191,7 @@ describe('the scan gate', () => {
     });
   });
 
-  it('reads what the real Trivy wrote', () => {
+  it('reads a report of the real Trivy', () => {
     const result = judge([scan([], { report: recorded })]);
     expect(result).to.deep.include({
       answer: 'Block',
@@ -200,7 +205,7 @@ describe('the scan gate', () => {
     ]);
   });
 
-  it('reports what was found, each finding once, worst first', () => {
+  it('reports each finding once, worst first', () => {
     const found: readonly Row[] = [
       { id: 'CVE-1', severity: 'LOW' },
       { id: 'CVE-2', severity: 'HIGH' },
@@ -227,7 +232,7 @@ describe('the scan gate', () => {
     expect(result.message).to.match(/expired exceptions: CVE-2$/);
   });
 
-  it('lists so many ids and counts the rest', () => {
+  it('lists ids up to a limit and counts the rest', () => {
     const many = Array.from({ length: MAX_IDS_SHOWN + 5 }, (_, n) => ({ id: `CVE-${n}` }));
     const result = judge([scan([...many, { id: 'CVE-0', pkg: 'zlib' }])]);
     expect(result.blocking).to.have.length(MAX_IDS_SHOWN);
@@ -235,7 +240,7 @@ describe('the scan gate', () => {
     expect(result.findings).to.have.length(MAX_IDS_SHOWN + 6);
   });
 
-  it('lets the exception count that holds longest', () => {
+  it('uses the exception that is valid longest', () => {
     const exceptions = [exception('CVE-1', hoursAgo(-1)), exception('CVE-1', hoursAgo(-9))];
     for (const order of [exceptions, exceptions.toReversed()]) {
       expect(judge([scan([{ id: 'CVE-1' }])], { exceptions: order }).exceptionsUntil).to.deep.equal(
@@ -244,7 +249,7 @@ describe('the scan gate', () => {
     }
   });
 
-  it('says whether trying again may help', () => {
+  it('reports whether a retry may help', () => {
     expect(judge([unreadable(true)]).transient).to.equal(true);
     expect(judge([unreadable(true), unreadable(false)]).transient).to.equal(false);
     expect(judge([scan([{ id: 'CVE-1' }])]).transient).to.equal(false);
@@ -260,7 +265,7 @@ describe('the scan gate', () => {
     { minLength: 1, maxLength: 4 },
   );
 
-  it('never passes with something unreadable in it', () => {
+  it('never passes with an unreadable report', () => {
     fc.assert(
       fc.property(platforms, fc.boolean(), fc.nat({ max: 4 }), (parts, transient, at) => {
         const scanned = parts.map(({ rows: found, platform }) => scan(found, { platform }));
@@ -269,7 +274,7 @@ describe('the scan gate', () => {
     );
   });
 
-  it('says the same whatever the order of platforms and findings', () => {
+  it('has the same result for every order of platforms and findings', () => {
     fc.assert(
       fc.property(platforms, (parts) => {
         const scanned = parts.map(({ rows: found, platform }) => scan(found, { platform }));
@@ -281,7 +286,7 @@ describe('the scan gate', () => {
     );
   });
 
-  it('passes nothing that a further finding would not block as well', () => {
+  it('never becomes milder with a further finding', () => {
     fc.assert(
       fc.property(platforms, (parts) => {
         const scanned = parts.map(({ rows: found, platform }) =>

@@ -33,7 +33,7 @@ describe('gateHash', () => {
     expect(gateHash(gated(found('CVE-1')))).to.match(/^sha256:[a-f0-9]{64}$/);
   });
 
-  it('is the same whatever order things were found in', () => {
+  it('is the same for every order of findings', () => {
     fc.assert(
       fc.property(ids, (some) => {
         expect(gateHash(gated(found(...some)))).to.equal(gateHash(gated(found(...some.toReversed()))));
@@ -41,7 +41,7 @@ describe('gateHash', () => {
     );
   });
 
-  it('changes with any finding more or less', () => {
+  it('changes with every added or removed finding', () => {
     fc.assert(
       fc.property(ids, (some) => {
         const hash = gateHash(gated(found(...some)));
@@ -61,14 +61,14 @@ describe('gateHash', () => {
     it(`changes with ${what}`, () => expect(gateHash(another)).not.to.equal(gateHash(gated(found('CVE-1')))));
   }
 
-  it('does not change with what is too mild to block, nor with words', () => {
+  it('does not change with findings below the threshold, nor with messages', () => {
     const hash = gateHash(gated(found('CVE-1')));
     expect(gateHash(gated(scan([{ id: 'CVE-1' }, { id: 'CVE-2', severity: 'LOW' }])))).to.equal(hash);
   });
 });
 
 describe('waive', () => {
-  it('lets pass what it names, and says so with reason and end', () => {
+  it('passes the findings that it names, and reports its reason and end', () => {
     const about = gated(found('CVE-1', 'CVE-2'));
     const [result] = waive(about, waiver(about, ['cve-1 ', 'CVE-2']), NOW);
     const until = hoursAgo(-1);
@@ -84,13 +84,13 @@ describe('waive', () => {
     });
   });
 
-  it('goes on blocking what it does not name', () => {
+  it('still blocks the findings that it does not name', () => {
     const about = gated(found('CVE-1', 'CVE-2'));
     const [result] = waive(about, waiver(about, ['CVE-1']), NOW);
     expect(result).to.deep.include({ answer: 'Block', reason: 'Vulnerable', blocking: ['CVE-2'] });
   });
 
-  it('reaches behind the ids that are listed', () => {
+  it('also applies to ids that the status does not list', () => {
     const many = Array.from({ length: 40 }, (_, n) => `CVE-${n}`);
     const about = gated(found(...many));
     expect(waive(about, waiver(about, many), NOW)[0]?.answer).to.equal('Pass');
@@ -110,12 +110,12 @@ describe('waive', () => {
     });
   }
 
-  it('holds to its last moment', () => {
+  it('is valid until its last moment', () => {
     const about = gated(found('CVE-1'));
     expect(waiverStanding(about, waiver(about, [], { until: NOW }), NOW)).to.equal('holds');
   });
 
-  it('changes nothing by an id that was not found', () => {
+  it('changes nothing for an id that was not found', () => {
     fc.assert(
       fc.property(ids, (some) => {
         const about = gated(found(...some));
@@ -124,7 +124,7 @@ describe('waive', () => {
     );
   });
 
-  it('never makes a Pass of what is unknown, nor of a missing SBOM', () => {
+  it('never turns an unknown result or a missing SBOM into a Pass', () => {
     const bare: Scanned = { kind: 'no-sbom', platform: 'linux/arm64', digest };
     fc.assert(
       fc.property(ids, fc.constantFrom(unreadable(), bare), (some, obstacle) => {

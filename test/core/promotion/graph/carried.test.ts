@@ -83,7 +83,7 @@ const RULES: readonly {
   },
 ];
 
-describe('the rules for what is carried', () => {
+describe('the rules for copied attachments', () => {
   beforeEach(() => {
     twin = createRegistriesTwin();
     put = fill(twin);
@@ -106,7 +106,7 @@ describe('the rules for what is carried', () => {
     });
   }
 
-  it('judge by the manifest where the listing says nothing', async () => {
+  it('use the manifest when the listing has no type', async () => {
     twin.manners(HOST, { listsPoorly: true });
     const image = put.image('web');
     put.referrer(image, FLAG);
@@ -116,26 +116,26 @@ describe('the rules for what is carried', () => {
     expect(countAttachments(graph)).to.include({ found: 2, carried: 1 });
   });
 
-  it('judge by the manifest where the listing lies', async () => {
+  it('use the manifest when the listing is wrong', async () => {
     const image = put.image('web');
     const flag = put.referrer(image, FLAG);
     twin.listAlso(SOURCE, image.manifest.digest, [describedBy(flag, { artifactType: SBOM })]);
     expect(lefts(await gather(twin, image))).to.deep.equal(['QuarantineFlag']);
   });
 
-  it('do not open what they leave', async () => {
+  it('do not read attachments that they leave out', async () => {
     const image = put.image('web');
     const flag = put.referrer(image, FLAG);
     await gather(twin, image);
     expect(twin.count('content', `${SOURCE}@${flag.manifest.digest}`)).to.equal(0);
   });
 
-  it('carry a flag that is an annotation of the image: it cannot be taken off without another digest', async () => {
+  it('copy a flag that is an annotation of the image: without it the digest would change', async () => {
     const image = put.image('web', { annotations: { 'dev.pratique.quarantine': 'true' } });
     expect((await gather(twin, image)).root.bytes).to.deep.equal(image.bytes);
   });
 
-  it('ask for no attachments where none are wanted', async () => {
+  it('send no request for attachments when none is copied', async () => {
     const image = put.image('web');
     put.referrer(image, SBOM);
     put.cosign(image.manifest.digest, 'sig', ['a']);
@@ -145,7 +145,7 @@ describe('the rules for what is carried', () => {
     expect(twin.calls).to.deep.equal([`content ${SOURCE}@${image.manifest.digest}`]);
   });
 
-  it('select tags of cosign by the artifact types of what they hold', async () => {
+  it('select tags of cosign by the artifact types of their content', async () => {
     const image = put.image('web');
     for (const kind of ['sig', 'att', 'sbom'] as const) put.cosign(image.manifest.digest, kind, ['a']);
     const artifactTypes = ['application/vnd.dev.cosign.artifact.att.v1+json'];

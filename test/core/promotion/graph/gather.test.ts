@@ -38,7 +38,7 @@ describe('gathering', () => {
     expect(graph.blobs.map(({ digest }) => digest).sort()).to.deep.equal(twin.contents(SOURCE).blobs);
   });
 
-  it('puts each manifest after what it needs, whoever answers first', async () => {
+  it('lists each manifest after the manifests that it needs, in whatever order the answers arrive', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const sbom = put.referrer(root, SBOM);
     const signature = put.referrer(sbom, 'application/vnd.dev.sigstore.bundle.v0.3+json');
@@ -55,7 +55,7 @@ describe('gathering', () => {
     ]);
   });
 
-  it('costs one request a manifest, one a listing and one for the tags', async () => {
+  it('sends one request per manifest, one per listing and one for the tags', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64', 'linux/s390x', 'linux/ppc64le']);
     put.referrer(root, SBOM);
     put.referrer(root, 'application/vnd.in-toto+json');
@@ -69,7 +69,7 @@ describe('gathering', () => {
     expect(twin.calls).to.have.length(manifests + listings + 1);
   });
 
-  it('takes tags and root from whoever knows them', async () => {
+  it('uses the tags and the root that the caller gives', async () => {
     const root = put.image('web', { tag: '1' });
     const signature = put.cosign(root.manifest.digest, 'sig', ['a']);
     const tag = `sha256-${root.manifest.digest.slice(7)}.sig`;
@@ -80,7 +80,7 @@ describe('gathering', () => {
     expect(twin.calls.map((call) => call.split(' ')[0])).to.have.members(['referrers', 'content']);
   });
 
-  it('tries the tags of cosign one by one where there are too many tags to list', async () => {
+  it('reads the tags of cosign one by one when there are too many tags to list', async () => {
     const image = put.image('web');
     put.cosign(image.manifest.digest, 'sig', ['a']);
     twin.fail('tags', faultOf('LimitExceeded', false));
@@ -97,7 +97,7 @@ describe('gathering', () => {
     ]);
   });
 
-  it('names each blob once, the largest first', async () => {
+  it('lists each blob once, the largest first', async () => {
     const root = put.index(
       ['a', 'b'].map((salt) =>
         describedBy(
@@ -112,7 +112,7 @@ describe('gathering', () => {
     expect(sizes).to.have.length(5);
   });
 
-  it('leaves out layers that a registry need not have', async () => {
+  it('leaves out foreign layers', async () => {
     const config = twin.putBlob(SOURCE, '{}', 'application/vnd.oci.image.config.v1+json');
     const foreign = {
       mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
@@ -128,7 +128,7 @@ describe('gathering', () => {
     expect((await gather(twin, image)).blobs.map(({ digest }) => digest)).to.deep.equal([config.digest]);
   });
 
-  it('reads a fallback tag that lies beside the API', async () => {
+  it('reads a fallback tag besides the referrers API', async () => {
     const image = put.image('web');
     twin.manners(HOST, { referrersApi: false });
     const sbom = put.referrer(image, SBOM);

@@ -44,21 +44,21 @@ describe('the platforms that are kept', () => {
 
   const all = ['linux/amd64', 'linux/arm64', 'linux/arm/v6', 'linux/arm/v7'];
 
-  it('are all where none is named, and the index stays what it is', async () => {
+  it('are all when none is named, and the index stays unchanged', async () => {
     const root = put.platforms('web', all);
     const graph = await gather(root, []);
     expect(graph.root).to.deep.equal(root);
     expect(graph.rebuilt).to.equal(false);
   });
 
-  it('leave an index as it is that has no other', async () => {
+  it('leave an index unchanged that has no other platform', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const graph = await gather(root, ['linux/arm64/v8', 'linux/amd64']);
     expect(graph.root).to.deep.equal(root);
     expect(graph.rebuilt).to.equal(false);
   });
 
-  it('make a new index otherwise, the same one every time, with all else that the old one says', async () => {
+  it('otherwise make a new index, always the same one, with all other fields of the old one', async () => {
     const children = put.platforms('web', all).manifest.manifests;
     const root = put.index(children, { annotations: { 'org.opencontainers.image.version': '1.2' } });
     const [graph, again] = [await gather(root, ['linux/amd64']), await gather(root, ['linux/amd64'])];
@@ -70,14 +70,14 @@ describe('the platforms that are kept', () => {
     expect(graph.manifests).to.have.length(2);
   });
 
-  it('are any variant where none is named, and that one where it is', async () => {
+  it('include every variant when none is named, and only the named one otherwise', async () => {
     const root = put.platforms('web', all);
     expect((await gather(root, ['linux/arm'])).root.manifest.manifests).to.have.length(2);
     const only = (await gather(root, ['linux/arm/v6'])).root.manifest.manifests;
     expect(only.map(({ platform }) => platform?.variant)).to.deep.equal(['v6']);
   });
 
-  it('take the statements of BuildKit about them along, and no others', async () => {
+  it('keep the attestation manifests of BuildKit about them, and no others', async () => {
     const [a, b] = [put.image('a'), put.image('b', { platform: 'linux/arm64' })];
     const about = ({ manifest }: ManifestContent, text: string) =>
       describedBy(put.image(text), {
@@ -99,7 +99,7 @@ describe('the platforms that are kept', () => {
     ]);
   });
 
-  it('leave what speaks of the whole index, and carry what speaks of a kept child', async () => {
+  it('leave out attachments of the whole index, and copy those of a kept child', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const [kept, dropped] = root.manifest.manifests.map(({ digest }) => twin.peek(SOURCE, digest)!);
     put.referrer(root, SBOM);
@@ -121,14 +121,14 @@ describe('the platforms that are kept', () => {
     });
   });
 
-  it('go on without it where that is allowed, and say so', async () => {
+  it('allow a missing one with Skip, and report it', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const graph = await gather(root, ['linux/amd64', 'linux/s390x'], 'Skip');
     expect(graph.missingPlatforms).to.deep.equal(['linux/s390x']);
     expect(platformsOf(graph)).to.deep.equal(['linux/amd64']);
   });
 
-  it('refuse an index that has none of them, whatever is allowed', async () => {
+  it('refuse an index that has none of them, also with Skip', async () => {
     const root = put.platforms('web', ['linux/amd64']);
     expect(await ask(root, ['linux/s390x'], 'Skip')).to.nested.include({ 'reason.code': 'PlatformMissing' });
   });
@@ -142,7 +142,7 @@ describe('the platforms that are kept', () => {
     ]);
   });
 
-  it('do not ask an artifact that runs nowhere', async () => {
+  it('are not read from an artifact that is not an image', async () => {
     const chart = put.referrer(put.image('web'), 'application/vnd.cncf.helm.config.v1+json');
     expect((await gather(chart, ['linux/amd64'])).root).to.deep.equal(chart);
   });

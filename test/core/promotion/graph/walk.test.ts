@@ -16,10 +16,10 @@ const begin = (): void => {
   put = fill(twin);
 };
 
-describe('a graph that leads in circles', () => {
+describe('a graph with cycles', () => {
   beforeEach(begin);
 
-  it('ends where the child of an index is its subject', async () => {
+  it('ends when the child of an index is its subject', async () => {
     const child = put.image('child');
     const root = put.index([describedBy(child)], { subject: describedBy(child) });
     const graph = await gather(twin, root);
@@ -27,20 +27,20 @@ describe('a graph that leads in circles', () => {
     expect(countAttachments(graph).found).to.equal(0);
   });
 
-  it('ends where a listing says that an image refers to itself', async () => {
+  it('ends when a listing says that an image refers to itself', async () => {
     const image = put.image('web');
     twin.listAlso(SOURCE, image.manifest.digest, [describedBy(image, { artifactType: SBOM })]);
     expect(digests(await gather(twin, image))).to.deep.equal([image.manifest.digest]);
   });
 
-  it('ends where two listings point to each other', async () => {
+  it('ends when two listings point to each other', async () => {
     const image = put.image('web');
     const sbom = put.referrer(image, SBOM);
     twin.listAlso(SOURCE, sbom.manifest.digest, [describedBy(image, { artifactType: SBOM })]);
     expect(digests(await gather(twin, image))).to.deep.equal([image.manifest.digest, sbom.manifest.digest]);
   });
 
-  it('carries a referrer once that is a child of the index, too', async () => {
+  it('copies a referrer once that is also a child of the index', async () => {
     const image = put.image('web');
     const statement = put.referrer(image, 'application/vnd.in-toto+json');
     const root = put.index([describedBy(image), describedBy(statement)]);
@@ -49,7 +49,7 @@ describe('a graph that leads in circles', () => {
     expect(countAttachments(graph).found).to.equal(0);
   });
 
-  it('takes no children for referrers where the tag of a digest is the digest itself', async () => {
+  it('does not read children as referrers when the fallback tag of a digest is the image itself', async () => {
     twin.manners(HOST, { referrersApi: false, tagsAreDigests: true });
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const graph = await gather(twin, root);
@@ -59,7 +59,7 @@ describe('a graph that leads in circles', () => {
     expect(countAttachments(small).found).to.equal(0);
   });
 
-  it('leaves what is listed and names another subject', async () => {
+  it('leaves out a listed referrer that names another subject', async () => {
     const image = put.image('web');
     const other = put.referrer(put.image('other'), SBOM);
     twin.listAlso(SOURCE, image.manifest.digest, [describedBy(other, { artifactType: SBOM })]);
@@ -68,7 +68,7 @@ describe('a graph that leads in circles', () => {
     expect(lefts(graph)).to.deep.equal(['NoReferrer']);
   });
 
-  it('leaves what is listed and gone', async () => {
+  it('leaves out a listed referrer that was deleted', async () => {
     const image = put.image('web');
     const gone = {
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -81,13 +81,13 @@ describe('a graph that leads in circles', () => {
   });
 });
 
-describe('gathering that cannot tell', () => {
+describe('gathering with failures', () => {
   beforeEach(begin);
 
   const failing = ['content', 'referrers', 'tags', 'fallbackReferrers'];
   for (const operation of failing) {
     for (const code of ['RegistryDenied', 'RegistryRateLimited', 'RegistryUnavailable'] as const) {
-      it(`throws ${code} of ${operation} and never says that there is nothing`, async () => {
+      it(`throws ${code} of ${operation} and never reports an empty result`, async () => {
         const image = put.image('web');
         put.referrer(image, SBOM);
         twin.manners(HOST, { referrersApi: false });
@@ -100,7 +100,7 @@ describe('gathering that cannot tell', () => {
     }
   }
 
-  it('aborts what is under way when one question fails', async () => {
+  it('aborts open requests when one request fails', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     twin.hold(`content ${SOURCE}@${root.manifest.manifests[0]!.digest}`);
     twin.fail(`referrers ${SOURCE}@${root.manifest.manifests[1]!.digest}`, faultOf('RegistryDenied'));
@@ -115,7 +115,7 @@ describe('gathering that cannot tell', () => {
     { limit: { attachments: 1 }, title: 'has more attachments' },
   ];
   for (const { limit, title } of limits) {
-    it(`is LimitExceeded where a graph ${title} than allowed`, async () => {
+    it(`throws LimitExceeded when a graph ${title} than allowed`, async () => {
       const image = put.image('web');
       put.referrer(put.referrer(image, SBOM), SBOM);
       put.referrer(image, 'application/vnd.in-toto+json');
@@ -124,7 +124,7 @@ describe('gathering that cannot tell', () => {
     });
   }
 
-  it('is refused where the image or a child of its index is not there', async () => {
+  it('fails when the image or a child of its index does not exist', async () => {
     const image = put.image('web');
     const root = put.index([describedBy(image)]);
     twin.remove(SOURCE, image.manifest.digest);

@@ -27,7 +27,7 @@ describe('a signature as a bundle that refers to the image', () => {
       at,
     });
 
-  it('is the manifest that cosign 3 writes, with our claims besides', async () => {
+  it('is the manifest that cosign 3 writes, with our additional annotations', async () => {
     const content = await signer.signImage(image, {}, forever());
     const artifact = bundleArtifact(content, {
       subject,
@@ -68,12 +68,12 @@ describe('a signature as a bundle that refers to the image', () => {
     const referrers = [listed(await signed(LATER))];
     const claims = { signer: signer.name, predicateType: SIGN_PREDICATE_TYPE };
     expect(findBundle(referrers, claims)?.digest).to.equal(referrers[0]?.digest);
-    expect(findBundle(referrers, { ...claims, signer: 'somebody else' })).to.equal(undefined);
+    expect(findBundle(referrers, { ...claims, signer: 'another signer' })).to.equal(undefined);
     expect(findBundle(referrers, { ...claims, predicateType: TESTED })).to.equal(undefined);
     expect(findBundle([{ ...referrers[0]!, artifactType: 'application/other' }], claims)).to.equal(undefined);
   });
 
-  it('is found by what it states, though two signatures of it differ', async () => {
+  it('is found by its statement, though two signatures of it differ', async () => {
     const statement = statementAbout(image, TESTED, { passed: 12 });
     const content = await signer.signStatement(statement, forever());
     const claims = { signer: signer.name, predicateType: TESTED };
@@ -85,7 +85,7 @@ describe('a signature as a bundle that refers to the image', () => {
     expect(findBundle(referrers, { ...claims, statement: statementDigest(other) })).to.equal(undefined);
   });
 
-  it('names its subject by type, digest and size alone', () => {
+  it('names its subject by type, digest and size only', () => {
     const { manifest } = contentOf({
       schemaVersion: 2,
       annotations: { a: 'b' },

@@ -60,7 +60,7 @@ describe('a signature under the tag of cosign 2', () => {
     expect(blobOf(artifact, payload)).to.equal(layer.signed.layer);
   });
 
-  it('leaves the signatures of others as they are, to the last field', async () => {
+  it('leaves the signatures of others unchanged in every field', async () => {
     const theirs = {
       mediaType: SIMPLE_SIGNING,
       digest: digestOf('theirs'),
@@ -86,7 +86,7 @@ describe('a signature under the tag of cosign 2', () => {
     });
   });
 
-  it('has every signer once, whoever comes first and however often', async () => {
+  it('has every signer once, in whatever order and however often they sign', async () => {
     let { content } = append(undefined, await signature(other));
     ({ content } = append(content, await signature()));
     for (const layer of [await signature(), await signature(other)])
@@ -94,13 +94,13 @@ describe('a signature under the tag of cosign 2', () => {
     expect(content.manifest.layers).to.have.length(2);
   });
 
-  it('takes a signature with other annotations for another one', async () => {
+  it('treats a signature with other annotations as another signature', async () => {
     const { content } = append(undefined, await signature());
     const both = append(content, await signature(signer, { env: 'prod' }));
     expect(both.content.manifest.layers).to.have.length(2);
   });
 
-  it('recognises the very signature though nothing says who made it', async () => {
+  it('recognises an equal signature without the name of its signer', async () => {
     const layer = await signature();
     const { mediaType, digest, size } = append(undefined, layer).content.manifest.layers[0]!;
     const bare = { mediaType, digest, size, annotations: layer.signed.layerAnnotations };
@@ -108,14 +108,14 @@ describe('a signature under the tag of cosign 2', () => {
     expect(appendCosignLayer(existing, layer)).to.deep.equal({ ok: true, value: undefined });
   });
 
-  it('adds an attestation per statement, not per signature of it', async () => {
+  it('adds one attestation per statement, not per signature', async () => {
     const { content } = append(undefined, await attestation(12));
     expect(appendCosignLayer(content, await attestation(12))).to.deep.equal({ ok: true, value: undefined });
     expect(append(content, await attestation(13)).content.manifest.layers).to.have.length(2);
     expect(append(content, await attestation(12, other)).content.manifest.layers).to.have.length(2);
   });
 
-  it('finds layers by what they claim', async () => {
+  it('finds layers by their annotations', async () => {
     const { manifest } = append(undefined, await attestation(12)).content;
     const claims = { suffix: 'att', signer: signer.name, predicateType: TESTED } as const;
     const says = statementDigest(statementAbout(image, TESTED, { passed: 12 }));
@@ -132,7 +132,7 @@ describe('a signature under the tag of cosign 2', () => {
     expect(append(undefined, layer)).to.deep.equal(append(undefined, layer));
   });
 
-  it('is not put where an index lies, nor beyond what cosign reads', async () => {
+  it('does not replace an index, and does not exceed the limits of cosign', async () => {
     const index = 'application/vnd.oci.image.index.v1+json';
     const layer = await signature();
     const full = contentOf({ schemaVersion: 2, config: subject, layers: Array(1_000).fill(subject) });

@@ -8,8 +8,8 @@ const DATE = 'vnd.microsoft.artifact.lifecycle.end-of-life.date';
 const endsAt = new Date('2026-07-01T00:00:00Z');
 const mark = endOfLifeMark(subject, { endsAt, supersededBy: '1.5.0', at: AT });
 
-describe('an end of life beside an image that is superseded', () => {
-  it('is written as registries know it, with the tag to move to', () => {
+describe('an end of life attached to a superseded image', () => {
+  it('is written in the annotations that registries use, with the successor tag', () => {
     expect(bodyOf(mark)).to.deep.include({
       artifactType: LIFECYCLE,
       annotations: {
@@ -54,7 +54,7 @@ describe('an end of life beside an image that is superseded', () => {
     ['the annotation on something else', 'application/vnd.example', DATE, false],
   ];
   for (const [what, artifactType, key, isMark] of rows) {
-    it(`${isMark ? 'counts' : 'does not count'} ${what} as an end that is set already`, () => {
+    it(`${isMark ? 'counts' : 'does not count'} ${what} as an existing end of life`, () => {
       const one = { ...subject, artifactType, annotations: { [key]: '2027-01-01' } };
       expect(findEndOfLife([subject, one])).to.equal(isMark ? one : undefined);
     });

@@ -15,7 +15,7 @@ const arrival = (tag: string) => ({
 });
 
 describe('the history of a mirror', () => {
-  it('loses no arrival that somebody else was about to write when that failed', async () => {
+  it('loses no entry when the write that was to store it fails', async () => {
     const blobs = new Map<Digest, Uint8Array>();
     let held: ManifestContent | undefined;
     let failures = 1;

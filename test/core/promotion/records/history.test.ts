@@ -30,7 +30,7 @@ const read = (bytes: Uint8Array): MirrorHistory => {
 };
 
 describe('the history of a mirrored repository', () => {
-  it('remembers an arrival by tag and digest at the source, both', () => {
+  it('identifies an entry by both tag and digest at the source', () => {
     const history = appendArrivals(nothing, [arrival]);
     expect(wasMirrored(nothing, arrival)).to.be.false;
     expect(wasMirrored(history, arrival)).to.be.true;
@@ -38,13 +38,13 @@ describe('the history of a mirrored repository', () => {
     expect(wasMirrored(history, { ...arrival, sourceDigest: digestOf('newer') })).to.be.false;
   });
 
-  it('has every arrival once, unless it was forced again', () => {
+  it('has every entry once, unless it was forced again', () => {
     const twice = appendArrivals(nothing, [arrival, arrival, { ...arrival, syncedAt: new Date() }]);
     expect(twice.entries).to.have.length(1);
     expect(appendArrivals(twice, [{ ...arrival, force: true }]).entries).to.have.length(2);
   });
 
-  it('is one artifact of one type throughout, and reads back what it was', () => {
+  it('is one artifact of one type, and reads back unchanged', () => {
     const history = appendArrivals(nothing, [arrival]);
     const artifact = historyArtifact(history);
     const { config, layers } = artifact.content.manifest;
@@ -72,7 +72,7 @@ describe('the history of a mirrored repository', () => {
     });
   });
 
-  it('goes on with what others wrote, to the last field', () => {
+  it('keeps every field that others wrote', () => {
     const theirs = {
       schemaVersion: 1,
       image: 'node',
@@ -96,7 +96,7 @@ describe('the history of a mirrored repository', () => {
     nothing: bytesOf(null),
   };
   for (const [what, bytes] of Object.entries(unreadable)) {
-    it(`is a problem and not empty with ${what}`, () => {
+    it(`is a problem, and not empty, with ${what}`, () => {
       expect(parseHistory(bytes).ok).to.be.false;
     });
   }

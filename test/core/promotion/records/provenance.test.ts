@@ -24,8 +24,8 @@ const acquisition: Acquisition = {
   sourceAuthenticated: false,
 };
 
-describe('the record of where an image was taken from', () => {
-  it('is a statement as the public mirror workflows write it', () => {
+describe('the provenance of a mirrored image', () => {
+  it('is a statement in the format of the public mirror workflows', () => {
     const artifact = acquisitionRecord(acquisition, subject);
     expect(statementOf(artifact)).to.deep.equal({
       _type: 'https://in-toto.io/Statement/v1',
@@ -75,11 +75,11 @@ describe('the record of where an image was taken from', () => {
     expect(predicate).to.have.nested.property('source.reference', `docker.io/library/node@${source.digest}`);
   });
 
-  it('is the same bytes for the same arrival', () => {
+  it('has the same bytes for the same mirrored image', () => {
     expect(acquisitionRecord(acquisition, subject)).to.deep.equal(acquisitionRecord(acquisition, subject));
   });
 
-  it('is found again by source and digest, whenever that was', () => {
+  it('is found again by source and digest, at whatever time it was written', () => {
     const referrers = [listed(acquisitionRecord({ ...acquisition, acquiredAt: LATER }, subject))];
     expect(findAcquisition(referrers, acquisition)).to.equal(referrers[0]);
     for (const other of [

@@ -24,14 +24,14 @@ describe('pushing an artifact', () => {
     return calls;
   };
 
-  it('brings the manifest last, by its digest where it has no tag', async () => {
+  it('pushes the manifest last, by its digest when it has no tag', async () => {
     expect(await pushTo({ registry: host, repository })).to.deep.equal([
       `blob ${digestOf('{}')}`,
       `manifest ${host}/${repository}@${digest}`,
     ]);
   });
 
-  it('brings it under the tag where there is one', async () => {
+  it('pushes the manifest under its tag when it has one', async () => {
     expect(await pushTo({ ...image, tag: 'mirror-history' })).to.include(
       `manifest ${host}/${repository}:mirror-history`,
     );

@@ -8,7 +8,7 @@ import { evidenceOf, found, inShort, policyOf, verdictOf } from '../../../suppor
 import { AT, bodyOf, LATER, listed, subject } from './made.ts';
 
 describe('a quarantine flag beside an image', () => {
-  it('says all in its type and annotations', () => {
+  it('has all its content in type and annotations', () => {
     const body = bodyOf(quarantineFlag(subject, AT));
     expect(body).to.deep.include({
       artifactType: QUARANTINE_TYPE,
@@ -29,13 +29,13 @@ describe('a quarantine flag beside an image', () => {
     expect(quarantineFlag(subject, AT)).to.deep.equal(quarantineFlag(subject, AT));
   });
 
-  it('is found again whenever it was raised, and nothing else is taken for it', () => {
+  it('is found again at whatever time it was written, and no other referrer is', () => {
     const flag = listed(quarantineFlag(subject, LATER));
     expect(findQuarantineFlag([subject, flag])?.digest).to.equal(flag.digest);
     expect(findQuarantineFlag([subject])).to.equal(undefined);
   });
 
-  it('is what a policy refuses that says no more than that', () => {
+  it('is refused by a policy that only requires no quarantine', () => {
     const { digest, annotations } = listed(quarantineFlag(subject, AT));
     const referrer = { state: 'read', digest, artifactType: QUARANTINE_TYPE, annotations } as const;
     const evidence = evidenceOf({ referrers: found([referrer]) });

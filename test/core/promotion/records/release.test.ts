@@ -36,7 +36,7 @@ const release: Release = {
 };
 
 describe('the statement that releases an image', () => {
-  it('answers why the image is there', () => {
+  it('records why the image is at the target', () => {
     const statement = releaseStatement(release);
     expect(statement).to.deep.equal({
       _type: 'https://in-toto.io/Statement/v1',
@@ -63,7 +63,7 @@ describe('the statement that releases an image', () => {
     });
   });
 
-  it('leaves out what there is not', () => {
+  it('leaves out empty fields', () => {
     const { source, target, promotedAt, gates } = release;
     const bare = { source, target, promotedAt, gates, run: nowhere, exceptions: [], waived: [] };
     const { predicate } = releaseStatement(bare);
@@ -76,7 +76,7 @@ describe('the statement that releases an image', () => {
     expect(JSON.stringify(releaseStatement(release))).to.equal(JSON.stringify(releaseStatement(release)));
   });
 
-  describe('in the eyes of a policy that names the signer', () => {
+  describe('for a policy that names the signer', () => {
     const key = signingKey();
     const policy = policyOf({
       authorities: [authority('promotion', key)],
@@ -107,7 +107,7 @@ describe('the statement that releases an image', () => {
       expect(await judge(fixture)).to.deep.equal(['allow']);
     });
 
-    it('lifts the flag under the tag of cosign 2 as well', async () => {
+    it('lifts the flag also under the tag of cosign 2', async () => {
       const { fixture: fixture, digest } = flagged();
       const signer = await signerWith(key);
       const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
@@ -121,7 +121,7 @@ describe('the statement that releases an image', () => {
       expect(await judge(fixture)).to.deep.equal(['allow']);
     });
 
-    it('lifts nothing when somebody else signed it, or when it speaks of another digest', async () => {
+    it('lifts no flag when another signer signed it, or when it is about another digest', async () => {
       const strange = flagged();
       attach(strange.fixture.registry, name, await releaseOf(strange.digest, await signerWith()));
       expect(await judge(strange.fixture)).to.deep.equal(['deny Quarantined']);

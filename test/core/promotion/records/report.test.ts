@@ -51,7 +51,7 @@ describe('a scan report beside an image', () => {
     });
   });
 
-  it('is summed up in the annotations that promotion workflows read', () => {
+  it('has a summary in the annotations that promotion workflows read', () => {
     const { annotations } = listed(reportRecord(image, record, subject));
     expect(annotations).to.include({
       'in-toto.io/predicate-type': VULNERABILITY_PREDICATE_TYPE,
@@ -66,7 +66,7 @@ describe('a scan report beside an image', () => {
     expect(annotations).not.to.have.property('com.cssc.scan.override');
   });
 
-  it('says who let it pass nevertheless, and leaves out what there is not', () => {
+  it('names who approved the image in spite of it, and leaves out empty fields', () => {
     const override = { approver: 'alice', waived: ['CVE-2026-1', 'CVE-2026-9'] };
     const { annotations } = listed(reportRecord(image, { ...record, exceptions: [], override }, subject));
     expect(annotations).to.include({
@@ -77,7 +77,7 @@ describe('a scan report beside an image', () => {
     expect(annotations).not.to.have.any.keys('com.cssc.scan.exceptions', 'com.cssc.scan.override-issue');
   });
 
-  it('is found again by what it states', () => {
+  it('is found again by its content', () => {
     const referrers = [listed(reportRecord(image, record, subject))];
     const again = vulnerabilityStatement(image, record);
     const newer = vulnerabilityStatement(image, { scan: { ...record.scan, finishedAt: new Date() } });
@@ -85,7 +85,7 @@ describe('a scan report beside an image', () => {
     expect(findReport(referrers, newer)).to.equal(undefined);
   });
 
-  it('is judged by a policy that takes reports which nobody signed', async () => {
+  it('satisfies a policy that accepts unsigned reports', async () => {
     const fixture = createBench();
     const name = 'registry.example.com/golden/web';
     const digest = fixture.registry.push(name, { tag: '1.4.0' });

@@ -53,7 +53,7 @@ describe('definitions of promotion', () => {
     });
   }
 
-  it('take by their structure what the parser takes', () => {
+  it('accept by their structure what the parser accepts', () => {
     const passes = new Ajv({ strict: false }).compile(schemaOf(promotionCrds().get('imagepromotions')));
     expect(passes(promotionDocument()), JSON.stringify(passes.errors)).to.be.true;
     for (const wrong of [

@@ -68,7 +68,7 @@ describe('ImagePromotion, read', () => {
     ['no way to select', { tags: { exclude: ['a'], minAge: '1h' } }, ['spec.tags']],
     ['Listed without types', { attachments: { carry: 'Listed' } }, ['spec.attachments']],
     ['types without Listed', { attachments: { artifactTypes: ['a/b'] } }, ['spec.attachments']],
-    ['a report by nobody', scan({ from: 'Report' }), ['spec.promote.scan']],
+    ['a report without authorities', scan({ from: 'Report' }), ['spec.promote.scan']],
     ['authorities without report', scan({ authorities: [{ name: 'a', keyless }] }), ['spec.promote.scan']],
     ['a signer without key', { promote: { sign: {} } }, ['spec.promote.sign']],
     [
@@ -125,7 +125,7 @@ describe('ImagePromotion, read', () => {
     it(`refuses ${title}`, () => expect(parse(more)).to.deep.equal(paths));
   }
 
-  it('takes keys that lie elsewhere, to be read by the run', () => {
+  it('accepts references to keys, which the run reads', () => {
     const placed = (ref: Written) => ({ name: 'a', key: ref });
     for (const kind of ['secretRef', 'configMapRef']) {
       const authorities = [placed({ [kind]: { name: 'scanner-key', key: 'cosign.pub' } })];
@@ -158,7 +158,7 @@ describe('ImagePromotionRun, read', () => {
       }),
     );
 
-  it('holds the promotion to the same', () => {
+  it('applies the same rules to the promotion in it', () => {
     expect(pathsOf(run(promotionSpec()))).to.deep.equal([]);
     expect(pathsOf(run(promotionSpec({ schedule: 'never' })))).to.deep.equal(['spec.template.schedule']);
     expect(pathsOf(run(promotionSpec({ tags: {} })))).to.deep.equal(['spec.template.tags']);

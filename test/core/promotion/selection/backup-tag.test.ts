@@ -3,7 +3,7 @@ import { digestOf, isTag } from '../../../../src/core/model/index.ts';
 import { backupTag, isBackupTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
 
 describe('a backup tag', () => {
-  it('is a tag, the same each time, known again, and no longer than tags may be', () => {
+  it('is a valid tag, always the same, recognised again, and within the length limit', () => {
     const [old, other] = [digestOf('old'), digestOf('other')];
     for (const tag of ['1.2.3', 'x'.repeat(128)]) {
       const backup = backupTag(tag, old);

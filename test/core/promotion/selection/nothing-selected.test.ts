@@ -4,7 +4,7 @@ import { nothingSelected, type Looked } from '../../../../src/core/promotion/sel
 const from = { registry: 'registry.example.com', repository: 'quarantine/node' };
 const NOTHING = 'no tag of registry.example.com/quarantine/node is selected';
 
-describe('why nothing is selected', () => {
+describe('the reason why nothing is selected', () => {
   const rows: readonly (readonly [string, Omit<Looked, 'from'>, string])[] = [
     ['says how many tags there are', { listed: 12, leftOut: [] }, ': the repository lists 12 tags'],
     ['counts one', { listed: 1, leftOut: [] }, ': the repository lists 1 tag'],

@@ -20,7 +20,7 @@ describe('tags that are never an image', () => {
   }
 });
 
-describe('tags that look like it, and are somebody’s image', () => {
+describe('tags that look reserved, and are images', () => {
   for (const tag of [
     'sha256-tools',
     `sha256-${hex.slice(1)}`,

@@ -43,7 +43,7 @@ describe('tags selected by name', () => {
     it(`by ${title}`, () => expect(named(TAGS, spec)).to.deep.equal(expected));
   }
 
-  it('tell of explicit ones that are not there, or excluded', () => {
+  it('report explicit tags that do not exist, or are excluded', () => {
     expect(byName(TAGS, { explicit: ['22.0.0', '1.0.0', 'latest'], exclude: ['latest'] })).to.deep.equal({
       tags: ['22.0.0'],
       leftOut: [
@@ -53,7 +53,7 @@ describe('tags selected by name', () => {
     });
   });
 
-  it('have every problem told, each in its place', () => {
+  it('have every problem reported, each with its path', () => {
     const tags = {
       ...readTags({ explicit: ['a'] }),
       semver: ['*', '>>'],
@@ -63,7 +63,7 @@ describe('tags selected by name', () => {
     expect(pathsOf(selectByName([], tags))).to.deep.equal(['semver[1]', 'include[0]', 'exclude[1]']);
   });
 
-  it('cost a listing and dates only where something asks for them', () => {
+  it('need a listing and dates only when a rule requires them', () => {
     const asked = (spec: Written) => [needsTagList(readTags(spec)), needsCreated(readTags(spec))];
     expect(asked({ explicit: ['a'] })).to.deep.equal([false, false]);
     expect(asked({ semver: ['*'], newest: { count: 1 } })).to.deep.equal([true, false]);
@@ -166,7 +166,7 @@ describe('laws of selection', () => {
       NOW,
     ).tags;
 
-  it('the order in which tags come does not matter', () => {
+  it('the order of the tags does not matter', () => {
     fc.assert(
       fc.property(tags, spec, ages, (present, written, days) => {
         const forth = all(present, written, days);
@@ -176,7 +176,7 @@ describe('laws of selection', () => {
     );
   });
 
-  it('an exclude more never adds a name, and nothing excluded is ever chosen', () => {
+  it('a further exclude never adds a tag, and no excluded tag is ever chosen', () => {
     fc.assert(
       fc.property(tags, spec, ages, pattern, (present, written, days, more) => {
         const stricter = { ...written, exclude: [...(written.exclude ?? []), more] };
@@ -186,7 +186,7 @@ describe('laws of selection', () => {
     );
   });
 
-  it('what is chosen was there, each once, and newest bounds all but the explicit ones', () => {
+  it('every chosen tag exists and is chosen once, and newest limits all but the explicit ones', () => {
     fc.assert(
       fc.property(tags, spec, ages, (present, written, days) => {
         const chosen = all(present, written, days);

@@ -40,7 +40,7 @@ describe('a tag as a version', () => {
     it(`"${tag}" is none`, () => expect(readAs(tag)).to.equal(undefined));
   }
 
-  it('the newer comes first, and of equal ones the one that is written out', () => {
+  it('the newer version comes first, and of equal ones the one with all parts', () => {
     const tags = ['1', '1.2', '1.2.0', '1.10.0', '1.2.0-rc.1', '1.9.9'];
     const sorted = tags.map((tag) => parseTagVersion(tag)!).sort(compareNewestFirst);
     expect(sorted.map(({ version, written }) => `${version.version}/${written}`)).to.deep.equal([

@@ -39,8 +39,8 @@ const learned = {
   graph: { root: { manifest: { mediaType: FORGED.mediaType, digest: DIGEST, size: 7 } } },
 } as unknown as Learned;
 
-describe('what a scan found', () => {
-  it('is all that is signed: what lies at the target already is neither read nor taken over', async () => {
+describe('the report of a scan', () => {
+  it('is all that is signed: existing reports at the target are neither read nor reused', async () => {
     const opened = await openKeySigner({ pem: shipKey().pem });
     if (!opened.ok) throw new Error('a fresh key could not be opened');
     const signed: Statement[] = [];
