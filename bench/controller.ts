@@ -34,7 +34,7 @@ const REPOSITORIES = 200;
 const PER_REGISTRY_PER_SECOND = 1_000;
 /** Reviews of the burst, each of a pod with one of the images, so many at once. */
 const BURST = { reviews: 10_000, atOnce: 64 };
-/** Milliseconds of rest after which memory is looked at again. */
+/** Milliseconds of rest after which memory is checked again. */
 const REST_MS = 60_000;
 const JUDGED_WITHIN_MS = 300_000;
 

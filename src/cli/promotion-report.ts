@@ -44,7 +44,7 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
     .join('\n');
 }
 
-/** What became of a run, for people or scripts. */
+/** The result of a run, for people or scripts. */
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
     const reported = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
@@ -59,7 +59,7 @@ export function reportResults(runs: readonly ReportOptions<ImageResult>[], forma
     .join('\n');
 }
 
-/** The exit code of a plan: what it blocks, a person has to look at. */
+/** The exit code of a plan: blocked images need a person. */
 export function exitOfPlans(plans: readonly ReportOptions<PlannedImage>[]): number {
   const actions = new Set(plans.flatMap(({ rows }) => rows.map(({ action }) => action)));
   if (actions.has('Block')) return EXIT.refused;

@@ -2,7 +2,7 @@ import type { Parsed } from '../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 
-/** One run to carry out. */
+/** One run to execute. */
 export interface RunQuestion {
   readonly namespace: string;
   readonly name: string;
@@ -14,7 +14,7 @@ export interface RunQuestion {
   readonly settings: Settings;
 }
 
-/** What came of it. `nothing` = it had ended before, or is not there. */
+/** The result. `nothing` = the run had ended before, or does not exist. */
 export type RunAnswer =
   | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
   | { readonly end: 'stopped' | 'nothing' };

@@ -12,8 +12,8 @@ interface RunOptions extends RegistryOptions {
 }
 
 /**
- * `pratique run`: carries out one ImagePromotionRun, as Jobs do. What came of it stands in its status, so that it exits with 0
- * also when images were blocked: only what could not be ended is a failure of the Job, 2 when it was stopped or the API server
+ * `pratique run`: executes one ImagePromotionRun, as Jobs do. The result is in the status of the run, so it exits with 0
+ * also when images were blocked. The Job fails only when the run could not be ended: 2 when it was stopped or the API server
  * cannot be asked, 3 when it was called wrongly.
  */
 export function addRun(

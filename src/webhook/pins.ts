@@ -18,7 +18,7 @@ export interface Pin {
   readonly reference: string;
 }
 
-/** What became of the images of one object, in the order of its fields. */
+/** The result for the images of one object, in the order of its fields. */
 export interface Pins {
   readonly pins: readonly Pin[];
   /** One for each image that a policy wants pinned and that could not be. */
@@ -82,7 +82,7 @@ async function resolveOnce(
   return (ref) => byName.get(formatReference(ref)) ?? UNANSWERED;
 }
 
-/** Stands where an answer is missing that a port owes. */
+/** Replaces an answer that a port should have given. */
 const UNANSWERED: Fact<never> = {
   state: 'unknown',
   reason: { code: 'InternalError', detail: 'the digest was not looked up' },

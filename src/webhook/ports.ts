@@ -82,7 +82,7 @@ export interface Decision extends Subject {
   readonly milliseconds: number;
 }
 
-/** What became of one request that might have images to pin. */
+/** The result for one request that might have images to pin. */
 export interface Mutation extends Subject {
   /** References as they are written now, digest included. */
   readonly pinned: readonly string[];

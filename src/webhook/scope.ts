@@ -90,7 +90,7 @@ function startsMore({ kind, object, oldObject }: AdmissionRequest, table: Worklo
   return now !== undefined && (before === undefined || now > before);
 }
 
-/** A `Scale` has a number and no images: those stand in the object that it scales. */
+/** A `Scale` has a number and no images: the images are in the object that it scales. */
 function scaleScope(request: AdmissionRequest, table: WorkloadTable): Parsed<Scope> {
   const { operation, resource, namespace, name, object, oldObject } = request;
   if (resource === undefined) return problem('request.resource', 'is missing');

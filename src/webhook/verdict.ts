@@ -63,7 +63,7 @@ interface ParentUnknown {
 type ParentScope =
   { readonly found: true; readonly scope: Parsed<Scope> } | ({ readonly found: false } & ParentUnknown);
 
-/** Reads the object that is to run more pods and says what it brings: all of its images. */
+/** Reads the object that is scaled up, and answers all of its images. */
 async function parentScope(
   address: ObjectAddress,
   request: AdmissionRequest,

@@ -29,7 +29,7 @@ export async function checkLease({ ports, namespace, name, now, signal }: Examin
   return age <= term ? ok(check, reported) : failed(check, `${reported}: its term is over`, pods);
 }
 
-/** What became of every ImagePolicy. */
+/** The result for every ImagePolicy. */
 export async function checkPolicies(given: Examination): Promise<readonly CheckResult[]> {
   const [group = '', version = ''] = API_VERSION.split('/');
   const policies = await listAll(given, { resource: { group, version, plural: 'imagepolicies' } });

@@ -18,7 +18,7 @@ export function doctorExitCode(results: readonly CheckResult[]): number {
   return statuses.has('unknown') ? EXIT.unknown : EXIT.ok;
 }
 
-/** Prints what came of all checks. */
+/** Prints the results of all checks. */
 export function reportChecks(
   results: readonly CheckResult[],
   format: OutputFormat,

@@ -10,7 +10,7 @@ export interface ExpectedRule {
   readonly operation: 'CREATE' | 'UPDATE';
 }
 
-/** Every request by which an image may come to run: each kind, debugging, and scaling up. */
+/** Every request that may start an image: each kind, debugging, and scaling up. */
 export const EXPECTED_RULES: readonly ExpectedRule[] = [
   ...KUBERNETES_KINDS.flatMap(({ group, version, plural }) =>
     (['CREATE', 'UPDATE'] as const).map((operation) => ({ group, version, resource: plural, operation })),

@@ -73,10 +73,10 @@ const DRAIN_MS = 30_000;
 
 /**
  * Milliseconds that idle connections stay open at shutdown. The next request may be on its way already, and a caller that has sent
- * one over a connection that was closed meanwhile cannot know whether it was carried out: Go does not send a POST again.
+ * one over a connection that was closed meanwhile cannot know whether it was executed: Go does not send a POST again.
  */
 const LINGER_MS = 1_000;
-/** Milliseconds between two looks for connections that have become idle after that. */
+/** Milliseconds between two checks for connections that have become idle after that. */
 const IDLE_LOOK_MS = 50;
 
 /**

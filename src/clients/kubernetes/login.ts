@@ -28,7 +28,7 @@ export interface Logins {
   doubt(): void;
 }
 
-/** Milliseconds a login is used before its files are looked at again: a CA is rotated with hours of overlap. */
+/** Milliseconds a login is used before its files are checked again: a CA is rotated with hours of overlap. */
 const FRESH_MS = 10_000;
 /** Milliseconds between two logins from scratch: a plugin is not run for each of a hundred refusals. */
 const RENEW_EVERY_MS = 1_000;

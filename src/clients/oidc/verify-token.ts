@@ -22,7 +22,7 @@ export type WhyNot =
   | 'lifetime'
   | 'expired';
 
-/** What came of a token. */
+/** The result of verifying a token. */
 export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: WhyNot };
 
 export interface TokenVerifierOptions {

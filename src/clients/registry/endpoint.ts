@@ -33,8 +33,8 @@ export function endpointOf(registry: string, insecureHosts: readonly string[]): 
 export type Objection = string | undefined;
 
 /**
- * Judges a place the registry points to (a redirect or a token realm). A registry must not turn us into its scout inside
- * the network we stand in: an internal address is followed only from a registry that is at such an address itself, and a
+ * Judges a place the registry points to (a redirect or a token realm). A registry must not make us send requests inside
+ * the network of this process: an internal address is followed only from a registry that is at such an address itself, and a
  * link-local one (cloud metadata) only when it is the registry's own. TLS is never given up (CVE-2025-27403,
  * CVE-2026-48978).
  */

@@ -34,7 +34,7 @@ export interface AuditQuestion {
   readonly signal: AbortSignal;
 }
 
-/** How many distinct running images a policy covers, and what came of them; each is in at most one of the last three. */
+/** How many distinct running images a policy covers, and their results; each is in at most one of the last three. */
 export interface ImageCounts {
   readonly judged: number;
   readonly denied: number;

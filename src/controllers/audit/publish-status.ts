@@ -36,7 +36,7 @@ export function createFindingsPublisher(
   });
   const stored = ports.reports && createShelving(ports.reports, ports);
   let publishedVersion = -1;
-  // Before everything was looked at, counts would fall to nothing and rise again with every new leader.
+  // Before everything was judged once, counts would fall to zero and rise again with every new leader.
   let ready = false;
 
   const statusOf = (): ReadonlyMap<string, AuditStatus> => {

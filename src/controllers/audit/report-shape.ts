@@ -3,7 +3,7 @@
  * read. https://github.com/openreports/reports-api
  */
 
-/** What came of one policy for one image. */
+/** The result of one policy for one image. */
 export interface ReportResult {
   readonly source: string;
   readonly policy: string;

@@ -86,7 +86,7 @@ function satisfied({ covering, verdict }: Judgement): number {
   return covering.filter((name) => !verdict.findings.some(({ policy }) => policy === name)).length;
 }
 
-/** The worst first; then by what it is about, so that the same findings stand in the same order. */
+/** The worst first; then by subject, so that the same findings have the same order. */
 function orderOf({ finding, unit }: Found): string {
   const severity = SEVERITIES.indexOf(outcomeOf(finding).severity);
   return JSON.stringify([severity, finding.policy, finding.reason, unit.key, finding.found]);

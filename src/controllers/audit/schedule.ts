@@ -36,7 +36,7 @@ export interface Schedule {
 
 /** Longest timer in milliseconds: past 2^31 Node's fire at once. TriggerOptions early does no harm. */
 const MAX_TIMER_MS = 3_600_000;
-/** Shortest pause between two looks at all due moments. */
+/** Shortest pause between two checks at all due moments. */
 const MIN_LOOK_MS = 1_000;
 
 interface Entry {

@@ -40,7 +40,7 @@ type Outcome = Exclude<keyof ImageCounts, 'judged'> | 'well';
 /** From good to bad: an image that is run in several places counts once, by the worst of them. */
 const OUTCOMES: readonly Outcome[] = ['well', 'warned', 'unknown', 'denied'];
 
-/** What came of the images that one policy covers, and when one of them was judged last. */
+/** The results for the images that one policy covers, and when one of them was judged last. */
 export interface PolicyTally {
   readonly counts: ImageCounts;
   readonly lastJudged?: Date;

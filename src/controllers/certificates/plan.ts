@@ -38,7 +38,7 @@ export type Step =
 export const SKEW_MS = 5 * 60_000;
 /** Milliseconds an authority is known before it signs: every API server has to receive it, and they receive it by a watch. */
 export const SETTLE_MS = 10_000;
-/** Milliseconds until the next look when there is more to do. */
+/** Milliseconds until the next check when there is more to do. */
 export const SOON_MS = 1_000;
 /** Milliseconds until the next check when there is nothing to do: another writer may remove the bundle from a configuration. */
 export const LATEST_MS = 3_600_000;

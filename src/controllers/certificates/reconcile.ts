@@ -11,13 +11,13 @@ import type {
 } from './ports.ts';
 import { decodeContents, encodeBase64, encodeContents, type Contents } from './secret.ts';
 
-/** What one look has come to. */
+/** The result of one check. */
 export interface RegistrationOutcome {
   /** What was changed and why, one sentence each. */
   readonly did: readonly string[];
   /** Kinds of the expected configurations that do not exist: the API server does not call the webhook for them. */
   readonly missing: readonly string[];
-  /** Milliseconds until the next look. */
+  /** Milliseconds until the next check. */
   readonly nextInMs: number;
 }
 

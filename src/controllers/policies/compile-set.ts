@@ -9,7 +9,7 @@ import {
 import type { RootInUse } from './compile-documents.ts';
 import type { SecretData, PolicyObject, PolicySource } from './ports.ts';
 
-/** What became of one ImagePolicy. */
+/** The result for one ImagePolicy. */
 export interface PolicyState {
   readonly name: string;
   readonly generation: number;

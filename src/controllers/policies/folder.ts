@@ -14,7 +14,7 @@ export interface FolderWatch {
   readonly clock: Clock;
   /** Reads trust roots; a public-good root that was refreshed compiles the policies anew. */
   readonly roots: TrustRoots;
-  /** Milliseconds between two looks; reading beats change notices, which mounted ConfigMaps do not give reliably. */
+  /** Milliseconds between two checks; files are polled, because mounted ConfigMaps do not send change events reliably. */
   readonly everyMs: number;
   /** Called once per change, with the new set, or with the reason why the old one stays in force. */
   readonly onChange: (outcome: Parsed<PolicySet>) => void;

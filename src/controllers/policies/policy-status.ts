@@ -19,7 +19,7 @@ export interface PolicyStatusOptions {
   readonly clock: Clock;
 }
 
-/** Keeps the status of policies: what became of them, and whether they are enforced. */
+/** Keeps the status of policies: whether they compiled, and whether they are enforced. */
 export interface PolicyStatusTasks {
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly onPolicies: (names: readonly string[]) => void;

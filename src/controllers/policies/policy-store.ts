@@ -8,7 +8,7 @@ export interface PolicyStore {
   readonly current: () => readonly CompiledPolicy[];
   readonly roots: () => readonly RootInUse[];
   readonly states: () => ReadonlyMap<string, PolicyState>;
-  /** Looks at everything again; compiles what changed and swaps the whole set at once. Cheap when nothing did. */
+  /** Checks everything again; compiles what changed and swaps the whole set at once. Cheap when nothing changed. */
   readonly refresh: () => void;
 }
 

@@ -53,7 +53,7 @@ export function promotionWrites(
   };
 }
 
-/** Jobs that carry out runs, found by their label and their owner. */
+/** Jobs that execute runs, found by their label and their owner. */
 export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobStore {
   return {
     of: async ({ metadata: { namespace, name, uid } }, signal) => {

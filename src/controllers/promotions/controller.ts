@@ -6,7 +6,7 @@ import type { Reconciling } from './refresh.ts';
 import { reconcilePromotion } from './reconcile-promotion.ts';
 import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
 
-/** How runs are carried out. */
+/** How runs are executed. */
 export interface ControllerOptions {
   /** Most runs at a time. */
   readonly maxConcurrentRuns: number;
@@ -30,9 +30,9 @@ export interface PromotionController {
   readonly wake: (promotion: ObjectName) => void;
 }
 
-/** Promotions looked at at a time: a look is quick, and what takes long is a run. */
+/** Promotions reconciled in parallel: a reconciliation is quick, only runs take long. */
 const CONCURRENCY = 4;
-/** One: what is judged again is not urgent, and so no registry is asked faster than one look asks it. */
+/** One: judging again is not urgent, and so a registry gets the requests of one check at a time. */
 const TARGETS_AT_ONCE = 1;
 
 /** Makes the controller. */

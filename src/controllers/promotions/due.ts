@@ -22,7 +22,7 @@ export interface DueFacts {
   /** The newest first. */
   readonly runs: readonly RecordedRun[];
   readonly approvals: readonly KnownApproval[];
-  /** When something was pushed to where it takes from, since it was last looked at. */
+  /** When its source was pushed to, since it was last reconciled. */
   readonly triggered?: Date;
   /** The same, as reported by a replica that does not lead. */
   readonly pushedAt?: Date;
@@ -33,7 +33,7 @@ export interface DueFacts {
 
 /** Milliseconds before the first retry of a run that failed by something that may pass: what a restart of a registry takes. */
 const FIRST_RETRY_MS = 60_000;
-/** The longest such pause: doubled each time, it comes to this after an outage of two hours. */
+/** The longest such pause: doubled each time, it reaches this after an outage of two hours. */
 const MAX_RETRY_MS = 3_600_000;
 /** Doubled this often, the first pause is above the longest. */
 const MOST_DOUBLINGS = 6;

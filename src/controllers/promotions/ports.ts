@@ -103,7 +103,7 @@ export interface Time {
   readonly after: After;
 }
 
-/** What carrying out a run takes; the same in the controller and in a Job. */
+/** What executing a run takes; the same in the controller and in a Job. */
 export interface RunnerPorts extends Time {
   /** Who holds claims in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
   readonly identity: string;
@@ -156,7 +156,7 @@ export type MakeQueue = (options: {
   readonly onFailure: (key: string, error: unknown, retryInMs: number) => void;
 }) => Queue;
 
-/** Jobs that carry out runs. Throws a `Fault` when the cluster cannot be asked. */
+/** Jobs that execute runs. Throws a `Fault` when the cluster cannot be asked. */
 export interface JobStore {
   /** The Jobs of a run. */
   readonly of: (run: RunObject, signal: AbortSignal) => Promise<readonly RunJob[]>;
@@ -192,7 +192,7 @@ export interface ControllerPorts extends RunnerPorts {
     signal: AbortSignal,
   ) => Promise<WriteAnswer>;
   readonly makeQueue: MakeQueue;
-  /** Needed where runs are carried out as Jobs. */
+  /** Needed where runs are executed as Jobs. */
   readonly jobs?: JobStore;
   /**
    * Judges the promoted images as they are at the target today; `undefined` = no authority is configured whose reports count.

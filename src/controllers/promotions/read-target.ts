@@ -5,7 +5,7 @@ import type { Reconciling } from './refresh.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, WatchedTarget } from './ports.ts';
 import { knownAtTarget, type Looked } from './reassess.ts';
 
-/** Looks at the target of a promotion and leaves what it sees to the next look at the promotion itself. */
+/** Checks the target of a promotion and leaves the result to the next reconciliation of the promotion. */
 export async function lookAtTarget(
   name: ObjectName,
   reconciling: Reconciling,

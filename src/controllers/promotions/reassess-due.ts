@@ -3,7 +3,7 @@ import { MAX_WAIT_MS, type Look, type Reading } from './refresh.ts';
 import type { PromotionEvent } from './ports.ts';
 import { hasExpired, nextExpiry, rejudgeImages, type LookAtTarget } from './reassess.ts';
 
-/** Milliseconds until a target is looked at again that could not be judged as a whole. */
+/** Milliseconds until a target that could not be judged completely is checked again. */
 const RETRY_MS = 600_000;
 
 /** What is at the target, judged again where it is time. */
@@ -34,7 +34,7 @@ function wait(reading: Reading, dueMs: number | undefined): JudgedAgain {
   return { status: reading.status, events: [], againInMs: waitMs(reading, dueMs) };
 }
 
-/** Flags and clears by what the last look came to; without one, by dates alone. */
+/** Flags and clears by the result of the last check; without one, by dates alone. */
 function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
   const { key, object: promotion, status, now, reconciling } = reading;
   const { ports, looks, rejudgeEveryMs } = reconciling;
@@ -64,7 +64,7 @@ function waitMs({ status, now, reconciling: { ports } }: Reading, dueMs: number 
   return Math.min(untilExpiry, dueMs === undefined ? MAX_WAIT_MS : Math.max(0, dueMs - ports.now()));
 }
 
-/** Looks at the target soon, unless that is under way. */
+/** Checks the target soon, unless a check is under way. */
 export function lookAgain({ key, reconciling: { looks, ports } }: Look): void {
   if (looks.get(key)?.dueMs !== undefined) looks.set(key, { dueMs: ports.now() });
 }

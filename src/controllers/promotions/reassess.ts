@@ -75,7 +75,7 @@ export type Looked = { readonly at: Date } & (
 
 /** When a target is checked, and the result of the last check that is not in a status yet. */
 export interface LookAtTarget {
-  /** Milliseconds of `now`; absent = it is being looked at. */
+  /** Milliseconds of `now`; absent = a check is under way. */
   readonly dueMs?: number;
   /** `unjudged` = no authority is configured whose reports count. */
   readonly looked?: Looked | 'unjudged';
@@ -89,7 +89,7 @@ export interface Rejudging {
   readonly now: Date;
 }
 
-/** What came of it. */
+/** The result. */
 export interface Rejudged {
   readonly status: Watched;
   /** One for each image that is flagged now and was not, or for another reason. */

@@ -23,7 +23,7 @@ import type { ControllerPorts, ObjectName, PromotionEvent } from './ports.ts';
 import { absorbRuns, promotionStatus, type CountedRun } from './status/promotion-status.ts';
 import { runsToPrune, runName, runObject, type Trigger } from './run-object.ts';
 
-/** Least milliseconds between two looks: a moment that has just passed is not waited for in a circle. */
+/** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */
 const MIN_WAIT_MS = 1_000;
 const NOT_FOUND = 404;
 
@@ -211,7 +211,7 @@ interface Begun {
   readonly begun: { readonly requestedAt?: string | undefined };
 }
 
-/** Creates a run and has it carried out. One that is there already was begun a moment ago, by this process or one before it. */
+/** Creates a run and has it executed. A run that exists already was created a moment ago, by this process or one before it. */
 async function beginRun(
   { key, object, promotion, runs, now, reconciling }: Reading,
   { trigger, facts }: { readonly trigger: Trigger; readonly facts: DueFacts },

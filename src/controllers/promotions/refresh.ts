@@ -4,7 +4,7 @@ import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
 import type { LookAtTarget } from './reassess.ts';
 
-/** What looking at promotions remembers from one look to the next; keys are `namespace/name`. */
+/** The memory between two reconciliations; keys are `namespace/name`. */
 export interface Reconciling {
   readonly ports: ControllerPorts;
   /** Runs that were begun and that no cache has shown yet. */
@@ -26,7 +26,7 @@ export interface Reconciling {
 
 /** Milliseconds between two checks for a missing Secret: there is no watch, because no account may read all Secrets. */
 export const CHECK_MS = 60_000;
-/** Most milliseconds between two looks: whatever was missed, is seen then. */
+/** Most milliseconds between two checks: a missed change is found then. */
 export const MAX_WAIT_MS = 3_600_000;
 
 /** Annotation by which a person asks for a run now. */
@@ -51,7 +51,7 @@ export function pushOf({ metadata: { annotations } }: PromotionObject): { readon
   return pushedAt ? { pushedAt } : {};
 }
 
-/** One look at a promotion. */
+/** One reconciliation of a promotion. */
 export interface Look {
   readonly key: string;
   readonly object: PromotionObject;
@@ -60,7 +60,7 @@ export interface Look {
   readonly now: Date;
 }
 
-/** A look at a promotion that can be read. */
+/** A reconciliation of a promotion that can be read. */
 export interface Reading extends Look {
   readonly promotion: ImagePromotion;
   readonly status: ImagePromotionStatus;

@@ -11,7 +11,7 @@ export type ListPage = (
   signal: AbortSignal,
 ) => Promise<{ readonly items: readonly unknown[] }>;
 
-/** Pods looked at in search of one to try on. */
+/** Pods examined to find one for the canary. */
 const LOOK_AT_PODS = 100;
 /** More custom resources than any cluster has. */
 const MAX_DEFINITIONS = 5_000;

@@ -86,7 +86,7 @@ async function learnAll(
   return { image, manifest, referrers, signatures, children, successor };
 }
 
-/** Candidates looked at before giving up: it is advice in a message and must stay cheap. */
+/** Most candidates examined: the successor is only named in a message, so the search must stay cheap. */
 const MAX_CANDIDATES = 5;
 
 /** Finds the newest tag of an image's line that claims no passed date; advice only, no verdict depends on it. */

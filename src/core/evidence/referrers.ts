@@ -77,7 +77,7 @@ async function listed(
   const [tagged, listing] = await Promise.all([ask('fallbackReferrers'), ask('referrers')]);
   if (listing.state !== 'found' || tagged.state === 'absent') return listing;
   if (tagged.state === 'unknown') return tagged;
-  // What the API says of an entry wins.
+  // The fields of the API's own entry win.
   const both = [...tagged.value, ...listing.value].map((entry) => [entry.digest, entry] as const);
   return { ...listing, value: [...new Map(both).values()] };
 }

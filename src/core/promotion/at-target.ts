@@ -38,9 +38,9 @@ export async function arrivedOf(
 export type Newness = (image: PlannedImage, signal: AbortSignal) => Promise<boolean>;
 
 /**
- * Says of the images of a run which of them the target has nothing of: all that move where the repository has no tag yet,
- * each digest once. Asked by the first image that wants to know, for all of them; no request is made where the plan has seen a tag
- * there, and a registry that does not say is looked at image by image.
+ * Finds the images of a run of which the target holds nothing: all promoted ones where the repository has no tag yet, each digest
+ * once. The first image that needs the answer asks for all of them. No request is made where the plan has seen a tag there. Where
+ * the registry does not answer this, the target is checked image by image.
  */
 export function newness(planned: readonly PlannedImage[], { target, to }: Destination): Newness {
   const moving = planned.flatMap((one) => (one.action === 'Move' ? [one] : []));

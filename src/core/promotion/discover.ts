@@ -19,7 +19,7 @@ import type { ImagePromotionSpec } from './schema.ts';
 import { nothingSelected } from './selection/nothing-selected.ts';
 import { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';
 
-/** What is looked at to plan a run. */
+/** What is examined to plan a run. */
 export interface DiscoverParts {
   readonly spec: Pick<ImagePromotionSpec, 'tags' | 'platforms'>;
   readonly source: SourceRegistry;
@@ -33,7 +33,7 @@ export interface DiscoverParts {
   readonly clock: Clock;
 }
 
-/** Tags looked at side by side; the budget of each registry is shared by all runs. */
+/** Tags examined in parallel; the budget of each registry is shared by all runs. */
 const AT_ONCE = 16;
 /**
  * Selects tags, resolves each digest once and plans what to do. A repository that cannot be listed is a Fault; one tag about

@@ -11,7 +11,7 @@ export type Discovery =
   /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
   | { readonly state: 'refused'; readonly reason: Reason };
 
-/** How a plan is carried out. */
+/** How a plan is executed. */
 export interface RunOrder {
   readonly progress: Progress;
   /** Report what would happen, and write to no registry. */
@@ -27,7 +27,7 @@ export interface Execution {
   /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. */
   readonly plan: (signal: AbortSignal) => Promise<Discovery>;
   /**
-   * Carries out a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
+   * Executes a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
    * an abort with a `Fault` as its reason is reported by that code.
    */
   readonly run: (

@@ -13,11 +13,11 @@ import type { ManifestSource, TagSource } from '../evidence/index.ts';
 import { isReservedTag } from './selection/reserved-tags.ts';
 import { standingOf, type Standing, type StandingRule } from './reassessment.ts';
 
-/** Most tags of one target that are looked at; the rest is counted and said. A repository of releases has some hundreds. */
+/** Most tags of one target that are examined; the rest is counted and reported. A repository of releases has some hundreds. */
 const MAX_TAGS = 5_000;
-/** Images judged side by side: no caller waits for it. */
+/** Images judged in parallel: no caller waits for it. */
 const AT_ONCE = 4;
-/** So many images in a row that could not be judged, and the registry is left alone until the next look. */
+/** So many images in a row that could not be judged, and the registry is left alone until the next check. */
 const GIVE_UP_AFTER = 8;
 
 /** An image at the target. */
@@ -29,10 +29,10 @@ export interface ImageAtTarget {
 /** One image with how it stands. */
 export type JudgedAtTarget = ImageAtTarget & Standing;
 
-/** What a look at a target came to. */
+/** The result of checking a target. */
 export interface TargetJudgement {
   readonly judged: readonly JudgedAtTarget[];
-  /** Tags that were not looked at, or could not be. */
+  /** Tags that were not examined, or could not be. */
   readonly unseen: number;
   /** Why something was not seen. */
   readonly reason?: Reason;

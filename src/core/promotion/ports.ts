@@ -69,7 +69,7 @@ export interface TargetRegistry extends SourceRegistry {
   restMs(registry: string): number;
 }
 
-/** What became of something that was to be deleted. */
+/** The result of a deletion. */
 export type Deletion = 'deleted' | 'absent' | 'refused';
 
 /** Something signed in both of cosign's forms; callers push the ones they want. */

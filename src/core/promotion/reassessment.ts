@@ -85,7 +85,7 @@ function waiversOf({ waived, approvalReason: reason, approvedUntil: until }: Rea
   return waived.map((id): AppliedException => ({ id, reason, until, appliesToImage: true }));
 }
 
-/** The code says what a person can do: one whose exceptions have ended needs no new look at what was found. */
+/** The code shows what a person can do: when only the exceptions have ended, the findings need no new check. */
 function reasonOf({ reason = 'ScannerFailed', message, findings, expiredExceptions }: GateResult): Reason {
   const ended = new Set(expiredExceptions.map((id) => id.trim().toLowerCase()));
   const onlyEnded = reason === 'Vulnerable' && findings.every(({ id }) => ended.has(id.toLowerCase()));

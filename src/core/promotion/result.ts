@@ -1,6 +1,6 @@
 import type { Digest, ReasonCode } from '../model/index.ts';
 
-/** What became of one image in a run. */
+/** The result for one image in a run. */
 export type Decision =
   | 'Mirrored'
   | 'Promoted'
@@ -13,7 +13,7 @@ export type Decision =
   /** A dry run, or a run that ended before it: it would go on its way. */
   | 'Planned';
 
-/** How blobs came to the target, counted. */
+/** How many blobs were copied, mounted or skipped. */
 export interface BlobCounts {
   readonly mounted: number;
   readonly copied: number;
@@ -31,7 +31,7 @@ export interface AttachmentCounts {
   readonly leftByRule: number;
 }
 
-/** One row of a run: what became of one tag, with the digest that it had when the run began. */
+/** One row of a run: the result for one tag, with the digest that it had when the run began. */
 export interface ImageResult {
   readonly tag: string;
   /** At the source; absent when it could not be resolved. */
@@ -113,7 +113,7 @@ export function countResults(results: readonly Pick<ImageResult, 'decision'>[]):
   return counts;
 }
 
-/** What a run came to as a whole: broken weighs more than blocked, because its result is unknown. */
+/** The result of a run as a whole: a failure outranks a blocked image, because its result is unknown. */
 export function phaseOf({
   failed,
   blocked,

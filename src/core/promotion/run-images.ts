@@ -7,7 +7,7 @@ import { MAX_RUN_IMAGES } from './schema/run.ts';
 /** Bytes that all rows together may have as JSON, so that a status stays well below 100 KB whatever they say. */
 export const MAX_RUN_IMAGES_BYTES = 80_000;
 
-/** What there is most to say about comes first: what broke, what a person should look at, what moved. */
+/** The most important images come first: those that failed, those that need a person, those that were promoted. */
 const INTEREST: readonly Decision[] = [
   'Failed',
   'Blocked',
@@ -38,7 +38,7 @@ export function cutRunImages(
   return rows.filter((row) => kept.has(row));
 }
 
-/** What became of an image, as the status of its run lists it: what is known, in short. */
+/** The result for an image, as the status of its run lists it: what is known, in short. */
 export function runImage(result: ImageResult): RunImage {
   const {
     tag,

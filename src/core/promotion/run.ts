@@ -10,7 +10,7 @@ const MAX_ATTEMPTS = 3;
 /** Milliseconds before the second try, and four times as long before the third: what a restart of a registry takes. */
 const FIRST_PAUSE_MS = 1_000;
 
-/** Everything that carries out a plan. */
+/** Everything that executes a plan. */
 export interface RunParts<Task, Learned> {
   /** The steps on an image's way, or those behind it that are still open when it has arrived already. */
   readonly steps: (planned: Resolved) => readonly Step<Task, Learned>[];
@@ -31,7 +31,7 @@ export interface RunParts<Task, Learned> {
 }
 
 /**
- * Carries out a plan: images side by side, each through its steps. Whatever happens to one stops no other; a run that is
+ * Executes a plan: images in parallel, each through its steps. Whatever happens to one stops no other; a run that is
  * aborted ends with what was true by then. The answer has one row per planned image, in order.
  */
 export async function runPlan<Task, Learned extends object>(

@@ -71,7 +71,7 @@ export type ImagePromotionRunSpec = ImagePromotionRun['spec'];
 export type ImagePromotionRunStatus = z.output<typeof runStatusSchema>;
 /** One image in that status. */
 export type RunImage = z.output<typeof runImageSchema>;
-/** What became of one image. */
+/** The result for one image. */
 export type ImageDecision = RunImage['decision'];
 
 /** A person's yes or no about one digest and what the gates found. */

@@ -1,6 +1,6 @@
 import { objectOf, parsed, textOf, type Parsed, type Problem } from '../model/index.ts';
 
-/** What an object says it is; core kinds have the group `''`. The version is never looked at: images stand in the same place in all. */
+/** The kind that an object names; core kinds have the group `''`. The version is ignored: images are in the same fields in all. */
 export interface ObjectKind {
   readonly group: string;
   readonly version?: string;

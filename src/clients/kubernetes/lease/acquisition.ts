@@ -51,12 +51,12 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
 
   /**
    * Never the same twice in a row, even when the wall clock stands still: the API server takes a write that changes nothing
-   * for none, and others would see no sign of life.
+   * for none, and others would see no renewal.
    */
   const timestamp = (): string => microTime(clock(), (writes += 1) % MICROS);
 
   const observe = (object: KubeObject): void => {
-    // Every write is a sign of life, whatever it says.
+    // Every write counts as a renewal, whatever its content.
     const known = seen?.object.metadata;
     const { uid, resourceVersion } = object.metadata;
     if (known?.uid === uid && known?.resourceVersion === resourceVersion) return;
@@ -122,7 +122,7 @@ function refused({ namespace, name }: ObjectAddress, no: Extract<Written, { read
 interface LeaseRecord {
   /** Who leads; `''` when the Lease has no holder. */
   readonly holder: string;
-  /** How long others wait after they have seen the last sign of life. */
+  /** How long others wait after they have seen the last renewal. */
   readonly durationMs: number;
   readonly acquireTime?: string;
   readonly transitions: number;

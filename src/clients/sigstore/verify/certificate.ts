@@ -134,7 +134,7 @@ function utf8String(value: ASN1Obj | undefined): string | undefined {
 const MAX_INTERMEDIATES = 4;
 
 /**
- * Intermediates among shipped certificates, or one clause why they are not looked at. Roots are left out: a root is
+ * Intermediates among shipped certificates, or one clause why they are not examined. Roots are left out: a root is
  * trusted because it lies in the trust root, and one that a stranger ships would anchor anything.
  */
 export function intermediatesIn(shipped: readonly Buffer[]): readonly X509Certificate[] | string {

@@ -32,9 +32,9 @@ export interface SignedCandidate {
   readonly read: (digest: Digest) => SignedClaim | string;
 }
 
-/** Log entries of one signature that are looked at: one is usual; an endless list was CVE-2024-45395. */
+/** Log entries of one signature that are examined: one is usual; an endless list was CVE-2024-45395. */
 const MAX_LOG_ENTRIES = 8;
-/** Timestamps of one signature that are looked at: one is usual, and each costs milliseconds. */
+/** Timestamps of one signature that are examined: one is usual, and each costs milliseconds. */
 const MAX_TIMESTAMPS = 4;
 /** Certificates shipped with one signature, the root they end in among them; chains of 1,000 were CVE-2026-32280. */
 const MAX_SHIPPED_CERTIFICATES = 8;

@@ -13,7 +13,7 @@ import { parsePayload } from '../json.ts';
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 /** Predicate type by which cosign 3 says "I signed this image". */
 export const COSIGN_SIGN = 'https://sigstore.dev/cosign/sign/v1';
-/** Most subjects of one statement that are looked at; a release of many files has hundreds. */
+/** Most subjects of one statement that are examined; a release of many files has hundreds. */
 const MAX_SUBJECTS = 1_024;
 
 const statement = z.object({

@@ -7,7 +7,7 @@ export interface JobTemplate extends PodTemplate {
   readonly deadlineMs: number;
 }
 
-/** What is to be done so that a run is carried out by a Job. */
+/** What is to be done so that a run is executed by a Job. */
 export type JobNeed =
   | { readonly what: 'create'; readonly name: string }
   /** A Job is running, or about to run. */
@@ -41,7 +41,7 @@ export function jobNeed(
   return { what: 'create', name: `${name}-${String(newest + 1)}` };
 }
 
-/** A Job that carries out a run once: owned by it, tried once, with no right of the host. */
+/** A Job that executes a run once: owned by the run, tried once, with no privileges on the host. */
 export function jobObject(
   { apiVersion, kind, metadata }: RunObject,
   name: string,

@@ -8,7 +8,7 @@ import type { JobStore, ObjectName, RunObject } from '../ports.ts';
 import { beginStatus, endStatus } from '../status/run-status.ts';
 import type { Hold } from './lease-renewal.ts';
 
-/** Sees to it that a run is carried out; the answer asks for another look. */
+/** Makes sure that a run is executed; the answer asks for another check. */
 export type Drive = (
   run: ObjectName,
   signal: AbortSignal,
@@ -22,14 +22,14 @@ export interface JobMaking {
   readonly maxAtOnce: number;
 }
 
-/** Milliseconds before a run is looked at again whose claim was lost here. */
+/** Milliseconds before a run is checked again after this process lost its claim. */
 const AFTER_STOP_MS = 5_000;
 /** Milliseconds between two checks of a Job: its pod may be waiting for a node, and no event reports that it died. */
 const JOB_LOOK_MS = 10_000;
 /** Milliseconds a Job has beyond the time of its run: to be scheduled, to pull its image, and to report its end. */
 const JOB_EXTRA_MS = 600_000;
 
-/** Carries out runs in this process. */
+/** Executes runs in this process. */
 export function driveHere(running: Running): Drive {
   return async (run, signal) => {
     const ended = await executeRun(run, running, signal);

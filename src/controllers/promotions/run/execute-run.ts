@@ -16,7 +16,7 @@ import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { decideBy, readyPins } from '../run-state.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 
-/** What came of carrying out a run. */
+/** The result of executing a run. */
 export type RunEnd =
   | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
   /** Another holder executes it: check again in so many milliseconds. */
@@ -26,7 +26,7 @@ export type RunEnd =
   /** There is nothing to do: it has ended before, or is gone. */
   | { readonly end: 'nothing' };
 
-/** What carrying out takes. */
+/** What executing takes. */
 export interface Running {
   readonly ports: RunnerPorts;
   readonly claims: RunLeases;

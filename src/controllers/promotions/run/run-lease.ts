@@ -10,15 +10,15 @@ import type { GuardedAnswer, ObjectName, RunnerPorts, RunObject } from '../ports
  * wait longer: so the holder has stopped before another one begins, whatever the clocks show.
  */
 
-/** Milliseconds others wait after the last sign of life that they saw. */
+/** Milliseconds others wait after the last renewal that they saw. */
 export const CLAIM_MS = 30_000;
 
-/** What came of taking a claim. */
+/** The result of taking a claim. */
 export type Taken =
   | { readonly state: 'taken'; readonly hold: Hold }
   /** Another holder has it: check again in so many milliseconds. */
   | { readonly state: 'held'; readonly retryInMs: number }
-  /** There is nothing to carry out. */
+  /** There is nothing to execute. */
   | { readonly state: 'over' | 'gone' };
 
 /** How a claim is taken. */
@@ -39,7 +39,7 @@ export interface RunLeases {
 /** The claim in a status. */
 type Claim = NonNullable<ImagePromotionRunStatus['claim']>;
 
-/** RunLeases whose last sign of life is remembered; of one that is forgotten the whole time is waited again. */
+/** Claims whose last renewal is remembered; for a forgotten one the whole time is waited again. */
 const MAX_SEEN = 1_000;
 
 /** Makes the claims of this process. */

@@ -83,7 +83,7 @@ export interface StatusFacts {
   readonly spec?: Pick<ImagePromotionSpec, 'schedule' | 'timeZone' | 'suspend'>;
   /** The newest first. */
   readonly runs: readonly RecordedRun[];
-  /** Why it cannot be carried out as things are: a person has to act. */
+  /** Why it cannot be executed at present: a person has to act. */
   readonly obstacle?: Reason;
   /** What a person asks for, by the annotation. */
   readonly requestedAt?: string;

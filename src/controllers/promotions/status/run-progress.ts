@@ -9,7 +9,7 @@ import {
 } from '../../../core/promotion/index.ts';
 import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
 
-/** What is known of a run's images while it is carried out. */
+/** What is known of a run's images while it is executed. */
 export interface RunProgress {
   /** Images that are not done, in the order of the plan. */
   readonly pins: () => readonly Pin[];

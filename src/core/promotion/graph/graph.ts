@@ -42,7 +42,7 @@ export interface Graph {
   readonly attachments: readonly Attachment[];
 }
 
-/** What became of the attachments of a graph. */
+/** The result for the attachments of a graph. */
 export function countAttachments({ attachments }: Pick<Graph, 'attachments'>): AttachmentCounts {
   const leftByRule = attachments.filter(({ left }) => left !== undefined).length;
   return { found: attachments.length, carried: attachments.length - leftByRule, leftByRule };

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { SEVERITIES } from '../../policy/index.ts';
 import { count, digest, gateHash, stamp, tag, vulnerabilityId } from './parts.ts';
 
-/** What became of one image in a run. */
+/** The result for one image in a run. */
 export const DECISIONS = [
   'Mirrored',
   'Promoted',

@@ -56,7 +56,7 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
 }
 
 /**
- * Second half: which candidates are old enough, and the newest of those. `created` is looked at only where
+ * Second half: which candidates are old enough, and the newest of those. `created` is examined only where
  * {@link needsCreated} says so. Explicit tags have to be old enough too, but are neither counted among the newest nor
  * left out for not being so.
  */

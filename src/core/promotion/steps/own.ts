@@ -18,7 +18,7 @@ export interface OwnQuestion {
 
 /**
  * Whether the image has this bundle of this signer already. Annotations are claims that anyone can write: one that is forged must
- * not keep ours from being made, so what claims to be ours is opened and held against what we would write.
+ * not keep ours from being made, so a record that claims to be ours is opened and compared with what we would write.
  */
 export async function hasBundle(
   place: WritePlace,

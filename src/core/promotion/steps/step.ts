@@ -1,6 +1,6 @@
 import { Fault, type Digest, type Reason } from '../../model/index.ts';
 
-/** What a step comes to. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
+/** The result of a step. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
 export type StepOutcome<Learned> =
   | {
       /** `skipped` = it was true already. */
@@ -9,7 +9,7 @@ export type StepOutcome<Learned> =
       readonly learned?: Partial<Learned>;
     }
   | {
-      /** `failed` = it was done, and what came of it is not what it should be. */
+      /** `failed` = it was done, and the result is not the expected one. */
       readonly status: 'waiting' | 'blocked' | 'failed';
       readonly reason: Reason;
       readonly learned?: Partial<Learned>;

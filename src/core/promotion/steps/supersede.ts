@@ -10,7 +10,7 @@ import type { Step } from './step.ts';
 import type { ImageTask, Learned, StepParts } from './task.ts';
 import { attach, referrersAt } from './place.ts';
 
-/** Older images of one line that are looked at; longer lines are cleaned up by deleting, not by marking. */
+/** Older images of one line that are examined; longer lines are cleaned up by deleting, not by marking. */
 const MAX_OLDER = 200;
 const AT_ONCE = 8;
 /** Numbers of a version whose tag does not move: `1.4` moves, `1.4.2` does not. */
@@ -80,7 +80,7 @@ function sidesOf(
 ): { readonly newer: readonly string[]; readonly older: readonly string[] } {
   const versions = tags.flatMap((tag) => {
     const its = isReservedTag(tag) ? undefined : wholeVersion(tag);
-    // Without a name for the line it is the minor version: others need not be looked at.
+    // Without a name for the line it is the minor version: others need not be examined.
     return its &&
       isAkin(its, version) &&
       (namedLine(manifest) !== undefined || minorOf(its) === minorOf(version))
@@ -93,7 +93,7 @@ function sidesOf(
   return { newer: where((order) => order < 0), older: where((order) => order > 0) };
 }
 
-/** The newest of these tags that is of the line; they come newest first, so that mostly one is looked at. */
+/** The newest of these tags that is of the line; they come newest first, so that mostly one is examined. */
 async function newestOf(
   tags: readonly string[],
   line: Line,

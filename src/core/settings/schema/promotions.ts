@@ -34,7 +34,7 @@ const jobTemplate = z.strictObject({
     .default({ requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } }),
 });
 
-/** How promotions are carried out. */
+/** How promotions are executed. */
 export const promotions = z
   .strictObject({
     /** Where no ImagePromotion exists, this costs three watches. */
