@@ -3,7 +3,7 @@ import { parseTime } from '../../core/policy/index.ts';
 import { parseApproval, type Approval } from '../../core/promotion/index.ts';
 import type { ApprovalObject } from './ports.ts';
 
-/** An approval, with what names its object. */
+/** An approval, with the name of its object. */
 export interface KnownApproval extends Approval {
   readonly uid: string;
 }
@@ -25,7 +25,7 @@ export function readApprovals(objects: readonly ApprovalObject[]): readonly Know
   });
 }
 
-/** Those that a run has not taken into account yet: an approval that did not suffice is not tried again and again. */
+/** Approvals that a run has not considered yet: an approval that did not suffice is not tried a second time. */
 export function fittingApprovals(
   approvals: readonly KnownApproval[],
   considered: readonly string[],

@@ -8,23 +8,23 @@ import {
 } from '../../core/promotion/index.ts';
 import type { PromotionEvent, PromotionObject, RunObject } from './ports.ts';
 
-/** What a run that has ended changes. */
+/** The changes of an ended run. */
 export interface Changes {
   readonly events: readonly PromotionEvent[];
   readonly reported: readonly string[];
   readonly recent: NonNullable<ImagePromotionStatus['recent']>;
-  /** The images of which something else is true. */
+  /** The images whose state has changed. */
   readonly fresh: readonly RunImage[];
 }
 
-/** Events about single images that one run may cause: what an object may cause at once, here and in client-go. */
+/** Most events about single images of one run: the burst that the recorder allows for an object, here and in client-go. */
 const MAX_EVENTS = 25;
 /** Hex digits of a fingerprint: enough to distinguish a few hundred decisions. */
 const FINGERPRINT_DIGITS = 12;
 /** Hex digits of a digest in an event. */
 const SHOWN_DIGITS = 12;
 
-/** Decisions that are news, as what is said of the image. What is left alone, or there already, is none. */
+/** Decisions that are reported, as the text of the event. Skipped and unchanged images are not reported. */
 const NEWS: Partial<Readonly<Record<ImageDecision, string>>> = {
   Promoted: 'was promoted',
   Mirrored: 'was mirrored',
@@ -72,7 +72,7 @@ function arrived({ decision }: RunImage): boolean {
   return decision === 'Promoted' || decision === 'Mirrored';
 }
 
-/** How a decision is remembered. */
+/** The stored form of a decision. */
 function fingerprint({ tag, source = '', decision, reason = '' }: RunImage): string {
   return shortHash([tag, source, decision, reason]);
 }
@@ -146,7 +146,7 @@ function summary(run: RunObject, type: PromotionEvent['type'], note: string): Pr
   };
 }
 
-/** What an event is about. */
+/** The object of an event. */
 export function regarding({
   apiVersion,
   kind,

@@ -10,7 +10,7 @@ const PROMOTER = 'pratique-promotions';
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 
-/** Runs at the API server itself, past every cache. */
+/** Reads and writes runs at the API server itself, without a cache. */
 export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunStore {
   return {
     read: async (name, signal) => {
@@ -31,7 +31,7 @@ export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunSt
   };
 }
 
-/** What else the controller writes of promotions and runs. */
+/** The other writes of the controller to promotions and runs. */
 export function promotionWrites(
   cluster: Pick<Cluster, 'apply' | 'create' | 'remove'>,
 ): Pick<ControllerPorts, 'createRun' | 'removeRun' | 'writePromotionStatus'> {

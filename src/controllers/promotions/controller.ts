@@ -10,23 +10,23 @@ import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
 export interface ControllerOptions {
   /** Most runs at a time. */
   readonly maxConcurrentRuns: number;
-  /** Milliseconds between two judgements of what is at the target of a promotion. */
+  /** Milliseconds between two judgements of the images at the target of a promotion. */
   readonly rejudgeEveryMs: number;
   /** Absent = in this process; else each as a Job. */
   readonly job?: Omit<JobTemplate, 'deadlineMs'>;
 }
 
-/** Keeps promotions going while this process leads. */
+/** Runs promotions while this process leads. */
 export interface PromotionController {
-  /** One term; ends with the signal, when everything that was under way has stopped and can go on elsewhere. */
+  /** One term; ends after the signal, when all work has stopped and another replica can continue it. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-  /** An ImagePromotion appeared, changed or went. */
+  /** An ImagePromotion was created, changed or deleted. */
   readonly onPromotion: (promotion: ObjectName) => void;
-  /** An ImagePromotionRun did; `promotion` is the name of its promotion, if it is known. */
+  /** The same for an ImagePromotionRun; `promotion` is the name of its promotion, if it is known. */
   readonly onRun: (run: ObjectName, promotion: string | undefined) => void;
-  /** A PromotionApproval appeared for this run. */
+  /** A PromotionApproval was created for this run. */
   readonly onApproval: (run: ObjectName) => void;
-  /** Something was pushed to where it takes from: it is to run soon. */
+  /** Its source was pushed to: it runs soon. */
   readonly wake: (promotion: ObjectName) => void;
 }
 
@@ -57,7 +57,7 @@ export function createPromotionController(
     try {
       const again = await drive(nameOf(key), AbortSignal.any([signal, stop.signal]));
       const owner = owners.get(key);
-      // A run that is only waited for changes nothing; its promotion would ask for it at once, in a circle.
+      // A run that only waits changes nothing; its promotion would request it again at once, in a loop.
       if (owner && !again) promotions?.add(keyOf(owner));
       return again;
     } finally {
@@ -121,7 +121,7 @@ export function createPromotionController(
       runs = undefined;
       targets = undefined;
       await Promise.all(queues.map((queue) => queue.close()));
-      // The next term is another one: others have written meanwhile.
+      // The next term starts without memory: other replicas have written in between.
       forget();
     },
     onPromotion,

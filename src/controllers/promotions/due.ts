@@ -3,12 +3,12 @@ import type { KnownApproval } from './approvals.ts';
 import { isDecided, type RecordedRun } from './run/recorded-run.ts';
 import type { Trigger } from './run-object.ts';
 
-/** What a promotion wants now. */
+/** What a promotion needs now. */
 export type Due =
   /** This run is under way, or continues. */
   | { readonly what: 'execute'; readonly run: RecordedRun }
   | { readonly what: 'begin'; readonly trigger: Trigger }
-  /** Nothing until then; without a moment, until something changes. */
+  /** No run until then; without a moment, until something changes. */
   | { readonly what: 'wait'; readonly until?: Date };
 
 /** What is known of a promotion. */
@@ -26,19 +26,19 @@ export interface DueFacts {
   readonly triggered?: Date;
   /** The same, as reported by a replica that does not lead. */
   readonly pushedAt?: Date;
-  /** Whether everything can be used now that the promotion names; only asked after a run to which something was missing. */
+  /** Whether all objects that the promotion names can be used now; only checked after a run that missed one. */
   readonly usable?: boolean;
   readonly now: Date;
 }
 
-/** Milliseconds before the first retry of a run that failed by something that may pass: what a restart of a registry takes. */
+/** Milliseconds before the first retry after a transient failure: as long as a registry takes to restart. */
 const FIRST_RETRY_MS = 60_000;
 /** The longest such pause: doubled each time, it reaches this after an outage of two hours. */
 const MAX_RETRY_MS = 3_600_000;
-/** Doubled this often, the first pause is above the longest. */
+/** After so many doublings the first pause exceeds the longest one. */
 const MOST_DOUBLINGS = 6;
 
-/** Decides what a promotion wants: never a second run beside one that is under way. */
+/** Decides what a promotion needs: never a second run while one is under way. */
 export function dueOf(facts: DueFacts): Due {
   const { runs, approvals, spec, now } = facts;
   const active = runs.findLast(({ over }) => !over);
@@ -111,7 +111,7 @@ function lastBegin({ status: { lastRunTime }, runs, createdAt }: DueFacts): numb
   return Math.max(createdAt.getTime(), ...earlier, ...runs.map((run) => run.createdAt.getTime()));
 }
 
-/** One that was missed is caught up with, once: the next is counted from the run that does it. */
+/** A missed run is made up for once: the next one is counted from that run. */
 function scheduled(facts: DueFacts): Timed | undefined {
   const { schedule, timeZone } = facts.spec;
   if (schedule === undefined) return undefined;

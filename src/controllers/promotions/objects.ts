@@ -3,30 +3,30 @@ import { objectOf } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus, ImagePromotionStatus } from '../../core/promotion/index.ts';
 import type { ApprovalObject, ObjectMetadata, PromotionObject, RunObject } from './ports.ts';
 
-/** A run as the API server gave it. Its status is held to the schema there. */
+/** A run as the API server returned it, which has validated its status. */
 export function runObject({ apiVersion, kind, metadata, spec, status }: KubeObject): RunObject {
   const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
   return status === undefined ? known : { ...known, status: status as ImagePromotionRunStatus };
 }
 
-/** What the promotion of a run has to know of it: not the promotion frozen in it, nor what is planned while it runs. */
+/** The fields of a run that its promotion needs: neither the frozen promotion in it, nor the plan. */
 export function knownRun(object: KubeObject): RunObject {
   const { status, ...run } = runObject(object);
   const { promotion, attempt } = objectOf(run.spec);
   const spec = { promotion, attempt };
   if (!status) return { ...run, spec };
   const { pins, ...rest } = status;
-  // Of one that is over these wait for a person, whose decision is looked for by them.
+  // The pins of an ended run wait for a person; they are needed to find the decision.
   return { ...run, spec, status: pins && status.completionTime === undefined ? rest : status };
 }
 
-/** A promotion as the API server gave it. Its status is held to the schema there. */
+/** A promotion as the API server returned it, which has validated its status. */
 export function promotionObject({ apiVersion, kind, metadata, spec, status }: KubeObject): PromotionObject {
   const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
   return status === undefined ? known : { ...known, status: status as ImagePromotionStatus };
 }
 
-/** An approval as the API server gave it. */
+/** An approval as the API server returned it. */
 export function approvalObject({ apiVersion, kind, metadata, spec }: KubeObject): ApprovalObject {
   return { apiVersion, kind, metadata: metadataOf(metadata), spec };
 }

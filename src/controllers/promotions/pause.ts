@@ -1,6 +1,6 @@
 import type { After } from './ports.ts';
 
-/** Waits, or less when the signal fires. */
+/** Waits so long, or until the signal fires. */
 export async function pause(ms: number, after: After, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {

@@ -32,7 +32,7 @@ interface CustomObject {
   readonly spec: unknown;
 }
 
-/** An ImagePromotion. Only the controller writes its status, and the API server holds it to the schema. */
+/** An ImagePromotion. Only the controller writes its status, and the API server validates it. */
 export interface PromotionObject extends CustomObject {
   readonly status?: ImagePromotionStatus;
 }
@@ -56,7 +56,7 @@ export type GuardedAnswer =
   | { readonly state: 'gone' }
   | { readonly state: 'refused'; readonly message: string };
 
-/** Runs at the API server itself, past every cache: what a claim is decided by. Throws a `Fault` when it cannot be asked. */
+/** Runs at the API server itself, without a cache, because claims depend on it. Throws a `Fault` when it cannot be asked. */
 export interface RunStore {
   readonly read: (run: ObjectName, signal: AbortSignal) => Promise<RunObject | undefined>;
   /** Replaces the status of exactly this version (`metadata.resourceVersion`) of a run. */
@@ -67,13 +67,13 @@ export interface RunStore {
   ) => Promise<GuardedAnswer>;
 }
 
-/** What an execution is opened for. */
+/** The run for which an execution is opened. */
 export interface RunSubject {
   readonly namespace: string;
   readonly runName: string;
   readonly promotion: { readonly name: string; readonly uid: string; readonly generation: number };
   readonly spec: ImagePromotionSpec;
-  /** How many runs in a row failed before it, of which it is the retry. */
+  /** How many runs in a row failed before this retry. */
   readonly failedBefore: number;
   /** When the run began for the first time: a later holder that continues it writes the same records. */
   readonly startedAt: Date;
@@ -83,7 +83,7 @@ export interface RunSubject {
 export interface Executions {
   /**
    * Whether everything the promotion names in its namespace can be used; no registry is asked. A reason such as
-   * `SecretUnreadable` is one that a person has to do something about; throws a `Fault` when the cluster cannot be asked.
+   * `SecretUnreadable` needs an action by a person; throws a `Fault` when the cluster cannot be asked.
    */
   readonly check: (
     subject: Pick<RunSubject, 'namespace' | 'spec'>,
@@ -140,7 +140,7 @@ export interface PromotionMeter {
   readonly flagged: (promotion: string, count: number) => void;
 }
 
-/** Keys that want to be reconciled, never one twice at once; a rejection is tried again with back-off. */
+/** Keys to be reconciled, never one twice at once; a rejection is retried with back-off. */
 export interface Queue {
   readonly add: (key: string) => void;
   readonly close: () => Promise<void>;
@@ -183,7 +183,7 @@ export interface ControllerPorts extends RunnerPorts {
   readonly promotion: (name: ObjectName) => PromotionObject | undefined;
   readonly runsOf: (promotion: PromotionObject) => readonly RunObject[];
   readonly createRun: (run: object, namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
-  /** That there is none is as good. */
+  /** A run that does not exist counts as deleted. */
   readonly removeRun: (run: ObjectName, uid: string, signal: AbortSignal) => Promise<void>;
   /** Writes the whole status of a promotion. */
   readonly writePromotionStatus: (

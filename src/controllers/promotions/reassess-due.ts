@@ -6,11 +6,11 @@ import { hasExpired, nextExpiry, rejudgeImages, type LookAtTarget } from './reas
 /** Milliseconds until a target that could not be judged completely is checked again. */
 const RETRY_MS = 600_000;
 
-/** What is at the target, judged again where it is time. */
+/** The result of judging the images at the target again, where that was due. */
 export interface JudgedAgain {
   readonly status: ImagePromotionStatus;
   readonly events: readonly PromotionEvent[];
-  /** Milliseconds until it is time again. */
+  /** Milliseconds until the next judgement is due. */
   readonly againInMs: number;
 }
 
@@ -50,7 +50,7 @@ function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
   };
 }
 
-/** The first look of a term: when the leader before would have looked, or at some moment, so that not all come at once. */
+/** The first check of a term: when the last leader would have checked, or at a random moment, so that not all come at once. */
 function firstLook({ status: { lastJudgement }, now, reconciling }: Reading): number {
   const { ports, rejudgeEveryMs } = reconciling;
   if (!lastJudgement) return ports.now() + ports.random() * rejudgeEveryMs;

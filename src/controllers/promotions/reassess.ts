@@ -12,15 +12,15 @@ import { regarding } from './changes.ts';
 import type { PromotionEvent, PromotionObject } from './ports.ts';
 
 /*
- * What is in golden is judged again: an exception that let an image pass expires, a new report says something else. It is
- * flagged then, and never deleted: what runs must not break because time has passed.
+ * Promoted images are judged again: the exception of an image expires, or a new report has other findings. Such an image is
+ * flagged, and never deleted: workloads must not break because time has passed.
  */
 
 type Exceptions = NonNullable<ImagePromotionStatus['exceptions']>;
 type Flagged = NonNullable<ImagePromotionStatus['flagged']>;
 type Watched = Pick<ImagePromotionStatus, 'exceptions' | 'flagged' | 'flaggedCut' | 'lastJudgement'>;
 
-/** What is watched after a run: images that an exception let pass, until they arrive without one or are no longer there. */
+/** The images watched after a run: those that an exception admitted, until they pass without one or are gone. */
 export function watchExceptions(
   { exceptions = [], flagged = [] }: ImagePromotionStatus,
   images: readonly RunImage[],
@@ -39,13 +39,13 @@ export function watchExceptions(
   };
 }
 
-/** When the first exception expires that has not yet; `undefined` = none will. */
+/** When the next exception expires; `undefined` = none will. */
 export function nextExpiry({ exceptions = [] }: ImagePromotionStatus, now: Date): Date | undefined {
   const next = exceptions.find(({ until }) => Date.parse(until) >= now.getTime());
   return next && new Date(Date.parse(next.until) + 1);
 }
 
-/** Whether an exception has expired whose image is not flagged. */
+/** Whether the exception of an image that is not flagged has expired. */
 export function hasExpired({ exceptions = [], flagged = [] }: ImagePromotionStatus, now: Date): boolean {
   const known = new Set(flagged.map(keyOf));
   return exceptions.some((one) => isPast(one.until, now) && !known.has(keyOf(one)));
@@ -129,14 +129,14 @@ interface Candidate {
   readonly judged?: JudgedAtTarget;
 }
 
-/** Every image that an exception let pass, that is flagged, or that was judged; by tag and digest. */
+/** Every image that an exception admitted, that is flagged, or that was judged; by tag and digest. */
 function candidatesOf(
   { exceptions = [], flagged = [] }: ImagePromotionStatus,
   looked: Looked | undefined,
 ): ReadonlyMap<string, Candidate> {
   const all = new Map<string, Candidate>();
   const add = (one: Candidate): void => void all.set(keyOf(one), { ...all.get(keyOf(one)), ...one });
-  // What was flagged before comes first, so that it is not what is cut.
+  // Images that were flagged before come first, so that they are not cut.
   for (const { tag, digest, reason } of flagged) add({ tag, digest, was: reason });
   for (const { tag, digest, until } of exceptions) add({ tag, digest, until });
   const judgement = looked && 'judgement' in looked ? looked.judgement : undefined;

@@ -95,7 +95,7 @@ interface Outcome {
   readonly againInMs?: number;
 }
 
-/** A promotion that cannot be read begins nothing; a run of how it was before ends. */
+/** A promotion that cannot be read begins no run; a run of its former version still ends. */
 function stuckAt(
   { runs, object, reconciling }: Look,
   status: ImagePromotionStatus,
@@ -162,7 +162,7 @@ async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts>
   };
 }
 
-/** Whether a run failed because something was missing that its promotion names: another one makes sense once that is there. */
+/** Whether a run failed because an object that its promotion names was missing: a new run makes sense once that exists. */
 function isUnusable(run: RecordedRun | undefined): boolean {
   return run?.failure?.code === 'SecretUnreadable';
 }
@@ -172,7 +172,7 @@ function statusOf({ key, object, reconciling }: Look): ImagePromotionStatus {
   return written?.uid === object.metadata.uid ? written.status : (object.status ?? {});
 }
 
-/** Writes the status if it says something new; `false` = the promotion is gone. */
+/** Writes the status if it has changed; `false` = the promotion is gone. */
 async function write(
   { key, object, reconciling: { ports, statuses } }: Look,
   { before, status }: { readonly before: ImagePromotionStatus; readonly status: ImagePromotionStatus },
@@ -226,7 +226,7 @@ async function beginRun(
     signal,
   );
   if (!created.ok && created.status !== ALREADY_THERE) throw new Error(created.message);
-  // One run answers whatever asked for one before it began.
+  // One run answers every request that came before it began.
   triggered.delete(key);
   const name = runName(object.metadata, trigger);
   if (runs.some((run) => run.name === name)) return { runs, begun: { requestedAt } };

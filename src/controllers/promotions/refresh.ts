@@ -7,18 +7,18 @@ import type { LookAtTarget } from './reassess.ts';
 /** The memory between two reconciliations; keys are `namespace/name`. */
 export interface Reconciling {
   readonly ports: ControllerPorts;
-  /** Runs that were begun and that no cache has shown yet. */
+  /** Runs that were begun and are not in a cache yet. */
   readonly begun: Map<string, RunObject>;
-  /** What was written last: a cache may still show what was before. */
+  /** The last written status: a cache may still hold the one before. */
   readonly statuses: Map<string, { readonly uid: string; readonly status: ImagePromotionStatus }>;
-  /** When what is at the target is judged again. */
+  /** When the images at the target are judged again. */
   readonly looks: Map<string, LookAtTarget>;
-  /** Milliseconds between two judgements of what is at a target. */
+  /** Milliseconds between two judgements of the images at a target. */
   readonly rejudgeEveryMs: number;
   /** When something was pushed. */
   readonly triggered: Map<string, Date>;
   readonly execute: (promotion: ObjectName, run: ObjectName) => void;
-  /** Judges what is at the target, soon. */
+  /** Judges the images at the target, soon. */
   readonly lookAtTarget: (promotion: ObjectName) => void;
   /** Stops every run of a promotion that is gone. */
   readonly stop: (promotion: ObjectName) => void;
@@ -39,7 +39,7 @@ export const PUSHED_AT = 'pratique.dev/pushed-at';
 /** Characters of a request that count: as many as the status has room for. */
 const MAX_REQUEST = 64;
 
-/** What a person asks for. */
+/** The request of a person. */
 export function requestOf({ metadata: { annotations } }: PromotionObject): { readonly requestedAt?: string } {
   const requestedAt = annotations?.[REQUESTED_AT]?.slice(0, MAX_REQUEST);
   return requestedAt === undefined ? {} : { requestedAt };
@@ -66,7 +66,7 @@ export interface Reading extends Look {
   readonly status: ImagePromotionStatus;
 }
 
-/** The runs that the cache shows, and the one that was begun and that it does not show yet. */
+/** The runs in the cache, and the one that was begun and is not in it yet. */
 export function runsOf(object: PromotionObject, { ports, begun }: Reconciling): readonly RecordedRun[] {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const cached = ports.runsOf(object);

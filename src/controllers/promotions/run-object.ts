@@ -13,7 +13,7 @@ export interface Trigger {
 
 /** Label of a run with the name of its promotion, shortened. */
 export const PROMOTION_LABEL = 'pratique.dev/promotion';
-/** Longest part of a promotion's name in that of its runs: the names of their Jobs, which become labels, are longer still. */
+/** Longest part of a promotion's name in the names of its runs: the names of Jobs become labels and are even longer. */
 const MAX_NAME_PART = 40;
 /** Hex digits that distinguish the runs of one promotion. */
 const HASH_DIGITS = 10;
@@ -60,8 +60,8 @@ export function runObject(
 }
 
 /**
- * The runs to delete, by the limits: of those that are over the oldest ones. The newest of all stays whatever the limits say,
- * because retries and schedules are counted from it.
+ * The runs to delete, by the limits: the oldest of the ended ones. The newest run of all is always kept, because retries and
+ * schedules are counted from it.
  */
 export function runsToPrune(
   runs: readonly RecordedRun[],

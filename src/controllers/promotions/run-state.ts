@@ -4,12 +4,12 @@ import { isReady, parsePin, type Decide, type Pin } from './run/pins.ts';
 
 const OVER: ReadonlySet<string | undefined> = new Set(['Succeeded', 'Blocked', 'Failed']);
 
-/** Whether a run has ended; one whose images wait for a person has, too, and may go on all the same. */
+/** Whether a run has ended. A run whose images wait for a person has ended, too, but may continue. */
 export function isOver({ phase }: Pick<ImagePromotionRunStatus, 'phase'>): boolean {
   return OVER.has(phase);
 }
 
-/** How the images of a run that wait for a person are decided about, by approvals that it has not taken into account. */
+/** The decisions about the waiting images of a run, by approvals that it has not considered yet. */
 export function decideBy(
   runName: string,
   approvals: readonly KnownApproval[],
@@ -19,7 +19,7 @@ export function decideBy(
   return ({ planned, gateHash }) => decisionFor(fresh, { runName, digest: planned.digest, gateHash, now });
 }
 
-/** The images of a run that there is something to do about now. */
+/** The images of a run that need work now. */
 export function readyPins(pins: readonly Pin[], decide: Decide): readonly Pin[] {
   return pins.filter((pin) => isReady(pin, decide));
 }

@@ -1,28 +1,28 @@
 import { podOf, type PodTemplate } from './pod.ts';
 import type { RunJob, RunObject } from '../ports.ts';
 
-/** How the Jobs of runs look. */
+/** The settings of the Jobs of runs. */
 export interface JobTemplate extends PodTemplate {
   /** Milliseconds after which Kubernetes ends the Job: longer than the run itself takes. */
   readonly deadlineMs: number;
 }
 
-/** What is to be done so that a run is executed by a Job. */
+/** The next action so that a run is executed by a Job. */
 export type JobNeed =
   | { readonly what: 'create'; readonly name: string }
   /** A Job is running, or about to run. */
   | { readonly what: 'wait' }
-  /** Too many ended without ending the run, this one at last. */
+  /** Too many Jobs ended before the run did; this is the last one. */
   | { readonly what: 'give up'; readonly last: string };
 
 /** Label of a Job with the name of its run. */
 export const RUN_LABEL = 'pratique.dev/run';
-/** Jobs that one run may use up: the first one, and a few that a node takes down with it. */
+/** Most Jobs of one run: the first one, and a few more for those that are lost with their node. */
 const MAX_JOBS = 5;
 
 /**
- * Decides whether a run needs a Job, `waitMs` being how long its claim has to be waited out. A Job that holds a claim which has
- * run out is as good as dead, whatever its pod says: the next one takes over, and the claim keeps the two apart.
+ * Decides whether a run needs a Job. `waitMs` is the time until its claim expires. A Job whose claim has expired counts as
+ * dead, whatever its pod reports: the next Job takes over, and the claim prevents that both write.
  */
 export function jobNeed(
   { metadata: { name }, status }: RunObject,
@@ -35,7 +35,7 @@ export function jobNeed(
   if (alive) return { what: 'wait' };
   const numbers = jobs.map((job) => Number(job.name.slice(job.name.lastIndexOf('-') + 1)) || 0);
   const newest = Math.max(0, ...numbers);
-  // Every decision of a person takes one more.
+  // Every decision of a person needs one more Job.
   const most = MAX_JOBS + (status?.considered?.length ?? 0);
   if (jobs.length >= most) return { what: 'give up', last: `${name}-${String(newest)}` };
   return { what: 'create', name: `${name}-${String(newest + 1)}` };

@@ -4,8 +4,8 @@ import type { Executions } from '../ports.ts';
 import { RESOURCES } from '../../../core/workload/index.ts';
 
 /**
- * Checks besides that a namespace is prepared for Jobs before a run starts there. What is missing is reported in the promotion,
- * and no Job is made whose pod could never start.
+ * Also checks that a namespace is prepared for Jobs before a run starts there. A missing object is reported in the promotion,
+ * and no Job is created whose pod could never start.
  */
 export function checkedForJobs(
   executions: Executions,

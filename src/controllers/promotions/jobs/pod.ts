@@ -1,26 +1,26 @@
 import type { RunObject } from '../ports.ts';
 
-/** How the pods of Jobs look. */
+/** The settings of the pods of Jobs. */
 export interface PodTemplate {
   readonly image: string;
   readonly serviceAccountName: string;
-  /** Where Pratique is installed: there are the keys that policies name. */
+  /** The namespace of the installation: it holds the keys that policies name. */
   readonly installation: string;
   readonly resources: Readonly<Record<string, unknown>>;
   /** A ConfigMap of the namespace of the run, with settings under the key `settings.yaml`. */
   readonly settingsConfigMap?: string | undefined;
-  /** An image with Trivy in it, and where it is there; absent = the image of the pod has one, or nothing is scanned. */
+  /** An image with Trivy, and the path in it; absent = the image of the pod has Trivy, or nothing is scanned. */
   readonly scanner?: { readonly image: string; readonly path: string } | undefined;
 }
 
-/** What a process needs to write: the scanner unpacks layers there, and keeps its databases. */
+/** The writable volume: the scanner unpacks layers there, and keeps its databases. */
 const SCRATCH = '/tmp';
 const NON_ROOT_USER = 65_532;
 const SETTINGS = '/etc/pratique';
 const TRIVY = '/opt/trivy';
-/** What our image has, and behind it the scanner. */
+/** The `PATH` of our image, followed by the folder of the scanner. */
 const SEARCH_PATH = `/nodejs/bin:/usr/local/bin:/usr/bin:/bin:${TRIVY}`;
-/** What Pod Security's `restricted` wants of every container. */
+/** The fields that the profile `restricted` of Pod Security requires of every container. */
 const RESTRICTED = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -37,7 +37,7 @@ interface Mounted {
   readonly readOnly?: true;
 }
 
-/** The pod of a Job for a run: not root, with no right of the host, and one place to write to. */
+/** The pod of a Job for a run: not root, with no privileges on the host, and one writable volume. */
 export function podOf(
   { namespace, name }: RunObject['metadata'],
   job: string,
@@ -92,7 +92,7 @@ export function podOf(
   };
 }
 
-/** Trivy is found by its name, and keeps its databases where it may write. */
+/** Trivy is found by its name, and keeps its databases in the writable volume. */
 const SCANNING = [
   { name: 'PATH', value: SEARCH_PATH },
   { name: 'XDG_CACHE_HOME', value: SCRATCH },

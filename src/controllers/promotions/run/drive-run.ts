@@ -14,7 +14,7 @@ export type Drive = (
   signal: AbortSignal,
 ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
 
-/** How Jobs are made. */
+/** How Jobs are created. */
 export interface JobMaking {
   readonly jobs: JobStore;
   readonly template: Omit<JobTemplate, 'deadlineMs'>;
@@ -75,7 +75,7 @@ interface Wanting {
   readonly begin: () => boolean;
 }
 
-/** `created` = a new Job is about to take it. */
+/** `created` = a new Job is about to claim the run. */
 type Outcome = 'at work' | 'created' | 'waiting' | Abandoning;
 
 function isHeld({ status }: RunObject): boolean {
@@ -115,7 +115,7 @@ async function createJob(
 
 const ALREADY_THERE = 409;
 
-/** Why a run is given up, and whether another one may do better without any change. */
+/** Why a run is given up, and whether a new one may succeed without any change. */
 interface Abandoning {
   readonly failure: Reason;
   readonly retryable: boolean;

@@ -26,7 +26,7 @@ export type RunEnd =
   /** There is nothing to do: it has ended before, or is gone. */
   | { readonly end: 'nothing' };
 
-/** What executing takes. */
+/** The ports and settings for executing. */
 export interface Running {
   readonly ports: RunnerPorts;
   readonly claims: RunLeases;
@@ -139,7 +139,7 @@ async function withPlan(carried: Carried, execution: Execution, signal: AbortSig
       dryRun: carried.run.spec.template.dryRun,
     }),
   );
-  // Nothing is begun before it is stored what will be done.
+  // No step begins before the plan is stored.
   if (!(await hold.write()) || stop.aborted) return { end: 'stopped' };
   return withProgress(carried, { execution, runProgress: runProgress, plan }, signal);
 }

@@ -15,14 +15,14 @@ import {
 /** An image that is not done. */
 export interface Pin {
   readonly planned: Resolved;
-  /** What the gates found, of one that waits for a person. */
+  /** The hash of the gates' findings, when the image waits for a person. */
   readonly gateHash?: string;
 }
 
 const SAME = '=';
 const NONE = '-';
 
-/** Writes a pin. Only images with something to do are pinned. */
+/** Formats a pin. Only images with work are pinned. */
 export function formatPin({ planned, gateHash }: Pin): string {
   const { tag, digest, expected, atTarget } = planned;
   const what = whatOf(planned);
@@ -31,7 +31,7 @@ export function formatPin({ planned, gateHash }: Pin): string {
     .join(' ');
 }
 
-/** Reads a pin; `undefined` = it was not written here. */
+/** Parses a pin; `undefined` = it is not in this format. */
 export function parsePin(text: string): Pin | undefined {
   const [tag = '', first, second, third, what, gateHash] = text.split(' ');
   const digest = parseDigest(first);
@@ -42,12 +42,12 @@ export function parsePin(text: string): Pin | undefined {
   return planned && { planned, ...(gateHash !== undefined && { gateHash }) };
 }
 
-/** Whether an image has something to do, and so is pinned. */
+/** Whether an image needs work, and so is pinned. */
 export function isWork(planned: PlannedImage): planned is Resolved {
   return planned.action === 'Move' || (planned.action === 'UpToDate' && planned.tidy);
 }
 
-/** What was decided about an image that waits, if anything was. */
+/** The decision about an image that waits, if there is one. */
 export type Decide = (pin: Required<Pick<Pin, 'gateHash'>> & Pin) => Approval | undefined;
 
 /** Whether there is work for an image now: one that waits for a person continues only when there is a decision. */

@@ -9,10 +9,10 @@ export interface Planned {
   readonly plan: NonNullable<ImagePromotionRunStatus['plan']>;
 }
 
-/** Tags that a plan names which move at the target. */
+/** Most tags listed in a plan that it overwrites at the target. */
 const MAX_OVERWRITES = 20;
 
-/** What is to be stored of a plan before the first step, or why nothing is begun. */
+/** The part of a plan that is stored before the first step, or why no step begins. */
 export function planProgress(
   discovery: Discovery,
 ): ({ readonly ok: true } & Planned) | { readonly ok: false; readonly reason: Reason } {

@@ -3,7 +3,7 @@ import type { KnownApproval } from '../approvals.ts';
 import type { RunObject } from '../ports.ts';
 import { decideBy, goesOn, isOver } from '../run-state.ts';
 
-/** A run, as far as it matters to its promotion. */
+/** A run, as its promotion needs it. */
 export interface RecordedRun {
   readonly object: RunObject;
   readonly name: string;
@@ -14,9 +14,9 @@ export interface RecordedRun {
   readonly createdAt: Date;
   readonly over: boolean;
   readonly endedAt?: Date;
-  /** Why it had no image to take. */
+  /** Why it selected no image. */
   readonly nothing?: string;
-  /** Why it failed, and whether that may pass by itself. */
+  /** Why it failed, and whether the failure is transient. */
   readonly failure?: { readonly code: string; readonly message: string; readonly retryable: boolean };
 }
 
@@ -27,7 +27,7 @@ const wanted = z.object({
   promotion: z.object({ generation: z.number() }),
   attempt: z.number().default(0),
 });
-/** Of a run that an older or newer program wrote. */
+/** For a run that another version of the program wrote. */
 const UNREADABLE = { promotion: { generation: 0 }, attempt: 0 };
 
 /** Reads the runs of a promotion, the newest first. */

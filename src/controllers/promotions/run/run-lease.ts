@@ -28,7 +28,7 @@ export interface Taking {
   readonly signal: AbortSignal;
 }
 
-/** RunLeases of one process. */
+/** The claims of one process. */
 export interface RunLeases {
   /** Milliseconds until the claim of a run may be taken, as far as this process has watched it; 0 = now. */
   readonly waitMs: (run: RunObject) => number;

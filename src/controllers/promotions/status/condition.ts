@@ -4,7 +4,7 @@ import type { PolicyCondition } from '../../../core/policy/index.ts';
 /** A condition of one of our kinds. */
 export type Condition = PolicyCondition;
 
-/** What is to be said. */
+/** The content of a condition. */
 export interface Saying {
   readonly type: string;
   readonly status: Condition['status'];
@@ -15,7 +15,7 @@ export interface Saying {
 /** Longest message of a condition in characters: enough for a few names, little for etcd. */
 const MAX_MESSAGE = 1_024;
 
-/** The conditions that say this: one that keeps its status keeps the time at which it last changed. */
+/** The conditions with this content: one that keeps its status keeps the time at which it last changed. */
 export function conditionsOf(
   sayings: readonly Saying[],
   { before = [], generation, now }: Spoken,

@@ -3,7 +3,7 @@ import type { ImagePromotionSpec, ImagePromotionStatus } from '../../../core/pro
 import type { Condition, Saying } from './condition.ts';
 import type { RecordedRun } from '../run/recorded-run.ts';
 
-/** What the conditions of a promotion are made from, besides its status. */
+/** The facts for the conditions of a promotion, besides its status. */
 export interface ConditionFacts {
   readonly generation: number;
   readonly spec?: Pick<ImagePromotionSpec, 'suspend'>;
@@ -75,7 +75,7 @@ function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Said {
   return ['False', 'Progressing', 'Nothing keeps it from running.'];
 }
 
-/** Images named in a condition; the status has more of them. */
+/** Most images named in a condition; the status has more of them. */
 const MAX_NAMED = 10;
 
 function flaggedOf(status: ImagePromotionStatus): Said {
@@ -92,7 +92,7 @@ function flaggedOf(status: ImagePromotionStatus): Said {
   return ['True', first.reason, unreadable ? `${blocked} Besides, ${unreadable.text}` : blocked];
 }
 
-/** What could not be judged again, and why. */
+/** The images that could not be judged again, and why. */
 function unreadableOf({ lastJudgement }: ImagePromotionStatus) {
   if (lastJudgement?.reason === undefined) return undefined;
   const { unknown, judged, reason, message = '' } = lastJudgement;

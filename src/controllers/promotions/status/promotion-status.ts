@@ -16,11 +16,11 @@ import { watchExceptions } from '../reassess.ts';
 export interface Absorbed {
   readonly status: ImagePromotionStatus;
   readonly events: readonly PromotionEvent[];
-  /** What is to be counted. */
+  /** The parts of runs to count in metrics. */
   readonly counted: readonly CountedRun[];
 }
 
-/** What of a run is to be counted that has ended: all of it, or, of one that went on, what is new. */
+/** The part of an ended run to count: all of it, or, for a run that continued, only the new part. */
 export interface CountedRun {
   readonly run: RecordedRun;
   readonly fresh?: readonly RunImage[];
@@ -77,7 +77,7 @@ function absorb(
   };
 }
 
-/** What else the status of a promotion is made from. */
+/** The other facts for the status of a promotion. */
 export interface StatusFacts {
   readonly generation: number;
   readonly spec?: Pick<ImagePromotionSpec, 'schedule' | 'timeZone' | 'suspend'>;
@@ -92,7 +92,7 @@ export interface StatusFacts {
   readonly now: Date;
 }
 
-/** The whole status of a promotion: what it remembers, with what is true now. */
+/** The whole status of a promotion: its remembered fields, and the current facts. */
 export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts): ImagePromotionStatus {
   const { generation, runs, now } = facts;
   const active = runs.findLast(({ over }) => !over);

@@ -3,15 +3,15 @@ import type { ImagePromotionRunStatus, RunImage } from '../../../core/promotion/
 import type { Saying } from './condition.ts';
 import { isOver } from '../run-state.ts';
 
-/** What the conditions of a run are made from. */
+/** The facts for the conditions of a run. */
 export interface RunFacts {
   readonly status: Pick<ImagePromotionRunStatus, 'phase' | 'plan' | 'counts' | 'images'>;
   readonly dryRun: boolean;
-  /** Why it failed as a whole, before or besides its images. */
+  /** Why the run as a whole failed, before or besides its images. */
   readonly failure?: Reason;
 }
 
-/** What there is to say about a run: as far as it has come, or at its end. */
+/** The conditions of a run, while it is under way or at its end. */
 export function sayRun(facts: RunFacts): readonly Saying[] {
   return [
     ...sayResolved(facts),

@@ -9,7 +9,7 @@ import {
 } from '../../../core/promotion/index.ts';
 import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
 
-/** What is known of a run's images while it is executed. */
+/** The state of a run's images while it is executed. */
 export interface RunProgress {
   /** Images that are not done, in the order of the plan. */
   readonly pins: () => readonly Pin[];
@@ -24,7 +24,7 @@ export type RunProgressStatus = Required<Pick<ImagePromotionRunStatus, 'counts' 
   Pick<ImagePromotionRunStatus, 'pins'> &
   Sums;
 
-/** What is added up over all images. */
+/** The sums over all images. */
 interface Sums {
   readonly requests: number;
   readonly bytes: number;

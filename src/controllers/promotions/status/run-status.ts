@@ -44,9 +44,9 @@ interface Ending extends Partial<Ongoing> {
   readonly considered: readonly KnownApproval[];
   readonly now: Date;
   readonly dryRun: boolean;
-  /** Why it failed as a whole. */
+  /** Why the run as a whole failed. */
   readonly failure?: Reason;
-  /** Whether that may pass by itself. */
+  /** Whether a retry may succeed without any change. */
   readonly retryable?: boolean;
 }
 
@@ -62,7 +62,7 @@ export function endStatus(ending: Ending): ImagePromotionRunStatus {
     failure,
     retryable = false,
   } = ending;
-  // A run that could not go on keeps what it had to do for the next decision of a person.
+  // A run that could not continue keeps its pins for the next decision of a person.
   const status: ImagePromotionRunStatus = runProgress
     ? { ...without(begun, 'pins'), ...(plan && { plan }), ...runProgress.fields() }
     : begun;
