@@ -68,7 +68,7 @@ describe('the bundle', function () {
       (error: unknown) => error as Ended,
     );
 
-  it('brings one data file, and no library', async () => {
+  it('contains one data file, and no library', async () => {
     const app = join(folder.path, 'app');
     const files = (await readdir(app, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
@@ -87,7 +87,7 @@ describe('the bundle', function () {
     expect((await start('version')).stdout).to.equal(`${version}\n`);
   });
 
-  it('verifies keyless signatures, which takes its worker threads', async () => {
+  it('verifies keyless signatures in its worker threads', async () => {
     const given = ['--policies', join(folder.path, 'policies.yaml')];
     const [good, bad] = await Promise.all([
       start('check', signed, ...given),

@@ -16,7 +16,7 @@ interface Node {
   readonly items?: Node;
 }
 
-/** Settings that the chart sets by itself, and so refuses to be told. */
+/** Settings that the chart sets by itself. Values that set them are refused. */
 const OWN_SETTINGS = [
   'certificates.secret',
   'certificates.source',
@@ -117,7 +117,7 @@ describe('the chart, without Helm,', () => {
     expect(parse(await text('Chart.yaml'))).to.include({ version, appVersion: version });
   });
 
-  it('has values that its schema takes, and a value for every key, settings of the program apart', () => {
+  it('has values that its schema accepts, and a value for every key, except settings of the program', () => {
     expect(validate(values)).to.equal('');
     const elsewhere = /^(?:global|settings\..*|certificates\.certManager\.issuerRef\..*)$/;
     const described = keys(schema.properties ?? {}).filter((path) => !elsewhere.test(path));
@@ -125,7 +125,7 @@ describe('the chart, without Helm,', () => {
     expect(given).to.have.members(described);
   });
 
-  it('brings the Trivy that the tests are run with', async () => {
+  it('uses the version of Trivy that the tests run', async () => {
     const { scanner } = values as { scanner: { image: { tag: string } } };
     const pinned = await text('../../test/e2e/components/trivy/go.mod');
     expect(pinned).to.include(`github.com/aquasecurity/trivy v${scanner.image.tag}\n`);
@@ -151,7 +151,7 @@ describe('the chart, without Helm,', () => {
     ['a namespace that cannot be', { webhook: { exemptNamespaces: ['Kube'] } }, '/exemptNamespaces/0'],
     ['a kind without a place for pods', { workloadKinds: [{ apiGroup: 'a', kind: 'B' }] }, 'podSpec'],
     [
-      'a receiver of events that lets everybody in',
+      'a receiver of events without authentication',
       { settings: { events: { receivers: [{ name: 'a', sender: 'generic' }] } } },
       '/receivers/0',
     ],
@@ -185,7 +185,7 @@ describe('the chart, without Helm,', () => {
     });
   }
 
-  it('takes every setting of the program but those it sets itself, and no other', () => {
+  it('accepts every setting of the program except those that it sets itself, and no other', () => {
     const read = parseSettings(SETTINGS);
     expect(read.ok, JSON.stringify(read)).to.equal(true);
     expect(validate({ settings: SETTINGS })).to.equal('');
@@ -200,7 +200,7 @@ describe('the chart, without Helm,', () => {
     for (const path of OWN_SETTINGS) expect(taken).not.to.include(path);
   });
 
-  it('has alerts and a dashboard that ask for metrics which the program has', async () => {
+  it('has alerts and a dashboard that use only metrics of the program', async () => {
     const known = new Set((await sources()).flatMap((source) => metricsIn(source)));
     for (const file of ['files/dashboard.json', 'templates/monitoring.yaml']) {
       const asked = metricsIn(await text(file)).map((name) => name.replace(/_bucket$/, ''));
@@ -209,7 +209,7 @@ describe('the chart, without Helm,', () => {
     }
   });
 
-  it('installs the definition as the schema makes it, and keeps it', async () => {
+  it('installs the CRD as the schema generates it, and keeps it on uninstall', async () => {
     const template = await text('templates/crds/imagepolicies.yaml');
     const plain = template
       .split('\n')
@@ -220,7 +220,7 @@ describe('the chart, without Helm,', () => {
     expect(parse(plain)).to.deep.equal({ ...crd, metadata: { ...(crd.metadata as object), annotations } });
   });
 
-  it('has no template that names a value which is not there', async () => {
+  it('has no template that uses a missing value', async () => {
     const paths = objects(schema).map(([path]) => path);
     const known = new Set([...paths, ...keys(schema.properties ?? {})]);
     const folder = new URL('templates/', chart);

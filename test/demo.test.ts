@@ -28,7 +28,7 @@ describe('the demo', () => {
     ({ out } = ran);
   }).timeout(DEMO_MS);
 
-  it('shows a verdict with its reason for each image, on its way from outside to golden', () => {
+  it('shows a verdict with its reason for each image, from the public registry to golden', () => {
     const rows = rowsOf(out, /^(?:allow|deny|warn)$/).map(([verdict, , reason, , image]) => [
       verdict,
       reason,
@@ -53,7 +53,7 @@ describe('the demo', () => {
     ]);
   });
 
-  it('shows what became of each image of a mirror and of two promotions', () => {
+  it('shows the result for each image of a mirror and of two promotions', () => {
     const rows = rowsOf(out, /^1\.\d\.\d$/).map(([tag, , decision, why = '']) => [
       tag,
       decision,
@@ -69,7 +69,7 @@ describe('the demo', () => {
     ]);
   });
 
-  it('ends with what the registry alone can tell: what was waived, by whom and why', () => {
+  it('ends with the release statement from the registry: the waived findings, the approver and the reason', () => {
     const [, reported = ''] = out.split('release statement says:');
     for (const line of [
       'result: Block',

@@ -11,7 +11,7 @@ interface Definition {
 
 describe('generated files', () => {
   for (const [path, text] of generated()) {
-    it(`${path} is what the schema makes of it; if not, run npm run generate`, async () => {
+    it(`${path} is generated from the schema; if not, run npm run generate`, async () => {
       expect(await readFile(new URL(`../${path}`, import.meta.url), 'utf8')).to.equal(text);
     });
   }

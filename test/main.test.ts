@@ -97,7 +97,7 @@ describe('the program, as a process,', () => {
     expect(out).to.include('Quarantined');
   });
 
-  it('keeps its exit code when nobody reads its output to the end', async () => {
+  it('keeps its exit code when its output is closed before the end', async () => {
     const { child, ended } = start(['check', fixture.image('good'), ...policies()]);
     child.stdout.destroy();
     expect(await ended).to.include({ code: 0, err: '' });
@@ -110,7 +110,7 @@ describe('the program, as a process,', () => {
     expect(err.trimEnd().split('\n')).to.have.length(2);
   });
 
-  it('takes logins from DOCKER_CONFIG, and else from the home folder', async () => {
+  it('reads logins from DOCKER_CONFIG, or otherwise from the home folder', async () => {
     const reported = async (environment: Readonly<Record<string, string>>) => {
       const { child, ended } = start(['check', fixture.image('good'), ...policies()], environment);
       child.stdin.end();
@@ -119,7 +119,7 @@ describe('the program, as a process,', () => {
     const docker = await temporaryFolder({ 'config.json': 'broken' });
     fixture.registry.intercept(() => ({
       status: 401,
-      headers: { 'www-authenticate': 'Basic realm="shore"' },
+      headers: { 'www-authenticate': 'Basic realm="registry"' },
     }));
     const [named, empty] = await Promise.all([
       reported({ DOCKER_CONFIG: docker.path }),
@@ -132,7 +132,7 @@ describe('the program, as a process,', () => {
   });
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`serves until ${signal}, answers what is open, and ends with 0`, async () => {
+    it(`serves until ${signal}, answers open requests, and exits with 0`, async () => {
       const { child, ended, said } = serve('127.0.0.1:0');
       while (!said.err.includes('listening on '))
         await new Promise((resolve) => child.stderr.once('data', resolve));

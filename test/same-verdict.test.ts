@@ -31,7 +31,7 @@ const POLICIES = {
     match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
   },
   'for another namespace': { match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'test' } } } },
-  'releasing by nobody': { require: { ...EVERYTHING, quarantine: {} } },
+  'without an authority that may release': { require: { ...EVERYTHING, quarantine: {} } },
 } as const satisfies Readonly<Record<string, WrittenSpec>>;
 type PolicyName = keyof typeof POLICIES;
 
@@ -65,7 +65,7 @@ const ROWS: readonly (readonly [
   ['unsigned', 'for other images', 'allow', 'UnmatchedImage'],
   ['unsigned', 'for this namespace', 'deny', 'Unsigned'],
   ['unsigned', 'for another namespace', 'allow', 'UnmatchedImage'],
-  ['released', 'releasing by nobody', 'deny', 'Quarantined'],
+  ['released', 'without an authority that may release', 'deny', 'Quarantined'],
 ];
 
 /** What a door says: the verdict and its reasons. */
@@ -76,7 +76,7 @@ interface Said {
 
 const EXIT: Readonly<Record<string, number>> = { allow: 0, warn: 0, deny: 1, unknown: 2 };
 
-describe('every door gives the same verdict', () => {
+describe('every command and webhook gives the same verdict', () => {
   let fixture: PolicyFixture;
   let tls: TemporaryFolder;
   let ca: string;

@@ -55,7 +55,7 @@ describe('the tools of the commands', () => {
   const verdictOn = async (image: string, policies: Policies) =>
     (await tools.review(JSON.stringify(podReview([image])), policies, judging, 30_000)).verdict;
 
-  it('T04 judges anew by the namespace labels of the moment, from remembered facts', async () => {
+  it('T04 judges again with the current namespace labels, from cached facts', async () => {
     const spec = { match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } } };
     const strict = { ...spec, require: { digest: {}, signatures: { from: ['release'] } } };
     const image = fixture.image('good');
@@ -74,7 +74,7 @@ describe('the tools of the commands', () => {
     ).to.equal(true);
   });
 
-  it('T04 judges anew by the time of the moment: an end of life that passes while the fact is remembered', async () => {
+  it('T04 judges again at the current time: an end of life that passes while the fact is cached', async () => {
     const policies = compiled({ require: { lifecycle: { warnBefore: '0s' } } });
     const born = async (seconds: number) => {
       const end = Math.ceil(Date.now() / 1_000 + seconds) * 1_000;
@@ -99,7 +99,7 @@ describe('the tools of the commands', () => {
     expect(await verdictOn(mayfly.image, policies)).to.equal('deny');
   });
 
-  it('T04 judges anew by the keys of the moment', async () => {
+  it('T04 judges again with the current keys', async () => {
     const image = fixture.image('signed-by-a-stranger');
     const spec = { require: { signatures: { from: ['release'] } } };
     expect(await verdictOn(fixture.image('good'), compiled(spec))).to.equal('allow');
@@ -108,7 +108,7 @@ describe('the tools of the commands', () => {
     expect(await verdictOn(fixture.image('good'), compiled({ ...spec, authorities }))).to.equal('deny');
   });
 
-  it('serves a folder anew when it changes, and keeps the last good policies when it breaks', async () => {
+  it('reloads a folder when it changes, and keeps the last good policies when it is broken', async () => {
     const authority = await createAuthority('acme authority');
     const leaf = await authority.issue({ commonName: 'webhook', ips: ['127.0.0.1'], usage: 'server' });
     const files = await temporaryFolder({ 'tls.crt': leaf.cert, 'tls.key': leaf.key });

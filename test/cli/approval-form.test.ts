@@ -17,20 +17,20 @@ const row = (count: number, decision: ImageResult['decision'] = 'AwaitingApprova
 const waivedIn = (form: string): readonly string[] =>
   (parse(form.slice(form.indexOf('---'))) as { spec: { waive: string[] } }).spec.waive;
 
-describe('the approval that a run prints to be completed', () => {
+describe('the approval form that a run prints', () => {
   it('names everything that blocks the image', () => {
     const form = approvalForms([row(50)]);
     expect(waivedIn(form)).to.deep.equal(row(50).blocking);
     expect(form).to.not.include('more block it');
   });
 
-  it('says what it has no room for', () => {
+  it('reports findings that it has no room for', () => {
     const form = approvalForms([row(300)]);
     expect(waivedIn(form)).to.have.lengthOf(256);
     expect(form).to.match(/^# 44 more block it/m);
   });
 
-  it('is there for an image that waits, and for no other', () => {
+  it('exists only for an image that waits', () => {
     expect(approvalForms([row(1, 'Blocked'), row(1, 'Promoted')])).to.equal('');
   });
 });

@@ -29,7 +29,7 @@ describe('bad input', () => {
   const check = (...args: readonly string[]) => problems(['check', IMAGE, ...args]);
   const withGood = (...args: readonly string[]) => check('--policies', good.path, ...args);
 
-  it('is well with good input', async () => {
+  it('is not reported for valid input', async () => {
     expect((await run(['check', IMAGE, '--policies', good.path])).code).to.equal(0);
   });
 
@@ -85,9 +85,9 @@ describe('bad input', () => {
   });
 
   it('is an invalid policy, with file and field', async () => {
-    await bad.write('a.yaml', policyDocument({ require: { signatures: { from: ['nobody'] } } }));
+    await bad.write('a.yaml', policyDocument({ require: { signatures: { from: ['missing'] } } }));
     expect(await check('--policies', bad.path)).to.deep.equal([
-      'error: bad/a.yaml: spec.require.signatures.from[0]: no authority is named "nobody"',
+      'error: bad/a.yaml: spec.require.signatures.from[0]: no authority is named "missing"',
     ]);
   });
 
@@ -112,7 +112,7 @@ describe('bad input', () => {
     );
   });
 
-  it('is a manifest that does not say what it is, or whose images cannot be read', async () => {
+  it('is a manifest without a kind, or with unreadable images', async () => {
     const a = await bad.write('a.yaml', { kind: 'Deployment', spec: {} });
     const b = await bad.write('b.yaml', {
       apiVersion: 'v1',
@@ -135,7 +135,7 @@ describe('bad input', () => {
     expect(await problems(['review', '-f', '-', '--policies', '-'])).to.deep.equal(said);
   });
 
-  it('is reported under the name of the flag, or of file and field in the settings', async () => {
+  it('is reported with the name of the flag, or with file and field of the settings', async () => {
     const settings = await bad.write('settings.yaml', {
       memory: { foundMs: 0 },
       webhook: { listen: 'x' },
@@ -154,7 +154,7 @@ describe('bad input', () => {
     ]);
   });
 
-  it('is a file of authorities that is missing or holds none', async () => {
+  it('is a CA file that is missing or empty', async () => {
     const ca = await bad.write('ca.pem', 'no certificate');
     expect(await withGood('--registry-ca', `${bad.path}/none.pem`, '--registry-ca', ca)).to.deep.equal([
       'error: bad/none.pem: no such file or folder',

@@ -45,7 +45,7 @@ describe('pratique check', () => {
     spec: { containers: [{ name: 'web', image }] },
   });
 
-  it('answers 0 for good images, 1 with a refused one, 2 when it could not find out, 3 for bad input', async () => {
+  it('exits with 0 for good images, 1 with a refused one, 2 with an unknown one, 3 for bad input', async () => {
     const { image } = fixture;
     expect((await check([image('good'), image('signed-the-old-way'), image('released')])).code).to.equal(0);
     expect((await check([image('ending')])).code, 'a warning is no refusal').to.equal(0);
@@ -54,7 +54,7 @@ describe('pratique check', () => {
     expect((await check(['no image at all'])).code).to.equal(3);
   });
 
-  it('prints a line per image and finding, and the sum', async () => {
+  it('prints a line per image and finding, and the total', async () => {
     const { image } = fixture;
     const { out, err } = await check([image('good'), image('flagged'), image('ending'), image('broken')]);
     expect(err).to.equal('');
@@ -81,7 +81,7 @@ describe('pratique check', () => {
     expect(report.summary).to.deep.equal({ total: 2, allowed: 1, warned: 0, refused: 1, unknown: 0 });
   });
 
-  it('has colours only where they are wanted', async () => {
+  it('prints colours only when they are enabled', async () => {
     const args = [fixture.image('good')];
     expect((await check(args, { colour: true })).out).to.include('\u001b[32mallowed\u001b[0m');
     expect((await check(args, { colour: false })).out).not.to.include('\u001b');
@@ -119,7 +119,7 @@ describe('pratique check', () => {
     ]);
   });
 
-  it('is well with manifests that run nothing, and says so', async () => {
+  it('succeeds for manifests without images, and reports that', async () => {
     const file = await files.write('a.yaml', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -128,7 +128,7 @@ describe('pratique check', () => {
     expect(await check(['-f', file])).to.include({ code: 0, out: '0 images: nothing to judge\n' });
   });
 
-  it('names objects of custom kinds as not judged, and is not well if nothing was judged', async () => {
+  it('lists objects of custom kinds as not judged, and fails if nothing was judged', async () => {
     const custom = [
       ['argoproj.io/v1alpha1', 'Rollout'],
       ['serving.knative.dev/v1', 'Service'],
@@ -169,7 +169,7 @@ describe('pratique check', () => {
     expect(code, 'production.yaml covers every image, and asks for another key').to.equal(1);
   });
 
-  it('passes over kustomization.yaml, also without a kind', async () => {
+  it('ignores kustomization.yaml, also without a kind', async () => {
     await files.write('kustomization.yaml', { resources: ['pod.yaml'] });
     await files.write('pod.yaml', pod(fixture.image('good')));
     expect(await check(['-f', files.path])).to.include({ code: 0, err: '' });
@@ -187,7 +187,7 @@ describe('pratique check', () => {
     expect((await check([fixture.image('good')])).code, 'a policy in a file of that name counts').to.equal(1);
   });
 
-  it('passes over what is applied together with policies, and over no misspelled kind', async () => {
+  it('ignores known kinds beside policies, but no misspelled kind', async () => {
     const object = (apiVersion: string, kind: string) => ({ apiVersion, kind, metadata: { name: 'web' } });
     await policies.write('others.yaml', object('pratique.dev/v1alpha1', 'ImagePromotion'));
     await policies.write('account.yaml', object('v1', 'ServiceAccount'));
@@ -197,7 +197,7 @@ describe('pratique check', () => {
     expect((await check([fixture.image('good')])).code).to.equal(3);
   });
 
-  it('takes no empty file or folder for "all well"', async () => {
+  it('does not succeed for an empty file or folder', async () => {
     const file = await files.write('a.txt', '# nothing\n');
     for (const path of [files.path, file]) {
       expect(await check(['-f', path])).to.include({ code: 3, err: `error: ${path}: holds no manifests\n` });
@@ -247,7 +247,7 @@ describe('pratique check', () => {
     });
   });
 
-  it('lets settings decide about images that no policy covers', async () => {
+  it('uses the settings for images that no policy covers', async () => {
     await policies.write(
       'production.yaml',
       fixture.policy({ match: { images: ['registry.example.com/**'] } }),
@@ -266,7 +266,7 @@ describe('pratique check', () => {
     ).to.equal(0);
   });
 
-  it('ends in its time, with what it could not find out', async () => {
+  it('ends at its timeout, and lists the unknown images', async () => {
     fixture.registry.intercept(silence('/v2/'));
     const { code, out } = await check([fixture.image('good'), '--timeout', '100ms']);
     fixture.registry.intercept(undefined);

@@ -169,7 +169,7 @@ describe('pratique doctor, check by check', () => {
       [],
       0,
     ],
-    ['nobody stands behind the Service', () => ({ objects: { slices: [] } }), ['failed webhook target'], 1],
+    ['the Service has no endpoints', () => ({ objects: { slices: [] } }), ['failed webhook target'], 1],
     [
       'a namespace is exempt',
       (fixture) => ({
@@ -197,7 +197,7 @@ describe('pratique doctor, check by check', () => {
       ['failed pinning webhook'],
       1,
     ],
-    ['nobody leads', () => ({ objects: { leases: [] } }), ['failed leader'], 1],
+    ['there is no leader', () => ({ objects: { leases: [] } }), ['failed leader'], 1],
     [
       'the leader has gone',
       (fixture) => ({ objects: { leases: [fixture.lease(60_000)] } }),
@@ -241,7 +241,7 @@ describe('pratique doctor, check by check', () => {
       () => ({
         selfTest: {
           state: 'not enforced',
-          canaries: [...PROVEN.canaries, { id: 'Job volumes', outcome: 'not enforced', detail: 'let in' }],
+          canaries: [...PROVEN.canaries, { id: 'Job volumes', outcome: 'not enforced', detail: 'admitted' }],
         },
       }),
       ['failed self-test', 'failed self-test Job volumes'],

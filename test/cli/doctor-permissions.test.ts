@@ -46,7 +46,7 @@ function callOf({ verb, group, resource, own, named, for: task }: Permission): C
   };
 }
 
-describe('the permissions that the doctor asks for', () => {
+describe('the permissions that the doctor checks', () => {
   let grants: readonly Grant[];
   before(async () => {
     grants = grantsIn(await readFile(INSTALL, 'utf8'));
@@ -59,7 +59,7 @@ describe('the permissions that the doctor asks for', () => {
     expect(refused.map(reported)).to.deep.equal([]);
   });
 
-  it('are all that the chart grants, but for what only some settings need', () => {
+  it('are all permissions of the chart, except those that only some settings need', () => {
     const calls = REQUIRED_PERMISSIONS.map(callOf);
     const others = grants.filter((grant) => !calls.some((call) => allows(grant, call)));
     expect(others.map(reported)).to.have.members(OPTIONAL);

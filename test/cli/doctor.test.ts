@@ -9,7 +9,7 @@ describe('pratique doctor', () => {
     fixture = await openDoctorFixture();
   });
 
-  it('finds nothing wrong with an installation that is well', async () => {
+  it('reports no problem for a healthy installation', async () => {
     const { code, checks, bad } = await fixture.read();
     expect(bad).to.deep.equal([]);
     expect(code).to.equal(0);
@@ -36,7 +36,7 @@ describe('pratique doctor', () => {
     ]);
   });
 
-  it('says once that nothing is installed', async () => {
+  it('reports once that nothing is installed', async () => {
     const { code, bad } = await fixture.read({ objects: { crds: [], validating: [] } });
     expect(bad).to.deep.equal(['failed installation']);
     expect(code).to.equal(1);
@@ -74,7 +74,7 @@ describe('pratique doctor', () => {
     expect(bad).to.deep.equal([]);
   });
 
-  it('takes a webhook by URL', async () => {
+  it('accepts a webhook with a URL', async () => {
     const clientConfig = { url: 'https://localhost:8443/validate', caBundle: base64(fixture.ca) };
     const { bad } = await fixture.read({
       objects: { secrets: [], services: [], slices: [], validating: [fixture.configured({ clientConfig })] },
@@ -82,7 +82,7 @@ describe('pratique doctor', () => {
     expect(bad).to.deep.equal([]);
   });
 
-  it('asks for each right of the controller, in the right place', async () => {
+  it('checks each permission of the controller, in the right namespace', async () => {
     const asked: string[] = [];
     await fixture.doctor({
       may: ({ spec }) => {
@@ -109,7 +109,7 @@ describe('pratique doctor', () => {
     ]);
   });
 
-  it('hands on the kubeconfig and the namespace of canaries, and closes what it opened', async () => {
+  it('passes on the kubeconfig and the namespace of canaries, and closes its connections', async () => {
     const { asked, closed } = await fixture.doctor({
       args: ['--kubeconfig', 'here', '--canary-namespace', 'shop'],
     });
@@ -122,7 +122,7 @@ describe('pratique doctor', () => {
     expect({ code, err }).to.deep.equal({ code: 3, err: 'error: missing: cannot be read\n' });
   });
 
-  it('prints lines in columns, the next step below, and the sum; colours where they are wanted', async () => {
+  it('prints columns, the next step below, and the total, with colours when they are enabled', async () => {
     const given = { objects: { policies: [] } };
     const { out } = await fixture.doctor({ ...given, args: [] });
     expect(out).to.match(/^ok {5} {2}api server +https:/m);
@@ -136,7 +136,7 @@ describe('pratique doctor', () => {
     expect(yaml.summary).to.deep.equal({ ok: 18, warning: 1, failed: 0, unknown: 0 });
   });
 
-  it('expects every kind, debugging and scaling', () => {
+  it('requires rules for every kind, ephemeral containers and scale', () => {
     const names = EXPECTED_RULES.map(({ operation, resource }) => `${operation} ${resource}`);
     expect(names).to.include.members([
       'CREATE pods',

@@ -110,7 +110,7 @@ describe('pratique check --explain', () => {
     });
   }
 
-  it('shows what is unknown', async () => {
+  it('shows unknown evidence', async () => {
     for (const line of await reported('broken')) {
       expect(line).to.match(/^(manifest|referrers|signatures): unknown, .*HERE answered 503$/);
     }
@@ -144,7 +144,7 @@ describe('pratique check --explain', () => {
     expect(lines.join('\n')).to.match(/^signatures: [AB]: does not count, made by another key$/m);
   });
 
-  it('speaks of the policies of the namespace alone', async () => {
+  it('shows only the policies of the namespace', async () => {
     const namespace = (name: string) => ({
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -178,7 +178,7 @@ describe('pratique check --explain', () => {
     }
   });
 
-  it('says nothing unless it is asked, nor where nothing had to be known', async () => {
+  it('shows nothing without the flag, or when no evidence was needed', async () => {
     expect(await check('-o', 'json', fixture.image('good'))).to.not.include('explanation');
     expect(await check(fixture.image('good'))).to.not.include('looked in');
     await policies.write(

@@ -58,7 +58,7 @@ describe('options of the command line', () => {
     }
   });
 
-  it('offers --unmatched-images where images are judged, and nowhere else', async () => {
+  it('offers --unmatched-images only for commands that judge images', async () => {
     const offering: string[] = [];
     for (const command of COMMANDS) {
       if ((await helpOf(command)).some((line) => line.includes('--unmatched-images'))) offering.push(command);

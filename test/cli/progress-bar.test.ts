@@ -16,7 +16,7 @@ const result = (tag: string, more: Partial<ImageResult> = {}): ImageResult => ({
 });
 
 describe('the line of progress', () => {
-  it('shows images, bytes, rate, time left and what is being done', () => {
+  it('shows images, bytes, rate, time left and the current step', () => {
     const line = lineOf({
       done: 2,
       images: 5,
@@ -35,7 +35,7 @@ describe('the line of progress', () => {
     expect(early).to.equal('[························] 0/2 images: scan 1');
   });
 
-  it('is full at the end, also when more came than was expected', () => {
+  it('is full at the end, also when more bytes came than expected', () => {
     const line = lineOf({
       done: 1,
       images: 1,
@@ -51,7 +51,7 @@ describe('the line of progress', () => {
 describe('progress', () => {
   const at = (ms: number) => new Date(ms);
 
-  it('is one line for each image where there is no terminal', () => {
+  it('is one line for each image without a terminal', () => {
     let text = '';
     const write = (more: string) => (text += more);
     const progress = showProgress({ images: 2, clock: () => at(0), write, interactive: false });
@@ -63,7 +63,7 @@ describe('progress', () => {
     expect(text).to.equal('[1/2] 1: Promoted, 1.0 MiB\n[2/2] 2: Blocked (Vulnerable)\n');
   });
 
-  it('draws over itself on a terminal, ten times a second at most, and always what is done', () => {
+  it('redraws on a terminal, ten times a second at most, and always for a finished image', () => {
     let now = 1_000;
     const drawn: string[] = [];
     const progress = showProgress({

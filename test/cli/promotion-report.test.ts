@@ -27,7 +27,7 @@ const linesOf = (...rows: readonly ImageResult[]) =>
     .split('\n');
 
 describe('the report of a run', () => {
-  it('says of each image what moved and what came along, and nothing of what there was none of', () => {
+  it('shows for each image the copied parts, and nothing about empty ones', () => {
     const moved = { bytes: 2_048, blobs: { copied: 2, mounted: 1, skipped: 0 } };
     const [, , first, second] = linesOf(
       row('1.4.2', 'Promoted', { ...moved, attachments: { found: 3, carried: 2, leftByRule: 1 } }),
@@ -40,7 +40,7 @@ describe('the report of a run', () => {
     expect(second).to.equal('  1.4.1  sha256:aaaaaaaaaaaa  Promoted  blobs: 2 copied (2.0 KiB), 1 mounted');
   });
 
-  it('says why an image stays, and what was left undone behind one that arrived', () => {
+  it('shows why an image was not promoted, and which cleanup failed for a promoted one', () => {
     const lines = linesOf(
       row('2', 'Blocked', { reason: 'Vulnerable', message: 'CVE-2026-1 (High) block it' }),
       row('1', 'Promoted', { message: 'the source was not deleted' }),
@@ -49,7 +49,7 @@ describe('the report of a run', () => {
     expect(lines[3]).to.match(/Promoted {2}the source was not deleted$/);
   });
 
-  it('counts in the words of what was done', () => {
+  it('counts images by decision', () => {
     expect(linesOf(row('1', 'Mirrored'), row('2', 'Failed')).at(-1)).to.equal(
       '2 images: 1 mirrored, 1 failed',
     );
@@ -58,7 +58,7 @@ describe('the report of a run', () => {
     expect(linesOf().at(-1)).to.equal('0 images: nothing to do');
   });
 
-  it('gives the same to scripts, with counts', () => {
+  it('prints the same for scripts, with counts', () => {
     const { runs } = JSON.parse(reportResults(reported(row('1', 'UpToDate')), 'json')) as {
       runs: readonly { counts: { upToDate: number }; images: readonly { tag: string }[] }[];
     };

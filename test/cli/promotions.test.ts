@@ -35,7 +35,7 @@ describe('pratique plan and pratique promote', () => {
   });
   afterEach(() => registry.close());
 
-  it('plans without moving anything, and then moves it', async () => {
+  it('plans without promoting an image, and then promotes it', async () => {
     await push('1.0.0');
     const plan = await give(['plan', '-o', 'json'], [promotion({})]);
     expect(JSON.parse(plan.out)).to.have.nested.property('plans[0].images[0].action', 'Move');
@@ -49,7 +49,7 @@ describe('pratique plan and pratique promote', () => {
     expect(ran.err).to.include('[1/1] 1.0.0: Promoted');
   });
 
-  it('hands out an approval to be completed for what waits, and takes it', async () => {
+  it('prints an approval form for an image that waits, and accepts the completed one', async () => {
     await push('1.0.0');
     const documents = [promotion({ approval: 'Always' })];
     const waiting = await give(['promote'], documents);
@@ -64,7 +64,7 @@ describe('pratique plan and pratique promote', () => {
     expect(approved.code).to.equal(0);
   });
 
-  it('says why a source was not deleted', async () => {
+  it('reports why a source was not deleted', async () => {
     await pushTag(place('quarantine/app'), 'keep', await push('1.0.0'));
     const ran = await give(['promote'], [promotion({ deleteSource: true })]);
     expect(ran.code).to.equal(0);
@@ -90,7 +90,7 @@ describe('pratique plan and pratique promote', () => {
     expect(await said({ 'cosign.key': 'hunter2' })).to.include('cosign.key is not');
   });
 
-  it('says that nothing is selected, and how many tags there are', async () => {
+  it('reports that no tag is selected, and the number of tags', async () => {
     await push('1.0.0');
     const tags = { semver: ['9.x'] };
     for (const command of ['plan', 'promote']) {
@@ -109,7 +109,7 @@ describe('pratique plan and pratique promote', () => {
     expect(ran.code).to.equal(2);
   });
 
-  it('passes over kustomization.yaml beside the promotions of a folder', async () => {
+  it('ignores kustomization.yaml beside the promotions of a folder', async () => {
     await push('1.0.0');
     const folder = await temporaryFolder({
       'kustomization.yaml': { resources: ['promotion.yaml'] },
@@ -121,7 +121,7 @@ describe('pratique plan and pratique promote', () => {
     expect(ran.code).to.equal(0);
   });
 
-  it('takes nothing but what belongs to promotions, and wants one', async () => {
+  it('accepts only objects for promotions, and requires one promotion', async () => {
     const pod = await give(['promote'], [{ kind: 'Pod' }]);
     expect([pod.code, pod.err.includes('kind: "Pod" is none of')]).to.deep.equal([3, true]);
     const none = await give(['promote'], [{ kind: 'Secret', metadata: { name: 'key' }, data: {} }]);

@@ -47,7 +47,7 @@ describe('registries at the command line', () => {
     const startTls = async (ip = '0.0.0.0', more: { notAfter?: Date } = {}) =>
       start({ tls: await authority.issue({ commonName: 'registry', ips: [ip], usage: 'server', ...more }) });
 
-    it('are not trusted by themselves, and the message says what to give', async () => {
+    it('are not trusted by default, and the message names the flag', async () => {
       await startTls();
       const { code, out } = await check(`${elsewhere()}/shop/web:1.0`);
       expect(code).to.equal(2);
@@ -69,7 +69,7 @@ describe('registries at the command line', () => {
       expect(registry.requests).not.to.deep.equal([]);
     });
 
-    it('say so when the certificate is for another name or has expired', async () => {
+    it('report a certificate for another name and an expired one', async () => {
       await startTls('192.0.2.1');
       expect((await check(`${elsewhere()}/shop/web:1.0`, ['--registry-ca', ca])).out).to.include(
         'for another name',
@@ -162,7 +162,7 @@ describe('registries at the command line', () => {
       });
     }
 
-    it('may repeat the login in their errors; it is not passed on', async () => {
+    it('may repeat the login in their errors, but the output does not show it', async () => {
       await start({
         intercept: ({ headers }) =>
           failure(500, headers.authorization ?? 'NONE', { 'x-echo': headers.authorization ?? '' }),
@@ -171,7 +171,7 @@ describe('registries at the command line', () => {
       expect(code).to.equal(2);
     });
 
-    it('with a Docker config that cannot be read say so, when they ask for one', async () => {
+    it('report an unreadable Docker config when they require a login', async () => {
       await start({ auth: BASIC });
       const docker = await temporaryFolder({
         'config.json': `{"auths": {"${registry.host}": {"auth": "${WRONG}"`,

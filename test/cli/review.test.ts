@@ -31,7 +31,7 @@ describe('pratique review', () => {
     { image: 'broken', code: 2, verdict: 'unknown' },
   ];
   for (const { image, code, verdict } of rows) {
-    it(`answers ${code} for ${verdict}, with the AdmissionReview as JSON and nothing else`, async () => {
+    it(`exits with ${code} for ${verdict}, and prints only the AdmissionReview as JSON`, async () => {
       const asked = podReview([fixture.image(image)]);
       const ran = await review(asked);
       expect(ran.code).to.equal(code);
@@ -40,7 +40,7 @@ describe('pratique review', () => {
     });
   }
 
-  it('reads a review without oldObject, object and dryRun, as recorded ones are', async () => {
+  it('reads a recorded review without oldObject, object and dryRun', async () => {
     const { request, ...envelope } = podReview([fixture.image('good')]);
     const without = (...names: readonly string[]) => ({
       ...envelope,
@@ -64,15 +64,15 @@ describe('pratique review', () => {
     expect(ran.code).to.equal(0);
   });
 
-  it('answers 0 for what is not judged', async () => {
+  it('exits with 0 for a request that is not judged', async () => {
     expect((await review(podReview(['x'], { operation: 'DELETE' }))).code).to.equal(0);
   });
 
-  it('answers 1 when the object cannot be read: the webhook would refuse it', async () => {
+  it('exits with 1 when the object cannot be read: the webhook would refuse it', async () => {
     expect((await review(podReview([], { object: null }))).code).to.equal(1);
   });
 
-  it('answers 2 when the time is up', async () => {
+  it('exits with 2 at the timeout', async () => {
     fixture.registry.latency(1_000);
     const ran = await review(podReview([fixture.image('old')]), '--timeout', '50ms');
     fixture.registry.latency(0);
@@ -80,13 +80,13 @@ describe('pratique review', () => {
     expect(ran.out).to.include('DeadlineExceeded');
   });
 
-  it('answers 3 for what is no review, with the refusal printed', async () => {
+  it('exits with 3 for a file that is no review, and prints the refusal', async () => {
     const ran = await review({ hello: 'world' });
     expect(ran.code).to.equal(3);
     expect(responseIn(JSON.parse(ran.out), '').status?.reason).to.equal('InvalidRequest');
   });
 
-  it('answers 3 for no file, several documents, and everything else at once', async () => {
+  it('exits with 3 for no file or several documents, and reports all problems at once', async () => {
     const none = await run(['review', '--policies', policies.path]);
     expect(none).to.deep.include({
       code: 3,

@@ -71,7 +71,7 @@ describe('pratique run', () => {
     });
   }
 
-  it('exits with 2 when it was stopped before the run had ended, and with 0 when there was nothing to do', async () => {
+  it('exits with 2 when it was stopped before the end of the run, and with 0 when there was nothing to do', async () => {
     expect(await ran({ openRun: openRun({ end: 'stopped' }) }, 'run', 'node-1')).to.include({ code: 2 });
     expect(await ran({ openRun: openRun({ end: 'nothing' }) }, 'run', 'node-1')).to.include({ code: 0 });
   });
@@ -111,7 +111,7 @@ describe('pratique approve', () => {
       ...more,
     );
 
-  it('prints the approval of the image that waits, in the name of who asks', async () => {
+  it('prints the approval of the image that waits, with the current user as approver', async () => {
     const { code, out } = await approve(one, '--namespace', 'platform', '--waive', 'CVE-2026-1');
     expect(code).to.equal(0);
     const read = parseApproval(parse(out));
@@ -132,12 +132,12 @@ describe('pratique approve', () => {
     ]);
   });
 
-  it('says so when more blocks than the run names', async () => {
+  it('reports findings that block the image and that the run does not list', async () => {
     const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), blockingCut: 30 }] });
     expect(out.split('\n')[2]).to.match(/^# 30 more block it/);
   });
 
-  it('rejects on request, and creates another object then', async () => {
+  it('rejects on request, with another object name', async () => {
     const names = await Promise.all(
       [['--deny'], []].map(async (more) => {
         const { out } = await approve(one, ...more);
@@ -149,7 +149,7 @@ describe('pratique approve', () => {
     expect(new Set(names.map(([name]) => name)).size).to.equal(2);
   });
 
-  it('takes the one that is meant where several wait', async () => {
+  it('selects one image by its tag when several wait', async () => {
     expect(await approve(two)).to.include({ code: 3, out: '' });
     const { code, out } = await approve(two, '--tag', '22.2.0');
     expect(code).to.equal(0);

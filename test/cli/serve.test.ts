@@ -60,7 +60,7 @@ describe('pratique serve', () => {
     });
 
   for (const listen of ['127.0.0.1:0', '[::1]:0']) {
-    it(`says what it serves and where, answers on ${listen}, and ends with 0 when asked to stop`, async () => {
+    it(`logs its policies and address, answers on ${listen}, and exits with 0 when it is stopped`, async () => {
       const asked = podReview([fixture.image('good'), fixture.image('unsigned')]);
       const { code, err, out, log } = await serving(listen, async (client, said) => {
         expect(said).to.include('1.2.3: 1 policy from').and.to.include(policies.path);
@@ -125,7 +125,7 @@ describe('pratique serve', () => {
       return { text, log };
     };
 
-    it('reports that the refreshed one is in force', async () => {
+    it('reports that the refreshed root is in force', async () => {
       const seeded = join(file('tuf'), encodeURIComponent(new URL(tuf.url).host));
       await mkdir(seeded, { recursive: true });
       await writeFile(join(seeded, 'root.json'), JSON.stringify(tuf.rootJson));
@@ -136,7 +136,7 @@ describe('pratique serve', () => {
       expect(log).to.include('trust root refreshed');
     });
 
-    it('stays ready with the shipped one when it fails, and says so', async () => {
+    it('stays ready with the shipped root when the refresh fails, and reports the failure', async () => {
       const { text, log } = await readyAfterRefresh('a-cache-without-a-first-root', 'refresh failed');
       expect(text).to.match(/^ok\npolicies: 1\n.*\(shipped\).*\ntrust root refresh failed: \S[^\n]*\n$/);
       expect(log).to.include('trust root could not be refreshed, the last good one stays');
@@ -183,7 +183,7 @@ describe('pratique serve', () => {
     await empty.remove();
   });
 
-  it('says so when certificate and key are wrong', async () => {
+  it('reports a wrong certificate or key', async () => {
     const reported = async (cert: string, key: string) => {
       const { code, err } = await serve(
         '--listen',
@@ -209,7 +209,7 @@ describe('pratique serve', () => {
     }
   });
 
-  it('says so when the address is in use, or not there', async () => {
+  it('reports an address that is in use or does not exist', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const address = `127.0.0.1:${String((taken.address() as AddressInfo).port)}`;

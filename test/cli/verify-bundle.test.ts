@@ -58,7 +58,7 @@ describe('pratique verify-bundle', () => {
     ...root(),
   ];
 
-  it('proves a file by a key, and says which and when', async () => {
+  it('proves a file by a key, and prints the key and the time', async () => {
     expect(await verify([...byKey(), path('file')])).to.deep.include({
       code: 0,
       out: `verified: by the key with SHA-256 ${key.fingerprint}, made by ${sigstore.signedAt.toISOString()}\n`,
@@ -66,7 +66,7 @@ describe('pratique verify-bundle', () => {
     });
   });
 
-  it('proves a file by an identity, and says whose', async () => {
+  it('proves a file by an identity, and prints the identity', async () => {
     expect(await verify([...byIdentity(), path('file')])).to.deep.include({
       code: 0,
       out: `verified: by ${WORKFLOW} (${OPENID_ISSUER}), made by ${sigstore.signedAt.toISOString()}\n`,
@@ -82,7 +82,7 @@ describe('pratique verify-bundle', () => {
     });
   });
 
-  it('takes a digest for the file, and a statement for a signature', async () => {
+  it('accepts a digest in place of the file, and a statement in place of a signature', async () => {
     for (const args of [byKey(), byIdentity(), byIdentity(WORKFLOW, OPENID_ISSUER, 'statement')]) {
       expect(await verify([...args, DIGEST])).to.include({ code: 0, err: '' });
       expect(await verify([...args, path('file')])).to.include({ code: 0, err: '' });
@@ -157,7 +157,7 @@ describe('pratique verify-bundle', () => {
       expect(await badInput('--bundle', path('by-key'), '--key', path('key'))).to.have.length(1);
     });
 
-    it('takes a key or an identity, not both', async () => {
+    it('accepts a key or an identity, not both', async () => {
       for (const flag of ['--certificate-identity', '--certificate-oidc-issuer']) {
         expect(await badInput(...bundle(), '--key', path('key'), flag, 'x')).to.deep.equal([
           'error: --key: goes without --certificate-identity and --certificate-oidc-issuer',
@@ -165,7 +165,7 @@ describe('pratique verify-bundle', () => {
       }
     });
 
-    it('names every file that is not there', async () => {
+    it('names every missing file', async () => {
       const args = [
         '--bundle',
         path('no-bundle'),

@@ -43,7 +43,7 @@ base() {
   buildah rm "$container" >/dev/null
 }
 
-# Like distroless: nothing but Node.js, in a folder that is on nobody's PATH.
+# Like distroless: nothing but Node.js, in a folder that is on no PATH.
 base runtime /nodejs/bin "$node"
 base builder /usr/bin "$node" /bin/bash /usr/bin/env /usr/bin/find /bin/cp /bin/mkdir /bin/rm
 
@@ -64,10 +64,10 @@ buildah inspect --type image --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.En
 root=$(buildah mount "$container")
 echo "files: $(cd "$root/app" && find . -type f | sort | tr '\n' ' ')"
 [ ! -e "$root/app/node_modules/esbuild" ]
-# As in the cluster: its own user, no capability, and a root that belongs to somebody else.
+# As in the cluster: its own user, no capability, and a root file system that belongs to another user.
 run() { buildah run --user 65532:65532 --cap-drop all "$container" -- node /app/pratique.js "$@"; }
 echo "version: $(run version)"
 install -D -m 644 manifests/samples/first-steps.yaml "$root/policies/policy.yaml"
 run check localhost:1/shop/web:1 --policies /policies || code=$?
-# Nobody listens there: it could not find out, and the policy lets that in with a warning.
+# No registry listens at that address: the image is unknown, and the policy admits it with a warning.
 echo "check ended with ${code:-0}"

@@ -44,8 +44,8 @@ function accessWith({ configs = [], unreadable = [] }: Partial<PullSecrets>, own
   return { access, asked, scopes };
 }
 
-describe('logins of an object', () => {
-  it('are those of its pull secrets, in a scope of their own', async () => {
+describe('the logins of an object', () => {
+  it('are those of its pull secrets, in a separate scope', async () => {
     const { access, asked, scopes } = accessWith({ configs: [secret('registry.example.com')] });
     const fact = await access([IMAGE]);
     expect(fact.state).to.equal('found');
@@ -59,12 +59,12 @@ describe('logins of an object', () => {
     expect(asked).to.have.lengthOf(1);
   });
 
-  it('are the own ones where no secret fits', async () => {
+  it('are those of the installation when no pull secret matches', async () => {
     const { access } = accessWith({ configs: [secret('other.example.com')] });
     expect((await access([IMAGE])).state).to.equal('absent');
   });
 
-  it('a secret that was named and cannot be read never becomes an anonymous read', async () => {
+  it('never fall back to an anonymous request when a named pull secret cannot be read', async () => {
     const { access } = accessWith({ unreadable: [missing] });
     const fact = await access([IMAGE]);
     expect(fact).to.deep.include({ state: 'unknown', transient: true });
@@ -72,19 +72,19 @@ describe('logins of an object', () => {
     expect(fact.state === 'unknown' && fact.reason.detail).to.include('Secret shop/gone');
   });
 
-  it('nor does one that holds no Docker config', async () => {
+  it('never fall back to an anonymous request when a pull secret holds no Docker config', async () => {
     const { access } = accessWith({ configs: [{ source: 'Secret shop/odd', text: '{{' }] });
     const fact = await access([IMAGE]);
     expect(fact.state === 'unknown' && fact.reason.code).to.equal('PullSecretUnreadable');
     expect(JSON.stringify(fact)).not.to.include('{{');
   });
 
-  it('an unreadable secret does no harm where another one fits', async () => {
+  it('are not affected by an unreadable pull secret when another one matches', async () => {
     const { access } = accessWith({ configs: [secret('registry.example.com')], unreadable: [missing] });
     expect((await access([IMAGE])).state).to.equal('found');
   });
 
-  it('nor where the controller has a login of its own', async () => {
+  it('are not affected by an unreadable pull secret when the controller has a login', async () => {
     const own: Keychain = () => Promise.resolve({ kind: 'bearer', token: 'own' });
     const { access } = accessWith({ unreadable: [missing] }, own);
     expect((await access([IMAGE])).state).to.equal('absent');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startIdleCollection } from '../../src/serve/idle-collection.ts';
 
-describe('memory that a burst left behind', () => {
+describe('memory that is free after a burst', () => {
   const fixture = (loads: number[], heap: () => number = () => 100) => {
     const seen = { collected: 0, ended: 0, tick: (): void => undefined };
     const end = startIdleCollection({
@@ -27,7 +27,7 @@ describe('memory that a burst left behind', () => {
     expect(seen.collected).to.equal(2);
   });
 
-  it('is not looked for where the heap has hardly grown since', () => {
+  it('is not collected when the heap has hardly grown since', () => {
     let heap = 100;
     const { seen } = fixture([], () => heap);
     for (const bytes of [100, 119, 121]) {
@@ -37,13 +37,13 @@ describe('memory that a burst left behind', () => {
     expect(seen.collected).to.equal(2);
   });
 
-  it('is looked after until that is ended', () => {
+  it('is collected until the collection is stopped', () => {
     const { seen, end } = fixture([]);
     end();
     expect(seen.ended).to.equal(1);
   });
 
-  it('stays unchanged where Node.js exposes no garbage collection', () => {
+  it('stays unchanged when Node.js exposes no garbage collection', () => {
     const every = () => {
       throw new Error('nothing is to be done');
     };

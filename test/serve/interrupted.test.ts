@@ -170,7 +170,7 @@ for (const kind of ['mirror', 'promote'] as const)
       }
     });
 
-    it('P02 before or after any write ends like one that was not interrupted, also when it is planned anew', async function () {
+    it('P02 before or after any write ends like one that was not interrupted, also after a new plan', async function () {
       this.timeout(120_000);
       const writes = requests.filter((method) => method !== 'GET' && method !== 'HEAD').length;
       expect(writes).to.be.greaterThan(10);

@@ -45,7 +45,7 @@ describe('a promotion that signs by an identity', () => {
     throw new Error('it was opened');
   };
 
-  it('leaves bundles with a certificate beside the image: its signature and its release statement', async () => {
+  it('attaches bundles with a certificate to the image: its signature and its release statement', async () => {
     const place = { registry: fixture.registry.host, repository: 'quarantine/app', tag: '1.4.0' };
     const { digest } = await pushImage(place);
     const { results } = await fixture.run({ spec: spec() });
@@ -57,14 +57,14 @@ describe('a promotion that signs by an identity', () => {
     ]);
   });
 
-  it('a token is lent to no other namespace, and shown to no other authority', async () => {
+  it('uses a token in no other namespace, and sends it to no other server', async () => {
     expect(await problemOf({ identity: 'others' })).to.contain('spec.promote.sign.keyless.identity');
     for (const field of ['fulcioURL', 'rekorURL', 'tsaURL'])
       expect(await problemOf({ [field]: 'http://127.0.0.1:9' })).to.contain(`sign.keyless.${field}`);
   });
 
   it('names the field when there is no token of that name, or its file is lost', async () => {
-    for (const identity of ['nobody', 'lost'])
+    for (const identity of ['missing', 'lost'])
       expect(await problemOf({ identity })).to.contain('spec.promote.sign.keyless.identity');
   });
 });

@@ -8,7 +8,7 @@ import type { Pushed } from '../support/registry/push.ts';
 const UP_TO_DATE = [['1.4.0', 'UpToDate']];
 const late = { attachments: { late: true } };
 
-describe('what is attached to an image after it has arrived', () => {
+describe('an attachment that is added after the promotion of its image', () => {
   let fixture: PromotionFixture;
   let image: Pushed;
   const vendor = signingKey();
@@ -40,7 +40,7 @@ describe('what is attached to an image after it has arrived', () => {
     ['a bundle', pushBundleSignature],
     ['a tag', pushLegacySignature],
   ] as const)
-    it(`comes with the next run where that is asked for, and once (${form})`, async () => {
+    it(`is copied once by the next run when that is configured (${form})`, async () => {
       await attach(place('public/app'), image, vendor);
       const unasked = await fixture.run({ spec: mirror() });
       expect(decisions(unasked)).to.deep.equal(UP_TO_DATE);
@@ -58,7 +58,7 @@ describe('what is attached to an image after it has arrived', () => {
       ).to.deep.equal([]);
     });
 
-  it('stands beside what the target has of its own', async () => {
+  it('is added to the attachments of the target', async () => {
     const spec = promote({ sign: { ...sign, format: 'Legacy' } }, late);
     expect(decisions(await fixture.run({ spec, secrets }))).to.deep.equal([['1.4.0', 'Promoted']]);
     await pushLegacySignature(place('quarantine/app'), image, vendor);

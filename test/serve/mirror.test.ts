@@ -34,7 +34,7 @@ describe('a mirror, from registry to registry', () => {
     ).to.deep.equal(['1.4.0', 'mirror-history']);
   });
 
-  it('what is there already costs two requests a tag, and a listing and the history for all', async () => {
+  it('sends two requests per existing tag, and one listing and one history request in total', async () => {
     for (const tag of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) await push('public/app', tag);
     await fixture.run({ spec: mirror() });
     fixture.registry.forgetLog();
@@ -43,7 +43,7 @@ describe('a mirror, from registry to registry', () => {
     expect(fixture.registry.requests).to.have.lengthOf(2 * 4 + 1 + 2);
   });
 
-  it('does not pull in again what was promoted and deleted, unless it is forced', async () => {
+  it('does not copy an image again that was promoted and deleted, unless it is forced', async () => {
     const image = await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror() });
     await fetch(`${fixture.registry.url}/v2/quarantine/app/manifests/${image.digest}`, { method: 'DELETE' });
@@ -54,7 +54,7 @@ describe('a mirror, from registry to registry', () => {
     expect(decisions(forced)).to.deep.equal([['1.4.0', 'Mirrored']]);
   });
 
-  it('pulls in a tag whose image changed, and keeps the old one by a backup', async () => {
+  it('copies a tag again when its image changed, and keeps the old image under a backup tag', async () => {
     const old = await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror() });
     const now = await pushImage({ ...place('public/app'), tag: '1.4.0' }, { salt: 'newer' });

@@ -56,7 +56,7 @@ describe('a promotion, from registry to registry', () => {
       },
     });
 
-  it('admission admits what it signs and releases, and nothing in quarantine', async () => {
+  it('admission admits the signed and released image, and nothing in quarantine', async () => {
     await push('public/app', '1.4.0');
     await fixture.run({ spec: mirror() });
     const policies = [guarded()];
@@ -74,7 +74,7 @@ describe('a promotion, from registry to registry', () => {
   });
 
   for (const format of ['Bundle', 'Legacy', 'Both'])
-    it(`signs once, however often it is run (${format})`, async () => {
+    it(`signs once, however often it runs (${format})`, async () => {
       const image = await push('quarantine/app', '1.4.0');
       const spec = promote({ sign: { ...sign, format } });
       await fixture.run({ spec, secrets });
@@ -95,7 +95,7 @@ describe('a promotion, from registry to registry', () => {
     });
 
   for (const format of ['Bundle', 'Legacy'])
-    it(`a forged record that claims to be its signature keeps none from being made (${format})`, async () => {
+    it(`a forged signature does not prevent the real one (${format})`, async () => {
       const image = await push('quarantine/app', '1.4.0');
       const spec = promote({ sign: { ...sign, format } });
       await fixture.run({ spec, secrets });
@@ -109,7 +109,7 @@ describe('a promotion, from registry to registry', () => {
       );
     });
 
-  it('asks the policies of its source, but not for the quarantine flag', async () => {
+  it('applies the policies of its source, except for the quarantine flag', async () => {
     const good = await push('quarantine/app', '1.0.0');
     await push('quarantine/app', '1.1.0');
     await pushBundleSignature(place('quarantine/app'), good, scanKey);
@@ -201,13 +201,13 @@ describe('a promotion, from registry to registry', () => {
     });
   });
 
-  it('a scanner that is missing leaves the image where it is', async () => {
+  it('a missing scanner blocks the image', async () => {
     await push('quarantine/app', '1.0.0');
     const ran = await fixture.run({ spec: promote({ scan: {} }) });
     expect(decisions(ran)).to.deep.equal([['1.0.0', 'Blocked', 'ScannerFailed']]);
   });
 
-  it('P09 deletes the source with what belongs to it, but not what another tag needs', async () => {
+  it('P09 deletes the source with its attachments, but nothing that another tag needs', async () => {
     const [alone, shared] = [await push('quarantine/app', '1.0.0'), await push('quarantine/app', '1.1.0')];
     await pushLegacySignature(place('quarantine/app'), alone, scanKey);
     await pushReferrer(place('quarantine/app'), {
@@ -225,7 +225,7 @@ describe('a promotion, from registry to registry', () => {
     expect(ran.results[0]?.message).to.include('SourceShared');
   });
 
-  it('P09 does not delete the source of an image that came to the target without what belongs to it', async () => {
+  it('P09 does not delete the source of an image that is at the target without its attachments', async () => {
     const image = await push('quarantine/app', '1.0.0');
     await fixture.run({ spec: promote() });
     await pushReferrer(place('quarantine/app'), {
@@ -238,7 +238,7 @@ describe('a promotion, from registry to registry', () => {
     expect(await listTags(place('quarantine/app'))).to.include('1.0.0');
   });
 
-  it('P04 a tag that another writer moved meanwhile is not overwritten', async () => {
+  it('P04 does not overwrite a tag that another writer moved during the run', async () => {
     await push('quarantine/app', '1.0.0');
     const spec = promote();
     const execution = await fixture.open({ spec });

@@ -34,7 +34,7 @@ const predicate = (findings: Findings, at: Date) => ({
   metadata: { scanFinishedOn: at.toISOString() },
 });
 
-describe('what was promoted, judged again at its registry', () => {
+describe('a promoted image that is judged again', () => {
   let fixture: PromotionFixture;
   const [own, scanner, stranger] = [signingKey(), signingKey(), signingKey()];
   const secrets = {
@@ -88,7 +88,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(fixture.bugs).to.deep.equal([]);
   });
 
-  it('is well as long as the newest signed report is, also when the source is gone and the report is old', async () => {
+  it('passes while the newest signed report passes, also when the source was deleted and the report is old', async () => {
     const given = spec({ deleteSource: true });
     await promoted('1.0.0', [['CVE-2026-1', 'LOW']], given);
     await promoted('1.1.0', [], given);
@@ -103,7 +103,7 @@ describe('what was promoted, judged again at its registry', () => {
     ['an authority of the promotion', scanner],
     ['its own signer', own],
   ] as const)
-    it(`would be blocked by a new report of ${who}, until a newer one says otherwise`, async () => {
+    it(`would be blocked by a new report of ${who}, until a newer report passes`, async () => {
       const image = await promoted('1.0.0');
       await report(image, [['CVE-2026-9', 'CRITICAL']], { key, ageMs: 60_000 });
       expect(await standings()).to.deep.equal(['1.0.0 blocked Vulnerable']);
@@ -111,7 +111,7 @@ describe('what was promoted, judged again at its registry', () => {
       expect(await standings()).to.deep.equal(['1.0.0 well']);
     });
 
-  it('P08 is neither flagged nor cleared by a report of a stranger, or by an unsigned one', async () => {
+  it('P08 is neither flagged nor cleared by a report of another signer, or by an unsigned one', async () => {
     const [good, bad] = [await promoted('1.0.0'), await promoted('1.1.0')];
     await report(bad, [['CVE-2026-9', 'CRITICAL']], { ageMs: 60_000 });
     await report(good, [['CVE-2026-9', 'CRITICAL']], { key: stranger });
@@ -136,7 +136,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings()).to.deep.equal(['1.0.0 well', '1.1.0 blocked Vulnerable']);
   });
 
-  it('is judged with the rules of today: severity, fixes, exceptions', async () => {
+  it('is judged with the current rules: severity, fixes, exceptions', async () => {
     const image = await promoted('1.0.0');
     await report(image, [['CVE-2026-9', 'HIGH']]);
     expect(await standings()).to.deep.equal(['1.0.0 blocked Vulnerable']);
@@ -148,7 +148,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings(except('2020-12-31'))).to.deep.equal(['1.0.0 blocked ExceptionExpired']);
   });
 
-  it('keeps what a person waived for it, and nothing else', async () => {
+  it('keeps the findings that a person waived for it, and no others', async () => {
     const image = await push('1.0.0');
     await report(image, [['CVE-2026-1', 'HIGH']], { ageMs: HOUR, path: 'quarantine/app' });
     const given = spec({ approval: 'OnBlock' });
@@ -176,7 +176,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings(elsewhere)).to.deep.equal([]);
   });
 
-  it('says nothing of what others put there, unless it is known to be its own', async () => {
+  it('ignores images of other writers, unless an image is known to be its own', async () => {
     const theirs = await push('1.0.0', 'golden/app');
     await report(theirs, [['CVE-2026-9', 'CRITICAL']]);
     expect(await standings()).to.deep.equal([]);
@@ -188,7 +188,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await standings(unsigned, known)).to.deep.equal(['1.0.0 blocked Vulnerable']);
   });
 
-  it('is unreported without a report, and gone when it is not there', async () => {
+  it('is unreported without a report, and gone when it was deleted', async () => {
     const theirs = await push('1.0.0', 'golden/app');
     const missing = `sha256:${'a'.repeat(64)}` as Digest;
     const known = [
@@ -204,7 +204,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(await fixture.rejudge({ spec: given, known })).to.equal(undefined);
   });
 
-  it('is unknown, and not well, while a part of what is attached cannot be read; what blocks is said all the same', async () => {
+  it('is unknown, and does not pass, while an attachment cannot be read; blocking findings are still reported', async () => {
     const [well, bad] = [await promoted('1.0.0'), await promoted('1.1.0')];
     const hidden = [await report(well, []), await report(bad, [])];
     await report(bad, [['CVE-2026-9', 'CRITICAL']]);
@@ -217,7 +217,7 @@ describe('what was promoted, judged again at its registry', () => {
     ]);
   });
 
-  it('is not guessed about when its registry is down', async () => {
+  it('is unknown when its registry is down', async () => {
     await promoted('1.0.0');
     fixture.registry.intercept(() => ({ status: 503 }));
     const code = await standings().then(
@@ -227,7 +227,7 @@ describe('what was promoted, judged again at its registry', () => {
     expect(code).to.equal('RegistryUnavailable');
   });
 
-  it('costs no write', async () => {
+  it('causes no write', async () => {
     await promoted('1.0.0');
     fixture.registry.forgetLog();
     await standings();

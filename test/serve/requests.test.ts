@@ -52,7 +52,7 @@ describe('the requests of a run', () => {
       const { manifests, blobs, listings } = SHAPES[shape];
       const arrived = way === 'mirror' ? 'Mirrored' : 'Promoted';
 
-      it(`of a ${way} to a new repository are those of the copy of ${shape}, and what looks before and after`, async () => {
+      it(`of a ${way} to a new repository are those of the copy of ${shape}, and the checks before and after`, async () => {
         await pushed(shape, '1');
         expect(await run(way, ['1'])).to.deep.equal([arrived]);
         expect(counted(fixture.registry)).to.deep.equal({ HEAD: 1, GET: manifests + blobs + listings + 1 });
@@ -66,7 +66,7 @@ describe('the requests of a run', () => {
       });
     }
 
-    it(`of a ${way} of which nothing is new are a HEAD at each side, whatever is attached`, async () => {
+    it(`of a ${way} without a change are one HEAD per registry, whatever is attached`, async () => {
       await pushed('attached', '1');
       await run(way, ['1']);
       expect(await run(way, ['1'])).to.deep.equal(['UpToDate']);
@@ -74,7 +74,7 @@ describe('the requests of a run', () => {
     });
   }
 
-  it('ask for nothing in a new repository but what another image has brought', async () => {
+  it('read in a new repository only blobs that another image has copied', async () => {
     const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', bytes: 'shared by two' }];
     for (const tag of ['1', '2']) await pushImage(place(tag), { salt: tag, layers });
     const shared = await run('mirror', ['1', '2']);
@@ -84,7 +84,7 @@ describe('the requests of a run', () => {
     expect(sent).to.have.lengthOf(3); // two configs, one layer
   });
 
-  it('look for every blob where the repository is there and the image is new', async () => {
+  it('check every blob when the repository exists and the image is new', async () => {
     await pushed('image', '1');
     await run('mirror', ['1']);
     await pushed('image', '2');
@@ -93,7 +93,7 @@ describe('the requests of a run', () => {
     expect(counted(into)).to.deep.equal({ HEAD: 3 + 1 + blobs, GET: 1, POST: blobs, PUT: blobs + 2 });
   });
 
-  it('look for nothing where there are no tags, as some registries say of what they do not have', async () => {
+  it('check no blob for an empty list of tags, which some registries return for a missing repository', async () => {
     into.intercept(({ url }) =>
       url.pathname.endsWith('/tags/list')
         ? { status: 200, body: '{"name":"gold/web","tags":[]}' }
@@ -115,7 +115,7 @@ describe('the requests of a run', () => {
     for (const one of reported) expect(one).to.be.greaterThan(2 * manifests + 2 * blobs + tag);
   });
 
-  it('go on as for a repository that is there where the registry does not list tags', async () => {
+  it('treat the repository as existing when the registry does not list tags', async () => {
     into.intercept(refuse('/tags/list', 403));
     await pushed('image', '1');
     expect(await run('mirror', ['1'])).to.deep.equal(['Mirrored']);

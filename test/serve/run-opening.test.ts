@@ -122,10 +122,10 @@ describe('pratique run, in a cluster', () => {
     expect(status().counts).to.include({ candidates: 1, promoted: 1 });
     expect(status().claim).to.include({ holder: '', epoch: 1 });
     expect(asked(), 'nothing that the promotion does not name').to.deep.equal([]);
-    expect(await execute('job-2'), 'whoever comes later').to.deep.equal({ end: 'nothing' });
+    expect(await execute('job-2'), 'a later Job').to.deep.equal({ end: 'nothing' });
   });
 
-  it('holds its claim by the name of the Job, and by one of its own', async () => {
+  it('holds its claim with the name of the Job and a random name', async () => {
     await pushImage({ ...at('quarantine/app'), tag: '1.0.0' });
     put({ promote: {} });
     const holders = new Set<string>();
@@ -140,7 +140,7 @@ describe('pratique run, in a cluster', () => {
     expect(rest).to.deep.equal(['']);
   });
 
-  it('demands the policies that are named, with the keys that they name where Pratique is installed', async () => {
+  it('requires the named policies, with keys from the namespace of the installation', async () => {
     const good = await pushImage({ ...at('quarantine/app'), tag: '1.0.0' }, { salt: 'good' });
     await pushBundleSignature(at('quarantine/app'), good, key);
     await pushImage({ ...at('quarantine/app'), tag: '2.0.0' }, { salt: 'unsigned' });
@@ -167,7 +167,7 @@ describe('pratique run, in a cluster', () => {
     ]);
   });
 
-  it('lets nothing pass by a policy whose key is missing', async () => {
+  it('promotes nothing under a policy with a missing key', async () => {
     const good = await pushImage({ ...at('quarantine/app'), tag: '1.0.0' });
     await pushBundleSignature(at('quarantine/app'), good, key);
     const secretRef = { name: 'release-key', key: 'cosign.pub' };
@@ -182,7 +182,7 @@ describe('pratique run, in a cluster', () => {
     expect(await golden()).to.deep.equal([]);
   });
 
-  it('fails a run whose policy is not there', async () => {
+  it('fails a run with a missing policy', async () => {
     put({ promote: { policies: ['candidates'] } });
     await execute();
     expect(failure()?.reason).to.equal('InvalidPromotion');
@@ -198,7 +198,7 @@ describe('pratique run, in a cluster', () => {
     ['the policies', /\/imagepolicies\/candidates$/, { policies: ['candidates'] }],
   ];
   for (const [what, path, promote] of rights)
-    it(`fails with what is forbidden when it may not read ${what}`, async () => {
+    it(`fails with the missing permission when it may not read ${what}`, async () => {
       await pushImage({ ...at('quarantine/app'), tag: '1.0.0' });
       put({ promote });
       api.intercept(({ url }) =>
@@ -211,7 +211,7 @@ describe('pratique run, in a cluster', () => {
       expect(await golden()).to.deep.equal([]);
     });
 
-  it('is a failure of the process, and of nothing that is stored, when it may not write what it does', async () => {
+  it('fails as a process, without a stored change, when it may not write its status', async () => {
     put({ promote: {} });
     api.intercept(({ method }) => (method === 'PUT' ? refusal(403, 'Forbidden') : undefined));
     const run = await open();
@@ -242,11 +242,11 @@ describe('pratique run, in a cluster', () => {
     expect([...(await golden())].toSorted()).to.deep.equal(['1.0.0', '2.0.0', '3.0.0']);
   });
 
-  it('finds nothing to do in a run that is gone', async () => {
+  it('does nothing for a deleted run', async () => {
     expect(await execute()).to.deep.equal({ end: 'nothing' });
   });
 
-  it('is opened neither without a namespace for keys nor, outside of a pod, without a kubeconfig', async () => {
+  it('does not start without a namespace for keys or, outside of a pod, without a kubeconfig', async () => {
     const run = await ask({});
     expect(run.ok ? [] : run.problems.map(({ path }) => path)).to.deep.equal([
       '--installation',

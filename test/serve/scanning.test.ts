@@ -60,7 +60,7 @@ describe('the scanner of promotions', () => {
     return scannerOf(promotion.value.spec, side, trivy);
   }
 
-  it('shows its token to the Trivy server of the settings, and to none that a promotion names', async () => {
+  it('sends its token to the Trivy server of the settings, and to no server that a promotion names', async () => {
     const [ours, theirs] = [await trivyServer(), await trivyServer()];
     await scannerFor({}, { server: ours })?.(IMAGE, AbortSignal.timeout(9_000));
     await scannerFor({ server: theirs }, { server: ours })?.(IMAGE, AbortSignal.timeout(9_000));
@@ -76,7 +76,7 @@ describe('the scanner of promotions', () => {
     ]);
   });
 
-  it('keeps its databases by the settings, with nothing that a promotion brings', async () => {
+  it('uses the databases from the settings, with no option of a promotion', async () => {
     const scanner = scannerFor(
       {},
       {
@@ -97,7 +97,7 @@ describe('the scanner of promotions', () => {
     expect(scan?.args).to.include('--insecure').and.to.include('--cacert');
   });
 
-  it('is not there for a promotion that reads reports', () => {
+  it('is not used for a promotion that reads reports', () => {
     const authorities = [{ name: 'scanner', key: { pem: signingKey().pem } }];
     expect(scannerFor({ from: 'Report', authorities }, {})).to.equal(undefined);
   });

@@ -51,7 +51,7 @@ describe('a promotion that supersedes', () => {
   });
 
   for (const maxParallelImages of [1, 8])
-    it(`marks all of a line but the newest, whatever comes first (${String(maxParallelImages)} at a time)`, async () => {
+    it(`marks all images of a line except the newest, in whatever order they arrive (${String(maxParallelImages)} at a time)`, async () => {
       for (const tag of ['2.0.0', '3.0.0', '4.0.0']) await push('quarantine/app', tag, LTS);
       for (const tag of ['1.4.0', '1.4.1', '1.4.2']) await push('quarantine/app', tag);
       await run({ maxParallelImages });

@@ -38,7 +38,7 @@ describe('a promotion of an image that another writer pushed to its tag', () => 
       expect(fixture.registry.requests).to.have.lengthOf(format === 'Legacy' ? 5 : 4);
     });
 
-  it('P07 is stopped by the gates as any other, in a run that goes on after a crash too', async () => {
+  it('P07 is blocked by the gates like any other, also in a run that continues after a crash', async () => {
     const policy = fixture.policy({
       match: { images: ['**'] },
       authorities: [{ name: 'build', key: { pem: pathKeys().key.publicPem } }],
@@ -56,7 +56,7 @@ describe('a promotion of an image that another writer pushed to its tag', () => 
     expect(await admission()).to.equal('deny');
   });
 
-  it('P07 is not taken for a promoted one because another key has signed it', async () => {
+  it('P07 does not count as promoted when another key has signed it', async () => {
     await fixture.run({ spec: promote({ sign }), secrets: pathKeys().secrets });
     const ran = await fixture.run({ spec: promote({ sign }), secrets });
     expect(decisions(ran)).to.deep.equal([['1.0.0', 'Promoted']]);

@@ -32,8 +32,8 @@ interface LoggedDecision {
   readonly findings: readonly unknown[];
 }
 
-describe('the answer', () => {
-  it('says in its first line how many images are refused, which and why', async () => {
+describe('the admission response', () => {
+  it('has the number of refused images, their names and reasons in its first line', async () => {
     const { status } = await responseAbout([[refused()], [], [refused({ reason: 'PastEndOfLife' })]]);
     const [first] = status?.message.split('\n') ?? [];
     expect(first).to.equal('2 of 3 images refused: web (Unsigned), web-2 (PastEndOfLife)');
@@ -57,14 +57,14 @@ describe('the answer', () => {
     expect(lines[2]).to.match(/^ web-2 .*\(temporary, try again\)$/);
   });
 
-  it('lets no name of a container forge a line', async () => {
+  it('does not allow the name of a container to forge a line', async () => {
     const { status } = await responseAbout([[refused()]], (image, its) =>
       judgedImage({ ...image, container: 'web\n all images allowed' }, its),
     );
     expect(status?.message.split('\n')).to.have.length(2);
   });
 
-  it('gives warnings for warn findings, each at most 256 characters', async () => {
+  it('has warnings for findings of Warn, each at most 256 characters', async () => {
     const { allowed, warnings, auditAnnotations } = await responseAbout([
       [refused({ effect: 'warn' })],
       [refused({ effect: 'warn', found: 'x'.repeat(1_000) })],
@@ -76,13 +76,13 @@ describe('the answer', () => {
     expect(auditAnnotations?.verdict).to.equal('warn');
   });
 
-  it('gives the warnings of a refused object, too', async () => {
+  it('has warnings also for a refused object', async () => {
     const { allowed, warnings } = await responseAbout([[refused()], [refused({ effect: 'warn' })]]);
     expect(allowed).to.equal(false);
     expect(warnings).to.have.length(1);
   });
 
-  it('admits in silence under Audit, and says it in the audit annotation', async () => {
+  it('admits without a warning under Audit, and writes the audit annotation', async () => {
     const { allowed, warnings, auditAnnotations } = await responseAbout([[refused({ effect: 'audit' })]]);
     expect(allowed).to.equal(true);
     expect(warnings).to.equal(undefined);
@@ -99,7 +99,7 @@ describe('the answer', () => {
     expect((await responseAbout([[]])).auditAnnotations).to.deep.include({ verdict: 'allow' });
   });
 
-  it('carries the digest that was judged', async () => {
+  it('contains the digest that was judged', async () => {
     const digest = digestOf('image');
     const { auditAnnotations } = await responseAbout([[]], (image, its) => ({
       ...judgedImage(image, its),
@@ -111,16 +111,16 @@ describe('the answer', () => {
     ]);
   });
 
-  it('stays readable JSON when not everything fits, and says how much was left out', async () => {
+  it('stays valid JSON when not everything fits, and has the number of omitted images', async () => {
     const { auditAnnotations } = await responseAbout([...Array.from({ length: 500 }, () => []), [refused()]]);
     const text = auditAnnotations?.images ?? '';
     const reported = JSON.parse(text) as readonly LoggedDecision[];
     expect(text.length).to.be.at.most(16_384);
     expect(reported.length + Number(auditAnnotations?.imagesLeftOut)).to.equal(501);
-    expect(reported[0]?.verdict, 'what has findings is told first').to.equal('deny');
+    expect(reported[0]?.verdict, 'images with findings are listed first').to.equal('deny');
   });
 
-  it('has no annotations when there was nothing to judge', async () => {
+  it('has no annotations when no image was judged', async () => {
     expect(await responseAbout([])).to.have.all.keys('uid', 'allowed');
   });
 });

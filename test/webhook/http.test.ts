@@ -55,7 +55,7 @@ describe('the webhook over HTTPS', () => {
     return { status: answer.status, answer: JSON.parse(answer.text) as unknown };
   };
 
-  it('lets a good pod in', async () => {
+  it('admits a good pod', async () => {
     const review = podReview([IMAGE]);
     const { status, answer } = await ask(review);
     expect(status).to.equal(200);
@@ -91,7 +91,7 @@ describe('the webhook over HTTPS', () => {
     expect(response.status).to.include({ code: 413, reason: 'RequestTooLarge' });
   });
 
-  it('lets pass what brings no image in: another kind, a DELETE, a CONNECT', async () => {
+  it('allows requests that add no image: another kind, a DELETE, a CONNECT', async () => {
     const kind = { group: '', version: 'v1', kind: 'ConfigMap' };
     for (const more of [{ kind }, { operation: 'DELETE', object: null }, { operation: 'CONNECT' }]) {
       const review = podReview(['bad/one:1'], more);
@@ -180,7 +180,7 @@ describe('the webhook over HTTPS', () => {
     });
   }
 
-  it('does not take bytes that are no UTF-8 for a review', async () => {
+  it('refuses bytes that are no UTF-8', async () => {
     const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
     const { status, text } = await client.post('/validate', bytes);
     expect(status).to.equal(400);
@@ -213,7 +213,7 @@ describe('the webhook over HTTPS', () => {
     }
   });
 
-  it('B13 refuses with DeadlineExceeded before the caller hangs up, when the judge does not listen', async () => {
+  it('B13 refuses with DeadlineExceeded before the timeout of the caller, when the judge ignores its signal', async () => {
     otherwise = { judge: () => new Promise(() => undefined) };
     const review = podReview([IMAGE]);
     let answer: unknown;
@@ -232,7 +232,7 @@ describe('the webhook over HTTPS', () => {
     expect(response.status?.message).to.include('temporary');
   });
 
-  it('gives the judge a signal that fires before the last word is spoken', async () => {
+  it('gives the judge a signal that aborts before the response is due', async () => {
     otherwise = {
       judge: ({ images, signal }) =>
         new Promise((resolve) => {
@@ -252,7 +252,7 @@ describe('the webhook over HTTPS', () => {
     expect(auditAnnotations).to.include({ verdict: 'unknown', reasons: 'DeadlineExceeded' });
   });
 
-  it('answers a hundred reviews at once, each by its own uid', async () => {
+  it('answers a hundred reviews at once, each with its own uid', async () => {
     const reviews = Array.from({ length: 100 }, (_, index) =>
       podReview([index % 2 ? IMAGE : `bad/${index}`]),
     );

@@ -14,13 +14,13 @@ const selecting = policyOf({
   require: {},
 });
 
-describe('what cannot be pinned', () => {
+describe('pinning with failures', () => {
   const facts: readonly [string, Fact<PinnedRef>, string, boolean][] = [
     ['an image that is not there', ABSENT, 'ImageNotFound', false],
     ['an image whose registry is down', UNKNOWN_FACT, 'RegistryUnavailable', true],
   ];
   for (const [what, fact, code, temporary] of facts) {
-    it(`leaves ${what} as it is, with a warning, and pins the rest`, async () => {
+    it(`does not change ${what}, returns a warning, and pins the rest`, async () => {
       const { steps, response, ports } = await changed(podReview([`${SIDE}:gone`, WEB]), {
         resolve: async (images) =>
           images.map((image) =>
@@ -35,7 +35,7 @@ describe('what cannot be pinned', () => {
     });
   }
 
-  it('B13 leaves an object as it is when something fails, is missing or takes too long, and says so', async () => {
+  it('B13 does not change an object when a step fails, is missing or takes too long, and returns a warning', async () => {
     const never = () => new Promise<never>(() => undefined);
     const fails = () => Promise.reject(new Error('bug'));
     const throws = () => {
@@ -64,7 +64,7 @@ describe('what cannot be pinned', () => {
     }
   });
 
-  it('B13 lets pass, unchanged and with a warning, what is an object that cannot be read', async () => {
+  it('B13 allows an unreadable object, unchanged and with a warning', async () => {
     for (const object of [null, { spec: 7 }, { spec: { containers: [{ image: 7 }] } }]) {
       const { response, ports } = await changed(podReview([], { object }));
       expect(response).to.have.all.keys('uid', 'allowed', 'warnings');
@@ -73,7 +73,7 @@ describe('what cannot be pinned', () => {
     }
   });
 
-  it('B13 lets a review pass that can be read no further than its uid, and refuses what is no review', async () => {
+  it('B13 allows a review of which only the uid can be read, and refuses a body that is no review', async () => {
     const ports = mutationPorts();
     const body = Buffer.from('{"request": {"uid": "u-1"}}');
     const { status, answer } = await mutate({ body, budgetMs: 5_000 }, ports);
@@ -86,7 +86,7 @@ describe('what cannot be pinned', () => {
     expect(nothing.answer.response.allowed).to.equal(false);
   });
 
-  it('is reported over HTTP in time, with a status for a review that is too large', async () => {
+  it('answers over HTTP in time, with a status for a review that is too large', async () => {
     const ports = mutationPorts({ resolve: () => new Promise<never>(() => undefined) });
     const handle = mutateHandler(ports, 10_000);
     const query = new URLSearchParams({ timeout: '100ms' });

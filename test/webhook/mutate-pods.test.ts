@@ -10,14 +10,14 @@ const SIDE = 'registry.example.com/shop/side';
 const OTHER = 'other.example.com/tools:1';
 const PINNED = `${WEB}@${digestOf('old')}`;
 
-describe('Pods alone', () => {
+describe('pinning only Pods', () => {
   const pods = { objects: 'Pods' } as const;
   const record = (object: unknown): unknown => {
     const { metadata } = object as { metadata: { annotations?: Record<string, string> } };
     return JSON.parse(metadata.annotations?.[ORIGINAL_IMAGES] ?? 'null');
   };
 
-  it('get digests in this mode, templates stay as their authors wrote them', async () => {
+  it('adds digests to Pods, and does not change templates', async () => {
     for (const { kind, around } of WRAPPINGS) {
       const asked = podReview([], { kind, object: { metadata: {}, ...(around(containers(WEB)) as object) } });
       const { steps, ports } = await changed(asked, pods);
@@ -26,7 +26,7 @@ describe('Pods alone', () => {
     }
   });
 
-  it('record what was written, for a pod without name and annotations too', async () => {
+  it('records the original images, also for a pod without name and annotations', async () => {
     for (const annotations of [undefined, null, {}, { 'acme.example/note': 'kept' }]) {
       const metadata = { generateName: 'web-1-', ...(annotations !== undefined && { annotations }) };
       const asked = podReview([], { name: '', object: podOf(containers(WEB, PINNED, SIDE), metadata) });
@@ -44,7 +44,7 @@ describe('Pods alone', () => {
     expect(record(object)).to.deep.equal({ c0: WEB, 'volume/c0': SIDE });
   });
 
-  it('record nothing where templates get digests, and nothing for debug containers', async () => {
+  it('records nothing when templates get digests, and nothing for debug containers', async () => {
     const all = await changed(podReview([WEB]));
     expect(all.steps).to.have.length(1);
     const object = podOf({ ...containers(PINNED), ephemeralContainers: [{ name: 'd', image: WEB }] });
@@ -60,7 +60,7 @@ describe('Pods alone', () => {
     expect(debug.steps.map(({ path }) => path)).to.deep.equal(['/spec/ephemeralContainers/0/image']);
   });
 
-  it('keep what is recorded and still true, and nothing else of it', async () => {
+  it('keeps the recorded images that are still in use, and no others', async () => {
     const before = { c0: WEB, c1: WEB, c2: WEB, gone: WEB, c3: 7 };
     const annotations = { [ORIGINAL_IMAGES]: JSON.stringify(before) };
     const images = [PINNED, OTHER, WEB, `${OTHER}@${digestOf('x')}`];
@@ -69,7 +69,7 @@ describe('Pods alone', () => {
   });
 
   for (const text of ['', 'no JSON', '[]', 'null', '7']) {
-    it(`write the record anew over what is none: ${JSON.stringify(text)}`, async () => {
+    it(`replaces an invalid record: ${JSON.stringify(text)}`, async () => {
       const annotations = { [ORIGINAL_IMAGES]: text };
       const { object } = await changed(
         podReview([], { object: podOf(containers(WEB), { annotations }) }),
@@ -79,7 +79,7 @@ describe('Pods alone', () => {
     });
   }
 
-  it('record as much as there is room for, and get their digests in any case', async () => {
+  it('records as many images as fit, and adds digests in any case', async () => {
     const long = (index: number) => `registry.example.com/${'a'.repeat(150)}/${String(index)}:1`;
     const images = Array.from({ length: 1_000 }, (_, index) => long(index));
     const many = await changed(podReview([], { object: podOf(containers(...images)) }), pods);
@@ -97,7 +97,7 @@ describe('Pods alone', () => {
     expect(record(object)).to.deep.equal({ c0: WEB, c1: SIDE });
   });
 
-  it('do not get a patch into metadata that is not there', async () => {
+  it('adds no patch below missing metadata', async () => {
     const { steps } = await changed(podReview([], { object: { spec: containers(WEB) } }), pods);
     expect(steps).to.have.length(1);
   });

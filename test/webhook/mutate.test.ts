@@ -51,7 +51,7 @@ describe('digests at admission', () => {
     ]);
   });
 
-  it('B12 are not added by a policy that does not pin, nor where there is none', async () => {
+  it('B12 are not added by a policy that does not pin, nor without a policy', async () => {
     for (const policies of [[], [pinning({ pinDigests: false })]]) {
       const { response, ports } = await changed(podReview([WEB]), { policies: () => policies });
       expect(response).to.have.all.keys('uid', 'allowed');
@@ -67,7 +67,7 @@ describe('digests at admission', () => {
     });
   }
 
-  it('are learned once for each distinct image, with what the object is pulled with', async () => {
+  it('are resolved once for each distinct image, with the pull secrets of the object', async () => {
     const spec = {
       ...containers(WEB, WEB, SIDE, `${SIDE}:latest`),
       imagePullSecrets: [{ name: 'pull' }],
@@ -117,7 +117,7 @@ describe('digests at admission', () => {
     expect((await changed(asked)).steps).to.deep.equal([]);
   });
 
-  it('B17 are not added to blank images, nor to what is no reference', async () => {
+  it('B17 are not added to empty images, nor to a text that is no reference', async () => {
     const { response, ports } = await changed(
       podReview(['', ' ', ' nginx', 'Registry.example.com//x', 'x@y']),
       {
@@ -129,7 +129,7 @@ describe('digests at admission', () => {
   });
 });
 
-describe('the namespace', () => {
+describe('the namespace of a pinned object', () => {
   const selecting = pinning({
     match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
   });
@@ -149,7 +149,7 @@ describe('the namespace', () => {
     }
   });
 
-  it('is not asked for while no pinning policy selects', async () => {
+  it('is not read while no pinning policy selects namespaces', async () => {
     const namespaceLabels = () => Promise.reject(new Error('was asked'));
     const policies = () => [pinning(), { ...selecting, pinDigests: false }];
     const { steps, ports } = await changed(podReview([WEB]), { policies, namespaceLabels });
@@ -157,7 +157,7 @@ describe('the namespace', () => {
     expect(ports.reported).to.deep.equal([]);
   });
 
-  it('B09 leaves the image as it is when it is unknown, with a warning, but for other policies', async () => {
+  it('B09 prevents pinning when its labels are unknown, with a warning, except by other policies', async () => {
     for (const labels of [UNKNOWN_FACT, ABSENT]) {
       const { steps, response } = await changed(podReview([WEB, OTHER]), {
         policies: () => [pinning(), selecting],
@@ -181,7 +181,7 @@ describe('a change of an object', () => {
     expect(steps.map(({ path }) => path)).to.deep.equal(['/spec/containers/1/image']);
   });
 
-  it('B01 pins a debug container that comes by the subresource', async () => {
+  it('B01 pins a debug container in the subresource', async () => {
     const ephemeralContainers = [{ name: 'debugger', image: SIDE, targetContainerName: 'c0' }];
     const { steps } = await update(
       podOf({ ...containers(WEB), ephemeralContainers }),
@@ -205,14 +205,14 @@ describe('a change of an object', () => {
     spec: { replicas, template: { spec: containers(...images) } },
   });
 
-  it('pins a template whole when it is judged whole', async () => {
+  it('pins a whole template when it is judged as a whole', async () => {
     const before = deployment(1, {}, WEB, SIDE);
     for (const object of [deployment(1, {}, WEB, `${SIDE}:2`), deployment(2, {}, WEB, SIDE)]) {
       expect((await update(object, before, { kind })).steps).to.have.length(2);
     }
   });
 
-  it('pins nothing when it brings nothing in', async () => {
+  it('pins nothing when it adds no image', async () => {
     const before = deployment(3, {}, WEB);
     for (const object of [before, deployment(2, {}, WEB), deployment(3, { a: 'b' }, WEB)]) {
       const { response } = await update(object, before, { kind });
@@ -235,8 +235,8 @@ describe('a change of an object', () => {
   }
 });
 
-describe('the object that comes of it', () => {
-  it('B14 B15 is judged as it is then: pinned as patched, or unpinned where the patch was undone', async () => {
+describe('the patched object', () => {
+  it('B14 B15 is judged in its final state: pinned by the patch, or unpinned when the patch was undone', async () => {
     const asked = podReview([WEB, SIDE]);
     const { object } = await changed(asked);
     const judged = async (final: unknown) => {

@@ -64,7 +64,7 @@ describe('review', () => {
     });
   });
 
-  it('B13 refuses when the policies or the namespace cannot be had', async () => {
+  it('B13 refuses when the policies or the namespace cannot be read', async () => {
     const fails = () => {
       throw new Error('the store is broken');
     };
@@ -76,7 +76,7 @@ describe('review', () => {
     }
   });
 
-  it('B13 survives a judge that fails after the answer is out', async () => {
+  it('B13 survives a judge that fails after the response was sent', async () => {
     const { response } = await answered(
       podReview([IMAGE]),
       { judge: () => new Promise((_, reject) => setTimeout(() => reject(new Error('late')), 40)) },
@@ -86,7 +86,7 @@ describe('review', () => {
     await new Promise((resolve) => setTimeout(resolve, 60)); // an unhandled rejection would end the process
   });
 
-  it('answers even when there is next to no time', async () => {
+  it('answers even with almost no time left', async () => {
     const { response } = await answered(
       podReview([IMAGE]),
       { judge: () => new Promise(() => undefined) },
@@ -105,7 +105,7 @@ describe('review', () => {
     }
   });
 
-  it('B09 asks for the labels of the namespace of the request, and hands them on with one snapshot of the policies', async () => {
+  it('B09 reads the labels of the namespace of the request, and passes them on with one snapshot of the policies', async () => {
     const asked: unknown[] = [];
     const selecting = policyOf({
       match: { images: ['**'], namespaceSelector: { matchLabels: { env: 'production' } } },
@@ -126,7 +126,7 @@ describe('review', () => {
     expect(ports.decisions[0]?.allowed).to.equal(true);
   });
 
-  it('B09 does not ask for labels while no policy selects by them, and never takes them for known', async () => {
+  it('B09 does not read labels while no policy selects by them, and treats them as unknown', async () => {
     const asked: unknown[] = [];
     await answered(podReview([IMAGE]), {
       policies: () => [policyOf({ require: {} })],
@@ -139,7 +139,7 @@ describe('review', () => {
     expect(asked).to.deep.equal(['unknown']);
   });
 
-  it('B13 answers in time while the namespace cannot be learned', async () => {
+  it('B13 answers in time while the namespace cannot be read', async () => {
     const selecting = policyOf({ match: { images: ['**'], namespaceSelector: {} }, require: {} });
     const { response } = await answered(
       podReview([IMAGE]),
@@ -149,7 +149,7 @@ describe('review', () => {
     expect(response.status?.reason).to.equal('DeadlineExceeded');
   });
 
-  it('hands on what the images would be pulled with, and the namespace of the request', async () => {
+  it('passes on the pull secrets of the images, and the namespace of the request', async () => {
     const asked: unknown[] = [];
     const { response } = await answered(
       podReview([], {
@@ -182,7 +182,7 @@ describe('review', () => {
     expect(ports.judged).to.deep.equal([]);
   });
 
-  it('B17 judges containers of one name, skips blank images, and takes 1,000 containers', async () => {
+  it('B17 judges containers of one name, skips empty images, and accepts 1,000 containers', async () => {
     const { ports } = await answered(
       podReview([], {
         object: {

@@ -75,7 +75,7 @@ describe('B03 scaling up by the subresource', () => {
     ['clonesets/acme.example/v2', 'CloneSet', { group: 'acme.example', version: 'v2', plural: 'clonesets' }],
   ];
   for (const [resource, kind, address] of kinds) {
-    it(`judges every image of the ${kind} that it scales`, async () => {
+    it(`judges every image of the scaled ${kind}`, async () => {
       const { asked, read } = parent(found(parentOf(kind, GOOD, BAD)));
       const { response, ports } = await answered(scaling(resource), { parent: read });
       expect(asked).to.deep.equal([{ resource: address, namespace: 'shop', name: 'web' }]);
@@ -87,7 +87,7 @@ describe('B03 scaling up by the subresource', () => {
     });
   }
 
-  it('lets more pods of good images run, pulled with the logins of that object', async () => {
+  it('admits more pods of good images, with the logins of the scaled object', async () => {
     const logins: unknown[] = [];
     const { response } = await answered(scaling('deployments/apps/v1'), {
       parent: parent(found(parentOf('Deployment', GOOD))).read,
@@ -100,7 +100,7 @@ describe('B03 scaling up by the subresource', () => {
     expect(logins).to.deep.equal([{ namespace: 'shop', pullSecrets: ['pull'], serviceAccount: 'default' }]);
   });
 
-  it('asks for the labels of the namespace when policies select by them', async () => {
+  it('reads the labels of the namespace when policies select by them', async () => {
     const { response } = await answered(scaling('deployments/apps/v1'), {
       parent: parent(found(parentOf('Deployment', GOOD))).read,
       policies: () => [policyOf({ match: { images: ['**'], namespaceSelector: {} }, require: {} })],
@@ -138,7 +138,7 @@ describe('B03 scaling up by the subresource', () => {
     ['a removal', 'deployments/apps/v1', { operation: 'DELETE' }],
   ];
   for (const [what, resource, more] of unread) {
-    it(`lets ${what} pass, and reads nothing`, async () => {
+    it(`allows ${what}, and reads nothing`, async () => {
       const { asked, read } = parent(found(parentOf('Deployment', BAD)));
       const { response, ports } = await answered(scaling(resource, more), { parent: read });
       expect(response.allowed).to.equal(true);
@@ -147,13 +147,13 @@ describe('B03 scaling up by the subresource', () => {
     });
   }
 
-  it('lets a kind pass that holds no pod spec, in a group that has others', async () => {
+  it('allows a kind without a pod spec, in a group with other kinds', async () => {
     const { read } = parent(found({ ...parentOf('Gauge', BAD) }));
     const { response } = await answered(scaling('gauges/acme.example/v1'), { parent: read });
     expect(response.allowed).to.equal(true);
   });
 
-  it('takes the group from the request, whatever the object says of itself', async () => {
+  it('uses the group from the request, whatever the object contains', async () => {
     const { read } = parent(found({ ...parentOf('Deployment', BAD), apiVersion: 'acme.example/v1' }));
     const { response } = await answered(scaling('deployments/apps/v1'), { parent: read });
     expect(response.allowed).to.equal(false);
@@ -168,7 +168,7 @@ describe('B03 scaling up by the subresource', () => {
     ['cannot be read now', parent(unreadable(true)).read, 503, true, 'ClusterUnavailable'],
     ['may not be read', parent(unreadable(false)).read, 403, false, 'ClusterDenied'],
     ['is not there any more', parent(ABSENT).read, 503, true, 'not found'],
-    ['nobody here can read', undefined, 403, false, 'without access to the cluster'],
+    ['cannot be read without a cluster client', undefined, 403, false, 'without access to the cluster'],
   ];
   for (const [what, read, code, temporary, says] of unknown) {
     it(`B13 is refused when the object ${what}`, async () => {
@@ -190,7 +190,7 @@ describe('B03 scaling up by the subresource', () => {
     });
   }
 
-  it('B13 is refused when reading fails as it never should, or does not end', async () => {
+  it('B13 is refused when reading throws an unexpected error, or does not end', async () => {
     const throwing = await answered(scaling('deployments/apps/v1'), {
       parent: () => Promise.reject(new Error('bug')),
     });

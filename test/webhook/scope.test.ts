@@ -21,7 +21,7 @@ async function judgedIn(
   const { answer } = await review({ body, budgetMs: 5_000 }, ports);
   const response = responseIn(answer, asked.request.uid);
   expect(ports.reported).to.deep.equal([]);
-  expect(ports.decisions, 'every decision is told').to.have.length(1);
+  expect(ports.decisions, 'every decision is reported').to.have.length(1);
   return response.status?.reason === 'InvalidRequest' ? response.status.message : ports.judged;
 }
 
@@ -76,7 +76,7 @@ describe('which requests are judged', () => {
     }
   });
 
-  it('B18 subresources whose object is no pod neither crash nor are judged', async () => {
+  it('B18 subresources without a pod cause no crash and are not judged', async () => {
     const rows = [
       {
         subResource: 'scale',
@@ -107,7 +107,7 @@ describe('which requests are judged', () => {
     for (const row of rows) expect(await judgedIn(row), row.subResource).to.deep.equal([]);
   });
 
-  it('B02 custom kinds that the settings name, and a kind called Pod of theirs whole', async () => {
+  it('B02 custom kinds of the settings are judged, and a custom kind named Pod as a whole', async () => {
     const read = workloadTable([{ apiGroup: 'acme.example', kind: 'Pod', podSpec: 'spec' }]);
     const otherwise = read.ok ? { workloads: read.value } : {};
     const kind = { group: 'acme.example', version: 'v1', kind: 'Pod' };
@@ -120,7 +120,7 @@ describe('which requests are judged', () => {
     expect(await judgedIn(update)).to.deep.equal([]);
   });
 
-  it('subresources of a pod through which no image comes pass', async () => {
+  it('subresources of a pod that cannot add an image are allowed', async () => {
     for (const subResource of ['status', 'resize', 'exec', 'attach', 'log']) {
       const object = pod({ containers: [web(BAD)] });
       expect(await judgedIn({ subResource, operation: 'UPDATE', object, oldObject: object })).to.deep.equal(
@@ -142,7 +142,7 @@ describe('an UPDATE of a pod', () => {
     expect(judged).to.deep.equal(['spec.containers[1].image']);
   });
 
-  it('B01 judges a debug container that comes by the subresource, with and without other changes', async () => {
+  it('B01 judges a debug container in the subresource, with and without other changes', async () => {
     const oldObject = pod({ containers: [web(OLD)] });
     const ephemeralContainers = [{ ...web(BAD, 'debugger'), targetContainerName: 'web' }];
     const subResource = 'ephemeralcontainers';
@@ -154,7 +154,7 @@ describe('an UPDATE of a pod', () => {
     ).to.deep.equal(['spec.containers[0].image', 'spec.ephemeralContainers[0].image']);
   });
 
-  it('B05 judges a changed image of a pod that is being deleted, and a new pod that says it is', async () => {
+  it('B05 judges a changed image of a pod that is being deleted, and a new pod with a deletionTimestamp', async () => {
     const deleted = {
       name: 'web',
       deletionTimestamp: '2026-01-01T00:00:00Z',
@@ -171,7 +171,7 @@ describe('an UPDATE of a pod', () => {
     expect(await update(without, oldObject), 'removing a finalizer passes').to.deep.equal([]);
   });
 
-  it('lets labels change', async () => {
+  it('allows a change of labels', async () => {
     const spec = { containers: [web(BAD)] };
     expect(await update(pod(spec, { labels: { a: '2' } }), pod(spec, { labels: { a: '1' } }))).to.deep.equal(
       [],
@@ -186,7 +186,7 @@ describe('an UPDATE of a pod', () => {
     expect(await judgedIn({ object })).to.deep.equal(['spec.containers[0].image']);
   });
 
-  it('B07 judges a pod of a real owner too, whatever was judged of the owner before', async () => {
+  it('B07 judges a pod of a real owner too, whatever the verdict on the owner was', async () => {
     const ownerReferences = [
       { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'real', controller: true },
     ];
@@ -196,7 +196,7 @@ describe('an UPDATE of a pod', () => {
     }
   });
 
-  it('B08 judges whatever the object says of itself, new or old', async () => {
+  it('B08 judges whatever claims the new or old object makes', async () => {
     const claims = {
       name: 'web',
       annotations: { 'pratique.dev/verified': 'true', 'pratique.dev/verdict': 'allow' },
@@ -215,11 +215,11 @@ describe('an UPDATE of a template', () => {
   const update = (object: unknown, oldObject: unknown) =>
     judgedIn({ kind: DEPLOYMENT, operation: 'UPDATE', object, oldObject });
 
-  it('is judged whole when one image changes', async () => {
+  it('is judged as a whole when one image changes', async () => {
     expect(await update(deployment(NEW), deployment(OLD))).to.deep.equal(WHOLE);
   });
 
-  it('is judged whole when its replicas rise, also from the default and to it', async () => {
+  it('is judged as a whole when its replicas rise, also from the default and to it', async () => {
     expect(await update(deployment(OLD, { replicas: 3 }), deployment(OLD))).to.deep.equal(WHOLE);
     expect(
       await update(deployment(OLD, { replicas: 2 }), deployment(OLD, { replicas: undefined })),
@@ -229,11 +229,11 @@ describe('an UPDATE of a template', () => {
     ).to.deep.equal(WHOLE);
   });
 
-  it('B04 is judged when it lowers replicas and changes an image at once', async () => {
+  it('B04 is judged when it lowers replicas and changes an image in one request', async () => {
     expect(await update(deployment(NEW, { replicas: 0 }), deployment(OLD))).to.deep.equal(WHOLE);
   });
 
-  it('passes when it scales down, changes labels or loses a finalizer', async () => {
+  it('is allowed when it scales down, changes labels or loses a finalizer', async () => {
     expect(await update(deployment(BAD, { replicas: 1 }), deployment(BAD))).to.deep.equal([]);
     expect(await update(deployment(BAD, {}, { labels: { a: '2' } }), deployment(BAD))).to.deep.equal([]);
     expect(

@@ -51,7 +51,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       maybeThere,
     });
 
-    it('give the very bytes of a manifest, by digest and by tag', async () => {
+    it('return the exact bytes of a manifest, by digest and by tag', async () => {
       const pushed = await manifest(at.home);
       const { digest } = pushed.manifest;
       await at.registry.pushManifest(pin(at.home, digest), pushed, signal());
@@ -64,7 +64,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       }
     });
 
-    it('answer undefined for a manifest or a blob that is not there', async () => {
+    it('return undefined for a missing manifest or blob', async () => {
       const pushed = await manifest(at.home);
       await at.registry.pushManifest({ ...at.home, tag: '1' }, pushed, signal());
       const nothing = pin(at.home, digestOf('nothing'));
@@ -75,7 +75,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       expect(await at.registry.referrers(nothing, signal())).to.deep.equal([]);
     });
 
-    it('open a blob from an offset on', async () => {
+    it('read a blob from an offset', async () => {
       const blob = await pushBlob(at.home, 'a blob');
       const pieces: Uint8Array[] = [];
       for await (const piece of (await at.registry.openBlob(at.home, blob, 2, signal())) ?? [])
@@ -83,7 +83,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       expect(Buffer.concat(pieces).toString()).to.equal('blob');
     });
 
-    it('copy a blob to another registry, reporting every byte, and see it where it may be there', async () => {
+    it('copy a blob to another registry with progress for every byte, and detect an existing one', async () => {
       const blob = await pushBlob(at.home, 'a blob');
       let bytes = 0;
       const onBytes = (more: number) => void (bytes += more);
@@ -100,13 +100,13 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       expect(await at.registry.transferBlob(transfer(blob, at.beside), signal())).to.equal('mounted');
     });
 
-    it('bring a blob once, however many ask', async () => {
+    it('copy a blob once for many callers', async () => {
       const blob = await pushBlob(at.home, 'a blob');
       const asked = [1, 2, 3].map(() => at.registry.transferBlob(transfer(blob, at.abroad), signal()));
       expect((await Promise.all(asked)).sort()).to.deep.equal(['copied', 'shared', 'shared']);
     });
 
-    it('throw a Fault where the source has no such blob, and where the signal is aborted', async () => {
+    it('throw a Fault when the source has no such blob, and when the signal is aborted', async () => {
       const blob = { mediaType: 'a/b', digest: digestOf('nothing'), size: 7, annotations: {} };
       const lost = await at.registry
         .transferBlob(transfer(blob, at.abroad), signal())
@@ -137,7 +137,7 @@ export function describePromotionPorts(name: string, prepare: () => Promise<Empt
       expect(new Set(listed.map((one) => one.artifactType))).to.deep.equal(new Set([artifactType]));
     });
 
-    it('delete a manifest with its tags, and say when it was gone', async () => {
+    it('delete a manifest with its tags, and report when it did not exist', async () => {
       const pushed = await manifest(at.home);
       await at.registry.pushManifest({ ...at.home, tag: '1' }, pushed, signal());
       const image = pin(at.home, pushed.manifest.digest);

@@ -36,17 +36,17 @@ export function describeRegistryPorts(name: string, prepare: () => Promise<Prepa
     };
     const tag = (name: string): ImageRef => ({ ...at.repository, tag: name });
 
-    it('give a manifest by tag and by digest, named by its digest', async () => {
+    it('return a manifest by tag and by digest, with its digest', async () => {
       for (const ref of [tag('1.0'), pinned(at.image), { ...pinned(at.image), tag: 'nowhere' }]) {
         expect((await at.source.manifest(ref, signal()))?.digest).to.equal(at.image);
       }
     });
 
-    it('give the digest behind a tag', async () => {
+    it('return the digest of a tag', async () => {
       expect(await at.source.tagDigest(tag('1.1'), signal())).to.equal(at.image);
     });
 
-    it('answer undefined for what is not there', async () => {
+    it('return undefined for a missing object', async () => {
       const nothing = { ...at.repository, repository: 'shop/nothing' };
       expect(await at.source.manifest(tag('none'), signal())).to.equal(undefined);
       expect(await at.source.manifest(pinned(digestOf('none')), signal())).to.equal(undefined);
@@ -56,14 +56,14 @@ export function describeRegistryPorts(name: string, prepare: () => Promise<Prepa
       expect(await at.source.blob(at.repository, blob, 100, signal())).to.equal(undefined);
     });
 
-    it('list what refers to an image, and nothing for one that nothing refers to', async () => {
+    it('list the referrers of an image, and an empty list without referrers', async () => {
       const found = await at.source.referrers(pinned(at.image), signal());
       expect(found.map(({ digest }) => digest)).to.deep.equal([at.referrer]);
       expect(found[0]).to.include({ artifactType: 'application/vnd.example.note' });
       expect(await at.source.referrers(pinned(digestOf('none')), signal())).to.deep.equal([]);
     });
 
-    it('give a blob whole, and refuse one that is too large', async () => {
+    it('return a whole blob, and refuse one that is too large', async () => {
       const layer = (await at.source.manifest(pinned(at.referrer), signal()))?.layers[0];
       if (layer === undefined) throw new Error('the referrer has no layer');
       const bytes = await at.source.blob(at.repository, layer, layer.size, signal());
@@ -78,7 +78,7 @@ export function describeRegistryPorts(name: string, prepare: () => Promise<Prepa
       expect(await at.source.tags(at.repository, signal())).to.include.members(['1.0', '1.1']);
     });
 
-    it('end with the signal of the caller, in a Fault', async () => {
+    it('throw a Fault when the signal of the caller aborts', async () => {
       const outcome = await at.source.manifest(tag('1.0'), AbortSignal.abort()).catch((e: unknown) => e);
       expect(outcome).to.include({ name: 'Fault', code: 'DeadlineExceeded', transient: true });
     });

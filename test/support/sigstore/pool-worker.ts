@@ -6,7 +6,7 @@ export type PoolJob = 'answer' | 'throw' | 'exit' | 'hang' | 'exhaust memory';
 
 parentPort?.on('message', (job: PoolJob) => {
   if (job === 'answer') parentPort?.postMessage(threadId);
-  if (job === 'throw') throw new Error('as told');
+  if (job === 'throw') throw new Error('as requested');
   if (job === 'exit') process.exit(1);
   if (job === 'hang') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   if (job === 'exhaust memory') exhaust();
