@@ -160,7 +160,7 @@ describe('admission through a real API server', () => {
         await expectRefused(image.reference, 'Quarantined', 'flagged by referrer sha256:');
       });
 
-      it('refuses an image in a place that is quarantine', async () => {
+      it('refuses an image in a repository in quarantine', async () => {
         const image = await signed(at('quarantine/node'), 'bundle');
         await expectRefused(image.reference, 'Quarantined', 'every image in this place');
       });
@@ -188,7 +188,7 @@ describe('admission through a real API server', () => {
     });
   }
 
-  it('refuses when the registry is down, says that it is temporary, and answers in time', async () => {
+  it('refuses as temporary when the registry is down, and answers in time', async () => {
     const started = Date.now();
     await expectRefused(
       `127.0.0.1:${await freePort()}/shop/web:v1`,
@@ -198,7 +198,7 @@ describe('admission through a real API server', () => {
     expect(Date.now() - started).to.be.below(TIMEOUT_SECONDS * 1_000);
   });
 
-  it('refuses when the registry takes the call and never answers, before the API server gives up', async () => {
+  it('refuses before the timeout of the API server when the registry accepts a request and never answers', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     try {
@@ -261,7 +261,7 @@ describe('admission through a real API server', () => {
     expect(admitted.code, admitted.stderr).to.equal(0);
   });
 
-  it('shows a warning in kubectl under Warn, and lets the pod in', async () => {
+  it('shows a warning in kubectl under Warn, and admits the pod', async () => {
     const image = await pushImage(
       { registry: fixture.olareg.host, repository: 'warned/web' },
       { salt: 'warned' },
@@ -271,7 +271,7 @@ describe('admission through a real API server', () => {
     expect(stderr).to.contain('Warning: ').and.contain('Unsigned: ').and.contain('[policy careful]');
   });
 
-  it('admits silently under Audit, and leaves an audit annotation', async () => {
+  it('admits without a warning under Audit, and writes an audit annotation', async () => {
     const image = await pushImage(
       { registry: fixture.olareg.host, repository: 'audited/web' },
       { salt: 'audited' },

@@ -26,7 +26,7 @@ const approvalBy = (approver: string): string =>
     },
   });
 
-describe('approvals at a real API server', () => {
+describe('approvals with a real API server', () => {
   let cluster: Cluster;
   const bind = async (user: string, role: string): Promise<void> => {
     const args = ['create', 'rolebinding', user, `--clusterrole=${role}`, `--user=${user}`, '-n', 'default'];
@@ -58,7 +58,7 @@ describe('approvals at a real API server', () => {
 
   after(() => cluster.stop());
 
-  it('bear the name of who asks, and no other', async () => {
+  it('have the name of the requesting user, and no other', async () => {
     const own = await approve('jane', 'jane');
     expect(own.code, own.stderr).to.equal(0);
     const borrowed = await approve('jane', 'system:admin');
@@ -67,7 +67,7 @@ describe('approvals at a real API server', () => {
     );
   });
 
-  it('are not changed, not even by an administrator, but for their labels', async () => {
+  it('cannot be changed, not even by an administrator, except their labels', async () => {
     const { stdout } = await cluster.kubectl(['get', 'ipa', '-o', 'name']);
     const [name = ''] = stdout
       .split('\n')
@@ -81,7 +81,7 @@ describe('approvals at a real API server', () => {
     expect(labelled.code, labelled.stderr).to.equal(0);
   });
 
-  it('are another right than that to edit promotions', async () => {
+  it('need another right than editing promotions', async () => {
     const refused = await approve('joe', 'joe');
     expect(refused.code).to.equal(1);
     expect(refused.stderr).to.match(/forbidden/i);

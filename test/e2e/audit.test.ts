@@ -104,7 +104,7 @@ async function openWatch(values: Readonly<Record<string, unknown>>, crds: readon
   };
 }
 
-describe('what runs is judged again at once when something changes', () => {
+describe('running images are judged again at once after a change', () => {
   let watch: Watch;
   let fixture: ClusterFixture;
   let pods: RunningPods;
@@ -116,7 +116,7 @@ describe('what runs is judged again at once when something changes', () => {
 
   after(() => fixture.stop());
 
-  it('an unsigned image that ran before the policy came is counted, reported and measured', async () => {
+  it('an unsigned image that ran before the policy existed is counted, reported and measured', async () => {
     const image = await watch.push('legacy/web');
     await pods.start('legacy', image);
     await watch.apply('legacy', REQUIRE_SIGNATURES);
@@ -132,7 +132,7 @@ describe('what runs is judged again at once when something changes', () => {
     expect(cells(row)[cells(head).indexOf('DENIED')]).to.equal('1');
   });
 
-  it('a policy that only warns from now on counts it so, and says that it is better', async () => {
+  it('a policy that changes to Warn counts the image as a warning, and reports the improvement', async () => {
     await watch.apply('legacy', { ...REQUIRE_SIGNATURES, enforcement: 'Warn' });
     await watch.untilImages('warn', 'Unsigned', 1);
     expect(await watch.images('deny', 'Unsigned')).to.equal(0);
@@ -140,13 +140,13 @@ describe('what runs is judged again at once when something changes', () => {
     await watch.untilCounts('legacy', { judged: 1, denied: 0, warned: 1 });
   });
 
-  it('a pod that is gone counts no longer', async () => {
+  it('a deleted pod is not counted', async () => {
     await pods.remove('legacy');
     await watch.untilImages('warn', 'Unsigned', 0);
     await watch.untilCounts('legacy', { judged: 0, warned: 0 });
   });
 
-  it('what counts is the digest that the node runs, wherever its tag points to now', async () => {
+  it('the digest that the node runs is judged, wherever its tag points to now', async () => {
     const { registry, cosign, keys } = fixture;
     const signed = await watch.push('nodes/web');
     await cosign.sign(signed, { key: keys.release, format: 'bundle' });
@@ -163,7 +163,7 @@ describe('what runs is judged again at once when something changes', () => {
     await pods.remove('by-node-now');
   });
 
-  it('an end of life that passes changes the verdict without any other change', async () => {
+  it('an end of life changes the verdict on its date without another change', async () => {
     const end = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 15_000);
     const image = await watch.push('ending/web', { [END_OF_LIFE]: end.toISOString() });
     await pods.start('ending', image);
@@ -178,7 +178,7 @@ describe('what runs is judged again at once when something changes', () => {
     await pods.remove('ending');
   });
 
-  it('a key that is rotated in its Secret judges what runs again, there and back', async () => {
+  it('running images are judged again after each rotation of a key in its Secret', async () => {
     const { cluster, installation, keys } = fixture;
     const metadata = { name: 'release-key', namespace: installation.namespace };
     const withKey = (pem: string) => cluster.apply({ ...secret('release-key', pem), metadata });
@@ -193,7 +193,7 @@ describe('what runs is judged again at once when something changes', () => {
     await pods.remove('rotated');
   });
 
-  it('labels of a namespace that bring it under a policy judge what runs in it', async () => {
+  it('running images are judged when labels of their namespace match a policy', async () => {
     await pods.start('labelled', await watch.push('labelled/web'));
     const { host } = fixture.registry;
     await watch.apply('labelled', {
@@ -208,7 +208,7 @@ describe('what runs is judged again at once when something changes', () => {
     await pods.remove('labelled');
   });
 
-  describe('and at admission', () => {
+  describe('warnings at admission', () => {
     const warned = async (image: string, ...parts: readonly string[]): Promise<void> => {
       const { code, stderr } = await fixture.run(image);
       expect(code, stderr).to.equal(0);
@@ -216,17 +216,17 @@ describe('what runs is judged again at once when something changes', () => {
       for (const part of parts) expect(line).to.contain(part);
     };
 
-    it('a policy that warns shows its warning to the user of kubectl', async () => {
+    it('a user of kubectl sees the warning of a policy', async () => {
       await warned(await watch.push('legacy/other'), ': Unsigned: ', '[policy legacy]');
     });
 
-    it('so is an end of life that is near', async () => {
+    it('a user of kubectl sees a near end of life', async () => {
       const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
       const image = await watch.push('ending/soon', { [END_OF_LIFE]: soon });
       await warned(image, ': EndOfLifeNear: ', soon);
     });
 
-    it('and one that is far is not spoken of', async () => {
+    it('a user of kubectl sees no warning for a later end of life', async () => {
       const far = new Date(Date.now() + 300 * 86_400_000).toISOString().slice(0, 10);
       const { code, stderr } = await fixture.run(await watch.push('ending/far', { [END_OF_LIFE]: far }));
       expect(code, stderr).to.equal(0);
@@ -235,7 +235,7 @@ describe('what runs is judged again at once when something changes', () => {
   });
 });
 
-describe('what runs is judged again by and by, and reported', () => {
+describe('running images are judged again at the interval, and reported', () => {
   let watch: Watch;
   let fixture: ClusterFixture;
 
@@ -252,7 +252,7 @@ describe('what runs is judged again by and by, and reported', () => {
     return code === 0 ? (JSON.parse(stdout) as ReportRead) : undefined;
   };
 
-  it('an unsigned image is in the report; signed, it is well again, and so is the namespace', async () => {
+  it('an unsigned image is in the report, and the report is deleted after the image was signed', async () => {
     const image = await watch.push('legacy/web');
     await watch.pods.start('legacy', image);
     await watch.apply('legacy', REQUIRE_SIGNATURES);

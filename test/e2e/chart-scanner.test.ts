@@ -33,11 +33,11 @@ async function installed(values: object) {
 }
 
 describe('the Helm chart and Trivy', () => {
-  it('brings none unless it is asked to', async () => {
+  it('installs no Trivy by default', async () => {
     expect(JSON.stringify(await installed({}))).not.to.match(/trivy/i);
   });
 
-  it('brings a copy to where the settings look for it, and only Trivy gets places to write', async () => {
+  it('copies Trivy to the path in the settings, and mounts writable volumes only for Trivy', async () => {
     const databaseRepository = 'registry.example.com/mirror/trivy-db:2';
     const { pod, settings } = await installed({
       scanner: { enabled: true },
@@ -57,7 +57,7 @@ describe('the Helm chart and Trivy', () => {
     expect(container?.resources).to.deep.include({ limits: { memory: '2Gi' } });
   });
 
-  it('mounts its image where that is asked for', async () => {
+  it('mounts the image of Trivy when that is configured', async () => {
     const image = { repository: 'registry.example.com/trivy', digest: `sha256:${'0'.repeat(64)}` };
     const { pod, settings } = await installed({ scanner: { enabled: true, delivery: 'Mount', image } });
     expect(settings.scanner?.command).to.equal('/opt/trivy/usr/local/bin/trivy');
@@ -68,7 +68,7 @@ describe('the Helm chart and Trivy', () => {
     });
   });
 
-  it('refuses two Trivys', async () => {
+  it('refuses two sources of Trivy', async () => {
     const { code, stderr } = await renderChart({
       scanner: { enabled: true },
       settings: { scanner: { command: '/usr/bin/trivy' } },

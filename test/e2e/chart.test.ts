@@ -93,11 +93,11 @@ describe('the Helm chart', () => {
     expect(code, stdout + stderr).to.equal(0);
   });
 
-  it('is what manifests/install.yaml says; if not, run npm run generate:install', async () => {
+  it('is equal to manifests/install.yaml; if not, run npm run generate:install', async () => {
     expect(await readInstallManifest()).to.equal(await installManifest());
   });
 
-  it('makes what an operator has to be installed for only when it is asked to', async () => {
+  it('creates objects that need an operator only when they are enabled', async () => {
     const added = names(await render(OPERATORS)).filter((name) =>
       /Issuer|Certificate|Monitor|Rule/.test(name),
     );
@@ -109,7 +109,7 @@ describe('the Helm chart', () => {
     ]);
   });
 
-  it('gives no role a right over promotions where there are none', async () => {
+  it('grants no right to promotions when they are disabled', async () => {
     const objects = await render({ promotions: { enabled: false } });
     const others = objects.filter(({ kind }) => kind !== 'CustomResourceDefinition');
     // Names of definitions, which `helm test` reads, end in the group.
@@ -179,7 +179,7 @@ describe('the Helm chart', () => {
     after(() => cluster.stop());
 
     for (const [what, values] of Object.entries({ ...VALUE_SETS, ...DELIVERIES })) {
-      it(`every object is taken: ${what}`, async () => {
+      it(`accepts every object: ${what}`, async () => {
         const { stdout } = await renderChart({ ...values, defaultPolicy: { enabled: false } }, [
           '--skip-tests',
         ]);
@@ -189,7 +189,7 @@ describe('the Helm chart', () => {
       });
     }
 
-    it('is installed, changed and uninstalled, with its policy from the first moment on', async () => {
+    it('is installed, changed and uninstalled, with its policy from the start', async () => {
       const outcome = await beginRelease({
         install: () => release([...install, '--create-namespace']),
         uninstall: () => release(['uninstall', RELEASE]),

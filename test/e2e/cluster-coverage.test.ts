@@ -26,7 +26,7 @@ function shut(name: string, glob: string, namespaceSelector?: object): object {
   });
 }
 
-describe('what comes past an installation', () => {
+describe('admission coverage with an installation', () => {
   let fixture: ClusterFixture;
 
   before(async () => {
@@ -88,7 +88,7 @@ describe('what comes past an installation', () => {
     });
   }
 
-  it('in the namespace of the release and in kube-system nothing is judged', async () => {
+  it('nothing is judged in the namespace of the release and in kube-system', async () => {
     for (const namespace of [fixture.installation.namespace, 'kube-system'])
       await admitted(
         fixture.cluster.kubectl(['create', 'deployment', 'exempt', '-n', namespace, `--image=${BAD}`]),
@@ -113,7 +113,7 @@ describe('what comes past an installation', () => {
     };
 
     for (const kind of KINDS) {
-      it(`a ${kind} of an image that went bad gets no more, and one of a good image does`, async () => {
+      it(`a ${kind} with an image that is now refused gets no more pods, and one with a good image does`, async () => {
         const [turning, good] = ['turning', 'good'].map((name) => `${kind}/${name}`) as [string, string];
         await admitted(create(make(kind, 'turning', TURNING)));
         await admitted(create(make(kind, 'good', GOOD)));
@@ -143,7 +143,7 @@ describe('what comes past an installation', () => {
       await admitted(autoscale('deployment/busy', 2));
     });
 
-    it('a Deployment that is being deleted gets no more either, and can be let go', async () => {
+    it('a Deployment that is being deleted gets no more pods either, and its finalizers can be removed', async () => {
       const object = deployment('leaving', TURNING, 1);
       const finalizers = ['coverage.example.com/hold'];
       await admitted(create({ ...object, metadata: { ...object.metadata, finalizers } }));
@@ -162,7 +162,7 @@ describe('what comes past an installation', () => {
   describe('a custom kind that the values name', () => {
     const PATH = 'spec.template.spec';
 
-    it('is judged in every place, when it is made and when it is changed', async () => {
+    it('is judged in every place, on creation and on update', async () => {
       await refused(create(rollout('web', oneContainer(BAD), 0)), `(${PATH}.containers[0].image)`);
       const init = { ...oneContainer(GOOD), initContainers: [{ name: 'init', image: BAD }] };
       await refused(create(rollout('web', init, 0)), `(${PATH}.initContainers[0].image)`);
@@ -171,7 +171,7 @@ describe('what comes past an installation', () => {
       await refused(patch('rollouts/web', change), `(${PATH}.containers[0].image)`);
     });
 
-    it('gets no more pods of an image that went bad, in either way', async () => {
+    it('gets no more pods with an image that is now refused, by update or by scale', async () => {
       await admitted(create(rollout('turning', oneContainer(TURNING), 1)));
       await whileTurned(async () => {
         await refused(patch('rollouts/turning', { spec: { replicas: 2 } }), ': Quarantined: ');
@@ -182,7 +182,7 @@ describe('what comes past an installation', () => {
       await admitted(kubectl(['scale', 'rollouts/turning', '--replicas=3']));
     });
 
-    it('is tried by the self-test, which reports when it is not enforced', async () => {
+    it('is included in the self-test, which reports when it is not enforced', async () => {
       const untilLogged = (line: string) =>
         until({
           what: `the self-test to say "${line}"`,
@@ -210,7 +210,7 @@ describe('what comes past an installation', () => {
       await untilLogged('self-test: proven, ');
     });
 
-    it('is nothing that the controller itself could make, but in dry runs', async () => {
+    it('cannot be created by the controller itself, except in dry runs', async () => {
       const create = ['create', '--as=system:serviceaccount:pratique:pratique', '-f', '-'];
       const input = JSON.stringify(rollout('canary', oneContainer(GOOD), 0));
       await admitted(fixture.cluster.kubectl([...create, '--dry-run=server'], { input }));
@@ -223,7 +223,7 @@ describe('what comes past an installation', () => {
     const label = (...labels: readonly string[]) =>
       fixture.cluster.kubectl(['label', 'namespace', NAMESPACE, '--overwrite', ...labels]);
 
-    it('follow the label that they name, and no other', async () => {
+    it('use the label that they name, and no other', async () => {
       await admitted(label(`${OPT_OUT}-wanted=true`, 'pratique.dev/enforce=false'));
       await refused(tried(OPTIONAL), ': Quarantined: ', '[policy optional]');
       await admitted(label(`${OPT_OUT}=please`));
@@ -233,12 +233,12 @@ describe('what comes past an installation', () => {
       await untilTried(OPTIONAL, false);
     });
 
-    it('by name: no user can rename a namespace', async () => {
+    it('can select by name, because no user can rename a namespace', async () => {
       await label('kubernetes.io/metadata.name=elsewhere');
       await refused(tried(NAMED), ': Quarantined: ', '[policy named]');
     });
 
-    it('know a namespace that was made a moment ago', async () => {
+    it('apply to a namespace that was created a moment ago', async () => {
       for (const [index, optOut] of [false, true, false, true, false].entries()) {
         const name = `new-${String(index)}`;
         const metadata = { name, ...(optOut && { labels: { [OPT_OUT]: 'yes' } }) };
@@ -256,7 +256,7 @@ describe('what comes past an installation', () => {
     });
   });
 
-  it('a namespace goes with all that is wrong in it', async () => {
+  it('a namespace can be deleted with all refused objects in it', async () => {
     const { cluster } = fixture;
     await cluster.createNamespace('going');
     const inside = (...args: readonly string[]) => cluster.kubectl(['-n', 'going', ...args]);
@@ -288,7 +288,7 @@ describe('what comes past an installation', () => {
     await refused(debug(unsigned), '(spec.ephemeralContainers[1].image)', '1 of 1 images refused');
   });
 
-  it('B16: a dry run is decided like the real thing, and leaves nothing behind', async () => {
+  it('B16: a dry run has the same decision as a real request, and stores nothing', async () => {
     const unsigned = await fixture.push('dry-unsigned');
     const signed = await fixture.push('dry-signed', fixture.keys.release);
     await refused(create(pod('dry', unsigned), '--dry-run=server'), ': Unsigned: ');

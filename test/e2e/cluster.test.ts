@@ -12,7 +12,7 @@ import { startDistribution, startOlareg, type Registry } from './support/registr
 import { until } from './support/wait.ts';
 import { registerWebhook } from './support/webhook-registration.ts';
 
-const DENIAL = 'nothing comes ashore today';
+const DENIAL = 'no pod is admitted today';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
@@ -51,7 +51,7 @@ describe('the end-to-end test bed', () => {
     expect(versions.clientVersion?.gitVersion).to.match(/^v1\.\d+\.\d+$/);
   });
 
-  it('makes a ReplicaSet and pods of a Deployment', async () => {
+  it('creates a ReplicaSet and pods for a Deployment', async () => {
     await cluster.createNamespace('deployments');
     const labels = { app: 'web' };
     await cluster.apply({
@@ -80,7 +80,7 @@ describe('the end-to-end test bed', () => {
     expect(items.map((each) => each.metadata?.ownerReferences?.[0]?.kind)).to.deep.equal(['Deployment']);
   });
 
-  it('asks a registered webhook, which denies a pod with its own message', async () => {
+  it('calls a registered webhook, which denies a pod with its own message', async () => {
     const webhook = await startDenyingWebhook();
     const unregister = await registerWebhook(cluster, webhook);
     try {

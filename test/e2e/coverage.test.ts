@@ -26,7 +26,7 @@ import {
   type KubeManifest,
 } from './support/workload-objects.ts';
 
-describe('what comes past a real API server', () => {
+describe('admission coverage with a real API server', () => {
   let fixture: AdmissionFixture;
   let guarded: CoverageFixture;
 
@@ -59,7 +59,7 @@ describe('what comes past a real API server', () => {
     const debug = (image: string, ...flags: readonly string[]) =>
       kubectl(['debug', 'running', '--attach=false', `--image=${image}`, ...flags, '--', 'sh']);
 
-    it('is judged by the image it brings', async () => {
+    it('is judged by the image that it adds', async () => {
       await refused(debug(BAD), '(spec.ephemeralContainers[0].image)', ': Quarantined: ');
       await admitted(debug(GOOD));
       await refused(debug(BAD), '(spec.ephemeralContainers[1].image)', '1 of 1 images refused');
@@ -71,11 +71,11 @@ describe('what comes past a real API server', () => {
     });
   });
 
-  it('B03: a template is judged while it asks for no pods', async () => {
+  it('B03: a template is judged while it has no replicas', async () => {
     await refused(create(deployment('empty', BAD, 0)), '(spec.template.spec.containers[0].image)');
   });
 
-  it('B03: a template is judged again when its replicas rise from none, by a patch', async () => {
+  it('B03: a template is judged again when a patch raises its replicas from zero', async () => {
     const { tag, move } = await guarded.signed('asleep');
     await admitted(create(deployment('asleep', tag, 0)));
     await move();
@@ -83,7 +83,7 @@ describe('what comes past a real API server', () => {
     await admitted(patch('deployment/asleep', { metadata: { labels: { still: 'asleep' } } }));
   });
 
-  it('B03: scaling up by the subresource is refused where its object cannot be read; scaling down passes', async () => {
+  it('B03: scaling up by the subresource is refused when its object cannot be read; scaling down is allowed', async () => {
     const remove = await registerWebhook(fixture.cluster, {
       name: 'scale.images.pratique.dev',
       url: `${fixture.webhook.url}/validate`,
@@ -120,14 +120,14 @@ describe('what comes past a real API server', () => {
     }
   });
 
-  it('B04: one change that lowers the replicas and brings another image is judged', async () => {
+  it('B04: one change that lowers the replicas and sets another image is judged', async () => {
     await admitted(create(deployment('lowered', GOOD, 2)));
     const change = { spec: { replicas: 0, template: { spec: oneContainer(BAD) } } };
     await refused(patch('deployment/lowered', change), ': Quarantined: ');
     await admitted(kubectl(['delete', 'deployment/lowered']));
   });
 
-  it('B05: an object that is being deleted is judged like any other, and can be let go', async () => {
+  it('B05: an object that is being deleted is judged like any other, and its finalizers can be removed', async () => {
     const finalizers = ['coverage.example.com/hold'];
     await admitted(create(pod('held', GOOD, { finalizers })));
     await admitted(kubectl(['delete', 'pod/held', '--wait=false']));
@@ -141,7 +141,7 @@ describe('what comes past a real API server', () => {
     });
   });
 
-  it('B05: an object that says it is being deleted is judged', async () => {
+  it('B05: a new object with a deletionTimestamp is judged', async () => {
     const deletionTimestamp = '2026-01-01T00:00:00Z';
     await refused(create(pod('claimed', BAD, { deletionTimestamp, deletionGracePeriodSeconds: 0 })));
   });
@@ -158,7 +158,7 @@ describe('what comes past a real API server', () => {
     }
   });
 
-  it('B07: pods that a controller makes are judged, and judged again after their tag moved', async () => {
+  it('B07: pods that a controller creates are judged, and judged again after their tag moved', async () => {
     const { tag, move } = await guarded.signed('made');
     await admitted(create(deployment('made', tag, 1)));
     const pods = async (): Promise<string> =>
@@ -178,7 +178,7 @@ describe('what comes past a real API server', () => {
     await admitted(kubectl(['delete', 'deployment/made']));
   });
 
-  it('B08: what an object says of itself counts for nothing, when it is made and when it is changed', async () => {
+  it('B08: claims in an object have no effect, on creation and on update', async () => {
     const claims = {
       annotations: { 'pratique.dev/verified': 'true', 'pratique.dev/original-images': '{}' },
       labels: { 'pratique.dev/verdict': 'allow' },
@@ -196,7 +196,7 @@ describe('what comes past a real API server', () => {
     await refused(create(named), 'NamespaceUnknown');
   });
 
-  it('B15: the object is judged as the API server has it in the end, however the change was written', async () => {
+  it('B15: the object is judged in its final state at the API server, however the change was written', async () => {
     await admitted(create(pod('changed', GOOD)));
     const where = '(spec.containers[0].image)';
     await refused(guarded.setImage('pod/changed', BAD), where);
@@ -207,7 +207,7 @@ describe('what comes past a real API server', () => {
     await refused(kubectl(['patch', 'pod/changed', '--type=strategic', '-p', strategic]), where);
   });
 
-  it('B16: a dry run is decided like the real thing, and leaves nothing behind', async () => {
+  it('B16: a dry run has the same decision as a real request, and stores nothing', async () => {
     await refused(create(pod('dry', BAD), '--dry-run=server'), ': Quarantined: ');
     await admitted(create(pod('dry', GOOD), '--dry-run=server'));
     expect((await kubectl(['get', 'pod/dry'])).code).to.equal(1);
@@ -232,7 +232,7 @@ describe('what comes past a real API server', () => {
     );
   });
 
-  it('B18: requests about no pod spec pass, though they are sent here', async () => {
+  it('B18: requests without a pod spec are allowed, though the rules include them', async () => {
     const remove = await registerWebhook(fixture.cluster, {
       name: 'stray.images.pratique.dev',
       url: `${fixture.webhook.url}/validate`,
@@ -267,7 +267,7 @@ describe('what comes past a real API server', () => {
     }
   });
 
-  it('what is refused today can be labelled, scaled down, freed of finalizers and deleted', async () => {
+  it('an object that would be refused now can be labelled, scaled down, freed of finalizers and deleted', async () => {
     const { tag, move } = await guarded.signed('outdated');
     const object = deployment('outdated', tag, 3);
     const finalizers = ['coverage.example.com/hold'];

@@ -51,7 +51,7 @@ describe('the CRDs at a real API server', () => {
 
   after(() => cluster.stop());
 
-  it('takes every sample, and shows it under its short name', async () => {
+  it('accepts every sample, and shows it under its short name', async () => {
     const folder = join(root, 'manifests', 'samples');
     for (const file of await readdir(folder)) {
       const text = await readFile(join(folder, file), 'utf8');
@@ -100,7 +100,7 @@ describe('the CRDs at a real API server', () => {
     ],
     [
       'a release by a name that no authority has',
-      (spec) => (spec.require = { quarantine: { releasedBy: ['nobody'] } }),
+      (spec) => (spec.require = { quarantine: { releasedBy: ['missing'] } }),
       'names an authority that is not in authorities',
     ],
     [
@@ -119,7 +119,7 @@ describe('the CRDs at a real API server', () => {
     });
   }
 
-  it('refuses a field it does not know, when asked to be strict as kubectl is', async () => {
+  it('refuses an unknown field with strict validation, as kubectl requests it', async () => {
     const input = JSON.stringify(policyWith((spec) => (spec.enforcment = 'Warn')));
     const { code, stderr } = await cluster.kubectl(['apply', '--validate=strict', '-f', '-'], { input });
     expect(code).to.equal(1);
@@ -141,7 +141,7 @@ describe('the CRDs at a real API server', () => {
       { attachments: { artifactTypes: ['a/b'] } },
       'artifactTypes goes with carry Listed',
     ],
-    ['a report by nobody', scan({ from: 'Report' }), 'authorities goes with from Report'],
+    ['a report without authorities', scan({ from: 'Report' }), 'authorities goes with from Report'],
     ['authorities without report', scan({ authorities }), 'authorities goes with from Report'],
     ['an unknown scanner', scan({ scanner: 'Other' }), 'spec.promote.scan.scanner'],
     ['a signer without key', { promote: { sign: {} } }, 'needs exactly one of secretRef, keyless'],

@@ -22,7 +22,7 @@ const ERROR = 50;
 /** Running images that would be admitted now, in the metrics of the leader. */
 const ALLOWED = 'pratique_running_images{verdict="allow",reason=""}';
 
-describe('images behind a login', () => {
+describe('images of a private registry', () => {
   let locked: LockedRegistry;
   let fixture: ClusterFixture;
 
@@ -86,25 +86,25 @@ describe('images behind a login', () => {
   };
 
   it('without a login the image cannot be verified, and is refused', async () => {
-    const { tag, pinned } = await signed('team/nobody');
+    const { tag, pinned } = await signed('team/no-login');
     await refused(run(tag), ': RegistryDenied: ', '[policy locked]');
     await refused(run(pinned), ': RegistryDenied: ');
   });
 
-  it('the pull secret that a pod names opens the door', async () => {
+  it('an image is verified with the pull secret that its pod names', async () => {
     const { tag, pinned } = await signed('team/by-pod');
     await pullSecret('pull', PASSWORDS.team);
     await admitted(run(tag, withSecret('pull')));
     await admitted(run(pinned, withSecret('pull')));
   });
 
-  it('an unsigned image behind the login is refused for that reason', async () => {
+  it('an unsigned image of the private registry is refused as unsigned', async () => {
     const target = { registry: fixture.registry.host, repository: 'team/unsigned', tag: 'v1' };
     await pushImage(target, { salt: 'unsigned' });
     await refused(run(`${locked.host}/team/unsigned:v1`, withSecret('pull')), ': Unsigned: ');
   });
 
-  it('the pull secrets of the service account count for its pods and for templates that name it', async () => {
+  it('the pull secrets of the service account apply to its pods and to templates that name it', async () => {
     const { tag } = await signed('team/by-account');
     const metadata = { name: 'deployer', namespace: 'shop' };
     await fixture.cluster.apply({
@@ -123,7 +123,7 @@ describe('images behind a login', () => {
     await admitted(create('shop', { ...object, spec: { ...spec, template } }));
   });
 
-  it('a wrong password is refused, and counts no longer when it is corrected', async () => {
+  it('a pod with a wrong password is refused, and admitted after the correction', async () => {
     const { tag } = await signed('team/wrong');
     await pullSecret('rotated', WRONG);
     await refused(run(tag, withSecret('rotated')), ': RegistryDenied: ');
@@ -135,7 +135,7 @@ describe('images behind a login', () => {
     });
   });
 
-  it('a secret that is named and not there is no anonymous pull: refused, temporary, and well when it is made', async () => {
+  it('a missing pull secret causes no anonymous pull: the pod is refused as temporary, and admitted when the secret exists', async () => {
     const { tag } = await signed('team/missing');
     const named = withSecret('late');
     await refused(
@@ -153,12 +153,12 @@ describe('images behind a login', () => {
     });
   });
 
-  it('one that is missing beside one that fits does no harm', async () => {
+  it('a missing pull secret has no effect beside one that matches', async () => {
     const { tag } = await signed('team/beside');
     await admitted(run(tag, withSecret('never-made', 'pull')));
   });
 
-  it('a secret of another type is refused, and not as temporary', async () => {
+  it('a secret of another type is refused as permanent', async () => {
     const { tag } = await signed('team/opaque');
     const secret = [
       'create',
@@ -176,7 +176,7 @@ describe('images behind a login', () => {
     expect(stderr).not.to.contain('temporary');
   });
 
-  it('T07: what one namespace may pull is not served to another', async () => {
+  it('T07: an image that one namespace may pull is not verified for another', async () => {
     const { tag, pinned } = await signed('team/tenants');
     for (const image of [tag, pinned]) await admitted(run(image, withSecret('pull')));
     for (const image of [tag, pinned]) await refused(run(image, {}, 'other'), ': RegistryDenied: ');
@@ -188,7 +188,7 @@ describe('images behind a login', () => {
     await admitted(run(pinned, withSecret('pull')));
   });
 
-  it("the controller's own login is used last: where no other fits", async () => {
+  it("the controller's own login is used last: when no other matches", async () => {
     const { tag } = await signed('own/last');
     locked.forget();
     await admitted(run(tag));
@@ -200,7 +200,7 @@ describe('images behind a login', () => {
     await admitted(run(tag, withSecret('never-made')));
   });
 
-  it('what runs is judged with the logins of its pod, too', async () => {
+  it('a running image is judged with the logins of its pod', async () => {
     const pods = await openRunningPods(fixture.cluster, 'shop');
     const running = async (line: string): Promise<number> => {
       const pages = await Promise.all(fixture.replicas.map(async (one) => (await one.page('/metrics')).body));
@@ -224,7 +224,7 @@ describe('images behind a login', () => {
     await untilRunning(before);
   });
 
-  it('are judged without promotions, which no component requests or has a right over', async () => {
+  it('are judged without the CRDs of promotions, which no component reads or has a right to', async () => {
     const { cluster, installation, replicas } = fixture;
     const account = `--as=system:serviceaccount:${installation.namespace}:pratique`;
     for (const verb of ['list', 'patch']) {

@@ -70,7 +70,7 @@ describe('pratique doctor at a real API server', () => {
     (JSON.parse(await kubectl('get', CONFIGURATION, '-o', 'json')) as { webhooks: readonly Webhook[] })
       .webhooks[0]!;
 
-  it('finds a healthy installation well, line by line', async () => {
+  it('reports every check of a healthy installation as passed', async () => {
     const { code, checks } = await examine();
     expect(checks.filter(({ status }) => status !== 'ok')).to.deep.equal([]);
     expect(code).to.equal(0);
@@ -119,14 +119,14 @@ describe('pratique doctor at a real API server', () => {
     });
   });
 
-  it('nothing is registered by this name', async () => {
+  it('reports that no webhook is registered with this name', async () => {
     const { code, checks } = await examine('--name', 'other', '--service-account', 'pratique');
     // The definition is there, so something is: the report names what is missing.
     expect(code).to.equal(1);
     expect(line(checks, 'webhook').status).to.equal('failed');
   });
 
-  it('failurePolicy Ignore', async () => {
+  it('reports failurePolicy Ignore', async () => {
     await change('failurePolicy', 'Ignore');
     const { code, checks } = await examine();
     expect(line(checks, 'webhook failurePolicy').status).to.equal('failed');
@@ -134,7 +134,7 @@ describe('pratique doctor at a real API server', () => {
     await change('failurePolicy', 'Fail');
   });
 
-  it('a kind is missing in the rules, and the canary of that kind gets in', async () => {
+  it('reports a kind that is missing in the rules, and that its canary is admitted', async () => {
     const { rules } = await webhook();
     const fewer = rules.map((rule) => ({
       ...rule,
@@ -157,7 +157,7 @@ describe('pratique doctor at a real API server', () => {
     await untilWell();
   });
 
-  it('a namespace that an administrator exempted by hand: a warning with its name', async () => {
+  it('warns about a namespace that an administrator exempted, with its name', async () => {
     const { namespaceSelector } = await webhook();
     const expressions = namespaceSelector.matchExpressions;
     const shop = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['shop'] };
@@ -169,13 +169,13 @@ describe('pratique doctor at a real API server', () => {
     await change('namespaceSelector', namespaceSelector);
   });
 
-  it('a policy that is stalled', async () => {
+  it('reports a stalled policy', async () => {
     const { cluster, registry } = fixture;
     const authority = { name: 'release', key: { secretRef: { name: 'no-such-key', key: 'cosign.pub' } } };
     const images = `${registry.host}/shop/**`;
     await cluster.apply(policy('production', images, { ...REQUIRE_SIGNATURES, authorities: [authority] }));
     await until({
-      what: 'the stalled policy to be told',
+      what: 'the stalled policy to be reported',
       withinMs: WITHIN_MS,
       everyMs: 500,
       check: async () => {
@@ -193,7 +193,7 @@ describe('pratique doctor at a real API server', () => {
       for (const replica of fixture.replicas) await replica.kill();
     });
 
-    it('the caBundle is not that of the certificate: no controller is there to repair it', async () => {
+    it('reports a caBundle that does not match the certificate, while no controller can repair it', async () => {
       const { cert } = await createAuthority('another');
       await change('clientConfig/caBundle', Buffer.from(cert).toString('base64'));
       const { code, checks } = await examine();
@@ -201,7 +201,7 @@ describe('pratique doctor at a real API server', () => {
       expect(code).to.equal(1);
     });
 
-    it('the term of the leader is over, and everything is refused without a reason of ours', async () => {
+    it('reports an expired Lease, and that every request is refused without a reason of Pratique', async () => {
       await until({
         what: 'the term to be over',
         withinMs: WITHIN_MS,
@@ -213,7 +213,7 @@ describe('pratique doctor at a real API server', () => {
       expect(code).to.equal(1);
     });
 
-    it('the next replica puts it all right', async () => {
+    it('reports no problem after the next replica has started', async () => {
       const next: Replica = await fixture.installation.start('replica-next');
       fixture.replicas.push(next);
       await untilGuarded(fixture.cluster);
@@ -222,7 +222,7 @@ describe('pratique doctor at a real API server', () => {
   });
 
   describe('when nothing is installed', () => {
-    it('says so in one line', async () => {
+    it('reports that in one line', async () => {
       await fixture.installation.helm(['uninstall', 'pratique']);
       await kubectl('delete', 'crd', 'imagepolicies.pratique.dev');
       const { code, checks } = await examine();

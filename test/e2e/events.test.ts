@@ -43,7 +43,7 @@ async function listen(): Promise<Ear> {
   });
   const routes = eventRoutes({
     receivers: [{ name: 'registry', sender: 'distribution', auth: { kind: 'bearer', secret: () => TOKEN } }],
-    verifyToken: () => Promise.reject(new Error('nobody brings an identity token')),
+    verifyToken: () => Promise.reject(new Error('no sender has an identity token')),
     onPushed: trigger.pushed,
     onAnswered: (event) => reported.push(event),
   });
@@ -84,7 +84,7 @@ describe('events of a real registry', () => {
     }
   });
 
-  it('wake the promotion that takes from where images were pushed, once for all of them', async () => {
+  it('trigger the promotion whose source received the images, once for all of them', async () => {
     for (const tag of ['1.4.0', '1.4', '1'])
       await pushImage({ registry: registry.host, repository: 'shop/web', tag }, { salt: tag });
     await until({

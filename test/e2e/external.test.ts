@@ -10,7 +10,7 @@ describe('the chart in external mode: the webhook is called by its URL', () => {
 
   after(() => fixture.stop());
 
-  it('nothing runs in the cluster, and the URL is what is registered', async () => {
+  it('registers the URL, and runs nothing in the cluster', async () => {
     const { cluster, installation } = fixture;
     const got = await cluster.kubectl([
       'get',
@@ -26,12 +26,12 @@ describe('the chart in external mode: the webhook is called by its URL', () => {
     expect(url.stdout).to.match(/^https:\/\/127\.0\.0\.1:\d+\/validate$/);
   });
 
-  it('admits a signed image and refuses an unsigned one, with a certificate of its own making', async () => {
+  it('admits a signed image and refuses an unsigned one, with a self-made certificate', async () => {
     expect((await fixture.run(await fixture.push('signed', fixture.keys.release))).code).to.equal(0);
     expect((await fixture.run(await fixture.push('unsigned'))).stderr).to.contain('Unsigned');
   });
 
-  it('doctor finds nothing wrong', async () => {
+  it('passes every check of doctor', async () => {
     const { cluster, installation } = fixture;
     const { code, stdout, stderr } = await installation.pratique(['doctor'], cluster.kubeconfigPath);
     expect(code, stdout + stderr).to.equal(0);

@@ -64,7 +64,7 @@ describe('the chart, installed in a cluster', () => {
     expect(columns.split(/\s+/)).to.include.members(['ENFORCEMENT', 'READY', 'DENIED', 'UNKNOWN', 'AGE']);
   });
 
-  it('admits a signed image and refuses an unsigned one, saying what to do', async () => {
+  it('admits a signed image and refuses an unsigned one, with the next step', async () => {
     const { push, run, keys } = fixture;
     expect((await run(await push('signed', keys.release))).code).to.equal(0);
     const { code, stderr } = await run(await push('unsigned'));
@@ -75,7 +75,7 @@ describe('the chart, installed in a cluster', () => {
     expect(stderr).to.contain('Unsigned').and.to.contain('[policy production]');
   });
 
-  it('B03: what was made with no replicas is judged when it is scaled, by whatever means', async () => {
+  it('B03: an object that was created with zero replicas is judged when it is scaled, by every means', async () => {
     const image = await fixture.push('scaled');
     // Made before any policy spoke of it.
     await fixture.cluster.apply(policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES));
@@ -112,7 +112,7 @@ describe('the chart, installed in a cluster', () => {
     await kubectl('label', 'deployment/scaled', '-n', 'shop', 'still=editable');
   });
 
-  it('T05: a key rotated in its Secret reaches verdicts within five seconds, the policy untouched', async () => {
+  it('T05: a key rotated in its Secret reaches verdicts within five seconds, without a change of the policy', async () => {
     const { cluster, push, run, keys, installation } = fixture;
     const image = await push('rotated', keys.stranger);
     expect((await run(image)).code).to.equal(1);
@@ -154,7 +154,7 @@ describe('the chart, installed in a cluster', () => {
     await untilCondition('production', 'Stalled', 'False');
   });
 
-  it('one that never compiled leaves its images unknown', async () => {
+  it('a policy that never compiled leaves its images unknown', async () => {
     const { cluster, run, registry } = fixture;
     const authority = { name: 'release', key: { secretRef: { name: 'no-such-key', key: 'cosign.pub' } } };
     const never = policy('never', `${registry.host}/never/**`, {

@@ -106,7 +106,7 @@ describe('the Kubernetes client', () => {
     describeCluster(() => openClient(cluster.kubeconfigPath));
   });
 
-  it('survives the loss of a watch, and goes on where it was', async () => {
+  it('survives the loss of a watch, and continues at its version', async () => {
     await cluster.createNamespace('watch-loss');
     const on = await watchMaps(await cabled(), 'watch-loss');
     await put('watch-loss', 'web', '1');
@@ -118,7 +118,7 @@ describe('the Kubernetes client', () => {
     expect(on.troubles).to.not.be.empty;
   });
 
-  it('survives a connection that says nothing any more', async () => {
+  it('survives a connection that receives nothing any more', async () => {
     await cluster.createNamespace('silence');
     const on = await watchMaps(await cabled(), 'silence', 'hasty');
     cable.freeze();
@@ -127,7 +127,7 @@ describe('the Kubernetes client', () => {
     expect(on.lists()).to.be.greaterThan(1);
   });
 
-  it('survives a version that is too old (410): what was deleted meanwhile is reported', async () => {
+  it('survives a version that is too old (410): objects that were deleted meanwhile are reported', async () => {
     await cluster.createNamespace('too-old');
     await put('too-old', 'gone', '1');
     await put('too-old', 'kept', '1');
@@ -208,7 +208,7 @@ describe('the Kubernetes client', () => {
       });
     }
 
-    it('is refused what it may not: a value to writes, a fault to reads', async () => {
+    it('receives a refusal as a value for writes, and as a Fault for reads', async () => {
       const client = await openClient(await robot());
       opened.push(client);
       const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'web' } };
@@ -221,7 +221,7 @@ describe('the Kubernetes client', () => {
       });
     });
 
-    it('survives a token that is worth nothing any more', async () => {
+    it('survives a token that became invalid', async () => {
       const on = await watchMaps(await robot(), 'robots');
       // The token dies with its ServiceAccount; the new one of the same name has the same rights.
       expect((await cluster.kubectl(['delete', 'serviceaccount', 'robot', '-n', 'robots'])).code).to.equal(0);
@@ -240,7 +240,7 @@ describe('the Kubernetes client', () => {
       await on.has('web', '1');
     });
 
-    it('survives being put off (429)', async () => {
+    it('survives a 429 with Retry-After', async () => {
       const on = await watchMaps(await robot(), 'robots');
       const client = await openClient(await robot(cluster.server));
       opened.push(client);

@@ -41,7 +41,7 @@ function cuttable(server: ApiServer): { readonly cluster: ApiServer; cut: () => 
   };
 }
 
-describe('what a controller writes to a real API server', () => {
+describe('writes of a controller to a real API server', () => {
   let cluster: Cluster;
   const opened: ApiServer[] = [];
 
@@ -88,7 +88,7 @@ describe('what a controller writes to a real API server', () => {
       });
     }
 
-    it('passes on after a cut, later than the old leader stops, and at once when it is let go', async () => {
+    it('passes to the next leader after a cut, later than the old leader stops, and at once after a release', async () => {
       const [server, other] = await Promise.all([open(), open()]);
       const line = cuttable(server);
       const first = enter(line.cluster, 'first');
@@ -128,7 +128,7 @@ describe('what a controller writes to a real API server', () => {
     });
   });
 
-  it('takes events, counts their series, and shows them to kubectl', async () => {
+  it('accept events, count their series, and appear in kubectl', async () => {
     const server = await open();
     const failures: unknown[] = [];
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'noted', namespace: 'default' } };
@@ -171,7 +171,7 @@ describe('what a controller writes to a real API server', () => {
     expect(shown.stdout).to.contain('Unsigned').and.to.contain('often');
   });
 
-  it('takes a status by server-side apply from several writers', async () => {
+  it('include a status by server-side apply from several writers', async () => {
     const server = await open();
     const address = { resource: { group: '', version: 'v1', plural: 'namespaces' }, name: 'default' };
     const condition = (type: string): object => ({

@@ -90,7 +90,7 @@ for (const { name, starts } of [
       return { index, first, children };
     }
 
-    it('an image with everything that belongs to it, flagged, with a record of where it comes from', async () => {
+    it('an image with all its attachments, flagged, with its provenance', async () => {
       const [source, target] = [from('library/node'), to('quarantine/node')];
       const { index, first, children } = await pushNode(source);
       const ran = await promoter.promote([mirror(source, target)]);
@@ -139,7 +139,7 @@ for (const { name, starts } of [
         expect(tree).to.include(kind);
     });
 
-    it('a graph that crane, oras and regctl read as they read it at its source', async () => {
+    it('a graph that crane, oras and regctl read exactly as at its source', async () => {
       const [source, target] = [from('library/go'), to('quarantine/go')];
       const { index } = await pushNode(source);
       const bare = { quarantine: false, provenance: false, history: false };
@@ -155,7 +155,7 @@ for (const { name, starts } of [
       for (const image of names) expect(await readers.crane(image)).to.equal(index.digest);
     });
 
-    it('what is there already costs two requests a tag, besides a listing and the history', async () => {
+    it('existing tags with two requests per tag, besides a listing and the history', async () => {
       const source = from('library/app');
       for (const tag of ['1.0.0', '1.1.0', '1.2.0']) await pushImage({ ...source, tag }, { salt: tag });
       const [door, gate] = [await watch(upstream.host), await watch(own.host)];
@@ -190,7 +190,7 @@ for (const { name, starts } of [
       }
     });
 
-    it('what was deleted since stays away, unless it is forced', async () => {
+    it('a deleted image only when it is forced', async () => {
       const [source, target] = [from('library/old'), to('quarantine/old')];
       const image = await pushImage({ ...source, tag: '1.0.0' }, { salt: 'old' });
       const run = async (more: object) => inShort(await promoter.promote([mirror(source, target, more)]));

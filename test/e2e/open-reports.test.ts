@@ -40,7 +40,7 @@ describe('the reports of an audit at a real API server', () => {
 
   after(() => cluster.stop());
 
-  it('are taken with strict validation, and kept as they were sent', async () => {
+  it('are accepted with strict validation, and stored unchanged', async () => {
     const report = aReport();
     const applied = await cluster.kubectl(APPLY, { input: JSON.stringify(report) });
     expect(applied.code, applied.stderr).to.equal(0);
@@ -51,7 +51,7 @@ describe('the reports of an audit at a real API server', () => {
     expect(metadata.labels).to.deep.equal(sent.labels);
   });
 
-  it('are refused where they do not fit', async () => {
+  it('are refused when they do not match the schema', async () => {
     const report = { ...aReport(), results: [{ policy: 'production', result: 'maybe' }] };
     const applied = await cluster.kubectl(APPLY, { input: JSON.stringify(report) });
     expect(applied.code).not.to.equal(0);

@@ -94,7 +94,7 @@ async function openQuay(values: Readonly<Record<string, unknown>>): Promise<Quay
 const imageOf = ({ spec }: Live): string | undefined => spec.containers[0]?.image;
 const templateImageOf = ({ spec }: Live): string | undefined => spec.template.spec.containers[0]?.image;
 
-describe('digests in place of tags, in every object', () => {
+describe('pinning digests in every object', () => {
   let quay: Quay;
 
   before(async () => {
@@ -103,13 +103,13 @@ describe('digests in place of tags, in every object', () => {
 
   after(() => quay.fixture.stop());
 
-  it('a Pod that names a tag gets the digest beside it, and is admitted', async () => {
+  it('adds the digest to the tag in a Pod, and the Pod is admitted', async () => {
     const { tag, digest } = await quay.tagged('pod');
     await admitted(quay.create(pod('pinned', tag)));
     expect(imageOf(await quay.live('pod/pinned'))).to.equal(`${tag}@${digest}`);
   });
 
-  it('a Deployment gets it in its template, and so have the pods that are made of it', async () => {
+  it('adds the digest to the template of a Deployment, and so to its pods', async () => {
     const { tag, digest } = await quay.tagged('deployment');
     await admitted(quay.create(deployment('pinned', tag, 1)));
     expect(templateImageOf(await quay.live('deployment/pinned'))).to.equal(`${tag}@${digest}`);
@@ -121,14 +121,14 @@ describe('digests in place of tags, in every object', () => {
     expect((await quay.podsOf('pinned')).map(imageOf)).to.deep.equal([`${tag}@${digest}`]);
   });
 
-  it('an image that has a digest already, of whatever tag, stays as it was written', async () => {
+  it('does not change an image with a digest', async () => {
     const { tag, digest, move } = await quay.tagged('own-digest');
     await move();
     await admitted(quay.create(pod('own-digest', `${tag}@${digest}`)));
     expect(imageOf(await quay.live('pod/own-digest'))).to.equal(`${tag}@${digest}`);
   });
 
-  it('what kubectl debug brings is pinned, too', async () => {
+  it('pins the image of kubectl debug', async () => {
     const { tag, digest } = await quay.tagged('debugger');
     const debug = ['debug', 'pod/pinned', '--attach=false', `--image=${tag}`, '--', 'sh'];
     await admitted(quay.kubectl(debug));
@@ -136,7 +136,7 @@ describe('digests in place of tags, in every object', () => {
     expect(spec.ephemeralContainers?.map(({ image }) => image)).to.deep.equal([`${tag}@${digest}`]);
   });
 
-  it('a tag that moved changes nothing that runs; what is made from then on gets the new digest', async () => {
+  it('keeps the digest of running pods when a tag moves, and adds the new digest to new pods', async () => {
     const { tag, digest, move } = await quay.tagged('moving');
     await admitted(quay.create(pod('before', tag)));
     await admitted(quay.create(deployment('moving', tag, 1)));
@@ -156,7 +156,7 @@ describe('digests in place of tags, in every object', () => {
     expect((await quay.podsOf('moving')).map(imageOf)).to.deep.equal([old, old]);
   });
 
-  it('a tag that the registry does not have is refused, by the validating webhook', async () => {
+  it('leaves a tag that does not exist to the validating webhook, which refuses it', async () => {
     const { registry } = quay.fixture;
     const missing = `${registry.host}/${NAMESPACE}/missing:v9`;
     await refused(quay.create(pod('missing', missing)), ': ImageNotFound: ', missing, '[policy production]');
@@ -167,7 +167,7 @@ describe('digests in place of tags, in every object', () => {
     );
   });
 
-  it('an unsigned image is pinned and refused all the same, by its digest', async () => {
+  it('pins an unsigned image, which is then refused by its digest', async () => {
     const image = await quay.fixture.push('unsigned');
     const [name = '', digest = ''] = image.split('@');
     await refused(
@@ -177,14 +177,14 @@ describe('digests in place of tags, in every object', () => {
     );
   });
 
-  it('an image that no policy pins keeps its tag', async () => {
+  it('keeps the tag of an image that no policy pins', async () => {
     const open = 'registry.example.com/open/web:v1';
     await admitted(quay.create(pod('open', open)));
     expect(imageOf(await quay.live('pod/open'))).to.equal(open);
   });
 
   for (const [how, ...flags] of [['by kubectl'], ['by the API server', '--server-side']] as const) {
-    it(`applied again ${how}, nothing has drifted: no difference, no new generation, no second rollout`, async () => {
+    it(`causes no drift when the object is applied again ${how}: no difference, no new generation, no second rollout`, async () => {
       const name = `applied${flags.join('')}`;
       const { tag, digest } = await quay.tagged(name);
       const object = deployment(name, tag, 1);
@@ -219,13 +219,13 @@ describe('digests in place of tags, in every object', () => {
       return quay.create(pod(name, from, { labels, annotations: { [SWAP_ANNOTATION]: to } }));
     };
 
-    it('an image that it brings in place of a good one is judged', async () => {
+    it('an image that it sets in place of a good one is judged', async () => {
       const { tag } = await quay.tagged('swap-good');
       const bad = (await quay.fixture.push('swap-bad')).split('@')[0]!;
       await refused(swapped('swapped', tag, `${bad}:v1`), `${bad}:v1@sha256:`, ': Unsigned: ');
     });
 
-    it('a digest that it takes away is added again', async () => {
+    it('a digest that it removes is added again', async () => {
       const [from, to] = [await quay.tagged('swap-from'), await quay.tagged('swap-to')];
       await admitted(swapped('pinned-again', from.tag, to.tag));
       expect(imageOf(await quay.live('pod/pinned-again'))).to.equal(`${to.tag}@${to.digest}`);
@@ -233,7 +233,7 @@ describe('digests in place of tags, in every object', () => {
   });
 });
 
-describe('digests in place of tags, in pods alone', () => {
+describe('pinning digests only in Pods', () => {
   let quay: Quay;
 
   before(async () => {
@@ -242,7 +242,7 @@ describe('digests in place of tags, in pods alone', () => {
 
   after(() => quay.fixture.stop());
 
-  it('leaves the template as it was written, and pins what the controller makes of it', async () => {
+  it('does not change the template, and pins the Pods that the controller creates from it', async () => {
     const { tag, digest, move } = await quay.tagged('template');
     await admitted(quay.create(deployment('template', tag, 1)));
     expect(templateImageOf(await quay.live('deployment/template'))).to.equal(tag);
@@ -264,7 +264,7 @@ describe('digests in place of tags, in pods alone', () => {
     expect(templateImageOf(await quay.live('deployment/template'))).to.equal(tag);
   });
 
-  it('a template applied again is the one that is there', async () => {
+  it('causes no change when a template is applied again', async () => {
     const { tag } = await quay.tagged('applied');
     const object = deployment('applied', tag, 0);
     await admitted(quay.kubectl(['apply', '-f', '-'], object));
@@ -275,7 +275,7 @@ describe('digests in place of tags, in pods alone', () => {
     expect((await quay.live('deployment/applied')).metadata.generation).to.equal(before.metadata.generation);
   });
 
-  it('a Pod that a user writes by hand shows what stood there', async () => {
+  it('records the original image of a Pod that a user creates', async () => {
     const { tag, digest } = await quay.tagged('by-hand');
     await admitted(quay.create(pod('by-hand', tag)));
     const { metadata, ...rest } = await quay.live('pod/by-hand');

@@ -98,7 +98,7 @@ describe('pratique promote', () => {
       };
       const golden = (app: string, { digest }: Pushed): string => `${registry.host}/golden/${app}@${digest}`;
 
-      it('lets a clean image go to golden and stops a vulnerable one, by the real Trivy', async () => {
+      it('promotes a clean image to golden and blocks a vulnerable one, with the real Trivy', async () => {
         const good = await push('node', '1.0.0', CLEAN);
         const bad = await push('node', '1.1.0', VULNERABLE);
         const ran = await promoter.promote(promote('node', { scan: {} }));
@@ -132,7 +132,7 @@ describe('pratique promote', () => {
         expect(await judged('golden')).to.equal('0 allow');
       });
 
-      it('goes the whole way from the vendor to golden by one file, and once more without doing anything', async () => {
+      it('promotes from the vendor to golden with one file, and does nothing on a second run', async () => {
         const library = at('library/web');
         const children = await Promise.all(
           ['amd64', 'arm64'].map(async (architecture) => ({
@@ -183,7 +183,7 @@ describe('pratique promote', () => {
         expect(await checker.check(golden('legacy', image), [policy])).to.equal('0 allow');
       });
 
-      it('waits for a person, and writes down who let what go', async () => {
+      it('waits for a person, and records who approved which findings', async () => {
         const image = await push('shop', '1.0.0', VULNERABLE);
         const documents = promote('shop', { scan: {}, approval: 'OnBlock' });
         const waiting = await promoter.promote(documents);
@@ -210,7 +210,7 @@ describe('pratique promote', () => {
         });
       });
 
-      it('gives older images of the line an end of life, and deletes what it took from quarantine', async () => {
+      it('adds an end of life to older images of the line, and deletes the source in quarantine', async () => {
         const old = await pushAlpine({ ...at('golden/line'), tag: '1.4.0' }, CLEAN);
         const shared = await push('line', '1.4.1', { ...CLEAN, a: '1' });
         await pushTag(at('quarantine/line'), 'keep', shared);

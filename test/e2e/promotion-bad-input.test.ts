@@ -72,7 +72,7 @@ describe('pratique promote, with input that cannot work', () => {
     ],
   ];
   for (const [what, field, spec] of wrong) {
-    it(`names the field of ${what}, and touches nothing`, async () => {
+    it(`names the field of ${what}, and changes nothing`, async () => {
       const ran = await run(spec());
       expect([ran.code, ran.stdout]).to.deep.equal([3, '']);
       expect(ran.stderr)
@@ -83,25 +83,25 @@ describe('pratique promote, with input that cannot work', () => {
     });
   }
 
-  it('says that it cannot reach the source', async () => {
+  it('reports that it cannot reach the source', async () => {
     const ran = await run({ source: at('quarantine/app', `127.0.0.1:${String(await freePort())}`) });
     expect([ran.code, ran.stdout]).to.deep.equal([2, '']);
     expect(ran.stderr).to.match(/^error: RegistryUnavailable: /);
     expect(await golden()).to.deep.equal([]);
   });
 
-  it('says that it cannot reach the target', async () => {
+  it('reports that it cannot reach the target', async () => {
     const ran = await run({ target: at('golden/app', `127.0.0.1:${String(await freePort())}`) });
     expect([ran.code, ...inShort(ran)]).to.deep.equal([2, '1.0.0 Failed RegistryUnavailable']);
   });
 
-  it('says that the target takes nothing, and leaves nothing there', async () => {
+  it('reports that the target accepts no push, and stores nothing there', async () => {
     const ran = await run({ target: at('golden/app', readOnly.host) });
     expect([ran.code, ...inShort(ran)]).to.deep.equal([2, '1.0.0 Failed RegistryDenied']);
     expect(await listTags({ registry: readOnly.host, repository: 'golden/app' })).to.deep.equal([]);
   });
 
-  it('says that the target is full, shows nothing of the image there, and goes on when there is room', async () => {
+  it('reports that the target is full, creates no tag there, and continues when there is space', async () => {
     const ran = await intoFull;
     expect([ran.code, ...inShort(ran)]).to.deep.equal([2, '1.0.0 Failed RegistryUnavailable']);
     expect(ran.rows[0]?.message).to.include(`${full.host} answered 500`);
@@ -134,7 +134,7 @@ describe('pratique promote, with input that cannot work', () => {
     }
   };
 
-  it('leaves a tag as it is that another writer moves at the target in between', async () => {
+  it('does not change a tag that another writer moves at the target during the run', async () => {
     let theirs = '';
     const { ran, arrived } = await moving('raced', async (_, to) => {
       ({ digest: theirs } = await pushImage(to, { salt: 'theirs' }));
@@ -143,7 +143,7 @@ describe('pratique promote, with input that cannot work', () => {
     expect(arrived).to.equal(theirs);
   });
 
-  it('takes what it planned to take when the tag moves at the source in between', async () => {
+  it('copies the planned image when the tag moves at the source during the run', async () => {
     const { ran, planned, arrived } = await moving('moved', (from) => pushImage(from, { salt: 'newer' }));
     expect([ran.code, ...inShort(ran)]).to.deep.equal([0, '1.0.0 Promoted']);
     expect(arrived).to.equal(planned.digest);

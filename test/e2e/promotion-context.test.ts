@@ -5,7 +5,7 @@ import { describeMany } from './promotion-context/many.ts';
 import { describeRegistries } from './promotion-context/registries.ts';
 import { openAround, type Around } from './promotion-context/context.ts';
 
-describe('promotions and what is around them, at a real API server', () => {
+describe('promotions and their dependencies, with a real API server', () => {
   let opened: Around | undefined;
   before(async () => {
     opened = await openAround();

@@ -20,7 +20,7 @@ const GIVEN_UP_WITHIN_MS = 150_000;
 /** For what comes before and after. */
 const PATIENCE_MS = 60_000;
 
-describe('the rights of promotions that are carried out by Jobs', () => {
+describe('the rights of promotions with Jobs', () => {
   let fixture: JobFixture;
   let flow: Promotions;
 
@@ -32,7 +32,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     await fixture.stop();
   });
 
-  it('suffice for a mirror, and for a promotion that demands policies and signs', async () => {
+  it('are sufficient for a mirror, and for a promotion that requires policies and signs', async () => {
     const image = await fixture.push('public/app', '1.0.0');
     await flow.apply(
       promotion('app', {
@@ -58,7 +58,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect((await flow.promotion('app-to-golden')).status?.counts?.promoted).to.equal(1);
   });
 
-  it('reports in the promotion which right is missing, and goes on when it is there', async () => {
+  it('are reported in the promotion when one is missing, and the run continues when it is granted', async () => {
     await fixture.push('public/private', '1.0.0');
     const config = JSON.stringify({ auths: { [fixture.fixture.registry.host]: { auth: 'dTpw' } } });
     await flow.secret('push', { '.dockerconfigjson': config });
@@ -79,7 +79,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     await flow.wait('ipr/private', 'Ready', WITHIN_MS);
   });
 
-  it('begins nothing in a namespace that is not made for Jobs, and says what is missing', async () => {
+  it('start no Job in a namespace without the objects for Jobs, and the missing ones are reported', async () => {
     const { cluster } = fixture.fixture;
     await cluster.createNamespace('elsewhere');
     await cluster.apply({
@@ -121,7 +121,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     expect(stdout).to.equal('');
   });
 
-  it('reports a Job that admission refuses, in the words of admission', async () => {
+  it('are not enough for a Job that admission refuses, and its message is reported', async () => {
     await fixture.fixture.cluster.apply(
       policy('own-image', IMAGE_NAME, { require: { signatures: { from: ['release'] } } }),
     );
@@ -151,13 +151,13 @@ describe('the rights of promotions that are carried out by Jobs', () => {
     await fixture.fixture.cluster.kubectl(['delete', 'ipol/own-image']);
   });
 
-  describe('and the rights that this takes', () => {
+  describe('the rights of controller and Jobs', () => {
     const may = (user: string, ...what: readonly string[]) =>
       fixture.fixture.cluster
         .kubectl(['auth', 'can-i', '--as', user, ...what])
         .then(({ stdout }) => stdout.trim());
 
-    it('let the controller make Jobs of runs as one account, and nothing else that runs', async () => {
+    it('allow the controller to create Jobs of runs with one service account, and no other workload', async () => {
       const run = await fixture.onlyRunOf('app');
       const job = async (serviceAccountName: string, owned = true) => {
         const metadata = { generateName: 'forged-', namespace: NAMESPACE };
@@ -193,7 +193,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       expect(await may(CONTROLLER, 'create', 'pods', '-n', NAMESPACE)).to.equal('no');
     });
 
-    it('let the account read what it was given, and write the status of runs', async () => {
+    it('allow the service account to read the granted objects, and to write the status of runs', async () => {
       expect(await may(JOBS, 'get', 'secrets/cosign-key', '-n', NAMESPACE)).to.equal('yes');
       expect(await may(JOBS, 'get', 'secrets/release-key', '-n', 'pratique')).to.equal('yes');
       for (const denied of [
@@ -208,7 +208,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
         expect(await may(JOBS, ...denied), denied.join(' ')).to.equal('no');
     });
 
-    it('are used by the account, every one of them, and nothing else is asked', async () => {
+    it('are all used by the service account, and no other request is sent', async () => {
       const asked = (await fixture.log.requestsOf(JOBS)).map(({ verb, objectRef }) => {
         const { resource = '', subresource, namespace, name } = objectRef ?? {};
         const object = resource === 'secrets' ? `/${name ?? ''}` : '';
@@ -228,7 +228,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       ]);
     });
 
-    it('are missed in the end by a run whose Jobs cannot even begin: its reason names the last of them, whose log shows why', async () => {
+    it('are missing for a run whose Jobs cannot start: its reason names the last Job, whose log shows the cause', async () => {
       const binding = ['rolebinding', 'pratique-promotion-run'];
       await flow.kubectl('delete', ...binding);
       await flow.apply(
@@ -256,7 +256,7 @@ describe('the rights of promotions that are carried out by Jobs', () => {
       expect(await last?.log()).to.match(/ClusterDenied: .*imagepromotionruns/);
     }).timeout(GIVEN_UP_WITHIN_MS + PATIENCE_MS);
 
-    it('are not used by the leader to carry out a run: it writes the status of none but those that it gave up', async () => {
+    it('are not used by the leader to carry out a run: it writes only the status of runs that it gave up', async () => {
       const written = (await fixture.log.requestsOf(CONTROLLER))
         .filter(({ verb, objectRef }) => verb === 'update' && objectRef?.resource === 'imagepromotionruns')
         .map(({ objectRef }) => objectRef?.name ?? '');

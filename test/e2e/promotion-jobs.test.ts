@@ -75,7 +75,7 @@ describe('promotions, each run by a Job', () => {
     }
   };
 
-  it('a mirror is carried out by a Job of its namespace, in the name of its account', async () => {
+  it('a mirror is carried out by a Job in its namespace, with its service account', async () => {
     await fixture.push('public/app', '1.4.0');
     await flow.apply(
       promotion('app', {
@@ -99,7 +99,7 @@ describe('promotions, each run by a Job', () => {
     await flow.kubectl('wait', `job/${pod?.job ?? ''}`, '--for=condition=Complete', '--timeout=30s');
   });
 
-  it('a promotion demands its policies, signs by its Secret, and is admitted', async () => {
+  it('a promotion applies its policies, signs with its Secret, and its image is admitted', async () => {
     const { registry, cosign, keys } = fixture.fixture;
     const good = await fixture.push('flow/quarantine/web', '2.0.0');
     await cosign.sign(good.reference, { key: keys.security, format: 'bundle' });
@@ -119,7 +119,7 @@ describe('promotions, each run by a Job', () => {
     expect(await listTags(fixture.place('flow/golden/web'))).to.not.include('2.1.0');
   });
 
-  it('an image that waits for a person goes on in another Job, when an approver has decided', async () => {
+  it('an image that waits for a person continues in another Job when an approver has decided', async () => {
     const image = await fixture.push('flow/quarantine/careful', '2.0.0');
     await flow.apply(
       promotion('careful', {
@@ -141,7 +141,7 @@ describe('promotions, each run by a Job', () => {
     expect(await listTags(fixture.place('flow/golden/careful'))).to.deep.equal(['2.0.0']);
   });
 
-  it('a Job that is evicted lets go of its run, and the next one goes on to the same end', async () => {
+  it('an evicted Job releases its run, and the next one continues to the same end', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0'];
     const images = await Promise.all(tags.map((tag) => fixture.push('public/evicted', tag, slow.host)));
     const { held, drop } = holdAt('evicted', '1.2.0');
@@ -162,7 +162,7 @@ describe('promotions, each run by a Job', () => {
     await expectArrivedOnce('evicted', images);
   });
 
-  it('a Job that is lost with its node is replaced when its claim has run out, though no component reports that it is dead', async () => {
+  it('a Job that is lost with its node is replaced when its claim has expired, though no component reports its end', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0'];
     const images = await Promise.all(tags.map((tag) => fixture.push('public/lost', tag, slow.host)));
     const { held, drop } = holdAt('lost', '1.1.0');
@@ -184,7 +184,7 @@ describe('promotions, each run by a Job', () => {
     await expectArrivedOnce('lost', images);
   }).timeout(PATIENT_MS);
 
-  it('a second process for the same run waits for the first, and finds nothing to do', async () => {
+  it('a second process for the same run waits for the first, and then has nothing to do', async () => {
     const images = await Promise.all(
       ['1.0.0', '1.1.0'].map((tag) => fixture.push('public/twice', tag, slow.host)),
     );
@@ -218,7 +218,7 @@ describe('promotions, each run by a Job', () => {
     await expectArrivedOnce('twice', images);
   });
 
-  it('a promotion that is deleted takes its Job with it, and nothing more arrives', async () => {
+  it('a promotion is deleted with its Job, and nothing more is promoted', async () => {
     await Promise.all(
       ['1.0.0', '1.1.0', '1.2.0'].map((tag) => fixture.push('public/deleted', tag, slow.host)),
     );

@@ -87,10 +87,10 @@ describe('promotions, by kubectl apply', () => {
       const { body } = await replica.page('/metrics').catch(() => ({ body: '' }));
       if (/^pratique_leader 1$/m.test(body)) return replica;
     }
-    throw new Error('nobody leads');
+    throw new Error('there is no leader');
   };
 
-  it('a mirror brings what is selected into quarantine, flagged, and admission refuses it there', async () => {
+  it('a mirror copies the selected images into quarantine, flagged, and admission refuses them', async () => {
     const image = await push('public/app', '1.4.0');
     await push('public/app', 'nightly');
     await flow.apply(mirror('app'));
@@ -110,14 +110,14 @@ describe('promotions, by kubectl apply', () => {
     );
   });
 
-  it('a promotion lets it go on to golden, signed and released, and admission admits it', async () => {
+  it('a promotion copies an image to golden, signed and released, and admission admits it', async () => {
     await flow.apply({ ...promote('app'), metadata: { name: 'app-to-golden', namespace: flow.namespace } });
     await flow.wait('ipr/app-to-golden', 'Ready');
     const admitted = await fixture.run(`${fixture.registry.host}/flow/golden/app:1.4.0`);
     expect(admitted.code, admitted.stderr).to.equal(0);
   });
 
-  it('kubectl get shows what they do in columns, and events what they decided', async () => {
+  it('kubectl get shows their state in columns, and events show their decisions', async () => {
     const table = await flow.kubectl('get', 'ipr,iprr');
     console.log(table.replace(/^/gm, '      '));
     expect(table).to.match(/NAME +SOURCE +TARGET +READY +PROMOTED +BLOCKED +LAST RUN +AGE/);
@@ -134,7 +134,7 @@ describe('promotions, by kubectl apply', () => {
     expect(body).to.match(/^pratique_promotion_bytes_total\{how="copied"\} \d+$/m);
   });
 
-  it('runs again when a user requests it by the annotation, and finds everything there', async () => {
+  it('runs again when a user requests it by the annotation, and finds everything up to date', async () => {
     await flow.kubectl('annotate', 'ipr/app', 'reconcile.pratique.dev/requestedAt=now', '--overwrite');
     await flow.until('app', 'the second run', ({ status }) => status?.lastHandledReconcileAt === 'now');
     await flow.until('app', 'its end', ({ status }) => status?.counts?.upToDate === 1);
@@ -158,7 +158,7 @@ describe('promotions, by kubectl apply', () => {
       return statusCode;
     };
     await push('public/app', '1.5.0');
-    expect(await send('somebody-elses-token')).to.equal(401);
+    expect(await send('another-token')).to.equal(401);
     expect(await send(TOKEN)).to.equal(202);
     await flow.until('app', 'the run', ({ status }) => status?.counts?.promoted === 1);
     const runs = await flow.runsOf('app');
@@ -170,21 +170,21 @@ describe('promotions, by kubectl apply', () => {
     ['a schedule', 'bad-cron', () => mirror('bad-cron', { schedule: '99 * * * *' }), 'InvalidPromotion'],
     ['a range', 'bad-range', () => mirror('bad-range', { tags: { semver: ['newest'] } }), 'InvalidPromotion'],
     [
-      'a Secret that is not there',
+      'a missing Secret',
       'no-secret',
       () =>
         mirror('no-secret', { target: { ...at('flow/quarantine/no-secret'), secretRef: { name: 'push' } } }),
       'SecretUnreadable',
     ],
     [
-      'a policy that is not there',
+      'a missing policy',
       'no-policy',
-      () => promote('no-policy', { policies: ['nobody'] }),
+      () => promote('no-policy', { policies: ['missing'] }),
       'InvalidPromotion',
     ],
   ];
   for (const [what, name, object, reason] of wrong)
-    it(`is Stalled with a reason because of ${what}, and begins nothing`, async () => {
+    it(`is Stalled with a reason because of ${what}, and starts no run`, async () => {
       await flow.apply(object());
       await flow.wait(`ipr/${name}`, 'Stalled');
       const seen = await flow.promotion(name);
@@ -193,13 +193,13 @@ describe('promotions, by kubectl apply', () => {
       expect(await flow.runsOf(name)).to.deep.equal([]);
     });
 
-  it('goes on when what was missing is there', async () => {
+  it('continues when the missing objects exist', async () => {
     await push('public/no-secret', '1.0.0');
     const config = JSON.stringify({ auths: { [fixture.registry.host]: { auth: 'dTpw' } } });
     await flow.secret('push', { '.dockerconfigjson': config });
     await flow.kubectl('annotate', 'ipr/no-secret', 'reconcile.pratique.dev/requestedAt=now');
     await fixture.cluster.apply(
-      policy('nobody', `${fixture.registry.host}/flow/nobody/**`, { require: { digest: {} } }),
+      policy('missing', `${fixture.registry.host}/flow/missing/**`, { require: { digest: {} } }),
     );
     await flow.wait('ipr/no-secret', 'Ready');
     await flow.until(
@@ -222,7 +222,7 @@ describe('promotions, by kubectl apply', () => {
     expect(written.stdout).to.match(/approver: \S+/);
   };
 
-  it('waits for a person where one is wanted, and goes on with the approval of a proven one', async () => {
+  it('waits for a person when approval is required, and continues with the approval of an authenticated user', async () => {
     const image = await push('flow/quarantine/careful', '2.0.0');
     await flow.apply(promote('careful', { approval: 'Always' }));
     await flow.until('careful', 'the wait', ({ status }) => status?.counts?.awaitingApproval === 1);
@@ -245,7 +245,7 @@ describe('promotions, by kubectl apply', () => {
     expect(await listTags(place('flow/golden/careful'))).to.include('2.0.0');
   });
 
-  it('is deleted without any registry being touched, and its runs go with it', async () => {
+  it('is deleted with its runs, and without a registry request', async () => {
     const before = await listTags(place('flow/quarantine/app'));
     await flow.kubectl('delete', 'ipr/app');
     await until({
@@ -257,7 +257,7 @@ describe('promotions, by kubectl apply', () => {
     expect(await listTags(place('flow/quarantine/app'))).to.deep.equal(before);
   });
 
-  it('a run whose leader is killed is finished by another replica, and nothing is there twice', async () => {
+  it('a run whose leader is killed is finished by another replica, without duplicates', async () => {
     const tags = ['1.0.0', '1.1.0', '1.2.0', '1.3.0', '1.4.0'];
     const images = await Promise.all(tags.map((tag) => push('public/many', tag, slow.host)));
     const held = Promise.withResolvers<undefined>();

@@ -116,7 +116,7 @@ for (const { name, start } of [
       expect((await gather(rest)).equals(bytes.subarray(400_000))).to.equal(true);
     });
 
-    it('goes on with a blob after the connection broke in the middle', async () => {
+    it('continues the upload of a blob after a broken connection', async () => {
       const bytes = randomBytes(500_000);
       const blob: Descriptor = {
         mediaType: 'a/b',
@@ -140,7 +140,7 @@ for (const { name, start } of [
       expect(Buffer.from(back ?? []).equals(bytes)).to.equal(true);
     });
 
-    it('leaves nothing of a blob that is not what its digest says', async () => {
+    it('stores nothing of a blob that does not match its digest', async () => {
       const blob: Descriptor = { mediaType: 'a/b', digest: digestOf('another'), size: 7, annotations: {} };
       const source = { openBlob: () => Promise.resolve(pieces(Buffer.from('not-it!'))) };
       const from = { registry: 'registry.example.com', repository: 'shop/web' };
@@ -151,7 +151,7 @@ for (const { name, start } of [
       expect(await registry.blob(at('gold/web'), blob, 10, signal())).to.equal(undefined);
     });
 
-    it('makes what refers to an image found, one by one and at once', async () => {
+    it('makes referrers of an image visible, pushed one by one and at once', async () => {
       const subject = await image('gold/web', '1.0');
       const config = await registry.pushBlob(at('gold/web'), Buffer.from('{}'), signal());
       const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: config, size: 2 };
@@ -173,7 +173,7 @@ for (const { name, start } of [
       expect(found.map(({ artifactType }) => artifactType)).to.deep.equal(Array(4).fill(NOTE));
     });
 
-    it('takes one tag away and leaves the others', async () => {
+    it('deletes one tag and keeps the others', async () => {
       const { digest } = await image('gold/tags', '1.0');
       const read = await registry.content(at('gold/tags'), signal());
       if (read === undefined) throw new Error('nothing was pushed');

@@ -33,7 +33,7 @@ const findings = (ids: readonly string[], ageMs = 0) => {
   };
 };
 
-describe('what is in golden, judged again by what cosign attests', () => {
+describe('images in golden, judged again by attestations of cosign', () => {
   let fixture: ClusterFixture;
   let flow: Promotions;
   let image: Pushed;
@@ -77,7 +77,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
     return pages.flatMap(({ body }) => body.match(/^pratique_promotion_flagged_images\{.*$/gm) ?? []);
   };
 
-  it('nothing is said of it as long as its report is well', async () => {
+  it('an image is not flagged while its report passes', async () => {
     image = await pushImage(
       { registry: fixture.registry.host, repository: 'flow/quarantine/app', tag: '1.0.0' },
       { salt: 'rejudge' },
@@ -115,7 +115,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
     expect(await flagged()).to.equal('False NoneFlagged');
   });
 
-  it('a new signed report flags it: condition, event, metric; and nothing is deleted', async () => {
+  it('a new signed report flags an image: condition, event, metric; and nothing is deleted', async () => {
     await attest('golden', 'security', findings(['CVE-2026-8'], HOUR / 4));
     await untilFlagged('True Vulnerable');
     await flow.kubectl('wait', 'ipr/app', '--for=condition=Flagged', '--timeout=5s');
@@ -133,7 +133,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
     expect(digest).to.contain(image.digest);
   });
 
-  it('a newer report of a stranger clears nothing, one of the authority does', async () => {
+  it('a newer report of an untrusted signer clears nothing, one of the authority does', async () => {
     await attest('golden', 'stranger', findings([], HOUR / 8));
     const before = (await flow.promotion('app')).status?.lastJudgement?.time ?? '';
     await flow.until('app', 'another look', ({ status }) => (status?.lastJudgement?.time ?? '') > before);
@@ -143,7 +143,7 @@ describe('what is in golden, judged again by what cosign attests', () => {
     expect(await metric()).to.deep.equal([]);
   });
 
-  it('a registry that is down changes nothing, and is said', async () => {
+  it('a registry that is down changes nothing, and is reported', async () => {
     await attest('golden', 'security', findings(['CVE-2026-9']));
     await untilFlagged('True Vulnerable');
     await fixture.registry.stop();

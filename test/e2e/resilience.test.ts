@@ -17,7 +17,7 @@ const TAKEOVER_WITHIN_MS = 30_000;
 /** What is given back is taken at the next try, every 2 s. */
 const HANDOVER_WITHIN_MS = 8_000;
 
-describe('an installation, when something dies', () => {
+describe('an installation, when a process ends', () => {
   let fixture: ClusterFixture;
   let signed: string;
   let unsigned: string;
@@ -40,7 +40,7 @@ describe('an installation, when something dies', () => {
     (await replica.page('/metrics')).body.includes('\npratique_leader 1');
   const leader = async (): Promise<Replica> => {
     for (const replica of fixture.replicas) if (await isLeader(replica)) return replica;
-    throw new Error('nobody leads');
+    throw new Error('there is no leader');
   };
   const kubectl = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await fixture.cluster.kubectl(args);
@@ -61,7 +61,7 @@ describe('an installation, when something dies', () => {
         return last.judged;
       },
     });
-    if (!last) throw new Error('nobody tried');
+    if (!last) throw new Error('no attempt was made');
     return last;
   };
   const took = async (
@@ -74,7 +74,7 @@ describe('an installation, when something dies', () => {
     console.log(`      (${what}: ${((performance.now() - began) / 1_000).toFixed(1)} s)`);
   };
 
-  it('a replica that is killed amid 200 creates lets nothing unsigned in and loses nothing signed', async () => {
+  it('admits no unsigned pod and loses no signed one when a replica is killed during 200 creates', async () => {
     const victim = await leader();
     const images = Array.from({ length: PODS }, (_, index) => (index % 2 === 0 ? signed : unsigned));
     let answered = 0;
@@ -114,7 +114,7 @@ describe('an installation, when something dies', () => {
     await took('another leader after a kill', TAKEOVER_WITHIN_MS, leads, died);
   });
 
-  it('the new leader writes status and tests that enforcement is on', async () => {
+  it('writes status and runs the self-test with the new leader', async () => {
     const now = await leader();
     expect(await holder()).to.match(new RegExp(`^${now.name}_`));
     await fixture.cluster.apply(policy('after', `${fixture.registry.host}/after/**`, REQUIRE_SIGNATURES));
@@ -127,7 +127,7 @@ describe('an installation, when something dies', () => {
     expect((await now.page('/metrics')).body).to.match(/^pratique_selftest_ok 1$/m);
   });
 
-  it('a replica that is stopped hands over, and no request is lost', async () => {
+  it('loses no request when a replica is stopped', async () => {
     fixture.replicas.push(await fixture.installation.start('replica-2'));
     await sleep(1_000); // until the balancer has seen it
     const victim = await leader();
@@ -143,7 +143,7 @@ describe('an installation, when something dies', () => {
     expect(load.attempts.filter(({ admitted }) => !admitted).map(({ message }) => message)).to.deep.equal([]);
   });
 
-  it('no request is lost while certificate and authority are rotated under load', async function () {
+  it('loses no request while certificate and authority are rotated under load', async function () {
     this.timeout(180_000);
     // Two again: one makes the certificate, the other hears of it.
     fixture.replicas.push(await fixture.installation.start('replica-3'));
@@ -180,7 +180,7 @@ describe('an installation, when something dies', () => {
     expect(now).not.to.include.oneOf(byTheOld);
   });
 
-  it('the Secret with the certificate may be deleted: requests go on, and there is a new one', async () => {
+  it('answers requests after the Secret with the certificate was deleted, and creates a new one', async () => {
     const load = startLoad(fixture.cluster, 'secret', [signed]);
     const secret = ['secret', 'pratique-webhook-tls', '-n', NAMESPACE];
     await fixture.cluster.kubectl(['delete', ...secret]);
@@ -194,7 +194,7 @@ describe('an installation, when something dies', () => {
     expect(load.attempts.filter(({ admitted }) => !admitted).map(({ message }) => message)).to.deep.equal([]);
   });
 
-  it('an API server that was away finds the guard at its post', async () => {
+  it('answers again as soon as the API server is back', async () => {
     const { cluster, keys } = fixture;
     const late = await fixture.push('late', keys.stranger);
     const elsewhere = policy('production', 'nowhere.example.com/**', REQUIRE_SIGNATURES);

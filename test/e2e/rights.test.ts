@@ -23,10 +23,10 @@ const SCALED = {
   replicationcontrollers: 'ReplicationController',
 } as const;
 
-/** Rights that are given although the log of a day on which all goes well does not show them. */
+/** Rights that are granted although the audit log of a day without failures does not show them. */
 const RARELY_USED: Readonly<Record<string, string>> = {
-  'get /namespaces': 'a namespace that was asked about before the watch told of it',
-  'create openreports.io/reports': 'an apply that creates is noted as a patch, and needs both',
+  'get /namespaces': 'a namespace that was read before the watch reported it',
+  'create openreports.io/reports': 'an apply that creates is logged as a patch, and needs both',
   'get /configmaps': 'a key of those who sign reports, for a promotion that names it in a ConfigMap',
 };
 
@@ -51,7 +51,7 @@ describe('the rights of the controller', () => {
         await cluster.apply(rolloutCrd());
         await cluster.apply(openReportsCrd());
         // For the canary among ephemeral containers.
-        await cluster.apply(pod('anybody', 'registry.example.com/anybody'));
+        await cluster.apply(pod('running', 'registry.example.com/running'));
       },
     });
     const { code, stdout, stderr } = await fixture.installation.helm(['get', 'manifest', 'pratique']);
@@ -80,7 +80,7 @@ describe('the rights of the controller', () => {
       const { body } = await replica.page('/metrics').catch(() => ({ body: '' }));
       if (/^pratique_leader 1$/m.test(body)) return replica;
     }
-    throw new Error('nobody leads');
+    throw new Error('there is no leader');
   };
   const calls = async (): Promise<readonly Call[]> =>
     (await log.requestsOf(CONTROLLER)).flatMap((request) => callOf(request) ?? []);
@@ -95,7 +95,7 @@ describe('the rights of the controller', () => {
         ),
     });
 
-  it('do for admission: pull secrets, digests, and what is scaled', async () => {
+  it('are sufficient for admission: pull secrets, digests, and scaled objects', async () => {
     const image = await fixture.push('web', fixture.keys.release);
     const config = JSON.stringify({ auths: { 'registry.example.com': { auth: 'dTpw' } } });
     await create({
@@ -120,7 +120,7 @@ describe('the rights of the controller', () => {
     expect(refused.stderr).to.contain('Unsigned');
   });
 
-  it('do for the certificate: made, trusted, and made again', async () => {
+  it('are sufficient for the certificate: issued, trusted, and issued again', async () => {
     await untilCalled('create /secrets in pratique');
     await untilCalled('patch admissionregistration.k8s.io/validatingwebhookconfigurations');
     await untilCalled('patch admissionregistration.k8s.io/mutatingwebhookconfigurations');
@@ -129,7 +129,7 @@ describe('the rights of the controller', () => {
     await untilCalled('update /secrets in pratique', 'pratique-webhook-tls');
   });
 
-  it('do for the audit and for the next leader: events, counted up, and reports, taken away', async () => {
+  it('are sufficient for the audit and for the next leader: events in a series, and deleted reports', async () => {
     const { cluster, registry } = fixture;
     const bad = await fixture.push('bad');
     await cluster.apply(
@@ -151,7 +151,7 @@ describe('the rights of the controller', () => {
     await untilCalled('delete openreports.io/reports in shop');
   });
 
-  it('do for promotions: runs made, carried out, and taken away when there are too many', async () => {
+  it('are sufficient for promotions: runs are created, carried out, and deleted above the history limit', async () => {
     const { host } = fixture.registry;
     await fixture.push('public');
     await fixture.cluster.apply({
@@ -178,7 +178,7 @@ describe('the rights of the controller', () => {
     await untilCalled('delete pratique.dev/imagepromotionruns in shop');
   });
 
-  it('do for the self-test', async () => {
+  it('are sufficient for the self-test', async () => {
     await untilCalled('patch /pods/ephemeralcontainers in default');
     await untilCalled('create acme.example.com/rollouts in default');
     await until({
@@ -188,21 +188,21 @@ describe('the rights of the controller', () => {
     });
   });
 
-  it('are never too few: RBAC has refused nothing that was asked', async () => {
+  it('are never too few: RBAC has refused no request', async () => {
     const refused = (await log.requestsOf(CONTROLLER)).filter(
       ({ annotations }) => annotations?.[DECISION] !== 'allow',
     );
     expect(refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`)).to.deep.equal([]);
   });
 
-  it('all come from the chart: nothing was asked that it does not grant', async () => {
+  it('all come from the chart: no request needed more than it grants', async () => {
     const outside = (await calls()).filter((call) => !grants.some((grant) => allows(grant, call)));
     expect([...new Set(outside.map(reported))]).to.deep.equal([]);
     const paths = (await log.requestsOf(CONTROLLER)).filter(({ objectRef }) => !objectRef);
     expect(paths.map(({ requestURI }) => requestURI)).to.deep.equal([]);
   });
 
-  it('are never too many: each of them was used, but for those that are named with a reason', async () => {
+  it('are never too many: each of them was used, except those that are listed with a reason', async () => {
     const made = await calls();
     const unused = grants.filter((grant) => !made.some((call) => allows(grant, call)));
     console.log(`      (${String(grants.length)} rights, ${String(made.length)} calls)`);

@@ -30,7 +30,7 @@ function idsIn({ report }: ScanOutput): readonly string[] {
   );
 }
 
-describe('the databases of the real Trivy, from a mirror that wants a login', () => {
+describe('the databases of the real Trivy, from a mirror with a login', () => {
   let workspace: Workspace;
   let olareg: Registry;
   let door: LockedRegistry;
@@ -80,7 +80,7 @@ describe('the databases of the real Trivy, from a mirror that wants a login', ()
     await writeFile(path, JSON.stringify({ ...metadata, DownloadedAt: new Date(Date.now() - ms) }));
   }
 
-  it('are downloaded before the first scan, and again when there is a newer one', async () => {
+  it('are downloaded before the first scan, and again when a newer one exists', async () => {
     const scan = await open('one', { vulnerabilities: `${door.host}/mirror/trivy-db` });
     await publish(30, []);
     expect(idsIn(await scan())).to.deep.equal([]);
@@ -97,7 +97,7 @@ describe('the databases of the real Trivy, from a mirror that wants a login', ()
     expect([...door.callers()], 'a fresh one is not asked for again').to.deep.equal([]);
   });
 
-  it('are that of Java libraries, too, where it has a mirror', async () => {
+  it('include the database of Java libraries when it has a mirror', async () => {
     await publish(1, [KNOWN]);
     const java = { registry: olareg.host, repository: 'mirror/trivy-java-db', tag: '1' };
     await pushJavaDatabase(java, new Date());
@@ -113,7 +113,7 @@ describe('the databases of the real Trivy, from a mirror that wants a login', ()
     ['has none', () => `${door.host}/mirror/nothing:2`],
     ['is away', () => '127.0.0.1:1/mirror/trivy-db:2'],
   ] as const) {
-    it(`leave it unknown when the mirror ${what}`, async () => {
+    it(`leave the result unknown when the mirror ${what}`, async () => {
       const scan = await open('three', { vulnerabilities: repository() });
       const error: unknown = await scan().catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(Fault).and.include({ code: 'ScannerFailed', transient: true });

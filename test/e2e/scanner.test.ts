@@ -71,7 +71,7 @@ describe('the scan gate with the real Trivy', () => {
     return judgeScan(await scanPlatforms(task, signal()), { ...RULE, ...how }, new Date());
   }
 
-  it('finds what stands in the database, and blocks', async () => {
+  it('finds a vulnerability from the database, and blocks', async () => {
     const result = await gate(await pushAlpine(target('vulnerable'), VULNERABLE));
     expect(result, result.message).to.deep.include({
       answer: 'Block',
@@ -84,12 +84,12 @@ describe('the scan gate with the real Trivy', () => {
     expect(Date.now() - (result.databaseUpdatedAt?.getTime() ?? NaN)).to.be.within(HOUR_MS, 2 * HOUR_MS);
   });
 
-  it('lets a clean image pass', async () => {
+  it('passes a clean image', async () => {
     const result = await gate(await pushAlpine(target('clean'), CLEAN));
     expect([result.answer, result.counts.Critical], result.message).to.deep.equal(['Pass', 0]);
   });
 
-  it('counts only what can be fixed, where only that is asked', async () => {
+  it('counts only fixable findings when that is configured', async () => {
     const image = await pushAlpine(target('vulnerable'), VULNERABLE);
     expect((await gate(image, { fixableOnly: true })).blocking).to.deep.equal(['CVE-2026-0001']);
   });
@@ -135,7 +135,7 @@ describe('the scan gate with the real Trivy', () => {
     expect(result.blocking, result.message).to.deep.equal(['CVE-2026-0001', 'CVE-2026-0002']);
   });
 
-  it('reads with a login where one is needed, and cannot decide without', async () => {
+  it('reads with a login when one is needed, and is unknown without it', async () => {
     const shop = target('locked');
     const { digest } = await pushAlpine(shop, VULNERABLE);
     const door = await startLockedRegistry({ acme: 'pa:ss' });
@@ -155,7 +155,7 @@ describe('the scan gate with the real Trivy', () => {
     }
   });
 
-  it('judges by a Trivy server, and cannot decide when it is away', async () => {
+  it('uses a Trivy server, and is unknown when the server is unavailable', async () => {
     const { trivy: command } = await requirePrograms(['trivy']);
     const image = await pushAlpine(target('vulnerable'), VULNERABLE);
     const port = await freePort();
@@ -183,7 +183,7 @@ describe('the scan gate with the real Trivy', () => {
     expect([away.answer, away.reason, away.transient]).to.deep.equal(['Unknown', 'ScannerFailed', true]);
   });
 
-  describe('does not know, says so, and blocks', () => {
+  describe('is unknown with a reason, and blocks', () => {
     let image: Pushed;
     before(async () => {
       image = await pushAlpine(target('unknown'), CLEAN);
@@ -248,7 +248,7 @@ describe('the scan gate with the real Trivy', () => {
       ]);
     });
 
-    it('when the image is gone from the registry by then', async () => {
+    it('when the image was deleted from the registry', async () => {
       const gone = pinned(`${olareg.host}/shop/unknown@sha256:${'0'.repeat(64)}`);
       const manifest = await registry.manifest(pinned(image.reference), signal());
       if (manifest === undefined) throw new Error('the image is gone');

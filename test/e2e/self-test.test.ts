@@ -95,7 +95,7 @@ describe('the self-test against a real API server', () => {
       .filter(({ outcome }) => outcome !== 'proven')
       .map(({ id, outcome, detail }) => `${outcome} ${id} ${detail}`);
 
-  it('lets every canary in where nothing guards: each is valid, and restricted enough', async () => {
+  it('has every canary admitted without a webhook: each is valid, and complies with the restricted profile', async () => {
     await cluster.apply(pod('open'));
     const verdict = await attempt('open');
     expect(verdict.state).to.equal('not enforced');
@@ -108,7 +108,7 @@ describe('the self-test against a real API server', () => {
     expect(verdict.canaries).to.have.length(16);
   });
 
-  it('proves every path and kind where the webhook is registered, with no registry asked', async () => {
+  it('proves every path and kind when the webhook is registered, without a registry request', async () => {
     await cluster.apply(pod('guarded'));
     const unregister = await registerWebhook(cluster, webhook);
     try {

@@ -168,7 +168,7 @@ describe('signatures by the real cosign, judged by the built product', () => {
           );
         });
 
-        it(`wants every platform signed where a policy says so: sign, then sign -r (${form.name})`, async () => {
+        it(`requires a signature of every platform when a policy sets that: sign, then sign -r (${form.name})`, async () => {
           const to = target();
           const platforms = [];
           for (const architecture of ['amd64', 'arm64']) {

@@ -33,7 +33,7 @@ interface SignerOnDisk extends By {
   readonly publicKey: string;
 }
 
-describe('what Pratique signs, judged by the real cosign', () => {
+describe('signatures of Pratique, verified by the real cosign', () => {
   const started: { stop(): Promise<unknown> }[] = [];
   let registries: Readonly<Record<'olareg' | 'distribution', Registry>>;
   let programs: Readonly<Record<CosignProgram, Cosign>>;
@@ -69,7 +69,7 @@ describe('what Pratique signs, judged by the real cosign', () => {
 
   after(() => Promise.all(started.map((each) => each.stop())));
 
-  it('opens the keys of both generations of cosign with their password only', async () => {
+  it('opens the keys of both generations of cosign only with their password', async () => {
     for (const name of ['cosign', 'cosign2'] as const) {
       const key = await programs[name].createKeyPair(`of-${name}`, PASSWORD);
       const pem = await readFile(key.privateKey, 'utf8');
@@ -123,7 +123,7 @@ describe('what Pratique signs, judged by the real cosign', () => {
         expect(await verifyAttestation('cosign', signed, stranger)).to.equal('no');
       });
 
-      it('cosign 3 shows all of it in its tree', async () => {
+      it('cosign 3 shows all signatures and attestations in its tree', async () => {
         const signed = await push();
         await signAsBundle(signed, release, {});
         await signByTag(signed, release, {});
@@ -134,7 +134,7 @@ describe('what Pratique signs, judged by the real cosign', () => {
         expect(tree).to.match(/Attestations for an image tag: .*\.att/);
       });
 
-      it('stands beside signatures that cosign made, before it and after it', async () => {
+      it('keeps signatures of cosign, made before and after', async () => {
         const signed = await push();
         const { cosign2 } = programs;
         const [first, last] = [
@@ -149,7 +149,7 @@ describe('what Pratique signs, judged by the real cosign', () => {
       });
 
       for (const form of ['bundle', 'tag'] as const) {
-        it(`cosign 3 verifies what was signed in the name of an identity (by ${form}), of the right one alone`, async () => {
+        it(`cosign 3 verifies a signature by an identity (by ${form}), and of the right identity alone`, async () => {
           const signed = await push();
           await (form === 'bundle' ? signAsBundle : signByTag)(signed, workflow, {});
           expect(await verifyIdentity(['verify'], signed, WORKFLOW)).to.equal('yes');
@@ -172,7 +172,7 @@ describe('what Pratique signs, judged by the real cosign', () => {
         Ed25519: [generateKeyPairSync('ed25519').privateKey, []],
       };
       for (const [kind, [key, flags]] of Object.entries(kinds)) {
-        it(`cosign 3 verifies what a key of kind ${kind} signed, in both forms`, async () => {
+        it(`cosign 3 verifies signatures by a key of kind ${kind}, in both forms`, async () => {
           const by = await imported(programs.cosign, `${kind}-${name}`, key);
           const [bundled, tagged] = [await push(), await push()];
           await signAsBundle(bundled, by, {});

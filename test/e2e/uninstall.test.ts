@@ -22,13 +22,13 @@ for (const alive of [true, false]) {
       return stdout.split('\n').filter(Boolean);
     };
 
-    it('no pod is admitted before without a verdict', async () => {
+    it('admits no pod without a verdict before the uninstall', async () => {
       const { code, stderr } = await fixture.run(unsigned);
       expect(code).to.equal(1);
       expect(stderr).to.contain(alive ? 'Unsigned' : 'failed calling webhook');
     });
 
-    it('leaves no webhook, and pods are made at once', async () => {
+    it('leaves no webhook, and pods are created at once', async () => {
       const { code, stderr } = await fixture.installation.helm(['uninstall', 'pratique']);
       expect(code, stderr).to.equal(0);
       expect(await names(CONFIGURATIONS)).to.deep.equal([]);
@@ -36,7 +36,7 @@ for (const alive of [true, false]) {
       expect(run.code, run.stderr).to.equal(0);
     });
 
-    it('keeps the definition and every policy', async () => {
+    it('keeps the CRD and every policy', async () => {
       expect(await names('crd')).to.include(
         'customresourcedefinition.apiextensions.k8s.io/imagepolicies.pratique.dev',
       );
@@ -46,7 +46,7 @@ for (const alive of [true, false]) {
       ]);
     });
 
-    it('takes every right with it', async () => {
+    it('deletes every role and binding', async () => {
       expect(
         await names(
           'clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings',

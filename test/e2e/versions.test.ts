@@ -26,7 +26,7 @@ for (const level of LEVELS) {
       expect((await fixture.run(await fixture.push('unsigned'))).stderr).to.contain('Unsigned');
     });
 
-    it('judges what is scaled', async () => {
+    it('judges a scaled object', async () => {
       const { cluster, push, registry } = fixture;
       const image = await push('scaled');
       const args = ['deployment', 'scaled', '-n', 'shop', `--image=${image}`, '--replicas=0'];
@@ -51,7 +51,7 @@ for (const level of LEVELS) {
       expect(scale.stderr).to.contain('Unsigned');
     });
 
-    it('the self-test proves that enforcement is on', async () => {
+    it('proves by the self-test that enforcement is on', async () => {
       const [replica] = fixture.replicas;
       await until({
         what: 'proof',
@@ -69,7 +69,7 @@ for (const level of LEVELS) {
       expect(logged).to.have.lengthOf(level === '1.34' ? 2 : 0);
     });
 
-    it('doctor finds nothing wrong', async () => {
+    it('passes every check of doctor', async () => {
       const { code, stdout, stderr } = await fixture.installation.pratique(
         ['doctor'],
         fixture.cluster.kubeconfigPath,
@@ -77,7 +77,7 @@ for (const level of LEVELS) {
       expect(code, stdout + stderr).to.equal(0);
     });
 
-    it('uninstalled, it leaves no webhook behind, and pods are made at once', async () => {
+    it('leaves no webhook after uninstall, and pods are created at once', async () => {
       const image = await fixture.push('after');
       expect((await fixture.run(image)).code).to.equal(1);
       const { code, stderr } = await fixture.installation.helm(['uninstall', 'pratique']);

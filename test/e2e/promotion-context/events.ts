@@ -64,7 +64,7 @@ export function describeEvents(around: () => Around): void {
         () => ({ to: 'harbor', body: HARBOR, headers: around().senders.bearer(`${HARBOR_TOKEN}x`) }),
       ],
       [
-        'an identity token for somebody else',
+        'an identity token for another audience',
         'ci: token audience',
         401,
         () => withToken({ aud: 'elsewhere' }),
@@ -96,7 +96,7 @@ export function describeEvents(around: () => Around): void {
       ],
     ];
     for (const [what, why, status, reported] of refused)
-      it(`are answered ${String(status)} for ${what}, and the log says why`, async () => {
+      it(`are answered with ${String(status)} for ${what}, and the log has the reason`, async () => {
         const { senders, fixture: fixture } = around();
         const answer = await senders.report(await reported());
         expect(answer.status, answer.body).to.equal(status);
@@ -121,7 +121,7 @@ export function describeEvents(around: () => Around): void {
       expect((await senders.report({ ...reported, to: 'quay' })).status).to.equal(404);
     });
 
-    it('trigger the promotions that take from there, once for a burst, and no others', async () => {
+    it('trigger the promotions with that source, once for a burst, and no others', async () => {
       const { senders, flow } = around();
       const [pushed, burst] = [generic('pushed'), generic('burst')];
       const reported: readonly SentEvents[] = [

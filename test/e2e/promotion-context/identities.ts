@@ -56,7 +56,7 @@ export function describeIdentities(around: () => Around): void {
       }
     });
 
-    it('sign and release, so that admission admits an image with the flag in itself', async () => {
+    it('sign and release, so that admission admits an image that contains the flag', async () => {
       const [run] = await around().flow.runsOf('keyless-ours');
       expect(run?.status?.images?.[0]?.decision).to.equal('Promoted');
       const before = await admit('keyless/ours/before');

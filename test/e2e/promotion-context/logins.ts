@@ -30,10 +30,10 @@ export function describeLogins(around: () => Around): void {
       await flow.secret('wrong-login', login('wrong'), PULL_SECRET);
       await account('puller', ['login']);
       await account('careless', ['login', 'lost']);
-      await account('nobody', []);
+      await account('no-login', []);
     });
 
-    it('come from a Secret, for a registry with an authority of its own', async () => {
+    it('come from a Secret, for a registry with a private CA', async () => {
       const { flow } = around();
       await flow.apply(into('secret', { ...CA, secretRef: { name: 'login' } }));
       await flow.wait('ipr/secret', 'Ready');
@@ -48,7 +48,7 @@ export function describeLogins(around: () => Around): void {
       expect(await listTags({ registry: open.host, repository: 'quarantine/account' })).to.include('1.0.0');
     });
 
-    it('without the authority say that its certificate is not trusted', async () => {
+    it('without the CA fail with the reason that its certificate is not trusted', async () => {
       const { flow, locked } = around();
       await flow.apply(into('no-ca', { secretRef: { name: 'login' } }));
       const said = `${locked.host}: its certificate is not trusted: give its CA`;
@@ -56,7 +56,7 @@ export function describeLogins(around: () => Around): void {
       expect((await conditionOf(around(), 'no-ca', 'Ready'))?.reason).to.equal('RegistryUnavailable');
     });
 
-    it('with a wrong password say that the registry refuses it', async () => {
+    it('with a wrong password fail with the refusal of the registry', async () => {
       await around().flow.apply(into('wrong-login', { ...CA, secretRef: { name: 'wrong-login' } }));
       await says(around(), { name: 'wrong-login', type: 'Stalled', said: 'RegistryDenied: ' });
       const { message = '' } = (await conditionOf(around(), 'wrong-login', 'Ready')) ?? {};
@@ -77,7 +77,7 @@ export function describeLogins(around: () => Around): void {
       [
         'an account without Secrets',
         'no-puller',
-        { ...CA, serviceAccountName: 'nobody' },
+        { ...CA, serviceAccountName: 'no-login' },
         'has no login for',
       ],
       [
@@ -88,7 +88,7 @@ export function describeLogins(around: () => Around): void {
       ],
     ];
     for (const [what, name, more, said] of missing)
-      it(`that are ${what} keep it from beginning`, async () => {
+      it(`that are ${what} prevent the start of the run`, async () => {
         const { flow } = around();
         await flow.apply(into(name, more));
         await says(around(), { name, type: 'Stalled', said });

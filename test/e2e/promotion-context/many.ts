@@ -58,7 +58,7 @@ export function describeMany(around: () => Around): void {
     });
     after(() => golden.stop());
 
-    it('bring all that may come, in little status, with one event for each that did not', async () => {
+    it('are promoted when the gates pass, with a small status and one event for each other tag', async () => {
       const { flow, fixture: fixture } = around();
       await flow.apply(
         promotion('many', {
@@ -87,7 +87,7 @@ export function describeMany(around: () => Around): void {
       expect(reported).to.deep.equal([BLOCKED, BROKEN, 1]);
     });
 
-    it('report nothing the second time', async () => {
+    it('cause no report on the second run', async () => {
       const before = await events();
       await around().flow.kubectl('annotate', 'ipr/many', 'reconcile.pratique.dev/requestedAt=again');
       await ended(0, ARRIVE);

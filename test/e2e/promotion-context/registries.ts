@@ -8,7 +8,7 @@ import { at, conditionOf, mirror, says, type Around } from './context.ts';
 /** Registries that do not do what is wanted. */
 export function describeRegistries(around: () => Around): void {
   describe('registries', () => {
-    it('that cannot be reached are tried again, and the reason stands in Ready', async () => {
+    it('that cannot be reached are tried again, and the reason is in the Ready condition', async () => {
       const { flow, open } = around();
       const host = `127.0.0.1:${String(await freePort())}`;
       await flow.apply(mirror('unreachable', at('app', { host }), at('quarantine/unreachable', open)));
@@ -17,7 +17,7 @@ export function describeRegistries(around: () => Around): void {
       expect([ready?.status, ready?.reason]).to.deep.equal(['False', 'RegistryUnavailable']);
     });
 
-    it('that take nothing are for a person', async () => {
+    it('that accept no push need a person', async () => {
       const { flow, open } = around();
       const readOnly = await startReadOnlyDistribution();
       try {
@@ -30,7 +30,7 @@ export function describeRegistries(around: () => Around): void {
       }
     });
 
-    it('at which another writer moves the tag in between keep it there, and the run reports it', async () => {
+    it('keep a tag that another writer moves during the run, and the run reports it', async () => {
       const { flow, open } = around();
       const there = { registry: open.host, repository: 'quarantine/raced', tag: '1.0.0' };
       open.intercept(async ({ method, url }) => {
@@ -47,7 +47,7 @@ export function describeRegistries(around: () => Around): void {
       expect(gates?.reason).to.equal('TargetMoved');
     });
 
-    it('that list no tag of a name that may be mistyped make kubectl get say so', async () => {
+    it('without any tag, as with a mistyped name, are visible in kubectl get', async () => {
       const { flow, fixture: fixture, open } = around();
       await flow.apply(mirror('mistyped', at('ap', fixture.registry), at('quarantine/mistyped', open)));
       await flow.wait('ipr/mistyped', 'Ready');

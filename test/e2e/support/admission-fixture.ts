@@ -46,7 +46,7 @@ export async function startAdmissionFixture(
   const stop = async (): Promise<void> => {
     await Promise.all(started.map((each) => each.stop()));
   };
-  const workspace = await openWorkspace('shore');
+  const workspace = await openWorkspace('admission');
   started.push({ stop: () => workspace.close() });
   const auditLog = join(workspace.folder, 'audit.log');
   const auditPolicy = join(workspace.folder, 'audit-policy.yaml');

@@ -37,7 +37,7 @@ export const HARBOR_TOKEN = 'token-of-this-harbor';
 const SECRETS = {
   github: 'secret-of-this-webhook',
   pipeline: 'secret-of-this-pipeline',
-  stranger: 'secret-of-somebody-else',
+  stranger: 'secret-of-another-sender',
 };
 const HEADERS = {
   github: 'x-hub-signature-256',

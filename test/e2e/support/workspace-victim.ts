@@ -20,5 +20,5 @@ const pids = [sleeper.pid, Number(await printed())];
 console.log(JSON.stringify({ pids, folders: [workspace.folder, workspace.memory] }));
 
 const ending = process.argv[2];
-if (ending === 'throws') throw new Error('as told');
+if (ending === 'throws') throw new Error('as requested');
 if (ending === 'stays') setInterval(() => undefined, 1_000);

@@ -23,7 +23,7 @@ describe('a workspace', () => {
     await expectNothing((await startVictim('throws')).left);
   });
 
-  it('neither holds up a run that forgets to close it nor survives it', async () => {
+  it('neither blocks a run that forgets to close it nor survives the run', async () => {
     await expectNothing((await startVictim('ends')).left);
   });
 
