@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A door with a lock in front of another registry: what is pushed and signed there is read here, with a login. */
+/** A proxy in front of another registry that requires a login: images are pushed there and read here. */
 export interface LockedRegistry {
   /** Host and port, as the beginning of an image reference. */
   readonly host: string;
-  /** Who asked since the last {@link LockedRegistry.forget}, by name; `''` for whoever had no valid login. */
+  /** The callers since the last {@link LockedRegistry.forget}, by name; `''` = a caller without a valid login. */
   callers(): ReadonlySet<string>;
   forget(): void;
   /** Host and port of the registry behind it. */
@@ -14,7 +14,7 @@ export interface LockedRegistry {
   stop(): Promise<void>;
 }
 
-/** Listens on loopback and lets these people in, name → password, by Basic authentication. */
+/** Listens on loopback and accepts these users, name → password, by Basic authentication. */
 export async function startLockedRegistry(people: Readonly<Record<string, string>>): Promise<LockedRegistry> {
   const names = new Map(Object.entries(people).map(([name, password]) => [basic(name, password), name]));
   const callers = new Set<string>();
