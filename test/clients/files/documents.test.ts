@@ -34,7 +34,7 @@ describe('readDocuments', () => {
     });
   });
 
-  it('reads .yaml, .yml and .json right inside a folder, in order of name, and nothing else', async () => {
+  it('reads .yaml, .yml and .json files directly in a folder, in order of name, and no other files', async () => {
     for (const name of ['c.yaml', 'a.json', 'b.yml', '.hidden.yaml', 'notes.txt', 'd.yaml.bak', 'E.YAML~']) {
       await folder.write(name, { name });
     }
@@ -48,7 +48,7 @@ describe('readDocuments', () => {
     ]);
   });
 
-  it('reads a folder as a mounted ConfigMap has it: links into a dot folder', async () => {
+  it('reads a folder of a mounted ConfigMap, with links into a dot folder', async () => {
     await mkdir(join(folder.path, '..2026'));
     await folder.write('..2026/p.yaml', { a: 1 });
     await symlink('..2026', join(folder.path, '..data'));
@@ -66,12 +66,12 @@ describe('readDocuments', () => {
     expect((await readFrom('')).documents).to.deep.equal([]);
   });
 
-  it('gives plain values, merge keys filled in', async () => {
+  it('returns plain values, with merge keys resolved', async () => {
     const { documents } = await readFrom('base: &b {x: 1}\nuse: {<<: *b, y: 2}\n');
     expect(documents[0]?.value).to.deep.equal({ base: { x: 1 }, use: { x: 1, y: 2 } });
   });
 
-  it('names file and line of what is no YAML, once and in plain words', async () => {
+  it('names file and line of invalid YAML, once and in plain words', async () => {
     expect(await problemsIn('a.yaml', 'a: 1\nb: [1\nc: 2\n')).to.have.length(1);
     expect((await problemsIn('a.yaml', 'a: 1\nb: [1\nc: 2\n'))[0]).to.match(/^a\.yaml:3 /);
     expect(await problemsIn('twice.yaml', 'a: 1\na: 2\n')).to.deep.equal([
@@ -91,7 +91,7 @@ describe('readDocuments', () => {
     );
   });
 
-  it('does not unfold a few aliases into gigabytes', async () => {
+  it('does not expand a few aliases into gigabytes', async () => {
     const lines = Array.from({ length: 9 }, (_, level) => {
       const ten = Array.from({ length: 10 }, () => `*a${level}`).join(', ');
       return `a${level + 1}: &a${level + 1} [${ten}]`;
@@ -107,7 +107,7 @@ describe('readDocuments', () => {
     ]);
   });
 
-  it('reads no file, and no input, beyond its bound', async () => {
+  it('reads no file, and no input, beyond its size limit', async () => {
     const file = await folder.write('large.yaml', '#'.repeat(TOO_LARGE));
     expect((await read(file)).problems).to.deep.equal([
       { path: file, message: 'is larger than 16777216 bytes' },
@@ -129,7 +129,7 @@ describe('readDocuments', () => {
     ]);
   });
 
-  it('says in words what the system will not give', async () => {
+  it('reports errors of the file system in words', async () => {
     const missing = join(folder.path, 'missing');
     expect((await read(missing)).problems).to.deep.equal([
       { path: missing, message: 'no such file or folder' },
@@ -140,7 +140,7 @@ describe('readDocuments', () => {
     expect((await read()).problems[0]?.message).to.equal('is a folder, a file is needed');
   });
 
-  it('says when it has no permission', async function () {
+  it('reports a missing permission', async function () {
     const file = await folder.write('a.yaml', 'a: 1');
     await chmod(file, 0);
     const { problems, documents } = await read(file);

@@ -11,7 +11,7 @@ const WORK_MS = 3;
 /** How often the end is tried: what is lost is lost in a race. */
 const TIMES = 8;
 
-describe('A server that ends under load', () => {
+describe('A server that closes under load', () => {
   let ca: string;
   let tls: Tls;
   let working: Promise<undefined>;
@@ -95,7 +95,7 @@ describe('A server that ends under load', () => {
     expect(await answer.text()).to.equal('x');
   });
 
-  it('answers a caller that comes once more over its connection, and only then hangs up', async () => {
+  it('answers one more request over an open connection, and only then closes it', async () => {
     const server = await start(false);
     const pool = new Pool(`http://127.0.0.1:${String(server.port)}`, { connections: 1 });
     const ask = () => pool.request({ method: 'POST', path: '/work', body: 'x' });

@@ -10,7 +10,7 @@ describe('createMetrics', () => {
   const linesOf = async ({ scrape }: ReturnType<typeof open>, name: string) =>
     (await scrape()).split('\n').filter((line) => line.startsWith(name));
 
-  it('counts by labels, by one if not said', async () => {
+  it('counts by labels, by one by default', async () => {
     const metrics = open();
     metrics.count('requests_total', { host: 'a', code: '200' });
     metrics.count('requests_total', { host: 'a', code: '200' }, 4);
@@ -21,7 +21,7 @@ describe('createMetrics', () => {
     ]);
   });
 
-  it('sorts what it observes into the buckets given', async () => {
+  it('sorts observations into the configured buckets', async () => {
     const metrics = open();
     for (const value of [0.05, 0.5, 5]) metrics.observe('duration_seconds', { verb: 'get' }, value);
     expect(await linesOf(metrics, 'duration_seconds')).to.have.members([
@@ -33,7 +33,7 @@ describe('createMetrics', () => {
     ]);
   });
 
-  it('asks gauges for their values at every scrape, and forgets those of the last', async () => {
+  it('reads gauges at every scrape, and drops the values of the previous scrape', async () => {
     let hosts = ['a', 'b'];
     const read = () => hosts.map((host, index) => ({ labels: { host }, value: index }));
     const metrics = createMetrics({
@@ -68,7 +68,7 @@ describe('createMetrics', () => {
       expect(page).to.match(new RegExp(`^${name} `, 'm'));
   });
 
-  it('throws on what was not defined, and on a name that was defined twice', () => {
+  it('throws on an undefined metric, and on a name that was defined twice', () => {
     const metrics = open();
     expect(() => metrics.count('nothing_total', {})).to.throw();
     expect(() => metrics.observe('requests_total', {}, 1)).to.throw();

@@ -75,7 +75,7 @@ describe('startServer', () => {
     });
   }
 
-  it('hands body and query to the handler and its answer back', async () => {
+  it('passes body and query to the handler, and returns its answer', async () => {
     const answer = await client.post('/echo?timeout=10s&a=b%20c', 'hello');
     expect(answer).to.include({ status: 200, text: 'hello timeout=10s&a=b+c' });
     expect(answer.headers['content-type']).to.match(/^text\/plain/);
@@ -83,7 +83,7 @@ describe('startServer', () => {
     expect(await client.get('/ok')).to.include({ status: 200, text: 'ok' });
   });
 
-  it('hands the headers to the handler by their names in lower case, and no others', async () => {
+  it('passes the requested headers to the handler with names in lower case, and no others', async () => {
     const agent = new Agent({ connect: { ca: authority.cert } });
     const { body } = await request(`https://127.0.0.1:${String(server.port)}/named`, {
       method: 'POST',
@@ -94,7 +94,7 @@ describe('startServer', () => {
     await agent.close();
   });
 
-  it('takes a body of just the limit, and hands on a larger one as too large', async () => {
+  it('accepts a body of exactly the limit, and passes on a larger one as too large', async () => {
     expect((await client.post('/echo', 'x'.repeat(LIMIT))).text).to.have.length(LIMIT + 1);
     expect((await client.post('/echo', 'x'.repeat(LIMIT + 1))).text).to.equal('too large ');
   });
@@ -111,7 +111,7 @@ describe('startServer', () => {
     await agent.close();
   });
 
-  it('answers 404 and 405 in words, without naming itself', async () => {
+  it('answers 404 and 405 in words, without the name of the server', async () => {
     expect(await client.get('/nowhere')).to.include({ status: 404, text: 'not found\n' });
     const wrong = await client.get('/echo');
     expect(wrong).to.include({ status: 405, text: 'method not allowed\n' });
@@ -124,7 +124,7 @@ describe('startServer', () => {
     expect(errors.map(String)).to.deep.equal(['Error: secret detail']);
   });
 
-  it('lets open requests end at close, and takes no new ones', async () => {
+  it('lets open requests end at close, and accepts no new ones', async () => {
     const held = client.post('/hold', '');
     await arrived;
     const closed = server.close();
@@ -147,7 +147,7 @@ describe('startServer', () => {
     );
   });
 
-  it('does not speak TLS 1.1, nor plain HTTP', async () => {
+  it('accepts neither TLS 1.1 nor plain HTTP', async () => {
     const outcome = await new Promise<string>((resolve) => {
       const socket = connectTls({
         port: server.port,
@@ -172,7 +172,7 @@ describe('startServer', () => {
     await six.close();
   });
 
-  it('says why it cannot start', async () => {
+  it('reports why it cannot start', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;

@@ -55,7 +55,7 @@ describe('A server that changes its certificate', () => {
     });
   const printOf = ({ cert }: Tls) => new X509Certificate(cert).fingerprint256;
 
-  it('drops no request while it changes again and again under load', async function () {
+  it('drops no request while the certificate changes again and again under load', async function () {
     const origin = `https://127.0.0.1:${String(server.port)}`;
     const trust = { ca: authorities.map(({ cert }) => cert) };
     const kept = new Pool(origin, { connections: CALLERS, pipelining: 1, connect: trust });
@@ -103,7 +103,7 @@ describe('A server that changes its certificate', () => {
     { title: 'a certificate that is none', broken: (good: Tls) => ({ ...good, cert: 'nonsense' }) },
     { title: 'a key that is none', broken: (good: Tls) => ({ ...good, key: 'nonsense' }) },
   ]) {
-    it(`throws on ${title}, and goes on with the old pair`, async () => {
+    it(`throws on ${title}, and continues with the old pair`, async () => {
       expect(() => server.setTls(broken(leaves[1]!, leaves[0]!))).to.throw();
       expect(await served()).to.equal(printOf(leaves[0]!));
     });

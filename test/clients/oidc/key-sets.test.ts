@@ -41,7 +41,7 @@ describe('the keys of an issuer', () => {
     throw new Error(`no fault but ${String(error)}`);
   };
 
-  it('are asked for once for many tokens, at the same time and later', async () => {
+  it('are fetched once for many tokens, at the same time and later', async () => {
     const verify = verifier();
     expect(await Promise.all(Array.from({ length: 50 }, () => verify(key)))).to.deep.equal(
       Array.from({ length: 50 }, () => 'good'),
@@ -51,7 +51,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.asked).to.deep.equal(['/.well-known/openid-configuration', '/keys']);
   });
 
-  it('are asked for anew after ten minutes, and one that was given up is good no longer', async () => {
+  it('are fetched again after ten minutes, and a removed key is no longer accepted', async () => {
     const verify = verifier();
     expect(await verify(key)).to.equal('good');
     issuer.keys = [next.jwk];
@@ -59,7 +59,7 @@ describe('the keys of an issuer', () => {
     expect(await verify(key)).to.equal('key');
   });
 
-  it('are asked for anew when the clock was set back', async () => {
+  it('are fetched again when the clock was set back', async () => {
     const verify = verifier();
     await verify(key);
     now -= MINUTE_MS;
@@ -67,7 +67,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.asked).to.have.length(4);
   });
 
-  it('are asked for anew when a token names one that is not there, twice a minute at most', async () => {
+  it('are fetched again when a token names an unknown key, twice a minute at most', async () => {
     const verify = verifier();
     await verify(key);
     issuer.keys = [key.jwk, next.jwk];
@@ -79,7 +79,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.asked).to.have.length(4);
   });
 
-  it('are found where a path is part of the issuer’s name, with a slash behind it or not', async () => {
+  it('are found when the URL of the issuer has a path, with or without a slash at the end', async () => {
     for (const path of ['/tenants/acme', '/tenants/acme/']) {
       const name = `${issuer.url}${path}`;
       issuer.instead = (asked, answer) => {
@@ -158,7 +158,7 @@ describe('the keys of an issuer', () => {
     });
   }
 
-  it('are not read at a place that is neither https nor the issuer’s own', async () => {
+  it('are not fetched from a URL that is neither https nor on the host of the issuer', async () => {
     const elsewhere = createServer((_request, answer) => answer.end(JSON.stringify({ keys: [key.jwk] })));
     elsewhere.listen(0, '127.0.0.1');
     await once(elsewhere, 'listening');
@@ -171,7 +171,7 @@ describe('the keys of an issuer', () => {
     elsewhere.close();
   });
 
-  it('may be at another place over https', async () => {
+  it('may be at another URL over https', async () => {
     issuer.configuration = { issuer: issuer.url, jwks_uri: 'https://keys.example.com/all' };
     const verify = verifier((url, init) =>
       url.startsWith('https:')
@@ -181,7 +181,7 @@ describe('the keys of an issuer', () => {
     expect(await verify(key)).to.equal('good');
   });
 
-  it('are not asked for again at once after a failure, and come when the issuer is back', async () => {
+  it('are not fetched again at once after a failure, and are fetched when the issuer is back', async () => {
     const verify = verifier();
     issuer.instead = (_path, answer) => !!answer.writeHead(503).end();
     await faultOf(verify(key));
@@ -192,7 +192,7 @@ describe('the keys of an issuer', () => {
     expect(await verify(key)).to.equal('good');
   });
 
-  it('are believed no longer than ten minutes when the issuer is down', async () => {
+  it('are accepted no longer than ten minutes when the issuer is down', async () => {
     const verify = verifier();
     await verify(key);
     issuer.instead = (_path, answer) => !!answer.writeHead(503).end();
@@ -202,7 +202,7 @@ describe('the keys of an issuer', () => {
     expect((await faultOf(verify(key))).code).to.equal('IssuerUnavailable');
   });
 
-  it('are not waited for longer than the caller can, whose end is not that of others', async () => {
+  it('are not awaited after the deadline of a caller, while other callers still wait', async () => {
     const held = Promise.withResolvers<undefined>();
     const asked = Promise.withResolvers<undefined>();
     issuer.instead = async () => {
@@ -221,7 +221,7 @@ describe('the keys of an issuer', () => {
     expect(await patient).to.equal('good');
   });
 
-  it('that are slow to come do not hold up the tokens of another issuer', async () => {
+  it('do not delay the tokens of another issuer when they are slow', async () => {
     const held = Promise.withResolvers<undefined>();
     issuer.instead = async () => {
       await held.promise;
@@ -242,7 +242,7 @@ describe('the keys of an issuer', () => {
     await other.close();
   });
 
-  it('let a bounded number of callers wait', async () => {
+  it('are awaited by a bounded number of callers', async () => {
     const held = Promise.withResolvers<undefined>();
     issuer.instead = async () => {
       await held.promise;
@@ -264,7 +264,7 @@ describe('the keys of an issuer', () => {
     expect(results.filter((result) => result === 'good')).to.have.length(256);
   });
 
-  it('and no token appear in the message of a fault', async () => {
+  it('do not appear in the message of a Fault, nor does a token', async () => {
     issuer.instead = (_path, answer) => !!answer.end('hunter2');
     const token = await tokenOf(key);
     const verify = createTokenVerifier({ clock: () => new Date(now) });

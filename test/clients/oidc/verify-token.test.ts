@@ -37,14 +37,14 @@ describe('createTokenVerifier', () => {
     return verdict.ok ? 'good' : verdict.why;
   };
 
-  it('takes a token of the issuer for us, by the one it is to be', async () => {
+  it('accepts a token of the issuer with our audience and the expected subject', async () => {
     expect(await verify(await sign(key, claims()))).to.equal('good');
     expect(await verify(await sign(rsa, claims()))).to.equal('good');
     expect(await verify(await sign(key, claims({ aud: ['others', 'pratique'] })))).to.equal('good');
   });
 
   for (const alg of ['PS256', 'ES384', 'EdDSA']) {
-    it(`takes a signature by ${alg}`, async () => {
+    it(`accepts a signature by ${alg}`, async () => {
       const other = await namedKey('other', alg);
       const second = await startIssuer([other.jwk]);
       const token = await sign(other, claims({ iss: second.url }));
@@ -72,7 +72,7 @@ describe('createTokenVerifier', () => {
     });
   }
 
-  it('allows for clocks that differ by half a minute', async () => {
+  it('accepts clocks that differ by half a minute', async () => {
     expect(await verify(await sign(key, claims({ exp: SECONDS - 29, nbf: SECONDS + 29 })))).to.equal('good');
   });
 
@@ -103,7 +103,7 @@ describe('createTokenVerifier', () => {
     }
   });
 
-  it('refuses an algorithm that is not on the list, good as the signature is', async () => {
+  it('refuses an algorithm that is not on the list, although the signature is valid', async () => {
     const other = await namedKey('other', 'RS512');
     const second = await startIssuer([other.jwk]);
     const token = await sign(other, claims({ iss: second.url }));
@@ -111,7 +111,7 @@ describe('createTokenVerifier', () => {
     await second.close();
   });
 
-  it('refuses a key that the token brings along', async () => {
+  it('refuses a key in the token itself', async () => {
     const token = await sign({ ...stranger, kid: 'mine' }, claims(), { jwk: stranger.jwk });
     expect(await verify(token)).to.equal('key');
     const elsewhere = await sign(stranger, claims(), { jku: 'https://evil.example.com/keys' });
@@ -119,7 +119,7 @@ describe('createTokenVerifier', () => {
   });
 
   for (const token of ['', 'a', 'a.b.c', '..', 'e30.e30.', `e30.${'A'.repeat(20_000)}.`]) {
-    it(`refuses what is no token: ${token.slice(0, 10)}`, async () => {
+    it(`refuses a text that is no token: ${token.slice(0, 10)}`, async () => {
       expect(await verify(token)).to.be.oneOf(['malformed', 'issuer']);
     });
   }

@@ -31,17 +31,17 @@ describe('reading blobs', () => {
   const push = (to: EmbeddedRegistry, bytes: string): Promise<unknown> =>
     pushBlob({ registry: to.host, repository: 'shop/web' }, { mediaType: 'text/plain', bytes });
 
-  it('gives the bytes', async () => {
+  it('returns the bytes', async () => {
     await push(registry, text);
     expect(Buffer.from((await read()) ?? []).toString()).to.equal(text);
   });
 
-  it('gives the bytes of an empty blob', async () => {
+  it('returns the bytes of an empty blob', async () => {
     await push(registry, '');
     expect((await read({ ...payload, digest: digestOf(''), size: 0 }))?.byteLength).to.equal(0);
   });
 
-  it('answers undefined for a blob that is not there', async () => {
+  it('returns undefined for a missing blob', async () => {
     expect(await read()).to.equal(undefined);
   });
 
@@ -51,25 +51,25 @@ describe('reading blobs', () => {
     expect(Buffer.from((await read()) ?? []).toString()).to.equal(text);
   });
 
-  it('H01 does not ask for a blob declared larger than wanted', async () => {
+  it('H01 does not request a blob that is declared larger than the limit', async () => {
     const from = registry.requests.length;
     await faultOf(read({ ...payload, size: 1_001 }), 'LimitExceeded');
     expect(registry.requests.length).to.equal(from);
   });
 
-  it('H01 refuses a blob whose size is not the declared one', async () => {
+  it('H01 refuses a blob with another size than declared', async () => {
     await push(registry, text);
     await faultOf(read({ ...payload, size: text.length - 1 }), 'RegistryMisbehaved');
     await faultOf(read({ ...payload, size: text.length + 1 }), 'RegistryMisbehaved');
     await faultOf(read({ ...payload, size: 1 }, text.length - 1), 'LimitExceeded');
   });
 
-  it('T03 refuses bytes that are not those of the digest', async () => {
+  it('T03 refuses bytes that do not match the digest', async () => {
     registry.intercept(answer('/blobs/', { status: 200, body: text.toUpperCase() }));
     await faultOf(read(), 'RegistryMisbehaved');
   });
 
-  it('does not put the query of a redirect into its message', async () => {
+  it('does not show the query of a redirect in its message', async () => {
     registry.intercept(redirect('/blobs/', () => `${store.url}/gone?X-Signature=secret`));
     store.intercept(refuse('/gone', 403));
     const fault = await faultOf(read(), 'RegistryDenied');

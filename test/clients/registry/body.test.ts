@@ -31,12 +31,12 @@ describe('H01 bodies of a hostile registry', () => {
     await faultOf(client().tags(image, patient()), 'LimitExceeded');
   });
 
-  it('H01 does not begin a body whose declared length is over the limit', async () => {
+  it('H01 does not read a body whose declared length is over the limit', async () => {
     registry.intercept(endlessBody('/manifests/', { 'content-length': String(5 * 1024 * 1024) }));
     await faultOf(client().manifest(tagged(registry), patient()), 'LimitExceeded');
   });
 
-  it('H01 takes a body shorter than declared for a broken connection', async () => {
+  it('H01 treats a body shorter than declared as a broken connection', async () => {
     async function* short(): AsyncGenerator<Uint8Array> {
       yield await Promise.resolve(Buffer.from('{}'));
     }
@@ -65,7 +65,7 @@ describe('H01 bodies of a hostile registry', () => {
     expect(fault.transient).to.equal(true);
   });
 
-  it('H01 ends waiting for a silent registry with either', async () => {
+  it('H01 ends waiting for a silent registry with the time limit and with the signal', async () => {
     registry.intercept(silence('/manifests/'));
     await faultOf(client().manifest(tagged(registry), AbortSignal.timeout(50)), 'DeadlineExceeded');
     await faultOf(client().manifest(tagged(registry), AbortSignal.abort()), 'DeadlineExceeded');
@@ -92,7 +92,7 @@ describe('H01 bodies of a hostile registry', () => {
     await faultOf(client().manifest(tagged(registry), patient()), 'LimitExceeded');
   });
 
-  it('calls a registry that is not there, or hangs up, unavailable', async () => {
+  it('reports a registry that does not exist, or closes the connection, as unavailable', async () => {
     registry.intercept(hangUp('/manifests/'));
     await faultOf(client().manifest(tagged(registry), patient()), 'RegistryUnavailable');
     const gone = await startRegistry();
@@ -102,7 +102,7 @@ describe('H01 bodies of a hostile registry', () => {
     expect(fault.detail).to.match(/ECONNREFUSED/);
   });
 
-  it('goes on to work after all of this, with one connection', async () => {
+  it('works after all of these failures, with one connection', async () => {
     const one = client({ concurrencyPerHost: 1, requestTimeoutMs: 250 });
     for (const sick of [endlessBody('/'), slowDrip('/', 20), silence('/'), hangUp('/')]) {
       registry.intercept(sick);

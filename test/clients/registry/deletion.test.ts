@@ -10,7 +10,7 @@ describe('deleting', () => {
     await closeRegistries();
   });
 
-  it('takes a manifest and all its tags away, and says when it was gone', async () => {
+  it('deletes a manifest and all its tags, and reports when it did not exist', async () => {
     const { registry, image } = await start();
     await pushTag(target(registry), '1.1', image);
     const one = client();
@@ -19,7 +19,7 @@ describe('deleting', () => {
     expect(await one.deleteManifest(pinned(registry, image.digest), patient())).to.equal('absent');
   });
 
-  it('takes one tag away and leaves the manifest with its other tags', async () => {
+  it('deletes one tag and keeps the manifest with its other tags', async () => {
     const { registry, image } = await start();
     await pushTag(target(registry), '1.1', image);
     const one = client();
@@ -29,7 +29,7 @@ describe('deleting', () => {
     expect(await one.deleteTag(tagged(registry, '1.1'), patient())).to.equal('absent');
   });
 
-  it('goes by the tag even where the reference has a digest too', async () => {
+  it('uses the tag even when the reference has a digest too', async () => {
     const { registry, image } = await start();
     await pushTag(target(registry), '1.1', image);
     const both = { ...pinned(registry, image.digest), tag: '1.1' };
@@ -37,7 +37,7 @@ describe('deleting', () => {
     expect(await client().tags(both, patient())).to.deep.equal(['1.0']);
   });
 
-  it('never takes the manifest where tags cannot be taken away', async () => {
+  it('never deletes the manifest when tags cannot be deleted', async () => {
     const { registry, image } = await start({ tagDelete: false });
     registry.forgetLog();
     expect(await client().deleteTag(tagged(registry), patient())).to.equal('refused');
@@ -48,7 +48,7 @@ describe('deleting', () => {
   });
 
   for (const status of [400, 405, 501]) {
-    it(`is refused where the registry answers ${String(status)}`, async () => {
+    it(`is refused when the registry answers ${String(status)}`, async () => {
       const { registry, image } = await start();
       registry.intercept(refuse('/manifests/', status));
       expect(await client().deleteManifest(pinned(registry, image.digest), patient())).to.equal('refused');
@@ -70,7 +70,7 @@ describe('deleting', () => {
     });
   }
 
-  it('asks for a token that deletes', async () => {
+  it('requests a token with the delete action', async () => {
     const { registry } = await start();
     const scopes: string[] = [];
     registry.intercept(({ url, method, headers }) => {

@@ -6,7 +6,7 @@ import {
   objectionToRealm,
 } from '../../../src/clients/registry/endpoint.ts';
 
-describe('where a registry is spoken to', () => {
+describe('the URL of a registry', () => {
   const TABLE = [
     ['registry.example.com', 'https://registry.example.com'],
     ['registry.example.com:5000', 'https://registry.example.com:5000'],
@@ -21,7 +21,7 @@ describe('where a registry is spoken to', () => {
     ['10.0.0.5:5000', 'https://10.0.0.5:5000'],
   ] as const;
   for (const [registry, origin] of TABLE) {
-    it(`H10 speaks to ${registry} at ${origin}`, () => {
+    it(`H10 of ${registry} is ${origin}`, () => {
       expect(endpointOf(registry, ['lab.example.com:5000']).origin).to.equal(origin);
     });
   }
@@ -61,7 +61,7 @@ describe('kinds of address', () => {
   }
 });
 
-describe('where a registry may send requests', () => {
+describe('the redirects that a registry may send', () => {
   const TABLE = [
     ['registry.example.com', 'https://storage.example.net/blob', true],
     ['registry.example.com', 'http://registry.example.com/x', false],
@@ -86,7 +86,7 @@ describe('where a registry may send requests', () => {
   }
 });
 
-describe('where a registry may have logins sent', () => {
+describe('the realms to which a registry may have logins sent', () => {
   const TABLE = [
     ['docker.io', 'https://auth.docker.io/token', true],
     ['registry.example.com', 'https://registry.example.com/token', true],

@@ -48,7 +48,7 @@ describe('H10 TLS', () => {
     expect(fault.detail).to.match(pattern);
   };
 
-  it('H10 refuses an unknown CA, saying what to do', async () => {
+  it('H10 refuses an unknown CA, with the next step', async () => {
     await startTls(await issue());
     await refused(/not trusted: give its CA with --registry-ca/);
     await refused(/not trusted/, (await createAuthority('Another CA')).cert);

@@ -35,14 +35,14 @@ describe('pages of referrers', () => {
     expect(await list(registry, image.digest)).to.have.length(2);
   });
 
-  it('H02 refuses a flood in one page', async () => {
+  it('H02 refuses too many entries in one page', async () => {
     const { registry, image } = await start();
     registry.intercept(answer('/referrers/', page(Array.from({ length: 10_000 }, (_, n) => entry(n)))));
     const fault = await faultOf(list(registry, image.digest), 'LimitExceeded');
     expect(fault.detail).to.include(String(MAX_REFERRERS));
   });
 
-  it('H05 refuses a flood under the fallback tag, broken entries counted too', async () => {
+  it('H05 refuses too many entries under the fallback tag, including broken ones', async () => {
     const { registry, image } = await start({ referrersApi: false });
     const manifests = Array.from({ length: MAX_REFERRERS + 1 }, () => ({}));
     const tag = image.digest.replace(':', '-');
@@ -61,7 +61,7 @@ describe('pages of referrers', () => {
     expect(n).to.equal(MAX_REFERRER_PAGES);
   });
 
-  it('H02 notices pages that go round in circles', async () => {
+  it('H02 detects a cycle of pages', async () => {
     const { registry, image } = await start();
     registry.intercept(({ url }) => {
       const next = url.search === '?a' ? '?b' : '?a';
@@ -89,7 +89,7 @@ describe('pages of referrers', () => {
     expect(other.requests.length).to.equal(before);
   });
 
-  it('H02 does not take a missing or failing page for the end', async () => {
+  it('H02 does not treat a missing or failing page as the end', async () => {
     const { registry, image } = await start();
     const first = page([entry(1)], { link: '<?page=2>; rel="next"' });
     registry.intercept(all(refuse('?page=2', 404), answer('/referrers/', first)));

@@ -23,7 +23,7 @@ describe('Retry-After', () => {
   }
 });
 
-describe('registries that ask to slow down', () => {
+describe('registries that request a pause', () => {
   let registry: EmbeddedRegistry;
   useRegistry((started) => (registry = started));
   const statuses = (): number[] => registry.requests.map(({ status }) => status);
@@ -66,7 +66,7 @@ describe('registries that ask to slow down', () => {
     expect(await one.manifest(tagged(registry), patient())).to.equal(undefined);
   });
 
-  it('H09 lets others wait out a short pause', async () => {
+  it('H09 lets other calls wait for a short pause', async () => {
     const one = client();
     registry.intercept(firstTimes(1, '/v2/', refuse('', 429, { 'retry-after': '1' })));
     const first = one.manifest(tagged(registry), patient());

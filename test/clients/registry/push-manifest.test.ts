@@ -46,7 +46,7 @@ async function seed(registry: EmbeddedRegistry, index: unknown, type = OCI_INDEX
 describe('pushing a manifest', () => {
   closeAfterEach();
 
-  it('sends the bytes as they are, under the tag, and is one request', async () => {
+  it('sends the unchanged bytes, under the tag, in one request', async () => {
     const registry = await openRegistry();
     const one = client();
     const image = content({ layers: [] });
@@ -58,7 +58,7 @@ describe('pushing a manifest', () => {
     expect(read?.manifest).to.deep.equal(image.manifest);
   });
 
-  it('goes under the digest where the reference has one, or neither', async () => {
+  it('uses the digest when the reference has one, or has neither digest nor tag', async () => {
     const registry = await openRegistry();
     const one = client();
     const image = content({ layers: [] });
@@ -72,7 +72,7 @@ describe('pushing a manifest', () => {
     );
   });
 
-  it('is not even tried when it is larger than registries take', async () => {
+  it('sends no request when it is larger than registries accept', async () => {
     const registry = await openRegistry();
     const { manifest } = content({ layers: [] });
     const large = { manifest, bytes: new Uint8Array(MAX_MANIFEST_BYTES + 1) };
@@ -84,7 +84,7 @@ describe('pushing a manifest', () => {
     expect(registry.requests).to.deep.equal([]);
   });
 
-  it('is a fault when the registry stored something else', async () => {
+  it('throws a Fault when the registry stored something else', async () => {
     const registry = await openRegistry();
     registry.intercept(
       amend(putting, (reply) => ({ ...reply, headers: { 'docker-content-digest': digestOf('another') } })),
@@ -106,7 +106,7 @@ describe('pushing a manifest', () => {
     [500, 'RegistryUnavailable'],
     [507, 'RegistryUnavailable'],
   ] as const) {
-    it(`is ${code} of the target on ${String(status)}, with the word of the registry`, async () => {
+    it(`throws ${code} of the target on ${String(status)}, with the message of the registry`, async () => {
       const registry = await openRegistry();
       const errors = [{ code: 'TAG_IMMUTABLE', message: 'hidden words' }];
       registry.intercept(() => ({ status, body: JSON.stringify({ errors }) }));
@@ -127,13 +127,13 @@ describe('pushing a manifest with a subject', () => {
   const push = (registry: EmbeddedRegistry, one: ManifestContent, by = client()): Promise<void> =>
     by.pushManifest({ registry: registry.host, repository: 'gold/web' }, one, patient());
 
-  it('is one request where the registry lists it', async () => {
+  it('is one request when the registry lists it', async () => {
     const registry = await openRegistry();
     await push(registry, note(1));
     expect(log(registry)).to.deep.equal(['PUT manifests 201']);
   });
 
-  it('is listed under the fallback tag where it does not, and read back', async () => {
+  it('is listed under the fallback tag when the registry does not list it, and read back', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const { manifest } = note(1);
     await push(registry, note(1));
@@ -161,21 +161,21 @@ describe('pushing a manifest with a subject', () => {
     );
   });
 
-  it('is listed too where the registry confirms another subject', async () => {
+  it('is listed there also when the registry confirms another subject', async () => {
     const registry = await openRegistry();
     registry.intercept(amend(putting, (reply) => ({ ...reply, headers: { 'oci-subject': digestOf('x') } })));
     await push(registry, note(1));
     expect((await listed(registry)).manifests).to.have.length(1);
   });
 
-  it('takes its artifact type from its config where it has none', async () => {
+  it('has the artifact type of its config when it has none', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const config = { mediaType: NOTE, digest: digestOf('{}'), size: 2 };
     await push(registry, content({ config, subject: SUBJECT }));
     expect((await listed(registry)).manifests).to.have.nested.property('[0].artifactType', NOTE);
   });
 
-  it('is merged into what is there: others stay as they are, doubles go', async () => {
+  it('is merged into the listing: other entries stay unchanged, duplicates are removed', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const other = { mediaType: OCI_MANIFEST, digest: digestOf('a'), size: 1, future: { field: 1 } };
     await seed(registry, {
@@ -198,7 +198,7 @@ describe('pushing a manifest with a subject', () => {
     expect(log(registry)).to.deep.equal(['PUT manifests 201', 'GET manifests 200']);
   });
 
-  it('never overwrites something else that lies under the tag', async () => {
+  it('never overwrites another object under the tag', async () => {
     const registry = await openRegistry({ referrersApi: false });
     await seed(registry, { schemaVersion: 2, mediaType: OCI_MANIFEST, layers: [] }, OCI_MANIFEST);
     const fault = await faultOf(push(registry, note(1)), 'RegistryMisbehaved');
@@ -206,14 +206,14 @@ describe('pushing a manifest with a subject', () => {
     expect(log(registry)).to.deep.equal(['PUT manifests 201', 'GET manifests 200']);
   });
 
-  it('does not take an outage for an empty listing', async () => {
+  it('does not treat an outage as an empty listing', async () => {
     const registry = await openRegistry({ referrersApi: false });
     registry.intercept(refuse(({ method }) => method === 'GET', 500));
     await faultOf(push(registry, note(1)), 'RegistryUnavailable');
     expect(log(registry).filter((line) => line.startsWith('PUT'))).to.have.length(1);
   });
 
-  it('loses none where one client pushes many at once', async () => {
+  it('loses no entry when one client pushes many at once', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const one = client();
     const views = [one, one.as({ scope: 'acme', keychain: () => Promise.resolve(undefined) })];
@@ -224,7 +224,7 @@ describe('pushing a manifest with a subject', () => {
     expect((await listed(registry)).manifests).to.have.length(10);
   });
 
-  it('is written again when another writer has overwritten it meanwhile', async () => {
+  it('is listed again when another writer has overwritten the listing meanwhile', async () => {
     const registry = await openRegistry({ referrersApi: false });
     const theirs = { mediaType: OCI_MANIFEST, digest: digestOf('theirs'), size: 1 };
     let left = 2;
@@ -241,7 +241,7 @@ describe('pushing a manifest with a subject', () => {
     expect(manifests.map(({ digest }) => digest)).to.deep.equal([theirs.digest, note(1).manifest.digest]);
   });
 
-  it('is a passing fault when others never stop overwriting it', async () => {
+  it('throws a transient Fault when others overwrite the listing again and again', async () => {
     const registry = await openRegistry({ referrersApi: false });
     registry.intercept((request) =>
       request.method === 'PUT' && request.url.pathname.endsWith(TAG) ? { status: 201 } : undefined,

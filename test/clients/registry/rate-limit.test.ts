@@ -12,7 +12,7 @@ import {
   transferOf,
 } from './two-registries.ts';
 
-describe('the rest that a registry wants', () => {
+describe('the pause that a registry requests', () => {
   closeAfterEach();
 
   const ROWS = [
@@ -47,7 +47,7 @@ describe('the rest that a registry wants', () => {
     });
   }
 
-  it('ends when an answer says that there is enough again', async () => {
+  it('ends when a response has enough remaining requests again', async () => {
     const registry = await openRegistry();
     const one = client();
     registry.intercept(
@@ -63,7 +63,7 @@ describe('the rest that a registry wants', () => {
     expect(one.restMs(registry.host)).to.equal(0);
   });
 
-  it('is as long as a 429 asks for, within reason', async () => {
+  it('is as long as a 429 requests, up to a limit', async () => {
     const registry = await openRegistry();
     const now = Date.now();
     const one = client({ now: () => new Date(now) });
@@ -79,7 +79,7 @@ describe('the rest that a registry wants', () => {
     expect(one.restMs(registry.host)).to.equal(0); // each client counts for itself
   });
 
-  it('does not stop an admission: reads go on', async () => {
+  it('does not stop an admission: reads continue', async () => {
     const registry = await openRegistry();
     const one = client();
     registry.intercept(amend('', (reply) => ({ ...reply, headers: { 'ratelimit-remaining': '0' } })));
@@ -93,14 +93,14 @@ describe('the rest that a registry wants', () => {
 describe('a transfer', () => {
   closeAfterEach();
 
-  it('waits out a pause that is too long for an admission', async () => {
+  it('waits for a pause that is too long for an admission', async () => {
     const at = await openRegistries();
     at.source.intercept(firstTimes(1, reading, refuse('', 429, { 'retry-after': '3' })));
     expect(await client().transferBlob(transferOf(at), patient())).to.equal('copied');
     expect(log(at.source)).to.deep.equal(['GET blobs 429', 'GET blobs 200']);
   });
 
-  it('does not wait longer than the longest pause that is remembered', async () => {
+  it('does not wait longer than the longest pause', async () => {
     const at = await openRegistries();
     const over = String(MAX_PAUSE_MS / 1_000 + 1);
     at.target.intercept(refuse(posting, 429, { 'retry-after': over }));

@@ -23,7 +23,7 @@ describe('listing referrers', () => {
     await closeRegistries();
   });
 
-  it('H11 lists by the API, with what it says of each', async () => {
+  it('H11 lists by the API, with type and annotations of each', async () => {
     const { registry, image } = await start();
     const pushed = await pushReferrer(target(registry), {
       subject: image,
@@ -42,7 +42,7 @@ describe('listing referrers', () => {
     ]);
   });
 
-  it('H11 lists what a registry leaves bare as it is', async () => {
+  it('H11 lists entries without type and annotations unchanged', async () => {
     const { registry, image } = await start({ listing: 'bare' });
     await pushReferrer(target(registry), { subject: image, artifactType: NOTE, annotations: { a: 'b' } });
     const [found] = await client().referrers(pinned(registry, image.digest), patient());
@@ -57,7 +57,7 @@ describe('listing referrers', () => {
     }
   });
 
-  it('H11 lists by the fallback tag where there is no API', async () => {
+  it('H11 lists by the fallback tag when there is no API', async () => {
     const { registry, image } = await start({ referrersApi: false });
     const one = await pushReferrer(target(registry), {
       subject: image,
@@ -85,7 +85,7 @@ describe('listing referrers', () => {
     expect(found?.artifactType).to.equal(empty);
   });
 
-  it('H11 does not look at a stale fallback tag where there is an API', async () => {
+  it('H11 does not read a stale fallback tag when there is an API', async () => {
     const { registry, image } = await start();
     const real = await pushReferrer(target(registry), { subject: image, artifactType: NOTE });
     await addToFallbackTag(target(registry), image.digest, {
@@ -96,13 +96,13 @@ describe('listing referrers', () => {
     expect(await list(registry, image.digest)).to.deep.equal([real.digest]);
   });
 
-  it('H11 takes an image under the fallback tag for no listing', async () => {
+  it('H11 does not treat an image under the fallback tag as a listing', async () => {
     const { registry, image } = await start({ referrersApi: false });
     await pushImage({ ...target(registry), tag: image.digest.replace(':', '-') });
     expect(await list(registry, image.digest)).to.deep.equal([]);
   });
 
-  it('H11 refuses a fallback listing of no clear type', async () => {
+  it('H11 refuses a fallback listing without a clear type', async () => {
     const { registry, image } = await start({ referrersApi: false });
     const tag = image.digest.replace(':', '-');
     const headers = { 'content-type': OCI_MANIFEST };
@@ -117,7 +117,7 @@ describe('listing referrers', () => {
     expect(fallbackTag(digestOf('x', 'sha512'))).to.match(/^sha512-[0-9a-f]{64}$/);
   });
 
-  describe('H11 goes to the fallback tag when the endpoint answers', () => {
+  describe('H11 reads the fallback tag when the endpoint answers', () => {
     const html: Reply = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' };
     const ANSWERS: readonly (readonly [string, (registry: EmbeddedRegistry) => Intercept])[] = [
       ['404', () => refuse('/referrers/', 404)],
@@ -153,7 +153,7 @@ describe('listing referrers', () => {
     [412, 'RegistryMisbehaved'],
   ] as const;
   for (const [status, code] of REFUSALS) {
-    it(`H11 never takes ${String(status)} for "nothing refers to it"`, async () => {
+    it(`H11 never treats ${String(status)} as an empty listing`, async () => {
       const { registry, image } = await start();
       registry.intercept(refuse('/referrers/', status));
       await faultOf(list(registry, image.digest), code);
@@ -171,7 +171,7 @@ describe('listing referrers', () => {
     expect(await list(registry, image.digest)).to.deep.equal([digestOf('1'), digestOf('2')]);
   });
 
-  it('H12 keeps a broken entry that names a manifest, and nothing that it claims', async () => {
+  it('H12 keeps a broken entry that names a manifest, without its claims', async () => {
     const { registry, image } = await start();
     registry.intercept(answer('/referrers/', page([{ ...entry(1), size: -1, annotations: { a: 1 } }])));
     expect(await client().referrers(pinned(registry, image.digest), patient())).to.deep.equal([

@@ -121,7 +121,7 @@ describe('uploads that fail', () => {
     },
   ];
   for (const { what, source, target, code, side, transient, attempts = 1 } of ROWS) {
-    it(`say so of ${what}, and are cancelled`, async () => {
+    it(`report ${what}, and are cancelled`, async () => {
       const at = await openRegistries({ size: SIZE });
       at.source.intercept(source?.(at));
       at.target.intercept(target);
@@ -139,7 +139,7 @@ describe('uploads that fail', () => {
   }
 
   for (const status of [401, 403, 404, 405]) {
-    it(`say so of a repository that cannot be written to (${String(status)})`, async () => {
+    it(`report a repository that cannot be written to (${String(status)})`, async () => {
       const at = await openRegistries({ size: SIZE });
       at.target.intercept(refuse(posting, status));
       const fault = await faultOf(bring(at), 'RegistryDenied');
@@ -148,7 +148,7 @@ describe('uploads that fail', () => {
     });
   }
 
-  it('do not follow an upload to where requests must not go', async () => {
+  it('do not follow an upload to a URL that is not allowed', async () => {
     const at = await openRegistries({ size: SIZE });
     at.target.intercept(
       answer(posting, { status: 202, headers: { location: 'http://169.254.169.254/x?secret=1' } }),
@@ -158,13 +158,13 @@ describe('uploads that fail', () => {
     expect(fault.message).to.not.include('secret');
   });
 
-  it('say so of an upload that is nowhere', async () => {
+  it('report an upload without a location', async () => {
     const at = await openRegistries({ size: SIZE });
     at.target.intercept(answer(posting, { status: 202 }));
     await faultOf(bring(at), 'RegistryMisbehaved');
   });
 
-  it('end when the source falls silent', async () => {
+  it('end when the source sends nothing more', async () => {
     const at = await openRegistries({ size: SIZE });
     at.source.intercept((request) =>
       reading(request)
@@ -190,7 +190,7 @@ describe('uploads that fail', () => {
     expect(outcome).to.equal('asked again');
   });
 
-  it('end when the target falls silent', async () => {
+  it('end when the target sends nothing more', async () => {
     const at = await openRegistries({ size: SIZE });
     at.target.intercept(
       all(

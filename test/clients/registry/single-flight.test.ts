@@ -3,10 +3,10 @@ import { refuse } from '../../support/registry/misbehave.ts';
 import { client, faultOf, patient } from './client.ts';
 import { closeAfterEach, openRegistries, log, transferOf } from './two-registries.ts';
 
-describe('the same blob for the same repository', () => {
+describe('concurrent transfers of one blob to one repository', () => {
   closeAfterEach();
 
-  it('travels once, however many want it', async () => {
+  it('copy it once for many callers', async () => {
     const at = await openRegistries();
     at.source.latency(50);
     const one = client();
@@ -24,7 +24,7 @@ describe('the same blob for the same repository', () => {
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201']);
   });
 
-  it('still comes when the one that began it leaves', async () => {
+  it('continue when the first caller aborts', async () => {
     const at = await openRegistries();
     at.source.latency(300);
     const one = client();
@@ -35,7 +35,7 @@ describe('the same blob for the same repository', () => {
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201']);
   });
 
-  it('stops when all have left, and is begun anew after that', async () => {
+  it('stop when all callers have aborted, and start again after that', async () => {
     const at = await openRegistries();
     at.source.latency(300);
     const one = client();
@@ -45,7 +45,7 @@ describe('the same blob for the same repository', () => {
     expect(log(at.target).filter((line) => line === 'PUT uploads 201')).to.have.length(1);
   });
 
-  it('fails for all who wait for it, and is tried again by the next', async () => {
+  it('fail for all waiting callers, and the next caller tries again', async () => {
     const at = await openRegistries();
     at.target.intercept(refuse('/uploads/', 403));
     const one = client();

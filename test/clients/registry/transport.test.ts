@@ -21,7 +21,7 @@ describe('redirects', () => {
   const keychain = always({ kind: 'password', username: 'acme', password: 'p' });
   const ask = (): Promise<unknown> => client({ keychain }).manifest(tagged(registry), patient());
 
-  it('H06 drops the login off the origin, and does not pick it up again on the way back', async () => {
+  it('H06 removes the login outside the origin, and does not send it again on the way back', async () => {
     registry.intercept(({ url, headers }) =>
       headers.authorization !== undefined && url.search === ''
         ? { status: 302, headers: { location: `${other.url}/away` } }
@@ -96,13 +96,13 @@ describe('sending again', () => {
     expect(await client().tagDigest(tagged(registry), patient())).to.equal(digest);
   });
 
-  it('sends it only once more', async () => {
+  it('sends a read only once more', async () => {
     registry.intercept(hangUp('/manifests/'));
     await faultOf(client().manifest(tagged(registry), patient()), 'RegistryUnavailable');
     expect(registry.requests).to.have.length(2);
   });
 
-  it('keeps to the number of requests per host at a time', async () => {
+  it('sends no more requests per host at a time than configured', async () => {
     let now = 0;
     let most = 0;
     registry.intercept(async () => {
@@ -119,7 +119,7 @@ describe('sending again', () => {
     expect(most).to.equal(3);
   });
 
-  it('fails what is under way when it is closed', async () => {
+  it('fails open requests when it is closed', async () => {
     registry.latency(500);
     const one = client();
     const asked = one.manifest(tagged(registry), patient());

@@ -9,7 +9,7 @@ import { closeAfterEach, openRegistry, openRegistries, transferOf } from './two-
 describe('a registry client', () => {
   closeAfterEach();
 
-  it('is what promotion reads from and writes to', () => {
+  it('implements the source and target ports of promotion', () => {
     // The compiler is the test: an adapter satisfies the ports structurally.
     const whole: Registry = client();
     const views: [SourceRegistry, TargetRegistry, TargetRegistry] = [
@@ -20,7 +20,7 @@ describe('a registry client', () => {
     expect(views.map((view) => typeof view.content)).to.deep.equal(['function', 'function', 'function']);
   });
 
-  it('says of a read which side it was meant for', async () => {
+  it('reports for a failed read whether it was for source or target', async () => {
     const registry = await openRegistry();
     registry.intercept(refuse('', 403));
     const view = client().as({ scope: 'acme', keychain: always(undefined), side: 'target' });
@@ -37,7 +37,7 @@ describe('a registry client', () => {
 describe('logins of writes', () => {
   closeAfterEach();
 
-  it('cost one refused request at a registry that was not asked before, and none afterwards', async () => {
+  it('need one refused request at a new registry, and none afterwards', async () => {
     const at = await openRegistries();
     const registry = await openRegistry({ auth: { kind: 'bearer', expiresIn: 300 } });
     const one = client();
@@ -80,7 +80,7 @@ describe('logins of writes', () => {
     expect(registry.requests[0]?.path).to.include('scope=repository%3Agold%2Fweb%3Apull%2Cpush');
   });
 
-  it('get a new token when theirs has ended in the middle of it', async () => {
+  it('get a new token when the old one expires during the write', async () => {
     const at = await openRegistries();
     const registry = await openRegistry({ auth: { kind: 'bearer', expiresIn: 300 } });
     const one = client();

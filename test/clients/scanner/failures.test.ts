@@ -47,7 +47,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     });
   }
 
-  it('when it is missing', async () => {
+  it('when Trivy is missing', async () => {
     const fault = await faultOf(trivy('/nowhere/trivy').scan(IMAGE, patient()));
     expect([fault.code, fault.transient]).to.deep.equal(['ScannerFailed', false]);
   });
@@ -59,7 +59,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     expect(await scans()).to.deep.equal([]);
   });
 
-  it('when it hangs, and kills it with what it started', async () => {
+  it('when Trivy hangs, and kills it with its child processes', async () => {
     const { command, scans } = await program({
       scan: `const child = require('node:child_process').spawn('sleep', ['60'], { stdio: 'inherit' });
           fs.writeFileSync(__dirname + '/child', String(child.pid)); setTimeout(() => {}, 6e4);`,
@@ -74,7 +74,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     for (const pid of [...(await scans()).map((run) => run.pid), child]) await gone(pid);
   });
 
-  it('when the caller has no more time, and kills it', async () => {
+  it('when the deadline of the caller passes, and kills Trivy', async () => {
     const { command, scans } = await program({ scan: 'setTimeout(() => {}, 6e4)' });
     const ending = new AbortController();
     const failing = faultOf(trivy(command).scan(IMAGE, ending.signal));
@@ -85,7 +85,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     for (const run of await scans()) await gone(run.pid);
   });
 
-  it('when the time is over before its turn', async () => {
+  it('when the deadline passes before its turn', async () => {
     const { command, scans } = await program({ scan: 'setTimeout(() => {}, 1_500)' });
     const { scan } = trivy(command, { parallel: 1 });
     const first = scan(IMAGE, patient()).catch(() => undefined);
@@ -95,7 +95,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     expect(await scans()).to.have.length(1);
   });
 
-  it('and quotes the end of its words, but no secret', async () => {
+  it('and quotes the end of its output, but no secret', async () => {
     const { command } = await program({
       scan: `console.error('x'.repeat(1e5)); console.error('\\u001b[31mFATAL\\u001b[0m pull failed: pa55word Bearer abc.def ' +
           'https://user:pw@registry.example.com/blob?X-Signature=s3cret'); process.exit(1)`,
@@ -109,7 +109,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     }
   });
 
-  it('as the keychain says when a login cannot be had', async () => {
+  it('with the reason of the keychain when a login cannot be read', async () => {
     const { command, scans } = await program();
     const denied = new Fault({
       code: 'RegistryDenied',

@@ -24,7 +24,7 @@ describe('a Trivy server', () => {
 
   const ABOUT = '{"Version":"0.74.0","VulnerabilityDB":{"Version":2,"UpdatedAt":"2026-02-28T00:00:00Z"}}';
 
-  it('judges by its own database, which is not updated here', async () => {
+  it('uses its own database, which is not updated here', async () => {
     const { command, runs } = await program();
     const serverUrl = await serve(200, ABOUT);
     const { databaseUpdatedAt } = await trivy(command, { serverUrl, offline: false }).scan(IMAGE, patient());
@@ -36,7 +36,7 @@ describe('a Trivy server', () => {
       .and.not.to.include('--skip-db-update');
   });
 
-  it('of an object is asked in place of the one in the settings, and never shown its token', async () => {
+  it('of a promotion replaces the one in the settings, and never receives its token', async () => {
     const { command, scans } = await program();
     const [ours, theirs] = [await serve(200, ABOUT), await serve(200, ABOUT)];
     const environment = { ...process.env, TRIVY_TOKEN: 'a token' };
@@ -61,7 +61,7 @@ describe('a Trivy server', () => {
     ['answers without end', () => serve(200, Buffer.alloc(1 << 20, 32))],
   ];
   for (const [what, url] of wrong) {
-    it(`that ${what} leaves it unknown, and nothing is scanned`, async () => {
+    it(`that ${what} leaves the result unknown, and nothing is scanned`, async () => {
       const { command, runs } = await program();
       const { scan } = trivy(command, { serverUrl: await url() });
       const error: unknown = await scan(IMAGE, patient()).catch((reason: unknown) => reason);

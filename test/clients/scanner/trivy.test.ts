@@ -32,7 +32,7 @@ describe('createTrivy', () => {
         .and.not.to.include('--server');
     });
 
-    it('for one platform, and without a look at certificates only where plain http is allowed', async () => {
+    it('for one platform, and without certificate checks only when plain http is allowed', async () => {
       const { command, scans } = await program();
       const { scan } = trivy(command, { insecureHosts: ['registry.example.com'] });
       await scan({ ...IMAGE, platform: 'linux/arm64' }, patient());
@@ -40,7 +40,7 @@ describe('createTrivy', () => {
       expect(run?.args.join(' ')).to.include('--platform linux/arm64 --insecure --');
     });
 
-    it('on an SBOM in a file of its own, gone afterwards', async () => {
+    it('on an SBOM in a temporary file that is deleted afterwards', async () => {
       const { command, scans } = await program();
       await trivy(command).scan(SBOM, patient());
       const [run] = await scans();
@@ -49,7 +49,7 @@ describe('createTrivy', () => {
       expect(existsSync(run?.folder ?? '/')).to.equal(false);
     });
 
-    it('with authorities of its own', async () => {
+    it('with additional CAs', async () => {
       const { command, scans } = await program({
         scan: `process.stdout.write(JSON.stringify({ SchemaVersion: 2, ca: read(args[args.indexOf('--cacert') + 1]) }))`,
       });
@@ -58,7 +58,7 @@ describe('createTrivy', () => {
       expect(await scans()).to.have.length(1);
     });
 
-    it('and brings the database up to date before it asks for its age, unless it is offline', async () => {
+    it('and updates the database before it reads its age, unless it is offline', async () => {
       const { command, runs } = await program();
       await trivy(command, { offline: false }).scan(IMAGE, patient());
       const seen = await runs();
@@ -67,7 +67,7 @@ describe('createTrivy', () => {
       expect(seen[2]?.args).to.include('--skip-db-update').and.not.to.include('--offline-scan');
     });
 
-    it('and updates once for all that begin together', async () => {
+    it('and updates once for all concurrent scans', async () => {
       const { command, runs } = await program({ update: 'setTimeout(() => {}, 300)' });
       const { scan } = trivy(command, { offline: false });
       await Promise.all([scan(IMAGE, patient()), scan(SBOM, patient())]);
@@ -75,7 +75,7 @@ describe('createTrivy', () => {
       expect(updates).to.have.length(1);
     });
 
-    it('and downloads its databases from mirrors, without a look at certificates only where plain http is allowed', async () => {
+    it('and downloads its databases from mirrors, without certificate checks only when plain http is allowed', async () => {
       const { command, runs, scans } = await program();
       const databases = {
         vulnerabilities: 'plain.example:5000/mirror/trivy-db:2',
@@ -96,7 +96,7 @@ describe('createTrivy', () => {
       expect((await scans())[0]?.args).to.include('--skip-java-db-update');
     });
 
-    it('with none of the settings of a promotion where databases are downloaded', async () => {
+    it('with no settings of a promotion for the download of databases', async () => {
       const { command, runs } = await program();
       const { as } = trivy(command, {
         offline: false,
@@ -111,7 +111,7 @@ describe('createTrivy', () => {
       expect(scan?.args).to.include('--insecure').and.to.include('--cacert');
     });
 
-    it('only so many at a time', async () => {
+    it('with a bounded number at a time', async () => {
       const { command, scans } = await program({
         scan: `setTimeout(() => process.stdout.write(JSON.stringify({ SchemaVersion: 2, at: Date.now() })), 150)`,
       });
@@ -123,14 +123,14 @@ describe('createTrivy', () => {
     });
   });
 
-  describe('hands over logins', () => {
+  describe('passes on logins', () => {
     const logins = [
       ['a password', { kind: 'password', username: 'acme', password: 'pa:ss' }, { auth: 'YWNtZTpwYTpzcw==' }],
       ['an identity token', { kind: 'identity', token: 'refresh' }, { identitytoken: 'refresh' }],
       ['a bearer token', { kind: 'bearer', token: 'ready' }, { registrytoken: 'ready' }],
     ] as const;
     for (const [what, login, entry] of logins) {
-      it(`${what} in a private Docker config that is gone afterwards, and nowhere else`, async () => {
+      it(`${what} in a private Docker config that is deleted afterwards, and nowhere else`, async () => {
         const { command, scans } = await program();
         await trivy(command, { keychain: () => Promise.resolve(login) }).scan(IMAGE, patient());
         const [run] = await scans();
@@ -155,7 +155,7 @@ describe('createTrivy', () => {
       expect((await scans())[0]?.dockerConfig).to.include('"https://index.docker.io/v1/"');
     });
 
-    it('and no login that lies about in the home folder', async () => {
+    it('and no login from the home folder', async () => {
       const { command, scans } = await program();
       const environment = { ...process.env, DOCKER_CONFIG: '/somewhere/else' };
       await trivy(command, { environment }).scan(IMAGE, patient());
@@ -172,7 +172,7 @@ describe('createTrivy', () => {
     });
   });
 
-  it('keeps from Trivy what could make a finding vanish, and what is not its business', async () => {
+  it('removes environment variables that could hide a finding, and those that Trivy does not need', async () => {
     const { command, scans } = await program();
     const environment = {
       PATH: process.env.PATH,

@@ -54,7 +54,7 @@ describe('keyless', () => {
 
   for (const [title, sign] of forms) {
     describe(title, () => {
-      it('proves who signed which image when, and which log holds it', async () => {
+      it('proves signer, image and time, and names the log', async () => {
         const { fingerprint } = sigstore.root;
         expect(await ask(await sign({}), trust)).to.deep.equal({
           state: 'proven',
@@ -71,7 +71,7 @@ describe('keyless', () => {
         });
       });
 
-      it('is as good with a timestamp instead of a log', async () => {
+      it('is accepted with a timestamp instead of a log entry', async () => {
         const signature = await ask(await sign({ logged: false, timestamped: true }), trust);
         expect(signature).to.deep.include({
           state: 'proven',
@@ -81,7 +81,7 @@ describe('keyless', () => {
         });
       });
 
-      it('S05: proves nothing at no proven time', async () => {
+      it('S05: proves nothing without a proven time', async () => {
         const signature = await ask(await sign({ logged: false }), trust);
         expect(whyNot(signature)).to.equal('made with a certificate, at no proven time');
       });
@@ -90,19 +90,19 @@ describe('keyless', () => {
         expect(whyNot(await ask(await sign({}), trust, digestOf('other')))).to.equal('about another digest');
       });
 
-      it('S06: proves nothing where only keys are trusted, even its own', async () => {
+      it('S06: proves nothing when only keys are trusted, even its own', async () => {
         const keys = { keys: [maker.key], roots: [] };
         expect(whyNot(await ask(await sign({}), keys))).to.equal(
           'made with a certificate, and no authority trusts one',
         );
       });
 
-      it('S06: is by its certificate, even where its key is trusted too', async () => {
+      it('S06: is attributed to its certificate, even when its key is trusted too', async () => {
         const signature = await ask(await sign({}), { keys: [maker.key], roots: [sigstore.root] });
         expect(signature.state === 'proven' && signature.signer.kind).to.equal('certificate');
       });
 
-      it('proves nothing by another Sigstore, and names the claimed identity', async () => {
+      it('proves nothing with a certificate of another Sigstore, and names the claimed identity', async () => {
         const elsewhere = { keys: [], roots: [(await createSigstore()).root] };
         expect(whyNot(await ask(await sign({}), elsewhere))).to.equal(
           'made with a certificate that no trusted authority issued, ' +
@@ -110,7 +110,7 @@ describe('keyless', () => {
         );
       });
 
-      it('S05: proves nothing when its certificate had expired by then', async () => {
+      it('S05: proves nothing when its certificate had expired at the time of signing', async () => {
         const at = new Date(sigstore.signedAt.getTime() + 20 * 60_000);
         for (const seen of [{ at }, { at, logged: false, timestamped: true } as const])
           expect(whyNot(await ask(await sign(seen), trust))).to.equal(
@@ -118,7 +118,7 @@ describe('keyless', () => {
           );
       });
 
-      it('is refused when another key signed than that of its certificate', async () => {
+      it('is refused when it was signed by another key than that of its certificate', async () => {
         const signature = await ask(await sign({ key: signingKey() }), trust);
         expect(whyNot(signature)).to.equal('made by another key than that of its certificate');
       });
@@ -139,7 +139,7 @@ describe('keyless', () => {
     expect(signature.state === 'proven' && signature.says).to.include({ predicateType: RELEASE });
   });
 
-  it('proves it once per root that vouches', async () => {
+  it('is proven once per trust root that accepts it', async () => {
     const twin = { ...sigstore.rootJson, note: 'the same authorities in another file' };
     const verifier = createSignatureVerifier({ workers: 1 });
     const roots = [sigstore.root, asTrustRoot(twin)];

@@ -41,7 +41,7 @@ describe('refresh', () => {
     expect(root.ok && JSON.parse(root.value.json)).to.deep.include({ tlogs: sigstore.rootJson.tlogs });
   });
 
-  it('S13: a mirror that cannot be reached is a fault, soon, and not a weaker root', async () => {
+  it('S13: a mirror that cannot be reached is a Fault within its timeout, and not a weaker root', async () => {
     await repository.close();
     const fault = await faultOf(refresh());
     expect(fault).to.be.instanceOf(Fault).and.to.include({ side: 'trust', transient: true });
@@ -50,19 +50,19 @@ describe('refresh', () => {
     );
   });
 
-  it('S13: a target that is not the one signed for is a fault', async () => {
+  it('S13: a target that does not match its signed metadata is a Fault', async () => {
     repository.replaceTarget(JSON.stringify({ ...sigstore.rootJson, ctlogs: [] }));
     expect(await faultOf(refresh())).to.be.instanceOf(Fault);
   });
 
-  it('S13: metadata that has expired is a fault', async () => {
+  it('S13: expired metadata is a Fault', async () => {
     await repository.close();
     repository = await serveTuf(sigstore.root.json, new Date(Date.now() - 1_000));
     await folder.write('root.json', repository.rootJson);
     expect(await faultOf(refresh())).to.be.instanceOf(Fault);
   });
 
-  it('S13: metadata by another key than the root names is a fault', async () => {
+  it('S13: metadata by another key than the root names is a Fault', async () => {
     const other = await serveTuf(sigstore.root.json);
     expect(await faultOf(refresh(other.url))).to.be.instanceOf(Fault);
     await other.close();

@@ -32,7 +32,7 @@ describe('trust root', () => {
     });
   });
 
-  it('S13: the public-good root is there without any network', () => {
+  it('S13: the public-good root is available without network', () => {
     const root = publicGoodRoot();
     expect(root.json).to.contain('https://fulcio.sigstore.dev').and.contain('https://rekor.sigstore.dev');
     expect(readTrustRoot(root.json)).to.deep.equal({ ok: true, value: root });
@@ -98,7 +98,7 @@ describe('trust root', () => {
     ],
   ];
   for (const [title, change, expected] of refused) {
-    it(`S13: refuses ${title}, and says where`, () => {
+    it(`S13: refuses ${title}, with its path`, () => {
       expect(problemsOf(changed(change))).to.deep.equal([expected]);
     });
   }
@@ -112,13 +112,13 @@ describe('trust root', () => {
     expect(problemsOf(json)).to.have.length(3);
   });
 
-  it('S13: refuses what is no JSON, or far too long', () => {
+  it('S13: refuses a text that is no JSON, or far too long', () => {
     for (const text of ['', 'null', '[', '"root"'])
       expect(problemsOf(text)).to.deep.equal([': is not JSON of an object']);
     expect(problemsOf(' '.repeat(1024 * 1024 + 1))[0]).to.contain('too long');
   });
 
-  it('one that was never read proves nothing, and takes nothing away from keys', async () => {
+  it('a trust root that was never read proves nothing, and does not affect keys', async () => {
     const broken = { fingerprint: 'f', json: '{' };
     const key = signingKey();
     const byKey = await signLayer(sigstore, { key, digest: image });

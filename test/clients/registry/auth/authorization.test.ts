@@ -34,7 +34,7 @@ describe('logging in', () => {
     requests.map(({ method, path, status }) => `${method} ${path.split('?')[0] ?? ''} ${String(status)}`);
   const MANIFEST = '/v2/shop/web/manifests/1.0';
 
-  it('sends nothing to a registry that does not ask', async () => {
+  it('sends no login to a registry that does not require one', async () => {
     const registry = await start({ kind: 'none' });
     expect(await ask(registry, client({ keychain: always(PASSWORD) }))).to.equal(undefined);
     expect(registry.requests.some(({ authorized }) => authorized)).to.equal(false);
@@ -96,7 +96,7 @@ describe('logging in', () => {
     await faultOf(ask(registry, one, 'shop/other'), 'RegistryDenied');
   });
 
-  it('says denied without a login, with a wrong one, and without repeating it', async () => {
+  it('reports a denial without a login and with a wrong one, and does not repeat the login', async () => {
     for (const auth of [BASIC, BEARER]) {
       const registry = await start(auth);
       await faultOf(ask(registry), 'RegistryDenied');
@@ -111,7 +111,7 @@ describe('logging in', () => {
     }
   });
 
-  it('asks for one token and one login for many callers at the same time', async () => {
+  it('requests one token and one login for many callers at the same time', async () => {
     const registry = await start(BEARER);
     let asked = 0;
     const keychain: Keychain = () => {
@@ -164,7 +164,7 @@ describe('logging in', () => {
     ]);
   });
 
-  it('H09 does not ask for token after token when all are refused', async () => {
+  it('H09 does not request token after token when all are refused', async () => {
     const registry = await start(BEARER);
     registry.intercept(({ url, headers }) =>
       url.pathname === '/token' || headers.authorization === undefined
@@ -178,7 +178,7 @@ describe('logging in', () => {
     expect(registry.requests.length).to.be.at.most(6);
   });
 
-  it('takes up a changed password within half a minute', async () => {
+  it('uses a changed password within half a minute', async () => {
     const registry = await start(BASIC);
     let login: RegistryLogin = { kind: 'password', username: 'acme', password: 'old' };
     let now = Date.now();
@@ -189,7 +189,7 @@ describe('logging in', () => {
     expect(await ask(registry, one)).to.equal(undefined);
   });
 
-  it('says what the token endpoint suffers from', async () => {
+  it('reports the failure of the token endpoint', async () => {
     const registry = await start(BEARER);
     const keychain = always(PASSWORD);
     for (const [status, code] of [
@@ -211,7 +211,7 @@ describe('logging in', () => {
     }
   });
 
-  it('takes access_token for the token', async () => {
+  it('accepts access_token as the token', async () => {
     const registry = await start({ kind: 'none' });
     registry.intercept(({ url, headers }) => {
       if (url.pathname === '/token') return { status: 200, body: '{"access_token":"mine"}' };
@@ -252,7 +252,7 @@ describe('logging in', () => {
     });
   });
 
-  it('H07 asks the keychain for the registry of the image, never for one the registry names', async () => {
+  it('H07 requests the login of the registry of the image, never one that the registry names', async () => {
     const registry = await start(BEARER);
     const asked: string[] = [];
     const keychain: Keychain = (place) => {
@@ -273,7 +273,7 @@ describe('logging in', () => {
     expect(log(registry)).to.deep.equal([`GET ${MANIFEST} 401`]);
   });
 
-  it('keeps the login of the registry to itself when a blob lies elsewhere', async () => {
+  it('does not send the login of the registry to another host that stores a blob', async () => {
     const registry = await start(BASIC);
     const store = await start({ kind: 'none' });
     const blob = await pushBlob(

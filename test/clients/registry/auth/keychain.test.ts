@@ -77,7 +77,7 @@ describe('logins from a Docker config', () => {
     });
   }
 
-  it('finds nothing without a file, and a file that appears later', async () => {
+  it('finds no login without a file, and reads a file that appears later', async () => {
     const found = dockerKeychain({ directory, environment: {} });
     expect(await find(found, 'h.example')).to.equal(undefined);
     await keychain({ auths: { 'h.example': auth('a:b') } });
@@ -90,7 +90,7 @@ describe('logins from a Docker config', () => {
     '{"auths":{"h.example":{"auth":"c2VjcmV0"}}}',
     '{"auths":"secret"}',
   ]) {
-    it(`names a file that is no config, and not what is in it: ${broken}`, async () => {
+    it(`names a file that is no config, and shows none of its content: ${broken}`, async () => {
       const file = join(directory, 'config.json');
       const fault = await faultOf(find(await keychain(broken), 'h.example'), 'RegistryDenied');
       expect(fault.message)
@@ -111,14 +111,14 @@ describe('logins from a Docker config', () => {
   describe('with credential helpers', () => {
     const echo = `read server; printf '{"Username":"u","Secret":"%s"}' "$server"`;
 
-    it('asks the helper of the host, before any stored login', async () => {
+    it('uses the helper of the host, before any stored login', async () => {
       await helper('acme', echo);
       const config = { credHelpers: { 'h.example': 'acme' }, auths: { 'h.example': auth('a:b') } };
       expect(await find(await keychain(config), 'h.example')).to.deep.equal(password('u', 'h.example'));
       expect(await find(await keychain(config), 'i.example')).to.equal(undefined);
     });
 
-    it('asks the helper for everything else, under the old name of Docker Hub', async () => {
+    it('uses the default helper for other hosts, with the old name of Docker Hub', async () => {
       await helper('acme', echo);
       const config = { credsStore: 'acme', auths: { 'h.example': auth('a:b'), 'docker.io': {} } };
       const found = await keychain(config);
@@ -126,13 +126,13 @@ describe('logins from a Docker config', () => {
       expect(await find(found, 'docker.io')).to.deep.equal(password('u', 'https://index.docker.io/v1/'));
     });
 
-    it('takes <token> for an identity token', async () => {
+    it('reads <token> as an identity token', async () => {
       await helper('acme', `printf '{"Username":"<token>","Secret":"t"}'`);
       const found = await keychain({ credsStore: 'acme' });
       expect(await find(found, 'h.example')).to.deep.equal({ kind: 'identity', token: 't' });
     });
 
-    it('takes "credentials not found" for none', async () => {
+    it('reads "credentials not found" as no login', async () => {
       await helper('acme', `echo 'credentials not found in native keychain'; exit 1`);
       expect(await find(await keychain({ credsStore: 'acme' }), 'h.example')).to.equal(undefined);
     });
@@ -145,7 +145,7 @@ describe('logins from a Docker config', () => {
       ['prints without end', `exec yes secret`, /more than a login/],
     ] as const;
     for (const [title, script, detail] of FAILURES) {
-      it(`is no anonymous request when a helper ${title}`, async () => {
+      it(`sends no anonymous request when a helper ${title}`, async () => {
         await helper('acme', script);
         const found = await keychain({ credsStore: 'acme' }, title === 'never ends' ? 300 : 5_000);
         const fault = await faultOf(find(found, 'h.example'), 'RegistryDenied');
@@ -154,7 +154,7 @@ describe('logins from a Docker config', () => {
       });
     }
 
-    it('names a helper that is not there', async () => {
+    it('names a missing helper', async () => {
       const fault = await faultOf(
         find(await keychain({ credsStore: 'gone' }), 'h.example'),
         'RegistryDenied',

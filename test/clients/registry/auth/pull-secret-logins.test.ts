@@ -21,27 +21,27 @@ const userAt = async (
 };
 
 describe('logins of pull secrets', () => {
-  it('the longest prefix wins, whichever secret it stands in', async () => {
+  it('the longest prefix is used, in whichever secret it is', async () => {
     const host = config({ 'registry.example.com': auth('host') }, 'Secret acme/a');
     const team = config({ 'https://registry.example.com/shop': auth('team') }, 'Secret acme/b');
     expect(await userAt(WEB, host, team)).to.equal('team');
     expect(await userAt(place('registry.example.com', 'shopping'), host, team)).to.equal('host');
   });
 
-  it('the first wins among equals', async () => {
+  it('the first of equal entries is used', async () => {
     const first = config({ 'registry.example.com': auth('first') });
     const second = config({ 'registry.example.com': auth('second') });
     expect(await userAt(WEB, first, second)).to.equal('first');
   });
 
-  it('where none fits, the own login counts', async () => {
+  it('the login of the installation is used when no entry matches', async () => {
     const brought = pullSecretLogins([config({ 'registry.example.com': auth('host') })]);
     const own = brought.keychainOver(() => Promise.resolve({ kind: 'bearer', token: 'own' }));
     expect((await own(OTHER, forever()))?.kind).to.equal('bearer');
     expect(brought.scopeOf([OTHER])).to.equal(undefined);
   });
 
-  it('names the logins by content: equal ones are shared, others never', () => {
+  it('scopes are named by the content of logins: equal ones are shared, others never', () => {
     const scope = (name: string, ...places: readonly (typeof WEB)[]) =>
       pullSecretLogins([config({ 'registry.example.com': auth(name) })]).scopeOf(places);
     expect(scope('a', WEB)).to.be.a('string').and.equal(scope('a', WEB));
@@ -51,7 +51,7 @@ describe('logins of pull secrets', () => {
     expect(scope('a', WEB)).not.to.include('secret');
   });
 
-  it('names what is no Docker config, and uses the rest', async () => {
+  it('a secret that is no Docker config is reported, and the others are used', async () => {
     const broken = { source: 'Secret acme/broken', text: '{"auths": 1' };
     const good = config({ 'registry.example.com': auth('good') });
     expect(pullSecretLogins([broken, good]).unreadable).to.deep.equal(['Secret acme/broken']);

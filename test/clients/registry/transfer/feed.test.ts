@@ -12,7 +12,7 @@ import {
   expectThere,
 } from '../two-registries.ts';
 
-describe('sources that break off', () => {
+describe('sources that end early', () => {
   closeAfterEach();
 
   /** A source that breaks off as soon as half of the blob has gone on to the target. */
@@ -38,7 +38,7 @@ describe('sources that break off', () => {
     };
   }
 
-  it('are asked for the rest', async () => {
+  it('receive a request for the rest', async () => {
     const at = await openRegistries({ size: SIZE });
     const source = breaking(at);
     at.source.intercept(source.once);
@@ -49,7 +49,7 @@ describe('sources that break off', () => {
     await expectThere(at);
   });
 
-  it('are read past what is known where they send all of it again', async () => {
+  it('are read after the known part when they send everything again', async () => {
     const at = await openRegistries({ size: SIZE });
     const source = breaking(at);
     at.source.intercept(
@@ -60,7 +60,7 @@ describe('sources that break off', () => {
     await expectThere(at);
   });
 
-  it('are a fault when they send another part than was asked for', async () => {
+  it('cause a Fault when they send another part than requested', async () => {
     const at = await openRegistries({ size: SIZE });
     const source = breaking(at);
     at.source.intercept(

@@ -27,7 +27,7 @@ describe('a large blob', () => {
     await closeRegistries();
   });
 
-  it('flows through without being held, and no faster than the target takes it', async () => {
+  it('is streamed without being kept in memory, and no faster than the target accepts it', async () => {
     const [source, target] = [await openRegistry(), await openRegistry()];
     const hash = createHash('sha256');
     for (let n = 0; n < PIECES; n += 1) hash.update(PIECE);

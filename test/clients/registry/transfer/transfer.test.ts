@@ -13,10 +13,10 @@ import {
   transferOf,
 } from '../two-registries.ts';
 
-describe('bringing a blob', () => {
+describe('copying a blob', () => {
   closeAfterEach();
 
-  it('costs one GET, one POST and one PUT', async () => {
+  it('sends one GET, one POST and one PUT', async () => {
     const at = await openRegistries();
     const pieces: number[] = [];
     const one = client();
@@ -32,7 +32,7 @@ describe('bringing a blob', () => {
     expect(Buffer.from(read ?? []).equals(at.bytes)).to.equal(true);
   });
 
-  it('asks both registries at the same time', async () => {
+  it('sends requests to both registries at the same time', async () => {
     const at = await openRegistries();
     // Each answers only when the other has been asked, too: a client that asks one after the other waits for ever.
     const asked = { source: Promise.withResolvers<undefined>(), target: Promise.withResolvers<undefined>() };
@@ -47,7 +47,7 @@ describe('bringing a blob', () => {
     expect(await client().transferBlob(transferOf(at), patient())).to.equal('copied');
   });
 
-  it('costs one HEAD where it is there already, and one more where it only might be', async () => {
+  it('sends one HEAD when the blob exists at the target, and one more when it only may exist', async () => {
     const at = await openRegistries();
     const one = client();
     const transfer = transferOf(at, { maybeThere: true });
@@ -58,7 +58,7 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
-  it('costs one HEAD for what it has brought before, where nothing else may be there', async () => {
+  it('sends one HEAD for a blob that it has copied before to a new repository', async () => {
     const at = await openRegistries();
     const one = client();
     await one.transferBlob(transferOf(at), patient());
@@ -67,7 +67,7 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['HEAD blobs 200']);
   });
 
-  it('reports each request to its watched view, which shares what other views have copied', async () => {
+  it('reports each request to its watched view, which shares the copied blobs of other views', async () => {
     const at = await openRegistries();
     const one = client();
     let asked = 0;
@@ -78,14 +78,14 @@ describe('bringing a blob', () => {
     expect(asked).to.equal(3);
   });
 
-  it('goes on where the registry refuses to say whether it is there', async () => {
+  it('continues when the registry refuses the HEAD', async () => {
     const at = await openRegistries();
     at.target.intercept(refuse(({ method }) => method === 'HEAD', 403));
     expect(await client().transferBlob(transferOf(at, { maybeThere: true }), patient())).to.equal('copied');
     expect(log(at.target)).to.deep.equal(['HEAD blobs 403', 'POST uploads 202', 'PUT uploads 201']);
   });
 
-  it('is a fault of the source when that does not have it', async () => {
+  it('throws a Fault of the source when the source does not have the blob', async () => {
     const at = await openRegistries();
     const from = tagged(at.source, '1.0', 'shop/other');
     const fault = await faultOf(
@@ -96,7 +96,7 @@ describe('bringing a blob', () => {
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'DELETE uploads 204']);
   });
 
-  it('lets more of them wait than may travel at a time, within one registry too', async () => {
+  it('lets transfers above the limit wait, also within one registry', async () => {
     const registry = await openRegistry();
     const blobs = await Promise.all(
       Array.from({ length: 12 }, async () => {
@@ -122,7 +122,7 @@ describe('bringing a blob', () => {
 describe('pushing a small blob', () => {
   closeAfterEach();
 
-  it('costs a HEAD where it is there, and two requests more where it is not', async () => {
+  it('sends a HEAD when it exists, and two more requests when it does not', async () => {
     const registry = await openRegistry();
     const one = client();
     const bytes = Buffer.from('{}');

@@ -16,7 +16,7 @@ describe('mounting a blob', () => {
     );
   });
 
-  it('goes on with the upload that the registry begins instead', async () => {
+  it('continues with the upload that the registry starts instead', async () => {
     const at = await openRegistries();
     at.source.intercept((request, handle) => {
       request.url.searchParams.delete('mount');
@@ -28,7 +28,7 @@ describe('mounting a blob', () => {
   });
 
   for (const status of [400, 401, 403, 404, 405]) {
-    it(`gives way to an upload where it is refused with ${String(status)}`, async () => {
+    it(`is replaced by an upload when it is refused with ${String(status)}`, async () => {
       const at = await openRegistries();
       at.source.intercept(refuse('?mount=', status));
       const to = tagged(at.source, '1.0', 'gold/web');
@@ -42,7 +42,7 @@ describe('mounting a blob', () => {
     });
   }
 
-  it('is done from where this client has brought the blob before', async () => {
+  it('uses a repository to which this client has copied the blob before', async () => {
     const at = await openRegistries();
     const one = client();
     await one.transferBlob(transferOf(at), patient());
@@ -52,7 +52,7 @@ describe('mounting a blob', () => {
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201', 'POST mount 201']);
   });
 
-  it('is not tried twice from where it has gone', async () => {
+  it('is not tried twice from a repository that lost the blob', async () => {
     const at = await openRegistries();
     const one = client();
     await one.transferBlob(transferOf(at), patient());
@@ -65,7 +65,7 @@ describe('mounting a blob', () => {
     expect(log(at.target)).to.deep.equal(['POST mount 202', 'PUT uploads 201', 'POST mount 201']);
   });
 
-  it('asks for a token that reads the one repository and writes the other, and remembers it', async () => {
+  it('requests a token that reads one repository and writes the other, and reuses it', async () => {
     const auth = { kind: 'bearer', username: 'acme', password: 'p' } as const;
     const at = await openRegistries();
     const registry = await openRegistry({ auth });
@@ -83,7 +83,7 @@ describe('mounting a blob', () => {
     expect(registry.requests.map(({ status }) => status)).to.deep.equal([200, 201]);
   });
 
-  it('uploads where the mount is not for this login', async () => {
+  it('is replaced by an upload when this login may not mount', async () => {
     const at = await openRegistries();
     const auth = { kind: 'bearer' } as const;
     const registry = await openRegistry({ auth });

@@ -19,7 +19,7 @@ import {
   expectThere,
 } from '../two-registries.ts';
 
-describe('uploads that are well in the end', () => {
+describe('uploads that succeed', () => {
   closeAfterEach();
 
   const asksForChunks = amend(posting, (reply) => ({
@@ -159,7 +159,7 @@ describe('uploads that are well in the end', () => {
     },
   ];
   for (const { what, intercept, target, source = ['GET blobs 200'] } of ROWS) {
-    it(`arrive ${what}`, async () => {
+    it(`are stored ${what}`, async () => {
       const at = await openRegistries({ size: SIZE });
       at.target.intercept(intercept(at));
       expect(await bring(at)).to.equal('copied');
@@ -169,7 +169,7 @@ describe('uploads that are well in the end', () => {
     });
   }
 
-  it('arrive with the sha512 they are named by', async () => {
+  it('are stored with their sha512 digest', async () => {
     const at = await openRegistries({ size: SIZE });
     const blob = { ...at.blob, digest: digestOf(at.bytes, 'sha512') };
     at.source.intercept((request) => (reading(request) ? { status: 200, body: at.bytes } : undefined));
@@ -177,14 +177,14 @@ describe('uploads that are well in the end', () => {
     await expectThere({ ...at, blob });
   });
 
-  it('arrive when they are empty, without asking the source', async () => {
+  it('are stored when they are empty, without a request to the source', async () => {
     const at = await openRegistries({ size: 0 });
     expect(await bring(at)).to.equal('copied');
     expect(log(at.source)).to.deep.equal([]);
     expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201']);
   });
 
-  it('go to another host without the login, where the registry may lead there', async () => {
+  it('go to another host without the login when the registry may redirect there', async () => {
     const auth = { kind: 'basic', username: 'acme', password: 'p' } as const;
     const at = await openRegistries({ size: SIZE });
     const target = await openRegistry({ auth });

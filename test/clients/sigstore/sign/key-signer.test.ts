@@ -63,7 +63,7 @@ describe('signing with a key', () => {
     });
   }
 
-  it('writes what cosign writes: the same payload, statement, hint and annotations', async () => {
+  it('writes the same payload, statement, hint and annotations as cosign', async () => {
     const key = signingKey();
     const signer = await open({ pem: pkcs8(key.privateKey) });
     const signed = await signer.signImage(web, { b: '2', a: '1' }, forever());
@@ -93,7 +93,7 @@ describe('signing with a key', () => {
     );
   });
 
-  it('leaves out annotations where there are none', async () => {
+  it('leaves out empty annotations', async () => {
     const signer = await open({ pem: pkcs8(signingKey().privateKey) });
     const { layer, bundle } = await signer.signImage(web, {}, forever());
     expect(JSON.parse(Buffer.from(layer).toString())).to.deep.include({ optional: null });
@@ -101,7 +101,7 @@ describe('signing with a key', () => {
     expect(Buffer.from(payload, 'base64').toString()).not.to.include('annotations');
   });
 
-  it('opens encrypted cosign keys of both names, and of every cost that cosign takes', async () => {
+  it('opens encrypted cosign keys of both names, and of every cost that cosign accepts', async () => {
     const { privateKey, fingerprint } = signingKey();
     const password = 'correct horse';
     for (const options of [
@@ -114,7 +114,7 @@ describe('signing with a key', () => {
     expect(await open({ pem: cosignKey(privateKey) })).to.include({ name: fingerprint });
   });
 
-  it('opens plain keys as OpenSSL writes them', async () => {
+  it('opens unencrypted keys of OpenSSL', async () => {
     const ec = signingKey('ecdsa-p384');
     const rsa = signingKey('rsa');
     const sec1 = ec.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
@@ -125,7 +125,7 @@ describe('signing with a key', () => {
     expect(await open({ pem: pkcs1 })).to.include({ name: rsa.fingerprint });
   });
 
-  it('says that the password is wrong, not what the key is', async () => {
+  it('reports that the password is wrong, and shows nothing of the key', async () => {
     const pem = cosignKey(signingKey().privateKey, { password: 'right' });
     expect(await problemsOf({ pem, password: 'wrong' })).to.deep.equal(['password']);
     expect(await problemsOf({ pem })).to.deep.equal(['password']);

@@ -25,7 +25,7 @@ const web: PinnedRef = { registry: 'registry.example.com', repository: 'shop/web
 const TESTED = 'https://acme.example.com/tests/v1';
 const token = identityToken({ iss: OPENID_ISSUER, sub: WORKFLOW });
 
-describe('signing without a key of one’s own', () => {
+describe('keyless signing', () => {
   const ask = openVerifier();
   let sigstore: Sigstore;
   let servers: Servers;
@@ -72,7 +72,7 @@ describe('signing without a key of one’s own', () => {
     ];
   };
 
-  it('signs images and statements so that log and authority prove by whom and when, in both forms', async () => {
+  it('signs images and statements so that log and timestamp authority prove signer and time, in both forms', async () => {
     const { fingerprint } = sigstore.root;
     const claims = [
       { kind: 'signature', annotations: { env: 'prod' } },
@@ -96,7 +96,7 @@ describe('signing without a key of one’s own', () => {
       });
   });
 
-  it('is content with a log alone, or with an authority alone', async () => {
+  it('works with only a log, or with only a timestamp authority', async () => {
     const { url } = servers;
     const { fingerprint } = sigstore.root;
     for (const candidate of await everything(openWith({ rekorURL: url })))
@@ -111,7 +111,7 @@ describe('signing without a key of one’s own', () => {
       expect((await ask(candidate, strange)).state).to.equal('unproven');
   });
 
-  it('is named for the subject of its token, or its e-mail address', async () => {
+  it('has the name of the subject of its token, or of its e-mail address', async () => {
     const alice = { iss: OPENID_ISSUER, sub: '1234', email: 'alice@example.com', email_verified: true };
     expect(open().name).to.equal(WORKFLOW);
     const signer = open({ identityToken: `${identityToken(alice)}\n` });
@@ -123,7 +123,7 @@ describe('signing without a key of one’s own', () => {
     );
   });
 
-  it('asks for one certificate however much it signs, and for none before it signs', async () => {
+  it('requests one certificate for many signatures, and none before it signs', async () => {
     const signer = open();
     expect(servers.asked.fulcio).to.equal(0);
     await Promise.all([everything(signer), everything(signer)]);
@@ -131,7 +131,7 @@ describe('signing without a key of one’s own', () => {
     expect(servers.tokens).to.deep.equal([token]);
   });
 
-  it('asks for another certificate when the one it has is about to end', async () => {
+  it('requests another certificate when the current one is about to expire', async () => {
     servers.certificatesEnd(new Date(Date.now() + 30_000));
     const signer = open();
     await signer.signImage(web, {}, forever());
@@ -180,7 +180,7 @@ describe('signing without a key of one’s own', () => {
     expect((await signer.signImage(web, {}, forever())).layer).to.have.length.greaterThan(0);
   });
 
-  it('ends when the run does, at once', async () => {
+  it('ends at once when the run ends', async () => {
     servers.instead('fulcio', 'hang');
     const run = new AbortController();
     const signed = faultOf(open().signImage(web, {}, run.signal));
@@ -220,12 +220,12 @@ describe('signing without a key of one’s own', () => {
     });
   }
 
-  it('refuses to sign what no log and no authority would see', () => {
+  it('refuses to sign without a log and without a timestamp authority', () => {
     const opened = openKeylessSigner({ identityToken: token, fulcioURL: 'https://fulcio.example.com' });
     expect(opened).to.have.nested.property('problems[0].path', 'rekorURL');
   });
 
-  it('does not take what a certificate of another key signed', async () => {
+  it('does not accept a certificate for another key', async () => {
     const [layer] = await everything(open());
     const [other] = await everything(open());
     if (layer?.form !== 'simple-signing' || other?.form !== 'simple-signing') throw new Error('no layers');

@@ -54,7 +54,7 @@ describe('artifact bundle', () => {
       });
     }
 
-    it(`refuses ${title} where the file is another`, async () => {
+    it(`refuses ${title} for another file`, async () => {
       const other = Buffer.from('another file');
       for (const artifact of [{ bytes: other }, { digest: digestOf(other) }])
         expect(why(await made(request), { identity, artifact })).to.match(/^about another (file|digest)$/);
@@ -71,17 +71,17 @@ describe('artifact bundle', () => {
     expect(why(await made({ digest: digestOf(file, 'sha512') }))).to.equal('ok');
   });
 
-  it('S06: a certificate is no key, and a key no certificate', async () => {
+  it('S06: a certificate does not count as a key, and a key not as a certificate', async () => {
     expect(why(await made({ file }), { key: maker.key })).to.equal('made with a certificate, not with a key');
     expect(why(await made({ file, ...byKey }))).to.equal('made with a key, not with a certificate');
   });
 
-  it('S06: a key together with an identity, or neither, is no question', async () => {
+  it('S06: a key together with an identity, or neither, is refused', async () => {
     for (const question of [{ key, identity }, {}])
       expect(why(await made(), question)).to.contain('either a key or an identity');
   });
 
-  it('takes the identity at its word', async () => {
+  it('compares the identity literally', async () => {
     const bundle = await made();
     for (const [other, expected] of [
       [{ ...identity, subject: WORKFLOW.slice(0, -1) }, `made by ${WORKFLOW}`],
@@ -96,14 +96,14 @@ describe('artifact bundle', () => {
     expect(why(await made({ ...(await sigstore.certify({ names })) }))).to.equal('ok');
   });
 
-  it('wants a log for a certificate if the root has one', async () => {
+  it('requires a log entry for a certificate if the trust root has a log', async () => {
     const bundle = await made({ logged: false, timestamped: true });
     expect(why(bundle)).to.equal('in no transparency log of the trust root');
     const root = asTrustRoot({ ...sigstore.rootJson, tlogs: [] });
     expect(why(bundle, { identity, root })).to.equal('ok');
   });
 
-  it('wants good entries for a key if there are any', async () => {
+  it('requires valid log entries for a key if there are any', async () => {
     expect(why(await made({ ...byKey, logged: false }), { key })).to.equal('ok');
     const loggedAs = signingKey().pem;
     expect(why(await made({ ...byKey, loggedAs }), { key })).to.equal(
@@ -111,7 +111,7 @@ describe('artifact bundle', () => {
     );
   });
 
-  it('refuses a hint that lies about the file, although the signature is right', async () => {
+  it('refuses a wrong digest of the file, although the signature is valid', async () => {
     const bundle = await made({ ...byKey, file, logged: false, digest: digestOf('another file') });
     expect(why(bundle, { key })).to.equal('about another file');
   });
@@ -125,14 +125,14 @@ describe('artifact bundle', () => {
     });
   }
 
-  it('another digest than sha256 stands for a file only in statements', async () => {
+  it('accepts another digest than sha256 for a file only in statements', async () => {
     const sha512 = digestOf(file, 'sha512');
     const artifact = { digest: sha512 };
     expect(why(await made({ digest: sha512 }), { identity, artifact })).to.equal('ok');
     expect(why(await made({ file }), { identity, artifact })).to.contain('by its sha256 digest');
   });
 
-  it('S07: refuses what is no bundle', () => {
+  it('S07: refuses a file that is no bundle', () => {
     for (const text of ['', '{}', 'null', '[]']) expect(why(Buffer.from(text))).to.match(/^in a bundle /);
   });
 });

@@ -45,7 +45,7 @@ describe('bundle', () => {
   const verify = (bundle: Uint8Array, keys = [key], digest: Digest = image) =>
     ask({ form: 'bundle', digest: carrier, json: bundle }, keysOnly(...keys), digest);
 
-  it('proves who signed which image, and names the manifest that carries it', async () => {
+  it('proves signer and image, and names its manifest', async () => {
     const annotations = { env: 'prod' };
     const bundle = statementBundle({ digest: image, key, predicateType: SIGN_PREDICATE_TYPE, annotations });
     expect(await verify(bundle)).to.deep.equal({
@@ -79,7 +79,7 @@ describe('bundle', () => {
     });
   }
 
-  it('understands a digest by sha512', async () => {
+  it('accepts a sha512 digest', async () => {
     const digest = digestOf('image', 'sha512');
     const bundle = statementBundle({ digest, key, predicateType: SIGN_PREDICATE_TYPE });
     expect(await verify(bundle, [key], digest)).to.include({ state: 'proven' });
@@ -106,7 +106,7 @@ describe('bundle', () => {
     expect(read).to.include({ kind: 'statement', predicateType });
   });
 
-  it('S03: one of several subjects is enough, if it is ours', async () => {
+  it('S03: one of several subjects is sufficient if it is the image', async () => {
     const subject = [digestOf('a'), image].map((one) => ({ digest: { sha256: one.slice(7) } }));
     const body = { _type: 'https://in-toto.io/Statement/v0.1', subject, predicateType: SIGN_PREDICATE_TYPE };
     expect(await verify(dsseBundle({ payload: json(body), key }))).to.include({ state: 'proven' });

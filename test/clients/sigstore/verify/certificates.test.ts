@@ -45,7 +45,7 @@ describe('certificates', () => {
   const below = (issuers: readonly Issuer[], more: readonly Buffer[] = []) =>
     issued({ by: issuers.at(-1)! }, [...issuers.map(({ der }) => der).toReversed(), ...more]);
 
-  it('S05: a certificate that has expired since then is as good as ever', async () => {
+  it('S05: a certificate that has expired since the signing is accepted', async () => {
     const old = { from: new Date('2020-01-01'), to: new Date('2040-01-01') };
     const root = await createIssuer({ name: 'old', ...old });
     const at = new Date('2021-06-01T12:00:00Z');
@@ -61,14 +61,14 @@ describe('certificates', () => {
     });
   });
 
-  it('S05: one that was not yet valid proves nothing', async () => {
+  it('S05: a certificate that was not yet valid proves nothing', async () => {
     const from = later(sigstore.signedAt, 90_000);
     expect(whyNot(await issued({ from, to: later(from, HOUR_MS) }))).to.equal(
       'made 1m 30s before its certificate became valid',
     );
   });
 
-  it('S05: the whole path is held to the proven time, also an intermediate', async () => {
+  it('S05: the whole chain must be valid at the proven time, also an intermediate', async () => {
     const expired = await intermediate({ to: earlier(sigstore.signedAt, 2 * HOUR_MS) });
     expect(whyNot(await below([expired]))).to.equal(
       'made when the certificate of an issuer had expired 2h before',
@@ -91,7 +91,7 @@ describe('certificates', () => {
     );
   });
 
-  it('S05: an authority counts only as long as the root trusts it', async () => {
+  it('S05: an authority counts only while the trust root trusts it', async () => {
     const json = structuredClone(sigstore.rootJson);
     json.certificateAuthorities[0]!.validFor.end = earlier(sigstore.signedAt, HOUR_MS).toISOString();
     const layer = await layerOf(await sigstore.certify());
@@ -116,7 +116,7 @@ describe('certificates', () => {
     expect(await below(issuers)).to.include({ state: 'proven' });
   });
 
-  it('S14: and not five', async () => {
+  it('S14: refuses five intermediates', async () => {
     expect(whyNot(await below(await line(5)))).to.equal('with 5 intermediate certificates, more than 4');
   });
 
@@ -143,14 +143,14 @@ describe('certificates', () => {
     expect(worked()).to.be.below(2_000);
   });
 
-  it('S14: issuers that issue each other end nowhere', async () => {
+  it('S14: issuers that issue each other are refused', async () => {
     const keys = { a: await intermediate({ name: 'a' }), b: await intermediate({ name: 'b' }) };
     const a = await intermediate({ name: 'a', by: keys.b, keys: keys.a.keys });
     const b = await intermediate({ name: 'b', by: keys.a, keys: keys.b.keys });
     expect(whyNot(await below([a, b]))).to.contain('no trusted authority issued');
   });
 
-  it('S06: a root that the signer ships anchors nothing', async () => {
+  it('S06: a root certificate from the signer is not trusted', async () => {
     const root = await createIssuer({ name: 'root', ...long });
     expect(whyNot(await issued({ by: root }, [root.der]))).to.contain('no trusted authority issued');
     const maker = { ...(await sigstore.certify({ by: root })), chain: [root.der] };
@@ -158,7 +158,7 @@ describe('certificates', () => {
     expect(whyNot(await ask(bundled(bundle), trust))).to.contain('no trusted authority issued');
   });
 
-  it('the real root in the chain does no harm', async () => {
+  it('the trusted root in the chain is accepted', async () => {
     const issuer = await intermediate();
     expect(await below([issuer], [sigstore.authority.root.der])).to.include({ state: 'proven' });
   });
@@ -207,13 +207,13 @@ describe('certificates', () => {
   }
 
   describe('certificate log', () => {
-    it('is asked when the root has one', async () => {
+    it('is required when the trust root has one', async () => {
       expect(whyNot(await issued({ log: undefined }))).to.equal(
         'made with a certificate that is in no certificate log',
       );
     });
 
-    it('has to be one the root knows', async () => {
+    it('must be in the trust root', async () => {
       const json = { ...sigstore.rootJson, ctlogs: (await createSigstore()).rootJson.ctlogs };
       const layer = await layerOf(await sigstore.certify());
       expect(whyNot(await ask(layer, { keys: [], roots: [asTrustRoot(json)] }))).to.equal(
@@ -221,7 +221,7 @@ describe('certificates', () => {
       );
     });
 
-    it('is not asked when the root has none, whether the certificate has a promise or not', async () => {
+    it('is not required when the trust root has none, whether the certificate has an SCT or not', async () => {
       const roots = [asTrustRoot({ ...sigstore.rootJson, ctlogs: [] })];
       for (const request of [{}, { log: undefined }]) {
         const layer = await layerOf(await sigstore.certify(request));
@@ -230,7 +230,7 @@ describe('certificates', () => {
     });
   });
 
-  describe('in the wrong place', () => {
+  describe('a key or certificate in the wrong place', () => {
     let maker: Certified;
     before(async () => {
       maker = await sigstore.certify();
@@ -250,7 +250,7 @@ describe('certificates', () => {
         );
     });
 
-    it('S06: nor in the certificate of a bundle', async () => {
+    it('S06: a bare public key in the certificate of a bundle is not trusted for its presence', async () => {
       const key = signingKey();
       const der = Buffer.from(key.pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
       const bundle = await signBundle(sigstore, { key, certificate: der, loggedAs: key.pem, digest: image });
@@ -260,7 +260,7 @@ describe('certificates', () => {
         );
     });
 
-    it('S06: two certificates run together are not the first of them', async () => {
+    it('S06: two concatenated certificates do not count as the first of them', async () => {
       const two = certificatePem(maker.certificate) + certificatePem((await intermediate()).der);
       expect(await withAnnotation(PEM, two)).to.equal('with several certificates where its own one belongs');
     });

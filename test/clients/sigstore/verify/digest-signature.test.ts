@@ -23,7 +23,7 @@ describe('signature over a digest', () => {
     });
   }
 
-  it('refuses what is no signature', () => {
+  it('refuses bytes that are no signature', () => {
     const key = createPublicKey(signingKey().pem);
     const zero = Buffer.from('3006020100020100', 'hex');
     const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';

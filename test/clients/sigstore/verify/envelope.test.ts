@@ -76,14 +76,14 @@ describe('envelope', () => {
     );
   });
 
-  it('S07: refuses what is no envelope', async () => {
+  it('S07: refuses bytes that are no envelope', async () => {
     for (const text of ['', '{}', 'null', '[]'])
       expect(
         whyNot(await ask(attestationLayer({ bytes: Buffer.from(text), annotations: {} }), keysOnly(key))),
       ).to.equal('in an envelope that cannot be read');
   });
 
-  it('refuses an oversized one before it is read', async () => {
+  it('refuses an oversized envelope before it is read', async () => {
     const bytes = Buffer.alloc(16 * 1024 * 1024 + 1);
     expect(whyNot(await ask(attestationLayer({ bytes, annotations: {} }), keysOnly(key)))).to.equal(
       'in an envelope of 16777217 bytes',

@@ -51,7 +51,7 @@ describe('garbage', () => {
   };
 
   for (const [place, change] of Object.entries(PLACES)) {
-    it(`one damaged byte in its ${place} is a "no" and never a surprise`, () => {
+    it(`one damaged byte in its ${place} is a refusal and never an exception`, () => {
       fc.assert(
         fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, xor) => {
           const copy = structuredClone(bundle);
@@ -77,7 +77,7 @@ describe('garbage', () => {
     });
   }
 
-  it('any text in any annotation is a "no" and never a surprise', () => {
+  it('any text in any annotation is a refusal and never an exception', () => {
     const names = Object.keys(layer.annotations);
     fc.assert(
       fc.property(
@@ -92,7 +92,7 @@ describe('garbage', () => {
     );
   });
 
-  it('any JSON as a bundle is a "no" and never a surprise', () => {
+  it('any JSON as a bundle is a refusal and never an exception', () => {
     const { mediaType } = bundle;
     const material = fc.record(
       { certificate: fc.jsonValue(), publicKey: fc.jsonValue(), tlogEntries: fc.jsonValue() },

@@ -34,18 +34,18 @@ describe('identity of a certificate', () => {
     expect(await identityOf({ names })).to.deep.include({ subjects: ['dev@acme.example'] });
   });
 
-  it('S09: reads no ASCII out of names that are none', async () => {
+  it('S09: reads names that are not ASCII unchanged', async () => {
     const identity = await identityOf({ names: [{ email: 'áddy@acme.example' }] });
     expect(identity).to.deep.include({ subjects: ['áddy@acme.example'] });
   });
 
-  it('S09: takes the issuer from the new extension, or from the old one where there is no new one', async () => {
+  it('S09: reads the issuer from the new extension, or from the old one when there is no new one', async () => {
     const oldIssuer = 'https://old.acme.example';
     expect(await identityOf({ oldIssuer })).to.include({ issuer: OPENID_ISSUER });
     expect(await identityOf({ oldIssuer, issuer: null })).to.include({ issuer: oldIssuer });
   });
 
-  it('has the claims that policies can ask for, by their names, and no other', async () => {
+  it('has the claims that policies can require, by their names, and no other', async () => {
     const numbers = [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
     const claims = Object.fromEntries(numbers.map((number) => [number, `value ${number}`]));
     expect(await identityOf({ claims })).to.deep.include({

@@ -64,7 +64,7 @@ describe('logs', () => {
     });
   }
 
-  it('the first generation of Rekor proves a time, the second none', async () => {
+  it('the first generation of Rekor proves a time, the second does not', async () => {
     expect(await ask(bundled(await bundle()), trust)).to.deep.include({ signedAt: sigstore.signedAt });
     expect(await ask(bundled(await bundle({ logged: 'hashedrekord 0.0.2' })), trust)).not.to.have.property(
       'signedAt',
@@ -87,7 +87,7 @@ describe('logs', () => {
       expect(await loggedBy(one)).to.deep.equal([sigstore.root.fingerprint]);
   });
 
-  it('an entry of an unknown log proves nothing and spoils nothing', async () => {
+  it('an entry of an unknown log proves nothing and does not affect other entries', async () => {
     const other = await createSigstore();
     const foreign = await signBundle(other, { key, digest: image });
     expect(await loggedBy(bundled(foreign))).to.deep.equal([]);
@@ -98,14 +98,14 @@ describe('logs', () => {
     expect(await loggedBy(both)).to.deep.equal([sigstore.root.fingerprint]);
   });
 
-  it('S04: an entry of another signature by the same key over the same bytes is not this one', async () => {
+  it('S04: an entry of another signature by the same key over the same bytes does not count', async () => {
     const { tlogEntries } = (await bundle()).verificationMaterial;
     expect(
       await loggedBy(await changed((one) => (one.verificationMaterial.tlogEntries = tlogEntries))),
     ).to.deep.equal([]);
   });
 
-  it('S04: an entry under the name of another key is not this one (CVE-2026-22703)', async () => {
+  it('S04: an entry with another key does not count (CVE-2026-22703)', async () => {
     const other = signingKey();
     for (const logged of [
       'hashedrekord 0.0.1',
@@ -117,7 +117,7 @@ describe('logs', () => {
       expect(await loggedBy(bundled(await bundle({ logged, loggedAs: other.pem })))).to.deep.equal([]);
   });
 
-  it('S04: nor under the name of another certificate', async () => {
+  it('S04: an entry with another certificate does not count', async () => {
     const [maker, other] = [await sigstore.certify(), await sigstore.certify()];
     const loggedAs = certificatePem(other.certificate);
     const candidate = bundled(await bundle({ ...maker, loggedAs }));
@@ -190,7 +190,7 @@ describe('logs', () => {
     ).to.deep.equal([]);
   });
 
-  it('an annotation that is no entry makes it unlogged, and nothing worse', async () => {
+  it('an annotation that is no entry counts as no log entry, and causes no failure', async () => {
     const layer = await signLayer(sigstore, { key, digest: image });
     for (const garbage of [
       'garbage',
@@ -209,14 +209,14 @@ describe('logs', () => {
     );
   });
 
-  it('S04: endless entries are refused before they are read (CVE-2024-45395)', async () => {
+  it('S04: oversized entries are refused before they are read (CVE-2024-45395)', async () => {
     const endless = await changed(({ verificationMaterial: { tlogEntries } }) => {
       tlogEntries.push(...Array<(typeof tlogEntries)[0]>(10_000).fill(tlogEntries[0]!));
     });
     expect(await loggedBy(endless)).to.equal('with 10001 log entries, more than 8');
   });
 
-  it('the key in an entry may stand there as DER of another shape, if it is the same key', async () => {
+  it('the key in an entry may have another DER encoding, if it is the same key', async () => {
     const pem = createPublicKey(key.pem).export({ type: 'spki', format: 'pem' }).toString();
     const loggedAs = pem.replaceAll('\n', '\r\n');
     expect(await loggedBy(bundled(await bundle({ logged: 'hashedrekord 0.0.1', loggedAs })))).to.have.length(

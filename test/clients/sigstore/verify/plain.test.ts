@@ -22,7 +22,7 @@ describe('plain', () => {
     });
   });
 
-  it('S01: not even when it says that it is a signature', async () => {
+  it('S01: an unsigned statement with the type of a signature proves nothing', async () => {
     const signature = await read(statement({ digest: image, predicateType: SIGN_PREDICATE_TYPE }), IN_TOTO);
     expect(signature.state === 'unsigned' && signature.says).to.include({
       kind: 'statement',
@@ -31,7 +31,7 @@ describe('plain', () => {
   });
 
   for (const mediaType of [IN_TOTO, 'application/vnd.in-toto.provenance+json', 'application/json']) {
-    it(`S02: a statement about another image says nothing (${mediaType})`, async () => {
+    it(`S02: a statement about another image is ignored (${mediaType})`, async () => {
       const json = statement({ digest: digestOf('other'), predicateType: RELEASE });
       expect(whyNot(await read(json, mediaType))).to.equal('about another digest');
     });

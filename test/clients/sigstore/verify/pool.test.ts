@@ -20,7 +20,7 @@ describe('pool', () => {
     await Promise.all(open.splice(0).map((one) => one.close()));
   });
 
-  it('answers every job, with at most so many threads', async () => {
+  it('answers every job, with a bounded number of threads', async () => {
     const { run } = pool();
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => run('answer')));
     expect(outcomes.every(({ ok }) => ok)).to.equal(true);
@@ -33,7 +33,7 @@ describe('pool', () => {
   });
 
   for (const job of ['throw', 'exit', 'exhaust memory'] satisfies PoolJob[]) {
-    it(`a thread that dies (${job}) takes its own job with it and is replaced`, async () => {
+    it(`a thread that ends (${job}) fails only its own job and is replaced`, async () => {
       const { run } = pool({ workers: 1 });
       const [first, second] = await Promise.all([run(job), run('answer')]);
       expect(first).to.deep.equal({ ok: false, failure: 'crashed' });
@@ -41,7 +41,7 @@ describe('pool', () => {
     });
   }
 
-  it('a thread that hangs is late and is replaced', async () => {
+  it('a thread that hangs reaches its deadline and is replaced', async () => {
     const { run } = pool({ workers: 1, jobTimeoutMs: 3_000 });
     const [first, second] = await Promise.all([run('hang'), run('answer')]);
     expect(first).to.deep.equal({ ok: false, failure: 'late' });

@@ -21,7 +21,7 @@ describe('simple signing', () => {
   const verify = (layer: SignatureLayer, keys: readonly PublicKey[] = [key]) =>
     ask({ form: 'simple-signing', digest: carrier, ...layer }, keysOnly(...keys));
 
-  it('proves who signed which image, and names the manifest that carries it', async () => {
+  it('proves signer and image, and names its manifest', async () => {
     expect(await verify(simpleSigning({ digest: image, key }))).to.deep.equal({
       state: 'proven',
       digest: carrier,
@@ -32,7 +32,7 @@ describe('simple signing', () => {
     });
   });
 
-  it('S10: finds the one key that fits among several', async () => {
+  it('S10: finds the one matching key among several', async () => {
     const signature = await verify(simpleSigning({ digest: image, key }), [other, key]);
     expect(signature).to.deep.include({ state: 'proven', signer: by(key) });
   });
@@ -74,7 +74,7 @@ describe('simple signing', () => {
     );
   });
 
-  it('passes on the annotations of the signer, text only', async () => {
+  it('passes on the annotations of the signer, only text values', async () => {
     const payload = json({
       critical: {
         type: 'cosign container image signature',

@@ -35,7 +35,7 @@ describe('threads', () => {
     candidate = bundled(bundle);
   });
 
-  it('keep certificates off this one', async () => {
+  it('verify certificates outside of the main thread', async () => {
     const verifier = createSignatureVerifier();
     const many = (count: number) =>
       Promise.all(Array.from({ length: count }, () => verifier.verify(candidate, image, trust)));
@@ -52,7 +52,7 @@ describe('threads', () => {
     expect(Math.min(...rounds), 'milliseconds of this thread for each').to.be.below(MOST_MS);
   });
 
-  it('are not needed for keys, and none is started for them', async () => {
+  it('are not started for keys', async () => {
     const key = signingKey();
     const verifier = createSignatureVerifier({ workers: 0 });
     const bundle = bundled(await signBundle(sigstore, { key, digest: image }));
@@ -61,7 +61,7 @@ describe('threads', () => {
     await verifier.close();
   });
 
-  it('once closed, a certificate is unread and not refused', async () => {
+  it('leave a certificate unread, and not refused, after close', async () => {
     const verifier = createSignatureVerifier();
     await verifier.close();
     const [signature] = await verifier.verify(candidate, image, trust);
@@ -93,7 +93,7 @@ describe('threads', () => {
     return stdout.trim();
   }
 
-  it('keep the process alive while they work, and no longer', async () => {
+  it('keep the process alive only while they work', async () => {
     const folder = await temporaryFolder();
     expect(await run(join(SRC, 'clients/sigstore/index.ts'), folder.path, ['--no-warnings'])).to.equal(
       'proven',

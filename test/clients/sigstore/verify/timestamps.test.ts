@@ -33,7 +33,7 @@ describe('timestamps', () => {
       });
   });
 
-  it('the earliest proven moment is when it was made at the latest', async () => {
+  it('the earliest proven time is the latest possible time of signing', async () => {
     const layer = await signLayer(sigstore, { key, digest: image });
     const signature = Buffer.from(layer.annotations['dev.cosignproject.cosign/signature']!, 'base64');
     const later = new Date(sigstore.signedAt.getTime() + 5_000);
@@ -64,7 +64,7 @@ describe('timestamps', () => {
     ],
   ];
   for (const [title, value, why] of useless) {
-    it(`S05: one ${title} proves nothing, and takes nothing away`, async () => {
+    it(`S05: a timestamp ${title} proves nothing, and does not affect other proofs`, async () => {
       const layer = await signLayer(sigstore, unlogged);
       const stamped = { ...layer, annotations: { ...layer.annotations, [TIMESTAMP]: await value() } };
       const signature = await ask(signatureLayer(stamped), trust);
@@ -72,7 +72,7 @@ describe('timestamps', () => {
       expect(signature).not.to.have.property('signedAt');
     });
 
-    it(`S05: a certificate with one ${title} is refused, and why`, async () => {
+    it(`S05: a certificate with a timestamp ${title} is refused with a reason`, async () => {
       const layer = await signLayer(sigstore, {
         ...(await sigstore.certify()),
         digest: image,
@@ -85,7 +85,7 @@ describe('timestamps', () => {
     });
   }
 
-  it('S05: one by an authority that is not trusted proves nothing', async () => {
+  it('S05: a timestamp by an untrusted authority proves nothing', async () => {
     const other = {
       ...sigstore.rootJson,
       timestampAuthorities: (await createSigstore()).rootJson.timestampAuthorities,
@@ -95,7 +95,7 @@ describe('timestamps', () => {
     expect(signature).to.deep.include({ state: 'proven', timestampedBy: [] });
   });
 
-  it('S05: nor one by an authority that was not trusted at that time', async () => {
+  it('S05: a timestamp by an authority that was not trusted at that time proves nothing', async () => {
     const json = structuredClone(sigstore.rootJson);
     json.timestampAuthorities[0]!.validFor.end = new Date(sigstore.signedAt.getTime() - 1_000).toISOString();
     const candidate = bundled(await signBundle(sigstore, { ...unlogged, timestamped: true }));
@@ -103,7 +103,7 @@ describe('timestamps', () => {
     expect(signature).to.deep.include({ state: 'proven', timestampedBy: [] });
   });
 
-  it('that of an .att layer covers the envelope, not the signature in it', async () => {
+  it('the timestamp of an .att layer covers the envelope, not the signature in it', async () => {
     const layer = await signEnvelope(sigstore, unlogged);
     const { signatures } = JSON.parse(layer.bytes.toString()) as { signatures: { sig: string }[] };
     const over = Buffer.from(signatures[0]!.sig, 'base64');
@@ -112,7 +112,7 @@ describe('timestamps', () => {
     expect(signature).to.deep.include({ state: 'proven', timestampedBy: [] });
   });
 
-  it('endless ones are refused before they are read', async () => {
+  it('oversized timestamps are refused before they are read', async () => {
     const bundle = await signBundle(sigstore, { ...unlogged, timestamped: true });
     const { rfc3161Timestamps: all } = bundle.verificationMaterial.timestampVerificationData;
     all.push(...Array<(typeof all)[0]>(1_000).fill(all[0]!));
