@@ -26,7 +26,7 @@ function readTree(): ReadonlyMap<string, string> {
   return new Map(files.map((path) => [path, readFileSync(new URL(path, root), 'utf8')]));
 }
 
-/** What the checker says about a made-up tree in which every room that is used has its index.ts. */
+/** The findings for a made-up tree in which every used folder has its index.ts. */
 function messages(files: Readonly<Record<string, string>>): readonly string[] {
   const indexes = Object.keys(files).flatMap((path) => {
     const room = /^src\/(?:(?:core|controllers|clients)\/[^/]+|webhook|cli|serve)/.exec(path)?.[0];

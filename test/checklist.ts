@@ -13,10 +13,10 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 
-/** How an id looks: a letter of the table and two digits. */
+/** The format of an id: a letter of the table and two digits. */
 const ID = /\b[BRTHSP]\d{2}\b/g;
 
-/** Id → what must hold, from the table. */
+/** Id → its requirement, from the table. */
 export function checklist(): ReadonlyMap<string, string> {
   const text = readFileSync(join(root, 'docs', 'security-checklist.md'), 'utf8');
   const rows = text.matchAll(/^\| ([BRTHSP]\d{2}) +\| (.*?) +\|$/gm);
@@ -59,7 +59,7 @@ function runTests(): readonly TestResult[] {
   }
 }
 
-/** Prints one id with its tests; the result is `ok`, or what is wrong. */
+/** Prints one id with its tests; the result is `ok`, or the problem. */
 function print(id: string, meaning: string, own: readonly TestResult[], inCluster: number): string {
   const failed = own.some(({ err }) => err.message !== undefined);
   const result = own.length + inCluster === 0 ? 'NOT TESTED' : failed ? 'FAILED' : 'ok';

@@ -13,7 +13,7 @@ const runDemo = async (): Promise<{ readonly code: number | null; readonly out: 
   return { code, out };
 };
 
-/** Cells of the lines that begin so, without the time that changes and the image that follows it. */
+/** Cells of the lines with this beginning, without the time, which changes, and the image after it. */
 const rowsOf = (out: string, first: RegExp): readonly (readonly string[])[] =>
   out
     .split('\n')

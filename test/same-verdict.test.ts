@@ -68,7 +68,7 @@ const ROWS: readonly (readonly [
   ['released', 'without an authority that may release', 'deny', 'Quarantined'],
 ];
 
-/** What a door says: the verdict and its reasons. */
+/** The result of a command or webhook: the verdict and its reasons. */
 interface Said {
   readonly verdict: string;
   readonly reasons: string;

@@ -89,7 +89,7 @@ describe('the tools of the commands', () => {
       );
       return { end, image: `${fixture.registry.host}/shop/mayfly:${tag}` };
     };
-    // On a very busy machine it may be dead before it is looked at: then the next one lives longer.
+    // On a very busy machine it may end before it is read. The next one then lives longer.
     let seconds = 1;
     let mayfly = await born(seconds);
     while ((await verdictOn(mayfly.image, policies)) !== 'allow' && seconds < 16)

@@ -19,7 +19,7 @@ describe('bad input', () => {
   afterEach(() => bad.remove());
   after(() => good.remove());
 
-  /** Lines on standard error of a command that must end in 3, before anything is asked or printed. */
+  /** Lines on standard error of a command that must end in 3, before any request or output. */
   const problems = async (args: readonly string[], options?: RunOptions) => {
     const { code, out, err } = await run(args, options);
     expect(code, err).to.equal(3);

@@ -27,7 +27,7 @@ const resources = {
 };
 const PROMOTION_PLURALS = [...promotionCrds().keys()];
 type Kind = keyof typeof resources;
-/** What there is in the cluster. */
+/** The content of the cluster. */
 export type Objects = Readonly<Record<Kind, readonly JsonObject[]>>;
 
 const rule = (group: string, ...names: readonly string[]) => ({
@@ -36,7 +36,7 @@ const rule = (group: string, ...names: readonly string[]) => ({
   operations: ['CREATE', 'UPDATE'],
   resources: names,
 });
-/** Rules that send us everything. */
+/** Rules that include every request. */
 export const RULES = [
   rule(
     '',
@@ -49,7 +49,7 @@ export const RULES = [
   rule('apps', 'deployments', 'replicasets', 'statefulsets', 'daemonsets', '*/scale'),
   rule('batch', 'jobs', 'cronjobs'),
 ];
-/** A self-test that went well. */
+/** A self-test with proof. */
 export const PROVEN: SelfTestVerdict = {
   state: 'proven',
   canaries: [{ id: 'Pod containers', outcome: 'proven', detail: '' }],
@@ -67,7 +67,7 @@ const UNUSED: Omit<Tools, 'clock' | 'doctor'> = {
   serve: notAsked,
 };
 
-/** What is different from an installation that is well. */
+/** The differences from a healthy installation. */
 export interface Case {
   readonly objects?: Partial<Objects>;
   readonly selfTest?: SelfTestVerdict;
@@ -83,10 +83,10 @@ export interface Printed {
   readonly checks: readonly { check: string; status: string; detail: string; next?: string }[];
   readonly summary: Readonly<Record<string, number>>;
 }
-/** An installation that is well, in an API server in memory, and ways to spoil it. */
+/** A healthy installation in an API server in memory, and functions that break it. */
 export type DoctorFixture = Awaited<ReturnType<typeof openDoctorFixture>>;
 
-/** Makes certificates, and with them an installation that is well. */
+/** Makes certificates, and a healthy installation with them. */
 export async function openDoctorFixture() {
   const authority = await createAuthority('webhook');
   const { cert } = await authority.issue({ commonName: 'webhook', dns: ['localhost'], usage: 'server' });

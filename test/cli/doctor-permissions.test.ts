@@ -5,7 +5,7 @@ import { allows, grantsIn, reported, type Call, type Grant } from '../e2e/suppor
 
 /** The chart with its default values. */
 const INSTALL = new URL('../../manifests/install.yaml', import.meta.url);
-/** What the chart grants and only some settings or moments need: the doctor does not ask for it. */
+/** Permissions of the chart that only some settings or situations need: the doctor does not check them. */
 const OPTIONAL: readonly string[] = [
   // settings.credentials.pullSecrets; that to get Secrets everywhere covers the one for keys
   'get /serviceaccounts',

@@ -32,7 +32,7 @@ describe('registries at the command line', () => {
     run(['check', image, '--policies', join(files.path, 'policy.yaml'), ...args], options);
 
   /**
-   * The registry under an address that is not loopback by its text, so that TLS is asked of it as of any other, and
+   * The registry under an address that is not loopback by its text, so that TLS is required as for any other, and
    * that leads to this machine all the same ("this host", RFC 1122 section 3.2.1.3).
    */
   const elsewhere = () => registry.host.replace('127.0.0.1', '0.0.0.0');
@@ -112,7 +112,7 @@ describe('registries at the command line', () => {
       (registry.requests as unknown[]).length = 0;
     };
     const basic = (password: string) => Buffer.from(`${USER}:${password}`).toString('base64');
-    /** Runs with a Docker config that has this login, and holds all output to its silence about it. */
+    /** Runs with a Docker config that has this login, and checks that no output shows it. */
     const checkAs = async (login: Readonly<Record<string, string>>, more: readonly string[] = []) => {
       const docker = await temporaryFolder({ 'config.json': { auths: { [registry.host]: login } } });
       const environment = { DOCKER_CONFIG: docker.path };

@@ -6,7 +6,7 @@ import { runCommand, type RunAnswer, type RunQuestion, type Tools } from '../../
 import { digestOfLetter } from '../support/promotions.ts';
 import { tools } from './run.ts';
 
-/** Runs a command line with some tools of its own. */
+/** Runs a command line with some replaced tools. */
 async function ran(own: Partial<Tools>, ...args: readonly string[]) {
   const said = { out: '', err: '' };
   const code = await runCommand(

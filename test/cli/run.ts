@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { runCommand, type Tools } from '../../src/cli/index.ts';
 import { createTools } from '../../src/serve/index.ts';
 
-/** What a command left behind. */
+/** The result of a command. */
 export interface Ran {
   readonly code: number;
   readonly out: string;
@@ -39,7 +39,7 @@ export function tools(
   });
 }
 
-/** Runs a command line within this process, at a terminal that remembers. */
+/** Runs a command line within this process, with a terminal that records its output. */
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const said = { out: '', err: '', log: '' };
   const used = tools(options, (line) => {

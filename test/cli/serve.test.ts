@@ -103,7 +103,7 @@ describe('pratique serve', () => {
     });
     after(() => tuf.close());
 
-    /** What `/readyz` says once it holds these words, and the log lines. */
+    /** The text of `/readyz` once it contains these words, and the log lines. */
     const readyAfterRefresh = async (cache: string, words: string) => {
       const refresh = { cache: file(cache), mirror: tuf.url };
       const settings = await files.write('settings.yaml', { trust: { refresh } });

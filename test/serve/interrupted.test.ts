@@ -19,7 +19,7 @@ const sign = { secretRef: { name: 'cosign-key' } };
 
 const ARRIVED = { mirror: 'Mirrored', promote: 'Promoted' };
 
-/** Dies at a moment: the process is gone, whatever it was about to do. */
+/** Ends the process at a given moment, whatever it was about to do. */
 const DEATH = new Fault({
   code: 'Cancelled',
   operation: 'run',
@@ -61,7 +61,7 @@ function runOf(kind: 'mirror' | 'promote', { registry }: PromotionFixture): Prom
   return { spec, secrets, startedAt: STARTED };
 }
 
-/** Everything that can be seen: tags with their digests, and what refers to them; signatures by what they claim, not by their bytes. */
+/** The visible content: tags with their digests and referrers; signatures by their claims, not by their bytes. */
 async function look({ registry }: PromotionFixture): Promise<unknown> {
   const seen: unknown[] = [];
   for (const repository of [...REPOSITORIES, 'quarantine/mirror']) {
@@ -88,7 +88,7 @@ async function look({ registry }: PromotionFixture): Promise<unknown> {
   return seen;
 }
 
-/** Runs a stored plan until `dies` says so, as the controller does. */
+/** Runs a stored plan until `dies` returns true, as the controller does. */
 async function run(
   fixture: PromotionFixture,
   run: PromotionInput,
@@ -191,7 +191,7 @@ for (const kind of ['mirror', 'promote'] as const)
         await execution.run(planned, order, death.signal);
         await execution.close();
         fixture.registry.intercept(undefined);
-        // A person at a terminal plans anew; the controller goes on with what it planned.
+        // The command makes a new plan; the controller continues with the stored one.
         if (survived % 2 === 0) await fixture.run(runOf(kind, fixture));
         else {
           const [resumed] = await run(fixture, runOf(kind, fixture), planned);

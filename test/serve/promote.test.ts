@@ -157,7 +157,7 @@ describe('a promotion, from registry to registry', () => {
     it('P08 does not accept a report that is too old', async () => {
       const image = await push('quarantine/app', '1.0.0');
       await attach(image, [], new Date(Date.now() - 25 * 3_600_000));
-      // Nor is a person asked, who could let findings go, but not this.
+      // No approval is requested: a person can waive findings, but not a missing report.
       for (const approval of ['Never', 'OnBlock', 'Always'])
         expect(decisions(await fixture.run({ spec: promote({ scan: scan(), approval }) }))).to.deep.equal([
           ['1.0.0', 'Blocked', 'ReportTooOld'],

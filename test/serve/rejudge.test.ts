@@ -7,7 +7,7 @@ import { openPromotionFixture, type PromotionFixture } from '../support/promotio
 import { signingKey, statement, type SigningKey } from '../support/signing.ts';
 
 const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
-/** What was learned is forgotten at once: these tests ask again within milliseconds, the product after hours. */
+/** Facts expire at once: these tests judge again within milliseconds, the product after hours. */
 const FORGETFUL = { memory: { foundMs: 1, absentMs: 1, unknownMs: 1 } };
 const HOUR = 3_600_000;
 
@@ -92,7 +92,7 @@ describe('a promoted image that is judged again', () => {
     const given = spec({ deleteSource: true });
     await promoted('1.0.0', [['CVE-2026-1', 'LOW']], given);
     await promoted('1.1.0', [], given);
-    // A report is as old as it is: nothing is worse for that.
+    // The age of the report does not matter here.
     expect(await standings(spec({ scan: { maxReportAge: '1m' } }))).to.deep.equal([
       '1.0.0 well',
       '1.1.0 well',
@@ -170,7 +170,7 @@ describe('a promoted image that is judged again', () => {
       ['CVE-2026-9', 'HIGH'],
     ]);
     expect(await standings(given)).to.deep.equal(['1.0.0 blocked Vulnerable']);
-    // A release to elsewhere by the same key waives nothing here.
+    // A release to another repository by the same key waives nothing here.
     const elsewhere = { ...given, target: at('golden/other') };
     await pushImage({ ...place('golden/other'), tag: '1.0.0' }, { salt: 'quarantine/app1.0.0' });
     expect(await standings(elsewhere)).to.deep.equal([]);

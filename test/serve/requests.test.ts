@@ -5,7 +5,7 @@ import { refuse } from '../support/registry/misbehave.ts';
 import { pushImage } from '../support/registry/push.ts';
 import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
 
-/** Small layers: what is counted here are requests. */
+/** Small layers, because these tests count requests. */
 const LAYER_BYTES = 1_000;
 /** What cosign's tags cost at the target: a HEAD each, also where nothing is. */
 const COSIGN_TAGS = { image: 0, index: 0, attached: 2, large: 0 } as const;
@@ -59,7 +59,7 @@ describe('the requests of a run', () => {
         const attached = COSIGN_TAGS[shape];
         expect(counted(into)).to.deep.equal({
           HEAD: 3 + 2 * attached, // the tag when planned and when moved; counted again: the image and its signatures
-          GET: attached === 0 ? 1 : 2, // whether there is such a repository; counted again: a listing
+          GET: attached === 0 ? 1 : 2, // whether the repository exists; second count: a listing
           POST: blobs,
           PUT: blobs + manifests + 1,
         });
@@ -108,7 +108,7 @@ describe('the requests of a run', () => {
     for (const tag of ['1', '2']) await pushed('attached', tag);
     const results = await resultsOf('mirror', ['1', '2']);
     const reported = results.map(({ requests = 0 }) => requests);
-    const planning = 2 * 2 + 1; // both sides of each tag, and whether there is such a repository
+    const planning = 2 * 2 + 1; // both sides of each tag, and whether the repository exists
     const made = fixture.registry.requests.length + into.requests.length;
     expect(reported[0]! + reported[1]!).to.equal(made - planning);
     const [{ manifests, blobs }, tag] = [SHAPES.attached, 1];

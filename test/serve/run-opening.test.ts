@@ -107,7 +107,7 @@ describe('pratique run, in a cluster', () => {
   const failure = () =>
     status().conditions?.find(({ type, status: is }) => type === 'Failed' && is === 'True');
   const golden = () => listTags(at('golden/app')).catch(() => []);
-  /** Requests for things of the API server, but for what every run asks. */
+  /** Requests to the API server, except those that every run sends. */
   const asked = () =>
     [...new Set(api.requests.map(({ method, url }) => `${method} ${url.pathname}`))]
       .filter((line) => !line.includes('/imagepromotionruns/') && !line.endsWith('/promotionapprovals'))

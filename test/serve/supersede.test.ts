@@ -21,7 +21,7 @@ describe('a promotion that supersedes', () => {
         ...more,
       },
     });
-  /** What each of these tags says is to be used instead. */
+  /** The successor that each of these tags names. */
   const successors = (tags: readonly string[]) =>
     Promise.all(
       tags.map(async (tag) => {

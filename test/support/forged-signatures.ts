@@ -12,7 +12,7 @@ interface Body {
   }[];
 }
 
-/** Forges them in `golden/app`, takes the image's tag away, and answers how many there are. */
+/** Forges them in `golden/app`, deletes the image's tag, and returns their number. */
 export async function forgeSignatures({ registry }: PromotionFixture, image: Pushed): Promise<number> {
   const place = { registry: registry.host, repository: 'golden/app' };
   const base = `${registry.url}/v2/golden/app`;

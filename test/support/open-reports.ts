@@ -71,7 +71,7 @@ const SCHEMA = {
   },
 };
 
-/** The CustomResourceDefinition of `Report`, as a cluster takes it. */
+/** The CustomResourceDefinition of `Report`, as a cluster accepts it. */
 export function openReportsCrd(): object {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',

@@ -67,7 +67,7 @@ export function policyOf(
   return compiled.value;
 }
 
-/** An authority whose key stands in the policy itself. */
+/** An authority with its key inside the policy. */
 export function authority(name: string, { pem }: PublicKey): WrittenSpec {
   return { name, key: { pem } };
 }
@@ -77,9 +77,9 @@ export function found<T>(value: T): Fact<T> {
   return { state: 'found', value, seenAt: NOW };
 }
 
-/** The fact that there is none. */
+/** An absent fact. */
 export const ABSENT: Fact<never> = { state: 'absent', seenAt: NOW };
-/** A fact that could not be learned, and may be later. */
+/** A fact that could not be read, and that a retry may find. */
 export const UNKNOWN_FACT: Unknown = {
   state: 'unknown',
   reason: { code: 'RegistryUnavailable', detail: 'connection refused' },
@@ -116,7 +116,7 @@ export function referrerOf(artifactType: string, annotations: Annotations = {}):
   };
 }
 
-/** A proven signature, by default one that says nothing more than that. */
+/** A proven signature, by default without further content. */
 export function provenBy(
   key: PublicKey,
   says: SignedClaim = { kind: 'signature', annotations: {} },
@@ -136,7 +136,7 @@ export function releasedBy(key: PublicKey): Signature {
   return provenBy(key, { kind: 'statement', predicateType: RELEASE_PREDICATE_TYPE, predicate: {} });
 }
 
-/** What a verdict is asked about; every part has a good default. */
+/** The input of a verdict; every part has a good default. */
 export interface Asked {
   readonly use?: ImageRef;
   readonly evidence?: Evidence;

@@ -40,26 +40,26 @@ export interface PromotionInput {
   readonly dryRun?: boolean;
 }
 
-/** What came of it. */
+/** The result. */
 export interface PromotionOutcome {
   readonly planned: readonly PlannedImage[];
   readonly results: readonly ImageResult[];
 }
 
-/** A place to mirror and promote in. */
+/** A fixture for mirrors and promotions. */
 export interface PromotionFixture {
   readonly registry: EmbeddedRegistry;
   /** Opens, plans, runs and closes one promotion. */
   readonly run: (input: PromotionInput) => Promise<PromotionOutcome>;
   /** Opens a promotion and leaves it to the caller. */
   readonly open: (input: PromotionInput) => Promise<Execution>;
-  /** Judges again what lies at the target of a promotion. */
+  /** Judges the images at the target of a promotion again. */
   readonly rejudge: (
     input: Pick<PromotionInput, 'spec' | 'secrets'> & { readonly known?: readonly ImageAtTarget[] },
   ) => Promise<TargetJudgement | undefined>;
   /** Compiles an ImagePolicy with keys in PEM. */
   readonly policy: (spec: Readonly<Record<string, unknown>>, name?: string) => CompiledPolicy;
-  /** The verdict on an image under these policies, as admission would give it. */
+  /** The verdict on an image under these policies, as at admission. */
   readonly judge: (
     image: string,
     policies: readonly CompiledPolicy[],

@@ -42,7 +42,7 @@ export function promotionPath(fixture: () => PromotionFixture) {
   };
 }
 
-/** What became of each image: its tag, the decision, and the reason where there is one. */
+/** The result for each image: its tag, the decision, and the reason if any. */
 export function decisions({
   results,
 }: {

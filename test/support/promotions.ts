@@ -6,7 +6,7 @@ import type { TagSelection } from '../../src/core/promotion/schema.ts';
 /** A part of a document as a person writes it. */
 export type Written = Readonly<Record<string, unknown>>;
 
-/** The least that a promotion says, with more or other fields of its spec. */
+/** A minimal promotion, with more or other fields of its spec. */
 export function promotionSpec(more: Written = {}): Written {
   return {
     source: { repository: 'registry.example.com/quarantine/node' },

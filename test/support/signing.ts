@@ -86,7 +86,7 @@ export function simpleSigningPayload({
   });
 }
 
-/** Any payload as a signed layer, also one that makes no sense. */
+/** Any payload as a signed layer, also an invalid one. */
 export function signedLayer(payload: Uint8Array, key: SigningKey, hash?: string): SignatureLayer {
   const signature = signWith(key, payload, hash).toString('base64');
   return { payload, annotations: { [SIGNATURE_ANNOTATION]: signature } };
@@ -122,7 +122,7 @@ export function statement({
   });
 }
 
-/** Any payload as a signed DSSE envelope in a bundle, also one that makes no sense. */
+/** Any payload as a signed DSSE envelope in a bundle, also an invalid one. */
 export function dsseBundle(request: {
   readonly payload: Uint8Array;
   readonly key: SigningKey;

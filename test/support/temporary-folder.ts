@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** A folder for one test. */
 export interface TemporaryFolder {
   readonly path: string;
-  /** Writes a file and answers its path; what is no text is written as JSON. */
+  /** Writes a file and answers its path; other values than text are written as JSON. */
   write(name: string, content: unknown): Promise<string>;
   remove(): Promise<void>;
 }

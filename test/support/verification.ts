@@ -20,7 +20,7 @@ export const LIMITS: MemoryLimits = {
   maxBytes: 50_000_000,
 };
 
-/** Everything `judge` needs, over an in-memory registry, with a clock that stands still until a test moves it. */
+/** Everything `judge` needs, over an in-memory registry, with a clock that only a test advances. */
 export interface Bench {
   readonly registry: RegistryTwin;
   readonly sources: Sources;

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Time that stands still until a test moves it on. */
+/** Time that only advances when a test advances it. */
 export interface VirtualTime {
   /** Milliseconds since the start. */
   readonly now: () => number;
   readonly after: (ms: number, run: () => void) => () => void;
-  /** Moves on, and stops at every timer until all has settled that it set off. */
+  /** Advances the time, and waits at every timer until all its effects have settled. */
   advance(ms: number): Promise<void>;
   /** Timers that are set. */
   pending(): number;

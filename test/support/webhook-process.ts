@@ -1,4 +1,4 @@
-// The product as its own process, serving a folder of policies over HTTPS: what the demo and the benchmarks talk to.
+// The product as its own process, serving a folder of policies over HTTPS: used by the demo and the benchmarks.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,10 @@ export interface WebhookProcess {
   readonly url: string;
   /** PEM of the authority that signed its certificate. */
   readonly ca: string;
-  /** Where policies, certificate and key lie. */
+  /** The folder of policies, certificate and key. */
   readonly folder: string;
   readonly pid: number;
-  /** Asks it to stop, waits until it has, and removes the folder. */
+  /** Stops it, waits for its end, and removes the folder. */
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import type { AdmissionAnswer } from '../../src/webhook/answer.ts';
 type Response = AdmissionAnswer['response'];
 
 /**
- * The response of an AdmissionReview, after holding it to what the API server accepts (admission.k8s.io/v1): envelope,
+ * The response of an AdmissionReview, after a check against the rules of the API server (admission.k8s.io/v1): envelope,
  * uid, a status with every refusal and none without, warnings as texts, audit annotations with qualified names.
  */
 export function responseIn(answer: unknown, uid: string): Response {

@@ -224,7 +224,7 @@ describe('the webhook over HTTPS', () => {
     };
     let timeoutMs = 300;
     let took = await time(timeoutMs);
-    // A busy machine may lose more than the margin; with more time that is larger.
+    // A busy machine may use more than the margin. With a longer timeout the margin is larger.
     while (took >= timeoutMs && timeoutMs < 10_000) took = await time((timeoutMs *= 2));
     expect(took).to.be.within(timeoutMs / 2, timeoutMs);
     const response = responseIn(answer, review.request.uid);

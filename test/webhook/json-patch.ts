@@ -9,7 +9,7 @@ type Json = Record<string, unknown> | unknown[];
 
 /**
  * Applies a JSON patch (RFC 6902) to a copy of a document. Strict where the API server is: the place above must be there, and
- * so must be what is replaced. Knows `add` and `replace`, and arrays by index only.
+ * so must the replaced value. Knows `add` and `replace`, and arrays by index only.
  */
 export function applyPatch(document: unknown, steps: readonly Step[]): unknown {
   const patched = structuredClone(document);

@@ -31,7 +31,7 @@ interface TestPorts extends MutationPorts {
   readonly reported: readonly unknown[];
 }
 
-/** The parts of {@link MutationPorts} that a test wants otherwise. */
+/** The parts of {@link MutationPorts} that a test replaces. */
 export type Otherwise = Partial<Omit<MutationPorts, 'onMutation' | 'report'>>;
 
 /** Ports of a policy that pins images of registry.example.com, and of a registry that has every image. */

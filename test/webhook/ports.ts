@@ -11,10 +11,10 @@ export interface TestPorts extends AdmissionPorts {
   readonly judged: readonly string[];
 }
 
-/** The parts of {@link AdmissionPorts} that a test wants otherwise. */
+/** The parts of {@link AdmissionPorts} that a test replaces. */
 export type Otherwise = Partial<Omit<AdmissionPorts, 'onDecision' | 'report'>>;
 
-/** Ports whose judge lets every image in whose name does not hold `bad`. */
+/** Ports whose judge admits every image without `bad` in its name. */
 export function testPorts(otherwise: Otherwise = {}): TestPorts {
   const decisions: Decision[] = [];
   const reported: unknown[] = [];
@@ -37,7 +37,7 @@ export function testPorts(otherwise: Otherwise = {}): TestPorts {
   };
 }
 
-/** A finding that refuses; every part can be otherwise. */
+/** A finding that refuses; every part can be replaced. */
 export function refused(more: Partial<JudgedFinding> = {}): JudgedFinding {
   return {
     kind: 'refused',

@@ -52,7 +52,7 @@ async function answered(asked: ReturnType<typeof podReview>, otherwise: Otherwis
   return { response: responseIn(answer, asked.request.uid), ports };
 }
 
-/** Answers every parent with this, and remembers for what it was asked. */
+/** Returns this for every parent, and records the requests. */
 function parent(fact: Fact<unknown>) {
   const asked: unknown[] = [];
   const read: AdmissionPorts['parent'] = async (address) => {

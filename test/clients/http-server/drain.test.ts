@@ -6,9 +6,9 @@ import { createAuthority } from '../../support/certificates.ts';
 
 /** Callers at a time, each on a connection that is kept alive. */
 const CALLERS = 16;
-/** Milliseconds that an answer takes: most requests are under way when the end begins. */
+/** Milliseconds per answer: most requests are open when the server closes. */
 const WORK_MS = 3;
-/** How often the end is tried: what is lost is lost in a race. */
+/** Number of repetitions: a lost request is the result of a race. */
 const TIMES = 8;
 
 describe('A server that closes under load', () => {
@@ -49,7 +49,7 @@ describe('A server that closes under load', () => {
       },
     });
 
-  /** Asks until no connection can be opened any more; returns what went wrong after a request was sent. */
+  /** Sends requests until no connection can be opened any more; returns failures after a request was sent. */
   async function callUntilRefused(pool: Pool, count: () => void): Promise<readonly unknown[]> {
     const refusals = new Set<unknown>();
     pool.on('connectionError', (_origin, _targets, error) => refusals.add(error));

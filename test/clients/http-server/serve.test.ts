@@ -137,7 +137,7 @@ describe('startServer', () => {
           })
           .once('error', () => resolve('refused'));
       });
-    while ((await knock()) !== 'refused') await sleep(5); // mocha's time limit is the patience
+    while ((await knock()) !== 'refused') await sleep(5); // the time limit of mocha ends this loop
     const started = performance.now();
     release();
     expect((await held).text).to.equal('held');

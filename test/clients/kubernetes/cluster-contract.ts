@@ -8,7 +8,7 @@ const LEASES = {
   resource: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
   namespace: 'default',
 } as const;
-/** Long enough for a busy machine; nothing waits for it that goes well. */
+/** Long enough for a busy machine; a passing test does not wait for it. */
 const WATCH_WITHIN_MS = 8_000;
 
 function configMap(name: string, data: Readonly<Record<string, string>> = {}, more: object = {}): object {
@@ -33,7 +33,7 @@ function refusal(written: Written): string {
 }
 
 /**
- * What every `Cluster` promises, the twin as well as the adapter: run it with a cluster that starts without ConfigMaps and
+ * The contract of every `Cluster`, the twin as well as the adapter: run it with a cluster that starts without ConfigMaps and
  * Leases of these names in the namespace `default`. Names are prefixed with `contract-`.
  */
 export function describeCluster(open: () => Promise<Cluster>): void {

@@ -12,7 +12,7 @@ interface LeaseFixture {
   readonly recorder: EventRecorder;
   readonly failures: unknown[];
   readonly pass: (ms: number) => void;
-  /** Waits until nothing waits, and answers what is stored. */
+  /** Waits until no event is pending, and returns the stored events. */
   readonly stored: () => Promise<readonly KubeObject[]>;
   readonly restart: () => EventRecorder;
 }

@@ -13,11 +13,11 @@ export const DURATIONS = { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs:
 /** More than the longest wind-down and two calls that hang. */
 const CLOSED_WITHIN_MS = 200_000;
 
-/** How one candidate's calls fare. Both numbers are asked for anew for every call. */
+/** The network of one candidate. Both numbers are evaluated again for every call. */
 export interface Link {
   /** Milliseconds until a request arrives; `undefined` = it never does. */
   there: () => number | undefined;
-  /** Milliseconds until its answer arrives; `undefined` = it never does, though the server has done what was asked. */
+  /** Milliseconds until its answer arrives; `undefined` = never, though the server has carried out the request. */
   back: () => number | undefined;
 }
 
@@ -100,7 +100,7 @@ export function openLeaseFixture(): LeaseFixture {
         lead,
         random,
         onError: (error) => troubles.push(error),
-        // Every machine counts from another moment, and shows another time of day.
+        // Every machine has another monotonic start, and another time of day.
         timers: { now: () => time.now() + clockMs, after: time.after },
         clock: () => new Date(1_900_000_000_000 + clockMs * 1_000),
       });
@@ -110,7 +110,7 @@ export function openLeaseFixture(): LeaseFixture {
   };
 }
 
-/** A cluster at the other end of a bad line. What never comes ends with the caller's patience. */
+/** A cluster behind a bad connection. A call without an answer ends with the signal of its caller. */
 function linked(
   twin: ClusterTwin,
   link: Link,

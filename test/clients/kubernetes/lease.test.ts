@@ -7,7 +7,7 @@ import { DURATIONS, LEASE, openLeaseFixture, type Candidate } from './lease-fixt
 const SECOND = 1_000;
 const YEAR_MS = 365 * 86_400_000;
 
-/** From now on nothing comes through. */
+/** From now on every call is lost. */
 function cut({ link }: Candidate): () => void {
   const { there } = link;
   link.there = () => undefined;
@@ -93,7 +93,7 @@ describe('kubernetes: the election', () => {
       spec: { holderIdentity: '', leaseDurationSeconds: 1 },
     });
     const a = enter('a');
-    a.link.back = () => 12 * SECOND; // longer than any patience
+    a.link.back = () => 12 * SECOND; // longer than any timeout
     await time.advance(60 * SECOND);
     expect(log).to.deep.equal([]);
     a.link.back = () => 0;

@@ -89,7 +89,7 @@ describe('the login of the client', () => {
     await rm(`${cluster.folder.path}/token`);
     server.cutWatches();
     server.intercept(() => 'hang up');
-    await faultOf(cluster.create(ACME, configMap('web')), 'ClusterUnavailable'); // makes it look at its files again
+    await faultOf(cluster.create(ACME, configMap('web')), 'ClusterUnavailable'); // makes it read its files again
     server.intercept(undefined);
     expect(await cluster.get(web)).to.equal(undefined);
     only('two');

@@ -25,7 +25,7 @@ export function kubeconfig(server: string, user: object, cluster: object = {}): 
   };
 }
 
-/** Opens the client of a server, which has to work out. Its folder goes with it. */
+/** Opens the client of a server; fails the test if that fails. Its folder is removed with it. */
 export async function open(
   server: string,
   {
@@ -49,7 +49,7 @@ export async function open(
   return { ...value, folder, close };
 }
 
-/** The fault that something has to end with. */
+/** The Fault of a promise that must fail. */
 export async function faultOf(doing: Promise<unknown>, code: Fault['code']): Promise<Fault> {
   const error = await doing.then(
     () => undefined,
@@ -64,7 +64,7 @@ export async function faultOf(doing: Promise<unknown>, code: Fault['code']): Pro
 /** Longer than anything here takes on a busy machine. */
 const WITHIN_MS = 50_000;
 
-/** Looks again and again until it is so. */
+/** Checks again and again until the condition holds. */
 export async function eventually(what: string, check: () => boolean): Promise<void> {
   const until = performance.now() + WITHIN_MS;
   while (!check()) {

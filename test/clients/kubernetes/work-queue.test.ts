@@ -220,7 +220,7 @@ describe('kubernetes: the work queue', () => {
             wanted.set(key, Math.max(wanted.get(key) ?? 0, time.now() + (laterMs ?? 0)));
             if (laterMs === undefined) queue.add(key);
             else queue.addAfter(key, laterMs);
-            // Of several later times the earliest counts, so the wish is met by any start from now on.
+            // Of several later times the earliest counts, so any start from now on satisfies it.
             if (laterMs !== undefined) wanted.set(key, time.now());
             await time.advance(waitMs);
           }

@@ -1,4 +1,4 @@
-// An issuer of identity tokens on loopback: what it publishes is right unless a test says otherwise.
+// An issuer of identity tokens on loopback: it publishes valid keys unless a test changes them.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -20,15 +20,15 @@ export async function namedKey(kid: string, alg = 'ES256'): Promise<NamedKey> {
   return { ...keys, kid, alg, jwk: { ...(await exportJWK(keys.publicKey)), kid, alg, use: 'sig' } };
 }
 
-/** Answers in the issuer's stead, or leaves it to the issuer with `undefined`. */
+/** Answers in place of the issuer; `undefined` = the issuer answers. */
 export type Answering = (path: string, answer: ServerResponse) => boolean | Promise<boolean>;
 
 /** A running issuer. */
 export interface Issuer {
   readonly url: string;
-  /** Paths that were asked for. */
+  /** Paths of all requests. */
   readonly asked: string[];
-  /** What it publishes; may be changed. */
+  /** The published keys; may be changed. */
   keys: readonly JWK[];
   configuration: Readonly<Record<string, unknown>>;
   /** True when it has answered, or never will. */
@@ -83,7 +83,7 @@ export function sign(
   return new SignJWT({ ...claims }).setProtectedHeader({ alg, kid, ...header }).sign(privateKey);
 }
 
-/** A token in the compact form, put together by hand; what is signed is left to the caller. */
+/** A token in the compact form, built by hand; the caller chooses the signed content. */
 export function compact(header: object, claims: object, signature: (input: string) => string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const input = `${part(header)}.${part(claims)}`;

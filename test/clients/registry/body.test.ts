@@ -110,7 +110,7 @@ describe('H01 bodies of a hostile registry', () => {
       await one.tagDigest(tagged(registry), patient()).catch(() => undefined);
     }
     registry.intercept(undefined);
-    // A busy machine may take longer than this client waits; a connection that was not given back is never there again.
+    // A busy machine may take longer than this client waits; a connection that was not released is never available again.
     const well = async () => one.manifest(tagged(registry), patient()).catch(() => 'not yet');
     let outcome = await well();
     for (let tries = 0; outcome === 'not yet' && tries < 20; tries += 1) outcome = await well();

@@ -43,7 +43,7 @@ export function useRegistry(started: (registry: EmbeddedRegistry) => void): void
   });
 }
 
-/** A keychain that knows one login, whatever the place. */
+/** A keychain with one login for every repository. */
 export function always(login: RegistryLogin | undefined): Keychain {
   return () => Promise.resolve(login);
 }

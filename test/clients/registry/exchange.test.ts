@@ -7,8 +7,8 @@ import { client, closeClients, faultOf, patient, tagged } from './client.ts';
 const HOUR_MS = 3_600_000;
 
 /*
- * Loopback hosts are spoken to over http, so these tests reach a TLS registry on loopback by way of a redirect from a
- * plain one. What TLS makes of it is the same.
+ * Requests to loopback hosts use http, so these tests reach a TLS registry on loopback by a redirect from a
+ * plain one. TLS behaves the same.
  */
 describe('H10 TLS', () => {
   let authority: Authority;

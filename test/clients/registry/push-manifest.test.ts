@@ -28,7 +28,7 @@ function content(fields: Record<string, unknown>): ManifestContent {
 const note = (n: number): ManifestContent =>
   content({ artifactType: NOTE, subject: SUBJECT, annotations: { n: String(n) } });
 
-/** What the fallback tag says, in its own words. */
+/** The content of the fallback tag. */
 async function listed(registry: EmbeddedRegistry): Promise<Record<string, unknown>> {
   const response = await fetch(`${registry.url}/v2/gold/web/manifests/${TAG}`, {
     headers: { accept: OCI_INDEX },

@@ -12,12 +12,12 @@ import {
 import { pushBlob } from '../../support/registry/push.ts';
 import { client, closeClients, patient, tagged } from './client.ts';
 
-/** Where blobs come from and go to in the tests of writes. */
+/** Source and target of blobs in the tests of writes. */
 export interface TwoRegistries {
   readonly source: EmbeddedRegistry;
   readonly target: EmbeddedRegistry;
   readonly bytes: Buffer;
-  /** Describes the bytes, which lie in `shop/web` of the source. */
+  /** The descriptor of the bytes, which are in `shop/web` of the source. */
   readonly blob: Descriptor;
 }
 
@@ -50,7 +50,7 @@ export async function closeRegistries(): Promise<void> {
   await Promise.all(open.splice(0).map((one) => one.close()));
 }
 
-/** Registers a hook of mocha: after each test, what it opened of clients and registries is closed. */
+/** Registers a hook of mocha: after each test it closes all opened clients and registries. */
 export function closeAfterEach(): void {
   afterEach(async () => {
     await closeClients();
@@ -58,12 +58,12 @@ export function closeAfterEach(): void {
   });
 }
 
-/** What a manifest would say of these bytes. */
+/** The descriptor of these bytes. */
 export function describing(bytes: Uint8Array): Descriptor {
   return { mediaType: 'text/plain', digest: digestOf(bytes), size: bytes.byteLength, annotations: {} };
 }
 
-/** The transfer of the blob of these docks, to `gold/web` of the target. */
+/** The transfer of the blob of the source, to `gold/web` of the target. */
 export function transferOf(
   { source, target, blob }: Pick<TwoRegistries, 'source' | 'target' | 'blob'>,
   more: Partial<Parameters<TargetRegistry['transferBlob']>[0]> = {},
@@ -88,7 +88,7 @@ function kindOf(path: string): string {
   return /\/(blobs\/uploads|blobs|manifests|referrers|tags)\//.exec(path)?.[1]?.replace('blobs/', '') ?? path;
 }
 
-/** Size of a blob that takes three chunks of those that {@link bring} sends. */
+/** Size of a blob that {@link bring} sends in three chunks. */
 export const SIZE = 100_000;
 
 /** Which requests are meant, for misbehaviours. */
@@ -98,7 +98,7 @@ export const posting = ({ method }: RegistryRequest): boolean => method === 'POS
 export const reading = ({ method, url }: RegistryRequest): boolean =>
   method === 'GET' && url.pathname.includes('/blobs/sha');
 
-/** Brings the blob over, with chunks of 40,000 bytes where there are chunks. */
+/** Copies the blob, in chunks of 40,000 bytes if the registry uses chunks. */
 export function bring(
   at: TwoRegistries,
   more: Partial<Parameters<TargetRegistry['transferBlob']>[0]> = {},
@@ -107,7 +107,7 @@ export function bring(
   return client({ chunkBytes: 40_000, ...options }).transferBlob(transferOf(at, more), patient());
 }
 
-/** Fails unless the bytes lie in the target. */
+/** Fails unless the bytes are in the target. */
 export async function expectThere({ target, blob, bytes }: TwoRegistries): Promise<void> {
   target.intercept(undefined);
   const there = await client().blob(tagged(target, '1.0', 'gold/web'), blob, blob.size, patient());

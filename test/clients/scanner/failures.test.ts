@@ -65,7 +65,7 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
           fs.writeFileSync(__dirname + '/child', String(child.pid)); setTimeout(() => {}, 6e4);`,
     });
     const hasChild = () => existsSync(join(dirname(command), 'child'));
-    // On a busy machine it may not get as far as its child: then with more time.
+    // On a busy machine it may not start its child in time. The test then gives it more time.
     for (let timeoutMs = 700; !hasChild(); timeoutMs *= 2) {
       const fault = await faultOf(trivy(command, { timeoutMs }).scan(IMAGE, patient()));
       expect([fault.code, fault.transient]).to.deep.equal(['ScannerFailed', true]);
@@ -143,7 +143,7 @@ function isAlive(pid: number | undefined): boolean {
   }
 }
 
-/** Waits until a killed process has gone; mocha's time limit is the patience. */
+/** Waits until a killed process has gone; the time limit of mocha ends the wait. */
 async function gone(pid: number): Promise<void> {
   while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
 }

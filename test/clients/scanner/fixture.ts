@@ -35,7 +35,7 @@ export function patient(): AbortSignal {
   return AbortSignal.timeout(50_000);
 }
 
-/** Trivy by this program, offline and without logins unless a test says otherwise. */
+/** Trivy with this program, offline and without logins unless a test changes that. */
 export function trivy(command: string, more: Partial<TrivyOptions> = {}): Trivy {
   return createTrivy({
     command,

@@ -11,7 +11,7 @@ describe('a Trivy server', () => {
     await Promise.all(servers.splice(0).map((one) => new Promise((resolve) => one.close(resolve))));
   });
 
-  /** Answers every request like this, and gives its URL. */
+  /** Starts a server that answers every request like this, and returns its URL. */
   async function serve(status: number, body: string | Buffer): Promise<string> {
     const server = createServer((request, response) => {
       response.writeHead(request.url === '/version' ? status : 404);

@@ -1,7 +1,7 @@
 import { chmod, readFile } from 'node:fs/promises';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
-/** A run of a stand-in, as it saw itself. */
+/** A run of a stand-in, as it recorded it. */
 export interface SeenRun {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -24,12 +24,12 @@ export interface StandIn {
   remove(): Promise<void>;
 }
 
-/** When the database of stand-ins was built, unless one says otherwise. */
+/** When the database of stand-ins was built, by default. */
 export const BUILT = '2026-03-01T06:00:00Z';
 
 const VERSION = { Version: '0.74.0', VulnerabilityDB: { Version: 2, UpdatedAt: BUILT } };
 
-/** What a stand-in does, each as the body of a script; it answers `version` and an update well unless the script defines them. */
+/** What a stand-in does, each as the body of a script. `version` and an update succeed unless the script defines them. */
 export interface Behaviour {
   readonly scan?: string;
   readonly version?: unknown;

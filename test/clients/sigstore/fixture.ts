@@ -1,4 +1,4 @@
-// Asks the adapter about candidates lying at one place next to one image.
+// Verifies candidates from one manifest attached to one image.
 import { createSignatureVerifier } from '../../../src/clients/sigstore/index.ts';
 import type { CandidateVerifier } from '../../../src/clients/sigstore/verify/verifier.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { encodeBundle, type Layer } from '../../support/sigstore/sign.ts';
 
 export const image = digestOf('image');
-/** The manifest every candidate lies in. */
+/** The manifest of every candidate. */
 export const carrier = digestOf('carrier');
 
 export function keysOnly(...keys: readonly PublicKey[]): Trust {

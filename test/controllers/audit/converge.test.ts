@@ -35,7 +35,7 @@ const evidence: AuditFixture['evidence'] = {
   [`${SOON}:1${digestOf(SOON)}`]: { annotations: { [END_OF_LIFE]: '2026-06-20' } },
 };
 
-/** Everything that people see of an audit, but for times. */
+/** Everything that users see of an audit, except times. */
 function seen(fixture: AuditFixture) {
   const { running, pods, units, judged, waiting, images: counts } = fixture.audit.snapshot();
   const last = new Map(fixture.statuses.map(({ policy, status }) => [policy, status.images]));

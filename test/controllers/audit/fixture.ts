@@ -22,7 +22,7 @@ export interface AuditFixture {
   policies: readonly CompiledPolicy[];
   /** Labels of namespaces; empty for any other. */
   labels: Readonly<Record<string, Fact<Labels>>>;
-  /** What the registry shows, by the reference asked for; by default an image with nothing about it. */
+  /** What the registry shows, by the reference asked for; by default an image without referrers and signatures. */
   evidence: Readonly<Record<string, Parameters<typeof evidenceOf>[0]>>;
   /** Answers instead of judging. */
   answer: ((question: AuditQuestion) => Promise<readonly JudgedImage[]>) | undefined;

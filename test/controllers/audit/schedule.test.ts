@@ -96,7 +96,7 @@ describe('the schedule of an audit', () => {
     schedule.soon('a/newer', true);
     await time.pass(2_000);
     expect(ran.slice(0, 3)).to.deep.equal(['a/spent', 'a/newer', 'a/new']);
-    // News come in faster than they can be worked off; what waits gets its turn all the same.
+    // Changes arrive faster than they can be processed. A waiting key still gets its turn.
     for (let second = 0; second < 20; second += 1) {
       schedule.soon(`a/flood-${second}`, true);
       schedule.soon(`a/flood-${second}b`, true);

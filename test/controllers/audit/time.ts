@@ -1,6 +1,6 @@
 import { NOW } from '../../support/policies.ts';
 
-/** A clock and its timers that stand still until advanced. */
+/** A clock with timers that only advances when a test advances it. */
 export interface StillTime {
   readonly clock: () => Date;
   readonly after: (ms: number, run: () => void) => () => void;

@@ -29,7 +29,7 @@ describe('followPair', () => {
       onChange: (changed) => changes.push(changed),
       onError: (problems) => troubles.push(problems),
     });
-    /** The files as they are now have been looked at, and looked at again. */
+    /** Resolves after the current files were read twice. */
     const looked = async () => {
       const until = files.reads + 3;
       while (files.reads < until) await sleep(1);

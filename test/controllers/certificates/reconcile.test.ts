@@ -28,7 +28,7 @@ describe('reconcileRegistration', () => {
   const look = (settings: Partial<typeof SETTINGS> = {}): Promise<RegistrationOutcome> =>
     reconcileRegistration(twin.ports, { ...SETTINGS, ...settings }, () => new Date(nowMs));
 
-  /** Looks until there is nothing to do for at least an hour. */
+  /** Reconciles until nothing is due for at least an hour. */
   async function settle(settings: Partial<typeof SETTINGS> = {}): Promise<readonly string[]> {
     const did: string[] = [];
     for (let count = 0; count < 20; count += 1) {

@@ -122,7 +122,7 @@ async function live(story: readonly Happening[], certificates: ReturnType<typeof
   return { nowMs, hosts, twin, pair, isBelieved };
 }
 
-/** Paper is no certificate to `servingCertificate`, which says so. */
+/** `servingCertificate` reports that such a text is no certificate. */
 function servedBy(
   data: Readonly<Record<string, string>> | undefined,
   fits: (pair: Pair) => boolean,

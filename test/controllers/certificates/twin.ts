@@ -11,7 +11,7 @@ import type {
 
 type Certificates = Inspection & Making;
 
-/** Certificates that are only words: `PEM` around who signed, for whom, from when to when. */
+/** Certificates that are only text: `PEM` around signer, subject, start and end. */
 export function paperCertificates(): Certificates {
   let count = 0;
   interface Paper {
@@ -77,7 +77,7 @@ export function paperCertificates(): Certificates {
   };
 }
 
-/** What is in a cluster, to be looked at and changed by a test. */
+/** The content of a cluster, which a test can read and change. */
 export interface ClusterTwin {
   secret: { data: SecretData; resourceVersion: string } | undefined;
   configurations: WebhookConfiguration[];
@@ -89,7 +89,7 @@ export interface ClusterTwin {
   readonly ports: RegistrationPorts;
 }
 
-/** The wire broke. */
+/** The connection broke. */
 export class Broken extends Error {}
 
 /** A cluster with both configurations and no Secret. */

@@ -39,7 +39,7 @@ export const reported = (token = TOKEN) => ({ authorization: `Bearer ${token}` }
 /** In place of a body: what the server hands on for one that is too large. */
 export const TOO_LARGE = 'too large';
 
-/** One handler with what it did. */
+/** One handler with a record of its calls. */
 export function fixture(
   receivers: readonly Receiver[],
   verifyToken: VerifyToken = () => Promise.reject(new Error('asked')),

@@ -1,4 +1,4 @@
-// Events in the shapes that their senders document, with what they would say of images of ours.
+// Events in the documented formats of their senders, about images of these tests.
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 

@@ -79,7 +79,7 @@ describe('createTrigger', () => {
       await time.advance(50);
     }
     await time.advance(1_000);
-    // The second burst begins with the first event after the wake at 1000; the third one ends with the events.
+    // The second burst begins with the first event after the trigger at 1000; the third one ends with the events.
     expect(triggered).to.deep.equal([
       'platform/both at 1000',
       'platform/both at 2000',

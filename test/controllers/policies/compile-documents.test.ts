@@ -6,7 +6,7 @@ import { signingKey } from '../../support/signing.ts';
 
 const key = signingKey();
 
-/** Documents of one folder, each in a file of its own. */
+/** Documents of one folder, each in a separate file. */
 function compile(...values: readonly unknown[]) {
   const documents = values.map((value, index) => ({ origin: `policies/${index + 1}.yaml`, value }));
   return compileDocuments({ documents, problems: [] }, { now: NOW, roots: NO_ROOTS });

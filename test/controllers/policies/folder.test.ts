@@ -7,7 +7,7 @@ import type { PolicyReading, PolicySet } from '../../../src/controllers/policies
 import { NO_ROOTS, NOW, policyDocument } from '../../support/policies.ts';
 
 const EVERY_MS = 5;
-/** Long enough for several looks, on a busy machine too. */
+/** Long enough for several reads, also on a busy machine. */
 const SEVERAL_LOOKS_MS = 60;
 
 const reading = (...values: readonly unknown[]): PolicyReading => ({

@@ -24,7 +24,7 @@ describe('holdPublicRoot', () => {
   });
   afterEach(() => held?.close());
 
-  /** Holds a root that is refreshed by these answers in turn; the last one comes again and again. */
+  /** Holds a root that is refreshed by these answers in turn; the last one is repeated. */
   const hold = (...answers: readonly (() => Promise<Parsed<TrustRoot>>)[]): PublicRoot => {
     held = createPublicRootStore(rootNamed('shipped'), () => now, {
       fetch: () => {

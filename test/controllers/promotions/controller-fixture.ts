@@ -19,7 +19,7 @@ import { fakeExecution, promotionDocument, promotionTime, runStore, type FakeExe
 
 const NAME = { namespace: 'platform', name: 'node-to-golden' };
 
-/** What the world does besides keeping objects. */
+/** What the cluster does besides storing objects. */
 export interface ControllerFixture {
   fake: FakeExecution;
   check: () => Promise<Reason | undefined>;

@@ -20,7 +20,7 @@ interface Past {
   readonly status?: RunObject['status'];
 }
 
-/** A run as it was left. */
+/** A stored run. */
 function run(
   name: string,
   { minutesAgo = 60, generation = 1, attempt = 0, requestedAt, status }: Past = {},

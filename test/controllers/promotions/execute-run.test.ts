@@ -97,7 +97,7 @@ describe('carrying out a run', () => {
     expect(all.status().pins).to.have.lengthOf(4);
     await all.time.pass(20_000);
     expect(await ended).to.include({ end: 'over' });
-    // Claim, plan, four signs of life, end.
+    // Claim, plan, four renewals, end.
     expect(all.store.written()).to.equal(7);
   });
 

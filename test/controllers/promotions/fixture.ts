@@ -32,7 +32,7 @@ export function promotionTime(): Time & { readonly pass: (ms: number) => Promise
   };
 }
 
-/** A digest of its own for every text. */
+/** A different digest for every text. */
 export function digestFor(text: string): Digest {
   const digest = parseDigest(`sha256:${createHash('sha256').update(text).digest('hex')}`);
   if (!digest) throw new Error('no digest');
@@ -167,7 +167,7 @@ export interface FakeExecution {
   readonly onImage?: (tag: string) => void;
 }
 
-/** An execution that moves nothing: one image after the other, each in its time. */
+/** An execution that copies nothing: one image after the other, each with its duration. */
 export function fakeExecution(
   { candidates, fate = () => ({ decision: 'Promoted' }), imageMs = 0, discovery, onImage }: FakeExecution,
   { after }: Pick<Time, 'after'>,
@@ -224,7 +224,7 @@ export function candidates(...tags: readonly string[]): readonly Candidate[] {
   return tags.map((tag) => ({ tag, digest: digestFor(tag), expected: digestFor(tag) }));
 }
 
-/** A broken wire. */
+/** A broken connection. */
 export function fault(code: ReasonCode, transient: boolean): Fault {
   return new Fault({ code, operation: 'ask', side: 'source', transient, detail: 'it broke' });
 }

@@ -93,7 +93,7 @@ describe('runs as Jobs', () => {
     await all.look();
     void all.begin('node-to-golden-1-1');
     await all.time.pass(5_000);
-    // The node dies: no sign of life any more, while the API server still shows the Job as it was.
+    // The node fails: no more renewals, while the API server still shows the Job unchanged.
     const { status } = all.store.peek(NAME.name) ?? {};
     all.store.put({
       ...runObject(),

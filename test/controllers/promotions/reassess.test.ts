@@ -11,7 +11,7 @@ const DAY = 24 * HOUR;
 const VULNERABLE = { state: 'blocked', reason: { code: 'Vulnerable', detail: 'CVE-2026-2' } } as const;
 const WELL = { state: 'well' } as const;
 
-/** What the target says: of each known image, and of others that it has. */
+/** The state of each known image at the target, and of its other images. */
 type Target = (tag: string) => Standing | undefined;
 
 /** A promotion that has promoted one image with an exception of three days, and one image without. */

@@ -44,7 +44,7 @@ function overNetwork(
     writeStatus: async (run, status, signal) => {
       await travel(signal);
       const answer = await store.writeStatus(run, status, signal);
-      await travel(signal); // the answer may be lost of what was stored
+      await travel(signal); // the answer to a stored write may be lost
       return answer;
     },
   };
@@ -76,7 +76,7 @@ describe('the claim of a run', () => {
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
     await time.pass(20_000);
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 10_000 });
-    // A sign of life.
+    // A renewal.
     store.put({ ...runObject(), status: { claim: { ...claim, renewTime: '2001-01-01T00:00:01Z' } } });
     await time.pass(10_000);
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
@@ -129,7 +129,7 @@ describe('the claim of a run', () => {
   });
 });
 
-/** Three processes want the same run, lose the network, crash and come back, until it is done. Answers how often it changed hands. */
+/** Three processes try to take the same run, lose the network, crash and restart, until it has ended. Returns the number of holders. */
 async function story(seed: number): Promise<number> {
   const random = numbers(seed);
   const time = promotionTime();
@@ -205,7 +205,7 @@ async function story(seed: number): Promise<number> {
             attachments,
           });
         }
-        // What was sent already is under way for a while after a stop.
+        // Requests that were sent before a stop still arrive for a while.
         if (signal.aborted) await pause(5_000, time.after, ENDLESS);
         active.delete(identity);
         return [];
@@ -233,7 +233,7 @@ async function story(seed: number): Promise<number> {
   return (status.claim?.epoch ?? 1) - 1;
 }
 
-/** Asked anew after every wait. */
+/** Evaluated again after every wait. */
 function isDead(one: { readonly dead: boolean }): boolean {
   return one.dead;
 }

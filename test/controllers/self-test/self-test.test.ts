@@ -35,7 +35,7 @@ const rollouts = {
   },
 };
 
-/** Refuses as the webhook does; objects for which `open` answers true slip through. */
+/** Refuses as the webhook does; objects for which `open` returns true are admitted. */
 function guard(twin: ClusterTwin, open: (resource: string) => boolean = () => false): () => void {
   return twin.deny(({ resource, object }) => {
     if (open(resource) || !JSON.stringify(object).includes('self-test.pratique.invalid')) return undefined;
@@ -228,7 +228,7 @@ describe('the self-test', () => {
       ?.read()
       .map((sample) => sample.value);
   const until = async (holds: () => boolean) => {
-    while (!holds()) await wait(5); // mocha's time limit is the patience
+    while (!holds()) await wait(5); // the time limit of mocha ends this loop
   };
 
   it('has no result before its first run, and none after it was stopped', async () => {

@@ -11,17 +11,17 @@ export interface ApiRequest {
   readonly port: number | undefined;
 }
 
-/** An answer; what is no text is sent as JSON. */
+/** An answer; other values than text are sent as JSON. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: unknown;
 }
 
-/** The connection is cut, or nothing ever comes. */
+/** The connection is cut, or no answer is sent. */
 export type Misery = 'hang up' | 'silence';
 
-/** Answers in the server's stead, or leaves it to it with `undefined`. */
+/** Answers in place of the server; `undefined` = the server answers. */
 export type Intercept = (request: ApiRequest) => Reply | Misery | undefined;
 
 export async function readRequest(incoming: IncomingMessage): Promise<ApiRequest> {

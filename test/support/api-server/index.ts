@@ -1,4 +1,4 @@
-// An API server on a random loopback port over plain http: the cluster twin behind real HTTP, as bad as tests make it.
+// An API server on a random loopback port over plain http: the cluster twin behind real HTTP, with the failures that tests set.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ export interface ApiServer {
   readonly url: string;
   /** What is stored; objects put here are seen by the watches. */
   readonly twin: ClusterTwin;
-  /** Everything asked so far, in order. */
+  /** All requests so far, in order. */
   readonly requests: readonly ApiRequest[];
   /** Bearer tokens that are accepted; without any, every request is. */
   readonly tokens: Set<string>;

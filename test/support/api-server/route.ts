@@ -7,7 +7,7 @@ export interface Route {
   readonly address?: ObjectAddress;
 }
 
-/** Reads `/api/v1/namespaces/acme/pods/web/status?…`; `undefined` for what is no path of the API. */
+/** Reads `/api/v1/namespaces/acme/pods/web/status?…`; `undefined` for a path outside of the API. */
 export function routeOf({ pathname, searchParams }: URL): Route | undefined {
   const [root, ...rest] = pathname.split('/').slice(1).map(decodeURIComponent);
   if (root !== 'api' && root !== 'apis') return undefined;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { failure, json, type RegistryRequest, type Reply } from './http.ts';
 
-/** How the registry wants to know who is there. */
+/** How the registry authenticates clients. */
 export type AuthOptions =
   | { readonly kind: 'none' }
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -12,13 +12,13 @@ export type AuthOptions =
       readonly password?: string;
       /** Who gets tokens by POST. */
       readonly identityToken?: string;
-      /** Seconds a token is said to last; not said when not given. Tokens really last until {@link Guard.revoke}. */
+      /** The lifetime in seconds that a token response names; absent = none. Tokens are really valid until {@link Guard.revoke}. */
       readonly expiresIn?: number;
       /** Names another token endpoint in the challenge than the registry's own. */
       readonly realm?: string;
     };
 
-/** Decides who may pass. */
+/** Decides which requests are allowed. */
 export interface Guard {
   /** The refusal of a request, or nothing when it may pass. */
   readonly check: (request: RegistryRequest, repository: string | undefined) => Reply | undefined;
@@ -26,7 +26,7 @@ export interface Guard {
   readonly mayPull: (request: RegistryRequest, repository: string) => boolean;
   /** The token endpoint, at `/token`. */
   readonly token: (request: RegistryRequest) => Promise<Reply>;
-  /** Makes all tokens given out so far worthless. */
+  /** Invalidates all issued tokens. */
   readonly revoke: () => void;
 }
 

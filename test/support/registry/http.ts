@@ -18,7 +18,7 @@ export interface RegistryRequest {
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** Text and bytes get a `content-length`; what is iterated is sent as it comes, and may never end. */
+  /** Text and bytes get a `content-length`; an iterable is sent in chunks, and may never end. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 

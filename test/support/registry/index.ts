@@ -1,5 +1,5 @@
 // An OCI registry in memory on a random loopback port, for tests, the demo and benchmarks: a good one by default, and as
-// bad as its `intercept` makes it. Speaks the distribution spec 1.1 well enough for real clients to push and pull.
+// bad as its `intercept` makes it. It implements enough of the distribution spec 1.1 for real clients to push and pull.
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ export type { AuthOptions } from './auth.ts';
 export type { Hangup, RegistryRequest, Reply } from './http.ts';
 
 /**
- * Answers in the registry's stead, or leaves it to it with `undefined`. `handle` is the registry itself: it can be given
+ * Answers in place of the registry; `undefined` = the registry answers. `handle` is the registry itself: it can be given
  * something else than what arrived, and its answer changed.
  */
 export type Intercept = (
@@ -22,12 +22,12 @@ export type Intercept = (
   handle: (request: RegistryRequest) => Promise<Reply>,
 ) => Reply | Hangup | undefined | Promise<Reply | Hangup | undefined>;
 
-/** How a registry is to be. All optional: a good registry without login over http. */
+/** Options of a registry. All optional: a good registry without login over http. */
 export interface RegistryOptions extends Partial<ListingOptions> {
   readonly auth?: AuthOptions;
   /** Milliseconds before each answer. */
   readonly latencyMs?: number;
-  /** PEM; makes it speak https. */
+  /** PEM; enables https. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly intercept?: Intercept;
   /** Loopback address to listen on; `127.0.0.1` when not given. */
@@ -53,15 +53,15 @@ export interface EmbeddedRegistry {
   readonly url: string;
   /** Everything answered since the start or the last {@link EmbeddedRegistry.reset}, in the order of arrival. */
   readonly requests: readonly LoggedRequest[];
-  /** Sets (or with `undefined` takes away) what answers in its stead. */
+  /** Sets (or with `undefined` removes) a function that answers in its place. */
   intercept(intercept: Intercept | undefined): void;
   /** Milliseconds before each answer from now on. */
   latency(ms: number): void;
-  /** Makes all tokens given out so far worthless. */
+  /** Invalidates all issued tokens. */
   revokeTokens(): void;
-  /** Forgets what was answered so far. */
+  /** Clears the log of requests. */
   forgetLog(): void;
-  /** Forgets content, log and intercept, but stays up. */
+  /** Clears content, log and intercept, but keeps running. */
   reset(): void;
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ export interface ListedReferrer {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** What refers to a digest, by the referrers API, in a fixed order. */
+/** The referrers of a digest, by the referrers API, in a fixed order. */
 export async function listReferrers(target: Target, digest: string): Promise<readonly ListedReferrer[]> {
   const answer = await fetch(`http://${target.registry}/v2/${target.repository}/referrers/${digest}`);
   if (!answer.ok) throw new Error(`the referrers of ${digest} answered ${String(answer.status)}`);
@@ -16,7 +16,7 @@ export async function listReferrers(target: Target, digest: string): Promise<rea
   return [...manifests].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
-/** All tags of a repository; none when there is no such repository. */
+/** All tags of a repository; an empty list for a missing repository. */
 export async function listTags(target: Target): Promise<readonly string[]> {
   const answer = await fetch(`http://${target.registry}/v2/${target.repository}/tags/list`);
   if (answer.status === 404) return [];

@@ -30,7 +30,7 @@ export function hangUp(which: Which): Intercept {
   return (request) => (matches(which, request) ? 'hang up' : undefined);
 }
 
-/** Sends matching requests elsewhere. */
+/** Redirects matching requests. */
 export function redirect(which: Which, to: (request: RegistryRequest) => string, status = 307): Intercept {
   return (request) => (matches(which, request) ? { status, headers: { location: to(request) } } : undefined);
 }
@@ -40,7 +40,7 @@ export function endlessBody(which: Which, headers: Record<string, string> = {}):
   return (request) => (matches(which, request) ? { status: 200, headers, body: zeros() } : undefined);
 }
 
-/** A body that comes one byte at a time, every `everyMs` milliseconds, for ever. */
+/** A body that sends one byte every `everyMs` milliseconds, without end. */
 export function slowDrip(which: Which, everyMs: number, headers: Record<string, string> = {}): Intercept {
   return (request) => (matches(which, request) ? { status: 200, headers, body: drip(everyMs) } : undefined);
 }
@@ -68,7 +68,7 @@ export function cutBody(which: Which, bytes: number): Intercept {
   };
 }
 
-/** Asks several interceptors in turn; the first that answers counts. */
+/** Calls several interceptors in turn; the first answer counts. */
 export function all(...intercepts: readonly Intercept[]): Intercept {
   return async (request, handle) => {
     for (const intercept of intercepts) {

@@ -1,5 +1,5 @@
 // Builds images, indexes and referrers and pushes them through plain HTTP to any registry: the embedded one, and real
-// ones in end-to-end tests. Every push is quick and small; nothing here is careful with large content.
+// ones in end-to-end tests. Every push is quick and small; this code is not made for large content.
 import { hash, type WireDescriptor } from './store.ts';
 
 /** Where to push. */
@@ -14,7 +14,7 @@ export interface Target {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What was pushed: where it is, and what a listing says about it. */
+/** A pushed manifest: its reference, and its entry in a listing. */
 export interface Pushed {
   readonly digest: string;
   readonly size: number;
@@ -39,7 +39,7 @@ const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 const EMPTY: BlobToPush = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: '{}' };
 
-/** Pushes a blob in one go (POST, PUT) and gives its descriptor. */
+/** Pushes a blob in one go (POST, PUT) and returns its descriptor. */
 export async function pushBlob(target: Target, blob: BlobToPush): Promise<WireDescriptor> {
   const bytes = Buffer.from(blob.bytes);
   const digest = hash(bytes);
@@ -67,7 +67,7 @@ export async function pushManifest(
   return { digest, size: bytes.byteLength, mediaType, reference, body, response };
 }
 
-/** Pushes an image; `salt` makes an image of its own where everything else is the same. */
+/** Pushes an image; `salt` makes a different image when everything else is the same. */
 export async function pushImage(
   target: Target,
   image: {
@@ -125,9 +125,9 @@ export async function pushIndex(
 }
 
 /**
- * Pushes something that refers to `subject`. When the registry does not confirm the subject (`OCI-Subject`), it has no
+ * Pushes a referrer of `subject`. When the registry does not confirm the subject (`OCI-Subject`), it has no
  * referrers API and the client keeps the listing under the fallback tag (distribution spec 1.1, "Pushing Manifests with
- * Subject"). The target's tag plays no part: it belongs to the subject.
+ * Subject"). The target's tag is not used: it belongs to the subject.
  */
 export async function pushReferrer(
   target: Target,

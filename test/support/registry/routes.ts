@@ -12,7 +12,7 @@ import {
 } from './manifests.ts';
 import type { Store } from './store.ts';
 
-/** What the routes lead to. */
+/** What the handlers use. */
 export interface Rooms {
   readonly store: Store;
   readonly guard: Guard;
@@ -23,7 +23,7 @@ const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 /** `/v2/<name>/<part>/<rest>`: names may have slashes, so the last part that fits decides. */
 const PATH = /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|referrers|tags)\/([^/]*)$/;
 
-/** Leads to a handler by method and part of the path; HEAD goes where GET goes. */
+/** Selects a handler by method and part of the path; HEAD uses the handler of GET. */
 type Handler = (place: Place, rest: string) => Reply | Promise<Reply>;
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET manifests': ({ store, name }, rest) => getManifest(store, name, rest),

@@ -11,7 +11,7 @@ export interface WireDescriptor {
   readonly data?: string;
 }
 
-/** The parts of a manifest that a registry looks at. */
+/** The parts of a manifest that a registry reads. */
 interface WireManifest {
   readonly mediaType?: string;
   readonly artifactType?: string;
@@ -38,7 +38,7 @@ export interface Repository {
 /** Everything a registry holds, in memory. */
 export type Store = Map<string, Repository>;
 
-/** The repository of this name, made when there is none yet. */
+/** The repository of this name, created when it does not exist yet. */
 export function repositoryIn(store: Store, name: string): Repository {
   const known = store.get(name);
   if (known) return known;
@@ -53,7 +53,7 @@ export function hash(bytes: Uint8Array, like = 'sha256:'): string {
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 
-/** Begins an upload and gives its id. */
+/** Begins an upload and returns its id. */
 export function beginUpload(repository: Repository): string {
   const id = randomUUID();
   repository.uploads.set(id, Buffer.alloc(0));

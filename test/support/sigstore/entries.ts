@@ -11,14 +11,14 @@ export type EntryKind =
   | 'hashedrekord 0.0.2'
   | 'dsse 0.0.2';
 
-/** What goes into an entry. */
+/** The content of an entry. */
 export interface EntryContent {
   /** The bytes the signature covers. */
   readonly data: Uint8Array;
   /** The payload inside them, for envelopes. */
   readonly payload: Uint8Array;
   readonly signature: Uint8Array;
-  /** Who made it: the PEM of a key or of a certificate. */
+  /** The signer: the PEM of a key or of a certificate. */
   readonly verifier: string;
   /** Default sha256. */
   readonly hash?: string;

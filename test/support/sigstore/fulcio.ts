@@ -76,7 +76,7 @@ export interface LeafRequest extends Validity {
   readonly log?: CTLog | undefined;
 }
 
-/** A key with a certificate that says who holds it. */
+/** A key with a certificate that names its holder. */
 export interface Certified {
   readonly key: SigningKey;
   /** DER. */
@@ -152,7 +152,7 @@ function sctList(sct: Buffer): x509.Extension {
   return new x509.Extension(SCT_LIST, false, tlv(0x04, list));
 }
 
-/** The bytes in a buffer of their own, as the mock wants them. */
+/** The bytes in a separate buffer, as the mock requires it. */
 function exactly(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
@@ -162,7 +162,7 @@ function serialNumber(): string {
   return `01${randomBytes(8).toString('hex')}`;
 }
 
-/** Any extension, for certificates that hold something they should not. */
+/** Any extension, for certificates with invalid content. */
 export function extension(oid: string, critical: boolean, value: Buffer): x509.Extension {
   return new x509.Extension(oid, critical, value);
 }

@@ -6,7 +6,7 @@ import type { TrustRoot } from '../../../src/core/model/index.ts';
 import { createIssuer, issueLeaf, type Certified, type Issuer, type LeafRequest } from './fulcio.ts';
 import { trustRootJson, type TrustRootJson } from './trust-root.ts';
 
-// Not the index of @sigstore/mock: that one loads nock, which takes hold of every HTTP client of the process.
+// Not the index of @sigstore/mock: it loads nock, which replaces every HTTP client of the process.
 
 /** An entry as Rekor answers it. */
 export interface RekorEntry {
@@ -26,17 +26,17 @@ export interface RekorEntry {
   };
 }
 
-/** A Sigstore of one's own: certificate authority, certificate log, transparency log, timestamp authority. */
+/** A private Sigstore: certificate authority, certificate log, transparency log, timestamp authority. */
 export interface Sigstore {
   /** What a policy trusts of it. */
   readonly root: TrustRoot;
   /** The same as JSON, to be changed and made a root of again by `asTrustRoot`. */
   readonly rootJson: TrustRootJson;
-  /** When everything is signed, logged and timestamped if nothing else is said: a whole second. */
+  /** When everything is signed, logged and timestamped by default: a whole second. */
   readonly signedAt: Date;
   /** The root of the authority, and the intermediate that issues; only the root is in `root`. */
   readonly authority: { readonly root: Issuer; readonly intermediate: Issuer };
-  /** Issues a certificate, valid for five minutes around `signedAt`, by the root if nothing else is said. */
+  /** Issues a certificate, valid for five minutes around `signedAt`, by the root by default. */
   certify(request?: Partial<LeafRequest>): Promise<Certified>;
   /** Takes an entry into the transparency log. */
   log(body: object, at?: Date): Promise<RekorEntry>;
@@ -106,7 +106,7 @@ export async function createSigstore({ without = [] }: SigstoreOptions = {}): Pr
   };
 }
 
-/** A trust root as policies hold it, also one that makes no sense. */
+/** A trust root as policies hold it, also an invalid one. */
 export function asTrustRoot(json: object): TrustRoot {
   const text = JSON.stringify(json);
   return { json: text, fingerprint: createHash('sha256').update(text).digest('hex') };

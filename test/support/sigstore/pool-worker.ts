@@ -1,7 +1,7 @@
-// A worker thread that follows commands: for tests of what becomes of jobs whose thread does not answer.
+// A worker thread that follows commands, for tests of jobs whose thread does not answer.
 import { parentPort, threadId } from 'node:worker_threads';
 
-/** What the worker shall do with a job. */
+/** What the worker does with a job. */
 export type PoolJob = 'answer' | 'throw' | 'exit' | 'hang' | 'exhaust memory';
 
 parentPort?.on('message', (job: PoolJob) => {

@@ -13,17 +13,17 @@ import { certificatePem } from './sign.ts';
 /** One of the three. */
 export type Party = 'fulcio' | 'rekor' | 'tsa';
 
-/** What one of them answers instead of doing its part; `hang` = nothing, and not at all. */
+/** The answer of one of them in place of its normal one; `hang` = no answer at all. */
 export type Instead = { readonly status: number; readonly body?: string } | 'hang';
 
 export interface Servers {
   /** Where each of them is. */
   readonly url: string;
-  /** How often each was asked. */
+  /** The number of requests to each. */
   readonly asked: Readonly<Record<Party, number>>;
-  /** The identity tokens that Fulcio was given. */
+  /** The identity tokens that Fulcio received. */
   readonly tokens: readonly string[];
-  /** Lets one misbehave, until `undefined` ends it. */
+  /** Makes one of them misbehave, until `undefined` ends it. */
   instead(party: Party, answer: Instead | undefined): void;
   /** Lets certificates end at this moment instead of a few minutes from now. */
   certificatesEnd(at: Date): void;

@@ -12,14 +12,14 @@ import {
 import { bundleEntry, entryAnnotation, entryBody, type BundleEntry, type EntryKind } from './entries.ts';
 import type { Sigstore } from './instance.ts';
 
-/** Who signs: a key alone, or a key with its certificate and what connects that to an authority (all DER). */
+/** The signer: a key alone, or a key with its certificate and chain (all DER). */
 export interface Maker {
   readonly key: SigningKey;
   readonly certificate?: Buffer | undefined;
   readonly chain?: readonly Buffer[];
 }
 
-/** Who shall have seen the signature. */
+/** The logs and authorities that record the signature. */
 export interface Seen {
   /** The kind of the log entry; `false` for none. Default: what cosign writes for this form. */
   readonly logged?: EntryKind | false;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** A TUF repository on loopback that serves one target, `trusted_root.json`. */
 export interface TufRepository {
   readonly url: string;
-  /** The first root, which a client has to bring along. */
+  /** The first root, which a client must have. */
   readonly rootJson: object;
   /** Serves another target under the metadata of the old one. */
   replaceTarget(text: string): void;

@@ -22,7 +22,7 @@ const IDENTITY = new Set(
     ),
 );
 
-/** Server-side apply with force: what this manager owned and no longer gives goes away, what it gives is its own. */
+/** Server-side apply with force: fields that this manager owned and no longer sends are removed; it owns the fields that it sends. */
 export function applyFields(
   stored: Json,
   given: Json,
@@ -60,7 +60,7 @@ function same(leaves: ReadonlyMap<string, unknown>, path: string, value: unknown
   return leaves.has(path) && isDeepStrictEqual(leaves.get(path), value);
 }
 
-/** A leaf where a map stood before, or the other way round. */
+/** A leaf in place of a map, or the other way round. */
 function makeRoom(leaves: Map<string, unknown>, path: string): void {
   const keys = JSON.parse(path) as readonly string[];
   for (let length = 1; length < keys.length; length += 1)

@@ -14,17 +14,17 @@ export interface ClusterCall {
   readonly body?: object;
 }
 
-/** Some fields of a call: it stands for every call that has them. */
+/** Some fields of a call; matches every call that has them. */
 export type CallPattern = Partial<Omit<ClusterCall, 'body'>>;
 
-/** Remembers calls and lets tests spoil them. */
+/** Records calls and lets tests make them fail. */
 export interface CallGate {
   readonly calls: readonly ClusterCall[];
-  /** How many calls fit. */
+  /** The number of matching calls. */
   count(pattern: CallPattern): number;
-  /** Lets fitting calls fail, `times` of them or until the answer is called. */
+  /** Makes matching calls fail, `times` of them or until the returned function is called. */
   fail(pattern: CallPattern, error: unknown, times?: number): () => void;
-  /** Holds fitting calls back (their signal still ends them) until the answer is called. */
+  /** Holds matching calls back (their signal still ends them) until the returned function is called. */
   hold(pattern: CallPattern): () => void;
   /** Passes the gate. */
   enter(call: ClusterCall, signal?: AbortSignal): Promise<void>;
@@ -44,7 +44,7 @@ export function clusterFault(
   });
 }
 
-/** A gate that lets everything through. */
+/** A gate that holds no call. */
 export function createCallGate(): CallGate {
   const calls: ClusterCall[] = [];
   const failures = new Set<{ pattern: CallPattern; error: unknown; left: number }>();
@@ -77,7 +77,7 @@ export function createCallGate(): CallGate {
     },
     enter: async (call, signal) => {
       calls.push(call);
-      await Promise.resolve(); // no answer comes in the same turn
+      await Promise.resolve(); // no answer arrives in the same turn
       for (const gate of [...gates]) if (fits(call, gate.pattern)) await passGate(gate.opened, signal);
       if (signal?.aborted) throw clusterFault();
       failIfOrdered(call);

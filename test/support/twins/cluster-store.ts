@@ -10,13 +10,13 @@ import type { Owners } from './cluster-apply.ts';
 import { omit, type Json } from './cluster-json.ts';
 import { belongs } from './cluster-selectors.ts';
 
-/** An object and who owns what of it. */
+/** An object and the owners of its fields. */
 export interface Stored {
   readonly object: KubeObject;
   readonly owners: Owners;
 }
 
-/** One change: what was there before and what is there now. */
+/** One change: the object before and after. */
 export interface Change {
   readonly revision: number;
   readonly resource: string;
@@ -24,15 +24,15 @@ export interface Change {
   readonly after?: KubeObject;
 }
 
-/** What the twin keeps, in the order in which it came. */
+/** The objects of the twin, in the order of their creation. */
 export interface Store {
   revision(): number;
   read(address: ObjectAddress): Stored | undefined;
   list(collection: Collection): readonly KubeObject[];
-  /** Puts an object in the place of what is there (if anything) and answers it as stored; nothing happens when nothing changed. */
+  /** Stores an object, replaces an existing one, and returns the stored object. An unchanged object causes no event. */
   write(address: ObjectAddress, next: Stored, options?: { readonly dryRun?: boolean }): KubeObject;
   remove(address: ObjectAddress): void;
-  /** Changes since a revision; `undefined` when they are forgotten. */
+  /** Changes since a revision; `undefined` when they were dropped. */
   since(resource: string, revision: number): readonly Change[] | undefined;
   forgetHistory(): void;
 }

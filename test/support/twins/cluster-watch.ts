@@ -5,7 +5,7 @@ import { resourceName, type Change, type Store } from './cluster-store.ts';
 /** All watches of one twin. */
 export interface Watches {
   open(collection: Collection, resourceVersion: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
-  /** Lets every watch look again. */
+  /** Makes every watch read again. */
   wake(): void;
   /** Sends a bookmark to every open watch. */
   bookmark(): void;

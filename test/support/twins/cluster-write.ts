@@ -3,15 +3,15 @@ import { applyFields, disown } from './cluster-apply.ts';
 import { isJson, jsonPatch, mergePatch, omit, type Json } from './cluster-json.ts';
 import type { Store, Stored } from './cluster-store.ts';
 
-/** A *no* of the API server. */
+/** A refusal by the API server. */
 export type No = Extract<Written, { readonly ok: false }>;
-/** What is to be stored, or why not. */
+/** The object to store, or the refusal. */
 export type Planned = { readonly ok: true; readonly next: Stored } | No;
 
 /** Kinds whose status, if they have one, is an ordinary field. */
 const KINDS_WITHOUT_STATUS = new Set(['Secret', 'ConfigMap', 'Lease', 'Event', 'ServiceAccount']);
 
-/** A *no* as the API server writes it. */
+/** A refusal in the format of the API server. */
 export function no(status: number, reason: string, message: string): No {
   return { ok: false, status, reason, message, warnings: [] };
 }
@@ -31,7 +31,7 @@ export function planReplace(store: Store, address: ObjectAddress, given: Json): 
   const stored = store.read(address);
   if (!stored) return notFound(address);
   const version = isJson(given.metadata) ? given.metadata.resourceVersion : undefined;
-  // As of 1.36 the API server replaces unconditionally what belongs to these groups, and nothing else.
+  // As of 1.36 the API server replaces objects of these groups unconditionally, and no others.
   if (version === undefined && !['', 'apps'].includes(address.resource.group)) {
     return no(422, 'Invalid', 'metadata.resourceVersion: Invalid value: 0: must be specified for an update');
   }

@@ -28,13 +28,13 @@ export interface AdmittedWrite extends ClusterCall {
  * schema: every resource exists, namespaces need not, and it validates no more than names and versions.
  */
 export interface ClusterTwin extends Cluster, Pick<CallGate, 'calls' | 'count' | 'fail' | 'hold'> {
-  /** Stores an object as it is, with its status, past admission; replaces what is there. */
+  /** Stores an object as it is, with its status, without admission; replaces an existing object. */
   put(resource: Resource, object: object): KubeObject;
   /** The object as it is stored, without a call. */
   peek(address: ObjectAddress): KubeObject | undefined;
-  /** Asks before every create, replace, apply and patch; the first *no* counts. The answer takes the hook away. */
+  /** Called before every create, replace, apply and patch; the first refusal counts. The returned function removes the hook. */
   deny(hook: (write: AdmittedWrite) => No | undefined): () => void;
-  /** Forgets old changes: pages under way and watches from older versions expire. */
+  /** Drops old changes: open lists and watches from older versions expire. */
   expire(): void;
   bookmark(): void;
   endWatches: Watches['end'];
@@ -196,7 +196,7 @@ function cut(
   return { items: items.slice(0, limit), resourceVersion, continue: token };
 }
 
-/** An object with finalizers stays, marked, until they are gone. */
+/** An object with finalizers stays, marked as deleted, until they are removed. */
 function markDeleted(store: Store, address: ObjectAddress, now: Date): void {
   const stored = store.read(address);
   if (!stored) return;

@@ -11,13 +11,13 @@ import {
   type ManifestContent,
 } from '../../../src/core/model/index.ts';
 
-/** How a registry is. */
+/** The behaviour of a registry. */
 export interface Manners {
   /** Off: referrers are kept under the fallback tag by the client that pushes. */
   readonly referrersApi: boolean;
   /** Refuses manifests before their blobs and children. */
   readonly strict: boolean;
-  /** Takes the tag `sha256-<hex>` for the digest. */
+  /** Treats the tag `sha256-<hex>` as the digest. */
   readonly tagsAreDigests: boolean;
   /** Lists referrers without types and annotations. */
   readonly listsPoorly: boolean;
@@ -32,7 +32,7 @@ export interface Repository {
 
 const GOOD: Manners = { referrersApi: true, strict: true, tagsAreDigests: false, listsPoorly: false };
 
-/** What the registries of a world hold, without the calls. */
+/** The content of all registries, without the calls. */
 export function createStore() {
   const repositories = new Map<string, Repository>();
   const mannersOf = new Map<string, Manners>();

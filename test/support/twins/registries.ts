@@ -10,33 +10,33 @@ import type { TargetRegistry } from '../../../src/core/promotion/index.ts';
 import { createStore, type Manners } from './registries-store.ts';
 import { faultOf } from './registry.ts';
 
-/** All registries of a world in memory, behind the ports of promotion, with a log of calls, faults and gates. */
+/** Registries in memory behind the ports of promotion, with a log of calls, faults and gates. */
 export interface RegistriesTwin extends TargetRegistry {
   /** Every call so far, e.g. `content registry.example.com/shop/web:1.4`. */
   readonly calls: string[];
   /** How often an operation was called so far; of one repository where it is named. */
   count(operation: string, name?: string): number;
-  /** Stores a blob and gives its descriptor. */
+  /** Stores a blob and returns its descriptor. */
   putBlob(name: string, bytes: Uint8Array | string, mediaType: string): Descriptor;
   /** Stores a manifest as it is, and points the tag to it. */
   putManifest(name: string, body: Readonly<Record<string, unknown>>, tag?: string): ManifestContent;
-  /** What lies under a digest or tag. */
+  /** The content under a digest or tag. */
   peek(name: string, what: string): ManifestContent | undefined;
   /** Everything in a repository, as plain data: digests of manifests and blobs, and tags. */
   contents(name: string): { manifests: string[]; blobs: string[]; tags: Record<string, string> };
-  /** Makes a manifest, blob or tag vanish. */
+  /** Deletes a manifest, blob or tag. */
   remove(name: string, what: string): void;
-  /** How the registry of this host is from now on. */
+  /** Sets the behaviour of the registry of this host. */
   manners(host: string, manners: Partial<Manners>): void;
-  /** Lists these beside what really refers to a manifest. */
+  /** Lists these besides the real referrers of a manifest. */
   listAlso(name: string, subject: string, entries: readonly Descriptor[]): void;
-  /** Lets calls fail whose text (see `calls`) begins with `call`; answers how to heal them. */
+  /** Makes calls fail whose text (see `calls`) begins with `call`; returns a function that ends this. */
   fail(call: string, error: unknown): () => void;
-  /** Holds calls back whose text begins with `call`, until let go or aborted. */
+  /** Holds calls back whose text begins with `call`, until they are released or aborted. */
   hold(call: string): () => void;
 }
 
-/** A world of empty registries. */
+/** Empty registries. */
 export function createRegistriesTwin(): RegistriesTwin {
   const world = createStore();
   const { at, how, find, describe, underTag } = world;
@@ -49,7 +49,7 @@ export function createRegistriesTwin(): RegistriesTwin {
   const matching = <T>(map: ReadonlyMap<string, T>, call: string): T | undefined =>
     [...map].find(([prefix]) => call.startsWith(prefix))?.[1];
 
-  /** Notes a call, waits at its gate, and fails where it shall. */
+  /** Records a call, waits at its gate, and fails if a test set that. */
   const enter = async (operation: string, subject: string, signal: AbortSignal): Promise<void> => {
     const call = `${operation} ${subject}`;
     calls.push(call);
@@ -229,7 +229,7 @@ function missing(side: Fault['side']): Fault {
   });
 }
 
-/** Bytes as they come from a wire: in pieces. */
+/** Bytes in chunks, as from a network. */
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   const half = Math.ceil(bytes.byteLength / 2);
   for (const piece of [bytes.subarray(0, half), bytes.subarray(half)]) if (piece.byteLength > 0) yield piece;

@@ -20,10 +20,10 @@ import type {
   TagSource,
 } from '../../../src/core/evidence/index.ts';
 
-/** What a registry is asked. */
+/** The operations of a registry. */
 export type Operation = 'manifest' | 'tagDigest' | 'referrers' | 'fallbackReferrers' | 'blob' | 'tags';
 
-/** A manifest to push; an image without layers if nothing is said. */
+/** A manifest to push; an image without layers by default. */
 export interface Push {
   readonly tag?: string;
   readonly annotations?: Annotations;
@@ -45,7 +45,7 @@ export interface RegistryTwin extends ManifestSource, ReferrerSource, BlobSource
   push(name: string, manifest?: Push): Digest;
   /** Stores bytes and answers their descriptor. */
   putBlob(name: string, bytes: Uint8Array, mediaType: string, annotations?: Annotations): Descriptor;
-  /** Makes content or a tag vanish. */
+  /** Deletes content or a tag. */
   remove(name: string, what: string): void;
   /** Lists referrers by digest alone from now on, as registries without the API may do. */
   listPoorly(): void;
@@ -53,9 +53,9 @@ export interface RegistryTwin extends ManifestSource, ReferrerSource, BlobSource
   listUnderTag(name: string, subject: Digest, listing: readonly Descriptor[]): void;
   /** Lists these referrers of a digest, whatever was pushed. */
   list(name: string, subject: Digest, listing: readonly Descriptor[]): void;
-  /** Lets calls fail whose text (see `calls`) begins with `call`; answers how to heal them. */
+  /** Makes calls fail whose text (see `calls`) begins with `call`; returns a function that ends this. */
   fail(call: string, error: unknown): () => void;
-  /** Holds back the answers of calls whose text begins with `call`; answers how to let them go. */
+  /** Holds back the answers of calls whose text begins with `call`; returns a function that releases them. */
   hold(call: string): () => void;
 }
 
@@ -76,7 +76,7 @@ export function createRegistryTwin(): RegistryTwin {
   const gates = new Map<string, Promise<void>>();
   let poor = false;
 
-  /** Notes a call, waits at its gate, and fails where it shall. */
+  /** Records a call, waits at its gate, and fails if a test set that. */
   const enter = async (operation: Operation, subject: string, signal: AbortSignal): Promise<void> => {
     const call = `${operation} ${subject}`;
     calls.push(call);

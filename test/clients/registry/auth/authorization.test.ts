@@ -27,7 +27,7 @@ describe('logging in', () => {
     open.push(registry);
     return registry;
   }
-  /** Every way to ask for something that is not there: `undefined` means that the login was accepted. */
+  /** Every request for a missing object: `undefined` means that the login was accepted. */
   const ask = (registry: EmbeddedRegistry, one = client(), repository = 'shop/web'): Promise<unknown> =>
     one.manifest(tagged(registry, '1.0', repository), patient());
   const log = ({ requests }: EmbeddedRegistry): string[] =>

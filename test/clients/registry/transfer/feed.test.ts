@@ -15,7 +15,7 @@ import {
 describe('sources that end early', () => {
   closeAfterEach();
 
-  /** A source that breaks off as soon as half of the blob has gone on to the target. */
+  /** A source that ends early as soon as half of the blob was sent to the target. */
   function breaking(at: TwoRegistries) {
     const passed = Promise.withResolvers<undefined>();
     const counted = { sum: 0 };

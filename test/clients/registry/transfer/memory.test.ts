@@ -8,8 +8,8 @@ const PIECE = Buffer.alloc(256 * 1024, 'layer');
 const PIECES = 768;
 const SIZE = PIECE.byteLength * PIECES;
 /**
- * What may be in flight at a time, half of the blob: the buffers that a system lends two connections may be that large. The
- * memory of the process would say less, because it depends on when garbage is collected.
+ * What may be in flight at a time, half of the blob: the buffers of a system for two connections may be that large. The
+ * memory of the process is no good measure, because it depends on garbage collection.
  */
 const MAX_BYTES_AHEAD = 96 * 1024 * 1024;
 

@@ -34,7 +34,7 @@ describe('copying a blob', () => {
 
   it('sends requests to both registries at the same time', async () => {
     const at = await openRegistries();
-    // Each answers only when the other has been asked, too: a client that asks one after the other waits for ever.
+    // Each registry answers only after a request to the other: a client that sends them one after the other waits without end.
     const asked = { source: Promise.withResolvers<undefined>(), target: Promise.withResolvers<undefined>() };
     at.source.intercept(async () => {
       asked.source.resolve(undefined);

@@ -91,7 +91,7 @@ describe('mounting a blob', () => {
     const to = (repository: string) => tagged(registry, '1.0', repository);
     await one.pushBlob(to('shop/web'), at.bytes, patient());
     registry.intercept((request, handle) => {
-      // A token service that gives less than was asked for, as many do.
+      // A token service that grants less than requested, as many do.
       request.url.searchParams.delete('scope', 'repository:shop/web:pull');
       return handle(request);
     });

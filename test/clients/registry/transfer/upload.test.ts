@@ -99,7 +99,7 @@ describe('uploads that succeed', () => {
       intercept: () =>
         all(
           asksForChunks,
-          // The second chunk comes through, its answer does not, and the status does not know of it.
+          // The second chunk arrives, its answer is lost, and the status does not include it.
           firstTimes(
             1,
             (request) => patching(request) && (request.headers['content-range'] ?? '').startsWith('50000'),

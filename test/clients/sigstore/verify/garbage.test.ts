@@ -8,7 +8,7 @@ import { signBundle, signLayer, type BundleJson, type Layer } from '../../../sup
 import { signingKey } from '../../../support/signing.ts';
 import { bundled, image, signatureLayer, whyNot } from '../fixture.ts';
 
-/** Where a bundle made with a certificate can be damaged: each takes the base64 out and puts it back. */
+/** Where a bundle made with a certificate can be damaged: each extracts the base64 and puts it back. */
 const PLACES: Readonly<Record<string, (bundle: BundleJson, damage: (base64: string) => string) => void>> = {
   certificate: ({ verificationMaterial: { certificate } }, damage) => {
     certificate!.rawBytes = damage(certificate!.rawBytes);
@@ -65,7 +65,7 @@ describe('garbage', () => {
             expect(signature.state, whyNot(signature)).to.equal('unproven');
             return;
           }
-          // A damaged witness leaves the other one, so that the signature may stand; the rest falls with its bytes.
+          // With one damaged proof of time the other one remains, and the signature may still be proven. All other damage refuses it.
           // Only a timestamp has bytes around it that nothing protects.
           expect(['timestamp', 'log entry', 'promise of the log']).to.include(place);
           const seen = [...signature.loggedBy, ...signature.timestampedBy];

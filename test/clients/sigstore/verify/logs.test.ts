@@ -34,7 +34,7 @@ describe('logs', () => {
     trust = { keys: [key], roots: [sigstore.root] };
   });
 
-  /** Fingerprints of the roots whose logs hold it; a key's signature is proven in any case. */
+  /** Fingerprints of the roots whose logs contain it; the signature of a key is proven in any case. */
   const loggedBy = async (candidate: SignatureCandidate, given = trust) => {
     const signature = await ask(candidate, given);
     return signature.state === 'proven' ? signature.loggedBy : whyNot(signature);
