@@ -25,7 +25,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** What goes into the image: everything that `npm run bundle` writes but its source maps, alone in a folder. */
+/** The content of the image: everything that `npm run bundle` writes, except source maps, in a separate folder. */
 describe('the bundle', function () {
   this.timeout(60_000);
   let folder: TemporaryFolder;

@@ -8,7 +8,7 @@ import { openRunningPods, type RunningPods } from './support/running-pods.ts';
 import { until } from './support/wait.ts';
 
 const NAMESPACE = 'shop';
-/** A change that a watch reports counts at once; the rest is for a busy machine. The next routine run would come minutes later. */
+/** A change in a watch takes effect at once; the rest is for a busy machine. The next regular run would be minutes later. */
 const AT_ONCE_MS = 15_000;
 /** Status and reports are written every five seconds. */
 const REPORTED_WITHIN_MS = 20_000;
@@ -21,7 +21,7 @@ interface Counts {
   readonly unknown: number;
 }
 
-/** A Report, as far as it is looked at. */
+/** The fields of a Report that tests read. */
 interface ReportRead {
   readonly summary: Readonly<Record<string, number>>;
   readonly results: readonly {
@@ -32,7 +32,7 @@ interface ReportRead {
   }[];
 }
 
-/** An audit as people see it. */
+/** The visible results of an audit. */
 interface Watch {
   readonly fixture: ClusterFixture;
   readonly pods: RunningPods;

@@ -29,7 +29,7 @@ const EVERYTHING = {
   controller: { priorityClassName: 'system-cluster-critical', extraArgs: ['--help'] },
   grafanaDashboard: { enabled: true },
 };
-/** Values that make nothing but what every cluster knows. */
+/** Values that create only kinds that every cluster has. */
 const VALUE_SETS: Readonly<Record<string, object>> = {
   'default values': {},
   'nearly everything': EVERYTHING,
@@ -65,7 +65,7 @@ const DELIVERIES: Readonly<Record<string, object>> = {
     scanner: { enabled: true, delivery: 'Mount', cache: { existingClaim: 'trivy' } },
   },
 };
-/** Kinds of operators that the cluster here does not have. */
+/** Kinds of operators that are not installed in this cluster. */
 const OPERATORS = {
   certificates: { source: 'CertManager' },
   serviceMonitor: { enabled: true },
@@ -169,7 +169,7 @@ describe('the Helm chart', () => {
     };
     before(async () => {
       cluster = await startCluster();
-      // Pods are refused and templates warned of, and warnings fail here.
+      // Pods are refused and templates cause warnings, which fail this test.
       const restricted = ['enforce', 'warn'].map((mode) => [
         `pod-security.kubernetes.io/${mode}`,
         'restricted',
@@ -231,7 +231,7 @@ describe('the Helm chart', () => {
 
       const second = await release(install, { defaultPolicy: { enforcement: 'Audit' } });
       expect(second.code, second.stderr).to.equal(0);
-      // The same object: from the first upgrade on it is changed, not deleted and made anew.
+      // The same object: from the first upgrade on it is updated, not deleted and created again.
       expect(await enforcement()).to.equal(`Audit ${uid}`);
 
       const back = await release(['rollback', RELEASE, '1']);
@@ -255,7 +255,7 @@ describe('the Helm chart', () => {
     it('keeps the rights of the self-test to dry runs, in every namespace', async () => {
       const outcome = await release(install);
       expect(outcome.code, outcome.stderr).to.equal(0);
-      // No pod answers for the webhook here.
+      // No pod serves the webhook in this cluster.
       await cluster.kubectl(['delete', 'validatingwebhookconfiguration', RELEASE]);
       const as = `--as=system:serviceaccount:${RELEASE}:${RELEASE}`;
       const create = (...args: readonly string[]) =>

@@ -10,7 +10,7 @@ import { deployment, kindNamed, oneContainer, pod, WORKLOAD_KINDS } from './supp
 const NAMESPACE = 'shop';
 const WITHIN_MS = 20_000;
 const SELF_TEST_MS = 1_000;
-/** No policy speaks of it at first; later it is quarantined. */
+/** No policy covers it at first; later it is quarantined. */
 const TURNING = 'registry.example.com/turning/web:1';
 /** Quarantined where the namespace has not opted out. */
 const OPTIONAL = 'registry.example.com/optional/web:1';

@@ -22,7 +22,7 @@ describe('the end-to-end test bed', () => {
   let distribution: Registry;
   let cosign: Cosign;
 
-  // Whatever came up is stopped, even when something beside it did not.
+  // Every started program is stopped, even when another one failed to start.
   const started: { stop(): Promise<void> }[] = [];
   async function starting<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {
     const running = await start;

@@ -6,7 +6,7 @@ import { until } from './support/wait.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** A policy that is good but for what a row changes. */
+/** A valid policy, in which each row changes one field. */
 function policyWith(change: (spec: Record<string, unknown>) => void): object {
   const spec: Record<string, unknown> = {
     match: { images: ['registry.example.com/**'] },

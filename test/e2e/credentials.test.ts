@@ -11,10 +11,10 @@ import { until } from './support/wait.ts';
 import { deployment } from './support/workload-objects.ts';
 
 const POLICY_KIND = join(import.meta.dirname, '..', '..', 'crds', 'pratique.dev_imagepolicies.yaml');
-/** Passwords that occur nowhere by chance. */
+/** Passwords that no other text contains by chance. */
 const PASSWORDS = { team: 'team-5a1fd2c9e07b', controller: 'controller-88b4e61d3f20' };
 const WRONG = 'wrong-c3309f7e1ab4';
-/** A changed Secret counts this late at most, in milliseconds. */
+/** Milliseconds until a changed Secret takes effect at the latest. */
 const REMEMBER_MS = 1_000;
 const WITHIN_MS = 10_000;
 /** The level of log lines that report an error. */
@@ -29,7 +29,7 @@ describe('images of a private registry', () => {
   before(async () => {
     locked = await startLockedRegistry(PASSWORDS);
     fixture = await openClusterFixture({
-      // Nothing is promoted here: admission does without it, and without its kinds.
+      // Promotions are disabled: admission does not need them or their CRDs.
       values: {
         promotions: { enabled: false },
         crds: { install: false },
@@ -75,7 +75,7 @@ describe('images of a private registry', () => {
       metadata: { name, namespace },
       stringData: { '.dockerconfigjson': JSON.stringify(dockerConfig(locked.host, 'team', password)) },
     });
-  /** A signed image as it is called at the locked door. */
+  /** A signed image by its name at the private registry. */
   const signed = async (repository: string): Promise<{ readonly tag: string; readonly pinned: string }> => {
     const { registry, cosign, keys } = fixture;
     const target = { registry: registry.host, repository, tag: 'v1' };
@@ -184,7 +184,7 @@ describe('images of a private registry', () => {
     await refused(run(pinned, withSecret('pull'), 'other'), ': PullSecretUnreadable: ', 'Secret other/pull');
     await pullSecret('guess', WRONG, 'other');
     await refused(run(pinned, withSecret('guess'), 'other'), ': RegistryDenied: ');
-    // And the refusals of the one are none of the other.
+    // A refusal for one namespace does not apply to the other.
     await admitted(run(pinned, withSecret('pull')));
   });
 
@@ -196,7 +196,7 @@ describe('images of a private registry', () => {
     locked.forget();
     await admitted(run(tag, withSecret('pull')));
     expect(locked.callers()).to.include('team').and.not.include('controller');
-    // Named, not there, and not needed.
+    // Named and missing, but not needed.
     await admitted(run(tag, withSecret('never-made')));
   });
 

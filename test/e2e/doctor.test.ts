@@ -43,7 +43,7 @@ describe('pratique doctor at a real API server', () => {
     expect(stderr).to.equal('');
     return { code, checks: (JSON.parse(stdout) as { checks: readonly Reported[] }).checks };
   };
-  /** The one line about a check; whatever is not well says what to do. */
+  /** The one line of a check; a problem includes the next step. */
   const line = (checks: readonly Reported[], check: string): Reported => {
     const lines = checks.filter((one) => one.check === check);
     expect(lines, check).to.have.lengthOf(1);
@@ -121,7 +121,7 @@ describe('pratique doctor at a real API server', () => {
 
   it('reports that no webhook is registered with this name', async () => {
     const { code, checks } = await examine('--name', 'other', '--service-account', 'pratique');
-    // The definition is there, so something is: the report names what is missing.
+    // The CRD exists, so something is installed: the report names the missing parts.
     expect(code).to.equal(1);
     expect(line(checks, 'webhook').status).to.equal('failed');
   });

@@ -17,7 +17,7 @@ const TOKEN = 'token-of-this-registry';
 const QUIET_MS = 1_000;
 const ARRIVAL_MS = 8_000;
 
-/** A receiver of events over HTTP, and what came of them. */
+/** A receiver of events over HTTP, and the results of the events. */
 interface Ear {
   readonly server: Server;
   readonly trigger: Trigger;

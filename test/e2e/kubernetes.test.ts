@@ -135,7 +135,7 @@ describe('the Kubernetes client', () => {
     cable.cut('refuse');
     await remove('too-old', 'gone');
     await put('too-old', 'new', '1');
-    await cluster.stopApiserver(); // its next life remembers no changes from before
+    await cluster.stopApiserver(); // after the restart it has no earlier changes
     await cluster.startApiserver();
     on.changes.length = 0;
     cable.mend();
@@ -190,7 +190,7 @@ describe('the Kubernetes client', () => {
         metadata: { name: 'robot', namespace: 'robots' },
       });
 
-    /** Writes a token of the robot where its kubeconfig looks for one, whole or not at all. */
+    /** Writes a token of the robot to the file of its kubeconfig, atomically. */
     async function giveToken(): Promise<void> {
       const { stdout, stderr } = await cluster.kubectl(['create', 'token', 'robot', '-n', 'robots']);
       expect(stderr).to.equal('');

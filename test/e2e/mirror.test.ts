@@ -78,7 +78,7 @@ for (const { name, starts } of [
       }));
       const index = await pushIndex({ ...place, tag: '22.4.1' }, { manifests });
       await cosign.sign(index.reference, { key: vendor, format: 'bundle' });
-      // cosign 2 looks at nothing else where there is a bundle: for it, one that has none.
+      // cosign 2 reads only bundles when there is one. For cosign 2 this image has none.
       await cosign2.sign(first.reference, { key: vendor, format: 'legacy' });
       await cosign.sign(index.reference, { key: vendor, format: 'legacy' });
       for (const subject of [index, first])

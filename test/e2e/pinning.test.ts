@@ -40,7 +40,7 @@ interface Quay {
   create(object: object): Promise<Outcome>;
   live(what: string): Promise<Live>;
   tagged(name: string): Promise<Tagged>;
-  /** Pods of a Deployment as they are. */
+  /** The current pods of a Deployment. */
   podsOf(name: string): Promise<readonly Live[]>;
 }
 

@@ -245,7 +245,7 @@ describe('pratique promote', () => {
     `--key=${publicKey}`,
   ];
 
-  /** The predicate for which cosign vouches. */
+  /** The predicate that cosign has verified. */
   async function attested(program: Cosign, image: string, type: string): Promise<unknown> {
     const printed = await program.run(['verify-attestation', ...verify(), `--type=${type}`, image]);
     const [line = ''] = printed.split('\n').filter((each) => each.startsWith('{'));
@@ -254,12 +254,12 @@ describe('pratique promote', () => {
   }
 });
 
-/** What a plain statement beside an image is about. */
+/** The subject of an unsigned statement attached to an image. */
 function recordOf({ annotations }: ListedReferrer): string | undefined {
   return annotations?.['in-toto.io/predicate-type'];
 }
 
-/** What a person writes who saw this row. */
+/** The approval that a person writes for this row. */
 function approval(row: Row | undefined, waive: readonly string[]): object {
   return {
     apiVersion: 'pratique.dev/v1alpha1',

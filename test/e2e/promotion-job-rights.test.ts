@@ -13,11 +13,11 @@ import { policy } from './support/policies.ts';
 import { NAMESPACE, promotion, type PromotionSeen, type Promotions } from './support/promotions.ts';
 import { until } from './support/wait.ts';
 
-/** Long against a run that a Job carries out, and shorter than a command may take. */
+/** Much longer than a run of a Job, and shorter than the timeout of a command. */
 const WITHIN_MS = 50_000;
-/** Five Jobs, one after the other, of which the next is made at the latest ten seconds after one ended. */
+/** Five Jobs, one after the other, each created at most ten seconds after the previous one ended. */
 const GIVEN_UP_WITHIN_MS = 150_000;
-/** For what comes before and after. */
+/** For setup and cleanup. */
 const PATIENCE_MS = 60_000;
 
 describe('the rights of promotions with Jobs', () => {

@@ -13,9 +13,9 @@ import { NAMESPACE, promotion, type Promotions, type RunSeen } from './support/p
 import { until } from './support/wait.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
-/** Long against a run that a Job carries out, and shorter than a command may take. */
+/** Much longer than a run of a Job, and shorter than the timeout of a command. */
 const WITHIN_MS = 50_000;
-/** For the story in which claims have to run out. */
+/** For the tests in which claims must expire. */
 const PATIENT_MS = TAKEN_OVER_WITHIN_MS + 60_000;
 
 describe('promotions, each run by a Job', () => {
@@ -41,7 +41,7 @@ describe('promotions, each run by a Job', () => {
       mirror: {},
       maxParallelImages: 1,
     });
-  /** Holds the run of a slow mirror up at the manifest of this tag, until it is released. */
+  /** Delays the run of a slow mirror at the manifest of this tag, until it is released. */
   const holdAt = (name: string, tag: string) => {
     const held = Promise.withResolvers<undefined>();
     const over = Promise.withResolvers<'hang up' | undefined>();
@@ -175,7 +175,7 @@ describe('promotions, each run by a Job', () => {
     expect(await second.ended).to.equal(0);
     await flow.wait('ipr/lost', 'Ready', WITHIN_MS);
     const run = await fixture.onlyRunOf('lost');
-    // One by the leader, which frees it for the second.
+    // One renewal by the leader, which releases the claim for the second Job.
     expect([run.status?.phase, run.status?.claim?.epoch]).to.deep.equal(['Succeeded', 3]);
     const active = ['-o', 'jsonpath={.status.active}'];
     expect(await flow.kubectl('get', `job/${first.job}`, ...active), 'as the API server has it').to.equal(

@@ -198,7 +198,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** A line to a registry that breaks once, after so many bytes of one connection. */
+/** A connection to a registry that breaks once, after a number of bytes. */
 async function brittleLine(to: string, bytes: number): Promise<{ readonly host: string; close(): void }> {
   const [hostname = '', port = ''] = to.split(':');
   let broken = false;

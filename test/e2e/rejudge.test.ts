@@ -7,7 +7,7 @@ import { until } from './support/wait.ts';
 
 const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
 const HOUR = 3_600_000;
-/** Much more often than in a real cluster, and with a memory so short that every look sees what is there. */
+/** Much more often than in a real cluster, with a cache so short that every judgement reads the current state. */
 const SETTINGS = {
   promotions: { rejudgeEveryMs: 1_500, rejudgePerSecond: 100 },
   memory: { foundMs: 500, absentMs: 500, unknownMs: 500 },
@@ -94,7 +94,7 @@ describe('images in golden, judged again by attestations of cosign', () => {
             authorities: [{ name: 'security', key: { pem: fixture.keys.security.publicPem } }],
           },
           sign: { secretRef: { name: 'cosign-key' } },
-          // No run records it afterwards: what was promoted is known by its release statement.
+          // No run lists it afterwards: a promoted image is known by its release statement.
           deleteSource: true,
         },
       }),

@@ -6,15 +6,15 @@ import { createPod, startLoad, type Attempt } from './support/pod-load.ts';
 import { policy } from './support/policies.ts';
 import { until } from './support/wait.ts';
 
-/** Pods created at once while a replica dies. */
+/** Pods created at once while a replica is killed. */
 const PODS = 200;
-/** Of them, those that have their answer when it does: it dies with requests under way. */
+/** The number of them with an answer at that time: the replica ends with open requests. */
 const ANSWERED = 40;
-/** What changes after the API server was away has to count within this time. */
+/** A change after an outage of the API server must take effect within this time. */
 const SEEN_WITHIN_MS = 5_000;
-/** The default Lease lasts 15 s; the rest is for the first look of the new leader. */
+/** The default Lease lasts 15 s; the rest is for the first reconcile of the new leader. */
 const TAKEOVER_WITHIN_MS = 30_000;
-/** What is given back is taken at the next try, every 2 s. */
+/** A released Lease is taken at the next try, every 2 s. */
 const HANDOVER_WITHIN_MS = 8_000;
 
 describe('an installation, when a process ends', () => {
@@ -145,7 +145,7 @@ describe('an installation, when a process ends', () => {
 
   it('loses no request while certificate and authority are rotated under load', async function () {
     this.timeout(180_000);
-    // Two again: one makes the certificate, the other hears of it.
+    // Two replicas again: one makes the certificate, the other sees it.
     fixture.replicas.push(await fixture.installation.start('replica-3'));
     expect(fixture.replicas).to.have.lengthOf(2);
     const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}';
@@ -157,7 +157,7 @@ describe('an installation, when a process ends', () => {
         .split('the certificate was changed').length;
     const [before, certificates, changed] = [await bundle(), await served(), await changes()];
     const load = startLoad(fixture.cluster, 'rotation', [signed]);
-    // The authority is renewed at two thirds of its two minutes, most of which the stories above have taken.
+    // The authority is renewed at two thirds of its two minutes, most of which the tests above have used.
     await took('a new authority', 120_000, async () => (await bundle()) !== before);
     const [old, during] = [authoritiesIn(before), authoritiesIn(await bundle())];
     const byTheOld = [...certificates, ...(await served())];
@@ -166,7 +166,7 @@ describe('an installation, when a process ends', () => {
       return new Set(prints).size === 1 && prints.every((print) => !byTheOld.includes(print));
     };
     await took('a certificate by it, everywhere', 60_000, renewed);
-    await sleep(5_000); // what is wrong with it would show now
+    await sleep(5_000); // a failure would be visible by now
     await load.stop();
     const lost = load.attempts.filter(({ admitted }) => !admitted);
     const swapped = (await changes()) - changed;
@@ -227,7 +227,7 @@ function authoritiesIn(caBundle: string): readonly string[] {
   return pem.match(/-----BEGIN[^-]*-----[^-]*-----END[^-]*-----/g) ?? [];
 }
 
-/** When a process began, in seconds: another figure is another process. */
+/** When a process began, in seconds: another value is another process. */
 async function startedAt(replica: Replica): Promise<string> {
   const { body } = await replica.page('/metrics');
   return /^process_start_time_seconds (.*)$/m.exec(body)?.[1] ?? 'unknown';

@@ -13,7 +13,7 @@ import { openWorkspace, type Workspace } from './support/workspace.ts';
 
 const CONTROLLER = 'system:serviceaccount:pratique:pratique';
 const WITHIN_MS = 40_000;
-/** How the API server notes what RBAC said. */
+/** How the API server logs the decision of RBAC. */
 const DECISION = 'authorization.k8s.io/decision';
 /** Kinds whose scaling is judged by the object behind it, by their name in a URL. */
 const SCALED = {

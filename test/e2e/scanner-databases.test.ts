@@ -73,7 +73,7 @@ describe('the databases of the real Trivy, from a mirror with a login', () => {
     return () => scan({ kind: 'image', image }, AbortSignal.timeout(60_000));
   }
 
-  /** Trivy looks for a newer one when its own has run out, and then at most once an hour. */
+  /** Trivy checks for a newer database when its own has expired, and then at most once an hour. */
   async function lookedBefore(cache: string, ms: number): Promise<void> {
     const path = join(cacheIn(workspace.folder, cache), 'db', 'metadata.json');
     const metadata = JSON.parse(await readFile(path, 'utf8')) as object;

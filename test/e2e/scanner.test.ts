@@ -170,7 +170,7 @@ describe('the scan gate with the real Trivy', () => {
       '--skip-db-update',
     ];
     const server = await startProcess({ workspace, name: 'trivy-server', command, args, ready });
-    // A place without a database: it is the server that judges.
+    // A folder without a database: the server does the scan.
     const client = await openTrivy({ cacheDirectory: cacheIn(workspace.folder, 'empty'), serverUrl });
     try {
       const result = await gate(image, { scanner: client.scan });
@@ -224,7 +224,7 @@ describe('the scan gate with the real Trivy', () => {
     for (const [what, script] of doubles) {
       it(`when Trivy ${what} in the middle of a scan`, async () => {
         const { trivy: real } = await requirePrograms(['trivy']);
-        // The real one says its version; what scans stands in for it.
+        // The real Trivy reports its version; a stand-in does the scan.
         const command = await writeProgram(
           what,
           `#!/bin/sh\n[ "$1" = version ] && exec '${real}' "$@"\n${script}\n`,

@@ -250,7 +250,7 @@ describe('signatures by the real cosign, judged by the built product', () => {
   }
 });
 
-/** Puts the signature of one image where cosign would put that of another, as anyone who can push may. */
+/** Copies the signature of one image to the tag of another, as a user with push rights can. */
 async function copySignature(target: Target, from: Pushed, to: Pushed): Promise<void> {
   const tag = (image: Pushed, suffix: string) => `${image.digest.replace(':', '-')}${suffix}`;
   const legacy = await manifest(target, tag(from, '.sig'));

@@ -20,7 +20,7 @@ const signed = policyOf({
 });
 
 interface Carried {
-  /** What the carrier says it is about. */
+  /** The subject that the attestation manifest names. */
   readonly about: Digest;
   readonly bytes: Uint8Array;
   readonly mediaType: string;

@@ -102,7 +102,7 @@ describe('judge', () => {
     const { registry, judge, pass } = createBench();
     const digest = registry.push(WEB, { tag: '1', annotations: { 'dev.pratique.quarantine': 'true' } });
     expect(shortly(await judge([`${WEB}:1`], [quarantine]))).to.deep.equal(['deny Quarantined']);
-    // A release is a statement: it never lies under the tag of signatures.
+    // A release is a statement: it is never under the tag of signatures.
     expect(registry.calls.join('\n')).to.include('.att').and.not.to.include('.sig');
     attachBundle(registry, WEB, {
       subject: digest,

@@ -14,7 +14,7 @@ const quarantine = policyOf({ require: { quarantine: {} } }, 'held');
 
 const signature = (digest: Digest) => statementBundle({ digest, key, predicateType: SIGN_PREDICATE_TYPE });
 
-/** Lets everything that can go on without the gate go on. */
+/** Waits until everything that does not depend on the gate has settled. */
 const settled = () => new Promise((done) => setImmediate(done));
 
 describe('many at once', () => {

@@ -18,12 +18,12 @@ const attested = (predicateType: string) =>
     require: { attestations: [{ predicateType, from: ['release'] }] },
   });
 
-/** How often the tag of signatures was asked for. */
+/** The number of requests for the tag of signatures. */
 function asksForTag(calls: readonly string[]): number {
   return calls.filter((call) => call.endsWith('.sig')).length;
 }
 
-/** A bench whose verifier notes the roots it is given instead of proving anything. */
+/** A bench whose verifier records the given roots and proves nothing. */
 function noting() {
   const fixture = createBench();
   const tried: (readonly string[])[] = [];
@@ -58,7 +58,7 @@ describe('memory of signatures', () => {
     const digest = registry.push(WEB);
     pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
     for (const root of ['old', 'new', 'new']) await judge([`${WEB}@${digest}`], [keylessUnder(root)]);
-    // Twice each: once at first, and once again before the refusal.
+    // Twice each: at the first read, and again before the refusal.
     expect(tried).to.deep.equal([['old'], ['old'], ['new'], ['new']]);
   });
 
@@ -109,7 +109,7 @@ describe('memory of signatures', () => {
     const fresh = asksForTag(registry.calls);
     expect(shortly(await judge([image], [attested(SBOM), signed]))).to.deep.equal(['allow']);
     expect([fresh, asksForTag(registry.calls)]).to.deep.equal([0, 1]);
-    // Not only on the second look, before a refusal.
+    // Not only at the second read, before a refusal.
     expect(registry.count('fallbackReferrers')).to.equal(0);
   });
 

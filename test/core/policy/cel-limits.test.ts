@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { compileCondition, type Outcome } from '../../../src/core/policy/cel/condition.ts';
 import { processorTime } from '../../support/processor-time.ts';
 
-/** Most work that any of these may take; a webhook's deadline is ten seconds. */
+/** The highest cost of any of these; the deadline of a webhook is ten seconds. */
 const SOON_MS = 8_000;
 const NO_LIMIT = { ok: true, value: true };
 

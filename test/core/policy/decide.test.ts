@@ -249,7 +249,7 @@ describe('decide, laws', () => {
         fc.constantFrom('manifest', 'referrers', 'signatures'),
         (given, about, fact) => {
           const strict = given.map((policy): CompiledPolicy => ({ ...policy, onUnknown: 'Deny' }));
-          // A digest that is proven to be signed needs no manifest; that nothing is there to run is another matter.
+          // A digest that is proven to be signed needs no manifest. Whether the image exists is a different check.
           fc.pre(about.evidence.manifest.state !== 'absent');
           const known = verdictOf(strict, about);
           const unreadable = verdictOf(strict, {

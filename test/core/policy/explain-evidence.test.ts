@@ -27,7 +27,7 @@ const policy = policyOf({
   require: { signatures: { from: ['ci'] } },
 });
 const lines = (facts: Partial<Evidence>, policies = [policy]) => explainEvidence(evidenceOf(facts), policies);
-/** What is said of one signature, without its digest. */
+/** The line about one signature, without its digest. */
 const said = (signature: Signature, policies = [policy]) =>
   lines({ signatures: found([signature]) }, policies)
     .filter((line) => line.startsWith('signatures: '))

@@ -18,7 +18,7 @@ function read(predicate: unknown) {
   return reported;
 }
 
-/** The findings as `id severity package fixable`, or why there are none. */
+/** The findings as `id severity package fixable`, or the reason why it is unreadable. */
 function findings(predicate: unknown): readonly string[] | string {
   const reported = read(predicate);
   if ('unreadable' in reported) return reported.unreadable;

@@ -5,7 +5,7 @@ import { evidenceOf } from '../../support/policies.ts';
 const KEY = 'org.opencontainers.image.support.end-of-life';
 const none = { annotations: [], artifactTypes: [] };
 
-/** The moment a date means, or why it means none. */
+/** The time of a date, or why it has none. */
 function read(date: string): string {
   const { claims, unreadable } = readLifecycle(evidenceOf({ annotations: { [KEY]: date } }), none);
   return claims[0]?.moment.toISOString() ?? (unreadable.length > 0 ? 'unreadable' : 'absent');

@@ -22,7 +22,7 @@ const approval = (approver: string, more: Partial<Approval> = {}): Approval => (
   until: new Date('2026-12-31T00:00:00Z'),
   ...more,
 });
-/** Whose decision counts, whatever the order in which they are known. */
+/** The approver whose decision counts, in every order of the approvals. */
 const whose = (...approvals: readonly Approval[]) => {
   const chosen = [approvals, approvals.toReversed()].map((all) => decisionFor(all, wanted)?.approver);
   expect(chosen[0]).to.equal(chosen[1]);

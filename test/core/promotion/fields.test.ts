@@ -15,11 +15,11 @@ import {
   type Written,
 } from '../../support/promotions.ts';
 
-/** Values that a field takes, the last of them not its default, and such that it refuses. */
+/** Values that a field accepts, the last of them not its default, and values that it refuses. */
 interface Row {
   readonly takes: readonly unknown[];
   readonly refuses: readonly unknown[];
-  /** What has to be written besides, by field. */
+  /** Other required fields, by field. */
   readonly beside?: Written;
 }
 type Rows = Readonly<Record<string, Row>>;

@@ -10,7 +10,7 @@ import {
 } from '../../../src/core/model/index.ts';
 import type { RegistriesTwin } from '../../support/twins/registries.ts';
 
-/** Where images come from and go to in tests of promotion. */
+/** Source and target of images in tests of promotion. */
 export const SOURCE = 'registry.example.com/quarantine/web';
 export const TARGET = 'golden.example.org/golden/web';
 
@@ -34,13 +34,13 @@ export function pinned(name: string, digest: Digest): PinnedRef {
   return pin(repositoryOf(name), digest);
 }
 
-/** How a manifest is named in another. */
+/** The descriptor of a manifest. */
 export function describedBy({ manifest }: ManifestContent, more: Partial<Descriptor> = {}): Descriptor {
   const { mediaType, digest, size } = manifest;
   return { mediaType, digest, size, annotations: {}, ...more };
 }
 
-/** Puts things into the repository that a test copies from. */
+/** Pushes content to the source repository of a test. */
 export function fill(twin: RegistriesTwin, name = SOURCE) {
   const image = (
     salt: string,

@@ -22,7 +22,7 @@ interface Target {
   readonly signs?: boolean;
 }
 
-/** A look at a target of which every image has these facts; counts what was asked. */
+/** Input for a target in which every image has these facts; records the requests. */
 function lookAt({ tags = [], signs = true, ...target }: Target) {
   const asked: string[] = [];
   let paced = 0;

@@ -27,7 +27,7 @@ const fault = (transient: boolean): Fault =>
   });
 const done: Act = () => Promise.resolve({ status: 'succeeded' });
 
-/** Runs images through steps by name; pauses take no time and are noted. */
+/** Runs images through steps by name; pauses take no time and are recorded. */
 async function run(
   images: readonly PlannedImage[],
   acts: Partial<Record<StepName, Act>>,

@@ -4,7 +4,7 @@ import { pathsOf, settingsOf } from './settings.ts';
 
 describe('parseSettings', () => {
   it('fills in every default', () => {
-    // Those of an installation in a cluster have a table of their own.
+    // Settings of an installation in a cluster have a separate table.
     expect(settingsOf({})).to.deep.include({
       unmatchedImages: 'Allow',
       registries: { insecure: [], caFiles: [], concurrencyPerHost: 16, requestTimeoutMs: 5_000 },

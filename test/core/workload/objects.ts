@@ -1,9 +1,9 @@
 import type { ObjectKind } from '../../../src/core/workload/index.ts';
 
-/** A kind with a way to make an object of it around a pod spec. */
+/** A kind with a function that makes an object with a pod spec. */
 export interface Wrapping {
   readonly kind: ObjectKind;
-  /** Where the pod spec stands in the object. */
+  /** The path of the pod spec in the object. */
   readonly path: string;
   readonly around: (podSpec: unknown) => unknown;
 }

@@ -16,7 +16,7 @@ export interface Around {
   readonly fixture: ClusterFixture;
   readonly flow: Promotions;
   readonly senders: Senders;
-  /** Who issued the certificate of `locked`. */
+  /** The CA of the certificate of `locked`. */
   readonly authority: Authority;
   /**
    * Speaks https, and accepts only jane with the password `right`. Its host is not loopback by its text, so that TLS is asked
@@ -25,17 +25,17 @@ export interface Around {
   readonly locked: Pick<EmbeddedRegistry, 'host'>;
   /** Accepts every client, over http. Holds `app:1.0.0`. */
   readonly open: EmbeddedRegistry;
-  /** Fulcio and Rekor, which the identity {@link IDENTITY} is shown to, and what to trust of them. */
+  /** Fulcio and Rekor, which receive the token of {@link IDENTITY}, and their trust root. */
   readonly sigstore: Servers & Pick<Sigstore, 'rootJson'>;
   stop(): Promise<void>;
 }
 
-/** The identity that promotions may borrow. */
+/** The identity that promotions may use. */
 export const IDENTITY = 'release-job';
 /** Milliseconds without an event after which a burst is over: longer than it takes to send a hundred. */
 const QUIET_MS = 3_000;
 
-/** Opens it all. */
+/** Opens the whole fixture. */
 export async function openAround(): Promise<Around> {
   const ends: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
@@ -96,7 +96,7 @@ export async function conditionOf({ flow }: Around, name: string, type: string) 
   return (await flow.promotion(name)).status?.conditions?.find((one) => one.type === type);
 }
 
-/** Waits until a promotion says so, in this condition. */
+/** Waits until a promotion has this condition. */
 export async function says(
   { flow }: Around,
   { name, type, said }: Readonly<Record<'name' | 'type' | 'said', string>>,

@@ -6,11 +6,11 @@ import { until } from '../support/wait.ts';
 import { at, mirror, type Around } from './context.ts';
 
 const BURST = 100;
-/** More than a body may have. */
+/** More bytes than a body may have. */
 const LARGE = ' '.repeat(1024 * 1024 + 1);
 const GITHUB = JSON.stringify(githubPackage('package'));
 const HARBOR = JSON.stringify(harborPush());
-/** Promotions and what they take, as the events of each sender name it. */
+/** Promotions and their sources, with the names in the events of each sender. */
 const SOURCES = {
   github: 'acme/shop/web',
   harbor: 'shop/web',
@@ -19,7 +19,7 @@ const SOURCES = {
   quiet: 'quiet',
 };
 
-/** Who sends events, and what comes of them. */
+/** Events of each sender, and their results. */
 export function describeEvents(around: () => Around): void {
   describe('events', () => {
     const generic = (repository: string) =>
@@ -100,7 +100,7 @@ export function describeEvents(around: () => Around): void {
         const { senders, fixture: fixture } = around();
         const answer = await senders.report(await reported());
         expect(answer.status, answer.body).to.equal(status);
-        // To say more would help the next guess.
+        // A more exact reason would help an attacker.
         if (status === 401) expect(JSON.parse(answer.body)).to.deep.equal({ error: 'unauthorized' });
         await until({
           what: `"${why}" in the log`,

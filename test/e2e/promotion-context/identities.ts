@@ -5,7 +5,7 @@ import { promotion } from '../support/promotions.ts';
 import { until } from '../support/wait.ts';
 import { at, IDENTITY, type Around } from './context.ts';
 
-/** Who signs without a key, and what admission says of it. */
+/** Keyless signers, and the verdicts of admission on them. */
 export function describeIdentities(around: () => Around): void {
   describe('identities', () => {
     const place = (path: string) => ({ registry: around().fixture.registry.host, repository: path });

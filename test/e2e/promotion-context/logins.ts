@@ -5,7 +5,7 @@ import { at, conditionOf, mirror, says, type Around } from './context.ts';
 const PULL_SECRET = 'kubernetes.io/dockerconfigjson';
 const CA = { caSecretRef: { name: 'ca' } };
 
-/** A registry with an authority of its own, and logins for it. */
+/** A registry with a private CA, and logins for it. */
 export function describeLogins(around: () => Around): void {
   describe('logins', () => {
     const into = (name: string, more: object) => {

@@ -11,7 +11,7 @@ const ALL = 500;
 const BLOCKED = 20;
 const BROKEN = 5;
 const ARRIVE = ALL - BLOCKED - BROKEN;
-/** Pushed side by side. */
+/** Concurrent pushes. */
 const AT_ONCE = 50;
 const MAX_STATUS_BYTES = 100 * 1024;
 const WITHIN_MS = 90_000;
@@ -97,7 +97,7 @@ export function describeMany(around: () => Around): void {
   });
 }
 
-/** Images that share all they have; some are past their end, and of some the layer is lost. */
+/** Images that share all their blobs; some are past their end of life, and some have lost their layer. */
 async function pushMany(place: { readonly registry: string; readonly repository: string }): Promise<void> {
   const config = await pushBlob(place, { mediaType: EMPTY, bytes: '{}' });
   const layer = await pushBlob(place, { mediaType: LAYER, bytes: 'layer' });

@@ -5,7 +5,7 @@ import { freePort } from '../support/ports.ts';
 import { startReadOnlyDistribution } from '../support/registries.ts';
 import { at, conditionOf, mirror, says, type Around } from './context.ts';
 
-/** Registries that do not do what is wanted. */
+/** Registries that fail. */
 export function describeRegistries(around: () => Around): void {
   describe('registries', () => {
     it('that cannot be reached are tried again, and the reason is in the Ready condition', async () => {

@@ -7,14 +7,14 @@ import { registerWebhook } from './webhook-registration.ts';
 import { startWebhook, type Webhook } from './webhook.ts';
 import { openWorkspace } from './workspace.ts';
 
-/** Keys of the story: `release` signs, `security` releases from quarantine, `stranger` is in no policy. */
+/** Keys of the tests: `release` signs, `security` releases from quarantine, `stranger` is in no policy. */
 export interface Keys {
   readonly release: KeyPair;
   readonly security: KeyPair;
   readonly stranger: KeyPair;
 }
 
-/** Everything an admission needs: a cluster that asks the built product, real registries, the real cosign. */
+/** Everything an admission needs: a cluster that calls the built product, real registries, the real cosign. */
 export interface AdmissionFixture {
   readonly cluster: Cluster;
   readonly olareg: Registry;
@@ -30,10 +30,10 @@ export interface AdmissionFixture {
 /** The API server's time for the webhook, in seconds. */
 export const TIMEOUT_SECONDS = 5;
 
-/** That something is missing is forgotten soon: what is signed or released in the middle of a story counts without a long wait. */
+/** An absent fact expires soon: a signature or release during a test takes effect without a long wait. */
 const SETTINGS = { memory: { absentMs: 1_000 } };
 
-/** Starts it all side by side; `policies` are documents for the webhook's folder. */
+/** Starts all parts at the same time; `policies` are documents for the webhook's folder. */
 export async function startAdmissionFixture(
   policies: (keys: Keys) => readonly object[],
 ): Promise<AdmissionFixture> {

@@ -1,17 +1,17 @@
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 
-/** Whom to trust and who we are, all PEM. */
+/** The trusted CA and the client certificate, all PEM. */
 export interface Credentials {
   readonly ca: string;
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** A program on loopback that is alive answers much sooner. */
+/** A running program on loopback answers much sooner. */
 const TIMEOUT_MS = 5_000;
 
-/** GET over https on a connection of its own. */
+/** GET over https on a new connection. */
 export async function ask(url: string, credentials: Credentials): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const request = https.get(url, { ...credentials, agent: false, timeout: TIMEOUT_MS }, (response) => {

@@ -1,4 +1,4 @@
-// Signs images as promotions do, and attaches what came of it with the product's own client.
+// Signs images as promotions do, and attaches the signatures with the product's own client.
 import { anonymous, createRegistry, type Registry } from '../../../src/clients/registry/index.ts';
 import type { Digest } from '../../../src/core/model/index.ts';
 import { type ArtifactSigner, type SignedContent } from '../../../src/core/promotion/index.ts';
@@ -9,13 +9,13 @@ import { statementAbout } from '../../../src/core/promotion/records/statement.ts
 import type { Pushed, Target } from '../../support/registry/push.ts';
 import { forever } from '../../support/verification.ts';
 
-/** An image to sign, and where it lies. */
+/** An image to sign, and its repository. */
 export interface Signed {
   readonly to: Target;
   readonly image: Pushed;
 }
 
-/** Who signs. */
+/** The signer. */
 export interface By {
   readonly signer: ArtifactSigner;
 }
@@ -60,7 +60,7 @@ async function attach(
   );
 }
 
-/** Signs an image by a layer under its `.sig` tag, behind those that are there. */
+/** Signs an image by a layer under its `.sig` tag, after the existing layers. */
 export async function signByTag(
   signed: Signed,
   { signer }: By,

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Workspace } from './workspace.ts';
 
-/** One request, as the API server has noted it. */
+/** One request, as the API server has logged it. */
 export interface AuditedRequest {
   readonly verb: string;
   readonly requestURI: string;
@@ -22,7 +22,7 @@ export interface AuditedRequest {
 export interface AuditLog {
   /** Flags of kube-apiserver. */
   readonly apiserverArgs: readonly string[];
-  /** What this user has asked so far; a watch counts from its beginning on. */
+  /** The requests of this user so far; a watch counts from its start. */
   requestsOf(user: string): Promise<readonly AuditedRequest[]>;
 }
 

@@ -52,7 +52,7 @@ export async function startBalancer(port: number): Promise<Balancer> {
 
 /**
  * Passes on that a connection broke. A reset of a socket that is ending already is refused by the system, and Node then never
- * closes it: the other side would wait for ever, and so would the end of this process.
+ * closes it: the other side and the end of this process would then wait without end.
  */
 function hangUp(socket: Socket): void {
   if (socket.writableEnded || socket.connecting) socket.destroy();

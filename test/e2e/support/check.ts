@@ -7,11 +7,11 @@ import { openWorkspace } from './workspace.ts';
 /** The built product's command line, with policies of one test after the other. */
 export interface Checker {
   /**
-   * Judges one image by ImagePolicies and answers in one line: exit code, verdict and reason codes, e.g. `1 deny Unsigned`.
-   * What it cannot read as a verdict is answered as it came.
+   * Judges one image by ImagePolicies and returns one line: exit code, verdict and reason codes, e.g. `1 deny Unsigned`.
+   * Output that is no verdict is returned unchanged.
    */
   check(image: string, policies: readonly object[]): Promise<string>;
-  /** Judges one image and answers what was found, line by line (`--explain`). */
+  /** Judges one image and returns its evidence, line by line (`--explain`). */
   explain(image: string, policies: readonly object[]): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export async function openChecker(): Promise<Checker> {
     return runCommand({
       command: process.execPath,
       args: [PRODUCT, 'check', '--policies', path, image, '-o', 'json', ...flags],
-      // A home of its own: the registry logins of the developer stay out of them.
+      // A separate home folder, without the registry logins of the developer.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker') },
     });
   };

@@ -20,7 +20,7 @@ export interface ClusterFixture {
   readonly keys: { readonly release: KeyPair; readonly security: KeyPair; readonly stranger: KeyPair };
   readonly installation: Installation;
   readonly replicas: Replica[];
-  /** Pushes an image of its own and, with a key, signs it; answers its reference by digest. */
+  /** Pushes a new image and, with a key, signs it; returns its reference by digest. */
   push(name: string, key?: KeyPair): Promise<string>;
   /** `kubectl run` of one pod in the namespace `shop`. */
   run(image: string, ...more: readonly string[]): Promise<Outcome>;
@@ -31,11 +31,11 @@ export interface ClusterFixture {
 export interface ClusterFixtureOptions extends InstallOptions {
   readonly cluster?: ClusterOptions;
   readonly replicas?: number;
-  /** What has to be there before the chart is installed. */
+  /** Creates objects before the chart is installed. */
   readonly prepare?: (cluster: Cluster) => Promise<void>;
 }
 
-/** Everything is covered by one policy: signed by `release`, whose key lies in a Secret beside the controller. */
+/** One policy covers everything: signed by `release`, whose key is in a Secret in the namespace of the controller. */
 export const REQUIRE_SIGNATURES = { require: { signatures: { from: ['release'] } } };
 
 /** Opens a fixture in which the namespace `shop` exists and the policy `production` is in force. */

@@ -29,7 +29,7 @@ export interface Cluster {
   apply(object: object): Promise<void>;
   /** Creates a namespace and waits until pods can be created in it. */
   createNamespace(name: string, labels?: Readonly<Record<string, string>>): Promise<void>;
-  /** Ends the API server at once, as a crash does; etcd and what it keeps stay. */
+  /** Ends the API server at once, as a crash does; etcd and its data stay. */
   stopApiserver(): Promise<void>;
   /** Starts it again, on the same port, and returns when it is ready. */
   startApiserver(): Promise<void>;

@@ -1,4 +1,4 @@
-/** One program of a component: its package, and the name `go build` gives it where that differs. */
+/** One program of a component: its package, and its name from `go build` if that differs. */
 export interface Binary {
   readonly name: string;
   readonly package: string;
@@ -10,7 +10,7 @@ export interface Component {
   /** Folder below `test/e2e/components` with its go.mod, go.sum and tools.go. */
   readonly name: string;
   readonly binaries: readonly Binary[];
-  /** What a first build costs on two cores: shown to the developer who waits for it. */
+  /** The duration of a first build on two cores, shown to the developer. */
   readonly firstBuild: string;
   /** Module whose version the programs report; without it they call themselves v0.0.0. */
   readonly versionFrom?: string;

@@ -6,7 +6,7 @@ import { freePort } from './ports.ts';
 import { startProcess, type RunningProcess } from './process.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Where the control plane's programs live and what they share. */
+/** The programs of the control plane, and what they share. */
 export interface ControlPlane {
   readonly workspace: Workspace;
   readonly pki: ClusterPki;
@@ -15,7 +15,7 @@ export interface ControlPlane {
   readonly server: string;
 }
 
-/** etcd, which only has to keep its data until the end of the run. */
+/** etcd, which keeps its data only until the end of the run. */
 export async function startEtcd({ workspace, programs, etcdPort }: ControlPlane): Promise<RunningProcess> {
   const client = `http://127.0.0.1:${etcdPort}`;
   const peer = `http://127.0.0.1:${await freePort()}`;

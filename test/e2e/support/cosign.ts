@@ -27,14 +27,14 @@ export interface Signing {
   readonly repository?: string;
 }
 
-/** What goes into a signature besides the image. */
+/** The content of a signature besides the image. */
 export interface SignOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Signs every platform of an index as well. */
   readonly recursive?: boolean;
 }
 
-/** The real cosign with a home of its own and without any wish for the internet. */
+/** The real cosign with a separate home folder and without internet access. */
 export interface Cosign {
   createKeyPair(name?: string, password?: string): Promise<KeyPair>;
   /** Takes a private key (PKCS #8, PEM), for the kinds that cosign does not make itself. */
@@ -43,7 +43,7 @@ export interface Cosign {
   sign(ref: string, signing: Signing & SignOptions): Promise<void>;
   /** Attests a predicate; `type` is one of cosign's short names or a URI. */
   attest(ref: string, attestation: Signing & { type: string; predicate: object }): Promise<void>;
-  /** Runs any other command; it has to succeed. Returns what it prints. */
+  /** Runs any other command; it must succeed. Returns its output. */
   run(args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export interface Cosign {
 /** No transparency log, no signing configuration of the public instance, no questions, loopback over http. */
 const offline = ['--tlog-upload=false', '--use-signing-config=false', '--allow-http-registry', '--yes'];
 
-/** Makes a home for cosign; `stop` removes it with the keys in it. Both generations take the same key files. */
+/** Makes a home folder for cosign; `stop` removes it with its keys. Both generations accept the same key files. */
 export async function openCosign(program: CosignProgram = 'cosign'): Promise<Cosign> {
   const { [program]: command } = await requirePrograms([program]);
   const workspace = await openWorkspace(program);

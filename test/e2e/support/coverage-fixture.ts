@@ -4,14 +4,14 @@ import type { Outcome } from './command.ts';
 import { policy, secret } from './policies.ts';
 import type { Keys, AdmissionFixture } from './admission-fixture.ts';
 
-/** Quarantine by place: refused without a look at any registry. */
+/** A repository in quarantine: refused without a registry request. */
 export const BAD = 'registry.example.com/shut/web:1';
-/** No policy speaks of it. */
+/** No policy covers it. */
 export const GOOD = 'registry.example.com/open/web:1';
-/** Where everything is tried. */
+/** The namespace of all tests. */
 export const NAMESPACE = 'coverage';
 
-/** Policies that refuse by place, by signature, and by namespace. */
+/** Policies that refuse by repository, by signature, and by namespace. */
 export function coveragePolicies(keys: Keys): readonly object[] {
   return [
     secret('release-key', keys.release.publicPem),
@@ -28,7 +28,7 @@ export function coveragePolicies(keys: Keys): readonly object[] {
   ];
 }
 
-/** A namespace whose objects are judged, and what people do in it. */
+/** A namespace whose objects are judged, and actions of its users. */
 export interface CoverageFixture {
   kubectl(args: readonly string[], input?: object): Promise<Outcome>;
   create(object: object, ...flags: readonly string[]): Promise<Outcome>;
@@ -78,13 +78,13 @@ export async function openCoverageFixture({
   };
 }
 
-/** Holds a command to success. */
+/** Checks that a command succeeds. */
 export async function admitted(asked: Promise<Outcome>): Promise<void> {
   const { code, stderr } = await asked;
   expect(code, stderr).to.equal(0);
 }
 
-/** Holds a command to a refusal by the webhook that says this. */
+/** Checks that the webhook refuses a command with this message. */
 export async function refused(asked: Promise<Outcome>, ...parts: readonly string[]): Promise<void> {
   const { code, stderr } = await asked;
   expect(code, stderr).to.equal(1);

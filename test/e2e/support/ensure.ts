@@ -3,13 +3,13 @@ import { components } from './components.ts';
 import { build, findGo, isUsable } from './go.ts';
 import { cacheRoot, findBuilt, recipeFor, type Recipe } from './recipe.ts';
 
-/** A component that is not there and cannot be built here, and why. */
+/** A component that is missing and cannot be built here, with the reason. */
 export interface Unobtainable {
   readonly component: string;
   readonly reason: string;
 }
 
-/** Builds what is not in the cache yet. What cannot be built for want of Go is returned, not thrown. */
+/** Builds components that are not in the cache yet. Those that cannot be built without Go are returned, not thrown. */
 export async function ensureComponents(env: NodeJS.ProcessEnv): Promise<readonly Unobtainable[]> {
   const root = cacheRoot(env);
   const goVersion = await findGo();
@@ -30,7 +30,7 @@ export async function ensureComponents(env: NodeJS.ProcessEnv): Promise<readonly
 
 /**
  * Paths of the named programs. Never builds: a test would run into its time limit.
- * @throws when one is not there, with the command that brings it.
+ * @throws when one is missing, with the command that builds it.
  */
 export async function requirePrograms<Name extends string>(
   names: readonly Name[],

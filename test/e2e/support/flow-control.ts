@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import type { Cluster } from './cluster.ts';
 import { registerWebhook } from './webhook-registration.ts';
 
-/** Creates objects as the account that is to be put off. */
+/** Creates objects as the account that receives 429. */
 export interface Writer {
   create(
     collection: { resource: { group: string; version: string; plural: string }; namespace: string },
@@ -17,8 +17,8 @@ const NAME = 'no-seats';
 const PODS = { group: '', version: 'v1', plural: 'pods' };
 
 /**
- * From now on the API server answers 429 to a ServiceAccount: its requests belong to a level without seats of its own, where
- * one request is admitted at a time, and that one is held up by a webhook that never answers. Returns what ends it.
+ * From now on the API server answers 429 to a ServiceAccount: its requests belong to a priority level without its own seats, where
+ * one request is admitted at a time, and a webhook that never answers holds that one. Returns a function that ends this.
  */
 export async function useAllSeats(
   cluster: Cluster,
@@ -46,7 +46,7 @@ export async function useAllSeats(
   await Promise.race([asked, seated]);
   return async () => {
     leaving.abort();
-    await seated.catch(() => undefined); // it was sent to be given up
+    await seated.catch(() => undefined); // this request was sent only to be aborted
     await cluster.kubectl(['delete', 'flowschema,prioritylevelconfiguration', NAME]);
     await unregister();
     mute.close();

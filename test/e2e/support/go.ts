@@ -7,7 +7,7 @@ import semver from 'semver';
 import { runCommand } from './command.ts';
 import type { Recipe } from './recipe.ts';
 
-/** A sign of life this often: a first build of Kubernetes is silent for minutes. */
+/** Prints progress this often, because a first build of Kubernetes prints nothing for minutes. */
 const HEARTBEAT_MS = 30_000;
 
 const environment = {
@@ -18,9 +18,9 @@ const environment = {
   GOWORK: 'off',
 };
 
-/** The version of the Go on the PATH, as `go1.26.8`, or undefined where there is none. */
+/** The version of the Go on the PATH, as `go1.26.8`, or undefined without Go. */
 export async function findGo(): Promise<string | undefined> {
-  // Asked in a folder without go.mod: an older Go refuses to speak inside of a newer module.
+  // In a folder without go.mod, because an older Go refuses to run inside of a newer module.
   const asked = { command: 'go', args: ['env', 'GOVERSION'], cwd: tmpdir(), env: environment };
   const answer = await runCommand(asked).catch(undefinedWhenAbsent);
   return answer?.code === 0 ? answer.stdout.trim() : undefined;
@@ -78,7 +78,7 @@ async function compile(recipe: Recipe, output: string): Promise<void> {
   console.error(`e2e: ${name} built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
-/** Another run was quicker with the same recipe: its result is as good as ours. */
+/** Another run has finished the same recipe first: its result is equal. */
 function contentWhenTaken(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
 }

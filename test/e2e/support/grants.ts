@@ -1,18 +1,18 @@
 import { parseAllDocuments } from 'yaml';
 
-/** One right that RBAC gives: one verb on one resource. */
+/** One right that RBAC grants: one verb on one resource. */
 export interface Grant {
   readonly verb: string;
   readonly group: string;
   /** With its subresource, e.g. `pods/ephemeralcontainers`. */
   readonly resource: string;
-  /** The one namespace it ends at; absent = everywhere. */
+  /** The one namespace in which it applies; absent = all. */
   readonly namespace?: string;
-  /** The objects it ends at; absent = all. */
+  /** The objects to which it applies; absent = all. */
   readonly names?: readonly string[];
 }
 
-/** What is asked of the API server, as RBAC looks at it. */
+/** A request to the API server, as RBAC sees it. */
 export interface Call {
   readonly verb: string;
   readonly group: string;
@@ -34,7 +34,7 @@ interface Rbac {
   readonly rules?: readonly Rule[];
 }
 
-/** Every right that is given by these rendered documents: by the roles that they bind, not by those for people to bind. */
+/** Every right that these rendered documents grant: by roles with a binding, not by roles that users may bind. */
 export function grantsIn(yaml: string): readonly Grant[] {
   const objects = parseAllDocuments(yaml).flatMap((document) => (document.toJS() as Rbac | null) ?? []);
   const bound = objects.flatMap(({ roleRef }) => (roleRef ? [`${roleRef.kind} ${roleRef.name}`] : []));

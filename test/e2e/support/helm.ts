@@ -13,7 +13,7 @@ export const RELEASE = 'pratique';
 const INSTALL = join(root, 'manifests', 'install.yaml');
 
 export interface HelmOptions {
-  /** Without it there is no cluster to talk to. */
+  /** Absent = commands without a cluster. */
   readonly kubeconfigPath?: string;
   /** A values file on standard input, for commands that are given `-f -`. */
   readonly values?: object;

@@ -30,7 +30,7 @@ export interface Replica {
   log(): Promise<string>;
   /** SIGTERM, as the kubelet ends a pod; its exit code. */
   stop(): Promise<number>;
-  /** SIGKILL, as a node dies. */
+  /** SIGKILL, as when a node fails. */
   kill(): Promise<void>;
 }
 
@@ -46,17 +46,17 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-/** What is installed. */
+/** Options of an installation. */
 export interface InstallOptions {
   /** Values on top of the chart's own; `settings` reach the product as they are. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** Stands in for the Secret `registries.dockerConfigSecret`: the controller's own logins, as a Docker config. */
+  /** Replaces the Secret `registries.dockerConfigSecret`: the controller's own logins, as a Docker config. */
   readonly dockerConfig?: object;
   /** External mode: nothing runs in the cluster, the API server calls a URL; replicas get settings that a person would write. */
   readonly external?: true;
-  /** Where events are listened to apart from the webhook, with `settings.events.receivers`. */
+  /** The address on which events are received, with `settings.events.receivers`. */
   readonly eventsListen?: string;
-  /** Stands in for `controller.extraEnv`: variables of the replicas. */
+  /** Replaces `controller.extraEnv`: variables of the replicas. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -65,12 +65,12 @@ const OUTSIDE: Readonly<Record<string, unknown>> = {
   cluster: { name: 'pratique', namespace: NAMESPACE },
   certificates: { hosts: ['127.0.0.1'] },
 };
-/** How often readiness is looked at, in milliseconds: five times as often as kubelets do. */
+/** Milliseconds between two readiness checks: five times as often as kubelets do. */
 const LOOK_MS = 200;
 const READY_WITHIN_MS = 60_000;
 
 /**
- * Installs the chart as shipped. Two things stand in for what a control plane without nodes lacks: the Service is an
+ * Installs the chart as shipped. Two parts replace what a control plane without nodes lacks: the Service is an
  * ExternalName to localhost, behind which a balancer follows readiness; and replicas are processes of ours, with the settings
  * file of the chart's ConfigMap, in which only the addresses to listen on are others.
  */
@@ -230,7 +230,7 @@ async function startReplica(given: {
   return { port, replica: { name, page, certificate: () => servedAt(port), log, stop, kill } };
 }
 
-/** Asked as a new caller is: a connection that is open goes on with what it began with. */
+/** On a new connection, because an open connection keeps its first certificate. */
 function servedAt(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {

@@ -17,7 +17,7 @@ export const CONTROLLER = 'system:serviceaccount:pratique:pratique';
 /** The image of the Jobs. */
 export const IMAGE_NAME = 'registry.example.com/pratique';
 export const IMAGE = `${IMAGE_NAME}:1`;
-/** The claim of a Job that died has to run out first, for the leader and then for the next Job, which has a look every ten seconds. */
+/** The claim of a killed Job must expire first, for the leader and then for the next Job, which checks every ten seconds. */
 export const TAKEN_OVER_WITHIN_MS = 150_000;
 const LOOK_MS = 300;
 const GRANTED_WITHIN_MS = 30_000;
@@ -35,7 +35,7 @@ export interface JobFixture {
   push(path: string, tag: string, registry?: string): Promise<Pushed>;
   /** Lets the account read one Secret of its namespace. */
   allowToRead(secret: string): Promise<void>;
-  /** The run of a promotion, which has to be the only one. */
+  /** The only run of a promotion. */
   onlyRunOf(promotion: string): Promise<RunSeen>;
   podsOf(run: RunSeen): readonly PlayedPod[];
   /** A pod of the only run of a promotion, in the order in which they began; waits for it. */
@@ -43,7 +43,7 @@ export interface JobFixture {
   stop(): Promise<void>;
 }
 
-/** Waits until the API server knows of a right that was just given: what is asked before is refused. */
+/** Waits until a new right is in force at the API server: earlier requests are refused. */
 export function untilAllowed(
   cluster: Cluster,
   right: {
@@ -62,7 +62,7 @@ export function untilAllowed(
   });
 }
 
-/** Opens a fixture: the chart in Job mode, a namespace made for Jobs that admits restricted pods only, and a stand-in for its kubelet. */
+/** Opens a fixture: the chart in Job mode, a namespace for Jobs that admits only restricted pods, and a stand-in for its kubelet. */
 export async function openJobFixture(): Promise<JobFixture> {
   const workspace = await openWorkspace('jobs');
   const log = await openAuditLog(workspace);
@@ -80,7 +80,7 @@ export async function openJobFixture(): Promise<JobFixture> {
             image: IMAGE,
             serviceAccountName: ACCOUNT,
             settingsConfigMap: 'run-settings',
-            // What it brings along has to pass `restricted` as well.
+            // Additional containers must comply with `restricted` as well.
             scanner: { image: IMAGE },
           },
         },

@@ -8,12 +8,12 @@ import { tokenKubeconfig } from './pki.ts';
 import { hasEnded, killAndWait, openWorkspace, type Workspace } from './workspace.ts';
 import { PRODUCT } from './product.ts';
 
-/** Milliseconds between two looks at the pods of a namespace. */
+/** Milliseconds between two reads of the pods of a namespace. */
 const LOOK_MS = 250;
 /** Characters of a log that a pod reports of a container that failed, as kubelets do. */
 const MESSAGE_CHARACTERS = 2_048;
 
-/** One pod of a Job and the process that stands for its container. */
+/** One pod of a Job and the process in place of its container. */
 export interface PlayedPod {
   readonly name: string;
   readonly job: string;
@@ -26,7 +26,7 @@ export interface PlayedPod {
   lose(): Promise<void>;
 }
 
-/** Starts what the pods of Jobs would start, where there are no nodes. */
+/** Starts the commands of the pods of Jobs, on a cluster without nodes. */
 export interface Kubelet {
   readonly pods: readonly PlayedPod[];
   /** A kubeconfig with a token of a ServiceAccount of the namespace. */
@@ -53,8 +53,8 @@ interface PodSeen {
 }
 
 /**
- * Plays the kubelet for the pods of runs in one namespace: starts their command with exactly their arguments, by a token of their
- * ServiceAccount that is bound to the pod, and reports to the API server how they end. What is deleted receives SIGTERM.
+ * Replaces the kubelet for the pods of runs in one namespace: starts their command with exactly their arguments, with a token of their
+ * ServiceAccount that is bound to the pod, and reports to the API server how they end. The process of a deleted pod receives SIGTERM.
  */
 export async function playKubelet(cluster: Cluster, namespace: string): Promise<Kubelet> {
   const workspace = await openWorkspace('kubelet');
@@ -72,7 +72,7 @@ export async function playKubelet(cluster: Cluster, namespace: string): Promise<
   const stopped = new AbortController();
   const looking = (async () => {
     while (!stopped.signal.aborted) {
-      await look().catch(() => undefined); // asked again in a moment
+      await look().catch(() => undefined); // read again in a moment
       await sleep(LOOK_MS);
     }
   })();
@@ -170,7 +170,7 @@ function endOf(exitCode: number, log: string): object {
   const terminated = {
     exitCode,
     reason: exitCode === 0 ? 'Completed' : 'Error',
-    // As `FallbackToLogsOnError` says.
+    // As `FallbackToLogsOnError` defines.
     ...(exitCode !== 0 && { message: log.slice(-MESSAGE_CHARACTERS) }),
   };
   return {

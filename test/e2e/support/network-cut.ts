@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** The way to a server, which a test can cut or hold up. It carries bytes and knows nothing of TLS. */
+/** A proxy to a server, which a test can cut or pause. It forwards bytes without TLS termination. */
 export interface NetworkCut {
   /** `https://127.0.0.1:…` */
   readonly url: string;
@@ -13,13 +13,13 @@ export interface NetworkCut {
   stop(): Promise<void>;
 }
 
-/** Lays a cable to a server on loopback. */
+/** Starts a proxy to a server on loopback. */
 export async function openNetworkCut(server: string): Promise<NetworkCut> {
   const { hostname, port } = new URL(server);
   const pairs = new Set<readonly [Socket, Socket]>();
   let refusing = false;
   const listener = createServer((near) => {
-    near.on('error', () => undefined); // the other side hears of it by the end of its connection
+    near.on('error', () => undefined); // the other side sees the end of its connection
     if (refusing) {
       near.destroy();
       return;

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
-/** Files that run at a time: each brings a control plane of its own, and most of its time is spent waiting. */
+/** Files that run at a time: each has its own control plane, and waits most of the time. */
 const PARALLEL = 2;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -15,7 +15,7 @@ interface FileResult {
 }
 
 /**
- * Runs test files, two at a time, each in a process of its own with its own ports and folders. Prints what each prints when it
+ * Runs test files, two at a time, each in a separate process with its own ports and folders. Prints what each prints when it
  * ends, and in the end, as mocha does for one run, how many tests passed and failed, and why. Returns the exit code.
  */
 export async function runFiles(
@@ -57,7 +57,7 @@ async function runFile(
   { cwd, running }: { readonly cwd: string; readonly running: Set<ChildProcess> },
 ): Promise<FileResult> {
   const startedAt = Date.now();
-  // In a process group of its own: mocha starts a second process, and a signal has to reach both.
+  // In a separate process group: mocha starts a second process, and a signal must reach both.
   const child = spawn(program, [...args, file], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const output: Buffer[] = [];
@@ -76,7 +76,7 @@ function resultOf(file: string, text: string, code: number | null): FileResult {
   const [passed, failed] = [count('passing'), count('failing')];
   if (failed > 0)
     return { passed, failed, failures: text.slice(/^ *\d+ failing/m.exec(text)?.index).replace(/^.*\n/, '') };
-  // It broke outside of its tests. With --grep a file may have no test to run, and says so.
+  // It failed outside of its tests. With --grep a file may have no test to run, which mocha reports.
   if (code !== 0 || !/^ *\d+ passing/m.test(text)) {
     return {
       passed,
@@ -92,7 +92,7 @@ function forward(group: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch (error) {
-    // Gone already: its exit code is on the way.
+    // It has ended already: its exit code follows.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -1,17 +1,17 @@
 import { CoreV1Api, ApiException } from '@kubernetes/client-node';
 import type { Cluster } from './cluster.ts';
 
-/** What became of one pod that was to be created. */
+/** The result of the creation of one pod. */
 export interface Attempt {
   readonly name: string;
   readonly image: string;
   readonly admitted: boolean;
-  /** Refused by a verdict; anything else that is not admitted is our absence. */
+  /** Refused by a verdict; every other pod that is not admitted was not judged. */
   readonly judged: boolean;
   readonly message: string;
 }
 
-/** Creates one pod and reports what became of it; never throws for an answer. */
+/** Creates one pod and returns the result; never throws for an answer. */
 export async function createPod(cluster: Cluster, name: string, image: string): Promise<Attempt> {
   const api = cluster.client.makeApiClient(CoreV1Api);
   const body = { metadata: { name }, spec: { containers: [{ name: 'main', image }] } };
@@ -25,7 +25,7 @@ export async function createPod(cluster: Cluster, name: string, image: string): 
   }
 }
 
-/** A load that goes on until it is stopped. */
+/** A load that continues until it is stopped. */
 export interface Load {
   readonly attempts: readonly Attempt[];
   stop(): Promise<void>;

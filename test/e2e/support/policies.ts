@@ -1,4 +1,4 @@
-/** An ImagePolicy for one glob of images; `spec` says the rest. Signers are the Secrets `release-key` and `security-key`. */
+/** An ImagePolicy for one glob of images; `spec` has the other fields. Signers are the Secrets `release-key` and `security-key`. */
 export function policy(name: string, images: string, spec: Readonly<Record<string, unknown>>): object {
   const authority = (signer: string) => ({
     name: signer,

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 
 /**
  * Ports are drawn below the range from which systems take the near end of outgoing connections (32768 and
- * up): a port found free is then not snatched by some client before the program meant for it listens.
- * Drawn at random, so that two runs side by side do not follow each other.
+ * up): no client can then take a free port before its program listens on it.
+ * They are random, so that two concurrent runs do not use the same ones.
  */
 const FIRST_PORT = 12_000;
 const LAST_PORT = 32_000;

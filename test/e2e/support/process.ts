@@ -23,15 +23,15 @@ export interface RunningProcess {
   readonly pid: number;
   /** All it has printed so far. */
   log(): Promise<string>;
-  /** Asks it to end (SIGTERM) and insists after a while (SIGKILL). Returns its exit code, -1 if by a signal. */
+  /** Sends SIGTERM, and SIGKILL after a while. Returns its exit code, -1 if by a signal. */
   stop(): Promise<number>;
-  /** SIGKILL at once, for what has nothing to put away. */
+  /** SIGKILL at once, for a program without cleanup. */
   kill(): Promise<void>;
 }
 
-/** A start takes a second or three; the rest is for a machine that is busy otherwise. */
+/** A start takes a second or three; the rest is for a busy machine. */
 const READY_WITHIN_MS = 60_000;
-/** As long as Kubernetes gives a pod by default. */
+/** The default grace period of a pod in Kubernetes. */
 const GRACE_MS = 30_000;
 const TAIL_LINES = 20;
 
@@ -63,7 +63,7 @@ async function spawnLogged(start: ProcessStart, logFile: string): Promise<ChildP
     const child = spawn(start.command, start.args, {
       cwd: start.workspace.folder,
       env: { ...process.env, ...start.env },
-      // A group of its own: Ctrl-C reaches us alone, and we end it with all that it started itself.
+      // A separate group: Ctrl-C reaches only this process, which ends the group with all its children.
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });

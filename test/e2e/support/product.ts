@@ -7,7 +7,7 @@ const project = join(import.meta.dirname, '..', '..', '..');
 /** The program that the tests run: what `npm run bundle` makes and the image holds. */
 export const PRODUCT = join(project, 'dist', 'bundle', 'pratique.js');
 
-/** Builds it anew, which takes a second; the exit code. */
+/** Builds it again, which takes a second; returns the exit code. */
 export async function buildProduct(): Promise<number | null> {
   const build = spawn(process.execPath, [join(project, '.ci', 'bundle.ts')], {
     cwd: project,

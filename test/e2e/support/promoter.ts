@@ -19,21 +19,21 @@ export interface Row {
   readonly reportDigest?: string;
 }
 
-/** What a command printed, and what it said of each image. */
+/** The output of a command, and its result for each image. */
 export interface Ran extends Outcome {
   readonly rows: readonly Row[];
 }
 
-/** How a command is given. */
+/** Options of a command. */
 export interface Order {
   /** Files for `--policies`. */
   readonly policies?: readonly object[];
-  /** `json`, if nothing else is said. */
+  /** Default: `json`. */
   readonly output?: 'text' | 'json';
   readonly flags?: readonly string[];
 }
 
-/** The built product's command line, which carries out promotions with the real Trivy on a database of our own. */
+/** The built product's command line, which carries out promotions with the real Trivy on a test database. */
 export interface Promoter {
   /** `pratique promote -f`, or another command, with these documents in one file. */
   promote(documents: readonly object[], order?: Order, command?: 'plan' | 'promote'): Promise<Ran>;
@@ -65,7 +65,7 @@ export async function openPromoter(advisories: readonly Advisory[] = []): Promis
       const outcome = await runCommand({
         command: process.execPath,
         args: [PRODUCT, command, '-f', await write(documents), ...options],
-        // A home of its own: the registry logins of the developer stay out of them.
+        // A separate home folder, without the registry logins of the developer.
         env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), USER: 'alice' },
       });
       return { ...outcome, rows: rowsOf(outcome.stdout) };
@@ -74,7 +74,7 @@ export async function openPromoter(advisories: readonly Advisory[] = []): Promis
   };
 }
 
-/** Rows of everything that was planned or run; none where it is no JSON. */
+/** Rows of everything that was planned or run; empty when it is no JSON. */
 function rowsOf(stdout: string): readonly Row[] {
   if (!stdout.startsWith('{')) return [];
   const { runs, plans } = JSON.parse(stdout) as Record<'runs' | 'plans', { images: Row[] }[] | undefined>;

@@ -39,13 +39,13 @@ export interface RunSeen {
   };
 }
 
-/** The namespace in which people promote. */
+/** The namespace of promotions. */
 export interface Promotions {
   readonly namespace: string;
   /** Runs kubectl in the namespace; it has to succeed. */
   kubectl(...args: readonly string[]): Promise<string>;
   apply(object: object): Promise<void>;
-  /** Of type `Opaque` where no other is given. */
+  /** Default type: `Opaque`. */
   secret(name: string, entries: Readonly<Record<string, string>>, type?: string): Promise<void>;
   promotion(name: string): Promise<PromotionSeen>;
   runsOf(promotion: string): Promise<readonly RunSeen[]>;
@@ -67,7 +67,7 @@ export interface Promotions {
 /** The namespace of {@link openPromotions}. */
 export const NAMESPACE = 'platform';
 const API_VERSION = 'pratique.dev/v1alpha1';
-/** Long against a small run. */
+/** Much longer than a small run. */
 const WITHIN_MS = 30_000;
 const LOOK_MS = 300;
 

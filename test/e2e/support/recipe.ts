@@ -4,13 +4,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Binary, Component } from './components.ts';
 
-/** Everything that decides what comes out of a build, Go's own version apart. */
+/** Everything that determines the result of a build, except the version of Go. */
 export interface Recipe {
   readonly component: Component;
   readonly moduleFolder: string;
   /** What is to be built: the component's programs less those in `provided`. */
   readonly binaries: readonly Binary[];
-  /** Programs that the environment brings along: name → path. */
+  /** Programs of the environment: name → path. */
   readonly provided: ReadonlyMap<string, string>;
   readonly flags: readonly string[];
   /** The `go` line of go.mod: the oldest toolchain that will do. */
@@ -21,10 +21,10 @@ export interface Recipe {
 
 const modulesFolder = join(import.meta.dirname, '..', 'components');
 
-/** Enough of a SHA-256 that two recipes never meet in one cache folder. */
+/** Enough of a SHA-256 that two recipes never share a cache folder. */
 const KEY_LENGTH = 16;
 
-/** Reads a component's module files and says how it is built here. */
+/** Reads a component's module files and returns how it is built here. */
 export async function recipeFor(component: Component, env: NodeJS.ProcessEnv): Promise<Recipe> {
   const moduleFolder = join(modulesFolder, component.name);
   const goMod = await readFile(join(moduleFolder, 'go.mod'), 'utf8');

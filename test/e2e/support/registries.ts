@@ -5,7 +5,7 @@ import { freePort } from './ports.ts';
 import { startProcess } from './process.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
-/** A registry that no one here wrote, on plain http. */
+/** A third-party registry, on plain http. */
 export interface Registry {
   /** Host and port, as the beginning of an image reference. */
   readonly host: string;
@@ -26,7 +26,7 @@ export async function startOlareg(): Promise<Registry> {
       '--store-type=mem',
       '--api-delete',
       '--api-blob-delete',
-      // No clean-up behind the back of a test.
+      // No garbage collection during a test.
       '--gc-frequency=-1s',
     ],
   }));
@@ -49,18 +49,18 @@ export function startReadOnlyDistribution(): Promise<Registry> {
   return distribution([], true);
 }
 
-/** A registry that has no room for a large blob until a test makes some. */
+/** A registry without space for a large blob until a test adds some. */
 export interface FullRegistry extends Registry {
-  /** Starts it again with all that it holds, and as much room as there is. */
+  /** Starts it again with its content, and without the limit. */
   makeRoom(): Promise<void>;
 }
 
 /** Largest file of {@link startFullDistribution} in blocks of 512 bytes: manifests fit, a layer of a megabyte does not. */
 const FULL_BLOCKS = 512;
-/** Go stays alive when it writes more, and receives the error that the file is too large. */
+/** A Go program continues when it writes more, and receives the error that the file is too large. */
 const FULL = `trap '' XFSZ; ulimit -f ${String(FULL_BLOCKS)}; exec "$0" "$@"`;
 
-/** distribution on a disk that is nearly full. A limit for its files stands in for the disk: it needs no privileges. */
+/** distribution on a disk that is nearly full. A limit for its files replaces the disk, because that needs no privileges. */
 export async function startFullDistribution(): Promise<FullRegistry> {
   const { registry } = await requirePrograms(['registry']);
   const workspace = await openWorkspace('full');
@@ -127,7 +127,7 @@ async function distributionIn(
   const path = join(workspace.folder, 'distribution.yml');
   // JSON is YAML.
   await writeFile(path, JSON.stringify(config));
-  // Else it looks for a collector of traces on port 4318.
+  // Otherwise it connects to a trace collector on port 4318.
   return { command: registry, args: ['serve', path], env: { OTEL_TRACES_EXPORTER: 'none' } };
 }
 

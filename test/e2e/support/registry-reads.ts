@@ -1,11 +1,11 @@
-// Looks into real registries by plain HTTP, with the referrers API or without.
+// Reads real registries by plain HTTP, with the referrers API or without.
 import type { ListedReferrer } from '../../support/registry/listings.ts';
 import type { Target } from '../../support/registry/push.ts';
 
 const ACCEPT =
   'application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/json';
 
-/** A manifest by tag or digest as it lies there, or nothing. */
+/** A manifest by tag or digest, unchanged, or nothing. */
 export async function manifestAt(
   { registry, repository }: Target,
   name: string,
@@ -18,7 +18,7 @@ export async function manifestAt(
   return answer.text();
 }
 
-/** What refers to a digest, by the API or else by the fallback tag. */
+/** The referrers of a digest, by the referrers API or otherwise by the fallback tag. */
 export async function referrersAt(target: Target, digest: string): Promise<readonly ListedReferrer[]> {
   const { registry, repository } = target;
   const answer = await fetch(`http://${registry}/v2/${repository}/referrers/${digest}`);

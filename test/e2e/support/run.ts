@@ -3,7 +3,7 @@
  *
  *   node test/e2e/support/run.ts [--build-only] [TEST FILES] [MOCHA OPTIONS]
  *
- * Without Go and without earlier builds there is nothing to run against: said loudly, and no failure on a
+ * Without Go and without earlier builds the tests cannot run: this is a clear message, and no failure on a
  * laptop; a failure under CI=true.
  */
 import { globSync, statSync } from 'node:fs';
@@ -49,12 +49,12 @@ async function runMocha(args: readonly string[]): Promise<number> {
   const named = args.filter((arg) => arg.endsWith('.test.ts'));
   const files = named.length > 0 ? named : globSync('test/e2e/**/*.test.ts', { cwd: projectFolder });
   const options = args.filter((arg) => !named.includes(arg));
-  // With --exit, a connection that was not closed holds up no run whose tests have all ended.
+  // With --exit, an open connection does not block a run whose tests have all ended.
   const mochaOptions = ['--exit', '--timeout', String(TEST_TIMEOUT_MS), ...options];
   return runFiles(longestFirst(files), [process.execPath, mocha, ...mochaOptions], projectFolder);
 }
 
-/** Large files take long: begun first, none of them is left to run alone at the end. A folder of the same name counts with its file. */
+/** Large files take long: they start first, so that none of them runs alone at the end. A folder of the same name counts with its file. */
 function longestFirst(files: readonly string[]): readonly string[] {
   const size = (file: string) =>
     globSync([file, `${file.replace(/\.test\.ts$/, '')}/*.ts`], { cwd: projectFolder }).reduce(

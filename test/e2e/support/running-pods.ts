@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import type { Cluster } from './cluster.ts';
 import { pod } from './workload-objects.ts';
 
-/** Where pods run: a node without a kubelet. */
+/** The node of running pods, without a kubelet. */
 const NODE = 'node-1';
 
-/** An event of the API server, as far as it is looked at. */
+/** The fields of an event that tests read. */
 export interface PodEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -17,12 +17,12 @@ export interface PodEvent {
 /** Pods that run, as far as a control plane without nodes can know. */
 export interface RunningPods {
   /**
-   * Creates a pod and says of it what a kubelet would once it runs: that it runs this image ID, by default the image, which
-   * then has a digest. `more` goes into its spec.
+   * Creates a pod and writes the status of a running pod: it runs this image ID, by default the image, which
+   * then has a digest. `more` is added to its spec.
    */
   start(name: string, image: string, imageID?: string, more?: object): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Events about a pod, by `events.k8s.io`, in the order of their making. */
+  /** Events about a pod, by `events.k8s.io`, in the order of their creation. */
   events(name: string): Promise<readonly PodEvent[]>;
 }
 

@@ -45,7 +45,7 @@ export async function pushDatabase(target: Target, cacheDirectory: string): Prom
   await pushLayer(target, { name: 'db', files });
 }
 
-/** Pushes a database of Java libraries that knows none. */
+/** Pushes an empty database of Java libraries. */
 export async function pushJavaDatabase(target: Target, updatedAt: Date): Promise<void> {
   const NextUpdate = new Date(updatedAt.getTime() + 86_400_000);
   const metadata = { Version: 1, UpdatedAt: updatedAt, NextUpdate, DownloadedAt: updatedAt };
@@ -139,7 +139,7 @@ export async function openTrivy(more: Partial<TrivyOptions> = {}): Promise<Trivy
   });
 }
 
-/** Where a Trivy database lies below a workspace. */
+/** The path of a Trivy database in a workspace. */
 export function cacheIn(folder: string, name = 'trivy'): string {
   return join(folder, name);
 }

@@ -14,13 +14,13 @@ export interface SentEvents {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Who may say that something was pushed, and what they say it with. */
+/** The senders of events, with their credentials. */
 export interface Senders {
   /** `settings.events.receivers`. */
   readonly receivers: readonly object[];
-  /** Where they send to. */
+  /** The address to which they send. */
   readonly listen: string;
-  /** With which the replicas know the issuer's authority. */
+  /** Variables with which the replicas trust the issuer's CA. */
   readonly environment: Readonly<Record<string, string>>;
   /** Sends to the port of events, or to another one. */
   report(reported: SentEvents, port?: number): Promise<{ readonly status: number; readonly body: string }>;

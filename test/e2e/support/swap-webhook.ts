@@ -3,7 +3,7 @@ import { startServer } from '../../../src/clients/http-server/index.ts';
 import type { Cluster } from './cluster.ts';
 import { until } from './wait.ts';
 
-/** What a pod says to have its first image swapped. */
+/** The annotation of a pod whose first image is swapped. */
 export const SWAP_LABEL = 'swap.example.com/wanted';
 /** The image it gets instead. */
 export const SWAP_ANNOTATION = 'swap.example.com/image';
@@ -24,8 +24,8 @@ interface PodReview {
 }
 
 /**
- * A third-party mutating webhook, called after ours by its name: in pods that ask for it, it writes another image
- * where the first one stood, as registries' proxies and service meshes do.
+ * A third-party mutating webhook, called after ours by its name: in pods with the annotation it writes another image
+ * in place of the first one, as registry proxies and service meshes do.
  */
 export async function startSwapWebhook(cluster: Cluster): Promise<{ stop(): Promise<void> }> {
   const authority = await createAuthority('swap-ca');
@@ -65,7 +65,7 @@ function answerTo({ request: { uid, object } }: PodReview): object {
   const wanted = object.metadata.annotations?.[SWAP_ANNOTATION];
   const [first] = object.spec.containers;
   const operations =
-    // Called again after others it finds its work done.
+    // When it is called again after others, nothing is left to change.
     wanted === undefined || first === undefined || first.image.startsWith(wanted)
       ? []
       : [{ op: 'replace', path: '/spec/containers/0/image', value: wanted }];

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Wait {
-  /** What is waited for, as the error is to name it. */
+  /** The awaited condition, as the error names it. */
   readonly what: string;
   readonly withinMs: number;
   readonly everyMs?: number;
-  /** True when it has come. An exception means "not yet"; the last one is reported when time is up. */
+  /** True when the condition holds. An exception means "not yet"; the last one is reported at the timeout. */
   readonly check: () => Promise<boolean>;
   /** Ends the waiting early, with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** Short against everything that is waited for here, long against the cost of one look. */
+/** Short compared with every awaited condition, long compared with one check. */
 const EVERY_MS = 50;
 
-/** Asks again and again until the answer is yes. @throws when time is up or the signal says so. */
+/** Checks again and again until the condition holds. @throws at the timeout or when the signal aborts. */
 export async function until({ what, withinMs, everyMs = EVERY_MS, check, signal }: Wait): Promise<void> {
   const deadline = performance.now() + withinMs;
   let lastError: unknown;

@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { forward } from './locked-registry.ts';
 
-/** A door in front of another registry that writes down what is asked. */
+/** A proxy in front of another registry that records all requests. */
 export interface WatchedRegistry {
   /** Host and port, as the beginning of an image reference. */
   readonly host: string;
-  /** What was asked since the last {@link WatchedRegistry.forget}: method and path, without the query. */
+  /** The requests since the last {@link WatchedRegistry.forget}: method and path, without the query. */
   requests(): readonly string[];
   forget(): void;
   stop(): Promise<void>;

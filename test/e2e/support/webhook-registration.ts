@@ -14,7 +14,7 @@ import type { Cluster } from './cluster.ts';
 import { until } from './wait.ts';
 
 export interface WebhookRegistration {
-  /** Whole URL that takes the AdmissionReview. */
+  /** The whole URL that receives the AdmissionReview. */
   readonly url: string;
   readonly caPem: string;
   /** Default: those of `manifests/webhook.yaml`. */
@@ -31,7 +31,7 @@ const PROBE_LABEL = 'e2e.pratique.dev/probe';
 
 /**
  * Registers a webhook and returns when the API server calls it; a second registration of the same name
- * replaces the first. Returns what removes it again.
+ * replaces the first. Returns a function that removes it again.
  */
 export async function registerWebhook(
   cluster: Cluster,
@@ -57,7 +57,7 @@ export async function registerWebhook(
   };
 }
 
-/** The file as YAML gives it: plain data. */
+/** The parsed YAML file. */
 interface Shipped {
   readonly webhooks: readonly Pick<V1ValidatingWebhook, keyof V1ValidatingWebhook>[];
 }
@@ -78,7 +78,7 @@ async function webhook(name: string, registration: WebhookRegistration): Promise
 
 /**
  * Reports when a configuration is in force without knowing what the webhook under test would answer: beside it, in
- * the same object, stands one that can never be reached, for objects that carry this registration's label.
+ * the same object, is one that can never be reached, for objects with this registration's label.
  */
 function probeWebhook(probe: string): V1ValidatingWebhook {
   return {

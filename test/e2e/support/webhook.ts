@@ -15,7 +15,7 @@ export interface WebhookStart {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The built product, serving as a process of its own. */
+/** The built product, serving as a separate process. */
 export interface Webhook {
   /** https, without a path. */
   readonly url: string;
@@ -23,11 +23,11 @@ export interface Webhook {
   readonly pid: number;
   /** Everything it has logged so far. */
   log(): Promise<string>;
-  /** Asks it to end and returns its exit code. */
+  /** Stops it and returns its exit code. */
   stop(): Promise<number>;
 }
 
-/** Starts `pratique serve --standalone` and returns when it says that it is ready. */
+/** Starts `pratique serve --standalone` and returns when it is ready. */
 export async function startWebhook({ standalone, args = [], env = {} }: WebhookStart): Promise<Webhook> {
   const workspace = await openWorkspace('webhook');
   try {
@@ -58,7 +58,7 @@ export async function startWebhook({ standalone, args = [], env = {} }: WebhookS
       name: 'webhook',
       command: process.execPath,
       args: [PRODUCT, 'serve', ...serving, ...args],
-      // A home of its own: the registry logins of the developer stay out of them.
+      // A separate home folder, without the registry logins of the developer.
       env: { HOME: workspace.folder, DOCKER_CONFIG: join(workspace.folder, 'docker'), ...env },
       ready: async () => (await ask(`${url}/readyz`, { ca: authority.cert })).status === 200,
     });

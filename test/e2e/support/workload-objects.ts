@@ -1,4 +1,4 @@
-/** An object as kubectl takes it. */
+/** An object for kubectl. */
 export interface KubeManifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -6,10 +6,10 @@ export interface KubeManifest {
   readonly [field: string]: unknown;
 }
 
-/** A kind with a pod spec, and a way to make a valid object of it. */
+/** A kind with a pod spec, and a function that makes a valid object of it. */
 export interface WorkloadKind {
   readonly kind: string;
-  /** Where the pod spec stands. */
+  /** The path of the pod spec. */
   readonly path: string;
   readonly make: (name: string, podSpec: object) => KubeManifest;
 }
@@ -39,7 +39,7 @@ const scaled =
     spec: { replicas: 0, selector, template: template(spec), ...more },
   });
 
-/** Every kind of Kubernetes with a pod spec; those that count their pods ask for none. */
+/** Every kind of Kubernetes with a pod spec; those with replicas have zero. */
 export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   kindOf('v1', 'Pod', 'spec', (spec) => ({ spec })),
   kindOf('v1', 'PodTemplate', 'template.spec', (spec) => ({ template: template(spec) })),
@@ -54,7 +54,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   })),
 ];
 
-/** Every place of a pod spec through which an image comes with a new object; `good` fills the places that must be filled. */
+/** Every place of a pod spec that holds an image in a new object; `good` fills the required places. */
 export const IMAGE_PLACES: readonly {
   readonly place: string;
   readonly field: string;

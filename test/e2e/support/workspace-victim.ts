@@ -1,6 +1,6 @@
 /**
  * What workspace.test.ts kills: a run with one program, which has started another one. Prints where its
- * folders are and which processes there are; then ends as its argument says.
+ * folders are and which processes there are; then ends in the way of its argument.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

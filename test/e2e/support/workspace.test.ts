@@ -77,7 +77,7 @@ function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** A process that has ended answers signals until a parent has taken note, which may take an init seconds. */
+/** A process that has ended accepts signals until its parent has reaped it, which may take an init process seconds. */
 function isZombie(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 
 /**
- * A temporary folder and the processes that live in it. Both vanish together: on close, when this process
+ * A temporary folder and the processes that live in it. Both are removed together: on close, when this process
  * ends in any way, and, by a watchdog, even when it is killed outright.
  */
 export interface Workspace {
   readonly folder: string;
-  /** A folder in memory where there is room for it, for data that no one reads later. */
+  /** A folder in memory where there is room for it, for data that is not read later. */
   readonly memory: string;
   /** Makes a child, which has to lead its own process group, end with the workspace. */
   adopt(child: ChildProcess): void;
@@ -108,7 +108,7 @@ function signalGroup(group: number): void {
   try {
     process.kill(-group, 'SIGKILL');
   } catch (error) {
-    // No process is left in it; macOS says EPERM when only a process that has ended already is.
+    // The group has no process any more; macOS returns EPERM when its only process has ended already.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }

@@ -1,4 +1,4 @@
-/** Everything in which one signed image may differ from another, each in the order of the page. */
+/** All properties of a signed image that vary, each in the order of the page. */
 export const AXES = {
   by: ['key', 'keyless'],
   says: ['signature', 'attestation'],
@@ -10,10 +10,10 @@ export const AXES = {
 
 type Axes = typeof AXES;
 
-/** One way to sign an image, keep the signature and ask for it. */
+/** One way to sign an image, store the signature and require it. */
 export type Cell = { readonly [Axis in keyof Axes]: Axes[Axis][number] };
 
-/** Why some cells make no sense, each reason with those it is for. */
+/** Reasons why some cells are impossible, each with its cells. */
 const IMPOSSIBLE: readonly (readonly [reason: string, is: (cell: Cell) => boolean])[] = [
   [
     'Tags of cosign in a listing: a tag is asked for by its name.',
@@ -29,7 +29,7 @@ const IMPOSSIBLE: readonly (readonly [reason: string, is: (cell: Cell) => boolea
   ],
 ];
 
-/** Every cell, also those that make no sense. */
+/** Every cell, also the impossible ones. */
 export const CELLS: readonly Cell[] = AXES.by.flatMap((by) =>
   AXES.says.flatMap((says) =>
     AXES.form.flatMap((form) =>
@@ -40,7 +40,7 @@ export const CELLS: readonly Cell[] = AXES.by.flatMap((by) =>
   ),
 );
 
-/** Why a cell makes no sense; `undefined` when it is a test. */
+/** Why a cell is impossible; `undefined` when it is a test. */
 export function whyImpossible(cell: Cell): string | undefined {
   return IMPOSSIBLE.find(([, is]) => is(cell))?.[0];
 }

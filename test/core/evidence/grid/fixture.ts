@@ -3,7 +3,7 @@ import type { RegistryTwin } from '../../../support/twins/registry.ts';
 import type { Cell } from './cells.ts';
 import type { SignedThing, Signers, Who } from './signed-things.ts';
 
-/** The repository of the images, and the one that a policy may name for what is signed. */
+/** The repository of the images, and the repository that a policy may name for signatures. */
 export const IMAGES = 'registry.example.com/shop/web';
 export const ELSEWHERE = 'signatures.example.com/acme/proofs';
 
@@ -50,7 +50,7 @@ interface Given {
   readonly signers: Signers;
 }
 
-/** Signs a digest and puts the result where the cell has it. */
+/** Signs a digest and stores the result in the place of the cell. */
 async function putAway(registry: RegistryTwin, cell: Cell, { digest, by, signers }: Given): Promise<void> {
   const name = cell.where === 'elsewhere' ? ELSEWHERE : IMAGES;
   const thing = await signers.sign(cell, by, digest);

@@ -11,7 +11,7 @@ import { cellsOnPage, signaturesPage } from './page.ts';
 import { ELSEWHERE, pushSigned } from './fixture.ts';
 import { createSigners, PREDICATE_TYPE, type Signers, type Who } from './signed-things.ts';
 
-/** The policy that asks for what the cell signs. */
+/** The policy that requires the signature of the cell. */
 function policyFor({ by, says, where, about }: Cell, { key, sigstore }: Signers): CompiledPolicy {
   const signer =
     by === 'key'
@@ -36,7 +36,7 @@ function policyFor({ by, says, where, about }: Cell, { key, sigstore }: Signers)
   return compiled.value;
 }
 
-/** Tries equal questions once: what the same bytes prove about the same digest does not depend on where they lay. */
+/** Verifies equal inputs once: the result for the same bytes and digest does not depend on their place. */
 function rememberingAnswers(verify: SignatureVerifier): SignatureVerifier {
   const answers = new Map<string, ReturnType<SignatureVerifier>>();
   return (candidate, digest, trust) => {
@@ -58,7 +58,7 @@ describe('signed evidence is found', () => {
   });
   after(() => verifier.close());
   after('every cell of docs/signatures.md has run', function () {
-    // Asked for some cells alone (`--grep`), there is nothing to say about the others.
+    // With only some cells selected (`--grep`), the others are not checked.
     if (process.argv.some((word) => /^(-g|-f|--grep|--fgrep)/.test(word))) return;
     expect(ran.size).to.equal(cellsOnPage(signaturesPage()));
     expect([...ran]).to.have.members(POSSIBLE.map(titleOf));

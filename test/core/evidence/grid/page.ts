@@ -2,7 +2,7 @@ import { AXES, CELLS, POSSIBLE, whyImpossible, type Cell } from './cells.ts';
 
 const YES = '✔';
 
-/** The page about where signatures are looked for, with the grid of everything that is tested. */
+/** The page about the places of signatures, with the grid of all tested combinations. */
 export function signaturesPage(): string {
   const reasons = [...new Set(CELLS.map(whyImpossible).filter((why) => why !== undefined))];
   return [
@@ -59,7 +59,7 @@ function section(by: Cell['by'], says: Cell['says'], reasons: readonly string[])
         (cell) => cell.by === by && cell.says === says && cell.form === form && cell.listing === listing,
       );
       const marks = cells.map((cell) => markOf(cell, reasons));
-      // A form that has no such listing is said once, below.
+      // A form without such a listing is mentioned once, below.
       return marks.includes(YES) ? [[nameOf(form, says), LISTINGS[listing], ...marks]] : [];
     }),
   );
@@ -85,7 +85,7 @@ function markOf(cell: Cell, reasons: readonly string[]): string {
   return why === undefined ? YES : `(${String(reasons.indexOf(why) + 1)})`;
 }
 
-/** A table with its columns aligned, as the formatter of this repository wants it. */
+/** A table with its columns aligned, as the formatter of this repository requires. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const [head = [], ...body] = rows;
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));

@@ -12,7 +12,7 @@ import {
 } from '../../../support/sigstore/sign.ts';
 import type { Cell } from './cells.ts';
 
-/** What the attestations of the grid are. */
+/** The predicate type of the attestations of the grid. */
 export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1';
 
 /** The signer that the policy names, or a stranger with the same kind of key or certificate. */

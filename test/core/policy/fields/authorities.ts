@@ -72,7 +72,7 @@ const ROOT_ROWS = Object.fromEntries(
   }),
 );
 
-/** Who may sign, and what is asked of a signature. */
+/** The permitted signers, and the requirements for a signature. */
 export const AUTHORITY_ROWS: Rows = {
   'authorities[].name': {
     asked: signedByKey,

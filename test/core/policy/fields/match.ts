@@ -6,7 +6,7 @@ const matching = (match: WrittenSpec) => ({ match: { images: ['**'], ...match },
 const expression = (one: WrittenSpec) => matching({ namespaceSelector: { matchExpressions: [one] } });
 const inProd: Asked = { labels: found({ env: 'prod' }) };
 
-/** Whom a policy speaks of, and how it is enforced. */
+/** What a policy covers, and how it is enforced. */
 export const MATCH_ROWS: Rows = {
   'match.images': {
     ways: [

@@ -22,7 +22,7 @@ const referred = (type: string, annotations = {}): Asked => ({
   evidence: evidenceOf({ referrers: found([referrerOf(type, annotations)]) }),
 });
 
-/** What quarantines an image, and what ends its life. */
+/** Quarantine and end of life. */
 export const QUARANTINE_AND_LIFECYCLE_ROWS: Rows = {
   'require.quarantine.annotations[].key': {
     asked: held,

@@ -25,9 +25,9 @@ import { signingKey } from '../../../support/signing.ts';
 /** One field, written in several ways that must end differently. */
 export interface Row {
   readonly asked?: Asked;
-  /** Ways to write the field, and what follows from each. */
+  /** Values of the field, and the result of each. */
   readonly ways: readonly [WrittenSpec, string][];
-  /** What to look at, where it is not the verdict in short. */
+  /** What is compared, if it is not the short verdict. */
   readonly look?: (policy: CompiledPolicy, asked: Asked) => string;
 }
 
@@ -38,7 +38,7 @@ export const key = signingKey();
 export const other = signingKey();
 export const authorities = [authority('release', key), authority('ci', other)];
 
-/** Signatures asked for, and an image that `key` signed. */
+/** A policy that requires signatures, and an image that `key` signed. */
 export const signed = (signatures: WrittenSpec) => ({ authorities, require: { signatures } });
 export const signedByKey: Asked = { evidence: evidenceOf({ signatures: found([provenBy(key)]) }) };
 
@@ -56,7 +56,7 @@ const roots: TrustRoots = {
   read: (json) => parsed({ fingerprint: fingerprintOf(json), json }),
 };
 
-/** What becomes of a policy: its problems, or its verdict, or that it does not speak of the image. */
+/** The result of a policy: its problems, or its verdict, or that it does not cover the image. */
 export function outcome(spec: WrittenSpec, asked: Asked, look?: Row['look']): string {
   const compiled = compilePolicy(policyDocument(spec), { material, roots });
   if (!compiled.ok) return `problem ${compiled.problems.map(({ path }) => path).join(' ')}`;

@@ -36,7 +36,7 @@ const statementText: NonNullable<Row['look']> = (policy, given) =>
     .findings.map((finding) => finding.found)
     .join();
 
-/** What statements must be there, and what they must say. */
+/** The required statements, and their required content. */
 export const STATEMENT_ROWS: Rows = {
   'require.attestations[].predicateType': {
     asked: asked(provenance),
@@ -124,7 +124,7 @@ export const STATEMENT_ROWS: Rows = {
       [excepted({ until: 'soon' }), `problem ${at}.until`],
     ],
   },
-  // A reason is for people; its effect is that it must be given.
+  // A reason is text for users; its only effect is that it is required.
   'require.vulnerabilities.exceptions[].reason': {
     asked: bad,
     ways: [

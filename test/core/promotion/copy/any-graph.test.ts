@@ -14,7 +14,7 @@ const TYPES = [
   'application/vnd.microsoft.artifact.lifecycle',
 ];
 
-/** One thing added to a graph: about which of the things so far, and what it is. */
+/** One object added to a graph: its subject among the earlier objects, and its kind. */
 const addition = fc.record({
   kind: fc.constantFrom('image', 'index', 'referrer', 'sig', 'att', 'sbom'),
   at: fc.nat(20),

@@ -9,14 +9,14 @@ import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/
 import { ALL } from '../graph/fixture.ts';
 import { soon } from '../images.ts';
 
-/** Small layers: what is counted here are requests. */
+/** Small layers, because these tests count requests. */
 const LAYER_BYTES = 1_000;
 
 let from: EmbeddedRegistry;
 let into: EmbeddedRegistry;
 let registry: Registry;
 
-/** Pushes a shape and copies it into an empty registry; answers what was asked of the two. */
+/** Pushes a shape and copies it into an empty registry; returns the requests to both registries. */
 async function copyShape(shape: Shape, to: ImageRef = { registry: into.host, repository: 'gold/web' }) {
   const { digest } = await pushShape({ registry: from.host, repository: 'shop/web', tag: '1' }, shape, {
     bytes: LAYER_BYTES,
@@ -60,7 +60,7 @@ describe('the requests of a copy', () => {
     it(`are the minimum for ${shape}, to a new repository`, async () => {
       const { source } = await copyShape(shape);
       expect(counted(source)).to.deep.equal({ GET: manifests + blobs + listings + 1 });
-      const tags = shape === 'attached' ? { HEAD: 2 } : {}; // under cosign's tags something may be that must stay
+      const tags = shape === 'attached' ? { HEAD: 2 } : {}; // the tags of cosign may hold content that must stay
       expect(counted(ofTarget())).to.deep.equal({ POST: blobs, PUT: blobs + manifests, ...tags });
     });
 

@@ -58,7 +58,7 @@ describe('the SBOMs of a platform', () => {
   const attach = (artifactType: string, blob: BlobToPush, subject = image): Promise<Pushed> =>
     pushReferrer(target, { subject, artifactType, blobs: [blob] });
 
-  /** Scans from SBOMs with a scanner that finds nothing: what it was given, and what the gate says. */
+  /** Scans from SBOMs with a scanner that finds nothing: returns the given SBOMs, and the result of the gate. */
   async function scan(of: Pushed = image) {
     const given: unknown[] = [];
     const scanner: Scanner = (subject) => {

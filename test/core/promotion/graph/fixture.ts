@@ -9,10 +9,10 @@ import type { Graph } from '../../../../src/core/promotion/graph/graph.ts';
 import type { RegistriesTwin } from '../../../support/twins/registries.ts';
 import { pinned, soon, SOURCE } from '../images.ts';
 
-/** Everything that belongs to an image, but for end-of-life marks. */
+/** All attachments of an image, except end-of-life marks. */
 export const ALL: AttachmentSelection = { carry: 'All', artifactTypes: [], lifecycle: false };
 
-/** Asks for an image as a promotion of everything does, but for `more`. */
+/** Gathers an image with all attachments; `more` changes options. */
 export function ask(
   twin: RegistriesTwin,
   image: ManifestContent,
@@ -40,7 +40,7 @@ export async function gather(
   return gathered.graph;
 }
 
-/** What goes by digest, in order. */
+/** The manifests that are pushed by digest, in order. */
 export const digests = (graph: Graph): Digest[] => graph.manifests.map(({ manifest }) => manifest.digest);
-/** Why attachments stay. */
+/** Why attachments are left out. */
 export const lefts = (graph: Graph): LeftBecause[] => graph.attachments.flatMap(({ left }) => left ?? []);

@@ -47,7 +47,7 @@ describe('the history of a mirror', () => {
     expect(await read.load(signal)).to.equal(undefined);
     const has = (tag: string) => read.has({ tag, digest: digestOf(tag) });
     expect([has('1.0.0'), has('1.1.0'), has('1.2.0')]).to.deep.equal([true, true, false]);
-    // Tried again by whom it failed, it is there once.
+    // After a retry of the failed write the entry exists once.
     expect(await book.add(arrival('1.0.0'), signal)).to.equal(undefined);
   });
 });

@@ -1,4 +1,4 @@
-// What records are made of in these tests: an image, a moment, and signatures by the real adapter.
+// Input for records in these tests: an image, a time, and signatures by the real adapter.
 import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
 import {
   digestOf,
@@ -24,7 +24,7 @@ export const image: PinnedRef = {
 };
 export const subject: Descriptor = { mediaType: OCI, digest: image.digest, size: 500, annotations: {} };
 
-/** A signer with a key of its own. */
+/** A signer with a new key. */
 export async function signerWith(key: SigningKey = signingKey()): Promise<ArtifactSigner> {
   const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const opened = await openKeySigner({ pem });
@@ -32,7 +32,7 @@ export async function signerWith(key: SigningKey = signingKey()): Promise<Artifa
   return opened.value;
 }
 
-/** A manifest as a registry gives it back. */
+/** A manifest as a registry returns it. */
 export function contentOf(body: object, mediaType = OCI): ManifestContent {
   const bytes = Buffer.from(JSON.stringify(body));
   const read = parseManifest(bytes, digestOf(bytes), mediaType);
@@ -45,27 +45,27 @@ export function bodyOf({ content }: Artifact): Readonly<Record<string, unknown>>
   return JSON.parse(Buffer.from(content.bytes).toString()) as Readonly<Record<string, unknown>>;
 }
 
-/** What a listing of referrers says of an artifact. */
+/** The entry of an artifact in a listing of referrers. */
 export function listed({ content: { manifest } }: Artifact): Descriptor {
   const { mediaType, digest, size, artifactType, annotations } = manifest;
   return { mediaType, digest, size, annotations, ...(artifactType !== undefined && { artifactType }) };
 }
 
-/** The blob of a digest; throws when the artifact does not bring it. */
+/** The blob of a digest; throws when the artifact does not contain it. */
 export function blobOf({ blobs }: Artifact, digest: Digest): Uint8Array {
   const blob = blobs.find((bytes) => digestOf(bytes) === digest);
   if (!blob) throw new Error(`${digest} is no blob of the artifact`);
   return blob;
 }
 
-/** A run that leaves records and has no page of its own. */
+/** A run that writes records and has no URL. */
 export const nowhere: RunIdentity = {
   name: 'platform/node-to-golden',
   id: 'node-to-golden-29',
   attempt: 1,
   actor: 'system:serviceaccount:pratique:controller',
 };
-/** A run that has one. */
+/** A run with a URL. */
 export const run: RunIdentity & { readonly url: string } = {
   ...nowhere,
   url: 'https://ci.example.com/runs/29',
@@ -78,7 +78,7 @@ export function statementOf(artifact: Artifact): Statement {
   return JSON.parse(Buffer.from(blobOf(artifact, layer.digest)).toString()) as Statement;
 }
 
-/** Puts an artifact beside its subject in a registry twin. */
+/** Attaches an artifact to its subject in a registry twin. */
 export function attach(registry: RegistryTwin, name: string, artifact: Artifact): Digest {
   const { artifactType, annotations, layers, subject: about } = artifact.content.manifest;
   for (const { digest, mediaType } of layers) registry.putBlob(name, blobOf(artifact, digest), mediaType);

@@ -16,7 +16,7 @@ const OUTPUT: ScanOutput = {
   finishedAt: STARTED,
 };
 
-/** A report that claims to be ours and of this run, and says in truth that another image is released. */
+/** A report that claims to be ours and of this run, and is really a release of another image. */
 const FORGED: Descriptor = {
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
   digest: digestOf('forged'),
