@@ -36,6 +36,7 @@ const CONTROLLERS: Named = [
   ['controllers/certificates', "the webhook's certificate, its CA, the caBundle"],
 ];
 const CLIENTS: Named = [
+  ['clients/io', 'what clients share: limits on bytes, programs and waits; one load for all who ask'],
   ['clients/registry', 'OCI distribution: logins, reads, writes, transfers'],
   ['clients/sigstore', 'signatures, bundles and trust roots: verify and sign'],
   ['clients/kubernetes', 'the API server: requests, watches, Lease, events, status, pull secrets'],
@@ -114,7 +115,12 @@ export const ROOMS: readonly Room[] = [
     mayImport: ['core/model', 'core/policy', 'core/evidence'],
     pure: true,
   },
-  ...CLIENTS.map(([path, purpose]) => ({ path, purpose, mayImport: ['core/model'], mayImportTypes: CORE })),
+  ...CLIENTS.map(([path, purpose]) => ({
+    path,
+    purpose,
+    mayImport: path === 'clients/io' ? ['core/model'] : ['core/model', 'clients/io'],
+    mayImportTypes: CORE,
+  })),
 ];
 
 /** Outside libraries that do nothing but compute: allowed wherever they are needed. */
@@ -130,7 +136,7 @@ export const SMALL_LIBRARIES: readonly string[] = [
 
 /** Every other outside library and the rooms that own it; a name ending in `/` stands for a whole scope. */
 export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  undici: ['clients/registry', 'clients/kubernetes'],
+  undici: ['clients/registry', 'clients/kubernetes', 'clients/scanner'],
   '@sigstore/': ['clients/sigstore'],
   '@noble/': ['clients/sigstore'],
   express: ['clients/http-server'],

@@ -1,29 +1,22 @@
-import { matchesDigest, type Descriptor, type Digest } from '../../core/model/index.ts';
-import { isAbsent, readBody, refuseCompressed } from './body.ts';
-import type { Call } from './call.ts';
-import { discard, drop, header, type Answer } from './exchange.ts';
+import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
+import { discard } from '../io/index.ts';
+import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
+import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfError } from './fault.ts';
-import { faultOfRefusal } from './refusal.ts';
-import type { Send } from './transport.ts';
 
 /**
  * Reads a blob whole and checks that size and digest are the descriptor's; `undefined` for a plain 404. One declared
  * larger than `maxBytes` is not even asked for.
  */
 export async function readBlob(
-  send: Send,
   call: Call,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
   if (size > maxBytes) {
-    throw fault(
-      call,
-      'LimitExceeded',
-      `it has ${String(size)} bytes, and at most ${String(maxBytes)} are read`,
-    );
+    throw fault(call, 'LimitExceeded', `it has ${size} bytes, and at most ${maxBytes} are read`);
   }
-  const answer = await send(call, { method: 'GET', url: blobUrl(call, digest) });
+  const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`) });
   if (await isAbsent(call, answer)) return undefined;
   const bytes = await readBody(call, answer, maxBytes);
   if (bytes.byteLength !== size) {
@@ -42,14 +35,13 @@ const FIRST_BYTE = /^bytes\s+(\d{1,16})-/;
  * read past what is known already. Nothing is checked but where it begins: the taker knows size and digest.
  */
 export async function openBlob(
-  send: Send,
   call: Call,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   offset: number,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   if (offset > 0 && offset >= size) return nothing();
-  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${String(offset)}-` } : {};
-  const answer = await send(call, { method: 'GET', url: blobUrl(call, digest), headers });
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`), headers });
   if (await isAbsent(call, answer, [200, 206])) return undefined;
   return bytesOf(call, answer, offset - firstByte(call, answer, offset));
 }
@@ -81,18 +73,10 @@ async function* nothing(): AsyncGenerator<Uint8Array> {
 }
 
 /** Whether the repository has the blob. */
-export async function hasBlob(
-  send: Send,
-  call: Call,
-  { digest }: Pick<Descriptor, 'digest'>,
-): Promise<boolean> {
-  const answer = await send(call, { method: 'HEAD', url: blobUrl(call, digest) });
+export async function hasBlob(call: Call, { digest }: Pick<Descriptor, 'digest'>): Promise<boolean> {
+  const answer = await send(call, { method: 'HEAD', url: urlIn(call, `blobs/${digest}`) });
   await discard(answer);
   if (answer.status === 200) return true;
   if (answer.status === 404) return false;
   throw await faultOfRefusal(call, answer);
-}
-
-function blobUrl({ repository, endpoint }: Call, digest: Digest): URL {
-  return new URL(`/v2/${repository}/blobs/${digest}`, endpoint.origin);
 }

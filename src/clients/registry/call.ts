@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import type { ImageRef } from '../../core/model/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -36,10 +37,49 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Called for each request that the call sends; must not throw. */
   readonly onRequest?: () => void;
+  readonly transport: Transport;
 }
 
 /** Begins a call about `ref`. */
 export type Begin = (operation: Operation, doing: string, ref: ImageRef, signal: AbortSignal) => Call;
+
+/** Sends a request with all that HTTP asks of a client: login, redirects, one retry. Any final status is an answer. */
+export type Transport = (call: Call, ask: Ask) => Promise<Answer>;
+
+/** A request, addressed to the registry of the call. */
+export interface Ask {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** On the registry's own origin; elsewhere no login is sent along. */
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | StreamBody;
+}
+
+/** A body that is made while it is sent: never held whole, and made anew each time it is asked for. */
+export interface StreamBody {
+  /** Bytes; no more and no fewer come. */
+  readonly length: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+/** One HTTP response, its body not yet read: every answer is read to its end, discarded or dropped. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  readonly body: Dispatcher.ResponseData['body'];
+  /** Where it came from, after any redirects. */
+  readonly url: URL;
+}
+
+/** Sends one request of a call. */
+export function send(call: Call, ask: Ask): Promise<Answer> {
+  return call.transport(call, ask);
+}
+
+/** An address in the repository of a call, e.g. `tags/list`. */
+export function urlIn({ repository, endpoint }: Call, path: string): URL {
+  return new URL(`/v2/${repository}/${path}`, endpoint.origin);
+}
 
 /** What is asked of a login; operations that are not listed read. */
 const ACCESS: Partial<Readonly<Record<Operation, Access>>> = {

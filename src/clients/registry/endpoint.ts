@@ -30,7 +30,7 @@ export function endpointOf(registry: string, insecureHosts: readonly string[]): 
 }
 
 /** Why a request must not go on from a registry to this place; `undefined` when it may. */
-export type Objection = string | undefined;
+type Objection = string | undefined;
 
 /**
  * Judges a place the registry points to (a redirect or a token realm). A registry must not make us send requests inside

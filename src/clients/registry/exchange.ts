@@ -1,35 +1,11 @@
 import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, request, type Dispatcher } from 'undici';
-import type { Call, Operation } from './call.ts';
+import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
 import { faultOfError } from './fault.ts';
 
-/** A body that is made while it is sent: never held whole, and made anew each time it is asked for. */
-interface StreamBody {
-  /** Bytes; no more and no fewer come. */
-  readonly length: number;
-  readonly open: () => AsyncIterable<Uint8Array>;
-}
-
-/** One HTTP request. */
-export interface WireRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | StreamBody;
-}
-
-/** One HTTP response, its body not yet read: every answer is read to its end or given to {@link discard}. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Dispatcher.ResponseData['headers'];
-  readonly body: Dispatcher.ResponseData['body'];
-  /** Where it came from, after any redirects. */
-  readonly url: URL;
-}
-
 /** Sends one request and awaits the head of its response. Follows nothing, retries nothing; throws Faults. */
-export type Exchange = (call: Call, wire: WireRequest) => Promise<Answer>;
+export type Exchange = (call: Call, ask: Ask) => Promise<Answer>;
 
 /** One finished or failed request, for counting. */
 export interface RequestEvent {
@@ -39,23 +15,31 @@ export interface RequestEvent {
   readonly code: string;
 }
 
-/** What {@link openConnections} needs. */
+/** How connections are made and bounded. */
 export interface ConnectionOptions {
-  /** PEM of certificates to trust besides those of the system. */
-  readonly ca?: string | undefined;
-  readonly concurrencyPerHost: number;
-  readonly transfersPerHost: number;
-  readonly requestTimeoutMs: number;
-  /** Longest silence in a patient call, in milliseconds. */
-  readonly stallMs: number;
-  readonly userAgent: string;
-  readonly onRequest?: ((event: RequestEvent) => void) | undefined;
+  /** PEM of certificate authorities to trust besides those of the system. */
+  readonly ca?: string;
+  /** Most requests under way to one host at a time; further ones wait. */
+  readonly concurrencyPerHost?: number;
+  /** Most blobs on their way to or from one host at a time. */
+  readonly transfersPerHost?: number;
+  /** Milliseconds for one request with its body; the caller's signal bounds the whole question. */
+  readonly requestTimeoutMs?: number;
+  /** Milliseconds without a byte after which a transfer or another write is given up; it has no other limit but the signal. */
+  readonly stallMs?: number;
+  readonly userAgent?: string;
+  /** Called for every request when its response begins or it fails; must not throw. */
+  readonly onRequest?: (event: RequestEvent) => void;
 }
 
-/** Most of an unwanted body that is read to save its connection, in bytes; beyond it the connection is dropped. */
-const MAX_DISCARDED_BYTES = 16 * 1024;
-/** Longest wait for an unwanted body, in milliseconds. */
-const MAX_DISCARD_MS = 500;
+/** Requests to one host at a time: what browsers use, and far from what makes registries slow clients down. */
+const DEFAULT_CONCURRENCY_PER_HOST = 8;
+/** Blobs on their way from or to one host: with an upload's usual three round trips, this many fill most lines. */
+export const DEFAULT_TRANSFERS_PER_HOST = 16;
+/** Time for one request, in milliseconds: an admission has ten seconds in all. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
+/** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
+const DEFAULT_STALL_MS = 60_000;
 
 /** Statuses that send a request elsewhere (RFC 9110 §15.4). */
 export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -69,48 +53,56 @@ export function openConnections(options: ConnectionOptions): {
   readonly exchange: Exchange;
   readonly close: () => Promise<void>;
 } {
-  const open = agentsOf(options);
-  const questions = open(options.concurrencyPerHost);
-  const downloads = open(options.transfersPerHost);
-  const writes = open(options.transfersPerHost);
+  const { onRequest, userAgent = 'pratique', transfersPerHost = DEFAULT_TRANSFERS_PER_HOST } = options;
+  const { stallMs = DEFAULT_STALL_MS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
+  const open = agentsOf(options.ca, requestTimeoutMs);
+  const questions = open(options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST);
+  const downloads = open(transfersPerHost);
+  const writes = open(transfersPerHost);
   const poolOf = ({ operation, access }: Call): Agent => {
     if (operation === 'download') return downloads;
     return access === 'pull' ? questions : writes;
   };
-  const exchange: Exchange = async (call, wire) => {
-    const { host } = wire.url;
+  /** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
+  const limitsOf = ({ patient, signal }: Call): Limits =>
+    patient
+      ? { signal, headersTimeout: stallMs, bodyTimeout: stallMs }
+      : { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
+  const exchange: Exchange = async (call, { method, url, headers, body }) => {
+    const { host } = url;
     const count = (code: string): void => {
-      options.onRequest?.({ host, operation: call.operation, code });
+      onRequest?.({ host, operation: call.operation, code });
       call.onRequest?.();
     };
+    const length = isStream(body) ? { 'content-length': String(body.length) } : {};
     try {
-      const response = await request(wire.url, {
+      const response = await request(url, {
         dispatcher: poolOf(call),
-        method: wire.method,
-        headers: {
-          'user-agent': options.userAgent,
-          'accept-encoding': 'identity',
-          ...wire.headers,
-          ...lengthOf(wire.body),
-        },
-        ...limitsOf(call, options),
-        ...(wire.body !== undefined && { body: bodyOf(wire.body) }),
+        method,
+        headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
+        // A stream is pulled from no faster than the connection takes what comes.
+        body: isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body,
+        ...limitsOf(call),
       });
       count(String(response.statusCode));
-      return { status: response.statusCode, headers: response.headers, body: response.body, url: wire.url };
+      return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
       count('error');
       throw faultOfError(call, host, error);
     }
   };
-  const close = async (): Promise<void> => {
-    await Promise.all([questions, downloads, writes].map((agent) => agent.destroy()));
+  return {
+    exchange,
+    close: async () => {
+      await Promise.all([questions, downloads, writes].map((agent) => agent.destroy()));
+    },
   };
-  return { exchange, close };
 }
 
+type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
+
 /** Makes agents that differ only in how many connections they open to a host. */
-function agentsOf({ ca, requestTimeoutMs }: ConnectionOptions): (connections: number) => Agent {
+function agentsOf(ca: string | undefined, timeout: number): (connections: number) => Agent {
   // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
   const secureContext =
     ca === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca] });
@@ -120,51 +112,11 @@ function agentsOf({ ca, requestTimeoutMs }: ConnectionOptions): (connections: nu
       allowH2: false, // one request per connection keeps the cap honest and aborts cheap
       headersTimeout: 0, // the limits of each request say what holds
       bodyTimeout: 0,
-      connect: { timeout: requestTimeoutMs, ...(secureContext && { secureContext }) },
+      connect: { timeout, secureContext },
     });
 }
 
-/** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
-function limitsOf(
-  { patient, signal }: Call,
-  { requestTimeoutMs, stallMs }: ConnectionOptions,
-): Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'> {
-  if (patient) return { signal, headersTimeout: stallMs, bodyTimeout: stallMs };
-  return { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
-}
-
 /** Whether a body is made while it is sent. */
-export function isStream(body: WireRequest['body']): body is StreamBody {
+export function isStream(body: Ask['body']): body is StreamBody {
   return typeof body === 'object' && !(body instanceof Uint8Array);
-}
-
-function lengthOf(body: WireRequest['body']): Record<string, string> {
-  return isStream(body) ? { 'content-length': String(body.length) } : {};
-}
-
-// A stream is pulled from no faster than the connection takes what comes.
-function bodyOf(body: string | Uint8Array | StreamBody): string | Uint8Array | Readable {
-  return isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body;
-}
-/** Gets rid of an answer whose body does not matter; keeps the connection when that is cheap. Never throws. */
-export async function discard(answer: Answer): Promise<void> {
-  const patience = AbortSignal.timeout(MAX_DISCARD_MS);
-  await answer.body.dump({ limit: MAX_DISCARDED_BYTES, signal: patience }).catch(() => undefined);
-}
-
-/** Ends an answer that will not be read, and its connection with it. Never throws, now or later. */
-export function drop(answer: Answer): void {
-  // The body reports its own destruction as an error; unheard, it would end the process.
-  answer.body.on('error', () => undefined).destroy();
-}
-
-/** A header that must occur once; the first one when it occurs several times. */
-export function header(answer: Answer, name: string): string | undefined {
-  const value = answer.headers[name];
-  return typeof value === 'string' || value === undefined ? value : value[0];
-}
-
-/** The media type of an answer in lower case, without parameters. */
-export function contentType(answer: Answer): string | undefined {
-  return header(answer, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
 }

@@ -11,16 +11,6 @@ import type { Call } from './call.ts';
 import { fault } from './fault.ts';
 import { putManifest, readRawManifest } from './manifest.ts';
 import { pause } from './pause.ts';
-import type { Send } from './transport.ts';
-
-/** Keeps the listings that stand in for the referrers API (distribution spec 1.1, "Referrers Tag Schema"). */
-export interface FallbackTags {
-  /** Adds an entry to the listing of a subject, and makes sure that it stays. For one at a time: see {@link Turns}. */
-  readonly add: (call: Call, subject: Digest, entry: Descriptor) => Promise<void>;
-}
-
-/** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */
-export type Turns = <T>(key: string, act: () => Promise<T>) => Promise<T>;
 
 /** Most times a listing is written again because another writer has overwritten our entry. */
 const MAX_REWRITES = 5;
@@ -32,51 +22,32 @@ const listed = z.looseObject({ digest: z.string() });
 const listing = z.looseObject({ mediaType: z.string().optional(), manifests: z.array(listed).nullish() });
 type Listing = z.output<typeof listing>;
 
-/** Makes the turns of one client. */
-export function createTurns(): Turns {
-  const last = new Map<string, Promise<unknown>>();
-  return async (key, act) => {
-    const before = last.get(key) ?? Promise.resolve();
-    const mine = before.then(act, act);
-    last.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(key) === mine) last.delete(key);
-    }
-  };
-}
-
-/** Makes the keeper of fallback tags; `random` (from 0 to before 1) sets two writers apart. */
-export function createFallbackTags(parts: {
-  readonly send: Send;
-  readonly random: () => number;
-}): FallbackTags {
-  const { send, random } = parts;
-
-  const merge = async (call: Call, tag: string, entry: Descriptor): Promise<void> => {
-    let present = await readListing(send, call, tag);
-    for (let rewrites = 0; !lists(present, entry.digest); rewrites += 1) {
-      if (rewrites > MAX_REWRITES) {
-        throw fault(call, 'RegistryUnavailable', 'others keep writing the fallback tag at the same time');
-      }
-      if (rewrites > 0) await pause(call, random() * REWRITE_PAUSE_MS * 2 ** rewrites);
-      // What others have written meanwhile is in `present`: it was read after our own last writing.
-      const merged = withEntry(present, entry);
-      const bytes = Buffer.from(JSON.stringify(merged));
-      await putManifest(send, call, { name: tag, bytes, mediaType: merged.mediaType });
-      present = await readListing(send, call, tag);
-    }
-  };
-
-  return {
-    add: (call, subject, entry) => merge(call, fallbackTag(subject), entry),
-  };
+/**
+ * Adds an entry to the listing of a subject that stands in for the referrers API (distribution spec 1.1, "Referrers Tag
+ * Schema"), and makes sure that it stays. For one caller at a time; `random` (from 0 to before 1) sets two writers apart.
+ */
+export async function addToFallbackTag(
+  call: Call,
+  subject: Digest,
+  entry: Descriptor,
+  random: () => number,
+): Promise<void> {
+  const tag = fallbackTag(subject);
+  let present = await readListing(call, tag);
+  for (let rewrites = 0; !lists(present, entry.digest); rewrites += 1) {
+    if (rewrites > MAX_REWRITES)
+      throw fault(call, 'RegistryUnavailable', 'others keep writing the fallback tag at the same time');
+    if (rewrites > 0) await pause(call, random() * REWRITE_PAUSE_MS * 2 ** rewrites);
+    // What others have written meanwhile is in `present`: it was read after our own last writing.
+    const merged = withEntry(present, entry);
+    await putManifest(call, tag, merged.mediaType, Buffer.from(JSON.stringify(merged)));
+    present = await readListing(call, tag);
+  }
 }
 
 /** What lies under the tag; nothing at all is an empty listing, and what is no listing is never written over. */
-async function readListing(send: Send, call: Call, tag: string): Promise<Listing> {
-  const raw = await readRawManifest(send, call, tag);
+async function readListing(call: Call, tag: string): Promise<Listing> {
+  const raw = await readRawManifest(call, tag);
   if (raw === undefined) return {};
   const read = listing.safeParse(parseJson(raw.bytes)).data;
   const mediaType = read?.mediaType ?? raw.contentType ?? '';
@@ -90,15 +61,12 @@ function lists({ manifests }: Listing, digest: Digest): boolean {
 
 function withEntry(present: Listing, entry: Descriptor): Listing & { readonly mediaType: string } {
   const seen = new Set<string>([entry.digest]);
+  const hasAny = Object.keys(entry.annotations).length > 0;
   const others = (present.manifests ?? []).filter(({ digest }) => !seen.has(digest) && seen.add(digest));
   return {
     schemaVersion: 2,
     ...present,
     mediaType: present.mediaType ?? MEDIA_TYPE.ociIndex,
-    manifests: [...others, wireOf(entry)],
+    manifests: [...others, { ...entry, annotations: hasAny ? entry.annotations : undefined }],
   };
-}
-
-function wireOf({ annotations, ...entry }: Descriptor): z.output<typeof listed> {
-  return { ...entry, ...(Object.keys(annotations).length > 0 && { annotations }) };
 }

@@ -1,47 +1,34 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { TargetRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call } from './call.ts';
 import { endpointOf } from './endpoint.ts';
-import { openConnections, type RequestEvent } from './exchange.ts';
-import { createTurns } from './fallback-tags.ts';
+import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses } from './pause.ts';
 import { readsOver } from './reads.ts';
 import { createSlots, createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
-import { writesOver } from './writes.ts';
+import { createTurns, writesOver } from './writes.ts';
 
-export { pullSecretLogins } from './auth/pull-secret-logins.ts';
+export { pullSecretLogins } from './auth/logins.ts';
 export { anonymous, dockerDirectory, dockerKeychain } from './auth/keychain.ts';
 export type { RequestEvent } from './exchange.ts';
 
 /** What a registry client is given. */
-export interface RegistryOptions {
+export interface RegistryOptions extends ConnectionOptions {
   /** Finds logins; see {@link dockerKeychain}. */
   readonly keychain: Keychain;
   /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
   readonly insecureHosts?: readonly string[];
-  /** PEM of certificate authorities to trust besides those of the system. */
-  readonly ca?: string;
-  /** Most requests under way to one host at a time; further ones wait. */
-  readonly concurrencyPerHost?: number;
-  /** Milliseconds for one request with its body; the caller's signal bounds the whole question. */
-  readonly requestTimeoutMs?: number;
-  /** Most blobs on their way to or from one host at a time. */
-  readonly transfersPerHost?: number;
   /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
   readonly chunkBytes?: number;
-  /** Milliseconds without a byte after which a transfer or another write is given up; it has no other limit but the signal. */
-  readonly stallMs?: number;
-  readonly userAgent?: string;
-  readonly now: () => Date;
+  readonly now: Clock;
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
-  /** Called for every request when its response begins or it fails; must not throw. */
-  readonly onRequest?: (event: RequestEvent) => void;
 }
 
 /**
@@ -74,58 +61,38 @@ export interface Registry extends RegistryView {
   close(): Promise<void>;
 }
 
-/** Requests to one host at a time: what browsers use, and far from what makes registries slow clients down. */
-export const DEFAULT_CONCURRENCY_PER_HOST = 8;
-/** Time for one request, in milliseconds: an admission has ten seconds in all. */
-export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
-/** Blobs on their way from or to one host: with an upload's usual three round trips, this many fill most lines. */
-export const DEFAULT_TRANSFERS_PER_HOST = 16;
 /** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
-export const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
-/** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
-export const DEFAULT_STALL_MS = 60_000;
+const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
 /** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
 const MAX_SCOPES = 500;
-/** How the client names itself. */
-export const DEFAULT_USER_AGENT = 'pratique';
 
 /** Makes a registry client. It holds connections, tokens and logins until `close()`. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { keychain, now, ca, onRequest, random = Math.random, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
-  const transfersPerHost = options.transfersPerHost ?? DEFAULT_TRANSFERS_PER_HOST;
-  const { exchange, close } = openConnections({
-    ca,
-    onRequest,
-    transfersPerHost,
-    concurrencyPerHost: options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST,
-    requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
-    stallMs: options.stallMs ?? DEFAULT_STALL_MS,
-    userAgent: options.userAgent ?? DEFAULT_USER_AGENT,
-  });
+  const { keychain, now, insecureHosts = [], random = Math.random } = options;
+  const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
+  const { exchange, close } = openConnections(options);
   const closing = new AbortController();
   const pauses = createPauses(now);
   const [slots, turns] = [createSlots(transfersPerHost), createTurns()];
-  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, options.insecureHosts ?? []);
+  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
   const restMs = (registry: string): number => pauses.restMs(new URL(endpoint(registry).origin).host);
-  const beginAt =
-    (side: Call['side']): Begin =>
-    (operation, doing, ref, signal) => ({
+  const viewOf = (logins: Keychain, side: Call['side']): RegistryView => {
+    const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
+    const transport = createTransport({ exchange, authorizer, pauses });
+    const memory = createTransferMemory();
+    const over = (begin: Begin): RegistryView => ({
+      ...readsOver(begin),
+      ...writesOver({ begin, slots, turns, random, restMs, chunkBytes, memory }),
+      watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
+    });
+    return over((operation, doing, { registry, repository }, signal) => ({
       ...accessOf(operation, side),
       doing,
       signal,
-      repository: ref.repository,
-      endpoint: endpoint(ref.registry),
-    });
-  const viewOf = (logins: Keychain, side: Call['side']): RegistryView => {
-    const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
-    const send = createTransport({ exchange, authorizer, pauses });
-    const memory = createTransferMemory();
-    const over = (begin: Begin): RegistryView => ({
-      ...readsOver(send, begin),
-      ...writesOver({ send, begin, slots, turns, random, restMs, chunkBytes, memory }),
-      watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
-    });
-    return over(beginAt(side));
+      repository,
+      endpoint: endpoint(registry),
+      transport,
+    }));
   };
   const views = new LRUCache<string, RegistryView>({ max: MAX_SCOPES });
   return {

@@ -1,5 +1,6 @@
-import type { Call } from './call.ts';
-import type { Answer } from './exchange.ts';
+import { isAbsent } from './answer.ts';
+import { send, type Answer, type Ask, type Call } from './call.ts';
+import { objectionTo } from './endpoint.ts';
 import { fault, quote } from './fault.ts';
 
 /** `<target>; parameters` (RFC 8288 §3); commas inside the angle brackets belong to the target. */
@@ -10,51 +11,58 @@ const REL_NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i;
  * The next page of a listing, by `Link: …; rel="next"`; `undefined` after the last. It is followed only within the same
  * repository of the same registry: a link to another host would make us send requests there (CVE-2023-33957).
  */
-export function nextPage(call: Call, answer: Answer): URL | undefined {
+function nextPage(call: Call, answer: Answer): URL | undefined {
   const links = [answer.headers.link ?? []].flat().join(', ');
   const next = [...links.matchAll(LINK)].find(([, , parameters = '']) => REL_NEXT.test(parameters))?.[1];
   if (next === undefined) return undefined;
-  const url = URL.canParse(next, answer.url.href) ? new URL(next, answer.url.href) : undefined;
+  const url = URL.parse(next, answer.url.href);
   const within = `/v2/${call.repository}/`;
   if (url?.origin === call.endpoint.origin && url.pathname.startsWith(within)) return url;
-  const where = url === undefined ? 'no valid address' : quote(url.host + url.pathname);
+  const where = url === null ? 'no valid address' : quote(url.host + url.pathname);
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }
 
-/** How much of a listing is read. */
-interface ListingLimits {
+/** How the pages of a listing are asked for and read, and how many. */
+interface Listing<T> {
   readonly maxPages: number;
   readonly maxEntries: number;
-}
-
-/** One page of a listing, read. */
-export interface Page<T> {
-  readonly entries: readonly T[];
-  readonly next: URL | undefined;
+  readonly ask: Omit<Ask, 'url'>;
+  readonly read: (page: Answer) => Promise<readonly T[]>;
 }
 
 /** Reads all pages from `first` on. More than the limits is a Fault `LimitExceeded`: half a listing is not an answer. */
 export async function readPages<T>(
   call: Call,
-  first: Page<T>,
-  limits: ListingLimits,
-  read: (url: URL) => Promise<Page<T>>,
+  first: Answer,
+  { maxPages, maxEntries, ask, read }: Listing<T>,
 ): Promise<readonly T[]> {
   const all: T[] = [];
   const seen = new Set<string>();
-  let page = first;
-  for (;;) {
-    all.push(...page.entries);
-    if (all.length > limits.maxEntries) {
-      throw fault(call, 'LimitExceeded', `the listing has more than ${String(limits.maxEntries)} entries`);
-    }
-    if (page.next === undefined) return all;
-    if (seen.has(page.next.href))
-      throw fault(call, 'RegistryMisbehaved', 'the listing goes round in circles');
-    seen.add(page.next.href);
-    if (seen.size >= limits.maxPages) {
-      throw fault(call, 'LimitExceeded', `the listing has more than ${String(limits.maxPages)} pages`);
-    }
-    page = await read(page.next);
+  for (let page = first; ;) {
+    all.push(...(await read(page)));
+    if (all.length > maxEntries)
+      throw fault(call, 'LimitExceeded', `the listing has more than ${maxEntries} entries`);
+    const next = nextPage(call, page);
+    if (next === undefined) return all;
+    if (seen.has(next.href)) throw fault(call, 'RegistryMisbehaved', 'the listing goes round in circles');
+    seen.add(next.href);
+    if (seen.size >= maxPages)
+      throw fault(call, 'LimitExceeded', `the listing has more than ${maxPages} pages`);
+    page = await send(call, { ...ask, url: next });
+    if (await isAbsent(call, page))
+      throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
   }
+}
+
+/**
+ * Where a registry leads us from the address of its answer, or a Fault when that is nowhere or must not be gone to (see
+ * {@link objectionTo}). `verb` is how it does so: `redirects`.
+ */
+export function placeOf(call: Call, from: URL, location: string, verb: string): URL {
+  const target = URL.parse(location, from.href);
+  if (target === null) throw fault(call, 'RegistryMisbehaved', `it ${verb} to no valid address`);
+  const isDowngrade = from.protocol === 'https:' && target.protocol === 'http:';
+  const objection = isDowngrade ? 'it is plain http' : objectionTo(target, call.endpoint);
+  if (objection === undefined) return target;
+  throw fault(call, 'UntrustedEndpoint', `it ${verb} to ${quote(target.host)}: ${objection}`);
 }

@@ -10,12 +10,10 @@ import {
   type ManifestContent,
 } from '../../core/model/index.ts';
 import type { Deletion } from '../../core/promotion/index.ts';
-import { isAbsent, readBody } from './body.ts';
-import type { Call } from './call.ts';
-import { contentType, discard, drop, header, type Answer } from './exchange.ts';
+import { discard } from '../io/index.ts';
+import { contentType, drop, faultOfRefusal, header, isAbsent, isDone, readBody } from './answer.ts';
+import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, quote } from './fault.ts';
-import { faultOfRefusal } from './refusal.ts';
-import type { Send } from './transport.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
 export interface RawManifest {
@@ -25,20 +23,18 @@ export interface RawManifest {
 }
 
 /** All that can be read. Some registries answer 404 to a client that leaves out the type they hold. */
-const ACCEPT = [
-  MEDIA_TYPE.ociIndex,
-  MEDIA_TYPE.ociManifest,
-  MEDIA_TYPE.dockerIndex,
-  MEDIA_TYPE.dockerManifest,
-].join(', ');
+const ACCEPT = {
+  accept: [
+    MEDIA_TYPE.ociIndex,
+    MEDIA_TYPE.ociManifest,
+    MEDIA_TYPE.dockerIndex,
+    MEDIA_TYPE.dockerManifest,
+  ].join(', '),
+};
 
 /** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. */
-export async function readContent(
-  send: Send,
-  call: Call,
-  ref: ImageRef,
-): Promise<ManifestContent | undefined> {
-  const raw = await readRawManifest(send, call, nameIn(ref));
+export async function readContent(call: Call, ref: ImageRef): Promise<ManifestContent | undefined> {
+  const raw = await readRawManifest(call, nameIn(ref));
   if (raw === undefined) return undefined;
   const manifest = parseManifest(raw.bytes, raw.digest, raw.contentType);
   if (manifest.ok) return { manifest: manifest.value, bytes: raw.bytes };
@@ -48,12 +44,8 @@ export async function readContent(
 }
 
 /** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */
-export async function readRawManifest(
-  send: Send,
-  call: Call,
-  name: string,
-): Promise<RawManifest | undefined> {
-  const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), accept: ACCEPT });
+export async function readRawManifest(call: Call, name: string): Promise<RawManifest | undefined> {
+  const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), headers: ACCEPT });
   if (await isAbsent(call, answer)) return undefined;
   const claimed = claimedDigest(call, answer);
   const bytes = await readBody(call, answer, MAX_MANIFEST_BYTES);
@@ -72,9 +64,9 @@ export async function readRawManifest(
  * The digest behind a tag by HEAD; by reading the manifest where the header is missing. What a HEAD claims is good enough
  * to go and fetch by: the bytes are compared with it then.
  */
-export async function readTagDigest(send: Send, call: Call, ref: ImageRef): Promise<Digest | undefined> {
+export async function readTagDigest(call: Call, ref: ImageRef): Promise<Digest | undefined> {
   const name = nameIn(ref);
-  const answer = await send(call, { method: 'HEAD', url: manifestUrl(call, name), accept: ACCEPT });
+  const answer = await send(call, { method: 'HEAD', url: manifestUrl(call, name), headers: ACCEPT });
   if (await isAbsent(call, answer)) return undefined;
   const claimed = claimedDigest(call, answer);
   await discard(answer);
@@ -82,29 +74,22 @@ export async function readTagDigest(send: Send, call: Call, ref: ImageRef): Prom
   if (asked !== undefined && claimed !== undefined && asked !== claimed) {
     throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest asked for');
   }
-  return claimed ?? (await readRawManifest(send, call, name))?.digest;
+  return claimed ?? (await readRawManifest(call, name))?.digest;
 }
 
 /** Sends a manifest as it is; the answer is read. Throws a Fault for anything but success. */
 export async function putManifest(
-  send: Send,
   call: Call,
-  {
-    name,
-    bytes,
-    mediaType,
-  }: { readonly name: string; readonly bytes: Uint8Array; readonly mediaType: string },
+  name: string,
+  mediaType: string,
+  body: Uint8Array,
 ): Promise<Answer> {
-  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
-    throw fault(
-      call,
-      'LimitExceeded',
-      `it has ${String(bytes.byteLength)} bytes, and registries take ${String(MAX_MANIFEST_BYTES)}`,
-    );
-  }
+  const size = body.byteLength;
+  if (size > MAX_MANIFEST_BYTES)
+    throw fault(call, 'LimitExceeded', `it has ${size} bytes, and registries take ${MAX_MANIFEST_BYTES}`);
   const headers = { 'content-type': mediaType };
-  const answer = await send(call, { method: 'PUT', url: manifestUrl(call, name), headers, body: bytes });
-  if (answer.status < 200 || answer.status > 204) throw await faultOfRefusal(call, answer);
+  const answer = await send(call, { method: 'PUT', url: manifestUrl(call, name), headers, body });
+  if (!isDone(answer)) throw await faultOfRefusal(call, answer);
   await discard(answer);
   return answer;
 }
@@ -116,19 +101,14 @@ const REFUSALS: ReadonlySet<number> = new Set([400, 405, 501]);
  * Deletes what a tag or digest names in the manifests of a repository. A digest takes all its tags along; a tag must be asked
  * for by its name only, never by the digest behind it.
  */
-export async function deleteNamed(send: Send, call: Call, name: string): Promise<Deletion> {
+export async function deleteNamed(call: Call, name: string): Promise<Deletion> {
   const answer = await send(call, { method: 'DELETE', url: manifestUrl(call, name) });
-  if (answer.status >= 200 && answer.status <= 204) {
-    await discard(answer);
-    return 'deleted';
-  }
-  if (answer.status === 404) {
-    await discard(answer);
-    return 'absent';
-  }
-  if (!REFUSALS.has(answer.status)) throw await faultOfRefusal(call, answer);
+  const deleted = isDone(answer);
+  if (!deleted && answer.status !== 404 && !REFUSALS.has(answer.status))
+    throw await faultOfRefusal(call, answer);
   await discard(answer);
-  return 'refused';
+  if (deleted) return 'deleted';
+  return answer.status === 404 ? 'absent' : 'refused';
 }
 
 function nameIn(ref: ImageRef): string {
@@ -136,7 +116,7 @@ function nameIn(ref: ImageRef): string {
 }
 
 function manifestUrl(call: Call, name: string): URL {
-  return new URL(`/v2/${call.repository}/manifests/${name}`, call.endpoint.origin);
+  return urlIn(call, `manifests/${name}`);
 }
 
 function claimedDigest(call: Call, answer: Answer): Digest | undefined {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { Call } from './call.ts';
-import { header, type Answer } from './exchange.ts';
+import { header } from './answer.ts';
+import type { Answer, Call } from './call.ts';
 import { deadline, fault } from './fault.ts';
 
 /** Longest wait for a registry's convenience, in milliseconds: an admission has a few seconds in all. */
@@ -44,8 +44,8 @@ export function createPauses(now: () => Date): Pauses {
     },
     note: (call, answer) => {
       const { host } = answer.url;
-      const allowance = allowanceOf(answer);
-      if (allowance) rest(host, allowance.restMs);
+      const restMs = restAfter(answer);
+      if (restMs !== undefined) rest(host, restMs);
       if (answer.status !== 429 && answer.status !== 503) return undefined;
       const delay = retryAfterMs(header(answer, 'retry-after'), now());
       if (delay === undefined) return undefined;
@@ -81,12 +81,6 @@ export function retryAfterMs(value: string | undefined, now: Date): number | und
   return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
 }
 
-/** How many requests a registry still allows. */
-interface Allowance {
-  /** Milliseconds to rest before something new is begun; 0 while enough is left. */
-  readonly restMs: number;
-}
-
 /** Requests that must be left before another image is begun: one image of several platforms costs about this many. */
 const MIN_REMAINING = 10;
 /** The same as a part of the whole window, where the window is small. */
@@ -99,30 +93,24 @@ const COUNT = /^\s*(\d{1,12})\s*(?:$|[;,])/;
 const WINDOW = /;\s*w\s*=\s*(\d{1,9})/;
 
 /**
- * Reads the `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers, and Docker Hub's form of them); `undefined` when
- * the answer has none.
+ * Milliseconds to rest before something new is begun, by the `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers,
+ * and Docker Hub's form of them): 0 while enough is left; `undefined` when the answer has none.
  */
-function allowanceOf(answer: Answer): Allowance | undefined {
+function restAfter(answer: Answer): number | undefined {
   const left = header(answer, 'ratelimit-remaining');
-  const remaining = countIn(left);
-  if (remaining === undefined) return undefined;
   const limit = header(answer, 'ratelimit-limit');
-  if (remaining >= leastOf(countIn(limit))) return { restMs: 0 };
-  const seconds =
-    countIn(header(answer, 'ratelimit-reset')) ?? windowIn(left) ?? windowIn(limit) ?? DEFAULT_WINDOW_S;
-  return { restMs: seconds * 1_000 };
+  const remaining = numberIn(left, COUNT);
+  if (remaining === undefined) return undefined;
+  if (remaining >= leastOf(numberIn(limit, COUNT))) return 0;
+  const window = numberIn(left, WINDOW) ?? numberIn(limit, WINDOW) ?? DEFAULT_WINDOW_S;
+  return (numberIn(header(answer, 'ratelimit-reset'), COUNT) ?? window) * 1_000;
 }
 
 function leastOf(limit: number | undefined): number {
   return limit === undefined ? 1 : Math.min(MIN_REMAINING, Math.ceil(limit * MIN_REMAINING_PART));
 }
 
-function countIn(text: string | undefined): number | undefined {
-  const digits = COUNT.exec(text ?? '')?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
-function windowIn(text: string | undefined): number | undefined {
-  const digits = WINDOW.exec(text ?? '')?.[1];
+function numberIn(text = '', pattern: RegExp): number | undefined {
+  const digits = pattern.exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }

@@ -11,13 +11,12 @@ import {
   parseJson,
   fallbackTag,
 } from '../../core/model/index.ts';
-import { isAbsent, readBody } from './body.ts';
-import type { Call } from './call.ts';
-import { contentType, discard, drop, type Answer } from './exchange.ts';
+import { discard } from '../io/index.ts';
+import { contentType, drop, readBody } from './answer.ts';
+import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfStatus } from './fault.ts';
-import { nextPage, readPages, type Page } from './link.ts';
+import { readPages } from './link.ts';
 import { readRawManifest, type RawManifest } from './manifest.ts';
-import type { Send } from './transport.ts';
 
 /** Most referrers of one image that are read; images have a handful, and a flood must end in a clear no (CVE-2024-29903). */
 export const MAX_REFERRERS = 2_000;
@@ -34,19 +33,16 @@ const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
  * there is no API. Only a plain answer that there is none counts as such: a refusal or an outage is a Fault, because taking
  * it for an empty list would hide signatures and quarantine flags alike.
  */
-export async function readReferrers(send: Send, call: Call, digest: Digest): Promise<readonly Descriptor[]> {
-  const url = new URL(`/v2/${call.repository}/referrers/${digest}`, call.endpoint.origin);
-  const first = await send(call, { method: 'GET', url, accept: MEDIA_TYPE.ociIndex });
+export async function readReferrers(call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+  const ask = { method: 'GET', headers: { accept: MEDIA_TYPE.ociIndex } } as const;
+  const first = await send(call, { ...ask, url: urlIn(call, `referrers/${digest}`) });
   if (!offersApi(call, first)) {
     await discard(first);
-    return readFallbackTag(send, call, digest);
+    return readFallbackTag(call, digest);
   }
-  const entries = await readPages(call, await readPage(call, first), LIMITS, async (next) => {
-    const answer = await send(call, { method: 'GET', url: next, accept: MEDIA_TYPE.ociIndex });
-    if (!(await isAbsent(call, answer))) return readPage(call, answer);
-    throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
-  });
-  return descriptorsIn(entries);
+  const read = async (page: Answer): Promise<readonly unknown[]> =>
+    entriesIn(call, await readBody(call, page, MAX_MANIFEST_BYTES));
+  return descriptorsIn(await readPages(call, first, { ...LIMITS, ask, read }));
 }
 
 /** Some registries answer the unknown path with 400 or 405, or with a redirect to a page for people. */
@@ -54,21 +50,12 @@ function offersApi(call: Call, answer: Answer): boolean {
   if (answer.status === 200) return contentType(answer) === MEDIA_TYPE.ociIndex;
   if (answer.status === 404 || answer.status === 400 || answer.status === 405) return false;
   drop(answer);
-  throw faultOfStatus(call, answer.url.host, answer.status);
-}
-
-async function readPage(call: Call, answer: Answer): Promise<Page<unknown>> {
-  const entries = entriesIn(call, await readBody(call, answer, MAX_MANIFEST_BYTES));
-  return { entries, next: nextPage(call, answer) };
+  throw faultOfStatus(call, answer);
 }
 
 /** The listing under the fallback tag; a copy of a signature lying under that tag is an image manifest and lists nothing. */
-export async function readFallbackTag(
-  send: Send,
-  call: Call,
-  digest: Digest,
-): Promise<readonly Descriptor[]> {
-  const raw = await readRawManifest(send, call, fallbackTag(digest));
+export async function readFallbackTag(call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+  const raw = await readRawManifest(call, fallbackTag(digest));
   if (raw === undefined) return [];
   const mediaType = mediaTypeOf(raw);
   if (mediaType === undefined) {
@@ -77,7 +64,7 @@ export async function readFallbackTag(
   if (!isIndexType(mediaType)) return [];
   const entries = entriesIn(call, raw.bytes);
   if (entries.length > MAX_REFERRERS) {
-    throw fault(call, 'LimitExceeded', `the listing has more than ${String(MAX_REFERRERS)} entries`);
+    throw fault(call, 'LimitExceeded', `the listing has more than ${MAX_REFERRERS} entries`);
   }
   return descriptorsIn(entries);
 }

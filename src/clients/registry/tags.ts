@@ -1,11 +1,9 @@
 import * as z from 'zod';
 import { isTag } from '../../core/model/index.ts';
-import { isAbsent, readJson } from './body.ts';
-import type { Call } from './call.ts';
-import { discard, type Answer } from './exchange.ts';
-import { fault, faultOfStatus } from './fault.ts';
-import { nextPage, readPages, type Page } from './link.ts';
-import type { Send } from './transport.ts';
+import { isAbsent, readJson } from './answer.ts';
+import { send, urlIn, type Answer, type Call } from './call.ts';
+import { fault } from './fault.ts';
+import { readPages } from './link.ts';
 
 /** Most tags read of one repository: tens of thousands occur where every build leaves one. */
 export const MAX_TAGS = 50_000;
@@ -19,26 +17,15 @@ const MAX_TAG_PAGE_BYTES = 8 * 1024 * 1024;
 const wire = z.object({ tags: z.array(z.unknown()).nullish() });
 
 /** Lists all tags, in the registry's order and each once; `undefined` for a plain 404. */
-export async function readTags(send: Send, call: Call): Promise<readonly string[] | undefined> {
-  const url = new URL(`/v2/${call.repository}/tags/list?n=${String(TAGS_PER_PAGE)}`, call.endpoint.origin);
-  const first = await send(call, { method: 'GET', url });
+export async function readTags(call: Call): Promise<readonly string[] | undefined> {
+  const ask = { method: 'GET' } as const;
+  const first = await send(call, { ...ask, url: urlIn(call, `tags/list?n=${TAGS_PER_PAGE}`) });
   if (await isAbsent(call, first)) return undefined;
-  const tags = await readPages(
-    call,
-    await readPage(call, first),
-    { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS },
-    async (next) => readPage(call, await send(call, { method: 'GET', url: next })),
-  );
-  return [...new Set(tags)];
-}
-
-async function readPage(call: Call, answer: Answer): Promise<Page<string>> {
-  if (answer.status !== 200) {
-    await discard(answer);
-    throw faultOfStatus(call, answer.url.host, answer.status);
-  }
-  const body = wire.safeParse(await readJson(call, answer, MAX_TAG_PAGE_BYTES));
-  if (!body.success) throw fault(call, 'RegistryMisbehaved', 'the list of tags cannot be read');
-  const entries = (body.data.tags ?? []).filter((tag) => typeof tag === 'string' && isTag(tag));
-  return { entries: entries as string[], next: nextPage(call, answer) };
+  const read = async (page: Answer): Promise<readonly string[]> => {
+    const body = wire.safeParse(await readJson(call, page, MAX_TAG_PAGE_BYTES));
+    if (!body.success) throw fault(call, 'RegistryMisbehaved', 'the list of tags cannot be read');
+    return (body.data.tags ?? []).filter((tag): tag is string => typeof tag === 'string' && isTag(tag));
+  };
+  const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS };
+  return [...new Set(await readPages(call, first, { ...limits, ask, read }))];
 }

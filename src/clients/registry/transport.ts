@@ -1,31 +1,12 @@
+import { Fault } from '../../core/model/index.ts';
+import { discard, wasReset } from '../io/index.ts';
+import { header } from './answer.ts';
 import type { Authorizer } from './auth/authorization.ts';
-import type { Call } from './call.ts';
-import {
-  discard,
-  header,
-  isStream,
-  REDIRECTS,
-  type Answer,
-  type Exchange,
-  type WireRequest,
-} from './exchange.ts';
+import type { Answer, Ask, Call, Transport } from './call.ts';
+import { isStream, REDIRECTS, type Exchange } from './exchange.ts';
 import { fault } from './fault.ts';
-import { Fault, errorCode } from '../../core/model/index.ts';
+import { placeOf } from './link.ts';
 import { pause, type Pauses } from './pause.ts';
-import { placeOf } from './place.ts';
-
-/** A request, addressed to the registry of the call. */
-export interface Ask {
-  readonly method: WireRequest['method'];
-  /** On the registry's own origin; elsewhere no login is sent along. */
-  readonly url: URL;
-  readonly accept?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Exclude<WireRequest['body'], string>;
-}
-
-/** Sends a request with all that HTTP asks of a client: login, redirects, one retry. Any final status is an answer. */
-export type Send = (call: Call, ask: Ask) => Promise<Answer>;
 
 /** What {@link createTransport} is made of. */
 interface TransportParts {
@@ -42,11 +23,9 @@ const MAX_ATTEMPTS = 3;
 const MAX_PATIENT_RESENDS = 5;
 /** Redirects that keep method and body (RFC 9110 §15.4); any other would turn a write into something else. */
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
-/** The other side closed a pooled connection while we were writing to it: the request was not read. */
-const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /** Puts a transport together. */
-export function createTransport({ exchange, pauses, authorizer }: TransportParts): Send {
+export function createTransport({ exchange, pauses, authorizer }: TransportParts): Transport {
   return async (call, ask) => {
     let credential = await authorizer.upfront(call);
     for (let attempt = 1; ; attempt += 1) {
@@ -66,27 +45,28 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
     let url = ask.url;
     let secret = url.origin === call.endpoint.origin ? authorization : undefined;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const answer = await steady(call, requestFor(ask, url, secret));
+      const headers = secret === undefined ? ask.headers : { ...ask.headers, authorization: secret };
+      const answer = await steady(call, { ...ask, url, headers });
       const location = leadsOn(ask, answer) ? header(answer, 'location') : undefined;
       if (location === undefined) return answer;
       await discard(answer);
-      const target = placeOf(call, { from: url, location, verb: 'redirects' });
+      const target = placeOf(call, url, location, 'redirects');
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
       url = target;
     }
-    throw fault(call, 'RegistryMisbehaved', `it redirects more than ${String(MAX_REDIRECTS)} times`);
+    throw fault(call, 'RegistryMisbehaved', `it redirects more than ${MAX_REDIRECTS} times`);
   }
 
   /**
    * One request, sent again at once after a reset and after a short pause the registry asked for. A stream is sent once:
    * what arrived of it the registry may have kept, so the sender first asks how much arrived.
    */
-  async function steady(call: Call, wire: WireRequest): Promise<Answer> {
-    const once = isStream(wire.body);
-    await pauses.wait(call, wire.url.host);
-    let answer = await exchange(call, wire).catch((error: unknown) => {
-      if (once || !isReset(error)) throw error;
-      return exchange(call, wire);
+  async function steady(call: Call, ask: Ask): Promise<Answer> {
+    const once = isStream(ask.body);
+    await pauses.wait(call, ask.url.host);
+    let answer = await exchange(call, ask).catch((error: unknown) => {
+      if (once || !(error instanceof Fault && error.transient && wasReset(error.cause))) throw error;
+      return exchange(call, ask);
     });
     const mostResends = call.patient ? MAX_PATIENT_RESENDS : 1;
     for (let resent = 0; ; resent += 1) {
@@ -94,28 +74,11 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
       if (delay === undefined || once || resent === mostResends) return answer;
       await discard(answer);
       await pause(call, delay);
-      answer = await exchange(call, wire);
+      answer = await exchange(call, ask);
     }
   }
 }
 
-function requestFor(
-  { method, accept, headers, body }: Ask,
-  url: URL,
-  authorization: string | undefined,
-): WireRequest {
-  return {
-    method,
-    url,
-    headers: { ...headers, ...(accept && { accept }), ...(authorization && { authorization }) },
-    ...(body && { body }),
-  };
-}
-
 function leadsOn({ method }: Ask, { status }: Answer): boolean {
   return method === 'GET' || method === 'HEAD' ? REDIRECTS.has(status) : KEEPING.has(status);
-}
-
-function isReset(error: unknown): boolean {
-  return error instanceof Fault && error.transient && RESETS.has(errorCode(error.cause));
 }

@@ -4,19 +4,15 @@ import {
   formatReference,
   nameOf,
   parseDigest,
-  type Descriptor,
   type Digest,
-  type ImageRef,
-  type ManifestContent,
 } from '../../core/model/index.ts';
 import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
-import type { Begin, Call } from './call.ts';
-import { header, type Answer } from './exchange.ts';
-import { createFallbackTags, type FallbackTags, type Turns } from './fallback-tags.ts';
+import { header } from './answer.ts';
+import type { Answer, Call } from './call.ts';
+import { addToFallbackTag } from './fallback-tags.ts';
 import { fault } from './fault.ts';
 import { deleteNamed, putManifest } from './manifest.ts';
 import { createTransfers, type TransferParts } from './transfer/transfer.ts';
-import type { Send } from './transport.ts';
 
 /** What the writes of one set of logins are made with. */
 interface WriteParts extends TransferParts {
@@ -25,66 +21,48 @@ interface WriteParts extends TransferParts {
   readonly restMs: TargetRegistry['restMs'];
 }
 
-/** Makes the writes over a transport. */
+/** Makes the writes of one set of logins. */
 export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof SourceRegistry> {
-  const { send, begin, restMs, turns } = parts;
-  const fallbackTags = createFallbackTags(parts);
+  const { begin, restMs } = parts;
   return {
     ...createTransfers(parts),
-    pushManifest: (to, content, signal) =>
-      pushManifest({ send, begin, fallbackTags, turns }, { to, content }, signal),
-    deleteManifest: (image, signal) =>
-      deleteNamed(
-        send,
-        begin('delete', `delete manifest ${formatReference(image)}`, image, signal),
-        image.digest,
-      ),
+    pushManifest: pushOver(parts),
+    deleteManifest: (image, signal) => {
+      const doing = `delete manifest ${formatReference(image)}`;
+      return deleteNamed(begin('delete', doing, image, signal), image.digest);
+    },
     deleteTag: (ref, signal) =>
-      deleteNamed(
-        send,
-        begin('delete', `delete tag ${formatReference(ref)}`, ref, signal),
-        ref.tag ?? 'latest',
-      ),
+      deleteNamed(begin('delete', `delete tag ${formatReference(ref)}`, ref, signal), ref.tag ?? 'latest'),
     restMs,
   };
 }
 
-interface PushParts {
-  readonly send: Send;
-  readonly begin: Begin;
-  readonly fallbackTags: FallbackTags;
-  readonly turns: Turns;
-}
-
 /** Pushes a manifest, and lists it under the fallback tag of its subject where the registry does not list it itself. */
-async function pushManifest(
-  { send, begin, fallbackTags, turns }: PushParts,
-  { to, content }: { readonly to: ImageRef; readonly content: ManifestContent },
-  signal: AbortSignal,
-): Promise<void> {
-  const { manifest, bytes } = content;
-  const call = begin('push', `push manifest ${formatReference(to)}`, to, signal);
-  if (to.digest !== undefined && to.digest !== manifest.digest) {
-    throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
-  }
-  const { subject } = manifest;
-  const put = async (): Promise<Answer> => {
-    const name = to.digest ?? to.tag ?? manifest.digest;
-    const answer = await putManifest(send, call, { name, bytes, mediaType: manifest.mediaType });
-    compareDigests(call, answer, manifest.digest);
-    return answer;
+function pushOver({ begin, turns, random }: WriteParts): TargetRegistry['pushManifest'] {
+  return async (to, { manifest, bytes }, signal) => {
+    const { mediaType, digest, size, annotations, subject } = manifest;
+    const call = begin('push', `push manifest ${formatReference(to)}`, to, signal);
+    if (to.digest !== undefined && to.digest !== digest)
+      throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
+    const put = async (): Promise<Answer> => {
+      const answer = await putManifest(call, to.digest ?? to.tag ?? digest, mediaType, bytes);
+      compareDigests(call, answer, digest);
+      return answer;
+    };
+    if (subject === undefined) {
+      await put();
+      return;
+    }
+    // One at a time for each subject, also where the registry keeps the listing: registries too lose entries that are written at once.
+    await turns(`${nameOf(to)}@${subject.digest}`, async () => {
+      const answer = await put();
+      if (header(answer, 'oci-subject') === subject.digest) return;
+      const listing = { ...call, doing: `list ${digest} under ${subject.digest}` };
+      // The entry of a manifest in a listing (distribution spec, "Pushing Manifests with Subject").
+      const entry = { mediaType, digest, size, annotations, artifactType: artifactTypeOf(manifest) };
+      await addToFallbackTag(listing, subject.digest, entry, random);
+    });
   };
-  if (subject === undefined) {
-    await put();
-    return;
-  }
-  // One at a time for each subject, also where the registry keeps the listing: registries too lose entries that are written at once.
-  await turns(`${nameOf(to)}@${subject.digest}`, async () => {
-    const answer = await put();
-    if (header(answer, 'oci-subject') === subject.digest) return;
-    const listing = { ...call, doing: `list ${manifest.digest} under ${subject.digest}` };
-    await fallbackTags.add(listing, subject.digest, descriptorOf(content));
-  });
 }
 
 function compareDigests(call: Call, answer: Answer, digest: Digest): void {
@@ -94,9 +72,20 @@ function compareDigests(call: Call, answer: Answer, digest: Digest): void {
     throw fault(call, 'RegistryMisbehaved', 'it stored the manifest under another digest');
 }
 
-/** The entry of a manifest in a listing (distribution spec, "Pushing Manifests with Subject"). */
-function descriptorOf({ manifest }: ManifestContent): Descriptor {
-  const { mediaType, digest, size, annotations } = manifest;
-  const artifactType = artifactTypeOf(manifest);
-  return { mediaType, digest, size, annotations, artifactType };
+/** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */
+type Turns = <T>(key: string, act: () => Promise<T>) => Promise<T>;
+
+/** Makes the turns of one client. */
+export function createTurns(): Turns {
+  const last = new Map<string, Promise<unknown>>();
+  return async (key, act) => {
+    const before = last.get(key) ?? Promise.resolve();
+    const mine = before.then(act, act);
+    last.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(key) === mine) last.delete(key);
+    }
+  };
 }

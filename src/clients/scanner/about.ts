@@ -1,8 +1,8 @@
-import { parseJson } from '../../core/model/index.ts';
-import { request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
 import { rootCertificates } from 'node:tls';
+import { Agent, request } from 'undici';
 import * as z from 'zod';
+import { parseJson } from '../../core/model/index.ts';
+import { readAtMost } from '../io/index.ts';
 import { deadline, failed } from './call.ts';
 
 /** What a Trivy, or a Trivy server, reports of itself. */
@@ -35,7 +35,7 @@ export function parseAbout(answer: unknown): About | undefined {
   const read = wire.safeParse(answer);
   if (!read.success) return undefined;
   const { Version: version, VulnerabilityDB: database } = read.data;
-  return { version, ...(database?.UpdatedAt && { databaseUpdatedAt: new Date(database.UpdatedAt) }) };
+  return { version, databaseUpdatedAt: database?.UpdatedAt ? new Date(database.UpdatedAt) : undefined };
 }
 
 /** Asks a Trivy server about itself. It is asked before it scans, so that its database is at least as new as reported. */
@@ -43,42 +43,31 @@ export async function askServer(question: ServerQuestion): Promise<About> {
   const { operation, serverUrl, signal } = question;
   // Never quoted: it may hold a login.
   const host = new URL(serverUrl).host;
-  let text: string | undefined;
-  try {
-    text = await get(question);
-  } catch (cause) {
+  const answer = await get(question).catch((cause: unknown) => {
     if (signal.aborted) throw deadline(operation);
     throw failed(operation, `the Trivy server ${host} does not answer`, { transient: true, cause });
-  }
-  const about = text === undefined ? undefined : parseAbout(parseJson(text));
+  });
+  const about = parseAbout(parseJson(answer));
   if (about !== undefined) return about;
   throw failed(operation, `${host} does not say its version as a Trivy server does`, { transient: true });
 }
 
-/** The body of a good answer; `undefined` for any other. */
-function get({ serverUrl, ca, signal }: ServerQuestion): Promise<string | undefined> {
+/** The body of a good answer; nothing for any other. */
+async function get({ serverUrl, ca, signal }: ServerQuestion): Promise<Uint8Array> {
   const url = new URL(`${serverUrl.replace(/\/+$/, '')}/version`);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(SERVER_TIMEOUT_MS)]);
-  return new Promise((resolve, reject) => {
-    const options = { signal: bounded, agent: false as const };
-    const asked =
-      url.protocol === 'https:'
-        ? requestTls(url, { ...options, ...(ca !== '' && { ca: [...rootCertificates, ca] }) })
-        : requestPlain(url, options);
-    asked.on('error', reject);
-    asked.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('error', reject);
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.byteLength;
-        if (size > MAX_ABOUT_BYTES) asked.destroy(new Error('a long answer'));
-        else chunks.push(chunk);
-      });
-      response.on('end', () => {
-        resolve(response.statusCode === 200 ? Buffer.concat(chunks).toString('utf8') : undefined);
-      });
+  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+  const dispatcher = new Agent({ connect: { ca: ca === '' ? undefined : [...rootCertificates, ca] } });
+  try {
+    const { statusCode, body } = await request(url, {
+      dispatcher,
+      headers: login === ':' ? {} : { authorization },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(SERVER_TIMEOUT_MS)]),
     });
-    asked.end();
-  });
+    const answer = await readAtMost(body, MAX_ABOUT_BYTES);
+    if (answer === undefined) throw new Error('a long answer');
+    return statusCode === 200 ? answer : new Uint8Array();
+  } finally {
+    await dispatcher.destroy();
+  }
 }

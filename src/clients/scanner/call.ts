@@ -1,60 +1,59 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../../core/model/index.ts';
-import { type Ending, MAX_OUTPUT_BYTES, type Program, runProgram } from './run-program.ts';
+import { errorCode, Fault, parseJson } from '../../core/model/index.ts';
+import { runProgram, type Ending, type Program } from '../io/index.ts';
+
+/** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
+const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 /** A run of Trivy for a purpose. */
-export interface TrivyCall extends Program {
+export interface TrivyCall extends Omit<Program, 'maxOutputBytes' | 'input'> {
   /** What it is run for, as a verb with its object. */
   readonly operation: string;
+  readonly folder: string;
   /** Secrets that must not appear in messages. */
   readonly secrets: readonly string[];
 }
 
 /** Codes of errors that only a person can fix: no such program, or one that may not be run. */
-const NOT_RUNNABLE: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR']);
+const NOT_RUNNABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR']);
 
 /** Runs Trivy and returns what it printed. Throws a Fault for every end but a good one. */
 export async function callTrivy(call: TrivyCall): Promise<Buffer> {
-  const ending = await runProgram(call);
+  const ending = await runProgram({ ...call, maxOutputBytes: MAX_OUTPUT_BYTES });
   if (ending.kind === 'ended' && ending.code === 0) return ending.output;
   throw faultOf(call, ending);
 }
 
 /** Runs Trivy and returns the JSON it printed. */
 export async function askTrivy(call: TrivyCall): Promise<unknown> {
-  const output = await callTrivy(call);
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(output)) as unknown;
-  } catch (cause) {
-    throw failed(call.operation, `${call.command} printed what is no JSON`, { transient: false, cause });
-  }
+  const report = parseJson(await callTrivy(call));
+  if (report !== undefined) return report;
+  throw failed(call.operation, `${call.command} printed what is no JSON`, { transient: false });
 }
 
 function faultOf(call: TrivyCall, ending: Ending): Error {
   const { operation, command, timeoutMs } = call;
   switch (ending.kind) {
     case 'missing': {
-      const code = codeOf(ending.cause);
-      const detail = `${command} cannot be run${code === undefined ? '' : ` (${code})`}`;
+      const code = errorCode(ending.cause);
+      const detail = `${command} cannot be run${code && ` (${code})`}`;
       return failed(operation, detail, { transient: !NOT_RUNNABLE.has(code), cause: ending.cause });
     }
     case 'cancelled':
       return deadline(operation);
     case 'late': {
-      const detail = `${command} was not done after ${String(timeoutMs)} ms and was killed`;
+      const detail = `${command} was not done after ${timeoutMs} ms and was killed`;
       return failed(operation, detail + complaintOf(call, ending.complaint), { transient: true });
     }
     case 'too-much': {
-      const detail = `${command} printed more than ${String(MAX_OUTPUT_BYTES)} bytes and was killed`;
+      const detail = `${command} printed more than ${MAX_OUTPUT_BYTES} bytes and was killed`;
       return failed(operation, detail, { transient: false });
     }
     case 'ended': {
-      const how =
-        ending.signal === null
-          ? `ended with code ${String(ending.code)}`
-          : `was ended by the signal ${ending.signal}`;
+      const { code, signal } = ending;
+      const how = signal === null ? `ended with code ${String(code)}` : `was ended by the signal ${signal}`;
       return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, {
         transient: true,
       });
@@ -67,21 +66,14 @@ function complaintOf({ secrets }: TrivyCall, complaint: string): string {
   return words === '' ? '' : `; it said: ${words}`;
 }
 
-function codeOf(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : undefined;
-}
-
 /**
  * Lends a fresh folder that only this user can enter, and removes it with all that was put there, whatever happens.
  * `operation` names who needed it, should there be no room for one.
  */
 export async function inPrivateFolder<T>(operation: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'pratique-scan-')).catch((cause: unknown) => {
-    throw failed(operation, `no temporary folder could be made below ${tmpdir()}`, {
-      transient: true,
-      cause,
-    });
+    const detail = `no temporary folder could be made below ${tmpdir()}`;
+    throw failed(operation, detail, { transient: true, cause });
   });
   try {
     return await use(folder);
@@ -117,7 +109,6 @@ function quoteTail(text: string, secrets: readonly string[]): string {
   let quoted = text;
   for (const secret of secrets) if (secret !== '') quoted = quoted.replaceAll(secret, '…');
   quoted = quoted
-
     .replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
     .replace(/\?[^\s"'<>]*/g, '?…')
     .replace(/\b(bearer|basic)\s+[^\s"',]+/gi, '$1 …')

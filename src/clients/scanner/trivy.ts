@@ -14,11 +14,13 @@ import {
   imageArguments,
   sbomArguments,
   secretsIn,
+  secretsOf,
   trivyEnvironment,
   updateArguments,
   versionArguments,
+  writeLogins,
 } from './command-line.ts';
-import { secretsOf, writeLogins } from './logins.ts';
+import { unlessAborted } from '../io/index.ts';
 
 /** What a Trivy is given. */
 export interface TrivyOptions {
@@ -79,7 +81,7 @@ export function createTrivy(options: TrivyOptions): Trivy {
           scan(optionsFor(options, other), { operation, subject, folder, updates, signal }),
         );
       });
-      return orAborted(job, operation, signal);
+      return unlessAborted(job, signal, () => deadline(operation));
     };
   return { as, scan: as({}) };
 }
@@ -106,7 +108,7 @@ async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {
   const { operation, subject, folder } = job;
   const { command, now } = options;
   const calling = callingOf(options, job);
-  const line = { ...options, ...(await caFileOf(options, folder)) };
+  const line = { ...options, caFile: await caFileOf(options, folder) };
   const about = await learnAbout(line, calling, job);
   const startedAt = now();
   const report = await askTrivy(
@@ -147,7 +149,7 @@ async function imageCall(
   const insecure = (line.insecureHosts ?? []).includes(image.registry);
   return {
     ...calling,
-    args: imageArguments(line, { image, insecure, ...(platform !== undefined && { platform }) }),
+    args: imageArguments(line, { image, insecure, platform }),
     environment: {
       ...calling.environment,
       DOCKER_CONFIG: await writeLogins(calling.folder, image.registry, login),
@@ -172,7 +174,7 @@ function createUpdates(options: TrivyOptions, database: Database): () => Promise
   const { signal } = new AbortController();
   const update = (): Promise<void> =>
     inPrivateFolder(operation, async (folder) => {
-      const line = { ...options, ...(await caFileOf(options, folder)) };
+      const line = { ...options, caFile: await caFileOf(options, folder) };
       const calling = callingOf(options, { operation, folder, signal });
       await callTrivy({ ...calling, args: updateArguments(line, { database, insecure }) });
     });
@@ -203,11 +205,11 @@ function callingOf(
   };
 }
 
-async function caFileOf({ ca = '' }: TrivyOptions, folder: string): Promise<{ caFile?: string }> {
-  if (ca === '') return {};
+async function caFileOf({ ca = '' }: TrivyOptions, folder: string): Promise<string | undefined> {
+  if (ca === '') return undefined;
   const caFile = join(folder, 'ca.pem');
   await writeFile(caFile, ca, { mode: 0o600, flag: 'wx' });
-  return { caFile };
+  return caFile;
 }
 
 async function sbomFile(sbom: Uint8Array, folder: string): Promise<string> {
@@ -224,13 +226,4 @@ function operationOf(subject: ScanSubject): string {
 
 function isReport(report: unknown): boolean {
   return typeof report === 'object' && report !== null && 'SchemaVersion' in report;
-}
-
-/** A job that still waits for its turn ends with the signal, too. */
-function orAborted<T>(job: Promise<T>, operation: string, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(deadline(operation));
-    signal.addEventListener('abort', abort, { once: true });
-    void job.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

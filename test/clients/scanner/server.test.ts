@@ -6,14 +6,18 @@ import { IMAGE, patient, program, removePrograms, trivy } from './fixture.ts';
 
 describe('a Trivy server', () => {
   const servers: Server[] = [];
+  /** The `Authorization` of every request. */
+  const asked: (string | undefined)[] = [];
   afterEach(async () => {
     await removePrograms();
+    asked.length = 0;
     await Promise.all(servers.splice(0).map((one) => new Promise((resolve) => one.close(resolve))));
   });
 
   /** Starts a server that answers every request like this, and returns its URL. */
   async function serve(status: number, body: string | Buffer): Promise<string> {
     const server = createServer((request, response) => {
+      asked.push(request.headers.authorization);
       response.writeHead(request.url === '/version' ? status : 404);
       response.end(body);
     });
@@ -34,6 +38,14 @@ describe('a Trivy server', () => {
     expect(seen[0]?.args.join(' '))
       .to.include(`--server ${serverUrl}`)
       .and.not.to.include('--skip-db-update');
+  });
+
+  it('is asked with the login in its URL, when there is one', async () => {
+    const { command } = await program();
+    const serverUrl = await serve(200, ABOUT);
+    await trivy(command, { serverUrl }).scan(IMAGE, patient());
+    await trivy(command, { serverUrl: serverUrl.replace('://', '://acme:p%40ss@') }).scan(IMAGE, patient());
+    expect(asked).to.deep.equal([undefined, `Basic ${Buffer.from('acme:p@ss').toString('base64')}`]);
   });
 
   it('of a promotion replaces the one in the settings, and never receives its token', async () => {

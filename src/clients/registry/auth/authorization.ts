@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
+import { createMemo, unlessAborted } from '../../io/index.ts';
 import type { Access, Call } from '../call.ts';
-import { parseChallenges, type Challenge } from './challenge.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { deadline, fault, quote } from '../fault.ts';
-import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
-import { basic, identityOf } from './login.ts';
-import { createSharedMemo } from './shared-memo.ts';
+import { parseChallenges, type Challenge } from './challenge.ts';
+import { basic, identityOf } from './logins.ts';
 import { fetchToken, type TokenQuestion } from './token.ts';
 
 /** An `Authorization` value; `fresh` when it was made just now, so that a refusal of it is final. */
@@ -37,53 +37,49 @@ interface AuthorizerOptions {
 
 /** How long a login is used before the keychain is asked again, in milliseconds: rotation counts soon, bursts ask once. */
 const LOGIN_LIFETIME_MS = 30_000;
-/** Repositories whose last challenge is remembered, which saves them one refused request each time. */
-const MAX_CHALLENGES = 5_000;
+/** Repositories whose last challenge, login and tokens are remembered, which saves them refused requests; the least used go first. */
+const REMEMBERED = { max: 5_000 };
 /** What a token is asked for where the challenge names no scope (distribution spec, "Token Scope Documentation"). */
 const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
 /** Makes the authorizer of one client. Logins and tokens are fetched once for all who need them at the same time. */
 export function createAuthorizer({ keychain, exchange, now, closed }: AuthorizerOptions): Authorizer {
-  const challenges = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES });
-  const lastOf = new LRUCache<string, Challenge>({ max: MAX_CHALLENGES }); // by registry, without scopes
-  const logins = createSharedMemo<RegistryLogin | undefined>(now);
-  const tokens = createSharedMemo<string>(now);
+  const challenges = new LRUCache<string, Challenge>(REMEMBERED);
+  const lastOf = new LRUCache<string, Challenge>(REMEMBERED); // by registry, without scopes
+  const logins = createMemo<RegistryLogin | undefined>(now, REMEMBERED);
+  const tokens = createMemo<string>(now, REMEMBERED);
 
   const loginFor = async (call: Call, anew: boolean): Promise<RegistryLogin | undefined> => {
-    const place = { registry: call.endpoint.registry, repository: call.repository };
-    const { value } = await logins({
-      key: keyOf(call),
-      load: async () => ({
-        value: await keychain(place, closed),
-        until: new Date(now().getTime() + LOGIN_LIFETIME_MS),
-      }),
-      refused: () => anew,
-      signal: call.signal,
-      onAbort: () => deadline(call),
-    });
-    return value;
+    const { repository, signal } = call;
+    const { registry } = call.endpoint;
+    const key = `${registry}/${repository}`;
+    const known = anew ? undefined : logins.known(key);
+    if (known) return known.value;
+    const login = logins.learn(key, async () => ({
+      value: await keychain({ registry, repository }, closed),
+      until: new Date(now().getTime() + LOGIN_LIFETIME_MS),
+    }));
+    return unlessAborted(login, signal, () => deadline(call));
   };
 
   const bearer = async (call: Call, question: TokenQuestion, refused?: string): Promise<Credential> => {
-    const { endpoint, repository } = call;
+    const key = tokenKey(call.endpoint, question);
+    const known = tokens.known(key);
+    if (known && `Bearer ${known.value}` !== refused)
+      return { authorization: `Bearer ${known.value}`, fresh: false };
+    // It belongs to all who wait for it, and so ends with the signal of none of them.
     const background: Call = {
+      ...call,
       operation: 'token',
-      doing: `log in to ${endpoint.registry} for ${repository}`,
-      endpoint,
-      repository,
-      side: call.side,
+      doing: `log in to ${call.endpoint.registry} for ${call.repository}`,
       access: 'pull',
       patient: false,
       signal: closed,
+      onRequest: undefined,
     };
-    const { value, fresh } = await tokens({
-      key: tokenKey(endpoint, question),
-      load: () => fetchToken(exchange, background, question, now),
-      refused: (token) => `Bearer ${token}` === refused,
-      signal: call.signal,
-      onAbort: () => deadline(call),
-    });
-    return { authorization: `Bearer ${value}`, fresh };
+    const token = tokens.learn(key, () => fetchToken(exchange, background, question, now));
+    const value = await unlessAborted(token, call.signal, () => deadline(call));
+    return { authorization: `Bearer ${value}`, fresh: true };
   };
 
   const credential = async (
@@ -92,16 +88,13 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
     refused?: string,
   ): Promise<Credential | undefined> => {
     const login = await loginFor(call, refused !== undefined);
-    if (challenge.scheme === 'basic') {
-      if (login?.kind !== 'password') return undefined;
-      const authorization = basic(login.username, login.password);
-      return authorization === refused ? undefined : { authorization, fresh: true };
-    }
-    if (login?.kind === 'bearer') {
-      const authorization = `Bearer ${login.token}`;
-      return authorization === refused ? undefined : { authorization, fresh: true };
-    }
-    return bearer(call, { ...realmOf(call, challenge), login }, refused);
+    if (challenge.scheme !== 'basic' && login?.kind !== 'bearer')
+      return bearer(call, { ...realmOf(call, challenge), login }, refused);
+    const token = login?.kind === 'bearer' ? `Bearer ${login.token}` : undefined;
+    const authorization = challenge.scheme === 'basic' ? basic(login) : token;
+    return authorization === undefined || authorization === refused
+      ? undefined
+      : { authorization, fresh: true };
   };
 
   return {
@@ -129,10 +122,6 @@ export function createAuthorizer({ keychain, exchange, now, closed }: Authorizer
   };
 }
 
-function keyOf({ endpoint, repository }: Call): string {
-  return `${endpoint.registry}/${repository}`;
-}
-
 /** What a login is needed for: a token to read a repository is not one to write to it. */
 function needOf(call: Call): string {
   return JSON.stringify([call.endpoint.registry, call.repository, call.access, call.alsoPulls]);
@@ -154,12 +143,11 @@ function tokenKey(endpoint: Endpoint, { realm, service, scopes, login }: TokenQu
  */
 function realmOf(call: Call, { parameters }: Challenge): Omit<TokenQuestion, 'login'> {
   const text = parameters.get('realm') ?? '';
-  const realm = URL.canParse(text) ? new URL(text) : undefined;
-  if (realm === undefined) throw fault(call, 'RegistryMisbehaved', 'it asks for a login at no valid address');
+  const realm = URL.parse(text);
+  if (realm === null) throw fault(call, 'RegistryMisbehaved', 'it asks for a login at no valid address');
   const objection = objectionToRealm(realm, call.endpoint);
-  if (objection !== undefined) {
+  if (objection !== undefined)
     throw fault(call, 'UntrustedEndpoint', `it asks for a login at ${quote(realm.host)}: ${objection}`);
-  }
   realm.hash = '';
   const scopes = parameters.get('scope')?.split(' ').filter(Boolean) ?? [
     `repository:${call.repository}:${ACTIONS[call.access]}`,

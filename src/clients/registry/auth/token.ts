@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { readJson } from '../body.ts';
-import type { Call } from '../call.ts';
-import { discard, REDIRECTS, type Answer, type Exchange, type WireRequest } from '../exchange.ts';
-import { fault, faultOfStatus } from '../fault.ts';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
-import { basic } from './login.ts';
-import type { Lasting } from './shared-memo.ts';
+import { discard, type Lasting } from '../../io/index.ts';
+import { readJson } from '../answer.ts';
+import type { Answer, Ask, Call } from '../call.ts';
+import { REDIRECTS, type Exchange } from '../exchange.ts';
+import { fault, faultOfStatus } from '../fault.ts';
+import { basic } from './logins.ts';
 
 /** What a bearer token is asked for (distribution spec, "Token Authentication"). */
 export interface TokenQuestion {
@@ -58,21 +58,20 @@ export async function fetchToken(
     throw faultOf(call, answer);
   }
   const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES)).data;
-  if (body === undefined) {
+  if (body === undefined)
     throw fault(call, 'RegistryMisbehaved', `${answer.url.host} answered without a token`);
-  }
   const lifetime = Math.min(body.seconds, MAX_LIFETIME_S) * 1_000;
   const skew = Math.min(EXPIRY_SKEW_MS, lifetime / 2);
   return { value: body.token, until: new Date(askedAt + lifetime - skew) };
 }
 
-function faultOf(call: Call, { status, url: { host } }: Answer): Error {
-  if (REDIRECTS.has(status)) return fault(call, 'UntrustedEndpoint', `${host} sends logins elsewhere`);
+function faultOf(call: Call, { status, url }: Answer): Error {
+  if (REDIRECTS.has(status)) return fault(call, 'UntrustedEndpoint', `${url.host} sends logins elsewhere`);
   // OAuth2 says 400 for a refresh token that is not good (RFC 6749 §5.2).
-  return status === 400 ? faultOfStatus(call, host, 401) : faultOfStatus(call, host, status);
+  return faultOfStatus(call, { url, status: status === 400 ? 401 : status });
 }
 
-function requestFor({ realm, service, scopes, login }: TokenQuestion): WireRequest {
+function requestFor({ realm, service, scopes, login }: TokenQuestion): Ask {
   if (login?.kind === 'identity') {
     const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT_ID });
     if (service !== undefined) form.set('service', service);
@@ -84,6 +83,6 @@ function requestFor({ realm, service, scopes, login }: TokenQuestion): WireReque
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
-  const authorization = login?.kind === 'password' && basic(login.username, login.password);
-  return { method: 'GET', url, headers: { ...(authorization && { authorization }) } };
+  const authorization = basic(login);
+  return { method: 'GET', url, headers: authorization === undefined ? {} : { authorization } };
 }

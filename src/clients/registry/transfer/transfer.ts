@@ -10,11 +10,10 @@ import {
 } from '../../../core/model/index.ts';
 import type { BlobArrival, TargetRegistry } from '../../../core/promotion/index.ts';
 import { hasBlob } from '../blob.ts';
-import type { Begin, Call } from '../call.ts';
+import type { Begin } from '../call.ts';
 import { deadline } from '../fault.ts';
-import { createFeed, type FeedOptions } from './feed.ts';
-import { createSingleFlights, type SingleFlights } from '../single-flight.ts';
-import type { Send } from '../transport.ts';
+import { createFeed } from './feed.ts';
+import { createSingleFlights, type SingleFlights } from './single-flight.ts';
 import { uploadBlob, type Upload } from './upload.ts';
 import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
 
@@ -23,7 +22,6 @@ type Transfer = Parameters<TargetRegistry['transferBlob']>[0];
 
 /** What transfers are made with. */
 export interface TransferParts {
-  readonly send: Send;
   readonly begin: Begin;
   readonly slots: Slots;
   /** Bytes of one chunk, where an upload goes in chunks. */
@@ -64,7 +62,6 @@ export function createTransferMemory(): TransferMemory {
 
 /** Makes the transfers of one set of logins. */
 export function createTransfers({
-  send,
   begin,
   slots,
   chunkBytes,
@@ -88,7 +85,7 @@ export function createTransfers({
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
     // A token for both repositories that is not to be had does not rule out one for the target alone.
-    const answer = await unlessDenied(mountBlob(send, { ...call, alsoPulls: donor }, blob.digest));
+    const answer = await unlessDenied(mountBlob({ ...call, alsoPulls: donor }, blob.digest));
     if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
     return answer;
   };
@@ -97,11 +94,10 @@ export function createTransfers({
     const { blob, to, maybeThere } = transfer;
     const call = begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal);
     const copiedBefore = known.get(placeKey(to, blob.digest)) === to.repository; // by another image
-    if ((maybeThere || copiedBefore) && (await unlessDenied(hasBlob(send, call, blob))) === true)
-      return 'present';
+    if ((maybeThere || copiedBefore) && (await unlessDenied(hasBlob(call, blob))) === true) return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
-    await slots(to.registry)(() => copy({ send, call, chunkBytes }, transfer, session));
+    await slots(to.registry)(() => copy({ call, chunkBytes }, transfer, session));
     return 'copied';
   };
 
@@ -136,35 +132,31 @@ async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
 }
 
 async function copy(
-  { send, call, chunkBytes }: Pick<Upload, 'send' | 'call' | 'chunkBytes'>,
+  { call, chunkBytes }: Pick<Upload, 'call' | 'chunkBytes'>,
   { blob, source, from, onBytes }: Transfer,
   begun: Session | undefined,
 ): Promise<void> {
   if (call.signal.aborted) throw deadline(call);
-  const reading: Call = {
-    ...call,
-    doing: `read blob ${blob.digest} of ${nameOf(from)}`,
-    side: 'source',
-  };
-  const feed = createFeed(reading, { blob, source, from, onBytes });
+  const doing = `read blob ${blob.digest} of ${nameOf(from)}`;
+  const feed = createFeed({ ...call, doing, side: 'source' }, { blob, source, from, onBytes });
   let session = begun;
   try {
     const opened = blob.size > 0 ? feed.open() : Promise.resolve();
     opened.catch(() => undefined); // awaited below, once there is an upload to cancel
-    session ??= await beginUpload(send, call);
+    session ??= await beginUpload(call);
     try {
       await opened;
     } catch (error) {
-      await cancelUpload(send, call, session.url);
+      await cancelUpload(call, session.url);
       throw error;
     }
-    await uploadBlob({ send, call, blob, feed, chunkBytes }, session);
+    await uploadBlob({ call, blob, feed, chunkBytes }, session);
   } finally {
     feed.close();
   }
 }
 
-function memoryOf(bytes: Uint8Array): FeedOptions['source'] {
+function memoryOf(bytes: Uint8Array): Transfer['source'] {
   return {
     openBlob: (_repository, _blob, offset) =>
       Promise.resolve(

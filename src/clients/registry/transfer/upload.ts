@@ -1,17 +1,15 @@
 import { digestAlgorithm, type Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
-import type { Call } from '../call.ts';
-import { discard, header, type Answer } from '../exchange.ts';
-import { fault, mayPass } from '../fault.ts';
+import { discard } from '../../io/index.ts';
+import { faultOfRefusal, header, isDone } from '../answer.ts';
 import { hasBlob } from '../blob.ts';
-import type { Feed } from './feed.ts';
+import { send, type Answer, type Ask, type Call } from '../call.ts';
+import { fault, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
-import { faultOfRefusal } from '../refusal.ts';
-import type { Ask, Send } from '../transport.ts';
+import type { Feed } from './feed.ts';
 import { beginUpload, cancelUpload, finishUrl, nextUrl, type Session } from './upload-session.ts';
 
 /** One blob on its way into one upload. */
 export interface Upload {
-  readonly send: Send;
   readonly call: Call;
   readonly blob: Descriptor;
   readonly feed: Feed;
@@ -40,7 +38,7 @@ const NO_ROOM = 507;
  * it cannot be done the upload is cancelled, and thrown is the Fault of whichever side is to blame.
  */
 export async function uploadBlob(upload: Upload, session: Session): Promise<void> {
-  const { send, call, blob } = upload;
+  const { call, blob } = upload;
   const chunk = Math.max(session.minChunk ?? 0, upload.chunkBytes);
   const whole = session.minChunk === undefined || blob.size <= session.minChunk;
   let progress: Progress = { url: session.url, offset: 0 };
@@ -58,7 +56,7 @@ export async function uploadBlob(upload: Upload, session: Session): Promise<void
       failure = await tryChunks(upload, progress, chunk);
     }
   } catch (error) {
-    await cancelUpload(send, call, progress.url);
+    await cancelUpload(call, progress.url);
     throw error;
   }
 }
@@ -75,31 +73,23 @@ interface UploadFailure {
 }
 
 async function tryWhole(upload: Upload, url: URL): Promise<UploadFailure | undefined> {
-  const { blob } = upload;
-  const sent = { url, offset: 0 };
-  const body = bodyOf(upload, 0, blob.size);
-  const result = await attempt(upload, async () => {
-    const answer = await upload.send(upload.call, {
-      method: 'PUT',
-      url: finishUrl(url, blob.digest),
-      ...body,
-    });
-    return arrived(upload, answer);
-  });
-  return result && { ...result, tried: sent, confirmed: 0, offered: blob.size };
+  const { call, blob } = upload;
+  const put = { method: 'PUT', url: finishUrl(url, blob.digest), ...bodyOf(upload, 0, blob.size) } as const;
+  const result = await attempt(upload, async () => arrived(upload, await send(call, put)));
+  return result && { ...result, tried: { url, offset: 0 }, confirmed: 0, offered: blob.size };
 }
 
 async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise<UploadFailure | undefined> {
-  const { send, call, blob } = upload;
+  const { call, blob } = upload;
   let { url, offset } = from;
   while (offset < blob.size) {
     const end = Math.min(blob.size, offset + chunk);
     const body = bodyOf(upload, offset, end);
-    const headers = { ...body.headers, 'content-range': `${String(offset)}-${String(end - 1)}` };
+    const headers = { ...body.headers, 'content-range': `${offset}-${end - 1}` };
     const tried = { url, offset };
     const result = await attempt(upload, async () => {
       const answer = await send(call, { method: 'PATCH', url: tried.url, ...body, headers });
-      if (answer.status < 200 || answer.status > 204) return answer;
+      if (!isDone(answer)) return answer;
       await discard(answer);
       url = nextUrl(call, answer) ?? tried.url;
       return undefined;
@@ -107,22 +97,20 @@ async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise
     if (result) return { ...result, tried, confirmed: offset, offered: end };
     offset = end; // our own count: the Range of some registries stands still after the first chunk
   }
-  const result = await attempt(upload, async () => {
-    const put = { method: 'PUT', url: finishUrl(url, blob.digest), body: new Uint8Array() } as const;
-    return arrived(upload, await send(call, put));
-  });
+  const put = { method: 'PUT', url: finishUrl(url, blob.digest), body: new Uint8Array() } as const;
+  const result = await attempt(upload, async () => arrived(upload, await send(call, put)));
   return result && { ...result, tried: { url, offset }, confirmed: offset, offered: offset };
 }
 
 /** Whether the blob is there now; else the answer that denies it. */
-async function arrived({ send, call, blob }: Upload, answer: Answer): Promise<Answer | undefined> {
-  if (answer.status < 200 || answer.status > 204) return answer;
+async function arrived({ call, blob }: Upload, answer: Answer): Promise<Answer | undefined> {
+  if (!isDone(answer)) return answer;
   await discard(answer);
   const claimed = parseDigest(header(answer, 'docker-content-digest'));
   if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest) {
     throw fault(call, 'RegistryMisbehaved', 'it stored the blob under another digest');
   }
-  if (answer.status === 201 || (await hasBlob(send, call, blob))) return undefined;
+  if (answer.status === 201 || (await hasBlob(call, blob))) return undefined;
   throw fault(call, 'RegistryMisbehaved', 'it took the blob and does not have it');
 }
 
@@ -152,25 +140,25 @@ function mayPassLater(status: number): boolean {
 
 /** Finds out from where an upload can go on, or begins another one. */
 async function takeUp(upload: Upload, failure: UploadFailure): Promise<Progress | 'there already'> {
-  const { send, call, blob } = upload;
+  const { call, blob } = upload;
   const { tried, confirmed, offered, status } = failure;
   // The answer may have got lost after everything had arrived.
-  if (offered === blob.size && status === undefined && (await hasBlob(send, call, blob))) {
+  if (offered === blob.size && status === undefined && (await hasBlob(call, blob))) {
     return 'there already';
   }
   const reported = await statusOf(upload, tried.url);
   if (reported === undefined || reported.offset > offered) {
-    return { url: (await beginUpload(send, call)).url, offset: 0 };
+    return { url: (await beginUpload(call)).url, offset: 0 };
   }
   // Out of step although it reports its offset: it does not know, and we do.
   const stuck = status === 416 && reported.offset === tried.offset;
   return stuck ? { url: reported.url, offset: confirmed } : reported;
 }
 
-async function statusOf({ send, call }: Upload, url: URL): Promise<Progress | undefined> {
+async function statusOf({ call }: Upload, url: URL): Promise<Progress | undefined> {
   const answer = await send(call, { method: 'GET', url });
   await discard(answer);
-  if (answer.status < 200 || answer.status > 204) return undefined;
+  if (!isDone(answer)) return undefined;
   const last = /^(?:bytes[ =])?0-(\d{1,16})$/.exec(header(answer, 'range') ?? '')?.[1];
   if (last === undefined) return undefined;
   // `0-0` is written for nothing at all as well as for one byte; one byte is not worth the difference.
@@ -178,11 +166,7 @@ async function statusOf({ send, call }: Upload, url: URL): Promise<Progress | un
   return { url: nextUrl(call, answer) ?? url, offset };
 }
 
-function bodyOf(
-  { feed }: Upload,
-  start: number,
-  end: number,
-): Pick<Ask, 'body'> & Required<Pick<Ask, 'headers'>> {
+function bodyOf({ feed }: Upload, start: number, end: number): Required<Pick<Ask, 'headers' | 'body'>> {
   return {
     headers: { 'content-type': 'application/octet-stream' },
     body: { length: end - start, open: () => feed.read(start, end) },

@@ -1,19 +1,21 @@
-import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
-/** Most bytes read of what a program prints: the reports of the worst images have a few million. */
-export const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
-/** Bytes kept of the end of what it complains about: the last lines name the reason. */
+/** Bytes kept of the end of what a program complains about: the last lines name the reason. */
 const MAX_COMPLAINT_BYTES = 8 * 1024;
 
 /** A program to run to its end. */
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  /** Working folder; it must exist. */
-  readonly folder: string;
+  /** Working folder; it must exist. That of this process when absent. */
+  readonly folder?: string;
   /** Its whole environment: nothing else is inherited. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What it reads on standard input. */
+  readonly input?: string;
+  /** Most bytes of standard output. */
+  readonly maxOutputBytes: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -32,45 +34,35 @@ export type Ending =
     };
 
 /** Why a program was stopped: its own time limit, the caller's signal, or more output than is read. */
-export type Stopped = 'late' | 'cancelled' | 'too-much';
+type Stopped = 'late' | 'cancelled' | 'too-much';
 
 /**
  * Runs a program in a process group of its own and waits for its end. When it is stopped the whole group is killed, so that
  * nothing it started lives on. Never rejects.
  */
 export async function runProgram(program: Program): Promise<Ending> {
-  const { command, args, folder, environment, signal } = program;
+  const { command, args, folder, environment, input = '', maxOutputBytes, timeoutMs, signal } = program;
   if (signal.aborted) return { kind: 'cancelled', complaint: '' };
   let child;
   try {
-    child = spawn(command, args, {
-      cwd: folder,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    child = spawn(command, args, { cwd: folder, env: environment, detached: true });
   } catch (cause) {
     return { kind: 'missing', cause };
   }
-  return follow(child, program);
-}
-
-async function follow(
-  child: ChildProcessByStdio<null, Readable, Readable>,
-  { timeoutMs, signal }: Program,
-): Promise<Ending> {
   let stopped: Stopped | undefined;
   const stop = (why: Stopped): void => {
     stopped ??= why;
     killGroup(child);
   };
-  const output = collect(child.stdout, () => stop('too-much'));
+  child.stdin.on('error', () => undefined); // a program that ends without reading is judged by its exit code
+  child.stdin.end(input);
+  const output = collect(child.stdout, maxOutputBytes, () => stop('too-much'));
   const complaint = keepTail(child.stderr);
   const late = setTimeout(() => stop('late'), timeoutMs);
   const cancel = (): void => stop('cancelled');
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const end = await ending(child);
+    const end = await endOf(child);
     if (end instanceof Error) return { kind: 'missing', cause: end };
     if (stopped !== undefined) return { kind: stopped, complaint: complaint() };
     return { kind: 'ended', ...end, output: output(), complaint: complaint() };
@@ -80,18 +72,12 @@ async function follow(
   }
 }
 
-/** As Node reports it. */
-interface End {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
+type End = Pick<Extract<Ending, { kind: 'ended' }>, 'code' | 'signal'>;
 
-function ending(child: ChildProcess): Promise<End | Error> {
+function endOf(child: ChildProcess): Promise<End | Error> {
   return new Promise((resolve) => {
     child.once('error', resolve);
-    child.once('close', (code, signal) => {
-      resolve({ code, signal });
-    });
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
 }
 
@@ -106,12 +92,12 @@ function killGroup(child: ChildProcess): void {
   child.stderr?.destroy();
 }
 
-function collect(stream: Readable, tooMuch: () => void): () => Buffer {
+function collect(stream: Readable, maxBytes: number, tooMuch: () => void): () => Buffer {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on('data', (chunk: Buffer) => {
     size += chunk.byteLength;
-    if (size > MAX_OUTPUT_BYTES) tooMuch();
+    if (size > maxBytes) tooMuch();
     else chunks.push(chunk);
   });
   return () => Buffer.concat(chunks);

@@ -1,3 +1,5 @@
+import { unlessAborted } from '../../io/index.ts';
+
 /** Something that is being done once for all who want it at the same time. */
 interface SingleFlight<T> {
   readonly outcome: Promise<T>;
@@ -44,7 +46,7 @@ export function createSingleFlights<T>(): SingleFlights<T> {
     const flight = known ?? launch(question);
     flight.waiting += 1;
     try {
-      return { value: await unlessAborted(flight.outcome, { signal, onAbort }), shared: known !== undefined };
+      return { value: await unlessAborted(flight.outcome, signal, onAbort), shared: known !== undefined };
     } finally {
       flight.waiting -= 1;
       if (flight.waiting === 0) {
@@ -53,20 +55,4 @@ export function createSingleFlights<T>(): SingleFlights<T> {
       }
     }
   };
-}
-
-/** The outcome, or the error of `onAbort` as soon as the signal fires. */
-export async function unlessAborted<T>(
-  outcome: Promise<T>,
-  { signal, onAbort }: { readonly signal: AbortSignal; readonly onAbort: () => Error },
-): Promise<T> {
-  if (signal.aborted) throw onAbort();
-  const left = Promise.withResolvers<never>();
-  const leave = (): void => left.reject(onAbort());
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([outcome, left.promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }

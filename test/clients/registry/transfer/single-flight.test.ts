@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { refuse } from '../../support/registry/misbehave.ts';
-import { client, faultOf, patient } from './client.ts';
-import { closeAfterEach, openRegistries, log, transferOf } from './two-registries.ts';
+import { refuse } from '../../../support/registry/misbehave.ts';
+import { client, faultOf, patient } from '../client.ts';
+import { closeAfterEach, openRegistries, log, transferOf } from '../two-registries.ts';
 
 describe('concurrent transfers of one blob to one repository', () => {
   closeAfterEach();

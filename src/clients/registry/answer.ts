@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import { type Fault, parseJson, type ReasonCode } from '../../core/model/index.ts';
+import { discard, readAtMost } from '../io/index.ts';
+import type { Answer, Call } from './call.ts';
+import { fault, faultOfError, faultOfStatus } from './fault.ts';
+
+/** A header that must occur once; the first one when it occurs several times. */
+export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' || value === undefined ? value : value[0];
+}
+
+/** The media type of an answer in lower case, without parameters. */
+export function contentType(answer: Answer): string | undefined {
+  return header(answer, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+}
+
+/** Whether a write was done. */
+export function isDone({ status }: Answer): boolean {
+  return status >= 200 && status <= 204;
+}
+
+/** Whether the answer is a plain 404, whose body is discarded. Any other status that is not in `good` is a Fault. */
+export async function isAbsent(
+  call: Call,
+  answer: Answer,
+  good: readonly number[] = [200],
+): Promise<boolean> {
+  if (good.includes(answer.status)) return false;
+  await discard(answer);
+  if (answer.status === 404) return true;
+  throw faultOfStatus(call, answer);
+}
+
+/** Ends an answer that will not be read, and its connection with it. Never throws, now or later. */
+export function drop(answer: Answer): void {
+  // The body reports its own destruction as an error; unheard, it would end the process.
+  answer.body.on('error', () => undefined).destroy();
+}
+
+/** Refuses a compressed body: none was asked for, and a small one may unpack to anything. */
+export function refuseCompressed(call: Call, answer: Answer): void {
+  if ((header(answer, 'content-encoding') ?? 'identity').toLowerCase() === 'identity') return;
+  drop(answer);
+  throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
+}
+
+/**
+ * Reads a body whole, never holding more than `maxBytes` of it: a longer one is a Fault `LimitExceeded`, whatever
+ * `Content-Length` said (CVE-2023-46737 is the unbounded read).
+ */
+export async function readBody(call: Call, answer: Answer, maxBytes: number): Promise<Uint8Array> {
+  refuseCompressed(call, answer);
+  const claimedTooLong = Number(header(answer, 'content-length') ?? 0) > maxBytes;
+  if (claimedTooLong) drop(answer);
+  const bytes = claimedTooLong
+    ? undefined
+    : await readAtMost(answer.body, maxBytes).catch((error: unknown) => {
+        throw faultOfError(call, answer.url.host, error);
+      });
+  if (bytes === undefined) throw fault(call, 'LimitExceeded', `the answer is longer than ${maxBytes} bytes`);
+  return bytes;
+}
+
+/** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */
+export async function readJson(call: Call, answer: Answer, maxBytes: number): Promise<unknown> {
+  return parseJson(await readBody(call, answer, maxBytes));
+}
+
+/** Most of a refusal that is read, in bytes: the codes come first, and the rest is not used. */
+const MAX_REFUSAL_BYTES = 16 * 1024;
+
+// A code in capitals (distribution spec, "Error Codes"): the one thing in a refusal that is safe to repeat.
+const wire = z.object({
+  errors: z.array(z.object({ code: z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/) })).min(1),
+});
+
+const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
+  401: ['RegistryDenied', 'it needs a login, or refuses this one'],
+  403: ['RegistryDenied', 'this login may not change it'],
+  404: ['RegistryDenied', 'it has no such repository, or hides it from this login'],
+  405: ['RegistryDenied', 'it does not let itself be changed'],
+  409: ['RegistryDenied', 'it does not let this be replaced'],
+  412: ['RegistryDenied', 'a rule of its own is against it'],
+  413: ['LimitExceeded', 'it takes nothing this large'],
+  429: ['RegistryRateLimited', 'it asks to slow down'],
+  507: ['RegistryUnavailable', 'it has no room left'],
+};
+
+/** The Fault for a write that was refused; the answer is read to find the registry's own code for it. */
+export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault> {
+  const { status, url } = answer;
+  // Where it cannot be read the status is enough.
+  const body = await readJson(call, answer, MAX_REFUSAL_BYTES).catch(() => undefined);
+  const ownCode = wire.safeParse(body).data?.errors[0]?.code ?? '';
+  const [code, meaning] = MEANINGS[status] ?? [
+    status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved',
+    'it does not take this',
+  ];
+  return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${meaning}`);
+}
