@@ -1,13 +1,11 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parsed, type Parsed } from '../../core/model/index.ts';
-import { createCalls } from './rest/calls.ts';
 import { createPools } from './rest/connections.ts';
-import { createExchange, type RequestEvent } from './rest/exchange.ts';
+import { createExchange, type Ask, type RequestEvent } from './rest/exchange.ts';
+import { createReads, createWrites } from './rest/objects.ts';
 import { createLogins } from './login.ts';
-import { createReads } from './rest/read.ts';
 import type { Cluster } from './types.ts';
 import { createWatch } from './rest/watch.ts';
-import { createWrites } from './rest/write.ts';
 
 /** Which API server, and what to do with it. */
 export interface ClusterOptions {
@@ -31,35 +29,24 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 export async function openCluster(options: ClusterOptions): Promise<Parsed<Cluster>> {
   // Half a second and 80 MB, and only for those who come here.
   const { readInCluster, readKubeconfig } = await import('./kube-config.ts');
-  const { kubeconfig } = options;
+  const { kubeconfig, userAgent, onRequest, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
   const load = (): Promise<Parsed<KubeConfig>> =>
     kubeconfig === undefined ? readInCluster() : readKubeconfig(kubeconfig);
   const config = await load();
   if (!config.ok) return config;
-  return parsed(assemble(options, load, config.value));
-}
-
-function assemble(
-  options: ClusterOptions,
-  load: () => Promise<Parsed<KubeConfig>>,
-  config: KubeConfig,
-): Cluster {
-  const { userAgent, onRequest, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const server = (config.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
+  const server = (config.value.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
   const pools = createPools();
-  const exchange = createExchange({
-    server,
-    userAgent,
-    logins: createLogins(load, config),
-    pools,
-    onRequest,
-  });
-  const calls = createCalls(exchange, requestTimeoutMs);
-  return {
+  const logins = createLogins(load, config.value);
+  const exchange = createExchange({ server, userAgent, logins, pools, onRequest });
+  const calls = (ask: Omit<Ask, 'signal'>): ReturnType<typeof exchange> => {
+    const deadline = AbortSignal.timeout(requestTimeoutMs);
+    return exchange({ ...ask, signal: ask.caller ? AbortSignal.any([ask.caller, deadline]) : deadline });
+  };
+  return parsed({
     server,
     ...createReads(calls),
     ...createWrites(calls),
-    watch: createWatch({ exchange, openWithinMs: requestTimeoutMs }),
+    watch: createWatch(exchange, requestTimeoutMs),
     close: () => pools.close(),
-  };
+  });
 }

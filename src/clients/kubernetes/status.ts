@@ -21,12 +21,8 @@ export function writeStatus(
   signal?: AbortSignal,
 ): Promise<Written> {
   const { name, namespace } = address;
-  const metadata = { name, ...(namespace !== undefined && { namespace }) };
-  return cluster.apply(
-    { ...address, subresource: 'status' },
-    { apiVersion, kind, metadata, status },
-    { fieldManager, ...(signal && { signal }) },
-  );
+  const object = { apiVersion, kind, metadata: { name, namespace }, status };
+  return cluster.apply({ ...address, subresource: 'status' }, object, { fieldManager, signal });
 }
 
 /** The function `writeStatus`, for a room that is handed it. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { linesOf } from '../../../src/clients/kubernetes/rest/lines.ts';
+import { linesOf } from '../../../src/clients/kubernetes/rest/watch.ts';
 
 async function* cutAt(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -27,7 +27,7 @@ describe('a collection kept in memory', () => {
     await on.has('web', undefined);
     const place = { name: 'web', namespace: 'acme' };
     expect(on.changes).to.deep.equal([
-      { type: 'set', ...place, value: { value: '1' } },
+      { type: 'set', ...place, value: { value: '1' }, previous: undefined },
       { type: 'set', ...place, value: { value: '2' }, previous: { value: '1' } },
       { type: 'removed', ...place, previous: { value: '2' } },
     ]);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { microTime } from '../micro-time.ts';
+import { microTime, objectOf } from '../../../core/model/index.ts';
 
 /** Something that happened to an object, for people who look at it with `kubectl describe`. */
 export interface RecordedEvent {
@@ -56,11 +56,9 @@ export function eventName(event: RecordedEvent): string {
 /** The event as an object of `events.k8s.io/v1`. */
 export function eventObject(
   event: RecordedEvent,
-  {
-    namespace,
-    reportingInstance,
-    seen,
-  }: { readonly namespace: string; readonly reportingInstance: string; readonly seen: Occurrences },
+  namespace: string,
+  reportingInstance: string,
+  seen: Occurrences,
 ): object {
   const { regarding, type, reason, action, note } = event;
   return {
@@ -68,7 +66,7 @@ export function eventObject(
     kind: 'Event',
     metadata: { name: eventName(event), namespace },
     eventTime: microTime(seen.first),
-    ...(seen.count >= LEAST_IN_SERIES && { series: seriesOf(seen.count, seen.last) }),
+    series: seen.count < LEAST_IN_SERIES ? undefined : seriesOf(seen.count, seen.last),
     reportingController: REPORTING_CONTROLLER,
     reportingInstance: reportingInstance.slice(0, MAX_WORD_LENGTH),
     action: action.slice(0, MAX_WORD_LENGTH),
@@ -86,7 +84,7 @@ export function seriesOf(count: number, last: Date): object {
 
 /** How often a stored event says it happened; 1 when it is in no series. */
 export function countOf({ series }: Readonly<Record<string, unknown>>): number {
-  const count = typeof series === 'object' && series !== null && 'count' in series ? series.count : undefined;
+  const { count } = objectOf(series);
   return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 1;
 }
 

@@ -9,7 +9,7 @@ import {
   type Occurrences,
   type RecordedEvent,
 } from './object.ts';
-import { fault } from '../rest/fault.ts';
+import { fault, faultOfNo } from '../rest/fault.ts';
 import type { Cluster, ObjectAddress, Written } from '../types.ts';
 
 /** What an event recorder is given. */
@@ -113,9 +113,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     },
     close: async () => {
       closed = true;
-      const timer = setTimeout(() => {
-        closing.abort();
-      }, CLOSE_WITHIN_MS);
+      const timer = setTimeout(() => closing.abort(), CLOSE_WITHIN_MS);
       await writing;
       clearTimeout(timer);
     },
@@ -134,40 +132,22 @@ async function write(options: EventRecorderOptions, { event, seen, signal }: Wri
   const namespace = event.regarding.namespace ?? namespaceOfClusterScoped;
   const address = { resource: RESOURCE, namespace, name: eventName(event) };
   const create = (): Promise<Written> => {
-    const object = eventObject(event, { namespace, reportingInstance, seen });
+    const object = eventObject(event, namespace, reportingInstance, seen);
     return cluster.create({ resource: RESOURCE, namespace }, object, { signal });
   };
   const created = await create();
   if (created.ok) return;
-  if (created.reason !== 'AlreadyExists') throw refused(event, created);
-  const counted = await countUp(cluster, address, { event, seen, signal });
-  // It was stored a moment ago and its time has come since.
-  const written = counted ?? (await create());
-  if (!written.ok) throw refused(event, written);
-}
-
-async function countUp(
-  cluster: Pick<Cluster, 'get' | 'patch'>,
-  address: ObjectAddress,
-  { seen, signal }: Writing,
-): Promise<Written | undefined> {
+  if (created.reason !== 'AlreadyExists') throw faultOfNo(doing(event), created);
   const stored = await cluster.get(address, signal);
-  if (!stored) return undefined;
-  const series = seriesOf(countOf(stored) + seen.count, seen.last);
-  const patched = await cluster.patch(address, { series }, { signal });
-  return !patched.ok && patched.status === 404 ? undefined : patched;
+  const series = stored && seriesOf(countOf(stored) + seen.count, seen.last);
+  const counted = series && (await cluster.patch(address, { series }, { signal }));
+  // When it is gone now, it was stored a moment ago and its time has come since.
+  const written = !counted || (!counted.ok && counted.status === 404) ? await create() : counted;
+  if (!written.ok) throw faultOfNo(doing(event), written);
 }
 
 function doing({ reason, regarding: { kind, namespace, name } }: RecordedEvent): string {
   return `write event ${reason} about ${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
-}
-
-function refused(event: RecordedEvent, no: Extract<Written, { readonly ok: false }>): Error {
-  return fault(
-    doing(event),
-    'ClusterDenied',
-    `the API server answered ${no.status} (${no.reason}: ${no.message})`,
-  );
 }
 
 /** Events one object may cause at once: what client-go allows. */
@@ -177,11 +157,11 @@ const REFILL_MS = 300_000;
 /** Objects whose budgets are remembered; one that is forgotten has a full budget again. */
 const MAX_OBJECTS = 4_096;
 
-/** Takes one event from the budget of an object; `false` when it is used up. */
-type EventBudget = (object: string) => boolean;
-
-/** Makes a token bucket per object: one that goes wrong all the time does not drown what others have to say. */
-function createEventBudget(clock: Clock): EventBudget {
+/**
+ * Makes a token bucket per object: one that goes wrong all the time does not drown what others have to say. The answer takes
+ * one event from the budget of an object; `false` when it is used up.
+ */
+function createEventBudget(clock: Clock): (object: string) => boolean {
   const buckets = new LRUCache<string, { readonly tokens: number; readonly at: number }>({
     max: MAX_OBJECTS,
   });

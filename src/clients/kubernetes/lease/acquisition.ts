@@ -1,8 +1,7 @@
-import type { Clock } from '../../../core/model/index.ts';
-import { fault } from '../rest/fault.ts';
-import { microTime } from '../micro-time.ts';
+import { microTime, objectOf, textOf, type Clock } from '../../../core/model/index.ts';
+import { faultOfNo } from '../rest/fault.ts';
 import type { Timers } from '../rest/timers.ts';
-import type { Cluster, KubeObject, ObjectAddress, Written } from '../types.ts';
+import type { Cluster, KubeObject, ObjectAddress } from '../types.ts';
 
 /** What one candidate does to the Lease. Every call throws what the cluster throws. */
 export interface LeaseAcquisition {
@@ -37,6 +36,7 @@ interface Observation {
 }
 
 const MICROS = 1_000;
+const LEASE = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' } as const;
 const RESOURCE = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' } as const;
 /** Another writer was faster: a normal answer. */
 const LOST_RACES: ReadonlySet<string> = new Set(['AlreadyExists', 'Conflict', 'NotFound']);
@@ -75,10 +75,11 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
     const written =
       seen && current
         ? await cluster.replace(address, { ...seen.object, spec }, { signal })
-        : await cluster.create(collection, leaseNamed(address, spec), { signal });
+        : await cluster.create(collection, { ...LEASE, metadata: { name, namespace }, spec }, { signal });
     if (written.ok) observe(written.object);
     current = written.ok;
-    if (!written.ok && !LOST_RACES.has(written.reason)) throw refused(address, written);
+    if (!written.ok && !LOST_RACES.has(written.reason))
+      throw faultOfNo(`write Lease ${namespace}/${name}`, written);
     return written.ok;
   };
 
@@ -93,7 +94,7 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
       if (!(current && seen?.record.holder === identity)) await look(signal);
       if (!mayTake()) return undefined;
       const heldSince = timers.now();
-      const spec = heldBy(identity, { previous: seen?.record, durationMs, time: timestamp() });
+      const spec = heldBy(identity, durationMs, seen?.record, timestamp());
       // Until the answer arrives it is unknown what is stored.
       const sent = write(spec, signal);
       current = false;
@@ -107,15 +108,6 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
     },
     holder: () => (seen?.record.holder === '' ? undefined : seen?.record.holder),
   };
-}
-
-function leaseNamed({ name, namespace }: ObjectAddress, spec: object): object {
-  return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec };
-}
-
-function refused({ namespace, name }: ObjectAddress, no: Extract<Written, { readonly ok: false }>): Error {
-  const detail = `the API server answered ${no.status} (${no.reason}: ${no.message})`;
-  return fault(`write Lease ${namespace ?? ''}/${name}`, 'ClusterDenied', detail);
 }
 
 /** What a Lease says. */
@@ -134,42 +126,34 @@ const RELEASED_SECONDS = 1;
 
 /** Reads a Lease; a field that is missing or of a wrong type reads as if the Lease had no holder. */
 function readLease({ spec }: KubeObject): LeaseRecord {
-  const fields = typeof spec === 'object' && spec !== null ? (spec as Readonly<Record<string, unknown>>) : {};
-  const { holderIdentity, leaseDurationSeconds, leaseTransitions, acquireTime } = fields;
+  const { holderIdentity, leaseDurationSeconds, leaseTransitions, acquireTime } = objectOf(spec);
   return {
-    holder: typeof holderIdentity === 'string' ? holderIdentity : '',
+    holder: textOf(holderIdentity),
     durationMs: (typeof leaseDurationSeconds === 'number' ? leaseDurationSeconds : 0) * MS,
     transitions: typeof leaseTransitions === 'number' ? leaseTransitions : 0,
-    ...(typeof acquireTime === 'string' && { acquireTime }),
+    acquireTime: typeof acquireTime === 'string' ? acquireTime : undefined,
   };
 }
 
 /** The `spec` that takes or keeps the Lease. Seconds are rounded up, so that no other candidate takes over early. */
 function heldBy(
-  identity: string,
-  {
-    previous,
-    durationMs,
-    time,
-  }: { readonly previous: LeaseRecord | undefined; readonly durationMs: number; readonly time: string },
+  holderIdentity: string,
+  durationMs: number,
+  previous: LeaseRecord | undefined,
+  renewTime: string,
 ): object {
-  const kept = previous?.holder === identity;
+  const isKept = previous?.holder === holderIdentity;
   return {
-    holderIdentity: identity,
+    holderIdentity,
     leaseDurationSeconds: Math.ceil(durationMs / MS),
-    acquireTime: kept ? (previous.acquireTime ?? time) : time,
-    renewTime: time,
-    leaseTransitions: kept || !previous ? (previous?.transitions ?? 0) : previous.transitions + 1,
+    acquireTime: (isKept ? previous.acquireTime : undefined) ?? renewTime,
+    renewTime,
+    leaseTransitions: previous ? previous.transitions + (isKept ? 0 : 1) : 0,
   };
 }
 
-/** The `spec` with which the holder releases the Lease. */
-function released({ transitions }: LeaseRecord, time: string): object {
-  return {
-    holderIdentity: '',
-    leaseDurationSeconds: RELEASED_SECONDS,
-    acquireTime: time,
-    renewTime: time,
-    leaseTransitions: transitions,
-  };
+/** The `spec` with which the holder lets go. */
+function released({ transitions: leaseTransitions }: LeaseRecord, time: string): object {
+  const leaseDurationSeconds = RELEASED_SECONDS;
+  return { holderIdentity: '', leaseDurationSeconds, acquireTime: time, renewTime: time, leaseTransitions };
 }

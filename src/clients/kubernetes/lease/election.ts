@@ -1,6 +1,5 @@
 import type { Clock } from '../../../core/model/index.ts';
 import { createLeaseAcquisition } from './acquisition.ts';
-import { beginTerm, type Term } from './term.ts';
 import { pause, SYSTEM_TIMERS, type Timers } from '../rest/timers.ts';
 import type { Cluster } from '../types.ts';
 
@@ -52,7 +51,7 @@ const JITTER = 0.2;
  * as long as clocks run equally fast, whatever they show. @throws RangeError when the durations do not fit together.
  */
 export function runElection(options: ElectionOptions): Election {
-  const { durationMs, renewDeadlineMs, retryMs, lead, onChange, onError: onError } = options;
+  const { durationMs, renewDeadlineMs, retryMs, lead, onChange, onError } = options;
   const { timers = SYSTEM_TIMERS, clock = () => new Date(), random = Math.random } = options;
   if (!(durationMs > renewDeadlineMs && renewDeadlineMs > 2 * retryMs && retryMs > 0)) {
     throw new RangeError('a lease wants durationMs > renewDeadlineMs > 2 × retryMs > 0');
@@ -67,15 +66,13 @@ export function runElection(options: ElectionOptions): Election {
     const now = { leading: isLeader(), holder: claim.holder() };
     if (now.leading === reported.leading && now.holder === reported.holder) return;
     reported = now;
-    onChange?.({ leading: now.leading, ...(now.holder !== undefined && { holder: now.holder }) });
+    onChange?.(now);
   };
 
   /** Half of the deadline for one try: a request that hangs does not cost the term. */
   const withinReason = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
     const late = new AbortController();
-    const cancel = timers.after(renewDeadlineMs / 2, () => {
-      late.abort();
-    });
+    const cancel = timers.after(renewDeadlineMs / 2, () => late.abort());
     try {
       return await call(late.signal);
     } catch (error) {
@@ -133,4 +130,69 @@ export function runElection(options: ElectionOptions): Election {
 
 function isOthers(holder: string | undefined, identity: string): boolean {
   return holder !== undefined && holder !== identity;
+}
+
+/** One time of leading: from the moment the Lease was held until it no longer surely is. */
+interface Term {
+  /** Whether it still lasts, by the local clock: true even before the timer that ends it has come to fire. */
+  lasts(): boolean;
+  /** Puts off the end. */
+  extend(until: number): void;
+  /** Stops the work. */
+  end(): void;
+  /** Resolves when the work has stopped, by itself or because of `end`; never rejects. */
+  readonly over: Promise<void>;
+  /** Whether the work has stopped. */
+  readonly isOver: () => boolean;
+}
+
+interface TermOptions extends Pick<ElectionOptions, 'lead'> {
+  readonly until: number;
+  readonly timers: Timers;
+  /** Called once when the term ends, for whatever reason. */
+  readonly onEnd: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Begins a term that ends by itself at a moment of the local clock, whatever the network does. */
+function beginTerm({ until, lead, timers, onEnd, onError }: TermOptions): Term {
+  const stop = new AbortController();
+  let deadline = until;
+  let isOver = false;
+  let cancel = (): void => undefined;
+
+  const end = (): void => {
+    if (stop.signal.aborted) return;
+    cancel();
+    stop.abort();
+    onEnd();
+  };
+  const wind = (): void => {
+    cancel();
+    cancel = timers.after(Math.max(0, deadline - timers.now()), end);
+  };
+  wind();
+
+  const work = async (): Promise<void> => {
+    try {
+      await lead(stop.signal);
+    } catch (error) {
+      onError(error);
+    } finally {
+      isOver = true;
+      end();
+    }
+  };
+
+  return {
+    lasts: () => !stop.signal.aborted && timers.now() < deadline,
+    extend: (to) => {
+      if (stop.signal.aborted) return;
+      deadline = to;
+      wind();
+    },
+    end,
+    over: work(),
+    isOver: () => isOver,
+  };
 }

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeTarget } from '../rest/address.ts';
 import { fault } from '../rest/fault.ts';
-import { listAll } from './list-all.ts';
-import { isOlder } from './resource-version.ts';
-import { createBackoff, type BackoffBounds } from './restart-backoff.ts';
-import { createStore, keyOf, type Change, type Entry } from './store.ts';
+import { Fault } from '../../../core/model/index.ts';
+import { createStore, isOlder, keyOf, type Change, type Entry } from './store.ts';
 import type { Cluster, Collection, KubeObject, WatchEvent } from '../types.ts';
 
 /** What to keep in memory, and which callbacks to call. */
@@ -22,7 +20,7 @@ export interface ReflectorOptions<T> {
   /** Milliseconds of silence after which a watch is cut and the collection listed again; 150 000 when absent. */
   readonly staleAfterMs?: number;
   /** Pauses before a restart; from 500 ms to 30 s when absent. */
-  readonly backoff?: BackoffBounds;
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
   /** Draws from [0, 1). */
   readonly random?: () => number;
 }
@@ -46,7 +44,7 @@ const DEFAULT_PAGE_SIZE = 500;
 /** The API server sends a bookmark every minute: two are missing. */
 const DEFAULT_STALE_AFTER_MS = 150_000;
 /** Short enough for an API server that restarts, long enough for a hundred clients of one that cannot keep up. */
-const DEFAULT_BACKOFF: BackoffBounds = { baseMs: 500, maxMs: 30_000 };
+const DEFAULT_BACKOFF = { baseMs: 500, maxMs: 30_000 };
 /** A watch that ends sooner, in milliseconds, and without a word has not worked. */
 const WORKING_MS = 1_000;
 /** Failures in a row after which the watch is not resumed but the collection listed: the version itself may be the cause. */
@@ -62,7 +60,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   const { cluster, collection, select, pageSize = DEFAULT_PAGE_SIZE } = options;
   const { staleAfterMs = DEFAULT_STALE_AFTER_MS, random = Math.random } = options;
   const store = createStore<T>();
-  const backoff = createBackoff(options.backoff ?? DEFAULT_BACKOFF, random);
+  const { baseMs, maxMs } = options.backoff ?? DEFAULT_BACKOFF;
   const closing = new AbortController();
   const firstSync = Promise.withResolvers<undefined>();
   firstSync.promise.catch(() => undefined); // callers need not wait for it
@@ -74,6 +72,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   let events = 0;
   let failures = 0;
   let lagging = 0;
+  let longestPauseMs = baseMs;
   const done = run();
 
   return {
@@ -110,29 +109,42 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   async function watchFrom(resourceVersion: string): Promise<void> {
     const began = performance.now();
     const before = events;
-    const end = await follow({
-      cluster,
-      collection,
-      resourceVersion,
-      staleAfterMs,
-      onEvent,
-      signal: closing.signal,
-    });
-    if (end === 'silent') {
-      version = undefined;
-      throw unavailable(`nothing was received for ${staleAfterMs} ms`);
-    }
+    await follow(resourceVersion);
     if (events === before && performance.now() - began < WORKING_MS) await rest();
     else calm();
   }
 
+  /**
+   * Watches until the server ends the watch. A connection may die unnoticed (a load balancer that dropped it, a machine that
+   * is gone), and then a watch stays silent for ever. So a watch that is silent for too long is ended.
+   */
+  async function follow(resourceVersion: string): Promise<void> {
+    const silence = new AbortController();
+    const watchdog = setTimeout(() => silence.abort(), staleAfterMs);
+    try {
+      const either = AbortSignal.any([closing.signal, silence.signal]);
+      for await (const event of cluster.watch(collection, resourceVersion, either)) {
+        watchdog.refresh();
+        onEvent(event);
+      }
+    } finally {
+      clearTimeout(watchdog);
+    }
+    if (!silence.signal.aborted || isClosed()) return;
+    version = undefined;
+    throw unavailable(`nothing was received for ${staleAfterMs} ms`);
+  }
+
+  /** Pauses double, each with a part drawn by lot so that many clients do not return at the same moment. */
   async function rest(): Promise<void> {
-    await sleep(backoff.next(), undefined, { signal: closing.signal }).catch(() => undefined); // closed meanwhile
+    const ms = longestPauseMs * (0.5 + random() / 2);
+    longestPauseMs = Math.min(longestPauseMs * 2, maxMs);
+    await sleep(ms, undefined, { signal: closing.signal }).catch(() => undefined); // closed meanwhile
   }
 
   function calm(): void {
     failures = 0;
-    backoff.reset();
+    longestPauseMs = baseMs;
   }
 
   async function relist(): Promise<string> {
@@ -141,7 +153,7 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
       const entry = entryOf(object);
       if (entry !== undefined) next.set(keyOf(entry.name, entry.namespace), entry);
     };
-    const listed = await listAll({ cluster, collection, pageSize, take, signal: closing.signal });
+    const listed = await listAll(take);
     if (isOlder(listed, newest) && ++lagging <= LAGGING_LISTS) {
       throw unavailable('the API server answered with an older state than before');
     }
@@ -154,6 +166,23 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
       firstSync.resolve(undefined);
     }
     return listed;
+  }
+
+  /** Lists page by page and answers the resource version to watch from. A page too large to read is asked for in halves. */
+  async function listAll(take: (object: KubeObject) => void): Promise<string> {
+    let limit = pageSize;
+    let next: string | undefined;
+    for (;;) {
+      try {
+        const page = await cluster.list(collection, { limit, continue: next }, closing.signal);
+        page.items.forEach(take);
+        if (page.continue === undefined) return page.resourceVersion;
+        next = page.continue;
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code !== 'LimitExceeded' || limit === 1) throw error;
+        limit = Math.ceil(limit / 2);
+      }
+    }
   }
 
   function onEvent(event: WatchEvent): void {
@@ -207,40 +236,4 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
   function unavailable(detail: string): Error {
     return fault(`watch ${describeTarget(collection)}`, 'ClusterUnavailable', detail);
   }
-}
-
-/** One watch, from a resource version until it ends. */
-interface Follow {
-  readonly cluster: Pick<Cluster, 'watch'>;
-  readonly collection: Collection;
-  readonly resourceVersion: string;
-  /** Milliseconds without a word after which the connection is taken for dead. */
-  readonly staleAfterMs: number;
-  readonly onEvent: (event: WatchEvent) => void;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Watches until the server ends the watch. A connection may die unnoticed (a load balancer that dropped it, a machine that
- * is gone), and then a watch stays silent for ever. So a watch that is silent for too long is ended.
- */
-async function follow({
-  cluster,
-  collection,
-  resourceVersion,
-  ...rest
-}: Follow): Promise<'ended' | 'silent'> {
-  const { staleAfterMs, onEvent, signal } = rest;
-  const silence = new AbortController();
-  const watchdog = setTimeout(() => silence.abort(), staleAfterMs);
-  try {
-    const either = AbortSignal.any([signal, silence.signal]);
-    for await (const event of cluster.watch(collection, resourceVersion, either)) {
-      watchdog.refresh();
-      onEvent(event);
-    }
-  } finally {
-    clearTimeout(watchdog);
-  }
-  return silence.signal.aborted && !signal.aborted ? 'silent' : 'ended';
 }

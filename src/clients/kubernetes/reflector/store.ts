@@ -1,4 +1,3 @@
-import { isOlder } from './resource-version.ts';
 import type { KubeObject } from '../types.ts';
 
 /** What happened to an object of a watched collection. */
@@ -84,12 +83,25 @@ function changed<T>({ name, namespace, value }: Entry<T>, kept: Entry<T> | undef
   return {
     type: 'set',
     name,
-    ...(namespace !== undefined && { namespace }),
+    namespace,
     value,
-    ...(kept !== undefined && { previous: kept.value }),
+    previous: kept?.value,
   };
 }
 
 function gone<T>({ name, namespace, value }: Entry<T>): Change<T> {
-  return { type: 'removed', name, ...(namespace !== undefined && { namespace }), previous: value };
+  return { type: 'removed', name, namespace, previous: value };
+}
+
+/**
+ * Whether `one` is older than `other`. Resource versions are decimal numbers that may exceed 53 bits; the order of anything
+ * else is not known, and then nothing is older.
+ */
+export function isOlder(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined || !isNumber(one) || !isNumber(other)) return false;
+  return one.length === other.length ? one < other : one.length < other.length;
+}
+
+function isNumber(text: string): boolean {
+  return /^(?:0|[1-9]\d*)$/.test(text);
 }

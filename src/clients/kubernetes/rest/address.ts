@@ -1,33 +1,19 @@
-import type { Collection, ObjectAddress, Resource } from '../types.ts';
+import type { Collection, ObjectAddress } from '../types.ts';
 
 /** Query parameters; those that are `undefined` are left out. */
-export type Query = Readonly<Record<string, string | number | undefined>>;
+type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** The path of a collection; `undefined` when its namespace cannot be the name of anything. */
-export function collectionPath({ resource, namespace }: Collection, query: Query = {}): string | undefined {
-  return join(resource, namespace, [], query);
-}
-
-/** The path of an object; `undefined` when it is addressed by what cannot be a name. */
-export function objectPath(address: ObjectAddress, query: Query = {}): string | undefined {
-  const { resource, namespace, name, subresource } = address;
-  return join(resource, namespace, subresource === undefined ? [name] : [name, subresource], query);
-}
-
-function join(
-  resource: Resource,
-  namespace: string | undefined,
-  rest: readonly string[],
-  query: Query,
-): string | undefined {
+/** The path of a collection or an object; `undefined` when it is addressed by what cannot be a name. */
+export function pathOf(target: Collection | ObjectAddress, query: Query = {}): string | undefined {
+  const { resource, namespace } = target;
   const api = resource.group === '' ? ['api'] : ['apis', resource.group];
   const scope = namespace === undefined ? [] : ['namespaces', namespace];
-  const segments = [...api, resource.version, ...scope, resource.plural, ...rest];
+  const object = 'name' in target ? [target.name, target.subresource ?? []].flat() : [];
+  const segments = [...api, resource.version, ...scope, resource.plural, ...object];
   if (!segments.every(isSegment)) return undefined;
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
-  const suffix = search.size === 0 ? '' : `?${search.toString()}`;
-  return `/${segments.map(encodeURIComponent).join('/')}${suffix}`;
+  return `/${segments.map(encodeURIComponent).join('/')}${search.size === 0 ? '' : `?${search.toString()}`}`;
 }
 
 /**

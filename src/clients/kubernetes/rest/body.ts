@@ -1,64 +1,46 @@
-import { isObject } from '../../../core/model/index.ts';
-import type { Answer } from './exchange.ts';
-import { fault, faultOfError, quote, type Refusal } from './fault.ts';
+import { isObject, objectOf, parseJson } from '../../../core/model/index.ts';
+import { readAtMost } from '../../io/index.ts';
 import type { KubeObject, Metadata } from '../types.ts';
+import type { Answer, Ask } from './exchange.ts';
+import { fault, faultOfError, faultOfRefusal, quote, type Refusal } from './fault.ts';
 
 /** Longest object that is read, in bytes: etcd stores 1.5 MB by default, and JSON may be several times that. */
 export const MAX_OBJECT_BYTES = 8 * 1024 * 1024;
-/** Longest page of a list, in bytes: five hundred pods are five million; more is asked for in smaller pages. */
-export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 /** Longest refusal that is read, in bytes. */
 const MAX_REFUSAL_BYTES = 256 * 1024;
 
 /** The call whose answer is read. */
-export interface Reading {
-  readonly doing: string;
-  readonly caller: AbortSignal | undefined;
-}
+type Reading = Pick<Ask, 'doing' | 'caller'>;
 
 /** Reads a body whole as JSON; longer than `maxBytes` is a Fault `LimitExceeded`, whatever `Content-Length` said. */
 export async function readJson(reading: Reading, answer: Answer, maxBytes: number): Promise<unknown> {
-  const text = await readText(reading, answer, maxBytes);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw unintelligible(reading.doing); // without the words: they may be a Secret's
-  }
+  const value = parseJson(await readText(reading, answer, maxBytes));
+  if (value === undefined) throw unintelligible(reading.doing); // without the words: they may be a Secret's
+  return value;
 }
 
 async function readText({ doing, caller }: Reading, answer: Answer, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-      size += chunk.byteLength;
-      // Leaving the loop destroys the body and its connection.
-      if (size > maxBytes) throw fault(doing, 'LimitExceeded', `the answer is longer than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const bytes = await readAtMost(answer.body, maxBytes).catch((error: unknown) => {
     throw faultOfError(doing, error, caller);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  });
+  if (bytes === undefined) throw fault(doing, 'LimitExceeded', `the answer is longer than ${maxBytes} bytes`);
+  return bytes.toString('utf8');
 }
 
 /** Reads what the server says about a refusal. What is no `Status`, as `404 page not found`, has no reason. */
 export async function readRefusal(reading: Reading, answer: Answer): Promise<Refusal> {
   const text = await readText(reading, answer, MAX_REFUSAL_BYTES);
-  return refusalOf(answer.status, parse(text), answer.secret);
+  return refusalOf(answer.status, parseJson(text) ?? { message: text }, answer.secret);
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return { message: text };
-  }
+/** The Fault for an answer that is a refusal, which is read. */
+export async function faultIn(reading: Reading, answer: Answer): Promise<Error> {
+  return faultOfRefusal(reading.doing, await readRefusal(reading, answer));
 }
 
 /** What a `Status` says. */
 export function refusalOf(status: number, said: unknown, secret: string | undefined): Refusal {
-  const { reason, message } = isObject(said) ? said : {};
+  const { reason, message } = objectOf(said);
   const word = (value: unknown): string => (typeof value === 'string' ? quote(value, secret) : '');
   return { status, reason: word(reason), message: word(message) };
 }

@@ -1,9 +1,10 @@
-import { errorCode } from '../../../core/model/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { request, type Dispatcher } from 'undici';
+import { errorCode } from '../../../core/model/index.ts';
+import { discard, unlessAborted, wasReset } from '../../io/index.ts';
+import type { Login, Logins } from '../login.ts';
 import type { Pool, Pools } from './connections.ts';
 import { fault, faultOfError } from './fault.ts';
-import type { Login, Logins } from '../login.ts';
-import { pause, pauseAfter } from './pause.ts';
 
 /** One finished or failed request, for counting; a call that is sent again counts again. */
 export interface RequestEvent {
@@ -66,8 +67,6 @@ const METHODS = {
   patch: 'PATCH',
   delete: 'DELETE',
 } as const;
-/** The server closed a pooled connection while we were writing to it: reading again repeats nothing. */
-const RESETS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 /** Times a call is sent again because the server asked for a pause; APF lets a client in after one or two. */
 const MAX_PAUSES = 4;
 
@@ -88,7 +87,7 @@ export function createExchange({ server, userAgent, logins, pools, onRequest }: 
       const ms = pauseAfter(answer);
       if (ms === undefined || pauses === MAX_PAUSES) return answer;
       await discard(answer);
-      await pause(ms, ask.signal);
+      await sleep(ms, undefined, { signal: ask.signal });
     }
   }
 
@@ -111,7 +110,7 @@ export function createExchange({ server, userAgent, logins, pools, onRequest }: 
       if (ask.caller?.aborted === true) throw error;
       logins.doubt();
       if (ask.signal.aborted) pools.abandon(pool);
-      if (ask.signal.aborted || METHODS[ask.verb] !== 'GET' || !RESETS.has(errorCode(error))) throw error;
+      if (ask.signal.aborted || METHODS[ask.verb] !== 'GET' || !wasReset(error)) throw error;
       return once(ask, login, pools.of(login));
     }
   }
@@ -122,17 +121,17 @@ export function createExchange({ server, userAgent, logins, pools, onRequest }: 
       onRequest?.({ verb: ask.verb, resource: ask.resource, status, ms: performance.now() - began });
     try {
       const { statusCode, headers, body } = await request(`${server}${ask.path}`, {
-        dispatcher: dispatcherOf(pool, ask.verb),
+        dispatcher: ask.verb === 'watch' ? pool.watches : pool.calls,
         method: METHODS[ask.verb],
         headers: {
           ...login.headers,
           accept: 'application/json',
           'accept-encoding': 'identity', // a small body may unpack to anything
           'user-agent': userAgent,
-          ...(ask.contentType !== undefined && { 'content-type': ask.contentType }),
+          'content-type': ask.contentType,
         },
         signal: ask.signal,
-        ...(ask.body !== undefined && { body: ask.body }),
+        body: ask.body,
       });
       count(statusCode);
       return { status: statusCode, headers, body, secret: secretOf(login) };
@@ -143,10 +142,6 @@ export function createExchange({ server, userAgent, logins, pools, onRequest }: 
   }
 }
 
-function dispatcherOf(pool: Pool, verb: Verb): Dispatcher {
-  return verb === 'watch' ? pool.watches : pool.calls;
-}
-
 function secretOf({ headers }: Login): string | undefined {
   return headers.authorization?.replace(/^\S+\s+/, '');
 }
@@ -154,32 +149,26 @@ function secretOf({ headers }: Login): string | undefined {
 /** A login, but no longer than the call may take: a plugin that hangs must not hang us. */
 async function obtain<T>({ doing, signal }: Ask, login: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
-  const ended = Promise.withResolvers<never>();
-  const end = (): void => ended.reject(signal.reason as Error);
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    return await Promise.race([login(), ended.promise]);
-  } catch (error) {
+  return unlessAborted(login(), signal, () => signal.reason as Error).catch((error: unknown) => {
     if (signal.aborted) throw error;
     // Not the error's own words: those of a plugin may be anything it printed.
     const code = errorCode(error);
-    throw fault(
-      doing,
-      'ClusterUnavailable',
-      `the login of this client cannot be read${code && ` (${code})`}`,
-    );
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
+    const detail = `the login of this client cannot be read${code && ` (${code})`}`;
+    throw fault(doing, 'ClusterUnavailable', detail);
+  });
 }
 
-/** Most of an unwanted body that is read to save its connection, in bytes. */
-const MAX_DISCARDED_BYTES = 64 * 1024;
-/** Longest wait for an unwanted body, in milliseconds. */
-const MAX_DISCARD_MS = 500;
+/** Longest pause of one call for the server's convenience, in milliseconds; a longer one is the caller's to make. */
+const MAX_PAUSE_MS = 10_000;
+/** Milliseconds for a 429 that names no time: what the API server names nearly always. */
+const USUAL_PAUSE_MS = 1_000;
 
-/** Gets rid of an answer whose body does not matter; keeps the connection when that is cheap. Never throws. */
-export async function discard({ body }: Answer): Promise<void> {
-  const signal = AbortSignal.timeout(MAX_DISCARD_MS);
-  await body.dump({ limit: MAX_DISCARDED_BYTES, signal }).catch(() => undefined);
+/** How long the server asks to wait before the call is sent again; `undefined` when it is an answer as it is. */
+function pauseAfter({ status, headers }: Answer): number | undefined {
+  if (status !== 429 && status !== 503) return undefined;
+  const value = headers['retry-after'];
+  const asked =
+    typeof value === 'string' && /^\d{1,6}$/.test(value.trim()) ? Number(value) * 1_000 : undefined;
+  const ms = asked ?? (status === 429 ? USUAL_PAUSE_MS : Infinity);
+  return ms > MAX_PAUSE_MS ? undefined : ms;
 }

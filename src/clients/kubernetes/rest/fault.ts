@@ -1,4 +1,5 @@
 import { Fault, type ReasonCode, errorCode } from '../../../core/model/index.ts';
+import { certificateProblem } from '../../io/index.ts';
 
 /** The API server's own account of a refusal (a `Status` object). */
 export interface Refusal {
@@ -11,13 +12,6 @@ export interface Refusal {
 /** Longest text of the server's making inside a message, in characters: a webhook's refusal with a few images fits. */
 const MAX_QUOTE = 1_000;
 
-const TLS_DETAILS: Readonly<Record<string, string>> = {
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-};
-const UNTRUSTED_CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/;
-
 /** A Fault about the API server. */
 export function fault(
   operation: string,
@@ -25,14 +19,8 @@ export function fault(
   detail: string,
   more: { readonly cause?: unknown; readonly transient?: boolean } = {},
 ): Fault {
-  return new Fault({
-    code,
-    operation,
-    side: 'cluster',
-    transient: more.transient ?? code === 'ClusterUnavailable',
-    detail,
-    cause: more.cause,
-  });
+  const { cause, transient = code === 'ClusterUnavailable' } = more;
+  return new Fault({ code, operation, side: 'cluster', transient, detail, cause });
 }
 
 /** The Fault for an answer that is no value. A login that was refused may be renewed by others: 401 is transient. */
@@ -42,6 +30,11 @@ export function faultOfRefusal(operation: string, { status, reason, message }: R
   if (status === 401) return fault(operation, 'ClusterDenied', says, { transient: true });
   if (status === 403) return fault(operation, 'ClusterDenied', says);
   return fault(operation, 'ClusterUnavailable', says, { transient: isTransient(status) });
+}
+
+/** The Fault for the *no* of the API server to a write that must not be refused. */
+export function faultOfNo(operation: string, { status, reason, message }: Refusal): Fault {
+  return fault(operation, 'ClusterDenied', `the API server answered ${status} (${reason}: ${message})`);
 }
 
 /** 404 on a collection: its definition may be about to be installed. 408 and 410: ask anew. */
@@ -59,9 +52,8 @@ export function faultOfError(operation: string, error: unknown, signal: AbortSig
     return unavailable('the API server did not answer in time');
   }
   const code = errorCode(error);
-  const untrusted = UNTRUSTED_CERTIFICATE.test(code) ? `its certificate is not trusted (${code})` : undefined;
-  const tls = TLS_DETAILS[code] ?? untrusted;
-  if (tls !== undefined) return unavailable(`the API server cannot be trusted: ${tls}`);
+  const tls = certificateProblem(code);
+  if (tls !== undefined) return unavailable(`the API server cannot be believed: ${tls} (${code})`);
   return unavailable(`the connection to the API server failed${code && ` (${code})`}`);
 }
 

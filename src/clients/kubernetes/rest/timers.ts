@@ -14,18 +14,14 @@ export const SYSTEM_TIMERS: Timers = {
   now: () => performance.now(),
   after: (ms, run) => {
     const timer = setTimeout(run, Math.min(ms, LONGEST_MS));
-    return () => {
-      clearTimeout(timer);
-    };
+    return () => clearTimeout(timer);
   },
 };
 
 /** Waits, at most until the signal fires; never throws. */
 export function pause(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  const done = (): void => {
-    resolve(undefined);
-  };
+  const done = (): void => resolve(undefined);
   if (signal.aborted) return Promise.resolve();
   const cancel = timers.after(ms, done);
   signal.addEventListener('abort', done, { once: true });

@@ -1,10 +1,10 @@
-import { isObject } from '../../../core/model/index.ts';
-import { collectionPath, describeTarget, resourceLabel } from './address.ts';
-import { MAX_OBJECT_BYTES, parseObject, readRefusal, refusalOf, unintelligible } from './body.ts';
-import type { Answer, Exchange } from './exchange.ts';
-import { fault, faultOfError, faultOfRefusal } from './fault.ts';
-import { linesOf } from './lines.ts';
+import { isObject, objectOf, parseJson } from '../../../core/model/index.ts';
 import type { Cluster, WatchEvent } from '../types.ts';
+import { describeTarget, pathOf, resourceLabel } from './address.ts';
+import { faultIn, MAX_OBJECT_BYTES, parseObject, refusalOf, unintelligible } from './body.ts';
+import type { Answer, Ask, Exchange } from './exchange.ts';
+import { fault, faultOfError, faultOfRefusal } from './fault.ts';
+import { noSuchNamespace } from './objects.ts';
 
 /** Seconds after which the server is to end a watch: below the five minutes after which proxies cut what they think idle. */
 const WATCH_SECONDS = 290;
@@ -15,37 +15,22 @@ const GONE = 410;
 
 const TYPES = { ADDED: 'added', MODIFIED: 'modified', DELETED: 'deleted' } as const;
 
-/** What a watch is made of. */
-export interface WatchParts {
-  readonly exchange: Exchange;
-  /** Milliseconds to the head of the answer, which the server sends at once. */
-  readonly openWithinMs: number;
-}
-
-/** The call that watches. */
-export function createWatch({ exchange, openWithinMs }: WatchParts): Cluster['watch'] {
+/** The call that watches; `openWithinMs` = time to the head of the answer, which the server sends at once. */
+export function createWatch(exchange: Exchange, openWithinMs: number): Cluster['watch'] {
   return async function* (collection, resourceVersion, signal): AsyncGenerator<WatchEvent> {
     const doing = `watch ${describeTarget(collection)}`;
     if (hasEnded(signal)) return;
     try {
       const { labelSelector, fieldSelector } = collection;
       const timeoutSeconds = Math.round(WATCH_SECONDS * (1 - Math.random() * WATCH_JITTER));
-      const query = {
-        labelSelector,
-        fieldSelector,
-        resourceVersion,
-        watch: 'true',
-        allowWatchBookmarks: 'true',
-        timeoutSeconds,
-      };
-      const path = collectionPath(collection, query);
-      if (path === undefined)
-        throw fault(doing, 'ClusterUnavailable', 'there can be no such namespace', { transient: false });
-      const answer = await open({ doing, path, resource: resourceLabel(collection), signal });
+      const flags = { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds };
+      const path = pathOf(collection, { labelSelector, fieldSelector, resourceVersion, ...flags });
+      if (path === undefined) throw noSuchNamespace(doing);
+      const answer = await open({ doing, path, resource: resourceLabel(collection), caller: signal });
       if (answer.status === GONE) yield { type: 'expired' };
       if (answer.status !== 200) {
-        const refusal = await readRefusal({ doing, caller: signal }, answer);
-        if (answer.status !== GONE) throw faultOfRefusal(doing, refusal);
+        const refusal = await faultIn({ doing, caller: signal }, answer);
+        if (answer.status !== GONE) throw refusal;
         return;
       }
       yield* eventsOf(doing, answer);
@@ -55,20 +40,15 @@ export function createWatch({ exchange, openWithinMs }: WatchParts): Cluster['wa
   };
 
   /** The deadline is for the head alone; the body lasts as long as the caller wants. */
-  async function open(ask: {
-    doing: string;
-    path: string;
-    resource: string;
-    signal: AbortSignal;
-  }): Promise<Answer> {
+  async function open(ask: Omit<Ask, 'verb' | 'signal'> & { readonly caller: AbortSignal }): Promise<Answer> {
     const opening = new AbortController();
     const late = setTimeout(
       () => opening.abort(new DOMException('no answer in time', 'TimeoutError')),
       openWithinMs,
     );
     try {
-      const signal = AbortSignal.any([ask.signal, opening.signal]);
-      return await exchange({ ...ask, verb: 'watch', caller: ask.signal, signal });
+      const signal = AbortSignal.any([ask.caller, opening.signal]);
+      return await exchange({ ...ask, verb: 'watch', signal });
     } finally {
       clearTimeout(late);
     }
@@ -76,7 +56,7 @@ export function createWatch({ exchange, openWithinMs }: WatchParts): Cluster['wa
 }
 
 async function* eventsOf(doing: string, answer: Answer): AsyncGenerator<WatchEvent> {
-  const lines = linesOf(answer.body as AsyncIterable<Uint8Array>, {
+  const lines = linesOf(answer.body, {
     maxBytes: MAX_OBJECT_BYTES,
     tooLong: () => fault(doing, 'LimitExceeded', `an event is longer than ${MAX_OBJECT_BYTES} bytes`),
     cut: () => fault(doing, 'ClusterUnavailable', 'the connection was cut within an event'),
@@ -89,21 +69,11 @@ async function* eventsOf(doing: string, answer: Answer): AsyncGenerator<WatchEve
 }
 
 function parseEvent(doing: string, line: string, secret: string | undefined): WatchEvent {
-  const { type, object } = parseLine(doing, line);
+  const { type, object } = objectOf(parseJson(line));
   if (type === 'ERROR') return parseError(doing, object, secret);
   if (type === 'BOOKMARK') return { type: 'bookmark', resourceVersion: versionOf(doing, object) };
   if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') throw unintelligible(doing);
   return { type: TYPES[type], object: parseObject(doing, object) };
-}
-
-function parseLine(doing: string, line: string): { readonly type?: unknown; readonly object?: unknown } {
-  try {
-    const value = JSON.parse(line) as unknown;
-    if (isObject(value)) return value;
-  } catch {
-    // Said below, without the words: they may be a Secret's.
-  }
-  throw unintelligible(doing);
 }
 
 function parseError(doing: string, status: unknown, secret: string | undefined): WatchEvent {
@@ -121,4 +91,36 @@ function versionOf(doing: string, object: unknown): string {
 /** A function, because the compiler assumes that a property does not change. */
 function hasEnded(signal: AbortSignal): boolean {
   return signal.aborted;
+}
+
+const NEWLINE = 0x0a;
+
+/**
+ * Cuts a stream of bytes into lines, wherever its chunks begin and end: bytes are put together before they become text, so
+ * that a character may span two chunks. Holds one line at a time; `tooLong` makes the error for one of more than
+ * `maxBytes`, `cut` the one for a stream that ends within a line.
+ */
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: { readonly maxBytes: number; readonly tooLong: () => Error; readonly cut: () => Error },
+): AsyncGenerator<string> {
+  let rest: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      const last = chunk.subarray(start, end);
+      if (size + last.byteLength > limits.maxBytes) throw limits.tooLong();
+      const line = Buffer.concat([...rest, last])
+        .toString('utf8')
+        .trim();
+      [rest, size, start] = [[], 0, end + 1];
+      if (line !== '') yield line;
+    }
+    const tail = chunk.subarray(start);
+    size += tail.byteLength;
+    if (size > limits.maxBytes) throw limits.tooLong();
+    if (tail.byteLength > 0) rest.push(tail);
+  }
+  if (size > 0) throw limits.cut();
 }
