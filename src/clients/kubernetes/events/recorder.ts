@@ -10,7 +10,7 @@ import {
   type RecordedEvent,
 } from './object.ts';
 import { fault, faultOfNo } from '../rest/fault.ts';
-import type { Cluster, ObjectAddress, Written } from '../types.ts';
+import type { Cluster, Written } from '../types.ts';
 
 /** What an event recorder is given. */
 export interface EventRecorderOptions {

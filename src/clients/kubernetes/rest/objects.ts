@@ -100,25 +100,16 @@ export function createWrites(
 ): Pick<Cluster, 'create' | 'replace' | 'apply' | 'patch' | 'remove'> {
   const write = async (
     { verb, target, object, contentType }: Write,
-    { dryRun = false, fieldManager, signal }: WriteOptions & { readonly fieldManager?: string } = {},
+    { dryRun, fieldManager, signal }: WriteOptions & { readonly fieldManager?: string } = {},
   ): Promise<Written> => {
-    const force = fieldManager && 'true';
-    const path = pathOf(target, { dryRun: dryRun ? 'All' : undefined, fieldManager, force });
+    const query = { dryRun: dryRun ? 'All' : undefined, fieldManager, force: fieldManager && 'true' };
+    const path = pathOf(target, query);
     if (path === undefined) {
       const message = 'the name or the namespace cannot be one';
       return { ok: false, status: 400, reason: 'BadRequest', message, warnings: [] };
     }
     const ask = { ...describe(verb, target), path, contentType, caller: signal };
-    const answer = await calls({ ...ask, body: JSON.stringify(object) });
-    const { status, headers } = answer;
-    const warnings = warningsOf(headers.warning);
-    if (status >= 200 && status < 300) {
-      const stored = parseObject(ask.doing, await readJson(ask, answer, MAX_OBJECT_BYTES));
-      return { ok: true, object: stored, warnings };
-    }
-    const refusal = await readRefusal(ask, answer);
-    if (status < 400 || status >= 500 || NOT_A_NO.has(status)) throw faultOfRefusal(ask.doing, refusal);
-    return { ok: false, ...refusal, warnings };
+    return written(ask, await calls({ ...ask, body: JSON.stringify(object) }));
   };
   return {
     create: (target, object, options) =>
@@ -143,6 +134,18 @@ export function createWrites(
       return answer.status < 300;
     },
   };
+}
+
+async function written(ask: Pick<Ask, 'doing' | 'caller'>, answer: Answer): Promise<Written> {
+  const { status, headers } = answer;
+  const warnings = warningsOf(headers.warning);
+  if (status >= 200 && status < 300) {
+    const object = parseObject(ask.doing, await readJson(ask, answer, MAX_OBJECT_BYTES));
+    return { ok: true, object, warnings };
+  }
+  const refusal = await readRefusal(ask, answer);
+  if (status < 400 || status >= 500 || NOT_A_NO.has(status)) throw faultOfRefusal(ask.doing, refusal);
+  return { ok: false, ...refusal, warnings };
 }
 
 /** Warnings that are taken from one answer; the API server itself stops at 4 KiB. */
