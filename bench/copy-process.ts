@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { anonymous, createRegistry } from '../src/clients/registry/index.ts';
 import { nameOf, pin, type ImageRef } from '../src/core/model/index.ts';
-import { createExecution, parsePromotion, type ImagePromotionSpec } from '../src/core/promotion/index.ts';
+import { parsePromotion, type ImagePromotionSpec } from '../src/core/promotion/index.ts';
+import { createExecution } from '../src/core/promotion/execute.ts';
 import { copyGraph } from '../src/core/promotion/copy/copy.ts';
 import { gatherGraph } from '../src/core/promotion/graph/gather.ts';
 import { SILENT } from '../src/core/promotion/progress.ts';

@@ -1,7 +1,9 @@
 // The command line: arguments become one call of the core, its result becomes text, JSON or YAML and an exit code.
 // Reads no environment and never exits: `main` does.
 export { runCommand } from './program.ts';
-export { readPromotions } from './promotion-documents.ts';
+export { approvingPorts } from './promotion/approve.ts';
+export { openPromotions } from './promotion/open-promotions.ts';
+export { verifyBundle } from './verify-bundle.ts';
 export type {
   BundleOutcome,
   BundleQuestion,
@@ -22,7 +24,7 @@ export type {
   OpenRunTool,
   RunAnswer,
   RunQuestion,
-} from './run-ports.ts';
+} from './promotion/ports.ts';
 export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './doctor/ports.ts';
 export { EXPECTED_RULES } from './doctor/rules.ts';
 export type { ExpectedRule } from './doctor/rules.ts';

@@ -4,7 +4,7 @@ import type { Approval, Execution } from '../core/promotion/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { DoctorOptions, DoctorPorts } from './doctor/ports.ts';
-import type { OpenApprovingTool, OpenRunTool } from './run-ports.ts';
+import type { OpenApprovingTool, OpenRunTool } from './promotion/ports.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */
 export interface Reading {

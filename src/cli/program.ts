@@ -1,13 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
 import { Fault } from '../core/model/index.ts';
-import { addApprove } from './approve.ts';
+import { addApprove } from './promotion/approve.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor/doctor.ts';
 import { BadInput, describeProblems, EXIT } from './exit.ts';
 import type { Terminal, Tools } from './ports.ts';
-import { addPlan, addPromote } from './promotions.ts';
+import { addPlan, addPromote } from './promotion/commands.ts';
 import { addReview } from './review.ts';
-import { addRun } from './run.ts';
+import { addRun } from './promotion/run.ts';
 import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
 

@@ -1,8 +1,19 @@
 import type { Command } from 'commander';
-import type { Problem, Signer } from '../core/model/index.ts';
+import {
+  parseDigest,
+  parsed,
+  failed,
+  inFile,
+  type Digest,
+  type Parsed,
+  type Problem,
+  type Signer,
+  type TrustRoot,
+} from '../core/model/index.ts';
+import { parsePublicKey } from '../core/policy/index.ts';
 import { BadInput, EXIT } from './exit.ts';
 import { must } from './options.ts';
-import type { BundleQuestion, Terminal, Tools } from './ports.ts';
+import type { BundleOutcome, BundleQuestion, Terminal, Tools } from './ports.ts';
 
 interface VerifyOptions {
   readonly bundle?: string;
@@ -74,4 +85,53 @@ function problemsIn({ bundle, key, ...options }: VerifyOptions): readonly Proble
     ...(two ? [{ path: '--key', message: `goes without ${Object.keys(identity).join(' and ')}` }] : []),
     ...(key === undefined ? missing.map((path) => ({ path, message: 'is needed, or --key' })) : []),
   ];
+}
+
+type PublicKey = Extract<ReturnType<typeof parsePublicKey>, { ok: true }>['value'];
+
+/** What bundles in files are verified with. */
+export interface BundleTools {
+  readonly readBytes: (path: string) => Promise<Parsed<Uint8Array>>;
+  readonly readText: (path: string) => Promise<Parsed<string>>;
+  readonly readTrustRoot: (text: string) => Parsed<TrustRoot>;
+  readonly publicGoodRoot: () => TrustRoot;
+  readonly verify: (question: {
+    readonly bundle: Uint8Array;
+    readonly artifact: { readonly digest: Digest } | { readonly bytes: Uint8Array };
+    readonly root: TrustRoot;
+    readonly key?: PublicKey | undefined;
+    readonly identity?: BundleQuestion['identity'];
+  }) => BundleOutcome;
+}
+
+/** Verifies one bundle from files; a file that cannot be used is a problem, a signature that does not verify an answer. */
+export async function verifyBundle(
+  { bundle: file, artifact, key: keyFile, trustedRoot, identity }: BundleQuestion,
+  { readBytes, readText, readTrustRoot, publicGoodRoot, verify }: BundleTools,
+): Promise<Parsed<BundleOutcome>> {
+  const digest = parseDigest(artifact);
+  const readWith = async <T>(parse: (text: string) => Parsed<T>, path: string | undefined) => {
+    if (path === undefined) return parsed(undefined);
+    const text = await readText(path);
+    if (!text.ok) return text;
+    const read = parse(text.value);
+    if (read.ok) return read;
+    return { ok: false, problems: read.problems.map((one) => inFile(path, one)) } as const;
+  };
+  const [bundle, content, key, root] = await Promise.all([
+    readBytes(file),
+    digest ? parsed(new Uint8Array()) : readBytes(artifact),
+    readWith(parsePublicKey, keyFile),
+    readWith(readTrustRoot, trustedRoot),
+  ]);
+  if (!bundle.ok || !content.ok || !key.ok || !root.ok) return failed([bundle, content, key, root]);
+  return parsed(
+    verify({
+      bundle: bundle.value,
+      artifact: digest ? { digest } : { bytes: content.value },
+      root: root.value ?? publicGoodRoot(),
+      key: key.value,
+      identity,
+    }),
+  );
 }

@@ -1,58 +1,62 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openCluster, ownNamespace, runElection, type Election } from '../clients/kubernetes/index.ts';
+import type { Serving } from '../cli/index.ts';
+import { readText } from '../clients/files/index.ts';
 import {
+  openCluster,
+  ownNamespace,
+  runElection,
+  watchCollection,
+  type Election,
+} from '../clients/kubernetes/index.ts';
+import { createTokenVerifier } from '../clients/oidc/index.ts';
+import { openEventReceiver } from '../controllers/events/index.ts';
+import { operationsOf } from '../controllers/policies/index.ts';
+import {
+  errorFields,
+  failed,
   parsed,
   problem,
-  type Parsed,
-  errorFields,
   type Gauge,
   type Log,
-  failed,
+  type Parsed,
 } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import type { Serving } from '../cli/index.ts';
-import { operationsOf } from '../controllers/policies/index.ts';
-import { openEventReceiver } from './event-receiver.ts';
-import { openJudging, type OpenJudging } from './judging.ts';
-import { createLeaderTasks } from './leader-tasks.ts';
-import { openReplica, type Replica } from './replica.ts';
-import type { Parts } from './parts.ts';
 import { startIdleCollection } from './idle-collection.ts';
+import { openJudging } from './judging.ts';
+import { createLeaderTasks } from './leader-tasks.ts';
+import type { Parts } from './parts.ts';
+import { TIME, clock, logReadFailure, type ProcessContext } from './process-context.ts';
+import { openReplica } from './replica.ts';
 import { createServers, type Servers } from './servers.ts';
-import { clock, type ProcessContext } from './process-context.ts';
-import { createTelemetry, type Telemetry } from './telemetry.ts';
+import { createTelemetry } from './telemetry.ts';
+
+interface Given {
+  readonly context: ProcessContext;
+  readonly log: Log;
+}
 
 /**
  * Serves the webhooks with the policies of a cluster, and takes part in the election of the one replica that also writes status,
- * keeps the certificates, audits what runs and tests that enforcement is on. Returns as soon as it is under way: caches and
- * certificates follow, and readiness tells when they are there.
+ * keeps the certificates, audits what runs and tests that enforcement is on. Returns as soon as everything is started: caches and
+ * certificates follow, and readiness shows when they are complete.
  */
-export async function serveInCluster(
-  settings: Settings,
-  given: { readonly context: ProcessContext; readonly log: Log },
-): Promise<Parsed<Serving>> {
-  const parts = await openParts(settings, { ...given, telemetry: createTelemetry(given.log) });
+export async function serveInCluster(settings: Settings, given: Given): Promise<Parsed<Serving>> {
+  const parts = await openParts(settings, given);
   return parts.ok ? start(parts.value) : parts;
 }
 
-async function openParts(
-  settings: Settings,
-  {
-    context: context,
-    log,
-    telemetry,
-  }: { readonly context: ProcessContext; readonly log: Log; readonly telemetry: Telemetry },
-): Promise<Parsed<Parts>> {
+async function openParts(settings: Settings, { context, log }: Given): Promise<Parsed<Parts>> {
   const { kubeconfig } = settings.cluster;
-  // Every pod has this variable; elsewhere a list of files that are missing would not help anybody.
+  // Every pod has this variable; elsewhere a list of files that are missing would help no one.
   if (kubeconfig === undefined && context.environment.KUBERNETES_SERVICE_HOST === undefined) {
     return problem('--kubeconfig', 'is needed outside of a pod, or --standalone with a folder of policies');
   }
+  const telemetry = createTelemetry(log);
   const cluster = await openCluster({
     userAgent: `pratique/${context.version}`,
     onRequest: telemetry.onApiRequest,
-    ...(kubeconfig !== undefined && { kubeconfig }),
+    kubeconfig,
   });
   const judging = await openJudging(settings, context, telemetry);
   const namespace = await namespaceOf(settings);
@@ -63,14 +67,10 @@ async function openParts(
     return failed([cluster, namespace, judging, hosts]);
   }
   return parsed({
-    settings,
-    context: context,
+    ...{ settings, context, telemetry, log, identity: identityIn(context) },
     cluster: cluster.value,
     namespace: namespace.value,
-    identity: identityIn(context),
     judging: judging.value,
-    telemetry,
-    log,
   });
 }
 
@@ -81,7 +81,7 @@ async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
     : parsed(own);
 }
 
-/** A container that is started again in the same pod is another one: what it began before is not its own any more. */
+/** A container that is started again in the same pod is another one: it does not hold what it began before. */
 function identityIn({ environment }: ProcessContext): string {
   return `${environment.POD_NAME ?? hostname()}_${randomUUID()}`;
 }
@@ -94,9 +94,9 @@ function certificateHosts({ certificates: { source, hosts } }: Settings): Parsed
   return problem('settings: certificates.hosts', why);
 }
 
-/** What is made late and asked for early: callbacks find it here once it is there. */
+/** What is made late and used by callbacks that are made early. */
 interface Late {
-  door?: Servers;
+  servers?: Servers;
   election?: Election;
 }
 
@@ -106,55 +106,57 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   const replica = openReplica({
     ...parts,
     onPolicies: (names) => {
-      leading.onPolicies(names);
+      leader.onPolicies(names);
     },
     onSecret: (name) => {
-      if (name === settings.certificates.secret) late.door?.onSecret();
-      leading.onSecret(name);
+      if (name === settings.certificates.secret) late.servers?.onSecret();
+      leader.onSecret(name);
     },
     onNamespace: (name) => {
-      leading.onNamespace(name);
+      leader.onNamespace(name);
     },
   });
-  const leading = createLeaderTasks({ ...parts, replica });
-  const events = openEventReceiver(parts);
+  const { store } = replica.policies;
+  const leader = createLeaderTasks({ ...parts, replica });
+  const { receivers } = settings.events;
+  const events = openEventReceiver({
+    ...{ ...TIME, cluster, watchCollection, readText, log, onReadFailure: logReadFailure(log) },
+    settings: { ...settings.events, receivers: settings.promotions.enabled ? receivers : [] },
+    verifyToken: createTokenVerifier({ clock }),
+    onAnswered: telemetry.onEvent,
+  });
   const operations = operationsOf({
-    policies: () => ({ policies: replica.held.current(), roots: replica.held.roots() }),
+    policies: () => ({ policies: store.current(), roots: store.roots() }),
     publicRoot: replica.publicRoot.status,
     clock,
   });
-  const stopGivingBack = startIdleCollection();
+  const stopCollecting = startIdleCollection();
   const close = async (): Promise<void> => {
-    stopGivingBack();
+    stopCollecting();
     // The lease first: the next leader need not wait while the last requests are answered here.
     await late.election?.close();
-    await late.door?.close();
+    await late.servers?.close();
     await events.close();
     await replica.close();
-    await Promise.all([judging.close(), leading.close()]);
+    await Promise.all([judging.close(), leader.close()]);
     await cluster.close();
   };
-  const door = await createServers({
+  const servers = await createServers({
     ...parts,
     replica,
     events: events.routes,
-    details: () => [...operations.details(), `leader: ${leaderOf(late.election)}`, ...leading.details()],
+    details: () => [...operations.details(), `leader: ${leaderOf(late.election)}`, ...leader.details()],
   });
-  if (!door.ok) {
+  if (!servers.ok) {
     await close();
-    return door;
+    return servers;
   }
-  late.door = door.value;
-  // The Secret may have been read before there was anybody to tell.
-  door.value.onSecret();
+  late.servers = servers.value;
+  // The Secret may have been read before there were servers.
+  servers.value.onSecret();
   const { lease, name } = settings.cluster;
   const election = runElection({
-    cluster,
-    namespace,
-    name,
-    identity,
-    ...lease,
-    lead: leading.lead,
+    ...{ cluster, namespace, name, identity, ...lease, lead: leader.lead },
     onChange: (state) => {
       log.info(state, 'leadership changed');
     },
@@ -165,12 +167,12 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   late.election = election;
   telemetry.metrics.addGauges([
     ...operations.gauges,
-    ...leading.gauges,
+    ...replica.policies.gauges,
+    ...leader.gauges,
     leaderGauge(election),
-    memoryGauge(judging),
-    stalledGauge(replica),
+    judging.memoryGauge,
   ]);
-  const url = door.value.url();
+  const url = servers.value.url();
   return parsed({
     url,
     summary: `serving ${cluster.server} from namespace ${namespace}, listening on ${url}`,
@@ -189,27 +191,5 @@ function leaderGauge(election: Election): Gauge {
     help: 'Whether this replica leads: 1, or 0.',
     labels: [],
     read: () => [{ labels: {}, value: election.isLeader() ? 1 : 0 }],
-  };
-}
-
-function memoryGauge({ memory }: OpenJudging): Gauge {
-  return {
-    name: 'pratique_facts_remembered',
-    help: 'Facts in memory, by kind.',
-    labels: ['kind'],
-    read: () => [...memory.counts()].map(([kind, value]) => ({ labels: { kind }, value })),
-  };
-}
-
-function stalledGauge({ held }: Replica): Gauge {
-  return {
-    name: 'pratique_policies_stalled',
-    help: 'Whether a policy does not compile as it is written: 1, or 0.',
-    labels: ['policy'],
-    read: () =>
-      [...held.states()].map(([policy, { inForce }]) => ({
-        labels: { policy },
-        value: inForce === 'as written' ? 0 : 1,
-      })),
   };
 }

@@ -1,47 +1,53 @@
 // Builds the tools that the commands use, from settings and clients: the only room that imports every other.
-import { readDocuments } from '../clients/files/index.ts';
+import { approvingPorts, openPromotions, verifyBundle, type DoctorPorts, type Tools } from '../cli/index.ts';
+import { readBytes, readDocuments, readText } from '../clients/files/index.ts';
 import { createLog } from '../clients/http-server/index.ts';
-import { publicGoodRoot, readTrustRoot } from '../clients/sigstore/index.ts';
-import type { TrustRoots } from '../core/policy/index.ts';
-import { review } from '../webhook/index.ts';
-import type { Tools } from '../cli/index.ts';
+import { openCluster, type Cluster } from '../clients/kubernetes/index.ts';
+import { publicGoodRoot, readTrustRoot, verifyArtifactBundle } from '../clients/sigstore/index.ts';
 import { compileDocuments } from '../controllers/policies/index.ts';
-import { standalonePorts } from '../webhook/index.ts';
-import { approvingTool } from './approving.ts';
-import { verifyBundle } from './bundles.ts';
-import { openDoctor } from './doctor.ts';
+import { runObject } from '../controllers/promotions/index.ts';
+import { tryCanariesOn } from '../controllers/self-test/index.ts';
+import { parsed, type Parsed } from '../core/model/index.ts';
+import { imagePolicyCrd, type TrustRoots } from '../core/policy/index.ts';
+import { promotionCrds } from '../core/promotion/index.ts';
+import { review, standalonePorts } from '../webhook/index.ts';
 import { serveInCluster } from './in-cluster.ts';
-import { openJudging } from './judging.ts';
-import { openPromotions } from './promotion-documents.ts';
-import { runTool } from './run-opening.ts';
+import { openJudging, type Watching } from './judging.ts';
+import { openOneRun } from './one-run.ts';
+import { clock, usualKubeconfig, type ProcessContext } from './process-context.ts';
 import { serveStandalone } from './standalone.ts';
-import { clock, type ProcessContext } from './process-context.ts';
 
 export type { ProcessContext } from './process-context.ts';
 
 /** Builds the tools that the commands use. */
 export function createTools(context: ProcessContext): Tools {
-  const { version, stdin } = context;
+  const { version, stdin, environment } = context;
   const log = createLog(context.writeLog);
   const shipped = publicGoodRoot();
   const roots: TrustRoots = { read: readTrustRoot, publicGood: () => shipped };
-  const unwatched = {
+  const unwatched: Watching = {
     onRequest: () => undefined,
     onLookup: () => undefined,
-    report: (error: unknown) => {
+    report: (error) => {
       log.error({ err: error }, 'internal error');
     },
   };
-  const onDecision = (decision: object) => {
-    log.info(decision, 'decided');
-  };
-  const tools: Tools = {
+  /** As kubectl would reach the cluster, or as the pod that this is. */
+  const openUsual = (kubeconfig: string | undefined): Promise<Parsed<Cluster>> =>
+    openCluster({
+      userAgent: `pratique/${version}`,
+      kubeconfig: kubeconfig ?? usualKubeconfig(environment),
+    });
+  return {
     version,
     clock,
     readDocuments: (path) => readDocuments(path, { stdin }),
     compilePolicies: (reading) => compileDocuments(reading, { now: clock(), roots }),
     openJudge: (settings) => openJudging(settings, context, unwatched),
     review: async (body, policies, judging, budgetMs) => {
+      const onDecision = (decision: object) => {
+        log.info(decision, 'decided');
+      };
       const { status, answer } = await review(
         { body: Buffer.from(body), budgetMs },
         standalonePorts(() => policies, judging, { onDecision, report: unwatched.report }),
@@ -49,17 +55,42 @@ export function createTools(context: ProcessContext): Tools {
       const { allowed, auditAnnotations } = answer.response;
       return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
     },
-    verifyBundle,
-    openApproving: approvingTool(context),
-    openRun: runTool({ context: context, watching: unwatched, log }),
-    openPromotions: (question) => openPromotions(question, { context: context, watching: unwatched, roots }),
-    doctor: (options) => openDoctor(options, context, unwatched.report),
-    serve: (settings, folder) => {
-      const given = { context: context, log };
-      return folder === undefined
-        ? serveInCluster(settings, given)
-        : serveStandalone(settings, folder, given);
+    verifyBundle: (question) =>
+      verifyBundle(question, {
+        ...{ readBytes, readText, readTrustRoot, publicGoodRoot, verify: verifyArtifactBundle },
+      }),
+    openApproving: async ({ kubeconfig }) => {
+      const cluster = await openUsual(kubeconfig);
+      return cluster.ok ? parsed(approvingPorts(cluster.value, (run) => runObject(run).status)) : cluster;
     },
+    openRun: (question) => openOneRun(question, { context, watching: unwatched, log }),
+    openPromotions: (question) =>
+      openPromotions(question, {
+        clock,
+        actor: environment.USER ?? environment.LOGNAME ?? 'unknown',
+        open: async (settings) => {
+          const judging = await openJudging(settings, context, unwatched);
+          if (!judging.ok) return judging;
+          const { opening, close } = judging.value;
+          return parsed({ context: opening(roots.publicGood), close });
+        },
+      }),
+    doctor: async ({ kubeconfig }) => {
+      const cluster = await openUsual(kubeconfig);
+      return cluster.ok ? parsed(doctorPorts(cluster.value, unwatched.report)) : cluster;
+    },
+    serve: (settings, folder) =>
+      folder === undefined
+        ? serveInCluster(settings, { context, log })
+        : serveStandalone(settings, folder, { context, log }),
   };
-  return tools;
+}
+
+function doctorPorts(cluster: Cluster, report: Watching['report']): DoctorPorts {
+  return {
+    ...cluster,
+    selfTest: (namespace, signal) => tryCanariesOn(cluster, { namespace, signal }, report),
+    shippedCrds: [imagePolicyCrd()],
+    promotionCrds: [...promotionCrds().values()],
+  };
 }

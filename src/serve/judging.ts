@@ -1,48 +1,58 @@
-import { readCertificates } from '../clients/files/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Judging, Question } from '../cli/index.ts';
+import { readCertificates, readText } from '../clients/files/index.ts';
 import {
+  anonymous,
   createRegistry,
   dockerDirectory,
   dockerKeychain,
+  pullSecretLogins,
   type Registry,
   type RegistryOptions,
   type RequestEvent,
 } from '../clients/registry/index.ts';
-import type { Trivy } from '../clients/scanner/index.ts';
-import { createSignatureVerifier } from '../clients/sigstore/index.ts';
+import { createTrivy } from '../clients/scanner/index.ts';
 import {
-  parsed,
-  type Fact,
-  type ImageRef,
-  type JudgedImage,
-  type Parsed,
-  type PinnedRef,
-  failed,
-} from '../core/model/index.ts';
-import { workloadTable } from '../core/workload/index.ts';
-import type { Settings } from '../core/settings/index.ts';
+  createSignatureVerifier,
+  openKeylessSigner,
+  openKeySigner,
+  readTrustRoot,
+} from '../clients/sigstore/index.ts';
 import {
   createMemory,
   judge,
+  judgeReference,
   pinReference,
   type Access,
-  type FactMemory,
   type Keychain,
   type LookupResult,
   type Sources,
 } from '../core/evidence/index.ts';
-import type { Judging, Question } from '../cli/index.ts';
-import { openTrivy } from './scanning.ts';
-import { clock, type ProcessContext } from './process-context.ts';
+import {
+  failed,
+  parsed,
+  type Fact,
+  type Gauge,
+  type ImageRef,
+  type JudgedImage,
+  type Parsed,
+  type PinnedRef,
+  type TrustRoot,
+} from '../core/model/index.ts';
+import type { OpeningContext } from '../core/promotion/index.ts';
+import type { Settings } from '../core/settings/index.ts';
+import { workloadTable } from '../core/workload/index.ts';
+import { TIME, clock, type ProcessContext } from './process-context.ts';
 
-/** Who is told of what happens on the way to a verdict. */
+/** What is reported on the way to a verdict. */
 export interface Watching {
   readonly onRequest: (event: RequestEvent) => void;
   readonly onLookup: (kind: string, result: LookupResult) => void;
-  /** Told of every failure that is a bug. */
+  /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
 }
 
-/** Something that judges, with what else can be asked of it. */
+/** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
 export interface OpenJudging extends Judging {
   readonly judge: (question: Question & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
   readonly pin: (
@@ -52,70 +62,100 @@ export interface OpenJudging extends Judging {
   readonly registry: Registry;
   /** The controller's own logins. */
   readonly keychain: Keychain;
-  readonly memory: FactMemory;
-  /** How a registry client with logins or authorities of its own is made. */
-  readonly registryOptions: Omit<RegistryOptions, 'keychain'>;
-  /** The scanner of promotions, one for all of them: its turns and its databases are shared. Nothing runs before one asks. */
-  readonly trivy: Trivy;
+  /** Facts in memory, by kind. */
+  readonly memoryGauge: Gauge;
+  /** What promotions are opened with, under this public-good root. */
+  readonly opening: (publicGood: () => TrustRoot) => Omit<OpeningContext, 'policies' | 'accountSecrets'>;
 }
 
-/** How registry clients are made here, whatever their logins. Problems are files that cannot be used. */
-export async function registryOptions(
-  { registries }: Settings,
-  { version }: ProcessContext,
-  { onRequest }: Pick<Watching, 'onRequest'>,
-): Promise<Parsed<Omit<RegistryOptions, 'keychain'>>> {
-  const ca = await readCertificates(registries.caFiles);
-  if (!ca.ok) return ca;
-  return parsed({
-    insecureHosts: registries.insecure,
-    ...(ca.value !== '' && { ca: ca.value }),
-    concurrencyPerHost: registries.concurrencyPerHost,
-    requestTimeoutMs: registries.requestTimeoutMs,
-    userAgent: `pratique/${version}`,
-    now: clock,
-    onRequest,
-  });
-}
-
-/** Opens what judges: a registry client, a signature verifier, a memory of facts. Problems are files that cannot be used. */
+/** Opens what judges. Problems are files that cannot be used. */
 export async function openJudging(
   settings: Settings,
   context: ProcessContext,
   watching: Watching,
 ): Promise<Parsed<OpenJudging>> {
-  const { memory: limits, unmatchedImages } = settings;
-  const { environment } = context;
-  const options = await registryOptions(settings, context, watching);
+  const { registries, memory: limits, unmatchedImages } = settings;
+  const ca = await readCertificates(registries.caFiles);
   const workloads = workloadTable(settings.workloadKinds);
-  if (!options.ok || !workloads.ok) return failed([options, workloads]);
-  const verifier = createSignatureVerifier();
+  if (!ca.ok || !workloads.ok) return failed([ca, workloads]);
+  const { environment } = context;
   const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
-  const registry = createRegistry({ ...options.value, keychain });
+  const options: RegistryOptions = {
+    keychain,
+    insecureHosts: registries.insecure,
+    ca: ca.value,
+    concurrencyPerHost: registries.concurrencyPerHost,
+    requestTimeoutMs: registries.requestTimeoutMs,
+    userAgent: `pratique/${context.version}`,
+    now: clock,
+    onRequest: watching.onRequest,
+  };
+  const [verifier, registry] = [createSignatureVerifier(), createRegistry(options)];
   const memory = createMemory({
     clock,
     limits,
     loadSignal: () => AbortSignal.timeout(limits.loadTimeoutMs),
     onLookup: watching.onLookup,
   });
-  const sources: Sources = {
-    registry,
-    verifySignature: verifier.verify,
-    memory,
-    clock,
-    report: watching.report,
-  };
+  const { verify: verifySignature } = verifier;
+  const sources: Sources = { registry, verifySignature, memory, clock, report: watching.report };
   return parsed({
     workloads: workloads.value,
     judge: (question) => judge({ ...question, unmatchedImages }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
-    registry,
-    keychain,
-    memory,
-    registryOptions: options.value,
-    trivy: openTrivy(settings, context, { ...options.value, keychain }),
+    ...{ registry, keychain },
+    memoryGauge: {
+      name: 'pratique_facts_remembered',
+      help: 'Facts in memory, by kind.',
+      labels: ['kind'],
+      read: () => [...memory.counts()].map(([kind, value]) => ({ labels: { kind }, value })),
+    },
+    opening: openingWith(settings, { options, registry, sources, environment }),
     close: async () => {
       await Promise.all([registry.close(), verifier.close()]);
     },
   });
+}
+
+interface OpeningParts {
+  readonly options: RegistryOptions;
+  readonly registry: Registry;
+  readonly sources: Sources;
+  readonly environment: ProcessContext['environment'];
+}
+
+function openingWith(
+  settings: Settings,
+  { options, registry, sources, environment }: OpeningParts,
+): OpenJudging['opening'] {
+  const { signing, promotions, unmatchedImages } = settings;
+  const { keychain, insecureHosts = [], ca = '' } = options;
+  const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment });
+  return (publicGood) => ({
+    ...{ registry, keychain, scanner, pullSecretLogins, openKeySigner, openKeylessSigner },
+    readToken: readText,
+    trust: { insecureHosts, ca },
+    openClient: (trust) => createRegistry({ ...options, keychain: anonymous, ...trust }),
+    identityTokens: signing.identityTokens,
+    judge: (image, question) => judgeReference(image, { ...question, unmatchedImages }, sources),
+    roots: { read: readTrustRoot, publicGood },
+    rejudgePerSecond: promotions.rejudgePerSecond,
+    ...{ clock, now: TIME.now, report: sources.report },
+    pause: async (ms, signal) => {
+      await sleep(ms, undefined, { signal });
+    },
+  });
+}
+
+/** The Trivy of the settings, one for all promotions: its turns and its databases are shared. Nothing runs before one scans. */
+export function openScanner(
+  { scanner }: Pick<Settings, 'scanner'>,
+  own: Pick<RegistryOptions, 'keychain' | 'insecureHosts' | 'ca'> & Pick<ProcessContext, 'environment'>,
+): OpeningContext['scanner'] {
+  const { server, databaseRepository, javaDatabaseRepository, ...rest } = scanner;
+  const trivy = createTrivy({
+    ...{ ...rest, ...own, serverUrl: server, now: clock },
+    databases: { vulnerabilities: databaseRepository, java: javaDatabaseRepository },
+  });
+  return ({ serverUrl = server, ...side }) => trivy.as({ ...side, serverUrl });
 }

@@ -1,26 +1,19 @@
-import { randomBytes } from 'node:crypto';
-import { errorFields, type Gauge } from '../core/model/index.ts';
-import {
-  createSelfTest,
-  enforcedCondition,
-  customKindFinder,
-  podFinder,
-  type SelfTestPorts,
-} from '../controllers/self-test/index.ts';
 import {
   createEventRecorder,
+  createPullSecrets,
   createWorkQueue,
   watchCollection,
   writeStatus,
 } from '../clients/kubernetes/index.ts';
-import { createAudit, podSelector, type AuditChange } from '../controllers/audit/index.ts';
-import { auditPorts } from './audit-ports.ts';
-import type { LeaderOptions } from './parts.ts';
-import { keepPolicyStatus } from '../controllers/policies/index.ts';
-import { keepPromotions } from './promotions.ts';
+import { keepAudit } from '../controllers/audit/index.ts';
 import { keepRegistration } from '../controllers/certificates/index.ts';
-import { RESOURCES, unprovenCanaries } from '../core/workload/index.ts';
-import { clock } from './process-context.ts';
+import { keepPolicyStatus } from '../controllers/policies/index.ts';
+import { keepPromotions } from '../controllers/promotions/index.ts';
+import { keepSelfTest } from '../controllers/self-test/index.ts';
+import { errorFields, type Gauge } from '../core/model/index.ts';
+import type { Parts } from './parts.ts';
+import { TIME, clock, logReadFailure } from './process-context.ts';
+import type { Replica } from './replica.ts';
 
 /** What the leader does besides serving. */
 export interface LeaderTasks {
@@ -30,91 +23,60 @@ export interface LeaderTasks {
   readonly onSecret: (name: string) => void;
   readonly onNamespace: (name: string) => void;
   readonly gauges: readonly Gauge[];
-  /** What readiness tells, one line each. */
+  /** Lines of readiness. */
   readonly details: () => readonly string[];
   readonly close: () => Promise<void>;
 }
 
-/**
- * Pods asked for at once. A page is held as bytes, as text and as objects, about ten times what the pods on it take in JSON,
- * before anything of it can be let go; 5,000 pods are fifty calls that take two seconds together.
- */
-const PODS_ON_PAGE = 100;
-
-/** Joins the leader's duties; each goes on by itself, and one that breaks stops no other. */
-export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
-  const { settings, cluster, namespace, identity, replica, telemetry, log } = options;
-  const listeners = new Set<(change: AuditChange) => void>();
-  const logLeader = (change: AuditChange) => {
-    for (const listener of listeners) listener(change);
-  };
+/** Starts the tasks of the leader; one that breaks stops no other. */
+export function createLeaderTasks(options: Parts & { readonly replica: Replica }): LeaderTasks {
+  const { settings, cluster, namespace, identity, replica, judging, telemetry, log } = options;
+  const { caches, store, builtIn, namespaceLabels } = replica.policies;
+  const { report } = telemetry;
+  const random = Math.random;
   const events = createEventRecorder({
-    cluster,
-    namespaceOfClusterScoped: 'default',
-    reportingInstance: identity,
-    clock,
+    ...{ cluster, clock, namespaceOfClusterScoped: 'default', reportingInstance: identity },
     onFailure: (error) => {
       log.warn(errorFields(error), 'an event could not be written');
     },
   });
   const status = keepPolicyStatus({
-    ...{ cluster, writeStatus, createWorkQueue, log, clock },
-    policy: (name) => replica.caches.policies.get(name),
-    store: replica.held,
-    synced: replica.caches.synced,
+    ...{ cluster, writeStatus, createWorkQueue, log, clock, store, synced: caches.synced },
+    policy: (name) => caches.policies.get(name),
   });
   const registration = keepRegistration({
     ...{ settings, cluster, namespace, log, clock },
-    secretData: (name) => replica.caches.secrets.get(name, namespace)?.data,
+    secretData: (name) => caches.secrets.get(name, namespace)?.data,
   });
-  const promotions = keepPromotions(options, { recordEvent: events.record });
-  const selfTest = createSelfTest(
-    selfTestPorts(options, (result) => status.enforced(enforcedCondition(result))),
-    settings.selfTest,
-  );
-  const audit = createAudit(
-    auditPorts(options, {
-      recordEvent: events.record,
-      subscribe: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-    }),
-    {
-      everyMs: settings.audit.everyMs,
-      perRegistryPerSecond: settings.audit.perRegistryPerSecond,
-      unmatchedImages: settings.unmatchedImages,
-      builtInPolicies: replica.builtIn,
+  const promotions = keepPromotions({
+    ...{ cluster, identity, watchCollection, createWorkQueue, random, log, report },
+    settings: settings.promotions,
+    installation: namespace,
+    time: TIME,
+    pullSecrets: createPullSecrets({ cluster, clock, rememberMs: 0 }).read,
+    context: {
+      ...judging.opening(replica.publicRoot.current),
+      policies: () => Promise.resolve(store.current()),
     },
-  );
+    policiesKnown: caches.synced,
+    recordEvent: events.record,
+    meter: { images: telemetry.onPromotedImages, bytes: telemetry.onPromotedBytes },
+    onReadFailure: logReadFailure(log),
+  });
+  const selfTest = keepSelfTest({
+    ...{ settings, cluster, clock, random, log, report, onEnforced: status.enforced },
+  });
+  const audit = keepAudit({
+    ...{ cluster, watchCollection, writeStatus, log, report, clock, random, namespaceLabels },
+    settings: { ...settings.audit, unmatchedImages: settings.unmatchedImages, builtInPolicies: builtIn },
+    policies: store.current,
+    judge: replica.validating.judge,
+    recordEvent: events.record,
+    after: TIME.after,
+  });
 
-  const auditTerm = async (signal: AbortSignal): Promise<void> => {
-    // Only the leader holds the pods: they are what there is most of.
-    const pods = watchCollection({
-      cluster,
-      collection: { resource: RESOURCES.pods },
-      select: podSelector(),
-      pageSize: PODS_ON_PAGE,
-      onChange: logLeader,
-      onError: (error) => {
-        log.warn(
-          { what: 'pods', ...errorFields(error) },
-          'reading from the API server failed, it is tried again',
-        );
-      },
-    });
-    signal.addEventListener('abort', () => void pods.close(), { once: true });
-    await pods.synced.catch(() => undefined);
-    if (!signal.aborted) await audit.run(signal, () => pods.values());
-    await pods.close();
-  };
-
-  const guarded = async (duty: Promise<void>): Promise<void> => {
-    try {
-      await duty;
-    } catch (error) {
-      telemetry.report(error);
-    }
+  const guarded = async (task: Promise<void>): Promise<void> => {
+    await task.catch(report);
   };
   return {
     lead: async (signal) => {
@@ -122,47 +84,19 @@ export function createLeaderTasks(options: LeaderOptions): LeaderTasks {
         guarded(registration.run(signal)),
         guarded(status.run(signal)),
         ...(settings.selfTest.enabled ? [guarded(selfTest.run(signal))] : []),
-        ...(settings.audit.enabled ? [guarded(auditTerm(signal))] : []),
+        ...(settings.audit.enabled ? [guarded(audit.run(signal))] : []),
         ...(settings.promotions.enabled ? [guarded(promotions.run(signal))] : []),
       ]);
     },
     onPolicies: (names) => {
       status.onPolicies(names);
       promotions.onPolicies(names);
-      logLeader({ type: 'policies' });
+      audit.onPolicies();
     },
     onSecret: registration.onSecret,
-    onNamespace: (namespace) => {
-      logLeader({ type: 'namespace', namespace });
-    },
+    onNamespace: audit.onNamespace,
     gauges: [...selfTest.gauges, ...audit.gauges, ...registration.gauges, ...promotions.gauges],
     details: () => [...registration.details(), ...selfTest.lines()],
     close: () => events.close(),
-  };
-}
-
-/** What the self-test needs, over the API server. */
-function selfTestPorts(
-  { settings, cluster, telemetry, log }: LeaderOptions,
-  onResult: (result: Parameters<SelfTestPorts['onChange']>[0]) => void,
-): SelfTestPorts {
-  return {
-    ...cluster,
-    findPod: podFinder(cluster),
-    customKinds: customKindFinder({ ...cluster, kinds: settings.workloadKinds }),
-    hex: () => randomBytes(32).toString('hex'),
-    report: telemetry.report,
-    clock,
-    random: Math.random,
-    onChange: (result) => {
-      const unwell = unprovenCanaries(result.canaries);
-      const reported = {
-        state: result.state,
-        unwell: unwell.map(({ id, outcome, detail }) => ({ id, outcome, detail })),
-      };
-      if (result.state === 'proven') log.info(reported, 'self-test');
-      else log.warn(reported, 'self-test');
-      onResult(result);
-    },
   };
 }

@@ -1,8 +1,7 @@
-import type { Log } from '../core/model/index.ts';
 import type { Cluster } from '../clients/kubernetes/index.ts';
+import type { Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { OpenJudging } from './judging.ts';
-import type { Replica } from './replica.ts';
 import type { ProcessContext } from './process-context.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -18,9 +17,4 @@ export interface Parts {
   readonly judging: OpenJudging;
   readonly telemetry: Telemetry;
   readonly log: Log;
-}
-
-/** What the leader is made with. */
-export interface LeaderOptions extends Parts {
-  readonly replica: Replica;
 }

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Route, Server, Tls } from '../clients/http-server/index.ts';
-import { fits } from '../controllers/certificates/index.ts';
 import type { Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { mutateHandler, validateHandler } from '../webhook/index.ts';
-import { followPair, servingCertificate } from '../controllers/certificates/index.ts';
+import { fits, followPair, servingCertificate } from '../controllers/certificates/index.ts';
 import type { Parts } from './parts.ts';
-import { listen, page, urlOf } from './listening.ts';
+import { listen, page, readTls, urlOf } from './listening.ts';
 import type { Replica } from './replica.ts';
-import { readTls } from './tls-files.ts';
 
 /** The servers of a replica: probes and metrics at once, the webhooks as soon as they can answer. */
 export interface Servers {
@@ -19,18 +17,18 @@ export interface Servers {
   readonly close: () => Promise<void>;
 }
 
-/** What the door is made with. */
+/** What the servers are made with. */
 export interface ServersOptions extends Parts {
   readonly replica: Replica;
   /** Paths of events. */
   readonly events: readonly Route[];
-  /** What readiness tells besides, one line each. */
+  /** Further lines of readiness. */
   readonly details: () => readonly string[];
 }
 
-/** Milliseconds between two looks at certificate files: kubelets take a minute to write them anyway. */
-const FILES_LOOK_MS = 10_000;
-/** Milliseconds between two tries to listen: the port may still be somebody else's. */
+/** Milliseconds between two reads of certificate files: kubelets take a minute to write them anyway. */
+const READ_FILES_MS = 10_000;
+/** Milliseconds between two attempts to listen: another process may still have the port. */
 const LISTEN_AGAIN_MS = 2_000;
 
 /** Opens the servers. Problems are those of the address for probes and metrics. */
@@ -39,12 +37,12 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   const { webhook, operations } = settings;
   const closing = new AbortController();
   let server: Server | undefined;
-  let ear: Server | undefined;
+  let eventServer: Server | undefined;
   let tls: Tls | undefined;
 
   const missing = (): readonly string[] => [
     ...(closing.signal.aborted ? ['stopping'] : []),
-    ...replica.caches.waitingFor().map((what) => `not read yet: ${what}`),
+    ...replica.policies.caches.waitingFor().map((what) => `not read yet: ${what}`),
     ...(tls ? [] : ['no certificate yet']),
     ...(server ? [] : ['the webhook does not listen yet']),
   ];
@@ -74,7 +72,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     ...(apart ? [] : options.events),
   ];
   const open = async (): Promise<void> => {
-    await replica.caches.synced;
+    await replica.policies.caches.synced;
     while (tls && !server && !closing.signal.aborted) {
       const opened = await listen(webhook.listen, '--listen', { tls, routes, onError });
       if (opened.ok) server = opened.value;
@@ -87,7 +85,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   const openEvents = async (first: Tls): Promise<void> => {
     if (!apart || options.events.length === 0) return;
     const opened = await listen(apart, 'events.listen', { tls: first, routes: options.events, onError });
-    if (opened.ok) ear = opened.value;
+    if (opened.ok) eventServer = opened.value;
     else log.error({ problems: opened.problems }, 'events cannot be listened to');
   };
   const take = (pair: Tls) => {
@@ -95,7 +93,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     const first = tls === undefined;
     tls = pair;
     server?.setTls(pair);
-    ear?.setTls(pair);
+    eventServer?.setTls(pair);
     log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
     // Rejects only when the caches are closed before they were read.
     if (first) void Promise.all([open(), openEvents(pair)]).catch(() => undefined);
@@ -110,7 +108,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
         closing.abort();
         source.close();
         await sleep(webhook.lingerMs);
-        await Promise.all([server?.close(), ear?.close()]);
+        await Promise.all([server?.close(), eventServer?.close()]);
         if (probes?.ok) await probes.value.close();
       },
     },
@@ -136,7 +134,7 @@ function certificateSource(
     const following = followPair({
       read: () => readTls(settings.webhook),
       fits,
-      everyMs: FILES_LOOK_MS,
+      everyMs: READ_FILES_MS,
       onChange: take,
       onError: (problems) => {
         log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
@@ -146,7 +144,7 @@ function certificateSource(
   }
   return {
     look: () => {
-      const pair = servingCertificate(replica.caches.secrets.get(secret, namespace)?.data);
+      const pair = servingCertificate(replica.policies.caches.secrets.get(secret, namespace)?.data);
       if (pair.ok) take(pair.value);
     },
     close: () => undefined,

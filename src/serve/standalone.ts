@@ -1,17 +1,15 @@
 import { readDocuments } from '../clients/files/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { parsed, type Parsed, type Problem, type Log } from '../core/model/index.ts';
+import { failed, parsed, type Parsed, type Problem, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { validateHandler } from '../webhook/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
-import { standalonePorts } from '../webhook/index.ts';
+import { standalonePorts, validateHandler } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
-import { listen, page, urlOf } from './listening.ts';
+import { listen, page, readTls, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
 import { clock, type ProcessContext } from './process-context.ts';
 import { createTelemetry } from './telemetry.ts';
-import { readTls } from './tls-files.ts';
 
 /** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
 const FOLDER_LOOK_MS = 2_000;
@@ -26,7 +24,7 @@ export interface Joined {
 export async function serveStandalone(
   settings: Settings,
   folder: string,
-  { context: context, log }: Joined,
+  { context, log }: Joined,
 ): Promise<Parsed<Serving>> {
   const telemetry = createTelemetry(log);
   const tls = await readTls(settings.webhook);
@@ -53,7 +51,7 @@ export async function serveStandalone(
   };
   if (!tls.ok || !policies.ok || !judging.ok) {
     await close();
-    const problems = [tls, policies, judging].flatMap((one) => (one.ok ? [] : one.problems));
+    const { problems } = failed([tls, policies, judging]);
     return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
   }
   const held = policies.value;

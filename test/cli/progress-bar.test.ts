@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { digestOf } from '../../src/core/model/index.ts';
 import type { ImageResult } from '../../src/core/promotion/index.ts';
-import { lineOf, showProgress } from '../../src/cli/progress-bar.ts';
-import { bytesIn } from '../../src/cli/promotion-report.ts';
+import { lineOf, showProgress } from '../../src/cli/promotion/progress-bar.ts';
+import { bytesIn } from '../../src/cli/promotion/report.ts';
 
 const MIB = 1024 * 1024;
 const result = (tag: string, more: Partial<ImageResult> = {}): ImageResult => ({

@@ -1,10 +1,10 @@
+import type { EventOutcome } from '../../src/controllers/events/index.ts';
 import {
   createTrigger,
-  eventRoutes,
   watchersBySource,
-  type EventOutcome,
   type WatchedSources,
-} from '../../src/controllers/events/index.ts';
+} from '../../src/controllers/events/trigger.ts';
+import { eventRoutes } from '../../src/controllers/events/receive.ts';
 import type { Trigger } from '../../src/controllers/events/trigger.ts';
 import { expect } from 'chai';
 import { startServer, type Server } from '../../src/clients/http-server/index.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { anonymous, createRegistry, type Registry as Client } from '../../src/clients/registry/index.ts';
-import type { Trivy } from '../../src/clients/scanner/index.ts';
+import type { Trivy } from '../../src/clients/scanner/trivy.ts';
 import { parseReference, type PinnedRef } from '../../src/core/model/index.ts';
 import { judgeScan, type ScanRule } from '../../src/core/promotion/gates/scan-gate.ts';
 import { scanPlatforms, type ScanTask } from '../../src/core/promotion/gates/scan-platforms.ts';

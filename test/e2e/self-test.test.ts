@@ -1,4 +1,5 @@
-import { podFinder, tryCanaries } from '../../src/controllers/self-test/index.ts';
+import { podFinder } from '../../src/controllers/self-test/cluster.ts';
+import { tryCanaries } from '../../src/controllers/self-test/canaries.ts';
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { openCluster, type Cluster as Client } from '../../src/clients/kubernetes/index.ts';

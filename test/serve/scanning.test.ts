@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
 import { digestOf } from '../../src/core/model/index.ts';
 import { parsePromotion } from '../../src/core/promotion/index.ts';
 import { parseSettings, type SettingsInput } from '../../src/core/settings/index.ts';
-import { openTrivy, scannerOf } from '../../src/serve/scanning.ts';
+import { scannerOf } from '../../src/core/promotion/opening/open-execution.ts';
+import { openScanner } from '../../src/serve/judging.ts';
 import { signingKey } from '../support/signing.ts';
 import { isUpdate, standIn, type StandIn } from '../clients/scanner/stand-in.ts';
 
@@ -48,16 +48,10 @@ describe('the scanner of promotions', () => {
     });
     if (!settings.ok || !promotion.ok) throw new Error(JSON.stringify([settings, promotion]));
     const environment = { PATH: process.env.PATH, TRIVY_TOKEN: 'a token' };
-    const context = {
-      version: 'test',
-      environment,
-      stdin: Readable.from([]),
-      writeLog: () => undefined,
-    };
     const keychain = () => Promise.resolve(undefined);
-    const trivy = openTrivy(settings.value, context, { keychain });
     const side = { keychain, insecureHosts: ['registry.example.com'], ca: 'a certificate' };
-    return scannerOf(promotion.value.spec, side, trivy);
+    const scannerOn = openScanner(settings.value, { keychain, environment });
+    return scannerOf(promotion.value.spec, side, { scanner: scannerOn });
   }
 
   it('sends its token to the Trivy server of the settings, and to no server that a promotion names', async () => {

@@ -15,10 +15,10 @@ import { SILENT } from '../../src/core/promotion/progress.ts';
 import type { Parsed } from '../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../src/core/policy/index.ts';
-import { openJudging, registryOptions } from '../../src/serve/judging.ts';
-import { openExecution } from '../../src/serve/promotion-execution.ts';
-import { rejudgeTarget } from '../../src/serve/promotion-rejudging.ts';
-import type { Entries } from '../../src/core/promotion/secret-references.ts';
+import { openJudging } from '../../src/serve/judging.ts';
+import { openExecution } from '../../src/core/promotion/opening/open-execution.ts';
+import { rejudgeTarget } from '../../src/core/promotion/opening/rejudge-target.ts';
+import type { Entries } from '../../src/core/promotion/opening/secrets.ts';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/index.ts';
 
 /** A private key as a Secret holds it, with its public half. */
@@ -104,15 +104,10 @@ export async function openPromotionFixture(
   };
   const settings = valueOf(parseSettings(written));
   const judging = valueOf(await openJudging(settings, PROCESS_CONTEXT, watching));
-  const clientOptions = valueOf(await registryOptions(settings, PROCESS_CONTEXT, watching));
-  const around = (policies: readonly CompiledPolicy[]) => ({
-    settings,
-    context: PROCESS_CONTEXT,
-    judging,
-    registryOptions: clientOptions,
+  const context = (policies: readonly CompiledPolicy[]) => ({
+    ...judging.opening(ROOTS.publicGood),
     policies: () => Promise.resolve(policies),
     roots: ROOTS,
-    report: watching.report,
   });
   const specOf = (spec: PromotionInput['spec']) =>
     valueOf(
@@ -140,7 +135,7 @@ export async function openPromotionFixture(
           startedAt,
           read: (_, name) => Promise.resolve(secrets[name]),
         },
-        around(policies),
+        context(policies),
         AbortSignal.timeout(50_000),
       ),
     );
@@ -157,7 +152,7 @@ export async function openPromotionFixture(
             read: (_, name) => Promise.resolve(secrets[name]),
             known,
           },
-          around([]),
+          context([]),
           AbortSignal.timeout(50_000),
         ),
       ),

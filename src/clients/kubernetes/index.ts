@@ -5,15 +5,16 @@
 export { openCluster } from './cluster.ts';
 export type { RequestEvent } from './rest/exchange.ts';
 export { ownNamespace } from './own-namespace.ts';
-export type { Cluster, KubeObject, Metadata, ObjectAddress, Resource, Written } from './types.ts';
+export type { Cluster, Collection, KubeObject, Metadata, ObjectAddress, Resource, Written } from './types.ts';
 export { watchCollection } from './reflector/reflector.ts';
-export type { Reflector } from './reflector/reflector.ts';
+export type { Reflector, WatchCollection } from './reflector/reflector.ts';
 export type { Change } from './reflector/store.ts';
 export { createWorkQueue } from './work-queue.ts';
 export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
 export type { WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
+export type { PullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease/election.ts';
 export type { Election } from './lease/election.ts';
 export { createEventRecorder } from './events/recorder.ts';

@@ -105,7 +105,7 @@ type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' |
 function agentsOf(ca: string | undefined, timeout: number): (connections: number) => Agent {
   // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
   const secureContext =
-    ca === undefined ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca] });
+    (ca ?? '') === '' ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca ?? ''] });
   return (connections) =>
     new Agent({
       connections,

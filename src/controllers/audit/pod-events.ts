@@ -1,6 +1,6 @@
 import type { JudgedImage } from '../../core/model/index.ts';
 import { explainFinding } from '../../core/policy/index.ts';
-import { boundedText } from './bounded-text.ts';
+import { boundedText } from '../../core/model/text.ts';
 import { byWeight, rankOf, reportedCodes, isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { AuditEvent } from './ports.ts';

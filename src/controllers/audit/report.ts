@@ -1,5 +1,5 @@
 import { formatReference, type JudgedFinding } from '../../core/model/index.ts';
-import { boundedText } from './bounded-text.ts';
+import { boundedText } from '../../core/model/text.ts';
 import { isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { Report, ReportResult } from './report-shape.ts';

@@ -1,7 +1,4 @@
-// Events of registries and pipelines. The sender of an event is authenticated, its content is a claim, and it only triggers the
-// promotions that have the pushed repository as their source.
-export { eventRoutes } from './receive.ts';
-export type { PushedImage } from './pushed-image.ts';
-export { createTrigger, watchersBySource } from './trigger.ts';
-export type { WatchedSources } from './trigger.ts';
-export type { EventOutcome, Receiver } from './ports.ts';
+// Events of registries and pipelines: who sent one is proven, what it reports is a claim, and all it does is trigger the promotions
+// that take from there.
+export { openEventReceiver } from './event-receiver.ts';
+export type { EventOutcome } from './ports.ts';

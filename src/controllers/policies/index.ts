@@ -1,9 +1,8 @@
 // Watches ImagePolicy objects and what they name, compiles them, and swaps the compiled policies whole: from a cluster, or
 // from a folder, where the Secrets, ConfigMaps and Namespaces they need are documents, too.
-export { createPolicyStore } from './policy-store.ts';
-export type { PolicyStore } from './policy-store.ts';
-export { namespaceReader } from './namespaces.ts';
-export type { SecretData, NamespaceSource, PolicyObject, PolicySource } from './ports.ts';
+export { keepPolicies } from './keep-policies.ts';
+export type { Policies } from './keep-policies.ts';
+export { policyReader } from './read-policies.ts';
 export { compileDocuments } from './compile-documents.ts';
 export { createPublicRootStore } from './public-root.ts';
 export type { PublicRoot, RootRefresh } from './public-root.ts';

@@ -1,57 +1,52 @@
 import { parseTime } from '../../core/policy/index.ts';
-import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
+import { PUSHED_AT, type ImagePromotion, type ImagePromotionStatus } from '../../core/promotion/index.ts';
 import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
 import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
 import type { LookAtTarget } from './reassess.ts';
 
-/** The memory between two reconciliations; keys are `namespace/name`. */
+/** What looking at promotions remembers from one look to the next; keys are `namespace/name`. */
 export interface Reconciling {
   readonly ports: ControllerPorts;
-  /** Runs that were begun and are not in a cache yet. */
+  /** Runs that were begun and that no cache has shown yet. */
   readonly begun: Map<string, RunObject>;
-  /** The last written status: a cache may still hold the one before. */
+  /** What was written last: a cache may still show what was before. */
   readonly statuses: Map<string, { readonly uid: string; readonly status: ImagePromotionStatus }>;
-  /** When the images at the target are judged again. */
+  /** When what is at the target is judged again. */
   readonly looks: Map<string, LookAtTarget>;
-  /** Milliseconds between two judgements of the images at a target. */
+  /** Milliseconds between two judgements of what is at a target. */
   readonly rejudgeEveryMs: number;
   /** When something was pushed. */
   readonly triggered: Map<string, Date>;
   readonly execute: (promotion: ObjectName, run: ObjectName) => void;
-  /** Judges the images at the target, soon. */
+  /** Judges what is at the target, soon. */
   readonly lookAtTarget: (promotion: ObjectName) => void;
   /** Stops every run of a promotion that is gone. */
   readonly stop: (promotion: ObjectName) => void;
 }
 
-/** Milliseconds between two checks for a missing Secret: there is no watch, because no account may read all Secrets. */
+/** Milliseconds between two looks whether a Secret is there that was missing: no watch tells, because nobody may read them all. */
 export const CHECK_MS = 60_000;
-/** Most milliseconds between two checks: a missed change is found then. */
+/** Most milliseconds between two looks: whatever was missed, is seen then. */
 export const MAX_WAIT_MS = 3_600_000;
 
 /** Annotation by which a person asks for a run now. */
 const REQUESTED_AT = 'reconcile.pratique.dev/requestedAt';
-/**
- * Annotation by which a replica that does not lead reports a push to the leader: the moment, RFC 3339. It triggers a run, and is
- * no evidence.
- */
-export const PUSHED_AT = 'pratique.dev/pushed-at';
 /** Characters of a request that count: as many as the status has room for. */
 const MAX_REQUEST = 64;
 
-/** The request of a person. */
+/** What a person asks for. */
 export function requestOf({ metadata: { annotations } }: PromotionObject): { readonly requestedAt?: string } {
   const requestedAt = annotations?.[REQUESTED_AT]?.slice(0, MAX_REQUEST);
   return requestedAt === undefined ? {} : { requestedAt };
 }
 
-/** When something was pushed, as another replica reports; a text that is no moment counts as absent. */
+/** When something was pushed, as another replica tells; what is no moment is nothing. */
 export function pushOf({ metadata: { annotations } }: PromotionObject): { readonly pushedAt?: Date } {
   const pushedAt = parseTime(annotations?.[PUSHED_AT] ?? '');
   return pushedAt ? { pushedAt } : {};
 }
 
-/** One reconciliation of a promotion. */
+/** One look at a promotion. */
 export interface Look {
   readonly key: string;
   readonly object: PromotionObject;
@@ -60,13 +55,13 @@ export interface Look {
   readonly now: Date;
 }
 
-/** A reconciliation of a promotion that can be read. */
+/** A look at a promotion that can be read. */
 export interface Reading extends Look {
   readonly promotion: ImagePromotion;
   readonly status: ImagePromotionStatus;
 }
 
-/** The runs in the cache, and the one that was begun and is not in it yet. */
+/** The runs that the cache shows, and the one that was begun and that it does not show yet. */
 export function runsOf(object: PromotionObject, { ports, begun }: Reconciling): readonly RecordedRun[] {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const cached = ports.runsOf(object);

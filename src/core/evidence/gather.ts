@@ -10,7 +10,7 @@ import {
   type Successor,
 } from '../model/index.ts';
 import {
-  needsAtFirst,
+  type needsAtFirst,
   needsNext,
   type CompiledPolicy,
   readLifecycle,
@@ -26,10 +26,11 @@ import type { Sources } from './sources.ts';
 /** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
 
-/** Which image to learn about, for which policies. */
+/** Which image to learn about, for which policies, and what these need before anything is known. */
 export interface Gathering {
   readonly ref: ImageRef;
   readonly policies: readonly CompiledPolicy[];
+  readonly needs: ReturnType<typeof needsAtFirst>;
 }
 
 /**
@@ -37,7 +38,7 @@ export interface Gathering {
  * other. Never throws: what cannot be learned is `unknown`.
  */
 export async function gather(
-  { ref, policies }: Gathering,
+  { ref, policies, needs }: Gathering,
   given: Sources,
   signal: AbortSignal,
 ): Promise<Evidence> {
@@ -49,28 +50,28 @@ export async function gather(
     children: NOT_ASKED,
     successor: NOT_ASKED,
   };
-  const needs = needsAtFirst(policies);
   if (!needs.registry) return nothing;
   const sources = needs.marks ? { ...given, thorough: true } : given;
   // With a digest in hand nothing waits for the manifest; a tag has to be resolved first, once.
-  if (isPinned(ref)) return learnAll(ref, resolve(ref, sources, signal), policies, { sources, signal });
+  if (isPinned(ref))
+    return learnAll(ref, resolve(ref, sources, signal), { policies, needs }, { sources, signal });
   const resolved = await resolve(ref, sources, signal);
   if (!isPinned(resolved.image)) {
     const { manifest } = resolved;
     const unreadable = manifest.state === 'unknown' ? manifest : NOT_ASKED;
     return { ...nothing, manifest, referrers: unreadable, signatures: unreadable };
   }
-  return learnAll(resolved.image, Promise.resolve(resolved), policies, { sources, signal });
+  return learnAll(resolved.image, Promise.resolve(resolved), { policies, needs }, { sources, signal });
 }
 
 async function learnAll(
   image: PinnedRef,
   resolving: ReturnType<typeof resolve>,
-  policies: readonly CompiledPolicy[],
+  { policies, needs }: Omit<Gathering, 'ref'>,
   { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
 ): Promise<Evidence> {
   const listing = readReferrers(image, sources, signal);
-  const asked = needsAtFirst(policies).signatures;
+  const asked = needs.signatures;
   const early = asked && readSignatures(image, asked, sources, signal);
   const [{ manifest }, referrers, first] = await Promise.all([resolving, listing, early]);
   const next = needsNext(policies, { image, manifest, referrers }, sources.clock());

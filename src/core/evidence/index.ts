@@ -1,10 +1,14 @@
-// The heart: what is known about images, and the verdict that follows. Resolves a reference once, gathers facts through
-// ports, remembers facts (never verdicts), and passes them to core/policy to decide.
-export { judge } from './judge.ts';
-export type { Access, Login } from './access.ts';
+// What is known about images, and the verdict that follows. Resolves a reference once, gathers facts through interfaces, remembers
+// facts (never verdicts), and hands them to core/policy to decide.
+export { judge, judgeReference } from './judge.ts';
+export type { JudgedReference } from './judge.ts';
+export type { Access } from './access.ts';
+export { accessFor } from './pull-secrets.ts';
+export type { Credentials, DockerConfigText, PullSecretLogins } from './pull-secrets.ts';
+export { learn } from './learn.ts';
 export { pinReference } from './resolve.ts';
 export { createMemory } from './memory.ts';
-export type { FactMemory, LookupResult } from './memory.ts';
+export type { LookupResult } from './memory.ts';
 export { searchedPlaces } from './signature-places.ts';
 export type { Sources } from './sources.ts';
 export type {

@@ -42,8 +42,8 @@ export interface JudgeRequest {
  * Never throws for anything a registry does.
  */
 export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
-  const underway = new Map<string, Promise<Judged>>();
-  const judgeOnce = (ref: ImageRef): Promise<Judged> => {
+  const underway = new Map<string, Promise<JudgedReference>>();
+  const judgeOnce = (ref: ImageRef): Promise<JudgedReference> => {
     const key = formatReference(ref);
     const running = underway.get(key) ?? judgeReference(ref, request, sources);
     underway.set(key, running);
@@ -59,17 +59,19 @@ export async function judge(request: JudgeRequest, sources: Sources): Promise<re
   );
 }
 
-interface Judged {
+/** What was found about one reference. */
+export interface JudgedReference {
   readonly reference: ImageRef;
   readonly verdict: Verdict;
   readonly evidence?: Evidence;
 }
 
-async function judgeReference(
+/** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. */
+export async function judgeReference(
   use: ImageRef,
-  { policies, labels, unmatchedImages, signal, access }: JudgeRequest,
+  { policies, labels, unmatchedImages, signal, access }: Omit<JudgeRequest, 'images'>,
   sources: Sources,
-): Promise<Judged> {
+): Promise<JudgedReference> {
   const selection = selectPolicies(policies, nameOf(use), labels);
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
@@ -79,13 +81,14 @@ async function judgeReference(
   }
   const settled = decideByName(selection, nameOf(use));
   if (settled) return { reference: use, verdict: settled };
-  const judgeWith = async (given: Sources): Promise<Judged> => {
-    const evidence = await gather({ ref: use, policies: selection.applying }, given, signal);
+  const { applying } = selection;
+  const needs = needsAtFirst(applying);
+  const judgeWith = async (given: Sources): Promise<JudgedReference> => {
+    const evidence = await gather({ ref: use, policies: applying, needs }, given, signal);
     const verdict = decide({ use, evidence, selection, now: given.clock() });
     return { reference: evidence.image, verdict, evidence };
   };
-  const { applying } = selection;
-  const reading = needsAtFirst(applying).registry
+  const reading = needs.registry
     ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
     : sources;
   if (isUnknown(reading)) {

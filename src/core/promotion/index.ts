@@ -31,26 +31,20 @@ export type {
   ImagePromotionSpec,
   ImagePromotionStatus,
   PromotionApprovalSpec,
-  PromotionSide,
   RunImage,
-  SignSpec,
 } from './schema.ts';
 export { MAX_WAIVED } from './schema/approval.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
 export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
+export { PUSHED_AT } from './schema/parts.ts';
 export { promotionCrds } from './schema/crd.ts';
 export { cutRunImages, runImage } from './run-images.ts';
 export { nextRun } from './schedule.ts';
-export type { RunIdentity } from './records/run-identity.ts';
-export { createExecution } from './execute.ts';
-export { createHistoryBook } from './records/history-book.ts';
-export type { HistoryBook } from './records/history-book.ts';
-export { ownPolicy, readSignedReports, reportPolicy } from './gates/signed-reports.ts';
-export { judgeTarget } from './judge-target.ts';
+export { openExecution } from './opening/open-execution.ts';
+export { rejudgeTarget } from './opening/rejudge-target.ts';
+export type { OpeningContext } from './opening/context.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './judge-target.ts';
-export { hasReporter, standingRule } from './reassessment.ts';
-export type { StandingRule } from './reassessment.ts';
-export { entriesOf, entryOf, lentIdentity, readMaterial } from './secret-references.ts';
-export type { Entries, PromotionSecrets, ReadObject } from './secret-references.ts';
+export { entriesOf } from './opening/secrets.ts';
+export type { Entries, ReadObject } from './opening/secrets.ts';

@@ -5,11 +5,10 @@ import {
   type Clock,
   type Digest,
   type ImageRef,
-  type JudgedImage,
   type PinnedRef,
   type Reason,
 } from '../model/index.ts';
-import type { ManifestSource, TagSource } from '../evidence/index.ts';
+import type { JudgedReference, ManifestSource, TagSource } from '../evidence/index.ts';
 import { isReservedTag } from './selection/reserved-tags.ts';
 import { standingOf, type Standing, type StandingRule } from './reassessment.ts';
 
@@ -43,7 +42,7 @@ export interface TargetLook {
   readonly rule: StandingRule;
   readonly target: ManifestSource & TagSource;
   /** Gathers what is signed about an image there, for all authorities of the rule. */
-  readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<JudgedImage>;
+  readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<Omit<JudgedReference, 'reference'>>;
   /** Waits until the registry may be asked about one more image. */
   readonly pace: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
-import { createTrivy, type Trivy } from '../../../src/clients/scanner/index.ts';
+import { createTrivy } from '../../../src/clients/scanner/index.ts';
+import type { Trivy } from '../../../src/clients/scanner/trivy.ts';
 import type { ScanSubject } from '../../../src/core/promotion/index.ts';
 import type { TrivyOptions } from '../../../src/clients/scanner/trivy.ts';
 import { digestOf } from '../../../src/core/model/index.ts';

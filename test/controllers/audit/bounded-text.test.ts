@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { boundedText } from '../../../src/controllers/audit/bounded-text.ts';
+import { boundedText } from '../../../src/core/model/text.ts';
 
 describe('a text of bounded bytes', () => {
   const rows: readonly [string, string, number, string][] = [

@@ -1,7 +1,8 @@
 import type { Fact, JudgedImage } from '../../../src/core/model/index.ts';
 import { parseReference } from '../../../src/core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
-import { createAudit, type AuditChange, type AuditPorts } from '../../../src/controllers/audit/index.ts';
+import { createAudit } from '../../../src/controllers/audit/audit.ts';
+import type { AuditChange, AuditPorts } from '../../../src/controllers/audit/ports.ts';
 import { PUBLISH_EVERY_MS, type Audit } from '../../../src/controllers/audit/audit.ts';
 import type {
   AuditEvent,

@@ -1,5 +1,5 @@
 import { digestOf } from '../../../src/core/model/index.ts';
-import { podSelector } from '../../../src/controllers/audit/index.ts';
+import { podSelector } from '../../../src/controllers/audit/running-pods.ts';
 import type { PodObject, RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 
 /** A pod as a test writes it. */

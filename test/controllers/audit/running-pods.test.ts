@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
-import { podSelector } from '../../../src/controllers/audit/index.ts';
+import { podSelector } from '../../../src/controllers/audit/running-pods.ts';
 import { heapUsed } from './heap.ts';
 import { pod, podObject, ran, type WrittenPod } from './pods.ts';
 

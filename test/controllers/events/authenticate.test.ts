@@ -1,4 +1,4 @@
-import type { Receiver } from '../../../src/controllers/events/index.ts';
+import type { Receiver } from '../../../src/controllers/events/ports.ts';
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
 import {

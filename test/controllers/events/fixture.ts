@@ -1,5 +1,7 @@
 // A receiver of events with the secrets that its senders have.
-import { type EventOutcome, type PushedImage, type Receiver } from '../../../src/controllers/events/index.ts';
+import type { EventOutcome } from '../../../src/controllers/events/index.ts';
+import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
+import type { Receiver } from '../../../src/controllers/events/ports.ts';
 import { eventHandler } from '../../../src/controllers/events/receive.ts';
 import type { Sender, TokenTrust, VerifyToken } from '../../../src/controllers/events/ports.ts';
 import { createHmac } from 'node:crypto';

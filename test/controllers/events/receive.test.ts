@@ -1,4 +1,4 @@
-import { eventRoutes } from '../../../src/controllers/events/index.ts';
+import { eventRoutes } from '../../../src/controllers/events/receive.ts';
 import { MAX_EVENT_BYTES } from '../../../src/controllers/events/receive.ts';
 import { expect } from 'chai';
 import {

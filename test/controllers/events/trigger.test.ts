@@ -1,9 +1,9 @@
 import {
   createTrigger,
   watchersBySource,
-  type PushedImage,
   type WatchedSources,
-} from '../../../src/controllers/events/index.ts';
+} from '../../../src/controllers/events/trigger.ts';
+import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
 import { expect } from 'chai';
 import { createVirtualTime } from '../../support/virtual-time.ts';
 

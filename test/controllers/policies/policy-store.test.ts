@@ -1,10 +1,7 @@
 import { expect } from 'chai';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
-import {
-  createPolicyStore,
-  type PolicyStore,
-  type PolicyObject,
-} from '../../../src/controllers/policies/index.ts';
+import { createPolicyStore, type PolicyStore } from '../../../src/controllers/policies/policy-store.ts';
+import type { PolicyObject } from '../../../src/controllers/policies/ports.ts';
 import { compileStatus } from '../../../src/controllers/policies/status.ts';
 import {
   inShort,

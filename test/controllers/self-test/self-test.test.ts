@@ -1,10 +1,7 @@
-import {
-  createSelfTest,
-  customKindFinder,
-  podFinder,
-  tryCanaries,
-  type SelfTestPorts,
-} from '../../../src/controllers/self-test/index.ts';
+import { createSelfTest } from '../../../src/controllers/self-test/self-test.ts';
+import { customKindFinder, podFinder } from '../../../src/controllers/self-test/cluster.ts';
+import { tryCanaries } from '../../../src/controllers/self-test/canaries.ts';
+import type { SelfTestPorts } from '../../../src/controllers/self-test/ports.ts';
 import type { SelfTestResult } from '../../../src/controllers/self-test/ports.ts';
 import { expect } from 'chai';
 import { setTimeout as wait } from 'node:timers/promises';

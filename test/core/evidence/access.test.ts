@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Fact, ImageRef, Unknown } from '../../../src/core/model/index.ts';
-import { pinReference, type Access, type Login } from '../../../src/core/evidence/index.ts';
+import { pinReference, type Access } from '../../../src/core/evidence/index.ts';
+import type { Login } from '../../../src/core/evidence/access.ts';
 import { nameOf, parseReference } from '../../../src/core/model/index.ts';
 import { ABSENT, authority, found, policyOf } from '../../support/policies.ts';
 import { signingKey, simpleSigning } from '../../support/signing.ts';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { digestOf, type Signature, type SignedClaim } from '../../../src/core/model/index.ts';
-import { ownPolicy, type StandingRule } from '../../../src/core/promotion/index.ts';
+import { ownPolicy } from '../../../src/core/promotion/gates/signed-reports.ts';
+import type { StandingRule } from '../../../src/core/promotion/reassessment.ts';
 import { standingOf } from '../../../src/core/promotion/reassessment.ts';
 import { signingKey } from '../../support/signing.ts';
 import { valueOf } from '../../support/promotions.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { lentIdentity } from '../../../src/core/promotion/index.ts';
+import { lentIdentity } from '../../../src/core/promotion/opening/secrets.ts';
 import { pathsOf } from '../../support/promotions.ts';
 
 describe('the identity token that a promotion signs with', () => {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { createTrivy, type Trivy } from '../../../src/clients/scanner/index.ts';
+import { createTrivy } from '../../../src/clients/scanner/index.ts';
+import type { Trivy } from '../../../src/clients/scanner/trivy.ts';
 import type { TrivyOptions } from '../../../src/clients/scanner/trivy.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { pushBlob, pushManifest, type Pushed, type Target } from '../../support/registry/push.ts';

@@ -52,6 +52,9 @@ const RESUMES = 2;
 /** So many older lists in a row are taken for a server that lags; one more, and a backup of etcd was restored. */
 const LAGGING_LISTS = 3;
 
+/** The function `watchCollection`, for a room that is handed it. */
+export type WatchCollection = typeof watchCollection;
+
 /**
  * Keeps a collection in memory: a list in pages, then a watch with bookmarks, begun again after whatever ends it. Changes
  * that were missed meanwhile, deletions among them, are found by comparison with the next list.

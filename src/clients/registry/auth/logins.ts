@@ -1,5 +1,10 @@
 import * as z from 'zod';
-import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
+import type {
+  DockerConfigText,
+  Keychain,
+  PullSecretLogins,
+  RegistryLogin,
+} from '../../../core/evidence/index.ts';
 import { digestOf, parseJson } from '../../../core/model/index.ts';
 
 /** What a Docker `config.json` (or a `.dockerconfigjson` secret) holds of logins. */
@@ -108,26 +113,11 @@ export function basic(login: RegistryLogin | undefined): string | undefined {
   return `Basic ${Buffer.from(`${login.username}:${login.password}`, 'utf8').toString('base64')}`;
 }
 
-/** Logins of an object, e.g. from the pull secrets of a pod. */
-interface PullSecretLogins {
-  /**
-   * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
-   * Equal names mean equal logins, whatever object named them.
-   */
-  readonly scopeOf: (places: readonly Place[]) => string | undefined;
-  /** The login of the object for a place, else that of `own`. */
-  readonly keychainOver: (own: Keychain) => Keychain;
-  /** Sources whose text is not a Docker config. */
-  readonly unreadable: readonly string[];
-}
-
 /**
  * Reads the texts of `.dockerconfigjson`s, in the order of preference: the longest prefix wins over all of them, the first
  * among equals. Helpers named in them are not run: the text comes from any author of a secret.
  */
-export function pullSecretLogins(
-  configs: readonly { readonly source: string; readonly text: string }[],
-): PullSecretLogins {
+export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecretLogins {
   const read = configs.map(({ source, text }) => ({ source, config: parseDockerConfig(text) }));
   const logins = longestFirst(read.flatMap(({ config }) => config?.logins ?? []));
   const loginFor = (place: Place): RegistryLogin | undefined => storedLogin({ logins }, place);
@@ -139,10 +129,7 @@ export function pullSecretLogins(
       });
       return found.length > 0 ? digestOf(JSON.stringify(found)) : undefined;
     },
-    keychainOver: (own) => (place, signal) => {
-      const login = loginFor(place);
-      return login ? Promise.resolve(login) : own(place, signal);
-    },
+    keychainOver: (own) => async (place, signal) => loginFor(place) ?? own?.(place, signal),
     unreadable: read.flatMap(({ source, config }) => (config === undefined ? [source] : [])),
   };
 }

@@ -31,3 +31,9 @@ export const count = z.int().min(0);
 export const vulnerabilityId = z.string().min(1).max(128);
 /** How programs name what the gates found; an approval holds for exactly that. */
 export const gateHash = z.string().min(1).max(128);
+
+/**
+ * Annotation of an ImagePromotion that a replica without the lease writes when something was pushed: the moment, RFC 3339. It
+ * triggers a run, and is no evidence.
+ */
+export const PUSHED_AT = 'pratique.dev/pushed-at';

@@ -1,4 +1,5 @@
-import type { Clock, Descriptor, ImageRef, JudgedImage, PinnedRef } from '../../model/index.ts';
+import type { Clock, Descriptor, ImageRef, PinnedRef } from '../../model/index.ts';
+import type { JudgedReference } from '../../evidence/index.ts';
 import type { Approval } from '../approval.ts';
 import type { CopyProgress } from '../copy/progress.ts';
 import type { GateResult } from '../gates/gate.ts';
@@ -35,7 +36,7 @@ export interface StepParts {
   readonly clock: Clock;
   readonly progress: Progress;
   /** Judges an image by the named policies, their quarantine flags not asked. */
-  readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<JudgedImage>;
+  readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<Omit<JudgedReference, 'reference'>>;
   readonly scanner?: Scanner;
   /** Signed reports about an image by the authorities that the promotion names. */
   readonly reports?: (image: PinnedRef, signal: AbortSignal) => Promise<readonly Scanned[]>;

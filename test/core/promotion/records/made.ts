@@ -8,7 +8,8 @@ import {
   type ManifestContent,
   type PinnedRef,
 } from '../../../../src/core/model/index.ts';
-import type { ArtifactSigner, RunIdentity, Statement } from '../../../../src/core/promotion/index.ts';
+import type { ArtifactSigner, Statement } from '../../../../src/core/promotion/index.ts';
+import type { RunIdentity } from '../../../../src/core/promotion/records/run-identity.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { signingKey, type SigningKey } from '../../../support/signing.ts';
 import type { RegistryTwin } from '../../../support/twins/registry.ts';

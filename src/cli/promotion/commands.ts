@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { parsed, problem } from '../core/model/index.ts';
-import { durationMs } from '../core/policy/index.ts';
-import type { Discovery, ImageResult, PlannedImage } from '../core/promotion/index.ts';
+import { parsed, problem } from '../../core/model/index.ts';
+import { durationMs } from '../../core/policy/index.ts';
+import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
 import {
   both,
   must,
@@ -11,16 +11,10 @@ import {
   withRegistryOptions,
   type OutputFormat,
   type RegistryOptions,
-} from './options.ts';
-import type { OpenPromotion, Policies, Terminal, Tools } from './ports.ts';
+} from '../options.ts';
+import type { OpenPromotion, Policies, Terminal, Tools } from '../ports.ts';
 import { showProgress } from './progress-bar.ts';
-import {
-  exitOfPlans,
-  exitOfResults,
-  reportPlans,
-  reportResults,
-  type ReportOptions,
-} from './promotion-report.ts';
+import { exitOfPlans, exitOfResults, reportPlans, reportResults, type ReportOptions } from './report.ts';
 
 interface PromotionOptions extends RegistryOptions {
   readonly filename: string;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { EXIT } from './exit.ts';
-import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
-import type { Terminal, Tools } from './ports.ts';
-import type { RunAnswer } from './run-ports.ts';
+import { EXIT } from '../exit.ts';
+import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from '../options.ts';
+import type { Terminal, Tools } from '../ports.ts';
+import type { RunAnswer } from './ports.ts';
 
 interface RunOptions extends RegistryOptions {
   readonly namespace: string;

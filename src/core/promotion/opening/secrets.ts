@@ -1,6 +1,6 @@
-import { objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../model/index.ts';
-import type { Material } from '../policy/index.ts';
-import type { ImagePromotionSpec } from './schema.ts';
+import { objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../../model/index.ts';
+import type { Material } from '../../policy/index.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
 
 /** Decoded entries of one Secret or ConfigMap. */
 export type Entries = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { API_VERSION } from '../core/policy/index.ts';
-import { MAX_WAIVED, type ImageResult } from '../core/promotion/index.ts';
+import { API_VERSION } from '../../core/policy/index.ts';
+import { MAX_WAIVED, type ImageResult } from '../../core/promotion/index.ts';
 
 /** Hex digits of a digest in the name of an approval: enough to distinguish images. */
 const SHOWN = 12;

@@ -1,6 +1,6 @@
-import type { Clock } from '../core/model/index.ts';
-import type { Progress } from '../core/promotion/index.ts';
-import { bytesIn } from './promotion-report.ts';
+import type { Clock } from '../../core/model/index.ts';
+import type { Progress } from '../../core/promotion/index.ts';
+import { bytesIn } from './report.ts';
 
 /** Milliseconds between two drawings: as often as an eye can follow. */
 const REDRAW_MS = 100;

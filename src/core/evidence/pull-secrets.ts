@@ -1,17 +1,37 @@
-import { pullSecretLogins, type ViewOptions } from '../clients/registry/index.ts';
-import type { Clock, Fact, Unknown } from '../core/model/index.ts';
-import type { Access, Keychain, Login } from '../core/evidence/index.ts';
+import type { Clock, Fact, Unknown } from '../model/index.ts';
+import type { Access, Login } from './access.ts';
+import type { Keychain } from './ports.ts';
+import type { RegistrySource } from './sources.ts';
 
-/** The pull secrets that an object names, and the service account whose own count besides. */
+/** The pull secrets that an object names, and the service account whose pull secrets count besides. */
 export interface Credentials {
   readonly namespace: string;
   readonly pullSecrets: readonly string[];
   readonly serviceAccount: string;
 }
 
+/** The text of one `.dockerconfigjson`; `source` names where it was read, for messages. */
+export interface DockerConfigText {
+  readonly source: string;
+  readonly text: string;
+}
+
+/** Logins of an object, e.g. from the pull secrets of a pod. */
+export interface PullSecretLogins {
+  /**
+   * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
+   * Equal names mean equal logins, whatever object named them.
+   */
+  readonly scopeOf: (places: readonly Parameters<Keychain>[0][]) => string | undefined;
+  /** The login of the object for a place, else that of `own`, else none. */
+  readonly keychainOver: (own?: Keychain) => Keychain;
+  /** Sources whose text is not a Docker config. */
+  readonly unreadable: readonly string[];
+}
+
 /** What could be read of the pull secrets that an object names. */
 interface PullSecrets {
-  readonly configs: readonly { readonly source: string; readonly text: string }[];
+  readonly configs: readonly DockerConfigText[];
   readonly unreadable: readonly {
     readonly source: string;
     readonly detail: string;
@@ -25,7 +45,10 @@ export interface AccessParts {
     asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
     signal: AbortSignal,
   ) => Promise<PullSecrets>;
-  readonly registry: { readonly as: (view: ViewOptions) => Login['registry'] };
+  readonly loginsIn: (configs: readonly DockerConfigText[]) => PullSecretLogins;
+  readonly registry: {
+    readonly as: (view: { readonly scope: string; readonly keychain: Keychain }) => RegistrySource;
+  };
   /** The controller's own logins. */
   readonly own: Keychain;
   readonly clock: Clock;
@@ -42,7 +65,7 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
     const { namespace, pullSecrets: names, serviceAccount } = credentials;
     reading ??= parts.read({ namespace, names, serviceAccount }, signal);
     const secrets = await reading;
-    const brought = pullSecretLogins(secrets.configs);
+    const brought = parts.loginsIn(secrets.configs);
     const scope = brought.scopeOf(places);
     const unreadable = [
       ...secrets.unreadable,

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
-import type { Digest } from '../core/model/index.ts';
-import { countResults, type ImageResult, type PlannedImage } from '../core/promotion/index.ts';
+import type { Digest } from '../../core/model/index.ts';
+import { countResults, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
 import { approvalForms } from './approval-form.ts';
-import { EXIT } from './exit.ts';
-import type { OutputFormat } from './options.ts';
+import { EXIT } from '../exit.ts';
+import type { OutputFormat } from '../options.ts';
 
 /** Bytes in one step between units. */
 const STEP = 1024;

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { anonymous } from '../../src/clients/registry/index.ts';
-import type { Keychain } from '../../src/core/evidence/index.ts';
-import { accessFor, type AccessParts } from '../../src/serve/credentials.ts';
-import { NOW } from '../support/policies.ts';
-import { createRegistryTwin } from '../support/twins/registry.ts';
-import { forever } from '../support/verification.ts';
+import { anonymous, pullSecretLogins } from '../../../src/clients/registry/index.ts';
+import type { Keychain } from '../../../src/core/evidence/index.ts';
+import { accessFor, type AccessParts } from '../../../src/core/evidence/pull-secrets.ts';
+import { NOW } from '../../support/policies.ts';
+import { createRegistryTwin } from '../../support/twins/registry.ts';
+import { forever } from '../../support/verification.ts';
 
 type PullSecrets = Awaited<ReturnType<AccessParts['read']>>;
 
@@ -33,6 +33,7 @@ function accessWith({ configs = [], unreadable = [] }: Partial<PullSecrets>, own
     {
       registry,
       own,
+      loginsIn: pullSecretLogins,
       clock: () => NOW,
       read: (question) => {
         asked.push(question);

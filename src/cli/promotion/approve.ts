@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { digestOf } from '../core/model/index.ts';
-import { API_VERSION } from '../core/policy/index.ts';
-import { parseApproval, type ImagePromotionRunStatus, type RunImage } from '../core/promotion/index.ts';
-import { BadInput, EXIT } from './exit.ts';
-import { must } from './options.ts';
-import type { Terminal, Tools } from './ports.ts';
+import type { Cluster, KubeObject } from '../../clients/kubernetes/index.ts';
+import { digestOf, Fault, objectOf, textOf } from '../../core/model/index.ts';
+import { API_VERSION } from '../../core/policy/index.ts';
+import { parseApproval, type ImagePromotionRunStatus, type RunImage } from '../../core/promotion/index.ts';
+import { BadInput, EXIT } from '../exit.ts';
+import { must } from '../options.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import type { Terminal, Tools } from '../ports.ts';
+import type { ApprovingPorts } from './ports.ts';
 
 interface ApproveOptions {
   readonly namespace: string;
@@ -125,4 +128,29 @@ function comment(
 
 function bad(path: string, message: string): BadInput {
   return new BadInput([{ path, message }]);
+}
+
+const REVIEW = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+
+/** What `approve` asks an API server. `statusOf` reads the status of a run. */
+export function approvingPorts(
+  cluster: Pick<Cluster, 'get' | 'create' | 'close'>,
+  statusOf: (run: KubeObject) => ImagePromotionRunStatus | undefined,
+): ApprovingPorts {
+  return {
+    runStatus: async (namespace, name, signal) => {
+      const object = await cluster.get({ resource: RESOURCES.promotionRuns, namespace, name }, signal);
+      return object && (statusOf(object) ?? {});
+    },
+    whoAmI: async (signal) => {
+      const answer = await cluster.create({ resource: RESOURCES.selfSubjectReviews }, REVIEW, { signal });
+      const object = answer.ok ? answer.object : undefined;
+      const { username } = objectOf(objectOf(objectOf(object).status).userInfo);
+      if (textOf(username) !== '') return textOf(username);
+      const operation = 'ask the API server who I am';
+      const detail = 'it does not say';
+      throw new Fault({ code: 'ClusterDenied', operation, side: 'cluster', transient: false, detail });
+    },
+    close: () => cluster.close(),
+  };
 }

@@ -1,29 +1,21 @@
-import { textOf, objectOf } from '../core/model/index.ts';
-import {
-  watchCollection,
-  type Change,
-  type Cluster,
-  type KubeObject,
-  type Reflector,
-  type Resource,
-} from '../clients/kubernetes/index.ts';
-import {
-  approvalObject,
-  knownRun,
-  promotionObject,
-  type ApprovalObject,
-  type ObjectName,
-  type PromotionObject,
-  type RunObject,
-} from '../controllers/promotions/index.ts';
-import { RESOURCES } from '../core/workload/index.ts';
+import type {
+  Change,
+  Cluster,
+  KubeObject,
+  Reflector,
+  Resource,
+  WatchCollection,
+} from '../../clients/kubernetes/index.ts';
+import { objectOf, textOf } from '../../core/model/index.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import { approvalObject, knownRun, promotionObject } from './objects.ts';
+import type { ApprovalObject, ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
 
 /** What the leader keeps in memory of promotions, of all namespaces. */
-export interface PromotionCaches {
-  readonly promotions: Reflector<PromotionObject>;
-  /** Without what only whoever carries them out needs: that is read when it is. */
-  readonly runs: Reflector<RunObject>;
-  readonly approvals: Reflector<ApprovalObject>;
+export interface PromotionCaches extends Pick<
+  ControllerPorts,
+  'promotions' | 'promotion' | 'runsOf' | 'approvals'
+> {
   /** Resolves when everything was read once; rejects when closed before. */
   readonly synced: Promise<void>;
   readonly close: () => Promise<void>;
@@ -31,7 +23,8 @@ export interface PromotionCaches {
 
 /** What opening them takes. */
 export interface PromotionCachesOptions {
-  readonly cluster: Cluster;
+  readonly cluster: Pick<Cluster, 'list' | 'watch'>;
+  readonly watchCollection: WatchCollection;
   readonly onPromotion: (promotion: ObjectName) => void;
   /** A run changed; `promotion` is the name of its promotion. */
   readonly onRun: (run: ObjectName, promotion: string) => void;
@@ -43,9 +36,9 @@ export interface PromotionCachesOptions {
 /** Runs asked for at once: one of them may have a hundred kilobytes. */
 const RUNS_ON_PAGE = 50;
 
-/** Opens the caches; they fill in the background. */
+/** Opens the caches; they fill in the background. Runs are kept without the fields that only the holder of their lease needs. */
 export function openPromotionCaches(options: PromotionCachesOptions): PromotionCaches {
-  const { cluster, onPromotion, onRun, onApproval, onError: onError } = options;
+  const { cluster, watchCollection, onPromotion, onRun, onApproval, onError } = options;
   const watch = <T>(
     what: string,
     resource: Resource,
@@ -66,18 +59,18 @@ export function openPromotionCaches(options: PromotionCachesOptions): PromotionC
         onError(what, error);
       },
     });
-  const promotions = watch('image promotions', RESOURCES.promotions, {
+  const promotions = watch<PromotionObject>('image promotions', RESOURCES.promotions, {
     select: promotionObject,
     onChange: onPromotion,
   });
-  const runs = watch('image promotion runs', RESOURCES.promotionRuns, {
+  const runs = watch<RunObject>('image promotion runs', RESOURCES.promotionRuns, {
     select: knownRun,
     pageSize: RUNS_ON_PAGE,
     onChange: (name, { spec }) => {
       onRun(name, textOf(objectOf(objectOf(spec).promotion).name));
     },
   });
-  const approvals = watch('promotion approvals', RESOURCES.promotionApprovals, {
+  const approvals = watch<ApprovalObject>('promotion approvals', RESOURCES.promotionApprovals, {
     select: approvalObject,
     onChange: ({ namespace }, { spec }) => {
       onApproval({ namespace, name: textOf(objectOf(spec).runName) });
@@ -85,11 +78,20 @@ export function openPromotionCaches(options: PromotionCachesOptions): PromotionC
   });
   const all = [promotions, runs, approvals];
   const synced = Promise.all(all.map((one) => one.synced)).then(() => undefined);
-  synced.catch(() => undefined); // told to whoever waits; nobody has to
+  synced.catch(() => undefined); // A caller may never wait for it.
   return {
-    promotions,
-    runs,
-    approvals,
+    promotions: () => promotions.values(),
+    promotion: ({ namespace, name }) => promotions.get(name, namespace),
+    runsOf: ({ metadata: { namespace, uid } }) =>
+      [...runs.values()].filter(
+        ({ metadata, spec }) =>
+          metadata.namespace === namespace && textOf(objectOf(objectOf(spec).promotion).uid) === uid,
+      ),
+    approvals: (run) =>
+      [...approvals.values()].filter(
+        ({ metadata, spec }) =>
+          metadata.namespace === run.namespace && textOf(objectOf(spec).runName) === run.name,
+      ),
     synced,
     close: async () => {
       await Promise.all(all.map((one) => one.close()));

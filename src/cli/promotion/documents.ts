@@ -6,8 +6,8 @@ import {
   textOf,
   type Parsed,
   type Problem,
-} from '../core/model/index.ts';
-import { parseTime } from '../core/policy/index.ts';
+} from '../../core/model/index.ts';
+import { parseTime } from '../../core/policy/index.ts';
 import {
   entriesOf,
   parseApproval,
@@ -17,9 +17,9 @@ import {
   type ImagePromotion,
   type PromotionApprovalSpec,
   type ReadObject,
-} from '../core/promotion/index.ts';
-import { isKustomization } from '../core/workload/index.ts';
-import type { Reading } from './ports.ts';
+} from '../../core/promotion/index.ts';
+import { isKustomization } from '../../core/workload/index.ts';
+import type { Reading } from '../ports.ts';
 
 /** The promotions of files, with the approvals, Secrets and ConfigMaps beside them. */
 export interface PromotionDocuments {

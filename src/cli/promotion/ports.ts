@@ -1,6 +1,6 @@
-import type { Parsed } from '../core/model/index.ts';
-import type { ImagePromotionRunStatus } from '../core/promotion/index.ts';
-import type { Settings } from '../core/settings/index.ts';
+import type { Parsed } from '../../core/model/index.ts';
+import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
 
 /** One run to execute. */
 export interface RunQuestion {

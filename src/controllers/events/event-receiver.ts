@@ -1,0 +1,148 @@
+import type { Cluster, KubeObject, WatchCollection } from '../../clients/kubernetes/index.ts';
+import {
+  errorFields,
+  nameOf,
+  objectOf,
+  parseReference,
+  textOf,
+  type Clock,
+  type Log,
+  type Parsed,
+} from '../../core/model/index.ts';
+import { PUSHED_AT } from '../../core/promotion/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import type { EventOutcome, Receiver, VerifyToken } from './ports.ts';
+import type { PushedImage } from './pushed-image.ts';
+import { eventRoutes, type EventRoute } from './receive.ts';
+import { createTrigger, watchersBySource, type TriggerOptions, type WatchedSources } from './trigger.ts';
+
+/** What events are received with. */
+export interface EventReceiverOptions extends Pick<TriggerOptions, 'now' | 'after'> {
+  readonly settings: Settings['events'];
+  readonly cluster: Pick<Cluster, 'list' | 'watch' | 'patch'>;
+  readonly watchCollection: WatchCollection;
+  readonly verifyToken: VerifyToken;
+  readonly readText: (path: string) => Promise<Parsed<string>>;
+  readonly clock: Clock;
+  readonly onAnswered: (event: EventOutcome) => void;
+  /** Logs that a collection of the API server could not be read. */
+  readonly onReadFailure: (what: string, error: unknown) => void;
+  readonly log: Log;
+}
+
+/** Receives events about pushes, in every replica: a sender may reach any of them. */
+export interface EventReceiver {
+  /** None where the settings name no sender. */
+  readonly routes: readonly EventRoute[];
+  readonly close: () => Promise<void>;
+}
+
+/** Receives events. The leader learns of them by an annotation of the promotions that take from that repository. */
+export function openEventReceiver(options: EventReceiverOptions): EventReceiver {
+  const { cluster, watchCollection, log, now, after } = options;
+  const { receivers, quietMs, maxDelayMs } = options.settings;
+  if (receivers.length === 0) return { routes: [], close: () => Promise.resolve() };
+  const secrets = followSecretFiles(receivers.flatMap(secretFileOf), options);
+  let find: ((image: PushedImage) => readonly string[]) | undefined;
+  const promotions = watchCollection({
+    cluster,
+    collection: { resource: RESOURCES.promotions },
+    select: watchingOf,
+    onChange: () => {
+      find = undefined;
+    },
+    onError: (error) => {
+      options.onReadFailure('image promotions', error);
+    },
+  });
+  const trigger = createTrigger({
+    ...{ quietMs, maxDelayMs, now, after },
+    matches: (image) => {
+      find ??= watchersBySource(promotions.values());
+      return find(image);
+    },
+    wake: (key) => {
+      annotate(options, key).catch((error: unknown) => {
+        log.warn({ promotion: key, ...errorFields(error) }, 'a promotion could not be triggered by a push');
+      });
+    },
+  });
+  return {
+    routes: eventRoutes({
+      receivers: receivers.map((receiver) => receiverOf(receiver, secrets)),
+      verifyToken: options.verifyToken,
+      onPushed: trigger.pushed,
+      onAnswered: options.onAnswered,
+    }),
+    close: async () => {
+      trigger.close();
+      secrets.close();
+      await promotions.close();
+    },
+  };
+}
+
+type ReceiverSettings = Settings['events']['receivers'][number];
+
+function secretFileOf({ auth }: ReceiverSettings): readonly string[] {
+  return auth.kind === 'oidc' ? [] : [auth.secretFile];
+}
+
+function receiverOf({ auth, name, sender, registry }: ReceiverSettings, secrets: SecretFiles): Receiver {
+  if (auth.kind === 'oidc') return { name, sender, registry, auth };
+  const { secretFile, ...rest } = auth;
+  return { name, sender, registry, auth: { ...rest, secret: () => secrets.text(secretFile) } };
+}
+
+/** The repository that a promotion takes from; none where it cannot be read. */
+function watchingOf({ metadata: { namespace = '', name }, spec }: KubeObject): WatchedSources {
+  const read = parseReference(textOf(objectOf(objectOf(spec).source).repository));
+  return { key: `${namespace}/${name}`, sources: read.ok ? [nameOf(read.value)] : [] };
+}
+
+async function annotate({ cluster, clock }: EventReceiverOptions, key: string): Promise<void> {
+  const [namespace = '', name = ''] = key.split('/');
+  const change = { metadata: { annotations: { [PUSHED_AT]: clock().toISOString() } } };
+  const written = await cluster.patch({ resource: RESOURCES.promotions, namespace, name }, change);
+  // 404: the promotion was deleted meanwhile.
+  if (!written.ok && written.status !== 404) throw new Error(written.message);
+}
+
+/** Texts of files, as they were when they were last read. */
+interface SecretFiles {
+  /** `undefined` = it could not be read, or was not yet. */
+  readonly text: (path: string) => string | undefined;
+  readonly close: () => void;
+}
+
+/** Milliseconds between two reads: kubelets take a minute to write a Secret that changed. */
+const READ_MS = 10_000;
+
+/** Follows files with secrets, each of a line; the line break at the end is no part of it. */
+function followSecretFiles(
+  paths: readonly string[],
+  { readText, log }: Pick<EventReceiverOptions, 'readText' | 'log'>,
+): SecretFiles {
+  const texts = new Map<string, string>();
+  const readAll = async (): Promise<void> => {
+    for (const path of new Set(paths)) {
+      const read = await readText(path);
+      if (read.ok) {
+        texts.set(path, read.value.replace(/\r?\n$/, ''));
+        continue;
+      }
+      texts.delete(path);
+      for (const problem of read.problems)
+        log.warn(problem, 'a secret of events cannot be read, its sender is refused');
+    }
+  };
+  void readAll();
+  const timer = setInterval(() => void readAll(), READ_MS);
+  return {
+    text: (path) => texts.get(path),
+    close: () => {
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import type { Cluster, PullSecrets } from '../../clients/kubernetes/index.ts';
+import { Fault, parsed, problem, type Problem, type Reason } from '../../core/model/index.ts';
+import {
+  entriesOf,
+  openExecution,
+  rejudgeTarget,
+  type OpeningContext,
+  type ReadObject,
+} from '../../core/promotion/index.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import type { ControllerPorts, Executions, RunSubject } from './ports.ts';
+
+/** Who carries out runs, as records name it. */
+const ACTOR = 'pratique';
+/** A field whose value is the name of an object that holds a secret. */
+const NAMES_A_SECRET = /ecretRef|serviceAccountName|configMapRef/;
+const NO_OBJECT = { name: '', uid: '', generation: 0 } as const;
+
+/** What promotions of a cluster are opened with. */
+export interface ClusterOpening {
+  readonly cluster: Pick<Cluster, 'get'>;
+  /** Reads pull secrets; remembers nothing from one run to the next. */
+  readonly pullSecrets: PullSecrets['read'];
+  readonly context: Omit<OpeningContext, 'accountSecrets'>;
+}
+
+/** Opens promotions with what is in their own namespace at this moment. */
+export function createExecutions(opening: ClusterOpening): Executions {
+  const context = contextOf(opening);
+  const open = (subject: RunSubject, signal: AbortSignal) => {
+    const { namespace, runName, promotion, spec, failedBefore, startedAt } = subject;
+    const name = `${namespace}/${promotion.name}`;
+    const run = { name, id: runName, attempt: failedBefore + 1, actor: ACTOR };
+    const read = readerOf(opening.cluster, namespace);
+    return openExecution({ spec, namespace, run, startedAt, read }, context, signal);
+  };
+  return {
+    check: async ({ namespace, spec }, signal) => {
+      try {
+        const startedAt = context.clock();
+        const opened = await open(
+          { namespace, spec, runName: '', promotion: NO_OBJECT, failedBefore: 0, startedAt },
+          signal,
+        );
+        if (!opened.ok) return reasonOf(opened.problems);
+        await opened.value.close();
+        return undefined;
+      } catch (error) {
+        // What will not pass by itself, such as a right that is missing, is for a person.
+        if (!(error instanceof Fault) || error.transient) throw error;
+        return { code: error.code, detail: error.message };
+      }
+    },
+    open: async (subject, signal) => {
+      const opened = await open(subject, signal);
+      if (opened.ok) return opened.value;
+      const { namespace, promotion } = subject;
+      throw notOpened(`open ImagePromotion ${namespace}/${promotion.name}`, opened.problems);
+    },
+  };
+}
+
+/** Judges what lies at targets, with what is in the namespace of the promotion at this moment. */
+export function createRejudge(opening: ClusterOpening): NonNullable<ControllerPorts['rejudge']> {
+  const context = contextOf(opening);
+  return async ({ namespace, name, spec, known }, signal) => {
+    const read = readerOf(opening.cluster, namespace);
+    const judged = await rejudgeTarget({ spec, namespace, known, read }, context, signal);
+    if (judged.ok) return judged.value;
+    throw notOpened(`open the target of ImagePromotion ${namespace}/${name}`, judged.problems);
+  };
+}
+
+function notOpened(operation: string, problems: readonly Problem[]): Fault {
+  return new Fault({ ...reasonOf(problems), operation, side: 'cluster', transient: false });
+}
+
+function reasonOf(problems: readonly Problem[]): Reason {
+  const detail = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  const isSecret = problems.every(({ path }) => NAMES_A_SECRET.test(path));
+  return { code: isSecret ? 'SecretUnreadable' : 'InvalidPromotion', detail };
+}
+
+/** Reads of one namespace and of no other. */
+function readerOf(cluster: Pick<Cluster, 'get'>, namespace: string): ReadObject {
+  return async (kind, name, signal) => {
+    const resource = kind === 'Secret' ? RESOURCES.secrets : RESOURCES.configMaps;
+    const object = await cluster.get({ resource, namespace, name }, signal);
+    return object && entriesOf(object, kind);
+  };
+}
+
+function contextOf({ cluster, pullSecrets, context }: ClusterOpening): OpeningContext {
+  return {
+    ...context,
+    accountSecrets: async ({ namespace, name }, signal) => {
+      // A pod with a ServiceAccount that does not exist has no pull secrets; here its name is a mistake.
+      const address = { resource: RESOURCES.serviceAccounts, namespace, name };
+      if (!(await cluster.get(address, signal))) return problem('', `there is no ServiceAccount "${name}"`);
+      const read = await pullSecrets({ namespace, names: [], serviceAccount: name }, signal);
+      if (read.unreadable.length === 0) return parsed(read.configs);
+      return problem('', read.unreadable.map(({ source, detail }) => `${source} ${detail}`).join('; '));
+    },
+  };
+}

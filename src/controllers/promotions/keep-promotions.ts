@@ -1,0 +1,133 @@
+import type { RecordedEvent, WatchCollection } from '../../clients/kubernetes/index.ts';
+import type { Gauge, Log } from '../../core/model/index.ts';
+import { parsePromotion } from '../../core/promotion/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
+import { openPromotionCaches, type PromotionCaches } from './caches.ts';
+import { createJobStore, createRunStore, promotionWrites, type PromotionCluster } from './cluster-store.ts';
+import { createPromotionController, type PromotionController } from './controller.ts';
+import { createExecutions, createRejudge, type ClusterOpening } from './executions.ts';
+import { checkedForJobs } from './jobs/namespace.ts';
+import type { ControllerPorts, MakeQueue, PromotionMeter, PromotionObject, Time } from './ports.ts';
+
+/** What promotions are kept with. */
+export interface PromotionOptions extends ClusterOpening {
+  readonly settings: Settings['promotions'];
+  readonly cluster: PromotionCluster;
+  /** The controller's own namespace. */
+  readonly installation: string;
+  /** Unique to this process. */
+  readonly identity: string;
+  readonly time: Time;
+  /** Resolves when the policies of the cluster are known. */
+  readonly policiesKnown: Promise<void>;
+  readonly watchCollection: WatchCollection;
+  readonly createWorkQueue: MakeQueue;
+  readonly recordEvent: (event: RecordedEvent) => void;
+  readonly meter: Pick<PromotionMeter, 'images' | 'bytes'>;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Logs that a collection of the API server could not be read. */
+  readonly onReadFailure: (what: string, error: unknown) => void;
+  /** Receives every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Keeps promotions going while this replica leads. */
+export interface PromotionTasks {
+  /** One term; ends with the signal, when what was under way has stopped. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Policies were swapped: promotions that name them may be able to go on. */
+  readonly onPolicies: (names: readonly string[]) => void;
+  readonly gauges: readonly Gauge[];
+}
+
+/** Runs the controller of promotions on a cluster. Only the leader reads promotions, their runs and approvals. */
+export function keepPromotions(options: PromotionOptions): PromotionTasks {
+  const { cluster, time, watchCollection, log, random, report } = options;
+  const flagged = new Map<string, number>();
+  let term: { readonly caches: PromotionCaches; readonly controller: PromotionController } | undefined;
+
+  const begin = () => {
+    const caches = openPromotionCaches({
+      ...{ cluster, watchCollection, onError: options.onReadFailure },
+      onPromotion: (name) => controller.onPromotion(name),
+      onRun: (run, promotion) => controller.onRun(run, promotion),
+      onApproval: (run) => controller.onApproval(run),
+    });
+    const controller = createController(
+      {
+        ...{ ...time, ...promotionWrites(cluster), ...caches, random, report },
+        identity: options.identity,
+        runs: createRunStore(cluster),
+        executions: createExecutions(options),
+        rejudge: createRejudge(options),
+        makeQueue: options.createWorkQueue,
+        recordEvent: options.recordEvent,
+        meter: {
+          ...options.meter,
+          flagged: (promotion, count) => {
+            if (count > 0) flagged.set(promotion, count);
+            else flagged.delete(promotion);
+          },
+        },
+        onError: (trouble) => {
+          log.warn(trouble, 'promoting could not do something, it is tried again');
+        },
+      },
+      options,
+    );
+    return { caches, controller };
+  };
+
+  return {
+    run: async (signal) => {
+      const { caches, controller } = begin();
+      const close = (): void => void caches.close();
+      signal.addEventListener('abort', close, { once: true });
+      // A promotion must not be reported as lacking a policy that was not read yet.
+      await Promise.all([caches.synced, options.policiesKnown]).catch(() => undefined);
+      term = { caches, controller };
+      if (!signal.aborted) await controller.run(signal);
+      term = undefined;
+      // The next leader counts them.
+      flagged.clear();
+      await caches.close();
+    },
+    onPolicies: (names) => {
+      if (!term) return;
+      const changed = new Set(names);
+      for (const promotion of term.caches.promotions())
+        if (policiesOf(promotion).some((name) => changed.has(name)))
+          term.controller.onPromotion(promotion.metadata);
+    },
+    gauges: [
+      {
+        name: 'pratique_promotion_flagged_images',
+        help: 'Images at the target of a promotion that would be blocked today.',
+        labels: ['promotion'],
+        read: () => [...flagged].map(([promotion, value]) => ({ labels: { promotion }, value })),
+      },
+    ],
+  };
+}
+
+/** Runs are carried out in this process or, by the settings, each by a Job. */
+function createController(
+  ports: ControllerPorts,
+  { settings, cluster, installation }: PromotionOptions,
+): PromotionController {
+  const { maxConcurrentRuns, rejudgeEveryMs, execution, jobTemplate } = settings;
+  const options = { maxConcurrentRuns, rejudgeEveryMs };
+  if (execution !== 'Job' || !jobTemplate) return createPromotionController(ports, options);
+  const executions = checkedForJobs(ports.executions, cluster, jobTemplate.serviceAccountName);
+  return createPromotionController(
+    { ...ports, jobs: createJobStore(cluster), executions },
+    { ...options, job: { ...jobTemplate, installation } },
+  );
+}
+
+/** Names of the policies that a promotion demands; none where it cannot be read. */
+function policiesOf(promotion: PromotionObject): readonly string[] {
+  const read = parsePromotion(promotion);
+  return read.ok ? (read.value.spec.promote?.policies ?? []) : [];
+}

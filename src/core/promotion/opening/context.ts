@@ -1,0 +1,94 @@
+import type { Clock, Fact, ImageRef, Parsed } from '../../model/index.ts';
+import type { CompiledPolicy, Labels, TrustRoots } from '../../policy/index.ts';
+import type {
+  Access,
+  DockerConfigText,
+  JudgedReference,
+  Keychain,
+  PullSecretLogins,
+} from '../../evidence/index.ts';
+import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
+import type { IdentityToken } from './secrets.ts';
+
+/** One registry, read and written with the logins of one side. */
+export interface SideRegistry extends TargetRegistry {
+  /** The same registry. It also calls `onRequest` for each request; that must not throw. */
+  watched(onRequest: () => void): SideRegistry;
+}
+
+/** A registry client with its connections. */
+export interface SideClient {
+  /** The client with these logins. `scope` names the logins, `side` is named in its Faults. */
+  as(view: {
+    readonly scope: string;
+    readonly keychain: Keychain;
+    readonly side?: 'source' | 'target';
+  }): SideRegistry;
+  close(): Promise<void>;
+}
+
+/** Which servers a registry client trusts. */
+export interface ServerTrust {
+  /** Registries that are spoken to over http. */
+  readonly insecureHosts: readonly string[];
+  /** PEM of certificate authorities besides those of the system; `''` = none. */
+  readonly ca: string;
+}
+
+/** What promotions are opened with; the same for all of them. */
+export interface OpeningContext {
+  /** The client that all sides share, unless they trust other servers. */
+  readonly registry: SideClient;
+  /** The logins of Pratique itself. */
+  readonly keychain: Keychain;
+  readonly trust: ServerTrust;
+  /** Makes a client without logins for a side that trusts other servers. */
+  readonly openClient: (trust: ServerTrust) => SideClient;
+  readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;
+  /** Pull secrets of a ServiceAccount; absent = there is no cluster to read them from. */
+  readonly accountSecrets?: (
+    account: { readonly namespace: string; readonly name: string },
+    signal: AbortSignal,
+  ) => Promise<Parsed<readonly DockerConfigText[]>>;
+  /** Reads a private key in PEM, encrypted or not. Problems have the path `pem` or `password`. */
+  readonly openKeySigner: (key: {
+    readonly pem: string;
+    readonly password?: string | undefined;
+  }) => Promise<Parsed<ArtifactSigner>>;
+  /** Problems have the path of the URL or the token that cannot be used. */
+  readonly openKeylessSigner: (given: {
+    readonly identityToken: string;
+    readonly fulcioURL: string;
+    readonly rekorURL?: string | undefined;
+    readonly tsaURL?: string | undefined;
+  }) => Parsed<ArtifactSigner>;
+  /** Reads a file with an identity token. */
+  readonly readToken: (file: string) => Promise<Parsed<string>>;
+  /** Identity tokens that the settings lend, by name. */
+  readonly identityTokens: Readonly<Record<string, IdentityToken>>;
+  /** The scanner with the logins of a side; `serverUrl` = the scanner server that the promotion names. */
+  readonly scanner: (
+    side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string | undefined },
+  ) => Scanner;
+  readonly judge: (image: ImageRef, question: SideQuestion) => Promise<JudgedReference>;
+  /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when that cannot be told. */
+  readonly policies: (names: readonly string[], signal: AbortSignal) => Promise<readonly CompiledPolicy[]>;
+  readonly roots: TrustRoots;
+  /** Images at targets that are judged again in one second, for one promotion. */
+  readonly rejudgePerSecond: number;
+  readonly clock: Clock;
+  /** Milliseconds since some moment, never going back. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds; rejects when the signal fires. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Receives every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** By what an image on one side of a promotion is judged. */
+interface SideQuestion {
+  readonly policies: readonly CompiledPolicy[];
+  readonly labels: Fact<Labels>;
+  readonly access: Access;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,103 @@
+import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../model/index.ts';
+import { asGate, type CompiledPolicy } from '../../policy/index.ts';
+import { createExecution } from '../execute.ts';
+import type { Execution } from '../execution.ts';
+import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
+import { createHistoryBook } from '../records/history-book.ts';
+import type { RunIdentity } from '../records/run-identity.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
+import type { Scanner } from '../ports.ts';
+import type { OpeningContext } from './context.ts';
+import { readMaterial, type ReadObject } from './secrets.ts';
+import { judgeOn, openSide, type OpenSide } from './side.ts';
+import { openSigner } from './signer.ts';
+
+/** One promotion to be opened. */
+export interface PromotionToOpen {
+  readonly spec: ImagePromotionSpec;
+  readonly namespace: string;
+  readonly run: RunIdentity;
+  readonly startedAt: Date;
+  readonly read: ReadObject;
+}
+
+/** Opens a promotion: its sides with their logins, its signer, its scanner. Problems name the field. */
+export async function openExecution(
+  { spec, namespace, run, startedAt, read }: PromotionToOpen,
+  context: OpeningContext,
+  signal: AbortSignal,
+): Promise<Parsed<Execution>> {
+  const secrets = await readMaterial(spec, read, signal);
+  if (!secrets.ok) return secrets;
+  const owner = { namespace, secrets: secrets.value };
+  // First, because this may ask an API server, and there is nothing to close yet.
+  const policies = await policiesOf(spec, context, signal);
+  const [source, target, signer, reports] = [
+    await openSide('source', { side: spec.source, owner }, context, signal),
+    await openSide('target', { side: spec.target, owner }, context, signal),
+    await openSigner(spec, owner, context),
+    reportPolicy(spec, { material: secrets.value.material, roots: context.roots }),
+  ];
+  if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok) {
+    await Promise.all([source, target].flatMap((side) => (side.ok ? [side.value.close()] : [])));
+    return failed([source, target, signer, policies, reports]);
+  }
+  const [from, to] = [source.value, target.value];
+  return parsed(
+    createExecution({
+      ...{ spec, run, startedAt, clock: context.clock, pause: context.pause, report: context.report },
+      source: from.registry,
+      target: to.registry,
+      watched: (onRequest) => ({
+        source: from.registry.watched(onRequest),
+        target: to.registry.watched(onRequest),
+      }),
+      from: from.place,
+      to: to.place,
+      sourceAuthenticated: from.authenticated,
+      judge: judgeOn(from, policies.value.map(asGate), context),
+      reports: reports.value && reportsOn(from, reports.value, context),
+      scanner: scannerOf(spec, from, context),
+      signer: signer.value,
+      history: spec.mirror?.history
+        ? createHistoryBook({ target: to.registry, to: to.place, from: from.place })
+        : undefined,
+      close: async () => {
+        await Promise.all([from.close(), to.close()]);
+      },
+    }),
+  );
+}
+
+/** The scanner with the logins of the source; `undefined` where nothing is scanned here. */
+export function scannerOf(
+  { promote }: ImagePromotionSpec,
+  { keychain, insecureHosts, ca }: Pick<OpenSide, 'keychain' | 'insecureHosts' | 'ca'>,
+  { scanner }: Pick<OpeningContext, 'scanner'>,
+): Scanner | undefined {
+  const scan = promote?.scan;
+  if (!scan || scan.from === 'Report') return undefined;
+  return scanner({ keychain, insecureHosts, ca, serverUrl: scan.server });
+}
+
+async function policiesOf(
+  { promote }: ImagePromotionSpec,
+  { policies }: OpeningContext,
+  signal: AbortSignal,
+): Promise<Parsed<readonly CompiledPolicy[]>> {
+  const names = promote?.policies ?? [];
+  if (names.length === 0) return parsed([]);
+  const known = new Map((await policies(names, signal)).map((policy) => [policy.name, policy]));
+  const missing = names.filter((name) => !known.has(name));
+  if (missing.length > 0)
+    return problem('spec.promote.policies', `there is no ImagePolicy "${missing.join('", "')}"`);
+  return parsed(names.flatMap((name) => known.get(name) ?? []));
+}
+
+function reportsOn(side: OpenSide, policy: CompiledPolicy, context: OpeningContext) {
+  const judge = judgeOn(side, [policy], context);
+  return async (image: PinnedRef, signal: AbortSignal) => {
+    const { evidence } = await judge(image, signal);
+    return readSignedReports(evidence?.signatures, policy, image.digest);
+  };
+}

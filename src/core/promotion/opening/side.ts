@@ -1,0 +1,141 @@
+import {
+  parsed,
+  parseReference,
+  problem,
+  type ImageRef,
+  type Parsed,
+  type PinnedRef,
+} from '../../model/index.ts';
+import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
+import type { CompiledPolicy } from '../../policy/index.ts';
+import type { PromotionSide } from '../schema.ts';
+import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';
+import { entryOf, type PromotionSecrets } from './secrets.ts';
+
+/** One side of a promotion, opened. */
+export interface OpenSide extends ServerTrust {
+  /** Its repository. */
+  readonly place: ImageRef;
+  readonly registry: SideRegistry;
+  readonly keychain: Keychain;
+  readonly scope: string;
+  /** Whether a login is known for it. */
+  readonly authenticated: boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** The promotion that a side belongs to. */
+export interface SideOwner {
+  readonly namespace: string;
+  readonly secrets: PromotionSecrets;
+}
+
+type Context = Pick<
+  OpeningContext,
+  'registry' | 'keychain' | 'trust' | 'openClient' | 'pullSecretLogins' | 'accountSecrets'
+>;
+
+const DOCKER_CONFIG = '.dockerconfigjson';
+const CA = 'ca.crt';
+
+/**
+ * Opens one side with the login that it names, or else with the login of Pratique. A Secret that is named and has no login for this
+ * repository is a problem: an anonymous request would turn a broken setup into "there is no such image".
+ */
+export async function openSide(
+  which: 'source' | 'target',
+  { side, owner }: { readonly side: PromotionSide; readonly owner: SideOwner },
+  context: Context,
+  signal: AbortSignal,
+): Promise<Parsed<OpenSide>> {
+  const path = `spec.${which}`;
+  const read = parseReference(side.repository);
+  if (!read.ok) return problem(`${path}.repository`, read.problems[0]?.message ?? 'is not valid');
+  const { registry: host, repository } = read.value;
+  const place: ImageRef = { registry: host, repository };
+  const logins = await loginsOf(path, { side, owner, place }, context, signal);
+  const ca = side.caSecretRef
+    ? entryOf(owner.secrets.secret(side.caSecretRef.name), CA, `${path}.caSecretRef`)
+    : parsed(context.trust.ca);
+  if (!logins.ok) return logins;
+  if (!ca.ok) return ca;
+  const trust = {
+    insecureHosts: [...context.trust.insecureHosts, ...(side.insecure ? [host] : [])],
+    ca: ca.value,
+  };
+  const { client, close } = clientFor(side, trust, context);
+  const { keychain, scope } = logins.value;
+  const registry = client.as({ scope, keychain, side: which });
+  return parsed({ place, registry, ...logins.value, ...trust, close });
+}
+
+/** The client that all sides share, or one of its own for a side that trusts other servers. */
+function clientFor(
+  { insecure, caSecretRef }: PromotionSide,
+  trust: ServerTrust,
+  { registry, openClient }: Context,
+): { readonly client: SideClient; readonly close: () => Promise<void> } {
+  if (!insecure && !caSecretRef) return { client: registry, close: () => Promise.resolve() };
+  const client = openClient(trust);
+  return { client, close: () => client.close() };
+}
+
+type Logins = Pick<OpenSide, 'keychain' | 'scope' | 'authenticated'>;
+
+async function loginsOf(
+  path: string,
+  {
+    side,
+    owner,
+    place,
+  }: { readonly side: PromotionSide; readonly owner: SideOwner; readonly place: ImageRef },
+  context: Context,
+  signal: AbortSignal,
+): Promise<Parsed<Logins>> {
+  const { secretRef, serviceAccountName: name } = side;
+  const read = (configs: readonly DockerConfigText[], where: string) =>
+    readLogins(context.pullSecretLogins(configs), where, place);
+  if (secretRef) {
+    const text = entryOf(owner.secrets.secret(secretRef.name), DOCKER_CONFIG, `${path}.secretRef`);
+    if (!text.ok) return text;
+    return read([{ source: `Secret ${secretRef.name}`, text: text.value }], `${path}.secretRef`);
+  }
+  if (name !== undefined) {
+    const where = `${path}.serviceAccountName`;
+    if (!context.accountSecrets) return problem(where, 'needs a cluster; name a Secret by secretRef here');
+    const configs = await context.accountSecrets({ namespace: owner.namespace, name }, signal);
+    if (configs.ok) return read(configs.value, where);
+    return { ok: false, problems: configs.problems.map(({ message }) => ({ path: where, message })) };
+  }
+  const login = await context.keychain(place, signal);
+  return parsed({ keychain: context.keychain, scope: 'own', authenticated: login !== undefined });
+}
+
+function readLogins(
+  logins: ReturnType<OpeningContext['pullSecretLogins']>,
+  path: string,
+  place: ImageRef,
+): Parsed<Logins> {
+  if (logins.unreadable.length > 0)
+    return problem(path, `${logins.unreadable.join(', ')} holds no valid Docker config`);
+  const scope = logins.scopeOf([place]);
+  if (scope === undefined) return problem(path, `has no login for ${place.registry}/${place.repository}`);
+  return parsed({ keychain: logins.keychainOver(), scope, authenticated: true });
+}
+
+/** Judges images on one side of a promotion with the login of that side. */
+export function judgeOn(
+  { registry, scope }: OpenSide,
+  policies: readonly CompiledPolicy[],
+  { judge, clock }: Pick<OpeningContext, 'judge' | 'clock'>,
+) {
+  return (image: PinnedRef, signal: AbortSignal) => {
+    const seenAt = clock();
+    return judge(image, {
+      policies,
+      labels: { state: 'found', value: {}, seenAt },
+      access: () => Promise.resolve({ state: 'found', value: { scope, registry }, seenAt }),
+      signal,
+    });
+  };
+}
