@@ -14,7 +14,7 @@ export interface IdleCollectionOptions {
 const EVERY_MS = 30_000;
 /** A heap that has grown less than this since it was collected has nothing worth the pause. */
 const GROWN = 1.2;
-/** Above this share somebody is waiting for answers, and garbage is collected by the way. */
+/** Above this share callers wait for answers, and V8 collects garbage anyway. */
 const BUSY = 0.1;
 
 /**

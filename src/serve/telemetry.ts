@@ -6,7 +6,7 @@ import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
 import type { Watching } from './judging.ts';
 
-/** Who is told of everything that is counted and logged, and the page on which it is read. */
+/** Counts and logs what happens, and gives the page of metrics. */
 export interface Telemetry extends Watching {
   readonly onDecision: AdmissionPorts['onDecision'];
   readonly onMutation: MutationPorts['onMutation'];

@@ -1,3 +1,4 @@
+import { cutText, oneLine } from '../core/model/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { patchAnswer, refusalAnswer } from './answer.ts';
 import { within } from './deadline.ts';
@@ -94,6 +95,5 @@ function warned(why: string): Change {
 const MAX_WARNING = 256;
 
 function unpinned(why: string): string {
-  const text = `no digests were added: ${why}`.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
-  return text.length <= MAX_WARNING ? text : `${text.slice(0, MAX_WARNING - 1)}…`;
+  return cutText(oneLine(`no digests were added: ${why}`), MAX_WARNING);
 }

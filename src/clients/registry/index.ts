@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
-import type { TargetRegistry } from '../../core/promotion/index.ts';
+import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call } from './call.ts';
 import { endpointOf } from './endpoint.ts';
@@ -31,35 +31,8 @@ export interface RegistryOptions extends ConnectionOptions {
   readonly random?: () => number;
 }
 
-/**
- * Registries as one set of logins sees them. Every request ends with its `signal` at the latest, and throws a `Fault`:
- * `DeadlineExceeded` then, `RegistryDenied` (401, 403, no login, no right to change), `RegistryRateLimited`,
- * `RegistryUnavailable` (5xx, connection, TLS, time limit of one request), `LimitExceeded` (larger than is read or taken),
- * `UntrustedEndpoint` (redirect, token realm or next page that leads away), `RegistryMisbehaved` (any other wrong answer). A
- * plain 404 is `undefined`. Writes and downloads have no time limit but the signal and a limit on silence, and wait out the
- * pauses that a registry asks for.
- */
-export interface RegistryView extends TargetRegistry {
-  /** The same view, with all that it remembers, that also calls `onRequest` for each request made through it. It must not throw. */
-  watched(onRequest: () => void): RegistryView;
-}
-
-/** Whose view it is, and what for. */
-export interface ViewOptions {
-  /** Names the logins (see `pullSecretLogins`): tokens are shared within a scope and never beyond it. */
-  readonly scope: string;
-  readonly keychain: Keychain;
-  /** The side that Faults of its reads name; `source` when not given. Those of writes always name the target. */
-  readonly side?: Call['side'];
-}
-
 /** The view with the client's own logins, and what else a client is. */
-export interface Registry extends RegistryView {
-  /** The same with other logins, over the same connections. */
-  as(view: ViewOptions): RegistryView;
-  /** Drops all connections; questions under way fail. */
-  close(): Promise<void>;
-}
+export type Registry = SideRegistry & SideClient;
 
 /** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
 const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
@@ -76,11 +49,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const [slots, turns] = [createSlots(transfersPerHost), createTurns()];
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
   const restMs = (registry: string): number => pauses.restMs(new URL(endpoint(registry).origin).host);
-  const viewOf = (logins: Keychain, side: Call['side']): RegistryView => {
+  const viewOf = (logins: Keychain, side: Call['side']): SideRegistry => {
     const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
     const transport = createTransport({ exchange, authorizer, pauses });
     const memory = createTransferMemory();
-    const over = (begin: Begin): RegistryView => ({
+    const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin),
       ...writesOver({ begin, slots, turns, random, restMs, chunkBytes, memory }),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
@@ -94,7 +67,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       transport,
     }));
   };
-  const views = new LRUCache<string, RegistryView>({ max: MAX_SCOPES });
+  const views = new LRUCache<string, SideRegistry>({ max: MAX_SCOPES });
   return {
     ...viewOf(keychain, 'source'),
     as: ({ scope, keychain: logins, side = 'source' }) => {

@@ -1,6 +1,5 @@
-import type { JudgedImage } from '../../core/model/index.ts';
+import { cutBytes, type JudgedImage } from '../../core/model/index.ts';
 import { explainFinding } from '../../core/policy/index.ts';
-import { boundedText } from '../../core/model/text.ts';
 import { byWeight, rankOf, reportedCodes, isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { AuditEvent } from './ports.ts';
@@ -73,7 +72,7 @@ function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly Au
     type: worse ? 'Warning' : 'Normal',
     reason: findings[0]?.reason ?? ADMISSIBLE,
     action: ACTION,
-    note: boundedText(note, MAX_NOTE_BYTES),
+    note: cutBytes(note, MAX_NOTE_BYTES),
   });
   const announced = uses
     .slice(0, MAX_PODS_WITH_EVENTS)

@@ -1,5 +1,4 @@
-import { formatReference, type JudgedFinding } from '../../core/model/index.ts';
-import { boundedText } from '../../core/model/text.ts';
+import { cutBytes, formatReference, type JudgedFinding } from '../../core/model/index.ts';
 import { isReported } from './findings.ts';
 import type { Judgement } from './judge-group.ts';
 import type { Report, ReportResult } from './report-shape.ts';
@@ -114,7 +113,7 @@ function resultOf({ unit, judgement, since, finding }: Found): ReportResult {
     category: 'Images',
     ...outcomeOf(finding),
     timestamp: { seconds: Math.floor(since.getTime() / 1_000), nanos: 0 },
-    message: boundedText(`${finding.found}; ${finding.next}`, MAX_MESSAGE_BYTES),
+    message: cutBytes(`${finding.found}; ${finding.next}`, MAX_MESSAGE_BYTES),
     resources: named.map(({ pod: { namespace, name, uid } }) => ({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -123,11 +122,11 @@ function resultOf({ unit, judgement, since, finding }: Found): ReportResult {
       uid,
     })),
     properties: {
-      image: reference ? formatReference(reference) : boundedText(unit.image, MAX_MESSAGE_BYTES),
+      image: reference ? formatReference(reference) : cutBytes(unit.image, MAX_MESSAGE_BYTES),
       ...(reference?.digest !== undefined && { digest: reference.digest }),
       ...(pods[0] && { container: pods[0].container }),
       pods: String(pods.length),
-      ...(unit.pulledAs !== undefined && { pulledAs: boundedText(unit.pulledAs, MAX_MESSAGE_BYTES) }),
+      ...(unit.pulledAs !== undefined && { pulledAs: cutBytes(unit.pulledAs, MAX_MESSAGE_BYTES) }),
     },
   };
 }

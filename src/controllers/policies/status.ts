@@ -1,4 +1,4 @@
-import { rfc3339 } from '../../core/model/index.ts';
+import { conditionOf } from '../../core/model/index.ts';
 import type { PolicyCondition, PolicyStatus } from '../../core/policy/index.ts';
 import type { PolicyState } from './compile-set.ts';
 import type { PolicyObject } from './ports.ts';
@@ -7,9 +7,6 @@ import type { PolicyObject } from './ports.ts';
 export type CompileStatus = Required<
   Pick<PolicyStatus, 'observedGeneration' | 'compiledHash' | 'conditions'>
 >;
-
-/** Longest message of a condition in characters: enough for many problems, little for etcd. */
-const MAX_MESSAGE = 4_000;
 
 const IN_FORCE: Readonly<Record<PolicyState['inForce'], string>> = {
   'as written': 'The policy is in force as written.',
@@ -30,20 +27,10 @@ export function compileStatus(
   const ready = state.inForce === 'as written';
   const reason = ready ? 'Compiled' : 'PolicyBroken';
   const problems = state.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
-  const message = clip([...(problems === '' ? [] : [`${problems}.`]), IN_FORCE[state.inForce]].join(' '));
-  const condition = (type: 'Ready' | 'Stalled', holds: boolean): PolicyCondition => {
-    const status = holds ? 'True' : 'False';
-    const old = before.conditions?.find((one) => one.type === type);
-    const since = old?.status === status ? old.lastTransitionTime : undefined;
-    return {
-      type,
-      status,
-      observedGeneration: state.generation,
-      lastTransitionTime: since ?? rfc3339(now),
-      reason,
-      message,
-    };
-  };
+  const message = [...(problems === '' ? [] : [`${problems}.`]), IN_FORCE[state.inForce]].join(' ');
+  const about = { before: before.conditions, generation: state.generation, now };
+  const condition = (type: 'Ready' | 'Stalled', holds: boolean): PolicyCondition =>
+    conditionOf({ type, status: holds ? 'True' : 'False', reason, message }, about);
   const status = {
     observedGeneration: state.generation,
     compiledHash: state.hash,
@@ -74,8 +61,4 @@ function isSaid(before: PolicyStatus, now: CompileStatus): boolean {
     same('Ready') &&
     same('Stalled')
   );
-}
-
-function clip(text: string): string {
-  return text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE - 1)}…`;
 }

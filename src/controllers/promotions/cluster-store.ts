@@ -16,7 +16,7 @@ export type PromotionCluster = Pick<
   'get' | 'list' | 'watch' | 'create' | 'replace' | 'apply' | 'remove'
 >;
 
-/** Runs at the API server itself, past every cache. */
+/** Reads and writes runs at the API server itself, without a cache. */
 export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunStore {
   return {
     read: async (name, signal) => {
@@ -28,7 +28,7 @@ export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunSt
       return guarded(
         await cluster.replace(
           { ...addressOf(RESOURCES.promotionRuns, metadata), subresource: 'status' },
-          // With the version in it the API server takes it only if nobody wrote since.
+          // With the version in it the API server accepts it only if no other writer has written since.
           { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, spec, status },
           { signal },
         ),
@@ -37,7 +37,7 @@ export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunSt
   };
 }
 
-/** What else the controller writes of promotions and runs. */
+/** The other writes of the controller to promotions and runs. */
 export function promotionWrites(
   cluster: Pick<Cluster, 'apply' | 'create' | 'remove'>,
 ): Pick<ControllerPorts, 'createRun' | 'removeRun' | 'writePromotionStatus'> {
@@ -51,7 +51,7 @@ export function promotionWrites(
       const { namespace, name, uid } = metadata;
       return await cluster.apply(
         { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
-        // One that was deleted and made again is another one, of which this does not speak.
+        // An object that was deleted and created again is another one, and this request is not about it.
         { apiVersion, kind, metadata: { namespace, name, uid }, status },
         { fieldManager: PROMOTER, signal },
       );
@@ -59,13 +59,13 @@ export function promotionWrites(
   };
 }
 
-/** Jobs that carry out runs, found by their label and their owner. */
+/** Jobs that execute runs, found by their label and their owner. */
 export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobStore {
   return {
     of: async ({ metadata: { namespace, name, uid } }, signal) => {
       const collection = { resource: RESOURCES.jobs, namespace, labelSelector: `${RUN_LABEL}=${name}` };
       const { items } = await cluster.list(collection, {}, signal);
-      // A label can be written by anybody who may make Jobs; an owner is named by its uid.
+      // A label can be written by every user who may create Jobs; an owner is named by its uid.
       return items
         .filter(({ metadata }) => ownersOf(metadata.ownerReferences).includes(uid))
         .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Cluster } from '../../clients/kubernetes/index.ts';
-import type { Clock, Log } from '../../core/model/index.ts';
+import { cutText, rfc3339, type Clock, type Log } from '../../core/model/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import { unprovenCanaries, type SelfTestVerdict } from '../../core/workload/index.ts';
 import { tryCanaries } from './canaries.ts';
 import { customKindFinder, podFinder } from './cluster.ts';
-import { enforcedCondition } from './enforced-condition.ts';
-import type { CanaryPorts } from './ports.ts';
+import type { CanaryPorts, SelfTestResult } from './ports.ts';
 import { createSelfTest, type SelfTest } from './self-test.ts';
 
 type CanaryCluster = Pick<Cluster, 'create' | 'patch' | 'list'>;
@@ -66,3 +65,32 @@ function canaryPorts(cluster: CanaryCluster, report: (error: unknown) => void): 
     report,
   };
 }
+
+const ENFORCED = {
+  proven: ['True', 'SelfTestProven', 'Canaries were refused in every way that was tried.'],
+  'not enforced': [
+    'False',
+    'SelfTestNotEnforced',
+    'A canary was admitted: the webhook does not see every image.',
+  ],
+  'cannot tell': ['Unknown', 'SelfTestCannotTell', 'It could not be found out whether canaries are refused.'],
+} as const;
+
+/** The condition `Enforced` of every policy, by a result of the self-test; none before the first. */
+function enforcedCondition(result: SelfTestResult): object | undefined {
+  if (result.state === 'not run yet') return undefined;
+  const [status, reason, message] = ENFORCED[result.state];
+  const at = rfc3339(result.at);
+  const unwell = unprovenCanaries(result.canaries);
+  const why = unwell.map(({ id, detail }) => `${id}: ${detail}`).join('; ');
+  return {
+    type: 'Enforced',
+    status,
+    reason,
+    lastTransitionTime: at,
+    message: why === '' ? message : cutText(`${message} ${why}`, MAX_MESSAGE),
+  };
+}
+
+/** Longest message of a condition, in characters. */
+const MAX_MESSAGE = 2_000;

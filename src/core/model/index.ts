@@ -49,3 +49,6 @@ export type {
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { failed, inFile, parsed, problem, schemaProblems } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';
+export { cutBytes, cutText, oneLine } from './text.ts';
+export { conditionOf } from './condition.ts';
+export type { Condition, ConditionContent } from './condition.ts';

@@ -1,4 +1,11 @@
-import { formatReference, type ImageRef, type JudgedFinding, type JudgedImage } from '../model/index.ts';
+import {
+  cutText,
+  formatReference,
+  oneLine,
+  type ImageRef,
+  type JudgedFinding,
+  type JudgedImage,
+} from '../model/index.ts';
 
 /** Longest first line in characters: with the API server's own words before it, it stays below 200. */
 const MAX_FIRST_LINE = 130;
@@ -25,7 +32,7 @@ export function explainRefusal(images: readonly JudgedImage[]): string {
   const lines = refused.flatMap((image) =>
     denying(image).map((finding) => ` ${explainFinding(image, finding)}`),
   );
-  return [clip(oneLine(head + names.join(', ')), MAX_FIRST_LINE), ...lines].join('\n');
+  return [cutText(oneLine(head + names.join(', ')), MAX_FIRST_LINE), ...lines].join('\n');
 }
 
 /** Admission warnings: one per finding that lets the image in but should be known, each at most 256 characters. */
@@ -33,7 +40,7 @@ export function explainWarnings(images: readonly JudgedImage[]): readonly string
   return images.flatMap((image) =>
     image.verdict.findings
       .filter(({ effect }) => effect === 'warn')
-      .map((finding) => clip(explainFinding(image, finding), MAX_WARNING)),
+      .map((finding) => cutText(explainFinding(image, finding), MAX_WARNING)),
   );
 }
 
@@ -41,7 +48,7 @@ export function explainWarnings(images: readonly JudgedImage[]): readonly string
 export function explainFinding(image: JudgedImage, finding: JudgedFinding): string {
   const where = image.field === '' ? '' : ` (${image.field})`;
   const again = finding.transient ? ' (temporary, try again)' : '';
-  const subject = image.reference ? shortReference(image.reference) : clip(image.image, MAX_UNREADABLE);
+  const subject = image.reference ? shortReference(image.reference) : cutText(image.image, MAX_UNREADABLE);
   return oneLine(`${image.container}${where}: ${subject}: ${describe(finding)}${again}`);
 }
 
@@ -63,13 +70,4 @@ function shortReference(reference: ImageRef): string {
   const text = formatReference(reference);
   const at = text.indexOf('@');
   return at < 0 ? text : `${text.slice(0, at + 1 + SHOWN_DIGEST)}…`;
-}
-
-/** Names and found things are strangers' words: a line break in one must not forge another line. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
-}
-
-function clip(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

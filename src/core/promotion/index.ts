@@ -44,7 +44,7 @@ export { cutRunImages, runImage } from './run-images.ts';
 export { nextRun } from './schedule.ts';
 export { openExecution } from './opening/open-execution.ts';
 export { rejudgeTarget } from './opening/rejudge-target.ts';
-export type { OpeningContext } from './opening/context.ts';
+export type { OpeningContext, SideClient, SideRegistry } from './opening/context.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './judge-target.ts';
 export { entriesOf } from './opening/secrets.ts';
 export type { Entries, ReadObject } from './opening/secrets.ts';

@@ -1,6 +1,6 @@
 import type { Reason } from '../../../core/model/index.ts';
 import type { ImagePromotionSpec, ImagePromotionStatus } from '../../../core/promotion/index.ts';
-import type { Condition, Saying } from './condition.ts';
+import { type Condition, type ConditionContent } from '../../../core/model/index.ts';
 import type { RecordedRun } from '../run/recorded-run.ts';
 
 /** The facts for the conditions of a promotion, besides its status. */
@@ -13,26 +13,29 @@ export interface ConditionFacts {
   readonly obstacle?: Reason;
 }
 
-type Said = readonly [status: Condition['status'], reason: string, message: string];
+type Answer = readonly [status: Condition['status'], reason: string, message: string];
 
 /** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion works as specified. */
-export function sayPromotion(status: ImagePromotionStatus, facts: ConditionFacts): readonly Saying[] {
+export function promotionConditions(
+  status: ImagePromotionStatus,
+  facts: ConditionFacts,
+): readonly ConditionContent[] {
   return [
-    say('Ready', readyOf(status, facts)),
-    say('Reconciling', reconcilingOf(facts)),
-    say('Stalled', stalledOf(facts)),
-    say('Flagged', flaggedOf(status)),
+    condition('Ready', readyOf(status, facts)),
+    condition('Reconciling', reconcilingOf(facts)),
+    condition('Stalled', stalledOf(facts)),
+    condition('Flagged', flaggedOf(status)),
   ];
 }
 
-function say(type: string, [status, reason, message]: Said): Saying {
+function condition(type: string, [status, reason, message]: Answer): ConditionContent {
   return { type, status, reason, message };
 }
 
 function readyOf(
   status: ImagePromotionStatus,
   { obstacle, active, runs, generation, spec }: ConditionFacts,
-): Said {
+): Answer {
   if (obstacle) return ['False', obstacle.code, obstacle.detail];
   const last = runs.find(({ over }) => over);
   if (last?.generation !== generation) {
@@ -45,7 +48,7 @@ function readyOf(
   return wellOf(status.counts);
 }
 
-function wellOf(counts: ImagePromotionStatus['counts']): Said {
+function wellOf(counts: ImagePromotionStatus['counts']): Answer {
   const { candidates = 0, promoted = 0, upToDate = 0, blocked = 0, awaitingApproval = 0 } = counts ?? {};
   const there = `${String(promoted + upToDate)} of ${String(candidates)} images are at the target`;
   if (awaitingApproval > 0)
@@ -58,7 +61,7 @@ function wellOf(counts: ImagePromotionStatus['counts']): Said {
   return ['True', 'Succeeded', `${there}.`];
 }
 
-function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Said {
+function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Answer {
   if (active) return ['True', 'Running', `Run ${active.name} is under way.`];
   if (obstacle) return ['False', obstacle.code, 'A person has to act.'];
   if (spec?.suspend) return ['False', 'Suspended', 'It is suspended.'];
@@ -68,7 +71,7 @@ function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts)
   return ['False', 'Idle', 'No run is under way.'];
 }
 
-function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Said {
+function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Answer {
   if (obstacle) return ['True', obstacle.code, obstacle.detail];
   const failure = last?.failure;
   if (!active && failure && !failure.retryable) return ['True', failure.code, failure.message];
@@ -78,7 +81,7 @@ function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Said {
 /** Most images named in a condition; the status has more of them. */
 const MAX_NAMED = 10;
 
-function flaggedOf(status: ImagePromotionStatus): Said {
+function flaggedOf(status: ImagePromotionStatus): Answer {
   const { flagged = [], flaggedCut = 0 } = status;
   const unreadable = unreadableOf(status);
   const [first] = flagged;

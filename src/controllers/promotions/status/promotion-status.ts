@@ -1,4 +1,4 @@
-import { type Reason, rfc3339 } from '../../../core/model/index.ts';
+import { conditionOf, rfc3339, type Reason } from '../../../core/model/index.ts';
 import {
   nextRun,
   type ImagePromotionSpec,
@@ -6,10 +6,10 @@ import {
   type RunImage,
 } from '../../../core/promotion/index.ts';
 import { changesOf } from '../changes.ts';
-import { conditionsOf } from './condition.ts';
 import type { RecordedRun } from '../run/recorded-run.ts';
 import type { PromotionEvent, PromotionObject } from '../ports.ts';
-import { sayPromotion } from './promotion-conditions.ts';
+import { promotionConditions } from './promotion-conditions.ts';
+import { MAX_MESSAGE } from './run-conditions.ts';
 import { watchExceptions } from '../reassess.ts';
 
 /** The status of a promotion with the result of an ended run, and the events that report it. */
@@ -104,8 +104,9 @@ export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts
     lastHandledReconcileAt: handledBy(before, facts),
     activeRun: active?.name,
   };
-  const sayings = sayPromotion(status, { ...facts, ...(active && { active }) });
-  return { ...status, conditions: conditionsOf(sayings, { before: before.conditions, generation, now }) };
+  const about = { before: before.conditions, generation, now, maxMessage: MAX_MESSAGE };
+  const contents = promotionConditions(status, { ...facts, ...(active && { active }) });
+  return { ...status, conditions: contents.map((content) => conditionOf(content, about)) };
 }
 
 /** The last answered request of a person: by the run begun now, or by one that was not reported because of a crash. */

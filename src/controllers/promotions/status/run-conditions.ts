@@ -1,7 +1,9 @@
-import type { Reason } from '../../../core/model/index.ts';
 import type { ImagePromotionRunStatus, RunImage } from '../../../core/promotion/index.ts';
-import type { Saying } from './condition.ts';
+import type { ConditionContent, Reason } from '../../../core/model/index.ts';
 import { isOver } from '../run-state.ts';
+
+/** Longest message of a condition in characters: enough for a few names, little for etcd. */
+export const MAX_MESSAGE = 1_024;
 
 /** The facts for the conditions of a run. */
 export interface RunFacts {
@@ -12,35 +14,37 @@ export interface RunFacts {
 }
 
 /** The conditions of a run, while it is under way or at its end. */
-export function sayRun(facts: RunFacts): readonly Saying[] {
+export function runConditions(facts: RunFacts): readonly ConditionContent[] {
   return [
-    ...sayResolved(facts),
-    ...(isOver(facts.status) ? [...sayGates(facts), ...sayApproved(facts), ...sayMoved(facts)] : []),
-    ...sayEnd(facts),
+    ...resolvedCondition(facts),
+    ...(isOver(facts.status)
+      ? [...gatesCondition(facts), ...approvedCondition(facts), ...movedCondition(facts)]
+      : []),
+    ...endConditions(facts),
   ];
 }
 
-function sayResolved({ status: { plan }, failure }: RunFacts): readonly Saying[] {
-  if (plan?.nothing !== undefined) return [say('Resolved', true, 'NothingSelected', plan.nothing)];
+function resolvedCondition({ status: { plan }, failure }: RunFacts): readonly ConditionContent[] {
+  if (plan?.nothing !== undefined) return [condition('Resolved', true, 'NothingSelected', plan.nothing)];
   if (plan)
     return [
-      say(
+      condition(
         'Resolved',
         true,
         'Planned',
         `${many(plan.candidates)}, ${String(plan.work)} with something to do.`,
       ),
     ];
-  return failure ? [say('Resolved', false, failure.code, failure.detail)] : [];
+  return failure ? [condition('Resolved', false, failure.code, failure.detail)] : [];
 }
 
-function sayGates({ status: { plan, counts, images = [] } }: RunFacts): readonly Saying[] {
+function gatesCondition({ status: { plan, counts, images = [] } }: RunFacts): readonly ConditionContent[] {
   if (!plan || !counts) return [];
   const stopped = counts.blocked + counts.awaitingApproval;
-  if (stopped === 0) return [say('GatesPassed', true, 'Passed', 'No gate stopped an image.')];
+  if (stopped === 0) return [condition('GatesPassed', true, 'Passed', 'No gate stopped an image.')];
   const first = images.find(({ decision }) => decision === 'Blocked' || decision === 'AwaitingApproval');
   return [
-    say(
+    condition(
       'GatesPassed',
       false,
       first?.reason ?? 'Blocked',
@@ -49,19 +53,19 @@ function sayGates({ status: { plan, counts, images = [] } }: RunFacts): readonly
   ];
 }
 
-function sayApproved({ status: { counts, images = [] } }: RunFacts): readonly Saying[] {
+function approvedCondition({ status: { counts, images = [] } }: RunFacts): readonly ConditionContent[] {
   const denied = images.find(({ reason }) => reason === 'ApprovalDenied');
-  if (denied) return [say('Approved', false, 'ApprovalDenied', `A person said no${named(denied)}.`)];
+  if (denied) return [condition('Approved', false, 'ApprovalDenied', `A person said no${named(denied)}.`)];
   const waiting = counts?.awaitingApproval ?? 0;
   const first = images.find(({ decision }) => decision === 'AwaitingApproval');
   if (waiting > 0)
     return [
-      say('Approved', false, 'ApprovalNeeded', `${many(waiting)} waiting for a person${named(first)}.`),
+      condition('Approved', false, 'ApprovalNeeded', `${many(waiting)} waiting for a person${named(first)}.`),
     ];
   const approved = images.filter(({ approvedBy }) => approvedBy !== undefined);
   if (approved.length === 0) return [];
   return [
-    say(
+    condition(
       'Approved',
       true,
       'Approved',
@@ -70,11 +74,14 @@ function sayApproved({ status: { counts, images = [] } }: RunFacts): readonly Sa
   ];
 }
 
-function sayMoved({ status: { plan, counts, images = [] }, dryRun }: RunFacts): readonly Saying[] {
+function movedCondition({
+  status: { plan, counts, images = [] },
+  dryRun,
+}: RunFacts): readonly ConditionContent[] {
   if (!plan || !counts) return [];
   const all = (status: boolean, reason: string, message: string) => [
-    say('Copied', status, reason, message),
-    say('Recorded', status, reason, message),
+    condition('Copied', status, reason, message),
+    condition('Recorded', status, reason, message),
   ];
   if (dryRun) return all(false, 'DryRun', 'Nothing is written to a registry.');
   const first = images.find(({ decision }) => decision === 'Failed');
@@ -83,9 +90,9 @@ function sayMoved({ status: { plan, counts, images = [] }, dryRun }: RunFacts): 
   return all(true, 'Arrived', 'Everything that passed its gates is at the target, with its records.');
 }
 
-function sayEnd(facts: RunFacts): readonly Saying[] {
+function endConditions(facts: RunFacts): readonly ConditionContent[] {
   const [complete, failed, reason, message] = endOf(facts);
-  return [say('Complete', complete, reason, message), say('Failed', failed, reason, message)];
+  return [condition('Complete', complete, reason, message), condition('Failed', failed, reason, message)];
 }
 
 type End = readonly [complete: boolean, failed: boolean, reason: string, message: string];
@@ -109,7 +116,7 @@ function failureOf({ status, failure }: RunFacts): readonly [string, string] {
   return [first?.reason ?? 'Failed', `${many(status.counts?.failed ?? 0)} failed${named(first)}.`];
 }
 
-function say(type: string, status: boolean, reason: string, message: string): Saying {
+function condition(type: string, status: boolean, reason: string, message: string): ConditionContent {
   return { type, status: status ? 'True' : 'False', reason, message };
 }
 

@@ -1,11 +1,10 @@
-import { type Reason, rfc3339 } from '../../../core/model/index.ts';
+import { conditionOf, rfc3339, type Reason } from '../../../core/model/index.ts';
 import { MAX_CONSIDERED, phaseOf, type ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
 import type { KnownApproval } from '../approvals.ts';
-import { conditionsOf } from './condition.ts';
 import type { RunProgress } from './run-progress.ts';
 import type { Planned } from '../run/plan-run.ts';
 import type { RunObject } from '../ports.ts';
-import { sayRun } from './run-conditions.ts';
+import { MAX_MESSAGE, runConditions } from './run-conditions.ts';
 import { decideBy, goesOn, isOver } from '../run-state.ts';
 
 /**
@@ -109,8 +108,8 @@ function conditionsFor(
   facts: { readonly dryRun: boolean; readonly failure?: Reason },
   now: Date,
 ): ImagePromotionRunStatus['conditions'] {
-  const spoken = { before: status.conditions, generation: GENERATION, now };
-  return conditionsOf(sayRun({ status, ...facts }), spoken);
+  const about = { before: status.conditions, generation: GENERATION, now, maxMessage: MAX_MESSAGE };
+  return runConditions({ status, ...facts }).map((content) => conditionOf(content, about));
 }
 
 function consider(before: readonly string[] = [], approvals: readonly KnownApproval[]): string[] {

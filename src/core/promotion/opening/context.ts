@@ -10,7 +10,14 @@ import type {
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { IdentityToken } from './secrets.ts';
 
-/** One registry, read and written with the logins of one side. */
+/**
+ * Registries as one set of logins sees them. Every request ends with its `signal` at the latest, and throws a `Fault`:
+ * `DeadlineExceeded` then, `RegistryDenied` (401, 403, no login, no right to change), `RegistryRateLimited`,
+ * `RegistryUnavailable` (5xx, connection, TLS, time limit of one request), `LimitExceeded` (larger than is read or taken),
+ * `UntrustedEndpoint` (redirect, token realm or next page that leads away), `RegistryMisbehaved` (any other wrong answer). A
+ * plain 404 is `undefined`. Writes and downloads have no time limit but the signal and a limit on silence, and wait out the
+ * pauses that a registry asks for.
+ */
 export interface SideRegistry extends TargetRegistry {
   /** The same registry. It also calls `onRequest` for each request; that must not throw. */
   watched(onRequest: () => void): SideRegistry;
@@ -18,12 +25,16 @@ export interface SideRegistry extends TargetRegistry {
 
 /** A registry client with its connections. */
 export interface SideClient {
-  /** The client with these logins. `scope` names the logins, `side` is named in its Faults. */
+  /**
+   * The same connections with these logins. `scope` names the logins: tokens are shared within a scope and never beyond it. `side`
+   * is named in the Faults of reads, `source` when not given; those of writes always name the target.
+   */
   as(view: {
     readonly scope: string;
     readonly keychain: Keychain;
     readonly side?: 'source' | 'target';
   }): SideRegistry;
+  /** Drops all connections; calls under way fail. */
   close(): Promise<void>;
 }
 
@@ -71,7 +82,7 @@ export interface OpeningContext {
     side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string | undefined },
   ) => Scanner;
   readonly judge: (image: ImageRef, question: SideQuestion) => Promise<JudgedReference>;
-  /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when that cannot be told. */
+  /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when they cannot be read. */
   readonly policies: (names: readonly string[], signal: AbortSignal) => Promise<readonly CompiledPolicy[]>;
   readonly roots: TrustRoots;
   /** Images at targets that are judged again in one second, for one promotion. */

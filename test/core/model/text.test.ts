@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { boundedText } from '../../../src/core/model/text.ts';
+import { cutBytes } from '../../../src/core/model/text.ts';
 
 describe('a text of bounded bytes', () => {
   const rows: readonly [string, string, number, string][] = [
@@ -11,7 +11,7 @@ describe('a text of bounded bytes', () => {
   ];
   for (const [what, text, bytes, expected] of rows) {
     it(what, () => {
-      const cut = boundedText(text, bytes);
+      const cut = cutBytes(text, bytes);
       expect(cut).to.equal(expected);
       expect(new TextEncoder().encode(cut).length).to.be.at.most(bytes);
     });
