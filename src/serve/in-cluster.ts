@@ -10,6 +10,7 @@ import {
   type Election,
 } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
+import { certificateHosts } from '../controllers/certificates/index.ts';
 import { openEventReceiver } from '../controllers/events/index.ts';
 import { operationsOf } from '../controllers/policies/index.ts';
 import {
@@ -25,8 +26,7 @@ import type { Settings } from '../core/settings/index.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { openJudging } from './judging.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import type { Parts } from './parts.ts';
-import { TIME, clock, logReadFailure, type ProcessContext } from './process-context.ts';
+import { TIME, clock, logReadFailure, type ProcessContext, type Parts } from './parts.ts';
 import { openReplica } from './replica.ts';
 import { createServers, type Servers } from './servers.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -60,7 +60,7 @@ async function openParts(settings: Settings, { context, log }: Given): Promise<P
   });
   const judging = await openJudging(settings, context, telemetry);
   const namespace = await namespaceOf(settings);
-  const hosts = certificateHosts(settings);
+  const hosts = certificateHosts(settings.certificates);
   if (!cluster.ok || !namespace.ok || !judging.ok || !hosts.ok) {
     if (cluster.ok) await cluster.value.close();
     if (judging.ok) await judging.value.close();
@@ -84,14 +84,6 @@ async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
 /** A container that is started again in the same pod is another one: it does not hold what it began before. */
 function identityIn({ environment }: ProcessContext): string {
   return `${environment.POD_NAME ?? hostname()}_${randomUUID()}`;
-}
-
-/** Without a name in it no API server would believe the certificate that we make. */
-function certificateHosts({ certificates: { source, hosts } }: Settings): Parsed<readonly string[]> {
-  if (source === 'Files' || hosts.length > 0) return parsed(hosts);
-  const why =
-    'is needed: names or addresses by which the API server calls, e.g. pratique-webhook.pratique.svc';
-  return problem('settings: certificates.hosts', why);
 }
 
 /** What is made late and used by callbacks that are made early. */
@@ -145,7 +137,11 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     ...parts,
     replica,
     events: events.routes,
-    details: () => [...operations.details(), `leader: ${leaderOf(late.election)}`, ...leader.details()],
+    details: () => [
+      ...operations.details(),
+      `leader: ${late.election?.describe() ?? 'none seen yet'}`,
+      ...leader.details(),
+    ],
   });
   if (!servers.ok) {
     await close();
@@ -169,7 +165,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     ...operations.gauges,
     ...replica.policies.gauges,
     ...leader.gauges,
-    leaderGauge(election),
+    election.gauge,
     judging.memoryGauge,
   ]);
   const url = servers.value.url();
@@ -178,18 +174,4 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     summary: `serving ${cluster.server} from namespace ${namespace}, listening on ${url}`,
     close,
   });
-}
-
-function leaderOf(election: Election | undefined): string {
-  if (election?.isLeader()) return 'this replica';
-  return election?.holder() ?? 'none seen yet';
-}
-
-function leaderGauge(election: Election): Gauge {
-  return {
-    name: 'pratique_leader',
-    help: 'Whether this replica leads: 1, or 0.',
-    labels: [],
-    read: () => [{ labels: {}, value: election.isLeader() ? 1 : 0 }],
-  };
 }

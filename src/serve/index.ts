@@ -2,7 +2,7 @@
 import { approvingPorts, openPromotions, verifyBundle, type DoctorPorts, type Tools } from '../cli/index.ts';
 import { readBytes, readDocuments, readText } from '../clients/files/index.ts';
 import { createLog } from '../clients/http-server/index.ts';
-import { openCluster, type Cluster } from '../clients/kubernetes/index.ts';
+import { openCluster, usualKubeconfig, type Cluster } from '../clients/kubernetes/index.ts';
 import { publicGoodRoot, readTrustRoot, verifyArtifactBundle } from '../clients/sigstore/index.ts';
 import { compileDocuments } from '../controllers/policies/index.ts';
 import { runObject } from '../controllers/promotions/index.ts';
@@ -12,12 +12,12 @@ import { imagePolicyCrd, type TrustRoots } from '../core/policy/index.ts';
 import { promotionCrds } from '../core/promotion/index.ts';
 import { review, standalonePorts } from '../webhook/index.ts';
 import { serveInCluster } from './in-cluster.ts';
-import { openJudging, type Watching } from './judging.ts';
+import { openJudging } from './judging.ts';
 import { openOneRun } from './one-run.ts';
-import { clock, usualKubeconfig, type ProcessContext } from './process-context.ts';
+import { clock, type ProcessContext, type Watching } from './parts.ts';
 import { serveStandalone } from './standalone.ts';
 
-export type { ProcessContext } from './process-context.ts';
+export type { ProcessContext } from './parts.ts';
 
 /** Builds the tools that the commands use. */
 export function createTools(context: ProcessContext): Tools {

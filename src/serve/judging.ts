@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Judging, Question } from '../cli/index.ts';
 import { readCertificates, readText } from '../clients/files/index.ts';
 import {
   anonymous,
@@ -9,7 +8,6 @@ import {
   pullSecretLogins,
   type Registry,
   type RegistryOptions,
-  type RequestEvent,
 } from '../clients/registry/index.ts';
 import { createTrivy } from '../clients/scanner/index.ts';
 import {
@@ -18,55 +16,12 @@ import {
   openKeySigner,
   readTrustRoot,
 } from '../clients/sigstore/index.ts';
-import {
-  createMemory,
-  judge,
-  judgeReference,
-  pinReference,
-  type Access,
-  type Keychain,
-  type LookupResult,
-  type Sources,
-} from '../core/evidence/index.ts';
-import {
-  failed,
-  parsed,
-  type Fact,
-  type Gauge,
-  type ImageRef,
-  type JudgedImage,
-  type Parsed,
-  type PinnedRef,
-  type TrustRoot,
-} from '../core/model/index.ts';
+import { createMemory, judge, judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
+import { failed, parsed, type Parsed } from '../core/model/index.ts';
 import type { OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
-import { TIME, clock, type ProcessContext } from './process-context.ts';
-
-/** What is reported on the way to a verdict. */
-export interface Watching {
-  readonly onRequest: (event: RequestEvent) => void;
-  readonly onLookup: (kind: string, result: LookupResult) => void;
-  /** Receives every failure that is a bug. */
-  readonly report: (error: unknown) => void;
-}
-
-/** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
-export interface OpenJudging extends Judging {
-  readonly judge: (question: Question & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
-  readonly pin: (
-    ref: ImageRef,
-    how: { readonly access?: Access | undefined; readonly signal: AbortSignal },
-  ) => Promise<Fact<PinnedRef>>;
-  readonly registry: Registry;
-  /** The controller's own logins. */
-  readonly keychain: Keychain;
-  /** Facts in memory, by kind. */
-  readonly memoryGauge: Gauge;
-  /** What promotions are opened with, under this public-good root. */
-  readonly opening: (publicGood: () => TrustRoot) => Omit<OpeningContext, 'policies' | 'accountSecrets'>;
-}
+import { TIME, clock, type OpenJudging, type ProcessContext, type Watching } from './parts.ts';
 
 /** Opens what judges. Problems are files that cannot be used. */
 export async function openJudging(

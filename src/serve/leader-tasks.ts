@@ -11,9 +11,7 @@ import { keepPolicyStatus } from '../controllers/policies/index.ts';
 import { keepPromotions } from '../controllers/promotions/index.ts';
 import { keepSelfTest } from '../controllers/self-test/index.ts';
 import { errorFields, type Gauge } from '../core/model/index.ts';
-import type { Parts } from './parts.ts';
-import { TIME, clock, logReadFailure } from './process-context.ts';
-import type { Replica } from './replica.ts';
+import { TIME, clock, logReadFailure, type Parts, type Replica } from './parts.ts';
 
 /** What the leader does besides serving. */
 export interface LeaderTasks {

@@ -3,24 +3,7 @@ import { explainStart, startServer, type Route, type Server } from '../clients/h
 import { failed, parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 
-/** Bytes of a request that needs no body. */
-const NO_BODY = 1_024;
-
 type Address = Settings['webhook']['listen'];
-
-/** A page that is read: probes and metrics. */
-export function page(
-  path: string,
-  contentType: string,
-  body: () => Promise<{ readonly status: number; readonly body: string }>,
-): Route {
-  return {
-    method: 'get',
-    path,
-    maxBodyBytes: NO_BODY,
-    handle: async () => ({ contentType, ...(await body()) }),
-  };
-}
 
 /** Listens, or says which flag or setting is to blame. */
 export async function listen(

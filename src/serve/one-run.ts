@@ -9,8 +9,8 @@ import { readTrustRoot } from '../clients/sigstore/index.ts';
 import { policyReader } from '../controllers/policies/index.ts';
 import { openRun } from '../controllers/promotions/index.ts';
 import { failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
-import { openJudging, type Watching } from './judging.ts';
-import { TIME, clock, logReadFailure, type ProcessContext } from './process-context.ts';
+import { openJudging } from './judging.ts';
+import { TIME, clock, logReadFailure, type ProcessContext, type Watching } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
 
 /** What runs are opened with. */

@@ -1,9 +1,102 @@
-import type { Cluster } from '../clients/kubernetes/index.ts';
-import type { Log } from '../core/model/index.ts';
+import type { Judging, Question } from '../cli/index.ts';
+import type { Metrics } from '../clients/http-server/index.ts';
+import type { Cluster, RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
+import type { Registry, RequestEvent } from '../clients/registry/index.ts';
+import type { EventOutcome } from '../controllers/events/index.ts';
+import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
+import type { PromotionMeter } from '../controllers/promotions/index.ts';
+import type { Access, Keychain, LookupResult } from '../core/evidence/index.ts';
+import {
+  errorFields,
+  type Fact,
+  type Gauge,
+  type ImageRef,
+  type JudgedImage,
+  type Log,
+  type PinnedRef,
+  type TrustRoot,
+} from '../core/model/index.ts';
+import type { OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import type { OpenJudging } from './judging.ts';
-import type { ProcessContext } from './process-context.ts';
-import type { Telemetry } from './telemetry.ts';
+import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
+
+/** What the process gives: environment, standard input, and where log lines go. */
+export interface ProcessContext {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly writeLog: (line: string) => void;
+}
+
+/** The one clock of the process. */
+export const clock = () => new Date();
+
+/** The longest a timer of Node.js can wait, in milliseconds: some 24 days; it would fire at once for more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The time of this process, for controllers. */
+export const TIME = {
+  now: () => performance.now(),
+  clock,
+  /** Calls back once; the answer cancels it. */
+  after: (ms: number, run: () => void): (() => void) => {
+    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS));
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** Logs that a collection of the API server could not be read. */
+export function logReadFailure(log: Log): (what: string, error: unknown) => void {
+  return (what, error) => {
+    log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
+  };
+}
+
+/** What is reported on the way to a verdict. */
+export interface Watching {
+  readonly onRequest: (event: RequestEvent) => void;
+  readonly onLookup: (kind: string, result: LookupResult) => void;
+  /** Receives every failure that is a bug. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
+export interface OpenJudging extends Judging {
+  readonly judge: (question: Question & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
+  readonly pin: (
+    ref: ImageRef,
+    how: { readonly access?: Access | undefined; readonly signal: AbortSignal },
+  ) => Promise<Fact<PinnedRef>>;
+  readonly registry: Registry;
+  /** The controller's own logins. */
+  readonly keychain: Keychain;
+  /** Facts in memory, by kind. */
+  readonly memoryGauge: Gauge;
+  /** What promotions are opened with, under this public-good root. */
+  readonly opening: (publicGood: () => TrustRoot) => Omit<OpeningContext, 'policies' | 'accountSecrets'>;
+}
+
+/** Counts and logs what happens, and gives the page of metrics. */
+export interface Telemetry extends Watching {
+  readonly onDecision: AdmissionPorts['onDecision'];
+  readonly onMutation: MutationPorts['onMutation'];
+  readonly onApiRequest: (event: ApiRequest) => void;
+  readonly onEvent: (event: EventOutcome) => void;
+  readonly onPromotedImages: PromotionMeter['images'];
+  readonly onPromotedBytes: PromotionMeter['bytes'];
+  readonly metrics: Metrics;
+}
+
+/** What every replica in a cluster has: compiled policies, and the ports of the webhooks over them. */
+export interface Replica {
+  readonly policies: Policies;
+  readonly publicRoot: PublicRoot;
+  readonly validating: AdmissionPorts;
+  readonly mutating: MutationPorts;
+  readonly close: () => Promise<void>;
+}
 
 /** Everything that a replica in a cluster is made of. */
 export interface Parts {

@@ -1,21 +1,10 @@
 import { createPullSecrets, watchCollection, type Cluster } from '../clients/kubernetes/index.ts';
 import { pullSecretLogins } from '../clients/registry/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { keepPolicies, type Policies, type PublicRoot } from '../controllers/policies/index.ts';
+import { keepPolicies } from '../controllers/policies/index.ts';
 import { accessFor, learn, type Access, type Credentials } from '../core/evidence/index.ts';
-import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
-import type { Parts } from './parts.ts';
-import { clock, logReadFailure } from './process-context.ts';
+import { clock, logReadFailure, type Parts, type Replica } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
-
-/** What every replica in a cluster has: compiled policies, and the ports of the webhooks over them. */
-export interface Replica {
-  readonly policies: Policies;
-  readonly publicRoot: PublicRoot;
-  readonly validating: AdmissionPorts;
-  readonly mutating: MutationPorts;
-  readonly close: () => Promise<void>;
-}
 
 /** What opening a replica takes. */
 export interface ReplicaOptions extends Parts {

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Route, Server, Tls } from '../clients/http-server/index.ts';
+import { operationsPages, type Route, type Server, type Tls } from '../clients/http-server/index.ts';
 import type { Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { mutateHandler, validateHandler } from '../webhook/index.ts';
-import { fits, followPair, servingCertificate } from '../controllers/certificates/index.ts';
-import type { Parts } from './parts.ts';
-import { listen, page, readTls, urlOf } from './listening.ts';
-import type { Replica } from './replica.ts';
+import { followCertificate } from '../controllers/certificates/index.ts';
+import type { Parts, Replica } from './parts.ts';
+import { listen, readTls, urlOf } from './listening.ts';
 
 /** The servers of a replica: probes and metrics at once, the webhooks as soon as they can answer. */
 export interface Servers {
@@ -26,14 +25,13 @@ export interface ServersOptions extends Parts {
   readonly details: () => readonly string[];
 }
 
-/** Milliseconds between two reads of certificate files: kubelets take a minute to write them anyway. */
-const READ_FILES_MS = 10_000;
 /** Milliseconds between two attempts to listen: another process may still have the port. */
 const LISTEN_AGAIN_MS = 2_000;
 
 /** Opens the servers. Problems are those of the address for probes and metrics. */
 export async function createServers(options: ServersOptions): Promise<Parsed<Servers>> {
-  const { settings, replica, telemetry, log } = options;
+  const { settings, namespace, replica, telemetry, log } = options;
+  const { caches } = replica.policies;
   const { webhook, operations } = settings;
   const closing = new AbortController();
   let server: Server | undefined;
@@ -42,7 +40,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
 
   const missing = (): readonly string[] => [
     ...(closing.signal.aborted ? ['stopping'] : []),
-    ...replica.policies.caches.waitingFor().map((what) => `not read yet: ${what}`),
+    ...caches.waitingFor().map((what) => `not read yet: ${what}`),
     ...(tls ? [] : ['no certificate yet']),
     ...(server ? [] : ['the webhook does not listen yet']),
   ];
@@ -52,14 +50,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     const head = why.length === 0 ? 'ok' : 'not ready';
     return { status, body: `${[head, ...why, ...options.details()].join('\n')}\n` };
   };
-  const pages: readonly Route[] = [
-    page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
-    page('/readyz', 'text/plain', () => Promise.resolve(readiness())),
-    page('/metrics', telemetry.metrics.contentType, async () => ({
-      status: 200,
-      body: await telemetry.metrics.scrape(),
-    })),
-  ];
+  const pages = operationsPages(telemetry.metrics, readiness);
   const { report: onError } = telemetry;
   const probes =
     operations.listen && (await listen(operations.listen, 'operations.listen', { routes: pages, onError }));
@@ -72,7 +63,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     ...(apart ? [] : options.events),
   ];
   const open = async (): Promise<void> => {
-    await replica.policies.caches.synced;
+    await caches.synced;
     while (tls && !server && !closing.signal.aborted) {
       const opened = await listen(webhook.listen, '--listen', { tls, routes, onError });
       if (opened.ok) server = opened.value;
@@ -98,12 +89,18 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     // Rejects only when the caches are closed before they were read.
     if (first) void Promise.all([open(), openEvents(pair)]).catch(() => undefined);
   };
-  const source = certificateSource(options, take);
+  const source = followCertificate({
+    settings: settings.certificates,
+    readFiles: () => readTls(webhook),
+    secretData: (name) => caches.secrets.get(name, namespace)?.data,
+    onChange: take,
+    log,
+  });
   return {
     ok: true,
     value: {
       url: () => urlOf(webhook.listen, server?.port ?? webhook.listen.port),
-      onSecret: source.look,
+      onSecret: source.refresh,
       close: async () => {
         closing.abort();
         source.close();
@@ -122,31 +119,4 @@ function webhookRoutes({ webhook }: Settings, { validating, mutating }: Replica)
     { ...post, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) },
     { ...post, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) },
   ];
-}
-
-/** Where certificates come from: the Secret that the leader keeps, or files. */
-function certificateSource(
-  { settings, replica, namespace, log }: ServersOptions,
-  take: (pair: Tls) => void,
-): { readonly look: () => void; readonly close: () => void } {
-  const { source, secret } = settings.certificates;
-  if (source === 'Files') {
-    const following = followPair({
-      read: () => readTls(settings.webhook),
-      fits,
-      everyMs: READ_FILES_MS,
-      onChange: take,
-      onError: (problems) => {
-        log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
-      },
-    });
-    return { look: () => undefined, close: following.close };
-  }
-  return {
-    look: () => {
-      const pair = servingCertificate(replica.policies.caches.secrets.get(secret, namespace)?.data);
-      if (pair.ok) take(pair.value);
-    },
-    close: () => undefined,
-  };
 }

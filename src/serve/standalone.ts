@@ -1,30 +1,25 @@
+import { operationsPages } from '../clients/http-server/index.ts';
 import { readDocuments } from '../clients/files/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { failed, parsed, type Parsed, type Problem, type Log } from '../core/model/index.ts';
+import { failed, parsed, type Parsed, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
 import { standalonePorts, validateHandler } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
-import { listen, page, readTls, urlOf } from './listening.ts';
+import { listen, readTls, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
-import { clock, type ProcessContext } from './process-context.ts';
+import { clock, type ProcessContext } from './parts.ts';
 import { createTelemetry } from './telemetry.ts';
 
 /** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
 const FOLDER_LOOK_MS = 2_000;
 
-/** What every way of serving is given. */
-export interface Joined {
-  readonly context: ProcessContext;
-  readonly log: Log;
-}
-
 /** Serves the webhook with policies from a folder. */
 export async function serveStandalone(
   settings: Settings,
   folder: string,
-  { context, log }: Joined,
+  { context, log }: { readonly context: ProcessContext; readonly log: Log },
 ): Promise<Parsed<Serving>> {
   const telemetry = createTelemetry(log);
   const tls = await readTls(settings.webhook);
@@ -52,7 +47,7 @@ export async function serveStandalone(
   if (!tls.ok || !policies.ok || !judging.ok) {
     await close();
     const { problems } = failed([tls, policies, judging]);
-    return { ok: false, problems: problems.map((one) => inFolder(folder, one)) };
+    return { ok: false, problems: problems.map((one) => (one.path === '' ? { ...one, path: folder } : one)) };
   }
   const held = policies.value;
   const operations = operationsOf({ policies: held.current, publicRoot: publicRoot.status, clock });
@@ -70,9 +65,7 @@ export async function serveStandalone(
         maxBodyBytes: webhook.maxBodyBytes,
         handle: validateHandler(ports, webhook.defaultTimeoutMs),
       },
-      page('/healthz', 'text/plain', () => Promise.resolve({ status: 200, body: 'ok\n' })),
-      page('/readyz', 'text/plain', () => Promise.resolve({ status: 200, body: operations.readiness() })),
-      page('/metrics', metrics.contentType, async () => ({ status: 200, body: await metrics.scrape() })),
+      ...operationsPages(metrics, () => ({ status: 200, body: operations.readiness() })),
     ],
   });
   if (!server.ok) {
@@ -89,8 +82,4 @@ export async function serveStandalone(
       await close();
     },
   });
-}
-
-function inFolder(folder: string, { path, message }: Problem): Problem {
-  return { path: path === '' ? folder : path, message };
 }

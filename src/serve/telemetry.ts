@@ -1,21 +1,6 @@
 import type { Log } from '../core/model/index.ts';
-import type { EventOutcome } from '../controllers/events/index.ts';
-import type { RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
-import { createMetrics, type Metrics } from '../clients/http-server/index.ts';
-import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
-import type { PromotionMeter } from '../controllers/promotions/index.ts';
-import type { Watching } from './judging.ts';
-
-/** Counts and logs what happens, and gives the page of metrics. */
-export interface Telemetry extends Watching {
-  readonly onDecision: AdmissionPorts['onDecision'];
-  readonly onMutation: MutationPorts['onMutation'];
-  readonly onApiRequest: (event: ApiRequest) => void;
-  readonly onEvent: (event: EventOutcome) => void;
-  readonly onPromotedImages: PromotionMeter['images'];
-  readonly onPromotedBytes: PromotionMeter['bytes'];
-  readonly metrics: Metrics;
-}
+import { createMetrics } from '../clients/http-server/index.ts';
+import type { Telemetry } from './parts.ts';
 
 /** Seconds; from a decision out of memory to the longest that a webhook may take. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

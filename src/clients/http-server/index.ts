@@ -4,5 +4,5 @@ export { startServer } from './serve.ts';
 export type { Route, Server, Tls } from './serve.ts';
 export { explainStart } from './serve.ts';
 export { createLog } from './log.ts';
-export { createMetrics } from './metrics.ts';
+export { createMetrics, operationsPages } from './metrics.ts';
 export type { Metrics } from './metrics.ts';

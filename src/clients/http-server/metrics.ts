@@ -1,3 +1,4 @@
+import type { Route } from './serve.ts';
 import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry } from 'prom-client';
 import type { Gauge } from '../../core/model/index.ts';
 
@@ -126,4 +127,29 @@ function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues
     seen.add(key);
     return labels;
   };
+}
+
+/** Bytes of a request that needs no body. */
+const NO_BODY = 1_024;
+
+/** Pages for probes and Prometheus: health, readiness and metrics. */
+export function operationsPages(
+  { contentType, scrape }: Metrics,
+  readiness: () => { readonly status: number; readonly body: string },
+): readonly Route[] {
+  const page = (
+    path: string,
+    type: string,
+    answer: () => ReturnType<typeof readiness> | Promise<ReturnType<typeof readiness>>,
+  ): Route => ({
+    method: 'get',
+    path,
+    maxBodyBytes: NO_BODY,
+    handle: async () => ({ contentType: type, ...(await answer()) }),
+  });
+  return [
+    page('/healthz', 'text/plain', () => ({ status: 200, body: 'ok\n' })),
+    page('/readyz', 'text/plain', readiness),
+    page('/metrics', contentType, async () => ({ status: 200, body: await scrape() })),
+  ];
 }

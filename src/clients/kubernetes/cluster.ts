@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parsed, type Parsed } from '../../core/model/index.ts';
 import { createPools } from './rest/connections.ts';
@@ -49,4 +51,14 @@ export async function openCluster(options: ClusterOptions): Promise<Parsed<Clust
     watch: createWatch(exchange, requestTimeoutMs),
     close: () => pools.close(),
   });
+}
+
+/** The kubeconfig that kubectl would use; `undefined` = there is none. */
+export function usualKubeconfig({
+  KUBECONFIG = '',
+  HOME = '',
+}: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (KUBECONFIG !== '') return KUBECONFIG;
+  const usual = join(HOME, '.kube', 'config');
+  return HOME !== '' && existsSync(usual) ? usual : undefined;
 }

@@ -1,6 +1,4 @@
 // Keeps the webhooks registered: the API server trusts the certificate that they serve, at every moment of every rotation.
 // One leader makes authority and certificate and gives them out; every replica reads what it serves with.
 export { keepRegistration } from './keep-registration.ts';
-export { servingCertificate } from './serving-certificate.ts';
-export { followPair } from './follow-pair.ts';
-export { fits } from './read.ts';
+export { certificateHosts, followCertificate } from './follow-certificate.ts';

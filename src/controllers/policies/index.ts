@@ -5,7 +5,7 @@ export type { Policies } from './keep-policies.ts';
 export { policyReader } from './read-policies.ts';
 export { compileDocuments } from './compile-documents.ts';
 export { createPublicRootStore } from './public-root.ts';
-export type { PublicRoot, RootRefresh } from './public-root.ts';
+export type { PublicRoot } from './public-root.ts';
 export { operationsOf } from './operations.ts';
 export { watchFolder } from './folder.ts';
 export { keepPolicyStatus } from './policy-status.ts';

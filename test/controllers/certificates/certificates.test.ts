@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { fits } from '../../../src/controllers/certificates/index.ts';
+import { fits } from '../../../src/controllers/certificates/read.ts';
 import {
   createAuthority,
   issueServing,

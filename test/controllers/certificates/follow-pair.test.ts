@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed, Problem } from '../../../src/core/model/index.ts';
-import { followPair } from '../../../src/controllers/certificates/index.ts';
+import { followPair } from '../../../src/controllers/certificates/follow-pair.ts';
 import type { Following } from '../../../src/controllers/certificates/follow-pair.ts';
 import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
-import { servingCertificate } from '../../../src/controllers/certificates/index.ts';
+import { servingCertificate } from '../../../src/controllers/certificates/serving-certificate.ts';
 import { certificateReading } from '../../../src/controllers/certificates/serving-certificate.ts';
 import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/model/index.ts';
+import type { Clock, Gauge } from '../../../core/model/index.ts';
 import { createLeaseAcquisition } from './acquisition.ts';
 import { pause, SYSTEM_TIMERS, type Timers } from '../rest/timers.ts';
 import type { Cluster } from '../types.ts';
@@ -39,6 +39,10 @@ export interface Election {
   isLeader(): boolean;
   /** The last holder of the Lease that was seen; `undefined` when there was none. */
   holder(): string | undefined;
+  /** Who leads, for people: `this replica`, the last holder seen, or `none seen yet`. */
+  describe(): string;
+  /** `pratique_leader`: whether this instance leads. */
+  readonly gauge: Gauge;
   /** Stops the work, waits until it has stopped, and releases the Lease, so that others need not wait. */
   close(): Promise<void>;
 }
@@ -120,6 +124,13 @@ export function runElection(options: ElectionOptions): Election {
   return {
     isLeader,
     holder: claim.holder,
+    describe: () => (isLeader() ? 'this replica' : (claim.holder() ?? 'none seen yet')),
+    gauge: {
+      name: 'pratique_leader',
+      help: 'Whether this replica leads: 1, or 0.',
+      labels: [],
+      read: () => [{ labels: {}, value: isLeader() ? 1 : 0 }],
+    },
     close: () => {
       closing.abort();
       term?.end();
