@@ -145,7 +145,7 @@ describe('the chart, without Helm,', () => {
     ['pods that end before their requests', { controller: { terminationGracePeriodSeconds: 30 } }, 'Seconds'],
     ['a digest that is none', { image: { repository: 'a', digest: 'sha256:12' } }, '/image/digest'],
     ['an image without a name', { image: { tag: '1' } }, 'repository'],
-    ['a timeout longer than the API server takes', { webhook: { timeoutSeconds: 31 } }, '/webhook/timeout'],
+    ['a timeout longer than the API server accepts', { webhook: { timeoutSeconds: 31 } }, '/webhook/timeout'],
     ['a webhook with a login in its URL', { webhook: { url: 'https://a:b@example.com' } }, '/webhook/url'],
     ['an authority that is no PEM', { webhook: { caBundle: 'LS0t' } }, '/webhook/caBundle'],
     ['a namespace that cannot be', { webhook: { exemptNamespaces: ['Kube'] } }, '/exemptNamespaces/0'],
@@ -170,7 +170,7 @@ describe('the chart, without Helm,', () => {
     ['an unknown enforcement', { defaultPolicy: { enforcement: 'deny' } }, '/defaultPolicy/enforcement'],
     ['a port that is none', { networkPolicy: { egress: { ports: [65_536] } } }, '/egress/ports/0'],
     ['a size that is none', { scanner: { cache: { sizeLimit: '4 GB' } } }, '/scanner/cache/sizeLimit'],
-    ['an unknown way to bring a program', { scanner: { delivery: 'Download' } }, '/scanner/delivery'],
+    ['an unknown delivery of the scanner', { scanner: { delivery: 'Download' } }, '/scanner/delivery'],
     [
       'a database without a registry',
       { settings: { scanner: { databaseRepository: 'aquasec/trivy-db' } } },

@@ -70,7 +70,7 @@ describe('the tools of the commands', () => {
     const tagLookups = fixture.registry.requests.slice(asked);
     expect(
       tagLookups.every(({ path }) => path.endsWith('/manifests/1.0')),
-      'only the tag is asked for again',
+      'only the tag is read again',
     ).to.equal(true);
   });
 

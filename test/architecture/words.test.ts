@@ -27,7 +27,7 @@ describe('The word check', () => {
     expect(printed(longSentences(tree))).to.equal('');
   });
 
-  it('finds forbidden words in names, comments and text, and says what to write', () => {
+  it('finds forbidden words in names, comments and text, and names the replacement', () => {
     const made = new Map([
       ['src/core/policy/a.ts', 'const toldOf = 1;\n// Nobody knows.\n'],
       ['docs/a.md', `The image comes ashore. ${'word '.repeat(31)}end.\n`],

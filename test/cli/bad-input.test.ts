@@ -58,7 +58,7 @@ describe('bad input', () => {
     }
   });
 
-  it('is a missing folder, and none at all', async () => {
+  it('is a missing folder, and a missing flag', async () => {
     expect(await check('--policies', `${bad.path}/none`)).to.deep.equal([
       'error: bad/none: no such file or folder',
     ]);

@@ -24,13 +24,13 @@ describe('pratique doctor, check by check', () => {
       2,
     ],
     [
-      'the CRD is not there',
+      'the CRD is missing',
       ({ ofPromotions }) => ({ objects: { crds: ofPromotions } }),
       ['failed crd imagepolicies.pratique.dev'],
       1,
     ],
     [
-      'a CRD of promotions is not there',
+      'a CRD of promotions is missing',
       ({ crd, ofPromotions }) => ({ objects: { crds: [crd(), ...ofPromotions.slice(1)] } }),
       ['warning crd imagepromotions.pratique.dev'],
       0,
@@ -59,7 +59,7 @@ describe('pratique doctor, check by check', () => {
     ],
     ['the webhook is not registered', () => ({ objects: { validating: [] } }), ['failed webhook'], 1],
     [
-      'another webhook stands under our name',
+      'another webhook has our name',
       (fixture) => fixture.changed({ name: 'other.example.com' }),
       ['failed webhook'],
       1,
@@ -77,7 +77,7 @@ describe('pratique doctor, check by check', () => {
       1,
     ],
     [
-      'another version is asked for',
+      'the rules name another version',
       (fixture) => fixture.changed({ rules: RULES.map((one) => ({ ...one, apiVersions: ['v2'] })) }),
       ['failed webhook rules'],
       1,
@@ -157,9 +157,9 @@ describe('pratique doctor, check by check', () => {
       ['unknown webhook caBundle'],
       2,
     ],
-    ['the Service has gone', () => ({ objects: { services: [] } }), ['failed webhook target'], 1],
+    ['the Service is missing', () => ({ objects: { services: [] } }), ['failed webhook target'], 1],
     [
-      'the Service leads out of the cluster, where there are no endpoints to look at',
+      'the Service is an ExternalName, which has no endpoints',
       (fixture) => ({
         objects: {
           slices: [],
@@ -199,7 +199,7 @@ describe('pratique doctor, check by check', () => {
     ],
     ['there is no leader', () => ({ objects: { leases: [] } }), ['failed leader'], 1],
     [
-      'the leader has gone',
+      'the Lease of the leader has expired',
       (fixture) => ({ objects: { leases: [fixture.lease(60_000)] } }),
       ['failed leader'],
       1,
@@ -231,7 +231,7 @@ describe('pratique doctor, check by check', () => {
       1,
     ],
     [
-      'who asks may not ask that',
+      'the user may not check permissions',
       () => ({ may: () => 'subjectaccessreviews is forbidden' }),
       ['unknown permissions'],
       2,

@@ -82,7 +82,7 @@ describe('pratique check --explain', () => {
       ],
     ],
     [
-      'that there is none',
+      'an image without evidence',
       'unsigned',
       [...lookedIn('shop/unsigned'), MANIFEST, 'referrers: none', 'signatures: none'],
     ],
@@ -99,7 +99,7 @@ describe('pratique check --explain', () => {
         'signatures: B: release, counts as one by authority "release" [policy production]',
       ],
     ],
-    ['an image that is not there', 'missing', ['manifest: none']],
+    ['a missing image', 'missing', ['manifest: none']],
   ];
   for (const [what, name, expected] of rows) {
     it(`shows ${what}`, async () => {

@@ -85,7 +85,7 @@ describe('progress', () => {
   });
 });
 
-describe('bytes for people', () => {
+describe('bytes in readable units', () => {
   const rows: readonly [number, string][] = [
     [0, '0 B'],
     [1_023, '1023 B'],

@@ -157,7 +157,7 @@ describe('pratique approve', () => {
   });
 
   const wrong: readonly (readonly [string, ImagePromotionRunStatus | undefined, readonly string[]])[] = [
-    ['a run that is not there', undefined, []],
+    ['a missing run', undefined, []],
     ['a run with which nothing waits', { images: [] }, []],
     ['an image that does not wait', one, ['--tag', '22.0.0']],
     ['a date that is none', one, ['--until', 'tomorrow']],

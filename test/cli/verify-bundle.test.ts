@@ -118,7 +118,7 @@ describe('pratique verify-bundle', () => {
       () => [...byIdentity(), '--trusted-root', path('other-root'), path('file')],
     ],
     [
-      'a certificate that the public-good root, as shipped, does not know',
+      'a certificate that the shipped public-good root does not trust',
       () => ['--bundle', path('by-certificate'), ...anyIdentity(WORKFLOW, OPENID_ISSUER), path('file')],
     ],
     [

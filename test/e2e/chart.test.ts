@@ -130,7 +130,7 @@ describe('the Helm chart', () => {
   });
 
   const refusals: readonly (readonly [string, object, string])[] = [
-    ['a key it does not know', { controler: {} }, 'controler'],
+    ['an unknown key', { controler: {} }, 'controler'],
     ['a setting it sets itself', { settings: { cluster: { name: 'other' } } }, 'name'],
     ['a misspelt word', { webhook: { failurePolicy: 'fail' } }, 'failurePolicy'],
     ['a webhook by http', { webhook: { url: 'http://pratique.example.com' } }, 'url'],

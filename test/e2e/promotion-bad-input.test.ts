@@ -59,14 +59,14 @@ describe('pratique promote, with input that cannot work', () => {
     ],
     ['a range that is none', 'spec.tags.semver[0]', () => ({ tags: { semver: ['>=22 <'] } })],
     ['a schedule that is none', 'spec.schedule', () => ({ schedule: '61 * * * *' })],
-    ['a policy that is not there', 'spec.promote.policies', () => ({ promote: { policies: ['strict'] } })],
+    ['a missing policy', 'spec.promote.policies', () => ({ promote: { policies: ['strict'] } })],
     [
-      'a login that is not there',
+      'a missing login',
       'spec.source.secretRef',
       () => ({ source: { ...at('quarantine/app'), secretRef: { name: 'pull' } } }),
     ],
     [
-      'a key that is not there',
+      'a missing key',
       'spec.promote.sign.secretRef',
       () => ({ promote: { sign: { secretRef: { name: 'cosign-key' } } } }),
     ],

@@ -102,7 +102,7 @@ describe('images in golden, judged again by attestations of cosign', () => {
     await flow.until('app', 'its promotion', ({ status }) => status?.counts?.promoted === 1);
     await flow.until(
       'app',
-      'a look at its target',
+      'a judgement of its target',
       ({ status }) => (status?.lastJudgement?.judged ?? 0) === 1,
     );
     expect(await flagged()).to.equal('False NoneFlagged');

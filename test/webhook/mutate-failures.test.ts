@@ -16,7 +16,7 @@ const selecting = policyOf({
 
 describe('pinning with failures', () => {
   const facts: readonly [string, Fact<PinnedRef>, string, boolean][] = [
-    ['an image that is not there', ABSENT, 'ImageNotFound', false],
+    ['a missing image', ABSENT, 'ImageNotFound', false],
     ['an image whose registry is down', UNKNOWN_FACT, 'RegistryUnavailable', true],
   ];
   for (const [what, fact, code, temporary] of facts) {

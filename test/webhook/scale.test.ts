@@ -167,7 +167,7 @@ describe('B03 scaling up by the subresource', () => {
   const unknown: readonly [string, AdmissionPorts['parent'], number, boolean, string][] = [
     ['cannot be read now', parent(unreadable(true)).read, 503, true, 'ClusterUnavailable'],
     ['may not be read', parent(unreadable(false)).read, 403, false, 'ClusterDenied'],
-    ['is not there any more', parent(ABSENT).read, 503, true, 'not found'],
+    ['does not exist any more', parent(ABSENT).read, 503, true, 'not found'],
     ['cannot be read without a cluster client', undefined, 403, false, 'without access to the cluster'],
   ];
   for (const [what, read, code, temporary, says] of unknown) {

@@ -46,7 +46,7 @@ export function describeCluster(open: () => Promise<Cluster>): void {
     await cluster.close();
   });
 
-  it('answers undefined for an object that is not there', async () => {
+  it('returns undefined for a missing object', async () => {
     expect(await cluster.get(address('contract-none'))).to.equal(undefined);
   });
 
@@ -87,13 +87,13 @@ export function describeCluster(open: () => Promise<Cluster>): void {
     expect(second.metadata.resourceVersion).to.equal(first.metadata.resourceVersion);
   });
 
-  it('answers 404 as a value to writes to what is not there', async () => {
+  it('returns 404 as a value for a write to a missing object', async () => {
     const none = address('contract-none');
     expect(refusal(await cluster.replace(none, configMap('contract-none')))).to.equal('404 NotFound');
     expect(refusal(await cluster.patch(none, { data: { a: 'b' } }))).to.equal('404 NotFound');
   });
 
-  it('merges a merge patch: null takes away', async () => {
+  it('applies a merge patch: null removes a field', async () => {
     await cluster.create(COLLECTION, configMap('contract-d', { keep: '1', drop: '2' }));
     const patch = { data: { drop: null, add: '3' } };
     const patched = stored(await cluster.patch(address('contract-d'), patch));
@@ -112,7 +112,7 @@ export function describeCluster(open: () => Promise<Cluster>): void {
     expect(refusal(await cluster.patch(address('contract-e'), patch('1')))).to.equal('422 Invalid');
   });
 
-  it('applies: creates, owns its fields alone, and takes back those it gives no more', async () => {
+  it('server-side apply creates, owns only its fields, and removes those that it does not send any more', async () => {
     const apply = async (manager: string, data: Readonly<Record<string, string>>): Promise<unknown> =>
       stored(
         await cluster.apply(address('contract-f'), configMap('contract-f', data), { fieldManager: manager }),
@@ -124,7 +124,7 @@ export function describeCluster(open: () => Promise<Cluster>): void {
     expect(await apply('one', { b: '5' })).to.deep.equal({ a: '4', b: '5' });
   });
 
-  it('removes only what fits the precondition, and says whether it did', async () => {
+  it('deletes only an object that matches the precondition, and reports whether it did', async () => {
     const made = stored(await cluster.create(COLLECTION, configMap('contract-g')));
     expect(await cluster.remove(address('contract-g'), { uid: 'another' })).to.equal(false);
     expect(await cluster.remove(address('contract-g'), { uid: made.metadata.uid ?? '' })).to.equal(true);
@@ -177,7 +177,7 @@ export function describeCluster(open: () => Promise<Cluster>): void {
     ]);
   });
 
-  it('ends a watch quietly when its signal says so', async () => {
+  it('ends a watch without an error when its signal aborts', async () => {
     const { resourceVersion } = await cluster.list(COLLECTION);
     const stop = new AbortController();
     const ended = (async () => {

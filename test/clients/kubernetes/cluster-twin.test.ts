@@ -65,7 +65,7 @@ describe('kubernetes: the twin of a cluster', () => {
     expect(twin.peek(at)).to.equal(undefined);
   });
 
-  it('lets an admission hook refuse, also on a dry run, and shows it what would be stored', async () => {
+  it('lets an admission hook refuse, also on a dry run, and passes it the object to store', async () => {
     const twin = createClusterTwin();
     const allow = twin.deny(({ object, dryRun }) =>
       (object.spec as { n?: number }).n === 2

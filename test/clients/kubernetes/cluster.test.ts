@@ -33,7 +33,7 @@ describe('the client of the API server', () => {
     describeCluster(() => open(server.url));
   });
 
-  it('says who asks, and counts what it asked', async () => {
+  it('sends its user agent, and counts its requests', async () => {
     await cluster.get({ ...web, subresource: 'status' });
     expect(last()?.headers).to.include({ authorization: 'Bearer sesame', 'user-agent': 'pratique/0.0.0' });
     expect(events.map(({ verb, resource, status }) => [verb, resource, status])).to.deep.equal([
@@ -59,7 +59,7 @@ describe('the client of the API server', () => {
     });
   }
 
-  it('gives items of a list the kind that the server leaves out', async () => {
+  it('sets the kind of list items, which the server leaves out', async () => {
     server.intercept(() => ({
       status: 200,
       body: {
@@ -75,7 +75,7 @@ describe('the client of the API server', () => {
     ]);
   });
 
-  it('takes a list of null for an empty one', async () => {
+  it('reads a list of null as an empty one', async () => {
     server.intercept(() => ({
       status: 200,
       body: { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '7' }, items: null },
@@ -83,7 +83,7 @@ describe('the client of the API server', () => {
     expect(await cluster.list(ACME)).to.deep.equal({ items: [], resourceVersion: '7' });
   });
 
-  it('hands on warnings of the server', async () => {
+  it('passes on warnings of the server', async () => {
     server.intercept(() => ({
       status: 201,
       headers: { warning: ['299 - "say \\"please\\""', '299 - "soon gone"'] },
@@ -93,7 +93,7 @@ describe('the client of the API server', () => {
     expect(written.warnings).to.deep.equal(['say "please"', 'soon gone']);
   });
 
-  it('reviews, which come back without a name, are answers', async () => {
+  it('accepts reviews, which are returned without a name', async () => {
     const body = {
       apiVersion: 'authorization.k8s.io/v1',
       kind: 'SelfSubjectAccessReview',
@@ -105,7 +105,7 @@ describe('the client of the API server', () => {
     expect(written.ok && written.object.status).to.deep.equal({ allowed: true });
   });
 
-  describe('takes for a no', () => {
+  describe('treats as a refusal', () => {
     for (const status of [400, 403, 404, 405, 409, 410, 413, 415, 422]) {
       it(`${status} to a write`, async () => {
         server.intercept(() => refusal(status, 'Because', 'of that'));
@@ -170,7 +170,7 @@ describe('the client of the API server', () => {
       await faultOf(cluster.list(ACME), 'LimitExceeded');
     });
 
-    it('when nothing comes within the deadline', async () => {
+    it('when no answer arrives within the deadline', async () => {
       const hasty = await open(server.url, { requestTimeoutMs: 50 });
       server.intercept(() => 'silence');
       expect((await faultOf(hasty.get(web), 'ClusterUnavailable')).transient).to.equal(true);
@@ -178,7 +178,7 @@ describe('the client of the API server', () => {
       await hasty.close();
     });
 
-    it('when nothing comes within the deadline, and goes on with new connections', async () => {
+    it('when no answer arrives within the deadline, and continues with new connections', async () => {
       const hasty = await open(server.url, { requestTimeoutMs: 1_500 });
       await Promise.all([hasty.get(web), hasty.get(web), hasty.get(web)]);
       const sockets = new Set(server.requests.slice(-3).map(({ port }) => port));
@@ -190,7 +190,7 @@ describe('the client of the API server', () => {
       await hasty.close();
     });
 
-    it('when the caller waits no longer', async () => {
+    it('when the signal of the caller aborts', async () => {
       server.intercept(() => 'silence');
       await faultOf(cluster.get(web, AbortSignal.timeout(20)), 'ClusterUnavailable');
       await faultOf(cluster.get(web, AbortSignal.abort()), 'ClusterUnavailable');
@@ -203,7 +203,7 @@ describe('the client of the API server', () => {
       headers: after === undefined ? {} : { 'retry-after': after },
     });
 
-    it('waits as long as it asks, also with a write', async () => {
+    it('waits as long as the server requests, also with a write', async () => {
       server.intercept(firstTimes(2, () => true, busy(429, '0')));
       expect((await cluster.create(ACME, configMap('patient'))).ok).to.equal(true);
       server.intercept(firstTimes(1, () => true, busy(503, '0')));
@@ -223,7 +223,7 @@ describe('the client of the API server', () => {
       expect(events).to.have.length(1);
     });
 
-    it('sends 503 again only when it is asked to', async () => {
+    it('retries after 503 only when the server requests it', async () => {
       server.intercept(() => busy(503));
       await faultOf(cluster.get(web), 'ClusterUnavailable');
       expect(events).to.have.length(1);

@@ -69,7 +69,7 @@ describe('the configuration of the client', () => {
     });
   }
 
-  it('names a file that is not there', async () => {
+  it('names a missing file', async () => {
     const opened = await openCluster({ kubeconfig: '/nowhere/kubeconfig', userAgent: 'pratique/0.0.0' });
     expect(opened).to.deep.equal({
       ok: false,
@@ -127,13 +127,13 @@ describe('the configuration of a pod', () => {
     expect(read.ok && read.value.getCurrentCluster()?.server).to.equal('https://[fd00::1]:443');
   });
 
-  it('never speaks plain http, whatever the port', async () => {
+  it('never uses plain http, whatever the port', async () => {
     await mount();
     environment('10.96.0.1', '8080');
     expect((await readInCluster(root.path)).ok).to.equal(false);
   });
 
-  it('returns the namespace, and none outside a cluster', async () => {
+  it('returns the namespace, and undefined outside of a cluster', async () => {
     await mount();
     expect(await ownNamespace(`${root.path}${folder}`)).to.equal('namespace of acme');
     expect(await ownNamespace(`${root.path}/nowhere`)).to.equal(undefined);

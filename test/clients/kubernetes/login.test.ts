@@ -54,7 +54,7 @@ describe('the login of the client', () => {
     expect(asked().filter((token) => token === 'Bearer two')).to.have.length(10);
   });
 
-  it('is refused when nothing newer is there, after one request', async () => {
+  it('is refused after one request when no newer one exists', async () => {
     only('another');
     cluster = await open(server.url, { user: { token: 'one' } });
     const fault = await faultOf(cluster.get(web), 'ClusterDenied');
@@ -82,7 +82,7 @@ describe('the login of the client', () => {
     expect(asked()).to.deep.equal([`Basic ${Buffer.from('robot:p').toString('base64')}`]);
   });
 
-  it('outlives files that are gone for a moment', async () => {
+  it('works while its files are missing for a moment', async () => {
     only('one');
     cluster = await open(server.url, { user: { tokenFile: 'token' }, files: { token: 'one' } });
     await cluster.get(web);
@@ -113,7 +113,7 @@ describe('the login of the client', () => {
       (await readFile(`${folder.path}/runs`, 'utf8')).trim().split('\n').length;
     const CREDENTIAL = `printf '{"kind":"ExecCredential","status":{"token":"%s"}}' "$(cat token)"`;
 
-    it('is asked once, and again after a 401', async () => {
+    it('runs once, and again after a 401', async () => {
       only('one');
       const robot = (cluster = await plugin(CREDENTIAL));
       await robot.folder.write('token', 'one');
@@ -136,14 +136,14 @@ describe('the login of the client', () => {
       expect(await runs(robot.folder), 'one more a second at most').to.be.within(2, 2 + seconds);
     });
 
-    it('may fail, and what it says is not repeated', async () => {
+    it('may fail, and its output is not repeated', async () => {
       cluster = await plugin('echo password: c2VjcmV0 >&2; exit 1');
       const fault = await faultOf(cluster.get(web), 'ClusterUnavailable');
       expect(fault.message).to.contain('login').and.not.contain('c2Vj');
       expect(fault.cause).to.equal(undefined);
     });
 
-    it('may hang, but not longer than the call may take', async () => {
+    it('may hang, but not longer than the deadline of the call', async () => {
       cluster = await plugin('exec sleep 4');
       await faultOf(cluster.get(web, AbortSignal.timeout(50)), 'ClusterUnavailable');
     });
@@ -164,7 +164,7 @@ describe('the certificate of the API server', () => {
     await folder.remove();
   });
 
-  it('is believed as soon as the CA file names its CA, and not before', async () => {
+  it('is trusted as soon as the CA file contains its CA, and not before', async () => {
     const [right, wrong] = await Promise.all([createAuthority('acme-ca'), createAuthority('other-ca')]);
     const leaf = await right.issue({ commonName: 'api', ips: ['127.0.0.1'], usage: 'server' });
     server = https

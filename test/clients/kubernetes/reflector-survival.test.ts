@@ -5,7 +5,7 @@ import { firstTimes, isList, isWatch, refusal } from '../../support/api-server/h
 import { eventually } from './open.ts';
 import { useReflector, type Data } from './reflected.ts';
 
-describe('a collection kept in memory survives', () => {
+describe('a collection in memory survives', () => {
   const on = useReflector();
 
   it('a watch that the server ends', async () => {
@@ -70,7 +70,7 @@ describe('a collection kept in memory survives', () => {
     });
   }
 
-  it('a server that goes away and comes back', async () => {
+  it('a restart of the server', async () => {
     on.put('gone', '1');
     await on.start();
     await on.server.stop();
@@ -117,7 +117,7 @@ describe('a collection kept in memory survives', () => {
     expect(on.reflector?.size()).to.equal(5);
   });
 
-  it('pages that are too large: asks for smaller ones', async () => {
+  it('pages that are too large: requests smaller ones', async () => {
     for (let n = 0; n < 5; n += 1) on.put(`map-${n}`, '1');
     const huge = { status: 200, body: 'x'.repeat(33 * 1024 * 1024) };
     on.server.intercept((request) =>
@@ -146,7 +146,7 @@ describe('a collection kept in memory survives', () => {
     expect([on.changes.length, reported, on.watches()]).to.deep.equal([2, 2, 1]);
   });
 
-  it('an object that cannot be selected: what was kept of it stays, the rest goes on', async () => {
+  it('an object that cannot be selected: its last state stays, and the other objects are updated', async () => {
     const select = ({ data }: KubeObject): Data => {
       if ((data as Data).value === 'bad') throw new Error('cannot');
       return data as Data;

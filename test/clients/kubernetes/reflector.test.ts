@@ -5,7 +5,7 @@ import { isList, isWatch, refusal } from '../../support/api-server/http.ts';
 import { ACME, CONFIG_MAPS, configMap, eventually } from './open.ts';
 import { useReflector, type Data } from './reflected.ts';
 
-describe('a collection kept in memory', () => {
+describe('a collection in memory', () => {
   const on = useReflector();
 
   it('is read page by page and reported before it counts as read', async () => {
@@ -109,7 +109,7 @@ describe('a collection kept in memory', () => {
     await eventually('a word', () => seenMsAgo() < 500);
   });
 
-  it('reports nothing after it is closed, and is not read then', async () => {
+  it('reports nothing after close, and is not readable', async () => {
     on.server.intercept((request) => (isList(request) ? 'silence' : undefined));
     const early = watchCollection<Data>({ cluster: on.cluster, collection: ACME, select: () => ({}) });
     await eventually('the list', () => on.lists() === 1);

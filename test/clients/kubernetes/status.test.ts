@@ -10,7 +10,7 @@ const kind = { apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy' } as con
 const target = { address, ...kind, fieldManager: 'pratique-policies' } as const;
 
 describe('kubernetes: writing a status', () => {
-  it('owns the fields given and no others', async () => {
+  it('owns only the fields that it sends', async () => {
     const twin = createClusterTwin();
     twin.put(address.resource, { ...kind, metadata: { name: 'signed' }, spec: { images: ['**'] } });
     await writeStatus(twin, target, { observedGeneration: 1, keys: 2 });

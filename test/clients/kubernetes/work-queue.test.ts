@@ -64,7 +64,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal(['a@0', 'b@0', 'c@10', 'd@10', 'e@20']);
   });
 
-  it('lets a key that is busy hold up no other', async () => {
+  it('does not delay other keys while one key runs', async () => {
     const { queue, time, starts } = openFixture({ lastsMs: 10 });
     queue.add('a');
     await time.advance(1);
@@ -91,7 +91,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal(['a@0', 'a@50']);
   });
 
-  it('waits as long as asked, even longer than a timer can', async () => {
+  it('waits as long as requested, even longer than a timer can', async () => {
     const { queue, time, starts } = openFixture();
     queue.addAfter('a', 60 * DAY_MS);
     await time.advance(59 * DAY_MS);
@@ -100,7 +100,7 @@ describe('kubernetes: the work queue', () => {
     expect(starts).to.deep.equal([`a@${60 * DAY_MS}`]);
   });
 
-  it('runs again when the run asked for it, unless an earlier run decides anew', async () => {
+  it('runs again when the run requested it, unless an earlier run changes that', async () => {
     const { queue, time, starts, answers } = openFixture();
     answers.push({ requeueAfterMs: 30 }, { requeueAfterMs: 100 });
     queue.add('a');

@@ -79,7 +79,7 @@ describe('the redirects that a registry may send', () => {
     ['127.0.0.1:5000', 'http://10.0.0.1/', false],
   ] as const;
   for (const [registry, target, allowed] of TABLE) {
-    it(`H08 ${allowed ? 'lets' : 'does not let'} ${registry} send us to ${target}`, () => {
+    it(`H08 ${allowed ? 'allow' : 'do not allow'} ${registry} to redirect to ${target}`, () => {
       const objection = objectionTo(new URL(target), endpointOf(registry, []));
       expect(objection === undefined, objection).to.equal(allowed);
     });
@@ -108,7 +108,7 @@ describe('the realms to which a registry may have logins sent', () => {
     ['lab.example.com', 'http://auth.example.com/token', true],
   ] as const;
   for (const [registry, realm, allowed] of TABLE) {
-    it(`H06 ${allowed ? 'lets' : 'does not let'} ${registry} ask for logins at ${realm}`, () => {
+    it(`H06 ${allowed ? 'allow' : 'do not allow'} ${registry} to name ${realm}`, () => {
       const objection = objectionToRealm(new URL(realm), endpointOf(registry, ['lab.example.com']));
       expect(objection === undefined, objection).to.equal(allowed);
     });

@@ -36,7 +36,7 @@ describe('H10 TLS', () => {
   const ask = (ca?: string): Promise<unknown> =>
     client(ca === undefined ? {} : { ca }).manifest(tagged(front), patient());
 
-  it('H10 trusts a CA that was given', async () => {
+  it('H10 trusts a configured CA', async () => {
     const registry = await startTls(await issue());
     expect(await ask(authority.cert)).to.equal(undefined);
     expect(registry.requests).to.have.length(1);
@@ -83,7 +83,7 @@ describe('H10 TLS', () => {
     await faultOf(ask(authority.cert), 'UntrustedEndpoint');
   });
 
-  it('speaks http to every spelling of loopback', async () => {
+  it('uses http for every spelling of loopback', async () => {
     front.intercept(undefined);
     const host = front.host.replace('127.0.0.1', 'localhost');
     expect(await client().manifest(tagged({ host }), patient())).to.equal(undefined);

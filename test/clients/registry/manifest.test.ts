@@ -44,7 +44,7 @@ describe('reading manifests', () => {
     expect(index?.manifests[0]).to.deep.include({ digest: child.digest });
   });
 
-  it('asks for all types it can read, uncompressed', async () => {
+  it('requests all types that it can read, uncompressed', async () => {
     const seen: Record<string, unknown>[] = [];
     registry.intercept((request) => {
       seen.push(request.headers);
@@ -55,7 +55,7 @@ describe('reading manifests', () => {
     expect(String(seen[0]?.accept).split(', ')).to.have.length(4);
   });
 
-  it('answers undefined for a tag, a digest and a repository that are not there', async () => {
+  it('returns undefined for a missing tag, digest and repository', async () => {
     await pushImage(target());
     const registryClient = client();
     expect(await registryClient.manifest(tagged(registry, 'none'), patient())).to.equal(undefined);
@@ -70,7 +70,7 @@ describe('reading manifests', () => {
     expect(registry.requests.slice(from).map(({ method }) => method)).to.deep.equal(['HEAD']);
   });
 
-  it('resolves a tag by GET where HEAD names no digest', async () => {
+  it('resolves a tag by GET when HEAD names no digest', async () => {
     const pushed = await pushImage(target());
     registry.intercept((request) => (request.method === 'HEAD' ? { status: 200 } : undefined));
     expect(await client().tagDigest(tagged(registry), patient())).to.equal(pushed.digest);
@@ -94,14 +94,14 @@ describe('reading manifests', () => {
       return (await faultOf(client().manifest(ref, patient()), 'RegistryMisbehaved')).detail;
     };
 
-    it('bytes that are not those of the digest asked for', async () => {
+    it('bytes that do not match the requested digest', async () => {
       expect(await lies(good, { 'content-type': OCI_INDEX }, digestOf('other'))).to.match(/bytes/);
     });
     it('a digest header that is not that of the bytes', async () => {
       const headers = { 'content-type': OCI_INDEX, 'docker-content-digest': digestOf('other') };
       expect(await lies(good, headers)).to.match(/Docker-Content-Digest/);
     });
-    it('a digest header that lies about the digest asked for, with the right bytes', async () => {
+    it('a digest header with another digest than requested, with the right bytes', async () => {
       const headers = { 'content-type': OCI_INDEX, 'docker-content-digest': digestOf('other') };
       expect(await lies(good, headers, digestOf(good))).to.match(/Docker-Content-Digest/);
     });
@@ -118,7 +118,7 @@ describe('reading manifests', () => {
     it('a Docker schema 1 manifest, saying so', async () => {
       expect(await lies('{"schemaVersion":1}', {})).to.match(/schema 1/);
     });
-    it('a HEAD that names another digest than the one asked for', async () => {
+    it('a HEAD that names another digest than requested', async () => {
       const headers = { 'docker-content-digest': digestOf('other') };
       registry.intercept(answer('/manifests/', { status: 200, headers }));
       const ref = pinned(registry, digestOf(good));
@@ -126,7 +126,7 @@ describe('reading manifests', () => {
     });
   });
 
-  it('T03 sees what HEAD and GET say differently about one tag', async () => {
+  it('T03 detects different digests in HEAD and GET of one tag', async () => {
     const first = await pushImage(target(), { salt: 'first' });
     const registryClient = client();
     const digest = await registryClient.tagDigest(tagged(registry), patient());

@@ -125,7 +125,7 @@ describe('listing referrers', () => {
       ['405', () => refuse('/referrers/', 405)],
       ['200 of another type', () => answer('/referrers/', html)],
       [
-        'a redirect to a page for people',
+        'a redirect to an HTML page',
         ({ url }) =>
           all(
             answer('/about', html),

@@ -13,7 +13,7 @@ describe('listing tags', () => {
     registry.intercept(answer('/tags/list', { status: 200, body: JSON.stringify({ name: 'x', tags }) }));
   };
 
-  it('gives all tags over several pages', async () => {
+  it('returns all tags from several pages', async () => {
     const target = { registry: registry.host, repository: 'shop/web' };
     const image = await pushImage(target);
     for (const tag of ['1.0', '1.1', '1.2', '2.0', 'latest']) await pushTag(target, tag, image);
@@ -27,7 +27,7 @@ describe('listing tags', () => {
     expect(registry.requests.filter(({ path }) => path.includes('?n=2'))).to.have.length(3);
   });
 
-  it('answers undefined for a repository that is not there', async () => {
+  it('returns undefined for a missing repository', async () => {
     expect(await list()).to.equal(undefined);
   });
 
@@ -36,14 +36,14 @@ describe('listing tags', () => {
     expect(await list()).to.deep.equal(['b', 'a']);
   });
 
-  it('reads null and no tags as none', async () => {
+  it('reads null and a missing list as no tags', async () => {
     answerTags(null);
     expect(await list()).to.deep.equal([]);
     answerTags(undefined);
     expect(await list()).to.deep.equal([]);
   });
 
-  it('leaves out what cannot be a tag', async () => {
+  it('leaves out invalid tags', async () => {
     answerTags(['ok', 7, null, '../x', '', 'a\nb', 'x'.repeat(129)]);
     expect(await list()).to.deep.equal(['ok']);
   });
@@ -69,7 +69,7 @@ describe('listing tags', () => {
     await faultOf(list(), 'UntrustedEndpoint');
   });
 
-  it('H02 refuses more tags than are read', async () => {
+  it('H02 refuses more tags than the limit', async () => {
     answerTags(Array.from({ length: 50_001 }, (_, n) => `t${String(n)}`));
     await faultOf(list(), 'LimitExceeded');
   });

@@ -32,11 +32,11 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
     ],
     ['when it has no database', { version: { Version: '0.74.0' } }, false],
     [
-      'when its database says no time',
+      'when its database has no time',
       { version: { Version: '1', VulnerabilityDB: { UpdatedAt: 'once' } } },
       false,
     ],
-    ['when it does not know its version', { version: 'trivy' }, false],
+    ['when it reports no version', { version: 'trivy' }, false],
   ];
   for (const [what, behaviour, transient] of rows) {
     it(what, async () => {

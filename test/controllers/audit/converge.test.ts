@@ -129,7 +129,7 @@ describe('an audit that is notified of changes', () => {
 });
 
 describe('an audit of a large cluster', () => {
-  it('takes little time and memory for 5,000 pods with 2,000 digests', async function () {
+  it('needs little time and memory for 5,000 pods with 2,000 digests', async function () {
     this.timeout(60_000);
     const fixture = auditFixture();
     fixture.policies = policies;

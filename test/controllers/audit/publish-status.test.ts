@@ -97,7 +97,7 @@ describe('the status that an audit writes', () => {
 
   const answers: readonly [string, WriteAnswer, number][] = [
     ['is tried again after a no', { ok: false, status: 409, message: 'conflict' }, 2],
-    ['is not tried again when the policy is gone', { ok: false, status: 404, message: 'not found' }, 1],
+    ['is not tried again when the policy was deleted', { ok: false, status: 404, message: 'not found' }, 1],
   ];
   for (const [what, answer, times] of answers) {
     it(what, async () => {

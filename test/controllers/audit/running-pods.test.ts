@@ -77,7 +77,7 @@ describe('the part of a pod that is kept in memory', () => {
     expect(runs.unreadable).to.include('spec.containers');
   });
 
-  it('takes a few MB for 5,000 pods with 2,000 digests', () => {
+  it('needs a few MB for 5,000 pods with 2,000 digests', () => {
     const select = podSelector();
     const texts = Array.from({ length: 5_000 }, (_, index) => {
       const image = `registry.example.com/team-${index % 50}/app-${index % 2_000}`;

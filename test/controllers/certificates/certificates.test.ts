@@ -26,7 +26,7 @@ describe('certificates', () => {
     serving = await issueServing({ authority, hosts: HOSTS, lifetimeMs: DAY_MS, skewMs, now });
   });
 
-  it('makes an authority that signs leaves only', () => {
+  it('creates an authority that signs only leaf certificates', () => {
     const certificate = new X509Certificate(authority.cert);
     expect(certificate.ca).to.equal(true);
     expect(certificate.subject).to.equal('CN=acme');

@@ -6,7 +6,7 @@ import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 
 const given = { lifetimeMs: 86_400_000, skewMs: 0, now: new Date('2030-01-01T00:00:00Z') };
 
-describe('the Secret as replicas read it', () => {
+describe('the Secret with the serving certificate', () => {
   let pair: Pair;
   let other: Pair;
   before(async () => {
@@ -17,7 +17,7 @@ describe('the Secret as replicas read it', () => {
   });
   const secret = (cert: string, key: string) => ({ 'tls.crt': btoa(cert), 'tls.key': btoa(key) });
 
-  it('gives certificate and key', () => {
+  it('returns certificate and key', () => {
     const data = secret(pair.cert, pair.key);
     expect(servingCertificate(data)).to.deep.equal({ ok: true, value: pair });
     expect(certificateReading(data)).to.deep.equal({

@@ -134,7 +134,7 @@ function servedBy(
 }
 
 describe('the webhook registration over the years', () => {
-  it('never serves a certificate that a webhook configuration does not trust, wherever it crashes, and comes to rest', async function () {
+  it('never serves a certificate that a webhook configuration does not trust, wherever it crashes, and reaches a stable state', async function () {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(happenings, async (story) => {

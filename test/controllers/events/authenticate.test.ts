@@ -28,21 +28,21 @@ describe('the receiver of events, authenticating a sender', () => {
     expect((await ask(headers, 'Hello, World?')).status).to.equal(401);
   });
 
-  it('takes a signature without the prefix, in a header of another name', async () => {
+  it('accepts a signature without the prefix, in a header of another name', async () => {
     const auth = { kind: 'hmac', header: 'x-gitea-signature', secret: () => `${SECRET}\n` } as const;
     const { ask } = fixture([hmac({ auth })]);
     expect((await ask({ 'x-gitea-signature': signature(BODY).slice(7) })).status).to.equal(202);
     expect((await ask(signed())).status).to.equal(401);
   });
 
-  it('takes an event with the token, whatever the case of the scheme', async () => {
+  it('accepts an event with the token, whatever the case of the scheme', async () => {
     const { ask, pushed: pushed } = fixture([bearer()]);
     expect((await ask(reported())).status).to.equal(202);
     expect((await ask({ authorization: `bearer  ${TOKEN}` })).status).to.equal(202);
     expect(pushed).to.have.length(2);
   });
 
-  it('takes an event with an identity token, and asks for just what is configured', async () => {
+  it('accepts an event with an identity token, and verifies exactly the configured claims', async () => {
     const asked: unknown[] = [];
     const { ask } = fixture([oidc()], async (token, trust) => {
       asked.push([token, trust]);
@@ -85,7 +85,7 @@ describe('the receiver of events, authenticating a sender', () => {
     ['an identity token that proves nothing', oidc(), reported('a.b.c'), 'ci: token audience'],
   ];
   for (const [what, receiver, headers, why] of refused) {
-    it(`P10 answers 401 to ${what}, writes the reason to the log alone, and triggers nothing`, async () => {
+    it(`P10 answers 401 to ${what}, writes the reason only to the log, and triggers nothing`, async () => {
       const { ask, pushed: pushed, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
       expect(await ask(headers)).to.deep.equal({ status: 401, body: { error: 'unauthorized' } });
       expect(pushed).to.deep.equal([]);

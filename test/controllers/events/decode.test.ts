@@ -109,7 +109,7 @@ describe('decode', () => {
       ['ghcr.io acme/shop/web undefined'],
     ],
     [
-      'a tag that stands in the address only',
+      'a tag that is only in the address',
       'ghcr',
       githubOf({ package_version: { package_url: 'ghcr.io/acme/web:3', container_metadata: null } }),
       ['ghcr.io acme/web 3'],
@@ -119,19 +119,19 @@ describe('decode', () => {
     ['the ping of GitHub', 'ghcr', GITHUB_PING, []],
     ['an event about something else', 'ghcr', { action: 'published', release: {} }, []],
     [
-      'what a pipeline says',
+      'the event of a pipeline',
       'generic',
       { repository: 'registry.example.com:5000/shop/web', tag: '1.4' },
       ['registry.example.com:5000 shop/web 1.4'],
     ],
     [
-      'what a pipeline says without a tag',
+      'the event of a pipeline without a tag',
       'generic',
       { repository: 'Registry.example.com/shop/web' },
       ['registry.example.com shop/web undefined'],
     ],
     [
-      'Docker Hub as people write it',
+      'the usual short form of Docker Hub',
       'generic',
       { repository: 'node', tag: '24' },
       ['docker.io library/node 24'],

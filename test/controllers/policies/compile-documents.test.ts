@@ -38,7 +38,7 @@ const named = (kind: string, more: object, name = 'release-key') => ({
   ...more,
 });
 
-describe('a folder of resources gives a key', () => {
+describe('a folder of resources provides a key', () => {
   const rows = [
     {
       from: 'data of a Secret, in base64',
@@ -88,7 +88,7 @@ describe('a folder of resources gives a key', () => {
     { what: 'its data is no text', resources: [named('Secret', { data: { 'cosign.pub': 7 } })] },
   ];
   for (const { what, resources } of missing) {
-    it(`not when ${what}: that is a problem at the field`, () => {
+    it(`not when ${what}, which is a problem at the field`, () => {
       expect(problemsOf(signedBy(SECRET_REF), ...resources)).to.deep.equal([
         'policies/1.yaml: spec.authorities[0].key.secretRef Secret release-key has no key cosign.pub',
       ]);
@@ -106,14 +106,14 @@ describe('a folder of resources gives a key', () => {
   });
 });
 
-describe('a folder of resources gives the labels of a namespace', () => {
+describe('a folder of resources provides the labels of a namespace', () => {
   const shop = {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: 'shop', labels: { env: 'production' } },
   };
 
-  it('as its document says, with the name that the API server adds', () => {
+  it('from its document, with the name that the API server adds', () => {
     expect(setOf(policyDocument({ require: {} }), shop).namespaceLabels('shop')).to.deep.equal({
       state: 'found',
       value: { env: 'production', 'kubernetes.io/metadata.name': 'shop' },

@@ -37,7 +37,7 @@ describe('labels of a namespace', () => {
     expect(asked).to.be.empty;
   });
 
-  it('of a namespace that is too new for the cache come from the API server', async () => {
+  it('come from the API server for a namespace that is too new for the cache', async () => {
     const { read, asked } = reader({ ask: () => Promise.resolve(found({ env: 'test' })) });
     expect(labels(await read('shop'))).to.include({ env: 'test' });
     expect(asked).to.deep.equal(['shop']);

@@ -77,7 +77,7 @@ describe('holdPublicRoot', () => {
     ['cannot be fetched', unreachable, 'TUF failed with ECONNREFUSED'],
     ['cannot be used', unusable, 'tlogs[0] is not a log'],
   ] as const) {
-    it(`keeps the last good root when the new one ${what}, and says why and how old it is`, async () => {
+    it(`keeps the last good root when the new one ${what}, and reports the reason and its age`, async () => {
       const root = hold(good('good'), failing);
       await outcomes(1);
       now = after(60);

@@ -111,7 +111,7 @@ describe('the next step of a promotion', () => {
       'execute older',
       { runs: [run('newer', { minutesAgo: 1 }), run('older')] },
     ],
-    ['a run when a person asks', 'begin Manual', { requestedAt: 'now', runs: [done] }],
+    ['a run on request of a person', 'begin Manual', { requestedAt: 'now', runs: [done] }],
     [
       'no run for a request that was answered',
       'wait',

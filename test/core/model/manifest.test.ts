@@ -82,14 +82,14 @@ describe('manifest', () => {
 
   for (const [title, body, contentType, mediaType] of [
     ['the body says', image, 'application/json', MEDIA_TYPE.ociManifest],
-    ['the body says, with no content type', index, undefined, MEDIA_TYPE.ociIndex],
+    ['the body names, with no content type', index, undefined, MEDIA_TYPE.ociIndex],
     [
-      'the registry says',
+      'the registry names',
       { ...image, mediaType: undefined },
       `${MEDIA_TYPE.dockerManifest}; charset=utf-8`,
       MEDIA_TYPE.dockerManifest,
     ],
-    ['the registry says in upper case', image, MEDIA_TYPE.ociManifest.toUpperCase(), MEDIA_TYPE.ociManifest],
+    ['the registry names in upper case', image, MEDIA_TYPE.ociManifest.toUpperCase(), MEDIA_TYPE.ociManifest],
     ['its config shows', { ...image, mediaType: undefined }, undefined, MEDIA_TYPE.ociManifest],
     ['its children show', { ...index, mediaType: undefined }, undefined, MEDIA_TYPE.ociIndex],
   ] as const) {

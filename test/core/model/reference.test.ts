@@ -40,7 +40,7 @@ describe('reference', () => {
     ['R02: an IPv6 host with port', '[::1]:5000/web:1', '[::1]:5000/web:1'],
     ['R02: an IPv6 host without port', '[2001:DB8::1]/web', '[2001:db8::1]/web:latest'],
     ['R02: an IPv4 host', '127.0.0.1:5000/web', '127.0.0.1:5000/web:latest'],
-    ['R02: a look-alike host stays what it is', 'evilexample.com/web', 'evilexample.com/web:latest'],
+    ['R02: a host that looks like another host is kept', 'evilexample.com/web', 'evilexample.com/web:latest'],
     [
       'R01: a trusted host inside the path of another host is only a path',
       'evil.io/registry.example.com/web',
@@ -156,7 +156,7 @@ describe('reference, laws', () => {
         (digest === null ? '' : `@${digest}`),
     );
 
-  it('parse after format gives the same reference', () => {
+  it('parse after format returns the same reference', () => {
     fc.assert(
       fc.property(written, (text) => {
         const ref = parseReference(text);

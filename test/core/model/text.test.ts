@@ -4,7 +4,7 @@ import { cutBytes } from '../../../src/core/model/text.ts';
 describe('a text of bounded bytes', () => {
   const rows: readonly [string, string, number, string][] = [
     ['is as it was when it fits', 'abc', 3, 'abc'],
-    ['is cut and says so', 'abcdefgh', 6, 'abc…'],
+    ['is cut with an ellipsis', 'abcdefgh', 6, 'abc…'],
     ['counts bytes, not characters', 'äöü', 6, 'äöü'],
     ['keeps characters whole', 'äöüä', 7, 'äö…'],
     ['keeps characters of four bytes whole', '🚢🚢🚢', 8, '🚢…'],

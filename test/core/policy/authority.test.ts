@@ -37,13 +37,13 @@ describe('objection to a signature', () => {
     ['none to the key itself', authority('ci', key), byKey()],
     ['another key', authority('ci', key), byKey(stranger), 'made by another key'],
     [
-      'S06: a certificate, where a key is asked for',
+      'S06: a certificate, when a key is required',
       authority('ci', key),
       certified(),
       `${WHO}, where a key is asked for`,
     ],
     [
-      'S06: a key, where a certificate is asked for',
+      'S06: a key, when a certificate is required',
       keyless(),
       byKey(),
       'made by a key, where authority "ci" signs by certificate',

@@ -149,7 +149,7 @@ const REFUSED: readonly (readonly [title: string, text: string, message: RegExp]
   ['a pattern from the predicate', 're2(predicate.name, predicate.name)', /must be written out/],
   ['a pattern that is put together', "re2(predicate.name, 'a' + 'b')", /must be written out/],
   ['a pattern that cannot be read', "re2(predicate.name, '(')", /cannot be read.*\(line 1, column 1\)/],
-  ['a pattern that looks behind', "re2(predicate.name, '(?<=a)b')", /cannot be read/],
+  ['a pattern with a lookbehind', "re2(predicate.name, '(?<=a)b')", /cannot be read/],
   ['a pattern that is too long', `re2(predicate.name, '${'a'.repeat(513)}')`, /longer than 512/],
   ['a pattern that repeats too much', `re2(predicate.name, '(abcd){1000}')`, /repeats too much/],
   ['re2() without pattern', 're2(predicate.name)', /must be written out|overload/],
@@ -197,7 +197,7 @@ describe('a condition', () => {
     expect(ask('predicate.count == 4', PREDICATE)).to.deep.equal({ ok: true, value: false });
   });
 
-  it('compares the time with the given one only', () => {
+  it('compares only with the given time', () => {
     const condition = compileCondition("now < timestamp('2026-11-23T00:00:01Z')");
     const at = (now: Date) => condition.ok && condition.value.holds({ predicate: {}, image: IMAGE, now });
     expect(at(NOW)).to.deep.equal({ ok: true, value: true });

@@ -95,7 +95,7 @@ describe('compile', () => {
     expect(specPaths(twins)).to.deep.equal(['spec.authorities[1].key']);
   });
 
-  it('S10: one name twice does not make two signers', () => {
+  it('S10: one name twice does not count as two signers', () => {
     const spec = {
       authorities: [authority('a', key)],
       require: { signatures: { from: ['a', 'a'], atLeast: 2 } },
@@ -156,16 +156,16 @@ describe('compile, keys', () => {
     expect(keyProblem(sec1)).to.equal(`${at} holds a EC PRIVATE KEY, a PUBLIC KEY is needed`);
   });
 
-  it('S06: refuses a certificate where a key is required', async () => {
+  it('S06: refuses a certificate when a key is required', async () => {
     const { cert } = await createAuthority('acme');
     expect(keyProblem(cert)).to.equal(`${at} holds a CERTIFICATE, a PUBLIC KEY is needed`);
   });
 
-  it('refuses two keys in one, whichever comes first', () => {
+  it('refuses two keys in one text, in either order', () => {
     expect(keyProblem(key.pem + other.pem)).to.equal(`${at} holds 2 PEM blocks, one PUBLIC KEY is needed`);
   });
 
-  it('refuses no key, and a block that holds none', () => {
+  it('refuses a text without a key, and a block without a key', () => {
     expect(keyProblem('cosign.pub')).to.equal(`${at} holds 0 PEM blocks, one PUBLIC KEY is needed`);
     const broken = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
     expect(keyProblem(broken)).to.equal(`${at} holds a PUBLIC KEY block that cannot be read`);

@@ -21,7 +21,7 @@ describe('CRD schema, accepted', () => {
   const samples: readonly [title: string, spec: WrittenSpec][] = [
     ['the smallest policy', { require: {} }],
     [
-      'quarantine and lifecycle as they come',
+      'quarantine and lifecycle with their defaults',
       { enforcement: 'Warn', require: { quarantine: {}, lifecycle: {} } },
     ],
     [

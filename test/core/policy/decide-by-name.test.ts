@@ -36,7 +36,7 @@ describe('a verdict by name alone', () => {
     ['where the policy only warns', policyOf({ enforcement: 'Warn', require: { quarantine } })],
     ['where the policy only watches', policyOf({ enforcement: 'Audit', require: { quarantine } })],
     ['for another place', policyOf({ require: { quarantine: { images: ['**/elsewhere/**'] } } })],
-    ['where flags are asked for, and no place', policyOf({ require: { quarantine: {} } })],
+    ['when a policy reads flags, and names no repository', policyOf({ require: { quarantine: {} } })],
     ['of a broken policy', brokenPolicy('broken', policyDocument({ require: { quarantine } }), [])],
   ];
   for (const [sentence, policy] of rows) {

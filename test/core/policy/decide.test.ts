@@ -88,7 +88,7 @@ describe('selecting policies', () => {
     require: { digest: {} },
   });
 
-  it('R08: all policies that match apply, in whatever order they are given', () => {
+  it('R08: all matching policies apply, in every order', () => {
     const policies = ['**', 'registry.example.com/**', 'registry.example.com/shop/web'].map((glob) =>
       policyOf({ match: { images: [glob] }, require: {} }, glob),
     );
@@ -145,7 +145,7 @@ describe('images without a policy, and texts that are no image reference', () =>
     ['Deny decides over Audit and Warn', [of('Audit'), of('Deny'), of('Warn')], 'deny InvalidReference'],
     ['Warn decides over Audit', [of('Audit'), of('Warn')], 'warn InvalidReference'],
     ['Audit allows the image, and reports', [of('Audit')], 'allow InvalidReference'],
-    ['with no policies there is nothing to enforce', [], 'allow'],
+    ['without policies every image is allowed', [], 'allow'],
   ] as const) {
     it(`text that is no reference: ${title}`, () => {
       expect(inShort(decideUnreadable(policies, 'is broken'))).to.equal(verdict);
@@ -225,7 +225,7 @@ describe('decide, laws', () => {
     );
   });
 
-  it('unknown never becomes allow unless the policy says so', () => {
+  it('unknown becomes allow only if the policy sets that', () => {
     fc.assert(
       fc.property(policies, asked, (given, about) => {
         const strict = given.map((policy): CompiledPolicy => ({

@@ -52,7 +52,7 @@ describe('a refusal', () => {
     );
   });
 
-  it('then has a line per finding: where, which digest, what, what next, which policy', () => {
+  it('then has a line per finding: field, digest, finding, next step, policy', () => {
     const digest = IMAGE.digest.slice(0, 19);
     const subject = `(spec.containers[0].image): registry.example.com/shop/web:1.4.0@${digest}…`;
     expect(explainRefusal([outdated, unsigned]).split('\n').slice(1)).to.deep.equal([

@@ -58,7 +58,7 @@ describe('image glob', () => {
     ['R02: a host with something behind', 'example.com/**', 'example.com.evil.io/web'],
     ['R02: a subdomain pattern and the domain itself', '*.example.com/**', 'example.com/web'],
     ['R02: another port', 'a.io/**', 'a.io:5000/web'],
-    ['R02: no port, where any port is asked', 'a.io:*/**', 'a.io/web'],
+    ['R02: no port, when the pattern requires any port', 'a.io:*/**', 'a.io/web'],
     ['R02: a dot is a dot', 'a.io/**', 'axio/acme/web'],
     ['R04: a name that only begins the same', 'nginx', 'nginx-evil'],
     ['R04: the same name by another user', 'nginx', 'evil/nginx'],

@@ -14,7 +14,7 @@ describe('label selector', () => {
     ['an empty matchLabels selects everything', { matchLabels: {} }, prod, true],
     ['a label with its value', { matchLabels: { env: 'prod' } }, prod, true],
     ['a label with another value', { matchLabels: { env: 'dev' } }, prod, false],
-    ['a label that is not there', { matchLabels: { tier: 'gold' } }, prod, false],
+    ['a missing label', { matchLabels: { tier: 'gold' } }, prod, false],
     ['all labels must match', { matchLabels: { env: 'prod', team: 'pay' } }, prod, false],
     ['In holds', one('env', 'In', ['dev', 'prod']), prod, true],
     ['In does not hold', one('env', 'In', ['dev']), prod, false],

@@ -208,7 +208,7 @@ describe('the time of a scan', () => {
     ],
     ['S12: is the time of Grype', grype([]), WHEN],
     [
-      'S12: may lie in the future, which is for the policy to judge',
+      'S12: may be in the future, which the policy judges',
       wrapped([], { scanFinishedOn: '2036-01-01T00:00:00Z' }),
       '2036-01-01T00:00:00.000Z',
     ],

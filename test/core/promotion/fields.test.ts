@@ -240,13 +240,13 @@ for (const { kind, plural, rows, parse, spec, elsewhere } of KINDS) {
       const read = (value: unknown) =>
         parse(promotionObject(kind, written(spec(field), { ...beside, [field]: value })));
 
-      it(`${field} is taken as it is written`, () => {
+      it(`${field} is accepted as it is written`, () => {
         for (const value of takes) {
           expect(valueAt(valueOf<{ spec: unknown }>(read(value)).spec, path)).to.deep.equal(value);
         }
       });
 
-      it(`${field} is refused with its path where it is wrong`, () => {
+      it(`${field} is refused with its path when it is invalid`, () => {
         const at = `spec.${field.replaceAll('[]', '[0]')}`;
         for (const value of refuses) {
           const paths = pathsOf(read(value));

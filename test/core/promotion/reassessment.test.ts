@@ -78,7 +78,7 @@ describe('the state of an image at the target', () => {
     ['is not ours without a release', 'not ours', [reported([bad])]],
     ['is unknown when the release may be what cannot be read', 'unknown RegistryUnavailable', [unread]],
     ['is unreported without a report', 'unreported', [released()]],
-    ['is well by the newest report', 'well', [released(), reported([bad], 2), reported([], 1)]],
+    ['passes by the newest report', 'well', [released(), reported([bad], 2), reported([], 1)]],
     [
       'is blocked by the newest report',
       'blocked Vulnerable',
@@ -96,7 +96,7 @@ describe('the state of an image at the target', () => {
     ],
     ['is blocked beside what cannot be read', 'blocked Vulnerable', [released(), reported([bad]), unread]],
     [
-      'is well by what a person waived',
+      'passes with the findings that a person waived',
       'well',
       [released({ waived: ['cve-2026-1'], approvedUntil: '2026-12-31T00:00:00Z' }), reported([bad])],
     ],

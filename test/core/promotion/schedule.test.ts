@@ -9,7 +9,7 @@ const next = (schedule: string, timeZone: string, after: string): string | undef
 
 describe('the next run', () => {
   const table: readonly [title: string, schedule: string, zone: string, after: string, expected: string][] = [
-    ['comes the same day', '0 3 * * *', 'Etc/UTC', '2026-06-15T02:59:59.999Z', '2026-06-15T03:00:00.000Z'],
+    ['is on the same day', '0 3 * * *', 'Etc/UTC', '2026-06-15T02:59:59.999Z', '2026-06-15T03:00:00.000Z'],
     [
       'is after the moment, never at it',
       '0 3 * * *',
@@ -24,13 +24,7 @@ describe('the next run', () => {
       '2026-06-15T00:00:00Z',
       '2026-06-15T18:00:00.000Z',
     ],
-    [
-      'comes on either day that is named',
-      '0 0 13 * 5',
-      'Etc/UTC',
-      '2026-10-25T00:00:00Z',
-      '2026-10-30T00:00:00.000Z',
-    ],
+    ['is on either named day', '0 0 13 * 5', 'Etc/UTC', '2026-10-25T00:00:00Z', '2026-10-30T00:00:00.000Z'],
     ['reads names', '0 3 * JAN MON', 'Etc/UTC', '2026-10-25T00:00:00Z', '2027-01-04T03:00:00.000Z'],
     ['reads @daily', '@daily', 'Etc/UTC', '2026-06-15T02:00:00Z', '2026-06-16T00:00:00.000Z'],
     [
@@ -42,27 +36,33 @@ describe('the next run', () => {
     ],
     // Europe/Berlin goes forward at 01:00 UTC on 2026-03-29 and back at 01:00 UTC on 2026-10-25.
     [
-      'comes when the skipped hour is over',
+      'is after the skipped hour',
       '30 2 * * *',
       'Europe/Berlin',
       '2026-03-29T00:00:00Z',
       '2026-03-29T01:00:00.000Z',
     ],
     [
-      'comes as ever the day after',
+      'is at the usual time on the next day',
       '30 2 * * *',
       'Europe/Berlin',
       '2026-03-29T01:00:00Z',
       '2026-03-30T00:30:00.000Z',
     ],
     [
-      'comes in the hour that is there twice',
+      'is in the repeated hour',
       '30 2 * * *',
       'Europe/Berlin',
       '2026-10-24T23:00:00Z',
       '2026-10-25T00:30:00.000Z',
     ],
-    ['comes once in it', '30 2 * * *', 'Europe/Berlin', '2026-10-25T00:30:00Z', '2026-10-26T01:30:00.000Z'],
+    [
+      'is only once in the repeated hour',
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2026-10-25T00:30:00Z',
+      '2026-10-26T01:30:00.000Z',
+    ],
   ];
   for (const [title, schedule, zone, after, expected] of table) {
     it(title, () => expect(next(schedule, zone, after)).to.equal(expected));

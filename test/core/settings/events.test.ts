@@ -85,13 +85,13 @@ describe('settings of events', () => {
     ['two ways to authenticate', receivers({ ...BEARER, hmac: HMAC.hmac }), FIRST],
     ['all three ways', receivers({ ...OIDC, hmac: HMAC.hmac, bearer: BEARER.bearer }), FIRST],
     [
-      'a token that stands in the settings',
+      'a token inside the settings',
       receivers({ ...BEARER, bearer: { ...BEARER.bearer, token: 't' } }),
       `${FIRST}.bearer`,
     ],
     ['a token nowhere', receivers({ ...BEARER, bearer: {} }), `${FIRST}.bearer.secretFile`],
     [
-      'a key that stands in the settings',
+      'a key inside the settings',
       receivers({ ...HMAC, hmac: { ...HMAC.hmac, secret: 's' } }),
       `${FIRST}.hmac`,
     ],

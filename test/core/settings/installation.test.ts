@@ -172,7 +172,7 @@ describe('settings of an installation', () => {
     ['half a millisecond to renew', lease({ renewDeadlineMs: 9_999.5 }), 'cluster.lease.renewDeadlineMs'],
     ['no pause between tries', lease({ retryMs: 0 }), 'cluster.lease.retryMs'],
     [
-      'a leader that gives up when its term is over',
+      'a renew deadline that is not shorter than the Lease',
       lease({ durationMs: 10_000, renewDeadlineMs: 10_000 }),
       'cluster.lease.renewDeadlineMs',
     ],

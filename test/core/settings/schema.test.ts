@@ -93,7 +93,7 @@ describe('parseSettings', () => {
     ['', undefined],
   ];
   for (const [listen, expected] of listens) {
-    it(`${expected ? 'takes' : 'refuses'} "${listen}" as an address to listen on`, () => {
+    it(`${expected ? 'accepts' : 'refuses'} "${listen}" as an address to listen on`, () => {
       if (expected) expect(settingsOf({ webhook: { listen } }).webhook.listen).to.deep.equal(expected);
       else expect(pathsOf({ webhook: { listen } })).to.deep.equal(['webhook.listen']);
     });

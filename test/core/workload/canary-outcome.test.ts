@@ -113,7 +113,7 @@ describe('the answer to a canary', () => {
       'not applicable',
     ],
     [
-      'does not apply to a custom kind that is not there',
+      'does not apply to a custom kind without a CRD',
       'App containers',
       () => no(404, 'not found'),
       'not applicable',
@@ -125,7 +125,7 @@ describe('the answer to a canary', () => {
       'cannot tell',
     ],
     [
-      'does not apply when the pod has gone',
+      'does not apply when the pod was deleted',
       'Pod ephemeralContainers',
       () => no(404, 'pods "web" not found'),
       'not applicable',

@@ -10,32 +10,27 @@ const WEB = use('web', 'shop/web:1');
 
 describe('changedImages', () => {
   const rows: readonly [string, readonly ImageUse[], readonly ImageUse[], readonly ImageUse[]][] = [
-    ['gives nothing when nothing changed', [WEB], [WEB], []],
-    ['gives everything when there was nothing before', [WEB], [], [WEB]],
-    ['gives nothing when a container went', [], [WEB], []],
-    ['gives an image that changed', [use('web', 'shop/web:2')], [WEB], [use('web', 'shop/web:2')]],
+    ['returns nothing when nothing changed', [WEB], [WEB], []],
+    ['returns everything when the old list is empty', [WEB], [], [WEB]],
+    ['returns nothing when a container was removed', [], [WEB], []],
+    ['returns a changed image', [use('web', 'shop/web:2')], [WEB], [use('web', 'shop/web:2')]],
+    ['returns a new container with a known image', [WEB, use('b', WEB.image)], [WEB], [use('b', WEB.image)]],
     [
-      'gives a container that came with a known image',
-      [WEB, use('b', WEB.image)],
-      [WEB],
-      [use('b', WEB.image)],
-    ],
-    [
-      'gives an image that moved from an init container to a container',
+      'returns an image that moved from an init container to a container',
       [WEB],
       [use('web', WEB.image, 'init')],
       [WEB],
     ],
     [
-      'gives both of two images that changed places',
+      'returns both of two swapped images',
       [use('a', '2'), use('b', '1')],
       [use('a', '1'), use('b', '2')],
       [use('a', '2'), use('b', '1')],
     ],
-    ['takes no notice of the order', [use('b', '2'), use('a', '1')], [use('a', '1'), use('b', '2')], []],
-    ['takes no notice of the field', [{ ...WEB, field: 'spec.containers[1].image' }], [WEB], []],
-    ['B17: gives the second of two that look the same when there was one', [WEB, WEB], [WEB], [WEB]],
-    ['B17: gives none of two equal uses when there were two', [WEB, WEB], [WEB, WEB], []],
+    ['ignores the order', [use('b', '2'), use('a', '1')], [use('a', '1'), use('b', '2')], []],
+    ['ignores the field', [{ ...WEB, field: 'spec.containers[1].image' }], [WEB], []],
+    ['B17: returns the second of two equal uses when there was one', [WEB, WEB], [WEB], [WEB]],
+    ['B17: returns none of two equal uses when there were two', [WEB, WEB], [WEB, WEB], []],
     [
       'keeps names and images apart when their concatenations are equal',
       [use('a"', 'b')],

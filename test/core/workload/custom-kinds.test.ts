@@ -102,7 +102,7 @@ describe('an object of a custom kind', () => {
     ['that refers to another object in place of a template', { spec: { workload: { ref: 'web' } } }],
     ['whose template has no pod spec', cloneSet(undefined)],
   ] as const) {
-    it(`uses none ${what}`, () => {
+    it(`has no images ${what}`, () => {
       expect(extractImages(object, CLONE_SET, table)).to.deep.equal({ ok: true, value: [] });
     });
   }

@@ -64,12 +64,12 @@ export function describeLogins(around: () => Around): void {
     });
 
     const missing: readonly (readonly [string, string, object, string])[] = [
-      ['an authority that is not there', 'lost-ca', { caSecretRef: { name: 'lost' } }, 'target.caSecretRef'],
+      ['a missing CA', 'lost-ca', { caSecretRef: { name: 'lost' } }, 'target.caSecretRef'],
       ['an authority without a certificate', 'empty-ca', { caSecretRef: { name: 'login' } }, 'ca.crt'],
-      ['a login that is not there', 'lost-login', { ...CA, secretRef: { name: 'lost' } }, 'target.secretRef'],
+      ['a missing login', 'lost-login', { ...CA, secretRef: { name: 'lost' } }, 'target.secretRef'],
       ['a Secret that is no login', 'no-login', { ...CA, secretRef: { name: 'ca' } }, '.dockerconfigjson'],
       [
-        'an account one of whose Secrets is not there',
+        'a service account with a missing Secret',
         'careless',
         { ...CA, serviceAccountName: 'careless' },
         'Secret platform/lost does not exist',
@@ -81,7 +81,7 @@ export function describeLogins(around: () => Around): void {
         'has no login for',
       ],
       [
-        'an account that is not there',
+        'a missing service account',
         'lost-puller',
         { ...CA, serviceAccountName: 'lost' },
         'there is no ServiceAccount "lost"',

@@ -70,7 +70,7 @@ const TABLE: readonly (readonly [string, string | string[] | undefined, unknown]
     [['bearer', { realm: 'a', scope: 'x y z' }]],
   ],
   ['a parameter named twice: the first', 'Bearer realm="a",realm="b"', [['bearer', { realm: 'a' }]]],
-  ['what comes before something unreadable', 'Basic realm="a", "', [['basic', { realm: 'a' }]]],
+  ['the part before something unreadable', 'Basic realm="a", "', [['basic', { realm: 'a' }]]],
   ['a quote that never ends', 'Bearer realm="abc', [['bearer', {}]]],
 ];
 

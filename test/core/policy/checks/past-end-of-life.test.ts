@@ -74,7 +74,7 @@ describe('past end of life', () => {
     expect(verdict(reversed).findings[0]?.found).to.equal(`ended 2026-01-01, says annotation ${EOL}`);
   });
 
-  it('the end of support refuses only where the policy says so, at the earlier of both', () => {
+  it('the end of support refuses only if the policy sets that, at the earlier of both dates', () => {
     const evidence = evidenceOf({ annotations: { [EOS]: '2026-01-01', [EOL]: '2030-01-01' } });
     expect(judge(evidence)).to.equal('allow');
     expect(judge(evidence, { refuse: 'EndOfSupport' })).to.equal('deny PastEndOfSupport');
@@ -113,7 +113,7 @@ describe('past end of life, with unreadable evidence', () => {
     });
   });
 
-  it('S12: a good date far away does not make an unreadable one harmless', () => {
+  it('S12: an unreadable date stays unknown beside a valid later date', () => {
     expect(judge({ ...ending('2030-01-01'), referrers: found([dated]) })).to.equal('unknown UnreadableDate');
   });
 

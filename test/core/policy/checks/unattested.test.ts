@@ -55,7 +55,7 @@ describe('unattested', () => {
     ['one that is good among several', [by(MAY), by(JUNE)], 'allow', AGED],
     ['a condition that holds', [by()], 'allow', ON_CI],
     ['a condition that does not hold', [by(JUNE, 'laptop')], 'deny AttestationRejected', ON_CI],
-    ['a condition on what is not there', [by()], 'unknown UnreadableEvidence', cel('predicate.x == 1')],
+    ['a condition on a missing field', [by()], 'unknown UnreadableEvidence', cel('predicate.x == 1')],
     ['an older one behind eight newer ones', [...many(JUNE, 8), by(MAY)], 'deny AttestationRejected', ON_CI],
     ['an older one behind seven newer ones', [...many(JUNE, 7), by(MAY)], 'allow', ON_CI],
     ['H12: something unread beside a good one', [by(), unread], 'allow'],

@@ -190,7 +190,7 @@ describe('the SBOMs of a platform', () => {
       },
     ],
     [
-      'the statement says something else',
+      'the statement has another predicate type',
       () =>
         attach(IN_TOTO, {
           mediaType: IN_TOTO,

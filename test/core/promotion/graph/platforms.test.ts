@@ -44,7 +44,7 @@ describe('the platforms that are kept', () => {
 
   const all = ['linux/amd64', 'linux/arm64', 'linux/arm/v6', 'linux/arm/v7'];
 
-  it('are all when none is named, and the index stays unchanged', async () => {
+  it('are all platforms when none is named, and the index stays unchanged', async () => {
     const root = put.platforms('web', all);
     const graph = await gather(root, []);
     expect(graph.root).to.deep.equal(root);

@@ -6,10 +6,10 @@ const NOTHING = 'no tag of registry.example.com/quarantine/node is selected';
 
 describe('the reason why nothing is selected', () => {
   const rows: readonly (readonly [string, Omit<Looked, 'from'>, string])[] = [
-    ['says how many tags there are', { listed: 12, leftOut: [] }, ': the repository lists 12 tags'],
+    ['names the number of tags', { listed: 12, leftOut: [] }, ': the repository lists 12 tags'],
     ['counts one', { listed: 1, leftOut: [] }, ': the repository lists 1 tag'],
     [
-      'says that a name may be mistyped where there is no tag',
+      'mentions that a name may be mistyped when there is no tag',
       { listed: 0, leftOut: [] },
       ': the repository lists no tag at all; it is empty, or its name is mistyped',
     ],
@@ -26,7 +26,7 @@ describe('the reason why nothing is selected', () => {
       ': the repository lists 3 tags, 3 left out as TooYoung, Excluded',
     ],
     [
-      'speaks of no list where none was asked for',
+      'mentions no list when none was read',
       { leftOut: [{ tag: '1', why: 'Excluded' }] },
       ', 1 left out as Excluded',
     ],

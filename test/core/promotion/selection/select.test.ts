@@ -84,7 +84,7 @@ describe('tags selected by age', () => {
   };
 
   const table: readonly [string, Readonly<Record<string, number | undefined>>, Written, string, string][] = [
-    ['all, where nothing asks', { '1.0.0': 0, a: undefined }, { include: ['.'] }, '1.0.0 a', ''],
+    ['all, without a rule', { '1.0.0': 0, a: undefined }, { include: ['.'] }, '1.0.0 a', ''],
     [
       'the highest versions',
       { '1.9.0': 1, '1.10.0': 9, '1.8.0': 0, latest: 0 },
@@ -128,7 +128,7 @@ describe('tags selected by age', () => {
       '1.1.0 TooYoung',
     ],
     [
-      'explicit ones of unknown age where only rank is asked',
+      'explicit ones of unknown age when only the rank is limited',
       { a: undefined, b: 1 },
       { explicit: ['a'], newest: { count: 1, by: 'Created' } },
       'a b',

@@ -37,7 +37,7 @@ describe('a tag as a version', () => {
     'x1.2.3',
     '1.2.3 ',
   ]) {
-    it(`"${tag}" is none`, () => expect(readAs(tag)).to.equal(undefined));
+    it(`"${tag}" is no version`, () => expect(readAs(tag)).to.equal(undefined));
   }
 
   it('the newer version comes first, and of equal ones the one with all parts', () => {
@@ -79,6 +79,6 @@ describe('a version range', () => {
   }
 
   for (const range of ['', ' ', 'newest', '>=a', '1.2 || nonsense', '>>1']) {
-    it(`"${range}" is none`, () => expect(parseVersionRange(range).ok).to.be.false);
+    it(`"${range}" is no range`, () => expect(parseVersionRange(range).ok).to.be.false);
   }
 });
