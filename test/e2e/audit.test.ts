@@ -65,7 +65,7 @@ async function openWatch(values: Readonly<Record<string, unknown>>, crds: readon
     return found === undefined ? 0 : Number(found.slice(line.length));
   };
   return {
-    fixture: fixture,
+    fixture,
     pods,
     images,
     push: async (repository, annotations = {}) => {
@@ -111,7 +111,7 @@ describe('running images are judged again at once after a change', () => {
 
   before(async () => {
     watch = await openWatch({}, []);
-    ({ fixture: fixture, pods } = watch);
+    ({ fixture, pods } = watch);
   });
 
   after(() => fixture.stop());
@@ -241,7 +241,7 @@ describe('running images are judged again at the interval, and reported', () => 
 
   before(async () => {
     watch = await openWatch({ settings: { audit: { everyMs: 2_000 } } }, [openReportsCrd()]);
-    ({ fixture: fixture } = watch);
+    ({ fixture } = watch);
   });
 
   after(() => fixture.stop());

@@ -51,7 +51,7 @@ async function listen(): Promise<Ear> {
     throw error;
   };
   const server = await startServer({ host: '127.0.0.1', port: 0, routes, onError });
-  return { server, trigger: trigger, watching, reported: reported, triggered: triggered };
+  return { server, trigger, watching, reported, triggered };
 }
 
 const urlOf = ({ server }: Ear) => `http://127.0.0.1:${String(server.port)}/events/distribution`;
@@ -78,7 +78,7 @@ describe('events of a real registry', () => {
 
   after(async () => {
     await registry.stop();
-    for (const { trigger: trigger, server } of [known, unknown]) {
+    for (const { trigger, server } of [known, unknown]) {
       trigger.close();
       await server.close();
     }

@@ -55,7 +55,7 @@ async function openQuay(values: Readonly<Record<string, unknown>>): Promise<Quay
     return JSON.parse(stdout);
   };
   const quay: Quay = {
-    fixture: fixture,
+    fixture,
     kubectl,
     create: (object) => kubectl(['create', '-f', '-'], object),
     live: async (what) => (await read([what])) as Live,

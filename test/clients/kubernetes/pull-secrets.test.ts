@@ -77,7 +77,7 @@ describe('kubernetes: pull secrets', () => {
     const { read, twin } = openFixture();
     for (const name of ['a', 'b']) putSecret(twin, name);
     putAccount(twin, 'web', ['b', 'pull']);
-    const { texts, unreadable: unreadable } = await read(['b', 'a'], 'web');
+    const { texts, unreadable } = await read(['b', 'a'], 'web');
     expect(sources(texts)).to.deep.equal(['Secret acme/b', 'Secret acme/a', 'Secret acme/pull']);
     expect(texts[0]?.[1]).to.equal(CONFIG);
     expect(unreadable).to.deep.equal([]);
@@ -113,7 +113,7 @@ describe('kubernetes: pull secrets', () => {
     it(`list one ${what} as unreadable, and repeat nothing of it`, async () => {
       const { read, twin } = openFixture();
       putSecret(twin, 'broken', content);
-      const { texts, unreadable: unreadable, all } = await read(['broken']);
+      const { texts, unreadable, all } = await read(['broken']);
       expect(sources(texts)).to.deep.equal(['Secret acme/pull']);
       expect(unreadable).to.deep.equal([['Secret acme/broken', false]]);
       expect(all).to.not.match(/hidden|auths/);
@@ -121,12 +121,12 @@ describe('kubernetes: pull secrets', () => {
   }
 
   it('list a Secret that does not exist as one that may be created soon', async () => {
-    const { unreadable: unreadable } = await openFixture().read(['gone']);
+    const { unreadable } = await openFixture().read(['gone']);
     expect(unreadable).to.deep.equal([['Secret acme/gone', true]]);
   });
 
   it('a service account that does not exist (yet) names none', async () => {
-    const { unreadable: unreadable, texts } = await openFixture().read([], 'missing');
+    const { unreadable, texts } = await openFixture().read([], 'missing');
     expect(unreadable).to.be.empty;
     expect(sources(texts)).to.be.empty;
   });
@@ -138,7 +138,7 @@ describe('kubernetes: pull secrets', () => {
     it(`list what ${what}`, async () => {
       const { read, twin } = openFixture();
       twin.fail({ verb: 'get', name: 'a' }, clusterFault(code));
-      const { texts, unreadable: unreadable } = await read(['a']);
+      const { texts, unreadable } = await read(['a']);
       expect(sources(texts)).to.deep.equal(['Secret acme/pull']);
       expect(unreadable).to.deep.equal([['Secret acme/a', transient]]);
     });
@@ -155,7 +155,7 @@ describe('kubernetes: pull secrets', () => {
     const { read, twin } = openFixture();
     const names = Array.from({ length: MAX_PULL_SECRETS }, (_, n) => `s${n}`);
     for (const name of names) putSecret(twin, name);
-    const { texts, unreadable: unreadable } = await read(names);
+    const { texts, unreadable } = await read(names);
     expect(texts.length).to.equal(MAX_PULL_SECRETS);
     expect(unreadable).to.deep.equal([['Secret acme/pull', false]]);
   });

@@ -7,7 +7,7 @@ const NEVER: Due = { at: Infinity, fresh: false };
 
 /** A schedule that records what it runs. The part of a key before the slash names its queue; `free/…` costs nothing. */
 function noting({
-  perQueuePerSecond: perQueuePerSecond = 1_000,
+  perQueuePerSecond = 1_000,
   concurrency = 8,
   due = () => NEVER,
   holds = false,
@@ -27,7 +27,7 @@ function noting({
       return due(time.clock().getTime());
     },
     queueOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
-    perQueuePerSecond: perQueuePerSecond,
+    perQueuePerSecond,
     concurrency,
     clock: time.clock,
     after: time.after,

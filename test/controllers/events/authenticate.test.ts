@@ -36,7 +36,7 @@ describe('the receiver of events, authenticating a sender', () => {
   });
 
   it('accepts an event with the token, whatever the case of the scheme', async () => {
-    const { ask, pushed: pushed } = fixture([bearer()]);
+    const { ask, pushed } = fixture([bearer()]);
     expect((await ask(reported())).status).to.equal(202);
     expect((await ask({ authorization: `bearer  ${TOKEN}` })).status).to.equal(202);
     expect(pushed).to.have.length(2);
@@ -86,7 +86,7 @@ describe('the receiver of events, authenticating a sender', () => {
   ];
   for (const [what, receiver, headers, why] of refused) {
     it(`P10 answers 401 to ${what}, writes the reason only to the log, and triggers nothing`, async () => {
-      const { ask, pushed: pushed, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
+      const { ask, pushed, log } = fixture([receiver], async () => ({ ok: false, why: 'audience' }));
       expect(await ask(headers)).to.deep.equal({ status: 401, body: { error: 'unauthorized' } });
       expect(pushed).to.deep.equal([]);
       expect(log).to.deep.equal([{ sender: 'generic', status: 401, images: 0, why: [why] }]);
@@ -107,7 +107,7 @@ describe('the receiver of events, authenticating a sender', () => {
   ] as const) {
     it(`answers 503 to every sender, so that they try again, while its secret ${what}`, async () => {
       for (const receiver of [hmac(), bearer()]) {
-        const { ask, pushed: pushed, log } = fixture([noSecret(receiver, secret)]);
+        const { ask, pushed, log } = fixture([noSecret(receiver, secret)]);
         for (const headers of [{}, signed(BODY, secret?.trim()), reported(secret?.trim() ?? '')])
           expect((await ask(headers)).status).to.equal(503);
         expect(pushed).to.deep.equal([]);
@@ -147,7 +147,7 @@ describe('the receiver of events, authenticating a sender', () => {
       transient: true,
       detail: 'the connection failed',
     });
-    const { ask, pushed: pushed, log } = fixture([oidc()], () => Promise.reject(fault));
+    const { ask, pushed, log } = fixture([oidc()], () => Promise.reject(fault));
     expect(await ask(reported('a.b.c'))).to.deep.equal({ status: 503, body: { error: 'try again later' } });
     expect(pushed).to.deep.equal([]);
     expect(log[0]?.why).to.deep.equal([`ci: ${fault.message}`]);

@@ -18,7 +18,7 @@ import { githubPackage } from './payloads.ts';
 
 describe('the receiver of events', () => {
   it('accepts an event with the signature of its body, and reports the images that it names', async () => {
-    const { ask, pushed: pushed, log } = fixture([hmac()]);
+    const { ask, pushed, log } = fixture([hmac()]);
     expect(await ask(signed())).to.deep.equal({ status: 202, body: { images: 1 } });
     expect(pushed).to.deep.equal([{ registry: 'registry.example.com', repository: 'shop/web', tag: '1.4' }]);
     expect(log).to.deep.equal([{ sender: 'generic', receiver: 'signed', status: 202, images: 1, why: [] }]);
@@ -31,13 +31,13 @@ describe('the receiver of events', () => {
   });
 
   it('replaces the host that an event names with the host configured for its receiver', async () => {
-    const { ask, pushed: pushed } = fixture([bearer({ registry: 'hub.example.com' })]);
+    const { ask, pushed } = fixture([bearer({ registry: 'hub.example.com' })]);
     await ask(reported());
     expect(pushed.map(({ registry }) => registry)).to.deep.equal(['hub.example.com']);
   });
 
   it('accepts events of no interest, and triggers no promotion', async () => {
-    const { ask, pushed: pushed } = fixture([bearer({ sender: 'ghcr' })]);
+    const { ask, pushed } = fixture([bearer({ sender: 'ghcr' })]);
     const event = { ...githubPackage('package'), action: 'blessed' };
     expect(await ask(reported(), JSON.stringify(event), 'ghcr')).to.deep.equal({
       status: 202,
@@ -47,7 +47,7 @@ describe('the receiver of events', () => {
   });
 
   it('names the wrong fields, a bounded number of them', async () => {
-    const { ask, pushed: pushed, log } = fixture([bearer({ sender: 'distribution' })]);
+    const { ask, pushed, log } = fixture([bearer({ sender: 'distribution' })]);
     const events = Array.from({ length: 100 }, () => ({ action: 'push' }));
     const answer = await ask(reported(), JSON.stringify({ events }), 'distribution');
     expect(answer.status).to.equal(400);

@@ -29,12 +29,12 @@ function fixture(watching = WATCHING) {
     now: time.now,
     after: time.after,
   });
-  return { time, triggered: triggered, trigger: trigger };
+  return { time, triggered, trigger };
 }
 
 describe('createTrigger', () => {
   it('triggers the promotions whose source received a push, as soon as the burst has ended', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     trigger.pushed([image('shop/db')]);
     await time.advance(99);
     expect(triggered).to.deep.equal([]);
@@ -45,7 +45,7 @@ describe('createTrigger', () => {
   });
 
   it('triggers nothing for a repository that is no source', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     trigger.pushed([image('shop/unknown'), image('shop'), image('shop/web/deeper')]);
     expect([trigger.waiting(), time.pending()]).to.deep.equal([0, 0]);
     await time.advance(1_000);
@@ -53,7 +53,7 @@ describe('createTrigger', () => {
   });
 
   it('triggers once for a thousand events at once, and keeps only the promotions in memory', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     for (let index = 0; index < 1_000; index += 1) trigger.pushed([image('shop/web', `1.${index}`)]);
     expect([trigger.waiting(), time.pending()]).to.deep.equal([2, 2]);
     await time.advance(5_000);
@@ -62,7 +62,7 @@ describe('createTrigger', () => {
   });
 
   it('waits for the end of a burst, counted from its last event', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     for (let index = 0; index < 5; index += 1) {
       trigger.pushed([image('shop/db')]);
       await time.advance(90);
@@ -73,7 +73,7 @@ describe('createTrigger', () => {
   });
 
   it('triggers after the longest delay while events continue', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     for (let index = 0; index < 50; index += 1) {
       trigger.pushed([image('shop/db')]);
       await time.advance(50);
@@ -88,7 +88,7 @@ describe('createTrigger', () => {
   });
 
   it('waits for each promotion separately', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     trigger.pushed([image('shop/web')]);
     await time.advance(60);
     trigger.pushed([image('shop/db')]);
@@ -97,7 +97,7 @@ describe('createTrigger', () => {
   });
 
   it('starts a new wait after it has triggered', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     trigger.pushed([image('shop/db')]);
     await time.advance(500);
     trigger.pushed([image('shop/db')]);
@@ -106,7 +106,7 @@ describe('createTrigger', () => {
   });
 
   it('triggers nothing after close', async () => {
-    const { time, triggered: triggered, trigger: trigger } = fixture();
+    const { time, triggered, trigger } = fixture();
     trigger.pushed([image('shop/web')]);
     trigger.close();
     trigger.pushed([image('shop/web')]);

@@ -153,9 +153,9 @@ export function controllerFixture(
   };
   const runs = () => [...runNames.keys()].map((name) => store.peek(name)).filter((run) => run !== undefined);
   return {
-    fixture: fixture,
+    fixture,
     time,
-    store: store,
+    store,
     promotions,
     approvals,
     events,

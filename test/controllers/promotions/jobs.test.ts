@@ -61,7 +61,7 @@ function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
   );
   return Object.assign(seeing, {
     time,
-    store: store,
+    store,
     jobs,
     look: (name = NAME) => drive(name, NEVER),
     /** What the pod of a Job does. */

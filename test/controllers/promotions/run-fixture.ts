@@ -38,7 +38,7 @@ export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
   };
   return {
     time,
-    store: store,
+    store,
     approvals,
     execution,
     reported,

@@ -74,7 +74,7 @@ export async function openAround(): Promise<Around> {
     ends.unshift(() => fixture.stop());
     const flow = await openPromotions(fixture);
     const sigstore = { ...servers, rootJson };
-    return { fixture: fixture, flow, senders, authority, locked, open, sigstore, stop };
+    return { fixture, flow, senders, authority, locked, open, sigstore, stop };
   } catch (error) {
     await stop();
     throw error;

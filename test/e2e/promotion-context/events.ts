@@ -97,7 +97,7 @@ export function describeEvents(around: () => Around): void {
     ];
     for (const [what, why, status, reported] of refused)
       it(`are answered with ${String(status)} for ${what}, and the log has the reason`, async () => {
-        const { senders, fixture: fixture } = around();
+        const { senders, fixture } = around();
         const answer = await senders.report(await reported());
         expect(answer.status, answer.body).to.equal(status);
         // A more exact reason would help an attacker.
@@ -110,7 +110,7 @@ export function describeEvents(around: () => Around): void {
       });
 
     it('are received on their own port alone, and from known senders only', async () => {
-      const { senders, fixture: fixture } = around();
+      const { senders, fixture } = around();
       const body = generic('quiet');
       const reported = { to: 'generic', body, headers: signed(body, 'pipeline') } as const;
       const { stdout } = await fixture.cluster.kubectl([

@@ -26,7 +26,7 @@ export function describeIdentities(around: () => Around): void {
     };
 
     before(async () => {
-      const { fixture: fixture, flow, sigstore } = around();
+      const { fixture, flow, sigstore } = around();
       await fixture.cluster.apply({
         apiVersion: 'v1',
         kind: 'ConfigMap',

@@ -14,7 +14,7 @@ export function describeLogins(around: () => Around): void {
     };
 
     before(async () => {
-      const { flow, fixture: fixture, locked, authority } = around();
+      const { flow, fixture, locked, authority } = around();
       const login = (password: string) => ({
         '.dockerconfigjson': JSON.stringify({ auths: { [locked.host]: { username: 'jane', password } } }),
       });

@@ -50,7 +50,7 @@ export function describeMany(around: () => Around): void {
 
     before(async () => {
       golden = await startDistribution();
-      const { fixture: fixture } = around();
+      const { fixture } = around();
       await fixture.cluster.apply(
         policy('sturdy', `${fixture.registry.host}/many`, { require: { lifecycle: {} } }),
       );
@@ -59,7 +59,7 @@ export function describeMany(around: () => Around): void {
     after(() => golden.stop());
 
     it('are promoted when the gates pass, with a small status and one event for each other tag', async () => {
-      const { flow, fixture: fixture } = around();
+      const { flow, fixture } = around();
       await flow.apply(
         promotion('many', {
           source: at('many', fixture.registry),

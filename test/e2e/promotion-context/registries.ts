@@ -48,7 +48,7 @@ export function describeRegistries(around: () => Around): void {
     });
 
     it('without any tag, as with a mistyped name, are visible in kubectl get', async () => {
-      const { flow, fixture: fixture, open } = around();
+      const { flow, fixture, open } = around();
       await flow.apply(mirror('mistyped', at('ap', fixture.registry), at('quarantine/mistyped', open)));
       await flow.wait('ipr/mistyped', 'Ready');
       const table = await flow.kubectl('get', 'ipr/mistyped', '-o', 'wide');

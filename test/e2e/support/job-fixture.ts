@@ -126,7 +126,7 @@ export async function openJobFixture(): Promise<JobFixture> {
     return run;
   };
   return {
-    fixture: fixture,
+    fixture,
     flow,
     kubelet,
     log,

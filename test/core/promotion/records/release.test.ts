@@ -86,7 +86,7 @@ describe('the statement that releases an image', () => {
       const fixture = createBench();
       const digest = fixture.registry.push(name, { tag: '1.4.0' });
       attach(fixture.registry, name, quarantineFlag({ ...subject, digest }, AT));
-      return { fixture: fixture, digest };
+      return { fixture, digest };
     };
     const releaseOf = async (digest: Digest, signer: ArtifactSigner): Promise<Artifact> => {
       const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
@@ -100,7 +100,7 @@ describe('the statement that releases an image', () => {
     const judge = async (fixture: Bench) => shortly(await fixture.judge([`${name}:1.4.0`], [policy]));
 
     it('lifts the flag from its image', async () => {
-      const { fixture: fixture, digest } = flagged();
+      const { fixture, digest } = flagged();
       expect(await judge(fixture)).to.deep.equal(['deny Quarantined']);
       fixture.pass(LIMITS.foundMs + 1);
       attach(fixture.registry, name, await releaseOf(digest, await signerWith(key)));
@@ -108,7 +108,7 @@ describe('the statement that releases an image', () => {
     });
 
     it('lifts the flag also under the tag of cosign 2', async () => {
-      const { fixture: fixture, digest } = flagged();
+      const { fixture, digest } = flagged();
       const signer = await signerWith(key);
       const statement = releaseStatement({ ...release, target: { ...release.target, digest } });
       const signed = await signer.signStatement(statement, forever());
