@@ -13,15 +13,7 @@ import { createTokenVerifier } from '../clients/oidc/index.ts';
 import { certificateHosts } from '../controllers/certificates/index.ts';
 import { openEventReceiver } from '../controllers/events/index.ts';
 import { operationsOf } from '../controllers/policies/index.ts';
-import {
-  errorFields,
-  failed,
-  parsed,
-  problem,
-  type Gauge,
-  type Log,
-  type Parsed,
-} from '../core/model/index.ts';
+import { errorFields, failed, parsed, problem, type Gauge, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { openJudging } from './judging.ts';
@@ -31,22 +23,23 @@ import { openReplica } from './replica.ts';
 import { createServers, type Servers } from './servers.ts';
 import { createTelemetry } from './telemetry.ts';
 
-interface Given {
-  readonly context: ProcessContext;
-  readonly log: Log;
-}
-
 /**
  * Serves the webhooks with the policies of a cluster, and takes part in the election of the one replica that also writes status,
  * keeps the certificates, audits what runs and tests that enforcement is on. Returns as soon as everything is started: caches and
  * certificates follow, and readiness shows when they are complete.
  */
-export async function serveInCluster(settings: Settings, given: Given): Promise<Parsed<Serving>> {
+export async function serveInCluster(
+  settings: Settings,
+  given: Pick<Parts, 'context' | 'log'>,
+): Promise<Parsed<Serving>> {
   const parts = await openParts(settings, given);
   return parts.ok ? start(parts.value) : parts;
 }
 
-async function openParts(settings: Settings, { context, log }: Given): Promise<Parsed<Parts>> {
+async function openParts(
+  settings: Settings,
+  { context, log }: Pick<Parts, 'context' | 'log'>,
+): Promise<Parsed<Parts>> {
   const { kubeconfig } = settings.cluster;
   // Every pod has this variable; elsewhere a list of files that are missing would help no one.
   if (kubeconfig === undefined && context.environment.KUBERNETES_SERVICE_HOST === undefined) {
@@ -86,15 +79,10 @@ function identityIn({ environment }: ProcessContext): string {
   return `${environment.POD_NAME ?? hostname()}_${randomUUID()}`;
 }
 
-/** What is made late and used by callbacks that are made early. */
-interface Late {
-  servers?: Servers;
-  election?: Election;
-}
-
 async function start(parts: Parts): Promise<Parsed<Serving>> {
   const { settings, cluster, namespace, identity, judging, telemetry, log } = parts;
-  const late: Late = {};
+  // Made late, and used by callbacks that are made early.
+  const late: { servers?: Servers; election?: Election } = {};
   const replica = openReplica({
     ...parts,
     onPolicies: (names) => {

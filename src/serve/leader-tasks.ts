@@ -65,7 +65,17 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     ...{ settings, cluster, clock, random, log, report, onEnforced: status.enforced },
   });
   const audit = keepAudit({
-    ...{ cluster, watchCollection, writeStatus, log, report, clock, random, namespaceLabels },
+    ...{
+      cluster,
+      watchCollection,
+      writeStatus,
+      createWorkQueue,
+      log,
+      report,
+      clock,
+      random,
+      namespaceLabels,
+    },
     settings: { ...settings.audit, unmatchedImages: settings.unmatchedImages, builtInPolicies: builtIn },
     policies: store.current,
     judge: replica.validating.judge,

@@ -10,7 +10,7 @@ export { watchCollection } from './reflector/reflector.ts';
 export type { Reflector, WatchCollection } from './reflector/reflector.ts';
 export type { Change } from './reflector/store.ts';
 export { createWorkQueue } from './work-queue.ts';
-export type { WorkQueue, WorkQueueOptions } from './work-queue.ts';
+export type { Requeue, WorkOrder, WorkQueue, WorkQueueOptions } from './work-queue.ts';
 export { writeStatus } from './status.ts';
 export type { WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';

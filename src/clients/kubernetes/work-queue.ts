@@ -1,15 +1,30 @@
 import { SYSTEM_TIMERS, type Timers } from './rest/timers.ts';
 
+/** The keys that are due, in the order in which they run. */
+export interface WorkOrder {
+  /** A key is due. `fresh` = because of a change, not because of time. A key that is due already is due once. */
+  readonly put: (key: string, fresh: boolean) => void;
+  readonly drop: (key: string) => void;
+  /** Takes the next key that may run at this moment; else the milliseconds until one may. `undefined` = no key is due. */
+  readonly next: (now: number) => { readonly key: string } | { readonly waitMs: number } | undefined;
+  readonly size: () => number;
+}
+
+/** What a reconciled key asks for: one more run without any change. `fresh` = that run is about a change. */
+export interface Requeue {
+  readonly requeueAfterMs: number;
+  readonly fresh?: boolean;
+}
+
 /** What a work queue is given. */
 export interface WorkQueueOptions {
   /**
    * Reconciles the object of the key. Never runs twice at once for one key. A rejection is tried again with back-off;
    * `requeueAfterMs` asks for one more run without any change. The signal fires when the queue closes.
    */
-  readonly reconcile: (
-    key: string,
-    signal: AbortSignal,
-  ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<Requeue | undefined>;
+  /** The order of keys; absent = as they came. */
+  readonly order?: WorkOrder;
   /** Most keys that run at the same time. */
   readonly concurrency: number;
   /** Pause after the first failure of a key, doubled with each further one up to the longest. */
@@ -24,9 +39,11 @@ export interface WorkQueueOptions {
 /** Keys that want to be reconciled. */
 export interface WorkQueue {
   /** Reconciles a key as soon as possible: once, however often it is added before; once more if it runs just now. */
-  add(key: string): void;
+  add(key: string, fresh?: boolean): void;
   /** Adds a key in so many milliseconds; of several such times the earliest counts. */
   addAfter(key: string, ms: number): void;
+  /** Drops a key that waits, and what its last run asked for. A run under way ends. */
+  forget(key: string): void;
   /** Keys that are due: those that wait for their turn and those that run. */
   size(): number;
   /** Drops what waits, stops what runs, and resolves when that has stopped. `add` does nothing from then on. */
@@ -42,14 +59,18 @@ const MOST_DOUBLINGS = 30;
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { reconcile, concurrency, onFailure, timers = SYSTEM_TIMERS, random = Math.random } = options;
   const { baseMs, maxMs } = options.backoff ?? DEFAULT_BACKOFF;
-  const due = new Set<string>(); // in the order of their turn; may also be running
+  const order = options.order ?? firstComeFirstServed();
   const running = new Map<string, Promise<void>>();
+  /** Added while they were running, and whether by a change. */
+  const again = new Map<string, boolean>();
+  let cancelTurn = (): void => undefined;
   const failures = new Map<string, number>();
   const closing = new AbortController();
 
-  const add = (key: string): void => {
+  const add = (key: string, fresh = true): void => {
     if (closing.signal.aborted) return;
-    due.add(key);
+    if (running.has(key)) again.set(key, fresh || again.get(key) === true);
+    else order.put(key, fresh);
     queueMicrotask(startDue); // what is added in one breath runs once
   };
   const asked = createAlarms(timers, add);
@@ -57,12 +78,16 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const owed = createAlarms(timers, add);
 
   const startDue = (): void => {
-    for (const key of due) {
-      if (running.size >= concurrency) return;
-      if (running.has(key)) continue;
-      due.delete(key);
-      owed.cancel(key);
-      running.set(key, run(key));
+    cancelTurn();
+    while (running.size < concurrency) {
+      const next = order.next(timers.now());
+      if (!next) return;
+      if ('waitMs' in next) {
+        cancelTurn = timers.after(Math.max(1, next.waitMs), startDue);
+        return;
+      }
+      owed.cancel(next.key);
+      running.set(next.key, run(next.key));
     }
   };
 
@@ -71,11 +96,14 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     try {
       const wish = await reconcile(key, closing.signal);
       failures.delete(key);
-      if (wish && !closing.signal.aborted) owed.set(key, wish.requeueAfterMs);
+      if (wish && !closing.signal.aborted) owed.set(key, wish.requeueAfterMs, wish.fresh);
     } catch (error) {
       if (!closing.signal.aborted) retry(key, error); // work that ends because of `close` has not failed
     } finally {
       running.delete(key);
+      const fresh = again.get(key);
+      again.delete(key);
+      if (fresh !== undefined) add(key, fresh);
       if (!closing.signal.aborted) startDue();
     }
   };
@@ -95,10 +123,16 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       if (ms <= 0) add(key);
       else if (!closing.signal.aborted) asked.set(key, ms);
     },
-    size: () => new Set([...due, ...running.keys()]).size,
+    forget: (key) => {
+      order.drop(key);
+      again.delete(key);
+      asked.cancel(key);
+      owed.cancel(key);
+    },
+    size: () => (closing.signal.aborted ? 0 : order.size()) + running.size,
     close: async () => {
       closing.abort();
-      due.clear();
+      cancelTurn();
       asked.clear();
       owed.clear();
       await Promise.all(running.values());
@@ -106,10 +140,26 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   };
 }
 
+function firstComeFirstServed(): WorkOrder {
+  const due = new Set<string>();
+  return {
+    put: (key) => void due.add(key),
+    drop: (key) => void due.delete(key),
+    next: () => {
+      for (const key of due) {
+        due.delete(key);
+        return { key };
+      }
+      return undefined;
+    },
+    size: () => due.size,
+  };
+}
+
 /** One alarm per key: the earliest that was asked for. */
 interface Alarms {
   /** Rings for a key in so many milliseconds, unless it rings earlier anyway. */
-  readonly set: (key: string, ms: number) => void;
+  readonly set: (key: string, ms: number, fresh?: boolean) => void;
   readonly cancel: (key: string) => void;
   readonly clear: () => void;
 }
@@ -118,7 +168,7 @@ interface Alarms {
 const LONGEST_NAP_MS = 86_400_000;
 
 /** Makes alarms that call `ring`. */
-function createAlarms(timers: Timers, ring: (key: string) => void): Alarms {
+function createAlarms(timers: Timers, ring: (key: string, fresh?: boolean) => void): Alarms {
   const alarms = new Map<string, { readonly at: number; cancel: () => void }>();
 
   const cancel = (key: string): void => {
@@ -126,25 +176,25 @@ function createAlarms(timers: Timers, ring: (key: string) => void): Alarms {
     alarms.delete(key);
   };
 
-  const wind = (key: string, at: number): (() => void) => {
+  const wind = (key: string, at: number, fresh?: boolean): (() => void) => {
     const left = at - timers.now();
     return timers.after(Math.min(Math.max(0, left), LONGEST_NAP_MS), () => {
       const alarm = alarms.get(key);
       if (alarm && at > timers.now()) {
-        alarm.cancel = wind(key, at);
+        alarm.cancel = wind(key, at, fresh);
         return;
       }
       alarms.delete(key);
-      ring(key);
+      ring(key, fresh);
     });
   };
 
   return {
-    set: (key, ms) => {
+    set: (key, ms, fresh) => {
       const at = timers.now() + ms;
       if ((alarms.get(key)?.at ?? Infinity) <= at) return;
       cancel(key);
-      alarms.set(key, { at, cancel: wind(key, at) });
+      alarms.set(key, { at, cancel: wind(key, at, fresh) });
     },
     cancel,
     clear: () => {

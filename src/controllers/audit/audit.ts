@@ -87,7 +87,7 @@ function snapshotOf(
     images,
     ...counts,
     judged: current?.session.findings.size() ?? 0,
-    queued: current?.session.schedule.queued() ?? 0,
+    queued: current?.session.queued() ?? 0,
     reports: current?.publisher.reports() ?? 'off',
   };
 }

@@ -27,6 +27,7 @@ export interface AuditOptions extends Pick<
   readonly cluster: Pick<Cluster, 'get' | 'list' | 'watch' | 'apply' | 'remove'>;
   readonly watchCollection: WatchCollection;
   readonly writeStatus: WriteStatus;
+  readonly createWorkQueue: AuditPorts['makeQueue'];
   readonly log: Log;
 }
 
@@ -49,6 +50,7 @@ export function keepAudit(options: AuditOptions): AuditTasks {
   const audit = createAudit(
     {
       ...options,
+      makeQueue: options.createWorkQueue,
       subscribe: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -1,3 +1,4 @@
+import type { WorkQueue, WorkQueueOptions } from '../../clients/kubernetes/index.ts';
 import type { Clock, Fact, JudgedImage, NamedImage } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
 import type { Report } from './report-shape.ts';
@@ -97,6 +98,7 @@ export interface AuditPorts {
   readonly recordEvent: (event: AuditEvent) => void;
   /** Absent = no reports are wanted. */
   readonly reports?: ReportStore;
+  readonly makeQueue: (options: WorkQueueOptions) => WorkQueue;
   readonly clock: Clock;
   readonly after: After;
   /** At least 0, below 1. */

@@ -1,17 +1,7 @@
-import type { Rate } from './rate.ts';
+import type { WorkOrder } from '../../clients/kubernetes/index.ts';
 
 /** One of this many turns of a queue goes to the key that has waited longest, so that news never starve the rest. */
 const TURNS_OF_NEWS = 4;
-
-/** What waits, in one queue per registry: news before routine, the newest first. */
-export interface RegistryQueues {
-  /** Puts a key into a queue; `undefined` is the queue of keys that cost nothing. */
-  readonly put: (key: string, queue: string | undefined, fresh: boolean) => void;
-  readonly drop: (key: string) => void;
-  /** The next key that its queue allows now, or the milliseconds until one is allowed; `undefined` when nothing waits. */
-  readonly next: (now: number) => { readonly key: string } | { readonly waitMs: number } | undefined;
-  readonly size: () => number;
-}
 
 interface RegistryQueue {
   readonly name: string | undefined;
@@ -22,8 +12,19 @@ interface RegistryQueue {
   turns: number;
 }
 
-/** Queues take turns; within one queue, `rate` decides when the next key may run. */
-export function createRegistryQueues(rate: Rate): RegistryQueues {
+/** What the order of images to judge goes by. */
+export interface RegistryOrder {
+  /** The registry whose budget a key uses; `undefined` when it uses none. */
+  readonly registryOf: (key: string) => string | undefined;
+  readonly perSecond: number;
+}
+
+/**
+ * One queue per registry, each with a budget of keys per second. Queues take turns; in a queue changes run before routine, the newest
+ * first.
+ */
+export function createRegistryQueues({ registryOf, perSecond }: RegistryOrder): WorkOrder {
+  const rate = createRate(perSecond);
   const queues = new Map<string | undefined, RegistryQueue>();
   const queueOf = new Map<string, RegistryQueue>();
 
@@ -33,7 +34,8 @@ export function createRegistryQueues(rate: Rate): RegistryQueues {
     queueOf.delete(key);
     if (queue?.all.size === 0) queues.delete(queue.name);
   };
-  const put: RegistryQueues['put'] = (key, name, fresh) => {
+  const put = (key: string, fresh: boolean) => {
+    const name = registryOf(key);
     const before = queueOf.get(key);
     if (before && before.name !== name) drop(key);
     const queue = queues.get(name) ?? { name, all: new Set(), news: [], turns: 0 };
@@ -44,7 +46,7 @@ export function createRegistryQueues(rate: Rate): RegistryQueues {
     queue.news.push(key);
     if (queue.news.length > 2 * queue.all.size) queue.news = stillWaiting(queue);
   };
-  const next: RegistryQueues['next'] = (now) => {
+  const next: WorkOrder['next'] = (now) => {
     let waitMs = Infinity;
     for (const [name, queue] of queues) {
       const wait = name === undefined ? 0 : rate.take(name, now);
@@ -58,7 +60,9 @@ export function createRegistryQueues(rate: Rate): RegistryQueues {
       }
       waitMs = Math.min(waitMs, wait);
     }
-    return queues.size === 0 ? undefined : { waitMs };
+    if (queues.size > 0) return { waitMs };
+    rate.tidy(now);
+    return undefined;
   };
   return { put, drop, next, size: () => queueOf.size };
 }
@@ -75,4 +79,39 @@ function choose(queue: RegistryQueue): string | undefined {
 /** The news of a queue that still wait, each once, at its last place. */
 function stillWaiting({ news, all }: RegistryQueue): string[] {
   return [...new Set(news.toReversed())].filter((key) => all.has(key)).toReversed();
+}
+
+/** Allows a number of operations per second, for each queue separately. */
+export interface Rate {
+  /** 0 and a token is taken, or the milliseconds until there is one. */
+  readonly take: (queue: string, now: number) => number;
+  /** Forgets queues that have been idle: for them a new bucket is the same. */
+  readonly tidy: (now: number) => void;
+}
+
+interface Bucket {
+  readonly tokens: number;
+  readonly at: number;
+}
+
+/** Token buckets that hold one second's worth, and at least one. */
+export function createRate(perSecond: number): Rate {
+  const capacity = Math.max(1, perSecond);
+  const buckets = new Map<string, Bucket>();
+  const level = (queue: string, now: number): number => {
+    const { tokens, at } = buckets.get(queue) ?? { tokens: capacity, at: now };
+    // A clock that is set back must not empty a bucket.
+    return Math.min(capacity, tokens + (Math.max(0, now - at) * perSecond) / 1_000);
+  };
+  return {
+    take: (queue, now) => {
+      const tokens = level(queue, now);
+      if (tokens < 1) return Math.ceil(((1 - tokens) * 1_000) / perSecond);
+      buckets.set(queue, { tokens: tokens - 1, at: now });
+      return 0;
+    },
+    tidy: (now) => {
+      for (const queue of buckets.keys()) if (level(queue, now) >= capacity) buckets.delete(queue);
+    },
+  };
 }

@@ -1,7 +1,8 @@
+import type { Requeue } from '../../clients/kubernetes/index.ts';
 import { Fault } from '../../core/model/index.ts';
 import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
 import type { AuditChange, AuditPorts, AuditSettings, Pods, AuditEvent } from './ports.ts';
-import { createSchedule, type Due, type Schedule } from './schedule.ts';
+import { createRegistryQueues } from './registry-queues.ts';
 import { createUnits, type Unit, type Units } from './image-groups.ts';
 import { announcementOf, podEvents, type Announced } from './pod-events.ts';
 
@@ -18,7 +19,8 @@ const JITTER = 0.1;
 export interface Session {
   readonly units: Units;
   readonly findings: FindingsHeld;
-  readonly schedule: Schedule;
+  /** How many wait for their turn or run. */
+  readonly queued: () => number;
   /** Grows with every change to what is published. */
   readonly version: () => number;
   /** Whether every unit has been judged at least once. */
@@ -37,52 +39,50 @@ export function openSession(
   const findings = holdFindings();
   let version = 0;
 
-  const dueAfter = (judgement: Judgement): Due => {
+  const dueAfter = (judgement: Judgement): Requeue => {
     const spread = 1 - JITTER + 2 * JITTER * ports.random();
     const transient = judgement.verdict.findings.some((finding) => finding.transient);
     const every = transient ? Math.min(RETRY_MS, settings.everyMs) : settings.everyMs;
-    const routine = ports.clock().getTime() + every * spread;
-    const turn = judgement.changesAt?.getTime() ?? Infinity;
-    return turn < routine ? { at: turn, fresh: true } : { at: routine, fresh: false };
+    const routineMs = every * spread;
+    const changesInMs = (judgement.changesAt?.getTime() ?? Infinity) - ports.clock().getTime();
+    return changesInMs < routineMs
+      ? { requeueAfterMs: Math.max(0, changesInMs), fresh: true }
+      : { requeueAfterMs: routineMs, fresh: false };
   };
-  const run = async (key: string): Promise<Due> => {
+  const reconcile = async (key: string): Promise<Requeue | undefined> => {
     const unit = units.get(key);
-    const again: Due = { at: ports.clock().getTime() + RETRY_MS, fresh: false };
-    if (!unit || signal.aborted) return again;
+    if (!unit || signal.aborted) return undefined;
     try {
       const judgement = await judgeInTime(unit, { ports, settings, signal });
       // Meanwhile its last pod may have gone, or this process may no longer lead: then it has no say.
-      if (stopped(signal) || units.get(key) !== unit) return again;
+      if (stopped(signal) || units.get(key) !== unit) return undefined;
       for (const event of findings.put(unit, judgement)) ports.recordEvent(event);
       version += 1;
       return dueAfter(judgement);
     } catch (error) {
       if (!stopped(signal)) complain(error, unit, ports);
-      return again;
+      return { requeueAfterMs: RETRY_MS, fresh: false };
     }
   };
-  const schedule = createSchedule({
-    run,
-    queueOf: (key) => {
+  const order = createRegistryQueues({
+    perSecond: settings.perRegistryPerSecond,
+    registryOf: (key) => {
       const unit = units.get(key);
       return unit && needsRegistry(unit, ports.policies()) ? unit.use?.registry : undefined;
     },
-    perQueuePerSecond: settings.perRegistryPerSecond,
-    concurrency: CONCURRENCY,
-    clock: ports.clock,
-    after: ports.after,
   });
+  const queue = ports.makeQueue({ reconcile, order, concurrency: CONCURRENCY });
   const setPod: (...pod: Parameters<Units['set']>) => void = (...pod) => {
     const { appeared, gone } = units.set(...pod);
     if (appeared.length + gone.length > 0) version += 1;
     for (const key of gone) {
       findings.forget(key);
-      schedule.forget(key);
+      queue.forget(key);
     }
-    for (const key of appeared) schedule.soon(key, true);
+    for (const key of appeared) queue.add(key, true);
   };
   const judgeAgain = (concerned: (unit: Unit) => boolean) => {
-    for (const unit of units.all()) if (concerned(unit)) schedule.soon(unit.key, false);
+    for (const unit of units.all()) if (concerned(unit)) queue.add(unit.key, false);
   };
   const follow = (change: AuditChange) => {
     switch (change.type) {
@@ -106,12 +106,12 @@ export function openSession(
   return {
     units,
     findings,
-    schedule,
+    queued: queue.size,
     version: () => version,
     looked: () => findings.size() >= units.counts().units,
     close: async () => {
       unsubscribe();
-      await schedule.close();
+      await queue.close();
     },
   };
 }

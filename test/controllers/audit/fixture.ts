@@ -1,3 +1,4 @@
+import { createWorkQueue } from '../../../src/clients/kubernetes/index.ts';
 import type { Fact, JudgedImage } from '../../../src/core/model/index.ts';
 import { parseReference } from '../../../src/core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
@@ -95,6 +96,7 @@ export function auditFixture(
         return { ok: true };
       },
     },
+    makeQueue: (options) => createWorkQueue({ ...options, timers: time.timers }),
     clock: time.clock,
     after: time.after,
     random: () => 0.5,

@@ -1,17 +1,10 @@
 import { expect } from 'chai';
-import { createRate } from '../../../src/controllers/audit/rate.ts';
-import { createSchedule, type Due } from '../../../src/controllers/audit/schedule.ts';
+import { createWorkQueue, type Requeue } from '../../../src/clients/kubernetes/index.ts';
+import { createRate, createRegistryQueues } from '../../../src/controllers/audit/registry-queues.ts';
 import { stillTime } from './time.ts';
 
-const NEVER: Due = { at: Infinity, fresh: false };
-
 /** A schedule that records what it runs. The part of a key before the slash names its queue; `free/…` costs nothing. */
-function noting({
-  perQueuePerSecond = 1_000,
-  concurrency = 8,
-  due = () => NEVER,
-  holds = false,
-}: Noting = {}) {
+function noting({ perQueuePerSecond = 1_000, concurrency = 8, due, holds = false }: Noting = {}) {
   const time = stillTime();
   const ran: string[] = [];
   let release: () => void = () => undefined;
@@ -20,18 +13,26 @@ function noting({
         release = resolve;
       })
     : Promise.resolve();
-  const schedule = createSchedule({
-    run: async (key) => {
+  const order = createRegistryQueues({
+    registryOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
+    perSecond: perQueuePerSecond,
+  });
+  const queue = createWorkQueue({
+    reconcile: async (key) => {
       ran.push(key);
       await held;
-      return due(time.clock().getTime());
+      return due;
     },
-    queueOf: (key) => (key.startsWith('free/') ? undefined : key.split('/')[0]),
-    perQueuePerSecond,
-    concurrency,
-    clock: time.clock,
-    after: time.after,
+    ...{ order, concurrency, timers: time.timers },
   });
+  const schedule = {
+    soon: (key: string, fresh: boolean) => {
+      queue.add(key, fresh);
+    },
+    forget: queue.forget,
+    queued: queue.size,
+    close: queue.close,
+  };
   return {
     time,
     ran,
@@ -45,7 +46,7 @@ function noting({
 interface Noting {
   readonly perQueuePerSecond?: number;
   readonly concurrency?: number;
-  readonly due?: (now: number) => Due;
+  readonly due?: Requeue;
   readonly holds?: boolean;
 }
 
@@ -91,6 +92,7 @@ describe('the schedule of an audit', () => {
   it('runs the newest change first, and starves no key', async () => {
     const { time, ran, schedule } = noting({ perQueuePerSecond: 1 });
     schedule.soon('a/spent', true);
+    await time.pass(0);
     for (const key of keys('a', 3)) schedule.soon(key, false);
     schedule.soon('a/new', true);
     schedule.soon('a/newer', true);
@@ -109,6 +111,7 @@ describe('the schedule of an audit', () => {
   it('runs a key once more when it is added while it runs, and not more often', async () => {
     const { time, ran, schedule, release } = noting({ holds: true });
     schedule.soon('a/1', true);
+    await time.pass(0);
     schedule.soon('a/1', true);
     schedule.soon('a/1', false);
     release();
@@ -118,7 +121,7 @@ describe('the schedule of an audit', () => {
   });
 
   it('runs a key again when it is due, and never after it was removed', async () => {
-    const { time, ran, schedule } = noting({ due: (now) => ({ at: now + 10_000, fresh: false }) });
+    const { time, ran, schedule } = noting({ due: { requeueAfterMs: 10_000 } });
     schedule.soon('a/1', true);
     schedule.soon('a/2', true);
     await time.pass(1_000);
