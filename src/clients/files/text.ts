@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
-import { parsed, type Parsed, problem, type Problem } from '../../core/model/index.ts';
+import { errorCode, parsed, type Parsed, problem, type Problem } from '../../core/model/index.ts';
+import { readAtMost } from '../io/index.ts';
 
 /** Largest file read, in bytes: what etcd would store of one object is far below it. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -25,21 +26,17 @@ export async function readBytes(path: string): Promise<Parsed<Uint8Array>> {
 }
 
 /** All the bytes of a stream, read no further than the bound: a device or pipe does not say its size. */
-export async function readBounded(path: string, stream: AsyncIterable<unknown>): Promise<Parsed<Uint8Array>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    const bytes = chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk));
-    size += bytes.byteLength;
-    if (size > MAX_FILE_BYTES) return problem(path, `is larger than ${String(MAX_FILE_BYTES)} bytes`);
-    chunks.push(bytes);
-  }
-  return parsed(Buffer.concat(chunks));
+export async function readBounded(
+  path: string,
+  stream: AsyncIterable<Uint8Array>,
+): Promise<Parsed<Uint8Array>> {
+  const bytes = await readAtMost(stream, MAX_FILE_BYTES);
+  return bytes === undefined ? problem(path, `is larger than ${MAX_FILE_BYTES} bytes`) : parsed(bytes);
 }
 
 /** Why the system does not give a file, as a clause. */
 export function describe(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCode(error) || 'unknown error';
   const words: Readonly<Record<string, string>> = {
     ENOENT: 'no such file or folder',
     EACCES: 'permission denied',

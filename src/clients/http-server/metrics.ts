@@ -3,28 +3,18 @@ import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry
 import type { Gauge } from '../../core/model/index.ts';
 
 /** Labels of one value. */
-export type LabelValues = Readonly<Record<string, string>>;
-
-/** One measured value with its labels. */
-export interface Sample {
-  readonly labels: LabelValues;
-  readonly value: number;
-}
+type LabelValues = Readonly<Record<string, string>>;
 
 /** A metric: Prometheus name (in seconds or bytes where it has a unit), a sentence, and the names of its labels. */
-export interface MetricDefinition {
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-}
+type MetricDefinition = Omit<Gauge, 'read'>;
 
 /** A histogram with the upper bounds of its buckets. */
-export interface HistogramDefinition extends MetricDefinition {
+interface HistogramDefinition extends MetricDefinition {
   readonly buckets: readonly number[];
 }
 
 /** What is measured. */
-export interface MetricDefinitions {
+interface MetricDefinitions {
   readonly gauges?: readonly Gauge[];
   readonly counters?: readonly MetricDefinition[];
   readonly histograms?: readonly HistogramDefinition[];
@@ -74,33 +64,20 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   const counts = byName(counters, ({ name, help, labels }) => {
     const counter = new Counter({ name, help, labelNames: [...labels], registers });
     const bounded = boundOf(labels);
-    return (values: LabelValues, by: number) => {
-      counter.inc(bounded(values), by);
-    };
+    return (values: LabelValues, by: number) => counter.inc(bounded(values), by);
   });
   const observations = byName(histograms, ({ name, help, labels, buckets }) => {
-    const histogram = new Histogram({
-      name,
-      help,
-      labelNames: [...labels],
-      buckets: [...buckets],
-      registers,
-    });
+    const labelNames = [...labels];
+    const histogram = new Histogram({ name, help, labelNames, buckets: [...buckets], registers });
     const bounded = boundOf(labels);
-    return (values: LabelValues, value: number) => {
-      histogram.observe(bounded(values), value);
-    };
+    return (values: LabelValues, value: number) => histogram.observe(bounded(values), value);
   });
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
     addGauges,
-    count: (name, labels, by = 1) => {
-      counts(name)(labels, by);
-    },
-    observe: (name, labels, value) => {
-      observations(name)(labels, value);
-    },
+    count: (name, labels, by = 1) => counts(name)(labels, by),
+    observe: (name, labels, value) => observations(name)(labels, value),
   };
 }
 

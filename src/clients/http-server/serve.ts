@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import { errorCode, objectOf } from '../../core/model/index.ts';
 
 /** What a handler is given. */
 export interface Request {
@@ -139,7 +140,7 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
       response.status(status).type(contentType).send(text);
     };
     const overflow: ErrorRequestHandler = (error: unknown, request, response, next) => {
-      if (isTooLarge(error)) return answer('too large', request, response);
+      if (objectOf(error).type === 'entity.too.large') return answer('too large', request, response);
       next(error);
       return undefined;
     };
@@ -150,14 +151,18 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
     });
     app.use(path, overflow);
     app.all(path, (_request, response) => {
-      response.status(405).set('Allow', method.toUpperCase()).type('text/plain').send('method not allowed\n');
+      refuse(response.set('Allow', method.toUpperCase()), 405, 'method not allowed');
     });
   }
   app.use((_request, response) => {
-    response.status(404).type('text/plain').send('not found\n');
+    refuse(response, 404, 'not found');
   });
   app.use(lastResort(onError));
   return app;
+}
+
+function refuse(response: Response, status: number, text: string): void {
+  response.status(status).type('text/plain').send(`${text}\n`);
 }
 
 /** Express recognises an error handler by its four parameters. */
@@ -166,11 +171,7 @@ function lastResort(onError: (error: unknown) => void): ErrorRequestHandler {
     const status = statusOf(error);
     if (status >= 500) onError(error);
     if (response.headersSent) response.end();
-    else
-      response
-        .status(status)
-        .type('text/plain')
-        .send(status < 500 ? 'bad request\n' : 'internal error\n');
+    else refuse(response, status, status < 500 ? 'bad request' : 'internal error');
   };
 }
 
@@ -186,32 +187,22 @@ function headersOf({ headers }: express.Request): ReadonlyMap<string, string> {
   );
 }
 
-function isTooLarge(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'type' in error && error.type === 'entity.too.large';
-}
-
 function statusOf(error: unknown): number {
-  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
+  const { status } = objectOf(error);
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
 
 async function drain(server: HttpServer | HttpsServer): Promise<void> {
   // Not the method of the HTTP server: that one also closes idle connections, at once.
   const closed = new Promise<void>((resolve) => {
-    NetServer.prototype.close.call(server, () => {
-      resolve();
-    });
+    NetServer.prototype.close.call(server, () => resolve());
   });
   let idle: NodeJS.Timeout | undefined;
   const linger = setTimeout(() => {
     // A caller may also be slow to hang up after its last answer.
-    idle = setInterval(() => {
-      server.closeIdleConnections();
-    }, IDLE_LOOK_MS);
+    idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
   }, LINGER_MS);
-  const cut = setTimeout(() => {
-    server.closeAllConnections();
-  }, DRAIN_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
   for (const timer of [linger, idle, cut]) clearTimeout(timer);
   // Only now, for what it does besides: it ends the looks for slow callers.
@@ -234,7 +225,7 @@ const ADDRESS: Readonly<Record<string, string>> = {
 
 /** Puts into words why `startServer` rejected. The text of a key or certificate is never part of it. */
 export function explainStart(error: unknown): StartProblem {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCode(error) || 'unknown error';
   if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
     return { about: 'certificate', message: 'the private key is not the one of the certificate' };
   if (code.startsWith('ERR_OSSL_') || code.startsWith('ERR_TLS_'))

@@ -1,7 +1,10 @@
 import { createLocalJWKSet } from 'jose';
 import * as z from 'zod';
-import type { Clock } from '../../core/model/index.ts';
-import { fault, type Fetch, type Reading, readJson } from './read-json.ts';
+import { errorCode, Fault, parseJson, type Clock } from '../../core/model/index.ts';
+import { readAtMost, unlessAborted } from '../io/index.ts';
+
+/** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Milliseconds that keys are trusted: a key that its issuer withdraws is accepted for no longer. */
 const KEYS_MS = 10 * 60_000;
@@ -69,7 +72,7 @@ export function createKeySets(fetch: Fetch, clock: Clock): KeySets {
     entry.waiting += 1;
     entry.loading ??= load(issuer, entry);
     try {
-      return await Promise.race([entry.loading, aborted(issuer, signal)]);
+      return await unlessAborted(entry.loading, signal, () => fault(issuer, 'they did not come in time'));
     } finally {
       entry.waiting -= 1;
     }
@@ -88,14 +91,6 @@ export function createKeySets(fetch: Fetch, clock: Clock): KeySets {
       return within(held.at, COOL_DOWN_MS) ? undefined : fresh(issuer, entry, signal);
     },
   };
-}
-
-function aborted(issuer: string, signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const late = (): void => reject(fault(issuer, 'they did not come in time'));
-  if (signal.aborted) late();
-  else signal.addEventListener('abort', late, { once: true });
-  return promise;
 }
 
 /** OpenID Connect Discovery 1.0, section 3. */
@@ -127,4 +122,53 @@ async function discoverKeys(reading: Reading): Promise<KeySet> {
 /** Over plain http anyone on the network path could act as the issuer; on the issuer's own origin it is as safe as the issuer is. */
 function mayHoldKeys(place: URL, issuer: URL): boolean {
   return place.protocol === 'https:' || place.origin === issuer.origin;
+}
+
+/** What is read of an issuer, and in how much time. */
+interface Reading {
+  readonly fetch: Fetch;
+  readonly issuer: string;
+  readonly signal: AbortSignal;
+}
+
+/** Largest document in bytes: a set of ten RSA keys with their certificates has some 40,000. */
+const MAX_DOCUMENT_BYTES = 256 * 1024;
+
+/**
+ * Reads a document of an issuer as JSON. Nothing else than 200 is an answer, and it is not asked for elsewhere: a redirect would
+ * let the owner of any page of the issuer choose the keys. Throws a `Fault`.
+ */
+async function readJson({ fetch, issuer, signal }: Reading, url: string): Promise<unknown> {
+  const path = new URL(url).pathname;
+  try {
+    const answer = await fetch(url, {
+      headers: { accept: 'application/json' },
+      redirect: 'error',
+      credentials: 'omit',
+      signal,
+    });
+    if (answer.status !== 200) {
+      await answer.body?.cancel();
+      throw fault(issuer, `${path} answered ${answer.status}`);
+    }
+    // Counted as it comes out, so that a small packed answer cannot unpack to anything.
+    const bytes = await readAtMost(answer.body ?? new Blob([]).stream(), MAX_DOCUMENT_BYTES);
+    if (bytes === undefined) throw fault(issuer, `${path} is longer than ${MAX_DOCUMENT_BYTES} bytes`);
+    return parseJson(bytes);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw fault(issuer, `${path} ${whyNot(error, signal)}`, error);
+  }
+}
+
+function whyNot(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'did not come in time';
+  const code = errorCode(error instanceof Error ? error.cause : undefined);
+  return `could not be fetched${code && ` (${code})`}`;
+}
+
+/** The Fault for keys that cannot be had. `detail` is one clause; an issuer's own words are no part of it. */
+function fault(issuer: string, detail: string, cause?: unknown): Fault {
+  const operation = `read the keys of ${issuer}`;
+  return new Fault({ code: 'IssuerUnavailable', operation, side: 'trust', transient: true, detail, cause });
 }

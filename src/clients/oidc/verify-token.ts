@@ -1,7 +1,6 @@
-import { decodeJwt, errors, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { decodeJwt, errors, jwtVerify } from 'jose';
 import type { Clock } from '../../core/model/index.ts';
-import { createKeySets, type Held } from './key-sets.ts';
-import type { Fetch } from './read-json.ts';
+import { createKeySets, type Fetch, type Held } from './key-sets.ts';
 
 /** Whose tokens are taken; each is compared as a whole. */
 export interface TokenTrust {
@@ -63,21 +62,15 @@ export function createTokenVerifier({
     return newer ? verify(token, trust, newer) : verdict;
   };
 
-  async function verify(
-    token: string,
-    { audience, subject }: TokenTrust,
-    { keys }: Held,
-  ): Promise<TokenVerdict> {
-    const options: JWTVerifyOptions = {
-      algorithms: ALGORITHMS,
-      audience,
-      subject,
-      requiredClaims: ['exp'],
-      clockTolerance: CLOCK_TOLERANCE_S,
-      currentDate: clock(),
-    };
+  async function verify(token: string, trust: TokenTrust, { keys }: Held): Promise<TokenVerdict> {
+    const { audience, subject } = trust;
+    const required = { algorithms: ALGORITHMS, audience, subject, requiredClaims: ['exp'] };
     try {
-      await jwtVerify(token, keys, options);
+      await jwtVerify(token, keys, {
+        ...required,
+        clockTolerance: CLOCK_TOLERANCE_S,
+        currentDate: clock(),
+      });
       return { ok: true };
     } catch (error) {
       return no(whyNot(error));

@@ -1,11 +1,20 @@
-import { createHash, createPublicKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { getTrustedRoot } from '@sigstore/tuf';
 import * as z from 'zod';
-import { Fault, parsed, type Parsed, problem, type Problem, type TrustRoot } from '../../core/model/index.ts';
+import {
+  errorCode,
+  Fault,
+  parsed,
+  type Parsed,
+  problem,
+  type Problem,
+  type TrustRoot,
+} from '../../core/model/index.ts';
 import { parsePayload } from './json.ts';
 import { parseCertificate } from './verify/certificate.ts';
+import { isPublicKey } from './verify/key-signature.ts';
 import { toRootMaterial } from './verify/root-material.ts';
 
 /** Largest trust root in bytes; the public-good one has ten thousand. */
@@ -27,14 +36,10 @@ export function readTrustRoot(json: string): Parsed<TrustRoot> {
   const problems = rootProblems(body);
   if (problems.length > 0) return { ok: false, problems };
   const fingerprint = createHash('sha256').update(json).digest('hex');
-  return use(body, fingerprint) ?? parsed({ json, fingerprint });
-}
-
-/** Last of all the library has to be able to use it. */
-function use(body: object, fingerprint: string): { ok: false; problems: readonly Problem[] } | undefined {
   try {
+    // Last of all the library has to be able to use it.
     toRootMaterial(TrustedRoot.fromJSON(body), fingerprint);
-    return undefined;
+    return parsed({ json, fingerprint });
   } catch (error) {
     const detail = error instanceof Error ? error.message : 'no reason is given';
     return problem('', `cannot be used as a trust root: ${detail}`);
@@ -77,7 +82,7 @@ const authority = z.object({
 });
 const key = z
   .object({ rawBytes: z.string(), keyDetails: z.unknown(), validFor })
-  .refine(({ rawBytes, keyDetails }) => isKey(Buffer.from(rawBytes, 'base64'), keyDetails), {
+  .refine(({ rawBytes, keyDetails }) => isPublicKey(Buffer.from(rawBytes, 'base64'), formsOf(keyDetails)), {
     error: 'is not a public key that can be read',
   });
 const log = z.object({
@@ -115,18 +120,8 @@ function pathOf(path: readonly PropertyKey[]): string {
 }
 
 /** PKCS #1 is what `…_RSA_PKCS1V5` without PKIX stands for; everything else is SubjectPublicKeyInfo. */
-function isKey(der: Buffer, details: unknown): boolean {
-  const type = details === 'PKCS1_RSA_PKCS1V5' ? 'pkcs1' : 'spki';
-  const types =
-    details === undefined || type === 'spki' ? (['spki', 'pkcs1'] as const) : (['pkcs1'] as const);
-  return types.some((one) => {
-    try {
-      createPublicKey({ key: der, format: 'der', type: one });
-      return true;
-    } catch {
-      return false;
-    }
-  });
+function formsOf(details: unknown): readonly ('spki' | 'pkcs1')[] {
+  return details === 'PKCS1_RSA_PKCS1V5' ? ['pkcs1'] : ['spki', 'pkcs1'];
 }
 
 interface RefreshOptions {
@@ -152,28 +147,17 @@ const RETRIES = 2;
  */
 export async function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
   const { cachePath, mirrorURL, rootPath, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
-  const root = await getTrustedRoot({
-    cachePath,
-    mirrorURL,
-    rootPath,
-    timeout: timeoutMs,
-    retry: { retries },
-  }).catch((cause: unknown) => {
+  const source = { cachePath, mirrorURL, rootPath, timeout: timeoutMs, retry: { retries } };
+  const root = await getTrustedRoot(source).catch((cause: unknown) => {
     throw new Fault({
       // The message of the library may hold the address, and with it a login: only its code is repeated.
       code: 'UnreadableEvidence',
       operation: 'refresh the sigstore trust root',
       side: 'trust',
       transient: true,
-      detail: `TUF failed with ${codeOf(cause)}`,
+      detail: `TUF failed with ${errorCode(cause) || 'an error'}`,
       cause,
     });
   });
   return readTrustRoot(JSON.stringify(TrustedRoot.toJSON(root)));
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
-    ? cause.code
-    : 'an error';
 }

@@ -8,7 +8,7 @@ import {
   type PinnedRef,
 } from '../../../core/model/index.ts';
 import type { Statement } from '../../../core/promotion/index.ts';
-import { ANNOTATION } from '../verify/annotations.ts';
+import { ANNOTATION } from '../verify/cosign-layer.ts';
 import { COSIGN_SIGN, STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
 /** "I signed this image" as cosign says it up to its second generation: the payload of a `.sig` layer (cosign SIGNATURE_SPEC). */
@@ -19,9 +19,9 @@ export function simpleSigningPayload(image: PinnedRef, annotations: Annotations)
       image: { 'docker-manifest-digest': image.digest },
       type: 'cosign container image signature',
     },
-    optional: hasAny(annotations) ? sorted(annotations) : null,
+    optional: sorted(annotations) ?? null,
   };
-  return Buffer.from(JSON.stringify(payload));
+  return jsonBytes(payload);
 }
 
 /** The same as cosign 3 says it: a statement without content, with the signer's annotations on its subject. */
@@ -31,7 +31,7 @@ export function signStatementAbout({ digest }: PinnedRef, annotations: Annotatio
     subject: [
       {
         digest: { [digestAlgorithm(digest)]: digestHex(digest) },
-        ...(hasAny(annotations) && { annotations: sorted(annotations) }),
+        annotations: sorted(annotations),
       },
     ],
     predicateType: COSIGN_SIGN,
@@ -39,13 +39,15 @@ export function signStatementAbout({ digest }: PinnedRef, annotations: Annotatio
   };
 }
 
-function hasAny(annotations: Annotations): boolean {
-  return Object.keys(annotations).length > 0;
+/** In one order whatever the caller's, as Go writes maps: the same claim is the same bytes. Nothing when there are none. */
+function sorted(annotations: Annotations): Annotations | undefined {
+  const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-/** One order whatever the caller's, as Go writes maps: the same claim is the same bytes. */
-function sorted(annotations: Annotations): Annotations {
-  return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** A value as the bytes of its JSON. */
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
 }
 
 /** The bundle that is written, as cosign 3 does. */

@@ -1,26 +1,20 @@
-import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
-import * as z from 'zod';
-import { type KeyKind, parsed, type Parsed } from '../../../core/model/index.ts';
-import type {
-  ArtifactSigner,
-  SignedContent,
-  SignedRecord,
-  Statement,
-} from '../../../core/promotion/index.ts';
+import { digestOf, parsed, type Parsed } from '../../../core/model/index.ts';
+import type { ArtifactSigner, SignedRecord, Statement } from '../../../core/promotion/index.ts';
+import { isSignedBy, signingHash } from '../verify/key-signature.ts';
+import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
+import { readCandidate } from '../verify/verify-candidate.ts';
 import {
   attestationAnnotations,
   BUNDLE_MEDIA_TYPE,
   envelopeJson,
+  jsonBytes,
   signatureAnnotation,
   signStatementAbout,
   simpleSigningPayload,
 } from './claims.ts';
 import { type PrivateKey, type PrivateKeyText, readPrivateKey } from './private-key.ts';
-import { ANNOTATION } from '../verify/annotations.ts';
-import { parsePayload } from '../json.ts';
-import { signingHash } from '../verify/key-signature.ts';
-import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
 /**
  * Opens a private key to sign with: an encrypted cosign key with its password, or a plain one. ECDSA P-256, P-384 and P-521,
@@ -40,23 +34,23 @@ function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
   // Cosign finds the key of a bundle by this hint.
   const hint = fingerprint.toString('base64');
   const signBytes = (bytes: Uint8Array): Buffer => sign(signingHash(kind), bytes, key);
-  const seal = (statement: Statement) => {
-    const payload = Buffer.from(JSON.stringify(statement));
-    const signature = signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload));
-    return envelopeJson(payload, signature);
+  const seal = (statement: Statement): object => {
+    const payload = jsonBytes(statement);
+    return envelopeJson(payload, signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)));
   };
-  const bundle = (envelope: object): Uint8Array =>
-    json({
+  const bundle = (dsseEnvelope: object): Uint8Array =>
+    jsonBytes({
       mediaType: BUNDLE_MEDIA_TYPE,
       verificationMaterial: { publicKey: { hint } },
-      dsseEnvelope: envelope,
+      dsseEnvelope,
     });
+  // Signing with a key at hand takes under a millisecond; only the interface is asynchronous.
   return {
     name: fingerprint.toString('hex'),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     signImage: (image, annotations) => {
       const layer = simpleSigningPayload(image, annotations);
-      return settled({
+      return Promise.resolve({
         bundle: bundle(seal(signStatementAbout(image, annotations))),
         layer,
         layerAnnotations: signatureAnnotation(signBytes(layer)),
@@ -64,70 +58,26 @@ function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
     },
     signStatement: (statement) => {
       const envelope = seal(statement);
-      return settled({
+      return Promise.resolve({
         bundle: bundle(envelope),
-        layer: json(envelope),
+        layer: jsonBytes(envelope),
         layerAnnotations: attestationAnnotations(statement.predicateType),
       });
     },
-    made: (record) => isMadeBy(publicKey, kind, record),
+    made: (record) => isMadeBy(publicKey, record),
   };
 }
-
-function json(value: object): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}
-
-/** Signing with a key at hand takes under a millisecond; only the port is asynchronous. */
-function settled(content: SignedContent): Promise<SignedContent> {
-  return Promise.resolve(content);
-}
-
-const envelope = z.object({
-  payloadType: z.literal(STATEMENT_PAYLOAD_TYPE),
-  payload: z.base64(),
-  signatures: z.array(z.object({ sig: z.base64() })).length(1),
-});
-const bundle = z.object({ dsseEnvelope: envelope });
 
 /**
  * Whether this key signed a record. Anyone with push access can claim any signer; without this check they could keep a
  * signature from being made by putting a forged one in its place.
  */
-function isMadeBy(key: KeyObject, kind: KeyKind, record: SignedRecord): boolean {
-  const signed = record.form === 'simple-signing' ? layerIn(record) : envelopeIn(record);
-  if (!signed) return false;
+function isMadeBy(key: KeyObject, record: SignedRecord): boolean {
+  const nowhere = { digest: digestOf(''), annotations: {} }; // what it is about plays no part
+  const read = readCandidate({ ...nowhere, ...record });
   try {
-    return verify(signingHash(kind), signed.bytes, key, signed.signature);
+    return typeof read !== 'string' && isSignedBy(read.material, key);
   } catch {
     return false; // a signature of another shape is not ours
   }
-}
-
-interface Signed {
-  readonly bytes: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
-function layerIn({
-  payload,
-  annotations,
-}: Extract<SignedRecord, { form: 'simple-signing' }>): Signed | undefined {
-  const signature = annotations[ANNOTATION.signature];
-  return signature === undefined
-    ? undefined
-    : { bytes: payload, signature: Buffer.from(signature, 'base64') };
-}
-
-function envelopeIn({ form, json }: Extract<SignedRecord, { json: Uint8Array }>): Signed | undefined {
-  const value = parsePayload(json);
-  const read =
-    form === 'bundle' ? bundle.safeParse(value).data?.dsseEnvelope : envelope.safeParse(value).data;
-  const [first] = read?.signatures ?? [];
-  if (!read || !first) return undefined;
-  const payload = Buffer.from(read.payload, 'base64');
-  return {
-    bytes: dsse.preAuthEncoding(read.payloadType, payload),
-    signature: Buffer.from(first.sig, 'base64'),
-  };
 }

@@ -1,28 +1,40 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { type Bundle, bundleToJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import {
   DSSEBundleBuilder,
+  FulcioSigner,
   MessageSignatureBundleBuilder,
   RekorWitness,
+  type Signer,
   TSAWitness,
   type Witness,
 } from '@sigstore/sign';
 import * as z from 'zod';
-import { Fault, nameOf, parsed, type Parsed, type Problem, problem } from '../../../core/model/index.ts';
+import {
+  errorCode,
+  Fault,
+  nameOf,
+  objectOf,
+  parsed,
+  type Parsed,
+  type Problem,
+  problem,
+} from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
+import { unlessAborted } from '../../io/index.ts';
 import { parsePayload } from '../json.ts';
-import { type Asking, createCertifiedKey } from './certified-key.ts';
+import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import {
   attachedAnnotations,
   attestationAnnotations,
   envelopeJson,
+  jsonBytes,
   signatureAnnotation,
   signStatementAbout,
   simpleSigningPayload,
   timestampOf,
 } from './claims.ts';
-import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
 /** In whose name to sign, and which servers record it. */
 export interface KeylessOptions {
@@ -86,44 +98,93 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
   const signer = createCertifiedKey(bare(fulcioURL), token, asking);
   const seal = (statement: Statement): Promise<Bundle> =>
     new DSSEBundleBuilder({ signer, witnesses }).create({
-      data: Buffer.from(JSON.stringify(statement)),
+      data: jsonBytes(statement),
       type: STATEMENT_PAYLOAD_TYPE,
     });
   return {
     name: subject,
     signImage: (image, annotations, signal) =>
-      signing(
-        `sign ${nameOf(image)}@${image.digest}`,
-        async () => {
-          const layer = simpleSigningPayload(image, annotations);
-          const bundle = await seal(signStatementAbout(image, annotations));
-          const signed = await new MessageSignatureBundleBuilder({ signer, witnesses }).create({
-            data: layer,
-          });
-          const attached = attachedAnnotations(signed, timestampOf(signed));
-          return {
-            bundle: json(bundleToJSON(bundle)),
-            layer,
-            layerAnnotations: { ...signatureAnnotation(signatureOf(signed)), ...attached },
-          };
-        },
-        signal,
-      ),
+      signing(`sign ${nameOf(image)}@${image.digest}`, signal, async () => {
+        const layer = simpleSigningPayload(image, annotations);
+        const bundle = await seal(signStatementAbout(image, annotations));
+        const builder = new MessageSignatureBundleBuilder({ signer, witnesses });
+        const signed = await builder.create({ data: layer });
+        const attached = attachedAnnotations(signed, timestampOf(signed));
+        return {
+          bundle: jsonBytes(bundleToJSON(bundle)),
+          layer,
+          layerAnnotations: { ...signatureAnnotation(signatureOf(signed)), ...attached },
+        };
+      }),
     signStatement: (statement, signal) =>
-      signing(
-        `sign a statement of type ${statement.predicateType}`,
-        async () => {
-          const bundle = await seal(statement);
-          const layer = json(envelopeOf(bundle));
-          const attached = attachedAnnotations(bundle, authority && (await timestamp(authority, layer)));
-          return {
-            bundle: json(bundleToJSON(bundle)),
-            layer,
-            layerAnnotations: { ...attestationAnnotations(statement.predicateType), ...attached },
-          };
-        },
-        signal,
-      ),
+      signing(`sign a statement of type ${statement.predicateType}`, signal, async () => {
+        const bundle = await seal(statement);
+        const layer = jsonBytes(envelopeOf(bundle));
+        const attached = attachedAnnotations(bundle, authority && (await timestamp(authority, layer)));
+        return {
+          bundle: jsonBytes(bundleToJSON(bundle)),
+          layer,
+          layerAnnotations: { ...attestationAnnotations(statement.predicateType), ...attached },
+        };
+      }),
+  };
+}
+
+/** How servers are asked: retries and time limit of each request, in milliseconds. */
+interface Asking {
+  readonly retry: number;
+  readonly timeout: number;
+}
+
+/** Milliseconds a certificate must still be valid for: until then log and timestamp authority have to see the signature. */
+const SPARE_MS = 60_000;
+
+interface Certified {
+  readonly key: KeyObject;
+  readonly certificate: string;
+  /** Milliseconds since the epoch. */
+  readonly usableUntil: number;
+}
+
+/**
+ * Signs with a key that is never stored, certified by Fulcio for the bearer of the token. One certificate serves every signature
+ * of its few minutes: a run of many images would otherwise use up what an authority grants.
+ */
+function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking): Signer {
+  const identityProvider = { getToken: () => Promise.resolve(token) };
+  const certify = async (): Promise<Certified> => {
+    const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const keyHolder: Signer = {
+      sign: (data) =>
+        Promise.resolve({
+          signature: sign('sha256', data, key),
+          key: { $case: 'publicKey', publicKey: pem },
+        }),
+    };
+    const fulcio = new FulcioSigner({ fulcioBaseURL, identityProvider, keyHolder, ...asking });
+    // There is no other way to ask for the certificate alone; the signature over nothing is thrown away.
+    const { key: certified } = await fulcio.sign(Buffer.alloc(0));
+    if (certified.$case !== 'x509Certificate') throw new Error('Fulcio gave no certificate');
+    const read = new X509Certificate(certified.certificate);
+    if (!read.publicKey.equals(publicKey)) throw new Error('Fulcio certified another key');
+    return { key, certificate: read.toString(), usableUntil: read.validToDate.getTime() - SPARE_MS };
+  };
+  let current: Promise<Certified> | undefined;
+  const usable = async (): Promise<Certified> => {
+    const held = current;
+    const certified = await held?.catch(() => undefined);
+    if (certified && Date.now() < certified.usableUntil) return certified;
+    // Unless another caller has asked for one meanwhile.
+    if (current === held) current = undefined;
+    current ??= certify();
+    return current;
+  };
+  return {
+    sign: async (data) => {
+      const { key, certificate } = await usable();
+      return { signature: sign('sha256', data, key), key: { $case: 'x509Certificate', certificate } };
+    },
   };
 }
 
@@ -150,10 +211,6 @@ function envelopeOf(bundle: Bundle): object {
   const { content } = bundle;
   const payload = content.$case === 'dsseEnvelope' ? content.dsseEnvelope.payload : Buffer.alloc(0);
   return envelopeJson(payload, signatureOf(bundle));
-}
-
-function json(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
 }
 
 /** Longest token in characters: those of CI systems have two thousand, and headers no room for more than this. */
@@ -202,20 +259,11 @@ const RETRY_STATUS: ReadonlySet<number> = new Set([408, 429]);
  * Does what asks others to sign, no longer than the signal allows; the library itself knows time limits of single requests
  * only, so what was under way then ends by itself. Throws a `Fault`, and nothing else.
  */
-export async function signing<T>(operation: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const end = (): void => {
-    reject(outOfTime(operation));
-  };
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    if (signal.aborted) throw outOfTime(operation);
-    return await Promise.race([work(), ended]);
-  } catch (error) {
+async function signing<T>(operation: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (signal.aborted) throw outOfTime(operation);
+  return unlessAborted(work(), signal, () => outOfTime(operation)).catch((error: unknown) => {
     throw error instanceof Fault ? error : signingFault(operation, error);
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
+  });
 }
 
 function outOfTime(operation: string): Fault {
@@ -225,28 +273,10 @@ function outOfTime(operation: string): Fault {
 
 /** Without the error as its cause: messages of the library may hold the identity token and addresses with logins. */
 function signingFault(operation: string, error: unknown): Fault {
-  const status = numberAt(causeOf(error), 'statusCode');
-  const detail = DETAILS[codeOf(error)] ?? OTHER;
+  const { statusCode } = objectOf(error instanceof Error ? error.cause : undefined);
+  const status = typeof statusCode === 'number' ? statusCode : undefined;
+  const what = DETAILS[errorCode(error)] ?? OTHER;
   const transient = status === undefined || status >= 500 || RETRY_STATUS.has(status);
-  return new Fault({
-    code: 'SigningFailed',
-    operation,
-    side: 'trust',
-    transient,
-    detail: status === undefined ? detail : `${detail} (HTTP ${status})`,
-  });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
-}
-
-function numberAt(value: unknown, key: string): number | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const found: unknown = Reflect.get(value, key);
-  return typeof found === 'number' ? found : undefined;
+  const detail = status === undefined ? what : `${what} (HTTP ${status})`;
+  return new Fault({ code: 'SigningFailed', operation, side: 'trust', transient, detail });
 }

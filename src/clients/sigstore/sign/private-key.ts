@@ -28,7 +28,7 @@ const COSIGN_LABELS: ReadonlySet<string> = new Set([
   'ENCRYPTED SIGSTORE PRIVATE KEY',
   'ENCRYPTED COSIGN PRIVATE KEY',
 ]);
-const PLAIN_LABELS: Readonly<Record<string, 'pkcs8' | 'sec1' | 'pkcs1'>> = {
+const PLAIN_LABELS: Readonly<Record<string, PrivateDer['type']>> = {
   'PRIVATE KEY': 'pkcs8',
   'EC PRIVATE KEY': 'sec1',
   'RSA PRIVATE KEY': 'pkcs1',
@@ -41,7 +41,13 @@ export async function readPrivateKey({ pem, password = '' }: PrivateKeyText): Pr
   const [block, ...more] = splitPem(pem).filter(({ label }) => label.endsWith('PRIVATE KEY'));
   if (!block || more.length > 0) return problem('pem', 'is not one private key in PEM');
   const der = await derOf(block, password);
-  return der.ok ? readDer(der.value) : der;
+  if (!der.ok) return der;
+  const key = openDer(der.value);
+  if (key === undefined) return problem('pem', 'is not a private key that can be read');
+  const kind = kindOfKey(key);
+  return kind === undefined
+    ? problem('pem', 'is neither ECDSA (P-256, P-384, P-521) nor RSA of 2048 bits or more nor Ed25519')
+    : parsed({ key, kind });
 }
 
 interface PrivateDer {
@@ -52,21 +58,9 @@ interface PrivateDer {
 async function derOf({ label, der }: PemBlock, password: string): Promise<Parsed<PrivateDer>> {
   const type = PLAIN_LABELS[label];
   if (type !== undefined) return parsed({ der, type });
-  if (!COSIGN_LABELS.has(label))
-    return problem('pem', 'is encrypted in a way that is not supported: cosign import-key-pair converts it');
-  const plain = await decryptCosignKey(der, password);
-  if (plain === 'unreadable') return problem('pem', 'is not an encrypted key as cosign writes it');
-  if (plain === 'wrong password') return problem('password', 'does not open the key');
-  return parsed({ der: plain, type: 'pkcs8' });
-}
-
-function readDer({ der, type }: PrivateDer): Parsed<PrivateKey> {
-  const key = openDer({ der, type });
-  if (key === undefined) return problem('pem', 'is not a private key that can be read');
-  const kind = kindOfKey(key);
-  return kind === undefined
-    ? problem('pem', 'is neither ECDSA (P-256, P-384, P-521) nor RSA of 2048 bits or more nor Ed25519')
-    : parsed({ key, kind });
+  return COSIGN_LABELS.has(label)
+    ? decryptCosignKey(der, password)
+    : problem('pem', 'is encrypted in a way that is not supported: cosign import-key-pair converts it');
 }
 
 function openDer({ der, type }: PrivateDer): KeyObject | undefined {
@@ -109,20 +103,17 @@ const encryptedKey = z.object({
   ciphertext: bytes(),
 });
 
-/** Why a key could not be decrypted. */
-type KeyRefusal = 'unreadable' | 'wrong password';
-
-/** Decrypts the body of an encrypted cosign key: DER, PKCS #8. Takes about a tenth of a second, on another thread. */
-async function decryptCosignKey(json: Uint8Array, password: string): Promise<Uint8Array | KeyRefusal> {
+/** Decrypts the body of an encrypted cosign key. Takes about a tenth of a second, on another thread. */
+async function decryptCosignKey(json: Uint8Array, password: string): Promise<Parsed<PrivateDer>> {
   const read = encryptedKey.safeParse(parsePayload(json));
-  if (!read.success) return 'unreadable';
+  if (!read.success) return problem('pem', 'is not an encrypted key as cosign writes it');
   const { kdf, cipher, ciphertext } = read.data;
   const options = { ...kdf.params, maxmem: SCRYPT_MEMORY_BYTES };
   const key = await derive(password, kdf.salt, KEY_BYTES, options);
   try {
-    return xsalsa20poly1305(key, cipher.nonce).decrypt(ciphertext);
+    return parsed({ der: xsalsa20poly1305(key, cipher.nonce).decrypt(ciphertext), type: 'pkcs8' });
   } catch {
-    return 'wrong password'; // or a changed file: the authenticator does not distinguish them
+    return problem('password', 'does not open the key'); // or a changed file: the authenticator does not distinguish them
   } finally {
     key.fill(0);
   }

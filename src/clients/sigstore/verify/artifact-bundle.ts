@@ -80,9 +80,8 @@ function findProof(material: SignedMaterial, { key, root }: ArtifactQuestion): P
   const isByCertificate = material.certificate !== undefined;
   if (key && isByCertificate) return 'made with a certificate, not with a key';
   if (!key && !isByCertificate) return 'made with a key, not with a certificate';
-  const made = findMaker(material, { keys: key ? [key] : [], roots: [root] }, createParsedTrust());
-  if (typeof made === 'string') return made;
-  const proofs = made.proofs();
+  const askProofs = findMaker(material, { keys: key ? [key] : [], roots: [root] }, createParsedTrust());
+  const proofs = typeof askProofs === 'string' ? askProofs : askProofs();
   return typeof proofs === 'string' ? proofs : (proofs[0] ?? 'made by no trusted signer');
 }
 
@@ -99,7 +98,7 @@ function accept(
     if (issuer !== identity.issuer) return refused(`made by an identity of ${issuer}`);
     if (!subjects.includes(identity.subject)) return refused(`made by ${subjects.join(', ')}`);
   }
-  return { ok: true, signer, ...(signedAt && { signedAt }) };
+  return { ok: true, signer, signedAt };
 }
 
 function hasLogs(root: TrustRoot): boolean {

@@ -4,8 +4,7 @@ import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
 import type { BundleCandidate } from '../../../core/model/index.ts';
 import { parsePayload } from '../json.ts';
-import type { Attached } from './annotations.ts';
-import { openEnvelope } from './cosign-layer.ts';
+import { openEnvelope, type Attached } from './cosign-layer.ts';
 import {
   type Covered,
   excess,
@@ -42,7 +41,7 @@ export function readMessageSignature(
 function attachedTo({ verificationMaterial }: Bundle, shipped: readonly Buffer[]): Attached {
   const { content, tlogEntries, timestampVerificationData } = verificationMaterial;
   return {
-    ...(content.$case === 'certificate' && { certificate: content.certificate.rawBytes }),
+    certificate: content.$case === 'certificate' ? content.certificate.rawBytes : undefined,
     shipped,
     entries: tlogEntries,
     timestamps: (timestampVerificationData?.rfc3161Timestamps ?? []).map((one) => one.signedTimestamp),
@@ -102,18 +101,14 @@ export function readBundleJson(json: Uint8Array): ReadBundle | string {
 }
 
 /** Counted before the library reads any of it. */
-function tooMuchIn({
-  verificationMaterial: material,
-  dsseEnvelope,
-}: z.output<typeof shape>): string | undefined {
-  const { tlogEntries, timestampVerificationData: timestamps, x509CertificateChain: chain } = material;
-  const count = (list: readonly unknown[] | null | undefined) => list?.length ?? 0;
+function tooMuchIn({ verificationMaterial, dsseEnvelope }: z.output<typeof shape>): string | undefined {
+  const { tlogEntries, timestampVerificationData, x509CertificateChain } = verificationMaterial;
   if (dsseEnvelope && dsseEnvelope.signatures.length !== 1)
     return `with ${dsseEnvelope.signatures.length} signatures in one envelope`;
   return excess({
-    entries: count(tlogEntries),
-    timestamps: count(timestamps?.rfc3161Timestamps),
-    certificates: count(chain?.certificates),
+    entries: tlogEntries?.length,
+    timestamps: timestampVerificationData?.rfc3161Timestamps?.length,
+    certificates: x509CertificateChain?.certificates.length,
   });
 }
 
@@ -129,7 +124,7 @@ function decode({ verificationMaterial, ...rest }: z.output<typeof shape>): Read
   try {
     const bundle = bundleFromJSON({
       ...rest,
-      verificationMaterial: { ...material, ...(leaf && { certificate: leaf }) },
+      verificationMaterial: leaf ? { ...material, certificate: leaf } : material,
     });
     return { bundle, shipped: shipped.map(({ rawBytes }) => Buffer.from(rawBytes, 'base64')) };
   } catch {

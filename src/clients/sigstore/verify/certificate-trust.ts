@@ -96,11 +96,6 @@ function asTimestamp(time: Date): Parameters<Verifier['verify']>[0]['timestamps'
   };
 }
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-
 /**
  * Why a path was not valid at one of the proven times, as one clause. The present plays no part: a signature of last
  * year by a certificate of ten minutes is good if it was made in those ten minutes. The whole path is held to that time
@@ -137,13 +132,12 @@ function outOfTrust({ forLibrary: { validFor } }: Authority, time: Date): string
 
 /** The largest two units are enough for a person, e.g. `3h 20m`. */
 function duration(later: Date, earlier: Date): string {
-  const ms = later.getTime() - earlier.getTime();
-  const units = [
-    ['d', Math.floor(ms / DAY_MS)],
-    ['h', Math.floor((ms % DAY_MS) / HOUR_MS)],
-    ['m', Math.floor((ms % HOUR_MS) / MINUTE_MS)],
-    ['s', Math.ceil((ms % MINUTE_MS) / SECOND_MS)],
-  ] as const;
-  const largest = units.filter(([, count]) => count > 0).slice(0, 2);
-  return largest.map(([unit, count]) => `${count}${unit}`).join(' ');
+  const seconds = Math.ceil((later.getTime() - earlier.getTime()) / 1_000);
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)];
+  const units = { d: Math.floor(hours / 24), h: hours % 24, m: minutes % 60, s: seconds % 60 };
+  const largest = Object.entries(units).filter(([, count]) => count > 0);
+  return largest
+    .slice(0, 2)
+    .map(([unit, count]) => `${count}${unit}`)
+    .join(' ');
 }

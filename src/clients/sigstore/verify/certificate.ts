@@ -1,7 +1,7 @@
-import { createPublicKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { type ASN1Obj, X509Certificate as ParsedCertificate } from '@sigstore/core';
 import { type CertificateIdentity, CLAIM_NAMES, type ClaimName } from '../../../core/model/index.ts';
-import { kindOfKey } from './key-signature.ts';
+import { isPublicKey, kindOfKey } from './key-signature.ts';
 
 /** Extended key usage "code signing" (RFC 5280, section 4.2.1.12). */
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
@@ -17,7 +17,7 @@ const UNDERSTOOD: ReadonlySet<string> = new Set(['2.5.29.19', '2.5.29.15', '2.5.
 export function readLeaf(der: Buffer): X509Certificate | string {
   const leaf = parseCertificate(der);
   if (!leaf) {
-    return isPublicKey(der)
+    return isPublicKey(der, ['spki'])
       ? 'with a public key where its certificate belongs'
       : 'with a certificate that cannot be read';
   }
@@ -60,15 +60,6 @@ function isUnderstood({ raw }: X509Certificate): boolean {
     .extensions.map(({ subs }) => subs)
     .filter((parts) => parts.length === 3 && parts[1]?.toBoolean() === true)
     .every((parts) => UNDERSTOOD.has(parts[0]?.toOID() ?? ''));
-}
-
-function isPublicKey(der: Buffer): boolean {
-  try {
-    createPublicKey({ key: der, format: 'der', type: 'spki' });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Fulcio's arc of object identifiers (Fulcio OID registry). */

@@ -1,15 +1,100 @@
+import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { dsse } from '@sigstore/core';
 import * as z from 'zod';
 import type {
+  Annotations,
   Digest,
   EnvelopeCandidate,
   SignedClaim,
   SimpleSigningCandidate,
 } from '../../../core/model/index.ts';
 import { parsePayload } from '../json.ts';
-import { type Attached, readAttached, signatureOf } from './annotations.ts';
-import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
+import { splitPem } from '../pem.ts';
+import { excess, MAX_JSON_BYTES, type SignedCandidate, type SignedMaterial } from './material.ts';
 import { readStatement, STATEMENT_PAYLOAD_TYPE, textOnly } from './statement.ts';
+
+/** Layer annotations of cosign's first generation (cosign SIGNATURE_SPEC). */
+export const ANNOTATION = {
+  signature: 'dev.cosignproject.cosign/signature',
+  certificate: 'dev.sigstore.cosign/certificate',
+  chain: 'dev.sigstore.cosign/chain',
+  entry: 'dev.sigstore.cosign/bundle',
+  timestamp: 'dev.sigstore.cosign/rfc3161timestamp',
+} as const;
+
+const entrySchema = z.object({
+  SignedEntryTimestamp: z.base64().min(1),
+  Payload: z.object({
+    body: z.base64().min(1),
+    integratedTime: z.int().nonnegative(),
+    logIndex: z.int().nonnegative(),
+    logID: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+});
+const bodySchema = z.object({ kind: z.string(), apiVersion: z.string() });
+const timestampSchema = z.object({ SignedRFC3161Timestamp: z.base64().min(1) });
+
+/** What the annotations of a layer bring to its signature. */
+export type Attached = Pick<
+  SignedMaterial,
+  'certificate' | 'shipped' | 'entries' | 'timestamps' | 'unreadable'
+>;
+
+/** Certificate, chain, log entry and timestamp of a layer, or one clause why its certificates cannot be used. */
+function readAttached(annotations: Annotations): Attached | string {
+  const certificate = readCertificate(annotations[ANNOTATION.certificate]);
+  if (typeof certificate === 'string') return certificate;
+  const chain = splitPem(annotations[ANNOTATION.chain] ?? '');
+  const tooMuch = excess({ certificates: chain.length });
+  if (tooMuch !== undefined) return tooMuch;
+  const entries = piece(annotations[ANNOTATION.entry], readEntry);
+  const timestamps = piece(annotations[ANNOTATION.timestamp], readTimestamp);
+  const badEntry = entries.includes(undefined) ? ['its log entry cannot be read'] : [];
+  const badTimestamp = timestamps.includes(undefined) ? ['its timestamp cannot be read'] : [];
+  return {
+    certificate,
+    shipped: chain.filter(({ label }) => label === 'CERTIFICATE').map(({ der }) => der),
+    entries: entries.filter((one) => one !== undefined),
+    timestamps: timestamps.filter((one) => one !== undefined),
+    unreadable: [...badEntry, ...badTimestamp],
+  };
+}
+
+/** What there is to read; cosign leaves an annotation empty where it has nothing to say. */
+function piece<T>(text = '', read: (text: string) => T | undefined): readonly (T | undefined)[] {
+  return text === '' ? [] : [read(text)];
+}
+
+function readCertificate(text: string | undefined): Buffer | string | undefined {
+  if (text === undefined || text === '') return undefined;
+  const [first, ...more] = splitPem(text);
+  if (first?.label === 'PUBLIC KEY') return 'with a public key where its certificate belongs';
+  if (first?.label !== 'CERTIFICATE') return 'with a certificate that cannot be read';
+  return more.length === 0 ? first.der : 'with several certificates where its own one belongs';
+}
+
+function readEntry(text: string): TransparencyLogEntry | undefined {
+  const read = entrySchema.safeParse(parsePayload(Buffer.from(text)));
+  if (!read.success) return undefined;
+  const { SignedEntryTimestamp, Payload } = read.data;
+  const canonicalizedBody = Buffer.from(Payload.body, 'base64');
+  const body = bodySchema.safeParse(parsePayload(canonicalizedBody));
+  if (!body.success) return undefined;
+  return {
+    logIndex: String(Payload.logIndex),
+    logId: { keyId: Buffer.from(Payload.logID, 'hex') },
+    kindVersion: { kind: body.data.kind, version: body.data.apiVersion },
+    integratedTime: String(Payload.integratedTime),
+    inclusionPromise: { signedEntryTimestamp: Buffer.from(SignedEntryTimestamp, 'base64') },
+    inclusionProof: undefined,
+    canonicalizedBody,
+  };
+}
+
+function readTimestamp(text: string): Buffer | undefined {
+  const read = timestampSchema.safeParse(parsePayload(Buffer.from(text)));
+  return read.success ? Buffer.from(read.data.SignedRFC3161Timestamp, 'base64') : undefined;
+}
 
 /** Largest payload in bytes; real ones have a few hundred. */
 const MAX_PAYLOAD_BYTES = 128 * 1024;
@@ -27,7 +112,8 @@ export function readSimpleSigning({
   payload,
   annotations,
 }: SimpleSigningCandidate): SignedCandidate | string {
-  const signature = signatureOf(annotations);
+  // Empty when there is none, and always for `.att` layers, whose envelope holds it.
+  const signature = Buffer.from(annotations[ANNOTATION.signature] ?? '', 'base64');
   if (signature.length === 0) return 'without a signature in its annotation';
   if (payload.length > MAX_PAYLOAD_BYTES) return `with a payload of ${payload.length} bytes`;
   const attached = readAttached(annotations);

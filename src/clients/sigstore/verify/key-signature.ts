@@ -1,4 +1,11 @@
-import { constants, type KeyObject, publicDecrypt, timingSafeEqual, verify } from 'node:crypto';
+import {
+  constants,
+  createPublicKey,
+  type KeyObject,
+  publicDecrypt,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto';
 import { ASN1Obj } from '@sigstore/core';
 import type { KeyKind } from '../../../core/model/index.ts';
 import type { SignedMaterial } from './material.ts';
@@ -30,6 +37,18 @@ export function kindOfKey(key: KeyObject): KeyKind | undefined {
   if (type === 'ed25519') return type;
   if (type === 'rsa') return (details.modulusLength ?? 0) >= MIN_RSA_BITS ? type : undefined;
   return type === 'ec' ? KINDS[details.namedCurve ?? ''] : undefined;
+}
+
+/** Whether OpenSSL can read a public key of one of these forms, DER. */
+export function isPublicKey(key: Buffer, forms: readonly ('spki' | 'pkcs1')[]): boolean {
+  return forms.some((type) => {
+    try {
+      createPublicKey({ key, format: 'der', type });
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** The hash to sign with, the one cosign picks today; `null` for Ed25519, which hashes by itself. */

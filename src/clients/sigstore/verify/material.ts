@@ -41,13 +41,11 @@ const MAX_SHIPPED_CERTIFICATES = 8;
 /** Largest bundle, envelope or report in bytes; a list of the parts of a large image has a few million. */
 export const MAX_JSON_BYTES = 16 * 1024 * 1024;
 
+/** How much came with one signature. */
+type Counts = Readonly<Partial<Record<'entries' | 'timestamps' | 'certificates', number>>>;
+
 /** One clause on what there is too much of, or `undefined`. */
-export function excess(counts: {
-  readonly entries: number;
-  readonly timestamps: number;
-  readonly certificates: number;
-}): string | undefined {
-  const { entries, timestamps, certificates } = counts;
+export function excess({ entries = 0, timestamps = 0, certificates = 0 }: Counts): string | undefined {
   if (entries > MAX_LOG_ENTRIES) return `with ${entries} log entries, more than ${MAX_LOG_ENTRIES}`;
   if (timestamps > MAX_TIMESTAMPS) return `with ${timestamps} timestamps, more than ${MAX_TIMESTAMPS}`;
   if (certificates <= MAX_SHIPPED_CERTIFICATES) return undefined;

@@ -1,10 +1,12 @@
-import type {
-  Digest,
-  PlainCandidate,
-  Signature,
-  SignatureCandidate,
-  StatementClaim,
-  Trust,
+import {
+  objectOf,
+  textOf,
+  type Digest,
+  type PlainCandidate,
+  type Signature,
+  type SignatureCandidate,
+  type StatementClaim,
+  type Trust,
 } from '../../../core/model/index.ts';
 import { parsePayload } from '../json.ts';
 import { readBundle } from './bundle.ts';
@@ -42,11 +44,11 @@ export function verifySigned(
 ): readonly Signature[] {
   const { candidate, digest, trust } = question;
   try {
-    const made = findMaker(signed.material, trust, parsed);
-    if (typeof made === 'string') return [unproven(candidate, made)];
+    const askProofs = findMaker(signed.material, trust, parsed);
+    if (typeof askProofs === 'string') return [unproven(candidate, askProofs)];
     const says = signed.read(digest);
     if (typeof says === 'string') return [unproven(candidate, says)];
-    const proofs = made.proofs();
+    const proofs = askProofs();
     if (typeof proofs === 'string') return [unproven(candidate, proofs)];
     return proofs.map((proof) => ({ state: 'proven', digest: candidate.digest, ...proof, says }));
   } catch (error) {
@@ -61,11 +63,10 @@ function unproven({ digest }: SignatureCandidate, why: string): Signature {
   return { state: 'unproven', digest, why };
 }
 
-/** A signed candidate. */
-type SignedForm = Exclude<SignatureCandidate, PlainCandidate>;
-
 /** Takes a candidate apart, or says in one clause why it cannot be. Proves nothing. */
-export function readCandidate(candidate: SignedForm): SignedCandidate | string {
+export function readCandidate(
+  candidate: Exclude<SignatureCandidate, PlainCandidate>,
+): SignedCandidate | string {
   switch (candidate.form) {
     case 'simple-signing':
       return readSimpleSigning(candidate);
@@ -90,5 +91,5 @@ function readPlain({ json, mediaType }: PlainCandidate, digest: Digest): Stateme
 
 function isStatement(body: object, mediaType: string): boolean {
   if (mediaType.startsWith('application/vnd.in-toto')) return true;
-  return '_type' in body && typeof body._type === 'string' && body._type.startsWith('https://in-toto.io/');
+  return textOf(objectOf(body)._type).startsWith('https://in-toto.io/');
 }

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, Verifier } from '@sigstore/verify';
-import * as z from 'zod';
+import { objectOf, textOf, type ProvenSignature } from '../../../core/model/index.ts';
 import { parsePayload } from '../json.ts';
 import { splitPem } from '../pem.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
@@ -39,13 +39,11 @@ export function witnesses(
 }
 
 /** What the witnesses add to a proven signature. */
-export function attest(seen: readonly Witness[]): {
-  loggedBy: readonly string[];
-  timestampedBy: readonly string[];
-} {
+export function attest(seen: readonly Witness[]): Pick<ProvenSignature, 'loggedBy' | 'timestampedBy'> {
+  const rootsOf = (one: readonly Witness[]): readonly string[] => one.map(({ root }) => root.fingerprint);
   return {
-    loggedBy: seen.filter(({ logged }) => logged).map(({ root }) => root.fingerprint),
-    timestampedBy: seen.filter(({ timestamped }) => timestamped).map(({ root }) => root.fingerprint),
+    loggedBy: rootsOf(seen.filter(({ logged }) => logged)),
+    timestampedBy: rootsOf(seen.filter(({ timestamped }) => timestamped)),
   };
 }
 
@@ -58,9 +56,10 @@ function distinct(times: readonly Date[]): readonly Date[] {
   return [...new Set(times.map((time) => time.getTime()))].map((time) => new Date(time));
 }
 
-/** Who made a signature, as a log entry has to name it: the key, and the certificate when there is one. */
+/** Who made a signature, or who verifies it as a log entry says. */
 interface MadeBy {
   readonly key: KeyObject;
+  /** DER, where it is a certificate and not only a key. */
   readonly certificate?: Buffer;
 }
 
@@ -149,16 +148,6 @@ function isAccepted(
   }
 }
 
-/** Who a log entry says verifies the signature it holds. */
-interface EntryVerifier {
-  readonly key: KeyObject;
-  /** DER, when the entry names a certificate rather than a key. */
-  readonly certificate?: Buffer;
-}
-
-const fields = z.record(z.string(), z.unknown());
-const rawBytes = z.object({ rawBytes: z.string() });
-
 /** Where each kind of entry keeps the verifier. Kinds not named here (`rekord`, `intoto` 0.0.1) prove nothing. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
   'hashedrekord 0.0.1': ['spec', 'signature', 'publicKey', 'content'],
@@ -172,7 +161,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
  * The verifier that a log entry names, or `undefined`. The library compares signature and hash of an entry, but not this:
  * an entry with another signer's key would do (a part of CVE-2026-22703).
  */
-function entryVerifier({ kindVersion, canonicalizedBody }: TransparencyLogEntry): EntryVerifier | undefined {
+function entryVerifier({ kindVersion, canonicalizedBody }: TransparencyLogEntry): MadeBy | undefined {
   const place = PLACES[`${kindVersion.kind} ${kindVersion.version}`];
   if (place === undefined) return undefined;
   const found = place.reduce((value: unknown, name) => at(value, name), parsePayload(canonicalizedBody));
@@ -184,29 +173,29 @@ function entryVerifier({ kindVersion, canonicalizedBody }: TransparencyLogEntry)
 }
 
 function at(value: unknown, name: string): unknown {
-  if (Array.isArray(value)) return value.length === 1 ? value[Number(name)] : undefined;
-  const read = fields.safeParse(value);
-  return read.success ? read.data[name] : undefined;
+  return Array.isArray(value) && value.length !== 1 ? undefined : objectOf(value)[name];
 }
 
-function fromPem(text: string): EntryVerifier | undefined {
+function fromPem(text: string): MadeBy | undefined {
   const [block, ...more] = splitPem(text);
   if (!block || more.length > 0) return undefined;
   return block.label === 'CERTIFICATE' ? fromCertificate(block.der) : fromKey(block.der);
 }
 
-function fromDer(verifier: unknown): EntryVerifier | undefined {
-  const key = rawBytes.safeParse(at(verifier, 'publicKey'));
-  if (key.success) return fromKey(Buffer.from(key.data.rawBytes, 'base64'));
-  const certificate = rawBytes.safeParse(at(verifier, 'x509Certificate'));
-  return certificate.success ? fromCertificate(Buffer.from(certificate.data.rawBytes, 'base64')) : undefined;
+function fromDer(verifier: unknown): MadeBy | undefined {
+  const { publicKey, x509Certificate } = objectOf(verifier);
+  const [key, certificate] = [publicKey, x509Certificate].map((one) =>
+    Buffer.from(textOf(objectOf(one).rawBytes), 'base64'),
+  );
+  if (key?.length) return fromKey(key);
+  return certificate?.length ? fromCertificate(certificate) : undefined;
 }
 
-function fromKey(der: Buffer): EntryVerifier {
+function fromKey(der: Buffer): MadeBy {
   return { key: createPublicKey({ key: der, format: 'der', type: 'spki' }) };
 }
 
-function fromCertificate(der: Buffer): EntryVerifier {
+function fromCertificate(der: Buffer): MadeBy {
   const { publicKey, raw } = new X509Certificate(der);
   return { key: publicKey, certificate: raw };
 }

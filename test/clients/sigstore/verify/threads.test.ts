@@ -103,7 +103,7 @@ describe('threads', () => {
 
   it('start from compiled code too', async () => {
     const folder = await temporaryFolder();
-    for (const room of ['clients/sigstore', 'core/model']) await compile(room, folder.path);
+    for (const room of ['clients/sigstore', 'clients/io', 'core/model']) await compile(room, folder.path);
     await symlink(resolve(SRC, '../node_modules'), join(folder.path, 'node_modules'));
     await folder.write('package.json', { type: 'module' });
     expect(await run(join(folder.path, 'clients/sigstore/index.js'), folder.path)).to.equal('proven');
