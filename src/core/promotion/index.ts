@@ -8,7 +8,6 @@ export type {
   ScanOutput,
   Scanner,
   ScanSubject,
-  SignedContent,
   SignedRecord,
   SourceRegistry,
   Statement,

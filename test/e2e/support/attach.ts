@@ -1,7 +1,7 @@
 // Signs images as promotions do, and attaches the signatures with the product's own client.
 import { anonymous, createRegistry, type Registry } from '../../../src/clients/registry/index.ts';
 import type { Digest } from '../../../src/core/model/index.ts';
-import { type ArtifactSigner, type SignedContent } from '../../../src/core/promotion/index.ts';
+import type { ArtifactSigner, SignedContent } from '../../../src/core/promotion/ports.ts';
 import { appendCosignLayer } from '../../../src/core/promotion/records/cosign-tag.ts';
 import { bundleArtifact, SIGN_PREDICATE_TYPE } from '../../../src/core/promotion/records/bundle-artifact.ts';
 import { pushArtifact } from '../../../src/core/promotion/records/push.ts';

@@ -9,7 +9,8 @@ import {
   type Signature,
   type SignatureCandidate,
 } from '../../../../src/core/model/index.ts';
-import type { ArtifactSigner, SignedContent, Statement } from '../../../../src/core/promotion/index.ts';
+import type { ArtifactSigner, Statement } from '../../../../src/core/promotion/index.ts';
+import type { SignedContent } from '../../../../src/core/promotion/ports.ts';
 import { cosignKey, cosignKeyJson, pemOf } from '../../../support/private-keys.ts';
 import { signingKey, weakKey, type SigningKey } from '../../../support/signing.ts';
 import { forever } from '../../../support/verification.ts';
@@ -91,6 +92,29 @@ describe('signing with a key', () => {
     expect(JSON.parse(Buffer.from(attested.layer).toString())).to.deep.equal(
       (JSON.parse(Buffer.from(attested.bundle).toString()) as BundleJson).dsseEnvelope,
     );
+  });
+
+  it('recognises what it has made in each form, and nothing made by another key or made up', async () => {
+    const [ours, theirs] = await Promise.all(
+      [signingKey('rsa'), signingKey()].map(({ privateKey }) => open({ pem: pkcs8(privateKey) })),
+    );
+    const { layer, layerAnnotations, bundle } = await ours!.signImage(web, { env: 'prod' }, forever());
+    const attested = await ours!.signStatement(statement, forever());
+    const records = [
+      { form: 'simple-signing', payload: layer, annotations: layerAnnotations },
+      { form: 'envelope', json: attested.layer },
+      { form: 'bundle', json: attested.bundle },
+      { form: 'bundle', json: bundle },
+    ] as const;
+    const madeUp = [
+      { form: 'simple-signing', payload: layer, annotations: {} },
+      { form: 'simple-signing', payload: Buffer.from('{}'), annotations: layerAnnotations },
+      { form: 'envelope', json: attested.bundle },
+      { form: 'bundle', json: Buffer.from('{}') },
+    ] as const;
+    expect(records.map((record) => ours?.made?.(record))).to.deep.equal([true, true, true, true]);
+    expect(records.map((record) => theirs?.made?.(record))).to.deep.equal([false, false, false, false]);
+    expect(madeUp.map((record) => ours?.made?.(record))).to.deep.equal([false, false, false, false]);
   });
 
   it('leaves out empty annotations', async () => {

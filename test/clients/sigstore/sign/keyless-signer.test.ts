@@ -7,7 +7,7 @@ import {
   type SignatureCandidate,
   type Trust,
 } from '../../../../src/core/model/index.ts';
-import type { ArtifactSigner, SignedContent } from '../../../../src/core/promotion/index.ts';
+import type { ArtifactSigner, SignedContent } from '../../../../src/core/promotion/ports.ts';
 import { statementAbout } from '../../../../src/core/promotion/records/statement.ts';
 import { OPENID_ISSUER, WORKFLOW } from '../../../support/sigstore/fulcio.ts';
 import { createSigstore, type Sigstore } from '../../../support/sigstore/instance.ts';
