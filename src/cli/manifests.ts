@@ -93,9 +93,8 @@ function mayRunImages({ group, kind }: ObjectKind): boolean {
 
 function unfold(origin: string, value: unknown): readonly { origin: string; resource: Resource }[] {
   const resource = objectOf(value);
-  if (textOf(resource.kind).endsWith('List') && Array.isArray(resource.items)) {
-    return resource.items.flatMap((item, index) => unfold(`${origin} items[${String(index)}]`, item));
-  }
+  if (textOf(resource.kind).endsWith('List') && Array.isArray(resource.items))
+    return resource.items.flatMap((item, index) => unfold(`${origin} items[${index}]`, item));
   return [{ origin, resource }];
 }
 

@@ -139,9 +139,8 @@ async function fileSettings(
   const { documents, problems } = await tools.readDocuments(path);
   if (problems.length > 0) return { ok: false, problems };
   const [first, ...more] = documents;
-  if (more.length === 0 && (first === undefined || isObject(first.value))) {
+  if (more.length === 0 && (first === undefined || isObject(first.value)))
     return { ok: true, value: asObject(first?.value) };
-  }
   return { ok: false, problems: [{ path, message: 'is not one YAML mapping of settings' }] };
 }
 
@@ -171,9 +170,8 @@ export async function policiesFrom(
 ): Promise<Parsed<Policies>> {
   if (path === undefined) return problem('--policies', 'is needed: a folder or file with ImagePolicies');
   const reading = await tools.readDocuments(path);
-  if (reading.documents.length === 0 && reading.problems.length === 0) {
+  if (reading.documents.length === 0 && reading.problems.length === 0)
     return problem(path, 'holds no ImagePolicy');
-  }
   const policies = tools.compilePolicies({
     documents: [...reading.documents, ...(also?.documents ?? [])],
     problems: reading.problems,

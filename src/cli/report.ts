@@ -70,7 +70,7 @@ function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'
     const { container, field, image, reference, verdict } = judged;
     const { word, colour: code } = WORDS[verdict.kind];
     const lines = [
-      `${colour ? `\u001b[${String(code)}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
+      `${colour ? `\u001b[${code}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
       ...(field === '' ? [] : [`         ${container} in ${field}`]),
       ...verdict.findings.map(({ reason, found, next, policy, transient }) => {
         const again = transient ? ' (temporary, try again)' : '';
@@ -81,8 +81,8 @@ function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'
     return lines.join('\n');
   });
   const counts = Object.entries(summary(images)).filter(([key, count]) => key !== 'total' && count > 0);
-  const total = `${String(images.length)} ${images.length === 1 ? 'image' : 'images'}`;
-  return `${[...blocks, `${total}: ${counts.map(([key, count]) => `${String(count)} ${key}`).join(', ') || 'nothing to judge'}`].join('\n')}\n`;
+  const total = `${images.length} ${images.length === 1 ? 'image' : 'images'}`;
+  return `${[...blocks, `${total}: ${counts.map(([key, count]) => `${count} ${key}`).join(', ') || 'nothing to judge'}`].join('\n')}\n`;
 }
 
 function summary(images: readonly JudgedImage[]) {

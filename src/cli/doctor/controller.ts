@@ -25,7 +25,7 @@ export async function checkLease({ ports, namespace, name, now, signal }: Examin
   if (Number.isNaN(renewed)) return failed(check, `${holder} has never renewed its term`, pods);
   const age = Math.max(0, Math.round((now.getTime() - renewed) / 1_000));
   const term = Number(objectAt(lease, 'spec').leaseDurationSeconds ?? 15);
-  const reported = `${holder}, renewed ${String(age)} s ago`;
+  const reported = `${holder}, renewed ${age} s ago`;
   return age <= term ? ok(check, reported) : failed(check, `${reported}: its term is over`, pods);
 }
 
@@ -62,7 +62,7 @@ export async function checkSelfTest({
   const proven = canaries.filter(({ outcome }) => outcome === 'proven').length;
   const untried = canaries.filter(({ outcome }) => outcome === 'not applicable');
   const left = untried.map(({ id, detail }) => `; not tried: ${id} (${detail})`).join('');
-  const count = `${String(proven)} of ${String(canaries.length)} canaries refused${left}`;
+  const count = `${proven} of ${canaries.length} canaries refused${left}`;
   const open = unprovenCanaries(canaries);
   if (state === 'proven') return [ok('self-test', count)];
   const sum =

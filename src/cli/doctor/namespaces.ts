@@ -26,7 +26,7 @@ export async function checkNamespaces(given: Examination, webhook: unknown): Pro
   const others = exempt.filter((name) => name !== given.namespace && name !== SYSTEM);
   if (others.length === 0) return ok(check, exempt.length === 0 ? 'none' : exempt.join(', '));
   const named = others.slice(0, MAX_NAMES).join(', ');
-  const more = others.length > MAX_NAMES ? ` and ${String(others.length - MAX_NAMES)} more` : '';
+  const more = others.length > MAX_NAMES ? ` and ${others.length - MAX_NAMES} more` : '';
   return warning(
     check,
     `${named}${more}: nothing is refused there`,

@@ -73,7 +73,7 @@ export async function checkPermissions(given: Examination): Promise<CheckResult>
   if (unanswered !== undefined)
     return unknown(check, unanswered, 'ask again with the right to create SubjectAccessReviews');
   const missing = REQUIRED_PERMISSIONS.filter((_, index) => answers[index] === false);
-  if (missing.length === 0) return ok(check, `${who} may do all ${String(answers.length)} things it has to`);
+  if (missing.length === 0) return ok(check, `${who} may do all ${answers.length} things it has to`);
   const tasks = [...new Set(missing.map((one) => one.for))].map((task) => {
     const rights = missing
       .filter((one) => one.for === task)

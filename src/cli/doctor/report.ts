@@ -39,7 +39,7 @@ export function reportChecks(
   const name = Math.min(MAX_NAME, Math.max(0, ...results.map(({ check }) => check.length)));
   const lines = results.flatMap(({ check, status, detail, next }) => {
     const word = status.padEnd(WIDTH);
-    const shown = colour ? `\u001b[${String(COLOURS[status])}m${word}\u001b[0m` : word;
+    const shown = colour ? `\u001b[${COLOURS[status]}m${word}\u001b[0m` : word;
     return [
       `${shown}  ${check.padEnd(name)}  ${detail}`,
       ...(next === undefined ? [] : [`${' '.repeat(WIDTH + 2)}${' '.repeat(name)}  → ${next}`]),
@@ -47,7 +47,7 @@ export function reportChecks(
   });
   const total = Object.entries(summary)
     .filter(([, many]) => many > 0)
-    .map(([status, many]) => `${String(many)} ${status}`)
+    .map(([status, many]) => `${many} ${status}`)
     .join(', ');
   out(`${[...lines, total].join('\n')}\n`);
 }

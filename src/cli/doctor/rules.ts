@@ -32,8 +32,7 @@ export function checkRules(webhook: unknown): CheckResult {
   const rules = listAt(webhook, 'rules');
   const missing = EXPECTED_RULES.filter((wanted) => !rules.some((rule) => covers(rule, wanted)));
   const next = 'register the webhook as the chart or manifests/webhook.yaml does';
-  if (missing.length === 0)
-    return ok(check, `${String(EXPECTED_RULES.length)} of ${String(EXPECTED_RULES.length)} covered`);
+  if (missing.length === 0) return ok(check, `${EXPECTED_RULES.length} of ${EXPECTED_RULES.length} covered`);
   const names = missing.map(({ operation, resource }) => `${operation} ${resource}`).join(', ');
   // Without scaling rules an image is judged when its object is written, and its pods are judged when they are made.
   const onlyScale = missing.every(({ resource }) => resource.endsWith('/scale'));

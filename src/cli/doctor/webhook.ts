@@ -62,8 +62,8 @@ function checkFailurePolicy(webhook: unknown): CheckResult {
 function checkTimeout(webhook: unknown): CheckResult {
   const check = 'webhook timeout';
   const seconds = Number(objectAt({ webhook }, 'webhook').timeoutSeconds ?? 10);
-  if (seconds >= SHORT_TIMEOUT_S) return ok(check, `${String(seconds)} s`);
-  return warning(check, `${String(seconds)} s: a slow registry will look unknown`, 'give it 10 seconds');
+  if (seconds >= SHORT_TIMEOUT_S) return ok(check, `${seconds} s`);
+  return warning(check, `${seconds} s: a slow registry will look unknown`, 'give it 10 seconds');
 }
 
 /** Whatever keeps requests from the webhook besides its rules. */
@@ -129,7 +129,7 @@ function checkLife(leaf: X509Certificate, now: Date): CheckResult {
   const check = 'certificate';
   const [from, to] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
   const left = to - now.getTime();
-  const until = `until ${leaf.validToDate.toISOString()}, ${String(Math.floor(left / DAY_MS))} days left`;
+  const until = `until ${leaf.validToDate.toISOString()}, ${Math.floor(left / DAY_MS)} days left`;
   if (left <= 0)
     return failed(check, `expired ${leaf.validToDate.toISOString()}`, 'see the log of the leader');
   if (left / (to - from) >= RENEWED_AT_SHARE) return ok(check, until);
@@ -160,7 +160,7 @@ export async function checkTarget(given: Examination, webhook: unknown): Promise
   const ready = slices
     .flatMap((slice) => listAt(slice, 'endpoints'))
     .filter((endpoint) => objectAt(endpoint, 'conditions').ready !== false).length;
-  if (ready > 0) return ok(check, `${about}, ${String(ready)} ready`);
+  if (ready > 0) return ok(check, `${about}, ${ready} ready`);
   return failed(
     check,
     `${about} has no ready endpoint: everything is refused`,

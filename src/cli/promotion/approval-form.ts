@@ -30,6 +30,6 @@ function formOf({ tag, digest, gateHash, blocking = [] }: ImageResult): string {
   });
   const left = blocking.length - MAX_WAIVED;
   const more =
-    left > 0 ? `# ${String(left)} more block it: an approval has no room for them, an exception does.\n` : '';
+    left > 0 ? `# ${left} more block it: an approval has no room for them, an exception does.\n` : '';
   return `\nTo let ${tag} go on, complete this, put it beside the promotion and run again:\n---\n${more}${form}`;
 }

@@ -119,9 +119,7 @@ function comment(
   const lines = [
     `${tag}: ${reason} ${message}`.trim(),
     ...(open.length > 0 ? [`not waived, and blocking: ${open.join(', ')}`] : []),
-    ...(blockingCut > 0
-      ? [`${String(blockingCut)} more block it that the run does not name; see the report`]
-      : []),
+    ...(blockingCut > 0 ? [`${blockingCut} more block it that the run does not name; see the report`] : []),
   ];
   return lines.map((line) => `# ${line.replaceAll(/[\s\p{Cc}]+/gu, ' ')}\n`).join('');
 }

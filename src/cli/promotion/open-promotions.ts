@@ -33,7 +33,7 @@ export async function openPromotions(
   }
   const { promotions, approvals, read } = documents.value;
   const startedAt = clock();
-  const id = `local-${String(startedAt.getTime())}`;
+  const id = `local-${startedAt.getTime()}`;
   const context = { ...opening.value.context, policies: () => Promise.resolve(policies) };
   const opened = await Promise.all(
     promotions.map(async ({ origin, promotion: { metadata, spec } }): Promise<Parsed<OpenPromotion>> => {

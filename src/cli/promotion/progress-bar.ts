@@ -33,7 +33,7 @@ function lines({ images, write }: ProgressOptions): Progress & { readonly end: (
       done += 1;
       const why = reason === undefined ? '' : ` (${reason})`;
       const moved = bytes > 0 ? `, ${bytesIn(bytes)}` : '';
-      write(`[${String(done)}/${String(images)}] ${tag}: ${decision}${why}${moved}\n`);
+      write(`[${done}/${images}] ${tag}: ${decision}${why}${moved}\n`);
     },
     end: () => undefined,
   };
@@ -90,12 +90,12 @@ export interface Drawn {
 export function lineOf({ done, images, bytes, total, elapsedMs, doing }: Drawn): string {
   const share = total > 0 ? Math.min(1, bytes / total) : images > 0 ? done / images : 1;
   const full = Math.round(share * WIDTH);
-  const parts = [`${String(done)}/${String(images)} images`];
+  const parts = [`${done}/${images} images`];
   if (total > 0) parts.push(`${bytesIn(bytes)} of ${bytesIn(total)}`);
   if (bytes > 0 && elapsedMs >= SETTLED_MS) {
     const perSecond = (bytes / elapsedMs) * 1_000;
     parts.push(`${bytesIn(perSecond)}/s`);
-    if (total > bytes) parts.push(`${String(Math.ceil((total - bytes) / perSecond))} s left`);
+    if (total > bytes) parts.push(`${Math.ceil((total - bytes) / perSecond)} s left`);
   }
   const now = doing === '' || done === images ? '' : `: ${doing}`;
   return `[${'#'.repeat(full)}${'·'.repeat(WIDTH - full)}] ${parts.join(', ')}${now}`;

@@ -83,7 +83,7 @@ function headOf({ name, source, target }: ReportOptions<unknown>): string {
 
 function summaryOf(rows: readonly ImageResult[]): string {
   const { candidates, promoted, upToDate, skipped, blocked, awaitingApproval, failed } = countResults(rows);
-  const total = `${String(candidates)} ${candidates === 1 ? 'image' : 'images'}`;
+  const total = `${candidates} ${candidates === 1 ? 'image' : 'images'}`;
   const arrived = rows.some(({ decision }) => decision === 'Mirrored') ? 'mirrored' : 'promoted';
   const counts = {
     [arrived]: promoted,
@@ -128,9 +128,7 @@ function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult):
 
 /** What there is any of, e.g. `blobs: 3 copied, 1 mounted`. */
 function listed(name: string, counts: Readonly<Record<string, number>>): string {
-  const shown = Object.entries(counts).flatMap(([word, count]) =>
-    count > 0 ? [`${String(count)} ${word}`] : [],
-  );
+  const shown = Object.entries(counts).flatMap(([word, count]) => (count > 0 ? [`${count} ${word}`] : []));
   return shown.length === 0 ? '' : `${name}: ${shown.join(', ')}`;
 }
 

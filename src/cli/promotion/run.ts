@@ -70,6 +70,6 @@ function countsIn({ counts }: Extract<RunAnswer, { end: 'over' }>['status']): st
   const { promoted, upToDate, blocked, awaitingApproval, failed } = counts;
   const parts = { arrived: promoted, 'up to date': upToDate, blocked, waiting: awaitingApproval, failed };
   return Object.entries(parts)
-    .map(([word, count]) => `${String(count)} ${word}`)
+    .map(([word, count]) => `${count} ${word}`)
     .join(', ');
 }

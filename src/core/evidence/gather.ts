@@ -109,9 +109,8 @@ function readSuccessor(
         if (tags.state !== 'found') return tags;
         const candidates = successorTags(image, manifest, tags.value).slice(0, MAX_CANDIDATES);
         for (const tag of candidates) {
-          if (await isSupported({ ...image, tag }, rules, { sources, signal: loadSignal })) {
+          if (await isSupported({ ...image, tag }, rules, { sources, signal: loadSignal }))
             return { ...tags, value: { tag } };
-          }
         }
         return { state: 'absent', seenAt: tags.seenAt };
       },

@@ -43,6 +43,6 @@ export async function inIndex(
 
 function cut(count: number): readonly Unread[] {
   if (count <= MAX_CARRIERS) return [];
-  const detail = `${String(count)} statements are in the index, the first ${String(MAX_CARRIERS)} were read`;
+  const detail = `${count} statements are in the index, the first ${MAX_CARRIERS} were read`;
   return [unread(unknown('LimitExceeded', detail, false))];
 }

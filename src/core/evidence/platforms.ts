@@ -31,7 +31,7 @@ export async function readChildren(
   if (!isIndexType(value.mediaType)) return { state: 'absent', seenAt };
   const platforms = value.manifests.filter(({ annotations }) => annotations[BUILDKIT_KIND] === undefined);
   if (platforms.length > MAX_PLATFORMS) {
-    const detail = `the index has ${String(platforms.length)} platforms, ${String(MAX_PLATFORMS)} are read`;
+    const detail = `the index has ${platforms.length} platforms, ${MAX_PLATFORMS} are read`;
     return unknown('LimitExceeded', detail, false);
   }
   const atOnce = pLimit(READ_AT_ONCE);

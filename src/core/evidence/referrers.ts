@@ -139,9 +139,5 @@ async function open(
 }
 
 function tooMany() {
-  return unknown(
-    'LimitExceeded',
-    `more than ${String(MAX_OPENED)} referrers without a type in their listing`,
-    false,
-  );
+  return unknown('LimitExceeded', `more than ${MAX_OPENED} referrers without a type in their listing`, false);
 }

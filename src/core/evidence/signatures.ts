@@ -192,7 +192,7 @@ async function trySignature(
 /** Too many are cut, and the cut is reported: it can only make an image refused, never accepted. */
 function cut(count: number): readonly Unread[] {
   if (count <= MAX_SIGNATURES) return [];
-  const detail = `${String(count)} signatures are there, the first ${String(MAX_SIGNATURES)} were tried`;
+  const detail = `${count} signatures are there, the first ${MAX_SIGNATURES} were tried`;
   return [unread(unknown('LimitExceeded', detail, false))];
 }
 

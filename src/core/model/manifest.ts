@@ -60,9 +60,7 @@ export function parseManifest(
   const json = parseJson(bytes);
   if (json === undefined) return problem('', 'is not JSON');
   const body = wire.safeParse(json);
-  if (!body.success) {
-    return { ok: false, problems: schemaProblems(body.error) };
-  }
+  if (!body.success) return { ok: false, problems: schemaProblems(body.error) };
   const mediaType = mediaTypeOf(body.data, contentType);
   if (!mediaType.ok) return mediaType;
   const { artifactType, config, subject, ...rest } = body.data;
@@ -81,9 +79,8 @@ export function parseManifest(
 
 function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefined): Parsed<string> {
   const said = manifestType(contentType);
-  if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said) {
+  if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said)
     return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);
-  }
   const mediaType = body.mediaType ?? said ?? guess(body);
   if (!isManifestType(mediaType)) return problem('mediaType', `${mediaType} is no image manifest or index`);
   return isMixed(body, mediaType)

@@ -47,9 +47,8 @@ export function isTag(text: string): boolean {
  * path. Runtimes also take `Acme/web` for a host; here it is refused, because in lower case it would be another image. The problem's path is empty: the caller knows which field it read.
  */
 export function parseReference(text: string): Parsed<ImageRef> {
-  if (text.length > MAX_REFERENCE_LENGTH) {
-    return problem('', `is longer than ${String(MAX_REFERENCE_LENGTH)} characters`);
-  }
+  if (text.length > MAX_REFERENCE_LENGTH)
+    return problem('', `is longer than ${MAX_REFERENCE_LENGTH} characters`);
   const at = text.indexOf('@');
   if (at < 0) return withTag(text, undefined);
   const digest = parseDigest(text.slice(at + 1));
@@ -63,9 +62,8 @@ function withTag(named: string, digest: Digest | undefined): Parsed<ImageRef> {
   const hasTag = colon > named.lastIndexOf('/') && !named.endsWith(']');
   if (!hasTag) return withName(named, digest === undefined ? { tag: 'latest' } : { digest });
   const tag = named.slice(colon + 1);
-  if (!isTag(tag)) {
+  if (!isTag(tag))
     return problem('', 'has an invalid tag: letters, digits, "_", "." and "-", at most 128 of them');
-  }
   return withName(named.slice(0, colon), { tag, ...(digest !== undefined && { digest }) });
 }
 
@@ -83,12 +81,10 @@ function withName(name: string, rest: Pick<ImageRef, 'tag' | 'digest'>): Parsed<
 function nameProblem(registry: string, repository: string): string | undefined {
   const port = HOST.exec(registry);
   if (port === null || Number(port[1] ?? 0) > 65_535) return 'has an invalid registry host or port';
-  if (!repository.split('/').every((component) => COMPONENT.test(component))) {
+  if (!repository.split('/').every((component) => COMPONENT.test(component)))
     return 'has an invalid repository: lower-case letters and digits, separated by ".", "_", "-" or "/"';
-  }
-  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH) {
-    return `has a name longer than ${String(MAX_NAME_LENGTH)} characters`;
-  }
+  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH)
+    return `has a name longer than ${MAX_NAME_LENGTH} characters`;
   return undefined;
 }
 

@@ -44,9 +44,8 @@ function explainSignature(signature: Signature, policies: readonly CompiledPolic
   if (signature.state === 'unread') return `unread: ${signature.reason.detail}`;
   const { digest } = signature;
   if (signature.state === 'unproven') return `${digest}: does not count, ${signature.why}`;
-  if (signature.state === 'unsigned') {
+  if (signature.state === 'unsigned')
     return `${digest}: ${whatIt(signature.says.predicateType)} that is not signed: it counts only where a policy says trust: Unsigned`;
-  }
   const { says } = signature;
   const what = says.kind === 'signature' ? 'signature' : whatIt(says.predicateType);
   return `${digest}: ${what}, ${standing(signature, policies)}${circumstances(signature)}`;

@@ -27,7 +27,7 @@ export function isRefused({ verdict }: JudgedImage): boolean {
  */
 export function explainRefusal(images: readonly JudgedImage[]): string {
   const refused = images.filter(isRefused);
-  const head = `${String(refused.length)} of ${String(images.length)} images refused: `;
+  const head = `${refused.length} of ${images.length} images refused: `;
   const names = refused.map((image) => `${image.container} (${codesOf(denying(image)).join(', ')})`);
   const lines = refused.flatMap((image) =>
     denying(image).map((finding) => ` ${explainFinding(image, finding)}`),

@@ -56,9 +56,8 @@ export function readLifecycle(
   if (manifest.state === 'found') read(manifest.value.annotations, (key) => `annotation ${key}`);
   const listing = readReferrers(referrers);
   for (const referrer of listing.read) {
-    if (types.has(referrer.artifactType)) {
+    if (types.has(referrer.artifactType))
       read(referrer.annotations, () => `referrer ${referrer.digest.slice(0, 19)}…`);
-    }
   }
   const incomplete = manifest.state === 'unknown' ? manifest : listing.incomplete;
   return { claims, unreadable, ...(incomplete && { incomplete }) };

@@ -42,7 +42,7 @@ export function parseSettings(input: unknown): Parsed<Settings> {
     ok: false,
     problems: read.error.issues.map((issue) => ({
       path: issue.path
-        .map((part) => (typeof part === 'number' ? `[${String(part)}]` : `.${String(part)}`))
+        .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
         .join('')
         .slice(1),
       message: issue.message,

@@ -136,7 +136,7 @@ function debugging({ namespace, name, ephemeralContainers }: RunningPod, image: 
     path: 'ephemeralContainers',
     resource: { group: '', version: 'v1', plural: 'pods' },
     namespace,
-    field: `spec.ephemeralContainers[${String(ephemeralContainers.length)}].image`,
+    field: `spec.ephemeralContainers[${ephemeralContainers.length}].image`,
     image,
     custom: false,
     write: {

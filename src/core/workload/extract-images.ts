@@ -64,7 +64,7 @@ function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {
     else problems.push(...use.problems);
     if (problems.length >= MAX_PROBLEMS) break;
     if (uses.length > MAX_IMAGES_PER_OBJECT) {
-      problems.push({ path, message: `uses more than ${String(MAX_IMAGES_PER_OBJECT)} images` });
+      problems.push({ path, message: `uses more than ${MAX_IMAGES_PER_OBJECT} images` });
       break;
     }
   }
@@ -80,7 +80,7 @@ function* readUses(spec: Fields, path: string): Generator<Parsed<readonly ImageU
       continue;
     }
     for (const [index, element] of elements.value.entries()) {
-      yield useOf(element, `${at}[${String(index)}]`, images);
+      yield useOf(element, `${at}[${index}]`, images);
     }
   }
 }

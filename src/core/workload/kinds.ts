@@ -70,8 +70,7 @@ export function workloadTable(custom: readonly CustomKind[]): Parsed<WorkloadTab
   const problems: Problem[] = [];
   for (const [index, { apiGroup, kind, podSpec, replicas }] of custom.entries()) {
     const name = `${apiGroup}/${kind}`;
-    if (table.has(name))
-      problems.push({ path: `workloadKinds[${String(index)}]`, message: 'is known already' });
+    if (table.has(name)) problems.push({ path: `workloadKinds[${index}]`, message: 'is known already' });
     const scales = replicas === undefined ? {} : { replicas: replicas.split('.') };
     const steps = podSpec.split('.');
     // Their schemas are their own: many allow a reference to another object in place of a template.

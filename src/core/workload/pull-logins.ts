@@ -43,14 +43,12 @@ function secretNames(spec: Fields, path: string): Parsed<readonly string[]> {
   if (!entries.ok) return entries;
   const names = new Set<string>();
   for (const [index, entry] of entries.value.entries()) {
-    const at = `${path}[${String(index)}]`;
+    const at = `${path}[${index}]`;
     if (!isObject(entry)) return problem(at, 'is not an object');
     const name = textAt(entry, 'name', `${at}.name`);
     if (!name.ok) return name;
     if (name.value !== '') names.add(name.value);
-    if (names.size > MAX_PULL_SECRETS) {
-      return problem(path, `names more than ${String(MAX_PULL_SECRETS)} secrets`);
-    }
+    if (names.size > MAX_PULL_SECRETS) return problem(path, `names more than ${MAX_PULL_SECRETS} secrets`);
   }
   return parsed([...names]);
 }

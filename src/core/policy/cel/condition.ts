@@ -41,9 +41,8 @@ export interface Condition {
  * are written `re2(text, 'pattern')` and match anywhere in the text. Integers of the JSON are `int`, other numbers `double`.
  */
 export function compileCondition(text: string): Parsed<Condition> {
-  if (text.length > MAX_CONDITION_LENGTH) {
-    return problem('', `is longer than ${String(MAX_CONDITION_LENGTH)} characters`);
-  }
+  if (text.length > MAX_CONDITION_LENGTH)
+    return problem('', `is longer than ${MAX_CONDITION_LENGTH} characters`);
   const written = attempt(() => writtenEnvironment().parse(text));
   if (written instanceof Error) return problem('', describe(written, text));
   const objections = objectionsTo(written.ast);
@@ -112,7 +111,7 @@ function summary(error: Error): string {
 /** ` (line 1, column 9)`, counted from one. */
 function place(text: string, at: number): string {
   const before = text.slice(0, at).split('\n');
-  return ` (line ${String(before.length)}, column ${String((before.at(-1) ?? '').length + 1)})`;
+  return ` (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`;
 }
 
 function oneLine(text: string): string {
@@ -125,17 +124,14 @@ function oneLine(text: string): string {
  * and text are; written out in the policy, a pattern is known to be readable before any image is judged.
  */
 function compilePattern(pattern: ASTNode | undefined): Parsed<RE2JS> {
-  if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
+  if (pattern?.op !== 'value' || typeof pattern.args !== 'string')
     return problem('', 're2() takes a text and a pattern, and the pattern must be written out');
-  }
-  if (pattern.args.length > MAX_PATTERN_LENGTH) {
-    return problem('', `the pattern of re2() is longer than ${String(MAX_PATTERN_LENGTH)} characters`);
-  }
+  if (pattern.args.length > MAX_PATTERN_LENGTH)
+    return problem('', `the pattern of re2() is longer than ${MAX_PATTERN_LENGTH} characters`);
   const compiled = compile(pattern.args);
   if (typeof compiled === 'string') return problem('', `the pattern of re2() cannot be read: ${compiled}`);
-  if (compiled.programSize() > MAX_PATTERN_INSTRUCTIONS) {
+  if (compiled.programSize() > MAX_PATTERN_INSTRUCTIONS)
     return problem('', 'the pattern of re2() repeats too much');
-  }
   return parsed(compiled);
 }
 
@@ -159,12 +155,12 @@ function toCel(json: unknown): CelValue {
   let [values, text] = [0, 0];
   const count = (length: number) => {
     text += length;
-    if (text > MAX_PREDICATE_TEXT) throw tooMuch(`${String(MAX_PREDICATE_TEXT)} characters of text`);
+    if (text > MAX_PREDICATE_TEXT) throw tooMuch(`${MAX_PREDICATE_TEXT} characters of text`);
   };
   const convert = (value: unknown, depth: number): CelValue => {
     values += 1;
-    if (values > MAX_PREDICATE_VALUES) throw tooMuch(`${String(MAX_PREDICATE_VALUES)} values`);
-    if (depth > MAX_PREDICATE_DEPTH) throw tooMuch(`${String(MAX_PREDICATE_DEPTH)} levels`);
+    if (values > MAX_PREDICATE_VALUES) throw tooMuch(`${MAX_PREDICATE_VALUES} values`);
+    if (depth > MAX_PREDICATE_DEPTH) throw tooMuch(`${MAX_PREDICATE_DEPTH} levels`);
     if (typeof value === 'string') count(value.length);
     if (typeof value !== 'object' || value === null) return scalar(value);
     if (Array.isArray(value)) return value.map((item) => convert(item, depth + 1));

@@ -24,7 +24,7 @@ function writeMacro({ name, over, variable, bodies: [first, ...rest] }: Macro, w
   if (!first) return '';
   const nodes = [first, ...rest].reduce((sum, body) => sum + countNodes(body), 0);
   // An error of the condition `__round` cannot be forgiven by the body: the body has not begun.
-  const guarded = `__round(__work, ${String(nodes)}) ? ${write(first)} : dyn(false)`;
+  const guarded = `__round(__work, ${nodes}) ? ${write(first)} : dyn(false)`;
   const body = [write(variable), guarded, ...rest.map(write)].join(', ');
   const text = `__each(__work, ${write(over)}).${name}(${body})`;
   return name === 'map' || name === 'filter' ? made(text) : text;
@@ -73,7 +73,7 @@ function writeCall(
     case 'has':
       return `has(${all})`;
     case 're2':
-      return `__find(__work, ${args.slice(0, 1).map(write).join('')}, ${String(patternAt(node.start))})`;
+      return `__find(__work, ${args.slice(0, 1).map(write).join('')}, ${patternAt(node.start)})`;
     case 'timestamp':
       return `timestamp(__moment(__work, ${all}))`;
     case 'duration':
@@ -100,9 +100,8 @@ function writeOperator(node: ASTNode, write: Write): string {
   const [left, right] = node.args;
   if (node.op === '+') return made(`${write(left)} + ${write(right)}`);
   if (node.op === 'in') return `(${write(left)} in __members(__work, ${write(right)}))`;
-  if (CHEAP.has(node.op) || left.op === 'value' || right.op === 'value') {
+  if (CHEAP.has(node.op) || left.op === 'value' || right.op === 'value')
     return `(${write(left)} ${node.op} ${write(right)})`;
-  }
   const reader = EQUALITY.has(node.op) ? '__whole' : '__text';
   return `(${through(reader, left, write)} ${node.op} ${through(reader, right, write)})`;
 }
@@ -128,5 +127,5 @@ function through(reader: '__text' | '__whole', node: ASTNode, write: Write): str
 function literal(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'number') return String(value);
-  return Number.isInteger(value) && !String(value).includes('e') ? `${String(value)}.0` : String(value);
+  return Number.isInteger(value) && !String(value).includes('e') ? `${value}.0` : String(value);
 }

@@ -54,8 +54,8 @@ function statementOf(signature: ProvenSignature, isWanted: (says: StatementClaim
 /** What was found instead of a statement that counts, as a clause. */
 export function foundInstead({ unsigned, objections }: StatementReading): string {
   const parts = [
-    ...(unsigned.length > 0 ? [`${String(unsigned.length)} found that is not signed`] : []),
-    ...(objections.length > 0 ? [`${String(objections.length)} found, ${objections[0] ?? ''}`] : []),
+    ...(unsigned.length > 0 ? [`${unsigned.length} found that is not signed`] : []),
+    ...(objections.length > 0 ? [`${objections.length} found, ${objections[0] ?? ''}`] : []),
   ];
   return parts.length > 0 ? parts.join('; ') : 'none found';
 }

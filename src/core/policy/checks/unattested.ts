@@ -65,9 +65,8 @@ function judgeStatement(
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
       return unknownFinding(policy, { state: 'unknown', reason: { code, detail }, transient: false });
     }
-    if (!held.value) {
+    if (!held.value)
       return { ...refused, reason: 'AttestationRejected', found: message, next: `see its ${predicateType}` };
-    }
   }
   return undefined;
 }

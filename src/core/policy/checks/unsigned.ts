@@ -72,7 +72,7 @@ function missing(signers: readonly Authority[], { from, atLeast }: SignatureRequ
   const names = nameAuthorities(from);
   if (atLeast === 1) return `no signature by ${names}`;
   const by = signers.length > 0 ? ` (by ${nameAuthorities(signers)})` : '';
-  return `${String(signers.length)} of ${String(atLeast)} signatures${by}, accepted from ${names}`;
+  return `${signers.length} of ${atLeast} signatures${by}, accepted from ${names}`;
 }
 
 /** What was found instead, with the nearest reason each one does not count. */
@@ -83,16 +83,15 @@ function nearest({ proven, unproven }: SignatureReading, requirement: SignatureR
   ];
   if (whys.length === 0) return 'none found';
   const shown = [...new Set(whys)].slice(0, MAX_REASONS_SHOWN).join('; ');
-  return `${String(whys.length)} found, ${shown}`;
+  return `${whys.length} found, ${shown}`;
 }
 
 /** Why a proven signature does not count; `undefined` when it does. */
 function whyNot(signature: ProvenSignature, requirement: SignatureRequirement): string | undefined {
   if (signature.says.kind !== 'signature') return 'a signed statement, which is no signature of the image';
   const objections = requirement.from.map((authority) => objection(authority, signature));
-  if (objections.includes(undefined)) {
+  if (objections.includes(undefined))
     return hasAnnotations(signature, requirement) ? undefined : 'without the required annotations';
-  }
   // The longest text has the most information: it names the actual signer, not only that it is another one.
   return objections.filter((why) => why !== undefined).sort((a, b) => b.length - a.length)[0];
 }

@@ -79,8 +79,8 @@ function judgeFindings(
   const { blocking } = judgeVulnerabilities(report, rule);
   if (blocking.length === 0) return undefined;
   const ids = blocking.slice(0, MAX_IDS_SHOWN).map(({ id, severity }) => `${id} (${severity})`);
-  const more = blocking.length > ids.length ? ` and ${String(blocking.length - ids.length)} more` : '';
-  const what = `${String(blocking.length)} findings of ${failOn} or worse: ${ids.join(', ')}${more}`;
+  const more = blocking.length > ids.length ? ` and ${blocking.length - ids.length} more` : '';
+  const what = `${blocking.length} findings of ${failOn} or worse: ${ids.join(', ')}${more}`;
   return refused(given, 'Vulnerable', what, 'move to an image without them, or have them excepted');
 }
 

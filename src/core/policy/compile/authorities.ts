@@ -54,7 +54,7 @@ export function compileAuthorities(
   const byKey = new Map<string, string>();
   for (const [index, written] of authorities.entries()) {
     const { name } = written;
-    const path = `${given.path ?? 'spec.authorities'}[${String(index)}]`;
+    const path = `${given.path ?? 'spec.authorities'}[${index}]`;
     if (byName.has(name)) problems.push({ path: `${path}.name`, message: `"${name}" is there twice` });
     const read = compileAuthority(written, given, path);
     if (!read.ok) problems.push(...read.problems);
@@ -63,9 +63,8 @@ export function compileAuthorities(
     // One key under two names would let a single signature count as two signers.
     const { fingerprint } = read.value.signer.key;
     const twin = byKey.get(fingerprint);
-    if (twin !== undefined) {
+    if (twin !== undefined)
       problems.push({ path: `${path}.key`, message: `is the same key as that of "${twin}"` });
-    }
     byKey.set(fingerprint, name);
   }
   return byName;
@@ -111,9 +110,8 @@ function compileSigner(
     const value = keyless.claims?.[claim];
     return value === undefined ? [] : [[claim, value] as const];
   });
-  if (subjectPattern === undefined) {
+  if (subjectPattern === undefined)
     return parsed({ kind: 'keyless', issuer, isSubject: (text) => text === subject, claims });
-  }
   const pattern = compilePattern(subjectPattern, `${path}.keyless.subjectPattern`);
   if (!pattern.ok) return pattern;
   return parsed({ kind: 'keyless', issuer, isSubject: pattern.value, claims });
@@ -198,9 +196,8 @@ function readMaterial(
       ] as const);
   const where = `${path}.${field}`;
   const text = ref && material(ref);
-  if (ref === undefined || text === undefined || text === '') {
+  if (ref === undefined || text === undefined || text === '')
     return problem(where, ref ? `${ref.kind} ${ref.name} has no key ${ref.key}` : 'is missing');
-  }
   return parsed({ text, where, source: `${ref.kind} ${ref.name}/${ref.key}` });
 }
 

@@ -36,12 +36,10 @@ export function objection(authority: Authority, signature: ProvenSignature): str
   const { name, transparencyLog, timestamps, root } = authority;
   const stranger = strangeness(authority, signature);
   if (stranger !== undefined) return stranger;
-  if (transparencyLog && !(root && signature.loggedBy.includes(root.fingerprint))) {
+  if (transparencyLog && !(root && signature.loggedBy.includes(root.fingerprint)))
     return `by ${name}, but in no transparency log of its trust root`;
-  }
-  if (timestamps && !(root && signature.timestampedBy.includes(root.fingerprint))) {
+  if (timestamps && !(root && signature.timestampedBy.includes(root.fingerprint)))
     return `by ${name}, but without a timestamp of its trust root`;
-  }
   return undefined;
 }
 

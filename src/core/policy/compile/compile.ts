@@ -44,9 +44,7 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
 /** Zod's issues as problems with a Kubernetes field path. */
 export function problemsOf(error: z.ZodError): readonly Problem[] {
   return error.issues.map((issue) => {
-    const path = issue.path.map((part) =>
-      typeof part === 'number' ? `[${String(part)}]` : `.${String(part)}`,
-    );
+    const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
     return { path: path.join('').replace(/^\./, ''), message: issue.message };
   });
 }

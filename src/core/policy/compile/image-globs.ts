@@ -6,18 +6,15 @@ const ALLOWED = /^(?:\[[a-f0-9:.]+\])?[A-Za-z0-9._/:*?-]*$/;
 
 /** Compiles one glob over normalised image names; Docker Hub's short names are completed as in references. */
 export function compileImageGlob(pattern: string): Parsed<(name: string) => boolean> {
-  if (!ALLOWED.test(pattern)) {
+  if (!ALLOWED.test(pattern))
     return problem('', 'may hold letters, digits, ". _ - / :" and the wildcards "*", "**" and "?" only');
-  }
-  if (pattern.slice(pattern.lastIndexOf('/') + 1).includes(':')) {
+  if (pattern.slice(pattern.lastIndexOf('/') + 1).includes(':'))
     return problem('', 'matches image names; leave out the tag');
-  }
   if (pattern === '*') return problem('', 'matches no full name; write "**" for every image');
   const full = complete(pattern);
   // A pattern that can match nothing would silently leave its images without the policy.
-  if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok) {
+  if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok)
     return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
-  }
   const matches = compileGlob(full);
   return parsed((name) => matches(name) || matches(withoutHttpsPort(name)));
 }

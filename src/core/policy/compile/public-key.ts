@@ -32,9 +32,7 @@ export function parsePublicKey(text: string): Parsed<PublicKey> {
 
 function readPem(pem: string): Parsed<KeyObject> {
   const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map((found) => found[1] ?? '');
-  if (labels.length !== 1) {
-    return problem('', `holds ${String(labels.length)} PEM blocks, one PUBLIC KEY is needed`);
-  }
+  if (labels.length !== 1) return problem('', `holds ${labels.length} PEM blocks, one PUBLIC KEY is needed`);
   if (labels[0] !== 'PUBLIC KEY') return problem('', `holds a ${labels[0] ?? ''}, a PUBLIC KEY is needed`);
   try {
     return parsed(createPublicKey({ key: pem, format: 'pem' }));
@@ -48,9 +46,8 @@ const jwk = z.looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']), d: z.undefined().
 function readJwk(json: string): Parsed<KeyObject> {
   try {
     const key = JSON.parse(json) as Record<string, string>;
-    if (!jwk.safeParse(key).success) {
+    if (!jwk.safeParse(key).success)
       return problem('', 'is no public JWK: kty EC, RSA or OKP, and no private part');
-    }
     return parsed(createPublicKey({ key, format: 'jwk' }));
   } catch {
     return problem('', 'is a JWK that cannot be read');
@@ -70,5 +67,5 @@ function kindOf(key: KeyObject): Parsed<KeyKind> {
 
 function rsa(bits: number): Parsed<KeyKind> {
   if (bits >= MIN_RSA_BITS) return parsed('rsa');
-  return problem('', `is an RSA key of ${String(bits)} bits; at least ${String(MIN_RSA_BITS)} are needed`);
+  return problem('', `is an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are needed`);
 }

@@ -78,7 +78,7 @@ export function compileRequirements(
   return {
     digest: digest !== undefined,
     attestations: attestations.map((written, index) =>
-      compileAttestation(written, authorities, { path: `${path}.attestations[${String(index)}]`, problems }),
+      compileAttestation(written, authorities, { path: `${path}.attestations[${index}]`, problems }),
     ),
     ...(signatures && { signatures: compileSignatures(signatures, authorities, problems) }),
     ...(quarantine && {
@@ -114,7 +114,7 @@ export function compileGlobs(
   const matchers = patterns.flatMap((pattern, index) => {
     const glob = compileImageGlob(pattern);
     if (glob.ok) return [glob.value];
-    problems.push(...at(`${path}[${String(index)}]`, glob.problems));
+    problems.push(...at(`${path}[${index}]`, glob.problems));
     return [];
   });
   return (name) => matchers.some((matches) => matches(name));
@@ -126,9 +126,8 @@ function compileSignatures(
   problems: Problem[],
 ): SignatureRequirement {
   const path = 'spec.require.signatures';
-  if (atLeast > new Set(from).size) {
+  if (atLeast > new Set(from).size)
     problems.push({ path: `${path}.atLeast`, message: 'is more than the number of names in from' });
-  }
   const everyChild = platforms === 'EveryChild';
   return { from: named(from, authorities, `${path}.from`, problems), atLeast, annotations, everyChild };
 }
@@ -145,7 +144,7 @@ function compileAttestation(
     conditions: conditions.flatMap(({ cel, message }, index) => {
       const condition = compileCondition(cel);
       if (condition.ok) return [{ condition: condition.value, message }];
-      problems.push(...at(`${path}.conditions[${String(index)}].cel`, condition.problems));
+      problems.push(...at(`${path}.conditions[${index}].cel`, condition.problems));
       return [];
     }),
   };
@@ -174,7 +173,7 @@ export function compileExceptions(
   problems: Problem[],
 ): readonly VulnerabilityException[] {
   return exceptions.map(({ id, until, reason, images }, index) => {
-    const where = `${path}[${String(index)}]`;
+    const where = `${path}[${index}]`;
     const end = until === undefined ? undefined : parseTime(until);
     if (until !== undefined && !end) {
       problems.push({

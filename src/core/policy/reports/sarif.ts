@@ -65,12 +65,10 @@ export function readSarif(log: unknown): RawReport | UnreadableReport {
   if (isUnreadable(read)) return read;
   const { runs } = read.value;
   const invocations = runs.flatMap((run) => run.invocations ?? []);
-  if (invocations.some(({ executionSuccessful }) => executionSuccessful === false)) {
+  if (invocations.some(({ executionSuccessful }) => executionSuccessful === false))
     return { unreadable: 'the SARIF log reports a scan that failed' };
-  }
-  if (runs.reduce((sum, { results }) => sum + results.length, 0) > MAX_FINDINGS) {
-    return { unreadable: `has more than ${String(MAX_FINDINGS)} findings` };
-  }
+  if (runs.reduce((sum, { results }) => sum + results.length, 0) > MAX_FINDINGS)
+    return { unreadable: `has more than ${MAX_FINDINGS} findings` };
   const perRun = runs.map(readRun);
   const failed = perRun.find(isUnreadable);
   if (failed) return failed;

@@ -33,10 +33,10 @@ export function readEach<T>(
   items: readonly unknown[],
   of: string,
 ): { readonly values: readonly T[] } | UnreadableReport {
-  if (items.length > MAX_FINDINGS) return { unreadable: `has more than ${String(MAX_FINDINGS)} findings` };
+  if (items.length > MAX_FINDINGS) return { unreadable: `has more than ${MAX_FINDINGS} findings` };
   const values: T[] = [];
   for (const [index, item] of items.entries()) {
-    const read = readAs(schema, item, `${of} ${String(index + 1)}`);
+    const read = readAs(schema, item, `${of} ${index + 1}`);
     if ('unreadable' in read) return read;
     values.push(read.value);
   }
