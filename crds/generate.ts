@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { REASONS } from '../src/core/model/reason.ts';
 import { imagePolicyCrd } from '../src/core/policy/index.ts';
-import { imagePolicyReference } from '../src/core/policy/reference-page.ts';
+import { imagePolicyReference } from '../src/core/policy/crd.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
 import { promotionReferences } from '../src/core/promotion/schema/reference-page.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';

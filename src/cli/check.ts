@@ -5,11 +5,19 @@ import {
   type JudgedImage,
   type Parsed,
   type Problem,
+  isPinned,
+  nameOf,
 } from '../core/model/index.ts';
-import type { Labels } from '../core/policy/index.ts';
+import {
+  type Labels,
+  explainEvidence,
+  needsAtFirst,
+  needsNext,
+  selectPolicies,
+  type CompiledPolicy,
+} from '../core/policy/index.ts';
 import { isKustomization, workloadTable } from '../core/workload/index.ts';
 import { EXIT } from './exit.ts';
-import { explainImage } from './explain.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import {
   collect,
@@ -28,6 +36,7 @@ import {
 } from './options.ts';
 import type { Policies, Terminal, Tools } from './ports.ts';
 import { exitCodeOf, report } from './report.ts';
+import { searchedPlaces } from '../core/evidence/index.ts';
 
 interface CheckOptions extends RegistryOptions, UnmatchedImages {
   readonly policies?: string;
@@ -162,4 +171,26 @@ function nothingNamed(given: readonly string[]): readonly Problem[] {
 function withProblems<T>(read: Parsed<T>, more: readonly Problem[]) {
   if (more.length === 0) return read;
   return { ok: false, problems: [...(read.ok ? [] : read.problems), ...more] } as const;
+}
+
+/** What an image was judged by. */
+interface Circumstances {
+  readonly policies: readonly CompiledPolicy[];
+  readonly labels: Fact<Labels>;
+  readonly now: Date;
+}
+
+/** What was searched, where, and with what result, line by line, under the policies that match the image there. */
+function explainImage({ evidence }: JudgedImage, by: Circumstances): readonly string[] {
+  if (!evidence) return [];
+  const { image } = evidence;
+  const { applying } = selectPolicies(by.policies, nameOf(image), by.labels);
+  const needs = [needsAtFirst(applying), needsNext(applying, evidence, by.now)];
+  const places = needs.flatMap(({ signatures }) =>
+    signatures && isPinned(image) ? searchedPlaces(image, signatures) : [],
+  );
+  return [
+    ...[...new Set(places)].map((place) => `looked in ${place}`),
+    ...explainEvidence(evidence, applying),
+  ];
 }

@@ -24,9 +24,9 @@ export type {
   OpenRunTool,
   RunAnswer,
   RunQuestion,
-} from './promotion/ports.ts';
-export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './doctor/ports.ts';
-export { EXPECTED_RULES } from './doctor/rules.ts';
-export type { ExpectedRule } from './doctor/rules.ts';
+} from './ports.ts';
+export type { DoctorOptions, DoctorPorts, JsonObject, NamedResource } from './ports.ts';
+export { EXPECTED_RULES } from './doctor/webhook.ts';
+export type { ExpectedRule } from './doctor/webhook.ts';
 export { REQUIRED_PERMISSIONS } from './doctor/permissions.ts';
 export type { Permission } from './doctor/permissions.ts';

@@ -1,10 +1,8 @@
 import type { Clock, Fact, JudgedImage, NamedImage, Parsed, Problem, Signer } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
-import type { Approval, Execution } from '../core/promotion/index.ts';
-import type { WorkloadTable } from '../core/workload/index.ts';
+import type { Approval, Execution, ImagePromotionRunStatus } from '../core/promotion/index.ts';
+import type { WorkloadTable, SelfTestVerdict } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import type { DoctorOptions, DoctorPorts } from './doctor/ports.ts';
-import type { OpenApprovingTool, OpenRunTool } from './promotion/ports.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */
 export interface Reading {
@@ -126,4 +124,102 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Resolves when the user or the system asks to stop. */
   readonly stopped: () => Promise<void>;
+}
+
+/** One run to execute. */
+export interface RunQuestion {
+  readonly namespace: string;
+  readonly name: string;
+  /** Who holds its claim, for people and for the controller: the name of a Job. */
+  readonly holder: string;
+  /** The namespace in which the keys are that policies name; absent = that of the settings. */
+  readonly installation?: string;
+  readonly kubeconfig?: string;
+  readonly settings: Settings;
+}
+
+/** The result. `nothing` = the run had ended before, or does not exist. */
+export type RunAnswer =
+  | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
+  | { readonly end: 'stopped' | 'nothing' };
+
+/** A run that is ready to start as soon as no other process holds it. */
+export interface OpenRun {
+  readonly execute: (signal: AbortSignal) => Promise<RunAnswer>;
+  readonly close: () => Promise<void>;
+}
+
+/** A cluster in which the caller wants to decide about a run. */
+export interface ApprovingPorts {
+  /** The status of a run; `undefined` = there is no such run. Throws a `Fault` when the API server cannot be asked. */
+  readonly runStatus: (
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ) => Promise<ImagePromotionRunStatus | undefined>;
+  /** The name by which the API server knows who asks. */
+  readonly whoAmI: (signal: AbortSignal) => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens a run for `run`; problems name the file. */
+export type OpenRunTool = (question: RunQuestion) => Promise<Parsed<OpenRun>>;
+/** Opens an API server for `approve`; problems name the file. */
+export type OpenApprovingTool = (options: {
+  readonly kubeconfig?: string;
+}) => Promise<Parsed<ApprovingPorts>>;
+
+/** A JSON object as the API server gives it. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A resource as it stands in URLs. */
+export interface NamedResource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+}
+
+/** How the API server is reached; absent = the current context of the usual kubeconfig, or as the pod that this is. */
+export interface DoctorOptions {
+  readonly kubeconfig?: string;
+}
+
+/**
+ * The API server as doctor needs it, with the caller's rights. Broken wires and reads that are forbidden are thrown as
+ * `Fault`.
+ */
+export interface DoctorPorts {
+  /** URL, for messages. */
+  readonly server: string;
+  /** E.g. `v1.35.1`. */
+  readonly version: (signal: AbortSignal) => Promise<string>;
+  /** `undefined` when there is none. */
+  readonly get: (
+    address: { readonly resource: NamedResource; readonly namespace?: string; readonly name: string },
+    signal: AbortSignal,
+  ) => Promise<JsonObject | undefined>;
+  readonly list: (
+    collection: {
+      readonly resource: NamedResource;
+      readonly namespace?: string;
+      readonly labelSelector?: string;
+    },
+    page: { readonly limit?: number; readonly continue?: string },
+    signal: AbortSignal,
+  ) => Promise<{ readonly items: readonly JsonObject[]; readonly continue?: string }>;
+  /** Used for access reviews only, which are stored nowhere. */
+  readonly create: (
+    collection: { readonly resource: NamedResource },
+    object: object,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<
+    { readonly ok: true; readonly object: JsonObject } | { readonly ok: false; readonly message: string }
+  >;
+  /** One run of the canaries from here. */
+  readonly selfTest: (namespace: string, signal: AbortSignal) => Promise<SelfTestVerdict>;
+  /** The CustomResourceDefinitions without which nothing works, as this program ships them. */
+  readonly shippedCrds: readonly JsonObject[];
+  /** Those that only promotions need. */
+  readonly promotionCrds: readonly JsonObject[];
+  readonly close: () => Promise<void>;
 }

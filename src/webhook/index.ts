@@ -3,4 +3,4 @@
 export { mutateHandler, validateHandler } from './http.ts';
 export { review } from './review.ts';
 export type { AdmissionPorts, MutationPorts } from './ports.ts';
-export { standalonePorts } from './standalone-ports.ts';
+export { standalonePorts } from './ports.ts';

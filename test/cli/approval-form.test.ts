@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { digestOf } from '../../src/core/model/index.ts';
 import type { ImageResult } from '../../src/core/promotion/index.ts';
-import { approvalForms } from '../../src/cli/promotion/approval-form.ts';
+import { approvalForms } from '../../src/cli/promotion/report.ts';
 
 const row = (count: number, decision: ImageResult['decision'] = 'AwaitingApproval'): ImageResult => ({
   tag: '1.0.0',

@@ -1,5 +1,5 @@
 import { Fault, isObject } from '../../core/model/index.ts';
-import type { DoctorPorts, JsonObject, NamedResource } from './ports.ts';
+import type { DoctorPorts, JsonObject, NamedResource } from '../ports.ts';
 
 /** The result of one check: one line, and what to do unless it passed. */
 export interface CheckResult {

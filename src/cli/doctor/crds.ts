@@ -10,7 +10,7 @@ import {
   type CheckResult,
   type Examination,
 } from './check.ts';
-import type { JsonObject } from './ports.ts';
+import type { JsonObject } from '../ports.ts';
 
 const CRDS = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
 

@@ -7,8 +7,7 @@ import { parseApproval, type ImagePromotionRunStatus, type RunImage } from '../.
 import { BadInput, EXIT } from '../exit.ts';
 import { must } from '../options.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import type { Terminal, Tools } from '../ports.ts';
-import type { ApprovingPorts } from './ports.ts';
+import type { Terminal, Tools, ApprovingPorts } from '../ports.ts';
 
 interface ApproveOptions {
   readonly namespace: string;

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 import type { Digest } from '../../core/model/index.ts';
-import { countResults, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
-import { approvalForms } from './approval-form.ts';
+import { countResults, type ImageResult, type PlannedImage, MAX_WAIVED } from '../../core/promotion/index.ts';
 import { EXIT } from '../exit.ts';
 import type { OutputFormat } from '../options.ts';
+import { API_VERSION } from '../../core/policy/index.ts';
 
 /** Bytes in one step between units. */
 const STEP = 1024;
@@ -154,4 +154,33 @@ function table(head: readonly string[], body: readonly (readonly string[])[], no
           .trimEnd()}\n`,
     )
     .join('');
+}
+
+/** For every image that waits an approval to be completed, with what to do with it; nothing where none waits. */
+export function approvalForms(rows: readonly ImageResult[]): string {
+  return rows.flatMap((row) => (row.decision === 'AwaitingApproval' ? [formOf(row)] : [])).join('');
+}
+
+/** Who, why and until when are left empty, and refused as long as they are. */
+function formOf({ tag, digest, gateHash, blocking = [] }: ImageResult): string {
+  const [, hex = ''] = digest?.split(':') ?? [];
+  const form = stringify({
+    apiVersion: API_VERSION,
+    kind: 'PromotionApproval',
+    metadata: { name: `approve-${hex.slice(0, 12)}` },
+    spec: {
+      runName: 'local',
+      digest,
+      gateHash,
+      approver: '',
+      decision: 'Approve',
+      waive: blocking.slice(0, MAX_WAIVED),
+      reason: '',
+      until: '',
+    },
+  });
+  const left = blocking.length - MAX_WAIVED;
+  const more =
+    left > 0 ? `# ${left} more block it: an approval has no room for them, an exception does.\n` : '';
+  return `\nTo let ${tag} go on, complete this, put it beside the promotion and run again:\n---\n${more}${form}`;
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../exit.ts';
 import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from '../options.ts';
-import type { Terminal, Tools } from '../ports.ts';
-import type { RunAnswer } from './ports.ts';
+import type { Terminal, Tools, RunAnswer } from '../ports.ts';
 
 interface RunOptions extends RegistryOptions {
   readonly namespace: string;

@@ -1,6 +1,6 @@
-import type { Evidence, Fact, ImageRef, Unknown } from '../model/index.ts';
+import type { Evidence, Fact, ImageRef, Unknown, Clock } from '../model/index.ts';
 import { learn } from './learn.ts';
-import type { RegistrySource, Sources } from './sources.ts';
+import type { RegistrySource, Sources, Keychain } from './ports.ts';
 
 /** A registry read with certain logins. */
 export interface Login {
@@ -46,4 +46,99 @@ export function unreadable(image: ImageRef, why: Unknown): Evidence {
 /** Distinguishes sources from the reason why there are none. */
 export function isUnknown(given: Sources | Unknown): given is Unknown {
   return 'state' in given;
+}
+
+/** The pull secrets that an object names, and the service account whose pull secrets count besides. */
+export interface Credentials {
+  readonly namespace: string;
+  readonly pullSecrets: readonly string[];
+  readonly serviceAccount: string;
+}
+
+/** The text of one `.dockerconfigjson`; `source` names where it was read, for messages. */
+export interface DockerConfigText {
+  readonly source: string;
+  readonly text: string;
+}
+
+/** Logins of an object, e.g. from the pull secrets of a pod. */
+export interface PullSecretLogins {
+  /**
+   * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
+   * Equal names mean equal logins, whatever object named them.
+   */
+  readonly scopeOf: (places: readonly Parameters<Keychain>[0][]) => string | undefined;
+  /** The login of the object for a place, else that of `own`, else none. */
+  readonly keychainOver: (own?: Keychain) => Keychain;
+  /** Sources whose text is not a Docker config. */
+  readonly unreadable: readonly string[];
+}
+
+/** What could be read of the pull secrets that an object names. */
+interface PullSecrets {
+  readonly configs: readonly DockerConfigText[];
+  readonly unreadable: readonly {
+    readonly source: string;
+    readonly detail: string;
+    readonly transient: boolean;
+  }[];
+}
+
+/** What finding logins takes. */
+export interface AccessParts {
+  readonly read: (
+    asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
+    signal: AbortSignal,
+  ) => Promise<PullSecrets>;
+  readonly loginsIn: (configs: readonly DockerConfigText[]) => PullSecretLogins;
+  readonly registry: {
+    readonly as: (view: { readonly scope: string; readonly keychain: Keychain }) => RegistrySource;
+  };
+  /** The controller's own logins. */
+  readonly own: Keychain;
+  readonly clock: Clock;
+}
+
+/**
+ * Reads registries as the kubelet would for this object: its pull secrets, then those of its service account, then the
+ * controller's own logins. A secret that is named and cannot be read leaves the image unknown unless another login fits:
+ * it never quietly becomes an anonymous read. Secrets are read at most once per request, and only if a registry is asked.
+ */
+export function accessFor(credentials: Credentials, parts: AccessParts, signal: AbortSignal): Access {
+  let reading: Promise<PullSecrets> | undefined;
+  return async (places): Promise<Fact<Login>> => {
+    const { namespace, pullSecrets: names, serviceAccount } = credentials;
+    reading ??= parts.read({ namespace, names, serviceAccount }, signal);
+    const secrets = await reading;
+    const brought = parts.loginsIn(secrets.configs);
+    const scope = brought.scopeOf(places);
+    const unreadable = [
+      ...secrets.unreadable,
+      ...brought.unreadable.map((source) => ({
+        source,
+        detail: 'it holds no valid Docker config',
+        transient: false,
+      })),
+    ];
+    const [image] = places;
+    if (unreadable.length > 0 && image && brought.scopeOf([image]) === undefined) {
+      const own = await parts.own(image, signal);
+      if (own === undefined) return unreadableSecrets(unreadable);
+    }
+    if (scope === undefined) return { state: 'absent', seenAt: parts.clock() };
+    const login = {
+      scope,
+      registry: parts.registry.as({ scope, keychain: brought.keychainOver(parts.own) }),
+    };
+    return { state: 'found', value: login, seenAt: parts.clock() };
+  };
+}
+
+function unreadableSecrets(unreadable: PullSecrets['unreadable']): Unknown {
+  const detail = unreadable.map(({ source, detail: why }) => `${source}: ${why}`).join('; ');
+  return {
+    state: 'unknown',
+    reason: { code: 'PullSecretUnreadable', detail },
+    transient: unreadable.some(({ transient }) => transient),
+  };
 }

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import {
   isPinned,
   type Evidence,
@@ -8,6 +9,9 @@ import {
   type Fact,
   type Manifest,
   type Successor,
+  isIndexType,
+  type ChildEvidence,
+  type Descriptor,
 } from '../model/index.ts';
 import {
   type needsAtFirst,
@@ -15,19 +19,20 @@ import {
   type CompiledPolicy,
   readLifecycle,
   successorTags,
+  type SignatureNeeds,
 } from '../policy/index.ts';
 import { unknown, learn } from './learn.ts';
-import { readChildren } from './platforms.ts';
 import { readReferrers } from './referrers.ts';
 import { resolve, readTag } from './resolve.ts';
 import { mergeSignatures, readSignatures } from './signatures.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
+import { BUILDKIT_KIND } from './index-statements.ts';
 
 /** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
 
 /** Which image to learn about, for which policies, and what these need before anything is known. */
-export interface Gathering {
+interface Gathering {
   readonly ref: ImageRef;
   readonly policies: readonly CompiledPolicy[];
   readonly needs: ReturnType<typeof needsAtFirst>;
@@ -131,4 +136,38 @@ async function isSupported(
   const referrers = await readReferrers(pin(ref, manifest.value.digest), sources, signal);
   const { claims, incomplete } = readLifecycle({ manifest, referrers }, rules);
   return !incomplete && claims.every(({ moment }) => moment > sources.clock());
+}
+
+/** Platforms judged one by one; real images have fewer than twenty. */
+const MAX_PLATFORMS = 64;
+/** Platforms read at the same time. */
+const READ_AT_ONCE = 4;
+
+/** Signatures of every platform of a multi-platform image; absent for any other. */
+async function readChildren(
+  image: PinnedRef,
+  manifest: Fact<Manifest>,
+  needs: SignatureNeeds,
+  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+): Promise<Fact<readonly ChildEvidence[]>> {
+  if (manifest.state !== 'found') return manifest;
+  const { seenAt, value } = manifest;
+  if (!isIndexType(value.mediaType)) return { state: 'absent', seenAt };
+  const platforms = value.manifests.filter(({ annotations }) => annotations[BUILDKIT_KIND] === undefined);
+  if (platforms.length > MAX_PLATFORMS) {
+    const detail = `the index has ${platforms.length} platforms, ${MAX_PLATFORMS} are read`;
+    return unknown('LimitExceeded', detail, false);
+  }
+  const atOnce = pLimit(READ_AT_ONCE);
+  const children = platforms.map(({ digest, platform }) =>
+    atOnce(async (): Promise<ChildEvidence> => {
+      const signatures = await readSignatures(pin(image, digest), needs, sources, signal);
+      return { digest, platform: platform ? nameOfPlatform(platform) : '', signatures };
+    }),
+  );
+  return { state: 'found', value: await Promise.all(children), seenAt };
+}
+
+function nameOfPlatform({ os, architecture, variant }: NonNullable<Descriptor['platform']>): string {
+  return [os, architecture, variant].filter((part) => part !== undefined).join('/');
 }

@@ -2,7 +2,7 @@ import { pin, type PinnedRef, type Unread } from '../model/index.ts';
 import { unknown, unread } from './learn.ts';
 import { readManifest } from './resolve.ts';
 import { layersOf, type Found, type Wanted } from './signature-layers.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
 
 /** Annotation by which BuildKit marks a child of an index that is no platform but carries statements about one. */
 export const BUILDKIT_KIND = 'vnd.docker.reference.type';

@@ -3,14 +3,14 @@
 export { judge, judgeReference } from './judge.ts';
 export type { JudgedReference } from './judge.ts';
 export type { Access } from './access.ts';
-export { accessFor } from './pull-secrets.ts';
-export type { Credentials, DockerConfigText, PullSecretLogins } from './pull-secrets.ts';
+export { accessFor } from './access.ts';
+export type { Credentials, DockerConfigText, PullSecretLogins } from './access.ts';
 export { learn } from './learn.ts';
 export { pinReference } from './resolve.ts';
 export { createMemory } from './memory.ts';
 export type { LookupResult } from './memory.ts';
-export { searchedPlaces } from './signature-places.ts';
-export type { Sources } from './sources.ts';
+export { searchedPlaces } from './signature-layers.ts';
+export type { Sources } from './ports.ts';
 export type {
   BlobSource,
   Keychain,

@@ -22,7 +22,7 @@ import {
 } from '../policy/index.ts';
 import { unreadable, isUnknown, sourcesFor, type Access } from './access.ts';
 import { gather } from './gather.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world. */
 export interface JudgeRequest {

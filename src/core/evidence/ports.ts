@@ -1,3 +1,8 @@
+/*
+ * What verification needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes
+ * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
+ * the other side says plainly that there is no such thing.
+ */
 import type {
   Descriptor,
   Digest,
@@ -7,13 +12,10 @@ import type {
   Signature,
   SignatureCandidate,
   Trust,
+  Clock,
 } from '../model/index.ts';
-
-/*
- * What verification needs from outside: the smallest interfaces, satisfied structurally by adapters. Every call takes
- * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
- * the other side says plainly that there is no such thing.
- */
+import type { Report } from './learn.ts';
+import type { Memory } from './memory.ts';
 
 /** Reads manifests and indexes. */
 export interface ManifestSource {
@@ -78,3 +80,17 @@ export type Keychain = (
   place: { readonly registry: string; readonly repository: string },
   signal: AbortSignal,
 ) => Promise<RegistryLogin | undefined>;
+
+/** Everything that is read from a registry. */
+export type RegistrySource = ManifestSource & ReferrerSource & BlobSource & TagSource;
+
+/** What gathering evidence needs from outside, joined in one value that travels down the calls. */
+export interface Sources {
+  readonly registry: RegistrySource;
+  readonly verifySignature: SignatureVerifier;
+  readonly memory: Memory;
+  /** Look also where things were kept before the registry knew better: before a refusal, and for flags and dates. */
+  readonly thorough?: boolean;
+  readonly clock: Clock;
+  readonly report: Report;
+}

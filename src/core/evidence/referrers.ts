@@ -12,7 +12,7 @@ import {
 } from '../model/index.ts';
 import { learn, unread, unknown } from './learn.ts';
 import { readManifest } from './resolve.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
 
 /** Referrers that are opened because their listing says too little: more is an attack, and each is a request. */
 const MAX_OPENED = 32;

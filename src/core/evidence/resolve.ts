@@ -10,7 +10,7 @@ import {
 import { isUnknown, sourcesFor, type Access } from './access.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
 
 /** Content by digest never changes; only whether the registry still has it does. */
 function manifestQuestion(image: PinnedRef, sources: Sources): Question<Manifest> {

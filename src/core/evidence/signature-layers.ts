@@ -1,6 +1,18 @@
-import type { Descriptor, Digest, Fact, Manifest, SignatureCandidate, Unread } from '../model/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  type Fact,
+  type Manifest,
+  type SignatureCandidate,
+  type Unread,
+  digestAlgorithm,
+  digestHex,
+  nameOf,
+  type ImageRef,
+  type PinnedRef,
+} from '../model/index.ts';
 import { unread } from './learn.ts';
-import type { Place } from './signature-places.ts';
+import type { SignatureNeeds } from '../policy/index.ts';
 
 /** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must be about. */
 export interface SignatureLayer {
@@ -53,7 +65,7 @@ export function mayCarry(artifactType: string, wanted: Wanted): boolean {
 }
 
 /** What a carrier is, where it is stored, and which digest its layers must be about. */
-export interface Carrier {
+interface Carrier {
   readonly manifest: Fact<Manifest>;
   readonly place: Place;
   readonly about: Digest;
@@ -105,4 +117,30 @@ export function candidateOf({ carrier, layer, form }: SignatureLayer, bytes: Uin
     case 'plain':
       return { form, digest: carrier, json: bytes, mediaType };
   }
+}
+
+/** A repository in which signatures of an image may lie: its own, and those that authorities name. */
+export type Place = Pick<ImageRef, 'registry' | 'repository'>;
+
+/** Every repository to look in, each once, that of the image first. */
+export function placesOf(image: PinnedRef, repositories: readonly ImageRef[]): readonly Place[] {
+  const all = [image, ...repositories].map(({ registry, repository }) => ({ registry, repository }));
+  return [...new Map(all.map((place) => [nameOf(place), place])).values()];
+}
+
+/** Everywhere that is looked for signatures and statements of an image, for a person. */
+export function searchedPlaces(image: PinnedRef, needs: SignatureNeeds): readonly string[] {
+  const tags = [
+    ...(needs.signatures ? [cosignTag(image, 'sig')] : []),
+    ...(needs.predicateTypes.length > 0 ? [cosignTag(image, 'att')] : []),
+  ];
+  return placesOf(image, needs.repositories).flatMap((place) => [
+    ...tags.map((tag) => `tag ${nameOf(place)}:${tag}`),
+    `referrers of ${image.digest} in ${nameOf(place)}`,
+  ]);
+}
+
+/** The tag under which cosign 2 keeps signatures (`sig`) or attestations (`att`) of a digest. */
+export function cosignTag({ digest }: PinnedRef, suffix: 'sig' | 'att'): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest)}.${suffix}`;
 }

@@ -1,5 +1,5 @@
-import { weightOf } from './memory.ts';
 import pLimit from 'p-limit';
+import { weightOf, type Keeping } from './memory.ts';
 import {
   nameOf,
   pin,
@@ -11,7 +11,6 @@ import {
 } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE, type SignatureNeeds } from '../policy/index.ts';
 import { learn, unknown, unread } from './learn.ts';
-import type { Keeping } from './memory.ts';
 import { inIndex } from './index-statements.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
@@ -24,9 +23,11 @@ import {
   type Found,
   type SignatureLayer,
   type Wanted,
+  cosignTag,
+  placesOf,
+  type Place,
 } from './signature-layers.ts';
-import { cosignTag, placesOf, type Place } from './signature-places.ts';
-import type { Sources } from './sources.ts';
+import type { Sources } from './ports.ts';
 
 /** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
 const MAX_SIGNATURES = 100;

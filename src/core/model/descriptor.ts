@@ -35,12 +35,6 @@ export const annotationsSchema = z
   .nullish()
   .transform((value): Annotations => value ?? {});
 
-const platformSchema = z.object({
-  os: z.string(),
-  architecture: z.string(),
-  variant: z.string().optional(),
-});
-
 /** A descriptor on the wire; unknown fields are ignored as the spec demands. */
 export const descriptorSchema = z
   .object({
@@ -49,14 +43,12 @@ export const descriptorSchema = z
     size: z.int().nonnegative(),
     artifactType: z.string().optional(),
     annotations: annotationsSchema,
-    platform: platformSchema.nullish(),
+    platform: z
+      .object({ os: z.string(), architecture: z.string(), variant: z.string().optional() })
+      .nullish(),
   })
   .transform(({ artifactType, platform, ...rest }): Descriptor => ({
     ...rest,
-    ...(artifactType !== undefined && artifactType !== '' && { artifactType }),
-    ...(platform && { platform: platformOf(platform) }),
+    ...(artifactType && { artifactType }),
+    ...(platform && { platform }),
   }));
-
-function platformOf({ os, architecture, variant }: z.output<typeof platformSchema>): Platform {
-  return { os, architecture, ...(variant !== undefined && { variant }) };
-}

@@ -47,7 +47,7 @@ export type {
   UnsignedStatement,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
-export { failed, inFile, parsed, problem, schemaProblems } from './problem.ts';
+export { failed, inFile, parsed, parseWith, problem, schemaProblems } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';
 export { cutBytes, cutText, oneLine } from './text.ts';
 export { conditionOf } from './condition.ts';

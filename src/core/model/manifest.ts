@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { annotationsSchema, descriptorSchema, type Annotations, type Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
-import { parsed, problem, type Parsed, schemaProblems } from './problem.ts';
+import { parsed, parseWith, problem, type Parsed } from './problem.ts';
 
 /** Largest manifest that is read, in bytes: what the distribution spec asks every registry to accept ("Pushing Manifests"). */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -59,19 +59,19 @@ export function parseManifest(
 ): Parsed<Manifest> {
   const json = parseJson(bytes);
   if (json === undefined) return problem('', 'is not JSON');
-  const body = wire.safeParse(json);
-  if (!body.success) return { ok: false, problems: schemaProblems(body.error) };
-  const mediaType = mediaTypeOf(body.data, contentType);
+  const body = parseWith(wire, json);
+  if (!body.ok) return body;
+  const mediaType = mediaTypeOf(body.value, contentType);
   if (!mediaType.ok) return mediaType;
-  const { artifactType, config, subject, ...rest } = body.data;
+  const { annotations, layers, manifests, artifactType, config, subject } = body.value;
   return parsed({
     digest,
     mediaType: mediaType.value,
     size: bytes.byteLength,
-    annotations: rest.annotations,
-    layers: rest.layers,
-    manifests: rest.manifests,
-    ...(artifactType !== undefined && artifactType !== '' && { artifactType }),
+    annotations,
+    layers,
+    manifests,
+    ...(artifactType && { artifactType }),
     ...(config && { config }),
     ...(subject && { subject }),
   });
@@ -81,26 +81,16 @@ function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefine
   const said = manifestType(contentType);
   if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said)
     return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);
-  const mediaType = body.mediaType ?? said ?? guess(body);
+  const mediaType = body.mediaType ?? said ?? (body.config ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex);
   if (!isManifestType(mediaType)) return problem('mediaType', `${mediaType} is no image manifest or index`);
-  return isMixed(body, mediaType)
-    ? problem('mediaType', 'the body is an image and an index at once')
-    : parsed(mediaType);
+  const isMixed = isIndexType(mediaType) ? body.layers.length > 0 || body.config : body.manifests.length > 0;
+  return isMixed ? problem('mediaType', 'the body is an image and an index at once') : parsed(mediaType);
 }
 
 /** The registry's word, where it says anything about manifests (`application/json` and the like do not). */
 function manifestType(contentType = ''): string | undefined {
   const declared = contentType.replace(/;.*/s, '').trim().toLowerCase();
   return isManifestType(declared) ? declared : undefined;
-}
-
-function isMixed(body: z.output<typeof wire>, mediaType: string): boolean {
-  if (!isIndexType(mediaType)) return body.manifests.length > 0;
-  return body.layers.length > 0 || Boolean(body.config);
-}
-
-function guess(body: z.output<typeof wire>): string {
-  return body.config ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex;
 }
 
 /** What kind of artifact a manifest is: its artifact type, else the type of its config (OCI image spec 1.1). */

@@ -1,3 +1,5 @@
+import type * as z from 'zod';
+
 /** One thing wrong with an input: where (a field path such as `spec.match.images[0]`, a flag, a file) and what. */
 export interface Problem {
   readonly path: string;
@@ -28,11 +30,16 @@ export function inFile(origin: string, { path, message }: Problem): Problem {
   return { path: path === '' ? origin : `${origin}: ${path}`, message };
 }
 
-/** What a schema found, each with the path of its field. */
-export function schemaProblems({
-  issues,
-}: {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
-}): readonly Problem[] {
-  return issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+/** Reads a value by a schema; problems are named by the path of their field. */
+export function parseWith<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
+  const read = schema.safeParse(value);
+  return read.success ? parsed(read.data) : { ok: false, problems: schemaProblems(read.error) };
+}
+
+/** What a schema found, each with the path of its field as Kubernetes writes it: `spec.match.images[0]`. */
+export function schemaProblems({ issues }: z.ZodError): readonly Problem[] {
+  return issues.map(({ path, message }) => {
+    const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`));
+    return { path: steps.join('').replace(/^\./, ''), message };
+  });
 }

@@ -1,11 +1,10 @@
-import { customResourceDefinition, type ResourceKind, type SchemaNode } from './custom-resource.ts';
-import { imagePolicySpecSchema } from './schema.ts';
-import { policyStatusSchema } from './schema/status.ts';
+import * as z from 'zod';
+import { imagePolicySpecSchema, API_VERSION, policyStatusSchema } from './schema.ts';
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
 
 /** ImagePolicy as a kind of the Kubernetes API. */
-export const IMAGE_POLICY_KIND: ResourceKind = {
+const IMAGE_POLICY_KIND: ResourceKind = {
   kind: 'ImagePolicy',
   plural: 'imagepolicies',
   scope: 'Cluster',
@@ -27,4 +26,159 @@ export const IMAGE_POLICY_KIND: ResourceKind = {
 /** The CustomResourceDefinition of ImagePolicy, made from the schema: what `crds/` holds, as a plain object. */
 export function imagePolicyCrd(): SchemaNode {
   return customResourceDefinition(IMAGE_POLICY_KIND);
+}
+
+/** A JSON Schema node as OpenAPI v3 writes it. */
+export type SchemaNode = Record<string, unknown>;
+
+/** One kind of ours, as its CustomResourceDefinition and its reference page describe it. */
+export interface ResourceKind {
+  readonly kind: string;
+  readonly plural: string;
+  readonly scope: 'Cluster' | 'Namespaced';
+  readonly shortNames: readonly string[];
+  /** What it is for, in one sentence. */
+  readonly description: string;
+  readonly columns: readonly SchemaNode[];
+  readonly spec: z.ZodType;
+  /** Absent: the kind has no status. */
+  readonly status?: z.ZodType;
+}
+
+/** The CustomResourceDefinition of a kind, made from its schemas: what `crds/` holds, as a plain object. */
+export function customResourceDefinition(resource: ResourceKind): SchemaNode {
+  const { kind, plural, scope, shortNames, columns, status } = resource;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.pratique.dev` },
+    spec: {
+      group: 'pratique.dev',
+      scope,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [...shortNames],
+        categories: ['pratique'],
+      },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          additionalPrinterColumns: columns,
+          ...(status && { subresources: { status: {} } }),
+          schema: { openAPIV3Schema: rootSchema(resource) },
+        },
+      ],
+    },
+  };
+}
+
+function rootSchema({ description, spec, status }: ResourceKind): SchemaNode {
+  return {
+    type: 'object',
+    description,
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      spec: structuralSchema(spec, 'input'),
+      ...(status && { status: structuralSchema(status, 'output') }),
+    },
+  };
+}
+
+/** The OpenAPI schema of a part, structural as Kubernetes demands: no `additionalProperties: false`, no unions. */
+function structuralSchema(schema: z.ZodType, io: 'input' | 'output'): SchemaNode {
+  return z.toJSONSchema(schema, {
+    target: 'openapi-3.0',
+    io,
+    reused: 'inline',
+    override: ({ jsonSchema }) => {
+      const node = jsonSchema as SchemaNode;
+      if (node.additionalProperties === false) delete node.additionalProperties;
+      // Kubernetes knows no propertyNames; maps get a bound instead, by which it prices CEL rules.
+      delete node.propertyNames;
+      if (node.type === 'object' && node.additionalProperties !== undefined) node.maxProperties ??= 64;
+    },
+  });
+}
+
+interface Row {
+  readonly path: string;
+  readonly type: string;
+  readonly required: boolean;
+  readonly fallback: string;
+  readonly description: string;
+}
+
+type Node = Readonly<Record<string, unknown>>;
+
+/** The reference page of a kind in Markdown: every field of its spec with type, default and meaning. */
+export function referencePage(resource: ResourceKind, prose: string): string {
+  const { kind, scope, shortNames, spec } = resource;
+  const rows = fields(structuralSchema(spec, 'input'), 'spec').map(
+    ({ path, type, required, fallback, description }) =>
+      `| \`${path}\` | ${type} | ${required ? 'yes' : ''} | ${fallback} | ${description} |`,
+  );
+  const scoped = scope === 'Cluster' ? 'cluster-scoped' : 'namespaced';
+  return [
+    `# ${kind}`,
+    '',
+    `\`${API_VERSION}\`, ${scoped}, short name \`${shortNames.join(', ')}\`. Made from the schema by \`npm run generate\`; edit the schema, not this page.`,
+    '',
+    prose,
+    '',
+    '| field | type | required | default | meaning |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** The reference page of ImagePolicy. */
+export function imagePolicyReference(): string {
+  return referencePage(
+    IMAGE_POLICY_KIND,
+    'An image must satisfy every policy that matches it. Unknown fields are an error.',
+  );
+}
+
+function fields(node: Node, path: string): readonly Row[] {
+  const properties = asNode(node.properties);
+  const required = Array.isArray(node.required) ? node.required : [];
+  return Object.entries(properties).flatMap(([name, value]) => {
+    const child = asNode(value);
+    const at = `${path}.${name}`;
+    return [rowOf(child, at, required.includes(name)), ...nested(child, at)];
+  });
+}
+
+function nested(node: Node, path: string): readonly Row[] {
+  return node.type === 'array' ? fields(asNode(node.items), `${path}[]`) : fields(node, path);
+}
+
+function rowOf(node: Node, path: string, required: boolean): Row {
+  return {
+    path,
+    type: typeOf(node),
+    required,
+    fallback: node.default === undefined ? '' : `\`${JSON.stringify(node.default)}\``,
+    description: typeof node.description === 'string' ? node.description : '',
+  };
+}
+
+function typeOf(node: Node): string {
+  if (Array.isArray(node.enum)) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (node.type === 'array') return `list of ${typeOf(asNode(node.items))}`;
+  if (node.type === 'object' && node.additionalProperties !== undefined) return 'map of string';
+  return String(node.type);
+}
+
+function asNode(value: unknown): Node {
+  return typeof value === 'object' && value !== null ? (value as Node) : {};
 }

@@ -1,11 +1,16 @@
-import type { Evidence, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
-import { CHECKS } from './checks/index.ts';
-import { unknownFinding } from './checks/check.ts';
-import type { CompiledPolicy } from './compile/compile.ts';
-import type { Selection } from './select.ts';
+import type { Evidence, Finding, ImageRef, JudgedFinding, Verdict, Fact } from '../model/index.ts';
+import { unknownFinding, type Check } from './checks/check.ts';
+import type { CompiledPolicy, Labels } from './compile/compile.ts';
+import { inQuarantine, quarantined } from './checks/quarantined.ts';
+import { BY_PLACE } from './quarantine.ts';
+import { pastEndOfLife } from './checks/past-end-of-life.ts';
+import { unattested } from './checks/unattested.ts';
+import { unpinned } from './checks/unpinned.ts';
+import { unsigned } from './checks/unsigned.ts';
+import { vulnerable } from './checks/vulnerable.ts';
 
 /** Everything a verdict follows from. */
-export interface Case {
+interface Case {
   /** The reference as the object names it. */
   readonly use: ImageRef;
   readonly evidence: Evidence;
@@ -30,7 +35,7 @@ export function decide({ use, evidence, selection, now }: Case): Verdict {
 }
 
 /** The verdict that follows from findings: a refusal takes precedence over an unknown, and an unknown over a warning. */
-export function verdict(findings: readonly JudgedFinding[]): Verdict {
+function verdict(findings: readonly JudgedFinding[]): Verdict {
   const denying = findings.filter(({ effect }) => effect === 'deny');
   if (denying.some(({ kind }) => kind === 'refused')) return { kind: 'deny', findings };
   if (denying.length > 0) return { kind: 'unknown', findings };
@@ -112,3 +117,48 @@ export function decideUnreadable(policies: readonly CompiledPolicy[], why: strin
     },
   ]);
 }
+
+/** The policies that match one image in one namespace. */
+export interface Selection {
+  readonly applying: readonly CompiledPolicy[];
+  /** Policies that select namespaces, while the labels of this one are unknown: they may or may not apply. */
+  readonly undecided: readonly CompiledPolicy[];
+  /** What is known about the namespace's labels. */
+  readonly labels: Fact<Labels>;
+}
+
+/** Selects by normalised image name and namespace labels. A namespace that cannot be read loosens nothing (CVE-2025-46342). */
+export function selectPolicies(
+  policies: readonly CompiledPolicy[],
+  imageName: string,
+  labels: Fact<Labels>,
+): Selection {
+  const covering = policies.filter((policy) => policy.coversImage(imageName));
+  const known = labels.state === 'found' ? labels.value : undefined;
+  return {
+    applying: covering.filter(({ coversNamespace }) => !coversNamespace || (known && coversNamespace(known))),
+    undecided: covering.filter(({ coversNamespace }) => coversNamespace && !known),
+    labels,
+  };
+}
+
+/**
+ * The verdict that nothing in a registry could change: the repository is in quarantine, the policy denies, and it names no
+ * one who may release images. `undefined` when more has to be known. The caller then reads nothing, and gets the answer
+ * also while the registry is down.
+ */
+export function decideByName({ applying }: Selection, imageName: string): Verdict | undefined {
+  const settling = applying.filter((policy) => refusesForGood(policy, imageName));
+  if (settling.length === 0) return undefined;
+  return verdict(
+    settling.map(({ name }) => ({ ...inQuarantine(name, [BY_PLACE], ''), effect: 'deny' as const })),
+  );
+}
+
+function refusesForGood({ enforcement, broken, quarantine }: CompiledPolicy, imageName: string): boolean {
+  if (enforcement !== 'Deny' || broken !== undefined || !quarantine) return false;
+  return quarantine.releasedBy.length === 0 && quarantine.byPlace(imageName);
+}
+
+/** The ways to be refused, in the order in which they are listed. */
+const CHECKS: readonly Check[] = [unpinned, unsigned, unattested, quarantined, vulnerable, pastEndOfLife];

@@ -5,7 +5,15 @@ import {
   type ImageRef,
   type JudgedFinding,
   type JudgedImage,
+  type Evidence,
+  type Fact,
+  type ProvenSignature,
+  type Signature,
 } from '../model/index.ts';
+import { objection, type Authority } from './compile/authority.ts';
+import type { CompiledPolicy } from './compile/compile.ts';
+import { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
+import { describePredicate } from './reports/describe.ts';
 
 /** Longest first line in characters: with the API server's own words before it, it stays below 200. */
 const MAX_FIRST_LINE = 130;
@@ -70,4 +78,91 @@ function shortReference(reference: ImageRef): string {
   const text = formatReference(reference);
   const at = text.indexOf('@');
   return at < 0 ? text : `${text.slice(0, at + 1 + SHOWN_DIGEST)}…`;
+}
+
+/**
+ * All that was found about an image, line by line: the manifest, the referrers, and every signature with why it counts
+ * for whom, or why it does not. The same words as in refusals, in full.
+ */
+export function explainEvidence(evidence: Evidence, policies: readonly CompiledPolicy[]): readonly string[] {
+  const { manifest, referrers, signatures, children } = evidence;
+  const platforms = children.state === 'found' ? children.value : [];
+  return [
+    describeFact('manifest', manifest, ({ mediaType, digest }) => [`${digest} (${mediaType})`]),
+    describeFact('referrers', referrers, (all) =>
+      all.map((one) =>
+        one.state === 'unread'
+          ? `unread: ${one.reason.detail}`
+          : `${one.digest} (${one.artifactType || 'no type'})`,
+      ),
+    ),
+    describeFact('signatures', signatures, (all) => all.map((one) => explainSignature(one, policies))),
+    ...platforms.map(({ platform, digest, signatures: own }) =>
+      describeFact(`signatures of ${platform || digest}`, own, (all) =>
+        all.map((one) => explainSignature(one, policies)),
+      ),
+    ),
+  ].flat();
+}
+
+function describeFact<T>(
+  name: string,
+  fact: Fact<T>,
+  lines: (value: T) => readonly string[],
+): readonly string[] {
+  if (fact.state === 'absent') return [`${name}: none`];
+  if (fact.state === 'found') return lines(fact.value).map((line) => `${name}: ${line}`);
+  // The fact was not needed: nothing is printed.
+  return fact.reason.code === 'InternalError' ? [] : [`${name}: unknown, ${fact.reason.detail}`];
+}
+
+function explainSignature(signature: Signature, policies: readonly CompiledPolicy[]): string {
+  if (signature.state === 'unread') return `unread: ${signature.reason.detail}`;
+  const { digest } = signature;
+  if (signature.state === 'unproven') return `${digest}: does not count, ${signature.why}`;
+  if (signature.state === 'unsigned')
+    return `${digest}: ${whatIt(signature.says.predicateType)} that is not signed: it counts only where a policy says trust: Unsigned`;
+  const { says } = signature;
+  const what = says.kind === 'signature' ? 'signature' : whatIt(says.predicateType);
+  return `${digest}: ${what}, ${standing(signature, policies)}${circumstances(signature)}`;
+}
+
+function whatIt(predicateType: string): string {
+  if (predicateType === RELEASE_PREDICATE_TYPE) return 'release';
+  const known = describePredicate(predicateType);
+  return known === undefined ? predicateType : `${known} (${predicateType})`;
+}
+
+/** The authorities for which a proven signature counts, or else the closest reason why it counts for none. */
+function standing(signature: ProvenSignature, policies: readonly CompiledPolicy[]): string {
+  const views = policies.flatMap((policy) =>
+    authoritiesOf(policy).map((authority) => ({
+      who: `authority "${authority.name}" [policy ${policy.name}]`,
+      why: objection(authority, signature),
+    })),
+  );
+  const accepted = views.filter(({ why }) => why === undefined).map(({ who }) => who);
+  if (accepted.length > 0) return `counts as one by ${[...new Set(accepted)].join(', ')}`;
+  const nearest = views.map(({ why = '' }) => why).sort((a, b) => b.length - a.length)[0];
+  return `does not count, ${nearest ?? 'no authority is named'}`;
+}
+
+function authoritiesOf(policy: CompiledPolicy): readonly Authority[] {
+  const { signatures, quarantine, attestations, vulnerabilities } = policy;
+  const all = [
+    ...(signatures?.from ?? []),
+    ...(quarantine?.releasedBy ?? []),
+    ...attestations.flatMap(({ from }) => from),
+    ...(vulnerabilities?.from ?? []),
+  ];
+  return [...new Map(all.map((authority) => [authority.name, authority])).values()];
+}
+
+function circumstances({ loggedBy, timestampedBy, signedAt }: ProvenSignature): string {
+  const parts = [
+    ...(loggedBy.length > 0 ? ['in a transparency log'] : []),
+    ...(timestampedBy.length > 0 ? ['timestamped'] : []),
+    ...(signedAt ? [`made by ${signedAt.toISOString()}`] : []),
+  ];
+  return parts.length > 0 ? ` (${parts.join(', ')})` : '';
 }

@@ -1,12 +1,33 @@
 import * as z from 'zod';
-import { parsed, type Parsed } from '../model/index.ts';
-import { operations, pinning, webhook, workloadKinds } from './schema/admission.ts';
+import { parseWith, type Parsed } from '../model/index.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
-import { promotions } from './schema/promotions.ts';
-import { scanner } from './schema/scanner.ts';
-import { signing } from './schema/signing.ts';
+import { dnsName, fieldPath, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
+import { promotions, scanner, signing } from './schema/promotions.ts';
+
+const webhook = z
+  .strictObject({
+    listen: listen.prefault(':8443'),
+    tlsCert: path.optional(),
+    tlsKey: path.optional(),
+    /** 8 MiB: an object has 3 MiB at most at the API server, a review carries two of them and their options. */
+    maxBodyBytes: z.int().min(1).default(8_388_608),
+    /** How long it keeps serving after it was asked to stop and is no longer ready, until no more requests are sent to it. */
+    lingerMs: z.int().min(0).max(60_000).default(0),
+    /** Used when the caller names no timeout; the API server always does. Its own default. */
+    defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
+  })
+  .prefault({});
+
+const workloadKind = z.strictObject({
+  apiGroup: dnsName,
+  kind: z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'is not a kind such as Rollout'),
+  /** Where the pod spec stands. */
+  podSpec: fieldPath,
+  /** Where the number of replicas stands, for kinds that scale. */
+  replicas: fieldPath.optional(),
+});
 
 const schema = z.strictObject({
   /** What happens to images that no policy covers. Allow: a new install refuses no image that no policy names. */
@@ -16,9 +37,16 @@ const schema = z.strictObject({
   trust,
   credentials,
   webhook,
-  operations,
-  pinning,
-  workloadKinds,
+  /** Probes and metrics over plain http. Absent = beside the webhook, on its port. */
+  operations: z.strictObject({ listen: listen.optional() }).prefault({}),
+  /** Which objects get digests; Pods: templates stay as their authors wrote them, which GitOps tools compare. */
+  pinning: z.strictObject({ objects: z.enum(['All', 'Pods']).default('All') }).prefault({}),
+  /** Custom kinds that hold a pod spec, besides those of Kubernetes. Of two entries for one kind only one would be used. */
+  workloadKinds: z
+    .array(workloadKind)
+    .max(64)
+    .default([])
+    .superRefine(firstOfItsName(({ apiGroup, kind }) => `${apiGroup}/${kind}`)),
   cluster,
   certificates,
   audit,
@@ -36,16 +64,5 @@ export type SettingsInput = z.input<typeof schema>;
 
 /** Reads settings and lists all problems by path (`registries.insecure[0]`); an unknown key is a problem. */
 export function parseSettings(input: unknown): Parsed<Settings> {
-  const read = schema.safeParse(input);
-  if (read.success) return parsed(read.data);
-  return {
-    ok: false,
-    problems: read.error.issues.map((issue) => ({
-      path: issue.path
-        .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-        .join('')
-        .slice(1),
-      message: issue.message,
-    })),
-  };
+  return parseWith(schema, input);
 }

@@ -1,6 +1,6 @@
 import { CANARY_LABELS, endsByItself, KUBERNETES_KINDS, wrap, type CanaryKind } from './canary-kinds.ts';
 import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec, type CanaryPath } from './canary-pods.ts';
-import type { Fields } from './fields.ts';
+import type { Fields } from './pod-spec.ts';
 
 /** The repository of canaries: `.invalid` belongs to no one (RFC 6761), so no canary can ever be pulled or read. */
 export const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';

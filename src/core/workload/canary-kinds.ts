@@ -1,4 +1,4 @@
-import type { Fields } from './fields.ts';
+import type { Fields } from './pod-spec.ts';
 import { KUBERNETES_WORKLOADS } from './kinds.ts';
 
 /** A kind of the cluster, with the name of its resource and where its pod spec stands. */

@@ -1,4 +1,4 @@
-import type { Fields } from './fields.ts';
+import type { Fields } from './pod-spec.ts';
 
 /** How the canary's image is used; `sidecar` is an init container that keeps running. */
 export type CanaryPath = 'containers' | 'initContainers' | 'sidecar' | 'ephemeralContainers' | 'volumes';

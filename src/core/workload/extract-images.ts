@@ -1,7 +1,6 @@
 import { parsed, problem, type NamedImage, type Parsed, type Problem, isObject } from '../model/index.ts';
-import { listAt, textAt, type Fields } from './fields.ts';
+import { listAt, textAt, type Fields, podSpecOf } from './pod-spec.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { podSpecOf } from './pod-spec.ts';
 
 /** How an image is used: by a container of one of the three lists, or mounted as a volume. */
 export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
@@ -97,4 +96,22 @@ function useOf(element: unknown, path: string, images: ImageList): Parsed<readon
   if (!image.ok) return image;
   if (BLANK.test(image.value)) return parsed([]);
   return parsed([{ container: name.value, role: images.role, field, image: image.value }]);
+}
+
+/**
+ * The uses of `now` that `before` does not have: a new container, a changed image, a container that became another kind
+ * of container. Order and field do not matter; of several uses that look the same, as many count as there are more of.
+ */
+export function changedImages(now: readonly ImageUse[], before: readonly ImageUse[]): readonly ImageUse[] {
+  const left = new Map<string, number>();
+  for (const use of before) left.set(keyOf(use), (left.get(keyOf(use)) ?? 0) + 1);
+  return now.filter((use) => {
+    const count = left.get(keyOf(use)) ?? 0;
+    left.set(keyOf(use), count - 1);
+    return count <= 0;
+  });
+}
+
+function keyOf({ role, container, image }: ImageUse): string {
+  return JSON.stringify([role, container, image]);
 }

@@ -1,7 +1,6 @@
 import { parsed, problem, type Parsed, isObject } from '../model/index.ts';
-import { listAt, textAt, type Fields } from './fields.ts';
+import { listAt, textAt, type Fields, podSpecOf } from './pod-spec.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { podSpecOf } from './pod-spec.ts';
 
 /** With what the kubelet would pull the images of an object: names of Secrets and of a ServiceAccount, in its namespace. */
 export interface PullLogins {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { anonymous, pullSecretLogins } from '../../../src/clients/registry/index.ts';
 import type { Keychain } from '../../../src/core/evidence/index.ts';
-import { accessFor, type AccessParts } from '../../../src/core/evidence/pull-secrets.ts';
+import { accessFor, type AccessParts } from '../../../src/core/evidence/access.ts';
 import { NOW } from '../../support/policies.ts';
 import { createRegistryTwin } from '../../support/twins/registry.ts';
 import { forever } from '../../support/verification.ts';

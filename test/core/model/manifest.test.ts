@@ -129,7 +129,7 @@ describe('manifest, refused', () => {
       'a layer with a bad digest',
       { ...image, layers: [{ ...entry, digest: 'sha256:ab' }] },
       undefined,
-      ['layers.0.digest'],
+      ['layers[0].digest'],
     ],
     ['a negative size', { ...image, config: { ...config, size: -1 } }, undefined, ['config.size']],
     ['a broken size', { ...image, config: { ...config, size: 1.5 } }, undefined, ['config.size']],

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { compilePolicy, imagePolicyCrd } from '../../../src/core/policy/index.ts';
-import { imagePolicyReference } from '../../../src/core/policy/reference-page.ts';
+import { imagePolicyReference } from '../../../src/core/policy/crd.ts';
 import { schemaOf, specFields } from '../../support/crd.ts';
 import { authority, NO_ROOTS, policyDocument, type WrittenSpec } from '../../support/policies.ts';
 import { signingKey } from '../../support/signing.ts';

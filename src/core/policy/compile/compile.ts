@@ -1,9 +1,7 @@
-import type * as z from 'zod';
-import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
+import { type Enforcement, type Parsed, type Problem, objectOf, parseWith } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileGlobs, compileRequirements, type Requirements } from './requirements.ts';
-import { selects, type Labels } from './labels.ts';
-import { imagePolicySchema, type ImagePolicySpec } from '../schema.ts';
+import { imagePolicySchema, type ImagePolicySpec, imagePolicySpecSchema } from '../schema.ts';
 
 /** A policy ready to judge with: patterns compiled, keys and trust roots read, durations in milliseconds. */
 export interface CompiledPolicy extends Requirements {
@@ -25,9 +23,9 @@ export interface CompiledPolicy extends Requirements {
  * (`spec.authorities[0].key.secretRef`).
  */
 export function compilePolicy(document: unknown, given: Given): Parsed<CompiledPolicy> {
-  const policy = imagePolicySchema.safeParse(document);
-  if (!policy.success) return { ok: false, problems: problemsOf(policy.error) };
-  const { spec, metadata } = policy.data;
+  const policy = parseWith(imagePolicySchema, document);
+  if (!policy.ok) return policy;
+  const { spec, metadata } = policy.value;
   const problems: Problem[] = [];
   const authorities = compileAuthorities(spec.authorities, given, problems);
   const compiled: CompiledPolicy = {
@@ -41,21 +39,65 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: compiled };
 }
 
-/** Zod's issues as problems with a Kubernetes field path. */
-export function problemsOf(error: z.ZodError): readonly Problem[] {
-  return error.issues.map((issue) => {
-    const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
-    return { path: path.join('').replace(/^\./, ''), message: issue.message };
-  });
-}
-
 /** Where a policy applies. */
-export function compileMatch(match: ImagePolicySpec['match'], problems: Problem[]) {
+function compileMatch(match: ImagePolicySpec['match'], problems: Problem[]) {
   const images = compileGlobs(match.images, 'spec.match.images', problems);
   const excluded = compileGlobs(match.excludeImages, 'spec.match.excludeImages', problems);
   const selector = match.namespaceSelector;
   return {
     coversImage: (name: string) => images(name) && !excluded(name),
     ...(selector && { coversNamespace: (labels: Labels) => selects(selector, labels) }),
+  };
+}
+
+/** Labels of a namespace. */
+export type Labels = Readonly<Record<string, string>>;
+
+type Selector = NonNullable<ImagePolicySpec['match']['namespaceSelector']>;
+type Expression = NonNullable<Selector['matchExpressions']>[number];
+
+/** Whether labels satisfy a Kubernetes label selector; an empty selector selects everything, as in Kubernetes. */
+function selects(selector: Selector, labels: Labels): boolean {
+  const byLabel = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  return byLabel && (selector.matchExpressions ?? []).every((expression) => holds(expression, labels));
+}
+
+function holds({ key, operator, values = [] }: Expression, labels: Labels): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+  }
+}
+
+/** The parts that say where a policy applies and how hard; read one by one, because another part is what is broken. */
+const parts = imagePolicySpecSchema.shape;
+
+/**
+ * Stands in for a policy that does not compile: its images are `unknown`, never simply unmatched. As much of it as can be
+ * read counts: its patterns, its namespaces, its enforcement. A part that cannot be read is taken at its strictest: every
+ * image, every namespace, Deny.
+ */
+export function brokenPolicy(name: string, document: unknown, problems: readonly Problem[]): CompiledPolicy {
+  const spec = objectOf(objectOf(document).spec);
+  const match = parts.match.safeParse(spec.match);
+  const unreadable: Problem[] = [];
+  const compiled = match.success ? compileMatch(match.data, unreadable) : undefined;
+  const broken = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  return {
+    name,
+    broken,
+    enforcement: parts.enforcement.safeParse(spec.enforcement).data ?? 'Deny',
+    onUnknown: parts.onUnknown.safeParse(spec.onUnknown).data ?? 'Deny',
+    pinDigests: parts.pinDigests.safeParse(spec.pinDigests).data ?? false,
+    digest: false,
+    attestations: [],
+    ...(compiled && unreadable.length === 0 ? compiled : { coversImage: () => true }),
   };
 }

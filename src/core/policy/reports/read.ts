@@ -7,10 +7,13 @@ import {
   type UnreadableReport,
   type VulnerabilityFinding,
   type VulnerabilityReport,
+  name,
+  readAs,
+  list,
+  readEach,
 } from './report.ts';
 import { readSarif } from './sarif.ts';
 import { highest, severityOfWord, severityOfScore, type Severity } from './severity.ts';
-import { name, readAs, list, readEach } from './shape.ts';
 import { readTrivy } from './trivy.ts';
 
 /** Shortest timestamp of RFC 3339. A day alone is no time of a scan: it might lie in the future. */

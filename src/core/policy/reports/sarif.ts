@@ -5,9 +5,12 @@ import {
   type RawReport,
   type UnreadableReport,
   type VulnerabilityFinding,
+  list,
+  name,
+  readAs,
+  readEach,
 } from './report.ts';
 import { highest, severityOfScore, severityOfWord, type Severity } from './severity.ts';
-import { list, name, readAs, readEach } from './shape.ts';
 
 const properties = z.object({
   'security-severity': z.union([z.string(), z.number()]).nullish(),

@@ -1,7 +1,14 @@
 import * as z from 'zod';
-import { isUnreadable, type RawReport, type UnreadableReport } from './report.ts';
+import {
+  isUnreadable,
+  type RawReport,
+  type UnreadableReport,
+  list,
+  name,
+  readAs,
+  readEach,
+} from './report.ts';
 import { severityOfWord } from './severity.ts';
-import { list, name, readAs, readEach } from './shape.ts';
 
 const document = z.object({
   SchemaVersion: z.literal(2),

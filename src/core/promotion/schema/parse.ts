@@ -1,12 +1,13 @@
-import type * as z from 'zod';
-import { nameOf, parsed, parseReference, problem, type Parsed, type Problem } from '../../model/index.ts';
 import {
-  compileAuthorities,
-  compileExceptions,
-  parseTime,
-  problemsOf,
-  type TrustRoots,
-} from '../../policy/index.ts';
+  nameOf,
+  parsed,
+  parseReference,
+  parseWith,
+  problem,
+  type Parsed,
+  type Problem,
+} from '../../model/index.ts';
+import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
 import {
   imagePromotionRunSchema,
@@ -22,26 +23,21 @@ import { compileTagFilter } from '../selection/tag-filter.ts';
 
 /** Reads an ImagePromotion, or lists everything that is wrong with it by field path (`spec.tags.semver[0]`). */
 export function parsePromotion(document: unknown): Parsed<ImagePromotion> {
-  const read = parseBy(imagePromotionSchema, document);
+  const read = parseWith(imagePromotionSchema, document);
   return read.ok ? unless(specProblems(read.value.spec, 'spec'), read.value) : read;
 }
 
 /** Reads an ImagePromotionRun, with the promotion that is frozen in it. */
 export function parsePromotionRun(document: unknown): Parsed<ImagePromotionRun> {
-  const read = parseBy(imagePromotionRunSchema, document);
+  const read = parseWith(imagePromotionRunSchema, document);
   return read.ok ? unless(specProblems(read.value.spec.template, 'spec.template'), read.value) : read;
 }
 
 /** Reads a PromotionApproval. Who wrote it is proven by the admission policy of the chart alone. */
 export function parseApproval(document: unknown): Parsed<PromotionApproval> {
-  const read = parseBy(promotionApprovalSchema, document);
+  const read = parseWith(promotionApprovalSchema, document);
   if (!read.ok || parseTime(read.value.spec.until)) return read;
   return problem('spec.until', 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z');
-}
-
-function parseBy<T>(schema: z.ZodType<T>, document: unknown): Parsed<T> {
-  const read = schema.safeParse(document);
-  return read.success ? parsed(read.data) : { ok: false, problems: problemsOf(read.error) };
 }
 
 function unless<T>(problems: readonly Problem[], value: T): Parsed<T> {

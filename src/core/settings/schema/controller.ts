@@ -3,6 +3,9 @@ import { DAY_MS, dnsName, milliseconds, path } from './parts.ts';
 
 /* The installation in its cluster: its place, its leader, its certificates, and the looks it takes by itself. */
 
+const NINETY_DAYS_MS = 90 * DAY_MS;
+const TWO_YEARS_MS = 730 * DAY_MS;
+
 /** A leader that is silent this long has lost its term: the usual figures of client-go. */
 const lease = z
   .strictObject({
@@ -42,14 +45,8 @@ export const certificates = z
     /** Names and addresses by which the API server calls, e.g. `pratique-webhook.pratique.svc`. */
     hosts: z.array(z.string().min(1).max(253)).max(32).default([]),
     /** Of a serving certificate: short, because the renewal needs no action by a person. Renewed at two thirds. */
-    lifetimeMs: z
-      .int()
-      .min(60_000)
-      .default(90 * DAY_MS),
-    authorityLifetimeMs: z
-      .int()
-      .min(120_000)
-      .default(2 * 365 * DAY_MS),
+    lifetimeMs: z.int().min(60_000).default(NINETY_DAYS_MS),
+    authorityLifetimeMs: z.int().min(120_000).default(TWO_YEARS_MS),
   })
   // A certificate is good for as long as the authority that signed it.
   .refine(({ lifetimeMs, authorityLifetimeMs }) => lifetimeMs < authorityLifetimeMs, {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dnsName, host, listen, milliseconds, path } from './parts.ts';
+import { dnsName, firstOfItsName, host, listen, milliseconds, path, serverUrl } from './parts.ts';
 
 /* Who may report a push. An event triggers promotions sooner than their schedule does, and proves nothing. */
 
@@ -26,12 +26,9 @@ const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:
 /** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern would admit too many. */
 const oidc = z.strictObject({
   /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
-  issuer: z
-    .url()
+  issuer: serverUrl
     .max(1_024)
-    .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https')
-    // OpenID Connect Discovery 1.0, section 3: no query and no fragment; and a login in a URL ends up in logs.
-    .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login'),
+    .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https'),
   audience: z.string().min(1).max(1_024),
   subject: z.string().min(1).max(1_024),
 });
@@ -60,15 +57,16 @@ const receiver = z
     return z.NEVER;
   });
 
-/** More senders than an installation has registries and pipelines that push. */
-const MAX_RECEIVERS = 64;
-
 export const events = z
   .strictObject({
     /** Over TLS, with the webhook's certificate. Absent = beside the webhook, on its port. */
     listen: listen.optional(),
-    /** None = no events are received, and promotions run by their schedule alone. */
-    receivers: z.array(receiver).max(MAX_RECEIVERS).default([]),
+    /** None = no events are received, and promotions run by their schedule alone. 64 are more than anyone has senders. */
+    receivers: z
+      .array(receiver)
+      .max(64)
+      .default([])
+      .superRefine(firstOfItsName(({ name }) => name, 'name')),
     /** A promotion is triggered when no event came for it for so long: a pipeline pushes many tags and signatures in a row. */
     quietMs: milliseconds.default(2_000),
     /** It is triggered at the latest so long after the first event, however many more come. */
@@ -77,13 +75,5 @@ export const events = z
   .refine(({ quietMs, maxDelayMs }) => quietMs <= maxDelayMs, {
     path: ['quietMs'],
     message: 'must not be above maxDelayMs',
-  })
-  .superRefine(({ receivers }, context) => {
-    const seen = new Set<string>();
-    for (const [index, { name }] of receivers.entries()) {
-      if (seen.has(name))
-        context.addIssue({ code: 'custom', path: ['receivers', index, 'name'], message: 'is listed before' });
-      seen.add(name);
-    }
   })
   .prefault({});

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { host, milliseconds, path } from './parts.ts';
+import { DAY_MS, host, milliseconds, path } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
 
@@ -24,11 +24,8 @@ export const memory = z
     unknownMs: milliseconds.default(3_000),
     /** Facts of about 25,000 images. */
     maxFacts: z.int().min(1).default(100_000),
-    /** Keeps the process below 200 MiB. */
-    maxBytes: z
-      .int()
-      .min(1)
-      .default(64 * 1024 * 1024),
+    /** 64 MiB: keeps the process below 200 MiB. */
+    maxBytes: z.int().min(1).default(67_108_864),
     /** One shared look-up, for all callers that wait for it: the longest timeout a webhook can have. */
     loadTimeoutMs: milliseconds.default(30_000),
   })
@@ -45,7 +42,7 @@ export const trust = z
         /** File with the first TUF root of another mirror; that of the public-good instance is known. */
         root: path.optional(),
         /** TUF timestamps of the public instance live for days; a day late is early enough. */
-        everyMs: milliseconds.default(24 * 3_600_000),
+        everyMs: milliseconds.default(DAY_MS),
       })
       .optional(),
   })

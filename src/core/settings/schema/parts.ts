@@ -10,6 +10,11 @@ export const milliseconds = z.int().min(1).max(DAY_MS);
 
 export const path = z.string().min(1);
 
+/** An http or https address without a login, which would end up in logs. */
+export const serverUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login');
+
 /** A registry host with optional port, as in an image reference. */
 export const host = z
   .string()
@@ -31,6 +36,15 @@ export const listen = z.string().transform((text, context) => {
 export const fieldPath = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,15}$/, 'is not a path such as spec.template.spec');
+
+/** Refuses an element whose name an earlier one has: only one of them would be used. `at` is the field with the name. */
+export const firstOfItsName =
+  <T>(nameOf: (one: T) => string, ...at: readonly string[]) =>
+  (list: readonly T[], context: z.RefinementCtx): void => {
+    for (const [index, one] of list.entries())
+      if (list.findIndex((other) => nameOf(other) === nameOf(one)) < index)
+        context.addIssue({ code: 'custom', path: [index, ...at], message: 'is listed before' });
+  };
 
 /** A name in Kubernetes: DNS label, dots allowed. */
 export const dnsName = z
