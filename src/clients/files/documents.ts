@@ -48,7 +48,7 @@ async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
   try {
     if (!(await stat(path)).isDirectory()) return parsed([path]);
     const names = (await readdir(path)).filter((name) => /^[^.].*\.(?:ya?ml|json)$/.test(name)).sort();
-    if (names.length > MAX_FILES) return problem(path, `holds more than ${String(MAX_FILES)} files`);
+    if (names.length > MAX_FILES) return problem(path, `holds more than ${MAX_FILES} files`);
     return parsed(names.map((name) => join(path, name)));
   } catch (error) {
     return problem(path, describe(error));
@@ -73,9 +73,8 @@ function parseDocument(file: string, origin: string, document: YamlDocument): Re
   }));
   if (problems.length > 0) return { documents: [], problems };
   const value = plainValue(document);
-  if (!value.ok) {
+  if (!value.ok)
     return { documents: [], problems: value.problems.map(({ message }) => ({ path: origin, message })) };
-  }
   // Nothing but comments between two separators, as templates often leave behind.
   return { documents: value.value === null ? [] : [{ origin, value: value.value }], problems: [] };
 }

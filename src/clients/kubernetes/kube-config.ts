@@ -31,9 +31,8 @@ export async function readInCluster(root = ''): Promise<Parsed<KubeConfig>> {
   if (problems.length > 0) return { ok: false, problems };
   const config = new KubeConfig();
   config.loadFromCluster(root);
-  if (!URL.canParse(config.getCurrentCluster()?.server ?? '')) {
+  if (!URL.canParse(config.getCurrentCluster()?.server ?? ''))
     return problem('KUBERNETES_SERVICE_HOST', 'and KUBERNETES_SERVICE_PORT name no API server');
-  }
   return sound('KUBERNETES_SERVICE_HOST', config);
 }
 

@@ -59,9 +59,8 @@ export function createLogins(load: () => Promise<Parsed<KubeConfig>>, first: Kub
 
   async function fromScratch(): Promise<Login> {
     const loaded = await load();
-    if (!loaded.ok) {
+    if (!loaded.ok)
       throw new Error(loaded.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-    }
     config = loaded.value;
     return keep(await prepare(config));
   }

@@ -13,18 +13,15 @@ export async function readBlob(
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
-  if (size > maxBytes) {
+  if (size > maxBytes)
     throw fault(call, 'LimitExceeded', `it has ${size} bytes, and at most ${maxBytes} are read`);
-  }
   const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`) });
   if (await isAbsent(call, answer)) return undefined;
   const bytes = await readBody(call, answer, maxBytes);
-  if (bytes.byteLength !== size) {
+  if (bytes.byteLength !== size)
     throw fault(call, 'RegistryMisbehaved', 'the size of the blob is not that of its descriptor');
-  }
-  if (!matchesDigest(bytes, digest)) {
+  if (!matchesDigest(bytes, digest))
     throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
-  }
   return bytes;
 }
 

@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly plain: boolean;
 }
 
-/** Names of registries whose API lives on another host. */
+/** Registries whose API lives on another host. */
 const API_HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
 /**
@@ -29,23 +29,20 @@ export function endpointOf(registry: string, insecureHosts: readonly string[]): 
   return { registry, origin: new URL(`${plain ? 'http' : 'https'}://${host}`).origin, hostname, plain };
 }
 
-/** Why a request must not go on from a registry to this place; `undefined` when it may. */
-type Objection = string | undefined;
-
 /**
- * Judges a place the registry points to (a redirect or a token realm). A registry must not make us send requests inside
- * the network of this process: an internal address is followed only from a registry that is at such an address itself, and a
- * link-local one (cloud metadata) only when it is the registry's own. TLS is never given up (CVE-2025-27403,
- * CVE-2026-48978).
+ * Why a request must not go on to a place that the registry points to (a redirect or a token realm); `undefined` when it
+ * may. A registry must not make us send requests inside the network of this process: an internal address is followed only
+ * from a registry that is at such an address itself, and a link-local one (cloud metadata) only when it is the registry's
+ * own. TLS is never given up (CVE-2025-27403, CVE-2026-48978).
  */
-export function objectionTo(target: URL, from: Endpoint): Objection {
+export function objectionTo(target: URL, from: Endpoint): string | undefined {
   if (target.protocol !== 'https:' && target.protocol !== 'http:') return 'it is neither https nor http';
   if (target.username !== '' || target.password !== '') return 'it carries a login';
   if (target.protocol === 'http:' && !from.plain) return 'it is plain http';
   return target.hostname === from.hostname ? undefined : objectionToAddress(target, from);
 }
 
-function objectionToAddress(target: URL, from: Endpoint): Objection {
+function objectionToAddress(target: URL, from: Endpoint): string | undefined {
   const kind = addressKind(target.hostname);
   if (kind === 'public') return undefined;
   if (kind === 'link-local') return 'it is a link-local or reserved address';
@@ -56,7 +53,7 @@ function objectionToAddress(target: URL, from: Endpoint): Objection {
  * Judges a token realm, which receives our login: besides {@link objectionTo} it must be the registry's own host, or a
  * name under the same domain as the registry (`registry-1.docker.io` and `auth.docker.io`). Ports may differ.
  */
-export function objectionToRealm(realm: URL, from: Endpoint): Objection {
+export function objectionToRealm(realm: URL, from: Endpoint): string | undefined {
   const related = realm.hostname === from.hostname || sameDomain(realm.hostname, from.hostname);
   return objectionTo(realm, from) ?? (related ? undefined : 'it is not under the domain of the registry');
 }
@@ -77,32 +74,26 @@ function domainOf(hostname: string): string | undefined {
 /** Where an address leads, by its text alone. Names are `public`: they are not resolved. */
 type AddressKind = 'public' | 'loopback' | 'private' | 'link-local';
 
-const RANGES: Readonly<Record<Exclude<AddressKind, 'public'>, BlockList>> = {
-  loopback: blockList(['127.0.0.0', 8, 'ipv4'], ['::1', 128, 'ipv6']),
+const RANGES = {
+  loopback: blockList('127.0.0.0/8', '::1/128'),
   // Link-local holds the metadata services of the clouds; "this network", multicast and reserved space go with it.
   'link-local': blockList(
-    ['169.254.0.0', 16, 'ipv4'],
-    ['0.0.0.0', 8, 'ipv4'],
-    ['224.0.0.0', 3, 'ipv4'],
-    ['fe80::', 10, 'ipv6'],
-    ['::', 128, 'ipv6'],
-    ['ff00::', 8, 'ipv6'],
-    ['fd00:ec2::254', 128, 'ipv6'],
+    ...['169.254.0.0/16', '0.0.0.0/8', '224.0.0.0/3'],
+    ...['fe80::/10', '::/128', 'ff00::/8', 'fd00:ec2::254/128'],
   ),
   // RFC 1918, RFC 6598 (shared address space), RFC 4193 (unique local); RFC 6052 (NAT64) may wrap any of them.
   private: blockList(
-    ['10.0.0.0', 8, 'ipv4'],
-    ['172.16.0.0', 12, 'ipv4'],
-    ['192.168.0.0', 16, 'ipv4'],
-    ['100.64.0.0', 10, 'ipv4'],
-    ['fc00::', 7, 'ipv6'],
-    ['64:ff9b::', 96, 'ipv6'],
+    ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'],
+    ...['fc00::/7', '64:ff9b::/96'],
   ),
 };
 
-function blockList(...subnets: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]): BlockList {
+function blockList(...subnets: readonly string[]): BlockList {
   const list = new BlockList();
-  for (const [net, prefix, family] of subnets) list.addSubnet(net, prefix, family);
+  for (const subnet of subnets) {
+    const [net = '', prefix] = subnet.split('/');
+    list.addSubnet(net, Number(prefix), isIP(net) === 4 ? 'ipv4' : 'ipv6');
+  }
   return list;
 }
 
@@ -116,9 +107,8 @@ export function addressKind(hostname: string): AddressKind {
   const version = isIP(bare);
   if (version === 0) return 'public';
   const family = version === 4 ? 'ipv4' : 'ipv6'; // BlockList also matches IPv4-mapped IPv6 against IPv4 ranges
-  if (RANGES.loopback.check(bare, family)) return 'loopback';
-  if (RANGES['link-local'].check(bare, family)) return 'link-local';
-  return RANGES.private.check(bare, family) ? 'private' : 'public';
+  const kinds = ['loopback', 'link-local', 'private'] as const;
+  return kinds.find((kind) => RANGES[kind].check(bare, family)) ?? 'public';
 }
 
 /** Whether a `URL` hostname is an IP address and not a name. */

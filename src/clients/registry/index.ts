@@ -50,8 +50,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
   const restMs = (registry: string): number => pauses.restMs(new URL(endpoint(registry).origin).host);
   const viewOf = (logins: Keychain, side: Call['side']): SideRegistry => {
-    const authorizer = createAuthorizer({ keychain: logins, exchange, now, closed: closing.signal });
-    const transport = createTransport({ exchange, authorizer, pauses });
+    const authorizer = createAuthorizer(logins, exchange, now, closing.signal);
+    const transport = createTransport(exchange, pauses, authorizer);
     const memory = createTransferMemory();
     const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin),

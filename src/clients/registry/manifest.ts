@@ -51,12 +51,10 @@ export async function readRawManifest(call: Call, name: string): Promise<RawMani
   const bytes = await readBody(call, answer, MAX_MANIFEST_BYTES);
   const asked = parseDigest(name);
   const digest = digestOf(bytes, digestAlgorithm(asked ?? claimed ?? 'sha256:'));
-  if (asked !== undefined && digest !== asked) {
+  if (asked !== undefined && digest !== asked)
     throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
-  }
-  if (claimed !== undefined && digestOf(bytes, digestAlgorithm(claimed)) !== claimed) {
+  if (claimed !== undefined && digestOf(bytes, digestAlgorithm(claimed)) !== claimed)
     throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest of the bytes');
-  }
   return { bytes, digest, contentType: contentType(answer) };
 }
 
@@ -71,9 +69,8 @@ export async function readTagDigest(call: Call, ref: ImageRef): Promise<Digest |
   const claimed = claimedDigest(call, answer);
   await discard(answer);
   const asked = parseDigest(name);
-  if (asked !== undefined && claimed !== undefined && asked !== claimed) {
+  if (asked !== undefined && claimed !== undefined && asked !== claimed)
     throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest asked for');
-  }
   return claimed ?? (await readRawManifest(call, name))?.digest;
 }
 

@@ -37,9 +37,8 @@ export function createPauses(now: () => Date): Pauses {
   return {
     wait: async (call, host) => {
       const ms = left(until, host);
-      if (ms > mostWait(call)) {
+      if (ms > mostWait(call))
         throw fault(call, 'RegistryRateLimited', `${host} asked for a pause that is not over`);
-      }
       if (ms > 0) await pause(call, ms);
     },
     note: (call, answer) => {

@@ -58,14 +58,12 @@ export async function readFallbackTag(call: Call, digest: Digest): Promise<reado
   const raw = await readRawManifest(call, fallbackTag(digest));
   if (raw === undefined) return [];
   const mediaType = mediaTypeOf(raw);
-  if (mediaType === undefined) {
+  if (mediaType === undefined)
     throw fault(call, 'RegistryMisbehaved', 'the listing under the fallback tag is of no clear type');
-  }
   if (!isIndexType(mediaType)) return [];
   const entries = entriesIn(call, raw.bytes);
-  if (entries.length > MAX_REFERRERS) {
+  if (entries.length > MAX_REFERRERS)
     throw fault(call, 'LimitExceeded', `the listing has more than ${MAX_REFERRERS} entries`);
-  }
   return descriptorsIn(entries);
 }
 

@@ -8,13 +8,6 @@ import { fault } from './fault.ts';
 import { placeOf } from './link.ts';
 import { pause, type Pauses } from './pause.ts';
 
-/** What {@link createTransport} is made of. */
-interface TransportParts {
-  readonly exchange: Exchange;
-  readonly pauses: Pauses;
-  readonly authorizer: Authorizer;
-}
-
 /** Most redirects followed for one request; blob stores need one, a mirror in front of them two. */
 export const MAX_REDIRECTS = 5;
 /** Most times one request is sent: anonymously or with a remembered token, with a cached token, with a fresh one. */
@@ -25,7 +18,7 @@ const MAX_PATIENT_RESENDS = 5;
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
 
 /** Puts a transport together. */
-export function createTransport({ exchange, pauses, authorizer }: TransportParts): Transport {
+export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: Authorizer): Transport {
   return async (call, ask) => {
     let credential = await authorizer.upfront(call);
     for (let attempt = 1; ; attempt += 1) {
@@ -33,8 +26,8 @@ export function createTransport({ exchange, pauses, authorizer }: TransportParts
       const final = credential?.fresh === true || attempt === MAX_ATTEMPTS;
       // A login is only given to the registry itself, however a redirect target asks for one.
       if (answer.status !== 401 || answer.url.origin !== call.endpoint.origin || final) return answer;
-      const challenge = answer.headers['www-authenticate'];
       await discard(answer);
+      const challenge = answer.headers['www-authenticate'];
       const next = await authorizer.respond(call, challenge, credential?.authorization);
       if (next === undefined) return answer;
       credential = next;

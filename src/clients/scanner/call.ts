@@ -53,7 +53,7 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
     }
     case 'ended': {
       const { code, signal } = ending;
-      const how = signal === null ? `ended with code ${String(code)}` : `was ended by the signal ${signal}`;
+      const how = signal === null ? `ended with code ${code}` : `was ended by the signal ${signal}`;
       return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, {
         transient: true,
       });

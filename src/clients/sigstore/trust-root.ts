@@ -113,10 +113,9 @@ function rootProblems(body: unknown): readonly Problem[] {
 
 function pathOf(path: readonly PropertyKey[]): string {
   return path
-    .map((part, index) =>
-      typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`,
-    )
-    .join('');
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 /** PKCS #1 is what `…_RSA_PKCS1V5` without PKIX stands for; everything else is SubjectPublicKeyInfo. */

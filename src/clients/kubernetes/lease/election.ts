@@ -57,9 +57,8 @@ const JITTER = 0.2;
 export function runElection(options: ElectionOptions): Election {
   const { durationMs, renewDeadlineMs, retryMs, lead, onChange, onError } = options;
   const { timers = SYSTEM_TIMERS, clock = () => new Date(), random = Math.random } = options;
-  if (!(durationMs > renewDeadlineMs && renewDeadlineMs > 2 * retryMs && retryMs > 0)) {
+  if (!(durationMs > renewDeadlineMs && renewDeadlineMs > 2 * retryMs && retryMs > 0))
     throw new RangeError('a lease wants durationMs > renewDeadlineMs > 2 × retryMs > 0');
-  }
   const claim = createLeaseAcquisition({ ...options, timers, clock });
   const closing = new AbortController();
   let term: Term | undefined;

@@ -157,9 +157,8 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
       if (entry !== undefined) next.set(keyOf(entry.name, entry.namespace), entry);
     };
     const listed = await listAll(take);
-    if (isOlder(listed, newest) && ++lagging <= LAGGING_LISTS) {
+    if (isOlder(listed, newest) && ++lagging <= LAGGING_LISTS)
       throw unavailable('the API server answered with an older state than before');
-    }
     lagging = 0;
     newest = listed;
     seenAt = performance.now();

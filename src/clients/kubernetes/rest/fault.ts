@@ -48,9 +48,8 @@ export function faultOfError(operation: string, error: unknown, signal: AbortSig
   const unavailable = (detail: string): Fault =>
     fault(operation, 'ClusterUnavailable', detail, { cause: error });
   if (signal?.aborted === true) return unavailable('the time ran out before the API server had answered');
-  if (error instanceof Error && error.name === 'TimeoutError') {
+  if (error instanceof Error && error.name === 'TimeoutError')
     return unavailable('the API server did not answer in time');
-  }
   const code = errorCode(error);
   const tls = certificateProblem(code);
   if (tls !== undefined) return unavailable(`the API server cannot be believed: ${tls} (${code})`);

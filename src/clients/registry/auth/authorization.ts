@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
+import type { Clock } from '../../../core/model/index.ts';
 import { createMemo, unlessAborted } from '../../io/index.ts';
 import type { Access, Call } from '../call.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
@@ -27,14 +28,6 @@ export interface Authorizer {
   ) => Promise<Credential | undefined>;
 }
 
-/** What {@link createAuthorizer} needs; `closed` aborts what is under way when the client closes. */
-interface AuthorizerOptions {
-  readonly keychain: Keychain;
-  readonly exchange: Exchange;
-  readonly now: () => Date;
-  readonly closed: AbortSignal;
-}
-
 /** How long a login is used before the keychain is asked again, in milliseconds: rotation counts soon, bursts ask once. */
 const LOGIN_LIFETIME_MS = 30_000;
 /** Repositories whose last challenge, login and tokens are remembered, which saves them refused requests; the least used go first. */
@@ -42,8 +35,16 @@ const REMEMBERED = { max: 5_000 };
 /** What a token is asked for where the challenge names no scope (distribution spec, "Token Scope Documentation"). */
 const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
-/** Makes the authorizer of one client. Logins and tokens are fetched once for all who need them at the same time. */
-export function createAuthorizer({ keychain, exchange, now, closed }: AuthorizerOptions): Authorizer {
+/**
+ * Makes the authorizer of one set of logins, which are fetched once, as tokens are, for all who need them at the same time.
+ * `closed` aborts what is under way.
+ */
+export function createAuthorizer(
+  keychain: Keychain,
+  exchange: Exchange,
+  now: Clock,
+  closed: AbortSignal,
+): Authorizer {
   const challenges = new LRUCache<string, Challenge>(REMEMBERED);
   const lastOf = new LRUCache<string, Challenge>(REMEMBERED); // by registry, without scopes
   const logins = createMemo<RegistryLogin | undefined>(now, REMEMBERED);

@@ -22,11 +22,8 @@ export function parseChallenges(header: string | readonly string[] | undefined):
   if (typeof header !== 'string') return header.flatMap((one) => parseChallenges(one));
   const take = readerOf(header);
   const found: Challenge[] = [];
-  for (;;) {
-    const challenge = readChallenge(take);
-    if (challenge === undefined) return found;
-    found.push(challenge);
-  }
+  for (let next = readChallenge(take); next; next = readChallenge(take)) found.push(next);
+  return found;
 }
 
 /** Matches a sticky pattern at the present place, and moves on when it does. */

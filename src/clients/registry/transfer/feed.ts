@@ -59,9 +59,8 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     close();
     const leave = new AbortController();
     const opened = await source.openBlob(from, blob, offset, AbortSignal.any([call.signal, leave.signal]));
-    if (opened === undefined) {
+    if (opened === undefined)
       throw fault(call, 'RegistryMisbehaved', 'it does not have a blob that its manifest lists');
-    }
     position = offset;
     stretch = { leave, pieces: opened[Symbol.asyncIterator]() };
     return stretch;
@@ -98,9 +97,8 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     rest = piece.subarray(given.byteLength);
     check(position, given);
     position += given.byteLength;
-    if (position === size && (await pull(mine)) !== undefined) {
+    if (position === size && (await pull(mine)) !== undefined)
       throw fault(call, 'RegistryMisbehaved', 'the blob is longer than its descriptor says');
-    }
     return given;
   };
 
@@ -143,8 +141,7 @@ function createCheck(call: Call, { digest, size }: Descriptor): (at: number, pie
     if (fresh.byteLength === 0 && size > 0) return;
     hash.update(fresh);
     hashed += fresh.byteLength;
-    if (hashed === size && hash.digest('hex') !== digestHex(digest)) {
+    if (hashed === size && hash.digest('hex') !== digestHex(digest))
       throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
-    }
   };
 }

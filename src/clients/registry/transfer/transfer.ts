@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import pLimit, { type LimitFunction } from 'p-limit';
 import {
@@ -9,13 +10,12 @@ import {
   type ImageRef,
 } from '../../../core/model/index.ts';
 import type { BlobArrival, TargetRegistry } from '../../../core/promotion/index.ts';
+import { unlessAborted } from '../../io/index.ts';
 import { hasBlob } from '../blob.ts';
 import type { Begin } from '../call.ts';
 import { deadline } from '../fault.ts';
 import { createFeed } from './feed.ts';
-import { createSingleFlights, type SingleFlights } from './single-flight.ts';
-import { uploadBlob, type Upload } from './upload.ts';
-import { beginUpload, cancelUpload, mountBlob, type Session } from './upload-session.ts';
+import { beginUpload, cancelUpload, mountBlob, uploadBlob, type Session, type Upload } from './upload.ts';
 
 /** One blob to copy from one repository to another. */
 type Transfer = Parameters<TargetRegistry['transferBlob']>[0];
@@ -106,8 +106,7 @@ export function createTransfers({
     const key = `${nameOf(to)}@${blob.digest}`;
     const onAbort = (): Error =>
       deadline(begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal));
-    const start = (all: AbortSignal): Promise<BlobArrival> => mountOrCopy(one, all);
-    const { value, shared } = await flights({ key, signal, onAbort, start });
+    const { value, shared } = await flights(key, (all) => mountOrCopy(one, all), signal, onAbort);
     known.set(placeKey(to, blob.digest), to.repository);
     return shared ? 'shared' : value;
   };
@@ -157,12 +156,57 @@ async function copy(
 }
 
 function memoryOf(bytes: Uint8Array): Transfer['source'] {
-  return {
-    openBlob: (_repository, _blob, offset) =>
-      Promise.resolve(
-        (async function* (): AsyncGenerator<Uint8Array> {
-          yield await Promise.resolve(bytes.subarray(offset));
-        })(),
-      ),
+  return { openBlob: (_to, _blob, offset) => Promise.resolve(Readable.from([bytes.subarray(offset)])) };
+}
+
+/** Something that is being done once for all who want it at the same time. */
+interface SingleFlight<T> {
+  readonly outcome: Promise<T>;
+  readonly leave: AbortController;
+  waiting: number;
+}
+
+/**
+ * Does the thing named by the key once however many want it at the same time; `shared` = another caller had begun it. The
+ * signal of `start` fires when the last caller has left; `signal` ends the wait of this caller alone, which then gets the
+ * error of `onAbort` thrown.
+ */
+type SingleFlights<T> = (
+  key: string,
+  start: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+  onAbort: () => Error,
+) => Promise<{ readonly value: T; readonly shared: boolean }>;
+
+/** Makes an empty table of flights. Nothing is remembered once it is done. */
+function createSingleFlights<T>(): SingleFlights<T> {
+  const flights = new Map<string, SingleFlight<T>>();
+
+  const launch = (key: string, start: (signal: AbortSignal) => Promise<T>): SingleFlight<T> => {
+    const leave = new AbortController();
+    const outcome = start(leave.signal);
+    const flight: SingleFlight<T> = { outcome, leave, waiting: 0 };
+    flights.set(key, flight);
+    const land = (): void => {
+      if (flights.get(key) === flight) flights.delete(key);
+    };
+    outcome.then(land, land);
+    return flight;
+  };
+
+  return async (key, start, signal, onAbort) => {
+    if (signal.aborted) throw onAbort();
+    const known = flights.get(key);
+    const flight = known ?? launch(key, start);
+    flight.waiting += 1;
+    try {
+      return { value: await unlessAborted(flight.outcome, signal, onAbort), shared: known !== undefined };
+    } finally {
+      flight.waiting -= 1;
+      if (flight.waiting === 0) {
+        if (flights.get(key) === flight) flights.delete(key); // the next caller begins anew
+        flight.leave.abort();
+      }
+    }
   };
 }

@@ -1,12 +1,18 @@
-import { digestAlgorithm, type Fault, parseDigest, type Descriptor } from '../../../core/model/index.ts';
+import {
+  digestAlgorithm,
+  parseDigest,
+  type Descriptor,
+  type Digest,
+  type Fault,
+} from '../../../core/model/index.ts';
 import { discard } from '../../io/index.ts';
 import { faultOfRefusal, header, isDone } from '../answer.ts';
 import { hasBlob } from '../blob.ts';
-import { send, type Answer, type Ask, type Call } from '../call.ts';
+import { send, urlIn, type Answer, type Ask, type Call } from '../call.ts';
 import { fault, mayPass } from '../fault.ts';
+import { placeOf } from '../link.ts';
 import { pause } from '../pause.ts';
 import type { Feed } from './feed.ts';
-import { beginUpload, cancelUpload, finishUrl, nextUrl, type Session } from './upload-session.ts';
 
 /** One blob on its way into one upload. */
 export interface Upload {
@@ -107,9 +113,8 @@ async function arrived({ call, blob }: Upload, answer: Answer): Promise<Answer |
   if (!isDone(answer)) return answer;
   await discard(answer);
   const claimed = parseDigest(header(answer, 'docker-content-digest'));
-  if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest) {
+  if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest)
     throw fault(call, 'RegistryMisbehaved', 'it stored the blob under another digest');
-  }
   if (answer.status === 201 || (await hasBlob(call, blob))) return undefined;
   throw fault(call, 'RegistryMisbehaved', 'it took the blob and does not have it');
 }
@@ -143,13 +148,10 @@ async function takeUp(upload: Upload, failure: UploadFailure): Promise<Progress 
   const { call, blob } = upload;
   const { tried, confirmed, offered, status } = failure;
   // The answer may have got lost after everything had arrived.
-  if (offered === blob.size && status === undefined && (await hasBlob(call, blob))) {
-    return 'there already';
-  }
+  if (offered === blob.size && status === undefined && (await hasBlob(call, blob))) return 'there already';
   const reported = await statusOf(upload, tried.url);
-  if (reported === undefined || reported.offset > offered) {
+  if (reported === undefined || reported.offset > offered)
     return { url: (await beginUpload(call)).url, offset: 0 };
-  }
   // Out of step although it reports its offset: it does not know, and we do.
   const stuck = status === 416 && reported.offset === tried.offset;
   return stuck ? { url: reported.url, offset: confirmed } : reported;
@@ -171,4 +173,68 @@ function bodyOf({ feed }: Upload, start: number, end: number): Required<Pick<Ask
     headers: { 'content-type': 'application/octet-stream' },
     body: { length: end - start, open: () => feed.read(start, end) },
   };
+}
+
+/** An upload that a registry has begun for us (distribution spec, "Pushing Blobs"). */
+export interface Session {
+  /** Where the bytes go; opaque, and replaced by each answer that names another. */
+  readonly url: URL;
+  /** The registry asks for chunks, of at least so many bytes. */
+  readonly minChunk?: number;
+}
+
+/** Longest time to cancel an upload, in milliseconds: cleaning up must not cost much. */
+const CANCEL_TIMEOUT_MS = 2_000;
+
+const UPLOADS = 'blobs/uploads/';
+
+/** Begins an upload. */
+export async function beginUpload(call: Call): Promise<Session> {
+  const answer = await send(call, { method: 'POST', url: urlIn(call, UPLOADS) });
+  if (answer.status !== 202) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  return sessionIn(call, answer);
+}
+
+/**
+ * Asks the registry to take the blob from another of its repositories: `mounted`, or the upload that it began instead, or
+ * `undefined` when it wants none of it. `alsoPulls` of the call is the repository to mount from.
+ */
+export async function mountBlob(
+  call: Call & { readonly alsoPulls: string },
+  digest: Digest,
+): Promise<'mounted' | Session | undefined> {
+  const url = urlIn(call, UPLOADS);
+  url.search = new URLSearchParams({ mount: digest, from: call.alsoPulls }).toString();
+  const answer = await send(call, { method: 'POST', url });
+  if (answer.status >= 500 || answer.status === 429) throw await faultOfRefusal(call, answer);
+  await discard(answer);
+  if (answer.status === 201) return 'mounted';
+  return answer.status === 202 ? sessionIn(call, answer) : undefined;
+}
+
+/** Where an upload continues, by the headers of an answer. */
+function nextUrl(call: Call, answer: Answer): URL | undefined {
+  const location = header(answer, 'location');
+  return location === undefined ? undefined : placeOf(call, answer.url, location, 'sends the upload');
+}
+
+/** The address that ends an upload. The query is a registry's own and is added to, not written anew. */
+function finishUrl(url: URL, digest: Digest): URL {
+  const finish = new URL(url);
+  finish.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+  return finish;
+}
+
+/** Cancels an upload that will not be finished. Never throws: it would clean up by itself some day. */
+export async function cancelUpload(call: Call, url: URL): Promise<void> {
+  const brief = { ...call, signal: AbortSignal.timeout(CANCEL_TIMEOUT_MS) };
+  await send(brief, { method: 'DELETE', url }).then(discard, () => undefined);
+}
+
+function sessionIn(call: Call, answer: Answer): Session {
+  const url = nextUrl(call, answer);
+  if (url === undefined) throw fault(call, 'RegistryMisbehaved', 'it begins an upload without a location');
+  const minChunk = header(answer, 'oci-chunk-min-length') ?? '';
+  return { url, minChunk: /^\d{1,12}$/.test(minChunk) ? Number(minChunk) : undefined };
 }
