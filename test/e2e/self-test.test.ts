@@ -1,5 +1,4 @@
-import { podFinder } from '../../src/controllers/self-test/cluster.ts';
-import { tryCanaries } from '../../src/controllers/self-test/canaries.ts';
+import { podFinder, tryCanaries } from '../../src/controllers/self-test/canaries.ts';
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { openCluster, type Cluster as Client } from '../../src/clients/kubernetes/index.ts';

@@ -1,7 +1,6 @@
 import { formatReference, type ImageRef, type Reason } from '../../core/model/index.ts';
 import type { Credentials } from './ports.ts';
-import { runningImage, type RunningImage } from './running-image.ts';
-import type { PodRuns, RunningPod } from './running-pods.ts';
+import { runningImage, type RunningImage, type PodRuns, type RunningPod } from './running-pods.ts';
 
 /** One thing to judge: an image as it runs in one namespace, pulled with certain logins, by however many pods. */
 export interface Unit {

@@ -1,2 +1,2 @@
 // What runs is judged again as time, policy and trust change. Nothing here decides about an admission.
-export { keepAudit } from './keep-audit.ts';
+export { keepAudit } from './audit.ts';

@@ -7,6 +7,7 @@ import {
   type Reason,
   type Unknown,
   type Verdict,
+  type JudgedFinding,
 } from '../../core/model/index.ts';
 import {
   decide,
@@ -15,10 +16,12 @@ import {
   selectPolicies,
   type CompiledPolicy,
   type Selection,
+  decidingClaim,
+  readLifecycle,
+  codesOf,
 } from '../../core/policy/index.ts';
-import { nextChange } from './next-change.ts';
-import type { AuditPorts, AuditSettings } from './ports.ts';
 import type { Unit } from './image-groups.ts';
+import type { AuditPorts, AuditSettings } from './ports.ts';
 
 /** What was found about a unit. The evidence is not kept: facts are remembered elsewhere. */
 export interface Judgement {
@@ -121,4 +124,54 @@ function asNamed(use: ImageRef, selection: Selection, answer: Answer, now: Date)
   const { applying } = selection;
   const demanded = applying.some(({ digest }) => digest) && !applying.some(({ pinDigests }) => pinDigests);
   return demanded ? { ...answer, verdict: decide({ use, evidence, selection, now }) } : answer;
+}
+
+/**
+ * The next moment at which time alone changes what these policies say of this image: the end that it claims with the grace
+ * period, or the day from which that is warned of. Nothing when no such moment lies ahead.
+ */
+export function nextChange(
+  evidence: Evidence,
+  policies: readonly CompiledPolicy[],
+  now: Date,
+): Date | undefined {
+  const moments = policies.flatMap(({ lifecycle }) => {
+    const claim = lifecycle && decidingClaim(readLifecycle(evidence, lifecycle).claims, lifecycle.refuse);
+    if (!claim) return [];
+    const end = claim.moment.getTime();
+    const { gracePeriodMs, warnBeforeMs } = lifecycle;
+    // It is past only after the last moment of the grace period.
+    return [end + gracePeriodMs + 1, ...(warnBeforeMs > 0 ? [end - warnBeforeMs] : [])];
+  });
+  const ahead = moments.filter((moment) => moment > now.getTime());
+  return ahead.length > 0 ? new Date(Math.min(...ahead)) : undefined;
+}
+
+/** From the best to the worst that can come of an image. */
+const KINDS: readonly Verdict['kind'][] = ['allow', 'warn', 'unknown', 'deny'];
+const EFFECTS: readonly JudgedFinding['effect'][] = ['deny', 'warn', 'audit'];
+
+/** How bad a verdict is; more is worse. */
+export function rankOf({ kind }: Verdict): number {
+  return KINDS.indexOf(kind);
+}
+
+/** Findings: those that decide come first; otherwise the order stays. */
+export function byWeight({ findings }: Verdict): readonly JudgedFinding[] {
+  return EFFECTS.flatMap((effect) => findings.filter((finding) => finding.effect === effect));
+}
+
+/** The reason of a verdict in one word; empty when there is nothing to say. */
+export function reasonOf(verdict: Verdict): string {
+  return byWeight(verdict)[0]?.reason ?? '';
+}
+
+/** Whether a finding is published. Not published: that no policy covers an image, when no setting asks for coverage. */
+export function isReported({ policy, effect }: JudgedFinding): boolean {
+  return policy !== '' || effect !== 'audit';
+}
+
+/** Reason codes that are published, each once. */
+export function reportedCodes({ findings }: Verdict): readonly string[] {
+  return codesOf(findings.filter(isReported)).toSorted();
 }

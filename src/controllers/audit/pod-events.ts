@@ -1,7 +1,6 @@
 import { cutBytes, type JudgedImage } from '../../core/model/index.ts';
 import { explainFinding } from '../../core/policy/index.ts';
-import { byWeight, rankOf, reportedCodes, isReported } from './findings.ts';
-import type { Judgement } from './judge-group.ts';
+import { byWeight, rankOf, reportedCodes, isReported, type Judgement } from './judge-group.ts';
 import type { AuditEvent } from './ports.ts';
 import type { PodUse, Unit } from './image-groups.ts';
 

@@ -1,7 +1,6 @@
 import type { WorkQueue, WorkQueueOptions } from '../../clients/kubernetes/index.ts';
 import type { Clock, Fact, JudgedImage, NamedImage } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
-import type { Report } from './report-shape.ts';
 import type { RunningPod } from './running-pods.ts';
 
 /** What moves a verdict, besides time. */
@@ -119,4 +118,57 @@ export interface AuditSettings {
   readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
   /** Names of policies that are no objects of the cluster: they have no status. */
   readonly builtInPolicies: readonly string[];
+}
+
+/** The result of one policy for one image. */
+export interface ReportResult {
+  readonly source: string;
+  readonly policy: string;
+  /** The reason code. */
+  readonly rule: string;
+  readonly category: string;
+  readonly result: 'fail' | 'warn' | 'error';
+  readonly scored: boolean;
+  readonly severity: 'high' | 'medium' | 'low' | 'info';
+  /** Since when it is so. */
+  readonly timestamp: { readonly seconds: number; readonly nanos: number };
+  readonly message: string;
+  /** The pods that run it, of which the first are named. */
+  readonly resources: readonly {
+    readonly apiVersion: 'v1';
+    readonly kind: 'Pod';
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }[];
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/**
+ * What an audit found in one namespace, as the OpenReports API has it (openreports.io/v1alpha1).
+ * https://github.com/openreports/reports-api
+ */
+export interface Report {
+  readonly apiVersion: 'openreports.io/v1alpha1';
+  readonly kind: 'Report';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly source: string;
+  readonly scope: { readonly apiVersion: 'v1'; readonly kind: 'Namespace'; readonly name: string };
+  readonly configuration: {
+    readonly limits: { readonly maxResults: number; readonly statusFilter: readonly string[] };
+  };
+  /** Counts of everything, also of what is not among the results. */
+  readonly summary: {
+    readonly pass: number;
+    readonly fail: number;
+    readonly warn: number;
+    readonly error: number;
+    readonly skip: number;
+  };
+  readonly results: readonly ReportResult[];
 }

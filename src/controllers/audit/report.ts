@@ -1,8 +1,7 @@
 import { cutBytes, formatReference, type JudgedFinding } from '../../core/model/index.ts';
-import { isReported } from './findings.ts';
-import type { Judgement } from './judge-group.ts';
-import type { Report, ReportResult } from './report-shape.ts';
 import type { Unit } from './image-groups.ts';
+import type { Report, ReportResult } from './ports.ts';
+import { isReported, type Judgement } from './judge-group.ts';
 
 /** Name of the Report in every namespace. */
 export const REPORT_NAME = 'pratique';
@@ -14,14 +13,14 @@ export const RESULTS_CUT = 'pratique.dev/results-cut';
  */
 export const MAX_RESULTS = 250;
 /** Most pods named by a result. */
-export const MAX_SUBJECTS = 10;
+const MAX_SUBJECTS = 10;
 const MAX_MESSAGE_BYTES = 1_000;
 const SOURCE = 'pratique';
 /** Stands where a finding has no policy: it comes from the settings. */
 const SETTINGS = 'settings';
 
 /** A unit with what was found about it, and since when. */
-export interface ReportedUnit {
+interface ReportedUnit {
   readonly unit: Unit;
   readonly judgement: Judgement;
   readonly since: Date;

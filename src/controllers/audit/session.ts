@@ -106,7 +106,7 @@ export function openSession(
   return {
     units,
     findings,
-    queued: queue.size,
+    queued: () => queue.size(),
     version: () => version,
     looked: () => findings.size() >= units.counts().units,
     close: async () => {

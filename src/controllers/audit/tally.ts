@@ -1,6 +1,5 @@
 import { nameOf, type Verdict } from '../../core/model/index.ts';
-import { rankOf, reasonOf } from './findings.ts';
-import type { Judgement } from './judge-group.ts';
+import { rankOf, reasonOf, type Judgement } from './judge-group.ts';
 import type { ImageCounts } from './ports.ts';
 
 /** One image with its worst verdict, over all workloads that run it. */

@@ -13,9 +13,8 @@ import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { createAuthority, issueServing } from './make.ts';
 import type { RegistrationPorts, WebhookKind } from './ports.ts';
-import { fits, isIssuedBy, readCertificate } from './read.ts';
+import { fits, isIssuedBy, readCertificate, certificateReading } from './read.ts';
 import { reconcileRegistration } from './reconcile.ts';
-import { certificateReading } from './serving-certificate.ts';
 
 /** What the registration is kept with. */
 export interface RegistrationOptions {

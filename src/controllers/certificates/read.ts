@@ -1,7 +1,10 @@
+import { Buffer } from 'node:buffer';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { parsed, problem, type Parsed } from '../../core/model/index.ts';
+import type { SecretData, Pair } from './ports.ts';
 
 /** What a certificate says. */
-export interface CertificateReading {
+interface CertificateReading {
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** DNS names and IP addresses it is good for; IPv6 in its short form. */
@@ -47,7 +50,7 @@ function certificatesIn(pem: string): readonly X509Certificate[] {
 }
 
 /** A certificate in PEM; `undefined` where it cannot be read. */
-export function parsePem(pem: string): X509Certificate | undefined {
+function parsePem(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);
   } catch {
@@ -64,4 +67,87 @@ function hostsOf(alternativeName: string): readonly string[] {
 /** Node writes all eight groups of an IPv6 address. */
 function shortAddress(address: string): string {
   return address.includes(':') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+}
+
+/** The keys of the Secret: the two of `kubernetes.io/tls`, and the two that cert-manager's users expect for the authority. */
+export interface Contents {
+  /** Authorities that are to be trusted, PEM, newest first. */
+  readonly bundle: string;
+  readonly authorityKey: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Reads the Secret; what is not there is the empty text. */
+export function decodeContents(data: unknown): Contents {
+  const fields = typeof data === 'object' && data !== null ? (data as Readonly<Record<string, unknown>>) : {};
+  const text = (key: string): string => {
+    const value = fields[key];
+    return typeof value === 'string' ? decodeBase64(value) : '';
+  };
+  return {
+    bundle: text('ca.crt'),
+    authorityKey: text('ca.key'),
+    cert: text('tls.crt'),
+    key: text('tls.key'),
+  };
+}
+
+/** Writes the Secret. The two of `kubernetes.io/tls` have to be there, even if there is nothing in them. */
+export function encodeContents({ bundle, authorityKey, cert, key }: Contents): SecretData {
+  return {
+    'ca.crt': encodeBase64(bundle),
+    'ca.key': encodeBase64(authorityKey),
+    'tls.crt': encodeBase64(cert),
+    'tls.key': encodeBase64(key),
+  };
+}
+
+/** Text as base64. */
+export function encodeBase64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}
+
+/** Base64 as text; what is no base64 becomes a text that is no PEM. */
+export function decodeBase64(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('utf8');
+}
+
+/** For how long and for whom the certificate in the Secret is good. */
+interface ServingReading {
+  readonly notAfter: Date;
+  /** DNS names and IP addresses. */
+  readonly hosts: readonly string[];
+}
+
+/**
+ * The pair to serve with, from the data of the Secret (base64 by key). A pair that is missing or does not fit is a problem:
+ * a replica that has another pair keeps serving with it.
+ */
+export function servingCertificate(data: unknown): Parsed<Pair> {
+  const { cert, key } = decodeContents(data);
+  if (cert === '' || key === '') return problem('tls.crt', 'there is no serving certificate yet');
+  const certificate = parsePem(cert);
+  if (!certificate) return problem('tls.crt', 'is no certificate in PEM');
+  if (!isKeyOf(certificate, key)) return problem('tls.key', 'is not the private key of tls.crt');
+  return parsed({ cert, key });
+}
+
+/** What the certificate in the Secret says, for readiness and metrics; `undefined` when there is none that can be read. */
+export function certificateReading(data: unknown): ServingReading | undefined {
+  const certificate = parsePem(decodeContents(data).cert);
+  if (!certificate) return undefined;
+  const names = (certificate.subjectAltName ?? '').split(', ').filter((name) => name !== '');
+  return {
+    notAfter: certificate.validToDate,
+    hosts: names.map((name) => name.replace(/^(?:DNS|IP Address):/, '')),
+  };
+}
+
+function isKeyOf(certificate: X509Certificate, key: string): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false; // what cannot be read does not fit
+  }
 }

@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/model/index.ts';
-import { formatBundle, readHeld, type Held } from './held.ts';
-import { plan, SKEW_MS, SOON_MS, type Step } from './plan.ts';
+import { formatBundle, readHeld, type Held, plan, SKEW_MS, SOON_MS, type Step } from './plan.ts';
 import type {
   Making,
   Pair,
@@ -9,7 +8,7 @@ import type {
   WebhookConfiguration,
   WriteOutcome,
 } from './ports.ts';
-import { decodeContents, encodeBase64, encodeContents, type Contents } from './secret.ts';
+import { decodeContents, encodeBase64, encodeContents, type Contents } from './read.ts';
 
 /** The result of one check. */
 export interface RegistrationOutcome {

@@ -1,5 +1,11 @@
-import type { CompiledPolicy } from '../../core/policy/index.ts';
-import { compileEntry, type Compiling, type Entry, type PolicyState } from './compile-set.ts';
+import { digestOf, type Clock, type Problem, type Fact } from '../../core/model/index.ts';
+import {
+  type CompiledPolicy,
+  brokenPolicy,
+  compilePolicy,
+  type MaterialRef,
+  type TrustRoots,
+} from '../../core/policy/index.ts';
 import type { RootInUse } from './compile-documents.ts';
 
 /** The policies of a cluster, compiled. */
@@ -13,7 +19,7 @@ export interface PolicyStore {
 }
 
 /** What holding policies needs. */
-export interface Holding extends Compiling {
+interface Holding extends Compiling {
   /** Policies that are always in force, before all others. */
   readonly builtIn: readonly CompiledPolicy[];
   /** Called after a swap, with the names of the policies that are new, changed or gone. */
@@ -47,4 +53,141 @@ export function createPolicyStore(given: Holding): PolicyStore {
     states: () => new Map([...entries].map(([name, { state }]) => [name, state])),
     refresh,
   };
+}
+
+/** The result for one ImagePolicy. */
+export interface PolicyState {
+  readonly name: string;
+  readonly generation: number;
+  /** Why it does not compile as written; empty when it is in force. */
+  readonly problems: readonly Problem[];
+  /** `as written`, `last good` while the present text does not compile, `nothing` when it never did: its images are unknown. */
+  readonly inForce: 'as written' | 'last good' | 'nothing';
+  /** Names what is in force: spec, keys and trust roots. Equal hashes mean equal verdicts on equal evidence. */
+  readonly hash: string;
+}
+
+/** One policy, compiled, with everything its compilation read. */
+interface Entry {
+  readonly policy: CompiledPolicy;
+  readonly state: PolicyState;
+  readonly roots: readonly RootInUse[];
+  /** The written policy and everything it named, as they were: unchanged means that compiling again is no use. */
+  readonly inputs: Inputs;
+}
+
+interface Inputs {
+  /** Generation and spec. */
+  readonly written: string;
+  readonly material: ReadonlyMap<string, string | undefined>;
+  readonly publicRoot: string;
+}
+
+/** What policies are compiled with. */
+interface Compiling {
+  readonly source: PolicySource;
+  readonly roots: TrustRoots;
+  readonly clock: Clock;
+}
+
+/** Compiles one policy; `before` is what there was: kept as it is when nothing changed, and in force when it is worse now. */
+function compileEntry(object: PolicyObject, before: Entry | undefined, given: Compiling): Entry {
+  const { name, generation = 0 } = object.metadata;
+  const written = JSON.stringify([generation, object.spec]);
+  if (before && isCurrent(before, written, given)) return before;
+  const material = new Map<string, string | undefined>();
+  const roots: RootInUse[] = [];
+  const compiled = compilePolicy(object, {
+    material: (ref) => {
+      const text = materialOf(ref, given.source);
+      material.set(JSON.stringify(ref), text);
+      return text;
+    },
+    roots: noting(roots, given),
+  });
+  const publicRoot = given.roots.publicGood().fingerprint;
+  const inputs: Inputs = { written, material, publicRoot };
+  if (compiled.ok) {
+    const hash = hashOf(object.spec, inputs);
+    const state: PolicyState = { name, generation, problems: [], inForce: 'as written', hash };
+    return { policy: compiled.value, state, roots, inputs };
+  }
+  const { problems } = compiled;
+  if (before && before.state.inForce !== 'nothing') {
+    const { hash } = before.state;
+    return { ...before, inputs, state: { name, generation, problems, inForce: 'last good', hash } };
+  }
+  const state: PolicyState = { name, generation, problems, inForce: 'nothing', hash: '' };
+  return { policy: brokenPolicy(name, object, problems), state, roots: [], inputs };
+}
+
+function isCurrent({ inputs }: Entry, written: string, { source, roots }: Compiling): boolean {
+  if (inputs.written !== written || inputs.publicRoot !== roots.publicGood().fingerprint) return false;
+  return [...inputs.material].every(
+    ([ref, text]) => materialOf(JSON.parse(ref) as MaterialRef, source) === text,
+  );
+}
+
+/** Secrets hold base64; a ConfigMap holds text. */
+function materialOf({ kind, name, key }: MaterialRef, source: PolicySource): string | undefined {
+  const object = kind === 'Secret' ? source.secret(name) : source.configMap(name);
+  const value = dataOf(object)[key];
+  if (typeof value !== 'string') return undefined;
+  return kind === 'Secret' ? Buffer.from(value, 'base64').toString('utf8') : value;
+}
+
+function dataOf(object: SecretData | undefined): Readonly<Record<string, unknown>> {
+  const data = object?.data;
+  return typeof data === 'object' && data !== null ? (data as Readonly<Record<string, unknown>>) : {};
+}
+
+/** The roots that are read, with where they came from. */
+function noting(used: RootInUse[], { roots, clock }: Compiling): TrustRoots {
+  return {
+    ...roots,
+    read: (json, source) => {
+      const root = roots.read(json, source);
+      if (root.ok) used.push({ source, fingerprint: root.value.fingerprint, since: clock() });
+      return root;
+    },
+  };
+}
+
+function hashOf(spec: unknown, { material, publicRoot }: Inputs): string {
+  return digestOf(JSON.stringify([spec, [...material], publicRoot])).slice('sha256:'.length);
+}
+
+/** An ImagePolicy as the API server has it. */
+export interface PolicyObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly generation?: number;
+    readonly [field: string]: unknown;
+  };
+  readonly spec?: unknown;
+  readonly status?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/** A Secret or ConfigMap as the API server has it; values of a Secret are base64. */
+export interface SecretData {
+  readonly data?: unknown;
+}
+
+/** A cluster's policies and the objects that they name, kept current by a cache. */
+export interface PolicySource {
+  readonly policies: () => Iterable<PolicyObject>;
+  /** From the controller's own namespace. */
+  readonly secret: (name: string) => SecretData | undefined;
+  readonly configMap: (name: string) => SecretData | undefined;
+}
+
+/** Namespaces, from a synced cache and from the API server itself. */
+export interface NamespaceSource {
+  /** Labels as the cache has them; `undefined` for a namespace that it does not have. */
+  readonly cached: (name: string) => Readonly<Record<string, string>> | undefined;
+  /** Milliseconds since the cache last received an answer from the API server; a cache without answers may be wrong. */
+  readonly confirmedMsAgo: () => number;
+  /** Asks the API server; `absent` when there is no such namespace. */
+  readonly ask: (name: string, signal: AbortSignal) => Promise<Fact<Readonly<Record<string, string>>>>;
 }

@@ -2,8 +2,7 @@ import type { Cluster, Resource } from '../../clients/kubernetes/index.ts';
 import type { Clock } from '../../core/model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../core/policy/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { createPolicyStore } from './policy-store.ts';
-import type { PolicyObject, SecretData } from './ports.ts';
+import { createPolicyStore, type PolicyObject, type SecretData } from './policy-store.ts';
 
 /** Where policies and what they name are read from. */
 export interface PolicyPlace {

@@ -8,7 +8,7 @@ import type {
 } from '../../clients/kubernetes/index.ts';
 import { objectOf, textOf } from '../../core/model/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { approvalObject, knownRun, promotionObject } from './objects.ts';
+import { approvalObject, knownRun, promotionObject } from './cluster-store.ts';
 import type { ApprovalObject, ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
 
 /** What the leader keeps in memory of promotions, of all namespaces. */

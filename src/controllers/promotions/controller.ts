@@ -1,7 +1,7 @@
 import { createRunLeases } from './run/run-lease.ts';
 import { driveHere, driveJobs, type Drive } from './run/drive-run.ts';
 import type { JobTemplate } from './jobs/job.ts';
-import { lookAtTarget } from './read-target.ts';
+import { lookAtTarget } from './reassess-due.ts';
 import type { Reconciling } from './refresh.ts';
 import { reconcilePromotion } from './reconcile-promotion.ts';
 import type { ControllerPorts, ObjectName, Queue } from './ports.ts';

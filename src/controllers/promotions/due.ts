@@ -1,5 +1,5 @@
 import { nextRun, type ImagePromotionSpec, type ImagePromotionStatus } from '../../core/promotion/index.ts';
-import type { KnownApproval } from './approvals.ts';
+import type { KnownApproval } from './run-state.ts';
 import { isDecided, type RecordedRun } from './run/recorded-run.ts';
 import type { Trigger } from './run-object.ts';
 

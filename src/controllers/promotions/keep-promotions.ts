@@ -6,7 +6,7 @@ import { openPromotionCaches, type PromotionCaches } from './caches.ts';
 import { createJobStore, createRunStore, promotionWrites, type PromotionCluster } from './cluster-store.ts';
 import { createPromotionController, type PromotionController } from './controller.ts';
 import { createExecutions, createRejudge, type ClusterOpening } from './executions.ts';
-import { checkedForJobs } from './jobs/namespace.ts';
+import { checkedForJobs } from './jobs/job.ts';
 import type { ControllerPorts, MakeQueue, PromotionMeter, PromotionObject, Time } from './ports.ts';
 
 /** What promotions are kept with. */

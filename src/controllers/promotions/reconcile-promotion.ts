@@ -4,7 +4,7 @@ import {
   type ImagePromotionSpec,
   type ImagePromotionStatus,
 } from '../../core/promotion/index.ts';
-import { readApprovals } from './approvals.ts';
+import { readApprovals } from './run-state.ts';
 import { dueOf, type Due, type DueFacts, openRequest } from './due.ts';
 import { judgeAgain, lookAgain } from './reassess-due.ts';
 import type { RecordedRun } from './run/recorded-run.ts';
@@ -18,9 +18,8 @@ import {
   type Reading,
   type Reconciling,
 } from './refresh.ts';
-import { meterRun } from './run/meter-run.ts';
 import type { ControllerPorts, ObjectName, PromotionEvent } from './ports.ts';
-import { absorbRuns, promotionStatus, type CountedRun } from './status/promotion-status.ts';
+import { absorbRuns, meterRun, promotionStatus, type CountedRun } from './status/promotion-status.ts';
 import { runsToPrune, runName, runObject, type Trigger } from './run-object.ts';
 
 /** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */

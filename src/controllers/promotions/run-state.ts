@@ -1,6 +1,13 @@
-import { decisionFor, type Approval, type ImagePromotionRunStatus } from '../../core/promotion/index.ts';
-import { fittingApprovals, type KnownApproval } from './approvals.ts';
-import { isReady, parsePin, type Decide, type Pin } from './run/pins.ts';
+import { parseDigest } from '../../core/model/index.ts';
+import { parseTime } from '../../core/policy/index.ts';
+import {
+  decisionFor,
+  type Approval,
+  type ImagePromotionRunStatus,
+  parseApproval,
+} from '../../core/promotion/index.ts';
+import type { ApprovalObject } from './ports.ts';
+import { isReady, readPins, type Decide, type Pin } from './run/pins.ts';
 
 const OVER: ReadonlySet<string | undefined> = new Set(['Succeeded', 'Blocked', 'Failed']);
 
@@ -25,9 +32,37 @@ export function readyPins(pins: readonly Pin[], decide: Decide): readonly Pin[] 
 }
 
 /** Whether a run that has ended continues, because a person has decided since. */
-export function goesOn({ pins = [] }: Pick<ImagePromotionRunStatus, 'pins'>, decide: Decide): boolean {
-  return pins.some((text) => {
-    const pin = parsePin(text);
-    return pin?.gateHash !== undefined && isReady(pin, decide);
+export function goesOn(status: Pick<ImagePromotionRunStatus, 'pending' | 'pins'>, decide: Decide): boolean {
+  return readPins(status).some((pin) => pin.gateHash !== undefined && isReady(pin, decide));
+}
+
+/** An approval, with the name of its object. */
+export interface KnownApproval extends Approval {
+  readonly uid: string;
+}
+
+/**
+ * Reads the approvals among objects. An approval that cannot be read decides nothing: the API server validates approvals against
+ * their schema, and an admission policy checks that the name in them is the author's.
+ */
+export function readApprovals(objects: readonly ApprovalObject[]): readonly KnownApproval[] {
+  return objects.flatMap((object) => {
+    const read = parseApproval(object);
+    if (!read.ok || object.metadata.deletionTimestamp !== undefined) return [];
+    const { runName, gateHash, approver, decision, waive, reason, ...spec } = read.value.spec;
+    const [digest, until] = [parseDigest(spec.digest), parseTime(spec.until)];
+    if (!digest || !until) return [];
+    return [
+      { uid: object.metadata.uid, runName, digest, gateHash, approver, decision, waive, reason, until },
+    ];
   });
+}
+
+/** Approvals that a run has not considered yet: an approval that did not suffice is not tried a second time. */
+function fittingApprovals(
+  approvals: readonly KnownApproval[],
+  considered: readonly string[],
+): readonly KnownApproval[] {
+  const known = new Set(considered);
+  return approvals.filter(({ uid }) => !known.has(uid));
 }

@@ -11,7 +11,7 @@ import type {
   AuditSettings,
   AuditStatus,
 } from '../../../src/controllers/audit/ports.ts';
-import type { Report } from '../../../src/controllers/audit/report-shape.ts';
+import type { Report } from '../../../src/controllers/audit/ports.ts';
 import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
 import { stillTime, type StillTime } from './time.ts';

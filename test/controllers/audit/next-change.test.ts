@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nextChange } from '../../../src/controllers/audit/next-change.ts';
+import { nextChange } from '../../../src/controllers/audit/judge-group.ts';
 import { evidenceOf, NOW, policyOf, referrerOf } from '../../support/policies.ts';
 
 const END_OF_LIFE = 'dev.pratique.lifecycle.end-of-life';

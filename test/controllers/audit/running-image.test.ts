@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf, formatReference } from '../../../src/core/model/index.ts';
-import { runningImage } from '../../../src/controllers/audit/running-image.ts';
+import { runningImage } from '../../../src/controllers/audit/running-pods.ts';
 
 const DIGEST = digestOf('manifest');
 const OTHER = digestOf('other');

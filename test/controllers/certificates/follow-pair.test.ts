@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed, Problem } from '../../../src/core/model/index.ts';
-import { followPair } from '../../../src/controllers/certificates/follow-pair.ts';
-import type { Following } from '../../../src/controllers/certificates/follow-pair.ts';
+import { followPair, type Following } from '../../../src/controllers/certificates/follow-certificate.ts';
 import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 
 const pair = (name: string): Pair => ({ cert: `cert ${name}`, key: `key ${name}` });

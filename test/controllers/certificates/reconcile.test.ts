@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
-import { fits, isIssuedBy, readCertificate } from '../../../src/controllers/certificates/read.ts';
-import { servingCertificate } from '../../../src/controllers/certificates/serving-certificate.ts';
+import {
+  fits,
+  isIssuedBy,
+  readCertificate,
+  servingCertificate,
+} from '../../../src/controllers/certificates/read.ts';
 import {
   reconcileRegistration,
   type RegistrationOutcome,

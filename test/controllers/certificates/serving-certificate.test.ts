@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
-import { servingCertificate } from '../../../src/controllers/certificates/serving-certificate.ts';
-import { certificateReading } from '../../../src/controllers/certificates/serving-certificate.ts';
+import { servingCertificate, certificateReading } from '../../../src/controllers/certificates/read.ts';
 import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 
 const given = { lifetimeMs: 86_400_000, skewMs: 0, now: new Date('2030-01-01T00:00:00Z') };

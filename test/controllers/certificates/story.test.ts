@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { servingCertificate } from '../../../src/controllers/certificates/serving-certificate.ts';
+import { servingCertificate } from '../../../src/controllers/certificates/read.ts';
 import { reconcileRegistration } from '../../../src/controllers/certificates/reconcile.ts';
 import type { Pair } from '../../../src/controllers/certificates/ports.ts';
 import { Broken, createClusterTwin, paperCertificates, textOf } from './twin.ts';

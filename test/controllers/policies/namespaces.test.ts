@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import type { Fact } from '../../../src/core/model/index.ts';
-import { namespaceReader } from '../../../src/controllers/policies/namespaces.ts';
-import type { NamespaceSource } from '../../../src/controllers/policies/ports.ts';
-import { MAX_SILENCE_MS } from '../../../src/controllers/policies/namespaces.ts';
+import { namespaceReader, MAX_SILENCE_MS } from '../../../src/controllers/policies/keep-policies.ts';
+import type { NamespaceSource } from '../../../src/controllers/policies/policy-store.ts';
 import { ABSENT, UNKNOWN_FACT, found, NOW } from '../../support/policies.ts';
 import { forever } from '../../support/verification.ts';
 

@@ -1,8 +1,11 @@
 import { expect } from 'chai';
 import { compilePolicy } from '../../../src/core/policy/index.ts';
-import { createPolicyStore, type PolicyStore } from '../../../src/controllers/policies/policy-store.ts';
-import type { PolicyObject } from '../../../src/controllers/policies/ports.ts';
-import { compileStatus } from '../../../src/controllers/policies/status.ts';
+import {
+  createPolicyStore,
+  type PolicyStore,
+  type PolicyObject,
+} from '../../../src/controllers/policies/policy-store.ts';
+import { compileStatus } from '../../../src/controllers/policies/policy-status.ts';
 import {
   inShort,
   NO_ROOTS,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { setting } from './run-fixture.ts';
+import { NAME, setting } from './run-fixture.ts';
 import { approvalObject, candidates, digestFor } from './fixture.ts';
 
 const HASH = 'sha256:gates';
@@ -23,7 +23,7 @@ describe('a run that waits for a person', () => {
     const all = waiting();
     await all.run();
     expect(all.status()).to.include({ phase: 'Blocked' });
-    expect(all.status().pins).to.have.lengthOf(1);
+    expect(all.status().pending).to.have.lengthOf(1);
     expect([all.condition('Approved'), all.condition('Complete')]).to.deep.equal([
       'False ApprovalNeeded',
       'False ApprovalNeeded',
@@ -32,7 +32,7 @@ describe('a run that waits for a person', () => {
     all.approvals.push(decision());
     expect(await all.run()).to.include({ end: 'over' });
     expect(all.status()).to.include({ phase: 'Succeeded' });
-    expect(all.status().pins).to.equal(undefined);
+    expect(all.status().pending).to.equal(undefined);
     expect(all.status().counts).to.include({ candidates: 2, promoted: 2, awaitingApproval: 0 });
     expect([all.condition('Approved'), all.condition('Complete')]).to.deep.equal([
       'True Approved',
@@ -76,4 +76,18 @@ describe('a run that waits for a person', () => {
       expect(await all.run()).to.deep.equal({ end: 'nothing' });
     });
   }
+
+  it('continues from a status in which an older version has pinned the images as text', async () => {
+    const all = waiting();
+    await all.run();
+    const { pending = [], ...status } = all.status();
+    const pins = pending.map(({ tag, digest, gateHash = '' }) => `${tag} ${digest} = - Move ${gateHash}`);
+    const stored = all.store.peek(NAME.name);
+    if (!stored) throw new Error('the run is gone');
+    all.store.put({ ...stored, status: { ...status, pins } });
+    all.approvals.push(decision());
+    expect(await all.run()).to.include({ end: 'over' });
+    expect(all.status()).to.include({ phase: 'Succeeded' });
+    expect([all.status().pins, all.status().pending]).to.deep.equal([undefined, undefined]);
+  });
 });

@@ -3,8 +3,8 @@ import { dueOf, retryAfterMs, type DueFacts } from '../../../src/controllers/pro
 import { ANSWERS_REQUEST, knownRuns } from '../../../src/controllers/promotions/run/recorded-run.ts';
 import { runsToPrune } from '../../../src/controllers/promotions/run-object.ts';
 import type { RunObject } from '../../../src/controllers/promotions/ports.ts';
-import { readApprovals } from '../../../src/controllers/promotions/approvals.ts';
-import { formatPin } from '../../../src/controllers/promotions/run/pins.ts';
+import { readApprovals } from '../../../src/controllers/promotions/run-state.ts';
+import { pendingImage } from '../../../src/controllers/promotions/run/pins.ts';
 import { NOW } from '../../support/policies.ts';
 import { approvalObject, digestFor, runObject } from './fixture.ts';
 
@@ -52,8 +52,8 @@ const waits = (name: string, minutesAgo = 60): RunObject =>
   run(name, {
     minutesAgo,
     status: ended(minutesAgo, 'Blocked', {
-      pins: [
-        formatPin({
+      pending: [
+        pendingImage({
           planned: { tag: '1', digest: digestFor('1'), expected: digestFor('1'), action: 'Move' },
           gateHash: 'hash',
         }),

@@ -12,13 +12,13 @@ describe('carrying out a run', () => {
           : { decision: 'Promoted', requests: 7, bytes: 5, spared: { mounted: 3, skipped: 1 } },
     });
     expect(await run()).to.include({ end: 'over' });
-    const { phase, counts, images, requests, bytes, spared, pins, claim, completionTime } = status();
+    const { phase, counts, images, requests, bytes, spared, pending, claim, completionTime } = status();
     expect({
       phase,
       requests,
       bytes,
       spared,
-      pins,
+      pending,
       holder: claim?.holder,
       ended: completionTime !== undefined,
     }).to.deep.equal({
@@ -26,7 +26,7 @@ describe('carrying out a run', () => {
       requests: 14,
       bytes: 10,
       spared: { mounted: 6, skipped: 2 },
-      pins: undefined,
+      pending: undefined,
       holder: '',
       ended: true,
     });
@@ -63,7 +63,7 @@ describe('carrying out a run', () => {
     const pinsThen: (number | undefined)[] = [];
     const all = setting({
       candidates: candidates('1', '2'),
-      onImage: () => pinsThen.push(all.status().pins?.length),
+      onImage: () => pinsThen.push(all.status().pending?.length),
     });
     await all.run();
     expect(pinsThen).to.deep.equal([2, 2]);
@@ -94,7 +94,7 @@ describe('carrying out a run', () => {
     await all.time.pass(20_000);
     expect(all.status()).to.deep.include({ phase: 'Running' });
     expect(all.status().counts).to.include({ candidates: 6, promoted: 2 });
-    expect(all.status().pins).to.have.lengthOf(4);
+    expect(all.status().pending).to.have.lengthOf(4);
     await all.time.pass(20_000);
     expect(await ended).to.include({ end: 'over' });
     // Claim, plan, four renewals, end.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { podOf } from '../../../src/controllers/promotions/jobs/pod.ts';
+import { podOf } from '../../../src/controllers/promotions/jobs/job.ts';
 import { runObject } from './fixture.ts';
 
 const TEMPLATE = {

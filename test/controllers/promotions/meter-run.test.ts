@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ImagePromotionRunStatus, RunImage } from '../../../src/core/promotion/index.ts';
 import { knownRuns } from '../../../src/controllers/promotions/run/recorded-run.ts';
-import { meterRun } from '../../../src/controllers/promotions/run/meter-run.ts';
+import { meterRun } from '../../../src/controllers/promotions/status/promotion-status.ts';
 import { runObject } from './fixture.ts';
 
 /** What is counted of a run with this status. */

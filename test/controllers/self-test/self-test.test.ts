@@ -1,8 +1,11 @@
-import { createSelfTest } from '../../../src/controllers/self-test/self-test.ts';
-import { customKindFinder, podFinder } from '../../../src/controllers/self-test/cluster.ts';
-import { tryCanaries } from '../../../src/controllers/self-test/canaries.ts';
-import type { SelfTestPorts } from '../../../src/controllers/self-test/ports.ts';
-import type { SelfTestResult } from '../../../src/controllers/self-test/ports.ts';
+import { createSelfTest } from '../../../src/controllers/self-test/keep-self-test.ts';
+import {
+  customKindFinder,
+  podFinder,
+  tryCanaries,
+  type SelfTestPorts,
+  type SelfTestResult,
+} from '../../../src/controllers/self-test/canaries.ts';
 import { expect } from 'chai';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RunningPod } from '../../../src/core/workload/index.ts';

@@ -1,12 +1,12 @@
 import { Fault, type Reason } from '../../../core/model/index.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 import { parsePromotionRun } from '../../../core/promotion/index.ts';
-import { readApprovals } from '../approvals.ts';
+import { readApprovals } from '../run-state.ts';
 import { executeRun, type Running } from './execute-run.ts';
 import { jobNeed, jobObject, type JobTemplate } from '../jobs/job.ts';
 import type { JobStore, ObjectName, RunObject } from '../ports.ts';
 import { beginStatus, endStatus } from '../status/run-status.ts';
-import type { Hold } from './lease-renewal.ts';
+import type { Hold } from './run-lease.ts';
 
 /** Makes sure that a run is executed; the answer asks for another check. */
 export type Drive = (

@@ -5,15 +5,11 @@ import {
   type ImagePromotionRun,
   type ImagePromotionRunStatus,
 } from '../../../core/promotion/index.ts';
-import { readApprovals, type KnownApproval } from '../approvals.ts';
-import type { RunLeases } from './run-lease.ts';
-import type { Hold } from './lease-renewal.ts';
-import { openProgress, type RunProgress } from '../status/run-progress.ts';
+import { readApprovals, type KnownApproval, decideBy, readyPins } from '../run-state.ts';
+import { type RunLeases, type Hold, pause } from './run-lease.ts';
+import { openProgress, planProgress, type Planned, type RunProgress } from '../status/run-progress.ts';
 import type { ObjectName, RunnerPorts, RunObject, Time } from '../ports.ts';
-import { pause } from '../pause.ts';
-import { planProgress, type Planned } from './plan-run.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
-import { decideBy, readyPins } from '../run-state.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 
 /** The result of executing a run. */
@@ -130,18 +126,18 @@ async function withPlan(carried: Carried, execution: Execution, signal: AbortSig
     return withProgress(carried, { execution, runProgress: openProgress(begun), plan: begun.plan }, signal);
   const planned = planProgress(await execution.plan(signal));
   if (!planned.ok) return fail(carried, planned.reason, false);
-  const { runProgress: runProgress, plan } = planned;
+  const { runProgress, plan } = planned;
   hold.setStatus(() =>
     openStatus(begun, {
       plan,
-      runProgress: runProgress,
+      runProgress,
       now: carried.ports.clock(),
       dryRun: carried.run.spec.template.dryRun,
     }),
   );
   // No step begins before the plan is stored.
   if (!(await hold.write()) || stop.aborted) return { end: 'stopped' };
-  return withProgress(carried, { execution, runProgress: runProgress, plan }, signal);
+  return withProgress(carried, { execution, runProgress, plan }, signal);
 }
 
 interface Prepared extends Pick<Planned, 'runProgress' | 'plan'> {
@@ -150,7 +146,7 @@ interface Prepared extends Pick<Planned, 'runProgress' | 'plan'> {
 
 async function withProgress(
   carried: Carried,
-  { execution, runProgress: runProgress, plan }: Prepared,
+  { execution, runProgress, plan }: Prepared,
   signal: AbortSignal,
 ): Promise<RunEnd> {
   const { run, begun, hold, ports, approvals, considered, stop } = carried;
@@ -159,7 +155,7 @@ async function withProgress(
     // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
     if (!stop.aborted) runProgress.record(result);
   };
-  hold.setStatus(() => openStatus(begun, { plan, runProgress: runProgress, now: ports.clock(), dryRun }));
+  hold.setStatus(() => openStatus(begun, { plan, runProgress, now: ports.clock(), dryRun }));
   const decide = decideBy(hold.run.metadata.name, considered, {
     considered: begun.considered,
     now: ports.clock(),
@@ -170,10 +166,7 @@ async function withProgress(
   const results = await execution.run(work, { progress, dryRun, resumed, approvals }, signal);
   for (const result of results) record(result);
   if (stop.aborted) return { end: 'stopped' };
-  return end(
-    hold,
-    endStatus({ begun, plan, runProgress: runProgress, considered, now: ports.clock(), dryRun }),
-  );
+  return end(hold, endStatus({ begun, plan, runProgress, considered, now: ports.clock(), dryRun }));
 }
 
 async function fail(

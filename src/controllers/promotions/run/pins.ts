@@ -1,3 +1,7 @@
+/*
+ * A plan, pinned in the status of its run: one row for each image that is not done. A run that is begun again uses these rows
+ * and resolves nothing a second time, so that exactly the planned, judged and approved images are promoted.
+ */
 import { parseDigest } from '../../../core/model/index.ts';
 import {
   backupTag,
@@ -5,12 +9,8 @@ import {
   type Candidate,
   type PlannedImage,
   type Resolved,
+  type ImagePromotionRunStatus,
 } from '../../../core/promotion/index.ts';
-
-/*
- * A plan, pinned in the status of its run: one line for each image that is not done. A run that is begun again uses these
- * lines and resolves nothing a second time, so that exactly the planned, judged and approved images are promoted.
- */
 
 /** An image that is not done. */
 export interface Pin {
@@ -19,27 +19,46 @@ export interface Pin {
   readonly gateHash?: string;
 }
 
-const SAME = '=';
-const NONE = '-';
+type PendingImage = NonNullable<ImagePromotionRunStatus['pending']>[number];
 
-/** Formats a pin. Only images with work are pinned. */
-export function formatPin({ planned, gateHash }: Pin): string {
+/** The row of a status for a pin. Only images with work are pinned. */
+export function pendingImage({ planned, gateHash }: Pin): PendingImage {
   const { tag, digest, expected, atTarget } = planned;
-  const what = whatOf(planned);
-  return [tag, digest, expected === digest ? SAME : expected, atTarget ?? NONE, what, gateHash]
-    .filter((part) => part !== undefined)
-    .join(' ');
+  const action = actionOf(planned);
+  return { tag, digest, expected: expected === digest ? undefined : expected, atTarget, action, gateHash };
 }
 
-/** Parses a pin; `undefined` = it is not in this format. */
-export function parsePin(text: string): Pin | undefined {
-  const [tag = '', first, second, third, what, gateHash] = text.split(' ');
-  const digest = parseDigest(first);
-  const expected = second === SAME ? digest : parseDigest(second);
-  const atTarget = parseDigest(third);
-  if (!digest || !expected || (!atTarget && third !== NONE)) return undefined;
-  const planned = actionOf(what, { tag, digest, expected, ...(atTarget && { atTarget }) });
+/** The pins of a status, in the order of the plan. What cannot be read is left out. */
+export function readPins({
+  pending,
+  pins = [],
+}: Pick<ImagePromotionRunStatus, 'pending' | 'pins'>): readonly Pin[] {
+  return (pending ?? pins.map(oldForm)).flatMap((row) => readPin(row) ?? []);
+}
+
+function readPin({
+  tag,
+  action,
+  gateHash,
+  ...row
+}: Partial<Record<keyof PendingImage, string>>): Pin | undefined {
+  const digest = parseDigest(row.digest);
+  const expected = row.expected === undefined ? digest : parseDigest(row.expected);
+  const atTarget = parseDigest(row.atTarget);
+  if (tag === undefined || !digest || !expected || (row.atTarget !== undefined && !atTarget))
+    return undefined;
+  const planned = plannedBy(action, { tag, digest, expected, ...(atTarget && { atTarget }) });
   return planned && { planned, ...(gateHash !== undefined && { gateHash }) };
+}
+
+/** A pin as a line of text: tag, digest, expected digest (`=`: the same), digest at the target (`-`: none), action, gate hash. */
+function oldForm(text: string): Partial<Record<keyof PendingImage, string>> {
+  const [tag, digest, expected = '', atTarget, action, gateHash] = text.split(' ');
+  return {
+    ...{ tag, digest, action, gateHash },
+    expected: expected === '=' ? undefined : expected,
+    atTarget: atTarget === '-' ? undefined : (atTarget ?? ''),
+  };
 }
 
 /** Whether an image needs work, and so is pinned. */
@@ -55,16 +74,16 @@ export function isReady(pin: Pin, decide: Decide): boolean {
   return pin.gateHash === undefined || decide({ ...pin, gateHash: pin.gateHash }) !== undefined;
 }
 
-function whatOf(planned: Resolved): string {
+function actionOf(planned: Resolved): PendingImage['action'] {
   if (planned.action !== 'Move') return 'Tidy';
   return planned.backup === undefined ? 'Move' : 'Backup';
 }
 
-function actionOf(what: string | undefined, candidate: Candidate): Resolved | undefined {
+function plannedBy(action: string | undefined, candidate: Candidate): Resolved | undefined {
   const { tag, atTarget, expected } = candidate;
-  if (what === 'Tidy') return { ...candidate, action: 'UpToDate', tidy: true };
-  if (what !== 'Move' && what !== 'Backup') return undefined;
+  if (action === 'Tidy') return { ...candidate, action: 'UpToDate', tidy: true };
+  if (action !== 'Move' && action !== 'Backup') return undefined;
   if (atTarget === expected) return { ...candidate, ungated: true, action: 'Move' };
   const moved: Resolved = { ...candidate, action: 'Move', ...(atTarget && { overwrites: atTarget }) };
-  return what === 'Backup' && atTarget ? { ...moved, backup: backupTag(tag, atTarget) } : moved;
+  return action === 'Backup' && atTarget ? { ...moved, backup: backupTag(tag, atTarget) } : moved;
 }

@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import type { KnownApproval } from '../approvals.ts';
 import type { RunObject } from '../ports.ts';
-import { decideBy, goesOn, isOver } from '../run-state.ts';
+import { type KnownApproval, decideBy, goesOn, isOver } from '../run-state.ts';
 
 /** A run, as its promotion needs it. */
 export interface RecordedRun {

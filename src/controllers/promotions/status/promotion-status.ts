@@ -1,19 +1,25 @@
-import { conditionOf, rfc3339, type Reason } from '../../../core/model/index.ts';
+import {
+  conditionOf,
+  rfc3339,
+  type Reason,
+  type Condition,
+  type ConditionContent,
+} from '../../../core/model/index.ts';
 import {
   nextRun,
+  type ImageDecision,
   type ImagePromotionSpec,
   type ImagePromotionStatus,
   type RunImage,
 } from '../../../core/promotion/index.ts';
 import { changesOf } from '../changes.ts';
-import type { RecordedRun } from '../run/recorded-run.ts';
-import type { PromotionEvent, PromotionObject } from '../ports.ts';
-import { promotionConditions } from './promotion-conditions.ts';
-import { MAX_MESSAGE } from './run-conditions.ts';
+import type { PromotionEvent, PromotionMeter, PromotionObject } from '../ports.ts';
 import { watchExceptions } from '../reassess.ts';
+import type { RecordedRun } from '../run/recorded-run.ts';
+import { MAX_MESSAGE } from './run-status.ts';
 
 /** The status of a promotion with the result of an ended run, and the events that report it. */
-export interface Absorbed {
+interface Absorbed {
   readonly status: ImagePromotionStatus;
   readonly events: readonly PromotionEvent[];
   /** The parts of runs to count in metrics. */
@@ -78,7 +84,7 @@ function absorb(
 }
 
 /** The other facts for the status of a promotion. */
-export interface StatusFacts {
+interface StatusFacts {
   readonly generation: number;
   readonly spec?: Pick<ImagePromotionSpec, 'schedule' | 'timeZone' | 'suspend'>;
   /** The newest first. */
@@ -136,4 +142,140 @@ function lastRunTime(
     ...(begun ? [now.getTime()] : []),
   ];
   return times.length === 0 ? {} : { lastRunTime: rfc3339(new Date(Math.max(...times))) };
+}
+
+/** The facts for the conditions of a promotion, besides its status. */
+interface ConditionFacts {
+  readonly generation: number;
+  readonly spec?: Pick<ImagePromotionSpec, 'suspend'>;
+  readonly runs: readonly RecordedRun[];
+  /** The run that is under way. */
+  readonly active?: RecordedRun;
+  readonly obstacle?: Reason;
+}
+
+type Answer = readonly [status: Condition['status'], reason: string, message: string];
+
+/** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion works as specified. */
+function promotionConditions(
+  status: ImagePromotionStatus,
+  facts: ConditionFacts,
+): readonly ConditionContent[] {
+  return [
+    condition('Ready', readyOf(status, facts)),
+    condition('Reconciling', reconcilingOf(facts)),
+    condition('Stalled', stalledOf(facts)),
+    condition('Flagged', flaggedOf(status)),
+  ];
+}
+
+function condition(type: string, [status, reason, message]: Answer): ConditionContent {
+  return { type, status, reason, message };
+}
+
+function readyOf(
+  status: ImagePromotionStatus,
+  { obstacle, active, runs, generation, spec }: ConditionFacts,
+): Answer {
+  if (obstacle) return ['False', obstacle.code, obstacle.detail];
+  const last = runs.find(({ over }) => over);
+  if (last?.generation !== generation) {
+    if (spec?.suspend && !active)
+      return ['Unknown', 'Suspended', 'It is suspended and has not run as it is written now.'];
+    return ['Unknown', 'Progressing', 'It has not run yet as it is written now.'];
+  }
+  if (last.failure) return ['False', last.failure.code, last.failure.message];
+  if (last.nothing !== undefined) return ['True', 'NothingSelected', last.nothing];
+  return wellOf(status.counts);
+}
+
+function wellOf(counts: ImagePromotionStatus['counts']): Answer {
+  const { candidates = 0, promoted = 0, upToDate = 0, blocked = 0, awaitingApproval = 0 } = counts ?? {};
+  const there = `${String(promoted + upToDate)} of ${String(candidates)} images are at the target`;
+  if (awaitingApproval > 0)
+    return [
+      'True',
+      'ApprovalNeeded',
+      `${there}, ${String(blocked)} blocked, ${String(awaitingApproval)} waiting for a person.`,
+    ];
+  if (blocked > 0) return ['True', 'Blocked', `${there}, ${String(blocked)} blocked.`];
+  return ['True', 'Succeeded', `${there}.`];
+}
+
+function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Answer {
+  if (active) return ['True', 'Running', `Run ${active.name} is under way.`];
+  if (obstacle) return ['False', obstacle.code, 'A person has to act.'];
+  if (spec?.suspend) return ['False', 'Suspended', 'It is suspended.'];
+  if (last?.failure?.retryable)
+    return ['True', 'Retrying', `Run ${last.name} failed by something that may pass; another one follows.`];
+  if (!last) return ['True', 'Progressing', 'Its first run is about to begin.'];
+  return ['False', 'Idle', 'No run is under way.'];
+}
+
+function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Answer {
+  if (obstacle) return ['True', obstacle.code, obstacle.detail];
+  const failure = last?.failure;
+  if (!active && failure && !failure.retryable) return ['True', failure.code, failure.message];
+  return ['False', 'Progressing', 'Nothing keeps it from running.'];
+}
+
+/** Most images named in a condition; the status has more of them. */
+const MAX_NAMED = 10;
+
+function flaggedOf(status: ImagePromotionStatus): Answer {
+  const { flagged = [], flaggedCut = 0 } = status;
+  const unreadable = unreadableOf(status);
+  const [first] = flagged;
+  if (!first && unreadable)
+    return ['Unknown', unreadable.reason, `Of what is at the target, ${unreadable.text}`];
+  if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
+  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
+  const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
+  const more = left > 0 ? `, and ${String(left)} more` : '';
+  const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
+  return ['True', first.reason, unreadable ? `${blocked} Besides, ${unreadable.text}` : blocked];
+}
+
+/** The images that could not be judged again, and why. */
+function unreadableOf({ lastJudgement }: ImagePromotionStatus) {
+  if (lastJudgement?.reason === undefined) return undefined;
+  const { unknown, judged, reason, message = '' } = lastJudgement;
+  const text = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  return { reason, text: text };
+}
+
+/** Counts the images and bytes of a run that has ended. */
+export function meterRun(meter: PromotionMeter, { run, fresh }: CountedRun): void {
+  const { status = {} } = run.object;
+  const { images = [] } = status;
+  const rows = fresh ?? images;
+  for (const { decision, reason = '' } of rows) meter.images(decision, reason, 1);
+  for (const one of fresh ?? [status]) meterBytes(meter, one);
+  if (!fresh) for (const [decision, count] of cutOf(run)) meter.images(decision, '', count);
+}
+
+function meterBytes(
+  meter: PromotionMeter,
+  { bytes = 0, spared = { mounted: 0, skipped: 0 } }: Pick<RunImage, 'bytes' | 'spared'>,
+): void {
+  meter.bytes('copied', bytes);
+  meter.bytes('mounted', spared.mounted);
+  meter.bytes('skipped', spared.skipped);
+}
+
+/** The images that have no row: rows of successful images are cut first, so that only a few reasons are lost. */
+function cutOf({ object: { status = {} } }: CountedRun['run']): readonly (readonly [string, number])[] {
+  const { images = [], counts } = status;
+  if (!counts) return [];
+  const countOf = (...decisions: readonly ImageDecision[]): number =>
+    images.filter(({ decision }: RunImage) => decisions.includes(decision)).length;
+  const mirrors = countOf('Mirrored') > 0;
+  const left: readonly (readonly [string, number])[] = [
+    [mirrors ? 'Mirrored' : 'Promoted', counts.promoted - countOf('Mirrored', 'Promoted')],
+    ['UpToDate', counts.upToDate - countOf('UpToDate')],
+    ['Skipped', counts.skipped - countOf('Skipped')],
+    ['Blocked', counts.blocked - countOf('Blocked')],
+    ['Failed', counts.failed - countOf('Failed')],
+  ];
+  return left.filter(([, count]) => count > 0);
 }

@@ -1,13 +1,16 @@
+import type { Reason } from '../../../core/model/index.ts';
 import {
   cutRunImages,
+  MAX_PINS,
   runImage,
+  type Discovery,
   type ImageDecision,
   type ImagePromotionRunStatus,
   type ImageResult,
   type PlannedImage,
   type RunImage,
 } from '../../../core/promotion/index.ts';
-import { formatPin, isWork, parsePin, type Pin } from '../run/pins.ts';
+import { isWork, pendingImage, readPins, type Pin } from '../run/pins.ts';
 
 /** The state of a run's images while it is executed. */
 export interface RunProgress {
@@ -21,7 +24,7 @@ export interface RunProgress {
 
 /** The fields of a run's status that the run progress writes. */
 export type RunProgressStatus = Required<Pick<ImagePromotionRunStatus, 'counts' | 'images' | 'cut'>> &
-  Pick<ImagePromotionRunStatus, 'pins'> &
+  Pick<ImagePromotionRunStatus, 'pending'> &
   Sums;
 
 /** The sums over all images. */
@@ -77,11 +80,10 @@ export function beginProgress(planned: readonly PlannedImage[]): RunProgress {
 
 /** Continues from the progress that a status holds. */
 export function openProgress(status: ImagePromotionRunStatus): RunProgress {
-  const { pins = [], counts = NOTHING, images = [], cut = 0 } = status;
+  const { counts = NOTHING, images = [], cut = 0 } = status;
   const { requests = 0, bytes = 0, spared = NO_SUMS.spared } = status;
-  const read = pins.flatMap((text) => parsePin(text) ?? []);
   return keep({
-    pins: read,
+    pins: readPins(status),
     counts: { ...counts },
     rows: images,
     others: cut,
@@ -124,15 +126,15 @@ function keep(kept: Kept): RunProgress {
     pins: () => [...pins.values()],
     record,
     fields: () => {
-      const written = [...pins.values()].map(formatPin);
-      const pinBytes = written.reduce((sum, pin) => sum + pin.length + 3, 0);
+      const pending = [...pins.values()].map(pendingImage);
+      const pinBytes = JSON.stringify(pending).length;
       const images = cutRunImages([...rows.values()], Math.max(MIN_ROW_BYTES, MAX_BYTES - pinBytes));
       return {
         counts: { ...counts },
         images: [...images],
         cut: others + rows.size - images.length,
         ...sums,
-        ...(written.length > 0 && { pins: written }),
+        ...(pending.length > 0 && { pending }),
       };
     },
   };
@@ -163,4 +165,37 @@ const NO_ATTACHMENTS = { found: 0, carried: 0, leftByRule: 0 };
 function settle(pins: Map<string, Pin>, { planned }: Pin, { decision, gateHash }: ImageResult): void {
   if (decision === 'AwaitingApproval' && gateHash !== undefined) pins.set(planned.tag, { planned, gateHash });
   else pins.delete(planned.tag);
+}
+
+/** A plan, ready to be stored. */
+export interface Planned {
+  readonly runProgress: RunProgress;
+  readonly plan: NonNullable<ImagePromotionRunStatus['plan']>;
+}
+
+/** Most tags listed in a plan that it overwrites at the target. */
+const MAX_OVERWRITES = 20;
+
+/** The part of a plan that is stored before the first step, or why no step begins. */
+export function planProgress(
+  discovery: Discovery,
+): ({ readonly ok: true } & Planned) | { readonly ok: false; readonly reason: Reason } {
+  if (discovery.state === 'refused') return { ok: false, reason: discovery.reason };
+  const { images, nothing } = discovery;
+  const work = images.filter(isWork).length;
+  if (work > MAX_PINS) {
+    const detail = `${String(work)} images have something to do and one run takes ${String(MAX_PINS)}; select fewer tags at first`;
+    return { ok: false, reason: { code: 'LimitExceeded', detail } };
+  }
+  const overwrites = images.flatMap((image) =>
+    image.action === 'Move' && image.overwrites !== undefined ? [image.tag] : [],
+  );
+  const plan = {
+    candidates: images.length,
+    upToDate: images.filter(({ action }) => action === 'UpToDate').length,
+    work,
+    ...(nothing !== undefined && { nothing }),
+    ...(overwrites.length > 0 && { overwrites: overwrites.slice(0, MAX_OVERWRITES) }),
+  };
+  return { ok: true, runProgress: beginProgress(images), plan };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { conditionSchema, rule } from '../../policy/index.ts';
-import { count, objectName, stamp, tag } from './parts.ts';
+import { count, digest, gateHash, objectName, stamp, tag } from './parts.ts';
 import { promotionSpecSchema } from './promotion.ts';
 import { countsSchema, runImageSchema, sparedSchema } from './run-image.ts';
 
@@ -45,6 +45,20 @@ const plan = z.strictObject({
   overwrites: z.array(tag).max(20).optional().describe('Tags at the target that move, the first of them.'),
 });
 
+/** An image that is not done. */
+const pendingImage = z.strictObject({
+  tag,
+  digest: digest.describe('Digest at the source.'),
+  expected: digest.optional().describe('Digest that it will have at the target, where it is another one.'),
+  atTarget: digest
+    .optional()
+    .describe('Digest that the tag has at the target; absent = there is no such tag.'),
+  action: z
+    .enum(['Move', 'Backup', 'Tidy'])
+    .describe('What is to be done; Backup = moved, and the old image keeps a tag.'),
+  gateHash: gateHash.optional().describe('What the gates found, where it waits for a person.'),
+});
+
 /** The `status` of an ImagePromotionRun. */
 export const runStatusSchema = z.strictObject({
   phase: z.enum(['Pending', 'Running', 'Succeeded', 'Blocked', 'Failed']).optional().describe('For people.'),
@@ -73,9 +87,8 @@ export const runStatusSchema = z.strictObject({
     .array(z.string().max(MAX_PIN_LENGTH))
     .max(MAX_PINS)
     .optional()
-    .describe(
-      'Images that are not done: tag, digest, digest at the target (`=`: the same), digest of the tag there now (`-`: none), what to do, and what the gates found if they wait for a person.',
-    ),
+    .describe('Images that are not done, in an older form that is only read; `pending` replaces it.'),
+  pending: z.array(pendingImage).max(MAX_PINS).optional().describe('Images that are not done.'),
   considered: z
     .array(z.string().max(64))
     .max(MAX_CONSIDERED)
