@@ -13,7 +13,7 @@ import { createTokenVerifier } from '../clients/oidc/index.ts';
 import { certificateHosts } from '../controllers/certificates/index.ts';
 import { openEventReceiver } from '../controllers/events/index.ts';
 import { operationsOf } from '../controllers/policies/index.ts';
-import { errorFields, failed, parsed, problem, type Gauge, type Parsed } from '../core/model/index.ts';
+import { errorFields, failed, parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { openJudging } from './judging.ts';

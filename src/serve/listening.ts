@@ -1,5 +1,5 @@
 import { readText } from '../clients/files/index.ts';
-import { explainStart, startServer, type Route, type Server } from '../clients/http-server/index.ts';
+import { explainStart, startServer, type Server } from '../clients/http-server/index.ts';
 import { failed, parsed, problem, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 
