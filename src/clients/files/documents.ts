@@ -21,7 +21,6 @@ const MAX_FILES = 1_000;
 /** Aliases resolved in one document; a few bytes can otherwise stand for gigabytes ("billion laughs"). */
 const MAX_ALIASES = 100;
 
-/** What could be read, and everything that could not. */
 export interface Reading {
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];

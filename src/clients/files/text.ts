@@ -10,7 +10,6 @@ export async function readText(path: string): Promise<Parsed<string>> {
   return asText(await readBytes(path));
 }
 
-/** Bytes that were read, as the UTF-8 text they are. */
 export function asText(bytes: Parsed<Uint8Array>): Parsed<string> {
   return bytes.ok ? parsed(Buffer.from(bytes.value).toString('utf8')) : bytes;
 }

@@ -2,18 +2,15 @@ import type { Route } from './serve.ts';
 import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry } from 'prom-client';
 import type { Gauge } from '../../core/model/index.ts';
 
-/** Labels of one value. */
 type LabelValues = Readonly<Record<string, string>>;
 
 /** A metric: Prometheus name (in seconds or bytes where it has a unit), a sentence, and the names of its labels. */
 type MetricDefinition = Omit<Gauge, 'read'>;
 
-/** A histogram with the upper bounds of its buckets. */
 interface HistogramDefinition extends MetricDefinition {
   readonly buckets: readonly number[];
 }
 
-/** What is measured. */
 interface MetricDefinitions {
   readonly gauges?: readonly Gauge[];
   readonly counters?: readonly MetricDefinition[];

@@ -5,7 +5,6 @@ import { createSecureContext } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { errorCode, objectOf } from '../../core/model/index.ts';
 
-/** What a handler is given. */
 export interface Request {
   readonly body: Uint8Array | 'too large';
   readonly query: URLSearchParams;
@@ -13,7 +12,6 @@ export interface Request {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** What a handler answers. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;

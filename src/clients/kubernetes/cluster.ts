@@ -9,7 +9,6 @@ import { createLogins } from './login.ts';
 import type { Cluster } from './types.ts';
 import { createWatch } from './rest/watch.ts';
 
-/** Which API server, and what to do with it. */
 export interface ClusterOptions {
   /** Path of a kubeconfig; absent = the cluster whose pod we are. */
   readonly kubeconfig?: string;

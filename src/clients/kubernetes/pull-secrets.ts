@@ -2,7 +2,6 @@ import { Fault, isObject, listOf, objectOf, parseJson, textOf, type Clock } from
 import { createMemo, unlessAborted } from '../io/index.ts';
 import type { Cluster, KubeObject } from './types.ts';
 
-/** What pull secrets are read with. */
 export interface PullSecretOptions {
   readonly cluster: Pick<Cluster, 'get'>;
   readonly clock: Clock;
@@ -10,7 +9,6 @@ export interface PullSecretOptions {
   readonly rememberMs: number;
 }
 
-/** Whose pull secrets. */
 export interface PullSecretQuestion {
   readonly namespace: string;
   /** Those that the object names. */
@@ -29,7 +27,6 @@ export interface Unreadable {
   readonly transient: boolean;
 }
 
-/** What was read and what was not. */
 export interface PullSecretReadings {
   /** `text` is a Docker config, which must never be shown. */
   readonly configs: readonly { readonly source: string; readonly text: string }[];

@@ -1,6 +1,5 @@
 import type { Cluster, ObjectAddress, Written } from './types.ts';
 
-/** Whose status is written, and by whom. */
 export interface StatusTarget {
   /** The object itself: no subresource. */
   readonly address: Omit<ObjectAddress, 'subresource'>;

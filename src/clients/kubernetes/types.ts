@@ -76,7 +76,6 @@ export type Written =
       readonly warnings: readonly string[];
     };
 
-/** Options of every write. */
 export interface WriteOptions {
   /** Admission and validation run, nothing is stored. */
   readonly dryRun?: boolean;

@@ -167,7 +167,6 @@ interface Alarms {
 /** Node's timers hold 25 days; longer alarms are wound up again on the way. */
 const LONGEST_NAP_MS = 86_400_000;
 
-/** Makes alarms that call `ring`. */
 function createAlarms(timers: Timers, ring: (key: string, fresh?: boolean) => void): Alarms {
   const alarms = new Map<string, { readonly at: number; cancel: () => void }>();
 

@@ -101,7 +101,6 @@ const MAX_KEYS = 64;
 /** RFC 7517, section 5. What is in a key is for jose to read, when one is used. */
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(MAX_KEYS) });
 
-/** Finds the key that a token names. */
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /** Reads the keys of an issuer: its configuration first, which names their address. Throws a `Fault`. */
@@ -124,7 +123,6 @@ function mayHoldKeys(place: URL, issuer: URL): boolean {
   return place.protocol === 'https:' || place.origin === issuer.origin;
 }
 
-/** What is read of an issuer, and in how much time. */
 interface Reading {
   readonly fetch: Fetch;
   readonly issuer: string;

@@ -9,7 +9,6 @@ export interface TokenTrust {
   readonly subject: string;
 }
 
-/** What is wrong with a token, in one word. */
 export type WhyNot =
   | 'malformed'
   | 'algorithm'
@@ -21,7 +20,6 @@ export type WhyNot =
   | 'lifetime'
   | 'expired';
 
-/** The result of verifying a token. */
 export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: WhyNot };
 
 export interface TokenVerifierOptions {

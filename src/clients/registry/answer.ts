@@ -15,7 +15,6 @@ export function contentType(answer: Answer): string | undefined {
   return header(answer, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
 }
 
-/** Whether a write was done. */
 export function isDone({ status }: Answer): boolean {
   return status >= 200 && status <= 204;
 }

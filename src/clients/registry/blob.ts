@@ -43,7 +43,6 @@ export async function openBlob(
   return bytesOf(call, answer, offset - firstByte(call, answer, offset));
 }
 
-/** Which byte of the blob the body begins with. */
 function firstByte(call: Call, answer: Answer, offset: number): number {
   refuseCompressed(call, answer);
   if (answer.status === 200) return 0;
@@ -69,7 +68,6 @@ async function* nothing(): AsyncGenerator<Uint8Array> {
   // The offset is the end of the blob: no bytes are left.
 }
 
-/** Whether the repository has the blob. */
 export async function hasBlob(call: Call, { digest }: Pick<Descriptor, 'digest'>): Promise<boolean> {
   const answer = await send(call, { method: 'HEAD', url: urlIn(call, `blobs/${digest}`) });
   await discard(answer);

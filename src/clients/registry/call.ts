@@ -40,7 +40,6 @@ export interface Call {
   readonly transport: Transport;
 }
 
-/** Begins a call about `ref`. */
 export type Begin = (operation: Operation, doing: string, ref: ImageRef, signal: AbortSignal) => Call;
 
 /** Sends a request with all that HTTP asks of a client: login, redirects, one retry. Any final status is an answer. */
@@ -71,7 +70,6 @@ export interface Answer {
   readonly url: URL;
 }
 
-/** Sends one request of a call. */
 export function send(call: Call, ask: Ask): Promise<Answer> {
   return call.transport(call, ask);
 }

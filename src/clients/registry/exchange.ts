@@ -15,7 +15,6 @@ export interface RequestEvent {
   readonly code: string;
 }
 
-/** How connections are made and bounded. */
 export interface ConnectionOptions {
   /** PEM of certificate authorities to trust besides those of the system. */
   readonly ca?: string;
@@ -101,7 +100,6 @@ export function openConnections(options: ConnectionOptions): {
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
 
-/** Makes agents that differ only in how many connections they open to a host. */
 function agentsOf(ca: string | undefined, timeout: number): (connections: number) => Agent {
   // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
   const secureContext =
@@ -116,7 +114,6 @@ function agentsOf(ca: string | undefined, timeout: number): (connections: number
     });
 }
 
-/** Whether a body is made while it is sent. */
 export function isStream(body: Ask['body']): body is StreamBody {
   return typeof body === 'object' && !(body instanceof Uint8Array);
 }

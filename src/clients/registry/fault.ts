@@ -65,7 +65,6 @@ function tlsProblem(code: string): string | undefined {
     : problem;
 }
 
-/** The Fault for a call whose caller has no more time. */
 export function deadline(call: Doing): Fault {
   return fault(call, 'DeadlineExceeded', 'the time ran out before the registry had answered');
 }

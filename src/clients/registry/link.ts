@@ -22,7 +22,6 @@ function nextPage(call: Call, answer: Answer): URL | undefined {
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }
 
-/** How the pages of a listing are asked for and read, and how many. */
 interface Listing<T> {
   readonly maxPages: number;
   readonly maxEntries: number;

@@ -9,7 +9,6 @@ import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readPages } from './link.ts';
 
-/** Makes the reads of one set of logins. */
 export function readsOver(begin: Begin): SourceRegistry {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);

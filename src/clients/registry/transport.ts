@@ -17,7 +17,6 @@ const MAX_PATIENT_RESENDS = 5;
 /** Redirects that keep method and body (RFC 9110 §15.4); any other would turn a write into something else. */
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
 
-/** Puts a transport together. */
 export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: Authorizer): Transport {
   return async (call, ask) => {
     let credential = await authorizer.upfront(call);

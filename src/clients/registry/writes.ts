@@ -14,14 +14,12 @@ import { fault } from './fault.ts';
 import { deleteNamed, putManifest } from './manifest.ts';
 import { createTransfers, type TransferParts } from './transfer/transfer.ts';
 
-/** What the writes of one set of logins are made with. */
 interface WriteParts extends TransferParts {
   readonly turns: Turns;
   readonly random: () => number;
   readonly restMs: TargetRegistry['restMs'];
 }
 
-/** Makes the writes of one set of logins. */
 export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof SourceRegistry> {
   const { begin, restMs } = parts;
   return {
@@ -75,7 +73,6 @@ function compareDigests(call: Call, answer: Answer, digest: Digest): void {
 /** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */
 type Turns = <T>(key: string, act: () => Promise<T>) => Promise<T>;
 
-/** Makes the turns of one client. */
 export function createTurns(): Turns {
   const last = new Map<string, Promise<unknown>>();
   return async (key, act) => {

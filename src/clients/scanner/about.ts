@@ -12,7 +12,6 @@ export interface About {
   readonly databaseUpdatedAt?: Date;
 }
 
-/** A Trivy server to ask. */
 interface ServerQuestion {
   readonly operation: string;
   readonly serverUrl: string;

@@ -7,7 +7,6 @@ import { runProgram, type Ending, type Program } from '../io/index.ts';
 /** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
-/** A run of Trivy for a purpose. */
 export interface TrivyCall extends Omit<Program, 'maxOutputBytes' | 'input'> {
   /** What it is run for, as a verb with its object. */
   readonly operation: string;
@@ -26,7 +25,6 @@ export async function callTrivy(call: TrivyCall): Promise<Buffer> {
   throw faultOf(call, ending);
 }
 
-/** Runs Trivy and returns the JSON it printed. */
 export async function askTrivy(call: TrivyCall): Promise<unknown> {
   const report = parseJson(await callTrivy(call));
   if (report !== undefined) return report;
@@ -86,7 +84,6 @@ export async function inPrivateFolder<T>(operation: string, use: (folder: string
 /** Longest piece of a scanner's own words inside a message, in characters: its last line or two, which say what went wrong. */
 const MAX_QUOTE = 400;
 
-/** A Fault of the scanner during `operation`. */
 export function failed(
   operation: string,
   detail: string,

@@ -24,10 +24,8 @@ export interface Databases {
   readonly java?: string;
 }
 
-/** A database that Trivy keeps. */
 export type Database = keyof Databases;
 
-/** The image to scan, as a command line names it. */
 interface ImageArguments {
   readonly image: PinnedRef;
   readonly platform?: string;
@@ -78,7 +76,6 @@ export function imageArguments(line: CommandLine, { image, platform, insecure }:
   ];
 }
 
-/** Trivy's arguments to scan an SBOM in a file. */
 export function sbomArguments(line: CommandLine, file: string): string[] {
   return ['sbom', ...scanning(line), '--', file];
 }

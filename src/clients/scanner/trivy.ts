@@ -22,7 +22,6 @@ import {
 } from './command-line.ts';
 import { unlessAborted } from '../io/index.ts';
 
-/** What a Trivy is given. */
 export interface TrivyOptions {
   /** The program: a path, or a name found by the `PATH` of `environment`. */
   readonly command: string;
@@ -101,7 +100,6 @@ interface Job {
   readonly signal: AbortSignal;
 }
 
-/** A call that lacks its arguments only. */
 type Calling = Omit<TrivyCall, 'args'>;
 
 async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {

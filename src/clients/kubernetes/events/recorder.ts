@@ -12,7 +12,6 @@ import {
 import { fault, faultOfNo } from '../rest/fault.ts';
 import type { Cluster, Written } from '../types.ts';
 
-/** What an event recorder is given. */
 export interface EventRecorderOptions {
   readonly cluster: Pick<Cluster, 'get' | 'create' | 'patch'>;
   /** Where events about objects without a namespace go; the API server wants `default`. */

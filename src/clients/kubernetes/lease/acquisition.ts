@@ -41,7 +41,6 @@ const RESOURCE = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases'
 /** Another writer was faster: a normal answer. */
 const LOST_RACES: ReadonlySet<string> = new Set(['AlreadyExists', 'Conflict', 'NotFound']);
 
-/** Makes the claim of one candidate. */
 export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition {
   const { cluster, namespace, name, identity, durationMs, timers, clock } = options;
   const address: ObjectAddress = { resource: RESOURCE, namespace, name };
@@ -110,7 +109,6 @@ export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition 
   };
 }
 
-/** What a Lease says. */
 interface LeaseRecord {
   /** Who leads; `''` when the Lease has no holder. */
   readonly holder: string;

@@ -5,7 +5,6 @@ import { Fault } from '../../../core/model/index.ts';
 import { createStore, isOlder, keyOf, type Change, type Entry } from './store.ts';
 import type { Cluster, Collection, KubeObject, WatchEvent } from '../types.ts';
 
-/** What to keep in memory, and which callbacks to call. */
 export interface ReflectorOptions<T> {
   readonly cluster: Pick<Cluster, 'list' | 'watch'>;
   readonly collection: Collection;

@@ -11,7 +11,6 @@ export type Change<T> =
     }
   | { readonly type: 'removed'; readonly name: string; readonly namespace?: string; readonly previous: T };
 
-/** An object as it is kept. */
 export interface Entry<T> {
   readonly name: string;
   readonly namespace: string | undefined;
@@ -36,7 +35,6 @@ export function keyOf(name: string, namespace: string | undefined): string {
   return `${namespace ?? ''}/${name}`;
 }
 
-/** An empty store. */
 export function createStore<T>(): Store<T> {
   let entries = new Map<string, Entry<T>>();
   return {

@@ -9,7 +9,6 @@ export const MAX_OBJECT_BYTES = 8 * 1024 * 1024;
 /** Longest refusal that is read, in bytes. */
 const MAX_REFUSAL_BYTES = 256 * 1024;
 
-/** The call whose answer is read. */
 type Reading = Pick<Ask, 'doing' | 'caller'>;
 
 /** Reads a body whole as JSON; longer than `maxBytes` is a Fault `LimitExceeded`, whatever `Content-Length` said. */
@@ -38,7 +37,6 @@ export async function faultIn(reading: Reading, answer: Answer): Promise<Error> 
   return faultOfRefusal(reading.doing, await readRefusal(reading, answer));
 }
 
-/** What a `Status` says. */
 export function refusalOf(status: number, said: unknown, secret: string | undefined): Refusal {
   const { reason, message } = objectOf(said);
   const word = (value: unknown): string => (typeof value === 'string' ? quote(value, secret) : '');

@@ -18,10 +18,8 @@ export interface RequestEvent {
   readonly ms: number;
 }
 
-/** What a call does, as RBAC names it. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
-/** One call of the API. */
 export interface Ask {
   readonly verb: Verb;
   readonly resource: string;
@@ -49,7 +47,6 @@ export interface Answer {
 /** Sends a call: login, one fresh login after a 401, pauses the server asks for. Any final status is an answer. */
 export type Exchange = (ask: Ask) => Promise<Answer>;
 
-/** What {@link createExchange} is made of. */
 export interface ExchangeParts {
   readonly server: string;
   readonly userAgent: string;
@@ -70,7 +67,6 @@ const METHODS = {
 /** Times a call is sent again because the server asked for a pause; APF lets a client in after one or two. */
 const MAX_PAUSES = 4;
 
-/** Puts an exchange together. */
 export function createExchange({ server, userAgent, logins, pools, onRequest }: ExchangeParts): Exchange {
   return async (ask) => {
     try {

@@ -12,7 +12,6 @@ export interface Refusal {
 /** Longest text of the server's making inside a message, in characters: a webhook's refusal with a few images fits. */
 const MAX_QUOTE = 1_000;
 
-/** A Fault about the API server. */
 export function fault(
   operation: string,
   code: ReasonCode,

@@ -22,7 +22,6 @@ function describe(
   return { verb, doing: `${verb} ${describeTarget(target)}`, resource: resourceLabel(target) };
 }
 
-/** The calls that read. */
 export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'list'> {
   return {
     version: async (caller) => {
@@ -86,7 +85,6 @@ const PATCH_TYPE = 'application/json-patch+json';
 /** 4xx that are about us and not about what was to be written. */
 const NOT_A_NO: ReadonlySet<number> = new Set([401, 408, 429]);
 
-/** What is written, and where. */
 interface Write {
   readonly verb: Ask['verb'];
   readonly target: Collection | ObjectAddress;
@@ -94,7 +92,6 @@ interface Write {
   readonly contentType: string;
 }
 
-/** The calls that write. */
 export function createWrites(
   calls: Calls,
 ): Pick<Cluster, 'create' | 'replace' | 'apply' | 'patch' | 'remove'> {

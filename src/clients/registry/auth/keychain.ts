@@ -7,7 +7,6 @@ import { runProgram, type Ending } from '../../io/index.ts';
 import { deadline, fault } from '../fault.ts';
 import { type DockerConfig, loginOf, parseDockerConfig, storedLogin } from './logins.ts';
 
-/** Where a {@link dockerKeychain} reads. */
 interface DockerKeychainOptions {
   /** The folder of the Docker `config.json`, e.g. `/home/acme/.docker`. */
   readonly directory: string;

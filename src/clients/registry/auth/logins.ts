@@ -37,7 +37,6 @@ const wire = z.object({
 
 const DOCKER_HUB_KEYS: readonly string[] = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 
-/** A repository as logins are looked up by. */
 type Place = Parameters<Keychain>[0];
 
 /** Reads a Docker config; `undefined` when it is not one. Its text is full of secrets and never repeated. */
@@ -95,7 +94,6 @@ function loginIn(value: z.output<typeof entry>): RegistryLogin | undefined | 'un
 /** The user name under which credential helpers hand out an identity token instead of a password. */
 const TOKEN_USER = '<token>';
 
-/** The login made of a user name and a secret. */
 export function loginOf(username: string, secret: string): RegistryLogin {
   return username === TOKEN_USER
     ? { kind: 'identity', token: secret }

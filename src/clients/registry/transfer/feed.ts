@@ -5,7 +5,6 @@ import type { Call } from '../call.ts';
 import { fault, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
 
-/** A blob, and where it lies. */
 export type FeedOptions = Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'>;
 
 /** The bytes of one blob on their way: checked as they pass, fetched again from where a broken source left off. */
@@ -26,7 +25,6 @@ export interface Feed {
 /** Most times one blob is asked for again after its source broke off: a long blob over a poor line needs a few. */
 const MAX_RESUMES = 8;
 
-/** One opened stretch of the source. */
 interface Stretch {
   readonly pieces: AsyncIterator<Uint8Array>;
   readonly leave: AbortController;

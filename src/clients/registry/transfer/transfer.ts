@@ -17,10 +17,8 @@ import { deadline } from '../fault.ts';
 import { createFeed } from './feed.ts';
 import { beginUpload, cancelUpload, mountBlob, uploadBlob, type Session, type Upload } from './upload.ts';
 
-/** One blob to copy from one repository to another. */
 type Transfer = Parameters<TargetRegistry['transferBlob']>[0];
 
-/** What transfers are made with. */
 export interface TransferParts {
   readonly begin: Begin;
   readonly slots: Slots;
@@ -55,12 +53,10 @@ export function createSlots(perRegistry: number): Slots {
   };
 }
 
-/** Makes the memory of one set of logins. */
 export function createTransferMemory(): TransferMemory {
   return { flights: createSingleFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
 }
 
-/** Makes the transfers of one set of logins. */
 export function createTransfers({
   begin,
   slots,

@@ -23,7 +23,6 @@ export interface Upload {
   readonly chunkBytes: number;
 }
 
-/** How far an upload has come. */
 interface Progress {
   readonly url: URL;
   /** Bytes the registry has, as far as is known; the next one is sent from here. */
@@ -188,7 +187,6 @@ const CANCEL_TIMEOUT_MS = 2_000;
 
 const UPLOADS = 'blobs/uploads/';
 
-/** Begins an upload. */
 export async function beginUpload(call: Call): Promise<Session> {
   const answer = await send(call, { method: 'POST', url: urlIn(call, UPLOADS) });
   if (answer.status !== 202) throw await faultOfRefusal(call, answer);

@@ -45,7 +45,6 @@ function sorted(annotations: Annotations): Annotations | undefined {
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-/** A value as the bytes of its JSON. */
 export function jsonBytes(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
@@ -62,7 +61,6 @@ export function envelopeJson(payload: Buffer, signature: Buffer): object {
   };
 }
 
-/** Where a `.sig` layer carries its signature. */
 export function signatureAnnotation(signature: Buffer): Annotations {
   return { [ANNOTATION.signature]: signature.toString('base64') };
 }
@@ -89,7 +87,6 @@ export function attachedAnnotations(
   };
 }
 
-/** The first timestamp of a bundle, DER. */
 export function timestampOf({ verificationMaterial }: Bundle): Uint8Array | undefined {
   return verificationMaterial.timestampVerificationData?.rfc3161Timestamps[0]?.signedTimestamp;
 }

@@ -15,7 +15,6 @@ export interface PrivateKeyText {
   readonly password?: string;
 }
 
-/** A key that signs, and how. */
 export interface PrivateKey {
   readonly key: KeyObject;
   readonly kind: KeyKind;

@@ -165,7 +165,6 @@ const CURVES: Readonly<Record<string, Curve>> = {
   },
 };
 
-/** The remainder that is never negative. */
 function modulo(value: bigint, by: bigint): bigint {
   const rest = value % by;
   return rest < 0n ? rest + by : rest;
@@ -181,7 +180,6 @@ function inverse(value: bigint, by: bigint): bigint {
   return modulo(u, by);
 }
 
-/** The sum of two points. */
 function addPoints(a: Point | undefined, b: Point | undefined, { p }: Curve): Point | undefined {
   if (!a || !b) return a ?? b;
   if (a.x === b.x && modulo(a.y + b.y, p) === 0n) return undefined;

@@ -75,7 +75,6 @@ function isHashOf(hash: Uint8Array, covered: Covered): boolean {
   return algorithm !== undefined && isEqual(hash, createHash(algorithm).update(covered.bytes).digest());
 }
 
-/** Whether two byte strings are the same. */
 export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads';
 
-/** Why a job has no result. */
 export type Failure = 'crowded' | 'crashed' | 'late' | 'closed';
 
 /** The result of a job, or why there is none; never a promise that stays open. */

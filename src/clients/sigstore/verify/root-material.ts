@@ -15,7 +15,6 @@ export interface Authority {
   readonly forLibrary: TrustMaterial['certificateAuthorities'][number];
 }
 
-/** A trust root that is parsed. */
 export interface RootMaterial {
   readonly fingerprint: string;
   readonly material: TrustMaterial;
@@ -29,7 +28,6 @@ export interface ParsedTrust {
   readonly key: (key: PublicKey) => KeyObject;
 }
 
-/** Begins with nothing kept. */
 export function createParsedTrust(): ParsedTrust {
   const roots = new LRUCache<string, RootMaterial>({ max: MAX_KEPT });
   const keys = new LRUCache<string, KeyObject>({ max: MAX_KEPT });
