@@ -4,7 +4,7 @@
  */
 export { openCluster, usualKubeconfig } from './cluster.ts';
 export type { RequestEvent } from './rest/exchange.ts';
-export { ownNamespace } from './own-namespace.ts';
+export { ownNamespace } from './login.ts';
 export type { Cluster, Collection, KubeObject, Metadata, ObjectAddress, Resource, Written } from './types.ts';
 export { watchCollection } from './reflector/reflector.ts';
 export type { Reflector, WatchCollection } from './reflector/reflector.ts';
@@ -17,5 +17,5 @@ export { createPullSecrets } from './pull-secrets.ts';
 export type { PullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease/election.ts';
 export type { Election } from './lease/election.ts';
-export { createEventRecorder } from './events/recorder.ts';
-export type { RecordedEvent } from './events/object.ts';
+export { createEventRecorder } from './events.ts';
+export type { RecordedEvent } from './events.ts';

@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml, type Cluster } from '@kubernetes/client-node';
 import { parsed, problem, type Parsed, isObject, errorCode } from '../../core/model/index.ts';
-import { SERVICE_ACCOUNT_FOLDER } from './own-namespace.ts';
+import { SERVICE_ACCOUNT_FOLDER } from './login.ts';
 
 /** `http` and unverified TLS would show the token to an attacker on the network; loopback has no network in between. */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Parsed } from '../../core/model/index.ts';
+import { errorCode, type Parsed } from '../../core/model/index.ts';
 
 const TLS_FIELDS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
 
@@ -42,21 +43,7 @@ export function createLogins(load: () => Promise<Parsed<KubeConfig>>, first: Kub
   let reading: Promise<Login> | undefined;
   let renewing: Promise<Login> | undefined;
 
-  /** One reading at a time, shared by all who ask meanwhile. */
-  function read(): Promise<Login> {
-    reading ??= prepare(config)
-      .then(keep)
-      .finally(() => (reading = undefined));
-    return reading;
-  }
-
   /** The library remembers tokens for a minute; a configuration read from scratch remembers none. */
-  function readFromScratch(): Promise<Login> {
-    renewedAt = performance.now();
-    renewing ??= fromScratch().finally(() => (renewing = undefined));
-    return renewing;
-  }
-
   async function fromScratch(): Promise<Login> {
     const loaded = await load();
     if (!loaded.ok)
@@ -75,8 +62,12 @@ export function createLogins(load: () => Promise<Parsed<KubeConfig>>, first: Kub
     current: async () => {
       const last = login;
       if (last !== undefined && performance.now() - readAt < FRESH_MS) return last;
+      // One reading at a time, shared by all who ask meanwhile.
+      reading ??= prepare(config)
+        .then(keep)
+        .finally(() => (reading = undefined));
       try {
-        return await read();
+        return await reading;
       } catch (error) {
         // Files that cannot be read for a moment are no reason to stop; if the last login is refused, renew() says why.
         if (last === undefined) throw error;
@@ -86,9 +77,10 @@ export function createLogins(load: () => Promise<Parsed<KubeConfig>>, first: Kub
     },
     renew: async (refused) => {
       if (login !== undefined && !same(login, refused)) return login;
-      const early = performance.now() - renewedAt < RENEW_EVERY_MS;
-      if (renewing === undefined && early) return undefined;
-      const next = await readFromScratch();
+      if (renewing === undefined && performance.now() - renewedAt < RENEW_EVERY_MS) return undefined;
+      renewedAt = performance.now();
+      renewing ??= fromScratch().finally(() => (renewing = undefined));
+      const next = await renewing;
       return same(next, refused) ? undefined : next;
     },
     doubt: () => void (readAt = -Infinity),
@@ -105,7 +97,8 @@ function same(one: Login, other: Login): boolean {
 async function prepare(config: KubeConfig): Promise<Login> {
   const found: RequestOptions & { auth?: string } = {};
   await config.applyToHTTPSOptions(found);
-  const tls = tlsOf(found);
+  const fields = TLS_FIELDS.filter((field) => found[field] !== undefined);
+  const tls: Tls = Object.fromEntries(fields.map((field) => [field, found[field]]));
   const proxyUrl = config.getCurrentCluster()?.proxyUrl;
   const headers: Record<string, string> = {};
   // Trimmed: the library takes the newline at the end of a token file for part of the token.
@@ -119,8 +112,16 @@ async function prepare(config: KubeConfig): Promise<Login> {
   return { headers: { ...basic, ...headers }, tls, proxyUrl, fingerprint };
 }
 
-function tlsOf(options: RequestOptions): Tls {
-  return Object.fromEntries(
-    TLS_FIELDS.filter((field) => options[field] !== undefined).map((field) => [field, options[field]]),
-  );
+/** Where the kubelet puts what a pod needs to speak to its API server. */
+export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The namespace of the pod we run in; `undefined` outside a cluster. Throws the system's error when it is unreadable. */
+export async function ownNamespace(folder = SERVICE_ACCOUNT_FOLDER): Promise<string | undefined> {
+  try {
+    const name = (await readFile(`${folder}/namespace`, 'utf8')).trim();
+    return name === '' ? undefined : name;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Fault, parseJson, type ReasonCode } from '../../core/model/index.ts';
 import { discard, readAtMost } from '../io/index.ts';
 import type { Answer, Call } from './call.ts';
-import { fault, faultOfError, faultOfStatus } from './fault.ts';
+import { fault, faultOfError, faultOfStatus, misbehaved } from './fault.ts';
 
 /** A header that must occur once; the first one when it occurs several times. */
 export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
@@ -41,7 +41,7 @@ export function drop(answer: Answer): void {
 export function refuseCompressed(call: Call, answer: Answer): void {
   if ((header(answer, 'content-encoding') ?? 'identity').toLowerCase() === 'identity') return;
   drop(answer);
-  throw fault(call, 'RegistryMisbehaved', 'the body is compressed although that was not asked for');
+  throw misbehaved(call, 'the body is compressed although that was not asked for');
 }
 
 /**

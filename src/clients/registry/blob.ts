@@ -2,7 +2,7 @@ import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
 import { discard } from '../io/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
-import { fault, faultOfError } from './fault.ts';
+import { fault, faultOfError, misbehaved } from './fault.ts';
 
 /**
  * Reads a blob whole and checks that size and digest are the descriptor's; `undefined` for a plain 404. One declared
@@ -18,10 +18,8 @@ export async function readBlob(
   const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`) });
   if (await isAbsent(call, answer)) return undefined;
   const bytes = await readBody(call, answer, maxBytes);
-  if (bytes.byteLength !== size)
-    throw fault(call, 'RegistryMisbehaved', 'the size of the blob is not that of its descriptor');
-  if (!matchesDigest(bytes, digest))
-    throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
+  if (bytes.byteLength !== size) throw misbehaved(call, 'the size of the blob is not that of its descriptor');
+  if (!matchesDigest(bytes, digest)) throw misbehaved(call, 'the bytes are not those that the digest names');
   return bytes;
 }
 
@@ -49,7 +47,7 @@ function firstByte(call: Call, answer: Answer, offset: number): number {
   const first = Number(FIRST_BYTE.exec(header(answer, 'content-range') ?? '')?.[1] ?? Number.NaN);
   if (first === offset) return first;
   drop(answer);
-  throw fault(call, 'RegistryMisbehaved', 'it sent another part of the blob than was asked for');
+  throw misbehaved(call, 'it sent another part of the blob than was asked for');
 }
 
 async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerator<Uint8Array> {

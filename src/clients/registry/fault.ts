@@ -22,6 +22,11 @@ export function fault(
   return new Fault({ code, operation, side, transient, detail, cause });
 }
 
+/** The Fault for an answer that no registry may give. */
+export function misbehaved(call: Doing, detail: string): Fault {
+  return fault(call, 'RegistryMisbehaved', detail);
+}
+
 /** The Fault for an answer that is neither success nor a plain "there is no such thing". */
 export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' | 'status'>): Fault {
   const answered = `${url.host} answered ${status}`;

@@ -1,7 +1,7 @@
 import { isAbsent } from './answer.ts';
 import { send, type Answer, type Ask, type Call } from './call.ts';
 import { objectionTo } from './endpoint.ts';
-import { fault, quote } from './fault.ts';
+import { fault, quote, misbehaved } from './fault.ts';
 
 /** `<target>; parameters` (RFC 8288 §3); commas inside the angle brackets belong to the target. */
 const LINK = /<([^<>]*)>([^<]*)/g;
@@ -43,13 +43,12 @@ export async function readPages<T>(
       throw fault(call, 'LimitExceeded', `the listing has more than ${maxEntries} entries`);
     const next = nextPage(call, page);
     if (next === undefined) return all;
-    if (seen.has(next.href)) throw fault(call, 'RegistryMisbehaved', 'the listing goes round in circles');
+    if (seen.has(next.href)) throw misbehaved(call, 'the listing goes round in circles');
     seen.add(next.href);
     if (seen.size >= maxPages)
       throw fault(call, 'LimitExceeded', `the listing has more than ${maxPages} pages`);
     page = await send(call, { ...ask, url: next });
-    if (await isAbsent(call, page))
-      throw fault(call, 'RegistryMisbehaved', 'a page of the listing is missing');
+    if (await isAbsent(call, page)) throw misbehaved(call, 'a page of the listing is missing');
   }
 }
 
@@ -59,7 +58,7 @@ export async function readPages<T>(
  */
 export function placeOf(call: Call, from: URL, location: string, verb: string): URL {
   const target = URL.parse(location, from.href);
-  if (target === null) throw fault(call, 'RegistryMisbehaved', `it ${verb} to no valid address`);
+  if (target === null) throw misbehaved(call, `it ${verb} to no valid address`);
   const isDowngrade = from.protocol === 'https:' && target.protocol === 'http:';
   const objection = isDowngrade ? 'it is plain http' : objectionTo(target, call.endpoint);
   if (objection === undefined) return target;

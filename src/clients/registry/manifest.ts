@@ -13,7 +13,7 @@ import type { Deletion } from '../../core/promotion/index.ts';
 import { discard } from '../io/index.ts';
 import { contentType, drop, faultOfRefusal, header, isAbsent, isDone, readBody } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
-import { fault, quote } from './fault.ts';
+import { fault, quote, misbehaved } from './fault.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
 export interface RawManifest {
@@ -40,7 +40,7 @@ export async function readContent(call: Call, ref: ImageRef): Promise<ManifestCo
   if (manifest.ok) return { manifest: manifest.value, bytes: raw.bytes };
   const first = manifest.problems[0];
   const detail = first ? `${first.path} ${first.message}`.trim() : 'it cannot be read';
-  throw fault(call, 'RegistryMisbehaved', `the manifest is not valid: ${quote(detail)}`);
+  throw misbehaved(call, `the manifest is not valid: ${quote(detail)}`);
 }
 
 /** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */
@@ -52,9 +52,9 @@ export async function readRawManifest(call: Call, name: string): Promise<RawMani
   const asked = parseDigest(name);
   const digest = digestOf(bytes, digestAlgorithm(asked ?? claimed ?? 'sha256:'));
   if (asked !== undefined && digest !== asked)
-    throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
+    throw misbehaved(call, 'the bytes are not those that the digest names');
   if (claimed !== undefined && digestOf(bytes, digestAlgorithm(claimed)) !== claimed)
-    throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest of the bytes');
+    throw misbehaved(call, 'Docker-Content-Digest is not the digest of the bytes');
   return { bytes, digest, contentType: contentType(answer) };
 }
 
@@ -70,7 +70,7 @@ export async function readTagDigest(call: Call, ref: ImageRef): Promise<Digest |
   await discard(answer);
   const asked = parseDigest(name);
   if (asked !== undefined && claimed !== undefined && asked !== claimed)
-    throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not the digest asked for');
+    throw misbehaved(call, 'Docker-Content-Digest is not the digest asked for');
   return claimed ?? (await readRawManifest(call, name))?.digest;
 }
 
@@ -122,5 +122,5 @@ function claimedDigest(call: Call, answer: Answer): Digest | undefined {
   const digest = parseDigest(claim);
   if (digest !== undefined) return digest;
   drop(answer);
-  throw fault(call, 'RegistryMisbehaved', 'Docker-Content-Digest is not a digest');
+  throw misbehaved(call, 'Docker-Content-Digest is not a digest');
 }

@@ -4,7 +4,7 @@ import type { SourceRegistry } from '../../core/promotion/index.ts';
 import { isAbsent, readJson } from './answer.ts';
 import { openBlob, readBlob } from './blob.ts';
 import { send, urlIn, type Answer, type Begin, type Call } from './call.ts';
-import { fault } from './fault.ts';
+import { misbehaved } from './fault.ts';
 import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readPages } from './link.ts';
@@ -56,7 +56,7 @@ async function readTags(call: Call): Promise<readonly string[] | undefined> {
   if (await isAbsent(call, first)) return undefined;
   const read = async (page: Answer): Promise<readonly string[]> => {
     const body = wire.safeParse(await readJson(call, page, MAX_TAG_PAGE_BYTES));
-    if (!body.success) throw fault(call, 'RegistryMisbehaved', 'the list of tags cannot be read');
+    if (!body.success) throw misbehaved(call, 'the list of tags cannot be read');
     return (body.data.tags ?? []).filter((tag): tag is string => typeof tag === 'string' && isTag(tag));
   };
   const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS };

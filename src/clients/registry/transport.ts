@@ -4,7 +4,7 @@ import { header } from './answer.ts';
 import type { Authorizer } from './auth/authorization.ts';
 import type { Answer, Ask, Call, Transport } from './call.ts';
 import { isStream, REDIRECTS, type Exchange } from './exchange.ts';
-import { fault } from './fault.ts';
+import { misbehaved } from './fault.ts';
 import { placeOf } from './link.ts';
 import { pause, type Pauses } from './pause.ts';
 
@@ -46,7 +46,7 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
       url = target;
     }
-    throw fault(call, 'RegistryMisbehaved', `it redirects more than ${MAX_REDIRECTS} times`);
+    throw misbehaved(call, `it redirects more than ${MAX_REDIRECTS} times`);
   }
 
   /**

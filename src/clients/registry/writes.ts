@@ -9,8 +9,8 @@ import {
 import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
 import { header } from './answer.ts';
 import type { Answer, Call } from './call.ts';
-import { addToFallbackTag } from './fallback-tags.ts';
-import { fault } from './fault.ts';
+import { addToFallbackTag } from './referrers.ts';
+import { fault, misbehaved } from './fault.ts';
 import { deleteNamed, putManifest } from './manifest.ts';
 import { createTransfers, type TransferParts } from './transfer/transfer.ts';
 
@@ -66,8 +66,7 @@ function pushOver({ begin, turns, random }: WriteParts): TargetRegistry['pushMan
 function compareDigests(call: Call, answer: Answer, digest: Digest): void {
   const claimed = parseDigest(header(answer, 'docker-content-digest'));
   if (claimed === undefined || digestAlgorithm(claimed) !== digestAlgorithm(digest)) return;
-  if (claimed !== digest)
-    throw fault(call, 'RegistryMisbehaved', 'it stored the manifest under another digest');
+  if (claimed !== digest) throw misbehaved(call, 'it stored the manifest under another digest');
 }
 
 /** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */

@@ -124,22 +124,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * vanish (`TRIVY_SEVERITY`, `TRIVY_IGNORE_UNFIXED`, `TRIVY_IGNOREFILE`, …): only the promotion decides what counts.
  */
 const PASSED: ReadonlySet<string> = new Set([
-  'PATH',
-  'HOME',
-  'XDG_CACHE_HOME',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'DOCKER_CONFIG',
-  'TRIVY_DB_REPOSITORY',
-  'TRIVY_JAVA_DB_REPOSITORY',
-  'TRIVY_TOKEN',
-  'TRIVY_TOKEN_HEADER',
+  ...['PATH', 'HOME', 'XDG_CACHE_HOME', 'DOCKER_CONFIG', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  ...['TRIVY_DB_REPOSITORY', 'TRIVY_JAVA_DB_REPOSITORY', 'TRIVY_TOKEN', 'TRIVY_TOKEN_HEADER'],
 ]);
 const PASSED_PREFIXES = ['AWS_', 'AZURE_', 'GOOGLE_'];
 

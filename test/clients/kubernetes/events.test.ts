@@ -1,6 +1,9 @@
 import { expect } from 'chai';
-import { createEventRecorder, type EventRecorder } from '../../../src/clients/kubernetes/events/recorder.ts';
-import type { RecordedEvent } from '../../../src/clients/kubernetes/events/object.ts';
+import {
+  createEventRecorder,
+  type EventRecorder,
+  type RecordedEvent,
+} from '../../../src/clients/kubernetes/events.ts';
 import type { Cluster, KubeObject } from '../../../src/clients/kubernetes/types.ts';
 import { clusterFault, createClusterTwin, no, type ClusterTwin } from '../../support/twins/cluster.ts';
 

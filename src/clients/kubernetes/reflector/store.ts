@@ -1,23 +1,15 @@
-import type { KubeObject } from '../types.ts';
+import type { KubeObject, Metadata } from '../types.ts';
 
 /** What happened to an object of a watched collection. */
-export type Change<T> =
-  | {
-      readonly type: 'set';
-      readonly name: string;
-      readonly namespace?: string;
-      readonly value: T;
-      readonly previous?: T;
-    }
-  | { readonly type: 'removed'; readonly name: string; readonly namespace?: string; readonly previous: T };
+export type Change<T> = Pick<Metadata, 'name' | 'namespace'> &
+  (
+    | { readonly type: 'set'; readonly value: T; readonly previous?: T }
+    | { readonly type: 'removed'; readonly previous: T }
+  );
 
-export interface Entry<T> {
-  readonly name: string;
-  readonly namespace: string | undefined;
-  readonly uid: string | undefined;
-  readonly resourceVersion: string | undefined;
+export type Entry<T> = Pick<Metadata, 'name' | 'namespace' | 'uid' | 'resourceVersion'> & {
   readonly value: T;
-}
+};
 
 /** The objects of a collection, by namespace and name. */
 export interface Store<T> {
@@ -78,13 +70,7 @@ function same<T>(one: Entry<T>, other: Entry<T>): boolean {
 }
 
 function changed<T>({ name, namespace, value }: Entry<T>, kept: Entry<T> | undefined): Change<T> {
-  return {
-    type: 'set',
-    name,
-    namespace,
-    value,
-    previous: kept?.value,
-  };
+  return { type: 'set', name, namespace, value, previous: kept?.value };
 }
 
 function gone<T>({ name, namespace, value }: Entry<T>): Change<T> {

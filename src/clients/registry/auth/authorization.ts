@@ -5,7 +5,7 @@ import { createMemo, unlessAborted } from '../../io/index.ts';
 import type { Access, Call } from '../call.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
-import { deadline, fault, quote } from '../fault.ts';
+import { deadline, fault, quote, misbehaved } from '../fault.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basic, identityOf } from './logins.ts';
 import { fetchToken, type TokenQuestion } from './token.ts';
@@ -145,7 +145,7 @@ function tokenKey(endpoint: Endpoint, { realm, service, scopes, login }: TokenQu
 function realmOf(call: Call, { parameters }: Challenge): Omit<TokenQuestion, 'login'> {
   const text = parameters.get('realm') ?? '';
   const realm = URL.parse(text);
-  if (realm === null) throw fault(call, 'RegistryMisbehaved', 'it asks for a login at no valid address');
+  if (realm === null) throw misbehaved(call, 'it asks for a login at no valid address');
   const objection = objectionToRealm(realm, call.endpoint);
   if (objection !== undefined)
     throw fault(call, 'UntrustedEndpoint', `it asks for a login at ${quote(realm.host)}: ${objection}`);

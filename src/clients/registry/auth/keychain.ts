@@ -90,9 +90,7 @@ async function askHelper(
   if (ending.kind !== 'ended') throw fault(call, 'RegistryDenied', ...whyStopped(ending));
   if (ending.code !== 0) {
     if (/credentials not found/i.test(ending.output.toString())) return undefined;
-    throw fault(call, 'RegistryDenied', `it failed with exit code ${ending.code}`, {
-      transient: true,
-    });
+    throw fault(call, 'RegistryDenied', `it failed with exit code ${ending.code}`, { transient: true });
   }
   const read = answer.safeParse(parseJson(ending.output));
   if (!read.success) throw fault(call, 'RegistryDenied', 'it printed no login');

@@ -4,7 +4,7 @@ import { discard, type Lasting } from '../../io/index.ts';
 import { readJson } from '../answer.ts';
 import type { Answer, Ask, Call } from '../call.ts';
 import { REDIRECTS, type Exchange } from '../exchange.ts';
-import { fault, faultOfStatus } from '../fault.ts';
+import { fault, faultOfStatus, misbehaved } from '../fault.ts';
 import { basic } from './logins.ts';
 
 /** What a bearer token is asked for (distribution spec, "Token Authentication"). */
@@ -58,8 +58,7 @@ export async function fetchToken(
     throw faultOf(call, answer);
   }
   const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES)).data;
-  if (body === undefined)
-    throw fault(call, 'RegistryMisbehaved', `${answer.url.host} answered without a token`);
+  if (body === undefined) throw misbehaved(call, `${answer.url.host} answered without a token`);
   const lifetime = Math.min(body.seconds, MAX_LIFETIME_S) * 1_000;
   const skew = Math.min(EXPIRY_SKEW_MS, lifetime / 2);
   return { value: body.token, until: new Date(askedAt + lifetime - skew) };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, type Descriptor } from '../../../core/model/index.ts';
 import type { BlobTransfer } from '../../../core/promotion/index.ts';
 import type { Call } from '../call.ts';
-import { fault, mayPass } from '../fault.ts';
+import { misbehaved, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
 
 export type FeedOptions = Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'>;
@@ -57,8 +57,7 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     close();
     const leave = new AbortController();
     const opened = await source.openBlob(from, blob, offset, AbortSignal.any([call.signal, leave.signal]));
-    if (opened === undefined)
-      throw fault(call, 'RegistryMisbehaved', 'it does not have a blob that its manifest lists');
+    if (opened === undefined) throw misbehaved(call, 'it does not have a blob that its manifest lists');
     position = offset;
     stretch = { leave, pieces: opened[Symbol.asyncIterator]() };
     return stretch;
@@ -89,14 +88,13 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
   const take = async (mine: number, end: number): Promise<Uint8Array | undefined> => {
     const piece = await pull(mine);
     if (mine !== reader) return undefined;
-    if (piece === undefined)
-      throw fault(call, 'RegistryMisbehaved', 'the blob is shorter than its descriptor says');
+    if (piece === undefined) throw misbehaved(call, 'the blob is shorter than its descriptor says');
     const given = piece.subarray(0, end - position);
     rest = piece.subarray(given.byteLength);
     check(position, given);
     position += given.byteLength;
     if (position === size && (await pull(mine)) !== undefined)
-      throw fault(call, 'RegistryMisbehaved', 'the blob is longer than its descriptor says');
+      throw misbehaved(call, 'the blob is longer than its descriptor says');
     return given;
   };
 
@@ -140,6 +138,6 @@ function createCheck(call: Call, { digest, size }: Descriptor): (at: number, pie
     hash.update(fresh);
     hashed += fresh.byteLength;
     if (hashed === size && hash.digest('hex') !== digestHex(digest))
-      throw fault(call, 'RegistryMisbehaved', 'the bytes are not those that the digest names');
+      throw misbehaved(call, 'the bytes are not those that the digest names');
   };
 }

@@ -9,7 +9,7 @@ import { discard } from '../../io/index.ts';
 import { faultOfRefusal, header, isDone } from '../answer.ts';
 import { hasBlob } from '../blob.ts';
 import { send, urlIn, type Answer, type Ask, type Call } from '../call.ts';
-import { fault, mayPass } from '../fault.ts';
+import { misbehaved, mayPass } from '../fault.ts';
 import { placeOf } from '../link.ts';
 import { pause } from '../pause.ts';
 import type { Feed } from './feed.ts';
@@ -113,9 +113,9 @@ async function arrived({ call, blob }: Upload, answer: Answer): Promise<Answer |
   await discard(answer);
   const claimed = parseDigest(header(answer, 'docker-content-digest'));
   if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest)
-    throw fault(call, 'RegistryMisbehaved', 'it stored the blob under another digest');
+    throw misbehaved(call, 'it stored the blob under another digest');
   if (answer.status === 201 || (await hasBlob(call, blob))) return undefined;
-  throw fault(call, 'RegistryMisbehaved', 'it took the blob and does not have it');
+  throw misbehaved(call, 'it took the blob and does not have it');
 }
 
 /** Runs one request of an upload; `undefined` when it went well, thrown when nothing is to be tried again. */
@@ -232,7 +232,7 @@ export async function cancelUpload(call: Call, url: URL): Promise<void> {
 
 function sessionIn(call: Call, answer: Answer): Session {
   const url = nextUrl(call, answer);
-  if (url === undefined) throw fault(call, 'RegistryMisbehaved', 'it begins an upload without a location');
+  if (url === undefined) throw misbehaved(call, 'it begins an upload without a location');
   const minChunk = header(answer, 'oci-chunk-min-length') ?? '';
   return { url, minChunk: /^\d{1,12}$/.test(minChunk) ? Number(minChunk) : undefined };
 }

@@ -28,12 +28,7 @@ export function simpleSigningPayload(image: PinnedRef, annotations: Annotations)
 export function signStatementAbout({ digest }: PinnedRef, annotations: Annotations): Statement {
   return {
     _type: 'https://in-toto.io/Statement/v1',
-    subject: [
-      {
-        digest: { [digestAlgorithm(digest)]: digestHex(digest) },
-        annotations: sorted(annotations),
-      },
-    ],
+    subject: [{ digest: { [digestAlgorithm(digest)]: digestHex(digest) }, annotations: sorted(annotations) }],
     predicateType: COSIGN_SIGN,
     predicate: {},
   };

@@ -22,7 +22,7 @@ import {
   problem,
 } from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
-import { unlessAborted } from '../../io/index.ts';
+import { createMemo, unlessAborted, type Lasting } from '../../io/index.ts';
 import { parsePayload } from '../json.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import {
@@ -139,12 +139,7 @@ interface Asking {
 /** Milliseconds a certificate must still be valid for: until then log and timestamp authority have to see the signature. */
 const SPARE_MS = 60_000;
 
-interface Certified {
-  readonly key: KeyObject;
-  readonly certificate: string;
-  /** Milliseconds since the epoch. */
-  readonly usableUntil: number;
-}
+type Certified = Readonly<{ key: KeyObject; certificate: string }>;
 
 /**
  * Signs with a key that is never stored, certified by Fulcio for the bearer of the token. One certificate serves every signature
@@ -152,7 +147,7 @@ interface Certified {
  */
 function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking): Signer {
   const identityProvider = { getToken: () => Promise.resolve(token) };
-  const certify = async (): Promise<Certified> => {
+  const certify = async (): Promise<Lasting<Certified>> => {
     const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const keyHolder: Signer = {
@@ -168,21 +163,13 @@ function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking
     if (certified.$case !== 'x509Certificate') throw new Error('Fulcio gave no certificate');
     const read = new X509Certificate(certified.certificate);
     if (!read.publicKey.equals(publicKey)) throw new Error('Fulcio certified another key');
-    return { key, certificate: read.toString(), usableUntil: read.validToDate.getTime() - SPARE_MS };
+    const until = new Date(read.validToDate.getTime() - SPARE_MS);
+    return { value: { key, certificate: read.toString() }, until };
   };
-  let current: Promise<Certified> | undefined;
-  const usable = async (): Promise<Certified> => {
-    const held = current;
-    const certified = await held?.catch(() => undefined);
-    if (certified && Date.now() < certified.usableUntil) return certified;
-    // Unless another caller has asked for one meanwhile.
-    if (current === held) current = undefined;
-    current ??= certify();
-    return current;
-  };
+  const certified = createMemo<Certified>(() => new Date(), { max: 1 });
   return {
     sign: async (data) => {
-      const { key, certificate } = await usable();
+      const { key, certificate } = certified.known(token)?.value ?? (await certified.learn(token, certify));
       return { signature: sign('sha256', data, key), key: { $case: 'x509Certificate', certificate } };
     },
   };
@@ -222,14 +209,8 @@ const claims = z.object({
   email_verified: z.union([z.boolean(), z.string()]).optional(),
 });
 
-/** A token to sign in the name of, and whose it is. Not verified here: the certificate authority does that. */
-interface IdentityToken {
-  readonly token: string;
-  readonly subject: string;
-}
-
-/** Reads an OpenID identity token (JWT). No problem repeats anything of it. */
-function readIdentityToken(text: string): Parsed<IdentityToken> {
+/** Reads an OpenID identity token (JWT), which the certificate authority verifies. No problem repeats anything of it. */
+function readIdentityToken(text: string): Parsed<Readonly<{ token: string; subject: string }>> {
   const token = text.trim();
   const [, payload, ...rest] = token.split('.');
   if (token.length > MAX_TOKEN_LENGTH || payload === undefined || rest.length !== 1)

@@ -1,10 +1,12 @@
-import type { ProvenSignature, Trust } from '../../../core/model/index.ts';
-import { intermediatesIn, readLeaf } from './certificate.ts';
-import { vouch } from './certificate-trust.ts';
+import type { X509Certificate } from 'node:crypto';
+import { EXTENSION_OID_SCT, X509Certificate as ParsedCertificate } from '@sigstore/core';
+import { Verifier } from '@sigstore/verify';
+import type { CertificateIdentity, ProvenSignature, Trust } from '../../../core/model/index.ts';
+import { findPath, intermediatesIn, readIdentity, readLeaf } from './certificate.ts';
 import { isSignedBy } from './key-signature.ts';
-import type { SignedMaterial } from './material.ts';
-import type { ParsedTrust, RootMaterial } from './root-material.ts';
-import { attest, earliest, witnesses } from './witness.ts';
+import { provenContent, type SignedMaterial } from './material.ts';
+import { trustOnly, type Authority, type ParsedTrust, type RootMaterial } from './root-material.ts';
+import { attest, earliest, witnesses, type Witness } from './witness.ts';
 
 /** Who made a signature and when: all of a proven signature but what it says and where it lies. */
 export type Proof = Pick<ProvenSignature, 'signer' | 'loggedBy' | 'timestampedBy' | 'signedAt'>;
@@ -71,4 +73,139 @@ function nearest(reasons: readonly string[]): string {
   return (
     reasons.find((why) => !why.includes('no trusted authority')) ?? reasons[0] ?? 'made by no trusted signer'
   );
+}
+
+/** A certificate that signed, with what may connect it to an authority. */
+interface CertificateClaim {
+  readonly leaf: X509Certificate;
+  readonly intermediates: readonly X509Certificate[];
+  readonly material: SignedMaterial;
+}
+
+/** Who one root vouches for as the signer, or one clause why it does not. */
+function vouch(claim: CertificateClaim, witness: Witness): CertificateIdentity | string {
+  const { leaf, intermediates } = claim;
+  const identity = readIdentity(leaf.raw);
+  const paths = witness.root.authorities.flatMap((authority) => {
+    const path = findPath(leaf, intermediates, authority.certificates);
+    return path ? [{ authority, path }] : [];
+  });
+  if (paths.length === 0)
+    return `made with a certificate that no trusted authority issued, ${claimed(identity)}`;
+  if (witness.times.length === 0)
+    return `made with a certificate, at no proven time${because(witness.complaints)}`;
+  const reasons = paths.map(({ authority, path }) => outOfTime(path, authority, witness.times));
+  const valid = paths.find((_, index) => reasons[index] === undefined);
+  if (!valid) return reasons[0] ?? 'made when its certificate was not valid';
+  return confirm(claim, witness, valid) ?? named(identity);
+}
+
+function claimed({ issuer, subjects }: CertificateIdentity): string {
+  const [subject = 'no one'] = subjects;
+  return `it claims to be ${subject}${issuer === '' ? '' : ` of ${issuer}`}`;
+}
+
+function because(complaints: readonly string[]): string {
+  return complaints.length === 0 ? '' : `: ${complaints.join(', ')}`;
+}
+
+function named(identity: CertificateIdentity): CertificateIdentity | string {
+  if (identity.issuer === '') return 'made with a certificate that names no OpenID issuer';
+  return identity.subjects.length === 0 ? 'made with a certificate that names no subject' : identity;
+}
+
+/**
+ * The library has the last word: it checks the promise of the certificate log, and the path once more by its own code.
+ * Only where the root has no such log and the certificate holds a promise nevertheless it cannot be asked, because it
+ * would insist on knowing the log.
+ */
+function confirm(
+  { leaf, material }: CertificateClaim,
+  { root, times }: Witness,
+  { path, authority }: { readonly path: readonly X509Certificate[]; readonly authority: Authority },
+): string | undefined {
+  const { ctlogs } = root.material;
+  const certificate = ParsedCertificate.parse(Buffer.from(leaf.raw));
+  const promised = certificate.extension(EXTENSION_OID_SCT) !== undefined;
+  if (ctlogs.length === 0 && promised) return undefined;
+  if (ctlogs.length > 0 && !promised) return 'made with a certificate that is in no certificate log';
+  const certChain = path.slice(1).map(({ raw }) => ParsedCertificate.parse(Buffer.from(raw)));
+  const trust = trustOnly(leaf.publicKey, {
+    certificateAuthorities: [{ certChain, validFor: authority.forLibrary.validFor }],
+    ctlogs,
+  });
+  const options = { tlogThreshold: 0, timestampThreshold: 1, ctlogThreshold: ctlogs.length > 0 ? 1 : 0 };
+  try {
+    new Verifier(trust, options).verify({
+      signature: provenContent(material),
+      key: { $case: 'certificate', certificate },
+      tlogEntries: [],
+      timestamps: times.map(asTimestamp),
+    });
+    return undefined;
+  } catch {
+    return 'made with a certificate whose certificate log cannot be trusted';
+  }
+}
+
+/** A time that is proven already, in the one form of the library that is not checked again. */
+function asTimestamp(time: Date): Parameters<Verifier['verify']>[0]['timestamps'][number] {
+  return {
+    $case: 'transparency-log',
+    tlogEntry: {
+      logIndex: '0',
+      logId: { keyId: Buffer.alloc(0) },
+      kindVersion: { kind: '', version: '' },
+      integratedTime: String(Math.floor(time.getTime() / 1000)),
+      inclusionPromise: { signedEntryTimestamp: Buffer.alloc(0) },
+      inclusionProof: undefined,
+      canonicalizedBody: Buffer.alloc(0),
+    },
+  };
+}
+
+/**
+ * Why a path was not valid at one of the proven times, as one clause. The present plays no part: a signature of last
+ * year by a certificate of ten minutes is good if it was made in those ten minutes. The whole path is held to that time
+ * (CVE-2026-24122: expired intermediates).
+ */
+function outOfTime(
+  path: readonly X509Certificate[],
+  authority: Authority,
+  times: readonly Date[],
+): string | undefined {
+  const [leaf, ...issuers] = path;
+  for (const time of times) {
+    const why =
+      (leaf && outOfValidity(leaf, 'its certificate', time)) ??
+      issuers.map((one) => outOfValidity(one, 'the certificate of an issuer', time)).find(Boolean) ??
+      outOfTrust(authority, time);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function outOfValidity(certificate: X509Certificate, what: string, time: Date): string | undefined {
+  const { validFromDate: from, validToDate: to } = certificate;
+  if (time > to) return `made when ${what} had expired ${duration(time, to)} before`;
+  if (time < from) return `made ${duration(from, time)} before ${what} became valid`;
+  return undefined;
+}
+
+function outOfTrust({ forLibrary: { validFor } }: Authority, time: Date): string | undefined {
+  if (time > validFor.end) return `made ${duration(time, validFor.end)} after its authority was trusted last`;
+  if (time < validFor.start) return `made ${duration(validFor.start, time)} before its authority was trusted`;
+  return undefined;
+}
+
+/** The largest two units are enough for a person, e.g. `3h 20m`. */
+function duration(later: Date, earlier: Date): string {
+  const seconds = Math.ceil((later.getTime() - earlier.getTime()) / 1_000);
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)];
+  const units = { d: Math.floor(hours / 24), h: hours % 24, m: minutes % 60, s: seconds % 60 };
+  const largest = Object.entries(units).filter(([, count]) => count > 0);
+  return largest
+    .slice(0, 2)
+    .map(([unit, count]) => `${count}${unit}`)
+    .join(' ');
 }

@@ -1,16 +1,26 @@
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../../core/model/index.ts';
-import {
-  countOf,
-  eventName,
-  eventObject,
-  regardingKey,
-  seriesOf,
-  type Occurrences,
-  type RecordedEvent,
-} from './object.ts';
-import { fault, faultOfNo } from '../rest/fault.ts';
-import type { Cluster, Written } from '../types.ts';
+import { microTime, objectOf, type Clock } from '../../core/model/index.ts';
+import { fault, faultOfNo } from './rest/fault.ts';
+import type { Cluster, Written } from './types.ts';
+
+/** Something that happened to an object, for people who look at it with `kubectl describe`. */
+export interface RecordedEvent {
+  readonly regarding: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+  };
+  readonly type: 'Normal' | 'Warning';
+  /** Why, as a code. */
+  readonly reason: string;
+  /** What was done, as one word. */
+  readonly action: string;
+  /** One sentence; cut at {@link MAX_NOTE_BYTES}. */
+  readonly note: string;
+}
 
 export interface EventRecorderOptions {
   readonly cluster: Pick<Cluster, 'get' | 'create' | 'patch'>;
@@ -60,14 +70,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let writing: Promise<void> | undefined;
 
   const writeAll = async (): Promise<void> => {
-    for (const [key, { event, ...seen }] of waiting) {
+    for (const [key, seen] of waiting) {
       waiting.delete(key);
       const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(WRITE_WITHIN_MS)]);
-      try {
-        await write(options, { event, seen, signal });
-      } catch (error) {
-        onFailure(error, event);
-      }
+      await write(options, seen, signal).catch((error: unknown) => onFailure(error, seen.event));
     }
     writing = undefined;
   };
@@ -86,23 +92,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const add = (key: string, event: RecordedEvent): void => {
     const now = clock();
     const before = waiting.get(key);
-    if (before) {
-      waiting.set(key, { ...before, count: before.count + 1, last: now });
-      return;
+    if (before) waiting.set(key, { ...before, count: before.count + 1, last: now });
+    else if (waiting.size >= MAX_WAITING) lose(event, 'too many events wait to be written');
+    else if (!affordable(regardingKey(event.regarding))) postpone(key, event);
+    else {
+      const count = 1 + (pending.get(key) ?? 0);
+      pending.delete(key);
+      waiting.set(key, { event, count, first: now, last: now });
+      // In a later turn: who records several in one breath writes one.
+      writing ??= Promise.resolve().then(writeAll);
     }
-    if (waiting.size >= MAX_WAITING) {
-      lose(event, 'too many events wait to be written');
-      return;
-    }
-    if (!affordable(regardingKey(event.regarding))) {
-      postpone(key, event);
-      return;
-    }
-    const count = 1 + (pending.get(key) ?? 0);
-    pending.delete(key);
-    waiting.set(key, { event, count, first: now, last: now });
-    // In a later turn: who records several in one breath writes one.
-    writing ??= Promise.resolve().then(writeAll);
   };
 
   return {
@@ -119,21 +118,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 }
 
-interface Writing {
-  readonly event: RecordedEvent;
-  readonly seen: Occurrences;
-  readonly signal: AbortSignal;
-}
-
 /** Creates the event, or counts up the one that is stored: by this process, by one before it, or by another replica. */
-async function write(options: EventRecorderOptions, { event, seen, signal }: Writing): Promise<void> {
+async function write(options: EventRecorderOptions, seen: Waiting, signal: AbortSignal): Promise<void> {
+  const { event } = seen;
   const { cluster, reportingInstance, namespaceOfClusterScoped } = options;
   const namespace = event.regarding.namespace ?? namespaceOfClusterScoped;
   const address = { resource: RESOURCE, namespace, name: eventName(event) };
-  const create = (): Promise<Written> => {
-    const object = eventObject(event, namespace, reportingInstance, seen);
-    return cluster.create({ resource: RESOURCE, namespace }, object, { signal });
-  };
+  const object = eventObject(event, namespace, reportingInstance, seen);
+  const create = (): Promise<Written> =>
+    cluster.create({ resource: RESOURCE, namespace }, object, { signal });
   const created = await create();
   if (created.ok) return;
   if (created.reason !== 'AlreadyExists') throw faultOfNo(doing(event), created);
@@ -172,4 +165,83 @@ function createEventBudget(clock: Clock): (object: string) => boolean {
     buckets.set(object, { tokens: filled - 1, at: now });
     return true;
   };
+}
+
+/** How often something happened, and when. */
+interface Occurrences {
+  readonly count: number;
+  readonly first: Date;
+  readonly last: Date;
+}
+
+/** Longest note the API server takes. */
+const MAX_NOTE_BYTES = 1_024;
+/** Longest reason, action and reporting instance it takes. */
+const MAX_WORD_LENGTH = 128;
+/** Longest part of the object's name in that of the event: a DNS subdomain has 253 characters, a dot and 16 digits follow. */
+const MAX_NAME_PART = 236;
+const HASH_DIGITS = 16;
+const DNS_SUBDOMAIN = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+/** Who reports, as a qualified name. */
+const REPORTING_CONTROLLER = 'pratique.dev/pratique';
+/** A series has at least two occurrences, says the API server. */
+const LEAST_IN_SERIES = 2;
+
+/** What identifies the object; without a uid its name does. */
+function regardingKey({ uid, apiVersion, kind, namespace, name }: RecordedEvent['regarding']): string {
+  return uid ?? JSON.stringify([apiVersion, kind, namespace, name]);
+}
+
+/** The same name for the same object, reason and note, in every process: a restarted controller finds what it wrote before. */
+function eventName(event: RecordedEvent): string {
+  const { regarding, type, reason, note } = event;
+  const content = JSON.stringify([regardingKey(regarding), type, reason, cutNote(note)]);
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, HASH_DIGITS);
+  const part = regarding.name.slice(0, MAX_NAME_PART).replace(/[-.]+$/, '');
+  return `${DNS_SUBDOMAIN.test(part) ? part : 'event'}.${hash}`;
+}
+
+/** The event as an object of `events.k8s.io/v1`. */
+function eventObject(
+  event: RecordedEvent,
+  namespace: string,
+  reportingInstance: string,
+  seen: Occurrences,
+): object {
+  const { regarding, type, reason, action, note } = event;
+  return {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { name: eventName(event), namespace },
+    eventTime: microTime(seen.first),
+    series: seen.count < LEAST_IN_SERIES ? undefined : seriesOf(seen.count, seen.last),
+    reportingController: REPORTING_CONTROLLER,
+    reportingInstance: reportingInstance.slice(0, MAX_WORD_LENGTH),
+    action: action.slice(0, MAX_WORD_LENGTH),
+    reason: reason.slice(0, MAX_WORD_LENGTH),
+    regarding,
+    note: cutNote(note),
+    type,
+  };
+}
+
+/** The part of an event that changes when it happens again. */
+function seriesOf(count: number, last: Date): object {
+  return { count, lastObservedTime: microTime(last) };
+}
+
+/** How often a stored event says it happened; 1 when it is in no series. */
+function countOf({ series }: Readonly<Record<string, unknown>>): number {
+  const { count } = objectOf(series);
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 1;
+}
+
+/** At most so many bytes of UTF-8, and no half character. */
+function cutNote(note: string): string {
+  const bytes = Buffer.from(note.toWellFormed());
+  if (bytes.byteLength <= MAX_NOTE_BYTES) return note.toWellFormed();
+  const ellipsis = '…';
+  let end = MAX_NOTE_BYTES - Buffer.byteLength(ellipsis);
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1; // the middle of a character
+  return bytes.subarray(0, end).toString() + ellipsis;
 }
