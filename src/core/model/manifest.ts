@@ -83,7 +83,8 @@ function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefine
     return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);
   const mediaType = body.mediaType ?? said ?? (body.config ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.ociIndex);
   if (!isManifestType(mediaType)) return problem('mediaType', `${mediaType} is no image manifest or index`);
-  const isMixed = isIndexType(mediaType) ? body.layers.length > 0 || body.config : body.manifests.length > 0;
+  const parts = isIndexType(mediaType) ? [...body.layers, body.config] : body.manifests;
+  const isMixed = parts.some((part) => part !== undefined);
   return isMixed ? problem('mediaType', 'the body is an image and an index at once') : parsed(mediaType);
 }
 
