@@ -1,4 +1,4 @@
-import type { Reason } from './reason.ts';
+import type { Reason, ReasonCode } from './reason.ts';
 
 /**
  * What is known about one question. `absent` (we looked, there is none) and `unknown` (we could not find out) are
@@ -11,3 +11,8 @@ export type Fact<T> =
 
 /** A fact that could not be learned. */
 export type Unknown = Extract<Fact<never>, { state: 'unknown' }>;
+
+/** A fact that could not be learned: why, as one clause, and whether the same question may be answered later. */
+export function unknown(code: ReasonCode, detail: string, transient = false): Unknown {
+  return { state: 'unknown', reason: { code, detail }, transient };
+}

@@ -10,6 +10,7 @@ export type { Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
 export type { Manifest, ManifestContent } from './manifest.ts';
 export type { Reason, ReasonCode } from './reason.ts';
+export { unknown } from './fact.ts';
 export type { Fact, Unknown } from './fact.ts';
 export { errorCode, Fault } from './fault.ts';
 export { isObject, listOf, objectOf, parseJson, textOf } from './json.ts';

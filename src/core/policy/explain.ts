@@ -1,17 +1,16 @@
-import {
-  cutText,
-  formatReference,
-  oneLine,
-  type ImageRef,
-  type JudgedFinding,
-  type JudgedImage,
-  type Evidence,
-  type Fact,
-  type ProvenSignature,
-  type Signature,
+import { cutText, formatReference, oneLine } from '../model/index.ts';
+import type {
+  Evidence,
+  Fact,
+  JudgedFinding,
+  JudgedImage,
+  ProvenSignature,
+  Referrer,
+  Signature,
 } from '../model/index.ts';
-import { objection, type Authority } from './compile/authority.ts';
+import { objection } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
+import { authoritiesOf } from './needs.ts';
 import { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { describePredicate } from './reports/describe.ts';
 
@@ -34,50 +33,52 @@ export function isRefused({ verdict }: JudgedImage): boolean {
  * finding: container and field, reference with digest, reason, what was found, one next step, policy.
  */
 export function explainRefusal(images: readonly JudgedImage[]): string {
-  const refused = images.filter(isRefused);
-  const head = `${refused.length} of ${images.length} images refused: `;
-  const names = refused.map((image) => `${image.container} (${codesOf(denying(image)).join(', ')})`);
-  const lines = refused.flatMap((image) =>
-    denying(image).map((finding) => ` ${explainFinding(image, finding)}`),
+  const refused = images.filter(isRefused).map((image) => ({ image, findings: withEffect(image, 'deny') }));
+  const names = refused.map(({ image, findings }) => `${image.container} (${codesOf(findings).join(', ')})`);
+  const head = `${refused.length} of ${images.length} images refused: ${names.join(', ')}`;
+  const lines = refused.flatMap(({ image, findings }) =>
+    findings.map((one) => ` ${explainFinding(image, one)}`),
   );
-  return [cutText(oneLine(head + names.join(', ')), MAX_FIRST_LINE), ...lines].join('\n');
+  return [cutText(oneLine(head), MAX_FIRST_LINE), ...lines].join('\n');
 }
 
 /** Admission warnings: one per finding that lets the image in but should be known, each at most 256 characters. */
 export function explainWarnings(images: readonly JudgedImage[]): readonly string[] {
-  return images.flatMap((image) =>
-    image.verdict.findings
-      .filter(({ effect }) => effect === 'warn')
-      .map((finding) => cutText(explainFinding(image, finding), MAX_WARNING)),
-  );
+  return images.flatMap((image) => withEffect(image, 'warn').map((one) => explainWarning(image, one)));
 }
+
+/** One warning about one image, as one line of at most 256 characters. */
+export function explainWarning(image: Subject, finding: Explained): string {
+  return cutText(explainFinding(image, finding), MAX_WARNING);
+}
+
+/** The parts of an image and of a finding that messages show. */
+type Subject = Omit<JudgedImage, 'verdict'>;
+type Explained = Omit<JudgedFinding, 'kind' | 'effect'>;
 
 /** One finding about one image, as one line. */
-export function explainFinding(image: JudgedImage, finding: JudgedFinding): string {
-  const where = image.field === '' ? '' : ` (${image.field})`;
-  const again = finding.transient ? ' (temporary, try again)' : '';
-  const subject = image.reference ? shortReference(image.reference) : cutText(image.image, MAX_UNREADABLE);
-  return oneLine(`${image.container}${where}: ${subject}: ${describe(finding)}${again}`);
+export function explainFinding({ container, field, image, reference }: Subject, finding: Explained): string {
+  const where = field === '' ? '' : ` (${field})`;
+  // A digest is cut: nothing follows it.
+  const [name = '', digest] = reference ? formatReference(reference).split('@') : [];
+  const short = digest === undefined ? name : `${name}@${digest.slice(0, SHOWN_DIGEST)}…`;
+  const subject = reference ? short : cutText(image, MAX_UNREADABLE);
+  return oneLine(`${container}${where}: ${subject}: ${describeFinding(finding)}`);
 }
 
-/** Reason, what was found, next step and policy of a finding. */
-function describe({ reason, found, next, policy }: JudgedFinding): string {
-  return `${reason}: ${found}; ${next}${policy === '' ? '' : ` [policy ${policy}]`}`;
+/** Reason, what was found, next step and policy of a finding, and whether trying again may help. */
+export function describeFinding({ reason, found, next, policy, transient }: Explained): string {
+  const by = policy === '' ? '' : ` [policy ${policy}]`;
+  return `${reason}: ${found}; ${next}${by}${transient ? ' (temporary, try again)' : ''}`;
 }
 
-function denying({ verdict }: JudgedImage): readonly JudgedFinding[] {
-  return verdict.findings.filter(({ effect }) => effect === 'deny');
+function withEffect({ verdict }: JudgedImage, wanted: 'deny' | 'warn'): readonly JudgedFinding[] {
+  return verdict.findings.filter(({ effect }) => effect === wanted);
 }
 
 /** Reason codes of findings, each once, in the order of the findings. */
 export function codesOf(findings: readonly JudgedFinding[]): readonly string[] {
   return [...new Set(findings.map(({ reason }) => reason))];
-}
-
-function shortReference(reference: ImageRef): string {
-  const text = formatReference(reference);
-  const at = text.indexOf('@');
-  return at < 0 ? text : `${text.slice(0, at + 1 + SHOWN_DIGEST)}…`;
 }
 
 /**
@@ -87,22 +88,21 @@ function shortReference(reference: ImageRef): string {
 export function explainEvidence(evidence: Evidence, policies: readonly CompiledPolicy[]): readonly string[] {
   const { manifest, referrers, signatures, children } = evidence;
   const platforms = children.state === 'found' ? children.value : [];
+  const each = (all: readonly Signature[]) => all.map((one) => explainSignature(one, policies));
   return [
     describeFact('manifest', manifest, ({ mediaType, digest }) => [`${digest} (${mediaType})`]),
-    describeFact('referrers', referrers, (all) =>
-      all.map((one) =>
-        one.state === 'unread'
-          ? `unread: ${one.reason.detail}`
-          : `${one.digest} (${one.artifactType || 'no type'})`,
-      ),
-    ),
-    describeFact('signatures', signatures, (all) => all.map((one) => explainSignature(one, policies))),
-    ...platforms.map(({ platform, digest, signatures: own }) =>
-      describeFact(`signatures of ${platform || digest}`, own, (all) =>
-        all.map((one) => explainSignature(one, policies)),
-      ),
+    describeFact('referrers', referrers, (all) => all.map(explainReferrer)),
+    describeFact('signatures', signatures, each),
+    ...platforms.map((one) =>
+      describeFact(`signatures of ${one.platform || one.digest}`, one.signatures, each),
     ),
   ].flat();
+}
+
+function explainReferrer(one: Referrer): string {
+  return one.state === 'unread'
+    ? `unread: ${one.reason.detail}`
+    : `${one.digest} (${one.artifactType || 'no type'})`;
 }
 
 function describeFact<T>(
@@ -145,17 +145,6 @@ function standing(signature: ProvenSignature, policies: readonly CompiledPolicy[
   if (accepted.length > 0) return `counts as one by ${[...new Set(accepted)].join(', ')}`;
   const nearest = views.map(({ why = '' }) => why).sort((a, b) => b.length - a.length)[0];
   return `does not count, ${nearest ?? 'no authority is named'}`;
-}
-
-function authoritiesOf(policy: CompiledPolicy): readonly Authority[] {
-  const { signatures, quarantine, attestations, vulnerabilities } = policy;
-  const all = [
-    ...(signatures?.from ?? []),
-    ...(quarantine?.releasedBy ?? []),
-    ...attestations.flatMap(({ from }) => from),
-    ...(vulnerabilities?.from ?? []),
-  ];
-  return [...new Map(all.map((authority) => [authority.name, authority])).values()];
 }
 
 function circumstances({ loggedBy, timestampedBy, signedAt }: ProvenSignature): string {

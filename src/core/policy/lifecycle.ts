@@ -60,7 +60,7 @@ export function readLifecycle(
       read(referrer.annotations, () => `referrer ${referrer.digest.slice(0, 19)}…`);
   }
   const incomplete = manifest.state === 'unknown' ? manifest : listing.incomplete;
-  return { claims, unreadable, ...(incomplete && { incomplete }) };
+  return { claims, unreadable, incomplete };
 }
 
 /** The claim that decides: the earliest of those that `refuse` counts (end of life alone, or the earlier of both). */
@@ -68,11 +68,9 @@ export function decidingClaim(
   claims: readonly LifecycleClaim[],
   refuse: LifecycleKind,
 ): LifecycleClaim | undefined {
-  const counting = claims.filter(({ says }) => counts(says, refuse));
-  return counting.reduce<LifecycleClaim | undefined>(
-    (earliest, claim) => (earliest && earliest.moment <= claim.moment ? earliest : claim),
-    undefined,
-  );
+  return claims
+    .filter(({ says }) => counts(says, refuse))
+    .sort((a, b) => a.moment.getTime() - b.moment.getTime())[0];
 }
 
 /** Whether a date of this kind counts: the end of life always, the end of support where that refuses. */
@@ -81,6 +79,15 @@ export function counts(says: LifecycleKind, refuse: LifecycleKind): boolean {
 }
 
 /** Whether a claim refuses the image now. */
-export function isPast(claim: LifecycleClaim, gracePeriodMs: number, now: Date): boolean {
-  return now.getTime() > claim.moment.getTime() + gracePeriodMs;
+export function isPast({ moment }: LifecycleClaim, gracePeriodMs: number, now: Date): boolean {
+  return now.getTime() > moment.getTime() + gracePeriodMs;
+}
+
+/** Whether the date of a claim is so near that a person should know. */
+export function isNear(
+  { moment }: LifecycleClaim,
+  { warnBeforeMs }: Pick<LifecycleRequirement, 'warnBeforeMs'>,
+  now: Date,
+): boolean {
+  return now.getTime() >= moment.getTime() - warnBeforeMs;
 }

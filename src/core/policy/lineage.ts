@@ -43,13 +43,9 @@ export function successorTags(
 function parseVersion(tag: string | undefined): Version | undefined {
   const match = VERSION.exec(tag ?? '');
   if (!match) return undefined;
-  const [, major, minor, patch, variant = ''] = match;
-  return {
-    tag: match[0],
-    numbers: [Number(major), Number(minor ?? 0), Number(patch ?? 0)],
-    written: [major, minor, patch].filter((part) => part !== undefined).length,
-    variant,
-  };
+  const [text, major, minor, patch, variant = ''] = match;
+  const written = [major, minor, patch].filter((part) => part !== undefined).length;
+  return { tag: text, numbers: [Number(major), Number(minor ?? 0), Number(patch ?? 0)], written, variant };
 }
 
 function lineOf({ annotations }: Manifest): readonly number[] | undefined {

@@ -1,18 +1,18 @@
 import { nameOf, type Evidence, type ImageRef, type Trust } from '../model/index.ts';
 import type { Authority } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
-import { decidingClaim, readLifecycle } from './lifecycle.ts';
+import { decidingClaim, isNear, readLifecycle } from './lifecycle.ts';
 import { readQuarantine, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 
 /** Facts that policies ask for, so that nothing is fetched that no policy reads. */
 export interface Needs {
-  /** The manifest and the referrers: needed by every rule about more than the reference itself. */
+  /** Manifest and referrers: needed by every rule about more than the reference itself. */
   readonly registry: boolean;
   /** Flags and dates on referrers: a missed flag would admit an image, so older locations are read, too. */
   readonly marks: boolean;
   /** Signatures and statements; absent when no policy asks for any. */
-  readonly signatures?: SignatureNeeds;
+  readonly signatures?: SignatureNeeds | undefined;
   /** The newest supported image of the line, for the message. */
   readonly successor: boolean;
 }
@@ -34,36 +34,21 @@ export interface SignatureNeeds {
 
 /** What is needed before anything is known. */
 export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
-  const asked = policies.map(({ signatures, attestations, vulnerabilities }) => ({
-    signatures: signatures !== undefined,
-    everyChild: signatures?.everyChild ?? false,
-    predicateTypes: [
-      ...attestations.map(({ predicateType }) => predicateType),
-      ...(vulnerabilities ? REPORT_PREDICATE_TYPES : []),
-    ],
-    authorities: [
-      ...(signatures?.from ?? []),
-      ...attestations.flatMap(({ from }) => from),
-      ...(vulnerabilities?.from ?? []),
-    ],
-  }));
-  const predicateTypes = [...new Set(asked.flatMap((one) => one.predicateTypes))].sort();
-  const signatures = asked.some((one) => one.signatures);
+  const types = policies.flatMap(({ attestations, vulnerabilities }) => [
+    ...attestations.map(({ predicateType }) => predicateType),
+    ...(vulnerabilities ? REPORT_PREDICATE_TYPES : []),
+  ]);
+  const signatures = policies.some((policy) => policy.signatures);
   const needs: SignatureNeeds = {
-    ...from(asked.flatMap(({ authorities }) => authorities)),
+    ...from(policies.flatMap(signersOf)),
     signatures,
-    predicateTypes,
-    everyChild: asked.some(({ everyChild }) => everyChild),
-    unsigned: predicateTypes.length > 0,
+    predicateTypes: [...new Set(types)].sort(),
+    everyChild: policies.some((policy) => policy.signatures?.everyChild),
+    unsigned: types.length > 0,
   };
-  const any = signatures || predicateTypes.length > 0;
+  const any = signatures || types.length > 0;
   const marks = policies.some(({ quarantine, lifecycle }) => quarantine ?? lifecycle);
-  return {
-    registry: any || marks,
-    marks,
-    successor: false,
-    ...(any && { signatures: needs }),
-  };
+  return { registry: any || marks, marks, successor: false, signatures: any ? needs : undefined };
 }
 
 /** What is needed now that manifest and referrers are known: releases where there is a flag, a successor where one ends. */
@@ -83,27 +68,28 @@ export function needsNext(
     everyChild: false,
     unsigned: false,
   };
-  return {
-    registry: false,
-    marks: false,
-    ...(releasers.length > 0 && { signatures: releases }),
-    successor: policies.some(({ lifecycle }) => {
-      if (!lifecycle) return false;
-      const claim = decidingClaim(readLifecycle(known, lifecycle).claims, lifecycle.refuse);
-      return claim !== undefined && now.getTime() >= claim.moment.getTime() - lifecycle.warnBeforeMs;
-    }),
-  };
+  const successor = policies.some(({ lifecycle }) => {
+    if (!lifecycle) return false;
+    const claim = decidingClaim(readLifecycle(known, lifecycle).claims, lifecycle.refuse);
+    return claim !== undefined && isNear(claim, lifecycle, now);
+  });
+  const signatures = releasers.length > 0 ? releases : undefined;
+  return { registry: false, marks: false, signatures, successor };
 }
 
 /** Repositories besides the image's own in which these policies may look for anything, each once. */
 export function repositoriesOf(policies: readonly CompiledPolicy[]): readonly ImageRef[] {
-  const authorities = policies.flatMap(({ signatures, attestations, vulnerabilities, quarantine }) => [
-    ...(signatures?.from ?? []),
-    ...attestations.flatMap(({ from }) => from),
-    ...(vulnerabilities?.from ?? []),
-    ...(quarantine?.releasedBy ?? []),
-  ]);
-  return from(authorities).repositories;
+  return from(policies.flatMap(authoritiesOf)).repositories;
+}
+
+/** Every authority that a policy uses: those who sign, and those who release. */
+export function authoritiesOf(policy: CompiledPolicy): readonly Authority[] {
+  return [...signersOf(policy), ...(policy.quarantine?.releasedBy ?? [])];
+}
+
+function signersOf({ signatures, attestations, vulnerabilities }: CompiledPolicy): readonly Authority[] {
+  const all = [signatures, ...attestations, vulnerabilities];
+  return all.flatMap((requirement) => requirement?.from ?? []);
 }
 
 /** Everything that the authorities trust, and every place where they keep signatures, each once. */

@@ -9,18 +9,14 @@ export const RELEASE_PREDICATE_TYPE = 'https://pratique.dev/release/v1';
 /** The flag on an image that is in quarantine by its name alone. */
 export const BY_PLACE = 'every image in this place is in quarantine';
 
-/** Quarantine flags on an image, each as a clause for a person; anyone who can push may set one. */
-export interface QuarantineReading {
-  readonly flags: readonly string[];
-  /** Set when a place that might hold a flag could not be read. */
-  readonly incomplete?: Unknown;
-}
-
-/** Finds every flag that a policy counts: by place, by annotation, by referrer. */
+/**
+ * Finds every flag that a policy counts: by place, by annotation, by referrer. Each is a clause for a person; anyone who can
+ * push may set one. `incomplete` is set when a place that might hold a flag could not be read.
+ */
 export function readQuarantine(
   { image, manifest, referrers }: Pick<Evidence, 'image' | 'manifest' | 'referrers'>,
   requirement: QuarantineRequirement,
-): QuarantineReading {
+): { readonly flags: readonly string[]; readonly incomplete: Unknown | undefined } {
   const annotations = manifest.state === 'found' ? manifest.value.annotations : {};
   const listing = readReferrers(referrers);
   const flags = [
@@ -32,8 +28,7 @@ export function readQuarantine(
       .filter(({ artifactType }) => requirement.artifactTypes.includes(artifactType))
       .map(({ digest }) => `flagged by referrer ${digest.slice(0, 19)}…`),
   ];
-  const incomplete = manifest.state === 'unknown' ? manifest : listing.incomplete;
-  return { flags, ...(incomplete && { incomplete }) };
+  return { flags, incomplete: manifest.state === 'unknown' ? manifest : listing.incomplete };
 }
 
 /** Whether an accepted signer has released exactly this digest; an {@link Unknown} when that could not be learned. */

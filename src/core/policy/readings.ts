@@ -1,54 +1,27 @@
-import type {
-  Evidence,
-  Fact,
-  ProvenSignature,
-  Referrer,
-  Unknown,
-  UnprovenSignature,
-  Unread,
-  UnsignedStatement,
-} from '../model/index.ts';
+import type { Evidence, Fact, Referrer, Signature, Unknown } from '../model/index.ts';
 
-/** Referrers that could be read, and whether any that matters may be missing. */
-export interface ReferrerReading {
-  readonly read: readonly Extract<Referrer, { state: 'read' }>[];
-  readonly incomplete?: Unknown;
-}
-
-/** Splits a referrer listing into what was read and what could not be read. */
-export function readReferrers(referrers: Fact<readonly Referrer[]>): ReferrerReading {
-  if (referrers.state === 'unknown') return { read: [], incomplete: referrers };
+/** Splits a referrer listing: what was read, and, if any that matters may be missing, why. */
+export function readReferrers(referrers: Fact<readonly Referrer[]>) {
   const all = referrers.state === 'found' ? referrers.value : [];
-  const unreadable = all.find((referrer) => referrer.state === 'unread');
-  return {
-    read: all.filter((referrer) => referrer.state === 'read'),
-    ...(unreadable && { incomplete: unknown(unreadable) }),
-  };
+  return { read: all.filter((one) => one.state === 'read'), incomplete: whyIncomplete(referrers) };
 }
 
-/** Signatures by state, and whether one could not be read. */
-export interface SignatureReading {
-  readonly proven: readonly ProvenSignature[];
-  /** Unsigned statements and reports. */
-  readonly unsigned: readonly UnsignedStatement[];
-  readonly unproven: readonly UnprovenSignature[];
-  readonly incomplete?: Unknown;
-}
+/** What was found next to an image, by what it proves; `incomplete` = why some of it may be missing. */
+export type SignatureReading = ReturnType<typeof readSignatures>;
 
-/** Splits what was found next to an image into what proves something, what does not, and what could not be read. */
-export function readSignatures(signatures: Evidence['signatures']): SignatureReading {
-  if (signatures.state === 'unknown')
-    return { proven: [], unsigned: [], unproven: [], incomplete: signatures };
+/** Splits what was found next to an image: what proves something, what is not signed, and what does not count. */
+export function readSignatures(signatures: Evidence['signatures']) {
   const all = signatures.state === 'found' ? signatures.value : [];
-  const unreadable = all.find((signature) => signature.state === 'unread');
   return {
     proven: all.filter((signature) => signature.state === 'proven'),
     unsigned: all.filter((signature) => signature.state === 'unsigned'),
     unproven: all.filter((signature) => signature.state === 'unproven'),
-    ...(unreadable && { incomplete: unknown(unreadable) }),
+    incomplete: whyIncomplete(signatures),
   };
 }
 
-function unknown({ reason, transient }: Unread): Unknown {
-  return { state: 'unknown', reason, transient };
+function whyIncomplete(fact: Fact<readonly (Referrer | Signature)[]>): Unknown | undefined {
+  if (fact.state !== 'found') return fact.state === 'unknown' ? fact : undefined;
+  const unread = fact.value.find((one) => one.state === 'unread');
+  return unread && { state: 'unknown', reason: unread.reason, transient: unread.transient };
 }

@@ -12,26 +12,24 @@ export interface Given {
 /** One way to be refused: looks at what is known and answers a finding, or nothing. Pure. */
 export type Check = (given: Given) => Finding | undefined;
 
+/** The finding that refuses an image: what was found and what to do next, each as one clause. */
+export function refused(
+  { name }: Pick<CompiledPolicy, 'name'>,
+  reason: Finding['reason'],
+  found: string,
+  next: string,
+): Finding {
+  return { kind: 'refused', reason, found, next, policy: name, transient: false };
+}
+
 /** The finding that follows from a fact that could not be learned. */
-export function unknownFinding(policy: CompiledPolicy, { reason, transient }: Unknown): Finding {
-  return {
-    kind: 'unknown',
-    reason: reason.code,
-    found: reason.detail,
-    next: transient ? 'try again in a moment' : 'ask the owner of the registry or of the policy',
-    policy: policy.name,
-    transient,
-  };
+export function unknownFinding({ name }: CompiledPolicy, { reason, transient }: Unknown): Finding {
+  const next = transient ? 'try again in a moment' : 'ask the owner of the registry or of the policy';
+  return { kind: 'unknown', reason: reason.code, found: reason.detail, next, policy: name, transient };
 }
 
 /** The finding for an image that the registry does not have. */
 export function notThere({ policy }: Given): Finding {
-  return {
-    kind: 'refused',
-    reason: 'ImageNotFound',
-    found: 'the registry has no such image, or hides it from this login',
-    next: 'check name, tag and pull access',
-    policy: policy.name,
-    transient: false,
-  };
+  const found = 'the registry has no such image, or hides it from this login';
+  return refused(policy, 'ImageNotFound', found, 'check name, tag and pull access');
 }

@@ -1,16 +1,9 @@
-import type { Evidence, Finding } from '../../model/index.ts';
+import { unknown, type Evidence, type Finding } from '../../model/index.ts';
 import type { CompiledPolicy } from '../compile/compile.ts';
 import type { LifecycleRequirement } from '../compile/requirements.ts';
-import {
-  counts,
-  decidingClaim,
-  isPast,
-  readLifecycle,
-  type LifecycleClaim,
-  type LifecycleReading,
-} from '../lifecycle.ts';
+import { counts, decidingClaim, isNear, isPast, readLifecycle, type LifecycleReading } from '../lifecycle.ts';
 import { formatDay } from '../time.ts';
-import { unknownFinding, notThere, type Check } from './check.ts';
+import { notThere, refused, unknownFinding, type Check } from './check.ts';
 
 const WORDS = {
   EndOfLife: { past: 'PastEndOfLife', ended: 'ended', ends: 'ends' },
@@ -25,12 +18,17 @@ export const pastEndOfLife: Check = (given) => {
   if (evidence.manifest.state === 'absent') return notThere(given);
   const reading = readLifecycle(evidence, lifecycle);
   const claim = decidingClaim(reading.claims, lifecycle.refuse);
-  if (claim && isPast(claim, lifecycle.gracePeriodMs, now)) return past(claim, policy, evidence);
+  const words = claim && WORDS[claim.says];
+  const says = claim && `${formatDay(claim.moment)}, says ${claim.where}`;
+  if (words && isPast(claim, lifecycle.gracePeriodMs, now))
+    return refused(policy, words.past, `${words.ended} ${says}`, newest(evidence));
   // A later date proves nothing while an earlier one may hide in what could not be read.
   const doubt = inDoubt(reading, lifecycle.refuse, policy);
   if (doubt) return doubt;
-  if (!claim) return lifecycle.required ? missing(policy) : undefined;
-  return isNear(claim, lifecycle, now) ? near(claim, policy, evidence) : undefined;
+  if (!words) return lifecycle.required ? missing(policy) : undefined;
+  if (lifecycle.warnBeforeMs === 0 || !isNear(claim, lifecycle, now)) return undefined;
+  const near = refused(policy, 'EndOfLifeNear', `${words.ends} ${says}`, newest(evidence));
+  return { ...near, kind: 'notice' };
 };
 
 function inDoubt(
@@ -42,53 +40,15 @@ function inDoubt(
   const where = unreadable.find(({ says }) => counts(says, refuse))?.where;
   if (where === undefined) return undefined;
   const detail = `no date can be read in ${where}; write 2026-12-31 or 2026-12-31T00:00:00Z`;
-  return unknownFinding(policy, {
-    state: 'unknown',
-    reason: { code: 'UnreadableDate', detail },
-    transient: false,
-  });
-}
-
-function past(claim: LifecycleClaim, policy: CompiledPolicy, evidence: Evidence): Finding {
-  const words = WORDS[claim.says];
-  return {
-    kind: 'refused',
-    reason: words.past,
-    found: `${words.ended} ${formatDay(claim.moment)}, says ${claim.where}`,
-    next: newest(evidence),
-    policy: policy.name,
-    transient: false,
-  };
-}
-
-function near(claim: LifecycleClaim, policy: CompiledPolicy, evidence: Evidence): Finding {
-  return {
-    kind: 'notice',
-    reason: 'EndOfLifeNear',
-    found: `${WORDS[claim.says].ends} ${formatDay(claim.moment)}, says ${claim.where}`,
-    next: newest(evidence),
-    policy: policy.name,
-    transient: false,
-  };
+  return unknownFinding(policy, unknown('UnreadableDate', detail));
 }
 
 function missing(policy: CompiledPolicy): Finding {
-  return {
-    kind: 'refused',
-    reason: 'LifecycleMissing',
-    found: 'no lifecycle date on the image or its referrers',
-    next: 'annotate it with org.opencontainers.image.support.end-of-life',
-    policy: policy.name,
-    transient: false,
-  };
-}
-
-function isNear(claim: LifecycleClaim, { warnBeforeMs }: LifecycleRequirement, now: Date): boolean {
-  return warnBeforeMs > 0 && now.getTime() >= claim.moment.getTime() - warnBeforeMs;
+  const next = 'annotate it with org.opencontainers.image.support.end-of-life';
+  return refused(policy, 'LifecycleMissing', 'no lifecycle date on the image or its referrers', next);
 }
 
 function newest({ successor }: Evidence): string {
-  return successor.state === 'found'
-    ? `newest in this line: ${successor.value.tag}`
-    : 'move to a supported image of this line';
+  if (successor.state !== 'found') return 'move to a supported image of this line';
+  return `newest in this line: ${successor.value.tag}`;
 }

@@ -1,4 +1,4 @@
-import type { Evidence, ProvenSignature, StatementClaim, UnsignedStatement } from '../../model/index.ts';
+import type { Evidence, StatementClaim } from '../../model/index.ts';
 import { objection, type Authority } from '../compile/authority.ts';
 import { readSignatures } from '../readings.ts';
 
@@ -8,51 +8,38 @@ const CLOCK_SKEW_MS = 5 * 60_000;
 /** A statement with a signature of an accepted authority. */
 export interface AcceptedStatement {
   readonly says: StatementClaim;
-  readonly signedAt?: Date;
+  readonly signedAt?: Date | undefined;
 }
 
-/** Statements of an image for one requirement: those that count, and those that are merely there. */
-export interface StatementReading {
-  readonly accepted: readonly AcceptedStatement[];
-  readonly unsigned: readonly UnsignedStatement[];
-  /** Why signed ones do not count. */
-  readonly objections: readonly string[];
-  readonly incomplete?: ReturnType<typeof readSignatures>['incomplete'];
-}
-
-/** Reads the statements that `isWanted` picks, by whom they are signed. */
+/**
+ * Reads the statements that `isWanted` picks: those that count, those that are not signed, and why signed ones do not count.
+ * `incomplete` = why some may be missing.
+ */
 export function readStatements(
   signatures: Evidence['signatures'],
   from: readonly Authority[],
   isWanted: (says: StatementClaim) => boolean,
-): StatementReading {
+) {
   const { proven, unsigned, unproven, incomplete } = readSignatures(signatures);
-  const wanted = proven.flatMap((signature) => statementOf(signature, isWanted));
-  const objectionsTo = (signature: ProvenSignature) =>
-    from.map((authority) => objection(authority, signature));
-  const accepted = wanted.filter(({ signature }) => objectionsTo(signature).includes(undefined));
-  const refused = wanted.filter((one) => !accepted.includes(one));
-  return {
-    accepted: accepted.map(({ signature, says }) => ({
-      says,
-      ...(signature.signedAt && { signedAt: signature.signedAt }),
-    })),
-    unsigned: unsigned.filter(({ says }) => isWanted(says)),
-    objections: [
-      ...refused.map(({ signature }) => objectionsTo(signature)[0] ?? 'by no accepted authority'),
-      ...unproven.map(({ why }) => why),
-    ],
-    ...(incomplete && { incomplete }),
-  };
-}
-
-function statementOf(signature: ProvenSignature, isWanted: (says: StatementClaim) => boolean) {
-  const { says } = signature;
-  return says.kind === 'statement' && isWanted(says) ? [{ signature, says }] : [];
+  const wanted = proven.flatMap((signature) => {
+    const { says, signedAt } = signature;
+    if (says.kind !== 'statement' || !isWanted(says)) return [];
+    return [{ says, signedAt, objections: from.map((authority) => objection(authority, signature)) }];
+  });
+  const refused = wanted.filter(({ objections }) => !objections.includes(undefined));
+  const accepted: readonly AcceptedStatement[] = wanted.filter((one) => !refused.includes(one));
+  const objections = [
+    ...refused.map((one) => one.objections[0] ?? 'by no accepted authority'),
+    ...unproven.map(({ why }) => why),
+  ];
+  return { accepted, unsigned: unsigned.filter(({ says }) => isWanted(says)), objections, incomplete };
 }
 
 /** What was found instead of a statement that counts, as a clause. */
-export function foundInstead({ unsigned, objections }: StatementReading): string {
+export function foundInstead({
+  unsigned,
+  objections,
+}: Pick<ReturnType<typeof readStatements>, 'unsigned' | 'objections'>): string {
   const parts = [
     ...(unsigned.length > 0 ? [`${unsigned.length} found that is not signed`] : []),
     ...(objections.length > 0 ? [`${objections.length} found, ${objections[0] ?? ''}`] : []),
@@ -74,9 +61,6 @@ export function ageObjection(
 ): string | undefined {
   if (maxAgeMs === undefined) return undefined;
   if (!moment) return 'says no time';
-  const future = futureObjection(moment, now);
-  if (future !== undefined) return future;
-  return now.getTime() - moment.getTime() > maxAgeMs
-    ? `is of ${moment.toISOString().slice(0, 16)}Z`
-    : undefined;
+  const isOld = now.getTime() - moment.getTime() > maxAgeMs;
+  return futureObjection(moment, now) ?? (isOld ? `is of ${moment.toISOString().slice(0, 16)}Z` : undefined);
 }

@@ -1,7 +1,14 @@
 import { nameAuthorities } from '../compile/authority.ts';
-import { formatReference, type Finding, type StatementClaim } from '../../model/index.ts';
+import {
+  formatReference,
+  objectOf,
+  textOf,
+  unknown,
+  type Finding,
+  type StatementClaim,
+} from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
-import { unknownFinding, notThere, type Check, type Given } from './check.ts';
+import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
 import { parseTime } from '../time.ts';
 
@@ -12,11 +19,7 @@ const MAX_JUDGED = 8;
 export const unattested: Check = (given) => {
   const { attestations } = given.policy;
   if (attestations.length > 0 && given.evidence.manifest.state === 'absent') return notThere(given);
-  for (const requirement of attestations) {
-    const finding = judge(requirement, given);
-    if (finding) return finding;
-  }
-  return undefined;
+  return attestations.map((requirement) => judge(requirement, given)).find((finding) => finding);
 };
 
 function judge(requirement: AttestationRequirement, given: Given): Finding | undefined {
@@ -30,14 +33,8 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
   if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
   if (first) return first;
   const names = nameAuthorities(from);
-  return {
-    kind: 'refused',
-    reason: 'AttestationMissing',
-    found: `no ${predicateType} by ${names}; ${foundInstead(reading)}`,
-    next: `have ${names} attest this digest`,
-    policy: policy.name,
-    transient: false,
-  };
+  const found = `no ${predicateType} by ${names}; ${foundInstead(reading)}`;
+  return refused(policy, 'AttestationMissing', found, `have ${names} attest this digest`);
 }
 
 /** Those to judge, the newest first; one without a time is the oldest. */
@@ -51,22 +48,18 @@ function judgeStatement(
   { predicateType, maxAgeMs, conditions }: AttestationRequirement,
   { policy, evidence, now }: Given,
 ): Finding | undefined {
-  const refused = { kind: 'refused', policy: policy.name, transient: false } as const;
   const old = ageObjection(signedAt ?? statedTime(says), maxAgeMs, now);
-  if (old !== undefined) {
-    const found = `${predicateType} ${old}`;
-    return { ...refused, reason: 'AttestationTooOld', found, next: 'have it attested anew' };
-  }
+  if (old !== undefined)
+    return refused(policy, 'AttestationTooOld', `${predicateType} ${old}`, 'have it attested anew');
   const image = { reference: formatReference(evidence.image), digest: evidence.image.digest ?? '' };
   for (const { condition, message } of conditions) {
     const held = condition.holds({ predicate: says.predicate, image, now });
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
-      return unknownFinding(policy, { state: 'unknown', reason: { code, detail }, transient: false });
+      return unknownFinding(policy, unknown(code, detail));
     }
-    if (!held.value)
-      return { ...refused, reason: 'AttestationRejected', found: message, next: `see its ${predicateType}` };
+    if (!held.value) return refused(policy, 'AttestationRejected', message, `see its ${predicateType}`);
   }
   return undefined;
 }
@@ -85,16 +78,11 @@ const PLACES: readonly (readonly string[])[] = [
 
 /** When a statement says it was made; as trustworthy as who signed it. */
 function statedTime({ predicate }: StatementClaim): Date | undefined {
-  for (const place of PLACES) {
-    const text = place.reduce<unknown>(
-      (value, key) =>
-        typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-          ? (value as Readonly<Record<string, unknown>>)[key]
-          : undefined,
+  const texts = PLACES.map((place) =>
+    place.reduce<unknown>(
+      (value, key) => (Object.hasOwn(objectOf(value), key) ? objectOf(value)[key] : undefined),
       predicate,
-    );
-    const moment = typeof text === 'string' ? parseTime(text) : undefined;
-    if (moment) return moment;
-  }
-  return undefined;
+    ),
+  );
+  return texts.map((text) => parseTime(textOf(text))).find((moment) => moment);
 }

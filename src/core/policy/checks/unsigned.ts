@@ -2,7 +2,7 @@ import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
 import { nameAuthorities, objection, signerId, type Authority } from '../compile/authority.ts';
 import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
-import { unknownFinding, notThere, type Check } from './check.ts';
+import { notThere, refused, unknownFinding, type Check } from './check.ts';
 
 /** Different reasons shown in one message at most; a flood of bad signatures must not flood the reader. */
 const MAX_REASONS_SHOWN = 3;
@@ -17,14 +17,7 @@ export const unsigned: Check = (given) => {
   if (lack === undefined) return undefined;
   if (typeof lack !== 'string') return unknownFinding(policy, lack);
   const names = nameAuthorities(signatures.from);
-  return {
-    kind: 'refused',
-    reason: 'Unsigned',
-    found: lack,
-    next: `have ${names} sign this digest`,
-    policy: policy.name,
-    transient: false,
-  };
+  return refused(policy, 'Unsigned', lack, `have ${names} sign this digest`);
 };
 
 /** What the signatures of one digest lack, as a clause; `undefined` when nothing. */
@@ -35,9 +28,8 @@ function lacking(
   const reading = readSignatures(signatures);
   const counting = reading.proven.filter((signature) => hasAnnotations(signature, requirement));
   const authorities = requirement.from.filter((authority) => counting.some((one) => isBy(one, authority)));
-  const signers = new Set(
-    counting.filter((one) => authorities.some((authority) => isBy(one, authority))).map(signerId),
-  );
+  const accepted = counting.filter((one) => authorities.some((authority) => isBy(one, authority)));
+  const signers = new Set(accepted.map(signerId));
   if (Math.min(authorities.length, signers.size) >= requirement.atLeast) return undefined;
   if (reading.incomplete) return reading.incomplete;
   return [missing(authorities, requirement), nearest(reading, requirement)].join('; ');
@@ -78,7 +70,7 @@ function missing(signers: readonly Authority[], { from, atLeast }: SignatureRequ
 /** What was found instead, with the nearest reason each one does not count. */
 function nearest({ proven, unproven }: SignatureReading, requirement: SignatureRequirement): string {
   const whys = [
-    ...proven.map((signature) => whyNot(signature, requirement)).filter((why) => why !== undefined),
+    ...proven.flatMap((signature) => whyNot(signature, requirement) ?? []),
     ...unproven.map(({ why }) => why),
   ];
   if (whys.length === 0) return 'none found';
