@@ -1,6 +1,6 @@
-import type { Evidence, Fact, ImageRef, Unknown, Clock } from '../model/index.ts';
+import { unknown, type Clock, type Fact, type ImageRef, type Unknown } from '../model/index.ts';
 import { learn } from './learn.ts';
-import type { RegistrySource, Sources, Keychain } from './ports.ts';
+import type { Keychain, RegistrySource, Sources } from './ports.ts';
 
 /** A registry read with certain logins. */
 export interface Login {
@@ -29,18 +29,6 @@ export async function sourcesFor(
   if (login.state === 'unknown') return login;
   const { scope, registry } = login.value;
   return { ...sources, registry, memory: sources.memory.scoped(scope) };
-}
-
-/** The evidence of an image that could not be read. */
-export function unreadable(image: ImageRef, why: Unknown): Evidence {
-  return {
-    image,
-    manifest: why,
-    referrers: why,
-    signatures: why,
-    children: why,
-    successor: why,
-  };
 }
 
 /** Distinguishes sources from the reason why there are none. */
@@ -84,7 +72,7 @@ interface PullSecrets {
   }[];
 }
 
-/** What finding logins takes. */
+/** What finding logins takes; `own` are the controller's own logins. */
 export interface AccessParts {
   readonly read: (
     asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
@@ -94,7 +82,6 @@ export interface AccessParts {
   readonly registry: {
     readonly as: (view: { readonly scope: string; readonly keychain: Keychain }) => RegistrySource;
   };
-  /** The controller's own logins. */
   readonly own: Keychain;
   readonly clock: Clock;
 }
@@ -105,40 +92,27 @@ export interface AccessParts {
  * it never quietly becomes an anonymous read. Secrets are read at most once per request, and only if a registry is asked.
  */
 export function accessFor(credentials: Credentials, parts: AccessParts, signal: AbortSignal): Access {
+  const { pullSecrets: names, ...account } = credentials;
   let reading: Promise<PullSecrets> | undefined;
   return async (places): Promise<Fact<Login>> => {
-    const { namespace, pullSecrets: names, serviceAccount } = credentials;
-    reading ??= parts.read({ namespace, names, serviceAccount }, signal);
+    reading ??= parts.read({ ...account, names }, signal);
     const secrets = await reading;
     const brought = parts.loginsIn(secrets.configs);
-    const scope = brought.scopeOf(places);
+    const detail = 'it holds no valid Docker config';
     const unreadable = [
       ...secrets.unreadable,
-      ...brought.unreadable.map((source) => ({
-        source,
-        detail: 'it holds no valid Docker config',
-        transient: false,
-      })),
+      ...brought.unreadable.map((source) => ({ source, detail, transient: false })),
     ];
     const [image] = places;
     if (unreadable.length > 0 && image && brought.scopeOf([image]) === undefined) {
-      const own = await parts.own(image, signal);
-      if (own === undefined) return unreadableSecrets(unreadable);
+      const whys = unreadable.map((one) => `${one.source}: ${one.detail}`).join('; ');
+      const transient = unreadable.some((one) => one.transient);
+      if (!(await parts.own(image, signal))) return unknown('PullSecretUnreadable', whys, transient);
     }
-    if (scope === undefined) return { state: 'absent', seenAt: parts.clock() };
-    const login = {
-      scope,
-      registry: parts.registry.as({ scope, keychain: brought.keychainOver(parts.own) }),
-    };
-    return { state: 'found', value: login, seenAt: parts.clock() };
-  };
-}
-
-function unreadableSecrets(unreadable: PullSecrets['unreadable']): Unknown {
-  const detail = unreadable.map(({ source, detail: why }) => `${source}: ${why}`).join('; ');
-  return {
-    state: 'unknown',
-    reason: { code: 'PullSecretUnreadable', detail },
-    transient: unreadable.some(({ transient }) => transient),
+    const scope = brought.scopeOf(places);
+    const seenAt = parts.clock();
+    if (scope === undefined) return { state: 'absent', seenAt };
+    const registry = parts.registry.as({ scope, keychain: brought.keychainOver(parts.own) });
+    return { state: 'found', value: { scope, registry }, seenAt };
   };
 }

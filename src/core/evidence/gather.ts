@@ -1,35 +1,24 @@
 import pLimit from 'p-limit';
-import {
-  isPinned,
-  type Evidence,
-  type ImageRef,
-  type PinnedRef,
-  nameOf,
-  pin,
-  type Fact,
-  type Manifest,
-  type Successor,
-  isIndexType,
-  type ChildEvidence,
-  type Descriptor,
+import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
+import type {
+  ChildEvidence,
+  Evidence,
+  Fact,
+  ImageRef,
+  Manifest,
+  PinnedRef,
+  Successor,
 } from '../model/index.ts';
-import {
-  type needsAtFirst,
-  needsNext,
-  type CompiledPolicy,
-  readLifecycle,
-  successorTags,
-  type SignatureNeeds,
-} from '../policy/index.ts';
-import { unknown, learn } from './learn.ts';
+import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
+import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
+import { learn } from './learn.ts';
+import type { Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
-import { resolve, readTag } from './resolve.ts';
-import { mergeSignatures, readSignatures } from './signatures.ts';
-import type { Sources } from './ports.ts';
-import { BUILDKIT_KIND } from './index-statements.ts';
+import { readTag, resolve } from './resolve.ts';
+import { BUILDKIT_KIND, mergeSignatures, readSignatures } from './signatures.ts';
 
 /** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
-const NOT_ASKED = unknown('InternalError', 'this was not gathered', false);
+const NOT_ASKED = unknown('InternalError', 'this was not gathered');
 
 /** Which image to learn about, for which policies, and what these need before anything is known. */
 interface Gathering {
@@ -38,53 +27,46 @@ interface Gathering {
   readonly needs: ReturnType<typeof needsAtFirst>;
 }
 
+/** Evidence of which nothing is known, for one reason. */
+export function evidenceWithout(image: ImageRef, why = NOT_ASKED): Evidence {
+  return { image, manifest: why, referrers: why, signatures: why, children: why, successor: why };
+}
+
 /**
  * Learns what the policies need to know about one image, all questions at once as far as they do not depend on each
  * other. Never throws: what cannot be learned is `unknown`.
  */
-export async function gather(
-  { ref, policies, needs }: Gathering,
-  given: Sources,
-  signal: AbortSignal,
-): Promise<Evidence> {
-  const nothing: Evidence = {
-    image: ref,
-    manifest: NOT_ASKED,
-    referrers: NOT_ASKED,
-    signatures: NOT_ASKED,
-    children: NOT_ASKED,
-    successor: NOT_ASKED,
-  };
+export async function gather({ ref, policies, needs }: Gathering, given: Reading): Promise<Evidence> {
+  const nothing = evidenceWithout(ref);
   if (!needs.registry) return nothing;
-  const sources = needs.marks ? { ...given, thorough: true } : given;
+  const reading = needs.marks ? { ...given, thorough: true } : given;
+  const resolving = resolve(ref, reading);
   // With a digest in hand nothing waits for the manifest; a tag has to be resolved first, once.
-  if (isPinned(ref))
-    return learnAll(ref, resolve(ref, sources, signal), { policies, needs }, { sources, signal });
-  const resolved = await resolve(ref, sources, signal);
-  if (!isPinned(resolved.image)) {
-    const { manifest } = resolved;
-    const unreadable = manifest.state === 'unknown' ? manifest : NOT_ASKED;
-    return { ...nothing, manifest, referrers: unreadable, signatures: unreadable };
-  }
-  return learnAll(resolved.image, Promise.resolve(resolved), { policies, needs }, { sources, signal });
+  const image = isPinned(ref) ? ref : (await resolving).image;
+  if (isPinned(image)) return learnAll(image, resolving, { policies, needs }, reading);
+  const { manifest } = await resolving;
+  const unreadable = manifest.state === 'unknown' ? manifest : NOT_ASKED;
+  return { ...nothing, manifest, referrers: unreadable, signatures: unreadable };
 }
 
 async function learnAll(
   image: PinnedRef,
   resolving: ReturnType<typeof resolve>,
   { policies, needs }: Omit<Gathering, 'ref'>,
-  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+  reading: Reading,
 ): Promise<Evidence> {
-  const listing = readReferrers(image, sources, signal);
   const asked = needs.signatures;
-  const early = asked && readSignatures(image, asked, sources, signal);
-  const [{ manifest }, referrers, first] = await Promise.all([resolving, listing, early]);
-  const next = needsNext(policies, { image, manifest, referrers }, sources.clock());
+  const [{ manifest }, referrers, first] = await Promise.all([
+    resolving,
+    readReferrers(image, reading),
+    asked && readSignatures(image, asked, reading),
+  ]);
+  const next = needsNext(policies, { image, manifest, referrers }, reading.clock());
   const [releases, children, successor] = await Promise.all([
-    next.signatures && readSignatures(image, next.signatures, sources, signal),
-    asked?.everyChild ? readChildren(image, manifest, asked, { sources, signal }) : NOT_ASKED,
+    next.signatures && readSignatures(image, next.signatures, reading),
+    asked?.everyChild ? readChildren(image, manifest, asked, reading) : NOT_ASKED,
     next.successor && manifest.state === 'found'
-      ? readSuccessor(image, manifest.value, policies, { sources, signal })
+      ? readSuccessor(image, manifest.value, policies, reading)
       : NOT_ASKED,
   ]);
   const facts = [first, releases].filter((fact) => fact !== undefined);
@@ -100,42 +82,36 @@ function readSuccessor(
   image: PinnedRef,
   manifest: Manifest,
   policies: readonly CompiledPolicy[],
-  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+  reading: Reading,
 ): Promise<Fact<Successor>> {
   const rules = {
     annotations: policies.flatMap(({ lifecycle }) => lifecycle?.annotations ?? []),
     artifactTypes: policies.flatMap(({ lifecycle }) => lifecycle?.artifactTypes ?? []),
   };
-  return sources.memory.recall(
-    {
-      key: ['successor', nameOf(image), image.tag ?? '', image.digest, JSON.stringify(rules)],
-      load: async (loadSignal) => {
-        const tags = await learn(() => sources.registry.tags(image, loadSignal), sources);
-        if (tags.state !== 'found') return tags;
-        const candidates = successorTags(image, manifest, tags.value).slice(0, MAX_CANDIDATES);
-        for (const tag of candidates) {
-          if (await isSupported({ ...image, tag }, rules, { sources, signal: loadSignal }))
-            return { ...tags, value: { tag } };
-        }
-        return { state: 'absent', seenAt: tags.seenAt };
-      },
-    },
-    signal,
-  );
+  const load = async (signal: AbortSignal): Promise<Fact<Successor>> => {
+    const tags = await learn(() => reading.registry.tags(image, signal), reading);
+    if (tags.state !== 'found') return tags;
+    for (const tag of successorTags(image, manifest, tags.value).slice(0, MAX_CANDIDATES)) {
+      const { registry, repository } = image;
+      if (await isSupported({ registry, repository, tag }, rules, { ...reading, signal }))
+        return { ...tags, value: { tag } };
+    }
+    return { state: 'absent', seenAt: tags.seenAt };
+  };
+  const key = ['successor', nameOf(image), image.tag ?? '', image.digest, JSON.stringify(rules)];
+  return reading.memory.recall({ key, load }, reading.signal);
 }
 
 async function isSupported(
-  { registry, repository, tag }: PinnedRef,
+  ref: ImageRef,
   rules: Parameters<typeof readLifecycle>[1],
-  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+  reading: Reading,
 ): Promise<boolean> {
-  if (tag === undefined) return false;
-  const ref = { registry, repository, tag };
-  const manifest = await readTag(ref, sources, signal);
+  const manifest = await readTag(ref, reading);
   if (manifest.state !== 'found') return false;
-  const referrers = await readReferrers(pin(ref, manifest.value.digest), sources, signal);
+  const referrers = await readReferrers(pin(ref, manifest.value.digest), reading);
   const { claims, incomplete } = readLifecycle({ manifest, referrers }, rules);
-  return !incomplete && claims.every(({ moment }) => moment > sources.clock());
+  return !incomplete && claims.every(({ moment }) => moment > reading.clock());
 }
 
 /** Platforms judged one by one; real images have fewer than twenty. */
@@ -148,26 +124,20 @@ async function readChildren(
   image: PinnedRef,
   manifest: Fact<Manifest>,
   needs: SignatureNeeds,
-  { sources, signal }: { readonly sources: Sources; readonly signal: AbortSignal },
+  reading: Reading,
 ): Promise<Fact<readonly ChildEvidence[]>> {
   if (manifest.state !== 'found') return manifest;
   const { seenAt, value } = manifest;
   if (!isIndexType(value.mediaType)) return { state: 'absent', seenAt };
   const platforms = value.manifests.filter(({ annotations }) => annotations[BUILDKIT_KIND] === undefined);
-  if (platforms.length > MAX_PLATFORMS) {
-    const detail = `the index has ${platforms.length} platforms, ${MAX_PLATFORMS} are read`;
-    return unknown('LimitExceeded', detail, false);
-  }
+  const detail = `the index has ${platforms.length} platforms, ${MAX_PLATFORMS} are read`;
+  if (platforms.length > MAX_PLATFORMS) return unknown('LimitExceeded', detail);
   const atOnce = pLimit(READ_AT_ONCE);
-  const children = platforms.map(({ digest, platform }) =>
+  const children = platforms.map(({ digest, platform: { os, architecture, variant } = {} }) =>
     atOnce(async (): Promise<ChildEvidence> => {
-      const signatures = await readSignatures(pin(image, digest), needs, sources, signal);
-      return { digest, platform: platform ? nameOfPlatform(platform) : '', signatures };
+      const platform = [os, architecture, variant].filter((part) => part !== undefined).join('/');
+      return { digest, platform, signatures: await readSignatures(pin(image, digest), needs, reading) };
     }),
   );
   return { state: 'found', value: await Promise.all(children), seenAt };
-}
-
-function nameOfPlatform({ os, architecture, variant }: NonNullable<Descriptor['platform']>): string {
-  return [os, architecture, variant].filter((part) => part !== undefined).join('/');
 }

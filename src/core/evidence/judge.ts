@@ -1,27 +1,15 @@
+import { formatReference, nameOf, parseReference } from '../model/index.ts';
+import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Verdict } from '../model/index.ts';
+import { decide, decideByName, decideUnmatched, decideUnreadable } from '../policy/index.ts';
 import {
-  formatReference,
-  nameOf,
-  parseReference,
-  type Evidence,
-  type Fact,
-  type ImageRef,
-  type JudgedImage,
-  type NamedImage,
-  type Verdict,
-} from '../model/index.ts';
-import {
-  decide,
-  decideByName,
-  decideUnmatched,
-  decideUnreadable,
   needsAtFirst,
   repositoriesOf,
   selectPolicies,
   type CompiledPolicy,
   type Labels,
 } from '../policy/index.ts';
-import { unreadable, isUnknown, sourcesFor, type Access } from './access.ts';
-import { gather } from './gather.ts';
+import { isUnknown, sourcesFor, type Access } from './access.ts';
+import { evidenceWithout, gather } from './gather.ts';
 import type { Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world. */
@@ -76,25 +64,22 @@ export async function judgeReference(
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
     // A policy covers the image, but not in this namespace: that was a decision of its author.
-    const verdict = decideUnmatched(covered ? 'Allow' : unmatchedImages);
-    return { reference: use, verdict };
+    return { reference: use, verdict: decideUnmatched(covered ? 'Allow' : unmatchedImages) };
   }
   const settled = decideByName(selection, nameOf(use));
   if (settled) return { reference: use, verdict: settled };
   const { applying } = selection;
   const needs = needsAtFirst(applying);
-  const judgeWith = async (given: Sources): Promise<JudgedReference> => {
-    const evidence = await gather({ ref: use, policies: applying, needs }, given, signal);
-    const verdict = decide({ use, evidence, selection, now: given.clock() });
+  const judgedBy = (evidence: Evidence): JudgedReference => {
+    const verdict = decide({ use, evidence, selection, now: sources.clock() });
     return { reference: evidence.image, verdict, evidence };
   };
+  const judgeWith = async (given: Sources) =>
+    judgedBy(await gather({ ref: use, policies: applying, needs }, { ...given, signal }));
   const reading = needs.registry
     ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
     : sources;
-  if (isUnknown(reading)) {
-    const evidence = unreadable(use, reading);
-    return { reference: use, verdict: decide({ use, evidence, selection, now: sources.clock() }), evidence };
-  }
+  if (isUnknown(reading)) return judgedBy(evidenceWithout(use, reading));
   const judged = await judgeWith(reading);
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
   // and what an older registry may have kept elsewhere is read as well.

@@ -1,4 +1,4 @@
-import { Fault, type Clock, type Fact, type Reason, type Unknown, type Unread } from '../model/index.ts';
+import { Fault, unknown, type Clock, type Fact, type Unknown, type Unread } from '../model/index.ts';
 
 /** Passes on a failure that is no {@link Fault}, hence a bug, to the log. */
 export type Report = (error: unknown) => void;
@@ -18,18 +18,8 @@ export async function learn<T>(
   } catch (error) {
     if (error instanceof Fault) return unknown(error.code, error.message, error.transient);
     report(error);
-    return unknown('InternalError', 'an internal error, see the log of Pratique', false);
+    return unknown('InternalError', 'an internal error, see the log of Pratique');
   }
-}
-
-/** An unknown fact. */
-export function unknown(code: Reason['code'], detail: string, transient: boolean): Unknown {
-  return { state: 'unknown', reason: { code, detail }, transient };
-}
-
-/** The fact of a question that was still open when the deadline came. */
-export function outOfTime(): Unknown {
-  return unknown('DeadlineExceeded', 'the registry did not answer in time', true);
 }
 
 /** An unknown fact as a piece of evidence that exists but cannot be read. */

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock, Fact } from '../model/index.ts';
-import { outOfTime } from './learn.ts';
+import { unknown, type Clock, type Fact } from '../model/index.ts';
 
 /** How long and how much is remembered. */
 export interface MemoryLimits {
@@ -116,13 +115,8 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     if (lifetime <= 0) return;
     const now = clock().getTime();
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
-    entries.set(JSON.stringify(question.key), {
-      kind: kindOf(question),
-      fact,
-      since: now,
-      until: now + lifetime,
-      weight,
-    });
+    const key = JSON.stringify(question.key);
+    entries.set(key, { kind: kindOf(question), fact, since: now, until: now + lifetime, weight });
   };
 
   const load = <T>(question: Question<T>): Promise<Fact<T>> => {
@@ -158,7 +152,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
           onLookup?.(question.key[0] ?? '', 'remembered');
           return known;
         }
-        return signal.aborted ? outOfTime() : untilAborted(load(within(question)), signal);
+        return signal.aborted ? OUT_OF_TIME : untilAborted(load(within(question)), signal);
       },
       recent: () => view(limits.absentMs, scope),
       scoped: (other) => view(maxAgeMs, other),
@@ -172,11 +166,14 @@ function kindOf({ key }: { readonly key: readonly string[] }): string {
   return key[1] ?? '';
 }
 
+/** The fact of a question that was still open when the deadline came. */
+const OUT_OF_TIME = unknown('DeadlineExceeded', 'the registry did not answer in time', true);
+
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load continues for the others. */
 async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): Promise<Fact<T>> {
   const { promise: aborted, resolve } = Promise.withResolvers<Fact<T>>();
   const onAbort = () => {
-    resolve(outOfTime());
+    resolve(OUT_OF_TIME);
   };
   signal.addEventListener('abort', onAbort, { once: true });
   try {

@@ -3,17 +3,8 @@
  * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
  * the other side says plainly that there is no such thing.
  */
-import type {
-  Descriptor,
-  Digest,
-  ImageRef,
-  Manifest,
-  PinnedRef,
-  Signature,
-  SignatureCandidate,
-  Trust,
-  Clock,
-} from '../model/index.ts';
+import type { Clock, Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+import type { Signature, SignatureCandidate, Trust } from '../model/index.ts';
 import type { Report } from './learn.ts';
 import type { Memory } from './memory.ts';
 
@@ -50,9 +41,8 @@ export interface BlobSource {
   ): Promise<Uint8Array | undefined>;
 }
 
-/** Lists tags. */
+/** Lists all tags of a repository, in the registry's order. */
 export interface TagSource {
-  /** All tags of a repository, in the registry's order. */
   tags(repository: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
 }
 
@@ -93,4 +83,9 @@ export interface Sources {
   readonly thorough?: boolean;
   readonly clock: Clock;
   readonly report: Report;
+}
+
+/** Sources with the one deadline by which this caller needs the answer, or this load its own. */
+export interface Reading extends Sources {
+  readonly signal: AbortSignal;
 }

@@ -1,18 +1,10 @@
-import { weightOf } from './memory.ts';
 import pLimit from 'p-limit';
-import {
-  artifactTypeOf,
-  MEDIA_TYPE,
-  nameOf,
-  pin,
-  type Descriptor,
-  type Fact,
-  type PinnedRef,
-  type Referrer,
-} from '../model/index.ts';
-import { learn, unread, unknown } from './learn.ts';
+import { artifactTypeOf, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
+import type { Descriptor, Fact, PinnedRef, Referrer } from '../model/index.ts';
+import { learn, unread } from './learn.ts';
+import { weightOf } from './memory.ts';
+import type { Reading, Sources } from './ports.ts';
 import { readManifest } from './resolve.ts';
-import type { Sources } from './ports.ts';
 
 /** Referrers that are opened because their listing says too little: more is an attack, and each is a request. */
 const MAX_OPENED = 32;
@@ -35,21 +27,17 @@ export function lookOf({ thorough, memory }: Sources, keyFor: (look: Look) => re
 }
 
 /** Everything that refers to an image, each with its true artifact type and annotations. */
-export function readReferrers(
-  image: PinnedRef,
-  sources: Sources,
-  signal: AbortSignal,
-): Promise<Fact<readonly Referrer[]>> {
+export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<readonly Referrer[]>> {
   const keyFor = (look: Look) => ['referrers', nameOf(image), image.digest, look];
-  return sources.memory.recall(
+  return reading.memory.recall<readonly Referrer[]>(
     {
-      key: keyFor(lookOf(sources, keyFor)),
-      load: (loadSignal) => list(image, sources, loadSignal),
+      key: keyFor(lookOf(reading, keyFor)),
+      load: (signal) => list(image, { ...reading, signal }),
       keep: (fact) =>
         fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,
       weigh: weightOf,
     },
-    signal,
+    reading.signal,
   );
 }
 
@@ -57,23 +45,19 @@ export function readReferrers(
  * What the registry lists, by the API and, for the thorough, under the fallback tag; each listing is
  * remembered by itself, as long as it takes to look twice.
  */
-async function listed(
-  image: PinnedRef,
-  { thorough, ...sources }: Sources,
-  signal: AbortSignal,
-): Promise<Fact<readonly Descriptor[]>> {
-  const { registry, memory } = sources;
+async function listed(image: PinnedRef, reading: Reading): Promise<Fact<readonly Descriptor[]>> {
+  const { registry, memory } = reading;
   const ask = (operation: 'referrers' | 'fallbackReferrers') =>
     memory.recall<readonly Descriptor[]>(
       {
         key: ['listing', operation, nameOf(image), image.digest],
-        load: (loadSignal) => learn(() => registry[operation](image, loadSignal), sources),
+        load: (signal) => learn(() => registry[operation](image, signal), reading),
         keep: () => 'brief',
         weigh: weightOf,
       },
-      signal,
+      reading.signal,
     );
-  if (!thorough) return ask('referrers');
+  if (!reading.thorough) return ask('referrers');
   const [tagged, listing] = await Promise.all([ask('fallbackReferrers'), ask('referrers')]);
   if (listing.state !== 'found' || tagged.state === 'absent') return listing;
   if (tagged.state === 'unknown') return tagged;
@@ -82,21 +66,19 @@ async function listed(
   return { ...listing, value: [...new Map(both).values()] };
 }
 
-async function list(
-  image: PinnedRef,
-  sources: Sources,
-  signal: AbortSignal,
-): Promise<Fact<readonly Referrer[]>> {
-  const listing = await listed(image, sources, signal);
+async function list(image: PinnedRef, reading: Reading): Promise<Fact<readonly Referrer[]>> {
+  const listing = await listed(image, reading);
   if (listing.state !== 'found') return listing;
   if (listing.value.length === 0) return { state: 'absent', seenAt: listing.seenAt };
   const atOnce = pLimit(OPEN_AT_ONCE);
   const poor = new Set(listing.value.filter(isPoor).slice(0, MAX_OPENED));
+  const detail = `more than ${MAX_OPENED} referrers without a type in their listing`;
   const value = await Promise.all(
     listing.value.map(async (entry): Promise<Referrer> => {
-      if (!isPoor(entry)) return described(entry);
-      if (!poor.has(entry)) return unread(tooMany());
-      return atOnce(() => open(image, entry, sources, signal));
+      const { digest, artifactType = '', annotations } = entry;
+      if (!isPoor(entry)) return { state: 'read', digest, artifactType, annotations };
+      if (!poor.has(entry)) return unread(unknown('LimitExceeded', detail));
+      return atOnce(() => open(pin(image, digest), reading));
     }),
   );
   return { ...listing, value };
@@ -108,36 +90,16 @@ async function list(
  */
 function isPoor({ artifactType, annotations }: Descriptor): boolean {
   if (SAYS_NOTHING.has(artifactType)) return true;
-  return (
-    Object.keys(annotations).length === 0 &&
-    artifactType?.startsWith('application/vnd.dev.sigstore.') !== true
-  );
+  return Object.keys(annotations).length === 0 && !artifactType?.startsWith('application/vnd.dev.sigstore.');
 }
 
-function described({ digest, artifactType = '', annotations }: Descriptor): Referrer {
-  return { state: 'read', digest, artifactType, annotations };
-}
-
-async function open(
-  image: PinnedRef,
-  entry: Descriptor,
-  sources: Sources,
-  signal: AbortSignal,
-): Promise<Referrer> {
-  const manifest = await readManifest(pin(image, entry.digest), sources, signal);
+async function open(referrer: PinnedRef, reading: Reading): Promise<Referrer> {
+  const manifest = await readManifest(referrer, reading);
   // Listed and gone: what it said is not known, and it may have been a flag.
   if (manifest.state === 'absent')
     return unread(unknown('UnreadableEvidence', 'a listed referrer is gone', true));
   if (manifest.state === 'unknown') return unread(manifest);
   const { annotations } = manifest.value;
-  return {
-    state: 'read',
-    digest: entry.digest,
-    artifactType: artifactTypeOf(manifest.value) ?? '',
-    annotations,
-  };
-}
-
-function tooMany() {
-  return unknown('LimitExceeded', `more than ${MAX_OPENED} referrers without a type in their listing`, false);
+  const artifactType = artifactTypeOf(manifest.value) ?? '';
+  return { state: 'read', digest: referrer.digest, artifactType, annotations };
 }

@@ -10,29 +10,21 @@ import {
 import { isUnknown, sourcesFor, type Access } from './access.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
-import type { Sources } from './ports.ts';
+import type { Reading, Sources } from './ports.ts';
 
 /** Content by digest never changes; only whether the registry still has it does. */
 function manifestQuestion(image: PinnedRef, sources: Sources): Question<Manifest> {
   return {
     key: ['manifest', nameOf(image), image.digest],
     load: (signal) => learn(() => sources.registry.manifest(image, signal), sources),
-    weigh: weighManifest,
+    // Parsed, a manifest takes about three times its text.
+    weigh: (fact) => (fact.state === 'found' ? 500 + 3 * fact.value.size : 500),
   };
 }
 
-function weighManifest(fact: Fact<Manifest>): number {
-  // Parsed, a manifest takes about three times its text.
-  return fact.state === 'found' ? 500 + 3 * fact.value.size : 500;
-}
-
 /** The manifest of a pinned image. */
-export function readManifest(
-  image: PinnedRef,
-  sources: Sources,
-  signal: AbortSignal,
-): Promise<Fact<Manifest>> {
-  return sources.memory.recall(manifestQuestion(image, sources), signal);
+export function readManifest(image: PinnedRef, reading: Reading): Promise<Fact<Manifest>> {
+  return reading.memory.recall(manifestQuestion(image, reading), reading.signal);
 }
 
 /**
@@ -40,40 +32,33 @@ export function readManifest(
  * A tag is never remembered, only who asks at the same moment shares the answer; when its last digest is still in
  * memory a HEAD is enough to see that it has not moved.
  */
-export function readTag(ref: ImageRef, sources: Sources, signal: AbortSignal): Promise<Fact<Manifest>> {
-  const { memory, registry } = sources;
+export function readTag(ref: ImageRef, reading: Reading): Promise<Fact<Manifest>> {
+  const { memory, registry } = reading;
   const tag = [nameOf(ref), ref.tag ?? ''];
-  return memory.recall(
-    {
-      key: ['tag', ...tag],
-      keep: () => 'never',
-      load: async (loadSignal) => {
-        const last = memory.peek<PinnedRef>(['last-digest', ...tag]);
-        const known =
-          last?.state === 'found' ? await confirm(ref, last.value, sources, loadSignal) : undefined;
-        const fact = known ?? (await learn(() => registry.manifest(ref, loadSignal), sources));
-        if (fact.state === 'found') {
-          const image = pin(ref, fact.value.digest);
-          memory.store(manifestQuestion(image, sources), fact);
-          memory.store({ key: ['last-digest', ...tag] }, { ...fact, value: image });
-        }
-        return fact;
-      },
-    },
-    signal,
-  );
+  const load = async (signal: AbortSignal): Promise<Fact<Manifest>> => {
+    const last = memory.peek<PinnedRef>(['last-digest', ...tag]);
+    const known =
+      last?.state === 'found' ? await confirm(ref, last.value, { ...reading, signal }) : undefined;
+    const fact = known ?? (await learn(() => registry.manifest(ref, signal), reading));
+    if (fact.state === 'found') {
+      const image = pin(ref, fact.value.digest);
+      memory.store(manifestQuestion(image, reading), fact);
+      memory.store({ key: ['last-digest', ...tag] }, { ...fact, value: image });
+    }
+    return fact;
+  };
+  return memory.recall({ key: ['tag', ...tag], keep: () => 'never', load }, reading.signal);
 }
 
 /** The remembered manifest if the tag still points to it; `undefined` sends the caller to the registry. */
 async function confirm(
   ref: ImageRef,
   last: PinnedRef,
-  sources: Sources,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<Fact<Manifest> | undefined> {
-  const known = sources.memory.peek<Manifest>(manifestQuestion(last, sources).key);
+  const known = reading.memory.peek<Manifest>(manifestQuestion(last, reading).key);
   if (known?.state !== 'found') return undefined;
-  const now = await learn(() => sources.registry.tagDigest(ref, signal), sources);
+  const now = await learn(() => reading.registry.tagDigest(ref, reading.signal), reading);
   if (now.state !== 'found') return now;
   return now.value === last.digest ? known : undefined;
 }
@@ -81,11 +66,10 @@ async function confirm(
 /** The image with its digest and manifest; without a digest the manifest is absent or unknown. */
 export async function resolve(
   ref: ImageRef,
-  sources: Sources,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<{ readonly image: ImageRef; readonly manifest: Fact<Manifest> }> {
-  if (isPinned(ref)) return { image: ref, manifest: await readManifest(ref, sources, signal) };
-  const manifest = await readTag(ref, sources, signal);
+  if (isPinned(ref)) return { image: ref, manifest: await readManifest(ref, reading) };
+  const manifest = await readTag(ref, reading);
   return { image: manifest.state === 'found' ? pin(ref, manifest.value.digest) : ref, manifest };
 }
 
@@ -98,6 +82,6 @@ export async function pinReference(
   if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
   const sources = await sourcesFor([ref], access, given);
   if (isUnknown(sources)) return sources;
-  const manifest = await readTag(ref, sources, signal);
+  const manifest = await readTag(ref, { ...sources, signal });
   return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
 }

@@ -64,26 +64,17 @@ export function mayCarry(artifactType: string, wanted: Wanted): boolean {
   return isPlain(artifactType, wanted);
 }
 
-/** What a carrier is, where it is stored, and which digest its layers must be about. */
-interface Carrier {
-  readonly manifest: Fact<Manifest>;
-  readonly place: Place;
-  readonly about: Digest;
-}
-
-/** The layers of a carrier that may hold something wanted. */
-export function layersOf({ manifest, place, about }: Carrier, wanted: Wanted): Found {
+/** The layers of a carrier, stored at `place`, that may hold something wanted about this digest. */
+export function layersOf(manifest: Fact<Manifest>, place: Place, about: Digest, wanted: Wanted): Found {
   if (manifest.state === 'unknown') return { layers: [], unread: [unread(manifest)] };
   if (manifest.state === 'absent') return { layers: [], unread: [] };
-  const { digest, layers } = manifest.value;
-  return {
-    layers: layers.flatMap((layer) => {
-      const form = formOf(layer.mediaType, wanted);
-      const worth = form === 'simple-signing' || mayHold(layer.annotations, wanted.predicateTypes);
-      return form && worth ? [{ carrier: digest, place, layer, about, form }] : [];
-    }),
-    unread: [],
-  };
+  const { digest: carrier, layers } = manifest.value;
+  const found = layers.flatMap((layer) => {
+    const form = formOf(layer.mediaType, wanted);
+    const worth = form === 'simple-signing' || mayHold(layer.annotations, wanted.predicateTypes);
+    return form && worth ? [{ carrier, place, layer, about, form }] : [];
+  });
+  return { layers: found, unread: [] };
 }
 
 function formOf(mediaType: string, wanted: Wanted): SignatureLayer['form'] | undefined {
@@ -130,14 +121,16 @@ export function placesOf(image: PinnedRef, repositories: readonly ImageRef[]): r
 
 /** Everywhere that is looked for signatures and statements of an image, for a person. */
 export function searchedPlaces(image: PinnedRef, needs: SignatureNeeds): readonly string[] {
-  const tags = [
-    ...(needs.signatures ? [cosignTag(image, 'sig')] : []),
-    ...(needs.predicateTypes.length > 0 ? [cosignTag(image, 'att')] : []),
-  ];
   return placesOf(image, needs.repositories).flatMap((place) => [
-    ...tags.map((tag) => `tag ${nameOf(place)}:${tag}`),
+    ...tagSuffixes(needs).map((suffix) => `tag ${nameOf(place)}:${cosignTag(image, suffix)}`),
     `referrers of ${image.digest} in ${nameOf(place)}`,
   ]);
+}
+
+/** Which of cosign's tags may hold something that is wanted: each one is a request. */
+export function tagSuffixes({ signatures, predicateTypes }: SignatureNeeds): readonly ('sig' | 'att')[] {
+  const [sig, att] = ['sig', 'att'] as const;
+  return [...(signatures ? [sig] : []), ...(predicateTypes.length > 0 ? [att] : [])];
 }
 
 /** The tag under which cosign 2 keeps signatures (`sig`) or attestations (`att`) of a digest. */

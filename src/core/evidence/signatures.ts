@@ -1,33 +1,22 @@
 import pLimit from 'p-limit';
-import { weightOf, type Keeping } from './memory.ts';
-import {
-  nameOf,
-  pin,
-  type Fact,
-  type PinnedRef,
-  type Signature,
-  type Trust,
-  type Unread,
-} from '../model/index.ts';
+import { nameOf, pin, unknown } from '../model/index.ts';
+import type { Fact, PinnedRef, Signature, Trust, Unread } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE, type SignatureNeeds } from '../policy/index.ts';
-import { learn, unknown, unread } from './learn.ts';
-import { inIndex } from './index-statements.ts';
+import { learn, unread } from './learn.ts';
+import { weightOf, type Keeping } from './memory.ts';
+import type { Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
 import {
   candidateOf,
+  cosignTag,
   layersOf,
   limitOf,
   mayCarry,
   mayHold,
-  type Found,
-  type SignatureLayer,
-  type Wanted,
-  cosignTag,
   placesOf,
-  type Place,
 } from './signature-layers.ts';
-import type { Sources } from './ports.ts';
+import { tagSuffixes, type Found, type Place, type SignatureLayer, type Wanted } from './signature-layers.ts';
 
 /** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
 const MAX_SIGNATURES = 100;
@@ -45,18 +34,18 @@ const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
 export function readSignatures(
   image: PinnedRef,
   needs: SignatureNeeds,
-  sources: Sources,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<Fact<readonly Signature[]>> {
   const keyFor = (look: Look) => ['signatures', nameOf(image), image.digest, fingerprintOf(needs), look];
-  return sources.memory.recall(
+  return reading.memory.recall(
     {
-      key: keyFor(lookOf(sources, keyFor)),
-      load: (loadSignal) => tryAll(image, needs, sources, loadSignal),
+      key: keyFor(lookOf(reading, keyFor)),
+      // With the signal of this load: the deadline of one caller must not leave unknown what others share.
+      load: (signal) => tryAll(image, needs, { ...reading, signal }),
       keep: keeping,
       weigh: weightOf,
     },
-    signal,
+    reading.signal,
   );
 }
 
@@ -87,19 +76,20 @@ function keeping(fact: Fact<readonly Signature[]>): Keeping {
 async function tryAll(
   image: PinnedRef,
   needs: SignatureNeeds,
-  sources: Sources,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<Fact<readonly Signature[]>> {
   const wanted: Wanted = {
     predicateTypes: [...needs.predicateTypes, ...(needs.signatures ? [SIGN_PREDICATE_TYPE] : [])],
     unsigned: needs.unsigned,
   };
-  const places = placesOf(image, needs.repositories);
   const found = await Promise.all([
-    ...(needs.unsigned ? [inIndex(image, wanted, { sources, signal })] : []),
-    ...places.flatMap((place) => [
-      ...tagSuffixes(needs).map((suffix) => inTag({ place, image, suffix }, wanted, { sources, signal })),
-      inReferrers(place, image, wanted, { sources, signal }),
+    ...(needs.unsigned ? [inIndex(image, wanted, reading)] : []),
+    ...placesOf(image, needs.repositories).flatMap((place) => [
+      ...tagSuffixes(needs).map(async (suffix) => {
+        const manifest = await readTag({ ...place, tag: cosignTag(image, suffix) }, reading);
+        return layersOf(manifest, place, image.digest, wanted);
+      }),
+      inReferrers(place, image, wanted, reading),
     ]),
   ]);
   const layers = found.flatMap((one) => one.layers);
@@ -107,53 +97,20 @@ async function tryAll(
   const atOnce = pLimit(READ_AT_ONCE);
   const tried = layers
     .slice(0, MAX_SIGNATURES)
-    .map((layer) =>
-      atOnce(() => trySignature(layer, { trust: needs.trust, onlySignatures }, sources, signal)),
-    );
+    .map((layer) => atOnce(() => trySignature(layer, needs.trust, onlySignatures, reading)));
   const value = [
     ...(await Promise.all(tried)).flat(),
     ...found.flatMap((one) => one.unread),
     ...cut(layers.length),
   ];
-  return value.length === 0
-    ? { state: 'absent', seenAt: sources.clock() }
-    : { state: 'found', value, seenAt: sources.clock() };
+  const seenAt = reading.clock();
+  return value.length === 0 ? { state: 'absent', seenAt } : { state: 'found', value, seenAt };
 }
 
-interface Reading {
-  readonly sources: Sources;
-  readonly signal: AbortSignal;
-}
-
-/** Which of cosign's tags may hold something that is wanted: each one is a request. */
-function tagSuffixes({ signatures, predicateTypes }: SignatureNeeds): readonly ('sig' | 'att')[] {
-  return [
-    ...(signatures ? (['sig'] as const) : []),
-    ...(predicateTypes.length > 0 ? (['att'] as const) : []),
-  ];
-}
-
-async function inTag(
-  { place, image, suffix }: { place: Place; image: PinnedRef; suffix: 'sig' | 'att' },
-  wanted: Wanted,
-  { sources, signal }: Reading,
-): Promise<Found> {
-  const manifest = await readTag({ ...place, tag: cosignTag(image, suffix) }, sources, signal);
-  return layersOf({ manifest, place, about: image.digest }, wanted);
-}
-
-async function inReferrers(
-  place: Place,
-  image: PinnedRef,
-  wanted: Wanted,
-  { sources, signal }: Reading,
-): Promise<Found> {
-  const there = pin(place, image.digest);
-  // Asked with the signal of this load: the caller's own deadline must not darken what others share.
-  const referrers = await readReferrers(there, sources, signal);
+async function inReferrers(place: Place, image: PinnedRef, wanted: Wanted, reading: Reading): Promise<Found> {
+  const referrers = await readReferrers(pin(place, image.digest), reading);
   if (referrers.state === 'unknown') return { layers: [], unread: [unread(referrers)] };
   const all = referrers.state === 'found' ? referrers.value : [];
-  const unreadable = all.filter((referrer) => referrer.state === 'unread');
   const carriers = all
     .filter((referrer) => referrer.state === 'read')
     .filter(({ artifactType }) => mayCarry(artifactType, wanted))
@@ -162,50 +119,80 @@ async function inReferrers(
   const found = await Promise.all(
     carriers.slice(0, MAX_SIGNATURES).map(({ digest }) =>
       atOnce(async () => {
-        const manifest = await readManifest(pin(place, digest), sources, signal);
-        return layersOf({ manifest, place, about: image.digest }, wanted);
+        const manifest = await readManifest(pin(place, digest), reading);
+        return layersOf(manifest, place, image.digest, wanted);
       }),
     ),
   );
+  const unreadable = all.filter((referrer) => referrer.state === 'unread');
   return {
     layers: found.flatMap(({ layers }) => layers),
     unread: [...unreadable, ...found.flatMap((one) => one.unread), ...cut(carriers.length)],
   };
 }
 
-/** Fetches one candidate and tries it. A bug met on the way darkens this one alone. */
+/** Annotation by which BuildKit marks a child of an index that is no platform but carries statements about one. */
+export const BUILDKIT_KIND = 'vnd.docker.reference.type';
+const SUBJECT = 'vnd.docker.reference.digest';
+
+/** Carriers read of one index: one a platform, and real images have fewer than twenty. */
+const MAX_CARRIERS = 64;
+
+/**
+ * Statements that BuildKit put into the index itself, each about one platform. The author of the index chose what they
+ * name, so nothing in them is a proof: a signed statement about another image is not even tried.
+ */
+async function inIndex(image: PinnedRef, wanted: Wanted, reading: Reading): Promise<Found> {
+  const manifest = await readManifest(image, reading);
+  if (manifest.state === 'unknown') return { layers: [], unread: [unread(manifest)] };
+  const manifests = manifest.state === 'found' ? manifest.value.manifests : [];
+  const carriers = manifests.filter((one) => one.annotations[BUILDKIT_KIND] === 'attestation-manifest');
+  const found = await Promise.all(
+    carriers.slice(0, MAX_CARRIERS).map(async ({ digest, annotations }) => {
+      const about = manifests.find((child) => child.digest === annotations[SUBJECT])?.digest ?? image.digest;
+      return layersOf(await readManifest(pin(image, digest), reading), image, about, wanted);
+    }),
+  );
+  const detail = `${carriers.length} statements are in the index, the first ${MAX_CARRIERS} were read`;
+  return {
+    layers: found.flatMap(({ layers }) => layers).filter(({ form }) => form === 'plain'),
+    unread: [
+      ...found.flatMap((one) => one.unread),
+      ...(carriers.length > MAX_CARRIERS ? [unread(unknown('LimitExceeded', detail))] : []),
+    ],
+  };
+}
+
+/** Fetches one candidate and tries it. A bug met on the way leaves this one alone unknown. */
 async function trySignature(
   layer: SignatureLayer,
-  { trust, onlySignatures }: { readonly trust: Trust; readonly onlySignatures: boolean },
-  { registry, verifySignature, ...sources }: Sources,
-  signal: AbortSignal,
+  trust: Trust,
+  onlySignatures: boolean,
+  { registry, verifySignature, signal, ...sources }: Reading,
 ): Promise<readonly Signature[]> {
   const tried = await learn(async () => {
-    const limit = limitOf(layer, onlySignatures);
-    const bytes = await registry.blob(layer.place, layer.layer, limit, signal);
+    const bytes = await registry.blob(layer.place, layer.layer, limitOf(layer, onlySignatures), signal);
     return bytes && verifySignature(candidateOf(layer, bytes), layer.about, trust);
   }, sources);
   if (tried.state === 'found') return tried.value;
-  const gone = unknown('UnreadableEvidence', 'the content of a signature is gone', false);
+  const gone = unknown('UnreadableEvidence', 'the content of a signature is gone');
   return [unread(tried.state === 'absent' ? gone : tried)];
 }
 
 /** Too many are cut, and the cut is reported: it can only make an image refused, never accepted. */
 function cut(count: number): readonly Unread[] {
-  if (count <= MAX_SIGNATURES) return [];
   const detail = `${count} signatures are there, the first ${MAX_SIGNATURES} were tried`;
-  return [unread(unknown('LimitExceeded', detail, false))];
+  return count > MAX_SIGNATURES ? [unread(unknown('LimitExceeded', detail))] : [];
 }
 
 /** Several answers about one image as one: what could not be read stays an entry. */
 export function mergeSignatures(facts: readonly Fact<readonly Signature[]>[]): Fact<readonly Signature[]> {
-  const [first, ...more] = facts;
-  if (first === undefined || more.length === 0)
-    return first ?? unknown('InternalError', 'nothing was asked', false);
+  const [first = unknown('InternalError', 'nothing was asked'), ...more] = facts;
+  const seenAt = facts.flatMap((fact) => (fact.state === 'unknown' ? [] : [fact.seenAt]))[0];
+  if (more.length === 0 || seenAt === undefined) return first;
   const value = facts.flatMap((fact) => {
     if (fact.state === 'unknown') return [unread(fact)];
     return fact.state === 'found' ? fact.value : [];
   });
-  const seenAt = facts.flatMap((fact) => (fact.state === 'unknown' ? [] : [fact.seenAt]))[0];
-  return seenAt === undefined ? first : { state: 'found', value, seenAt };
+  return { state: 'found', value, seenAt };
 }

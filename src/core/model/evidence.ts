@@ -65,7 +65,13 @@ export interface PlainCandidate {
 }
 
 /** What a candidate turned out to be. */
-export type Signature = ProvenSignature | UnsignedStatement | UnprovenSignature | Unread;
+export type Signature =
+  | ProvenSignature
+  /** A statement or report about this image that is not signed: it may inform a person, and proves nothing. */
+  | { readonly state: 'unsigned'; readonly digest: Digest; readonly says: StatementClaim }
+  /** One that does not count; `why` is one clause, e.g. `made by another key`. */
+  | { readonly state: 'unproven'; readonly digest: Digest; readonly why: string }
+  | Unread;
 
 /** A signature that verifies and is about exactly this image. */
 export interface ProvenSignature {
@@ -80,21 +86,6 @@ export interface ProvenSignature {
   /** When it was made at the latest, as a log or timestamp authority proves; absent when nothing proves a time. */
   readonly signedAt?: Date;
   readonly says: SignedClaim;
-}
-
-/** An unsigned statement or report about this image: it may inform a person, and proves nothing. */
-export interface UnsignedStatement {
-  readonly state: 'unsigned';
-  readonly digest: Digest;
-  readonly says: StatementClaim;
-}
-
-/** A signature that does not count, and why. */
-export interface UnprovenSignature {
-  readonly state: 'unproven';
-  readonly digest: Digest;
-  /** Why it does not count, as one clause, e.g. `made by another key`. */
-  readonly why: string;
 }
 
 /** What a signature says about the image: "I signed this", or an in-toto statement. */

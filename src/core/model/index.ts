@@ -43,9 +43,7 @@ export type {
   SimpleSigningCandidate,
   StatementClaim,
   Successor,
-  UnprovenSignature,
   Unread,
-  UnsignedStatement,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { failed, inFile, parsed, parseWith, problem, schemaProblems } from './problem.ts';

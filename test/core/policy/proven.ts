@@ -2,9 +2,9 @@ import {
   digestOf,
   type CertificateIdentity,
   type ProvenSignature,
+  type Signature,
   type SignedClaim,
   type StatementClaim,
-  type UnsignedStatement,
 } from '../../../src/core/model/index.ts';
 import type { WrittenSpec } from '../../support/policies.ts';
 
@@ -47,7 +47,7 @@ export function statementOf(predicateType: string, predicate: unknown = {}): Sta
   return { kind: 'statement', predicateType, predicate };
 }
 
-export function unsignedOf(says: StatementClaim): UnsignedStatement {
+export function unsignedOf(says: StatementClaim): Extract<Signature, { state: 'unsigned' }> {
   return { state: 'unsigned', digest: digestOf(JSON.stringify(says)), says };
 }
 
