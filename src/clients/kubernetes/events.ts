@@ -202,12 +202,7 @@ function eventName(event: RecordedEvent): string {
 }
 
 /** The event as an object of `events.k8s.io/v1`. */
-function eventObject(
-  event: RecordedEvent,
-  namespace: string,
-  reportingInstance: string,
-  seen: Occurrences,
-): object {
+function eventObject(event: RecordedEvent, namespace: string, instance: string, seen: Occurrences): object {
   const { regarding, type, reason, action, note } = event;
   return {
     apiVersion: 'events.k8s.io/v1',
@@ -216,7 +211,7 @@ function eventObject(
     eventTime: microTime(seen.first),
     series: seen.count < LEAST_IN_SERIES ? undefined : seriesOf(seen.count, seen.last),
     reportingController: REPORTING_CONTROLLER,
-    reportingInstance: reportingInstance.slice(0, MAX_WORD_LENGTH),
+    reportingInstance: instance.slice(0, MAX_WORD_LENGTH),
     action: action.slice(0, MAX_WORD_LENGTH),
     reason: reason.slice(0, MAX_WORD_LENGTH),
     regarding,

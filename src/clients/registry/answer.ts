@@ -20,11 +20,7 @@ export function isDone({ status }: Answer): boolean {
 }
 
 /** Whether the answer is a plain 404, whose body is discarded. Any other status that is not in `good` is a Fault. */
-export async function isAbsent(
-  call: Call,
-  answer: Answer,
-  good: readonly number[] = [200],
-): Promise<boolean> {
+export async function isAbsent(call: Call, answer: Answer, good = [200]): Promise<boolean> {
   if (good.includes(answer.status)) return false;
   await discard(answer);
   if (answer.status === 404) return true;

@@ -23,14 +23,8 @@ export interface RawManifest {
 }
 
 /** All that can be read. Some registries answer 404 to a client that leaves out the type they hold. */
-const ACCEPT = {
-  accept: [
-    MEDIA_TYPE.ociIndex,
-    MEDIA_TYPE.ociManifest,
-    MEDIA_TYPE.dockerIndex,
-    MEDIA_TYPE.dockerManifest,
-  ].join(', '),
-};
+const { ociIndex, ociManifest, dockerIndex, dockerManifest } = MEDIA_TYPE;
+const ACCEPT = { accept: [ociIndex, ociManifest, dockerIndex, dockerManifest].join(', ') };
 
 /** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. */
 export async function readContent(call: Call, ref: ImageRef): Promise<ManifestContent | undefined> {
@@ -75,16 +69,11 @@ export async function readTagDigest(call: Call, ref: ImageRef): Promise<Digest |
 }
 
 /** Sends a manifest as it is; the answer is read. Throws a Fault for anything but success. */
-export async function putManifest(
-  call: Call,
-  name: string,
-  mediaType: string,
-  body: Uint8Array,
-): Promise<Answer> {
+export async function putManifest(call: Call, name: string, type: string, body: Uint8Array): Promise<Answer> {
   const size = body.byteLength;
   if (size > MAX_MANIFEST_BYTES)
     throw fault(call, 'LimitExceeded', `it has ${size} bytes, and registries take ${MAX_MANIFEST_BYTES}`);
-  const headers = { 'content-type': mediaType };
+  const headers = { 'content-type': type };
   const answer = await send(call, { method: 'PUT', url: manifestUrl(call, name), headers, body });
   if (!isDone(answer)) throw await faultOfRefusal(call, answer);
   await discard(answer);

@@ -157,17 +157,19 @@ const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
  * A file, because arguments can be read by every process of the machine, and because unlike `TRIVY_PASSWORD` it names
  * its registry. Also without a login: else Trivy would take those it finds in the home folder.
  */
-export async function writeLogins(
-  folder: string,
-  registry: string,
-  login: RegistryLogin | undefined,
-): Promise<string> {
+export async function writeLogins(folder: string, registry: string, login?: RegistryLogin): Promise<string> {
   const place = join(folder, 'docker');
   const key = registry === 'docker.io' ? DOCKER_HUB_SERVER : registry;
   const auths = login === undefined ? {} : { [key]: entryOf(login) };
   await mkdir(place, { mode: 0o700 });
-  await writeFile(join(place, 'config.json'), JSON.stringify({ auths }), { mode: 0o600, flag: 'wx' });
+  await writePrivate(join(place, 'config.json'), JSON.stringify({ auths }));
   return place;
+}
+
+/** Writes a file that is not there yet and that only this user can read; its path. */
+export async function writePrivate(file: string, content: string | Uint8Array): Promise<string> {
+  await writeFile(file, content, { mode: 0o600, flag: 'wx' });
+  return file;
 }
 
 /** What must never be seen of a login. */

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { nameOf, parseReference } from '../../core/model/index.ts';
+import { nameOf, objectOf, parseReference } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
 import { askServer, parseAbout, type About } from './about.ts';
@@ -19,6 +18,7 @@ import {
   updateArguments,
   versionArguments,
   writeLogins,
+  writePrivate,
 } from './command-line.ts';
 import { unlessAborted } from '../io/index.ts';
 
@@ -101,31 +101,28 @@ interface Job {
 }
 
 type Calling = Omit<TrivyCall, 'args'>;
+type Line = TrivyOptions & CommandLine;
 
 async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {
   const { operation, subject, folder } = job;
   const { command, now } = options;
   const calling = callingOf(options, job);
   const line = { ...options, caFile: await caFileOf(options, folder) };
-  const about = await learnAbout(line, calling, job);
+  const about = await learnAbout(line, calling, job.updates);
   const startedAt = now();
   const report = await askTrivy(
     subject.kind === 'sbom'
-      ? { ...calling, args: sbomArguments(line, await sbomFile(subject.sbom, folder)) }
+      ? { ...calling, args: sbomArguments(line, await writePrivate(join(folder, 'sbom.json'), subject.sbom)) }
       : await imageCall(line, calling, subject),
   );
-  if (!isReport(report))
+  if (!('SchemaVersion' in objectOf(report)))
     throw failed(operation, `${command} printed JSON that is no report`, { transient: false });
   const { version, ...database } = about;
   return { report, scanner: { name: 'trivy', version }, ...database, startedAt, finishedAt: now() };
 }
 
 /** Of the one that judges: the server, or this Trivy after its database was updated. */
-async function learnAbout(
-  line: TrivyOptions & CommandLine,
-  calling: Calling,
-  { updates }: Pick<Job, 'updates'>,
-): Promise<About> {
+async function learnAbout(line: Line, calling: Calling, updates: Job['updates']): Promise<About> {
   const { serverUrl, ca = '', offline } = line;
   const { operation, command } = calling;
   // What a jar is, is looked up here also when a server judges.
@@ -139,19 +136,17 @@ async function learnAbout(
 }
 
 async function imageCall(
-  line: TrivyOptions & CommandLine,
+  line: Line,
   calling: Calling,
   { image, platform }: Extract<ScanSubject, { kind: 'image' }>,
 ): Promise<TrivyCall> {
   const login = await line.keychain(image, calling.signal);
+  const folder = await writeLogins(calling.folder, image.registry, login);
   const insecure = (line.insecureHosts ?? []).includes(image.registry);
   return {
     ...calling,
     args: imageArguments(line, { image, insecure, platform }),
-    environment: {
-      ...calling.environment,
-      DOCKER_CONFIG: await writeLogins(calling.folder, image.registry, login),
-    },
+    environment: { ...calling.environment, DOCKER_CONFIG: folder },
     secrets: [...calling.secrets, ...secretsOf(login)],
   };
 }
@@ -178,9 +173,7 @@ function createUpdates(options: TrivyOptions, database: Database): () => Promise
     });
   let running: Promise<void> | undefined;
   return async () => {
-    running ??= update().finally(() => {
-      running = undefined;
-    });
+    running ??= update().finally(() => (running = undefined));
     await running;
   };
 }
@@ -204,24 +197,11 @@ function callingOf(
 }
 
 async function caFileOf({ ca = '' }: TrivyOptions, folder: string): Promise<string | undefined> {
-  if (ca === '') return undefined;
-  const caFile = join(folder, 'ca.pem');
-  await writeFile(caFile, ca, { mode: 0o600, flag: 'wx' });
-  return caFile;
-}
-
-async function sbomFile(sbom: Uint8Array, folder: string): Promise<string> {
-  const file = join(folder, 'sbom.json');
-  await writeFile(file, sbom, { mode: 0o600, flag: 'wx' });
-  return file;
+  return ca === '' ? undefined : writePrivate(join(folder, 'ca.pem'), ca);
 }
 
 function operationOf(subject: ScanSubject): string {
   if (subject.kind === 'sbom') return 'scan an SBOM';
   const { image, platform } = subject;
   return `scan ${nameOf(image)}@${image.digest}${platform === undefined ? '' : ` for ${platform}`}`;
-}
-
-function isReport(report: unknown): boolean {
-  return typeof report === 'object' && report !== null && 'SchemaVersion' in report;
 }

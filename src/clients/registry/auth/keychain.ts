@@ -45,7 +45,7 @@ export function dockerKeychain(options: DockerKeychainOptions): Keychain {
       askHelper(`docker-credential-${name}`, server, options, signal);
     const helper = config.helpers.get(place.registry);
     if (helper !== undefined) return ask(helper);
-    return storedLogin(config, place) ?? (config.store === undefined ? undefined : ask(config.store));
+    return storedLogin(config.logins, place) ?? (config.store === undefined ? undefined : ask(config.store));
   };
 }
 

@@ -60,11 +60,8 @@ function longestFirst(logins: DockerConfig['logins']): DockerConfig['logins'] {
 }
 
 /** The login stored for the longest prefix of `registry/repository`, by whole path components. */
-export function storedLogin(
-  { logins }: Pick<DockerConfig, 'logins'>,
-  { registry, repository }: Place,
-): RegistryLogin | undefined {
-  const name = `${registry}/${repository}/`;
+export function storedLogin(logins: DockerConfig['logins'], place: Place): RegistryLogin | undefined {
+  const name = `${place.registry}/${place.repository}/`;
   return logins.find(({ prefix }) => name.startsWith(`${prefix}/`))?.login;
 }
 
@@ -118,7 +115,7 @@ export function basic(login: RegistryLogin | undefined): string | undefined {
 export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecretLogins {
   const read = configs.map(({ source, text }) => ({ source, config: parseDockerConfig(text) }));
   const logins = longestFirst(read.flatMap(({ config }) => config?.logins ?? []));
-  const loginFor = (place: Place): RegistryLogin | undefined => storedLogin({ logins }, place);
+  const loginFor = (place: Place): RegistryLogin | undefined => storedLogin(logins, place);
   return {
     scopeOf: (places) => {
       const found = places.flatMap((place) => {

@@ -45,25 +45,18 @@ const BLOB_TYPE = 'application/octet-stream';
 
 /** Makes the slots of one client. A transfer takes one before it opens its source, so that no source waits for a turn. */
 export function createSlots(perRegistry: number): Slots {
-  const slots = new LRUCache<string, LimitFunction>({ max: MAX_REGISTRIES });
-  return (registry) => {
-    const known = slots.get(registry) ?? pLimit(perRegistry);
-    slots.set(registry, known);
-    return known;
-  };
+  const memoMethod = (): LimitFunction => pLimit(perRegistry);
+  const slots = new LRUCache<string, LimitFunction>({ max: MAX_REGISTRIES, memoMethod });
+  return (registry) => slots.memo(registry);
 }
 
 export function createTransferMemory(): TransferMemory {
   return { flights: createSingleFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
 }
 
-export function createTransfers({
-  begin,
-  slots,
-  chunkBytes,
-  memory,
-}: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
-  const { flights, known } = memory;
+export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
+  const { begin, slots, chunkBytes } = parts;
+  const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
   /** A repository of the same registry from which the blob can be mounted. */
@@ -72,12 +65,9 @@ export function createTransfers({
     return donor === to.repository ? undefined : donor;
   };
 
-  const tryMount = async (
-    transfer: Transfer,
-    signal: AbortSignal,
-  ): Promise<'mounted' | Session | undefined> => {
-    const { blob, to } = transfer;
-    const donor = donorOf(transfer);
+  const tryMount = async (one: Transfer, signal: AbortSignal): Promise<'mounted' | Session | undefined> => {
+    const { blob, to } = one;
+    const donor = donorOf(one);
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
     // A token for both repositories that is not to be had does not rule out one for the target alone.

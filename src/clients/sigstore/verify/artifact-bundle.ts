@@ -54,7 +54,7 @@ function readArtifactBundle({ bundle: json, artifact }: ArtifactQuestion): Signe
   if (typeof read === 'string') return read;
   if (read.bundle.content.$case === 'messageSignature') {
     const file = coveredBy(artifact);
-    return typeof file === 'string' ? file : readMessageSignature(read.bundle, read.shipped, file);
+    return typeof file === 'string' ? file : readMessageSignature(read, file);
   }
   const signed = readBundle({ json });
   if (typeof signed === 'string') return signed;

@@ -20,26 +20,22 @@ export function readBundle({ json }: Pick<BundleCandidate, 'json'>): SignedCandi
   if (typeof read === 'string') return read;
   const { content } = read.bundle;
   if (content.$case !== 'dsseEnvelope') return 'over a file, not over an image';
-  return openEnvelope(content.dsseEnvelope, attachedTo(read.bundle, read.shipped));
+  return openEnvelope(content.dsseEnvelope, attachedTo(read));
 }
 
 /** Takes apart a bundle over a file: a signature over the file itself, which is not in the bundle. */
-export function readMessageSignature(
-  bundle: Bundle,
-  shipped: readonly Buffer[],
-  file: Covered,
-): SignedMaterial | string {
+export function readMessageSignature(read: ReadBundle, file: Covered): SignedMaterial | string {
+  const { bundle } = read;
   if (bundle.content.$case !== 'messageSignature') return 'over a statement, not over a file';
   const { signature, messageDigest } = bundle.content.messageSignature;
   // The digest in the bundle is an unsigned hint; a wrong one means that something is wrong.
   const actual = hashOf(file, messageDigest.algorithm);
   if (actual !== undefined && !isEqual(actual, messageDigest.digest)) return 'about another file';
-  const attached = attachedTo(bundle, shipped);
-  return { ...attached, signature, covered: file, payload: file, timestamped: signature };
+  return { ...attachedTo(read), signature, covered: file, payload: file, timestamped: signature };
 }
 
-function attachedTo({ verificationMaterial }: Bundle, shipped: readonly Buffer[]): Attached {
-  const { content, tlogEntries, timestampVerificationData } = verificationMaterial;
+function attachedTo({ bundle, shipped }: ReadBundle): Attached {
+  const { content, tlogEntries, timestampVerificationData } = bundle.verificationMaterial;
   return {
     certificate: content.$case === 'certificate' ? content.certificate.rawBytes : undefined,
     shipped,

@@ -121,6 +121,9 @@ function utf8String(value: ASN1Obj | undefined): string | undefined {
     : undefined;
 }
 
+/** Certificates, each issued by the next one where they are a path. */
+export type Chain = readonly X509Certificate[];
+
 /** Intermediates shipped with a signature that may be used; one is usual. */
 const MAX_INTERMEDIATES = 4;
 
@@ -128,7 +131,7 @@ const MAX_INTERMEDIATES = 4;
  * Intermediates among shipped certificates, or one clause why they are not examined. Roots are left out: a root is
  * trusted because it lies in the trust root, and one that a stranger ships would anchor anything.
  */
-export function intermediatesIn(shipped: readonly Buffer[]): readonly X509Certificate[] | string {
+export function intermediatesIn(shipped: readonly Buffer[]): Chain | string {
   const certificates = shipped.map((der) => parseCertificate(der)).filter((one) => one !== undefined);
   if (certificates.length < shipped.length) return 'with a chain that cannot be read';
   const intermediates = certificates.filter((one) => one.subject !== one.issuer);
@@ -142,13 +145,9 @@ export function intermediatesIn(shipped: readonly Buffer[]): readonly X509Certif
  * `undefined` when there is none. Every certificate is stepped on once, so that circles and meshes of certificates cost
  * at most the square of their number (CVE-2026-32280).
  */
-export function findPath(
-  leaf: X509Certificate,
-  intermediates: readonly X509Certificate[],
-  trusted: readonly X509Certificate[],
-): readonly X509Certificate[] | undefined {
+export function findPath(leaf: X509Certificate, intermediates: Chain, trusted: Chain): Chain | undefined {
   const fresh = new Set([...trusted, ...intermediates]);
-  let ways: readonly (readonly X509Certificate[])[] = [[leaf]];
+  let ways: readonly Chain[] = [[leaf]];
   while (ways.length > 0) {
     const arrived = ways.find((way) => isAnchor(way.at(-1), trusted));
     if (arrived) return isLongerThanAllowed(arrived) ? undefined : arrived;
@@ -161,7 +160,7 @@ export function findPath(
   return undefined;
 }
 
-function isAnchor(last: X509Certificate | undefined, trusted: readonly X509Certificate[]): boolean {
+function isAnchor(last: X509Certificate | undefined, trusted: Chain): boolean {
   return last !== undefined && trusted.includes(last) && isIssuedBy(last, last);
 }
 
@@ -183,7 +182,7 @@ function mayIssue({ ca, keyUsage }: X509Certificate): boolean {
 }
 
 /** Path length constraints count the intermediates below (RFC 5280, section 4.2.1.9). */
-function isLongerThanAllowed(path: readonly X509Certificate[]): boolean {
+function isLongerThanAllowed(path: Chain): boolean {
   return path.slice(1).some(({ raw }, below) => {
     const limit = ParsedCertificate.parse(Buffer.from(raw)).extBasicConstraints?.pathLenConstraint;
     return limit !== undefined && limit < BigInt(below);

@@ -35,10 +35,7 @@ const bodySchema = z.object({ kind: z.string(), apiVersion: z.string() });
 const timestampSchema = z.object({ SignedRFC3161Timestamp: z.base64().min(1) });
 
 /** What the annotations of a layer bring to its signature. */
-export type Attached = Pick<
-  SignedMaterial,
-  'certificate' | 'shipped' | 'entries' | 'timestamps' | 'unreadable'
->;
+export type Attached = Omit<SignedMaterial, 'signature' | 'covered' | 'payload' | 'timestamped'>;
 
 /** Certificate, chain, log entry and timestamp of a layer, or one clause why its certificates cannot be used. */
 function readAttached(annotations: Annotations): Attached | string {
@@ -108,10 +105,8 @@ const payloadSchema = z.object({
 });
 
 /** Takes apart a cosign `.sig` layer: the signature covers the payload as it is. */
-export function readSimpleSigning({
-  payload,
-  annotations,
-}: SimpleSigningCandidate): SignedCandidate | string {
+export function readSimpleSigning(candidate: SimpleSigningCandidate): SignedCandidate | string {
+  const { payload, annotations } = candidate;
   // Empty when there is none, and always for `.att` layers, whose envelope holds it.
   const signature = Buffer.from(annotations[ANNOTATION.signature] ?? '', 'base64');
   if (signature.length === 0) return 'without a signature in its annotation';

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import pLimit, { type LimitFunction } from 'p-limit';
 
 export type Failure = 'crowded' | 'crashed' | 'late' | 'closed';
 
@@ -22,17 +23,8 @@ export interface Pool<Job, Result> {
   close(): Promise<void>;
 }
 
-interface Task<Job, Result> {
-  readonly job: Job;
-  readonly settle: (outcome: Outcome<Result>) => void;
-}
-
-/** A worker, and what to do with the result of the job it has; nothing when it has none. */
-interface Thread<Result> {
-  readonly worker: Worker;
-  finish?: ((outcome: Outcome<Result>) => void) | undefined;
-}
-
+/** Events by which a worker is of no more use. */
+const ENDS = ['error', 'exit', 'messageerror'] as const;
 /** Memory of one worker in MiB: many times what the largest candidate needs, and far from what would hurt the process. */
 const MAX_HEAP_MB = 256;
 
@@ -41,68 +33,58 @@ const MAX_HEAP_MB = 256;
  * or is late takes its own job with it and is replaced when there is a next one.
  */
 export function createPool<Job, Result>(options: PoolOptions): Pool<Job, Result> {
-  const waiting: Task<Job, Result>[] = [];
-  const threads = new Set<Thread<Result>>();
+  let limit: LimitFunction | undefined;
+  const threads = new Set<Worker>();
+  const idle = new Set<Worker>();
   let closed = false;
 
-  const start = (): Thread<Result> => {
+  const start = (): Worker => {
     // Without the flags of this process: some, such as those for a script given as text, no worker can start with.
-    const worker = new Worker(options.entry, {
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
-    });
-    const thread: Thread<Result> = { worker };
-    const die = (): void => {
-      threads.delete(thread);
-      thread.finish?.({ ok: false, failure: closed ? 'closed' : 'crashed' });
+    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB };
+    const worker = new Worker(options.entry, { execArgv: [], resourceLimits });
+    const end = (): void => {
+      threads.delete(worker);
+      idle.delete(worker);
       void worker.terminate();
     };
-    worker.on('message', (value: Result) => thread.finish?.({ ok: true, value }));
-    for (const event of ['error', 'exit', 'messageerror']) worker.on(event, die);
-    worker.unref();
-    threads.add(thread);
-    return thread;
+    for (const event of ENDS) worker.on(event, end);
+    threads.add(worker);
+    return worker;
   };
 
-  const next = (): void => {
-    if (waiting.length === 0) return;
-    const idle = [...threads].find(({ finish }) => finish === undefined);
-    const thread = idle ?? (threads.size < options.workers ? start() : undefined);
-    const task = thread && waiting.shift();
-    if (task) assign(thread, task);
-  };
-
-  const assign = (thread: Thread<Result>, { job, settle }: Task<Job, Result>): void => {
+  const answer = async (job: Job): Promise<Outcome<Result>> => {
+    if (closed) return { ok: false, failure: 'closed' };
+    const [worker = start()] = idle;
+    idle.delete(worker);
+    const { promise, resolve } = Promise.withResolvers<Outcome<Result>>();
+    const done = (value: Result): void => resolve({ ok: true, value });
+    const die = (): void => resolve({ ok: false, failure: closed ? 'closed' : 'crashed' });
+    worker.on('message', done);
+    for (const event of ENDS) worker.on(event, die);
     const timer = setTimeout(() => {
-      threads.delete(thread);
-      thread.finish?.({ ok: false, failure: 'late' });
-      void thread.worker.terminate();
+      resolve({ ok: false, failure: 'late' });
+      void worker.terminate();
     }, options.jobTimeoutMs);
-    thread.finish = (outcome) => {
-      clearTimeout(timer);
-      thread.finish = undefined;
-      thread.worker.unref();
-      settle(outcome);
-      next();
-    };
-    thread.worker.ref();
-    thread.worker.postMessage(job);
+    worker.ref();
+    worker.postMessage(job);
+    const outcome = await promise;
+    clearTimeout(timer);
+    worker.off('message', done);
+    for (const event of ENDS) worker.off(event, die);
+    worker.unref();
+    if (outcome.ok) idle.add(worker);
+    return outcome;
   };
 
   return {
-    run: (job) =>
-      new Promise((settle) => {
-        if (closed) settle({ ok: false, failure: 'closed' });
-        else if (waiting.length >= options.maxWaiting) settle({ ok: false, failure: 'crowded' });
-        else {
-          waiting.push({ job, settle });
-          next();
-        }
-      }),
+    run: async (job) => {
+      limit ??= pLimit(options.workers);
+      const isCrowded = !closed && limit.pendingCount >= options.maxWaiting;
+      return isCrowded ? { ok: false, failure: 'crowded' } : limit(answer, job);
+    },
     close: async () => {
       closed = true;
-      for (const { settle } of waiting.splice(0)) settle({ ok: false, failure: 'closed' });
-      await Promise.all([...threads].map(({ worker }) => worker.terminate()));
+      await Promise.all([...threads].map((worker) => worker.terminate()));
     },
   };
 }

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { EXTENSION_OID_SCT, X509Certificate as ParsedCertificate } from '@sigstore/core';
 import { Verifier } from '@sigstore/verify';
 import type { CertificateIdentity, ProvenSignature, Trust } from '../../../core/model/index.ts';
-import { findPath, intermediatesIn, readIdentity, readLeaf } from './certificate.ts';
+import { type Chain, findPath, intermediatesIn, readIdentity, readLeaf } from './certificate.ts';
 import { isSignedBy } from './key-signature.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
 import { trustOnly, type Authority, type ParsedTrust, type RootMaterial } from './root-material.ts';
@@ -78,7 +78,7 @@ function nearest(reasons: readonly string[]): string {
 /** A certificate that signed, with what may connect it to an authority. */
 interface CertificateClaim {
   readonly leaf: X509Certificate;
-  readonly intermediates: readonly X509Certificate[];
+  readonly intermediates: Chain;
   readonly material: SignedMaterial;
 }
 
@@ -122,7 +122,7 @@ function named(identity: CertificateIdentity): CertificateIdentity | string {
 function confirm(
   { leaf, material }: CertificateClaim,
   { root, times }: Witness,
-  { path, authority }: { readonly path: readonly X509Certificate[]; readonly authority: Authority },
+  { path, authority }: { readonly path: Chain; readonly authority: Authority },
 ): string | undefined {
   const { ctlogs } = root.material;
   const certificate = ParsedCertificate.parse(Buffer.from(leaf.raw));
@@ -169,11 +169,7 @@ function asTimestamp(time: Date): Parameters<Verifier['verify']>[0]['timestamps'
  * year by a certificate of ten minutes is good if it was made in those ten minutes. The whole path is held to that time
  * (CVE-2026-24122: expired intermediates).
  */
-function outOfTime(
-  path: readonly X509Certificate[],
-  authority: Authority,
-  times: readonly Date[],
-): string | undefined {
+function outOfTime(path: Chain, authority: Authority, times: readonly Date[]): string | undefined {
   const [leaf, ...issuers] = path;
   for (const time of times) {
     const why =

@@ -30,7 +30,7 @@ export interface ParsedTrust {
 
 export function createParsedTrust(): ParsedTrust {
   const roots = new LRUCache<string, RootMaterial>({ max: MAX_KEPT });
-  const keys = new LRUCache<string, KeyObject>({ max: MAX_KEPT });
+  const keys = new LRUCache<string, KeyObject>({ max: MAX_KEPT, memoMethod: (pem) => createPublicKey(pem) });
   return {
     root: ({ fingerprint, json }) => {
       const kept = roots.get(fingerprint);
@@ -39,11 +39,7 @@ export function createParsedTrust(): ParsedTrust {
       if (material) roots.set(fingerprint, material);
       return material;
     },
-    key: ({ pem }) => {
-      const key = keys.get(pem) ?? createPublicKey(pem);
-      keys.set(pem, key);
-      return key;
-    },
+    key: ({ pem }) => keys.memo(pem),
   };
 }
 

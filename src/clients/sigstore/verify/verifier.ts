@@ -5,23 +5,18 @@ import { createPool, type Failure, type Pool } from './pool.ts';
 import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
 import { createParsedTrust, type ParsedTrust } from './root-material.ts';
 
-interface SignatureVerifierOptions {
-  /** Threads for certificates and timestamps, started when the first one is met. Default 2. */
-  readonly workers?: number;
-}
-
 export interface CandidateVerifier {
   readonly verify: SignatureVerifier;
   /** Stops the threads; candidates that still wait are answered `unread`. */
   close(): Promise<void>;
 }
 
-/** One for each of the two cores a small machine has; keyless verification is all computation. */
+/** Threads for certificates and timestamps: one for each of the two cores a small machine has. Keyless verification is all computation. */
 const WORKERS = 2;
 /** Candidates that may wait for a thread: a few seconds of work. More are refused for now. */
 const MAX_WAITING = 1_000;
-/** Milliseconds for one candidate; real ones take under twenty. */
-const JOB_TIMEOUT_MS = 5_000;
+/** Seconds for one candidate; real ones take under twenty milliseconds. */
+const JOB_TIMEOUT_S = 5;
 /** Bytes up to which a candidate is read on this thread: JSON of this size takes a fraction of a millisecond. */
 const MAX_BYTES_HERE = 64 * 1024;
 /** Work done on this thread, in verifications with a P-256 key (about 50 µs each). */
@@ -35,20 +30,22 @@ const LARGE_CURVE_WORK = 10;
  * certificates and timestamps are verified on threads that start with the first of them and never keep the process alive
  * when idle. A thread that dies, is late or has too much to do gives `unread`, transient.
  */
-export function createSignatureVerifier({
-  workers = WORKERS,
-}: SignatureVerifierOptions = {}): CandidateVerifier {
+export function createSignatureVerifier({ workers = WORKERS } = {}): CandidateVerifier {
   const parsed = createParsedTrust();
   const pool: Pool<Question, readonly Signature[]> = createPool({
     entry: workerEntry(),
     workers,
     maxWaiting: MAX_WAITING,
-    jobTimeoutMs: JOB_TIMEOUT_MS,
+    jobTimeoutMs: JOB_TIMEOUT_S * 1_000,
   });
   return {
     verify: async (candidate, digest, trust) => {
       const question = { candidate, digest, trust };
-      return verifyHere(question, parsed) ?? (await verifyElsewhere(question, pool));
+      const found = verifyHere(question, parsed);
+      if (found) return found;
+      const outcome = await pool.run({ ...question, candidate: withOwnBytes(candidate) });
+      if (outcome.ok) return outcome.value;
+      return [{ state: 'unread', reason: REASONS[outcome.failure], transient: true }];
     },
     close: () => pool.close(),
   };
@@ -80,15 +77,6 @@ function bytesOf(candidate: SignatureCandidate): Uint8Array {
   return candidate.form === 'simple-signing' ? candidate.payload : candidate.json;
 }
 
-async function verifyElsewhere(
-  question: Question,
-  pool: Pool<Question, readonly Signature[]>,
-): Promise<readonly Signature[]> {
-  const outcome = await pool.run({ ...question, candidate: withOwnBytes(question.candidate) });
-  if (outcome.ok) return outcome.value;
-  return [{ state: 'unread', reason: REASONS[outcome.failure], transient: true }];
-}
-
 /** Node keeps small buffers in one large block, all of which would be copied to the thread. */
 function withOwnBytes(candidate: SignatureCandidate): SignatureCandidate {
   return candidate.form === 'simple-signing'
@@ -97,14 +85,8 @@ function withOwnBytes(candidate: SignatureCandidate): SignatureCandidate {
 }
 
 const REASONS: Readonly<Record<Failure, Reason>> = {
-  crowded: {
-    code: 'LimitExceeded',
-    detail: `${MAX_WAITING} signatures are waiting to be verified already`,
-  },
+  crowded: { code: 'LimitExceeded', detail: `${MAX_WAITING} signatures are waiting to be verified already` },
   crashed: { code: 'InternalError', detail: 'the thread that verified a signature died' },
-  late: {
-    code: 'DeadlineExceeded',
-    detail: `verifying a signature took longer than ${JOB_TIMEOUT_MS / 1000} s`,
-  },
+  late: { code: 'DeadlineExceeded', detail: `verifying a signature took longer than ${JOB_TIMEOUT_S} s` },
   closed: { code: 'InternalError', detail: 'the signature verifier is closed' },
 };

@@ -64,17 +64,9 @@ function unproven({ digest }: SignatureCandidate, why: string): Signature {
 }
 
 /** Takes a candidate apart, or says in one clause why it cannot be. Proves nothing. */
-export function readCandidate(
-  candidate: Exclude<SignatureCandidate, PlainCandidate>,
-): SignedCandidate | string {
-  switch (candidate.form) {
-    case 'simple-signing':
-      return readSimpleSigning(candidate);
-    case 'envelope':
-      return readEnvelope(candidate);
-    case 'bundle':
-      return readBundle(candidate);
-  }
+export function readCandidate(from: Exclude<SignatureCandidate, PlainCandidate>): SignedCandidate | string {
+  if (from.form === 'bundle') return readBundle(from);
+  return from.form === 'envelope' ? readEnvelope(from) : readSimpleSigning(from);
 }
 
 /**
