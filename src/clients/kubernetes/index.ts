@@ -14,7 +14,6 @@ export type { Requeue, WorkOrder, WorkQueue, WorkQueueOptions } from './work-que
 export { writeStatus } from './status.ts';
 export type { WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
-export type { PullSecrets } from './pull-secrets.ts';
 export { runElection } from './lease/election.ts';
 export type { Election } from './lease/election.ts';
 export { createEventRecorder } from './events.ts';

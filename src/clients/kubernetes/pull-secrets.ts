@@ -1,50 +1,24 @@
 import { Fault, isObject, listOf, objectOf, parseJson, textOf, type Clock } from '../../core/model/index.ts';
+import type { DockerConfigText, ReadPullSecrets, UnreadableLogins } from '../../core/evidence/index.ts';
 import { createMemo, unlessAborted } from '../io/index.ts';
 import type { Cluster, KubeObject } from './types.ts';
 
-export interface PullSecretOptions {
+interface PullSecretOptions {
   readonly cluster: Pick<Cluster, 'get'>;
   readonly clock: Clock;
   /** Milliseconds for which what was read is used again; what could not be read at most a second. */
   readonly rememberMs: number;
 }
 
-export interface PullSecretQuestion {
-  readonly namespace: string;
-  /** Those that the object names. */
-  readonly names: readonly string[];
-  /** `''` = `default`. */
-  readonly serviceAccount: string;
-}
-
-/** Something that holds a login and was not read. */
-export interface Unreadable {
-  /** As `Secret acme/pull`. */
-  readonly source: string;
-  /** Why, in a clause without a subject; never a word of what is secret. */
-  readonly detail: string;
-  /** Whether it may help to ask again. */
-  readonly transient: boolean;
-}
-
-export interface PullSecretReadings {
-  /** `text` is a Docker config, which must never be shown. */
-  readonly configs: readonly { readonly source: string; readonly text: string }[];
-  readonly unreadable: readonly Unreadable[];
-}
-
 /** What a workload may log in to registries with. */
-export interface PullSecrets {
-  /**
-   * The Docker configs of the secrets named, in that order, and then those of the service account, each once. What cannot
-   * be read, also because the signal fires first, is listed and never left out; does not reject for it.
-   */
-  readonly read: (question: PullSecretQuestion, signal: AbortSignal) => Promise<PullSecretReadings>;
+interface PullSecrets {
+  readonly read: ReadPullSecrets;
   /** Forgets everything. */
   readonly close: () => void;
 }
 
-type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: Unreadable };
+type Reading<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: UnreadableLogins };
 
 /** Failures are remembered so that a burst of requests asks once, and forgotten before a person has tried again. */
 const REMEMBER_FAILURES_MS = 1_000;
@@ -85,28 +59,19 @@ export function createPullSecrets({ cluster, clock, rememberMs }: PullSecretOpti
 
   return {
     read: async ({ namespace, names, serviceAccount }, signal) => {
-      const account = await accounts.read(
-        namespace,
-        serviceAccount === '' ? 'default' : serviceAccount,
-        signal,
-      );
+      const account = await accounts.read(namespace, serviceAccount || 'default', signal);
       const all = [...new Set([...names, ...(account.ok ? account.value : [])])];
-      const found = await Promise.all(
-        all.map(async (name, n) => {
-          const source = `Secret ${namespace}/${name}`;
-          const detail = `is beyond the ${MAX_PULL_SECRETS} pull secrets that are read for one workload`;
-          const isRead = n < MAX_PULL_SECRETS;
-          const reading = isRead ? await secrets.read(namespace, name, signal) : unreadable(source, detail);
-          return { source, reading };
-        }),
+      const detail = `is beyond the ${MAX_PULL_SECRETS} pull secrets that are read for one workload`;
+      const readings = await Promise.all(
+        all.map(async (name, n) =>
+          n < MAX_PULL_SECRETS
+            ? secrets.read(namespace, name, signal)
+            : unreadable(`Secret ${namespace}/${name}`, detail),
+        ),
       );
       return {
-        configs: found.flatMap(({ source, reading }) =>
-          reading.ok ? [{ source, text: reading.value }] : [],
-        ),
-        unreadable: [...found.map(({ reading }) => reading), account].flatMap((one) =>
-          one.ok ? [] : [one.why],
-        ),
+        configs: readings.flatMap((one) => (one.ok ? [one.value] : [])),
+        unreadable: [...readings, account].flatMap((one) => (one.ok ? [] : [one.why])),
       };
     },
     close: () => {
@@ -151,7 +116,7 @@ const LEGACY = { type: 'kubernetes.io/dockercfg', key: '.dockercfg' } as const;
  * Reads the Docker config of a pull secret; the legacy form (logins by host and nothing else) is brought to today's. A
  * reason repeats nothing of what is secret.
  */
-function readPullSecret(source: string, secret: KubeObject | undefined): Reading<string> {
+function readPullSecret(source: string, secret: KubeObject | undefined): Reading<DockerConfigText> {
   // It may be on its way: people apply a folder in the order of its file names.
   if (!secret) return unreadable(source, 'does not exist', true);
   const form = [CURRENT, LEGACY].find(({ type }) => type === secret.type);
@@ -161,5 +126,6 @@ function readPullSecret(source: string, secret: KubeObject | undefined): Reading
   const bytes = Buffer.from(value, 'base64');
   const body = bytes.toString('base64') === value ? parseJson(bytes) : undefined;
   if (!isObject(body)) return unreadable(source, `does not hold a JSON object in ${form.key}`);
-  return { ok: true, value: form === LEGACY ? JSON.stringify({ auths: body }) : bytes.toString() };
+  const text = form === LEGACY ? JSON.stringify({ auths: body }) : bytes.toString();
+  return { ok: true, value: { source, text } };
 }

@@ -1,4 +1,5 @@
-import type { Cluster, PullSecrets } from '../../clients/kubernetes/index.ts';
+import type { Cluster } from '../../clients/kubernetes/index.ts';
+import type { ReadPullSecrets } from '../../core/evidence/index.ts';
 import { Fault, parsed, problem, type Problem, type Reason } from '../../core/model/index.ts';
 import {
   entriesOf,
@@ -20,7 +21,7 @@ const NO_OBJECT = { name: '', uid: '', generation: 0 } as const;
 export interface ClusterOpening {
   readonly cluster: Pick<Cluster, 'get'>;
   /** Reads pull secrets; remembers nothing from one run to the next. */
-  readonly pullSecrets: PullSecrets['read'];
+  readonly pullSecrets: ReadPullSecrets;
   readonly context: Omit<OpeningContext, 'accountSecrets'>;
 }
 

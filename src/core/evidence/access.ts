@@ -62,22 +62,32 @@ export interface PullSecretLogins {
   readonly unreadable: readonly string[];
 }
 
+/** What holds a login and was not read; `source` as `Secret acme/pull`. */
+export interface UnreadableLogins {
+  readonly source: string;
+  /** Why, in a clause without a subject; never a word of what is secret. */
+  readonly detail: string;
+  readonly transient: boolean;
+}
+
 /** What could be read of the pull secrets that an object names. */
 interface PullSecrets {
   readonly configs: readonly DockerConfigText[];
-  readonly unreadable: readonly {
-    readonly source: string;
-    readonly detail: string;
-    readonly transient: boolean;
-  }[];
+  readonly unreadable: readonly UnreadableLogins[];
 }
+
+/**
+ * The Docker configs of the secrets named, in that order, and then those of the service account (`''` = `default`), each once.
+ * What cannot be read, also because the signal fires first, is listed and never left out; does not reject for it.
+ */
+export type ReadPullSecrets = (
+  asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
+  signal: AbortSignal,
+) => Promise<PullSecrets>;
 
 /** What finding logins takes; `own` are the controller's own logins. */
 export interface AccessParts {
-  readonly read: (
-    asked: { readonly namespace: string; readonly names: readonly string[]; readonly serviceAccount: string },
-    signal: AbortSignal,
-  ) => Promise<PullSecrets>;
+  readonly read: ReadPullSecrets;
   readonly loginsIn: (configs: readonly DockerConfigText[]) => PullSecretLogins;
   readonly registry: {
     readonly as: (view: { readonly scope: string; readonly keychain: Keychain }) => RegistrySource;

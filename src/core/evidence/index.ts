@@ -4,7 +4,13 @@ export { judge, judgeReference } from './judge.ts';
 export type { JudgedReference } from './judge.ts';
 export type { Access } from './access.ts';
 export { accessFor } from './access.ts';
-export type { Credentials, DockerConfigText, PullSecretLogins } from './access.ts';
+export type {
+  Credentials,
+  DockerConfigText,
+  PullSecretLogins,
+  ReadPullSecrets,
+  UnreadableLogins,
+} from './access.ts';
 export { learn } from './learn.ts';
 export { pinReference } from './resolve.ts';
 export { createMemory } from './memory.ts';
