@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { formatReference, type JudgedImage } from '../core/model/index.ts';
+import { describeFinding } from '../core/policy/index.ts';
 import { EXIT } from './exit.ts';
 import type { OutputFormat } from './options.ts';
 import type { Terminal } from './ports.ts';
@@ -72,10 +73,7 @@ function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'
     const lines = [
       `${colour ? `\u001b[${code}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
       ...(field === '' ? [] : [`         ${container} in ${field}`]),
-      ...verdict.findings.map(({ reason, found, next, policy, transient }) => {
-        const again = transient ? ' (temporary, try again)' : '';
-        return `         ${reason}: ${found}; ${next}${policy === '' ? '' : ` [policy ${policy}]`}${again}`;
-      }),
+      ...verdict.findings.map((finding) => `         ${describeFinding(finding)}`),
       ...explain(judged).map((line) => `           ${line}`),
     ];
     return lines.join('\n');

@@ -35,13 +35,11 @@ export function mutateHandler(ports: MutationPorts, defaultTimeoutMs: number): H
 }
 
 function handler(answer: (asked: Review) => Promise<ReviewOutcome>, defaultTimeoutMs: number): Handler {
+  const tooLarge = refusalAnswer('', 413, 'RequestTooLarge', 'the admission review is too large');
   return async ({ body, query }) => {
     const outcome =
       body === 'too large'
-        ? {
-            status: 413,
-            answer: refusalAnswer('', 413, 'RequestTooLarge', 'the admission review is too large'),
-          }
+        ? { status: 413, answer: tooLarge }
         : await answer({ body, budgetMs: budgetMs(query.get('timeout'), defaultTimeoutMs) });
     return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(outcome.answer) };
   };

@@ -1,4 +1,5 @@
-import { cutText, oneLine } from '../core/model/index.ts';
+import { cutText, describeProblems, oneLine } from '../core/model/index.ts';
+import { MAX_WARNING } from '../core/policy/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { patchAnswer, refusalAnswer } from './answer.ts';
 import { within } from './deadline.ts';
@@ -7,13 +8,12 @@ import { recordOriginals } from './original-images.ts';
 import { fieldPointer, type PatchOperation } from './patch.ts';
 import { findPins } from './pins.ts';
 import type { MutationPorts } from './ports.ts';
-import { subjectOf, type Review, type ReviewOutcome } from './review.ts';
+import { millisecondsSince, subjectOf, type Review, type ReviewOutcome } from './review.ts';
 import { isPod, scopeOf } from './scope.ts';
 
-/** What is changed in an object. */
+/** What is changed in an object; `pinned` are the references as they are written now. */
 interface Change {
   readonly operations: readonly PatchOperation[];
-  /** References as they are written now. */
   readonly pinned: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -33,15 +33,16 @@ export async function mutate({ body, budgetMs }: Review, ports: MutationPorts): 
   const started = performance.now();
   const request = decodeReview(body);
   if (!request.ok) {
-    const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    const detail = describeProblems(request.problems);
+    const { warnings } = warned(`InvalidRequest: ${detail}`);
     // Without a uid there is no request to allow; the HTTP status reports the error to the sender.
     return request.uid === ''
       ? { status: 400, answer: refusalAnswer('', 400, 'InvalidRequest', detail) }
-      : { status: 200, answer: patchAnswer(request.uid, [], [unpinned(`InvalidRequest: ${detail}`)]) };
+      : { status: 200, answer: patchAnswer(request.uid, [], warnings) };
   }
   const { operations, pinned, warnings } = await changeInTime(request.value, budgetMs, ports);
   if (pinned.length + warnings.length > 0) {
-    const milliseconds = Math.round((performance.now() - started) * 10) / 10;
+    const milliseconds = millisecondsSince(started);
     ports.onMutation({ ...subjectOf(request.value), pinned, warnings, milliseconds });
   }
   return { status: 200, answer: patchAnswer(request.value.uid, operations, warnings) };
@@ -67,10 +68,7 @@ async function changeOf(
   signal: AbortSignal,
 ): Promise<Change> {
   const scope = scopeOf(request, ports.workloads ?? KUBERNETES_WORKLOADS);
-  if (!scope.ok) {
-    const detail = scope.problems.map(({ path, message }) => `${path} ${message}`).join('; ');
-    return warned(`InvalidRequest: ${request.kind.kind} ${detail}`);
-  }
+  if (!scope.ok) return warned(`InvalidRequest: ${request.kind.kind} ${describeProblems(scope.problems)}`);
   if (scope.value.brings !== 'images') return UNCHANGED;
   if (ports.objects === 'Pods' && !isPod(request)) return UNCHANGED;
   const { images, credentials } = scope.value;
@@ -88,12 +86,5 @@ async function changeOf(
 }
 
 function warned(why: string): Change {
-  return { ...UNCHANGED, warnings: [unpinned(why)] };
-}
-
-/** Longest warning in characters: the API server cuts longer ones (KEP-1693). */
-const MAX_WARNING = 256;
-
-function unpinned(why: string): string {
-  return cutText(oneLine(`no digests were added: ${why}`), MAX_WARNING);
+  return { ...UNCHANGED, warnings: [cutText(oneLine(`no digests were added: ${why}`), MAX_WARNING)] };
 }

@@ -1,4 +1,4 @@
-import { isObject } from '../core/model/index.ts';
+import { isObject, parseJson, textOf } from '../core/model/index.ts';
 import { extractImages, type ImageUse } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 import { pointer, type PatchOperation } from './patch.ts';
@@ -48,7 +48,8 @@ function nameOf({ role, container }: ImageUse): string {
 
 /** What is recorded of images that are what was recorded and a digest: pinned before, maybe earlier in this very request. */
 function stillTrue(text: unknown, images: readonly ImageUse[]): readonly (readonly [string, string])[] {
-  const recorded = readRecord(text);
+  // Another writer's value under our key is written anew.
+  const recorded = fieldsOf(parseJson(textOf(text)));
   return images.flatMap((use) => {
     const original = recorded[nameOf(use)];
     const isTrue = typeof original === 'string' && use.image.startsWith(`${original}@`);
@@ -56,17 +57,9 @@ function stillTrue(text: unknown, images: readonly ImageUse[]): readonly (readon
   });
 }
 
-function readRecord(text: unknown): Fields {
-  try {
-    return fieldsOf(typeof text === 'string' ? JSON.parse(text) : undefined);
-  } catch {
-    return {}; // another writer's value under our key: it is written anew
-  }
-}
-
 function roomIn(annotations: Fields): number {
   const others = Object.entries(annotations).filter(([key]) => key !== ORIGINAL_IMAGES);
-  const used = others.map(([key, value]) => bytesOf(key) + bytesOf(typeof value === 'string' ? value : ''));
+  const used = others.map(([key, value]) => bytesOf(key) + bytesOf(textOf(value)));
   return used.reduce((all, one) => all - one, MAX_ANNOTATION_BYTES - bytesOf(ORIGINAL_IMAGES));
 }
 

@@ -1,34 +1,16 @@
-import {
-  formatReference,
-  nameOf,
-  parseReference,
-  type Fact,
-  type ImageRef,
-  type JudgedImage,
-  type PinnedRef,
-} from '../core/model/index.ts';
-import { explainWarnings, selectPolicies, type Labels } from '../core/policy/index.ts';
+import type { Credentials } from '../core/evidence/index.ts';
+import { formatReference, nameOf, parseReference, unknown } from '../core/model/index.ts';
+import type { Fact, ImageRef, PinnedRef } from '../core/model/index.ts';
+import { explainWarning, selectPolicies } from '../core/policy/index.ts';
 import type { ImageUse } from '../core/workload/index.ts';
-import { labelsFor } from './namespace-labels.ts';
-import type { Credentials, MutationPorts } from './ports.ts';
-
-/** An image with the reference it gets: as its author wrote it, and the digest. */
-export interface Pin {
-  readonly use: ImageUse;
-  readonly reference: string;
-}
+import { labelsFor, type MutationPorts } from './ports.ts';
 
 /** The result for the images of one object, in the order of its fields. */
 export interface Pins {
-  readonly pins: readonly Pin[];
+  /** Images with the reference they get: as its author wrote it, and the digest. */
+  readonly pins: readonly { readonly use: ImageUse; readonly reference: string }[];
   /** One for each image that a policy wants pinned and that could not be. */
   readonly warnings: readonly string[];
-}
-
-/** An image without a digest. */
-interface Candidate {
-  readonly use: ImageUse;
-  readonly ref: ImageRef;
 }
 
 /** Finds the digests of those images that a policy wants pinned and that have none. Rejects for bugs only. */
@@ -45,21 +27,20 @@ export async function findPins(
   });
   if (candidates.length === 0) return { pins: [], warnings: [] };
   const labels = await labelsFor(credentials.namespace, policies, ports, signal);
-  const selected = candidates.map((one) => ({
-    ...one,
-    ...selectPolicies(policies, nameOf(one.ref), labels),
-  }));
-  const wanted = selected.filter(({ applying }) => applying.length > 0);
+  const undecided = labels.state === 'unknown' ? labels : NO_NAMESPACE;
+  const selected = candidates
+    .map((one) => ({ ...one, selection: selectPolicies(policies, nameOf(one.ref), labels) }))
+    .filter(({ selection }) => selection.applying.length + selection.undecided.length > 0);
+  const wanted = selected.filter(({ selection }) => selection.applying.length > 0).map(({ ref }) => ref);
   const digests = await resolveOnce(wanted, credentials, ports, signal);
-  const pins: Pin[] = [];
-  const missed: JudgedImage[] = [];
-  for (const { use, ref, applying, undecided } of selected) {
-    if (applying.length + undecided.length === 0) continue;
-    const fact = applying.length > 0 ? digests(ref) : asUnknown(labels);
+  const pins: Pins['pins'][number][] = [];
+  const warnings: string[] = [];
+  for (const { use, ref, selection } of selected) {
+    const fact = selection.applying.length > 0 ? digests(ref) : undecided;
     if (fact.state === 'found') pins.push({ use, reference: `${use.image}@${fact.value.digest}` });
-    else missed.push(withoutDigest({ use, ref }, fact));
+    else warnings.push(warningFor(use, ref, fact));
   }
-  return { pins, warnings: explainWarnings(missed) };
+  return { pins, warnings };
 }
 
 /** What can be pinned: a reference that can be read (one that cannot is refused later) and names no digest. */
@@ -70,51 +51,27 @@ function candidateOf({ image }: ImageUse): ImageRef | undefined {
 
 /** Asks for each distinct reference once: two containers with one image must not end up with two digests. */
 async function resolveOnce(
-  wanted: readonly Candidate[],
+  wanted: readonly ImageRef[],
   credentials: Credentials,
   ports: MutationPorts,
   signal: AbortSignal,
 ): Promise<(ref: ImageRef) => Fact<PinnedRef>> {
-  const distinct = new Map(wanted.map(({ ref }) => [formatReference(ref), ref]));
-  if (distinct.size === 0) return () => UNANSWERED;
-  const facts = await ports.resolve([...distinct.values()], credentials, signal);
-  const byName = new Map([...distinct.keys()].map((name, index) => [name, facts[index] ?? UNANSWERED]));
+  const distinct = new Map(wanted.map((ref) => [formatReference(ref), ref]));
+  const facts = distinct.size > 0 ? await ports.resolve([...distinct.values()], credentials, signal) : [];
+  const byName = new Map([...distinct.keys()].map((name, index) => [name, facts[index]]));
   return (ref) => byName.get(formatReference(ref)) ?? UNANSWERED;
 }
 
 /** Replaces an answer that a port should have given. */
-const UNANSWERED: Fact<never> = {
-  state: 'unknown',
-  reason: { code: 'InternalError', detail: 'the digest was not looked up' },
-  transient: false,
-};
-
+const UNANSWERED = unknown('InternalError', 'the digest was not looked up');
+const NO_IMAGE = unknown('ImageNotFound', 'the registry has no such image');
 /** Labels that leave it open whether a policy applies. */
-function asUnknown(labels: Fact<Labels>): Fact<never> {
-  if (labels.state === 'unknown') return labels;
-  return {
-    state: 'unknown',
-    reason: { code: 'NamespaceUnknown', detail: 'there is no such namespace' },
-    transient: true,
-  };
-}
+const NO_NAMESPACE = unknown('NamespaceUnknown', 'there is no such namespace', true);
 
-/** An image that stays as it is, in the shape that warnings need. */
-function withoutDigest({ use, ref }: Candidate, fact: Exclude<Fact<never>, { state: 'found' }>): JudgedImage {
+/** The warning about an image that stays as it is. */
+function warningFor(use: ImageUse, reference: ImageRef, fact: Fact<never>): string {
   const { reason, transient } = fact.state === 'unknown' ? fact : NO_IMAGE;
-  const finding = {
-    kind: 'unknown',
-    reason: reason.code,
-    found: reason.detail,
-    next: 'no digest was added',
-    policy: '',
-    transient,
-    effect: 'warn',
-  } as const;
-  return { ...use, reference: ref, verdict: { kind: 'warn', findings: [finding] } };
+  const { code, detail: found } = reason;
+  const finding = { reason: code, found, next: 'no digest was added', policy: '', transient };
+  return explainWarning({ ...use, reference }, finding);
 }
-
-const NO_IMAGE = {
-  reason: { code: 'ImageNotFound', detail: 'the registry has no such image' },
-  transient: false,
-} as const;

@@ -1,19 +1,9 @@
+import type { ObjectAddress } from '../clients/kubernetes/index.ts';
+import type { Credentials } from '../core/evidence/index.ts';
+import { unknown } from '../core/model/index.ts';
 import type { Fact, ImageRef, JudgedImage, NamedImage, PinnedRef } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
-import type { PullLogins, WorkloadTable } from '../core/workload/index.ts';
-
-/** With what the kubelet would pull the images of an object: names in the namespace of that object. */
-export interface Credentials extends PullLogins {
-  readonly namespace: string;
-}
-
-/** An object at the API server; core resources have the group `''`. */
-export interface ObjectAddress {
-  readonly resource: { readonly group: string; readonly version: string; readonly plural: string };
-  /** Absent for objects without a namespace. */
-  readonly namespace?: string;
-  readonly name: string;
-}
+import type { WorkloadTable } from '../core/workload/index.ts';
 
 /** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
 export interface CommonPorts {
@@ -33,7 +23,7 @@ export interface AdmissionPorts extends CommonPorts {
     readonly images: readonly NamedImage[];
     readonly policies: readonly CompiledPolicy[];
     readonly labels: Fact<Labels>;
-    /** With what the images would be pulled. */
+    /** With what the kubelet would pull the images. */
     readonly credentials?: Credentials;
     readonly signal: AbortSignal;
   }) => Promise<readonly JudgedImage[]>;
@@ -89,6 +79,20 @@ export interface Mutation extends Subject {
   /** The warnings that the author received. */
   readonly warnings: readonly string[];
   readonly milliseconds: number;
+}
+
+/** Stands for labels that no policy needs. Should a policy need them after all, the image is not admitted because of it. */
+const NOT_ASKED = unknown('NamespaceUnknown', 'no policy selects namespaces');
+
+/** The labels of a namespace, looked up only while a policy selects by them. */
+export async function labelsFor(
+  namespace: string,
+  policies: readonly CompiledPolicy[],
+  { namespaceLabels }: Pick<CommonPorts, 'namespaceLabels'>,
+  signal: AbortSignal,
+): Promise<Fact<Labels>> {
+  const selecting = policies.some(({ coversNamespace }) => coversNamespace !== undefined);
+  return selecting ? namespaceLabels(namespace, signal) : NOT_ASKED;
 }
 
 /** Policies of a folder, with the labels of the namespaces beside them. */

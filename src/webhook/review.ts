@@ -1,11 +1,12 @@
-import { formatReference, type JudgedImage, type Parsed, problem, type Fact } from '../core/model/index.ts';
-import { refusalAnswer, type AdmissionAnswer, passAnswer, verdictAnswer } from './answer.ts';
+import type { ObjectAddress } from '../clients/kubernetes/index.ts';
+import { describeProblems, formatReference, objectOf, problem, textOf } from '../core/model/index.ts';
+import type { JudgedImage, Parsed } from '../core/model/index.ts';
+import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
+import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer } from './answer.ts';
 import { within } from './deadline.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
-import type { AdmissionPorts, Decision, Subject, ObjectAddress } from './ports.ts';
-import { KUBERNETES_WORKLOADS, type ObjectKind, type WorkloadTable } from '../core/workload/index.ts';
-import { labelsFor } from './namespace-labels.ts';
-import { scopeOf, type Scope, wholeScope } from './scope.ts';
+import { labelsFor, type AdmissionPorts, type Decision, type Subject } from './ports.ts';
+import { scopeOf, wholeScope, type Scope } from './scope.ts';
 
 /** An answer with the HTTP status it is sent under: 200 for every review that could be read. */
 export interface ReviewOutcome {
@@ -13,11 +14,16 @@ export interface ReviewOutcome {
   readonly answer: AdmissionAnswer;
 }
 
-/** Bytes of a review and the moment by which it must be answered. */
+/** Bytes of a review, and the milliseconds that it may take in all. */
 export interface Review {
   readonly body: Uint8Array;
-  /** Milliseconds this review may take in all. */
   readonly budgetMs: number;
+}
+
+/** An answer with the images it rests on. */
+interface Answered {
+  readonly answer: AdmissionAnswer;
+  readonly images: readonly JudgedImage[];
 }
 
 /**
@@ -28,19 +34,14 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
   const started = performance.now();
   const request = decodeReview(body);
   if (!request.ok) {
-    const detail = request.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
-    // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
-    const status = request.uid === '' ? 400 : 200;
-    const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', detail);
+    const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
     logDecision(answer, { ...UNREAD, uid: request.uid }, started, ports);
-    return { status, answer };
+    // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
+    return { status: request.uid === '' ? 400 : 200, answer };
   }
   const { answer, images } = await answerInTime(request.value, budgetMs, ports);
-  const subject = {
-    ...subjectOf(request.value),
-    images: images.map(({ image, reference }) => (reference ? formatReference(reference) : image)),
-  };
-  logDecision(answer, subject, started, ports);
+  const names = images.map(({ image, reference }) => (reference ? formatReference(reference) : image));
+  logDecision(answer, { ...subjectOf(request.value), images: names }, started, ports);
   return { status: 200, answer };
 }
 
@@ -49,23 +50,23 @@ export function subjectOf({ uid, kind, namespace, name, operation, dryRun }: Adm
   return { uid, namespace, name, operation, dryRun, kind: kind.kind };
 }
 
+/** Milliseconds since a moment of `performance.now()`, with one digit behind the point. */
+export function millisecondsSince(started: number): number {
+  return Math.round((performance.now() - started) * 10) / 10;
+}
+
 /** A review that could not be read has no known object; its refusal is logged all the same. */
 const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false, images: [] } as const;
 
 function logDecision(
-  { response }: AdmissionAnswer,
+  { response: { allowed, auditAnnotations = {} } }: AdmissionAnswer,
   subject: Subject & Pick<Decision, 'images'>,
   started: number,
   ports: AdmissionPorts,
 ): void {
-  const { verdict = 'allow', reasons = '' } = response.auditAnnotations ?? {};
-  ports.onDecision({
-    ...subject,
-    allowed: response.allowed,
-    verdict,
-    reasons: reasons === '' ? [] : reasons.split(','),
-    milliseconds: Math.round((performance.now() - started) * 10) / 10,
-  });
+  const { verdict = 'allow', reasons: codes = '' } = auditAnnotations;
+  const reasons = codes === '' ? [] : codes.split(',');
+  ports.onDecision({ ...subject, allowed, verdict, reasons, milliseconds: millisecondsSince(started) });
 }
 
 async function answerInTime(
@@ -73,30 +74,18 @@ async function answerInTime(
   budgetMs: number,
   ports: AdmissionPorts,
 ): Promise<Answered> {
-  const refuse = (...why: [number, 'DeadlineExceeded' | 'InternalError', string]): Answered => ({
-    answer: refusalAnswer(request.uid, ...why),
-    images: [],
-  });
+  const { uid } = request;
   try {
     const answered = await within(budgetMs, (signal) => answerTo(request, ports, signal));
-    return (
-      answered ??
-      refuse(504, 'DeadlineExceeded', 'the images could not be judged in time (temporary, try again)')
-    );
+    if (answered) return answered;
+    const why = 'the images could not be judged in time (temporary, try again)';
+    return { answer: refusalAnswer(uid, 504, 'DeadlineExceeded', why), images: [] };
   } catch (error) {
     ports.report(error);
-    return refuse(500, 'InternalError', 'Pratique failed while judging this object; its log says how');
+    const why = 'Pratique failed while judging this object; its log says how';
+    return { answer: refusalAnswer(uid, 500, 'InternalError', why), images: [] };
   }
 }
-
-/** An answer with the images it rests on. */
-interface Answered {
-  readonly answer: AdmissionAnswer;
-  readonly images: readonly JudgedImage[];
-}
-
-/** HTTP codes of refusals without a verdict: what may go away by itself, and what needs a change by a person. */
-const CODE = { unavailable: 503, forbidden: 403 };
 
 /** The answer to a request that could be decoded: scope → judge → answer. Rejects for bugs only. */
 async function answerTo(
@@ -104,29 +93,14 @@ async function answerTo(
   ports: AdmissionPorts,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const table = ports.workloads ?? KUBERNETES_WORKLOADS;
-  const scope = scopeOf(request, table);
-  if (!scope.ok || scope.value.brings !== 'replicas') return answerScope(scope, request, ports, signal);
-  const parent = await parentScope(scope.value.parent, request, { read: ports.parent, table }, signal);
-  if (parent.found) return answerScope(parent.scope, request, ports, signal);
-  const { unavailable, forbidden } = CODE;
-  const again = parent.transient ? ' (temporary, try again)' : '';
-  const code = parent.transient ? unavailable : forbidden;
-  return {
-    answer: refusalAnswer(request.uid, code, 'ParentUnknown', `${parent.detail}${again}`),
-    images: [],
-  };
-}
-
-async function answerScope(
-  scope: Parsed<Scope>,
-  { uid, kind, namespace }: AdmissionRequest,
-  ports: AdmissionPorts,
-  signal: AbortSignal,
-): Promise<Answered> {
+  const { uid, kind, namespace } = request;
+  const asked = scopeOf(request, ports.workloads ?? KUBERNETES_WORKLOADS);
+  const isScale = asked.ok && asked.value.brings === 'replicas';
+  const scope = isScale ? await parentScope(asked.value.parent, request, ports, signal) : asked;
+  if ('unreadable' in scope) return { answer: parentUnknown(uid, scope), images: [] };
   if (!scope.ok) {
-    const detail = scope.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
-    return { answer: refusalAnswer(uid, 400, 'InvalidRequest', `${kind.kind} ${detail}`), images: [] };
+    const detail = `${kind.kind} ${describeProblems(scope.problems)}`;
+    return { answer: refusalAnswer(uid, 400, 'InvalidRequest', detail), images: [] };
   }
   if (scope.value.brings !== 'images') return { answer: passAnswer(uid), images: [] };
   const { images, credentials } = scope.value;
@@ -138,50 +112,40 @@ async function answerScope(
 
 /** Why the object that is to be scaled could not be judged. */
 interface ParentUnknown {
-  readonly detail: string;
+  readonly unreadable: string;
   readonly transient: boolean;
 }
 
-/** An object that is to be scaled, found or not. */
-type ParentScope =
-  { readonly found: true; readonly scope: Parsed<Scope> } | ({ readonly found: false } & ParentUnknown);
+/** What may go away by itself is unavailable (503); what needs a change by a person is forbidden (403). */
+function parentUnknown(uid: string, { unreadable, transient }: ParentUnknown): AdmissionAnswer {
+  return transient
+    ? refusalAnswer(uid, 503, 'ParentUnknown', `${unreadable} (temporary, try again)`)
+    : refusalAnswer(uid, 403, 'ParentUnknown', unreadable);
+}
 
 /** Reads the object that is scaled up, and answers all of its images. */
 async function parentScope(
   address: ObjectAddress,
   request: AdmissionRequest,
-  { read, table }: { readonly read: AdmissionPorts['parent']; readonly table: WorkloadTable },
+  { parent: read, workloads = KUBERNETES_WORKLOADS }: AdmissionPorts,
   signal: AbortSignal,
-): Promise<ParentScope> {
-  const what = nameOf(address);
+): Promise<Parsed<Scope> | ParentUnknown> {
+  const { group, version, plural } = address.resource;
+  const where = address.namespace === undefined ? '' : ` in namespace ${address.namespace}`;
+  const what = `${plural}${group === '' ? '' : `.${group}`} "${address.name}"${where}`;
   if (read === undefined) {
-    const detail = `${what} is to run more pods, and this webhook runs without access to the cluster and cannot read its images`;
-    return { found: false, detail, transient: false };
+    const unreadable = `${what} is to run more pods, and this webhook runs without access to the cluster and cannot read its images`;
+    return { unreadable, transient: false };
   }
   const parent = await read(address, signal);
-  if (parent.state !== 'found') return { found: false, ...whyUnknown(what, parent) };
-  const kind = kindOf(parent.value, address);
-  if (kind === undefined) return { found: true, scope: problem('', `${what} has no kind`) };
-  return { found: true, scope: wholeScope(parent.value, { ...request, kind }, table) };
-}
-
-function whyUnknown(what: string, parent: Exclude<Fact<unknown>, { state: 'found' }>): ParentUnknown {
   // It was there when the API server took the request: it has just gone, or has just come.
-  if (parent.state === 'absent') return { detail: `${what} was not found`, transient: true };
-  const { reason, transient } = parent;
-  return { detail: `${what} could not be read: ${reason.code}: ${reason.detail}`, transient };
-}
-
-/** The group is that of the resource asked for; only the kind is taken from the object. */
-function kindOf(object: unknown, { resource }: ObjectAddress): Required<ObjectKind> | undefined {
-  if (typeof object !== 'object' || object === null || !('kind' in object)) return undefined;
-  const { kind } = object;
-  return typeof kind === 'string' && kind !== ''
-    ? { group: resource.group, version: resource.version, kind }
-    : undefined;
-}
-
-function nameOf({ resource, namespace, name }: ObjectAddress): string {
-  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  return `${resource.plural}${resource.group === '' ? '' : `.${resource.group}`} "${name}"${where}`;
+  if (parent.state === 'absent') return { unreadable: `${what} was not found`, transient: true };
+  if (parent.state === 'unknown') {
+    const { reason, transient } = parent;
+    return { unreadable: `${what} could not be read: ${reason.code}: ${reason.detail}`, transient };
+  }
+  // The group is that of the resource asked for; only the kind is taken from the object.
+  const kind = textOf(objectOf(parent.value).kind);
+  if (kind === '') return problem('', `${what} has no kind`);
+  return wholeScope(parent.value, { ...request, kind: { group, version, kind } }, workloads);
 }

@@ -1,9 +1,8 @@
+import type { ObjectAddress } from '../clients/kubernetes/index.ts';
+import type { Credentials } from '../core/evidence/index.ts';
 import { parsed, problem, type Parsed } from '../core/model/index.ts';
+import { changedImages, extractImages, isWorkload, pullSecretsOf } from '../core/workload/index.ts';
 import {
-  changedImages,
-  extractImages,
-  isWorkload,
-  pullSecretsOf,
   replicasOf,
   scaleReplicas,
   scalesIn,
@@ -11,7 +10,6 @@ import {
   type WorkloadTable,
 } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
-import type { Credentials, ObjectAddress } from './ports.ts';
 
 /** What a request brings that has to be judged. */
 export type Scope =
@@ -40,11 +38,8 @@ export function scopeOf(request: AdmissionRequest, table: WorkloadTable): Parsed
   if (isMissing(object)) return problem('request.object', `is missing in a ${operation}`);
   const images = extractImages(object, kind, table);
   if (!images.ok) return images;
-  return imageScope(
-    request,
-    operation === 'UPDATE' ? newImages(request, images.value, table) : images.value,
-    table,
-  );
+  const wanted = operation === 'UPDATE' ? newImages(request, images.value, table) : images.value;
+  return imageScope(request, wanted, table);
 }
 
 /** What an object brings that is to run as it stands, all of it. */
@@ -60,9 +55,8 @@ function imageScope(
 ): Parsed<Scope> {
   if (images.length === 0) return NOTHING;
   const logins = pullSecretsOf(object, kind, table);
-  return logins.ok
-    ? parsed({ brings: 'images', images, credentials: { namespace, ...logins.value } })
-    : logins;
+  if (!logins.ok) return logins;
+  return parsed({ brings: 'images', images, credentials: { namespace, ...logins.value } });
 }
 
 function newImages(

@@ -25,6 +25,11 @@ export function failed(all: readonly Parsed<unknown>[]): { ok: false; problems: 
   return { ok: false, problems: all.flatMap((one) => (one.ok ? [] : one.problems)) };
 }
 
+/** Problems as one line: `spec.match is missing; spec.require is missing`. */
+export function describeProblems(problems: readonly Problem[]): string {
+  return problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+}
+
 /** A problem with the file that it is in before its path. */
 export function inFile(origin: string, { path, message }: Problem): Problem {
   return { path: path === '' ? origin : `${origin}: ${path}`, message };

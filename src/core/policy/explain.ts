@@ -17,7 +17,7 @@ import { describePredicate } from './reports/describe.ts';
 /** Longest first line in characters: with the API server's own words before it, it stays below 200. */
 const MAX_FIRST_LINE = 130;
 /** Longest warning in characters: the API server cuts longer ones (KEP-1693). */
-const MAX_WARNING = 256;
+export const MAX_WARNING = 256;
 /** Longest text shown in place of a reference that could not be read: it is a stranger's, of any length. */
 const MAX_UNREADABLE = 100;
 /** Characters of a digest shown to people; the whole of it is in the audit annotation and the log. */

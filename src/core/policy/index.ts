@@ -42,4 +42,5 @@ export { isUnreadable } from './reports/report.ts';
 export type { UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './reports/report.ts';
 export { highest } from './reports/severity.ts';
 export { explainEvidence } from './explain.ts';
-export { codesOf, explainFinding, explainRefusal, explainWarnings, isRefused } from './explain.ts';
+export { codesOf, describeFinding, explainFinding, explainRefusal, explainWarning } from './explain.ts';
+export { explainWarnings, isRefused, MAX_WARNING } from './explain.ts';

@@ -1,4 +1,5 @@
-import { type Enforcement, type Parsed, type Problem, objectOf, parseWith } from '../../model/index.ts';
+import { describeProblems, objectOf, parseWith } from '../../model/index.ts';
+import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileGlobs, compileRequirements, type Requirements } from './requirements.ts';
 import { imagePolicySchema, type ImagePolicySpec, imagePolicySpecSchema } from '../schema.ts';
@@ -64,16 +65,9 @@ function selects(selector: Selector, labels: Labels): boolean {
 
 function holds({ key, operator, values = [] }: Expression, labels: Labels): boolean {
   const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
+  const isThere = value !== undefined;
+  const isAmong = isThere && values.includes(value);
+  return { In: isAmong, NotIn: !isAmong, Exists: isThere, DoesNotExist: !isThere }[operator];
 }
 
 /** The parts that say where a policy applies and how hard; read one by one, because another part is what is broken. */
@@ -89,10 +83,9 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
   const match = parts.match.safeParse(spec.match);
   const unreadable: Problem[] = [];
   const compiled = match.success ? compileMatch(match.data, unreadable) : undefined;
-  const broken = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
   return {
     name,
-    broken,
+    broken: describeProblems(problems),
     enforcement: parts.enforcement.safeParse(spec.enforcement).data ?? 'Deny',
     onUnknown: parts.onUnknown.safeParse(spec.onUnknown).data ?? 'Deny',
     pinDigests: parts.pinDigests.safeParse(spec.pinDigests).data ?? false,
