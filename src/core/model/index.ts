@@ -46,7 +46,7 @@ export type {
   Unread,
 } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
-export { describeProblems, failed, inFile, parsed, parseWith, problem, schemaProblems } from './problem.ts';
+export { describeProblems, failed, inFile, parsed, parseWith, problem } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';
 export { cutBytes, cutText, oneLine } from './text.ts';
 export { conditionOf } from './condition.ts';

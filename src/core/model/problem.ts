@@ -42,7 +42,7 @@ export function parseWith<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
 }
 
 /** What a schema found, each with the path of its field as Kubernetes writes it: `spec.match.images[0]`. */
-export function schemaProblems({ issues }: z.ZodError): readonly Problem[] {
+function schemaProblems({ issues }: z.ZodError): readonly Problem[] {
   return issues.map(({ path, message }) => {
     const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`));
     return { path: steps.join('').replace(/^\./, ''), message };

@@ -6,7 +6,6 @@ export type { ImageRole, ImageUse } from './extract-images.ts';
 export { isKustomization, isWorkload, KUBERNETES_WORKLOADS, scalesIn, workloadTable } from './kinds.ts';
 export type { ObjectKind, WorkloadTable } from './kinds.ts';
 export { pullSecretsOf } from './pull-logins.ts';
-export type { PullLogins } from './pull-logins.ts';
 export { replicasOf, scaleReplicas } from './kinds.ts';
 export { CANARY_POLICY_DOCUMENT, canariesOf } from './canaries.ts';
 export type { Canary, RunningPod } from './canaries.ts';
