@@ -1,5 +1,4 @@
 import type {
-  Change,
   Cluster,
   KubeObject,
   Reflector,
@@ -7,9 +6,10 @@ import type {
   WatchCollection,
 } from '../../clients/kubernetes/index.ts';
 import { objectOf, textOf } from '../../core/model/index.ts';
+import type { ImagePromotionStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { approvalObject, knownRun, promotionObject } from './cluster-store.ts';
-import type { ApprovalObject, ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
+import { customObject, knownRun } from './cluster-store.ts';
+import type { ApprovalObject, ControllerPorts, ObjectName } from './ports.ts';
 
 /** What the leader keeps in memory of promotions, of all namespaces. */
 export interface PromotionCaches extends Pick<
@@ -38,42 +38,43 @@ const RUNS_ON_PAGE = 50;
 
 /** Opens the caches; they fill in the background. Runs are kept without the fields that only the holder of their lease needs. */
 export function openPromotionCaches(options: PromotionCachesOptions): PromotionCaches {
-  const { cluster, watchCollection, onPromotion, onRun, onApproval, onError } = options;
+  const { cluster, watchCollection } = options;
   const watch = <T>(
     what: string,
-    resource: Resource,
     given: {
+      readonly resource: Resource;
       readonly select: (object: KubeObject) => T;
       readonly onChange: (name: ObjectName, value: T) => void;
       readonly pageSize?: number;
     },
   ): Reflector<T> =>
     watchCollection({
-      cluster,
-      collection: { resource },
-      ...given,
-      onChange: (change) => {
-        given.onChange(nameOf(change), change.type === 'set' ? change.value : change.previous);
+      ...{ ...given, cluster, collection: { resource: given.resource } },
+      onChange: ({ namespace = '', name, ...change }) => {
+        given.onChange({ namespace, name }, change.type === 'set' ? change.value : change.previous);
       },
       onError: (error) => {
-        onError(what, error);
+        options.onError(what, error);
       },
     });
-  const promotions = watch<PromotionObject>('image promotions', RESOURCES.promotions, {
-    select: promotionObject,
-    onChange: onPromotion,
+  const promotions = watch('image promotions', {
+    resource: RESOURCES.promotions,
+    select: customObject<ImagePromotionStatus>,
+    onChange: options.onPromotion,
   });
-  const runs = watch<RunObject>('image promotion runs', RESOURCES.promotionRuns, {
+  const runs = watch('image promotion runs', {
+    resource: RESOURCES.promotionRuns,
     select: knownRun,
     pageSize: RUNS_ON_PAGE,
     onChange: (name, { spec }) => {
-      onRun(name, textOf(objectOf(objectOf(spec).promotion).name));
+      options.onRun(name, textOf(objectOf(objectOf(spec).promotion).name));
     },
   });
-  const approvals = watch<ApprovalObject>('promotion approvals', RESOURCES.promotionApprovals, {
-    select: approvalObject,
+  const approvals = watch<ApprovalObject>('promotion approvals', {
+    resource: RESOURCES.promotionApprovals,
+    select: customObject,
     onChange: ({ namespace }, { spec }) => {
-      onApproval({ namespace, name: textOf(objectOf(spec).runName) });
+      options.onApproval({ namespace, name: textOf(objectOf(spec).runName) });
     },
   });
   const all = [promotions, runs, approvals];
@@ -84,21 +85,15 @@ export function openPromotionCaches(options: PromotionCachesOptions): PromotionC
     promotion: ({ namespace, name }) => promotions.get(name, namespace),
     runsOf: ({ metadata: { namespace, uid } }) =>
       [...runs.values()].filter(
-        ({ metadata, spec }) =>
-          metadata.namespace === namespace && textOf(objectOf(objectOf(spec).promotion).uid) === uid,
+        (run) => run.metadata.namespace === namespace && objectOf(objectOf(run.spec).promotion).uid === uid,
       ),
-    approvals: (run) =>
+    approvals: ({ namespace, name }) =>
       [...approvals.values()].filter(
-        ({ metadata, spec }) =>
-          metadata.namespace === run.namespace && textOf(objectOf(spec).runName) === run.name,
+        ({ metadata, spec }) => metadata.namespace === namespace && objectOf(spec).runName === name,
       ),
     synced,
     close: async () => {
       await Promise.all(all.map((one) => one.close()));
     },
   };
-}
-
-function nameOf({ namespace = '', name }: Change<unknown>): ObjectName {
-  return { namespace, name };
 }

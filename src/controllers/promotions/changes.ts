@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
 import { digestOf } from '../../core/model/index.ts';
 import {
   MAX_RECENT,
@@ -6,12 +7,13 @@ import {
   type ImagePromotionStatus,
   type RunImage,
 } from '../../core/promotion/index.ts';
-import type { PromotionEvent, PromotionObject, RunObject } from './ports.ts';
+import type { CustomObject, PromotionObject, RunObject } from './ports.ts';
 
 /** The changes of an ended run. */
 export interface Changes {
-  readonly events: readonly PromotionEvent[];
-  readonly reported: readonly string[];
+  readonly events: readonly RecordedEvent[];
+  /** Stored forms of everything that has been reported. */
+  readonly told: readonly string[];
   readonly recent: NonNullable<ImagePromotionStatus['recent']>;
   /** The images whose state has changed. */
   readonly fresh: readonly RunImage[];
@@ -43,18 +45,9 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
     .filter((row) => !known.has(fingerprint(row)))
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
   const failure = failureOf(run);
-  const reported = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])].slice(
-    0,
-    MAX_RUN_IMAGES,
-  );
-  const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source, decision, reason, message }) => ({
-    tag,
-    ...(source !== undefined && { digest: source }),
-    decision,
-    ...(reason !== undefined && { reason }),
-    ...(message !== undefined && { message }),
-    run: run.metadata.name,
-    time,
+  const told = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])];
+  const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source: digest, decision, reason, message }) => ({
+    ...{ tag, digest, decision, reason, message, run: run.metadata.name, time },
   }));
   return {
     events: [
@@ -62,7 +55,7 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
       ...fresh.slice(0, MAX_EVENTS).map((row) => imageEvent(promotion, row)),
       ...summaries(run, { before, fresh }),
     ],
-    reported: reported,
+    told: told.slice(0, MAX_RUN_IMAGES),
     fresh,
     recent: [...recent, ...(before.recent ?? [])].slice(0, MAX_RECENT),
   };
@@ -96,17 +89,14 @@ function failureOf({ status = {} }: RunObject): RunFailure | undefined {
   return { reason, message, fingerprint: shortHash(['', reason]) };
 }
 
-function failureEvent(promotion: PromotionObject, { reason, message }: RunFailure): PromotionEvent {
+function failureEvent(promotion: PromotionObject, { reason, message }: RunFailure): RecordedEvent {
   return {
     regarding: regarding(promotion),
-    type: 'Warning',
-    reason,
-    action: 'Run',
-    note: `the run failed: ${message}`,
+    ...{ type: 'Warning', reason, action: 'Run', note: `the run failed: ${message}` },
   };
 }
 
-function imageEvent(promotion: PromotionObject, row: RunImage): PromotionEvent {
+function imageEvent(promotion: PromotionObject, row: RunImage): RecordedEvent {
   const { tag, source = '', decision, reason = decision, message } = row;
   const [algorithm = '', hex = ''] = source.split(':');
   const image = `${tag} (${algorithm}:${hex.slice(0, SHOWN_DIGITS)})`;
@@ -123,35 +113,24 @@ function imageEvent(promotion: PromotionObject, row: RunImage): PromotionEvent {
 function summaries(
   run: RunObject,
   { before, fresh }: { readonly before: ImagePromotionStatus; readonly fresh: readonly RunImage[] },
-): readonly PromotionEvent[] {
+): readonly RecordedEvent[] {
   const reported = fresh.slice(0, MAX_EVENTS);
   const left = fresh.slice(MAX_EVENTS);
   const earlier = before.lastRun?.name === run.metadata.name ? (before.counts?.promoted ?? 0) : 0;
   const moved = (run.status?.counts?.promoted ?? 0) - earlier - reported.filter(arrived).length;
   const others = left.filter((row) => !arrived(row)).length;
-  return [
-    ...(moved > 0 ? [summary(run, 'Normal', `${String(moved)} more images arrived`)] : []),
-    ...(others > 0 ? [summary(run, 'Warning', `${String(others)} more images did not arrive`)] : []),
+  const about = { regarding: regarding(run), action: 'Run' };
+  const moreMoved = `${String(moved)} more images arrived; see the status`;
+  const moreOthers = `${String(others)} more images did not arrive; see the status`;
+  const events: readonly RecordedEvent[] = [
+    { ...about, type: 'Normal', reason: 'Promoted', note: moreMoved },
+    { ...about, type: 'Warning', reason: 'Blocked', note: moreOthers },
   ];
-}
-
-function summary(run: RunObject, type: PromotionEvent['type'], note: string): PromotionEvent {
-  const reason = type === 'Normal' ? 'Promoted' : 'Blocked';
-  return {
-    regarding: regarding(run),
-    type,
-    reason,
-    action: 'Run',
-    note: `${note}; see the status`,
-  };
+  return events.filter(({ type }) => (type === 'Normal' ? moved : others) > 0);
 }
 
 /** The object of an event. */
-export function regarding({
-  apiVersion,
-  kind,
-  metadata,
-}: PromotionObject | RunObject): PromotionEvent['regarding'] {
+export function regarding({ apiVersion, kind, metadata }: CustomObject): RecordedEvent['regarding'] {
   const { namespace, name, uid } = metadata;
   return { apiVersion, kind, namespace, name, uid };
 }

@@ -1,36 +1,14 @@
-import type {
-  Cluster,
-  ObjectAddress,
-  Written,
-  KubeObject,
-  Metadata,
-} from '../../clients/kubernetes/index.ts';
+import type { Cluster, Collection, KubeObject, ObjectAddress } from '../../clients/kubernetes/index.ts';
 import { listOf, textOf, objectOf } from '../../core/model/index.ts';
-import type { ImagePromotionRunStatus, ImagePromotionStatus } from '../../core/promotion/index.ts';
+import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { RUN_LABEL } from './jobs/job.ts';
-import type {
-  ControllerPorts,
-  GuardedAnswer,
-  JobStore,
-  ObjectName,
-  RunStore,
-  ApprovalObject,
-  ObjectMetadata,
-  PromotionObject,
-  RunObject,
-} from './ports.ts';
+import type { ControllerPorts, CustomObject, JobStore, ObjectName, RunObject, RunStore } from './ports.ts';
 
 /** The manager of the status fields of promotions. */
 const PROMOTER = 'pratique-promotions';
 const NOT_FOUND = 404;
 const CONFLICT = 409;
-
-/** What the controller of promotions reads and writes. */
-export type PromotionCluster = Pick<
-  Cluster,
-  'get' | 'list' | 'watch' | 'create' | 'replace' | 'apply' | 'remove'
->;
 
 /** Reads and writes runs at the API server itself, without a cache. */
 export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunStore {
@@ -41,14 +19,16 @@ export function createRunStore(cluster: Pick<Cluster, 'get' | 'replace'>): RunSt
     },
     writeStatus: async ({ apiVersion, kind, metadata, spec }, status, signal) => {
       const { namespace, name, uid, resourceVersion } = metadata;
-      return guarded(
-        await cluster.replace(
-          { ...addressOf(RESOURCES.promotionRuns, metadata), subresource: 'status' },
-          // With the version in it the API server accepts it only if no other writer has written since.
-          { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, spec, status },
-          { signal },
-        ),
+      const written = await cluster.replace(
+        { ...addressOf(RESOURCES.promotionRuns, metadata), subresource: 'status' },
+        // With the version in it the API server accepts it only if no other writer has written since.
+        { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion }, spec, status },
+        { signal },
       );
+      if (written.ok) return { state: 'written', run: runObject(written.object) };
+      if (written.status === NOT_FOUND) return { state: 'gone' };
+      if (written.status === CONFLICT) return { state: 'changed' };
+      return { state: 'refused', message: written.message };
     },
   };
 }
@@ -58,14 +38,12 @@ export function promotionWrites(
   cluster: Pick<Cluster, 'apply' | 'create' | 'remove'>,
 ): Pick<ControllerPorts, 'createRun' | 'removeRun' | 'writePromotionStatus'> {
   return {
-    createRun: async (run, namespace, signal) =>
-      await cluster.create({ resource: RESOURCES.promotionRuns, namespace }, run, { signal }),
-    removeRun: async (run, uid) => {
-      await cluster.remove(addressOf(RESOURCES.promotionRuns, run), { uid });
-    },
-    writePromotionStatus: async ({ apiVersion, kind, metadata }, status, signal) => {
+    createRun: (run, namespace, signal) =>
+      cluster.create({ resource: RESOURCES.promotionRuns, namespace }, run, { signal }),
+    removeRun: (run) => cluster.remove(addressOf(RESOURCES.promotionRuns, run), { uid: run.uid }),
+    writePromotionStatus: ({ apiVersion, kind, metadata }, status, signal) => {
       const { namespace, name, uid } = metadata;
-      return await cluster.apply(
+      return cluster.apply(
         { ...addressOf(RESOURCES.promotions, metadata), subresource: 'status' },
         // An object that was deleted and created again is another one, and this request is not about it.
         { apiVersion, kind, metadata: { namespace, name, uid }, status },
@@ -83,16 +61,12 @@ export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobSt
       const { items } = await cluster.list(collection, {}, signal);
       // A label can be written by every user who may create Jobs; an owner is named by its uid.
       return items
-        .filter(({ metadata }) => ownersOf(metadata.ownerReferences).includes(uid))
+        .filter(({ metadata }) => listOf(metadata.ownerReferences).some((one) => objectOf(one).uid === uid))
         .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));
     },
-    create: async (job, namespace, signal) =>
-      await cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal }),
+    create: (job, namespace, signal) =>
+      cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal }),
   };
-}
-
-function ownersOf(references: unknown): readonly string[] {
-  return listOf(references).map((one) => textOf(objectOf(one).uid));
 }
 
 function isOver(status: unknown): boolean {
@@ -101,25 +75,29 @@ function isOver(status: unknown): boolean {
     .some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True');
 }
 
-function addressOf(
-  resource: ObjectAddress['resource'],
-  { namespace, name }: ObjectName,
-): Omit<ObjectAddress, 'subresource'> {
+function addressOf(resource: Collection['resource'], { namespace, name }: ObjectName): ObjectAddress {
   return { resource, namespace, name };
 }
 
-function guarded(written: Written): GuardedAnswer {
-  if (written.ok) return { state: 'written', run: runObject(written.object) };
-  if (written.status === NOT_FOUND) return { state: 'gone' };
-  if (written.status === CONFLICT) return { state: 'changed' };
-  return { state: 'refused', message: written.message };
+/** What this room keeps of an object of the API server. */
+export function customObject<Status>({
+  apiVersion,
+  kind,
+  metadata,
+  spec,
+  status,
+}: KubeObject): CustomObject<Status> {
+  const { name, namespace = '', uid = '', generation = 0, resourceVersion = '' } = metadata;
+  const { creationTimestamp = '', deletionTimestamp, annotations } = metadata;
+  const own = { name, namespace, uid, generation, resourceVersion, creationTimestamp };
+  return {
+    ...{ apiVersion, kind, metadata: { ...own, deletionTimestamp, annotations }, spec },
+    status: status as Status | undefined,
+  };
 }
 
-/** A run as the API server returned it, which has validated its status. */
-export function runObject({ apiVersion, kind, metadata, spec, status }: KubeObject): RunObject {
-  const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
-  return status === undefined ? known : { ...known, status: status as ImagePromotionRunStatus };
-}
+/** A run as the API server returned it. */
+export const runObject = customObject<ImagePromotionRunStatus>;
 
 /** The fields of a run that its promotion needs: neither the frozen promotion in it, nor the plan. */
 export function knownRun(object: KubeObject): RunObject {
@@ -130,25 +108,4 @@ export function knownRun(object: KubeObject): RunObject {
   const { pins, pending, ...rest } = status;
   // The pins of an ended run wait for a person; they are needed to find the decision.
   return { ...run, spec, status: (pins ?? pending) && status.completionTime === undefined ? rest : status };
-}
-
-/** A promotion as the API server returned it, which has validated its status. */
-export function promotionObject({ apiVersion, kind, metadata, spec, status }: KubeObject): PromotionObject {
-  const known = { apiVersion, kind, metadata: metadataOf(metadata), spec };
-  return status === undefined ? known : { ...known, status: status as ImagePromotionStatus };
-}
-
-/** An approval as the API server returned it. */
-export function approvalObject({ apiVersion, kind, metadata, spec }: KubeObject): ApprovalObject {
-  return { apiVersion, kind, metadata: metadataOf(metadata), spec };
-}
-
-function metadataOf(metadata: Metadata): ObjectMetadata {
-  const { name, namespace = '', uid = '', generation = 0, resourceVersion = '' } = metadata;
-  const { creationTimestamp = '', deletionTimestamp, annotations } = metadata;
-  return {
-    ...{ name, namespace, uid, generation, resourceVersion, creationTimestamp },
-    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    ...(annotations && { annotations }),
-  };
 }

@@ -1,10 +1,12 @@
+import { once } from 'node:events';
+import type { WorkQueue } from '../../clients/kubernetes/index.ts';
 import { createRunLeases } from './run/run-lease.ts';
 import { driveHere, driveJobs, type Drive } from './run/drive-run.ts';
 import type { JobTemplate } from './jobs/job.ts';
 import { lookAtTarget } from './reassess-due.ts';
 import type { Reconciling } from './refresh.ts';
 import { reconcilePromotion } from './reconcile-promotion.ts';
-import type { ControllerPorts, ObjectName, Queue } from './ports.ts';
+import { keyOf, type ControllerPorts, type ObjectName } from './ports.ts';
 
 /** How runs are executed. */
 export interface ControllerOptions {
@@ -43,9 +45,9 @@ export function createPromotionController(
   const running = { ports, claims: createRunLeases(ports) };
   const owners = new Map<string, ObjectName>();
   const stops = new Map<string, AbortController>();
-  let promotions: Queue | undefined;
-  let runs: Queue | undefined;
-  let targets: Queue | undefined;
+  let promotions: WorkQueue | undefined;
+  let runs: WorkQueue | undefined;
+  let targets: WorkQueue | undefined;
 
   const drive: Drive =
     job && ports.jobs
@@ -88,9 +90,6 @@ export function createPromotionController(
     const detail = error instanceof Error ? error.message : 'it failed';
     ports.onError({ operation: `${what} ${key}`, detail });
   };
-  const forget = (): void => {
-    for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, owners]) memory.clear();
-  };
   const onPromotion = (promotion: ObjectName): void => promotions?.add(keyOf(promotion));
 
   return {
@@ -115,14 +114,15 @@ export function createPromotionController(
         onFailure: troubled('judge again what is at the target of ImagePromotion'),
       });
       for (const { metadata } of ports.promotions()) onPromotion(metadata);
-      await aborted(signal);
+      if (!signal.aborted) await once(signal, 'abort');
       const queues = [promotions, runs, targets];
       promotions = undefined;
       runs = undefined;
       targets = undefined;
       await Promise.all(queues.map((queue) => queue.close()));
       // The next term starts without memory: other replicas have written in between.
-      forget();
+      for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, owners])
+        memory.clear();
     },
     onPromotion,
     onRun: (run, promotion) => {
@@ -145,19 +145,7 @@ export function createPromotionController(
   };
 }
 
-/** The key of an object in queues. */
-export function keyOf({ namespace, name }: ObjectName): string {
-  return `${namespace}/${name}`;
-}
-
 function nameOf(key: string): ObjectName {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => {
-    signal.addEventListener('abort', resolve, { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 import { nextRun, type ImagePromotionSpec, type ImagePromotionStatus } from '../../core/promotion/index.ts';
-import type { KnownApproval } from './run-state.ts';
-import { isDecided, type RecordedRun } from './run/recorded-run.ts';
+import { goesOn, type KnownApproval } from './run-state.ts';
+import type { RecordedRun } from './run/recorded-run.ts';
 import type { Trigger } from './run-object.ts';
 
 /** What a promotion needs now. */
@@ -45,7 +45,7 @@ export function dueOf(facts: DueFacts): Due {
   // As with a CronJob, a run that is under way at the suspension ends normally; none is begun, and none continues after a wait.
   if (active) return { what: 'execute', run: active };
   if (spec.suspend) return { what: 'wait' };
-  const decided = runs.find((run) => isDecided(run, approvals, now));
+  const decided = runs.find((run) => run.over && goesOn(run.object, approvals, now));
   if (decided) return { what: 'execute', run: decided };
   const asked = changed(facts) ?? requested(facts) ?? pushedHere(facts);
   if (asked) return { what: 'begin', trigger: asked };
@@ -87,7 +87,7 @@ function requested(facts: DueFacts): Trigger | undefined {
   return token === undefined ? undefined : { why: 'Manual', token, attempt: 0 };
 }
 
-function pushedHere({ triggered: triggered }: DueFacts): Trigger | undefined {
+function pushedHere({ triggered }: DueFacts): Trigger | undefined {
   return triggered && { why: 'Event', token: triggered.toISOString(), attempt: 0 };
 }
 

@@ -1,6 +1,14 @@
 import type { Cluster } from '../../clients/kubernetes/index.ts';
 import type { ReadPullSecrets } from '../../core/evidence/index.ts';
-import { Fault, parsed, problem, type Problem, type Reason } from '../../core/model/index.ts';
+import {
+  Fault,
+  parsed,
+  problem,
+  describeProblems,
+  type Parsed,
+  type Problem,
+  type Reason,
+} from '../../core/model/index.ts';
 import {
   entriesOf,
   openExecution,
@@ -15,7 +23,6 @@ import type { ControllerPorts, Executions, RunSubject } from './ports.ts';
 const ACTOR = 'pratique';
 /** A field whose value is the name of an object that holds a secret. */
 const NAMES_A_SECRET = /ecretRef|serviceAccountName|configMapRef/;
-const NO_OBJECT = { name: '', uid: '', generation: 0 } as const;
 
 /** What promotions of a cluster are opened with. */
 export interface ClusterOpening {
@@ -36,13 +43,10 @@ export function createExecutions(opening: ClusterOpening): Executions {
     return openExecution({ spec, namespace, run, startedAt, read }, context, signal);
   };
   return {
-    check: async ({ namespace, spec }, signal) => {
+    check: async (given, signal) => {
+      const unnamed = { runName: '', promotion: { name: '' }, failedBefore: 0, startedAt: context.clock() };
       try {
-        const startedAt = context.clock();
-        const opened = await open(
-          { namespace, spec, runName: '', promotion: NO_OBJECT, failedBefore: 0, startedAt },
-          signal,
-        );
+        const opened = await open({ ...given, ...unnamed }, signal);
         if (!opened.ok) return reasonOf(opened.problems);
         await opened.value.close();
         return undefined;
@@ -53,10 +57,8 @@ export function createExecutions(opening: ClusterOpening): Executions {
       }
     },
     open: async (subject, signal) => {
-      const opened = await open(subject, signal);
-      if (opened.ok) return opened.value;
       const { namespace, promotion } = subject;
-      throw notOpened(`open ImagePromotion ${namespace}/${promotion.name}`, opened.problems);
+      return openedOr(`open ImagePromotion ${namespace}/${promotion.name}`, await open(subject, signal));
     },
   };
 }
@@ -67,19 +69,18 @@ export function createRejudge(opening: ClusterOpening): NonNullable<ControllerPo
   return async ({ namespace, name, spec, known }, signal) => {
     const read = readerOf(opening.cluster, namespace);
     const judged = await rejudgeTarget({ spec, namespace, known, read }, context, signal);
-    if (judged.ok) return judged.value;
-    throw notOpened(`open the target of ImagePromotion ${namespace}/${name}`, judged.problems);
+    return openedOr(`open the target of ImagePromotion ${namespace}/${name}`, judged);
   };
 }
 
-function notOpened(operation: string, problems: readonly Problem[]): Fault {
-  return new Fault({ ...reasonOf(problems), operation, side: 'cluster', transient: false });
+function openedOr<T>(operation: string, opened: Parsed<T>): T {
+  if (opened.ok) return opened.value;
+  throw new Fault({ ...reasonOf(opened.problems), operation, side: 'cluster', transient: false });
 }
 
 function reasonOf(problems: readonly Problem[]): Reason {
-  const detail = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
   const isSecret = problems.every(({ path }) => NAMES_A_SECRET.test(path));
-  return { code: isSecret ? 'SecretUnreadable' : 'InvalidPromotion', detail };
+  return { code: isSecret ? 'SecretUnreadable' : 'InvalidPromotion', detail: describeProblems(problems) };
 }
 
 /** Reads of one namespace and of no other. */

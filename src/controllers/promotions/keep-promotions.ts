@@ -1,39 +1,34 @@
-import type { RecordedEvent, WatchCollection } from '../../clients/kubernetes/index.ts';
-import type { Gauge, Log } from '../../core/model/index.ts';
+import type { Cluster, WatchCollection } from '../../clients/kubernetes/index.ts';
+import type { Gauge, Log, Time } from '../../core/model/index.ts';
 import { parsePromotion } from '../../core/promotion/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import { openPromotionCaches, type PromotionCaches } from './caches.ts';
-import { createJobStore, createRunStore, promotionWrites, type PromotionCluster } from './cluster-store.ts';
+import { createJobStore, createRunStore, promotionWrites } from './cluster-store.ts';
 import { createPromotionController, type PromotionController } from './controller.ts';
 import { createExecutions, createRejudge, type ClusterOpening } from './executions.ts';
 import { checkedForJobs } from './jobs/job.ts';
-import type { ControllerPorts, MakeQueue, PromotionMeter, PromotionObject, Time } from './ports.ts';
+import type { ControllerPorts, PromotionMeter, PromotionObject } from './ports.ts';
 
 /** What promotions are kept with. */
-export interface PromotionOptions extends ClusterOpening {
+interface PromotionOptions
+  extends ClusterOpening, Pick<ControllerPorts, 'identity' | 'recordEvent' | 'random' | 'report'> {
   readonly settings: Settings['promotions'];
-  readonly cluster: PromotionCluster;
+  readonly cluster: Pick<Cluster, 'get' | 'list' | 'watch' | 'create' | 'replace' | 'apply' | 'remove'>;
   /** The controller's own namespace. */
   readonly installation: string;
-  /** Unique to this process. */
-  readonly identity: string;
   readonly time: Time;
   /** Resolves when the policies of the cluster are known. */
   readonly policiesKnown: Promise<void>;
   readonly watchCollection: WatchCollection;
-  readonly createWorkQueue: MakeQueue;
-  readonly recordEvent: (event: RecordedEvent) => void;
+  readonly createWorkQueue: ControllerPorts['makeQueue'];
   readonly meter: Pick<PromotionMeter, 'images' | 'bytes'>;
-  readonly random: () => number;
   readonly log: Log;
   /** Logs that a collection of the API server could not be read. */
   readonly onReadFailure: (what: string, error: unknown) => void;
-  /** Receives every failure that is a bug. */
-  readonly report: (error: unknown) => void;
 }
 
 /** Keeps promotions going while this replica leads. */
-export interface PromotionTasks {
+interface PromotionTasks {
   /** One term; ends with the signal, when what was under way has stopped. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Policies were swapped: promotions that name them may be able to go on. */
@@ -43,7 +38,7 @@ export interface PromotionTasks {
 
 /** Runs the controller of promotions on a cluster. Only the leader reads promotions, their runs and approvals. */
 export function keepPromotions(options: PromotionOptions): PromotionTasks {
-  const { cluster, time, watchCollection, log, random, report } = options;
+  const { cluster, time, watchCollection, log, identity, recordEvent, random, report } = options;
   const flagged = new Map<string, number>();
   let term: { readonly caches: PromotionCaches; readonly controller: PromotionController } | undefined;
 
@@ -56,13 +51,11 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
     });
     const controller = createController(
       {
-        ...{ ...time, ...promotionWrites(cluster), ...caches, random, report },
-        identity: options.identity,
+        ...{ ...time, ...promotionWrites(cluster), ...caches, identity, recordEvent, random, report },
         runs: createRunStore(cluster),
         executions: createExecutions(options),
         rejudge: createRejudge(options),
         makeQueue: options.createWorkQueue,
-        recordEvent: options.recordEvent,
         meter: {
           ...options.meter,
           flagged: (promotion, count) => {

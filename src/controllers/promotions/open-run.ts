@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { Cluster, WatchCollection } from '../../clients/kubernetes/index.ts';
-import { Fault, objectOf, textOf } from '../../core/model/index.ts';
+import { Fault, objectOf, type Time } from '../../core/model/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { createRunStore, approvalObject } from './cluster-store.ts';
+import { createRunStore, customObject } from './cluster-store.ts';
 import { createExecutions, type ClusterOpening } from './executions.ts';
-import type { ApprovalObject, Executions, ObjectName, RunnerPorts, Time } from './ports.ts';
+import type { Executions, ObjectName, RunnerPorts } from './ports.ts';
 import { executeWhenFree } from './run/execute-run.ts';
 import { createRunLeases } from './run/run-lease.ts';
 
 /** What one run is opened with. */
-export interface RunOptions extends ClusterOpening {
+interface RunOptions extends ClusterOpening {
   readonly cluster: Pick<Cluster, 'get' | 'list' | 'watch' | 'replace'>;
   /** Who holds the lease, for people and for the controller: the name of a Job. */
   readonly holder: string;
@@ -24,7 +25,7 @@ export interface RunOptions extends ClusterOpening {
 }
 
 /** One run, ready to be carried out as soon as no one else does. */
-export interface OpenRun {
+interface OpenRun {
   readonly execute: (signal: AbortSignal) => ReturnType<typeof executeWhenFree>;
   readonly close: () => Promise<void>;
 }
@@ -33,13 +34,18 @@ export interface OpenRun {
 export function openRun({ namespace, name }: ObjectName, options: RunOptions): OpenRun {
   const { cluster, holder, time, report } = options;
   const approvals = openApprovals(namespace, options);
+  const executions = createExecutions(options);
+  const open: Executions['open'] = async (subject, signal) => {
+    const denied = approvals.denied();
+    // Thrown here, it becomes the reason why the run failed.
+    if (denied) throw denied;
+    await settledOr(signal, options.rootKnown);
+    return executions.open(subject, signal);
+  };
   const ports: RunnerPorts = {
-    ...time,
+    ...{ ...time, executions: { ...executions, open }, approvals: approvals.of, report },
     identity: `${holder}/${randomUUID()}`,
     runs: createRunStore(cluster),
-    executions: executionsAfter(options, approvals),
-    approvals: approvals.of,
-    report,
   };
   return {
     execute: async (signal) => {
@@ -47,33 +53,12 @@ export function openRun({ namespace, name }: ObjectName, options: RunOptions): O
       await settledOr(signal, approvals.settled);
       return executeWhenFree({ namespace, name }, { ports, claims: createRunLeases(ports) }, signal);
     },
-    close: () => approvals.close(),
-  };
-}
-
-function executionsAfter(options: RunOptions, approvals: RunApprovals): Executions {
-  const executions = createExecutions(options);
-  return {
-    check: executions.check,
-    open: async (subject, signal) => {
-      const denied = approvals.denied();
-      // Thrown here, it becomes the reason why the run failed.
-      if (denied) throw denied;
-      await settledOr(signal, options.rootKnown);
-      return executions.open(subject, signal);
-    },
+    close: approvals.close,
   };
 }
 
 async function settledOr(signal: AbortSignal, settled: Promise<void>): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const stop = (): void => {
-    resolve(undefined);
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  await Promise.race([settled, promise]);
-  signal.removeEventListener('abort', stop);
+  if (!signal.aborted) await Promise.race([settled, once(signal, 'abort')]);
 }
 
 /** The approvals of one namespace, while a run of it is carried out. */
@@ -91,15 +76,12 @@ function openApprovals(
   namespace: string,
   { cluster, watchCollection, onReadFailure }: RunOptions,
 ): RunApprovals {
-  const settled = Promise.withResolvers<undefined>();
-  const settle = (): void => {
-    settled.resolve(undefined);
-  };
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
   let denied: Fault | undefined;
-  const approvals = watchCollection<ApprovalObject>({
+  const approvals = watchCollection({
     cluster,
     collection: { resource: RESOURCES.promotionApprovals, namespace },
-    select: approvalObject,
+    select: customObject,
     onError: (error) => {
       onReadFailure('approvals', error);
       if (!(error instanceof Fault) || error.transient) return;
@@ -107,10 +89,12 @@ function openApprovals(
       settle();
     },
   });
-  approvals.synced.then(settle, settle);
+  approvals.synced.then(settle, () => {
+    settle();
+  });
   return {
-    of: ({ name }) => [...approvals.values()].filter(({ spec }) => textOf(objectOf(spec).runName) === name),
-    settled: settled.promise,
+    of: ({ name }) => [...approvals.values()].filter(({ spec }) => objectOf(spec).runName === name),
+    settled,
     denied: () => (approvals.hasSynced() ? undefined : denied),
     close: () => approvals.close(),
   };

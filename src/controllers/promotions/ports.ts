@@ -1,4 +1,11 @@
-import type { Clock, Reason } from '../../core/model/index.ts';
+import type {
+  Metadata,
+  RecordedEvent,
+  WorkQueue,
+  WorkQueueOptions,
+  Written,
+} from '../../clients/kubernetes/index.ts';
+import type { Reason, Time } from '../../core/model/index.ts';
 import type {
   Execution,
   ImageAtTarget,
@@ -14,40 +21,32 @@ export interface ObjectName {
   readonly name: string;
 }
 
-/** What this room reads of `metadata`. Times are RFC 3339 text. */
-export interface ObjectMetadata extends ObjectName {
-  readonly uid: string;
-  readonly generation: number;
-  readonly resourceVersion: string;
-  readonly creationTimestamp: string;
-  readonly deletionTimestamp?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
+/** The key of an object in queues and memories. */
+export function keyOf({ namespace, name }: ObjectName): string {
+  return `${namespace}/${name}`;
 }
 
-/** An object as the API server has it; its `spec` is read by a parser of core. */
-interface CustomObject {
+/** What this room reads of `metadata`. */
+export type ObjectMetadata = Required<
+  Pick<Metadata, 'namespace' | 'name' | 'uid' | 'generation' | 'resourceVersion' | 'creationTimestamp'>
+> &
+  Pick<Metadata, 'deletionTimestamp' | 'annotations'>;
+
+/** An object as the API server has it: it has validated the status; the `spec` is read by a parser of core. */
+export interface CustomObject<Status = unknown> {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: ObjectMetadata;
   readonly spec: unknown;
+  readonly status?: Status;
 }
 
-/** An ImagePromotion. Only the controller writes its status, and the API server validates it. */
-export interface PromotionObject extends CustomObject {
-  readonly status?: ImagePromotionStatus;
-}
-
+/** An ImagePromotion. Only the controller writes its status. */
+export type PromotionObject = CustomObject<ImagePromotionStatus>;
 /** An ImagePromotionRun. Only the holder of its claim writes its status. */
-export interface RunObject extends CustomObject {
-  readonly status?: ImagePromotionRunStatus;
-}
-
+export type RunObject = CustomObject<ImagePromotionRunStatus>;
 /** A PromotionApproval. */
 export type ApprovalObject = CustomObject;
-
-/** The answer to a write: a *no* of the API server is a value. */
-export type WriteAnswer =
-  { readonly ok: true } | { readonly ok: false; readonly status: number; readonly message: string };
 
 /** The answer to a guarded write. `changed` = another writer has written since this version was read. */
 export type GuardedAnswer =
@@ -71,7 +70,7 @@ export interface RunStore {
 export interface RunSubject {
   readonly namespace: string;
   readonly runName: string;
-  readonly promotion: { readonly name: string; readonly uid: string; readonly generation: number };
+  readonly promotion: { readonly name: string };
   readonly spec: ImagePromotionSpec;
   /** How many runs in a row failed before this retry. */
   readonly failedBefore: number;
@@ -93,16 +92,6 @@ export interface Executions {
   readonly open: (subject: RunSubject, signal: AbortSignal) => Promise<Execution>;
 }
 
-/** Calls back once, after this many milliseconds; the answer cancels it. */
-export type After = (ms: number, run: () => void) => () => void;
-
-/** Time: `now` in milliseconds since some moment, never going back; `clock` as people read it. */
-export interface Time {
-  readonly now: () => number;
-  readonly clock: Clock;
-  readonly after: After;
-}
-
 /** What executing a run takes; the same in the controller and in a Job. */
 export interface RunnerPorts extends Time {
   /** Who holds claims in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
@@ -115,21 +104,6 @@ export interface RunnerPorts extends Time {
   readonly report: (error: unknown) => void;
 }
 
-/** One event about a promotion or one of its runs. */
-export interface PromotionEvent {
-  readonly regarding: {
-    readonly apiVersion: string;
-    readonly kind: string;
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-  };
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly action: string;
-  readonly note: string;
-}
-
 /** Counters and gauges. */
 export interface PromotionMeter {
   /** `pratique_promotion_images_total{decision,reason}`; the reason is `''` where there is none. */
@@ -140,27 +114,11 @@ export interface PromotionMeter {
   readonly flagged: (promotion: string, count: number) => void;
 }
 
-/** Keys to be reconciled, never one twice at once; a rejection is retried with back-off. */
-export interface Queue {
-  readonly add: (key: string) => void;
-  readonly close: () => Promise<void>;
-}
-
-/** Makes a queue. */
-export type MakeQueue = (options: {
-  readonly reconcile: (
-    key: string,
-    signal: AbortSignal,
-  ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
-  readonly concurrency: number;
-  readonly onFailure: (key: string, error: unknown, retryInMs: number) => void;
-}) => Queue;
-
 /** Jobs that execute runs. Throws a `Fault` when the cluster cannot be asked. */
 export interface JobStore {
   /** The Jobs of a run. */
   readonly of: (run: RunObject, signal: AbortSignal) => Promise<readonly RunJob[]>;
-  readonly create: (job: object, namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
+  readonly create: (job: object, namespace: string, signal: AbortSignal) => Promise<Written>;
 }
 
 /** A Job of a run. `over` = it completed or failed. */
@@ -182,16 +140,16 @@ export interface ControllerPorts extends RunnerPorts {
   readonly promotions: () => Iterable<PromotionObject>;
   readonly promotion: (name: ObjectName) => PromotionObject | undefined;
   readonly runsOf: (promotion: PromotionObject) => readonly RunObject[];
-  readonly createRun: (run: object, namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
+  readonly createRun: (run: object, namespace: string, signal: AbortSignal) => Promise<Written>;
   /** A run that does not exist counts as deleted. */
-  readonly removeRun: (run: ObjectName, uid: string, signal: AbortSignal) => Promise<void>;
+  readonly removeRun: (run: ObjectMetadata) => Promise<unknown>;
   /** Writes the whole status of a promotion. */
   readonly writePromotionStatus: (
     promotion: PromotionObject,
     status: ImagePromotionStatus,
     signal: AbortSignal,
-  ) => Promise<WriteAnswer>;
-  readonly makeQueue: MakeQueue;
+  ) => Promise<Written>;
+  readonly makeQueue: (options: WorkQueueOptions) => WorkQueue;
   /** Needed where runs are executed as Jobs. */
   readonly jobs?: JobStore;
   /**
@@ -199,7 +157,7 @@ export interface ControllerPorts extends RunnerPorts {
    * Throws a `Fault` when the target cannot be read. Absent = only the dates of exceptions are checked.
    */
   readonly rejudge?: (promotion: WatchedTarget, signal: AbortSignal) => Promise<TargetJudgement | undefined>;
-  readonly recordEvent: (event: PromotionEvent) => void;
+  readonly recordEvent: (event: RecordedEvent) => void;
   readonly meter: PromotionMeter;
   /** At least 0, below 1. */
   readonly random: () => number;

@@ -1,36 +1,28 @@
 import { Fault } from '../../core/model/index.ts';
-import { type ImagePromotionStatus, parsePromotion, type RunImage } from '../../core/promotion/index.ts';
-import type { PromotionEvent, ControllerPorts, ObjectName, PromotionObject, WatchedTarget } from './ports.ts';
+import { parsePromotion } from '../../core/promotion/index.ts';
+import { keyOf, type ControllerPorts, type ObjectName, type WatchedTarget } from './ports.ts';
 import {
   hasExpired,
+  knownAtTarget,
   nextExpiry,
   rejudgeImages,
-  type LookAtTarget,
-  knownAtTarget,
-  type Looked,
+  unreadableOf,
+  type LookedAtTarget,
 } from './reassess.ts';
-import { MAX_WAIT_MS, type Look, type Reading, type Reconciling } from './refresh.ts';
+import { MAX_WAIT_MS, type Look, type Outcome, type Reading, type Reconciling } from './refresh.ts';
 import { knownRuns } from './run/recorded-run.ts';
 
 /** Milliseconds until a target that could not be judged completely is checked again. */
 const RETRY_MS = 600_000;
 
-/** The result of judging the images at the target again, where that was due. */
-interface JudgedAgain {
-  readonly status: ImagePromotionStatus;
-  readonly events: readonly PromotionEvent[];
-  /** Milliseconds until the next judgement is due. */
-  readonly againInMs: number;
-}
-
 /**
  * Applies the result of the last check of the target. Requests the next check when it is due: when an exception has expired, and
  * every few hours. A check reads registries, and nothing waits for it. Where no check is possible, dates alone decide.
  */
-export function judgeAgain(reading: Reading): JudgedAgain {
+export function judgeAgain(reading: Reading): Required<Outcome> {
   const { key, status, now, reconciling } = reading;
   const { ports, looks } = reconciling;
-  if (!ports.rejudge) return hasExpired(status, now) ? takeIn(reading, undefined) : wait(reading, undefined);
+  if (!ports.rejudge) return hasExpired(status, now) ? takeIn(reading) : wait(reading);
   const look = looks.get(key) ?? { dueMs: firstLook(reading) };
   if (look.looked) return takeIn(reading, look.looked);
   const isDue = look.dueMs !== undefined && (ports.now() >= look.dueMs || hasExpired(status, now));
@@ -39,24 +31,20 @@ export function judgeAgain(reading: Reading): JudgedAgain {
   return wait(reading, isDue ? undefined : look.dueMs);
 }
 
-function wait(reading: Reading, dueMs: number | undefined): JudgedAgain {
+function wait(reading: Reading, dueMs?: number): Required<Outcome> {
   return { status: reading.status, events: [], againInMs: waitMs(reading, dueMs) };
 }
 
 /** Flags and clears by the result of the last check; without one, by dates alone. */
-function takeIn(reading: Reading, looked: LookAtTarget['looked']): JudgedAgain {
+function takeIn(reading: Reading, looked?: LookedAtTarget): Required<Outcome> {
   const { key, object: promotion, status, now, reconciling } = reading;
   const { ports, looks, rejudgeEveryMs } = reconciling;
-  const seen = looked === 'unjudged' ? {} : { ...(looked && { looked }) };
-  const judged = rejudgeImages({ promotion, status, now, ...seen });
+  const judged = rejudgeImages({ promotion, status, looked, now });
   const isUnreadable = judged.status.lastJudgement?.reason !== undefined;
   const dueMs = ports.now() + (isUnreadable ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
   looks.set(key, { dueMs });
-  return {
-    status: { ...status, ...judged.status },
-    events: judged.events,
-    againInMs: waitMs(reading, ports.rejudge && dueMs),
-  };
+  const againInMs = waitMs(reading, ports.rejudge && dueMs);
+  return { status: { ...status, ...judged.status }, events: judged.events, againInMs };
 }
 
 /** The first check of a term: when the last leader would have checked, or at a random moment, so that not all come at once. */
@@ -85,13 +73,15 @@ export async function lookAtTarget(
   signal: AbortSignal,
 ): Promise<void> {
   const { ports, looks, rejudgeEveryMs } = reconciling;
-  const key = `${name.namespace}/${name.name}`;
+  const key = keyOf(name);
   const subject = subjectOf(name, reconciling);
   // A promotion that cannot be read is reported elsewhere.
   const looked = subject && (await see(subject, ports, signal));
   if (!looks.has(key)) return;
   looks.set(key, looked ? { looked } : { dueMs: ports.now() + rejudgeEveryMs });
-  if (looked && looked !== 'unjudged') publishUnreadable(key, looked, ports);
+  const why = looked?.judgement && unreadableOf(looked.judgement).why;
+  if (why)
+    ports.onError({ operation: `judge again what ImagePromotion ${key} has promoted`, detail: why.detail });
 }
 
 function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedTarget | undefined {
@@ -99,40 +89,24 @@ function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedT
   const read = object && parsePromotion(object);
   if (!object || !read?.ok) return undefined;
   const { namespace, name: own } = object.metadata;
-  const status = statuses.get(`${namespace}/${own}`)?.status ?? object.status ?? {};
-  const known = knownAtTarget(status, lastImages(object, ports));
-  return { namespace, name: own, spec: read.value.spec, known };
-}
-
-/** The images that the last completed run reports. */
-function lastImages(object: PromotionObject, ports: ControllerPorts): readonly RunImage[] {
+  const status = statuses.get(keyOf(object.metadata))?.status ?? object.status ?? {};
+  // The images that the last completed run reports.
   const last = knownRuns(ports.runsOf(object)).find(({ over }) => over);
-  return last?.object.status?.images ?? [];
+  const known = knownAtTarget(status, last?.object.status?.images ?? []);
+  return { namespace, name: own, spec: read.value.spec, known };
 }
 
 async function see(
   subject: WatchedTarget,
   { rejudge, clock }: ControllerPorts,
   signal: AbortSignal,
-): Promise<Looked | 'unjudged'> {
+): Promise<LookedAtTarget> {
   try {
     const judgement = await rejudge?.(subject, signal);
-    return judgement ? { at: clock(), judgement } : 'unjudged';
+    return { at: clock(), judgement };
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;
-    const { code, message: detail } = error;
-    return { at: clock(), known: subject.known.length, failure: { code, detail } };
+    const reason = { code: error.code, detail: error.message };
+    return { at: clock(), judgement: { judged: [], unseen: subject.known.length, reason } };
   }
-}
-
-function publishUnreadable(key: string, looked: Looked, { onError: onError }: ControllerPorts): void {
-  const operation = `judge again what ImagePromotion ${key} has promoted`;
-  if ('failure' in looked) {
-    onError({ operation, detail: looked.failure.detail });
-    return;
-  }
-  const { judged, reason } = looked.judgement;
-  const unreadable = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
-  const why = unreadable[0] ?? reason;
-  if (why) onError({ operation, detail: why.detail });
 }

@@ -1,4 +1,5 @@
-import { parseDigest, type Reason, rfc3339 } from '../../core/model/index.ts';
+import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
+import { parseDigest, rfc3339 } from '../../core/model/index.ts';
 import {
   MAX_MESSAGE_LENGTH,
   MAX_WATCHED,
@@ -9,7 +10,7 @@ import {
   type TargetJudgement,
 } from '../../core/promotion/index.ts';
 import { regarding } from './changes.ts';
-import type { PromotionEvent, PromotionObject } from './ports.ts';
+import type { PromotionObject } from './ports.ts';
 
 /*
  * Promoted images are judged again: the exception of an image expires, or a new report has other findings. Such an image is
@@ -18,7 +19,6 @@ import type { PromotionEvent, PromotionObject } from './ports.ts';
 
 type Exceptions = NonNullable<ImagePromotionStatus['exceptions']>;
 type Flagged = NonNullable<ImagePromotionStatus['flagged']>;
-type Watched = Pick<ImagePromotionStatus, 'exceptions' | 'flagged' | 'flaggedCut' | 'lastJudgement'>;
 
 /** The images watched after a run: those that an exception admitted, until they pass without one or are gone. */
 export function watchExceptions(
@@ -68,41 +68,38 @@ export function knownAtTarget(
   return [...new Map(all.map((image) => [keyOf(image), image])).values()];
 }
 
-/** The result of a check of the target: the judgement of its images, or why it could not be read. */
-export type Looked = { readonly at: Date } & (
-  { readonly judgement: TargetJudgement } | { readonly failure: Reason; readonly known: number }
-);
+/** The result of a check of the target. Without a judgement no authority is configured whose reports count. */
+export interface LookedAtTarget {
+  readonly at: Date;
+  readonly judgement?: TargetJudgement;
+}
 
 /** When a target is checked, and the result of the last check that is not in a status yet. */
 export interface LookAtTarget {
   /** Milliseconds of `now`; absent = a check is under way. */
   readonly dueMs?: number;
-  /** `unjudged` = no authority is configured whose reports count. */
-  readonly looked?: Looked | 'unjudged';
+  readonly looked?: LookedAtTarget;
 }
 
-/** What is judged again. `looked` absent = a judgement is not possible: the dates of exceptions alone decide. */
-export interface Rejudging {
+/** What is judged again. Without a judgement, the dates of exceptions alone decide. */
+interface Rejudging {
   readonly promotion: PromotionObject;
   readonly status: ImagePromotionStatus;
-  readonly looked?: Looked;
+  readonly looked: LookedAtTarget | undefined;
   readonly now: Date;
-}
-
-/** The result. */
-export interface Rejudged {
-  readonly status: Watched;
-  /** One for each image that is flagged now and was not, or for another reason. */
-  readonly events: readonly PromotionEvent[];
 }
 
 /**
  * Flags and clears. An image that could be judged is flagged or cleared by that. For an image that could not be judged, the date
- * of an exception decides. A flagged image stays flagged until it is known to comply, or to be gone.
+ * of an exception decides. A flagged image stays flagged until it is known to comply, or to be gone. The events are one for each
+ * image that is flagged now and was not, or for another reason.
  */
-export function rejudgeImages({ promotion, status, looked, now }: Rejudging): Rejudged {
+export function rejudgeImages({ promotion, status, looked, now }: Rejudging): {
+  readonly status: Pick<ImagePromotionStatus, 'exceptions' | 'flagged' | 'flaggedCut' | 'lastJudgement'>;
+  readonly events: readonly RecordedEvent[];
+} {
   const { exceptions = [], flagged: before = [] } = status;
-  const candidates = [...candidatesOf(status, looked).values()];
+  const candidates = [...candidatesOf(status, looked?.judgement).values()];
   const flagged = candidates.flatMap((one) => flagOf(one, now));
   const done = new Set(candidates.filter((one) => isDone(one, now)).map(keyOf));
   const listed = flagged.slice(0, MAX_WATCHED);
@@ -112,7 +109,7 @@ export function rejudgeImages({ promotion, status, looked, now }: Rejudging): Re
       exceptions: soonestFirst(exceptions.filter((one) => !done.has(keyOf(one)))),
       flagged: listed,
       flaggedCut: flagged.length > listed.length ? flagged.length - listed.length : undefined,
-      ...(looked && { lastJudgement: lastJudgement(looked) }),
+      lastJudgement: looked?.judgement ? lastJudgement(looked.judgement, looked.at) : status.lastJudgement,
     },
     events: listed
       .filter((one) => !old.has(JSON.stringify([one.tag, one.digest, one.reason])))
@@ -132,14 +129,13 @@ interface Candidate {
 /** Every image that an exception admitted, that is flagged, or that was judged; by tag and digest. */
 function candidatesOf(
   { exceptions = [], flagged = [] }: ImagePromotionStatus,
-  looked: Looked | undefined,
+  judgement: TargetJudgement | undefined,
 ): ReadonlyMap<string, Candidate> {
   const all = new Map<string, Candidate>();
   const add = (one: Candidate): void => void all.set(keyOf(one), { ...all.get(keyOf(one)), ...one });
   // Images that were flagged before come first, so that they are not cut.
   for (const { tag, digest, reason } of flagged) add({ tag, digest, was: reason });
   for (const { tag, digest, until } of exceptions) add({ tag, digest, until });
-  const judgement = looked && 'judgement' in looked ? looked.judgement : undefined;
   for (const judged of judgement?.judged ?? []) add({ tag: judged.tag, digest: judged.digest, judged });
   return all;
 }
@@ -162,23 +158,21 @@ function isDone({ judged, until }: Candidate, now: Date): boolean {
   return judged?.state === 'well' && until !== undefined && isPast(until, now);
 }
 
-function lastJudgement(looked: Looked): ImagePromotionStatus['lastJudgement'] {
-  const time = rfc3339(looked.at);
-  if ('failure' in looked)
-    return { time, judged: 0, unknown: looked.known, ...unreadableReason(looked.failure) };
-  const { judged, unseen, reason } = looked.judgement;
-  const unreadable = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
-  const why = unreadable[0] ?? reason;
+function lastJudgement(judgement: TargetJudgement, at: Date): ImagePromotionStatus['lastJudgement'] {
+  const { unknown, why } = unreadableOf(judgement);
   return {
-    time,
-    judged: judged.filter(({ state }) => state === 'well' || state === 'blocked').length,
-    unknown: unreadable.length + unseen,
-    ...(why && unreadableReason(why)),
+    time: rfc3339(at),
+    judged: judgement.judged.filter(({ state }) => state === 'well' || state === 'blocked').length,
+    unknown,
+    reason: why?.code,
+    message: why?.detail.slice(0, MAX_MESSAGE_LENGTH),
   };
 }
 
-function unreadableReason({ code, detail }: Reason) {
-  return { reason: code, message: detail.slice(0, MAX_MESSAGE_LENGTH) };
+/** How many images could not be judged, and why the first of them. */
+export function unreadableOf({ judged, unseen, reason }: TargetJudgement) {
+  const reasons = judged.flatMap((one) => (one.state === 'unknown' ? [one.reason] : []));
+  return { unknown: reasons.length + unseen, why: reasons[0] ?? reason };
 }
 
 function isPast(until: string, now: Date): boolean {
@@ -193,12 +187,7 @@ function soonestFirst(exceptions: Exceptions): Exceptions {
   return exceptions.toSorted((a, b) => Date.parse(a.until) - Date.parse(b.until)).slice(0, MAX_WATCHED);
 }
 
-function flagEvent(promotion: PromotionObject, { tag, reason }: Flagged[number]): PromotionEvent {
-  return {
-    regarding: regarding(promotion),
-    type: 'Warning',
-    reason,
-    action: 'Rejudge',
-    note: `${tag} is at the target and would be blocked today`,
-  };
+function flagEvent(promotion: PromotionObject, { tag, reason }: Flagged[number]): RecordedEvent {
+  const note = `${tag} is at the target and would be blocked today`;
+  return { regarding: regarding(promotion), type: 'Warning', reason, action: 'Rejudge', note };
 }

@@ -1,8 +1,14 @@
-import { parseTime } from '../../core/policy/index.ts';
-import { PUSHED_AT, type ImagePromotion, type ImagePromotionStatus } from '../../core/promotion/index.ts';
-import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
-import type { ControllerPorts, ObjectName, PromotionObject, RunObject } from './ports.ts';
+import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
+import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
+import {
+  keyOf,
+  type ControllerPorts,
+  type ObjectName,
+  type PromotionObject,
+  type RunObject,
+} from './ports.ts';
 import type { LookAtTarget } from './reassess.ts';
+import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
 
 /** The memory between two reconciliations; keys are `namespace/name`. */
 export interface Reconciling {
@@ -29,23 +35,6 @@ export const CHECK_MS = 60_000;
 /** Most milliseconds between two checks: a missed change is found then. */
 export const MAX_WAIT_MS = 3_600_000;
 
-/** Annotation by which a person asks for a run now. */
-const REQUESTED_AT = 'reconcile.pratique.dev/requestedAt';
-/** Characters of a request that count: as many as the status has room for. */
-const MAX_REQUEST = 64;
-
-/** The request of a person. */
-export function requestOf({ metadata: { annotations } }: PromotionObject): { readonly requestedAt?: string } {
-  const requestedAt = annotations?.[REQUESTED_AT]?.slice(0, MAX_REQUEST);
-  return requestedAt === undefined ? {} : { requestedAt };
-}
-
-/** When something was pushed, as another replica reports; a text that is no moment counts as absent. */
-export function pushOf({ metadata: { annotations } }: PromotionObject): { readonly pushedAt?: Date } {
-  const pushedAt = parseTime(annotations?.[PUSHED_AT] ?? '');
-  return pushedAt ? { pushedAt } : {};
-}
-
 /** One reconciliation of a promotion. */
 export interface Look {
   readonly key: string;
@@ -61,9 +50,17 @@ export interface Reading extends Look {
   readonly status: ImagePromotionStatus;
 }
 
+/** What comes of a part of a reconciliation: the status to be written, the events to be recorded, and when it is due again. */
+export interface Outcome {
+  readonly status: ImagePromotionStatus;
+  readonly events: readonly RecordedEvent[];
+  /** Absent = when something changes. */
+  readonly againInMs?: number;
+}
+
 /** The runs in the cache, and the one that was begun and is not in it yet. */
 export function runsOf(object: PromotionObject, { ports, begun }: Reconciling): readonly RecordedRun[] {
-  const key = `${object.metadata.namespace}/${object.metadata.name}`;
+  const key = keyOf(object.metadata);
   const cached = ports.runsOf(object);
   const late = begun.get(key);
   if (!late) return knownRuns(cached);

@@ -2,7 +2,7 @@ import { digestOf } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionRunSpec } from '../../core/promotion/index.ts';
 import { ANSWERS_REQUEST, type RecordedRun } from './run/recorded-run.ts';
-import type { PromotionObject } from './ports.ts';
+import type { ObjectMetadata, PromotionObject } from './ports.ts';
 
 /** Why a run is begun: the same reason with the same token begins it once, however often it is tried. */
 export interface Trigger {
@@ -12,7 +12,7 @@ export interface Trigger {
 }
 
 /** Label of a run with the name of its promotion, shortened. */
-export const PROMOTION_LABEL = 'pratique.dev/promotion';
+const PROMOTION_LABEL = 'pratique.dev/promotion';
 /** Longest part of a promotion's name in the names of its runs: the names of Jobs become labels and are even longer. */
 const MAX_NAME_PART = 40;
 /** Hex digits that distinguish the runs of one promotion. */
@@ -21,23 +21,19 @@ const HASH_DIGITS = 10;
 const MAX_LABEL = 63;
 
 /** The name of a run: made from the reason why it is begun, so that no run is begun twice. */
-export function runName(
-  { name, uid }: { readonly name: string; readonly uid: string },
-  trigger: Trigger,
-): string {
+export function runName({ name, uid }: ObjectMetadata, trigger: Trigger): string {
   const hash = digestOf(JSON.stringify([uid, trigger.why, trigger.token]));
   const part = name.replaceAll('.', '-').slice(0, MAX_NAME_PART).replace(/-+$/, '');
   return `${part}-${hash.slice(hash.indexOf(':') + 1).slice(0, HASH_DIGITS)}`;
 }
 
 /** A run as it is created: the promotion frozen in it, and deleted with it. */
-export function runObject(
+export function newRun(
   { metadata }: PromotionObject,
   { spec }: Pick<ImagePromotion, 'spec'>,
-  begin: { readonly trigger: Trigger; readonly requestedAt?: string | undefined },
+  { trigger, requestedAt }: { readonly trigger: Trigger; readonly requestedAt: string | undefined },
 ): object {
   const { name, namespace, uid, generation } = metadata;
-  const { trigger, requestedAt } = begin;
   const label = name.slice(0, MAX_LABEL).replace(/[-.]+$/, '');
   const owner = { apiVersion: API_VERSION, kind: 'ImagePromotion', name, uid, controller: true };
   return {
@@ -47,7 +43,7 @@ export function runObject(
       name: runName(metadata, trigger),
       namespace,
       labels: { [PROMOTION_LABEL]: label },
-      ...(requestedAt !== undefined && { annotations: { [ANSWERS_REQUEST]: requestedAt } }),
+      annotations: requestedAt === undefined ? undefined : { [ANSWERS_REQUEST]: requestedAt },
       ownerReferences: [{ ...owner, blockOwnerDeletion: false }],
     },
     spec: {

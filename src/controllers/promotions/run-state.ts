@@ -6,8 +6,8 @@ import {
   type ImagePromotionRunStatus,
   parseApproval,
 } from '../../core/promotion/index.ts';
-import type { ApprovalObject } from './ports.ts';
-import { isReady, readPins, type Decide, type Pin } from './run/pins.ts';
+import type { ApprovalObject, RunObject } from './ports.ts';
+import { isReady, readPins, type Decide } from './run/pins.ts';
 
 const OVER: ReadonlySet<string | undefined> = new Set(['Succeeded', 'Blocked', 'Failed']);
 
@@ -16,24 +16,24 @@ export function isOver({ phase }: Pick<ImagePromotionRunStatus, 'phase'>): boole
   return OVER.has(phase);
 }
 
-/** The decisions about the waiting images of a run, by approvals that it has not considered yet. */
+/**
+ * The decisions about the waiting images of a run, by approvals that it has not considered yet: an approval that did not suffice
+ * is not tried a second time.
+ */
 export function decideBy(
-  runName: string,
+  { metadata: { name: runName }, status = {} }: RunObject,
   approvals: readonly KnownApproval[],
-  { considered = [], now }: { readonly considered: readonly string[] | undefined; readonly now: Date },
+  now: Date,
 ): Decide {
-  const fresh: readonly Approval[] = fittingApprovals(approvals, considered);
+  const considered = new Set(status.considered);
+  const fresh = approvals.filter(({ uid }) => !considered.has(uid));
   return ({ planned, gateHash }) => decisionFor(fresh, { runName, digest: planned.digest, gateHash, now });
 }
 
-/** The images of a run that need work now. */
-export function readyPins(pins: readonly Pin[], decide: Decide): readonly Pin[] {
-  return pins.filter((pin) => isReady(pin, decide));
-}
-
 /** Whether a run that has ended continues, because a person has decided since. */
-export function goesOn(status: Pick<ImagePromotionRunStatus, 'pending' | 'pins'>, decide: Decide): boolean {
-  return readPins(status).some((pin) => pin.gateHash !== undefined && isReady(pin, decide));
+export function goesOn(run: RunObject, approvals: readonly KnownApproval[], now: Date): boolean {
+  const decide = decideBy(run, approvals, now);
+  return readPins(run.status ?? {}).some((pin) => pin.gateHash !== undefined && isReady(pin, decide));
 }
 
 /** An approval, with the name of its object. */
@@ -47,22 +47,11 @@ export interface KnownApproval extends Approval {
  */
 export function readApprovals(objects: readonly ApprovalObject[]): readonly KnownApproval[] {
   return objects.flatMap((object) => {
+    const { uid, deletionTimestamp } = object.metadata;
     const read = parseApproval(object);
-    if (!read.ok || object.metadata.deletionTimestamp !== undefined) return [];
-    const { runName, gateHash, approver, decision, waive, reason, ...spec } = read.value.spec;
+    if (!read.ok || deletionTimestamp !== undefined) return [];
+    const { spec } = read.value;
     const [digest, until] = [parseDigest(spec.digest), parseTime(spec.until)];
-    if (!digest || !until) return [];
-    return [
-      { uid: object.metadata.uid, runName, digest, gateHash, approver, decision, waive, reason, until },
-    ];
+    return digest && until ? [{ ...spec, uid, digest, until }] : [];
   });
-}
-
-/** Approvals that a run has not considered yet: an approval that did not suffice is not tried a second time. */
-function fittingApprovals(
-  approvals: readonly KnownApproval[],
-  considered: readonly string[],
-): readonly KnownApproval[] {
-  const known = new Set(considered);
-  return approvals.filter(({ uid }) => !known.has(uid));
 }

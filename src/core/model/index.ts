@@ -17,7 +17,7 @@ export { isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
 export { errorFields } from './log.ts';
 export type { Log } from './log.ts';
 export { microTime, rfc3339 } from './time.ts';
-export type { Clock } from './time.ts';
+export type { After, Clock, Time } from './time.ts';
 export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type {

@@ -15,7 +15,7 @@ export type {
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
 export type { Candidate, PlannedImage, Resolved } from './plan.ts';
-export { countResults, phaseOf } from './result.ts';
+export { COUNTED, countResults, NOTHING_MOVED, phaseOf } from './result.ts';
 export type { ImageResult } from './result.ts';
 export type { Progress } from './progress.ts';
 export { decisionFor } from './approval.ts';

@@ -87,7 +87,8 @@ export interface RunCounts {
   readonly failed: number;
 }
 
-const COUNTED: Readonly<Record<Decision, keyof RunCounts>> = {
+/** The count that an image with this decision is part of; besides, every image is a candidate. */
+export const COUNTED: Readonly<Record<Decision, keyof RunCounts>> = {
   Mirrored: 'promoted',
   Promoted: 'promoted',
   UpToDate: 'upToDate',

@@ -1,4 +1,4 @@
-import { createWorkQueue } from '../../../src/clients/kubernetes/index.ts';
+import { createWorkQueue, type RecordedEvent } from '../../../src/clients/kubernetes/index.ts';
 import type { Reason } from '../../../src/core/model/index.ts';
 import type { Execution, ImagePromotionStatus } from '../../../src/core/promotion/index.ts';
 import { promotionStatusSchema } from '../../../src/core/promotion/schema/promotion-status.ts';
@@ -10,12 +10,19 @@ import {
 import type {
   ApprovalObject,
   ControllerPorts,
-  PromotionEvent,
   PromotionObject,
   RunObject,
   RunSubject,
 } from '../../../src/controllers/promotions/ports.ts';
-import { fakeExecution, promotionDocument, promotionTime, runStore, type FakeExecution } from './fixture.ts';
+import { no } from '../../support/twins/cluster.ts';
+import {
+  fakeExecution,
+  promotionDocument,
+  promotionTime,
+  runStore,
+  WRITTEN,
+  type FakeExecution,
+} from './fixture.ts';
 
 const NAME = { namespace: 'platform', name: 'node-to-golden' };
 
@@ -38,7 +45,7 @@ export function controllerFixture(
   const promotions = new Map<string, PromotionObject>();
   const runNames = new Map<string, string>();
   const approvals: ApprovalObject[] = [];
-  const events: PromotionEvent[] = [];
+  const events: RecordedEvent[] = [];
   const counted: string[] = [];
   const troubles: string[] = [];
   const flagged: number[] = [];
@@ -84,8 +91,7 @@ export function controllerFixture(
         : [...runNames].flatMap(([name, owner]) => (owner === metadata.name ? (store.peek(name) ?? []) : [])),
     createRun: (run) => {
       const { metadata, spec: frozen, ...rest } = run as RunObject;
-      if (runNames.has(metadata.name))
-        return Promise.resolve({ ok: false, status: 409, message: 'is there' });
+      if (runNames.has(metadata.name)) return Promise.resolve(no(409, 'AlreadyExists', 'is there'));
       const { promotion, trigger } = runSpecSchema.parse(frozen);
       begun.push(trigger);
       runNames.set(metadata.name, promotion.name);
@@ -101,7 +107,7 @@ export function controllerFixture(
         },
       });
       controller.onRun(metadata, promotion.name);
-      return Promise.resolve({ ok: true });
+      return Promise.resolve(WRITTEN);
     },
     removeRun: ({ name }) => {
       removed.push(name);
@@ -111,13 +117,13 @@ export function controllerFixture(
     },
     writePromotionStatus: ({ metadata }, status) => {
       const before = promotions.get(metadata.name);
-      if (!before) return Promise.resolve({ ok: false, status: 404, message: 'gone' });
+      if (!before) return Promise.resolve(no(404, 'NotFound', 'gone'));
       const stored = JSON.parse(JSON.stringify(status)) as ImagePromotionStatus;
       promotionStatusSchema.parse(stored);
       statusWrites += 1;
       promotions.set(metadata.name, { ...before, status: stored });
       controller.onPromotion(metadata);
-      return Promise.resolve({ ok: true });
+      return Promise.resolve(WRITTEN);
     },
     makeQueue: (queue) => createWorkQueue({ ...queue, timers: time, random: () => 0.5 }),
     ...(options.jobs && { jobs: options.jobs }),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { candidates } from './fixture.ts';
+import { candidates, WRITTEN } from './fixture.ts';
 import { controllerFixture } from './controller-fixture.ts';
 
 const NEVER = new AbortController().signal;
@@ -22,7 +22,7 @@ describe('the promotion controller, with runs in Jobs', () => {
           },
           create: (job) => {
             made.push((job as { metadata: { name: string } }).metadata.name);
-            return Promise.resolve({ ok: true });
+            return Promise.resolve(WRITTEN);
           },
         },
         job: { image: 'pratique', serviceAccountName: 'runs', installation: 'pratique', resources: {} },

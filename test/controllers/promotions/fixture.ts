@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { Fault, parseDigest, type Digest, type ReasonCode } from '../../../src/core/model/index.ts';
+import type { Written } from '../../../src/clients/kubernetes/index.ts';
+import {
+  Fault,
+  parseDigest,
+  type Digest,
+  type ReasonCode,
+  type Time,
+} from '../../../src/core/model/index.ts';
 import {
   parsePromotion,
   type Candidate,
@@ -16,7 +23,6 @@ import type {
   GuardedAnswer,
   RunObject,
   RunStore,
-  Time,
 } from '../../../src/controllers/promotions/ports.ts';
 import { createVirtualTime } from '../../support/virtual-time.ts';
 import { NOW } from '../../support/policies.ts';
@@ -110,6 +116,13 @@ export function approvalObject(spec: object, uid = 'approval-1'): ApprovalObject
     },
   };
 }
+
+/** The answer to a write that was stored. */
+export const WRITTEN: Written = {
+  ok: true,
+  object: { apiVersion: 'v1', kind: 'Any', metadata: { name: 'any' } },
+  warnings: [],
+};
 
 /** Runs as an API server keeps them. */
 export interface RunStoreTwin extends RunStore {

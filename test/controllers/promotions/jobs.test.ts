@@ -1,11 +1,13 @@
 import { expect } from 'chai';
+import type { Written } from '../../../src/clients/kubernetes/index.ts';
 import { Fault } from '../../../src/core/model/index.ts';
 import { createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
 import { driveJobs } from '../../../src/controllers/promotions/run/drive-run.ts';
 import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
 import { jobNeed, jobObject } from '../../../src/controllers/promotions/jobs/job.ts';
-import type { RunJob, RunnerPorts, WriteAnswer } from '../../../src/controllers/promotions/ports.ts';
-import { candidates, fakeExecution, promotionTime, runObject, runStore } from './fixture.ts';
+import type { RunJob, RunnerPorts } from '../../../src/controllers/promotions/ports.ts';
+import { no } from '../../support/twins/cluster.ts';
+import { candidates, fakeExecution, promotionTime, runObject, runStore, WRITTEN } from './fixture.ts';
 
 const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
 const TEMPLATE = {
@@ -17,7 +19,7 @@ const TEMPLATE = {
 const NEVER = new AbortController().signal;
 
 /** A cluster whose Jobs do what the test sets, and a controller that creates them. */
-function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
+function fixture(maxAtOnce = 2, refusal?: () => Written) {
   const time = promotionTime();
   const store = runStore();
   store.put(runObject());
@@ -52,7 +54,7 @@ function fixture(maxAtOnce = 2, refusal?: () => WriteAnswer) {
           if (no) return Promise.resolve(no);
           const { metadata } = job as { metadata: { name: string; ownerReferences: { name: string }[] } };
           jobs.set(metadata.name, { run: metadata.ownerReferences[0]?.name ?? '', over: false });
-          return Promise.resolve({ ok: true });
+          return Promise.resolve(WRITTEN);
         },
       },
       template: TEMPLATE,
@@ -153,7 +155,7 @@ describe('runs as Jobs', () => {
   });
 
   it('ends a run whose Job is refused, with the message of the API server, and allows a retry', async () => {
-    const all = fixture(2, () => ({ ok: false, status: 403, message: 'exceeded quota: jobs' }));
+    const all = fixture(2, () => no(403, 'Forbidden', 'exceeded quota: jobs'));
     await all.look();
     expect(all.status()).to.include({ phase: 'Failed', retryable: true });
     const failed = all.status().conditions?.find(({ type }) => type === 'Failed');
@@ -163,7 +165,7 @@ describe('runs as Jobs', () => {
   });
 
   it('accepts a Job that exists already as its own', async () => {
-    const all = fixture(2, () => ({ ok: false, status: 409, message: 'already exists' }));
+    const all = fixture(2, () => no(409, 'AlreadyExists', 'already exists'));
     await all.look();
     expect(all.status().phase).to.equal(undefined);
   });

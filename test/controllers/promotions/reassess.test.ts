@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Reason } from '../../../src/core/model/index.ts';
 import type { TargetJudgement } from '../../../src/core/promotion/index.ts';
 import type { Standing } from '../../../src/core/promotion/reassessment.ts';
+import { no } from '../../support/twins/cluster.ts';
 import { NOW } from '../../support/policies.ts';
 import { candidates, digestFor, fault } from './fixture.ts';
 import { controllerFixture } from './controller-fixture.ts';
@@ -185,7 +186,7 @@ describe('an image in the target repository', () => {
       writePromotionStatus: (...given: Parameters<typeof writePromotionStatus>) => {
         if (given[1].lastJudgement === undefined || refused > 0) return writePromotionStatus(...given);
         refused += 1;
-        return Promise.resolve({ ok: false, status: 503, message: 'busy' });
+        return Promise.resolve(no(503, 'Unavailable', 'busy'));
       },
     });
     await all.time.pass(6 * HOUR);

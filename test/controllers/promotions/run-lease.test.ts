@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { CLAIM_MS, createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
 import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
-import type { RunnerPorts, RunStore, Time } from '../../../src/controllers/promotions/ports.ts';
+import type { Time } from '../../../src/core/model/index.ts';
+import type { RunnerPorts, RunStore } from '../../../src/controllers/promotions/ports.ts';
 import {
   candidates,
   fakeExecution,

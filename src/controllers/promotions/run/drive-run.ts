@@ -1,12 +1,11 @@
 import { Fault, type Reason } from '../../../core/model/index.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 import { parsePromotionRun } from '../../../core/promotion/index.ts';
-import { readApprovals } from '../run-state.ts';
-import { executeRun, type Running } from './execute-run.ts';
 import { jobNeed, jobObject, type JobTemplate } from '../jobs/job.ts';
-import type { JobStore, ObjectName, RunObject } from '../ports.ts';
+import { keyOf, type JobStore, type ObjectName, type RunObject } from '../ports.ts';
+import { readApprovals } from '../run-state.ts';
 import { beginStatus, endStatus } from '../status/run-status.ts';
-import type { Hold } from './run-lease.ts';
+import { executeRun, takeRun, type Running } from './execute-run.ts';
 
 /** Makes sure that a run is executed; the answer asks for another check. */
 export type Drive = (
@@ -15,7 +14,7 @@ export type Drive = (
 ) => Promise<{ readonly requeueAfterMs: number } | undefined>;
 
 /** How Jobs are created. */
-export interface JobMaking {
+interface JobMaking {
   readonly jobs: JobStore;
   readonly template: Omit<JobTemplate, 'deadlineMs'>;
   /** Most Jobs at a time. */
@@ -28,6 +27,7 @@ const AFTER_STOP_MS = 5_000;
 const JOB_LOOK_MS = 10_000;
 /** Milliseconds a Job has beyond the time of its run: to be scheduled, to pull its image, and to report its end. */
 const JOB_EXTRA_MS = 600_000;
+const ALREADY_THERE = 409;
 
 /** Executes runs in this process. */
 export function driveHere(running: Running): Drive {
@@ -46,7 +46,7 @@ export function driveJobs(running: Running, making: JobMaking): Drive {
   const { ports, claims } = running;
   const atWork = new Set<string>();
   return async (name, signal) => {
-    const key = `${name.namespace}/${name.name}`;
+    const key = keyOf(name);
     const run = await ports.runs.read(name, signal);
     if (!run || !beginStatus(run, readApprovals(ports.approvals(name)), ports.clock())) {
       atWork.delete(key);
@@ -60,8 +60,9 @@ export function driveJobs(running: Running, making: JobMaking): Drive {
     };
     const outcome = await seeToJob({ run, waitMs, making, begin }, signal);
     if (outcome === 'at work') atWork.add(key);
-    if (outcome === 'created' && isHeld(run)) await freeRun(name, running, signal);
-    if (typeof outcome === 'object') await abandonRun(name, outcome, running, signal);
+    // The next holder need not wait for the claim to expire once more. Its former holder, should it still run, has lost it.
+    if (outcome === 'created' && isHeld(run)) await endHere(name, running, signal);
+    if (typeof outcome === 'object') await endHere(name, running, signal, outcome);
     return { requeueAfterMs: waitMs > 0 ? Math.min(waitMs, JOB_LOOK_MS) : JOB_LOOK_MS };
   };
 }
@@ -73,6 +74,12 @@ interface Wanting {
   readonly making: JobMaking;
   /** Takes a place among the running Jobs; `false` = there is none. */
   readonly begin: () => boolean;
+}
+
+/** Why a run is given up, and whether a new one may succeed without any change. */
+interface Abandoning {
+  readonly failure: Reason;
+  readonly retryable: boolean;
 }
 
 /** `created` = a new Job is about to claim the run. */
@@ -100,7 +107,7 @@ async function seeToJob({ run, waitMs, making, begin }: Wanting, signal: AbortSi
 async function createJob(
   run: RunObject,
   name: string,
-  { jobs, template }: Pick<JobMaking, 'jobs' | 'template'>,
+  { jobs, template }: JobMaking,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const read = parsePromotionRun(run);
@@ -113,48 +120,22 @@ async function createJob(
   return { failure: { code: 'ClusterDenied', detail }, retryable: true };
 }
 
-const ALREADY_THERE = 409;
-
-/** Why a run is given up, and whether a new one may succeed without any change. */
-interface Abandoning {
-  readonly failure: Reason;
-  readonly retryable: boolean;
-}
-
-/** Ends a run that cannot be executed, unless another holder has it. Throws a `Fault` when the API server cannot be asked. */
-async function abandonRun(
+/**
+ * Takes a run, unless another holder has it, and releases it: ended, where it cannot be executed. Throws a `Fault` when the API
+ * server cannot be asked.
+ */
+async function endHere(
   name: ObjectName,
-  { failure, retryable }: Abandoning,
   running: Running,
   signal: AbortSignal,
+  why?: Abandoning,
 ): Promise<void> {
   const { ports } = running;
   const considered = readApprovals(ports.approvals(name));
-  const hold = await holdOf(name, running, signal);
-  if (!hold) return;
-  const begun = hold.run.status ?? {};
-  hold.setStatus(() =>
-    endStatus({ begun, considered, now: ports.clock(), failure, retryable, dryRun: false }),
-  );
-  await hold.release();
-}
-
-/**
- * Releases an expired claim, so that the next holder need not wait for it to expire once more. Its former holder, should it still
- * run, has lost it. Throws a `Fault` when the API server cannot be asked.
- */
-async function freeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<void> {
-  const hold = await holdOf(name, running, signal);
-  await hold?.release();
-}
-
-async function holdOf(
-  name: ObjectName,
-  { ports, claims }: Running,
-  signal: AbortSignal,
-): Promise<Hold | undefined> {
-  const considered = readApprovals(ports.approvals(name));
-  const begin = (run: RunObject) => beginStatus(run, considered, ports.clock());
-  const taken = await claims.take(name, { begin, signal });
-  return taken.state === 'taken' ? taken.hold : undefined;
+  const taken = await takeRun(name, running, signal);
+  if (taken.state !== 'taken') return;
+  const begun = taken.hold.run.status ?? {};
+  if (why)
+    taken.hold.setStatus(() => endStatus({ ...why, begun, considered, now: ports.clock(), dryRun: false }));
+  await taken.hold.release();
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { RunObject } from '../ports.ts';
-import { type KnownApproval, decideBy, goesOn, isOver } from '../run-state.ts';
+import { isOver } from '../run-state.ts';
 
 /** A run, as its promotion needs it. */
 export interface RecordedRun {
@@ -37,34 +37,28 @@ export function knownRuns(objects: readonly RunObject[]): readonly RecordedRun[]
     .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.name < b.name ? 1 : -1));
 }
 
-/** Whether a run that has ended continues, because a person has decided since. */
-export function isDecided(run: RecordedRun, approvals: readonly KnownApproval[], now: Date): boolean {
-  const { status = {} } = run.object;
-  return run.over && goesOn(status, decideBy(run.name, approvals, { considered: status.considered, now }));
-}
-
 function recordedRun(object: RunObject): RecordedRun {
   const { metadata, spec, status = {} } = object;
   const { promotion, attempt } = wanted.safeParse(spec).data ?? UNREADABLE;
-  const requestedAt = metadata.annotations?.[ANSWERS_REQUEST];
   const over = isOver(status);
+  const { completionTime } = status;
   return {
     object,
     name: metadata.name,
     generation: promotion.generation,
     attempt,
+    requestedAt: metadata.annotations?.[ANSWERS_REQUEST],
     createdAt: new Date(metadata.creationTimestamp),
     over,
-    ...(requestedAt !== undefined && { requestedAt }),
-    ...(over && status.completionTime !== undefined && { endedAt: new Date(status.completionTime) }),
-    ...(status.plan?.nothing !== undefined && { nothing: status.plan.nothing }),
-    ...failureOf(object),
+    endedAt: over && completionTime !== undefined ? new Date(completionTime) : undefined,
+    nothing: status.plan?.nothing,
+    failure: failureOf(status),
   };
 }
 
-function failureOf({ status = {} }: RunObject): Pick<RecordedRun, 'failure'> {
-  if (status.phase !== 'Failed') return {};
+function failureOf(status: NonNullable<RunObject['status']>): RecordedRun['failure'] {
+  if (status.phase !== 'Failed') return undefined;
   const failed = status.conditions?.find(({ type }) => type === 'Failed');
   const { reason = 'Failed', message = '' } = failed ?? {};
-  return { failure: { code: reason, message, retryable: status.retryable ?? false } };
+  return { code: reason, message, retryable: status.retryable ?? false };
 }

@@ -4,9 +4,10 @@
  * measured by local clocks alone. A holder counts from before it sent its last write, others from when they saw it, and they
  * wait longer: so the holder has stopped before another one begins, whatever the clocks show.
  */
-import { Fault } from '../../../core/model/index.ts';
+import { LRUCache } from 'lru-cache';
+import { Fault, type After } from '../../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
-import type { GuardedAnswer, ObjectName, RunnerPorts, RunObject, After } from '../ports.ts';
+import type { GuardedAnswer, ObjectName, RunnerPorts, RunObject } from '../ports.ts';
 
 /** Milliseconds others wait after the last renewal that they saw. */
 export const CLAIM_MS = 30_000;
@@ -19,19 +20,21 @@ type Taken =
   /** There is nothing to execute. */
   | { readonly state: 'over' | 'gone' };
 
-/** How a claim is taken. */
-interface Taking {
-  /** The status with which the run begins or continues; `undefined` = there is nothing to execute. */
-  readonly begin: (run: RunObject) => ImagePromotionRunStatus | undefined;
-  readonly signal: AbortSignal;
-}
-
 /** The claims of one process. */
 export interface RunLeases {
   /** Milliseconds until the claim of a run may be taken, as far as this process has watched it; 0 = now. */
   readonly waitMs: (run: RunObject) => number;
-  /** Takes the claim of a run if that is allowed. Throws a `Fault` when the API server cannot be asked. */
-  readonly take: (run: ObjectName, taking: Taking) => Promise<Taken>;
+  /**
+   * Takes the claim of a run if that is allowed. `begin` = the status with which it begins or continues; `undefined` = there is
+   * nothing to execute. Throws a `Fault` when the API server cannot be asked.
+   */
+  readonly take: (
+    run: ObjectName,
+    taking: {
+      readonly begin: (run: RunObject) => ImagePromotionRunStatus | undefined;
+      readonly signal: AbortSignal;
+    },
+  ) => Promise<Taken>;
 }
 
 /** The claim in a status. */
@@ -40,27 +43,27 @@ type Claim = NonNullable<ImagePromotionRunStatus['claim']>;
 /** Claims whose last renewal is remembered; for a forgotten one the whole time is waited again. */
 const MAX_SEEN = 1_000;
 
-/** Makes the claims of this process. */
-export function createRunLeases(
-  ports: Pick<RunnerPorts, 'identity' | 'runs' | 'now' | 'after' | 'clock' | 'report'>,
-): RunLeases {
-  const { identity, runs, now } = ports;
-  const seen = new Map<string, { readonly mark: string; readonly at: number }>();
+type HoldPorts = Pick<RunnerPorts, 'runs' | 'now' | 'after' | 'clock' | 'report'>;
 
-  const waitMs = ({ metadata: { uid }, status }: RunObject): number => {
+/** Makes the claims of this process. */
+export function createRunLeases(ports: HoldPorts & Pick<RunnerPorts, 'identity'>): RunLeases {
+  const { identity, runs, now } = ports;
+  const seen = new LRUCache<string, { readonly mark: string; readonly at: number }>({ max: MAX_SEEN });
+
+  const waitMs: RunLeases['waitMs'] = ({ metadata: { uid }, status }) => {
     const claim = status?.claim;
     if (!claim || claim.holder === '' || claim.holder === identity) {
       seen.delete(uid);
       return 0;
     }
-    const mark = markOf(claim);
+    const mark = `${claim.holder} ${String(claim.epoch)} ${claim.renewTime}`;
     const before = seen.get(uid);
-    if (before?.mark !== mark) remember(seen, uid, { mark, at: now() });
-    const since = before?.mark === mark ? before.at : now();
-    return Math.max(0, since + claim.durationSeconds * 1_000 - now());
+    const last = before?.mark === mark ? before : { mark, at: now() };
+    seen.set(uid, last);
+    return Math.max(0, last.at + claim.durationSeconds * 1_000 - now());
   };
 
-  const take = async (name: ObjectName, { begin, signal }: Taking): Promise<Taken> => {
+  const take: RunLeases['take'] = async (name, { begin, signal }) => {
     const run = await runs.read(name, signal);
     if (!run || run.metadata.deletionTimestamp !== undefined) return { state: 'gone' };
     const status = begin(run);
@@ -75,9 +78,8 @@ export function createRunLeases(
     };
     const heldSince = now();
     const answer = await runs.writeStatus(run, { ...status, claim }, signal);
-    if (answer.state === 'written')
-      return { state: 'taken', hold: createHold({ ports, run: answer.run, claim, status, heldSince }) };
-    return notTaken(answer, name);
+    if (answer.state !== 'written') return notTaken(answer, name);
+    return { state: 'taken', hold: createHold(answer.run, claim, heldSince, ports) };
   };
   return { waitMs, take };
 }
@@ -92,17 +94,6 @@ function notTaken(answer: Exclude<GuardedAnswer, { state: 'written' }>, name: Ob
     transient: false,
     detail: answer.message,
   });
-}
-
-function markOf({ holder, epoch, renewTime }: Claim): string {
-  return `${holder} ${String(epoch)} ${renewTime}`;
-}
-
-function remember<V>(seen: Map<string, V>, key: string, value: V): void {
-  seen.delete(key);
-  seen.set(key, value);
-  const oldest = seen.keys().next();
-  if (seen.size > MAX_SEEN && oldest.done !== true) seen.delete(oldest.value);
 }
 
 /** A run whose claim this process holds. */
@@ -120,16 +111,6 @@ export interface Hold {
   readonly close: () => void;
 }
 
-interface Holding {
-  readonly ports: Pick<RunnerPorts, 'runs' | 'now' | 'after' | 'clock' | 'report'>;
-  /** As it was written with the claim. */
-  readonly run: RunObject;
-  readonly claim: NonNullable<ImagePromotionRunStatus['claim']>;
-  readonly status: ImagePromotionRunStatus;
-  /** The moment before the claim was sent. */
-  readonly heldSince: number;
-}
-
 /** Milliseconds without a renewal after which a holder stops: less than others wait; the rest is for requests already sent. */
 const RENEW_WITHIN_MS = 20_000;
 /** Milliseconds between two renewals, which also report progress: often enough that one may fail. */
@@ -139,26 +120,27 @@ const AGAIN_MS = 2_000;
 
 type Tried = 'stored' | 'again' | 'lost';
 
-/** Holds a run that was claimed, and renews the claim until it is closed or lost. */
-function createHold({ ports, run, claim, status, heldSince }: Holding): Hold {
+/** Holds a run, as it was written with its claim, and renews the claim until it is closed or lost. */
+function createHold(run: RunObject, claim: Claim, heldSince: number, ports: HoldPorts): Hold {
   const { runs, now, after, clock, report } = ports;
   const lost = new AbortController();
+  const isLost = (): boolean => lost.signal.aborted;
   let newest = run;
-  let renewTime = claim.renewTime;
-  let statusNow = (): ImagePromotionRunStatus => status;
+  let { renewTime } = claim;
+  let statusNow = (): ImagePromotionRunStatus => run.status ?? {};
   let cancelDeadline = (): void => undefined;
   let cancelRenewal = (): void => undefined;
   let closed = false;
   let writing: Promise<boolean> = Promise.resolve(true);
 
   const lose = (detail: string): void => {
-    if (!lost.signal.aborted) lost.abort(cancelled(run, detail));
+    if (!isLost()) lost.abort(cancelled(run, detail));
     cancelRenewal();
     cancelDeadline();
   };
   const holdSince = (moment: number): void => {
     cancelDeadline();
-    if (closed || lost.signal.aborted) return;
+    if (closed || isLost()) return;
     cancelDeadline = after(Math.max(0, moment + RENEW_WITHIN_MS - now()), () => {
       lose('its claim could not be renewed in time');
     });
@@ -171,7 +153,7 @@ function createHold({ ports, run, claim, status, heldSince }: Holding): Hold {
     if (!stored) lose('it was deleted');
     else if (held?.holder !== claim.holder || held.epoch !== claim.epoch) lose('it was taken over');
     else newest = stored;
-    return lost.signal.aborted ? 'lost' : 'again';
+    return isLost() ? 'lost' : 'again';
   };
   const tryWrite = async (holder: string): Promise<Tried> => {
     const sentAt = now();
@@ -196,9 +178,9 @@ function createHold({ ports, run, claim, status, heldSince }: Holding): Hold {
     }
   };
   const writeUntilStored = async (holder: string): Promise<boolean> => {
-    while (!lost.signal.aborted) {
+    while (!isLost()) {
       const tried = await tryWrite(holder).catch((error: unknown): Tried => {
-        if (!(error instanceof Fault) && !lost.signal.aborted) report(error);
+        if (!(error instanceof Fault) && !isLost()) report(error);
         return 'again';
       });
       if (tried === 'stored') return true;
@@ -206,7 +188,6 @@ function createHold({ ports, run, claim, status, heldSince }: Holding): Hold {
     }
     return false;
   };
-  const isLost = (): boolean => lost.signal.aborted;
   /** One after the other: each write uses the version that the one before returned. */
   const enqueue = (holder: string): Promise<boolean> => {
     writing = writing.then(() => writeUntilStored(holder));
@@ -258,13 +239,12 @@ function laterThan(before: string, now: Date): string {
 /** Waits so long, or until the signal fires. */
 export async function pause(ms: number, after: After, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = after(ms, done);
-    signal.addEventListener('abort', done, { once: true });
+  const { promise, resolve } = Promise.withResolvers<Event | undefined>();
+  const cancel = after(ms, () => {
+    resolve(undefined);
   });
+  signal.addEventListener('abort', resolve, { once: true });
+  await promise;
+  cancel();
+  signal.removeEventListener('abort', resolve);
 }

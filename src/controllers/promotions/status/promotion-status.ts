@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../../../clients/kubernetes/index.ts';
 import {
   conditionOf,
   rfc3339,
@@ -8,12 +9,13 @@ import {
 import {
   nextRun,
   type ImageDecision,
+  type ImagePromotionRunStatus,
   type ImagePromotionSpec,
   type ImagePromotionStatus,
   type RunImage,
 } from '../../../core/promotion/index.ts';
 import { changesOf } from '../changes.ts';
-import type { PromotionEvent, PromotionMeter, PromotionObject } from '../ports.ts';
+import type { PromotionMeter, PromotionObject } from '../ports.ts';
 import { watchExceptions } from '../reassess.ts';
 import type { RecordedRun } from '../run/recorded-run.ts';
 import { MAX_MESSAGE } from './run-status.ts';
@@ -21,7 +23,7 @@ import { MAX_MESSAGE } from './run-status.ts';
 /** The status of a promotion with the result of an ended run, and the events that report it. */
 interface Absorbed {
   readonly status: ImagePromotionStatus;
-  readonly events: readonly PromotionEvent[];
+  readonly events: readonly RecordedEvent[];
   /** The parts of runs to count in metrics. */
   readonly counted: readonly CountedRun[];
 }
@@ -64,22 +66,26 @@ function absorb(
   { status, events, counted }: Absorbed,
   run: RecordedRun,
 ): Absorbed {
-  const { status: ran = {}, metadata } = run.object;
-  const { completionTime = '', counts, conditions = [], images = [] } = ran;
-  const changes = changesOf(promotion, status, run.object);
+  const {
+    completionTime = '',
+    counts = status.counts,
+    conditions = [],
+    images = [],
+  } = run.object.status ?? {};
+  const { told, recent, fresh, ...changes } = changesOf(promotion, status, run.object);
   const complete = conditions.some(({ type, status: is }) => type === 'Complete' && is === 'True');
   return {
     status: {
       ...status,
-      lastRun: { name: metadata.name, generation: run.generation, completionTime },
-      ...(counts && { counts }),
-      ...(complete && { lastSuccessfulTime: completionTime }),
-      told: [...changes.reported],
-      recent: [...changes.recent],
+      lastRun: { name: run.name, generation: run.generation, completionTime },
+      counts,
+      lastSuccessfulTime: complete ? completionTime : status.lastSuccessfulTime,
+      told: [...told],
+      recent: [...recent],
       ...watchExceptions(status, images),
     },
     events: [...events, ...changes.events],
-    counted: [...counted, { run, ...(status.lastRun?.name === run.name && { fresh: changes.fresh }) }],
+    counted: [...counted, { run, fresh: status.lastRun?.name === run.name ? fresh : undefined }],
   };
 }
 
@@ -94,7 +100,7 @@ interface StatusFacts {
   /** What a person asks for, by the annotation. */
   readonly requestedAt?: string;
   /** A run was begun just now, perhaps as the answer to the request of a person. */
-  readonly begun?: { readonly requestedAt?: string | undefined };
+  readonly begun?: { readonly requestedAt?: string };
   readonly now: Date;
 }
 
@@ -105,13 +111,13 @@ export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts
   const status: ImagePromotionStatus = {
     ...before,
     observedGeneration: generation,
-    ...lastRunTime(before, facts),
+    lastRunTime: lastRunTime(before, facts),
     nextRunTime: nextRunTime(facts),
     lastHandledReconcileAt: handledBy(before, facts),
     activeRun: active?.name,
   };
   const about = { before: before.conditions, generation, now, maxMessage: MAX_MESSAGE };
-  const contents = promotionConditions(status, { ...facts, ...(active && { active }) });
+  const contents = promotionConditions(status, { ...facts, active });
   return { ...status, conditions: contents.map((content) => conditionOf(content, about)) };
 }
 
@@ -135,23 +141,18 @@ function nextRunTime({ spec, now }: StatusFacts): string | undefined {
 function lastRunTime(
   before: ImagePromotionStatus,
   { runs: [newest], begun, now }: StatusFacts,
-): Pick<ImagePromotionStatus, 'lastRunTime'> {
-  const times = [
-    ...(before.lastRunTime === undefined ? [] : [Date.parse(before.lastRunTime)]),
-    ...(newest ? [newest.createdAt.getTime()] : []),
-    ...(begun ? [now.getTime()] : []),
-  ];
-  return times.length === 0 ? {} : { lastRunTime: rfc3339(new Date(Math.max(...times))) };
+): string | undefined {
+  const earlier = before.lastRunTime === undefined ? undefined : Date.parse(before.lastRunTime);
+  const times = [earlier, newest?.createdAt.getTime(), begun && now.getTime()].filter(
+    (at) => at !== undefined,
+  );
+  return times.length === 0 ? undefined : rfc3339(new Date(Math.max(...times)));
 }
 
 /** The facts for the conditions of a promotion, besides its status. */
-interface ConditionFacts {
-  readonly generation: number;
-  readonly spec?: Pick<ImagePromotionSpec, 'suspend'>;
-  readonly runs: readonly RecordedRun[];
+interface ConditionFacts extends StatusFacts {
   /** The run that is under way. */
-  readonly active?: RecordedRun;
-  readonly obstacle?: Reason;
+  readonly active: RecordedRun | undefined;
 }
 
 type Answer = readonly [status: Condition['status'], reason: string, message: string];
@@ -161,16 +162,18 @@ function promotionConditions(
   status: ImagePromotionStatus,
   facts: ConditionFacts,
 ): readonly ConditionContent[] {
-  return [
-    condition('Ready', readyOf(status, facts)),
-    condition('Reconciling', reconcilingOf(facts)),
-    condition('Stalled', stalledOf(facts)),
-    condition('Flagged', flaggedOf(status)),
-  ];
-}
-
-function condition(type: string, [status, reason, message]: Answer): ConditionContent {
-  return { type, status, reason, message };
+  const answers: Readonly<Record<string, Answer>> = {
+    Ready: readyOf(status, facts),
+    Reconciling: reconcilingOf(facts),
+    Stalled: stalledOf(facts),
+    Flagged: flaggedOf(status),
+  };
+  return Object.entries(answers).map(([type, [is, reason, message]]) => ({
+    type,
+    status: is,
+    reason,
+    message,
+  }));
 }
 
 function readyOf(
@@ -192,13 +195,10 @@ function readyOf(
 function wellOf(counts: ImagePromotionStatus['counts']): Answer {
   const { candidates = 0, promoted = 0, upToDate = 0, blocked = 0, awaitingApproval = 0 } = counts ?? {};
   const there = `${String(promoted + upToDate)} of ${String(candidates)} images are at the target`;
+  const but = `${there}, ${String(blocked)} blocked`;
   if (awaitingApproval > 0)
-    return [
-      'True',
-      'ApprovalNeeded',
-      `${there}, ${String(blocked)} blocked, ${String(awaitingApproval)} waiting for a person.`,
-    ];
-  if (blocked > 0) return ['True', 'Blocked', `${there}, ${String(blocked)} blocked.`];
+    return ['True', 'ApprovalNeeded', `${but}, ${String(awaitingApproval)} waiting for a person.`];
+  if (blocked > 0) return ['True', 'Blocked', `${but}.`];
   return ['True', 'Succeeded', `${there}.`];
 }
 
@@ -224,54 +224,38 @@ const MAX_NAMED = 10;
 
 function flaggedOf(status: ImagePromotionStatus): Answer {
   const { flagged = [], flaggedCut = 0 } = status;
-  const unreadable = unreadableOf(status);
+  const { reason, message = '', unknown = 0, judged = 0 } = status.lastJudgement ?? {};
+  const unreadable = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
   const [first] = flagged;
-  if (!first && unreadable)
-    return ['Unknown', unreadable.reason, `Of what is at the target, ${unreadable.text}`];
+  if (!first && reason !== undefined) return ['Unknown', reason, `Of what is at the target, ${unreadable}`];
   if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
   const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
   const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
   const more = left > 0 ? `, and ${String(left)} more` : '';
   const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
-  return ['True', first.reason, unreadable ? `${blocked} Besides, ${unreadable.text}` : blocked];
-}
-
-/** The images that could not be judged again, and why. */
-function unreadableOf({ lastJudgement }: ImagePromotionStatus) {
-  if (lastJudgement?.reason === undefined) return undefined;
-  const { unknown, judged, reason, message = '' } = lastJudgement;
-  const text = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
-  return { reason, text: text };
+  return ['True', first.reason, reason === undefined ? blocked : `${blocked} Besides, ${unreadable}`];
 }
 
 /** Counts the images and bytes of a run that has ended. */
 export function meterRun(meter: PromotionMeter, { run, fresh }: CountedRun): void {
   const { status = {} } = run.object;
   const { images = [] } = status;
-  const rows = fresh ?? images;
-  for (const { decision, reason = '' } of rows) meter.images(decision, reason, 1);
-  for (const one of fresh ?? [status]) meterBytes(meter, one);
-  if (!fresh) for (const [decision, count] of cutOf(run)) meter.images(decision, '', count);
-}
-
-function meterBytes(
-  meter: PromotionMeter,
-  { bytes = 0, spared = { mounted: 0, skipped: 0 } }: Pick<RunImage, 'bytes' | 'spared'>,
-): void {
-  meter.bytes('copied', bytes);
-  meter.bytes('mounted', spared.mounted);
-  meter.bytes('skipped', spared.skipped);
+  for (const { decision, reason = '' } of fresh ?? images) meter.images(decision, reason, 1);
+  for (const { bytes = 0, spared } of fresh ?? [status]) {
+    meter.bytes('copied', bytes);
+    meter.bytes('mounted', spared?.mounted ?? 0);
+    meter.bytes('skipped', spared?.skipped ?? 0);
+  }
+  if (!fresh) for (const [decision, count] of cutOf(status)) meter.images(decision, '', count);
 }
 
 /** The images that have no row: rows of successful images are cut first, so that only a few reasons are lost. */
-function cutOf({ object: { status = {} } }: CountedRun['run']): readonly (readonly [string, number])[] {
-  const { images = [], counts } = status;
+function cutOf({ images = [], counts }: ImagePromotionRunStatus): readonly (readonly [string, number])[] {
   if (!counts) return [];
   const countOf = (...decisions: readonly ImageDecision[]): number =>
-    images.filter(({ decision }: RunImage) => decisions.includes(decision)).length;
-  const mirrors = countOf('Mirrored') > 0;
+    images.filter(({ decision }) => decisions.includes(decision)).length;
   const left: readonly (readonly [string, number])[] = [
-    [mirrors ? 'Mirrored' : 'Promoted', counts.promoted - countOf('Mirrored', 'Promoted')],
+    [countOf('Mirrored') > 0 ? 'Mirrored' : 'Promoted', counts.promoted - countOf('Mirrored', 'Promoted')],
     ['UpToDate', counts.upToDate - countOf('UpToDate')],
     ['Skipped', counts.skipped - countOf('Skipped')],
     ['Blocked', counts.blocked - countOf('Blocked')],

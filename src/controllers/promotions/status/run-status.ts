@@ -6,45 +6,48 @@ import {
   type RunImage,
 } from '../../../core/promotion/index.ts';
 import type { RunObject } from '../ports.ts';
-import { type KnownApproval, decideBy, goesOn, isOver } from '../run-state.ts';
-import type { Planned, RunProgress } from './run-progress.ts';
+import { type KnownApproval, goesOn, isOver } from '../run-state.ts';
+import type { RunProgress } from './run-progress.ts';
 
 /**
  * The status with which a run begins, or continues: after a crash, or because a person has decided since it ended. `undefined` =
  * it is over.
  */
 export function beginStatus(
-  { metadata: { name }, status = {} }: RunObject,
+  run: RunObject,
   approvals: readonly KnownApproval[],
   now: Date,
 ): ImagePromotionRunStatus | undefined {
-  if (!isOver(status)) return { ...status, phase: 'Running', startTime: status.startTime ?? rfc3339(now) };
-  const decide = decideBy(name, approvals, { considered: status.considered, now });
-  return goesOn(status, decide)
-    ? { ...without(status, 'completionTime', 'retryable'), phase: 'Running', resumeTime: rfc3339(now) }
-    : undefined;
+  const { status = {} } = run;
+  const phase = 'Running';
+  if (!isOver(status)) return { ...status, phase, startTime: status.startTime ?? rfc3339(now) };
+  if (!goesOn(run, approvals, now)) return undefined;
+  return { ...status, completionTime: undefined, retryable: undefined, phase, resumeTime: rfc3339(now) };
 }
 
-interface Ongoing extends Pick<Planned, 'plan'> {
-  readonly runProgress: RunProgress;
+/** The execution of a run, as it is reported. */
+interface Reported {
+  /** The status with which it began. */
+  readonly begun: ImagePromotionRunStatus;
+  /** Absent = it has no plan yet. */
+  readonly progress?: RunProgress;
   readonly now: Date;
   readonly dryRun: boolean;
 }
 
 /** The status of a run that is under way. */
-export function openStatus(
-  begun: ImagePromotionRunStatus,
-  { plan, runProgress, now, dryRun }: Ongoing,
-): ImagePromotionRunStatus {
-  const status = { ...without(begun, 'pins', 'pending'), plan, ...runProgress.fields() };
-  return { ...status, conditions: conditionsFor(status, { dryRun }, now) };
+export function openStatus({ now, dryRun, ...reported }: Reported): ImagePromotionRunStatus {
+  const status = progressed(reported);
+  return { ...status, conditions: conditionsFor({ status, dryRun }, now) };
 }
 
-interface Ending extends Partial<Ongoing> {
-  readonly begun: ImagePromotionRunStatus;
+/** A run that could not continue keeps its pins for the next decision of a person. */
+function progressed({ begun, progress }: Pick<Reported, 'begun' | 'progress'>): ImagePromotionRunStatus {
+  return progress ? { ...begun, pins: undefined, ...progress.fields() } : begun;
+}
+
+interface Ending extends Reported {
   readonly considered: readonly KnownApproval[];
-  readonly now: Date;
-  readonly dryRun: boolean;
   /** Why the run as a whole failed. */
   readonly failure?: Reason;
   /** Whether a retry may succeed without any change. */
@@ -53,153 +56,98 @@ interface Ending extends Partial<Ongoing> {
 
 /** The status of a run that has ended. Images that wait for a person stay pinned. */
 export function endStatus(ending: Ending): ImagePromotionRunStatus {
-  const { begun, plan, runProgress, considered, now, dryRun, failure, retryable = false } = ending;
-  // A run that could not continue keeps its pins for the next decision of a person.
-  const status: ImagePromotionRunStatus = runProgress
-    ? { ...without(begun, 'pins', 'pending'), ...(plan && { plan }), ...runProgress.fields() }
-    : begun;
-  const phase = failure ? 'Failed' : phaseFor(status);
+  const { considered, now, dryRun, failure, retryable = false } = ending;
+  const status = progressed(ending);
+  const { counts, images = [] } = status;
+  const reached = counts ? phaseOf(counts) : 'Succeeded';
+  const phase = failure ? 'Failed' : reached;
   const ended = {
     ...status,
     phase,
     completionTime: now.toISOString(),
-    ...(considered.length > 0 && { considered: consider(begun.considered, considered) }),
-    ...(phase === 'Failed' && {
-      retryable: retryable || mayPass(status),
-    }),
+    considered: consider(status.considered, considered),
+    retryable:
+      phase === 'Failed' ? retryable || images.some(({ transient = false }) => transient) : undefined,
   };
-  return { ...ended, conditions: conditionsFor(ended, { dryRun, ...(failure && { failure }) }, now) };
+  return { ...ended, conditions: conditionsFor({ status: ended, dryRun, failure }, now) };
 }
 
-/** A status without some of its fields. */
-function without<K extends keyof ImagePromotionRunStatus>(
-  status: ImagePromotionRunStatus,
-  ...fields: readonly K[]
-): Omit<ImagePromotionRunStatus, K> {
-  const left: readonly string[] = fields;
-  return Object.fromEntries(Object.entries(status).filter(([field]) => !left.includes(field))) as Omit<
-    ImagePromotionRunStatus,
-    K
-  >;
-}
-
-function mayPass({ images = [] }: Pick<ImagePromotionRunStatus, 'images'>): boolean {
-  return images.some(({ transient = false }) => transient);
-}
-
-function phaseFor({
-  counts,
-}: Pick<ImagePromotionRunStatus, 'counts'>): NonNullable<ImagePromotionRunStatus['phase']> {
-  return counts ? phaseOf(counts) : 'Succeeded';
+function consider(
+  before: readonly string[] | undefined,
+  approvals: readonly KnownApproval[],
+): string[] | undefined {
+  const all = new Set([...(before ?? []), ...approvals.map(({ uid }) => uid)]);
+  return all.size === 0 ? undefined : [...all].slice(-MAX_CONSIDERED);
 }
 
 /** A run is never changed, so that its generation stays the first. */
 const GENERATION = 1;
-
-function conditionsFor(
-  status: ImagePromotionRunStatus,
-  facts: { readonly dryRun: boolean; readonly failure?: Reason },
-  now: Date,
-): ImagePromotionRunStatus['conditions'] {
-  const about = { before: status.conditions, generation: GENERATION, now, maxMessage: MAX_MESSAGE };
-  return runConditions({ status, ...facts }).map((content) => conditionOf(content, about));
-}
-
-function consider(before: readonly string[] = [], approvals: readonly KnownApproval[]): string[] {
-  return [...new Set([...before, ...approvals.map(({ uid }) => uid)])].slice(-MAX_CONSIDERED);
-}
 
 /** Longest message of a condition in characters: enough for a few names, little for etcd. */
 export const MAX_MESSAGE = 1_024;
 
 /** The facts for the conditions of a run. */
 interface RunFacts {
-  readonly status: Pick<ImagePromotionRunStatus, 'phase' | 'plan' | 'counts' | 'images'>;
+  readonly status: Pick<ImagePromotionRunStatus, 'phase' | 'plan' | 'counts' | 'images' | 'conditions'>;
   readonly dryRun: boolean;
   /** Why the run as a whole failed, before or besides its images. */
   readonly failure?: Reason;
 }
 
 /** The conditions of a run, while it is under way or at its end. */
-function runConditions(facts: RunFacts): readonly ConditionContent[] {
+function conditionsFor(facts: RunFacts, now: Date): ImagePromotionRunStatus['conditions'] {
+  const { status } = facts;
+  const about = { before: status.conditions, generation: GENERATION, now, maxMessage: MAX_MESSAGE };
+  const atEnd = isOver(status) ? [gatesCondition(status), approvedCondition(status), ...moved(facts)] : [];
+  const [complete, failed, reason, message] = endOf(facts);
   return [
-    ...resolvedCondition(facts),
-    ...(isOver(facts.status)
-      ? [...gatesCondition(facts), ...approvedCondition(facts), ...movedCondition(facts)]
-      : []),
-    ...endConditions(facts),
-  ];
+    resolvedCondition(facts),
+    ...atEnd,
+    condition('Complete', complete, reason, message),
+    condition('Failed', failed, reason, message),
+  ].flatMap((content) => (content ? [conditionOf(content, about)] : []));
 }
 
-function resolvedCondition({ status: { plan }, failure }: RunFacts): readonly ConditionContent[] {
-  if (plan?.nothing !== undefined) return [condition('Resolved', true, 'NothingSelected', plan.nothing)];
-  if (plan)
-    return [
-      condition(
-        'Resolved',
-        true,
-        'Planned',
-        `${many(plan.candidates)}, ${String(plan.work)} with something to do.`,
-      ),
-    ];
-  return failure ? [condition('Resolved', false, failure.code, failure.detail)] : [];
+function resolvedCondition({ status: { plan }, failure }: RunFacts): ConditionContent | undefined {
+  if (plan?.nothing !== undefined) return condition('Resolved', true, 'NothingSelected', plan.nothing);
+  if (!plan) return failure && condition('Resolved', false, failure.code, failure.detail);
+  const message = `${many(plan.candidates)}, ${String(plan.work)} with something to do.`;
+  return condition('Resolved', true, 'Planned', message);
 }
 
-function gatesCondition({ status: { plan, counts, images = [] } }: RunFacts): readonly ConditionContent[] {
-  if (!plan || !counts) return [];
+function gatesCondition({ plan, counts, images = [] }: RunFacts['status']): ConditionContent | undefined {
+  if (!plan || !counts) return undefined;
   const stopped = counts.blocked + counts.awaitingApproval;
-  if (stopped === 0) return [condition('GatesPassed', true, 'Passed', 'No gate stopped an image.')];
+  if (stopped === 0) return condition('GatesPassed', true, 'Passed', 'No gate stopped an image.');
   const first = images.find(({ decision }) => decision === 'Blocked' || decision === 'AwaitingApproval');
-  return [
-    condition(
-      'GatesPassed',
-      false,
-      first?.reason ?? 'Blocked',
-      `${many(stopped)} stopped by a gate${named(first)}.`,
-    ),
-  ];
+  const message = `${many(stopped)} stopped by a gate${named(first)}.`;
+  return condition('GatesPassed', false, first?.reason ?? 'Blocked', message);
 }
 
-function approvedCondition({ status: { counts, images = [] } }: RunFacts): readonly ConditionContent[] {
+function approvedCondition({ counts, images = [] }: RunFacts['status']): ConditionContent | undefined {
   const denied = images.find(({ reason }) => reason === 'ApprovalDenied');
-  if (denied) return [condition('Approved', false, 'ApprovalDenied', `A person said no${named(denied)}.`)];
+  if (denied) return condition('Approved', false, 'ApprovalDenied', `A person said no${named(denied)}.`);
   const waiting = counts?.awaitingApproval ?? 0;
-  const first = images.find(({ decision }) => decision === 'AwaitingApproval');
-  if (waiting > 0)
-    return [
-      condition('Approved', false, 'ApprovalNeeded', `${many(waiting)} waiting for a person${named(first)}.`),
-    ];
-  const approved = images.filter(({ approvedBy }) => approvedBy !== undefined);
-  if (approved.length === 0) return [];
-  return [
-    condition(
-      'Approved',
-      true,
-      'Approved',
-      `${many(approved.length)} approved by ${approved[0]?.approvedBy ?? ''}.`,
-    ),
-  ];
+  if (waiting > 0) {
+    const first = images.find(({ decision }) => decision === 'AwaitingApproval');
+    const message = `${many(waiting)} waiting for a person${named(first)}.`;
+    return condition('Approved', false, 'ApprovalNeeded', message);
+  }
+  const approvers = images.flatMap(({ approvedBy }) => approvedBy ?? []);
+  const [approver] = approvers;
+  if (approver === undefined) return undefined;
+  return condition('Approved', true, 'Approved', `${many(approvers.length)} approved by ${approver}.`);
 }
 
-function movedCondition({
-  status: { plan, counts, images = [] },
-  dryRun,
-}: RunFacts): readonly ConditionContent[] {
+function moved({ status: { plan, counts, images = [] }, dryRun }: RunFacts): readonly ConditionContent[] {
   if (!plan || !counts) return [];
-  const all = (status: boolean, reason: string, message: string) => [
-    condition('Copied', status, reason, message),
-    condition('Recorded', status, reason, message),
-  ];
+  const all = (status: boolean, reason: string, message: string) =>
+    ['Copied', 'Recorded'].map((type) => condition(type, status, reason, message));
   if (dryRun) return all(false, 'DryRun', 'Nothing is written to a registry.');
   const first = images.find(({ decision }) => decision === 'Failed');
   if (counts.failed > 0)
     return all(false, first?.reason ?? 'Failed', `${many(counts.failed)} failed${named(first)}.`);
   return all(true, 'Arrived', 'Everything that passed its gates is at the target, with its records.');
-}
-
-function endConditions(facts: RunFacts): readonly ConditionContent[] {
-  const [complete, failed, reason, message] = endOf(facts);
-  return [condition('Complete', complete, reason, message), condition('Failed', failed, reason, message)];
 }
 
 type End = readonly [complete: boolean, failed: boolean, reason: string, message: string];
