@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import type { Cluster } from '../test/e2e/support/cluster.ts';
-import { NAMESPACE } from '../test/e2e/support/installation.ts';
-import { tokenKubeconfig } from '../test/e2e/support/pki.ts';
-import { freePort } from '../test/e2e/support/ports.ts';
-import { startProcess } from '../test/e2e/support/process.ts';
-import { openWorkspace } from '../test/e2e/support/workspace.ts';
+import type { Cluster } from '../test/e2e/support/cluster/cluster.ts';
+import { NAMESPACE } from '../test/e2e/support/installation/installation.ts';
+import { tokenKubeconfig } from '../test/e2e/support/cluster/pki.ts';
+import { freePort } from '../test/e2e/support/programs/ports.ts';
+import { startProcess } from '../test/e2e/support/programs/process.ts';
+import { openWorkspace } from '../test/e2e/support/programs/workspace.ts';
 import { imageVariables } from './image-variables.ts';
 
 /** The bundled program, as the image starts it, with the chart's settings and rights. */

@@ -4,7 +4,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { startDistribution, startOlareg, type Registry } from '../test/e2e/support/registries.ts';
+import { startDistribution, startOlareg, type Registry } from '../test/e2e/support/promotions/registries.ts';
 import { pushShape, type Shape } from '../test/support/copy-shapes.ts';
 import type { CopyOrder, CopyReport } from './copy-process.ts';
 import { imageVariables } from './image-variables.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { requirePrograms } from '../test/e2e/support/ensure.ts';
+import { requirePrograms } from '../test/e2e/support/programs/ensure.ts';
 
 /** Another program that copies images. */
 export interface Peer {

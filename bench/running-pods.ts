@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import type { Cluster } from '../test/e2e/support/cluster.ts';
+import type { Cluster } from '../test/e2e/support/cluster/cluster.ts';
 
 /** What is to run: pod `n` runs image `n` modulo their number. */
 export interface Fleet {

@@ -54,10 +54,10 @@ function median(numbers: readonly number[]): number {
   return ((sorted[Math.floor(half)] ?? 0) + (sorted[Math.ceil(half) - 1] ?? 0)) / 2;
 }
 
-/** Folders of `src/` with too many files side by side. */
+/** Folders of `src/` and `test/` with too many files side by side. */
 export function crowded(tree: Tree): readonly Violation[] {
   const folders = Map.groupBy(
-    [...tree.keys()].filter((path) => path.startsWith('src/')),
+    [...tree.keys()].filter((path) => /^(?:src|test)\/.*\.ts$/.test(path)),
     (path) => path.slice(0, path.lastIndexOf('/')),
   );
   return [...folders]

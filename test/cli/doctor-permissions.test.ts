@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
 import { REQUIRED_PERMISSIONS, type Permission } from '../../src/cli/doctor/permissions.ts';
-import { allows, grantsIn, reported, type Call, type Grant } from '../e2e/support/grants.ts';
+import { allows, grantsIn, reported, type Call, type Grant } from '../e2e/support/installation/grants.ts';
 
 /** The chart with its default values. */
 const INSTALL = new URL('../../manifests/install.yaml', import.meta.url);

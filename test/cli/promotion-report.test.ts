@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Digest } from '../../src/core/model/index.ts';
 import type { ImageResult } from '../../src/core/promotion/index.ts';
 import { exitOfResults, reportResults } from '../../src/cli/promotion/report.ts';
-import { digestOfLetter } from '../support/promotions.ts';
+import { digestOfLetter } from '../support/promotions/promotions.ts';
 
 const NOTHING = {
   bytes: 0,

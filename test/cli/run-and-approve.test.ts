@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { parsed, problem } from '../../src/core/model/index.ts';
 import { parseApproval, type ImagePromotionRunStatus } from '../../src/core/promotion/index.ts';
 import { runCommand, type RunAnswer, type RunQuestion, type Tools } from '../../src/cli/index.ts';
-import { digestOfLetter } from '../support/promotions.ts';
+import { digestOfLetter } from '../support/promotions/promotions.ts';
 import { tools } from './run.ts';
 
 /** Runs a command line with some replaced tools. */

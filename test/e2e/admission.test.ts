@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { pushImage, pushReferrer, type Pushed, type Target } from '../support/registry/push.ts';
 import { RELEASE_PREDICATE_TYPE } from '../support/signed-images.ts';
-import { policy, secret } from './support/policies.ts';
-import type { SignatureFormat } from './support/cosign.ts';
-import { freePort } from './support/ports.ts';
+import { policy, secret } from './support/installation/policies.ts';
+import type { SignatureFormat } from './support/programs/cosign.ts';
+import { freePort } from './support/programs/ports.ts';
 import {
   startAdmissionFixture,
   TIMEOUT_SECONDS,
   type Keys,
   type AdmissionFixture,
-} from './support/admission-fixture.ts';
+} from './support/installation/admission-fixture.ts';
 import { until } from './support/wait.ts';
 
 const END_OF_LIFE_KEY = 'vnd.myorganization.image.end-of-life';

@@ -2,9 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
-import { policy, secret } from './support/policies.ts';
-import { openRunningPods, type RunningPods } from './support/running-pods.ts';
+import {
+  openClusterFixture,
+  REQUIRE_SIGNATURES,
+  type ClusterFixture,
+} from './support/cluster/cluster-fixture.ts';
+import { policy, secret } from './support/installation/policies.ts';
+import { openRunningPods, type RunningPods } from './support/cluster/running-pods.ts';
 import { until } from './support/wait.ts';
 
 const NAMESPACE = 'shop';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import type { Outcome } from './support/command.ts';
-import { admitted, BAD, GOOD, refused } from './support/coverage-fixture.ts';
-import { openClusterFixture, type ClusterFixture } from './support/cluster-fixture.ts';
-import { policy } from './support/policies.ts';
-import { ROLLOUT_KIND, rollout, rolloutCrd } from './support/rollouts.ts';
+import type { Outcome } from './support/programs/command.ts';
+import { admitted, BAD, GOOD, refused } from './support/installation/coverage-fixture.ts';
+import { openClusterFixture, type ClusterFixture } from './support/cluster/cluster-fixture.ts';
+import { policy } from './support/installation/policies.ts';
+import { ROLLOUT_KIND, rollout, rolloutCrd } from './support/cluster/rollouts.ts';
 import { until } from './support/wait.ts';
 import { deployment, kindNamed, oneContainer, pod, WORKLOAD_KINDS } from './support/workload-objects.ts';
 

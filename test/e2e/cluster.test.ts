@@ -6,11 +6,11 @@ import { AppsV1Api, CoreV1Api } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { createAuthority } from '../support/certificates.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { startCluster, type Cluster } from './support/cluster.ts';
-import { openCosign, type Cosign } from './support/cosign.ts';
-import { startDistribution, startOlareg, type Registry } from './support/registries.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
+import { openCosign, type Cosign } from './support/programs/cosign.ts';
+import { startDistribution, startOlareg, type Registry } from './support/promotions/registries.ts';
 import { until } from './support/wait.ts';
-import { registerWebhook } from './support/webhook-registration.ts';
+import { registerWebhook } from './support/installation/webhook-registration.ts';
 
 const DENIAL = 'no pod is admitted today';
 

@@ -8,14 +8,14 @@ import {
   openCoverageFixture,
   refused,
   type CoverageFixture,
-} from './support/coverage-fixture.ts';
+} from './support/installation/coverage-fixture.ts';
 import {
   startAdmissionFixture,
   TIMEOUT_SECONDS,
   type AdmissionFixture,
-} from './support/admission-fixture.ts';
+} from './support/installation/admission-fixture.ts';
 import { until } from './support/wait.ts';
-import { registerWebhook } from './support/webhook-registration.ts';
+import { registerWebhook } from './support/installation/webhook-registration.ts';
 import {
   deployment,
   IMAGE_PLACES,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { startCluster, type Cluster } from './support/cluster.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
 import { until } from './support/wait.ts';
 
 const root = join(import.meta.dirname, '..', '..');

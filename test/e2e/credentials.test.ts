@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pushImage } from '../support/registry/push.ts';
-import type { Outcome } from './support/command.ts';
-import { admitted, refused } from './support/coverage-fixture.ts';
-import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
-import { basic, startLockedRegistry, type LockedRegistry } from './support/locked-registry.ts';
-import { policy } from './support/policies.ts';
-import { openRunningPods } from './support/running-pods.ts';
+import type { Outcome } from './support/programs/command.ts';
+import { admitted, refused } from './support/installation/coverage-fixture.ts';
+import {
+  openClusterFixture,
+  REQUIRE_SIGNATURES,
+  type ClusterFixture,
+} from './support/cluster/cluster-fixture.ts';
+import { basic, startLockedRegistry, type LockedRegistry } from './support/promotions/locked-registry.ts';
+import { policy } from './support/installation/policies.ts';
+import { openRunningPods } from './support/cluster/running-pods.ts';
 import { until } from './support/wait.ts';
 import { deployment } from './support/workload-objects.ts';
 

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
-import type { Outcome } from './support/command.ts';
+import type { Outcome } from './support/programs/command.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
-import { untilGuarded, type Replica } from './support/installation.ts';
-import { policy } from './support/policies.ts';
+import {
+  openClusterFixture,
+  REQUIRE_SIGNATURES,
+  type ClusterFixture,
+} from './support/cluster/cluster-fixture.ts';
+import { untilGuarded, type Replica } from './support/installation/installation.ts';
+import { policy } from './support/installation/policies.ts';
 import { until } from './support/wait.ts';
 
 interface Reported {

@@ -12,9 +12,9 @@ import type { ClusterOptions } from '../../src/clients/kubernetes/cluster.ts';
 import { Fault } from '../../src/core/model/index.ts';
 import { describeCluster } from '../clients/kubernetes/cluster-contract.ts';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
-import { openNetworkCut, type NetworkCut } from './support/network-cut.ts';
-import { startCluster, type Cluster } from './support/cluster.ts';
-import { useAllSeats } from './support/flow-control.ts';
+import { openNetworkCut, type NetworkCut } from './support/cluster/network-cut.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
+import { useAllSeats } from './support/cluster/flow-control.ts';
 import { until } from './support/wait.ts';
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' } as const;

@@ -7,7 +7,7 @@ import {
   type Cluster as ApiServer,
   type Election,
 } from '../../src/clients/kubernetes/index.ts';
-import { startCluster, type Cluster } from './support/cluster.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
 import { until } from './support/wait.ts';
 
 /** Whole seconds, as in a Lease; short, because the test waits for them. */

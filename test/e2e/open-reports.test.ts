@@ -5,7 +5,7 @@ import { createUnits } from '../../src/controllers/audit/image-groups.ts';
 import { pod } from '../controllers/audit/pods.ts';
 import { openReportsCrd } from '../support/open-reports.ts';
 import { evidenceOf, IMAGE, NOW, policyOf, verdictOf } from '../support/policies.ts';
-import { startCluster, type Cluster } from './support/cluster.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
 import { until } from './support/wait.ts';
 
 const APPLY = ['apply', '--server-side', '--validate=strict', '--field-manager=pratique-audit', '-f', '-'];

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
-import type { Outcome } from './support/command.ts';
-import { admitted, refused } from './support/coverage-fixture.ts';
-import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
-import { policy } from './support/policies.ts';
-import { startSwapWebhook, SWAP_ANNOTATION, SWAP_LABEL } from './support/swap-webhook.ts';
+import type { Outcome } from './support/programs/command.ts';
+import { admitted, refused } from './support/installation/coverage-fixture.ts';
+import {
+  openClusterFixture,
+  REQUIRE_SIGNATURES,
+  type ClusterFixture,
+} from './support/cluster/cluster-fixture.ts';
+import { policy } from './support/installation/policies.ts';
+import { startSwapWebhook, SWAP_ANNOTATION, SWAP_LABEL } from './support/installation/swap-webhook.ts';
 import { until } from './support/wait.ts';
 import { deployment, pod } from './support/workload-objects.ts';
 

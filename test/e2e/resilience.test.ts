@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { openClusterFixture, REQUIRE_SIGNATURES, type ClusterFixture } from './support/cluster-fixture.ts';
-import { NAMESPACE, type Replica } from './support/installation.ts';
-import { createPod, startLoad, type Attempt } from './support/pod-load.ts';
-import { policy } from './support/policies.ts';
+import {
+  openClusterFixture,
+  REQUIRE_SIGNATURES,
+  type ClusterFixture,
+} from './support/cluster/cluster-fixture.ts';
+import { NAMESPACE, type Replica } from './support/installation/installation.ts';
+import { createPod, startLoad, type Attempt } from './support/cluster/pod-load.ts';
+import { policy } from './support/installation/policies.ts';
 import { until } from './support/wait.ts';
 
 /** Pods created at once while a replica is killed. */

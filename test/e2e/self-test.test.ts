@@ -10,9 +10,9 @@ import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../..
 import { createAuthority } from '../support/certificates.ts';
 import { found, NO_ROOTS } from '../support/policies.ts';
 import { createBench, type Bench } from '../support/verification.ts';
-import { startCluster, type Cluster } from './support/cluster.ts';
+import { startCluster, type Cluster } from './support/cluster/cluster.ts';
 import { until } from './support/wait.ts';
-import { registerWebhook } from './support/webhook-registration.ts';
+import { registerWebhook } from './support/installation/webhook-registration.ts';
 
 /** The ServiceAccount that every namespace has, without rights. */
 const PLACES = ['--service-account', 'default', '-n', 'guarded', '--canary-namespace', 'guarded'];

@@ -9,7 +9,7 @@ import {
   shipKey,
   type PromotionFixture,
   type PromotionInput,
-} from '../support/promotion-fixture.ts';
+} from '../support/promotions/promotion-fixture.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const REPOSITORIES = ['public/app', 'quarantine/app', 'golden/app'];

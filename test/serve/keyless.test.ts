@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { listReferrers } from '../support/registry/listings.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { OPENID_ISSUER, WORKFLOW } from '../support/sigstore/fulcio.ts';
 import { createSigstore } from '../support/sigstore/instance.ts';
 import { identityToken, startServers, type Servers } from '../support/sigstore/servers.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { decisions, pathKeys, promotionPath } from '../support/promotions/promotion-path.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { signingKey } from '../support/signing.ts';
 import { pushBundleSignature, pushLegacySignature } from '../support/signed-images.ts';
 import type { Pushed } from '../support/registry/push.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { pushImage, pushIndex } from '../support/registry/push.ts';
-import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { decisions, pathKeys, promotionPath } from '../support/promotions/promotion-path.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';
 
 const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';

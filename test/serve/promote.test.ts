@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
 import { pushBundleSignature, pushLegacySignature, pushStatement } from '../support/signed-images.ts';
-import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { decisions, pathKeys, promotionPath } from '../support/promotions/promotion-path.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { forgeSignatures } from '../support/forged-signatures.ts';
 import { signingKey } from '../support/signing.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';

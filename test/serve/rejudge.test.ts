@@ -3,7 +3,7 @@ import type { Digest } from '../../src/core/model/index.ts';
 import type { ImageAtTarget, TargetJudgement } from '../../src/core/promotion/index.ts';
 import { pushImage, pushReferrer, type Pushed } from '../support/registry/push.ts';
 import { pushStatement } from '../support/signed-images.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { signingKey, statement, type SigningKey } from '../support/signing.ts';
 
 const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';

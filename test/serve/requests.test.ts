@@ -3,7 +3,7 @@ import { pushShape, SHAPES, type Shape } from '../support/copy-shapes.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { refuse } from '../support/registry/misbehave.ts';
 import { pushImage } from '../support/registry/push.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 
 /** Small layers, because these tests count requests. */
 const LAYER_BYTES = 1_000;

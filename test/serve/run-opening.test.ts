@@ -9,7 +9,7 @@ import { RESOURCES } from '../../src/core/workload/index.ts';
 import { startApiServer, type ApiServer } from '../support/api-server/index.ts';
 import { refusal } from '../support/api-server/http.ts';
 import { policyDocument } from '../support/policies.ts';
-import { promotionObject } from '../support/promotions.ts';
+import { promotionObject } from '../support/promotions/promotions.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { listTags } from '../support/registry/listings.ts';
 import { pushImage } from '../support/registry/push.ts';

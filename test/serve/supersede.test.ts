@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { listReferrers } from '../support/registry/listings.ts';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 
 const LIFECYCLE = 'application/vnd.microsoft.artifact.lifecycle';
 const LTS = { annotations: { 'dev.pratique.image.lineage': 'lts' } };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SILENT } from '../../src/core/promotion/progress.ts';
-import { decisions, pathKeys, promotionPath } from '../support/promotion-path.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotion-fixture.ts';
+import { decisions, pathKeys, promotionPath } from '../support/promotions/promotion-path.ts';
+import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 
 describe('a promotion of an image that another writer pushed to its tag', () => {
   let fixture: PromotionFixture;

@@ -1,7 +1,7 @@
 // Replaces every signature and statement at the target by forged ones that claim the same, as a user with push rights would.
 import type { Pushed } from './registry/push.ts';
 import { pushBlob, pushManifest } from './registry/push.ts';
-import type { PromotionFixture } from './promotion-fixture.ts';
+import type { PromotionFixture } from './promotions/promotion-fixture.ts';
 import { listReferrers, listTags } from './registry/listings.ts';
 
 interface Body {

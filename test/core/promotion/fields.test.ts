@@ -13,7 +13,7 @@ import {
   promotionSpec,
   valueOf,
   type Written,
-} from '../../support/promotions.ts';
+} from '../../support/promotions/promotions.ts';
 
 /** Values that a field accepts, the last of them not its default, and values that it refuses. */
 interface Row {

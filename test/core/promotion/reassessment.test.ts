@@ -4,7 +4,7 @@ import { ownPolicy } from '../../../src/core/promotion/gates/signed-reports.ts';
 import type { StandingRule } from '../../../src/core/promotion/reassessment.ts';
 import { standingOf } from '../../../src/core/promotion/reassessment.ts';
 import { signingKey } from '../../support/signing.ts';
-import { valueOf } from '../../support/promotions.ts';
+import { valueOf } from '../../support/promotions/promotions.ts';
 import { NOW, report, hoursAgo, type Row } from './gates/scans.ts';
 
 const own = signingKey();

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { parseApproval, parsePromotion } from '../../../src/core/promotion/index.ts';
-import { pathsOf } from '../../support/promotions.ts';
+import { pathsOf } from '../../support/promotions/promotions.ts';
 
 const SAMPLES = {
   'mirror.yaml': parsePromotion,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { nextRun } from '../../../src/core/promotion/index.ts';
 import { parseSchedule } from '../../../src/core/promotion/schedule.ts';
-import { pathsOf } from '../../support/promotions.ts';
+import { pathsOf } from '../../support/promotions/promotions.ts';
 
 const next = (schedule: string, timeZone: string, after: string): string | undefined =>
   nextRun(schedule, timeZone, new Date(after))?.toISOString();

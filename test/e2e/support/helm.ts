@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommand, type Outcome } from './command.ts';
-import { requirePrograms } from './ensure.ts';
+import { runCommand, type Outcome } from './programs/command.ts';
+import { requirePrograms } from './programs/ensure.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 

@@ -8,9 +8,9 @@
  */
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureComponents, type Unobtainable } from './ensure.ts';
+import { ensureComponents, type Unobtainable } from './programs/ensure.ts';
 import { runFiles } from './parallel.ts';
-import { buildProduct } from './product.ts';
+import { buildProduct } from './programs/product.ts';
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..');
 const mocha = join(projectFolder, 'node_modules', 'mocha', 'bin', 'mocha.js');

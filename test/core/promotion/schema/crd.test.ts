@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { promotionCrds } from '../../../../src/core/promotion/index.ts';
 import { promotionReferences } from '../../../../src/core/promotion/schema/reference-page.ts';
 import { schemaOf, specFields } from '../../../support/crd.ts';
-import { promotionDocument, type Written } from '../../../support/promotions.ts';
+import { promotionDocument, type Written } from '../../../support/promotions/promotions.ts';
 
 const PAGES = {
   imagepromotions: 'image-promotion.md',

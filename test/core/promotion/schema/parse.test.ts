@@ -8,7 +8,7 @@ import {
   promotionSpec,
   readSpec,
   type Written,
-} from '../../../support/promotions.ts';
+} from '../../../support/promotions/promotions.ts';
 
 const parse = (more: Written) => pathsOf(parsePromotion(promotionDocument(more)));
 const scan = (block: Written) => ({ promote: { scan: block } });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { backupTag } from '../../../../src/core/promotion/index.ts';
 import { isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
 import { parseDigest } from '../../../../src/core/model/index.ts';
-import { digestOfLetter } from '../../../support/promotions.ts';
+import { digestOfLetter } from '../../../support/promotions/promotions.ts';
 
 const hex = 'a'.repeat(64);
 

@@ -6,7 +6,7 @@ import {
   selectByAge,
   selectByName,
 } from '../../../../src/core/promotion/selection/select.ts';
-import { pathsOf, readTags, valueOf, type Written } from '../../../support/promotions.ts';
+import { pathsOf, readTags, valueOf, type Written } from '../../../support/promotions/promotions.ts';
 
 const NOW = new Date('2026-06-15T12:00:00Z');
 const daysAgo = (days: number): Date => new Date(NOW.getTime() - days * 24 * 3_600_000);

@@ -4,7 +4,7 @@ import {
   parseTagVersion,
   parseVersionRange,
 } from '../../../../src/core/promotion/selection/versions.ts';
-import { valueOf } from '../../../support/promotions.ts';
+import { valueOf } from '../../../support/promotions/promotions.ts';
 
 const readAs = (tag: string): string | undefined => parseTagVersion(tag)?.version.version;
 const isIn = (range: string, tag: string): boolean => {

@@ -5,7 +5,7 @@ import type { ScanOutput, Statement } from '../../../../src/core/promotion/index
 import { attachStep, type AttachParts } from '../../../../src/core/promotion/steps/attach.ts';
 import type { ImageTask, Learned } from '../../../../src/core/promotion/steps/task.ts';
 import { verifySource } from '../../../../src/core/promotion/promote.ts';
-import { shipKey } from '../../../support/promotion-fixture.ts';
+import { shipKey } from '../../../support/promotions/promotion-fixture.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const DIGEST = digestOf('image');

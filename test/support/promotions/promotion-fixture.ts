@@ -1,0 +1,206 @@
+// A registry on loopback and promotions opened as the program opens them: adapters, records, signatures, all real.
+import { generateKeyPairSync } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  parsePromotion,
+  type Approval,
+  type Execution,
+  type ImageAtTarget,
+  type ImageResult,
+  type PlannedImage,
+  type Progress,
+  type TargetJudgement,
+} from '../../../src/core/promotion/index.ts';
+import { SILENT } from '../../../src/core/promotion/progress.ts';
+import type { Parsed } from '../../../src/core/model/index.ts';
+import { parseSettings, type SettingsInput } from '../../../src/core/settings/index.ts';
+import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../../src/core/policy/index.ts';
+import { openJudging } from '../../../src/serve/judging.ts';
+import { openExecution } from '../../../src/core/promotion/opening/open-execution.ts';
+import { rejudgeTarget } from '../../../src/core/promotion/opening/rejudge-target.ts';
+import type { Entries } from '../../../src/core/promotion/opening/secrets.ts';
+import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../registry/index.ts';
+
+/** A private key as a Secret holds it, with its public half. */
+export interface SigningKeyPair {
+  readonly pem: string;
+  readonly publicPem: string;
+}
+
+/** How one promotion is run. */
+export interface PromotionInput {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly secrets?: Readonly<Record<string, Entries>>;
+  readonly policies?: readonly CompiledPolicy[];
+  readonly approvals?: readonly Approval[];
+  readonly progress?: Progress;
+  readonly startedAt?: Date;
+  readonly runName?: string;
+  readonly signal?: AbortSignal;
+  readonly dryRun?: boolean;
+}
+
+/** The result. */
+export interface PromotionOutcome {
+  readonly planned: readonly PlannedImage[];
+  readonly results: readonly ImageResult[];
+}
+
+/** A fixture for mirrors and promotions. */
+export interface PromotionFixture {
+  readonly registry: EmbeddedRegistry;
+  /** Opens, plans, runs and closes one promotion. */
+  readonly run: (input: PromotionInput) => Promise<PromotionOutcome>;
+  /** Opens a promotion and leaves it to the caller. */
+  readonly open: (input: PromotionInput) => Promise<Execution>;
+  /** Judges the images at the target of a promotion again. */
+  readonly rejudge: (
+    input: Pick<PromotionInput, 'spec' | 'secrets'> & { readonly known?: readonly ImageAtTarget[] },
+  ) => Promise<TargetJudgement | undefined>;
+  /** Compiles an ImagePolicy with keys in PEM. */
+  readonly policy: (spec: Readonly<Record<string, unknown>>, name?: string) => CompiledPolicy;
+  /** The verdict on an image under these policies, as at admission. */
+  readonly judge: (
+    image: string,
+    policies: readonly CompiledPolicy[],
+  ) => Promise<{ readonly kind: string; readonly reasons: readonly string[] }>;
+  readonly bugs: readonly unknown[];
+  readonly close: () => Promise<void>;
+}
+
+const ROOTS: TrustRoots = {
+  read: () => ({ ok: false, problems: [{ path: '', message: 'is not used here' }] }),
+  publicGood: () => ({ fingerprint: '', json: '' }),
+};
+const PROCESS_CONTEXT = {
+  version: 'test',
+  environment: { PATH: process.env.PATH, DOCKER_CONFIG: '/nonexistent' },
+  stdin: Readable.from([]),
+  writeLog: () => undefined,
+};
+/** Whole seconds, as records write time. */
+const STARTED = new Date('2026-11-24T12:00:00Z');
+
+/** A fresh P-256 key. */
+export function shipKey(): SigningKeyPair {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+/** Opens a promotion fixture. */
+export async function openPromotionFixture(
+  options: RegistryOptions = {},
+  written: SettingsInput = {},
+): Promise<PromotionFixture> {
+  const registry = await startRegistry(options);
+  const bugs: unknown[] = [];
+  const watching = {
+    onRequest: () => undefined,
+    onLookup: () => undefined,
+    report: (error: unknown) => bugs.push(error),
+  };
+  const settings = valueOf(parseSettings(written));
+  const judging = valueOf(await openJudging(settings, PROCESS_CONTEXT, watching));
+  const context = (policies: readonly CompiledPolicy[]) => ({
+    ...judging.opening(ROOTS.publicGood),
+    policies: () => Promise.resolve(policies),
+    roots: ROOTS,
+  });
+  const specOf = (spec: PromotionInput['spec']) =>
+    valueOf(
+      parsePromotion({
+        apiVersion: 'pratique.dev/v1alpha1',
+        kind: 'ImagePromotion',
+        metadata: { name: 'app', namespace: 'platform' },
+        spec,
+      }),
+    ).spec;
+  const open = async ({
+    spec,
+    secrets = {},
+    policies = [],
+    startedAt = STARTED,
+    runName = 'run-1',
+  }: PromotionInput) => {
+    const run = { name: 'platform/app', id: runName, attempt: 1, actor: 'test' };
+    return valueOf(
+      await openExecution(
+        {
+          spec: specOf(spec),
+          namespace: 'platform',
+          run,
+          startedAt,
+          read: (_, name) => Promise.resolve(secrets[name]),
+        },
+        context(policies),
+        AbortSignal.timeout(50_000),
+      ),
+    );
+  };
+  return {
+    registry,
+    open,
+    rejudge: async ({ spec, secrets = {}, known = [] }) =>
+      valueOf(
+        await rejudgeTarget(
+          {
+            spec: specOf(spec),
+            namespace: 'platform',
+            read: (_, name) => Promise.resolve(secrets[name]),
+            known,
+          },
+          context([]),
+          AbortSignal.timeout(50_000),
+        ),
+      ),
+    run: async (input) => {
+      const execution = await open(input);
+      const signal = input.signal ?? AbortSignal.timeout(50_000);
+      try {
+        const found = await execution.plan(signal);
+        if (found.state === 'refused') throw new Error(`${found.reason.code}: ${found.reason.detail}`);
+        const order = {
+          progress: input.progress ?? SILENT,
+          dryRun: input.dryRun ?? false,
+          approvals: () => input.approvals ?? [],
+        };
+        return { planned: found.images, results: await execution.run(found.images, order, signal) };
+      } finally {
+        await execution.close();
+      }
+    },
+    policy: (spec, name = 'golden') =>
+      valueOf(
+        compilePolicy(
+          { apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', metadata: { name }, spec },
+          { material: () => undefined, roots: ROOTS },
+        ),
+      ),
+    judge: async (image, policies) => {
+      const labels = { state: 'found', value: {}, seenAt: new Date() } as const;
+      const signal = AbortSignal.timeout(50_000);
+      const [judged] = await judging.judge({
+        images: [{ container: 'c', field: '', image }],
+        policies,
+        labels,
+        signal,
+      });
+      const { kind = '', findings = [] } = judged?.verdict ?? {};
+      return { kind, reasons: findings.map(({ reason }) => reason) };
+    },
+    bugs,
+    close: async () => {
+      await judging.close();
+      await registry.close();
+    },
+  };
+}
+
+/** What was read; a failure shows the problems. */
+function valueOf<T>(read: Parsed<T>): T {
+  if (read.ok) return read.value;
+  throw new Error(JSON.stringify(read.problems));
+}
