@@ -1,5 +1,5 @@
 import type { Cluster, Collection, KubeObject, ObjectAddress } from '../../clients/kubernetes/index.ts';
-import { listOf, textOf, objectOf } from '../../core/model/index.ts';
+import { listOf, objectOf } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { RUN_LABEL } from './jobs/job.ts';

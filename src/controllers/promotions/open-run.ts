@@ -76,7 +76,10 @@ function openApprovals(
   namespace: string,
   { cluster, watchCollection, onReadFailure }: RunOptions,
 ): RunApprovals {
-  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+  const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
+  const done = (): void => {
+    settle(undefined);
+  };
   let denied: Fault | undefined;
   const approvals = watchCollection({
     cluster,
@@ -86,12 +89,10 @@ function openApprovals(
       onReadFailure('approvals', error);
       if (!(error instanceof Fault) || error.transient) return;
       denied = error;
-      settle();
+      done();
     },
   });
-  approvals.synced.then(settle, () => {
-    settle();
-  });
+  approvals.synced.then(done, done);
   return {
     of: ({ name }) => [...approvals.values()].filter(({ spec }) => objectOf(spec).runName === name),
     settled,

@@ -9,7 +9,7 @@ import {
   unreadableOf,
   type LookedAtTarget,
 } from './reassess.ts';
-import { MAX_WAIT_MS, type Look, type Outcome, type Reading, type Reconciling } from './refresh.ts';
+import { MAX_WAIT_MS, statusOf, type Look, type Outcome, type Reading, type Reconciling } from './refresh.ts';
 import { knownRuns } from './run/recorded-run.ts';
 
 /** Milliseconds until a target that could not be judged completely is checked again. */
@@ -84,16 +84,15 @@ export async function lookAtTarget(
     ports.onError({ operation: `judge again what ImagePromotion ${key} has promoted`, detail: why.detail });
 }
 
-function subjectOf(name: ObjectName, { ports, statuses }: Reconciling): WatchedTarget | undefined {
+function subjectOf(name: ObjectName, reconciling: Reconciling): WatchedTarget | undefined {
+  const { ports } = reconciling;
   const object = ports.promotion(name);
   const read = object && parsePromotion(object);
   if (!object || !read?.ok) return undefined;
-  const { namespace, name: own } = object.metadata;
-  const status = statuses.get(keyOf(object.metadata))?.status ?? object.status ?? {};
   // The images that the last completed run reports.
   const last = knownRuns(ports.runsOf(object)).find(({ over }) => over);
-  const known = knownAtTarget(status, last?.object.status?.images ?? []);
-  return { namespace, name: own, spec: read.value.spec, known };
+  const { images = [] } = last?.object.status ?? {};
+  return { ...name, spec: read.value.spec, known: knownAtTarget(statusOf(object, reconciling), images) };
 }
 
 async function see(

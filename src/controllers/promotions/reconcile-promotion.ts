@@ -13,6 +13,7 @@ import {
   CHECK_MS,
   MAX_WAIT_MS,
   runsOf,
+  statusOf,
   type Look,
   type Outcome,
   type Reading,
@@ -21,7 +22,7 @@ import {
 import { newRun, runName, runsToPrune, type Trigger } from './run-object.ts';
 import { readApprovals } from './run-state.ts';
 import type { RecordedRun } from './run/recorded-run.ts';
-import { absorbRuns, meterRun, promotionStatus } from './status/promotion-status.ts';
+import { absorbRuns, flaggedIn, meterRun, promotionStatus } from './status/promotion-status.ts';
 
 /** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */
 const MIN_WAIT_MS = 1_000;
@@ -46,31 +47,27 @@ export async function reconcilePromotion(
     return undefined;
   }
   const look = { key, object, reconciling, runs: runsOf(object, reconciling), now: ports.clock() };
-  const before = statusOf(look);
+  const before = statusOf(object, reconciling);
   const absorbed = absorbRuns(object, before, look.runs);
   const read = parsePromotion(object);
   const outcome = read.ok
     ? await actOn({ ...look, promotion: read.value, status: absorbed.status }, signal)
     : stuckAt(look, absorbed.status, read.problems);
-  const spec = read.ok ? read.value.spec : undefined;
   const { generation } = object.metadata;
-  const facts = { ...outcome, generation, spec, now: look.now, requestedAt: requestOf(object) };
+  const facts = { ...outcome, generation, now: look.now, requestedAt: requestOf(object) };
   const status = promotionStatus(outcome.status, facts);
-  const written = await write(look, { before, status }, signal).catch((error: unknown) => {
-    // The result of the last check of the target was only in this write.
-    lookAgain(look);
-    throw error;
-  });
-  if (!written) return undefined;
+  if (!(await write(look, { before, status }, signal))) return undefined;
   for (const event of [...absorbed.events, ...outcome.events]) ports.recordEvent(event);
   for (const one of absorbed.counted) meterRun(ports.meter, one);
-  ports.meter.flagged(key, (status.flagged?.length ?? 0) + (status.flaggedCut ?? 0));
-  if (spec)
-    for (const run of runsToPrune(outcome.runs, spec.historyLimits))
-      await ports.removeRun(run.object.metadata);
+  ports.meter.flagged(key, flaggedIn(status));
+  for (const run of superfluousIn(outcome)) await ports.removeRun(run.object.metadata);
   const { againInMs } = outcome;
   if (againInMs === undefined) return undefined;
   return { requeueAfterMs: Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, againInMs)) };
+}
+
+function superfluousIn({ runs, spec }: Acted): readonly RecordedRun[] {
+  return spec ? runsToPrune(runs, spec.historyLimits) : [];
 }
 
 /** The request of a person. */
@@ -79,6 +76,8 @@ function requestOf({ metadata: { annotations } }: PromotionObject): string | und
 }
 
 interface Acted extends Outcome {
+  /** Absent = the promotion cannot be read. */
+  readonly spec?: ImagePromotionSpec;
   readonly runs: readonly RecordedRun[];
   /** Why it cannot be executed at present. */
   readonly obstacle?: Reason;
@@ -99,23 +98,23 @@ function stuckAt(
 }
 
 async function actOn(reading: Reading, signal: AbortSignal): Promise<Acted> {
-  const { object, reconciling, runs, now } = reading;
+  const { object, promotion, reconciling, runs, now } = reading;
   const facts = await factsOf(reading, signal);
   const due = dueOf(facts);
-  const judged = judgeAgain(reading);
+  const judged = { ...judgeAgain(reading), runs, spec: promotion.spec };
   if (due.what === 'execute') {
     reconciling.execute(object.metadata, due.run.object.metadata);
-    return { ...judged, runs, againInMs: MAX_WAIT_MS };
+    return { ...judged, againInMs: MAX_WAIT_MS };
   }
   if (due.what === 'begin') {
     const obstacle = await check(reading, signal);
-    if (obstacle) return { ...judged, runs, obstacle, againInMs: CHECK_MS };
+    if (obstacle) return { ...judged, obstacle, againInMs: CHECK_MS };
     const requestedAt = openRequest(facts);
     const after = await beginRun(reading, { trigger: due.trigger, requestedAt }, signal);
     return { ...judged, runs: after, begun: { requestedAt }, againInMs: MAX_WAIT_MS };
   }
   const again = [waitOf(due, now), judged.againInMs, ...(isUnusable(runs[0]) ? [CHECK_MS] : [])];
-  return { ...judged, runs, againInMs: Math.min(...again) };
+  return { ...judged, againInMs: Math.min(...again) };
 }
 
 function check({ object, promotion: { spec }, reconciling }: Reading, signal: AbortSignal) {
@@ -146,22 +145,24 @@ function isUnusable(run: RecordedRun | undefined): boolean {
   return run?.failure?.code === 'SecretUnreadable';
 }
 
-function statusOf({ key, object, reconciling }: Look): ImagePromotionStatus {
-  const written = reconciling.statuses.get(key);
-  return written?.uid === object.metadata.uid ? written.status : (object.status ?? {});
-}
-
 /** Writes the status if it has changed; `false` = the promotion is gone. */
 async function write(
-  { key, object, reconciling: { ports, statuses } }: Look,
+  look: Look,
   { before, status }: { readonly before: ImagePromotionStatus; readonly status: ImagePromotionStatus },
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { key, object, reconciling } = look;
   if (JSON.stringify(before) === JSON.stringify(status)) return true;
-  const answer = await ports.writePromotionStatus(object, status, signal);
-  if (!answer.ok && answer.status === NOT_FOUND) return false;
-  if (!answer.ok) throw new Error(answer.message);
-  statuses.set(key, { uid: object.metadata.uid, status });
+  try {
+    const answer = await reconciling.ports.writePromotionStatus(object, status, signal);
+    if (!answer.ok && answer.status === NOT_FOUND) return false;
+    if (!answer.ok) throw new Error(answer.message);
+  } catch (error) {
+    // The result of the last check of the target was only in this write.
+    lookAgain(look);
+    throw error;
+  }
+  reconciling.statuses.set(key, { uid: object.metadata.uid, status });
   return true;
 }
 

@@ -58,6 +58,15 @@ export interface Outcome {
   readonly againInMs?: number;
 }
 
+/** The status as it was written last. */
+export function statusOf(
+  { metadata, status = {} }: PromotionObject,
+  { statuses }: Reconciling,
+): ImagePromotionStatus {
+  const written = statuses.get(keyOf(metadata));
+  return written?.uid === metadata.uid ? written.status : status;
+}
+
 /** The runs in the cache, and the one that was begun and is not in it yet. */
 export function runsOf(object: PromotionObject, { ports, begun }: Reconciling): readonly RecordedRun[] {
   const key = keyOf(object.metadata);

@@ -149,7 +149,7 @@ async function runImages(
   const { progress } = planned;
   hold.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
   // No step begins before the plan is stored.
-  if ((!resumed && !(await hold.write())) || stop.aborted) return { end: 'stopped' };
+  if (!resumed && !(await hold.write())) return { end: 'stopped' };
   const onResult = (result: Parameters<RunProgress['record']>[0]): void => {
     // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
     if (!stop.aborted) progress.record(result);
@@ -162,7 +162,9 @@ async function runImages(
     signal,
   );
   for (const result of results) onResult(result);
-  return stop.aborted ? { end: 'stopped' } : end({ progress });
+  // A run that was stopped does not end.
+  stop.throwIfAborted();
+  return end({ progress });
 }
 
 function nothing(): void {

@@ -223,17 +223,30 @@ function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Answer {
 const MAX_NAMED = 10;
 
 function flaggedOf(status: ImagePromotionStatus): Answer {
-  const { flagged = [], flaggedCut = 0 } = status;
-  const { reason, message = '', unknown = 0, judged = 0 } = status.lastJudgement ?? {};
-  const unreadable = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  const { flagged = [] } = status;
   const [first] = flagged;
-  if (!first && reason !== undefined) return ['Unknown', reason, `Of what is at the target, ${unreadable}`];
+  const unreadable = unreadableIn(status);
+  if (!first && unreadable)
+    return ['Unknown', unreadable.reason, `Of what is at the target, ${unreadable.text}`];
   if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
-  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason: why }) => `${tag} (${why})`);
-  const left = Math.max(0, flagged.length - MAX_NAMED) + flaggedCut;
+  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason }) => `${tag} (${reason})`);
+  const left = flaggedIn(status) - names.length;
   const more = left > 0 ? `, and ${String(left)} more` : '';
   const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;
-  return ['True', first.reason, reason === undefined ? blocked : `${blocked} Besides, ${unreadable}`];
+  return ['True', first.reason, unreadable ? `${blocked} Besides, ${unreadable.text}` : blocked];
+}
+
+/** The images that could not be judged again, and why. */
+function unreadableIn({ lastJudgement }: ImagePromotionStatus) {
+  if (lastJudgement?.reason === undefined) return undefined;
+  const { unknown, judged, reason, message = '' } = lastJudgement;
+  const text = `${String(unknown)} of ${String(unknown + judged)} could not be judged again: ${message}`;
+  return { reason, text };
+}
+
+/** How many images at the target of a promotion would be blocked today, also those that its status does not list. */
+export function flaggedIn({ flagged = [], flaggedCut = 0 }: ImagePromotionStatus): number {
+  return flagged.length + flaggedCut;
 }
 
 /** Counts the images and bytes of a run that has ended. */
@@ -241,12 +254,14 @@ export function meterRun(meter: PromotionMeter, { run, fresh }: CountedRun): voi
   const { status = {} } = run.object;
   const { images = [] } = status;
   for (const { decision, reason = '' } of fresh ?? images) meter.images(decision, reason, 1);
-  for (const { bytes = 0, spared } of fresh ?? [status]) {
-    meter.bytes('copied', bytes);
-    meter.bytes('mounted', spared?.mounted ?? 0);
-    meter.bytes('skipped', spared?.skipped ?? 0);
-  }
+  for (const row of fresh ?? [status]) meterBytes(meter, row);
   if (!fresh) for (const [decision, count] of cutOf(status)) meter.images(decision, '', count);
+}
+
+function meterBytes(meter: PromotionMeter, { bytes = 0, spared }: Pick<RunImage, 'bytes' | 'spared'>): void {
+  meter.bytes('copied', bytes);
+  meter.bytes('mounted', spared?.mounted ?? 0);
+  meter.bytes('skipped', spared?.skipped ?? 0);
 }
 
 /** The images that have no row: rows of successful images are cut first, so that only a few reasons are lost. */
