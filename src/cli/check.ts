@@ -1,42 +1,21 @@
-import type { Command } from 'commander';
+import { failed, isPinned, nameOf, parseReference, unknown } from '../core/model/index.ts';
+import type { Fact, JudgedImage, Parsed, Problem } from '../core/model/index.ts';
+import { searchedPlaces } from '../core/evidence/index.ts';
 import {
-  parseReference,
-  type Fact,
-  type JudgedImage,
-  type Parsed,
-  type Problem,
-  isPinned,
-  nameOf,
-} from '../core/model/index.ts';
-import {
-  type Labels,
   explainEvidence,
   needsAtFirst,
   needsNext,
   selectPolicies,
-  type CompiledPolicy,
+  type Labels,
 } from '../core/policy/index.ts';
 import { isKustomization, workloadTable } from '../core/workload/index.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, exitCodeOf, must, type OutputFormat } from './exit.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
-import {
-  collect,
-  both,
-  mustReadOnce,
-  policiesFrom,
-  settingsFrom,
-  must,
-  withOutput,
-  withRegistryOptions,
-  withTimeout,
-  withUnmatchedImages,
-  type OutputFormat,
-  type RegistryOptions,
-  type UnmatchedImages,
-} from './options.ts';
-import type { Policies, Terminal, Tools } from './ports.ts';
-import { exitCodeOf, report } from './report.ts';
-import { searchedPlaces } from '../core/evidence/index.ts';
+import { both, collect, mustReadOnce, policiesFrom, settingsFrom } from './options.ts';
+import { withOutput, withRegistryOptions, withTimeout, withUnmatchedImages } from './options.ts';
+import type { RegistryOptions, UnmatchedImages } from './options.ts';
+import type { AddCommand, Policies, Terminal, Tools } from './ports.ts';
+import { report } from './report.ts';
 
 interface CheckOptions extends RegistryOptions, UnmatchedImages {
   readonly policies?: string;
@@ -51,12 +30,7 @@ interface CheckOptions extends RegistryOptions, UnmatchedImages {
 const DEFAULT_TIMEOUT = '30s';
 
 /** `pratique check`: the verdict on images or manifests, by the same code and the same policies as admission. */
-export function addCheck(
-  program: Command,
-  tools: Tools,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addCheck: AddCommand = (program, tools, terminal, exit) => {
   const command = program
     .command('check')
     .description('judge images, or every image of manifests, as admission would')
@@ -81,7 +55,7 @@ export function addCheck(
       exit(await check(images, options, tools, terminal));
     },
   );
-}
+};
 
 async function check(
   images: readonly string[],
@@ -89,22 +63,14 @@ async function check(
   tools: Tools,
   terminal: Terminal,
 ): Promise<number> {
-  const { filename = [] } = options;
+  const { filename = [], output: format } = options;
   mustReadOnce([...filename, options.policies, options.settings]);
   const settingsRead = await settingsFrom(options, {}, tools);
   const table = settingsRead.ok ? workloadTable(settingsRead.value.workloadKinds) : settingsRead;
   const manifests = imagesOf(await readAll(filename, tools), table.ok ? table.value : undefined);
-  const wrong = [
-    ...manifests.problems,
-    ...images.flatMap(wrongReference),
-    ...nothingNamed([...images, ...filename]),
-  ];
-  const [policies, settings] = must(
-    both(
-      withProblems(await policiesFrom(options.policies, tools, manifests.namespaces), wrong),
-      settingsRead,
-    ),
-  );
+  const wrong = [...manifests.problems, ...wrongArguments(images, filename)];
+  const policiesRead = await policiesFrom(options.policies, tools, manifests.namespaces);
+  const [policies, settings] = must(both(withProblems(policiesRead, wrong), settingsRead));
   const judging = must(await tools.openJudge(settings));
   try {
     const signal = AbortSignal.timeout(options.timeout);
@@ -112,70 +78,67 @@ async function check(
       namespace: '',
       images: images.map((image) => ({ container: image, field: '', image })),
     };
-    const explanations = new Map<JudgedImage, readonly string[]>();
-    const judged = await Promise.all(
+    const answers = await Promise.all(
       [named, ...manifests.workloads].map(async ({ namespace, images: wanted }) => {
         const labels = labelsFor(namespace === '' ? options.namespace : namespace, policies);
         const by = { policies: policies.policies, labels };
-        const answers = await judging.judge({ ...by, images: wanted, signal });
-        if (options.explain) {
-          const now = tools.clock();
-          for (const one of answers) explanations.set(one, explainImage(one, { ...by, now }));
-        }
-        return answers;
+        const judged = await judging.judge({ ...by, images: wanted, signal });
+        const now = tools.clock();
+        return judged.map((one) => [one, options.explain ? explainImage(one, { ...by, now }) : []] as const);
       }),
     );
-    const explain = (image: JudgedImage) => explanations.get(image) ?? [];
+    const explanations = new Map(answers.flat());
+    const judged = answers.flat().map(([one]) => one);
     const { notJudged } = manifests;
-    report(judged.flat(), { format: options.output, explain, notJudged }, terminal);
+    report(judged, { format, explain: (image) => explanations.get(image) ?? [], notJudged }, terminal);
     // Nothing was judged, and some objects could have images: that is no success.
-    return judged.flat().length === 0 && notJudged.length > 0 ? EXIT.unknown : exitCodeOf(judged.flat());
+    if (judged.length === 0 && notJudged.length > 0) return EXIT.unknown;
+    return exitCodeOf(
+      judged.map(({ verdict }) => verdict.kind),
+      ['deny'],
+      'unknown',
+    );
   } finally {
     await judging.close();
   }
 }
 
 async function readAll(paths: readonly string[], tools: Tools) {
-  const all = await Promise.all(paths.map((path) => tools.readDocuments(path)));
-  const readings = all.map(({ documents, problems }) => ({
-    documents: documents.filter((document) => !isKustomization(document)),
-    problems,
-  }));
+  const readings = await Promise.all(
+    paths.map(async (path) => {
+      const { documents: all, problems } = await tools.readDocuments(path);
+      const documents = all.filter((document) => !isKustomization(document));
+      // An empty folder is usually a wrong path, and a success would be the wrong answer to it.
+      const isEmpty = documents.length === 0 && problems.length === 0;
+      return { documents, problems: isEmpty ? [{ path, message: 'holds no manifests' }] : problems };
+    }),
+  );
   return {
     documents: readings.flatMap(({ documents }) => documents),
-    problems: readings.flatMap(({ documents, problems }, index) =>
-      // An empty folder is usually a wrong path, and a success would be the wrong answer to it.
-      documents.length === 0 && problems.length === 0
-        ? [{ path: paths[index] ?? '', message: 'holds no manifests' }]
-        : problems,
-    ),
+    problems: readings.flatMap(({ problems }) => problems),
   };
 }
 
 function labelsFor(namespace: string | undefined, policies: Policies): Fact<Labels> {
   if (namespace !== undefined) return policies.namespaceLabels(namespace);
-  const detail = 'no namespace is named: give one with --namespace';
-  return { state: 'unknown', reason: { code: 'NamespaceUnknown', detail }, transient: false };
+  return unknown('NamespaceUnknown', 'no namespace is named: give one with --namespace');
 }
 
-function wrongReference(image: string): readonly Problem[] {
-  const reference = parseReference(image);
-  return reference.ok ? [] : reference.problems.map(({ message }) => ({ path: `image "${image}"`, message }));
+function wrongArguments(images: readonly string[], filename: readonly string[]): readonly Problem[] {
+  const message = 'nothing to check: name images, or manifests by -f';
+  if (images.length + filename.length === 0) return [{ path: '', message }];
+  return images.flatMap((image) => {
+    const reference = parseReference(image);
+    return reference.ok ? [] : reference.problems.map((one) => ({ ...one, path: `image "${image}"` }));
+  });
 }
 
-function nothingNamed(given: readonly string[]): readonly Problem[] {
-  if (given.length > 0) return [];
-  return [{ path: '', message: 'nothing to check: name images, or manifests by -f' }];
-}
-
-function withProblems<T>(read: Parsed<T>, more: readonly Problem[]) {
-  if (more.length === 0) return read;
-  return { ok: false, problems: [...(read.ok ? [] : read.problems), ...more] } as const;
+function withProblems<T>(read: Parsed<T>, problems: readonly Problem[]): Parsed<T> {
+  return problems.length === 0 ? read : failed([read, { ok: false, problems }]);
 }
 
 /** What an image was judged by. */
-interface Circumstances {
-  readonly policies: readonly CompiledPolicy[];
+interface Circumstances extends Pick<Policies, 'policies'> {
   readonly labels: Fact<Labels>;
   readonly now: Date;
 }
@@ -189,8 +152,6 @@ function explainImage({ evidence }: JudgedImage, by: Circumstances): readonly st
   const places = needs.flatMap(({ signatures }) =>
     signatures && isPinned(image) ? searchedPlaces(image, signatures) : [],
   );
-  return [
-    ...[...new Set(places)].map((place) => `looked in ${place}`),
-    ...explainEvidence(evidence, applying),
-  ];
+  const lines = [...new Set(places)].map((place) => `looked in ${place}`);
+  return [...lines, ...explainEvidence(evidence, applying)];
 }

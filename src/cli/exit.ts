@@ -1,4 +1,6 @@
-import type { Problem } from '../core/model/index.ts';
+import { stringify } from 'yaml';
+import type { Parsed, Problem } from '../core/model/index.ts';
+import type { Terminal } from './ports.ts';
 
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, refused: 1, unknown: 2, badInput: 3 } as const;
@@ -13,8 +15,42 @@ export class BadInput extends Error {
   }
 }
 
+/** The value, or every problem thrown as bad input. */
+export function must<T>(read: Parsed<T>): T {
+  if (read.ok) return read.value;
+  throw new BadInput(read.problems);
+}
+
 /** One line per problem. One that several readers of the same input found is printed once. */
-export function describeProblems(problems: readonly Problem[]): string {
+export function printProblems(problems: readonly Problem[]): string {
   const lines = problems.map(({ path, message }) => `error: ${path === '' ? '' : `${path}: `}${message}\n`);
   return [...new Set(lines)].join('');
+}
+
+/** The exit code that follows from results: a definite no before "could not find out". */
+export function exitCodeOf<T>(results: readonly T[], no: readonly T[], unknown: T): number {
+  if (results.some((one) => no.includes(one))) return EXIT.refused;
+  return results.includes(unknown) ? EXIT.unknown : EXIT.ok;
+}
+
+/** How results are written. */
+export type OutputFormat = 'text' | 'json' | 'yaml';
+
+/** A result for scripts. */
+export function printDocument(value: object, format: OutputFormat): string {
+  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
+}
+
+/** A text in this colour (ECMA-48, SGR), where colours are wanted. */
+export function coloured(text: string, code: number, isWanted: boolean): string {
+  return isWanted ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
+
+/** Aborts when the user or the system asks to stop. */
+export function stopSignal(terminal: Pick<Terminal, 'stopped'>): AbortSignal {
+  const stopped = new AbortController();
+  void terminal.stopped().then(() => {
+    stopped.abort();
+  });
+  return stopped.signal;
 }

@@ -1,11 +1,6 @@
-import { type NamedImage, type Problem, objectOf, textOf } from '../core/model/index.ts';
-import {
-  extractImages,
-  isWorkload,
-  KUBERNETES_WORKLOADS,
-  type ObjectKind,
-  type WorkloadTable,
-} from '../core/workload/index.ts';
+import { inFile, objectOf, textOf, type NamedImage, type Problem } from '../core/model/index.ts';
+import { extractImages, isWorkload, KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
+import type { ObjectKind, WorkloadTable } from '../core/workload/index.ts';
 import type { Reading } from './ports.ts';
 
 /** The images of one manifest and where it would run. */
@@ -18,7 +13,7 @@ export interface ManifestImages {
 /** What a set of manifests asks to run, the namespaces among them, and everything that could not be read. */
 export interface ManifestReading {
   readonly workloads: readonly ManifestImages[];
-  readonly namespaces: Reading;
+  readonly namespaces: Reading['documents'];
   /** Objects whose kind may run images and is not in the table, each with its file. */
   readonly notJudged: readonly string[];
   readonly problems: readonly Problem[];
@@ -48,22 +43,16 @@ export function imagesOf(
     }
     const images = extractImages(resource, kind, table);
     if (!images.ok) {
-      found.push(...images.problems.map(({ path, message }) => ({ path: `${origin}: ${path}`, message })));
+      found.push(...inFile(origin, images.problems));
       continue;
     }
     const named = images.value.map((image) => ({ ...image, field: `${origin}: ${label} ${image.field}` }));
     workloads.push({ namespace: textOf(metadata.namespace), images: named });
   }
-  const namespaces = resources.filter(({ resource }) => resource.kind === 'Namespace');
-  return {
-    workloads,
-    notJudged,
-    namespaces: {
-      documents: namespaces.map(({ origin, resource }) => ({ origin, value: resource })),
-      problems: [],
-    },
-    problems: found,
-  };
+  const namespaces = resources
+    .filter(({ resource }) => resource.kind === 'Namespace')
+    .map(({ origin, resource }) => ({ origin, value: resource }));
+  return { workloads, notJudged, namespaces, problems: found };
 }
 
 /**
@@ -99,8 +88,6 @@ function unfold(origin: string, value: unknown): readonly { origin: string; reso
 }
 
 function kindOf({ apiVersion, kind }: Resource): ObjectKind {
-  const [group, version] = textOf(apiVersion).includes('/')
-    ? textOf(apiVersion).split('/', 2)
-    : ['', textOf(apiVersion)];
-  return { group: group ?? '', version: version ?? '', kind: textOf(kind) };
+  const [version = '', group = ''] = textOf(apiVersion).split('/', 2).reverse();
+  return { group, version, kind: textOf(kind) };
 }

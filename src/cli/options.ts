@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { problem, type Parsed, isObject } from '../core/model/index.ts';
-import { parseSettings, type Settings, type SettingsInput } from '../core/settings/index.ts';
+import { failed, isObject, parsed, problem, type Parsed } from '../core/model/index.ts';
 import { DURATION_PATTERN, durationMs } from '../core/policy/index.ts';
-import { BadInput } from './exit.ts';
+import { parseSettings, type Settings, type SettingsInput } from '../core/settings/index.ts';
+import { must } from './exit.ts';
 import type { Policies, Reading, Tools } from './ports.ts';
 
 /** Options that every command with a registry behind it has. */
@@ -17,31 +17,23 @@ export interface UnmatchedImages {
   readonly unmatchedImages?: SettingsInput['unmatchedImages'];
 }
 
-/** How results are written. */
-export type OutputFormat = 'text' | 'json' | 'yaml';
-
 /** Collects the values of an option that may be repeated. */
 export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 /** Adds the options of {@link RegistryOptions}. */
 export function withRegistryOptions(command: Command): Command {
+  const insecure = 'speak http to this registry (loopback always is); repeatable';
   return command
-    .option(
-      '--insecure-registry <host>',
-      'speak http to this registry (loopback always is); repeatable',
-      collect,
-    )
+    .option('--insecure-registry <host>', insecure, collect)
     .option('--registry-ca <file>', 'PEM of certificate authorities to trust as well; repeatable', collect)
     .option('--settings <file>', 'settings as YAML; options win over it');
 }
 
 /** Adds `--unmatched-images`, for commands that judge images. */
 export function withUnmatchedImages(command: Command): Command {
+  const what = 'what happens to images no policy covers (default: Allow)';
   return command.addOption(
-    new Option(
-      '--unmatched-images <verdict>',
-      'what happens to images no policy covers (default: Allow)',
-    ).choices(['Allow', 'Warn', 'Deny']),
+    new Option('--unmatched-images <verdict>', what).choices(['Allow', 'Warn', 'Deny']),
   );
 }
 
@@ -84,76 +76,65 @@ export async function settingsFrom(
   const reading = await fileSettings(options.settings, tools);
   if (!reading.ok) return reading;
   const file = reading.value;
-  const { insecureRegistry = [], registryCa = [] } = options;
-  const registries = asObject(file.registries);
+  const { insecureRegistry, registryCa, unmatchedImages } = options;
   const settings = parseSettings({
-    ...file,
-    ...(options.unmatchedImages !== undefined && { unmatchedImages: options.unmatchedImages }),
-    registries: {
-      ...registries,
-      ...(insecureRegistry.length > 0 && { insecure: insecureRegistry }),
-      ...(registryCa.length > 0 && { caFiles: registryCa }),
-    },
-    webhook: { ...asObject(file.webhook), ...webhook },
-    cluster: { ...asObject(file.cluster), ...cluster },
+    ...over(file, { unmatchedImages }),
+    registries: over(file.registries, { insecure: insecureRegistry, caFiles: registryCa }),
+    webhook: over(file.webhook, webhook),
+    cluster: over(file.cluster, cluster),
   });
   if (settings.ok) return settings;
   const flags = flagsGiven(options, { webhook, cluster });
   const where = (path: string) =>
     flags.get(path.replace(/\[\d+\]$/, '')) ??
     `${options.settings ?? 'settings'}: ${path}`.replace(/: $/, '');
-  return {
-    ok: false,
-    problems: settings.problems.map(({ path, message }) => ({ path: where(path), message })),
-  };
+  const problems = settings.problems.map(({ path, message }) => ({ path: where(path), message }));
+  return { ok: false, problems };
+}
+
+/** The fields of a block, and over them those that a flag gives a value. */
+function over(block: unknown, flags: object): object {
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  return { ...(isObject(block) ? block : {}), ...Object.fromEntries(given) };
 }
 
 /** Flags by the setting behind them. */
 const FLAG_OF = {
+  registries: { insecure: '--insecure-registry', caFiles: '--registry-ca' },
   webhook: { listen: '--listen', tlsCert: '--tls-cert', tlsKey: '--tls-key' },
   cluster: { kubeconfig: '--kubeconfig', namespace: '--namespace', name: '--name' },
 } as const;
 
 /** Who typed a flag wants to read its name, not that of the setting behind it. */
 function flagsGiven(
-  { insecureRegistry = [], registryCa = [] }: RegistryOptions,
-  given: Flags,
+  { insecureRegistry, registryCa }: RegistryOptions,
+  flags: Flags,
 ): ReadonlyMap<string, string> {
-  const typed = (['webhook', 'cluster'] as const).flatMap((block) =>
-    Object.entries(FLAG_OF[block])
-      .filter(([key]) => key in (given[block] ?? {}))
-      .map(([key, flag]) => [`${block}.${key}`, flag] as const),
+  const given = { ...flags, registries: { insecure: insecureRegistry, caFiles: registryCa } };
+  return new Map(
+    (['registries', 'webhook', 'cluster'] as const).flatMap((block) =>
+      Object.entries(FLAG_OF[block])
+        .filter(([key]) => key in over({}, given[block] ?? {}))
+        .map(([key, flag]) => [`${block}.${key}`, flag] as const),
+    ),
   );
-  return new Map<string, string>([
-    ...(insecureRegistry.length > 0 ? ([['registries.insecure', '--insecure-registry']] as const) : []),
-    ...(registryCa.length > 0 ? ([['registries.caFiles', '--registry-ca']] as const) : []),
-    ...typed,
-  ]);
 }
 
 async function fileSettings(
   path: string | undefined,
   tools: Tools,
-): Promise<Parsed<Record<string, unknown>>> {
-  if (path === undefined) return { ok: true, value: {} };
+): Promise<Parsed<Readonly<Record<string, unknown>>>> {
+  if (path === undefined) return parsed({});
   const { documents, problems } = await tools.readDocuments(path);
   if (problems.length > 0) return { ok: false, problems };
-  const [first, ...more] = documents;
-  if (more.length === 0 && (first === undefined || isObject(first.value)))
-    return { ok: true, value: asObject(first?.value) };
-  return { ok: false, problems: [{ path, message: 'is not one YAML mapping of settings' }] };
-}
-
-/** The value, or every problem thrown as bad input. */
-export function must<T>(read: Parsed<T>): T {
-  if (read.ok) return read.value;
-  throw new BadInput(read.problems);
+  const [first = { value: {} }, ...more] = documents;
+  if (more.length === 0 && isObject(first.value)) return parsed(first.value);
+  return problem(path, 'is not one YAML mapping of settings');
 }
 
 /** Two readings, or the problems of both together. */
 export function both<A, B>(a: Parsed<A>, b: Parsed<B>): Parsed<readonly [A, B]> {
-  if (a.ok && b.ok) return { ok: true, value: [a.value, b.value] };
-  return { ok: false, problems: [...(a.ok ? [] : a.problems), ...(b.ok ? [] : b.problems)] };
+  return a.ok && b.ok ? parsed([a.value, b.value] as const) : failed([a, b]);
 }
 
 /** Standard input ends after one reader; a second would quietly get nothing. */
@@ -162,26 +143,18 @@ export function mustReadOnce(paths: readonly (string | undefined)[]): void {
     must(problem('-', 'standard input can be read by one option only'));
 }
 
-/** Reads and compiles the policies of a folder or file. */
+/** Reads and compiles the policies of a folder or file, with documents from elsewhere that they need. */
 export async function policiesFrom(
   path: string | undefined,
   tools: Tools,
-  also?: Reading,
+  also: Reading['documents'] = [],
 ): Promise<Parsed<Policies>> {
   if (path === undefined) return problem('--policies', 'is needed: a folder or file with ImagePolicies');
-  const reading = await tools.readDocuments(path);
-  if (reading.documents.length === 0 && reading.problems.length === 0)
-    return problem(path, 'holds no ImagePolicy');
-  const policies = tools.compilePolicies({
-    documents: [...reading.documents, ...(also?.documents ?? [])],
-    problems: reading.problems,
-  });
+  const { documents, problems } = await tools.readDocuments(path);
+  const policies = tools.compilePolicies({ documents: [...documents, ...also], problems });
   // Without any policy, everything would look allowed.
-  return policies.ok && policies.value.policies.length === 0
+  const isEmpty = documents.length === 0 && problems.length === 0;
+  return isEmpty || (policies.ok && policies.value.policies.length === 0)
     ? problem(path, 'holds no ImagePolicy')
     : policies;
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return isObject(value) ? value : {};
 }

@@ -1,8 +1,10 @@
+import type { Command } from 'commander';
+import type { Cluster } from '../clients/kubernetes/index.ts';
 import type { Clock, Fact, JudgedImage, NamedImage, Parsed, Problem, Signer } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
 import type { Approval, Execution, ImagePromotionRunStatus } from '../core/promotion/index.ts';
-import type { WorkloadTable, SelfTestVerdict } from '../core/workload/index.ts';
 import type { Settings } from '../core/settings/index.ts';
+import type { SelfTestVerdict, WorkloadTable } from '../core/workload/index.ts';
 
 /** YAML or JSON documents with their origin, and what could not be read. */
 export interface Reading {
@@ -24,9 +26,8 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
-/** Something that judges until it is closed. */
+/** Something that judges until it is closed. `workloads` are the kinds that hold a pod spec, custom ones among them. */
 export interface Judging {
-  /** Kinds that hold a pod spec, custom ones among them. */
   readonly workloads: WorkloadTable;
   readonly judge: (question: Question) => Promise<readonly JudgedImage[]>;
   readonly close: () => Promise<void>;
@@ -46,9 +47,9 @@ export interface Serving {
 export interface BundleQuestion {
   readonly bundle: string;
   readonly artifact: string;
-  readonly trustedRoot?: string;
-  readonly key?: string;
-  readonly identity?: { readonly subject: string; readonly issuer: string };
+  readonly trustedRoot?: string | undefined;
+  readonly key?: string | undefined;
+  readonly identity?: { readonly subject: string; readonly issuer: string } | undefined;
 }
 
 /** Whether a bundle verifies: by whom, or why not. */
@@ -56,17 +57,21 @@ export type BundleOutcome =
   | { readonly ok: true; readonly signer: Signer; readonly signedAt?: Date }
   | { readonly ok: false; readonly why: string };
 
-/** One promotion of a file, ready to be planned and run from here. */
+/** One promotion of a file, ready to be planned and run from here. Repositories and the timeout are as people write them. */
 export interface OpenPromotion {
   readonly name: string;
-  /** Repositories, as people write them. */
   readonly source: string;
   readonly target: string;
   readonly dryRun: boolean;
-  /** E.g. `30m`. */
   readonly timeout: string;
   readonly approvals: readonly Approval[];
   readonly execution: Execution;
+}
+
+/** Promotions until they are closed. */
+export interface OpenPromotions {
+  readonly promotions: readonly OpenPromotion[];
+  readonly close: () => Promise<void>;
 }
 
 /** Promotions as read, with what they are opened by. */
@@ -76,7 +81,63 @@ export interface PromotionQuestion {
   readonly policies: readonly CompiledPolicy[];
 }
 
-/** What the commands can ask for; joined by the wiring. */
+/** How the API server is reached; absent = the current context of the usual kubeconfig, or as the pod that this is. */
+interface ClusterOptions {
+  readonly kubeconfig?: string | undefined;
+}
+
+/** One run to execute. */
+export interface RunQuestion extends ClusterOptions {
+  readonly namespace: string;
+  readonly name: string;
+  /** Who holds its claim, for people and for the controller: the name of a Job. */
+  readonly holder: string;
+  /** The namespace in which the keys are that policies name; absent = that of the settings. */
+  readonly installation?: string | undefined;
+  readonly settings: Settings;
+}
+
+/** The result. `nothing` = the run had ended before, or does not exist. */
+export type RunAnswer =
+  | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
+  | { readonly end: 'stopped' | 'nothing' };
+
+/** A run that is ready to start as soon as no other process holds it. */
+export interface OpenRun {
+  readonly execute: (signal: AbortSignal) => Promise<RunAnswer>;
+  readonly close: () => Promise<void>;
+}
+
+/** A cluster in which the caller wants to decide about a run. Throws a `Fault` when the API server cannot be asked. */
+export interface ApprovingPorts {
+  /** The status of a run; `undefined` = there is no such run. */
+  readonly runStatus: (
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ) => Promise<ImagePromotionRunStatus | undefined>;
+  /** The name by which the API server knows who asks. */
+  readonly whoAmI: (signal: AbortSignal) => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** A JSON object as the API server gives it. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The API server as doctor needs it, with the caller's rights; `create` sends access reviews only, which are stored nowhere. */
+export interface DoctorPorts extends Pick<
+  Cluster,
+  'server' | 'version' | 'get' | 'list' | 'create' | 'close'
+> {
+  /** One run of the canaries from here. */
+  readonly selfTest: (namespace: string, signal: AbortSignal) => Promise<SelfTestVerdict>;
+  /** The CustomResourceDefinitions without which nothing works, as this program ships them. */
+  readonly shippedCrds: readonly JsonObject[];
+  /** Those that only promotions need. */
+  readonly promotionCrds: readonly JsonObject[];
+}
+
+/** What the commands can ask for. A command whose tool is absent does not exist. Problems name the file. */
 export interface Tools {
   readonly version: string;
   readonly clock: Clock;
@@ -96,20 +157,12 @@ export interface Tools {
     readonly allowed: boolean;
     readonly verdict: string;
   }>;
-  /** Verifies one sigstore bundle; problems are files that cannot be used. */
   readonly verifyBundle: (question: BundleQuestion) => Promise<Parsed<BundleOutcome>>;
-  /** Opens every ImagePromotion among the documents; all problems of all of them at once. Without it there are no commands for them. */
-  readonly openPromotions?: (
-    question: PromotionQuestion,
-  ) => Promise<
-    Parsed<{ readonly promotions: readonly OpenPromotion[]; readonly close: () => Promise<void> }>
-  >;
-  /** Opens a run of a cluster. Without it there is no command for it. */
-  readonly openRun?: OpenRunTool;
-  /** Opens an API server for `approve`. Without it there is no such command. */
-  readonly openApproving?: OpenApprovingTool;
-  /** Opens an API server for `doctor`; problems name the file. Without it there is no such command. */
-  readonly doctor?: (options: DoctorOptions) => Promise<Parsed<DoctorPorts>>;
+  /** Opens every ImagePromotion among the documents; all problems of all of them at once. */
+  readonly openPromotions?: (question: PromotionQuestion) => Promise<Parsed<OpenPromotions>>;
+  readonly openRun?: (question: RunQuestion) => Promise<Parsed<OpenRun>>;
+  readonly openApproving?: (options: ClusterOptions) => Promise<Parsed<ApprovingPorts>>;
+  readonly doctor?: (options: ClusterOptions) => Promise<Parsed<DoctorPorts>>;
   /** Serves with policies from a folder, or without one from the cluster of the settings. */
   readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }
@@ -126,100 +179,10 @@ export interface Terminal {
   readonly stopped: () => Promise<void>;
 }
 
-/** One run to execute. */
-export interface RunQuestion {
-  readonly namespace: string;
-  readonly name: string;
-  /** Who holds its claim, for people and for the controller: the name of a Job. */
-  readonly holder: string;
-  /** The namespace in which the keys are that policies name; absent = that of the settings. */
-  readonly installation?: string;
-  readonly kubeconfig?: string;
-  readonly settings: Settings;
-}
-
-/** The result. `nothing` = the run had ended before, or does not exist. */
-export type RunAnswer =
-  | { readonly end: 'over'; readonly status: ImagePromotionRunStatus }
-  | { readonly end: 'stopped' | 'nothing' };
-
-/** A run that is ready to start as soon as no other process holds it. */
-export interface OpenRun {
-  readonly execute: (signal: AbortSignal) => Promise<RunAnswer>;
-  readonly close: () => Promise<void>;
-}
-
-/** A cluster in which the caller wants to decide about a run. */
-export interface ApprovingPorts {
-  /** The status of a run; `undefined` = there is no such run. Throws a `Fault` when the API server cannot be asked. */
-  readonly runStatus: (
-    namespace: string,
-    name: string,
-    signal: AbortSignal,
-  ) => Promise<ImagePromotionRunStatus | undefined>;
-  /** The name by which the API server knows who asks. */
-  readonly whoAmI: (signal: AbortSignal) => Promise<string>;
-  readonly close: () => Promise<void>;
-}
-
-/** Opens a run for `run`; problems name the file. */
-export type OpenRunTool = (question: RunQuestion) => Promise<Parsed<OpenRun>>;
-/** Opens an API server for `approve`; problems name the file. */
-export type OpenApprovingTool = (options: {
-  readonly kubeconfig?: string;
-}) => Promise<Parsed<ApprovingPorts>>;
-
-/** A JSON object as the API server gives it. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** A resource as it stands in URLs. */
-export interface NamedResource {
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-}
-
-/** How the API server is reached; absent = the current context of the usual kubeconfig, or as the pod that this is. */
-export interface DoctorOptions {
-  readonly kubeconfig?: string;
-}
-
-/**
- * The API server as doctor needs it, with the caller's rights. Broken wires and reads that are forbidden are thrown as
- * `Fault`.
- */
-export interface DoctorPorts {
-  /** URL, for messages. */
-  readonly server: string;
-  /** E.g. `v1.35.1`. */
-  readonly version: (signal: AbortSignal) => Promise<string>;
-  /** `undefined` when there is none. */
-  readonly get: (
-    address: { readonly resource: NamedResource; readonly namespace?: string; readonly name: string },
-    signal: AbortSignal,
-  ) => Promise<JsonObject | undefined>;
-  readonly list: (
-    collection: {
-      readonly resource: NamedResource;
-      readonly namespace?: string;
-      readonly labelSelector?: string;
-    },
-    page: { readonly limit?: number; readonly continue?: string },
-    signal: AbortSignal,
-  ) => Promise<{ readonly items: readonly JsonObject[]; readonly continue?: string }>;
-  /** Used for access reviews only, which are stored nowhere. */
-  readonly create: (
-    collection: { readonly resource: NamedResource },
-    object: object,
-    options: { readonly signal: AbortSignal },
-  ) => Promise<
-    { readonly ok: true; readonly object: JsonObject } | { readonly ok: false; readonly message: string }
-  >;
-  /** One run of the canaries from here. */
-  readonly selfTest: (namespace: string, signal: AbortSignal) => Promise<SelfTestVerdict>;
-  /** The CustomResourceDefinitions without which nothing works, as this program ships them. */
-  readonly shippedCrds: readonly JsonObject[];
-  /** Those that only promotions need. */
-  readonly promotionCrds: readonly JsonObject[];
-  readonly close: () => Promise<void>;
-}
+/** Adds a command to the program; the command hands its exit code to `exit`. */
+export type AddCommand<Needed = Tools> = (
+  program: Command,
+  tools: Needed,
+  terminal: Terminal,
+  exit: (code: number) => void,
+) => void;

@@ -1,13 +1,14 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { Fault } from '../core/model/index.ts';
-import { addApprove } from './promotion/approve.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor/doctor.ts';
-import { BadInput, describeProblems, EXIT } from './exit.ts';
-import type { Terminal, Tools } from './ports.ts';
+import { BadInput, EXIT, printProblems, type OutputFormat } from './exit.ts';
+import { withOutput } from './options.ts';
+import type { AddCommand, Terminal, Tools } from './ports.ts';
+import { addApprove } from './promotion/approve.ts';
 import { addPlan, addPromote } from './promotion/commands.ts';
-import { addReview } from './review.ts';
 import { addRun } from './promotion/run.ts';
+import { addReview } from './review.ts';
 import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
 
@@ -17,16 +18,15 @@ import { addVerifyBundle } from './verify-bundle.ts';
  */
 export async function runCommand(args: readonly string[], tools: Tools, terminal: Terminal): Promise<number> {
   let code: number = EXIT.ok;
-  const exit = (wanted: number) => {
+  const program = build(tools, terminal, (wanted) => {
     code = wanted;
-  };
-  const program = build(tools, terminal, exit);
+  });
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof BadInput) {
-      terminal.err(describeProblems(error.problems));
+      terminal.err(printProblems(error.problems));
       return EXIT.badInput;
     }
     if (error instanceof Fault) {
@@ -45,29 +45,21 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showSuggestionAfterError();
-  addCheck(program, tools, terminal, exit);
-  addReview(program, tools, terminal, exit);
-  addVerifyBundle(program, tools, terminal, exit);
-  addServe(program, tools, terminal, exit);
-  const { clock, doctor, openPromotions, openRun, openApproving } = tools;
-  if (openPromotions) {
-    addPlan(program, { ...tools, openPromotions }, terminal, exit);
-    addPromote(program, { ...tools, openPromotions }, terminal, exit);
-  }
+  for (const add of [addCheck, addReview, addVerifyBundle, addServe]) add(program, tools, terminal, exit);
+  const { doctor, openPromotions, openRun, openApproving } = tools;
+  if (openPromotions)
+    for (const add of [addPlan, addPromote]) add(program, { ...tools, openPromotions }, terminal, exit);
   if (openRun) addRun(program, { ...tools, openRun }, terminal, exit);
   if (openApproving) addApprove(program, { openApproving }, terminal, exit);
-  if (doctor) addDoctor(program, { clock, doctor }, terminal, exit);
-  program
-    .command('version')
-    .description('print the version')
-    .addOption(
-      new Option('-o, --output <format>', 'how to print').choices(['text', 'json', 'yaml']).default('text'),
-    )
-    .action(({ output }: { output: string }) => {
-      const { version } = tools;
-      terminal.out(
-        { text: `${version}\n`, yaml: `version: ${version}\n` }[output] ?? `${JSON.stringify({ version })}\n`,
-      );
-    });
+  if (doctor) addDoctor(program, { ...tools, doctor }, terminal, exit);
+  addVersion(program, tools, terminal, exit);
   return program;
 }
+
+const addVersion: AddCommand = (program, { version }, terminal) => {
+  const command = program.command('version').description('print the version');
+  withOutput(command).action(({ output }: { output: OutputFormat }) => {
+    const json = `${JSON.stringify({ version })}\n`;
+    terminal.out({ text: `${version}\n`, yaml: `version: ${version}\n`, json }[output]);
+  });
+};

@@ -1,8 +1,6 @@
-import { stringify } from 'yaml';
 import { formatReference, type JudgedImage } from '../core/model/index.ts';
 import { describeFinding } from '../core/policy/index.ts';
-import { EXIT } from './exit.ts';
-import type { OutputFormat } from './options.ts';
+import { coloured, printDocument, type OutputFormat } from './exit.ts';
 import type { Terminal } from './ports.ts';
 
 type Kind = JudgedImage['verdict']['kind'];
@@ -13,13 +11,6 @@ const WORDS: Readonly<Record<Kind, { readonly word: string; readonly colour: num
   deny: { word: 'refused', colour: 31 },
   unknown: { word: 'unknown', colour: 35 },
 };
-
-/** The exit code of a set of verdicts: a definite refusal before "could not find out". */
-export function exitCodeOf(images: readonly JudgedImage[]): number {
-  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
-  if (kinds.has('deny')) return EXIT.refused;
-  return kinds.has('unknown') ? EXIT.unknown : EXIT.ok;
-}
 
 /** How verdicts are printed. */
 export interface ReportOptions {
@@ -41,16 +32,16 @@ export function report(images: readonly JudgedImage[], options: ReportOptions, t
     for (const object of notJudged) terminal.err(`not judged: ${object}; ${WORKLOAD_KINDS}\n`);
     return;
   }
-  const explained = (image: JudgedImage) => {
-    const lines = explain(image);
-    return { ...plain(image), ...(lines.length > 0 && { explanation: lines }) };
-  };
   const document = {
-    images: images.map(explained),
+    images: images.map((image) => ({ ...plain(image), ...unlessEmpty('explanation', explain(image)) })),
     summary: summary(images),
-    ...(notJudged.length > 0 && { notJudged }),
+    ...unlessEmpty('notJudged', notJudged),
   };
-  terminal.out(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document));
+  terminal.out(printDocument(document, format));
+}
+
+function unlessEmpty(field: string, list: readonly string[]): object {
+  return list.length > 0 ? { [field]: list } : {};
 }
 
 /** A verdict as scripts read it. */
@@ -67,20 +58,20 @@ function plain({ container, field, image, reference, verdict }: JudgedImage) {
 }
 
 function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'], colour: boolean): string {
-  const blocks = images.map((judged) => {
+  const lines = images.flatMap((judged) => {
     const { container, field, image, reference, verdict } = judged;
     const { word, colour: code } = WORDS[verdict.kind];
-    const lines = [
-      `${colour ? `\u001b[${code}m${word}\u001b[0m` : word}  ${reference ? formatReference(reference) : image}`,
+    return [
+      `${coloured(word, code, colour)}  ${reference ? formatReference(reference) : image}`,
       ...(field === '' ? [] : [`         ${container} in ${field}`]),
       ...verdict.findings.map((finding) => `         ${describeFinding(finding)}`),
       ...explain(judged).map((line) => `           ${line}`),
     ];
-    return lines.join('\n');
   });
   const counts = Object.entries(summary(images)).filter(([key, count]) => key !== 'total' && count > 0);
+  const listed = counts.map(([key, count]) => `${count} ${key}`).join(', ') || 'nothing to judge';
   const total = `${images.length} ${images.length === 1 ? 'image' : 'images'}`;
-  return `${[...blocks, `${total}: ${counts.map(([key, count]) => `${count} ${key}`).join(', ') || 'nothing to judge'}`].join('\n')}\n`;
+  return `${[...lines, `${total}: ${listed}`].join('\n')}\n`;
 }
 
 function summary(images: readonly JudgedImage[]) {

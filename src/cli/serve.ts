@@ -1,15 +1,7 @@
-import type { Command } from 'commander';
-import { EXIT } from './exit.ts';
-import {
-  must,
-  settingsFrom,
-  withRegistryOptions,
-  withUnmatchedImages,
-  type Flags,
-  type RegistryOptions,
-  type UnmatchedImages,
-} from './options.ts';
-import type { Terminal, Tools } from './ports.ts';
+import { EXIT, must } from './exit.ts';
+import { settingsFrom, withRegistryOptions, withUnmatchedImages } from './options.ts';
+import type { RegistryOptions, UnmatchedImages } from './options.ts';
+import type { AddCommand } from './ports.ts';
 
 interface ServeOptions extends RegistryOptions, UnmatchedImages {
   readonly standalone?: string;
@@ -22,12 +14,7 @@ interface ServeOptions extends RegistryOptions, UnmatchedImages {
 }
 
 /** `pratique serve`: webhook, controller and audit, until it is asked to stop. */
-export function addServe(
-  program: Command,
-  tools: Tools,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addServe: AddCommand = (program, tools, terminal, exit) => {
   const command = program
     .command('serve')
     .description('run the admission webhook over HTTPS, and beside it the controller and the audit')
@@ -42,27 +29,13 @@ export function addServe(
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM');
   withUnmatchedImages(withRegistryOptions(command)).action(async (options: ServeOptions) => {
-    const { standalone } = options;
-    const settings = must(await settingsFrom(options, flagsOf(options), tools));
+    const { standalone, kubeconfig, namespace, name, listen, tlsCert, tlsKey } = options;
+    const flags = { webhook: { listen, tlsCert, tlsKey }, cluster: { kubeconfig, namespace, name } };
+    const settings = must(await settingsFrom(options, flags, tools));
     const serving = must(await tools.serve(settings, standalone));
     terminal.err(`pratique ${tools.version}: ${serving.summary}\n`);
     await terminal.stopped();
     await serving.close();
     exit(EXIT.ok);
   });
-}
-
-function flagsOf({ kubeconfig, namespace, name, listen, tlsCert, tlsKey }: ServeOptions): Flags {
-  return {
-    webhook: {
-      ...(listen !== undefined && { listen }),
-      ...(tlsCert !== undefined && { tlsCert }),
-      ...(tlsKey !== undefined && { tlsKey }),
-    },
-    cluster: {
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(namespace !== undefined && { namespace }),
-      ...(name !== undefined && { name }),
-    },
-  };
-}
+};

@@ -1,19 +1,8 @@
-import type { Command } from 'commander';
-import {
-  parseDigest,
-  parsed,
-  failed,
-  inFile,
-  type Digest,
-  type Parsed,
-  type Problem,
-  type Signer,
-  type TrustRoot,
-} from '../core/model/index.ts';
+import { failed, inFile, parseDigest, parsed } from '../core/model/index.ts';
+import type { Digest, Parsed, Problem, PublicKey, Signer, TrustRoot } from '../core/model/index.ts';
 import { parsePublicKey } from '../core/policy/index.ts';
-import { BadInput, EXIT } from './exit.ts';
-import { must } from './options.ts';
-import type { BundleOutcome, BundleQuestion, Terminal, Tools } from './ports.ts';
+import { BadInput, EXIT, must } from './exit.ts';
+import type { AddCommand, BundleOutcome, BundleQuestion } from './ports.ts';
 
 interface VerifyOptions {
   readonly bundle?: string;
@@ -27,12 +16,7 @@ interface VerifyOptions {
  * `pratique verify-bundle`: whether one sigstore bundle signs a file or digest. Same arguments as the client protocol of the
  * Sigstore conformance suite, so that anyone can run that suite against Pratique.
  */
-export function addVerifyBundle(
-  program: Command,
-  tools: Tools,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addVerifyBundle: AddCommand = (program, tools, terminal, exit) => {
   program
     .command('verify-bundle')
     .description('verify a sigstore bundle against a file or digest')
@@ -44,32 +28,28 @@ export function addVerifyBundle(
     .option('--certificate-oidc-issuer <url>', 'issuer of the certificate, exactly')
     .action(async (artifact: string, options: VerifyOptions) => {
       const outcome = must(await tools.verifyBundle(questionOf(artifact, options)));
-      if (outcome.ok) terminal.out(`verified: ${describe(outcome.signer)}${madeBy(outcome.signedAt)}\n`);
-      else terminal.err(`not verified: ${outcome.why}\n`);
-      exit(outcome.ok ? EXIT.ok : EXIT.refused);
+      if (!outcome.ok) {
+        terminal.err(`not verified: ${outcome.why}\n`);
+        return exit(EXIT.refused);
+      }
+      const { signer, signedAt } = outcome;
+      const madeBy = signedAt ? `, made by ${signedAt.toISOString()}` : '';
+      terminal.out(`verified: ${describe(signer)}${madeBy}\n`);
+      exit(EXIT.ok);
     });
-}
+};
 
 function describe(signer: Signer): string {
   if (signer.kind === 'key') return `by the key with SHA-256 ${signer.fingerprint}`;
   return `by ${signer.identity.subjects.join(', ')} (${signer.identity.issuer})`;
 }
 
-function madeBy(signedAt: Date | undefined): string {
-  return signedAt ? `, made by ${signedAt.toISOString()}` : '';
-}
-
 function questionOf(artifact: string, options: VerifyOptions): BundleQuestion {
   const { bundle, trustedRoot, key, certificateIdentity: subject, certificateOidcIssuer: issuer } = options;
   const problems = problemsIn(options);
   if (problems.length > 0 || bundle === undefined) throw new BadInput(problems);
-  return {
-    bundle,
-    artifact,
-    ...(trustedRoot !== undefined && { trustedRoot }),
-    ...(key !== undefined && { key }),
-    ...(subject !== undefined && issuer !== undefined && { identity: { subject, issuer } }),
-  };
+  const identity = subject !== undefined && issuer !== undefined ? { subject, issuer } : undefined;
+  return { bundle, artifact, trustedRoot, key, identity };
 }
 
 /** A key, or an identity with its issuer: never both, never half of one. */
@@ -86,8 +66,6 @@ function problemsIn({ bundle, key, ...options }: VerifyOptions): readonly Proble
     ...(key === undefined ? missing.map((path) => ({ path, message: 'is needed, or --key' })) : []),
   ];
 }
-
-type PublicKey = Extract<ReturnType<typeof parsePublicKey>, { ok: true }>['value'];
 
 /** What bundles in files are verified with. */
 export interface BundleTools {
@@ -115,8 +93,7 @@ export async function verifyBundle(
     const text = await readText(path);
     if (!text.ok) return text;
     const read = parse(text.value);
-    if (read.ok) return read;
-    return { ok: false, problems: read.problems.map((one) => inFile(path, one)) } as const;
+    return read.ok ? read : ({ ok: false, problems: inFile(path, read.problems) } as const);
   };
   const [bundle, content, key, root] = await Promise.all([
     readBytes(file),

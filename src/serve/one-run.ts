@@ -1,4 +1,4 @@
-import type { OpenRunTool, RunQuestion } from '../cli/index.ts';
+import type { OpenRun, RunQuestion } from '../cli/index.ts';
 import {
   createPullSecrets,
   openCluster,
@@ -24,7 +24,7 @@ export interface RunTooling {
 export async function openOneRun(
   question: RunQuestion,
   { context, watching, log }: RunTooling,
-): ReturnType<OpenRunTool> {
+): Promise<Parsed<OpenRun>> {
   const { settings, holder } = question;
   const found = [installationOf(question), await clusterOf(question, context)] as const;
   const judging = await openJudging(settings, context, watching);

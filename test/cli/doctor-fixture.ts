@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { imagePolicyCrd } from '../../src/core/policy/index.ts';
 import { promotionCrds } from '../../src/core/promotion/index.ts';
+import type { KubeObject } from '../../src/clients/kubernetes/index.ts';
 import type { SelfTestVerdict } from '../../src/core/workload/index.ts';
 import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../../src/cli/index.ts';
 import { createAuthority } from '../support/certificates.ts';
@@ -185,8 +186,8 @@ export async function openDoctorFixture() {
         const may = given.may?.(review as JsonObject) ?? true;
         return Promise.resolve(
           typeof may === 'string'
-            ? { ok: false, message: may }
-            : { ok: true, object: { ...review, status: { allowed: may } } },
+            ? { ok: false, status: 403, reason: 'Forbidden', message: may, warnings: [] }
+            : { ok: true, object: { ...(review as KubeObject), status: { allowed: may } }, warnings: [] },
         );
       },
       selfTest: (where) => {

@@ -1,5 +1,6 @@
-import { Fault, isObject } from '../../core/model/index.ts';
-import type { DoctorPorts, JsonObject, NamedResource } from '../ports.ts';
+import type { Collection } from '../../clients/kubernetes/index.ts';
+import { Fault, isObject, listOf, textOf } from '../../core/model/index.ts';
+import type { DoctorPorts, JsonObject } from '../ports.ts';
 
 /** The result of one check: one line, and what to do unless it passed. */
 export interface CheckResult {
@@ -26,25 +27,14 @@ export interface Examination {
   readonly signal: AbortSignal;
 }
 
+const having =
+  (status: CheckResult['status']) =>
+  (check: string, detail: string, next: string): CheckResult => ({ check, status, detail, next });
+
 export const ok = (check: string, detail: string): CheckResult => ({ check, status: 'ok', detail });
-export const warning = (check: string, detail: string, next: string): CheckResult => ({
-  check,
-  status: 'warning',
-  detail,
-  next,
-});
-export const failed = (check: string, detail: string, next: string): CheckResult => ({
-  check,
-  status: 'failed',
-  detail,
-  next,
-});
-export const unknown = (check: string, detail: string, next: string): CheckResult => ({
-  check,
-  status: 'unknown',
-  detail,
-  next,
-});
+export const warning = having('warning');
+export const failed = having('failed');
+export const unknown = having('unknown');
 
 /** Runs a check; a broken connection or a missing right makes it unknown. */
 export async function examine(
@@ -56,11 +46,8 @@ export async function examine(
     return 'check' in results ? [results] : results;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    const next =
-      error.code === 'ClusterDenied'
-        ? 'ask again with the right to read it'
-        : 'ask again when the API server answers';
-    return [unknown(check, error.message, next)];
+    const when = error.code === 'ClusterDenied' ? 'with the right to read it' : 'when the API server answers';
+    return [unknown(check, error.message, `ask again ${when}`)];
   }
 }
 
@@ -72,23 +59,15 @@ const MAX_PAGES = 200;
 /** A whole list. */
 export async function listAll(
   { ports, signal }: Examination,
-  collection: {
-    readonly resource: NamedResource;
-    readonly namespace?: string;
-    readonly labelSelector?: string;
-  },
+  collection: Collection,
 ): Promise<readonly JsonObject[]> {
   const items: JsonObject[] = [];
-  let token: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const read = await ports.list(
-      collection,
-      { limit: PAGE, ...(token !== undefined && { continue: token }) },
-      signal,
-    );
-    items.push(...read.items);
-    token = read.continue;
-    if (token === undefined || token === '') break;
+  let page: { readonly limit: number; readonly continue?: string } = { limit: PAGE };
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const { items: more, continue: token = '' } = await ports.list(collection, page, signal);
+    items.push(...more);
+    if (token === '') break;
+    page = { limit: PAGE, continue: token };
   }
   return items;
 }
@@ -100,16 +79,10 @@ export function objectAt(value: unknown, ...steps: readonly string[]): JsonObjec
 }
 
 /** The list at these steps; empty where there is none. */
-export function listAt(value: unknown, ...steps: readonly string[]): readonly unknown[] {
-  const found = valueAt(value, ...steps);
-  return Array.isArray(found) ? found : [];
-}
+export const listAt = (value: unknown, ...steps: readonly string[]) => listOf(valueAt(value, ...steps));
 
 /** The text at these steps; empty where there is none. */
-export function textAt(value: unknown, ...steps: readonly string[]): string {
-  const found = valueAt(value, ...steps);
-  return typeof found === 'string' ? found : '';
-}
+export const textAt = (value: unknown, ...steps: readonly string[]) => textOf(valueAt(value, ...steps));
 
 function valueAt(value: unknown, ...steps: readonly string[]): unknown {
   return steps.reduce<unknown>((inner, step) => (isObject(inner) ? inner[step] : undefined), value);

@@ -1,17 +1,7 @@
 import { unprovenCanaries } from '../../core/workload/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
-import {
-  failed,
-  listAll,
-  listAt,
-  objectAt,
-  ok,
-  textAt,
-  unknown,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+import { failed, listAll, listAt, objectAt, ok, textAt, unknown, warning } from './check.ts';
+import type { CheckResult, Examination } from './check.ts';
 
 /** Who leads, and whether it is alive. */
 export async function checkLease({ ports, namespace, name, now, signal }: Examination): Promise<CheckResult> {
@@ -53,25 +43,19 @@ function checkPolicy(policy: unknown): CheckResult {
 }
 
 /** The canaries, sent from here and with the rights of the caller. */
-export async function checkSelfTest({
-  ports,
-  canaryNamespace,
-  signal,
-}: Examination): Promise<readonly CheckResult[]> {
+export async function checkSelfTest(given: Examination): Promise<readonly CheckResult[]> {
+  const { ports, canaryNamespace, signal } = given;
   const { state, canaries } = await ports.selfTest(canaryNamespace, signal);
   const proven = canaries.filter(({ outcome }) => outcome === 'proven').length;
   const untried = canaries.filter(({ outcome }) => outcome === 'not applicable');
   const left = untried.map(({ id, detail }) => `; not tried: ${id} (${detail})`).join('');
   const count = `${proven} of ${canaries.length} canaries refused${left}`;
-  const open = unprovenCanaries(canaries);
   if (state === 'proven') return [ok('self-test', count)];
-  const sum =
+  return [
     state === 'not enforced'
       ? failed('self-test', `${count}; an image was admitted`, 'see the checks of the webhook above')
-      : unknown('self-test', `${count}; not all could be found out`, 'see each canary below');
-  return [
-    sum,
-    ...open.map(({ id, outcome, detail }) =>
+      : unknown('self-test', `${count}; not all could be found out`, 'see each canary below'),
+    ...unprovenCanaries(canaries).map(({ id, outcome, detail }) =>
       outcome === 'not enforced'
         ? failed(`self-test ${id}`, detail, 'see the rules and the policies')
         : unknown(`self-test ${id}`, detail, `try as a user who may create it in ${canaryNamespace}`),

@@ -1,65 +1,39 @@
 import { createHash } from 'node:crypto';
-import {
-  failed,
-  listAt,
-  objectAt,
-  ok,
-  textAt,
-  unknown,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
 import type { JsonObject } from '../ports.ts';
-
-const CRDS = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
+import { failed, listAt, objectAt, ok, textAt, unknown, warning } from './check.ts';
+import type { CheckResult, Examination } from './check.ts';
 
 /** A CustomResourceDefinition of the cluster; `undefined` when there is none. */
 export function readCrd({ ports, signal }: Examination, name: string): Promise<JsonObject | undefined> {
-  return ports.get({ resource: CRDS, name }, signal);
+  return ports.get({ resource: RESOURCES.definitions, name }, signal);
 }
 
-/** Whether the CustomResourceDefinitions of promotions are those that this program ships; an installation may do without them. */
-export async function checkPromotionCrd(given: Examination, shipped: JsonObject): Promise<CheckResult> {
+/**
+ * Whether a CustomResourceDefinition is there, accepted, and the one that this program ships. An installation may do without
+ * those of promotions.
+ */
+export async function checkCrd(
+  given: Examination,
+  shipped: JsonObject,
+  isOptional: boolean,
+): Promise<CheckResult> {
   const name = textAt(shipped, 'metadata', 'name');
+  const check = `crd ${name}`;
+  const apply = 'apply it from crds/';
   const found = await readCrd(given, name);
-  return found
-    ? compare(found, shipped)
-    : warning(checkOf(name), 'is not installed: promotions need it', APPLY);
-}
-
-/** Whether a CustomResourceDefinition is there, accepted, and the one that this program ships. */
-export async function checkCrd(given: Examination, shipped: JsonObject): Promise<CheckResult> {
-  const name = textAt(shipped, 'metadata', 'name');
-  const found = await readCrd(given, name);
-  return found ? compare(found, shipped) : failed(checkOf(name), 'is not installed', APPLY);
-}
-
-const APPLY = 'apply it from crds/';
-
-function checkOf(name: string): string {
-  return `crd ${name}`;
-}
-
-function compare(found: JsonObject, shipped: JsonObject): CheckResult {
-  const name = textAt(shipped, 'metadata', 'name');
-  const check = checkOf(name);
-  const established = listAt(found, 'status', 'conditions').find(
-    (one) => textAt(one, 'type') === 'Established',
-  );
+  if (!found && isOptional) return warning(check, 'is not installed: promotions need it', apply);
+  if (!found) return failed(check, 'is not installed', apply);
+  const conditions = listAt(found, 'status', 'conditions');
+  const established = conditions.find((one) => textAt(one, 'type') === 'Established');
   if (textAt(established, 'status') !== 'True')
     return failed(check, 'the API server has not accepted it', `kubectl describe crd ${name}`);
   const [here, there] = [schemaHash(shipped), schemaHash(found)];
-  return here === there ? ok(check, `installed, schema ${there}`) : unknownOrOld(check, here, there);
-}
-
-function unknownOrOld(check: string, here: string, there: string): CheckResult {
+  if (here === there) return ok(check, `installed, schema ${there}`);
   if (there === '') return unknown(check, 'its schema cannot be read', 'ask again with the right to read it');
-  return failed(
-    check,
-    `its schema ${there} is not that of this version, ${here}: fields may be dropped`,
-    'apply the one from crds/ (Helm never updates it), or run doctor of the installed version',
-  );
+  const detail = `its schema ${there} is not that of this version, ${here}: fields may be dropped`;
+  const next = 'apply the one from crds/ (Helm never updates it), or run doctor of the installed version';
+  return failed(check, detail, next);
 }
 
 /** Names what versions are served with which schema, whatever order and empty fields the API server stores it with. */

@@ -1,20 +1,14 @@
-import type { Command } from 'commander';
-import { checkCrd, checkPromotionCrd, readCrd } from './crds.ts';
+import { checkCrd, readCrd } from './crds.ts';
 import { examine, failed, ok, textAt, type CheckResult, type Examination } from './check.ts';
 import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
 import { checkNamespaces } from './namespaces.ts';
 import { checkPermissions } from './permissions.ts';
-import { doctorExitCode, reportChecks } from './report.ts';
-import {
-  checkCertificate,
-  checkPinning,
-  checkRegistration,
-  checkTarget,
-  readRegistration,
-  webhookOf,
-} from './webhook.ts';
-import { must, withOutput, withTimeout, type OutputFormat } from '../options.ts';
-import type { Terminal, Tools } from '../ports.ts';
+import { reportChecks } from './report.ts';
+import { checkCertificate, checkPinning, checkRegistration, checkTarget } from './webhook.ts';
+import { readRegistration, webhookOf } from './webhook.ts';
+import { exitCodeOf, must, type OutputFormat } from '../exit.ts';
+import { withOutput, withTimeout } from '../options.ts';
+import type { AddCommand, Tools } from '../ports.ts';
 
 interface DoctorCommandOptions {
   readonly kubeconfig?: string;
@@ -32,12 +26,12 @@ const DEFAULT_TIMEOUT = '2m';
 const API_SERVER = 'api server';
 
 /** `pratique doctor`: whether an installation works, line by line, and what to do where it does not. */
-export function addDoctor(
-  program: Command,
-  { clock, doctor }: Pick<Tools, 'clock'> & Required<Pick<Tools, 'doctor'>>,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addDoctor: AddCommand<Required<Pick<Tools, 'clock' | 'doctor'>>> = (
+  program,
+  { clock, doctor },
+  terminal,
+  exit,
+) => {
   const command = program
     .command('doctor')
     .description('examine an installation in a cluster, and prove that images are refused')
@@ -49,18 +43,24 @@ export function addDoctor(
     .option('--canary-namespace <name>', 'namespace for canaries, which are dry runs', 'default');
   withTimeout(command, 'time for everything together', DEFAULT_TIMEOUT);
   withOutput(command).action(async ({ kubeconfig, timeout, output, ...options }: DoctorCommandOptions) => {
-    const ports = must(await doctor({ ...(kubeconfig !== undefined && { kubeconfig }) }));
+    const ports = must(await doctor({ kubeconfig }));
     try {
       const { name, secret = `${name}-webhook-tls`, serviceAccount = name } = options;
       const signal = AbortSignal.timeout(timeout);
       const results = await examineAll({ ...options, ports, secret, serviceAccount, now: clock(), signal });
       reportChecks(results, output, terminal);
-      exit(doctorExitCode(results));
+      exit(
+        exitCodeOf(
+          results.map(({ status }) => status),
+          ['failed'],
+          'unknown',
+        ),
+      );
     } finally {
       await ports.close();
     }
   });
-}
+};
 
 /** Runs all checks; ends early when later checks could not give a result. */
 async function examineAll(given: Examination): Promise<readonly CheckResult[]> {
@@ -72,12 +72,10 @@ async function examineAll(given: Examination): Promise<readonly CheckResult[]> {
   const missing = await examine('installation', () => checkInstalled(given));
   if (missing.some(({ status }) => status === 'failed')) return [...server, ...missing];
   const parts = await Promise.all([
-    ...ports.shippedCrds.map((crd) =>
-      examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkCrd(given, crd)),
-    ),
-    ...ports.promotionCrds.map((crd) =>
-      examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkPromotionCrd(given, crd)),
-    ),
+    ...[...ports.shippedCrds, ...ports.promotionCrds].map((crd) => {
+      const isOptional = ports.promotionCrds.includes(crd);
+      return examine(`crd ${textAt(crd, 'metadata', 'name')}`, () => checkCrd(given, crd, isOptional));
+    }),
     examine('webhook', () => examineWebhook(given)),
     examine('pinning webhook', async () => checkPinning(await readRegistration(given, 'mutating'))),
     examine('leader', () => checkLease(given)),

@@ -1,13 +1,6 @@
-import {
-  listAll,
-  listAt,
-  objectAt,
-  ok,
-  textAt,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import { listAll, listAt, objectAt, ok, textAt, warning } from './check.ts';
+import type { CheckResult, Examination } from './check.ts';
 
 /** Most names in one line. */
 const MAX_NAMES = 20;
@@ -18,7 +11,7 @@ const SYSTEM = 'kube-system';
 export async function checkNamespaces(given: Examination, webhook: unknown): Promise<CheckResult> {
   const check = 'exempt namespaces';
   const selector = objectAt(webhook, 'namespaceSelector');
-  const namespaces = await listAll(given, { resource: { group: '', version: 'v1', plural: 'namespaces' } });
+  const namespaces = await listAll(given, { resource: RESOURCES.namespaces });
   const exempt = namespaces
     .filter((one) => !selects(selector, objectAt(one, 'metadata', 'labels')))
     .map((one) => textAt(one, 'metadata', 'name'))
@@ -27,36 +20,27 @@ export async function checkNamespaces(given: Examination, webhook: unknown): Pro
   if (others.length === 0) return ok(check, exempt.length === 0 ? 'none' : exempt.join(', '));
   const named = others.slice(0, MAX_NAMES).join(', ');
   const more = others.length > MAX_NAMES ? ` and ${others.length - MAX_NAMES} more` : '';
-  return warning(
-    check,
-    `${named}${more}: nothing is refused there`,
-    'leave out as few namespaces as you can',
-  );
+  const detail = `${named}${more}: nothing is refused there`;
+  return warning(check, detail, 'leave out as few namespaces as you can');
 }
 
 /** A label selector, as the API server reads it. */
-export function selects(selector: unknown, labels: Readonly<Record<string, unknown>>): boolean {
-  const equal = Object.entries(objectAt(selector, 'matchLabels')).every(
-    ([key, value]) => labels[key] === value,
-  );
+function selects(selector: unknown, labels: Readonly<Record<string, unknown>>): boolean {
+  const wanted = Object.entries(objectAt(selector, 'matchLabels'));
+  const equal = wanted.every(([key, value]) => labels[key] === value);
   return equal && listAt(selector, 'matchExpressions').every((one) => holds(one, labels));
 }
 
 function holds(expression: unknown, labels: Readonly<Record<string, unknown>>): boolean {
   const key = textAt(expression, 'key');
-  const there = Object.hasOwn(labels, key);
-  const among = there && listAt(expression, 'values').includes(labels[key]);
-  switch (textAt(expression, 'operator')) {
-    case 'In':
-      return among;
-    case 'NotIn':
-      return !among;
-    case 'Exists':
-      return there;
-    case 'DoesNotExist':
-      return !there;
-    default:
-      // The operator is newer than this program, and what it selects is unknown: it counts as left out, and is reported.
-      return false;
-  }
+  const isThere = Object.hasOwn(labels, key);
+  const isAmong = isThere && listAt(expression, 'values').includes(labels[key]);
+  const answers = new Map([
+    ['In', isAmong],
+    ['NotIn', !isAmong],
+    ['Exists', isThere],
+    ['DoesNotExist', !isThere],
+  ]);
+  // An operator newer than this program selects what is not known: that counts as left out, and is reported.
+  return answers.get(textAt(expression, 'operator')) ?? false;
 }

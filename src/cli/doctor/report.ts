@@ -1,8 +1,6 @@
-import { stringify } from 'yaml';
-import type { CheckResult } from './check.ts';
-import { EXIT } from '../exit.ts';
-import type { OutputFormat } from '../options.ts';
+import { coloured, printDocument, type OutputFormat } from '../exit.ts';
 import type { Terminal } from '../ports.ts';
+import type { CheckResult } from './check.ts';
 
 type Status = CheckResult['status'];
 
@@ -10,13 +8,6 @@ const COLOURS: Readonly<Record<Status, number>> = { ok: 32, warning: 33, failed:
 const WIDTH = 'warning'.length;
 /** Widest column of names; longer ones push their line to the right. */
 const MAX_NAME = 36;
-
-/** The exit code of all checks: a failure before "could not find out"; warnings are no failure. */
-export function doctorExitCode(results: readonly CheckResult[]): number {
-  const statuses = new Set(results.map(({ status }) => status));
-  if (statuses.has('failed')) return EXIT.refused;
-  return statuses.has('unknown') ? EXIT.unknown : EXIT.ok;
-}
 
 /** Prints the results of all checks. */
 export function reportChecks(
@@ -32,18 +23,13 @@ export function reportChecks(
     unknown: count('unknown'),
   };
   if (format !== 'text') {
-    const document = { checks: results, summary };
-    out(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : stringify(document));
+    out(printDocument({ checks: results, summary }, format));
     return;
   }
   const name = Math.min(MAX_NAME, Math.max(0, ...results.map(({ check }) => check.length)));
   const lines = results.flatMap(({ check, status, detail, next }) => {
-    const word = status.padEnd(WIDTH);
-    const shown = colour ? `\u001b[${COLOURS[status]}m${word}\u001b[0m` : word;
-    return [
-      `${shown}  ${check.padEnd(name)}  ${detail}`,
-      ...(next === undefined ? [] : [`${' '.repeat(WIDTH + 2)}${' '.repeat(name)}  → ${next}`]),
-    ];
+    const line = `${coloured(status.padEnd(WIDTH), COLOURS[status], colour)}  ${check.padEnd(name)}  ${detail}`;
+    return next === undefined ? [line] : [line, `${' '.repeat(WIDTH + 2 + name)}  → ${next}`];
   });
   const total = Object.entries(summary)
     .filter(([, many]) => many > 0)

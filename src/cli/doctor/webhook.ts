@@ -1,33 +1,28 @@
 import { X509Certificate } from 'node:crypto';
-import { WEBHOOK_NAME, KUBERNETES_KINDS, KUBERNETES_WORKLOADS } from '../../core/workload/index.ts';
 import {
-  failed,
-  listAll,
-  listAt,
-  objectAt,
-  ok,
-  textAt,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+  KUBERNETES_KINDS,
+  KUBERNETES_WORKLOADS,
+  RESOURCES,
+  WEBHOOK_NAME,
+} from '../../core/workload/index.ts';
 import type { JsonObject } from '../ports.ts';
+import { failed, listAll, listAt, objectAt, ok, textAt, warning } from './check.ts';
+import type { CheckResult, Examination } from './check.ts';
 
-const REGISTRATION = { group: 'admissionregistration.k8s.io', version: 'v1' };
 /** Below this many seconds a registry that is a little slow makes every answer an unknown. */
 const SHORT_TIMEOUT_S = 5;
 /** A certificate with less of its life than this left should have been renewed: that happens at a third. */
 const RENEWED_AT_SHARE = 0.25;
 const DAY_MS = 86_400_000;
 const REGISTER = 'register it as the chart or manifests/webhook.yaml does';
+const SEE_LOG = 'see the log of the leader';
 
 /** The configuration of our name; `undefined` when there is none. */
 export function readRegistration(
   { ports, name, signal }: Examination,
   kind: 'validating' | 'mutating',
 ): Promise<JsonObject | undefined> {
-  const resource = { ...REGISTRATION, plural: `${kind}webhookconfigurations` };
-  return ports.get({ resource, name }, signal);
+  return ports.get({ resource: RESOURCES[kind], name }, signal);
 }
 
 /** The webhook of that name in a configuration. */
@@ -51,11 +46,8 @@ function checkFailurePolicy(webhook: unknown): CheckResult {
   const check = 'webhook failurePolicy';
   // Absent is what the API server fills in: Fail.
   if (textAt(webhook, 'failurePolicy') !== 'Ignore') return ok(check, 'Fail');
-  return failed(
-    check,
-    'Ignore: while the webhook is away every image is admitted',
-    'set failurePolicy: Fail',
-  );
+  const detail = 'Ignore: while the webhook is away every image is admitted';
+  return failed(check, detail, 'set failurePolicy: Fail');
 }
 
 function checkTimeout(webhook: unknown): CheckResult {
@@ -73,42 +65,29 @@ function checkNarrowing(webhook: unknown): readonly CheckResult[] {
   const conditions = listAt(webhook, 'matchConditions').length;
   const exact = textAt(webhook, 'matchPolicy') === 'Exact';
   const results = [
-    ...(byObject
-      ? [warning(check, 'objectSelector is set: the author of an object writes its labels', 'remove it')]
-      : []),
-    ...(conditions > 0
-      ? [warning(check, 'matchConditions keep requests away', 'make sure that each of them is wanted')]
-      : []),
-    ...(exact ? [warning(check, 'matchPolicy Exact misses other versions', 'set Equivalent')] : []),
-  ];
+    byObject &&
+      warning(check, 'objectSelector is set: the author of an object writes its labels', 'remove it'),
+    conditions > 0 &&
+      warning(check, 'matchConditions keep requests away', 'make sure that each of them is wanted'),
+    exact && warning(check, 'matchPolicy Exact misses other versions', 'set Equivalent'),
+  ].filter((one) => one !== false);
   return results.length > 0 ? results : [ok(check, 'nothing but namespaces is left out')];
 }
 
 /** Whether the API server trusts the certificate that is served, and how long it lasts. */
 export async function checkCertificate(
-  given: Examination,
+  { ports, namespace, secret, signal, now }: Examination,
   webhook: unknown,
 ): Promise<readonly CheckResult[]> {
-  const { ports, namespace, secret, signal, now } = given;
+  const check = 'webhook caBundle';
   const bundle = fromBase64(textAt(webhook, 'clientConfig', 'caBundle'));
   if (bundle.trim() === '')
-    return [
-      failed(
-        'webhook caBundle',
-        'is empty: the API server cannot trust the webhook',
-        'see the log of the leader',
-      ),
-    ];
-  const found = await ports.get(
-    { resource: { group: '', version: 'v1', plural: 'secrets' }, namespace, name: secret },
-    signal,
-  );
+    return [failed(check, 'is empty: the API server cannot trust the webhook', SEE_LOG)];
+  const found = await ports.get({ resource: RESOURCES.secrets, namespace, name: secret }, signal);
   if (!found) {
     const reported = `is set; Secret ${namespace}/${secret} is not there to compare it with`;
-    if (textAt(webhook, 'clientConfig', 'url') !== '') return [ok('webhook caBundle', reported)];
-    return [
-      warning('webhook caBundle', reported, 'fine if certificates come from files, else name it by --secret'),
-    ];
+    if (textAt(webhook, 'clientConfig', 'url') !== '') return [ok(check, reported)];
+    return [warning(check, reported, 'fine if certificates come from files, else name it by --secret')];
   }
   const ca = certificatesIn(fromBase64(textAt(found, 'data', 'ca.crt')));
   const trusted = new Set(certificatesIn(bundle).map(({ fingerprint256 }) => fingerprint256));
@@ -116,23 +95,20 @@ export async function checkCertificate(
   const [leaf] = certificatesIn(fromBase64(textAt(found, 'data', 'tls.crt')));
   return [
     same
-      ? ok('webhook caBundle', `is the authority in Secret ${secret}`)
-      : failed('webhook caBundle', `is not the authority in Secret ${secret}`, 'see the log of the leader'),
-    leaf
-      ? checkLife(leaf, now)
-      : failed('certificate', `Secret ${secret} holds none`, 'see the log of the leader'),
+      ? ok(check, `is the authority in Secret ${secret}`)
+      : failed(check, `is not the authority in Secret ${secret}`, SEE_LOG),
+    leaf ? checkLife(leaf, now) : failed('certificate', `Secret ${secret} holds none`, SEE_LOG),
   ];
 }
 
-function checkLife(leaf: X509Certificate, now: Date): CheckResult {
+function checkLife({ validFromDate, validToDate }: X509Certificate, now: Date): CheckResult {
   const check = 'certificate';
-  const [from, to] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
+  const [from, to] = [validFromDate.getTime(), validToDate.getTime()];
   const left = to - now.getTime();
-  const until = `until ${leaf.validToDate.toISOString()}, ${Math.floor(left / DAY_MS)} days left`;
-  if (left <= 0)
-    return failed(check, `expired ${leaf.validToDate.toISOString()}`, 'see the log of the leader');
+  const until = `until ${validToDate.toISOString()}, ${Math.floor(left / DAY_MS)} days left`;
+  if (left <= 0) return failed(check, `expired ${validToDate.toISOString()}`, SEE_LOG);
   if (left / (to - from) >= RENEWED_AT_SHARE) return ok(check, until);
-  return warning(check, `${until}: it should have been renewed`, 'see the log of the leader');
+  return warning(check, `${until}: it should have been renewed`, SEE_LOG);
 }
 
 /** Whether the address of the webhook leads to a running server. */
@@ -140,14 +116,12 @@ export async function checkTarget(given: Examination, webhook: unknown): Promise
   const check = 'webhook target';
   const url = textAt(webhook, 'clientConfig', 'url');
   if (url !== '') return ok(check, `outside the cluster, at ${url}`);
-  const { ports, signal } = given;
-  const name = textAt(webhook, 'clientConfig', 'service', 'name');
-  const namespace = textAt(webhook, 'clientConfig', 'service', 'namespace');
-  const about = `Service ${namespace}/${name}`;
-  const service = await ports.get(
-    { resource: { group: '', version: 'v1', plural: 'services' }, namespace, name },
-    signal,
+  const [name, namespace] = ['name', 'namespace'].map((key) =>
+    textAt(webhook, 'clientConfig', 'service', key),
   );
+  const about = `Service ${namespace}/${name}`;
+  const address = { resource: { group: '', version: 'v1', plural: 'services' }, namespace, name: name ?? '' };
+  const service = await given.ports.get(address, given.signal);
   if (!service) return failed(check, `${about} is not there`, 'install the chart again');
   const elsewhere = textAt(service, 'spec', 'externalName');
   if (elsewhere !== '') return ok(check, `${about}, outside the cluster at ${elsewhere}`);
@@ -160,11 +134,8 @@ export async function checkTarget(given: Examination, webhook: unknown): Promise
     .flatMap((slice) => listAt(slice, 'endpoints'))
     .filter((endpoint) => objectAt(endpoint, 'conditions').ready !== false).length;
   if (ready > 0) return ok(check, `${about}, ${ready} ready`);
-  return failed(
-    check,
-    `${about} has no ready endpoint: everything is refused`,
-    `kubectl -n ${namespace} get pods`,
-  );
+  const detail = `${about} has no ready endpoint: everything is refused`;
+  return failed(check, detail, `kubectl -n ${namespace} get pods`);
 }
 
 /** The webhook that pins digests. It is optional. */
@@ -174,9 +145,7 @@ export function checkPinning(configuration: JsonObject | undefined): CheckResult
   const webhook = webhookOf(configuration, `pins.${WEBHOOK_NAME}`);
   if (webhook === undefined) return failed(check, `has no pins.${WEBHOOK_NAME}`, REGISTER);
   const bundle = textAt(webhook, 'clientConfig', 'caBundle');
-  return bundle.trim() === ''
-    ? failed(check, 'its caBundle is empty', 'see the log of the leader')
-    : ok(check, 'is registered');
+  return bundle.trim() === '' ? failed(check, 'its caBundle is empty', SEE_LOG) : ok(check, 'is registered');
 }
 
 function certificatesIn(pem: string): readonly X509Certificate[] {
@@ -184,8 +153,7 @@ function certificatesIn(pem: string): readonly X509Certificate[] {
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch {
-    // No certificate at all: the caller reports that there is none.
-    return [];
+    return []; // No certificate at all: the caller reports that there is none.
   }
 }
 
@@ -208,14 +176,10 @@ export const EXPECTED_RULES: readonly ExpectedRule[] = [
     (['CREATE', 'UPDATE'] as const).map((operation) => ({ group, version, resource: plural, operation })),
   ),
   { group: '', version: 'v1', resource: 'pods/ephemeralcontainers', operation: 'UPDATE' },
-  ...KUBERNETES_KINDS.filter(({ group, kind }) => KUBERNETES_WORKLOADS.get(`${group}/${kind}`)?.replicas).map(
-    ({ group, version, plural }) => ({
-      group,
-      version,
-      resource: `${plural}/scale`,
-      operation: 'UPDATE' as const,
-    }),
-  ),
+  ...KUBERNETES_KINDS.flatMap(({ group, version, kind, plural }): readonly ExpectedRule[] => {
+    const scales = KUBERNETES_WORKLOADS.get(`${group}/${kind}`)?.replicas;
+    return scales ? [{ group, version, resource: `${plural}/scale`, operation: 'UPDATE' }] : [];
+  }),
 ];
 
 /** Whether the rules of a webhook send us everything we have to judge. */

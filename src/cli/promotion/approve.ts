@@ -1,13 +1,11 @@
-import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { Cluster, KubeObject } from '../../clients/kubernetes/index.ts';
-import { digestOf, Fault, objectOf, textOf } from '../../core/model/index.ts';
+import { digestHex, digestOf, Fault, objectOf, textOf } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import { parseApproval, type ImagePromotionRunStatus, type RunImage } from '../../core/promotion/index.ts';
-import { BadInput, EXIT } from '../exit.ts';
-import { must } from '../options.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import type { Terminal, Tools, ApprovingPorts } from '../ports.ts';
+import { BadInput, EXIT, must } from '../exit.ts';
+import type { AddCommand, ApprovingPorts, Tools } from '../ports.ts';
 
 interface ApproveOptions {
   readonly namespace: string;
@@ -25,12 +23,12 @@ const WITHIN_MS = 30_000;
 const NAME_DIGITS = 12;
 
 /** `pratique approve`: writes the PromotionApproval for what a run waits for; `kubectl create -f -` says it. */
-export function addApprove(
-  program: Command,
-  { openApproving }: Required<Pick<Tools, 'openApproving'>>,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addApprove: AddCommand<Required<Pick<Tools, 'openApproving'>>> = (
+  program,
+  { openApproving },
+  terminal,
+  exit,
+) => {
   program
     .command('approve <run>')
     .description('print a PromotionApproval for an image that an ImagePromotionRun waits with')
@@ -43,7 +41,7 @@ export function addApprove(
     .requiredOption('--until <date>', 'last day (UTC) or moment it holds, e.g. 2026-12-31')
     .action(async (run: string, options: ApproveOptions) => {
       const { kubeconfig, namespace } = options;
-      const ports = must(await openApproving({ ...(kubeconfig !== undefined && { kubeconfig }) }));
+      const ports = must(await openApproving({ kubeconfig }));
       try {
         const signal = AbortSignal.timeout(WITHIN_MS);
         const image = imageOf(await ports.runStatus(namespace, run, signal), run, options);
@@ -54,7 +52,7 @@ export function addApprove(
         await ports.close();
       }
     });
-}
+};
 
 type Waiting = RunImage & { readonly source: string; readonly gateHash: string };
 
@@ -70,8 +68,7 @@ function imageOf(
 ): Waiting {
   if (!status) throw bad(run, `there is no such run in namespace ${namespace}`);
   const waiting = (status.images ?? []).filter(isWaiting);
-  const meant = waiting.filter((image) => tag === undefined || image.tag === tag);
-  const [image, another] = meant;
+  const [image, another] = waiting.filter((one) => tag === undefined || one.tag === tag);
   const tags = waiting.map((one) => one.tag).join(', ');
   if (!image)
     throw bad(run, tags === '' ? 'no image waits for a person' : `these wait for a person: ${tags}`);
@@ -86,25 +83,12 @@ function approvalFor(
   const { run, approver, options } = given;
   const { namespace, waive = [], deny, reason, until } = options;
   const decision = deny ? 'Deny' : 'Approve';
-  const spec = {
-    runName: run,
-    digest: source,
-    gateHash,
-    approver,
-    decision,
-    waive: [...waive],
-    reason,
-    until,
-  };
+  const about = { runName: run, digest: source, gateHash, approver, decision };
+  const spec = { ...about, waive: [...waive], reason, until };
   // One that says something else is another object: approvals are never changed.
-  const digest = digestOf(JSON.stringify(spec));
-  const digits = digest.slice(digest.indexOf(':') + 1).slice(0, NAME_DIGITS);
-  const approval = {
-    apiVersion: API_VERSION,
-    kind: 'PromotionApproval',
-    metadata: { name: `${run}-${digits}`, namespace },
-    spec,
-  };
+  const name = `${run}-${digestHex(digestOf(JSON.stringify(spec))).slice(0, NAME_DIGITS)}`;
+  const metadata = { name, namespace };
+  const approval = { apiVersion: API_VERSION, kind: 'PromotionApproval', metadata, spec };
   must(parseApproval(approval));
   return approval;
 }

@@ -2,17 +2,10 @@ import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
 import { durationMs } from '../../core/policy/index.ts';
 import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
-import {
-  both,
-  must,
-  mustReadOnce,
-  settingsFrom,
-  withOutput,
-  withRegistryOptions,
-  type OutputFormat,
-  type RegistryOptions,
-} from '../options.ts';
-import type { OpenPromotion, Policies, Terminal, Tools } from '../ports.ts';
+import { exitCodeOf, must, stopSignal, type OutputFormat } from '../exit.ts';
+import { both, mustReadOnce, settingsFrom, withOutput, withRegistryOptions } from '../options.ts';
+import type { RegistryOptions } from '../options.ts';
+import type { AddCommand, OpenPromotion, Policies, Terminal, Tools } from '../ports.ts';
 import { showProgress } from './progress-bar.ts';
 import { exitOfPlans, exitOfResults, reportPlans, reportResults, type ReportOptions } from './report.ts';
 
@@ -26,10 +19,9 @@ interface PromotionOptions extends RegistryOptions {
 const NO_POLICIES: Pick<Policies, 'policies'> = { policies: [] };
 
 type PromotionTools = Tools & Required<Pick<Tools, 'openPromotions'>>;
-type Exit = (code: number) => void;
 
 /** `pratique plan`: what a promotion would do now, and why; nothing is written anywhere. */
-export function addPlan(program: Command, tools: PromotionTools, terminal: Terminal, exit: Exit): void {
+export const addPlan: AddCommand<PromotionTools> = (program, tools, terminal, exit) => {
   const command = program
     .command('plan')
     .description('say what an ImagePromotion would do now, and change nothing');
@@ -42,10 +34,10 @@ export function addPlan(program: Command, tools: PromotionTools, terminal: Termi
     terminal.out(reportPlans(plans, options.output));
     exit(exitOfPlans(plans));
   });
-}
+};
 
 /** `pratique promote`: one run of a promotion from here, without any cluster. */
-export function addPromote(program: Command, tools: PromotionTools, terminal: Terminal, exit: Exit): void {
+export const addPromote: AddCommand<PromotionTools> = (program, tools, terminal, exit) => {
   const command = program
     .command('promote')
     .description('carry out an ImagePromotion once, from here')
@@ -65,7 +57,7 @@ export function addPromote(program: Command, tools: PromotionTools, terminal: Te
     terminal.out(reportResults(runs, options.output));
     exit(exitOfResults(runs));
   });
-}
+};
 
 function withPromotions(command: Command): Command {
   command
@@ -109,16 +101,11 @@ async function withOpen(
   const compiled = rules ? tools.compilePolicies(rules) : parsed(NO_POLICIES);
   const [settings, { policies: named }] = must(both(await settingsFrom(options, {}, tools), compiled));
   const open = must(await tools.openPromotions({ reading: promotions, settings, policies: named }));
-  const stopped = new AbortController();
-  void terminal.stopped().then(() => {
-    stopped.abort();
-  });
+  const stopped = stopSignal(terminal);
   try {
     for (const promotion of open.promotions) {
-      await work(
-        promotion,
-        AbortSignal.any([stopped.signal, AbortSignal.timeout(durationMs(promotion.timeout))]),
-      );
+      const timeout = AbortSignal.timeout(durationMs(promotion.timeout));
+      await work(promotion, AbortSignal.any([stopped, timeout]));
     }
   } finally {
     await open.close();

@@ -1,40 +1,22 @@
-import {
-  failed,
-  inFile,
-  parsed,
-  type Clock,
-  type Parsed,
-  objectOf,
-  parseDigest,
-  textOf,
-  type Problem,
-} from '../../core/model/index.ts';
-import {
-  openExecution,
-  type OpeningContext,
-  entriesOf,
-  parseApproval,
-  parsePromotion,
-  type Approval,
-  type Entries,
-  type ImagePromotion,
-  type PromotionApprovalSpec,
-  type ReadObject,
-} from '../../core/promotion/index.ts';
-import type { Settings } from '../../core/settings/index.ts';
-import type { OpenPromotion, PromotionQuestion, Reading } from '../ports.ts';
+import { failed, inFile, objectOf, parseDigest, parsed, textOf } from '../../core/model/index.ts';
+import type { Clock, Parsed, Problem } from '../../core/model/index.ts';
 import { parseTime } from '../../core/policy/index.ts';
+import { entriesOf, openExecution, parseApproval, parsePromotion } from '../../core/promotion/index.ts';
+import type { Approval, Entries, ImagePromotion, OpeningContext } from '../../core/promotion/index.ts';
+import type { PromotionApprovalSpec, ReadObject } from '../../core/promotion/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
 import { isKustomization } from '../../core/workload/index.ts';
+import type { OpenPromotion, OpenPromotions, PromotionQuestion, Reading } from '../ports.ts';
 
-/** What the promotions of a file are opened with. */
+/** What promotions need besides policies, until it is closed. */
+interface Opening {
+  readonly context: Omit<OpeningContext, 'policies'>;
+  readonly close: () => Promise<void>;
+}
+
+/** What the promotions of a file are opened with; `actor` is the user, for records. Problems are files that cannot be used. */
 interface PromotionTools {
-  /** Opens what promotions need besides policies. Problems are files that cannot be used. */
-  readonly open: (
-    settings: Settings,
-  ) => Promise<
-    Parsed<{ readonly context: Omit<OpeningContext, 'policies'>; readonly close: () => Promise<void> }>
-  >;
-  /** The user, for records. */
+  readonly open: (settings: Settings) => Promise<Parsed<Opening>>;
   readonly actor: string;
   readonly clock: Clock;
 }
@@ -46,7 +28,7 @@ const OPEN_TIMEOUT_MS = 30_000;
 export async function openPromotions(
   { reading, settings, policies }: PromotionQuestion,
   { open, actor, clock }: PromotionTools,
-): Promise<Parsed<{ readonly promotions: readonly OpenPromotion[]; readonly close: () => Promise<void> }>> {
+): Promise<Parsed<OpenPromotions>> {
   const documents = readPromotions(reading);
   const opening = await open(settings);
   if (!documents.ok || !opening.ok) {
@@ -63,7 +45,7 @@ export async function openPromotions(
       const run = { name: `${namespace}/${name}`, id, attempt: 1, actor, local: true } as const;
       const promotion = { spec, namespace, run, startedAt, read };
       const execution = await openExecution(promotion, context, AbortSignal.timeout(OPEN_TIMEOUT_MS));
-      if (!execution.ok) return { ok: false, problems: execution.problems.map((one) => inFile(origin, one)) };
+      if (!execution.ok) return { ok: false, problems: inFile(origin, execution.problems) };
       return parsed({
         name,
         source: spec.source.repository,
@@ -103,7 +85,7 @@ function readPromotions({ documents, problems: unread }: Reading): Parsed<Promot
   const objects = new Map<string, Entries>();
   const take = <T>(origin: string, read: Parsed<T>, keep: (value: T) => void): void => {
     if (read.ok) keep(read.value);
-    else problems.push(...read.problems.map((one) => inFile(origin, one)));
+    else problems.push(...inFile(origin, read.problems));
   };
   for (const { origin, value } of documents.filter((document) => !isKustomization(document))) {
     const { kind, metadata } = objectOf(value);

@@ -1,25 +1,17 @@
 import { stringify } from 'yaml';
 import type { Digest } from '../../core/model/index.ts';
-import { countResults, type ImageResult, type PlannedImage, MAX_WAIVED } from '../../core/promotion/index.ts';
-import { EXIT } from '../exit.ts';
-import type { OutputFormat } from '../options.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
+import { countResults, MAX_WAIVED, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
+import { exitCodeOf, printDocument, type OutputFormat } from '../exit.ts';
 
-/** Bytes in one step between units. */
-const STEP = 1024;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 /** Hex digits of a digest that a table shows. */
 const SHOWN = 12;
 
 /** Bytes for people, e.g. `12.5 MiB`. */
 export function bytesIn(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= STEP && unit < UNITS.length - 1) {
-    value /= STEP;
-    unit += 1;
-  }
-  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(bytes) / 10)));
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power] ?? ''}`;
 }
 
 /** One promotion with what a command made of it. */
@@ -35,7 +27,7 @@ export interface ReportOptions<Row> {
 /** A plan for people or scripts. */
 export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
   if (format !== 'text')
-    return document({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
+    return printDocument({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
@@ -48,7 +40,7 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
     const reported = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
-    return document({ runs: reported }, format);
+    return printDocument({ runs: reported }, format);
   }
   return runs
     .map((run) => {
@@ -61,20 +53,14 @@ export function reportResults(runs: readonly ReportOptions<ImageResult>[], forma
 
 /** The exit code of a plan: blocked images need a person. */
 export function exitOfPlans(plans: readonly ReportOptions<PlannedImage>[]): number {
-  const actions = new Set(plans.flatMap(({ rows }) => rows.map(({ action }) => action)));
-  if (actions.has('Block')) return EXIT.refused;
-  return actions.has('Fail') ? EXIT.unknown : EXIT.ok;
+  const actions = plans.flatMap(({ rows }) => rows.map(({ action }) => action));
+  return exitCodeOf(actions, ['Block'], 'Fail');
 }
 
 /** The exit code of runs: "no" before "could not", as for verdicts. */
 export function exitOfResults(runs: readonly ReportOptions<ImageResult>[]): number {
-  const decisions = new Set(runs.flatMap(({ rows }) => rows.map(({ decision }) => decision)));
-  if (decisions.has('Blocked') || decisions.has('AwaitingApproval')) return EXIT.refused;
-  return decisions.has('Failed') ? EXIT.unknown : EXIT.ok;
-}
-
-function document(value: object, format: OutputFormat): string {
-  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
+  const decisions = runs.flatMap(({ rows }) => rows.map(({ decision }) => decision));
+  return exitCodeOf(decisions, ['Blocked', 'AwaitingApproval'], 'Failed');
 }
 
 function headOf({ name, source, target }: ReportOptions<unknown>): string {
@@ -128,8 +114,8 @@ function becauseOf({ reason, message, bytes, blobs, attachments }: ImageResult):
 
 /** What there is any of, e.g. `blobs: 3 copied, 1 mounted`. */
 function listed(name: string, counts: Readonly<Record<string, number>>): string {
-  const shown = Object.entries(counts).flatMap(([word, count]) => (count > 0 ? [`${count} ${word}`] : []));
-  return shown.length === 0 ? '' : `${name}: ${shown.join(', ')}`;
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.length === 0 ? '' : `${name}: ${some.map(([word, count]) => `${count} ${word}`).join(', ')}`;
 }
 
 function short(digest: Digest | undefined): string {
@@ -141,19 +127,9 @@ function short(digest: Digest | undefined): string {
 function table(head: readonly string[], body: readonly (readonly string[])[], nothing = ''): string {
   if (body.length === 0) return `  ${nothing}\n`;
   const rows = [head, ...body];
-  const widths = rows.reduce<number[]>(
-    (most, row) => row.map((cell, n) => Math.max(most[n] ?? 0, cell.length)),
-    [],
-  );
-  return rows
-    .map(
-      (row) =>
-        `  ${row
-          .map((cell, n) => (n === row.length - 1 ? cell : cell.padEnd(widths[n] ?? 0)))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  const widths = head.map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));
+  const lines = rows.map((row) => row.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join('  '));
+  return lines.map((line) => `  ${line.trimEnd()}\n`).join('');
 }
 
 /** For every image that waits an approval to be completed, with what to do with it; nothing where none waits. */

@@ -1,7 +1,6 @@
-import type { Command } from 'commander';
-import { EXIT } from '../exit.ts';
-import { must, settingsFrom, withRegistryOptions, type RegistryOptions } from '../options.ts';
-import type { Terminal, Tools, RunAnswer } from '../ports.ts';
+import { EXIT, must, stopSignal } from '../exit.ts';
+import { settingsFrom, withRegistryOptions, type RegistryOptions } from '../options.ts';
+import type { AddCommand, RunAnswer, Tools } from '../ports.ts';
 
 interface RunOptions extends RegistryOptions {
   readonly namespace: string;
@@ -15,12 +14,12 @@ interface RunOptions extends RegistryOptions {
  * also when images were blocked. The Job fails only when the run could not be ended: 2 when it was stopped or the API server
  * cannot be asked, 3 when it was called wrongly.
  */
-export function addRun(
-  program: Command,
-  tools: Tools & Required<Pick<Tools, 'openRun'>>,
-  terminal: Terminal,
-  exit: (code: number) => void,
-): void {
+export const addRun: AddCommand<Tools & Required<Pick<Tools, 'openRun'>>> = (
+  program,
+  tools,
+  terminal,
+  exit,
+) => {
   const command = program
     .command('run <name>')
     .description('carry out an ImagePromotionRun of a cluster, as soon as no one else does')
@@ -34,24 +33,17 @@ export function addRun(
   withRegistryOptions(command).action(async (name: string, options: RunOptions) => {
     const { namespace, holder, installation, kubeconfig } = options;
     const settings = must(await settingsFrom(options, {}, tools));
-    const place = {
-      ...(installation !== undefined && { installation }),
-      ...(kubeconfig !== undefined && { kubeconfig }),
-    };
-    const run = must(await tools.openRun({ namespace, name, holder, ...place, settings }));
-    const stopped = new AbortController();
-    void terminal.stopped().then(() => {
-      stopped.abort();
-    });
+    const question = { namespace, name, holder, installation, kubeconfig, settings };
+    const run = must(await tools.openRun(question));
     try {
-      const answer = await run.execute(stopped.signal);
+      const answer = await run.execute(stopSignal(terminal));
       terminal.err(`${namespace}/${name}: ${sentence(answer)}\n`);
       exit(answer.end === 'stopped' ? EXIT.unknown : EXIT.ok);
     } finally {
       await run.close();
     }
   });
-}
+};
 
 function sentence(answer: RunAnswer): string {
   switch (answer.end) {
@@ -68,7 +60,6 @@ function countsIn({ counts }: Extract<RunAnswer, { end: 'over' }>['status']): st
   if (!counts) return 'no image was looked at';
   const { promoted, upToDate, blocked, awaitingApproval, failed } = counts;
   const parts = { arrived: promoted, 'up to date': upToDate, blocked, waiting: awaitingApproval, failed };
-  return Object.entries(parts)
-    .map(([word, count]) => `${count} ${word}`)
-    .join(', ');
+  const counted = Object.entries(parts).map(([word, count]) => `${count} ${word}`);
+  return counted.join(', ');
 }

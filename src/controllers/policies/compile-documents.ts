@@ -88,7 +88,7 @@ export function compileDocuments(
     if (resource.kind !== 'ImagePolicy') continue;
     const compiled = compilePolicy(resource, { material, roots: noting });
     if (compiled.ok) policies.push(compiled.value);
-    else problems.push(...compiled.problems.map((one) => inFile(origin, one)));
+    else problems.push(...inFile(origin, compiled.problems));
   }
   if (problems.length > 0) return { ok: false, problems };
   return parsed({

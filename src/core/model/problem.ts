@@ -30,9 +30,10 @@ export function describeProblems(problems: readonly Problem[]): string {
   return problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
 }
 
-/** A problem with the file that it is in before its path. */
-export function inFile(origin: string, { path, message }: Problem): Problem {
-  return { path: path === '' ? origin : `${origin}: ${path}`, message };
+/** Problems with the file that they are in before their path. */
+export function inFile(origin: string, problems: readonly Problem[]): readonly Problem[] {
+  const under = (path: string) => (path === '' ? origin : `${origin}: ${path}`);
+  return problems.map(({ path, message }) => ({ path: under(path), message }));
 }
 
 /** Reads a value by a schema; problems are named by the path of their field. */
