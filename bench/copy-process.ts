@@ -6,7 +6,7 @@ import { parsePromotion, type ImagePromotionSpec } from '../src/core/promotion/i
 import { createExecution } from '../src/core/promotion/execute.ts';
 import { copyGraph } from '../src/core/promotion/copy/copy.ts';
 import { gatherGraph } from '../src/core/promotion/graph/gather.ts';
-import { SILENT } from '../src/core/promotion/progress.ts';
+import { SILENT } from '../test/support/promotions/silent.ts';
 import { figuresOf } from './figures.ts';
 
 /** One copy from tag to tag. */

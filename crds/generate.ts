@@ -7,7 +7,7 @@ import { REASONS } from '../src/core/model/reason.ts';
 import { imagePolicyCrd } from '../src/core/policy/index.ts';
 import { imagePolicyReference } from '../src/core/policy/crd.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
-import { promotionReferences } from '../src/core/promotion/schema/reference-page.ts';
+import { promotionReferences } from '../src/core/promotion/schema/crd.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';
 import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Fault } from '../../src/core/model/index.ts';
-import { type ImageResult, type PlannedImage } from '../../src/core/promotion/index.ts';
-import { SILENT } from '../../src/core/promotion/progress.ts';
+import type { ImageResult, PlannedImage } from '../../src/core/promotion/index.ts';
+import { SILENT } from '../support/promotions/silent.ts';
 import { listReferrers, listTags } from '../support/registry/listings.ts';
 import { pushImage, pushIndex } from '../support/registry/push.ts';
 import {

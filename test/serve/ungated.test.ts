@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SILENT } from '../../src/core/promotion/progress.ts';
+import { SILENT } from '../support/promotions/silent.ts';
 import { decisions, pathKeys, promotionPath } from '../support/promotions/promotion-path.ts';
 import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 

@@ -45,11 +45,16 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   collectDefaultMetrics({ register: registry });
   const addGauges = (definitions: readonly Gauge[]) => {
     for (const { name, help, labels, read } of definitions) {
-      const collect = function (this: PromGauge): void {
-        this.reset();
-        for (const sample of read()) this.set(sample.labels, sample.value);
-      };
-      new PromGauge({ name, help, labelNames: [...labels], registers, collect });
+      new PromGauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers,
+        collect() {
+          this.reset();
+          for (const sample of read()) this.set(sample.labels, sample.value);
+        },
+      });
     }
   };
   addGauges(gauges);
@@ -106,8 +111,11 @@ export function operationsPages(
   { contentType, scrape }: Metrics,
   readiness: () => { readonly status: number; readonly body: string },
 ): readonly Route[] {
-  type Page = ReturnType<typeof readiness>;
-  const page = (path: string, type: string, answer: () => Page | Promise<Page>): Route => ({
+  const page = (
+    path: string,
+    type: string,
+    answer: () => ReturnType<typeof readiness> | Promise<ReturnType<typeof readiness>>,
+  ): Route => ({
     method: 'get',
     path,
     maxBodyBytes: NO_BODY,

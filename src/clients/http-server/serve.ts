@@ -61,7 +61,7 @@ export interface Server {
 }
 
 const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
-/** Milliseconds for the head of a request to arrive: the caller of a webhook is in the same network; more is a slow attack. */
+/** Milliseconds for the head of a request to arrive: a webhook's caller is next door; more is a slow-drip attack. */
 const HEADERS_MS = 5_000;
 /** Milliseconds for the whole request to arrive. */
 const REQUEST_MS = 15_000;

@@ -35,10 +35,9 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
   const { operation, command, timeoutMs } = call;
   switch (ending.kind) {
     case 'missing': {
-      const { cause } = ending;
-      const code = errorCode(cause);
-      const transient = !NOT_RUNNABLE.has(code);
-      return failed(operation, `${command} cannot be run${code && ` (${code})`}`, { transient, cause });
+      const code = errorCode(ending.cause);
+      const detail = `${command} cannot be run${code && ` (${code})`}`;
+      return failed(operation, detail, { transient: !NOT_RUNNABLE.has(code), cause: ending.cause });
     }
     case 'cancelled':
       return deadline(operation);
@@ -53,8 +52,9 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
     case 'ended': {
       const { code, signal } = ending;
       const how = signal === null ? `ended with code ${code}` : `was ended by the signal ${signal}`;
-      const detail = `${command} ${how}${complaintOf(call, ending.complaint)}`;
-      return failed(operation, detail, { transient: true });
+      return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, {
+        transient: true,
+      });
     }
   }
 }

@@ -1,7 +1,7 @@
 // The words of the domain: digests, references, manifests, facts, evidence, verdicts, reasons, faults.
 // Pure values and the functions that read and write them; imports nothing from `src/`.
 export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parseDigest } from './digest.ts';
-export type { Digest } from './digest.ts';
+export type { Digest, DigestAlgorithm } from './digest.ts';
 export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
 export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
@@ -13,7 +13,7 @@ export type { Reason, ReasonCode } from './reason.ts';
 export { unknown } from './fact.ts';
 export type { Fact, Unknown } from './fact.ts';
 export { errorCode, Fault } from './fault.ts';
-export { isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
+export { definedFields, isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
 export { errorFields } from './log.ts';
 export type { Log } from './log.ts';
 export { microTime, rfc3339 } from './time.ts';

@@ -27,3 +27,8 @@ export function parseJson(json: Uint8Array | string): unknown {
     return undefined; // No JSON text has this value, so the caller can distinguish it.
   }
 }
+
+/** An object without the fields whose value is `undefined`: a field without a value is not written. */
+export function definedFields<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}

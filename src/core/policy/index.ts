@@ -39,7 +39,7 @@ export { judgeVulnerabilities } from './reports/judge.ts';
 export type { VulnerabilityException as AppliedException, VulnerabilityJudgement } from './reports/judge.ts';
 export { readVulnerabilities } from './reports/read.ts';
 export { isUnreadable } from './reports/report.ts';
-export type { UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './reports/report.ts';
+export type { VulnerabilityFinding, VulnerabilityReport } from './reports/report.ts';
 export { highest } from './reports/severity.ts';
 export { explainEvidence } from './explain.ts';
 export { codesOf, describeFinding, explainFinding, explainRefusal, explainWarning } from './explain.ts';

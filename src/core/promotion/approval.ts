@@ -16,10 +16,7 @@ export interface Approval {
 }
 
 /** What a decision is wanted about. */
-export interface DecisionWanted {
-  readonly runName: string;
-  readonly digest: Digest;
-  readonly gateHash: string;
+interface DecisionWanted extends Pick<Approval, 'runName' | 'digest' | 'gateHash'> {
   readonly now: Date;
   /** Ids of the findings that stand against it. */
   readonly blocking?: readonly string[];
@@ -31,27 +28,22 @@ export interface DecisionWanted {
  * Waivers of two people are not added up. The answer does not depend on the order of the approvals.
  */
 export function decisionFor(approvals: readonly Approval[], wanted: DecisionWanted): Approval | undefined {
+  const { runName, digest, gateHash, now, blocking = [] } = wanted;
   const fitting = approvals.filter(
-    ({ runName, digest, gateHash, until }) =>
-      runName === wanted.runName &&
-      digest === wanted.digest &&
-      gateHash === wanted.gateHash &&
-      wanted.now.getTime() <= until.getTime(),
+    (one) =>
+      one.runName === runName &&
+      one.digest === digest &&
+      one.gateHash === gateHash &&
+      now.getTime() <= one.until.getTime(),
   );
   const denials = fitting.filter(({ decision }) => decision === 'Deny');
-  const left = (one: Approval): number => leftBy(one, wanted.blocking ?? []);
+  /** How many findings an approval leaves standing. */
+  const left = ({ waive }: Approval): number => {
+    const waived = new Set(waive.map((id) => id.trim().toLowerCase()));
+    return blocking.filter((id) => !waived.has(id.trim().toLowerCase())).length;
+  };
+  const words = ({ approver, reason, waive }: Approval): string => JSON.stringify([approver, reason, waive]);
   return (denials.length > 0 ? denials : fitting).toSorted(
-    (a, b) =>
-      left(a) - left(b) || b.until.getTime() - a.until.getTime() || (wordsOf(a) < wordsOf(b) ? -1 : 1),
+    (a, b) => left(a) - left(b) || b.until.getTime() - a.until.getTime() || (words(a) < words(b) ? -1 : 1),
   )[0];
-}
-
-/** How many findings an approval leaves standing. */
-function leftBy({ waive }: Approval, blocking: readonly string[]): number {
-  const waived = new Set(waive.map((id) => id.trim().toLowerCase()));
-  return blocking.filter((id) => !waived.has(id.trim().toLowerCase())).length;
-}
-
-function wordsOf({ approver, reason, waive }: Approval): string {
-  return JSON.stringify([approver, reason, waive]);
 }

@@ -1,46 +1,41 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import {
-  Fault,
-  isIndexType,
-  nameOf,
-  pin,
-  type Clock,
-  type Digest,
-  type ImageRef,
-  type Manifest,
-  parseJson,
-} from '../model/index.ts';
+import { Fault, isIndexType, nameOf, pin, type Digest, type ImageRef, parseJson } from '../model/index.ts';
+import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
+import type { StepParts } from './steps/step.ts';
 import type { Discovery } from './execution.ts';
 import { keepPlatforms } from './graph/platforms.ts';
-import { planRun, type Candidate, type PlannedImage, type PlanRules, type UnplannedImage } from './plan.ts';
+import { planRun, type Candidate, type PlanRules, type UnplannedImage } from './plan.ts';
 import type { SourceRegistry } from './ports.ts';
-import type { ImagePromotionSpec } from './schema.ts';
-import { nothingSelected } from './selection/nothing-selected.ts';
-import { needsCreated, needsTagList, selectByAge, selectByName } from './selection/select.ts';
+import { CREATED } from './records/artifact.ts';
+import { findBundle, SIGN_PREDICATE_TYPE } from './records/bundle-artifact.ts';
+import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
+import { cosignTag } from './selection/reserved-tags.ts';
+import {
+  nothingSelected,
+  needsCreated,
+  needsTagList,
+  selectByAge,
+  selectByName,
+} from './selection/select.ts';
 
 /** What is examined to plan a run. */
-export interface DiscoverParts {
-  readonly spec: Pick<ImagePromotionSpec, 'tags' | 'platforms'>;
-  readonly source: SourceRegistry;
-  readonly target: SourceRegistry;
-  /** Repositories. */
-  readonly from: ImageRef;
-  readonly to: ImageRef;
-  readonly rules: PlanRules;
-  /** Whether an image that is at the target has what the promotion leaves there; absent = it leaves no records. */
-  readonly hasReleaseRecords?: (digest: Digest, signal: AbortSignal) => Promise<boolean>;
-  readonly clock: Clock;
-}
+type DiscoverParts = Pick<
+  StepParts,
+  'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history'
+>;
 
 /** Tags examined in parallel; the budget of each registry is shared by all runs. */
 const AT_ONCE = 16;
+
 /**
  * Selects tags, resolves each digest once and plans what to do. A repository that cannot be listed is a Fault; one tag about
  * which something breaks is a row that says so, and the others go on.
  */
 export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
-  const { spec, source, from, rules, clock } = parts;
+  const { spec, source, from, clock, history } = parts;
+  const unreadable = await history?.load(signal);
+  if (unreadable) return { state: 'refused', reason: unreadable };
   const isListed = needsTagList(spec.tags);
   const present = isListed ? await source.tags(from, signal) : spec.tags.explicit;
   if (present === undefined)
@@ -54,21 +49,25 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const each = <T>(tags: readonly string[], look: (tag: string) => Promise<T>): Promise<readonly T[]> =>
     Promise.all(tags.map((tag) => limit(() => look(tag))));
   const asked = needsCreated(spec.tags);
-  const candidates = await each(named.value.tags, async (tag) => {
-    const created = asked ? await createdAt({ ...from, tag }, source, signal) : undefined;
-    return { tag, ...(created && { created }) };
-  });
+  const candidates = await each(named.value.tags, async (tag) => ({
+    tag,
+    created: asked ? await createdAt({ ...from, tag }, source, signal) : undefined,
+  }));
   const chosen = selectByAge(candidates, spec.tags, clock());
   if (chosen.tags.length === 0) {
     const leftOut = [...named.value.leftOut, ...chosen.leftOut];
-    const looked = { from, leftOut, ...(isListed && { listed: present.length }) };
+    const looked = { from, leftOut, listed: isListed ? present.length : undefined };
     return { state: 'planned', images: [], nothing: nothingSelected(looked) };
   }
   const rows = await each(chosen.tags, (tag) => lookAt(tag, parts, signal));
-  return {
-    state: 'planned',
-    images: rows.flatMap((row): readonly PlannedImage[] => ('action' in row ? [row] : planRun([row], rules))),
-  };
+  return { state: 'planned', images: planRun(rows, rulesOf(parts)) };
+}
+
+function rulesOf({ spec, history }: DiscoverParts): PlanRules {
+  const { onTagExists, attachments, promote, mirror } = spec;
+  const after = attachments.late || promote?.deleteSource === true || promote?.supersede !== undefined;
+  const mirroredBefore = mirror?.force ? undefined : history?.has;
+  return { onTagExists, tidies: after || history !== undefined, mirroredBefore };
 }
 
 /** Both sides of one tag; what breaks about it ends this row only. */
@@ -77,17 +76,20 @@ async function lookAt(
   parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
-  const { source, target, from, to, hasReleaseRecords: hasReleaseRecords } = parts;
+  const { source, target, from, to } = parts;
   try {
     const [digest, atTarget] = await Promise.all([
       source.tagDigest({ ...from, tag }, signal),
       target.tagDigest({ ...to, tag }, signal),
     ]);
-    if (digest === undefined) return gone(tag);
+    if (digest === undefined) {
+      const message = 'the source has no such tag';
+      return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
+    }
     const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
     if (atTarget === undefined) return { tag, digest, expected };
-    const gated = atTarget !== expected || !hasReleaseRecords || (await hasReleaseRecords(atTarget, signal));
-    return { tag, digest, expected, atTarget, ...(!gated && { ungated: true }) };
+    const ungated = atTarget === expected && !(await hasReleaseRecords(atTarget, parts, signal));
+    return { tag, digest, expected, atTarget, ...(ungated && { ungated }) };
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;
     const { code: reason, message, transient } = error;
@@ -95,9 +97,34 @@ async function lookAt(
   }
 }
 
-function gone(tag: string): UnplannedImage {
-  const message = 'the source has no such tag';
-  return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
+/**
+ * Whether an image at the target has what a promotion that signs leaves there: the signature and the release of its signer; `true`
+ * for a promotion that leaves no records. It costs one listing, or with `Legacy` two manifests. What is found are claims, which
+ * anyone who can push may forge: that makes the promotion pass such an image over, and sign nothing. What a signature proves,
+ * admission verifies by itself.
+ */
+async function hasReleaseRecords(
+  digest: Digest,
+  { spec: { promote }, target, to, signer: by }: DiscoverParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!promote?.sign || !by) return true;
+  const { name: signer } = by;
+  if (promote.sign.format !== 'Legacy') {
+    const listed = await target.referrers(pin(to, digest), signal);
+    return [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE].every((predicateType) =>
+      findBundle(listed, { predicateType, signer }),
+    );
+  }
+  const holds = async (claims: CosignLayerClaims): Promise<boolean> => {
+    const content = await target.content(cosignTag(to, digest, claims.suffix), signal);
+    return content !== undefined && findCosignLayer(content.manifest, claims) !== undefined;
+  };
+  const [signed, released] = await Promise.all([
+    holds({ suffix: 'sig', signer }),
+    holds({ suffix: 'att', signer, predicateType: RELEASE_PREDICATE_TYPE }),
+  ]);
+  return signed && released;
 }
 
 /** The digest that an image will have at the target: its own, unless its index loses platforms. */
@@ -116,8 +143,6 @@ async function expectedAt(
 
 /** Largest config that is read for its date, in bytes; real ones have a few thousand. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-/** OCI image spec, "Pre-Defined Annotation Keys". */
-const CREATED = 'org.opencontainers.image.created';
 
 const config = z.object({ created: z.string().nullish() });
 
@@ -145,19 +170,9 @@ async function claimOf(
   const manifest = await source.manifest(ref, signal);
   const said = manifest?.annotations[CREATED];
   if (!manifest || said !== undefined) return said;
-  const image = await imageIn(ref, manifest, source, signal);
-  if (!image?.config) return undefined;
-  const bytes = await source.blob(ref, image.config, MAX_CONFIG_BYTES, signal);
-  return bytes && (config.safeParse(parseJson(bytes)).data?.created ?? undefined);
-}
-
-/** The image itself, or the first one of an index: all are made together. */
-async function imageIn(
-  ref: ImageRef,
-  manifest: Manifest,
-  source: SourceRegistry,
-  signal: AbortSignal,
-): Promise<Manifest | undefined> {
+  // The image itself, or the first one of an index: all are made together.
   const [first] = manifest.manifests;
-  return first ? source.manifest(pin(ref, first.digest), signal) : manifest;
+  const image = first ? await source.manifest(pin(ref, first.digest), signal) : manifest;
+  const bytes = image?.config && (await source.blob(ref, image.config, MAX_CONFIG_BYTES, signal));
+  return bytes && (config.safeParse(parseJson(bytes)).data?.created ?? undefined);
 }

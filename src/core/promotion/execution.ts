@@ -1,8 +1,8 @@
 import type { Reason } from '../model/index.ts';
 import type { Approval } from './approval.ts';
 import type { PlannedImage } from './plan.ts';
-import type { Progress } from './progress.ts';
 import type { ImageResult } from './result.ts';
+import type { Progress } from './steps/step.ts';
 
 /** What a promotion would do, as the registries are at this moment. */
 export type Discovery =

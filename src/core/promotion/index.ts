@@ -15,12 +15,12 @@ export type {
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
 export type { Candidate, PlannedImage, Resolved } from './plan.ts';
-export { COUNTED, countResults, NOTHING_MOVED, phaseOf } from './result.ts';
+export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
 export type { ImageResult } from './result.ts';
-export type { Progress } from './progress.ts';
+export type { Discovery, Execution } from './execution.ts';
+export type { Progress } from './steps/step.ts';
 export { decisionFor } from './approval.ts';
 export type { Approval } from './approval.ts';
-export type { Discovery, Execution } from './execution.ts';
 export type {
   ImageDecision,
   ImagePromotion,
@@ -32,14 +32,11 @@ export type {
   PromotionApprovalSpec,
   RunImage,
 } from './schema.ts';
-export { MAX_WAIVED } from './schema/approval.ts';
+export { MAX_WAIVED, MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES, MAX_MESSAGE_LENGTH } from './schema/run.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
-export { MAX_MESSAGE_LENGTH } from './schema/run-image.ts';
-export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES } from './schema/run.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
 export { PUSHED_AT } from './schema/parts.ts';
 export { promotionCrds } from './schema/crd.ts';
-export { cutRunImages, runImage } from './run-images.ts';
 export { nextRun } from './schedule.ts';
 export { openExecution } from './opening/open-execution.ts';
 export { rejudgeTarget } from './opening/rejudge-target.ts';

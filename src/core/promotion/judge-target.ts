@@ -1,13 +1,5 @@
 import pLimit from 'p-limit';
-import {
-  Fault,
-  pin,
-  type Clock,
-  type Digest,
-  type ImageRef,
-  type PinnedRef,
-  type Reason,
-} from '../model/index.ts';
+import { Fault, pin, type Clock, type Digest, type PinnedRef, type Reason } from '../model/index.ts';
 import type { JudgedReference, ManifestSource, TagSource } from '../evidence/index.ts';
 import { isReservedTag } from './selection/reserved-tags.ts';
 import { standingOf, type Standing, type StandingRule } from './reassessment.ts';
@@ -53,33 +45,46 @@ export interface TargetLook {
  * lies one that its signer has released. Reads only. Throws a `Fault` when the tags cannot be listed.
  */
 export async function judgeTarget(
-  look: TargetLook,
+  { rule, target, judge, pace, clock }: TargetLook,
   known: readonly ImageAtTarget[],
   signal: AbortSignal,
 ): Promise<TargetJudgement> {
-  const { target, rule } = look;
   const tags = rule.releasesBy.length > 0 ? ((await target.tags(rule.target, signal)) ?? []) : [];
   const images = tags.filter((tag) => !isReservedTag(tag));
-  const asking = patient(look, signal);
+  const attempt = patient(pace, signal);
   const limit = pLimit(AT_ONCE);
-  const knownOnes = new Map(known.map((image) => [keyOf(image), image]));
-  const found = await Promise.all(
-    images.slice(0, MAX_TAGS).map((tag) => limit(() => asking.resolve({ ...rule.target, tag }))),
-  );
-  const resolved = found.flatMap((one) => (one && 'digest' in one ? [one] : []));
+  const resolve = (tag: string) =>
+    attempt(async () => {
+      const digest = await target.tagDigest({ ...rule.target, tag }, signal);
+      return digest && { tag, digest };
+    });
+  const found = await Promise.all(images.slice(0, MAX_TAGS).map((tag) => limit(() => resolve(tag))));
   const unread = found.flatMap((one) => (one && 'code' in one ? [one] : []));
-  const others = resolved.filter((image) => !knownOnes.has(keyOf(image)));
+  const keyOf = ({ tag, digest }: ImageAtTarget): string => `${tag}@${digest}`;
+  const knownKeys = new Set(known.map(keyOf));
+  const others = found.flatMap((one) => (one && 'digest' in one && !knownKeys.has(keyOf(one)) ? [one] : []));
+  const ask = async (
+    { tag, digest }: ImageAtTarget,
+    isKnown: boolean,
+  ): Promise<readonly JudgedAtTarget[]> => {
+    const said = await attempt(async (): Promise<Standing | Reason | undefined> => {
+      const { evidence } = await judge(pin({ ...rule.target, tag }, digest), signal);
+      if (!evidence) return { state: 'unreported' };
+      const { manifest, signatures } = evidence;
+      if (manifest.state === 'absent') return { state: 'gone' };
+      if (manifest.state === 'unknown') return manifest.reason;
+      return standingOf({ digest, known: isKnown, signatures }, rule, clock());
+    });
+    if (said === undefined) return [];
+    return [{ tag, digest, ...('code' in said ? { state: 'unknown', reason: said } : said) }];
+  };
   const judged = await Promise.all([
-    ...known.map((image) => limit(() => asking.ask(image, true))),
-    ...others.map((image) => limit(() => asking.ask(image, false))),
+    ...known.map((image) => limit(() => ask(image, true))),
+    ...others.map((image) => limit(() => ask(image, false))),
   ]);
   const cut = Math.max(0, images.length - MAX_TAGS);
   const reason = unread[0] ?? (cut > 0 ? TOO_MANY : undefined);
-  return {
-    judged: judged.flatMap((one) => one ?? []),
-    unseen: unread.length + cut,
-    ...(reason && { reason }),
-  };
+  return { judged: judged.flat(), unseen: unread.length + cut, reason };
 }
 
 const TOO_MANY: Reason = {
@@ -87,42 +92,18 @@ const TOO_MANY: Reason = {
   detail: `only the first ${String(MAX_TAGS)} tags of the target are looked at`,
 };
 
-function keyOf({ tag, digest }: ImageAtTarget): string {
-  return `${tag}@${digest}`;
-}
-
 /** Asks one thing after another of the registry, until it has failed too often in a row. */
-function patient({ rule, target, judge, pace, clock }: TargetLook, signal: AbortSignal) {
+function patient(pace: TargetLook['pace'], signal: AbortSignal) {
   let failures = 0;
   let last: Reason = { code: 'InternalError', detail: 'nothing was asked' };
-  const attempt = async <T extends object>(ask: () => Promise<T | undefined>) => {
+  return async <T extends object>(ask: () => Promise<T | undefined>): Promise<T | Reason | undefined> => {
     if (failures >= GIVE_UP_AFTER) return last;
     await pace(signal);
     const answer = await orReason(ask, signal);
     const failed = answer !== undefined && 'code' in answer;
     failures = failed ? failures + 1 : 0;
-    if (failed) last = answer;
+    if (failed) last = answer as Reason;
     return answer;
-  };
-  return {
-    /** The image under a tag; `undefined` = there is no such tag any more. */
-    resolve: async (ref: ImageRef & { readonly tag: string }): Promise<ImageAtTarget | Reason | undefined> =>
-      attempt(async () => {
-        const digest = await target.tagDigest(ref, signal);
-        return digest && { tag: ref.tag, digest };
-      }),
-    ask: async ({ tag, digest }: ImageAtTarget, known: boolean): Promise<JudgedAtTarget | undefined> => {
-      const said = await attempt(async (): Promise<Standing | Reason | undefined> => {
-        const { evidence } = await judge(pin({ ...rule.target, tag }, digest), signal);
-        if (!evidence) return { state: 'unreported' };
-        const { manifest, signatures } = evidence;
-        if (manifest.state === 'absent') return { state: 'gone' };
-        if (manifest.state === 'unknown') return manifest.reason;
-        return standingOf({ digest, known, signatures }, rule, clock());
-      });
-      if (said === undefined) return undefined;
-      return { tag, digest, ...('code' in said ? { state: 'unknown', reason: said } : said) };
-    },
   };
 }
 

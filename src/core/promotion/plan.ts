@@ -46,35 +46,35 @@ export interface UnplannedImage extends Partial<Candidate> {
 export type Resolved = Exclude<PlannedImage, UnplannedImage>;
 
 /** Plans a run: pure, in the order given, one row per candidate. Running the plan of a finished run does nothing. */
-export function planRun(candidates: readonly Candidate[], rules: PlanRules): readonly PlannedImage[] {
-  return candidates.map((candidate) => ({ ...candidate, ...planImage(candidate, rules) }));
+export function planRun(
+  rows: readonly (Candidate | UnplannedImage)[],
+  rules: PlanRules,
+): readonly PlannedImage[] {
+  return rows.map((row) => ('action' in row ? row : { ...row, ...actionFor(row, rules) }));
 }
 
-function planImage(candidate: Candidate, rules: PlanRules): PlannedAction {
-  const { atTarget, expected, tag } = candidate;
-  if (atTarget === expected)
-    return candidate.ungated ? { action: 'Move' } : { action: 'UpToDate', tidy: rules.tidies };
+function actionFor(candidate: Candidate, { onTagExists, mirroredBefore, tidies }: PlanRules): PlannedAction {
+  const { atTarget, expected, tag, ungated } = candidate;
+  if (atTarget === expected) return ungated ? { action: 'Move' } : { action: 'UpToDate', tidy: tidies };
   if (atTarget === undefined) {
-    if (!rules.mirroredBefore?.(candidate)) return { action: 'Move' };
+    if (!mirroredBefore?.(candidate)) return { action: 'Move' };
     const message = 'was mirrored before and is gone since; mirror.force pulls it in again';
     return { action: 'Skip', reason: 'MirroredBefore', message };
   }
-  switch (rules.onTagExists) {
+  const existing = `${tag} is ${short(atTarget)} at the target and`;
+  switch (onTagExists) {
     case 'Overwrite':
       return { action: 'Move', overwrites: atTarget };
     case 'Backup':
       return { action: 'Move', overwrites: atTarget, backup: backupTag(tag, atTarget) };
     case 'Skip':
-      return {
-        action: 'Skip',
-        reason: 'TagExists',
-        message: existing(tag, atTarget, 'and is left as it is'),
-      };
+      return { action: 'Skip', reason: 'TagExists', message: `${existing} is left as it is` };
     case 'Fail':
-      return { action: 'Block', reason: 'TagExists', message: existing(tag, atTarget, 'and must not move') };
+      return { action: 'Block', reason: 'TagExists', message: `${existing} must not move` };
   }
 }
 
-function existing(tag: string, digest: Digest, what: string): string {
-  return `${tag} is ${digest.slice(0, 19)}… at the target ${what}`;
+/** A digest as messages show it. */
+export function short(digest: Digest): string {
+  return `${digest.slice(0, 19)}…`;
 }

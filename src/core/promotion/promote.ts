@@ -1,110 +1,76 @@
-import { type ImageRef, formatReference } from '../model/index.ts';
-import { exceptionsOf } from './gates/exceptions.ts';
-import type { TargetRegistry } from './ports.ts';
+import { formatReference } from '../model/index.ts';
+import { durationMs } from '../policy/index.ts';
+import { gateHash } from './gates/gate.ts';
+import { exceptionsOf, judgeScan, type ScanRule } from './gates/scan-gate.ts';
+import { scanPlatforms } from './gates/scan-platforms.ts';
+import type { Scanned } from './gates/scanned.ts';
+import type { PromoteSpec, ScanSpec } from './schema.ts';
 import { approveStep } from './steps/approve.ts';
 import { attachStep } from './steps/attach.ts';
-import { copyStep } from './steps/copy.ts';
+import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import { signStep } from './steps/sign.ts';
-import { type Step, blocked } from './steps/step.ts';
+import { blocked, step, type ImageTask, type Step, type StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
-import { tagStep } from './steps/tag.ts';
-import type { ImageTask, Learned, StepParts } from './steps/task.ts';
-import { verifyTargetStep } from './steps/verify-target.ts';
-import type { PromoteSpec, ScanSpec } from './schema.ts';
-import { durationMs } from '../policy/index.ts';
-import type { Scanned } from './gates/scanned.ts';
-import { judgeScan, type ScanRule } from './gates/scan-gate.ts';
-import { scanPlatforms } from './gates/scan-platforms.ts';
-import { gateHash } from './gates/waive.ts';
-
-/** What the steps of a promotion work with: the source may have to be written to, for it may have to go. */
-export interface PromoteParts extends StepParts {
-  readonly source: TargetRegistry;
-  /** Repository of the source. */
-  readonly from: ImageRef;
-}
 
 /** The steps of a promotion, in their order: gates, then all that is invisible without a tag, the tag, and tidying. */
-export function promoteSteps(parts: PromoteParts, promote: PromoteSpec): readonly Step<ImageTask, Learned>[] {
-  const { policies, scan, approval, attach, sign, supersede, deleteSource } = promote;
+export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly Step[] {
+  const { policies, scan, approval, sign, supersede, deleteSource } = promote;
   return [
     ...(policies.length > 0 ? [verifySource(parts)] : []),
-    ...(scan ? [scanStep({ ...parts, scan, exceptions: exceptionsOf(scan, parts.from) })] : []),
-    ...(scan || approval !== 'Never' ? [approveStep(approval, parts)] : []),
+    ...(scan ? [scanStep(parts, scan)] : []),
+    ...(scan || approval !== 'Never' ? [approveStep(parts, approval)] : []),
     copyStep(parts),
-    ...(scan && attach.report ? [attachStep({ ...parts, scan, promote })] : []),
-    ...(sign ? [signStep({ ...parts, sign, promote })] : []),
-    verifyTargetStep({ ...parts, thorough: deleteSource }),
+    ...(scan && promote.attach.report ? [attachStep(parts, scan, sign)] : []),
+    ...(sign ? [signStep(parts, promote, sign)] : []),
+    verifyTargetStep(parts, deleteSource),
     tagStep(parts),
     ...(supersede ? [supersedeStep(parts, supersede)] : []),
     ...(deleteSource ? [deleteSourceStep(parts)] : []),
   ];
 }
 
-/** What {@link scanStep} works with. */
-interface ScanParts extends Pick<StepParts, 'source' | 'scanner' | 'reports' | 'clock'> {
-  readonly scan: ScanSpec;
-  /** The exceptions of the promotion, as they apply to its source. */
-  readonly exceptions: ScanRule['exceptions'];
-}
-
 /** Scans every platform, or reads signed reports, and judges what was found. What follows from that, the next step says. */
-function scanStep(parts: ScanParts): Step<ImageTask, Learned> {
-  const { scan, exceptions, clock } = parts;
+function scanStep(parts: StepParts, scan: ScanSpec): Step {
   const rule: ScanRule = {
     failOn: scan.failOn,
     fixableOnly: scan.fixableOnly,
     maxReportAgeMs: durationMs(scan.maxReportAge),
     maxDatabaseAgeMs: durationMs(scan.maxDatabaseAge),
-    exceptions,
+    exceptions: exceptionsOf(scan, parts.from),
   };
-  return {
-    name: 'scan',
-    run: async (task, _, signal) => {
-      const scanned = await scannedOf(task, parts, signal);
-      const gates = [judgeScan(scanned, rule, clock())];
-      const hash = gateHash({ digest: task.image.digest, results: gates });
-      return { status: 'succeeded', learned: { scanned, gates, gateHash: hash } };
-    },
-  };
+  return step('scan', async ({ image }, _, signal) => {
+    const scanned = await scannedOf(image, parts, scan.from, signal);
+    const gates = [judgeScan(scanned, rule, parts.clock())];
+    const hash = gateHash({ digest: image.digest, results: gates });
+    return { status: 'succeeded', learned: { scanned, gates, gateHash: hash } };
+  });
 }
 
 async function scannedOf(
-  { image }: ImageTask,
-  { scan, source, scanner, reports }: ScanParts,
+  image: ImageTask['image'],
+  { source, scanner, reports }: StepParts,
+  from: ScanSpec['from'],
   signal: AbortSignal,
 ): Promise<readonly Scanned[]> {
-  if (scan.from === 'Report') return reports ? reports(image, signal) : [];
+  if (from === 'Report') return reports ? reports(image, signal) : [];
   const manifest = await source.manifest(image, signal);
-  if (!manifest) return [unscanned(image, `${formatReference(image)} is no longer there`)];
-  if (!scanner) return [unscanned(image, 'there is no scanner')];
-  return scanPlatforms({ image, manifest, from: scan.from, registry: source, scanner }, signal);
-}
-
-function unscanned({ digest }: ImageTask['image'], detail: string): Scanned {
-  return {
-    platform: '',
-    digest,
-    kind: 'unknown',
-    reason: { code: 'ScannerFailed', detail },
-    transient: false,
-  };
+  if (manifest && scanner) return scanPlatforms({ image, manifest, from, registry: source, scanner }, signal);
+  const detail = manifest ? 'there is no scanner' : `${formatReference(image)} is no longer there`;
+  const reason = { code: 'ScannerFailed', detail } as const;
+  return [{ platform: '', digest: image.digest, kind: 'unknown', reason, transient: false }];
 }
 
 /** The image has to satisfy the policies that the promotion names; a fact that could not be read blocks, too. */
-export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step<ImageTask, Learned> {
-  return {
-    name: 'verify source',
-    run: async ({ image }, _, signal) => {
-      const { verdict } = await judge(image, signal);
-      signal.throwIfAborted();
-      if (verdict.kind === 'allow' || verdict.kind === 'warn') return { status: 'succeeded' };
-      const against = verdict.findings.find(({ effect }) => effect === 'deny');
-      // A no without a reason is a no.
-      if (!against) return blocked('PolicyBroken', 'the policies refuse it and do not say why');
-      const policy = against.policy === '' ? '' : ` [policy ${against.policy}]`;
-      return blocked(against.reason, `${against.found}; ${against.next}${policy}`);
-    },
-  };
+export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
+  return step('verify source', async ({ image }, _, signal) => {
+    const { verdict } = await judge(image, signal);
+    signal.throwIfAborted();
+    if (verdict.kind === 'allow' || verdict.kind === 'warn') return { status: 'succeeded' };
+    const against = verdict.findings.find(({ effect }) => effect === 'deny');
+    // A no without a reason is a no.
+    if (!against) return blocked('PolicyBroken', 'the policies refuse it and do not say why');
+    const policy = against.policy === '' ? '' : ` [policy ${against.policy}]`;
+    return blocked(against.reason, `${against.found}; ${against.next}${policy}`);
+  });
 }

@@ -6,7 +6,6 @@ import {
   type ProvenSignature,
   type Reason,
   nameOf,
-  type StatementClaim,
 } from '../model/index.ts';
 import {
   type AppliedException,
@@ -15,9 +14,8 @@ import {
   parseTime,
   RELEASE_PREDICATE_TYPE,
 } from '../policy/index.ts';
-import { exceptionsOf } from './gates/exceptions.ts';
 import type { GateResult } from './gates/gate.ts';
-import { judgeScan } from './gates/scan-gate.ts';
+import { exceptionsOf, judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
 import type { ImagePromotionSpec, ScanSpec } from './schema.ts';
 
@@ -44,7 +42,7 @@ export type Standing =
   | { readonly state: 'blocked' | 'unknown'; readonly reason: Reason };
 
 /** An image that is asked about. `known` = it is known to have been promoted by this promotion. */
-export interface StandingQuestion {
+interface StandingQuestion {
   readonly digest: Digest;
   readonly known: boolean;
   readonly signatures: Evidence['signatures'];
@@ -73,15 +71,10 @@ export function standingOf(
   return { state: result.answer === 'Block' ? 'blocked' : 'unknown', reason: reasonOf(result) };
 }
 
-function releaseIn(signature: ProvenSignature, rule: StandingRule): readonly ReadRelease[] {
-  const { says } = signature;
-  if (says.kind !== 'statement' || !isBy(rule.releasesBy, signature)) return [];
-  const release = readRelease(says, rule);
-  return release ? [release] : [];
-}
-
 /** What a person accepted for this digest, as exceptions. */
-function waiversOf({ waived, approvalReason: reason, approvedUntil: until }: ReadRelease) {
+function waiversOf({ waived, approvalReason: reason, approvedUntil }: z.output<typeof release>) {
+  // Invalid where the statement does not say: then the approval has ended, nothing is forgiven by mistake.
+  const until = parseTime(approvedUntil) ?? new Date(NaN);
   return waived.map((id): AppliedException => ({ id, reason, until, appliesToImage: true }));
 }
 
@@ -92,39 +85,27 @@ function reasonOf({ reason = 'ScannerFailed', message, findings, expiredExceptio
   return { code: onlyEnded ? 'ExceptionExpired' : reason, detail: message };
 }
 
-/** What of a release statement counts after the release. */
-interface ReadRelease {
-  /** Ids of findings that an approver accepted. */
-  readonly waived: readonly string[];
-  readonly approvalReason: string;
-  /** Invalid where the statement does not say: then the approval has ended, nothing is forgiven by mistake. */
-  readonly approvedUntil: Date;
-}
-
 const place = z.object({ repository: z.string() });
+/** What of a release statement counts after the release. */
 const release = z.object({
   source: place,
   target: place,
+  /** Ids of findings that an approver accepted. */
   waived: z.array(z.string()),
   approvalReason: z.string().default(''),
-  approvedUntil: z.string().optional(),
+  approvedUntil: z.string().default(''),
 });
 
 /**
- * Reads a release statement by which an image came from this source to this target; `undefined` for any other statement: one key
- * may sign for several promotions, and what one lets pass is nothing to the others.
+ * The release statement of the promotion's own signer by which an image came from this source to this target; none for any other
+ * statement: one key may sign for several promotions, and what one lets pass is nothing to the others.
  */
-function readRelease(
-  { predicateType, predicate }: StatementClaim,
-  { source, target }: { readonly source: ImageRef; readonly target: ImageRef },
-): ReadRelease | undefined {
-  if (predicateType !== RELEASE_PREDICATE_TYPE) return undefined;
-  const read = release.safeParse(predicate);
-  if (!read.success) return undefined;
-  const { waived, approvalReason, approvedUntil = '', ...places } = read.data;
-  if (places.source.repository !== nameOf(source)) return undefined;
-  if (places.target.repository !== nameOf(target)) return undefined;
-  return { waived, approvalReason, approvedUntil: parseTime(approvedUntil) ?? new Date(NaN) };
+function releaseIn(signature: ProvenSignature, { releasesBy, source, target }: StandingRule) {
+  const { says } = signature;
+  if (says.kind !== 'statement' || says.predicateType !== RELEASE_PREDICATE_TYPE) return [];
+  const read = isBy(releasesBy, signature) ? release.safeParse(says.predicate).data : undefined;
+  const isOurs = read?.source.repository === nameOf(source) && read.target.repository === nameOf(target);
+  return isOurs ? [read] : [];
 }
 
 /** Whether reports can count: by the key of the promotion itself, or by authorities it names. Keyless has no key beforehand. */
@@ -133,25 +114,15 @@ export function hasReporter({ promote }: ImagePromotionSpec): boolean {
   return promote.scan.authorities.length > 0 || promote.sign?.secretRef !== undefined;
 }
 
-interface Trusted {
-  readonly reports: CompiledPolicy | undefined;
-  readonly own: CompiledPolicy | undefined;
-}
-
 /** The rule by which what a promotion promoted is reassessed; `undefined` where nothing is scanned. */
 export function standingRule(
   { promote }: ImagePromotionSpec,
   places: Pick<StandingRule, 'source' | 'target'>,
-  { reports, own }: Trusted,
+  trusted: { readonly reports: CompiledPolicy | undefined; readonly own: CompiledPolicy | undefined },
 ): StandingRule | undefined {
   const scan = promote?.scan;
   if (!scan) return undefined;
-  const [accepted, ours] = [reports?.vulnerabilities?.from ?? [], own?.vulnerabilities?.from ?? []];
-  return {
-    scan,
-    exceptions: exceptionsOf(scan, places.source),
-    reportsBy: [...accepted, ...ours],
-    releasesBy: ours,
-    ...places,
-  };
+  const releasesBy = trusted.own?.vulnerabilities?.from ?? [];
+  const reportsBy = [...(trusted.reports?.vulnerabilities?.from ?? []), ...releasesBy];
+  return { scan, exceptions: exceptionsOf(scan, places.source), reportsBy, releasesBy, ...places };
 }

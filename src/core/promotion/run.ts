@@ -1,9 +1,17 @@
 import pLimit from 'p-limit';
-import { Fault, type Clock, type ReasonCode } from '../model/index.ts';
+import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts';
 import type { PlannedImage, Resolved } from './plan.ts';
-import { NOTHING_MOVED, type ImageResult } from './result.ts';
-import type { Progress } from './progress.ts';
-import { walk, type Step, type StepName, type Walk } from './steps/step.ts';
+import type { CopyProgress } from './copy/copy.ts';
+import { plannedResult, type ImageResult } from './result.ts';
+import {
+  walk,
+  type ImageTask,
+  type Learned,
+  type Progress,
+  type Step,
+  type StepName,
+  type Walk,
+} from './steps/step.ts';
 
 /** How often one image is tried that breaks on something that may pass by itself: the first time, and twice more. */
 const MAX_ATTEMPTS = 3;
@@ -11,13 +19,12 @@ const MAX_ATTEMPTS = 3;
 const FIRST_PAUSE_MS = 1_000;
 
 /** Everything that executes a plan. */
-export interface RunParts<Task, Learned> {
+export interface RunParts {
   /** The steps on an image's way, or those behind it that are still open when it has arrived already. */
-  readonly steps: (planned: Resolved) => readonly Step<Task, Learned>[];
-  readonly taskOf: (planned: Resolved) => Task;
-  readonly learned: Learned;
-  /** What the steps of an image found out, as far as it got. */
-  readonly summary: (learned: Learned, planned: Resolved) => Partial<ImageResult>;
+  readonly steps: (planned: Resolved) => readonly Step[];
+  readonly taskOf: (planned: Resolved) => ImageTask;
+  /** Requests made to the two registries for an image so far; absent where they are not counted. */
+  readonly requests?: (tag: string) => number | undefined;
   readonly arrivedAs: 'Mirrored' | 'Promoted';
   /** Most images under way at the same time. */
   readonly parallel: number;
@@ -34,16 +41,17 @@ export interface RunParts<Task, Learned> {
  * Executes a plan: images in parallel, each through its steps. Whatever happens to one stops no other; a run that is
  * aborted ends with what was true by then. The answer has one row per planned image, in order.
  */
-export async function runPlan<Task, Learned extends object>(
+export async function runPlan(
   planned: readonly PlannedImage[],
-  parts: RunParts<Task, Learned>,
+  parts: RunParts,
   signal: AbortSignal,
 ): Promise<readonly ImageResult[]> {
   const limit = pLimit(parts.parallel);
   return Promise.all(
     planned.map((image) =>
       limit(async () => {
-        const result = await runImage(image, parts, signal);
+        const isOpen = image.action === 'Move' || (image.action === 'UpToDate' && image.tidy);
+        const result = isOpen ? await runImage(image, parts, signal) : plannedResult(image);
         parts.progress.onResult(result);
         return result;
       }),
@@ -51,79 +59,40 @@ export async function runPlan<Task, Learned extends object>(
   );
 }
 
-async function runImage<Task, Learned extends object>(
-  planned: PlannedImage,
-  parts: RunParts<Task, Learned>,
-  signal: AbortSignal,
-): Promise<ImageResult> {
-  const settled = settledBy(planned);
-  if (settled || planned.action === 'Fail')
-    return { ...rowOf(planned), ...NOTHING_MOVED, ...(settled ?? { decision: 'Failed' }) };
-  const steps = parts.steps(planned);
+async function runImage(planned: Resolved, parts: RunParts, signal: AbortSignal): Promise<ImageResult> {
   const startedAt = parts.clock();
-  const ended = await tryImage(planned, steps, parts, signal).catch((error: unknown) => {
+  const ended = await tryImage(planned, parts, signal).catch((error: unknown) => {
     parts.report(error);
-    return broken('InternalError', 'it failed, this is a bug');
+    return broken({ code: 'InternalError', detail: 'it failed, this is a bug' });
   });
-  return {
-    ...rowOf(planned),
-    ...NOTHING_MOVED,
-    ...ended,
-    ...(planned.action === 'Move' && planned.overwrites !== undefined && { overwrote: planned.overwrites }),
-    ...(planned.action === 'Move' && planned.backup !== undefined && { backup: planned.backup }),
-    startedAt,
-    finishedAt: parts.clock(),
-  };
+  const { overwrites: overwrote, backup } = planned.action === 'Move' ? planned : {};
+  const requests = parts.requests?.(planned.tag);
+  const about = { requests, overwrote, backup, startedAt, finishedAt: parts.clock() };
+  return { ...plannedResult(planned), ...definedFields({ ...ended, ...about }) };
 }
 
 type Ended = Pick<ImageResult, 'decision'> & Partial<ImageResult>;
 
-function settledBy(planned: PlannedImage): Ended | undefined {
-  switch (planned.action) {
-    case 'Skip':
-      return { decision: 'Skipped', reason: planned.reason, message: planned.message };
-    case 'Block':
-      return { decision: 'Blocked', reason: planned.reason, message: planned.message };
-    case 'UpToDate':
-      return planned.tidy ? undefined : { decision: 'UpToDate' };
-    case 'Fail':
-      return { ...broken(planned.reason, planned.message), transient: planned.transient };
-    case 'Move':
-      return undefined;
-  }
-}
-
-function rowOf({
-  tag,
-  digest,
-  expected,
-}: PlannedImage): Pick<ImageResult, 'tag' | 'digest' | 'targetDigest'> {
-  return {
-    tag,
-    ...(digest !== undefined && { digest }),
-    ...(expected !== undefined && expected !== digest && { targetDigest: expected }),
-  };
-}
-
-async function tryImage<Task, Learned extends object>(
-  planned: Resolved,
-  steps: readonly Step<Task, Learned>[],
-  parts: RunParts<Task, Learned>,
-  signal: AbortSignal,
-): Promise<Ended> {
+async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal): Promise<Ended> {
+  const steps = parts.steps(planned);
   const task = parts.taskOf(planned);
   const onStep = (name: StepName): void => {
     parts.progress.onStep(planned.tag, name);
   };
-  let { learned } = parts;
+  let learned: Learned = { gates: [] };
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
     await rest(parts.restMs(), parts, signal);
-    if (signal.aborted) return { ...broken(...endOf(signal)), ...parts.summary(learned, planned) };
-    const end = await walk(steps, { task, learned, onStep, ...(from !== undefined && { from }) }, signal);
+    if (signal.aborted) return { ...broken(endOf(signal)), ...summaryOf(learned) };
+    const end = await walk(steps, { task, learned, from }, onStep, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;
-    if (final || isOver(signal))
-      return { ...endedAs(end, planned, parts, signal), ...parts.summary(end.learned, planned) };
+    if (final || isOver(signal)) {
+      const arrivedAs = planned.action === 'UpToDate' ? 'UpToDate' : parts.arrivedAs;
+      return {
+        ...(end.ended === 'arrived' ? { decision: arrivedAs } : stoppedAt(end, signal)),
+        ...summaryOf(end.learned),
+      };
+    }
     ({ learned, at: from } = end);
     await rest(FIRST_PAUSE_MS * 4 ** (attempt - 1), parts, signal);
   }
@@ -135,44 +104,65 @@ function isOver(signal: AbortSignal): boolean {
 }
 
 /** Waits, or less when the run ends meanwhile. */
-async function rest(
-  ms: number,
-  { pause }: Pick<RunParts<never, never>, 'pause'>,
-  signal: AbortSignal,
-): Promise<void> {
+async function rest(ms: number, { pause }: Pick<RunParts, 'pause'>, signal: AbortSignal): Promise<void> {
   if (ms > 0 && !signal.aborted) await pause(ms, signal).catch(() => undefined);
 }
 
-function endedAs<Task, Learned>(
-  end: Walk<Learned>,
-  planned: PlannedImage,
-  { arrivedAs }: Pick<RunParts<Task, Learned>, 'arrivedAs'>,
-  signal: AbortSignal,
-): Ended {
-  switch (end.ended) {
-    case 'arrived':
-      return { decision: planned.action === 'UpToDate' ? 'UpToDate' : arrivedAs };
-    case 'waiting':
-      return { decision: 'AwaitingApproval', reason: end.reason.code, message: end.reason.detail };
-    case 'blocked':
-      return { decision: 'Blocked', reason: end.reason.code, message: end.reason.detail };
-    case 'failed':
-      return { ...broken(end.reason.code, `${end.at}: ${end.reason.detail}`), transient: true };
-    case 'broken': {
-      if (signal.aborted) return broken(...endOf(signal));
-      const { code, message, transient } = end.fault;
-      return { ...broken(code, `${end.at}: ${message}`), transient };
-    }
+function stoppedAt(end: Exclude<Walk, { readonly ended: 'arrived' }>, signal: AbortSignal): Ended {
+  if (end.ended === 'broken') {
+    const { code, message, transient } = end.fault;
+    return signal.aborted
+      ? broken(endOf(signal))
+      : broken({ code, detail: `${end.at}: ${message}` }, transient);
   }
+  const { code, detail } = end.reason;
+  if (end.ended === 'failed') return broken({ code, detail: `${end.at}: ${detail}` }, true);
+  return {
+    decision: end.ended === 'waiting' ? 'AwaitingApproval' : 'Blocked',
+    reason: code,
+    message: detail,
+  };
 }
 
-function broken(reason: ReasonCode, message: string): Ended {
-  return { decision: 'Failed', reason, message };
+function broken({ code: reason, detail: message }: Reason, transient?: boolean): Ended {
+  return { decision: 'Failed', reason, message, transient };
 }
 
 /** Why a run was ended from outside: the Fault it was aborted with, else that its time was over. */
-function endOf({ reason }: AbortSignal): readonly [ReasonCode, string] {
+function endOf({ reason }: AbortSignal): Reason {
   return reason instanceof Fault
-    ? [reason.code, reason.detail]
-    : ['DeadlineExceeded', 'the time of the run is over'];
+    ? reason
+    : { code: 'DeadlineExceeded', detail: 'the time of the run is over' };
+}
+
+/** What the steps of an image have learned, in short. */
+function summaryOf({
+  moved,
+  counts,
+  gates: [scan],
+  gateHash,
+  approval,
+  report,
+  sourceLeft,
+}: Learned): Partial<ImageResult> {
+  return definedFields({
+    ...(moved && copied(moved)),
+    attachments: counts,
+    severities: scan?.counts,
+    worst: scan?.worst,
+    blocking: scan && scan.blocking.length > 0 ? scan.blocking : undefined,
+    exceptionsUntil: scan?.exceptionsUntil,
+    gateHash,
+    approvedBy: approval?.approver,
+    reportDigest: report?.digest,
+    message: sourceLeft === undefined ? undefined : `the source was not deleted: ${sourceLeft}`,
+  });
+}
+
+function copied({ bytes, spared, blobs }: CopyProgress): Pick<ImageResult, 'bytes' | 'spared' | 'blobs'> {
+  return {
+    bytes,
+    spared: { mounted: spared.mounted, skipped: spared.present + spared.shared },
+    blobs: { mounted: blobs.mounted, copied: blobs.copied, skipped: blobs.present + blobs.shared },
+  };
 }

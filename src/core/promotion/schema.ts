@@ -1,11 +1,14 @@
 import * as z from 'zod';
 import { API_VERSION } from '../policy/index.ts';
-import { approvalSpecSchema } from './schema/approval.ts';
+import {
+  approvalSpecSchema,
+  runSpecSchema,
+  type runStatusSchema,
+  type runImageSchema,
+} from './schema/run.ts';
 import { objectName } from './schema/parts.ts';
 import type { promotionStatusSchema } from './schema/promotion-status.ts';
 import { promotionSpecSchema } from './schema/promotion.ts';
-import type { runImageSchema } from './schema/run-image.ts';
-import { runSpecSchema, type runStatusSchema } from './schema/run.ts';
 
 /*
  * The resources of promotion, written once: types, CRDs with their CEL rules and reference pages are made from these. What

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { parseDigest } from '../../../src/core/model/index.ts';
 import { cutRunImages, runImage, type ImageResult } from '../../../src/core/promotion/index.ts';
-import { runImageSchema } from '../../../src/core/promotion/schema/run-image.ts';
+import { runImageSchema } from '../../../src/core/promotion/schema/run.ts';
 import { digestOfLetter } from '../../support/promotions/promotions.ts';
 
 const digest = parseDigest(digestOfLetter('a'))!;

@@ -1,15 +1,26 @@
 import { expect } from 'chai';
 import { digestOf, Fault, type Reason } from '../../../src/core/model/index.ts';
 import type { PlannedImage } from '../../../src/core/promotion/plan.ts';
-import { SILENT } from '../../../src/core/promotion/progress.ts';
+import { SILENT } from '../../support/promotions/silent.ts';
 import { countResults, phaseOf, type ImageResult } from '../../../src/core/promotion/result.ts';
 import { runPlan, type RunParts } from '../../../src/core/promotion/run.ts';
-import { blocked, type Step, type StepName } from '../../../src/core/promotion/steps/step.ts';
+import {
+  blocked,
+  type ImageTask,
+  type Learned,
+  type Step,
+  type StepName,
+} from '../../../src/core/promotion/steps/step.ts';
 
-interface Learned {
-  readonly bytes?: number;
-}
-type Act = Step<string, Learned>['run'];
+type Outcome = ReturnType<Step['run']>;
+type Act = (tag: string, learned: Learned) => Outcome;
+
+/** What a copy of so many bytes reports. */
+const moved = (bytes: number): NonNullable<Learned['moved']> => ({
+  bytes,
+  blobs: { present: 0, mounted: 0, copied: 1, shared: 0 },
+  spared: { present: 0, mounted: 0, shared: 0 },
+});
 
 const moving = (tag: string) => ({
   tag,
@@ -31,19 +42,25 @@ const done: Act = () => Promise.resolve({ status: 'succeeded' });
 async function run(
   images: readonly PlannedImage[],
   acts: Partial<Record<StepName, Act>>,
-  more: Partial<RunParts<string, Learned>> = {},
+  more: Partial<RunParts> = {},
   signal: AbortSignal = new AbortController().signal,
 ) {
   const pauses: number[] = [];
   const reported: unknown[] = [];
-  const steps = Object.entries(acts).map(([name, act]) => ({ name: name as StepName, run: act }));
+  const steps = Object.entries(acts).map(([name, act]) => ({
+    name: name as StepName,
+    run: ({ planned }: ImageTask, learned: Learned) => act(planned.tag, learned),
+  }));
   const results = await runPlan(
     images,
     {
       steps: () => steps,
-      taskOf: ({ tag }) => tag,
-      learned: {},
-      summary: ({ bytes = 0 }) => ({ bytes }),
+      taskOf: (planned) => ({
+        planned,
+        image: { registry: 'r', repository: 'a', digest: planned.digest },
+        to: { registry: 'r', repository: 'b' },
+        targetIsNew: () => Promise.resolve(false),
+      }),
       arrivedAs: 'Promoted',
       parallel: 4,
       restMs: () => 0,
@@ -67,10 +84,10 @@ describe('a run', () => {
     const { results } = await run([moving('a'), moving('b')], {
       copy: (tag) => {
         seen.push(`copy ${tag}`);
-        return Promise.resolve({ status: 'succeeded', learned: { bytes: 7 } });
+        return Promise.resolve({ status: 'succeeded', learned: { moved: moved(7) } });
       },
-      tag: (tag, { bytes }) => {
-        seen.push(`tag ${tag} ${String(bytes)}`);
+      tag: (tag, learned) => {
+        seen.push(`tag ${tag} ${String(learned.moved?.bytes)}`);
         return Promise.resolve({ status: 'succeeded' });
       },
     });
@@ -110,7 +127,7 @@ describe('a run', () => {
     const { results, pauses } = await run([moving('a')], {
       copy: (tag) => {
         copies.push(tag);
-        return Promise.resolve({ status: 'succeeded', learned: { bytes: 5 } });
+        return Promise.resolve({ status: 'succeeded', learned: { moved: moved(5) } });
       },
       tag: () => {
         pushes += 1;

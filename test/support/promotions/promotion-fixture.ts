@@ -11,7 +11,7 @@ import {
   type Progress,
   type TargetJudgement,
 } from '../../../src/core/promotion/index.ts';
-import { SILENT } from '../../../src/core/promotion/progress.ts';
+import { SILENT } from './silent.ts';
 import type { Parsed } from '../../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../../src/core/policy/index.ts';

@@ -4,12 +4,11 @@ import {
   countResults,
   cutRunImages,
   MAX_PINS,
-  NOTHING_MOVED,
+  plannedResult,
   runImage,
   type Discovery,
   type ImagePromotionRunStatus,
   type ImageResult,
-  type PlannedImage,
 } from '../../../core/promotion/index.ts';
 import { isWork, pendingImage, readPins, type Pin } from '../run/pins.ts';
 
@@ -61,7 +60,7 @@ export function planProgress(
   const counts = { ...countResults([]), candidates: images.length };
   const progress = progressOf(pins, plan, { counts });
   // Images without work are recorded at once.
-  for (const image of images) if (!isWork(image)) progress.record(settledBy(image));
+  for (const image of images) if (!isWork(image)) progress.record(plannedResult(image));
   return { ok: true, progress };
 }
 
@@ -88,7 +87,7 @@ function progressOf(planned: readonly Pin[], plan: Plan, before: ImagePromotionR
     if (pin?.gateHash !== undefined) replaceWaiting(result.tag);
     if (pin) settle(pins, pin, result);
     const counted = COUNTED[result.decision];
-    if (counted !== 'candidates') counts[counted] += 1;
+    if (counted) counts[counted] += 1;
     rows.set(result.tag, runImage(result));
     requests += result.requests ?? 0;
     bytes += result.bytes;
@@ -109,16 +108,6 @@ function progressOf(planned: readonly Pin[], plan: Plan, before: ImagePromotionR
       };
     },
   };
-}
-
-/** The result of an image that needs no work. */
-function settledBy(planned: PlannedImage): ImageResult {
-  const { tag, digest, action } = planned;
-  const row = { tag, digest, ...NOTHING_MOVED };
-  if (action === 'Move' || action === 'UpToDate') return { ...row, decision: 'UpToDate' };
-  const { reason, message } = planned;
-  const decision = ({ Skip: 'Skipped', Block: 'Blocked', Fail: 'Failed' } as const)[action];
-  return { ...row, decision, reason, message, transient: action === 'Fail' ? planned.transient : undefined };
 }
 
 /** An image that is done needs no pin; one that waits is pinned with what the gates found. */

@@ -1,10 +1,8 @@
 import pLimit from 'p-limit';
 import { pin, type Descriptor, type Digest, type ImageRef, type ManifestContent } from '../../model/index.ts';
-import { blobsOf, type Graph } from '../graph/graph.ts';
-import type { SourceRegistry, TargetRegistry } from '../ports.ts';
 import { together, type Start } from '../concurrency.ts';
-import { missingAt } from './missing.ts';
-import { createTally, type CopyProgress } from './progress.ts';
+import { blobsOf, carriedReferrers, type Graph } from '../graph/graph.ts';
+import type { BlobArrival, SourceRegistry, TargetRegistry } from '../ports.ts';
 import { lookAtTag, pushTag, type TagTask } from './tagged.ts';
 
 /** What to copy from where to where. */
@@ -22,8 +20,17 @@ export interface CopyRequest {
   readonly onProgress?: (progress: CopyProgress) => void;
 }
 
+/** How far a copy is: figures only grow. */
+export interface CopyProgress {
+  /** Bytes that travelled, also those that had to be sent twice. */
+  readonly bytes: number;
+  readonly blobs: Readonly<Record<BlobArrival, number>>;
+  /** Bytes that did not have to travel for this image, by why: all ways to arrive but being copied. */
+  readonly spared: Readonly<Record<Exclude<BlobArrival, 'copied'>, number>>;
+}
+
 /** Transfers at the same time for one image: enough to hide latency; the registry's own budget is shared by all images. */
-export const COPY_AT_ONCE = 16;
+const COPY_AT_ONCE = 16;
 
 /**
  * Brings a graph to the target, all but the tag: blobs, largest first; each manifest as soon as what it needs is there, as
@@ -32,64 +39,72 @@ export const COPY_AT_ONCE = 16;
  */
 export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<CopyProgress> {
   return together(signal, async (inner, start) => {
-    const { graph, concurrency = COPY_AT_ONCE } = request;
-    const limits = { asks: pLimit(concurrency), blobs: pLimit(concurrency), pushes: pLimit(concurrency) };
-    const within =
-      (limit: keyof typeof limits): Start =>
-      (task) =>
-        start(() => limits[limit](task));
-    const plan = await planCopy(request, within('asks'), inner);
-    const tally = createTally(totalOf(graph), request.onProgress);
+    const { graph, source, target, to, targetIsNew, concurrency = COPY_AT_ONCE } = request;
+    const limited = (): Start => {
+      const limit = pLimit(concurrency);
+      return (task) => start(() => limit(task));
+    };
+    const plan = await planCopy(request, limited(), inner);
+    const [bring, push] = [limited(), limited()];
+    const tally = createTally(request.onProgress);
     const brought = new Set(plan.blobs.map(({ digest }) => digest));
     for (const blob of graph.blobs) if (!brought.has(blob.digest)) tally.arrived('present', blob);
-    tally.pushed(graph.manifests.length - plan.manifests.length);
-
-    const { source, target, to, targetIsNew } = request;
     const blobs = new Map<Digest, Promise<void>>();
-    const bring = within('blobs');
+    const given = { source, from: graph.image, to, onBytes: tally.moved, maybeThere: !targetIsNew };
     for (const blob of plan.blobs) {
-      const transfer = {
-        blob,
-        source,
-        from: graph.image,
-        to,
-        onBytes: tally.moved,
-        maybeThere: !targetIsNew,
-      };
-      const arrival = bring(() => target.transferBlob(transfer, inner)).then((how) => {
-        tally.arrived(how, blob);
-      });
-      blobs.set(blob.digest, arrival);
+      const transfer = bring(() => target.transferBlob({ ...given, blob }, inner));
+      blobs.set(
+        blob.digest,
+        transfer.then((how) => {
+          tally.arrived(how, blob);
+        }),
+      );
     }
-    const push = within('pushes');
     const manifests = new Map<Digest, Promise<void>>();
     /** Once all that a manifest needs is there; what this copy does not bring is there already. */
     const ready = async ({ manifest }: ManifestContent): Promise<void> => {
-      const parts = blobsOf([{ manifest }]).map(({ digest }) => blobs.get(digest));
       const before = [...manifest.manifests, ...(manifest.subject ? [manifest.subject] : [])];
-      await Promise.all([...parts, ...before.map(({ digest }) => manifests.get(digest))]);
+      await Promise.all([
+        ...blobsOf([{ manifest }]).map(({ digest }) => blobs.get(digest)),
+        ...before.map(({ digest }) => manifests.get(digest)),
+      ]);
     };
     for (const content of plan.manifests) {
       const { digest } = content.manifest;
       const pushed = ready(content).then(() =>
         push(() => target.pushManifest(pin(to, digest), content, inner)),
       );
-      manifests.set(
-        digest,
-        pushed.then(() => tally.pushed(1)),
-      );
+      manifests.set(digest, pushed);
     }
     const tags = plan.tags.map(async (look) => {
       const task = await look();
-      if (task.state === 'push' || task.state === 'merge') {
-        await ready(task.one.content);
-        await push(() => pushTag(task, { target, to }, inner));
-      }
-      tally.pushed(1);
+      if (!isBrought(task)) return;
+      await ready(task.one.content);
+      await push(() => pushTag(task, { target, to }, inner));
     });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
     return tally.now();
   });
+}
+
+/** Counts what arrives and reports it. */
+function createTally(report: (progress: CopyProgress) => void = () => undefined) {
+  const blobs = { present: 0, mounted: 0, copied: 0, shared: 0 };
+  const spared = { present: 0, mounted: 0, shared: 0 };
+  let bytes = 0;
+  const now = (): CopyProgress => ({ bytes, blobs: { ...blobs }, spared: { ...spared } });
+  return {
+    now,
+    moved: (more: number): void => {
+      bytes += more;
+      report(now());
+    },
+    arrived: (how: BlobArrival, { size }: Descriptor): void => {
+      blobs[how] += 1;
+      if (how !== 'copied') spared[how] += size;
+      report(now());
+    },
+  };
 }
 
 /** What has to be brought. */
@@ -99,30 +114,60 @@ interface CopyPlan {
   readonly blobs: readonly Descriptor[];
 }
 
-async function planCopy(
-  { graph, target, to, targetIsNew }: CopyRequest,
-  ask: Start,
-  signal: AbortSignal,
-): Promise<CopyPlan> {
+function isBrought(task: TagTask): task is Extract<TagTask, { state: 'push' | 'merge' }> {
+  return task.state === 'push' || task.state === 'merge';
+}
+
+async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal): Promise<CopyPlan> {
+  const { graph, target, to, targetIsNew } = request;
   const looks = graph.tagged.map((one) => () => ask(() => lookAtTag(one, { target, to }, signal)));
   // Read while blobs are under way: another run may have signed the same image since the registry reported that nothing is there.
   if (targetIsNew) return { manifests: graph.manifests, tags: looks, blobs: graph.blobs };
   const [missing, looked] = await Promise.all([
-    missingAt({ graph, target, to, ask }, signal),
+    missingAt(request, ask, signal),
     Promise.all(looks.map((look) => look())),
   ]);
   const manifests = graph.manifests.filter(({ manifest }) => missing.has(manifest.digest));
-  const brought = looked.flatMap(({ state, one }) =>
-    state === 'push' || state === 'merge' ? [one.content] : [],
-  );
+  const brought = looked.filter(isBrought).map(({ one }) => one.content);
   const tags = looked.map((task) => () => Promise.resolve(task));
   return { manifests, tags, blobs: blobsOf([...manifests, ...brought]) };
 }
 
-function totalOf({ blobs, manifests, tagged }: Graph): CopyProgress['total'] {
-  return {
-    bytes: blobs.reduce((sum, { size }) => sum + size, 0),
-    blobs: blobs.length,
-    manifests: manifests.length + tagged.length,
+/**
+ * Which manifests of a graph a target lacks. One that is there has all that it needs, since registries take no manifest
+ * before its parts; so a target that has everything costs one HEAD and a listing for whatever has referrers. A referrer
+ * counts as there when it is listed: one that lies there unlisted is pushed again, and listed by that.
+ */
+async function missingAt(
+  { graph, target, to }: CopyRequest,
+  ask: Start,
+  signal: AbortSignal,
+): Promise<ReadonlySet<Digest>> {
+  const missing = new Set<Digest>();
+  const looked = new Set<Digest>();
+  const contents = new Map(graph.manifests.map((content) => [content.manifest.digest, content]));
+  const referrers = carriedReferrers(graph);
+
+  const look = async (digest: Digest, known?: boolean): Promise<void> => {
+    if (looked.has(digest)) return;
+    looked.add(digest);
+    const there = known ?? (await ask(() => target.tagDigest(pin(to, digest), signal))) !== undefined;
+    if (!there) missing.add(digest);
+    const children = contents.get(digest)?.manifest.manifests ?? [];
+    await Promise.all([
+      ...children.map((child) => look(child.digest, there || undefined)),
+      lookAbout(digest, there),
+    ]);
   };
+
+  const lookAbout = async (of: Digest, there: boolean): Promise<void> => {
+    const ours = referrers.get(of);
+    if (ours === undefined) return;
+    const listed = there ? await ask(() => target.referrers(pin(to, of), signal)) : [];
+    const theirs = new Set(listed.map(({ digest }) => digest));
+    await Promise.all(ours.map((digest) => look(digest, theirs.has(digest))));
+  };
+
+  await look(graph.root.manifest.digest);
+  return missing;
 }

@@ -1,19 +1,20 @@
 import pLimit from 'p-limit';
 import { formatReference, pin, type Digest, type ImageRef, type Reason } from '../../model/index.ts';
-import { countAttachments, type Graph } from '../graph/graph.ts';
+import { carriedReferrers, countAttachments, type Graph } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
 import type { AttachmentCounts } from '../result.ts';
 import { together, type Start } from '../concurrency.ts';
-import { carriedReferrers } from './missing.ts';
 import { lookAtTag } from './tagged.ts';
 
-/** What the target has of a graph: all that was to be carried, or less (`CopyIncomplete`, with the numbers). */
-export type Arrived =
-  | { readonly state: 'complete'; readonly counts: AttachmentCounts }
-  | { readonly state: 'short'; readonly counts: AttachmentCounts; readonly reason: Reason };
+/** What the target has of a graph: all that was to be carried, or less, with the reason `CopyIncomplete` and the numbers. */
+export interface Arrived {
+  readonly state: 'complete' | 'short';
+  readonly counts: AttachmentCounts;
+  readonly reason?: Reason;
+}
 
 /** What is counted again, and where. */
-export interface VerifyRequest {
+interface VerifyRequest {
   readonly graph: Graph;
   readonly target: TargetRegistry;
   /** The repository at the target. */
@@ -52,21 +53,17 @@ export function verifyTarget(request: VerifyRequest, signal: AbortSignal): Promi
     const present = tags.filter(({ state }) => state === 'present').length;
     const counts = { ...found, carried: seen.length + present, leftByRule: found.leftByRule + apart };
     if (absent.length === 0 && counts.carried === found.carried - apart) return { state: 'complete', counts };
-    return {
-      state: 'short',
-      counts,
-      reason: { code: 'CopyIncomplete', detail: explain(to, counts, absent) },
-    };
+    const reason = { code: 'CopyIncomplete', detail: explain(to, counts, absent) } as const;
+    return { state: 'short', counts, reason };
   });
 }
 
 /** The image and its children, without their referrers. */
 function partsOf({ root, manifests }: Graph): readonly Digest[] {
-  const contents = new Map(manifests.map((content) => [content.manifest.digest, content]));
+  const contents = new Map(manifests.map(({ manifest }) => [manifest.digest, manifest]));
   const parts = new Set<Digest>([root.manifest.digest]);
-  for (const digest of parts) {
-    for (const child of contents.get(digest)?.manifest.manifests ?? []) parts.add(child.digest);
-  }
+  for (const digest of parts)
+    for (const child of contents.get(digest)?.manifests ?? []) parts.add(child.digest);
   return [...parts];
 }
 

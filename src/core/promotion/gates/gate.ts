@@ -1,31 +1,14 @@
-import type { ReasonCode } from '../../model/index.ts';
+import { digestOf, type Digest, type ReasonCode } from '../../model/index.ts';
 import type { Severity, VulnerabilityFinding } from '../../policy/index.ts';
-
-/** What a gate says of an image. Unknown is no Pass: it blocks, and no approval lifts it. */
-export type GateAnswer = 'Pass' | 'Block' | 'Unknown';
-
-/** Ids shown of what blocks: enough to work with, few enough for two hundred rows in one status. */
-export const MAX_IDS_SHOWN = 20;
+import type { Approval } from '../approval.ts';
 
 /** What the scan gate found out about one image, all its platforms together. */
-export interface GateResult {
+export interface GateResult extends Conclusion {
   readonly gate: 'scan';
-  readonly answer: GateAnswer;
-  /** `undefined` for a Pass. */
-  readonly reason: ReasonCode | undefined;
-  readonly message: string;
-  /** Whether trying again may help: it is Unknown, and everything that is unknown may pass by itself. */
-  readonly transient: boolean;
   /** The worst severity found, whether or not it blocks; absent when nothing was found. */
   readonly worst?: Severity;
   /** Findings of each severity, each once however many platforms have it. */
   readonly counts: Readonly<Record<Severity, number>>;
-  /** Every finding that blocks, worst first. */
-  readonly findings: readonly VulnerabilityFinding[];
-  /** Ids of what blocks, each once, worst first, {@link MAX_IDS_SHOWN} at most. */
-  readonly blocking: readonly string[];
-  /** Ids that block and are not listed. */
-  readonly blockingCut: number;
   /** Findings that would block but for an exception, or for the approval that waived them. */
   readonly excepted: readonly ExceptedFinding[];
   /** Ids of what blocks and was excepted once. */
@@ -36,6 +19,21 @@ export interface GateResult {
   readonly scanner: string;
   /** When the oldest database that was used was built; absent when one does not say. */
   readonly databaseUpdatedAt?: Date;
+}
+
+/** The parts of a result that follow from what blocks and what is in the way. */
+interface Conclusion {
+  /** Unknown is no Pass: it blocks, and no approval lifts it. */
+  readonly answer: 'Pass' | 'Block' | 'Unknown';
+  /** `undefined` for a Pass. */
+  readonly reason: ReasonCode | undefined;
+  readonly message: string;
+  /** Whether trying again may help: it is Unknown, and everything that is unknown may pass by itself. */
+  readonly transient: boolean;
+  /** Every finding that blocks, worst first. */
+  readonly findings: readonly VulnerabilityFinding[];
+  /** Their ids, each once. */
+  readonly blocking: readonly string[];
   /** Why it is unknown, or what is missing besides: things that no waiver of findings lifts. */
   readonly obstacles: readonly Obstacle[];
 }
@@ -44,43 +42,84 @@ export interface GateResult {
 export interface ExceptedFinding {
   readonly id: string;
   readonly reason: string;
-  /** Absent = it does not expire. */
+  /** The last moment at which that holds; absent = it does not expire. */
   readonly until?: Date;
 }
 
 /** Something in the way that is no finding. */
 export interface Obstacle {
-  readonly answer: Exclude<GateAnswer, 'Pass'>;
+  readonly answer: 'Block' | 'Unknown';
   readonly reason: ReasonCode;
   readonly detail: string;
   /** Whether trying again may help, without any change. */
   readonly transient: boolean;
 }
 
-/** The parts of a result that follow from what blocks and what is in the way. */
+/** Concludes from what blocks and what is in the way. */
 export function conclude(
   obstacles: readonly Obstacle[],
   findings: readonly VulnerabilityFinding[],
-): Pick<
-  GateResult,
-  'answer' | 'reason' | 'message' | 'transient' | 'findings' | 'blocking' | 'blockingCut' | 'obstacles'
-> {
-  const ids = [...new Set(findings.map(({ id }) => id))];
-  const blocking = ids.slice(0, MAX_IDS_SHOWN);
+): Conclusion {
+  const blocking = [...new Set(findings.map(({ id }) => id))];
   // The result of an unknown part may be worse than every other, so it comes first.
   const unknown = obstacles.filter(({ answer }) => answer === 'Unknown');
+  const transient = unknown.length > 0 && unknown.every((one) => one.transient);
+  const rest = { findings, blocking, obstacles, transient };
   const first = unknown[0] ?? obstacles[0];
-  const rest = {
-    findings,
-    blocking,
-    blockingCut: ids.length - blocking.length,
-    obstacles,
-    transient: unknown.length > 0 && unknown.every(({ transient }) => transient),
-  };
   if (first) return { ...rest, answer: first.answer, reason: first.reason, message: first.detail };
   const [worst] = findings;
   if (!worst) return { ...rest, answer: 'Pass', reason: undefined, message: 'no finding blocks it' };
-  const more = ids.length > 1 ? ` and ${String(ids.length - 1)} more` : '';
+  const more = blocking.length > 1 ? ` and ${String(blocking.length - 1)} more` : '';
   const message = `${worst.id} (${worst.severity})${more} block it`;
   return { ...rest, answer: 'Block', reason: 'Vulnerable', message };
+}
+
+/** What gates said of one image. */
+export interface Gated {
+  readonly digest: Digest;
+  readonly results: readonly GateResult[];
+}
+
+/**
+ * Names what gates hold against an image, so that an approval is bound to it: the same whatever order it was found in, another
+ * one for any other digest, any new thing that blocks, or one that blocks no longer.
+ */
+export function gateHash({ digest, results }: Gated): Digest {
+  const lines = results.flatMap(({ gate, findings, obstacles }) => [
+    ...findings.map((one) => [gate, 'finding', one.id.toLowerCase(), one.package ?? '', one.severity]),
+    // Not their words: those may change with every try.
+    ...obstacles.map(({ answer, reason }) => [gate, answer, reason]),
+  ]);
+  const canonical = [...new Set(lines.map((line) => JSON.stringify(line)))].sort();
+  return digestOf(JSON.stringify([digest, ...canonical]));
+}
+
+/** What a person decided about an image that gates stopped. */
+export type Waiver = Pick<Approval, 'digest' | 'gateHash' | 'waive' | 'reason' | 'until'>;
+
+/**
+ * What gates say once a person's waiver is applied: findings that it names no longer block. Nothing else changes: what was Unknown
+ * stays so, as does everything in the way that is no finding. A waiver that is for another image or other findings, or has
+ * expired, changes nothing.
+ */
+export function waive(gated: Gated, waiver: Waiver, now: Date): readonly GateResult[] {
+  const isFor = waiver.digest === gated.digest && waiver.gateHash === gateHash(gated);
+  // A date that is none has passed: nothing is forgiven by mistake.
+  if (!isFor || !(now.getTime() <= waiver.until.getTime())) return gated.results;
+  const named = new Set(waiver.waive.map((id) => id.trim().toLowerCase()));
+  return gated.results.map((result) => waiveIn(result, named, waiver));
+}
+
+function waiveIn(result: GateResult, named: ReadonlySet<string>, { reason, until }: Waiver): GateResult {
+  const isNamed = (id: string): boolean => named.has(id.trim().toLowerCase());
+  const waived = result.blocking.filter(isNamed);
+  if (waived.length === 0) return result;
+  const left = result.findings.filter(({ id }) => !isNamed(id));
+  const ends = [result.exceptionsUntil ?? until, until].map(Number);
+  return {
+    ...result,
+    ...conclude(result.obstacles, left),
+    excepted: [...result.excepted, ...waived.map((id) => ({ id, reason, until }))],
+    exceptionsUntil: new Date(Math.min(...ends)),
+  };
 }

@@ -1,16 +1,21 @@
+import * as z from 'zod';
 import {
   digestAlgorithm,
   digestHex,
   digestOf,
   Fault,
-  MEDIA_TYPE,
+  parseJson,
   pin,
   type Descriptor,
+  type Digest,
   type Manifest,
   type PinnedRef,
 } from '../../model/index.ts';
+import { describePredicate } from '../../policy/index.ts';
+import { saysNothing } from '../graph/carried.ts';
 import type { SourceRegistry } from '../ports.ts';
-import { isSbomPredicate, mayHoldSbom, sbomIn } from './sbom-document.ts';
+import { encodeJson } from '../records/artifact.ts';
+import { cosignTag } from '../selection/reserved-tags.ts';
 import { statementsInIndex } from './platforms.ts';
 
 /** Largest SBOM that is read, in bytes: those of big images have several millions. */
@@ -20,22 +25,14 @@ const MAX_OPENED = 32;
 /** Most different SBOMs of one platform: each is a scan, and two formats by two builders are four. */
 const MAX_SBOMS = 8;
 
-/** Types under which some registries list everything that has no config of its own: one has to look inside. */
-const SAYS_NOTHING: ReadonlySet<string | undefined> = new Set([
-  undefined,
-  MEDIA_TYPE.empty,
-  'application/vnd.oci.image.config.v1+json',
-]);
 /** Annotations that hint at the predicate type inside: BuildKit's, cosign's on bundles, and on `.att` layers. */
 const PREDICATE_HINTS = ['in-toto.io/predicate-type', 'dev.sigstore.bundle.predicateType', 'predicateType'];
-/** Ends of the tags under which cosign keeps attestations and SBOMs of a digest. */
-const COSIGN_TAGS = ['att', 'sbom'];
 
 /** What is read in search of SBOMs. */
 export type SbomSource = Pick<SourceRegistry, 'manifest' | 'referrers' | 'blob'>;
 
 /** Whose SBOMs are looked for: a platform, and the image that it belongs to. */
-export interface SbomQuestion {
+interface SbomQuestion {
   /** The platform's own manifest. */
   readonly platform: PinnedRef;
   /** The index that lists it, or the platform itself. */
@@ -50,8 +47,13 @@ export interface SbomQuestion {
  */
 export async function findSboms(question: SbomQuestion, signal: AbortSignal): Promise<readonly Uint8Array[]> {
   const { platform, registry } = question;
+  const carriers = await carriersOf(question, signal);
+  const layers = carriers.flatMap((carrier) =>
+    carrier.layers.filter(({ mediaType, annotations }) => mayHoldSbom(mediaType) && mayBeSbom(annotations)),
+  );
+  if (layers.length > MAX_OPENED) throw tooMany(platform, `more than ${String(MAX_OPENED)} statements`);
   const found = new Map<string, Uint8Array>();
-  for (const layer of await layersOf(question, signal)) {
+  for (const layer of new Map(layers.map((one) => [one.digest, one])).values()) {
     const bytes = await registry.blob(platform, layer, MAX_SBOM_BYTES, signal);
     if (bytes === undefined) throw unreadable(platform, `its SBOM ${layer.digest} is gone`);
     const sbom = sbomIn(bytes, layer.mediaType, platform.digest);
@@ -61,24 +63,14 @@ export async function findSboms(question: SbomQuestion, signal: AbortSignal): Pr
   return [...found.values()];
 }
 
-/** The layers that may hold an SBOM, each once. */
-async function layersOf(question: SbomQuestion, signal: AbortSignal): Promise<readonly Descriptor[]> {
-  const carriers = await carriersOf(question, signal);
-  const layers = carriers.flatMap((carrier) =>
-    carrier.layers.filter(({ mediaType, annotations }) => mayHoldSbom(mediaType) && mayBeSbom(annotations)),
-  );
-  if (layers.length > MAX_OPENED)
-    throw tooMany(question.platform, `more than ${String(MAX_OPENED)} statements`);
-  return [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
-}
-
 async function carriersOf(
   { platform, image, registry }: SbomQuestion,
   signal: AbortSignal,
 ): Promise<readonly Manifest[]> {
   const attached = (await registry.referrers(platform, signal)).filter(
-    ({ artifactType, annotations }) =>
-      (SAYS_NOTHING.has(artifactType) || mayHoldSbom(artifactType ?? '')) && mayBeSbom(annotations),
+    // Under some types registries list everything that has no config of its own: one has to look inside.
+    ({ artifactType = '', annotations }) =>
+      (saysNothing(artifactType) || mayHoldSbom(artifactType)) && mayBeSbom(annotations),
   );
   const digests = [...attached.map(({ digest }) => digest), ...statementsInIndex(image, platform.digest)];
   if (digests.length > MAX_OPENED) throw tooMany(platform, `more than ${String(MAX_OPENED)} statements`);
@@ -90,13 +82,11 @@ async function carriersOf(
     }),
   );
   const tagged = await Promise.all(
-    COSIGN_TAGS.map((end) => registry.manifest(cosignTag(platform, end), signal)),
+    (['att', 'sbom'] as const).map((kind) =>
+      registry.manifest(cosignTag(platform, platform.digest, kind), signal),
+    ),
   );
   return [...named, ...tagged.filter((carrier) => carrier !== undefined)];
-}
-
-function cosignTag({ registry, repository, digest }: PinnedRef, end: string) {
-  return { registry, repository, tag: `${digestAlgorithm(digest)}-${digestHex(digest)}.${end}` };
 }
 
 function mayBeSbom(annotations: Descriptor['annotations']): boolean {
@@ -114,4 +104,63 @@ function tooMany(platform: PinnedRef, what: string): Fault {
 
 function faultOf({ digest }: PinnedRef, details: Pick<Fault, 'code' | 'transient' | 'detail'>): Fault {
   return new Fault({ ...details, operation: `find the SBOMs of ${digest}`, side: 'source' });
+}
+
+const IN_TOTO = 'application/vnd.in-toto+json';
+const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
+const BUNDLE = 'application/vnd.dev.sigstore.bundle';
+/** Names of the formats that carriers use besides those of statements. */
+const PLAIN_TYPES: ReadonlySet<string> = new Set(['text/spdx+json', 'application/vnd.cyclonedx+json']);
+
+const envelope = z.object({ payload: z.base64() });
+const bundle = z.object({ dsseEnvelope: envelope });
+const statement = z.object({
+  subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
+  predicateType: z.string(),
+  predicate: z.unknown(),
+});
+// The least by which Trivy and other scanners recognise the formats. One that lists nothing is as good as none: it would pass.
+const listed = z.array(z.unknown()).min(1);
+const document = z.union([
+  z.looseObject({ spdxVersion: z.string(), packages: listed }),
+  z.looseObject({ bomFormat: z.literal('CycloneDX'), components: listed }),
+]);
+
+/** Whether something of this media type or artifact type may hold an SBOM. */
+function mayHoldSbom(type: string): boolean {
+  return isPlain(type) || type === IN_TOTO || type === ENVELOPE || type.startsWith(BUNDLE);
+}
+
+function isSbomPredicate(predicateType: string): boolean {
+  return describePredicate(predicateType)?.endsWith('SBOM') === true;
+}
+
+/**
+ * The SBOM in a layer, as JSON: the layer itself, or what a statement about exactly `about` says, be it signed or not.
+ * `undefined` when there is none in it. No signature is checked: the content of an SBOM is tried, not trusted.
+ */
+function sbomIn(bytes: Uint8Array, mediaType: string, about: Digest): Uint8Array | undefined {
+  const json = parseJson(bytes);
+  const found = isPlain(mediaType) ? json : predicateIn(statementIn(json, mediaType), about);
+  const read = document.safeParse(found);
+  return read.success ? encodeJson(read.data) : undefined;
+}
+
+function isPlain(type: string): boolean {
+  const [bare = ''] = type.split(';');
+  return PLAIN_TYPES.has(bare.trim()) || isSbomPredicate(type);
+}
+
+function statementIn(json: unknown, mediaType: string): unknown {
+  if (mediaType === IN_TOTO) return json;
+  const read =
+    mediaType === ENVELOPE ? envelope.safeParse(json).data : bundle.safeParse(json).data?.dsseEnvelope;
+  return read && parseJson(Buffer.from(read.payload, 'base64'));
+}
+
+function predicateIn(json: unknown, about: Digest): unknown {
+  const read = statement.safeParse(json);
+  if (!read.success || !isSbomPredicate(read.data.predicateType)) return undefined;
+  const names = read.data.subject.some(({ digest }) => digest[digestAlgorithm(about)] === digestHex(about));
+  return names ? read.data.predicate : undefined;
 }

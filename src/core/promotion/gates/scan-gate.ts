@@ -1,12 +1,15 @@
+import { nameOf, type ImageRef } from '../../model/index.ts';
 import {
+  compileExceptions,
   highest,
   judgeVulnerabilities,
   SEVERITIES,
-  type Severity,
   type AppliedException,
+  type Severity,
   type VulnerabilityFinding,
   type VulnerabilityJudgement,
 } from '../../policy/index.ts';
+import type { ScanSpec } from '../schema.ts';
 import { conclude, type ExceptedFinding, type GateResult, type Obstacle } from './gate.ts';
 import { readScanned, type ReadScan, type Scanned } from './scanned.ts';
 
@@ -24,6 +27,14 @@ export interface ScanRule {
   readonly exceptions: readonly AppliedException[];
 }
 
+/** The exceptions of a promotion as they apply to its source. Problems in them were found when the promotion was parsed. */
+export function exceptionsOf({ exceptions }: ScanSpec, source: ImageRef): readonly AppliedException[] {
+  return compileExceptions(exceptions, 'exceptions', []).map(({ coversImage, ...rest }) => ({
+    ...rest,
+    appliesToImage: coversImage(nameOf(source)),
+  }));
+}
+
 const NOTHING_SCANNED: Obstacle = {
   answer: 'Unknown',
   reason: 'ScannerFailed',
@@ -36,40 +47,38 @@ const NOTHING_SCANNED: Obstacle = {
  * scanned at all is Unknown, too. Pure; the answer does not depend on the order of platforms, findings or exceptions.
  */
 export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date): GateResult {
-  const parts = scanned.map((one) => readScanned(one));
-  const read = parts.filter((part): part is ReadScan => 'report' in part);
+  const parts = scanned.map(readScanned);
+  const read = parts.filter((part) => 'report' in part);
   // Of several exceptions for one finding the one that holds longest counts.
   const exceptions = rule.exceptions.toSorted((one, other) => endOf(other) - endOf(one));
   const judged = read.map(({ report }) => judgeVulnerabilities(report, { ...rule, exceptions, now }));
   const obstacles = [
-    ...parts.filter((part): part is Obstacle => 'answer' in part),
+    ...parts.filter((part) => 'answer' in part),
     ...read.flatMap((part) => ageObstacles(part, rule, now)),
     ...(scanned.length === 0 ? [NOTHING_SCANNED] : []),
   ];
+  const concluded = conclude(
+    sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
+    worstFirst(distinct(judged.flatMap(({ blocking }) => blocking))),
+  );
   const all = distinct(read.flatMap(({ report }) => report.findings));
   const excepted = exceptedOf(judged);
   const ends = excepted.flatMap(({ until }) => (until ? [until.getTime()] : []));
-  const expiredExceptions = unique(
-    judged.flatMap(({ expiredExceptions: expired }) => expired.map(({ id }) => id)),
+  const expired = unique(judged.flatMap((one) => one.expiredExceptions.map(({ id }) => id)));
+  const built = Math.min(
+    ...read.map(({ databaseUpdatedAt: time }) => (time instanceof Date ? Number(time) : NaN)),
   );
-  const concluded = conclude(
-    sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
-    reassess(judged),
-  );
-  const worst = all.length > 0 && highest(all.map(({ severity }) => severity));
   return {
     gate: 'scan',
     ...concluded,
-    ...(concluded.reason === 'Vulnerable' && {
-      message: `${concluded.message}${expiredNote(expiredExceptions)}`,
-    }),
-    ...(worst !== false && { worst }),
+    message: `${concluded.message}${concluded.reason === 'Vulnerable' ? expiredNote(expired) : ''}`,
+    worst: all.length > 0 ? highest(all.map(({ severity }) => severity)) : undefined,
     counts: countsOf(all),
     excepted,
-    expiredExceptions,
-    ...(ends.length > 0 && { exceptionsUntil: new Date(Math.min(...ends)) }),
+    expiredExceptions: expired,
+    exceptionsUntil: ends.length > 0 ? new Date(Math.min(...ends)) : undefined,
     scanner: unique(read.map(({ report }) => report.scanner)).join(', '),
-    ...oldest(read),
+    databaseUpdatedAt: Number.isFinite(built) ? new Date(built) : undefined,
   };
 }
 
@@ -79,14 +88,9 @@ function expiredNote(ids: readonly string[]): string {
   return `; expired exceptions: ${shown}${ids.length > MAX_EXPIRED_SHOWN ? ', …' : ''}`;
 }
 
-/** What blocks anywhere, each finding once, worst first. */
-function reassess(judged: readonly VulnerabilityJudgement[]): readonly VulnerabilityFinding[] {
-  const findings = distinct(judged.flatMap(({ blocking }) => blocking));
-  return sorted(findings, ({ severity, id, package: name = '' }) => [
-    String(SEVERITIES.length - SEVERITIES.indexOf(severity)),
-    id,
-    name,
-  ]);
+function worstFirst(findings: readonly VulnerabilityFinding[]): readonly VulnerabilityFinding[] {
+  const rank = (severity: Severity): string => String(SEVERITIES.length - SEVERITIES.indexOf(severity));
+  return sorted(findings, ({ severity, id, package: name = '' }) => [rank(severity), id, name]);
 }
 
 /** A finding that several platforms have counts once, with its worst severity. */
@@ -95,10 +99,8 @@ function distinct(findings: readonly VulnerabilityFinding[]): readonly Vulnerabi
   for (const finding of findings) {
     const key = JSON.stringify([finding.id, finding.package]);
     const twin = byName.get(key);
-    byName.set(
-      key,
-      twin && SEVERITIES.indexOf(twin.severity) >= SEVERITIES.indexOf(finding.severity) ? twin : finding,
-    );
+    if (!twin || SEVERITIES.indexOf(twin.severity) < SEVERITIES.indexOf(finding.severity))
+      byName.set(key, finding);
   }
   return [...byName.values()];
 }
@@ -111,10 +113,8 @@ function endOf({ until }: AppliedException): number {
 
 function exceptedOf(judged: readonly VulnerabilityJudgement[]): readonly ExceptedFinding[] {
   const byId = new Map<string, ExceptedFinding>();
-  for (const { finding, exception } of judged.flatMap(({ excepted }) => excepted)) {
-    const { reason, until } = exception;
-    byId.set(finding.id, { id: finding.id, reason, ...(until && { until }) });
-  }
+  for (const { finding, exception } of judged.flatMap(({ excepted }) => excepted))
+    byId.set(finding.id, { id: finding.id, reason: exception.reason, until: exception.until });
   return sorted([...byId.values()], ({ id }) => [id]);
 }
 
@@ -122,12 +122,6 @@ function countsOf(findings: readonly VulnerabilityFinding[]): Record<Severity, n
   const counts = { Unknown: 0, Low: 0, Medium: 0, High: 0, Critical: 0 };
   for (const { severity } of findings) counts[severity] += 1;
   return counts;
-}
-
-function oldest(read: readonly ReadScan[]): Pick<GateResult, 'databaseUpdatedAt'> {
-  const times = read.map(({ databaseUpdatedAt: time }) => (time instanceof Date ? time.getTime() : NaN));
-  const earliest = Math.min(...times);
-  return Number.isFinite(earliest) ? { databaseUpdatedAt: new Date(earliest) } : {};
 }
 
 function unique(names: readonly string[]): readonly string[] {
@@ -144,39 +138,24 @@ function sorted<T>(items: readonly T[], keyOf: (item: T) => readonly string[]): 
 /** How far a clock elsewhere may be ahead of ours, in milliseconds, before its time is called wrong. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** The times that a report has of itself. */
-interface Ages {
-  readonly platform: string;
-  readonly scannedAt?: Date;
-  /** `not-required` = it need not have one. */
-  readonly databaseUpdatedAt?: Date | 'not-required';
-}
-
-/** How old a report, and the database behind it, may be in milliseconds. */
-interface AgeLimits {
-  readonly maxReportAgeMs?: number;
-  readonly maxDatabaseAgeMs?: number;
-}
-
 /**
  * What is wrong with the ages: a report that is too old, or says no time, is none (Block); with a database that is too old, or
  * says no age, what is known by now is Unknown. A time in the future is as good as none.
  */
-function ageObstacles(ages: Ages, limits: AgeLimits, now: Date): readonly Obstacle[] {
-  const where = ages.platform === '' ? '' : ` for ${ages.platform}`;
+function ageObstacles(
+  { platform, scannedAt, databaseUpdatedAt }: ReadScan,
+  { maxReportAgeMs, maxDatabaseAgeMs }: ScanRule,
+  now: Date,
+): readonly Obstacle[] {
+  const where = platform === '' ? '' : ` for ${platform}`;
   const obstacles: Obstacle[] = [];
-  const report = objection(ages.scannedAt, limits.maxReportAgeMs, now);
+  const report = objection(scannedAt, maxReportAgeMs, now);
   if (report !== undefined) {
-    obstacles.push({
-      answer: 'Block',
-      reason: 'ReportTooOld',
-      detail: `the report${where} ${report}`,
-      transient: false,
-    });
+    const detail = `the report${where} ${report}`;
+    obstacles.push({ answer: 'Block', reason: 'ReportTooOld', detail, transient: false });
   }
-  const { databaseUpdatedAt } = ages;
   if (databaseUpdatedAt === 'not-required') return obstacles;
-  const database = objection(databaseUpdatedAt, limits.maxDatabaseAgeMs, now);
+  const database = objection(databaseUpdatedAt, maxDatabaseAgeMs, now);
   if (database !== undefined) {
     const detail = `the database of the scanner${where} ${database}`;
     obstacles.push({ answer: 'Unknown', reason: 'ScannerDatabaseOld', detail, transient: false });
@@ -190,7 +169,6 @@ function objection(time: Date | undefined, maxAgeMs: number | undefined, now: Da
   // A date that is none compares false with everything.
   if (age >= -CLOCK_SKEW_MS && age <= maxAgeMs) return undefined;
   if (time === undefined || Number.isNaN(age)) return 'says no time';
-  return age < 0
-    ? `is of the future, ${time.toISOString()}`
-    : `is of ${time.toISOString()}, which is too old`;
+  const moment = time.toISOString();
+  return age < 0 ? `is of the future, ${moment}` : `is of ${moment}, which is too old`;
 }

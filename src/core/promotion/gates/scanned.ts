@@ -1,10 +1,5 @@
 import type { Digest, Reason } from '../../model/index.ts';
-import {
-  isUnreadable,
-  readVulnerabilities,
-  type UnreadableReport,
-  type VulnerabilityReport,
-} from '../../policy/index.ts';
+import { isUnreadable, readVulnerabilities, type VulnerabilityReport } from '../../policy/index.ts';
 import type { ScanOutput } from '../ports.ts';
 import type { Obstacle } from './gate.ts';
 
@@ -42,57 +37,35 @@ const BARE_REPORT = 'application/vnd.aquasec.trivy.report+json';
 /** Reads what was scanned of a platform, or says what is in the way. */
 export function readScanned(scanned: Scanned): ReadScan | Obstacle {
   const { platform } = scanned;
+  const of = platform === '' ? '' : ` of ${platform}`;
   switch (scanned.kind) {
-    case 'unknown':
-      return {
-        answer: 'Unknown',
-        reason: scanned.reason.code,
-        detail: scanned.reason.detail,
-        transient: scanned.transient,
-      };
+    case 'unknown': {
+      const { code: reason, detail } = scanned.reason;
+      return { answer: 'Unknown', reason, detail, transient: scanned.transient };
+    }
     case 'no-sbom':
-      return {
-        answer: 'Block',
-        reason: 'SbomMissing',
-        detail: `there is no SBOM${of(platform)}`,
-        transient: false,
-      };
+      return { answer: 'Block', reason: 'SbomMissing', detail: `there is no SBOM${of}`, transient: false };
     case 'report': {
-      const report = readVulnerabilities(scanned.statement);
-      if (!isReadable(report)) return unreadable('UnreadableEvidence', platform, report);
-      const { scannedAt } = report;
-      const databaseUpdatedAt = scanned.databaseUpdatedAt ?? 'not-required';
-      return { platform, report, databaseUpdatedAt, ...(scannedAt && { scannedAt }) };
+      const report = readReport(scanned.statement, 'UnreadableEvidence', of);
+      if ('answer' in report) return report;
+      const { databaseUpdatedAt = 'not-required' } = scanned;
+      return { platform, report, scannedAt: report.scannedAt, databaseUpdatedAt };
     }
     case 'scan': {
       const { report: predicate, databaseUpdatedAt, finishedAt: scannedAt } = scanned.output;
-      const report = readVulnerabilities({ predicateType: BARE_REPORT, predicate });
-      if (!isReadable(report)) return unreadable('ScannerFailed', platform, report);
-      return { platform, report, scannedAt, ...(databaseUpdatedAt && { databaseUpdatedAt }) };
+      const report = readReport({ predicateType: BARE_REPORT, predicate }, 'ScannerFailed', of);
+      return 'answer' in report ? report : { platform, report, scannedAt, databaseUpdatedAt };
     }
   }
 }
 
-function isReadable(
-  report: VulnerabilityReport | UnreadableReport | undefined,
-): report is VulnerabilityReport {
-  return report !== undefined && !isUnreadable(report);
-}
-
-function unreadable(
+function readReport(
+  statement: Parameters<typeof readVulnerabilities>[0],
   reason: Obstacle['reason'],
-  platform: string,
-  report: UnreadableReport | undefined,
-): Obstacle {
-  const why = report === undefined ? 'it is about something else' : report.unreadable;
-  return {
-    answer: 'Unknown',
-    reason,
-    detail: `the report${of(platform)} cannot be read: ${why}`,
-    transient: false,
-  };
-}
-
-function of(platform: string): string {
-  return platform === '' ? '' : ` of ${platform}`;
+  of: string,
+): VulnerabilityReport | Obstacle {
+  const report = readVulnerabilities(statement);
+  if (report && !isUnreadable(report)) return report;
+  const detail = `the report${of} cannot be read: ${report?.unreadable ?? 'it is about something else'}`;
+  return { answer: 'Unknown', reason, detail, transient: false };
 }

@@ -21,36 +21,40 @@ import {
 import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import type { Scanned } from './scanned.ts';
 
-/** What is gathered of an image by these authorities: their reports, and on request their release statements. It is no verdict. */
+/**
+ * What is gathered of an image by these authorities: their reports, and on request their release statements; `undefined` = there
+ * are none. Its verdict is not used. The problems of authorities have the path at which they are written.
+ */
 function gatheringBy(
   name: string,
-  from: readonly Authority[],
-  attestations: CompiledPolicy['attestations'],
-): CompiledPolicy {
-  return {
+  written: ScanSpec['authorities'],
+  { path, given, releases }: { readonly path: string; readonly given: Given; readonly releases: boolean },
+): Parsed<CompiledPolicy | undefined> {
+  if (written.length === 0) return parsed(undefined);
+  const problems: Problem[] = [];
+  const authorities = compileAuthorities(written, { ...given, path }, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const from = [...authorities.values()].filter((one) => one !== undefined);
+  const released = { predicateType: RELEASE_PREDICATE_TYPE, from, conditions: [] };
+  return parsed({
     name,
     enforcement: 'Deny',
     onUnknown: 'Deny',
     pinDigests: false,
     coversImage: () => true,
     digest: false,
-    attestations,
+    attestations: releases ? [released] : [],
     vulnerabilities: { failOn: 'Unknown', fixableOnly: false, unsigned: false, from, exceptions: [] },
-  };
+  });
 }
 
-/**
- * What is gathered by the authorities of `scan`, or the problems of those authorities by the field of the promotion; `undefined`
- * where it names none. Its verdict is not used: the gate judges the report.
- */
+/** What is gathered by the authorities of `scan`; `undefined` where it names none. The gate judges the report. */
 export function reportPolicy(
   { promote }: Pick<ImagePromotionSpec, 'promote'>,
   given: Given,
 ): Parsed<CompiledPolicy | undefined> {
-  const authorities = promote?.scan?.authorities ?? [];
-  if (authorities.length === 0) return parsed(undefined);
-  const from = authoritiesOf(authorities, given, 'spec.promote.scan.authorities');
-  return from.ok ? parsed(gatheringBy('scan', from.value, [])) : from;
+  const path = 'spec.promote.scan.authorities';
+  return gatheringBy('scan', promote?.scan?.authorities ?? [], { path, given, releases: false });
 }
 
 /** What is gathered by the key with which a promotion signs: its reports and its release statements; `undefined` for no key. */
@@ -58,31 +62,13 @@ export function ownPolicy(
   signer: { readonly publicKey?: string } | undefined,
   given: Given,
 ): Parsed<CompiledPolicy | undefined> {
-  const publicKey = signer?.publicKey;
-  if (publicKey === undefined) return parsed(undefined);
-  const own = authoritiesOf(
-    [{ name: 'own', key: { pem: publicKey }, timestamps: 'NotRequired' }],
-    given,
-    'spec.promote.sign',
-  );
-  if (!own.ok) return own;
-  const from = own.value;
-  return parsed(gatheringBy('own', from, [{ predicateType: RELEASE_PREDICATE_TYPE, from, conditions: [] }]));
-}
-
-function authoritiesOf(
-  written: ScanSpec['authorities'],
-  given: Given,
-  path: string,
-): Parsed<readonly Authority[]> {
-  const problems: Problem[] = [];
-  const authorities = compileAuthorities(written, { ...given, path }, problems);
-  if (problems.length > 0) return { ok: false, problems };
-  return parsed([...authorities.values()].filter((one) => one !== undefined));
+  const pem = signer?.publicKey;
+  const own = pem === undefined ? [] : [{ name: 'own', key: { pem }, timestamps: 'NotRequired' as const }];
+  return gatheringBy('own', own, { path: 'spec.promote.sign', given, releases: true });
 }
 
 /** What is proven about an image, and the first thing that could not be read: it might be newer and worse. */
-export interface ReadSignatures {
+interface ReadSignatures {
   readonly proven: readonly ProvenSignature[];
   readonly unread?: { readonly reason: Reason; readonly transient: boolean };
 }
@@ -119,8 +105,7 @@ export function newestReports(
   from: readonly Authority[],
   digest: Digest,
 ): readonly Scanned[] {
-  const accepted = proven.filter((one) => isBy(from, one));
-  const reports = accepted.flatMap(({ says }) => reportIn(says));
+  const reports = proven.filter((one) => isBy(from, one)).flatMap(({ says }) => reportIn(says));
   const newest = Math.max(...reports.map(({ time }) => time));
   return reports
     .filter(({ time }) => time === newest)
@@ -134,10 +119,9 @@ export function isBy(from: readonly Authority[], signature: ProvenSignature): bo
 
 /** A report with its time; what cannot be read counts as the newest, so that an older one does not stand in for it. */
 function reportIn(says: SignedClaim) {
-  if (says.kind !== 'statement') return [];
-  const { predicateType, predicate } = says;
-  const report = readVulnerabilities(says);
-  if (!report) return [];
+  const report = says.kind === 'statement' ? readVulnerabilities(says) : undefined;
+  if (says.kind !== 'statement' || !report) return [];
   const time = isUnreadable(report) ? Infinity : (report.scannedAt?.getTime() ?? -Infinity);
+  const { predicateType, predicate } = says;
   return [{ time, statement: { predicateType, predicate } }];
 }

@@ -3,17 +3,8 @@ import { leftBecause, type CarryRules, type LeftBecause } from './carried.ts';
 import type { Attachment, TaggedManifest } from './graph.ts';
 import type { Seen, TaggedFound } from './walk.ts';
 
-/** What of the things seen belongs to the image. */
-export interface Assembled {
-  readonly manifests: readonly ManifestContent[];
-  readonly tagged: readonly TaggedManifest[];
-  readonly attachments: readonly Attachment[];
-  /** Children that an index lists and that are not there. */
-  readonly absent: readonly Digest[];
-}
-
 /** Where to begin, and which rules hold. */
-export interface AssembleRequest {
+interface AssembleRequest {
   readonly seen: Seen;
   readonly root: Digest;
   /** The digest of the image before its index was made smaller; equal to `root` when it was not. */
@@ -27,50 +18,38 @@ export interface AssembleRequest {
  * Judges what was seen, in an order that does not depend on who answered first. A referrer is what names the manifest as its
  * subject itself: registries that take the tag `sha256-<hex>` for the digest list children, and listings may say anything.
  */
-export function assemble({ seen, root, original, dropped, rules }: AssembleRequest): Assembled {
+export function assemble({ seen, root, original, dropped, rules }: AssembleRequest) {
   const manifests: ManifestContent[] = [];
   const tagged: TaggedManifest[] = [];
   const attachments: Attachment[] = [];
+  /** Children that an index lists and that are not there. */
   const absent: Digest[] = [];
   const placed = new Set<Digest>(dropped);
+  const isRebuilt = (of: Digest): boolean => of !== root && of === original;
 
   /** Puts a manifest after its children. */
   const place = (digest: Digest): void => {
     if (placed.has(digest)) return;
     placed.add(digest);
     const content = seen.contents.get(digest);
-    if (content === undefined) {
-      absent.push(digest);
-      return;
-    }
-    for (const child of content.manifest.manifests) place(child.digest);
-    manifests.push(content);
+    for (const child of content?.manifest.manifests ?? []) place(child.digest);
+    if (content) manifests.push(content);
+    else absent.push(digest);
   };
 
-  const refer = (of: Digest, entry: Descriptor): void => {
-    if (placed.has(entry.digest)) return; // it is copied as a part of the image, or was met already
-    const { artifactType, left } = judge(of, entry);
-    attachments.push({ of, digest: entry.digest, artifactType, ...(left && { left }) });
-    if (left === undefined) place(entry.digest);
-  };
-
-  const judge = (
-    of: Digest,
-    { digest, artifactType: listed = '' }: Descriptor,
-  ): Pick<Attachment, 'artifactType' | 'left'> => {
-    const rebuilt = of !== root && of === original;
+  const refer = (of: Digest, { digest, artifactType: listed = '' }: Descriptor): void => {
+    if (placed.has(digest)) return; // it is copied as a part of the image, or was met already
     const content = seen.contents.get(digest);
     const artifactType = content ? (artifactTypeOf(content.manifest) ?? '') : listed;
-    const left = leftBecause(artifactType, rules) ?? (rebuilt ? 'IndexRebuilt' : fault(of, content));
-    return { artifactType, ...(left && { left }) };
+    const left = leftBecause(artifactType, rules) ?? (isRebuilt(of) ? 'IndexRebuilt' : fault(of, content));
+    attachments.push({ of, digest, artifactType, left });
+    if (left === undefined) place(digest);
   };
 
   /** What lies under a tag, and then what signs that. */
   const attach = (of: Digest, { tag, artifactType, content }: TaggedFound): void => {
-    const left =
-      leftBecause(artifactType, rules) ?? (of !== root && of === original ? 'IndexRebuilt' : hollow(content));
-    const digest = content && { digest: content.manifest.digest };
-    attachments.push({ of, artifactType, tag, ...digest, ...(left && { left }) });
+    const left = leftBecause(artifactType, rules) ?? (isRebuilt(of) ? 'IndexRebuilt' : hollow(content));
+    attachments.push({ of, artifactType, tag, digest: content?.manifest.digest, left });
     if (left !== undefined || content === undefined) return;
     tagged.push({ of, tag, content });
     for (const next of seen.tagged.get(content.manifest.digest) ?? []) attach(content.manifest.digest, next);

@@ -1,37 +1,34 @@
 import { MEDIA_TYPE } from '../../model/index.ts';
 import { HISTORY_TYPE } from '../records/history.ts';
-import { QUARANTINE_TYPE } from '../records/quarantine-flag.ts';
-
-/** What of the attachments is asked for. */
-export interface AttachmentSelection {
-  readonly carry: 'All' | 'None' | 'Listed';
-  /** For `Listed`. */
-  readonly artifactTypes: readonly string[];
-  /** Whether end-of-life marks are copied, too. */
-  readonly lifecycle: boolean;
-}
+import { QUARANTINE_TYPE } from '../records/marks.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
 
 /** What decides whether an attachment is copied. */
 export interface CarryRules {
   readonly kind: 'mirror' | 'promote';
-  readonly attachments: AttachmentSelection;
+  readonly attachments: Pick<ImagePromotionSpec['attachments'], 'carry' | 'lifecycle'> & {
+    readonly artifactTypes: readonly string[];
+  };
 }
 
-/** Why an attachment stays behind, each with one clause for a person. */
-export const LEFT_BECAUSE = {
-  QuarantineFlag: 'a quarantine flag is about the repository where the image was',
-  LifecycleMark: 'an end-of-life mark is about the repository where it was set',
-  MirrorHistory: 'the history of a mirror is about its own repository',
-  NotSelected: 'its artifact type is not among those to be carried',
-  IndexRebuilt: 'it is about an index that was made smaller',
-  Gone: 'it is listed, and no longer there',
-  NoReferrer: 'it is listed, but names another subject or none',
-  NotMergeable: 'the tag holds no manifest with layers',
-  TargetHasOwn: 'the target has one of its own that cannot be merged',
-} as const;
-
-/** A code from {@link LEFT_BECAUSE}. */
-export type LeftBecause = keyof typeof LEFT_BECAUSE;
+/** Why an attachment stays behind. */
+export type LeftBecause =
+  /** A quarantine flag is about the repository where the image was. */
+  | 'QuarantineFlag'
+  /** An end-of-life mark is about the repository where it was set. */
+  | 'LifecycleMark'
+  /** The history of a mirror is about its own repository. */
+  | 'MirrorHistory'
+  /** Its artifact type is not among those to be carried. */
+  | 'NotSelected'
+  /** It is about an index that was made smaller. */
+  | 'IndexRebuilt'
+  /** It is listed, and no longer there. */
+  | 'Gone'
+  /** It is listed, but names another subject or none. */
+  | 'NoReferrer'
+  /** The tag holds no manifest with layers. */
+  | 'NotMergeable';
 
 /*
  * Referrers about a repository and not about the image. A copied mark would declare a supported image outdated at the target, and
@@ -44,15 +41,11 @@ const LIFECYCLE_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /** Types under which some registries list everything that has no config of its own. */
-const SAYS_NOTHING: ReadonlySet<string> = new Set([
-  '',
-  MEDIA_TYPE.empty,
-  'application/vnd.oci.image.config.v1+json',
-]);
+const SAYS_NOTHING = ['', MEDIA_TYPE.empty, 'application/vnd.oci.image.config.v1+json'];
 
 /** Whether a listing with this type leaves open what it lists: the manifest itself has to be asked. */
 export function saysNothing(artifactType: string): boolean {
-  return SAYS_NOTHING.has(artifactType);
+  return SAYS_NOTHING.includes(artifactType);
 }
 
 /** Why an attachment of this type stays behind; `undefined` when it is carried. */

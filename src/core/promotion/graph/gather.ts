@@ -1,18 +1,18 @@
-import { formatReference, type ManifestContent, type Reason } from '../../model/index.ts';
-import { together, type Start } from '../concurrency.ts';
+import { formatReference, type PinnedRef, type Reason } from '../../model/index.ts';
+import { together } from '../concurrency.ts';
+import type { SourceRegistry } from '../ports.ts';
 import { assemble } from './assemble.ts';
 import type { CarryRules } from './carried.ts';
 import { blobsOf, type Graph } from './graph.ts';
-import { createBudget, DEFAULT_GRAPH_LIMITS, type GraphLimits } from './limits.ts';
-import { keptRoot, notFound, type RootRequest } from './kept-root.ts';
-import type { KeptPlatforms } from './platforms.ts';
-import { walk } from './walk.ts';
+import { keptRoot, type KeptPlatforms, type PlatformSelection } from './platforms.ts';
+import { createBudget, DEFAULT_GRAPH_LIMITS, walk, type GraphLimits } from './walk.ts';
 
 /** What to gather. */
-export interface GatherRequest extends RootRequest, CarryRules {
+export interface GatherRequest extends CarryRules {
+  readonly image: PinnedRef;
+  readonly source: SourceRegistry;
+  readonly platforms: PlatformSelection;
   readonly limits?: Partial<GraphLimits>;
-  /** The tags of the source repository, for a caller that has listed them already: it saves a request. */
-  readonly tags?: readonly string[];
 }
 
 /** A graph, or why there is none: `ImageNotFound`, `PlatformMissing`. */
@@ -25,43 +25,29 @@ export type Gathered =
  * keeps under tags. What could not be learned is a Fault and never "no attachments"; more than `limits` is `LimitExceeded`.
  */
 export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promise<Gathered> {
-  return together(signal, async (inner, start) => {
-    if (request.platforms.keep.length === 0) {
-      return gather(request, { root: request.root, dropped: [], missing: [] }, inner, start);
+  const { image, source, platforms, limits } = request;
+  const refused = (reason: Reason) => ({ state: 'refused', reason }) as const;
+  const notFound = (detail: string) => refused({ code: 'ImageNotFound', detail });
+  return together(signal, async (inner, start): Promise<Gathered> => {
+    let kept: Partial<KeptPlatforms> = {};
+    if (platforms.keep.length > 0) {
+      const content = await source.content(image, inner);
+      if (!content) return notFound(`${formatReference(image)} is not there`);
+      const cut = await keptRoot(content, request, inner);
+      if ('code' in cut) return refused(cut);
+      kept = cut;
     }
-    const kept = await keptRoot(request, inner);
-    return 'code' in kept ? { state: 'refused', reason: kept } : gather(request, kept, inner, start);
+    const { dropped = [], missing: missingPlatforms = [] } = kept;
+    const budget = createBudget(image, { ...DEFAULT_GRAPH_LIMITS, ...limits });
+    const seen = await walk({ image, source, rules: request, budget, root: kept.root }, inner, start);
+    const digest = kept.root?.manifest.digest ?? image.digest;
+    const root = seen.contents.get(digest);
+    if (root === undefined) return notFound(`${formatReference(image)} is not there`);
+    const given = { seen, root: digest, original: image.digest, dropped, rules: request };
+    const { absent, ...rest } = assemble(given);
+    if (absent[0] !== undefined)
+      return notFound(`an index of ${formatReference(image)} lists ${absent[0]}, which is not there`);
+    const blobs = blobsOf([...rest.manifests, ...rest.tagged.map((one) => one.content)]);
+    return { state: 'gathered', graph: { image, root, missingPlatforms, blobs, ...rest } };
   });
-}
-
-async function gather(
-  request: GatherRequest,
-  { root, dropped, missing }: Omit<KeptPlatforms, 'root'> & { readonly root: ManifestContent | undefined },
-  signal: AbortSignal,
-  start: Start,
-): Promise<Gathered> {
-  const { image, source, tags } = request;
-  const budget = createBudget(image, { ...DEFAULT_GRAPH_LIMITS, ...request.limits });
-  const known = { ...(tags && { tags }), ...(root && { root }) };
-  const seen = await walk({ image, source, rules: request, budget, ...known }, signal, start);
-  const digest = root?.manifest.digest ?? image.digest;
-  const content = seen.contents.get(digest);
-  if (content === undefined) return { state: 'refused', reason: notFound(image) };
-  const { absent, ...rest } = assemble({
-    seen,
-    root: digest,
-    original: image.digest,
-    dropped,
-    rules: request,
-  });
-  if (absent[0] !== undefined) {
-    const detail = `an index of ${formatReference(image)} lists ${absent[0]}, which is not there`;
-    return { state: 'refused', reason: { code: 'ImageNotFound', detail } };
-  }
-  const blobs = blobsOf([...rest.manifests, ...rest.tagged.map((one) => one.content)]);
-  const rebuilt = dropped.length > 0;
-  return {
-    state: 'gathered',
-    graph: { image, root: content, rebuilt, missingPlatforms: missing, blobs, ...rest },
-  };
 }

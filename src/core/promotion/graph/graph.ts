@@ -28,8 +28,6 @@ export interface Graph {
   readonly image: PinnedRef;
   /** What the tag is to point to at the target: the image itself, or its index without the platforms that are not kept. */
   readonly root: ManifestContent;
-  /** Whether `root` is such a smaller index, and so has another digest than `image`. */
-  readonly rebuilt: boolean;
   /** Platforms that were to be kept and that the image lacks. */
   readonly missingPlatforms: readonly string[];
   /** All that is pushed by digest, each after what it needs: children before indexes, subjects before referrers. */
@@ -48,16 +46,23 @@ export function countAttachments({ attachments }: Pick<Graph, 'attachments'>): A
   return { found: attachments.length, carried: attachments.length - leftByRule, leftByRule };
 }
 
+/** Carried referrers by their subject. */
+export function carriedReferrers({ attachments }: Graph): ReadonlyMap<Digest, readonly Digest[]> {
+  const byDigest = new Map<Digest, Digest[]>();
+  for (const { of, digest, tag, left } of attachments)
+    if (tag === undefined && left === undefined && digest !== undefined)
+      byDigest.set(of, [...(byDigest.get(of) ?? []), digest]);
+  return byDigest;
+}
+
 /** Media types of layers that a registry need not have: the container runtime fetches them elsewhere. */
 const ELSEWHERE = /\.(?:foreign|nondistributable)\b/;
 
 /** Every blob of these manifests, once, the largest first: what takes longest is begun first. */
 export function blobsOf(contents: readonly Pick<ManifestContent, 'manifest'>[]): readonly Descriptor[] {
-  const byDigest = new Map<Digest, Descriptor>();
-  for (const { manifest } of contents) {
-    for (const blob of [...(manifest.config ? [manifest.config] : []), ...manifest.layers]) {
-      if (!ELSEWHERE.test(blob.mediaType) && !byDigest.has(blob.digest)) byDigest.set(blob.digest, blob);
-    }
-  }
-  return [...byDigest.values()].sort((a, b) => b.size - a.size);
+  const all = contents.flatMap(({ manifest: { config, layers } }) => (config ? [config, ...layers] : layers));
+  const here = all.filter(({ mediaType }) => !ELSEWHERE.test(mediaType));
+  return [...Map.groupBy(here, ({ digest }) => digest).values()]
+    .flatMap(([first]) => first ?? [])
+    .sort((a, b) => b.size - a.size);
 }

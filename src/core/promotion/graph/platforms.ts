@@ -1,16 +1,18 @@
 import * as z from 'zod';
 import {
   digestAlgorithm,
-  digestOf,
+  formatReference,
   isIndexType,
-  parseManifest,
+  parseJson,
   type Descriptor,
   type Digest,
-  type Manifest,
   type ManifestContent,
+  type PinnedRef,
   type Platform,
-  parseJson,
+  type Reason,
 } from '../../model/index.ts';
+import type { SourceRegistry } from '../ports.ts';
+import { contentOf } from '../records/artifact.ts';
 
 /** Which platforms of an image are copied; none named = all of them, and the index stays what it is. */
 export interface PlatformSelection {
@@ -31,7 +33,11 @@ export interface KeptPlatforms {
 const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
 
 const body = z.looseObject({ manifests: z.array(z.looseObject({ digest: z.string() })) });
-const config = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
+const config = z.object({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.string().min(1).optional().catch(undefined),
+});
 
 /**
  * The index with only the children that are kept, their statements by BuildKit, and nested indexes, which are kept whole. One
@@ -40,15 +46,15 @@ const config = z.object({ os: z.string(), architecture: z.string(), variant: z.s
  */
 export function keepPlatforms(content: ManifestContent, keep: readonly string[]): KeptPlatforms {
   const { manifests } = content.manifest;
-  const wanted = new Set(manifests.filter((child) => isKept(child, keep)).map(({ digest }) => digest));
-  const kept = manifests.filter(
-    ({ digest, annotations }) =>
-      wanted.has(digest) || [...wanted].some((one) => one === annotations[BUILDKIT_SUBJECT]),
+  const wanted = new Set<string | undefined>(
+    manifests.filter((child) => isKept(child, keep)).map(({ digest }) => digest),
   );
+  const dropped = manifests
+    .filter(({ digest, annotations }) => !wanted.has(digest) && !wanted.has(annotations[BUILDKIT_SUBJECT]))
+    .map(({ digest }) => digest);
   const missing = keep.filter(
     (name) => !manifests.some(({ platform }) => platform && matches(platform, name)),
   );
-  const dropped = manifests.filter((child) => !kept.includes(child)).map(({ digest }) => digest);
   return { root: dropped.length > 0 ? rebuild(content, new Set(dropped)) : content, dropped, missing };
 }
 
@@ -58,13 +64,9 @@ function isKept({ platform, mediaType }: Descriptor, keep: readonly string[]): b
 }
 
 function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<string>): ManifestContent {
-  const written = body.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  const written = body.parse(parseJson(bytes));
   const manifests = written.manifests.filter(({ digest }) => !dropped.has(digest));
-  const smaller = new TextEncoder().encode(JSON.stringify({ ...written, manifests }));
-  const digest = digestOf(smaller, digestAlgorithm(manifest.digest));
-  const parsed = parseManifest(smaller, digest, manifest.mediaType);
-  if (!parsed.ok) throw new Error('an index became unreadable by losing children'); // it was readable with them
-  return { manifest: parsed.value, bytes: smaller };
+  return contentOf({ ...written, manifests }, manifest.mediaType, digestAlgorithm(manifest.digest));
 }
 
 /** Media types of configs that name a platform; anything else is an artifact, which runs nowhere. */
@@ -73,29 +75,50 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   'application/vnd.docker.container.image.v1+json',
 ]);
 
-/** The config that says for which platform an image without index was made. */
-export function platformConfig({ config: found }: Manifest): Descriptor | undefined {
-  return found && IMAGE_CONFIGS.has(found.mediaType) ? found : undefined;
-}
-
 /** Which of the platforms to keep an image with this config is not; a config that cannot be read is none of them. */
-export function missingIn(bytes: Uint8Array, keep: readonly string[]): readonly string[] {
+function missingIn(bytes: Uint8Array, keep: readonly string[]): readonly string[] {
   const read = config.safeParse(parseJson(bytes));
-  if (!read.success) return keep;
-  const { os, architecture, variant } = read.data;
-  return keep.filter((name) => !matches({ os, architecture, ...(variant && { variant }) }, name));
+  return read.success ? keep.filter((name) => !matches(read.data, name)) : keep;
 }
 
 /** A platform named without its variant is any variant of it. */
-function matches(platform: Platform, name: string): boolean {
-  const [os, architecture, variant] = name.split('/');
-  if (platform.os !== os || platform.architecture !== architecture) return false;
-  return variant === undefined || variantOf(platform) === variant;
+function matches({ os, architecture, variant }: Platform, name: string): boolean {
+  const [wantedOs, wantedArchitecture, wantedVariant] = name.split('/');
+  if (os !== wantedOs || architecture !== wantedArchitecture) return false;
+  return wantedVariant === undefined || (variant ?? USUAL_VARIANT[architecture]) === wantedVariant;
 }
 
 /** Indexes leave out the usual variant. */
 const USUAL_VARIANT: Readonly<Record<string, string>> = { arm64: 'v8', arm: 'v7' };
 
-function variantOf({ architecture, variant }: Platform): string | undefined {
-  return variant ?? USUAL_VARIANT[architecture];
+/** Of which image, and which platforms. */
+export interface RootRequest {
+  readonly image: PinnedRef;
+  readonly source: Pick<SourceRegistry, 'blob'>;
+  readonly platforms: PlatformSelection;
+}
+
+/** Largest config that is read for its platform, in bytes; real ones have a few thousand. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/**
+ * What the tag of an image is to point to at the target when only these platforms are kept: one request for an image without
+ * index. Refused with `PlatformMissing`.
+ */
+export async function keptRoot(
+  root: ManifestContent,
+  { image, source, platforms }: RootRequest,
+  signal: AbortSignal,
+): Promise<KeptPlatforms | Reason> {
+  const { manifest } = root;
+  let kept: KeptPlatforms = { root, dropped: [], missing: [] };
+  if (isIndexType(manifest.mediaType)) kept = keepPlatforms(root, platforms.keep);
+  else if (manifest.config && IMAGE_CONFIGS.has(manifest.config.mediaType)) {
+    const bytes = await source.blob(image, manifest.config, MAX_CONFIG_BYTES, signal);
+    kept = { ...kept, missing: bytes ? missingIn(bytes, platforms.keep) : platforms.keep };
+  }
+  const { missing } = kept;
+  const none = missing.length === platforms.keep.length;
+  if (missing.length === 0 || (platforms.missing === 'Skip' && !none)) return kept;
+  return { code: 'PlatformMissing', detail: `${formatReference(image)} has no ${missing.join(', ')}` };
 }

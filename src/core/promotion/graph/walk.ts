@@ -1,18 +1,18 @@
 import pLimit from 'p-limit';
 import {
+  fallbackTag,
   Fault,
+  formatReference,
   pin,
   type Descriptor,
   type Digest,
   type ManifestContent,
   type PinnedRef,
-  fallbackTag,
 } from '../../model/index.ts';
-import type { SourceRegistry } from '../ports.ts';
 import type { Start } from '../concurrency.ts';
+import type { SourceRegistry } from '../ports.ts';
+import { COSIGN_KINDS, cosignTag } from '../selection/reserved-tags.ts';
 import { leftBecause, saysNothing, type CarryRules } from './carried.ts';
-import { cosignTags, type CosignTag } from './cosign-tags.ts';
-import type { Budget } from './limits.ts';
 
 /** Where and by which rules a graph is walked. */
 export interface WalkRequest {
@@ -20,14 +20,15 @@ export interface WalkRequest {
   readonly source: SourceRegistry;
   readonly rules: CarryRules;
   readonly budget: Budget;
-  /** The tags of the repository, for a caller that has listed them already. */
-  readonly tags?: readonly string[];
   /** The root where it was read already; one of another digest than `image` is an index made smaller. */
   readonly root?: ManifestContent;
 }
 
 /** What was found under a tag of cosign's; without content when it was not worth opening. */
-export interface TaggedFound extends CosignTag {
+export interface TaggedFound {
+  readonly tag: string;
+  /** The artifact type that it counts as. */
+  readonly artifactType: string;
   readonly content?: ManifestContent;
 }
 
@@ -48,7 +49,7 @@ const ASK_AT_ONCE = 16;
  * asked for at the same time. Each digest is entered once, so that no lie in a listing leads in a circle.
  */
 export async function walk(
-  { image, source, rules, budget, ...known }: WalkRequest,
+  { image, source, rules, budget, root }: WalkRequest,
   signal: AbortSignal,
   start: Start,
 ): Promise<Seen> {
@@ -56,9 +57,7 @@ export async function walk(
   const ask = <T>(question: () => Promise<T>): Promise<T> => start(() => limit(question));
   const seen: Seen = { contents: new Map(), listings: new Map(), tagged: new Map() };
   const wanted = rules.attachments.carry !== 'None';
-  const tags = wanted
-    ? ask(() => tagNames(image, source, known.tags, signal))
-    : Promise.resolve(new Set<string>());
+  const tags = wanted ? ask(() => tagNames(image, source, signal)) : Promise.resolve(new Set<string>());
   const entered = new Set<Digest>();
 
   /** A manifest and everything below and about it. */
@@ -74,23 +73,23 @@ export async function walk(
     if (content === undefined) return;
     budget.opened(content);
     seen.contents.set(digest, content);
-    const children = content.manifest.manifests.map((child) => child.digest);
-    const referrers = listing.filter((entry) => mayBeCarried(entry, rules)).map((entry) => entry.digest);
-    await Promise.all([...children, ...referrers].map((next) => enter(next, depth + 1)));
+    // A listed entry is opened when it is copied with the image, or when its listing leaves open what it is.
+    const referrers = listing.filter(
+      ({ artifactType = '' }) => saysNothing(artifactType) || leftBecause(artifactType, rules) === undefined,
+    );
+    await Promise.all(
+      [...content.manifest.manifests, ...referrers].map((next) => enter(next.digest, depth + 1)),
+    );
   };
 
   /** What refers to a manifest; also by the fallback tag where there is one beside the API, written before there was an API. */
   const list = async (digest: Digest): Promise<readonly Descriptor[]> => {
     if (!wanted) return [];
-    const [listed, older] = await Promise.all([
-      ask(() => source.referrers(pin(image, digest), signal)),
-      tags.then((names) =>
-        names?.has(fallbackTag(digest)) === true
-          ? ask(() => source.fallbackReferrers(pin(image, digest), signal))
-          : [],
-      ),
-    ]);
-    const both = [...older, ...listed].map((entry) => [entry.digest, entry] as const); // what the API says wins
+    const about = pin(image, digest);
+    const older = async (): Promise<readonly Descriptor[]> =>
+      (await tags)?.has(fallbackTag(digest)) ? ask(() => source.fallbackReferrers(about, signal)) : [];
+    const [listed, before] = await Promise.all([ask(() => source.referrers(about, signal)), older()]);
+    const both = [...before, ...listed].map((entry) => [entry.digest, entry] as const); // what the API says wins
     const listing = [...new Map(both).values()];
     budget.found(listing.length);
     seen.listings.set(digest, listing);
@@ -102,18 +101,20 @@ export async function walk(
     if (!wanted || seen.tagged.has(digest)) return;
     seen.tagged.set(digest, []);
     const names = await tags;
-    const worth = cosignTags(digest).filter(({ tag }) => names?.has(tag) ?? true);
     const found = await Promise.all(
-      worth.map(async (one): Promise<TaggedFound | undefined> => {
-        const { registry, repository } = image;
-        const idle = !carry || leftBecause(one.artifactType, rules) !== undefined;
-        if (idle && names) return one;
-        const content = await ask(() => source.content({ registry, repository, tag: one.tag }, signal));
+      COSIGN_KINDS.map(async (kind): Promise<readonly TaggedFound[]> => {
+        const ref = cosignTag(image, digest, kind);
+        const artifactType = `application/vnd.dev.cosign.artifact.${kind}.v1+json`;
+        const one = { tag: ref.tag, artifactType };
+        if (names && !names.has(ref.tag)) return [];
+        const idle = !carry || leftBecause(artifactType, rules) !== undefined;
+        if (idle && names) return [one];
+        const content = await ask(() => source.content(ref, signal));
         if (content) budget.opened(content);
-        return content && { ...one, content };
+        return content ? [{ ...one, content }] : [];
       }),
     );
-    const there = found.filter((one) => one !== undefined);
+    const there = found.flat();
     budget.found(there.length);
     seen.tagged.set(digest, there);
     if (!names) return;
@@ -121,7 +122,6 @@ export async function walk(
     await Promise.all(opened.map((next) => openTags(next, carry)));
   };
 
-  const { root } = known;
   if (root === undefined || root.manifest.digest === image.digest) {
     await enter(image.digest, 0, root);
   } else {
@@ -138,10 +138,8 @@ export async function walk(
 async function tagNames(
   image: PinnedRef,
   source: SourceRegistry,
-  known: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string> | undefined> {
-  if (known) return new Set(known);
   try {
     const names = await source.tags(image, signal);
     return names && new Set(names);
@@ -151,7 +149,55 @@ async function tagNames(
   }
 }
 
-/** Whether a listed entry has to be opened: it is copied with the image, or its listing leaves open what it is. */
-function mayBeCarried({ artifactType = '' }: Descriptor, rules: CarryRules): boolean {
-  return saysNothing(artifactType) || leftBecause(artifactType, rules) === undefined;
+/** How large a graph may be; beyond it gathering ends with a Fault `LimitExceeded`. */
+export interface GraphLimits {
+  /** Steps from the image to the farthest manifest, by children and referrers alike. */
+  readonly depth: number;
+  readonly manifests: number;
+  /** Bytes of all manifests together: they are held in memory until the copy is done. */
+  readonly manifestBytes: number;
+  readonly attachments: number;
+}
+
+/** Real graphs are an index of twenty platforms with a handful of referrers each, two deep; an attacker can push many more. */
+export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
+  depth: 8,
+  manifests: 1_000,
+  manifestBytes: 16 * 1024 * 1024,
+  attachments: 2_000,
+};
+
+/** Counts what a gathering reads, and ends it when that is too much. */
+type Budget = ReturnType<typeof createBudget>;
+
+/** A fresh budget for one image. */
+export function createBudget(image: PinnedRef, limits: GraphLimits) {
+  let manifests = 0;
+  let bytes = 0;
+  let attachments = 0;
+  const hold = (amount: number, limit: number, what: string): void => {
+    if (amount <= limit) return;
+    throw new Fault({
+      code: 'LimitExceeded',
+      operation: `gather ${formatReference(image)} with all that belongs to it`,
+      side: 'source',
+      transient: false,
+      detail: `there are more than ${String(limit)} ${what}`,
+    });
+  };
+  return {
+    deep: (depth: number): void => {
+      hold(depth, limits.depth, 'levels of manifests');
+    },
+    opened: (content: ManifestContent): void => {
+      manifests += 1;
+      bytes += content.bytes.byteLength;
+      hold(manifests, limits.manifests, 'manifests');
+      hold(bytes, limits.manifestBytes, 'bytes of manifests');
+    },
+    found: (more: number): void => {
+      attachments += more;
+      hold(attachments, limits.attachments, 'attachments');
+    },
+  };
 }

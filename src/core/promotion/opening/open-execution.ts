@@ -3,8 +3,8 @@ import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution } from '../execute.ts';
 import type { Execution } from '../execution.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
-import { createHistoryBook } from '../records/history-book.ts';
-import type { RunIdentity } from '../records/run-identity.ts';
+import { createHistoryBook } from '../records/history.ts';
+import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 import type { Scanner } from '../ports.ts';
 import type { OpeningContext } from './context.ts';
@@ -43,9 +43,10 @@ export async function openExecution(
     return failed([source, target, signer, policies, reports]);
   }
   const [from, to] = [source.value, target.value];
+  const { clock, pause, report } = context;
   return parsed(
     createExecution({
-      ...{ spec, run, startedAt, clock: context.clock, pause: context.pause, report: context.report },
+      ...{ spec, run, startedAt, clock, pause, report },
       source: from.registry,
       target: to.registry,
       watched: (onRequest) => ({
@@ -59,9 +60,7 @@ export async function openExecution(
       reports: reports.value && reportsOn(from, reports.value, context),
       scanner: scannerOf(spec, from, context),
       signer: signer.value,
-      history: spec.mirror?.history
-        ? createHistoryBook({ target: to.registry, to: to.place, from: from.place })
-        : undefined,
+      history: spec.mirror?.history ? createHistoryBook(to.registry, to.place, from.place) : undefined,
       close: async () => {
         await Promise.all([from.close(), to.close()]);
       },

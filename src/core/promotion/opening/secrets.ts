@@ -1,6 +1,6 @@
 import { objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../../model/index.ts';
 import type { Material } from '../../policy/index.ts';
-import type { ImagePromotionSpec } from '../schema.ts';
+import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
 
 /** Decoded entries of one Secret or ConfigMap. */
 export type Entries = Readonly<Record<string, string>>;
@@ -21,7 +21,11 @@ export interface PromotionSecrets {
   readonly material: Material;
 }
 
-type Named = readonly ['Secret' | 'ConfigMap', string, path: string];
+type Named = readonly [
+  kind: 'Secret' | 'ConfigMap',
+  ref: { readonly name: string } | undefined,
+  path: string,
+];
 
 /** Reads all that a promotion refers to; what is missing is a problem with the field that names it. */
 export async function readMaterial(
@@ -32,10 +36,11 @@ export async function readMaterial(
   const found = new Map<string, Entries>();
   const problems: Problem[] = [];
   await Promise.all(
-    namedIn(spec).map(async ([kind, name, path]) => {
-      const entries = await read(kind, name, signal);
-      if (entries) found.set(`${kind}/${name}`, entries);
-      else problems.push({ path, message: `there is no ${kind} "${name}"` });
+    namedIn(spec).map(async ([kind, ref, path]) => {
+      if (!ref) return;
+      const entries = await read(kind, ref.name, signal);
+      if (entries) found.set(`${kind}/${ref.name}`, entries);
+      else problems.push({ path, message: `there is no ${kind} "${ref.name}"` });
     }),
   );
   if (problems.length > 0) return { ok: false, problems };
@@ -52,27 +57,20 @@ export function entryOf(entries: Entries | undefined, key: string, path: string)
 }
 
 function namedIn({ source, target, mirror, promote }: ImagePromotionSpec): readonly Named[] {
-  const secrets: readonly (readonly [{ readonly name: string } | undefined, string])[] = [
-    [source.secretRef, 'spec.source.secretRef'],
-    [source.caSecretRef, 'spec.source.caSecretRef'],
-    [target.secretRef, 'spec.target.secretRef'],
-    [target.caSecretRef, 'spec.target.caSecretRef'],
-    [mirror?.sign?.secretRef, 'spec.mirror.sign.secretRef'],
-    [promote?.sign?.secretRef, 'spec.promote.sign.secretRef'],
-  ];
   const authorities = promote?.scan?.authorities ?? [];
   return [
-    ...secrets.flatMap(([ref, path]) => (ref ? [['Secret', ref.name, path] as const] : [])),
-    ...authorities.flatMap(({ key, trustRoot }, index) => {
+    ['Secret', source.secretRef, 'spec.source.secretRef'],
+    ['Secret', source.caSecretRef, 'spec.source.caSecretRef'],
+    ['Secret', target.secretRef, 'spec.target.secretRef'],
+    ['Secret', target.caSecretRef, 'spec.target.caSecretRef'],
+    ['Secret', mirror?.sign?.secretRef, 'spec.mirror.sign.secretRef'],
+    ['Secret', promote?.sign?.secretRef, 'spec.promote.sign.secretRef'],
+    ...authorities.flatMap(({ key, trustRoot }, index): readonly Named[] => {
       const path = `spec.promote.scan.authorities[${String(index)}]`;
       return [
-        ...(key?.secretRef ? [['Secret', key.secretRef.name, `${path}.key.secretRef`] as const] : []),
-        ...(key?.configMapRef
-          ? [['ConfigMap', key.configMapRef.name, `${path}.key.configMapRef`] as const]
-          : []),
-        ...(trustRoot?.configMapRef
-          ? [['ConfigMap', trustRoot.configMapRef.name, `${path}.trustRoot.configMapRef`] as const]
-          : []),
+        ['Secret', key?.secretRef, `${path}.key.secretRef`],
+        ['ConfigMap', key?.configMapRef, `${path}.key.configMapRef`],
+        ['ConfigMap', trustRoot?.configMapRef, `${path}.trustRoot.configMapRef`],
       ];
     }),
   ];
@@ -81,12 +79,11 @@ function namedIn({ source, target, mirror, promote }: ImagePromotionSpec): reado
 /** The decoded entries of a Secret or ConfigMap; what is no text of UTF-8 in a Secret is read as if it were. */
 export function entriesOf(value: unknown, kind: 'Secret' | 'ConfigMap'): Entries {
   const { data, stringData } = objectOf(value);
-  const decoded = Object.entries(objectOf(data)).map(([key, one]) => [
-    key,
-    kind === 'Secret' ? Buffer.from(textOf(one), 'base64').toString('utf8') : textOf(one),
-  ]);
-  const plain = Object.entries(objectOf(stringData)).map(([key, one]) => [key, textOf(one)]);
-  return Object.fromEntries([...decoded, ...plain]) as Entries;
+  const decode = (text: string): string =>
+    kind === 'Secret' ? Buffer.from(text, 'base64').toString('utf8') : text;
+  const decoded = Object.entries(objectOf(data)).map(([key, one]) => [key, decode(textOf(one))] as const);
+  const plain = Object.entries(objectOf(stringData)).map(([key, one]) => [key, textOf(one)] as const);
+  return Object.fromEntries([...decoded, ...plain]);
 }
 
 /** An identity token that the settings lend to namespaces, and the servers it may be shown to. */
@@ -97,28 +94,17 @@ export interface IdentityToken {
   readonly servers: readonly string[];
 }
 
-/** How a promotion asks to sign without a key. */
-interface KeylessRequest {
-  readonly identity: string;
-  readonly fulcioURL: string;
-  readonly rekorURL: string | undefined;
-  readonly tsaURL: string | undefined;
-}
-
 /**
  * The identity token that a promotion of this namespace may sign with. A namespace that may not use an identity does not learn
  * whether it exists. The token is shown to no server that the settings do not name for it.
  */
 export function lentIdentity(
-  { identity, ...servers }: KeylessRequest,
+  { identity, ...servers }: NonNullable<SignSpec['keyless']>,
   path: string,
-  {
-    identities,
-    namespace,
-  }: { readonly identities: Readonly<Record<string, IdentityToken>>; readonly namespace: string },
+  by: { readonly identities: Readonly<Record<string, IdentityToken>>; readonly namespace: string },
 ): Parsed<IdentityToken> {
-  const known = Object.hasOwn(identities, identity) ? identities[identity] : undefined;
-  if (!known?.namespaces.includes(namespace))
+  const known = Object.hasOwn(by.identities, identity) ? by.identities[identity] : undefined;
+  if (!known?.namespaces.includes(by.namespace))
     return problem(`${path}.identity`, 'names no token that the settings lend to this namespace');
   const foreign = Object.entries(servers).find(
     ([, url]) => url !== undefined && !known.servers.some((one) => sameUrl(one, url)),

@@ -13,15 +13,18 @@ import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './co
 import { entryOf, type PromotionSecrets } from './secrets.ts';
 
 /** One side of a promotion, opened. */
-export interface OpenSide extends ServerTrust {
+export interface OpenSide extends ServerTrust, Logins {
   /** Its repository. */
   readonly place: ImageRef;
   readonly registry: SideRegistry;
+  readonly close: () => Promise<void>;
+}
+
+interface Logins {
   readonly keychain: Keychain;
   readonly scope: string;
   /** Whether a login is known for it. */
   readonly authenticated: boolean;
-  readonly close: () => Promise<void>;
 }
 
 /** The promotion that a side belongs to. */
@@ -29,11 +32,6 @@ export interface SideOwner {
   readonly namespace: string;
   readonly secrets: PromotionSecrets;
 }
-
-type Context = Pick<
-  OpeningContext,
-  'registry' | 'keychain' | 'trust' | 'openClient' | 'pullSecretLogins' | 'accountSecrets'
->;
 
 const DOCKER_CONFIG = '.dockerconfigjson';
 const CA = 'ca.crt';
@@ -45,7 +43,7 @@ const CA = 'ca.crt';
 export async function openSide(
   which: 'source' | 'target',
   { side, owner }: { readonly side: PromotionSide; readonly owner: SideOwner },
-  context: Context,
+  context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
@@ -59,46 +57,31 @@ export async function openSide(
     : parsed(context.trust.ca);
   if (!logins.ok) return logins;
   if (!ca.ok) return ca;
-  const trust = {
-    insecureHosts: [...context.trust.insecureHosts, ...(side.insecure ? [host] : [])],
-    ca: ca.value,
-  };
-  const { client, close } = clientFor(side, trust, context);
+  const insecureHosts = [...context.trust.insecureHosts, ...(side.insecure ? [host] : [])];
+  const trust = { insecureHosts, ca: ca.value };
+  // The client that all sides share, or one of its own for a side that trusts other servers.
+  const own = side.insecure || side.caSecretRef ? context.openClient(trust) : undefined;
+  const client: SideClient = own ?? context.registry;
   const { keychain, scope } = logins.value;
   const registry = client.as({ scope, keychain, side: which });
+  const close = async (): Promise<void> => own?.close();
   return parsed({ place, registry, ...logins.value, ...trust, close });
 }
 
-/** The client that all sides share, or one of its own for a side that trusts other servers. */
-function clientFor(
-  { insecure, caSecretRef }: PromotionSide,
-  trust: ServerTrust,
-  { registry, openClient }: Context,
-): { readonly client: SideClient; readonly close: () => Promise<void> } {
-  if (!insecure && !caSecretRef) return { client: registry, close: () => Promise.resolve() };
-  const client = openClient(trust);
-  return { client, close: () => client.close() };
-}
-
-type Logins = Pick<OpenSide, 'keychain' | 'scope' | 'authenticated'>;
-
 async function loginsOf(
   path: string,
-  {
-    side,
-    owner,
-    place,
-  }: { readonly side: PromotionSide; readonly owner: SideOwner; readonly place: ImageRef },
-  context: Context,
+  given: { readonly side: PromotionSide; readonly owner: SideOwner; readonly place: ImageRef },
+  context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Logins>> {
+  const { side, owner, place } = given;
   const { secretRef, serviceAccountName: name } = side;
   const read = (configs: readonly DockerConfigText[], where: string) =>
     readLogins(context.pullSecretLogins(configs), where, place);
   if (secretRef) {
-    const text = entryOf(owner.secrets.secret(secretRef.name), DOCKER_CONFIG, `${path}.secretRef`);
-    if (!text.ok) return text;
-    return read([{ source: `Secret ${secretRef.name}`, text: text.value }], `${path}.secretRef`);
+    const where = `${path}.secretRef`;
+    const text = entryOf(owner.secrets.secret(secretRef.name), DOCKER_CONFIG, where);
+    return text.ok ? read([{ source: `Secret ${secretRef.name}`, text: text.value }], where) : text;
   }
   if (name !== undefined) {
     const where = `${path}.serviceAccountName`;

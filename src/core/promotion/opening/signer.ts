@@ -5,28 +5,23 @@ import type { OpeningContext } from './context.ts';
 import { entryOf, lentIdentity } from './secrets.ts';
 import type { SideOwner } from './side.ts';
 
-type Context = Pick<OpeningContext, 'openKeySigner' | 'openKeylessSigner' | 'readToken' | 'identityTokens'>;
-
 /** Opens the signer of a promotion; `undefined` where it does not sign. Problems name the field. */
 export async function openSigner(
   { mirror, promote }: ImagePromotionSpec,
   owner: SideOwner,
-  context: Context,
+  context: OpeningContext,
 ): Promise<Parsed<ArtifactSigner | undefined>> {
-  const [sign, path] = mirror?.sign
-    ? [mirror.sign, 'spec.mirror.sign']
-    : [promote?.sign, 'spec.promote.sign'];
-  if (!sign) return parsed(undefined);
-  if (sign.secretRef) return keySigner(sign.secretRef, `${path}.secretRef`, owner, context);
-  if (!sign.keyless) return parsed(undefined);
-  return keylessSigner(sign.keyless, `${path}.keyless`, owner, context);
+  const path = mirror?.sign ? 'spec.mirror.sign' : 'spec.promote.sign';
+  const { secretRef, keyless } = mirror?.sign ?? promote?.sign ?? {};
+  if (secretRef) return keySigner(secretRef.name, `${path}.secretRef`, owner, context);
+  return keyless ? keylessSigner(keyless, `${path}.keyless`, owner, context) : parsed(undefined);
 }
 
 async function keySigner(
-  { name }: NonNullable<SignSpec['secretRef']>,
+  name: string,
   path: string,
   { secrets }: SideOwner,
-  { openKeySigner }: Context,
+  { openKeySigner }: OpeningContext,
 ): Promise<Parsed<ArtifactSigner>> {
   const entries = secrets.secret(name);
   const pem = entryOf(entries, 'cosign.key', path);
@@ -40,17 +35,18 @@ async function keySigner(
 }
 
 async function keylessSigner(
-  { identity, fulcioURL, rekorURL, tsaURL }: NonNullable<SignSpec['keyless']>,
+  keyless: NonNullable<SignSpec['keyless']>,
   path: string,
   { namespace }: SideOwner,
-  { identityTokens, readToken, openKeylessSigner }: Context,
+  { identityTokens: identities, readToken, openKeylessSigner }: OpeningContext,
 ): Promise<Parsed<ArtifactSigner>> {
-  const servers = { fulcioURL, rekorURL, tsaURL };
-  const lent = lentIdentity({ identity, ...servers }, path, { identities: identityTokens, namespace });
+  const lent = lentIdentity(keyless, path, { identities, namespace });
   if (!lent.ok) return lent;
   const token = await readToken(lent.value.file);
   if (!token.ok) return problem(`${path}.identity`, 'names a token that cannot be read');
-  const signer = openKeylessSigner({ identityToken: token.value.trim(), ...servers });
+  const { fulcioURL, rekorURL, tsaURL } = keyless;
+  const identityToken = token.value.trim();
+  const signer = openKeylessSigner({ identityToken, fulcioURL, rekorURL, tsaURL });
   if (signer.ok) return signer;
   return { ok: false, problems: signer.problems.map((one) => ({ ...one, path: `${path}.${one.path}` })) };
 }

@@ -4,9 +4,12 @@ import {
   parseManifest,
   type Annotations,
   type Descriptor,
+  type DigestAlgorithm,
+  type ImageRef,
   type Manifest,
   type ManifestContent,
 } from '../../model/index.ts';
+import type { TargetRegistry } from '../ports.ts';
 
 /** Something made here, ready to be pushed: first the blobs, then the manifest. */
 export interface Artifact {
@@ -21,8 +24,11 @@ export interface ArtifactBlob {
   readonly annotations?: Annotations;
 }
 
+/** Annotations as records are made with them; what has no value is not written, and not looked for. */
+export type Marks = Readonly<Record<string, string | undefined>>;
+
 /** What an artifact consists of. */
-export interface ArtifactParts {
+interface ArtifactParts {
   readonly artifactType: string;
   /** What it refers to; absent for one that stands under a tag of its own. */
   readonly subject?: Descriptor;
@@ -30,13 +36,13 @@ export interface ArtifactParts {
   readonly layers?: readonly ArtifactBlob[];
   /** Default the empty blob. */
   readonly config?: ArtifactBlob;
-  readonly annotations: Annotations;
+  readonly annotations: Marks;
 }
 
 /** When it was made (OCI image spec, "Pre-Defined Annotation Keys"). */
 export const CREATED = 'org.opencontainers.image.created';
 
-const EMPTY: ArtifactBlob = { mediaType: MEDIA_TYPE.empty, bytes: new TextEncoder().encode('{}') };
+const EMPTY: ArtifactBlob = { mediaType: MEDIA_TYPE.empty, bytes: encodeJson({}) };
 
 /** The descriptor by which records name what they are about. */
 export function subjectOf({ mediaType, digest, size }: Manifest): Descriptor {
@@ -58,35 +64,30 @@ export function buildArtifact({
     artifactType,
     config: wireDescriptor(config),
     layers: content.map(wireDescriptor),
-    ...(subject && { subject: pointer(subject) }),
+    subject: subject && { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
     annotations,
   };
-  return { blobs: distinct([config, ...content]), content: contentOf(body, MEDIA_TYPE.ociManifest) };
+  // Each blob once.
+  const blobs = new Map([config, ...content].map(({ bytes }) => [digestOf(bytes), bytes]));
+  return { blobs: [...blobs.values()], content: contentOf(body, MEDIA_TYPE.ociManifest) };
 }
 
 /** A manifest or index with its bytes. Throws when the body is none: the caller made a mistake. */
-export function contentOf(body: object, mediaType: string): ManifestContent {
+export function contentOf(body: object, mediaType: string, algorithm?: DigestAlgorithm): ManifestContent {
   const bytes = encodeJson(body);
-  const read = parseManifest(bytes, digestOf(bytes), mediaType);
+  const read = parseManifest(bytes, digestOf(bytes, algorithm), mediaType);
   if (!read.ok) throw new Error(`made a manifest that is none: ${JSON.stringify(read.problems)}`);
   return { manifest: read.value, bytes };
 }
 
 /** A blob as manifests list it. */
 export function wireDescriptor({ mediaType, bytes, annotations }: ArtifactBlob): object {
-  const digest = digestOf(bytes);
-  return { mediaType, digest, size: bytes.byteLength, ...(annotations && { annotations }) };
+  return { mediaType, digest: digestOf(bytes), size: bytes.byteLength, annotations };
 }
 
 /** Bytes of a value as JSON. */
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
-}
-
-/** What the listing of an image's referrers has to say of a record that counts as equal. */
-export interface RecordMarks {
-  readonly artifactType: string;
-  readonly annotations: Annotations;
 }
 
 /**
@@ -95,19 +96,28 @@ export interface RecordMarks {
  */
 export function findRecord(
   referrers: readonly Descriptor[],
-  { artifactType, annotations }: RecordMarks,
+  artifactType: string,
+  marks: Marks = {},
 ): Descriptor | undefined {
-  const wanted = Object.entries(annotations);
+  const wanted = Object.entries(marks).filter(([, value]) => value !== undefined);
   return referrers.find(
     (one) =>
       one.artifactType === artifactType && wanted.every(([key, value]) => one.annotations[key] === value),
   );
 }
 
-function pointer({ mediaType, digest, size }: Descriptor): object {
-  return { mediaType, digest, size };
-}
-
-function distinct(blobs: readonly ArtifactBlob[]): readonly Uint8Array[] {
-  return [...new Map(blobs.map(({ bytes }) => [digestOf(bytes), bytes])).values()];
+/**
+ * Pushes an artifact under the tag of `to`, if it has one, else by its own digest: the manifest last, so that no reader finds one
+ * whose blobs are missing.
+ */
+export async function pushArtifact(
+  registry: Pick<TargetRegistry, 'pushBlob' | 'pushManifest'>,
+  to: ImageRef,
+  { blobs, content }: Artifact,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(blobs.map((bytes) => registry.pushBlob(to, bytes, signal)));
+  const { registry: host, repository, tag } = to;
+  const named = tag === undefined ? { digest: content.manifest.digest } : { tag };
+  await registry.pushManifest({ registry: host, repository, ...named }, content, signal);
 }

@@ -1,7 +1,7 @@
-import { type Annotations, type Descriptor, type Digest, rfc3339 } from '../../model/index.ts';
+import { rfc3339, type Descriptor, type Digest } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import { buildArtifact, CREATED, findRecord, type Artifact } from './artifact.ts';
-import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInBundle } from './claims.ts';
+import { buildArtifact, CREATED, findRecord, type Artifact, type Marks } from './artifact.ts';
+import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInBundle } from './statement.ts';
 
 /** Predicate type by which cosign 3 says "I signed this image". */
 export const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
@@ -9,7 +9,7 @@ export const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
 const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 /** What a bundle says, and who says it. */
-export interface BundleClaims {
+interface BundleClaims {
   readonly predicateType: string;
   /** {@link ArtifactSigner.name} */
   readonly signer: string;
@@ -20,15 +20,12 @@ export function bundleArtifact(
   { bundle }: Pick<SignedContent, 'bundle'>,
   { subject, at, ...claims }: BundleClaims & { readonly subject: Descriptor; readonly at: Date },
 ): Artifact {
+  const annotations = { ...annotationsOf(claims, statementInBundle(bundle)), [CREATED]: rfc3339(at) };
   return buildArtifact({
     artifactType: BUNDLE,
     subject,
     layers: [{ mediaType: BUNDLE, bytes: bundle }],
-    annotations: {
-      ...annotationsOf(claims),
-      [STATEMENT_ANNOTATION]: statementInBundle(bundle),
-      [CREATED]: rfc3339(at),
-    },
+    annotations,
   });
 }
 
@@ -40,17 +37,14 @@ export function findBundle(
   referrers: readonly Descriptor[],
   { statement, ...claims }: BundleClaims & { readonly statement?: Digest },
 ): Descriptor | undefined {
-  const annotations = {
-    ...annotationsOf(claims),
-    ...(statement && { [STATEMENT_ANNOTATION]: statement }),
-  };
-  return findRecord(referrers, { artifactType: BUNDLE, annotations });
+  return findRecord(referrers, BUNDLE, annotationsOf(claims, statement));
 }
 
-function annotationsOf({ predicateType, signer }: BundleClaims): Annotations {
+function annotationsOf({ predicateType, signer }: BundleClaims, statement: Digest | undefined): Marks {
   return {
     'dev.sigstore.bundle.content': 'dsse-envelope',
     'dev.sigstore.bundle.predicateType': predicateType,
     [SIGNER_ANNOTATION]: signer,
+    [STATEMENT_ANNOTATION]: statement,
   };
 }

@@ -4,7 +4,9 @@ import {
   isIndexType,
   MEDIA_TYPE,
   parsed,
+  parseJson,
   problem,
+  type Annotations,
   type Descriptor,
   type Digest,
   type Manifest,
@@ -12,8 +14,8 @@ import {
   type Parsed,
 } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import { contentOf, encodeJson, wireDescriptor, type Artifact, type ArtifactBlob } from './artifact.ts';
-import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInEnvelope } from './claims.ts';
+import { contentOf, encodeJson, wireDescriptor, type Artifact } from './artifact.ts';
+import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInEnvelope } from './statement.ts';
 
 /** Most layers of one such manifest: cosign reads no more (its answer to CVE-2023-46737). */
 const MAX_LAYERS = 1_000;
@@ -24,8 +26,9 @@ const LAYER_TYPE = {
 } as const;
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 /** What Go writes for no time at all, and cosign therefore into each of these configs. */
-const NO_TIME = '0001-01-01T00:00:00Z';
-const SIGNATURE = 'dev.cosignproject.cosign/signature';
+export const NO_TIME = '0001-01-01T00:00:00Z';
+/** Annotation that distinguishes signatures over the same payload. */
+export const SIGNATURE = 'dev.cosignproject.cosign/signature';
 
 /** Every field of a manifest stays, known or not: what others wrote is not ours to tidy. */
 const rawManifest = z.looseObject({ layers: z.array(z.unknown()).nullish() });
@@ -56,28 +59,35 @@ export interface CosignLayerClaims {
  */
 export function appendCosignLayer(
   existing: ManifestContent | undefined,
-  { suffix, signed, signer, despiteClaims = false }: CosignLayer,
+  { suffix, signed: { layer: bytes, layerAnnotations }, signer, despiteClaims = false }: CosignLayer,
 ): Parsed<Artifact | undefined> {
-  const { layer, layerAnnotations } = signed;
-  const says = saysOf(suffix, layer);
+  // What a layer covers: the payload itself, or the statement in its envelope.
+  const says = suffix === 'sig' ? digestOf(bytes) : statementInEnvelope(bytes);
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
-  const mediaType = LAYER_TYPE[suffix];
-  const blob = { mediaType, bytes: layer, annotations: { ...layerAnnotations, ...claims } };
-  if (existing === undefined) {
-    const { ociManifest } = MEDIA_TYPE;
-    const raw = { schemaVersion: 2, mediaType: ociManifest };
-    return parsed(assemble({ mediaType: ociManifest, raw, listed: [], known: [] }, blob));
-  }
-  const { manifest, bytes } = existing;
-  if (isIndexType(manifest.mediaType)) return problem('', `is an index under the .${suffix} tag`);
-  const claimed = despiteClaims ? undefined : findCosignLayer(manifest, { suffix, signer, says });
-  if (isThere(manifest, blob) || claimed) return parsed(undefined);
-  const known = manifest.layers;
-  if (known.length >= MAX_LAYERS)
+  const annotations: Annotations = { ...layerAnnotations, ...claims };
+  const { mediaType, layers } = existing?.manifest ?? { mediaType: MEDIA_TYPE.ociManifest, layers: [] };
+  if (isIndexType(mediaType)) return problem('', `is an index under the .${suffix} tag`);
+  const signature = annotations[SIGNATURE];
+  const isThere = layers.some(
+    (one) => one.digest === digestOf(bytes) && one.annotations[SIGNATURE] === signature,
+  );
+  const isClaimed = !despiteClaims && findCosignLayer({ layers }, { suffix, signer, says });
+  if (isThere || isClaimed) return parsed(undefined);
+  if (layers.length >= MAX_LAYERS)
     return problem('', `has ${MAX_LAYERS} layers under the .${suffix} tag already`);
-  const raw = rawManifest.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  const { mediaType: carrier } = manifest;
-  return parsed(assemble({ mediaType: carrier, raw, listed: raw.layers ?? [], known }, blob));
+  const raw = existing ? rawManifest.parse(parseJson(existing.bytes)) : { schemaVersion: 2, mediaType };
+  const diffIds = [...layers.map(({ digest }) => digest), digestOf(bytes)];
+  const config = configOf(diffIds);
+  const body = {
+    ...raw,
+    config: wireDescriptor({ mediaType: CONFIG_TYPE, bytes: config }),
+    // The layers that are there as they are listed, field by field.
+    layers: [
+      ...(('layers' in raw ? raw.layers : undefined) ?? []),
+      wireDescriptor({ mediaType: LAYER_TYPE[suffix], bytes, annotations }),
+    ],
+  };
+  return parsed({ blobs: [config, bytes], content: contentOf(body, mediaType) });
 }
 
 /** A layer that claims to be by this signer and to say this. It is a claim and proves nothing. */
@@ -92,43 +102,15 @@ export function findCosignLayer(
   });
 }
 
-function isThere(
-  { layers }: Pick<Manifest, 'layers'>,
-  { bytes, annotations }: Required<ArtifactBlob>,
-): boolean {
-  const digest = digestOf(bytes);
-  return layers.some((one) => one.digest === digest && one.annotations[SIGNATURE] === annotations[SIGNATURE]);
-}
-
-/** What a layer covers: the payload itself, or the statement in its envelope. */
-function saysOf(suffix: CosignLayer['suffix'], layer: Uint8Array): Digest {
-  return suffix === 'sig' ? digestOf(layer) : statementInEnvelope(layer);
-}
-
-interface Carrier {
-  readonly mediaType: string;
-  readonly raw: object;
-  /** The layers as they are listed, field by field. */
-  readonly listed: readonly unknown[];
-  readonly known: readonly Descriptor[];
-}
-
 /** The config says nothing of a signature, but clients count its layers against those of the manifest. */
-function assemble({ mediaType, raw, listed, known }: Carrier, blob: ArtifactBlob): Artifact {
+function configOf(diffIds: readonly Digest[]): Uint8Array {
   const created = { created: NO_TIME };
-  const layers = [...known.map(({ digest }) => digest), digestOf(blob.bytes)];
-  const bytes = encodeJson({
+  return encodeJson({
     architecture: '',
     ...created,
-    history: layers.map(() => created),
+    history: diffIds.map(() => created),
     os: '',
-    rootfs: { type: 'layers', diff_ids: layers },
+    rootfs: { type: 'layers', diff_ids: diffIds },
     config: {},
   });
-  const body = {
-    ...raw,
-    config: wireDescriptor({ mediaType: CONFIG_TYPE, bytes }),
-    layers: [...listed, wireDescriptor(blob)],
-  };
-  return { blobs: [bytes, blob.bytes], content: contentOf(body, mediaType) };
 }

@@ -1,12 +1,27 @@
 import * as z from 'zod';
-import { parseDigest, parsed, type Digest, type Parsed, parseJson, rfc3339 } from '../../model/index.ts';
-import { buildArtifact, encodeJson, type Artifact } from './artifact.ts';
-import type { RunIdentity } from './run-identity.ts';
+import {
+  formatReference,
+  nameOf,
+  parsed,
+  parseDigest,
+  parseJson,
+  parseWith,
+  problem,
+  rfc3339,
+  type Digest,
+  type ImageRef,
+  type Parsed,
+  type Reason,
+} from '../../model/index.ts';
+import type { TargetRegistry } from '../ports.ts';
+import { MIRROR_HISTORY_TAG } from '../selection/reserved-tags.ts';
+import { buildArtifact, encodeJson, pushArtifact, type Artifact } from './artifact.ts';
+import type { RunIdentity } from './statement.ts';
 
 /** Artifact type, config type and layer type of the history. */
 export const HISTORY_TYPE = 'application/vnd.toddysm.mirror-history.v1+json';
 /** Largest history that is read, in bytes: some fifty thousand entries. */
-export const MAX_HISTORY_BYTES = 16 * 1024 * 1024;
+const MAX_HISTORY_BYTES = 16 * 1024 * 1024;
 
 const text = z.string().nullish();
 
@@ -45,10 +60,7 @@ export function emptyHistory(image: string, source: string): MirrorHistory {
 
 /** Reads the layer of a history; one that cannot be read is a problem, and never an empty one. */
 export function parseHistory(bytes: Uint8Array): Parsed<MirrorHistory> {
-  const read = historySchema.safeParse(parseJson(bytes));
-  if (read.success) return parsed(read.data);
-  const problems = read.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  return { ok: false, problems };
+  return parseWith(historySchema, parseJson(bytes));
 }
 
 /** Whether this digest was mirrored before under this tag of the source. */
@@ -81,22 +93,94 @@ export function historyArtifact(history: MirrorHistory): Artifact {
   });
 }
 
-function entryOf({
-  sourceTag,
-  sourceDigest,
-  destTag,
-  syncedAt,
-  run,
-  force,
-}: Arrival): z.output<typeof entrySchema> {
+function entryOf({ sourceTag, sourceDigest, destTag, syncedAt, run, force }: Arrival) {
+  const { url: runUrl = '', id: runId, attempt: runAttempt } = run;
+  return { sourceTag, sourceDigest, destTag, syncedAt: rfc3339(syncedAt), runUrl, runId, runAttempt, force };
+}
+
+/** What was mirrored into a repository, as its history lists it, with what this run adds. */
+export interface HistoryBook {
+  /** Reads it once. A reason = it is there and cannot be read: it is never taken for an empty one. */
+  readonly load: (signal: AbortSignal) => Promise<Reason | undefined>;
+  readonly has: (one: { readonly tag: string; readonly digest: Digest }) => boolean;
+  /** Adds an arrival; those that come while one is being written are written together. */
+  readonly add: (arrival: Arrival, signal: AbortSignal) => Promise<Reason | undefined>;
+}
+
+/** Times that a history is written again because another client wrote at the same moment. */
+const MAX_WRITES = 4;
+
+/** Opens the history of the repository `to`, into which is mirrored from `from`. */
+export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: ImageRef): HistoryBook {
+  const ref = { registry: to.registry, repository: to.repository, tag: MIRROR_HISTORY_TAG };
+  let history: MirrorHistory | undefined;
+  let waiting: Arrival[] = [];
+  let writing: Promise<Reason | undefined> = Promise.resolve(undefined);
+
+  const read = async (signal: AbortSignal): Promise<Parsed<MirrorHistory>> => {
+    const content = await target.content(ref, signal);
+    if (!content) return parsed(emptyHistory(nameOf(to), nameOf(from)));
+    const [layer] = content.manifest.layers;
+    if (!layer) return problem('', 'it has no layer');
+    const bytes = await target.blob(ref, layer, MAX_HISTORY_BYTES, signal);
+    return bytes ? parseHistory(bytes) : problem('', 'its layer is missing');
+  };
+  const unreadable = ({ problems }: Extract<Parsed<unknown>, { ok: false }>): Reason => {
+    const why = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    const detail = `the history under ${formatReference(ref)} cannot be read: ${why}`;
+    return { code: 'UnreadableEvidence', detail };
+  };
+
+  /** Writes all that waits, also records that others added; a record that could not be written waits for its next turn. */
+  const writeWaiting = async (signal: AbortSignal): Promise<Reason | undefined> => {
+    const arrivals = waiting;
+    waiting = [];
+    let written = false;
+    try {
+      const refused = await write(arrivals, signal);
+      written = refused === undefined;
+      return refused;
+    } finally {
+      if (!written) waiting = [...arrivals, ...waiting];
+    }
+  };
+
+  /** Reads back, because two mirrors of one repository know nothing of each other. */
+  const write = async (arrivals: readonly Arrival[], signal: AbortSignal): Promise<Reason | undefined> => {
+    if (arrivals.length === 0) return undefined;
+    for (let attempt = 1; attempt <= MAX_WRITES; attempt += 1) {
+      const found = await read(signal);
+      if (!found.ok) return unreadable(found);
+      history = appendArrivals(found.value, arrivals);
+      if (history === found.value) return undefined;
+      await pushArtifact(target, ref, historyArtifact(history), signal);
+      const after = await read(signal);
+      if (after.ok && arrivals.every((one) => wasMirrored(after.value, one))) return undefined;
+    }
+    const detail = `the history under ${formatReference(ref)} is being overwritten by another writer`;
+    return { code: 'CopyIncomplete', detail };
+  };
+
   return {
-    sourceTag,
-    sourceDigest,
-    destTag,
-    syncedAt: rfc3339(syncedAt),
-    runUrl: run.url ?? '',
-    runId: run.id,
-    runAttempt: run.attempt,
-    force,
+    load: async (signal) => {
+      if (history) return undefined;
+      const found = await read(signal);
+      if (!found.ok) return unreadable(found);
+      history = found.value;
+      return undefined;
+    },
+    has: ({ tag, digest }) =>
+      history !== undefined && wasMirrored(history, { sourceTag: tag, sourceDigest: digest }),
+    add: (arrival, signal) => {
+      const { sourceTag, sourceDigest } = arrival;
+      // Added again by the next try.
+      const others = waiting.filter(
+        (one) => one.sourceTag !== sourceTag || one.sourceDigest !== sourceDigest,
+      );
+      waiting = [...others, arrival];
+      // The caller before has received its own failure.
+      writing = writing.catch(() => undefined).then(() => writeWaiting(signal));
+      return writing;
+    },
   };
 }

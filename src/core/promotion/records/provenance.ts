@@ -1,22 +1,10 @@
-import {
-  nameOf,
-  type Annotations,
-  type Descriptor,
-  type Digest,
-  type PinnedRef,
-  rfc3339,
-} from '../../model/index.ts';
+import { nameOf, rfc3339, type Descriptor, type Digest, type PinnedRef } from '../../model/index.ts';
 import type { Statement } from '../ports.ts';
-import { type Artifact } from './artifact.ts';
-import { findPlainStatement, plainStatement, present } from './plain-statement.ts';
-import type { RunIdentity } from './run-identity.ts';
-import { statementAbout } from './statement.ts';
+import type { Artifact, Marks } from './artifact.ts';
+import { findPlainStatement, plainStatement, statementAbout, type RunIdentity } from './statement.ts';
 
 /** Predicate type of the public mirror workflows, whose records these are meant to continue. */
 export const ACQUISITION_PREDICATE_TYPE = 'https://toddysm.com/acquisition-provenance/v0.1';
-
-const SOURCE = 'com.toddysm.acquisition.source';
-const SOURCE_DIGEST = 'com.toddysm.acquisition.source-digest';
 
 /** Where an image was taken from, and how it came here. */
 export interface Acquisition {
@@ -36,40 +24,32 @@ export interface Acquisition {
 
 /** The record as a statement, to be signed or attached as it is. */
 export function acquisitionStatement(acquisition: Acquisition): Statement {
-  const { source, destination, acquiredAt, run, platformSourceDigest } = acquisition;
-  const { copyReferrers, sourceAuthenticated } = acquisition;
+  const { source, destination, acquiredAt, run } = acquisition;
+  const { copyReferrers, sourceAuthenticated, platformSourceDigest } = acquisition;
+  const { registry, repository, tag, digest } = source;
   return statementAbout(destination, ACQUISITION_PREDICATE_TYPE, {
-    source: {
-      reference: referenceOf(source),
-      registry: source.registry,
-      repository: source.repository,
-      ...(source.tag !== undefined && { tag: source.tag }),
-      digest: source.digest,
-    },
+    source: { reference: referenceOf(source), registry, repository, tag, digest },
     destination: { reference: referenceOf(destination), digest: destination.digest },
     acquiredAt: rfc3339(acquiredAt),
-    ...(run.url !== undefined && { runUrl: run.url }),
+    runUrl: run.url,
     actor: run.actor,
     workflow: { name: run.name, runId: run.id, runAttempt: run.attempt },
     copyMethod: 'pratique',
     copyReferrers,
     sourceAuthenticated,
-    ...(platformSourceDigest !== undefined && { platformSourceDigest }),
+    platformSourceDigest,
   });
 }
 
 /** The record as a referrer of what it is about. */
 export function acquisitionRecord(acquisition: Acquisition, subject: Descriptor): Artifact {
-  const { acquiredAt, run } = acquisition;
-  return plainStatement(acquisitionStatement(acquisition), {
-    subject,
-    at: acquiredAt,
-    annotations: {
-      ...sourceOf(acquisition),
-      'com.toddysm.acquisition.timestamp': rfc3339(acquiredAt),
-      ...present({ 'com.toddysm.acquisition.run-url': run.url }),
-    },
-  });
+  const { acquiredAt: at, run } = acquisition;
+  const annotations = {
+    ...sourceOf(acquisition),
+    'com.toddysm.acquisition.timestamp': rfc3339(at),
+    'com.toddysm.acquisition.run-url': run.url,
+  };
+  return plainStatement(acquisitionStatement(acquisition), { subject, at, annotations });
 }
 
 /** A record that this image came from this source and digest, whenever that was. */
@@ -80,8 +60,11 @@ export function findAcquisition(
   return findPlainStatement(referrers, ACQUISITION_PREDICATE_TYPE, sourceOf(acquisition));
 }
 
-function sourceOf({ source }: Pick<Acquisition, 'source'>): Annotations {
-  return { [SOURCE]: referenceOf(source), [SOURCE_DIGEST]: source.digest };
+function sourceOf({ source }: Pick<Acquisition, 'source'>): Marks {
+  return {
+    'com.toddysm.acquisition.source': referenceOf(source),
+    'com.toddysm.acquisition.source-digest': source.digest,
+  };
 }
 
 /** Name and tag; the digest stands beside it. */

@@ -1,8 +1,8 @@
-import { nameOf, type Digest, type PinnedRef, rfc3339 } from '../../model/index.ts';
+import { nameOf, rfc3339, type Digest, type PinnedRef } from '../../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../../policy/index.ts';
+import type { ExceptedFinding } from '../gates/gate.ts';
 import type { Statement } from '../ports.ts';
-import type { RunIdentity } from './run-identity.ts';
-import { statementAbout } from './statement.ts';
+import { statementAbout, type RunIdentity } from './statement.ts';
 
 /** A gate as an image went through it. */
 export interface PassedGate {
@@ -14,14 +14,6 @@ export interface PassedGate {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Something that was let pass, by the promotion or by a person. */
-export interface ReleasedFinding {
-  readonly id: string;
-  readonly reason: string;
-  /** The last moment at which that holds. */
-  readonly until?: Date;
-}
-
 /** Why an image is where it is. */
 export interface Release {
   readonly source: PinnedRef;
@@ -31,7 +23,7 @@ export interface Release {
   readonly run: RunIdentity;
   readonly gates: readonly PassedGate[];
   /** Exceptions of the promotion that were needed. */
-  readonly exceptions: readonly ReleasedFinding[];
+  readonly exceptions: readonly ExceptedFinding[];
   /** Ids that an approver accepted. */
   readonly waived: readonly string[];
   /** Proven by the API server, which admits no approval in another name. */
@@ -51,29 +43,27 @@ export interface Release {
  * from exactly this digest, and it answers from the registry alone why the image is there.
  */
 export function releaseStatement(release: Release): Statement {
-  const { source, target, promotedAt, run, gates, waived, approver, reportDigest } = release;
-  const { exceptions, databaseUpdatedAt, approvalReason, approvedUntil } = release;
+  const { source, target, promotedAt, run, gates, exceptions, waived, approver, reportDigest } = release;
+  const { approvalReason, approvedUntil, databaseUpdatedAt } = release;
   return statementAbout(target, RELEASE_PREDICATE_TYPE, {
     source: placeOf(source),
     target: placeOf(target),
     promotedAt: rfc3339(promotedAt),
-    run: { name: run.name, id: run.id, ...(run.url !== undefined && { url: run.url }) },
+    run: { name: run.name, id: run.id, url: run.url },
     gates: gates.map(({ name, result, versions }) => ({ name, result, versions })),
-    exceptions: exceptions.map(({ id, reason, until }) => ({
-      id,
-      reason,
-      ...(until && { until: rfc3339(until) }),
-    })),
-    waived: [...waived],
-    ...(approver !== undefined && { approver }),
-    ...(approvalReason !== undefined && { approvalReason }),
-    ...(approvedUntil && { approvedUntil: rfc3339(approvedUntil) }),
-    ...(reportDigest !== undefined && { reportDigest }),
-    ...(databaseUpdatedAt && { databaseUpdatedAt: rfc3339(databaseUpdatedAt) }),
+    exceptions: exceptions.map(({ id, reason, until }) => ({ id, reason, until: timeOf(until) })),
+    waived,
+    approver,
+    approvalReason,
+    approvedUntil: timeOf(approvedUntil),
+    reportDigest,
+    databaseUpdatedAt: timeOf(databaseUpdatedAt),
   });
 }
 
+const timeOf = (moment: Date | undefined): string | undefined => moment && rfc3339(moment);
+
 function placeOf(image: PinnedRef): object {
   const { tag, digest } = image;
-  return { repository: nameOf(image), ...(tag !== undefined && { tag }), digest };
+  return { repository: nameOf(image), tag, digest };
 }

@@ -1,13 +1,33 @@
+import * as z from 'zod';
 import {
   digestAlgorithm,
   digestHex,
   digestOf,
   nameOf,
+  parseJson,
+  rfc3339,
+  type Descriptor,
   type Digest,
   type PinnedRef,
 } from '../../model/index.ts';
 import type { Statement } from '../ports.ts';
-import { encodeJson } from './artifact.ts';
+import { buildArtifact, CREATED, encodeJson, findRecord, type Artifact, type Marks } from './artifact.ts';
+
+/** Which run left a record. */
+export interface RunIdentity {
+  /** The promotion, e.g. `platform/node-to-golden`. */
+  readonly name: string;
+  /** The run of it. */
+  readonly id: string;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** On whose behalf. */
+  readonly actor: string;
+  /** Where to read more. */
+  readonly url?: string;
+  /** Carried out from a terminal: no object of it exists. */
+  readonly local?: true;
+}
 
 /** An in-toto statement about one image. */
 export function statementAbout(image: PinnedRef, predicateType: string, predicate: unknown): Statement {
@@ -23,4 +43,58 @@ export function statementAbout(image: PinnedRef, predicateType: string, predicat
 /** The digest of a statement as signers write it, by which the same statement is found again. */
 export function statementDigest(statement: Statement): Digest {
   return digestOf(encodeJson(statement));
+}
+
+/*
+ * What we claim about signed records on the manifests and layers that carry them, so that we find them again without opening
+ * and verifying each. Anyone who can push can write the same: the signature alone proves who signed, and what.
+ */
+
+/** Who signed: {@link ArtifactSigner.name}. */
+export const SIGNER_ANNOTATION = 'dev.pratique.signer';
+/** The digest of the statement inside; signatures made twice by one key differ in their bytes, what they cover does not. */
+export const STATEMENT_ANNOTATION = 'dev.pratique.statement';
+
+const envelope = z.object({ payload: z.base64() });
+const bundle = z.object({ dsseEnvelope: envelope });
+
+/** The digest of the statement inside a bundle. Throws when there is none: signers make no others. */
+export function statementInBundle(json: Uint8Array): Digest {
+  return digestOf(Buffer.from(bundle.parse(parseJson(json)).dsseEnvelope.payload, 'base64'));
+}
+
+/** The digest of the statement inside an envelope. Throws when there is none: signers make no others. */
+export function statementInEnvelope(json: Uint8Array): Digest {
+  return digestOf(Buffer.from(envelope.parse(parseJson(json)).payload, 'base64'));
+}
+
+const IN_TOTO = 'application/vnd.in-toto+json';
+const PREDICATE_TYPE = 'in-toto.io/predicate-type';
+
+/** An unsigned statement, beside its image. */
+export function plainStatement(
+  statement: Statement,
+  about: { readonly subject: Descriptor; readonly at: Date; readonly annotations: Marks },
+): Artifact {
+  const hint = { [PREDICATE_TYPE]: statement.predicateType };
+  return buildArtifact({
+    artifactType: IN_TOTO,
+    subject: about.subject,
+    layers: [{ mediaType: IN_TOTO, bytes: encodeJson(statement), annotations: hint }],
+    annotations: {
+      ...about.annotations,
+      ...hint,
+      [STATEMENT_ANNOTATION]: statementDigest(statement),
+      [CREATED]: rfc3339(about.at),
+    },
+  });
+}
+
+/** An unsigned statement of this type among the referrers, with these annotations. */
+export function findPlainStatement(
+  referrers: readonly Descriptor[],
+  predicateType: string,
+  annotations: Marks,
+): Descriptor | undefined {
+  return findRecord(referrers, IN_TOTO, { ...annotations, [PREDICATE_TYPE]: predicateType });
 }

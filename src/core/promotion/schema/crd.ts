@@ -1,8 +1,12 @@
-import { customResourceDefinition, type ResourceKind, type SchemaNode } from '../../policy/index.ts';
-import { approvalSpecSchema } from './approval.ts';
+import {
+  customResourceDefinition,
+  type ResourceKind,
+  type SchemaNode,
+  referencePage,
+} from '../../policy/index.ts';
+import { approvalSpecSchema, runSpecSchema, runStatusSchema } from './run.ts';
 import { promotionStatusSchema } from './promotion-status.ts';
 import { promotionSpecSchema } from './promotion.ts';
-import { runSpecSchema, runStatusSchema } from './run.ts';
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
 const AGE = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
@@ -83,4 +87,31 @@ export const PROMOTION_KINDS: readonly ResourceKind[] = [
 /** The CustomResourceDefinition of each kind of promotion, by its plural name: what `crds/` holds, as plain objects. */
 export function promotionCrds(): ReadonlyMap<string, SchemaNode> {
   return new Map(PROMOTION_KINDS.map((kind) => [kind.plural, customResourceDefinition(kind)]));
+}
+
+/** The reference pages of promotion in Markdown, by their name below `docs/reference`. */
+export function promotionReferences(): ReadonlyMap<string, string> {
+  return new Map([
+    [
+      'image-promotion.md',
+      referencePage(
+        IMAGE_PROMOTION_KIND,
+        'Secrets and ServiceAccounts are those of its own namespace. Deleting an ImagePromotion touches no registry. Unknown fields are an error.',
+      ),
+    ],
+    [
+      'image-promotion-run.md',
+      referencePage(
+        IMAGE_PROMOTION_RUN_KIND,
+        'Written by the controller and never changed; what came of it stands in its status.',
+      ),
+    ],
+    [
+      'promotion-approval.md',
+      referencePage(
+        PROMOTION_APPROVAL_KIND,
+        'Who may create one may let images pass: grant it apart from the right to edit promotions.',
+      ),
+    ],
+  ]);
 }

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { conditionSchema } from '../../policy/index.ts';
 import { count, digest, stamp, tag } from './parts.ts';
-import { countsSchema, DECISIONS, imageMessage } from './run-image.ts';
-import { MAX_RUN_IMAGES } from './run.ts';
+import { countsSchema, DECISIONS, imageMessage, MAX_RUN_IMAGES } from './run.ts';
 
 /** How many images at the target are watched for exceptions that expire, and named when they would be blocked. */
 export const MAX_WATCHED = 100;

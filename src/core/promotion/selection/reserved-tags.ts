@@ -1,4 +1,4 @@
-import { digestHex, type Digest } from '../../model/index.ts';
+import { digestAlgorithm, digestHex, type Digest, type ImageRef } from '../../model/index.ts';
 
 /** The tag under which a repository remembers what was mirrored into it, as other mirrors write it too. */
 export const MIRROR_HISTORY_TAG = 'mirror-history';
@@ -11,7 +11,7 @@ const OF_DIGEST = /^(?:sha256-[a-f0-9]{64}|sha512-[a-f0-9]{128})(?:\.(?:sig|att|
  * exact shape: `sha256-tools` is an ordinary image.
  */
 export function isReservedTag(tag: string): boolean {
-  return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag) || isBackupTag(tag);
+  return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag) || BACKUP.test(tag);
 }
 
 /** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
@@ -27,7 +27,13 @@ export function backupTag(tag: string, digest: Digest): string {
   return `${tag.slice(0, MAX_TAG - BACKUP_MARK.length - BACKUP_DIGITS)}${BACKUP_MARK}${hex}`;
 }
 
-/** Whether a tag was made by {@link backupTag}: such a one is never an image to select. */
-export function isBackupTag(tag: string): boolean {
-  return BACKUP.test(tag);
+/** What cosign keeps under tags of its own: signatures, attestations, SBOMs. */
+export const COSIGN_KINDS = ['sig', 'att', 'sbom'] as const;
+
+/** One of {@link COSIGN_KINDS}. */
+export type CosignKind = (typeof COSIGN_KINDS)[number];
+
+/** The tag under which cosign keeps artifacts of a kind about a digest. */
+export function cosignTag({ registry, repository }: ImageRef, digest: Digest, kind: CosignKind) {
+  return { registry, repository, tag: `${digestAlgorithm(digest)}-${digestHex(digest)}.${kind}` };
 }

@@ -1,26 +1,20 @@
-import { parsed, type Parsed } from '../../model/index.ts';
+import { nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
 import { compileTagFilter } from './tag-filter.ts';
 import { compareNewestFirst, parseTagVersion } from './versions.ts';
 
-/** Why a tag whose name matches is not selected. */
-export type LeftOutWhy = 'Missing' | 'Excluded' | 'TooYoung' | 'AgeUnknown' | 'NotNewest';
-
-/** A tag that is not taken although it was named, ranged or found by a pattern. */
-export interface LeftOut {
+/** A tag that is not taken although it was named, ranged or found by a pattern, and why. */
+interface LeftOut {
   readonly tag: string;
-  readonly why: LeftOutWhy;
+  readonly why: 'Missing' | 'Excluded' | 'TooYoung' | 'AgeUnknown' | 'NotNewest';
 }
 
-/** What names alone decide; both lists in the order of {@link compareTags}. */
-export interface NameSelection {
+/** What is taken and what is not, both in the order of {@link compareTags}. */
+export interface TagChoice {
   readonly tags: readonly string[];
   readonly leftOut: readonly LeftOut[];
 }
-
-/** What is taken in the end, in the same order. */
-export type TagChoice = NameSelection;
 
 /** Whether the tags of the source have to be listed at all: explicit ones are known. */
 export function needsTagList({ semver, include, newest }: TagSelection): boolean {
@@ -36,22 +30,18 @@ export function needsCreated({ newest, minAge }: TagSelection): boolean {
  * First half: which of these tags are candidates by their names. `present` is the tag list of the source, or, where
  * {@link needsTagList} says no, the explicit tags themselves. Problems have paths below `tags`.
  */
-export function selectByName(present: readonly string[], spec: TagSelection): Parsed<NameSelection> {
+export function selectByName(present: readonly string[], spec: TagSelection): Parsed<TagChoice> {
   const filter = compileTagFilter(spec);
   if (!filter.ok) return filter;
   const { selects, excludes } = filter.value;
   const named = new Set(spec.explicit);
   const there = new Set(present);
   const wanted = [...there].filter((tag) => named.has(tag) || selects(tag));
-  const leftOut = [
-    ...[...named].filter((tag) => !there.has(tag)).map((tag) => ({ tag, why: 'Missing' }) as const),
-    ...wanted
-      .filter((tag) => named.has(tag) && excludes(tag))
-      .map((tag) => ({ tag, why: 'Excluded' }) as const),
-  ];
+  const missing = [...named].filter((tag) => !there.has(tag));
+  const excluded = wanted.filter((tag) => named.has(tag) && excludes(tag));
   return parsed({
     tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags),
-    leftOut: inOrder(leftOut),
+    leftOut: inOrder([...leftOut(missing, 'Missing'), ...leftOut(excluded, 'Excluded')]),
   });
 }
 
@@ -63,20 +53,18 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
 export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection, now: Date): TagChoice {
   const named = new Set(spec.explicit);
   const byWhy = Map.groupBy(candidates, (candidate) => whyByAge(candidate, spec, now) ?? 'fit');
-  const fit = byWhy.get('fit') ?? [];
-  const rivals = fit.filter(({ tag }) => !named.has(tag));
-  const newest = new Set(spec.newest ? newestOf(rivals, spec.newest) : rivals);
-  const isTaken = (candidate: DatedTag) => named.has(candidate.tag) || newest.has(candidate);
-  const leftOut = (['AgeUnknown', 'TooYoung'] as const).flatMap((why) =>
-    (byWhy.get(why) ?? []).map(({ tag }) => ({ tag, why })),
-  );
-  const beaten = fit.filter((one) => !isTaken(one)).map(({ tag }) => ({ tag, why: 'NotNewest' as const }));
+  const tagsOf = (why: 'fit' | 'AgeUnknown' | 'TooYoung') => (byWhy.get(why) ?? []).map(({ tag }) => tag);
+  const rivals = (byWhy.get('fit') ?? []).filter(({ tag }) => !named.has(tag));
+  const newest = new Set((spec.newest ? newestOf(rivals, spec.newest) : rivals).map(({ tag }) => tag));
+  const isTaken = (tag: string) => named.has(tag) || newest.has(tag);
+  const beaten = tagsOf('fit').filter((tag) => !isTaken(tag));
   return {
-    tags: fit
-      .filter(isTaken)
-      .map(({ tag }) => tag)
-      .sort(compareTags),
-    leftOut: inOrder([...leftOut, ...beaten]),
+    tags: tagsOf('fit').filter(isTaken).sort(compareTags),
+    leftOut: inOrder([
+      ...leftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
+      ...leftOut(tagsOf('TooYoung'), 'TooYoung'),
+      ...leftOut(beaten, 'NotNewest'),
+    ]),
   };
 }
 
@@ -84,16 +72,18 @@ function whyByAge(
   { tag, created }: DatedTag,
   { minAge, newest, explicit }: TagSelection,
   now: Date,
-): LeftOutWhy | undefined {
+): 'AgeUnknown' | 'TooYoung' | undefined {
   const isCompared = newest?.by === 'Created' && !explicit.includes(tag);
   if (!created) return isCompared || minAge !== undefined ? 'AgeUnknown' : undefined;
-  return minAge !== undefined && now.getTime() - created.getTime() < durationMs(minAge)
-    ? 'TooYoung'
-    : undefined;
+  const isYoung = minAge !== undefined && now.getTime() - created.getTime() < durationMs(minAge);
+  return isYoung ? 'TooYoung' : undefined;
 }
 
+const leftOut = (tags: readonly string[], why: LeftOut['why']): readonly LeftOut[] =>
+  tags.map((tag) => ({ tag, why }));
+
 const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] =>
-  [...all].sort((a, b) => compareTags(a.tag, b.tag));
+  all.toSorted((a, b) => compareTags(a.tag, b.tag));
 
 /** A tag that was selected by its name, with what is known of it. */
 interface DatedTag {
@@ -111,24 +101,47 @@ function compareTags(a: string, b: string): number {
 }
 
 /** The newest of some candidates. By Semver, what is no version is never among them. */
-function newestOf<T extends DatedTag>(
-  candidates: readonly T[],
+function newestOf(
+  candidates: readonly DatedTag[],
   { count, by }: NonNullable<TagSelection['newest']>,
-): readonly T[] {
-  const fit = by === 'Semver' ? candidates.filter(({ tag }) => parseTagVersion(tag)) : candidates;
-  const order = by === 'Semver' ? byVersion : byCreation;
-  return [...fit].sort(order).slice(0, count);
-}
-
-const byVersion = (a: DatedTag, b: DatedTag): number => compareTags(a.tag, b.tag);
-
-function byCreation(a: DatedTag, b: DatedTag): number {
-  const [x, y] = [a.created?.getTime() ?? -Infinity, b.created?.getTime() ?? -Infinity];
-  return x === y ? byVersion(a, b) : y - x;
+): readonly DatedTag[] {
+  const byVersion = (a: DatedTag, b: DatedTag): number => compareTags(a.tag, b.tag);
+  if (by === 'Semver') {
+    const versions = candidates.filter(({ tag }) => parseTagVersion(tag));
+    return versions.toSorted(byVersion).slice(0, count);
+  }
+  const madeAt = ({ created }: DatedTag): number => created?.getTime() ?? -Infinity;
+  const byCreation = (a: DatedTag, b: DatedTag): number =>
+    madeAt(a) === madeAt(b) ? byVersion(a, b) : madeAt(b) - madeAt(a);
+  return candidates.toSorted(byCreation).slice(0, count);
 }
 
 /** By code units, whatever the language of the machine is. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
+}
+
+/** What there was to select from. */
+export interface Looked {
+  /** The repository. */
+  readonly from: ImageRef;
+  /** How many tags it lists; absent = it was not asked for a list. */
+  readonly listed?: number;
+  /** What is left out although its name matches. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/**
+ * Says why nothing is selected, in one clause. Some registries list no tag of a repository that they do not have, where others say
+ * that there is none: a mistyped name and an empty repository give the same answer.
+ */
+export function nothingSelected({ from, listed, leftOut: others }: Looked): string {
+  const nothing = `no tag of ${nameOf(from)} is selected`;
+  const whys = [...new Set(others.map(({ why }) => why))].join(', ');
+  const but = others.length === 0 ? '' : `, ${String(others.length)} left out as ${whys}`;
+  if (listed === undefined) return `${nothing}${but}`;
+  if (listed === 0)
+    return `${nothing}: the repository lists no tag at all; it is empty, or its name is mistyped${but}`;
+  return `${nothing}: the repository lists ${String(listed)} ${listed === 1 ? 'tag' : 'tags'}${but}`;
 }

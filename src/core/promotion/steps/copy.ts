@@ -1,11 +1,9 @@
+import { pin, type Digest, type PinnedRef } from '../../model/index.ts';
 import { copyGraph } from '../copy/copy.ts';
-import type { PinnedRef } from '../../model/index.ts';
+import { verifyTarget } from '../copy/verify-target.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
-import { blocked, type Step } from './step.ts';
-import type { ImageTask, Learned, StepParts } from './task.ts';
-
-/** What {@link copyStep} works with. */
-export type CopyParts = Pick<StepParts, 'spec' | 'source' | 'target' | 'progress'>;
+import { short } from '../plan.ts';
+import { blocked, step, type Step, type StepParts } from './step.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -18,36 +16,58 @@ export function gatherImage(
 }
 
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
-export function copyStep({ spec, source, target, progress }: CopyParts): Step<ImageTask, Learned> {
-  return {
-    name: 'copy',
-    run: async ({ image, to, targetIsNew, planned: { tag } }, _, signal) => {
-      const [gathered, isNew] = await Promise.all([
-        gatherImage(image, { spec, source }, signal),
-        targetIsNew(signal),
-      ]);
-      if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
-      const { graph } = gathered;
-      progress.onExpected(
-        tag,
-        graph.blobs.reduce((sum, { size }) => sum + size, 0),
-      );
-      let reported = 0;
-      const moved = await copyGraph(
-        {
-          graph,
-          source,
-          target,
-          to,
-          targetIsNew: isNew,
-          onProgress: ({ bytes }) => {
-            progress.onBytes(tag, bytes - reported);
-            reported = bytes;
-          },
-        },
-        signal,
-      );
-      return { status: 'succeeded', learned: { graph, moved } };
-    },
-  };
+export function copyStep(parts: StepParts): Step {
+  const { source, target, progress } = parts;
+  return step('copy', async ({ image, to, targetIsNew: isNew, planned: { tag } }, _, signal) => {
+    const [gathered, targetIsNew] = await Promise.all([gatherImage(image, parts, signal), isNew(signal)]);
+    if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
+    const { graph } = gathered;
+    const expected = graph.blobs.reduce((sum, { size }) => sum + size, 0);
+    progress.onExpected(tag, expected);
+    let reported = 0;
+    const onProgress = ({ bytes }: { readonly bytes: number }): void => {
+      progress.onBytes(tag, bytes - reported);
+      reported = bytes;
+    };
+    const moved = await copyGraph({ graph, source, target, to, targetIsNew, onProgress }, signal);
+    return { status: 'succeeded', learned: { graph, moved } };
+  });
+}
+
+/** Counts again at the target what was carried there; less than was found is a failure. */
+export function verifyTargetStep({ target }: StepParts, thorough: boolean): Step {
+  return step('verify target', async ({ to }, { graph }, signal) => {
+    if (!graph) throw new Error('nothing was copied that could be verified');
+    const { counts, reason } = await verifyTarget({ graph, target, to, thorough }, signal);
+    const learned = { counts };
+    return reason ? { status: 'failed', reason, learned } : { status: 'succeeded', learned };
+  });
+}
+
+/**
+ * Moves the tag, the last thing that makes an image visible. If another client moved it meanwhile, that stays: the plan was made
+ * for another target. The image that loses the tag gets its backup first.
+ */
+export function tagStep({ target }: StepParts): Step {
+  return step('tag', async ({ planned, to }, { graph }, signal) => {
+    if (!graph) throw new Error('nothing was copied that could be tagged');
+    const now = await target.tagDigest(to, signal);
+    if (now === graph.root.manifest.digest) return { status: 'skipped' };
+    const { overwrites: before, backup } =
+      planned.action === 'Move' ? planned : { overwrites: planned.atTarget };
+    if (now !== before) return blocked('TargetMoved', moved(planned.tag, before, now));
+    if (backup !== undefined && before !== undefined) {
+      const content = await target.content(pin(to, before), signal);
+      // Gone between two requests: there is nothing left to keep, and the tag is ours.
+      if (content) await target.pushManifest({ ...to, tag: backup }, content, signal);
+    }
+    await target.pushManifest(to, graph.root, signal);
+    return { status: 'succeeded' };
+  });
+}
+
+function moved(tag: string, before: Digest | undefined, now: Digest | undefined): string {
+  const was = before === undefined ? 'was not there' : `was ${short(before)}`;
+  const is = now === undefined ? 'is gone' : `is ${short(now)}`;
+  return `${tag} ${was} when the run began and ${is} now; run again to decide anew`;
 }

@@ -1,7 +1,26 @@
-import { Fault, type Digest, type Reason } from '../../model/index.ts';
+import {
+  Fault,
+  type Clock,
+  type Descriptor,
+  type ImageRef,
+  type PinnedRef,
+  type Reason,
+} from '../../model/index.ts';
+import type { JudgedReference } from '../../evidence/index.ts';
+import type { Approval } from '../approval.ts';
+import type { CopyProgress } from '../copy/copy.ts';
+import type { GateResult } from '../gates/gate.ts';
+import type { Scanned } from '../gates/scanned.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Resolved } from '../plan.ts';
+import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
+import type { HistoryBook } from '../records/history.ts';
+import type { RunIdentity } from '../records/statement.ts';
+import type { AttachmentCounts, ImageResult } from '../result.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
 
 /** The result of a step. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
-export type StepOutcome<Learned> =
+export type StepOutcome =
   | {
       /** `skipped` = it was true already. */
       readonly status: 'succeeded' | 'skipped';
@@ -15,11 +34,16 @@ export type StepOutcome<Learned> =
       readonly learned?: Partial<Learned>;
     };
 
+type Run = (task: ImageTask, learned: Learned, signal: AbortSignal) => Promise<StepOutcome>;
+
 /** One step on the way of one image; it first asks whether it is already true. */
-export interface Step<Task, Learned> {
+export interface Step {
   readonly name: StepName;
-  readonly run: (task: Task, learned: Learned, signal: AbortSignal) => Promise<StepOutcome<Learned>>;
+  readonly run: Run;
 }
+
+/** A step by its name. */
+export const step = (name: StepName, run: Run): Step => ({ name, run });
 
 /** The steps there are, in words that progress and messages use. */
 export type StepName =
@@ -37,40 +61,95 @@ export type StepName =
   | 'supersede'
   | 'delete source';
 
-/** Where the walk of an image through its steps ended. */
-export type Walk<Learned> =
-  | { readonly ended: 'arrived'; readonly learned: Learned }
-  | {
-      readonly ended: 'waiting' | 'blocked' | 'failed';
-      readonly at: StepName;
-      readonly reason: Reason;
-      readonly learned: Learned;
-    }
-  | { readonly ended: 'broken'; readonly at: StepName; readonly fault: Fault; readonly learned: Learned };
-
-/** What a walk starts with; `from` = the step to begin at, when those before it are done. */
-export interface WalkGiven<Task, Learned> {
-  readonly task: Task;
-  readonly learned: Learned;
-  readonly from?: StepName;
-  readonly onStep: (name: StepName) => void;
+/** Called for what happens while it happens; must not throw. */
+export interface Progress {
+  readonly onStep: (tag: string, step: StepName) => void;
+  /** Bytes that an image still needs at most, as soon as that is known. */
+  readonly onExpected: (tag: string, bytes: number) => void;
+  /** Bytes that have arrived for an image. */
+  readonly onBytes: (tag: string, bytes: number) => void;
+  readonly onResult: (result: ImageResult) => void;
 }
 
-/** Walks one image through its steps in order, until one blocks, waits or breaks. Throws only what is a bug. */
-export async function walk<Task, Learned extends object>(
-  steps: readonly Step<Task, Learned>[],
-  { task, learned: known, from, onStep }: WalkGiven<Task, Learned>,
+/** One image on its way. */
+export interface ImageTask {
+  readonly planned: Resolved;
+  /** At the source: the tag, and the digest that it had when the run began. */
+  readonly image: PinnedRef;
+  /** At the target: the tag alone. */
+  readonly to: ImageRef;
+  /** Whether the target is known to hold nothing of it, so that looking is not worth a request. */
+  readonly targetIsNew: (signal: AbortSignal) => Promise<boolean>;
+}
+
+/** Everything that steps work with: one promotion, opened. */
+export interface StepParts {
+  readonly spec: ImagePromotionSpec;
+  /** Written to only when the promotion deletes there. */
+  readonly source: TargetRegistry;
+  readonly target: TargetRegistry;
+  /** Repositories. */
+  readonly from: ImageRef;
+  readonly to: ImageRef;
+  readonly run: RunIdentity;
+  /** When the run began: what it writes carries this time, so that a run that continues after a crash writes the same. */
+  readonly startedAt: Date;
+  /** Whether the source is read with a login. */
+  readonly sourceAuthenticated: boolean;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** Judges an image by the named policies, their quarantine flags not asked. */
+  readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<Omit<JudgedReference, 'reference'>>;
+  readonly scanner?: Scanner;
+  /** Signed reports about an image by the authorities that the promotion names. */
+  readonly reports?: (image: PinnedRef, signal: AbortSignal) => Promise<readonly Scanned[]>;
+  readonly signer?: ArtifactSigner;
+  /** What was mirrored into the target before; absent when no history is kept. */
+  readonly history?: HistoryBook;
+  readonly approvals: () => readonly Approval[];
+}
+
+/** What the steps of one image have found out so far. */
+export interface Learned {
+  readonly scanned?: readonly Scanned[];
+  readonly gates: readonly GateResult[];
+  /** What they had said before an approval was applied. */
+  readonly asked?: readonly GateResult[];
+  readonly gateHash?: string;
+  readonly approval?: Approval;
+  readonly graph?: Graph;
+  readonly moved?: CopyProgress;
+  /** What the target has of the attachments, counted there. */
+  readonly counts?: AttachmentCounts;
+  /** Why the source was not deleted, although it was to be. */
+  readonly sourceLeft?: string;
+  /** The report at the target. */
+  readonly report?: Descriptor;
+}
+
+/** Where the walk of an image through its steps ended. */
+export type Walk = { readonly learned: Learned } & (
+  | { readonly ended: 'arrived' }
+  | { readonly ended: 'waiting' | 'blocked' | 'failed'; readonly at: StepName; readonly reason: Reason }
+  | { readonly ended: 'broken'; readonly at: StepName; readonly fault: Fault }
+);
+
+/**
+ * Walks one image through its steps in order, until one blocks, waits or breaks; `from` = the step to begin at, when those before it
+ * are done. Throws only what is a bug.
+ */
+export async function walk(
+  steps: readonly Step[],
+  given: { readonly task: ImageTask; readonly learned: Learned; readonly from: StepName | undefined },
+  onStep: (name: StepName) => void,
   signal: AbortSignal,
-): Promise<Walk<Learned>> {
-  let learned = known;
-  const begin = Math.max(
-    0,
-    steps.findIndex(({ name }) => name === from),
-  );
-  for (const { name: at, run } of steps.slice(begin)) {
+): Promise<Walk> {
+  let { learned } = given;
+  const begin = steps.findIndex(({ name }) => name === given.from);
+  for (const { name: at, run } of steps.slice(Math.max(0, begin))) {
     onStep(at);
     try {
-      const outcome = await run(task, learned, signal);
+      const outcome = await run(given.task, learned, signal);
       learned = { ...learned, ...outcome.learned };
       if ('reason' in outcome) return { ended: outcome.status, at, reason: outcome.reason, learned };
     } catch (error) {
@@ -82,11 +161,9 @@ export async function walk<Task, Learned extends object>(
 }
 
 /** A refusal as a step gives it. */
-export function blocked(code: Reason['code'], detail: string): StepOutcome<never> {
+export function blocked(
+  code: Reason['code'],
+  detail: string,
+): Extract<StepOutcome, { readonly reason: Reason }> {
   return { status: 'blocked', reason: { code, detail } };
-}
-
-/** The hex digits of a digest as messages show it. */
-export function short(digest: Digest): string {
-  return `${digest.slice(0, 19)}…`;
 }

@@ -2,13 +2,12 @@ import pLimit from 'p-limit';
 import type { ImageRef, Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import { subjectOf } from '../records/artifact.ts';
-import { endOfLifeMark, findEndOfLife } from '../records/end-of-life.ts';
+import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
 import type { PromoteSpec } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import { compareNewestFirst, parseTagVersion, type TagVersion } from '../selection/versions.ts';
-import type { Step } from './step.ts';
-import type { ImageTask, Learned, StepParts } from './task.ts';
-import { attach, referrersAt } from './place.ts';
+import { step, type Step, type StepParts } from './step.ts';
+import { attach, referrersAt } from './write.ts';
 
 /** Older images of one line that are examined; longer lines are cleaned up by deleting, not by marking. */
 const MAX_OLDER = 200;
@@ -24,40 +23,39 @@ const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];
  * supersede and are superseded: moving tags follow by themselves.
  */
 export function supersedeStep(
-  { target, startedAt }: Pick<StepParts, 'target' | 'startedAt'>,
+  { target, startedAt }: StepParts,
   { endOfLifeAfter }: NonNullable<PromoteSpec['supersede']>,
-): Step<ImageTask, Learned> {
+): Step {
   const endsAt = new Date(startedAt.getTime() + durationMs(endOfLifeAfter));
-  return {
-    name: 'supersede',
-    run: async ({ to, planned: { tag } }, _, signal) => {
-      const version = wholeVersion(tag);
-      if (!version) return { status: 'skipped' };
-      const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
-      if (!manifest) return { status: 'skipped' };
-      const line: Line = { target, to, own: { tag, version, manifest } };
-      const { newer, older } = sidesOf(line.own, tags ?? []);
-      const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
-        const place = { target, to, about };
-        if (findEndOfLife(await referrersAt(place, signal))) return false;
-        const content = { endsAt, supersededBy, at: startedAt };
-        await attach(place, endOfLifeMark(subjectOf(about), content), signal);
-        return true;
-      };
-      const successor = await newestOf(newer, line, signal);
+  return step('supersede', async ({ to, planned: { tag } }, _, signal) => {
+    const version = wholeVersion(tag);
+    if (!version) return { status: 'skipped' };
+    const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
+    if (!manifest) return { status: 'skipped' };
+    const line: Line = { target, to, own: { tag, version, manifest } };
+    const { newer, older } = sidesOf(line.own, tags ?? []);
+    const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
+      const place = { target, to, about };
+      if (findEndOfLife(await referrersAt(place, signal))) return false;
+      await attach(place, endOfLifeMark(subjectOf(about), { endsAt, supersededBy, at: startedAt }), signal);
+      return true;
+    };
+    // They come newest first, so that mostly one is examined.
+    for (const one of newer) {
+      const successor = await memberOf(one, line, signal);
       if (successor) return { status: (await mark(line.own, successor.tag)) ? 'succeeded' : 'skipped' };
-      const limit = pLimit(AT_ONCE);
-      const marked = await Promise.all(
-        older.slice(0, MAX_OLDER).map((one) =>
-          limit(async () => {
-            const member = await memberOf(one, line, signal);
-            return member !== undefined && mark(member, tag);
-          }),
-        ),
-      );
-      return { status: marked.includes(true) ? 'succeeded' : 'skipped' };
-    },
-  };
+    }
+    const limit = pLimit(AT_ONCE);
+    const marked = await Promise.all(
+      older.slice(0, MAX_OLDER).map((one) =>
+        limit(async () => {
+          const member = await memberOf(one, line, signal);
+          return member !== undefined && mark(member, tag);
+        }),
+      ),
+    );
+    return { status: marked.includes(true) ? 'succeeded' : 'skipped' };
+  });
 }
 
 /** An image of a line. */
@@ -78,32 +76,18 @@ function sidesOf(
   { version, manifest }: Member,
   tags: readonly string[],
 ): { readonly newer: readonly string[]; readonly older: readonly string[] } {
-  const versions = tags.flatMap((tag) => {
-    const its = isReservedTag(tag) ? undefined : wholeVersion(tag);
-    // Without a name for the line it is the minor version: others need not be examined.
-    return its &&
-      isAkin(its, version) &&
-      (namedLine(manifest) !== undefined || minorOf(its) === minorOf(version))
-      ? [{ tag, its }]
-      : [];
-  });
-  const sorted = versions.toSorted((a, b) => compareNewestFirst(a.its, b.its));
-  const where = (wanted: (order: number) => boolean): readonly string[] =>
-    sorted.flatMap(({ tag, its }) => (wanted(compareNewestFirst(its, version)) ? [tag] : []));
+  const sorted = tags
+    .flatMap((tag) => {
+      const its = isReservedTag(tag) ? undefined : wholeVersion(tag);
+      if (!its || variantOf(its) !== variantOf(version)) return [];
+      // Without a name for the line it is the minor version: others need not be examined.
+      const mayBe = namedLine(manifest) !== undefined || minorOf(its) === minorOf(version);
+      return mayBe ? [{ tag, its }] : [];
+    })
+    .toSorted((a, b) => compareNewestFirst(a.its, b.its));
+  const where = (isWanted: (order: number) => boolean): readonly string[] =>
+    sorted.filter(({ its }) => isWanted(compareNewestFirst(its, version))).map(({ tag }) => tag);
   return { newer: where((order) => order < 0), older: where((order) => order > 0) };
-}
-
-/** The newest of these tags that is of the line; they come newest first, so that mostly one is examined. */
-async function newestOf(
-  tags: readonly string[],
-  line: Line,
-  signal: AbortSignal,
-): Promise<Member | undefined> {
-  for (const tag of tags) {
-    const member = await memberOf(tag, line, signal);
-    if (member) return member;
-  }
-  return undefined;
 }
 
 /** The image under a tag, if it is another one of the same line. */
@@ -115,9 +99,8 @@ async function memberOf(
   const version = wholeVersion(tag);
   const manifest = await target.manifest({ registry, repository, tag }, signal);
   if (!version || !manifest || manifest.digest === own.manifest.digest) return undefined;
-  return lineOf(manifest, version) === lineOf(own.manifest, own.version)
-    ? { tag, version, manifest }
-    : undefined;
+  const member = { tag, version, manifest };
+  return lineOf(member) === lineOf(own) ? member : undefined;
 }
 
 function wholeVersion(tag: string): TagVersion | undefined {
@@ -125,14 +108,13 @@ function wholeVersion(tag: string): TagVersion | undefined {
   return version?.written === WRITTEN_OUT ? version : undefined;
 }
 
-/** Of the same variant: `1.4.1-alpine` is not older than `1.4.2`, it is another image. */
-function isAkin(one: TagVersion, other: TagVersion): boolean {
-  const variant = ({ version }: TagVersion): string => version.prerelease.join('.');
-  return variant(one) === variant(other);
+/** `1.4.1-alpine` is not older than `1.4.2`, it is another image. */
+function variantOf({ version }: TagVersion): string {
+  return version.prerelease.join('.');
 }
 
 /** The line that the image names, else its minor version. */
-function lineOf(manifest: Manifest, version: TagVersion): string {
+function lineOf({ manifest, version }: Member): string {
   return namedLine(manifest) ?? minorOf(version);
 }
 

@@ -1,23 +1,55 @@
 import {
-  digestAlgorithm,
-  digestHex,
   formatReference,
   pin,
+  type Descriptor,
   type Digest,
   type ImageRef,
+  type Manifest,
   type Reason,
 } from '../../model/index.ts';
-import type { ArtifactSigner, SignedContent, Statement } from '../ports.ts';
-import { subjectOf } from '../records/artifact.ts';
-import { bundleArtifact, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
-import { appendCosignLayer, type CosignLayer } from '../records/cosign-tag.ts';
-import { pushArtifact } from '../records/push.ts';
-import { statementDigest } from '../records/statement.ts';
+import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
+import { pushArtifact, subjectOf, type Artifact } from '../records/artifact.ts';
+import { bundleArtifact, findBundle, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
+import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
+import { statementDigest, statementInBundle, statementInEnvelope } from '../records/statement.ts';
 import type { SignSpec } from '../schema.ts';
-import { hasBundle, hasLayer } from './own.ts';
-import { attach, type WritePlace } from './place.ts';
+import { cosignTag } from '../selection/reserved-tags.ts';
+import type { Learned } from './step.ts';
 
-/** What is signed, who signs, and in which form it is written. */
+/** Where something is written about an image. */
+export interface WritePlace {
+  readonly target: TargetRegistry;
+  /** The repository at the target. */
+  readonly to: ImageRef;
+  /** The image that it is about, as it lies there. */
+  readonly about: Manifest;
+}
+
+/** The image as it lies at the target; only steps behind the copy ask for it. */
+export function rootOf({ graph }: Pick<Learned, 'graph'>): Manifest {
+  if (!graph) throw new Error('nothing was copied yet');
+  return graph.root.manifest;
+}
+
+/** Lists what refers to the image at the target. */
+export function referrersAt(
+  { target, to, about }: WritePlace,
+  signal: AbortSignal,
+): Promise<readonly Descriptor[]> {
+  return target.referrers(pin(to, about.digest), signal);
+}
+
+/** Pushes what refers to the image, under its own digest. */
+export async function attach(
+  { target, to: { registry, repository } }: WritePlace,
+  artifact: Artifact,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  await pushArtifact(target, { registry, repository }, artifact, signal);
+  return subjectOf(artifact.content.manifest);
+}
+
+/** Who signs, and in which form it is written. */
 export interface Signing {
   readonly signer: ArtifactSigner;
   readonly format: SignSpec['format'];
@@ -27,77 +59,157 @@ export interface Signing {
 /** Signs the image itself, unless this signer has done so. A reason = it cannot be written in the form that is wanted. */
 export async function writeSignature(
   place: WritePlace,
-  { signer, format, at, annotations }: Signing & Pick<SignSpec, 'annotations'>,
+  signing: Signing,
+  annotations: SignSpec['annotations'],
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   const image = pin(place.to, place.about.digest);
-  let signed: SignedContent | undefined;
-  const sign = async () => (signed ??= await signer.signImage(image, annotations, signal));
-  if (format !== 'Legacy') {
-    const claims = { predicateType: SIGN_PREDICATE_TYPE, signer: signer.name };
-    if (!(await hasBundle(place, claims, { signer, sign }, signal))) {
-      const subject = subjectOf(place.about);
-      await attach(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
-    }
-  }
-  return format === 'Bundle' ? undefined : writeLayer(place, { suffix: 'sig', signer, sign }, signal);
+  const sign = () => signing.signer.signImage(image, annotations, signal);
+  return write(place, signing, { suffix: 'sig', sign, predicateType: SIGN_PREDICATE_TYPE }, signal);
 }
 
 /** Signs a statement about the image, unless this signer has said exactly the same. */
 export async function writeStatement(
   place: WritePlace,
-  { signer, format, at, statement }: Signing & { readonly statement: Statement },
+  signing: Signing,
+  statement: Statement,
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   const { predicateType } = statement;
+  const sign = () => signing.signer.signStatement(statement, signal);
   const says = statementDigest(statement);
-  let signed: SignedContent | undefined;
-  const sign = async () => (signed ??= await signer.signStatement(statement, signal));
-  if (format !== 'Legacy') {
-    const claims = { predicateType, signer: signer.name };
-    if (!(await hasBundle(place, { ...claims, statement: says }, { signer, sign }, signal))) {
-      const subject = subjectOf(place.about);
-      await attach(place, bundleArtifact(await sign(), { ...claims, subject, at }), signal);
-    }
-  }
-  if (format === 'Bundle') return undefined;
-  return writeLayer(place, { suffix: 'att', signer, sign, predicateType, says }, signal);
+  return write(place, signing, { suffix: 'att', sign, predicateType, says }, signal);
 }
 
-interface LayerOrder {
-  readonly suffix: CosignLayer['suffix'];
-  readonly signer: ArtifactSigner;
+/** What is to be signed. */
+interface Order extends Pick<CosignLayerClaims, 'suffix' | 'says'> {
   readonly sign: () => Promise<SignedContent>;
-  readonly predicateType?: string;
-  readonly says?: Digest;
+  readonly predicateType: string;
+}
+
+async function write(
+  place: WritePlace,
+  { signer, format, at }: Signing,
+  order: Order,
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  let signed: Promise<SignedContent> | undefined;
+  const sign = (): Promise<SignedContent> => (signed ??= order.sign());
+  const wanted = { ...order, sign, signer };
+  if (format !== 'Legacy' && !(await hasBundle(place, wanted, signal))) {
+    const { predicateType } = order;
+    const about = { predicateType, signer: signer.name, subject: subjectOf(place.about), at };
+    await attach(place, bundleArtifact(await sign(), about), signal);
+  }
+  return format === 'Bundle' ? undefined : writeLayer(place, wanted, signal);
+}
+
+interface Wanted extends Order {
+  readonly signer: ArtifactSigner;
 }
 
 /** Adds a layer under cosign's tag to those of others. */
 async function writeLayer(
   place: WritePlace,
-  order: LayerOrder,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   const { target, to, about } = place;
-  const { signer, sign, ...claims } = order;
-  const { suffix } = claims;
-  const { registry, repository } = to;
-  const tag = `${digestAlgorithm(about.digest)}-${digestHex(about.digest)}.${suffix}`;
-  const ref: ImageRef = { registry, repository, tag };
+  const { suffix, sign, signer } = wanted;
+  const ref = cosignTag(to, about.digest, suffix);
   const existing = await target.content(ref, signal);
-  const asked = { ...claims, signer: signer.name };
-  if (existing && (await hasLayer(place, { ...asked, existing }, { signer, sign }, signal))) return undefined;
-  const made = appendCosignLayer(existing, {
-    suffix,
-    signed: await sign(),
-    signer: signer.name,
-    // What claims to be ours and is not was sorted out above.
-    despiteClaims: true,
-  });
+  if (existing && (await hasLayer(place, existing.manifest.layers, wanted, signal))) return undefined;
+  // What claims to be ours and is not was sorted out above.
+  const layer = { suffix, signed: await sign(), signer: signer.name, despiteClaims: true };
+  const made = appendCosignLayer(existing, layer);
   if (!made.ok) {
     const why = made.problems.map(({ message }) => message).join('; ');
     return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
   }
-  if (made.value) await pushArtifact({ registry: target, to: ref, artifact: made.value }, signal);
+  if (made.value) await pushArtifact(target, ref, made.value, signal);
   return undefined;
+}
+
+/** Records that claim to be ours and are opened; real images have one or two. */
+const MAX_CLAIMS = 20;
+/** Largest record that is opened, in bytes: as large as statements are read for a verdict. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Whether the image has this bundle of this signer already. Annotations are claims that anyone can write: one that is forged must
+ * not keep ours from being made, so a record that claims to be ours is opened and compared with what we would write.
+ */
+async function hasBundle(
+  place: WritePlace,
+  { signer, sign, predicateType, says }: Wanted,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { target, to } = place;
+  let listed = await referrersAt(place, signal);
+  for (let opened = 0; opened < MAX_CLAIMS; opened += 1) {
+    const found = findBundle(listed, { predicateType, signer: signer.name, statement: says });
+    if (!found || !signer.made) return found !== undefined;
+    const layer = (await target.manifest(pin(to, found.digest), signal))?.layers[0];
+    const json = await recordIn(place, layer, signal);
+    if (json && statementIn(json, statementInBundle) === statementInBundle((await sign()).bundle))
+      if (signer.made({ form: 'bundle', json })) return true;
+    listed = listed.filter(({ digest }) => digest !== found.digest);
+  }
+  return false;
+}
+
+/** Whether a layer under cosign's tag is this one of this signer. */
+async function hasLayer(
+  place: WritePlace,
+  listed: readonly Descriptor[],
+  { signer, sign, suffix, predicateType, says }: Wanted,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const claims = {
+    suffix,
+    signer: signer.name,
+    says,
+    predicateType: suffix === 'att' ? predicateType : undefined,
+  };
+  let layers = listed;
+  for (let opened = 0; opened < MAX_CLAIMS; opened += 1) {
+    const found = findCosignLayer({ layers }, claims);
+    if (!found || !signer.made) return found !== undefined;
+    const bytes = await recordIn(place, found, signal);
+    const ours = await sign();
+    if (bytes && isSame(bytes, ours.layer, suffix)) {
+      const { annotations } = found;
+      const record =
+        suffix === 'sig'
+          ? ({ form: 'simple-signing', payload: bytes, annotations } as const)
+          : ({ form: 'envelope', json: bytes } as const);
+      if (signer.made(record)) return true;
+    }
+    layers = layers.filter((one) => one !== found);
+  }
+  return false;
+}
+
+async function recordIn(
+  { target, to }: WritePlace,
+  layer: Descriptor | undefined,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  if (!layer || layer.size > MAX_RECORD_BYTES) return undefined;
+  return target.blob(to, layer, MAX_RECORD_BYTES, signal);
+}
+
+/** Payloads are the same byte by byte; envelopes are when the statements in them are. */
+function isSame(theirs: Uint8Array, ours: Uint8Array, suffix: CosignLayerClaims['suffix']): boolean {
+  if (suffix === 'sig') return Buffer.compare(theirs, ours) === 0;
+  return statementIn(theirs, statementInEnvelope) === statementInEnvelope(ours);
+}
+
+/** `undefined` for what is no record at all, whatever it claims. */
+function statementIn(json: Uint8Array, read: (json: Uint8Array) => Digest): Digest | undefined {
+  try {
+    return read(json);
+  } catch {
+    return undefined;
+  }
 }

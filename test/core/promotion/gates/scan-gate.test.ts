@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import { judgeScan, type ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
-import { MAX_IDS_SHOWN } from '../../../../src/core/promotion/gates/gate.ts';
 import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
 import { unreadable, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
 
@@ -215,7 +214,6 @@ describe('the scan gate', () => {
       worst: 'Critical',
       counts: { Unknown: 0, Low: 1, Medium: 0, High: 2, Critical: 1 },
       blocking: ['CVE-3', 'CVE-2'],
-      blockingCut: 0,
       excepted: [{ id: 'CVE-4', reason: 'not reachable', until }],
       expiredExceptions: ['CVE-2'],
       exceptionsUntil: until,
@@ -226,12 +224,11 @@ describe('the scan gate', () => {
     expect(result.message).to.match(/expired exceptions: CVE-2$/);
   });
 
-  it('lists ids up to a limit and counts the rest', () => {
-    const many = Array.from({ length: MAX_IDS_SHOWN + 5 }, (_, n) => ({ id: `CVE-${n}` }));
+  it('lists each id once, however many packages have it', () => {
+    const many = Array.from({ length: 25 }, (_, n) => ({ id: `CVE-${n}` }));
     const result = judge([scan([...many, { id: 'CVE-0', pkg: 'zlib' }])]);
-    expect(result.blocking).to.have.length(MAX_IDS_SHOWN);
-    expect(result.blockingCut).to.equal(5);
-    expect(result.findings).to.have.length(MAX_IDS_SHOWN + 6);
+    expect(result.blocking).to.have.length(25);
+    expect(result.findings).to.have.length(26);
   });
 
   it('uses the exception that is valid longest', () => {

@@ -4,13 +4,13 @@ import {
   type Gathered,
   type GatherRequest,
 } from '../../../../src/core/promotion/graph/gather.ts';
-import type { AttachmentSelection, LeftBecause } from '../../../../src/core/promotion/graph/carried.ts';
+import type { CarryRules, LeftBecause } from '../../../../src/core/promotion/graph/carried.ts';
 import type { Graph } from '../../../../src/core/promotion/graph/graph.ts';
 import type { RegistriesTwin } from '../../../support/twins/registries.ts';
 import { pinned, soon, SOURCE } from '../images.ts';
 
 /** All attachments of an image, except end-of-life marks. */
-export const ALL: AttachmentSelection = { carry: 'All', artifactTypes: [], lifecycle: false };
+export const ALL: CarryRules['attachments'] = { carry: 'All', artifactTypes: [], lifecycle: false };
 
 /** Gathers an image with all attachments; `more` changes options. */
 export function ask(

@@ -69,17 +69,6 @@ describe('gathering', () => {
     expect(twin.calls).to.have.length(manifests + listings + 1);
   });
 
-  it('uses the tags and the root that the caller gives', async () => {
-    const root = put.image('web', { tag: '1' });
-    const signature = put.cosign(root.manifest.digest, 'sig', ['a']);
-    const tag = `sha256-${root.manifest.digest.slice(7)}.sig`;
-    const graph = await gather(twin, root, { root, tags: ['1', tag] });
-    expect(graph.tagged.map(({ content }) => content.manifest.digest)).to.deep.equal([
-      signature.manifest.digest,
-    ]);
-    expect(twin.calls.map((call) => call.split(' ')[0])).to.have.members(['referrers', 'content']);
-  });
-
   it('reads the tags of cosign one by one when there are too many tags to list', async () => {
     const image = put.image('web');
     put.cosign(image.manifest.digest, 'sig', ['a']);

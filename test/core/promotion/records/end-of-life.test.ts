@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { endOfLifeMark, findEndOfLife } from '../../../../src/core/promotion/records/end-of-life.ts';
+import { endOfLifeMark, findEndOfLife } from '../../../../src/core/promotion/records/marks.ts';
 import { evidenceOf, found, inShort, policyOf, verdictOf } from '../../../support/policies.ts';
 import { AT, bodyOf, listed, subject } from './made.ts';
 

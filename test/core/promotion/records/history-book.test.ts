@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf, type Digest, type ManifestContent } from '../../../../src/core/model/index.ts';
-import { createHistoryBook } from '../../../../src/core/promotion/records/history-book.ts';
+import { createHistoryBook } from '../../../../src/core/promotion/records/history.ts';
 import type { TargetRegistry } from '../../../../src/core/promotion/index.ts';
 
 const AT = new Date('2026-11-24T12:00:00Z');
@@ -36,14 +36,14 @@ describe('the history of a mirror', () => {
     const place = (repository: string) => ({ registry: 'registry.example.com', repository });
     const from = place('public/app');
     const to = place('quarantine/app');
-    const book = createHistoryBook({ target, from, to });
+    const book = createHistoryBook(target, to, from);
     const { signal } = new AbortController();
     const [first, second] = await Promise.allSettled([
       book.add(arrival('1.0.0'), signal),
       book.add(arrival('1.1.0'), signal),
     ]);
     expect([first.status, second.status]).to.deep.equal(['rejected', 'fulfilled']);
-    const read = createHistoryBook({ target, from, to });
+    const read = createHistoryBook(target, to, from);
     expect(await read.load(signal)).to.equal(undefined);
     const has = (tag: string) => read.has({ tag, digest: digestOf(tag) });
     expect([has('1.0.0'), has('1.1.0'), has('1.2.0')]).to.deep.equal([true, true, false]);

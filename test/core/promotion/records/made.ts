@@ -9,7 +9,7 @@ import {
   type PinnedRef,
 } from '../../../../src/core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../../src/core/promotion/index.ts';
-import type { RunIdentity } from '../../../../src/core/promotion/records/run-identity.ts';
+import type { RunIdentity } from '../../../../src/core/promotion/records/statement.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { signingKey, type SigningKey } from '../../../support/signing.ts';
 import type { RegistryTwin } from '../../../support/twins/registry.ts';
@@ -89,4 +89,9 @@ export function attach(registry: RegistryTwin, name: string, artifact: Artifact)
     annotations,
     layers,
   });
+}
+
+/** A statement as it is written: a field without a value is not. */
+export function written(statement: Statement): Statement {
+  return JSON.parse(JSON.stringify(statement)) as Statement;
 }

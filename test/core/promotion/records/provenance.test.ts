@@ -7,7 +7,7 @@ import {
   type Acquisition,
 } from '../../../../src/core/promotion/records/provenance.ts';
 import { digestOf, type PinnedRef } from '../../../../src/core/model/index.ts';
-import { AT, bodyOf, image, LATER, listed, nowhere, run, statementOf, subject } from './made.ts';
+import { AT, bodyOf, image, LATER, listed, nowhere, run, statementOf, subject, written } from './made.ts';
 
 const source: PinnedRef = {
   registry: 'docker.io',
@@ -64,12 +64,14 @@ describe('the provenance of a mirrored image', () => {
   it('names the digest of a platform at the source, and leaves out what is not known', () => {
     const { registry, repository, digest } = source;
     const platformSourceDigest = digestOf('amd64');
-    const { predicate } = acquisitionStatement({
-      ...acquisition,
-      source: { registry, repository, digest },
-      run: nowhere,
-      platformSourceDigest,
-    });
+    const { predicate } = written(
+      acquisitionStatement({
+        ...acquisition,
+        source: { registry, repository, digest },
+        run: nowhere,
+        platformSourceDigest,
+      }),
+    );
     expect(predicate).to.deep.include({ platformSourceDigest });
     expect(predicate).not.to.have.property('runUrl');
     expect(predicate).to.have.nested.property('source.reference', `docker.io/library/node@${source.digest}`);

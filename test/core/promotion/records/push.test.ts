@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { pushArtifact } from '../../../../src/core/promotion/records/push.ts';
-import { quarantineFlag } from '../../../../src/core/promotion/records/quarantine-flag.ts';
+import { pushArtifact } from '../../../../src/core/promotion/records/artifact.ts';
+import { quarantineFlag } from '../../../../src/core/promotion/records/marks.ts';
 import { digestOf, formatReference, type ImageRef } from '../../../../src/core/model/index.ts';
 import { forever } from '../../../support/verification.ts';
 import { AT, image, subject } from './made.ts';
@@ -20,7 +20,7 @@ describe('pushing an artifact', () => {
       },
       pushManifest: async (at: ImageRef) => void calls.push(`manifest ${formatReference(at)}`),
     };
-    await pushArtifact({ registry, to, artifact }, forever());
+    await pushArtifact(registry, to, artifact, forever());
     return calls;
   };
 

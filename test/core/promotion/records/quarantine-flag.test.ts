@@ -3,7 +3,7 @@ import {
   findQuarantineFlag,
   quarantineFlag,
   QUARANTINE_TYPE,
-} from '../../../../src/core/promotion/records/quarantine-flag.ts';
+} from '../../../../src/core/promotion/records/marks.ts';
 import { evidenceOf, found, inShort, policyOf, verdictOf } from '../../../support/policies.ts';
 import { AT, bodyOf, LATER, listed, subject } from './made.ts';
 

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { type ArtifactSigner } from '../../../../src/core/promotion/index.ts';
+import type { ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import { appendCosignLayer } from '../../../../src/core/promotion/records/cosign-tag.ts';
 import { bundleArtifact } from '../../../../src/core/promotion/records/bundle-artifact.ts';
-import { quarantineFlag } from '../../../../src/core/promotion/records/quarantine-flag.ts';
+import { quarantineFlag } from '../../../../src/core/promotion/records/marks.ts';
 import { releaseStatement, type Release } from '../../../../src/core/promotion/records/release.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, forever, LIMITS, shortly, type Bench } from '../../../support/verification.ts';
-import { AT, attach, image, nowhere, run, signerWith, subject } from './made.ts';
+import { AT, attach, image, nowhere, run, signerWith, subject, written } from './made.ts';
 
 const name = 'registry.example.com/golden/web';
 const release: Release = {
@@ -66,7 +66,7 @@ describe('the statement that releases an image', () => {
   it('leaves out empty fields', () => {
     const { source, target, promotedAt, gates } = release;
     const bare = { source, target, promotedAt, gates, run: nowhere, exceptions: [], waived: [] };
-    const { predicate } = releaseStatement(bare);
+    const { predicate } = written(releaseStatement(bare));
     expect(predicate).not.to.have.any.keys('approver', 'approvalReason', 'reportDigest', 'databaseUpdatedAt');
     expect(predicate).to.deep.include({ exceptions: [], waived: [] });
     expect(predicate).not.to.have.nested.property('run.url');

@@ -1,11 +1,16 @@
 import { expect } from 'chai';
 import {
-  findReport,
   reportRecord,
   VULNERABILITY_PREDICATE_TYPE,
   vulnerabilityStatement,
   type ScanRecord,
 } from '../../../../src/core/promotion/records/report.ts';
+import {
+  findPlainStatement,
+  STATEMENT_ANNOTATION,
+  statementDigest,
+} from '../../../../src/core/promotion/records/statement.ts';
+import type { Statement } from '../../../../src/core/promotion/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, shortly } from '../../../support/verification.ts';
@@ -35,10 +40,15 @@ const record: ScanRecord = {
   exceptions: ['CVE-2026-2', 'CVE-2026-3'],
 };
 
+const recordOf = (about: ScanRecord, digest = image.digest) => {
+  const statement = vulnerabilityStatement({ ...image, digest }, about.scan);
+  return reportRecord(statement, about, { ...subject, digest });
+};
+
 describe('a scan report beside an image', () => {
   it('is a vulnerability statement of cosign about exactly this image', () => {
-    const statement = statementOf(reportRecord(image, record, subject));
-    expect(statement).to.deep.equal(vulnerabilityStatement(image, record));
+    const statement = statementOf(recordOf(record));
+    expect(statement).to.deep.equal(vulnerabilityStatement(image, record.scan));
     expect(statement.predicateType).to.equal(VULNERABILITY_PREDICATE_TYPE);
     expect(statement.predicate).to.deep.include({
       scanner: {
@@ -52,7 +62,7 @@ describe('a scan report beside an image', () => {
   });
 
   it('has a summary in the annotations that promotion workflows read', () => {
-    const { annotations } = listed(reportRecord(image, record, subject));
+    const { annotations } = listed(recordOf(record));
     expect(annotations).to.include({
       'in-toto.io/predicate-type': VULNERABILITY_PREDICATE_TYPE,
       'com.cssc.scan.source': 'registry.example.com/quarantine/web',
@@ -68,7 +78,7 @@ describe('a scan report beside an image', () => {
 
   it('names who approved the image in spite of it, and leaves out empty fields', () => {
     const override = { approver: 'alice', waived: ['CVE-2026-1', 'CVE-2026-9'] };
-    const { annotations } = listed(reportRecord(image, { ...record, exceptions: [], override }, subject));
+    const { annotations } = listed(recordOf({ ...record, exceptions: [], override }));
     expect(annotations).to.include({
       'com.cssc.scan.override': 'true',
       'com.cssc.scan.override-approver': 'alice',
@@ -78,18 +88,22 @@ describe('a scan report beside an image', () => {
   });
 
   it('is found again by its content', () => {
-    const referrers = [listed(reportRecord(image, record, subject))];
-    const again = vulnerabilityStatement(image, record);
-    const newer = vulnerabilityStatement(image, { scan: { ...record.scan, finishedAt: new Date() } });
-    expect(findReport(referrers, again)).to.equal(referrers[0]);
-    expect(findReport(referrers, newer)).to.equal(undefined);
+    const referrers = [listed(recordOf(record))];
+    const again = vulnerabilityStatement(image, record.scan);
+    const newer = vulnerabilityStatement(image, { ...record.scan, finishedAt: new Date() });
+    const find = (statement: Statement) =>
+      findPlainStatement(referrers, VULNERABILITY_PREDICATE_TYPE, {
+        [STATEMENT_ANNOTATION]: statementDigest(statement),
+      });
+    expect(find(again)).to.equal(referrers[0]);
+    expect(find(newer)).to.equal(undefined);
   });
 
   it('satisfies a policy that accepts unsigned reports', async () => {
     const fixture = createBench();
     const name = 'registry.example.com/golden/web';
     const digest = fixture.registry.push(name, { tag: '1.4.0' });
-    attach(fixture.registry, name, reportRecord({ ...image, digest }, record, { ...subject, digest }));
+    attach(fixture.registry, name, recordOf(record, digest));
     const judge = async (failOn: string) => {
       const vulnerabilities = { failOn, trust: 'Unsigned' };
       const policy = policyOf({

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { promotionCrds } from '../../../../src/core/promotion/index.ts';
-import { promotionReferences } from '../../../../src/core/promotion/schema/reference-page.ts';
+import { promotionReferences } from '../../../../src/core/promotion/schema/crd.ts';
 import { schemaOf, specFields } from '../../../support/crd.ts';
 import { promotionDocument, type Written } from '../../../support/promotions/promotions.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { digestOf, isTag } from '../../../../src/core/model/index.ts';
-import { backupTag, isBackupTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
+import { backupTag, isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
 
 describe('a backup tag', () => {
   it('is a valid tag, always the same, recognised again, and within the length limit', () => {
@@ -9,8 +9,8 @@ describe('a backup tag', () => {
       const backup = backupTag(tag, old);
       expect(isTag(backup)).to.equal(true);
       expect(backup).to.equal(backupTag(tag, old)).and.not.equal(backupTag(tag, other));
-      expect(isBackupTag(backup)).to.equal(true);
+      expect(isReservedTag(backup)).to.equal(true);
     }
-    expect(isBackupTag('1.2.3')).to.equal(false);
+    expect(isReservedTag('1.2.3')).to.equal(false);
   });
 });

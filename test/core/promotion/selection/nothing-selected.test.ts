@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nothingSelected, type Looked } from '../../../../src/core/promotion/selection/nothing-selected.ts';
+import { nothingSelected, type Looked } from '../../../../src/core/promotion/selection/select.ts';
 
 const from = { registry: 'registry.example.com', repository: 'quarantine/node' };
 const NOTHING = 'no tag of registry.example.com/quarantine/node is selected';

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
 import { digestOf, type Descriptor, type Digest } from '../../../../src/core/model/index.ts';
 import type { ScanOutput, Statement } from '../../../../src/core/promotion/index.ts';
-import { attachStep, type AttachParts } from '../../../../src/core/promotion/steps/attach.ts';
-import type { ImageTask, Learned } from '../../../../src/core/promotion/steps/task.ts';
+import { attachStep } from '../../../../src/core/promotion/steps/attach.ts';
+import type { ImageTask, Learned, StepParts } from '../../../../src/core/promotion/steps/step.ts';
 import { verifySource } from '../../../../src/core/promotion/promote.ts';
 import { shipKey } from '../../../support/promotions/promotion-fixture.ts';
+import { readSpec } from '../../../support/promotions/promotions.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const DIGEST = digestOf('image');
@@ -61,12 +62,12 @@ describe('the report of a scan', () => {
         return opened.value.signStatement(statement, signal);
       },
     };
-    const parts = {
-      ...{ target, signer, startedAt: STARTED },
-      scan: { from: 'Image', failOn: 'High' },
-      promote: { sign: { format: 'Bundle' } },
-    } as unknown as AttachParts;
-    const run = () => attachStep(parts).run(task, learned, new AbortController().signal);
+    const parts = { target, signer, startedAt: STARTED } as unknown as StepParts;
+    const { promote } = readSpec({
+      promote: { scan: {}, sign: { secretRef: { name: 'key' }, format: 'Bundle' } },
+    });
+    const step = attachStep(parts, promote!.scan!, promote!.sign);
+    const run = () => step.run(task, learned, new AbortController().signal);
     const outcome = await run();
     expect(outcome.status).to.equal('succeeded');
     expect(signed.map(({ predicateType, subject }) => [predicateType, subject[0]?.digest])).to.deep.equal([

@@ -7,7 +7,7 @@ import {
   bundleArtifact,
   SIGN_PREDICATE_TYPE,
 } from '../../../../src/core/promotion/records/bundle-artifact.ts';
-import { pushArtifact } from '../../../../src/core/promotion/records/push.ts';
+import { pushArtifact } from '../../../../src/core/promotion/records/artifact.ts';
 import { statementAbout } from '../../../../src/core/promotion/records/statement.ts';
 import type { Pushed, Target } from '../../../support/registry/push.ts';
 import { forever } from '../../../support/verification.ts';
@@ -58,9 +58,7 @@ async function attach(
   const claims = { subject, predicateType, signer: signer.name, at: new Date() };
   const { registry, repository } = to;
   const artifact = bundleArtifact(content, claims);
-  await pushing((client) =>
-    pushArtifact({ registry: client, to: { registry, repository }, artifact }, forever()),
-  );
+  await pushing((client) => pushArtifact(client, { registry, repository }, artifact, forever()));
 }
 
 /** Signs an image by a layer under its `.sig` tag, after the existing layers. */
@@ -90,7 +88,7 @@ async function append(
     const existing = await client.content(tagged, forever());
     const appended = appendCosignLayer(existing, { suffix, signed, signer: signer.name });
     if (!appended.ok || !appended.value) throw new Error(JSON.stringify(appended));
-    await pushArtifact({ registry: client, to: tagged, artifact: appended.value }, forever());
+    await pushArtifact(client, tagged, appended.value, forever());
   });
 }
 

@@ -1,18 +1,33 @@
-import { type Descriptor, rfc3339 } from '../../model/index.ts';
-import { buildArtifact, CREATED, type Artifact } from './artifact.ts';
+import { rfc3339, type Descriptor } from '../../model/index.ts';
+import { buildArtifact, CREATED, findRecord, type Artifact } from './artifact.ts';
+
+/** Artifact type of the flag, counted by every policy that does not name others. */
+export const QUARANTINE_TYPE = 'application/vnd.pratique.quarantine.v1+json';
+
+/** A flag beside an image: quarantined since this moment, until a signer that a policy trusts releases it. */
+export function quarantineFlag(subject: Descriptor, at: Date): Artifact {
+  const annotations = { 'dev.pratique.quarantine': 'true', [CREATED]: rfc3339(at) };
+  return buildArtifact({ artifactType: QUARANTINE_TYPE, subject, annotations });
+}
+
+/** A flag among the referrers. */
+export function findQuarantineFlag(referrers: readonly Descriptor[]): Descriptor | undefined {
+  return findRecord(referrers, QUARANTINE_TYPE);
+}
 
 /** Artifact type that registries and scanners know already (Azure Container Registry). */
 export const END_OF_LIFE_TYPE = 'application/vnd.microsoft.artifact.lifecycle';
-const END_OF_LIFE = 'vnd.microsoft.artifact.lifecycle.end-of-life.date';
 
 /** Types and keys by which an image may have been marked before us; the first of each is the one written here. */
 const TYPES: readonly string[] = [END_OF_LIFE_TYPE, 'application/vnd.pratique.lifecycle.v1+json'];
-const KEYS = [END_OF_LIFE, 'dev.pratique.lifecycle.end-of-life'];
+const KEYS = [
+  'vnd.microsoft.artifact.lifecycle.end-of-life.date',
+  'dev.pratique.lifecycle.end-of-life',
+] as const;
 
-/** What is marked as outdated: when it ends, and by what it is replaced. */
+/** What is marked as outdated: when it ends, and the tag to move to. */
 export interface EndOfLife {
   readonly endsAt: Date;
-  /** The tag to move to. */
   readonly supersededBy: string;
   readonly at: Date;
 }
@@ -23,7 +38,7 @@ export function endOfLifeMark(subject: Descriptor, { endsAt, supersededBy, at }:
     artifactType: END_OF_LIFE_TYPE,
     subject,
     annotations: {
-      [END_OF_LIFE]: rfc3339(endsAt),
+      [KEYS[0]]: rfc3339(endsAt),
       'dev.pratique.lifecycle.superseded-by': supersededBy,
       [CREATED]: rfc3339(at),
     },
