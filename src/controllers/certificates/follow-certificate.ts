@@ -1,7 +1,6 @@
 import { parsed, problem, type Log, type Parsed, type Problem } from '../../core/model/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
-import type { Pair } from './ports.ts';
-import { fits, servingCertificate } from './read.ts';
+import { fits, servingCertificate, type Pair } from './read.ts';
 
 /** Milliseconds between two reads of certificate files: kubelets take a minute to write them anyway. */
 const READ_FILES_MS = 10_000;

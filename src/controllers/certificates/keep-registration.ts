@@ -11,13 +11,13 @@ import {
 } from '../../core/model/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { createAuthority, issueServing } from './make.ts';
-import type { RegistrationPorts, WebhookKind } from './ports.ts';
-import { fits, isIssuedBy, readCertificate, certificateReading } from './read.ts';
+import { CERTIFICATES } from './make.ts';
+import type { RegistrationPorts, SecretData, WebhookKind } from './ports.ts';
+import { certificateReading } from './read.ts';
 import { reconcileRegistration } from './reconcile.ts';
 
 /** What the registration is kept with. */
-export interface RegistrationOptions {
+interface RegistrationOptions {
   readonly settings: Pick<Settings, 'certificates' | 'cluster'>;
   readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace' | 'patch'>;
   /** The controller's own namespace. */
@@ -29,7 +29,7 @@ export interface RegistrationOptions {
 }
 
 /** Keeps the certificate of the webhooks and the CA by which the API server trusts it. */
-export interface RegistrationTasks {
+interface RegistrationTasks {
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly onSecret: (name: string) => void;
   readonly gauges: readonly Gauge[];
@@ -116,22 +116,17 @@ function portsOver(
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'kubernetes.io/tls',
-    metadata: { name: secret, namespace, ...(resourceVersion !== undefined && { resourceVersion }) },
+    metadata: { name: secret, namespace, resourceVersion },
     data,
   });
   const seen = new Map<WebhookKind, KubeObject>();
   return {
-    createAuthority,
-    issueServing,
-    readCertificate,
-    fits,
-    isIssuedBy,
+    ...CERTIFICATES,
     secret: {
       read: async () => {
         const object = await cluster.get(address, signal);
-        return (
-          object && { data: textsOf(object.data), resourceVersion: object.metadata.resourceVersion ?? '' }
-        );
+        const { resourceVersion = '' } = object?.metadata ?? {};
+        return object && { data: objectOf(object.data) as SecretData, resourceVersion };
       },
       create: async (data) => outcomeOf(await cluster.create(collection, document(data), { signal })),
       replace: async (data, resourceVersion) =>
@@ -178,13 +173,6 @@ function webhooksOf(object: KubeObject): readonly { readonly name: string; reado
     const { caBundle } = objectOf(clientConfig);
     return { name: String(name), caBundle: textOf(caBundle) };
   });
-}
-
-function textsOf(data: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(objectOf(data));
-  return Object.fromEntries(
-    entries.flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
-  );
 }
 
 /** Another writer was faster: what it wrote is read before anything is written again. */

@@ -1,5 +1,6 @@
-import type { RegistrationSettings, Inspection, Pair, WebhookConfiguration } from './ports.ts';
-import { decodeBase64, type Contents } from './read.ts';
+import type { Certificates } from './make.ts';
+import type { RegistrationSettings, WebhookConfiguration } from './ports.ts';
+import { certificatesIn, decodeBase64, type CertificateReading, type Contents, type Pair } from './read.ts';
 
 /**
  * One step. After a crash before, within or after it, the next check finds a state from which it can continue. At none of these
@@ -27,11 +28,7 @@ export type Step =
     }
   | { readonly step: 'bundle'; readonly bundle: readonly Authority[] }
   /** Something is due, but not before every configuration trusts the newest authority. */
-  | {
-      readonly step: 'wait';
-      readonly why: string;
-      readonly forMs: number;
-    }
+  | { readonly step: 'wait'; readonly why: string; readonly forMs: number }
   | { readonly step: 'none'; readonly forMs: number };
 
 /** Milliseconds by which certificates begin before they are made: clocks of machines differ by minutes. */
@@ -145,13 +142,9 @@ function canonical(host: string): string {
   return url ? url.hostname.slice(1, -1) : host.toLowerCase();
 }
 
-/** An authority that has not expired. */
-interface Authority {
-  /** PEM of this one alone. */
+/** An authority that has not expired; `cert` is the PEM of this one alone. */
+interface Authority extends Omit<CertificateReading, 'hosts'> {
   readonly cert: string;
-  readonly fingerprint: string;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
 }
 
 /** The authority whose key we hold. */
@@ -160,11 +153,8 @@ interface Signer extends Authority {
 }
 
 /** A serving certificate that a client could trust. */
-interface Leaf extends Pair {
+interface Leaf extends Pair, Omit<CertificateReading, 'fingerprint'> {
   readonly issuer: Authority;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-  readonly hosts: readonly string[];
 }
 
 /** Something that can be used, or one clause that says why it cannot. */
@@ -182,21 +172,20 @@ export interface Held {
   readonly trusted: readonly (readonly Authority[])[];
 }
 
-/** Where {@link Held} is read from. */
+/** What {@link Held} is read from. Without contents there is no Secret. */
 interface Sources {
-  /** Absent = there is no Secret. */
   readonly contents: Contents | undefined;
   readonly configurations: readonly WebhookConfiguration[];
   readonly now: Date;
 }
 
 /** Reads the Secret and the configurations, and checks which parts can be used. */
-export function readHeld({ contents, configurations, now }: Sources, inspect: Inspection): Held {
+export function readHeld({ contents, configurations, now }: Sources, inspect: Certificates): Held {
   const trusted = configurations.flatMap(({ webhooks }) =>
     webhooks.map(({ caBundle }) => authoritiesIn(decodeBase64(caBundle), now, inspect)),
   );
   if (!contents || Object.values(contents).every((text) => text === '')) {
-    const nothing = { sound: false, why: 'there is none yet' } as const;
+    const nothing = no('there is none yet');
     return { bundle: [], tidy: true, signer: nothing, leaf: nothing, trusted };
   }
   const bundle = authoritiesIn(contents.bundle, now, inspect);
@@ -204,13 +193,13 @@ export function readHeld({ contents, configurations, now }: Sources, inspect: In
     bundle,
     tidy: contents.bundle === formatBundle(bundle),
     signer: signerOf(contents, bundle, inspect),
-    leaf: leafOf({ contents, authorities: distinct([...bundle, ...trusted.flat()]), now }, inspect),
+    leaf: leafOf(contents, { authorities: distinct([...bundle, ...trusted.flat()]), now }, inspect),
     trusted,
   };
 }
 
 /** A bundle as PEM. */
-export function formatBundle(authorities: readonly Authority[]): string {
+export function formatBundle(authorities: readonly Pick<Authority, 'cert'>[]): string {
   return authorities.map(({ cert }) => `${cert}\n`).join('');
 }
 
@@ -223,44 +212,42 @@ function distinct(authorities: readonly Authority[]): readonly Authority[] {
 }
 
 /** Authorities in a PEM text that have not expired: no client trusts an expired one. */
-function authoritiesIn(pem: string, now: Date, inspect: Inspection): readonly Authority[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  const read = blocks.flatMap((cert) => {
+function authoritiesIn(pem: string, now: Date, inspect: Certificates): readonly Authority[] {
+  const read = certificatesIn(pem).flatMap((cert) => {
     const reading = inspect.readCertificate(cert);
-    if (!reading || reading.notAfter <= now) return [];
-    const { fingerprint, notBefore, notAfter } = reading;
-    return [{ cert, fingerprint, notBefore, notAfter }];
+    return reading && reading.notAfter > now ? [{ cert, ...reading }] : [];
   });
   return distinct(read);
 }
 
+function no(why: string): { readonly sound: false; readonly why: string } {
+  return { sound: false, why };
+}
+
 function signerOf(
-  { authorityKey }: Contents,
+  { authorityKey: key }: Contents,
   bundle: readonly Authority[],
-  { fits, isIssuedBy }: Inspection,
+  { fits, isIssuedBy }: Certificates,
 ): Sound<Signer> {
-  if (bundle.length === 0) return { sound: false, why: 'ca.crt holds no authority that is still good' };
+  if (bundle.length === 0) return no('ca.crt holds no authority that is still good');
   // It must be self-signed: a certificate that is no authority, or another owner's authority, must not become ours.
-  const own = bundle.find(({ cert }) => fits({ cert, key: authorityKey }) && isIssuedBy(cert, cert));
-  if (!own) return { sound: false, why: 'ca.key is not the key of an authority in ca.crt' };
-  return { sound: true, value: { ...own, key: authorityKey } };
+  const own = bundle.find(({ cert }) => fits({ cert, key }) && isIssuedBy(cert, cert));
+  return own
+    ? { sound: true, value: { ...own, key } }
+    : no('ca.key is not the key of an authority in ca.crt');
 }
 
 function leafOf(
-  given: {
-    readonly contents: Contents;
-    readonly authorities: readonly Authority[];
-    readonly now: Date;
-  },
-  { readCertificate, fits, isIssuedBy }: Inspection,
+  { cert, key }: Pair,
+  given: { readonly authorities: readonly Authority[]; readonly now: Date },
+  { readCertificate, fits, isIssuedBy }: Certificates,
 ): Sound<Leaf> {
-  const { cert, key } = given.contents;
-  if (cert === '' && key === '') return { sound: false, why: 'there is none yet' };
+  if (cert === '' && key === '') return no('there is none yet');
   const reading = readCertificate(cert);
-  if (!reading || !fits({ cert, key })) return { sound: false, why: 'tls.crt and tls.key are not a pair' };
-  if (reading.notAfter <= given.now) return { sound: false, why: 'it has expired' };
+  if (!reading || !fits({ cert, key })) return no('tls.crt and tls.key are not a pair');
+  if (reading.notAfter <= given.now) return no('it has expired');
   const issuer = given.authorities.find((authority) => isIssuedBy(cert, authority.cert));
-  if (!issuer) return { sound: false, why: 'no authority in ca.crt has signed it' };
-  const { notBefore, notAfter, hosts } = reading;
-  return { sound: true, value: { cert, key, issuer, notBefore, notAfter, hosts } };
+  return issuer
+    ? { sound: true, value: { ...reading, cert, key, issuer } }
+    : no('no authority in ca.crt has signed it');
 }

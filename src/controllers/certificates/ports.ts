@@ -1,38 +1,4 @@
-/** A certificate and its private key, both PEM. */
-export interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** What a certificate says. */
-export interface CertificateReading {
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-  readonly hosts: readonly string[];
-  readonly fingerprint: string;
-}
-
-/** Reads certificates; what cannot be read is `undefined` or false. */
-export interface Inspection {
-  readonly readCertificate: (pem: string) => CertificateReading | undefined;
-  readonly fits: (pair: Pair) => boolean;
-  readonly isIssuedBy: (cert: string, caPem: string) => boolean;
-}
-
-/** How long a certificate is to be good for, and how much before `now` it begins. */
-export interface Validity {
-  readonly lifetimeMs: number;
-  readonly skewMs: number;
-  readonly now: Date;
-}
-
-/** Makes certificates. */
-export interface Making {
-  readonly createAuthority: (request: Validity & { readonly name: string }) => Promise<Pair>;
-  readonly issueServing: (
-    request: Validity & { readonly authority: Pair; readonly hosts: readonly string[] },
-  ) => Promise<Pair>;
-}
+import type { Certificates } from './make.ts';
 
 /** The data of a Secret: base64 by key. */
 export type SecretData = Readonly<Record<string, string>>;
@@ -40,11 +6,10 @@ export type SecretData = Readonly<Record<string, string>>;
 /** `conflict`: another writer has changed the object since it was read. */
 export type WriteOutcome = 'written' | 'conflict';
 
-/** The one Secret that authority and serving certificate are shared through. */
-export interface SecretPort {
-  readonly read: () => Promise<{ readonly data: SecretData; readonly resourceVersion: string } | undefined>;
-  readonly create: (data: SecretData) => Promise<WriteOutcome>;
-  readonly replace: (data: SecretData, resourceVersion: string) => Promise<WriteOutcome>;
+/** The Secret that authority and serving certificate are shared through, as it was read. */
+export interface StoredSecret {
+  readonly data: SecretData;
+  readonly resourceVersion: string;
 }
 
 /** By what the API server knows its webhooks. */
@@ -62,8 +27,12 @@ export interface WebhookConfiguration {
 }
 
 /** The ports of the registration. A broken connection is thrown and ends the check; the next one continues from the state then. */
-export interface RegistrationPorts extends Inspection, Making {
-  readonly secret: SecretPort;
+export interface RegistrationPorts extends Certificates {
+  readonly secret: {
+    readonly read: () => Promise<StoredSecret | undefined>;
+    readonly create: (data: SecretData) => Promise<WriteOutcome>;
+    readonly replace: (data: SecretData, resourceVersion: string) => Promise<WriteOutcome>;
+  };
   /** Those of this installation that exist, at most one of a kind. */
   readonly configurations: () => Promise<readonly WebhookConfiguration[]>;
   readonly setCaBundle: (

@@ -1,10 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { parsed, problem, type Parsed } from '../../core/model/index.ts';
-import type { SecretData, Pair } from './ports.ts';
+import { objectOf, parsed, problem, textOf, type Parsed } from '../../core/model/index.ts';
+
+/** A certificate and its private key (PKCS #8), both PEM. */
+export interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** What a certificate says. */
-interface CertificateReading {
+export interface CertificateReading {
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** DNS names and IP addresses it is good for; IPv6 in its short form. */
@@ -26,7 +31,7 @@ export function readCertificate(pem: string): CertificateReading | undefined {
 }
 
 /** Whether both can be read and the key is the one of the first certificate. */
-export function fits({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
+export function fits({ cert, key }: Pair): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
@@ -38,15 +43,16 @@ export function fits({ cert, key }: { readonly cert: string; readonly key: strin
 export function isIssuedBy(cert: string, caPem: string): boolean {
   const certificate = parsePem(cert);
   if (!certificate) return false;
-  return certificatesIn(caPem).some(
+  const authorities = certificatesIn(caPem).flatMap((block) => parsePem(block) ?? []);
+  return authorities.some(
     (authority) =>
       authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
   );
 }
 
-function certificatesIn(pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.flatMap((block) => parsePem(block) ?? []);
+/** The certificates in a PEM text, each as PEM. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }
 
 /** A certificate in PEM; `undefined` where it cannot be read. */
@@ -70,31 +76,29 @@ function shortAddress(address: string): string {
 }
 
 /** The keys of the Secret: the two of `kubernetes.io/tls`, and the two that cert-manager's users expect for the authority. */
-export interface Contents {
+export interface Contents extends Pair {
   /** Authorities that are to be trusted, PEM, newest first. */
   readonly bundle: string;
   readonly authorityKey: string;
-  readonly cert: string;
-  readonly key: string;
 }
 
 /** Reads the Secret; what is not there is the empty text. */
 export function decodeContents(data: unknown): Contents {
-  const fields = typeof data === 'object' && data !== null ? (data as Readonly<Record<string, unknown>>) : {};
-  const text = (key: string): string => {
-    const value = fields[key];
-    return typeof value === 'string' ? decodeBase64(value) : '';
-  };
+  const fields = objectOf(data);
+  const text = (key: string): string => decodeBase64(textOf(fields[key]));
   return {
-    bundle: text('ca.crt'),
-    authorityKey: text('ca.key'),
-    cert: text('tls.crt'),
-    key: text('tls.key'),
+    ...{ bundle: text('ca.crt'), authorityKey: text('ca.key') },
+    ...{ cert: text('tls.crt'), key: text('tls.key') },
   };
 }
 
 /** Writes the Secret. The two of `kubernetes.io/tls` have to be there, even if there is nothing in them. */
-export function encodeContents({ bundle, authorityKey, cert, key }: Contents): SecretData {
+export function encodeContents({
+  bundle,
+  authorityKey,
+  cert,
+  key,
+}: Contents): Readonly<Record<string, string>> {
   return {
     'ca.crt': encodeBase64(bundle),
     'ca.key': encodeBase64(authorityKey),
@@ -113,13 +117,6 @@ export function decodeBase64(base64: string): string {
   return Buffer.from(base64, 'base64').toString('utf8');
 }
 
-/** For how long and for whom the certificate in the Secret is good. */
-interface ServingReading {
-  readonly notAfter: Date;
-  /** DNS names and IP addresses. */
-  readonly hosts: readonly string[];
-}
-
 /**
  * The pair to serve with, from the data of the Secret (base64 by key). A pair that is missing or does not fit is a problem:
  * a replica that has another pair keeps serving with it.
@@ -127,27 +124,12 @@ interface ServingReading {
 export function servingCertificate(data: unknown): Parsed<Pair> {
   const { cert, key } = decodeContents(data);
   if (cert === '' || key === '') return problem('tls.crt', 'there is no serving certificate yet');
-  const certificate = parsePem(cert);
-  if (!certificate) return problem('tls.crt', 'is no certificate in PEM');
-  if (!isKeyOf(certificate, key)) return problem('tls.key', 'is not the private key of tls.crt');
+  if (!parsePem(cert)) return problem('tls.crt', 'is no certificate in PEM');
+  if (!fits({ cert, key })) return problem('tls.key', 'is not the private key of tls.crt');
   return parsed({ cert, key });
 }
 
 /** What the certificate in the Secret says, for readiness and metrics; `undefined` when there is none that can be read. */
-export function certificateReading(data: unknown): ServingReading | undefined {
-  const certificate = parsePem(decodeContents(data).cert);
-  if (!certificate) return undefined;
-  const names = (certificate.subjectAltName ?? '').split(', ').filter((name) => name !== '');
-  return {
-    notAfter: certificate.validToDate,
-    hosts: names.map((name) => name.replace(/^(?:DNS|IP Address):/, '')),
-  };
-}
-
-function isKeyOf(certificate: X509Certificate, key: string): boolean {
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(key));
-  } catch {
-    return false; // what cannot be read does not fit
-  }
+export function certificateReading(data: unknown): CertificateReading | undefined {
+  return readCertificate(decodeContents(data).cert);
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../core/model/index.ts';
-import { formatBundle, readHeld, type Held, plan, SKEW_MS, SOON_MS, type Step } from './plan.ts';
+import type { Certificates } from './make.ts';
+import { formatBundle, readHeld, plan, SKEW_MS, SOON_MS, type Step } from './plan.ts';
 import type {
-  Making,
-  Pair,
   RegistrationPorts,
   RegistrationSettings,
+  StoredSecret,
   WebhookConfiguration,
   WriteOutcome,
 } from './ports.ts';
-import { decodeContents, encodeBase64, encodeContents, type Contents } from './read.ts';
+import { decodeContents, encodeBase64, encodeContents, type Contents, type Pair } from './read.ts';
 
 /** The result of one check. */
 export interface RegistrationOutcome {
@@ -22,8 +22,6 @@ export interface RegistrationOutcome {
 
 const AUTHORITY_NAME = 'pratique';
 const NEEDED = ['ValidatingWebhookConfiguration'] as const;
-
-type Stored = NonNullable<Awaited<ReturnType<RegistrationPorts['secret']['read']>>>;
 
 /**
  * Reads the Secret and the webhook configurations once, takes at most one step with the certificates, and writes the bundle of
@@ -42,9 +40,10 @@ export async function reconcileRegistration(
   const contents = secret && decodeContents(secret.data);
   const held = readHeld({ contents, configurations, now }, ports);
   const step = plan(held, settings, now);
-  const change = await carryOut({ step, held, contents, settings, now }, ports);
+  const change = await carryOut(step, { contents, settings, now }, ports);
 
-  const missing = missingOf(configurations, settings);
+  const { expected = NEEDED } = settings;
+  const missing = expected.filter((wanted) => configurations.every(({ kind }) => kind !== wanted));
   const outcome = change && (await save(change.contents, secret, ports));
   // After a write of another writer, the objects are read again before the next step.
   if (outcome === 'conflict') return { did: [], missing, nextInMs: SOON_MS };
@@ -54,17 +53,10 @@ export async function reconcileRegistration(
   return { did: published, missing, nextInMs: 'forMs' in step ? step.forMs : SOON_MS };
 }
 
-function missingOf(
-  configurations: readonly WebhookConfiguration[],
-  { expected = NEEDED }: RegistrationSettings,
-): readonly string[] {
-  return expected.filter((wanted) => configurations.every(({ kind }) => kind !== wanted));
-}
-
 /** Keys of the Secret that are not ours stay. */
 function save(
   contents: Contents,
-  secret: Stored | undefined,
+  secret: StoredSecret | undefined,
   { secret: port }: RegistrationPorts,
 ): Promise<WriteOutcome> {
   const data = { ...secret?.data, ...encodeContents(contents) };
@@ -77,15 +69,13 @@ interface Change {
 }
 
 interface Situation {
-  readonly step: Step;
-  readonly held: Held;
   readonly contents: Contents | undefined;
   readonly settings: RegistrationSettings;
   readonly now: Date;
 }
 
 /** What the Secret is to hold then; `undefined` when it stays as it is. */
-async function carryOut({ step, ...given }: Situation, make: Making): Promise<Change | undefined> {
+async function carryOut(step: Step, given: Situation, make: Certificates): Promise<Change | undefined> {
   switch (step.step) {
     case 'authority':
       return makeAuthority(step, given, make);
@@ -110,40 +100,32 @@ async function carryOut({ step, ...given }: Situation, make: Making): Promise<Ch
 const NOTHING: Contents = { bundle: '', authorityKey: '', cert: '', key: '' };
 
 async function makeAuthority(
-  step: Extract<Step, { step: 'authority' }>,
-  given: Omit<Situation, 'step'>,
-  make: Making,
+  { older, leaf, why }: Extract<Step, { step: 'authority' }>,
+  given: Situation,
+  make: Certificates,
 ): Promise<Change> {
   const { settings, now, contents } = given;
-  const authority = await make.createAuthority({
-    name: AUTHORITY_NAME,
-    lifetimeMs: settings.authorityLifetimeMs,
-    skewMs: SKEW_MS,
-    now,
-  });
-  const bundle = [authority.cert.trim(), ...step.older.map(({ cert }) => cert)];
-  const held = { bundle: bundle.map((cert) => `${cert}\n`).join(''), authorityKey: authority.key };
-  if (step.leaf === 'issue') {
-    const leaf = await issue(authority, given, make);
-    return {
-      contents: { ...held, ...leaf },
-      did: `made an authority and a serving certificate: ${step.why}`,
-    };
+  const { authorityLifetimeMs: lifetimeMs } = settings;
+  const authority = await make.createAuthority({ name: AUTHORITY_NAME, lifetimeMs, skewMs: SKEW_MS, now });
+  const bundle = formatBundle([{ cert: authority.cert.trim() }, ...older]);
+  const held = { bundle, authorityKey: authority.key };
+  if (leaf === 'issue') {
+    const did = `made an authority and a serving certificate: ${why}`;
+    return { contents: { ...held, ...(await issue(authority, given, make)) }, did };
   }
   // A broken pair is removed from the Secret: replicas keep the pair they have, and the broken one confuses no reader.
-  const { cert, key } = step.leaf === 'keep' && contents ? contents : NOTHING;
+  const { cert, key } = leaf === 'keep' && contents ? contents : NOTHING;
   return {
     contents: { ...held, cert, key },
-    did: `made an authority that signs as soon as it is trusted: ${step.why}`,
+    did: `made an authority that signs as soon as it is trusted: ${why}`,
   };
 }
 
 function issue(
   { cert, key }: Pair,
-  { settings, now }: Omit<Situation, 'step'>,
-  { issueServing }: Making,
+  { settings: { hosts, lifetimeMs }, now }: Situation,
+  { issueServing }: Certificates,
 ): Promise<Pair> {
-  const { hosts, lifetimeMs } = settings;
   return issueServing({ authority: { cert, key }, hosts, lifetimeMs, skewMs: SKEW_MS, now });
 }
 

@@ -2,12 +2,8 @@ import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { fits } from '../../../src/controllers/certificates/read.ts';
-import {
-  createAuthority,
-  issueServing,
-  type KeyedCertificate,
-} from '../../../src/controllers/certificates/make.ts';
-import { isIssuedBy, readCertificate } from '../../../src/controllers/certificates/read.ts';
+import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
+import { isIssuedBy, readCertificate, type Pair } from '../../../src/controllers/certificates/read.ts';
 import { startServer } from '../../../src/clients/http-server/index.ts';
 import { httpsClient } from '../../support/https-request.ts';
 
@@ -17,9 +13,9 @@ const now = new Date('2030-05-06T07:08:09Z');
 const HOSTS = ['webhook.acme.svc', `${'long-name.'.repeat(8)}svc`, '127.0.0.1', '::1', '2001:db8::5'];
 
 describe('certificates', () => {
-  let authority: KeyedCertificate;
-  let stranger: KeyedCertificate;
-  let serving: KeyedCertificate;
+  let authority: Pair;
+  let stranger: Pair;
+  let serving: Pair;
   before(async () => {
     authority = await createAuthority({ name: 'acme', lifetimeMs: 30 * DAY_MS, skewMs, now });
     stranger = await createAuthority({ name: 'acme', lifetimeMs: 30 * DAY_MS, skewMs, now });

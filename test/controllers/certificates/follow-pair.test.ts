@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed, Problem } from '../../../src/core/model/index.ts';
 import { followPair, type Following } from '../../../src/controllers/certificates/follow-certificate.ts';
-import type { Pair } from '../../../src/controllers/certificates/ports.ts';
+import type { Pair } from '../../../src/controllers/certificates/read.ts';
 
 const pair = (name: string): Pair => ({ cert: `cert ${name}`, key: `key ${name}` });
 const fits = ({ cert, key }: Pair) => cert.slice(5) === key.slice(4);

@@ -1,11 +1,6 @@
 import { expect } from 'chai';
-import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
-import {
-  fits,
-  isIssuedBy,
-  readCertificate,
-  servingCertificate,
-} from '../../../src/controllers/certificates/read.ts';
+import { CERTIFICATES as real } from '../../../src/controllers/certificates/make.ts';
+import { servingCertificate } from '../../../src/controllers/certificates/read.ts';
 import {
   reconcileRegistration,
   type RegistrationOutcome,
@@ -18,8 +13,6 @@ const DAY_MS = 24 * HOUR_MS;
 const SECRET_READ = 2;
 const HOSTS = ['pratique-webhook.pratique.svc', '::1'];
 const SETTINGS = { hosts: HOSTS, lifetimeMs: 9 * DAY_MS, authorityLifetimeMs: 90 * DAY_MS };
-
-const real = { createAuthority, issueServing, fits, isIssuedBy, readCertificate };
 
 describe('reconcileRegistration', () => {
   let twin: ClusterTwin;

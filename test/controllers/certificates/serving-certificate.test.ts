@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createAuthority, issueServing } from '../../../src/controllers/certificates/make.ts';
 import { servingCertificate, certificateReading } from '../../../src/controllers/certificates/read.ts';
-import type { Pair } from '../../../src/controllers/certificates/ports.ts';
+import type { Pair } from '../../../src/controllers/certificates/read.ts';
 
 const given = { lifetimeMs: 86_400_000, skewMs: 0, now: new Date('2030-01-01T00:00:00Z') };
 
@@ -19,7 +19,7 @@ describe('the Secret with the serving certificate', () => {
   it('returns certificate and key', () => {
     const data = secret(pair.cert, pair.key);
     expect(servingCertificate(data)).to.deep.equal({ ok: true, value: pair });
-    expect(certificateReading(data)).to.deep.equal({
+    expect(certificateReading(data)).to.deep.include({
       notAfter: new Date('2030-01-02T00:00:00Z'),
       hosts: ['webhook.acme.svc', '127.0.0.1'],
     });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { servingCertificate } from '../../../src/controllers/certificates/read.ts';
 import { reconcileRegistration } from '../../../src/controllers/certificates/reconcile.ts';
-import type { Pair } from '../../../src/controllers/certificates/ports.ts';
+import type { Pair } from '../../../src/controllers/certificates/read.ts';
 import { Broken, createClusterTwin, paperCertificates, textOf } from './twin.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { Certificates } from '../../../src/controllers/certificates/make.ts';
+import type { CertificateReading } from '../../../src/controllers/certificates/read.ts';
 import type {
-  CertificateReading,
-  Inspection,
-  Making,
   RegistrationPorts,
   SecretData,
   WebhookConfiguration,
   WebhookKind,
 } from '../../../src/controllers/certificates/ports.ts';
-
-type Certificates = Inspection & Making;
 
 /** Certificates that are only text: `PEM` around signer, subject, start and end. */
 export function paperCertificates(): Certificates {
