@@ -34,9 +34,11 @@ export async function readDocuments(path: string, { stdin }: Input): Promise<Rea
   if (path === '-') return parseDocuments('-', asText(await readBounded('-', stdin)));
   const files = await filesOf(path);
   if (!files.ok) return { documents: [], problems: files.problems };
-  const readings = await Promise.all(
-    files.value.map(async (file) => parseDocuments(file, await readText(file))),
-  );
+  const readings = files.value.map(async (file) => parseDocuments(file, await readText(file)));
+  return joined(await Promise.all(readings));
+}
+
+function joined(readings: readonly Reading[]): Reading {
   return {
     documents: readings.flatMap(({ documents }) => documents),
     problems: readings.flatMap(({ problems }) => problems),
@@ -57,12 +59,9 @@ async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
 function parseDocuments(file: string, text: Parsed<string>): Reading {
   if (!text.ok) return { documents: [], problems: text.problems };
   const read = parseAllDocuments(text.value, { merge: true }).map((document, index) =>
-    parseDocument(file, index === 0 ? file : `${file}#${String(index + 1)}`, document),
+    parseDocument(file, index === 0 ? file : `${file}#${index + 1}`, document),
   );
-  return {
-    documents: read.flatMap(({ documents }) => documents),
-    problems: read.flatMap(({ problems }) => problems),
-  };
+  return joined(read);
 }
 
 function parseDocument(file: string, origin: string, document: YamlDocument): Reading {
@@ -71,25 +70,24 @@ function parseDocument(file: string, origin: string, document: YamlDocument): Re
     message: (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''),
   }));
   if (problems.length > 0) return { documents: [], problems };
-  const value = plainValue(document);
-  if (!value.ok)
-    return { documents: [], problems: value.problems.map(({ message }) => ({ path: origin, message })) };
+  const value = plainValue(document, origin);
+  if (!value.ok) return { documents: [], problems: value.problems };
   // Nothing but comments between two separators, as templates often leave behind.
   return { documents: value.value === null ? [] : [{ origin, value: value.value }], problems: [] };
 }
 
 /** The document as JSON would carry it, which is all that resources are. */
-function plainValue(document: YamlDocument): Parsed<unknown> {
+function plainValue(document: YamlDocument, origin: string): Parsed<unknown> {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch {
-    return problem('', 'uses too many YAML aliases, or one without its anchor');
+    return problem(origin, 'uses too many YAML aliases, or one without its anchor');
   }
   try {
     return parsed(JSON.parse(JSON.stringify(value)));
   } catch {
-    return problem('', 'has a YAML alias inside its own anchor');
+    return problem(origin, 'has a YAML alias inside its own anchor');
   }
 }
 

@@ -30,10 +30,7 @@ export interface Metrics {
   readonly observe: (name: string, labels: LabelValues, value: number) => void;
 }
 
-/**
- * Combinations of label values one metric may have: host names come from image references, and each combination is kept
- * until the process ends.
- */
+/** Combinations of label values of one metric: host names come from image references, and each is kept until the process ends. */
 export const MAX_SERIES = 1_000;
 /** What stands for every combination beyond {@link MAX_SERIES}. */
 export const OTHER = 'other';

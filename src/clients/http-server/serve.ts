@@ -48,10 +48,7 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server {
   readonly port: number;
-  /**
-   * Serves new connections with another certificate; those that are open go on. Throws the system's error when certificate and
-   * key do not fit, and the old pair stays.
-   */
+  /** Serves new connections with another pair. Throws the system's error when the two do not fit; the old pair stays. */
   readonly setTls: (tls: Tls) => void;
   /**
    * Takes no new connections, lets open requests end with `Connection: close`, then resolves.
@@ -61,7 +58,7 @@ export interface Server {
 }
 
 const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
-/** Milliseconds for the head of a request to arrive: a webhook's caller is next door; more is a slow-drip attack. */
+/** Milliseconds for the head of a request to arrive: the API server is near; more is a slow-drip attack. */
 const HEADERS_MS = 5_000;
 /** Milliseconds for the whole request to arrive. */
 const REQUEST_MS = 15_000;
@@ -78,10 +75,7 @@ const LINGER_MS = 1_000;
 /** Milliseconds between two checks for connections that have become idle after that. */
 const IDLE_LOOK_MS = 50;
 
-/**
- * Listens on HTTPS (TLS 1.2 or newer), or on plain http. Rejects with the system's error when the address cannot be had or the
- * key is wrong.
- */
+/** Listens on HTTPS (TLS 1.2 or newer) or plain http. Rejects with the system's error when the address or the key is wrong. */
 export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
   const app = application(routes, onError);
   const https = tls && createHttpsServer({ ...tls, ...PROTOCOL }, app);

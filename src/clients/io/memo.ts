@@ -12,10 +12,7 @@ export interface Lasting<T> {
 export interface Memo<T> {
   /** What is remembered under the key; `undefined` when nothing is, or nothing that still lasts. */
   readonly known: (key: string) => { readonly value: T } | undefined;
-  /**
-   * Learns the value under the key, once for all who ask meanwhile. It goes on when a caller leaves. A failure is not
-   * remembered.
-   */
+  /** Learns the value, once for all who ask meanwhile; goes on when a caller leaves. A failure is not remembered. */
   readonly learn: (key: string, load: () => Promise<Lasting<T>>) => Promise<T>;
   /** Forgets everything; a load under way leaves nothing behind. */
   readonly clear: () => void;

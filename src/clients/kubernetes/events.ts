@@ -149,10 +149,7 @@ const REFILL_MS = 300_000;
 /** Objects whose budgets are remembered; one that is forgotten has a full budget again. */
 const MAX_OBJECTS = 4_096;
 
-/**
- * Makes a token bucket per object: one that goes wrong all the time does not drown what others have to say. The answer takes
- * one event from the budget of an object; `false` when it is used up.
- */
+/** A token bucket per object, so that one object does not drown the others; `false` when the budget of this one is used up. */
 function createEventBudget(clock: Clock): (object: string) => boolean {
   const buckets = new LRUCache<string, { readonly tokens: number; readonly at: number }>({
     max: MAX_OBJECTS,

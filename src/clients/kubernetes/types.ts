@@ -1,3 +1,5 @@
+import type { Refusal } from './rest/fault.ts';
+
 /*
  * The API server as this room sees it: JSON objects as they are sent. Nothing is dropped and nothing is typed away, so that
  * fields newer than this program survive.
@@ -68,13 +70,7 @@ export type WatchEvent =
  */
 export type Written =
   | { readonly ok: true; readonly object: KubeObject; readonly warnings: readonly string[] }
-  | {
-      readonly ok: false;
-      readonly status: number;
-      readonly reason: string;
-      readonly message: string;
-      readonly warnings: readonly string[];
-    };
+  | ({ readonly ok: false; readonly warnings: readonly string[] } & Refusal);
 
 export interface WriteOptions {
   /** Admission and validation run, nothing is stored. */
@@ -93,19 +89,13 @@ export interface Cluster {
   version(signal?: AbortSignal): Promise<string>;
   /** The object; `undefined` when there is none (404). */
   get(address: ObjectAddress, signal?: AbortSignal): Promise<KubeObject | undefined>;
-  /**
-   * One page. A list that expired while paging (410) is a Fault `ClusterUnavailable`, transient; a page too large to read
-   * is a Fault `LimitExceeded`: ask for a smaller one.
-   */
+  /** One page. A list that expired (410) is a transient Fault `ClusterUnavailable`; a page too large to read, `LimitExceeded`. */
   list(
     collection: Collection,
     page?: { readonly limit?: number; readonly continue?: string },
     signal?: AbortSignal,
   ): Promise<Page>;
-  /**
-   * Changes since a resource version, with bookmarks. Ends without error when the server ends it; throws when the connection
-   * breaks. The signal ends it quietly.
-   */
+  /** Changes since a version, with bookmarks. Ends when the server or the signal ends it; throws when the connection breaks. */
   watch(collection: Collection, resourceVersion: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
   create(collection: Collection, object: object, options?: WriteOptions): Promise<Written>;
   /** Replaces an object (PUT); `metadata.resourceVersion` in it guards against lost updates. */

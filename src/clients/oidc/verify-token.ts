@@ -9,16 +9,8 @@ export interface TokenTrust {
   readonly subject: string;
 }
 
-export type WhyNot =
-  | 'malformed'
-  | 'algorithm'
-  | 'key'
-  | 'signature'
-  | 'issuer'
-  | 'audience'
-  | 'subject'
-  | 'lifetime'
-  | 'expired';
+type WhyNot = 'malformed' | 'algorithm' | 'key' | 'signature' | WrongClaim;
+type WrongClaim = 'issuer' | 'audience' | 'subject' | 'lifetime' | 'expired';
 
 export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: WhyNot };
 
@@ -28,10 +20,7 @@ export interface TokenVerifierOptions {
   readonly fetch?: Fetch;
 }
 
-/**
- * Those that issuers of workload tokens sign with, all of them with a private key. None with a shared secret: the public key
- * could be taken for one.
- */
+/** Those that issuers sign with by a private key. None with a shared secret: the public key could be taken for one. */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 /** Seconds that two clocks may differ. */
 const CLOCK_TOLERANCE_S = 30;

@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { type Fault, parseJson, type ReasonCode } from '../../core/model/index.ts';
+import {
+  digestAlgorithm,
+  parseDigest,
+  parseJson,
+  type Digest,
+  type Fault,
+  type ReasonCode,
+} from '../../core/model/index.ts';
 import { discard, readAtMost } from '../io/index.ts';
 import type { Answer, Call } from './call.ts';
 import { fault, faultOfError, faultOfStatus, misbehaved } from './fault.ts';
@@ -17,6 +24,13 @@ export function contentType(answer: Answer): string | undefined {
 
 export function isDone({ status }: Answer): boolean {
   return status >= 200 && status <= 204;
+}
+
+/** Refuses the answer to a write that claims another digest by the same algorithm. */
+export function compareDigests(call: Call, answer: Answer, what: 'blob' | 'manifest', digest: Digest): void {
+  const claimed = parseDigest(header(answer, 'docker-content-digest'));
+  if (claimed && digestAlgorithm(claimed) === digestAlgorithm(digest) && claimed !== digest)
+    throw misbehaved(call, `it stored the ${what} under another digest`);
 }
 
 /** Whether the answer is a plain 404, whose body is discarded. Any other status that is not in `good` is a Fault. */

@@ -4,10 +4,7 @@ import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } fr
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfError, misbehaved } from './fault.ts';
 
-/**
- * Reads a blob whole and checks that size and digest are the descriptor's; `undefined` for a plain 404. One declared
- * larger than `maxBytes` is not even asked for.
- */
+/** Reads a blob whole and checks size and digest; `undefined` for a plain 404. One larger than `maxBytes` is not asked for. */
 export async function readBlob(
   call: Call,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,

@@ -97,10 +97,7 @@ function blockList(...subnets: readonly string[]): BlockList {
   return list;
 }
 
-/**
- * The kind of host. `hostname` is that of a WHATWG `URL`, which has already normalised the odd spellings of
- * an address (`0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`) into one form.
- */
+/** The kind of a host as a `URL` spells it: odd forms of an address (`0x7f.1`, `[::ffff:127.0.0.1]`) are normalised there. */
 export function addressKind(hostname: string): AddressKind {
   const bare = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (bare === 'localhost' || bare.endsWith('.localhost')) return 'loopback';

@@ -83,10 +83,7 @@ export async function putManifest(call: Call, name: string, type: string, body: 
 /** Statuses by which registries say that they do not delete this way: bad request, method, conflict with a rule, unknown. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 405, 501]);
 
-/**
- * Deletes what a tag or digest names in the manifests of a repository. A digest takes all its tags along; a tag must be asked
- * for by its name only, never by the digest behind it.
- */
+/** Deletes what a tag or digest names. A digest takes all its tags along; a tag is asked for by name, never by its digest. */
 export async function deleteNamed(call: Call, name: string): Promise<Deletion> {
   const answer = await send(call, { method: 'DELETE', url: manifestUrl(call, name) });
   const deleted = isDone(answer);

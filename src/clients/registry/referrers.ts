@@ -92,10 +92,7 @@ function descriptorsIn(entries: readonly unknown[]): readonly Descriptor[] {
   return [...byDigest.values()];
 }
 
-/**
- * An entry that is broken but still names a manifest is kept bare, with size 0 and nothing claimed, so that the reader
- * opens the manifest itself: a flag must not vanish because its listing is sloppy.
- */
+/** A broken entry that still names a manifest is kept bare, so that the reader opens it: a flag must not vanish with it. */
 function descriptorIn(entry: unknown): Descriptor | undefined {
   const whole = descriptorSchema.safeParse(entry);
   if (whole.success) return whole.data;

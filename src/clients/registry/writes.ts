@@ -1,16 +1,9 @@
-import {
-  artifactTypeOf,
-  digestAlgorithm,
-  formatReference,
-  nameOf,
-  parseDigest,
-  type Digest,
-} from '../../core/model/index.ts';
+import { artifactTypeOf, formatReference, nameOf } from '../../core/model/index.ts';
 import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
-import { header } from './answer.ts';
-import type { Answer, Call } from './call.ts';
+import { compareDigests, header } from './answer.ts';
+import type { Answer } from './call.ts';
 import { addToFallbackTag } from './referrers.ts';
-import { fault, misbehaved } from './fault.ts';
+import { fault } from './fault.ts';
 import { deleteNamed, putManifest } from './manifest.ts';
 import { createTransfers, type TransferParts } from './transfer/transfer.ts';
 
@@ -44,7 +37,7 @@ function pushOver({ begin, turns, random }: WriteParts): TargetRegistry['pushMan
       throw fault(call, 'InternalError', 'the manifest is another one than is to be pushed');
     const put = async (): Promise<Answer> => {
       const answer = await putManifest(call, to.digest ?? to.tag ?? digest, mediaType, bytes);
-      compareDigests(call, answer, digest);
+      compareDigests(call, answer, 'manifest', digest);
       return answer;
     };
     if (subject === undefined) {
@@ -61,12 +54,6 @@ function pushOver({ begin, turns, random }: WriteParts): TargetRegistry['pushMan
       await addToFallbackTag(listing, subject.digest, entry, random);
     });
   };
-}
-
-function compareDigests(call: Call, answer: Answer, digest: Digest): void {
-  const claimed = parseDigest(header(answer, 'docker-content-digest'));
-  if (claimed === undefined || digestAlgorithm(claimed) !== digestAlgorithm(digest)) return;
-  if (claimed !== digest) throw misbehaved(call, 'it stored the manifest under another digest');
 }
 
 /** Waits until the earlier calls with the same key are done. Held by one client for all its logins. */

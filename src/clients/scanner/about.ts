@@ -3,7 +3,7 @@ import { Agent, request } from 'undici';
 import * as z from 'zod';
 import { parseJson } from '../../core/model/index.ts';
 import { readAtMost } from '../io/index.ts';
-import { deadline, failed } from './call.ts';
+import { deadline, failed, type TrivyCall } from './call.ts';
 
 /** What a Trivy, or a Trivy server, reports of itself. */
 export interface About {
@@ -12,12 +12,7 @@ export interface About {
   readonly databaseUpdatedAt?: Date;
 }
 
-interface ServerQuestion {
-  readonly operation: string;
-  readonly serverUrl: string;
-  readonly ca: string;
-  readonly signal: AbortSignal;
-}
+type ServerQuestion = Pick<TrivyCall, 'operation' | 'signal'> & Readonly<{ serverUrl: string; ca: string }>;
 
 /** Longest time for the one small answer of a server, in milliseconds. */
 const SERVER_TIMEOUT_MS = 10_000;

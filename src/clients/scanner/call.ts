@@ -64,10 +64,7 @@ function complaintOf({ secrets }: TrivyCall, complaint: string): string {
   return words === '' ? '' : `; it said: ${words}`;
 }
 
-/**
- * Lends a fresh folder that only this user can enter, and removes it with all that was put there, whatever happens.
- * `operation` names who needed it, should there be no room for one.
- */
+/** Lends a folder that only this user can enter, and removes it with all in it, whatever happens. `operation` is for Faults. */
 export async function inPrivateFolder<T>(operation: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'pratique-scan-')).catch((cause: unknown) => {
     const detail = `no temporary folder could be made below ${tmpdir()}`;

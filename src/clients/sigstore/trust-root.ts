@@ -12,7 +12,7 @@ import {
   type Problem,
   type TrustRoot,
 } from '../../core/model/index.ts';
-import { parsePayload } from './json.ts';
+import { parsePayload } from './encodings.ts';
 import { parseCertificate } from './verify/certificate.ts';
 import { isPublicKey } from './verify/key-signature.ts';
 import { toRootMaterial } from './verify/root-material.ts';

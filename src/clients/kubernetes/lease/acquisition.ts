@@ -5,10 +5,7 @@ import type { Cluster, KubeObject, ObjectAddress } from '../types.ts';
 
 /** What one candidate does to the Lease. Every call throws what the cluster throws. */
 export interface LeaseAcquisition {
-  /**
-   * Takes or renews the Lease if that is allowed. Answers the local moment just *before* the write was sent, as of which
-   * the Lease is held: others count from a later one.
-   */
+  /** Takes or renews the Lease if that is allowed; answers the local moment just *before* the write, as of which it is held. */
   readonly take: (signal: AbortSignal) => Promise<{ readonly heldSince: number } | undefined>;
   /** Looks who holds the Lease, without a wish of its own. */
   readonly look: (signal: AbortSignal) => Promise<void>;
@@ -18,14 +15,16 @@ export interface LeaseAcquisition {
   readonly holder: () => string | undefined;
 }
 
-interface ClaimOptions {
+/** A Lease, and who wants to hold it. */
+export interface LeaseOptions {
   readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace'>;
+  /** Where the Lease is, and its name. */
   readonly namespace: string;
   readonly name: string;
+  /** Unique to this process: the name of the pod and something random, so that a restarted container is another one. */
   readonly identity: string;
+  /** How long others wait after the last renewal they saw. */
   readonly durationMs: number;
-  readonly timers: Timers;
-  readonly clock: Clock;
 }
 
 /** What was seen of the Lease, and when: by this machine's clock alone, since the holder's may be wrong. */
@@ -41,17 +40,18 @@ const RESOURCE = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases'
 /** Another writer was faster: a normal answer. */
 const LOST_RACES: ReadonlySet<string> = new Set(['AlreadyExists', 'Conflict', 'NotFound']);
 
-export function createLeaseAcquisition(options: ClaimOptions): LeaseAcquisition {
-  const { cluster, namespace, name, identity, durationMs, timers, clock } = options;
+export function createLeaseAcquisition(
+  options: LeaseOptions,
+  timers: Timers,
+  clock: Clock,
+): LeaseAcquisition {
+  const { cluster, namespace, name, identity, durationMs } = options;
   const address: ObjectAddress = { resource: RESOURCE, namespace, name };
   let seen: Observation | undefined;
   let writes = 0;
   let current = false; // whether the version seen last may still be the newest
 
-  /**
-   * Never the same twice in a row, even when the wall clock stands still: the API server takes a write that changes nothing
-   * for none, and others would see no renewal.
-   */
+  /** Never the same twice in a row, even when the wall clock stands still: a write that changes nothing is no renewal. */
   const timestamp = (): string => microTime(clock(), (writes += 1) % MICROS);
 
   const observe = (object: KubeObject): void => {

@@ -1,18 +1,9 @@
 import type { Clock, Gauge } from '../../../core/model/index.ts';
-import { createLeaseAcquisition } from './acquisition.ts';
+import { createLeaseAcquisition, type LeaseOptions } from './acquisition.ts';
 import { pause, SYSTEM_TIMERS, type Timers } from '../rest/timers.ts';
-import type { Cluster } from '../types.ts';
 
 /** What an election is about. Durations in milliseconds. */
-export interface ElectionOptions {
-  readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace'>;
-  /** Where the Lease is, and its name. */
-  readonly namespace: string;
-  readonly name: string;
-  /** Unique to this process: the name of the pod and something random, so that a restarted container is another one. */
-  readonly identity: string;
-  /** How long others wait after the last renewal they saw. */
-  readonly durationMs: number;
+export interface ElectionOptions extends LeaseOptions {
   /** How long the leader leads after it sent the last renewal that succeeded; shorter than `durationMs`. */
   readonly renewDeadlineMs: number;
   /** Pause between two tries; shorter than half of `renewDeadlineMs`. */
@@ -59,7 +50,7 @@ export function runElection(options: ElectionOptions): Election {
   const { timers = SYSTEM_TIMERS, clock = () => new Date(), random = Math.random } = options;
   if (!(durationMs > renewDeadlineMs && renewDeadlineMs > 2 * retryMs && retryMs > 0))
     throw new RangeError('a lease wants durationMs > renewDeadlineMs > 2 × retryMs > 0');
-  const claim = createLeaseAcquisition({ ...options, timers, clock });
+  const claim = createLeaseAcquisition(options, timers, clock);
   const closing = new AbortController();
   let term: Term | undefined;
   let reported = { leading: false, holder: undefined as string | undefined };

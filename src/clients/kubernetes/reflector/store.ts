@@ -77,10 +77,7 @@ function gone<T>({ name, namespace, value }: Entry<T>): Change<T> {
   return { type: 'removed', name, namespace, previous: value };
 }
 
-/**
- * Whether `one` is older than `other`. Resource versions are decimal numbers that may exceed 53 bits; the order of anything
- * else is not known, and then nothing is older.
- */
+/** Whether `one` is older. Versions are decimals that may exceed 53 bits; the order of anything else is not known. */
 export function isOlder(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined || !isNumber(one) || !isNumber(other)) return false;
   return one.length === other.length ? one < other : one.length < other.length;

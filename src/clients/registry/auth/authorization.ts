@@ -35,10 +35,7 @@ const REMEMBERED = { max: 5_000 };
 /** What a token is asked for where the challenge names no scope (distribution spec, "Token Scope Documentation"). */
 const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
-/**
- * Makes the authorizer of one set of logins, which are fetched once, as tokens are, for all who need them at the same time.
- * `closed` aborts what is under way.
- */
+/** Logs in with one set of logins; each is fetched once for all who need it. `closed` aborts what is under way. */
 export function createAuthorizer(
   keychain: Keychain,
   exchange: Exchange,

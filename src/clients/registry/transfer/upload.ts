@@ -1,12 +1,6 @@
-import {
-  digestAlgorithm,
-  parseDigest,
-  type Descriptor,
-  type Digest,
-  type Fault,
-} from '../../../core/model/index.ts';
+import type { Descriptor, Digest, Fault } from '../../../core/model/index.ts';
 import { discard } from '../../io/index.ts';
-import { faultOfRefusal, header, isDone } from '../answer.ts';
+import { compareDigests, faultOfRefusal, header, isDone } from '../answer.ts';
 import { hasBlob } from '../blob.ts';
 import { send, urlIn, type Answer, type Ask, type Call } from '../call.ts';
 import { misbehaved, mayPass } from '../fault.ts';
@@ -111,9 +105,7 @@ async function tryChunks(upload: Upload, from: Progress, chunk: number): Promise
 async function arrived({ call, blob }: Upload, answer: Answer): Promise<Answer | undefined> {
   if (!isDone(answer)) return answer;
   await discard(answer);
-  const claimed = parseDigest(header(answer, 'docker-content-digest'));
-  if (claimed && digestAlgorithm(claimed) === digestAlgorithm(blob.digest) && claimed !== blob.digest)
-    throw misbehaved(call, 'it stored the blob under another digest');
+  compareDigests(call, answer, 'blob', blob.digest);
   if (answer.status === 201 || (await hasBlob(call, blob))) return undefined;
   throw misbehaved(call, 'it took the blob and does not have it');
 }

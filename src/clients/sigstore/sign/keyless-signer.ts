@@ -23,7 +23,7 @@ import {
 } from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
 import { createMemo, unlessAborted, type Lasting } from '../../io/index.ts';
-import { parsePayload } from '../json.ts';
+import { parsePayload } from '../encodings.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import {
   attachedAnnotations,
@@ -131,10 +131,7 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
 }
 
 /** How servers are asked: retries and time limit of each request, in milliseconds. */
-interface Asking {
-  readonly retry: number;
-  readonly timeout: number;
-}
+type Asking = Readonly<{ retry: number; timeout: number }>;
 
 /** Milliseconds a certificate must still be valid for: until then log and timestamp authority have to see the signature. */
 const SPARE_MS = 60_000;

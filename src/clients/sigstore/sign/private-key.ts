@@ -3,8 +3,7 @@ import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import * as z from 'zod';
 import { type KeyKind, parsed, type Parsed, problem } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
-import { type PemBlock, splitPem } from '../pem.ts';
+import { parsePayload, type PemBlock, splitPem } from '../encodings.ts';
 import { kindOfKey } from '../verify/key-signature.ts';
 
 /** A private key as it lies in a file or Secret. */
@@ -76,10 +75,7 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 const KEY_BYTES = 32;
 const NONCE_BYTES = 24;
 const SALT_BYTES = 32;
-/**
- * Memory for scrypt in bytes: the largest of the accepted sets takes 128 · N · r = 128 MiB and a little more. Node's own
- * limit of 32 MiB is too small for what cosign writes.
- */
+/** Memory for scrypt in bytes: the largest accepted set takes 128 MiB and a little more; Node's own limit of 32 is too small. */
 const SCRYPT_MEMORY_BYTES = 160 * 1024 * 1024;
 
 const bytes = (length?: number) =>

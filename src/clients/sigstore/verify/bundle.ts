@@ -3,7 +3,7 @@ import { type Bundle, bundleFromJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
 import type { BundleCandidate } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
+import { parsePayload } from '../encodings.ts';
 import { openEnvelope, type Attached } from './cosign-layer.ts';
 import {
   type Covered,
@@ -108,10 +108,7 @@ function tooMuchIn({ verificationMaterial, dsseEnvelope }: z.output<typeof shape
   });
 }
 
-/**
- * Some signers write a whole chain also in v0.3, where only the leaf is allowed. The rest is kept as what it is:
- * certificates that a stranger shipped.
- */
+/** Some signers write a whole chain also in v0.3, where only the leaf is allowed; the rest is kept as shipped by a stranger. */
 function decode({ verificationMaterial, ...rest }: z.output<typeof shape>): ReadBundle | string {
   const { x509CertificateChain: chain, ...material } = verificationMaterial;
   const certificates = z.array(certificate).safeParse(chain?.certificates ?? []);

@@ -8,8 +8,7 @@ import type {
   SignedClaim,
   SimpleSigningCandidate,
 } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
-import { splitPem } from '../pem.ts';
+import { parsePayload, splitPem } from '../encodings.ts';
 import { excess, MAX_JSON_BYTES, type SignedCandidate, type SignedMaterial } from './material.ts';
 import { readStatement, STATEMENT_PAYLOAD_TYPE, textOnly } from './statement.ts';
 
@@ -145,10 +144,7 @@ const envelopeSchema = z.object({
   signatures: z.array(z.object({ sig: bytes })),
 });
 
-/**
- * Takes apart a cosign `.att` layer. Its timestamp covers the envelope as it lies in the registry, not the signature
- * inside it as elsewhere.
- */
+/** Takes apart a cosign `.att` layer. Its timestamp covers the envelope as it lies in the registry, not the signature inside. */
 export function readEnvelope({ json, annotations }: EnvelopeCandidate): SignedCandidate | string {
   if (json.length > MAX_JSON_BYTES) return `in an envelope of ${json.length} bytes`;
   const read = envelopeSchema.safeParse(parsePayload(json));

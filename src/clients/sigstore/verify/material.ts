@@ -55,10 +55,7 @@ export function excess({ entries = 0, timestamps = 0, certificates = 0 }: Counts
 /** Hashes by their length in bytes: log entries of P-384 and P-521 keys hold those of the curve's size. */
 const BY_LENGTH: Readonly<Record<number, string>> = { 32: 'sha256', 48: 'sha384', 64: 'sha512' };
 
-/**
- * A signature as the library compares it with log entries. Whether the key made it was found out before anything of
- * this is asked, with the hashes the library does not try; so it is not computed a second time.
- */
+/** A signature as the library compares it with log entries. That the key made it is proven before, and not computed again. */
 export function provenContent({ signature, covered, payload }: SignedMaterial): SignedEntity['signature'] {
   return {
     signature,

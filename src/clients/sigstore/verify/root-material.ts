@@ -63,10 +63,7 @@ export function toRootMaterial(root: TrustedRoot, fingerprint: string): RootMate
   return { fingerprint, material, authorities };
 }
 
-/**
- * Trust in one part of a root and in nothing else. With any certificate authority in it the library would accept a
- * certificate where a key is demanded.
- */
+/** Trust in one part of a root only: with any certificate authority the library would accept a certificate in place of a key. */
 export function trustOnly(key: KeyObject, part: Partial<TrustMaterial>): TrustMaterial {
   return {
     certificateAuthorities: [],

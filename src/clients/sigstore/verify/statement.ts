@@ -7,7 +7,7 @@ import {
   type SignedClaim,
   type StatementClaim,
 } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
+import { parsePayload } from '../encodings.ts';
 
 /** Payload type of an in-toto statement in a DSSE envelope. */
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
@@ -30,37 +30,28 @@ const statement = z.object({
   predicate: z.unknown().optional(),
 });
 
-interface Read {
-  readonly claim: StatementClaim;
-  /** Annotations of the subject that is ours. */
-  readonly annotations: Annotations;
-}
-
 /** What a signed statement says about `digest`, or one clause why it says nothing about it. */
 export function readStatement(payload: Uint8Array, digest: Digest): SignedClaim | string {
   const read = readAbout(parsePayload(payload), digest);
   if (typeof read === 'string') return read;
-  return read.claim.predicateType === COSIGN_SIGN
-    ? { kind: 'signature', annotations: read.annotations }
-    : read.claim;
+  const [claim, annotations] = read;
+  return claim.predicateType === COSIGN_SIGN ? { kind: 'signature', annotations } : claim;
 }
 
 /** What an unsigned statement claims about `digest`: never that it is signed, whatever its type. */
 export function readUnsignedStatement(body: unknown, digest: Digest): StatementClaim | string {
   const read = readAbout(body, digest);
-  return typeof read === 'string' ? read : read.claim;
+  return typeof read === 'string' ? read : read[0];
 }
 
-function readAbout(body: unknown, digest: Digest): Read | string {
+/** What a statement says, with the annotations of the subject that is ours. */
+function readAbout(body: unknown, digest: Digest): readonly [StatementClaim, Annotations] | string {
   const read = statement.safeParse(body);
   if (!read.success) return 'a statement that cannot be read';
   const { subject, predicateType, predicate } = read.data;
   const ours = subject.find((one) => one.digest[digestAlgorithm(digest)] === digestHex(digest));
   if (!ours) return 'about another digest';
-  return {
-    claim: { kind: 'statement', predicateType, predicate },
-    annotations: textOnly(ours.annotations ?? {}),
-  };
+  return [{ kind: 'statement', predicateType, predicate }, textOnly(ours.annotations ?? {})];
 }
 
 /** Annotations of a signer; values that are not text can satisfy no policy and are left out. */

@@ -8,7 +8,7 @@ import {
   type StatementClaim,
   type Trust,
 } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
+import { parsePayload } from '../encodings.ts';
 import { readBundle } from './bundle.ts';
 import { readEnvelope, readSimpleSigning } from './cosign-layer.ts';
 import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';

@@ -3,8 +3,7 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, Verifier } from '@sigstore/verify';
 import { objectOf, textOf, type ProvenSignature } from '../../../core/model/index.ts';
-import { parsePayload } from '../json.ts';
-import { splitPem } from '../pem.ts';
+import { parsePayload, splitPem } from '../encodings.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
 import { type RootMaterial, trustOnly } from './root-material.ts';
 

@@ -31,3 +31,19 @@ function endOfText(bytes: Uint8Array, start: number): number {
   while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
   return at;
 }
+
+/** One block of a PEM text (RFC 7468). */
+export interface PemBlock {
+  readonly label: string;
+  readonly der: Buffer;
+}
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,64})-----([A-Za-z0-9+/=\s]*)-----END \1-----/g;
+
+/** The blocks of a PEM text, split before decoding: base64 of two that run together decodes to the first one or to garbage. */
+export function splitPem(text: string): readonly PemBlock[] {
+  return [...text.matchAll(BLOCK)].map(([, label = '', body = '']) => ({
+    label,
+    der: Buffer.from(body, 'base64'),
+  }));
+}
