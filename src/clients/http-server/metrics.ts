@@ -42,16 +42,11 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   collectDefaultMetrics({ register: registry });
   const addGauges = (definitions: readonly Gauge[]) => {
     for (const { name, help, labels, read } of definitions) {
-      new PromGauge({
-        name,
-        help,
-        labelNames: [...labels],
-        registers,
-        collect() {
-          this.reset();
-          for (const sample of read()) this.set(sample.labels, sample.value);
-        },
-      });
+      const collect = function (this: PromGauge): void {
+        this.reset();
+        for (const sample of read()) this.set(sample.labels, sample.value);
+      };
+      new PromGauge({ name, help, labelNames: [...labels], registers, collect });
     }
   };
   addGauges(gauges);
@@ -108,11 +103,8 @@ export function operationsPages(
   { contentType, scrape }: Metrics,
   readiness: () => { readonly status: number; readonly body: string },
 ): readonly Route[] {
-  const page = (
-    path: string,
-    type: string,
-    answer: () => ReturnType<typeof readiness> | Promise<ReturnType<typeof readiness>>,
-  ): Route => ({
+  type Page = ReturnType<typeof readiness>;
+  const page = (path: string, type: string, answer: () => Page | Promise<Page>): Route => ({
     method: 'get',
     path,
     maxBodyBytes: NO_BODY,

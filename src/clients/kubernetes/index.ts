@@ -6,15 +6,16 @@ export { openCluster, usualKubeconfig } from './cluster.ts';
 export type { RequestEvent } from './rest/exchange.ts';
 export { ownNamespace } from './login.ts';
 export type { Cluster, Collection, KubeObject, Metadata, ObjectAddress, Resource, Written } from './types.ts';
-export { watchCollection } from './reflector/reflector.ts';
-export type { Reflector, WatchCollection } from './reflector/reflector.ts';
+export { watchCollection, type Reflector, type WatchCollection } from './reflector/reflector.ts';
 export type { Change } from './reflector/store.ts';
-export { createWorkQueue } from './work-queue.ts';
-export type { Requeue, WorkOrder, WorkQueue, WorkQueueOptions } from './work-queue.ts';
-export { writeStatus } from './status.ts';
-export type { WriteStatus } from './status.ts';
+export {
+  createWorkQueue,
+  type Requeue,
+  type WorkOrder,
+  type WorkQueue,
+  type WorkQueueOptions,
+} from './work-queue.ts';
+export { writeStatus, type WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
-export { runElection } from './lease/election.ts';
-export type { Election } from './lease/election.ts';
-export { createEventRecorder } from './events.ts';
-export type { RecordedEvent } from './events.ts';
+export { runElection, type Election } from './lease/election.ts';
+export { createEventRecorder, type RecordedEvent } from './events.ts';

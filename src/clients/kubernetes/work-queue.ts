@@ -164,28 +164,12 @@ interface Alarms {
   readonly clear: () => void;
 }
 
-/** Node's timers hold 25 days; longer alarms are wound up again on the way. */
-const LONGEST_NAP_MS = 86_400_000;
-
 function createAlarms(timers: Timers, ring: (key: string, fresh?: boolean) => void): Alarms {
-  const alarms = new Map<string, { readonly at: number; cancel: () => void }>();
+  const alarms = new Map<string, { readonly at: number; readonly cancel: () => void }>();
 
   const cancel = (key: string): void => {
     alarms.get(key)?.cancel();
     alarms.delete(key);
-  };
-
-  const wind = (key: string, at: number, fresh?: boolean): (() => void) => {
-    const left = at - timers.now();
-    return timers.after(Math.min(Math.max(0, left), LONGEST_NAP_MS), () => {
-      const alarm = alarms.get(key);
-      if (alarm && at > timers.now()) {
-        alarm.cancel = wind(key, at, fresh);
-        return;
-      }
-      alarms.delete(key);
-      ring(key, fresh);
-    });
   };
 
   return {
@@ -193,7 +177,11 @@ function createAlarms(timers: Timers, ring: (key: string, fresh?: boolean) => vo
       const at = timers.now() + ms;
       if ((alarms.get(key)?.at ?? Infinity) <= at) return;
       cancel(key);
-      alarms.set(key, { at, cancel: wind(key, at, fresh) });
+      const stop = timers.after(Math.max(0, ms), () => {
+        alarms.delete(key);
+        ring(key, fresh);
+      });
+      alarms.set(key, { at, cancel: stop });
     },
     cancel,
     clear: () => {

@@ -3,18 +3,9 @@ import type { ImageRef } from '../../core/model/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What a request is for, in one word: the `operation` of a count. */
-export type Operation =
-  | 'manifest'
-  | 'tag'
-  | 'referrers'
-  | 'blob'
-  | 'tags'
-  | 'token'
-  | 'download'
-  | 'upload'
-  | 'mount'
-  | 'push'
-  | 'delete';
+export type Operation = Read | Write;
+type Read = 'manifest' | 'tag' | 'referrers' | 'blob' | 'tags' | 'token' | 'download';
+type Write = 'upload' | 'mount' | 'push' | 'delete';
 
 /** What a login must be good for in the repository of a call. */
 export type Access = 'pull' | 'push' | 'delete';
@@ -80,7 +71,7 @@ export function urlIn({ repository, endpoint }: Call, path: string): URL {
 }
 
 /** What is asked of a login; operations that are not listed read. */
-const ACCESS: Partial<Readonly<Record<Operation, Access>>> = {
+const ACCESS: Partial<Record<Operation, Access>> = {
   upload: 'push',
   mount: 'push',
   push: 'push',

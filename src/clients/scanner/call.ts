@@ -35,9 +35,10 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
   const { operation, command, timeoutMs } = call;
   switch (ending.kind) {
     case 'missing': {
-      const code = errorCode(ending.cause);
-      const detail = `${command} cannot be run${code && ` (${code})`}`;
-      return failed(operation, detail, { transient: !NOT_RUNNABLE.has(code), cause: ending.cause });
+      const { cause } = ending;
+      const code = errorCode(cause);
+      const transient = !NOT_RUNNABLE.has(code);
+      return failed(operation, `${command} cannot be run${code && ` (${code})`}`, { transient, cause });
     }
     case 'cancelled':
       return deadline(operation);
@@ -52,9 +53,8 @@ function faultOf(call: TrivyCall, ending: Ending): Error {
     case 'ended': {
       const { code, signal } = ending;
       const how = signal === null ? `ended with code ${code}` : `was ended by the signal ${signal}`;
-      return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, {
-        transient: true,
-      });
+      const detail = `${command} ${how}${complaintOf(call, ending.complaint)}`;
+      return failed(operation, detail, { transient: true });
     }
   }
 }

@@ -6,14 +6,20 @@ export interface Timers {
   readonly after: (ms: number, run: () => void) => () => void;
 }
 
-/** The longest time Node's timers can wait; more would fire at once. */
+/** The longest time Node's timers can wait, about 25 days; longer ones are set again on the way. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** Those of the process. */
 export const SYSTEM_TIMERS: Timers = {
   now: () => performance.now(),
   after: (ms, run) => {
-    const timer = setTimeout(run, Math.min(ms, LONGEST_MS));
+    let left = ms;
+    const next = (): void => {
+      left -= LONGEST_MS;
+      if (left <= 0) run();
+      else timer = setTimeout(next, Math.min(left, LONGEST_MS));
+    };
+    let timer = setTimeout(next, Math.min(left, LONGEST_MS));
     return () => clearTimeout(timer);
   },
 };

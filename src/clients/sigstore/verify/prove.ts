@@ -6,7 +6,7 @@ import { type Chain, findPath, intermediatesIn, readIdentity, readLeaf } from '.
 import { isSignedBy } from './key-signature.ts';
 import { provenContent, type SignedMaterial } from './material.ts';
 import { trustOnly, type Authority, type ParsedTrust, type RootMaterial } from './root-material.ts';
-import { attest, earliest, witnesses, type Witness } from './witness.ts';
+import { attest, earliest, askWitness, type Witness } from './witness.ts';
 
 /** Who made a signature and when: all of a proven signature but what it says and where it lies. */
 export type Proof = Pick<ProvenSignature, 'signer' | 'loggedBy' | 'timestampedBy' | 'signedAt'>;
@@ -38,7 +38,7 @@ function madeByKey(
   if (makers.length === 0) return 'made by another key';
   return () =>
     makers.map(({ fingerprint, key }) => {
-      const seen = witnesses(material, { key }, roots);
+      const seen = roots.map((root) => askWitness(root, material, { key }));
       const signedAt = earliest(seen.flatMap(({ times }) => times));
       return { signer: { kind: 'key', fingerprint }, ...attest(seen), ...(signedAt && { signedAt }) };
     });
@@ -55,7 +55,8 @@ function madeByCertificate(
   if (typeof intermediates === 'string') return intermediates;
   if (!isSignedBy(material, leaf.publicKey)) return 'made by another key than that of its certificate';
   return () => {
-    const seen = witnesses(material, { key: leaf.publicKey, certificate: leaf.raw }, roots);
+    const by = { key: leaf.publicKey, certificate: leaf.raw };
+    const seen = roots.map((root) => askWitness(root, material, by));
     const tried = seen.map((witness): Proof | string => {
       const identity = vouch({ leaf, intermediates, material }, witness);
       if (typeof identity === 'string') return identity;

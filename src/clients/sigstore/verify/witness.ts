@@ -18,23 +18,17 @@ export interface Witness {
   readonly complaints: readonly string[];
 }
 
-/** Asks every root what it has seen of a signature. */
-export function witnesses(
-  material: SignedMaterial,
-  by: MadeBy,
-  roots: readonly RootMaterial[],
-): readonly Witness[] {
-  return roots.map((root) => {
-    const log = findInLogs(material, by, root);
-    const stamps = findTimestamps(material, by.key, root);
-    return {
-      root,
-      logged: log.found,
-      timestamped: stamps.found,
-      times: distinct([...log.times, ...stamps.times]),
-      complaints: [log.why, stamps.why].filter((why) => why !== undefined).concat(material.unreadable),
-    };
-  });
+/** Asks a root what it has seen of a signature. */
+export function askWitness(root: RootMaterial, material: SignedMaterial, by: MadeBy): Witness {
+  const log = findInLogs(material, by, root);
+  const stamps = findTimestamps(material, by.key, root);
+  return {
+    root,
+    logged: log.found,
+    timestamped: stamps.found,
+    times: distinct([...log.times, ...stamps.times]),
+    complaints: [log.why, stamps.why].filter((why) => why !== undefined).concat(material.unreadable),
+  };
 }
 
 /** What the witnesses add to a proven signature. */
