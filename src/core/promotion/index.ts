@@ -32,7 +32,8 @@ export type {
   PromotionApprovalSpec,
   RunImage,
 } from './schema.ts';
-export { MAX_WAIVED, MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES, MAX_MESSAGE_LENGTH } from './schema/run.ts';
+export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES, MAX_MESSAGE_LENGTH } from './schema/run.ts';
+export { MAX_WAIVED } from './schema.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
 export { PUSHED_AT } from './schema/parts.ts';

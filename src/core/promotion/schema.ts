@@ -1,12 +1,7 @@
 import * as z from 'zod';
-import { API_VERSION } from '../policy/index.ts';
-import {
-  approvalSpecSchema,
-  runSpecSchema,
-  type runStatusSchema,
-  type runImageSchema,
-} from './schema/run.ts';
-import { objectName } from './schema/parts.ts';
+import { API_VERSION, rule } from '../policy/index.ts';
+import { runSpecSchema, type runImageSchema, type runStatusSchema } from './schema/run.ts';
+import { digest, gateHash, list, momentText, objectName, vulnerabilityId } from './schema/parts.ts';
 import type { promotionStatusSchema } from './schema/promotion-status.ts';
 import { promotionSpecSchema } from './schema/promotion.ts';
 
@@ -23,29 +18,42 @@ const metadata = z.looseObject({
   generation: z.int().min(0).optional(),
 });
 
-/** An ImagePromotion as a person writes it. */
-export const imagePromotionSchema = z.object({
-  apiVersion: z.literal(API_VERSION),
-  kind: z.literal('ImagePromotion'),
-  metadata,
-  spec: promotionSpecSchema,
-});
+const resource = <const K extends string, S extends z.ZodType>(kind: K, spec: S) =>
+  z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata, spec });
 
+/** An ImagePromotion as a person writes it. */
+export const imagePromotionSchema = resource('ImagePromotion', promotionSpecSchema);
 /** An ImagePromotionRun as the controller writes it. */
-export const imagePromotionRunSchema = z.object({
-  apiVersion: z.literal(API_VERSION),
-  kind: z.literal('ImagePromotionRun'),
-  metadata,
-  spec: runSpecSchema,
-});
+export const imagePromotionRunSchema = resource('ImagePromotionRun', runSpecSchema);
+/** How many findings one approval can waive. */
+export const MAX_WAIVED = 256;
+
+/** The `spec` of a PromotionApproval. */
+export const approvalSpecSchema = z
+  .strictObject({
+    runName: objectName.describe('The ImagePromotionRun that waited, or was blocked.'),
+    digest: digest.describe('The image: its digest at the source, and no other.'),
+    gateHash: gateHash.describe(
+      'What the gates had found, as the run says; worth nothing once they find something else.',
+    ),
+    approver: z
+      .string()
+      .min(1)
+      .max(253)
+      .describe('Who decides. An admission policy lets only your own name pass.'),
+    decision: z.enum(['Approve', 'Deny']).describe('Deny is stronger than any Approve.'),
+    waive: list(
+      vulnerabilityId,
+      MAX_WAIVED,
+      'Findings that are accepted. Findings that are not named here still block.',
+    ),
+    reason: z.string().min(1).max(512).describe('Why; it stands in the release statement.'),
+    until: momentText.describe('Last day (UTC) or moment it holds.'),
+  })
+  .meta(rule('self == oldSelf', 'an approval is never changed; delete it and write another one'));
 
 /** A PromotionApproval as a person writes it. */
-export const promotionApprovalSchema = z.object({
-  apiVersion: z.literal(API_VERSION),
-  kind: z.literal('PromotionApproval'),
-  metadata,
-  spec: approvalSpecSchema,
-});
+export const promotionApprovalSchema = resource('PromotionApproval', approvalSpecSchema);
 
 /** What flows from where to where, under which gates; defaults filled in. */
 export type ImagePromotion = z.output<typeof imagePromotionSchema>;

@@ -4,7 +4,8 @@ import {
   type SchemaNode,
   referencePage,
 } from '../../policy/index.ts';
-import { approvalSpecSchema, runSpecSchema, runStatusSchema } from './run.ts';
+import { approvalSpecSchema } from '../schema.ts';
+import { runSpecSchema, runStatusSchema } from './run.ts';
 import { promotionStatusSchema } from './promotion-status.ts';
 import { promotionSpecSchema } from './promotion.ts';
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { conditionSchema } from '../../policy/index.ts';
 
 /*
  * What several parts of the schemas share. Every list and string is bounded, because the API server refuses CEL rules of
@@ -31,6 +32,27 @@ export const count = z.int().min(0);
 export const vulnerabilityId = z.string().min(1).max(128);
 /** How programs name what the gates found; an approval holds for exactly that. */
 export const gateHash = z.string().min(1).max(128);
+
+/** The conditions of a status. */
+export const conditions = (description: string) =>
+  z
+    .array(conditionSchema)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe(description);
+/** A switch. */
+export const flag = (byDefault: boolean, description: string) =>
+  z.boolean().default(byDefault).describe(description);
+/** A list of at most so many; empty where it is left out. */
+export const list = <T extends z.ZodType>(item: T, most: number, description: string) =>
+  z.array(item).max(most).default([]).describe(description);
+/** One of some words. */
+export const choice = <const T extends readonly string[]>(
+  words: T,
+  byDefault: T[number],
+  description: string,
+) => z.enum(words).default(byDefault).describe(description);
 
 /**
  * Annotation of an ImagePromotion that a replica without the lease writes when something was pushed: the moment, RFC 3339. It

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { conditionSchema } from '../../policy/index.ts';
-import { count, digest, stamp, tag } from './parts.ts';
+import { conditions, count, digest, stamp, tag } from './parts.ts';
 import { countsSchema, DECISIONS, imageMessage, MAX_RUN_IMAGES } from './run.ts';
 
 /** How many images at the target are watched for exceptions that expire, and named when they would be blocked. */
@@ -11,14 +10,9 @@ export const MAX_RECENT = 10;
 /** The `status` of an ImagePromotion. */
 export const promotionStatusSchema = z.strictObject({
   observedGeneration: count.optional().describe('Generation that this is about.'),
-  conditions: z
-    .array(conditionSchema)
-    .max(16)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe(
-      'Ready: it is as wanted. Reconciling: it is being worked on. Stalled: a person has to act. Flagged: something at the target would be blocked today.',
-    ),
+  conditions: conditions(
+    'Ready: it is as wanted. Reconciling: it is being worked on. Stalled: a person has to act. Flagged: something at the target would be blocked today.',
+  ),
   lastRunTime: stamp.optional().describe('When the last run began.'),
   nextRunTime: stamp.optional().describe('When the next run begins by the schedule.'),
   lastSuccessfulTime: stamp.optional().describe('When a run last ended well.'),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { duration, durationMs, authorityIn, exactlyOne, exceptionSchema, rule } from '../../policy/index.ts';
-import { localRef, objectName } from './parts.ts';
+import { choice, flag, list, localRef, objectName } from './parts.ts';
 import { attachmentsSchema, platformsSchema, tagsSchema } from './selection.ts';
 
 const url = z
@@ -13,31 +13,23 @@ const PROOF_MESSAGE = 'needs rekorURL or tsaURL: nothing else would prove when i
 /** The scan that an image has to pass. */
 export const scanSchema = z
   .strictObject({
-    scanner: z.enum(['Trivy']).default('Trivy').describe('What scans.'),
+    scanner: choice(['Trivy'], 'Trivy', 'What scans.'),
     server: url.optional().describe('Address of a server of the scanner; absent = the scanner works alone.'),
-    from: z
-      .enum(['Image', 'Sbom', 'Report'])
-      .default('Image')
-      .describe(
-        'What is scanned: the image, the SBOM of each platform, or nothing: then a signed report that is attached decides.',
-      ),
-    failOn: z
-      .enum(['Low', 'Medium', 'High', 'Critical'])
-      .default('High')
-      .describe('The lowest severity that blocks.'),
-    fixableOnly: z.boolean().default(false).describe('Count only findings for which a fix exists.'),
+    from: choice(
+      ['Image', 'Sbom', 'Report'],
+      'Image',
+      'What is scanned: the image, the SBOM of each platform, or nothing: then a signed report that is attached decides.',
+    ),
+    failOn: choice(['Low', 'Medium', 'High', 'Critical'], 'High', 'The lowest severity that blocks.'),
+    fixableOnly: flag(false, 'Count only findings for which a fix exists.'),
     maxReportAge: duration.default('24h').describe('How old a report may be, counted from its scan.'),
     maxDatabaseAge: duration.default('168h').describe('How old the database of the scanner may be.'),
-    exceptions: z
-      .array(exceptionSchema)
-      .max(256)
-      .default([])
-      .describe('Findings that are accepted, for a time and a reason.'),
-    authorities: z
-      .array(authorityIn('the namespace of the promotion'))
-      .max(16)
-      .default([])
-      .describe('Whose signed reports count, with `from: Report`.'),
+    exceptions: list(exceptionSchema, 256, 'Findings that are accepted, for a time and a reason.'),
+    authorities: list(
+      authorityIn('the namespace of the promotion'),
+      16,
+      'Whose signed reports count, with `from: Report`.',
+    ),
   })
   .refine(({ from, authorities }) => (from === 'Report') === authorities.length > 0, REPORT_MESSAGE)
   .meta(
@@ -71,10 +63,11 @@ export const signSchema = exactlyOne(
         'A Secret of the same namespace with the key `cosign.key`, and `cosign.password` if it is encrypted.',
       ),
     keyless: keyless.optional().describe('A certificate of Fulcio, for an identity token.'),
-    format: z
-      .enum(['Bundle', 'Legacy', 'Both'])
-      .default('Bundle')
-      .describe('Bundle: Sigstore bundles as referrers. Legacy: the tags of cosign 2.'),
+    format: choice(
+      ['Bundle', 'Legacy', 'Both'],
+      'Bundle',
+      'Bundle: Sigstore bundles as referrers. Legacy: the tags of cosign 2.',
+    ),
     annotations: z
       .record(z.string().min(1).max(317), z.string().max(256))
       .default({})
@@ -96,36 +89,34 @@ const side = z.strictObject({
     .describe(
       'A Secret of the same namespace whose `ca.crt` is trusted besides the authorities of the system.',
     ),
-  insecure: z.boolean().default(false).describe('Speak http with this registry.'),
+  insecure: flag(false, 'Speak http with this registry.'),
 });
 
 const mirror = z.strictObject({
-  quarantine: z.boolean().default(true).describe('Flag every image as quarantined when it arrives.'),
-  provenance: z
-    .boolean()
-    .default(true)
-    .describe('Attach a statement of where the image was taken from, when, and by which run.'),
-  history: z
-    .boolean()
-    .default(true)
-    .describe('Keep a list of what was mirrored, so that what was deleted since is not pulled in again.'),
-  force: z.boolean().default(false).describe('Pull it in again all the same.'),
+  quarantine: flag(true, 'Flag every image as quarantined when it arrives.'),
+  provenance: flag(true, 'Attach a statement of where the image was taken from, when, and by which run.'),
+  history: flag(
+    true,
+    'Keep a list of what was mirrored, so that what was deleted since is not pulled in again.',
+  ),
+  force: flag(false, 'Pull it in again all the same.'),
   sign: signSchema.optional().describe('Who signs the statement; absent = no one.'),
 });
 
 const promote = z.strictObject({
-  policies: z
-    .array(objectName)
-    .max(16)
-    .default([])
-    .describe('ImagePolicies that the source must satisfy; whether it is quarantined is not asked.'),
+  policies: list(
+    objectName,
+    16,
+    'ImagePolicies that the source must satisfy; whether it is quarantined is not asked.',
+  ),
   scan: scanSchema.optional().describe('The scan that it has to pass.'),
-  approval: z
-    .enum(['Never', 'Always', 'OnBlock'])
-    .default('Never')
-    .describe('When a PromotionApproval is waited for. OnBlock: it waives what it names.'),
+  approval: choice(
+    ['Never', 'Always', 'OnBlock'],
+    'Never',
+    'When a PromotionApproval is waited for. OnBlock: it waives what it names.',
+  ),
   attach: z
-    .strictObject({ report: z.boolean().default(true).describe('The report of the scan.') })
+    .strictObject({ report: flag(true, 'The report of the scan.') })
     .default({ report: true })
     .describe('What is attached to the image at the target.'),
   sign: signSchema.optional().describe('Who signs the image and the release statement; absent = no one.'),
@@ -133,10 +124,7 @@ const promote = z.strictObject({
     .strictObject({ endOfLifeAfter: duration.describe('How long they have left.') })
     .optional()
     .describe('Mark older images of the same line with an end of life.'),
-  deleteSource: z
-    .boolean()
-    .default(false)
-    .describe('Delete the image at the source afterwards, unless another tag points to it.'),
+  deleteSource: flag(false, 'Delete the image at the source afterwards, unless another tag points to it.'),
 });
 
 const RULES = {
@@ -163,12 +151,11 @@ export const promotionSpecSchema = z
     attachments: attachmentsSchema
       .default({ carry: 'All', artifactTypes: [], lifecycle: false, late: false })
       .describe('Signatures, SBOMs and whatever else belongs to an image.'),
-    onTagExists: z
-      .enum(['Overwrite', 'Skip', 'Fail', 'Backup'])
-      .default('Overwrite')
-      .describe(
-        'When the tag is at the target with another digest. Backup: the old image is kept under another tag.',
-      ),
+    onTagExists: choice(
+      ['Overwrite', 'Skip', 'Fail', 'Backup'],
+      'Overwrite',
+      'When the tag is at the target with another digest. Backup: the old image is kept under another tag.',
+    ),
     mirror: mirror.optional().describe('Bring images in from elsewhere.'),
     promote: promote.optional().describe('Let images go on that pass the gates.'),
     schedule: z
@@ -180,8 +167,8 @@ export const promotionSpecSchema = z
         'When to run, as cron writes it: `0 3 * * *`. Absent: only when it changes, is requested, or is triggered by an event.',
       ),
     timeZone: z.string().min(1).max(64).default('Etc/UTC').describe('Time zone of the schedule.'),
-    suspend: z.boolean().default(false).describe('Begin no run.'),
-    dryRun: z.boolean().default(false).describe('Plan only; nothing is written to a registry.'),
+    suspend: flag(false, 'Begin no run.'),
+    dryRun: flag(false, 'Plan only; nothing is written to a registry.'),
     timeout: duration.default('30m').describe('How long one run may take.'),
     historyLimits: z
       .strictObject({

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { conditionSchema, rule, SEVERITIES } from '../../policy/index.ts';
-import { count, objectName, stamp, tag, digest, gateHash, momentText, vulnerabilityId } from './parts.ts';
+import { rule, SEVERITIES } from '../../policy/index.ts';
+import { conditions, count, digest, gateHash, objectName, stamp, tag, vulnerabilityId } from './parts.ts';
 import { promotionSpecSchema } from './promotion.ts';
 
 /** The result for one image in a run. */
@@ -145,14 +145,9 @@ const pendingImage = z.strictObject({
 /** The `status` of an ImagePromotionRun. */
 export const runStatusSchema = z.strictObject({
   phase: z.enum(['Pending', 'Running', 'Succeeded', 'Blocked', 'Failed']).optional().describe('For people.'),
-  conditions: z
-    .array(conditionSchema)
-    .max(16)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .describe(
-      'For programs: Resolved, GatesPassed, Approved, Copied, Recorded; at the end Complete or Failed is True.',
-    ),
+  conditions: conditions(
+    'For programs: Resolved, GatesPassed, Approved, Copied, Recorded; at the end Complete or Failed is True.',
+  ),
   startTime: stamp.optional(),
   resumeTime: stamp.optional().describe('When it went on after an approval; its timeout counts from here.'),
   completionTime: stamp.optional(),
@@ -189,30 +184,3 @@ export const runStatusSchema = z.strictObject({
   bytes: count.optional().describe('Bytes that travelled.'),
   spared: sparedSchema.optional(),
 });
-
-/** How many findings one approval can waive. */
-export const MAX_WAIVED = 256;
-
-/** The `spec` of a PromotionApproval. */
-export const approvalSpecSchema = z
-  .strictObject({
-    runName: objectName.describe('The ImagePromotionRun that waited, or was blocked.'),
-    digest: digest.describe('The image: its digest at the source, and no other.'),
-    gateHash: gateHash.describe(
-      'What the gates had found, as the run says; worth nothing once they find something else.',
-    ),
-    approver: z
-      .string()
-      .min(1)
-      .max(253)
-      .describe('Who decides. An admission policy lets only your own name pass.'),
-    decision: z.enum(['Approve', 'Deny']).describe('Deny is stronger than any Approve.'),
-    waive: z
-      .array(vulnerabilityId)
-      .max(MAX_WAIVED)
-      .default([])
-      .describe('Findings that are accepted. Findings that are not named here still block.'),
-    reason: z.string().min(1).max(512).describe('Why; it stands in the release statement.'),
-    until: momentText.describe('Last day (UTC) or moment it holds.'),
-  })
-  .meta(rule('self == oldSelf', 'an approval is never changed; delete it and write another one'));

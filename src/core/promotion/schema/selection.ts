@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { artifactType, duration, rule } from '../../policy/index.ts';
-import { tag } from './parts.ts';
+import { choice, flag, list, tag } from './parts.ts';
 
 const pattern = z.string().min(1).max(256);
 const NO_WAY_MESSAGE = 'selects nothing: needs semver, include, explicit or newest';
@@ -9,39 +9,34 @@ const LISTED_MESSAGE = 'artifactTypes goes with carry Listed, which needs it';
 /** Which tags of the source are meant. */
 export const tagsSchema = z
   .strictObject({
-    semver: z
-      .array(z.string().min(1).max(256))
-      .max(16)
-      .default([])
-      .describe(
-        'Version ranges, one of which a tag must be in. Tags are read leniently (`v1.2.3`, `1.2`); prereleases, and with them variants such as `1.2.3-alpine`, only where the range names one (`>=1.0.0-0`).',
-      ),
-    include: z
-      .array(pattern)
-      .max(16)
-      .default([])
-      .describe(
-        'RE2 regular expressions, one of which must be found in the tag. Not anchored: write `^` and `$` for the whole tag.',
-      ),
-    exclude: z
-      .array(pattern)
-      .max(16)
-      .default([])
-      .describe(
-        'RE2 regular expressions, none of which may be found in the tag. Not anchored. Stronger than everything else.',
-      ),
-    explicit: z
-      .array(tag)
-      .max(256)
-      .default([])
-      .describe('Tags by name, besides what the ranges and patterns select; not counted by `newest`.'),
+    semver: list(
+      z.string().min(1).max(256),
+      16,
+      'Version ranges, one of which a tag must be in. Tags are read leniently (`v1.2.3`, `1.2`); prereleases, and with them variants such as `1.2.3-alpine`, only where the range names one (`>=1.0.0-0`).',
+    ),
+    include: list(
+      pattern,
+      16,
+      'RE2 regular expressions, one of which must be found in the tag. Not anchored: write `^` and `$` for the whole tag.',
+    ),
+    exclude: list(
+      pattern,
+      16,
+      'RE2 regular expressions, none of which may be found in the tag. Not anchored. Stronger than everything else.',
+    ),
+    explicit: list(
+      tag,
+      256,
+      'Tags by name, besides what the ranges and patterns select; not counted by `newest`.',
+    ),
     newest: z
       .strictObject({
         count: z.int().min(1).max(1000).describe('How many.'),
-        by: z
-          .enum(['Semver', 'Created'])
-          .default('Semver')
-          .describe('Semver: the highest versions. Created: by the creation time that the image claims.'),
+        by: choice(
+          ['Semver', 'Created'],
+          'Semver',
+          'Semver: the highest versions. Created: by the creation time that the image claims.',
+        ),
       })
       .optional()
       .describe(
@@ -67,48 +62,38 @@ export const tagsSchema = z
 
 /** Which platforms of an index are copied. */
 export const platformsSchema = z.strictObject({
-  keep: z
-    .array(
-      z
-        .string()
-        .max(64)
-        .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/, 'is no platform such as linux/amd64'),
-    )
-    .max(32)
-    .default([])
-    .describe(
-      'Platforms (`os/arch` or `os/arch/variant`) that are kept. Empty: the index stays whole, and its digest the same; else a smaller index is made, with a digest of its own.',
-    ),
-  missing: z
-    .enum(['Fail', 'Skip'])
-    .default('Fail')
-    .describe('What becomes of an image that lacks one of them: Skip continues with those that exist.'),
+  keep: list(
+    z
+      .string()
+      .max(64)
+      .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/, 'is no platform such as linux/amd64'),
+    32,
+    'Platforms (`os/arch` or `os/arch/variant`) that are kept. Empty: the index stays whole, and its digest the same; else a smaller index is made, with a digest of its own.',
+  ),
+  missing: choice(
+    ['Fail', 'Skip'],
+    'Fail',
+    'What becomes of an image that lacks one of them: Skip continues with those that exist.',
+  ),
 });
 
 /** What is copied with an image. */
 export const attachmentsSchema = z
   .strictObject({
-    carry: z
-      .enum(['All', 'None', 'Listed'])
-      .default('All')
-      .describe('Which referrers and cosign tags of the index and of its children are copied.'),
-    artifactTypes: z
-      .array(artifactType)
-      .max(32)
-      .default([])
-      .describe('Artifact types that are copied when `carry` is Listed.'),
-    lifecycle: z
-      .boolean()
-      .default(false)
-      .describe(
-        'Whether lifecycle marks are copied: usually they are about the repository, not about the image.',
-      ),
-    late: z
-      .boolean()
-      .default(false)
-      .describe(
-        'Whether each run looks again at images that have arrived, and brings what was attached to them since. It asks both sides about everything that belongs to them.',
-      ),
+    carry: choice(
+      ['All', 'None', 'Listed'],
+      'All',
+      'Which referrers and cosign tags of the index and of its children are copied.',
+    ),
+    artifactTypes: list(artifactType, 32, 'Artifact types that are copied when `carry` is Listed.'),
+    lifecycle: flag(
+      false,
+      'Whether lifecycle marks are copied: usually they are about the repository, not about the image.',
+    ),
+    late: flag(
+      false,
+      'Whether each run looks again at images that have arrived, and brings what was attached to them since. It asks both sides about everything that belongs to them.',
+    ),
   })
   .refine(({ carry, artifactTypes }) => (carry === 'Listed') === artifactTypes.length > 0, LISTED_MESSAGE)
   .meta(
