@@ -1,3 +1,5 @@
+import { Fault } from '../model/index.ts';
+
 /** Starts one piece of work that stands and falls with the others. */
 export type Start = <T>(task: () => Promise<T>) => Promise<T>;
 
@@ -28,5 +30,19 @@ export async function together<T>(
     throw first === undefined ? error : first.error;
   } finally {
     await Promise.allSettled(started);
+  }
+}
+
+/** What work gives; instead of a Fault what is made of it, unless the signal has ended the work. */
+export async function orFault<T, U>(
+  work: () => Promise<T>,
+  instead: (fault: Fault) => U,
+  signal: AbortSignal,
+): Promise<T | U> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Fault) || signal.aborted) throw error;
+    return instead(error);
   }
 }

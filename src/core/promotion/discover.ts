@@ -1,20 +1,22 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { Fault, isIndexType, nameOf, pin, type Digest, type ImageRef, parseJson } from '../model/index.ts';
+import { isIndexType, nameOf, parseJson, pin } from '../model/index.ts';
+import type { Digest, Fault, ImageRef } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { StepParts } from './steps/step.ts';
-import type { Discovery } from './execution.ts';
+import { orFault } from './concurrency.ts';
 import { keepPlatforms } from './graph/platforms.ts';
-import { planRun, type Candidate, type PlanRules, type UnplannedImage } from './plan.ts';
+import { planRun } from './plan.ts';
+import type { Candidate, Discovery, PlanRules, UnplannedImage } from './plan.ts';
 import type { SourceRegistry } from './ports.ts';
 import { CREATED } from './records/artifact.ts';
-import { findBundle, SIGN_PREDICATE_TYPE } from './records/bundle-artifact.ts';
+import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
 import {
-  nothingSelected,
   needsCreated,
   needsTagList,
+  nothingSelected,
   selectByAge,
   selectByName,
 } from './selection/select.ts';
@@ -77,7 +79,7 @@ async function lookAt(
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
   const { source, target, from, to } = parts;
-  try {
+  const look = async (): Promise<Candidate | UnplannedImage> => {
     const [digest, atTarget] = await Promise.all([
       source.tagDigest({ ...from, tag }, signal),
       target.tagDigest({ ...to, tag }, signal),
@@ -90,11 +92,15 @@ async function lookAt(
     if (atTarget === undefined) return { tag, digest, expected };
     const ungated = atTarget === expected && !(await hasReleaseRecords(atTarget, parts, signal));
     return { tag, digest, expected, atTarget, ...(ungated && { ungated }) };
-  } catch (error) {
-    if (!(error instanceof Fault) || signal.aborted) throw error;
-    const { code: reason, message, transient } = error;
-    return { tag, action: 'Fail', reason, message, transient };
-  }
+  };
+  const failed = ({ code: reason, message, transient }: Fault): UnplannedImage => ({
+    tag,
+    action: 'Fail',
+    reason,
+    message,
+    transient,
+  });
+  return orFault(look, failed, signal);
 }
 
 /**
@@ -152,14 +158,14 @@ async function createdAt(
   source: SourceRegistry,
   signal: AbortSignal,
 ): Promise<Date | undefined> {
-  try {
-    const date = new Date((await claimOf(ref, source, signal)) ?? NaN);
-    return Number.isNaN(date.getTime()) ? undefined : date;
-  } catch (error) {
-    // An image of unknown age is left out by the selection by age: the others are still promoted.
-    if (error instanceof Fault && !signal.aborted) return undefined;
-    throw error;
-  }
+  // An image of unknown age is left out by the selection by age: the others are still promoted.
+  const said = await orFault(
+    () => claimOf(ref, source, signal),
+    () => undefined,
+    signal,
+  );
+  const date = new Date(said ?? NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 async function claimOf(

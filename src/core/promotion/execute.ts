@@ -1,13 +1,40 @@
 import pLimit from 'p-limit';
 import { Fault, type Digest } from '../model/index.ts';
 import { discover } from './discover.ts';
-import type { Execution } from './execution.ts';
 import { mirrorSteps } from './mirror.ts';
-import type { PlannedImage, Resolved } from './plan.ts';
+import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
-import { plannedResult } from './result.ts';
+import { plannedResult, type ImageResult } from './result.ts';
 import { runPlan } from './run.ts';
-import type { Step, StepParts } from './steps/step.ts';
+import type { Step, StepParts, Progress } from './steps/step.ts';
+import type { Approval } from './approval.ts';
+
+/** How a plan is executed. */
+export interface RunOrder {
+  readonly progress: Progress;
+  /** Report what would happen, and write to no registry. */
+  readonly dryRun: boolean;
+  /** The plan was begun before, by a process that may have crashed: an image that has arrived is not brought again. */
+  readonly resumed?: boolean;
+  /** What people have decided so far; asked whenever a gate stops an image. */
+  readonly approvals: () => readonly Approval[];
+}
+
+/** One promotion with its registries, logins, signer and scanner opened: it can be planned and run until it is closed. */
+export interface Execution {
+  /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. */
+  readonly plan: (signal: AbortSignal) => Promise<Discovery>;
+  /**
+   * Executes a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
+   * an abort with a `Fault` as its reason is reported by that code.
+   */
+  readonly run: (
+    planned: readonly PlannedImage[],
+    order: RunOrder,
+    signal: AbortSignal,
+  ) => Promise<readonly ImageResult[]>;
+  readonly close: () => Promise<void>;
+}
 
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'> {

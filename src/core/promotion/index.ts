@@ -14,13 +14,14 @@ export type {
   TargetRegistry,
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
-export type { Candidate, PlannedImage, Resolved } from './plan.ts';
+export type { Candidate, Discovery, PlannedImage, Resolved } from './plan.ts';
 export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
 export type { ImageResult } from './result.ts';
-export type { Discovery, Execution } from './execution.ts';
+export type { Execution } from './execute.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor } from './approval.ts';
 export type { Approval } from './approval.ts';
+export { MAX_WAIVED } from './schema.ts';
 export type {
   ImageDecision,
   ImagePromotion,
@@ -33,7 +34,6 @@ export type {
   RunImage,
 } from './schema.ts';
 export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES, MAX_MESSAGE_LENGTH } from './schema/run.ts';
-export { MAX_WAIVED } from './schema.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
 export { PUSHED_AT } from './schema/parts.ts';
@@ -41,7 +41,7 @@ export { promotionCrds } from './schema/crd.ts';
 export { nextRun } from './schedule.ts';
 export { openExecution } from './opening/open-execution.ts';
 export { rejudgeTarget } from './opening/rejudge-target.ts';
+export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './opening/rejudge-target.ts';
 export type { OpeningContext, SideClient, SideRegistry } from './opening/context.ts';
-export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './judge-target.ts';
 export { entriesOf } from './opening/secrets.ts';
 export type { Entries, ReadObject } from './opening/secrets.ts';

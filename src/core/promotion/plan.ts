@@ -1,4 +1,4 @@
-import type { Digest, ReasonCode } from '../model/index.ts';
+import type { Digest, Reason, ReasonCode } from '../model/index.ts';
 import { backupTag } from './selection/reserved-tags.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run uses this digest only. */
@@ -41,6 +41,13 @@ export interface UnplannedImage extends Partial<Candidate> {
   readonly message: string;
   readonly transient: boolean;
 }
+
+/** What a promotion would do, as the registries are at this moment. */
+export type Discovery =
+  /** `nothing` says why there is no image; absent where there are any. */
+  | { readonly state: 'planned'; readonly images: readonly PlannedImage[]; readonly nothing?: string }
+  /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
+  | { readonly state: 'refused'; readonly reason: Reason };
 
 /** A row that has a digest: the only ones that go anywhere. */
 export type Resolved = Exclude<PlannedImage, UnplannedImage>;

@@ -1,17 +1,20 @@
-import { formatReference } from '../model/index.ts';
+import { formatReference, listOf, objectOf, pin } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
-import { gateHash } from './gates/gate.ts';
-import { exceptionsOf, judgeScan, type ScanRule } from './gates/scan-gate.ts';
+import { gateHash, waive } from './gates/gate.ts';
+import { exceptionsOf, judgeScan, type ScanRule, type Scanned } from './gates/scan-gate.ts';
 import { scanPlatforms } from './gates/scan-platforms.ts';
-import type { Scanned } from './gates/scanned.ts';
-import type { PromoteSpec, ScanSpec } from './schema.ts';
-import { approveStep } from './steps/approve.ts';
-import { attachStep } from './steps/attach.ts';
+import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
-import { signStep } from './steps/sign.ts';
-import { blocked, step, type ImageTask, type Step, type StepParts } from './steps/step.ts';
+import { blocked, step } from './steps/step.ts';
+import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
+import { decisionFor } from './approval.ts';
+import type { ScanOutput } from './ports.ts';
+import { subjectOf } from './records/artifact.ts';
+import { reportRecord, vulnerabilityStatement } from './records/report.ts';
+import { attach, rootOf, writeStatement, writeSignature } from './steps/write.ts';
+import { releaseStatement, type PassedGate } from './records/release.ts';
 
 /** The steps of a promotion, in their order: gates, then all that is invisible without a tag, the tag, and tidying. */
 export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly Step[] {
@@ -72,5 +75,138 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
     if (!against) return blocked('PolicyBroken', 'the policies refuse it and do not say why');
     const policy = against.policy === '' ? '' : ` [policy ${against.policy}]`;
     return blocked(against.reason, `${against.found}; ${against.next}${policy}`);
+  });
+}
+
+/**
+ * Decides whether the image is promoted after its gates: all passed, or an authorized person has approved exactly this digest and
+ * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
+ */
+export function approveStep({ approvals, run, clock }: StepParts, asked: PromoteSpec['approval']): Step {
+  return step('approve', async ({ image: { digest } }, { gates }) => {
+    const hash = gateHash({ digest, results: gates });
+    const known = { gateHash: hash, asked: gates };
+    const against = gates.find(({ answer }) => answer !== 'Pass');
+    if (asked === 'Never' || (asked === 'OnBlock' && !against)) return passed(gates, known);
+    const now = clock();
+    const blocking = gates.flatMap(({ findings }) => findings.map(({ id }) => id));
+    const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now, blocking });
+    if (approval) {
+      const learned = { ...known, approval, gates: waive({ digest, results: gates }, approval, now) };
+      if (approval.decision === 'Approve') return passed(learned.gates, learned);
+      return { ...blocked('ApprovalDenied', `denied by ${approval.approver}: ${approval.reason}`), learned };
+    }
+    // A person waives findings; no approval is requested where something is in the way that no approval lifts.
+    if (against && against.obstacles.length > 0) return passed(gates, known);
+    const why = against ? `${against.message}; ` : '';
+    const how = run.local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${run.id}`;
+    const reason = { code: 'ApprovalNeeded', detail: `${why}approve or deny it: ${how}` } as const;
+    return { status: 'waiting', reason, learned: known };
+  });
+}
+
+/** The image goes on, unless a gate still stands against it. */
+function passed(gates: Learned['gates'], learned: Partial<Learned>): StepOutcome {
+  const against = gates.find(({ answer }) => answer !== 'Pass');
+  if (!against) return { status: 'succeeded', learned };
+  return { ...blocked(against.reason ?? 'ScannerFailed', against.message), learned };
+}
+
+/**
+ * Attaches what the scan found, and signs it. Only what was found in this process is ever signed: a report that lies at the target
+ * may be by anyone, also when it claims to be of this run. The same scan gives the same bytes, so that a second try adds nothing.
+ */
+export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: SignSpec | undefined): Step {
+  const { target, signer, startedAt } = parts;
+  return step('attach', async ({ image: source, to }, learned, signal) => {
+    const { scanned = [], gates, approval } = learned;
+    const scan = mergeScans(scanned.flatMap((one) => (one.kind === 'scan' ? [one.output] : [])));
+    // A report that another signer signed was copied with the image.
+    if (!scan) return { status: 'skipped' };
+    const about = rootOf(learned);
+    const place = { target, to, about };
+    const statement = vulnerabilityStatement(pin(to, about.digest), scan);
+    const record = {
+      ...{ scan, source, threshold: failOn },
+      method: from === 'Sbom' ? ('sbom' as const) : ('image' as const),
+      exceptions: gates.flatMap(({ excepted }) => excepted.map(({ id }) => id)),
+      override: approval && { approver: approval.approver, waived: approval.waive },
+    };
+    const report = await attach(place, reportRecord(statement, record, subjectOf(about)), signal);
+    if (signer && sign) {
+      const signing = { signer, format: sign.format, at: startedAt };
+      const refused = await writeStatement(place, signing, statement, signal);
+      if (refused) return { status: 'failed', reason: refused };
+    }
+    return { status: 'succeeded', learned: { report } };
+  });
+}
+
+/**
+ * The scans of all platforms of an image as one: the index is what is promoted, and what is judged later. As old as its
+ * oldest part, with the oldest database. `undefined` when nothing was scanned.
+ */
+function mergeScans(outputs: readonly ScanOutput[]): ScanOutput | undefined {
+  const [first, ...more] = outputs;
+  if (!first || more.length === 0) return first;
+  const earliest = (moments: readonly Date[]): Date => new Date(Math.min(...moments.map(Number)));
+  const databases = outputs.flatMap(({ databaseUpdatedAt }) => databaseUpdatedAt ?? []);
+  // Trivy lists what it found under `Results`, one for each place it looked in, and leaves out what is empty.
+  const results = outputs.flatMap(({ report }) => listOf(objectOf(report).Results));
+  return {
+    scanner: first.scanner,
+    report: { ...objectOf(first.report), Results: results },
+    startedAt: earliest(outputs.map(({ startedAt }) => startedAt)),
+    finishedAt: earliest(outputs.map(({ finishedAt }) => finishedAt)),
+    databaseUpdatedAt: databases.length === outputs.length ? earliest(databases) : undefined,
+  };
+}
+
+/** Signs the digest at the target, and the statement why it is there: that lifts its quarantine wherever the signer may. */
+export function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations }: SignSpec): Step {
+  const { target, signer, startedAt: at } = parts;
+  return step('sign', async (task, learned, signal) => {
+    if (!signer) throw new Error('there is no signer');
+    const place = { target, to: task.to, about: rootOf(learned) };
+    const signing = { signer, format, at };
+    const statement = releaseOf(task, learned, parts, promote);
+    const refused =
+      (await writeSignature(place, signing, annotations, signal)) ??
+      (await writeStatement(place, signing, statement, signal));
+    return refused ? { status: 'failed', reason: refused } : { status: 'succeeded' };
+  });
+}
+
+function releaseOf(
+  task: ImageTask,
+  learned: Learned,
+  { run, startedAt }: StepParts,
+  { policies }: PromoteSpec,
+) {
+  const { gates, asked = gates, approval, report } = learned;
+  const excepted = gates.flatMap((gate) => gate.excepted);
+  const waived = new Set(approval?.waive.map((id) => id.toLowerCase()));
+  const isWaived = ({ id }: { readonly id: string }): boolean => waived.has(id.toLowerCase());
+  return releaseStatement({
+    source: task.image,
+    target: pin(task.to, rootOf(learned).digest),
+    promotedAt: startedAt,
+    run,
+    gates: [
+      ...policies.map((name): PassedGate => ({ name: `policy ${name}`, result: 'Pass', versions: {} })),
+      // What a gate said by itself, before an approval was read.
+      ...asked.map(({ gate: name, answer, scanner }): PassedGate => ({
+        name,
+        result: answer === 'Pass' ? 'Pass' : 'Block',
+        versions: scanner === '' ? {} : { scanner },
+      })),
+    ],
+    exceptions: excepted.filter((one) => !isWaived(one)),
+    waived: excepted.filter(isWaived).map(({ id }) => id),
+    approver: approval?.approver,
+    approvalReason: approval?.reason,
+    approvedUntil: approval?.until,
+    reportDigest: report?.digest,
+    databaseUpdatedAt: gates.find(({ databaseUpdatedAt }) => databaseUpdatedAt)?.databaseUpdatedAt,
   });
 }

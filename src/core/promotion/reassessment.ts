@@ -1,23 +1,12 @@
 import * as z from 'zod';
-import {
-  type Digest,
-  type Evidence,
-  type ImageRef,
-  type ProvenSignature,
-  type Reason,
-  nameOf,
-} from '../model/index.ts';
-import {
-  type AppliedException,
-  type Authority,
-  type CompiledPolicy,
-  parseTime,
-  RELEASE_PREDICATE_TYPE,
-} from '../policy/index.ts';
+import { nameOf } from '../model/index.ts';
+import type { Digest, Evidence, ImageRef, ProvenSignature, Reason } from '../model/index.ts';
+import { parseTime, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
+import type { AppliedException, Authority } from '../policy/index.ts';
 import type { GateResult } from './gates/gate.ts';
-import { exceptionsOf, judgeScan } from './gates/scan-gate.ts';
+import { judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';
-import type { ImagePromotionSpec, ScanSpec } from './schema.ts';
+import type { ScanSpec } from './schema.ts';
 
 /** By what an image at the target is judged again. */
 export interface StandingRule {
@@ -106,23 +95,4 @@ function releaseIn(signature: ProvenSignature, { releasesBy, source, target }: S
   const read = isBy(releasesBy, signature) ? release.safeParse(says.predicate).data : undefined;
   const isOurs = read?.source.repository === nameOf(source) && read.target.repository === nameOf(target);
   return isOurs ? [read] : [];
-}
-
-/** Whether reports can count: by the key of the promotion itself, or by authorities it names. Keyless has no key beforehand. */
-export function hasReporter({ promote }: ImagePromotionSpec): boolean {
-  if (!promote?.scan) return false;
-  return promote.scan.authorities.length > 0 || promote.sign?.secretRef !== undefined;
-}
-
-/** The rule by which what a promotion promoted is reassessed; `undefined` where nothing is scanned. */
-export function standingRule(
-  { promote }: ImagePromotionSpec,
-  places: Pick<StandingRule, 'source' | 'target'>,
-  trusted: { readonly reports: CompiledPolicy | undefined; readonly own: CompiledPolicy | undefined },
-): StandingRule | undefined {
-  const scan = promote?.scan;
-  if (!scan) return undefined;
-  const releasesBy = trusted.own?.vulnerabilities?.from ?? [];
-  const reportsBy = [...(trusted.reports?.vulnerabilities?.from ?? []), ...releasesBy];
-  return { scan, exceptions: exceptionsOf(scan, places.source), reportsBy, releasesBy, ...places };
 }

@@ -3,15 +3,8 @@ import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts
 import type { PlannedImage, Resolved } from './plan.ts';
 import type { CopyProgress } from './copy/copy.ts';
 import { plannedResult, type ImageResult } from './result.ts';
-import {
-  walk,
-  type ImageTask,
-  type Learned,
-  type Progress,
-  type Step,
-  type StepName,
-  type Walk,
-} from './steps/step.ts';
+import { walk } from './steps/step.ts';
+import type { ImageTask, Learned, Progress, Step, StepName, Walk } from './steps/step.ts';
 
 /** How often one image is tried that breaks on something that may pass by itself: the first time, and twice more. */
 const MAX_ATTEMPTS = 3;

@@ -17,7 +17,7 @@ import {
   type ImageResult,
 } from '../../../src/core/promotion/index.ts';
 import { planRun } from '../../../src/core/promotion/plan.ts';
-import type { RunOrder } from '../../../src/core/promotion/execution.ts';
+import type { RunOrder } from '../../../src/core/promotion/execute.ts';
 import type {
   ApprovalObject,
   GuardedAnswer,

@@ -1,11 +1,6 @@
 import * as z from 'zod';
-import {
-  objectOf,
-  parseJson,
-  type Descriptor,
-  type ImageRef,
-  type ManifestContent,
-} from '../../model/index.ts';
+import { objectOf, parseJson } from '../../model/index.ts';
+import type { Descriptor, ImageRef, ManifestContent } from '../../model/index.ts';
 import type { TaggedManifest } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { contentOf, encodeJson } from '../records/artifact.ts';

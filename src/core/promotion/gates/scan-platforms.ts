@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
-import { Fault, pin, type Manifest, type PinnedRef } from '../../model/index.ts';
+import { pin, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
+import { orFault } from '../concurrency.ts';
 import type { Scanner, ScanSubject } from '../ports.ts';
-import { platformsOf, type ImagePlatform } from './platforms.ts';
-import { findSboms, type SbomSource } from './sboms.ts';
-import type { Scanned } from './scanned.ts';
+import { platformsOf, type ImagePlatform, findSboms, type SbomSource } from './sboms.ts';
+import type { Scanned } from './scan-gate.ts';
 
 /** Most platforms of one image that are scanned; real images have fewer than twenty. */
 export const MAX_PLATFORMS = 64;
@@ -32,9 +32,7 @@ export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promis
   }
   const limit = pLimit(AT_ONCE);
   const scanned = await Promise.all(
-    platforms.map((platform) =>
-      limit(() => orUnknown(platform, () => scanPlatform(task, platform, signal), signal)),
-    ),
+    platforms.map((platform) => limit(() => scanPlatform(task, platform, signal))),
   );
   return scanned.flat();
 }
@@ -46,29 +44,21 @@ async function scanPlatform(
 ): Promise<readonly Scanned[]> {
   // By the digest of the platform itself, so that the scanner does not choose one.
   const image = pin(task.image, platform.digest);
-  const scan = (subject: ScanSubject): Promise<readonly Scanned[]> =>
-    orUnknown(
-      platform,
-      async () => [{ ...platform, kind: 'scan', output: await task.scanner(subject, signal) }],
-      signal,
-    );
+  const unknown = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
+    { ...platform, kind: 'unknown', reason: { code, detail }, transient },
+  ];
+  const scan = async (subject: ScanSubject): Promise<readonly Scanned[]> => {
+    const work = async () => [
+      { ...platform, kind: 'scan', output: await task.scanner(subject, signal) } as const,
+    ];
+    return orFault(work, unknown, signal);
+  };
   if (task.from === 'Image') return scan({ kind: 'image', image });
   const question = { platform: image, image: task.manifest, registry: task.registry };
-  const sboms = await findSboms(question, signal);
-  if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
-  return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
-}
-
-async function orUnknown(
-  platform: ImagePlatform,
-  work: () => Promise<readonly Scanned[]>,
-  signal: AbortSignal,
-): Promise<readonly Scanned[]> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof Fault) || signal.aborted) throw error;
-    const { code, message: detail, transient } = error;
-    return [{ ...platform, kind: 'unknown', reason: { code, detail }, transient }];
-  }
+  const scanSboms = async (): Promise<readonly Scanned[]> => {
+    const sboms = await findSboms(question, signal);
+    if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
+    return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
+  };
+  return orFault(scanSboms, unknown, signal);
 }

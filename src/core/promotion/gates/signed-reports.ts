@@ -1,12 +1,12 @@
-import {
-  parsed,
-  type Digest,
-  type Evidence,
-  type Parsed,
-  type Problem,
-  type ProvenSignature,
-  type Reason,
-  type SignedClaim,
+import { parsed } from '../../model/index.ts';
+import type {
+  Digest,
+  Evidence,
+  Parsed,
+  Problem,
+  ProvenSignature,
+  Reason,
+  SignedClaim,
 } from '../../model/index.ts';
 import {
   compileAuthorities,
@@ -14,12 +14,10 @@ import {
   objection,
   readVulnerabilities,
   RELEASE_PREDICATE_TYPE,
-  type Authority,
-  type CompiledPolicy,
-  type Given,
 } from '../../policy/index.ts';
+import type { Authority, CompiledPolicy, Given } from '../../policy/index.ts';
 import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
-import type { Scanned } from './scanned.ts';
+import type { Scanned } from './scan-gate.ts';
 
 /**
  * What is gathered of an image by these authorities: their reports, and on request their release statements; `undefined` = there

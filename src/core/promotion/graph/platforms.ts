@@ -1,16 +1,6 @@
 import * as z from 'zod';
-import {
-  digestAlgorithm,
-  formatReference,
-  isIndexType,
-  parseJson,
-  type Descriptor,
-  type Digest,
-  type ManifestContent,
-  type PinnedRef,
-  type Platform,
-  type Reason,
-} from '../../model/index.ts';
+import { digestAlgorithm, formatReference, isIndexType, parseJson } from '../../model/index.ts';
+import type { Descriptor, Digest, ManifestContent, PinnedRef, Platform, Reason } from '../../model/index.ts';
 import type { SourceRegistry } from '../ports.ts';
 import { contentOf } from '../records/artifact.ts';
 

@@ -1,14 +1,6 @@
 import pLimit from 'p-limit';
-import {
-  fallbackTag,
-  Fault,
-  formatReference,
-  pin,
-  type Descriptor,
-  type Digest,
-  type ManifestContent,
-  type PinnedRef,
-} from '../../model/index.ts';
+import { fallbackTag, Fault, formatReference, pin } from '../../model/index.ts';
+import type { Descriptor, Digest, ManifestContent, PinnedRef } from '../../model/index.ts';
 import type { Start } from '../concurrency.ts';
 import type { SourceRegistry } from '../ports.ts';
 import { COSIGN_KINDS, cosignTag } from '../selection/reserved-tags.ts';

@@ -1,7 +1,6 @@
 import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../model/index.ts';
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
-import { createExecution } from '../execute.ts';
-import type { Execution } from '../execution.ts';
+import { createExecution, type Execution } from '../execute.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
 import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';

@@ -1,11 +1,5 @@
-import {
-  parsed,
-  parseReference,
-  problem,
-  type ImageRef,
-  type Parsed,
-  type PinnedRef,
-} from '../../model/index.ts';
+import { parsed, parseReference, problem } from '../../model/index.ts';
+import type { ImageRef, Parsed, PinnedRef } from '../../model/index.ts';
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';

@@ -1,13 +1,11 @@
-import {
-  digestOf,
-  MEDIA_TYPE,
-  parseManifest,
-  type Annotations,
-  type Descriptor,
-  type DigestAlgorithm,
-  type ImageRef,
-  type Manifest,
-  type ManifestContent,
+import { digestOf, MEDIA_TYPE, parseManifest } from '../../model/index.ts';
+import type {
+  Annotations,
+  Descriptor,
+  DigestAlgorithm,
+  ImageRef,
+  Manifest,
+  ManifestContent,
 } from '../../model/index.ts';
 import type { TargetRegistry } from '../ports.ts';
 

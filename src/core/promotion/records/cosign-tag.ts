@@ -1,17 +1,12 @@
 import * as z from 'zod';
-import {
-  digestOf,
-  isIndexType,
-  MEDIA_TYPE,
-  parsed,
-  parseJson,
-  problem,
-  type Annotations,
-  type Descriptor,
-  type Digest,
-  type Manifest,
-  type ManifestContent,
-  type Parsed,
+import { digestOf, isIndexType, MEDIA_TYPE, parsed, parseJson, problem } from '../../model/index.ts';
+import type {
+  Annotations,
+  Descriptor,
+  Digest,
+  Manifest,
+  ManifestContent,
+  Parsed,
 } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
 import { contentOf, encodeJson, wireDescriptor, type Artifact } from './artifact.ts';

@@ -8,11 +8,8 @@ import {
   parseWith,
   problem,
   rfc3339,
-  type Digest,
-  type ImageRef,
-  type Parsed,
-  type Reason,
 } from '../../model/index.ts';
+import type { Digest, ImageRef, Parsed, Reason } from '../../model/index.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { MIRROR_HISTORY_TAG } from '../selection/reserved-tags.ts';
 import { buildArtifact, encodeJson, pushArtifact, type Artifact } from './artifact.ts';

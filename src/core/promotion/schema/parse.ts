@@ -1,23 +1,14 @@
-import {
-  nameOf,
-  parsed,
-  parseReference,
-  parseWith,
-  problem,
-  type Parsed,
-  type Problem,
-} from '../../model/index.ts';
+import { nameOf, parsed, parseReference, parseWith, problem } from '../../model/index.ts';
+import type { Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
-import {
-  imagePromotionRunSchema,
-  imagePromotionSchema,
-  promotionApprovalSchema,
-  type ImagePromotion,
-  type ImagePromotionRun,
-  type ImagePromotionSpec,
-  type PromotionApproval,
-  type ScanSpec,
+import { imagePromotionRunSchema, imagePromotionSchema, promotionApprovalSchema } from '../schema.ts';
+import type {
+  ImagePromotion,
+  ImagePromotionRun,
+  ImagePromotionSpec,
+  PromotionApproval,
+  ScanSpec,
 } from '../schema.ts';
 import { compileTagFilter } from '../selection/tag-filter.ts';
 

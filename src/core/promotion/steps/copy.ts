@@ -1,6 +1,5 @@
 import { pin, type Digest, type PinnedRef } from '../../model/index.ts';
-import { copyGraph } from '../copy/copy.ts';
-import { verifyTarget } from '../copy/verify-target.ts';
+import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { short } from '../plan.ts';
 import { blocked, step, type Step, type StepParts } from './step.ts';

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { fallbackTag, isIndexType, pin, type Digest, type PinnedRef } from '../../model/index.ts';
-import { verifyTarget } from '../copy/verify-target.ts';
+import { verifyTarget } from '../copy/copy.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { COSIGN_KINDS, cosignTag, isReservedTag } from '../selection/reserved-tags.ts';
 import { gatherImage } from './copy.ts';

@@ -1,16 +1,10 @@
-import {
-  Fault,
-  type Clock,
-  type Descriptor,
-  type ImageRef,
-  type PinnedRef,
-  type Reason,
-} from '../../model/index.ts';
+import { Fault } from '../../model/index.ts';
+import type { Clock, Descriptor, ImageRef, PinnedRef, Reason } from '../../model/index.ts';
 import type { JudgedReference } from '../../evidence/index.ts';
 import type { Approval } from '../approval.ts';
 import type { CopyProgress } from '../copy/copy.ts';
 import type { GateResult } from '../gates/gate.ts';
-import type { Scanned } from '../gates/scanned.ts';
+import type { Scanned } from '../gates/scan-gate.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Resolved } from '../plan.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';

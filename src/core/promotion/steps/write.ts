@@ -1,17 +1,16 @@
-import {
-  formatReference,
-  pin,
-  type Descriptor,
-  type Digest,
-  type ImageRef,
-  type Manifest,
-  type Reason,
-} from '../../model/index.ts';
+import { formatReference, pin } from '../../model/index.ts';
+import type { Descriptor, Digest, ImageRef, Manifest, Reason } from '../../model/index.ts';
 import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
 import { pushArtifact, subjectOf, type Artifact } from '../records/artifact.ts';
-import { bundleArtifact, findBundle, SIGN_PREDICATE_TYPE } from '../records/bundle-artifact.ts';
+import {
+  bundleArtifact,
+  findBundle,
+  SIGN_PREDICATE_TYPE,
+  statementDigest,
+  statementInBundle,
+  statementInEnvelope,
+} from '../records/statement.ts';
 import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
-import { statementDigest, statementInBundle, statementInEnvelope } from '../records/statement.ts';
 import type { SignSpec } from '../schema.ts';
 import { cosignTag } from '../selection/reserved-tags.ts';
 import type { Learned } from './step.ts';

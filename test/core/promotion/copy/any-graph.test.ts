@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'chai';
 import type { ManifestContent } from '../../../../src/core/model/index.ts';
-import { copyGraph } from '../../../../src/core/promotion/copy/copy.ts';
+import { copyGraph, verifyTarget } from '../../../../src/core/promotion/copy/copy.ts';
 import { countAttachments } from '../../../../src/core/promotion/graph/graph.ts';
-import { verifyTarget } from '../../../../src/core/promotion/copy/verify-target.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { gather } from '../graph/fixture.ts';
 import { describedBy, fill, pinned, repositoryOf, soon, TARGET } from '../images.ts';

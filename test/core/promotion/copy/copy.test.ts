@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import type { ManifestContent } from '../../../../src/core/model/index.ts';
-import { copyGraph, type CopyProgress, type CopyRequest } from '../../../../src/core/promotion/copy/copy.ts';
-import { verifyTarget } from '../../../../src/core/promotion/copy/verify-target.ts';
+import {
+  copyGraph,
+  type CopyProgress,
+  type CopyRequest,
+  verifyTarget,
+} from '../../../../src/core/promotion/copy/copy.ts';
 import { faultOf } from '../../../support/twins/registry.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
 import { gather } from '../graph/fixture.ts';

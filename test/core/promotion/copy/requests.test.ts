@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { anonymous, createRegistry, type Registry } from '../../../../src/clients/registry/index.ts';
 import { parseDigest, pin, type ImageRef } from '../../../../src/core/model/index.ts';
-import { copyGraph, type CopyRequest } from '../../../../src/core/promotion/copy/copy.ts';
+import { copyGraph, type CopyRequest, verifyTarget } from '../../../../src/core/promotion/copy/copy.ts';
 import { gatherGraph } from '../../../../src/core/promotion/graph/gather.ts';
-import { verifyTarget } from '../../../../src/core/promotion/copy/verify-target.ts';
 import { pushShape, SHAPES, type Shape } from '../../../support/copy-shapes.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
 import { ALL } from '../graph/fixture.ts';

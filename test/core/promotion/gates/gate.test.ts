@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import { gateHash, waive, type Gated, type Waiver } from '../../../../src/core/promotion/gates/gate.ts';
-import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
-import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
+import { judgeScan, type Scanned } from '../../../../src/core/promotion/gates/scan-gate.ts';
 import { unreadable, hoursAgo, NOW, rule, scan } from './scans.ts';
 
 const digest = digestOf('an image');

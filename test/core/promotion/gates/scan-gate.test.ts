@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { digestOf } from '../../../../src/core/model/index.ts';
-import { judgeScan, type ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
-import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
+import { judgeScan, type ScanRule, type Scanned } from '../../../../src/core/promotion/gates/scan-gate.ts';
 import { unreadable, hoursAgo, NOW, report, rule, scan, type Row } from './scans.ts';
 
 const recorded: unknown = JSON.parse(

@@ -1,6 +1,5 @@
 import { digestOf } from '../../../../src/core/model/index.ts';
-import type { Scanned } from '../../../../src/core/promotion/gates/scanned.ts';
-import type { ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
+import type { Scanned, ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
 
 /** The moment at which tests judge. */
 export const NOW = new Date('2026-03-02T12:00:00Z');

@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { type ArtifactSigner } from '../../../../src/core/promotion/index.ts';
+import type { ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import {
   bundleArtifact,
   findBundle,
   SIGN_PREDICATE_TYPE,
-} from '../../../../src/core/promotion/records/bundle-artifact.ts';
-import { statementAbout, statementDigest } from '../../../../src/core/promotion/records/statement.ts';
+  statementAbout,
+  statementDigest,
+} from '../../../../src/core/promotion/records/statement.ts';
 import { subjectOf } from '../../../../src/core/promotion/records/artifact.ts';
 import { digestOf, matchesDigest } from '../../../../src/core/model/index.ts';
 import { forever } from '../../../support/verification.ts';

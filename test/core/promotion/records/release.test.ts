@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import { appendCosignLayer } from '../../../../src/core/promotion/records/cosign-tag.ts';
-import { bundleArtifact } from '../../../../src/core/promotion/records/bundle-artifact.ts';
+import { bundleArtifact } from '../../../../src/core/promotion/records/statement.ts';
 import { quarantineFlag } from '../../../../src/core/promotion/records/marks.ts';
 import { releaseStatement, type Release } from '../../../../src/core/promotion/records/release.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';

@@ -2,9 +2,8 @@ import { expect } from 'chai';
 import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
 import { digestOf, type Descriptor, type Digest } from '../../../../src/core/model/index.ts';
 import type { ScanOutput, Statement } from '../../../../src/core/promotion/index.ts';
-import { attachStep } from '../../../../src/core/promotion/steps/attach.ts';
+import { attachStep, verifySource } from '../../../../src/core/promotion/promote.ts';
 import type { ImageTask, Learned, StepParts } from '../../../../src/core/promotion/steps/step.ts';
-import { verifySource } from '../../../../src/core/promotion/promote.ts';
 import { shipKey } from '../../../support/promotions/promotion-fixture.ts';
 import { readSpec } from '../../../support/promotions/promotions.ts';
 

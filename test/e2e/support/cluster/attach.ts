@@ -6,9 +6,9 @@ import { appendCosignLayer } from '../../../../src/core/promotion/records/cosign
 import {
   bundleArtifact,
   SIGN_PREDICATE_TYPE,
-} from '../../../../src/core/promotion/records/bundle-artifact.ts';
+  statementAbout,
+} from '../../../../src/core/promotion/records/statement.ts';
 import { pushArtifact } from '../../../../src/core/promotion/records/artifact.ts';
-import { statementAbout } from '../../../../src/core/promotion/records/statement.ts';
 import type { Pushed, Target } from '../../../support/registry/push.ts';
 import { forever } from '../../../support/verification.ts';
 
