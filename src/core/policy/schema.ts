@@ -4,51 +4,43 @@
  */
 import * as z from 'zod';
 import { authorityIn } from './schema/authorities.ts';
-import { glob, rule } from './schema/parts.ts';
+import { glob, list, rule, text } from './schema/parts.ts';
 import { NAMED_AUTHORITIES, requirementsSchema } from './schema/requirements.ts';
 
 /** The API group and version of Pratique's resources. */
 export const API_VERSION = 'pratique.dev/v1alpha1';
 
 const labelValue = z.string().max(63);
-const labelKey = z.string().min(1).max(317);
+const labelKey = text(317);
 const VALUES_MESSAGE = 'In and NotIn need values, Exists and DoesNotExist take none';
+const VALUES_RULE = "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)";
+const expression = z
+  .strictObject({
+    key: labelKey,
+    operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+    values: list(labelValue, 64).optional(),
+  })
+  // `In` without values selects nothing, and the policy would quietly cover no namespace.
+  .refine(({ operator, values = [] }) => operator.endsWith('In') === values.length > 0, VALUES_MESSAGE)
+  .meta(rule(VALUES_RULE, VALUES_MESSAGE));
+
 const selector = z.strictObject({
   matchLabels: z
     .record(labelKey, labelValue)
     .optional()
     .describe('Labels that must be there with this value.'),
-  matchExpressions: z
-    .array(
-      z
-        .strictObject({
-          key: labelKey,
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: z.array(labelValue).max(64).optional(),
-        })
-        // `In` without values selects nothing, and the policy would quietly cover no namespace.
-        .refine(({ operator, values = [] }) => operator.endsWith('In') === values.length > 0, VALUES_MESSAGE)
-        .meta(
-          rule(
-            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
-            VALUES_MESSAGE,
-          ),
-        ),
-    )
-    .max(32)
+  matchExpressions: list(expression, 32)
     .optional()
     .describe('Conditions on labels, as in every Kubernetes label selector.'),
 });
 
 const match = z.strictObject({
-  images: z
-    .array(glob)
+  images: list(glob, 64)
     .min(1, 'needs at least one pattern; "**" covers every image')
-    .max(64)
     .describe(
       'Globs over the normalised image name (host and repository, no tag). `*` stays inside one path component, `**` crosses them.',
     ),
-  excludeImages: z.array(glob).max(64).default([]).describe('Globs of images that the policy leaves alone.'),
+  excludeImages: list(glob, 64).default([]).describe('Globs of images that the policy leaves alone.'),
   namespaceSelector: selector.optional().describe('Namespaces it covers, by their labels; absent = all.'),
 });
 
@@ -69,9 +61,7 @@ const spec = z
       .describe(
         'Add the digest of this moment (`@sha256:…`) to references that have none, whatever `enforcement` is; the tag stays.',
       ),
-    authorities: z
-      .array(authorityIn("the controller's own namespace"))
-      .max(16)
+    authorities: list(authorityIn("the controller's own namespace"), 16)
       .default([])
       .describe('Who may sign.'),
     require: requirementsSchema.describe('What is asked; an absent block asks nothing.'),
@@ -82,7 +72,7 @@ const spec = z
 export const imagePolicySchema = z.object({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('ImagePolicy'),
-  metadata: z.looseObject({ name: z.string().min(1).max(253) }),
+  metadata: z.looseObject({ name: text(253) }),
   spec,
 });
 
@@ -100,30 +90,27 @@ export type ImagePolicySpec = ImagePolicy['spec'];
  */
 
 const count = z.int().min(0);
-const text = z.string().max(32_768);
 const moment = z.string().max(64).meta({ format: 'date-time' });
 
 /** `metav1.Condition`, of whatever kind of ours. */
 export const conditionSchema = z.strictObject({
   type: z.string().max(316).describe('What it is about.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
-  observedGeneration: z.int().min(0).optional().describe('Generation of the object that this is about.'),
+  observedGeneration: count.optional().describe('Generation of the object that this is about.'),
   lastTransitionTime: moment.describe('When the status last changed.'),
   reason: z.string().max(1_024).describe('One word for programs.'),
-  message: text.describe('A sentence for people.'),
+  message: z.string().max(32_768).describe('A sentence for people.'),
 });
 
 /** The schema of `status`. */
 export const policyStatusSchema = z.strictObject({
-  observedGeneration: z.int().min(0).optional().describe('Generation of the policy that was compiled last.'),
+  observedGeneration: count.optional().describe('Generation of the policy that was compiled last.'),
   compiledHash: z
     .string()
     .max(64)
     .optional()
     .describe('Names what is in force: the spec with the keys and trust roots it refers to.'),
-  conditions: z
-    .array(conditionSchema)
-    .max(16)
+  conditions: list(conditionSchema, 16)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
     .describe(

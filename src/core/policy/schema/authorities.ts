@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CLAIM_NAMES } from '../../model/index.ts';
-import { exactlyOne, glob, keyIn, name } from './parts.ts';
+import { exactlyOne, glob, keyIn, name, text } from './parts.ts';
 
 /** Where keys and trust roots of an authority lie: both kinds of object, in one namespace. */
 const places = (namespace: string) => ({
@@ -8,33 +8,23 @@ const places = (namespace: string) => ({
   configMapRef: keyIn.optional().describe(`A ConfigMap in ${namespace}.`),
 });
 
-const keyOf = (namespace: string) =>
-  exactlyOne(
-    z.strictObject({
-      ...places(namespace),
-      pem: z
-        .string()
-        .min(1)
-        .max(8192)
-        .optional()
-        .describe('The key itself: one PEM block "PUBLIC KEY", or a JWK as JSON.'),
-    }),
-    ['secretRef', 'configMapRef', 'pem'],
-  );
+const keyOf = (namespace: string) => {
+  const pem = text(8192).optional().describe('The key itself: one PEM block "PUBLIC KEY", or a JWK as JSON.');
+  const fields = z.strictObject({ ...places(namespace), pem });
+  return exactlyOne(fields, ['secretRef', 'configMapRef', 'pem']);
+};
 
 const claims = z.strictObject(
-  Object.fromEntries(
-    CLAIM_NAMES.map((claim) => [claim, z.string().min(1).max(1024).optional()] as const),
-  ) as Record<(typeof CLAIM_NAMES)[number], z.ZodOptional<z.ZodString>>,
+  Object.fromEntries(CLAIM_NAMES.map((claim) => [claim, text(1024).optional()] as const)) as Record<
+    (typeof CLAIM_NAMES)[number],
+    z.ZodOptional<z.ZodString>
+  >,
 );
 
 const keyless = exactlyOne(
   z.strictObject({
-    issuer: z.string().min(1).max(1024).describe('The OpenID issuer of the signer, exactly.'),
-    subject: z
-      .string()
-      .min(1)
-      .max(1024)
+    issuer: text(1024).describe('The OpenID issuer of the signer, exactly.'),
+    subject: text(1024)
       .optional()
       .describe('The signer (a URI or e-mail address of the certificate), exactly.'),
     subjectPattern: z
@@ -51,6 +41,8 @@ const keyless = exactlyOne(
   ['subject', 'subjectPattern'],
 );
 
+const whether = z.enum(['Required', 'NotRequired']);
+
 /** A signer; its keys and trust roots are read in `namespace`, which the descriptions show to the reader. */
 export const authorityIn = (namespace: string) =>
   exactlyOne(
@@ -62,14 +54,12 @@ export const authorityIn = (namespace: string) =>
           'The public key it signs with: ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519.',
         ),
       keyless: keyless.optional().describe('The identity it signs with, by a certificate of Fulcio.'),
-      transparencyLog: z
-        .enum(['Required', 'NotRequired'])
+      transparencyLog: whether
         .optional()
         .describe(
           'Whether a log of the trust root must hold the signature. Default: Required for keyless, NotRequired for a key.',
         ),
-      timestamps: z
-        .enum(['Required', 'NotRequired'])
+      timestamps: whether
         .default('NotRequired')
         .describe('Whether a timestamp authority of the trust root must have seen the signature.'),
       trustRoot: exactlyOne(z.strictObject(places(namespace)), ['secretRef', 'configMapRef'])

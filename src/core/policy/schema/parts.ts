@@ -11,28 +11,29 @@ export function rule(expression: string, message: string) {
   return { 'x-kubernetes-validations': [{ rule: expression, message }] };
 }
 
-/** How many of the named fields of an object are set. */
-function count(fields: readonly string[]): string {
-  return `[${fields.map((field) => `has(self.${field})`).join(', ')}].filter(x, x).size()`;
-}
-
 /** An object of which exactly one of these fields must be set; a rule for zod and for the API server. */
 export function exactlyOne<T extends z.ZodObject>(object: T, fields: readonly (keyof T['shape'] & string)[]) {
   const message = `needs exactly one of ${fields.join(', ')}`;
   const isSet = (value: Readonly<Record<string, unknown>>) =>
     fields.filter((field) => value[field] !== undefined).length === 1;
-  return object.refine(isSet, message).meta(rule(`${count(fields)} == 1`, message));
+  const count = `[${fields.map((field) => `has(self.${field})`).join(', ')}].filter(x, x).size()`;
+  return object.refine(isSet, message).meta(rule(`${count} == 1`, message));
 }
 
-export const name = z.string().min(1).max(63);
-export const names = z.array(name).max(16);
+/** A text that is not empty, of at most so many characters. */
+export const text = (max: number) => z.string().min(1).max(max);
+/** A list of at most so many elements. */
+export const list = <T extends z.ZodType>(element: T, max: number) => z.array(element).max(max);
+
+export const name = text(63);
+export const names = list(name, 16);
 export const duration = z.string().max(32).regex(DURATION_PATTERN, 'is not a duration such as 720h or 1h30m');
-export const glob = z.string().min(1).max(255);
-export const annotationKey = z.string().min(1).max(317);
-export const artifactType = z.string().min(1).max(255);
+export const glob = text(255);
+export const annotationKey = text(317);
+export const artifactType = text(255);
 
 /** An entry of a Secret or ConfigMap. */
 export const keyIn = z.strictObject({
-  name: z.string().min(1).max(253).describe('Name of the object.'),
-  key: z.string().min(1).max(253).describe('Key inside its data.'),
+  name: text(253).describe('Name of the object.'),
+  key: text(253).describe('Key inside its data.'),
 });

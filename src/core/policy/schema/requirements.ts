@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { annotationKey, artifactType, duration, glob, names, rule } from './parts.ts';
+import { annotationKey, artifactType, duration, glob, list, names, rule, text } from './parts.ts';
 
 const signatures = z
   .strictObject({
     from: names.min(1, 'needs at least one authority').describe('Authorities whose signatures count.'),
     atLeast: z.int().min(1).max(16).default(1).describe('How many different authorities must have signed.'),
     annotations: z
-      .record(z.string().min(1).max(317), z.string().max(256))
+      .record(annotationKey, z.string().max(256))
       .default({})
       .describe('Annotations that the signer must have put into the signature, with these values.'),
     platforms: z
@@ -16,30 +16,22 @@ const signatures = z
   })
   .meta(rule('self.atLeast <= size(self.from)', 'atLeast is more than the number of names in from'));
 
+const flag = z.strictObject({
+  key: annotationKey.describe('Annotation of the manifest or index.'),
+  values: list(z.string().max(256), 16)
+    .min(1)
+    .default(['true'])
+    .describe('Values that mean quarantined; upper and lower case are the same.'),
+});
+
 const quarantine = z.strictObject({
-  annotations: z
-    .array(
-      z.strictObject({
-        key: annotationKey.describe('Annotation of the manifest or index.'),
-        values: z
-          .array(z.string().max(256))
-          .min(1)
-          .max(16)
-          .default(['true'])
-          .describe('Values that mean quarantined; upper and lower case are the same.'),
-      }),
-    )
-    .max(16)
+  annotations: list(flag, 16)
     .default([{ key: 'dev.pratique.quarantine', values: ['true'] }])
     .describe('Annotations that flag an image.'),
-  artifactTypes: z
-    .array(artifactType)
-    .max(16)
+  artifactTypes: list(artifactType, 16)
     .default(['application/vnd.pratique.quarantine.v1+json'])
     .describe('Artifact types of referrers that flag an image.'),
-  images: z
-    .array(glob)
-    .max(64)
+  images: list(glob, 64)
     .default([])
     .describe('Globs of repositories in which every image is quarantined, e.g. `**/quarantine/**`.'),
   releasedBy: names
@@ -49,62 +41,53 @@ const quarantine = z.strictObject({
     ),
 });
 
+const end = z.enum(['EndOfLife', 'EndOfSupport']);
+
 const lifecycle = z.strictObject({
-  refuse: z
-    .enum(['EndOfLife', 'EndOfSupport'])
+  refuse: end
     .default('EndOfLife')
     .describe('Which date refuses the image; EndOfSupport refuses at the earlier of both.'),
   warnBefore: duration.default('720h').describe('How long before the date a warning is given.'),
   gracePeriod: duration.default('0s').describe('How long after the date the image is still admitted.'),
-  annotations: z
-    .array(
-      z.strictObject({
-        key: annotationKey,
-        says: z.enum(['EndOfLife', 'EndOfSupport']).default('EndOfLife').describe('What the date means.'),
-      }),
-    )
-    .max(16)
+  annotations: list(
+    z.strictObject({ key: annotationKey, says: end.default('EndOfLife').describe('What the date means.') }),
+    16,
+  )
     .default([])
     .describe(
       'Annotation keys read besides the well-known ones, on the image and on its lifecycle referrers.',
     ),
-  artifactTypes: z
-    .array(artifactType)
-    .max(16)
+  artifactTypes: list(artifactType, 16)
     .default([])
     .describe('Artifact types of lifecycle referrers read besides the well-known ones.'),
   required: z.boolean().default(false).describe('Refuse images that claim no date.'),
 });
 
+const condition = z.strictObject({
+  cel: text(2048).describe('CEL over `predicate`, `image` and `now`; must be true.'),
+  message: text(256).describe('What a refused person reads when it is false.'),
+});
+
 const attestation = z.strictObject({
-  predicateType: z
-    .string()
-    .min(1)
-    .max(512)
-    .describe('What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`.'),
+  predicateType: text(512).describe(
+    'What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`.',
+  ),
   from: names.min(1, 'needs at least one authority').describe('Authorities whose statements count.'),
   maxAge: duration
     .optional()
     .describe('How old it may be, by the time a log or timestamp proves, else by the time it states.'),
-  conditions: z
-    .array(
-      z.strictObject({
-        cel: z.string().min(1).max(2048).describe('CEL over `predicate`, `image` and `now`; must be true.'),
-        message: z.string().min(1).max(256).describe('What a refused person reads when it is false.'),
-      }),
-    )
-    .max(16)
-    .default([])
-    .describe('What must hold of its content.'),
+  conditions: list(condition, 16).default([]).describe('What must hold of its content.'),
 });
 
 /** A finding that is accepted. */
 export const exceptionSchema = z.strictObject({
-  id: z.string().min(1).max(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
+  id: text(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
   until: z.string().max(32).optional().describe('Last day (UTC) or moment it holds; absent = for good.'),
-  reason: z.string().min(1).max(512),
-  images: z.array(glob).max(16).optional().describe('Globs of images it is for; absent = all.'),
+  reason: text(512),
+  images: list(glob, 16).optional().describe('Globs of images it is for; absent = all.'),
 });
+
+const SIGNED_BY = 'needs at least one authority in from, unless trust is Unsigned';
 
 const vulnerabilities = z
   .strictObject({
@@ -119,20 +102,15 @@ const vulnerabilities = z
       .default('Signed')
       .describe('Unsigned: a report without a signature counts too. Anyone who can push can write one.'),
     from: names.default([]).describe('Authorities whose reports count.'),
-    exceptions: z
-      .array(exceptionSchema)
-      .max(256)
+    exceptions: list(exceptionSchema, 256)
       .default([])
       .describe('Findings that are accepted, for a time and a reason.'),
   })
-  .refine(
-    ({ trust, from }) => trust === 'Unsigned' || from.length > 0,
-    'needs at least one authority in from, unless trust is Unsigned',
-  )
+  .refine(({ trust, from }) => trust === 'Unsigned' || from.length > 0, SIGNED_BY)
   .meta(
     rule(
       "(has(self.trust) && self.trust == 'Unsigned') || (has(self.from) && size(self.from) > 0)",
-      'needs at least one authority in from, unless trust is Unsigned',
+      SIGNED_BY,
     ),
   );
 
@@ -142,23 +120,18 @@ export const requirementsSchema = z.strictObject({
   signatures: signatures.optional().describe('The image must be signed.'),
   quarantine: quarantine.optional().describe('The image must not be quarantined, or be released.'),
   lifecycle: lifecycle.optional().describe('The image must not be past its end of life.'),
-  attestations: z
-    .array(attestation)
-    .max(16)
-    .optional()
-    .describe('Signed statements that must be there, each one.'),
+  attestations: list(attestation, 16).optional().describe('Signed statements that must be there, each one.'),
   vulnerabilities: vulnerabilities
     .optional()
     .describe('A scan report must be there, and report nothing severe.'),
 });
 
-function named(path: string, guards: readonly string[]): { readonly rule: string; readonly message: string } {
-  const exists = 'has(self.authorities) && self.authorities.exists(a, a.name == n)';
+const EXISTS = 'has(self.authorities) && self.authorities.exists(a, a.name == n)';
+
+function named(path: string, guards: readonly string[], all = `self.require.${path}.all(n, ${EXISTS})`) {
   const absent = guards.map((guard) => `!has(self.require.${guard})`);
-  return {
-    rule: [...absent, `self.require.${path}.all(n, ${exists})`].join(' || '),
-    message: `require.${path} names an authority that is not in authorities`,
-  };
+  const message = `require.${path} names an authority that is not in authorities`;
+  return { rule: [...absent, all].join(' || '), message };
 }
 
 /** Every name that a requirement uses must be that of an authority; CEL rules of `spec`. */
@@ -166,8 +139,9 @@ export const NAMED_AUTHORITIES = [
   named('signatures.from', ['signatures']),
   named('quarantine.releasedBy', ['quarantine', 'quarantine.releasedBy']),
   named('vulnerabilities.from', ['vulnerabilities', 'vulnerabilities.from']),
-  {
-    rule: '!has(self.require.attestations) || self.require.attestations.all(t, t.from.all(n, has(self.authorities) && self.authorities.exists(a, a.name == n)))',
-    message: 'require.attestations[].from names an authority that is not in authorities',
-  },
+  named(
+    'attestations[].from',
+    ['attestations'],
+    `self.require.attestations.all(t, t.from.all(n, ${EXISTS}))`,
+  ),
 ];
