@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { listOf, objectOf, textOf } from '../model/index.ts';
 import { imagePolicySpecSchema, API_VERSION, policyStatusSchema } from './schema.ts';
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
@@ -78,18 +79,14 @@ export function customResourceDefinition(resource: ResourceKind): SchemaNode {
 }
 
 function rootSchema({ description, spec, status }: ResourceKind): SchemaNode {
-  return {
-    type: 'object',
-    description,
-    required: ['spec'],
-    properties: {
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
-      metadata: { type: 'object' },
-      spec: structuralSchema(spec, 'input'),
-      ...(status && { status: structuralSchema(status, 'output') }),
-    },
+  const properties = {
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: { type: 'object' },
+    spec: structuralSchema(spec, 'input'),
+    ...(status && { status: structuralSchema(status, 'output') }),
   };
+  return { type: 'object', description, required: ['spec'], properties };
 }
 
 /** The OpenAPI schema of a part, structural as Kubernetes demands: no `additionalProperties: false`, no unions. */
@@ -108,23 +105,11 @@ function structuralSchema(schema: z.ZodType, io: 'input' | 'output'): SchemaNode
   });
 }
 
-interface Row {
-  readonly path: string;
-  readonly type: string;
-  readonly required: boolean;
-  readonly fallback: string;
-  readonly description: string;
-}
-
 type Node = Readonly<Record<string, unknown>>;
 
 /** The reference page of a kind in Markdown: every field of its spec with type, default and meaning. */
 export function referencePage(resource: ResourceKind, prose: string): string {
   const { kind, scope, shortNames, spec } = resource;
-  const rows = fields(structuralSchema(spec, 'input'), 'spec').map(
-    ({ path, type, required, fallback, description }) =>
-      `| \`${path}\` | ${type} | ${required ? 'yes' : ''} | ${fallback} | ${description} |`,
-  );
   const scoped = scope === 'Cluster' ? 'cluster-scoped' : 'namespaced';
   return [
     `# ${kind}`,
@@ -135,7 +120,7 @@ export function referencePage(resource: ResourceKind, prose: string): string {
     '',
     '| field | type | required | default | meaning |',
     '|---|---|---|---|---|',
-    ...rows,
+    ...rowsOf(structuralSchema(spec, 'input'), 'spec'),
     '',
   ].join('\n');
 }
@@ -148,37 +133,22 @@ export function imagePolicyReference(): string {
   );
 }
 
-function fields(node: Node, path: string): readonly Row[] {
-  const properties = asNode(node.properties);
-  const required = Array.isArray(node.required) ? node.required : [];
-  return Object.entries(properties).flatMap(([name, value]) => {
-    const child = asNode(value);
+/** A row for each field below a node, and for the fields below those. */
+function rowsOf(node: Node, path: string): readonly string[] {
+  const required = listOf(node.required);
+  return Object.entries(objectOf(node.properties)).flatMap(([name, value]) => {
+    const child = objectOf(value);
     const at = `${path}.${name}`;
-    return [rowOf(child, at, required.includes(name)), ...nested(child, at)];
+    const must = required.includes(name) ? 'yes' : '';
+    const fallback = child.default === undefined ? '' : `\`${JSON.stringify(child.default)}\``;
+    const row = `| \`${at}\` | ${typeOf(child)} | ${must} | ${fallback} | ${textOf(child.description)} |`;
+    return [row, ...(child.type === 'array' ? rowsOf(objectOf(child.items), `${at}[]`) : rowsOf(child, at))];
   });
-}
-
-function nested(node: Node, path: string): readonly Row[] {
-  return node.type === 'array' ? fields(asNode(node.items), `${path}[]`) : fields(node, path);
-}
-
-function rowOf(node: Node, path: string, required: boolean): Row {
-  return {
-    path,
-    type: typeOf(node),
-    required,
-    fallback: node.default === undefined ? '' : `\`${JSON.stringify(node.default)}\``,
-    description: typeof node.description === 'string' ? node.description : '',
-  };
 }
 
 function typeOf(node: Node): string {
   if (Array.isArray(node.enum)) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (node.type === 'array') return `list of ${typeOf(asNode(node.items))}`;
+  if (node.type === 'array') return `list of ${typeOf(objectOf(node.items))}`;
   if (node.type === 'object' && node.additionalProperties !== undefined) return 'map of string';
   return String(node.type);
-}
-
-function asNode(value: unknown): Node {
-  return typeof value === 'object' && value !== null ? (value as Node) : {};
 }

@@ -1,19 +1,9 @@
 import { RE2JS } from 're2js';
-import {
-  CLAIM_NAMES,
-  parsed,
-  parseReference,
-  problem,
-  type ImageRef,
-  type Parsed,
-  type Problem,
-  type PublicKey,
-  type TrustRoot,
-  failed,
-} from '../../model/index.ts';
+import { CLAIM_NAMES, failed, parsed, parseReference, problem } from '../../model/index.ts';
+import type { ImageRef, Parsed, Problem, PublicKey, TrustRoot } from '../../model/index.ts';
+import type { ImagePolicySpec } from '../schema.ts';
 import type { Authority, AuthoritySigner } from './authority.ts';
 import { parsePublicKey } from './public-key.ts';
-import type { ImagePolicySpec } from '../schema.ts';
 
 /** Where a policy may point for a key or a trust root: an entry of a Secret or a ConfigMap. */
 export interface MaterialRef {
@@ -71,28 +61,19 @@ export function compileAuthorities(
 }
 
 function compileAuthority(written: Written, given: Given, path: string): Parsed<Authority> {
-  const transparencyLog = isLogRequired(written);
+  const { name, keyless, trustRoot } = written;
+  // A certificate lives for minutes: without a log, one issued in error stays unnoticed. A key belongs to its owner.
+  const transparencyLog = (written.transparencyLog ?? (keyless ? 'Required' : 'NotRequired')) === 'Required';
   const timestamps = written.timestamps === 'Required';
   const signer = compileSigner(written, given, path);
-  const needsRoot = Boolean(written.keyless) || transparencyLog || timestamps;
-  const root = needsRoot
-    ? compileRoot(written.trustRoot, given, `${path}.trustRoot`)
-    : unusedRoot(written, path);
-  const repository = compileRepository(written.repository, `${path}.repository`);
-  if (!signer.ok || !root.ok || !repository.ok) return failed([signer, root, repository]);
-  return parsed({
-    name: written.name,
-    signer: signer.value,
-    transparencyLog,
-    timestamps,
-    ...(root.value && { root: root.value }),
-    ...(repository.value && { repository: repository.value }),
-  });
-}
-
-/** A certificate lives for minutes: without a log, a certificate issued in error stays unnoticed. A key belongs to its owner. */
-function isLogRequired({ transparencyLog, keyless }: Written): boolean {
-  return (transparencyLog ?? (keyless ? 'Required' : 'NotRequired')) === 'Required';
+  const root =
+    keyless || transparencyLog || timestamps
+      ? compileRoot(trustRoot, given, `${path}.trustRoot`)
+      : unusedRoot(trustRoot, `${path}.trustRoot`);
+  const place = compileRepository(written.repository, `${path}.repository`);
+  if (!signer.ok || !root.ok || !place.ok) return failed([signer, root, place]);
+  const [trusted, repository] = [root.value, place.value];
+  return parsed({ name, signer: signer.value, transparencyLog, timestamps, root: trusted, repository });
 }
 
 function compileSigner(
@@ -110,11 +91,11 @@ function compileSigner(
     const value = keyless.claims?.[claim];
     return value === undefined ? [] : [[claim, value] as const];
   });
-  if (subjectPattern === undefined)
-    return parsed({ kind: 'keyless', issuer, isSubject: (text) => text === subject, claims });
-  const pattern = compilePattern(subjectPattern, `${path}.keyless.subjectPattern`);
-  if (!pattern.ok) return pattern;
-  return parsed({ kind: 'keyless', issuer, isSubject: pattern.value, claims });
+  const isSubject =
+    subjectPattern === undefined
+      ? parsed((text: string) => text === subject)
+      : compilePattern(subjectPattern, `${path}.keyless.subjectPattern`);
+  return isSubject.ok ? parsed({ kind: 'keyless', issuer, isSubject: isSubject.value, claims }) : isSubject;
 }
 
 /** RE2 runs in linear time, and the whole subject must match: `^a|b$` alone would let `xb` in. */
@@ -123,10 +104,8 @@ function compilePattern(text: string, path: string): Parsed<(subject: string) =>
     const pattern = RE2JS.compile(text);
     return parsed((subject) => pattern.matches(subject));
   } catch (error) {
-    return problem(
-      path,
-      `is no RE2 regular expression: ${error instanceof Error ? error.message : 'unreadable'}`,
-    );
+    const why = error instanceof Error ? error.message : 'unreadable';
+    return problem(path, `is no RE2 regular expression: ${why}`);
   }
 }
 
@@ -134,7 +113,7 @@ function readKey(key: NonNullable<Written['key']>, material: Material, path: str
   const text =
     key.pem === undefined
       ? readMaterial(key, material, path)
-      : parsed({ text: key.pem, where: `${path}.pem`, source: 'policy' });
+      : parsed({ text: key.pem, where: `${path}.pem` });
   if (!text.ok) return text;
   const read = parsePublicKey(text.value.text);
   return read.ok ? read : { ok: false, problems: at(text.value.where, read.problems) };
@@ -146,59 +125,47 @@ function compileRoot(
   path: string,
 ): Parsed<TrustRoot | undefined> {
   if (!written) return parsed(roots.publicGood());
-  const text = readMaterial(written, material, path);
-  if (!text.ok) return text;
-  const read = roots.read(text.value.text, text.value.source);
-  if (read.ok) return read;
-  const inside = (inner: string) => (inner === '' ? '' : `${inner} `);
-  return {
-    ok: false,
-    problems: read.problems.map((one) => ({
-      path: text.value.where,
-      message: inside(one.path) + one.message,
-    })),
-  };
+  const read = readMaterial(written, material, path);
+  if (!read.ok) return read;
+  const { text, where, source } = read.value;
+  const root = roots.read(text, source);
+  if (root.ok) return root;
+  const problems = root.problems.map((one) => ({
+    path: where,
+    message: `${one.path} ${one.message}`.trim(),
+  }));
+  return { ok: false, problems };
 }
 
 /** A trust root that no check uses is an error worth a message: its author believes that a log is checked. */
-function unusedRoot({ trustRoot }: Written, path: string): Parsed<undefined> {
-  if (!trustRoot) return parsed(undefined);
-  return problem(
-    `${path}.trustRoot`,
-    'is not used: a key needs it only with transparencyLog or timestamps Required',
-  );
+function unusedRoot(written: Written['trustRoot'], path: string): Parsed<undefined> {
+  const message = 'is not used: a key needs it only with transparencyLog or timestamps Required';
+  return written ? problem(path, message) : parsed(undefined);
 }
 
 function compileRepository(written: string | undefined, path: string): Parsed<ImageRef | undefined> {
   if (written === undefined) return parsed(undefined);
   const ref = parseReference(written);
   if (!ref.ok) return { ok: false, problems: at(path, ref.problems) };
-  const { registry, repository } = ref.value;
-  const plain = ref.value.digest === undefined && !written.slice(written.lastIndexOf('/') + 1).includes(':');
-  return plain
-    ? parsed({ registry, repository })
-    : problem(path, 'is a repository: leave out tag and digest');
+  const { registry, repository, digest } = ref.value;
+  if (digest !== undefined || written.slice(written.lastIndexOf('/') + 1).includes(':'))
+    return problem(path, 'is a repository: leave out tag and digest');
+  return parsed({ registry, repository });
 }
 
 function readMaterial(
-  refs: {
-    readonly secretRef?: { name: string; key: string } | undefined;
-    readonly configMapRef?: { name: string; key: string } | undefined;
-  },
+  { secretRef, configMapRef }: NonNullable<Written['trustRoot']>,
   material: Material,
   path: string,
 ): Parsed<{ readonly text: string; readonly where: string; readonly source: string }> {
-  const [field, ref] = refs.secretRef
-    ? (['secretRef', { kind: 'Secret', ...refs.secretRef }] as const)
-    : ([
-        'configMapRef',
-        refs.configMapRef && ({ kind: 'ConfigMap', ...refs.configMapRef } as const),
-      ] as const);
-  const where = `${path}.${field}`;
-  const text = ref && material(ref);
-  if (ref === undefined || text === undefined || text === '')
-    return problem(where, ref ? `${ref.kind} ${ref.name} has no key ${ref.key}` : 'is missing');
-  return parsed({ text, where, source: `${ref.kind} ${ref.name}/${ref.key}` });
+  const where = `${path}.${secretRef ? 'secretRef' : 'configMapRef'}`;
+  const ref = secretRef ?? configMapRef;
+  if (!ref) return problem(where, 'is missing');
+  const kind = secretRef ? 'Secret' : 'ConfigMap';
+  const text = material({ kind, ...ref });
+  return text
+    ? parsed({ text, where, source: `${kind} ${ref.name}/${ref.key}` })
+    : problem(where, `${kind} ${ref.name} has no key ${ref.key}`);
 }
 
 /** The same problems, all at one path. */

@@ -1,11 +1,5 @@
-import type {
-  CertificateIdentity,
-  ClaimName,
-  ImageRef,
-  ProvenSignature,
-  PublicKey,
-  TrustRoot,
-} from '../../model/index.ts';
+import type { CertificateIdentity, ClaimName, ImageRef } from '../../model/index.ts';
+import type { ProvenSignature, PublicKey, TrustRoot } from '../../model/index.ts';
 
 /** A signer that a policy accepts, under the name that the policy gives it. */
 export interface Authority {
@@ -16,9 +10,9 @@ export interface Authority {
   /** A timestamp authority of {@link root} must have seen the signature. */
   readonly timestamps: boolean;
   /** What certificates, log entries and timestamps are judged by; absent where none of them is asked for. */
-  readonly root?: TrustRoot;
+  readonly root?: TrustRoot | undefined;
   /** Where signatures are kept, if not beside the image. */
-  readonly repository?: ImageRef;
+  readonly repository?: ImageRef | undefined;
 }
 
 /** By what an authority is known: a key, or an identity. */
@@ -34,8 +28,8 @@ export type AuthoritySigner =
 /** Why a proven signature is not one by this authority, as one clause; `undefined` when it is. */
 export function objection(authority: Authority, signature: ProvenSignature): string | undefined {
   const { name, transparencyLog, timestamps, root } = authority;
-  const stranger = strangeness(authority, signature);
-  if (stranger !== undefined) return stranger;
+  const other = otherSigner(authority, signature);
+  if (other !== undefined) return other;
   if (transparencyLog && !(root && signature.loggedBy.includes(root.fingerprint)))
     return `by ${name}, but in no transparency log of its trust root`;
   if (timestamps && !(root && signature.timestampedBy.includes(root.fingerprint)))
@@ -43,7 +37,7 @@ export function objection(authority: Authority, signature: ProvenSignature): str
   return undefined;
 }
 
-function strangeness({ signer, root, name }: Authority, { signer: by }: ProvenSignature): string | undefined {
+function otherSigner({ signer, root, name }: Authority, { signer: by }: ProvenSignature): string | undefined {
   if (signer.kind === 'key') {
     if (by.kind === 'certificate') return `by ${describeIdentity(by.identity)}, where a key is asked for`;
     return by.fingerprint === signer.key.fingerprint ? undefined : 'made by another key';
@@ -77,7 +71,6 @@ export function signerId({ signer }: ProvenSignature): string {
 
 /** The names of authorities for a message, quoted because people chose them: `authority "release" or "ci"`; `''` for none. */
 export function nameAuthorities(authorities: readonly Pick<Authority, 'name'>[]): string {
-  return authorities.length === 0
-    ? ''
-    : `authority ${authorities.map(({ name }) => `"${name}"`).join(' or ')}`;
+  const names = authorities.map(({ name }) => `"${name}"`);
+  return names.length === 0 ? '' : `authority ${names.join(' or ')}`;
 }
