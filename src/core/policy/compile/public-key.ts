@@ -1,6 +1,14 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import * as z from 'zod';
-import { parsed, problem, type KeyKind, type Parsed, type PublicKey } from '../../model/index.ts';
+import {
+  objectOf,
+  parsed,
+  parseJson,
+  problem,
+  type KeyKind,
+  type Parsed,
+  type PublicKey,
+} from '../../model/index.ts';
 
 /** Shortest RSA modulus in bits; shorter ones are within reach of factoring (NIST SP 800-131A). */
 const MIN_RSA_BITS = 2048;
@@ -44,11 +52,12 @@ function readPem(pem: string): Parsed<KeyObject> {
 const jwk = z.looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']), d: z.undefined().optional() });
 
 function readJwk(json: string): Parsed<KeyObject> {
+  const key = parseJson(json);
+  if (key === undefined) return problem('', 'is a JWK that cannot be read');
+  if (!jwk.safeParse(key).success)
+    return problem('', 'is no public JWK: kty EC, RSA or OKP, and no private part');
   try {
-    const key = JSON.parse(json) as Record<string, string>;
-    if (!jwk.safeParse(key).success)
-      return problem('', 'is no public JWK: kty EC, RSA or OKP, and no private part');
-    return parsed(createPublicKey({ key, format: 'jwk' }));
+    return parsed(createPublicKey({ key: objectOf(key), format: 'jwk' }));
   } catch {
     return problem('', 'is a JWK that cannot be read');
   }
@@ -56,16 +65,13 @@ function readJwk(json: string): Parsed<KeyObject> {
 
 function kindOf(key: KeyObject): Parsed<KeyKind> {
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key;
-  if (type === 'ed25519') return parsed('ed25519');
-  if (type === 'rsa') return rsa(details.modulusLength ?? 0);
+  const bits = details.modulusLength ?? 0;
+  if (type === 'ed25519' || (type === 'rsa' && bits >= MIN_RSA_BITS)) return parsed(type);
+  if (type === 'rsa')
+    return problem('', `is an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are needed`);
   const what = details.namedCurve ?? type;
   const curve = type === 'ec' ? CURVES[what] : undefined;
   return curve === undefined
     ? problem('', `is a ${what} key; ECDSA P-256, P-384, P-521, RSA and Ed25519 are supported`)
     : parsed(curve);
-}
-
-function rsa(bits: number): Parsed<KeyKind> {
-  if (bits >= MIN_RSA_BITS) return parsed('rsa');
-  return problem('', `is an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are needed`);
 }

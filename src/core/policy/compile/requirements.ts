@@ -2,9 +2,8 @@ import type { Annotations, Problem } from '../../model/index.ts';
 import type { Authority } from './authority.ts';
 import { compileCondition, type Condition } from '../cel/condition.ts';
 import { at, type Authorities } from './authorities.ts';
-import { durationMs } from '../time.ts';
 import { compileImageGlob } from './image-globs.ts';
-import { parseTime } from '../time.ts';
+import { durationMs, parseTime } from '../time.ts';
 import type { Severity } from '../reports/severity.ts';
 import type { ImagePolicySpec } from '../schema.ts';
 
@@ -32,26 +31,24 @@ export interface QuarantineRequirement {
   readonly releasedBy: readonly Authority[];
 }
 
-export interface LifecycleRequirement {
-  readonly refuse: 'EndOfLife' | 'EndOfSupport';
+type WrittenLifecycle = NonNullable<Written['lifecycle']>;
+
+export interface LifecycleRequirement extends Omit<WrittenLifecycle, 'warnBefore' | 'gracePeriod'> {
   readonly warnBeforeMs: number;
   readonly gracePeriodMs: number;
-  readonly annotations: readonly { readonly key: string; readonly says: 'EndOfLife' | 'EndOfSupport' }[];
-  readonly artifactTypes: readonly string[];
-  readonly required: boolean;
 }
 
 export interface AttestationRequirement {
   readonly predicateType: string;
   readonly from: readonly Authority[];
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
   readonly conditions: readonly { readonly condition: Condition; readonly message: string }[];
 }
 
 export interface VulnerabilityRequirement {
   readonly failOn: Severity;
   readonly fixableOnly: boolean;
-  readonly maxReportAgeMs?: number;
+  readonly maxReportAgeMs?: number | undefined;
   /** Whether an unsigned report counts. */
   readonly unsigned: boolean;
   readonly from: readonly Authority[];
@@ -68,40 +65,28 @@ export interface VulnerabilityException {
 
 type Written = ImagePolicySpec['require'];
 
+/** Where compiled parts are looked up and problems are put, by field path. */
+interface Compiling {
+  readonly authorities: Authorities;
+  readonly problems: Problem[];
+}
+
 /** Compiles what a policy asks; problems go to `problems` by field path. */
 export function compileRequirements(
   { digest, signatures, quarantine, lifecycle, attestations = [], vulnerabilities }: Written,
   authorities: Authorities,
   problems: Problem[],
 ): Requirements {
-  const path = 'spec.require';
+  const compiling = { authorities, problems };
   return {
     digest: digest !== undefined,
     attestations: attestations.map((written, index) =>
-      compileAttestation(written, authorities, { path: `${path}.attestations[${index}]`, problems }),
+      compileAttestation(written, `spec.require.attestations[${index}]`, compiling),
     ),
-    ...(signatures && { signatures: compileSignatures(signatures, authorities, problems) }),
-    ...(quarantine && {
-      quarantine: {
-        annotations: quarantine.annotations,
-        artifactTypes: quarantine.artifactTypes,
-        byPlace: compileGlobs(quarantine.images, `${path}.quarantine.images`, problems),
-        releasedBy: named(quarantine.releasedBy, authorities, `${path}.quarantine.releasedBy`, problems),
-      },
-    }),
-    ...(lifecycle && {
-      lifecycle: {
-        refuse: lifecycle.refuse,
-        warnBeforeMs: durationMs(lifecycle.warnBefore),
-        gracePeriodMs: durationMs(lifecycle.gracePeriod),
-        annotations: lifecycle.annotations,
-        artifactTypes: lifecycle.artifactTypes,
-        required: lifecycle.required,
-      },
-    }),
-    ...(vulnerabilities && {
-      vulnerabilities: compileVulnerabilities(vulnerabilities, authorities, problems),
-    }),
+    ...(signatures && { signatures: compileSignatures(signatures, compiling) }),
+    ...(quarantine && { quarantine: compileQuarantine(quarantine, compiling) }),
+    ...(lifecycle && { lifecycle: compileLifecycle(lifecycle) }),
+    ...(vulnerabilities && { vulnerabilities: compileVulnerabilities(vulnerabilities, compiling) }),
   };
 }
 
@@ -122,29 +107,45 @@ export function compileGlobs(
 
 function compileSignatures(
   { from, atLeast, annotations, platforms }: NonNullable<Written['signatures']>,
-  authorities: Authorities,
-  problems: Problem[],
+  compiling: Compiling,
 ): SignatureRequirement {
   const path = 'spec.require.signatures';
-  if (atLeast > new Set(from).size)
-    problems.push({ path: `${path}.atLeast`, message: 'is more than the number of names in from' });
+  const message = 'is more than the number of names in from';
+  if (atLeast > new Set(from).size) compiling.problems.push({ path: `${path}.atLeast`, message });
   const everyChild = platforms === 'EveryChild';
-  return { from: named(from, authorities, `${path}.from`, problems), atLeast, annotations, everyChild };
+  return { from: named(from, `${path}.from`, compiling), atLeast, annotations, everyChild };
+}
+
+function compileQuarantine(
+  { annotations, artifactTypes, images, releasedBy }: NonNullable<Written['quarantine']>,
+  compiling: Compiling,
+): QuarantineRequirement {
+  const path = 'spec.require.quarantine';
+  return {
+    annotations,
+    artifactTypes,
+    byPlace: compileGlobs(images, `${path}.images`, compiling.problems),
+    releasedBy: named(releasedBy, `${path}.releasedBy`, compiling),
+  };
+}
+
+function compileLifecycle({ warnBefore, gracePeriod, ...rest }: WrittenLifecycle): LifecycleRequirement {
+  return { ...rest, warnBeforeMs: durationMs(warnBefore), gracePeriodMs: durationMs(gracePeriod) };
 }
 
 function compileAttestation(
   { predicateType, from, maxAge, conditions }: NonNullable<Written['attestations']>[number],
-  authorities: Authorities,
-  { path, problems }: { readonly path: string; readonly problems: Problem[] },
+  path: string,
+  compiling: Compiling,
 ): AttestationRequirement {
   return {
     predicateType,
-    from: named(from, authorities, `${path}.from`, problems),
-    ...(maxAge !== undefined && { maxAgeMs: durationMs(maxAge) }),
+    from: named(from, `${path}.from`, compiling),
+    maxAgeMs: maxAge === undefined ? undefined : durationMs(maxAge),
     conditions: conditions.flatMap(({ cel, message }, index) => {
       const condition = compileCondition(cel);
       if (condition.ok) return [{ condition: condition.value, message }];
-      problems.push(...at(`${path}.conditions[${index}].cel`, condition.problems));
+      compiling.problems.push(...at(`${path}.conditions[${index}].cel`, condition.problems));
       return [];
     }),
   };
@@ -152,17 +153,16 @@ function compileAttestation(
 
 function compileVulnerabilities(
   { failOn, fixableOnly, maxReportAge, trust, from, exceptions }: NonNullable<Written['vulnerabilities']>,
-  authorities: Authorities,
-  problems: Problem[],
+  compiling: Compiling,
 ): VulnerabilityRequirement {
   const path = 'spec.require.vulnerabilities';
   return {
     failOn,
     fixableOnly,
-    ...(maxReportAge !== undefined && { maxReportAgeMs: durationMs(maxReportAge) }),
+    maxReportAgeMs: maxReportAge === undefined ? undefined : durationMs(maxReportAge),
     unsigned: trust === 'Unsigned',
-    from: named(from, authorities, `${path}.from`, problems),
-    exceptions: compileExceptions(exceptions, `${path}.exceptions`, problems),
+    from: named(from, `${path}.from`, compiling),
+    exceptions: compileExceptions(exceptions, `${path}.exceptions`, compiling.problems),
   };
 }
 
@@ -172,31 +172,24 @@ export function compileExceptions(
   path: string,
   problems: Problem[],
 ): readonly VulnerabilityException[] {
-  return exceptions.map(({ id, until, reason, images }, index) => {
+  return exceptions.map(({ id, until: written, reason, images }, index) => {
     const where = `${path}[${index}]`;
-    const end = until === undefined ? undefined : parseTime(until);
-    if (until !== undefined && !end) {
-      problems.push({
-        path: `${where}.until`,
-        message: 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z',
-      });
-    }
+    const until = written === undefined ? undefined : parseTime(written);
+    const message = 'is no date; write 2026-12-31 or 2026-12-31T00:00:00Z';
+    if (written !== undefined && !until) problems.push({ path: `${where}.until`, message });
     const coversImage = images ? compileGlobs(images, `${where}.images`, problems) : () => true;
-    return { id, reason, coversImage, ...(end && { until: end }) };
+    return { id, reason, coversImage, ...(until && { until }) };
   });
 }
 
 function named(
   names: readonly string[],
-  authorities: Authorities,
   path: string,
-  problems: Problem[],
+  { authorities, problems }: Compiling,
 ): readonly Authority[] {
   return [...new Set(names)].flatMap((name) => {
-    if (!authorities.has(name)) {
-      const index = String(names.indexOf(name));
-      problems.push({ path: `${path}[${index}]`, message: `no authority is named "${name}"` });
-    }
+    const message = `no authority is named "${name}"`;
+    if (!authorities.has(name)) problems.push({ path: `${path}[${names.indexOf(name)}]`, message });
     return authorities.get(name) ?? [];
   });
 }

@@ -37,7 +37,8 @@ export function judgeVulnerabilities(
   report: Pick<VulnerabilityReport, 'findings'>,
   { failOn, fixableOnly, exceptions, now }: VulnerabilityRule,
 ): VulnerabilityJudgement {
-  const byId = exceptionsById(exceptions);
+  const applying = exceptions.filter(({ appliesToImage }) => appliesToImage);
+  const byId = Map.groupBy(applying, ({ id }) => id.trim().toLowerCase());
   const blocking: VulnerabilityFinding[] = [];
   const excepted: { finding: VulnerabilityFinding; exception: VulnerabilityException }[] = [];
   const expired = new Set<VulnerabilityException>();
@@ -45,25 +46,13 @@ export function judgeVulnerabilities(
     if (!isAtLeast(finding.severity, failOn) || (fixableOnly && !finding.fixable)) continue;
     const candidates = byId.get(finding.id.toLowerCase()) ?? [];
     const exception = candidates.find((one) => holds(one, now));
-    if (exception) {
-      excepted.push({ finding, exception });
-    } else {
+    if (exception) excepted.push({ finding, exception });
+    else {
       blocking.push(finding);
       for (const one of candidates) expired.add(one);
     }
   }
   return { blocking: blocking.sort(worstFirst), excepted, expiredExceptions: [...expired] };
-}
-
-function exceptionsById(
-  exceptions: readonly VulnerabilityException[],
-): Map<string, VulnerabilityException[]> {
-  const byId = new Map<string, VulnerabilityException[]>();
-  for (const exception of exceptions.filter(({ appliesToImage }) => appliesToImage)) {
-    const id = exception.id.trim().toLowerCase();
-    byId.set(id, [...(byId.get(id) ?? []), exception]);
-  }
-  return byId;
 }
 
 /** A date that is none has passed: nothing is forgiven by mistake. */
@@ -72,7 +61,6 @@ function holds({ until }: VulnerabilityException, now: Date): boolean {
 }
 
 function worstFirst(one: VulnerabilityFinding, other: VulnerabilityFinding): number {
-  return (
-    SEVERITIES.indexOf(other.severity) - SEVERITIES.indexOf(one.severity) || (one.id < other.id ? -1 : 1)
-  );
+  const bySeverity = SEVERITIES.indexOf(other.severity) - SEVERITIES.indexOf(one.severity);
+  return bySeverity || (one.id < other.id ? -1 : 1);
 }

@@ -1,20 +1,10 @@
 import * as z from 'zod';
 import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
-import {
-  isUnreadable,
-  type RawReport,
-  type UnreadableReport,
-  type VulnerabilityFinding,
-  type VulnerabilityReport,
-  name,
-  readAs,
-  list,
-  readEach,
-} from './report.ts';
+import { isUnreadable, list, name, nameOfScanner, readAs, readEach } from './report.ts';
+import type { RawReport, UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './report.ts';
 import { readSarif } from './sarif.ts';
 import { highest, severityOfWord, severityOfScore, type Severity } from './severity.ts';
-import { readTrivy } from './trivy.ts';
 
 /** Shortest timestamp of RFC 3339. A day alone is no time of a scan: it might lie in the future. */
 const SHORTEST_TIMESTAMP = '2026-01-01T00:00:00Z'.length;
@@ -51,17 +41,12 @@ function readWrapped(predicate: unknown): RawReport | UnreadableReport {
   const { scanner, metadata } = read.value;
   const inner = readResult(scanner.result);
   if (isUnreadable(inner)) return inner;
-  const named = scanner.uri ? [scanner.uri, scanner.version ?? ''].join(' ').trim() : inner.scanner;
+  const named = scanner.uri ? nameOfScanner(scanner.uri, scanner.version) : inner.scanner;
   return { scanner: named, times: [metadata?.scanFinishedOn, ...inner.times], findings: inner.findings };
 }
 
 function readResult(result: unknown): RawReport | UnreadableReport {
-  if (Array.isArray(result)) {
-    const read = readInTotoFindings(result);
-    return isUnreadable(read)
-      ? read
-      : { scanner: 'a scanner without name', times: [], findings: read.findings };
-  }
+  if (Array.isArray(result)) return readInToto(result);
   if (has(result, 'SchemaVersion')) return readTrivy(result);
   if (has(result, 'matches')) return readGrype(result);
   if (has(result, 'runs')) return readSarif(result);
@@ -73,14 +58,13 @@ function has(value: unknown, key: string): boolean {
 }
 
 function readTimes(times: RawReport['times']): Pick<VulnerabilityReport, 'scannedAt' | 'unreadableTime'> {
-  const given = times.filter((text) => text !== undefined && text !== null && text.trim() !== '');
-  const read = given.flatMap((text) => {
-    const moment = (text ?? '').trim().length < SHORTEST_TIMESTAMP ? undefined : parseTime(text ?? '');
-    return moment ? [moment.getTime()] : [];
-  });
+  const given = times.flatMap((text) => (text?.trim() ? [text] : []));
+  const read = given.flatMap((text) =>
+    text.trim().length < SHORTEST_TIMESTAMP ? [] : (parseTime(text) ?? []),
+  );
   if (read.length < given.length) return { unreadableTime: true };
-  const earliest = read.reduce((one, other) => Math.min(one, other), Infinity);
-  return { unreadableTime: false, ...(read.length > 0 && { scannedAt: new Date(earliest) }) };
+  const [scannedAt] = read.sort((one, other) => one.getTime() - other.getTime());
+  return { unreadableTime: false, ...(scannedAt && { scannedAt }) };
 }
 
 /** One finding for every vulnerability of a package: the highest severity counts, and a fix anywhere is a fix. */
@@ -95,14 +79,51 @@ function fold(findings: readonly VulnerabilityFinding[]): readonly Vulnerability
   return [...folded.values()];
 }
 
-const document = z.object({
+const trivyReport = z.object({
+  SchemaVersion: z.literal(2),
+  CreatedAt: z.string().nullish(),
+  Trivy: z.object({ Version: name.nullish() }).nullish(),
+  // Trivy leaves out what is empty, also for an image without findings.
+  Results: z.array(z.object({ Vulnerabilities: list.nullish() })).nullish(),
+});
+
+const trivyVulnerability = z.object({
+  VulnerabilityID: name,
+  PkgName: name.nullish(),
+  Severity: z.string().nullish(),
+  FixedVersion: z.string().nullish(),
+  Status: z.string().nullish(),
+});
+
+/** Reads the JSON report of Trivy, schema version 2. */
+function readTrivy(report: unknown): RawReport | UnreadableReport {
+  const read = readAs(trivyReport, report, 'the Trivy report');
+  if (isUnreadable(read)) return read;
+  const { CreatedAt, Results, Trivy } = read.value;
+  const vulnerabilities = (Results ?? []).flatMap((result) => result.Vulnerabilities ?? []);
+  const found = readEach(trivyVulnerability, vulnerabilities, 'vulnerability');
+  if (isUnreadable(found)) return found;
+  return {
+    scanner: Trivy?.Version ? `Trivy ${Trivy.Version}` : 'Trivy',
+    times: [CreatedAt],
+    findings: found.values.map(({ VulnerabilityID: id, PkgName, Severity, FixedVersion, Status }) => ({
+      id,
+      severity: severityOfWord(Severity ?? ''),
+      // An empty field is how Trivy says that there is no fixed version.
+      fixable: Status === 'fixed' || (FixedVersion ?? '').trim() !== '',
+      ...(PkgName && { package: PkgName }),
+    })),
+  };
+}
+
+const grypeReport = z.object({
   matches: list,
   descriptor: z
     .object({ name: name.nullish(), version: name.nullish(), timestamp: z.string().nullish() })
     .nullish(),
 });
 
-const match = z.object({
+const grypeMatch = z.object({
   vulnerability: z.object({
     id: name,
     severity: z.string().nullish(),
@@ -113,26 +134,21 @@ const match = z.object({
 
 /** Reads the JSON report of Grype. */
 function readGrype(report: unknown): RawReport | UnreadableReport {
-  const read = readAs(document, report, 'the Grype report');
+  const read = readAs(grypeReport, report, 'the Grype report');
   if (isUnreadable(read)) return read;
   const { matches, descriptor } = read.value;
-  const found = readEach(match, matches, 'match');
+  const found = readEach(grypeMatch, matches, 'match');
   if (isUnreadable(found)) return found;
   return {
-    scanner: [descriptor?.name ?? 'grype', descriptor?.version ?? ''].join(' ').trim(),
+    scanner: nameOfScanner(descriptor?.name ?? 'grype', descriptor?.version),
     times: [descriptor?.timestamp],
     findings: found.values.map(({ vulnerability: { id, severity, fix }, artifact }) => ({
       id,
       severity: severityOfWord(severity ?? ''),
-      fixable: isFixable(fix),
+      fixable: !fix || fix.state === 'fixed' || (fix.versions ?? []).length > 0,
       ...(artifact?.name && { package: artifact.name }),
     })),
   };
-}
-
-function isFixable(fix: z.infer<typeof match>['vulnerability']['fix']): boolean {
-  if (!fix) return true;
-  return fix.state === 'fixed' || (fix.versions ?? []).length > 0;
 }
 
 const rating = z.object({ score: z.union([z.string(), z.number()]).nullish() });
@@ -147,16 +163,14 @@ const entry = z.union([
  * Reads the findings of an in-toto vulnerability predicate (`vulns` 0.1 and 0.2): ids with scores by any method, of which
  * the highest counts. The format says neither which package is meant nor whether there is a fix.
  */
-function readInTotoFindings(
-  result: readonly unknown[],
-): { readonly findings: readonly VulnerabilityFinding[] } | UnreadableReport {
+function readInToto(result: readonly unknown[]): RawReport | UnreadableReport {
   const found = readEach(entry, result, 'vulnerability');
   if (isUnreadable(found)) return found;
   const findings = found.values.map(({ id, severity }) => {
     const ratings = Array.isArray(severity) ? severity : severity ? [severity] : [];
     return { id, severity: highest(ratings.map(({ score }) => severityOf(score ?? ''))), fixable: true };
   });
-  return { findings };
+  return { scanner: 'a scanner without name', times: [], findings };
 }
 
 function severityOf(score: string | number): Severity {

@@ -37,6 +37,11 @@ export interface RawReport {
   readonly findings: readonly VulnerabilityFinding[];
 }
 
+/** A scanner with its version, as far as the report has it. */
+export function nameOfScanner(scanner: string, version: string | null | undefined): string {
+  return [scanner, version ?? ''].join(' ').trim();
+}
+
 /** Whether reading failed. */
 export function isUnreadable(read: object): read is UnreadableReport {
   return 'unreadable' in read;

@@ -1,15 +1,6 @@
 import * as z from 'zod';
-import {
-  isUnreadable,
-  MAX_FINDINGS,
-  type RawReport,
-  type UnreadableReport,
-  type VulnerabilityFinding,
-  list,
-  name,
-  readAs,
-  readEach,
-} from './report.ts';
+import { isUnreadable, list, MAX_FINDINGS, name, nameOfScanner, readAs, readEach } from './report.ts';
+import type { RawReport, UnreadableReport, VulnerabilityFinding } from './report.ts';
 import { highest, severityOfScore, severityOfWord, type Severity } from './severity.ts';
 
 const properties = z.object({
@@ -76,12 +67,9 @@ export function readSarif(log: unknown): RawReport | UnreadableReport {
   const failed = perRun.find(isUnreadable);
   if (failed) return failed;
   const findings = perRun.flatMap((run) => (isUnreadable(run) ? [] : run.findings));
-  const scanners = runs.map(({ tool: { driver } }) => [driver.name, driver.version ?? ''].join(' ').trim());
-  return {
-    scanner: [...new Set(scanners)].join(', '),
-    times: invocations.map(({ endTimeUtc }) => endTimeUtc),
-    findings,
-  };
+  const scanners = new Set(runs.map(({ tool: { driver } }) => nameOfScanner(driver.name, driver.version)));
+  const times = invocations.map(({ endTimeUtc }) => endTimeUtc);
+  return { scanner: [...scanners].join(', '), times, findings };
 }
 
 function readRun(run: Run): { readonly findings: readonly VulnerabilityFinding[] } | UnreadableReport {
@@ -127,10 +115,8 @@ function finding(ruleId: string, one: Result, its: Rule | undefined): Vulnerabil
 /** A score first, as code scanning reads it; then a word among the tags; then the level, which is coarse but better than nothing. */
 function severityOf(one: Result, its: Rule | undefined): Severity {
   const both = [one.properties, its?.properties];
-  const score = both
-    .map((each) => each?.['security-severity'])
-    .find((each) => each !== undefined && each !== null);
-  const scored = severityOfScore(score ?? '');
+  const [score = ''] = both.flatMap((each) => each?.['security-severity'] ?? []);
+  const scored = severityOfScore(score);
   if (scored !== 'Unknown') return scored;
   const tagged = highest(both.flatMap((each) => each?.tags ?? []).map(severityOfWord));
   if (tagged !== 'Unknown') return tagged;
@@ -139,9 +125,6 @@ function severityOf(one: Result, its: Rule | undefined): Severity {
 
 /** The rest of the line `Label: …` of a message, as scanners write them. */
 function line(text: string, label: string): string | undefined {
-  return text
-    .split('\n')
-    .find((each) => each.startsWith(`${label}:`))
-    ?.slice(label.length + 1)
-    .trim();
+  const found = text.split('\n').find((each) => each.startsWith(`${label}:`));
+  return found?.slice(label.length + 1).trim();
 }

@@ -4,31 +4,25 @@ export const SEVERITIES = ['Unknown', 'Low', 'Medium', 'High', 'Critical'] as co
 /** One of {@link SEVERITIES}. */
 export type Severity = (typeof SEVERITIES)[number];
 
-/** The words of scanners and vendors, in lower case. What is below `low` somewhere is `Low` here: it was rated. */
-const WORDS: ReadonlyMap<string, Severity> = new Map([
-  ['critical', 'Critical'],
-  ['high', 'High'],
-  ['important', 'High'],
-  ['medium', 'Medium'],
-  ['moderate', 'Medium'],
-  ['low', 'Low'],
-  ['minor', 'Low'],
-  ['negligible', 'Low'],
-  ['informational', 'Low'],
-  ['none', 'Low'],
-]);
-/** The qualitative scale of CVSS 3 and 4. A score of 0 is what scanners write when they have none. */
-const SCALE = [
-  { from: 9, severity: 'Critical' },
-  { from: 7, severity: 'High' },
-  { from: 4, severity: 'Medium' },
-  { from: 0.1, severity: 'Low' },
-] as const;
+/**
+ * The words of scanners and vendors, in lower case, and the score from which it counts on the qualitative scale of CVSS 3 and 4.
+ * What is below `low` somewhere is `Low` here: it was rated. A score of 0 is what scanners write when they have none.
+ */
+const SCALE: readonly {
+  readonly severity: Severity;
+  readonly from: number;
+  readonly words: readonly string[];
+}[] = [
+  { severity: 'Critical', from: 9, words: ['critical'] },
+  { severity: 'High', from: 7, words: ['high', 'important'] },
+  { severity: 'Medium', from: 4, words: ['medium', 'moderate'] },
+  { severity: 'Low', from: 0.1, words: ['low', 'minor', 'negligible', 'informational', 'none'] },
+];
 const HIGHEST_SCORE = 10;
 
 /** The severity that a word means; `Unknown` for a word that means none. */
 export function severityOfWord(word: string): Severity {
-  return WORDS.get(word.trim().toLowerCase()) ?? 'Unknown';
+  return SCALE.find(({ words }) => words.includes(word.trim().toLowerCase()))?.severity ?? 'Unknown';
 }
 
 /** The severity of a CVSS base score, as a number or its text; `Unknown` for what is no score from 0.1 to 10. */
