@@ -1,6 +1,8 @@
 import { CANARY_LABELS, endsByItself, KUBERNETES_KINDS, wrap, type CanaryKind } from './canary-kinds.ts';
-import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec, type CanaryPath } from './canary-pods.ts';
+import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec } from './canary-pods.ts';
+import type { CanaryPath, PodPath } from './canary-pods.ts';
 import type { Fields } from './pod-spec.ts';
+import { RESOURCES } from './resources.ts';
 
 /** The repository of canaries: `.invalid` belongs to no one (RFC 6761), so no canary can ever be pulled or read. */
 export const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';
@@ -11,7 +13,7 @@ export const CANARY_POLICY = 'pratique-self-test';
  * The built-in ImagePolicy that refuses canaries, as a document: by repository and with no one who may release them, so
  * that no registry is read. It has to be in force first among the policies of a cluster.
  */
-export const CANARY_POLICY_DOCUMENT: Readonly<Record<string, unknown>> = {
+export const CANARY_POLICY_DOCUMENT: Fields = {
   apiVersion: 'pratique.dev/v1alpha1',
   kind: 'ImagePolicy',
   metadata: { name: CANARY_POLICY },
@@ -45,14 +47,9 @@ export interface Canary {
   /** Whether the kind is one from the settings; its other required fields are not known here. */
   readonly custom: boolean;
   readonly write:
-    | { readonly how: 'create'; readonly object: Readonly<Record<string, unknown>> }
+    | { readonly how: 'create'; readonly object: Fields }
     /** A JSON merge patch of a subresource. */
-    | {
-        readonly how: 'patch';
-        readonly name: string;
-        readonly subresource: string;
-        readonly patch: Readonly<Record<string, unknown>>;
-      };
+    | { readonly how: 'patch'; readonly name: string; readonly subresource: string; readonly patch: Fields };
 }
 
 /** What canaries are made of. */
@@ -71,42 +68,34 @@ export interface CanaryQuestion {
  * there is a pod to try on, for its ephemeral containers. Every object is valid and complies with PodSecurity
  * `restricted`.
  */
-export function canariesOf({ namespace, hex, custom = [], pod }: CanaryQuestion): readonly Canary[] {
-  const image = `${CANARY_REPOSITORY}@sha256:${hex}`;
-  const [inPod, inTemplate] = ['Pod', 'Job'].map((kind) => KUBERNETES_KINDS.find((one) => one.kind === kind));
-  const make = (kind: CanaryKind, path: Exclude<CanaryPath, 'ephemeralContainers'>): Canary =>
-    creation({ kind, path, image, namespace, custom: custom.includes(kind) });
+export function canariesOf(question: CanaryQuestion): readonly Canary[] {
+  const { hex, custom = [], pod } = question;
+  const both = ['Pod', 'Job'].flatMap((name) => KUBERNETES_KINDS.filter(({ kind }) => kind === name));
+  const paths = ['initContainers', 'sidecar', 'volumes'] as const;
   return [
-    ...[...KUBERNETES_KINDS, ...custom].map((kind) => make(kind, 'containers')),
-    ...[inPod, inTemplate].flatMap((kind) =>
-      kind ? (['initContainers', 'sidecar', 'volumes'] as const).map((path) => make(kind, path)) : [],
-    ),
-    ...(pod ? [debugging(pod, image)] : []),
+    ...[...KUBERNETES_KINDS, ...custom].map((kind) => creation(question, kind, 'containers')),
+    ...both.flatMap((kind) => paths.map((path) => creation(question, kind, path))),
+    ...(pod ? [debugging(pod, imageOf(hex))] : []),
   ];
 }
 
-function creation({
-  kind: { group, version, kind, plural, podSpec },
-  path,
-  image,
-  namespace,
-  custom,
-}: Pick<Canary, 'image' | 'namespace' | 'custom'> & {
-  readonly kind: CanaryKind;
-  readonly path: Exclude<CanaryPath, 'ephemeralContainers'>;
-}): Canary {
+function imageOf(hex: string): string {
+  return `${CANARY_REPOSITORY}@sha256:${hex}`;
+}
+
+function creation({ namespace, hex, custom = [] }: CanaryQuestion, from: CanaryKind, path: PodPath): Canary {
+  const { group, version, kind, plural, podSpec } = from;
+  const image = imageOf(hex);
+  // A pod takes no blank image: there the other container is a canary too, and the refusal has to name the field.
+  const other = kind === 'Pod' ? image : BLANK_IMAGE;
+  const spec = canaryPodSpec(path, image, other, endsByItself(kind) ? 'Never' : 'Always');
   const steps = podSpec.split('.');
-  const spec = canaryPodSpec({
-    path,
-    image,
-    // A pod takes no blank image: there the other container is a canary too, and the refusal has to name the field.
-    other: kind === 'Pod' ? image : BLANK_IMAGE,
-    restartPolicy: endsByItself(kind) ? 'Never' : 'Always',
-  });
-  const object = steps.reduceRight<Fields>(
+  const fields = steps.reduceRight<Fields>(
     (inner, step, depth) => wrap(step, inner, { kind, parent: steps[depth - 1] }),
     spec,
   );
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  const metadata = { name: CANARY_POLICY, namespace, labels: CANARY_LABELS };
   return {
     id: `${kind} ${path}`,
     kind,
@@ -115,35 +104,23 @@ function creation({
     namespace,
     field: `${podSpec}.${canaryField(path)}`,
     image,
-    custom,
-    write: {
-      how: 'create',
-      object: {
-        apiVersion: group === '' ? version : `${group}/${version}`,
-        kind,
-        metadata: { name: CANARY_POLICY, namespace, labels: CANARY_LABELS },
-        ...object,
-      },
-    },
+    custom: custom.includes(from),
+    write: { how: 'create', object: { apiVersion, kind, metadata, ...fields } },
   };
 }
 
 function debugging({ namespace, name, ephemeralContainers }: RunningPod, image: string): Canary {
   const container = canaryContainer(`canary-${image.slice(-8)}`, image);
+  const patch = { spec: { ephemeralContainers: [...ephemeralContainers, container] } };
   return {
     id: 'Pod ephemeralContainers',
     kind: 'Pod',
     path: 'ephemeralContainers',
-    resource: { group: '', version: 'v1', plural: 'pods' },
+    resource: RESOURCES.pods,
     namespace,
     field: `spec.ephemeralContainers[${ephemeralContainers.length}].image`,
     image,
     custom: false,
-    write: {
-      how: 'patch',
-      name,
-      subresource: 'ephemeralcontainers',
-      patch: { spec: { ephemeralContainers: [...ephemeralContainers, container] } },
-    },
+    write: { how: 'patch', name, subresource: 'ephemeralcontainers', patch },
   };
 }

@@ -11,18 +11,6 @@ export interface CanaryKind {
   readonly podSpec: string;
 }
 
-const PLURALS: Readonly<Record<string, string>> = {
-  Pod: 'pods',
-  PodTemplate: 'podtemplates',
-  ReplicationController: 'replicationcontrollers',
-  Deployment: 'deployments',
-  ReplicaSet: 'replicasets',
-  StatefulSet: 'statefulsets',
-  DaemonSet: 'daemonsets',
-  Job: 'jobs',
-  CronJob: 'cronjobs',
-};
-
 /** Kinds whose pods end; those of all others run until they are deleted. */
 const ENDING: ReadonlySet<string> = new Set(['Pod', 'Job', 'CronJob']);
 /** What else these kinds demand, in their `spec`. */
@@ -38,7 +26,7 @@ const SELECTS_ITSELF: ReadonlySet<string> = new Set(['Pod', 'PodTemplate', 'Job'
 /** Every kind of Kubernetes that carries a pod spec, with its resource. */
 export const KUBERNETES_KINDS: readonly CanaryKind[] = [...KUBERNETES_WORKLOADS].map(([key, { podSpec }]) => {
   const [group = '', kind = ''] = key.split('/');
-  return { group, version: 'v1', kind, plural: PLURALS[kind] ?? '', podSpec: podSpec.join('.') };
+  return { group, version: 'v1', kind, plural: `${kind.toLowerCase()}s`, podSpec: podSpec.join('.') };
 });
 
 /** Whether pods of this kind come to an end. */

@@ -1,3 +1,4 @@
+import { cutText } from '../model/index.ts';
 import { CANARY_POLICY, type Canary } from './canaries.ts';
 
 /** Name of the validating webhook, as a refusal by it begins. */
@@ -99,8 +100,7 @@ function withoutVolumes(one: CanaryOutcome, all: readonly CanaryOutcome[]): Cana
 }
 
 function clip(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length <= MAX_WORDS ? line : `${line.slice(0, MAX_WORDS - 1)}…`;
+  return cutText(text.replaceAll(/\s+/g, ' ').trim(), MAX_WORDS);
 }
 
 /** The canaries that were not refused, or of which it could not be found out. */

@@ -1,7 +1,9 @@
 import type { Fields } from './pod-spec.ts';
 
 /** How the canary's image is used; `sidecar` is an init container that keeps running. */
-export type CanaryPath = 'containers' | 'initContainers' | 'sidecar' | 'ephemeralContainers' | 'volumes';
+export type CanaryPath = PodPath | 'ephemeralContainers';
+/** Those that an object can be created with. */
+export type PodPath = 'containers' | 'initContainers' | 'sidecar' | 'volumes';
 
 /**
  * The other container of a template whose canary is no plain container: an API server accepts a blank image in a template,
@@ -19,49 +21,29 @@ const RESTRICTED = {
 
 /** A container that complies with every profile of PodSecurity. */
 export function canaryContainer(name: string, image: string): Fields {
-  return {
-    name,
-    image,
-    imagePullPolicy: 'IfNotPresent',
-    securityContext: RESTRICTED,
-  };
+  return { name, image, imagePullPolicy: 'IfNotPresent', securityContext: RESTRICTED };
 }
 
 /** A pod spec with the image in one place; `other` is the image of the container that any pod needs. */
-export function canaryPodSpec({
-  path,
-  image,
-  other,
-  restartPolicy,
-}: {
-  readonly path: Exclude<CanaryPath, 'ephemeralContainers'>;
-  readonly image: string;
-  readonly other: string;
-  readonly restartPolicy: 'Always' | 'Never';
-}): Fields {
-  const companion = canaryContainer('companion', other);
-  const spec = {
-    automountServiceAccountToken: false,
-    restartPolicy,
-    securityContext: { runAsNonRoot: true, seccompProfile: RESTRICTED.seccompProfile },
-  };
+export function canaryPodSpec(
+  path: PodPath,
+  image: string,
+  other: string,
+  restartPolicy: 'Always' | 'Never',
+): Fields {
+  const securityContext = { runAsNonRoot: true, seccompProfile: RESTRICTED.seccompProfile };
+  const spec = { automountServiceAccountToken: false, restartPolicy, securityContext };
   const canary = canaryContainer('canary', image);
-  switch (path) {
-    case 'containers':
-      return { ...spec, containers: [canary] };
-    case 'initContainers':
-      return { ...spec, initContainers: [canary], containers: [companion] };
-    case 'sidecar':
-      return { ...spec, initContainers: [{ ...canary, restartPolicy: 'Always' }], containers: [companion] };
-    case 'volumes':
-      return {
-        ...spec,
-        volumes: [{ name: 'canary', image: { reference: image, pullPolicy: 'IfNotPresent' } }],
-        containers: [
-          { ...companion, volumeMounts: [{ name: 'canary', mountPath: '/canary', readOnly: true }] },
-        ],
-      };
-  }
+  const companion = canaryContainer('companion', other);
+  const mount = { name: 'canary', mountPath: '/canary', readOnly: true };
+  const volume = { name: 'canary', image: { reference: image, pullPolicy: 'IfNotPresent' } };
+  const places: Readonly<Record<PodPath, Fields>> = {
+    containers: { containers: [canary] },
+    initContainers: { initContainers: [canary], containers: [companion] },
+    sidecar: { initContainers: [{ ...canary, restartPolicy: 'Always' }], containers: [companion] },
+    volumes: { volumes: [volume], containers: [{ ...companion, volumeMounts: [mount] }] },
+  };
+  return { ...spec, ...places[path] };
 }
 
 /** The field of a canary's image below its pod spec. */

@@ -1,6 +1,7 @@
-import { parsed, problem, type NamedImage, type Parsed, type Problem, isObject } from '../model/index.ts';
-import { listAt, textAt, type Fields, podSpecOf } from './pod-spec.ts';
+import { isObject, parsed, problem } from '../model/index.ts';
+import type { NamedImage, Parsed, Problem } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
+import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
 
 /** How an image is used: by a container of one of the three lists, or mounted as a volume. */
 export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
@@ -72,15 +73,11 @@ function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {
 
 function* readUses(spec: Fields, path: string): Generator<Parsed<readonly ImageUse[]>> {
   for (const images of LISTS) {
-    const at = `${path}.${images.list}`;
-    const elements = listAt(spec, images.list, at);
-    if (!elements.ok) {
-      yield elements;
-      continue;
-    }
-    for (const [index, element] of elements.value.entries()) {
-      yield useOf(element, `${at}[${index}]`, images);
-    }
+    const elements = listAt(spec, images.list, path);
+    if (!elements.ok) yield elements;
+    else
+      for (const [index, element] of elements.value.entries())
+        yield useOf(element, `${path}.${images.list}[${index}]`, images);
   }
 }
 
@@ -89,12 +86,12 @@ function useOf(element: unknown, path: string, images: ImageList): Parsed<readon
   const at = images.holder === undefined ? path : `${path}.${images.holder}`;
   const holder = images.holder === undefined ? element : (element[images.holder] ?? {});
   if (!isObject(holder)) return problem(at, 'is not an object');
-  const field = `${at}.${images.image}`;
-  const name = textAt(element, 'name', `${path}.name`);
-  const image = textAt(holder, images.image, field);
+  const name = textAt(element, 'name', path);
   if (!name.ok) return name;
+  const image = textAt(holder, images.image, at);
   if (!image.ok) return image;
   if (BLANK.test(image.value)) return parsed([]);
+  const field = `${at}.${images.image}`;
   return parsed([{ container: name.value, role: images.role, field, image: image.value }]);
 }
 

@@ -112,10 +112,9 @@ export function replicasOf(
 ): number | undefined {
   const steps = workloadOf(kind, table)?.replicas;
   if (steps === undefined) return undefined;
-  let fields = object;
-  for (const step of steps.slice(0, -1)) fields = isObject(fields) ? fields[step] : undefined;
-  if (!isObject(fields)) return undefined;
-  return countOf(fields[steps.at(-1) ?? ''] ?? DEFAULT_REPLICAS);
+  const above = steps.slice(0, -1);
+  const fields = above.reduce((inner, step) => (isObject(inner) ? inner[step] : undefined), object);
+  return isObject(fields) ? countOf(fields[steps.at(-1) ?? ''] ?? DEFAULT_REPLICAS) : undefined;
 }
 
 /**
@@ -129,7 +128,5 @@ export function scaleReplicas(scale: unknown): number | undefined {
 }
 
 function countOf(replicas: unknown): number | undefined {
-  return typeof replicas === 'number' && Number.isSafeInteger(replicas) && replicas >= 0
-    ? replicas
-    : undefined;
+  return Number.isSafeInteger(replicas) && Number(replicas) >= 0 ? Number(replicas) : undefined;
 }

@@ -1,6 +1,6 @@
-import { parsed, problem, type Parsed, isObject } from '../model/index.ts';
-import { listAt, textAt, type Fields, podSpecOf } from './pod-spec.ts';
+import { isObject, parsed, problem, type Parsed } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
+import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
 
 /** With what the kubelet would pull the images of an object: names of Secrets and of a ServiceAccount, in its namespace. */
 export interface PullLogins {
@@ -27,34 +27,30 @@ export function pullSecretsOf(
 ): Parsed<PullLogins> {
   const workload = workloadOf(kind, table);
   if (workload === undefined) return parsed({ pullSecrets: [], serviceAccount: DEFAULT_SERVICE_ACCOUNT });
-  const spec = podSpecOf(object, workload);
-  if (!spec.ok) return spec;
+  const read = podSpecOf(object, workload);
+  if (!read.ok) return read;
+  const spec = read.value ?? {};
   const path = workload.podSpec.join('.');
-  const names = secretNames(spec.value ?? {}, `${path}.imagePullSecrets`);
-  const account = accountOf(spec.value ?? {}, path);
+  const names = secretNames(spec, path);
   if (!names.ok) return names;
-  if (!account.ok) return account;
-  return parsed({ pullSecrets: names.value, serviceAccount: account.value });
+  const account = textAt(spec, 'serviceAccountName', path);
+  const used = account.ok && account.value === '' ? textAt(spec, 'serviceAccount', path) : account;
+  if (!used.ok) return used;
+  return parsed({ pullSecrets: names.value, serviceAccount: used.value || DEFAULT_SERVICE_ACCOUNT });
 }
 
-function secretNames(spec: Fields, path: string): Parsed<readonly string[]> {
-  const entries = listAt(spec, 'imagePullSecrets', path);
+function secretNames(spec: Fields, podSpec: string): Parsed<readonly string[]> {
+  const path = `${podSpec}.imagePullSecrets`;
+  const entries = listAt(spec, 'imagePullSecrets', podSpec);
   if (!entries.ok) return entries;
   const names = new Set<string>();
   for (const [index, entry] of entries.value.entries()) {
     const at = `${path}[${index}]`;
     if (!isObject(entry)) return problem(at, 'is not an object');
-    const name = textAt(entry, 'name', `${at}.name`);
+    const name = textAt(entry, 'name', at);
     if (!name.ok) return name;
     if (name.value !== '') names.add(name.value);
     if (names.size > MAX_PULL_SECRETS) return problem(path, `names more than ${MAX_PULL_SECRETS} secrets`);
   }
   return parsed([...names]);
-}
-
-function accountOf(spec: Fields, path: string): Parsed<string> {
-  const name = textAt(spec, 'serviceAccountName', `${path}.serviceAccountName`);
-  if (!name.ok || name.value !== '') return name;
-  const old = textAt(spec, 'serviceAccount', `${path}.serviceAccount`);
-  return old.ok ? parsed(old.value === '' ? DEFAULT_SERVICE_ACCOUNT : old.value) : old;
 }

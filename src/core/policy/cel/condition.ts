@@ -1,18 +1,16 @@
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
-import { parsed, problem, type Parsed, type Problem } from '../../model/index.ts';
+import { parsed, problem, type Parsed } from '../../model/index.ts';
 import { meteredEnvironment, writtenEnvironment } from './environment.ts';
 import {
   MAX_CONDITION_LENGTH,
-  MAX_WHY_LENGTH,
   MAX_PATTERN_INSTRUCTIONS,
   MAX_PATTERN_LENGTH,
-  MAX_PREDICATE_DEPTH,
-  MAX_PREDICATE_TEXT,
-  MAX_PREDICATE_VALUES,
+  MAX_WHY_LENGTH,
 } from './limits.ts';
+import { MAX_PREDICATE_DEPTH, MAX_PREDICATE_TEXT, MAX_PREDICATE_VALUES } from './limits.ts';
 import { metered } from './meter.ts';
-import { objectionsTo, patternCalls } from './syntax.ts';
+import { objectionsTo, patternCalls, type Objection } from './syntax.ts';
 import { Stop, Work } from './work.ts';
 
 /** The variables of a condition. */
@@ -46,12 +44,7 @@ export function compileCondition(text: string): Parsed<Condition> {
   const written = attempt(() => writtenEnvironment().parse(text));
   if (written instanceof Error) return problem('', describe(written, text));
   const objections = objectionsTo(written.ast);
-  if (objections.length > 0) {
-    return {
-      ok: false,
-      problems: objections.map(({ at, message }) => ({ path: '', message: `${message}${place(text, at)}` })),
-    };
-  }
+  if (objections.length > 0) return refused(text, objections);
   const { valid, type, error } = written.check();
   if (!valid) return problem('', error ? describe(error, text) : 'does not type-check');
   if (type !== 'bool' && type !== 'dyn')
@@ -59,18 +52,21 @@ export function compileCondition(text: string): Parsed<Condition> {
   return compileMetered(text, written.ast);
 }
 
+function refused(text: string, objections: readonly Objection[]): Parsed<never> {
+  return {
+    ok: false,
+    problems: objections.map(({ at, message }) => ({ path: '', message: `${message}${place(text, at)}` })),
+  };
+}
+
 function compileMetered(text: string, ast: ASTNode): Parsed<Condition> {
-  const problems: Problem[] = [];
   const calls = patternCalls(ast);
-  const patterns = calls.flatMap(({ start, args: [, [, pattern]] }) => {
-    const compiled = compilePattern(pattern);
-    if (compiled.ok) return [compiled.value];
-    problems.push(
-      ...compiled.problems.map(({ message }) => ({ path: '', message: `${message}${place(text, start)}` })),
-    );
-    return [];
-  });
-  if (problems.length > 0) return { ok: false, problems };
+  const compiled = calls.map(({ start, args: [, [, pattern]] }) => ({ start, re2: compilePattern(pattern) }));
+  const patterns = compiled.flatMap(({ re2 }) => (typeof re2 === 'string' ? [] : [re2]));
+  const wrong = compiled.flatMap(({ re2, start: at }) =>
+    typeof re2 === 'string' ? [{ message: re2, at }] : [],
+  );
+  if (wrong.length > 0) return refused(text, wrong);
   const patternAt = (start: number) => calls.findIndex((call) => call.start === start);
   const program = attempt(() => meteredEnvironment().parse(metered(ast, patternAt)));
   if (program instanceof Error) return problem('', `cannot be compiled: ${oneLine(summary(program))}`);
@@ -120,27 +116,20 @@ function oneLine(text: string): string {
 }
 
 /**
- * Compiles the pattern of one call of `re2(text, 'pattern')`. RE2 takes time in proportion to the text, whatever pattern
+ * Compiles the pattern of one call of `re2(text, 'pattern')`, or answers why it cannot be. RE2 takes time in proportion to the text, whatever pattern
  * and text are; written out in the policy, a pattern is known to be readable before any image is judged.
  */
-function compilePattern(pattern: ASTNode | undefined): Parsed<RE2JS> {
+function compilePattern(pattern: ASTNode | undefined): RE2JS | string {
   if (pattern?.op !== 'value' || typeof pattern.args !== 'string')
-    return problem('', 're2() takes a text and a pattern, and the pattern must be written out');
-  if (pattern.args.length > MAX_PATTERN_LENGTH)
-    return problem('', `the pattern of re2() is longer than ${MAX_PATTERN_LENGTH} characters`);
-  const compiled = compile(pattern.args);
-  if (typeof compiled === 'string') return problem('', `the pattern of re2() cannot be read: ${compiled}`);
-  if (compiled.programSize() > MAX_PATTERN_INSTRUCTIONS)
-    return problem('', 'the pattern of re2() repeats too much');
-  return parsed(compiled);
-}
-
-function compile(pattern: string): RE2JS | string {
-  try {
-    return RE2JS.compile(pattern);
-  } catch (error) {
-    return error instanceof Error ? error.message : 'it is not a regular expression of RE2';
-  }
+    return 're2() takes a text and a pattern, and the pattern must be written out';
+  const { args: text } = pattern;
+  if (text.length > MAX_PATTERN_LENGTH)
+    return `the pattern of re2() is longer than ${MAX_PATTERN_LENGTH} characters`;
+  const compiled = attempt(() => RE2JS.compile(text));
+  if (compiled instanceof Error) return `the pattern of re2() cannot be read: ${compiled.message}`;
+  return compiled.programSize() > MAX_PATTERN_INSTRUCTIONS
+    ? 'the pattern of re2() repeats too much'
+    : compiled;
 }
 
 /** A JSON value as the evaluator sees it: integers as `int` (bigint), other numbers as `double`. */

@@ -38,28 +38,12 @@ export function meteredEnvironment(): Environment {
     .registerType('Work', Work)
     .registerVariable('__work', 'Work')
     .registerFunction('__round(Work, int): bool', startRound, SYNC)
-    .registerFunction(
-      '__each(Work, A): A',
-      charge(() => 1),
-      SYNC,
-    )
-    .registerFunction(
-      '__text(Work, A): A',
-      charge((value) => (typeof value === 'string' ? textWork(value) : 1)),
-      SYNC,
-    )
-    .registerFunction(
-      '__pieces(Work, A): A',
-      charge((value) => (typeof value === 'string' ? value.length : 1)),
-      SYNC,
-    )
+    .registerFunction('__each(Work, A): A', charge(ONE), SYNC)
+    .registerFunction('__text(Work, A): A', charge(ofText(textWork)), SYNC)
+    .registerFunction('__pieces(Work, A): A', charge(ofText(({ length }) => length)), SYNC)
     .registerFunction('__made(Work, A): A', charge(sizeOfMade), SYNC)
     .registerFunction('__whole(Work, A): A', whole, SYNC)
-    .registerFunction(
-      '__members(Work, A): A',
-      (work: Work, value: unknown) => (value instanceof Map ? value : whole(work, value)),
-      SYNC,
-    )
+    .registerFunction('__members(Work, A): A', members, SYNC)
     .registerFunction('__find(Work, string, int): bool', find, SYNC)
     .registerFunction('__moment(Work, string): string', (_: Work, text: string) => moment(text), SYNC)
     .registerFunction('__moment(Work, int): int', (_: Work, seconds: bigint) => seconds, SYNC)
@@ -73,7 +57,15 @@ function withVariables(environment: Environment): Environment {
     .registerVariable('now', 'google.protobuf.Timestamp');
 }
 
-function charge(units: (value: unknown) => number): (work: Work, value: unknown) => unknown {
+type Units = (value: unknown) => number;
+
+const ONE: Units = () => 1;
+const ofText =
+  (units: (text: string) => number): Units =>
+  (value) =>
+    typeof value === 'string' ? units(value) : 1;
+
+function charge(units: Units): (work: Work, value: unknown) => unknown {
   return (work, value) => {
     work.spend(units(value));
     return value;
@@ -93,6 +85,10 @@ function sizeOfMade(value: unknown): number {
 function whole(work: Work, value: unknown): unknown {
   work.spendWhole(value);
   return value;
+}
+
+function members(work: Work, value: unknown): unknown {
+  return value instanceof Map ? value : whole(work, value);
 }
 
 function find(work: Work, text: string, index: bigint): boolean {

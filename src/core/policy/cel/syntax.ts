@@ -3,15 +3,7 @@ import { MAX_MACRO_DEPTH } from './limits.ts';
 
 /** Functions that conditions may call. What is not here cannot be called: its cost is not known. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
-  'has',
-  'size',
-  'int',
-  'double',
-  'string',
-  'bool',
-  'timestamp',
-  'duration',
-  're2',
+  ...['has', 'size', 'int', 'double', 'string', 'bool', 'timestamp', 'duration', 're2'],
 ]);
 /** Methods that conditions may call, besides {@link MACROS}. */
 const METHODS: ReadonlySet<string> = new Set([
@@ -46,7 +38,6 @@ export function asMacro(node: ASTNode): Macro | undefined {
   return MACROS.has(name) && variable && bodies.length > 0 ? { name, over, variable, bodies } : undefined;
 }
 
-/** Number of syntax nodes. */
 export function countNodes(node: ASTNode): number {
   return childrenOf(node).reduce((sum, child) => sum + countNodes(child), 1);
 }
@@ -57,15 +48,14 @@ export function objectionsTo(node: ASTNode, depth = 0): readonly Objection[] {
   if (!macro)
     return [...objectionsToOne(node), ...childrenOf(node).flatMap((child) => objectionsTo(child, depth))];
   const { over, variable, bodies } = macro;
-  const own = [
-    ...(depth >= MAX_MACRO_DEPTH
-      ? [objection(node, `${macro.name}() is nested more than ${MAX_MACRO_DEPTH} deep`)]
-      : []),
-    ...(variable.op === 'id' && variable.args.startsWith(RESERVED_PREFIX)
-      ? [objection(variable, `names that begin with ${RESERVED_PREFIX} are reserved`)]
-      : []),
+  const tooDeep = objection(node, `${macro.name}() is nested more than ${MAX_MACRO_DEPTH} deep`);
+  const reserved = objection(variable, `names that begin with ${RESERVED_PREFIX} are reserved`);
+  return [
+    ...(depth >= MAX_MACRO_DEPTH ? [tooDeep] : []),
+    ...(variable.op === 'id' && variable.args.startsWith(RESERVED_PREFIX) ? [reserved] : []),
+    ...objectionsTo(over, depth),
+    ...bodies.flatMap((body) => objectionsTo(body, depth + 1)),
   ];
-  return [...own, ...objectionsTo(over, depth), ...bodies.flatMap((body) => objectionsTo(body, depth + 1))];
 }
 
 /** Every call of `re2` in a condition. */
