@@ -136,7 +136,7 @@ export const SMALL_LIBRARIES: readonly string[] = [
 
 /** Every other outside library and the rooms that own it; a name ending in `/` stands for a whole scope. */
 export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  undici: ['clients/registry', 'clients/kubernetes', 'clients/scanner'],
+  undici: ['clients/io', 'clients/registry', 'clients/kubernetes', 'clients/scanner'],
   '@sigstore/': ['clients/sigstore'],
   '@noble/': ['clients/sigstore'],
   express: ['clients/http-server'],

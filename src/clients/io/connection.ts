@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { errorCode } from '../../core/model/index.ts';
 
 const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
@@ -24,15 +25,8 @@ const MAX_DISCARDED_BYTES = 16 * 1024;
 /** Longest wait for an unwanted body, in milliseconds. */
 const MAX_DISCARD_MS = 500;
 
-/** Of a body of undici, what discards it. */
-interface Unwanted {
-  readonly body: {
-    dump(options: { readonly limit: number; readonly signal: AbortSignal }): Promise<unknown>;
-  };
-}
-
 /** Gets rid of an answer whose body does not matter; keeps the connection when that is cheap. Never throws. */
-export async function discard({ body }: Unwanted): Promise<void> {
+export async function discard({ body }: Pick<Dispatcher.ResponseData, 'body'>): Promise<void> {
   const signal = AbortSignal.timeout(MAX_DISCARD_MS);
   await body.dump({ limit: MAX_DISCARDED_BYTES, signal }).catch(() => undefined);
 }

@@ -41,10 +41,8 @@ async function objection(file: string): Promise<{ path: string; message: string 
     await access(file);
     return undefined;
   } catch (error) {
-    return {
-      path: file,
-      message: `cannot be read (${errorCode(error)}): outside a cluster, name a kubeconfig`,
-    };
+    const message = `cannot be read (${errorCode(error)}): outside a cluster, name a kubeconfig`;
+    return { path: file, message };
   }
 }
 

@@ -146,11 +146,10 @@ function firstComeFirstServed(): WorkOrder {
     put: (key) => void due.add(key),
     drop: (key) => void due.delete(key),
     next: () => {
-      for (const key of due) {
-        due.delete(key);
-        return { key };
-      }
-      return undefined;
+      const [key] = due;
+      if (key === undefined) return undefined;
+      due.delete(key);
+      return { key };
     },
     size: () => due.size,
   };

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
 import { discard } from '../io/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
@@ -31,7 +32,7 @@ export async function openBlob(
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   offset: number,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  if (offset > 0 && offset >= size) return nothing();
+  if (offset > 0 && offset >= size) return Readable.from([]); // all of it is known already
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
   const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`), headers });
   if (await isAbsent(call, answer, [200, 206])) return undefined;
@@ -57,10 +58,6 @@ async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerato
   } catch (error) {
     throw faultOfError(call, answer.url.host, error);
   }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // The offset is the end of the blob: no bytes are left.
 }
 
 export async function hasBlob(call: Call, { digest }: Pick<Descriptor, 'digest'>): Promise<boolean> {

@@ -8,8 +8,6 @@ import { deadline, fault } from './fault.ts';
 export const MAX_WAIT_MS = 2_000;
 /** Longest time a `Retry-After` keeps a host silent, in milliseconds: a registry must not switch itself off for a day. */
 export const MAX_PAUSE_MS = 60_000;
-/** Longest wait of a patient call, in milliseconds: it waits out every pause that is remembered. */
-const MAX_PATIENT_WAIT_MS = MAX_PAUSE_MS;
 /** Longest rest between images, in milliseconds; windows last hours, but one request in five minutes costs little. */
 export const MAX_REST_MS = 300_000;
 /** Hosts whose pauses are remembered. */
@@ -59,8 +57,9 @@ export function createPauses(now: () => Date): Pauses {
   };
 }
 
+/** A patient call waits out every pause that is remembered. */
 function mostWait({ patient }: Call): number {
-  return patient ? MAX_PATIENT_WAIT_MS : MAX_WAIT_MS;
+  return patient ? MAX_PAUSE_MS : MAX_WAIT_MS;
 }
 
 /** Waits, at most until the caller's signal fires. */

@@ -123,7 +123,8 @@ export async function addToFallbackTag(
 ): Promise<void> {
   const tag = fallbackTag(subject);
   let present = await readListing(call, tag);
-  for (let rewrites = 0; !lists(present, entry.digest); rewrites += 1) {
+  const isListed = (): boolean => present.manifests?.some(({ digest }) => digest === entry.digest) === true;
+  for (let rewrites = 0; !isListed(); rewrites += 1) {
     if (rewrites > MAX_REWRITES)
       throw fault(call, 'RegistryUnavailable', 'others keep writing the fallback tag at the same time');
     if (rewrites > 0) await pause(call, random() * REWRITE_PAUSE_MS * 2 ** rewrites);
@@ -142,10 +143,6 @@ async function readListing(call: Call, tag: string): Promise<Listing> {
   const mediaType = read?.mediaType ?? raw.contentType ?? '';
   if (read !== undefined && isIndexType(mediaType)) return { ...read, mediaType };
   throw misbehaved(call, 'what lies under the fallback tag is not a listing');
-}
-
-function lists({ manifests }: Listing, digest: Digest): boolean {
-  return manifests?.some((one) => one.digest === digest) === true;
 }
 
 function withEntry(present: Listing, entry: Descriptor): Listing & { readonly mediaType: string } {

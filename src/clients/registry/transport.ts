@@ -39,7 +39,8 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const headers = secret === undefined ? ask.headers : { ...ask.headers, authorization: secret };
       const answer = await steady(call, { ...ask, url, headers });
-      const location = leadsOn(ask, answer) ? header(answer, 'location') : undefined;
+      const followed = ask.method === 'GET' || ask.method === 'HEAD' ? REDIRECTS : KEEPING;
+      const location = followed.has(answer.status) ? header(answer, 'location') : undefined;
       if (location === undefined) return answer;
       await discard(answer);
       const target = placeOf(call, url, location, 'redirects');
@@ -69,8 +70,4 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       answer = await exchange(call, ask);
     }
   }
-}
-
-function leadsOn({ method }: Ask, { status }: Answer): boolean {
-  return method === 'GET' || method === 'HEAD' ? REDIRECTS.has(status) : KEEPING.has(status);
 }

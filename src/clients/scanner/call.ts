@@ -1,8 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { Agent, request } from 'undici';
+import * as z from 'zod';
 import { errorCode, Fault, parseJson } from '../../core/model/index.ts';
-import { runProgram, type Ending, type Program } from '../io/index.ts';
+import { readAtMost, runProgram, type Ending, type Program } from '../io/index.ts';
 
 /** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
@@ -33,30 +36,24 @@ export async function askTrivy(call: TrivyCall): Promise<unknown> {
 
 function faultOf(call: TrivyCall, ending: Ending): Error {
   const { operation, command, timeoutMs } = call;
-  switch (ending.kind) {
-    case 'missing': {
-      const { cause } = ending;
-      const code = errorCode(cause);
-      const transient = !NOT_RUNNABLE.has(code);
-      return failed(operation, `${command} cannot be run${code && ` (${code})`}`, { transient, cause });
-    }
-    case 'cancelled':
-      return deadline(operation);
-    case 'late': {
-      const detail = `${command} was not done after ${timeoutMs} ms and was killed`;
-      return failed(operation, detail + complaintOf(call, ending.complaint), { transient: true });
-    }
-    case 'too-much': {
-      const detail = `${command} printed more than ${MAX_OUTPUT_BYTES} bytes and was killed`;
-      return failed(operation, detail, { transient: false });
-    }
-    case 'ended': {
-      const { code, signal } = ending;
-      const how = signal === null ? `ended with code ${code}` : `was ended by the signal ${signal}`;
-      const detail = `${command} ${how}${complaintOf(call, ending.complaint)}`;
-      return failed(operation, detail, { transient: true });
-    }
+  if (ending.kind === 'cancelled') return deadline(operation);
+  if (ending.kind === 'missing') {
+    const { cause } = ending;
+    const code = errorCode(cause);
+    const transient = !NOT_RUNNABLE.has(code);
+    return failed(operation, `${command} cannot be run${code && ` (${code})`}`, { transient, cause });
   }
+  if (ending.kind === 'too-much') {
+    const detail = `${command} printed more than ${MAX_OUTPUT_BYTES} bytes and was killed`;
+    return failed(operation, detail, { transient: false });
+  }
+  const how =
+    ending.kind === 'ended' ? howEnded(ending) : `was not done after ${timeoutMs} ms and was killed`;
+  return failed(operation, `${command} ${how}${complaintOf(call, ending.complaint)}`, { transient: true });
+}
+
+function howEnded({ code, signal }: Extract<Ending, { readonly kind: 'ended' }>): string {
+  return signal === null ? `ended with code ${code}` : `was ended by the signal ${signal}`;
 }
 
 function complaintOf({ secrets }: TrivyCall, complaint: string): string {
@@ -110,4 +107,65 @@ function quoteTail(text: string, secrets: readonly string[]): string {
     .replace(/[^\x20-\x7e…]+/g, ' ')
     .trim();
   return quoted.length > MAX_QUOTE ? `…${quoted.slice(-MAX_QUOTE)}` : quoted;
+}
+
+/** What a Trivy, or a Trivy server, reports of itself. */
+export interface About {
+  readonly version: string;
+  /** When the database that it judges by was built; absent when it has none or does not report it. */
+  readonly databaseUpdatedAt?: Date;
+}
+
+type ServerQuestion = Pick<TrivyCall, 'operation' | 'signal'> & Readonly<{ serverUrl: string; ca: string }>;
+
+/** Longest time for the one small answer of a server, in milliseconds. */
+const SERVER_TIMEOUT_MS = 10_000;
+/** Most bytes of that answer; it has a few hundred. */
+const MAX_ABOUT_BYTES = 64 * 1024;
+
+const wire = z.object({
+  Version: z.string().min(1).max(128),
+  VulnerabilityDB: z.object({ UpdatedAt: z.iso.datetime({ offset: true }).nullish().catch(null) }).nullish(),
+});
+
+/** Reads what `trivy version --format json`, and `/version` of a server, print. `undefined` for anything else. */
+export function parseAbout(answer: unknown): About | undefined {
+  const read = wire.safeParse(answer);
+  if (!read.success) return undefined;
+  const { Version: version, VulnerabilityDB: database } = read.data;
+  return { version, databaseUpdatedAt: database?.UpdatedAt ? new Date(database.UpdatedAt) : undefined };
+}
+
+/** Asks a Trivy server about itself. It is asked before it scans, so that its database is at least as new as reported. */
+export async function askServer(question: ServerQuestion): Promise<About> {
+  const { operation, serverUrl, signal } = question;
+  // Never quoted: it may hold a login.
+  const host = new URL(serverUrl).host;
+  const answer = await get(question).catch((cause: unknown) => {
+    if (signal.aborted) throw deadline(operation);
+    throw failed(operation, `the Trivy server ${host} does not answer`, { transient: true, cause });
+  });
+  const about = parseAbout(parseJson(answer));
+  if (about !== undefined) return about;
+  throw failed(operation, `${host} does not say its version as a Trivy server does`, { transient: true });
+}
+
+/** The body of a good answer; nothing for any other. */
+async function get({ serverUrl, ca, signal }: ServerQuestion): Promise<Uint8Array> {
+  const url = new URL(`${serverUrl.replace(/\/+$/, '')}/version`);
+  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+  const dispatcher = new Agent({ connect: { ca: ca === '' ? undefined : [...rootCertificates, ca] } });
+  try {
+    const { statusCode, body } = await request(url, {
+      dispatcher,
+      headers: login === ':' ? {} : { authorization },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(SERVER_TIMEOUT_MS)]),
+    });
+    const answer = await readAtMost(body, MAX_ABOUT_BYTES);
+    if (answer === undefined) throw new Error('a long answer');
+    return statusCode === 200 ? answer : new Uint8Array();
+  } finally {
+    await dispatcher.destroy();
+  }
 }

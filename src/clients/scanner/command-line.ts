@@ -179,14 +179,8 @@ export function secretsOf(login: RegistryLogin | undefined): readonly string[] {
 }
 
 function entryOf(login: RegistryLogin): Readonly<Record<string, string>> {
-  switch (login.kind) {
-    case 'password':
-      return { auth: auth(login) };
-    case 'identity':
-      return { identitytoken: login.token };
-    case 'bearer':
-      return { registrytoken: login.token };
-  }
+  if (login.kind === 'password') return { auth: auth(login) };
+  return login.kind === 'identity' ? { identitytoken: login.token } : { registrytoken: login.token };
 }
 
 function auth({ username, password }: Extract<RegistryLogin, { kind: 'password' }>): string {

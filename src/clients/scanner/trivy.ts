@@ -3,8 +3,17 @@ import pLimit from 'p-limit';
 import { nameOf, objectOf, parseReference } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
-import { askServer, parseAbout, type About } from './about.ts';
-import { askTrivy, callTrivy, deadline, failed, inPrivateFolder, type TrivyCall } from './call.ts';
+import {
+  askServer,
+  askTrivy,
+  callTrivy,
+  deadline,
+  failed,
+  inPrivateFolder,
+  parseAbout,
+  type About,
+  type TrivyCall,
+} from './call.ts';
 import {
   type CommandLine,
   type Database,

@@ -15,7 +15,7 @@ import {
 import { parsePayload } from './encodings.ts';
 import { parseCertificate } from './verify/certificate.ts';
 import { isPublicKey } from './verify/key-signature.ts';
-import { toRootMaterial } from './verify/root-material.ts';
+import { toRootMaterial } from './verify/material.ts';
 
 /** Largest trust root in bytes; the public-good one has ten thousand. */
 const MAX_ROOT_BYTES = 1024 * 1024;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
 import { createTokenVerifier } from '../../../src/clients/oidc/index.ts';
-import type { Fetch } from '../../../src/clients/oidc/key-sets.ts';
+import type { Fetch } from '../../../src/clients/oidc/verify-token.ts';
 import { namedKey, sign, startIssuer, type Issuer, type NamedKey } from './issuer.ts';
 
 const MINUTE_MS = 60_000;

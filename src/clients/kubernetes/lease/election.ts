@@ -55,6 +55,7 @@ export function runElection(options: ElectionOptions): Election {
   let term: Term | undefined;
   let reported = { leading: false, holder: undefined as string | undefined };
 
+  const isOthers = (): boolean => (claim.holder() ?? options.identity) !== options.identity;
   const isLeader = (): boolean => term?.lasts() ?? false;
   const logTerm = (): void => {
     const now = { leading: isLeader(), holder: claim.holder() };
@@ -95,7 +96,7 @@ export function runElection(options: ElectionOptions): Election {
     const held = await withinReason(async (late) => ({ claim: await claim.take(signal(late)) }));
     if (closing.signal.aborted || !held) return;
     if (held.claim) hold(held.claim.heldSince + renewDeadlineMs);
-    else if (isOthers(claim.holder(), options.identity)) term?.end();
+    else if (isOthers()) term?.end();
   };
 
   const campaign = async (): Promise<void> => {
@@ -127,10 +128,6 @@ export function runElection(options: ElectionOptions): Election {
       return campaigning;
     },
   };
-}
-
-function isOthers(holder: string | undefined, identity: string): boolean {
-  return holder !== undefined && holder !== identity;
 }
 
 /** One time of leading: from the moment the Lease was held until it no longer surely is. */

@@ -113,7 +113,8 @@ export function createAuthorizer(
       const answer = await credential(call, challenge, refused);
       if (answer !== undefined) {
         challenges.set(needOf(call), challenge);
-        lastOf.set(call.endpoint.registry, withoutScope(challenge));
+        const parameters = new Map([...challenge.parameters].filter(([name]) => name !== 'scope'));
+        lastOf.set(call.endpoint.registry, { ...challenge, parameters });
       }
       return answer;
     },
@@ -123,10 +124,6 @@ export function createAuthorizer(
 /** What a login is needed for: a token to read a repository is not one to write to it. */
 function needOf(call: Call): string {
   return JSON.stringify([call.endpoint.registry, call.repository, call.access, call.alsoPulls]);
-}
-
-function withoutScope({ scheme, parameters }: Challenge): Challenge {
-  return { scheme, parameters: new Map([...parameters].filter(([name]) => name !== 'scope')) };
 }
 
 /** Lists with their own quoting, so that no two questions can share a key by a clever choice of separators. */

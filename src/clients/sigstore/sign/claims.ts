@@ -87,14 +87,8 @@ export function timestampOf({ verificationMaterial }: Bundle): Uint8Array | unde
 }
 
 function certificateOf(content: Bundle['verificationMaterial']['content']): Buffer | undefined {
-  switch (content.$case) {
-    case 'certificate':
-      return content.certificate.rawBytes;
-    case 'x509CertificateChain':
-      return content.x509CertificateChain.certificates[0]?.rawBytes;
-    case 'publicKey':
-      return undefined;
-  }
+  if (content.$case === 'certificate') return content.certificate.rawBytes;
+  return content.$case === 'publicKey' ? undefined : content.x509CertificateChain.certificates[0]?.rawBytes;
 }
 
 /** The names are those of Go's fields (cosign SIGNATURE_SPEC, "bundle"). */

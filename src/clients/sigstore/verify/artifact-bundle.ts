@@ -7,9 +7,8 @@ import {
   type TrustRoot,
 } from '../../../core/model/index.ts';
 import { readBundle, readBundleJson, readMessageSignature } from './bundle.ts';
-import type { Covered, SignedMaterial } from './material.ts';
+import { type Covered, type SignedMaterial, createParsedTrust } from './material.ts';
 import { findMaker, type Proof } from './prove.ts';
-import { createParsedTrust } from './root-material.ts';
 
 /** A file: its bytes, or a digest that stands for them. */
 export type Artifact = { readonly bytes: Uint8Array } | { readonly digest: Digest };

@@ -4,8 +4,14 @@ import { Verifier } from '@sigstore/verify';
 import type { CertificateIdentity, ProvenSignature, Trust } from '../../../core/model/index.ts';
 import { type Chain, findPath, intermediatesIn, readIdentity, readLeaf } from './certificate.ts';
 import { isSignedBy } from './key-signature.ts';
-import { provenContent, type SignedMaterial } from './material.ts';
-import { trustOnly, type Authority, type ParsedTrust, type RootMaterial } from './root-material.ts';
+import {
+  provenContent,
+  type SignedMaterial,
+  trustOnly,
+  type Authority,
+  type ParsedTrust,
+  type RootMaterial,
+} from './material.ts';
 import { attest, earliest, askWitness, type Witness } from './witness.ts';
 
 /** Who made a signature and when: all of a proven signature but what it says and where it lies. */
@@ -94,25 +100,21 @@ function vouch(claim: CertificateClaim, witness: Witness): CertificateIdentity |
   if (paths.length === 0)
     return `made with a certificate that no trusted authority issued, ${claimed(identity)}`;
   if (witness.times.length === 0)
-    return `made with a certificate, at no proven time${because(witness.complaints)}`;
+    return ['made with a certificate, at no proven time', witness.complaints.join(', ')]
+      .filter(Boolean)
+      .join(': ');
   const reasons = paths.map(({ authority, path }) => outOfTime(path, authority, witness.times));
   const valid = paths.find((_, index) => reasons[index] === undefined);
   if (!valid) return reasons[0] ?? 'made when its certificate was not valid';
-  return confirm(claim, witness, valid) ?? named(identity);
+  const refusal = confirm(claim, witness, valid);
+  if (refusal !== undefined) return refusal;
+  if (identity.issuer === '') return 'made with a certificate that names no OpenID issuer';
+  return identity.subjects.length === 0 ? 'made with a certificate that names no subject' : identity;
 }
 
 function claimed({ issuer, subjects }: CertificateIdentity): string {
   const [subject = 'no one'] = subjects;
   return `it claims to be ${subject}${issuer === '' ? '' : ` of ${issuer}`}`;
-}
-
-function because(complaints: readonly string[]): string {
-  return complaints.length === 0 ? '' : `: ${complaints.join(', ')}`;
-}
-
-function named(identity: CertificateIdentity): CertificateIdentity | string {
-  if (identity.issuer === '') return 'made with a certificate that names no OpenID issuer';
-  return identity.subjects.length === 0 ? 'made with a certificate that names no subject' : identity;
 }
 
 /**

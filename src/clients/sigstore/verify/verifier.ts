@@ -1,9 +1,8 @@
 import type { SignatureVerifier } from '../../../core/evidence/index.ts';
 import type { Reason, Signature, SignatureCandidate, Trust } from '../../../core/model/index.ts';
-import type { SignedMaterial } from './material.ts';
+import { type SignedMaterial, createParsedTrust, type ParsedTrust } from './material.ts';
 import { createPool, type Failure, type Pool } from './pool.ts';
 import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
-import { createParsedTrust, type ParsedTrust } from './root-material.ts';
 
 export interface CandidateVerifier {
   readonly verify: SignatureVerifier;

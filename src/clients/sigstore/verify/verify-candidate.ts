@@ -11,9 +11,8 @@ import {
 import { parsePayload } from '../encodings.ts';
 import { readBundle } from './bundle.ts';
 import { readEnvelope, readSimpleSigning } from './cosign-layer.ts';
-import { MAX_JSON_BYTES, type SignedCandidate } from './material.ts';
+import { MAX_JSON_BYTES, type SignedCandidate, type ParsedTrust } from './material.ts';
 import { findMaker } from './prove.ts';
-import type { ParsedTrust } from './root-material.ts';
 import { readUnsignedStatement } from './statement.ts';
 
 /** One question: what this candidate proves about this digest. */

@@ -4,8 +4,7 @@ import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, Verifier } from '@sigstore/verify';
 import { objectOf, textOf, type ProvenSignature } from '../../../core/model/index.ts';
 import { parsePayload, splitPem } from '../encodings.ts';
-import { provenContent, type SignedMaterial } from './material.ts';
-import { type RootMaterial, trustOnly } from './root-material.ts';
+import { provenContent, type SignedMaterial, type RootMaterial, trustOnly } from './material.ts';
 
 /** What the logs and timestamp authorities of one root have seen of a signature. */
 export interface Witness {

@@ -1,11 +1,8 @@
 import { parentPort } from 'node:worker_threads';
-import { createParsedTrust } from './root-material.ts';
+import { createParsedTrust } from './material.ts';
 import { verifyCandidate, type Question } from './verify-candidate.ts';
 
-/*
- * The entry of a worker thread, the one module here that does something when it is loaded: it answers each question it
- * is sent with what the candidate proves.
- */
+// The entry of a worker thread, the one module here that acts when it is loaded: it answers each question it is sent.
 
 const parsed = createParsedTrust();
 

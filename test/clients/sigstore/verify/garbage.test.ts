@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { createParsedTrust } from '../../../../src/clients/sigstore/verify/root-material.ts';
+import { createParsedTrust } from '../../../../src/clients/sigstore/verify/material.ts';
 import { verifyCandidate } from '../../../../src/clients/sigstore/verify/verify-candidate.ts';
 import type { SignatureCandidate, Trust } from '../../../../src/core/model/index.ts';
 import { createSigstore } from '../../../support/sigstore/instance.ts';
