@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Report } from '../../src/controllers/audit/ports.ts';
+import type { Report } from '../../src/controllers/audit/report.ts';
 import { buildReports } from '../../src/controllers/audit/report.ts';
 import { createUnits } from '../../src/controllers/audit/image-groups.ts';
 import { pod } from '../controllers/audit/pods.ts';

@@ -1,36 +1,19 @@
 import type { Cluster, WatchCollection, WriteStatus } from '../../clients/kubernetes/index.ts';
-import { type Gauge, type Verdict, errorFields, type Log } from '../../core/model/index.ts';
+import { type Gauge, errorFields, type Log } from '../../core/model/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { AuditPorts, AuditSettings, Pods, AuditChange, ReportStore } from './ports.ts';
-import { createFindingsPublisher, type ReportState, type FindingsPublisher } from './publish.ts';
+import { createFindingsPublisher, type FindingsPublisher } from './publish.ts';
 import { REPORT_NAME } from './report.ts';
 import { podSelector } from './running-pods.ts';
 import { openSession, type Session } from './session.ts';
 import { countVerdicts } from './tally.ts';
-
-/** How far the audit is, for people. */
-interface AuditSnapshot {
-  /** Only the leader audits. */
-  readonly running: boolean;
-  readonly pods: number;
-  /** Distinct images by the worst verdict on them. */
-  readonly images: Readonly<Record<Verdict['kind'], number>>;
-  /** Image, namespace and logins together: what is judged one by one. */
-  readonly units: number;
-  readonly judged: number;
-  /** Units whose turn has not come. */
-  readonly queued: number;
-  /** Containers that have not been started yet. */
-  readonly waiting: number;
-  readonly reports: ReportState;
-}
 
 /** What already runs, judged again as time passes. */
 export interface Audit {
   /** Audits these pods until the signal; settles when nothing runs any longer. For the leader only; may be called again after it. */
   readonly run: (signal: AbortSignal, pods: Pods) => Promise<void>;
   readonly gauges: readonly Gauge[];
-  readonly snapshot: () => AuditSnapshot;
+  readonly snapshot: () => ReturnType<typeof snapshotOf>;
 }
 
 /** Milliseconds between two rounds of writing: no reader needs updates faster than this. */
@@ -38,14 +21,14 @@ export const PUBLISH_EVERY_MS = 5_000;
 
 /** Joins units, schedule and the publishing of results. Nothing happens before `run`. */
 export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
-  let current: { readonly session: Session; readonly publisher: FindingsPublisher } | undefined;
+  let current: Term | undefined;
   const verdicts = () => (current ? countVerdicts(current.session.findings.judgements()) : []);
   return {
     run: async (signal, pods) => {
       if (signal.aborted) return;
       const session = openSession(pods, { ports, settings }, signal);
       const publisher = createFindingsPublisher(session, ports, settings);
-      current = { session, publisher: publisher };
+      current = { session, publisher };
       try {
         while (await pause(PUBLISH_EVERY_MS, ports, signal))
           await publisher.publish(signal).catch(ports.report);
@@ -78,17 +61,20 @@ function waitingIn({ units, findings }: Session): number {
   return counts.waiting + Math.max(0, counts.units - findings.size());
 }
 
-function snapshotOf(
-  current: { readonly session: Session; readonly publisher: FindingsPublisher } | undefined,
-  verdicts: ReturnType<typeof countVerdicts>,
-): AuditSnapshot {
+/** One term of this process as leader. */
+interface Term {
+  readonly session: Session;
+  readonly publisher: FindingsPublisher;
+}
+
+/** How far the audit is: images by the worst verdict on them, and units, which are judged one by one. */
+function snapshotOf(current: Term | undefined, verdicts: ReturnType<typeof countVerdicts>) {
   const images = { allow: 0, warn: 0, deny: 0, unknown: 0 };
   for (const { verdict, images: count } of verdicts) images[verdict] += count;
-  const counts = current?.session.units.counts() ?? { units: 0, pods: 0, waiting: 0 };
   return {
     running: current !== undefined,
     images,
-    ...counts,
+    ...(current?.session.units.counts() ?? { units: 0, pods: 0, waiting: 0 }),
     judged: current?.session.findings.size() ?? 0,
     queued: current?.session.queued() ?? 0,
     reports: current?.publisher.reports() ?? 'off',
@@ -97,19 +83,15 @@ function snapshotOf(
 
 /** Waits; `false` when the signal came first. */
 async function pause(ms: number, { after }: AuditPorts, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return false;
-  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const { promise, resolve } = Promise.withResolvers<Event | undefined>();
   const cancel = after(ms, () => {
-    resolve(true);
+    resolve(undefined);
   });
-  const stop = () => {
-    resolve(false);
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  const passed = await promise;
+  signal.addEventListener('abort', resolve, { once: true });
+  if (!signal.aborted) await promise;
   cancel();
-  signal.removeEventListener('abort', stop);
-  return passed;
+  signal.removeEventListener('abort', resolve);
+  return !signal.aborted;
 }
 
 /** The manager of the status fields that belong to the audit. */

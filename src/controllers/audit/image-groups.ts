@@ -1,5 +1,5 @@
+import type { Credentials } from '../../core/evidence/index.ts';
 import { formatReference, type ImageRef, type Reason } from '../../core/model/index.ts';
-import type { Credentials } from './ports.ts';
 import { runningImage, type RunningImage, type PodRuns, type RunningPod } from './running-pods.ts';
 
 /** One thing to judge: an image as it runs in one namespace, pulled with certain logins, by however many pods. */
@@ -68,11 +68,7 @@ export function createUnits(): Units {
     return reading;
   };
   const keysOf = ({ namespace, runs }: RunningPod) =>
-    read(runs).uses.map(({ container, running }) => ({
-      container,
-      key: keyOf(namespace, runs, running),
-      running,
-    }));
+    read(runs).uses.map((use) => ({ ...use, key: keyOf(namespace, runs, use.running) }));
   const leave = (id: string, pod: RunningPod): readonly string[] => {
     pods.delete(id);
     waiting -= read(pod.runs).waiting;
@@ -139,16 +135,11 @@ function identityOf(running: Started): readonly string[] {
 
 function unitOf(key: string, running: Started, { namespace, runs }: RunningPod): OpenUnit {
   const { serviceAccount, pullSecrets } = runs;
-  const base = {
-    key,
-    credentials: { namespace, serviceAccount, pullSecrets },
-    pods: new Map<string, PodUse>(),
-  };
+  const credentials = { namespace, serviceAccount, pullSecrets };
+  const base = { key, credentials, pods: new Map<string, PodUse>() };
   switch (running.state) {
-    case 'known': {
-      const { use, image, pulledAs } = running;
-      return { ...base, use, image: formatReference(image), ...(pulledAs !== undefined && { pulledAs }) };
-    }
+    case 'known':
+      return { ...base, use: running.use, image: formatReference(running.image), pulledAs: running.pulledAs };
     case 'unclear':
       return { ...base, use: running.use, image: formatReference(running.use), unclear: running.reason };
     case 'unreadable':

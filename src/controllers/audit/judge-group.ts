@@ -1,3 +1,4 @@
+import { evidenceWithout } from '../../core/evidence/index.ts';
 import {
   isPinned,
   nameOf,
@@ -5,7 +6,6 @@ import {
   type ImageRef,
   type JudgedImage,
   type Reason,
-  type Unknown,
   type Verdict,
   type JudgedFinding,
 } from '../../core/model/index.ts';
@@ -43,10 +43,9 @@ type Answer = Pick<JudgedImage, 'verdict' | 'reference' | 'evidence'>;
 /** Judges one unit as it would be judged at admission now, but for the digest, which is the one that runs. */
 export async function judgeUnit(
   unit: Unit,
-  given: { readonly ports: Judging; readonly unmatchedImages: AuditSettings['unmatchedImages'] },
+  { ports, unmatchedImages }: Pick<AuditSettings, 'unmatchedImages'> & { readonly ports: Judging },
   signal: AbortSignal,
 ): Promise<Judgement> {
-  const { ports, unmatchedImages } = given;
   const { use, unclear, image, credentials } = unit;
   const labels = await ports.namespaceLabels(credentials.namespace, signal);
   const policies = ports.policies();
@@ -70,15 +69,9 @@ function judgementOf(
   judgedAt: Date,
 ): Judgement {
   const changesAt = evidence && nextChange(evidence, applying, judgedAt);
-  return {
-    image,
-    verdict,
-    ...(reference && { reference }),
-    // An image that cannot be parsed has no name that a policy could match.
-    covering: use ? [...applying, ...undecided].map(({ name }) => name) : [],
-    judgedAt,
-    ...(changesAt && { changesAt }),
-  };
+  // An image that cannot be parsed has no name that a policy could match.
+  const covering = use ? [...applying, ...undecided].map(({ name }) => name) : [];
+  return { image, verdict, reference, covering, judgedAt, changesAt };
 }
 
 /** Whether judging this unit may need its registry, under these policies. */
@@ -92,25 +85,13 @@ export function needsRegistry({ use, unclear }: Unit, policies: readonly Compile
 function judgeUnclear(
   use: ImageRef,
   reason: Reason,
-  given: {
-    readonly selection: Selection;
-    readonly unmatchedImages: AuditSettings['unmatchedImages'];
-    readonly now: Date;
-  },
+  given: Pick<AuditSettings, 'unmatchedImages'> & { readonly selection: Selection; readonly now: Date },
 ): Answer {
   const { selection, unmatchedImages, now } = given;
   if (selection.applying.length + selection.undecided.length === 0) {
     return { reference: use, verdict: decideUnmatched(unmatchedImages) };
   }
-  const unreadable: Unknown = { state: 'unknown', reason, transient: false };
-  const evidence: Evidence = {
-    image: use,
-    manifest: unreadable,
-    referrers: unreadable,
-    signatures: unreadable,
-    children: unreadable,
-    successor: unreadable,
-  };
+  const evidence = evidenceWithout(use, { state: 'unknown', reason, transient: false });
   return { reference: use, verdict: decide({ use, evidence, selection, now }) };
 }
 

@@ -1,7 +1,8 @@
+import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
 import { cutBytes, type JudgedImage } from '../../core/model/index.ts';
 import { explainFinding } from '../../core/policy/index.ts';
 import { byWeight, rankOf, reportedCodes, isReported, type Judgement } from './judge-group.ts';
-import type { AuditEvent } from './ports.ts';
+import { podReference } from './running-pods.ts';
 import type { PodUse, Unit } from './image-groups.ts';
 
 /** Reason of the event that says that nothing is wrong with an image any longer. */
@@ -19,12 +20,6 @@ export interface Announced {
   readonly rank: number;
 }
 
-/** What follows from a judgement: events, and what has been said after them. */
-export interface PodEvents {
-  readonly announced: Announced | undefined;
-  readonly events: readonly AuditEvent[];
-}
-
 /** The part of a judgement that an event would announce: when it is equal, there is nothing new to announce. */
 export function announcementOf({ verdict }: Judgement): Announced {
   return { codes: reportedCodes(verdict), rank: rankOf(verdict) };
@@ -38,16 +33,13 @@ export function announcementOf({ verdict }: Judgement): Announced {
 export function podEvents(
   unit: Unit,
   judgement: Judgement,
-  {
-    announced: announced,
-    last,
-  }: { readonly announced: Announced | undefined; readonly last: Announced | undefined },
-): PodEvents {
+  { announced, last }: { readonly announced: Announced | undefined; readonly last: Announced | undefined },
+): { readonly announced: Announced | undefined; readonly events: readonly RecordedEvent[] } {
   const now = announcementOf(judgement);
   const before = announced ?? NOTHING;
   if (same(now, before)) return { announced: now, events: [] };
   const passing = judgement.verdict.findings.some(({ transient }) => transient);
-  if (passing && !(last && same(now, last))) return { announced: announced, events: [] };
+  if (passing && !(last && same(now, last))) return { announced, events: [] };
   if (!announced && judgement.verdict.kind === 'allow') return { announced: now, events: [] };
   return { announced: now, events: eventsOf(unit, judgement, isWorse(now, before)) };
 }
@@ -63,11 +55,11 @@ function isWorse(now: Announced, before: Announced): boolean {
   return now.codes.some((code) => !before.codes.includes(code));
 }
 
-function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly AuditEvent[] {
+function eventsOf(unit: Unit, judgement: Judgement, worse: boolean): readonly RecordedEvent[] {
   const uses = [...unit.pods.values()];
   const findings = byWeight(judgement.verdict).filter(isReported);
-  const event = ({ pod }: PodUse, note: string): AuditEvent => ({
-    regarding: { apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid },
+  const event = ({ pod }: PodUse, note: string): RecordedEvent => ({
+    regarding: podReference(pod),
     type: worse ? 'Warning' : 'Normal',
     reason: findings[0]?.reason ?? ADMISSIBLE,
     action: ACTION,
@@ -91,13 +83,7 @@ const OPENINGS = {
 
 function noteOf(unit: Unit, { verdict, reference }: Judgement, { container }: PodUse): string {
   const findings = byWeight(verdict).filter(isReported);
-  const image: JudgedImage = {
-    container,
-    field: '',
-    image: unit.image,
-    verdict,
-    ...(reference && { reference }),
-  };
+  const image: JudgedImage = { container, field: '', image: unit.image, verdict, reference };
   const lines = findings.map((finding) => explainFinding(image, finding));
   const mirror = unit.pulledAs === undefined ? [] : [`the node pulled it as ${unit.pulledAs}`];
   const all =

@@ -1,11 +1,11 @@
-import { digestOf, Fault, type Clock, rfc3339 } from '../../core/model/index.ts';
-import type { AuditPorts, AuditSettings, AuditStatus, Report, ReportStore, WriteAnswer } from './ports.ts';
-import { buildReports } from './report.ts';
+import { digestOf, Fault, rfc3339 } from '../../core/model/index.ts';
+import type { AuditPorts, AuditSettings, AuditStatus, ReportStore, WriteAnswer } from './ports.ts';
+import { buildReports, type Report } from './report.ts';
 import type { Session } from './session.ts';
 import { tallyPolicies } from './tally.ts';
 
 /** How values get to where they are read. */
-interface Publishing<T> {
+interface Publishing<T> extends Pick<AuditPorts, 'clock' | 'onError' | 'report'> {
   /** What is written, for a person: `status of ImagePolicy production`. */
   readonly about: (key: string) => string;
   /** What makes one value another one. */
@@ -15,9 +15,6 @@ interface Publishing<T> {
   readonly write: (key: string, value: T, signal: AbortSignal) => Promise<WriteAnswer>;
   /** Absent = what is no longer wanted is left alone. */
   readonly remove?: (key: string, signal: AbortSignal) => Promise<WriteAnswer>;
-  readonly clock: Clock;
-  readonly onError: AuditPorts['onError'];
-  readonly report: AuditPorts['report'];
 }
 
 /** Writes what changed, once. */
@@ -38,11 +35,7 @@ function createPublisher<T>(given: Publishing<T>): Publisher<T> {
   const written = new Map<string, { readonly hash: string; readonly at: number }>();
   let behind = false;
 
-  const attempt = async (
-    key: string,
-    call: () => Promise<WriteAnswer>,
-    signal: AbortSignal,
-  ): Promise<boolean> => {
+  const attempt = async (key: string, call: () => Promise<WriteAnswer>, signal: AbortSignal) => {
     const operation = `write ${given.about(key)}`;
     try {
       const answer = await call();
@@ -51,8 +44,7 @@ function createPublisher<T>(given: Publishing<T>): Publisher<T> {
       given.onError({ operation, detail: answer.message });
     } catch (error) {
       if (signal.aborted) return false;
-      if (error instanceof Fault) given.onError({ operation, detail: error.message });
-      else given.report(error);
+      reportFailure(operation, error, given);
     }
     behind = true;
     return false;
@@ -91,6 +83,16 @@ function createPublisher<T>(given: Publishing<T>): Publisher<T> {
   };
 }
 
+/** What is no broken connection is a bug. */
+export function reportFailure(
+  operation: string,
+  error: unknown,
+  { onError, report }: Pick<AuditPorts, 'onError' | 'report'>,
+): void {
+  if (error instanceof Fault) onError({ operation, detail: error.message });
+  else report(error);
+}
+
 /** Milliseconds between two checks for the API of reports: it may be installed at any time. */
 const LOOK_FOR_REPORTS_MS = 60_000;
 
@@ -110,29 +112,26 @@ export function createFindingsPublisher(
   ports: AuditPorts,
   settings: AuditSettings,
 ): FindingsPublisher {
-  const { clock, onError: onError, report } = ports;
+  const { clock, onError, report } = ports;
   const started = clock().getTime();
   const statuses = createPublisher<AuditStatus>({
     about: (policy) => `status of ImagePolicy ${policy}`,
     essence: ({ images }) => images,
     refreshMs: settings.everyMs,
     write: ports.writeStatus,
-    ...{ clock, onError: onError, report },
+    ...{ clock, onError, report },
   });
-  const stored = ports.reports && createShelving(ports.reports, ports);
+  const stored = ports.reports && createReportKeeper(ports.reports, ports);
   let publishedVersion = -1;
   // Before everything was judged once, counts would fall to zero and rise again with every new leader.
   let ready = false;
 
   const statusOf = (): ReadonlyMap<string, AuditStatus> => {
-    const names = ports
-      .policies()
-      .map(({ name }) => name)
-      .filter((name) => !settings.builtInPolicies.includes(name));
+    const names = ports.policies().map(({ name }) => name);
+    const own = names.filter((name) => !settings.builtInPolicies.includes(name));
     const now = clock();
-    const tallies = tallyPolicies(names, session.findings.judgements());
     return new Map(
-      [...tallies].map(([name, { counts, lastJudged = now }]) => [
+      [...tallyPolicies(own, session.findings.judgements())].map(([name, { counts, lastJudged = now }]) => [
         name,
         { images: counts, lastAudit: rfc3339(lastJudged) },
       ]),
@@ -160,16 +159,9 @@ export function createFindingsPublisher(
   };
 }
 
-interface Shelving {
-  readonly keep: (
-    version: number,
-    reports: () => ReadonlyMap<string, Report>,
-    signal: AbortSignal,
-  ) => Promise<void>;
-  readonly state: () => ReportState;
-}
-
-function createShelving(stored: ReportStore, { clock, onError: onError, report }: AuditPorts): Shelving {
+/** Keeps reports while their API is installed. */
+function createReportKeeper(stored: ReportStore, ports: AuditPorts) {
+  const { clock, onError, report } = ports;
   let lookedAt = -Infinity;
   let publisher: Publisher<Report> | undefined;
   let keptVersion = -1;
@@ -180,7 +172,7 @@ function createShelving(stored: ReportStore, { clock, onError: onError, report }
       refreshMs: Infinity,
       write: stored.write,
       remove: stored.remove,
-      ...{ clock, onError: onError, report },
+      ...{ clock, onError, report },
     });
     // What an earlier leader wrote is ours to correct.
     fresh.adopt(await stored.namespaces(signal));
@@ -195,17 +187,16 @@ function createShelving(stored: ReportStore, { clock, onError: onError, report }
       publisher = (await stored.installed(signal)) ? (publisher ?? (await open(signal))) : undefined;
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Fault) onError({ operation: 'look for Reports', detail: error.message });
-      else report(error);
+      reportFailure('look for Reports', error, ports);
     }
   };
   return {
-    keep: async (version, reports, signal) => {
+    keep: async (version: number, reports: () => ReadonlyMap<string, Report>, signal: AbortSignal) => {
       await look(signal);
       if (!publisher || (version === keptVersion && !publisher.due())) return;
       keptVersion = version;
       await publisher.publish(reports(), signal);
     },
-    state: () => (publisher ? 'kept' : 'not installed'),
+    state: (): ReportState => (publisher ? 'kept' : 'not installed'),
   };
 }

@@ -1,7 +1,7 @@
 import { cutBytes, formatReference, type JudgedFinding } from '../../core/model/index.ts';
 import type { Unit } from './image-groups.ts';
-import type { Report, ReportResult } from './ports.ts';
 import { isReported, type Judgement } from './judge-group.ts';
+import { podReference } from './running-pods.ts';
 
 /** Name of the Report in every namespace. */
 export const REPORT_NAME = 'pratique';
@@ -47,14 +47,20 @@ export function buildReports(units: Iterable<ReportedUnit>): ReadonlyMap<string,
 
 type Found = ReportedUnit & { readonly finding: JudgedFinding };
 
-function reportOf(namespace: string, units: readonly ReportedUnit[], findings: readonly Found[]): Report {
+/**
+ * What an audit found in one namespace, as the OpenReports API has it (openreports.io/v1alpha1).
+ * https://github.com/openreports/reports-api
+ */
+export type Report = ReturnType<typeof reportOf>;
+
+function reportOf(namespace: string, units: readonly ReportedUnit[], findings: readonly Found[]) {
   const ordered = findings
     .map((found) => ({ found, key: orderOf(found) }))
     .toSorted((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ found }) => found);
   const results = ordered.slice(0, MAX_RESULTS).map(resultOf);
   const cut = ordered.length - results.length;
-  const count = (result: ReportResult['result']) =>
+  const count = (result: Outcome['result']) =>
     findings.filter(({ finding }) => outcomeOf(finding).result === result).length;
   return {
     apiVersion: 'openreports.io/v1alpha1',
@@ -63,11 +69,12 @@ function reportOf(namespace: string, units: readonly ReportedUnit[], findings: r
       name: REPORT_NAME,
       namespace,
       labels: { 'app.kubernetes.io/managed-by': SOURCE },
-      ...(cut > 0 && { annotations: { [RESULTS_CUT]: String(cut) } }),
+      annotations: cut > 0 ? { [RESULTS_CUT]: String(cut) } : undefined,
     },
     source: SOURCE,
     scope: { apiVersion: 'v1', kind: 'Namespace', name: namespace },
     configuration: { limits: { maxResults: MAX_RESULTS, statusFilter: ['fail', 'warn', 'error'] } },
+    // Counts of everything, also of what is not among the results.
     summary: {
       pass: units.reduce((sum, one) => sum + satisfied(one.judgement), 0),
       fail: count('fail'),
@@ -90,8 +97,13 @@ function orderOf({ finding, unit }: Found): string {
   return JSON.stringify([severity, finding.policy, finding.reason, unit.key, finding.found]);
 }
 
-type Outcome = Pick<ReportResult, 'result' | 'scored' | 'severity'>;
-const SEVERITIES: readonly ReportResult['severity'][] = ['high', 'medium', 'low', 'info'];
+const SEVERITIES = ['high', 'medium', 'low', 'info'] as const;
+
+interface Outcome {
+  readonly result: 'fail' | 'warn' | 'error';
+  readonly scored: boolean;
+  readonly severity: (typeof SEVERITIES)[number];
+}
 
 /** `warn` is, in the words of that API, a requirement that is not met and not scored. */
 function outcomeOf({ kind, effect }: JudgedFinding): Outcome {
@@ -101,10 +113,11 @@ function outcomeOf({ kind, effect }: JudgedFinding): Outcome {
   return { result: 'warn', scored: false, severity: effect === 'warn' ? 'medium' : 'low' };
 }
 
-function resultOf({ unit, judgement, since, finding }: Found): ReportResult {
+/** The result of one policy for one image; the first of the pods that run it are named. */
+function resultOf({ unit, judgement, since, finding }: Found) {
   const pods = [...unit.pods.values()].toSorted((a, b) => (a.pod.name < b.pod.name ? -1 : 1));
-  const named = pods.slice(0, MAX_SUBJECTS);
   const { reference } = judgement;
+  const text = (value: string) => cutBytes(value, MAX_MESSAGE_BYTES);
   return {
     source: SOURCE,
     policy: finding.policy || SETTINGS,
@@ -112,20 +125,14 @@ function resultOf({ unit, judgement, since, finding }: Found): ReportResult {
     category: 'Images',
     ...outcomeOf(finding),
     timestamp: { seconds: Math.floor(since.getTime() / 1_000), nanos: 0 },
-    message: cutBytes(`${finding.found}; ${finding.next}`, MAX_MESSAGE_BYTES),
-    resources: named.map(({ pod: { namespace, name, uid } }) => ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      namespace,
-      name,
-      uid,
-    })),
+    message: text(`${finding.found}; ${finding.next}`),
+    resources: pods.slice(0, MAX_SUBJECTS).map(({ pod }) => podReference(pod)),
     properties: {
-      image: reference ? formatReference(reference) : cutBytes(unit.image, MAX_MESSAGE_BYTES),
-      ...(reference?.digest !== undefined && { digest: reference.digest }),
-      ...(pods[0] && { container: pods[0].container }),
+      image: reference ? formatReference(reference) : text(unit.image),
+      digest: reference?.digest,
+      container: pods[0]?.container,
       pods: String(pods.length),
-      ...(unit.pulledAs !== undefined && { pulledAs: cutBytes(unit.pulledAs, MAX_MESSAGE_BYTES) }),
+      pulledAs: unit.pulledAs === undefined ? undefined : text(unit.pulledAs),
     },
   };
 }

@@ -1,6 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import type { KubeObject } from '../../clients/kubernetes/index.ts';
 import {
+  describeProblems,
   digestOf,
+  listOf,
   objectOf,
   textOf,
   isPinned,
@@ -40,10 +43,9 @@ export interface RunningPod {
   readonly runs: PodRuns;
 }
 
-/** What is read of a pod of the API server. */
-export interface PodObject {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid?: string };
-  readonly [field: string]: unknown;
+/** A pod, as events and reports name it. */
+export function podReference({ namespace, name, uid }: RunningPod) {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
 }
 
 /** Kinds of pods that are remembered for sharing: one that falls out costs memory, nothing else. */
@@ -56,7 +58,7 @@ const STATUS_LISTS = ['containerStatuses', 'initContainerStatuses', 'ephemeralCo
  * Makes the function that turns a pod into what a cache keeps of it; `undefined` for one that has finished. Pods that are
  * alike share one value, so that thousands of replicas take little more than their names.
  */
-export function podSelector(): (pod: PodObject) => RunningPod | undefined {
+export function podSelector(): (pod: KubeObject) => RunningPod | undefined {
   const alike = new LRUCache<string, PodRuns>({ max: MAX_SHARED });
   const namespaces = new LRUCache<string, string>({ max: MAX_SHARED });
   return (pod) => {
@@ -73,34 +75,31 @@ export function podSelector(): (pod: PodObject) => RunningPod | undefined {
   };
 }
 
-function runsOf(pod: PodObject, status: Fields): PodRuns {
+function runsOf(pod: KubeObject, status: Fields): PodRuns {
   const spec = objectOf(pod.spec);
   const uses = extractImages(pod, { group: '', kind: 'Pod' });
   const ids = new Map(
     STATUS_LISTS.flatMap((list) =>
-      listOf(status[list]).map((one) => [textOf(one.name), textOf(one.imageID)] as const),
+      objectsIn(status[list]).map((one) => [textOf(one.name), textOf(one.imageID)] as const),
     ),
   );
+  const names = objectsIn(spec.imagePullSecrets).map(({ name }) => textOf(name));
   const base = {
     serviceAccount: textOf(spec.serviceAccountName),
-    pullSecrets: [...new Set(listOf(spec.imagePullSecrets).map(({ name }) => textOf(name)))]
-      .filter((name) => name !== '')
-      .toSorted(),
+    pullSecrets: [...new Set(names)].filter((name) => name !== '').toSorted(),
   };
-  if (uses.ok) return { ...base, containers: uses.value.map((use) => running(use, ids)) };
-  const unreadable = uses.problems.map(({ path, message }) => `${path} ${message}`).join('; ');
-  return { ...base, containers: [], unreadable };
-}
-
-/** Names are unique among all containers of a pod; a volume may be called like one of them and has no status. */
-function running({ container, role, image }: ImageUse, ids: ReadonlyMap<string, string>): RunningContainer {
-  return { container, role, image, imageID: role === 'volume' ? '' : (ids.get(container) ?? '') };
+  if (!uses.ok) return { ...base, containers: [], unreadable: describeProblems(uses.problems) };
+  // Names are unique among all containers of a pod; a volume may be called like one of them and has no status.
+  const running = ({ container, role, image }: ImageUse): RunningContainer => {
+    return { container, role, image, imageID: role === 'volume' ? '' : (ids.get(container) ?? '') };
+  };
+  return { ...base, containers: uses.value.map(running) };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function listOf(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value.map(objectOf) : [];
+function objectsIn(value: unknown): readonly Fields[] {
+  return listOf(value).map(objectOf);
 }
 
 /** What is known of the image that a container runs. */
@@ -129,11 +128,8 @@ const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
  * that the bytes match the digest, and signatures and dates are stored under that name. A tag is not resolved now: what it
  * points to today need not be what runs.
  */
-export function runningImage({
-  image,
-  imageID,
-  role,
-}: Pick<RunningContainer, 'image' | 'imageID' | 'role'>): RunningImage {
+export function runningImage(of: Pick<RunningContainer, 'image' | 'imageID' | 'role'>): RunningImage {
+  const { image, imageID, role } = of;
   const use = parseReference(image);
   if (!use.ok) return { state: 'unreadable', text: image };
   if (isPinned(use.value)) return { state: 'known', use: use.value, image: use.value };

@@ -1,10 +1,11 @@
-import type { Requeue } from '../../clients/kubernetes/index.ts';
+import type { RecordedEvent, Requeue } from '../../clients/kubernetes/index.ts';
 import { Fault } from '../../core/model/index.ts';
 import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
-import type { AuditChange, AuditPorts, AuditSettings, Pods, AuditEvent } from './ports.ts';
+import type { AuditChange, AuditPorts, AuditSettings, Pods } from './ports.ts';
 import { createRegistryQueues } from './registry-queues.ts';
 import { createUnits, type Unit, type Units } from './image-groups.ts';
 import { announcementOf, podEvents, type Announced } from './pod-events.ts';
+import { reportFailure } from './publish.ts';
 
 /** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
 const CONCURRENCY = 8;
@@ -122,9 +123,7 @@ function stopped(signal: AbortSignal): boolean {
 }
 
 function complain(error: unknown, unit: Unit, ports: AuditPorts): void {
-  const { namespace } = unit.credentials;
-  if (!(error instanceof Fault)) ports.report(error);
-  else ports.onError({ operation: `judge ${unit.image} in ${namespace}`, detail: error.message });
+  reportFailure(`judge ${unit.image} in ${unit.credentials.namespace}`, error, ports);
 }
 
 /** The judgement. A judge that ignores the deadline is not waited for. */
@@ -179,7 +178,7 @@ interface Held {
 /** The last judgement of every unit. */
 interface FindingsHeld {
   /** Stores a judgement; the answer is the events for its pods. */
-  readonly put: (unit: Unit, judgement: Judgement) => readonly AuditEvent[];
+  readonly put: (unit: Unit, judgement: Judgement) => readonly RecordedEvent[];
   readonly get: (key: string) => Held | undefined;
   readonly forget: (key: string) => void;
   readonly judgements: () => readonly Judgement[];
@@ -193,16 +192,9 @@ function holdFindings(): FindingsHeld {
     put: (unit, judgement) => {
       const before = held.get(unit.key);
       const last = before && announcementOf(before.judgement);
-      const { announced: announced, events } = podEvents(unit, judgement, {
-        announced: before?.announced,
-        last,
-      });
+      const { announced, events } = podEvents(unit, judgement, { announced: before?.announced, last });
       const same = JSON.stringify(last) === JSON.stringify(announcementOf(judgement));
-      held.set(unit.key, {
-        judgement,
-        since: before && same ? before.since : judgement.judgedAt,
-        announced: announced,
-      });
+      held.set(unit.key, { judgement, announced, since: before && same ? before.since : judgement.judgedAt });
       return events;
     },
     get: (key) => held.get(key),

@@ -66,7 +66,7 @@ export function tallyPolicies(
   return new Map(
     [...tallies].map(([name, { images, last }]) => [
       name,
-      { counts: countsOf([...images.values()]), ...(images.size > 0 && { lastJudged: last }) },
+      { counts: countsOf([...images.values()]), lastJudged: images.size > 0 ? last : undefined },
     ]),
   );
 }

@@ -4,6 +4,7 @@ export { judge, judgeReference } from './judge.ts';
 export type { JudgedReference } from './judge.ts';
 export type { Access } from './access.ts';
 export { accessFor } from './access.ts';
+export { evidenceWithout } from './gather.ts';
 export type {
   Credentials,
   DockerConfigText,

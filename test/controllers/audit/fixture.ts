@@ -1,17 +1,12 @@
-import { createWorkQueue } from '../../../src/clients/kubernetes/index.ts';
+import { createWorkQueue, type RecordedEvent } from '../../../src/clients/kubernetes/index.ts';
 import type { Fact, JudgedImage } from '../../../src/core/model/index.ts';
 import { parseReference } from '../../../src/core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../../src/core/policy/index.ts';
 import { createAudit } from '../../../src/controllers/audit/audit.ts';
 import type { AuditChange, AuditPorts } from '../../../src/controllers/audit/ports.ts';
 import { PUBLISH_EVERY_MS, type Audit } from '../../../src/controllers/audit/audit.ts';
-import type {
-  AuditEvent,
-  AuditQuestion,
-  AuditSettings,
-  AuditStatus,
-} from '../../../src/controllers/audit/ports.ts';
-import type { Report } from '../../../src/controllers/audit/ports.ts';
+import type { AuditQuestion, AuditSettings, AuditStatus } from '../../../src/controllers/audit/ports.ts';
+import type { Report } from '../../../src/controllers/audit/report.ts';
 import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
 import { stillTime, type StillTime } from './time.ts';
@@ -31,7 +26,7 @@ export interface AuditFixture {
   /** Reports are kept when this is set. */
   installed: boolean;
   readonly asked: AuditQuestion[];
-  readonly events: AuditEvent[];
+  readonly events: RecordedEvent[];
   readonly statuses: { readonly policy: string; readonly status: AuditStatus }[];
   /** What is written, by namespace. */
   readonly store: Map<string, Report>;
@@ -87,7 +82,8 @@ export function auditFixture(
       namespaces: async () => [...fixture.store.keys()],
       write: async (namespace, report) => {
         fixture.writes.push(`write ${namespace}`);
-        fixture.store.set(namespace, report);
+        // As the API server keeps it.
+        fixture.store.set(namespace, JSON.parse(JSON.stringify(report)) as Report);
         return { ok: true };
       },
       remove: async (namespace) => {
@@ -124,9 +120,10 @@ export function auditFixture(
       fixture.pods.set(`${pod.namespace}/${pod.name}`, pod);
       change({ type: 'set', name: pod.name, namespace: pod.namespace, value: pod });
     },
-    remove: ({ name, namespace }) => {
+    remove: (pod) => {
+      const { name, namespace } = pod;
       fixture.pods.delete(`${namespace}/${name}`);
-      change({ type: 'removed', name, namespace });
+      change({ type: 'removed', name, namespace, previous: pod });
     },
     change,
     start: async () => {

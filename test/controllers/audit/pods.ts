@@ -1,6 +1,7 @@
 import { digestOf } from '../../../src/core/model/index.ts';
 import { podSelector } from '../../../src/controllers/audit/running-pods.ts';
-import type { PodObject, RunningPod } from '../../../src/controllers/audit/running-pods.ts';
+import type { KubeObject } from '../../../src/clients/kubernetes/index.ts';
+import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 
 /** A pod as a test writes it. */
 export interface WrittenPod {
@@ -21,7 +22,7 @@ export function ran(name: string, content = name): string {
 }
 
 /** A pod as the API server has it. */
-export function podObject(written: WrittenPod = {}): PodObject {
+export function podObject(written: WrittenPod = {}): KubeObject {
   const { name = 'web-1', namespace = 'shop', phase = 'Running', images = WEB } = written;
   const { serviceAccount = 'default', pullSecrets = [] } = written;
   const all = Object.entries(images).map(([image, imageID], index) => ({
@@ -30,6 +31,8 @@ export function podObject(written: WrittenPod = {}): PodObject {
     imageID,
   }));
   return {
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: { name, namespace, uid: `uid-${namespace}-${name}` },
     spec: {
       serviceAccountName: serviceAccount,
