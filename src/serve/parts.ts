@@ -1,6 +1,6 @@
 import type { Judging, Question } from '../cli/index.ts';
 import type { Metrics } from '../clients/http-server/index.ts';
-import type { Cluster, RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
+import { SYSTEM_TIMERS, type Cluster, type RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
 import type { Registry, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
@@ -14,6 +14,7 @@ import {
   type JudgedImage,
   type Log,
   type PinnedRef,
+  type Time,
   type TrustRoot,
 } from '../core/model/index.ts';
 import type { OpeningContext } from '../core/promotion/index.ts';
@@ -31,21 +32,8 @@ export interface ProcessContext {
 /** The one clock of the process. */
 export const clock = () => new Date();
 
-/** The longest a timer of Node.js can wait, in milliseconds: some 24 days; it would fire at once for more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** The time of this process, for controllers. */
-export const TIME = {
-  now: () => performance.now(),
-  clock,
-  /** Calls back once; the answer cancels it. */
-  after: (ms: number, run: () => void): (() => void) => {
-    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS));
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
+export const TIME: Time = { ...SYSTEM_TIMERS, clock };
 
 /** Logs that a collection of the API server could not be read. */
 export function logReadFailure(log: Log): (what: string, error: unknown) => void {

@@ -12,6 +12,8 @@ import { countVerdicts } from './tally.ts';
 export interface Audit {
   /** Audits these pods until the signal; settles when nothing runs any longer. For the leader only; may be called again after it. */
   readonly run: (signal: AbortSignal, pods: Pods) => Promise<void>;
+  /** Something changed; nothing happens before `run`. */
+  readonly follow: (change: AuditChange) => void;
   readonly gauges: readonly Gauge[];
   readonly snapshot: () => ReturnType<typeof snapshotOf>;
 }
@@ -37,6 +39,7 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
         await session.close();
       }
     },
+    follow: (change) => current?.session.follow(change),
     gauges: [
       {
         name: 'pratique_running_images',
@@ -131,18 +134,10 @@ interface AuditTasks {
 /** Runs the audit on a cluster. */
 export function keepAudit(options: AuditOptions): AuditTasks {
   const { settings, cluster, watchCollection, writeStatus, log } = options;
-  const listeners = new Set<(change: AuditChange) => void>();
-  const notify = (change: AuditChange) => {
-    for (const listener of listeners) listener(change);
-  };
   const audit = createAudit(
     {
       ...options,
       makeQueue: options.createWorkQueue,
-      subscribe: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
       writeStatus: (name, status, signal) => {
         const address = { resource: RESOURCES.policies, name };
         const policy = { address, apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy' };
@@ -162,7 +157,7 @@ export function keepAudit(options: AuditOptions): AuditTasks {
         collection: { resource: RESOURCES.pods },
         select: podSelector(),
         pageSize: PODS_ON_PAGE,
-        onChange: notify,
+        onChange: audit.follow,
         onError: (error) => {
           const what = 'pods';
           log.warn({ what, ...errorFields(error) }, 'reading from the API server failed, it is tried again');
@@ -174,10 +169,10 @@ export function keepAudit(options: AuditOptions): AuditTasks {
       await pods.close();
     },
     onPolicies: () => {
-      notify({ type: 'policies' });
+      audit.follow({ type: 'policies' });
     },
     onNamespace: (namespace) => {
-      notify({ type: 'namespace', namespace });
+      audit.follow({ type: 'namespace', namespace });
     },
     gauges: audit.gauges,
   };

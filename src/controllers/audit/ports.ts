@@ -6,10 +6,9 @@ import type {
   Written,
 } from '../../clients/kubernetes/index.ts';
 import type { Credentials } from '../../core/evidence/index.ts';
-import type { Fact, JudgedImage, NamedImage, Time } from '../../core/model/index.ts';
+import { Fault, type Fact, type JudgedImage, type NamedImage, type Time } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
-import type { Report } from './report.ts';
 import type { RunningPod } from './running-pods.ts';
 
 /** What moves a verdict, besides time. */
@@ -55,7 +54,7 @@ export interface ReportStore {
   readonly installed: (signal: AbortSignal) => Promise<boolean>;
   /** Namespaces that have a Report of ours, of whichever leader. */
   readonly namespaces: (signal: AbortSignal) => Promise<readonly string[]>;
-  readonly write: (namespace: string, report: Report, signal: AbortSignal) => Promise<WriteAnswer>;
+  readonly write: (namespace: string, report: object, signal: AbortSignal) => Promise<WriteAnswer>;
   /** That there is none is as good. */
   readonly remove: (namespace: string, signal: AbortSignal) => Promise<WriteAnswer>;
 }
@@ -65,8 +64,6 @@ export type Pods = () => Iterable<RunningPod | undefined>;
 
 /** What the audit needs from outside. */
 export interface AuditPorts extends Pick<Time, 'clock' | 'after'> {
-  /** Calls the listener for every change from now on; the answer ends the subscription. */
-  readonly subscribe: (listener: (change: AuditChange) => void) => () => void;
   /** The compiled policies, as one snapshot. */
   readonly policies: () => readonly CompiledPolicy[];
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
@@ -82,6 +79,16 @@ export interface AuditPorts extends Pick<Time, 'clock' | 'after'> {
   readonly onError: (trouble: { readonly operation: string; readonly detail: string }) => void;
   /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
+}
+
+/** Reports a failure: what is no broken connection is a bug. */
+export function reportFailure(
+  operation: string,
+  error: unknown,
+  { onError, report }: Pick<AuditPorts, 'onError' | 'report'>,
+): void {
+  if (error instanceof Fault) onError({ operation, detail: error.message });
+  else report(error);
 }
 
 /** How the audit works. */

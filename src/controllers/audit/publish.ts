@@ -1,5 +1,12 @@
-import { digestOf, Fault, rfc3339 } from '../../core/model/index.ts';
-import type { AuditPorts, AuditSettings, AuditStatus, ReportStore, WriteAnswer } from './ports.ts';
+import { digestOf, rfc3339 } from '../../core/model/index.ts';
+import {
+  reportFailure,
+  type AuditPorts,
+  type AuditSettings,
+  type AuditStatus,
+  type ReportStore,
+  type WriteAnswer,
+} from './ports.ts';
 import { buildReports, type Report } from './report.ts';
 import type { Session } from './session.ts';
 import { tallyPolicies } from './tally.ts';
@@ -81,16 +88,6 @@ function createPublisher<T>(given: Publishing<T>): Publisher<T> {
       }
     },
   };
-}
-
-/** What is no broken connection is a bug. */
-export function reportFailure(
-  operation: string,
-  error: unknown,
-  { onError, report }: Pick<AuditPorts, 'onError' | 'report'>,
-): void {
-  if (error instanceof Fault) onError({ operation, detail: error.message });
-  else report(error);
 }
 
 /** Milliseconds between two checks for the API of reports: it may be installed at any time. */

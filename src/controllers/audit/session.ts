@@ -1,11 +1,10 @@
 import type { RecordedEvent, Requeue } from '../../clients/kubernetes/index.ts';
 import { Fault } from '../../core/model/index.ts';
 import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
-import type { AuditChange, AuditPorts, AuditSettings, Pods } from './ports.ts';
+import { reportFailure, type AuditChange, type AuditPorts, type AuditSettings, type Pods } from './ports.ts';
 import { createRegistryQueues } from './registry-queues.ts';
 import { createUnits, type Unit, type Units } from './image-groups.ts';
 import { announcementOf, podEvents, type Announced } from './pod-events.ts';
-import { reportFailure } from './publish.ts';
 
 /** Units judged at the same time: enough to hide the latency of a few registries, few beside what admissions do. */
 const CONCURRENCY = 8;
@@ -26,11 +25,13 @@ export interface Session {
   readonly version: () => number;
   /** Whether every unit has been judged at least once. */
   readonly looked: () => boolean;
-  /** Ends the subscription, and waits for what runs. */
+  /** Follows a change. */
+  readonly follow: (change: AuditChange) => void;
+  /** Waits for what runs. */
   readonly close: () => Promise<void>;
 }
 
-/** Reads all pods, follows every change, and judges what is due, until the signal. */
+/** Reads all pods, and judges what is due, until the signal. */
 export function openSession(
   pods: Pods,
   { ports, settings }: { readonly ports: AuditPorts; readonly settings: AuditSettings },
@@ -61,7 +62,8 @@ export function openSession(
       version += 1;
       return dueAfter(judgement);
     } catch (error) {
-      if (!stopped(signal)) complain(error, unit, ports);
+      if (!stopped(signal))
+        reportFailure(`judge ${unit.image} in ${unit.credentials.namespace}`, error, ports);
       return { requeueAfterMs: RETRY_MS, fresh: false };
     }
   };
@@ -73,7 +75,7 @@ export function openSession(
     },
   });
   const queue = ports.makeQueue({ reconcile, order, concurrency: CONCURRENCY });
-  const setPod: (...pod: Parameters<Units['set']>) => void = (...pod) => {
+  const setPod = (...pod: Parameters<Units['set']>): void => {
     const { appeared, gone } = units.set(...pod);
     if (appeared.length + gone.length > 0) version += 1;
     for (const key of gone) {
@@ -102,7 +104,6 @@ export function openSession(
     }
   };
 
-  const unsubscribe = ports.subscribe(follow);
   for (const pod of pods()) if (pod) setPod(pod.namespace, pod.name, pod);
   return {
     units,
@@ -110,20 +111,14 @@ export function openSession(
     queued: () => queue.size(),
     version: () => version,
     looked: () => findings.size() >= units.counts().units,
-    close: async () => {
-      unsubscribe();
-      await queue.close();
-    },
+    follow,
+    close: () => queue.close(),
   };
 }
 
 /** A function, because the signal turns while others work: what it was before says nothing. */
 function stopped(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-function complain(error: unknown, unit: Unit, ports: AuditPorts): void {
-  reportFailure(`judge ${unit.image} in ${unit.credentials.namespace}`, error, ports);
 }
 
 /** The judgement. A judge that ignores the deadline is not waited for. */

@@ -55,17 +55,10 @@ export function auditFixture(
   ports: Partial<AuditPorts> = {},
 ): AuditFixture {
   const time = stillTime();
-  const listeners = new Set<(change: AuditChange) => void>();
-  const change = (one: AuditChange) => {
-    for (const listener of listeners) listener(one);
-  };
+  const change = (one: AuditChange) => fixture.audit.follow(one);
   const leading = new AbortController();
   let run = Promise.resolve();
   const all: AuditPorts = {
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
     policies: () => fixture.policies,
     namespaceLabels: async (namespace) => fixture.labels[namespace] ?? found({}),
     judge: async (question) => {
