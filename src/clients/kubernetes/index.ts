@@ -15,6 +15,7 @@ export {
   type WorkQueue,
   type WorkQueueOptions,
 } from './work-queue.ts';
+export { SYSTEM_TIMERS } from './rest/timers.ts';
 export { writeStatus, type WriteStatus } from './status.ts';
 export { createPullSecrets } from './pull-secrets.ts';
 export { runElection, type Election } from './lease/election.ts';
