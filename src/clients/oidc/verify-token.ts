@@ -1,19 +1,19 @@
 import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose';
 import * as z from 'zod';
-import { errorCode, Fault, parseJson, type Clock } from '../../core/model/index.ts';
+import {
+  errorCode,
+  Fault,
+  parseJson,
+  type Clock,
+  type TokenTrust,
+  type TokenVerdict,
+} from '../../core/model/index.ts';
 import { readAtMost, unlessAborted } from '../io/index.ts';
-
-/** Whose tokens are taken; each is compared as a whole. */
-export interface TokenTrust {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly subject: string;
-}
 
 type WhyNot = 'malformed' | 'algorithm' | 'key' | 'signature' | WrongClaim;
 type WrongClaim = 'issuer' | 'audience' | 'subject' | 'lifetime' | 'expired';
 
-export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: WhyNot };
+type Verdict = Extract<TokenVerdict, { ok: true }> | { readonly ok: false; readonly why: WhyNot };
 
 /** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -38,7 +38,7 @@ const MAX_TOKEN_LENGTH = 16 * 1024;
 export function createTokenVerifier({
   clock,
   fetch = globalThis.fetch,
-}: TokenVerifierOptions): (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<TokenVerdict> {
+}: TokenVerifierOptions): (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<Verdict> {
   const keySets = createKeySets(fetch, clock);
 
   return async (token, trust, signal) => {
@@ -53,7 +53,7 @@ export function createTokenVerifier({
     return newer ? verify(token, trust, newer) : verdict;
   };
 
-  async function verify(token: string, trust: TokenTrust, { keys }: Held): Promise<TokenVerdict> {
+  async function verify(token: string, trust: TokenTrust, { keys }: Held): Promise<Verdict> {
     const { audience, subject } = trust;
     const required = { algorithms: ALGORITHMS, audience, subject, requiredClaims: ['exp'] };
     try {
@@ -69,7 +69,7 @@ export function createTokenVerifier({
   }
 }
 
-function no(why: WhyNot): TokenVerdict {
+function no(why: WhyNot): Verdict {
   return { ok: false, why };
 }
 

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { Fault } from '../../core/model/index.ts';
-import type { Receiver, ReceiverAuth, VerifyToken } from './ports.ts';
+import { Fault, type TokenTrust } from '../../core/model/index.ts';
+import type { Receiver, VerifyToken } from './ports.ts';
 
 /** What a caller shows. */
 interface Shown {
@@ -12,13 +12,11 @@ interface Shown {
 /** The caller; `refused` = not a known one, `unknown` = it could not be found out. `why` is for the log, not for the caller. */
 export type Identity =
   | { readonly kind: 'known'; readonly receiver: Receiver }
-  | { readonly kind: 'refused'; readonly why: readonly string[] }
-  | { readonly kind: 'unknown'; readonly why: readonly string[] };
+  | { readonly kind: 'refused' | 'unknown'; readonly why: readonly string[] };
 
 /** Milliseconds for a token to be verified, its issuer's keys fetched where needed: GitHub gives up after ten seconds. */
 const VERIFY_MS = 4_000;
 
-type Oidc = Extract<ReceiverAuth, { kind: 'oidc' }>;
 interface Answer {
   readonly receiver: Receiver;
   readonly kind: Identity['kind'];
@@ -61,13 +59,13 @@ function bySecret(
 ): readonly Answer[] {
   const { auth } = receiver;
   if (auth.kind === 'oidc') return [];
-  const verdict =
-    auth.kind === 'hmac'
-      ? checkSignature(body, headers.get(auth.header), auth.secret())
-      : checkToken(token, auth.secret());
-  const kinds = { good: 'known', missing: 'refused', wrong: 'refused', unusable: 'unknown' } as const;
-  const what = verdict === 'unusable' ? 'secret' : auth.kind === 'hmac' ? 'signature' : 'token';
-  return [{ receiver, kind: kinds[verdict], why: `${what} ${verdict}` }];
+  const what = auth.kind === 'hmac' ? 'signature' : 'token';
+  const shown = auth.kind === 'hmac' ? headers.get(auth.header) : token;
+  const secret = trimmed(auth.secret());
+  if (secret.length < MIN_SECRET_LENGTH) return [{ receiver, kind: 'unknown', why: 'secret unusable' }];
+  if (shown === undefined) return [{ receiver, kind: 'refused', why: `${what} missing` }];
+  const isGood = auth.kind === 'hmac' ? isSignature(shown, body, secret) : isSecret(shown, secret);
+  return [{ receiver, kind: isGood ? 'known' : 'refused', why: isGood ? '' : `${what} wrong` }];
 }
 
 interface Asking {
@@ -78,7 +76,7 @@ interface Asking {
 
 async function byToken(
   receiver: Receiver,
-  { issuer, audience, subject }: Oidc,
+  { issuer, audience, subject }: TokenTrust,
   { token, verifyToken, signal }: Asking,
 ): Promise<Answer> {
   if (token === undefined) return { receiver, kind: 'refused', why: 'token missing' };
@@ -106,40 +104,24 @@ async function firstKnown(answers: readonly Promise<Answer>[]): Promise<Answer |
   return promise;
 }
 
-/** What a shared secret says of a request. */
-type SecretVerdict = 'good' | 'missing' | 'wrong' | 'unusable';
+/** The secret without the line break that editors put at the end of a file. */
+function trimmed(secret = ''): string {
+  return secret.trim();
+}
 
 /** Shortest secret in characters: a shorter one can be guessed, and an empty file must authenticate no one. */
 const MIN_SECRET_LENGTH = 16;
 
-/** Whether the header holds the HMAC-SHA-256 of just this body, in hex; GitHub writes `sha256=` in front of it. */
-function checkSignature(
-  body: Uint8Array,
-  signature: string | undefined,
-  secret: string | undefined,
-): SecretVerdict {
-  const key = usable(secret);
-  if (key === undefined) return 'unusable';
-  if (signature === undefined) return 'missing';
-  const hex = /^(?:sha256=)?([0-9a-f]{64})$/i.exec(signature)?.[1];
-  if (hex === undefined) return 'wrong';
+/** Whether a header holds the HMAC-SHA-256 of just this body, in hex; GitHub writes `sha256=` in front of it. */
+function isSignature(shown: string, body: Uint8Array, key: string): boolean {
+  const hex = /^(?:sha256=)?([0-9a-f]{64})$/i.exec(shown)?.[1];
   const expected = createHmac('sha256', key).update(body).digest();
-  return timingSafeEqual(Buffer.from(hex, 'hex'), expected) ? 'good' : 'wrong';
+  return hex !== undefined && timingSafeEqual(Buffer.from(hex, 'hex'), expected);
 }
 
-/** Whether the token is the secret. */
-function checkToken(token: string | undefined, secret: string | undefined): SecretVerdict {
-  const key = usable(secret);
-  if (key === undefined) return 'unusable';
-  if (token === undefined) return 'missing';
-  // Both have the same length, whatever was sent, so that the time does not show the length of the secret.
-  return timingSafeEqual(sha256(token), sha256(key)) ? 'good' : 'wrong';
-}
-
-/** The secret without the line break that editors put at the end of a file. */
-function usable(secret: string | undefined): string | undefined {
-  const key = secret?.trim();
-  return key !== undefined && key.length >= MIN_SECRET_LENGTH ? key : undefined;
+/** Both hashes have the same length, whatever was sent, so that the time does not show the length of the secret. */
+function isSecret(shown: string, secret: string): boolean {
+  return timingSafeEqual(sha256(shown), sha256(secret));
 }
 
 function sha256(text: string): Buffer {

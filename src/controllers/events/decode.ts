@@ -1,7 +1,5 @@
 import * as z from 'zod';
-import { problem, type Parsed, parsed, parseReference } from '../../core/model/index.ts';
-import { readGithub } from './github.ts';
-import { readHarbor } from './harbor.ts';
+import { parsed, parseJson, parseReference, problem, type Parsed } from '../../core/model/index.ts';
 import type { Sender } from './ports.ts';
 import {
   type PushedImage,
@@ -10,7 +8,6 @@ import {
   MAX_EVENTS,
   pushedImage,
   readPiece,
-  single,
 } from './pushed-image.ts';
 
 const READ: Readonly<Record<Sender, ReadEvents>> = {
@@ -29,16 +26,8 @@ export function decode(
   body: Uint8Array,
   registry: string | undefined,
 ): Parsed<readonly PushedImage[]> {
-  const json = readJson(body);
+  const json = parseJson(body);
   return json === undefined ? problem('', 'is not JSON in UTF-8') : READ[sender](json, registry);
-}
-
-function readJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 /** "Work with notifications" in the documentation of the distribution project: an envelope of events of all kinds. */
@@ -80,7 +69,113 @@ function readPush(
   const host = registry === undefined ? readPiece(source, event, path) : undefined;
   if (host?.ok === false) return host;
   const home = registry ?? host?.value.request.host ?? '';
-  return single(pushedImage({ name: `${home}/${repository}`, tag, registry, path: `${path}.target` }));
+  return pushedImage({ name: `${home}/${repository}`, tag, registry, path: `${path}.target` });
+}
+
+/* "Configure Webhook Notifications" in Harbor's documentation, which has two forms of the same. */
+
+const harborEvent = z.looseObject({ type: z.string() });
+
+const harborData = z.object({
+  resources: z.array(z.object({ resource_url: z.string(), tag: z.string().optional() })).max(MAX_EVENTS),
+});
+/** The field that holds the data, by the name of the event: Harbor's own form, and CloudEvents. */
+const HARBOR_PUSHES: ReadonlyMap<string, 'event_data' | 'data'> = new Map([
+  ['PUSH_ARTIFACT', 'event_data'],
+  ['harbor.artifact.pushed', 'data'],
+]);
+
+/** Reads webhooks of Harbor. */
+function readHarbor(body: unknown, registry: string | undefined): Parsed<readonly PushedImage[]> {
+  const read = readPiece(harborEvent, body);
+  if (!read.ok) return read;
+  const field = HARBOR_PUSHES.get(read.value.type);
+  if (field === undefined) return parsed([]);
+  const pushed = readPiece(harborData, read.value[field], field);
+  if (!pushed.ok) return pushed;
+  return allOf(
+    pushed.value.resources.map(({ resource_url: url, tag }, index) =>
+      pushedImage({
+        name: nameIn(url),
+        // What has no tag is called by its digest.
+        tag: tag?.includes(':') === true ? undefined : tag,
+        registry,
+        path: `${field}.resources[${index}].resource_url`,
+      }),
+    ),
+  );
+}
+
+/** The name in a reference, which may have a tag or a digest. */
+function nameIn(reference: string): string {
+  const [named = ''] = reference.split('@', 1);
+  const colon = named.lastIndexOf(':');
+  return colon > named.lastIndexOf('/') ? named.slice(0, colon) : named;
+}
+
+/* "Webhook events and payloads" in GitHub's documentation: `package` and its elder `registry_package`, of the same shape. */
+
+/** GitHub writes null for what is not there. */
+const text = z
+  .string()
+  .nullish()
+  .transform((given) => given ?? '');
+const NO_VERSION = { url: '', tag: '' };
+
+const pack = z.object({
+  name: z.string(),
+  namespace: text,
+  package_version: z
+    .object({
+      /** `ghcr.io/acme/web:1.4`; nothing behind the colon when there is no tag. */
+      package_url: text,
+      container_metadata: z.object({ tag: z.object({ name: text }).nullish() }).nullish(),
+    })
+    .transform((version) => ({
+      url: version.package_url,
+      tag: version.container_metadata?.tag?.name ?? '',
+    }))
+    .nullish()
+    .transform((version) => version ?? NO_VERSION),
+});
+/** Read first: packages of other kinds have other fields. */
+const typed = z.object({ package_type: z.string() });
+const githubEvent = z.looseObject({ action: z.string().optional() });
+
+const PUBLISHED: ReadonlySet<string> = new Set(['published', 'updated']);
+const GHCR = 'ghcr.io';
+
+/** Reads webhooks of GitHub about packages; its ping and events about other things name no image. */
+function readGithub(body: unknown, registry: string | undefined): Parsed<readonly PushedImage[]> {
+  const read = readPiece(githubEvent, body);
+  if (!read.ok) return read;
+  const { action, package: current, registry_package: elder } = read.value;
+  const field = current === undefined ? 'registry_package' : 'package';
+  const about = current ?? elder;
+  if (action === undefined || !PUBLISHED.has(action) || about === undefined) return parsed([]);
+  const kind = readPiece(typed, about, field);
+  if (!kind.ok) return kind;
+  if (kind.value.package_type.toLowerCase() !== 'container') return parsed([]);
+  const pushed = readPiece(pack, about, field);
+  return pushed.ok ? imageOf(pushed.value, registry, field) : pushed;
+}
+
+function imageOf(
+  { name, namespace, package_version: { url, tag } }: z.output<typeof pack>,
+  registry: string | undefined,
+  path: string,
+): Parsed<readonly PushedImage[]> {
+  if (url === '' && namespace === '') return problem(`${path}.namespace`, 'is missing');
+  const reference = url === '' ? `${GHCR}/${namespace}/${name}` : url;
+  const colon = reference.lastIndexOf(':');
+  const end = colon > reference.lastIndexOf('/') ? colon : reference.length;
+  return pushedImage({
+    // People and organisations have capitals, repositories of images have none.
+    name: reference.slice(0, end).toLowerCase(),
+    tag: tag === '' ? reference.slice(end + 1) : tag,
+    registry,
+    path,
+  });
 }
 
 /** Our own form, for pipelines: `{"repository": "registry.example.com/shop/web", "tag": "1.4"}`. */
@@ -94,6 +189,5 @@ function readGeneric(body: unknown, registry: string | undefined): Parsed<readon
   const named = parseReference(`${repository}:latest`);
   if (!named.ok) return problem('repository', named.problems[0]?.message ?? 'is not valid');
   const name = `${named.value.registry}/${named.value.repository}`;
-  const image = pushedImage({ name, tag, registry, path: 'tag' });
-  return image.ok ? single(parsed(image.value)) : image;
+  return pushedImage({ name, tag, registry, path: 'tag' });
 }

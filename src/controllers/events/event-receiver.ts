@@ -5,26 +5,25 @@ import {
   objectOf,
   parseReference,
   textOf,
-  type Clock,
   type Log,
   type Parsed,
+  type Time,
 } from '../../core/model/index.ts';
 import { PUSHED_AT } from '../../core/promotion/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import type { EventOutcome, Receiver, VerifyToken } from './ports.ts';
+import type { EventOutcome, Receiver, ReceiverSettings, VerifyToken } from './ports.ts';
 import type { PushedImage } from './pushed-image.ts';
 import { eventRoutes, type EventRoute } from './receive.ts';
-import { createTrigger, watchersBySource, type TriggerOptions, type WatchedSources } from './trigger.ts';
+import { createTrigger, watchersBySource, type WatchedSources } from './trigger.ts';
 
 /** What events are received with. */
-export interface EventReceiverOptions extends Pick<TriggerOptions, 'now' | 'after'> {
+interface EventReceiverOptions extends Time {
   readonly settings: Settings['events'];
   readonly cluster: Pick<Cluster, 'list' | 'watch' | 'patch'>;
   readonly watchCollection: WatchCollection;
   readonly verifyToken: VerifyToken;
   readonly readText: (path: string) => Promise<Parsed<string>>;
-  readonly clock: Clock;
   readonly onAnswered: (event: EventOutcome) => void;
   /** Logs that a collection of the API server could not be read. */
   readonly onReadFailure: (what: string, error: unknown) => void;
@@ -32,7 +31,7 @@ export interface EventReceiverOptions extends Pick<TriggerOptions, 'now' | 'afte
 }
 
 /** Receives events about pushes, in every replica: a sender may reach any of them. */
-export interface EventReceiver {
+interface EventReceiver {
   /** None where the settings name no sender. */
   readonly routes: readonly EventRoute[];
   readonly close: () => Promise<void>;
@@ -82,8 +81,6 @@ export function openEventReceiver(options: EventReceiverOptions): EventReceiver 
     },
   };
 }
-
-type ReceiverSettings = Settings['events']['receivers'][number];
 
 function secretFileOf({ auth }: ReceiverSettings): readonly string[] {
   return auth.kind === 'oidc' ? [] : [auth.secretFile];

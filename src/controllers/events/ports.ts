@@ -1,15 +1,5 @@
-/** Runs something once after so many milliseconds; the answer cancels it. */
-export type After = (ms: number, run: () => void) => () => void;
-
-/** Which identity tokens are accepted; each field is compared as a whole. */
-export interface TokenTrust {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly subject: string;
-}
-
-/** The result of verifying a token: it is trusted, or one word for the log why it is not. */
-export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
+import type { TokenTrust, TokenVerdict } from '../../core/model/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
 
 /**
  * Verifies an identity token against its issuer's keys, until the signal fires. Throws a `Fault` when the keys cannot be
@@ -17,22 +7,20 @@ export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonl
  */
 export type VerifyToken = (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<TokenVerdict>;
 
+/** A receiver as the settings have it. */
+export type ReceiverSettings = Settings['events']['receivers'][number];
+
+/** The senders whose events are understood; each has its own path. */
+export type Sender = ReceiverSettings['sender'];
+
 /** How a receiver authenticates a caller. `secret` gives the current content of its file; `undefined` = it cannot be read. */
-export type ReceiverAuth =
+type ReceiverAuth =
   | { readonly kind: 'hmac'; readonly header: string; readonly secret: () => string | undefined }
   | { readonly kind: 'bearer'; readonly secret: () => string | undefined }
   | ({ readonly kind: 'oidc' } & TokenTrust);
 
-/** The senders whose events are understood; each has its own path. */
-export type Sender = 'distribution' | 'harbor' | 'ghcr' | 'generic';
-
 /** A sender that may report pushes. */
-export interface Receiver {
-  /** As the log names it. */
-  readonly name: string;
-  readonly sender: Sender;
-  /** The host of the registry as promotions name it, where the sender knows it by another name. */
-  readonly registry?: string;
+export interface Receiver extends Omit<ReceiverSettings, 'auth'> {
   readonly auth: ReceiverAuth;
 }
 

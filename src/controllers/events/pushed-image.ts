@@ -35,7 +35,7 @@ function below(path: string, part: PropertyKey): string {
 }
 
 /** What {@link pushedImage} puts together, and where it was read. */
-export interface Named {
+interface Named {
   /** With the host in front, without tag and digest. */
   readonly name: string;
   readonly tag: string | undefined;
@@ -44,8 +44,8 @@ export interface Named {
   readonly path: string;
 }
 
-/** An image by the name of its repository. */
-export function pushedImage({ name, tag, registry, path }: Named): Parsed<PushedImage> {
+/** The one image that was pushed, by the name of its repository. */
+export function pushedImage({ name, tag, registry, path }: Named): Parsed<readonly PushedImage[]> {
   const slash = name.indexOf('/');
   const host = slash < 0 ? '' : (registry ?? name.slice(0, slash));
   // As part of a path it would be another repository, on Docker Hub.
@@ -53,8 +53,8 @@ export function pushedImage({ name, tag, registry, path }: Named): Parsed<Pushed
   const read = parseReference(`${host}${name.slice(slash)}:latest`);
   if (!read.ok) return problem(path, read.problems[0]?.message ?? 'is not valid');
   const image = { registry: read.value.registry, repository: read.value.repository };
-  if (tag === undefined || tag === '') return parsed(image);
-  return isTag(tag) ? parsed({ ...image, tag }) : problem(path, 'comes with a tag that cannot be one');
+  if (tag === undefined || tag === '') return parsed([image]);
+  return isTag(tag) ? parsed([{ ...image, tag }]) : problem(path, 'comes with a tag that cannot be one');
 }
 
 function isHost(text: string): boolean {
@@ -72,9 +72,4 @@ export function allOf(read: readonly Parsed<readonly PushedImage[]>[]): Parsed<r
         images.set(`${image.registry}/${image.repository}:${image.tag ?? ''}`, image);
   }
   return problems.length > 0 ? { ok: false, problems } : parsed([...images.values()]);
-}
-
-/** One as a list. */
-export function single(read: Parsed<PushedImage>): Parsed<readonly PushedImage[]> {
-  return read.ok ? parsed([read.value]) : read;
 }

@@ -4,13 +4,13 @@ import type { EventOutcome, Receiver, Sender, VerifyToken } from './ports.ts';
 import type { PushedImage } from './pushed-image.ts';
 
 /** What reaches the handler: the whole body, or that it was larger than allowed, and the headers by lower-case name. */
-export interface EventRequest {
+interface EventRequest {
   readonly body: Uint8Array | 'too large';
   readonly headers: ReadonlyMap<string, string>;
 }
 
 /** What the handler answers. */
-export interface EventAnswer {
+interface EventAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
@@ -26,7 +26,7 @@ export interface EventRoute {
 }
 
 /** What receiving takes. */
-export interface Receiving {
+interface Receiving {
   readonly receivers: readonly Receiver[];
   readonly verifyToken: VerifyToken;
   /** Receives the images that an authenticated caller reports as pushed. Must not throw. */
@@ -62,7 +62,7 @@ export function eventRoutes(receiving: Receiving): readonly EventRoute[] {
  */
 export function eventHandler(
   sender: Sender,
-  { receivers, verifyToken, onPushed: onPushed, onAnswered: onAnswered }: Receiving,
+  { receivers, verifyToken, onPushed, onAnswered }: Receiving,
 ): EventRoute['handle'] {
   const mine = receivers.filter((receiver) => receiver.sender === sender);
   return async ({ body, headers }) => {
@@ -78,11 +78,12 @@ export function eventHandler(
 }
 
 function receive(sender: Sender, body: Uint8Array, identity: Identity): Outcome {
-  if (identity.kind === 'refused')
+  if (identity.kind !== 'known') {
     // Whatever was wrong: to say what would help the next guess.
-    return { status: 401, why: identity.why, body: { error: 'unauthorized' } };
-  if (identity.kind === 'unknown')
-    return { status: 503, why: identity.why, body: { error: 'try again later' } };
+    const answers = { refused: [401, 'unauthorized'], unknown: [503, 'try again later'] } as const;
+    const [status, error] = answers[identity.kind];
+    return { status, why: identity.why, body: { error } };
+  }
   const { name, registry } = identity.receiver;
   const read = decode(sender, body, registry);
   if (read.ok)

@@ -1,9 +1,8 @@
-import { nameOf } from '../../core/model/index.ts';
-import type { After } from './ports.ts';
+import { nameOf, type Time } from '../../core/model/index.ts';
 import type { PushedImage } from './pushed-image.ts';
 
 /** What a trigger is made of. */
-export interface TriggerOptions {
+export interface TriggerOptions extends Pick<Time, 'now' | 'after'> {
   /** Makes a promotion run soon. Must not throw. */
   readonly wake: (key: string) => void;
   /** The promotions that take from where this was pushed. */
@@ -12,9 +11,6 @@ export interface TriggerOptions {
   readonly quietMs: number;
   /** Milliseconds after its first event at which it is triggered at the latest. */
   readonly maxDelayMs: number;
-  /** Milliseconds since some moment; never goes back. */
-  readonly now: () => number;
-  readonly after: After;
 }
 
 /** Turns events into runs of promotions, many events into one run. */

@@ -26,6 +26,8 @@ export type {
   KeyKind,
   PublicKey,
   Signer,
+  TokenTrust,
+  TokenVerdict,
   Trust,
   TrustRoot,
 } from './trust.ts';

@@ -1,3 +1,13 @@
+/** Whose identity tokens (OpenID Connect) are accepted; each field is compared as a whole. */
+export interface TokenTrust {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly subject: string;
+}
+
+/** The result of verifying a token: it is trusted, or one word for the log why it is not. */
+export type TokenVerdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
 /** How a public key signs: what the verifier has to know besides the key itself. */
 export type KeyKind = 'ecdsa-p256' | 'ecdsa-p384' | 'ecdsa-p521' | 'rsa' | 'ed25519';
 

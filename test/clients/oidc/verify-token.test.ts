@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
 import { exportSPKI } from 'jose';
 import { createTokenVerifier } from '../../../src/clients/oidc/index.ts';
-import type { TokenTrust } from '../../../src/clients/oidc/verify-token.ts';
+import type { TokenTrust } from '../../../src/core/model/index.ts';
 import { compact, namedKey, sign, startIssuer, type Issuer, type NamedKey } from './issuer.ts';
 
 const NOW = new Date('2026-06-01T12:00:00Z');

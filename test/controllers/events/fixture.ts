@@ -3,7 +3,8 @@ import type { EventOutcome } from '../../../src/controllers/events/index.ts';
 import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
 import type { Receiver } from '../../../src/controllers/events/ports.ts';
 import { eventHandler } from '../../../src/controllers/events/receive.ts';
-import type { Sender, TokenTrust, VerifyToken } from '../../../src/controllers/events/ports.ts';
+import type { TokenTrust } from '../../../src/core/model/index.ts';
+import type { Sender, VerifyToken } from '../../../src/controllers/events/ports.ts';
 import { createHmac } from 'node:crypto';
 
 export const SECRET = 'correct horse battery staple';
