@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSettings, type Settings } from '../src/core/settings/index.ts';
-import type { Judging, Policies, Tools } from '../src/cli/index.ts';
+import type { Judging, Tools } from '../src/cli/index.ts';
+import type { FolderPolicies } from '../src/core/policy/index.ts';
 import { createTools } from '../src/serve/index.ts';
 import { httpsClient } from './support/https-request.ts';
 import { createAuthority } from './support/certificates.ts';
@@ -42,7 +43,7 @@ describe('the tools of the commands', () => {
     if (!read.ok) throw new Error(JSON.stringify(read.problems));
     return read.value;
   }
-  const compiled = (spec: WrittenSpec, labels: Readonly<Record<string, string>> = {}): Policies => {
+  const compiled = (spec: WrittenSpec, labels: Readonly<Record<string, string>> = {}): FolderPolicies => {
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels } };
     const documents = [fixture.policy(spec), namespace].map((value, index) => ({
       origin: String(index),
@@ -52,7 +53,7 @@ describe('the tools of the commands', () => {
     if (!policies.ok) throw new Error(JSON.stringify(policies.problems));
     return policies.value;
   };
-  const verdictOn = async (image: string, policies: Policies) =>
+  const verdictOn = async (image: string, policies: FolderPolicies) =>
     (await tools.review(JSON.stringify(podReview([image])), policies, judging, 30_000)).verdict;
 
   it('T04 judges again with the current namespace labels, from cached facts', async () => {

@@ -1,20 +1,15 @@
 import { failed, isPinned, nameOf, parseReference, unknown } from '../core/model/index.ts';
 import type { Fact, JudgedImage, Parsed, Problem } from '../core/model/index.ts';
 import { searchedPlaces } from '../core/evidence/index.ts';
-import {
-  explainEvidence,
-  needsAtFirst,
-  needsNext,
-  selectPolicies,
-  type Labels,
-} from '../core/policy/index.ts';
+import { explainEvidence, needsAtFirst, needsNext, selectPolicies } from '../core/policy/index.ts';
+import type { FolderPolicies, Labels } from '../core/policy/index.ts';
 import { isKustomization, workloadTable } from '../core/workload/index.ts';
 import { EXIT, exitCodeOf, must, type OutputFormat } from './exit.ts';
 import { imagesOf, type ManifestImages } from './manifests.ts';
 import { both, collect, mustReadOnce, policiesFrom, settingsFrom } from './options.ts';
 import { withOutput, withRegistryOptions, withTimeout, withUnmatchedImages } from './options.ts';
 import type { RegistryOptions, UnmatchedImages } from './options.ts';
-import type { AddCommand, Policies, Terminal, Tools } from './ports.ts';
+import type { AddCommand, Terminal, Tools } from './ports.ts';
 import { report } from './report.ts';
 
 interface CheckOptions extends RegistryOptions, UnmatchedImages {
@@ -119,7 +114,7 @@ async function readAll(paths: readonly string[], tools: Tools) {
   };
 }
 
-function labelsFor(namespace: string | undefined, policies: Policies): Fact<Labels> {
+function labelsFor(namespace: string | undefined, policies: FolderPolicies): Fact<Labels> {
   if (namespace !== undefined) return policies.namespaceLabels(namespace);
   return unknown('NamespaceUnknown', 'no namespace is named: give one with --namespace');
 }
@@ -138,7 +133,7 @@ function withProblems<T>(read: Parsed<T>, problems: readonly Problem[]): Parsed<
 }
 
 /** What an image was judged by. */
-interface Circumstances extends Pick<Policies, 'policies'> {
+interface Circumstances extends Pick<FolderPolicies, 'policies'> {
   readonly labels: Fact<Labels>;
   readonly now: Date;
 }

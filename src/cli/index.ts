@@ -6,5 +6,5 @@ export { openPromotions } from './promotion/open-promotions.ts';
 export { verifyBundle } from './verify-bundle.ts';
 export { REQUIRED_PERMISSIONS } from './doctor/permissions.ts';
 export { EXPECTED_RULES } from './doctor/webhook.ts';
-export type { DoctorPorts, JsonObject, Judging, OpenRun, Question, RunAnswer, RunQuestion } from './ports.ts';
-export type { Policies, Serving, Tools } from './ports.ts';
+export type { DoctorPorts, JsonObject, Judging, OpenRun, RunAnswer, RunQuestion } from './ports.ts';
+export type { Serving, Tools } from './ports.ts';

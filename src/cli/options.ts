@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { failed, isObject, parsed, problem, type Parsed } from '../core/model/index.ts';
-import { DURATION_PATTERN, durationMs } from '../core/policy/index.ts';
+import { DURATION_PATTERN, durationMs, type FolderPolicies } from '../core/policy/index.ts';
 import { parseSettings, type Settings, type SettingsInput } from '../core/settings/index.ts';
 import { must } from './exit.ts';
-import type { Policies, Reading, Tools } from './ports.ts';
+import type { Reading, Tools } from './ports.ts';
 
 /** Options that every command with a registry behind it has. */
 export interface RegistryOptions {
@@ -148,7 +148,7 @@ export async function policiesFrom(
   path: string | undefined,
   tools: Tools,
   also: Reading['documents'] = [],
-): Promise<Parsed<Policies>> {
+): Promise<Parsed<FolderPolicies>> {
   if (path === undefined) return problem('--policies', 'is needed: a folder or file with ImagePolicies');
   const { documents, problems } = await tools.readDocuments(path);
   const policies = tools.compilePolicies({ documents: [...documents, ...also], problems });

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Cluster } from '../clients/kubernetes/index.ts';
-import type { Clock, Fact, JudgedImage, NamedImage, Parsed, Problem, Signer } from '../core/model/index.ts';
-import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
+import type { JudgeQuestion } from '../core/evidence/index.ts';
+import type { Clock, JudgedImage, Parsed, Problem, Signer } from '../core/model/index.ts';
+import type { CompiledPolicy, FolderPolicies } from '../core/policy/index.ts';
 import type { Approval, Execution, ImagePromotionRunStatus } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { SelfTestVerdict, WorkloadTable } from '../core/workload/index.ts';
@@ -12,24 +13,10 @@ export interface Reading {
   readonly problems: readonly Problem[];
 }
 
-/** Policies with the namespaces they may select. */
-export interface Policies {
-  readonly policies: readonly CompiledPolicy[];
-  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
-}
-
-/** A question for a verdict. */
-export interface Question {
-  readonly images: readonly NamedImage[];
-  readonly policies: readonly CompiledPolicy[];
-  readonly labels: Fact<Labels>;
-  readonly signal: AbortSignal;
-}
-
 /** Something that judges until it is closed. `workloads` are the kinds that hold a pod spec, custom ones among them. */
 export interface Judging {
   readonly workloads: WorkloadTable;
-  readonly judge: (question: Question) => Promise<readonly JudgedImage[]>;
+  readonly judge: (question: JudgeQuestion) => Promise<readonly JudgedImage[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -143,12 +130,12 @@ export interface Tools {
   readonly clock: Clock;
   /** Reads a file, a folder or, for `-`, standard input. */
   readonly readDocuments: (path: string) => Promise<Reading>;
-  readonly compilePolicies: (reading: Reading) => Parsed<Policies>;
+  readonly compilePolicies: (reading: Reading) => Parsed<FolderPolicies>;
   readonly openJudge: (settings: Settings) => Promise<Parsed<Judging>>;
   /** Answers one AdmissionReview as the webhook would. */
   readonly review: (
     body: string,
-    policies: Policies,
+    policies: FolderPolicies,
     judging: Judging,
     budgetMs: number,
   ) => Promise<{

@@ -1,11 +1,11 @@
-import type { Judging, Question } from '../cli/index.ts';
+import type { Judging } from '../cli/index.ts';
 import type { Metrics } from '../clients/http-server/index.ts';
 import { SYSTEM_TIMERS, type Cluster, type RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
 import type { Registry, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
-import type { Access, Keychain, LookupResult } from '../core/evidence/index.ts';
+import type { Access, Keychain, LookupResult, JudgeQuestion } from '../core/evidence/index.ts';
 import {
   errorFields,
   type Fact,
@@ -52,7 +52,7 @@ export interface Watching {
 
 /** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
 export interface OpenJudging extends Judging {
-  readonly judge: (question: Question & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
+  readonly judge: (question: JudgeQuestion & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
   readonly pin: (
     ref: ImageRef,
     how: { readonly access?: Access | undefined; readonly signal: AbortSignal },

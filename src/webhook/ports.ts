@@ -1,8 +1,8 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
-import type { Credentials } from '../core/evidence/index.ts';
+import type { Credentials, JudgeQuestion } from '../core/evidence/index.ts';
 import { unknown } from '../core/model/index.ts';
 import type { Fact, ImageRef, JudgedImage, NamedImage, PinnedRef } from '../core/model/index.ts';
-import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
+import type { CompiledPolicy, FolderPolicies, Labels } from '../core/policy/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
 
 /** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
@@ -19,14 +19,7 @@ export interface CommonPorts {
 
 /** What the validating webhook needs. */
 export interface AdmissionPorts extends CommonPorts {
-  readonly judge: (request: {
-    readonly images: readonly NamedImage[];
-    readonly policies: readonly CompiledPolicy[];
-    readonly labels: Fact<Labels>;
-    /** With what the kubelet would pull the images. */
-    readonly credentials?: Credentials;
-    readonly signal: AbortSignal;
-  }) => Promise<readonly JudgedImage[]>;
+  readonly judge: (question: JudgeQuestion) => Promise<readonly JudgedImage[]>;
   /**
    * Reads the object that a `scale` request is about, as it is at this moment. Absent = this process cannot read objects,
    * and scaling up is refused. Never rejects for anything the cluster does.
@@ -95,12 +88,6 @@ export async function labelsFor(
   return selecting ? namespaceLabels(namespace, signal) : NOT_ASKED;
 }
 
-/** Policies of a folder, with the labels of the namespaces beside them. */
-interface FolderPolicies {
-  readonly policies: readonly CompiledPolicy[];
-  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
-}
-
 /** What the webhook is given where there is no cluster: the object that is scaled cannot be read. */
 export function standalonePorts(
   policies: () => FolderPolicies,
@@ -109,8 +96,7 @@ export function standalonePorts(
 ): AdmissionPorts {
   return {
     // No cluster, no pull secrets: the logins are those of this process.
-    judge: ({ images, policies: selected, labels, signal }) =>
-      judging.judge({ images, policies: selected, labels, signal }),
+    judge: (question) => judging.judge({ ...question, credentials: undefined }),
     policies: () => policies().policies,
     namespaceLabels: (namespace) => Promise.resolve(policies().namespaceLabels(namespace)),
     workloads: judging.workloads,

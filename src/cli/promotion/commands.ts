@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
-import { durationMs } from '../../core/policy/index.ts';
+import { durationMs, type FolderPolicies } from '../../core/policy/index.ts';
 import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
 import { exitCodeOf, must, stopSignal, type OutputFormat } from '../exit.ts';
 import { both, mustReadOnce, settingsFrom, withOutput, withRegistryOptions } from '../options.ts';
 import type { RegistryOptions } from '../options.ts';
-import type { AddCommand, OpenPromotion, Policies, Terminal, Tools } from '../ports.ts';
+import type { AddCommand, OpenPromotion, Terminal, Tools } from '../ports.ts';
 import { showProgress } from './progress-bar.ts';
 import { exitOfPlans, exitOfResults, reportPlans, reportResults, type ReportOptions } from './report.ts';
 
@@ -16,7 +16,7 @@ interface PromotionOptions extends RegistryOptions {
   readonly dryRun?: boolean;
 }
 
-const NO_POLICIES: Pick<Policies, 'policies'> = { policies: [] };
+const NO_POLICIES: Pick<FolderPolicies, 'policies'> = { policies: [] };
 
 type PromotionTools = Tools & Required<Pick<Tools, 'openPromotions'>>;
 

@@ -5,8 +5,8 @@ import type {
   WorkQueueOptions,
   Written,
 } from '../../clients/kubernetes/index.ts';
-import type { Credentials } from '../../core/evidence/index.ts';
-import { Fault, type Fact, type JudgedImage, type NamedImage, type Time } from '../../core/model/index.ts';
+import type { JudgeQuestion } from '../../core/evidence/index.ts';
+import { Fault, type Fact, type JudgedImage, type Time } from '../../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import type { RunningPod } from './running-pods.ts';
@@ -21,13 +21,7 @@ export type AuditChange =
   | { readonly type: 'namespace'; readonly namespace: string };
 
 /** One question to the port `judge`. */
-export interface AuditQuestion {
-  readonly images: readonly NamedImage[];
-  readonly policies: readonly CompiledPolicy[];
-  readonly labels: Fact<Labels>;
-  readonly credentials: Credentials;
-  readonly signal: AbortSignal;
-}
+export type AuditQuestion = Required<JudgeQuestion>;
 
 /** How many distinct running images a policy covers, and their results; each is in at most one of the last three. */
 export interface ImageCounts {

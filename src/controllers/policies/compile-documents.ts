@@ -14,6 +14,7 @@ import {
   type Labels,
   type MaterialRef,
   type TrustRoots,
+  type FolderPolicies,
 } from '../../core/policy/index.ts';
 
 /** One resource and where it came from (`policies/production.yaml#2`). */
@@ -43,11 +44,8 @@ export interface RootInUse {
 }
 
 /** Everything a folder of resources says, compiled. */
-export interface PolicySet {
-  readonly policies: readonly CompiledPolicy[];
+export interface PolicySet extends FolderPolicies {
   readonly roots: readonly RootInUse[];
-  /** Labels of a namespace; `unknown` for one that no Namespace document describes. */
-  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
 }
 
 /**

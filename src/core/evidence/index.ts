@@ -1,7 +1,7 @@
 // What is known about images, and the verdict that follows. Resolves a reference once, gathers facts through interfaces, remembers
 // facts (never verdicts), and hands them to core/policy to decide.
 export { judge, judgeReference } from './judge.ts';
-export type { JudgedReference } from './judge.ts';
+export type { JudgedReference, JudgeQuestion } from './judge.ts';
 export type { Access } from './access.ts';
 export { accessFor } from './access.ts';
 export { evidenceWithout } from './gather.ts';

@@ -8,20 +8,25 @@ import {
   type CompiledPolicy,
   type Labels,
 } from '../policy/index.ts';
-import { isUnknown, sourcesFor, type Access } from './access.ts';
+import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
 import type { Sources } from './ports.ts';
 
-/** Images to judge, and everything the verdict depends on besides the world. */
-export interface JudgeRequest {
+/** Images to judge, and everything the verdict depends on besides the world and the settings. */
+export interface JudgeQuestion {
   readonly images: readonly NamedImage[];
   readonly policies: readonly CompiledPolicy[];
   /** Labels of the namespace the images are for. */
   readonly labels: Fact<Labels>;
-  readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
+  /** With what the kubelet would pull the images; absent = the controller's own logins. */
+  readonly credentials?: Credentials | undefined;
   /** Aborts at the one deadline of the request; what is open by then is unknown. */
   readonly signal: AbortSignal;
-  /** Logins that the object names; absent = the controller's own. */
+}
+
+/** A question with what the settings say; `access` are the logins that the object names, absent = the controller's own. */
+export interface JudgeRequest extends Omit<JudgeQuestion, 'credentials'> {
+  readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
   readonly access?: Access;
 }
 

@@ -13,6 +13,12 @@ import { BY_PLACE } from './quarantine.ts';
 /** The ways to be refused, in the order in which they are listed. */
 const CHECKS: readonly Check[] = [unpinned, unsigned, unattested, quarantined, vulnerable, pastEndOfLife];
 
+/** Policies of a folder, with the labels of the namespaces beside them; `unknown` for one that no document describes. */
+export interface FolderPolicies {
+  readonly policies: readonly CompiledPolicy[];
+  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
+}
+
 /** The policies that match one image in one namespace. */
 export interface Selection {
   readonly applying: readonly CompiledPolicy[];

@@ -25,7 +25,7 @@ export { parsePublicKey } from './compile/public-key.ts';
 export { imagePolicyCrd } from './crd.ts';
 export type { Labels } from './compile/compile.ts';
 export { selectPolicies } from './decide.ts';
-export type { Selection } from './decide.ts';
+export type { FolderPolicies, Selection } from './decide.ts';
 export { needsAtFirst, needsNext, repositoriesOf } from './needs.ts';
 export type { SignatureNeeds } from './needs.ts';
 export { decidingClaim, readLifecycle } from './lifecycle.ts';
