@@ -35,12 +35,12 @@ export async function together<T>(
 
 /** What work gives; instead of a Fault what is made of it, unless the signal has ended the work. */
 export async function orFault<T, U>(
-  work: () => Promise<T>,
+  work: Promise<T>,
   instead: (fault: Fault) => U,
   signal: AbortSignal,
 ): Promise<T | U> {
   try {
-    return await work();
+    return await work;
   } catch (error) {
     if (!(error instanceof Fault) || signal.aborted) throw error;
     return instead(error);

@@ -3,15 +3,14 @@ import * as z from 'zod';
 import { isIndexType, nameOf, parseJson, pin } from '../model/index.ts';
 import type { Digest, Fault, ImageRef } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
-import type { StepParts } from './steps/step.ts';
 import { orFault } from './concurrency.ts';
 import { keepPlatforms } from './graph/platforms.ts';
 import { planRun } from './plan.ts';
 import type { Candidate, Discovery, PlanRules, UnplannedImage } from './plan.ts';
 import type { SourceRegistry } from './ports.ts';
 import { CREATED } from './records/artifact.ts';
-import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
+import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
 import {
   needsCreated,
@@ -20,6 +19,7 @@ import {
   selectByAge,
   selectByName,
 } from './selection/select.ts';
+import type { StepParts } from './steps/step.ts';
 
 /** What is examined to plan a run. */
 type DiscoverParts = Pick<
@@ -93,14 +93,9 @@ async function lookAt(
     const ungated = atTarget === expected && !(await hasReleaseRecords(atTarget, parts, signal));
     return { tag, digest, expected, atTarget, ...(ungated && { ungated }) };
   };
-  const failed = ({ code: reason, message, transient }: Fault): UnplannedImage => ({
-    tag,
-    action: 'Fail',
-    reason,
-    message,
-    transient,
-  });
-  return orFault(look, failed, signal);
+  const failed = ({ code: reason, message, transient }: Fault) =>
+    ({ tag, action: 'Fail', reason, message, transient }) as const;
+  return orFault(look(), failed, signal);
 }
 
 /**
@@ -159,11 +154,7 @@ async function createdAt(
   signal: AbortSignal,
 ): Promise<Date | undefined> {
   // An image of unknown age is left out by the selection by age: the others are still promoted.
-  const said = await orFault(
-    () => claimOf(ref, source, signal),
-    () => undefined,
-    signal,
-  );
+  const said = await orFault(claimOf(ref, source, signal), () => undefined, signal);
   const date = new Date(said ?? NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

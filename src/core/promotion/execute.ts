@@ -1,13 +1,13 @@
 import pLimit from 'p-limit';
 import { Fault, type Digest } from '../model/index.ts';
+import type { Approval } from './approval.ts';
 import { discover } from './discover.ts';
 import { mirrorSteps } from './mirror.ts';
 import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
 import { plannedResult, type ImageResult } from './result.ts';
 import { runPlan } from './run.ts';
-import type { Step, StepParts, Progress } from './steps/step.ts';
-import type { Approval } from './approval.ts';
+import type { Progress, Step, StepParts } from './steps/step.ts';
 
 /** How a plan is executed. */
 export interface RunOrder {

@@ -1,3 +1,4 @@
+import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../evidence/index.ts';
 import type {
   Annotations,
   Descriptor,
@@ -6,7 +7,6 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../model/index.ts';
-import type { BlobSource, ManifestSource, ReferrerSource, TagSource } from '../evidence/index.ts';
 
 /*
  * What promotion needs from outside: the smallest interfaces, implemented by clients/registry, clients/scanner and clients/sigstore. Every call takes the signal

@@ -1,20 +1,20 @@
 import { formatReference, listOf, objectOf, pin } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
+import { decisionFor } from './approval.ts';
 import { gateHash, waive } from './gates/gate.ts';
-import { exceptionsOf, judgeScan, type ScanRule, type Scanned } from './gates/scan-gate.ts';
+import { exceptionsOf, judgeScan, type Scanned, type ScanRule } from './gates/scan-gate.ts';
 import { scanPlatforms } from './gates/scan-platforms.ts';
+import type { ScanOutput } from './ports.ts';
+import { subjectOf } from './records/artifact.ts';
+import { releaseStatement, type PassedGate } from './records/release.ts';
+import { reportRecord, vulnerabilityStatement } from './records/report.ts';
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import { blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
-import { decisionFor } from './approval.ts';
-import type { ScanOutput } from './ports.ts';
-import { subjectOf } from './records/artifact.ts';
-import { reportRecord, vulnerabilityStatement } from './records/report.ts';
-import { attach, rootOf, writeStatement, writeSignature } from './steps/write.ts';
-import { releaseStatement, type PassedGate } from './records/release.ts';
+import { attach, rootOf, writeSignature, writeStatement } from './steps/write.ts';
 
 /** The steps of a promotion, in their order: gates, then all that is invisible without a tag, the tag, and tidying. */
 export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly Step[] {

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts';
-import type { PlannedImage, Resolved } from './plan.ts';
 import type { CopyProgress } from './copy/copy.ts';
+import type { PlannedImage, Resolved } from './plan.ts';
 import { plannedResult, type ImageResult } from './result.ts';
 import { walk } from './steps/step.ts';
 import type { ImageTask, Learned, Progress, Step, StepName, Walk } from './steps/step.ts';

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { API_VERSION, rule } from '../policy/index.ts';
-import { runSpecSchema, type runImageSchema, type runStatusSchema } from './schema/run.ts';
 import { digest, gateHash, list, momentText, objectName, vulnerabilityId } from './schema/parts.ts';
 import type { promotionStatusSchema } from './schema/promotion-status.ts';
 import { promotionSpecSchema } from './schema/promotion.ts';
+import { runSpecSchema, type runImageSchema, type runStatusSchema } from './schema/run.ts';
 
 /*
  * The resources of promotion, written once: types, CRDs with their CEL rules and reference pages are made from these. What

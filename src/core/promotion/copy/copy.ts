@@ -2,10 +2,10 @@ import pLimit from 'p-limit';
 import { formatReference, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, ImageRef, ManifestContent, Reason } from '../../model/index.ts';
 import { together, type Start } from '../concurrency.ts';
-import { blobsOf, carriedReferrers, type Graph, countAttachments } from '../graph/graph.ts';
+import { blobsOf, carriedReferrers, countAttachments, type Graph } from '../graph/graph.ts';
 import type { BlobArrival, SourceRegistry, TargetRegistry } from '../ports.ts';
-import { lookAtTag, pushTag, type TagTask } from './tagged.ts';
 import type { AttachmentCounts } from '../result.ts';
+import { lookAtTag, pushTag, type TagTask } from './tagged.ts';
 
 /** What to copy from where to where. */
 export interface CopyRequest {

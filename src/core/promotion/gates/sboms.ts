@@ -13,6 +13,7 @@ import { describePredicate } from '../../policy/index.ts';
 import { saysNothing } from '../graph/carried.ts';
 import type { SourceRegistry } from '../ports.ts';
 import { encodeJson } from '../records/artifact.ts';
+import { payloadIn } from '../records/statement.ts';
 import { cosignTag } from '../selection/reserved-tags.ts';
 
 /** Largest SBOM that is read, in bytes: those of big images have several millions. */
@@ -48,14 +49,17 @@ export async function findSboms(question: SbomQuestion, signal: AbortSignal): Pr
   const layers = carriers.flatMap((carrier) =>
     carrier.layers.filter(({ mediaType, annotations }) => mayHoldSbom(mediaType) && mayBeSbom(annotations)),
   );
-  if (layers.length > MAX_OPENED) throw tooMany(platform, `more than ${String(MAX_OPENED)} statements`);
+  if (layers.length > MAX_OPENED)
+    throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_OPENED)} statements`);
   const found = new Map<string, Uint8Array>();
   for (const layer of new Map(layers.map((one) => [one.digest, one])).values()) {
     const bytes = await registry.blob(platform, layer, MAX_SBOM_BYTES, signal);
-    if (bytes === undefined) throw unreadable(platform, `its SBOM ${layer.digest} is gone`);
+    if (bytes === undefined)
+      throw faultOf(platform, 'UnreadableEvidence', `its SBOM ${layer.digest} is gone`);
     const sbom = sbomIn(bytes, layer.mediaType, platform.digest);
     if (sbom) found.set(digestOf(sbom), sbom);
-    if (found.size > MAX_SBOMS) throw tooMany(platform, `more than ${String(MAX_SBOMS)} SBOMs`);
+    if (found.size > MAX_SBOMS)
+      throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_SBOMS)} SBOMs`);
   }
   return [...found.values()];
 }
@@ -70,11 +74,13 @@ async function carriersOf(
       (saysNothing(artifactType) || mayHoldSbom(artifactType)) && mayBeSbom(annotations),
   );
   const digests = [...attached.map(({ digest }) => digest), ...statementsInIndex(image, platform.digest)];
-  if (digests.length > MAX_OPENED) throw tooMany(platform, `more than ${String(MAX_OPENED)} statements`);
+  if (digests.length > MAX_OPENED)
+    throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_OPENED)} statements`);
   const named = await Promise.all(
     digests.map(async (digest) => {
       const carrier = await registry.manifest(pin(platform, digest), signal);
-      if (carrier === undefined) throw unreadable(platform, `what is attached to it as ${digest} is gone`);
+      if (carrier === undefined)
+        throw faultOf(platform, 'UnreadableEvidence', `what is attached to it as ${digest} is gone`);
       return carrier;
     }),
   );
@@ -91,16 +97,9 @@ function mayBeSbom(annotations: Descriptor['annotations']): boolean {
   return hint === undefined || isSbomPredicate(hint);
 }
 
-function unreadable(platform: PinnedRef, detail: string): Fault {
-  return faultOf(platform, { code: 'UnreadableEvidence', transient: true, detail });
-}
-
-function tooMany(platform: PinnedRef, what: string): Fault {
-  return faultOf(platform, { code: 'LimitExceeded', transient: false, detail: `it has ${what}` });
-}
-
-function faultOf({ digest }: PinnedRef, details: Pick<Fault, 'code' | 'transient' | 'detail'>): Fault {
-  return new Fault({ ...details, operation: `find the SBOMs of ${digest}`, side: 'source' });
+function faultOf({ digest }: PinnedRef, code: 'UnreadableEvidence' | 'LimitExceeded', detail: string): Fault {
+  const operation = `find the SBOMs of ${digest}`;
+  return new Fault({ code, operation, side: 'source', transient: code === 'UnreadableEvidence', detail });
 }
 
 const IN_TOTO = 'application/vnd.in-toto+json';
@@ -109,8 +108,6 @@ const BUNDLE = 'application/vnd.dev.sigstore.bundle';
 /** Names of the formats that carriers use besides those of statements. */
 const PLAIN_TYPES: ReadonlySet<string> = new Set(['text/spdx+json', 'application/vnd.cyclonedx+json']);
 
-const envelope = z.object({ payload: z.base64() });
-const bundle = z.object({ dsseEnvelope: envelope });
 const statement = z.object({
   subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
   predicateType: z.string(),
@@ -138,21 +135,15 @@ function isSbomPredicate(predicateType: string): boolean {
  */
 function sbomIn(bytes: Uint8Array, mediaType: string, about: Digest): Uint8Array | undefined {
   const json = parseJson(bytes);
-  const found = isPlain(mediaType) ? json : predicateIn(statementIn(json, mediaType), about);
-  const read = document.safeParse(found);
+  const payload = mediaType === IN_TOTO ? undefined : payloadIn(json);
+  const said = payload ? parseJson(payload) : json;
+  const read = document.safeParse(isPlain(mediaType) ? json : predicateIn(said, about));
   return read.success ? encodeJson(read.data) : undefined;
 }
 
 function isPlain(type: string): boolean {
   const [bare = ''] = type.split(';');
   return PLAIN_TYPES.has(bare.trim()) || isSbomPredicate(type);
-}
-
-function statementIn(json: unknown, mediaType: string): unknown {
-  if (mediaType === IN_TOTO) return json;
-  const read =
-    mediaType === ENVELOPE ? envelope.safeParse(json).data : bundle.safeParse(json).data?.dsseEnvelope;
-  return read && parseJson(Buffer.from(read.payload, 'base64'));
 }
 
 function predicateIn(json: unknown, about: Digest): unknown {

@@ -1,4 +1,4 @@
-import { nameOf, type ImageRef, type Digest, type Reason } from '../../model/index.ts';
+import { nameOf, type Digest, type ImageRef, type Reason } from '../../model/index.ts';
 import {
   compileExceptions,
   highest,
@@ -14,9 +14,9 @@ import type {
   VulnerabilityJudgement,
   VulnerabilityReport,
 } from '../../policy/index.ts';
+import type { ScanOutput } from '../ports.ts';
 import type { ScanSpec } from '../schema.ts';
 import { conclude, type ExceptedFinding, type GateResult, type Obstacle } from './gate.ts';
-import type { ScanOutput } from '../ports.ts';
 
 /** Ids of expired exceptions in a message, which is one line of a table. */
 const MAX_EXPIRED_SHOWN = 3;

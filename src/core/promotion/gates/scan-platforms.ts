@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { pin, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
 import type { Scanner, ScanSubject } from '../ports.ts';
-import { platformsOf, type ImagePlatform, findSboms, type SbomSource } from './sboms.ts';
+import { findSboms, platformsOf, type ImagePlatform, type SbomSource } from './sboms.ts';
 import type { Scanned } from './scan-gate.ts';
 
 /** Most platforms of one image that are scanned; real images have fewer than twenty. */
@@ -47,12 +47,10 @@ async function scanPlatform(
   const unknown = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
     { ...platform, kind: 'unknown', reason: { code, detail }, transient },
   ];
-  const scan = async (subject: ScanSubject): Promise<readonly Scanned[]> => {
-    const work = async () => [
-      { ...platform, kind: 'scan', output: await task.scanner(subject, signal) } as const,
-    ];
-    return orFault(work, unknown, signal);
-  };
+  const scanned = async (subject: ScanSubject): Promise<readonly Scanned[]> => [
+    { ...platform, kind: 'scan', output: await task.scanner(subject, signal) },
+  ];
+  const scan = (subject: ScanSubject) => orFault(scanned(subject), unknown, signal);
   if (task.from === 'Image') return scan({ kind: 'image', image });
   const question = { platform: image, image: task.manifest, registry: task.registry };
   const scanSboms = async (): Promise<readonly Scanned[]> => {
@@ -60,5 +58,5 @@ async function scanPlatform(
     if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
     return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
   };
-  return orFault(scanSboms, unknown, signal);
+  return orFault(scanSboms(), unknown, signal);
 }

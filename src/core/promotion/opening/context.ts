@@ -1,5 +1,3 @@
-import type { Clock, Fact, ImageRef, Parsed } from '../../model/index.ts';
-import type { CompiledPolicy, Labels, TrustRoots } from '../../policy/index.ts';
 import type {
   Access,
   DockerConfigText,
@@ -7,6 +5,8 @@ import type {
   Keychain,
   PullSecretLogins,
 } from '../../evidence/index.ts';
+import type { Clock, Fact, ImageRef, Parsed } from '../../model/index.ts';
+import type { CompiledPolicy, Labels, TrustRoots } from '../../policy/index.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { IdentityToken } from './secrets.ts';
 

@@ -2,10 +2,10 @@ import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../mode
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution, type Execution } from '../execute.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
+import type { Scanner } from '../ports.ts';
 import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
-import type { Scanner } from '../ports.ts';
 import type { OpeningContext } from './context.ts';
 import { readMaterial, type ReadObject } from './secrets.ts';
 import { judgeOn, openSide, type OpenSide } from './side.ts';

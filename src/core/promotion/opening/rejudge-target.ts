@@ -1,17 +1,17 @@
 import pLimit from 'p-limit';
+import type { JudgedReference, ManifestSource, TagSource } from '../../evidence/index.ts';
 import { failed, parsed, parseReference, pin } from '../../model/index.ts';
 import type { Clock, Digest, Parsed, PinnedRef, Reason } from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
 import { exceptionsOf } from '../gates/scan-gate.ts';
 import { ownPolicy, reportPolicy } from '../gates/signed-reports.ts';
 import { standingOf, type Standing, type StandingRule } from '../reassessment.ts';
+import { isReservedTag } from '../selection/reserved-tags.ts';
 import type { OpeningContext } from './context.ts';
 import type { PromotionToOpen } from './open-execution.ts';
 import { readMaterial } from './secrets.ts';
 import { judgeOn, openSide } from './side.ts';
 import { openSigner } from './signer.ts';
-import type { JudgedReference, ManifestSource, TagSource } from '../../evidence/index.ts';
-import { isReservedTag } from '../selection/reserved-tags.ts';
 
 /** What is judged again. */
 export type PromotionToRejudge = Pick<PromotionToOpen, 'spec' | 'namespace' | 'read'> & {
@@ -164,10 +164,10 @@ function patient(pace: TargetLook['pace'], signal: AbortSignal) {
   return async <T extends object>(ask: () => Promise<T | undefined>): Promise<T | Reason | undefined> => {
     if (failures >= GIVE_UP_AFTER) return last;
     await pace(signal);
-    const answer = await orFault(ask, ({ code, message: detail }): Reason => ({ code, detail }), signal);
+    const answer = await orFault(ask(), ({ code, message: detail }): Reason => ({ code, detail }), signal);
     const failed = answer !== undefined && 'code' in answer;
     failures = failed ? failures + 1 : 0;
-    if (failed) last = answer as Reason;
+    if (failed) last = answer;
     return answer;
   };
 }

@@ -1,6 +1,6 @@
+import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
 import { parsed, parseReference, problem } from '../../model/index.ts';
 import type { ImageRef, Parsed, PinnedRef } from '../../model/index.ts';
-import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
 import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';

@@ -10,7 +10,7 @@ import type {
 } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
 import { contentOf, encodeJson, wireDescriptor, type Artifact } from './artifact.ts';
-import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementInEnvelope } from './statement.ts';
+import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementMade } from './statement.ts';
 
 /** Most layers of one such manifest: cosign reads no more (its answer to CVE-2023-46737). */
 const MAX_LAYERS = 1_000;
@@ -57,7 +57,7 @@ export function appendCosignLayer(
   { suffix, signed: { layer: bytes, layerAnnotations }, signer, despiteClaims = false }: CosignLayer,
 ): Parsed<Artifact | undefined> {
   // What a layer covers: the payload itself, or the statement in its envelope.
-  const says = suffix === 'sig' ? digestOf(bytes) : statementInEnvelope(bytes);
+  const says = suffix === 'sig' ? digestOf(bytes) : statementMade(bytes);
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
   const annotations: Annotations = { ...layerAnnotations, ...claims };
   const { mediaType, layers } = existing?.manifest ?? { mediaType: MEDIA_TYPE.ociManifest, layers: [] };

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { digestAlgorithm, digestHex, digestOf, nameOf, parseJson, rfc3339 } from '../../model/index.ts';
 import type { Descriptor, Digest, PinnedRef } from '../../model/index.ts';
-import type { Statement, SignedContent } from '../ports.ts';
+import type { SignedContent, Statement } from '../ports.ts';
 import { buildArtifact, CREATED, encodeJson, findRecord, type Artifact, type Marks } from './artifact.ts';
 
 /** Which run left a record. */
@@ -47,16 +47,25 @@ export const SIGNER_ANNOTATION = 'dev.pratique.signer';
 export const STATEMENT_ANNOTATION = 'dev.pratique.statement';
 
 const envelope = z.object({ payload: z.base64() });
-const bundle = z.object({ dsseEnvelope: envelope });
+const signed = z.union([z.object({ dsseEnvelope: envelope }).transform((one) => one.dsseEnvelope), envelope]);
 
-/** The digest of the statement inside a bundle. Throws when there is none: signers make no others. */
-export function statementInBundle(json: Uint8Array): Digest {
-  return digestOf(Buffer.from(bundle.parse(parseJson(json)).dsseEnvelope.payload, 'base64'));
+/** The statement inside a sigstore bundle or a DSSE envelope, as bytes; `undefined` for what is neither. */
+export function payloadIn(json: unknown): Uint8Array | undefined {
+  const read = signed.safeParse(json).data;
+  return read && Buffer.from(read.payload, 'base64');
 }
 
-/** The digest of the statement inside an envelope. Throws when there is none: signers make no others. */
-export function statementInEnvelope(json: Uint8Array): Digest {
-  return digestOf(Buffer.from(envelope.parse(parseJson(json)).payload, 'base64'));
+/** The digest of the statement inside a bundle or an envelope; `undefined` for what is neither. */
+export function statementIn(json: Uint8Array): Digest | undefined {
+  const payload = payloadIn(parseJson(json));
+  return payload && digestOf(payload);
+}
+
+/** The same for what a signer made: throws when there is none, because signers make no others. */
+export function statementMade(json: Uint8Array): Digest {
+  const digest = statementIn(json);
+  if (!digest) throw new Error('a signer made a record without a statement');
+  return digest;
 }
 
 const IN_TOTO = 'application/vnd.in-toto+json';
@@ -107,7 +116,7 @@ export function bundleArtifact(
   { bundle }: Pick<SignedContent, 'bundle'>,
   { subject, at, ...claims }: BundleClaims & { readonly subject: Descriptor; readonly at: Date },
 ): Artifact {
-  const annotations = { ...annotationsOf(claims, statementInBundle(bundle)), [CREATED]: rfc3339(at) };
+  const annotations = { ...annotationsOf(claims, statementMade(bundle)), [CREATED]: rfc3339(at) };
   return buildArtifact({
     artifactType: BUNDLE,
     subject,

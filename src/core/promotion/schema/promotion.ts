@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { duration, durationMs, authorityIn, exactlyOne, exceptionSchema, rule } from '../../policy/index.ts';
+import { authorityIn, duration, durationMs, exactlyOne, exceptionSchema, rule } from '../../policy/index.ts';
 import { choice, flag, list, localRef, objectName } from './parts.ts';
 import { attachmentsSchema, platformsSchema, tagsSchema } from './selection.ts';
 

@@ -1,6 +1,6 @@
+import type { JudgedReference } from '../../evidence/index.ts';
 import { Fault } from '../../model/index.ts';
 import type { Clock, Descriptor, ImageRef, PinnedRef, Reason } from '../../model/index.ts';
-import type { JudgedReference } from '../../evidence/index.ts';
 import type { Approval } from '../approval.ts';
 import type { CopyProgress } from '../copy/copy.ts';
 import type { GateResult } from '../gates/gate.ts';

@@ -1,16 +1,16 @@
 import { formatReference, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, ImageRef, Manifest, Reason } from '../../model/index.ts';
-import type { ArtifactSigner, SignedContent, Statement, TargetRegistry } from '../ports.ts';
+import type { ArtifactSigner, SignedContent, SignedRecord, Statement, TargetRegistry } from '../ports.ts';
 import { pushArtifact, subjectOf, type Artifact } from '../records/artifact.ts';
+import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
 import {
   bundleArtifact,
   findBundle,
   SIGN_PREDICATE_TYPE,
   statementDigest,
-  statementInBundle,
-  statementInEnvelope,
+  statementIn,
+  statementMade,
 } from '../records/statement.ts';
-import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
 import type { SignSpec } from '../schema.ts';
 import { cosignTag } from '../selection/reserved-tags.ts';
 import type { Learned } from './step.ts';
@@ -135,26 +135,41 @@ const MAX_CLAIMS = 20;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /**
- * Whether the image has this bundle of this signer already. Annotations are claims that anyone can write: one that is forged must
- * not keep ours from being made, so a record that claims to be ours is opened and compared with what we would write.
+ * Whether one of these records is ours. Annotations are claims that anyone can write: one that is forged must not keep ours from
+ * being made, so a record that claims to be ours is opened and compared with what we would write.
  */
-async function hasBundle(
-  place: WritePlace,
-  { signer, sign, predicateType, says }: Wanted,
-  signal: AbortSignal,
+async function hasOurs(
+  listed: readonly Descriptor[],
+  { made }: ArtifactSigner,
+  find: (among: readonly Descriptor[]) => Descriptor | undefined,
+  open: (found: Descriptor) => Promise<SignedRecord | undefined>,
 ): Promise<boolean> {
-  const { target, to } = place;
-  let listed = await referrersAt(place, signal);
+  let left = listed;
   for (let opened = 0; opened < MAX_CLAIMS; opened += 1) {
-    const found = findBundle(listed, { predicateType, signer: signer.name, statement: says });
-    if (!found || !signer.made) return found !== undefined;
-    const layer = (await target.manifest(pin(to, found.digest), signal))?.layers[0];
-    const json = await recordIn(place, layer, signal);
-    if (json && statementIn(json, statementInBundle) === statementInBundle((await sign()).bundle))
-      if (signer.made({ form: 'bundle', json })) return true;
-    listed = listed.filter(({ digest }) => digest !== found.digest);
+    const found = find(left);
+    if (!found || !made) return found !== undefined;
+    const record = await open(found);
+    if (record && made(record)) return true;
+    left = left.filter((one) => one !== found);
   }
   return false;
+}
+
+/** Whether the image has this bundle of this signer already. */
+async function hasBundle(
+  place: WritePlace,
+  { signer, sign, predicateType, says: statement }: Wanted,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const claims = { predicateType, signer: signer.name, statement };
+  const open = async ({ digest }: Descriptor): Promise<SignedRecord | undefined> => {
+    const carrier = await place.target.manifest(pin(place.to, digest), signal);
+    const json = await recordIn(place, carrier?.layers[0], signal);
+    const isSame = json && statementIn(json) === statementMade((await sign()).bundle);
+    return isSame ? { form: 'bundle', json } : undefined;
+  };
+  const listed = await referrersAt(place, signal);
+  return hasOurs(listed, signer, (among) => findBundle(among, claims), open);
 }
 
 /** Whether a layer under cosign's tag is this one of this signer. */
@@ -164,29 +179,20 @@ async function hasLayer(
   { signer, sign, suffix, predicateType, says }: Wanted,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const claims = {
-    suffix,
-    signer: signer.name,
-    says,
-    predicateType: suffix === 'att' ? predicateType : undefined,
-  };
-  let layers = listed;
-  for (let opened = 0; opened < MAX_CLAIMS; opened += 1) {
-    const found = findCosignLayer({ layers }, claims);
-    if (!found || !signer.made) return found !== undefined;
+  const type = suffix === 'att' ? predicateType : undefined;
+  const claims = { suffix, signer: signer.name, says, predicateType: type };
+  const open = async (found: Descriptor): Promise<SignedRecord | undefined> => {
     const bytes = await recordIn(place, found, signal);
-    const ours = await sign();
-    if (bytes && isSame(bytes, ours.layer, suffix)) {
-      const { annotations } = found;
-      const record =
-        suffix === 'sig'
-          ? ({ form: 'simple-signing', payload: bytes, annotations } as const)
-          : ({ form: 'envelope', json: bytes } as const);
-      if (signer.made(record)) return true;
-    }
-    layers = layers.filter((one) => one !== found);
-  }
-  return false;
+    const { layer } = await sign();
+    if (!bytes) return undefined;
+    // Payloads are the same byte by byte; envelopes are when the statements in them are.
+    if (suffix === 'att')
+      return statementIn(bytes) === statementMade(layer) ? { form: 'envelope', json: bytes } : undefined;
+    const { annotations } = found;
+    const isSame = Buffer.compare(bytes, layer) === 0;
+    return isSame ? { form: 'simple-signing', payload: bytes, annotations } : undefined;
+  };
+  return hasOurs(listed, signer, (layers) => findCosignLayer({ layers }, claims), open);
 }
 
 async function recordIn(
@@ -196,19 +202,4 @@ async function recordIn(
 ): Promise<Uint8Array | undefined> {
   if (!layer || layer.size > MAX_RECORD_BYTES) return undefined;
   return target.blob(to, layer, MAX_RECORD_BYTES, signal);
-}
-
-/** Payloads are the same byte by byte; envelopes are when the statements in them are. */
-function isSame(theirs: Uint8Array, ours: Uint8Array, suffix: CosignLayerClaims['suffix']): boolean {
-  if (suffix === 'sig') return Buffer.compare(theirs, ours) === 0;
-  return statementIn(theirs, statementInEnvelope) === statementInEnvelope(ours);
-}
-
-/** `undefined` for what is no record at all, whatever it claims. */
-function statementIn(json: Uint8Array, read: (json: Uint8Array) => Digest): Digest | undefined {
-  try {
-    return read(json);
-  } catch {
-    return undefined;
-  }
 }
