@@ -1,7 +1,7 @@
 import { formatReference, listOf, objectOf, pin } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
-import { gateHash, waive } from './gates/gate.ts';
+import { gateHash, waive, type GateResult } from './gates/gate.ts';
 import { exceptionsOf, judgeScan, type Scanned, type ScanRule } from './gates/scan-gate.ts';
 import { scanPlatforms } from './gates/scan-platforms.ts';
 import type { ScanOutput } from './ports.ts';
@@ -44,9 +44,8 @@ function scanStep(parts: StepParts, scan: ScanSpec): Step {
   };
   return step('scan', async ({ image }, _, signal) => {
     const scanned = await scannedOf(image, parts, scan.from, signal);
-    const gates = [judgeScan(scanned, rule, parts.clock())];
-    const hash = gateHash({ digest: image.digest, results: gates });
-    return { status: 'succeeded', learned: { scanned, gates, gateHash: hash } };
+    const gate = judgeScan(scanned, rule, parts.clock());
+    return { status: 'succeeded', learned: { scanned, gate, gateHash: gateHash(image.digest, gate) } };
   });
 }
 
@@ -83,21 +82,21 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
  * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
  */
 export function approveStep({ approvals, run, clock }: StepParts, asked: PromoteSpec['approval']): Step {
-  return step('approve', async ({ image: { digest } }, { gates }) => {
-    const hash = gateHash({ digest, results: gates });
-    const known = { gateHash: hash, asked: gates };
-    const against = gates.find(({ answer }) => answer !== 'Pass');
-    if (asked === 'Never' || (asked === 'OnBlock' && !against)) return passed(gates, known);
+  return step('approve', async ({ image: { digest } }, { gate }) => {
+    const hash = gateHash(digest, gate);
+    const known = { gateHash: hash, asked: gate };
+    const against = gate && gate.answer !== 'Pass' ? gate : undefined;
+    if (asked === 'Never' || (asked === 'OnBlock' && !against)) return passed(gate, known);
     const now = clock();
-    const blocking = gates.flatMap(({ findings }) => findings.map(({ id }) => id));
+    const blocking = gate?.findings.map(({ id }) => id);
     const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now, blocking });
     if (approval) {
-      const learned = { ...known, approval, gates: waive({ digest, results: gates }, approval, now) };
-      if (approval.decision === 'Approve') return passed(learned.gates, learned);
+      const learned = { ...known, approval, gate: gate && waive(digest, gate, approval, now) };
+      if (approval.decision === 'Approve') return passed(learned.gate, learned);
       return { ...blocked('ApprovalDenied', `denied by ${approval.approver}: ${approval.reason}`), learned };
     }
     // A person waives findings; no approval is requested where something is in the way that no approval lifts.
-    if (against && against.obstacles.length > 0) return passed(gates, known);
+    if (against && against.obstacles.length > 0) return passed(gate, known);
     const why = against ? `${against.message}; ` : '';
     const how = run.local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${run.id}`;
     const reason = { code: 'ApprovalNeeded', detail: `${why}approve or deny it: ${how}` } as const;
@@ -105,11 +104,10 @@ export function approveStep({ approvals, run, clock }: StepParts, asked: Promote
   });
 }
 
-/** The image goes on, unless a gate still stands against it. */
-function passed(gates: Learned['gates'], learned: Partial<Learned>): StepOutcome {
-  const against = gates.find(({ answer }) => answer !== 'Pass');
-  if (!against) return { status: 'succeeded', learned };
-  return { ...blocked(against.reason ?? 'ScannerFailed', against.message), learned };
+/** The image goes on, unless its gate still stands against it. */
+function passed(gate: Learned['gate'], learned: Partial<Learned>): StepOutcome {
+  if (!gate || gate.answer === 'Pass') return { status: 'succeeded', learned };
+  return { ...blocked(gate.reason ?? 'ScannerFailed', gate.message), learned };
 }
 
 /**
@@ -119,7 +117,7 @@ function passed(gates: Learned['gates'], learned: Partial<Learned>): StepOutcome
 export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: SignSpec | undefined): Step {
   const { target, signer, startedAt } = parts;
   return step('attach', async ({ image: source, to }, learned, signal) => {
-    const { scanned = [], gates, approval } = learned;
+    const { scanned = [], gate, approval } = learned;
     const scan = mergeScans(scanned.flatMap((one) => (one.kind === 'scan' ? [one.output] : [])));
     // A report that another signer signed was copied with the image.
     if (!scan) return { status: 'skipped' };
@@ -129,7 +127,7 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     const record = {
       ...{ scan, source, threshold: failOn },
       method: from === 'Sbom' ? ('sbom' as const) : ('image' as const),
-      exceptions: gates.flatMap(({ excepted }) => excepted.map(({ id }) => id)),
+      exceptions: gate?.excepted.map(({ id }) => id) ?? [],
       override: approval && { approver: approval.approver, waived: approval.waive },
     };
     const report = await attach(place, reportRecord(statement, record, subjectOf(about)), signal);
@@ -183,8 +181,8 @@ function releaseOf(
   { run, startedAt }: StepParts,
   { policies }: PromoteSpec,
 ) {
-  const { gates, asked = gates, approval, report } = learned;
-  const excepted = gates.flatMap((gate) => gate.excepted);
+  const { gate, asked = gate, approval, report } = learned;
+  const excepted = gate?.excepted ?? [];
   const waived = new Set(approval?.waive.map((id) => id.toLowerCase()));
   const isWaived = ({ id }: { readonly id: string }): boolean => waived.has(id.toLowerCase());
   return releaseStatement({
@@ -194,12 +192,7 @@ function releaseOf(
     run,
     gates: [
       ...policies.map((name): PassedGate => ({ name: `policy ${name}`, result: 'Pass', versions: {} })),
-      // What a gate said by itself, before an approval was read.
-      ...asked.map(({ gate: name, answer, scanner }): PassedGate => ({
-        name,
-        result: answer === 'Pass' ? 'Pass' : 'Block',
-        versions: scanner === '' ? {} : { scanner },
-      })),
+      ...(asked ? [passedGate(asked)] : []),
     ],
     exceptions: excepted.filter((one) => !isWaived(one)),
     waived: excepted.filter(isWaived).map(({ id }) => id),
@@ -207,6 +200,12 @@ function releaseOf(
     approvalReason: approval?.reason,
     approvedUntil: approval?.until,
     reportDigest: report?.digest,
-    databaseUpdatedAt: gates.find(({ databaseUpdatedAt }) => databaseUpdatedAt)?.databaseUpdatedAt,
+    databaseUpdatedAt: gate?.databaseUpdatedAt,
   });
+}
+
+/** What a gate said by itself, before an approval was read. */
+function passedGate({ gate: name, answer, scanner }: GateResult): PassedGate {
+  const result = answer === 'Pass' ? 'Pass' : 'Block';
+  return { name, result, versions: scanner === '' ? {} : { scanner } };
 }

@@ -72,7 +72,7 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
   const onStep = (name: StepName): void => {
     parts.progress.onStep(planned.tag, name);
   };
-  let learned: Learned = { gates: [] };
+  let learned: Learned = {};
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
     await rest(parts.restMs(), parts, signal);
@@ -132,7 +132,7 @@ function endOf({ reason }: AbortSignal): Reason {
 function summaryOf({
   moved,
   counts,
-  gates: [scan],
+  gate,
   gateHash,
   approval,
   report,
@@ -141,10 +141,10 @@ function summaryOf({
   return definedFields({
     ...(moved && copied(moved)),
     attachments: counts,
-    severities: scan?.counts,
-    worst: scan?.worst,
-    blocking: scan && scan.blocking.length > 0 ? scan.blocking : undefined,
-    exceptionsUntil: scan?.exceptionsUntil,
+    severities: gate?.counts,
+    worst: gate?.worst,
+    blocking: gate && gate.blocking.length > 0 ? gate.blocking : undefined,
+    exceptionsUntil: gate?.exceptionsUntil,
     gateHash,
     approvedBy: approval?.approver,
     reportDigest: report?.digest,

@@ -74,46 +74,38 @@ export function conclude(
   return { ...rest, answer: 'Block', reason: 'Vulnerable', message };
 }
 
-/** What gates said of one image. */
-export interface Gated {
-  readonly digest: Digest;
-  readonly results: readonly GateResult[];
-}
-
 /**
- * Names what gates hold against an image, so that an approval is bound to it: the same whatever order it was found in, another
+ * Names what a gate holds against an image, so that an approval is bound to it: the same whatever order it was found in, another
  * one for any other digest, any new thing that blocks, or one that blocks no longer.
  */
-export function gateHash({ digest, results }: Gated): Digest {
-  const lines = results.flatMap(({ gate, findings, obstacles }) => [
+export function gateHash(digest: Digest, result: GateResult | undefined): Digest {
+  const { gate = 'scan', findings = [], obstacles = [] } = result ?? {};
+  const lines = [
     ...findings.map((one) => [gate, 'finding', one.id.toLowerCase(), one.package ?? '', one.severity]),
     // Not their words: those may change with every try.
     ...obstacles.map(({ answer, reason }) => [gate, answer, reason]),
-  ]);
+  ];
   const canonical = [...new Set(lines.map((line) => JSON.stringify(line)))].sort();
   return digestOf(JSON.stringify([digest, ...canonical]));
 }
 
-/** What a person decided about an image that gates stopped. */
+/** What a person decided about an image that a gate stopped. */
 export type Waiver = Pick<Approval, 'digest' | 'gateHash' | 'waive' | 'reason' | 'until'>;
 
 /**
- * What gates say once a person's waiver is applied: findings that it names no longer block. Nothing else changes: what was Unknown
- * stays so, as does everything in the way that is no finding. A waiver that is for another image or other findings, or has
- * expired, changes nothing.
+ * What a gate says of an image once a person's waiver is applied: findings that it names no longer block. Nothing else changes:
+ * what was Unknown stays so, as does everything in the way that is no finding. A waiver that is for another image or other
+ * findings, or has expired, changes nothing.
  */
-export function waive(gated: Gated, waiver: Waiver, now: Date): readonly GateResult[] {
-  const isFor = waiver.digest === gated.digest && waiver.gateHash === gateHash(gated);
+export function waive(digest: Digest, result: GateResult, waiver: Waiver, now: Date): GateResult {
+  const { reason, until } = waiver;
+  const isFor = waiver.digest === digest && waiver.gateHash === gateHash(digest, result);
   // A date that is none has passed: nothing is forgiven by mistake.
-  if (!isFor || !(now.getTime() <= waiver.until.getTime())) return gated.results;
+  const holds = isFor && now.getTime() <= until.getTime();
   const named = new Set(waiver.waive.map((id) => id.trim().toLowerCase()));
-  return gated.results.map((result) => waiveIn(result, named, waiver));
-}
-
-function waiveIn(result: GateResult, named: ReadonlySet<string>, { reason, until }: Waiver): GateResult {
   const isNamed = (id: string): boolean => named.has(id.trim().toLowerCase());
   const waived = result.blocking.filter(isNamed);
-  if (waived.length === 0) return result;
+  if (!holds || waived.length === 0) return result;
   const left = result.findings.filter(({ id }) => !isNamed(id));
   const ends = [result.exceptionsUntil ?? until, until].map(Number);
   return {

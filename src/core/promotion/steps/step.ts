@@ -106,9 +106,9 @@ export interface StepParts {
 /** What the steps of one image have found out so far. */
 export interface Learned {
   readonly scanned?: readonly Scanned[];
-  readonly gates: readonly GateResult[];
-  /** What they had said before an approval was applied. */
-  readonly asked?: readonly GateResult[];
+  readonly gate?: GateResult;
+  /** What it had said before an approval was applied. */
+  readonly asked?: GateResult;
   readonly gateHash?: string;
   readonly approval?: Approval;
   readonly graph?: Graph;

@@ -34,7 +34,6 @@ const task = {
   to: { registry: 'registry.example.com', repository: 'golden/app', tag: '1.0.0' },
 } as unknown as ImageTask;
 const learned = {
-  gates: [],
   scanned: [{ platform: '', digest: DIGEST, kind: 'scan', output: OUTPUT }],
   graph: { root: { manifest: { mediaType: FORGED.mediaType, digest: DIGEST, size: 7 } } },
 } as unknown as Learned;
