@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parsed, type Parsed } from '../../core/model/index.ts';
-import { createExchange, createPools, type Ask, type RequestEvent } from './rest/exchange.ts';
+import { createExchange, type Ask, type RequestEvent } from './rest/exchange.ts';
 import { createReads, createWrites } from './rest/objects.ts';
 import { createLogins } from './login.ts';
 import type { Cluster } from './types.ts';
@@ -35,9 +35,8 @@ export async function openCluster(options: ClusterOptions): Promise<Parsed<Clust
   const config = await load();
   if (!config.ok) return config;
   const server = (config.value.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
-  const pools = createPools();
   const logins = createLogins(load, config.value);
-  const exchange = createExchange({ server, userAgent, logins, pools, onRequest });
+  const { exchange, close } = createExchange(server, userAgent, logins, onRequest);
   const calls = (ask: Omit<Ask, 'signal'>): ReturnType<typeof exchange> => {
     const deadline = AbortSignal.timeout(requestTimeoutMs);
     return exchange({ ...ask, signal: ask.caller ? AbortSignal.any([ask.caller, deadline]) : deadline });
@@ -47,7 +46,7 @@ export async function openCluster(options: ClusterOptions): Promise<Parsed<Clust
     ...createReads(calls),
     ...createWrites(calls),
     watch: createWatch(exchange, requestTimeoutMs),
-    close: () => pools.close(),
+    close,
   });
 }
 

@@ -24,6 +24,8 @@ interface TokenVerifierOptions {
   readonly fetch?: Fetch;
 }
 
+type VerifyToken = (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<Verdict>;
+
 /** Those that issuers sign with by a private key. None with a shared secret: the public key could be taken for one. */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'];
 /** Seconds that two clocks may differ. */
@@ -35,10 +37,7 @@ const MAX_TOKEN_LENGTH = 16 * 1024;
  * Verifies identity tokens: signature, algorithm, issuer, audience, subject and lifetime. Throws a `Fault` `IssuerUnavailable`
  * when the keys cannot be had, or not before the signal fires. A token that names another issuer costs no request.
  */
-export function createTokenVerifier({
-  clock,
-  fetch = globalThis.fetch,
-}: TokenVerifierOptions): (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<Verdict> {
+export function createTokenVerifier({ clock, fetch = globalThis.fetch }: TokenVerifierOptions): VerifyToken {
   const keySets = createKeySets(fetch, clock);
 
   return async (token, trust, signal) => {

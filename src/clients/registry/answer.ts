@@ -13,8 +13,7 @@ import { fault, faultOfError, faultOfStatus, misbehaved } from './fault.ts';
 
 /** A header that must occur once; the first one when it occurs several times. */
 export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' || value === undefined ? value : value[0];
+  return [headers[name]].flat()[0];
 }
 
 /** The media type of an answer in lower case, without parameters. */
@@ -102,9 +101,7 @@ export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault>
   // Where it cannot be read the status is enough.
   const body = await readJson(call, answer, MAX_REFUSAL_BYTES).catch(() => undefined);
   const ownCode = wire.safeParse(body).data?.errors[0]?.code ?? '';
-  const [code, meaning] = MEANINGS[status] ?? [
-    status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved',
-    'it does not take this',
-  ];
+  const other = status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
+  const [code, meaning] = MEANINGS[status] ?? [other, 'it does not take this'];
   return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${meaning}`);
 }

@@ -7,10 +7,11 @@ import { nameOf, type PinnedRef } from '../../core/model/index.ts';
 export interface CommandLine {
   /** URL of a Trivy server that judges; absent = this Trivy judges by its own database. */
   readonly serverUrl?: string;
-  /** Absent = Trivy's own place below the home folder. */
+  /** Where its database lies; absent = Trivy's own place below the home folder. */
   readonly cacheDirectory?: string;
-  /** Send requests to the registry of the image only: no database update, no search for dependencies. */
+  /** Send requests to the registry of the image only: another process keeps the database up to date. */
   readonly offline: boolean;
+  /** Milliseconds for one run of Trivy; then it is killed with all it started. */
   readonly timeoutMs: number;
   /** File with authorities to trust besides those of the system. */
   readonly caFile?: string;
@@ -18,7 +19,7 @@ export interface CommandLine {
 }
 
 /** Where databases are downloaded from, as references of OCI artifacts; absent = Trivy's own default. */
-export interface Databases {
+interface Databases {
   readonly vulnerabilities?: string;
   /** Which libraries a jar is; with a place of its own it is kept like the other one, and not downloaded in the middle of a scan. */
   readonly java?: string;
@@ -40,10 +41,7 @@ const WORDS: Readonly<Record<Database, { readonly download: string; readonly rep
 };
 
 /** Trivy's arguments to update a database that is old enough; `insecure` as for {@link ImageArguments}. */
-export function updateArguments(
-  line: CommandLine,
-  { database, insecure }: { readonly database: Database; readonly insecure: boolean },
-): readonly string[] {
+export function updateArguments(line: CommandLine, database: Database, insecure: boolean): readonly string[] {
   const { download, repository } = WORDS[database];
   const place = line.databases?.[database];
   return [

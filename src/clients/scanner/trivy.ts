@@ -17,7 +17,6 @@ import {
 import {
   type CommandLine,
   type Database,
-  type Databases,
   type Environment,
   imageArguments,
   sbomArguments,
@@ -31,18 +30,9 @@ import {
 } from './command-line.ts';
 import { unlessAborted } from '../io/index.ts';
 
-export interface TrivyOptions {
+export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
   /** The program: a path, or a name found by the `PATH` of `environment`. */
   readonly command: string;
-  /** A Trivy server (`trivy server`) that judges what is found here; absent = this Trivy judges alone. */
-  readonly serverUrl?: string;
-  /** Where its database lies; absent = Trivy's own place below the home folder. */
-  readonly cacheDirectory?: string;
-  /** Never go to the network but for the image: another process keeps the database up to date. */
-  readonly offline: boolean;
-  readonly databases?: Databases;
-  /** Milliseconds for one run of Trivy; then it is killed with all it started. */
-  readonly timeoutMs: number;
   /** Most processes at a time; {@link DEFAULT_PARALLEL} when not given. */
   readonly parallel?: number;
   readonly environment: Environment;
@@ -178,7 +168,7 @@ function createUpdates(options: TrivyOptions, database: Database): () => Promise
     inPrivateFolder(operation, async (folder) => {
       const line = { ...options, caFile: await caFileOf(options, folder) };
       const calling = callingOf(options, { operation, folder, signal });
-      await callTrivy({ ...calling, args: updateArguments(line, { database, insecure }) });
+      await callTrivy({ ...calling, args: updateArguments(line, database, insecure) });
     });
   let running: Promise<void> | undefined;
   return async () => {

@@ -61,12 +61,8 @@ export function createStore<T>(): Store<T> {
   };
 }
 
-function same<T>(one: Entry<T>, other: Entry<T>): boolean {
-  return (
-    one.uid === other.uid &&
-    one.resourceVersion !== undefined &&
-    one.resourceVersion === other.resourceVersion
-  );
+function same<T>({ uid, resourceVersion }: Entry<T>, other: Entry<T>): boolean {
+  return uid === other.uid && resourceVersion !== undefined && resourceVersion === other.resourceVersion;
 }
 
 function changed<T>({ name, namespace, value }: Entry<T>, kept: Entry<T> | undefined): Change<T> {
@@ -77,12 +73,10 @@ function gone<T>({ name, namespace, value }: Entry<T>): Change<T> {
   return { type: 'removed', name, namespace, previous: value };
 }
 
+const NUMBER = /^(?:0|[1-9]\d*)$/;
+
 /** Whether `one` is older. Versions are decimals that may exceed 53 bits; the order of anything else is not known. */
 export function isOlder(one: string | undefined, other: string | undefined): boolean {
-  if (one === undefined || other === undefined || !isNumber(one) || !isNumber(other)) return false;
+  if (!one || !other || !NUMBER.test(one) || !NUMBER.test(other)) return false;
   return one.length === other.length ? one < other : one.length < other.length;
-}
-
-function isNumber(text: string): boolean {
-  return /^(?:0|[1-9]\d*)$/.test(text);
 }

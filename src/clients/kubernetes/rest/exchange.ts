@@ -46,14 +46,6 @@ export interface Answer {
 /** Sends a call: login, one fresh login after a 401, pauses the server asks for. Any final status is an answer. */
 export type Exchange = (ask: Ask) => Promise<Answer>;
 
-export interface ExchangeParts {
-  readonly server: string;
-  readonly userAgent: string;
-  readonly logins: Logins;
-  readonly pools: Pools;
-  readonly onRequest: ((event: RequestEvent) => void) | undefined;
-}
-
 const METHODS = {
   get: 'GET',
   list: 'GET',
@@ -66,14 +58,19 @@ const METHODS = {
 /** Times a call is sent again because the server asked for a pause; APF lets a client in after one or two. */
 const MAX_PAUSES = 4;
 
-export function createExchange({ server, userAgent, logins, pools, onRequest }: ExchangeParts): Exchange {
-  return async (ask) => {
-    try {
-      return await patient(ask);
-    } catch (error) {
+/** Opens no connection yet; `close` cuts all of them. */
+export function createExchange(
+  server: string,
+  userAgent: string,
+  logins: Logins,
+  onRequest?: (event: RequestEvent) => void,
+): { readonly exchange: Exchange; readonly close: () => Promise<void> } {
+  const pools = createPools();
+  const exchange: Exchange = (ask) =>
+    patient(ask).catch((error: unknown) => {
       throw faultOfError(ask.doing, error, ask.caller);
-    }
-  };
+    });
+  return { exchange, close: pools.close };
 
   /** Waits as often and as long as the server asks, within bounds. */
   async function patient(ask: Ask): Promise<Answer> {
@@ -175,16 +172,6 @@ interface Pool {
   readonly watches: Dispatcher;
 }
 
-/** Pools of connections, one for each way of connecting. */
-interface Pools {
-  /** The pool for a login; the one before it is closed as soon as what runs on it has ended. */
-  of(login: Login): Pool;
-  /** After a deadline: the connections may be dead unnoticed, so the next call makes new ones. */
-  abandon(pool: Pool): void;
-  /** Cuts everything. */
-  close(): Promise<void>;
-}
-
 /** Connections for calls; more wait for one of them. An API server serves a client of ours next to hundreds of others. */
 const CALL_CONNECTIONS = 16;
 /** Connections for watches: several times what one process watches. */
@@ -194,8 +181,8 @@ const CONNECT_MS = 10_000;
 /** Milliseconds of silence after which TCP asks whether the other side still lives; load balancers forget after 60 s. */
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
-/** Makes no connection yet. */
-export function createPools(): Pools {
+/** Pools of connections, one for each way of connecting. */
+function createPools() {
   let current: { readonly fingerprint: string; readonly pool: Pool } | undefined;
   const open = new Set<Dispatcher>();
 
@@ -215,18 +202,20 @@ export function createPools(): Pools {
   }
 
   return {
-    of: (login) => {
+    /** The pool for a login; the one before it is closed as soon as what runs on it has ended. */
+    of: (login: Login): Pool => {
       if (current?.fingerprint === login.fingerprint) return current.pool;
       if (current !== undefined) retire(current.pool);
       current = { fingerprint: login.fingerprint, pool: openPool(login) };
       return current.pool;
     },
-    abandon: (pool) => {
+    /** After a deadline: the connections may be dead unnoticed, so the next call makes new ones. */
+    abandon: (pool: Pool): void => {
       if (current?.pool !== pool) return; // another call was faster
       retire(pool);
       current = undefined;
     },
-    close: async () => {
+    close: async (): Promise<void> => {
       await Promise.all([...open].map((dispatcher) => dispatcher.destroy()));
     },
   };

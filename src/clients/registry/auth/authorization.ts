@@ -16,16 +16,14 @@ interface Credential {
   readonly fresh: boolean;
 }
 
+type Header = Parameters<typeof parseChallenges>[0];
+
 /** Turns a registry's challenges into credentials. Nothing is ever sent to a registry that has not asked for it. */
 export interface Authorizer {
   /** What to send at once, because this registry asked for it before; `undefined` for the first request. */
   readonly upfront: (call: Call) => Promise<Credential | undefined>;
   /** Answers a 401; `undefined` when there is nothing (else) to offer. */
-  readonly respond: (
-    call: Call,
-    challenge: string | readonly string[] | undefined,
-    refused: string | undefined,
-  ) => Promise<Credential | undefined>;
+  readonly respond: (call: Call, challenge: Header, refused?: string) => Promise<Credential | undefined>;
 }
 
 /** How long a login is used before the keychain is asked again, in milliseconds: rotation counts soon, bursts ask once. */

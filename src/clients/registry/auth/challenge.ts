@@ -17,8 +17,7 @@ const SEPARATOR = /[\s,]*/y;
  * Reads `WWW-Authenticate`: any number of challenges, in one header or several, with commas both between challenges and
  * between and inside parameters. What cannot be read ends the list; the challenges before it stand.
  */
-export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {
-  if (header === undefined) return [];
+export function parseChallenges(header: string | readonly string[] = []): readonly Challenge[] {
   if (typeof header !== 'string') return header.flatMap((one) => parseChallenges(one));
   const take = readerOf(header);
   const found: Challenge[] = [];

@@ -71,7 +71,7 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
     // A token for both repositories that is not to be had does not rule out one for the target alone.
-    const answer = await unlessDenied(mountBlob({ ...call, alsoPulls: donor }, blob.digest));
+    const answer = await unlessDenied(mountBlob(call, donor, blob.digest));
     if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
     return answer;
   };

@@ -71,6 +71,8 @@ interface UploadFailure {
   readonly status: number | undefined;
 }
 
+type Failed = Pick<UploadFailure, 'fault' | 'status'>;
+
 async function tryWhole(upload: Upload, url: URL): Promise<UploadFailure | undefined> {
   const { call, blob } = upload;
   const put = { method: 'PUT', url: finishUrl(url, blob.digest), ...bodyOf(upload, 0, blob.size) } as const;
@@ -114,7 +116,7 @@ async function arrived({ call, blob }: Upload, answer: Answer): Promise<Answer |
 async function attempt(
   upload: Upload,
   request: () => Promise<Answer | undefined>,
-): Promise<Pick<UploadFailure, 'fault' | 'status'> | undefined> {
+): Promise<Failed | undefined> {
   const { call, feed } = upload;
   let answer: Answer | undefined;
   try {
@@ -186,17 +188,16 @@ export async function beginUpload(call: Call): Promise<Session> {
   return sessionIn(call, answer);
 }
 
+type Mounted = 'mounted' | Session | undefined;
+
 /**
  * Asks the registry to take the blob from another of its repositories: `mounted`, or the upload that it began instead, or
- * `undefined` when it wants none of it. `alsoPulls` of the call is the repository to mount from.
+ * `undefined` when it wants none of it. `alsoPulls` is the repository to mount from.
  */
-export async function mountBlob(
-  call: Call & { readonly alsoPulls: string },
-  digest: Digest,
-): Promise<'mounted' | Session | undefined> {
+export async function mountBlob(call: Call, alsoPulls: string, digest: Digest): Promise<Mounted> {
   const url = urlIn(call, UPLOADS);
-  url.search = new URLSearchParams({ mount: digest, from: call.alsoPulls }).toString();
-  const answer = await send(call, { method: 'POST', url });
+  url.search = new URLSearchParams({ mount: digest, from: alsoPulls }).toString();
+  const answer = await send({ ...call, alsoPulls }, { method: 'POST', url });
   if (answer.status >= 500 || answer.status === 429) throw await faultOfRefusal(call, answer);
   await discard(answer);
   if (answer.status === 201) return 'mounted';

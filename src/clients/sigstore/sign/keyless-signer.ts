@@ -66,17 +66,14 @@ export function openKeylessSigner(options: KeylessOptions): Parsed<ArtifactSigne
   const problems: readonly Problem[] = [
     ...(identity.ok ? [] : identity.problems),
     ...Object.entries({ fulcioURL, rekorURL, tsaURL }).flatMap(([path, url]) => urlProblems(path, url)),
-    ...(rekorURL === undefined && tsaURL === undefined ? [NO_TIME] : []),
+    ...(rekorURL === undefined && tsaURL === undefined ? problem('rekorURL', NO_TIME).problems : []),
   ];
   if (!identity.ok || problems.length > 0) return { ok: false, problems };
   const { token, subject } = identity.value;
   return parsed(signerWith(subject, token, options));
 }
 
-const NO_TIME: Problem = {
-  path: 'rekorURL',
-  message: 'is needed, or tsaURL: without either nothing proves when it was signed',
-};
+const NO_TIME = 'is needed, or tsaURL: without either nothing proves when it was signed';
 
 function urlProblems(path: string, text: string | undefined): readonly Problem[] {
   if (text === undefined) return [];
@@ -91,10 +88,9 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
   const asking: Asking = { retry: retries, timeout: timeoutMs };
   const authority =
     tsaURL === undefined ? undefined : new TSAWitness({ tsaBaseURL: bare(tsaURL), ...asking });
-  const witnesses: Witness[] = [
-    ...(rekorURL === undefined ? [] : [new RekorWitness({ rekorBaseURL: bare(rekorURL), ...asking })]),
-    ...(authority ? [authority] : []),
-  ];
+  const log =
+    rekorURL === undefined ? undefined : new RekorWitness({ rekorBaseURL: bare(rekorURL), ...asking });
+  const witnesses: Witness[] = [log, authority].filter((one) => one !== undefined);
   const signer = createCertifiedKey(bare(fulcioURL), token, asking);
   const seal = (statement: Statement): Promise<Bundle> =>
     new DSSEBundleBuilder({ signer, witnesses }).create({
@@ -147,12 +143,9 @@ function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking
   const certify = async (): Promise<Lasting<Certified>> => {
     const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const holder = { $case: 'publicKey', publicKey: pem } as const;
     const keyHolder: Signer = {
-      sign: (data) =>
-        Promise.resolve({
-          signature: sign('sha256', data, key),
-          key: { $case: 'publicKey', publicKey: pem },
-        }),
+      sign: (data) => Promise.resolve({ signature: sign('sha256', data, key), key: holder }),
     };
     const fulcio = new FulcioSigner({ fulcioBaseURL, identityProvider, keyHolder, ...asking });
     // There is no other way to ask for the certificate alone; the signature over nothing is thrown away.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bundle, bundleFromJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import * as z from 'zod';
-import type { BundleCandidate } from '../../../core/model/index.ts';
+import { objectOf, type BundleCandidate } from '../../../core/model/index.ts';
 import { parsePayload } from '../encodings.ts';
 import { openEnvelope, type Attached } from './cosign-layer.ts';
 import {
@@ -89,8 +89,7 @@ export function readBundleJson(json: Uint8Array): ReadBundle | string {
   if (json.length > MAX_JSON_BYTES) return `in a bundle of ${json.length} bytes`;
   const body = parsePayload(json);
   if (typeof body !== 'object' || body === null) return 'in a bundle that is not JSON';
-  if (!('mediaType' in body) || !KNOWN_BUNDLES.has(body.mediaType))
-    return 'in a bundle of an unknown version';
+  if (!KNOWN_BUNDLES.has(objectOf(body).mediaType)) return 'in a bundle of an unknown version';
   const read = shape.safeParse(body);
   if (!read.success) return 'in a bundle that cannot be read';
   return tooMuchIn(read.data) ?? decode(read.data);

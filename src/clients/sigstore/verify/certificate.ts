@@ -16,11 +16,8 @@ const UNDERSTOOD: ReadonlySet<string> = new Set(['2.5.29.19', '2.5.29.15', '2.5.
 /** The certificate of a signer if it may sign at all, or one clause why not. Says nothing about who issued it. */
 export function readLeaf(der: Buffer): X509Certificate | string {
   const leaf = parseCertificate(der);
-  if (!leaf) {
-    return isPublicKey(der, ['spki'])
-      ? 'with a public key where its certificate belongs'
-      : 'with a certificate that cannot be read';
-  }
+  if (!leaf && isPublicKey(der, ['spki'])) return 'with a public key where its certificate belongs';
+  if (!leaf) return 'with a certificate that cannot be read';
   if (leaf.ca) return 'with the certificate of an authority';
   // Node calls the extended key usage "keyUsage".
   if (!(leaf.keyUsage as readonly string[] | undefined)?.includes(CODE_SIGNING))
@@ -167,9 +164,8 @@ function isAnchor(last: X509Certificate | undefined, trusted: Chain): boolean {
 /** By name, key identifier and key usage (OpenSSL's X509_check_issued), by right, and by signature. */
 function isIssuedBy(certificate: X509Certificate | undefined, issuer: X509Certificate): boolean {
   try {
-    return (
-      certificate?.checkIssued(issuer) === true && mayIssue(issuer) && certificate.verify(issuer.publicKey)
-    );
+    if (certificate?.checkIssued(issuer) !== true || !mayIssue(issuer)) return false;
+    return certificate.verify(issuer.publicKey);
   } catch {
     return false; // a signature algorithm that OpenSSL does not do
   }

@@ -93,8 +93,8 @@ function verifyEcdsa(sha256: Buffer, key: KeyObject, signature: Buffer): boolean
   const curve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''];
   const numbers = ASN1Obj.parseBuffer(Buffer.from(signature)).subs.map((part) => part.toInteger());
   const [r = 0n, s = 0n] = numbers;
-  if (curve === undefined || numbers.length !== 2 || ![r, s].every((one) => isScalar(one, curve)))
-    return false;
+  if (curve === undefined || numbers.length !== 2) return false;
+  if (![r, s].every((one) => one > 0n && one < curve.n)) return false;
   const w = inverse(s, curve.n);
   const point = addPoints(
     multiplyPoint(curve.g, modulo(toNumber(sha256) * w, curve.n), curve),
@@ -104,17 +104,9 @@ function verifyEcdsa(sha256: Buffer, key: KeyObject, signature: Buffer): boolean
   return point !== undefined && modulo(point.x, curve.n) === r;
 }
 
-function isScalar(value: bigint, { n }: Curve): boolean {
-  return value > 0n && value < n;
-}
-
 function pointOf(key: KeyObject): Point {
   const { x = '', y = '' } = key.export({ format: 'jwk' });
-  return { x: fromBase64(x), y: fromBase64(y) };
-}
-
-function fromBase64(text: string): bigint {
-  return toNumber(Buffer.from(text, 'base64url'));
+  return { x: toNumber(Buffer.from(x, 'base64url')), y: toNumber(Buffer.from(y, 'base64url')) };
 }
 
 /** No curve here is shorter than the hash, so that no bit of it has to be cut off. */

@@ -77,9 +77,8 @@ function madeByCertificate(
 
 /** With several roots the one that knows the issuer has the most to say. */
 function nearest(reasons: readonly string[]): string {
-  return (
-    reasons.find((why) => !why.includes('no trusted authority')) ?? reasons[0] ?? 'made by no trusted signer'
-  );
+  const better = reasons.find((why) => !why.includes('no trusted authority'));
+  return better ?? reasons[0] ?? 'made by no trusted signer';
 }
 
 /** A certificate that signed, with what may connect it to an authority. */
@@ -202,9 +201,7 @@ function duration(later: Date, earlier: Date): string {
   const seconds = Math.ceil((later.getTime() - earlier.getTime()) / 1_000);
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600)];
   const units = { d: Math.floor(hours / 24), h: hours % 24, m: minutes % 60, s: seconds % 60 };
-  const largest = Object.entries(units).filter(([, count]) => count > 0);
-  return largest
-    .slice(0, 2)
-    .map(([unit, count]) => `${count}${unit}`)
-    .join(' ');
+  const present = Object.entries(units).filter(([, count]) => count > 0);
+  const words = present.map(([unit, count]) => `${count}${unit}`);
+  return words.slice(0, 2).join(' ');
 }
