@@ -1,4 +1,4 @@
-import { formatReference, listOf, objectOf, pin } from '../model/index.ts';
+import { formatReference, listOf, objectOf, pin, type Digest } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
 import { gateHash, waive, type GateResult } from './gates/gate.ts';
@@ -81,27 +81,42 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
  * Decides whether the image is promoted after its gates: all passed, or an authorized person has approved exactly this digest and
  * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
  */
-export function approveStep({ approvals, run, clock }: StepParts, asked: PromoteSpec['approval']): Step {
-  return step('approve', async ({ image: { digest } }, { gate }) => {
-    const hash = gateHash(digest, gate);
-    const known = { gateHash: hash, asked: gate };
-    const against = gate && gate.answer !== 'Pass' ? gate : undefined;
-    if (asked === 'Never' || (asked === 'OnBlock' && !against)) return passed(gate, known);
-    const now = clock();
-    const blocking = gate?.findings.map(({ id }) => id);
-    const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now, blocking });
-    if (approval) {
-      const learned = { ...known, approval, gate: gate && waive(digest, gate, approval, now) };
-      if (approval.decision === 'Approve') return passed(learned.gate, learned);
-      return { ...blocked('ApprovalDenied', `denied by ${approval.approver}: ${approval.reason}`), learned };
-    }
-    // A person waives findings; no approval is requested where something is in the way that no approval lifts.
-    if (against && against.obstacles.length > 0) return passed(gate, known);
-    const why = against ? `${against.message}; ` : '';
-    const how = run.local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${run.id}`;
-    const reason = { code: 'ApprovalNeeded', detail: `${why}approve or deny it: ${how}` } as const;
-    return { status: 'waiting', reason, learned: known };
-  });
+export function approveStep(parts: StepParts, asked: PromoteSpec['approval']): Step {
+  return step('approve', ({ image: { digest } }, { gate }) =>
+    Promise.resolve(approved(digest, gate, asked, parts)),
+  );
+}
+
+function approved(
+  digest: Digest,
+  gate: GateResult | undefined,
+  asked: PromoteSpec['approval'],
+  { approvals, run, clock }: StepParts,
+): StepOutcome {
+  const hash = gateHash(digest, gate);
+  const known = { gateHash: hash, asked: gate };
+  const isStopped = gate !== undefined && gate.answer !== 'Pass';
+  if (asked === 'Never' || (asked === 'OnBlock' && !isStopped)) return passed(gate, known);
+  const now = clock();
+  const blocking = gate?.findings.map(({ id }) => id);
+  const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now, blocking });
+  if (!approval) return undecided(isStopped ? gate : undefined, run, known);
+  const learned = { ...known, approval, gate: gate && waive(digest, gate, approval, now) };
+  if (approval.decision === 'Approve') return passed(learned.gate, learned);
+  return { ...blocked('ApprovalDenied', `denied by ${approval.approver}: ${approval.reason}`), learned };
+}
+
+function undecided(
+  against: GateResult | undefined,
+  { id, local }: StepParts['run'],
+  learned: Partial<Learned>,
+): StepOutcome {
+  // A person waives findings; no approval is requested where something is in the way that no approval lifts.
+  if (against && against.obstacles.length > 0) return passed(against, learned);
+  const why = against ? `${against.message}; ` : '';
+  const how = local ? 'put a PromotionApproval beside the promotion' : `pratique approve ${id}`;
+  const reason = { code: 'ApprovalNeeded', detail: `${why}approve or deny it: ${how}` } as const;
+  return { status: 'waiting', reason, learned };
 }
 
 /** The image goes on, unless its gate still stands against it. */
@@ -182,8 +197,9 @@ function releaseOf(
   { policies }: PromoteSpec,
 ) {
   const { gate, asked = gate, approval, report } = learned;
+  const { approver, reason: approvalReason, until: approvedUntil, waive: accepted = [] } = approval ?? {};
   const excepted = gate?.excepted ?? [];
-  const waived = new Set(approval?.waive.map((id) => id.toLowerCase()));
+  const waived = new Set(accepted.map((id) => id.toLowerCase()));
   const isWaived = ({ id }: { readonly id: string }): boolean => waived.has(id.toLowerCase());
   return releaseStatement({
     source: task.image,
@@ -196,9 +212,7 @@ function releaseOf(
     ],
     exceptions: excepted.filter((one) => !isWaived(one)),
     waived: excepted.filter(isWaived).map(({ id }) => id),
-    approver: approval?.approver,
-    approvalReason: approval?.reason,
-    approvedUntil: approval?.until,
+    ...{ approver, approvalReason, approvedUntil },
     reportDigest: report?.digest,
     databaseUpdatedAt: gate?.databaseUpdatedAt,
   });

@@ -8,9 +8,10 @@ import { NO_TIME, SIGNATURE } from '../records/cosign-tag.ts';
 
 /** What is to be done for one of cosign's tags at the target. */
 export type TagTask = { readonly one: TaggedManifest } & (
-  | { readonly state: 'present' | 'push' }
+  | { readonly state: 'present' }
   /** The target has its own, which cannot be merged and stays. */
   | { readonly state: 'apart' }
+  | { readonly state: 'push' }
   | { readonly state: 'merge'; readonly theirs: ManifestContent }
 );
 

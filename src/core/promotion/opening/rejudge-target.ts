@@ -5,6 +5,8 @@ import type { Clock, Digest, Parsed, PinnedRef, Reason } from '../../model/index
 import { orFault } from '../concurrency.ts';
 import { exceptionsOf } from '../gates/scan-gate.ts';
 import { ownPolicy, reportPolicy } from '../gates/signed-reports.ts';
+import type { Authority, CompiledPolicy } from '../../policy/index.ts';
+import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import { standingOf, type Standing, type StandingRule } from '../reassessment.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import type { OpeningContext } from './context.ts';
@@ -27,9 +29,8 @@ export async function rejudgeTarget(
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<TargetJudgement | undefined>> {
-  const { scan, sign } = spec.promote ?? {};
-  // Reports count by the key of the promotion itself, or by authorities it names. Keyless has no key beforehand.
-  if (!scan || (scan.authorities.length === 0 && !sign?.secretRef)) return parsed(undefined);
+  const scan = reportingScan(spec);
+  if (!scan) return parsed(undefined);
   const secrets = await readMaterial(spec, read, signal);
   if (!secrets.ok) return secrets;
   const given = { material: secrets.value.material, roots: context.roots };
@@ -45,8 +46,8 @@ export async function rejudgeTarget(
   const { registry: target, close } = side.value;
   try {
     if (!place.ok || !reports.ok || !own.ok) return failed([place, reports, own]);
-    const releasesBy = own.value?.vulnerabilities?.from ?? [];
-    const reportsBy = [...(reports.value?.vulnerabilities?.from ?? []), ...releasesBy];
+    const releasesBy = authoritiesOf(own.value);
+    const reportsBy = [...authoritiesOf(reports.value), ...releasesBy];
     const places = { source: place.value, target: side.value.place };
     const rule = { scan, exceptions: exceptionsOf(scan, place.value), reportsBy, releasesBy, ...places };
     const policies = [reports.value, own.value].filter((one) => one !== undefined);
@@ -56,6 +57,16 @@ export async function rejudgeTarget(
   } finally {
     await close();
   }
+}
+
+/** The scan whose reports can count: by the key of the promotion itself, or by authorities it names. Keyless has no key beforehand. */
+function reportingScan({ promote }: ImagePromotionSpec): ScanSpec | undefined {
+  const scan = promote?.scan;
+  return scan && (scan.authorities.length > 0 || promote.sign?.secretRef) ? scan : undefined;
+}
+
+function authoritiesOf(policy: CompiledPolicy | undefined): readonly Authority[] {
+  return policy?.vulnerabilities?.from ?? [];
 }
 
 /** One after another, so many in a second. */

@@ -106,7 +106,8 @@ export function lentIdentity(
   const known = Object.hasOwn(by.identities, identity) ? by.identities[identity] : undefined;
   if (!known?.namespaces.includes(by.namespace))
     return problem(`${path}.identity`, 'names no token that the settings lend to this namespace');
-  const foreign = Object.entries(servers).find(
+  const urls: Readonly<Record<string, string | undefined>> = servers;
+  const foreign = Object.entries(urls).find(
     ([, url]) => url !== undefined && !known.servers.some((one) => sameUrl(one, url)),
   );
   if (foreign) return problem(`${path}.${foreign[0]}`, 'is no server that the settings name for this token');

@@ -1,6 +1,6 @@
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
 import { parsed, parseReference, problem } from '../../model/index.ts';
-import type { ImageRef, Parsed, PinnedRef } from '../../model/index.ts';
+import type { ImageRef, Parsed, PinnedRef, Problem } from '../../model/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
 import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';
@@ -42,7 +42,7 @@ export async function openSide(
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
   const read = parseReference(side.repository);
-  if (!read.ok) return problem(`${path}.repository`, read.problems[0]?.message ?? 'is not valid');
+  if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
   const { registry: host, repository } = read.value;
   const place: ImageRef = { registry: host, repository };
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
@@ -82,11 +82,15 @@ async function loginsOf(
     if (!context.accountSecrets) return problem(where, 'needs a cluster; name a Secret by secretRef here');
     const configs = await context.accountSecrets({ namespace: owner.namespace, name }, signal);
     if (configs.ok) return read(configs.value, where);
-    return { ok: false, problems: configs.problems.map(({ message }) => ({ path: where, message })) };
+    return { ok: false, problems: at(where, configs.problems) };
   }
   const login = await context.keychain(place, signal);
   return parsed({ keychain: context.keychain, scope: 'own', authenticated: login !== undefined });
 }
+
+/** The same problems at the field that leads to them. */
+const at = (path: string, problems: readonly Problem[]): readonly Problem[] =>
+  problems.map(({ message }) => ({ path, message }));
 
 function readLogins(
   logins: ReturnType<OpeningContext['pullSecretLogins']>,

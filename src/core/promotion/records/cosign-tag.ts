@@ -9,7 +9,7 @@ import type {
   Parsed,
 } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import { contentOf, encodeJson, wireDescriptor, type Artifact } from './artifact.ts';
+import { contentOf, encodeJson, wireDescriptor, type Artifact, type ArtifactBlob } from './artifact.ts';
 import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementMade } from './statement.ts';
 
 /** Most layers of one such manifest: cosign reads no more (its answer to CVE-2023-46737). */
@@ -27,6 +27,10 @@ export const SIGNATURE = 'dev.cosignproject.cosign/signature';
 
 /** Every field of a manifest stays, known or not: what others wrote is not ours to tidy. */
 const rawManifest = z.looseObject({ layers: z.array(z.unknown()).nullish() });
+
+/** What is under the tag, or what a manifest is that is not there yet. */
+const manifestOf = (existing: ManifestContent | undefined): Pick<Manifest, 'mediaType' | 'layers'> =>
+  existing?.manifest ?? { mediaType: MEDIA_TYPE.ociManifest, layers: [] };
 
 /** One more layer for a `.sig` or `.att` manifest. */
 export interface CosignLayer {
@@ -60,7 +64,7 @@ export function appendCosignLayer(
   const says = suffix === 'sig' ? digestOf(bytes) : statementMade(bytes);
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
   const annotations: Annotations = { ...layerAnnotations, ...claims };
-  const { mediaType, layers } = existing?.manifest ?? { mediaType: MEDIA_TYPE.ociManifest, layers: [] };
+  const { mediaType, layers } = manifestOf(existing);
   if (isIndexType(mediaType)) return problem('', `is an index under the .${suffix} tag`);
   const signature = annotations[SIGNATURE];
   const isThere = layers.some(
@@ -70,19 +74,22 @@ export function appendCosignLayer(
   if (isThere || isClaimed) return parsed(undefined);
   if (layers.length >= MAX_LAYERS)
     return problem('', `has ${MAX_LAYERS} layers under the .${suffix} tag already`);
-  const raw = existing ? rawManifest.parse(parseJson(existing.bytes)) : { schemaVersion: 2, mediaType };
-  const diffIds = [...layers.map(({ digest }) => digest), digestOf(bytes)];
-  const config = configOf(diffIds);
+  return parsed(withLayer(existing, { mediaType: LAYER_TYPE[suffix], bytes, annotations }));
+}
+
+function withLayer(existing: ManifestContent | undefined, blob: ArtifactBlob): Artifact {
+  const { mediaType, layers } = manifestOf(existing);
+  const raw: z.output<typeof rawManifest> = existing
+    ? rawManifest.parse(parseJson(existing.bytes))
+    : { schemaVersion: 2, mediaType };
+  const config = configOf([...layers.map(({ digest }) => digest), digestOf(blob.bytes)]);
   const body = {
     ...raw,
     config: wireDescriptor({ mediaType: CONFIG_TYPE, bytes: config }),
     // The layers that are there as they are listed, field by field.
-    layers: [
-      ...(('layers' in raw ? raw.layers : undefined) ?? []),
-      wireDescriptor({ mediaType: LAYER_TYPE[suffix], bytes, annotations }),
-    ],
+    layers: [...(raw.layers ?? []), wireDescriptor(blob)],
   };
-  return parsed({ blobs: [config, bytes], content: contentOf(body, mediaType) });
+  return { blobs: [config, blob.bytes], content: contentOf(body, mediaType) };
 }
 
 /** A layer that claims to be by this signer and to say this. It is a claim and proves nothing. */

@@ -1,5 +1,5 @@
 import { formatReference, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, Manifest, Reason } from '../../model/index.ts';
+import type { Descriptor, ImageRef, Manifest, Reason } from '../../model/index.ts';
 import type { ArtifactSigner, SignedContent, SignedRecord, Statement, TargetRegistry } from '../ports.ts';
 import { pushArtifact, subjectOf, type Artifact } from '../records/artifact.ts';
 import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
