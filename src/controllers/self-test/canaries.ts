@@ -1,16 +1,18 @@
 import pLimit from 'p-limit';
-import { Fault, type Clock, isObject, textOf } from '../../core/model/index.ts';
+import type { Cluster, KubeObject } from '../../clients/kubernetes/index.ts';
+import { Fault, listOf, objectOf, textOf, type Clock } from '../../core/model/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
 import {
   canariesOf,
   judgeCanaries,
   NO_POD,
+  RESOURCES,
   readCanary,
   unansweredCanary,
   type Canary,
   type CanaryOutcome,
   type RunningPod,
   type SelfTestVerdict,
-  type CanaryAnswer,
   type CanaryKind,
 } from '../../core/workload/index.ts';
 
@@ -38,8 +40,8 @@ export async function tryCanaries(
   const canaries = canariesOf({
     namespace,
     hex: ports.hex(),
-    ...(custom.ok && { custom: custom.value }),
-    ...(pod.ok && pod.value && { pod: pod.value }),
+    custom: custom.ok ? custom.value : undefined,
+    pod: pod.ok ? pod.value : undefined,
   });
   const outcomes = await Promise.all(canaries.map((canary) => limit(() => tryCanary(canary, ports, within))));
   const kinds = custom.ok ? [] : [unansweredCanary({ id: 'custom kinds' }, custom.why)];
@@ -76,37 +78,8 @@ async function attempt<T>(work: () => Promise<T>, { report }: CanaryPorts): Prom
   }
 }
 
-/** A resource as it stands in URLs. */
-interface CanaryResource {
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-}
-
-/** Nothing of the self-test is ever stored. */
-interface DryRun {
-  readonly dryRun: true;
-  readonly signal: AbortSignal;
-}
-
-/** What canaries are sent through. A *no* is a value; a broken connection is thrown as a `Fault`. */
-export interface CanaryPorts {
-  readonly create: (
-    collection: { readonly resource: CanaryResource; readonly namespace: string },
-    object: object,
-    options: DryRun,
-  ) => Promise<CanaryAnswer>;
-  /** A JSON merge patch of a subresource. */
-  readonly patch: (
-    address: {
-      readonly resource: CanaryResource;
-      readonly namespace: string;
-      readonly name: string;
-      readonly subresource: string;
-    },
-    patch: object,
-    options: DryRun,
-  ) => Promise<CanaryAnswer>;
+/** What canaries are sent through. */
+export interface CanaryPorts extends Pick<Cluster, 'create' | 'patch'> {
   /** A pod in a namespace that the webhook covers, this one if it has any; `undefined` when there is none. */
   readonly findPod: (namespace: string, signal: AbortSignal) => Promise<RunningPod | undefined>;
   /** The custom kinds of the settings that the cluster has; absent = none are tried. */
@@ -131,16 +104,6 @@ export interface SelfTestPorts extends CanaryPorts {
   readonly onChange: (result: SelfTestResult, previous: SelfTestResult) => void;
 }
 
-/** Reads one page of a collection, as the API server has it. */
-type ListPage = (
-  collection: {
-    readonly resource: { readonly group: string; readonly version: string; readonly plural: string };
-    readonly namespace?: string;
-  },
-  page: { readonly limit: number },
-  signal: AbortSignal,
-) => Promise<{ readonly items: readonly unknown[] }>;
-
 /** Pods examined to find one for the canary. */
 const LOOK_AT_PODS = 100;
 /** More custom resources than any cluster has. */
@@ -156,11 +119,11 @@ export function podFinder({
   list,
   covers,
 }: {
-  readonly list: ListPage;
+  readonly list: Cluster['list'];
   /** Whether another namespace will do; absent = none, as the rights of the chart end at the one of the self-test. */
   readonly covers?: (namespace: string) => boolean;
 }): (namespace: string, signal: AbortSignal) => Promise<RunningPod | undefined> {
-  const resource = { group: '', version: 'v1', plural: 'pods' };
+  const resource = RESOURCES.pods;
   const page = { limit: LOOK_AT_PODS };
   return async (namespace, signal) => {
     const near = await list({ resource, namespace }, page, signal);
@@ -176,50 +139,34 @@ export function customKindFinder({
   list,
   kinds,
 }: {
-  readonly list: ListPage;
-  readonly kinds: readonly { readonly apiGroup: string; readonly kind: string; readonly podSpec: string }[];
+  readonly list: Cluster['list'];
+  readonly kinds: Settings['workloadKinds'];
 }): (signal: AbortSignal) => Promise<readonly CanaryKind[]> {
-  const resource = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
+  const resource = RESOURCES.definitions;
   return async (signal) => {
     if (kinds.length === 0) return [];
     const { items } = await list({ resource }, { limit: MAX_DEFINITIONS }, signal);
+    const found = items.map(definitionOf);
     return kinds.flatMap(({ apiGroup, kind, podSpec }) => {
-      const found = items.flatMap((item) => definitionOf(item) ?? []);
       const one = found.find((definition) => definition.group === apiGroup && definition.kind === kind);
       return one ? [{ ...one, podSpec }] : [];
     });
   };
 }
 
-function podOf(item: unknown): RunningPod | undefined {
-  if (!isObject(item) || !isObject(item.metadata) || !isObject(item.spec)) return undefined;
-  if (!takesContainers(item.metadata) || hasEnded(item.status)) return undefined;
-  const { ephemeralContainers } = item.spec;
-  return {
-    namespace: textOf(item.metadata.namespace),
-    name: textOf(item.metadata.name),
-    ephemeralContainers: Array.isArray(ephemeralContainers) ? ephemeralContainers : [],
-  };
+function podOf({ metadata, spec, status }: KubeObject): RunningPod | undefined {
+  const { namespace = '', name, deletionTimestamp, annotations = {} } = metadata;
+  const { phase } = objectOf(status);
+  const hasEnded = phase === 'Succeeded' || phase === 'Failed';
+  if (deletionTimestamp !== undefined || MIRROR in annotations || hasEnded) return undefined;
+  return { namespace, name, ephemeralContainers: listOf(objectOf(spec).ephemeralContainers) };
 }
 
-function takesContainers({ deletionTimestamp, annotations }: Readonly<Record<string, unknown>>): boolean {
-  return deletionTimestamp === undefined && !(isObject(annotations) && MIRROR in annotations);
-}
-
-function hasEnded(status: unknown): boolean {
-  return isObject(status) && (status.phase === 'Succeeded' || status.phase === 'Failed');
-}
-
-function definitionOf(item: unknown): Omit<CanaryKind, 'podSpec'> | undefined {
-  if (!isObject(item) || !isObject(item.spec) || !isObject(item.spec.names)) return undefined;
-  const { group, names, versions } = item.spec;
-  const served = (Array.isArray(versions) ? versions : [])
-    .filter(isObject)
+function definitionOf({ spec }: KubeObject): Omit<CanaryKind, 'podSpec'> {
+  const { group, names, versions } = objectOf(spec);
+  const { kind, plural } = objectOf(names);
+  const stored = listOf(versions)
+    .map(objectOf)
     .find(({ storage }) => storage === true);
-  return {
-    group: textOf(group),
-    kind: textOf(names.kind),
-    plural: textOf(names.plural),
-    version: textOf(served?.name),
-  };
+  return { group: textOf(group), kind: textOf(kind), plural: textOf(plural), version: textOf(stored?.name) };
 }

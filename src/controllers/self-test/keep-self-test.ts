@@ -14,6 +14,7 @@ import {
 } from './canaries.ts';
 
 type CanaryCluster = Pick<Cluster, 'create' | 'patch' | 'list'>;
+type SelfTestSettings = Pick<Settings['selfTest'], 'namespace' | 'everyMs'>;
 
 /** What the self-test is kept with. */
 interface SelfTestOptions {
@@ -38,11 +39,9 @@ export function keepSelfTest(options: SelfTestOptions): SelfTest {
       customKinds: customKindFinder({ list: cluster.list, kinds: settings.workloadKinds }),
       ...{ clock, random },
       onChange: (result) => {
-        const unwell = unprovenCanaries(result.canaries);
-        const reported = {
-          state: result.state,
-          unwell: unwell.map(({ id, outcome, detail }) => ({ id, outcome, detail })),
-        };
+        const unproven = unprovenCanaries(result.canaries);
+        const unwell = unproven.map(({ id, outcome, detail }) => ({ id, outcome, detail }));
+        const reported = { state: result.state, unwell };
         if (result.state === 'proven') log.info(reported, 'self-test');
         else log.warn(reported, 'self-test');
         options.onEnforced(enforcedCondition(result));
@@ -100,13 +99,6 @@ function enforcedCondition(result: SelfTestResult): object | undefined {
 /** Longest message of a condition, in characters. */
 const MAX_MESSAGE = 2_000;
 
-/** Where canaries are sent, and how often. */
-interface SelfTestSettings {
-  /** A namespace that exists and that the webhook covers. */
-  readonly namespace: string;
-  readonly everyMs: number;
-}
-
 /** The proof that enforcement is on, renewed as long as it runs. */
 interface SelfTest {
   /** Tries at once and then again and again, until the signal aborts; then nothing is known here any more. */
@@ -140,7 +132,8 @@ export function createSelfTest(ports: SelfTestPorts, { namespace, everyMs }: Sel
       while (!signal.aborted) {
         await look(signal);
         const wait = held.state === 'proven' ? everyMs : Math.min(everyMs, AGAIN_MS);
-        await pause(wait * (1 - JITTER / 2 + JITTER * ports.random()), signal);
+        const ms = wait * (1 - JITTER / 2 + JITTER * ports.random());
+        await sleep(ms, undefined, { signal }).catch(() => undefined);
       }
       held = NOT_RUN;
     },
@@ -148,14 +141,6 @@ export function createSelfTest(ports: SelfTestPorts, { namespace, everyMs }: Sel
     gauges: gaugesOf(() => held),
     lines: () => linesOf(held, ports.clock()),
   };
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }
 
 /** The part of a result whose change is reported; messages of other components may vary from run to run. */
