@@ -29,12 +29,6 @@ export interface PolicyReading {
   readonly problems: readonly Problem[];
 }
 
-/** What documents are compiled with. */
-export interface Compilation {
-  readonly now: Date;
-  readonly roots: TrustRoots;
-}
-
 /** A trust root that policies use besides the public-good one. */
 export interface RootInUse {
   /** Where it came from, e.g. `ConfigMap sigstore-root/trusted_root.json`. */
@@ -57,23 +51,17 @@ export interface PolicySet extends FolderPolicies {
  */
 export function compileDocuments(
   { documents, problems: unread }: PolicyReading,
-  { now, roots }: Compilation,
+  { now, roots }: { readonly now: Date; readonly roots: TrustRoots },
 ): Parsed<PolicySet> {
   const resources = documents
     .filter((document) => !isKustomization(document))
     .map(({ origin, value }) => ({ origin, resource: objectOf(value) }))
     .filter(({ resource }) => !isPassedOver(resource));
   const problems = [...unread, ...resources.flatMap(({ origin, resource }) => unknownKind(origin, resource))];
-  const material = materialOf(resources.map(({ resource }) => resource));
+  const all = resources.map(({ resource }) => resource);
+  const material = materialOf(all);
   const used = new Map<string, RootInUse>();
-  const noting: TrustRoots = {
-    ...roots,
-    read: (json, source) => {
-      const root = roots.read(json, source);
-      if (root.ok) used.set(source, { source, fingerprint: root.value.fingerprint, since: now });
-      return root;
-    },
-  };
+  const noted = noting(roots, now, (root) => used.set(root.source, root));
   const policies: CompiledPolicy[] = [];
   const seen = new Map<string, string>();
   for (const { origin, resource } of resources.filter(({ resource }) => resource.kind !== 'Namespace')) {
@@ -84,19 +72,25 @@ export function compileDocuments(
       problems.push({ path: `${origin}: metadata.name`, message: `"${name}" is also in ${twin}` });
     if (name !== '') seen.set(named, origin);
     if (resource.kind !== 'ImagePolicy') continue;
-    const compiled = compilePolicy(resource, { material, roots: noting });
+    const compiled = compilePolicy(resource, { material, roots: noted });
     if (compiled.ok) policies.push(compiled.value);
     else problems.push(...inFile(origin, compiled.problems));
   }
   if (problems.length > 0) return { ok: false, problems };
-  return parsed({
-    policies,
-    roots: [...used.values()],
-    namespaceLabels: labelsOf(
-      resources.map(({ resource }) => resource),
-      now,
-    ),
-  });
+  const namespaceLabels = labelsOf(all, now);
+  return parsed({ policies, roots: [...used.values()], namespaceLabels });
+}
+
+/** The same roots; the ones that are read are noted. */
+export function noting(roots: TrustRoots, now: Date, note: (root: RootInUse) => unknown): TrustRoots {
+  return {
+    ...roots,
+    read: (json, source) => {
+      const root = roots.read(json, source);
+      if (root.ok) note({ source, fingerprint: root.value.fingerprint, since: now });
+      return root;
+    },
+  };
 }
 
 type Resource = Readonly<Record<string, unknown>>;

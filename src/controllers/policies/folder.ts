@@ -1,6 +1,7 @@
-import { problem, type Clock, type Parsed, type Problem } from '../../core/model/index.ts';
+import { parsed, problem, type Clock, type Parsed } from '../../core/model/index.ts';
 import type { TrustRoots } from '../../core/policy/index.ts';
 import { compileDocuments, type PolicyReading, type PolicySet } from './compile-documents.ts';
+import { repeat } from './repeat.ts';
 
 /** Policies from a folder, always the last set that compiled. */
 export interface PolicyFolder {
@@ -9,7 +10,7 @@ export interface PolicyFolder {
 }
 
 /** What watching a folder needs from outside. */
-export interface FolderWatch {
+interface FolderWatch {
   readonly read: () => Promise<PolicyReading>;
   readonly clock: Clock;
   /** Reads trust roots; a public-good root that was refreshed compiles the policies anew. */
@@ -30,7 +31,6 @@ export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFold
   if (!first.ok) return first;
   let current = first.value;
   let seen = printOf(reading, watch);
-  let looking = false;
   const look = async () => {
     const next = await readSafely(watch);
     const print = printOf(next, watch);
@@ -40,24 +40,8 @@ export async function watchFolder(watch: FolderWatch): Promise<Parsed<PolicyFold
     if (compiled.ok) current = compiled.value;
     watch.onChange(compiled);
   };
-  const timer = setInterval(() => {
-    // A look that takes long must not be overtaken by a later one and then undo it.
-    if (looking) return;
-    looking = true;
-    void look().finally(() => {
-      looking = false;
-    });
-  }, watch.everyMs);
-  timer.unref();
-  return {
-    ok: true,
-    value: {
-      current: () => current,
-      close: () => {
-        clearInterval(timer);
-      },
-    },
-  };
+  const { close } = repeat(watch.everyMs, look);
+  return parsed({ current: () => current, close });
 }
 
 /** A read that fails is a reading with a problem, so that it, too, is reported once. */
@@ -65,7 +49,8 @@ async function readSafely({ read }: FolderWatch): Promise<PolicyReading> {
   try {
     return await read();
   } catch (error) {
-    return { documents: [], problems: [failed(error)] };
+    const message = error instanceof Error ? error.message : 'the folder could not be read';
+    return { documents: [], problems: [{ path: '', message }] };
   }
 }
 
@@ -80,8 +65,4 @@ function compileFolder(reading: PolicyReading, { clock, roots }: FolderWatch): P
   if (compiled.ok && compiled.value.policies.length === 0)
     return problem('', 'the folder holds no ImagePolicy');
   return compiled;
-}
-
-function failed(error: unknown): Problem {
-  return { path: '', message: error instanceof Error ? error.message : 'the folder could not be read' };
 }

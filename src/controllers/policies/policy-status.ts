@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import type { Cluster, WorkQueue, WorkQueueOptions, WriteStatus } from '../../clients/kubernetes/index.ts';
-import { errorFields, type Clock, type Log, conditionOf } from '../../core/model/index.ts';
+import { conditionOf, describeProblems, errorFields, type Clock, type Log } from '../../core/model/index.ts';
 import type { PolicyCondition, PolicyStatus } from '../../core/policy/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { PolicyStore, PolicyState, PolicyObject } from './policy-store.ts';
@@ -37,23 +38,10 @@ export function keepPolicyStatus(options: PolicyStatusOptions): PolicyStatusTask
   let queue: WorkQueue | undefined;
   let enforced: object | undefined;
 
-  const write = async (
-    name: string,
-    fieldManager: string,
-    status: object,
-    signal: AbortSignal,
-  ): Promise<void> => {
-    const written = await writeStatus(
-      cluster,
-      {
-        address: { resource: RESOURCES.policies, name },
-        apiVersion: 'pratique.dev/v1alpha1',
-        kind: 'ImagePolicy',
-        fieldManager,
-      },
-      status,
-      signal,
-    );
+  const write = async (name: string, fieldManager: string, status: object, signal: AbortSignal) => {
+    const address = { resource: RESOURCES.policies, name };
+    const policy = { address, apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', fieldManager };
+    const written = await writeStatus(cluster, policy, status, signal);
     // Deleted meanwhile: there is no status any more.
     if (!written.ok && written.status !== 404) throw new Error(written.message);
   };
@@ -75,18 +63,13 @@ export function keepPolicyStatus(options: PolicyStatusOptions): PolicyStatusTask
       queue = createWorkQueue({
         reconcile,
         concurrency: CONCURRENCY,
-        onFailure: (name, error, retryInMs) => {
-          log.warn(
-            { policy: name, retryInMs, ...errorFields(error) },
-            'the status of a policy could not be written',
-          );
+        onFailure: (policy, error, retryInMs) => {
+          const fields = { policy, retryInMs, ...errorFields(error) };
+          log.warn(fields, 'the status of a policy could not be written');
         },
       });
       addAll();
-      await new Promise((resolve) => {
-        if (signal.aborted) resolve(undefined);
-        signal.addEventListener('abort', resolve, { once: true });
-      });
+      if (!signal.aborted) await once(signal, 'abort');
       const closing = queue;
       queue = undefined;
       await closing.close();
@@ -122,7 +105,7 @@ export function compileStatus(
   const before = statusOf(object);
   const ready = state.inForce === 'as written';
   const reason = ready ? 'Compiled' : 'PolicyBroken';
-  const problems = state.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  const problems = describeProblems(state.problems);
   const message = [...(problems === '' ? [] : [`${problems}.`]), IN_FORCE[state.inForce]].join(' ');
   const about = { before: before.conditions, generation: state.generation, now };
   const condition = (type: 'Ready' | 'Stalled', holds: boolean): PolicyCondition =>
@@ -140,21 +123,16 @@ function statusOf({ status }: PolicyObject): PolicyStatus {
   return typeof status === 'object' && status !== null ? status : {};
 }
 
+const STATED = ['status', 'observedGeneration', 'lastTransitionTime', 'reason', 'message'] as const;
+
 function isSaid(before: PolicyStatus, now: CompileStatus): boolean {
-  const same = (type: string): boolean => {
-    const [a, b] = [before, now].map(({ conditions }) => conditions?.find((one) => one.type === type));
-    return (
-      a !== undefined &&
-      b !== undefined &&
-      (['status', 'observedGeneration', 'lastTransitionTime', 'reason', 'message'] as const).every(
-        (field) => a[field] === b[field],
-      )
-    );
+  const stated = ({ observedGeneration, compiledHash, conditions = [] }: PolicyStatus) => {
+    const own = ['Ready', 'Stalled'].map((type) => conditions.find((one) => one.type === type));
+    return JSON.stringify([
+      observedGeneration,
+      compiledHash,
+      own.map((one) => one && STATED.map((field) => one[field])),
+    ]);
   };
-  return (
-    before.observedGeneration === now.observedGeneration &&
-    before.compiledHash === now.compiledHash &&
-    same('Ready') &&
-    same('Stalled')
-  );
+  return stated(before) === stated(now);
 }

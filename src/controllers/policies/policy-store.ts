@@ -1,4 +1,5 @@
-import { digestOf, type Clock, type Problem, type Fact } from '../../core/model/index.ts';
+import type { KubeObject } from '../../clients/kubernetes/index.ts';
+import { digestOf, objectOf, type Clock, type Problem, type Fact } from '../../core/model/index.ts';
 import {
   type CompiledPolicy,
   brokenPolicy,
@@ -6,7 +7,7 @@ import {
   type MaterialRef,
   type TrustRoots,
 } from '../../core/policy/index.ts';
-import type { RootInUse } from './compile-documents.ts';
+import { noting, type RootInUse } from './compile-documents.ts';
 
 /** The policies of a cluster, compiled. */
 export interface PolicyStore {
@@ -103,22 +104,20 @@ function compileEntry(object: PolicyObject, before: Entry | undefined, given: Co
       material.set(JSON.stringify(ref), text);
       return text;
     },
-    roots: noting(roots, given),
+    roots: noting(given.roots, given.clock(), (root) => roots.push(root)),
   });
   const publicRoot = given.roots.publicGood().fingerprint;
   const inputs: Inputs = { written, material, publicRoot };
+  const problems = compiled.ok ? [] : compiled.problems;
+  const state = { name, generation, problems };
   if (compiled.ok) {
     const hash = hashOf(object.spec, inputs);
-    const state: PolicyState = { name, generation, problems: [], inForce: 'as written', hash };
-    return { policy: compiled.value, state, roots, inputs };
+    return { policy: compiled.value, roots, inputs, state: { ...state, inForce: 'as written', hash } };
   }
-  const { problems } = compiled;
-  if (before && before.state.inForce !== 'nothing') {
-    const { hash } = before.state;
-    return { ...before, inputs, state: { name, generation, problems, inForce: 'last good', hash } };
-  }
-  const state: PolicyState = { name, generation, problems, inForce: 'nothing', hash: '' };
-  return { policy: brokenPolicy(name, object, problems), state, roots: [], inputs };
+  if (before && before.state.inForce !== 'nothing')
+    return { ...before, inputs, state: { ...state, inForce: 'last good', hash: before.state.hash } };
+  const policy = brokenPolicy(name, object, problems);
+  return { policy, roots: [], inputs, state: { ...state, inForce: 'nothing', hash: '' } };
 }
 
 function isCurrent({ inputs }: Entry, written: string, { source, roots }: Compiling): boolean {
@@ -131,26 +130,9 @@ function isCurrent({ inputs }: Entry, written: string, { source, roots }: Compil
 /** Secrets hold base64; a ConfigMap holds text. */
 function materialOf({ kind, name, key }: MaterialRef, source: PolicySource): string | undefined {
   const object = kind === 'Secret' ? source.secret(name) : source.configMap(name);
-  const value = dataOf(object)[key];
+  const value = objectOf(object?.data)[key];
   if (typeof value !== 'string') return undefined;
   return kind === 'Secret' ? Buffer.from(value, 'base64').toString('utf8') : value;
-}
-
-function dataOf(object: SecretData | undefined): Readonly<Record<string, unknown>> {
-  const data = object?.data;
-  return typeof data === 'object' && data !== null ? (data as Readonly<Record<string, unknown>>) : {};
-}
-
-/** The roots that are read, with where they came from. */
-function noting(used: RootInUse[], { roots, clock }: Compiling): TrustRoots {
-  return {
-    ...roots,
-    read: (json, source) => {
-      const root = roots.read(json, source);
-      if (root.ok) used.push({ source, fingerprint: root.value.fingerprint, since: clock() });
-      return root;
-    },
-  };
 }
 
 function hashOf(spec: unknown, { material, publicRoot }: Inputs): string {
@@ -158,16 +140,7 @@ function hashOf(spec: unknown, { material, publicRoot }: Inputs): string {
 }
 
 /** An ImagePolicy as the API server has it. */
-export interface PolicyObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly generation?: number;
-    readonly [field: string]: unknown;
-  };
-  readonly spec?: unknown;
-  readonly status?: unknown;
-  readonly [field: string]: unknown;
-}
+export type PolicyObject = Pick<KubeObject, 'metadata'> & Partial<KubeObject>;
 
 /** A Secret or ConfigMap as the API server has it; values of a Secret are base64. */
 export interface SecretData {

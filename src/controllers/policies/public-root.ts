@@ -1,4 +1,5 @@
-import type { Clock, Parsed, TrustRoot } from '../../core/model/index.ts';
+import { describeProblems, type Clock, type Parsed, type TrustRoot } from '../../core/model/index.ts';
+import { repeat } from './repeat.ts';
 
 /** The public-good trust root over time: the shipped one first, a refreshed one when there is one. */
 export interface PublicRoot {
@@ -18,7 +19,7 @@ export interface PublicRootStatus {
 }
 
 /** How the root is refreshed; without it the shipped one stays. */
-export interface RootRefresh {
+interface RootRefresh {
   /** Fetches the root over TUF; rejects when it cannot. Never on the path of a request. */
   readonly fetch: () => Promise<Parsed<TrustRoot>>;
   readonly everyMs: number;
@@ -36,8 +37,7 @@ export function createPublicRootStore(shipped: TrustRoot, clock: Clock, refresh?
   const look = async ({ fetch, onOutcome }: RootRefresh): Promise<void> => {
     try {
       const fetched = await fetch();
-      if (!fetched.ok)
-        throw new Error(fetched.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+      if (!fetched.ok) throw new Error(describeProblems(fetched.problems));
       root = fetched.value;
       status = { source: 'refreshed', fingerprint: root.fingerprint, since: clock() };
     } catch (error) {
@@ -45,27 +45,7 @@ export function createPublicRootStore(shipped: TrustRoot, clock: Clock, refresh?
     }
     onOutcome(status);
   };
-  let looking = false;
-  const lookOnce = (how: RootRefresh) => {
-    // Two at once would write the same cache, and the older answer could win.
-    if (looking) return;
-    looking = true;
-    void look(how).finally(() => {
-      looking = false;
-    });
-  };
-  const timer =
-    refresh &&
-    setInterval(() => {
-      lookOnce(refresh);
-    }, refresh.everyMs);
-  timer?.unref();
-  if (refresh) lookOnce(refresh);
-  return {
-    current: () => root,
-    status: () => status,
-    close: () => {
-      clearInterval(timer);
-    },
-  };
+  const looks = refresh && repeat(refresh.everyMs, () => look(refresh));
+  looks?.now();
+  return { current: () => root, status: () => status, close: () => looks?.close() };
 }
