@@ -19,5 +19,5 @@ export {
   unprovenCanaries,
   WEBHOOK_NAME,
 } from './canary-outcome.ts';
-export type { CanaryAnswer, CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
+export type { CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
 export { RESOURCES } from './resources.ts';
