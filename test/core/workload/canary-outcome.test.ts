@@ -6,9 +6,9 @@ import {
   readCanary,
   unansweredCanary,
   type Canary,
-  type CanaryAnswer,
   type CanaryOutcome,
 } from '../../../src/core/workload/index.ts';
+import type { CanaryAnswer } from '../../../src/core/workload/canary-outcome.ts';
 
 const CUSTOM = { group: 'example.com', version: 'v1', kind: 'App', plural: 'apps', podSpec: 'spec.pod' };
 const POD = { namespace: 'shop', name: 'web', ephemeralContainers: [] };
