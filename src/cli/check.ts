@@ -21,7 +21,6 @@ interface CheckOptions extends RegistryOptions, UnmatchedImages {
   readonly output: OutputFormat;
 }
 
-/** Time for the whole command: a person waits for it. */
 const DEFAULT_TIMEOUT = '30s';
 
 /** `pratique check`: the verdict on images or manifests, by the same code and the same policies as admission. */
@@ -132,7 +131,6 @@ function withProblems<T>(read: Parsed<T>, problems: readonly Problem[]): Parsed<
   return problems.length === 0 ? read : failed([read, { ok: false, problems }]);
 }
 
-/** What an image was judged by. */
 interface Circumstances extends Pick<FolderPolicies, 'policies'> {
   readonly labels: Fact<Labels>;
   readonly now: Date;

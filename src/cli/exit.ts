@@ -2,7 +2,6 @@ import { stringify } from 'yaml';
 import type { Parsed, Problem } from '../core/model/index.ts';
 import type { Terminal } from './ports.ts';
 
-/** Exit codes of every command. */
 export const EXIT = { ok: 0, refused: 1, unknown: 2, badInput: 3 } as const;
 
 /** Bad input, with every problem found: ends the command with {@link EXIT.badInput}. */
@@ -33,10 +32,8 @@ export function exitCodeOf<T>(results: readonly T[], no: readonly T[], unknown: 
   return results.includes(unknown) ? EXIT.unknown : EXIT.ok;
 }
 
-/** How results are written. */
 export type OutputFormat = 'text' | 'json' | 'yaml';
 
-/** A result for scripts. */
 export function printDocument(value: object, format: OutputFormat): string {
   return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
 }

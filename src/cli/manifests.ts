@@ -3,7 +3,6 @@ import { extractImages, isWorkload, KUBERNETES_WORKLOADS } from '../core/workloa
 import type { ObjectKind, WorkloadTable } from '../core/workload/index.ts';
 import type { Reading } from './ports.ts';
 
-/** The images of one manifest and where it would run. */
 export interface ManifestImages {
   /** Empty when the manifest names no namespace. */
   readonly namespace: string;

@@ -12,15 +12,12 @@ export interface RegistryOptions {
   readonly settings?: string;
 }
 
-/** What {@link withUnmatchedImages} adds. */
 export interface UnmatchedImages {
   readonly unmatchedImages?: SettingsInput['unmatchedImages'];
 }
 
-/** Collects the values of an option that may be repeated. */
 export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
-/** Adds the options of {@link RegistryOptions}. */
 export function withRegistryOptions(command: Command): Command {
   const insecure = 'speak http to this registry (loopback always is); repeatable';
   return command
@@ -44,7 +41,6 @@ export function withTimeout(command: Command, what: string, byDefault: string): 
   );
 }
 
-/** Adds `-o`. */
 export function withOutput(command: Command): Command {
   return command.addOption(
     new Option('-o, --output <format>', 'how to print').choices(['text', 'json', 'yaml']).default('text'),
@@ -61,7 +57,6 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('A duration such as 30s or 1m is needed, at most 24h.');
 }
 
-/** Blocks of the settings that a command has flags for. */
 export interface Flags {
   readonly webhook?: NonNullable<SettingsInput['webhook']>;
   readonly cluster?: NonNullable<SettingsInput['cluster']>;
@@ -98,7 +93,6 @@ function over(block: unknown, flags: object): object {
   return { ...(isObject(block) ? block : {}), ...Object.fromEntries(given) };
 }
 
-/** Flags by the setting behind them. */
 const FLAG_OF = {
   registries: { insecure: '--insecure-registry', caFiles: '--registry-ca' },
   webhook: { listen: '--listen', tlsCert: '--tls-cert', tlsKey: '--tls-key' },
@@ -132,7 +126,6 @@ async function fileSettings(
   return problem(path, 'is not one YAML mapping of settings');
 }
 
-/** Two readings, or the problems of both together. */
 export function both<A, B>(a: Parsed<A>, b: Parsed<B>): Parsed<readonly [A, B]> {
   return a.ok && b.ok ? parsed([a.value, b.value] as const) : failed([a, b]);
 }

@@ -55,13 +55,11 @@ export interface OpenPromotion {
   readonly execution: Execution;
 }
 
-/** Promotions until they are closed. */
 export interface OpenPromotions {
   readonly promotions: readonly OpenPromotion[];
   readonly close: () => Promise<void>;
 }
 
-/** Promotions as read, with what they are opened by. */
 export interface PromotionQuestion {
   readonly reading: Reading;
   readonly settings: Settings;
@@ -154,7 +152,6 @@ export interface Tools {
   readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }
 
-/** The terminal a command runs at. */
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;

@@ -12,7 +12,6 @@ const WORDS: Readonly<Record<Kind, { readonly word: string; readonly colour: num
   unknown: { word: 'unknown', colour: 35 },
 };
 
-/** How verdicts are printed. */
 export interface ReportOptions {
   readonly format: OutputFormat;
   /** Lines that say what a verdict rests on; none unless asked for. */
@@ -24,7 +23,6 @@ export interface ReportOptions {
 const WORKLOAD_KINDS =
   'its kind is not known; if it runs images, correct the kind or name it in workloadKinds of the settings';
 
-/** Prints verdicts in the wanted format. */
 export function report(images: readonly JudgedImage[], options: ReportOptions, terminal: Terminal): void {
   const { format, explain, notJudged } = options;
   if (format === 'text') {

@@ -67,7 +67,6 @@ function problemsIn({ bundle, key, ...options }: VerifyOptions): readonly Proble
   ];
 }
 
-/** What bundles in files are verified with. */
 export interface BundleTools {
   readonly readBytes: (path: string) => Promise<Parsed<Uint8Array>>;
   readonly readText: (path: string) => Promise<Parsed<string>>;

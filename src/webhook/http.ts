@@ -9,7 +9,6 @@ export interface HttpRequest {
   readonly query: URLSearchParams;
 }
 
-/** What a handler answers. */
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
@@ -21,7 +20,6 @@ const MARGIN = { share: 0.1, min: 100, max: 1_000 };
 /** Longest timeout a webhook can have at the API server. */
 const MAX_TIMEOUT_MS = 30_000;
 
-/** Turns requests into answers, for the HTTP server. */
 type Handler = (request: HttpRequest) => Promise<HttpAnswer>;
 
 /** Handles `POST /validate`. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */

@@ -11,7 +11,6 @@ import type { MutationPorts } from './ports.ts';
 import { millisecondsSince, subjectOf, type Review, type ReviewOutcome } from './review.ts';
 import { isPod, scopeOf } from './scope.ts';
 
-/** What is changed in an object; `pinned` are the references as they are written now. */
 interface Change {
   readonly operations: readonly PatchOperation[];
   readonly pinned: readonly string[];

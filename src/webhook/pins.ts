@@ -5,7 +5,6 @@ import { explainWarning, selectPolicies } from '../core/policy/index.ts';
 import type { ImageUse } from '../core/workload/index.ts';
 import { labelsFor, type MutationPorts } from './ports.ts';
 
-/** The result for the images of one object, in the order of its fields. */
 export interface Pins {
   /** Images with the reference they get: as its author wrote it, and the digest. */
   readonly pins: readonly { readonly use: ImageUse; readonly reference: string }[];
@@ -68,7 +67,6 @@ const NO_IMAGE = unknown('ImageNotFound', 'the registry has no such image');
 /** Labels that leave it open whether a policy applies. */
 const NO_NAMESPACE = unknown('NamespaceUnknown', 'there is no such namespace', true);
 
-/** The warning about an image that stays as it is. */
 function warningFor(use: ImageUse, reference: ImageRef, fact: Fact<never>): string {
   const { reason, transient } = fact.state === 'unknown' ? fact : NO_IMAGE;
   const { code, detail: found } = reason;

@@ -67,9 +67,7 @@ export interface Decision extends Subject {
 
 /** The result for one request that might have images to pin. */
 export interface Mutation extends Subject {
-  /** References as they are written now, digest included. */
   readonly pinned: readonly string[];
-  /** The warnings that the author received. */
   readonly warnings: readonly string[];
   readonly milliseconds: number;
 }

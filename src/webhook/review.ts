@@ -20,7 +20,6 @@ export interface Review {
   readonly budgetMs: number;
 }
 
-/** An answer with the images it rests on. */
 interface Answered {
   readonly answer: AdmissionAnswer;
   readonly images: readonly JudgedImage[];
@@ -110,7 +109,6 @@ async function answerTo(
   return { answer: verdictAnswer(uid, judged), images: judged };
 }
 
-/** Why the object that is to be scaled could not be judged. */
 interface ParentUnknown {
   readonly unreadable: string;
   readonly transient: boolean;

@@ -11,7 +11,6 @@ import {
 } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 
-/** What a request brings that has to be judged. */
 export type Scope =
   | { readonly brings: 'nothing' }
   | { readonly brings: 'images'; readonly images: readonly ImageUse[]; readonly credentials: Credentials }

@@ -11,17 +11,14 @@ export interface CheckResult {
   readonly next?: string;
 }
 
-/** What every check works with. */
 export interface Examination {
   readonly ports: DoctorPorts;
-  /** Namespace of the installation. */
   readonly namespace: string;
   /** Name of its Lease, webhook configurations and ServiceAccount. */
   readonly name: string;
   /** Secret with the webhook's certificate. */
   readonly secret: string;
   readonly serviceAccount: string;
-  /** Where canaries are sent. */
   readonly canaryNamespace: string;
   readonly now: Date;
   readonly signal: AbortSignal;
@@ -51,12 +48,10 @@ export async function examine(
   }
 }
 
-/** Objects per page. */
 const PAGE = 500;
 /** Most pages read of one list: more objects than any cluster has of what doctor lists. */
 const MAX_PAGES = 200;
 
-/** A whole list. */
 export async function listAll(
   { ports, signal }: Examination,
   collection: Collection,

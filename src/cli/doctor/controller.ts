@@ -3,7 +3,6 @@ import { API_VERSION } from '../../core/policy/index.ts';
 import { failed, listAll, listAt, objectAt, ok, textAt, unknown, warning } from './check.ts';
 import type { CheckResult, Examination } from './check.ts';
 
-/** Who leads, and whether it is alive. */
 export async function checkLease({ ports, namespace, name, now, signal }: Examination): Promise<CheckResult> {
   const check = 'leader';
   const resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
@@ -19,7 +18,6 @@ export async function checkLease({ ports, namespace, name, now, signal }: Examin
   return age <= term ? ok(check, reported) : failed(check, `${reported}: its term is over`, pods);
 }
 
-/** The result for every ImagePolicy. */
 export async function checkPolicies(given: Examination): Promise<readonly CheckResult[]> {
   const [group = '', version = ''] = API_VERSION.split('/');
   const policies = await listAll(given, { resource: { group, version, plural: 'imagepolicies' } });

@@ -9,7 +9,6 @@ const WIDTH = 'warning'.length;
 /** Widest column of names; longer ones push their line to the right. */
 const MAX_NAME = 36;
 
-/** Prints the results of all checks. */
 export function reportChecks(
   results: readonly CheckResult[],
   format: OutputFormat,

@@ -25,7 +25,6 @@ export function readRegistration(
   return ports.get({ resource: RESOURCES[kind], name }, signal);
 }
 
-/** The webhook of that name in a configuration. */
 export function webhookOf(configuration: JsonObject | undefined, name: string = WEBHOOK_NAME): unknown {
   return listAt(configuration, 'webhooks').find((one) => textAt(one, 'name') === name);
 }
@@ -161,7 +160,6 @@ function fromBase64(text: string): string {
   return Buffer.from(text, 'base64').toString('utf8');
 }
 
-/** One kind of request that has to reach the webhook. */
 export interface ExpectedRule {
   readonly group: string;
   readonly version: string;
@@ -182,7 +180,6 @@ export const EXPECTED_RULES: readonly ExpectedRule[] = [
   }),
 ];
 
-/** Whether the rules of a webhook send us everything we have to judge. */
 function checkRules(webhook: unknown): CheckResult {
   const check = 'webhook rules';
   const rules = listAt(webhook, 'rules');

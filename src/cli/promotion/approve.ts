@@ -60,7 +60,6 @@ function isWaiting(image: RunImage): image is Waiting {
   return image.decision === 'AwaitingApproval' && image.source !== undefined && image.gateHash !== undefined;
 }
 
-/** The one image that is meant. */
 function imageOf(
   status: ImagePromotionRunStatus | undefined,
   run: string,

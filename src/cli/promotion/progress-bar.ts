@@ -9,7 +9,6 @@ const WIDTH = 24;
 /** Milliseconds after which a rate means something. */
 const SETTLED_MS = 1_000;
 
-/** Where progress is shown. */
 export interface ProgressOptions {
   readonly images: number;
   readonly clock: Clock;
@@ -75,7 +74,6 @@ function bar({ images, clock, write }: ProgressOptions): Progress & { readonly e
   };
 }
 
-/** What the line says. */
 export interface Drawn {
   readonly done: number;
   readonly images: number;

@@ -19,12 +19,10 @@ export interface ReportOptions<Row> {
   readonly name: string;
   readonly source: string;
   readonly target: string;
-  /** Why there are no rows. */
   readonly message?: string;
   readonly rows: readonly Row[];
 }
 
-/** A plan for people or scripts. */
 export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
   if (format !== 'text')
     return printDocument({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
@@ -36,7 +34,6 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
     .join('\n');
 }
 
-/** The result of a run, for people or scripts. */
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
     const reported = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));

@@ -58,7 +58,6 @@ export interface PullSecretLogins {
   readonly scopeOf: (places: readonly Parameters<Keychain>[0][]) => string | undefined;
   /** The login of the object for a place, else that of `own`, else none. */
   readonly keychainOver: (own?: Keychain) => Keychain;
-  /** Sources whose text is not a Docker config. */
   readonly unreadable: readonly string[];
 }
 
@@ -70,7 +69,6 @@ export interface UnreadableLogins {
   readonly transient: boolean;
 }
 
-/** What could be read of the pull secrets that an object names. */
 interface PullSecrets {
   readonly configs: readonly DockerConfigText[];
   readonly unreadable: readonly UnreadableLogins[];

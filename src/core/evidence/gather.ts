@@ -116,7 +116,6 @@ async function isSupported(
 
 /** Platforms judged one by one; real images have fewer than twenty. */
 const MAX_PLATFORMS = 64;
-/** Platforms read at the same time. */
 const READ_AT_ONCE = 4;
 
 /** Signatures of every platform of a multi-platform image; absent for any other. */

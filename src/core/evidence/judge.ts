@@ -16,7 +16,6 @@ import type { Sources } from './ports.ts';
 export interface JudgeQuestion {
   readonly images: readonly NamedImage[];
   readonly policies: readonly CompiledPolicy[];
-  /** Labels of the namespace the images are for. */
   readonly labels: Fact<Labels>;
   /** With what the kubelet would pull the images; absent = the controller's own logins. */
   readonly credentials?: Credentials | undefined;

@@ -45,7 +45,6 @@ export interface Memory {
   scoped(scope: string): Memory;
 }
 
-/** A memory with its metrics. */
 export interface FactMemory extends Memory {
   /** Facts that are kept now, by kind; some may have outlived their time and wait to be dropped. */
   readonly counts: () => ReadonlyMap<string, number>;
@@ -54,7 +53,6 @@ export interface FactMemory extends Memory {
 /** How a look-up was answered: from memory, by a look-up that was under way already, or by a new one. */
 export type LookupResult = 'remembered' | 'shared' | 'asked';
 
-/** What a memory is made with. */
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly limits: MemoryLimits;
@@ -161,12 +159,10 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   return { ...view(Infinity, OWN_SCOPE), counts: () => counts };
 }
 
-/** What a question within its scope is about. */
 function kindOf({ key }: { readonly key: readonly string[] }): string {
   return key[1] ?? '';
 }
 
-/** The fact of a question that was still open when the deadline came. */
 const OUT_OF_TIME = unknown('DeadlineExceeded', 'the registry did not answer in time', true);
 
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load continues for the others. */

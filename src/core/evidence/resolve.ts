@@ -22,7 +22,6 @@ function manifestQuestion(image: PinnedRef, sources: Sources): Question<Manifest
   };
 }
 
-/** The manifest of a pinned image. */
 export function readManifest(image: PinnedRef, reading: Reading): Promise<Fact<Manifest>> {
   return reading.memory.recall(manifestQuestion(image, reading), reading.signal);
 }

@@ -23,7 +23,6 @@ export interface SignatureLayer {
   readonly form: SignatureCandidate['form'];
 }
 
-/** Layers to try, and carriers that could not be read. */
 export interface Found {
   readonly layers: readonly SignatureLayer[];
   readonly unread: readonly Unread[];
@@ -44,7 +43,6 @@ const IN_TOTO = 'application/vnd.in-toto+json';
 /** Annotations that hint at the predicate type inside: cosign's on bundles and `.att` layers, in-toto's on plain statements. */
 const PREDICATE_HINTS = ['dev.sigstore.bundle.predicateType', 'predicateType', 'in-toto.io/predicate-type'];
 
-/** Which kinds of candidates are wanted. */
 export interface Wanted {
   readonly predicateTypes: readonly string[];
   /** Also statements and reports without a signature. */
@@ -95,7 +93,6 @@ export function limitOf({ form }: SignatureLayer, onlySignatures: boolean): numb
   return onlySignatures ? MAX_SIGNATURE_BYTES : MAX_STATEMENT_BYTES;
 }
 
-/** A fetched layer as a candidate to be tried. */
 export function candidateOf({ carrier, layer, form }: SignatureLayer, bytes: Uint8Array): SignatureCandidate {
   const { annotations, mediaType } = layer;
   switch (form) {

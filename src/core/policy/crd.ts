@@ -125,7 +125,6 @@ export function referencePage(resource: ResourceKind, prose: string): string {
   ].join('\n');
 }
 
-/** The reference page of ImagePolicy. */
 export function imagePolicyReference(): string {
   return referencePage(
     IMAGE_POLICY_KIND,

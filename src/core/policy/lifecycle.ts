@@ -3,7 +3,6 @@ import type { LifecycleRequirement } from './compile/requirements.ts';
 import { parseTime } from './time.ts';
 import { readReferrers } from './readings.ts';
 
-/** What a lifecycle date means. */
 export type LifecycleKind = LifecycleRequirement['refuse'];
 
 /** A date that the image or one of its lifecycle referrers claims. */
@@ -78,7 +77,6 @@ export function counts(says: LifecycleKind, refuse: LifecycleKind): boolean {
   return says === 'EndOfLife' || refuse === 'EndOfSupport';
 }
 
-/** Whether a claim refuses the image now. */
 export function isPast({ moment }: LifecycleClaim, gracePeriodMs: number, now: Date): boolean {
   return now.getTime() > moment.getTime() + gracePeriodMs;
 }

@@ -20,7 +20,6 @@ export interface Needs {
 /** Which signatures and statements are looked for, where, and what they are tried against. */
 export interface SignatureNeeds {
   readonly trust: Trust;
-  /** Signatures of the image itself. */
   readonly signatures: boolean;
   /** Kinds of statements; others are left unread. */
   readonly predicateTypes: readonly string[];

@@ -79,7 +79,6 @@ export const imagePolicySchema = z.object({
 /** The `spec` of an ImagePolicy; the CRD's schema is made from it. */
 export const imagePolicySpecSchema = spec;
 
-/** An ImagePolicy with its defaults filled in. */
 type ImagePolicy = z.output<typeof imagePolicySchema>;
 /** The `spec` of an {@link ImagePolicy}. */
 export type ImagePolicySpec = ImagePolicy['spec'];
@@ -102,7 +101,6 @@ export const conditionSchema = z.strictObject({
   message: z.string().max(32_768).describe('A sentence for people.'),
 });
 
-/** The schema of `status`. */
 export const policyStatusSchema = z.strictObject({
   observedGeneration: count.optional().describe('Generation of the policy that was compiled last.'),
   compiledHash: z

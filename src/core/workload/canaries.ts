@@ -52,14 +52,11 @@ export interface Canary {
     | { readonly how: 'patch'; readonly name: string; readonly subresource: string; readonly patch: Fields };
 }
 
-/** What canaries are made of. */
 export interface CanaryQuestion {
   readonly namespace: string;
   /** 64 hexadecimal digits, new for each run: what some cache remembers about an older one proves nothing. */
   readonly hex: string;
-  /** Kinds besides those of Kubernetes. */
   readonly custom?: readonly CanaryKind[];
-  /** A pod in a namespace that the webhook covers. */
   readonly pod?: RunningPod;
 }
 

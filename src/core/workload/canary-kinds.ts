@@ -18,7 +18,6 @@ const DEMANDS: Readonly<Record<string, Fields>> = {
   CronJob: { schedule: '0 0 1 1 *', suspend: true },
   StatefulSet: { serviceName: 'pratique-self-test' },
 };
-/** Labels of every canary and of its pods. */
 export const CANARY_LABELS = { 'pratique.dev/self-test': 'canary' };
 /** Kinds that have no selector, or make their own. */
 const SELECTS_ITSELF: ReadonlySet<string> = new Set(['Pod', 'PodTemplate', 'Job', 'CronJob']);
@@ -29,7 +28,6 @@ export const KUBERNETES_KINDS: readonly CanaryKind[] = [...KUBERNETES_WORKLOADS]
   return { group, version: 'v1', kind, plural: `${kind.toLowerCase()}s`, podSpec: podSpec.join('.') };
 });
 
-/** Whether pods of this kind come to an end. */
 export function endsByItself(kind: string): boolean {
   return ENDING.has(kind);
 }

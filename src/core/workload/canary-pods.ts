@@ -46,7 +46,6 @@ export function canaryPodSpec(
   return { ...spec, ...places[path] };
 }
 
-/** The field of a canary's image below its pod spec. */
 export function canaryField(path: CanaryPath): string {
   if (path === 'volumes') return 'volumes[0].image.reference';
   return `${path === 'sidecar' ? 'initContainers' : path}[0].image`;

@@ -13,7 +13,6 @@ import { metered } from './meter.ts';
 import { objectionsTo, patternCalls, type Objection } from './syntax.ts';
 import { Stop, Work } from './work.ts';
 
-/** The variables of a condition. */
 export interface ConditionVariables {
   /** The predicate of the statement, as JSON. */
   readonly predicate: unknown;

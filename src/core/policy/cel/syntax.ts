@@ -17,7 +17,6 @@ const MACROS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map
 /** Names that begin so belong to the meter. */
 const RESERVED_PREFIX = '__';
 
-/** Something that a condition must not contain, and where. */
 export interface Objection {
   readonly at: number;
   readonly message: string;
@@ -31,7 +30,6 @@ export interface Macro {
   readonly bodies: readonly ASTNode[];
 }
 
-/** Reads a node as a macro, if it is one. */
 export function asMacro(node: ASTNode): Macro | undefined {
   if (node.op !== 'rcall') return undefined;
   const [name, over, [variable, ...bodies]] = node.args;
@@ -58,7 +56,6 @@ export function objectionsTo(node: ASTNode, depth = 0): readonly Objection[] {
   ];
 }
 
-/** Every call of `re2` in a condition. */
 export function patternCalls(node: ASTNode): readonly (ASTNode & { op: 'call' })[] {
   const own = node.op === 'call' && node.args[0] === 're2' ? [node] : [];
   return [...own, ...childrenOf(node).flatMap(patternCalls)];

@@ -28,7 +28,6 @@ export class Work {
     this.patterns = patterns;
   }
 
-  /** What ended the work, if it ran out. */
   get ended(): Stop | undefined {
     return this.#left < 0 ? this.#stop : undefined;
   }
@@ -47,7 +46,6 @@ export class Work {
   }
 }
 
-/** Work to look through a text once. */
 export function textWork(text: string): number {
   return 1 + Math.ceil(text.length / TEXT_PER_UNIT);
 }

@@ -28,7 +28,6 @@ export function unknownFinding({ name }: CompiledPolicy, { reason, transient }: 
   return { kind: 'unknown', reason: reason.code, found: reason.detail, next, policy: name, transient };
 }
 
-/** The finding for an image that the registry does not have. */
 export function notThere({ policy }: Given): Finding {
   const found = 'the registry has no such image, or hides it from this login';
   return refused(policy, 'ImageNotFound', found, 'check name, tag and pull access');

@@ -8,7 +8,6 @@ import { isUnreadable, type UnreadableReport, type VulnerabilityReport } from '.
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, futureObjection, readStatements } from './statements.ts';
 
-/** Identifiers shown in one message at most. */
 const MAX_IDS_SHOWN = 5;
 
 /** Refuses an image without a recent vulnerability report that counts, or whose report lists what is too severe. */

@@ -58,7 +58,6 @@ function identityObjection(
   return wrong === undefined ? undefined : `${who}, whose ${wrong} is ${claims[wrong] ?? 'not said'}`;
 }
 
-/** An identity for a person: subjects and issuer. */
 function describeIdentity({ subjects, issuer }: CertificateIdentity): string {
   return `${subjects.join(', ')} (${issuer})`;
 }

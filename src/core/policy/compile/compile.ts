@@ -40,7 +40,6 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: compiled };
 }
 
-/** Where a policy applies. */
 function compileMatch(match: ImagePolicySpec['match'], problems: Problem[]) {
   const images = compileGlobs(match.images, 'spec.match.images', problems);
   const excluded = compileGlobs(match.excludeImages, 'spec.match.excludeImages', problems);

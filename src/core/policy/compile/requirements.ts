@@ -49,7 +49,6 @@ export interface VulnerabilityRequirement {
   readonly failOn: Severity;
   readonly fixableOnly: boolean;
   readonly maxReportAgeMs?: number | undefined;
-  /** Whether an unsigned report counts. */
   readonly unsigned: boolean;
   readonly from: readonly Authority[];
   readonly exceptions: readonly VulnerabilityException[];
@@ -90,7 +89,6 @@ export function compileRequirements(
   };
 }
 
-/** Compiles globs over image names into one question. */
 export function compileGlobs(
   patterns: readonly string[],
   path: string,

@@ -1,4 +1,3 @@
-/** What a statement is about, in words for people. */
 export type PredicateDescription =
   'SLSA provenance' | 'SPDX SBOM' | 'CycloneDX SBOM' | 'vulnerability report' | 'release';
 
@@ -35,7 +34,6 @@ export function describePredicate(predicateType: string): PredicateDescription |
   )?.[1];
 }
 
-/** Whether a statement of this type carries a vulnerability report. */
 export function isVulnerabilityReport(predicateType: string): boolean {
   return describePredicate(predicateType) === 'vulnerability report';
 }

@@ -95,7 +95,6 @@ const trivyVulnerability = z.object({
   Status: z.string().nullish(),
 });
 
-/** Reads the JSON report of Trivy, schema version 2. */
 function readTrivy(report: unknown): RawReport | UnreadableReport {
   const read = readAs(trivyReport, report, 'the Trivy report');
   if (isUnreadable(read)) return read;
@@ -132,7 +131,6 @@ const grypeMatch = z.object({
   artifact: z.object({ name: name.nullish() }).nullish(),
 });
 
-/** Reads the JSON report of Grype. */
 function readGrype(report: unknown): RawReport | UnreadableReport {
   const read = readAs(grypeReport, report, 'the Grype report');
   if (isUnreadable(read)) return read;

@@ -38,7 +38,6 @@ export function highest(severities: readonly Severity[]): Severity {
   return severities.reduce((one, other) => (isAtLeast(one, other) ? one : other), 'Unknown');
 }
 
-/** Whether a severity reaches a floor. */
 export function isAtLeast(severity: Severity, floor: Severity): boolean {
   return SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(floor);
 }

@@ -20,9 +20,7 @@ export function exactlyOne<T extends z.ZodObject>(object: T, fields: readonly (k
   return object.refine(isSet, message).meta(rule(`${count} == 1`, message));
 }
 
-/** A text that is not empty, of at most so many characters. */
 export const text = (max: number) => z.string().min(1).max(max);
-/** A list of at most so many elements. */
 export const list = <T extends z.ZodType>(element: T, max: number) => z.array(element).max(max);
 
 export const name = text(63);
@@ -32,7 +30,6 @@ export const glob = text(255);
 export const annotationKey = text(317);
 export const artifactType = text(255);
 
-/** An entry of a Secret or ConfigMap. */
 export const keyIn = z.strictObject({
   name: text(253).describe('Name of the object.'),
   key: text(253).describe('Key inside its data.'),

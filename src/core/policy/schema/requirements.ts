@@ -114,7 +114,6 @@ const vulnerabilities = z
     ),
   );
 
-/** What a policy asks of an image. */
 export const requirementsSchema = z.strictObject({
   digest: z.strictObject({}).optional().describe('The reference must name a digest.'),
   signatures: signatures.optional().describe('The image must be signed.'),
