@@ -29,22 +29,19 @@ export function withRegistryOptions(command: Command): Command {
 /** Adds `--unmatched-images`, for commands that judge images. */
 export function withUnmatchedImages(command: Command): Command {
   const what = 'what happens to images no policy covers (default: Allow)';
-  return command.addOption(
-    new Option('--unmatched-images <verdict>', what).choices(['Allow', 'Warn', 'Deny']),
-  );
+  const option = new Option('--unmatched-images <verdict>', what);
+  return command.addOption(option.choices(['Allow', 'Warn', 'Deny']));
 }
 
 /** Adds `--timeout`; `byDefault` is a duration as a user writes it. */
 export function withTimeout(command: Command, what: string, byDefault: string): Command {
-  return command.addOption(
-    new Option('--timeout <duration>', what).argParser(duration).default(duration(byDefault), byDefault),
-  );
+  const option = new Option('--timeout <duration>', what).argParser(duration);
+  return command.addOption(option.default(duration(byDefault), byDefault));
 }
 
 export function withOutput(command: Command): Command {
-  return command.addOption(
-    new Option('-o, --output <format>', 'how to print').choices(['text', 'json', 'yaml']).default('text'),
-  );
+  const option = new Option('-o, --output <format>', 'how to print').default('text');
+  return command.addOption(option.choices(['text', 'json', 'yaml']));
 }
 
 /** Longest time a command may be given, in milliseconds: timers of Node end at 24 days, patience much earlier. */

@@ -63,16 +63,11 @@ export function patchAnswer(
 }
 
 /** Refuses a request that could not be judged at all. */
-export function refusalAnswer(
-  uid: string,
-  code: number,
-  reason: ReasonCode,
-  detail: string,
-): AdmissionAnswer {
+export function refusalAnswer(uid: string, code: number, reason: ReasonCode, why: string): AdmissionAnswer {
   return answer({
     uid,
     allowed: false,
-    status: { code, reason, message: `${reason}: ${detail}` },
+    status: { code, reason, message: `${reason}: ${why}` },
     auditAnnotations: { verdict: UNDETERMINED.has(reason) ? 'unknown' : 'deny', reasons: reason },
   });
 }

@@ -11,9 +11,11 @@ import {
 } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 
+type Uses = readonly ImageUse[];
+
 export type Scope =
   | { readonly brings: 'nothing' }
-  | { readonly brings: 'images'; readonly images: readonly ImageUse[]; readonly credentials: Credentials }
+  | { readonly brings: 'images'; readonly images: Uses; readonly credentials: Credentials }
   /** More pods of an object that is not in the request. */
   | { readonly brings: 'replicas'; readonly parent: ObjectAddress };
 
@@ -47,22 +49,15 @@ export function wholeScope(object: unknown, request: AdmissionRequest, table: Wo
   return images.ok ? imageScope({ ...request, object }, images.value, table) : images;
 }
 
-function imageScope(
-  { object, kind, namespace }: AdmissionRequest,
-  images: readonly ImageUse[],
-  table: WorkloadTable,
-): Parsed<Scope> {
+function imageScope(request: AdmissionRequest, images: Uses, table: WorkloadTable): Parsed<Scope> {
+  const { object, kind, namespace } = request;
   if (images.length === 0) return NOTHING;
   const logins = pullSecretsOf(object, kind, table);
   if (!logins.ok) return logins;
   return parsed({ brings: 'images', images, credentials: { namespace, ...logins.value } });
 }
 
-function newImages(
-  request: AdmissionRequest,
-  images: readonly ImageUse[],
-  table: WorkloadTable,
-): readonly ImageUse[] {
+function newImages(request: AdmissionRequest, images: Uses, table: WorkloadTable): Uses {
   const { kind, oldObject } = request;
   const before = extractImages(oldObject, kind, table);
   // Without a readable old object nothing can be called unchanged.

@@ -1,14 +1,21 @@
 import { checkCrd, readCrd } from './crds.ts';
 import { examine, failed, ok, textAt, type CheckResult, type Examination } from './check.ts';
 import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
-import { checkNamespaces } from './namespaces.ts';
+import {
+  checkNamespaces,
+  checkCertificate,
+  checkPinning,
+  checkRegistration,
+  checkTarget,
+  readRegistration,
+  webhookOf,
+} from './webhook.ts';
 import { checkPermissions } from './permissions.ts';
-import { reportChecks } from './report.ts';
-import { checkCertificate, checkPinning, checkRegistration, checkTarget } from './webhook.ts';
-import { readRegistration, webhookOf } from './webhook.ts';
-import { exitCodeOf, must, type OutputFormat } from '../exit.ts';
+import { exitCodeOf, must, type OutputFormat, coloured, printDocument } from '../exit.ts';
 import { withOutput, withTimeout } from '../options.ts';
-import type { AddCommand, Tools } from '../ports.ts';
+import type { AddCommand, Tools, Terminal } from '../ports.ts';
+
+type DoctorTools = Required<Pick<Tools, 'clock' | 'doctor'>>;
 
 interface DoctorCommandOptions {
   readonly kubeconfig?: string;
@@ -26,12 +33,7 @@ const DEFAULT_TIMEOUT = '2m';
 const API_SERVER = 'api server';
 
 /** `pratique doctor`: whether an installation works, line by line, and what to do where it does not. */
-export const addDoctor: AddCommand<Required<Pick<Tools, 'clock' | 'doctor'>>> = (
-  program,
-  { clock, doctor },
-  terminal,
-  exit,
-) => {
+export const addDoctor: AddCommand<DoctorTools> = (program, { clock, doctor }, terminal, exit) => {
   const command = program
     .command('doctor')
     .description('examine an installation in a cluster, and prove that images are refused')
@@ -106,4 +108,39 @@ async function examineWebhook(given: Examination): Promise<readonly CheckResult[
     examine('exempt namespaces', () => checkNamespaces(given, webhook)),
   ]);
   return [...checkRegistration(webhook), ...parts.flat()];
+}
+
+type Status = CheckResult['status'];
+
+const COLOURS: Readonly<Record<Status, number>> = { ok: 32, warning: 33, failed: 31, unknown: 35 };
+const WIDTH = 'warning'.length;
+/** Widest column of names; longer ones push their line to the right. */
+const MAX_NAME = 36;
+
+function reportChecks(
+  results: readonly CheckResult[],
+  format: OutputFormat,
+  { out, colour }: Pick<Terminal, 'out' | 'colour'>,
+): void {
+  const count = (status: Status) => results.filter((one) => one.status === status).length;
+  const summary = {
+    ok: count('ok'),
+    warning: count('warning'),
+    failed: count('failed'),
+    unknown: count('unknown'),
+  };
+  if (format !== 'text') {
+    out(printDocument({ checks: results, summary }, format));
+    return;
+  }
+  const name = Math.min(MAX_NAME, Math.max(0, ...results.map(({ check }) => check.length)));
+  const lines = results.flatMap(({ check, status, detail, next }) => {
+    const line = `${coloured(status.padEnd(WIDTH), COLOURS[status], colour)}  ${check.padEnd(name)}  ${detail}`;
+    return next === undefined ? [line] : [line, `${' '.repeat(WIDTH + 2 + name)}  → ${next}`];
+  });
+  const total = Object.entries(summary)
+    .filter(([, many]) => many > 0)
+    .map(([status, many]) => `${many} ${status}`)
+    .join(', ');
+  out(`${[...lines, total].join('\n')}\n`);
 }

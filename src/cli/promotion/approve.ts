@@ -7,6 +7,8 @@ import { RESOURCES } from '../../core/workload/index.ts';
 import { BadInput, EXIT, must } from '../exit.ts';
 import type { AddCommand, ApprovingPorts, Tools } from '../ports.ts';
 
+type ApprovingTools = Required<Pick<Tools, 'openApproving'>>;
+
 interface ApproveOptions {
   readonly namespace: string;
   readonly kubeconfig?: string;
@@ -23,12 +25,7 @@ const WITHIN_MS = 30_000;
 const NAME_DIGITS = 12;
 
 /** `pratique approve`: writes the PromotionApproval for what a run waits for; `kubectl create -f -` says it. */
-export const addApprove: AddCommand<Required<Pick<Tools, 'openApproving'>>> = (
-  program,
-  { openApproving },
-  terminal,
-  exit,
-) => {
+export const addApprove: AddCommand<ApprovingTools> = (program, { openApproving }, terminal, exit) => {
   program
     .command('approve <run>')
     .description('print a PromotionApproval for an image that an ImagePromotionRun waits with')

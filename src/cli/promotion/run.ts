@@ -2,6 +2,8 @@ import { EXIT, must, stopSignal } from '../exit.ts';
 import { settingsFrom, withRegistryOptions, type RegistryOptions } from '../options.ts';
 import type { AddCommand, RunAnswer, Tools } from '../ports.ts';
 
+type RunTools = Tools & Required<Pick<Tools, 'openRun'>>;
+
 interface RunOptions extends RegistryOptions {
   readonly namespace: string;
   readonly holder: string;
@@ -14,12 +16,7 @@ interface RunOptions extends RegistryOptions {
  * also when images were blocked. The Job fails only when the run could not be ended: 2 when it was stopped or the API server
  * cannot be asked, 3 when it was called wrongly.
  */
-export const addRun: AddCommand<Tools & Required<Pick<Tools, 'openRun'>>> = (
-  program,
-  tools,
-  terminal,
-  exit,
-) => {
+export const addRun: AddCommand<RunTools> = (program, tools, terminal, exit) => {
   const command = program
     .command('run <name>')
     .description('carry out an ImagePromotionRun of a cluster, as soon as no one else does')

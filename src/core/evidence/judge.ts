@@ -88,9 +88,8 @@ export async function judgeReference(
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
   // and what an older registry may have kept elsewhere is read as well.
   // A reference without digest is seen in the reference itself: no fact behind it can have changed.
-  const refused = judged.verdict.findings.some(
-    ({ kind, reason }) => kind === 'refused' && reason !== 'NotPinned',
-  );
+  const { findings } = judged.verdict;
+  const refused = findings.some(({ kind, reason }) => kind === 'refused' && reason !== 'NotPinned');
   if (!refused) return judged;
   const again = await judgeWith({ ...reading, memory: reading.memory.recent(), thorough: true });
   // A refusal stands when it cannot be checked again: otherwise a registry that fails on purpose would turn a known no

@@ -18,6 +18,8 @@ import {
 } from './signature-layers.ts';
 import { tagSuffixes, type Found, type Place, type SignatureLayer, type Wanted } from './signature-layers.ts';
 
+type Signatures = Fact<readonly Signature[]>;
+
 /** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
 const MAX_SIGNATURES = 100;
 /** Read at the same time for one image, so that one image cannot use up the registry's whole budget. */
@@ -35,7 +37,7 @@ export function readSignatures(
   image: PinnedRef,
   needs: SignatureNeeds,
   reading: Reading,
-): Promise<Fact<readonly Signature[]>> {
+): Promise<Signatures> {
   const keyFor = (look: Look) => ['signatures', nameOf(image), image.digest, fingerprintOf(needs), look];
   return reading.memory.recall(
     {
@@ -50,34 +52,24 @@ export function readSignatures(
 }
 
 /** Everything the answer depends on besides the image: what is looked for, where, and what it is tried against. */
-function fingerprintOf({
-  trust,
-  signatures,
-  predicateTypes,
-  repositories,
-  unsigned,
-}: SignatureNeeds): string {
+function fingerprintOf({ trust, ...needs }: SignatureNeeds): string {
   return JSON.stringify([
     trust.keys.map(({ fingerprint }) => fingerprint).sort(),
     trust.roots.map(({ fingerprint }) => fingerprint).sort(),
-    [signatures, unsigned],
-    predicateTypes,
-    repositories.map(nameOf).sort(),
+    [needs.signatures, needs.unsigned],
+    needs.predicateTypes,
+    needs.repositories.map(nameOf).sort(),
   ]);
 }
 
 /** Proof lasts; its absence is forgotten soon, because people sign right after a refusal. */
-function keeping(fact: Fact<readonly Signature[]>): Keeping {
+function keeping(fact: Signatures): Keeping {
   if (fact.state !== 'found') return fact.state;
   if (fact.value.some(({ state }) => state === 'unread')) return 'brief';
   return fact.value.some(({ state }) => state === 'proven') ? 'found' : 'absent';
 }
 
-async function tryAll(
-  image: PinnedRef,
-  needs: SignatureNeeds,
-  reading: Reading,
-): Promise<Fact<readonly Signature[]>> {
+async function tryAll(image: PinnedRef, needs: SignatureNeeds, reading: Reading): Promise<Signatures> {
   const wanted: Wanted = {
     predicateTypes: [...needs.predicateTypes, ...(needs.signatures ? [SIGN_PREDICATE_TYPE] : [])],
     unsigned: needs.unsigned,
@@ -186,7 +178,7 @@ function cut(count: number): readonly Unread[] {
 }
 
 /** Several answers about one image as one: what could not be read stays an entry. */
-export function mergeSignatures(facts: readonly Fact<readonly Signature[]>[]): Fact<readonly Signature[]> {
+export function mergeSignatures(facts: readonly Signatures[]): Signatures {
   const [first = unknown('InternalError', 'nothing was asked'), ...more] = facts;
   const seenAt = facts.flatMap((fact) => (fact.state === 'unknown' ? [] : [fact.seenAt]))[0];
   if (more.length === 0 || seenAt === undefined) return first;

@@ -52,11 +52,7 @@ const wire = z.object({
  * Reads the raw bytes of a manifest or index. `contentType` is the registry's word for it and must not contradict the
  * body: one text that is an image to one reader and an index to another is refused (CVE-2021-41190).
  */
-export function parseManifest(
-  bytes: Uint8Array,
-  digest: Digest,
-  contentType: string | undefined,
-): Parsed<Manifest> {
+export function parseManifest(bytes: Uint8Array, digest: Digest, contentType?: string): Parsed<Manifest> {
   const json = parseJson(bytes);
   if (json === undefined) return problem('', 'is not JSON');
   const body = parseWith(wire, json);
@@ -77,7 +73,7 @@ export function parseManifest(
   });
 }
 
-function mediaTypeOf(body: z.output<typeof wire>, contentType: string | undefined): Parsed<string> {
+function mediaTypeOf(body: z.output<typeof wire>, contentType?: string): Parsed<string> {
   const said = manifestType(contentType);
   if (body.mediaType !== undefined && said !== undefined && body.mediaType !== said)
     return problem('mediaType', `is ${body.mediaType}, but the registry calls it ${said}`);

@@ -106,12 +106,8 @@ const NO_POLICY = { name: '' };
 
 /** The verdict for an image that no policy covers, as the settings want it; always with a finding, so that it is seen. */
 export function decideUnmatched(setting: 'Allow' | 'Warn' | 'Deny'): Verdict {
-  const finding = refused(
-    NO_POLICY,
-    'UnmatchedImage',
-    'no policy covers it',
-    'add it to the images of a policy',
-  );
+  const next = 'add it to the images of a policy';
+  const finding = refused(NO_POLICY, 'UnmatchedImage', 'no policy covers it', next);
   if (setting === 'Deny') return verdict([{ ...finding, effect: 'deny' }]);
   return verdict([{ ...finding, kind: 'notice', effect: setting === 'Warn' ? 'warn' : 'audit' }]);
 }

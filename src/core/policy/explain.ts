@@ -14,6 +14,8 @@ import { authoritiesOf } from './needs.ts';
 import { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { describePredicate } from './reports/describe.ts';
 
+type Lines = readonly string[];
+
 /** Longest first line in characters: with the API server's own words before it, it stays below 200. */
 const MAX_FIRST_LINE = 130;
 /** Longest warning in characters: the API server cuts longer ones (KEP-1693). */
@@ -85,7 +87,7 @@ export function codesOf(findings: readonly JudgedFinding[]): readonly string[] {
  * All that was found about an image, line by line: the manifest, the referrers, and every signature with why it counts
  * for whom, or why it does not. The same words as in refusals, in full.
  */
-export function explainEvidence(evidence: Evidence, policies: readonly CompiledPolicy[]): readonly string[] {
+export function explainEvidence(evidence: Evidence, policies: readonly CompiledPolicy[]): Lines {
   const { manifest, referrers, signatures, children } = evidence;
   const platforms = children.state === 'found' ? children.value : [];
   const each = (all: readonly Signature[]) => all.map((one) => explainSignature(one, policies));
@@ -105,11 +107,7 @@ function explainReferrer(one: Referrer): string {
     : `${one.digest} (${one.artifactType || 'no type'})`;
 }
 
-function describeFact<T>(
-  name: string,
-  fact: Fact<T>,
-  lines: (value: T) => readonly string[],
-): readonly string[] {
+function describeFact<T>(name: string, fact: Fact<T>, lines: (value: T) => Lines): Lines {
   if (fact.state === 'absent') return [`${name}: none`];
   if (fact.state === 'found') return lines(fact.value).map((line) => `${name}: ${line}`);
   // The fact was not needed: nothing is printed.

@@ -1,11 +1,9 @@
 import { CANARY_LABELS, endsByItself, KUBERNETES_KINDS, wrap, type CanaryKind } from './canary-kinds.ts';
-import { BLANK_IMAGE, canaryContainer, canaryField, canaryPodSpec } from './canary-pods.ts';
-import type { CanaryPath, PodPath } from './canary-pods.ts';
 import type { Fields } from './pod-spec.ts';
 import { RESOURCES } from './resources.ts';
 
 /** The repository of canaries: `.invalid` belongs to no one (RFC 6761), so no canary can ever be pulled or read. */
-export const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';
+const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';
 /** Name of the built-in policy that refuses canaries. */
 export const CANARY_POLICY = 'pratique-self-test';
 
@@ -52,7 +50,7 @@ export interface Canary {
     | { readonly how: 'patch'; readonly name: string; readonly subresource: string; readonly patch: Fields };
 }
 
-export interface CanaryQuestion {
+interface CanaryQuestion {
   readonly namespace: string;
   /** 64 hexadecimal digits, new for each run: what some cache remembers about an older one proves nothing. */
   readonly hex: string;
@@ -83,13 +81,10 @@ function imageOf(hex: string): string {
 function creation({ namespace, hex, custom = [] }: CanaryQuestion, from: CanaryKind, path: PodPath): Canary {
   const { group, version, kind, plural, podSpec } = from;
   const image = imageOf(hex);
-  // A pod takes no blank image: there the other container is a canary too, and the refusal has to name the field.
-  const other = kind === 'Pod' ? image : BLANK_IMAGE;
-  const spec = canaryPodSpec(path, image, other, endsByItself(kind) ? 'Never' : 'Always');
   const steps = podSpec.split('.');
   const fields = steps.reduceRight<Fields>(
     (inner, step, depth) => wrap(step, inner, { kind, parent: steps[depth - 1] }),
-    spec,
+    canaryPodSpec(path, image, kind),
   );
   const apiVersion = group === '' ? version : `${group}/${version}`;
   const metadata = { name: CANARY_POLICY, namespace, labels: CANARY_LABELS };
@@ -120,4 +115,52 @@ function debugging({ namespace, name, ephemeralContainers }: RunningPod, image: 
     custom: false,
     write: { how: 'patch', name, subresource: 'ephemeralcontainers', patch },
   };
+}
+
+/** How the canary's image is used; `sidecar` is an init container that keeps running. */
+type CanaryPath = PodPath | 'ephemeralContainers';
+/** Those that an object can be created with. */
+type PodPath = 'containers' | 'initContainers' | 'sidecar' | 'volumes';
+
+/**
+ * The other container of a template whose canary is no plain container: an API server accepts a blank image in a template,
+ * and a blank image is not judged. So only the canary's image can be refused there.
+ */
+const BLANK_IMAGE = ' ';
+
+/** Complies with the strictest profile of PodSecurity, so that only the webhook has a reason to refuse it. */
+const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  runAsNonRoot: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/** A container that complies with every profile of PodSecurity. */
+function canaryContainer(name: string, image: string): Fields {
+  return { name, image, imagePullPolicy: 'IfNotPresent', securityContext: RESTRICTED };
+}
+
+/** A pod spec with the image in one place, and the container that any pod of this kind needs. */
+function canaryPodSpec(path: PodPath, image: string, kind: string): Fields {
+  const restartPolicy = endsByItself(kind) ? 'Never' : 'Always';
+  const securityContext = { runAsNonRoot: true, seccompProfile: RESTRICTED.seccompProfile };
+  const spec = { automountServiceAccountToken: false, restartPolicy, securityContext };
+  const canary = canaryContainer('canary', image);
+  // A pod takes no blank image: there the other container is a canary too, and the refusal has to name the field.
+  const companion = canaryContainer('companion', kind === 'Pod' ? image : BLANK_IMAGE);
+  const mount = { name: 'canary', mountPath: '/canary', readOnly: true };
+  const volume = { name: 'canary', image: { reference: image, pullPolicy: 'IfNotPresent' } };
+  const places: Readonly<Record<PodPath, Fields>> = {
+    containers: { containers: [canary] },
+    initContainers: { initContainers: [canary], containers: [companion] },
+    sidecar: { initContainers: [{ ...canary, restartPolicy: 'Always' }], containers: [companion] },
+    volumes: { volumes: [volume], containers: [{ ...companion, volumeMounts: [mount] }] },
+  };
+  return { ...spec, ...places[path] };
+}
+
+function canaryField(path: CanaryPath): string {
+  if (path === 'volumes') return 'volumes[0].image.reference';
+  return `${path === 'sidecar' ? 'initContainers' : path}[0].image`;
 }

@@ -1,3 +1,5 @@
+const REGISTRATION = { group: 'admissionregistration.k8s.io', version: 'v1' } as const;
+
 /** The resources of the API server that Pratique reads or writes by name. */
 export const RESOURCES = {
   policies: { group: 'pratique.dev', version: 'v1alpha1', plural: 'imagepolicies' },
@@ -12,16 +14,8 @@ export const RESOURCES = {
   selfSubjectReviews: { group: 'authentication.k8s.io', version: 'v1', plural: 'selfsubjectreviews' },
   pods: { group: '', version: 'v1', plural: 'pods' },
   definitions: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
-  validating: {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    plural: 'validatingwebhookconfigurations',
-  },
-  mutating: {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    plural: 'mutatingwebhookconfigurations',
-  },
+  validating: { ...REGISTRATION, plural: 'validatingwebhookconfigurations' },
+  mutating: { ...REGISTRATION, plural: 'mutatingwebhookconfigurations' },
   reports: { group: 'openreports.io', version: 'v1alpha1', plural: 'reports' },
   clusterReports: { group: 'openreports.io', version: 'v1alpha1', plural: 'clusterreports' },
 } as const;

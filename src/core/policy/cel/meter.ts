@@ -10,7 +10,7 @@ const EQUALITY: ReadonlySet<string> = new Set(['==', '!=']);
  * made, and for every text or value that is gone through. The evaluator has no cost limit of its own.
  * `patternAt` numbers the calls of `re2` by where they stand.
  */
-export function metered(node: ASTNode, patternAt: (start: number) => number): string {
+export function metered(node: ASTNode, patternAt: PatternAt): string {
   const write = (one: ASTNode): string => {
     const macro = asMacro(one);
     return macro ? writeMacro(macro, write) : writeNode(one, write, patternAt);
@@ -19,6 +19,7 @@ export function metered(node: ASTNode, patternAt: (start: number) => number): st
 }
 
 type Write = (node: ASTNode) => string;
+type PatternAt = (start: number) => number;
 
 function writeMacro({ name, over, variable, bodies: [first, ...rest] }: Macro, write: Write): string {
   if (!first) return '';
@@ -30,7 +31,7 @@ function writeMacro({ name, over, variable, bodies: [first, ...rest] }: Macro, w
   return name === 'map' || name === 'filter' ? made(text) : text;
 }
 
-function writeNode(node: ASTNode, write: Write, patternAt: (start: number) => number): string {
+function writeNode(node: ASTNode, write: Write, patternAt: PatternAt): string {
   switch (node.op) {
     case 'value':
       return literal(node.args);
@@ -63,17 +64,16 @@ function writeList(elements: readonly ASTNode[], write: Write): string {
 }
 
 function writeCall(
-  node: ASTNode & { op: 'call' },
+  { args: [name, args], start }: ASTNode & { op: 'call' },
   write: Write,
-  patternAt: (start: number) => number,
+  patternAt: PatternAt,
 ): string {
-  const [name, args] = node.args;
   const all = args.map(write).join(', ');
   switch (name) {
     case 'has':
       return `has(${all})`;
     case 're2':
-      return `__find(__work, ${args.slice(0, 1).map(write).join('')}, ${patternAt(node.start)})`;
+      return `__find(__work, ${args.slice(0, 1).map(write).join('')}, ${patternAt(start)})`;
     case 'timestamp':
       return `timestamp(__moment(__work, ${all}))`;
     case 'duration':

@@ -4,6 +4,8 @@ import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
 import { notThere, refused, unknownFinding, type Check } from './check.ts';
 
+type Lack = string | Unknown | undefined;
+
 /** Different reasons shown in one message at most; a flood of bad signatures must not flood the reader. */
 const MAX_REASONS_SHOWN = 3;
 
@@ -21,10 +23,7 @@ export const unsigned: Check = (given) => {
 };
 
 /** What the signatures of one digest lack, as a clause; `undefined` when nothing. */
-function lacking(
-  signatures: Evidence['signatures'],
-  requirement: SignatureRequirement,
-): string | Unknown | undefined {
+function lacking(signatures: Evidence['signatures'], requirement: SignatureRequirement): Lack {
   const reading = readSignatures(signatures);
   const counting = reading.proven.filter((signature) => hasAnnotations(signature, requirement));
   const authorities = requirement.from.filter((authority) => counting.some((one) => isBy(one, authority)));
@@ -35,10 +34,7 @@ function lacking(
   return [missing(authorities, requirement), nearest(reading, requirement)].join('; ');
 }
 
-function lackingOfChildren(
-  { children }: Pick<Evidence, 'children'>,
-  requirement: SignatureRequirement,
-): string | Unknown | undefined {
+function lackingOfChildren({ children }: Evidence, requirement: SignatureRequirement): Lack {
   if (!requirement.everyChild || children.state === 'absent') return undefined;
   if (children.state === 'unknown') return children;
   for (const { platform, digest, signatures } of children.value) {

@@ -76,13 +76,9 @@ function compileAuthority(written: Written, given: Given, path: string): Parsed<
   return parsed({ name, signer: signer.value, transparencyLog, timestamps, root: trusted, repository });
 }
 
-function compileSigner(
-  { key, keyless }: Written,
-  { material }: Given,
-  path: string,
-): Parsed<AuthoritySigner> {
+function compileSigner({ key, keyless }: Written, given: Given, path: string): Parsed<AuthoritySigner> {
   if (key) {
-    const read = readKey(key, material, `${path}.key`);
+    const read = readKey(key, given.material, `${path}.key`);
     return read.ok ? parsed({ kind: 'key', key: read.value }) : read;
   }
   if (!keyless) return problem(path, 'needs exactly one of key, keyless');

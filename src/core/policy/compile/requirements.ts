@@ -180,11 +180,8 @@ export function compileExceptions(
   });
 }
 
-function named(
-  names: readonly string[],
-  path: string,
-  { authorities, problems }: Compiling,
-): readonly Authority[] {
+function named(names: readonly string[], path: string, compiling: Compiling): readonly Authority[] {
+  const { authorities, problems } = compiling;
   return [...new Set(names)].flatMap((name) => {
     const message = `no authority is named "${name}"`;
     if (!authorities.has(name)) problems.push({ path: `${path}[${names.indexOf(name)}]`, message });

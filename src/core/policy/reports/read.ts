@@ -105,7 +105,7 @@ function readTrivy(report: unknown): RawReport | UnreadableReport {
   return {
     scanner: Trivy?.Version ? `Trivy ${Trivy.Version}` : 'Trivy',
     times: [CreatedAt],
-    findings: found.values.map(({ VulnerabilityID: id, PkgName, Severity, FixedVersion, Status }) => ({
+    findings: found.value.map(({ VulnerabilityID: id, PkgName, Severity, FixedVersion, Status }) => ({
       id,
       severity: severityOfWord(Severity ?? ''),
       // An empty field is how Trivy says that there is no fixed version.
@@ -140,7 +140,7 @@ function readGrype(report: unknown): RawReport | UnreadableReport {
   return {
     scanner: nameOfScanner(descriptor?.name ?? 'grype', descriptor?.version),
     times: [descriptor?.timestamp],
-    findings: found.values.map(({ vulnerability: { id, severity, fix }, artifact }) => ({
+    findings: found.value.map(({ vulnerability: { id, severity, fix }, artifact }) => ({
       id,
       severity: severityOfWord(severity ?? ''),
       fixable: !fix || fix.state === 'fixed' || (fix.versions ?? []).length > 0,
@@ -164,7 +164,7 @@ const entry = z.union([
 function readInToto(result: readonly unknown[]): RawReport | UnreadableReport {
   const found = readEach(entry, result, 'vulnerability');
   if (isUnreadable(found)) return found;
-  const findings = found.values.map(({ id, severity }) => {
+  const findings = found.value.map(({ id, severity }) => {
     const ratings = Array.isArray(severity) ? severity : severity ? [severity] : [];
     return { id, severity: highest(ratings.map(({ score }) => severityOf(score ?? ''))), fixable: true };
   });

@@ -61,12 +61,10 @@ export const name = z
 /** A list whose elements are read one by one later, after they were counted. */
 export const list = z.array(z.unknown());
 
+type Read<T> = { readonly value: T } | UnreadableReport;
+
 /** Reads `value` as `schema` says, or reports where in the document (`of`) it could not. */
-export function readAs<T>(
-  schema: z.ZodType<T>,
-  value: unknown,
-  of: string,
-): { readonly value: T } | UnreadableReport {
+export function readAs<T>(schema: z.ZodType<T>, value: unknown, of: string): Read<T> {
   const read = schema.safeParse(value);
   if (read.success) return { value: read.data };
   const path = read.error.issues[0]?.path.map(String).join('.') ?? '';
@@ -74,11 +72,7 @@ export function readAs<T>(
 }
 
 /** Reads every element of a list, unless one cannot be read or there are more than {@link MAX_FINDINGS}. */
-export function readEach<T>(
-  schema: z.ZodType<T>,
-  items: readonly unknown[],
-  of: string,
-): { readonly values: readonly T[] } | UnreadableReport {
+export function readEach<T>(schema: z.ZodType<T>, items: readonly unknown[], of: string): Read<readonly T[]> {
   if (items.length > MAX_FINDINGS) return { unreadable: `has more than ${MAX_FINDINGS} findings` };
   const values: T[] = [];
   for (const [index, item] of items.entries()) {
@@ -86,5 +80,5 @@ export function readEach<T>(
     if ('unreadable' in read) return read;
     values.push(read.value);
   }
-  return { values };
+  return { value: values };
 }

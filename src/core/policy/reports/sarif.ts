@@ -77,8 +77,8 @@ function readRun(run: Run): { readonly findings: readonly VulnerabilityFinding[]
   if (isUnreadable(rules)) return rules;
   const results = readEach(result, run.results, 'result');
   if (isUnreadable(results)) return results;
-  const byId = new Map(rules.values.map((one) => [one.id, one]));
-  const named = results.values.filter(isFinding).map((one) => ({ one, ...ruleOf(one, rules.values, byId) }));
+  const byId = new Map(rules.value.map((one) => [one.id, one]));
+  const named = results.value.filter(isFinding).map((one) => ({ one, ...ruleOf(one, rules.value, byId) }));
   if (named.some(({ id }) => id === undefined))
     return { unreadable: 'the SARIF log has a result without rule' };
   return { findings: named.map(({ id, one, its }) => finding(id ?? '', one, its)) };

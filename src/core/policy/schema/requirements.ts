@@ -87,6 +87,8 @@ export const exceptionSchema = z.strictObject({
   images: list(glob, 16).optional().describe('Globs of images it is for; absent = all.'),
 });
 
+const SIGNED_RULE =
+  "(has(self.trust) && self.trust == 'Unsigned') || (has(self.from) && size(self.from) > 0)";
 const SIGNED_BY = 'needs at least one authority in from, unless trust is Unsigned';
 
 const vulnerabilities = z
@@ -107,12 +109,7 @@ const vulnerabilities = z
       .describe('Findings that are accepted, for a time and a reason.'),
   })
   .refine(({ trust, from }) => trust === 'Unsigned' || from.length > 0, SIGNED_BY)
-  .meta(
-    rule(
-      "(has(self.trust) && self.trust == 'Unsigned') || (has(self.from) && size(self.from) > 0)",
-      SIGNED_BY,
-    ),
-  );
+  .meta(rule(SIGNED_RULE, SIGNED_BY));
 
 export const requirementsSchema = z.strictObject({
   digest: z.strictObject({}).optional().describe('The reference must name a digest.'),
