@@ -2,13 +2,8 @@ import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import type { Credentials } from '../core/evidence/index.ts';
 import { parsed, problem, type Parsed } from '../core/model/index.ts';
 import { changedImages, extractImages, isWorkload, pullSecretsOf } from '../core/workload/index.ts';
-import {
-  replicasOf,
-  scaleReplicas,
-  scalesIn,
-  type ImageUse,
-  type WorkloadTable,
-} from '../core/workload/index.ts';
+import { replicasOf, scaleReplicas, scalesIn } from '../core/workload/index.ts';
+import type { ImageUse, WorkloadTable } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 
 type Uses = readonly ImageUse[];

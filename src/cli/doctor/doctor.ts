@@ -1,15 +1,8 @@
 import { checkCrd, readCrd } from './crds.ts';
 import { examine, failed, ok, textAt, type CheckResult, type Examination } from './check.ts';
 import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
-import {
-  checkNamespaces,
-  checkCertificate,
-  checkPinning,
-  checkRegistration,
-  checkTarget,
-  readRegistration,
-  webhookOf,
-} from './webhook.ts';
+import { checkCertificate, checkNamespaces, checkPinning, checkRegistration } from './webhook.ts';
+import { checkTarget, readRegistration, webhookOf } from './webhook.ts';
 import { checkPermissions } from './permissions.ts';
 import { exitCodeOf, must, type OutputFormat, coloured, printDocument } from '../exit.ts';
 import { withOutput, withTimeout } from '../options.ts';

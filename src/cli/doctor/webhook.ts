@@ -1,22 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  KUBERNETES_KINDS,
-  KUBERNETES_WORKLOADS,
-  RESOURCES,
-  WEBHOOK_NAME,
-} from '../../core/workload/index.ts';
+import { KUBERNETES_KINDS, KUBERNETES_WORKLOADS } from '../../core/workload/index.ts';
+import { RESOURCES, WEBHOOK_NAME } from '../../core/workload/index.ts';
 import type { JsonObject } from '../ports.ts';
-import {
-  failed,
-  listAll,
-  listAt,
-  objectAt,
-  ok,
-  textAt,
-  warning,
-  type CheckResult,
-  type Examination,
-} from './check.ts';
+import { failed, listAll, listAt, objectAt, ok, textAt, warning } from './check.ts';
+import type { CheckResult, Examination } from './check.ts';
 
 /** Below this many seconds a registry that is a little slow makes every answer an unknown. */
 const SHORT_TIMEOUT_S = 5;

@@ -1,14 +1,7 @@
 import pLimit from 'p-limit';
 import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
-import type {
-  ChildEvidence,
-  Evidence,
-  Fact,
-  ImageRef,
-  Manifest,
-  PinnedRef,
-  Successor,
-} from '../model/index.ts';
+import type { ChildEvidence, Evidence, Fact, ImageRef } from '../model/index.ts';
+import type { Manifest, PinnedRef, Successor } from '../model/index.ts';
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { learn } from './learn.ts';

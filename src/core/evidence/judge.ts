@@ -1,13 +1,8 @@
 import { formatReference, nameOf, parseReference } from '../model/index.ts';
 import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Verdict } from '../model/index.ts';
 import { decide, decideByName, decideUnmatched, decideUnreadable } from '../policy/index.ts';
-import {
-  needsAtFirst,
-  repositoriesOf,
-  selectPolicies,
-  type CompiledPolicy,
-  type Labels,
-} from '../policy/index.ts';
+import { needsAtFirst, repositoriesOf, selectPolicies } from '../policy/index.ts';
+import type { CompiledPolicy, Labels } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
 import type { Sources } from './ports.ts';

@@ -1,12 +1,5 @@
-import {
-  isPinned,
-  nameOf,
-  pin,
-  type Fact,
-  type ImageRef,
-  type Manifest,
-  type PinnedRef,
-} from '../model/index.ts';
+import { isPinned, nameOf, pin } from '../model/index.ts';
+import type { Fact, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
 import { isUnknown, sourcesFor, type Access } from './access.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';

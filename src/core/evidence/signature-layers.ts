@@ -1,16 +1,6 @@
-import {
-  type Descriptor,
-  type Digest,
-  type Fact,
-  type Manifest,
-  type SignatureCandidate,
-  type Unread,
-  digestAlgorithm,
-  digestHex,
-  nameOf,
-  type ImageRef,
-  type PinnedRef,
-} from '../model/index.ts';
+import { digestAlgorithm, digestHex, nameOf } from '../model/index.ts';
+import type { Descriptor, Digest, Fact, ImageRef } from '../model/index.ts';
+import type { Manifest, PinnedRef, SignatureCandidate, Unread } from '../model/index.ts';
 import { unread } from './learn.ts';
 import type { SignatureNeeds } from '../policy/index.ts';
 

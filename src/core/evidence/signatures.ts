@@ -7,15 +7,8 @@ import { weightOf, type Keeping } from './memory.ts';
 import type { Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
-import {
-  candidateOf,
-  cosignTag,
-  layersOf,
-  limitOf,
-  mayCarry,
-  mayHold,
-  placesOf,
-} from './signature-layers.ts';
+import { candidateOf, cosignTag, layersOf, limitOf } from './signature-layers.ts';
+import { mayCarry, mayHold, placesOf } from './signature-layers.ts';
 import { tagSuffixes, type Found, type Place, type SignatureLayer, type Wanted } from './signature-layers.ts';
 
 type Signatures = Fact<readonly Signature[]>;

@@ -20,33 +20,12 @@ export { microTime, rfc3339 } from './time.ts';
 export type { After, Clock, Time } from './time.ts';
 export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';
-export type {
-  CertificateIdentity,
-  ClaimName,
-  KeyKind,
-  PublicKey,
-  Signer,
-  TokenTrust,
-  TokenVerdict,
-  Trust,
-  TrustRoot,
-} from './trust.ts';
-export type {
-  BundleCandidate,
-  ChildEvidence,
-  EnvelopeCandidate,
-  Evidence,
-  PlainCandidate,
-  ProvenSignature,
-  Referrer,
-  Signature,
-  SignatureCandidate,
-  SignedClaim,
-  SimpleSigningCandidate,
-  StatementClaim,
-  Successor,
-  Unread,
-} from './evidence.ts';
+export type { CertificateIdentity, ClaimName, KeyKind, PublicKey, Signer } from './trust.ts';
+export type { TokenTrust, TokenVerdict, Trust, TrustRoot } from './trust.ts';
+export type { BundleCandidate, ChildEvidence, EnvelopeCandidate, Evidence } from './evidence.ts';
+export type { PlainCandidate, ProvenSignature, Referrer, Signature } from './evidence.ts';
+export type { SignatureCandidate, SignedClaim, SimpleSigningCandidate, StatementClaim } from './evidence.ts';
+export type { Successor, Unread } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { describeProblems, failed, inFile, parsed, parseWith, problem } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';

@@ -1,13 +1,6 @@
 import { cutText, formatReference, oneLine } from '../model/index.ts';
-import type {
-  Evidence,
-  Fact,
-  JudgedFinding,
-  JudgedImage,
-  ProvenSignature,
-  Referrer,
-  Signature,
-} from '../model/index.ts';
+import type { Evidence, Fact, JudgedFinding, JudgedImage } from '../model/index.ts';
+import type { ProvenSignature, Referrer, Signature } from '../model/index.ts';
 import { objection } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
 import { authoritiesOf } from './needs.ts';

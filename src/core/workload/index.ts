@@ -11,13 +11,7 @@ export { CANARY_POLICY_DOCUMENT, canariesOf } from './canaries.ts';
 export type { Canary, RunningPod } from './canaries.ts';
 export { KUBERNETES_KINDS } from './canary-kinds.ts';
 export type { CanaryKind } from './canary-kinds.ts';
-export {
-  judgeCanaries,
-  NO_POD,
-  readCanary,
-  unansweredCanary,
-  unprovenCanaries,
-  WEBHOOK_NAME,
-} from './canary-outcome.ts';
+export { judgeCanaries, NO_POD, readCanary } from './canary-outcome.ts';
+export { unansweredCanary, unprovenCanaries, WEBHOOK_NAME } from './canary-outcome.ts';
 export type { CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
 export { RESOURCES } from './resources.ts';

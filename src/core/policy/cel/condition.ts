@@ -2,12 +2,8 @@ import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { parsed, problem, type Parsed } from '../../model/index.ts';
 import { meteredEnvironment, writtenEnvironment } from './environment.ts';
-import {
-  MAX_CONDITION_LENGTH,
-  MAX_PATTERN_INSTRUCTIONS,
-  MAX_PATTERN_LENGTH,
-  MAX_WHY_LENGTH,
-} from './limits.ts';
+import { MAX_CONDITION_LENGTH, MAX_PATTERN_INSTRUCTIONS } from './limits.ts';
+import { MAX_PATTERN_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
 import { MAX_PREDICATE_DEPTH, MAX_PREDICATE_TEXT, MAX_PREDICATE_VALUES } from './limits.ts';
 import { metered } from './meter.ts';
 import { objectionsTo, patternCalls, type Objection } from './syntax.ts';

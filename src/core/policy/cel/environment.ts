@@ -1,13 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { parseTime } from '../time.ts';
-import {
-  MAX_CONDITION_DEPTH,
-  MAX_CONDITION_NODES,
-  MAX_DURATION_LENGTH,
-  MAX_LITERAL_ELEMENTS,
-  ROUND_WORK,
-  STEPS_PER_UNIT,
-} from './limits.ts';
+import { MAX_CONDITION_DEPTH, MAX_CONDITION_NODES, MAX_DURATION_LENGTH } from './limits.ts';
+import { MAX_LITERAL_ELEMENTS, ROUND_WORK, STEPS_PER_UNIT } from './limits.ts';
 import { Stop, textWork, Work } from './work.ts';
 
 /** Shortest timestamp of RFC 3339: a date alone is none. */

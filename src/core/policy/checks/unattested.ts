@@ -1,12 +1,6 @@
 import { nameAuthorities } from '../compile/authority.ts';
-import {
-  formatReference,
-  objectOf,
-  textOf,
-  unknown,
-  type Finding,
-  type StatementClaim,
-} from '../../model/index.ts';
+import { formatReference, objectOf, textOf, unknown } from '../../model/index.ts';
+import type { Finding, StatementClaim } from '../../model/index.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';

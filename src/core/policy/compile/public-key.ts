@@ -1,14 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import * as z from 'zod';
-import {
-  objectOf,
-  parsed,
-  parseJson,
-  problem,
-  type KeyKind,
-  type Parsed,
-  type PublicKey,
-} from '../../model/index.ts';
+import { objectOf, parsed, parseJson, problem } from '../../model/index.ts';
+import type { KeyKind, Parsed, PublicKey } from '../../model/index.ts';
 
 /** Shortest RSA modulus in bits; shorter ones are within reach of factoring (NIST SP 800-131A). */
 const MIN_RSA_BITS = 2048;
