@@ -87,10 +87,8 @@ export function createLogins(load: () => Promise<Parsed<KubeConfig>>, first: Kub
   };
 }
 
-function same(one: Login, other: Login): boolean {
-  return (
-    one.fingerprint === other.fingerprint && JSON.stringify(one.headers) === JSON.stringify(other.headers)
-  );
+function same({ fingerprint, headers }: Login, other: Login): boolean {
+  return fingerprint === other.fingerprint && JSON.stringify(headers) === JSON.stringify(other.headers);
 }
 
 /** Lets the library read files, run plugins and fetch tokens, and takes what it found. */

@@ -56,11 +56,7 @@ export function createTokenVerifier({ clock, fetch = globalThis.fetch }: TokenVe
     const { audience, subject } = trust;
     const required = { algorithms: ALGORITHMS, audience, subject, requiredClaims: ['exp'] };
     try {
-      await jwtVerify(token, keys, {
-        ...required,
-        clockTolerance: CLOCK_TOLERANCE_S,
-        currentDate: clock(),
-      });
+      await jwtVerify(token, keys, { ...required, clockTolerance: CLOCK_TOLERANCE_S, currentDate: clock() });
       return { ok: true };
     } catch (error) {
       return no(whyNot(error));

@@ -65,10 +65,8 @@ const DEFAULT_PARALLEL = 2;
  */
 export function createTrivy(options: TrivyOptions): Trivy {
   const limit = pLimit(options.parallel ?? DEFAULT_PARALLEL);
-  const updates = {
-    vulnerabilities: createUpdates(options, 'vulnerabilities'),
-    java: createUpdates(options, 'java'),
-  };
+  const [vulnerabilities, java] = [createUpdates(options, 'vulnerabilities'), createUpdates(options, 'java')];
+  const updates = { vulnerabilities, java };
   const as =
     (other: Overrides): Scanner =>
     (subject, signal) => {

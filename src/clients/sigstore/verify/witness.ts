@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { RFC3161Timestamp } from '@sigstore/core';
 import { type SignedEntity, type TrustMaterial, Verifier } from '@sigstore/verify';
-import { objectOf, textOf, type ProvenSignature } from '../../../core/model/index.ts';
+import { objectOf, type ProvenSignature } from '../../../core/model/index.ts';
 import { parsePayload, splitPem } from '../encodings.ts';
 import { provenContent, type SignedMaterial, type RootMaterial, trustOnly } from './material.ts';
 
@@ -176,11 +176,9 @@ function fromPem(text: string): MadeBy | undefined {
 
 function fromDer(verifier: unknown): MadeBy | undefined {
   const { publicKey, x509Certificate } = objectOf(verifier);
-  const [key, certificate] = [publicKey, x509Certificate].map((one) =>
-    Buffer.from(textOf(objectOf(one).rawBytes), 'base64'),
-  );
-  if (key?.length) return fromKey(key);
-  return certificate?.length ? fromCertificate(certificate) : undefined;
+  const [key, certificate] = [objectOf(publicKey).rawBytes, objectOf(x509Certificate).rawBytes];
+  if (typeof key === 'string') return fromKey(Buffer.from(key, 'base64'));
+  return typeof certificate === 'string' ? fromCertificate(Buffer.from(certificate, 'base64')) : undefined;
 }
 
 function fromKey(der: Buffer): MadeBy {
