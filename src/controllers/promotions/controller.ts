@@ -28,8 +28,6 @@ export interface PromotionController {
   readonly onRun: (run: ObjectName, promotion: string | undefined) => void;
   /** A PromotionApproval was created for this run. */
   readonly onApproval: (run: ObjectName) => void;
-  /** Its source was pushed to: it runs soon. */
-  readonly wake: (promotion: ObjectName) => void;
 }
 
 /** Promotions reconciled in parallel: a reconciliation is quick, only runs take long. */
@@ -45,9 +43,7 @@ export function createPromotionController(
   const running = { ports, claims: createRunLeases(ports) };
   const owners = new Map<string, ObjectName>();
   const stops = new Map<string, AbortController>();
-  let promotions: WorkQueue | undefined;
-  let runs: WorkQueue | undefined;
-  let targets: WorkQueue | undefined;
+  let queues: Readonly<Record<'promotions' | 'runs' | 'targets', WorkQueue>> | undefined;
 
   const drive: Drive =
     job && ports.jobs
@@ -60,7 +56,7 @@ export function createPromotionController(
       const again = await drive(nameOf(key), AbortSignal.any([signal, stop.signal]));
       const owner = owners.get(key);
       // A run that only waits changes nothing; its promotion would request it again at once, in a loop.
-      if (owner && !again) promotions?.add(keyOf(owner));
+      if (owner && !again) onPromotion(owner);
       return again;
     } finally {
       stops.delete(key);
@@ -72,11 +68,10 @@ export function createPromotionController(
     statuses: new Map(),
     looks: new Map(),
     rejudgeEveryMs,
-    lookAtTarget: (promotion) => targets?.add(keyOf(promotion)),
-    triggered: new Map(),
+    lookAtTarget: (promotion) => queues?.targets.add(keyOf(promotion)),
     execute: (promotion, run) => {
       owners.set(keyOf(run), promotion);
-      runs?.add(keyOf(run));
+      queues?.runs.add(keyOf(run));
     },
     stop: (promotion) => {
       for (const [run, owner] of owners) {
@@ -90,36 +85,36 @@ export function createPromotionController(
     const detail = error instanceof Error ? error.message : 'it failed';
     ports.onError({ operation: `${what} ${key}`, detail });
   };
-  const onPromotion = (promotion: ObjectName): void => promotions?.add(keyOf(promotion));
+  const onPromotion = (promotion: ObjectName): void => queues?.promotions.add(keyOf(promotion));
 
   return {
     run: async (signal) => {
-      promotions = ports.makeQueue({
-        reconcile: (key, closing) => reconcilePromotion(nameOf(key), reconciling, closing),
-        concurrency: CONCURRENCY,
-        onFailure: troubled('look at ImagePromotion'),
-      });
-      runs = ports.makeQueue({
-        reconcile: driveKey,
-        concurrency: maxConcurrentRuns,
-        onFailure: troubled('carry out ImagePromotionRun'),
-      });
-      targets = ports.makeQueue({
-        reconcile: async (key, closing) => {
-          await lookAtTarget(nameOf(key), reconciling, closing);
-          onPromotion(nameOf(key));
-          return undefined;
-        },
-        concurrency: TARGETS_AT_ONCE,
-        onFailure: troubled('judge again what is at the target of ImagePromotion'),
-      });
+      const leading = {
+        promotions: ports.makeQueue({
+          reconcile: (key, closing) => reconcilePromotion(nameOf(key), reconciling, closing),
+          concurrency: CONCURRENCY,
+          onFailure: troubled('look at ImagePromotion'),
+        }),
+        runs: ports.makeQueue({
+          reconcile: driveKey,
+          concurrency: maxConcurrentRuns,
+          onFailure: troubled('carry out ImagePromotionRun'),
+        }),
+        targets: ports.makeQueue({
+          reconcile: async (key, closing) => {
+            await lookAtTarget(nameOf(key), reconciling, closing);
+            onPromotion(nameOf(key));
+            return undefined;
+          },
+          concurrency: TARGETS_AT_ONCE,
+          onFailure: troubled('judge again what is at the target of ImagePromotion'),
+        }),
+      };
+      queues = leading;
       for (const { metadata } of ports.promotions()) onPromotion(metadata);
       if (!signal.aborted) await once(signal, 'abort');
-      const queues = [promotions, runs, targets];
-      promotions = undefined;
-      runs = undefined;
-      targets = undefined;
-      await Promise.all(queues.map((queue) => queue.close()));
+      queues = undefined;
+      await Promise.all(Object.values(leading).map((queue) => queue.close()));
       // The next term starts without memory: other replicas have written in between.
       for (const memory of [reconciling.begun, reconciling.statuses, reconciling.looks, owners])
         memory.clear();
@@ -130,17 +125,12 @@ export function createPromotionController(
       const owner = promotion === undefined ? owners.get(keyOf(run)) : { namespace, name: promotion };
       if (owner) onPromotion(owner);
       // The end of a run makes room for another one; a run in this process reports its end itself.
-      if (job && owners.has(keyOf(run))) runs?.add(keyOf(run));
+      if (job && owners.has(keyOf(run))) queues?.runs.add(keyOf(run));
     },
     onApproval: (run) => {
       const owner = owners.get(keyOf(run));
       const all = [...ports.promotions()].filter(({ metadata }) => metadata.namespace === run.namespace);
       for (const one of owner ? [owner] : all.map(({ metadata }) => metadata)) onPromotion(one);
-    },
-    wake: (promotion) => {
-      if (!promotions) return;
-      reconciling.triggered.set(keyOf(promotion), ports.clock());
-      onPromotion(promotion);
     },
   };
 }

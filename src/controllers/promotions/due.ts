@@ -1,6 +1,5 @@
 import { nextRun, type ImagePromotionSpec, type ImagePromotionStatus } from '../../core/promotion/index.ts';
-import { goesOn, type KnownApproval } from './run-state.ts';
-import type { RecordedRun } from './run/recorded-run.ts';
+import { goesOn, type KnownApproval, type RecordedRun } from './run-state.ts';
 import type { Trigger } from './run-object.ts';
 
 /** What a promotion needs now. */
@@ -22,9 +21,7 @@ export interface DueFacts {
   /** The newest first. */
   readonly runs: readonly RecordedRun[];
   readonly approvals: readonly KnownApproval[];
-  /** When its source was pushed to, since it was last reconciled. */
-  readonly triggered?: Date;
-  /** The same, as reported by a replica that does not lead. */
+  /** When its source was pushed to last, as the replica reports that received the event. */
   readonly pushedAt?: Date;
   /** Whether all objects that the promotion names can be used now; only checked after a run that missed one. */
   readonly usable?: boolean;
@@ -47,7 +44,7 @@ export function dueOf(facts: DueFacts): Due {
   if (spec.suspend) return { what: 'wait' };
   const decided = runs.find((run) => run.over && goesOn(run.object, approvals, now));
   if (decided) return { what: 'execute', run: decided };
-  const asked = changed(facts) ?? requested(facts) ?? pushedHere(facts);
+  const asked = changed(facts) ?? requested(facts);
   if (asked) return { what: 'begin', trigger: asked };
   return inTime([pushed(facts), retry(facts), scheduled(facts)], now);
 }
@@ -69,10 +66,9 @@ interface Timed {
 }
 
 function inTime(timed: readonly (Timed | undefined)[], now: Date): Due {
-  const first = timed
+  const [first] = timed
     .filter((one) => one !== undefined)
-    .toSorted((a, b) => a.at.getTime() - b.at.getTime())
-    .at(0);
+    .toSorted((a, b) => a.at.getTime() - b.at.getTime());
   if (!first) return { what: 'wait' };
   return first.at <= now ? { what: 'begin', trigger: first.trigger } : { what: 'wait', until: first.at };
 }
@@ -85,10 +81,6 @@ function changed({ generation, status: { lastRun }, runs }: DueFacts): Trigger |
 function requested(facts: DueFacts): Trigger | undefined {
   const token = openRequest(facts);
   return token === undefined ? undefined : { why: 'Manual', token, attempt: 0 };
-}
-
-function pushedHere({ triggered }: DueFacts): Trigger | undefined {
-  return triggered && { why: 'Event', token: triggered.toISOString(), attempt: 0 };
 }
 
 function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {

@@ -10,7 +10,7 @@ import {
   type LookedAtTarget,
 } from './reassess.ts';
 import { MAX_WAIT_MS, statusOf, type Look, type Outcome, type Reading, type Reconciling } from './refresh.ts';
-import { knownRuns } from './run/recorded-run.ts';
+import { knownRuns } from './run-state.ts';
 
 /** Milliseconds until a target that could not be judged completely is checked again. */
 const RETRY_MS = 600_000;

@@ -20,8 +20,7 @@ import {
   type Reconciling,
 } from './refresh.ts';
 import { newRun, runName, runsToPrune, type Trigger } from './run-object.ts';
-import { readApprovals } from './run-state.ts';
-import type { RecordedRun } from './run/recorded-run.ts';
+import { readApprovals, type RecordedRun } from './run-state.ts';
 import { absorbRuns, flaggedIn, meterRun, promotionStatus } from './status/promotion-status.ts';
 
 /** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */
@@ -126,17 +125,16 @@ function waitOf({ until }: Extract<Due, { what: 'wait' }>, now: Date): number {
 }
 
 async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts> {
-  const { object, promotion, status, runs, now, reconciling, key } = reading;
-  const { ports, triggered } = reconciling;
+  const { object, promotion, status, runs, now, reconciling } = reading;
+  const { ports } = reconciling;
   const { generation, creationTimestamp, namespace, annotations } = object.metadata;
   return {
     ...{ generation, spec: promotion.spec, status, runs, now, requestedAt: requestOf(object) },
     createdAt: new Date(creationTimestamp),
     approvals: runs.flatMap(({ name }) => readApprovals(ports.approvals({ namespace, name }))),
     usable: isUnusable(runs[0]) && !(await check(reading, signal)),
-    // As another replica reports it; a text that is no moment counts as absent.
+    // As the replica reports it that received the event; a text that is no moment counts as absent.
     pushedAt: parseTime(annotations?.[PUSHED_AT] ?? ''),
-    triggered: triggered.get(key),
   };
 }
 
@@ -167,8 +165,8 @@ async function write(
 }
 
 function forget(name: ObjectName, reconciling: Reconciling): void {
-  const { begun, statuses, looks, triggered, ports } = reconciling;
-  for (const memory of [begun, statuses, looks, triggered]) memory.delete(keyOf(name));
+  const { begun, statuses, looks, ports } = reconciling;
+  for (const memory of [begun, statuses, looks]) memory.delete(keyOf(name));
   reconciling.stop(name);
   ports.meter.flagged(keyOf(name), 0);
 }
@@ -182,13 +180,11 @@ async function beginRun(
   given: { readonly trigger: Trigger; readonly requestedAt: string | undefined },
   signal: AbortSignal,
 ): Promise<readonly RecordedRun[]> {
-  const { ports, begun, triggered } = reconciling;
+  const { ports, begun } = reconciling;
   const { namespace, generation } = object.metadata;
   const { attempt } = given.trigger;
   const created = await ports.createRun(newRun(object, promotion, given), namespace, signal);
   if (!created.ok && created.status !== ALREADY_THERE) throw new Error(created.message);
-  // One run answers every request that came before it began.
-  triggered.delete(key);
   const name = runName(object.metadata, given.trigger);
   if (runs.some((run) => run.name === name)) return runs;
   const metadata = { namespace, name, uid: '', generation: 1, resourceVersion: '' };

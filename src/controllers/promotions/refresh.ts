@@ -8,7 +8,7 @@ import {
   type RunObject,
 } from './ports.ts';
 import type { LookAtTarget } from './reassess.ts';
-import { knownRuns, type RecordedRun } from './run/recorded-run.ts';
+import { knownRuns, type RecordedRun } from './run-state.ts';
 
 /** The memory between two reconciliations; keys are `namespace/name`. */
 export interface Reconciling {
@@ -21,8 +21,6 @@ export interface Reconciling {
   readonly looks: Map<string, LookAtTarget>;
   /** Milliseconds between two judgements of the images at a target. */
   readonly rejudgeEveryMs: number;
-  /** When something was pushed. */
-  readonly triggered: Map<string, Date>;
   readonly execute: (promotion: ObjectName, run: ObjectName) => void;
   /** Judges the images at the target, soon. */
   readonly lookAtTarget: (promotion: ObjectName) => void;

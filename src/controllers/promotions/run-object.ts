@@ -1,7 +1,7 @@
 import { digestOf } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import type { ImagePromotion, ImagePromotionRunSpec } from '../../core/promotion/index.ts';
-import { ANSWERS_REQUEST, type RecordedRun } from './run/recorded-run.ts';
+import { ANSWERS_REQUEST, type RecordedRun } from './run-state.ts';
 import type { ObjectMetadata, PromotionObject } from './ports.ts';
 
 /** Why a run is begun: the same reason with the same token begins it once, however often it is tried. */

@@ -1,6 +1,6 @@
 import { createWorkQueue, type RecordedEvent } from '../../../src/clients/kubernetes/index.ts';
 import type { Reason } from '../../../src/core/model/index.ts';
-import type { Execution, ImagePromotionStatus } from '../../../src/core/promotion/index.ts';
+import { PUSHED_AT, type Execution, type ImagePromotionStatus } from '../../../src/core/promotion/index.ts';
 import { promotionStatusSchema } from '../../../src/core/promotion/schema/promotion-status.ts';
 import { runSpecSchema, runStatusSchema } from '../../../src/core/promotion/schema/run.ts';
 import {
@@ -173,6 +173,11 @@ export function controllerFixture(
     controller,
     lead,
     put,
+    /** A replica received an event about a push to its source. */
+    push: () => {
+      const annotations = promotions.get(NAME.name)?.metadata.annotations;
+      put({ metadata: { annotations: { ...annotations, [PUSHED_AT]: time.clock().toISOString() } } });
+    },
     runs,
     ports,
     /** The cache of runs shows nothing until then. */

@@ -79,7 +79,7 @@ describe('the promotion controller', () => {
     all.put({ metadata: { annotations: { 'reconcile.pratique.dev/requestedAt': 'today' } } });
     await all.time.pass(2_000);
     expect(all.status().lastHandledReconcileAt).to.equal('today');
-    all.controller.wake(all.name);
+    all.push();
     await all.time.pass(2_000);
     expect(all.begun).to.deep.equal(['Change', 'Change', 'Manual', 'Event']);
     expect(all.status().nextRunTime).to.match(/T\d\d:00:00Z$/);
@@ -92,8 +92,9 @@ describe('the promotion controller', () => {
     all.lead();
     all.put();
     await all.time.pass(1_000);
-    for (let index = 0; index < 100; index += 1) all.controller.wake(all.name);
+    for (let index = 0; index < 100; index += 1) all.push();
     all.put({ metadata: { generation: 2, annotations: { 'reconcile.pratique.dev/requestedAt': 'today' } } });
+    all.push();
     await all.time.pass(60_000);
     expect(all.begun).to.deep.equal(['Change', 'Change']);
     expect(all.status().lastHandledReconcileAt).to.equal('today');

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { dueOf, retryAfterMs, type DueFacts } from '../../../src/controllers/promotions/due.ts';
-import { ANSWERS_REQUEST, knownRuns } from '../../../src/controllers/promotions/run/recorded-run.ts';
 import { runsToPrune } from '../../../src/controllers/promotions/run-object.ts';
 import type { RunObject } from '../../../src/controllers/promotions/ports.ts';
-import { readApprovals } from '../../../src/controllers/promotions/run-state.ts';
+import { ANSWERS_REQUEST, knownRuns, readApprovals } from '../../../src/controllers/promotions/run-state.ts';
 import { pendingImage } from '../../../src/controllers/promotions/run/pins.ts';
 import { NOW } from '../../support/policies.ts';
 import { approvalObject, digestFor, runObject } from './fixture.ts';
@@ -104,7 +103,7 @@ describe('the next step of a promotion', () => {
     [
       'the run that is active, whatever else is due',
       'execute busy',
-      { generation: 2, triggered: NOW, runs: [run('busy'), done] },
+      { generation: 2, pushedAt: NOW, runs: [run('busy'), done] },
     ],
     [
       'the run that was begun first of two',
@@ -122,7 +121,7 @@ describe('the next step of a promotion', () => {
       'wait',
       { requestedAt: 'now', runs: [run('asked', { requestedAt: 'now', status: ended(1) })] },
     ],
-    ['a run after a push', 'begin Event', { triggered: NOW, runs: [done] }],
+    ['a run after a push', 'begin Event', { pushedAt: NOW, runs: [done] }],
     [
       'a run for a push that another replica received',
       'begin Event',
@@ -147,7 +146,7 @@ describe('the next step of a promotion', () => {
       {
         generation: 2,
         requestedAt: 'now',
-        triggered: NOW,
+        pushedAt: NOW,
         spec: { suspend: true, timeZone: 'Etc/UTC', schedule: '* * * * *' },
         runs: [done, failed()],
       },

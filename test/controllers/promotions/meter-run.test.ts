@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ImagePromotionRunStatus, RunImage } from '../../../src/core/promotion/index.ts';
-import { knownRuns } from '../../../src/controllers/promotions/run/recorded-run.ts';
+import { knownRuns } from '../../../src/controllers/promotions/run-state.ts';
 import { meterRun } from '../../../src/controllers/promotions/status/promotion-status.ts';
 import { runObject } from './fixture.ts';
 

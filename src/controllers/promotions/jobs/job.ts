@@ -139,14 +139,15 @@ export function podOf(
   job: string,
   { image, serviceAccountName, resources, settingsConfigMap, installation, scanner }: PodTemplate,
 ): object {
-  const settings = settingsConfigMap === undefined ? [] : ['--settings', `${SETTINGS}/settings.yaml`];
+  const settings = settingsConfigMap === undefined ? [] : [settingsFrom(settingsConfigMap)];
+  const trivy: Mounted = { name: 'trivy', source: { emptyDir: {} }, mountPath: TRIVY, readOnly: true };
   const volumes: readonly Mounted[] = [
     { name: 'scratch', source: { emptyDir: {} }, mountPath: SCRATCH },
-    ...(settingsConfigMap === undefined ? [] : [settingsFrom(settingsConfigMap)]),
-    ...(scanner
-      ? [{ name: 'trivy', source: { emptyDir: {} }, mountPath: TRIVY, readOnly: true as const }]
-      : []),
+    ...settings,
+    ...(scanner ? [trivy] : []),
   ];
+  const args = ['run', name, '--namespace', namespace, '--holder', job, '--installation', installation];
+  if (settingsConfigMap !== undefined) args.push('--settings', `${SETTINGS}/settings.yaml`);
   return {
     restartPolicy: 'Never',
     serviceAccountName,
@@ -159,29 +160,11 @@ export function podOf(
     ...(scanner && { initContainers: [copyOf(scanner)] }),
     containers: [
       {
-        name: 'run',
-        image,
-        args: [
-          'run',
-          name,
-          '--namespace',
-          namespace,
-          '--holder',
-          job,
-          '--installation',
-          installation,
-          ...settings,
-        ],
-        ...(scanner && { env: SCANNING }),
-        resources,
+        ...{ name: 'run', image, args, resources, ...(scanner && { env: SCANNING }) },
         // The last message of the process is in the status of its pod.
         terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: RESTRICTED,
-        volumeMounts: volumes.map(({ name: volume, mountPath, readOnly }) => ({
-          name: volume,
-          mountPath,
-          ...(readOnly && { readOnly }),
-        })),
+        volumeMounts: volumes.map(({ source: _, ...mount }) => mount),
       },
     ],
     volumes: volumes.map(({ name: volume, source }) => ({ name: volume, ...source })),

@@ -17,7 +17,7 @@ import {
 import { changesOf } from '../changes.ts';
 import type { PromotionMeter, PromotionObject } from '../ports.ts';
 import { watchExceptions } from '../reassess.ts';
-import type { RecordedRun } from '../run/recorded-run.ts';
+import type { RecordedRun } from '../run-state.ts';
 import { MAX_MESSAGE } from './run-status.ts';
 
 /** The status of a promotion with the result of an ended run, and the events that report it. */
