@@ -36,8 +36,7 @@ export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly S
 /** Scans every platform, or reads signed reports, and judges what was found. What follows from that, the next step says. */
 function scanStep(parts: StepParts, scan: ScanSpec): Step {
   const rule: ScanRule = {
-    failOn: scan.failOn,
-    fixableOnly: scan.fixableOnly,
+    ...scan,
     maxReportAgeMs: durationMs(scan.maxReportAge),
     maxDatabaseAgeMs: durationMs(scan.maxDatabaseAge),
     exceptions: exceptionsOf(scan, parts.from),

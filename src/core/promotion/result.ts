@@ -65,16 +65,19 @@ export function plannedResult(planned: PlannedImage): ImageResult {
 /** A run in numbers. */
 export type RunCounts = NonNullable<ImagePromotionRunStatus['counts']>;
 
-/** As what each decision is counted; what is only planned is a candidate and nothing more. */
+/**
+ * As what each decision is counted; what is only planned is a candidate and nothing more. The most important come first: images
+ * that failed, that need a person, that were promoted.
+ */
 export const COUNTED: Readonly<Record<ImageDecision, keyof RunCounts | undefined>> = {
-  Mirrored: 'promoted',
-  Promoted: 'promoted',
-  UpToDate: 'upToDate',
-  Skipped: 'skipped',
+  Failed: 'failed',
   Blocked: 'blocked',
   AwaitingApproval: 'awaitingApproval',
-  Failed: 'failed',
+  Promoted: 'promoted',
+  Mirrored: 'promoted',
   Planned: undefined,
+  Skipped: 'skipped',
+  UpToDate: 'upToDate',
 };
 
 /** Counts the rows of a run. */
@@ -94,18 +97,6 @@ export function phaseOf(counts: RunCounts): 'Succeeded' | 'Blocked' | 'Failed' {
 /** Bytes that all rows together may have as JSON, so that a status stays well below 100 KB whatever they say. */
 const MAX_RUN_IMAGES_BYTES = 80_000;
 
-/** The most important images come first: those that failed, those that need a person, those that were promoted. */
-const INTEREST: readonly ImageDecision[] = [
-  'Failed',
-  'Blocked',
-  'AwaitingApproval',
-  'Promoted',
-  'Mirrored',
-  'Planned',
-  'Skipped',
-  'UpToDate',
-];
-
 /**
  * The rows that a status keeps, in their order: as many as fit into so many bytes of JSON, the interesting ones first, and never
  * more than {@link MAX_RUN_IMAGES}.
@@ -114,7 +105,8 @@ export function cutRunImages(
   rows: readonly RunImage[],
   maxBytes = MAX_RUN_IMAGES_BYTES,
 ): readonly RunImage[] {
-  const order = rows.toSorted((a, b) => INTEREST.indexOf(a.decision) - INTEREST.indexOf(b.decision));
+  const interest = Object.keys(COUNTED);
+  const order = rows.toSorted((a, b) => interest.indexOf(a.decision) - interest.indexOf(b.decision));
   const kept = new Set<RunImage>();
   let bytes = 0;
   for (const row of order.slice(0, MAX_RUN_IMAGES)) {

@@ -78,8 +78,8 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       );
       manifests.set(digest, pushed);
     }
-    const tags = plan.tags.map(async (look) => {
-      const task = await look();
+    const tags = plan.tags.map(async (looked) => {
+      const task = await looked;
       if (!isBrought(task)) return;
       await ready(task.one.content);
       await push(() => pushTag(task, { target, to }, inner));
@@ -112,7 +112,7 @@ function createTally(report: (progress: CopyProgress) => void = () => undefined)
 /** What has to be brought. */
 interface CopyPlan {
   readonly manifests: readonly ManifestContent[];
-  readonly tags: readonly (() => Promise<TagTask>)[];
+  readonly tags: readonly Promise<TagTask>[];
   readonly blobs: readonly Descriptor[];
 }
 
@@ -122,16 +122,12 @@ function isBrought(task: TagTask): task is Extract<TagTask, { state: 'push' | 'm
 
 async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal): Promise<CopyPlan> {
   const { graph, target, to, targetIsNew } = request;
-  const looks = graph.tagged.map((one) => () => ask(() => lookAtTag(one, { target, to }, signal)));
-  // Read while blobs are under way: another run may have signed the same image since the registry reported that nothing is there.
-  if (targetIsNew) return { manifests: graph.manifests, tags: looks, blobs: graph.blobs };
-  const [missing, looked] = await Promise.all([
-    missingAt(request, ask, signal),
-    Promise.all(looks.map((look) => look())),
-  ]);
+  // Read also where nothing is there: another run may have signed the same image since the registry reported that.
+  const tags = graph.tagged.map((one) => ask(() => lookAtTag(one, { target, to }, signal)));
+  if (targetIsNew) return { manifests: graph.manifests, tags, blobs: graph.blobs };
+  const [missing, looked] = await Promise.all([missingAt(request, ask, signal), Promise.all(tags)]);
   const manifests = graph.manifests.filter(({ manifest }) => missing.has(manifest.digest));
   const brought = looked.filter(isBrought).map(({ one }) => one.content);
-  const tags = looked.map((task) => () => Promise.resolve(task));
   return { manifests, tags, blobs: blobsOf([...manifests, ...brought]) };
 }
 

@@ -1,13 +1,5 @@
 import { parsed } from '../../model/index.ts';
-import type {
-  Digest,
-  Evidence,
-  Parsed,
-  Problem,
-  ProvenSignature,
-  Reason,
-  SignedClaim,
-} from '../../model/index.ts';
+import type { Digest, Evidence, Parsed, Problem, ProvenSignature, SignedClaim } from '../../model/index.ts';
 import {
   compileAuthorities,
   isUnreadable,
@@ -65,14 +57,8 @@ export function ownPolicy(
   return gatheringBy('own', own, { path: 'spec.promote.sign', given, releases: true });
 }
 
-/** What is proven about an image, and the first thing that could not be read: it might be newer and worse. */
-interface ReadSignatures {
-  readonly proven: readonly ProvenSignature[];
-  readonly unread?: { readonly reason: Reason; readonly transient: boolean };
-}
-
-/** Separates what is proven from what could not be read; the rest proves nothing. */
-export function readProven(signatures: Evidence['signatures'] | undefined): ReadSignatures {
+/** What is proven about an image, and the first thing that could not be read, which might be newer and worse. The rest proves nothing. */
+export function readProven(signatures: Evidence['signatures'] | undefined) {
   if (signatures?.state === 'unknown') return { proven: [], unread: signatures };
   const all = signatures?.state === 'found' ? signatures.value : [];
   const unread = all.find((one) => one.state === 'unread');

@@ -1,18 +1,14 @@
 import { artifactTypeOf, formatReference } from '../../model/index.ts';
-import type { Descriptor, Digest, ManifestContent, PinnedRef, Reason } from '../../model/index.ts';
+import type { Descriptor, Digest, ManifestContent, Reason } from '../../model/index.ts';
 import { together } from '../concurrency.ts';
-import type { SourceRegistry } from '../ports.ts';
 import { leftBecause, type CarryRules, type LeftBecause } from './carried.ts';
 import { blobsOf, type Attachment, type Graph, type TaggedManifest } from './graph.ts';
-import { keptRoot, type KeptPlatforms, type PlatformSelection } from './platforms.ts';
+import { keptRoot, type KeptPlatforms, type RootRequest } from './platforms.ts';
 import { createBudget, DEFAULT_GRAPH_LIMITS, walk } from './walk.ts';
 import type { GraphLimits, Seen, TaggedFound } from './walk.ts';
 
 /** What to gather. */
-export interface GatherRequest extends CarryRules {
-  readonly image: PinnedRef;
-  readonly source: SourceRegistry;
-  readonly platforms: PlatformSelection;
+export interface GatherRequest extends RootRequest, CarryRules {
   readonly limits?: Partial<GraphLimits>;
 }
 
@@ -44,8 +40,7 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
     const digest = kept.root?.manifest.digest ?? image.digest;
     const root = seen.contents.get(digest);
     if (root === undefined) return notFound(`${formatReference(image)} is not there`);
-    const given = { seen, root: digest, original: image.digest, dropped, rules: request };
-    const { absent, ...rest } = assemble(given);
+    const { absent, ...rest } = assemble(seen, digest, dropped, request);
     if (absent[0] !== undefined)
       return notFound(`an index of ${formatReference(image)} lists ${absent[0]}, which is not there`);
     const blobs = blobsOf([...rest.manifests, ...rest.tagged.map((one) => one.content)]);
@@ -53,22 +48,14 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
   });
 }
 
-/** Where to begin, and which rules hold. */
-interface AssembleRequest {
-  readonly seen: Seen;
-  readonly root: Digest;
-  /** The digest of the image before its index was made smaller; equal to `root` when it was not. */
-  readonly original: Digest;
-  /** Children of the original that stay behind. */
-  readonly dropped: readonly Digest[];
-  readonly rules: CarryRules;
-}
-
 /**
  * Judges what was seen, in an order that does not depend on who answered first. A referrer is what names the manifest as its
  * subject itself: registries that take the tag `sha256-<hex>` for the digest list children, and listings may say anything.
+ * `dropped` = children of the original that stay behind.
  */
-export function assemble({ seen, root, original, dropped, rules }: AssembleRequest) {
+function assemble(seen: Seen, root: Digest, dropped: readonly Digest[], rules: GatherRequest) {
+  /** The digest of the image before its index was made smaller; equal to `root` when it was not. */
+  const original = rules.image.digest;
   const manifests: ManifestContent[] = [];
   const tagged: TaggedManifest[] = [];
   const attachments: Attachment[] = [];

@@ -84,7 +84,7 @@ const USUAL_VARIANT: Readonly<Record<string, string>> = { arm64: 'v8', arm: 'v7'
 /** Of which image, and which platforms. */
 export interface RootRequest {
   readonly image: PinnedRef;
-  readonly source: Pick<SourceRegistry, 'blob'>;
+  readonly source: SourceRegistry;
   readonly platforms: PlatformSelection;
 }
 

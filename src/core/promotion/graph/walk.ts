@@ -51,19 +51,23 @@ export async function walk(
   const wanted = rules.attachments.carry !== 'None';
   const tags = wanted ? ask(() => tagNames(image, source, signal)) : Promise.resolve(new Set<string>());
   const entered = new Set<Digest>();
+  const opened = ({ bytes }: ManifestContent): void => {
+    budget('manifests', 1);
+    budget('manifestBytes', bytes.byteLength);
+  };
 
   /** A manifest and everything below and about it. */
   const enter = async (digest: Digest, depth: number, given?: ManifestContent): Promise<void> => {
     if (entered.has(digest)) return;
     entered.add(digest);
-    budget.deep(depth);
+    budget('depth', depth);
     const [content, listing] = await Promise.all([
       given ?? ask(() => source.content(pin(image, digest), signal)),
       list(digest),
       openTags(digest, true),
     ]);
     if (content === undefined) return;
-    budget.opened(content);
+    opened(content);
     seen.contents.set(digest, content);
     // A listed entry is opened when it is copied with the image, or when its listing leaves open what it is.
     const referrers = listing.filter(
@@ -83,7 +87,7 @@ export async function walk(
     const [listed, before] = await Promise.all([ask(() => source.referrers(about, signal)), older()]);
     const both = [...before, ...listed].map((entry) => [entry.digest, entry] as const); // what the API says wins
     const listing = [...new Map(both).values()];
-    budget.found(listing.length);
+    budget('attachments', listing.length);
     seen.listings.set(digest, listing);
     return listing;
   };
@@ -102,23 +106,23 @@ export async function walk(
         const idle = !carry || leftBecause(artifactType, rules) !== undefined;
         if (idle && names) return [one];
         const content = await ask(() => source.content(ref, signal));
-        if (content) budget.opened(content);
+        if (content) opened(content);
         return content ? [{ ...one, content }] : [];
       }),
     );
     const there = found.flat();
-    budget.found(there.length);
+    budget('attachments', there.length);
     seen.tagged.set(digest, there);
     if (!names) return;
-    const opened = there.flatMap(({ content }) => (content ? [content.manifest.digest] : []));
-    await Promise.all(opened.map((next) => openTags(next, carry)));
+    const carriers = there.flatMap(({ content }) => (content ? [content.manifest.digest] : []));
+    await Promise.all(carriers.map((next) => openTags(next, carry)));
   };
 
   if (root === undefined || root.manifest.digest === image.digest) {
     await enter(image.digest, 0, root);
   } else {
     entered.add(image.digest); // referrers of the whole index are counted and stay; its kept children are entered
-    budget.opened(root);
+    opened(root);
     seen.contents.set(root.manifest.digest, root);
     const children = root.manifest.manifests.map(({ digest }) => enter(digest, 1));
     await Promise.all([list(image.digest), openTags(image.digest, false), ...children]);
@@ -160,36 +164,27 @@ export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
 };
 
 /** Counts what a gathering reads, and ends it when that is too much. */
-type Budget = ReturnType<typeof createBudget>;
+export type Budget = (what: keyof GraphLimits, amount: number) => void;
 
-/** A fresh budget for one image. */
-export function createBudget(image: PinnedRef, limits: GraphLimits) {
-  let manifests = 0;
-  let bytes = 0;
-  let attachments = 0;
-  const hold = (amount: number, limit: number, what: string): void => {
-    if (amount <= limit) return;
+const LIMITED = {
+  depth: 'levels of manifests',
+  manifests: 'manifests',
+  manifestBytes: 'bytes of manifests',
+  attachments: 'attachments',
+} as const;
+
+/** A fresh budget for one image. Amounts are added up, but for the depth, which is looked at alone. */
+export function createBudget(image: PinnedRef, limits: GraphLimits): Budget {
+  const used = { depth: 0, manifests: 0, manifestBytes: 0, attachments: 0 };
+  return (what, amount) => {
+    used[what] = what === 'depth' ? amount : used[what] + amount;
+    if (used[what] <= limits[what]) return;
     throw new Fault({
       code: 'LimitExceeded',
       operation: `gather ${formatReference(image)} with all that belongs to it`,
       side: 'source',
       transient: false,
-      detail: `there are more than ${String(limit)} ${what}`,
+      detail: `there are more than ${String(limits[what])} ${LIMITED[what]}`,
     });
-  };
-  return {
-    deep: (depth: number): void => {
-      hold(depth, limits.depth, 'levels of manifests');
-    },
-    opened: (content: ManifestContent): void => {
-      manifests += 1;
-      bytes += content.bytes.byteLength;
-      hold(manifests, limits.manifests, 'manifests');
-      hold(bytes, limits.manifestBytes, 'bytes of manifests');
-    },
-    found: (more: number): void => {
-      attachments += more;
-      hold(attachments, limits.attachments, 'attachments');
-    },
   };
 }

@@ -2,14 +2,13 @@ import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../mode
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution, type Execution } from '../execute.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
-import type { Scanner } from '../ports.ts';
+import type { ArtifactSigner, Scanner } from '../ports.ts';
 import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
-import type { ImagePromotionSpec } from '../schema.ts';
+import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
 import type { OpeningContext } from './context.ts';
-import { readMaterial, type ReadObject } from './secrets.ts';
-import { judgeOn, openSide, type OpenSide } from './side.ts';
-import { openSigner } from './signer.ts';
+import { entryOf, lentIdentity, readMaterial, type ReadObject } from './secrets.ts';
+import { judgeOn, openSide, type OpenSide, type SideOwner } from './side.ts';
 
 /** One promotion to be opened. */
 export interface PromotionToOpen {
@@ -98,4 +97,50 @@ function reportsOn(side: OpenSide, policy: CompiledPolicy, context: OpeningConte
     const { evidence } = await judge(image, signal);
     return readSignedReports(evidence?.signatures, policy, image.digest);
   };
+}
+
+/** Opens the signer of a promotion; `undefined` where it does not sign. Problems name the field. */
+export async function openSigner(
+  { mirror, promote }: ImagePromotionSpec,
+  owner: SideOwner,
+  context: OpeningContext,
+): Promise<Parsed<ArtifactSigner | undefined>> {
+  const path = mirror?.sign ? 'spec.mirror.sign' : 'spec.promote.sign';
+  const { secretRef, keyless } = mirror?.sign ?? promote?.sign ?? {};
+  if (secretRef) return keySigner(secretRef.name, `${path}.secretRef`, owner, context);
+  return keyless ? keylessSigner(keyless, `${path}.keyless`, owner, context) : parsed(undefined);
+}
+
+async function keySigner(
+  name: string,
+  path: string,
+  { secrets }: SideOwner,
+  { openKeySigner }: OpeningContext,
+): Promise<Parsed<ArtifactSigner>> {
+  const entries = secrets.secret(name);
+  const pem = entryOf(entries, 'cosign.key', path);
+  if (!pem.ok) return pem;
+  const signer = await openKeySigner({ pem: pem.value, password: entries?.['cosign.password'] });
+  if (signer.ok) return signer;
+  const why = signer.problems.map(
+    (one) => `cosign.${one.path === 'password' ? one.path : 'key'} ${one.message}`,
+  );
+  return problem(path, `of Secret "${name}", ${why.join('; ')}`);
+}
+
+async function keylessSigner(
+  keyless: NonNullable<SignSpec['keyless']>,
+  path: string,
+  { namespace }: SideOwner,
+  { identityTokens: identities, readToken, openKeylessSigner }: OpeningContext,
+): Promise<Parsed<ArtifactSigner>> {
+  const lent = lentIdentity(keyless, path, { identities, namespace });
+  if (!lent.ok) return lent;
+  const token = await readToken(lent.value.file);
+  if (!token.ok) return problem(`${path}.identity`, 'names a token that cannot be read');
+  const { fulcioURL, rekorURL, tsaURL } = keyless;
+  const identityToken = token.value.trim();
+  const signer = openKeylessSigner({ identityToken, fulcioURL, rekorURL, tsaURL });
+  if (signer.ok) return signer;
+  return { ok: false, problems: signer.problems.map((one) => ({ ...one, path: `${path}.${one.path}` })) };
 }

@@ -2,18 +2,17 @@ import pLimit from 'p-limit';
 import type { JudgedReference, ManifestSource, TagSource } from '../../evidence/index.ts';
 import { failed, parsed, parseReference, pin } from '../../model/index.ts';
 import type { Clock, Digest, Parsed, PinnedRef, Reason } from '../../model/index.ts';
+import type { Authority, CompiledPolicy } from '../../policy/index.ts';
 import { orFault } from '../concurrency.ts';
 import { exceptionsOf } from '../gates/scan-gate.ts';
 import { ownPolicy, reportPolicy } from '../gates/signed-reports.ts';
-import type { Authority, CompiledPolicy } from '../../policy/index.ts';
-import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import { standingOf, type Standing, type StandingRule } from '../reassessment.ts';
+import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import type { OpeningContext } from './context.ts';
-import type { PromotionToOpen } from './open-execution.ts';
+import { openSigner, type PromotionToOpen } from './open-execution.ts';
 import { readMaterial } from './secrets.ts';
 import { judgeOn, openSide } from './side.ts';
-import { openSigner } from './signer.ts';
 
 /** What is judged again. */
 export type PromotionToRejudge = Pick<PromotionToOpen, 'spec' | 'namespace' | 'read'> & {

@@ -1,4 +1,4 @@
-import { nameOf, parsed, parseReference, parseWith, problem } from '../../model/index.ts';
+import { failed, nameOf, parsed, parseReference, parseWith, problem } from '../../model/index.ts';
 import type { Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
@@ -53,34 +53,26 @@ const under = (path: string, problems: readonly Problem[]): readonly Problem[] =
 
 /** Both sides are repositories, and not the same one under two spellings. */
 function placeProblems({ source, target }: ImagePromotionSpec): readonly Problem[] {
-  const [from, to] = [parseRepository(source.repository), parseRepository(target.repository)];
-  if (from.ok && to.ok) {
-    return from.value === to.value
-      ? [{ path: 'target.repository', message: 'is the same repository as that of the source' }]
-      : [];
-  }
-  return [...(from.ok ? [] : under('source', from.problems)), ...(to.ok ? [] : under('target', to.problems))];
+  const from = parseRepository('source.repository', source.repository);
+  const to = parseRepository('target.repository', target.repository);
+  if (!from.ok || !to.ok) return failed([from, to]).problems;
+  if (from.value !== to.value) return [];
+  return [{ path: 'target.repository', message: 'is the same repository as that of the source' }];
 }
 
-function parseRepository(text: string): Parsed<string> {
+function parseRepository(path: string, text: string): Parsed<string> {
   const ref = parseReference(text);
-  if (!ref.ok)
-    return { ok: false, problems: ref.problems.map(({ message }) => ({ path: 'repository', message })) };
-  const plain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
-  return plain
-    ? parsed(nameOf(ref.value))
-    : problem('repository', 'is a repository: leave out tag and digest');
+  if (!ref.ok) return { ok: false, problems: ref.problems.map(({ message }) => ({ path, message })) };
+  const isPlain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
+  return isPlain ? parsed(nameOf(ref.value)) : problem(path, 'is a repository: leave out tag and digest');
 }
 
 /** What is wrong with exceptions and authorities by themselves; keys in Secrets and ConfigMaps are read by the run. */
 function scanProblems({ exceptions, authorities }: ScanSpec): readonly Problem[] {
   const problems: Problem[] = [];
   compileExceptions(exceptions, 'exceptions', problems);
-  compileAuthorities(
-    authorities,
-    { material: () => undefined, roots: NO_ROOTS, path: 'authorities' },
-    problems,
-  );
+  const given = { material: () => undefined, roots: NO_ROOTS, path: 'authorities' };
+  compileAuthorities(authorities, given, problems);
   return problems.filter(({ path }) => !/\.(?:secretRef|configMapRef)$/.test(path));
 }
 

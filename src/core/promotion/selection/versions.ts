@@ -51,13 +51,10 @@ function readPart(text: string): ((tag: TagVersion) => boolean) | undefined {
       ({ operator, semver: end }) => operator === '<' && end.prerelease.length === 0,
     );
     // `<25.0.0` is about releases: 25.0.0-rc.1 is no version 24.
-    return ({ version }) =>
-      range.test(version) && !(isPrerelease(version) && ends.some((end) => isOf(version, end)));
+    const isBeforeEnd = (version: semver.SemVer): boolean =>
+      version.prerelease.length > 0 && ends.some(({ semver: end }) => version.compareMain(end) === 0);
+    return ({ version }) => range.test(version) && !isBeforeEnd(version);
   } catch {
     return undefined;
   }
 }
-
-const isPrerelease = (version: semver.SemVer): boolean => version.prerelease.length > 0;
-const isOf = (version: semver.SemVer, { semver: end }: semver.Comparator): boolean =>
-  version.compareMain(end) === 0;
