@@ -7,10 +7,8 @@ export function cutText(text: string, maxCharacters: number): string {
 export function cutBytes(text: string, maxBytes: number): string {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= maxBytes) return text;
-  let end = maxBytes - CUT_BYTES;
-  // A byte 10xxxxxx continues a character that began before it.
-  while (end > 0 && ((bytes[end] ?? 0) & 0b1100_0000) === 0b1000_0000) end -= 1;
-  return `${new TextDecoder().decode(bytes.subarray(0, end))}…`;
+  // As part of a stream: the decoder waits for the rest of a character that is cut, and leaves it out.
+  return `${new TextDecoder().decode(bytes.subarray(0, maxBytes - CUT_BYTES), { stream: true })}…`;
 }
 
 /** Bytes of `…`. */

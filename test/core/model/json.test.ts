@@ -1,0 +1,39 @@
+import { expect } from 'chai';
+import { isObject, listOf, objectOf, parseJson, textOf } from '../../../src/core/model/index.ts';
+
+describe('JSON that is parsed', () => {
+  const rows: readonly [string, Uint8Array | string, unknown][] = [
+    ['is the value of a text', '{"a":[1,null]}', { a: [1, null] }],
+    ['is the value of bytes', Buffer.from('"ä"'), 'ä'],
+    ['can be null', 'null', null],
+    ['is undefined for an empty text', '', undefined],
+    ['is undefined for a text that is cut off', '{"a":', undefined],
+    ['is undefined for two values', '1 2', undefined],
+    ['is undefined for bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), undefined],
+  ];
+  for (const [what, json, expected] of rows) it(what, () => expect(parseJson(json)).to.deep.equal(expected));
+});
+
+describe('a value of an unknown type', () => {
+  const list = ['x'];
+  const object = { a: 1 };
+  const rows: readonly [
+    string,
+    unknown,
+    { isObject: boolean; object: object; list: unknown[]; text: string },
+  ][] = [
+    ['undefined', undefined, { isObject: false, object: {}, list: [], text: '' }],
+    ['null', null, { isObject: false, object: {}, list: [], text: '' }],
+    ['a number', 7, { isObject: false, object: {}, list: [], text: '' }],
+    ['a text', 'x', { isObject: false, object: {}, list: [], text: 'x' }],
+    ['a list', list, { isObject: false, object: list, list, text: '' }],
+    ['an object', object, { isObject: true, object, list: [], text: '' }],
+  ];
+  for (const [what, value, expected] of rows)
+    it(`gives fields, elements and text without a throw when it is ${what}`, () => {
+      expect(isObject(value)).to.equal(expected.isObject);
+      expect(objectOf(value)).to.deep.equal(expected.object);
+      expect(listOf(value)).to.deep.equal(expected.list);
+      expect(textOf(value)).to.equal(expected.text);
+    });
+});
