@@ -42,10 +42,7 @@ export function verdictAnswer(uid: string, images: readonly JudgedImage[]): Admi
   });
 }
 
-/**
- * Lets a request pass with these changes. Without any there is no patch at all: the API server takes a patch type with an
- * empty patch for a failed call.
- */
+/** Lets a request pass with these changes. Without any there is no patch: an empty one fails at the API server. */
 export function patchAnswer(
   uid: string,
   operations: readonly PatchOperation[],

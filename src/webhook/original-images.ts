@@ -1,4 +1,4 @@
-import { isObject, parseJson, textOf } from '../core/model/index.ts';
+import { isObject, objectOf, parseJson, textOf } from '../core/model/index.ts';
 import { extractImages, type ImageUse } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';
 import { pointer, type PatchOperation } from './patch.ts';
@@ -14,8 +14,6 @@ const MAX_RECORD_BYTES = 16_384;
 /** Bytes of all annotations of an object together, above which the API server refuses it (`ValidateAnnotationsSize`). */
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /**
  * Records the references of images that get a digest in this request, as far as there is room, and keeps what is recorded
  * already and still true. Ephemeral containers come by a subresource that keeps no change of metadata, so nothing is
@@ -25,10 +23,10 @@ export function recordOriginals(
   { object, kind, subResource }: AdmissionRequest,
   pinned: readonly ImageUse[],
 ): readonly PatchOperation[] {
-  const { metadata } = fieldsOf(object);
+  const { metadata } = objectOf(object);
   // A patch into what is not there would fail, and with it the request.
   if (subResource !== '' || pinned.length === 0 || !isObject(metadata)) return [];
-  const annotations = fieldsOf(metadata.annotations);
+  const annotations = objectOf(metadata.annotations);
   const images = extractImages(object, kind);
   const entries = [
     ...pinned.map((use) => [nameOf(use), use.image] as const),
@@ -49,7 +47,7 @@ function nameOf({ role, container }: ImageUse): string {
 /** What is recorded of images that are what was recorded and a digest: pinned before, maybe earlier in this very request. */
 function stillTrue(text: unknown, images: readonly ImageUse[]): readonly (readonly [string, string])[] {
   // Another writer's value under our key is written anew.
-  const recorded = fieldsOf(parseJson(textOf(text)));
+  const recorded = objectOf(parseJson(textOf(text)));
   return images.flatMap((use) => {
     const original = recorded[nameOf(use)];
     const isTrue = typeof original === 'string' && use.image.startsWith(`${original}@`);
@@ -57,7 +55,7 @@ function stillTrue(text: unknown, images: readonly ImageUse[]): readonly (readon
   });
 }
 
-function roomIn(annotations: Fields): number {
+function roomIn(annotations: ReturnType<typeof objectOf>): number {
   const others = Object.entries(annotations).filter(([key]) => key !== ORIGINAL_IMAGES);
   const used = others.map(([key, value]) => bytesOf(key) + bytesOf(textOf(value)));
   return used.reduce((all, one) => all - one, MAX_ANNOTATION_BYTES - bytesOf(ORIGINAL_IMAGES));
@@ -77,9 +75,4 @@ function whatFits(entries: readonly (readonly [string, string])[], room: number)
 
 function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
-}
-
-/** An object, or one without fields in place of anything else. */
-function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? value : {};
 }

@@ -4,6 +4,7 @@ import { unknown } from '../core/model/index.ts';
 import type { Fact, ImageRef, JudgedImage, NamedImage, PinnedRef } from '../core/model/index.ts';
 import type { CompiledPolicy, FolderPolicies, Labels } from '../core/policy/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
+import type { AdmissionRequest } from './decode.ts';
 
 /** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
 export interface CommonPorts {
@@ -47,13 +48,9 @@ export interface MutationPorts extends CommonPorts {
 }
 
 /** What a request was about, in the words of the log line. */
-export interface Subject {
-  readonly uid: string;
+export interface Subject extends Pick<AdmissionRequest, 'uid' | 'namespace' | 'name' | 'dryRun'> {
   readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
   readonly operation: string;
-  readonly dryRun: boolean;
 }
 
 /** One decision, in the words of the log line. */

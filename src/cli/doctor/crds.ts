@@ -9,10 +9,7 @@ export function readCrd({ ports, signal }: Examination, name: string): Promise<J
   return ports.get({ resource: RESOURCES.definitions, name }, signal);
 }
 
-/**
- * Whether a CustomResourceDefinition is there, accepted, and the one that this program ships. An installation may do without
- * those of promotions.
- */
+/** Whether a CustomResourceDefinition is there, accepted, and as shipped; those of promotions may be missing. */
 export async function checkCrd(
   given: Examination,
   shipped: JsonObject,

@@ -115,13 +115,9 @@ function reportChecks(
   format: OutputFormat,
   { out, colour }: Pick<Terminal, 'out' | 'colour'>,
 ): void {
-  const count = (status: Status) => results.filter((one) => one.status === status).length;
-  const summary = {
-    ok: count('ok'),
-    warning: count('warning'),
-    failed: count('failed'),
-    unknown: count('unknown'),
-  };
+  const summary = Object.fromEntries(
+    Object.keys(COLOURS).map((status) => [status, results.filter((one) => one.status === status).length]),
+  );
   if (format !== 'text') {
     out(printDocument({ checks: results, summary }, format));
     return;

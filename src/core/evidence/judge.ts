@@ -24,10 +24,7 @@ export interface JudgeRequest extends Omit<JudgeQuestion, 'credentials'> {
   readonly access?: Access;
 }
 
-/**
- * Judges images: resolve → gather → decide, each distinct reference once. The answer has one entry per image, in order.
- * Never throws for anything a registry does.
- */
+/** Judges images, each distinct reference once: one answer per image, in order. Never throws for what a registry does. */
 export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
   const underway = new Map<string, Promise<JudgedReference>>();
   const judgeOnce = (ref: ImageRef): Promise<JudgedReference> => {

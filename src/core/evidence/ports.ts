@@ -23,10 +23,7 @@ export interface ManifestSource {
 export interface ReferrerSource {
   /** All descriptors of the listing, as listed; empty when nothing refers to the image. */
   referrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
-  /**
-   * What the fallback tag lists, whether or not there is an API: a registry that got one later may still hold what was
-   * written before.
-   */
+  /** What the fallback tag lists, also where there is an API: it may hold what was written before the registry got one. */
   fallbackReferrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
 }
 

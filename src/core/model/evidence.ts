@@ -1,8 +1,7 @@
 import type { Annotations } from './descriptor.ts';
 import type { Digest } from './digest.ts';
-import type { Fact } from './fact.ts';
+import type { Fact, Unknown } from './fact.ts';
 import type { Manifest } from './manifest.ts';
-import type { Reason } from './reason.ts';
 import type { ImageRef } from './reference.ts';
 import type { Signer } from './trust.ts';
 
@@ -21,48 +20,45 @@ export type Referrer =
   | Unread;
 
 /** A piece of evidence that is there and could not be read. */
-export interface Unread {
+export interface Unread extends Omit<Unknown, 'state'> {
   readonly state: 'unread';
-  readonly reason: Reason;
-  readonly transient: boolean;
 }
 
-/** Bytes found next to an image that say they are a signature or a statement, before anyone has checked them. */
-export type SignatureCandidate =
-  SimpleSigningCandidate | EnvelopeCandidate | BundleCandidate | PlainCandidate;
-
-/** A layer of a cosign `.sig` manifest: the simple-signing payload and the signature that its annotations carry. */
-export interface SimpleSigningCandidate {
-  readonly form: 'simple-signing';
-  /** Where it lies: the digest of the manifest that carries it. */
+/** Where a candidate lies: the digest of the manifest that carries it. */
+interface Carried {
   readonly digest: Digest;
+}
+
+/** A layer of a cosign `.sig` manifest: annotations with signature, certificate, chain, log entry and timestamp. */
+export interface SimpleSigningCandidate extends Carried {
+  readonly form: 'simple-signing';
   readonly payload: Uint8Array;
-  /** Annotations of the layer: signature, certificate, chain, log entry, timestamp. */
   readonly annotations: Annotations;
 }
 
 /** A layer of a cosign `.att` manifest: a DSSE envelope as JSON, with certificate, log entry and timestamp in annotations. */
-export interface EnvelopeCandidate {
+export interface EnvelopeCandidate extends Carried {
   readonly form: 'envelope';
-  readonly digest: Digest;
   readonly json: Uint8Array;
   readonly annotations: Annotations;
 }
 
 /** A sigstore bundle. */
-export interface BundleCandidate {
+export interface BundleCandidate extends Carried {
   readonly form: 'bundle';
-  readonly digest: Digest;
   readonly json: Uint8Array;
 }
 
 /** An unsigned candidate: an in-toto statement, or a report by its media type. It is evidence of its own kind. */
-export interface PlainCandidate {
+export interface PlainCandidate extends Carried {
   readonly form: 'plain';
-  readonly digest: Digest;
   readonly json: Uint8Array;
   readonly mediaType: string;
 }
+
+/** Bytes found next to an image that say they are a signature or a statement, before anyone has checked them. */
+export type SignatureCandidate =
+  SimpleSigningCandidate | EnvelopeCandidate | BundleCandidate | PlainCandidate;
 
 /** What a candidate turned out to be. */
 export type Signature =

@@ -60,8 +60,7 @@ interface CanaryQuestion {
 
 /**
  * One canary for each kind (the image in a plain container), for each container path in a pod and in a template, and, if
- * there is a pod to try on, for its ephemeral containers. Every object is valid and complies with PodSecurity
- * `restricted`.
+ * there is a pod to try on, for its ephemeral containers. Every object is valid and complies with PodSecurity `restricted`.
  */
 export function canariesOf(question: CanaryQuestion): readonly Canary[] {
   const { hex, custom = [], pod } = question;

@@ -11,10 +11,7 @@ export interface ImageUse extends NamedImage {
   readonly role: ImageRole;
 }
 
-/**
- * Most images one object may use: far beyond any pod that people write, and few enough that all of them can be judged
- * within one admission deadline.
- */
+/** Most images one object may use: far beyond real pods, and all can be judged within one admission deadline. */
 export const MAX_IMAGES_PER_OBJECT = 1_000;
 /** Most problems that are reported; bounds the answer to an object that is wrong a million times. */
 const MAX_PROBLEMS = 20;

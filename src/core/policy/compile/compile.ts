@@ -19,10 +19,7 @@ export interface CompiledPolicy extends Requirements {
   readonly coversNamespace?: (labels: Labels) => boolean;
 }
 
-/**
- * Turns an ImagePolicy document into something that judges, or lists every problem by field path
- * (`spec.authorities[0].key.secretRef`).
- */
+/** Compiles an ImagePolicy document, or lists every problem by field path (`spec.authorities[0].key.secretRef`). */
 export function compilePolicy(document: unknown, given: Given): Parsed<CompiledPolicy> {
   const policy = parseWith(imagePolicySchema, document);
   if (!policy.ok) return policy;
