@@ -21,7 +21,7 @@ export function wasReset(error: unknown): boolean {
 }
 
 /** Most of an unwanted body that is read to save its connection, in bytes; beyond it the connection is dropped. */
-const MAX_DISCARDED_BYTES = 64 * 1024;
+const MAX_DISCARDED_BYTES = 16 * 1024;
 /** Longest wait for an unwanted body, in milliseconds. */
 const MAX_DISCARD_MS = 500;
 
