@@ -43,13 +43,18 @@ interface OpenUnit extends Unit {
   readonly pods: Map<string, PodUse>;
 }
 
-/** What a kind of pods amounts to: read once, whatever the number of replicas. */
-interface Reading {
-  readonly uses: readonly { readonly container: string; readonly running: Started }[];
-  readonly waiting: number;
+/** What a container runs, as far as all pods that are alike share it. */
+interface Use extends Pick<Unit, 'image' | 'use' | 'pulledAs' | 'unclear'> {
+  readonly container: string;
+  /** A digest in the spec and a digest that only the node knows are two cases: a policy may demand the first. */
+  readonly identity: readonly string[];
 }
 
-type Started = Exclude<RunningImage, { state: 'waiting' }>;
+/** What a kind of pods amounts to: read once, whatever the number of replicas. */
+interface Reading {
+  readonly uses: readonly Use[];
+  readonly waiting: number;
+}
 
 const NO_CHANGE: UnitChange = { appeared: [], gone: [] };
 
@@ -67,12 +72,12 @@ export function createUnits(): Units {
     readings.set(runs, reading);
     return reading;
   };
-  const keysOf = ({ namespace, runs }: RunningPod) =>
-    read(runs).uses.map((use) => ({ ...use, key: keyOf(namespace, runs, use.running) }));
+  const usesOf = ({ namespace, runs }: RunningPod) =>
+    read(runs).uses.map((use) => ({ ...use, key: keyOf(namespace, runs, use) }));
   const leave = (id: string, pod: RunningPod): readonly string[] => {
     pods.delete(id);
     waiting -= read(pod.runs).waiting;
-    return keysOf(pod).flatMap(({ key }) => {
+    return usesOf(pod).flatMap(({ key }) => {
       const unit = units.get(key);
       return unit?.pods.delete(id) === true && unit.pods.size === 0 ? [key] : [];
     });
@@ -80,12 +85,15 @@ export function createUnits(): Units {
   const enter = (id: string, pod: RunningPod): readonly string[] => {
     pods.set(id, pod);
     waiting += read(pod.runs).waiting;
-    return keysOf(pod).flatMap(({ key, container, running }) => {
-      const known = units.get(key);
-      const unit = known ?? unitOf(key, running, pod);
+    const { namespace, runs } = pod;
+    const { serviceAccount, pullSecrets } = runs;
+    return usesOf(pod).flatMap(({ container, identity: _, ...use }) => {
+      const known = units.get(use.key);
+      const credentials = { namespace, serviceAccount, pullSecrets };
+      const unit = known ?? { ...use, credentials, pods: new Map<string, PodUse>() };
       if (!unit.pods.has(id)) unit.pods.set(id, { pod, container });
-      units.set(key, unit);
-      return known ? [] : [key];
+      units.set(use.key, unit);
+      return known ? [] : [use.key];
     });
   };
 
@@ -108,41 +116,31 @@ export function createUnits(): Units {
 }
 
 function readRuns({ containers, unreadable }: PodRuns): Reading {
-  const uses = containers.flatMap((one) => {
-    const running = runningImage(one);
-    return running.state === 'waiting' ? [] : [{ container: one.container, running }];
-  });
-  const waiting = containers.length - uses.length;
-  if (unreadable === undefined) return { uses, waiting };
-  return { uses: [{ container: '', running: { state: 'unreadable', text: unreadable } }], waiting: 0 };
+  if (unreadable !== undefined)
+    return { uses: [{ container: '', image: unreadable, identity: [unreadable] }], waiting: 0 };
+  const uses = containers.flatMap((one) => useOf(one.container, runningImage(one)) ?? []);
+  return { uses, waiting: containers.length - uses.length };
 }
 
-function keyOf(namespace: string, { serviceAccount, pullSecrets }: PodRuns, running: Started): string {
-  return JSON.stringify([namespace, serviceAccount, ...pullSecrets, '', ...identityOf(running)]);
-}
-
-/** A digest in the spec and a digest that only the node knows are two cases: a policy may demand the first. */
-function identityOf(running: Started): readonly string[] {
+function useOf(container: string, running: RunningImage): Use | undefined {
   switch (running.state) {
-    case 'known':
-      return [formatReference(running.use), running.image.digest];
-    case 'unclear':
-      return [formatReference(running.use), running.reason.detail];
+    case 'waiting':
+      return undefined;
+    case 'known': {
+      const { use, image, pulledAs } = running;
+      const identity = [formatReference(use), image.digest];
+      return { container, use, image: formatReference(image), pulledAs, identity };
+    }
+    case 'unclear': {
+      const { use, reason } = running;
+      const image = formatReference(use);
+      return { container, use, image, unclear: reason, identity: [image, reason.detail] };
+    }
     case 'unreadable':
-      return [running.text];
+      return { container, image: running.text, identity: [running.text] };
   }
 }
 
-function unitOf(key: string, running: Started, { namespace, runs }: RunningPod): OpenUnit {
-  const { serviceAccount, pullSecrets } = runs;
-  const credentials = { namespace, serviceAccount, pullSecrets };
-  const base = { key, credentials, pods: new Map<string, PodUse>() };
-  switch (running.state) {
-    case 'known':
-      return { ...base, use: running.use, image: formatReference(running.image), pulledAs: running.pulledAs };
-    case 'unclear':
-      return { ...base, use: running.use, image: formatReference(running.use), unclear: running.reason };
-    case 'unreadable':
-      return { ...base, image: running.text };
-  }
+function keyOf(namespace: string, { serviceAccount, pullSecrets }: PodRuns, { identity }: Use): string {
+  return JSON.stringify([namespace, serviceAccount, ...pullSecrets, '', ...identity]);
 }

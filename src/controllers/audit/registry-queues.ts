@@ -12,18 +12,17 @@ interface RegistryQueue {
   turns: number;
 }
 
-/** What the order of images to judge goes by. */
-export interface RegistryOrder {
-  /** The registry whose budget a key uses; `undefined` when it uses none. */
+/**
+ * One queue per registry, each with a budget of keys per second; a key without a registry uses none. Queues take turns; in a queue
+ * changes run before routine, the newest first.
+ */
+export function createRegistryQueues({
+  registryOf,
+  perSecond,
+}: {
   readonly registryOf: (key: string) => string | undefined;
   readonly perSecond: number;
-}
-
-/**
- * One queue per registry, each with a budget of keys per second. Queues take turns; in a queue changes run before routine, the newest
- * first.
- */
-export function createRegistryQueues({ registryOf, perSecond }: RegistryOrder): WorkOrder {
+}): WorkOrder {
   const rate = createRate(perSecond);
   const queues = new Map<string | undefined, RegistryQueue>();
   const queueOf = new Map<string, RegistryQueue>();

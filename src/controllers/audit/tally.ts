@@ -2,54 +2,43 @@ import { nameOf, type Verdict } from '../../core/model/index.ts';
 import { rankOf, reasonOf, type Judgement } from './judge-group.ts';
 import type { ImageCounts } from './ports.ts';
 
-/** One image with its worst verdict, over all workloads that run it. */
-interface Row {
-  readonly verdict: Verdict['kind'];
-  readonly reason: string;
-  readonly rank: number;
-}
-
-/** How many distinct images have which verdict for which reason. */
+/** How many distinct images have which verdict for which reason: an image that several workloads run counts by its worst. */
 export function countVerdicts(
   judgements: Iterable<Judgement>,
 ): readonly { readonly verdict: Verdict['kind']; readonly reason: string; readonly images: number }[] {
-  const rows = new Map<string, Row>();
+  const worst = new Map<string, Verdict>();
   for (const judgement of judgements) {
-    const { verdict } = judgement;
     const image = imageOf(judgement);
-    const rank = rankOf(verdict);
-    const before = rows.get(image);
-    const row: Row = { verdict: verdict.kind, reason: reasonOf(verdict), rank };
-    if (!before || isWorse(row, before)) rows.set(image, row);
+    const before = worst.get(image);
+    if (!before || isWorse(judgement.verdict, before)) worst.set(image, judgement.verdict);
   }
   const counts = new Map<string, { verdict: Verdict['kind']; reason: string; images: number }>();
-  for (const { verdict, reason } of rows.values()) {
-    const key = `${verdict} ${reason}`;
-    counts.set(key, { verdict, reason, images: (counts.get(key)?.images ?? 0) + 1 });
+  for (const verdict of worst.values()) {
+    const reason = reasonOf(verdict);
+    const key = `${verdict.kind} ${reason}`;
+    counts.set(key, { verdict: verdict.kind, reason, images: (counts.get(key)?.images ?? 0) + 1 });
   }
   return [...counts.keys()].toSorted().flatMap((key) => counts.get(key) ?? []);
 }
 
 /** Of two that are equally bad the reason decides, so that the order of looking does not. */
-function isWorse(row: Row, than: Row): boolean {
-  return row.rank > than.rank || (row.rank === than.rank && row.reason < than.reason);
+function isWorse(verdict: Verdict, than: Verdict): boolean {
+  const more = rankOf(verdict) - rankOf(than);
+  return more > 0 || (more === 0 && reasonOf(verdict) < reasonOf(than));
 }
 
 type Outcome = Exclude<keyof ImageCounts, 'judged'> | 'well';
 /** From good to bad: an image that is run in several places counts once, by the worst of them. */
 const OUTCOMES: readonly Outcome[] = ['well', 'warned', 'unknown', 'denied'];
 
-/** The results for the images that one policy covers, and when one of them was judged last. */
-export interface PolicyTally {
-  readonly counts: ImageCounts;
-  readonly lastJudged?: Date;
-}
-
-/** Counts distinct images per policy, by the findings of that policy alone; every name asked for is in the answer. */
+/**
+ * Counts distinct images per policy, by the findings of that policy alone, and says when one of them was judged last; every name
+ * asked for is in the answer.
+ */
 export function tallyPolicies(
   names: readonly string[],
   judgements: Iterable<Judgement>,
-): ReadonlyMap<string, PolicyTally> {
+): ReadonlyMap<string, { readonly counts: ImageCounts; readonly lastJudged?: Date }> {
   const tallies = new Map(
     names.map((name) => [name, { images: new Map<string, number>(), last: new Date(0) }]),
   );
