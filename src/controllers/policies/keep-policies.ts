@@ -15,20 +15,39 @@ import {
   type PolicyStore,
   type NamespaceSource,
   type PolicyObject,
-  type PolicySource,
   type SecretData,
 } from './policy-store.ts';
 
 /** What policies are kept with. */
-interface PolicyOptions extends Omit<PolicyCachesOptions, 'onPolicies'> {
+interface PolicyOptions {
+  readonly cluster: Pick<Cluster, 'get' | 'list' | 'watch'>;
+  readonly watchCollection: WatchCollection;
+  /** The controller's own namespace. */
+  readonly namespace: string;
   readonly roots: TrustRoots;
+  readonly clock: Clock;
   /** Policies were swapped; the names are those that changed. */
   readonly onPolicies: (names: readonly string[]) => void;
+  readonly onSecret: (name: string) => void;
+  /** The labels of this namespace may have changed. */
+  readonly onNamespace: (name: string) => void;
+  readonly onError: (what: string, error: unknown) => void;
+  /** Receives every failure that is a bug. */
+  readonly report: (error: unknown) => void;
 }
 
 /** The policies of a cluster, compiled and kept current. Nothing may be judged before `caches.synced`. */
 export interface Policies {
-  readonly caches: PolicyCaches;
+  /** What a replica keeps in memory of policies, of what they name, and of namespaces. */
+  readonly caches: {
+    readonly policies: Reflector<PolicyObject>;
+    /** Secrets of the controller's own namespace. */
+    readonly secrets: Reflector<SecretData>;
+    /** Resolves when everything was read once; rejects when closed before. */
+    readonly synced: Promise<void>;
+    /** Collections that are not read yet, for people. */
+    readonly waitingFor: () => readonly string[];
+  };
   readonly store: PolicyStore;
   /** Names of the policies that are no objects of the cluster. */
   readonly builtIn: readonly string[];
@@ -39,30 +58,86 @@ export interface Policies {
   readonly close: () => Promise<void>;
 }
 
-/** Keeps the policies of a cluster compiled. */
+/** Releases of Helm are Secrets, too: large ones, which no policy names. */
+const NOT_HELM = 'type!=helm.sh/release.v1';
+
+/**
+ * Pauses before the API server is asked again, in milliseconds. They are short also after a long outage: until then admission
+ * works with the policies and keys of before. These are few and small collections, so that four lists every few seconds are no
+ * burden.
+ */
+const BACKOFF = { baseMs: 500, maxMs: 3_000 };
+
+/** Keeps the policies of a cluster compiled. The caches fill in the background. */
 export function keepPolicies(options: PolicyOptions): Policies {
-  const { roots, clock, onPolicies } = options;
-  const caches = openPolicyCaches({
-    ...options,
-    onPolicies: () => {
-      refresh();
-    },
-  });
-  const builtIn = [canaryPolicy(roots)];
-  const store = createPolicyStore({ source: caches.source, roots, clock, builtIn, onChange: onPolicies });
+  const { cluster, watchCollection, namespace, roots, clock, report } = options;
+  const watch = <T>(
+    what: string,
+    collection: Collection,
+    select: (object: KubeObject) => T,
+    onChange: (change: Change<T>) => void,
+  ): Reflector<T> =>
+    watchCollection({
+      ...{ cluster, collection, select, onChange, backoff: BACKOFF },
+      onError: (error) => {
+        options.onError(what, error);
+      },
+    });
   const refresh = coalesced(() => {
     // With half of what policies name, they would look like policies that name what does not exist.
-    if (caches.waitingFor().length === 0) store.refresh();
+    if (waitingFor().length === 0) store.refresh();
   });
-  void caches.synced.then(refresh, () => undefined);
+  const secretData = ({ data }: KubeObject): SecretData => ({ data });
+  const policies = watch('image policies', { resource: RESOURCES.policies }, policyObject, refresh);
+  const secrets = watch(
+    `secrets of ${namespace}`,
+    { resource: RESOURCES.secrets, namespace, fieldSelector: NOT_HELM },
+    secretData,
+    ({ name }) => {
+      refresh();
+      options.onSecret(name);
+    },
+  );
+  const collection = { resource: RESOURCES.configMaps, namespace };
+  const configMaps = watch(`config maps of ${namespace}`, collection, secretData, refresh);
+  const labels = watch('namespaces', { resource: RESOURCES.namespaces }, labelsOf, ({ name }) => {
+    options.onNamespace(name);
+  });
+  const all = { 'image policies': policies, secrets, 'config maps': configMaps, namespaces: labels };
+  const waitingFor = () => Object.entries(all).flatMap(([what, one]) => (one.hasSynced() ? [] : [what]));
+  const builtIn = [canaryPolicy(roots)];
+  const store = createPolicyStore({
+    ...{ roots, clock, builtIn, onChange: options.onPolicies },
+    source: {
+      policies: () => policies.values(),
+      secret: (name) => secrets.get(name, namespace),
+      configMap: (name) => configMaps.get(name, namespace),
+    },
+  });
+  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(() => undefined);
+  void synced.then(refresh, () => undefined);
+  const namespaceLabels = namespaceReader(
+    {
+      cached: (name) => labels.get(name),
+      confirmedMsAgo: () => labels.confirmedMsAgo(),
+      ask: (name, signal) =>
+        learn(
+          async () => {
+            const object = await cluster.get({ resource: RESOURCES.namespaces, name }, signal);
+            return object && labelsOf(object);
+          },
+          { clock, report },
+        ),
+    },
+    clock,
+  );
   return {
-    caches,
-    store,
-    builtIn: builtIn.map(({ name }) => name),
-    namespaceLabels: namespaceReader(caches.namespaces, clock),
-    refresh,
+    caches: { policies, secrets, synced, waitingFor },
+    ...{ store, builtIn: builtIn.map(({ name }) => name), namespaceLabels, refresh },
     gauges: [stalledGauge(store)],
-    close: () => caches.close(),
+    close: async () => {
+      await Promise.all(Object.values(all).map((one) => one.close()));
+    },
   };
 }
 
@@ -96,112 +171,6 @@ function stalledGauge({ states }: PolicyStore): Gauge {
         labels: { policy },
         value: inForce === 'as written' ? 0 : 1,
       })),
-  };
-}
-
-/** What a replica keeps in memory of policies, of what they name, and of namespaces. */
-interface PolicyCaches {
-  readonly policies: Reflector<PolicyObject>;
-  /** Secrets of the controller's own namespace. */
-  readonly secrets: Reflector<SecretData & { readonly resourceVersion: string }>;
-  readonly source: PolicySource;
-  readonly namespaces: NamespaceSource;
-  /** Resolves when everything was read once; rejects when closed before. */
-  readonly synced: Promise<void>;
-  /** Collections that are not read yet, for people. */
-  readonly waitingFor: () => readonly string[];
-  readonly close: () => Promise<void>;
-}
-
-/** What opening the caches takes. */
-interface PolicyCachesOptions {
-  readonly cluster: Pick<Cluster, 'get' | 'list' | 'watch'>;
-  readonly watchCollection: WatchCollection;
-  /** The controller's own namespace. */
-  readonly namespace: string;
-  readonly clock: Clock;
-  /** Policies or what they name may have changed. */
-  readonly onPolicies: () => void;
-  readonly onSecret: (name: string) => void;
-  /** The labels of this namespace may have changed. */
-  readonly onNamespace: (name: string) => void;
-  readonly onError: (what: string, error: unknown) => void;
-  /** Receives every failure that is a bug. */
-  readonly report: (error: unknown) => void;
-}
-
-/** Releases of Helm are Secrets, too: large ones, which no policy names. */
-const NOT_HELM = 'type!=helm.sh/release.v1';
-
-/**
- * Pauses before the API server is asked again, in milliseconds. They are short also after a long outage: until then admission
- * works with the policies and keys of before. These are few and small collections, so that four lists every few seconds are no
- * burden.
- */
-const BACKOFF = { baseMs: 500, maxMs: 3_000 };
-
-/** Opens the caches; they fill in the background. */
-function openPolicyCaches(options: PolicyCachesOptions): PolicyCaches {
-  const { cluster, watchCollection, namespace, clock, onPolicies, report } = options;
-  const watch = <T>(
-    what: string,
-    collection: Collection,
-    select: (object: KubeObject) => T,
-    onChange: (change: Change<T>) => void,
-  ): Reflector<T> =>
-    watchCollection({
-      ...{ cluster, collection, select, onChange, backoff: BACKOFF },
-      onError: (error) => {
-        options.onError(what, error);
-      },
-    });
-  const policies = watch('image policies', { resource: RESOURCES.policies }, policyObject, onPolicies);
-  const secrets = watch(
-    `secrets of ${namespace}`,
-    { resource: RESOURCES.secrets, namespace, fieldSelector: NOT_HELM },
-    ({ data, metadata }) => ({ data, resourceVersion: metadata.resourceVersion ?? '' }),
-    ({ name }) => {
-      onPolicies();
-      options.onSecret(name);
-    },
-  );
-  const configMaps = watch(
-    `config maps of ${namespace}`,
-    { resource: RESOURCES.configMaps, namespace },
-    ({ data }): SecretData => ({ data }),
-    onPolicies,
-  );
-  const labels = watch('namespaces', { resource: RESOURCES.namespaces }, labelsOf, ({ name }) => {
-    options.onNamespace(name);
-  });
-  const all = { 'image policies': policies, secrets, 'config maps': configMaps, namespaces: labels };
-  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(() => undefined);
-  synced.catch(() => undefined); // A caller may never wait for it.
-  return {
-    policies,
-    secrets,
-    source: {
-      policies: () => policies.values(),
-      secret: (name) => secrets.get(name, namespace),
-      configMap: (name) => configMaps.get(name, namespace),
-    },
-    namespaces: {
-      cached: (name) => labels.get(name),
-      confirmedMsAgo: () => labels.confirmedMsAgo(),
-      ask: (name, signal) =>
-        learn(
-          async () => {
-            const object = await cluster.get({ resource: RESOURCES.namespaces, name }, signal);
-            return object && labelsOf(object);
-          },
-          { clock, report },
-        ),
-    },
-    synced,
-    waitingFor: () => Object.entries(all).flatMap(([what, one]) => (one.hasSynced() ? [] : [what])),
-    close: async () => {
-      await Promise.all(Object.values(all).map((one) => one.close()));
-    },
   };
 }
 
