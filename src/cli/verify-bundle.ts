@@ -30,12 +30,12 @@ export const addVerifyBundle: AddCommand = (program, tools, terminal, exit) => {
       const outcome = must(await tools.verifyBundle(questionOf(artifact, options)));
       if (!outcome.ok) {
         terminal.err(`not verified: ${outcome.why}\n`);
-        return exit(EXIT.refused);
+      } else {
+        const { signer, signedAt } = outcome;
+        const madeBy = signedAt ? `, made by ${signedAt.toISOString()}` : '';
+        terminal.out(`verified: ${describe(signer)}${madeBy}\n`);
       }
-      const { signer, signedAt } = outcome;
-      const madeBy = signedAt ? `, made by ${signedAt.toISOString()}` : '';
-      terminal.out(`verified: ${describe(signer)}${madeBy}\n`);
-      exit(EXIT.ok);
+      exit(outcome.ok ? EXIT.ok : EXIT.refused);
     });
 };
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { parsed, problem } from '../../core/model/index.ts';
 import { durationMs, type FolderPolicies } from '../../core/policy/index.ts';
 import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
-import { exitCodeOf, must, stopSignal, type OutputFormat } from '../exit.ts';
+import { must, stopSignal, type OutputFormat } from '../exit.ts';
 import { both, mustReadOnce, settingsFrom, withOutput, withRegistryOptions } from '../options.ts';
 import type { RegistryOptions } from '../options.ts';
 import type { AddCommand, OpenPromotion, Terminal, Tools } from '../ports.ts';

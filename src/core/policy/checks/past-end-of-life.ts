@@ -1,9 +1,10 @@
 import { unknown, type Evidence, type Finding } from '../../model/index.ts';
 import type { CompiledPolicy } from '../compile/compile.ts';
 import type { LifecycleRequirement } from '../compile/requirements.ts';
-import { counts, decidingClaim, isNear, isPast, readLifecycle, type LifecycleReading } from '../lifecycle.ts';
+import { counts, decidingClaim, isNear, isPast, readLifecycle } from '../lifecycle.ts';
+import type { LifecycleClaim, LifecycleReading } from '../lifecycle.ts';
 import { formatDay } from '../time.ts';
-import { notThere, refused, unknownFinding, type Check } from './check.ts';
+import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 
 const WORDS = {
   EndOfLife: { past: 'PastEndOfLife', ended: 'ended', ends: 'ends' },
@@ -18,18 +19,24 @@ export const pastEndOfLife: Check = (given) => {
   if (evidence.manifest.state === 'absent') return notThere(given);
   const reading = readLifecycle(evidence, lifecycle);
   const claim = decidingClaim(reading.claims, lifecycle.refuse);
-  const words = claim && WORDS[claim.says];
-  const says = claim && `${formatDay(claim.moment)}, says ${claim.where}`;
-  if (words && isPast(claim, lifecycle.gracePeriodMs, now))
-    return refused(policy, words.past, `${words.ended} ${says}`, newest(evidence));
+  if (claim && isPast(claim, lifecycle.gracePeriodMs, now)) return about(claim, 'past', given);
   // A later date proves nothing while an earlier one may hide in what could not be read.
   const doubt = inDoubt(reading, lifecycle.refuse, policy);
   if (doubt) return doubt;
-  if (!words) return lifecycle.required ? missing(policy) : undefined;
-  if (lifecycle.warnBeforeMs === 0 || !isNear(claim, lifecycle, now)) return undefined;
-  const near = refused(policy, 'EndOfLifeNear', `${words.ends} ${says}`, newest(evidence));
-  return { ...near, kind: 'notice' };
+  if (!claim) return lifecycle.required ? missing(policy) : undefined;
+  return lifecycle.warnBeforeMs > 0 && isNear(claim, lifecycle, now)
+    ? about(claim, 'near', given)
+    : undefined;
 };
+
+function about({ says, moment, where }: LifecycleClaim, when: 'past' | 'near', given: Given): Finding {
+  const { policy, evidence } = given;
+  const words = WORDS[says];
+  const day = `${formatDay(moment)}, says ${where}`;
+  if (when === 'past') return refused(policy, words.past, `${words.ended} ${day}`, newest(evidence));
+  const near = refused(policy, 'EndOfLifeNear', `${words.ends} ${day}`, newest(evidence));
+  return { ...near, kind: 'notice' };
+}
 
 function inDoubt(
   { incomplete, unreadable }: LifecycleReading,

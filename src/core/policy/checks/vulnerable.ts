@@ -1,10 +1,10 @@
 import { nameAuthorities } from '../compile/authority.ts';
-import { nameOf, unknown, type Finding } from '../../model/index.ts';
+import { nameOf, unknown, type Finding, type StatementClaim } from '../../model/index.ts';
 import type { VulnerabilityRequirement } from '../compile/requirements.ts';
 import { isVulnerabilityReport } from '../reports/describe.ts';
 import { judgeVulnerabilities } from '../reports/judge.ts';
 import { readVulnerabilities } from '../reports/read.ts';
-import { isUnreadable, type UnreadableReport, type VulnerabilityReport } from '../reports/report.ts';
+import { isUnreadable, type VulnerabilityReport } from '../reports/report.ts';
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, futureObjection, readStatements } from './statements.ts';
 
@@ -16,9 +16,8 @@ export const vulnerable: Check = (given) => {
   const { vulnerabilities: requirement } = policy;
   if (!requirement) return undefined;
   if (evidence.manifest.state === 'absent') return notThere(given);
-  const reading = readStatements(evidence.signatures, requirement.from, ({ predicateType }) =>
-    isVulnerabilityReport(predicateType),
-  );
+  const isReport = ({ predicateType }: StatementClaim) => isVulnerabilityReport(predicateType);
+  const reading = readStatements(evidence.signatures, requirement.from, isReport);
   const counting = [...reading.accepted, ...(requirement.unsigned ? reading.unsigned : [])];
   if (counting.length === 0) {
     if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
@@ -27,11 +26,8 @@ export const vulnerable: Check = (given) => {
     return refused(policy, 'ReportMissing', found, 'have this digest scanned');
   }
   const reports = counting.flatMap(({ says }) => readVulnerabilities(says) ?? []);
-  const refusal = judge(
-    newest(reports.filter((one): one is VulnerabilityReport => !isUnreadable(one))),
-    requirement,
-    given,
-  );
+  const readable = reports.filter((one): one is VulnerabilityReport => !isUnreadable(one));
+  const refusal = judge(newest(readable), requirement, given);
   if (refusal) return refusal;
   // What cannot be read may be the newest, and say the worst: an older one that is good must not stand in for it.
   const unread = reports.find(isUnreadable);
@@ -61,9 +57,7 @@ function judge(
   if (old !== undefined)
     return refused(policy, 'ReportTooOld', `the vulnerability report ${old}`, 'have it scanned anew');
   const name = nameOf(evidence.image);
-  const exceptions = requirement.exceptions.map(({ coversImage, ...one }) => {
-    return { ...one, appliesToImage: coversImage(name) };
-  });
+  const exceptions = requirement.exceptions.map((one) => ({ ...one, appliesToImage: one.coversImage(name) }));
   const findings = reports.flatMap((one) => one.findings);
   const { blocking } = judgeVulnerabilities({ findings }, { ...requirement, exceptions, now });
   if (blocking.length === 0) return undefined;

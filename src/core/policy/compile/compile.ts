@@ -90,3 +90,12 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
     ...(compiled && unreadable.length === 0 ? compiled : { coversImage: () => true }),
   };
 }
+
+/**
+ * A policy as a promotion asks it of its source: whatever image it is and wherever it may run, refusing also what is unknown.
+ * The quarantine flag is not asked: lifting it is what a promotion is for.
+ */
+export function asGate(policy: CompiledPolicy): CompiledPolicy {
+  const everywhere = { coversImage: () => true, coversNamespace: undefined };
+  return { ...policy, ...everywhere, enforcement: 'Deny', onUnknown: 'Deny', quarantine: undefined };
+}

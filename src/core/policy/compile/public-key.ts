@@ -58,13 +58,16 @@ function readJwk(json: string): Parsed<KeyObject> {
 
 function kindOf(key: KeyObject): Parsed<KeyKind> {
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key;
-  const bits = details.modulusLength ?? 0;
-  if (type === 'ed25519' || (type === 'rsa' && bits >= MIN_RSA_BITS)) return parsed(type);
-  if (type === 'rsa')
-    return problem('', `is an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are needed`);
+  if (type === 'ed25519') return parsed(type);
+  if (type === 'rsa') return rsa(details.modulusLength ?? 0);
   const what = details.namedCurve ?? type;
   const curve = type === 'ec' ? CURVES[what] : undefined;
   return curve === undefined
     ? problem('', `is a ${what} key; ECDSA P-256, P-384, P-521, RSA and Ed25519 are supported`)
     : parsed(curve);
+}
+
+function rsa(bits: number): Parsed<KeyKind> {
+  if (bits >= MIN_RSA_BITS) return parsed('rsa');
+  return problem('', `is an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are needed`);
 }
