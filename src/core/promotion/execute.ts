@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
-import { Fault, type Digest } from '../model/index.ts';
+import type { Digest } from '../model/index.ts';
 import type { Approval } from './approval.ts';
+import { orFault } from './concurrency.ts';
 import { discover } from './discover.ts';
 import { mirrorSteps } from './mirror.ts';
 import type { Discovery, PlannedImage, Resolved } from './plan.ts';
@@ -140,13 +141,9 @@ function newness(
     if (action === 'Move' && !first.has(expected)) first.set(expected, tag);
   const inUse = planned.some(({ atTarget }) => atTarget !== undefined);
   let absent: Promise<boolean> | undefined;
-  const isAbsent = async (signal: AbortSignal): Promise<boolean> => {
-    try {
-      return ((await target.tags(to, signal)) ?? []).length === 0;
-    } catch (error) {
-      if (error instanceof Fault) return false;
-      throw error;
-    }
+  const isAbsent = (signal: AbortSignal): Promise<boolean> => {
+    const listed = target.tags(to, signal).then((tags = []) => tags.length === 0);
+    return orFault(listed, () => false, signal);
   };
   return async ({ tag, expected }, signal) => {
     if (inUse || first.get(expected) !== tag) return false;

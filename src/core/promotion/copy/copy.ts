@@ -177,24 +177,18 @@ export interface Arrived {
   readonly reason?: Reason;
 }
 
-/** What is counted again, and where. */
-interface VerifyRequest {
-  readonly graph: Graph;
-  readonly target: TargetRegistry;
-  /** The repository at the target. */
-  readonly to: ImageRef;
-  /** Also asks for every child of the index: for a caller that deletes the source next. */
-  readonly thorough?: boolean;
-}
-
 /** Looks at the same time; the registry's own budget is shared by all images. */
 const LOOK_AT_ONCE = 16;
 
 /**
  * Counts at the target: the image by its digest, what is listed for every manifest that has carried referrers,
  * and the signatures under cosign's tags. A tag where the target has its own, which cannot be merged, counts as left by rule.
+ * `thorough` = it also asks for every child of the index: for a caller that deletes the source next.
  */
-export function verifyTarget(request: VerifyRequest, signal: AbortSignal): Promise<Arrived> {
+export function verifyTarget(
+  request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & { readonly thorough?: boolean },
+  signal: AbortSignal,
+): Promise<Arrived> {
   const { graph, target, to, thorough = false } = request;
   return together(signal, async (inner, start): Promise<Arrived> => {
     const limit = pLimit(LOOK_AT_ONCE);

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ImageRef, Manifest } from '../../model/index.ts';
+import type { Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
@@ -32,8 +32,14 @@ export function supersedeStep(
     if (!version) return { status: 'skipped' };
     const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
     if (!manifest) return { status: 'skipped' };
-    const line: Line = { target, to, own: { tag, version, manifest } };
-    const { newer, older } = sidesOf(line.own, tags ?? []);
+    const own: Member = { tag, version, manifest };
+    const others = akinTo(own, tags ?? []);
+    const memberAt = async (one: Versioned): Promise<Member | undefined> => {
+      const found = await target.manifest({ ...to, tag: one.tag }, signal);
+      if (!found || found.digest === manifest.digest) return undefined;
+      const member = { ...one, manifest: found };
+      return lineOf(member) === lineOf(own) ? member : undefined;
+    };
     const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
       const place = { target, to, about };
       if (findEndOfLife(await referrersAt(place, signal))) return false;
@@ -41,15 +47,14 @@ export function supersedeStep(
       return true;
     };
     // They come newest first, so that mostly one is examined.
-    for (const one of newer) {
-      const successor = await memberOf(one, line, signal);
-      if (successor) return { status: (await mark(line.own, successor.tag)) ? 'succeeded' : 'skipped' };
-    }
+    for (const one of others.filter((other) => compareNewestFirst(other.version, version) < 0))
+      if (await memberAt(one)) return { status: (await mark(own, one.tag)) ? 'succeeded' : 'skipped' };
+    const older = others.filter((other) => compareNewestFirst(other.version, version) > 0);
     const limit = pLimit(AT_ONCE);
     const marked = await Promise.all(
       older.slice(0, MAX_OLDER).map((one) =>
         limit(async () => {
-          const member = await memberOf(one, line, signal);
+          const member = await memberAt(one);
           return member !== undefined && mark(member, tag);
         }),
       ),
@@ -58,49 +63,27 @@ export function supersedeStep(
   });
 }
 
-/** An image of a line. */
-interface Member {
+/** A tag that is a whole version. */
+interface Versioned {
   readonly tag: string;
   readonly version: TagVersion;
+}
+
+/** An image of a line. */
+interface Member extends Versioned {
   readonly manifest: Manifest;
 }
 
-/** A line at the target, as the image sees it that has arrived. */
-interface Line extends Pick<StepParts, 'target'> {
-  readonly to: ImageRef;
-  readonly own: Member;
-}
-
-/** Tags that may be of the same line, on either side of an image, the newest first. */
-function sidesOf(
-  { version, manifest }: Member,
-  tags: readonly string[],
-): { readonly newer: readonly string[]; readonly older: readonly string[] } {
-  const sorted = tags
-    .flatMap((tag) => {
-      const its = isReservedTag(tag) ? undefined : wholeVersion(tag);
-      if (!its || variantOf(its) !== variantOf(version)) return [];
-      // Without a name for the line it is the minor version: others need not be examined.
-      const mayBe = namedLine(manifest) !== undefined || minorOf(its) === minorOf(version);
-      return mayBe ? [{ tag, its }] : [];
-    })
-    .toSorted((a, b) => compareNewestFirst(a.its, b.its));
-  const where = (isWanted: (order: number) => boolean): readonly string[] =>
-    sorted.filter(({ its }) => isWanted(compareNewestFirst(its, version))).map(({ tag }) => tag);
-  return { newer: where((order) => order < 0), older: where((order) => order > 0) };
-}
-
-/** The image under a tag, if it is another one of the same line. */
-async function memberOf(
-  tag: string,
-  { target, to: { registry, repository }, own }: Line,
-  signal: AbortSignal,
-): Promise<Member | undefined> {
-  const version = wholeVersion(tag);
-  const manifest = await target.manifest({ registry, repository, tag }, signal);
-  if (!version || !manifest || manifest.digest === own.manifest.digest) return undefined;
-  const member = { tag, version, manifest };
-  return lineOf(member) === lineOf(own) ? member : undefined;
+/** Tags that may be of the same line as an image, the newest first. */
+function akinTo({ version: own, manifest }: Member, tags: readonly string[]): readonly Versioned[] {
+  const versions = tags.flatMap((tag) => {
+    const version = isReservedTag(tag) ? undefined : wholeVersion(tag);
+    if (!version || variantOf(version) !== variantOf(own)) return [];
+    // Without a name for the line it is the minor version: others need not be examined.
+    const mayBe = namedLine(manifest) !== undefined || minorOf(version) === minorOf(own);
+    return mayBe ? [{ tag, version }] : [];
+  });
+  return versions.toSorted((a, b) => compareNewestFirst(a.version, b.version));
 }
 
 function wholeVersion(tag: string): TagVersion | undefined {
