@@ -76,11 +76,7 @@ export const runImageSchema = z.strictObject({
   spared: sparedSchema.optional(),
   blobs: z.strictObject({ mounted: count, copied: count, skipped: count }).optional(),
   attachments: z
-    .strictObject({
-      found: count.describe('At the source.'),
-      carried: count,
-      leftByRule: count,
-    })
+    .strictObject({ found: count.describe('At the source.'), carried: count, leftByRule: count })
     .optional()
     .describe('Referrers and cosign tags.'),
   startTime: stamp.optional(),
@@ -103,11 +99,7 @@ export const MAX_CONSIDERED = 200;
 export const runSpecSchema = z
   .strictObject({
     promotion: z
-      .strictObject({
-        name: objectName,
-        uid: z.string().min(1).max(64),
-        generation: z.int().min(0),
-      })
+      .strictObject({ name: objectName, uid: z.string().min(1).max(64), generation: z.int().min(0) })
       .describe('The ImagePromotion it carries out.'),
     trigger: z
       .enum(['Schedule', 'Manual', 'Event', 'Change', 'Retry'])

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { backupTag } from '../../../../src/core/promotion/index.ts';
-import { isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
-import { parseDigest } from '../../../../src/core/model/index.ts';
+import { backupTag, isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
+import { parseDigest, digestOf, isTag } from '../../../../src/core/model/index.ts';
 import { digestOfLetter } from '../../../support/promotions/promotions.ts';
 
 const hex = 'a'.repeat(64);
@@ -34,4 +33,17 @@ describe('tags that look reserved, and are images', () => {
   ]) {
     it(tag.slice(0, 30), () => expect(isReservedTag(tag)).to.be.false);
   }
+});
+
+describe('a backup tag', () => {
+  it('is a valid tag, always the same, recognised again, and within the length limit', () => {
+    const [old, other] = [digestOf('old'), digestOf('other')];
+    for (const tag of ['1.2.3', 'x'.repeat(128)]) {
+      const backup = backupTag(tag, old);
+      expect(isTag(backup)).to.equal(true);
+      expect(backup).to.equal(backupTag(tag, old)).and.not.equal(backupTag(tag, other));
+      expect(isReservedTag(backup)).to.equal(true);
+    }
+    expect(isReservedTag('1.2.3')).to.equal(false);
+  });
 });

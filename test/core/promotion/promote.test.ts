@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
-import { digestOf, type Descriptor, type Digest } from '../../../../src/core/model/index.ts';
-import type { ScanOutput, Statement } from '../../../../src/core/promotion/index.ts';
-import { attachStep, verifySource } from '../../../../src/core/promotion/promote.ts';
-import type { ImageTask, Learned, StepParts } from '../../../../src/core/promotion/steps/step.ts';
-import { shipKey } from '../../../support/promotions/promotion-fixture.ts';
-import { readSpec } from '../../../support/promotions/promotions.ts';
+import { openKeySigner } from '../../../src/clients/sigstore/index.ts';
+import { digestOf, type Descriptor, type Digest } from '../../../src/core/model/index.ts';
+import type { ScanOutput, Statement } from '../../../src/core/promotion/index.ts';
+import { attachStep, verifySource } from '../../../src/core/promotion/promote.ts';
+import type { ImageTask, Learned, StepParts } from '../../../src/core/promotion/steps/step.ts';
+import { shipKey } from '../../support/promotions/promotion-fixture.ts';
+import { readSpec } from '../../support/promotions/promotions.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const DIGEST = digestOf('image');

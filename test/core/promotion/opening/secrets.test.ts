@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { lentIdentity } from '../../../src/core/promotion/opening/secrets.ts';
-import { pathsOf } from '../../support/promotions/promotions.ts';
+import { lentIdentity } from '../../../../src/core/promotion/opening/secrets.ts';
+import { pathsOf } from '../../../support/promotions/promotions.ts';
 
 describe('the identity token that a promotion signs with', () => {
   const identities = {

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
-import { digestOf, Fault, type Evidence, type Fact, type Signature } from '../../../src/core/model/index.ts';
-import type { ImageAtTarget } from '../../../src/core/promotion/index.ts';
-import { judgeTarget, type TargetLook } from '../../../src/core/promotion/opening/rejudge-target.ts';
+import {
+  digestOf,
+  Fault,
+  type Evidence,
+  type Fact,
+  type Signature,
+} from '../../../../src/core/model/index.ts';
+import type { ImageAtTarget } from '../../../../src/core/promotion/index.ts';
+import { judgeTarget, type TargetLook } from '../../../../src/core/promotion/opening/rejudge-target.ts';
 
 const digestFor = (tag: string) => digestOf(tag);
 const place = (repository: string) => ({ registry: 'registry.example.com', repository });
