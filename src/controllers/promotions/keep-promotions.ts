@@ -1,13 +1,25 @@
-import type { Cluster, WatchCollection } from '../../clients/kubernetes/index.ts';
-import type { Gauge, Log, Time } from '../../core/model/index.ts';
-import { parsePromotion } from '../../core/promotion/index.ts';
+import type {
+  Cluster,
+  KubeObject,
+  Reflector,
+  Resource,
+  WatchCollection,
+} from '../../clients/kubernetes/index.ts';
+import { objectOf, textOf, type Gauge, type Log, type Time } from '../../core/model/index.ts';
+import { parsePromotion, type ImagePromotionStatus } from '../../core/promotion/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
-import { openPromotionCaches, type PromotionCaches } from './caches.ts';
-import { createJobStore, createRunStore, promotionWrites } from './cluster-store.ts';
+import { RESOURCES } from '../../core/workload/index.ts';
+import { createJobStore, createRunStore, customObject, knownRun, promotionWrites } from './cluster-store.ts';
 import { createPromotionController, type PromotionController } from './controller.ts';
 import { createExecutions, createRejudge, type ClusterOpening } from './executions.ts';
 import { checkedForJobs } from './jobs/job.ts';
-import type { ControllerPorts, PromotionMeter, PromotionObject } from './ports.ts';
+import type {
+  ApprovalObject,
+  ControllerPorts,
+  ObjectName,
+  PromotionMeter,
+  PromotionObject,
+} from './ports.ts';
 
 /** What promotions are kept with. */
 interface PromotionOptions
@@ -38,18 +50,14 @@ interface PromotionTasks {
 
 /** Runs the controller of promotions on a cluster. Only the leader reads promotions, their runs and approvals. */
 export function keepPromotions(options: PromotionOptions): PromotionTasks {
-  const { cluster, time, watchCollection, log, identity, recordEvent, random, report } = options;
+  const { cluster, time, log, identity, recordEvent, random, report } = options;
   const flagged = new Map<string, number>();
-  let term: { readonly caches: PromotionCaches; readonly controller: PromotionController } | undefined;
+  let term:
+    { readonly caches: ReturnType<typeof openCaches>; readonly controller: PromotionController } | undefined;
 
   const begin = () => {
-    const caches = openPromotionCaches({
-      ...{ cluster, watchCollection, onError: options.onReadFailure },
-      onPromotion: (name) => controller.onPromotion(name),
-      onRun: (run, promotion) => controller.onRun(run, promotion),
-      onApproval: (run) => controller.onApproval(run),
-    });
-    const controller = createController(
+    const caches = openCaches(options, () => controller);
+    const controller: PromotionController = createController(
       {
         ...{ ...time, ...promotionWrites(cluster), ...caches, identity, recordEvent, random, report },
         runs: createRunStore(cluster),
@@ -101,6 +109,76 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
         read: () => [...flagged].map(([promotion, value]) => ({ labels: { promotion }, value })),
       },
     ],
+  };
+}
+
+/** Runs asked for at once: one of them may have a hundred kilobytes. */
+const RUNS_ON_PAGE = 50;
+
+/**
+ * Opens what the leader keeps in memory of promotions, of all namespaces; it fills in the background. Runs are kept without the
+ * fields that only the holder of their claim needs. `synced` resolves when everything was read once; rejects when closed before.
+ */
+function openCaches(
+  { cluster, watchCollection, onReadFailure }: PromotionOptions,
+  controller: () => PromotionController,
+) {
+  const watch = <T>(
+    what: string,
+    given: {
+      readonly resource: Resource;
+      readonly select: (object: KubeObject) => T;
+      readonly onChange: (name: ObjectName, value: T) => void;
+      readonly pageSize?: number;
+    },
+  ): Reflector<T> =>
+    watchCollection({
+      ...{ ...given, cluster, collection: { resource: given.resource } },
+      onChange: ({ namespace = '', name, ...change }) => {
+        given.onChange({ namespace, name }, change.type === 'set' ? change.value : change.previous);
+      },
+      onError: (error) => {
+        onReadFailure(what, error);
+      },
+    });
+  const promotions = watch('image promotions', {
+    resource: RESOURCES.promotions,
+    select: customObject<ImagePromotionStatus>,
+    onChange: (name) => controller().onPromotion(name),
+  });
+  const runs = watch('image promotion runs', {
+    resource: RESOURCES.promotionRuns,
+    select: knownRun,
+    pageSize: RUNS_ON_PAGE,
+    onChange: (name, { spec }) => {
+      controller().onRun(name, textOf(objectOf(objectOf(spec).promotion).name));
+    },
+  });
+  const approvals = watch<ApprovalObject>('promotion approvals', {
+    resource: RESOURCES.promotionApprovals,
+    select: customObject,
+    onChange: ({ namespace }, { spec }) => {
+      controller().onApproval({ namespace, name: textOf(objectOf(spec).runName) });
+    },
+  });
+  const all = [promotions, runs, approvals];
+  const synced = Promise.all(all.map((one) => one.synced)).then(() => undefined);
+  synced.catch(() => undefined); // A caller may never wait for it.
+  return {
+    promotions: () => promotions.values(),
+    promotion: ({ namespace, name }: ObjectName) => promotions.get(name, namespace),
+    runsOf: ({ metadata: { namespace, uid } }: PromotionObject) =>
+      [...runs.values()].filter(
+        (run) => run.metadata.namespace === namespace && objectOf(objectOf(run.spec).promotion).uid === uid,
+      ),
+    approvals: ({ namespace, name }: ObjectName) =>
+      [...approvals.values()].filter(
+        ({ metadata, spec }) => metadata.namespace === namespace && objectOf(spec).runName === name,
+      ),
+    synced,
+    close: async () => {
+      await Promise.all(all.map((one) => one.close()));
+    },
   };
 }
 
