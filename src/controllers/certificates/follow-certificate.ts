@@ -27,13 +27,11 @@ interface CertificateSource {
 export function followCertificate(options: CertificateOptions): CertificateSource {
   const { settings, readFiles, secretData, onChange, log } = options;
   if (settings.source === 'Files') {
-    const following = followPair({
-      ...{ read: readFiles, fits, everyMs: READ_FILES_MS, onChange },
-      onError: (problems) => {
-        log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
-      },
-    });
-    return { refresh: () => undefined, close: following.close };
+    const onError = (problems: readonly Problem[]) => {
+      log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
+    };
+    const following = { read: readFiles, fits, everyMs: READ_FILES_MS, onChange, onError };
+    return { refresh: () => undefined, ...followPair(following) };
   }
   return {
     refresh: () => {
@@ -63,32 +61,23 @@ interface FollowOptions {
   readonly onError: (problems: readonly Problem[]) => void;
 }
 
-/** Checks of a pair at regular intervals. */
-export interface Following {
-  /** Ends the checks: no callback is called afterwards. */
-  readonly close: () => void;
-}
-
 /**
  * Follows certificate and key that another process renews, from now on. The two files never change at the same moment: a pair
- * that does not fit, or cannot be read, is read again.
+ * that does not fit, or cannot be read, is read again. After `close` no callback is called.
  */
-export function followPair(options: FollowOptions): Following {
-  const { fits, everyMs, onChange, onError: onError } = options;
+export function followPair(options: FollowOptions): { readonly close: () => void } {
+  const { everyMs, onChange, onError } = options;
   let good: Pair | undefined;
   let lastTrouble = '';
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
   const judge = (read: Parsed<Pair>): void => {
-    const usable = read.ok && !fits(read.value) ? MISFIT : read;
-    if (!usable.ok) {
-      const trouble = JSON.stringify(usable.problems);
-      if (trouble !== lastTrouble) onError(usable.problems);
-      lastTrouble = trouble;
-      return;
-    }
-    lastTrouble = '';
+    const usable = read.ok && !options.fits(read.value) ? MISFIT : read;
+    const trouble = usable.ok ? '' : JSON.stringify(usable.problems);
+    if (!usable.ok && trouble !== lastTrouble) onError(usable.problems);
+    lastTrouble = trouble;
+    if (!usable.ok) return;
     const { cert, key } = usable.value;
     if (cert === good?.cert && key === good.key) return;
     good = { cert, key };

@@ -134,13 +134,10 @@ function portsOver(
     },
     configurations: async () => {
       seen.clear();
-      const kinds = Object.keys(CONFIGURATIONS) as WebhookKind[];
-      await Promise.all(
-        kinds.map(async (kind) => {
-          const object = await cluster.get({ resource: CONFIGURATIONS[kind], name }, signal);
-          if (object) seen.set(kind, object);
-        }),
-      );
+      for (const kind of Object.keys(CONFIGURATIONS) as WebhookKind[]) {
+        const object = await cluster.get({ resource: CONFIGURATIONS[kind], name }, signal);
+        if (object) seen.set(kind, object);
+      }
       return [...seen].map(([kind, object]) => ({ kind, name, webhooks: webhooksOf(object) }));
     },
     setCaBundle: async (kind, names, caBundle) => {

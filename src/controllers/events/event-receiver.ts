@@ -69,7 +69,7 @@ export function openEventReceiver(options: EventReceiverOptions): EventReceiver 
   });
   return {
     routes: eventRoutes({
-      receivers: receivers.map((receiver) => receiverOf(receiver, secrets)),
+      receivers: receivers.map((receiver) => receiverOf(receiver, secrets.text)),
       verifyToken: options.verifyToken,
       onPushed: trigger.pushed,
       onAnswered: options.onAnswered,
@@ -86,10 +86,13 @@ function secretFileOf({ auth }: ReceiverSettings): readonly string[] {
   return auth.kind === 'oidc' ? [] : [auth.secretFile];
 }
 
-function receiverOf({ auth, name, sender, registry }: ReceiverSettings, secrets: SecretFiles): Receiver {
-  if (auth.kind === 'oidc') return { name, sender, registry, auth };
+function receiverOf(
+  { auth, ...receiver }: ReceiverSettings,
+  text: (path: string) => string | undefined,
+): Receiver {
+  if (auth.kind === 'oidc') return { ...receiver, auth };
   const { secretFile, ...rest } = auth;
-  return { name, sender, registry, auth: { ...rest, secret: () => secrets.text(secretFile) } };
+  return { ...receiver, auth: { ...rest, secret: () => text(secretFile) } };
 }
 
 /** The repository that a promotion takes from; none where it cannot be read. */
@@ -106,38 +109,28 @@ async function annotate({ cluster, clock }: EventReceiverOptions, key: string): 
   if (!written.ok && written.status !== 404) throw new Error(written.message);
 }
 
-/** Texts of files, as they were when they were last read. */
-interface SecretFiles {
-  /** `undefined` = it could not be read, or was not yet. */
-  readonly text: (path: string) => string | undefined;
-  readonly close: () => void;
-}
-
 /** Milliseconds between two reads: kubelets take a minute to write a Secret that changed. */
 const READ_MS = 10_000;
 
-/** Follows files with secrets, each of a line; the line break at the end is no part of it. */
-function followSecretFiles(
-  paths: readonly string[],
-  { readText, log }: Pick<EventReceiverOptions, 'readText' | 'log'>,
-): SecretFiles {
+/**
+ * Follows files with secrets, each of a line; the line break at the end is no part of it. `text` is `undefined` for one that could
+ * not be read, or was not yet.
+ */
+function followSecretFiles(paths: readonly string[], { readText, log }: EventReceiverOptions) {
   const texts = new Map<string, string>();
   const readAll = async (): Promise<void> => {
     for (const path of new Set(paths)) {
       const read = await readText(path);
-      if (read.ok) {
-        texts.set(path, read.value.replace(/\r?\n$/, ''));
-        continue;
-      }
-      texts.delete(path);
-      for (const problem of read.problems)
+      if (read.ok) texts.set(path, read.value.replace(/\r?\n$/, ''));
+      else texts.delete(path);
+      for (const problem of read.ok ? [] : read.problems)
         log.warn(problem, 'a secret of events cannot be read, its sender is refused');
     }
   };
   void readAll();
   const timer = setInterval(() => void readAll(), READ_MS);
   return {
-    text: (path) => texts.get(path),
+    text: (path: string) => texts.get(path),
     close: () => {
       clearInterval(timer);
     },

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parsed, Problem } from '../../../src/core/model/index.ts';
-import { followPair, type Following } from '../../../src/controllers/certificates/follow-certificate.ts';
+import { followPair } from '../../../src/controllers/certificates/follow-certificate.ts';
 import type { Pair } from '../../../src/controllers/certificates/read.ts';
 
 const pair = (name: string): Pair => ({ cert: `cert ${name}`, key: `key ${name}` });
 const fits = ({ cert, key }: Pair) => cert.slice(5) === key.slice(4);
 
 describe('followPair', () => {
-  let following: Following | undefined;
+  let following: ReturnType<typeof followPair> | undefined;
   afterEach(() => following?.close());
 
   function follow() {

@@ -1,11 +1,5 @@
 import type { RecordedEvent } from '../../../clients/kubernetes/index.ts';
-import {
-  conditionOf,
-  rfc3339,
-  type Reason,
-  type Condition,
-  type ConditionContent,
-} from '../../../core/model/index.ts';
+import { conditionOf, rfc3339, type Reason, type Condition } from '../../../core/model/index.ts';
 import {
   nextRun,
   type ImageDecision,
@@ -41,7 +35,7 @@ export function absorbRuns(
   runs: readonly RecordedRun[],
 ): Absorbed {
   const ended = runs
-    .filter(({ object }) => isNews(status.lastRun, object.metadata.name, object.status?.completionTime))
+    .filter((run) => isNews(status.lastRun, run))
     .toSorted((a, b) => Number(a.endedAt) - Number(b.endedAt) || (a.name < b.name ? -1 : 1));
   return ended.reduce<Absorbed>((absorbed, run) => absorb(promotion, absorbed, run), {
     status,
@@ -50,15 +44,10 @@ export function absorbRuns(
   });
 }
 
-function isNews(
-  last: ImagePromotionStatus['lastRun'],
-  name: string,
-  completionTime: string | undefined,
-): boolean {
-  if (completionTime === undefined) return false;
-  if (!last) return true;
-  const [then, before] = [Date.parse(completionTime), Date.parse(last.completionTime)];
-  return then > before || (then === before && name > last.name);
+function isNews(last: ImagePromotionStatus['lastRun'], { name, endedAt }: RecordedRun): boolean {
+  if (!last || !endedAt) return endedAt !== undefined;
+  const later = endedAt.getTime() - Date.parse(last.completionTime);
+  return later > 0 || (later === 0 && name > last.name);
 }
 
 function absorb(
@@ -66,12 +55,8 @@ function absorb(
   { status, events, counted }: Absorbed,
   run: RecordedRun,
 ): Absorbed {
-  const {
-    completionTime = '',
-    counts = status.counts,
-    conditions = [],
-    images = [],
-  } = run.object.status ?? {};
+  const { status: ran = {} } = run.object;
+  const { completionTime = '', counts = status.counts, conditions = [], images = [] } = ran;
   const { told, recent, fresh, ...changes } = changesOf(promotion, status, run.object);
   const complete = conditions.some(({ type, status: is }) => type === 'Complete' && is === 'True');
   return {
@@ -117,8 +102,17 @@ export function promotionStatus(before: ImagePromotionStatus, facts: StatusFacts
     activeRun: active?.name,
   };
   const about = { before: before.conditions, generation, now, maxMessage: MAX_MESSAGE };
-  const contents = promotionConditions(status, { ...facts, active });
-  return { ...status, conditions: contents.map((content) => conditionOf(content, about)) };
+  // As kstatus reads them. An image that a gate stops is a result: the promotion works as specified.
+  const answers: Readonly<Record<string, Answer>> = {
+    Ready: readyOf(status, { ...facts, active }),
+    Reconciling: reconcilingOf({ ...facts, active }),
+    Stalled: stalledOf({ ...facts, active }),
+    Flagged: flaggedOf(status),
+  };
+  const conditions = Object.entries(answers).map(([type, [is, reason, message]]) =>
+    conditionOf({ type, status: is, reason, message }, about),
+  );
+  return { ...status, conditions };
 }
 
 /** The last answered request of a person: by the run begun now, or by one that was not reported because of a crash. */
@@ -142,10 +136,8 @@ function lastRunTime(
   before: ImagePromotionStatus,
   { runs: [newest], begun, now }: StatusFacts,
 ): string | undefined {
-  const earlier = before.lastRunTime === undefined ? undefined : Date.parse(before.lastRunTime);
-  const times = [earlier, newest?.createdAt.getTime(), begun && now.getTime()].filter(
-    (at) => at !== undefined,
-  );
+  const earlier = before.lastRunTime === undefined ? undefined : new Date(before.lastRunTime);
+  const times = [earlier, newest?.createdAt, begun && now].flatMap((time) => time?.getTime() ?? []);
   return times.length === 0 ? undefined : rfc3339(new Date(Math.max(...times)));
 }
 
@@ -156,25 +148,6 @@ interface ConditionFacts extends StatusFacts {
 }
 
 type Answer = readonly [status: Condition['status'], reason: string, message: string];
-
-/** Conditions as kstatus reads them. An image that a gate stops is a result: the promotion works as specified. */
-function promotionConditions(
-  status: ImagePromotionStatus,
-  facts: ConditionFacts,
-): readonly ConditionContent[] {
-  const answers: Readonly<Record<string, Answer>> = {
-    Ready: readyOf(status, facts),
-    Reconciling: reconcilingOf(facts),
-    Stalled: stalledOf(facts),
-    Flagged: flaggedOf(status),
-  };
-  return Object.entries(answers).map(([type, [is, reason, message]]) => ({
-    type,
-    status: is,
-    reason,
-    message,
-  }));
-}
 
 function readyOf(
   status: ImagePromotionStatus,
