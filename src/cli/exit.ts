@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import type { Parsed, Problem } from '../core/model/index.ts';
 import type { Terminal } from './ports.ts';
 
@@ -30,17 +29,6 @@ export function printProblems(problems: readonly Problem[]): string {
 export function exitCodeOf<T>(results: readonly T[], no: readonly T[], unknown: T): number {
   if (results.some((one) => no.includes(one))) return EXIT.refused;
   return results.includes(unknown) ? EXIT.unknown : EXIT.ok;
-}
-
-export type OutputFormat = 'text' | 'json' | 'yaml';
-
-export function printDocument(value: object, format: OutputFormat): string {
-  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
-}
-
-/** A text in this colour (ECMA-48, SGR), where colours are wanted. */
-export function coloured(text: string, code: number, isWanted: boolean): string {
-  return isWanted ? `\u001b[${code}m${text}\u001b[0m` : text;
 }
 
 /** Aborts when the user or the system asks to stop. */

@@ -1,6 +1,6 @@
 import { formatReference, type JudgedImage } from '../core/model/index.ts';
 import { describeFinding } from '../core/policy/index.ts';
-import { coloured, printDocument, type OutputFormat } from './exit.ts';
+import { coloured, printDocument, type OutputFormat } from './output.ts';
 import type { Terminal } from './ports.ts';
 
 type Kind = JudgedImage['verdict']['kind'];

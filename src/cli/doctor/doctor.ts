@@ -4,7 +4,8 @@ import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
 import { checkCertificate, checkNamespaces, checkPinning, checkRegistration } from './webhook.ts';
 import { checkTarget, readRegistration, webhookOf } from './webhook.ts';
 import { checkPermissions } from './permissions.ts';
-import { exitCodeOf, must, type OutputFormat, coloured, printDocument } from '../exit.ts';
+import { exitCodeOf, must } from '../exit.ts';
+import { type OutputFormat, coloured, printDocument } from '../output.ts';
 import { withOutput, withTimeout } from '../options.ts';
 import type { AddCommand, Tools, Terminal } from '../ports.ts';
 

@@ -2,7 +2,8 @@ import { stringify } from 'yaml';
 import type { Digest } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import { countResults, MAX_WAIVED, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
-import { exitCodeOf, printDocument, type OutputFormat } from '../exit.ts';
+import { exitCodeOf } from '../exit.ts';
+import { printDocument, type OutputFormat } from '../output.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 /** Hex digits of a digest that a table shows. */

@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import type { Cluster, WorkQueue, WorkQueueOptions, WriteStatus } from '../../clients/kubernetes/index.ts';
-import { conditionOf, describeProblems, errorFields, type Clock, type Log } from '../../core/model/index.ts';
-import type { PolicyCondition, PolicyStatus } from '../../core/policy/index.ts';
+import {
+  conditionOf,
+  describeProblems,
+  errorFields,
+  type Clock,
+  type Condition,
+  type Log,
+} from '../../core/model/index.ts';
+import type { PolicyStatus } from '../../core/policy/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { PolicyStore, PolicyState, PolicyObject } from './policy-store.ts';
 
@@ -108,7 +115,7 @@ export function compileStatus(
   const problems = describeProblems(state.problems);
   const message = [...(problems === '' ? [] : [`${problems}.`]), IN_FORCE[state.inForce]].join(' ');
   const about = { before: before.conditions, generation: state.generation, now };
-  const condition = (type: 'Ready' | 'Stalled', holds: boolean): PolicyCondition =>
+  const condition = (type: 'Ready' | 'Stalled', holds: boolean): Condition =>
     conditionOf({ type, status: holds ? 'True' : 'False', reason, message }, about);
   const status = {
     observedGeneration: state.generation,

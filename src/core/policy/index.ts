@@ -1,6 +1,6 @@
 // What is required of images: the ImagePolicy resource, compiled; which policies match an image; the checks; the
 // verdict; the words of its messages. Pure: evidence comes in as values, and nothing here reads from outside.
-export { API_VERSION, conditionSchema, type PolicyCondition, type PolicyStatus } from './schema.ts';
+export { API_VERSION, conditionSchema, type PolicyStatus } from './schema.ts';
 export { customResourceDefinition, referencePage, imagePolicyCrd } from './crd.ts';
 export type { ResourceKind, SchemaNode } from './crd.ts';
 export { authorityIn } from './schema/authorities.ts';

@@ -126,7 +126,5 @@ export const policyStatusSchema = z.strictObject({
   lastAudit: moment.optional().describe('When running images were last judged.'),
 });
 
-/** A condition of an ImagePolicy, with the fields and meanings of `metav1.Condition`. */
-export type PolicyCondition = z.output<typeof conditionSchema>;
 /** The `status` of an ImagePolicy. */
 export type PolicyStatus = z.output<typeof policyStatusSchema>;
