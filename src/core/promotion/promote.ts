@@ -80,7 +80,7 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
  * Decides whether the image is promoted after its gates: all passed, or an authorized person has approved exactly this digest and
  * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
  */
-export function approveStep(parts: StepParts, asked: PromoteSpec['approval']): Step {
+function approveStep(parts: StepParts, asked: PromoteSpec['approval']): Step {
   return step('approve', ({ image: { digest } }, { gate }) =>
     Promise.resolve(approved(digest, gate, asked, parts)),
   );
@@ -175,7 +175,7 @@ function mergeScans(outputs: readonly ScanOutput[]): ScanOutput | undefined {
 }
 
 /** Signs the digest at the target, and the statement why it is there: that lifts its quarantine wherever the signer may. */
-export function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations }: SignSpec): Step {
+function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations }: SignSpec): Step {
   const { target, signer, startedAt: at } = parts;
   return step('sign', async (task, learned, signal) => {
     if (!signer) throw new Error('there is no signer');

@@ -176,7 +176,7 @@ export function platformsOf(manifest: Manifest): readonly ImagePlatform[] {
 }
 
 /** The children of an index in which BuildKit put statements about one of its platforms. */
-export function statementsInIndex(manifest: Manifest, platform: Digest): readonly Digest[] {
+function statementsInIndex(manifest: Manifest, platform: Digest): readonly Digest[] {
   return manifest.manifests
     .filter((child) => isStatements(child) && child.annotations[BUILDKIT_SUBJECT] === platform)
     .map(({ digest }) => digest);

@@ -210,7 +210,7 @@ export interface ReadScan {
 const BARE_REPORT = 'application/vnd.aquasec.trivy.report+json';
 
 /** Reads what was scanned of a platform, or says what is in the way. */
-export function readScanned(scanned: Scanned): ReadScan | Obstacle {
+function readScanned(scanned: Scanned): ReadScan | Obstacle {
   const { platform } = scanned;
   const of = platform === '' ? '' : ` of ${platform}`;
   switch (scanned.kind) {

@@ -4,13 +4,6 @@ import type { Descriptor, Digest, ManifestContent, PinnedRef, Platform, Reason }
 import type { SourceRegistry } from '../ports.ts';
 import { contentOf } from '../records/artifact.ts';
 
-/** Which platforms of an image are copied; none named = all of them, and the index stays what it is. */
-export interface PlatformSelection {
-  /** `os/architecture` or `os/architecture/variant`. */
-  readonly keep: readonly string[];
-  readonly missing: 'Fail' | 'Skip';
-}
-
 /** An image cut down to the platforms that are kept. */
 export interface KeptPlatforms {
   readonly root: ManifestContent;
@@ -81,11 +74,16 @@ function matches({ os, architecture, variant }: Platform, name: string): boolean
 /** Indexes leave out the usual variant. */
 const USUAL_VARIANT: Readonly<Record<string, string>> = { arm64: 'v8', arm: 'v7' };
 
-/** Of which image, and which platforms. */
+/** Of which image, and which of its platforms are copied. */
 export interface RootRequest {
   readonly image: PinnedRef;
   readonly source: SourceRegistry;
-  readonly platforms: PlatformSelection;
+  /** None named = all of them, and the index stays what it is. */
+  readonly platforms: {
+    /** `os/architecture` or `os/architecture/variant`. */
+    readonly keep: readonly string[];
+    readonly missing: 'Fail' | 'Skip';
+  };
 }
 
 /** Largest config that is read for its platform, in bytes; real ones have a few thousand. */

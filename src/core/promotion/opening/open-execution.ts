@@ -7,8 +7,8 @@ import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
 import type { OpeningContext } from './context.ts';
-import { entryOf, lentIdentity, readMaterial, type ReadObject } from './secrets.ts';
-import { judgeOn, openSide, type OpenSide, type SideOwner } from './side.ts';
+import { entryOf, lentIdentity, readOwner, type Owner, type ReadObject } from './secrets.ts';
+import { judgeOn, openSide, type OpenSide } from './side.ts';
 
 /** One promotion to be opened. */
 export interface PromotionToOpen {
@@ -21,20 +21,21 @@ export interface PromotionToOpen {
 
 /** Opens a promotion: its sides with their logins, its signer, its scanner. Problems name the field. */
 export async function openExecution(
-  { spec, namespace, run, startedAt, read }: PromotionToOpen,
+  promotion: PromotionToOpen,
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
-  const secrets = await readMaterial(spec, read, signal);
-  if (!secrets.ok) return secrets;
-  const owner = { namespace, secrets: secrets.value };
+  const { spec, run, startedAt } = promotion;
+  const read = await readOwner(promotion, signal);
+  if (!read.ok) return read;
+  const owner = read.value;
   // First, because this may ask an API server, and there is nothing to close yet.
   const policies = await policiesOf(spec, context, signal);
   const [source, target, signer, reports] = [
     await openSide('source', { side: spec.source, owner }, context, signal),
     await openSide('target', { side: spec.target, owner }, context, signal),
     await openSigner(spec, owner, context),
-    reportPolicy(spec, { material: secrets.value.material, roots: context.roots }),
+    reportPolicy(spec, { material: owner.material, roots: context.roots }),
   ];
   if (!source.ok || !target.ok || !signer.ok || !policies.ok || !reports.ok) {
     await Promise.all([source, target].flatMap((side) => (side.ok ? [side.value.close()] : [])));
@@ -102,7 +103,7 @@ function reportsOn(side: OpenSide, policy: CompiledPolicy, context: OpeningConte
 /** Opens the signer of a promotion; `undefined` where it does not sign. Problems name the field. */
 export async function openSigner(
   { mirror, promote }: ImagePromotionSpec,
-  owner: SideOwner,
+  owner: Owner,
   context: OpeningContext,
 ): Promise<Parsed<ArtifactSigner | undefined>> {
   const path = mirror?.sign ? 'spec.mirror.sign' : 'spec.promote.sign';
@@ -114,10 +115,10 @@ export async function openSigner(
 async function keySigner(
   name: string,
   path: string,
-  { secrets }: SideOwner,
+  { secret }: Owner,
   { openKeySigner }: OpeningContext,
 ): Promise<Parsed<ArtifactSigner>> {
-  const entries = secrets.secret(name);
+  const entries = secret(name);
   const pem = entryOf(entries, 'cosign.key', path);
   if (!pem.ok) return pem;
   const signer = await openKeySigner({ pem: pem.value, password: entries?.['cosign.password'] });
@@ -131,7 +132,7 @@ async function keySigner(
 async function keylessSigner(
   keyless: NonNullable<SignSpec['keyless']>,
   path: string,
-  { namespace }: SideOwner,
+  { namespace }: Owner,
   { identityTokens: identities, readToken, openKeylessSigner }: OpeningContext,
 ): Promise<Parsed<ArtifactSigner>> {
   const lent = lentIdentity(keyless, path, { identities, namespace });

@@ -11,7 +11,7 @@ import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import type { OpeningContext } from './context.ts';
 import { openSigner, type PromotionToOpen } from './open-execution.ts';
-import { readMaterial } from './secrets.ts';
+import { readOwner } from './secrets.ts';
 import { judgeOn, openSide } from './side.ts';
 
 /** What is judged again. */
@@ -24,16 +24,17 @@ export type PromotionToRejudge = Pick<PromotionToOpen, 'spec' | 'namespace' | 'r
  * `undefined` = no report would count. Problems name the field.
  */
 export async function rejudgeTarget(
-  { spec, namespace, known, read }: PromotionToRejudge,
+  promotion: PromotionToRejudge,
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<TargetJudgement | undefined>> {
+  const { spec, known } = promotion;
   const scan = reportingScan(spec);
   if (!scan) return parsed(undefined);
-  const secrets = await readMaterial(spec, read, signal);
-  if (!secrets.ok) return secrets;
-  const given = { material: secrets.value.material, roots: context.roots };
-  const owner = { namespace, secrets: secrets.value };
+  const read = await readOwner(promotion, signal);
+  if (!read.ok) return read;
+  const owner = read.value;
+  const given = { material: owner.material, roots: context.roots };
   const signer = await openSigner(spec, owner, context);
   const [place, side, reports, own] = [
     parseReference(spec.source.repository),

@@ -15,8 +15,9 @@ export type ReadObject = (
   signal: AbortSignal,
 ) => Promise<Entries | undefined>;
 
-/** Everything that a promotion refers to, read once when it is opened. */
-export interface PromotionSecrets {
+/** A promotion's namespace, and everything in it that the promotion refers to, read once when it is opened. */
+export interface Owner {
+  readonly namespace: string;
   readonly secret: (name: string) => Entries | undefined;
   readonly material: Material;
 }
@@ -28,11 +29,14 @@ type Named = readonly [
 ];
 
 /** Reads all that a promotion refers to; what is missing is a problem with the field that names it. */
-export async function readMaterial(
-  spec: ImagePromotionSpec,
-  read: ReadObject,
+export async function readOwner(
+  {
+    spec,
+    namespace,
+    read,
+  }: { readonly spec: ImagePromotionSpec; readonly namespace: string; readonly read: ReadObject },
   signal: AbortSignal,
-): Promise<Parsed<PromotionSecrets>> {
+): Promise<Parsed<Owner>> {
   const found = new Map<string, Entries>();
   const problems: Problem[] = [];
   await Promise.all(
@@ -45,6 +49,7 @@ export async function readMaterial(
   );
   if (problems.length > 0) return { ok: false, problems };
   return parsed({
+    namespace,
     secret: (name) => found.get(`Secret/${name}`),
     material: ({ kind, name, key }) => found.get(`${kind}/${name}`)?.[key],
   });

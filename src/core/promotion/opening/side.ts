@@ -4,7 +4,7 @@ import type { ImageRef, Parsed, PinnedRef, Problem } from '../../model/index.ts'
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
 import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';
-import { entryOf, type PromotionSecrets } from './secrets.ts';
+import { entryOf, type Owner } from './secrets.ts';
 
 /** One side of a promotion, opened. */
 export interface OpenSide extends ServerTrust, Logins {
@@ -21,12 +21,6 @@ interface Logins {
   readonly authenticated: boolean;
 }
 
-/** The promotion that a side belongs to. */
-export interface SideOwner {
-  readonly namespace: string;
-  readonly secrets: PromotionSecrets;
-}
-
 const DOCKER_CONFIG = '.dockerconfigjson';
 const CA = 'ca.crt';
 
@@ -36,7 +30,7 @@ const CA = 'ca.crt';
  */
 export async function openSide(
   which: 'source' | 'target',
-  { side, owner }: { readonly side: PromotionSide; readonly owner: SideOwner },
+  { side, owner }: { readonly side: PromotionSide; readonly owner: Owner },
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
@@ -47,7 +41,7 @@ export async function openSide(
   const place: ImageRef = { registry: host, repository };
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
   const ca = side.caSecretRef
-    ? entryOf(owner.secrets.secret(side.caSecretRef.name), CA, `${path}.caSecretRef`)
+    ? entryOf(owner.secret(side.caSecretRef.name), CA, `${path}.caSecretRef`)
     : parsed(context.trust.ca);
   if (!logins.ok) return logins;
   if (!ca.ok) return ca;
@@ -64,7 +58,7 @@ export async function openSide(
 
 async function loginsOf(
   path: string,
-  given: { readonly side: PromotionSide; readonly owner: SideOwner; readonly place: ImageRef },
+  given: { readonly side: PromotionSide; readonly owner: Owner; readonly place: ImageRef },
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Logins>> {
@@ -74,7 +68,7 @@ async function loginsOf(
     readLogins(context.pullSecretLogins(configs), where, place);
   if (secretRef) {
     const where = `${path}.secretRef`;
-    const text = entryOf(owner.secrets.secret(secretRef.name), DOCKER_CONFIG, where);
+    const text = entryOf(owner.secret(secretRef.name), DOCKER_CONFIG, where);
     return text.ok ? read([{ source: `Secret ${secretRef.name}`, text: text.value }], where) : text;
   }
   if (name !== undefined) {

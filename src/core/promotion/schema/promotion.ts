@@ -11,7 +11,7 @@ const REPORT_MESSAGE = 'authorities goes with from Report, which needs it';
 const PROOF_MESSAGE = 'needs rekorURL or tsaURL: nothing else would prove when it was signed';
 
 /** The scan that an image has to pass. */
-export const scanSchema = z
+const scanSchema = z
   .strictObject({
     scanner: choice(['Trivy'], 'Trivy', 'What scans.'),
     server: url.optional().describe('Address of a server of the scanner; absent = the scanner works alone.'),
@@ -55,7 +55,7 @@ const keyless = z
   .meta(rule('has(self.rekorURL) || has(self.tsaURL)', PROOF_MESSAGE));
 
 /** Who signs, and how it is written. */
-export const signSchema = exactlyOne(
+const signSchema = exactlyOne(
   z.strictObject({
     secretRef: localRef
       .optional()

@@ -32,7 +32,7 @@ export const countsSchema = z.strictObject({
 
 export const imageMessage = z.string().max(MAX_MESSAGE_LENGTH);
 
-export const sparedSchema = z
+const sparedSchema = z
   .strictObject({
     mounted: count.describe('From another repository of the same registry.'),
     skipped: count.describe('There already, or brought by another image.'),

@@ -64,7 +64,7 @@ export async function writeSignature(
 ): Promise<Reason | undefined> {
   const image = pin(place.to, place.about.digest);
   const sign = () => signing.signer.signImage(image, annotations, signal);
-  return write(place, signing, { suffix: 'sig', sign, predicateType: SIGN_PREDICATE_TYPE }, signal);
+  return write(place, { ...signing, suffix: 'sig', sign, predicateType: SIGN_PREDICATE_TYPE }, signal);
 }
 
 /** Signs a statement about the image, unless this signer has said exactly the same. */
@@ -77,47 +77,34 @@ export async function writeStatement(
   const { predicateType } = statement;
   const sign = () => signing.signer.signStatement(statement, signal);
   const says = statementDigest(statement);
-  return write(place, signing, { suffix: 'att', sign, predicateType, says }, signal);
+  return write(place, { ...signing, suffix: 'att', sign, predicateType, says }, signal);
 }
 
-/** What is to be signed. */
-interface Order extends Pick<CosignLayerClaims, 'suffix' | 'says'> {
+/** What is to be signed, by whom. */
+interface Order extends Signing, Pick<CosignLayerClaims, 'suffix' | 'says'> {
   readonly sign: () => Promise<SignedContent>;
   readonly predicateType: string;
 }
 
-async function write(
-  place: WritePlace,
-  { signer, format, at }: Signing,
-  order: Order,
-  signal: AbortSignal,
-): Promise<Reason | undefined> {
+async function write(place: WritePlace, order: Order, signal: AbortSignal): Promise<Reason | undefined> {
+  const { signer, format, at, predicateType } = order;
   let signed: Promise<SignedContent> | undefined;
   const sign = (): Promise<SignedContent> => (signed ??= order.sign());
-  const wanted = { ...order, sign, signer };
-  if (format !== 'Legacy' && !(await hasBundle(place, wanted, signal))) {
-    const { predicateType } = order;
+  const once = { ...order, sign };
+  if (format !== 'Legacy' && !(await hasBundle(place, once, signal))) {
     const about = { predicateType, signer: signer.name, subject: subjectOf(place.about), at };
     await attach(place, bundleArtifact(await sign(), about), signal);
   }
-  return format === 'Bundle' ? undefined : writeLayer(place, wanted, signal);
-}
-
-interface Wanted extends Order {
-  readonly signer: ArtifactSigner;
+  return format === 'Bundle' ? undefined : writeLayer(place, once, signal);
 }
 
 /** Adds a layer under cosign's tag to those of others. */
-async function writeLayer(
-  place: WritePlace,
-  wanted: Wanted,
-  signal: AbortSignal,
-): Promise<Reason | undefined> {
+async function writeLayer(place: WritePlace, order: Order, signal: AbortSignal): Promise<Reason | undefined> {
   const { target, to, about } = place;
-  const { suffix, sign, signer } = wanted;
+  const { suffix, sign, signer } = order;
   const ref = cosignTag(to, about.digest, suffix);
   const existing = await target.content(ref, signal);
-  if (existing && (await hasLayer(place, existing.manifest.layers, wanted, signal))) return undefined;
+  if (existing && (await hasLayer(place, existing.manifest.layers, order, signal))) return undefined;
   // What claims to be ours and is not was sorted out above.
   const layer = { suffix, signed: await sign(), signer: signer.name, despiteClaims: true };
   const made = appendCosignLayer(existing, layer);
@@ -158,7 +145,7 @@ async function hasOurs(
 /** Whether the image has this bundle of this signer already. */
 async function hasBundle(
   place: WritePlace,
-  { signer, sign, predicateType, says: statement }: Wanted,
+  { signer, sign, predicateType, says: statement }: Order,
   signal: AbortSignal,
 ): Promise<boolean> {
   const claims = { predicateType, signer: signer.name, statement };
@@ -176,7 +163,7 @@ async function hasBundle(
 async function hasLayer(
   place: WritePlace,
   listed: readonly Descriptor[],
-  { signer, sign, suffix, predicateType, says }: Wanted,
+  { signer, sign, suffix, predicateType, says }: Order,
   signal: AbortSignal,
 ): Promise<boolean> {
   const type = suffix === 'att' ? predicateType : undefined;
