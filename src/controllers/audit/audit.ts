@@ -24,7 +24,7 @@ export const PUBLISH_EVERY_MS = 5_000;
 /** Joins units, schedule and the publishing of results. Nothing happens before `run`. */
 export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
   let current: Term | undefined;
-  const verdicts = () => (current ? countVerdicts(current.session.findings.judgements()) : []);
+  const verdicts = () => (current ? countVerdicts(current.session.findings.values()) : []);
   return {
     run: async (signal, pods) => {
       if (signal.aborted) return;
@@ -61,7 +61,7 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
 
 function waitingIn({ units, findings }: Session): number {
   const counts = units.counts();
-  return counts.waiting + Math.max(0, counts.units - findings.size());
+  return counts.waiting + Math.max(0, counts.units - findings.size);
 }
 
 /** One term of this process as leader. */
@@ -78,7 +78,7 @@ function snapshotOf(current: Term | undefined, verdicts: ReturnType<typeof count
     running: current !== undefined,
     images,
     ...(current?.session.units.counts() ?? { units: 0, pods: 0, waiting: 0 }),
-    judged: current?.session.findings.size() ?? 0,
+    judged: current?.session.findings.size ?? 0,
     queued: current?.session.queued() ?? 0,
     reports: current?.publisher.reports() ?? 'off',
   };

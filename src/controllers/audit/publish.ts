@@ -26,8 +26,6 @@ interface Publishing<T> extends Pick<AuditPorts, 'clock' | 'onError' | 'report'>
 
 /** Writes what changed, once. */
 interface Publisher<T> {
-  /** Keys under which something is known to be written already, by this process or another writer. */
-  readonly adopt: (keys: readonly string[]) => void;
   /** Makes what is written equal to this; what fails is tried again by the next call. */
   readonly publish: (wanted: ReadonlyMap<string, T>, signal: AbortSignal) => Promise<void>;
   /** Whether something failed at the last call, or has to be written again by now. */
@@ -37,9 +35,9 @@ interface Publisher<T> {
 /** HTTP status of an answer that says that the object is gone. */
 const NOT_FOUND = 404;
 
-/** Remembers what was written by its hash. */
-function createPublisher<T>(given: Publishing<T>): Publisher<T> {
-  const written = new Map<string, { readonly hash: string; readonly at: number }>();
+/** Remembers what was written by its hash. `keys` = what an earlier leader wrote is ours to correct. */
+function createPublisher<T>(given: Publishing<T>, keys: readonly string[] = []): Publisher<T> {
+  const written = new Map(keys.map((key) => [key, { hash: '', at: 0 }]));
   let behind = false;
 
   const attempt = async (key: string, call: () => Promise<WriteAnswer>, signal: AbortSignal) => {
@@ -69,9 +67,6 @@ function createPublisher<T>(given: Publishing<T>): Publisher<T> {
   };
 
   return {
-    adopt: (keys) => {
-      for (const key of keys) if (!written.has(key)) written.set(key, { hash: '', at: 0 });
-    },
     due: () => {
       const now = given.clock().getTime();
       return behind || [...written.values()].some(({ at }) => now - at >= given.refreshMs);
@@ -128,19 +123,12 @@ export function createFindingsPublisher(
     const own = names.filter((name) => !settings.builtInPolicies.includes(name));
     const now = clock();
     return new Map(
-      [...tallyPolicies(own, session.findings.judgements())].map(([name, { counts, lastJudged = now }]) => [
+      [...tallyPolicies(own, session.findings.values())].map(([name, { counts, lastJudged = now }]) => [
         name,
         { images: counts, lastAudit: rfc3339(lastJudged) },
       ]),
     );
   };
-  const reportsOf = (): ReadonlyMap<string, Report> =>
-    buildReports(
-      [...session.units.all()].flatMap((unit) => {
-        const held = session.findings.get(unit.key);
-        return held ? [{ unit, judgement: held.judgement, since: held.since }] : [];
-      }),
-    );
 
   return {
     publish: async (signal) => {
@@ -150,7 +138,7 @@ export function createFindingsPublisher(
         publishedVersion = session.version();
         await statuses.publish(statusOf(), signal);
       }
-      if (ready && stored) await stored.keep(session.version(), reportsOf, signal);
+      if (ready && stored) await stored.keep(session, signal);
     },
     reports: () => (stored ? stored.state() : 'off'),
   };
@@ -163,18 +151,14 @@ function createReportKeeper(stored: ReportStore, ports: AuditPorts) {
   let publisher: Publisher<Report> | undefined;
   let keptVersion = -1;
   const open = async (signal: AbortSignal): Promise<Publisher<Report>> => {
-    const fresh = createPublisher<Report>({
+    keptVersion = -1;
+    const reports: Publishing<Report> = {
       about: (namespace) => `Report of namespace ${namespace}`,
       essence: (value) => value,
       refreshMs: Infinity,
-      write: stored.write,
-      remove: stored.remove,
-      ...{ clock, onError, report },
-    });
-    // What an earlier leader wrote is ours to correct.
-    fresh.adopt(await stored.namespaces(signal));
-    keptVersion = -1;
-    return fresh;
+      ...{ write: stored.write, remove: stored.remove, clock, onError, report },
+    };
+    return createPublisher(reports, await stored.namespaces(signal));
   };
   const look = async (signal: AbortSignal) => {
     const now = clock().getTime();
@@ -183,16 +167,15 @@ function createReportKeeper(stored: ReportStore, ports: AuditPorts) {
     try {
       publisher = (await stored.installed(signal)) ? (publisher ?? (await open(signal))) : undefined;
     } catch (error) {
-      if (signal.aborted) return;
-      reportFailure('look for Reports', error, ports);
+      if (!signal.aborted) reportFailure('look for Reports', error, ports);
     }
   };
   return {
-    keep: async (version: number, reports: () => ReadonlyMap<string, Report>, signal: AbortSignal) => {
+    keep: async ({ version, findings }: Session, signal: AbortSignal) => {
       await look(signal);
-      if (!publisher || (version === keptVersion && !publisher.due())) return;
-      keptVersion = version;
-      await publisher.publish(reports(), signal);
+      if (!publisher || (version() === keptVersion && !publisher.due())) return;
+      keptVersion = version();
+      await publisher.publish(buildReports(findings.values()), signal);
     },
     state: (): ReportState => (publisher ? 'kept' : 'not installed'),
   };

@@ -1,4 +1,4 @@
-import type { RecordedEvent, Requeue } from '../../clients/kubernetes/index.ts';
+import type { Requeue } from '../../clients/kubernetes/index.ts';
 import { Fault } from '../../core/model/index.ts';
 import { judgeUnit, needsRegistry, type Judgement } from './judge-group.ts';
 import { reportFailure, type AuditChange, type AuditPorts, type AuditSettings, type Pods } from './ports.ts';
@@ -18,7 +18,8 @@ const JITTER = 0.1;
 /** What is known while this process leads. */
 export interface Session {
   readonly units: Units;
-  readonly findings: FindingsHeld;
+  /** By the key of the unit. */
+  readonly findings: ReadonlyMap<string, Held>;
   /** How many wait for their turn or run. */
   readonly queued: () => number;
   /** Grows with every change to what is published. */
@@ -38,7 +39,7 @@ export function openSession(
   signal: AbortSignal,
 ): Session {
   const units = createUnits();
-  const findings = holdFindings();
+  const findings = new Map<string, Held>();
   let version = 0;
 
   const dueAfter = (judgement: Judgement): Requeue => {
@@ -58,7 +59,9 @@ export function openSession(
       const judgement = await judgeInTime(unit, { ports, settings, signal });
       // Meanwhile its last pod may have gone, or this process may no longer lead: then it has no say.
       if (stopped(signal) || units.get(key) !== unit) return undefined;
-      for (const event of findings.put(unit, judgement)) ports.recordEvent(event);
+      const { held, events } = hold(unit, judgement, findings.get(key));
+      findings.set(key, held);
+      for (const event of events) ports.recordEvent(event);
       version += 1;
       return dueAfter(judgement);
     } catch (error) {
@@ -79,7 +82,7 @@ export function openSession(
     const { appeared, gone } = units.set(...pod);
     if (appeared.length + gone.length > 0) version += 1;
     for (const key of gone) {
-      findings.forget(key);
+      findings.delete(key);
       queue.forget(key);
     }
     for (const key of appeared) queue.add(key, true);
@@ -110,7 +113,7 @@ export function openSession(
     findings,
     queued: () => queue.size(),
     version: () => version,
-    looked: () => findings.size() >= units.counts().units,
+    looked: () => findings.size >= units.counts().units,
     follow,
     close: () => queue.close(),
   };
@@ -141,8 +144,8 @@ async function judgeInTime(
   const cancelDeadline = ports.after(UNIT_DEADLINE_MS, stop);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const { unmatchedImages } = settings;
-    return await Promise.race([judgeUnit(unit, { ports, unmatchedImages }, deadline.signal), tooLate]);
+    const judging = { ports, unmatchedImages: settings.unmatchedImages };
+    return await Promise.race([judgeUnit(unit, judging, deadline.signal), tooLate]);
   } finally {
     cancelDeadline();
     cancelHardStop();
@@ -164,37 +167,18 @@ function outOfTime(unit: Unit): Fault {
 }
 
 /** A unit's last judgement, since when it is what it is, and what was said about it. */
-interface Held {
+export interface Held {
+  readonly unit: Unit;
   readonly judgement: Judgement;
   readonly since: Date;
   readonly announced: Announced | undefined;
 }
 
-/** The last judgement of every unit. */
-interface FindingsHeld {
-  /** Stores a judgement; the answer is the events for its pods. */
-  readonly put: (unit: Unit, judgement: Judgement) => readonly RecordedEvent[];
-  readonly get: (key: string) => Held | undefined;
-  readonly forget: (key: string) => void;
-  readonly judgements: () => readonly Judgement[];
-  readonly size: () => number;
-}
-
-/** Starts knowing nothing. */
-function holdFindings(): FindingsHeld {
-  const held = new Map<string, Held>();
-  return {
-    put: (unit, judgement) => {
-      const before = held.get(unit.key);
-      const last = before && announcementOf(before.judgement);
-      const { announced, events } = podEvents(unit, judgement, { announced: before?.announced, last });
-      const same = JSON.stringify(last) === JSON.stringify(announcementOf(judgement));
-      held.set(unit.key, { judgement, announced, since: before && same ? before.since : judgement.judgedAt });
-      return events;
-    },
-    get: (key) => held.get(key),
-    forget: (key) => void held.delete(key),
-    judgements: () => [...held.values()].map(({ judgement }) => judgement),
-    size: () => held.size,
-  };
+/** What is held after a judgement, and the events for the pods of the unit. */
+function hold(unit: Unit, judgement: Judgement, before: Held | undefined) {
+  const last = before && announcementOf(before.judgement);
+  const { announced, events } = podEvents(unit, judgement, { announced: before?.announced, last });
+  const same = JSON.stringify(last) === JSON.stringify(announcementOf(judgement));
+  const since = before && same ? before.since : judgement.judgedAt;
+  return { held: { unit, judgement, since, announced }, events };
 }

@@ -4,10 +4,10 @@ import type { ImageCounts } from './ports.ts';
 
 /** How many distinct images have which verdict for which reason: an image that several workloads run counts by its worst. */
 export function countVerdicts(
-  judgements: Iterable<Judgement>,
+  judgements: Iterable<{ readonly judgement: Judgement }>,
 ): readonly { readonly verdict: Verdict['kind']; readonly reason: string; readonly images: number }[] {
   const worst = new Map<string, Verdict>();
-  for (const judgement of judgements) {
+  for (const { judgement } of judgements) {
     const image = imageOf(judgement);
     const before = worst.get(image);
     if (!before || isWorse(judgement.verdict, before)) worst.set(image, judgement.verdict);
@@ -37,12 +37,12 @@ const OUTCOMES: readonly Outcome[] = ['well', 'warned', 'unknown', 'denied'];
  */
 export function tallyPolicies(
   names: readonly string[],
-  judgements: Iterable<Judgement>,
+  judgements: Iterable<{ readonly judgement: Judgement }>,
 ): ReadonlyMap<string, { readonly counts: ImageCounts; readonly lastJudged?: Date }> {
   const tallies = new Map(
     names.map((name) => [name, { images: new Map<string, number>(), last: new Date(0) }]),
   );
-  for (const judgement of judgements) {
+  for (const { judgement } of judgements) {
     for (const name of judgement.covering) {
       const tally = tallies.get(name);
       if (!tally) continue;
