@@ -3,22 +3,20 @@ import { parseWith, type Parsed } from '../model/index.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
 import { credentials, memory, registries, trust } from './schema/evidence.ts';
-import { dnsName, fieldPath, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
+import { block, dnsName, fieldPath, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
 import { promotions, scanner, signing } from './schema/promotions.ts';
 
-const webhook = z
-  .strictObject({
-    listen: listen.prefault(':8443'),
-    tlsCert: path.optional(),
-    tlsKey: path.optional(),
-    /** 8 MiB: an object has 3 MiB at most at the API server, a review carries two of them and their options. */
-    maxBodyBytes: z.int().min(1).default(8_388_608),
-    /** How long it keeps serving after it was asked to stop and is no longer ready, until no more requests are sent to it. */
-    lingerMs: z.int().min(0).max(60_000).default(0),
-    /** Used when the caller names no timeout; the API server always does. Its own default. */
-    defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
-  })
-  .prefault({});
+const webhook = block({
+  listen: listen.prefault(':8443'),
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
+  /** 8 MiB: an object has 3 MiB at most at the API server, a review carries two of them and their options. */
+  maxBodyBytes: z.int().min(1).default(8_388_608),
+  /** How long it keeps serving after it was asked to stop and is no longer ready, until no more requests are sent to it. */
+  lingerMs: z.int().min(0).max(60_000).default(0),
+  /** Used when the caller names no timeout; the API server always does. Its own default. */
+  defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
+});
 
 const workloadKind = z.strictObject({
   apiGroup: dnsName,
@@ -38,9 +36,9 @@ const schema = z.strictObject({
   credentials,
   webhook,
   /** Probes and metrics over plain http. Absent = beside the webhook, on its port. */
-  operations: z.strictObject({ listen: listen.optional() }).prefault({}),
+  operations: block({ listen: listen.optional() }),
   /** Which objects get digests; Pods: templates stay as their authors wrote them, which GitOps tools compare. */
-  pinning: z.strictObject({ objects: z.enum(['All', 'Pods']).default('All') }).prefault({}),
+  pinning: block({ objects: z.enum(['All', 'Pods']).default('All') }),
   /** Custom kinds that hold a pod spec, besides those of Kubernetes. Of two entries for one kind only one would be used. */
   workloadKinds: z
     .array(workloadKind)

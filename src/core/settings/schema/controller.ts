@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DAY_MS, dnsName, milliseconds, path } from './parts.ts';
+import { block, DAY_MS, dnsName, milliseconds, path } from './parts.ts';
 
 /* The installation in its cluster: its place, its leader, its certificates, and the looks it takes by itself. */
 
@@ -25,17 +25,15 @@ const lease = z
   })
   .prefault({});
 
-export const cluster = z
-  .strictObject({
-    /** File to reach the API server by; absent = as the pod that this is. */
-    kubeconfig: path.optional(),
-    /** Namespace of this installation: of its Lease, its Secrets and of the keys that policies name. */
-    namespace: dnsName.optional(),
-    /** Name of the Lease and of both webhook configurations. */
-    name: dnsName.default('pratique'),
-    lease,
-  })
-  .prefault({});
+export const cluster = block({
+  /** File to reach the API server by; absent = as the pod that this is. */
+  kubeconfig: path.optional(),
+  /** Namespace of this installation: of its Lease, its Secrets and of the keys that policies name. */
+  namespace: dnsName.optional(),
+  /** Name of the Lease and of both webhook configurations. */
+  name: dnsName.default('pratique'),
+  lease,
+});
 
 export const certificates = z
   .strictObject({
@@ -55,23 +53,19 @@ export const certificates = z
   })
   .prefault({});
 
-export const audit = z
-  .strictObject({
-    enabled: z.boolean().default(true),
-    /** What runs is judged again this often even if nothing changed. */
-    everyMs: milliseconds.default(600_000),
-    /** Images judged per second and registry: an audit must not use up the budget of admissions. */
-    perRegistryPerSecond: z.number().min(0.1).max(1_000).default(5),
-    /** Write OpenReports objects where that API is installed. */
-    reports: z.boolean().default(true),
-  })
-  .prefault({});
+export const audit = block({
+  enabled: z.boolean().default(true),
+  /** What runs is judged again this often even if nothing changed. */
+  everyMs: milliseconds.default(600_000),
+  /** Images judged per second and registry: an audit must not use up the budget of admissions. */
+  perRegistryPerSecond: z.number().min(0.1).max(1_000).default(5),
+  /** Write OpenReports objects where that API is installed. */
+  reports: z.boolean().default(true),
+});
 
-export const selfTest = z
-  .strictObject({
-    enabled: z.boolean().default(true),
-    /** Where dry-run canaries are created; it must not be exempt from the webhook. */
-    namespace: dnsName.default('default'),
-    everyMs: milliseconds.default(60_000),
-  })
-  .prefault({});
+export const selfTest = block({
+  enabled: z.boolean().default(true),
+  /** Where dry-run canaries are created; it must not be exempt from the webhook. */
+  namespace: dnsName.default('default'),
+  everyMs: milliseconds.default(60_000),
+});

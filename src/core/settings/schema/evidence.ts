@@ -1,58 +1,50 @@
 import * as z from 'zod';
-import { DAY_MS, host, milliseconds, path } from './parts.ts';
+import { block, DAY_MS, host, milliseconds, path } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
 
-export const registries = z
-  .strictObject({
-    /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
-    insecure: z.array(host).default([]),
-    /** PEM files with certificate authorities trusted besides the system's. */
-    caFiles: z.array(path).default([]),
-    /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */
-    concurrencyPerHost: z.int().min(1).max(256).default(16),
-    /** One request to a registry. Below the API server's default webhook timeout, so that a retry may still fit. */
-    requestTimeoutMs: milliseconds.default(5_000),
-  })
-  .prefault({});
+export const registries = block({
+  /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
+  insecure: z.array(host).default([]),
+  /** PEM files with certificate authorities trusted besides the system's. */
+  caFiles: z.array(path).default([]),
+  /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */
+  concurrencyPerHost: z.int().min(1).max(256).default(16),
+  /** One request to a registry. Below the API server's default webhook timeout, so that a retry may still fit. */
+  requestTimeoutMs: milliseconds.default(5_000),
+});
 
-export const memory = z
-  .strictObject({
-    /** A new flag or a moved fact is seen this late at most; a refusal never rests on facts older than `absentMs`. */
-    foundMs: milliseconds.default(120_000),
-    absentMs: milliseconds.default(5_000),
-    unknownMs: milliseconds.default(3_000),
-    /** Facts of about 25,000 images. */
-    maxFacts: z.int().min(1).default(100_000),
-    /** 64 MiB: keeps the process below 200 MiB. */
-    maxBytes: z.int().min(1).default(67_108_864),
-    /** One shared look-up, for all callers that wait for it: the longest timeout a webhook can have. */
-    loadTimeoutMs: milliseconds.default(30_000),
-  })
-  .prefault({});
+export const memory = block({
+  /** A new flag or a moved fact is seen this late at most; a refusal never rests on facts older than `absentMs`. */
+  foundMs: milliseconds.default(120_000),
+  absentMs: milliseconds.default(5_000),
+  unknownMs: milliseconds.default(3_000),
+  /** Facts of about 25,000 images. */
+  maxFacts: z.int().min(1).default(100_000),
+  /** 64 MiB: keeps the process below 200 MiB. */
+  maxBytes: z.int().min(1).default(67_108_864),
+  /** One shared look-up, for all callers that wait for it: the longest timeout a webhook can have. */
+  loadTimeoutMs: milliseconds.default(30_000),
+});
 
-export const trust = z
-  .strictObject({
-    /** Refresh of the public-good Sigstore root over TUF, in the background; absent = the shipped root stays. */
-    refresh: z
-      .strictObject({
-        /** Folder for TUF metadata; it must be writable and outlive restarts. */
-        cache: path,
-        mirror: z.url().default('https://tuf-repo-cdn.sigstore.dev'),
-        /** File with the first TUF root of another mirror; that of the public-good instance is known. */
-        root: path.optional(),
-        /** TUF timestamps of the public instance live for days; a day late is early enough. */
-        everyMs: milliseconds.default(DAY_MS),
-      })
-      .optional(),
-  })
-  .prefault({});
+export const trust = block({
+  /** Refresh of the public-good Sigstore root over TUF, in the background; absent = the shipped root stays. */
+  refresh: z
+    .strictObject({
+      /** Folder for TUF metadata; it must be writable and outlive restarts. */
+      cache: path,
+      mirror: z.url().default('https://tuf-repo-cdn.sigstore.dev'),
+      /** File with the first TUF root of another mirror; that of the public-good instance is known. */
+      root: path.optional(),
+      /** TUF timestamps of the public instance live for days; a day late is early enough. */
+      everyMs: milliseconds.default(DAY_MS),
+    })
+    .optional(),
+});
 
-export const credentials = z
-  .strictObject({
-    /** Use the pull secrets that pods and service accounts name; needs the right to read Secrets everywhere. */
-    pullSecrets: z.boolean().default(true),
-    /** A changed secret counts this late at most. */
-    rememberMs: milliseconds.default(10_000),
-  })
-  .prefault({});
+export const credentials = block({
+  /** Use the pull secrets that pods and service accounts name; needs the right to read Secrets everywhere. */
+  pullSecrets: z.boolean().default(true),
+  /** A changed secret counts this late at most. */
+  rememberMs: milliseconds.default(10_000),
+});

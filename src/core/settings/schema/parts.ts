@@ -50,3 +50,7 @@ export const firstOfItsName =
 export const dnsName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, 'is not a name Kubernetes would take');
+
+/** A block of settings that may be left out, because every field has a default or may be absent. */
+export const block = <T extends z.ZodRawShape>(shape: T) =>
+  z.strictObject(shape).prefault({} as z.input<z.ZodObject<T, z.core.$strict>>);

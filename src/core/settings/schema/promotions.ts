@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dnsName, milliseconds, path, serverUrl } from './parts.ts';
+import { block, dnsName, milliseconds, path, serverUrl } from './parts.ts';
 import { parseReference } from '../../model/index.ts';
 
 /** A quantity as Kubernetes writes it, e.g. `500m` or `256Mi`. */
@@ -68,26 +68,24 @@ const artifact = z
   });
 
 /** The scanner that promotions call for; nothing of it is touched as long as none does. */
-export const scanner = z
-  .strictObject({
-    /** Trivy: a path, or a name that is found in `PATH`. */
-    command: path.default('trivy'),
-    /** Where Trivy keeps its database. Absent = Trivy's own place, so that a laptop uses the one that it has. */
-    cacheDirectory: path.optional(),
-    /** A Trivy server that judges, e.g. one for the whole cluster. Absent = each Trivy judges by its own database. */
-    server: serverUrl.optional(),
-    /** Do not go to the network for the database: another process keeps it up to date, and its age is still checked. */
-    offline: z.boolean().default(false),
-    /** Where the vulnerability database is downloaded from, e.g. a mirror. Absent = from where Trivy looks by itself. */
-    databaseRepository: artifact.optional(),
-    /** The same for what Trivy knows jars by. With it, that database is kept up to date like the other one. */
-    javaDatabaseRepository: artifact.optional(),
-    /** One run of Trivy: long enough to read an image of some gigabytes over a slow line. */
-    timeoutMs: milliseconds.default(600_000),
-    /** Runs at a time: each takes a core and, for a big image, a few hundred megabytes. */
-    parallel: z.int().min(1).max(16).default(2),
-  })
-  .prefault({});
+export const scanner = block({
+  /** Trivy: a path, or a name that is found in `PATH`. */
+  command: path.default('trivy'),
+  /** Where Trivy keeps its database. Absent = Trivy's own place, so that a laptop uses the one that it has. */
+  cacheDirectory: path.optional(),
+  /** A Trivy server that judges, e.g. one for the whole cluster. Absent = each Trivy judges by its own database. */
+  server: serverUrl.optional(),
+  /** Do not go to the network for the database: another process keeps it up to date, and its age is still checked. */
+  offline: z.boolean().default(false),
+  /** Where the vulnerability database is downloaded from, e.g. a mirror. Absent = from where Trivy looks by itself. */
+  databaseRepository: artifact.optional(),
+  /** The same for what Trivy knows jars by. With it, that database is kept up to date like the other one. */
+  javaDatabaseRepository: artifact.optional(),
+  /** One run of Trivy: long enough to read an image of some gigabytes over a slow line. */
+  timeoutMs: milliseconds.default(600_000),
+  /** Runs at a time: each takes a core and, for a big image, a few hundred megabytes. */
+  parallel: z.int().min(1).max(16).default(2),
+});
 
 /** A name that promotions sign by: `spec.promote.sign.keyless.identity`. */
 const identity = z
