@@ -2,13 +2,12 @@ import { cutText, describeProblems, oneLine } from '../core/model/index.ts';
 import { MAX_WARNING } from '../core/policy/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { patchAnswer, refusalAnswer } from './answer.ts';
-import { within } from './deadline.ts';
+import { within, millisecondsSince, subjectOf, type Review, type ReviewOutcome } from './review.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
 import { recordOriginals } from './original-images.ts';
 import { fieldPointer, type PatchOperation } from './patch.ts';
 import { findPins } from './pins.ts';
 import type { MutationPorts } from './ports.ts';
-import { millisecondsSince, subjectOf, type Review, type ReviewOutcome } from './review.ts';
 import { isPod, scopeOf } from './scope.ts';
 
 interface Change {

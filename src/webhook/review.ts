@@ -3,7 +3,6 @@ import { describeProblems, formatReference, objectOf, problem, textOf } from '..
 import type { JudgedImage, Parsed } from '../core/model/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer } from './answer.ts';
-import { within } from './deadline.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
 import { labelsFor, type AdmissionPorts, type Decision, type Subject } from './ports.ts';
 import { scopeOf, wholeScope, type Scope } from './scope.ts';
@@ -146,4 +145,23 @@ async function parentScope(
   const kind = textOf(objectOf(parent.value).kind);
   if (kind === '') return problem('', `${what} has no kind`);
   return wholeScope(parent.value, { ...request, kind: { group, version, kind } }, workloads);
+}
+
+/** Share of the budget after which work is asked to stop; the rest is for the refusal, should some work ignore the signal. */
+const SOFT_STOP_SHARE = 0.95;
+
+/** The result of the work, or `undefined` when it missed its deadline. Milliseconds. */
+export async function within<T>(
+  budgetMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    resolve(undefined);
+  }, budgetMs);
+  try {
+    return await Promise.race([work(AbortSignal.timeout(Math.floor(budgetMs * SOFT_STOP_SHARE))), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -6,7 +6,7 @@ export { replicasOf, scaleReplicas } from './kinds.ts';
 export type { ObjectKind, WorkloadTable } from './kinds.ts';
 export { pullSecretsOf } from './pull-logins.ts';
 export { CANARY_POLICY_DOCUMENT, canariesOf, type Canary, type RunningPod } from './canaries.ts';
-export { KUBERNETES_KINDS, type CanaryKind } from './canary-kinds.ts';
+export { KUBERNETES_KINDS, type CanaryKind } from './canaries.ts';
 export { judgeCanaries, NO_POD, readCanary, unansweredCanary, unprovenCanaries } from './canary-outcome.ts';
 export { WEBHOOK_NAME } from './canary-outcome.ts';
 export type { CanaryOutcome, SelfTestVerdict } from './canary-outcome.ts';
