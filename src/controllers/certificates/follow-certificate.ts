@@ -16,15 +16,11 @@ interface CertificateOptions {
   readonly log: Log;
 }
 
-/** Follows the certificate: in the Secret that the leader keeps, or in files. */
-interface CertificateSource {
-  /** The Secret may have changed. */
+/** Gives the certificate that a replica serves with, from now on; `refresh` says that the Secret may have changed. */
+export function followCertificate(options: CertificateOptions): {
   readonly refresh: () => void;
   readonly close: () => void;
-}
-
-/** Gives the certificate that a replica serves with, from now on. */
-export function followCertificate(options: CertificateOptions): CertificateSource {
+} {
   const { settings, readFiles, secretData, onChange, log } = options;
   if (settings.source === 'Files') {
     const onError = (problems: readonly Problem[]) => {

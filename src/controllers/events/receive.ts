@@ -3,26 +3,17 @@ import { decode } from './decode.ts';
 import type { EventOutcome, Receiver, Sender, VerifyToken } from './ports.ts';
 import type { PushedImage } from './pushed-image.ts';
 
-/** What reaches the handler: the whole body, or that it was larger than allowed, and the headers by lower-case name. */
-interface EventRequest {
-  readonly body: Uint8Array | 'too large';
-  readonly headers: ReadonlyMap<string, string>;
-}
-
-/** What the handler answers. */
-interface EventAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
 /** One path to mount. */
 export interface EventRoute {
   readonly method: 'post';
   readonly path: string;
   /** Bytes. */
   readonly maxBodyBytes: number;
-  readonly handle: (request: EventRequest) => Promise<EventAnswer>;
+  /** Gets the whole body, or that it was larger than allowed, and the headers by lower-case name. */
+  readonly handle: (request: {
+    readonly body: Uint8Array | 'too large';
+    readonly headers: ReadonlyMap<string, string>;
+  }) => Promise<{ readonly status: number; readonly contentType: string; readonly body: string }>;
 }
 
 /** What receiving takes. */

@@ -61,21 +61,11 @@ async function settledOr(signal: AbortSignal, settled: Promise<void>): Promise<v
   if (!signal.aborted) await Promise.race([settled, once(signal, 'abort')]);
 }
 
-/** The approvals of one namespace, while a run of it is carried out. */
-interface RunApprovals {
-  readonly of: RunnerPorts['approvals'];
-  /** Resolves when they were read, or when it is sure that they may not be. */
-  readonly settled: Promise<void>;
-  /** Why they cannot be read; that will not pass by itself. */
-  readonly denied: () => Fault | undefined;
-  readonly close: () => Promise<void>;
-}
-
-/** Begins to read the approvals of a namespace; what may pass is logged and tried again. */
-function openApprovals(
-  namespace: string,
-  { cluster, watchCollection, onReadFailure }: RunOptions,
-): RunApprovals {
+/**
+ * Begins to read the approvals of a namespace; what may pass is logged and tried again. `settled` resolves when they were read, or
+ * when it is sure that they may not be; then `denied` says why.
+ */
+function openApprovals(namespace: string, { cluster, watchCollection, onReadFailure }: RunOptions) {
   const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
   const done = (): void => {
     settle(undefined);
@@ -94,7 +84,8 @@ function openApprovals(
   });
   approvals.synced.then(done, done);
   return {
-    of: ({ name }) => [...approvals.values()].filter(({ spec }) => objectOf(spec).runName === name),
+    of: ({ name }: ObjectName) =>
+      [...approvals.values()].filter(({ spec }) => objectOf(spec).runName === name),
     settled,
     denied: () => (approvals.hasSynced() ? undefined : denied),
     close: () => approvals.close(),

@@ -1,15 +1,16 @@
 import { Fault } from '../../core/model/index.ts';
 import { parsePromotion } from '../../core/promotion/index.ts';
 import { keyOf, type ControllerPorts, type ObjectName, type WatchedTarget } from './ports.ts';
+import { hasExpired, knownAtTarget, nextExpiry, rejudgeImages, unreadableOf } from './reassess.ts';
 import {
-  hasExpired,
-  knownAtTarget,
-  nextExpiry,
-  rejudgeImages,
-  unreadableOf,
+  MAX_WAIT_MS,
+  statusOf,
+  type Look,
   type LookedAtTarget,
-} from './reassess.ts';
-import { MAX_WAIT_MS, statusOf, type Look, type Outcome, type Reading, type Reconciling } from './refresh.ts';
+  type Outcome,
+  type Reading,
+  type Reconciling,
+} from './refresh.ts';
 import { knownRuns } from './run-state.ts';
 
 /** Milliseconds until a target that could not be judged completely is checked again. */
@@ -37,9 +38,9 @@ function wait(reading: Reading, dueMs?: number): Required<Outcome> {
 
 /** Flags and clears by the result of the last check; without one, by dates alone. */
 function takeIn(reading: Reading, looked?: LookedAtTarget): Required<Outcome> {
-  const { key, object: promotion, status, now, reconciling } = reading;
+  const { key, status, reconciling } = reading;
   const { ports, looks, rejudgeEveryMs } = reconciling;
-  const judged = rejudgeImages({ promotion, status, looked, now });
+  const judged = rejudgeImages(reading, looked);
   const isUnreadable = judged.status.lastJudgement?.reason !== undefined;
   const dueMs = ports.now() + (isUnreadable ? Math.min(RETRY_MS, rejudgeEveryMs) : rejudgeEveryMs);
   looks.set(key, { dueMs });

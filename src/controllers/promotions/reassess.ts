@@ -11,6 +11,7 @@ import {
 } from '../../core/promotion/index.ts';
 import { regarding } from './changes.ts';
 import type { PromotionObject } from './ports.ts';
+import type { LookedAtTarget, Reading } from './refresh.ts';
 
 /*
  * Promoted images are judged again: the exception of an image expires, or a new report has other findings. Such an image is
@@ -68,33 +69,15 @@ export function knownAtTarget(
   return [...new Map(all.map((image) => [keyOf(image), image])).values()];
 }
 
-/** The result of a check of the target. Without a judgement no authority is configured whose reports count. */
-export interface LookedAtTarget {
-  readonly at: Date;
-  readonly judgement?: TargetJudgement;
-}
-
-/** When a target is checked, and the result of the last check that is not in a status yet. */
-export interface LookAtTarget {
-  /** Milliseconds of `now`; absent = a check is under way. */
-  readonly dueMs?: number;
-  readonly looked?: LookedAtTarget;
-}
-
-/** What is judged again. Without a judgement, the dates of exceptions alone decide. */
-interface Rejudging {
-  readonly promotion: PromotionObject;
-  readonly status: ImagePromotionStatus;
-  readonly looked: LookedAtTarget | undefined;
-  readonly now: Date;
-}
-
 /**
- * Flags and clears. An image that could be judged is flagged or cleared by that. For an image that could not be judged, the date
+ * Flags and clears; without a judgement, by the dates of exceptions alone. An image that could be judged is flagged or cleared by that. For an image that could not be judged, the date
  * of an exception decides. A flagged image stays flagged until it is known to comply, or to be gone. The events are one for each
  * image that is flagged now and was not, or for another reason.
  */
-export function rejudgeImages({ promotion, status, looked, now }: Rejudging): {
+export function rejudgeImages(
+  { object: promotion, status, now }: Pick<Reading, 'object' | 'status' | 'now'>,
+  looked: LookedAtTarget | undefined,
+): {
   readonly status: Pick<ImagePromotionStatus, 'exceptions' | 'flagged' | 'flaggedCut' | 'lastJudgement'>;
   readonly events: readonly RecordedEvent[];
 } {

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
-import type { ImagePromotion, ImagePromotionStatus } from '../../core/promotion/index.ts';
+import type { ImagePromotion, ImagePromotionStatus, TargetJudgement } from '../../core/promotion/index.ts';
 import {
   keyOf,
   type ControllerPorts,
@@ -7,8 +7,20 @@ import {
   type PromotionObject,
   type RunObject,
 } from './ports.ts';
-import type { LookAtTarget } from './reassess.ts';
 import { knownRuns, type RecordedRun } from './run-state.ts';
+
+/** The result of a check of the target. Without a judgement no authority is configured whose reports count. */
+export interface LookedAtTarget {
+  readonly at: Date;
+  readonly judgement?: TargetJudgement;
+}
+
+/** When a target is checked, and the result of the last check that is not in a status yet. */
+export interface LookAtTarget {
+  /** Milliseconds of `now`; absent = a check is under way. */
+  readonly dueMs?: number;
+  readonly looked?: LookedAtTarget;
+}
 
 /** The memory between two reconciliations; keys are `namespace/name`. */
 export interface Reconciling {

@@ -161,21 +161,15 @@ function createHold(run: RunObject, claim: Claim, heldSince: number, ports: Hold
     renewTime = laterThan(renewTime, clock());
     const written = { ...statusNow(), claim: { ...claim, holder, renewTime } };
     const answer = await runs.writeStatus(newest, written, lost.signal);
-    switch (answer.state) {
-      case 'written':
-        newest = answer.run;
-        holdSince(sentAt);
-        return 'stored';
-      case 'changed':
-        return lookAgain();
-      case 'gone':
-        lose('it was deleted');
-        return 'lost';
-      case 'refused':
-        report(new Error(`the status of a run was refused: ${answer.message}`));
-        lose('its status was refused');
-        return 'lost';
+    if (answer.state === 'written') {
+      newest = answer.run;
+      holdSince(sentAt);
+      return 'stored';
     }
+    if (answer.state === 'changed') return lookAgain();
+    if (answer.state === 'refused') report(new Error(`the status of a run was refused: ${answer.message}`));
+    lose(answer.state === 'gone' ? 'it was deleted' : 'its status was refused');
+    return 'lost';
   };
   const writeUntilStored = async (holder: string): Promise<boolean> => {
     while (!isLost()) {
