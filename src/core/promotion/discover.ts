@@ -12,13 +12,7 @@ import { CREATED } from './records/artifact.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
-import {
-  needsCreated,
-  needsTagList,
-  nothingSelected,
-  selectByAge,
-  selectByName,
-} from './selection/select.ts';
+import { needsOf, nothingSelected, selectByAge, selectByName } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
 
 /** What is examined to plan a run. */
@@ -38,8 +32,8 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const { spec, source, from, clock, history } = parts;
   const unreadable = await history?.load(signal);
   if (unreadable) return { state: 'refused', reason: unreadable };
-  const isListed = needsTagList(spec.tags);
-  const present = isListed ? await source.tags(from, signal) : spec.tags.explicit;
+  const needs = needsOf(spec.tags);
+  const present = needs.list ? await source.tags(from, signal) : spec.tags.explicit;
   if (present === undefined)
     return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
   const named = selectByName(present, spec.tags);
@@ -50,16 +44,15 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const limit = pLimit(AT_ONCE);
   const each = <T>(tags: readonly string[], look: (tag: string) => Promise<T>): Promise<readonly T[]> =>
     Promise.all(tags.map((tag) => limit(() => look(tag))));
-  const asked = needsCreated(spec.tags);
   const candidates = await each(named.value.tags, async (tag) => ({
     tag,
-    created: asked ? await createdAt({ ...from, tag }, source, signal) : undefined,
+    created: needs.created ? await createdAt({ ...from, tag }, source, signal) : undefined,
   }));
   const chosen = selectByAge(candidates, spec.tags, clock());
   if (chosen.tags.length === 0) {
     const leftOut = [...named.value.leftOut, ...chosen.leftOut];
-    const looked = { from, leftOut, listed: isListed ? present.length : undefined };
-    return { state: 'planned', images: [], nothing: nothingSelected(looked) };
+    const nothing = nothingSelected(from, leftOut, needs.list ? present.length : undefined);
+    return { state: 'planned', images: [], nothing };
   }
   const rows = await each(chosen.tags, (tag) => lookAt(tag, parts, signal));
   return { state: 'planned', images: planRun(rows, rulesOf(parts)) };

@@ -109,18 +109,12 @@ function createTally(report: (progress: CopyProgress) => void = () => undefined)
   };
 }
 
-/** What has to be brought. */
-interface CopyPlan {
-  readonly manifests: readonly ManifestContent[];
-  readonly tags: readonly Promise<TagTask>[];
-  readonly blobs: readonly Descriptor[];
-}
-
 function isBrought(task: TagTask): task is Extract<TagTask, { state: 'push' | 'merge' }> {
   return task.state === 'push' || task.state === 'merge';
 }
 
-async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal): Promise<CopyPlan> {
+/** What has to be brought. */
+async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal) {
   const { graph, target, to, targetIsNew } = request;
   // Read also where nothing is there: another run may have signed the same image since the registry reported that.
   const tags = graph.tagged.map((one) => ask(() => lookAtTag(one, { target, to }, signal)));

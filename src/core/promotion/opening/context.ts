@@ -8,6 +8,7 @@ import type {
 import type { Clock, Fact, ImageRef, Parsed } from '../../model/index.ts';
 import type { CompiledPolicy, Labels, TrustRoots } from '../../policy/index.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
+import type { SignSpec } from '../schema.ts';
 import type { IdentityToken } from './secrets.ts';
 
 /**
@@ -46,6 +47,9 @@ export interface ServerTrust {
   readonly ca: string;
 }
 
+/** URLs of Fulcio, Rekor and a timestamp authority, as a promotion names them. */
+type SigstoreServers = Omit<NonNullable<SignSpec['keyless']>, 'identity'>;
+
 /** What promotions are opened with; the same for all of them. */
 export interface OpeningContext {
   /** The client that all sides share, unless they trust other servers. */
@@ -64,22 +68,19 @@ export interface OpeningContext {
   /** Reads a private key in PEM, encrypted or not. Problems have the path `pem` or `password`. */
   readonly openKeySigner: (key: {
     readonly pem: string;
-    readonly password?: string | undefined;
+    readonly password?: string;
   }) => Promise<Parsed<ArtifactSigner>>;
   /** Problems have the path of the URL or the token that cannot be used. */
-  readonly openKeylessSigner: (given: {
-    readonly identityToken: string;
-    readonly fulcioURL: string;
-    readonly rekorURL?: string | undefined;
-    readonly tsaURL?: string | undefined;
-  }) => Parsed<ArtifactSigner>;
+  readonly openKeylessSigner: (
+    given: SigstoreServers & { readonly identityToken: string },
+  ) => Parsed<ArtifactSigner>;
   /** Reads a file with an identity token. */
   readonly readToken: (file: string) => Promise<Parsed<string>>;
   /** Identity tokens that the settings lend, by name. */
   readonly identityTokens: Readonly<Record<string, IdentityToken>>;
   /** The scanner with the logins of a side; `serverUrl` = the scanner server that the promotion names. */
   readonly scanner: (
-    side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string | undefined },
+    side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string },
   ) => Scanner;
   readonly judge: (image: ImageRef, question: SideQuestion) => Promise<JudgedReference>;
   /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when they cannot be read. */

@@ -33,11 +33,8 @@ const manifestOf = (existing: ManifestContent | undefined): Pick<Manifest, 'medi
   existing?.manifest ?? { mediaType: MEDIA_TYPE.ociManifest, layers: [] };
 
 /** One more layer for a `.sig` or `.att` manifest. */
-export interface CosignLayer {
-  readonly suffix: 'sig' | 'att';
+export interface CosignLayer extends Pick<CosignLayerClaims, 'suffix' | 'signer'> {
   readonly signed: Pick<SignedContent, 'layer' | 'layerAnnotations'>;
-  /** {@link ArtifactSigner.name} */
-  readonly signer: string;
   /** Appended also where a layer claims to say the same: for a caller that has verified that layer. */
   readonly despiteClaims?: boolean;
 }
@@ -45,6 +42,7 @@ export interface CosignLayer {
 /** What a layer claims to be. */
 export interface CosignLayerClaims {
   readonly suffix: 'sig' | 'att';
+  /** {@link ArtifactSigner.name} */
   readonly signer: string;
   /** Of an attestation. */
   readonly predicateType?: string;

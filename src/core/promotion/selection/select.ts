@@ -16,19 +16,20 @@ export interface TagChoice {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Whether the tags of the source have to be listed at all: explicit ones are known. */
-export function needsTagList({ semver, include, newest }: TagSelection): boolean {
-  return semver.length + include.length > 0 || newest !== undefined;
-}
-
-/** Whether the creation time of candidates has to be learned, which costs requests for every one of them. */
-export function needsCreated({ newest, minAge }: TagSelection): boolean {
-  return newest?.by === 'Created' || minAge !== undefined;
+/**
+ * What has to be learned to select. `list` = the tags of the source: explicit ones are known. `created` = the creation time of
+ * candidates, which costs requests for every one of them.
+ */
+export function needsOf({ semver, include, newest, minAge }: TagSelection) {
+  return {
+    list: semver.length + include.length > 0 || newest !== undefined,
+    created: newest?.by === 'Created' || minAge !== undefined,
+  };
 }
 
 /**
  * First half: which of these tags are candidates by their names. `present` is the tag list of the source, or, where
- * {@link needsTagList} says no, the explicit tags themselves. Problems have paths below `tags`.
+ * {@link needsOf} wants no list, the explicit tags themselves. Problems have paths below `tags`.
  */
 export function selectByName(present: readonly string[], spec: TagSelection): Parsed<TagChoice> {
   const filter = compileTagFilter(spec);
@@ -41,13 +42,13 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
   const excluded = wanted.filter((tag) => named.has(tag) && excludes(tag));
   return parsed({
     tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags),
-    leftOut: inOrder([...leftOut(missing, 'Missing'), ...leftOut(excluded, 'Excluded')]),
+    leftOut: inOrder([...asLeftOut(missing, 'Missing'), ...asLeftOut(excluded, 'Excluded')]),
   });
 }
 
 /**
  * Second half: which candidates are old enough, and the newest of those. `created` is examined only where
- * {@link needsCreated} says so. Explicit tags have to be old enough too, but are neither counted among the newest nor
+ * {@link needsOf} says so. Explicit tags have to be old enough too, but are neither counted among the newest nor
  * left out for not being so.
  */
 export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection, now: Date): TagChoice {
@@ -61,9 +62,9 @@ export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection,
   return {
     tags: tagsOf('fit').filter(isTaken).sort(compareTags),
     leftOut: inOrder([
-      ...leftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
-      ...leftOut(tagsOf('TooYoung'), 'TooYoung'),
-      ...leftOut(beaten, 'NotNewest'),
+      ...asLeftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
+      ...asLeftOut(tagsOf('TooYoung'), 'TooYoung'),
+      ...asLeftOut(beaten, 'NotNewest'),
     ]),
   };
 }
@@ -79,7 +80,7 @@ function whyByAge(
   return isYoung ? 'TooYoung' : undefined;
 }
 
-const leftOut = (tags: readonly string[], why: LeftOut['why']): readonly LeftOut[] =>
+const asLeftOut = (tags: readonly string[], why: LeftOut['why']): readonly LeftOut[] =>
   tags.map((tag) => ({ tag, why }));
 
 const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] =>
@@ -122,24 +123,15 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** What there was to select from. */
-export interface Looked {
-  /** The repository. */
-  readonly from: ImageRef;
-  /** How many tags it lists; absent = it was not asked for a list. */
-  readonly listed?: number;
-  /** What is left out although its name matches. */
-  readonly leftOut: readonly LeftOut[];
-}
-
 /**
- * Says why nothing is selected, in one clause. Some registries list no tag of a repository that they do not have, where others say
- * that there is none: a mistyped name and an empty repository give the same answer.
+ * Says why nothing of a repository is selected, in one clause. `leftOut` = what is left out although its name matches; `listed` = how
+ * many tags the repository lists, absent where it was not asked for a list. Some registries list no tag of a repository that they
+ * do not have, where others say that there is none: a mistyped name and an empty repository give the same answer.
  */
-export function nothingSelected({ from, listed, leftOut: others }: Looked): string {
+export function nothingSelected(from: ImageRef, leftOut: readonly LeftOut[], listed?: number): string {
   const nothing = `no tag of ${nameOf(from)} is selected`;
-  const whys = [...new Set(others.map(({ why }) => why))].join(', ');
-  const but = others.length === 0 ? '' : `, ${String(others.length)} left out as ${whys}`;
+  const whys = [...new Set(leftOut.map(({ why }) => why))].join(', ');
+  const but = leftOut.length === 0 ? '' : `, ${String(leftOut.length)} left out as ${whys}`;
   if (listed === undefined) return `${nothing}${but}`;
   if (listed === 0)
     return `${nothing}: the repository lists no tag at all; it is empty, or its name is mistyped${but}`;

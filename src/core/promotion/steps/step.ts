@@ -14,19 +14,16 @@ import type { AttachmentCounts, ImageResult } from '../result.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 
 /** The result of a step. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
-export type StepOutcome =
-  | {
-      /** `skipped` = it was true already. */
-      readonly status: 'succeeded' | 'skipped';
-      /** What later steps need of it. */
-      readonly learned?: Partial<Learned>;
-    }
-  | {
-      /** `failed` = it was done, and the result is not the expected one. */
-      readonly status: 'waiting' | 'blocked' | 'failed';
-      readonly reason: Reason;
-      readonly learned?: Partial<Learned>;
-    };
+export type StepOutcome = {
+  /** What later steps need of it. */
+  readonly learned?: Partial<Learned>;
+} &
+  /** `skipped` = it was true already. */
+  (
+    | { readonly status: 'succeeded' | 'skipped' }
+    /** `failed` = it was done, and the result is not the expected one. */
+    | { readonly status: 'waiting' | 'blocked' | 'failed'; readonly reason: Reason }
+  );
 
 type Run = (task: ImageTask, learned: Learned, signal: AbortSignal) => Promise<StepOutcome>;
 

@@ -1,12 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  needsCreated,
-  needsTagList,
+  needsOf,
   selectByAge,
   selectByName,
   nothingSelected,
-  type Looked,
 } from '../../../../src/core/promotion/selection/select.ts';
 import { pathsOf, readTags, valueOf, type Written } from '../../../support/promotions/promotions.ts';
 
@@ -66,7 +64,7 @@ describe('tags selected by name', () => {
   });
 
   it('need a listing and dates only when a rule requires them', () => {
-    const asked = (spec: Written) => [needsTagList(readTags(spec)), needsCreated(readTags(spec))];
+    const asked = (spec: Written) => Object.values(needsOf(readTags(spec)));
     expect(asked({ explicit: ['a'] })).to.deep.equal([false, false]);
     expect(asked({ semver: ['*'], newest: { count: 1 } })).to.deep.equal([true, false]);
     expect(asked({ include: ['a'] })).to.deep.equal([true, false]);
@@ -205,7 +203,11 @@ const from = { registry: 'registry.example.com', repository: 'quarantine/node' }
 const NOTHING = 'no tag of registry.example.com/quarantine/node is selected';
 
 describe('the reason why nothing is selected', () => {
-  const rows: readonly (readonly [string, Omit<Looked, 'from'>, string])[] = [
+  const rows: readonly (readonly [
+    string,
+    { readonly listed?: number; readonly leftOut: Parameters<typeof nothingSelected>[1] },
+    string,
+  ])[] = [
     ['names the number of tags', { listed: 12, leftOut: [] }, ': the repository lists 12 tags'],
     ['counts one', { listed: 1, leftOut: [] }, ': the repository lists 1 tag'],
     [
@@ -233,6 +235,6 @@ describe('the reason why nothing is selected', () => {
   ];
   for (const [what, looked, said] of rows)
     it(what, () => {
-      expect(nothingSelected({ from, ...looked })).to.equal(NOTHING + said);
+      expect(nothingSelected(from, looked.leftOut, looked.listed)).to.equal(NOTHING + said);
     });
 });
