@@ -9,18 +9,16 @@ import type {
 } from '../model/index.ts';
 
 /*
- * What promotion needs from outside: the smallest interfaces, implemented by clients/registry, clients/scanner and clients/sigstore. Every call takes the signal
- * of the one deadline of the run, throws a `Fault` when the connection is broken, and answers `undefined` when the other side reports
- * that there is no such thing.
+ * What promotion needs from outside: the smallest interfaces, implemented by clients/registry, clients/scanner and clients/sigstore.
+ * Every call takes the signal of the one deadline of the run, throws a `Fault` when the connection is broken, and answers
+ * `undefined` when the other side reports that there is no such thing.
  */
 
 /** One registry read with certain logins: everything that a copy starts from. */
 export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSource, TagSource {
   /** A manifest with its raw bytes, the digest computed from them. */
   content(ref: ImageRef, signal: AbortSignal): Promise<ManifestContent | undefined>;
-  /**
-   * The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: the caller does that.
-   */
+  /** The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: the caller does that. */
   openBlob(
     repository: ImageRef,
     blob: Descriptor,

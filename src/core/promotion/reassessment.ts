@@ -30,20 +30,18 @@ export type Standing =
   | { readonly state: 'unreported' }
   | { readonly state: 'blocked' | 'unknown'; readonly reason: Reason };
 
-/** An image that is asked about. `known` = it is known to have been promoted by this promotion. */
-interface StandingQuestion {
-  readonly digest: Digest;
-  readonly known: boolean;
-  readonly signatures: Evidence['signatures'];
-}
-
 /**
  * Judges an image at the target by the newest report by an accepted signer, with the rules of today. The age of
- * the report is not asked: it is what it says that makes an image worse. `undefined` = this promotion has not promoted it.
- * What could not be read may be newer and worse: the image then does not count as compliant, but findings are still reported.
+ * the report is not asked: it is what it says that makes an image worse. `known` = it is known to have been promoted by this
+ * promotion; `undefined` = this promotion has not promoted it. What could not be read may be newer and worse: the image then does
+ * not count as compliant, but findings are still reported.
  */
 export function standingOf(
-  { digest, known, signatures }: StandingQuestion,
+  {
+    digest,
+    known,
+    signatures,
+  }: { readonly digest: Digest; readonly known: boolean } & Pick<Evidence, 'signatures'>,
   rule: StandingRule,
   now: Date,
 ): Standing | undefined {

@@ -80,11 +80,9 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
     const end = await walk(steps, { task, learned, from }, onStep, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;
     if (final || isOver(signal)) {
-      const arrivedAs = planned.action === 'UpToDate' ? 'UpToDate' : parts.arrivedAs;
-      return {
-        ...(end.ended === 'arrived' ? { decision: arrivedAs } : stoppedAt(end, signal)),
-        ...summaryOf(end.learned),
-      };
+      const decision = planned.action === 'UpToDate' ? 'UpToDate' : parts.arrivedAs;
+      const ended: Ended = end.ended === 'arrived' ? { decision } : stoppedAt(end, signal);
+      return { ...ended, ...summaryOf(end.learned) };
     }
     ({ learned, at: from } = end);
     await rest(FIRST_PAUSE_MS * 4 ** (attempt - 1), parts, signal);
@@ -104,17 +102,12 @@ async function rest(ms: number, { pause }: Pick<RunParts, 'pause'>, signal: Abor
 function stoppedAt(end: Exclude<Walk, { readonly ended: 'arrived' }>, signal: AbortSignal): Ended {
   if (end.ended === 'broken') {
     const { code, message, transient } = end.fault;
-    return signal.aborted
-      ? broken(endOf(signal))
-      : broken({ code, detail: `${end.at}: ${message}` }, transient);
+    const detail = `${end.at}: ${message}`;
+    return signal.aborted ? broken(endOf(signal)) : broken({ code, detail }, transient);
   }
-  const { code, detail } = end.reason;
-  if (end.ended === 'failed') return broken({ code, detail: `${end.at}: ${detail}` }, true);
-  return {
-    decision: end.ended === 'waiting' ? 'AwaitingApproval' : 'Blocked',
-    reason: code,
-    message: detail,
-  };
+  const { code: reason, detail: message } = end.reason;
+  if (end.ended === 'failed') return broken({ code: reason, detail: `${end.at}: ${message}` }, true);
+  return { decision: end.ended === 'waiting' ? 'AwaitingApproval' : 'Blocked', reason, message };
 }
 
 function broken({ code: reason, detail: message }: Reason, transient?: boolean): Ended {
@@ -129,25 +122,17 @@ function endOf({ reason }: AbortSignal): Reason {
 }
 
 /** What the steps of an image have learned, in short. */
-function summaryOf({
-  moved,
-  counts,
-  gate,
-  gateHash,
-  approval,
-  report,
-  sourceLeft,
-}: Learned): Partial<ImageResult> {
+function summaryOf({ moved, gate, sourceLeft, ...learned }: Learned): Partial<ImageResult> {
   return definedFields({
     ...(moved && copied(moved)),
-    attachments: counts,
+    attachments: learned.counts,
     severities: gate?.counts,
     worst: gate?.worst,
     blocking: gate && gate.blocking.length > 0 ? gate.blocking : undefined,
     exceptionsUntil: gate?.exceptionsUntil,
-    gateHash,
-    approvedBy: approval?.approver,
-    reportDigest: report?.digest,
+    gateHash: learned.gateHash,
+    approvedBy: learned.approval?.approver,
+    reportDigest: learned.report?.digest,
     message: sourceLeft === undefined ? undefined : `the source was not deleted: ${sourceLeft}`,
   });
 }

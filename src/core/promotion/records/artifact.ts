@@ -48,13 +48,8 @@ export function subjectOf({ mediaType, digest, size }: Manifest): Descriptor {
 }
 
 /** Builds an artifact as an OCI image manifest; the same parts are the same bytes. */
-export function buildArtifact({
-  artifactType,
-  subject,
-  layers = [],
-  config = EMPTY,
-  annotations,
-}: ArtifactParts): Artifact {
+export function buildArtifact(parts: ArtifactParts): Artifact {
+  const { artifactType, subject, layers = [], config = EMPTY, annotations } = parts;
   const content = layers.length > 0 ? layers : [EMPTY];
   const body = {
     schemaVersion: 2,
