@@ -7,7 +7,7 @@ import type {
 } from '../../clients/kubernetes/index.ts';
 import type { JudgeQuestion } from '../../core/evidence/index.ts';
 import { Fault, type Fact, type JudgedImage, type Time } from '../../core/model/index.ts';
-import type { CompiledPolicy, Labels } from '../../core/policy/index.ts';
+import type { CompiledPolicy, Labels, PolicyStatus } from '../../core/policy/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import type { RunningPod } from './running-pods.ts';
 
@@ -23,20 +23,11 @@ export type AuditChange =
 /** One question to the port `judge`. */
 export type AuditQuestion = Required<JudgeQuestion>;
 
-/** How many distinct running images a policy covers, and their results; each is in at most one of the last three. */
-export interface ImageCounts {
-  readonly judged: number;
-  readonly denied: number;
-  readonly warned: number;
-  readonly unknown: number;
-}
-
 /** The fields of an ImagePolicy's status that belong to the audit. */
-export interface AuditStatus {
-  readonly images: ImageCounts;
-  /** RFC 3339. */
-  readonly lastAudit: string;
-}
+export type AuditStatus = Required<Pick<PolicyStatus, 'images' | 'lastAudit'>>;
+
+/** How many distinct running images a policy covers, and their results; each is in at most one of the last three. */
+export type ImageCounts = Readonly<AuditStatus['images']>;
 
 /** The answer to a write: only a *no* of the API server says more. */
 export type WriteAnswer =

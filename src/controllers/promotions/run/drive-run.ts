@@ -42,38 +42,51 @@ export function driveHere(running: Running): Drive {
  * Has runs executed by Jobs, each by `pratique run` with the same claim. When the API server refuses a Job for good, the run ends
  * with the message of the API server: users would not search a log for it.
  */
-export function driveJobs(running: Running, making: JobMaking): Drive {
+export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMaking): Drive {
   const { ports, claims } = running;
   const atWork = new Set<string>();
+
+  const create = async (run: RunObject, name: string, signal: AbortSignal): Promise<Outcome> => {
+    const read = parsePromotionRun(run);
+    const timeoutMs = read.ok ? durationMs(read.value.spec.template.timeout) : 0;
+    const job = jobObject(run, name, { ...template, deadlineMs: timeoutMs + JOB_EXTRA_MS });
+    const created = await jobs.create(job, run.metadata.namespace, signal);
+    if (created.ok || created.status === ALREADY_THERE) return 'created';
+    // A right, a quota or an image that admission refuses: a person has to fix it, and a later attempt picks up the fix.
+    const detail = `Job ${name} was refused: ${created.message}`;
+    return { failure: { code: 'ClusterDenied', detail }, retryable: true };
+  };
+  const seeToJob = async (run: RunObject, waitMs: number, signal: AbortSignal): Promise<Outcome> => {
+    const key = keyOf(run.metadata);
+    try {
+      const need = jobNeed(run, await jobs.of(run, signal), waitMs);
+      if (need.what === 'give up') {
+        const detail = `Jobs ended before it did, job/${need.last} at last; see their logs`;
+        return { failure: { code: 'JobFailed', detail }, retryable: false };
+      }
+      if (need.what === 'create' && !atWork.has(key) && atWork.size >= maxAtOnce) return 'waiting';
+      atWork.add(key);
+      return need.what === 'wait' ? 'at work' : await create(run, need.name, signal);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.transient) throw error;
+      return { failure: { code: error.code, detail: error.message }, retryable: true };
+    }
+  };
+
   return async (name, signal) => {
-    const key = keyOf(name);
     const run = await ports.runs.read(name, signal);
     if (!run || !beginStatus(run, readApprovals(ports.approvals(name)), ports.clock())) {
-      atWork.delete(key);
+      atWork.delete(keyOf(name));
       return undefined;
     }
     const waitMs = claims.waitMs(run);
-    const begin = (): boolean => {
-      if (!atWork.has(key) && atWork.size >= making.maxAtOnce) return false;
-      atWork.add(key);
-      return true;
-    };
-    const outcome = await seeToJob({ run, waitMs, making, begin }, signal);
-    if (outcome === 'at work') atWork.add(key);
+    const outcome = await seeToJob(run, waitMs, signal);
+    const isHeld = (run.status?.claim?.holder ?? '') !== '';
     // The next holder need not wait for the claim to expire once more. Its former holder, should it still run, has lost it.
-    if (outcome === 'created' && isHeld(run)) await endHere(name, running, signal);
+    if (outcome === 'created' && isHeld) await endHere(name, running, signal);
     if (typeof outcome === 'object') await endHere(name, running, signal, outcome);
     return { requeueAfterMs: waitMs > 0 ? Math.min(waitMs, JOB_LOOK_MS) : JOB_LOOK_MS };
   };
-}
-
-interface Wanting {
-  readonly run: RunObject;
-  /** Milliseconds until its claim may be taken. */
-  readonly waitMs: number;
-  readonly making: JobMaking;
-  /** Takes a place among the running Jobs; `false` = there is none. */
-  readonly begin: () => boolean;
 }
 
 /** Why a run is given up, and whether a new one may succeed without any change. */
@@ -84,41 +97,6 @@ interface Abandoning {
 
 /** `created` = a new Job is about to claim the run. */
 type Outcome = 'at work' | 'created' | 'waiting' | Abandoning;
-
-function isHeld({ status }: RunObject): boolean {
-  return (status?.claim?.holder ?? '') !== '';
-}
-
-async function seeToJob({ run, waitMs, making, begin }: Wanting, signal: AbortSignal): Promise<Outcome> {
-  try {
-    const need = jobNeed(run, await making.jobs.of(run, signal), waitMs);
-    if (need.what === 'wait') return 'at work';
-    if (need.what === 'give up') {
-      const detail = `Jobs ended before it did, job/${need.last} at last; see their logs`;
-      return { failure: { code: 'JobFailed', detail }, retryable: false };
-    }
-    return begin() ? await createJob(run, need.name, making, signal) : 'waiting';
-  } catch (error) {
-    if (!(error instanceof Fault) || error.transient) throw error;
-    return { failure: { code: error.code, detail: error.message }, retryable: true };
-  }
-}
-
-async function createJob(
-  run: RunObject,
-  name: string,
-  { jobs, template }: JobMaking,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const read = parsePromotionRun(run);
-  const timeoutMs = read.ok ? durationMs(read.value.spec.template.timeout) : 0;
-  const job = jobObject(run, name, { ...template, deadlineMs: timeoutMs + JOB_EXTRA_MS });
-  const created = await jobs.create(job, run.metadata.namespace, signal);
-  if (created.ok || created.status === ALREADY_THERE) return 'created';
-  // A right, a quota or an image that admission refuses: a person has to fix it, and a later attempt picks up the fix.
-  const detail = `Job ${name} was refused: ${created.message}`;
-  return { failure: { code: 'ClusterDenied', detail }, retryable: true };
-}
 
 /**
  * Takes a run, unless another holder has it, and releases it: ended, where it cannot be executed. Throws a `Fault` when the API

@@ -1,4 +1,4 @@
-import { Fault, describeProblems, type Reason, type Time } from '../../../core/model/index.ts';
+import { Fault, describeProblems, type Time } from '../../../core/model/index.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 import {
   parsePromotionRun,
@@ -7,7 +7,7 @@ import {
   type ImagePromotionRunStatus,
 } from '../../../core/promotion/index.ts';
 import type { ObjectName, RunnerPorts, RunObject } from '../ports.ts';
-import { decideBy, readApprovals, type KnownApproval } from '../run-state.ts';
+import { decideBy, readApprovals } from '../run-state.ts';
 import { openProgress, planProgress, type RunProgress } from '../status/run-progress.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { isReady } from './pins.ts';
@@ -72,29 +72,14 @@ export async function executeWhenFree(
   }
 }
 
-/** A run that was read, and how its end is reported. */
-interface Carried {
-  readonly run: ImagePromotionRun;
-  readonly hold: Hold;
-  readonly begun: ImagePromotionRunStatus;
-  readonly considered: readonly KnownApproval[];
-  readonly approvals: () => readonly KnownApproval[];
-  readonly end: (reported: {
-    readonly progress?: RunProgress;
-    readonly failure?: Reason;
-    readonly retryable?: boolean;
-  }) => Promise<RunEnd>;
-  /** Stops it without ending it. */
-  readonly stop: AbortSignal;
-}
-
+/** Carries out a run whose claim is held. `stop` stops it without ending it. */
 async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Promise<RunEnd> {
   const { metadata, status: begun = {} } = hold.run;
   const approvals = () => readApprovals(ports.approvals(metadata));
   const considered = approvals();
   const read = parsePromotionRun(hold.run);
   const dryRun = read.ok && read.value.spec.template.dryRun;
-  const end: Carried['end'] = async (reported) => {
+  const end = async (reported: Reported): Promise<RunEnd> => {
     const status = endStatus({ ...reported, begun, considered, now: ports.clock(), dryRun });
     hold.setStatus(() => status);
     return (await hold.release()) ? { end: 'over', status } : { end: 'stopped' };
@@ -104,6 +89,36 @@ async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Prom
   const run = read.value;
   const timeout = startTimeout(run, begun, ports);
   const signal = AbortSignal.any([stop, timeout.signal]);
+
+  /** Plans the run, or continues with its plan, and carries out what can be done now. */
+  const runImages = async (execution: Execution): Promise<RunEnd> => {
+    const resumed = begun.plan !== undefined;
+    const planned = begun.plan
+      ? { ok: true as const, progress: openProgress(begun, begun.plan) }
+      : planProgress(await execution.plan(signal));
+    if (!planned.ok) return end({ failure: planned.reason });
+    const { progress } = planned;
+    hold.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
+    // No step begins before the plan is stored.
+    if (!resumed && !(await hold.write())) return { end: 'stopped' };
+    const onResult: RunProgress['record'] = (result) => {
+      // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
+      if (!stop.aborted) progress.record(result);
+    };
+    const decide = decideBy(hold.run, considered, ports.clock());
+    const work = progress.pins().filter((pin) => isReady(pin, decide));
+    const order = { progress: { ...SILENT, onResult }, dryRun, resumed, approvals };
+    const results = await execution.run(
+      work.map((pin) => pin.planned),
+      order,
+      signal,
+    );
+    for (const result of results) onResult(result);
+    // A run that was stopped does not end.
+    stop.throwIfAborted();
+    return end({ progress });
+  };
+
   let execution: Execution | undefined;
   try {
     const { promotion, template: spec, attempt: failedBefore } = run.spec;
@@ -111,10 +126,7 @@ async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Prom
     const startedAt = startOf(begun, ports);
     const subject = { namespace, runName, promotion, spec, failedBefore, startedAt };
     execution = await ports.executions.open(subject, signal);
-    return await runImages(
-      { run, hold, begun, considered, approvals, end, stop },
-      { execution, ports, signal },
-    );
+    return await runImages(execution);
   } catch (error) {
     if (stop.aborted) return { end: 'stopped' };
     // A timeout takes precedence over the errors that it caused.
@@ -129,42 +141,12 @@ async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Prom
   }
 }
 
+/** What came of a run. */
+type Reported = Pick<Parameters<typeof endStatus>[0], 'progress' | 'failure' | 'retryable'>;
+
 function startOf({ startTime }: ImagePromotionRunStatus, { clock }: RunnerPorts): Date {
   const started = new Date(startTime ?? NaN);
   return Number.isNaN(started.getTime()) ? clock() : started;
-}
-
-/** Plans a run, or continues with its plan, and carries out what can be done now. */
-async function runImages(
-  { run, hold, begun, considered, approvals, end, stop }: Carried,
-  given: { readonly execution: Execution; readonly ports: RunnerPorts; readonly signal: AbortSignal },
-): Promise<RunEnd> {
-  const { execution, ports, signal } = given;
-  const { dryRun } = run.spec.template;
-  const resumed = begun.plan !== undefined;
-  const planned = begun.plan
-    ? { ok: true as const, progress: openProgress(begun, begun.plan) }
-    : planProgress(await execution.plan(signal));
-  if (!planned.ok) return end({ failure: planned.reason });
-  const { progress } = planned;
-  hold.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
-  // No step begins before the plan is stored.
-  if (!resumed && !(await hold.write())) return { end: 'stopped' };
-  const onResult = (result: Parameters<RunProgress['record']>[0]): void => {
-    // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
-    if (!stop.aborted) progress.record(result);
-  };
-  const decide = decideBy(hold.run, considered, ports.clock());
-  const work = progress.pins().filter((pin) => isReady(pin, decide));
-  const results = await execution.run(
-    work.map((pin) => pin.planned),
-    { progress: { ...SILENT, onResult }, dryRun, resumed, approvals },
-    signal,
-  );
-  for (const result of results) onResult(result);
-  // A run that was stopped does not end.
-  stop.throwIfAborted();
-  return end({ progress });
 }
 
 function nothing(): void {
