@@ -1,14 +1,24 @@
 import * as z from 'zod';
-import { parsed, parseJson, parseReference, problem, type Parsed } from '../../core/model/index.ts';
-import type { Sender } from './ports.ts';
 import {
-  type PushedImage,
-  type ReadEvents,
-  allOf,
-  MAX_EVENTS,
-  pushedImage,
-  readPiece,
-} from './pushed-image.ts';
+  isTag,
+  parsed,
+  parseJson,
+  parseReference,
+  problem,
+  type ImageRef,
+  type Parsed,
+  type Problem,
+} from '../../core/model/index.ts';
+import type { Sender } from './ports.ts';
+
+/** The image that an event reports as pushed. A claim: it shows where to check, and proves nothing about the content. */
+export type PushedImage = Pick<ImageRef, 'registry' | 'repository' | 'tag'>;
+
+/** How one sender's body is read: the images that were pushed, none for events of other kinds. */
+type ReadEvents = (body: unknown, registry: string | undefined) => Parsed<readonly PushedImage[]>;
+
+/** Most pushes in one request, of which senders put a handful together. */
+export const MAX_EVENTS = 1_000;
 
 const READ: Readonly<Record<Sender, ReadEvents>> = {
   distribution: readDistribution,
@@ -190,4 +200,60 @@ function readGeneric(body: unknown, registry: string | undefined): Parsed<readon
   if (!named.ok) return problem('repository', named.problems[0]?.message ?? 'is not valid');
   const name = `${named.value.registry}/${named.value.repository}`;
   return pushedImage({ name, tag, registry, path: 'tag' });
+}
+
+/** Reads a piece of a body; problems are reported below `path`. Unlike zod's own messages, these never quote what came. */
+function readPiece<T>(schema: z.ZodType<T>, value: unknown, path = ''): Parsed<T> {
+  const read = schema.safeParse(value);
+  if (read.success) return parsed(read.data);
+  const problems = read.error.issues.map((issue) => ({
+    path: issue.path.reduce<string>(below, path),
+    message: issue.code === 'unrecognized_keys' ? 'has unknown fields' : issue.message,
+  }));
+  return { ok: false, problems };
+}
+
+function below(path: string, part: PropertyKey): string {
+  if (typeof part === 'number') return `${path}[${part}]`;
+  return path === '' ? String(part) : `${path}.${String(part)}`;
+}
+
+/** What {@link pushedImage} puts together, and where it was read. */
+interface Named {
+  /** With the host in front, without tag and digest. */
+  readonly name: string;
+  readonly tag: string | undefined;
+  /** Stands in for the host in `name`. */
+  readonly registry: string | undefined;
+  readonly path: string;
+}
+
+/** The one image that was pushed, by the name of its repository. */
+function pushedImage({ name, tag, registry, path }: Named): Parsed<readonly PushedImage[]> {
+  const slash = name.indexOf('/');
+  const host = slash < 0 ? '' : (registry ?? name.slice(0, slash));
+  // As part of a path it would be another repository, on Docker Hub.
+  if (!isHost(host)) return problem(path, 'does not begin with the host of a registry');
+  const read = parseReference(`${host}${name.slice(slash)}:latest`);
+  if (!read.ok) return problem(path, read.problems[0]?.message ?? 'is not valid');
+  const image = { registry: read.value.registry, repository: read.value.repository };
+  if (tag === undefined || tag === '') return parsed([image]);
+  return isTag(tag) ? parsed([{ ...image, tag }]) : problem(path, 'comes with a tag that cannot be one');
+}
+
+function isHost(text: string): boolean {
+  return /[.:]/.test(text) || text.toLowerCase() === 'localhost';
+}
+
+/** All of them, each image once; or all that is wrong with any. */
+function allOf(read: readonly Parsed<readonly PushedImage[]>[]): Parsed<readonly PushedImage[]> {
+  const problems: Problem[] = [];
+  const images = new Map<string, PushedImage>();
+  for (const one of read) {
+    if (!one.ok) problems.push(...one.problems);
+    else
+      for (const image of one.value)
+        images.set(`${image.registry}/${image.repository}:${image.tag ?? ''}`, image);
+  }
+  return problems.length > 0 ? { ok: false, problems } : parsed([...images.values()]);
 }

@@ -1,7 +1,6 @@
 import { authenticate, type Identity } from './authenticate.ts';
-import { decode } from './decode.ts';
+import { decode, type PushedImage } from './decode.ts';
 import type { EventOutcome, Receiver, Sender, VerifyToken } from './ports.ts';
-import type { PushedImage } from './pushed-image.ts';
 
 /** One path to mount. */
 export interface EventRoute {

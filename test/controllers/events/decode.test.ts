@@ -1,5 +1,4 @@
-import { decode } from '../../../src/controllers/events/decode.ts';
-import { MAX_EVENTS } from '../../../src/controllers/events/pushed-image.ts';
+import { decode, MAX_EVENTS } from '../../../src/controllers/events/decode.ts';
 import type { Sender } from '../../../src/controllers/events/ports.ts';
 import { expect } from 'chai';
 import {

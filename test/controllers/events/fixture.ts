@@ -1,6 +1,6 @@
 // A receiver of events with the secrets that its senders have.
 import type { EventOutcome } from '../../../src/controllers/events/index.ts';
-import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
+import type { PushedImage } from '../../../src/controllers/events/decode.ts';
 import type { Receiver } from '../../../src/controllers/events/ports.ts';
 import { eventHandler } from '../../../src/controllers/events/receive.ts';
 import type { TokenTrust } from '../../../src/core/model/index.ts';
