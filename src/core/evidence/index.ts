@@ -1,6 +1,7 @@
 // What is known about images, and the verdict that follows. Resolves a reference once, gathers facts through interfaces, remembers
 // facts (never verdicts), and hands them to core/policy to decide.
-export { judge, judgeReference, type JudgedReference, type JudgeQuestion } from './judge.ts';
+export { judge, judgeReference } from './judge.ts';
+export type { JudgedReference, JudgeQuestion, JudgeRequest } from './judge.ts';
 export { accessFor } from './access.ts';
 export type { Access, Credentials, DockerConfigText, PullSecretLogins, ReadPullSecrets } from './access.ts';
 export type { UnreadableLogins } from './access.ts';

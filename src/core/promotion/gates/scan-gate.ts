@@ -40,12 +40,10 @@ export function exceptionsOf({ exceptions }: ScanSpec, source: ImageRef): readon
   }));
 }
 
-const NOTHING_SCANNED: Obstacle = {
-  answer: 'Unknown',
-  reason: 'ScannerFailed',
-  detail: 'nothing of it was scanned',
-  transient: false,
-};
+/** An obstacle that stays until something changes. */
+function obstacle(answer: Obstacle['answer'], reason: Obstacle['reason'], detail: string): Obstacle {
+  return { answer, reason, detail, transient: false };
+}
 
 /**
  * Judges an image by what was scanned of it: every platform counts, and one that is unknown makes the whole answer Unknown. Nothing
@@ -60,7 +58,7 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   const obstacles = [
     ...parts.filter((part) => 'answer' in part),
     ...read.flatMap((part) => ageObstacles(part, rule, now)),
-    ...(scanned.length === 0 ? [NOTHING_SCANNED] : []),
+    ...(scanned.length === 0 ? [obstacle('Unknown', 'ScannerFailed', 'nothing of it was scanned')] : []),
   ];
   const concluded = conclude(
     sorted(obstacles, ({ answer, reason, detail }) => [answer, reason, detail]),
@@ -153,19 +151,14 @@ function ageObstacles(
   now: Date,
 ): readonly Obstacle[] {
   const where = platform === '' ? '' : ` for ${platform}`;
-  const obstacles: Obstacle[] = [];
   const report = objection(scannedAt, maxReportAgeMs, now);
-  if (report !== undefined) {
-    const detail = `the report${where} ${report}`;
-    obstacles.push({ answer: 'Block', reason: 'ReportTooOld', detail, transient: false });
-  }
-  if (databaseUpdatedAt === 'not-required') return obstacles;
-  const database = objection(databaseUpdatedAt, maxDatabaseAgeMs, now);
-  if (database !== undefined) {
-    const detail = `the database of the scanner${where} ${database}`;
-    obstacles.push({ answer: 'Unknown', reason: 'ScannerDatabaseOld', detail, transient: false });
-  }
-  return obstacles;
+  const isRequired = databaseUpdatedAt !== 'not-required';
+  const database = isRequired ? objection(databaseUpdatedAt, maxDatabaseAgeMs, now) : undefined;
+  const about = `the database of the scanner${where}`;
+  return [
+    ...(report ? [obstacle('Block', 'ReportTooOld', `the report${where} ${report}`)] : []),
+    ...(database ? [obstacle('Unknown', 'ScannerDatabaseOld', `${about} ${database}`)] : []),
+  ];
 }
 
 function objection(time: Date | undefined, maxAgeMs: number | undefined, now: Date): string | undefined {
@@ -219,7 +212,7 @@ function readScanned(scanned: Scanned): ReadScan | Obstacle {
       return { answer: 'Unknown', reason, detail, transient: scanned.transient };
     }
     case 'no-sbom':
-      return { answer: 'Block', reason: 'SbomMissing', detail: `there is no SBOM${of}`, transient: false };
+      return obstacle('Block', 'SbomMissing', `there is no SBOM${of}`);
     case 'report': {
       const report = readReport(scanned.statement, 'UnreadableEvidence', of);
       if ('answer' in report) return report;
@@ -241,6 +234,6 @@ function readReport(
 ): VulnerabilityReport | Obstacle {
   const report = readVulnerabilities(statement);
   if (report && !isUnreadable(report)) return report;
-  const detail = `the report${of} cannot be read: ${report?.unreadable ?? 'it is about something else'}`;
-  return { answer: 'Unknown', reason, detail, transient: false };
+  const why = report?.unreadable ?? 'it is about something else';
+  return obstacle('Unknown', reason, `the report${of} cannot be read: ${why}`);
 }

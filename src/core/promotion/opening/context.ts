@@ -1,12 +1,7 @@
-import type {
-  Access,
-  DockerConfigText,
-  JudgedReference,
-  Keychain,
-  PullSecretLogins,
-} from '../../evidence/index.ts';
-import type { Clock, Fact, ImageRef, Parsed } from '../../model/index.ts';
-import type { CompiledPolicy, Labels, TrustRoots } from '../../policy/index.ts';
+import type { DockerConfigText, JudgedReference, JudgeRequest } from '../../evidence/index.ts';
+import type { Keychain, PullSecretLogins } from '../../evidence/index.ts';
+import type { Clock, ImageRef, Parsed } from '../../model/index.ts';
+import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { SignSpec } from '../schema.ts';
 import type { IdentityToken } from './secrets.ts';
@@ -82,7 +77,10 @@ export interface OpeningContext {
   readonly scanner: (
     side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string },
   ) => Scanner;
-  readonly judge: (image: ImageRef, question: SideQuestion) => Promise<JudgedReference>;
+  readonly judge: (
+    image: ImageRef,
+    question: Omit<JudgeRequest, 'images' | 'unmatchedImages'>,
+  ) => Promise<JudgedReference>;
   /** Policies as they are in force now, these among them if they are there. Throws a `Fault` when they cannot be read. */
   readonly policies: (names: readonly string[], signal: AbortSignal) => Promise<readonly CompiledPolicy[]>;
   readonly roots: TrustRoots;
@@ -95,12 +93,4 @@ export interface OpeningContext {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
-}
-
-/** By what an image on one side of a promotion is judged. */
-interface SideQuestion {
-  readonly policies: readonly CompiledPolicy[];
-  readonly labels: Fact<Labels>;
-  readonly access: Access;
-  readonly signal: AbortSignal;
 }
