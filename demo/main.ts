@@ -6,7 +6,7 @@ import { startRegistry } from '../test/support/registry/index.ts';
 import { startWebhookProcess, type WebhookProcess } from '../test/support/webhook-process.ts';
 import { promoteImages } from './promotion.ts';
 import { makeKeys, publish, publishMovingTag, type Keys } from './story.ts';
-import { openAsking, printTable, say, type Row } from './telling.ts';
+import { openAsking, printTable, say, type Row } from './output.ts';
 
 const PAST = 'past its end of life';
 

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { CVE, publishBase, releaseOf, reportOn } from './harbour.ts';
+import { CVE, publishBase, releaseOf, reportOn } from './registries.ts';
 import { completed, keysYaml, mirrorYaml, promoteYaml } from './promotion-files.ts';
 import { runPratique } from './run-pratique.ts';
 import type { Keys } from './story.ts';
-import { printTable, say, type Ask, type Row } from './telling.ts';
+import { printTable, say, type Ask, type Row } from './output.ts';
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -1,4 +1,4 @@
-// The admission door: an AdmissionReview comes in, an AdmissionReview goes out. Decodes, finds out which images have to
+// The webhook: an AdmissionReview comes in, an AdmissionReview goes out. Decodes, finds out which images have to
 // be judged or pinned, asks for verdicts or digests, and answers in time whatever happens.
 export { mutateHandler, validateHandler } from './http.ts';
 export { review } from './review.ts';

@@ -34,8 +34,8 @@ function forbiddenRoom(from: Room, target: string, typesOnly: boolean): string |
   if (!from.mayImport.includes(to.path) && !(ofTypes && typesOnly)) {
     return `${from.path} must not import ${ofTypes ? 'more than types of ' : ''}${to.path}`;
   }
-  const door = to.path.endsWith('.ts') ? `src/${to.path}` : `src/${to.path}/index.ts`;
-  return target === door ? undefined : `${to.path} is entered through its index.ts only, not ${target}`;
+  const index = to.path.endsWith('.ts') ? `src/${to.path}` : `src/${to.path}/index.ts`;
+  return target === index ? undefined : `${to.path} is entered through its index.ts only, not ${target}`;
 }
 
 function forbiddenBuiltin(room: Room, { specifier, names }: Import): string | undefined {

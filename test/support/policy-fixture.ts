@@ -1,4 +1,4 @@
-// A registry with one image for every way to be judged, and policies that judge them: what the doors are tried on.
+// A registry with one image for every way to be judged, and policies that judge them.
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from './registry/index.ts';
 import { failure } from './registry/http.ts';
 import { pushImage, type Pushed, type Target } from './registry/push.ts';

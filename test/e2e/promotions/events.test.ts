@@ -18,7 +18,7 @@ const QUIET_MS = 1_000;
 const ARRIVAL_MS = 8_000;
 
 /** A receiver of events over HTTP, and the results of the events. */
-interface Ear {
+interface EventListener {
   readonly server: Server;
   readonly trigger: Trigger;
   readonly watching: WatchedSources[];
@@ -26,7 +26,7 @@ interface Ear {
   readonly triggered: string[];
 }
 
-async function listen(): Promise<Ear> {
+async function listen(): Promise<EventListener> {
   const watching: WatchedSources[] = [];
   const reported: EventOutcome[] = [];
   const triggered: string[] = [];
@@ -54,11 +54,11 @@ async function listen(): Promise<Ear> {
   return { server, trigger, watching, reported, triggered };
 }
 
-const urlOf = ({ server }: Ear) => `http://127.0.0.1:${String(server.port)}/events/distribution`;
+const urlOf = ({ server }: EventListener) => `http://127.0.0.1:${String(server.port)}/events/distribution`;
 
 describe('events of a real registry', () => {
-  let known: Ear;
-  let unknown: Ear;
+  let known: EventListener;
+  let unknown: EventListener;
   let registry: Registry;
 
   before(async () => {

@@ -158,17 +158,17 @@ for (const { name, starts } of [
     it('existing tags with two requests per tag, besides a listing and the history', async () => {
       const source = from('library/app');
       for (const tag of ['1.0.0', '1.1.0', '1.2.0']) await pushImage({ ...source, tag }, { salt: tag });
-      const [door, gate] = [await watch(upstream.host), await watch(own.host)];
+      const [upstreamProxy, ownProxy] = [await watch(upstream.host), await watch(own.host)];
       try {
         const documents = [
           mirror(
-            { registry: door.host, repository: 'library/app' },
-            { registry: gate.host, repository: 'quarantine/app' },
+            { registry: upstreamProxy.host, repository: 'library/app' },
+            { registry: ownProxy.host, repository: 'quarantine/app' },
           ),
         ];
         expect((await promoter.promote(documents)).code).to.equal(0);
-        door.forget();
-        gate.forget();
+        upstreamProxy.forget();
+        ownProxy.forget();
         const again = await promoter.promote(documents);
         expect([again.code, ...inShort(again)]).to.deep.equal([
           0,
@@ -178,15 +178,18 @@ for (const { name, starts } of [
         ]);
         const heads = (repository: string) =>
           ['1.0.0', '1.1.0', '1.2.0'].map((tag) => `HEAD /v2/${repository}/manifests/${tag}`);
-        expect(door.requests()).to.have.members(['GET /v2/library/app/tags/list', ...heads('library/app')]);
-        const asked = gate.requests().map((one) => one.replace(/sha256:.*/, ''));
+        expect(upstreamProxy.requests()).to.have.members([
+          'GET /v2/library/app/tags/list',
+          ...heads('library/app'),
+        ]);
+        const asked = ownProxy.requests().map((one) => one.replace(/sha256:.*/, ''));
         expect(asked).to.have.members([
           'GET /v2/quarantine/app/manifests/mirror-history',
           'GET /v2/quarantine/app/blobs/',
           ...heads('quarantine/app'),
         ]);
       } finally {
-        await Promise.all([door.stop(), gate.stop()]);
+        await Promise.all([upstreamProxy.stop(), ownProxy.stop()]);
       }
     });
 

@@ -33,14 +33,14 @@ function idsIn({ report }: ScanOutput): readonly string[] {
 describe('the databases of the real Trivy, from a mirror with a login', () => {
   let workspace: Workspace;
   let olareg: Registry;
-  let door: LockedRegistry;
+  let locked: LockedRegistry;
   let image: PinnedRef;
   let environment: TrivyOptions['environment'];
   before(async () => {
     workspace = await openWorkspace('scanner-databases');
     olareg = await startOlareg();
-    door = await startLockedRegistry({ mirror: 'pa:ss' });
-    door.forwardTo(olareg.host);
+    locked = await startLockedRegistry({ mirror: 'pa:ss' });
+    locked.forwardTo(olareg.host);
     const { reference } = await pushAlpine(
       { registry: olareg.host, repository: 'shop/app' },
       { musl: '1.2.5-r0' },
@@ -51,12 +51,12 @@ describe('the databases of the real Trivy, from a mirror with a login', () => {
     const logins = join(workspace.folder, 'logins');
     const auth = basic('mirror', 'pa:ss').replace('Basic ', '');
     await mkdir(logins);
-    await writeFile(join(logins, 'config.json'), JSON.stringify({ auths: { [door.host]: { auth } } }));
+    await writeFile(join(logins, 'config.json'), JSON.stringify({ auths: { [locked.host]: { auth } } }));
     // No home folder, as in the image.
     environment = { PATH: process.env.PATH, DOCKER_CONFIG: logins };
   });
   after(async () => {
-    await door.stop();
+    await locked.stop();
     await olareg.stop();
     await workspace.close();
   });
@@ -81,10 +81,10 @@ describe('the databases of the real Trivy, from a mirror with a login', () => {
   }
 
   it('are downloaded before the first scan, and again when a newer one exists', async () => {
-    const scan = await open('one', { vulnerabilities: `${door.host}/mirror/trivy-db` });
+    const scan = await open('one', { vulnerabilities: `${locked.host}/mirror/trivy-db` });
     await publish(30, []);
     expect(idsIn(await scan())).to.deep.equal([]);
-    expect([...door.callers()]).to.include('mirror');
+    expect([...locked.callers()]).to.include('mirror');
 
     await publish(1, [KNOWN]);
     await lookedBefore('one', 2 * HOUR_MS);
@@ -92,9 +92,9 @@ describe('the databases of the real Trivy, from a mirror with a login', () => {
     expect(idsIn(second)).to.deep.equal([KNOWN.id]);
     expect(Date.now() - (second.databaseUpdatedAt?.getTime() ?? NaN)).to.be.within(HOUR_MS, 2 * HOUR_MS);
 
-    door.forget();
+    locked.forget();
     expect(idsIn(await scan())).to.deep.equal([KNOWN.id]);
-    expect([...door.callers()], 'a fresh one is not asked for again').to.deep.equal([]);
+    expect([...locked.callers()], 'a fresh one is not asked for again').to.deep.equal([]);
   });
 
   it('include the database of Java libraries when it has a mirror', async () => {
@@ -102,15 +102,15 @@ describe('the databases of the real Trivy, from a mirror with a login', () => {
     const java = { registry: olareg.host, repository: 'mirror/trivy-java-db', tag: '1' };
     await pushJavaDatabase(java, new Date());
     const scan = await open('two', {
-      vulnerabilities: `${door.host}/mirror/trivy-db:2`,
-      java: `${door.host}/mirror/trivy-java-db:1`,
+      vulnerabilities: `${locked.host}/mirror/trivy-db:2`,
+      java: `${locked.host}/mirror/trivy-java-db:1`,
     });
     expect(idsIn(await scan())).to.deep.equal([KNOWN.id]);
     expect(await readdir(join(cacheIn(workspace.folder, 'two'), 'java-db'))).to.include('trivy-java.db');
   });
 
   for (const [what, repository] of [
-    ['has none', () => `${door.host}/mirror/nothing:2`],
+    ['has none', () => `${locked.host}/mirror/nothing:2`],
     ['is away', () => '127.0.0.1:1/mirror/trivy-db:2'],
   ] as const) {
     it(`leave the result unknown when the mirror ${what}`, async () => {

@@ -138,20 +138,20 @@ describe('the scan gate with the real Trivy', () => {
   it('reads with a login when one is needed, and is unknown without it', async () => {
     const shop = target('locked');
     const { digest } = await pushAlpine(shop, VULNERABLE);
-    const door = await startLockedRegistry({ acme: 'pa:ss' });
+    const locked = await startLockedRegistry({ acme: 'pa:ss' });
     try {
-      door.forwardTo(olareg.host);
-      const image = pinned(`${door.host}/${shop.repository}@${digest}`);
+      locked.forwardTo(olareg.host);
+      const image = pinned(`${locked.host}/${shop.repository}@${digest}`);
       const login = { kind: 'password', username: 'acme', password: 'pa:ss' } as const;
       const scan = trivy.as({ keychain: () => Promise.resolve(login) });
       expect((await scan({ kind: 'image', image }, signal())).report).to.have.property('Results');
-      expect([...door.callers()]).to.include('acme');
+      expect([...locked.callers()]).to.include('acme');
       const denied: unknown = await trivy
         .scan({ kind: 'image', image }, signal())
         .catch((error: unknown) => error);
       expect(denied).to.include({ code: 'ScannerFailed', side: 'scanner' });
     } finally {
-      await door.stop();
+      await locked.stop();
     }
   });
 
