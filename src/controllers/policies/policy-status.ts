@@ -4,11 +4,12 @@ import {
   conditionOf,
   describeProblems,
   errorFields,
+  objectOf,
   type Clock,
   type Condition,
   type Log,
 } from '../../core/model/index.ts';
-import type { PolicyStatus } from '../../core/policy/index.ts';
+import { API_VERSION, type PolicyStatus } from '../../core/policy/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { PolicyStore, PolicyState, PolicyObject } from './policy-store.ts';
 
@@ -47,8 +48,8 @@ export function keepPolicyStatus(options: PolicyStatusOptions): PolicyStatusTask
 
   const write = async (name: string, fieldManager: string, status: object, signal: AbortSignal) => {
     const address = { resource: RESOURCES.policies, name };
-    const policy = { address, apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', fieldManager };
-    const written = await writeStatus(cluster, policy, status, signal);
+    const target = { address, apiVersion: API_VERSION, kind: 'ImagePolicy', fieldManager };
+    const written = await writeStatus(cluster, target, status, signal);
     // Deleted meanwhile: there is no status any more.
     if (!written.ok && written.status !== 404) throw new Error(written.message);
   };
@@ -109,7 +110,8 @@ export function compileStatus(
   state: PolicyState,
   now: Date,
 ): CompileStatus | undefined {
-  const before = statusOf(object);
+  // Only this controller writes the status, and the API server holds it to the schema.
+  const before: PolicyStatus = objectOf(object.status);
   const ready = state.inForce === 'as written';
   const reason = ready ? 'Compiled' : 'PolicyBroken';
   const problems = describeProblems(state.problems);
@@ -123,11 +125,6 @@ export function compileStatus(
     conditions: [condition('Ready', ready), condition('Stalled', !ready)],
   };
   return isSaid(before, status) ? undefined : status;
-}
-
-/** Only this controller writes the status, and the API server holds it to the schema. */
-function statusOf({ status }: PolicyObject): PolicyStatus {
-  return typeof status === 'object' && status !== null ? status : {};
 }
 
 const STATED = ['status', 'observedGeneration', 'lastTransitionTime', 'reason', 'message'] as const;

@@ -13,7 +13,7 @@ import type { CustomObject, PromotionObject, RunObject } from './ports.ts';
 export interface Changes {
   readonly events: readonly RecordedEvent[];
   /** Stored forms of everything that has been reported. */
-  readonly told: readonly string[];
+  readonly reported: readonly string[];
   readonly recent: NonNullable<ImagePromotionStatus['recent']>;
   /** The images whose state has changed. */
   readonly fresh: readonly RunImage[];
@@ -45,7 +45,7 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
     .filter((row) => !known.has(fingerprint(row)))
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
   const failure = failureOf(run);
-  const told = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])];
+  const reported = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])];
   const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source: digest, decision, reason, message }) => ({
     ...{ tag, digest, decision, reason, message, run: run.metadata.name, time },
   }));
@@ -55,7 +55,7 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
       ...fresh.slice(0, MAX_EVENTS).map((row) => imageEvent(promotion, row)),
       ...summaries(run, { before, fresh }),
     ],
-    told: told.slice(0, MAX_RUN_IMAGES),
+    reported: reported.slice(0, MAX_RUN_IMAGES),
     fresh,
     recent: [...recent, ...(before.recent ?? [])].slice(0, MAX_RECENT),
   };

@@ -57,7 +57,7 @@ function absorb(
 ): Absorbed {
   const { status: ran = {} } = run.object;
   const { completionTime = '', counts = status.counts, conditions = [], images = [] } = ran;
-  const { told, recent, fresh, ...changes } = changesOf(promotion, status, run.object);
+  const { reported, recent, fresh, ...changes } = changesOf(promotion, status, run.object);
   const complete = conditions.some(({ type, status: is }) => type === 'Complete' && is === 'True');
   return {
     status: {
@@ -65,7 +65,7 @@ function absorb(
       lastRun: { name: run.name, generation: run.generation, completionTime },
       counts,
       lastSuccessfulTime: complete ? completionTime : status.lastSuccessfulTime,
-      told: [...told],
+      told: [...reported],
       recent: [...recent],
       ...watchExceptions(status, images),
     },
