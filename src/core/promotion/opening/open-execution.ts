@@ -7,16 +7,13 @@ import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
 import type { OpeningContext } from './context.ts';
-import { entryOf, lentIdentity, readOwner, type Owner, type ReadObject } from './secrets.ts';
+import { entryOf, lentIdentity, readOwner, type NamespacedPromotion, type Owner } from './secrets.ts';
 import { judgeOn, openSide, type OpenSide } from './side.ts';
 
 /** One promotion to be opened. */
-export interface PromotionToOpen {
-  readonly spec: ImagePromotionSpec;
-  readonly namespace: string;
+export interface PromotionToOpen extends NamespacedPromotion {
   readonly run: RunIdentity;
   readonly startedAt: Date;
-  readonly read: ReadObject;
 }
 
 /** Opens a promotion: its sides with their logins, its signer, its scanner. Problems name the field. */

@@ -10,14 +10,14 @@ import { standingOf, type Standing, type StandingRule } from '../reassessment.ts
 import type { ImagePromotionSpec, ScanSpec } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import type { OpeningContext } from './context.ts';
-import { openSigner, type PromotionToOpen } from './open-execution.ts';
-import { readOwner } from './secrets.ts';
+import { openSigner } from './open-execution.ts';
+import { readOwner, type NamespacedPromotion } from './secrets.ts';
 import { judgeOn, openSide } from './side.ts';
 
 /** What is judged again. */
-export type PromotionToRejudge = Pick<PromotionToOpen, 'spec' | 'namespace' | 'read'> & {
+interface PromotionToRejudge extends NamespacedPromotion {
   readonly known: readonly ImageAtTarget[];
-};
+}
 
 /**
  * Judges what a promotion has promoted, as it lies at its target, by reports of its own signer and of `scan.authorities`;

@@ -15,6 +15,13 @@ export type ReadObject = (
   signal: AbortSignal,
 ) => Promise<Entries | undefined>;
 
+/** A promotion, with how the objects of its namespace are read. */
+export interface NamespacedPromotion {
+  readonly spec: ImagePromotionSpec;
+  readonly namespace: string;
+  readonly read: ReadObject;
+}
+
 /** A promotion's namespace, and everything in it that the promotion refers to, read once when it is opened. */
 export interface Owner {
   readonly namespace: string;
@@ -30,11 +37,7 @@ type Named = readonly [
 
 /** Reads all that a promotion refers to; what is missing is a problem with the field that names it. */
 export async function readOwner(
-  {
-    spec,
-    namespace,
-    read,
-  }: { readonly spec: ImagePromotionSpec; readonly namespace: string; readonly read: ReadObject },
+  { spec, namespace, read }: NamespacedPromotion,
   signal: AbortSignal,
 ): Promise<Parsed<Owner>> {
   const found = new Map<string, Entries>();

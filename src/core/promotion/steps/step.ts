@@ -13,17 +13,14 @@ import type { RunIdentity } from '../records/statement.ts';
 import type { AttachmentCounts, ImageResult } from '../result.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 
-/** The result of a step. A thrown `Fault` is a fourth outcome: the answer is unknown, or the action failed. */
-export type StepOutcome = {
-  /** What later steps need of it. */
-  readonly learned?: Partial<Learned>;
-} &
-  /** `skipped` = it was true already. */
-  (
-    | { readonly status: 'succeeded' | 'skipped' }
-    /** `failed` = it was done, and the result is not the expected one. */
-    | { readonly status: 'waiting' | 'blocked' | 'failed'; readonly reason: Reason }
-  );
+/**
+ * The result of a step, with what later steps need of it. `skipped` = it was true already; `failed` = it was done, and the result is
+ * not the expected one. A thrown `Fault` is another outcome: the answer is unknown, or the action failed.
+ */
+export type StepOutcome = { readonly learned?: Partial<Learned> } & (
+  | { readonly status: 'succeeded' | 'skipped' }
+  | { readonly status: 'waiting' | 'blocked' | 'failed'; readonly reason: Reason }
+);
 
 type Run = (task: ImageTask, learned: Learned, signal: AbortSignal) => Promise<StepOutcome>;
 
