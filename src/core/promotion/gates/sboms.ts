@@ -1,13 +1,5 @@
 import * as z from 'zod';
-import {
-  digestAlgorithm,
-  digestHex,
-  digestOf,
-  Fault,
-  isIndexType,
-  parseJson,
-  pin,
-} from '../../model/index.ts';
+import { digestOf, Fault, isIndexType, parseJson, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, Manifest, PinnedRef } from '../../model/index.ts';
 import { describePredicate } from '../../policy/index.ts';
 import { saysNothing } from '../graph/carried.ts';
@@ -149,7 +141,8 @@ function isPlain(type: string): boolean {
 function predicateIn(json: unknown, about: Digest): unknown {
   const read = statement.safeParse(json);
   if (!read.success || !isSbomPredicate(read.data.predicateType)) return undefined;
-  const names = read.data.subject.some(({ digest }) => digest[digestAlgorithm(about)] === digestHex(about));
+  const digests = read.data.subject.flatMap(({ digest }) => Object.entries(digest));
+  const names = digests.some(([algorithm, hex]) => `${algorithm}:${hex}` === about);
   return names ? read.data.predicate : undefined;
 }
 

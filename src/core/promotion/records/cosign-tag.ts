@@ -1,13 +1,6 @@
 import * as z from 'zod';
 import { digestOf, isIndexType, MEDIA_TYPE, parsed, parseJson, problem } from '../../model/index.ts';
-import type {
-  Annotations,
-  Descriptor,
-  Digest,
-  Manifest,
-  ManifestContent,
-  Parsed,
-} from '../../model/index.ts';
+import type { Descriptor, Digest, Manifest, ManifestContent, Parsed } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
 import { contentOf, encodeJson, wireDescriptor, type Artifact, type ArtifactBlob } from './artifact.ts';
 import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementMade } from './statement.ts';
@@ -61,7 +54,7 @@ export function appendCosignLayer(
   // What a layer covers: the payload itself, or the statement in its envelope.
   const says = suffix === 'sig' ? digestOf(bytes) : statementMade(bytes);
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
-  const annotations: Annotations = { ...layerAnnotations, ...claims };
+  const annotations: SignedContent['layerAnnotations'] = { ...layerAnnotations, ...claims };
   const { mediaType, layers } = manifestOf(existing);
   if (isIndexType(mediaType)) return problem('', `is an index under the .${suffix} tag`);
   const signature = annotations[SIGNATURE];

@@ -3,7 +3,6 @@ import {
   formatReference,
   nameOf,
   parsed,
-  parseDigest,
   parseJson,
   parseWith,
   problem,
@@ -65,9 +64,7 @@ export function wasMirrored(
   { entries }: MirrorHistory,
   { sourceTag, sourceDigest }: Pick<Arrival, 'sourceTag' | 'sourceDigest'>,
 ): boolean {
-  return entries.some(
-    (entry) => entry.sourceTag === sourceTag && parseDigest(entry.sourceDigest) === sourceDigest,
-  );
+  return entries.some((entry) => entry.sourceTag === sourceTag && entry.sourceDigest === sourceDigest);
 }
 
 /** The history with these arrivals behind the others; what is recorded already is added only when it was forced. */
