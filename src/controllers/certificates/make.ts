@@ -62,6 +62,7 @@ export async function issueServing({ authority, hosts, ...request }: ServingRequ
   const x509 = await import('./x509.ts');
   const keys = await generateKeys();
   const issuer = new x509.X509Certificate(authority.cert);
+  const names = hosts.map((host) => ({ type: isIP(host) === 0 ? 'dns' : 'ip', value: host }) as const);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: issuer.subject,
@@ -74,7 +75,7 @@ export async function issueServing({ authority, hosts, ...request }: ServingRequ
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       // Critical, because there is no subject: RFC 5280 section 4.1.2.6.
-      new x509.SubjectAlternativeNameExtension(hosts.map(alternativeName), true),
+      new x509.SubjectAlternativeNameExtension(names, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
@@ -85,10 +86,6 @@ export async function issueServing({ authority, hosts, ...request }: ServingRequ
 function validity({ lifetimeMs, skewMs, now }: Validity, end = Infinity) {
   const from = now.getTime();
   return { notBefore: new Date(from - skewMs), notAfter: new Date(Math.min(from + lifetimeMs, end)) };
-}
-
-function alternativeName(host: string): { readonly type: 'dns' | 'ip'; readonly value: string } {
-  return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
 }
 
 async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {

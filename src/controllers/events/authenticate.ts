@@ -37,8 +37,9 @@ export async function authenticate(
   const known = secrets.find(({ kind }) => kind === 'known');
   if (known) return { kind: 'known', receiver: known.receiver };
   const signal = AbortSignal.timeout(VERIFY_MS);
+  const verify = token === undefined ? undefined : (trust: TokenTrust) => verifyToken(token, trust, signal);
   const tokens = receivers.flatMap((receiver) =>
-    receiver.auth.kind === 'oidc' ? [byToken(receiver, receiver.auth, { token, verifyToken, signal })] : [],
+    receiver.auth.kind === 'oidc' ? [byToken(receiver, receiver.auth, verify)] : [],
   );
   const first = await firstKnown(tokens);
   if (first) return { kind: 'known', receiver: first.receiver };
@@ -68,20 +69,14 @@ function bySecret(
   return [{ receiver, kind: isGood ? 'known' : 'refused', why: isGood ? '' : `${what} wrong` }];
 }
 
-interface Asking {
-  readonly token: string | undefined;
-  readonly verifyToken: VerifyToken;
-  readonly signal: AbortSignal;
-}
-
 async function byToken(
   receiver: Receiver,
   { issuer, audience, subject }: TokenTrust,
-  { token, verifyToken, signal }: Asking,
+  verify: ((trust: TokenTrust) => ReturnType<VerifyToken>) | undefined,
 ): Promise<Answer> {
-  if (token === undefined) return { receiver, kind: 'refused', why: 'token missing' };
+  if (!verify) return { receiver, kind: 'refused', why: 'token missing' };
   try {
-    const verdict = await verifyToken(token, { issuer, audience, subject }, signal);
+    const verdict = await verify({ issuer, audience, subject });
     if (verdict.ok) return { receiver, kind: 'known', why: '' };
     return { receiver, kind: 'refused', why: `token ${verdict.why}` };
   } catch (error) {

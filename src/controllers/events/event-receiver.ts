@@ -42,7 +42,8 @@ export function openEventReceiver(options: EventReceiverOptions): EventReceiver 
   const { cluster, watchCollection, log, now, after } = options;
   const { receivers, quietMs, maxDelayMs } = options.settings;
   if (receivers.length === 0) return { routes: [], close: () => Promise.resolve() };
-  const secrets = followSecretFiles(receivers.flatMap(secretFileOf), options);
+  const secretFiles = receivers.flatMap(({ auth }) => (auth.kind === 'oidc' ? [] : [auth.secretFile]));
+  const secrets = followSecretFiles(secretFiles, options);
   let find: ((image: PushedImage) => readonly string[]) | undefined;
   const promotions = watchCollection({
     cluster,
@@ -80,10 +81,6 @@ export function openEventReceiver(options: EventReceiverOptions): EventReceiver 
       await promotions.close();
     },
   };
-}
-
-function secretFileOf({ auth }: ReceiverSettings): readonly string[] {
-  return auth.kind === 'oidc' ? [] : [auth.secretFile];
 }
 
 function receiverOf(

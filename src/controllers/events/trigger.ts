@@ -13,15 +13,6 @@ export interface TriggerOptions extends Pick<Time, 'now' | 'after'> {
   readonly maxDelayMs: number;
 }
 
-/** Turns events into runs of promotions, many events into one run. */
-export interface Trigger {
-  readonly pushed: (images: readonly PushedImage[]) => void;
-  /** Promotions that are about to be triggered. */
-  readonly waiting: () => number;
-  /** Triggers nothing from then on. */
-  readonly close: () => void;
-}
-
 interface Burst {
   readonly lastMoment: number;
   due: number;
@@ -29,10 +20,10 @@ interface Burst {
 }
 
 /**
- * Waits for the end of a burst: however many events come for a promotion, it is triggered once when they are over, or once in
- * `maxDelayMs` while they continue. Memory grows with promotions, not with events.
+ * Turns events into runs of promotions. Waits for the end of a burst: however many events come for a promotion, it is triggered once when they are over, or once in
+ * `maxDelayMs` while they continue. Memory grows with promotions, not with events. After `close` nothing is triggered.
  */
-export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }: TriggerOptions): Trigger {
+export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }: TriggerOptions) {
   const bursts = new Map<string, Burst>();
   let closed = false;
 
@@ -59,18 +50,22 @@ export function createTrigger({ wake, matches, quietMs, maxDelayMs, now, after }
   };
 
   return {
-    pushed: (images) => {
+    pushed: (images: readonly PushedImage[]): void => {
       if (closed) return;
       for (const image of images) for (const key of matches(image)) noteEvent(key);
     },
-    waiting: () => bursts.size,
-    close: () => {
+    /** How many promotions are about to be triggered. */
+    waiting: (): number => bursts.size,
+    close: (): void => {
       closed = true;
       for (const { cancel } of bursts.values()) cancel();
       bursts.clear();
     },
   };
 }
+
+/** The result of {@link createTrigger}. */
+export type Trigger = ReturnType<typeof createTrigger>;
 
 /** A promotion and the repositories it takes from, each as `registry/repository`, normalised. */
 export interface WatchedSources {

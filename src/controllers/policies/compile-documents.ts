@@ -17,15 +17,12 @@ import {
   type FolderPolicies,
 } from '../../core/policy/index.ts';
 
-/** One resource and where it came from (`policies/production.yaml#2`). */
-export interface PolicyDocument {
-  readonly origin: string;
-  readonly value: unknown;
-}
-
-/** Resources as read, with what could not be read: a broken file never means "no policy". */
+/**
+ * Resources, each with where it came from (`policies/production.yaml#2`), and what could not be read: a broken file never means
+ * "no policy".
+ */
 export interface PolicyReading {
-  readonly documents: readonly PolicyDocument[];
+  readonly documents: readonly { readonly origin: string; readonly value: unknown }[];
   readonly problems: readonly Problem[];
 }
 
