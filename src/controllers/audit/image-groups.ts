@@ -23,21 +23,8 @@ export interface PodUse {
   readonly container: string;
 }
 
-/** What a change of pods did to the units. */
-export interface UnitChange {
-  readonly appeared: readonly string[];
-  readonly gone: readonly string[];
-}
-
 /** The units of all pods, kept current change by change. */
-export interface Units {
-  /** A pod as it is now; nothing for one that is gone or has finished. */
-  readonly set: (namespace: string, name: string, pod: RunningPod | undefined) => UnitChange;
-  readonly get: (key: string) => Unit | undefined;
-  readonly all: () => Iterable<Unit>;
-  /** How many units, pods, and images of pods that have not been started yet. */
-  readonly counts: () => { readonly units: number; readonly pods: number; readonly waiting: number };
-}
+export type Units = ReturnType<typeof createUnits>;
 
 interface OpenUnit extends Unit {
   readonly pods: Map<string, PodUse>;
@@ -56,10 +43,8 @@ interface Reading {
   readonly waiting: number;
 }
 
-const NO_CHANGE: UnitChange = { appeared: [], gone: [] };
-
 /** Starts with no pods. */
-export function createUnits(): Units {
+export function createUnits() {
   const units = new Map<string, OpenUnit>();
   const pods = new Map<string, RunningPod>();
   const readings = new WeakMap<PodRuns, Reading>();
@@ -98,19 +83,21 @@ export function createUnits(): Units {
   };
 
   return {
-    set: (namespace, name, pod) => {
+    /** A pod as it is now; nothing for one that is gone or has finished. The answer is the keys of units. */
+    set: (namespace: string, name: string, pod: RunningPod | undefined) => {
       const id = `${namespace}/${name}`;
       const before = pods.get(id);
       // A pod's status changes all the time; what it runs hardly ever does.
-      if (before?.uid === pod?.uid && before?.runs === pod?.runs) return NO_CHANGE;
+      if (before?.uid === pod?.uid && before?.runs === pod?.runs) return { appeared: [], gone: [] };
       const left = before ? leave(id, before) : [];
       const appeared = pod ? enter(id, pod) : [];
       const gone = left.filter((key) => units.get(key)?.pods.size === 0);
       for (const key of gone) units.delete(key);
       return { appeared, gone };
     },
-    get: (key) => units.get(key),
-    all: () => units.values(),
+    get: (key: string): Unit | undefined => units.get(key),
+    all: (): Iterable<Unit> => units.values(),
+    /** How many units, pods, and images of pods that have not been started yet. */
     counts: () => ({ units: units.size, pods: pods.size, waiting }),
   };
 }

@@ -89,21 +89,13 @@ function createPublisher<T>(given: Publishing<T>, keys: readonly string[] = []):
 const LOOK_FOR_REPORTS_MS = 60_000;
 
 /** Whether reports are kept. */
-export type ReportState = 'off' | 'not installed' | 'kept';
+type ReportState = 'off' | 'not installed' | 'kept';
 
 /** Writes what an audit found to where people look. */
-export interface FindingsPublisher {
-  /** Writes what changed since the last call; never rejects for anything the cluster does. */
-  readonly publish: (signal: AbortSignal) => Promise<void>;
-  readonly reports: () => ReportState;
-}
+export type FindingsPublisher = ReturnType<typeof createFindingsPublisher>;
 
 /** Writes the status of policies and, where their API is installed, reports. */
-export function createFindingsPublisher(
-  session: Session,
-  ports: AuditPorts,
-  settings: AuditSettings,
-): FindingsPublisher {
+export function createFindingsPublisher(session: Session, ports: AuditPorts, settings: AuditSettings) {
   const { clock, onError, report } = ports;
   const started = clock().getTime();
   const statuses = createPublisher<AuditStatus>({
@@ -123,15 +115,15 @@ export function createFindingsPublisher(
     const own = names.filter((name) => !settings.builtInPolicies.includes(name));
     const now = clock();
     return new Map(
-      [...tallyPolicies(own, session.findings.values())].map(([name, { counts, lastJudged = now }]) => [
-        name,
-        { images: counts, lastAudit: rfc3339(lastJudged) },
-      ]),
+      [...tallyPolicies(own, session.findings.values())].map(
+        ([name, { counts: images, lastJudged = now }]) => [name, { images, lastAudit: rfc3339(lastJudged) }],
+      ),
     );
   };
 
   return {
-    publish: async (signal) => {
+    /** Writes what changed since the last call; never rejects for anything the cluster does. */
+    publish: async (signal: AbortSignal): Promise<void> => {
       const now = clock().getTime();
       ready ||= session.looked() || now - started >= settings.everyMs;
       if (ready && (session.version() !== publishedVersion || statuses.due())) {
@@ -140,7 +132,7 @@ export function createFindingsPublisher(
       }
       if (ready && stored) await stored.keep(session, signal);
     },
-    reports: () => (stored ? stored.state() : 'off'),
+    reports: (): ReportState => (stored ? stored.state() : 'off'),
   };
 }
 
