@@ -102,25 +102,26 @@ describe('the claim of a run', () => {
     expect(taken.hold.signal.reason).to.have.property('code', 'Cancelled');
   });
 
-  it('fences a holder that was paused: its writes are refused, and it stops', async () => {
-    const time = promotionTime();
-    const store = runStore();
-    store.put(runObject());
-    const first = await claimsOf('a', time, store).take(NAME, { begin, signal: ENDLESS });
-    if (first.state !== 'taken') throw new Error(first.state);
-    const stored = store.peek(NAME.name);
-    if (!stored?.status?.claim) throw new Error('nothing was stored');
-    const { claim } = stored.status;
-    await store.writeStatus(
-      stored,
-      { ...stored.status, claim: { ...claim, holder: 'b', epoch: 2 } },
-      ENDLESS,
-    );
-    first.hold.setStatus(() => ({ phase: 'Succeeded' }));
-    expect(await first.hold.write()).to.equal(false);
-    expect(first.hold.signal.aborted).to.equal(true);
-    expect(store.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
-  });
+  for (const [by, taker] of [
+    ['another process', { holder: 'b', epoch: 2 }],
+    ['the same process, which took the run again', { holder: 'a', epoch: 2 }],
+  ] as const) {
+    it(`fences a holder that was paused: after ${by} its writes are refused, and it stops`, async () => {
+      const time = promotionTime();
+      const store = runStore();
+      store.put(runObject());
+      const first = await claimsOf('a', time, store).take(NAME, { begin, signal: ENDLESS });
+      if (first.state !== 'taken') throw new Error(first.state);
+      const stored = store.peek(NAME.name);
+      if (!stored?.status?.claim) throw new Error('nothing was stored');
+      const { claim } = stored.status;
+      await store.writeStatus(stored, { ...stored.status, claim: { ...claim, ...taker } }, ENDLESS);
+      first.hold.setStatus(() => ({ phase: 'Succeeded' }));
+      expect(await first.hold.write()).to.equal(false);
+      expect(first.hold.signal.aborted).to.equal(true);
+      expect(store.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
+    });
+  }
 
   it('never has two holders of one run, whatever the network does to two controllers and a Job', async function () {
     this.timeout(60_000);
