@@ -24,6 +24,24 @@ const MAX_AUDIT_LENGTH = 16_384;
 /** Refusals that say nothing about the images: we could not find out. */
 const UNDETERMINED: ReadonlySet<ReasonCode> = new Set(['DeadlineExceeded', 'InternalError', 'ParentUnknown']);
 
+/** Verdict and reason codes of an answer, for its audit annotations and for the log. */
+export interface Outcome {
+  readonly verdict: JudgedImage['verdict']['kind'];
+  readonly reasons: readonly string[];
+}
+
+/** The verdict on the whole object, the worst of its images, with every reason once. */
+export function outcomeOf(images: readonly JudgedImage[]): Outcome {
+  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
+  const verdict = (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
+  return { verdict, reasons: codesOf(images.flatMap(({ verdict: { findings } }) => findings)) };
+}
+
+/** The outcome for a request that could not be judged at all. */
+export function refusalOutcome(reason: ReasonCode): Outcome {
+  return { verdict: UNDETERMINED.has(reason) ? 'unknown' : 'deny', reasons: [reason] };
+}
+
 /** Lets a request pass that is not ours to judge. */
 export function passAnswer(uid: string): AdmissionAnswer {
   return answer({ uid, allowed: true });
@@ -65,7 +83,7 @@ export function refusalAnswer(uid: string, code: number, reason: ReasonCode, why
     uid,
     allowed: false,
     status: { code, reason, message: `${reason}: ${why}` },
-    auditAnnotations: { verdict: UNDETERMINED.has(reason) ? 'unknown' : 'deny', reasons: reason },
+    auditAnnotations: { verdict: refusalOutcome(reason).verdict, reasons: reason },
   });
 }
 
@@ -75,11 +93,11 @@ function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
 
 /** Keys here get the webhook's name put before them by the API server. */
 function auditAnnotations(images: readonly JudgedImage[]): Readonly<Record<string, string>> {
-  const findings = images.flatMap(({ verdict }) => verdict.findings);
+  const { verdict, reasons } = outcomeOf(images);
   const listed = whatFits(images);
   return {
-    verdict: worst(images),
-    ...(findings.length > 0 && { reasons: codesOf(findings).join(',') }),
+    verdict,
+    ...(reasons.length > 0 && { reasons: reasons.join(',') }),
     images: `[${listed.join(',')}]`,
     ...(listed.length < images.length && { imagesLeftOut: String(images.length - listed.length) }),
   };
@@ -92,12 +110,6 @@ function whatFits(images: readonly JudgedImage[]): readonly string[] {
   const forms = images.toSorted((a, b) => silent(a) - silent(b)).map((image) => machineForm(image));
   const tooMany = forms.findIndex((form) => (length += form.length + 1) > MAX_AUDIT_LENGTH);
   return tooMany < 0 ? forms : forms.slice(0, tooMany);
-}
-
-/** The verdict on the whole object: the worst of its images. */
-function worst(images: readonly JudgedImage[]): JudgedImage['verdict']['kind'] {
-  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
-  return (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
 }
 
 function machineForm({ field, image, reference, verdict }: JudgedImage): string {

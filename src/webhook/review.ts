@@ -1,10 +1,18 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import { describeProblems, formatReference, objectOf, problem, textOf } from '../core/model/index.ts';
-import type { JudgedImage, Parsed } from '../core/model/index.ts';
+import type { JudgedImage, Parsed, ReasonCode } from '../core/model/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
-import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer } from './answer.ts';
+import {
+  outcomeOf,
+  passAnswer,
+  refusalAnswer,
+  refusalOutcome,
+  verdictAnswer,
+  type AdmissionAnswer,
+  type Outcome,
+} from './answer.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
-import { labelsFor, type AdmissionPorts, type Decision, type Subject } from './ports.ts';
+import { labelsFor, type AdmissionPorts, type Subject } from './ports.ts';
 import { scopeOf, wholeScope, type Scope } from './scope.ts';
 
 /** An answer with the HTTP status it is sent under: 200 for every review that could be read. */
@@ -19,7 +27,7 @@ export interface Review {
   readonly budgetMs: number;
 }
 
-interface Answered {
+interface Answered extends Outcome {
   readonly answer: AdmissionAnswer;
   readonly images: readonly JudgedImage[];
 }
@@ -32,15 +40,14 @@ export async function review({ body, budgetMs }: Review, ports: AdmissionPorts):
   const started = performance.now();
   const request = decodeReview(body);
   if (!request.ok) {
-    const answer = refusalAnswer(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
-    logDecision(answer, { ...UNREAD, uid: request.uid }, started, ports);
+    const refused = refusal(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
+    logDecision(refused, { ...UNREAD, uid: request.uid }, started, ports);
     // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
-    return { status: request.uid === '' ? 400 : 200, answer };
+    return { status: request.uid === '' ? 400 : 200, answer: refused.answer };
   }
-  const { answer, images } = await answerInTime(request.value, budgetMs, ports);
-  const names = images.map(({ image, reference }) => (reference ? formatReference(reference) : image));
-  logDecision(answer, { ...subjectOf(request.value), images: names }, started, ports);
-  return { status: 200, answer };
+  const answered = await answerInTime(request.value, budgetMs, ports);
+  logDecision(answered, subjectOf(request.value), started, ports);
+  return { status: 200, answer: answered.answer };
 }
 
 /** What a request is about, in the words of the log line. */
@@ -54,17 +61,22 @@ export function millisecondsSince(started: number): number {
 }
 
 /** A review that could not be read has no known object; its refusal is logged all the same. */
-const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false, images: [] } as const;
+const UNREAD = { kind: '', namespace: '', name: '', operation: '', dryRun: false } as const;
 
 function logDecision(
-  { response: { allowed, auditAnnotations = {} } }: AdmissionAnswer,
-  subject: Subject & Pick<Decision, 'images'>,
+  { answer, verdict, reasons, images: judged }: Answered,
+  subject: Subject,
   started: number,
-  ports: AdmissionPorts,
+  { onDecision }: AdmissionPorts,
 ): void {
-  const { verdict = 'allow', reasons: codes = '' } = auditAnnotations;
-  const reasons = codes === '' ? [] : codes.split(',');
-  ports.onDecision({ ...subject, allowed, verdict, reasons, milliseconds: millisecondsSince(started) });
+  const { allowed } = answer.response;
+  const images = judged.map(({ image, reference }) => (reference ? formatReference(reference) : image));
+  onDecision({ ...subject, allowed, verdict, reasons, images, milliseconds: millisecondsSince(started) });
+}
+
+/** The refusal of a request that could not be judged. */
+function refusal(uid: string, status: number, reason: ReasonCode, why: string): Answered {
+  return { answer: refusalAnswer(uid, status, reason, why), images: [], ...refusalOutcome(reason) };
 }
 
 async function answerInTime(
@@ -77,11 +89,11 @@ async function answerInTime(
     const answered = await within(budgetMs, (signal) => answerTo(request, ports, signal));
     if (answered) return answered;
     const why = 'the images could not be judged in time (temporary, try again)';
-    return { answer: refusalAnswer(uid, 504, 'DeadlineExceeded', why), images: [] };
+    return refusal(uid, 504, 'DeadlineExceeded', why);
   } catch (error) {
     ports.report(error);
     const why = 'Pratique failed while judging this object; its log says how';
-    return { answer: refusalAnswer(uid, 500, 'InternalError', why), images: [] };
+    return refusal(uid, 500, 'InternalError', why);
   }
 }
 
@@ -95,17 +107,16 @@ async function answerTo(
   const asked = scopeOf(request, ports.workloads ?? KUBERNETES_WORKLOADS);
   const isScale = asked.ok && asked.value.brings === 'replicas';
   const scope = isScale ? await parentScope(asked.value.parent, request, ports, signal) : asked;
-  if ('unreadable' in scope) return { answer: parentUnknown(uid, scope), images: [] };
+  if ('unreadable' in scope) return parentUnknown(uid, scope);
   if (!scope.ok) {
-    const detail = `${kind.kind} ${describeProblems(scope.problems)}`;
-    return { answer: refusalAnswer(uid, 400, 'InvalidRequest', detail), images: [] };
+    return refusal(uid, 400, 'InvalidRequest', `${kind.kind} ${describeProblems(scope.problems)}`);
   }
-  if (scope.value.brings !== 'images') return { answer: passAnswer(uid), images: [] };
+  if (scope.value.brings !== 'images') return { answer: passAnswer(uid), images: [], ...outcomeOf([]) };
   const { images, credentials } = scope.value;
   const policies = ports.policies();
   const labels = await labelsFor(namespace, policies, ports, signal);
   const judged = await ports.judge({ images, policies, labels, credentials, signal });
-  return { answer: verdictAnswer(uid, judged), images: judged };
+  return { answer: verdictAnswer(uid, judged), images: judged, ...outcomeOf(judged) };
 }
 
 interface ParentUnknown {
@@ -114,10 +125,10 @@ interface ParentUnknown {
 }
 
 /** What may go away by itself is unavailable (503); what needs a change by a person is forbidden (403). */
-function parentUnknown(uid: string, { unreadable, transient }: ParentUnknown): AdmissionAnswer {
+function parentUnknown(uid: string, { unreadable, transient }: ParentUnknown): Answered {
   return transient
-    ? refusalAnswer(uid, 503, 'ParentUnknown', `${unreadable} (temporary, try again)`)
-    : refusalAnswer(uid, 403, 'ParentUnknown', unreadable);
+    ? refusal(uid, 503, 'ParentUnknown', `${unreadable} (temporary, try again)`)
+    : refusal(uid, 403, 'ParentUnknown', unreadable);
 }
 
 /** Reads the object that is scaled up, and answers all of its images. */
