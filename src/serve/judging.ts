@@ -6,7 +6,6 @@ import {
   dockerDirectory,
   dockerKeychain,
   pullSecretLogins,
-  type Registry,
   type RegistryOptions,
 } from '../clients/registry/index.ts';
 import { createTrivy } from '../clients/scanner/index.ts';
@@ -72,17 +71,12 @@ export async function openJudging(
   });
 }
 
-interface OpeningParts {
-  readonly options: RegistryOptions;
-  readonly registry: Registry;
-  readonly sources: Sources;
-  readonly environment: ProcessContext['environment'];
-}
-
 function openingWith(
   settings: Settings,
-  { options, registry, sources, environment }: OpeningParts,
+  given: Pick<OpenJudging, 'registry'> &
+    Pick<ProcessContext, 'environment'> & { readonly options: RegistryOptions; readonly sources: Sources },
 ): OpenJudging['opening'] {
+  const { options, registry, sources, environment } = given;
   const { signing, promotions, unmatchedImages } = settings;
   const { keychain, insecureHosts = [], ca = '' } = options;
   const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment });

@@ -13,19 +13,13 @@ import { openJudging } from './judging.ts';
 import { TIME, clock, logReadFailure, type ProcessContext, type Watching } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
 
-/** What runs are opened with. */
-export interface RunTooling {
-  readonly context: ProcessContext;
-  readonly watching: Watching;
-  readonly log: Log;
-}
-
 /** Opens one run for `pratique run`, as Jobs do: carried out by the same code as in the controller, with what this process may read. */
 export async function openOneRun(
   question: RunQuestion,
-  { context, watching, log }: RunTooling,
+  given: { readonly context: ProcessContext; readonly watching: Watching; readonly log: Log },
 ): Promise<Parsed<OpenRun>> {
   const { settings, holder } = question;
+  const { context, watching, log } = given;
   const found = [installationOf(question), await clusterOf(question, context)] as const;
   const judging = await openJudging(settings, context, watching);
   const [installation, opened] = found;

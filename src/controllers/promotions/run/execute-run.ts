@@ -106,14 +106,10 @@ async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Prom
       if (!stop.aborted) progress.record(result);
     };
     const decide = decideBy(hold.run, considered, ports.clock());
-    const work = progress.pins().filter((pin) => isReady(pin, decide));
+    const ready = progress.pins().filter((pin) => isReady(pin, decide));
+    const work = ready.map(({ planned }) => planned);
     const order = { progress: { ...SILENT, onResult }, dryRun, resumed, approvals };
-    const results = await execution.run(
-      work.map((pin) => pin.planned),
-      order,
-      signal,
-    );
-    for (const result of results) onResult(result);
+    for (const result of await execution.run(work, order, signal)) onResult(result);
     // A run that was stopped does not end.
     stop.throwIfAborted();
     return end({ progress });

@@ -134,7 +134,9 @@ function createHold(run: RunObject, claim: Claim, heldSince: number, ports: Hold
   let writing: Promise<boolean> = Promise.resolve(true);
 
   const lose = (detail: string): void => {
-    if (!isLost()) lost.abort(cancelled(run, detail));
+    const operation = `carry out ImagePromotionRun ${run.metadata.namespace}/${run.metadata.name}`;
+    const fault = new Fault({ code: 'Cancelled', operation, side: 'cluster', transient: true, detail });
+    if (!isLost()) lost.abort(fault);
     cancelRenewal();
     cancelDeadline();
   };
@@ -158,7 +160,7 @@ function createHold(run: RunObject, claim: Claim, heldSince: number, ports: Hold
   const tryWrite = async (holder: string): Promise<Tried> => {
     const sentAt = now();
     // Never the same twice: others take a change of it for a renewal.
-    renewTime = laterThan(renewTime, clock());
+    renewTime = new Date(Math.max(clock().getTime(), Date.parse(renewTime) + 1)).toISOString();
     const written = { ...statusNow(), claim: { ...claim, holder, renewTime } };
     const answer = await runs.writeStatus(newest, written, lost.signal);
     if (answer.state === 'written') {
@@ -219,15 +221,6 @@ function createHold(run: RunObject, claim: Claim, heldSince: number, ports: Hold
     },
     close,
   };
-}
-
-function cancelled({ metadata: { namespace, name } }: RunObject, detail: string): Fault {
-  const operation = `carry out ImagePromotionRun ${namespace}/${name}`;
-  return new Fault({ code: 'Cancelled', operation, side: 'cluster', transient: true, detail });
-}
-
-function laterThan(before: string, now: Date): string {
-  return new Date(Math.max(now.getTime(), new Date(before).getTime() + 1)).toISOString();
 }
 
 /** Waits so long, or until the signal fires. */
