@@ -34,10 +34,7 @@ export function createTools(context: ProcessContext): Tools {
   };
   /** As kubectl would reach the cluster, or as the pod that this is. */
   const openUsual = (kubeconfig: string | undefined): Promise<Parsed<Cluster>> =>
-    openCluster({
-      userAgent: `pratique/${version}`,
-      kubeconfig: kubeconfig ?? usualKubeconfig(environment),
-    });
+    openCluster({ userAgent: `pratique/${version}`, kubeconfig: kubeconfig ?? usualKubeconfig(environment) });
   return {
     version,
     clock,

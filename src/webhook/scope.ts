@@ -20,11 +20,10 @@ const IMAGE_SUBRESOURCES: ReadonlySet<string> = new Set(['', 'ephemeralcontainer
 const NOTHING: Parsed<Scope> = parsed({ brings: 'nothing' });
 
 /**
- * Which images of a request have to be judged; none when it brings none in. On UPDATE of a pod these are the new or
- * changed ones; a template is judged whole when any image of it changes or its replicas rise, also by the `scale`
- * subresource; anything else (labels, finalizers, scaling down, status) passes, so that what is wrong already can still be
- * repaired and removed. Whether an object is being deleted plays no part (CVE-2023-34091). Problems mean that the object
- * could not be read.
+ * Which images of a request have to be judged; none when it brings none in. On UPDATE of a pod these are the new or changed
+ * ones; a template is judged whole when any image of it changes or its replicas rise, also by the `scale` subresource; anything
+ * else (labels, finalizers, scaling down, status) passes, so that what is wrong already can still be repaired and removed.
+ * Whether an object is being deleted plays no part (CVE-2023-34091). Problems mean that the object could not be read.
  */
 export function scopeOf(request: AdmissionRequest, table: WorkloadTable): Parsed<Scope> {
   const { operation, subResource, kind, object } = request;

@@ -27,13 +27,6 @@ interface Databases {
 
 export type Database = keyof Databases;
 
-interface ImageArguments {
-  readonly image: PinnedRef;
-  readonly platform?: string;
-  /** Plain http, or https without a check of the certificate: Trivy has one flag for both. */
-  readonly insecure: boolean;
-}
-
 /** How Trivy calls what is done to each database. */
 const WORDS: Readonly<Record<Database, { readonly download: string; readonly repository: string }>> = {
   vulnerabilities: { download: '--download-db-only', repository: '--db-repository' },
@@ -59,15 +52,17 @@ export function versionArguments({ cacheDirectory }: Pick<CommandLine, 'cacheDir
   return ['version', '--format', 'json', ...cacheIn(cacheDirectory)];
 }
 
-/** Trivy's arguments to scan an image by its digest, in its registry and nowhere else. */
-export function imageArguments(line: CommandLine, { image, platform, insecure }: ImageArguments): string[] {
+/**
+ * Trivy's arguments to scan an image by its digest, in its registry and nowhere else. `insecure`: plain http, or https without a
+ * check of the certificate, for which Trivy has one flag.
+ */
+export function imageArguments(line: CommandLine, image: PinnedRef, insecure: boolean): string[] {
   return [
     'image',
     ...scanning(line),
     // Not what a container engine on this machine has under that name.
     '--image-src',
     'remote',
-    ...(platform === undefined ? [] : ['--platform', platform]),
     ...(insecure ? ['--insecure'] : []),
     '--',
     `${nameOf(image)}@${image.digest}`,

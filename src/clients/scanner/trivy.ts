@@ -135,14 +135,14 @@ async function learnAbout(line: Line, calling: Calling, updates: Job['updates'])
 async function imageCall(
   line: Line,
   calling: Calling,
-  { image, platform }: Extract<ScanSubject, { kind: 'image' }>,
+  { image }: Extract<ScanSubject, { kind: 'image' }>,
 ): Promise<TrivyCall> {
   const login = await line.keychain(image, calling.signal);
   const folder = await writeLogins(calling.folder, image.registry, login);
   const insecure = (line.insecureHosts ?? []).includes(image.registry);
   return {
     ...calling,
-    args: imageArguments(line, { image, insecure, platform }),
+    args: imageArguments(line, image, insecure),
     environment: { ...calling.environment, DOCKER_CONFIG: folder },
     secrets: [...calling.secrets, ...secretsOf(login)],
   };
@@ -198,7 +198,5 @@ async function caFileOf({ ca = '' }: TrivyOptions, folder: string): Promise<stri
 }
 
 function operationOf(subject: ScanSubject): string {
-  if (subject.kind === 'sbom') return 'scan an SBOM';
-  const { image, platform } = subject;
-  return `scan ${nameOf(image)}@${image.digest}${platform === undefined ? '' : ` for ${platform}`}`;
+  return subject.kind === 'sbom' ? 'scan an SBOM' : `scan ${nameOf(subject.image)}@${subject.image.digest}`;
 }

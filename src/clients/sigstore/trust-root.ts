@@ -85,11 +85,7 @@ const key = z
   .refine(({ rawBytes, keyDetails }) => isPublicKey(Buffer.from(rawBytes, 'base64'), formsOf(keyDetails)), {
     error: 'is not a public key that can be read',
   });
-const log = z.object({
-  baseUrl: z.string(),
-  publicKey: key,
-  logId: z.object({ keyId: z.string().min(1) }),
-});
+const log = z.object({ baseUrl: z.string(), publicKey: key, logId: z.object({ keyId: z.string().min(1) }) });
 
 const schema = z
   .object({

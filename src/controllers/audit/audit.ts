@@ -2,7 +2,7 @@ import type { Cluster, WatchCollection, WriteStatus } from '../../clients/kubern
 import { type Gauge, errorFields, type Log } from '../../core/model/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { AuditPorts, AuditSettings, Pods, AuditChange, ReportStore } from './ports.ts';
-import { createFindingsPublisher, type FindingsPublisher } from './publish.ts';
+import { createFindingsPublisher } from './publish.ts';
 import { REPORT_NAME } from './report.ts';
 import { podSelector } from './running-pods.ts';
 import { openSession, type Session } from './session.ts';
@@ -15,7 +15,8 @@ export interface Audit {
   /** Something changed; nothing happens before `run`. */
   readonly follow: (change: AuditChange) => void;
   readonly gauges: readonly Gauge[];
-  readonly snapshot: () => ReturnType<typeof snapshotOf>;
+  /** The term of this process as leader; `undefined` while it does not lead. */
+  readonly session: () => Session | undefined;
 }
 
 /** Milliseconds between two rounds of writing: no reader needs updates faster than this. */
@@ -23,14 +24,14 @@ export const PUBLISH_EVERY_MS = 5_000;
 
 /** Joins units, schedule and the publishing of results. Nothing happens before `run`. */
 export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
-  let current: Term | undefined;
-  const verdicts = () => (current ? countVerdicts(current.session.findings.values()) : []);
+  let current: Session | undefined;
+  const verdicts = () => (current ? countVerdicts(current.findings.values()) : []);
   return {
     run: async (signal, pods) => {
       if (signal.aborted) return;
       const session = openSession(pods, { ports, settings }, signal);
       const publisher = createFindingsPublisher(session, ports, settings);
-      current = { session, publisher };
+      current = session;
       try {
         while (await pause(PUBLISH_EVERY_MS, ports, signal))
           await publisher.publish(signal).catch(ports.report);
@@ -39,7 +40,7 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
         await session.close();
       }
     },
-    follow: (change) => current?.session.follow(change),
+    follow: (change) => current?.follow(change),
     gauges: [
       {
         name: 'pratique_running_images',
@@ -52,36 +53,16 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
         name: 'pratique_running_images_waiting',
         help: 'Images that were not judged yet: of containers not started, and of those whose turn has not come.',
         labels: [],
-        read: () => (current ? [{ labels: {}, value: waitingIn(current.session) }] : []),
+        read: () => (current ? [{ labels: {}, value: waitingIn(current) }] : []),
       },
     ],
-    snapshot: () => snapshotOf(current, verdicts()),
+    session: () => current,
   };
 }
 
 function waitingIn({ units, findings }: Session): number {
   const counts = units.counts();
   return counts.waiting + Math.max(0, counts.units - findings.size);
-}
-
-/** One term of this process as leader. */
-interface Term {
-  readonly session: Session;
-  readonly publisher: FindingsPublisher;
-}
-
-/** How far the audit is: images by the worst verdict on them, and units, which are judged one by one. */
-function snapshotOf(current: Term | undefined, verdicts: ReturnType<typeof countVerdicts>) {
-  const images = { allow: 0, warn: 0, deny: 0, unknown: 0 };
-  for (const { verdict, images: count } of verdicts) images[verdict] += count;
-  return {
-    running: current !== undefined,
-    images,
-    ...(current?.session.units.counts() ?? { units: 0, pods: 0, waiting: 0 }),
-    judged: current?.session.findings.size ?? 0,
-    queued: current?.session.queued() ?? 0,
-    reports: current?.publisher.reports() ?? 'off',
-  };
 }
 
 /** Waits; `false` when the signal came first. */

@@ -88,12 +88,6 @@ function createPublisher<T>(given: Publishing<T>, keys: readonly string[] = []):
 /** Milliseconds between two checks for the API of reports: it may be installed at any time. */
 const LOOK_FOR_REPORTS_MS = 60_000;
 
-/** Whether reports are kept. */
-type ReportState = 'off' | 'not installed' | 'kept';
-
-/** Writes what an audit found to where people look. */
-export type FindingsPublisher = ReturnType<typeof createFindingsPublisher>;
-
 /** Writes the status of policies and, where their API is installed, reports. */
 export function createFindingsPublisher(session: Session, ports: AuditPorts, settings: AuditSettings) {
   const { clock, onError, report } = ports;
@@ -105,7 +99,7 @@ export function createFindingsPublisher(session: Session, ports: AuditPorts, set
     write: ports.writeStatus,
     ...{ clock, onError, report },
   });
-  const stored = ports.reports && createReportKeeper(ports.reports, ports);
+  const keepReports = ports.reports && reportKeeper(ports.reports, ports);
   let publishedVersion = -1;
   // Before everything was judged once, counts would fall to zero and rise again with every new leader.
   let ready = false;
@@ -130,14 +124,13 @@ export function createFindingsPublisher(session: Session, ports: AuditPorts, set
         publishedVersion = session.version();
         await statuses.publish(statusOf(), signal);
       }
-      if (ready && stored) await stored.keep(session, signal);
+      if (ready) await keepReports?.(session, signal);
     },
-    reports: (): ReportState => (stored ? stored.state() : 'off'),
   };
 }
 
 /** Keeps reports while their API is installed. */
-function createReportKeeper(stored: ReportStore, ports: AuditPorts) {
+function reportKeeper(stored: ReportStore, ports: AuditPorts) {
   const { clock, onError, report } = ports;
   let lookedAt = -Infinity;
   let publisher: Publisher<Report> | undefined;
@@ -162,13 +155,10 @@ function createReportKeeper(stored: ReportStore, ports: AuditPorts) {
       if (!signal.aborted) reportFailure('look for Reports', error, ports);
     }
   };
-  return {
-    keep: async ({ version, findings }: Session, signal: AbortSignal) => {
-      await look(signal);
-      if (!publisher || (version() === keptVersion && !publisher.due())) return;
-      keptVersion = version();
-      await publisher.publish(buildReports(findings.values()), signal);
-    },
-    state: (): ReportState => (publisher ? 'kept' : 'not installed'),
+  return async ({ version, findings }: Session, signal: AbortSignal) => {
+    await look(signal);
+    if (!publisher || (version() === keptVersion && !publisher.due())) return;
+    keptVersion = version();
+    await publisher.publish(buildReports(findings.values()), signal);
   };
 }

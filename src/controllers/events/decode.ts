@@ -44,11 +44,7 @@ export function decode(
 const envelope = z.object({ events: z.array(z.looseObject({ action: z.string() })).max(MAX_EVENTS) });
 
 const push = z.object({
-  target: z.object({
-    mediaType: z.string().optional(),
-    repository: z.string(),
-    tag: z.string().optional(),
-  }),
+  target: z.object({ mediaType: z.string().optional(), repository: z.string(), tag: z.string().optional() }),
 });
 /** The host by which the pushing client knows the registry. */
 const source = z.object({ request: z.object({ host: z.string() }) });
@@ -141,10 +137,7 @@ const pack = z.object({
       package_url: text,
       container_metadata: z.object({ tag: z.object({ name: text }).nullish() }).nullish(),
     })
-    .transform((version) => ({
-      url: version.package_url,
-      tag: version.container_metadata?.tag?.name ?? '',
-    }))
+    .transform((version) => ({ url: version.package_url, tag: version.container_metadata?.tag?.name ?? '' }))
     .nullish()
     .transform((version) => version ?? NO_VERSION),
 });

@@ -77,10 +77,7 @@ export interface RecordedRun {
 /** Annotation of a run: the request of a person that was answered by it. */
 export const ANSWERS_REQUEST = 'pratique.dev/answers-request';
 
-const wanted = z.object({
-  promotion: z.object({ generation: z.number() }),
-  attempt: z.number().default(0),
-});
+const wanted = z.object({ promotion: z.object({ generation: z.number() }), attempt: z.number().default(0) });
 /** For a run that another version of the program wrote. */
 const UNREADABLE = { promotion: { generation: 0 }, attempt: 0 };
 

@@ -80,7 +80,7 @@ async function attempt<T>(work: () => Promise<T>, { report }: CanaryPorts): Prom
 
 /** What canaries are sent through. */
 export interface CanaryPorts extends Pick<Cluster, 'create' | 'patch'> {
-  /** A pod in a namespace that the webhook covers, this one if it has any; `undefined` when there is none. */
+  /** A pod in this namespace; `undefined` when there is none. */
   readonly findPod: (namespace: string, signal: AbortSignal) => Promise<RunningPod | undefined>;
   /** The custom kinds of the settings that the cluster has; absent = none are tried. */
   readonly customKinds?: (signal: AbortSignal) => Promise<readonly CanaryKind[]>;
@@ -111,26 +111,12 @@ const MAX_DEFINITIONS = 5_000;
 /** The kubelet's own pods take no ephemeral container. */
 const MIRROR = 'kubernetes.io/config.mirror';
 
-/**
- * Finds a pod for the canary among ephemeral containers: in the given namespace, else in any that `covers` names. Needs
- * the right to list pods; a caller that gives `covers` must also have the right to patch ephemeral containers there.
- */
-export function podFinder({
-  list,
-  covers,
-}: {
-  readonly list: Cluster['list'];
-  /** Whether another namespace will do; absent = none, as the rights of the chart end at the one of the self-test. */
-  readonly covers?: (namespace: string) => boolean;
-}): (namespace: string, signal: AbortSignal) => Promise<RunningPod | undefined> {
-  const resource = RESOURCES.pods;
-  const page = { limit: LOOK_AT_PODS };
+/** Finds a pod of a namespace for the canary among ephemeral containers. Needs the right to list pods there. */
+export function podFinder({ list }: Pick<Cluster, 'list'>): CanaryPorts['findPod'] {
   return async (namespace, signal) => {
-    const near = await list({ resource, namespace }, page, signal);
-    const found = near.items.flatMap((item) => podOf(item) ?? [])[0];
-    if (found || !covers) return found;
-    const { items } = await list({ resource }, page, signal);
-    return items.flatMap((item) => podOf(item) ?? []).find((pod) => covers(pod.namespace));
+    const page = { limit: LOOK_AT_PODS };
+    const { items } = await list({ resource: RESOURCES.pods, namespace }, page, signal);
+    return items.flatMap((item) => podOf(item) ?? [])[0];
   };
 }
 

@@ -114,9 +114,9 @@ export interface ArtifactSigner {
   readonly made?: (record: SignedRecord) => boolean;
 }
 
-/** What is scanned: an image where it lies, one platform of it or all that it has; or an SBOM. */
+/** What is scanned: an image where it lies, or an SBOM. */
 export type ScanSubject =
-  | { readonly kind: 'image'; readonly image: PinnedRef; readonly platform?: string }
+  | { readonly kind: 'image'; readonly image: PinnedRef }
   | { readonly kind: 'sbom'; readonly sbom: Uint8Array };
 
 /** What a scanner found, raw, and with what. */

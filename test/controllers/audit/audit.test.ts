@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
 import { MAX_PODS_WITH_EVENTS } from '../../../src/controllers/audit/pod-events.ts';
 import { UNKNOWN_FACT, found, policyOf } from '../../support/policies.ts';
-import { auditFixture, SETTINGS, type AuditFixture } from './fixture.ts';
+import { auditFixture, snapshotOf, SETTINGS, type AuditFixture } from './fixture.ts';
 import { pod, ran } from './pods.ts';
 
 const NAME = 'registry.example.com/shop/web';
@@ -53,7 +53,7 @@ describe('the audit of running images', () => {
     await fixture.start();
     expect(fixture.asked).to.have.lengthOf(3);
     expect(gauge(fixture)).to.deep.equal(['allow  1']);
-    expect(fixture.audit.snapshot()).to.include({ pods: 5, units: 3, judged: 3, queued: 0, running: true });
+    expect(snapshotOf(fixture)).to.include({ pods: 5, units: 3, judged: 3, queued: 0, running: true });
   });
 
   it('judges again at the interval, and at once when policies or the labels of a namespace change', async () => {
@@ -173,7 +173,7 @@ describe('the audit of running images', () => {
     await fixture.time.pass(SETTINGS.everyMs * 2);
     expect(fixture.asked).to.have.lengthOf(1);
     expect(gauge(fixture)).to.deep.equal([]);
-    expect(fixture.audit.snapshot()).to.include({ pods: 0, units: 0, judged: 0 });
+    expect(snapshotOf(fixture)).to.include({ pods: 0, units: 0, judged: 0 });
   });
 
   it('tries again after a broken connection or a judge that hangs', async () => {
@@ -211,7 +211,7 @@ describe('the audit of running images', () => {
     const stopped = fixture.stop();
     resolve(undefined);
     await stopped;
-    expect(fixture.audit.snapshot()).to.include({ running: false, pods: 0 });
+    expect(snapshotOf(fixture)).to.include({ running: false, pods: 0 });
     expect(fixture.statuses).to.deep.equal([]);
   });
 

@@ -7,6 +7,7 @@ import type { AuditChange, AuditPorts } from '../../../src/controllers/audit/por
 import { PUBLISH_EVERY_MS, type Audit } from '../../../src/controllers/audit/audit.ts';
 import type { AuditQuestion, AuditSettings, AuditStatus } from '../../../src/controllers/audit/ports.ts';
 import type { Report } from '../../../src/controllers/audit/report.ts';
+import { countVerdicts } from '../../../src/controllers/audit/tally.ts';
 import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
 import { stillTime, type StillTime } from './time.ts';
@@ -142,4 +143,19 @@ function judgeAsked(
     const verdict = verdictOf(policies, { use: use.value, evidence, labels, now: fixture.time.clock() });
     return { ...image, reference: use.value, verdict, evidence };
   });
+}
+
+/** How far an audit is: images by the worst verdict on them, and units, which are judged one by one. */
+export function snapshotOf({ audit }: AuditFixture) {
+  const session = audit.session();
+  const images = { allow: 0, warn: 0, deny: 0, unknown: 0 };
+  for (const { verdict, images: count } of countVerdicts(session?.findings.values() ?? []))
+    images[verdict] += count;
+  return {
+    running: session !== undefined,
+    images,
+    ...(session?.units.counts() ?? { units: 0, pods: 0, waiting: 0 }),
+    judged: session?.findings.size ?? 0,
+    queued: session?.queued() ?? 0,
+  };
 }

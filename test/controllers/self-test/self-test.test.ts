@@ -61,7 +61,7 @@ function fixture(more: Partial<SelfTestPorts> = {}) {
   const ports: SelfTestPorts = {
     create: (...asked) => twin.create(...asked),
     patch: (...asked) => twin.patch(...asked),
-    findPod: podFinder({ list: (...asked) => twin.list(...asked), covers: (name) => name !== 'kube-system' }),
+    findPod: podFinder({ list: (...asked) => twin.list(...asked) }),
     customKinds: customKindFinder({ list: (...asked) => twin.list(...asked), kinds: ROLLOUTS }),
     hex: () => HEX,
     clock: () => NOW,
@@ -144,8 +144,7 @@ describe('the pod for the canary of ephemeral containers', () => {
   const signal = new AbortController().signal;
   const rows: readonly [string, readonly object[], string | undefined][] = [
     ['is a pod of the namespace that is configured', [pod('far', 'shop'), pod('near', 'default')], 'near'],
-    ['is a pod of another namespace when there is none', [pod('far', 'shop')], 'far'],
-    ['is no pod of a namespace that is not covered', [pod('exempt', 'kube-system')], undefined],
+    ['is no pod of another namespace', [pod('far', 'shop')], undefined],
     ['is no pod that has ended', [pod('done', 'default', { status: { phase: 'Succeeded' } })], undefined],
     [
       'is no pod that is being deleted',
@@ -179,13 +178,11 @@ describe('the pod for the canary of ephemeral containers', () => {
     });
   }
 
-  it('is searched in no other namespace unless that is configured', async () => {
-    const { twin } = fixture();
+  it('is searched in this namespace only, by one call', async () => {
+    const { twin, ports } = fixture();
     twin.put(PODS, pod('far', 'shop'));
-    expect(await podFinder({ list: (...asked) => twin.list(...asked) })('default', signal)).to.equal(
-      undefined,
-    );
-    expect(twin.calls).to.have.length(1);
+    await ports.findPod('default', signal);
+    expect(twin.calls.map(({ namespace }) => namespace)).to.deep.equal(['default']);
   });
 
   it('is returned with its ephemeral containers', async () => {

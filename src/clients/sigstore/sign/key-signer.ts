@@ -39,11 +39,7 @@ function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
     return envelopeJson(payload, signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)));
   };
   const bundle = (dsseEnvelope: object): Uint8Array =>
-    jsonBytes({
-      mediaType: BUNDLE_MEDIA_TYPE,
-      verificationMaterial: { publicKey: { hint } },
-      dsseEnvelope,
-    });
+    jsonBytes({ mediaType: BUNDLE_MEDIA_TYPE, verificationMaterial: { publicKey: { hint } }, dsseEnvelope });
   // Signing with a key at hand takes under a millisecond; only the interface is asynchronous.
   return {
     name: fingerprint.toString('hex'),

@@ -46,10 +46,9 @@ function hostOf(text: string): string {
 }
 
 /**
- * Compiles a glob over slash-separated names: `?` is one character and `*` any number of them inside one component, `**`
- * as a component stands for any number of components, at the end for at least one. Matching takes no more steps than
- * pattern length times name length: names come from pod creators, and a regular expression made from several wildcards
- * backtracks for minutes.
+ * Compiles a glob over slash-separated names: `?` is one character and `*` any number of them inside one component, `**` as a
+ * component stands for any number of components, at the end for at least one. Matching takes no more steps than pattern length
+ * times name length: names come from pod creators, and a regular expression made from several wildcards backtracks for minutes.
  */
 function compileGlob(pattern: string): (name: string) => boolean {
   const components = pattern.split('/');

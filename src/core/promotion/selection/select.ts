@@ -47,9 +47,8 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
 }
 
 /**
- * Second half: which candidates are old enough, and the newest of those. `created` is examined only where
- * {@link needsOf} says so. Explicit tags have to be old enough too, but are neither counted among the newest nor
- * left out for not being so.
+ * Second half: which candidates are old enough, and the newest of those. `created` is examined only where {@link needsOf} says
+ * so. Explicit tags have to be old enough too, but are neither counted among the newest nor left out for not being so.
  */
 export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection, now: Date): TagChoice {
   const named = new Set(spec.explicit);
