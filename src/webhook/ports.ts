@@ -1,7 +1,6 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import type { Credentials, JudgeQuestion } from '../core/evidence/index.ts';
-import { unknown } from '../core/model/index.ts';
-import type { Fact, ImageRef, JudgedImage, PinnedRef } from '../core/model/index.ts';
+import { unknown, type Fact, type ImageRef, type JudgedImage, type PinnedRef } from '../core/model/index.ts';
 import type { CompiledPolicy, FolderPolicies, Labels } from '../core/policy/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
 import type { AdmissionRequest } from './decode.ts';

@@ -33,8 +33,8 @@ import { unlessAborted } from '../io/index.ts';
 export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
   /** The program: a path, or a name found by the `PATH` of `environment`. */
   readonly command: string;
-  /** Most processes at a time; {@link DEFAULT_PARALLEL} when not given. */
-  readonly parallel?: number;
+  /** Most processes at a time: each uses a core and, for a large image, a few hundred megabytes. */
+  readonly parallel: number;
   readonly environment: Environment;
   /** Finds logins of registries. */
   readonly keychain: Keychain;
@@ -55,16 +55,13 @@ export interface Trivy {
   as(other: Overrides): Scanner;
 }
 
-/** Processes at a time: each takes a core and, for a big image, a few hundred megabytes. */
-const DEFAULT_PARALLEL = 2;
-
 /**
  * Makes a Trivy. It holds nothing open between scans. A scan throws a Fault `ScannerFailed` when Trivy is missing, fails,
  * crashes, hangs, prints no report or too much, or when its server does not answer; `DeadlineExceeded` when the signal ends it.
  * What the keychain throws passes through.
  */
 export function createTrivy(options: TrivyOptions): Trivy {
-  const limit = pLimit(options.parallel ?? DEFAULT_PARALLEL);
+  const limit = pLimit(options.parallel);
   const [vulnerabilities, java] = [createUpdates(options, 'vulnerabilities'), createUpdates(options, 'java')];
   const updates = { vulnerabilities, java };
   const as =

@@ -46,11 +46,9 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
   const failure = failureOf(run);
   const reported = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])];
-  const recent = fresh
-    .slice(0, MAX_RECENT)
-    .map(({ tag, source: digest, decision, reason, message }) => ({
-      ...{ tag, digest, decision, reason, message, run: run.metadata.name, time },
-    }));
+  const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source: digest, decision, reason, message }) => ({
+    ...{ tag, digest, decision, reason, message, run: run.metadata.name, time },
+  }));
   return {
     events: [
       ...(failure && !known.has(failure.fingerprint) ? [failureEvent(promotion, failure)] : []),

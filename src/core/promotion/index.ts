@@ -19,8 +19,7 @@ export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage }
 export type { ImageResult } from './result.ts';
 export type { Execution } from './execute.ts';
 export type { Progress } from './steps/step.ts';
-export { decisionFor } from './approval.ts';
-export type { Approval } from './approval.ts';
+export { decisionFor, type Approval } from './approval.ts';
 export { MAX_WAIVED } from './schema.ts';
 export type {
   ImageDecision,
@@ -43,5 +42,4 @@ export { openExecution } from './opening/open-execution.ts';
 export { rejudgeTarget } from './opening/rejudge-target.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './opening/rejudge-target.ts';
 export type { OpeningContext, SideClient, SideRegistry } from './opening/context.ts';
-export { entriesOf } from './opening/secrets.ts';
-export type { Entries, ReadObject } from './opening/secrets.ts';
+export { entriesOf, type Entries, type ReadObject } from './opening/secrets.ts';

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { nameOf } from '../model/index.ts';
 import type { Digest, Evidence, ImageRef, ProvenSignature, Reason } from '../model/index.ts';
-import { parseTime, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
-import type { AppliedException, Authority } from '../policy/index.ts';
+import { parseTime, RELEASE_PREDICATE_TYPE, type AppliedException, type Authority } from '../policy/index.ts';
 import type { GateResult } from './gates/gate.ts';
 import { judgeScan } from './gates/scan-gate.ts';
 import { isBy, newestReports, readProven } from './gates/signed-reports.ts';

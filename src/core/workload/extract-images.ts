@@ -1,5 +1,4 @@
-import { isObject, parsed, problem } from '../model/index.ts';
-import type { NamedImage, Parsed, Problem } from '../model/index.ts';
+import { isObject, parsed, problem, type NamedImage, type Parsed, type Problem } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
 

@@ -42,6 +42,7 @@ export function trivy(command: string, more: Partial<TrivyOptions> = {}): Trivy 
     command,
     offline: true,
     timeoutMs: 45_000,
+    parallel: 2,
     environment: process.env,
     keychain: () => Promise.resolve(undefined),
     now: () => NOW,

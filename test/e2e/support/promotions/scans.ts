@@ -133,6 +133,7 @@ export async function openTrivy(more: Partial<TrivyOptions> = {}): Promise<Trivy
     command: trivy,
     offline: true,
     timeoutMs: 30_000,
+    parallel: 2,
     environment: process.env,
     keychain: () => Promise.resolve(undefined),
     now: () => new Date(),
