@@ -1,4 +1,4 @@
-import { cutBytes, formatReference, type JudgedFinding } from '../../core/model/index.ts';
+import { cutBytes, definedFields, formatReference, type JudgedFinding } from '../../core/model/index.ts';
 import type { Unit } from './image-groups.ts';
 import { isReported, type Judgement } from './judge-group.ts';
 import { podReference } from './running-pods.ts';
@@ -127,12 +127,12 @@ function resultOf({ unit, judgement, since, finding }: Found) {
     timestamp: { seconds: Math.floor(since.getTime() / 1_000), nanos: 0 },
     message: text(`${finding.found}; ${finding.next}`),
     resources: pods.slice(0, MAX_SUBJECTS).map(({ pod }) => podReference(pod)),
-    properties: {
+    properties: definedFields({
       image: reference ? formatReference(reference) : text(unit.image),
       digest: reference?.digest,
       container: pods[0]?.container,
       pods: String(pods.length),
       pulledAs: unit.pulledAs === undefined ? undefined : text(unit.pulledAs),
-    },
+    }),
   };
 }

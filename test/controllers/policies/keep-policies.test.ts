@@ -19,7 +19,6 @@ const keySecret = (pem = key.pem) => ({
   metadata: { name: 'release-key', namespace: NAMESPACE },
   data: { 'cosign.pub': Buffer.from(pem).toString('base64') },
 });
-const signal = AbortSignal.timeout(60_000);
 
 function fixture() {
   const cluster = createClusterTwin();
@@ -95,7 +94,7 @@ describe('the policies of a cluster', () => {
     await policies.caches.synced;
     await until(() => namespaces.includes('shop'));
     const labels = async (name: string) => {
-      const fact = await policies.namespaceLabels(name, signal);
+      const fact = await policies.namespaceLabels(name, AbortSignal.timeout(50_000));
       return fact.state === 'found' ? fact.value : fact.state;
     };
     const before = cluster.calls.length;
@@ -109,7 +108,10 @@ describe('the policies of a cluster', () => {
 
 describe('the policies of one run', () => {
   const read = (cluster: ReturnType<typeof createClusterTwin>, ...names: readonly string[]) =>
-    policyReader({ cluster, installation: NAMESPACE, roots: NO_ROOTS, clock: () => NOW })(names, signal);
+    policyReader({ cluster, installation: NAMESPACE, roots: NO_ROOTS, clock: () => NOW })(
+      names,
+      AbortSignal.timeout(50_000),
+    );
   const asked = (cluster: ReturnType<typeof createClusterTwin>) => cluster.calls.map(({ name }) => name);
 
   it('are read with the Secrets that they name, and nothing else is', async () => {
