@@ -5,8 +5,9 @@ import { runningImage, type RunningImage, type PodRuns, type RunningPod } from '
 /** One thing to judge: an image as it runs in one namespace, pulled with certain logins, by however many pods. */
 export interface Unit {
   readonly key: string;
-  /** The reference to judge: with the digest that runs, where that is known. */
+  /** The reference to judge: with the digest that runs, where that is known. `reference` = the same, parsed. */
   readonly image: string;
+  readonly reference?: ImageRef;
   /** As the spec names it; absent when that cannot be read. */
   readonly use?: ImageRef;
   readonly pulledAs?: string;
@@ -31,7 +32,7 @@ interface OpenUnit extends Unit {
 }
 
 /** What a container runs, as far as all pods that are alike share it. */
-interface Use extends Pick<Unit, 'image' | 'use' | 'pulledAs' | 'unclear'> {
+interface Use extends Pick<Unit, 'image' | 'reference' | 'use' | 'pulledAs' | 'unclear'> {
   readonly container: string;
   /** A digest in the spec and a digest that only the node knows are two cases: a policy may demand the first. */
   readonly identity: readonly string[];
@@ -116,7 +117,7 @@ function useOf(container: string, running: RunningImage): Use | undefined {
     case 'known': {
       const { use, image, pulledAs } = running;
       const identity = [formatReference(use), image.digest];
-      return { container, use, image: formatReference(image), pulledAs, identity };
+      return { container, use, image: formatReference(image), reference: image, pulledAs, identity };
     }
     case 'unclear': {
       const { use, reason } = running;

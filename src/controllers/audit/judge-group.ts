@@ -46,7 +46,7 @@ export async function judgeUnit(
   { ports, unmatchedImages }: Pick<AuditSettings, 'unmatchedImages'> & { readonly ports: Judging },
   signal: AbortSignal,
 ): Promise<Judgement> {
-  const { use, unclear, image, credentials } = unit;
+  const { use, unclear, image, reference, credentials } = unit;
   const labels = await ports.namespaceLabels(credentials.namespace, signal);
   const policies = ports.policies();
   const selection = selectPolicies(policies, use ? nameOf(use) : '', labels);
@@ -55,7 +55,7 @@ export async function judgeUnit(
     const answer = judgeUnclear(use, unclear, { selection, unmatchedImages, now });
     return judgementOf(unit, answer, selection, now);
   }
-  const images = [{ container: '', field: '', image }];
+  const images = [{ container: '', field: '', image, reference }];
   const [answer] = await ports.judge({ images, policies, labels, credentials, signal });
   if (!answer) throw new Error('the answer has no entry for the image that was asked about');
   const now = ports.clock();

@@ -1,8 +1,7 @@
-import { formatReference, nameOf, parseReference } from '../model/index.ts';
+import { formatReference, nameOf, parsed, parseReference } from '../model/index.ts';
 import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Verdict } from '../model/index.ts';
-import { decide, decideByName, decideUnmatched, decideUnreadable } from '../policy/index.ts';
-import { needsAtFirst, repositoriesOf, selectPolicies } from '../policy/index.ts';
-import type { CompiledPolicy, Labels } from '../policy/index.ts';
+import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
+import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
 import type { Sources } from './ports.ts';
@@ -35,7 +34,7 @@ export async function judge(request: JudgeRequest, sources: Sources): Promise<re
   };
   return Promise.all(
     request.images.map(async (image): Promise<JudgedImage> => {
-      const ref = parseReference(image.image);
+      const ref = image.reference ? parsed(image.reference) : parseReference(image.image);
       if (ref.ok) return { ...image, ...(await judgeOnce(ref.value)) };
       const why = ref.problems[0]?.message ?? 'is not valid';
       return { ...image, verdict: decideUnreadable(request.policies, why) };

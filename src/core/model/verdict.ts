@@ -43,11 +43,12 @@ export interface NamedImage {
   /** E.g. `spec.template.spec.containers[0].image`. */
   readonly field: string;
   readonly image: string;
+  /** What `image` names, where it was parsed already. */
+  readonly reference?: ImageRef;
 }
 
 /** An image with its verdict; `reference` carries the digest as far as it was resolved, and is absent when unreadable. */
 export interface JudgedImage extends NamedImage {
-  readonly reference?: ImageRef;
   readonly verdict: Verdict;
   /** What the verdict rests on; absent where nothing had to be known. */
   readonly evidence?: Evidence;
