@@ -125,7 +125,7 @@ describe('pratique run, in a cluster', () => {
     expect(await execute('job-2'), 'a later Job').to.deep.equal({ end: 'nothing' });
   });
 
-  it('holds its claim with the name of the Job and a random name', async () => {
+  it('holds its lease with the name of the Job and a random name', async () => {
     await pushImage({ ...at('quarantine/app'), tag: '1.0.0' });
     put({ promote: {} });
     const holders = new Set<string>();
@@ -221,7 +221,7 @@ describe('pratique run, in a cluster', () => {
     expect(status()).to.deep.equal({});
   });
 
-  it('stops on a signal, releases its claim, and the next Job continues to the same end', async () => {
+  it('stops on a signal, releases its lease, and the next Job continues to the same end', async () => {
     for (const tag of ['1.0.0', '2.0.0', '3.0.0'])
       await pushImage({ ...at('quarantine/app'), tag }, { salt: tag });
     put({ promote: {} });

@@ -21,7 +21,7 @@ export const addRun: AddCommand<RunTools> = (program, tools, terminal, exit) => 
     .command('run <name>')
     .description('carry out an ImagePromotionRun of a cluster, as soon as no one else does')
     .option('-n, --namespace <name>', 'its namespace', 'default')
-    .option('--holder <name>', 'who holds its claim', 'terminal')
+    .option('--holder <name>', 'who holds its lease', 'terminal')
     .option(
       '--installation <namespace>',
       'where Pratique is installed: there are the keys that policies name (default: cluster.namespace of the settings)',

@@ -40,7 +40,7 @@ export function createPromotionController(
   ports: ControllerPorts,
   { maxConcurrentRuns, rejudgeEveryMs, job }: ControllerOptions,
 ): PromotionController {
-  const running = { ports, claims: createRunLeases(ports) };
+  const running = { ports, leases: createRunLeases(ports) };
   const owners = new Map<string, ObjectName>();
   const stops = new Map<string, AbortController>();
   let queues: Readonly<Record<'promotions' | 'runs' | 'targets', WorkQueue>> | undefined;

@@ -117,7 +117,7 @@ const RUNS_ON_PAGE = 50;
 
 /**
  * Opens what the leader keeps in memory of promotions, of all namespaces; it fills in the background. Runs are kept without the
- * fields that only the holder of their claim needs. `synced` resolves when everything was read once; rejects when closed before.
+ * fields that only the holder of their lease needs. `synced` resolves when everything was read once; rejects when closed before.
  */
 function openCaches(
   { cluster, watchCollection, onReadFailure }: PromotionOptions,

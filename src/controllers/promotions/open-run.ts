@@ -51,7 +51,7 @@ export function openRun({ namespace, name }: ObjectName, options: RunOptions): O
     execute: async (signal) => {
       // Without them it would look as if no one had decided anything.
       await settledOr(signal, approvals.settled);
-      return executeWhenFree({ namespace, name }, { ports, claims: createRunLeases(ports) }, signal);
+      return executeWhenFree({ namespace, name }, { ports, leases: createRunLeases(ports) }, signal);
     },
     close: approvals.close,
   };

@@ -43,7 +43,7 @@ export interface CustomObject<Status = unknown> {
 
 /** An ImagePromotion. Only the controller writes its status. */
 export type PromotionObject = CustomObject<ImagePromotionStatus>;
-/** An ImagePromotionRun. Only the holder of its claim writes its status. */
+/** An ImagePromotionRun. Only the holder of its lease writes its status. */
 export type RunObject = CustomObject<ImagePromotionRunStatus>;
 /** A PromotionApproval. */
 export type ApprovalObject = CustomObject;
@@ -55,7 +55,7 @@ export type GuardedAnswer =
   | { readonly state: 'gone' }
   | { readonly state: 'refused'; readonly message: string };
 
-/** Runs at the API server itself, without a cache, because claims depend on it. Throws a `Fault` when it cannot be asked. */
+/** Runs at the API server itself, without a cache, because leases depend on it. Throws a `Fault` when it cannot be asked. */
 export interface RunStore {
   readonly read: (run: ObjectName, signal: AbortSignal) => Promise<RunObject | undefined>;
   /** Replaces the status of exactly this version (`metadata.resourceVersion`) of a run. */
@@ -94,7 +94,7 @@ export interface Executions {
 
 /** What executing a run takes; the same in the controller and in a Job. */
 export interface RunnerPorts extends Time {
-  /** Who holds claims in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
+  /** Who holds leases in this process: unique to it, and in a Job the name of the Job (`--holder`), a `/` and something random. */
   readonly identity: string;
   readonly runs: RunStore;
   readonly executions: Executions;

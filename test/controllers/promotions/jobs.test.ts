@@ -38,7 +38,7 @@ function fixture(maxAtOnce = 2, refusal?: () => Written) {
   const ports = portsOf('controller-a');
   const seeing: { blind?: Fault } = {};
   const drive = driveJobs(
-    { ports, claims: createRunLeases(ports) },
+    { ports, leases: createRunLeases(ports) },
     {
       jobs: {
         of: ({ metadata }) => {
@@ -69,7 +69,7 @@ function fixture(maxAtOnce = 2, refusal?: () => Written) {
     /** What the pod of a Job does. */
     begin: (job: string, signal = NEVER) => {
       const mine = portsOf(`${job}/x1`);
-      return executeRun(NAME, { ports: mine, claims: createRunLeases(mine) }, signal);
+      return executeRun(NAME, { ports: mine, leases: createRunLeases(mine) }, signal);
     },
     end: (job: string) => void jobs.set(job, { run: NAME.name, over: true }),
     status: () => store.peek(NAME.name)?.status ?? {},
@@ -90,7 +90,7 @@ describe('runs as Jobs', () => {
     expect(all.jobs.size).to.equal(1);
   });
 
-  it('creates another Job when a Job ended before its run, but only after its claim has expired', async () => {
+  it('creates another Job when a Job ended before its run, but only after its lease has expired', async () => {
     const all = fixture();
     await all.look();
     void all.begin('node-to-golden-1-1');

@@ -34,7 +34,7 @@ export function setting(fake: FakeExecution, spec: object = {}, attempt = 0) {
       approvals: () => approvals,
       report: (error: unknown) => void reported.push(error),
     };
-    return executeRun(NAME, { ports, claims: createRunLeases(ports) }, signal);
+    return executeRun(NAME, { ports, leases: createRunLeases(ports) }, signal);
   };
   return {
     time,

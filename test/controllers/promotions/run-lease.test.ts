@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CLAIM_MS, createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
+import { LEASE_MS, createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
 import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
 import type { Time } from '../../../src/core/model/index.ts';
 import type { RunnerPorts, RunStore } from '../../../src/controllers/promotions/ports.ts';
@@ -51,8 +51,8 @@ function overNetwork(
   };
 }
 
-describe('the claim of a run', () => {
-  const claimsOf = (identity: string, time: Time, runs: RunStore) =>
+describe('the lease of a run', () => {
+  const leasesOf = (identity: string, time: Time, runs: RunStore) =>
     createRunLeases({ ...time, identity, runs, report: () => undefined });
   const begin = () => ({ phase: 'Running' as const });
 
@@ -61,7 +61,7 @@ describe('the claim of a run', () => {
     const store = runStore();
     store.put(runObject());
     const taken = await Promise.all(
-      ['a', 'b', 'c'].map((who) => claimsOf(who, time, store).take(NAME, { begin, signal: ENDLESS })),
+      ['a', 'b', 'c'].map((who) => leasesOf(who, time, store).take(NAME, { begin, signal: ENDLESS })),
     );
     expect(taken.map(({ state }) => state).toSorted()).to.deep.equal(['held', 'held', 'taken']);
     expect(store.peek(NAME.name)?.status?.claim?.epoch).to.equal(1);
@@ -72,8 +72,8 @@ describe('the claim of a run', () => {
     const store = runStore();
     const claim = { holder: 'gone', epoch: 4, renewTime: '2001-01-01T00:00:00Z', durationSeconds: 30 };
     store.put({ ...runObject(), status: { claim } });
-    const claims = claimsOf('b', time, store);
-    const take = () => claims.take(NAME, { begin, signal: ENDLESS });
+    const leases = leasesOf('b', time, store);
+    const take = () => leases.take(NAME, { begin, signal: ENDLESS });
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 30_000 });
     await time.pass(20_000);
     expect(await take()).to.deep.equal({ state: 'held', retryInMs: 10_000 });
@@ -91,15 +91,15 @@ describe('the claim of a run', () => {
     const store = runStore();
     store.put(runObject());
     const network = { random: () => 0, down: false, dead: false };
-    const taken = await claimsOf('a', time, overNetwork(store, time, network)).take(NAME, {
+    const taken = await leasesOf('a', time, overNetwork(store, time, network)).take(NAME, {
       begin,
       signal: ENDLESS,
     });
     if (taken.state !== 'taken') throw new Error(taken.state);
     network.down = true;
-    await time.pass(CLAIM_MS - 10_000);
-    expect(taken.hold.signal.aborted).to.equal(true);
-    expect(taken.hold.signal.reason).to.have.property('code', 'Cancelled');
+    await time.pass(LEASE_MS - 10_000);
+    expect(taken.lease.signal.aborted).to.equal(true);
+    expect(taken.lease.signal.reason).to.have.property('code', 'Cancelled');
   });
 
   for (const [by, taker] of [
@@ -110,15 +110,15 @@ describe('the claim of a run', () => {
       const time = promotionTime();
       const store = runStore();
       store.put(runObject());
-      const first = await claimsOf('a', time, store).take(NAME, { begin, signal: ENDLESS });
+      const first = await leasesOf('a', time, store).take(NAME, { begin, signal: ENDLESS });
       if (first.state !== 'taken') throw new Error(first.state);
       const stored = store.peek(NAME.name);
       if (!stored?.status?.claim) throw new Error('nothing was stored');
       const { claim } = stored.status;
       await store.writeStatus(stored, { ...stored.status, claim: { ...claim, ...taker } }, ENDLESS);
-      first.hold.setStatus(() => ({ phase: 'Succeeded' }));
-      expect(await first.hold.write()).to.equal(false);
-      expect(first.hold.signal.aborted).to.equal(true);
+      first.lease.setStatus(() => ({ phase: 'Succeeded' }));
+      expect(await first.lease.write()).to.equal(false);
+      expect(first.lease.signal.aborted).to.equal(true);
       expect(store.peek(NAME.name)?.status).to.deep.include({ phase: 'Running' });
     });
   }
@@ -164,9 +164,9 @@ async function story(seed: number): Promise<number> {
         },
       };
       current = mine;
-      const claims = createRunLeases(ports);
+      const leases = createRunLeases(ports);
       while (!mine.dead && store.peek(NAME.name)?.status?.completionTime === undefined) {
-        const ended = await executeRun(NAME, { ports, claims }, ENDLESS).catch(() => undefined);
+        const ended = await executeRun(NAME, { ports, leases }, ENDLESS).catch(() => undefined);
         await pause(ended?.end === 'held' ? ended.retryInMs : 1_000, time.after, ENDLESS);
       }
     };

@@ -23,8 +23,8 @@ export const RUN_LABEL = 'pratique.dev/run';
 const MAX_JOBS = 5;
 
 /**
- * Decides whether a run needs a Job. `waitMs` is the time until its claim expires. A Job whose claim has expired counts as
- * dead, whatever its pod reports: the next Job takes over, and the claim prevents that both write.
+ * Decides whether a run needs a Job. `waitMs` is the time until its lease expires. A Job whose lease has expired counts as
+ * dead, whatever its pod reports: the next Job takes over, and the lease prevents that both write.
  */
 export function jobNeed(
   { metadata: { name }, status }: RunObject,

@@ -21,7 +21,7 @@ interface JobMaking {
   readonly maxAtOnce: number;
 }
 
-/** Milliseconds before a run is checked again after this process lost its claim. */
+/** Milliseconds before a run is checked again after this process lost its lease. */
 const AFTER_STOP_MS = 5_000;
 /** Milliseconds between two checks of a Job: its pod may be waiting for a node, and no event reports that it died. */
 const JOB_LOOK_MS = 10_000;
@@ -39,11 +39,11 @@ export function driveHere(running: Running): Drive {
 }
 
 /**
- * Has runs executed by Jobs, each by `pratique run` with the same claim. When the API server refuses a Job for good, the run ends
+ * Has runs executed by Jobs, each by `pratique run` with the same lease. When the API server refuses a Job for good, the run ends
  * with the message of the API server: users would not search a log for it.
  */
 export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMaking): Drive {
-  const { ports, claims } = running;
+  const { ports, leases } = running;
   const atWork = new Set<string>();
 
   const create = async (run: RunObject, name: string, signal: AbortSignal): Promise<Outcome> => {
@@ -79,10 +79,10 @@ export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMa
       atWork.delete(keyOf(name));
       return undefined;
     }
-    const waitMs = claims.waitMs(run);
+    const waitMs = leases.waitMs(run);
     const outcome = await seeToJob(run, waitMs, signal);
     const isHeld = (run.status?.claim?.holder ?? '') !== '';
-    // The next holder need not wait for the claim to expire once more. Its former holder, should it still run, has lost it.
+    // The next holder need not wait for the lease to expire once more. Its former holder, should it still run, has lost it.
     if (outcome === 'created' && isHeld) await endHere(name, running, signal);
     if (typeof outcome === 'object') await endHere(name, running, signal, outcome);
     return { requeueAfterMs: waitMs > 0 ? Math.min(waitMs, JOB_LOOK_MS) : JOB_LOOK_MS };
@@ -95,7 +95,7 @@ interface Abandoning {
   readonly retryable: boolean;
 }
 
-/** `created` = a new Job is about to claim the run. */
+/** `created` = a new Job is about to take the lease of the run. */
 type Outcome = 'at work' | 'created' | 'waiting' | Abandoning;
 
 /**
@@ -112,8 +112,8 @@ async function endHere(
   const considered = readApprovals(ports.approvals(name));
   const taken = await takeRun(name, running, signal);
   if (taken.state !== 'taken') return;
-  const begun = taken.hold.run.status ?? {};
+  const begun = taken.lease.run.status ?? {};
   if (why)
-    taken.hold.setStatus(() => endStatus({ ...why, begun, considered, now: ports.clock(), dryRun: false }));
-  await taken.hold.release();
+    taken.lease.setStatus(() => endStatus({ ...why, begun, considered, now: ports.clock(), dryRun: false }));
+  await taken.lease.release();
 }

@@ -11,7 +11,7 @@ import { decideBy, readApprovals } from '../run-state.ts';
 import { openProgress, planProgress, type RunProgress } from '../status/run-progress.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { isReady } from './pins.ts';
-import { pause, type Hold, type RunLeases } from './run-lease.ts';
+import { pause, type RunLease, type RunLeases } from './run-lease.ts';
 
 /** The result of executing a run. */
 export type RunEnd =
@@ -19,7 +19,7 @@ export type RunEnd =
   /** Another holder executes it: check again in so many milliseconds. */
   | { readonly end: 'held'; readonly retryInMs: number }
   /**
-   * `stopped` before it was done, by the caller or because the claim was lost: it continues from what is stored. `nothing` to do:
+   * `stopped` before it was done, by the caller or because the lease was lost: it continues from what is stored. `nothing` to do:
    * it has ended before, or is gone.
    */
   | { readonly end: 'stopped' | 'nothing' };
@@ -27,35 +27,35 @@ export type RunEnd =
 /** The ports and settings for executing. */
 export interface Running {
   readonly ports: RunnerPorts;
-  readonly claims: RunLeases;
+  readonly leases: RunLeases;
 }
 
 /**
- * Executes a run, or what is left of it, unless another holder has it: claims it, pins its plan before the first step, reports
+ * Executes a run, or what is left of it, unless another holder has it: takes its lease, pins its plan before the first step, reports
  * progress, and ends it. The signal stops it without ending it. Throws a `Fault` when the API server cannot be asked.
  */
 export async function executeRun(name: ObjectName, running: Running, signal: AbortSignal): Promise<RunEnd> {
   const taken = await takeRun(name, running, signal);
   if (taken.state === 'held') return { end: 'held', retryInMs: taken.retryInMs };
   if (taken.state !== 'taken') return { end: 'nothing' };
-  const { hold } = taken;
+  const { lease } = taken;
   try {
-    return await carryOut(hold, running.ports, AbortSignal.any([signal, hold.signal]));
+    return await carryOut(lease, running.ports, AbortSignal.any([signal, lease.signal]));
   } finally {
     // The next holder need not wait.
-    if (signal.aborted && !hold.signal.aborted) await hold.release();
-    hold.close();
+    if (signal.aborted && !lease.signal.aborted) await lease.release();
+    lease.close();
   }
 }
 
-/** Takes the claim of a run that has something to execute. Throws a `Fault` when the API server cannot be asked. */
+/** Takes the lease of a run that has something to execute. Throws a `Fault` when the API server cannot be asked. */
 export function takeRun(
   name: ObjectName,
-  { ports, claims }: Running,
+  { ports, leases }: Running,
   signal: AbortSignal,
 ): ReturnType<RunLeases['take']> {
   const begin = (run: RunObject) => beginStatus(run, readApprovals(ports.approvals(name)), ports.clock());
-  return claims.take(name, { begin, signal });
+  return leases.take(name, { begin, signal });
 }
 
 /** Executes a run as soon as no other holder has it: for a process that was started for this run alone. */
@@ -72,17 +72,17 @@ export async function executeWhenFree(
   }
 }
 
-/** Carries out a run whose claim is held. `stop` stops it without ending it. */
-async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Promise<RunEnd> {
-  const { metadata, status: begun = {} } = hold.run;
+/** Carries out a run whose lease is held. `stop` stops it without ending it. */
+async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal): Promise<RunEnd> {
+  const { metadata, status: begun = {} } = lease.run;
   const approvals = () => readApprovals(ports.approvals(metadata));
   const considered = approvals();
-  const read = parsePromotionRun(hold.run);
+  const read = parsePromotionRun(lease.run);
   const dryRun = read.ok && read.value.spec.template.dryRun;
   const end = async (reported: Reported): Promise<RunEnd> => {
     const status = endStatus({ ...reported, begun, considered, now: ports.clock(), dryRun });
-    hold.setStatus(() => status);
-    return (await hold.release()) ? { end: 'over', status } : { end: 'stopped' };
+    lease.setStatus(() => status);
+    return (await lease.release()) ? { end: 'over', status } : { end: 'stopped' };
   };
   if (!read.ok)
     return end({ failure: { code: 'InvalidPromotion', detail: describeProblems(read.problems) } });
@@ -98,14 +98,14 @@ async function carryOut(hold: Hold, ports: RunnerPorts, stop: AbortSignal): Prom
       : planProgress(await execution.plan(signal));
     if (!planned.ok) return end({ failure: planned.reason });
     const { progress } = planned;
-    hold.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
+    lease.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
     // No step begins before the plan is stored.
-    if (!resumed && !(await hold.write())) return { end: 'stopped' };
+    if (!resumed && !(await lease.write())) return { end: 'stopped' };
     const onResult: RunProgress['record'] = (result) => {
       // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
       if (!stop.aborted) progress.record(result);
     };
-    const decide = decideBy(hold.run, considered, ports.clock());
+    const decide = decideBy(lease.run, considered, ports.clock());
     const ready = progress.pins().filter((pin) => isReady(pin, decide));
     const work = ready.map(({ planned }) => planned);
     const order = { progress: { ...SILENT, onResult }, dryRun, resumed, approvals };

@@ -1,6 +1,6 @@
 /*
- * One run is executed by one holder. The claim is in the status of the run, and every write of that status is guarded by the
- * version it was read with: when two write it, one succeeds, and a holder that lost the claim can write no more. Time is
+ * One run is executed by one holder. Its lease is `status.claim` of the run, and every write of that status is guarded by the
+ * version it was read with: when two write it, one succeeds, and a holder that lost the lease can write no more. Time is
  * measured by local clocks alone. A holder counts from before it sent its last write, others from when they saw it, and they
  * wait longer: so the holder has stopped before another one begins, whatever the clocks show.
  */
@@ -10,22 +10,22 @@ import type { ImagePromotionRunStatus } from '../../../core/promotion/index.ts';
 import type { GuardedAnswer, ObjectName, RunnerPorts, RunObject } from '../ports.ts';
 
 /** Milliseconds others wait after the last renewal that they saw. */
-export const CLAIM_MS = 30_000;
+export const LEASE_MS = 30_000;
 
-/** The result of taking a claim. */
+/** The result of taking a lease. */
 type Taken =
-  | { readonly state: 'taken'; readonly hold: Hold }
+  | { readonly state: 'taken'; readonly lease: RunLease }
   /** Another holder has it: check again in so many milliseconds. */
   | { readonly state: 'held'; readonly retryInMs: number }
   /** There is nothing to execute. */
   | { readonly state: 'over' | 'gone' };
 
-/** The claims of one process. */
+/** The leases of one process. */
 export interface RunLeases {
-  /** Milliseconds until the claim of a run may be taken, as far as this process has watched it; 0 = now. */
+  /** Milliseconds until the lease of a run may be taken, as far as this process has watched it; 0 = now. */
   readonly waitMs: (run: RunObject) => number;
   /**
-   * Takes the claim of a run if that is allowed. `begin` = the status with which it begins or continues; `undefined` = there is
+   * Takes the lease of a run if that is allowed. `begin` = the status with which it begins or continues; `undefined` = there is
    * nothing to execute. Throws a `Fault` when the API server cannot be asked.
    */
   readonly take: (
@@ -37,16 +37,16 @@ export interface RunLeases {
   ) => Promise<Taken>;
 }
 
-/** The claim in a status. */
+/** The lease as a status has it. */
 type Claim = NonNullable<ImagePromotionRunStatus['claim']>;
 
-/** Claims whose last renewal is remembered; for a forgotten one the whole time is waited again. */
+/** Leases whose last renewal is remembered; for a forgotten one the whole time is waited again. */
 const MAX_SEEN = 1_000;
 
-type HoldPorts = Pick<RunnerPorts, 'runs' | 'now' | 'after' | 'clock' | 'report'>;
+type LeasePorts = Pick<RunnerPorts, 'runs' | 'now' | 'after' | 'clock' | 'report'>;
 
-/** Makes the claims of this process. */
-export function createRunLeases(ports: HoldPorts & Pick<RunnerPorts, 'identity'>): RunLeases {
+/** Makes the leases of this process. */
+export function createRunLeases(ports: LeasePorts & Pick<RunnerPorts, 'identity'>): RunLeases {
   const { identity, runs, now } = ports;
   const seen = new LRUCache<string, { readonly mark: string; readonly at: number }>({ max: MAX_SEEN });
 
@@ -74,12 +74,12 @@ export function createRunLeases(ports: HoldPorts & Pick<RunnerPorts, 'identity'>
       holder: identity,
       epoch: (run.status?.claim?.epoch ?? 0) + 1,
       renewTime: ports.clock().toISOString(),
-      durationSeconds: CLAIM_MS / 1_000,
+      durationSeconds: LEASE_MS / 1_000,
     };
     const heldSince = now();
     const answer = await runs.writeStatus(run, { ...status, claim }, signal);
     if (answer.state !== 'written') return notTaken(answer, name);
-    return { state: 'taken', hold: createHold(answer.run, claim, heldSince, ports) };
+    return { state: 'taken', lease: keepLease(answer.run, claim, heldSince, ports) };
   };
   return { waitMs, take };
 }
@@ -96,16 +96,16 @@ function notTaken(answer: Exclude<GuardedAnswer, { state: 'written' }>, name: Ob
   });
 }
 
-/** A run whose claim this process holds. */
-export interface Hold {
+/** A run whose lease this process holds. */
+export interface RunLease {
   readonly run: RunObject;
-  /** Fires with a `Fault` `Cancelled` when the claim may be lost, or the run is gone. */
+  /** Fires with a `Fault` `Cancelled` when the lease may be lost, or the run is gone. */
   readonly signal: AbortSignal;
   /** From now on every renewal writes this status. */
   readonly setStatus: (status: () => ImagePromotionRunStatus) => void;
   /** Writes the status now; `false` when the hold was lost before that was stored. */
   readonly write: () => Promise<boolean>;
-  /** Writes the status for the last time, and releases the claim. */
+  /** Writes the status for the last time, and releases the lease. */
   readonly release: () => Promise<boolean>;
   /** Ends the renewals. */
   readonly close: () => void;
@@ -120,8 +120,8 @@ const AGAIN_MS = 2_000;
 
 type Tried = 'stored' | 'again' | 'lost';
 
-/** Holds a run, as it was written with its claim, and renews the claim until it is closed or lost. */
-function createHold(run: RunObject, claim: Claim, heldSince: number, ports: HoldPorts): Hold {
+/** Holds a run, as it was written with its lease, and renews the lease until it is closed or lost. */
+function keepLease(run: RunObject, claim: Claim, heldSince: number, ports: LeasePorts): RunLease {
   const { runs, now, after, clock, report } = ports;
   const lost = new AbortController();
   const isLost = (): boolean => lost.signal.aborted;
@@ -144,7 +144,7 @@ function createHold(run: RunObject, claim: Claim, heldSince: number, ports: Hold
     cancelDeadline();
     if (closed || isLost()) return;
     cancelDeadline = after(Math.max(0, moment + RENEW_WITHIN_MS - now()), () => {
-      lose('its claim could not be renewed in time');
+      lose('its lease could not be renewed in time');
     });
   };
 
