@@ -45,12 +45,11 @@ export function createTools(context: ProcessContext): Tools {
       const onDecision = (decision: object) => {
         log.info(decision, 'decided');
       };
-      const { status, answer } = await review(
+      const { status, answer, verdict } = await review(
         { body: Buffer.from(body), budgetMs },
         standalonePorts(() => policies, judging, { onDecision, report: unwatched.report }),
       );
-      const { allowed, auditAnnotations } = answer.response;
-      return { status, answer, allowed, verdict: auditAnnotations?.verdict ?? 'allow' };
+      return { status, answer, allowed: answer.response.allowed, verdict };
     },
     verifyBundle: (question) =>
       verifyBundle(question, {

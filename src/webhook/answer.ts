@@ -24,40 +24,41 @@ const MAX_AUDIT_LENGTH = 16_384;
 /** Refusals that say nothing about the images: we could not find out. */
 const UNDETERMINED: ReadonlySet<ReasonCode> = new Set(['DeadlineExceeded', 'InternalError', 'ParentUnknown']);
 
-/** Verdict and reason codes of an answer, for its audit annotations and for the log. */
-export interface Outcome {
+/** What an answer says, for its audit annotations and for the log. */
+interface Said {
+  /** The verdict on the whole object: the worst of its images. */
   readonly verdict: JudgedImage['verdict']['kind'];
+  /** The codes of all findings, each once. */
   readonly reasons: readonly string[];
+  readonly images: readonly JudgedImage[];
 }
 
-/** The verdict on the whole object, the worst of its images, with every reason once. */
-export function outcomeOf(images: readonly JudgedImage[]): Outcome {
-  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
-  const verdict = (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
-  return { verdict, reasons: codesOf(images.flatMap(({ verdict: { findings } }) => findings)) };
-}
-
-/** The outcome for a request that could not be judged at all. */
-export function refusalOutcome(reason: ReasonCode): Outcome {
-  return { verdict: UNDETERMINED.has(reason) ? 'unknown' : 'deny', reasons: [reason] };
+/** An answer with what it says. */
+export interface Answered extends Said {
+  readonly answer: AdmissionAnswer;
 }
 
 /** Lets a request pass that is not ours to judge. */
-export function passAnswer(uid: string): AdmissionAnswer {
-  return answer({ uid, allowed: true });
+export function passAnswer(uid: string): Answered {
+  return { answer: answer({ uid, allowed: true }), verdict: 'allow', reasons: [], images: [] };
 }
 
 /** Turns judged images into the answer: refusal with its message, warnings, and the machine form for the audit log. */
-export function verdictAnswer(uid: string, images: readonly JudgedImage[]): AdmissionAnswer {
+export function verdictAnswer(uid: string, images: readonly JudgedImage[]): Answered {
   const allowed = !images.some(isRefused);
   const warnings = explainWarnings(images);
-  return answer({
+  const kinds = new Set(images.map(({ verdict }) => verdict.kind));
+  const verdict = (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
+  const reasons = codesOf(images.flatMap(({ verdict: { findings } }) => findings));
+  const said: Said = { verdict, reasons, images };
+  const response = {
     uid,
     allowed,
     ...(!allowed && { status: { code: 403, reason: 'Forbidden', message: explainRefusal(images) } }),
     ...(warnings.length > 0 && { warnings }),
-    ...(images.length > 0 && { auditAnnotations: auditAnnotations(images) }),
-  });
+    ...(images.length > 0 && { auditAnnotations: auditAnnotations(said) }),
+  };
+  return { answer: answer(response), ...said };
 }
 
 /** Lets a request pass with these changes. Without any there is no patch: an empty one fails at the API server. */
@@ -78,13 +79,11 @@ export function patchAnswer(
 }
 
 /** Refuses a request that could not be judged at all. */
-export function refusalAnswer(uid: string, code: number, reason: ReasonCode, why: string): AdmissionAnswer {
-  return answer({
-    uid,
-    allowed: false,
-    status: { code, reason, message: `${reason}: ${why}` },
-    auditAnnotations: { verdict: refusalOutcome(reason).verdict, reasons: reason },
-  });
+export function refusalAnswer(uid: string, code: number, reason: ReasonCode, why: string): Answered {
+  const verdict = UNDETERMINED.has(reason) ? 'unknown' : 'deny';
+  const status = { code, reason, message: `${reason}: ${why}` };
+  const response = { uid, allowed: false, status, auditAnnotations: { verdict, reasons: reason } };
+  return { answer: answer(response), verdict, reasons: [reason], images: [] };
 }
 
 function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
@@ -92,8 +91,7 @@ function answer(response: AdmissionAnswer['response']): AdmissionAnswer {
 }
 
 /** Keys here get the webhook's name put before them by the API server. */
-function auditAnnotations(images: readonly JudgedImage[]): Readonly<Record<string, string>> {
-  const { verdict, reasons } = outcomeOf(images);
+function auditAnnotations({ verdict, reasons, images }: Said): Readonly<Record<string, string>> {
   const listed = whatFits(images);
   return {
     verdict,

@@ -37,7 +37,7 @@ function handler(answer: (asked: Review) => Promise<ReviewOutcome>, defaultTimeo
   return async ({ body, query }) => {
     const outcome =
       body === 'too large'
-        ? { status: 413, answer: tooLarge }
+        ? { status: 413, ...tooLarge }
         : await answer({ body, budgetMs: budgetMs(query.get('timeout'), defaultTimeoutMs) });
     return { status: outcome.status, contentType: 'application/json', body: JSON.stringify(outcome.answer) };
   };

@@ -35,7 +35,7 @@ export async function mutate({ body, budgetMs }: Review, ports: MutationPorts): 
     const { warnings } = warned(`InvalidRequest: ${detail}`);
     // Without a uid there is no request to allow; the HTTP status reports the error to the sender.
     return request.uid === ''
-      ? { status: 400, answer: refusalAnswer('', 400, 'InvalidRequest', detail) }
+      ? { status: 400, ...refusalAnswer('', 400, 'InvalidRequest', detail) }
       : { status: 200, answer: patchAnswer(request.uid, [], warnings) };
   }
   const { operations, pinned, warnings } = await changeInTime(request.value, budgetMs, ports);

@@ -1,16 +1,8 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import { describeProblems, formatReference, objectOf, problem, textOf } from '../core/model/index.ts';
-import type { JudgedImage, Parsed, ReasonCode } from '../core/model/index.ts';
+import type { Parsed } from '../core/model/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
-import {
-  outcomeOf,
-  passAnswer,
-  refusalAnswer,
-  refusalOutcome,
-  verdictAnswer,
-  type AdmissionAnswer,
-  type Outcome,
-} from './answer.ts';
+import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer, type Answered } from './answer.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
 import { labelsFor, type AdmissionPorts, type Subject } from './ports.ts';
 import { scopeOf, wholeScope, type Scope } from './scope.ts';
@@ -27,27 +19,25 @@ export interface Review {
   readonly budgetMs: number;
 }
 
-interface Answered extends Outcome {
-  readonly answer: AdmissionAnswer;
-  readonly images: readonly JudgedImage[];
-}
-
 /**
  * Answers one AdmissionReview: decode → scope → judge → answer. Always answers, with an AdmissionReview, within the
  * budget: what cannot be read, what fails and what takes too long is refused with its reason.
  */
-export async function review({ body, budgetMs }: Review, ports: AdmissionPorts): Promise<ReviewOutcome> {
+export async function review(
+  { body, budgetMs }: Review,
+  ports: AdmissionPorts,
+): Promise<ReviewOutcome & Answered> {
   const started = performance.now();
   const request = decodeReview(body);
   if (!request.ok) {
-    const refused = refusal(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
+    const refused = refusalAnswer(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
     logDecision(refused, { ...UNREAD, uid: request.uid }, started, ports);
     // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
-    return { status: request.uid === '' ? 400 : 200, answer: refused.answer };
+    return { status: request.uid === '' ? 400 : 200, ...refused };
   }
   const answered = await answerInTime(request.value, budgetMs, ports);
   logDecision(answered, subjectOf(request.value), started, ports);
-  return { status: 200, answer: answered.answer };
+  return { status: 200, ...answered };
 }
 
 /** What a request is about, in the words of the log line. */
@@ -74,11 +64,6 @@ function logDecision(
   onDecision({ ...subject, allowed, verdict, reasons, images, milliseconds: millisecondsSince(started) });
 }
 
-/** The refusal of a request that could not be judged. */
-function refusal(uid: string, status: number, reason: ReasonCode, why: string): Answered {
-  return { answer: refusalAnswer(uid, status, reason, why), images: [], ...refusalOutcome(reason) };
-}
-
 async function answerInTime(
   request: AdmissionRequest,
   budgetMs: number,
@@ -89,11 +74,11 @@ async function answerInTime(
     const answered = await within(budgetMs, (signal) => answerTo(request, ports, signal));
     if (answered) return answered;
     const why = 'the images could not be judged in time (temporary, try again)';
-    return refusal(uid, 504, 'DeadlineExceeded', why);
+    return refusalAnswer(uid, 504, 'DeadlineExceeded', why);
   } catch (error) {
     ports.report(error);
     const why = 'Pratique failed while judging this object; its log says how';
-    return refusal(uid, 500, 'InternalError', why);
+    return refusalAnswer(uid, 500, 'InternalError', why);
   }
 }
 
@@ -109,14 +94,13 @@ async function answerTo(
   const scope = isScale ? await parentScope(asked.value.parent, request, ports, signal) : asked;
   if ('unreadable' in scope) return parentUnknown(uid, scope);
   if (!scope.ok) {
-    return refusal(uid, 400, 'InvalidRequest', `${kind.kind} ${describeProblems(scope.problems)}`);
+    return refusalAnswer(uid, 400, 'InvalidRequest', `${kind.kind} ${describeProblems(scope.problems)}`);
   }
-  if (scope.value.brings !== 'images') return { answer: passAnswer(uid), images: [], ...outcomeOf([]) };
+  if (scope.value.brings !== 'images') return passAnswer(uid);
   const { images, credentials } = scope.value;
   const policies = ports.policies();
   const labels = await labelsFor(namespace, policies, ports, signal);
-  const judged = await ports.judge({ images, policies, labels, credentials, signal });
-  return { answer: verdictAnswer(uid, judged), images: judged, ...outcomeOf(judged) };
+  return verdictAnswer(uid, await ports.judge({ images, policies, labels, credentials, signal }));
 }
 
 interface ParentUnknown {
@@ -127,8 +111,8 @@ interface ParentUnknown {
 /** What may go away by itself is unavailable (503); what needs a change by a person is forbidden (403). */
 function parentUnknown(uid: string, { unreadable, transient }: ParentUnknown): Answered {
   return transient
-    ? refusal(uid, 503, 'ParentUnknown', `${unreadable} (temporary, try again)`)
-    : refusal(uid, 403, 'ParentUnknown', unreadable);
+    ? refusalAnswer(uid, 503, 'ParentUnknown', `${unreadable} (temporary, try again)`)
+    : refusalAnswer(uid, 403, 'ParentUnknown', unreadable);
 }
 
 /** Reads the object that is scaled up, and answers all of its images. */
