@@ -30,7 +30,7 @@ export async function openOneRun(
   }
   const cluster = opened.value;
   const refreshed = Promise.withResolvers<undefined>();
-  const root = openPublicRoot(settings, log, () => {
+  const root = openPublicRoot(settings, { log, clock }, () => {
     refreshed.resolve(undefined);
   });
   // A run does not last until the next refresh: there will be no newer root.

@@ -17,7 +17,7 @@ export interface ReplicaOptions extends Parts {
 /** Opens the policies of a replica and what is made from them. Nothing may be judged before they are synced. */
 export function openReplica(options: ReplicaOptions): Replica {
   const { settings, cluster, namespace, judging, telemetry, log } = options;
-  const publicRoot = openPublicRoot(settings, log, () => {
+  const publicRoot = openPublicRoot(settings, { log, clock }, () => {
     policies.refresh();
   });
   const { report } = telemetry;

@@ -4,8 +4,11 @@ import type { Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 
 /** The public-good trust root: the shipped one, until a newer one was fetched where the settings want that. */
-export function openPublicRoot({ trust }: Settings, log: Log, onOutcome?: () => void): PublicRoot {
-  const clock = () => new Date();
+export function openPublicRoot(
+  { trust }: Settings,
+  { log, clock }: { readonly log: Log; readonly clock: () => Date },
+  onOutcome?: () => void,
+): PublicRoot {
   if (!trust.refresh) return createPublicRootStore(publicGoodRoot(), clock);
   const { cache: cachePath, mirror: mirrorURL, root: rootPath, everyMs } = trust.refresh;
   return createPublicRootStore(publicGoodRoot(), clock, {

@@ -23,7 +23,7 @@ export async function serveStandalone(
 ): Promise<Parsed<Serving>> {
   const telemetry = createTelemetry(log);
   const tls = await readTls(settings.webhook);
-  const publicRoot = openPublicRoot(settings, log);
+  const publicRoot = openPublicRoot(settings, { log, clock });
   const policies = await watchFolder({
     read: () => readDocuments(folder, { stdin: context.stdin }),
     clock,
