@@ -88,6 +88,22 @@ describe('carrying out a run', () => {
     expect(all.status().phase).to.equal('Running');
   });
 
+  it('does nothing when the API server does not keep the pins of the plan', async () => {
+    const done: string[] = [];
+    const all = setting({ candidates: candidates('1', '2'), onImage: (tag) => done.push(tag) });
+    const { writeStatus } = all.store;
+    Object.assign(all.store, {
+      writeStatus: (...[run, status, signal]: Parameters<typeof writeStatus>) =>
+        writeStatus(run, { ...status, pending: undefined }, signal),
+    });
+    expect(await all.run()).to.include({ end: 'over' });
+    expect(done).to.deep.equal([]);
+    expect(all.status()).to.include({ phase: 'Failed', retryable: false });
+    const failed = all.status().conditions?.find(({ type }) => type === 'Failed');
+    expect(failed?.reason).to.equal('ClusterDenied');
+    expect(failed?.message).to.include('2 images of the plan').and.to.include('(CRDs) of this version');
+  });
+
   it('reports the promoted images while it runs, and not more often than every few seconds', async () => {
     const all = setting({ candidates: candidates('1', '2', '3', '4', '5', '6'), imageMs: 5_000 });
     const ended = all.run();
@@ -122,6 +138,35 @@ describe('carrying out a run', () => {
     expect(all.status().counts).to.include({ candidates: 3, promoted: 3, failed: 0 });
     expect(done).to.deep.equal(['1', '2', '3']);
   });
+
+  for (const [what, row] of [
+    ['missing', undefined],
+    ['unreadable', { digest: 'sha256:short' }],
+  ] as const)
+    it(`fails, and never succeeds, when the pin of an image is ${what} after a crash`, async () => {
+      const done: string[] = [];
+      const all = setting({
+        candidates: candidates('1', '2', '3'),
+        imageMs: 5_000,
+        onImage: (tag) => done.push(tag),
+      });
+      const crash = new AbortController();
+      const first = all.run('controller-a', crash.signal);
+      await all.time.pass(9_000);
+      crash.abort();
+      await first;
+      const stored = all.store.peek(NAME.name);
+      const [pin, ...others] = stored?.status?.pending ?? [];
+      if (!stored || !pin) throw new Error('there is no pin');
+      const pending = [...(row ? [{ ...pin, ...row }] : []), ...others];
+      all.store.put({ ...stored, status: { ...stored.status, pending } });
+      const before = done.length;
+      all.store.onWrite = () => undefined;
+      expect(await all.run('controller-b')).to.include({ end: 'over' });
+      expect(all.condition('Failed')).to.equal('True ClusterDenied');
+      expect(all.status().counts).to.include({ candidates: 3, promoted: 1 });
+      expect(done).to.have.lengthOf(before);
+    });
 
   it('does not start a run that has ended or was deleted', async () => {
     const all = setting({ candidates: candidates('1') });

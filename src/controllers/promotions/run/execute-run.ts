@@ -8,7 +8,7 @@ import {
 } from '../../../core/promotion/index.ts';
 import type { ObjectName, RunnerPorts, RunObject } from '../ports.ts';
 import { decideBy, readApprovals } from '../run-state.ts';
-import { openProgress, planProgress, type RunProgress } from '../status/run-progress.ts';
+import { missingImages, openProgress, planProgress, type RunProgress } from '../status/run-progress.ts';
 import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
 import { isReady } from './pins.ts';
 import { pause, type RunLease, type RunLeases } from './run-lease.ts';
@@ -101,6 +101,12 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
     lease.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
     // No step begins before the plan is stored.
     if (!resumed && !(await lease.write())) return { end: 'stopped' };
+    // An API server drops fields that its definition lacks. A dry run does not count what it only plans.
+    const missing = dryRun ? 0 : missingImages(lease.run.status ?? {});
+    if (missing > 0) {
+      const detail = `the API server did not keep ${String(missing)} images of the plan; apply the definitions (CRDs) of this version, then start another run`;
+      return end({ failure: { code: 'ClusterDenied', detail } });
+    }
     const onResult: RunProgress['record'] = (result) => {
       // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
       if (!stop.aborted) progress.record(result);

@@ -98,6 +98,7 @@ function notTaken(answer: Exclude<GuardedAnswer, { state: 'written' }>, name: Ob
 
 /** A run whose lease this process holds. */
 export interface RunLease {
+  /** The run as it was stored by the last write. */
   readonly run: RunObject;
   /** Fires with a `Fault` `Cancelled` when the lease may be lost, or the run is gone. */
   readonly signal: AbortSignal;
@@ -206,7 +207,9 @@ function keepLease(run: RunObject, claim: Claim, heldSince: number, ports: Lease
   holdSince(heldSince);
   renewLater();
   return {
-    run,
+    get run() {
+      return newest;
+    },
     signal: lost.signal,
     setStatus: (next) => {
       statusNow = next;

@@ -69,6 +69,13 @@ export function openProgress(status: ImagePromotionRunStatus, plan: Plan): RunPr
   return progressOf(readPins(status), plan, status);
 }
 
+/** How many planned images a stored status has neither a result nor a readable pin for. */
+export function missingImages({ counts, ...pinned }: ImagePromotionRunStatus): number {
+  const { candidates = 0, ...done } = counts ?? {};
+  const waitForWork = readPins(pinned).filter(({ gateHash }) => gateHash === undefined);
+  return candidates - waitForWork.length - Object.values(done).reduce((sum, count) => sum + count, 0);
+}
+
 function progressOf(planned: readonly Pin[], plan: Plan, before: ImagePromotionRunStatus): RunProgress {
   const pins = new Map(planned.map((pin) => [pin.planned.tag, pin]));
   const rows = new Map(before.images?.map((row) => [row.tag, row]));
