@@ -101,7 +101,7 @@ describe('carrying out a run', () => {
     expect(all.status()).to.include({ phase: 'Failed', retryable: false });
     const failed = all.status().conditions?.find(({ type }) => type === 'Failed');
     expect(failed?.reason).to.equal('ClusterDenied');
-    expect(failed?.message).to.include('2 images of the plan').and.to.include('(CRDs) of this version');
+    expect(failed?.message).to.include('did not keep: 2;').and.to.include('(CRDs) of this version');
   });
 
   it('reports the promoted images while it runs, and not more often than every few seconds', async () => {

@@ -104,7 +104,7 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
     // An API server drops fields that its definition lacks. A dry run does not count what it only plans.
     const missing = dryRun ? 0 : missingImages(lease.run.status ?? {});
     if (missing > 0) {
-      const detail = `the API server did not keep ${String(missing)} images of the plan; apply the definitions (CRDs) of this version, then start another run`;
+      const detail = `planned images that the API server did not keep: ${String(missing)}; apply the definitions (CRDs) of this version, then start another run`;
       return end({ failure: { code: 'ClusterDenied', detail } });
     }
     const onResult: RunProgress['record'] = (result) => {
