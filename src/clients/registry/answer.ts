@@ -32,12 +32,32 @@ export function compareDigests(call: Call, answer: Answer, what: 'blob' | 'manif
     throw misbehaved(call, `it stored the ${what} under another digest`);
 }
 
-/** Whether the answer is a plain 404, whose body is discarded. Any other status that is not in `good` is a Fault. */
+/** Whether the answer is a plain 404, its body read. Any other status that is not in `good` is a Fault. */
 export async function isAbsent(call: Call, answer: Answer, good = [200]): Promise<boolean> {
   if (good.includes(answer.status)) return false;
+  if (answer.status === 404) {
+    await refuseOtherMeaning(call, answer);
+    return true;
+  }
   await discard(answer);
-  if (answer.status === 404) return true;
   throw faultOfStatus(call, answer);
+}
+
+/** Codes that report something else than "there is no such thing", whatever status they come with. */
+const OTHER_MEANINGS: ReadonlyMap<string, readonly [ReasonCode, string]> = new Map([
+  ['UNAUTHORIZED', ['RegistryDenied', 'it needs a login, or refuses this one']],
+  ['DENIED', ['RegistryDenied', 'this login may not read it']],
+  ['TOOMANYREQUESTS', ['RegistryRateLimited', 'it asks to slow down']],
+  ['UNAVAILABLE', ['RegistryUnavailable', 'it cannot answer now']],
+] as const);
+
+/** Reads the body of an answer whose status means "there is no such thing"; a Fault when the body reports something else. */
+export async function refuseOtherMeaning(call: Call, answer: Answer): Promise<void> {
+  const { status, url } = answer;
+  for (const code of await codesIn(call, answer)) {
+    const [reason, meaning] = OTHER_MEANINGS.get(code) ?? [];
+    if (reason) throw fault(call, reason, `${url.host} answered ${status} ${code}: ${meaning}`);
+  }
 }
 
 /** Ends an answer that will not be read, and its connection with it. Never throws, now or later. */
@@ -80,8 +100,14 @@ const MAX_REFUSAL_BYTES = 16 * 1024;
 
 // A code in capitals (distribution spec, "Error Codes"): the one thing in a refusal that is safe to repeat.
 const wire = z.object({
-  errors: z.array(z.object({ code: z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/) })).min(1),
+  errors: z.array(z.object({ code: z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/) })),
 });
+
+/** The registry's own codes in a refusal; none where it cannot be read, since the status is enough. */
+async function codesIn(call: Call, answer: Answer): Promise<readonly string[]> {
+  const body = await readJson(call, answer, MAX_REFUSAL_BYTES).catch(() => undefined);
+  return (wire.safeParse(body).data?.errors ?? []).map(({ code }) => code);
+}
 
 const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
   401: ['RegistryDenied', 'it needs a login, or refuses this one'],
@@ -98,9 +124,7 @@ const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
 /** The Fault for a write that was refused; the answer is read to find the registry's own code for it. */
 export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault> {
   const { status, url } = answer;
-  // Where it cannot be read the status is enough.
-  const body = await readJson(call, answer, MAX_REFUSAL_BYTES).catch(() => undefined);
-  const ownCode = wire.safeParse(body).data?.errors[0]?.code ?? '';
+  const [ownCode = ''] = await codesIn(call, answer);
   const other = status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
   const [code, meaning] = MEANINGS[status] ?? [other, 'it does not take this'];
   return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${meaning}`);

@@ -47,7 +47,12 @@ const TAGS_PER_PAGE = 1_000;
 /** Largest page in bytes: {@link MAX_TAGS} full-length tags from a registry that does not page. */
 const MAX_TAG_PAGE_BYTES = 8 * 1024 * 1024;
 
-const wire = z.object({ tags: z.array(z.unknown()).nullish() });
+const tags = z.array(z.unknown());
+// A registry without tags writes null, or leaves the field out beside its name; what has neither is no list.
+const wire = z.union([
+  z.object({ tags: tags.nullable() }),
+  z.object({ name: z.string(), tags: tags.nullish() }),
+]);
 
 /** Lists all tags, in the registry's order and each once; `undefined` for a plain 404. */
 async function readTags(call: Call): Promise<readonly string[] | undefined> {

@@ -10,13 +10,15 @@ import {
   type Digest,
   parseJson,
   fallbackTag,
+  listOf,
+  objectOf,
+  textOf,
 } from '../../core/model/index.ts';
-import { discard } from '../io/index.ts';
-import { contentType, drop, readBody } from './answer.ts';
+import { contentType, drop, readBody, refuseOtherMeaning } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfStatus, misbehaved } from './fault.ts';
 import { readPages } from './link.ts';
-import { putManifest, readRawManifest, type RawManifest } from './manifest.ts';
+import { putManifest, readRawManifest } from './manifest.ts';
 import { pause } from './pause.ts';
 
 /** Most referrers of one image that are read; images have a handful, and a flood must end in a clear no (CVE-2024-29903). */
@@ -25,61 +27,92 @@ export const MAX_REFERRERS = 2_000;
 export const MAX_REFERRER_PAGES = 40;
 
 const LIMITS = { maxPages: MAX_REFERRER_PAGES, maxEntries: MAX_REFERRERS };
-const typed = z.object({ mediaType: z.string().nullish() });
-const listing = typed.extend({ manifests: z.array(z.unknown()).nullish() });
+// What makes it a listing: `manifests` is there. Registries that list nothing may write null.
+const listing = z.object({
+  schemaVersion: z.unknown().optional(),
+  mediaType: z.string().nullish(),
+  manifests: z.array(z.unknown()).nullable(),
+  config: z.null().optional(),
+  layers: z.array(z.never()).nullish(),
+});
 const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
+
+/** Statuses by which a registry without the API answers the unknown path (Artifactory: 406). */
+const NO_API: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
+/** Types of a page for people. */
+const PAGES: ReadonlySet<string | undefined> = new Set(['text/html', 'application/xhtml+xml']);
 
 /**
  * Lists what refers to an image (distribution spec 1.1, "Listing Referrers"): by the API, or by the fallback tag where
- * there is no API. Only a plain answer that there is none counts as such: a refusal or an outage is a Fault, because taking
- * it for an empty list would hide signatures and quarantine flags alike.
+ * there is no API. A listing is known by its body, because registries serve it under other types (Harbor 2.9.1). Only a plain
+ * answer that there is no API counts as such: anything else is a Fault, because taking it for an empty list would hide
+ * signatures and quarantine flags alike.
  */
 export async function readReferrers(call: Call, digest: Digest): Promise<readonly Descriptor[]> {
   const ask = { method: 'GET', headers: { accept: MEDIA_TYPE.ociIndex } } as const;
-  const first = await send(call, { ...ask, url: urlIn(call, `referrers/${digest}`) });
-  if (!offersApi(call, first)) {
-    await discard(first);
+  const url = urlIn(call, `referrers/${digest}`);
+  const first = await send(call, { ...ask, url });
+  if (first.status !== 200) {
+    await expectNoApi(call, first);
     return readFallbackTag(call, digest);
   }
+  const entries = await entriesOf(call, first);
+  if (entries === undefined && PAGES.has(contentType(first))) {
+    const tagged = await readTagged(call, digest);
+    // A registry without the API may lead to a page for people (ghcr.io). A page in place of the answer may hide a listing.
+    if (tagged !== undefined || first.url.href !== url.href) return tagged ?? [];
+  }
   const read = async (page: Answer): Promise<readonly unknown[]> =>
-    entriesIn(call, await readBody(call, page, MAX_MANIFEST_BYTES));
+    understood(call, page === first ? entries : await entriesOf(call, page));
   return descriptorsIn(await readPages(call, first, { ...LIMITS, ask, read }));
 }
 
-/** Some registries answer the unknown path with 400 or 405, or with a redirect to a page for people. */
-function offersApi(call: Call, answer: Answer): boolean {
-  if (answer.status === 200) return contentType(answer) === MEDIA_TYPE.ociIndex;
-  if (answer.status === 404 || answer.status === 400 || answer.status === 405) return false;
+/** Reads the answer of a registry without the API; a Fault when it is another one. */
+async function expectNoApi(call: Call, answer: Answer): Promise<void> {
+  if (NO_API.has(answer.status)) {
+    await refuseOtherMeaning(call, answer);
+    return;
+  }
   drop(answer);
   throw faultOfStatus(call, answer);
 }
 
-/** The listing under the fallback tag; a copy of a signature lying under that tag is an image manifest and lists nothing. */
+/** The listing under the fallback tag; empty when there is no such tag. */
 export async function readFallbackTag(call: Call, digest: Digest): Promise<readonly Descriptor[]> {
+  return (await readTagged(call, digest)) ?? [];
+}
+
+/** `undefined` when there is no such tag. A copy of a signature lying under it is an image manifest and lists nothing. */
+async function readTagged(call: Call, digest: Digest): Promise<readonly Descriptor[] | undefined> {
   const raw = await readRawManifest(call, fallbackTag(digest));
-  if (raw === undefined) return [];
-  const mediaType = mediaTypeOf(raw);
-  if (mediaType === undefined)
-    throw misbehaved(call, 'the listing under the fallback tag is of no clear type');
-  if (!isIndexType(mediaType)) return [];
-  const entries = entriesIn(call, raw.bytes);
+  if (raw === undefined) return undefined;
+  const body = parseJson(raw.bytes);
+  const kinds = [textOf(objectOf(body).mediaType), raw.contentType ?? ''].filter(isManifestType);
+  const isImage = kinds.some((kind) => !isIndexType(kind));
+  if (isImage && !kinds.some(isIndexType) && listOf(objectOf(body).manifests).length === 0) return [];
+  const entries = understood(call, isImage ? undefined : entriesIn(body, raw.contentType));
   if (entries.length > MAX_REFERRERS)
     throw fault(call, 'LimitExceeded', `the listing has more than ${MAX_REFERRERS} entries`);
   return descriptorsIn(entries);
 }
 
-/** What body and registry agree that it is; `undefined` when neither names it or they contradict each other. */
-function mediaTypeOf({ bytes, contentType: served }: RawManifest): string | undefined {
-  const declared = typed.safeParse(parseJson(bytes)).data?.mediaType ?? undefined;
-  if (served === undefined || !isManifestType(served)) return declared;
-  return declared === undefined || declared === served ? served : undefined;
+async function entriesOf(call: Call, page: Answer): Promise<readonly unknown[] | undefined> {
+  return entriesIn(parseJson(await readBody(call, page, MAX_MANIFEST_BYTES)), contentType(page));
 }
 
-function entriesIn(call: Call, bytes: Uint8Array): readonly unknown[] {
-  const body = listing.safeParse(parseJson(bytes));
-  const indexed = body.success && isIndexType(body.data.mediaType ?? MEDIA_TYPE.ociIndex);
-  if (!indexed) throw misbehaved(call, 'the listing of referrers cannot be read');
-  return body.data.manifests ?? [];
+/** The entries of an index, whatever it is served as; `undefined` when the body is none. */
+function entriesIn(body: unknown, served = ''): readonly unknown[] | undefined {
+  const { data } = listing.safeParse(body);
+  if (data === undefined) return undefined;
+  const kind = data.mediaType ?? (isManifestType(served) ? served : undefined);
+  const isIndex =
+    kind === undefined ? data.schemaVersion === 2 && data.manifests !== null : isIndexType(kind);
+  return isIndex ? (data.manifests ?? []) : undefined;
+}
+
+function understood(call: Call, entries: readonly unknown[] | undefined): readonly unknown[] {
+  if (entries === undefined) throw misbehaved(call, 'the listing of referrers cannot be read');
+  return entries;
 }
 
 /** Each referrer once. An entry that names nothing is left out; it must not hide the others. */
