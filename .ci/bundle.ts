@@ -14,7 +14,7 @@ const banner = [
 ].join('');
 
 await build({
-  entryPoints: { pratique: 'src/main.ts', 'lib/worker': 'src/clients/sigstore/verify/worker.ts' },
+  entryPoints: { pratique: 'src/main.ts', 'lib/worker': 'src/serve/worker.ts' },
   outdir: OUT,
   bundle: true,
   platform: 'node',

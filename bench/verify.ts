@@ -3,7 +3,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { cpus } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createSignatureVerifier } from '../src/clients/sigstore/index.ts';
+import { openSignatureVerifier } from '../test/support/threads.ts';
 import { digestOf, type SignatureCandidate, type Trust } from '../src/core/model/index.ts';
 import { createSigstore } from '../test/support/sigstore/instance.ts';
 import { encodeBundle, signBundle, signLayer } from '../test/support/sigstore/sign.ts';
@@ -16,7 +16,7 @@ const PARALLEL = { atOnce: 16, total: 480 };
 
 const digest = digestOf('image');
 const sigstore = await createSigstore();
-const verifier = createSignatureVerifier();
+const verifier = openSignatureVerifier();
 const HASH = { 'ecdsa-p256': 'sha256', 'ecdsa-p384': 'sha384', rsa: 'sha256', ed25519: null } as const;
 
 function line(name: string, ours: string, raw: string): void {

@@ -75,6 +75,7 @@ describe('the bundle', function () {
       .map((entry) => join(entry.parentPath, entry.name).slice(app.length + 1));
     expect(files.sort()).to.deep.equal([
       'lib/worker.js',
+      'lib/worker.js.LEGAL.txt',
       'node_modules/@sigstore/tuf/seeds.json',
       'package.json',
       'pratique.js',

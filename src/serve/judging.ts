@@ -10,17 +10,20 @@ import {
 } from '../clients/registry/index.ts';
 import { createTrivy } from '../clients/scanner/index.ts';
 import {
+  bytesOf,
   createSignatureVerifier,
   openKeylessSigner,
   openKeySigner,
   readTrustRoot,
 } from '../clients/sigstore/index.ts';
+import { openThreads } from '../clients/threads/index.ts';
 import { createMemory, judge, judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
 import { failed, parsed, type Parsed } from '../core/model/index.ts';
 import type { OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
 import { TIME, clock, type OpenJudging, type ProcessContext, type Watching } from './parts.ts';
+import type { Jobs } from './worker.ts';
 
 /** Opens what judges. Problems are files that cannot be used. */
 export async function openJudging(
@@ -34,6 +37,7 @@ export async function openJudging(
   if (!ca.ok || !workloads.ok) return failed([ca, workloads]);
   const { environment } = context;
   const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
+  const threads = openThreads<Jobs>({ entry: workerEntry() });
   const options: RegistryOptions = {
     keychain,
     insecureHosts: registries.insecure,
@@ -43,15 +47,18 @@ export async function openJudging(
     userAgent: `pratique/${context.version}`,
     now: clock,
     onRequest: watching.onRequest,
+    parseElsewhere: (kind, input, bytes) => threads.run(kind, input, { bytes }),
   };
-  const [verifier, registry] = [createSignatureVerifier(), createRegistry(options)];
+  const registry = createRegistry(options);
+  const verifySignature = createSignatureVerifier((question) =>
+    threads.run('verify', question, { bytes: bytesOf(question.candidate).length }),
+  );
   const memory = createMemory({
     clock,
     limits,
     loadSignal: () => AbortSignal.timeout(limits.loadTimeoutMs),
     onLookup: watching.onLookup,
   });
-  const { verify: verifySignature } = verifier;
   const sources: Sources = { registry, verifySignature, memory, clock, report: watching.report };
   return parsed({
     workloads: workloads.value,
@@ -66,9 +73,14 @@ export async function openJudging(
     },
     opening: openingWith(settings, { options, registry, sources, environment }),
     close: async () => {
-      await Promise.all([registry.close(), verifier.close()]);
+      await Promise.all([registry.close(), threads.close()]);
     },
   });
+}
+
+/** `.ts` in a checkout, `.js` when built: the compiler rewrites import lines, not URLs. */
+function workerEntry(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 }
 
 function openingWith(

@@ -37,6 +37,7 @@ const CONTROLLERS: Named = [
 ];
 const CLIENTS: Named = [
   ['clients/io', 'what clients share: limits on bytes, programs and waits; one load for all who ask'],
+  ['clients/threads', 'threads with their own memory limit, for bytes that strangers wrote'],
   ['clients/registry', 'OCI distribution: logins, reads, writes, transfers'],
   ['clients/sigstore', 'signatures, bundles and trust roots: verify and sign'],
   ['clients/kubernetes', 'the API server: requests, watches, Lease, events, status, pull secrets'],

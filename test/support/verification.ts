@@ -1,4 +1,3 @@
-import { createSignatureVerifier } from '../../src/clients/sigstore/index.ts';
 import type { Digest, JudgedImage } from '../../src/core/model/index.ts';
 import type { CompiledPolicy } from '../../src/core/policy/index.ts';
 import { createMemory, judge, type Sources } from '../../src/core/evidence/index.ts';
@@ -6,6 +5,7 @@ import type { JudgeRequest } from '../../src/core/evidence/judge.ts';
 import type { MemoryLimits } from '../../src/core/evidence/memory.ts';
 import { found, NOW } from './policies.ts';
 import { BUNDLE_MEDIA_TYPE, type SignatureLayer } from './signing.ts';
+import { openSignatureVerifier } from './threads.ts';
 import { createRegistryTwin, type RegistryTwin } from './twins/registry.ts';
 
 const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -44,7 +44,7 @@ export function createBench(limits: Partial<MemoryLimits> = {}): Bench {
   const clock = () => new Date(now);
   const memory = createMemory({ clock, limits: { ...LIMITS, ...limits }, loadSignal: forever });
   const report = (error: unknown) => void reported.push(error);
-  const { verify: verifySignature } = createSignatureVerifier();
+  const { verify: verifySignature } = openSignatureVerifier();
   const sources: Sources = { registry, verifySignature, memory, clock, report };
   return {
     registry,

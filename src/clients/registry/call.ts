@@ -1,5 +1,11 @@
 import type { Dispatcher } from 'undici';
-import type { ImageRef } from '../../core/model/index.ts';
+import type {
+  ImageRef,
+  JobOutcome,
+  parseListing,
+  parseManifestBytes,
+  parseTags,
+} from '../../core/model/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What a request is for, in one word: the `operation` of a count. */
@@ -9,6 +15,20 @@ type Write = 'upload' | 'mount' | 'push' | 'delete';
 
 /** What a login must be good for in the repository of a call. */
 export type Access = 'pull' | 'push' | 'delete';
+
+/** What is parsed of the answers of registries. */
+export interface Parsers {
+  readonly manifest: typeof parseManifestBytes;
+  readonly listing: typeof parseListing;
+  readonly tags: typeof parseTags;
+}
+
+/** Parses on another thread; never rejects. `bytes` is how much there is. */
+export type ParseElsewhere = <K extends keyof Parsers>(
+  kind: K,
+  input: Parameters<Parsers[K]>[0],
+  bytes: number,
+) => Promise<JobOutcome<ReturnType<Parsers[K]>>>;
 
 /** One question to a registry, from the caller's signal to the words of a Fault; may take several requests. */
 export interface Call {
@@ -29,6 +49,8 @@ export interface Call {
   /** Called for each request that the call sends; must not throw. */
   readonly onRequest?: () => void;
   readonly transport: Transport;
+  /** Parses large answers beside this thread; absent = they are parsed here. */
+  readonly parseElsewhere?: ParseElsewhere | undefined;
 }
 
 export type Begin = (operation: Operation, doing: string, ref: ImageRef, signal: AbortSignal) => Call;

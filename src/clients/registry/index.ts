@@ -5,7 +5,7 @@ import type { Clock } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
-import { accessOf, type Begin, type Call } from './call.ts';
+import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
 import { endpointOf } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses } from './pause.ts';
@@ -26,6 +26,8 @@ export interface RegistryOptions extends ConnectionOptions {
   readonly insecureHosts?: readonly string[];
   /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
   readonly chunkBytes?: number;
+  /** Parses large answers beside this thread; absent = they are parsed here. */
+  readonly parseElsewhere?: ParseElsewhere;
   readonly now: Clock;
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
@@ -41,7 +43,7 @@ const MAX_SCOPES = 500;
 
 /** Makes a registry client. It holds connections, tokens and logins until `close()`. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { keychain, now, insecureHosts = [], random = Math.random } = options;
+  const { keychain, now, parseElsewhere, insecureHosts = [], random = Math.random } = options;
   const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
   const { exchange, close } = openConnections(options);
   const closing = new AbortController();
@@ -64,7 +66,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       signal,
       repository,
       endpoint: endpoint(registry),
-      transport,
+      ...{ transport, parseElsewhere },
     }));
   };
   const views = new LRUCache<string, SideRegistry>({ max: MAX_SCOPES });

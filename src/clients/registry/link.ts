@@ -1,4 +1,4 @@
-import { isAbsent } from './answer.ts';
+import { isAbsent, readBody } from './answer.ts';
 import { send, type Answer, type Ask, type Call } from './call.ts';
 import { objectionTo } from './endpoint.ts';
 import { fault, quote, misbehaved } from './fault.ts';
@@ -22,24 +22,36 @@ function nextPage(call: Call, answer: Answer): URL | undefined {
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }
 
+/** What a page brings, and how many entries it listed: those that are left out count, too. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly entries: number;
+}
+
 interface Listing<T> {
   readonly maxPages: number;
   readonly maxEntries: number;
+  /** Of all pages together. */
+  readonly maxBytes: number;
   readonly ask: Omit<Ask, 'url'>;
-  readonly read: (page: Answer) => Promise<readonly T[]>;
+  readonly read: (bytes: Uint8Array, page: Answer) => Promise<Page<T>>;
 }
 
-/** Reads all pages from `first` on. More than the limits is a Fault `LimitExceeded`: half a listing is not an answer. */
+/** Reads all pages after the first, whose body is read. More than the limits is a Fault `LimitExceeded`: half a listing is not an answer. */
 export async function readPages<T>(
   call: Call,
-  first: Answer,
-  { maxPages, maxEntries, ask, read }: Listing<T>,
+  first: { readonly page: Answer; readonly bytes: Uint8Array },
+  { maxPages, maxEntries, maxBytes, ask, read: parsePage }: Listing<T>,
 ): Promise<readonly T[]> {
   const all: T[] = [];
+  let [entries, left] = [0, maxBytes];
   const seen = new Set<string>();
-  for (let page = first; ;) {
-    all.push(...(await read(page)));
-    if (all.length > maxEntries)
+  for (let { page, bytes } = first; ; bytes = await readBody(call, page, left)) {
+    left -= bytes.byteLength;
+    const read = await parsePage(bytes, page);
+    entries += read.entries;
+    for (const item of read.items) all.push(item);
+    if (entries > maxEntries)
       throw fault(call, 'LimitExceeded', `the listing has more than ${maxEntries} entries`);
     const next = nextPage(call, page);
     if (next === undefined) return all;

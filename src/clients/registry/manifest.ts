@@ -4,7 +4,7 @@ import {
   MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
   parseDigest,
-  parseManifest,
+  type AnnotationKeys,
   type Digest,
   type ImageRef,
   type ManifestContent,
@@ -13,7 +13,8 @@ import type { Deletion } from '../../core/promotion/index.ts';
 import { discard } from '../io/index.ts';
 import { contentType, drop, faultOfRefusal, header, isAbsent, isDone, readBody } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
-import { fault, quote, misbehaved } from './fault.ts';
+import { fault, misbehaved } from './fault.ts';
+import { parseAnswer } from './parse.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
 export interface RawManifest {
@@ -26,15 +27,15 @@ export interface RawManifest {
 const { ociIndex, ociManifest, dockerIndex, dockerManifest } = MEDIA_TYPE;
 const ACCEPT = { accept: [ociIndex, ociManifest, dockerIndex, dockerManifest].join(', ') };
 
-/** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. */
-export async function readContent(call: Call, ref: ImageRef): Promise<ManifestContent | undefined> {
+/** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. `keys` = the annotations to keep. */
+export async function readContent(
+  call: Call,
+  ref: ImageRef,
+  keys?: AnnotationKeys,
+): Promise<ManifestContent | undefined> {
   const raw = await readRawManifest(call, nameIn(ref));
   if (raw === undefined) return undefined;
-  const manifest = parseManifest(raw.bytes, raw.digest, raw.contentType);
-  if (manifest.ok) return { manifest: manifest.value, bytes: raw.bytes };
-  const first = manifest.problems[0];
-  const detail = first ? `${first.path} ${first.message}`.trim() : 'it cannot be read';
-  throw misbehaved(call, `the manifest is not valid: ${quote(detail)}`);
+  return { manifest: await parseAnswer(call, 'manifest', { ...raw, keys }), bytes: raw.bytes };
 }
 
 /** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */

@@ -1,29 +1,28 @@
-import * as z from 'zod';
-import { formatReference, isTag, nameOf, type ImageRef } from '../../core/model/index.ts';
+import { formatReference, nameOf, type ImageRef } from '../../core/model/index.ts';
 import type { SourceRegistry } from '../../core/promotion/index.ts';
-import { isAbsent, readJson } from './answer.ts';
+import { isAbsent, readBody } from './answer.ts';
 import { openBlob, readBlob } from './blob.ts';
-import { send, urlIn, type Answer, type Begin, type Call } from './call.ts';
-import { misbehaved } from './fault.ts';
+import { send, urlIn, type Begin, type Call } from './call.ts';
 import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
-import { readPages } from './link.ts';
+import { readPages, type Page } from './link.ts';
+import { parseAnswer } from './parse.ts';
 
 export function readsOver(begin: Begin): SourceRegistry {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
   return {
-    manifest: async (ref, signal) => (await readContent(reading(ref, signal), ref))?.manifest,
+    manifest: async (ref, signal, keys) => (await readContent(reading(ref, signal), ref, keys))?.manifest,
     content: (ref, signal) => readContent({ ...reading(ref, signal), patient: true }, ref),
     tagDigest: (ref, signal) =>
       readTagDigest(begin('tag', `resolve ${formatReference(ref)}`, ref, signal), ref),
-    referrers: (image, signal) => {
+    referrers: (image, signal, keys) => {
       const call = begin('referrers', `list referrers of ${formatReference(image)}`, image, signal);
-      return readReferrers(call, image.digest);
+      return readReferrers(call, image.digest, keys);
     },
-    fallbackReferrers: (image, signal) => {
+    fallbackReferrers: (image, signal, keys) => {
       const doing = `read the fallback tag of ${formatReference(image)}`;
-      return readFallbackTag(begin('referrers', doing, image, signal), image.digest);
+      return readFallbackTag(begin('referrers', doing, image, signal), image.digest, keys);
     },
     blob: (repository, blob, maxBytes, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
@@ -44,26 +43,19 @@ export const MAX_TAGS = 50_000;
 export const MAX_TAG_PAGES = 200;
 /** Tags asked for per page: the most that all large registries accept. */
 const TAGS_PER_PAGE = 1_000;
-/** Largest page in bytes: {@link MAX_TAGS} full-length tags from a registry that does not page. */
-const MAX_TAG_PAGE_BYTES = 8 * 1024 * 1024;
-
-const tags = z.array(z.unknown());
-// A registry without tags writes null, or leaves the field out beside its name; what has neither is no list.
-const wire = z.union([
-  z.object({ tags: tags.nullable() }),
-  z.object({ name: z.string(), tags: tags.nullish() }),
-]);
+/** Most bytes of all pages: {@link MAX_TAGS} tags of the usual length, and of full length from a registry that does not page. */
+const MAX_TAG_BYTES = 8 * 1024 * 1024;
 
 /** Lists all tags, in the registry's order and each once; `undefined` for a plain 404. */
 async function readTags(call: Call): Promise<readonly string[] | undefined> {
   const ask = { method: 'GET' } as const;
   const first = await send(call, { ...ask, url: urlIn(call, `tags/list?n=${TAGS_PER_PAGE}`) });
   if (await isAbsent(call, first)) return undefined;
-  const read = async (page: Answer): Promise<readonly string[]> => {
-    const body = wire.safeParse(await readJson(call, page, MAX_TAG_PAGE_BYTES));
-    if (!body.success) throw misbehaved(call, 'the list of tags cannot be read');
-    return (body.data.tags ?? []).filter((tag): tag is string => typeof tag === 'string' && isTag(tag));
+  const bytes = await readBody(call, first, MAX_TAG_BYTES);
+  const read = async (page: Uint8Array): Promise<Page<string>> => {
+    const items = await parseAnswer(call, 'tags', { bytes: page });
+    return { items, entries: items.length };
   };
-  const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS };
-  return [...new Set(await readPages(call, first, { ...limits, ask, read }))];
+  const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS, maxBytes: MAX_TAG_BYTES };
+  return [...new Set(await readPages(call, { page: first, bytes }, { ...limits, ask, read }))];
 }

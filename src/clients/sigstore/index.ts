@@ -5,4 +5,5 @@ export { refreshPublicGoodRoot, publicGoodRoot, readTrustRoot } from './trust-ro
 export { openKeySigner } from './sign/key-signer.ts';
 export { openKeylessSigner } from './sign/keyless-signer.ts';
 export { verifyArtifactBundle } from './verify/artifact-bundle.ts';
-export { createSignatureVerifier } from './verify/verifier.ts';
+export { createSignatureVerifier, createVerification } from './verify/verifier.ts';
+export { bytesOf } from './verify/verifier.ts';

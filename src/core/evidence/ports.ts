@@ -3,7 +3,15 @@
  * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
  * the other side says plainly that there is no such thing.
  */
-import type { Clock, Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+import type {
+  AnnotationKeys,
+  Clock,
+  Descriptor,
+  Digest,
+  ImageRef,
+  Manifest,
+  PinnedRef,
+} from '../model/index.ts';
 import type { Signature, SignatureCandidate, Trust } from '../model/index.ts';
 import type { Report } from './learn.ts';
 import type { Memory } from './memory.ts';
@@ -12,19 +20,23 @@ import type { Memory } from './memory.ts';
 export interface ManifestSource {
   /**
    * The manifest that a tag or digest names; a digest in the reference wins over its tag. The digest of the answer is
-   * computed from the bytes and equals the one asked for.
+   * computed from the bytes and equals the one asked for. `keys` = the annotations to keep; absent = all.
    */
-  manifest(ref: ImageRef, signal: AbortSignal): Promise<Manifest | undefined>;
+  manifest(ref: ImageRef, signal: AbortSignal, keys?: AnnotationKeys): Promise<Manifest | undefined>;
   /** The digest a tag points to, as the registry claims it; `undefined` when there is no such tag. */
   tagDigest(ref: ImageRef, signal: AbortSignal): Promise<Digest | undefined>;
 }
 
 /** Lists what refers to an image: the referrers API, or the fallback tag where the registry has no such API. */
 export interface ReferrerSource {
-  /** All descriptors of the listing, as listed; empty when nothing refers to the image. */
-  referrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
+  /** All descriptors of the listing, as listed; empty when nothing refers to the image. `keys` as of a manifest. */
+  referrers(image: PinnedRef, signal: AbortSignal, keys?: AnnotationKeys): Promise<readonly Descriptor[]>;
   /** What the fallback tag lists, also where there is an API: it may hold what was written before the registry got one. */
-  fallbackReferrers(image: PinnedRef, signal: AbortSignal): Promise<readonly Descriptor[]>;
+  fallbackReferrers(
+    image: PinnedRef,
+    signal: AbortSignal,
+    keys?: AnnotationKeys,
+  ): Promise<readonly Descriptor[]>;
 }
 
 /** Reads small blobs whole: signature payloads, bundles. */

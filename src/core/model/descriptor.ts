@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { parseDigest, type Digest } from './digest.ts';
+import { isObject, listOf } from './json.ts';
+import { parsed, type Parsed } from './problem.ts';
 
 /** Annotations of a manifest or descriptor: plain text by key, all of them claims. */
 export type Annotations = Readonly<Record<string, string>>;
@@ -12,6 +14,8 @@ export interface Descriptor {
   readonly size: number;
   readonly artifactType?: string;
   readonly annotations: Annotations;
+  /** Set where it has annotations besides these, which were not asked for. */
+  readonly otherAnnotations?: true;
   readonly platform?: Platform;
 }
 
@@ -43,12 +47,64 @@ export const descriptorSchema = z
     size: z.int().nonnegative(),
     artifactType: z.string().optional(),
     annotations: annotationsSchema,
+    otherAnnotations: z.literal(true).optional(),
     platform: z
       .object({ os: z.string(), architecture: z.string(), variant: z.string().optional() })
       .nullish(),
   })
-  .transform(({ artifactType, platform, ...rest }): Descriptor => ({
+  .transform(({ artifactType, platform, otherAnnotations, ...rest }): Descriptor => ({
     ...rest,
+    ...(otherAnnotations && { otherAnnotations }),
     ...(artifactType && { artifactType }),
     ...(platform && { platform }),
   }));
+
+/** Names of the annotations that are kept of a document; absent = all of them. */
+export type AnnotationKeys = readonly string[];
+
+/** Most annotations kept of one manifest, index or listing: 2,000 entries with ten each; each is a pair of strings in memory. */
+export const MAX_ANNOTATIONS = 20_000;
+/** Most children or layers one manifest may list; real indexes have tens, and every one costs memory and perhaps a request. */
+export const MAX_MANIFEST_ENTRIES = 2_000;
+
+/** Where descriptors stand in a manifest or index. */
+const LISTS = ['layers', 'manifests'] as const;
+const SINGLE = ['config', 'subject'] as const;
+
+/**
+ * Takes every annotation that is not kept out of a document of JSON, in place, before anything is done with each of them. A
+ * descriptor that loses some is marked `otherAnnotations`. The problem names what there is too much of.
+ */
+export function keepAnnotations(document: unknown, keys: AnnotationKeys | undefined): Parsed<unknown> {
+  if (!isObject(document)) return parsed(document);
+  const long = LISTS.find((name) => listOf(document[name]).length > MAX_MANIFEST_ENTRIES);
+  if (long !== undefined) return over(long, `has more than ${MAX_MANIFEST_ENTRIES} entries`);
+  const single = SINGLE.map((name) => document[name]);
+  const holders = [document, ...single, ...LISTS.flatMap((name) => listOf(document[name]))];
+  let kept = 0;
+  for (const holder of holders) {
+    kept += keepIn(holder, keys, MAX_ANNOTATIONS - kept);
+    if (kept > MAX_ANNOTATIONS) return over('annotations', `has more than ${MAX_ANNOTATIONS} entries`);
+  }
+  return parsed(document);
+}
+
+function over(path: string, message: string): Parsed<never> {
+  return { ok: false, problems: [{ path, message, isLimit: true }] };
+}
+
+/** The number kept of one object; one above `most` when there are too many. */
+function keepIn(holder: unknown, keys: AnnotationKeys | undefined, most: number): number {
+  if (!isObject(holder) || !isObject(holder.annotations)) return 0;
+  const { annotations } = holder;
+  if (keys === undefined) return Object.keys(annotations).length;
+  const wanted = keys.filter((key) => Object.hasOwn(annotations, key));
+  if (wanted.length > most) return most + 1;
+  const pairs = wanted.map((key) => [key, annotations[key]] as const);
+  const all = Object.keys(annotations).length;
+  Object.assign(holder, {
+    annotations: Object.fromEntries(pairs),
+    ...(all > wanted.length && { otherAnnotations: true }),
+  });
+  return wanted.length;
+}

@@ -1,4 +1,4 @@
-import type { ReasonCode } from './reason.ts';
+import type { Reason, ReasonCode } from './reason.ts';
 
 /** Which of the things outside failed. */
 export type FaultSide = 'source' | 'target' | 'cluster' | 'trust' | 'scanner';
@@ -39,4 +39,30 @@ export class Fault extends Error {
 export function errorCode(error: unknown): string {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : '';
+}
+
+/** Why a job beside the main thread has no result. `exhausted`: its thread reached its memory limit; `crashed`: it died otherwise. */
+type JobFailure = 'crowded' | 'exhausted' | 'crashed' | 'late' | 'closed';
+
+/** The result of a job, or why there is none. */
+export type JobOutcome<Result> =
+  { readonly ok: true; readonly value: Result } | { readonly ok: false; readonly failure: JobFailure };
+
+const REASONS: Readonly<Record<JobFailure, Reason & { readonly transient: boolean }>> = {
+  crowded: { code: 'LimitExceeded', detail: 'too many jobs wait for a thread already', transient: true },
+  // The same bytes need the same memory again.
+  exhausted: {
+    code: 'LimitExceeded',
+    detail: 'it needs more memory than a thread may use',
+    transient: false,
+  },
+  crashed: { code: 'InternalError', detail: 'the thread died', transient: true },
+  late: { code: 'DeadlineExceeded', detail: 'it takes longer than a thread may work', transient: true },
+  closed: { code: 'InternalError', detail: 'the process is about to end', transient: true },
+};
+
+/** Why there is no result, for a fact or a Fault. `doing` names the job: `verify a signature`. */
+export function explainFailure(failure: JobFailure, doing: string): Reason & { readonly transient: boolean } {
+  const reason = REASONS[failure];
+  return { ...reason, detail: `${doing}: ${reason.detail}` };
 }

@@ -1,14 +1,13 @@
 import { parseJson } from './json.ts';
 import * as z from 'zod';
-import { annotationsSchema, descriptorSchema, type Annotations, type Descriptor } from './descriptor.ts';
+import { annotationsSchema, descriptorSchema, keepAnnotations } from './descriptor.ts';
+import type { AnnotationKeys, Annotations, Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
 import { parsed, parseWith, problem, type Parsed } from './problem.ts';
 
 /** Largest manifest that is read, in bytes: what the distribution spec asks every registry to accept ("Pushing Manifests"). */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-/** Most children or layers one manifest may list; real indexes have tens, and every one costs memory and perhaps a request. */
-export const MAX_MANIFEST_ENTRIES = 2_000;
 
 /** A manifest or index as the registry holds it, named by the digest of its raw bytes. */
 export interface Manifest {
@@ -33,7 +32,6 @@ export interface ManifestContent {
 
 const entries = z
   .array(descriptorSchema)
-  .max(MAX_MANIFEST_ENTRIES)
   .nullish()
   .transform((value) => value ?? []);
 
@@ -48,13 +46,37 @@ const wire = z.object({
   subject: descriptorSchema.nullish(),
 });
 
+/** The bytes of a manifest, and what is known of them. */
+export interface ManifestBytes {
+  readonly bytes: Uint8Array;
+  /** Computed from the bytes. */
+  readonly digest: Digest;
+  /** The registry's word for it. */
+  readonly contentType?: string | undefined;
+  /** The annotations to keep; absent = all. */
+  readonly keys?: AnnotationKeys | undefined;
+}
+
+/** {@link parseManifest} as one job of a thread. Answers with one problem at most: an attacker chooses how many there are. */
+export function parseManifestBytes({ bytes, digest, contentType, keys }: ManifestBytes): Parsed<Manifest> {
+  const read = parseManifest(bytes, digest, contentType, keys);
+  return read.ok ? read : { ok: false, problems: read.problems.slice(0, 1) };
+}
+
 /**
  * Reads the raw bytes of a manifest or index. `contentType` is the registry's word for it and must not contradict the
  * body: one text that is an image to one reader and an index to another is refused (CVE-2021-41190).
  */
-export function parseManifest(bytes: Uint8Array, digest: Digest, contentType?: string): Parsed<Manifest> {
+export function parseManifest(
+  bytes: Uint8Array,
+  digest: Digest,
+  contentType?: string,
+  keys?: AnnotationKeys,
+): Parsed<Manifest> {
   const json = parseJson(bytes);
   if (json === undefined) return problem('', 'is not JSON');
+  const kept = keepAnnotations(json, keys);
+  if (!kept.ok) return kept;
   const body = parseWith(wire, json);
   if (!body.ok) return body;
   const mediaType = mediaTypeOf(body.value, contentType);

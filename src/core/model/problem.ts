@@ -4,6 +4,8 @@ import type * as z from 'zod';
 export interface Problem {
   readonly path: string;
   readonly message: string;
+  /** Set where there is more of something than is read. */
+  readonly isLimit?: true;
 }
 
 /** The answer of every `parse…`: the typed value, or all problems at once, never a throw. */

@@ -141,7 +141,7 @@ describe('reading manifests', () => {
     const child = { mediaType: OCI_MANIFEST, digest: digestOf('x'), size: 1 };
     const manifests = Array.from({ length: 2_001 }, () => child);
     await pushManifest(target(), { schemaVersion: 2, mediaType: OCI_INDEX, manifests });
-    await faultOf(client().manifest(tagged(registry), patient()), 'RegistryMisbehaved');
+    await faultOf(client().manifest(tagged(registry), patient()), 'LimitExceeded');
   });
 
   const STATUSES = [

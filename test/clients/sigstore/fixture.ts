@@ -1,6 +1,4 @@
 // Verifies candidates from one manifest attached to one image.
-import { createSignatureVerifier } from '../../../src/clients/sigstore/index.ts';
-import type { CandidateVerifier } from '../../../src/clients/sigstore/verify/verifier.ts';
 import {
   digestOf,
   type Digest,
@@ -10,6 +8,7 @@ import {
   type Trust,
 } from '../../../src/core/model/index.ts';
 import { encodeBundle, type Layer } from '../../support/sigstore/sign.ts';
+import { openSignatureVerifier } from '../../support/threads.ts';
 
 export const image = digestOf('image');
 /** The manifest of every candidate. */
@@ -37,9 +36,9 @@ export function openVerifier(): (
   trust: Trust,
   digest?: Digest,
 ) => Promise<Signature> {
-  let verifier: CandidateVerifier;
+  let verifier: ReturnType<typeof openSignatureVerifier>;
   before(() => {
-    verifier = createSignatureVerifier();
+    verifier = openSignatureVerifier();
   });
   after(() => verifier.close());
   return async (candidate, trust, digest = image) => {

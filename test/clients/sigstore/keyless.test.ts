@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { createSignatureVerifier } from '../../../src/clients/sigstore/index.ts';
 import { digestOf, type SignatureCandidate, type Trust } from '../../../src/core/model/index.ts';
 import { OPENID_ISSUER, WORKFLOW, type Certified } from '../../support/sigstore/fulcio.ts';
 import { asTrustRoot, createSigstore, type Sigstore } from '../../support/sigstore/instance.ts';
@@ -11,6 +10,7 @@ import {
   type SignRequest,
 } from '../../support/sigstore/sign.ts';
 import { signingKey } from '../../support/signing.ts';
+import { openSignatureVerifier } from '../../support/threads.ts';
 import {
   openVerifier,
   attestationLayer,
@@ -141,7 +141,7 @@ describe('keyless', () => {
 
   it('is proven once per trust root that accepts it', async () => {
     const twin = { ...sigstore.rootJson, note: 'the same authorities in another file' };
-    const verifier = createSignatureVerifier({ workers: 1 });
+    const verifier = openSignatureVerifier({ threads: 1 });
     const roots = [sigstore.root, asTrustRoot(twin)];
     const layer = signatureLayer(await signLayer(sigstore, { ...maker, digest: image }));
     const answers = await verifier.verify(layer, image, { keys: [], roots });

@@ -7,7 +7,7 @@ import {
   MEDIA_TYPE,
   parseManifest,
 } from '../../../src/core/model/index.ts';
-import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/manifest.ts';
+import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';
 
 const digest = digestOf('manifest');
 const entry = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf('layer'), size: 1 };

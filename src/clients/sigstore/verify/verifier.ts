@@ -1,21 +1,12 @@
 import type { SignatureVerifier } from '../../../core/evidence/index.ts';
-import type { Reason, Signature, SignatureCandidate, Trust } from '../../../core/model/index.ts';
+import { explainFailure } from '../../../core/model/index.ts';
+import type { JobOutcome, Signature, SignatureCandidate, Trust } from '../../../core/model/index.ts';
 import { type SignedMaterial, createParsedTrust, type ParsedTrust } from './material.ts';
-import { createPool, type Failure, type Pool } from './pool.ts';
 import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
 
-export interface CandidateVerifier {
-  readonly verify: SignatureVerifier;
-  /** Stops the threads; candidates that still wait are answered `unread`. */
-  close(): Promise<void>;
-}
+/** Answers a question on another thread; never rejects. Absent where the process has no threads. */
+export type VerifyElsewhere = (question: Question) => Promise<JobOutcome<readonly Signature[]>>;
 
-/** Threads for certificates and timestamps: one for each of the two cores a small machine has. Keyless verification is all computation. */
-const WORKERS = 2;
-/** Candidates that may wait for a thread: a few seconds of work. More are refused for now. */
-const MAX_WAITING = 1_000;
-/** Seconds for one candidate; real ones take under twenty milliseconds. */
-const JOB_TIMEOUT_S = 5;
 /** Bytes up to which a candidate is read on this thread: JSON of this size takes a fraction of a millisecond. */
 const MAX_BYTES_HERE = 64 * 1024;
 /** Work done on this thread, in verifications with a P-256 key (about 50 µs each). */
@@ -26,33 +17,25 @@ const LARGE_CURVE_WORK = 10;
 /**
  * Tries candidates with every key and every trust root and binds them to a digest: one `proven` entry per signer, or one
  * entry with the reason why there is none. Never rejects. Signatures by keys take under half a millisecond on this thread;
- * certificates and timestamps are verified on threads that start with the first of them and never keep the process alive
- * when idle. A thread that dies, is late or has too much to do gives `unread`, transient.
+ * certificates, timestamps and large candidates go `elsewhere`. What has no answer there is `unread`.
  */
-export function createSignatureVerifier({ workers = WORKERS } = {}): CandidateVerifier {
+export function createSignatureVerifier(elsewhere: VerifyElsewhere): SignatureVerifier {
   const parsed = createParsedTrust();
-  const pool: Pool<Question, readonly Signature[]> = createPool({
-    entry: workerEntry(),
-    workers,
-    maxWaiting: MAX_WAITING,
-    jobTimeoutMs: JOB_TIMEOUT_S * 1_000,
-  });
-  return {
-    verify: async (candidate, digest, trust) => {
-      const question = { candidate, digest, trust };
-      const found = verifyHere(question, parsed);
-      if (found) return found;
-      const outcome = await pool.run({ ...question, candidate: withOwnBytes(candidate) });
-      if (outcome.ok) return outcome.value;
-      return [{ state: 'unread', reason: REASONS[outcome.failure], transient: true }];
-    },
-    close: () => pool.close(),
+  return async (candidate, digest, trust) => {
+    const question = { candidate, digest, trust };
+    const found = verifyHere(question, parsed);
+    if (found) return found;
+    const outcome = await elsewhere({ ...question, candidate: withOwnBytes(candidate) });
+    if (outcome.ok) return outcome.value;
+    const { transient, ...reason } = explainFailure(outcome.failure, 'verify a signature');
+    return [{ state: 'unread', reason, transient }];
   };
 }
 
-/** `.ts` in a checkout, `.js` when built: the compiler rewrites import lines, not URLs. */
-function workerEntry(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+/** Makes the function that answers such questions on the thread that it is called on. */
+export function createVerification(): (question: Question) => readonly Signature[] {
+  const parsed = createParsedTrust();
+  return (question) => verifyCandidate(question, parsed);
 }
 
 /** The answer, or `undefined` when it would take too long to find it on this thread. */
@@ -72,7 +55,8 @@ function workOf({ certificate, entries, timestamps }: SignedMaterial, { keys, ro
   return keys.length + large * LARGE_CURVE_WORK + 2 * entries.length * roots.length;
 }
 
-function bytesOf(candidate: SignatureCandidate): Uint8Array {
+/** The bytes of a candidate, whatever its form. */
+export function bytesOf(candidate: SignatureCandidate): Uint8Array {
   return candidate.form === 'simple-signing' ? candidate.payload : candidate.json;
 }
 
@@ -82,10 +66,3 @@ function withOwnBytes(candidate: SignatureCandidate): SignatureCandidate {
     ? { ...candidate, payload: new Uint8Array(candidate.payload) }
     : { ...candidate, json: new Uint8Array(candidate.json) };
 }
-
-const REASONS: Readonly<Record<Failure, Reason>> = {
-  crowded: { code: 'LimitExceeded', detail: `${MAX_WAITING} signatures are waiting to be verified already` },
-  crashed: { code: 'InternalError', detail: 'the thread that verified a signature died' },
-  late: { code: 'DeadlineExceeded', detail: `verifying a signature took longer than ${JOB_TIMEOUT_S} s` },
-  closed: { code: 'InternalError', detail: 'the signature verifier is closed' },
-};

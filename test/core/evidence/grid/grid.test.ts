@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createSignatureVerifier } from '../../../../src/clients/sigstore/index.ts';
+import { openSignatureVerifier } from '../../../support/threads.ts';
 import { problem } from '../../../../src/core/model/index.ts';
 import { compilePolicy, type CompiledPolicy } from '../../../../src/core/policy/index.ts';
 import type { SignatureVerifier } from '../../../../src/core/evidence/index.ts';
@@ -48,7 +48,7 @@ function rememberingAnswers(verify: SignatureVerifier): SignatureVerifier {
 }
 
 describe('signed evidence is found', () => {
-  const verifier = createSignatureVerifier();
+  const verifier = openSignatureVerifier();
   const verifySignature = rememberingAnswers(verifier.verify);
   const ran = new Set<string>();
   let signers: Signers;

@@ -1,0 +1,22 @@
+import { bytesOf, createSignatureVerifier } from '../../src/clients/sigstore/index.ts';
+import { openThreads } from '../../src/clients/threads/index.ts';
+import type { Threads } from '../../src/clients/threads/threads.ts';
+import type { SignatureVerifier } from '../../src/core/evidence/index.ts';
+import type { Jobs } from '../../src/serve/worker.ts';
+
+/** The threads of the product, with the jobs of the product. */
+export function openJobs(options: { readonly threads?: number } = {}): Threads<Jobs> {
+  return openThreads<Jobs>({ entry: new URL('../../src/serve/worker.ts', import.meta.url), ...options });
+}
+
+/** A verifier as the product makes it; `close` ends its threads. */
+export function openSignatureVerifier(options: { readonly threads?: number } = {}): {
+  readonly verify: SignatureVerifier;
+  readonly close: () => Promise<void>;
+} {
+  const threads = openJobs(options);
+  const verify = createSignatureVerifier((question) =>
+    threads.run('verify', question, { bytes: bytesOf(question.candidate).length }),
+  );
+  return { verify, close: () => threads.close() };
+}
