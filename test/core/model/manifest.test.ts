@@ -3,10 +3,10 @@ import {
   artifactTypeOf,
   digestOf,
   isIndexType,
-  isManifestType,
   MEDIA_TYPE,
   parseManifest,
 } from '../../../src/core/model/index.ts';
+import { isManifestType } from '../../../src/core/model/media-type.ts';
 import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';
 
 const digest = digestOf('manifest');
