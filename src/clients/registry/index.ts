@@ -50,11 +50,12 @@ export function createRegistry(options: RegistryOptions): Registry {
   const pauses = createPauses(now);
   const [slots, turns] = [createSlots(transfersPerHost), createTurns()];
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
-  const restMs = (registry: string): number => pauses.restMs(new URL(endpoint(registry).origin).host);
   const viewOf = (logins: Keychain, side: Call['side']): SideRegistry => {
-    const authorizer = createAuthorizer(logins, exchange, now, closing.signal);
+    const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
     const transport = createTransport(exchange, pauses, authorizer);
     const memory = createTransferMemory();
+    const restMs = async (call: Call): Promise<number> =>
+      pauses.restMs(call, await authorizer.loginName(call));
     const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin),
       ...writesOver({ begin, slots, turns, random, restMs, chunkBytes, memory }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { header } from './answer.ts';
 import type { Answer, Call } from './call.ts';
+import type { Exchange } from './exchange.ts';
 import { deadline, fault } from './fault.ts';
 
 /** Longest wait for a registry's convenience, in milliseconds: an admission has a few seconds in all. */
@@ -10,50 +11,95 @@ export const MAX_WAIT_MS = 2_000;
 export const MAX_PAUSE_MS = 60_000;
 /** Longest rest between images, in milliseconds; windows last hours, but one request in five minutes costs little. */
 export const MAX_REST_MS = 300_000;
-/** Hosts whose pauses are remembered. */
+/** Hosts whose pauses are remembered; a pause that is forgotten costs one more request that is refused. */
 const MAX_HOSTS = 1_000;
+/** Logins of one host whose pauses are remembered: more than the teams that share one registry. */
+const MAX_LOGINS = 200;
 
-/** Delays every call to a host that asked to slow down. */
+/** Finds the name of the login that a request counts for, without containing it; asked only where there is a pause to know of. */
+type WhichLogin = () => Promise<string>;
+
+/**
+ * Delays the calls of a login to a host that asked it to slow down. Registries limit each account by itself, and anonymous
+ * callers by their address: a limit of one login says nothing about another. What a registry causes elsewhere by redirects
+ * counts for its own calls only.
+ */
 export interface Pauses {
-  /** Waits out the host's pause; a Fault `RegistryRateLimited` when it is too long to wait for. */
-  readonly wait: (call: Call, host: string) => Promise<void>;
+  /** Waits out the pause of the login at the host; a Fault `RegistryRateLimited` when it is too long to wait for. */
+  readonly wait: (call: Call, host: string, login: WhichLogin) => Promise<void>;
   /** Takes note of an answer: how long the registry asks to wait, when that is short enough to send it again. */
-  readonly note: (call: Call, answer: Answer) => number | undefined;
-  /** Milliseconds for which nothing new should be begun with a host; 0 = go on. */
-  readonly restMs: (host: string) => number;
+  readonly note: (call: Call, answer: Answer, login: WhichLogin) => Promise<number | undefined>;
+  /** Milliseconds for which the login should begin nothing new with the registry of the call; 0 = go on. */
+  readonly restMs: (call: Call, login: string) => number;
 }
 
 /** Makes the pauses of one client, which reads the time from `now`. */
 export function createPauses(now: () => Date): Pauses {
-  const until = new LRUCache<string, number>({ max: MAX_HOSTS });
-  const rests = new LRUCache<string, number>({ max: MAX_HOSTS });
-  const left = (moments: typeof until, host: string): number =>
-    Math.max(0, (moments.get(host) ?? 0) - now().getTime());
-  const rest = (host: string, ms: number): void => {
-    rests.set(host, now().getTime() + Math.min(ms, MAX_REST_MS));
-  };
+  const [pauses, rests] = [createMoments(now), createMoments(now)];
   return {
-    wait: async (call, host) => {
-      const ms = left(until, host);
+    wait: async (call, host, login) => {
+      if (!pauses.any(call, host)) return;
+      const ms = pauses.left(call, host, await login());
       if (ms > mostWait(call))
         throw fault(call, 'RegistryRateLimited', `${host} asked for a pause that is not over`);
       if (ms > 0) await pause(call, ms);
     },
-    note: (call, answer) => {
+    note: async (call, answer, login) => {
       const { host } = answer.url;
       const restMs = restAfter(answer);
-      if (restMs !== undefined) rest(host, restMs);
+      if (restMs !== undefined) rests.set(call, host, await login(), Math.min(restMs, MAX_REST_MS));
       if (answer.status !== 429 && answer.status !== 503) return undefined;
       const delay = retryAfterMs(header(answer, 'retry-after'), now());
       if (delay === undefined) return undefined;
-      // 429 is about this client and holds for all its calls; 503 may be about one backend and holds for one request.
+      // 429 is about this login and holds for all its calls; 503 may be about one backend and holds for one request.
       if (answer.status === 429) {
-        until.set(host, now().getTime() + Math.min(delay, MAX_PAUSE_MS));
-        rest(host, delay);
+        const name = await login();
+        pauses.set(call, host, name, Math.min(delay, MAX_PAUSE_MS));
+        rests.set(call, host, name, Math.min(delay, MAX_REST_MS));
       }
       return delay <= mostWait(call) ? delay : undefined;
     },
-    restMs: (host) => Math.max(left(until, host), left(rests, host)),
+    restMs: (call, login) => {
+      const { host } = new URL(call.endpoint.origin);
+      return Math.max(pauses.left(call, host, login), rests.left(call, host, login));
+    },
+  };
+}
+
+/** Sends single requests at the pace that the registry asks of this login; none is sent a second time. */
+export function paced(exchange: Exchange, pauses: Pauses, login: string): Exchange {
+  const known: WhichLogin = () => Promise.resolve(login);
+  return async (call, ask) => {
+    await pauses.wait(call, ask.url.host, known);
+    const answer = await exchange(call, ask);
+    await pauses.note(call, answer, known);
+    return answer;
+  };
+}
+
+/** Moments until which logins are silent, by the registry that is asked and the host that answers for it. */
+interface Moments {
+  readonly set: (call: Call, host: string, login: string, ms: number) => void;
+  /** Milliseconds that are left; 0 = none. */
+  readonly left: (call: Call, host: string, login: string) => number;
+  /** Whether some login is silent there. */
+  readonly any: (call: Call, host: string) => boolean;
+}
+
+function createMoments(now: () => Date): Moments {
+  const memoMethod = (): LRUCache<string, number> => new LRUCache({ max: MAX_LOGINS });
+  const hosts = new LRUCache<string, LRUCache<string, number>>({ max: MAX_HOSTS, memoMethod });
+  const place = ({ endpoint }: Call, host: string): string => `${endpoint.origin} ${host}`;
+  return {
+    set: (call, host, login, ms) => {
+      hosts.memo(place(call, host)).set(login, now().getTime() + ms);
+    },
+    left: (call, host, login) =>
+      Math.max(0, (hosts.get(place(call, host))?.get(login) ?? 0) - now().getTime()),
+    any: (call, host) => {
+      const moments = hosts.get(place(call, host));
+      return moments !== undefined && [...moments.values()].some((until) => until > now().getTime());
+    },
   };
 }
 

@@ -56,14 +56,15 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
    */
   async function steady(call: Call, ask: Ask): Promise<Answer> {
     const once = isStream(ask.body);
-    await pauses.wait(call, ask.url.host);
+    const login = (): Promise<string> => authorizer.loginName(call);
+    await pauses.wait(call, ask.url.host, login);
     let answer = await exchange(call, ask).catch((error: unknown) => {
       if (once || !(error instanceof Fault && error.transient && wasReset(error.cause))) throw error;
       return exchange(call, ask);
     });
     const mostResends = call.patient ? MAX_PATIENT_RESENDS : 1;
     for (let resent = 0; ; resent += 1) {
-      const delay = pauses.note(call, answer);
+      const delay = await pauses.note(call, answer, login);
       if (delay === undefined || once || resent === mostResends) return answer;
       await discard(answer);
       await pause(call, delay);

@@ -1,7 +1,7 @@
 import { artifactTypeOf, formatReference, nameOf } from '../../core/model/index.ts';
 import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
 import { compareDigests, header } from './answer.ts';
-import type { Answer } from './call.ts';
+import type { Answer, Call } from './call.ts';
 import { addToFallbackTag } from './referrers.ts';
 import { fault } from './fault.ts';
 import { deleteNamed, putManifest } from './manifest.ts';
@@ -10,7 +10,7 @@ import { createTransfers, type TransferParts } from './transfer/transfer.ts';
 interface WriteParts extends TransferParts {
   readonly turns: Turns;
   readonly random: () => number;
-  readonly restMs: TargetRegistry['restMs'];
+  readonly restMs: (call: Call) => Promise<number>;
 }
 
 export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof SourceRegistry> {
@@ -24,7 +24,8 @@ export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof Source
     },
     deleteTag: (ref, signal) =>
       deleteNamed(begin('delete', `delete tag ${formatReference(ref)}`, ref, signal), ref.tag ?? 'latest'),
-    restMs,
+    restMs: (repository, signal) =>
+      restMs(begin('manifest', `begin with ${nameOf(repository)}`, repository, signal)),
   };
 }
 

@@ -72,7 +72,8 @@ export function createExecution(parts: ExecutionParts): Execution {
           }),
           requests: (tag) => requests.get(tag),
           parallel: spec.maxParallelImages,
-          restMs: () => Math.max(source.restMs(from.registry), target.restMs(to.registry)),
+          restMs: async () =>
+            Math.max(...(await Promise.all([source.restMs(from, signal), target.restMs(to, signal)]))),
         },
         signal,
       );

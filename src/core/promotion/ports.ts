@@ -63,8 +63,8 @@ export interface TargetRegistry extends SourceRegistry {
   deleteManifest(image: PinnedRef, signal: AbortSignal): Promise<Deletion>;
   /** Takes a tag away and leaves the manifest; `refused` where a registry cannot do one without the other. */
   deleteTag(tag: ImageRef, signal: AbortSignal): Promise<Deletion>;
-  /** Milliseconds for which this registry wants to be left alone before another image is begun; 0 = go on. */
-  restMs(registry: string): number;
+  /** Milliseconds for which the registry wants to be left alone by this login before another image is begun; 0 = go on. */
+  restMs(repository: ImageRef, signal: AbortSignal): Promise<number>;
 }
 
 /** The result of a deletion. */

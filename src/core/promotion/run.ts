@@ -22,7 +22,7 @@ export interface RunParts {
   /** Most images under way at the same time. */
   readonly parallel: number;
   /** Milliseconds for which the registries want to be left alone before another image is begun. */
-  readonly restMs: () => number;
+  readonly restMs: () => Promise<number>;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly progress: Progress;
@@ -75,7 +75,7 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
   let learned: Learned = {};
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    await rest(parts.restMs(), parts, signal);
+    await rest(await parts.restMs(), parts, signal);
     if (signal.aborted) return { ...broken(endOf(signal)), ...summaryOf(learned) };
     const end = await walk(steps, { task, learned, from }, onStep, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;

@@ -35,15 +35,17 @@ describe('the pause that a registry requests', () => {
       const registry = await openRegistry();
       let now = Date.now();
       const one = client({ now: () => new Date(now) });
-      expect(one.restMs(registry.host)).to.equal(0);
+      expect(await one.restMs(tagged(registry), patient())).to.equal(0);
       registry.intercept(amend('', (reply) => ({ ...reply, headers: { ...reply.headers, ...headers } })));
       await one.tagDigest(tagged(registry), patient());
-      expect(one.restMs(registry.host)).to.equal(ms);
+      expect(await one.restMs(tagged(registry), patient())).to.equal(ms);
       expect(
-        one.as({ scope: 'acme', keychain: () => Promise.resolve(undefined) }).restMs(registry.host),
+        await one
+          .as({ scope: 'acme', keychain: () => Promise.resolve(undefined) })
+          .restMs(tagged(registry), patient()),
       ).to.equal(ms);
       now += ms;
-      expect(one.restMs(registry.host)).to.equal(0);
+      expect(await one.restMs(tagged(registry), patient())).to.equal(0);
     });
   }
 
@@ -60,7 +62,7 @@ describe('the pause that a registry requests', () => {
     await one.tagDigest(tagged(registry), patient());
     registry.intercept(amend('', (reply) => ({ ...reply, headers: { 'ratelimit-remaining': '50' } })));
     await one.tagDigest(tagged(registry), patient());
-    expect(one.restMs(registry.host)).to.equal(0);
+    expect(await one.restMs(tagged(registry), patient())).to.equal(0);
   });
 
   it('is as long as a 429 requests, up to a limit', async () => {
@@ -74,9 +76,9 @@ describe('the pause that a registry requests', () => {
       const view = client({ now: () => new Date(now) });
       registry.intercept(refuse('', 429, { 'retry-after': asked }));
       await faultOf(view.tagDigest(tagged(registry), patient()), 'RegistryRateLimited');
-      expect(view.restMs(registry.host)).to.equal(ms);
+      expect(await view.restMs(tagged(registry), patient())).to.equal(ms);
     }
-    expect(one.restMs(registry.host)).to.equal(0); // each client counts for itself
+    expect(await one.restMs(tagged(registry), patient())).to.equal(0); // each client counts for itself
   });
 
   it('does not stop an admission: reads continue', async () => {

@@ -176,7 +176,7 @@ export function createRegistriesTwin(): RegistriesTwin {
       await enter('deleteTag', formatReference(ref), signal);
       return at(nameOf(ref)).tags.delete(ref.tag ?? '') ? 'deleted' : 'absent';
     },
-    restMs: () => 0,
+    restMs: () => Promise.resolve(0),
 
     putBlob: (name, bytes, mediaType) => {
       const stored = Buffer.from(bytes);

@@ -6,6 +6,7 @@ import type { Access, Call } from '../call.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { deadline, fault, quote, misbehaved } from '../fault.ts';
+import { paced, type Pauses } from '../pause.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basic, identityOf } from './logins.ts';
 import { fetchToken, type TokenQuestion } from './token.ts';
@@ -24,6 +25,20 @@ export interface Authorizer {
   readonly upfront: (call: Call) => Promise<Credential | undefined>;
   /** Answers a 401; `undefined` when there is nothing (else) to offer. */
   readonly respond: (call: Call, challenge: Header, refused?: string) => Promise<Credential | undefined>;
+  /**
+   * Names the login that there is for a call, without containing it, whether the registry has asked for it yet or not. One that
+   * cannot be read is not sent either: such a call is an anonymous one.
+   */
+  readonly loginName: (call: Call) => Promise<string>;
+}
+
+/** What logging in takes. */
+interface AuthorizerParts {
+  readonly exchange: Exchange;
+  readonly pauses: Pauses;
+  readonly now: Clock;
+  /** Aborts what is under way. */
+  readonly closed: AbortSignal;
 }
 
 /** How long a login is used before the keychain is asked again, in milliseconds: rotation counts soon, bursts ask once. */
@@ -33,13 +48,9 @@ const REMEMBERED = { max: 5_000 };
 /** What a token is asked for where the challenge names no scope (distribution spec, "Token Scope Documentation"). */
 const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,push', delete: 'delete' };
 
-/** Logs in with one set of logins; each is fetched once for all who need it. `closed` aborts what is under way. */
-export function createAuthorizer(
-  keychain: Keychain,
-  exchange: Exchange,
-  now: Clock,
-  closed: AbortSignal,
-): Authorizer {
+/** Logs in with one set of logins; each is fetched once for all who need it. */
+export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Authorizer {
+  const { exchange, pauses, now, closed } = parts;
   const challenges = new LRUCache<string, Challenge>(REMEMBERED);
   const lastOf = new LRUCache<string, Challenge>(REMEMBERED); // by registry, without scopes
   const logins = createMemo<RegistryLogin | undefined>(now, REMEMBERED);
@@ -73,7 +84,10 @@ export function createAuthorizer(
       signal: closed,
       onRequest: undefined,
     };
-    const token = tokens.learn(key, () => fetchToken(exchange, background, question, now));
+    const token = tokens.learn(key, () => {
+      const atItsPace = paced(exchange, pauses, identityOf(question.login));
+      return fetchToken(atItsPace, background, question, now);
+    });
     const value = await unlessAborted(token, call.signal, () => deadline(call));
     return { authorization: `Bearer ${value}`, fresh: true };
   };
@@ -115,6 +129,10 @@ export function createAuthorizer(
         lastOf.set(call.endpoint.registry, { ...challenge, parameters });
       }
       return answer;
+    },
+    loginName: async (call) => {
+      const login = await loginFor(call, false).catch(() => undefined);
+      return identityOf(login);
     },
   };
 }
