@@ -11,7 +11,12 @@ const OF_DIGEST = /^(?:sha256-[a-f0-9]{64}|sha512-[a-f0-9]{128})(?:\.(?:sig|att|
  * exact shape: `sha256-tools` is an ordinary image.
  */
 export function isReservedTag(tag: string): boolean {
-  return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag) || BACKUP.test(tag);
+  return namesNoImage(tag) || BACKUP.test(tag);
+}
+
+/** Whether what lies under a tag is no image: what belongs to a digest, and our own books. A backup is an image. */
+export function namesNoImage(tag: string): boolean {
+  return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag);
 }
 
 /** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */

@@ -1,101 +1,135 @@
-import pLimit from 'p-limit';
-import { fallbackTag, isIndexType, pin, type Digest, type PinnedRef } from '../../model/index.ts';
+import { pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
 import { verifyTarget } from '../copy/copy.ts';
+import { leftBecause, saysNothing } from '../graph/carried.ts';
+import { short } from '../plan.ts';
 import type { TargetRegistry } from '../ports.ts';
-import { COSIGN_KINDS, cosignTag, isReservedTag } from '../selection/reserved-tags.ts';
+import { QUARANTINE_TYPE } from '../records/marks.ts';
 import { gatherImage } from './copy.ts';
-import { step, type ImageTask, type Step, type StepParts } from './step.ts';
-
-/** Tags whose digests are looked up at the same time, before a digest goes. */
-const AT_ONCE = 8;
-/** Manifests of one closure that are deleted; more is no image with its signatures any more. */
-const MAX_CLOSURE = 1_000;
+import { closureOf, MAX_CLOSURE, otherHolders, type SourceNode } from './source-closure.ts';
+import { step, type ImageTask, type Learned, type Step, type StepOutcome, type StepParts } from './step.ts';
 
 /**
  * Deletes the image at the source with all that refers to it, only while the target has exactly this digest under the tag with all
  * that was to be carried, and no other tag of the source points to it: a registry that deletes a digest takes every tag along.
+ * A manifest goes before what is about it, and its flag last, so that what a registry still has keeps its flag and its signatures.
+ * An image that is gone, because an earlier try ended behind its deletion, is followed by what is left of it.
  */
 export function deleteSourceStep(parts: StepParts): Step {
-  const { source, target } = parts;
+  const { source } = parts;
   return step('delete source', async (task, { graph }, signal) => {
-    const { image, to, planned } = task;
-    const { registry, repository, tag } = image;
-    const digest = await source.tagDigest({ registry, repository, tag }, signal);
-    if (digest === undefined) return { status: 'skipped' };
-    // An image that has arrived has not failed because its source stays: the result only says so.
-    const leave = (sourceLeft: string) => ({ status: 'skipped', learned: { sourceLeft } }) as const;
-    if (digest !== image.digest) return leave('its tag has moved at the source');
-    if ((await target.tagDigest(to, signal)) !== planned.expected)
-      return leave('the target does not have it');
-    // One that was at the target before this run may have come there alone, without what belongs to it.
-    if (!graph && !(await isWhole(task, parts, signal)))
-      return leave('the target does not have all that belongs to it');
-    const others = await othersAt(image, source, signal);
-    if (others.length === 1) return leave(`SourceShared: tag ${others.join('')} still points to it`);
-    if (others.length > 1) return leave(`SourceShared: tags ${others.join(', ')} still point to it`);
-    for (const one of await closureOf(image, source, signal)) {
-      if ((await source.deleteManifest(pin(image, one), signal)) === 'refused')
-        return leave('the registry does not delete');
-    }
-    return { status: 'succeeded' };
+    const { registry, repository, tag, digest } = task.image;
+    const now = await source.tagDigest({ registry, repository, tag }, signal);
+    const image = pin({ registry, repository }, digest);
+    const isThere = now !== undefined;
+    // Another client took the tag away and left the image.
+    if (!isThere && (await source.tagDigest(image, signal)) !== undefined) return { status: 'skipped' };
+    if (isThere && now !== digest) return leave('its tag has moved at the source');
+    const nodes = await goingOf(task, parts, { graph, isThere }, signal);
+    return typeof nodes === 'string' ? leave(nodes) : deleteAll(image, nodes, source, signal);
   });
 }
 
-async function isWhole({ image, to }: ImageTask, parts: StepParts, signal: AbortSignal): Promise<boolean> {
+/** An image that has arrived has not failed because its source stays: the result only says so. */
+function leave(sourceLeft: string): StepOutcome {
+  return { status: 'skipped', learned: { sourceLeft } };
+}
+
+const NOT_WHOLE = 'the target does not have all that belongs to it';
+
+/** What is known of an image before it is deleted; `isThere` = the source still has it. */
+type Known = Pick<Learned, 'graph'> & { readonly isThere: boolean };
+
+/** What is to be deleted, or why nothing is. */
+async function goingOf(
+  task: ImageTask,
+  parts: StepParts,
+  known: Known,
+  signal: AbortSignal,
+): Promise<readonly SourceNode[] | string> {
+  const { isThere, graph } = known;
+  const lack = await lackAtTarget(task, parts, known, signal);
+  if (lack !== undefined) return lack;
+  const nodes = await closureOf(task, parts, signal);
+  if (!nodes) return `more than ${String(MAX_CLOSURE)} manifests belong to it`;
+  if (!isThere && !graph && !(await hasArrived(nodes, task, parts, signal))) return NOT_WHOLE;
+  // As late as possible: a tag that another client sets meanwhile keeps the image.
+  const holders = await otherHolders(task.image, { source: parts.source, isThere }, signal);
+  if (!holders) return 'its tags cannot be listed';
+  const others = holders.get(task.image.digest) ?? [];
+  if (others.length === 0) return nodes.filter(({ digest }) => !holders.has(digest));
+  const [tags, point] = others.length === 1 ? ['tag', 'points'] : ['tags', 'point'];
+  return `SourceShared: ${tags} ${others.join(', ')} still ${point} to it`;
+}
+
+/** What the target lacks of an image; of one that is gone at the source, only its tag can be compared. */
+async function lackAtTarget(
+  task: ImageTask,
+  parts: StepParts,
+  { graph, isThere }: Known,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { image, to, planned } = task;
+  const { target } = parts;
+  if ((await target.tagDigest(to, signal)) !== planned.expected) return 'the target does not have it';
+  // One that was at the target before this run may have come there alone, without what belongs to it.
+  if (graph || !isThere) return undefined;
   const gathered = await gatherImage(image, parts, signal);
-  if (gathered.state === 'refused') return false;
-  const { graph } = gathered;
-  const { reason } = await verifyTarget({ graph, target: parts.target, to, thorough: true }, signal);
-  return reason === undefined;
+  if (gathered.state === 'refused') return NOT_WHOLE;
+  const { reason } = await verifyTarget({ graph: gathered.graph, target, to, thorough: true }, signal);
+  return reason && NOT_WHOLE;
 }
 
-/** Other tags of the source that point to the digest or to an index that holds it. */
-async function othersAt(
-  { registry, repository, tag: own, digest }: PinnedRef,
-  source: TargetRegistry,
+/** Whether the target has what is left of an image that is gone; what a rule leaves at the source is not missed. */
+async function hasArrived(
+  nodes: readonly SourceNode[],
+  { to: { registry, repository } }: ImageTask,
+  { target, spec: { attachments } }: StepParts,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const tags = (await source.tags({ registry, repository }, signal)) ?? [];
-  const limit = pLimit(AT_ONCE);
-  const others = tags.filter((tag) => tag !== own && !isReservedTag(tag));
-  const manifests = await Promise.all(
-    others.map((tag) => limit(() => source.manifest({ registry, repository, tag }, signal))),
-  );
-  return others.filter((_, index) => {
-    const manifest = manifests[index];
-    return manifest && [manifest, ...manifest.manifests].some((one) => one.digest === digest);
-  });
+): Promise<boolean> {
+  const place = { registry, repository };
+  const carried = nodes
+    .flatMap(({ referrers }) => referrers)
+    .filter(({ artifactType = '' }) => !leftBecause(artifactType, { kind: 'promote', attachments }));
+  const tagged = nodes.flatMap((node) => (attachments.carry === 'None' ? [] : node.tagged));
+  const wanted: readonly ImageRef[] = [
+    ...carried.map(({ digest }) => pin(place, digest)),
+    ...tagged.map(({ tag }) => ({ ...place, tag })),
+  ];
+  for (const one of wanted) if ((await target.tagDigest(one, signal)) === undefined) return false;
+  return true;
 }
 
-/**
- * What goes, in the order in which it goes: what refers first, so that a registry never shows signatures of nothing, then the
- * image. Children of an index stay when another index may share them: registries collect what nothing holds.
- */
-async function closureOf(
+/** All that goes, in the order in which it goes: manifests, what is about them, flags, listings. */
+function orderOf(nodes: readonly SourceNode[]): readonly Digest[] {
+  const referrers = nodes.flatMap((node) => node.referrers);
+  // A listing that leaves open what it lists may list a flag.
+  const isFlag = ({ artifactType = '' }: (typeof referrers)[number]): boolean =>
+    artifactType === QUARANTINE_TYPE || saysNothing(artifactType);
+  const order = [
+    ...referrers.filter((one) => !isFlag(one)).map(({ digest }) => digest),
+    ...nodes.flatMap(({ tagged }) => tagged.map(({ digest }) => digest)),
+    ...referrers.filter(isFlag).map(({ digest }) => digest),
+    ...nodes.flatMap(({ listings }) => listings),
+  ];
+  return [...new Set(order)];
+}
+
+/** Deletes until something is not deleted: what follows is about it. */
+async function deleteAll(
   image: PinnedRef,
+  nodes: readonly SourceNode[],
   source: TargetRegistry,
   signal: AbortSignal,
-): Promise<readonly Digest[]> {
-  const { registry, repository } = image;
-  const order: Digest[] = [];
-  const seen = new Set<Digest>();
-  const visitReferrers = async (digest: Digest): Promise<void> => {
-    for (const referrer of await source.referrers(pin(image, digest), signal)) await visit(referrer.digest);
-  };
-  const visit = async (digest: Digest): Promise<void> => {
-    if (seen.has(digest) || seen.size >= MAX_CLOSURE) return;
-    seen.add(digest);
-    await visitReferrers(digest);
-    const tags = COSIGN_KINDS.map((kind) => cosignTag(image, digest, kind));
-    for (const ref of [...tags, { registry, repository, tag: fallbackTag(digest) }]) {
-      const tagged = await source.tagDigest(ref, signal);
-      if (tagged !== undefined && !seen.has(tagged)) order.push(tagged);
-    }
-    order.push(digest);
-  };
-  const manifest = await source.manifest(image, signal);
-  if (manifest && isIndexType(manifest.mediaType))
-    for (const child of manifest.manifests) await visitReferrers(child.digest);
-  await visit(image.digest);
-  return order;
+): Promise<StepOutcome> {
+  const refusal = (digest: Digest, why: string): StepOutcome =>
+    leave(digest === image.digest ? why : `not all that belongs to it, ${short(digest)}: ${why}`);
+  const remove = async (digest: Digest) => source.deleteManifest(pin(image, digest), signal);
+  for (const { digest } of nodes) {
+    if ((await remove(digest)) === 'refused') return refusal(digest, 'the registry does not delete');
+    if ((await source.tagDigest(pin(image, digest), signal)) !== undefined)
+      return refusal(digest, 'the registry took the deletion, and still has it');
+  }
+  for (const digest of orderOf(nodes))
+    if ((await remove(digest)) === 'refused') return refusal(digest, 'the registry does not delete');
+  return { status: 'succeeded' };
 }
