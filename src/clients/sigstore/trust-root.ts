@@ -4,6 +4,7 @@ import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { getTrustedRoot } from '@sigstore/tuf';
 import * as z from 'zod';
 import {
+  cutText,
   errorCode,
   Fault,
   parsed,
@@ -25,8 +26,8 @@ const PUBLIC_GOOD_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 const TARGET = 'trusted_root.json';
 
 /**
- * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2): every certificate and key in it must be readable. All
- * problems at once, each with its path in the JSON. Unknown fields are ignored.
+ * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2): every certificate and key in it must be readable, and
+ * every entry says since when it is valid. All problems at once, each with its path in the JSON. Unknown fields are ignored.
  */
 export function readTrustRoot(json: string): Parsed<TrustRoot> {
   if (Buffer.byteLength(json) > MAX_ROOT_BYTES)
@@ -76,16 +77,51 @@ const certificate = z
   });
 const date = z.iso.datetime({ offset: true, error: 'is not a date and time' });
 const validFor = z.object({ start: date.nullish(), end: date.nullish() }).nullish();
-const authority = z.object({
-  certChain: z.object({ certificates: z.array(certificate).min(1).max(MAX_CHAIN) }),
-  validFor,
-});
+type ValidFor = z.infer<typeof validFor>;
+
+/**
+ * What is wrong with the time in which an entry is to be trusted. One without a start would be trusted for everything that was made
+ * before anyone vouched for it, so that the field is needed here although its format lets it be absent.
+ */
+function checkValidity(
+  written: ValidFor,
+  name: string | undefined,
+  path: string[],
+  issues: z.core.$ZodRawIssue[],
+) {
+  const start = written?.start ?? undefined;
+  const end = written?.end ?? undefined;
+  const of = name === undefined || name === '' ? 'this entry' : `"${cutText(name, MAX_NAME_LENGTH)}"`;
+  const add = (field: string, message: string): number =>
+    issues.push({ code: 'custom', input: written, path: [...path, field], message });
+  if (start === undefined) add('start', `is missing: ${of} has no start of validity and is not trusted`);
+  else if (end !== undefined && Date.parse(end) < Date.parse(start))
+    add('end', `is before the start: ${of} is never valid`);
+}
+
+/** Longest name of an entry in a message, in characters. */
+const MAX_NAME_LENGTH = 128;
+const entryName = z.string().optional().catch(undefined);
+
+const authority = z
+  .object({
+    uri: entryName,
+    certChain: z.object({ certificates: z.array(certificate).min(1).max(MAX_CHAIN) }),
+    validFor,
+  })
+  .check(({ value, issues }) => {
+    checkValidity(value.validFor, value.uri, ['validFor'], issues);
+  });
 const key = z
   .object({ rawBytes: z.string(), keyDetails: z.unknown(), validFor })
   .refine(({ rawBytes, keyDetails }) => isPublicKey(Buffer.from(rawBytes, 'base64'), formsOf(keyDetails)), {
     error: 'is not a public key that can be read',
   });
-const log = z.object({ baseUrl: z.string(), publicKey: key, logId: z.object({ keyId: z.string().min(1) }) });
+const log = z
+  .object({ baseUrl: z.string(), publicKey: key, logId: z.object({ keyId: z.string().min(1) }) })
+  .check(({ value, issues }) => {
+    checkValidity(value.publicKey.validFor, value.baseUrl, ['publicKey', 'validFor'], issues);
+  });
 
 const schema = z
   .object({

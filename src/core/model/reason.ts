@@ -47,6 +47,7 @@ export const REASONS = {
   PullSecretUnreadable: 'A pull secret that the object names could not be read.',
   ParentUnknown: 'The object that is to be scaled could not be read.',
   ScannerFailed: 'The scanner is missing, failed, hung or printed what cannot be read.',
+  ScanIncomplete: 'The scanner could not examine the image, or not all of it.',
   ScannerDatabaseOld: 'The database of the scanner is older than allowed, or says no age.',
   SigningFailed: 'What had to be signed could not be signed.',
   SecretUnreadable: 'A Secret that the object names is missing or cannot be used.',

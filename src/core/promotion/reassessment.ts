@@ -9,7 +9,7 @@ import type { ScanSpec } from './schema.ts';
 
 /** By what an image at the target is judged again. */
 export interface StandingRule {
-  readonly scan: Pick<ScanSpec, 'failOn' | 'fixableOnly'>;
+  readonly scan: Pick<ScanSpec, 'failOn' | 'fixableOnly' | 'unknownSeverity' | 'unsupported'>;
   /** The exceptions of the promotion as they are today. */
   readonly exceptions: readonly AppliedException[];
   /** Whose reports count. What none of them signed neither raises a flag nor clears one: anyone who can push can write it. */
@@ -50,9 +50,9 @@ export function standingOf(
   if (releases.length === 0 && !known) return unknown;
   const reports = newestReports(proven, rule.reportsBy, digest);
   if (reports.length === 0) return unknown ?? { state: 'unreported' };
-  const { failOn, fixableOnly } = rule.scan;
+  const { failOn, fixableOnly, unknownSeverity, unsupported } = rule.scan;
   const exceptions = [...rule.exceptions, ...releases.flatMap(waiversOf)];
-  const result = judgeScan(reports, { failOn, fixableOnly, exceptions }, now);
+  const result = judgeScan(reports, { failOn, fixableOnly, unknownSeverity, unsupported, exceptions }, now);
   if (result.answer === 'Pass') return unknown ?? { state: 'well' };
   return { state: result.answer === 'Block' ? 'blocked' : 'unknown', reason: reasonOf(result) };
 }

@@ -51,7 +51,8 @@ describe('trust root', () => {
     ],
     [
       'S13: parts that have expired: they count for what was made before',
-      (root) => (root.tlogs[0]!.publicKey.validFor.end = '2001-01-01T00:00:00Z'),
+      (root) =>
+        (root.tlogs[0]!.publicKey.validFor = { start: '2000-01-01T00:00:00Z', end: '2001-01-01T00:00:00Z' }),
     ],
   ];
   for (const [title, change] of accepted) {
@@ -97,6 +98,80 @@ describe('trust root', () => {
       ': names no certificate authority, no transparency log and no timestamp authority',
     ],
   ];
+  const unbounded = (entry: { validFor: object }, validFor?: object) => Object.assign(entry, { validFor });
+  const LOG = 'https://rekor.example.com';
+  const named = <T extends object>(log: T): T => Object.assign(log, { baseUrl: LOG });
+  const START = 'is missing: "%" has no start of validity and is not trusted';
+  const never: readonly [string, (root: TrustRootJson) => unknown, string][] = [
+    [
+      'O17: refuses a certificate authority without start of validity',
+      (root) => unbounded(root.certificateAuthorities[0]!, {}),
+      `certificateAuthorities[0].validFor.start: ${START.replace('%', 'https://fulcio.sigstore.test')}`,
+    ],
+    [
+      'O17: refuses a timestamp authority without validity',
+      (root) => unbounded(root.timestampAuthorities[0]!),
+      `timestampAuthorities[0].validFor.start: ${START.replace('%', 'https://tsa.sigstore.test')}`,
+    ],
+    [
+      'O17: refuses a transparency log whose start of validity is null',
+      (root) => unbounded(named(root.tlogs[0]!).publicKey, { start: null, end: '2100-01-01T00:00:00Z' }),
+      `tlogs[0].publicKey.validFor.start: ${START.replace('%', LOG)}`,
+    ],
+    [
+      'O17: refuses a certificate log with nothing but an end',
+      (root) => unbounded(root.ctlogs[0]!.publicKey, { end: '2100-01-01T00:00:00Z' }),
+      `ctlogs[0].publicKey.validFor.start: ${START.replace('%', 'https://ct.sigstore.test')}`,
+    ],
+    [
+      'O17: refuses an entry without start also when it has no name',
+      (root) => Object.assign(unbounded(root.certificateAuthorities[0]!, {}), { uri: 7 }),
+      'certificateAuthorities[0].validFor.start: is missing: this entry has no start of validity and is not trusted',
+    ],
+    [
+      'O18: refuses an end before the start',
+      (root) =>
+        unbounded(named(root.tlogs[0]!).publicKey, {
+          start: '2026-01-02T00:00:00Z',
+          end: '2026-01-01T00:00:00Z',
+        }),
+      `tlogs[0].publicKey.validFor.end: is before the start: "${LOG}" is never valid`,
+    ],
+    [
+      'O18: refuses a start that is empty',
+      (root) => unbounded(root.ctlogs[0]!.publicKey, { start: '' }),
+      'ctlogs[0].publicKey.validFor.start: is not a date and time',
+    ],
+    [
+      'O18: refuses a start without time zone',
+      (root) => unbounded(root.certificateAuthorities[0]!, { start: '2026-01-01T00:00:00' }),
+      'certificateAuthorities[0].validFor.start: is not a date and time',
+    ],
+    [
+      'O18: refuses a start on a day that does not exist',
+      (root) => unbounded(root.certificateAuthorities[0]!, { start: '2026-02-30T00:00:00Z' }),
+      'certificateAuthorities[0].validFor.start: is not a date and time',
+    ],
+  ];
+  for (const [title, change, expected] of never) {
+    it(title, () => {
+      expect(problemsOf(changed(change))).to.deep.equal([expected]);
+    });
+  }
+
+  it('O18: refuses a log without key, and an authority without certificates', () => {
+    const json = changed((root) => {
+      Object.assign(root.tlogs[0]!, { publicKey: undefined });
+      Object.assign(root.ctlogs[0]!.publicKey, { rawBytes: undefined });
+      root.certificateAuthorities[0]!.certChain.certificates = [];
+    });
+    expect(problemsOf(json).map((one) => one.split(':')[0])).to.deep.equal([
+      'certificateAuthorities[0].certChain.certificates',
+      'tlogs[0].publicKey',
+      'ctlogs[0].publicKey.rawBytes',
+    ]);
+  });
+
   for (const [title, change, expected] of refused) {
     it(`S13: refuses ${title}, with its path`, () => {
       expect(problemsOf(changed(change))).to.deep.equal([expected]);

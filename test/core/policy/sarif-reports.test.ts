@@ -43,8 +43,8 @@ describe('a SARIF log', () => {
     ['a tag', { tags: ['vulnerability', 'security', 'HIGH'] }, 'High'],
     ['a tag when the score is zero', { 'security-severity': '0.0', tags: ['LOW'] }, 'Low'],
     ['a tag when the score is nonsense', { 'security-severity': 'NaN', tags: ['CRITICAL'] }, 'Critical'],
-    ['neither', { tags: ['security'] }, 'Unknown'],
-    ['no properties', undefined, 'Unknown'],
+    ['neither', { tags: ['security'] }, 'Medium'],
+    ['no properties', undefined, 'Medium'],
   ] as const) {
     it(`reads ${title} as ${severity}`, () => {
       expect(rated(properties)).to.deep.equal([`${ID} ${severity} - fixable`]);
@@ -76,15 +76,15 @@ describe('a SARIF log', () => {
     const text = (fixed: string) =>
       `Package: openssl\nInstalled Version: 3.0.1\nVulnerability ${ID}\nFixed Version: ${fixed}`;
     const result = (fixed: string) => log({ results: [{ ruleId: ID, message: { text: text(fixed) } }] });
-    expect(findings(result('3.0.2'))).to.deep.equal([`${ID} Unknown openssl fixable`]);
-    expect(findings(result(''))).to.deep.equal([`${ID} Unknown openssl unfixed`]);
+    expect(findings(result('3.0.2'))).to.deep.equal([`${ID} Medium openssl fixable`]);
+    expect(findings(result(''))).to.deep.equal([`${ID} Medium openssl unfixed`]);
   });
 
   for (const [written, expected] of [
-    ['[HIGH] CVE-2026-0001', 'CVE-2026-0001 Unknown - fixable'],
-    ['CVE-2026-0001-openssl', 'CVE-2026-0001 Unknown openssl fixable'],
-    ['GHSA-aaaa-bbbb-cccc-left-pad', 'GHSA-aaaa-bbbb-cccc Unknown left-pad fixable'],
-    ['SNYK-1234', 'SNYK-1234 Unknown - fixable'],
+    ['[HIGH] CVE-2026-0001', 'CVE-2026-0001 Medium - fixable'],
+    ['CVE-2026-0001-openssl', 'CVE-2026-0001 Medium openssl fixable'],
+    ['GHSA-aaaa-bbbb-cccc-left-pad', 'GHSA-aaaa-bbbb-cccc Medium left-pad fixable'],
+    ['SNYK-1234', 'SNYK-1234 Medium - fixable'],
   ] as const) {
     it(`reads the rule id ${written}, so that exceptions can name it`, () => {
       expect(findings(log({ results: [{ ruleId: written }] }))).to.deep.equal([expected]);
@@ -105,7 +105,7 @@ describe('a SARIF log', () => {
 
   it('ignores suppressions: a suppressed result is a finding', () => {
     const results = [{ ruleId: ID, suppressions: [{ kind: 'external', status: 'accepted' }] }];
-    expect(findings(log({ results }))).to.deep.equal([`${ID} Unknown - fixable`]);
+    expect(findings(log({ results }))).to.deep.equal([`${ID} Medium - fixable`]);
   });
 
   it('reads the runs of all scanners, and uses the earliest of their times', () => {

@@ -121,6 +121,8 @@ const PROMOTION: Rows = {
   'promote.scan.from': oneOf('Image', 'Sbom'),
   'promote.scan.failOn': oneOf('Low', 'Medium', 'High', 'Critical'),
   'promote.scan.fixableOnly': flag,
+  'promote.scan.unknownSeverity': oneOf('Block', 'Ignore'),
+  'promote.scan.unsupported': oneOf('Unknown', 'Ignore'),
   'promote.scan.maxReportAge': someDuration,
   'promote.scan.maxDatabaseAge': someDuration,
   ...fill(

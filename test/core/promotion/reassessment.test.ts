@@ -20,7 +20,7 @@ const [source, target] = ['quarantine/web', 'golden/web'].map((repository) => ({
   repository,
 })) as [StandingRule['source'], StandingRule['target']];
 const rule: StandingRule = {
-  scan: { failOn: 'High', fixableOnly: false },
+  scan: { failOn: 'High', fixableOnly: false, unknownSeverity: 'Block', unsupported: 'Unknown' },
   exceptions: [],
   reportsBy: by,
   releasesBy: by,

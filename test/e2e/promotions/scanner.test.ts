@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { anonymous, createRegistry, type Registry as Client } from '../../../src/clients/registry/index.ts';
 import type { Trivy } from '../../../src/clients/scanner/trivy.ts';
-import { parseReference, type PinnedRef } from '../../../src/core/model/index.ts';
 import { judgeScan, type ScanRule } from '../../../src/core/promotion/gates/scan-gate.ts';
 import { scanPlatforms, type ScanTask } from '../../../src/core/promotion/gates/scan-platforms.ts';
 import type { GateResult } from '../../../src/core/promotion/gates/gate.ts';
@@ -13,6 +12,7 @@ import { startLockedRegistry } from '../support/promotions/locked-registry.ts';
 import { freePort } from '../support/programs/ports.ts';
 import { startProcess } from '../support/programs/process.ts';
 import { startOlareg, type Registry } from '../support/promotions/registries.ts';
+import { pinned, scanGate } from '../support/promotions/scan-gate.ts';
 import { alpineSbom, cacheIn, openTrivy, pushAlpine, writeDatabase } from '../support/promotions/scans.ts';
 import { openWorkspace, type Workspace } from '../support/programs/workspace.ts';
 
@@ -28,6 +28,8 @@ const ADVISORIES = [
 const RULE: ScanRule = {
   failOn: 'High',
   fixableOnly: false,
+  unknownSeverity: 'Block',
+  unsupported: 'Unknown',
   maxReportAgeMs: HOUR_MS,
   maxDatabaseAgeMs: 24 * HOUR_MS,
   exceptions: [],
@@ -57,19 +59,8 @@ describe('the scan gate with the real Trivy', () => {
   const target = (name: string): Target => ({ registry: olareg.host, repository: `shop/${name}` });
   const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 
-  function pinned(reference: string): PinnedRef {
-    const read = parseReference(reference);
-    if (!read.ok || read.value.digest === undefined) throw new Error(`${reference} is not pinned`);
-    return { ...read.value, digest: read.value.digest };
-  }
-
-  async function gate(image: Pushed, how: Partial<ScanTask & ScanRule> = {}): Promise<GateResult> {
-    const ref = pinned(image.reference);
-    const manifest = await registry.manifest(ref, signal());
-    if (manifest === undefined) throw new Error(`${image.reference} is gone`);
-    const task = { image: ref, manifest, from: 'Image', registry, scanner: trivy.scan, ...how } as const;
-    return judgeScan(await scanPlatforms(task, signal()), { ...RULE, ...how }, new Date());
-  }
+  const gate = (image: Pushed, how: Partial<ScanTask & ScanRule> = {}): Promise<GateResult> =>
+    scanGate(registry, image, { ...RULE, scanner: trivy.scan, ...how });
 
   it('finds a vulnerability from the database, and blocks', async () => {
     const result = await gate(await pushAlpine(target('vulnerable'), VULNERABLE));

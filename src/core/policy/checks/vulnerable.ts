@@ -2,9 +2,10 @@ import { nameAuthorities } from '../compile/authority.ts';
 import { nameOf, unknown, type Finding, type StatementClaim } from '../../model/index.ts';
 import type { VulnerabilityRequirement } from '../compile/requirements.ts';
 import { isVulnerabilityReport } from '../reports/describe.ts';
-import { judgeVulnerabilities } from '../reports/judge.ts';
+import { describeUnexamined, judgeVulnerabilities } from '../reports/judge.ts';
 import { readVulnerabilities } from '../reports/read.ts';
-import { isUnreadable, type VulnerabilityReport } from '../reports/report.ts';
+import { isUnreadable, type VulnerabilityFinding, type VulnerabilityReport } from '../reports/report.ts';
+import { describeSeverity, isUncertain, type Severity } from '../reports/severity.ts';
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, futureObjection, readStatements } from './statements.ts';
 
@@ -58,11 +59,26 @@ function judge(
     return refused(policy, 'ReportTooOld', `the vulnerability report ${old}`, 'have it scanned anew');
   const name = nameOf(evidence.image);
   const exceptions = requirement.exceptions.map((one) => ({ ...one, appliesToImage: one.coversImage(name) }));
-  const findings = reports.flatMap((one) => one.findings);
-  const { blocking } = judgeVulnerabilities({ findings }, { ...requirement, exceptions, now });
-  if (blocking.length === 0) return undefined;
-  const ids = blocking.slice(0, MAX_IDS_SHOWN).map(({ id, severity }) => `${id} (${severity})`);
+  const all = {
+    findings: reports.flatMap((one) => one.findings),
+    unexamined: [...new Set(reports.flatMap((one) => one.unexamined))],
+  };
+  const { blocking, unexamined } = judgeVulnerabilities(all, { ...requirement, exceptions, now });
+  if (blocking.length > 0)
+    return refused(
+      policy,
+      'Vulnerable',
+      describe(blocking, failOn),
+      'move to an image without them, or have them excepted',
+    );
+  if (unexamined.length === 0) return undefined;
+  const detail = describeUnexamined(unexamined, 'require.vulnerabilities.unsupported');
+  return unknownFinding(policy, unknown('ScanIncomplete', detail));
+}
+
+function describe(blocking: readonly VulnerabilityFinding[], failOn: Severity): string {
+  const ids = blocking.slice(0, MAX_IDS_SHOWN).map((one) => `${one.id} (${describeSeverity(one)})`);
   const more = blocking.length > ids.length ? ` and ${blocking.length - ids.length} more` : '';
-  const what = `${blocking.length} findings of ${failOn} or worse: ${ids.join(', ')}${more}`;
-  return refused(policy, 'Vulnerable', what, 'move to an image without them, or have them excepted');
+  const open = blocking.some(isUncertain) ? ', or of unknown severity' : '';
+  return `${blocking.length} findings of ${failOn} or worse${open}: ${ids.join(', ')}${more}`;
 }

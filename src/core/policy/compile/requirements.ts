@@ -48,6 +48,8 @@ export interface AttestationRequirement {
 export interface VulnerabilityRequirement {
   readonly failOn: Severity;
   readonly fixableOnly: boolean;
+  readonly unknownSeverity: 'Block' | 'Ignore';
+  readonly unsupported: 'Unknown' | 'Ignore';
   readonly maxReportAgeMs?: number | undefined;
   readonly unsigned: boolean;
   readonly from: readonly Authority[];
@@ -150,13 +152,12 @@ function compileAttestation(
 }
 
 function compileVulnerabilities(
-  { failOn, fixableOnly, maxReportAge, trust, from, exceptions }: NonNullable<Written['vulnerabilities']>,
+  { maxReportAge, trust, from, exceptions, ...rest }: NonNullable<Written['vulnerabilities']>,
   compiling: Compiling,
 ): VulnerabilityRequirement {
   const path = 'spec.require.vulnerabilities';
   return {
-    failOn,
-    fixableOnly,
+    ...rest,
     maxReportAgeMs: maxReportAge === undefined ? undefined : durationMs(maxReportAge),
     unsigned: trust === 'Unsigned',
     from: named(from, `${path}.from`, compiling),

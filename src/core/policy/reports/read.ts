@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
-import { isUnreadable, list, name, nameOfScanner, readAs, readEach } from './report.ts';
+import { readGrype } from './grype.ts';
+import { isUnreadable, mergeFindings, name, nameOfScanner, readAs, readEach } from './report.ts';
 import type { RawReport, UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './report.ts';
 import { readSarif } from './sarif.ts';
-import { highest, severityOfWord, severityOfScore, type Severity } from './severity.ts';
+import { combineRatings, severityOfScore, severityOfWord, type Severity } from './severity.ts';
+import { readTrivy } from './trivy.ts';
 
 /** Shortest timestamp of RFC 3339. A day alone is no time of a scan: it might lie in the future. */
 const SHORTEST_TIMESTAMP = '2026-01-01T00:00:00Z'.length;
@@ -42,7 +44,7 @@ function readWrapped(predicate: unknown): RawReport | UnreadableReport {
   const inner = readResult(scanner.result);
   if (isUnreadable(inner)) return inner;
   const named = scanner.uri ? nameOfScanner(scanner.uri, scanner.version) : inner.scanner;
-  return { scanner: named, times: [metadata?.scanFinishedOn, ...inner.times], findings: inner.findings };
+  return { ...inner, scanner: named, times: [metadata?.scanFinishedOn, ...inner.times] };
 }
 
 function readResult(result: unknown): RawReport | UnreadableReport {
@@ -67,89 +69,23 @@ function readTimes(times: RawReport['times']): Pick<VulnerabilityReport, 'scanne
   return { unreadableTime: false, ...(scannedAt && { scannedAt }) };
 }
 
-/** One finding for every vulnerability of a package: the highest severity counts, and a fix anywhere is a fix. */
+/** One finding for every vulnerability of a package: all its ratings together count, and a fix anywhere is a fix. */
 function fold(findings: readonly VulnerabilityFinding[]): readonly VulnerabilityFinding[] {
   const folded = new Map<string, VulnerabilityFinding>();
   for (const finding of findings) {
     const key = JSON.stringify([finding.id, finding.package]);
     const twin = folded.get(key);
-    const severity = highest([finding.severity, twin?.severity ?? 'Unknown']);
-    folded.set(key, { ...finding, severity, fixable: finding.fixable || (twin?.fixable ?? false) });
+    folded.set(key, twin ? mergeFindings(twin, finding) : finding);
   }
   return [...folded.values()];
 }
 
-const trivyReport = z.object({
-  SchemaVersion: z.literal(2),
-  CreatedAt: z.string().nullish(),
-  Trivy: z.object({ Version: name.nullish() }).nullish(),
-  // Trivy leaves out what is empty, also for an image without findings.
-  Results: z.array(z.object({ Vulnerabilities: list.nullish() })).nullish(),
+/** Methods that rate how likely or how urgent something is, not how severe. */
+const NO_SEVERITY = /epss|ssvc|kev|percentile|probability/i;
+const rating = z.object({
+  method: z.string().nullish().catch(null),
+  score: z.union([z.string(), z.number()]).nullish(),
 });
-
-const trivyVulnerability = z.object({
-  VulnerabilityID: name,
-  PkgName: name.nullish(),
-  Severity: z.string().nullish(),
-  FixedVersion: z.string().nullish(),
-  Status: z.string().nullish(),
-});
-
-function readTrivy(report: unknown): RawReport | UnreadableReport {
-  const read = readAs(trivyReport, report, 'the Trivy report');
-  if (isUnreadable(read)) return read;
-  const { CreatedAt, Results, Trivy } = read.value;
-  const vulnerabilities = (Results ?? []).flatMap((result) => result.Vulnerabilities ?? []);
-  const found = readEach(trivyVulnerability, vulnerabilities, 'vulnerability');
-  if (isUnreadable(found)) return found;
-  return {
-    scanner: Trivy?.Version ? `Trivy ${Trivy.Version}` : 'Trivy',
-    times: [CreatedAt],
-    findings: found.value.map(({ VulnerabilityID: id, PkgName, Severity, FixedVersion, Status }) => ({
-      id,
-      severity: severityOfWord(Severity ?? ''),
-      // An empty field is how Trivy says that there is no fixed version.
-      fixable: Status === 'fixed' || (FixedVersion ?? '').trim() !== '',
-      ...(PkgName && { package: PkgName }),
-    })),
-  };
-}
-
-const grypeReport = z.object({
-  matches: list,
-  descriptor: z
-    .object({ name: name.nullish(), version: name.nullish(), timestamp: z.string().nullish() })
-    .nullish(),
-});
-
-const grypeMatch = z.object({
-  vulnerability: z.object({
-    id: name,
-    severity: z.string().nullish(),
-    fix: z.object({ state: z.string().nullish(), versions: list.nullish() }).nullish(),
-  }),
-  artifact: z.object({ name: name.nullish() }).nullish(),
-});
-
-function readGrype(report: unknown): RawReport | UnreadableReport {
-  const read = readAs(grypeReport, report, 'the Grype report');
-  if (isUnreadable(read)) return read;
-  const { matches, descriptor } = read.value;
-  const found = readEach(grypeMatch, matches, 'match');
-  if (isUnreadable(found)) return found;
-  return {
-    scanner: nameOfScanner(descriptor?.name ?? 'grype', descriptor?.version),
-    times: [descriptor?.timestamp],
-    findings: found.value.map(({ vulnerability: { id, severity, fix }, artifact }) => ({
-      id,
-      severity: severityOfWord(severity ?? ''),
-      fixable: !fix || fix.state === 'fixed' || (fix.versions ?? []).length > 0,
-      ...(artifact?.name && { package: artifact.name }),
-    })),
-  };
-}
-
-const rating = z.object({ score: z.union([z.string(), z.number()]).nullish() });
 const vulnerability = z.object({ id: name, severity: z.union([z.array(rating), rating]).nullish() });
 // The text of version 0.1 has one level more than its example and than version 0.2.
 const entry = z.union([
@@ -159,18 +95,25 @@ const entry = z.union([
 
 /**
  * Reads the findings of an in-toto vulnerability predicate (`vulns` 0.1 and 0.2): ids with scores by any method, of which
- * the highest counts. The format says neither which package is meant nor whether there is a fix.
+ * the highest counts and none that cannot be read is taken for a low one. The format says neither which package is meant nor whether there is a fix.
  */
 function readInToto(result: readonly unknown[]): RawReport | UnreadableReport {
   const found = readEach(entry, result, 'vulnerability');
   if (isUnreadable(found)) return found;
   const findings = found.value.map(({ id, severity }) => {
-    const ratings = Array.isArray(severity) ? severity : severity ? [severity] : [];
-    return { id, severity: highest(ratings.map(({ score }) => severityOf(score ?? ''))), fixable: true };
+    const written = Array.isArray(severity) ? severity : severity ? [severity] : [];
+    const ratings = written.filter(({ method }) => !NO_SEVERITY.test(method ?? ''));
+    return {
+      id,
+      ...combineRatings(ratings.map(({ score }) => ({ severity: severityOf(score ?? '') }))),
+      fixable: true,
+    };
   });
-  return { scanner: 'a scanner without name', times: [], findings };
+  // An empty list is how this format says that nothing was found; it has no place for what was not examined.
+  return { scanner: 'a scanner without name', times: [], findings, unexamined: [] };
 }
 
 function severityOf(score: string | number): Severity {
-  return highest([severityOfScore(score), severityOfWord(String(score))]);
+  const scored = severityOfScore(score);
+  return scored === 'Unknown' ? severityOfWord(String(score)) : scored;
 }

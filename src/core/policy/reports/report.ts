@@ -1,17 +1,23 @@
 import * as z from 'zod';
-import type { Severity } from './severity.ts';
+import { combineRatings, type Rating } from './severity.ts';
 
 /** Most findings of one report, before those that repeat are folded; the worst images have some thousands. */
 export const MAX_FINDINGS = 50_000;
 
 /** One vulnerability in one package. */
-export interface VulnerabilityFinding {
+export interface VulnerabilityFinding extends Rating {
   /** As the report names it, e.g. `CVE-2026-0001`. */
   readonly id: string;
-  readonly severity: Severity;
   /** Whether a fixed version is known; also true when the report does not say, so that silence never hides a finding. */
   readonly fixable: boolean;
   readonly package?: string;
+}
+
+/** One finding of two about the same vulnerability in the same package: all ratings count, and a fix in either is a fix. */
+export function mergeFindings(one: VulnerabilityFinding, other: VulnerabilityFinding): VulnerabilityFinding {
+  const { id, package: name } = other;
+  const fixable = one.fixable || other.fixable;
+  return { id, ...combineRatings([one, other]), fixable, ...(name !== undefined && { package: name }) };
 }
 
 /** What a scanner found, whatever format it was written in. */
@@ -23,6 +29,8 @@ export interface VulnerabilityReport {
   /** Set when the report has a time that cannot be read; then `scannedAt` is absent. */
   readonly unreadableTime: boolean;
   readonly findings: readonly VulnerabilityFinding[];
+  /** What the scanner did not examine, as far as the format can say it: one clause each. Without findings it is not clean. */
+  readonly unexamined: readonly string[];
 }
 
 /** A vulnerability report that cannot be read, and why as one clause: it must never count as a report without findings. */
@@ -35,7 +43,20 @@ export interface RawReport {
   readonly scanner: string;
   readonly times: readonly (string | null | undefined)[];
   readonly findings: readonly VulnerabilityFinding[];
+  readonly unexamined: readonly string[];
 }
+
+/** The clause for a report that names nothing in which vulnerabilities were searched for. */
+export const NOTHING_RECOGNISED = 'the scanner recognised nothing in it';
+
+/** What is not examined of an image for this operating system: scanners know the packages of Linux. */
+export function foreignSystem(os: string | null | undefined): readonly string[] {
+  const system = (os ?? '').trim().toLowerCase();
+  return LINUX.has(system) ? [] : [`it is for ${system}, whose packages scanners do not know`];
+}
+
+/** Names of Linux; an index writes `unknown` where it has none. */
+const LINUX: ReadonlySet<string> = new Set(['', 'linux', 'unknown']);
 
 /** A scanner with its version, as far as the report has it. */
 export function nameOfScanner(scanner: string, version: string | null | undefined): string {
@@ -51,12 +72,13 @@ export function isUnreadable(read: object): read is UnreadableReport {
 const MAX_NAME_LENGTH = 256;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 
+/** A text of a report, fit for a message. */
+export function oneLine(text: string): string {
+  return text.replaceAll(UNPRINTABLE, ' ').trim();
+}
+
 /** A name that ends up in messages: not empty, not endless, on one line. */
-export const name = z
-  .string()
-  .max(MAX_NAME_LENGTH)
-  .transform((text) => text.replaceAll(UNPRINTABLE, ' ').trim())
-  .pipe(z.string().min(1));
+export const name = z.string().max(MAX_NAME_LENGTH).transform(oneLine).pipe(z.string().min(1));
 
 /** A list whose elements are read one by one later, after they were counted. */
 export const list = z.array(z.unknown());

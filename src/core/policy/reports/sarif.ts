@@ -1,11 +1,22 @@
 import * as z from 'zod';
 import { isUnreadable, list, MAX_FINDINGS, name, nameOfScanner, readAs, readEach } from './report.ts';
 import type { RawReport, UnreadableReport, VulnerabilityFinding } from './report.ts';
-import { highest, severityOfScore, severityOfWord, type Severity } from './severity.ts';
+import { combineRatings, severityOfScore, severityOfWord, type Rating, type Severity } from './severity.ts';
 
+const leveled = z.object({ level: z.string().nullish() });
 const properties = z.object({
   'security-severity': z.union([z.string(), z.number()]).nullish(),
   tags: z.array(z.string()).nullish(),
+});
+
+const notifications = z.array(z.object({ level: z.string().nullish() })).nullish();
+const invocation = z.object({
+  executionSuccessful: z.boolean().nullish(),
+  endTimeUtc: z.string().nullish(),
+  processStartFailureMessage: z.string().nullish(),
+  toolExecutionNotifications: notifications,
+  toolConfigurationNotifications: notifications,
+  ruleConfigurationOverrides: z.array(z.object({ configuration: leveled.nullish() })).nullish(),
 });
 
 const document = z.object({
@@ -18,9 +29,7 @@ const document = z.object({
         }),
         // SARIF 2.1.0 §3.14.23: a run without results is one that did not get that far; an empty list is a clean one.
         results: list,
-        invocations: z
-          .array(z.object({ executionSuccessful: z.boolean().nullish(), endTimeUtc: z.string().nullish() }))
-          .nullish(),
+        invocations: z.array(invocation).nullish(),
       }),
     )
     .min(1),
@@ -30,14 +39,16 @@ type Run = z.infer<typeof document>['runs'][number];
 const rule = z.object({
   id: name,
   properties: properties.nullish(),
-  defaultConfiguration: z.object({ level: z.string().nullish() }).nullish(),
+  defaultConfiguration: leveled.nullish(),
 });
 type Rule = z.infer<typeof rule>;
 
 const result = z.object({
   ruleId: name.nullish(),
   ruleIndex: z.number().int().nullish(),
-  rule: z.object({ id: name.nullish(), index: z.number().int().nullish() }).nullish(),
+  rule: z
+    .object({ id: name.nullish(), index: z.number().int().nullish(), toolComponent: z.unknown().optional() })
+    .nullish(),
   kind: z.string().nullish(),
   level: z.string().nullish(),
   baselineState: z.string().nullish(),
@@ -46,10 +57,17 @@ const result = z.object({
 });
 type Result = z.infer<typeof result>;
 
-/** Results of these kinds report no problem (SARIF 2.1.0 §3.27.9). */
+/** The kind of a result that has none, and kinds that report no problem (SARIF 2.1.0 §3.27.9). */
+const PROBLEM = 'fail';
 const FINE: ReadonlySet<string> = new Set(['pass', 'notApplicable', 'informational']);
+/** The level of a result when neither it nor its rule has one (SARIF 2.1.0 §3.27.10). */
+const DEFAULT_LEVEL = 'warning';
 const NOWHERE = -1;
-const LEVELS: Readonly<Record<string, Severity>> = { error: 'High', warning: 'Medium', note: 'Low' };
+const LEVELS: ReadonlyMap<string, Severity> = new Map([
+  ['error', 'High'],
+  ['warning', 'Medium'],
+  ['note', 'Low'],
+]);
 /** Rule ids of scanners: `[HIGH] CVE-2026-0001`, `CVE-2026-0001-openssl`. */
 const RULE_ID = /^(?:\[\w+\] )?(CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3})(?:-(.+))?$/;
 
@@ -69,7 +87,18 @@ export function readSarif(log: unknown): RawReport | UnreadableReport {
   const findings = perRun.flatMap((run) => (isUnreadable(run) ? [] : run.findings));
   const scanners = new Set(runs.map(({ tool: { driver } }) => nameOfScanner(driver.name, driver.version)));
   const times = invocations.map(({ endTimeUtc }) => endTimeUtc);
-  return { scanner: [...scanners].join(', '), times, findings };
+  return { scanner: [...scanners].join(', '), times, findings, unexamined: unexaminedIn(invocations) };
+}
+
+/** An empty list of results is how this format says that nothing was found; what was not examined shows only in errors. */
+function unexaminedIn(invocations: readonly z.infer<typeof invocation>[]): readonly string[] {
+  const levels = invocations.flatMap((one) =>
+    [...(one.toolExecutionNotifications ?? []), ...(one.toolConfigurationNotifications ?? [])].map(
+      ({ level }) => level,
+    ),
+  );
+  const hasFailed = invocations.some((one) => typeof one.processStartFailureMessage === 'string');
+  return hasFailed || levels.includes('error') ? ['the scanner reports errors of its own'] : [];
 }
 
 function readRun(run: Run): { readonly findings: readonly VulnerabilityFinding[] } | UnreadableReport {
@@ -81,46 +110,92 @@ function readRun(run: Run): { readonly findings: readonly VulnerabilityFinding[]
   const named = results.value.filter(isFinding).map((one) => ({ one, ...ruleOf(one, rules.value, byId) }));
   if (named.some(({ id }) => id === undefined))
     return { unreadable: 'the SARIF log has a result without rule' };
-  return { findings: named.map(({ id, one, its }) => finding(id ?? '', one, its)) };
+  const overrides = (run.invocations ?? []).flatMap((one) => one.ruleConfigurationOverrides ?? []);
+  const isOverridden = overrides.some(({ configuration }) => typeof configuration?.level === 'string');
+  return { findings: named.map(({ id, one, its }) => finding(id ?? '', one, its, isOverridden)) };
 }
 
 /** The rule of a result and its id: a result may name it, count it, or both (SARIF 2.1.0 §3.27.5 to §3.27.7). */
 function ruleOf(
-  { ruleId, ruleIndex, rule: reference }: Result,
+  one: Result,
   rules: readonly Rule[],
   byId: ReadonlyMap<string, Rule>,
 ): { readonly id: string | undefined; readonly its: Rule | undefined } {
-  const written = ruleId ?? reference?.id ?? '';
-  const its = byId.get(written) ?? rules[ruleIndex ?? reference?.index ?? NOWHERE];
-  return { id: written === '' ? its?.id : written, its };
+  const { index, id } = one.rule ?? {};
+  const written = one.ruleId ?? id ?? undefined;
+  // Rules of extensions are not read: what an index means there is another rule here.
+  if (isElsewhere(one.rule)) return { id: written, its: undefined };
+  const its = ruleNamed(written, byId) ?? rules[one.ruleIndex ?? index ?? NOWHERE];
+  return { id: written ?? its?.id, its };
+}
+
+/** The rule of this id, or of the longest beginning of it: ids may have levels (SARIF 2.1.0 §3.27.5). */
+function ruleNamed(written: string | undefined, byId: ReadonlyMap<string, Rule>): Rule | undefined {
+  const parts = (written ?? '').split('/');
+  const ids = parts.map((_, cut) => parts.slice(0, parts.length - cut).join('/'));
+  return byId.get(ids.find((id) => byId.has(id)) ?? '');
+}
+
+function isElsewhere(reference: Result['rule']): boolean {
+  return (reference?.toolComponent ?? undefined) !== undefined;
 }
 
 function isFinding({ kind, baselineState }: Result): boolean {
-  return !FINE.has(kind ?? 'fail') && baselineState !== 'absent';
+  return !FINE.has(kind ?? PROBLEM) && baselineState !== 'absent';
 }
 
-function finding(ruleId: string, one: Result, its: Rule | undefined): VulnerabilityFinding {
+function finding(
+  ruleId: string,
+  one: Result,
+  its: Rule | undefined,
+  isOverridden: boolean,
+): VulnerabilityFinding {
   const [, id = ruleId, suffix] = RULE_ID.exec(ruleId) ?? [];
   const text = one.message?.text ?? '';
   const named = name.safeParse(line(text, 'Package') ?? suffix);
   const fixed = line(text, 'Fixed Version');
   return {
     id,
-    severity: severityOf(one, its),
+    ...ratingOf(one, its, isOverridden),
     fixable: fixed === undefined || fixed !== '',
     ...(named.success && { package: named.data }),
   };
 }
 
-/** A score first, as code scanning reads it; then a word among the tags; then the level, which is coarse but better than nothing. */
-function severityOf(one: Result, its: Rule | undefined): Severity {
+/** A rating that is there and says nothing. */
+const UNKNOWN = 'unknown';
+const NO_SCORE = /^0+(?:\.0+)?$/;
+
+/**
+ * Scores first, as code scanning reads them; then words among the tags; only where there is neither the level, which is coarse. A
+ * score of 0 stands for none: a tag beside it decides.
+ */
+function ratingOf(one: Result, its: Rule | undefined, isOverridden: boolean): Rating {
   const both = [one.properties, its?.properties];
-  const [score = ''] = both.flatMap((each) => each?.['security-severity'] ?? []);
-  const scored = severityOfScore(score);
-  if (scored !== 'Unknown') return scored;
-  const tagged = highest(both.flatMap((each) => each?.tags ?? []).map(severityOfWord));
-  if (tagged !== 'Unknown') return tagged;
-  return LEVELS[one.level ?? its?.defaultConfiguration?.level ?? ''] ?? 'Unknown';
+  const written = both
+    .flatMap((each) => each?.['security-severity'] ?? [])
+    .map((score) => String(score).trim());
+  const scores = written.filter((score) => score !== '' && !NO_SCORE.test(score)).map(severityOfScore);
+  const tags = both
+    .flatMap((each) => each?.tags ?? [])
+    .filter(isRating)
+    .map(severityOfWord);
+  const isScored = scores.some((severity) => severity !== 'Unknown');
+  const ratings = isScored ? scores : [...tags, ...scores];
+  if (ratings.length > 0) return combineRatings(ratings.map((severity) => ({ severity })));
+  const isSilent = written.every((score) => score === '');
+  return { severity: isSilent ? severityOfLevel(one, its, isOverridden) : 'Unknown' };
+}
+
+function isRating(tag: string): boolean {
+  return tag.trim().toLowerCase() === UNKNOWN || severityOfWord(tag) !== 'Unknown';
+}
+
+/** The level of a result, or what it follows from (SARIF 2.1.0 §3.27.10); unknown where that is not read here. */
+function severityOfLevel(one: Result, its: Rule | undefined, isOverridden: boolean): Severity {
+  const isOpen = (one.kind ?? PROBLEM) !== PROBLEM || isOverridden || isElsewhere(one.rule);
+  const level = one.level ?? (isOpen ? '' : (its?.defaultConfiguration?.level ?? DEFAULT_LEVEL));
+  return LEVELS.get(level) ?? 'Unknown';
 }
 
 /** The rest of the line `Label: …` of a message, as scanners write them. */

@@ -79,6 +79,22 @@ const attestation = z.strictObject({
   conditions: list(condition, 16).default([]).describe('What must hold of its content.'),
 });
 
+/** What of a report cannot be judged, as policies and promotions say what follows from it. */
+export const unjudgedFields = {
+  unknownSeverity: z
+    .enum(['Block', 'Ignore'])
+    .default('Block')
+    .describe(
+      'Findings whose severity is unknown or cannot be read. Block: they count like the worst. Ignore: they do not count.',
+    ),
+  unsupported: z
+    .enum(['Unknown', 'Ignore'])
+    .default('Unknown')
+    .describe(
+      'What the scanner could not examine: a distribution that it does not know or that is past its end of service life, Windows, an image in which it recognised nothing. Unknown: the result is unknown (`ScanIncomplete`). Ignore: no finding is enough.',
+    ),
+};
+
 /** A finding that is accepted. */
 export const exceptionSchema = z.strictObject({
   id: text(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
@@ -98,6 +114,7 @@ const vulnerabilities = z
       .default('High')
       .describe('The lowest severity that refuses the image.'),
     fixableOnly: z.boolean().default(false).describe('Count only findings for which a fix exists.'),
+    ...unjudgedFields,
     maxReportAge: duration.optional().describe('How old the report may be.'),
     trust: z
       .enum(['Signed', 'Unsigned'])

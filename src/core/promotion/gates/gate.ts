@@ -1,5 +1,5 @@
 import { digestOf, type Digest, type ReasonCode } from '../../model/index.ts';
-import type { Severity, VulnerabilityFinding } from '../../policy/index.ts';
+import { describeSeverity, type Severity, type VulnerabilityFinding } from '../../policy/index.ts';
 import type { Approval } from '../approval.ts';
 
 /** What the scan gate found out about one image, all its platforms together. */
@@ -70,7 +70,7 @@ export function conclude(
   const [worst] = findings;
   if (!worst) return { ...rest, answer: 'Pass', reason: undefined, message: 'no finding blocks it' };
   const more = blocking.length > 1 ? ` and ${String(blocking.length - 1)} more` : '';
-  const message = `${worst.id} (${worst.severity})${more} block it`;
+  const message = `${worst.id} (${describeSeverity(worst)})${more} block it`;
   return { ...rest, answer: 'Block', reason: 'Vulnerable', message };
 }
 

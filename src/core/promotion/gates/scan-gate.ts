@@ -1,9 +1,12 @@
 import { nameOf, type Digest, type ImageRef, type Reason } from '../../model/index.ts';
 import {
   compileExceptions,
+  describeUnexamined,
+  foreignSystem,
   highest,
   isUnreadable,
   judgeVulnerabilities,
+  mergeFindings,
   readVulnerabilities,
   SEVERITIES,
 } from '../../policy/index.ts';
@@ -22,9 +25,8 @@ import { conclude, type ExceptedFinding, type GateResult, type Obstacle } from '
 const MAX_EXPIRED_SHOWN = 3;
 
 /** What a promotion demands of scans. */
-export interface ScanRule {
+export interface ScanRule extends Pick<ScanSpec, 'fixableOnly' | 'unknownSeverity' | 'unsupported'> {
   readonly failOn: Severity;
-  readonly fixableOnly: boolean;
   /** Milliseconds since a report was made; absent = any age. */
   readonly maxReportAgeMs?: number;
   /** Milliseconds since the scanner's database was built; absent = any age. */
@@ -58,6 +60,7 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   const obstacles = [
     ...parts.filter((part) => 'answer' in part),
     ...read.flatMap((part) => ageObstacles(part, rule, now)),
+    ...read.flatMap(({ platform }, index) => incomplete(platform, judged[index]?.unexamined ?? [])),
     ...(scanned.length === 0 ? [obstacle('Unknown', 'ScannerFailed', 'nothing of it was scanned')] : []),
   ];
   const concluded = conclude(
@@ -85,6 +88,14 @@ export function judgeScan(scanned: readonly Scanned[], rule: ScanRule, now: Date
   };
 }
 
+/** What the scanner did not examine of a platform is unknown: an approval of findings does not lift that. */
+function incomplete(platform: string, unexamined: readonly string[]): readonly Obstacle[] {
+  if (unexamined.length === 0) return [];
+  const of = platform === '' ? '' : `${platform}: `;
+  const detail = of + describeUnexamined(unexamined, 'promote.scan.unsupported');
+  return [obstacle('Unknown', 'ScanIncomplete', detail)];
+}
+
 function expiredNote(ids: readonly string[]): string {
   if (ids.length === 0) return '';
   const shown = ids.slice(0, MAX_EXPIRED_SHOWN).join(', ');
@@ -96,14 +107,13 @@ function worstFirst(findings: readonly VulnerabilityFinding[]): readonly Vulnera
   return sorted(findings, ({ severity, id, package: name = '' }) => [rank(severity), id, name]);
 }
 
-/** A finding that several platforms have counts once, with its worst severity. */
+/** A finding that several platforms have counts once, with all its ratings together. */
 function distinct(findings: readonly VulnerabilityFinding[]): readonly VulnerabilityFinding[] {
   const byName = new Map<string, VulnerabilityFinding>();
   for (const finding of findings) {
     const key = JSON.stringify([finding.id, finding.package]);
     const twin = byName.get(key);
-    if (!twin || SEVERITIES.indexOf(twin.severity) < SEVERITIES.indexOf(finding.severity))
-      byName.set(key, finding);
+    byName.set(key, twin ? mergeFindings(twin, finding) : finding);
   }
   return [...byName.values()];
 }
@@ -222,7 +232,11 @@ function readScanned(scanned: Scanned): ReadScan | Obstacle {
     case 'scan': {
       const { report: predicate, databaseUpdatedAt, finishedAt: scannedAt } = scanned.output;
       const report = readReport({ predicateType: BARE_REPORT, predicate }, 'ScannerFailed', of);
-      return 'answer' in report ? report : { platform, report, scannedAt, databaseUpdatedAt };
+      if ('answer' in report) return report;
+      // An SBOM does not say for which system it is; the index does.
+      const [foreign] = foreignSystem(platform.split('/')[0]);
+      const unexamined = foreign === undefined ? report.unexamined : [foreign];
+      return { platform, report: { ...report, unexamined }, scannedAt, databaseUpdatedAt };
     }
   }
 }

@@ -34,7 +34,15 @@ function gatheringBy(
     coversImage: () => true,
     digest: false,
     attestations: releases ? [released] : [],
-    vulnerabilities: { failOn: 'Unknown', fixableOnly: false, unsigned: false, from, exceptions: [] },
+    vulnerabilities: {
+      failOn: 'Unknown',
+      fixableOnly: false,
+      unknownSeverity: 'Block',
+      unsupported: 'Unknown',
+      unsigned: false,
+      from,
+      exceptions: [],
+    },
   });
 }
 

@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { authorityIn, duration, durationMs, exactlyOne, exceptionSchema, rule } from '../../policy/index.ts';
+import {
+  authorityIn,
+  duration,
+  durationMs,
+  exactlyOne,
+  exceptionSchema,
+  rule,
+  unjudgedFields,
+} from '../../policy/index.ts';
 import { choice, flag, list, localRef, objectName } from './parts.ts';
 import { attachmentsSchema, platformsSchema, tagsSchema } from './selection.ts';
 
@@ -22,6 +30,7 @@ const scanSchema = z
     ),
     failOn: choice(['Low', 'Medium', 'High', 'Critical'], 'High', 'The lowest severity that blocks.'),
     fixableOnly: flag(false, 'Count only findings for which a fix exists.'),
+    ...unjudgedFields,
     maxReportAge: duration.default('24h').describe('How old a report may be, counted from its scan.'),
     maxDatabaseAge: duration.default('168h').describe('How old the database of the scanner may be.'),
     exceptions: list(exceptionSchema, 256, 'Findings that are accepted, for a time and a reason.'),

@@ -76,7 +76,23 @@ describe('vulnerable', () => {
       { trust: 'Unsigned' },
     ],
   ];
-  for (const [title, signatures, expected, more] of table) {
+  const empty = (at: string) => signed(statementOf(TRIVY, { SchemaVersion: 2, CreatedAt: at }));
+  const beside: typeof table = [
+    ['O16: what was not examined', [empty(JUNE)], 'unknown ScanIncomplete'],
+    [
+      'O16: what was not examined beside a report of the same time',
+      [clean(JUNE), empty(JUNE)],
+      'unknown ScanIncomplete',
+    ],
+    ['O16: what was not examined beside findings', [empty(JUNE), bad(JUNE)], 'deny Vulnerable'],
+    ['O16: an older report that did not examine it does not count', [empty(MAY), clean(JUNE)], 'allow'],
+    [
+      'O16: an older report that is clean does not count',
+      [clean(MAY), empty(JUNE)],
+      'unknown ScanIncomplete',
+    ],
+  ];
+  for (const [title, signatures, expected, more] of [...table, ...beside]) {
     it(title, () => {
       expect(inShort(verdict(signatures, more))).to.equal(expected);
       expect(inShort(verdict(signatures.toReversed(), more))).to.equal(expected);
@@ -95,6 +111,22 @@ describe('vulnerable', () => {
     const many = Array.from({ length: 7 }, (_, index) => [`CVE-2026-000${String(index)}`, 'HIGH'] as const);
     expect(text([signed(reportOf(JUNE, many))])).to.match(
       /^7 findings of High or worse: .*0004 \(High\) and 2 more$/,
+    );
+  });
+
+  it('O10: the refusal names findings of unknown severity in words', () => {
+    const some = [
+      ['CVE-2026-0001', 'HIGH'],
+      ['CVE-2026-0002', 'UNKNOWN'],
+    ] as const;
+    expect(text([signed(reportOf(JUNE, some))])).to.equal(
+      '2 findings of High or worse, or of unknown severity: CVE-2026-0001 (High), CVE-2026-0002 (of unknown severity)',
+    );
+  });
+
+  it('O16: the message names what was not examined, and the setting', () => {
+    expect(text([empty(JUNE)])).to.equal(
+      'the scanner recognised nothing in it; require.vulnerabilities.unsupported: Ignore would accept that',
     );
   });
 

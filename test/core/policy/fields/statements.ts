@@ -7,7 +7,7 @@ import {
   type Asked,
   type WrittenSpec,
 } from '../../../support/policies.ts';
-import { reportOf, statementOf, unsignedOf } from '../proven.ts';
+import { reportOf, statementOf, TRIVY, unsignedOf } from '../proven.ts';
 import { authorities, key, type Row, type Rows } from './row.ts';
 
 const TYPE = 'https://slsa.dev/provenance/v1';
@@ -86,6 +86,20 @@ export const STATEMENT_ROWS: Rows = {
     ways: [
       [scanned(), 'deny Vulnerable'],
       [scanned({ fixableOnly: true }), 'allow'],
+    ],
+  },
+  'require.vulnerabilities.unknownSeverity': {
+    asked: asked(reportOf(finishedOn, [['CVE-2026-0001', 'UNKNOWN']])),
+    ways: [
+      [scanned(), 'deny Vulnerable'],
+      [scanned({ unknownSeverity: 'Ignore' }), 'allow'],
+    ],
+  },
+  'require.vulnerabilities.unsupported': {
+    asked: asked(statementOf(TRIVY, { SchemaVersion: 2, CreatedAt: finishedOn })),
+    ways: [
+      [scanned(), 'unknown ScanIncomplete'],
+      [scanned({ unsupported: 'Ignore' }), 'allow'],
     ],
   },
   'require.vulnerabilities.maxReportAge': {

@@ -172,7 +172,9 @@ describe('the scan gate', () => {
 
     it('blocks when the report is old or has no time', () => {
       expect(judge([signed(report([]))], { maxReportAgeMs: HOUR_MS / 2 }).reason).to.equal('ReportTooOld');
-      expect(judge([signed({ SchemaVersion: 2 })], limits).reason).to.equal('ReportTooOld');
+      expect(judge([signed({ SchemaVersion: 2, Results: [{ Class: 'os-pkgs' }] })], limits).reason).to.equal(
+        'ReportTooOld',
+      );
     });
 
     it('is unknown when the report cannot be read, or is about another image', () => {
@@ -184,7 +186,9 @@ describe('the scan gate', () => {
   });
 
   it('reads a report of the real Trivy', () => {
-    const result = judge([scan([], { report: recorded })]);
+    const recordedScan = scan([], { report: recorded });
+    expect(judge([recordedScan]).message).to.contain('alpine 3.20.1 is past its end of service life');
+    const result = judge([recordedScan], { unsupported: 'Ignore' });
     expect(result).to.deep.include({
       answer: 'Block',
       blocking: ['CVE-2026-0001', 'CVE-2026-0002'],

@@ -10,9 +10,12 @@ export function hoursAgo(hours: number): Date {
   return new Date(NOW.getTime() - hours * HOUR_MS);
 }
 
+/** What follows, by default, from what of a report cannot be judged. */
+export const STRICT = { unknownSeverity: 'Block', unsupported: 'Unknown' } as const;
+
 /** A rule that blocks on High, less what a test changes. */
 export function rule(more: Partial<ScanRule> = {}): ScanRule {
-  return { failOn: 'High', fixableOnly: false, exceptions: [], ...more };
+  return { failOn: 'High', fixableOnly: false, ...STRICT, exceptions: [], ...more };
 }
 
 /** A finding as a test writes it. */

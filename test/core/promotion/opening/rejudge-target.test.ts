@@ -35,7 +35,7 @@ function lookAt({ tags = [], signs = true, ...target }: Target) {
   const signatures: Fact<readonly Signature[]> = { state: 'absent', seenAt: NOW };
   const look: TargetLook = {
     rule: {
-      scan: { failOn: 'High', fixableOnly: false },
+      scan: { failOn: 'High', fixableOnly: false, unknownSeverity: 'Block', unsupported: 'Unknown' },
       exceptions: [],
       reportsBy: [],
       releasesBy: signs

@@ -44,6 +44,8 @@ describe('ImagePromotion, read', () => {
       from: 'Image',
       failOn: 'High',
       fixableOnly: false,
+      unknownSeverity: 'Block',
+      unsupported: 'Unknown',
       maxReportAge: '24h',
       maxDatabaseAge: '168h',
       exceptions: [],
