@@ -59,7 +59,10 @@ export async function openJudging(
     loadSignal: () => AbortSignal.timeout(limits.loadTimeoutMs),
     onLookup: watching.onLookup,
   });
-  const sources: Sources = { registry, verifySignature, memory, clock, report: watching.report };
+  const sources: Sources = {
+    ...{ registry, verifySignature, memory, clock, report: watching.report },
+    answerElsewhere: (job) => threads.run('condition', job, { bytes: job.json?.byteLength ?? 0 }),
+  };
   return parsed({
     workloads: workloads.value,
     judge: (question) => judge({ ...question, unmatchedImages }, sources),

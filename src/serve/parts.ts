@@ -5,7 +5,7 @@ import type { Registry, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
-import type { Access, Keychain, LookupResult, JudgeQuestion } from '../core/evidence/index.ts';
+import type { Access, Keychain, LookupResult, JudgeQuestion, PinRequest } from '../core/evidence/index.ts';
 import {
   errorFields,
   type Fact,
@@ -53,10 +53,7 @@ export interface Watching {
 /** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
 export interface OpenJudging extends Judging {
   readonly judge: (question: JudgeQuestion & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
-  readonly pin: (
-    ref: ImageRef,
-    how: { readonly access?: Access | undefined; readonly signal: AbortSignal },
-  ) => Promise<Fact<PinnedRef>>;
+  readonly pin: (ref: ImageRef, how: PinRequest) => Promise<Fact<PinnedRef>>;
   readonly registry: Registry;
   /** The controller's own logins. */
   readonly keychain: Keychain;

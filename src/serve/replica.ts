@@ -53,7 +53,7 @@ export function openReplica(options: ReplicaOptions): Replica {
       ...common,
       objects: settings.pinning.objects,
       resolve: (images, credentials, signal) => {
-        const how = { signal, access: access(credentials, signal) };
+        const how = { signal, access: access(credentials, signal), policies: policies.store.current() };
         return Promise.all(images.map((image) => judging.pin(image, how)));
       },
       onMutation: telemetry.onMutation,

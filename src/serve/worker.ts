@@ -1,11 +1,16 @@
 // The entry of a thread, the one module of this room that acts when it is loaded: it answers the jobs that it is sent.
-import { createVerification } from '../clients/sigstore/index.ts';
+import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
+import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
+
+const verify = createVerification();
 
 /** What is done on threads, by name. */
 const JOBS = {
-  verify: createVerification(),
+  verify: (question: Parameters<typeof verify>[0]) =>
+    withoutLargePredicates(verify(question), bytesOf(question.candidate).length),
+  condition: createConditionAnswers(),
   manifest: parseManifestBytes,
   listing: parseListing,
   tags: parseTags,

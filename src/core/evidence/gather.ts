@@ -4,11 +4,13 @@ import type { ChildEvidence, Evidence, Fact, ImageRef } from '../model/index.ts'
 import type { Manifest, PinnedRef, Successor } from '../model/index.ts';
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
+import { answerConditions } from './conditions.ts';
 import { learn } from './learn.ts';
 import type { Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
 import { readTag, resolve } from './resolve.ts';
-import { BUILDKIT_KIND, mergeSignatures, readSignatures } from './signatures.ts';
+import { BUILDKIT_KIND } from './signature-layers.ts';
+import { mergeSignatures, readSignatures } from './signatures.ts';
 
 /** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
 const NOT_ASKED = unknown('InternalError', 'this was not gathered');
@@ -64,7 +66,10 @@ async function learnAll(
   ]);
   const facts = [first, releases].filter((fact) => fact !== undefined);
   const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
-  return { image, manifest, referrers, signatures, children, successor };
+  const evidence = { image, manifest, referrers, signatures, children, successor };
+  const isConditional = policies.some(({ attestations }) => attestations.length > 0);
+  if (!isConditional) return evidence;
+  return { ...evidence, conditions: await answerConditions(policies, evidence, reading) };
 }
 
 /** Most candidates examined: the successor is only named in a message, so the search must stay cheap. */

@@ -7,7 +7,7 @@ export type { Access, Credentials, DockerConfigText, PullSecretLogins, ReadPullS
 export type { UnreadableLogins } from './access.ts';
 export { evidenceWithout } from './gather.ts';
 export { learn } from './learn.ts';
-export { pinReference } from './resolve.ts';
+export { pinReference, type PinRequest } from './resolve.ts';
 export { createMemory, type LookupResult } from './memory.ts';
 export { searchedPlaces } from './signature-layers.ts';
 export type { Sources, BlobSource, Keychain, ManifestSource, ReferrerSource } from './ports.ts';

@@ -4,6 +4,7 @@ import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } 
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
+import { keptFor } from './kept.ts';
 import type { Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world and the settings. */
@@ -69,8 +70,9 @@ export async function judgeReference(
     const verdict = decide({ use, evidence, selection, now: sources.clock() });
     return { reference: evidence.image, verdict, evidence };
   };
+  const kept = keptFor(policies);
   const judgeWith = async (given: Sources) =>
-    judgedBy(await gather({ ref: use, policies: applying, needs }, { ...given, signal }));
+    judgedBy(await gather({ ref: use, policies: applying, needs }, { ...given, signal, kept }));
   const reading = needs.registry
     ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
     : sources;

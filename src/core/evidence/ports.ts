@@ -12,8 +12,10 @@ import type {
   Manifest,
   PinnedRef,
 } from '../model/index.ts';
-import type { Signature, SignatureCandidate, Trust } from '../model/index.ts';
+import type { ConditionOutcome, JobOutcome, Signature, SignatureCandidate, Trust } from '../model/index.ts';
+import type { ConditionJob } from '../policy/index.ts';
 import type { Report } from './learn.ts';
+import type { KeptAnnotations } from './kept.ts';
 import type { Memory } from './memory.ts';
 
 /** Reads manifests and indexes. */
@@ -87,6 +89,8 @@ export type RegistrySource = ManifestSource & ReferrerSource & BlobSource & TagS
 export interface Sources {
   readonly registry: RegistrySource;
   readonly verifySignature: SignatureVerifier;
+  /** Answers conditions beside the main thread; absent = all of them are answered on it. */
+  readonly answerElsewhere?: (job: ConditionJob) => Promise<JobOutcome<ConditionOutcome>>;
   readonly memory: Memory;
   /** Look also where things were kept before the registry knew better: before a refusal, and for flags and dates. */
   readonly thorough?: boolean;
@@ -97,4 +101,6 @@ export interface Sources {
 /** Sources with the one deadline by which this caller needs the answer, or this load its own. */
 export interface Reading extends Sources {
   readonly signal: AbortSignal;
+  /** Of manifests and listings only these annotations are kept. */
+  readonly kept: KeptAnnotations;
 }

@@ -28,7 +28,7 @@ export function lookOf({ thorough, memory }: Sources, keyFor: (look: Look) => re
 
 /** Everything that refers to an image, each with its true artifact type and annotations. */
 export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<readonly Referrer[]>> {
-  const keyFor = (look: Look) => ['referrers', nameOf(image), image.digest, look];
+  const keyFor = (look: Look) => ['referrers', nameOf(image), image.digest, reading.kept.id, look];
   return reading.memory.recall<readonly Referrer[]>(
     {
       key: keyFor(lookOf(reading, keyFor)),
@@ -46,12 +46,12 @@ export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<
  * remembered by itself, as long as it takes to look twice.
  */
 async function listed(image: PinnedRef, reading: Reading): Promise<Fact<readonly Descriptor[]>> {
-  const { registry, memory } = reading;
+  const { registry, memory, kept } = reading;
   const ask = (operation: 'referrers' | 'fallbackReferrers') =>
     memory.recall<readonly Descriptor[]>(
       {
-        key: ['listing', operation, nameOf(image), image.digest],
-        load: (signal) => learn(() => registry[operation](image, signal), reading),
+        key: ['listing', operation, nameOf(image), image.digest, kept.id],
+        load: (signal) => learn(() => registry[operation](image, signal, kept.keys), reading),
         keep: () => 'brief',
         weigh: weightOf,
       },
@@ -88,9 +88,13 @@ async function list(image: PinnedRef, reading: Reading): Promise<Fact<readonly R
  * Whether a listing says too little to judge by: registries without the API carry the empty type in their fallback
  * index, others leave annotations out. A sigstore bundle needs none: its content says what it is.
  */
-function isPoor({ artifactType, annotations }: Descriptor): boolean {
+function isPoor({ artifactType, annotations, otherAnnotations }: Descriptor): boolean {
   if (SAYS_NOTHING.has(artifactType)) return true;
-  return Object.keys(annotations).length === 0 && !artifactType?.startsWith('application/vnd.dev.sigstore.');
+  return (
+    !otherAnnotations &&
+    Object.keys(annotations).length === 0 &&
+    !artifactType?.startsWith('application/vnd.dev.sigstore.')
+  );
 }
 
 async function open(referrer: PinnedRef, reading: Reading): Promise<Referrer> {

@@ -1,15 +1,18 @@
 import { isPinned, nameOf, pin } from '../model/index.ts';
 import type { Fact, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+import type { CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access } from './access.ts';
+import { keptFor } from './kept.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
 import type { Reading, Sources } from './ports.ts';
 
 /** Content by digest never changes; only whether the registry still has it does. */
-function manifestQuestion(image: PinnedRef, sources: Sources): Question<Manifest> {
+function manifestQuestion(image: PinnedRef, reading: Omit<Reading, 'signal'>): Question<Manifest> {
+  const { registry, kept } = reading;
   return {
-    key: ['manifest', nameOf(image), image.digest],
-    load: (signal) => learn(() => sources.registry.manifest(image, signal), sources),
+    key: ['manifest', nameOf(image), image.digest, kept.id],
+    load: (signal) => learn(() => registry.manifest(image, signal, kept.keys), reading),
     // Parsed, a manifest takes about three times its text.
     weigh: (fact) => (fact.state === 'found' ? 500 + 3 * fact.value.size : 500),
   };
@@ -25,13 +28,13 @@ export function readManifest(image: PinnedRef, reading: Reading): Promise<Fact<M
  * memory a HEAD is enough to see that it has not moved.
  */
 export function readTag(ref: ImageRef, reading: Reading): Promise<Fact<Manifest>> {
-  const { memory, registry } = reading;
+  const { memory, registry, kept } = reading;
   const tag = [nameOf(ref), ref.tag ?? ''];
   const load = async (signal: AbortSignal): Promise<Fact<Manifest>> => {
     const last = memory.peek<PinnedRef>(['last-digest', ...tag]);
     const known =
       last?.state === 'found' ? await confirm(ref, last.value, { ...reading, signal }) : undefined;
-    const fact = known ?? (await learn(() => registry.manifest(ref, signal), reading));
+    const fact = known ?? (await learn(() => registry.manifest(ref, signal, kept.keys), reading));
     if (fact.state === 'found') {
       const image = pin(ref, fact.value.digest);
       memory.store(manifestQuestion(image, reading), fact);
@@ -39,7 +42,7 @@ export function readTag(ref: ImageRef, reading: Reading): Promise<Fact<Manifest>
     }
     return fact;
   };
-  return memory.recall({ key: ['tag', ...tag], keep: () => 'never', load }, reading.signal);
+  return memory.recall({ key: ['tag', ...tag, kept.id], keep: () => 'never', load }, reading.signal);
 }
 
 /** The remembered manifest if the tag still points to it; `undefined` sends the caller to the registry. */
@@ -65,15 +68,22 @@ export async function resolve(
   return { image: manifest.state === 'found' ? pin(ref, manifest.value.digest) : ref, manifest };
 }
 
+/** How a reference is resolved: with which logins, by when, and which policies will be asked about it. */
+export interface PinRequest {
+  readonly access?: Access | undefined;
+  readonly signal: AbortSignal;
+  readonly policies: readonly CompiledPolicy[];
+}
+
 /** The reference with the digest it points to right now, read with these logins. Never throws. */
 export async function pinReference(
   ref: ImageRef,
-  { access, signal }: { readonly access?: Access | undefined; readonly signal: AbortSignal },
+  { access, signal, policies }: PinRequest,
   given: Sources,
 ): Promise<Fact<PinnedRef>> {
   if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
   const sources = await sourcesFor([ref], access, given);
   if (isUnknown(sources)) return sources;
-  const manifest = await readTag(ref, { ...sources, signal });
+  const manifest = await readTag(ref, { ...sources, signal, kept: keptFor(policies) });
   return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
 }

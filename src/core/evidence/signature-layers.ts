@@ -33,6 +33,21 @@ const IN_TOTO = 'application/vnd.in-toto+json';
 /** Annotations that hint at the predicate type inside: cosign's on bundles and `.att` layers, in-toto's on plain statements. */
 const PREDICATE_HINTS = ['dev.sigstore.bundle.predicateType', 'predicateType', 'in-toto.io/predicate-type'];
 
+/** Annotations of carriers and their layers that are read: the hints, and what cosign puts beside a signature (cosign SIGNATURE_SPEC). */
+export const CARRIED_KEYS: readonly string[] = [
+  ...PREDICATE_HINTS,
+  'dev.cosignproject.cosign/signature',
+  'dev.sigstore.cosign/certificate',
+  'dev.sigstore.cosign/chain',
+  'dev.sigstore.cosign/bundle',
+  'dev.sigstore.cosign/rfc3161timestamp',
+];
+
+/** Annotation by which BuildKit marks a child of an index that is no platform but carries statements about one. */
+export const BUILDKIT_KIND = 'vnd.docker.reference.type';
+/** The platform that such a child is about. */
+export const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
+
 export interface Wanted {
   readonly predicateTypes: readonly string[];
   /** Also statements and reports without a signature. */

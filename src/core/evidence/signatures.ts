@@ -1,12 +1,14 @@
 import pLimit from 'p-limit';
 import { nameOf, pin, unknown } from '../model/index.ts';
 import type { Fact, PinnedRef, Signature, Trust, Unread } from '../model/index.ts';
-import { RELEASE_PREDICATE_TYPE, type SignatureNeeds } from '../policy/index.ts';
+import { isUnreadable, readVulnerabilities, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
+import type { SignatureNeeds } from '../policy/index.ts';
 import { learn, unread } from './learn.ts';
 import { weightOf, type Keeping } from './memory.ts';
 import type { Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
+import { BUILDKIT_KIND, BUILDKIT_SUBJECT } from './signature-layers.ts';
 import { candidateOf, cosignTag, layersOf, limitOf } from './signature-layers.ts';
 import { mayCarry, mayHold, placesOf } from './signature-layers.ts';
 import { tagSuffixes, type Found, type Place, type SignatureLayer, type Wanted } from './signature-layers.ts';
@@ -38,7 +40,7 @@ export function readSignatures(
       // With the signal of this load: the deadline of one caller must not leave unknown what others share.
       load: (signal) => tryAll(image, needs, { ...reading, signal }),
       keep: keeping,
-      weigh: weightOf,
+      weigh,
     },
     reading.signal,
   );
@@ -60,6 +62,23 @@ function keeping(fact: Signatures): Keeping {
   if (fact.state !== 'found') return fact.state;
   if (fact.value.some(({ state }) => state === 'unread')) return 'brief';
   return fact.value.some(({ state }) => state === 'proven') ? 'found' : 'absent';
+}
+
+/** Bytes of one finding of a report in memory. */
+const FINDING_BYTES = 150;
+
+/** About how many bytes signatures take in memory. */
+function weigh(fact: Signatures): number {
+  if (fact.state !== 'found') return weightOf(fact);
+  return fact.value.reduce((sum, signature) => sum + weighOne(signature), 500);
+}
+
+function weighOne(signature: Signature): number {
+  const says = 'says' in signature && signature.says.kind === 'statement' ? signature.says : undefined;
+  if (!says?.large) return 2 * JSON.stringify(signature).length;
+  const report = readVulnerabilities(says);
+  const findings = report && !isUnreadable(report) ? report.findings.length : 0;
+  return 2_000 + (says.large.json?.byteLength ?? 0) + FINDING_BYTES * findings;
 }
 
 async function tryAll(image: PinnedRef, needs: SignatureNeeds, reading: Reading): Promise<Signatures> {
@@ -116,10 +135,6 @@ async function inReferrers(place: Place, image: PinnedRef, wanted: Wanted, readi
   };
 }
 
-/** Annotation by which BuildKit marks a child of an index that is no platform but carries statements about one. */
-export const BUILDKIT_KIND = 'vnd.docker.reference.type';
-const SUBJECT = 'vnd.docker.reference.digest';
-
 /** Carriers read of one index: one a platform, and real images have fewer than twenty. */
 const MAX_CARRIERS = 64;
 
@@ -134,7 +149,8 @@ async function inIndex(image: PinnedRef, wanted: Wanted, reading: Reading): Prom
   const carriers = manifests.filter((one) => one.annotations[BUILDKIT_KIND] === 'attestation-manifest');
   const found = await Promise.all(
     carriers.slice(0, MAX_CARRIERS).map(async ({ digest, annotations }) => {
-      const about = manifests.find((child) => child.digest === annotations[SUBJECT])?.digest ?? image.digest;
+      const about =
+        manifests.find((child) => child.digest === annotations[BUILDKIT_SUBJECT])?.digest ?? image.digest;
       return layersOf(await readManifest(pin(image, digest), reading), image, about, wanted);
     }),
   );

@@ -91,8 +91,27 @@ export type SignedClaim = { readonly kind: 'signature'; readonly annotations: An
 export interface StatementClaim {
   readonly kind: 'statement';
   readonly predicateType: string;
-  readonly predicate: unknown;
+  /** The predicate as JSON value; absent where it is large. */
+  readonly predicate?: unknown;
+  readonly large?: LargePredicate;
 }
+
+/** What stands for a predicate that is too large to be handled on the main thread: what was read of it beside that thread. */
+export interface LargePredicate {
+  /** Of the text below or, without it, of the whole. */
+  readonly digest: Digest;
+  /** JSON, UTF-8, for the conditions of policies; absent where no condition may read so much, or nothing proves it. */
+  readonly json?: Uint8Array;
+  /** When the statement says that it was made. */
+  readonly statedAt?: Date;
+  /** What core/policy read of it as a vulnerability report. */
+  readonly report?: unknown;
+}
+
+/** Whether a condition on a statement holds; `limit`: there was more to do than allowed; `failed`: it has no answer for this predicate. */
+export type ConditionOutcome =
+  | { readonly ok: true; readonly value: boolean }
+  | { readonly ok: false; readonly kind: 'limit' | 'failed'; readonly why: string };
 
 /** The newest image of a line that is still supported: what the message names when an image is outdated. */
 export interface Successor {
@@ -121,4 +140,6 @@ export interface Evidence {
   /** Every platform of a multi-platform image; absent for any other image. */
   readonly children: Fact<readonly ChildEvidence[]>;
   readonly successor: Fact<Successor>;
+  /** The answers of conditions, by their text, for each statement that they were asked of. */
+  readonly conditions?: ReadonlyMap<StatementClaim, ReadonlyMap<string, ConditionOutcome>>;
 }

@@ -19,7 +19,13 @@ export type { Gauge } from './gauge.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type { CertificateIdentity, ClaimName, KeyKind, PublicKey, Signer, TokenTrust } from './trust.ts';
 export type { TokenVerdict, Trust, TrustRoot } from './trust.ts';
-export type { BundleCandidate, ChildEvidence, EnvelopeCandidate, Evidence } from './evidence.ts';
+export type {
+  BundleCandidate,
+  ChildEvidence,
+  ConditionOutcome,
+  EnvelopeCandidate,
+  Evidence,
+} from './evidence.ts';
 export type { PlainCandidate, ProvenSignature, Referrer, Signature, SignatureCandidate } from './evidence.ts';
 export type { SignedClaim, SimpleSigningCandidate, StatementClaim, Successor, Unread } from './evidence.ts';
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';

@@ -17,10 +17,20 @@ export { objection, type Authority } from './compile/authority.ts';
 export { parsePublicKey } from './compile/public-key.ts';
 export { selectPolicies, decide, decideUnmatched, decideUnreadable, decideByName } from './decide.ts';
 export type { FolderPolicies, Selection } from './decide.ts';
-export { needsAtFirst, needsNext, repositoriesOf, type SignatureNeeds } from './needs.ts';
+export {
+  annotationsOf,
+  needsAtFirst,
+  needsNext,
+  repositoriesOf,
+  USUAL_KEYS,
+  type SignatureNeeds,
+} from './needs.ts';
 export { decidingClaim, readLifecycle } from './lifecycle.ts';
 export { successorTags } from './lineage.ts';
 export { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
+export { createConditionAnswers, withoutLargePredicates, type ConditionJob } from './large.ts';
+export { conditionsOf, holdsFor, imageOf } from './checks/unattested.ts';
+export { MAX_WORK_HERE } from './cel/limits.ts';
 export { describePredicate } from './reports/describe.ts';
 export { describeUnexamined, judgeVulnerabilities } from './reports/judge.ts';
 export type { VulnerabilityException as AppliedException, VulnerabilityJudgement } from './reports/judge.ts';

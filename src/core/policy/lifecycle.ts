@@ -34,6 +34,9 @@ const WELL_KNOWN_TYPES: readonly string[] = [
   'application/vnd.pratique.lifecycle.v1+json',
 ];
 
+/** Keys of the annotations that hold dates under any policy. */
+export const LIFECYCLE_KEYS: readonly string[] = WELL_KNOWN_KEYS.map(({ key }) => key);
+
 /** Reads every lifecycle date that a policy counts, on the image and on its lifecycle referrers. */
 export function readLifecycle(
   { manifest, referrers }: Pick<Evidence, 'manifest' | 'referrers'>,

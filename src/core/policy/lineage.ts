@@ -15,6 +15,9 @@ const PRERELEASE = /^(?:alpha|beta|rc|pre|dev|snapshot|next)/i;
 
 /** Annotations that name the line an image belongs to, the second as the public cssc workflows write it. */
 const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];
+const VERSION_KEY = 'org.opencontainers.image.version';
+/** Annotations of a manifest by which its line is known. */
+export const LINEAGE_KEYS: readonly string[] = [...LINE_KEYS, VERSION_KEY];
 
 /**
  * Tags that may replace an outdated image, best first: same variant, higher version; those of the same minor line
@@ -26,8 +29,7 @@ export function successorTags(
   manifest: Manifest,
   tags: readonly string[],
 ): readonly string[] {
-  const current =
-    parseVersion(manifest.annotations['org.opencontainers.image.version']) ?? parseVersion(image.tag);
+  const current = parseVersion(manifest.annotations[VERSION_KEY]) ?? parseVersion(image.tag);
   const line = lineOf(manifest) ?? current?.numbers;
   if (!line) return [];
   const higher = tags

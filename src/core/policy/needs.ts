@@ -1,9 +1,11 @@
 import { nameOf, type Evidence, type ImageRef, type Trust } from '../model/index.ts';
 import type { Authority } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
-import { decidingClaim, isNear, readLifecycle } from './lifecycle.ts';
+import { decidingClaim, isNear, LIFECYCLE_KEYS, readLifecycle } from './lifecycle.ts';
+import { LINEAGE_KEYS } from './lineage.ts';
 import { readQuarantine, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
+import { QUARANTINE_KEY } from './schema/parts.ts';
 
 /** Facts that policies ask for, so that nothing is fetched that no policy reads. */
 export interface Needs {
@@ -74,6 +76,18 @@ export function needsNext(
   });
   const signatures = releasers.length > 0 ? releases : undefined;
   return { registry: false, marks: false, signatures, successor };
+}
+
+/** Annotations that policies read where they name none themselves. */
+export const USUAL_KEYS: ReadonlySet<string> = new Set([QUARANTINE_KEY, ...LIFECYCLE_KEYS, ...LINEAGE_KEYS]);
+
+/** Keys of the annotations that these policies read besides {@link USUAL_KEYS}; sorted, each once. */
+export function annotationsOf(policies: readonly CompiledPolicy[]): readonly string[] {
+  const keys = policies.flatMap(({ quarantine, lifecycle }) => [
+    ...(quarantine?.annotations ?? []).map(({ key }) => key),
+    ...(lifecycle?.annotations ?? []).map(({ key }) => key),
+  ]);
+  return [...new Set(keys)].filter((key) => !USUAL_KEYS.has(key)).sort();
 }
 
 /** Repositories besides the image's own in which these policies may look for anything, each once. */

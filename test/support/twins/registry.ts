@@ -13,6 +13,7 @@ import {
   type Manifest,
   type PinnedRef,
 } from '../../../src/core/model/index.ts';
+import { keepAnnotations, type AnnotationKeys } from '../../../src/core/model/descriptor.ts';
 import type {
   BlobSource,
   ManifestSource,
@@ -94,21 +95,22 @@ export function createRegistryTwin(): RegistryTwin {
     calls,
     count: (operation) => calls.filter((call) => call.startsWith(`${operation} `)).length,
 
-    manifest: async (ref, signal) => {
+    manifest: async (ref, signal, keys) => {
       await enter('manifest', formatReference(ref), signal);
-      return content.get(`${nameOf(ref)}@${digestNamed(ref) ?? ''}`);
+      const manifest = content.get(`${nameOf(ref)}@${digestNamed(ref) ?? ''}`);
+      return manifest && keeping(manifest, keys);
     },
     tagDigest: async (ref, signal) => {
       await enter('tagDigest', formatReference(ref), signal);
       return digestNamed(ref);
     },
-    referrers: async (image, signal) => {
+    referrers: async (image, signal, keys) => {
       await enter('referrers', bare(image), signal);
-      return (listings.get(bare(image)) ?? []).map((entry) => (poor ? poorly(entry) : entry));
+      return (listings.get(bare(image)) ?? []).map((entry) => keeping(poor ? poorly(entry) : entry, keys));
     },
-    fallbackReferrers: async (image, signal) => {
+    fallbackReferrers: async (image, signal, keys) => {
       await enter('fallbackReferrers', bare(image), signal);
-      return fallbacks.get(bare(image)) ?? [];
+      return (fallbacks.get(bare(image)) ?? []).map((entry) => keeping(entry, keys));
     },
     blob: async (repository, { digest, size }, maxBytes, signal) => {
       await enter('blob', `${nameOf(repository)}@${digest}`, signal);
@@ -167,6 +169,14 @@ export function createRegistryTwin(): RegistryTwin {
       };
     },
   };
+}
+
+/** A manifest or descriptor without the annotations that were not asked for, as a client answers it. */
+function keeping<T>(of: T, keys: AnnotationKeys | undefined): T {
+  const copy = structuredClone(of);
+  const kept = keepAnnotations(copy, keys);
+  if (!kept.ok) throw new Error(JSON.stringify(kept.problems));
+  return copy;
 }
 
 function bare(image: PinnedRef): string {

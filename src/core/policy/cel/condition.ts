@@ -1,8 +1,8 @@
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
-import { parsed, problem, type Parsed } from '../../model/index.ts';
+import { parsed, problem, type ConditionOutcome, type Parsed } from '../../model/index.ts';
 import { meteredEnvironment, writtenEnvironment } from './environment.ts';
-import { MAX_CONDITION_LENGTH, MAX_PATTERN_INSTRUCTIONS } from './limits.ts';
+import { MAX_CONDITION_LENGTH, MAX_PATTERN_INSTRUCTIONS, MAX_WORK } from './limits.ts';
 import { MAX_PATTERN_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
 import { MAX_PREDICATE_DEPTH, MAX_PREDICATE_TEXT, MAX_PREDICATE_VALUES } from './limits.ts';
 import { metered } from './meter.ts';
@@ -16,16 +16,11 @@ export interface ConditionVariables {
   readonly now: Date;
 }
 
-/** Whether a condition holds; `limit`: there was more to look at than allowed; `failed`: it has no answer for this predicate. */
-export type Outcome =
-  | { readonly ok: true; readonly value: boolean }
-  | { readonly ok: false; readonly kind: 'limit' | 'failed'; readonly why: string };
-
 /** A condition on a statement, ready to be asked. */
 export interface Condition {
   readonly text: string;
-  /** Never throws; `why` is one clause for a person. */
-  readonly holds: (variables: ConditionVariables) => Outcome;
+  /** Never throws; `why` is one clause for a person. `most` = the work that it may take. */
+  readonly holds: (variables: ConditionVariables, most?: number) => ConditionOutcome;
 }
 
 /**
@@ -65,12 +60,14 @@ function compileMetered(text: string, ast: ASTNode): Parsed<Condition> {
   const patternAt = (start: number) => calls.findIndex((call) => call.start === start);
   const program = attempt(() => meteredEnvironment().parse(metered(ast, patternAt)));
   if (program instanceof Error) return problem('', `cannot be compiled: ${oneLine(summary(program))}`);
-  return parsed({ text, holds: (variables) => evaluate(program, patterns, variables) });
+  return parsed({
+    text,
+    holds: (variables, most = MAX_WORK) => evaluate(program, new Work(patterns, most), variables),
+  });
 }
 
-function evaluate(program: ParseResult, patterns: readonly RE2JS[], variables: ConditionVariables): Outcome {
+function evaluate(program: ParseResult, work: Work, variables: ConditionVariables): ConditionOutcome {
   const { image, now } = variables;
-  const work = new Work(patterns);
   const value = attempt((): unknown =>
     program({ predicate: toCel(variables.predicate), image, now, __work: work }),
   );

@@ -24,6 +24,8 @@ export const MAX_PREDICATE_DEPTH = 64;
  * gets through about 20,000 elements, two nested ones through about 200 by 200.
  */
 export const MAX_WORK = 1_000_000;
+/** Work of one evaluation on the main thread, where others wait: about five milliseconds. What needs more is done beside it. */
+export const MAX_WORK_HERE = 10_000;
 /** Work of a round besides its body: at worst the round fails, and making an error costs as much as many nodes. */
 export const ROUND_WORK = 16;
 /** So much text is compared, searched or copied for one unit of work, in UTF-16 units. */

@@ -1,5 +1,5 @@
 import type { RE2JS } from 're2js';
-import { MAX_WORK, TEXT_PER_UNIT } from './limits.ts';
+import { TEXT_PER_UNIT } from './limits.ts';
 
 /** Ends an evaluation or a conversion: there is more to do than Pratique is willing to, or the value is no JSON. */
 export class Stop extends Error {
@@ -18,14 +18,15 @@ export class Stop extends Error {
  */
 export class Work {
   readonly patterns: readonly RE2JS[];
-  #left = MAX_WORK;
+  #left: number;
   readonly #stop = new Stop(
     'limit',
     'the condition takes more work than is allowed for a predicate of this size',
   );
 
-  constructor(patterns: readonly RE2JS[]) {
+  constructor(patterns: readonly RE2JS[], most: number) {
     this.patterns = patterns;
+    this.#left = most;
   }
 
   get ended(): Stop | undefined {

@@ -1,6 +1,8 @@
 import { nameAuthorities } from '../compile/authority.ts';
 import { formatReference, objectOf, textOf, unknown } from '../../model/index.ts';
-import type { Finding, StatementClaim } from '../../model/index.ts';
+import type { ConditionOutcome, Evidence, Finding, ImageRef, StatementClaim } from '../../model/index.ts';
+import type { Condition, ConditionVariables } from '../cel/condition.ts';
+import type { CompiledPolicy } from '../compile/compile.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
@@ -16,11 +18,58 @@ export const unattested: Check = (given) => {
   return attestations.map((requirement) => judge(requirement, given)).find((finding) => finding);
 };
 
+/** The statements that a requirement is judged by, and what else was found. */
+function statementsFor(
+  { predicateType, from }: AttestationRequirement,
+  { signatures }: Pick<Evidence, 'signatures'>,
+) {
+  const reading = readStatements(signatures, from, (says) => says.predicateType === predicateType);
+  return { ...reading, judged: newest(reading.accepted) };
+}
+
+/** A condition that has to be answered for a statement. */
+export interface OpenCondition {
+  readonly says: StatementClaim;
+  readonly condition: Condition;
+}
+
+/** Every condition that the policies ask of the statements found. */
+export function conditionsOf(
+  policies: readonly Pick<CompiledPolicy, 'attestations'>[],
+  evidence: Pick<Evidence, 'signatures'>,
+): readonly OpenCondition[] {
+  return policies
+    .flatMap(({ attestations }) => attestations)
+    .filter(({ conditions }) => conditions.length > 0)
+    .flatMap((requirement) =>
+      statementsFor(requirement, evidence).judged.flatMap(({ says }) =>
+        requirement.conditions.map(({ condition }) => ({ says, condition })),
+      ),
+    );
+}
+
+/** Answers a condition here, with at most so much work. A large predicate is not answered here. */
+export function holdsFor(
+  condition: Condition,
+  says: StatementClaim,
+  ref: ImageRef,
+  now: Date,
+  most?: number,
+): ConditionOutcome {
+  if (says.large) return { ok: false, kind: 'limit', why: 'the predicate is too large' };
+  return condition.holds({ predicate: says.predicate, image: imageOf(ref), now }, most);
+}
+
+/** The image as conditions see it. */
+export function imageOf(ref: ImageRef): ConditionVariables['image'] {
+  return { reference: formatReference(ref), digest: ref.digest ?? '' };
+}
+
 function judge(requirement: AttestationRequirement, given: Given): Finding | undefined {
   const { evidence, policy } = given;
   const { predicateType, from } = requirement;
-  const reading = readStatements(evidence.signatures, from, (says) => says.predicateType === predicateType);
-  const findings = newest(reading.accepted).map((statement) => judgeStatement(statement, requirement, given));
+  const reading = statementsFor(requirement, evidence);
+  const findings = reading.judged.map((statement) => judgeStatement(statement, requirement, given));
   if (findings.includes(undefined)) return undefined;
   const [first] = findings;
   // A good one may hide in what could not be read.
@@ -45,9 +94,9 @@ function judgeStatement(
   const old = ageObjection(signedAt ?? statedTime(says), maxAgeMs, now);
   if (old !== undefined)
     return refused(policy, 'AttestationTooOld', `${predicateType} ${old}`, 'have it attested anew');
-  const image = { reference: formatReference(evidence.image), digest: evidence.image.digest ?? '' };
+  const answered = evidence.conditions?.get(says);
   for (const { condition, message } of conditions) {
-    const held = condition.holds({ predicate: says.predicate, image, now });
+    const held = answered?.get(condition.text) ?? holdsFor(condition, says, evidence.image, now);
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
@@ -71,7 +120,8 @@ const PLACES: readonly (readonly string[])[] = [
 ];
 
 /** When a statement says it was made; as trustworthy as who signed it. */
-function statedTime({ predicate }: StatementClaim): Date | undefined {
+export function statedTime({ predicate, large }: StatementClaim): Date | undefined {
+  if (large) return large.statedAt;
   const texts = PLACES.map((place) =>
     place.reduce<unknown>(
       (value, key) => (Object.hasOwn(objectOf(value), key) ? objectOf(value)[key] : undefined),

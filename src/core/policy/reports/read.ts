@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { StatementClaim } from '../../model/index.ts';
 import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
 import { readGrype } from './grype.ts';
@@ -25,12 +26,13 @@ const wrapper = z.object({
  * Reads a vulnerability report out of a statement: predicates of cosign and in-toto, SARIF, and the JSON of Trivy and
  * Grype, bare or inside a predicate. `undefined` when the statement is about something else. Never throws.
  */
-export function readVulnerabilities(statement: {
-  readonly predicateType: string;
-  readonly predicate: unknown;
-}): VulnerabilityReport | UnreadableReport | undefined {
+export function readVulnerabilities(
+  statement: Pick<StatementClaim, 'predicateType' | 'predicate' | 'large'>,
+): VulnerabilityReport | UnreadableReport | undefined {
   if (!isVulnerabilityReport(statement.predicateType)) return undefined;
-  const { predicate } = statement;
+  const { predicate, large } = statement;
+  // It was read by this same function, beside the main thread: the one place that writes the field.
+  if (large) return large.report as VulnerabilityReport | UnreadableReport;
   const raw = has(predicate, 'scanner') ? readWrapped(predicate) : readResult(predicate);
   if (isUnreadable(raw)) return raw;
   const { times, findings, ...rest } = raw;

@@ -30,6 +30,9 @@ export const glob = text(255);
 export const annotationKey = text(317);
 export const artifactType = text(255);
 
+/** Annotation that flags an image as quarantined where a policy names no other. */
+export const QUARANTINE_KEY = 'dev.pratique.quarantine';
+
 export const keyIn = z.strictObject({
   name: text(253).describe('Name of the object.'),
   key: text(253).describe('Key inside its data.'),

@@ -1,5 +1,15 @@
 import * as z from 'zod';
-import { annotationKey, artifactType, duration, glob, list, names, rule, text } from './parts.ts';
+import {
+  annotationKey,
+  artifactType,
+  duration,
+  glob,
+  list,
+  names,
+  QUARANTINE_KEY,
+  rule,
+  text,
+} from './parts.ts';
 
 const signatures = z
   .strictObject({
@@ -26,7 +36,7 @@ const flag = z.strictObject({
 
 const quarantine = z.strictObject({
   annotations: list(flag, 16)
-    .default([{ key: 'dev.pratique.quarantine', values: ['true'] }])
+    .default([{ key: QUARANTINE_KEY, values: ['true'] }])
     .describe('Annotations that flag an image.'),
   artifactTypes: list(artifactType, 16)
     .default(['application/vnd.pratique.quarantine.v1+json'])

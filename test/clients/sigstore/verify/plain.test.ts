@@ -62,9 +62,9 @@ describe('plain', () => {
     expect(await read(encode({ text: `"${'[{'.repeat(500)}\\` }), SARIF)).to.include({ state: 'unsigned' });
   });
 
-  it('reads a report of a megabyte on another thread', async () => {
+  it('M04: reads a report of a megabyte on another thread, and keeps only what was read of it', async () => {
     const report = { results: Array.from({ length: 20_000 }, (_, id) => ({ id, text: 'x'.repeat(40) })) };
     const signature = await read(encode(report), SARIF);
-    expect(signature.state === 'unsigned' && signature.says.predicate).to.deep.equal(report);
+    expect(signature.state === 'unsigned' && signature.says.large).to.include.keys('digest', 'report');
   });
 });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { compileCondition, type Outcome } from '../../../../src/core/policy/cel/condition.ts';
+import type { ConditionOutcome } from '../../../../src/core/model/index.ts';
+import { compileCondition } from '../../../../src/core/policy/cel/condition.ts';
 
 const NOW = new Date('2026-11-23T00:00:00Z');
 const IMAGE = { reference: 'registry.example.com/shop/web:1.4', digest: `sha256:${'ab'.repeat(32)}` };
@@ -25,7 +26,7 @@ const PREDICATE = {
   odd: { constructor: 'mine', 'a-b': 1 },
 };
 
-function ask(text: string, predicate: unknown): Outcome {
+function ask(text: string, predicate: unknown): ConditionOutcome {
   const compiled = compileCondition(text);
   if (!compiled.ok) throw new Error(compiled.problems.map(({ message }) => message).join('; '));
   return compiled.value.holds({ predicate, image: IMAGE, now: NOW });

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
-import { compileCondition, type Outcome } from '../../../../src/core/policy/cel/condition.ts';
+import type { ConditionOutcome } from '../../../../src/core/model/index.ts';
+import { compileCondition } from '../../../../src/core/policy/cel/condition.ts';
 import { processorTime } from '../../../support/processor-time.ts';
 
 /** The highest cost of any of these; the deadline of a webhook is ten seconds. */
 const SOON_MS = 8_000;
 const NO_LIMIT = { ok: true, value: true };
 
-function ask(text: string, predicate: unknown): Outcome {
+function ask(text: string, predicate: unknown): ConditionOutcome {
   const compiled = compileCondition(text);
   if (!compiled.ok) throw new Error(compiled.problems.map(({ message }) => message).join('; '));
   const worked = processorTime();
