@@ -28,13 +28,10 @@ export async function answerConditions(
   return answers;
 }
 
-async function answer(
-  { says, condition }: Open,
-  image: Evidence['image'],
-  reading: Reading,
-): Promise<ConditionOutcome> {
+async function answer(open: Open, image: Evidence['image'], reading: Reading): Promise<ConditionOutcome> {
   const now = reading.clock();
-  const here = holdsFor(condition, says, image, now, reading.answerElsewhere && MAX_WORK_HERE);
+  const { says, condition } = open;
+  const here = holdsFor(open, image, now, reading.answerElsewhere && MAX_WORK_HERE);
   const { answerElsewhere } = reading;
   if (here.ok || here.kind !== 'limit' || !answerElsewhere) return here;
   if (says.large && !says.large.json) return here;
@@ -45,7 +42,7 @@ async function answer(
     const { transient, ...reason } = explainFailure(outcome.failure, 'answer a condition');
     return { state: 'unknown', reason, transient };
   };
-  const fact = await recalled(load, { says, condition }, image, reading);
+  const fact = await recalled(load, open, image, reading);
   if (fact.state === 'found') return fact.value;
   const why = fact.state === 'unknown' ? fact.reason.detail : 'there is no answer';
   return { ok: false, kind: 'limit', why };

@@ -23,7 +23,7 @@ export function withoutLargePredicates(found: readonly Signature[], bytes: numbe
 
 function reduced(says: StatementClaim, isProven: boolean): StatementClaim {
   const { kind, predicateType, predicate } = says;
-  const json = Buffer.from(JSON.stringify(predicate) ?? 'null');
+  const json = Buffer.from(JSON.stringify(predicate ?? null));
   if (json.byteLength <= MAX_PREDICATE_HERE) return says;
   const statedAt = statedTime(says);
   const report = readVulnerabilities(says);

@@ -50,8 +50,7 @@ export function conditionsOf(
 
 /** Answers a condition here, with at most so much work. A large predicate is not answered here. */
 export function holdsFor(
-  condition: Condition,
-  says: StatementClaim,
+  { condition, says }: OpenCondition,
   ref: ImageRef,
   now: Date,
   most?: number,
@@ -96,7 +95,7 @@ function judgeStatement(
     return refused(policy, 'AttestationTooOld', `${predicateType} ${old}`, 'have it attested anew');
   const answered = evidence.conditions?.get(says);
   for (const { condition, message } of conditions) {
-    const held = answered?.get(condition.text) ?? holdsFor(condition, says, evidence.image, now);
+    const held = answered?.get(condition.text) ?? holdsFor({ condition, says }, evidence.image, now);
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;

@@ -1,4 +1,4 @@
-import { nameOf, type Digest, type ImageRef, type Reason } from '../../model/index.ts';
+import { nameOf, type Digest, type ImageRef, type Reason, type StatementClaim } from '../../model/index.ts';
 import {
   compileExceptions,
   describeUnexamined,
@@ -192,7 +192,7 @@ export type Scanned = {
   /** A report that an accepted signer signed; `databaseUpdatedAt` where the report has it. */
   | {
       readonly kind: 'report';
-      readonly statement: { readonly predicateType: string; readonly predicate: unknown };
+      readonly statement: Omit<StatementClaim, 'kind'>;
       readonly databaseUpdatedAt?: Date;
     }
   /** It was to be scanned from its SBOM and has none. */

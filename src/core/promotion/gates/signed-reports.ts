@@ -114,6 +114,5 @@ function reportIn(says: SignedClaim) {
   const report = says.kind === 'statement' ? readVulnerabilities(says) : undefined;
   if (says.kind !== 'statement' || !report) return [];
   const time = isUnreadable(report) ? Infinity : (report.scannedAt?.getTime() ?? -Infinity);
-  const { predicateType, predicate } = says;
-  return [{ time, statement: { predicateType, predicate } }];
+  return [{ time, statement: says }];
 }
