@@ -1,9 +1,16 @@
 import { expect } from 'chai';
-import { digestOf } from '../../../src/core/model/index.ts';
-import { openJobs } from '../../support/threads.ts';
-import { pushManifest } from '../../support/registry/push.ts';
-import { client, closeClients, faultOf, patient, pinned, tagged } from './client.ts';
-import { closeRegistries, entry, OCI_MANIFEST, page, start, target } from './registry-fixture.ts';
+import { digestOf } from '../../src/core/model/index.ts';
+import { openJobs } from '../support/threads.ts';
+import { pushManifest } from '../support/registry/push.ts';
+import { client, closeClients, faultOf, patient, pinned, tagged } from '../clients/registry/client.ts';
+import {
+  closeRegistries,
+  entry,
+  OCI_MANIFEST,
+  page,
+  start,
+  target,
+} from '../clients/registry/registry-fixture.ts';
 
 const KIB = 1024;
 const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf('{}'), size: 2 };
