@@ -34,14 +34,20 @@ describe('a mirror, from registry to registry', () => {
     ).to.deep.equal(['1.4.0', 'mirror-history']);
   });
 
-  it('sends two requests per existing tag, and one listing and one history request in total', async () => {
-    for (const tag of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) await push('public/app', tag);
-    await fixture.run({ spec: mirror() });
-    fixture.registry.forgetLog();
-    const { results } = await fixture.run({ spec: mirror() });
-    expect(new Set(results.map(({ decision }) => decision))).to.deep.equal(new Set(['UpToDate']));
-    expect(fixture.registry.requests).to.have.lengthOf(2 * 4 + 1 + 2);
-  });
+  for (const [quarantine, each] of [
+    [true, 3],
+    [false, 2],
+  ] as const)
+    it(`sends ${String(each)} requests per existing tag, with quarantine ${String(quarantine)}, and three in total`, async () => {
+      for (const tag of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) await push('public/app', tag);
+      const spec = mirror({ mirror: { quarantine } });
+      await fixture.run({ spec });
+      fixture.registry.forgetLog();
+      const { results } = await fixture.run({ spec });
+      expect(new Set(results.map(({ decision }) => decision))).to.deep.equal(new Set(['UpToDate']));
+      // Both tags, and the listing that has the flag; one list of tags, and the history with its blob.
+      expect(fixture.registry.requests).to.have.lengthOf(each * 4 + 3);
+    });
 
   it('does not copy an image again that was promoted and deleted, unless it is forced', async () => {
     const image = await push('public/app', '1.4.0');

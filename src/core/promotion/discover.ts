@@ -59,9 +59,9 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
 
 function rulesOf({ spec, history }: DiscoverParts): PlanRules {
   const { onTagExists, attachments, promote, mirror } = spec;
-  const after = attachments.late || promote?.deleteSource === true || promote?.supersede !== undefined;
+  const after = [attachments.late, mirror?.quarantine, history, promote?.deleteSource, promote?.supersede];
   const mirroredBefore = mirror?.force ? undefined : history?.has;
-  return { onTagExists, tidies: after || history !== undefined, mirroredBefore };
+  return { onTagExists, tidies: after.some(Boolean), mirroredBefore };
 }
 
 /** Both sides of one tag; what breaks about it ends this row only. */

@@ -91,7 +91,10 @@ function asArrived(planned: PlannedImage): PlannedImage {
   return { tag, digest, expected, atTarget: expected, action: 'UpToDate', tidy: true };
 }
 
-/** All steps of an image that moves; of one that has arrived, those behind its tag, and before them what brings late attachments. */
+/**
+ * All steps of an image that moves; of one that has arrived, those behind its tag, and before them what brings late attachments and
+ * what proves its flag.
+ */
 function stepsFor(planned: Resolved, parts: StepParts): readonly Step[] {
   const { mirror, promote, attachments } = parts.spec;
   const steps = [
@@ -101,7 +104,8 @@ function stepsFor(planned: Resolved, parts: StepParts): readonly Step[] {
   if (planned.action !== 'UpToDate') return steps;
   const tag = steps.findIndex(({ name }) => name === 'tag');
   const late = steps.filter(({ name }) => name === 'copy' || name === 'verify target');
-  return [...(attachments.late ? late : []), ...steps.slice(tag + 1)];
+  const flag = steps.filter(({ name }) => name === 'flag');
+  return [...(attachments.late ? late : []), ...flag, ...steps.slice(tag + 1)];
 }
 
 /** Tags checked in parallel before a run continues. */

@@ -1,12 +1,15 @@
-import { isIndexType, pin, type Manifest } from '../model/index.ts';
+import { artifactTypeOf, formatReference, isIndexType, pin } from '../model/index.ts';
+import type { Manifest, PinnedRef } from '../model/index.ts';
+import { saysNothing } from './graph/carried.ts';
 import type { Graph } from './graph/graph.ts';
 import { subjectOf } from './records/artifact.ts';
 import type { HistoryBook } from './records/history.ts';
-import { findQuarantineFlag, quarantineFlag } from './records/marks.ts';
+import { findQuarantineFlag, QUARANTINE_TYPE, quarantineFlag } from './records/marks.ts';
+import type { TargetRegistry } from './ports.ts';
 import { acquisitionRecord, acquisitionStatement, findAcquisition } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
-import { step, type Step, type StepParts } from './steps/step.ts';
+import { blocked, step, type Step, type StepParts } from './steps/step.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 
 /** The steps of a mirror, in their order: the flag and the record are there before the tag makes the image visible. */
@@ -22,15 +25,35 @@ export function mirrorSteps(parts: StepParts, mirror: MirrorSpec): readonly Step
   ];
 }
 
-/** Flags the image as quarantined before its tag makes it visible. */
+/**
+ * Flags the image as quarantined before its tag makes it visible, and proves with each run that the flag is still listed: clean-ups
+ * of registries take what has no tag. A listing that cannot be read fails the image.
+ */
 function flagStep({ target, startedAt }: StepParts): Step {
-  return step('flag', async ({ to }, learned, signal) => {
-    const about = rootOf(learned);
-    const place = { target, to, about };
-    if (findQuarantineFlag(await referrersAt(place, signal))) return { status: 'skipped' };
-    await attach(place, quarantineFlag(subjectOf(about), startedAt), signal);
-    return { status: 'succeeded' };
+  return step('flag', async ({ to, planned }, { graph }, signal) => {
+    const image = pin(to, graph?.root.manifest.digest ?? planned.expected);
+    if (await isFlagged(image, target, signal)) return { status: 'skipped' };
+    const about = graph?.root.manifest ?? (await target.manifest(image, signal));
+    if (!about) return blocked('TargetMoved', `${formatReference(image)} is gone; run again to decide anew`);
+    await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
+    const flagRestored = planned.action === 'UpToDate';
+    return { status: 'succeeded', learned: { flagRestored } };
   });
+}
+
+/** Referrers that are opened because their listing leaves open what they are; real images have a handful. */
+const MAX_OPENED = 32;
+
+/** Whether the registry lists a flag of an image. */
+async function isFlagged(image: PinnedRef, target: TargetRegistry, signal: AbortSignal): Promise<boolean> {
+  const listed = await target.referrers(image, signal);
+  if (findQuarantineFlag(listed)) return true;
+  const open = listed.filter(({ artifactType = '' }) => saysNothing(artifactType)).slice(0, MAX_OPENED);
+  for (const { digest } of open) {
+    const manifest = await target.manifest(pin(image, digest), signal);
+    if (manifest && artifactTypeOf(manifest) === QUARANTINE_TYPE) return true;
+  }
+  return false;
 }
 
 /** Attaches where the image was taken from, to the index and to each of its platforms; signed, if the promotion has a signer. */

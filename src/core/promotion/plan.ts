@@ -18,7 +18,10 @@ export interface PlanRules {
   readonly onTagExists: 'Overwrite' | 'Skip' | 'Fail' | 'Backup';
   /** Whether an image is left alone that was mirrored before and is gone since. */
   readonly mirroredBefore?: (candidate: Candidate) => boolean;
-  /** Whether there may be something to do about an image that has arrived: attachments to bring, its source to delete, older ones to mark. */
+  /**
+   * Whether there may be something to do about an image that has arrived: attachments to bring, its flag to prove, its source to
+   * delete, older ones to mark.
+   */
   readonly tidies: boolean;
 }
 

@@ -122,7 +122,7 @@ function endOf({ reason }: AbortSignal): Reason {
 }
 
 /** What the steps of an image have learned, in short. */
-function summaryOf({ moved, gate, sourceLeft, ...learned }: Learned): Partial<ImageResult> {
+function summaryOf({ moved, gate, ...learned }: Learned): Partial<ImageResult> {
   return definedFields({
     ...(moved && copied(moved)),
     attachments: learned.counts,
@@ -133,8 +133,14 @@ function summaryOf({ moved, gate, sourceLeft, ...learned }: Learned): Partial<Im
     gateHash: learned.gateHash,
     approvedBy: learned.approval?.approver,
     reportDigest: learned.report?.digest,
-    message: sourceLeft === undefined ? undefined : `the source was not deleted: ${sourceLeft}`,
+    message: remarkOf(learned),
   });
+}
+
+/** What the result of an image says besides its decision. */
+function remarkOf({ sourceLeft, flagRestored }: Learned): string | undefined {
+  if (sourceLeft !== undefined) return `the source was not deleted: ${sourceLeft}`;
+  return flagRestored ? 'its quarantine flag was gone and was attached again' : undefined;
 }
 
 function copied({ bytes, spared, blobs }: CopyProgress): Pick<ImageResult, 'bytes' | 'spared' | 'blobs'> {

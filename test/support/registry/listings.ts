@@ -23,3 +23,16 @@ export async function listTags(target: Target): Promise<readonly string[]> {
   const { tags } = (await answer.json()) as { readonly tags: readonly string[] | null };
   return tags ?? [];
 }
+
+/** The artifact types of all that refers to a digest, by the API or the fallback tag, as the manifests themselves name them. */
+export async function artifactTypesAbout(target: Target, digest: string): Promise<readonly string[]> {
+  const url = `http://${target.registry}/v2/${target.repository}`;
+  const api = await fetch(`${url}/referrers/${digest}`);
+  const answer = api.ok ? api : await fetch(`${url}/manifests/${digest.replace(':', '-')}`);
+  if (!answer.ok) return [];
+  const { manifests } = (await answer.json()) as { readonly manifests: readonly ListedReferrer[] };
+  const opened = await Promise.all(manifests.map((one) => fetch(`${url}/manifests/${one.digest}`)));
+  const there = opened.filter(({ ok }) => ok);
+  const bodies = await Promise.all(there.map((one) => one.json() as Promise<{ artifactType?: string }>));
+  return bodies.map(({ artifactType = '' }) => artifactType);
+}

@@ -111,6 +111,8 @@ export interface Learned {
   readonly counts?: AttachmentCounts;
   /** Why the source was not deleted, although it was to be. */
   readonly sourceLeft?: string;
+  /** The quarantine flag of an image that had arrived was gone, and was attached again. */
+  readonly flagRestored?: boolean;
   /** The report at the target. */
   readonly report?: Descriptor;
 }
