@@ -77,35 +77,44 @@ const certificate = z
   });
 const date = z.iso.datetime({ offset: true, error: 'is not a date and time' });
 const validFor = z.object({ start: date.nullish(), end: date.nullish() }).nullish();
-type ValidFor = z.infer<typeof validFor>;
+type Validity = z.infer<typeof validFor>;
 
-/**
- * What is wrong with the time in which an entry is to be trusted. One without a start would be trusted for everything that was made
- * before anyone vouched for it, so that the field is needed here although its format lets it be absent.
- */
-function checkValidity(
-  written: ValidFor,
-  name: string | undefined,
-  path: string[],
-  issues: z.core.$ZodRawIssue[],
-) {
-  const start = written?.start ?? undefined;
-  const end = written?.end ?? undefined;
-  const of = name === undefined || name === '' ? 'this entry' : `"${cutText(name, MAX_NAME_LENGTH)}"`;
-  const add = (field: string, message: string): number =>
-    issues.push({ code: 'custom', input: written, path: [...path, field], message });
-  if (start === undefined) add('start', `is missing: ${of} has no start of validity and is not trusted`);
-  else if (end !== undefined && Date.parse(end) < Date.parse(start))
-    add('end', `is before the start: ${of} is never valid`);
-}
-
+/** How Go writes a time that was never set; so that no start before 1970 is one. */
+const NEVER_SET = '0001-01-01T00:00:00Z';
 /** Longest name of an entry in a message, in characters. */
 const MAX_NAME_LENGTH = 128;
-const entryName = z.string().optional().catch(undefined);
+
+/**
+ * Reports an entry that has no time in which it is trusted. One without a start would be trusted for everything that was made before
+ * anyone vouched for it, so that the start is needed here although its format lets it be absent.
+ */
+function checkValidity(
+  validity: Validity,
+  name: string,
+  path: string[],
+  issues: z.core.$ZodRawIssue[],
+): void {
+  const found = validityProblem(validity?.start ?? NEVER_SET, validity?.end ?? '');
+  if (found === undefined) return;
+  const [field, what] = found;
+  const entry = name === '' ? 'this entry' : `"${cutText(name, MAX_NAME_LENGTH)}"`;
+  issues.push({
+    code: 'custom',
+    input: validity,
+    path: [...path, field],
+    message: what.replace('%', () => entry),
+  });
+}
+
+/** The field that is wrong, and how, with `%` for the entry; dates that are none have been reported by then. */
+function validityProblem(start: string, end: string): readonly [field: string, what: string] | undefined {
+  if (Date.parse(start) < 0) return ['start', 'is missing: % has no start of validity and is not trusted'];
+  return Date.parse(end) < Date.parse(start) ? ['end', 'is before the start: % is never valid'] : undefined;
+}
 
 const authority = z
   .object({
-    uri: entryName,
+    uri: z.string().default('').catch(''),
     certChain: z.object({ certificates: z.array(certificate).min(1).max(MAX_CHAIN) }),
     validFor,
   })

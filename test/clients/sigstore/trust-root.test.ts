@@ -50,6 +50,10 @@ describe('trust root', () => {
         Object.assign(root, { certificateAuthorities: undefined, timestampAuthorities: [], ctlogs: [] }),
     ],
     [
+      'logs that are valid since 1970, as cosign writes them by default',
+      (root) => (root.tlogs[0]!.publicKey.validFor = { start: '1970-01-01T00:00:00Z' }),
+    ],
+    [
       'S13: parts that have expired: they count for what was made before',
       (root) =>
         (root.tlogs[0]!.publicKey.validFor = { start: '2000-01-01T00:00:00Z', end: '2001-01-01T00:00:00Z' }),
@@ -121,6 +125,11 @@ describe('trust root', () => {
     [
       'O17: refuses a certificate log with nothing but an end',
       (root) => unbounded(root.ctlogs[0]!.publicKey, { end: '2100-01-01T00:00:00Z' }),
+      `ctlogs[0].publicKey.validFor.start: ${START.replace('%', 'https://ct.sigstore.test')}`,
+    ],
+    [
+      'O17: refuses a start that was never set, as Go writes it',
+      (root) => unbounded(root.ctlogs[0]!.publicKey, { start: '0001-01-01T00:00:00Z' }),
       `ctlogs[0].publicKey.validFor.start: ${START.replace('%', 'https://ct.sigstore.test')}`,
     ],
     [

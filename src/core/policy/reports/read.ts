@@ -6,7 +6,7 @@ import { readGrype } from './grype.ts';
 import { isUnreadable, mergeFindings, name, nameOfScanner, readAs, readEach } from './report.ts';
 import type { RawReport, UnreadableReport, VulnerabilityFinding, VulnerabilityReport } from './report.ts';
 import { readSarif } from './sarif.ts';
-import { combineRatings, severityOfScore, severityOfWord, type Severity } from './severity.ts';
+import { combineRatings, severityOfScore, severityOfWord, type Rating } from './severity.ts';
 import { readTrivy } from './trivy.ts';
 
 /** Shortest timestamp of RFC 3339. A day alone is no time of a scan: it might lie in the future. */
@@ -83,7 +83,9 @@ function fold(findings: readonly VulnerabilityFinding[]): readonly Vulnerability
 }
 
 /** Methods that rate how likely or how urgent something is, not how severe. */
-const NO_SEVERITY = /epss|ssvc|kev|percentile|probability/i;
+const NO_SEVERITY: ReadonlySet<string> = new Set(['epss', 'ssvc', 'kev']);
+/** Methods whose numbers are on the scale of CVSS; also none. Others may end at 4 or 5. */
+const ON_SCALE = /cvss|^nvd$|^$/;
 const rating = z.object({
   method: z.string().nullish().catch(null),
   score: z.union([z.string(), z.number()]).nullish(),
@@ -97,25 +99,23 @@ const entry = z.union([
 
 /**
  * Reads the findings of an in-toto vulnerability predicate (`vulns` 0.1 and 0.2): ids with scores by any method, of which
- * the highest counts and none that cannot be read is taken for a low one. The format says neither which package is meant nor whether there is a fix.
+ * the highest counts. The format says neither which package is meant nor whether there is a fix.
  */
 function readInToto(result: readonly unknown[]): RawReport | UnreadableReport {
   const found = readEach(entry, result, 'vulnerability');
   if (isUnreadable(found)) return found;
   const findings = found.value.map(({ id, severity }) => {
     const written = Array.isArray(severity) ? severity : severity ? [severity] : [];
-    const ratings = written.filter(({ method }) => !NO_SEVERITY.test(method ?? ''));
-    return {
-      id,
-      ...combineRatings(ratings.map(({ score }) => ({ severity: severityOf(score ?? '') }))),
-      fixable: true,
-    };
+    return { id, ...combineRatings(written.flatMap(ratingIn)), fixable: true };
   });
   // An empty list is how this format says that nothing was found; it has no place for what was not examined.
   return { scanner: 'a scanner without name', times: [], findings, unexamined: [] };
 }
 
-function severityOf(score: string | number): Severity {
-  const scored = severityOfScore(score);
-  return scored === 'Unknown' ? severityOfWord(String(score)) : scored;
+function ratingIn({ method, score }: z.infer<typeof rating>): readonly Rating[] {
+  const by = (method ?? '').trim().toLowerCase();
+  if (NO_SEVERITY.has(by)) return [];
+  const word = severityOfWord(String(score ?? ''));
+  if (word !== 'Unknown') return [{ severity: word }];
+  return [{ severity: severityOfScore(score ?? ''), maybeWorse: !ON_SCALE.test(by) }];
 }

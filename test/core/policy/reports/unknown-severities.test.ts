@@ -241,6 +241,17 @@ describe('a severity that cannot be read', () => {
       inToto(cvss('2.0'), { method: 'epss', score: '0.97' }),
       '',
     ],
+    ['a number on an unknown scale', inToto({ method: 'qualys', score: '5' }), orWorse('Medium')],
+    [
+      'a number on an unknown scale that is the worst of all',
+      inToto({ method: 'acme', score: 9.8 }),
+      'Critical',
+    ],
+    [
+      'a critical one by a method that is named like a probability',
+      inToto(cvss('2.0'), { method: 'cvss-without-epss', score: '9.8' }),
+      'Critical',
+    ],
     ['a decision beside a low one is no severity', inToto(cvss('2.0'), { method: 'SSVC', score: 'Act' }), ''],
     ['the same finding twice in Trivy', trivy('LOW', 'UNKNOWN'), orWorse('Low')],
     ['the same finding three times in Trivy', trivy('UNKNOWN', 'LOW', 'MEDIUM'), orWorse('Medium')],
