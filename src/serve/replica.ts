@@ -54,7 +54,7 @@ export function openReplica(options: ReplicaOptions): Replica {
       objects: settings.pinning.objects,
       resolve: (images, credentials, signal) => {
         const how = { signal, access: access(credentials, signal), policies: policies.store.current() };
-        return Promise.all(images.map((image) => judging.pin(image, how)));
+        return Promise.all(images.map((image) => judging.pin(image, { ...how, owner: credentials })));
       },
       onMutation: telemetry.onMutation,
     },

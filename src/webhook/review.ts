@@ -100,7 +100,8 @@ async function answerTo(
   const { images, credentials } = scope.value;
   const policies = ports.policies();
   const labels = await labelsFor(namespace, policies, ports, signal);
-  return verdictAnswer(uid, await ports.judge({ images, policies, labels, credentials, signal }));
+  const owner = { namespace };
+  return verdictAnswer(uid, await ports.judge({ images, policies, labels, credentials, owner, signal }));
 }
 
 interface ParentUnknown {

@@ -5,6 +5,7 @@ import type {
   parseListing,
   parseManifestBytes,
   parseTags,
+  Turn,
 } from '../../core/model/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -46,6 +47,8 @@ export interface Call {
   readonly patient: boolean;
   /** The caller's deadline. */
   readonly signal: AbortSignal;
+  /** For whom it waits for its turn; absent = for no namespace. */
+  readonly turn?: Turn;
   /** Called for each request that the call sends; must not throw. */
   readonly onRequest?: () => void;
   readonly transport: Transport;

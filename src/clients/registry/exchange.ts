@@ -3,6 +3,7 @@ import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
 import { faultOfError } from './fault.ts';
+import type { Release, TakeSlots } from './slots.ts';
 
 /** Sends one request and awaits the head of its response. Follows nothing, retries nothing; throws Faults. */
 export type Exchange = (call: Call, ask: Ask) => Promise<Answer>;
@@ -35,6 +36,8 @@ export interface ConnectionOptions {
 const DEFAULT_CONCURRENCY_PER_HOST = 8;
 /** Blobs on their way from or to one host: with an upload's usual three round trips, this many fill most lines. */
 export const DEFAULT_TRANSFERS_PER_HOST = 16;
+/** Questions under way to all hosts together: connections are files of the process, and each may hold an answer of some MiB. */
+const MAX_QUESTIONS = 256;
 /** Time for one request, in milliseconds: an admission has ten seconds in all. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
@@ -48,19 +51,29 @@ export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
  * their way must not hold up an admission, and a download waits for the upload that drinks from it, which therefore must
  * never wait for a connection that a download holds.
  */
-export function openConnections(options: ConnectionOptions): {
+export function openConnections(
+  options: ConnectionOptions,
+  takeSlots: TakeSlots,
+): {
   readonly exchange: Exchange;
   readonly close: () => Promise<void>;
 } {
   const { onRequest, userAgent = 'pratique', transfersPerHost = DEFAULT_TRANSFERS_PER_HOST } = options;
   const { stallMs = DEFAULT_STALL_MS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
   const open = agentsOf(options.ca, requestTimeoutMs);
-  const questions = open(options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST);
-  const downloads = open(transfersPerHost);
-  const writes = open(transfersPerHost);
-  const poolOf = ({ operation, access }: Call): Agent => {
+  const pool = (name: string, slots: number) => ({ name, slots, agent: open(slots) });
+  const questions = pool('questions', options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST);
+  const downloads = pool('downloads', transfersPerHost);
+  const writes = pool('writes', transfersPerHost);
+  const poolOf = ({ operation, access }: Call): typeof questions => {
     if (operation === 'download') return downloads;
     return access === 'pull' ? questions : writes;
+  };
+  /** Each host has its slots; questions share those of the process besides, so that many hosts are not too many. */
+  const slotFor = (call: Call, { origin }: URL): Promise<Release> => {
+    const { name, slots } = poolOf(call);
+    const ofProcess = name === questions.name ? [{ name, slots: MAX_QUESTIONS }] : [];
+    return takeSlots(call, { name: `${name} ${origin}`, slots }, ...ofProcess);
   };
   /** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
   const limitsOf = ({ patient, signal }: Call): Limits =>
@@ -74,9 +87,10 @@ export function openConnections(options: ConnectionOptions): {
       call.onRequest?.();
     };
     const length = isStream(body) ? { 'content-length': String(body.length) } : {};
+    const release = await slotFor(call, url);
     try {
       const response = await request(url, {
-        dispatcher: poolOf(call),
+        dispatcher: calling(release, poolOf(call).agent),
         method,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
@@ -86,6 +100,7 @@ export function openConnections(options: ConnectionOptions): {
       count(String(response.statusCode));
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
+      release();
       count('error');
       throw faultOfError(call, host, error);
     }
@@ -93,9 +108,29 @@ export function openConnections(options: ConnectionOptions): {
   return {
     exchange,
     close: async () => {
-      await Promise.all([questions, downloads, writes].map((agent) => agent.destroy()));
+      await Promise.all([questions, downloads, writes].map(({ agent }) => agent.destroy()));
     },
   };
+}
+
+/** Calls back when a request has left its connection: its answer is read to the end, or broken off. */
+function calling(onEnd: () => void, agent: Agent): Dispatcher {
+  return agent.compose((dispatch) => (options, handler) => {
+    const watching: typeof handler = {
+      onRequestStart: (...given) => handler.onRequestStart?.(...given),
+      onResponseStart: (...given) => handler.onResponseStart?.(...given),
+      onResponseData: (...given) => handler.onResponseData?.(...given),
+      onResponseEnd: (...given) => {
+        onEnd();
+        return handler.onResponseEnd?.(...given);
+      },
+      onResponseError: (...given) => {
+        onEnd();
+        return handler.onResponseError?.(...given);
+      },
+    };
+    return dispatch(options, watching);
+  });
 }
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;

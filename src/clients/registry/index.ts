@@ -10,7 +10,8 @@ import { endpointOf } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses } from './pause.ts';
 import { readsOver } from './reads.ts';
-import { createSlots, createTransferMemory } from './transfer/transfer.ts';
+import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from './slots.ts';
+import { createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
 import { createTurns, writesOver } from './writes.ts';
 
@@ -24,6 +25,8 @@ export interface RegistryOptions extends ConnectionOptions {
   readonly keychain: Keychain;
   /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
   readonly insecureHosts?: readonly string[];
+  /** Most requests of one namespace's admissions that wait for a connection; one more fails at once. */
+  readonly waitingPerNamespace?: number;
   /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
   readonly chunkBytes?: number;
   /** Parses large answers beside this thread; absent = they are parsed here. */
@@ -45,10 +48,14 @@ const MAX_SCOPES = 500;
 export function createRegistry(options: RegistryOptions): Registry {
   const { keychain, now, parseElsewhere, insecureHosts = [], random = Math.random } = options;
   const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
-  const { exchange, close } = openConnections(options);
+  const takeSlots = createSlots({
+    perNamespace: options.waitingPerNamespace ?? DEFAULT_WAITING_PER_NAMESPACE,
+  });
+  const { exchange, close } = openConnections(options, takeSlots);
   const closing = new AbortController();
   const pauses = createPauses(now);
-  const [slots, turns] = [createSlots(transfersPerHost), createTurns()];
+  const turns = createTurns();
+  const limits = { takeSlots, transfersPerHost, chunkBytes };
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
   const viewOf = (logins: Keychain, side: Call['side']): SideRegistry => {
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
@@ -58,8 +65,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       pauses.restMs(call, await authorizer.loginName(call));
     const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin),
-      ...writesOver({ begin, slots, turns, random, restMs, chunkBytes, memory }),
+      ...writesOver({ begin, turns, random, restMs, memory, ...limits }),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
+      inTurn: (turn) => over((...given) => ({ ...begin(...given), turn })),
     });
     return over((operation, doing, { registry, repository }, signal) => ({
       ...accessOf(operation, side),

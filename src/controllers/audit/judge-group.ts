@@ -56,7 +56,8 @@ export async function judgeUnit(
     return judgementOf(unit, answer, selection, now);
   }
   const images = [{ container: '', field: '', image, reference }];
-  const [answer] = await ports.judge({ images, policies, labels, credentials, signal });
+  const owner = { namespace: credentials.namespace, background: true };
+  const [answer] = await ports.judge({ images, policies, labels, credentials, owner, signal });
   if (!answer) throw new Error('the answer has no entry for the image that was asked about');
   const now = ports.clock();
   return judgementOf(unit, use ? asNamed(use, selection, answer, now) : answer, selection, now);

@@ -1,12 +1,12 @@
 import pLimit from 'p-limit';
 import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
 import type { ChildEvidence, Evidence, Fact, ImageRef } from '../model/index.ts';
-import type { Manifest, PinnedRef, Successor } from '../model/index.ts';
+import type { Manifest, PinnedRef, Successor, Turn } from '../model/index.ts';
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { answerConditions } from './conditions.ts';
 import { learn } from './learn.ts';
-import type { Reading } from './ports.ts';
+import { inTurn, type Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
 import { readTag, resolve } from './resolve.ts';
 import { BUILDKIT_KIND } from './signature-layers.ts';
@@ -86,13 +86,13 @@ function readSuccessor(
     annotations: policies.flatMap(({ lifecycle }) => lifecycle?.annotations ?? []),
     artifactTypes: policies.flatMap(({ lifecycle }) => lifecycle?.artifactTypes ?? []),
   };
-  const load = async (signal: AbortSignal): Promise<Fact<Successor>> => {
-    const tags = await learn(() => reading.registry.tags(image, signal), reading);
+  const load = async (signal: AbortSignal, turn: Turn): Promise<Fact<Successor>> => {
+    const shared = inTurn({ ...reading, signal }, turn);
+    const tags = await learn(() => shared.registry.tags(image, signal), reading);
     if (tags.state !== 'found') return tags;
     for (const tag of successorTags(image, manifest, tags.value).slice(0, MAX_CANDIDATES)) {
       const { registry, repository } = image;
-      if (await isSupported({ registry, repository, tag }, rules, { ...reading, signal }))
-        return { ...tags, value: { tag } };
+      if (await isSupported({ registry, repository, tag }, rules, shared)) return { ...tags, value: { tag } };
     }
     return { state: 'absent', seenAt: tags.seenAt };
   };

@@ -1,5 +1,5 @@
-import { formatReference, nameOf, parsed, parseReference } from '../model/index.ts';
-import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Verdict } from '../model/index.ts';
+import { formatReference, nameOf, parsed, parseReference, turnOf } from '../model/index.ts';
+import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Owner, Verdict } from '../model/index.ts';
 import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
@@ -14,6 +14,8 @@ export interface JudgeQuestion {
   readonly labels: Fact<Labels>;
   /** With what the kubelet would pull the images; absent = the controller's own logins. */
   readonly credentials?: Credentials | undefined;
+  /** For whom registries are asked: owners take turns. Absent = for no namespace. */
+  readonly owner?: Owner | undefined;
   /** Aborts at the one deadline of the request; what is open by then is unknown. */
   readonly signal: AbortSignal;
 }
@@ -53,9 +55,10 @@ export interface JudgedReference {
 /** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. */
 export async function judgeReference(
   use: ImageRef,
-  { policies, labels, unmatchedImages, signal, access }: Omit<JudgeRequest, 'images'>,
-  sources: Sources,
+  { policies, labels, unmatchedImages, signal, access, owner }: Omit<JudgeRequest, 'images'>,
+  given: Sources,
 ): Promise<JudgedReference> {
+  const sources = owner ? { ...given, memory: given.memory.inTurn(turnOf(owner)) } : given;
   const selection = selectPolicies(policies, nameOf(use), labels);
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
@@ -71,8 +74,8 @@ export async function judgeReference(
     return { reference: evidence.image, verdict, evidence };
   };
   const kept = keptFor(policies);
-  const judgeWith = async (given: Sources) =>
-    judgedBy(await gather({ ref: use, policies: applying, needs }, { ...given, signal, kept }));
+  const judgeWith = async (asked: Sources) =>
+    judgedBy(await gather({ ref: use, policies: applying, needs }, { ...asked, signal, kept }));
   const reading = needs.registry
     ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
     : sources;

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { unknown, type Clock, type Fact } from '../model/index.ts';
+import { sharedTurn, turnOf, unknown } from '../model/index.ts';
+import type { Clock, Fact, Referrer, SharedTurn, Signature, Turn, Unknown } from '../model/index.ts';
 
 /** How long and how much is remembered. */
 export interface MemoryLimits {
@@ -21,8 +22,11 @@ export type Keeping = Fact<unknown>['state'] | 'brief' | 'never';
 export interface Question<T> {
   /** Everything the answer depends on; two questions with equal parts are one. */
   readonly key: readonly string[];
-  /** Answers from the source. Gets a signal of its own: the first caller's deadline must not fail the others. */
-  readonly load: (signal: AbortSignal) => Promise<Fact<T>>;
+  /**
+   * Answers from the source. Gets a signal of its own: the first caller's deadline must not fail the others. And a turn of its
+   * own: that of all who wait for the answer, so that none of them waits longer than if it had asked alone.
+   */
+  readonly load: (signal: AbortSignal, turn: Turn) => Promise<Fact<T>>;
   /** Bytes that remembering this answer takes, roughly; 1,000 if not said. */
   readonly weigh?: (fact: Fact<T>) => number;
   /** How long this answer is kept; by its state if not said. */
@@ -43,6 +47,8 @@ export interface Memory {
    * a caller with another login. A scope names the logins without containing them. The empty scope is the controller's own.
    */
   scoped(scope: string): Memory;
+  /** The same memory, asked in this turn. */
+  inTurn(turn: Turn): Memory;
 }
 
 export interface FactMemory extends Memory {
@@ -73,6 +79,8 @@ interface Entry {
 const DEFAULT_WEIGHT = 1_000;
 /** What is learned with the controller's own logins, or with none. */
 const OWN_SCOPE = '';
+/** Where no one is named who asks. */
+const NO_TURN = turnOf({ namespace: '' });
 
 /** A memory in this process. */
 export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOptions): FactMemory {
@@ -91,7 +99,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     maxSize: limits.maxBytes,
     sizeCalculation: ({ weight }) => weight,
   });
-  const underway = new Map<string, Promise<Fact<unknown>>>();
+  const underway = new Map<string, { readonly answer: Promise<Fact<unknown>>; readonly turn: SharedTurn }>();
 
   // Keys are built from the question alone, and the caller that names a key names its type: the one cast of this room.
   const peek = <T>(key: readonly string[], maxAgeMs = Infinity): Fact<T> | undefined => {
@@ -110,30 +118,35 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
 
   const store = <T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void => {
     const lifetime = lifetimes[question.keep?.(fact) ?? fact.state];
-    if (lifetime <= 0) return;
+    if (lifetime <= 0 || (fact.state === 'unknown' && isCrowded(fact))) return;
     const now = clock().getTime();
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
     const key = JSON.stringify(question.key);
     entries.set(key, { kind: kindOf(question), fact, since: now, until: now + lifetime, weight });
   };
 
-  const load = <T>(question: Question<T>): Promise<Fact<T>> => {
+  const load = <T>(question: Question<T>, asked: Turn): Promise<Fact<T>> => {
     const key = JSON.stringify(question.key);
     const running = underway.get(key);
     onLookup?.(kindOf(question), running ? 'shared' : 'asked');
-    if (running) return running as Promise<Fact<T>>;
-    const started = question
-      .load(loadSignal())
+    const turn = running?.turn ?? sharedTurn();
+    turn.join(asked);
+    if (running) return running.answer as Promise<Fact<T>>;
+    const answer = question
+      .load(loadSignal(), turn)
       .then((fact) => {
         store(question, fact);
         return fact;
       })
-      .finally(() => underway.delete(key));
-    underway.set(key, started);
-    return started;
+      .finally(() => {
+        turn.end();
+        underway.delete(key);
+      });
+    underway.set(key, { answer, turn });
+    return answer;
   };
 
-  const view = (maxAgeMs: number, scope: string): Memory => {
+  const view = (maxAgeMs: number, scope: string, turn: Turn): Memory => {
     // Stored facts and pending loads all use this key, so that nothing can be shared beyond the scope.
     const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
       ...question,
@@ -150,13 +163,19 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
           onLookup?.(question.key[0] ?? '', 'remembered');
           return known;
         }
-        return signal.aborted ? OUT_OF_TIME : untilAborted(load(within(question)), signal);
+        const isShared = underway.has(JSON.stringify([scope, ...question.key]));
+        const ask = async (): Promise<Fact<T>> =>
+          signal.aborted ? OUT_OF_TIME : untilAborted(load(within(question), turn), signal);
+        const fact = await ask();
+        // What another caller's requests were too many for may be no limit to this one.
+        return isShared && fact.state === 'unknown' && isCrowded(fact) ? ask() : fact;
       },
-      recent: () => view(limits.absentMs, scope),
-      scoped: (other) => view(maxAgeMs, other),
+      recent: () => view(limits.absentMs, scope, turn),
+      scoped: (other) => view(maxAgeMs, other, turn),
+      inTurn: (other) => view(maxAgeMs, scope, other),
     };
   };
-  return { ...view(Infinity, OWN_SCOPE), counts: () => counts };
+  return { ...view(Infinity, OWN_SCOPE, NO_TURN), counts: () => counts };
 }
 
 function kindOf({ key }: { readonly key: readonly string[] }): string {
@@ -177,6 +196,21 @@ async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): P
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/**
+ * Whether something is unknown because of how much else was asked for at that moment. That says nothing about the registry, and
+ * is never remembered: the requests of one caller must not make an image unknown for another.
+ */
+function isCrowded({ reason, transient }: Pick<Unknown, 'reason' | 'transient'>): boolean {
+  return transient && reason.code === 'LimitExceeded';
+}
+
+/** How long an answer is kept some of whose entries could not be read; `undefined` when all could. */
+export function keepingUnread(entries: readonly (Referrer | Signature)[]): 'brief' | 'never' | undefined {
+  const unread = entries.filter((one) => one.state === 'unread');
+  if (unread.length === 0) return undefined;
+  return unread.some(isCrowded) ? 'never' : 'brief';
 }
 
 /** About how many bytes a fact takes in memory, by its JSON. */

@@ -12,7 +12,14 @@ import type {
   Manifest,
   PinnedRef,
 } from '../model/index.ts';
-import type { ConditionOutcome, JobOutcome, Signature, SignatureCandidate, Trust } from '../model/index.ts';
+import type {
+  ConditionOutcome,
+  JobOutcome,
+  Signature,
+  SignatureCandidate,
+  Trust,
+  Turn,
+} from '../model/index.ts';
 import type { ConditionJob } from '../policy/index.ts';
 import type { Report } from './learn.ts';
 import type { KeptAnnotations } from './kept.ts';
@@ -83,7 +90,10 @@ export type Keychain = (
 ) => Promise<RegistryLogin | undefined>;
 
 /** Everything that is read from a registry. */
-export type RegistrySource = ManifestSource & ReferrerSource & BlobSource & TagSource;
+export interface RegistrySource extends ManifestSource, ReferrerSource, BlobSource, TagSource {
+  /** The same registry, where requests wait for a connection in this turn; absent = none waits for another. */
+  inTurn?(turn: Turn): RegistrySource;
+}
 
 /** What gathering evidence needs from outside, joined in one value that travels down the calls. */
 export interface Sources {
@@ -103,4 +113,10 @@ export interface Reading extends Sources {
   readonly signal: AbortSignal;
   /** Of manifests and listings only these annotations are kept. */
   readonly kept: KeptAnnotations;
+}
+
+/** The same sources, asked in this turn. */
+export function inTurn<S extends Sources>(sources: S, turn: Turn): S {
+  const { registry, memory } = sources;
+  return { ...sources, registry: registry.inTurn?.(turn) ?? registry, memory: memory.inTurn(turn) };
 }

@@ -2,8 +2,8 @@ import pLimit from 'p-limit';
 import { artifactTypeOf, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
 import type { Descriptor, Fact, PinnedRef, Referrer } from '../model/index.ts';
 import { learn, unread } from './learn.ts';
-import { weightOf } from './memory.ts';
-import type { Reading, Sources } from './ports.ts';
+import { keepingUnread, weightOf } from './memory.ts';
+import { inTurn, type Reading, type Sources } from './ports.ts';
 import { readManifest } from './resolve.ts';
 
 /** Referrers that are opened because their listing says too little: more is an attack, and each is a request. */
@@ -32,9 +32,8 @@ export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<
   return reading.memory.recall<readonly Referrer[]>(
     {
       key: keyFor(lookOf(reading, keyFor)),
-      load: (signal) => list(image, { ...reading, signal }),
-      keep: (fact) =>
-        fact.state === 'found' && fact.value.some(({ state }) => state === 'unread') ? 'brief' : fact.state,
+      load: (signal, turn) => list(image, inTurn({ ...reading, signal }, turn)),
+      keep: (fact) => (fact.state === 'found' ? (keepingUnread(fact.value) ?? 'found') : fact.state),
       weigh: weightOf,
     },
     reading.signal,
@@ -46,12 +45,13 @@ export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<
  * remembered by itself, as long as it takes to look twice.
  */
 async function listed(image: PinnedRef, reading: Reading): Promise<Fact<readonly Descriptor[]>> {
-  const { registry, memory, kept } = reading;
+  const { memory, kept } = reading;
   const ask = (operation: 'referrers' | 'fallbackReferrers') =>
     memory.recall<readonly Descriptor[]>(
       {
         key: ['listing', operation, nameOf(image), image.digest, kept.id],
-        load: (signal) => learn(() => registry[operation](image, signal, kept.keys), reading),
+        load: (signal, turn) =>
+          learn(() => inTurn(reading, turn).registry[operation](image, signal, kept.keys), reading),
         keep: () => 'brief',
         weigh: weightOf,
       },

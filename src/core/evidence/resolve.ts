@@ -1,18 +1,19 @@
-import { isPinned, nameOf, pin } from '../model/index.ts';
-import type { Fact, ImageRef, Manifest, PinnedRef } from '../model/index.ts';
+import { isPinned, nameOf, pin, turnOf } from '../model/index.ts';
+import type { Fact, ImageRef, Manifest, Owner, PinnedRef, Turn } from '../model/index.ts';
 import type { CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access } from './access.ts';
 import { keptFor } from './kept.ts';
 import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
-import type { Reading, Sources } from './ports.ts';
+import { inTurn, type Reading, type Sources } from './ports.ts';
 
 /** Content by digest never changes; only whether the registry still has it does. */
 function manifestQuestion(image: PinnedRef, reading: Omit<Reading, 'signal'>): Question<Manifest> {
-  const { registry, kept } = reading;
+  const { kept } = reading;
   return {
     key: ['manifest', nameOf(image), image.digest, kept.id],
-    load: (signal) => learn(() => registry.manifest(image, signal, kept.keys), reading),
+    load: (signal, turn) =>
+      learn(() => inTurn(reading, turn).registry.manifest(image, signal, kept.keys), reading),
     // Parsed, a manifest takes about three times its text.
     weigh: (fact) => (fact.state === 'found' ? 500 + 3 * fact.value.size : 500),
   };
@@ -28,12 +29,13 @@ export function readManifest(image: PinnedRef, reading: Reading): Promise<Fact<M
  * memory a HEAD is enough to see that it has not moved.
  */
 export function readTag(ref: ImageRef, reading: Reading): Promise<Fact<Manifest>> {
-  const { memory, registry, kept } = reading;
+  const { kept } = reading;
   const tag = [nameOf(ref), ref.tag ?? ''];
-  const load = async (signal: AbortSignal): Promise<Fact<Manifest>> => {
+  const load = async (signal: AbortSignal, turn: Turn): Promise<Fact<Manifest>> => {
+    const shared = inTurn({ ...reading, signal }, turn);
+    const { memory, registry } = shared;
     const last = memory.peek<PinnedRef>(['last-digest', ...tag]);
-    const known =
-      last?.state === 'found' ? await confirm(ref, last.value, { ...reading, signal }) : undefined;
+    const known = last?.state === 'found' ? await confirm(ref, last.value, shared) : undefined;
     const fact = known ?? (await learn(() => registry.manifest(ref, signal, kept.keys), reading));
     if (fact.state === 'found') {
       const image = pin(ref, fact.value.digest);
@@ -42,7 +44,7 @@ export function readTag(ref: ImageRef, reading: Reading): Promise<Fact<Manifest>
     }
     return fact;
   };
-  return memory.recall({ key: ['tag', ...tag, kept.id], keep: () => 'never', load }, reading.signal);
+  return reading.memory.recall({ key: ['tag', ...tag, kept.id], keep: () => 'never', load }, reading.signal);
 }
 
 /** The remembered manifest if the tag still points to it; `undefined` sends the caller to the registry. */
@@ -71,6 +73,8 @@ export async function resolve(
 /** How a reference is resolved: with which logins, by when, and which policies will be asked about it. */
 export interface PinRequest {
   readonly access?: Access | undefined;
+  /** For whom the registry is asked; absent = for no namespace. */
+  readonly owner?: Owner | undefined;
   readonly signal: AbortSignal;
   readonly policies: readonly CompiledPolicy[];
 }
@@ -78,12 +82,13 @@ export interface PinRequest {
 /** The reference with the digest it points to right now, read with these logins. Never throws. */
 export async function pinReference(
   ref: ImageRef,
-  { access, signal, policies }: PinRequest,
+  { access, owner, signal, policies }: PinRequest,
   given: Sources,
 ): Promise<Fact<PinnedRef>> {
   if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
   const sources = await sourcesFor([ref], access, given);
   if (isUnknown(sources)) return sources;
-  const manifest = await readTag(ref, { ...sources, signal, kept: keptFor(policies) });
+  const memory = owner ? sources.memory.inTurn(turnOf(owner)) : sources.memory;
+  const manifest = await readTag(ref, { ...sources, memory, signal, kept: keptFor(policies) });
   return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
 }

@@ -4,8 +4,8 @@ import type { Fact, PinnedRef, Signature, Trust, Unread } from '../model/index.t
 import { isUnreadable, readVulnerabilities, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { SignatureNeeds } from '../policy/index.ts';
 import { learn, unread } from './learn.ts';
-import { weightOf, type Keeping } from './memory.ts';
-import type { Reading } from './ports.ts';
+import { keepingUnread, weightOf, type Keeping } from './memory.ts';
+import { inTurn, type Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
 import { BUILDKIT_KIND, BUILDKIT_SUBJECT } from './signature-layers.ts';
@@ -38,7 +38,7 @@ export function readSignatures(
     {
       key: keyFor(lookOf(reading, keyFor)),
       // With the signal of this load: the deadline of one caller must not leave unknown what others share.
-      load: (signal) => tryAll(image, needs, { ...reading, signal }),
+      load: (signal, turn) => tryAll(image, needs, inTurn({ ...reading, signal }, turn)),
       keep: keeping,
       weigh,
     },
@@ -60,8 +60,8 @@ function fingerprintOf({ trust, ...needs }: SignatureNeeds): string {
 /** Proof lasts; its absence is forgotten soon, because people sign right after a refusal. */
 function keeping(fact: Signatures): Keeping {
   if (fact.state !== 'found') return fact.state;
-  if (fact.value.some(({ state }) => state === 'unread')) return 'brief';
-  return fact.value.some(({ state }) => state === 'proven') ? 'found' : 'absent';
+  const proven = fact.value.some(({ state }) => state === 'proven');
+  return keepingUnread(fact.value) ?? (proven ? 'found' : 'absent');
 }
 
 /** Bytes of one finding of a report in memory. */

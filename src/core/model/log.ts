@@ -11,3 +11,14 @@ export interface Log {
 export function errorFields(error: unknown): object {
   return error instanceof Fault ? { code: error.code, detail: error.message } : { err: error };
 }
+
+/** One gauge with how its values are read. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: () => readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
-import type { Clock } from '../../../core/model/index.ts';
+import { sharedTurn, type Clock, type SharedTurn } from '../../../core/model/index.ts';
 import { createMemo, unlessAborted } from '../../io/index.ts';
 import type { Access, Call } from '../call.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
@@ -55,6 +55,7 @@ export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Au
   const lastOf = new LRUCache<string, Challenge>(REMEMBERED); // by registry, without scopes
   const logins = createMemo<RegistryLogin | undefined>(now, REMEMBERED);
   const tokens = createMemo<string>(now, REMEMBERED);
+  const turns = new Map<string, SharedTurn>(); // of the tokens that are being fetched
 
   const loginFor = async (call: Call, anew: boolean): Promise<RegistryLogin | undefined> => {
     const { repository, signal } = call;
@@ -74,7 +75,10 @@ export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Au
     const known = tokens.known(key);
     if (known && `Bearer ${known.value}` !== refused)
       return { authorization: `Bearer ${known.value}`, fresh: false };
-    // It belongs to all who wait for it, and so ends with the signal of none of them.
+    // It belongs to all who wait for it: it has the turn of each, and ends with the signal of none of them.
+    const turn = turns.get(key) ?? sharedTurn();
+    turns.set(key, turn);
+    if (call.turn) turn.join(call.turn);
     const background: Call = {
       ...call,
       operation: 'token',
@@ -82,12 +86,18 @@ export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Au
       access: 'pull',
       patient: false,
       signal: closed,
+      turn,
       onRequest: undefined,
     };
     const token = tokens.learn(key, () => {
       const atItsPace = paced(exchange, pauses, identityOf(question.login));
       return fetchToken(atItsPace, background, question, now);
     });
+    const settled = (): void => {
+      turn.end();
+      if (turns.get(key) === turn) turns.delete(key);
+    };
+    token.then(settled, settled);
     const value = await unlessAborted(token, call.signal, () => deadline(call));
     return { authorization: `Bearer ${value}`, fresh: true };
   };

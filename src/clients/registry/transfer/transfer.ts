@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import pLimit, { type LimitFunction } from 'p-limit';
 import {
   digestOf,
   Fault,
@@ -14,6 +13,7 @@ import { unlessAborted } from '../../io/index.ts';
 import { hasBlob } from '../blob.ts';
 import type { Begin } from '../call.ts';
 import { deadline } from '../fault.ts';
+import type { TakeSlots } from '../slots.ts';
 import { createFeed } from './feed.ts';
 import { beginUpload, cancelUpload, mountBlob, uploadBlob, type Session, type Upload } from './upload.ts';
 
@@ -21,7 +21,9 @@ type Transfer = Parameters<TargetRegistry['transferBlob']>[0];
 
 export interface TransferParts {
   readonly begin: Begin;
-  readonly slots: Slots;
+  readonly takeSlots: TakeSlots;
+  /** Most blobs on their way to one registry at a time. */
+  readonly transfersPerHost: number;
   /** Bytes of one chunk, where an upload goes in chunks. */
   readonly chunkBytes: number;
   readonly memory: TransferMemory;
@@ -34,28 +36,18 @@ interface TransferMemory {
   readonly known: LRUCache<string, string>;
 }
 
-/** Lets only so many transfers to one registry be under way. */
-type Slots = (registry: string) => LimitFunction;
-
-/** Registries whose slots are kept. */
-const MAX_REGISTRIES = 1_000;
+/** Blobs on their way to all registries together: each holds two connections and some hundred KiB. */
+const MAX_TRANSFERS = 128;
 /** Blobs of which a repository that has them is remembered, to be mounted from: some thousand images. */
 const MAX_KNOWN_BLOBS = 50_000;
 const BLOB_TYPE = 'application/octet-stream';
-
-/** Makes the slots of one client. A transfer takes one before it opens its source, so that no source waits for a turn. */
-export function createSlots(perRegistry: number): Slots {
-  const memoMethod = (): LimitFunction => pLimit(perRegistry);
-  const slots = new LRUCache<string, LimitFunction>({ max: MAX_REGISTRIES, memoMethod });
-  return (registry) => slots.memo(registry);
-}
 
 export function createTransferMemory(): TransferMemory {
   return { flights: createSingleFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
 }
 
 export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
-  const { begin, slots, chunkBytes } = parts;
+  const { begin, chunkBytes, takeSlots, transfersPerHost } = parts;
   const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
@@ -83,7 +75,17 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
     if ((maybeThere || copiedBefore) && (await unlessDenied(hasBlob(call, blob))) === true) return 'present';
     const session = await tryMount(transfer, signal);
     if (session === 'mounted') return 'mounted';
-    await slots(to.registry)(() => copy({ call, chunkBytes }, transfer, session));
+    // Before the source is opened, so that no source waits for a turn.
+    const release = await takeSlots(
+      call,
+      { name: `transfers ${call.endpoint.origin}`, slots: transfersPerHost },
+      { name: 'transfers', slots: MAX_TRANSFERS },
+    );
+    try {
+      await copy({ call, chunkBytes }, transfer, session);
+    } finally {
+      release();
+    }
     return 'copied';
   };
 

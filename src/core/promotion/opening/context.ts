@@ -1,6 +1,6 @@
 import type { DockerConfigText, JudgedReference, JudgeRequest } from '../../evidence/index.ts';
 import type { Keychain, PullSecretLogins } from '../../evidence/index.ts';
-import type { Clock, ImageRef, Parsed } from '../../model/index.ts';
+import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { SignSpec } from '../schema.ts';
@@ -17,6 +17,8 @@ import type { IdentityToken } from './secrets.ts';
 export interface SideRegistry extends TargetRegistry {
   /** The same registry. It also calls `onRequest` for each request; that must not throw. */
   watched(onRequest: () => void): SideRegistry;
+  /** The same registry, where requests wait for a connection in this turn. */
+  inTurn(turn: Turn): SideRegistry;
 }
 
 /** A registry client with its connections. */

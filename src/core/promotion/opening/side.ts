@@ -1,6 +1,6 @@
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
-import { parsed, parseReference, problem } from '../../model/index.ts';
-import type { ImageRef, Parsed, PinnedRef, Problem } from '../../model/index.ts';
+import { parsed, parseReference, problem, turnOf } from '../../model/index.ts';
+import type { ImageRef, Owner as Asker, Parsed, PinnedRef, Problem } from '../../model/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
 import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';
@@ -11,6 +11,8 @@ export interface OpenSide extends ServerTrust, Logins {
   /** Its repository. */
   readonly place: ImageRef;
   readonly registry: SideRegistry;
+  /** For whom its registry is asked. */
+  readonly askedFor: Asker;
   readonly close: () => Promise<void>;
 }
 
@@ -51,9 +53,10 @@ export async function openSide(
   const own = side.insecure || side.caSecretRef ? context.openClient(trust) : undefined;
   const client: SideClient = own ?? context.registry;
   const { keychain, scope } = logins.value;
-  const registry = client.as({ scope, keychain, side: which });
+  const askedFor = { namespace: owner.namespace, background: true };
+  const registry = client.as({ scope, keychain, side: which }).inTurn(turnOf(askedFor));
   const close = async (): Promise<void> => own?.close();
-  return parsed({ place, registry, ...logins.value, ...trust, close });
+  return parsed({ place, registry, askedFor, ...logins.value, ...trust, close });
 }
 
 async function loginsOf(
@@ -100,7 +103,7 @@ function readLogins(
 
 /** Judges images on one side of a promotion with the login of that side. */
 export function judgeOn(
-  { registry, scope }: OpenSide,
+  { registry, scope, askedFor }: OpenSide,
   policies: readonly CompiledPolicy[],
   { judge, clock }: Pick<OpeningContext, 'judge' | 'clock'>,
 ) {
@@ -110,6 +113,7 @@ export function judgeOn(
       policies,
       labels: { state: 'found', value: {}, seenAt },
       access: () => Promise.resolve({ state: 'found', value: { scope, registry }, seenAt }),
+      owner: askedFor,
       signal,
     });
   };
