@@ -35,7 +35,7 @@ describe('a mirror, from registry to registry', () => {
   });
 
   for (const [quarantine, each] of [
-    [true, 3],
+    [true, 4],
     [false, 2],
   ] as const)
     it(`sends ${String(each)} requests per existing tag, with quarantine ${String(quarantine)}, and three in total`, async () => {
@@ -45,7 +45,7 @@ describe('a mirror, from registry to registry', () => {
       fixture.registry.forgetLog();
       const { results } = await fixture.run({ spec });
       expect(new Set(results.map(({ decision }) => decision))).to.deep.equal(new Set(['UpToDate']));
-      // Both tags, and the listing that has the flag; one list of tags, and the history with its blob.
+      // Both tags, the image and the listing that has its flag; one list of tags, and the history with its blob.
       expect(fixture.registry.requests).to.have.lengthOf(each * 4 + 3);
     });
 
@@ -70,7 +70,7 @@ describe('a mirror, from registry to registry', () => {
     expect(decisions(await fixture.run({ spec: mirror() }))).to.deep.equal([['1.4.0', 'UpToDate']]);
   });
 
-  it('records every platform of an index', async () => {
+  it('records and flags every platform of an index', async () => {
     const children = await Promise.all(
       ['amd64', 'arm64'].map((architecture) =>
         pushImage(place('public/app'), { salt: architecture, platform: { os: 'linux', architecture } }),
@@ -80,7 +80,10 @@ describe('a mirror, from registry to registry', () => {
     await fixture.run({ spec: mirror() });
     for (const { digest } of children) {
       const types = (await listReferrers(place('quarantine/app'), digest)).map((one) => one.artifactType);
-      expect(types).to.deep.equal(['application/vnd.in-toto+json']);
+      expect(types).to.have.members([
+        'application/vnd.in-toto+json',
+        'application/vnd.pratique.quarantine.v1+json',
+      ]);
     }
   });
 

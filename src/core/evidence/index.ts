@@ -6,6 +6,7 @@ export { accessFor } from './access.ts';
 export type { Access, Credentials, DockerConfigText, PullSecretLogins, ReadPullSecrets } from './access.ts';
 export type { UnreadableLogins } from './access.ts';
 export { evidenceWithout } from './gather.ts';
+export { holdsOnlyStatements, isStatements } from './platforms.ts';
 export { learn } from './learn.ts';
 export { pinReference, type PinRequest } from './resolve.ts';
 export { createMemory, type LookupResult } from './memory.ts';

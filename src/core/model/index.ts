@@ -4,7 +4,7 @@ export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parse
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
-export { isIndexType, MEDIA_TYPE } from './media-type.ts';
+export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest, parseManifestBytes } from './manifest.ts';
 export { parseListing, parseTags, type Listing } from './listing.ts';

@@ -18,9 +18,11 @@ export const REASONS = {
   NotPinned: 'The policy demands a digest and the reference has none.',
   InvalidReference: 'The image reference is not valid.',
   ImageNotFound: 'The registry has no such image, or does not show it to this login.',
+  AmbiguousIndex: 'Runtimes would read the index in different ways, so that no one knows which image runs.',
   // Worth a warning.
   EndOfLifeNear: 'The end of life that the image claims is near.',
   UnmatchedImage: 'No policy covers the image.',
+  TagMayDiffer: 'The reference has a tag only, and a node that has another image under it may run that one.',
   // A promotion says no, or has nothing to do.
   TagExists: 'The tag exists at the target with another digest, and the promotion does not replace it.',
   TargetMoved: 'The tag at the target was moved by another writer while the image was copied.',

@@ -1,7 +1,6 @@
-import { artifactTypeOf, formatReference, isIndexType, pin } from '../model/index.ts';
-import type { Manifest, PinnedRef } from '../model/index.ts';
+import { artifactTypeOf, formatReference, pin, type PinnedRef } from '../model/index.ts';
 import { saysNothing } from './graph/carried.ts';
-import type { Graph } from './graph/graph.ts';
+import type { ImageNode } from './graph/nodes.ts';
 import { subjectOf } from './records/artifact.ts';
 import type { HistoryBook } from './records/history.ts';
 import { findQuarantineFlag, QUARANTINE_TYPE, quarantineFlag } from './records/marks.ts';
@@ -9,7 +8,8 @@ import type { TargetRegistry } from './ports.ts';
 import { acquisitionRecord, acquisitionStatement, findAcquisition } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
-import { blocked, step, type Step, type StepParts } from './steps/step.ts';
+import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
+import { blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 
 /** The steps of a mirror, in their order: the flag and the record are there before the tag makes the image visible. */
@@ -26,19 +26,34 @@ export function mirrorSteps(parts: StepParts, mirror: MirrorSpec): readonly Step
 }
 
 /**
- * Flags the image as quarantined before its tag makes it visible, and proves with each run that the flag is still listed: clean-ups
- * of registries take what has no tag. A listing that cannot be read fails the image.
+ * Flags the image, and everything below its index that can be pulled by itself, as quarantined before the tag makes it visible, and
+ * proves with each run that each flag is still listed: clean-ups of registries take what has no tag. A listing that cannot be read
+ * fails the image.
  */
 function flagStep({ target, startedAt }: StepParts): Step {
-  return step('flag', async ({ to, planned }, { graph }, signal) => {
-    const image = pin(to, graph?.root.manifest.digest ?? planned.expected);
-    if (await isFlagged(image, target, signal)) return { status: 'skipped' };
-    const about = graph?.root.manifest ?? (await target.manifest(image, signal));
-    if (!about) return blocked('TargetMoved', `${formatReference(image)} is gone; run again to decide anew`);
-    await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
+  return step('flag', async ({ to, planned }, learned, signal) => {
+    const nodes = await nodesToFlag(learned, { target, image: pin(to, planned.expected) }, signal);
+    if (!nodes) return blocked('TargetMoved', `${formatReference(to)} is gone; run again to decide anew`);
+    const flagged = await markEach(nodes, async (about) => {
+      if (await isFlagged(pin(to, about.digest), target, signal)) return false;
+      await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
+      return true;
+    });
+    if (!flagged) return { status: 'skipped' };
     const flagRestored = planned.action === 'UpToDate';
     return { status: 'succeeded', learned: { flagRestored } };
   });
+}
+
+/** What was copied, or what lies at the target where nothing had to be; `undefined` = it is gone there. */
+async function nodesToFlag(
+  learned: Learned,
+  { target, image }: { readonly target: TargetRegistry; readonly image: PinnedRef },
+  signal: AbortSignal,
+): Promise<readonly ImageNode[] | undefined> {
+  if (learned.graph) return copiedNodes(learned);
+  const root = await target.manifest(image, signal);
+  return root && nodesAt(target, image, root, signal);
 }
 
 /** Referrers that are opened because their listing leaves open what they are; real images have a handful. */
@@ -56,12 +71,12 @@ async function isFlagged(image: PinnedRef, target: TargetRegistry, signal: Abort
   return false;
 }
 
-/** Attaches where the image was taken from, to the index and to each of its platforms; signed, if the promotion has a signer. */
+/** Attaches where the image was taken from, to the index and to each image below it; signed, if the promotion has a signer. */
 function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
   const { target, run, startedAt, signer, spec, sourceAuthenticated } = parts;
   const copyReferrers = spec.attachments.carry !== 'None';
   return step('record', async ({ image, to }, learned, signal) => {
-    for (const about of [rootOf(learned), ...platformsIn(learned.graph)]) {
+    for (const { manifest: about } of await copiedNodes(learned)) {
       const place = { target, to, about };
       const acquisition = {
         ...{ run, copyReferrers, sourceAuthenticated, source: image, acquiredAt: startedAt },
@@ -77,13 +92,6 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
     }
     return { status: 'succeeded' };
   });
-}
-
-/** Children of the index, as far as they came along. */
-function platformsIn(graph: Graph | undefined): readonly Manifest[] {
-  if (!graph || !isIndexType(graph.root.manifest.mediaType)) return [];
-  const children = new Set(graph.root.manifest.manifests.map(({ digest }) => digest));
-  return graph.manifests.flatMap(({ manifest }) => (children.has(manifest.digest) ? [manifest] : []));
 }
 
 /** Writes the arrival into the history of the mirror, so that it is not pulled in again once it has been promoted and deleted. */

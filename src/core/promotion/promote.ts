@@ -1,4 +1,4 @@
-import { formatReference, listOf, objectOf, pin, type Digest } from '../model/index.ts';
+import { formatReference, listOf, objectOf, pin, type Digest, type Manifest } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
 import { gateHash, waive, type GateResult } from './gates/gate.ts';
@@ -11,6 +11,7 @@ import { reportRecord, vulnerabilityStatement } from './records/report.ts';
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
+import { copiedNodes } from './steps/nodes.ts';
 import { blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
@@ -179,18 +180,24 @@ function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations 
   const { target, signer, startedAt: at } = parts;
   return step('sign', async (task, learned, signal) => {
     if (!signer) throw new Error('there is no signer');
-    const place = { target, to: task.to, about: rootOf(learned) };
     const signing = { signer, format, at };
-    const statement = releaseOf(task, learned, parts, promote);
-    const refused =
-      (await writeSignature(place, signing, annotations, signal)) ??
-      (await writeStatement(place, signing, statement, signal));
+    const place = { target, to: task.to };
+    const root = { ...place, about: rootOf(learned) };
+    let refused = await writeSignature(root, signing, annotations, signal);
+    // What was judged is released: not what only calls itself statements, which no runtime comes to from the index.
+    const released = (await copiedNodes(learned)).filter(({ isPicked }) => isPicked);
+    // The image itself last: once it is released, everything below it is, too.
+    for (const { manifest: about } of released.toReversed()) {
+      if (refused) break;
+      const statement = releaseOf({ ...task, about }, learned, parts, promote);
+      refused = await writeStatement({ ...place, about }, signing, statement, signal);
+    }
     return refused ? { status: 'failed', reason: refused } : { status: 'succeeded' };
   });
 }
 
 function releaseOf(
-  task: ImageTask,
+  task: ImageTask & { readonly about: Manifest },
   learned: Learned,
   { run, startedAt }: StepParts,
   { policies }: PromoteSpec,
@@ -202,7 +209,7 @@ function releaseOf(
   const isWaived = ({ id }: { readonly id: string }): boolean => waived.has(id.toLowerCase());
   return releaseStatement({
     source: task.image,
-    target: pin(task.to, rootOf(learned).digest),
+    target: pin(task.to, task.about.digest),
     promotedAt: startedAt,
     run,
     gates: [

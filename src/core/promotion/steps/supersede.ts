@@ -1,11 +1,12 @@
 import pLimit from 'p-limit';
-import type { Manifest } from '../../model/index.ts';
+import { pin, type Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
 import type { PromoteSpec } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import { compareNewestFirst, parseTagVersion, type TagVersion } from '../selection/versions.ts';
+import { markEach, nodesAt } from './nodes.ts';
 import { step, type Step, type StepParts } from './step.ts';
 import { attach, referrersAt } from './write.ts';
 
@@ -41,10 +42,16 @@ export function supersedeStep(
       return lineOf(member) === lineOf(own) ? member : undefined;
     };
     const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
-      const place = { target, to, about };
-      if (findEndOfLife(await referrersAt(place, signal))) return false;
-      await attach(place, endOfLifeMark(subjectOf(about), { endsAt, supersededBy, at: startedAt }), signal);
-      return true;
+      const markOne = async (node: Manifest): Promise<boolean> => {
+        const place = { target, to, about: node };
+        if (findEndOfLife(await referrersAt(place, signal))) return false;
+        await attach(place, endOfLifeMark(subjectOf(node), { endsAt, supersededBy, at: startedAt }), signal);
+        return true;
+      };
+      // The image itself is marked last: once it is, everything below it is, too.
+      if (findEndOfLife(await referrersAt({ target, to, about }, signal))) return false;
+      const nodes = await nodesAt(target, pin(to, about.digest), about, signal);
+      return markEach(nodes, markOne);
     };
     // They come newest first, so that mostly one is examined.
     for (const one of others.filter((other) => compareNewestFirst(other.version, version) < 0))
