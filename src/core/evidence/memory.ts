@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
-import { sharedTurn, turnOf, unknown } from '../model/index.ts';
+import { firstOwner, sharedTurn, turnOf, unknown } from '../model/index.ts';
 import type { Clock, Fact, Referrer, SharedTurn, Signature, Turn, Unknown } from '../model/index.ts';
+import { createShares, type Shared } from './shares.ts';
 
 /** How long and how much is remembered. */
 export interface MemoryLimits {
@@ -68,7 +68,7 @@ export interface MemoryOptions {
   readonly onLookup?: (kind: string, result: LookupResult) => void;
 }
 
-interface Entry {
+interface Entry extends Shared {
   readonly kind: string;
   readonly fact: Fact<unknown>;
   readonly since: number;
@@ -88,17 +88,31 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   const count = (kind: string, by: number) => {
     counts.set(kind, (counts.get(kind) ?? 0) + by);
   };
-  const entries = new LRUCache<string, Entry>({
-    onInsert: ({ kind }, _key, reason) => {
-      if (reason === 'add') count(kind, 1);
-    },
-    dispose: ({ kind }, _key, reason) => {
-      if (reason !== 'set') count(kind, -1);
-    },
-    max: limits.maxFacts,
-    maxSize: limits.maxBytes,
-    sizeCalculation: ({ weight }) => weight,
-  });
+  const entries = new Map<string, Entry>();
+  const shares = createShares();
+  // Both limits count: a fact takes its bytes, and one of the places for facts.
+  const bytesOfPlace = Math.ceil(limits.maxBytes / limits.maxFacts);
+  let bytes = 0;
+  const drop = (key: string): void => {
+    const entry = entries.get(key);
+    if (!entry) return;
+    entries.delete(key);
+    shares.remove(key, entry);
+    bytes -= entry.weight;
+    count(entry.kind, -1);
+  };
+  const isFull = (weight: number): boolean =>
+    entries.size >= limits.maxFacts || bytes + weight > limits.maxBytes;
+  const put = (key: string, entry: Entry): void => {
+    drop(key);
+    if (entry.weight > limits.maxBytes) return;
+    for (let next = shares.next(); next !== undefined && isFull(entry.weight); next = shares.next())
+      drop(next);
+    entries.set(key, entry);
+    shares.add(key, entry);
+    bytes += entry.weight;
+    count(entry.kind, 1);
+  };
   const underway = new Map<string, { readonly answer: Promise<Fact<unknown>>; readonly turn: SharedTurn }>();
 
   // Keys are built from the question alone, and the caller that names a key names its type: the one cast of this room.
@@ -116,13 +130,19 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     never: 0,
   };
 
-  const store = <T>(question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>, fact: Fact<T>): void => {
+  const store = <T>(
+    question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>,
+    fact: Fact<T>,
+    turn: Turn,
+  ): void => {
     const lifetime = lifetimes[question.keep?.(fact) ?? fact.state];
     if (lifetime <= 0 || (fact.state === 'unknown' && isCrowded(fact))) return;
     const now = clock().getTime();
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
-    const key = JSON.stringify(question.key);
-    entries.set(key, { kind: kindOf(question), fact, since: now, until: now + lifetime, weight });
+    const times = { since: now, until: now + lifetime };
+    const share = { owner: firstOwner(turn)?.namespace ?? '', registry: registryIn(question) };
+    const size = weight + bytesOfPlace;
+    put(JSON.stringify(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
   };
 
   const load = <T>(question: Question<T>, asked: Turn): Promise<Fact<T>> => {
@@ -135,7 +155,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     const answer = question
       .load(loadSignal(), turn)
       .then((fact) => {
-        store(question, fact);
+        store(question, fact, turn);
         return fact;
       })
       .finally(() => {
@@ -155,7 +175,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return {
       peek: (key) => peek([scope, ...key], maxAgeMs),
       store: (question, fact) => {
-        store(within(question), fact);
+        store(within(question), fact, turn);
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
         const known = peek<T>([scope, ...question.key], maxAgeMs);
@@ -180,6 +200,16 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
 
 function kindOf({ key }: { readonly key: readonly string[] }): string {
   return key[1] ?? '';
+}
+
+/** The host in the first name of a repository in a key; `''` = there is none. */
+function registryIn({ key }: { readonly key: readonly string[] }): string {
+  return (
+    key
+      .slice(1)
+      .find((part) => part.includes('/'))
+      ?.split('/', 1)[0] ?? ''
+  );
 }
 
 const OUT_OF_TIME = unknown('DeadlineExceeded', 'the registry did not answer in time', true);

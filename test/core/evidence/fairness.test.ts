@@ -1,0 +1,158 @@
+import { expect } from 'chai';
+import { turnOf, unknown, type Fact, type Owner, type Turn } from '../../../src/core/model/index.ts';
+import { createMemory } from '../../../src/core/evidence/index.ts';
+import { keepingUnread, type Memory, type MemoryLimits } from '../../../src/core/evidence/memory.ts';
+import { NOW } from '../../support/policies.ts';
+import { forever, LIMITS } from '../../support/verification.ts';
+
+const CROWDED = unknown('LimitExceeded', 'too many requests wait', true);
+const TOO_LARGE = unknown('LimitExceeded', 'it has more entries than are read');
+const found: Fact<string> = { state: 'found', value: 'x', seenAt: NOW };
+
+function memoryWith(limits: Partial<MemoryLimits> = {}) {
+  return createMemory({ clock: () => NOW, limits: { ...LIMITS, ...limits }, loadSignal: forever });
+}
+
+const of = (memory: Memory, namespace: string): Memory => memory.inTurn(turnOf({ namespace }));
+const keyOf = (name: string): readonly string[] => ['manifest', name, 'sha256:0'];
+
+async function learnAll(memory: Memory, names: readonly string[]): Promise<void> {
+  for (const name of names)
+    await memory.recall({ key: keyOf(name), load: () => Promise.resolve(found) }, forever());
+}
+const range = (count: number, name: (index: number) => string): readonly string[] =>
+  Array.from({ length: count }, (_, index) => name(index));
+const known = (memory: Memory, names: readonly string[]): number =>
+  names.filter((name) => memory.peek(keyOf(name))).length;
+
+describe('the shares of a memory', () => {
+  const own = range(20, (index) => `registry.example.com/b/app-${String(index)}`);
+  const FLOODS = {
+    'of one registry': (index: number) => `registry.example.com/a/app-${String(index)}`,
+    'of as many registries': (index: number) => `r${String(index)}.example.org/a/app`,
+    'of names of one repository': () => `registry.example.com/a/${Math.random().toString(36)}`,
+  };
+  for (const [what, name] of Object.entries(FLOODS))
+    it(`M27: a namespace with very many facts ${what} displaces its own only`, async () => {
+      const memory = memoryWith({ maxFacts: 100 });
+      await learnAll(of(memory, 'b'), own);
+      const flood = range(1_000, name);
+      await learnAll(of(memory, 'a'), flood);
+      expect(known(memory, own)).to.equal(own.length);
+      expect(known(memory, flood), 'the rest of the room is used').to.equal(80);
+      expect(known(memory, flood.slice(-80)), 'by the newest').to.equal(80);
+    });
+
+  it('M27: a namespace with few large facts displaces its own only', () => {
+    const memory = memoryWith({ maxBytes: 10_000 });
+    const store = (namespace: string, name: string, weight: number): void =>
+      of(memory, namespace).store({ key: keyOf(name), weigh: () => weight }, found);
+    for (const name of own) store('b', name, 100);
+    for (const name of range(50, FLOODS['of one registry'])) store('a', name, 3_000);
+    expect(known(memory, own)).to.equal(own.length);
+  });
+
+  it('M27: several namespaces with very many facts leave each its share', async () => {
+    const memory = memoryWith({ maxFacts: 100 });
+    await learnAll(of(memory, 'b'), own);
+    const floods = range(3, (index) => `flood-${String(index)}`);
+    for (let index = 0; index < 200; index += 1)
+      for (const one of floods) await learnAll(of(memory, one), [`${one}.example.org/a/${String(index)}`]);
+    expect(known(memory, own)).to.equal(own.length);
+  });
+
+  it('M27: a registry with very many facts displaces its own only, within one namespace', async () => {
+    const memory = memoryWith({ maxFacts: 100 });
+    await learnAll(of(memory, 'b'), own);
+    await learnAll(
+      of(memory, 'b'),
+      range(1_000, (index) => `flood.example.org/b/${String(index)}`),
+    );
+    expect(known(memory, own)).to.equal(own.length);
+  });
+
+  it('M27: what was displaced leaves no trace, and a larger answer displaces what is needed', async () => {
+    const memory = memoryWith({ maxFacts: 10, maxBytes: 10_000 });
+    await learnAll(of(memory, 'a'), range(1_000, FLOODS['of as many registries']));
+    expect([...memory.counts()]).to.deep.equal([['manifest', 10]]);
+    of(memory, 'b').store({ key: keyOf('registry.example.com/b'), weigh: () => 9_500 }, found);
+    expect([...memory.counts()]).to.deep.equal([['manifest', 1]]);
+    of(memory, 'b').store({ key: keyOf('registry.example.com/b'), weigh: () => 20_000 }, found);
+    expect([...memory.counts()]).to.deep.equal([['manifest', 0]]);
+  });
+});
+
+describe('the turn of a shared look-up', () => {
+  /** A look-up that is answered by hand, with the namespaces in whose turn it is. */
+  function openLookup(nested = false) {
+    const memory = memoryWith();
+    const { promise, resolve } = Promise.withResolvers<Fact<string>>();
+    const seen: string[] = [];
+    const follow = (turn: Turn): void =>
+      void turn.follow(({ namespace, background }: Owner) =>
+        seen.push(`${namespace}${background ? ' background' : ''}`),
+      );
+    let loads = 0;
+    const inner = {
+      key: ['inner'],
+      load: (_: AbortSignal, turn: Turn) => {
+        loads += 1;
+        follow(turn);
+        return promise;
+      },
+    };
+    const outer = {
+      key: ['outer'],
+      load: (_: AbortSignal, turn: Turn) => memory.inTurn(turn).recall(inner, forever()),
+    };
+    const ask = (owner: Owner) => memory.inTurn(turnOf(owner)).recall(nested ? outer : inner, forever());
+    return { memory, ask, resolve, seen, loads: () => loads };
+  }
+
+  for (const nested of [false, true])
+    it(`M24: is that of all who wait for it${nested ? ', also inside of another look-up' : ''}`, async () => {
+      const { ask, resolve, seen, loads } = openLookup(nested);
+      const answers = [ask({ namespace: 'a', background: true })];
+      expect(seen).to.deep.equal(['a background']);
+      answers.push(ask({ namespace: 'b' }), ask({ namespace: 'b' }), ask({ namespace: 'a' }));
+      expect(seen).to.deep.equal(['a background', 'b', 'a']);
+      resolve(found);
+      expect(await Promise.all(answers)).to.deep.equal([found, found, found, found]);
+      expect(loads()).to.equal(1);
+    });
+
+  it('M25: an answer that is unknown because too many wait is asked for again by others, and not remembered', async () => {
+    const { memory, ask, resolve, loads } = openLookup();
+    const first = ask({ namespace: 'a' });
+    let again = 0;
+    const second = of(memory, 'b').recall(
+      {
+        key: ['inner'],
+        load: () => {
+          again += 1;
+          return Promise.resolve(found);
+        },
+      },
+      forever(),
+    );
+    resolve(CROWDED);
+    expect(await first).to.equal(CROWDED);
+    expect(await second).to.equal(found);
+    expect([loads(), again]).to.deep.equal([1, 1]);
+    await of(memory, 'b').recall({ key: ['other'], load: () => Promise.resolve(CROWDED) }, forever());
+    expect(memory.peek(['other'])).to.equal(undefined);
+  });
+
+  it('M25: an answer with entries that are unknown because too many wait is not remembered', () => {
+    const unread = (one: typeof CROWDED) => ({ ...one, state: 'unread' }) as const;
+    expect(keepingUnread([unread(TOO_LARGE)])).to.equal('brief');
+    expect(keepingUnread([unread(TOO_LARGE), unread(CROWDED)])).to.equal('never');
+    expect(keepingUnread([])).to.equal(undefined);
+  });
+
+  it('M25: a limit of what is read is remembered', async () => {
+    const memory = memoryWith();
+    await memory.recall({ key: ['a'], load: () => Promise.resolve(TOO_LARGE) }, forever());
+    expect(memory.peek(['a'])).to.equal(TOO_LARGE);
+  });
+});
