@@ -153,4 +153,18 @@ describe('the state of an image at the target', () => {
     } as const;
     expect(standingOf({ digest, known: true, signatures }, rule, NOW)?.state).to.equal('unknown');
   });
+
+  it('O16: is judged by the same rules as a gate for what cannot be judged', () => {
+    const unknown = [released(), reported([{ ...bad, severity: 'UNKNOWN' }])];
+    expect(stand(unknown)).to.equal('blocked Vulnerable');
+    expect(stand(unknown, { scan: { ...rule.scan, unknownSeverity: 'Ignore' } })).to.equal('well');
+    const result = { SchemaVersion: 2, CreatedAt: hoursAgo(1).toISOString() };
+    const predicateType = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+    const nothing = [
+      released(),
+      proven({ kind: 'statement', predicateType, predicate: { scanner: { result } } }),
+    ];
+    expect(stand(nothing)).to.equal('unknown ScanIncomplete');
+    expect(stand(nothing, { scan: { ...rule.scan, unsupported: 'Ignore' } })).to.equal('well');
+  });
 });

@@ -151,6 +151,13 @@ describe('a severity that cannot be read', () => {
       }),
     ],
     [
+      'SARIF: a rule of an extension, not the one of that number here',
+      sarif({
+        rule: { properties: { 'security-severity': '2.0' } },
+        result: { rule: { id: ID, index: 0, toolComponent: { index: 0 } } },
+      }),
+    ],
+    [
       'SARIF: a rule of an extension',
       sarif({
         rule: { defaultConfiguration: { level: 'note' } },
