@@ -48,6 +48,7 @@ const SETTINGS = {
     insecure: ['registry.example.com:5000'],
     caFiles: ['/ca.pem'],
     concurrencyPerHost: 1,
+    waitingPerNamespace: 1,
     requestTimeoutMs: 1,
   },
   memory: { foundMs: 1, absentMs: 1, unknownMs: 1, maxFacts: 1, maxBytes: 1, loadTimeoutMs: 1 },

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
-import { Agent, request, type Dispatcher } from 'undici';
+import { LRUCache } from 'lru-cache';
+import { Pool, request, type Dispatcher } from 'undici';
 import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
 import { faultOfError } from './fault.ts';
 import type { Release, TakeSlots } from './slots.ts';
@@ -38,6 +39,13 @@ const DEFAULT_CONCURRENCY_PER_HOST = 8;
 export const DEFAULT_TRANSFERS_PER_HOST = 16;
 /** Questions under way to all hosts together: connections are files of the process, and each may hold an answer of some MiB. */
 const MAX_QUESTIONS = 256;
+/**
+ * Hosts to which connections are kept, for each kind of pool: more than a cluster has registries. The one not used for longest
+ * is closed as soon as what is under way is answered. So no more connections are open than this many times those to one host.
+ */
+export const MAX_OPEN_HOSTS = 128;
+/** Longest that a connection is kept which is not used, in milliseconds, also if its host asks for longer. */
+const MAX_IDLE_MS = 30_000;
 /** Time for one request, in milliseconds: an admission has ten seconds in all. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
@@ -60,8 +68,8 @@ export function openConnections(
 } {
   const { onRequest, userAgent = 'pratique', transfersPerHost = DEFAULT_TRANSFERS_PER_HOST } = options;
   const { stallMs = DEFAULT_STALL_MS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const open = agentsOf(options.ca, requestTimeoutMs);
-  const pool = (name: string, slots: number) => ({ name, slots, agent: open(slots) });
+  const open = poolsOf(options.ca, requestTimeoutMs);
+  const pool = (name: string, slots: number) => ({ name, slots, ...open(slots) });
   const questions = pool('questions', options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST);
   const downloads = pool('downloads', transfersPerHost);
   const writes = pool('writes', transfersPerHost);
@@ -90,7 +98,7 @@ export function openConnections(
     const release = await slotFor(call, url);
     try {
       const response = await request(url, {
-        dispatcher: calling(release, poolOf(call).agent),
+        dispatcher: calling(release, poolOf(call).to(url)),
         method,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
@@ -108,14 +116,14 @@ export function openConnections(
   return {
     exchange,
     close: async () => {
-      await Promise.all([questions, downloads, writes].map(({ agent }) => agent.destroy()));
+      await Promise.all([questions, downloads, writes].map((pools) => pools.destroy()));
     },
   };
 }
 
 /** Calls back when a request has left its connection: its answer is read to the end, or broken off. */
-function calling(onEnd: () => void, agent: Agent): Dispatcher {
-  return agent.compose((dispatch) => (options, handler) => {
+function calling(onEnd: () => void, pool: Pool): Dispatcher {
+  return pool.compose((dispatch) => (options, handler) => {
     const watching: typeof handler = {
       onRequestStart: (...given) => handler.onRequestStart?.(...given),
       onResponseStart: (...given) => handler.onResponseStart?.(...given),
@@ -135,18 +143,46 @@ function calling(onEnd: () => void, agent: Agent): Dispatcher {
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
 
-function agentsOf(ca: string | undefined, timeout: number): (connections: number) => Agent {
+/** The connections of one kind. */
+interface Pools {
+  readonly to: (url: URL) => Pool;
+  readonly destroy: () => Promise<void>;
+}
+
+function poolsOf(ca: string | undefined, timeout: number): (connections: number) => Pools {
   // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
   const secureContext =
     (ca ?? '') === '' ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca ?? ''] });
-  return (connections) =>
-    new Agent({
-      connections,
-      allowH2: false, // one request per connection keeps the cap honest and aborts cheap
-      headersTimeout: 0, // the limits of each request say what holds
-      bodyTimeout: 0,
-      connect: { timeout, secureContext },
+  return (connections) => {
+    const all = new Set<Pool>();
+    const open = (origin: string): Pool => {
+      const pool = new Pool(origin, {
+        connections,
+        allowH2: false, // one request per connection keeps the cap honest and aborts cheap
+        headersTimeout: 0, // the limits of each request say what holds
+        bodyTimeout: 0,
+        keepAliveMaxTimeout: MAX_IDLE_MS,
+        connect: { timeout, secureContext },
+      });
+      all.add(pool);
+      return pool;
+    };
+    const close = async (pool: Pool): Promise<void> => {
+      await pool.close().catch(() => undefined); // it was destroyed meanwhile
+      all.delete(pool);
+    };
+    const kept = new LRUCache<string, Pool>({
+      max: MAX_OPEN_HOSTS,
+      memoMethod: open,
+      dispose: (pool) => void close(pool),
     });
+    return {
+      to: ({ origin }) => kept.memo(origin),
+      destroy: async () => {
+        await Promise.all([...all].map((pool) => pool.destroy()));
+      },
+    };
+  };
 }
 
 export function isStream(body: Ask['body']): body is StreamBody {

@@ -7,7 +7,13 @@ describe('parseSettings', () => {
     // Settings of an installation in a cluster have a separate table.
     expect(settingsOf({})).to.deep.include({
       unmatchedImages: 'Allow',
-      registries: { insecure: [], caFiles: [], concurrencyPerHost: 16, requestTimeoutMs: 5_000 },
+      registries: {
+        insecure: [],
+        caFiles: [],
+        concurrencyPerHost: 16,
+        waitingPerNamespace: 1_000,
+        requestTimeoutMs: 5_000,
+      },
       memory: {
         foundMs: 120_000,
         absentMs: 5_000,
@@ -59,6 +65,7 @@ describe('parseSettings', () => {
         insecure: ['registry.example.com:5000', '[::1]:5000'],
         caFiles: ['ca.pem'],
         concurrencyPerHost: 1,
+        waitingPerNamespace: 1,
         requestTimeoutMs: 1,
       },
       memory: { foundMs: 1, absentMs: 2, unknownMs: 3, maxFacts: 4, maxBytes: 5, loadTimeoutMs: 6 },
@@ -139,6 +146,7 @@ describe('parseSettings', () => {
       { registries: { concurrencyPerHost: 257 } },
       'registries.concurrencyPerHost',
     ],
+    ['no request that waits', { registries: { waitingPerNamespace: 0 } }, 'registries.waitingPerNamespace'],
     ['a time that is a text', { registries: { requestTimeoutMs: '5s' } }, 'registries.requestTimeoutMs'],
     ['a time of no length', { memory: { foundMs: 0 } }, 'memory.foundMs'],
     ['a time that Node cannot wait', { memory: { loadTimeoutMs: 2 ** 31 } }, 'memory.loadTimeoutMs'],

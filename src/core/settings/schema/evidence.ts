@@ -10,6 +10,8 @@ export const registries = block({
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */
   concurrencyPerHost: z.int().min(1).max(256).default(16),
+  /** Requests of one namespace's admissions that wait for registries, a few hundred images; one more fails at once. */
+  waitingPerNamespace: z.int().min(1).max(100_000).default(1_000),
   /** One request to a registry. Below the API server's default webhook timeout, so that a retry may still fit. */
   requestTimeoutMs: milliseconds.default(5_000),
 });
