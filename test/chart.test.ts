@@ -64,6 +64,17 @@ const SETTINGS = {
     maxConcurrentRuns: 64,
     rejudgeEveryMs: 1,
     rejudgePerSecond: 0.1,
+    grants: [
+      {
+        namespaces: ['platform'],
+        namespaceSelector: {
+          matchLabels: { team: 'platform' },
+          matchExpressions: [{ key: 'stage', operator: 'In', values: ['golden'] }],
+        },
+        repositories: ['registry.example.com/golden/**'],
+        access: ['Read', 'Write', 'Delete'],
+      },
+    ],
     execution: 'Job',
     jobTemplate: {
       image: 'registry.example.com/pratique:1',

@@ -19,7 +19,7 @@ import {
 import { openThreads } from '../clients/threads/index.ts';
 import { createMemory, judge, judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
 import { failed, parsed, type Parsed } from '../core/model/index.ts';
-import type { OpeningContext } from '../core/promotion/index.ts';
+import { compileGrants, type OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
 import { TIME, clock, type OpenJudging, type ProcessContext, type Watching } from './parts.ts';
@@ -34,7 +34,8 @@ export async function openJudging(
   const { registries, memory: limits, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
   const workloads = workloadTable(settings.workloadKinds);
-  if (!ca.ok || !workloads.ok) return failed([ca, workloads]);
+  const grants = compileGrants(settings.promotions.grants);
+  if (!ca.ok || !workloads.ok || !grants.ok) return failed([ca, workloads, grants]);
   const { environment } = context;
   const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
   const threads = openThreads<Jobs>({ entry: workerEntry() });
@@ -66,7 +67,7 @@ export async function openJudging(
     workloads: workloads.value,
     judge: (question) => judge({ ...question, unmatchedImages }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
-    ...{ registry, keychain },
+    ...{ registry, keychain, grants: grants.value },
     memoryGauge: {
       name: 'pratique_facts_remembered',
       help: 'Facts in memory, by kind.',

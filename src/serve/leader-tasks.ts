@@ -55,6 +55,7 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     context: {
       ...judging.opening(replica.publicRoot.current),
       policies: () => Promise.resolve(store.current()),
+      granting: { grants: judging.grants, namespaceLabels },
     },
     policiesKnown: caches.synced,
     recordEvent: events.record,
@@ -65,17 +66,8 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     ...{ settings, cluster, clock, random, log, report, onEnforced: status.enforced },
   });
   const audit = keepAudit({
-    ...{
-      cluster,
-      watchCollection,
-      writeStatus,
-      createWorkQueue,
-      log,
-      report,
-      clock,
-      random,
-      namespaceLabels,
-    },
+    ...{ cluster, watchCollection, writeStatus, createWorkQueue, log, report },
+    ...{ clock, random, namespaceLabels },
     settings: { ...settings.audit, unmatchedImages: settings.unmatchedImages, builtInPolicies: builtIn },
     policies: store.current,
     judge: replica.validating.judge,

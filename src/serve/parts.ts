@@ -17,7 +17,7 @@ import {
   type Time,
   type TrustRoot,
 } from '../core/model/index.ts';
-import type { OpeningContext } from '../core/promotion/index.ts';
+import type { Grant, OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 
@@ -57,6 +57,8 @@ export interface OpenJudging extends Judging {
   readonly registry: Registry;
   /** The controller's own logins. */
   readonly keychain: Keychain;
+  /** Which namespaces may use them in promotions. */
+  readonly grants: readonly Grant[];
   /** Facts in memory, by kind. */
   readonly memoryGauge: Gauge;
   /** What promotions are opened with, under this public-good root. */

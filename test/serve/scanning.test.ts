@@ -49,7 +49,7 @@ describe('the scanner of promotions', () => {
     if (!settings.ok || !promotion.ok) throw new Error(JSON.stringify([settings, promotion]));
     const environment = { PATH: process.env.PATH, TRIVY_TOKEN: 'a token' };
     const keychain = () => Promise.resolve(undefined);
-    const side = { keychain, insecureHosts: ['registry.example.com'], ca: 'a certificate' };
+    const side = { keychain, insecureHosts: ['registry.example.com'], ca: 'a certificate', ownLogins: true };
     const scannerOn = openScanner(settings.value, { keychain, environment });
     return scannerOf(promotion.value.spec, side, { scanner: scannerOn });
   }

@@ -43,6 +43,8 @@ export interface Call {
   readonly access: Access;
   /** Another repository that is read from, by a mount. */
   readonly alsoPulls?: string;
+  /** Why a login that there is is not used for it, in a clause; absent = none is withheld. */
+  readonly withheld?: string | undefined;
   /** No admission waits for it: no limit on the time of a whole request, only on silence, and pauses are waited out. */
   readonly patient: boolean;
   /** The caller's deadline. */

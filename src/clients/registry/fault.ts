@@ -3,7 +3,7 @@ import { certificateProblem } from '../io/index.ts';
 import type { Answer, Call } from './call.ts';
 
 /** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */
-type Doing = Pick<Call, 'doing'> & Partial<Pick<Call, 'side'>>;
+type Doing = Pick<Call, 'doing'> & Partial<Pick<Call, 'side' | 'withheld'>>;
 
 /** Codes that are worth another try by themselves. */
 const TRANSIENT: ReadonlySet<ReasonCode> = new Set([
@@ -14,11 +14,17 @@ const TRANSIENT: ReadonlySet<ReasonCode> = new Set([
 
 /** A Fault about this call; transient when its code is, by default. */
 export function fault(
-  { doing: operation, side = 'source' }: Doing,
+  { doing: operation, side = 'source', withheld }: Doing,
   code: ReasonCode,
   detail: string,
   { cause, transient = TRANSIENT.has(code) }: { readonly cause?: unknown; readonly transient?: boolean } = {},
 ): Fault {
+  // The registry refused what a login might have been good for that must not be used here.
+  if (code === 'RegistryDenied' && withheld !== undefined)
+    return new Fault({
+      ...{ code: 'NotGranted', operation, side, transient, cause },
+      detail: `${detail}; ${withheld}`,
+    });
   return new Fault({ code, operation, side, transient, detail, cause });
 }
 

@@ -39,6 +39,9 @@ export interface RegistryOptions extends ConnectionOptions {
 /** The view with the client's own logins, and what else a client is. */
 export type Registry = SideRegistry & SideClient;
 
+/** Registries as one set of logins sees them, each time with the words for what is withheld from whom. */
+type View = (withheld: Parameters<SideClient['as']>[0]['withheld']) => SideRegistry;
+
 /** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
 const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
 /** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
@@ -57,35 +60,38 @@ export function createRegistry(options: RegistryOptions): Registry {
   const turns = createTurns();
   const limits = { takeSlots, transfersPerHost, chunkBytes };
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
-  const viewOf = (logins: Keychain, side: Call['side']): SideRegistry => {
+  const viewOf = (logins: Keychain, side: Call['side']): View => {
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
     const transport = createTransport(exchange, pauses, authorizer);
     const memory = createTransferMemory();
     const restMs = async (call: Call): Promise<number> =>
       pauses.restMs(call, await authorizer.loginName(call));
+    const { mayRead } = authorizer;
     const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin),
-      ...writesOver({ begin, turns, random, restMs, memory, ...limits }),
+      ...writesOver({ begin, turns, random, restMs, mayRead, memory, ...limits }),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
       inTurn: (turn) => over((...given) => ({ ...begin(...given), turn })),
     });
-    return over((operation, doing, { registry, repository }, signal) => ({
-      ...accessOf(operation, side),
-      doing,
-      signal,
-      repository,
-      endpoint: endpoint(registry),
-      ...{ transport, parseElsewhere },
-    }));
+    return (withheld) =>
+      over((operation, doing, { registry, repository }, signal) => {
+        const how = accessOf(operation, side);
+        return {
+          ...how,
+          ...{ doing, signal, repository, endpoint: endpoint(registry), transport, parseElsewhere },
+          withheld: withheld?.({ registry, repository }, how.access),
+        };
+      });
   };
-  const views = new LRUCache<string, SideRegistry>({ max: MAX_SCOPES });
+  const views = new LRUCache<string, View>({ max: MAX_SCOPES });
   return {
-    ...viewOf(keychain, 'source'),
-    as: ({ scope, keychain: logins, side = 'source' }) => {
+    ...viewOf(keychain, 'source')(undefined),
+    speaksHttp: (registry) => endpoint(registry).plain,
+    as: ({ scope, keychain: logins, side = 'source', withheld }) => {
       const key = `${side} ${scope}`;
       const view = views.get(key) ?? viewOf(logins, side);
       views.set(key, view);
-      return view;
+      return view(withheld);
     },
     close: async () => {
       closing.abort();

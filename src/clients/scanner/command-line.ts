@@ -121,7 +121,17 @@ const PASSED: ReadonlySet<string> = new Set([
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
   ...['TRIVY_DB_REPOSITORY', 'TRIVY_JAVA_DB_REPOSITORY', 'TRIVY_TOKEN', 'TRIVY_TOKEN_HEADER'],
 ]);
-const PASSED_PREFIXES = ['AWS_', 'AZURE_', 'GOOGLE_'];
+const CLOUD_PREFIXES = ['AWS_', 'AZURE_', 'GOOGLE_'];
+
+/** An environment without the logins of clouds, and in which the metadata service of AWS is not asked for one. */
+export function withoutClouds(environment: Environment): Environment {
+  const rest = Object.entries(environment).filter(([name]) => !isOfCloud(name));
+  return { ...Object.fromEntries(rest), AWS_EC2_METADATA_DISABLED: 'true' };
+}
+
+function isOfCloud(name: string): boolean {
+  return CLOUD_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
 
 /** The environment that Trivy runs in; its temporary files stay in `folder`. */
 export function trivyEnvironment(environment: Environment, folder: string): Record<string, string> {
@@ -132,7 +142,7 @@ export function trivyEnvironment(environment: Environment, folder: string): Reco
 }
 
 function isPassed(name: string): boolean {
-  return PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
+  return PASSED.has(name) || isOfCloud(name);
 }
 
 /** Secrets among what is passed on, so that they can be kept out of messages. */

@@ -26,6 +26,7 @@ import {
   updateArguments,
   versionArguments,
   writeLogins,
+  withoutClouds,
   writePrivate,
 } from './command-line.ts';
 import { unlessAborted } from '../io/index.ts';
@@ -46,7 +47,10 @@ export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
 }
 
 /** What a promotion may set for its scans; how the databases are kept is not among it. */
-type Overrides = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>>;
+type Overrides = Partial<Pick<TrivyOptions, 'keychain' | 'serverUrl' | 'insecureHosts' | 'ca'>> & {
+  /** Whether the logins of clouds in our environment may be used; absent = they may. */
+  readonly ownLogins?: boolean;
+};
 
 /** Trivy, with the controller's own logins and with others. */
 export interface Trivy {
@@ -79,11 +83,15 @@ export function createTrivy(options: TrivyOptions): Trivy {
   return { as, scan: as({}) };
 }
 
-/** The token is for the server of the settings: another server never receives it. */
-function optionsFor(options: TrivyOptions, other: Overrides): TrivyOptions {
+/**
+ * The token is for the server of the settings: another server never receives it. The logins of clouds are this installation's: for
+ * an image that is read with another login, or with none, Trivy does not get them.
+ */
+function optionsFor(options: TrivyOptions, { ownLogins = true, ...other }: Overrides): TrivyOptions {
+  const environment = ownLogins ? options.environment : withoutClouds(options.environment);
   const foreign = other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
   const withheld = { TRIVY_TOKEN: undefined, TRIVY_TOKEN_HEADER: undefined };
-  return { ...options, ...other, environment: { ...options.environment, ...(foreign && withheld) } };
+  return { ...options, ...other, environment: { ...environment, ...(foreign && withheld) } };
 }
 
 interface Job {

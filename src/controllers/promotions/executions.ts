@@ -32,21 +32,29 @@ export interface ClusterOpening {
   readonly context: Omit<OpeningContext, 'accountSecrets'>;
 }
 
+/** The same, as in the namespace of the promotion: a process there has none of the installation's logins. */
+export function withoutLogins({ context, ...rest }: ClusterOpening): ClusterOpening {
+  const none = { keychain: () => Promise.resolve(undefined), granting: undefined };
+  return { ...rest, context: { ...context, ...none } };
+}
+
 /** Opens promotions with what is in their own namespace at this moment. */
 export function createExecutions(opening: ClusterOpening): Executions {
   const context = contextOf(opening);
-  const open = (subject: RunSubject, signal: AbortSignal) => {
+  const { granting } = context;
+  const strict = { ...context, granting: granting && { ...granting, alsoReading: true } };
+  const open = (subject: RunSubject, signal: AbortSignal, how: OpeningContext = context) => {
     const { namespace, runName, promotion, spec, failedBefore, startedAt } = subject;
     const name = `${namespace}/${promotion.name}`;
     const run = { name, id: runName, attempt: failedBefore + 1, actor: ACTOR };
     const read = readerOf(opening.cluster, namespace);
-    return openExecution({ spec, namespace, run, startedAt, read }, context, signal);
+    return openExecution({ spec, namespace, run, startedAt, read }, how, signal);
   };
   return {
     check: async (given, signal) => {
       const unnamed = { runName: '', promotion: { name: '' }, failedBefore: 0, startedAt: context.clock() };
       try {
-        const opened = await open({ ...given, ...unnamed }, signal);
+        const opened = await open({ ...given, ...unnamed }, signal, strict);
         if (!opened.ok) return reasonOf(opened.problems);
         await opened.value.close();
         return undefined;
@@ -80,7 +88,9 @@ function openedOr<T>(operation: string, opened: Parsed<T>): T {
 
 function reasonOf(problems: readonly Problem[]): Reason {
   const isSecret = problems.every(({ path }) => NAMES_A_SECRET.test(path));
-  return { code: isSecret ? 'SecretUnreadable' : 'InvalidPromotion', detail: describeProblems(problems) };
+  const [own] = problems.flatMap(({ reason }) => reason ?? []);
+  const code = own ?? (isSecret ? 'SecretUnreadable' : 'InvalidPromotion');
+  return { code, detail: describeProblems(problems) };
 }
 
 /** Reads of one namespace and of no other. */

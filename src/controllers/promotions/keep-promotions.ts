@@ -11,7 +11,7 @@ import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { createJobStore, createRunStore, customObject, knownRun, promotionWrites } from './cluster-store.ts';
 import { createPromotionController, type PromotionController } from './controller.ts';
-import { createExecutions, createRejudge, type ClusterOpening } from './executions.ts';
+import { createExecutions, createRejudge, withoutLogins, type ClusterOpening } from './executions.ts';
 import { checkedForJobs } from './jobs/job.ts';
 import type {
   ApprovalObject,
@@ -61,7 +61,7 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
       {
         ...{ ...time, ...promotionWrites(cluster), ...caches, identity, recordEvent, random, report },
         runs: createRunStore(cluster),
-        executions: createExecutions(options),
+        executions: createExecutions(options.settings.execution === 'Job' ? withoutLogins(options) : options),
         rejudge: createRejudge(options),
         makeQueue: options.createWorkQueue,
         meter: {

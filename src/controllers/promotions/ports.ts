@@ -81,8 +81,9 @@ export interface RunSubject {
 /** Registries, logins, scanner and signer of a promotion. Secrets are read in its own namespace only. */
 export interface Executions {
   /**
-   * Whether everything the promotion names in its namespace can be used; no registry is asked. A reason such as
-   * `SecretUnreadable` needs an action by a person; throws a `Fault` when the cluster cannot be asked.
+   * Whether everything can be used that the promotion names in its namespace, and every login of the installation that it would use;
+   * no registry is asked. A reason such as `SecretUnreadable` or `NotGranted` needs an action by a person; throws a `Fault` when
+   * the cluster cannot be asked.
    */
   readonly check: (
     subject: Pick<RunSubject, 'namespace' | 'spec'>,

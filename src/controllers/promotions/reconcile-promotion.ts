@@ -25,6 +25,8 @@ import { absorbRuns, flaggedIn, meterRun, promotionStatus } from './status/promo
 
 /** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */
 const MIN_WAIT_MS = 1_000;
+/** Reasons by which the settings refuse a promotion. */
+const REFUSALS: ReadonlySet<string> = new Set(['NotGranted', 'InsecureNotAllowed']);
 const NOT_FOUND = 404;
 const ALREADY_THERE = 409;
 /** Annotation by which a person asks for a run now. */
@@ -107,7 +109,8 @@ async function actOn(reading: Reading, signal: AbortSignal): Promise<Acted> {
   }
   if (due.what === 'begin') {
     const obstacle = await check(reading, signal);
-    if (obstacle) return { ...judged, obstacle, againInMs: CHECK_MS };
+    // What is refused, the run reports: it may also do without a login that it may not use.
+    if (obstacle && !REFUSALS.has(obstacle.code)) return { ...judged, obstacle, againInMs: CHECK_MS };
     const requestedAt = openRequest(facts);
     const after = await beginRun(reading, { trigger: due.trigger, requestedAt }, signal);
     return { ...judged, runs: after, begun: { requestedAt }, againInMs: MAX_WAIT_MS };
@@ -138,9 +141,10 @@ async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts>
   };
 }
 
-/** Whether a run failed because an object that its promotion names was missing: a new run makes sense once that exists. */
+/** Whether a run failed because an object that its promotion names was missing, or was refused: a new run makes sense once that changes. */
 function isUnusable(run: RecordedRun | undefined): boolean {
-  return run?.failure?.code === 'SecretUnreadable';
+  const code = run?.failure?.code;
+  return code !== undefined && (code === 'SecretUnreadable' || REFUSALS.has(code));
 }
 
 /** Writes the status if it has changed; `false` = the promotion is gone. */

@@ -51,13 +51,20 @@ export interface DockerConfigText {
 
 /** Logins of an object, e.g. from the pull secrets of a pod. */
 export interface PullSecretLogins {
+  /** Names all of the logins, without containing them; equal names mean that every login is equal. */
+  readonly scope: string;
   /**
    * Names the logins that count for these places, without containing them; `undefined` when there is none for any of them.
    * Equal names mean equal logins, whatever object named them.
    */
   readonly scopeOf: (places: readonly Parameters<Keychain>[0][]) => string | undefined;
-  /** The login of the object for a place, else that of `own`, else none. */
-  readonly keychainOver: (own?: Keychain) => Keychain;
+  /**
+   * The logins that {@link scopeOf} these places names, and those of `own` for what it does not name: another object with the same
+   * scope may have no other login of this one.
+   */
+  readonly keychainFor: (places: readonly Parameters<Keychain>[0][], own: Keychain) => Keychain;
+  /** Every login of the object, and no other. */
+  readonly keychain: Keychain;
   readonly unreadable: readonly string[];
 }
 
@@ -120,7 +127,7 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
     const scope = brought.scopeOf(places);
     const seenAt = parts.clock();
     if (scope === undefined) return { state: 'absent', seenAt };
-    const registry = parts.registry.as({ scope, keychain: brought.keychainOver(parts.own) });
+    const registry = parts.registry.as({ scope, keychain: brought.keychainFor(places, parts.own) });
     return { state: 'found', value: { scope, registry }, seenAt };
   };
 }

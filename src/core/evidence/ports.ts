@@ -87,6 +87,8 @@ export type RegistryLogin =
 export type Keychain = (
   place: { readonly registry: string; readonly repository: string },
   signal: AbortSignal,
+  /** What it is needed for; absent = `pull`. */
+  access?: 'pull' | 'push' | 'delete',
 ) => Promise<RegistryLogin | undefined>;
 
 /** Everything that is read from a registry. */

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { ReasonCode } from './reason.ts';
 
 /** One thing wrong with an input: where (a field path such as `spec.match.images[0]`, a flag, a file) and what. */
 export interface Problem {
@@ -6,6 +7,8 @@ export interface Problem {
   readonly message: string;
   /** Set where there is more of something than is read. */
   readonly isLimit?: true;
+  /** Set where it is reported by a reason of its own: the input is well formed, and refused. */
+  readonly reason?: ReasonCode;
 }
 
 /** The answer of every `parse…`: the typed value, or all problems at once, never a throw. */

@@ -34,6 +34,8 @@ export const REASONS = {
   ApprovalDenied: 'A person denied this digest.',
   ExceptionExpired: 'An exception that let this image pass has expired.',
   CopyIncomplete: 'Less arrived at the target than was found at the source.',
+  NotGranted: 'The settings do not let this namespace use the login of the installation for that.',
+  InsecureNotAllowed: 'Plain http is spoken only with registries that the settings name.',
   // Could not find out.
   RegistryUnavailable: 'The registry could not be reached or failed.',
   RegistryDenied: 'The registry refused the login, or needs one.',

@@ -24,7 +24,8 @@ const expression = z
   .refine(({ operator, values = [] }) => operator.endsWith('In') === values.length > 0, VALUES_MESSAGE)
   .meta(rule(VALUES_RULE, VALUES_MESSAGE));
 
-const selector = z.strictObject({
+/** A label selector of Kubernetes. */
+export const namespaceSelectorSchema = z.strictObject({
   matchLabels: z
     .record(labelKey, labelValue)
     .optional()
@@ -41,7 +42,9 @@ const match = z.strictObject({
       'Globs over the normalised image name (host and repository, no tag). `*` stays inside one path component, `**` crosses them.',
     ),
   excludeImages: list(glob, 64).default([]).describe('Globs of images that the policy leaves alone.'),
-  namespaceSelector: selector.optional().describe('Namespaces it covers, by their labels; absent = all.'),
+  namespaceSelector: namespaceSelectorSchema
+    .optional()
+    .describe('Namespaces it covers, by their labels; absent = all.'),
 });
 
 const spec = z

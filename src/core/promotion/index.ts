@@ -42,4 +42,5 @@ export { openExecution } from './opening/open-execution.ts';
 export { rejudgeTarget } from './opening/rejudge-target.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './opening/rejudge-target.ts';
 export type { OpeningContext, SideClient, SideRegistry } from './opening/context.ts';
+export { compileGrants, type Grant } from './opening/grants.ts';
 export { entriesOf, type Entries, type ReadObject } from './opening/secrets.ts';

@@ -29,9 +29,21 @@ export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly S
     ...(sign ? [signStep(parts, promote, sign)] : []),
     verifyTargetStep(parts, deleteSource),
     tagStep(parts),
-    ...(supersede ? [supersedeStep(parts, supersede)] : []),
-    ...(deleteSource ? [deleteSourceStep(parts)] : []),
+    ...(supersede ? [whileGranted('target', supersedeStep(parts, supersede), parts)] : []),
+    ...(deleteSource ? [whileGranted('source', deleteSourceStep(parts), parts)] : []),
   ];
+}
+
+/** A step that cleans up, asked for again when it comes to it: a grant may have been taken back while the run was under way. */
+function whileGranted(
+  side: 'source' | 'target',
+  { name, run }: Step,
+  { refusedToDelete }: Pick<StepParts, 'refusedToDelete'>,
+): Step {
+  return step(name, async (task, learned, signal) => {
+    const reason = await refusedToDelete?.(side, signal);
+    return reason ? { status: 'blocked', reason } : run(task, learned, signal);
+  });
 }
 
 /** Scans every platform, or reads signed reports, and judges what was found. What follows from that, the next step says. */

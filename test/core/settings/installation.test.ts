@@ -4,6 +4,9 @@ import { pathsOf, settingsOf } from './settings.ts';
 const DAY_MS = 86_400_000;
 
 const ROLLOUT = { apiGroup: 'acme.example', kind: 'Rollout', podSpec: 'spec.template.spec' };
+const grant = (fields: object) => ({
+  promotions: { grants: [{ namespaces: ['a'], repositories: ['b/**'], access: ['Read'], ...fields }] },
+});
 const job = (fields: object) => ({
   promotions: {
     execution: 'Job',
@@ -56,6 +59,7 @@ describe('settings of an installation', () => {
         execution: 'InController',
         rejudgeEveryMs: 21_600_000,
         rejudgePerSecond: 5,
+        grants: [],
       },
     });
   });
@@ -86,6 +90,7 @@ describe('settings of an installation', () => {
         maxConcurrentRuns: 64,
         rejudgeEveryMs: 1,
         rejudgePerSecond: 0.1,
+        grants: [{ namespaces: ['platform'], repositories: ['golden/**'], access: ['Read'] }],
         execution: 'Job',
         jobTemplate: {
           image: 'registry.example.com/pratique:1',
@@ -222,6 +227,17 @@ describe('settings of an installation', () => {
       { promotions: { rejudgePerSecond: 1_001 } },
       'promotions.rejudgePerSecond',
     ],
+    ['a grant of no namespace', grant({ namespaces: undefined }), 'promotions.grants[0]'],
+    ['a grant of an empty list of namespaces', grant({ namespaces: [] }), 'promotions.grants[0].namespaces'],
+    [
+      'a grant of namespaces by a pattern',
+      grant({ namespaces: ['*'] }),
+      'promotions.grants[0].namespaces[0]',
+    ],
+    ['a grant of no repository', grant({ repositories: [] }), 'promotions.grants[0].repositories'],
+    ['a grant of no access', grant({ access: [] }), 'promotions.grants[0].access'],
+    ['a grant of another access', grant({ access: ['Push'] }), 'promotions.grants[0].access[0]'],
+    ['an unknown key of a grant', grant({ registry: 'x' }), 'promotions.grants[0]'],
     ['another way to run', { promotions: { execution: 'Pod' } }, 'promotions.execution'],
     ['Jobs without a template', { promotions: { execution: 'Job' } }, 'promotions.jobTemplate'],
     ['an unknown key of Jobs', job({ nodeName: 'a' }), 'promotions.jobTemplate'],

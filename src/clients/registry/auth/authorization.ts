@@ -30,6 +30,8 @@ export interface Authorizer {
    * cannot be read is not sent either: such a call is an anonymous one.
    */
   readonly loginName: (call: Call) => Promise<string>;
+  /** Whether the login of a call is also the one for reading another repository of the registry: only then may it be used there. */
+  readonly mayRead: (call: Call, repository: string) => Promise<boolean>;
 }
 
 /** What logging in takes. */
@@ -60,11 +62,11 @@ export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Au
   const loginFor = async (call: Call, anew: boolean): Promise<RegistryLogin | undefined> => {
     const { repository, signal } = call;
     const { registry } = call.endpoint;
-    const key = `${registry}/${repository}`;
+    const key = `${call.access} ${registry}/${repository}`;
     const known = anew ? undefined : logins.known(key);
     if (known) return known.value;
     const login = logins.learn(key, async () => ({
-      value: await keychain({ registry, repository }, closed),
+      value: await keychain({ registry, repository }, closed, call.access),
       until: new Date(now().getTime() + LOGIN_LIFETIME_MS),
     }));
     return unlessAborted(login, signal, () => deadline(call));
@@ -143,6 +145,11 @@ export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Au
     loginName: async (call) => {
       const login = await loginFor(call, false).catch(() => undefined);
       return identityOf(login);
+    },
+    mayRead: async (call, repository) => {
+      const reading: Call = { ...call, repository, access: 'pull' };
+      const [own, other] = await Promise.all([loginFor(call, false), loginFor(reading, false)]);
+      return identityOf(own) === identityOf(other);
     },
   };
 }

@@ -5,7 +5,7 @@ import type {
   PullSecretLogins,
   RegistryLogin,
 } from '../../../core/evidence/index.ts';
-import { digestOf, parseJson } from '../../../core/model/index.ts';
+import { digestOf, nameOf, parseJson } from '../../../core/model/index.ts';
 
 /** What a Docker `config.json` (or a `.dockerconfigjson` secret) holds of logins. */
 export interface DockerConfig {
@@ -117,6 +117,7 @@ export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecr
   const logins = longestFirst(read.flatMap(({ config }) => config?.logins ?? []));
   const loginFor = (place: Place): RegistryLogin | undefined => storedLogin(logins, place);
   return {
+    scope: digestOf(JSON.stringify(logins.map(({ prefix, login }) => [prefix, identityOf(login)]))),
     scopeOf: (places) => {
       const found = places.flatMap((place) => {
         const login = loginFor(place);
@@ -124,7 +125,12 @@ export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecr
       });
       return found.length > 0 ? digestOf(JSON.stringify(found)) : undefined;
     },
-    keychainOver: (own) => async (place, signal) => loginFor(place) ?? own?.(place, signal),
+    keychainFor: (places, own) => {
+      const named = new Set(places.map(nameOf));
+      return async (place, signal, access) =>
+        (named.has(nameOf(place)) ? loginFor(place) : undefined) ?? own(place, signal, access);
+    },
+    keychain: (place) => Promise.resolve(loginFor(place)),
     unreadable: read.flatMap(({ source, config }) => (config === undefined ? [source] : [])),
   };
 }

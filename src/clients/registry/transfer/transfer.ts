@@ -11,7 +11,7 @@ import {
 import type { BlobArrival, TargetRegistry } from '../../../core/promotion/index.ts';
 import { unlessAborted } from '../../io/index.ts';
 import { hasBlob } from '../blob.ts';
-import type { Begin } from '../call.ts';
+import type { Begin, Call } from '../call.ts';
 import { deadline } from '../fault.ts';
 import type { TakeSlots } from '../slots.ts';
 import { createFeed } from './feed.ts';
@@ -27,6 +27,8 @@ export interface TransferParts {
   /** Bytes of one chunk, where an upload goes in chunks. */
   readonly chunkBytes: number;
   readonly memory: TransferMemory;
+  /** Whether the login of a call may be used to read another repository, too. */
+  readonly mayRead: (call: Call, repository: string) => Promise<boolean>;
 }
 
 /** What one set of logins knows of transfers; no other set of logins relies on it. */
@@ -47,7 +49,7 @@ export function createTransferMemory(): TransferMemory {
 }
 
 export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
-  const { begin, chunkBytes, takeSlots, transfersPerHost } = parts;
+  const { begin, chunkBytes, mayRead, takeSlots, transfersPerHost } = parts;
   const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
@@ -62,6 +64,8 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
     const donor = donorOf(one);
     if (donor === undefined) return undefined;
     const call = begin('mount', `mount blob ${blob.digest} in ${nameOf(to)}`, to, signal);
+    // With the login of the target a registry would also mount what only another login may read.
+    if (!(await mayRead(call, donor))) return undefined;
     // A token for both repositories that is not to be had does not rule out one for the target alone.
     const answer = await unlessDenied(mountBlob(call, donor, blob.digest));
     if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
@@ -90,8 +94,9 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
   };
 
   const transferBlob = async (one: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
-    const { blob, to } = one;
-    const key = `${nameOf(to)}@${blob.digest}`;
+    const { blob, from, to } = one;
+    // By the source, too: what another source lacks, or is slow to send, must not fail this transfer.
+    const key = `${nameOf(from)} ${nameOf(to)}@${blob.digest}`;
     const onAbort = (): Error =>
       deadline(begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal));
     const { value, shared } = await flights(key, (all) => mountOrCopy(one, all), signal, onAbort);
@@ -113,7 +118,8 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
 /** What was a try only: a refusal of it is not one of the upload, which is judged by its own answer. */
 async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
   return attempt.catch((error: unknown) => {
-    if (error instanceof Fault && error.code === 'RegistryDenied') return undefined;
+    if (error instanceof Fault && (error.code === 'RegistryDenied' || error.code === 'NotGranted'))
+      return undefined;
     throw error;
   });
 }

@@ -1,8 +1,13 @@
-import { describeProblems, objectOf, parseWith } from '../../model/index.ts';
+import { describeProblems, objectOf, parsed, parseWith } from '../../model/index.ts';
 import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileGlobs, compileRequirements, type Requirements } from './requirements.ts';
-import { imagePolicySchema, type ImagePolicySpec, imagePolicySpecSchema } from '../schema.ts';
+import {
+  imagePolicySchema,
+  type ImagePolicySpec,
+  imagePolicySpecSchema,
+  namespaceSelectorSchema,
+} from '../schema.ts';
 
 /** A policy ready to judge with: patterns compiled, keys and trust roots read, durations in milliseconds. */
 export interface CompiledPolicy extends Requirements {
@@ -52,6 +57,12 @@ export type Labels = Readonly<Record<string, string>>;
 
 type Selector = NonNullable<ImagePolicySpec['match']['namespaceSelector']>;
 type Expression = NonNullable<Selector['matchExpressions']>[number];
+
+/** Compiles a Kubernetes label selector for namespaces; problems have the path of the field inside it. */
+export function compileNamespaceSelector(written: unknown): Parsed<(labels: Labels) => boolean> {
+  const read = parseWith(namespaceSelectorSchema, written);
+  return read.ok ? parsed((labels: Labels) => selects(read.value, labels)) : read;
+}
 
 /** Whether labels satisfy a Kubernetes label selector; an empty selector selects everything, as in Kubernetes. */
 function selects(selector: Selector, labels: Labels): boolean {

@@ -91,6 +91,7 @@ export function compileRequirements(
   };
 }
 
+/** Compiles globs over normalised image names as one question: whether one of them matches. Problems are added under `path`. */
 export function compileGlobs(
   patterns: readonly string[],
   path: string,

@@ -4,6 +4,7 @@ import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { SignSpec } from '../schema.ts';
+import type { Granting } from './grants.ts';
 import type { IdentityToken } from './secrets.ts';
 
 /**
@@ -21,6 +22,12 @@ export interface SideRegistry extends TargetRegistry {
   inTurn(turn: Turn): SideRegistry;
 }
 
+/** Explains why a login is not used for an access to a repository; `undefined` = none is withheld. */
+export type Withheld = (
+  place: Parameters<Keychain>[0],
+  access: NonNullable<Parameters<Keychain>[2]>,
+) => string | undefined;
+
 /** A registry client with its connections. */
 export interface SideClient {
   /**
@@ -31,7 +38,11 @@ export interface SideClient {
     readonly scope: string;
     readonly keychain: Keychain;
     readonly side?: 'source' | 'target';
+    /** Why a login that there is may not be used for an access, in a clause; a refusal of the registry is a `NotGranted` then. */
+    readonly withheld?: Withheld | undefined;
   }): SideRegistry;
+  /** Whether it speaks http with this registry: one that the settings name, or a loopback host. */
+  speaksHttp(registry: string): boolean;
   /** Drops all connections; calls under way fail. */
   close(): Promise<void>;
 }
@@ -53,6 +64,8 @@ export interface OpeningContext {
   readonly registry: SideClient;
   /** The logins of Pratique itself. */
   readonly keychain: Keychain;
+  /** Who may use these logins; absent = it is the promotion's own user who runs this process, and may use all of them. */
+  readonly granting?: Granting;
   readonly trust: ServerTrust;
   /** Makes a client without logins for a side that trusts other servers. */
   readonly openClient: (trust: ServerTrust) => SideClient;
@@ -75,9 +88,16 @@ export interface OpeningContext {
   readonly readToken: (file: string) => Promise<Parsed<string>>;
   /** Identity tokens that the settings lend, by name. */
   readonly identityTokens: Readonly<Record<string, IdentityToken>>;
-  /** The scanner with the logins of a side; `serverUrl` = the scanner server that the promotion names. */
+  /**
+   * The scanner with the logins of a side; `serverUrl` = the scanner server that the promotion names; `ownLogins` = the logins of
+   * clouds that this process has may be used, too.
+   */
   readonly scanner: (
-    side: ServerTrust & { readonly keychain: Keychain; readonly serverUrl?: string },
+    side: ServerTrust & {
+      readonly keychain: Keychain;
+      readonly ownLogins: boolean;
+      readonly serverUrl?: string;
+    },
   ) => Scanner;
   readonly judge: (
     image: ImageRef,

@@ -6,7 +6,8 @@ import type { ArtifactSigner, Scanner } from '../ports.ts';
 import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
-import type { OpeningContext } from './context.ts';
+import type { OpeningContext, ServerTrust } from './context.ts';
+import type { GrantedAccess } from './grants.ts';
 import { entryOf, lentIdentity, readOwner, type NamespacedPromotion, type Owner } from './secrets.ts';
 import { judgeOn, openSide, type OpenSide } from './side.ts';
 
@@ -28,9 +29,10 @@ export async function openExecution(
   const owner = read.value;
   // First, because this may ask an API server, and there is nothing to close yet.
   const policies = await policiesOf(spec, context, signal);
+  const needs = needsOf(spec, context);
   const [source, target, signer, reports] = [
-    await openSide('source', { side: spec.source, owner }, context, signal),
-    await openSide('target', { side: spec.target, owner }, context, signal),
+    await openSide('source', { side: spec.source, owner, needs: needs.source }, context, signal),
+    await openSide('target', { side: spec.target, owner, needs: needs.target }, context, signal),
     await openSigner(spec, owner, context),
     reportPolicy(spec, { material: owner.material, roots: context.roots }),
   ];
@@ -52,6 +54,7 @@ export async function openExecution(
       from: from.place,
       to: to.place,
       sourceAuthenticated: from.authenticated,
+      refusedToDelete: (side, until) => (side === 'source' ? from : to).refusal(['Delete'], until),
       judge: judgeOn(from, policies.value.map(asGate), context),
       reports: reports.value && reportsOn(from, reports.value, context),
       scanner: scannerOf(spec, from, context),
@@ -64,15 +67,27 @@ export async function openExecution(
   );
 }
 
+/** What the logins of both sides must be good for. Reading may do without one, so that it is tried first, unless all is asked for. */
+function needsOf(
+  { promote }: ImagePromotionSpec,
+  { granting }: Pick<OpeningContext, 'granting'>,
+): Readonly<Record<'source' | 'target', readonly GrantedAccess[]>> {
+  const toRead = granting?.alsoReading ? (['Read'] as const) : [];
+  return {
+    source: [...toRead, ...(promote?.deleteSource ? (['Delete'] as const) : [])],
+    target: [...toRead, 'Write', ...(promote?.supersede ? (['Delete'] as const) : [])],
+  };
+}
+
 /** The scanner with the logins of the source; `undefined` where nothing is scanned here. */
 export function scannerOf(
   { promote }: ImagePromotionSpec,
-  { keychain, insecureHosts, ca }: Pick<OpenSide, 'keychain' | 'insecureHosts' | 'ca'>,
+  { keychain, insecureHosts, ca, ownLogins }: Pick<OpenSide, keyof ServerTrust | 'keychain' | 'ownLogins'>,
   { scanner }: Pick<OpeningContext, 'scanner'>,
 ): Scanner | undefined {
   const scan = promote?.scan;
   if (!scan || scan.from === 'Report') return undefined;
-  return scanner({ keychain, insecureHosts, ca, serverUrl: scan.server });
+  return scanner({ keychain, insecureHosts, ca, ownLogins, serverUrl: scan.server });
 }
 
 async function policiesOf(

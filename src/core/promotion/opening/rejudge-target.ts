@@ -38,7 +38,7 @@ export async function rejudgeTarget(
   const signer = await openSigner(spec, owner, context);
   const [place, side, reports, own] = [
     parseReference(spec.source.repository),
-    await openSide('target', { side: spec.target, owner }, context, signal),
+    await openSide('target', { side: spec.target, owner, needs: [] }, context, signal),
     reportPolicy(spec, given),
     signer.ok ? ownPolicy(signer.value, given) : signer,
   ];

@@ -1,9 +1,10 @@
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
-import { parsed, parseReference, problem, turnOf } from '../../model/index.ts';
-import type { ImageRef, Owner as Asker, Parsed, PinnedRef, Problem } from '../../model/index.ts';
+import { digestOf, nameOf, parsed, parseReference, problem, turnOf } from '../../model/index.ts';
+import type { ImageRef, Owner as Asker, Parsed, PinnedRef, Problem, Reason } from '../../model/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
-import type { OpeningContext, ServerTrust, SideClient, SideRegistry } from './context.ts';
+import type { OpeningContext, ServerTrust, SideClient, SideRegistry, Withheld } from './context.ts';
+import { accessFor, grantedKeychain, grantedTo, withheldFrom, type GrantedAccess } from './grants.ts';
 import { entryOf, type Owner } from './secrets.ts';
 
 /** One side of a promotion, opened. */
@@ -18,21 +19,45 @@ export interface OpenSide extends ServerTrust, Logins {
 
 interface Logins {
   readonly keychain: Keychain;
+  /** Names the logins, and the authorities by which servers were trusted: no fact is shared with another scope. */
   readonly scope: string;
   /** Whether a login is known for it. */
   readonly authenticated: boolean;
+  /** Whether these are the logins of Pratique itself. */
+  readonly ownLogins: boolean;
+  readonly withheld?: Withheld;
+  /** Why the logins may not be used for this at this moment. */
+  readonly refusal: (needs: readonly GrantedAccess[], signal: AbortSignal) => Promise<Reason | undefined>;
+}
+
+/** A side, with the namespace that it belongs to and what its logins must be good for. */
+interface SideToOpen {
+  readonly side: PromotionSide;
+  readonly owner: Owner;
+  readonly needs: readonly GrantedAccess[];
 }
 
 const DOCKER_CONFIG = '.dockerconfigjson';
 const CA = 'ca.crt';
+/** Logins that depend on no grant. */
+const FREE = { refusal: () => Promise.resolve(undefined) };
+const ANONYMOUS: Logins = {
+  ...{
+    keychain: () => Promise.resolve(undefined),
+    scope: 'anonymous',
+    authenticated: false,
+    ownLogins: false,
+  },
+  ...FREE,
+};
 
 /**
- * Opens one side with the login that it names, or else with the login of Pratique. A Secret that is named and has no login for this
- * repository is a problem: an anonymous request would turn a broken setup into "there is no such image".
+ * Opens one side with the login that it names, or else with the login of Pratique where that is granted. A Secret that is named and
+ * has no login for this repository is a problem: an anonymous request would turn a broken setup into "there is no such image".
  */
 export async function openSide(
   which: 'source' | 'target',
-  { side, owner }: { readonly side: PromotionSide; readonly owner: Owner },
+  { side, owner, needs }: SideToOpen,
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
@@ -41,27 +66,49 @@ export async function openSide(
   if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
   const { registry: host, repository } = read.value;
   const place: ImageRef = { registry: host, repository };
+  const insecure = side.insecure ? objectionToHttp(host, context) : undefined;
+  if (insecure) return refused(`${path}.insecure`, insecure);
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
   const ca = side.caSecretRef
     ? entryOf(owner.secret(side.caSecretRef.name), CA, `${path}.caSecretRef`)
     : parsed(context.trust.ca);
   if (!logins.ok) return logins;
   if (!ca.ok) return ca;
-  const insecureHosts = [...context.trust.insecureHosts, ...(side.insecure ? [host] : [])];
-  const trust = { insecureHosts, ca: ca.value };
+  const refusal = await logins.value.refusal(needs, signal);
+  if (refusal) return refused(`${path}.repository`, refusal);
+  const trust = { ...context.trust, ca: ca.value };
   // The client that all sides share, or one of its own for a side that trusts other servers.
-  const own = side.insecure || side.caSecretRef ? context.openClient(trust) : undefined;
+  const own = side.caSecretRef ? context.openClient(trust) : undefined;
   const client: SideClient = own ?? context.registry;
-  const { keychain, scope } = logins.value;
+  const { keychain, withheld } = logins.value;
+  // Who chose the authorities may have chosen what was read, too.
+  const scope = own ? digestOf(JSON.stringify([logins.value.scope, ca.value])) : logins.value.scope;
   const askedFor = { namespace: owner.namespace, background: true };
-  const registry = client.as({ scope, keychain, side: which }).inTurn(turnOf(askedFor));
+  const registry = client.as({ scope, keychain, side: which, withheld }).inTurn(turnOf(askedFor));
   const close = async (): Promise<void> => own?.close();
-  return parsed({ place, registry, askedFor, ...logins.value, ...trust, close });
+  return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
+}
+
+function refused(path: string, { code, detail }: Reason): Parsed<never> {
+  return { ok: false, problems: [{ path, message: detail, reason: code }] };
+}
+
+/** Why plain http must not be spoken with a registry. Loopback is the machine of the user, and in a cluster that of Pratique. */
+function objectionToHttp(host: string, { granting, trust, registry }: OpeningContext): Reason | undefined {
+  if (trust.insecureHosts.includes(host) || (!granting && registry.speaksHttp(host))) return undefined;
+  const detail = `${host} is no registry that the settings name for plain http (registries.insecure, or --insecure-registry)`;
+  return { code: 'InsecureNotAllowed', detail };
+}
+
+interface SidePlace {
+  readonly side: PromotionSide;
+  readonly owner: Owner;
+  readonly place: ImageRef;
 }
 
 async function loginsOf(
   path: string,
-  given: { readonly side: PromotionSide; readonly owner: Owner; readonly place: ImageRef },
+  given: SidePlace,
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Logins>> {
@@ -81,8 +128,39 @@ async function loginsOf(
     if (configs.ok) return read(configs.value, where);
     return { ok: false, problems: at(where, configs.problems) };
   }
-  const login = await context.keychain(place, signal);
-  return parsed({ keychain: context.keychain, scope: 'own', authenticated: login !== undefined });
+  return parsed(await installationLogins(given, context, signal));
+}
+
+/** The logins of Pratique itself: all of them for the user who runs it, in a cluster what is granted to the namespace. */
+async function installationLogins(
+  { side, owner: { namespace }, place }: SidePlace,
+  { keychain: own, granting }: OpeningContext,
+  signal: AbortSignal,
+): Promise<Logins> {
+  if (!granting) {
+    const authenticated = (await own(place, signal)) !== undefined;
+    return { keychain: own, scope: 'own', authenticated, ownLogins: true, ...FREE };
+  }
+  // The author of the promotion could stand in for any server that these authorities vouch for.
+  if (side.caSecretRef) return ANONYMOUS;
+  const granted = await grantedTo(namespace, granting, signal);
+  const mayRead = granted.covers(place, 'Read');
+  const hasLogin = async (): Promise<boolean> => (await own(place, signal)) !== undefined;
+  // A broken helper must not keep from a public registry who may not use it anyway.
+  const known = await (mayRead ? hasLogin() : hasLogin().catch(() => true));
+  return {
+    keychain: grantedKeychain(own, granted),
+    scope: digestOf(JSON.stringify(['granted', namespace, granted.numbers, granted.unknown ?? null])),
+    authenticated: mayRead && known,
+    ownLogins: mayRead,
+    withheld: (to, access) =>
+      known || nameOf(to) !== nameOf(place) ? withheldFrom(granted, to, accessFor(access)) : undefined,
+    refusal: async (needs, until) => {
+      const now = await grantedTo(namespace, granting, until);
+      const detail = known ? withheldFrom(now, place, needs) : undefined;
+      return detail === undefined ? undefined : { code: 'NotGranted', detail };
+    },
+  };
 }
 
 /** The same problems at the field that leads to them. */
@@ -90,15 +168,14 @@ const at = (path: string, problems: readonly Problem[]): readonly Problem[] =>
   problems.map(({ message }) => ({ path, message }));
 
 function readLogins(
-  logins: ReturnType<OpeningContext['pullSecretLogins']>,
+  { unreadable, scope, scopeOf, keychain }: ReturnType<OpeningContext['pullSecretLogins']>,
   path: string,
   place: ImageRef,
 ): Parsed<Logins> {
-  if (logins.unreadable.length > 0)
-    return problem(path, `${logins.unreadable.join(', ')} holds no valid Docker config`);
-  const scope = logins.scopeOf([place]);
-  if (scope === undefined) return problem(path, `has no login for ${place.registry}/${place.repository}`);
-  return parsed({ keychain: logins.keychainOver(), scope, authenticated: true });
+  if (unreadable.length > 0) return problem(path, `${unreadable.join(', ')} holds no valid Docker config`);
+  if (scopeOf([place]) === undefined)
+    return problem(path, `has no login for ${place.registry}/${place.repository}`);
+  return parsed({ keychain, scope, authenticated: true, ownLogins: false, ...FREE });
 }
 
 /** Judges images on one side of a promotion with the login of that side. */

@@ -89,16 +89,21 @@ const side = z.strictObject({
   repository: z.string().min(1).max(255).describe('Host and repository, without tag and digest.'),
   secretRef: localRef
     .optional()
-    .describe('A Secret of the same namespace, of type `kubernetes.io/dockerconfigjson`, with the login.'),
+    .describe(
+      'A Secret of the same namespace, of type `kubernetes.io/dockerconfigjson`, with the login. Without it and `serviceAccountName`: what `promotions.grants` of the settings lets the namespace use, else anonymous.',
+    ),
   serviceAccountName: objectName
     .optional()
     .describe('A ServiceAccount of the same namespace whose `imagePullSecrets` hold the login.'),
   caSecretRef: localRef
     .optional()
     .describe(
-      'A Secret of the same namespace whose `ca.crt` is trusted besides the authorities of the system.',
+      'A Secret of the same namespace whose `ca.crt` is trusted besides the authorities of the system. The logins of the installation are not used with it.',
     ),
-  insecure: flag(false, 'Speak http with this registry.'),
+  insecure: flag(
+    false,
+    'Speak http with this registry, which the settings have to name: `registries.insecure`.',
+  ),
 });
 
 const mirror = z.strictObject({

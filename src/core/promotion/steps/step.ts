@@ -84,6 +84,8 @@ export interface StepParts {
   readonly startedAt: Date;
   /** Whether the source is read with a login. */
   readonly sourceAuthenticated: boolean;
+  /** Why nothing may be deleted on a side at this moment; absent = its registry alone decides. */
+  readonly refusedToDelete?: (side: 'source' | 'target', signal: AbortSignal) => Promise<Reason | undefined>;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Judges an image by the named policies, their quarantine flags not asked. */

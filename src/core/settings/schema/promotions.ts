@@ -33,6 +33,26 @@ const jobTemplate = z.strictObject({
     .default({ requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } }),
 });
 
+/** One permission to use the installation's own registry logins; patterns and selector are checked where they are compiled. */
+const grant = z
+  .strictObject({
+    /** Names of namespaces. With `namespaceSelector`, a namespace must satisfy both. */
+    namespaces: z.array(dnsName).min(1).max(256).optional(),
+    /** A label selector, as Kubernetes has it. */
+    namespaceSelector: z.record(z.string(), z.unknown()).optional(),
+    /** Globs over normalised image names, as in ImagePolicies. */
+    repositories: z.array(z.string().min(1).max(255)).min(1).max(64),
+    /** Delete: `deleteSource`, and the clean-up of `supersede`. */
+    access: z
+      .array(z.enum(['Read', 'Write', 'Delete']))
+      .min(1)
+      .max(3),
+  })
+  // Left out by mistake, it would let every namespace use the logins.
+  .refine(({ namespaces, namespaceSelector }) => namespaces ?? namespaceSelector, {
+    message: 'needs namespaces or namespaceSelector',
+  });
+
 /** How promotions are executed. */
 export const promotions = z
   .strictObject({
@@ -47,6 +67,8 @@ export const promotions = z
     rejudgeEveryMs: milliseconds.default(6 * 3_600_000),
     /** Questions about images per second: what is judged again must not use up the registry's budget for admissions. */
     rejudgePerSecond: z.number().min(0.1).max(1_000).default(5),
+    /** Which namespaces may use the installation's own registry logins, for what. Without one a promotion needs logins of its own. */
+    grants: z.array(grant).max(256).default([]),
   })
   // No default fits: image and rights differ in every cluster.
   .refine(({ execution, jobTemplate: template }) => execution !== 'Job' || template !== undefined, {

@@ -14,8 +14,7 @@ const password = (username: string, secret: string): unknown => ({
 });
 
 /** Logins of one pull secret with this text. */
-const pullSecret = (text: string): Keychain =>
-  pullSecretLogins([{ source: 'a secret', text }]).keychainOver(anonymous);
+const pullSecret = (text: string): Keychain => pullSecretLogins([{ source: 'a secret', text }]).keychain;
 
 describe('logins from a Docker config', () => {
   let directory: string;

@@ -16,7 +16,7 @@ const userAt = async (
   where: { readonly registry: string; readonly repository: string },
   ...configs: Parameters<typeof pullSecretLogins>[0]
 ): Promise<string | undefined> => {
-  const login = await pullSecretLogins(configs).keychainOver(anonymous)(where, forever());
+  const login = await pullSecretLogins(configs).keychainFor([where], anonymous)(where, forever());
   return login?.kind === 'password' ? login.username : login?.kind;
 };
 
@@ -36,7 +36,7 @@ describe('logins of pull secrets', () => {
 
   it('the login of the installation is used when no entry matches', async () => {
     const brought = pullSecretLogins([config({ 'registry.example.com': auth('host') })]);
-    const own = brought.keychainOver(() => Promise.resolve({ kind: 'bearer', token: 'own' }));
+    const own = brought.keychainFor([WEB, OTHER], () => Promise.resolve({ kind: 'bearer', token: 'own' }));
     expect((await own(OTHER, forever()))?.kind).to.equal('bearer');
     expect(brought.scopeOf([OTHER])).to.equal(undefined);
   });
