@@ -113,4 +113,37 @@ describe('what the real Trivy cannot judge', () => {
     });
     expect((await gate(image, { from: 'Sbom' })).reason).to.equal('ScanIncomplete');
   });
+
+  it('O14: is unknown for an SBOM with packages of Alpine that does not say that it is Alpine, as Syft writes SPDX', async () => {
+    const shop = target('syft');
+    const image = await pushAlpine(shop, CLEAN);
+    const described = (name: string, purl: string) => ({
+      name,
+      SPDXID: `SPDXRef-${name}`,
+      versionInfo: '1.0',
+      downloadLocation: 'NOASSERTION',
+      externalRefs: [{ referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl }],
+    });
+    const sbom = {
+      spdxVersion: 'SPDX-2.3',
+      SPDXID: 'SPDXRef-DOCUMENT',
+      dataLicense: 'CC0-1.0',
+      name: 'web',
+      documentNamespace: 'https://acme.example/web',
+      creationInfo: { created: '2026-01-01T00:00:00Z', creators: ['Tool: test'] },
+      packages: [
+        described('curl', 'pkg:apk/alpine/curl@7.0?distro=alpine-3.99.1'),
+        described('lodash', 'pkg:npm/lodash@4.17.21'),
+      ],
+      relationships: [],
+    };
+    await pushReferrer(shop, {
+      subject: image,
+      artifactType: 'application/spdx+json',
+      blobs: [{ mediaType: 'application/spdx+json', bytes: JSON.stringify(sbom) }],
+    });
+    const result = await gate(image, { from: 'Sbom' });
+    expect([result.answer, result.reason]).to.deep.equal(['Unknown', 'ScanIncomplete']);
+    expect(result.message).to.include('its SBOM lists packages of a distribution');
+  });
 });

@@ -29,6 +29,8 @@ export interface VulnerabilityReport {
   /** Set when the report has a time that cannot be read; then `scannedAt` is absent. */
   readonly unreadableTime: boolean;
   readonly findings: readonly VulnerabilityFinding[];
+  /** Whether packages of a distribution were examined; absent where the format does not report it. */
+  readonly systemExamined?: boolean;
   /** What the scanner did not examine, as far as the format can say it: one clause each. Without findings it is not clean. */
   readonly unexamined: readonly string[];
 }
@@ -44,6 +46,7 @@ export interface RawReport {
   readonly times: readonly (string | null | undefined)[];
   readonly findings: readonly VulnerabilityFinding[];
   readonly unexamined: readonly string[];
+  readonly systemExamined?: boolean;
 }
 
 /** The clause for a report that names nothing in which vulnerabilities were searched for. */

@@ -57,6 +57,7 @@ export function readTrivy(report: unknown): RawReport | UnreadableReport {
       ...(PkgName && { package: PkgName }),
     })),
     unexamined: unexaminedIn(read.value),
+    systemExamined: classesOf(Results).includes(OS_PACKAGES),
   };
 }
 
@@ -77,7 +78,7 @@ function unexaminedIn({ Metadata, Results }: Report): readonly string[] {
   if (foreign.length > 0) return foreign;
   const system = nameOfSystem(Metadata?.OS);
   const ended = `${system === '' ? 'its distribution' : system} is past its end of service life`;
-  return [...missingIn(Results ?? [], system), ...(Metadata?.OS?.EOSL === true ? [ended] : [])];
+  return [...missingIn(classesOf(Results), system), ...(Metadata?.OS?.EOSL === true ? [ended] : [])];
 }
 
 function nameOfSystem(os: NonNullable<Report['Metadata']>['OS']): string {
@@ -85,9 +86,12 @@ function nameOfSystem(os: NonNullable<Report['Metadata']>['OS']): string {
   return cutText(oneLine(parts.join(' ')), MAX_NAME_LENGTH);
 }
 
-function missingIn(results: NonNullable<Report['Results']>, system: string): readonly string[] {
-  // A list of findings without a class shows by itself that they were searched for.
-  const classes = results.flatMap((one) => one.Class ?? (one.Vulnerabilities ? OS_PACKAGES : []));
+/** The classes of all results; a list of findings without a class shows by itself that they were searched for. */
+function classesOf(results: Report['Results']): readonly string[] {
+  return (results ?? []).flatMap((one) => one.Class ?? (one.Vulnerabilities ? OS_PACKAGES : []));
+}
+
+function missingIn(classes: readonly string[], system: string): readonly string[] {
   if (system === '') return classes.some((one) => OF_PACKAGES.has(one)) ? [] : [NOTHING_RECOGNISED];
   return classes.includes(OS_PACKAGES) ? [] : [`the scanner examined no packages of ${system}`];
 }

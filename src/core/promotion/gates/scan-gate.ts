@@ -188,7 +188,12 @@ export type Scanned = {
   /** Of the platform's own manifest. */
   readonly digest: Digest;
 } & (
-  | { readonly kind: 'scan'; readonly output: ScanOutput }
+  | {
+      readonly kind: 'scan';
+      readonly output: ScanOutput;
+      /** It was scanned from an SBOM that lists packages of a distribution. */
+      readonly listsSystemPackages?: boolean;
+    }
   /** A report that an accepted signer signed; `databaseUpdatedAt` where the report has it. */
   | {
       readonly kind: 'report';
@@ -233,12 +238,22 @@ function readScanned(scanned: Scanned): ReadScan | Obstacle {
       const { report: predicate, databaseUpdatedAt, finishedAt: scannedAt } = scanned.output;
       const report = readReport({ predicateType: BARE_REPORT, predicate }, 'ScannerFailed', of);
       if ('answer' in report) return report;
-      // An SBOM does not say for which system it is; the index does.
-      const [foreign] = foreignSystem(platform.split('/')[0]);
-      const unexamined = foreign === undefined ? report.unexamined : [foreign];
+      const unexamined = unexaminedOf(scanned, report);
       return { platform, report: { ...report, unexamined }, scannedAt, databaseUpdatedAt };
     }
   }
+}
+
+const NO_DISTRIBUTION = 'its SBOM lists packages of a distribution that the scanner did not examine';
+
+/** What was not examined by the report, and what only its subject shows: an SBOM does not say for which system it is. */
+function unexaminedOf(
+  { platform, listsSystemPackages = false }: Extract<Scanned, { kind: 'scan' }>,
+  { unexamined, systemExamined = true }: VulnerabilityReport,
+): readonly string[] {
+  const foreign = foreignSystem(platform.split('/')[0]);
+  if (foreign.length > 0) return foreign;
+  return listsSystemPackages && !systemExamined && unexamined.length === 0 ? [NO_DISTRIBUTION] : unexamined;
 }
 
 function readReport(

@@ -47,9 +47,10 @@ async function scanPlatform(
   const unknown = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
     { ...platform, kind: 'unknown', reason: { code, detail }, transient },
   ];
-  const scanned = async (subject: ScanSubject): Promise<readonly Scanned[]> => [
-    { ...platform, kind: 'scan', output: await task.scanner(subject, signal) },
-  ];
+  const scanned = async (subject: ScanSubject): Promise<readonly Scanned[]> => {
+    const output = await task.scanner(subject, signal);
+    return [{ ...platform, kind: 'scan', output, listsSystemPackages: listsSystemPackages(subject) }];
+  };
   const scan = (subject: ScanSubject) => orFault(scanned(subject), unknown, signal);
   if (task.from === 'Image') return scan({ kind: 'image', image });
   const question = { platform: image, image: task.manifest, registry: task.registry };
@@ -59,4 +60,11 @@ async function scanPlatform(
     return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
   };
   return orFault(scanSboms(), unknown, signal);
+}
+
+/** Package URLs of distributions (purl-spec, types): scanners need to know the distribution to judge them. */
+const SYSTEM_PACKAGE = /"pkg:(?:\/\/)?(?:apk|deb|rpm|alpm|ebuild|opkg|nix)\//i;
+
+function listsSystemPackages(subject: ScanSubject): boolean {
+  return subject.kind === 'sbom' && SYSTEM_PACKAGE.test(new TextDecoder().decode(subject.sbom));
 }

@@ -59,12 +59,12 @@ describe('the SBOMs of a platform', () => {
     pushReferrer(target, { subject, artifactType, blobs: [blob] });
 
   /** Scans from SBOMs with a scanner that finds nothing: returns the given SBOMs, and the result of the gate. */
-  async function scan(of: Pushed = image) {
+  async function scan(of: Pushed = image, result: unknown = report([])) {
     const given: unknown[] = [];
     const scanner: Scanner = (subject) => {
       if (subject.kind !== 'sbom') throw new Error('not an SBOM');
       given.push(JSON.parse(Buffer.from(subject.sbom).toString('utf8')));
-      const output = { report: report([]), scanner: { name: 'trivy', version: '1' }, startedAt: NOW };
+      const output = { report: result, scanner: { name: 'trivy', version: '1' }, startedAt: NOW };
       return Promise.resolve({ ...output, finishedAt: NOW });
     };
     const signal = AbortSignal.timeout(50_000);
@@ -73,6 +73,21 @@ describe('the SBOMs of a platform', () => {
     const task = { image: pinned(of), manifest, from: 'Sbom', registry, scanner } as const;
     const { answer, reason } = judgeScan(await scanPlatforms(task, signal), rule(), NOW);
     return { given, answer, reason };
+  }
+
+  for (const [title, purl, classes, expected] of [
+    ['of Alpine', 'pkg:apk/alpine/musl@1.2.5', ['lang-pkgs'], 'ScanIncomplete'],
+    ['of Debian, in another spelling', 'PKG://deb/debian/zlib1g@1.3', ['lang-pkgs'], 'ScanIncomplete'],
+    ['that were examined', 'pkg:apk/alpine/musl@1.2.5', ['os-pkgs', 'lang-pkgs'], undefined],
+    ['that are libraries', 'pkg:npm/lodash@4.17.21', ['lang-pkgs'], undefined],
+  ] as const) {
+    it(`O14: packages in an SBOM ${title}: ${expected ?? 'Pass'}`, async () => {
+      const sbom = { ...CYCLONEDX_DOCUMENT, components: [{ name: 'one', purl }] };
+      await attach(CYCLONEDX, { mediaType: CYCLONEDX, bytes: JSON.stringify(sbom) });
+      const Results = classes.map((Class) => ({ Class }));
+      const Metadata = { OS: { Family: 'none', Name: '' } };
+      expect((await scan(image, { SchemaVersion: 2, Metadata, Results })).reason).to.equal(expected);
+    });
   }
 
   const forms: readonly [what: string, put: () => Promise<unknown>, document: unknown][] = [
