@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { startCluster, type Cluster } from './support/cluster/cluster.ts';
 import { until } from './support/wait.ts';
 
@@ -109,6 +110,77 @@ describe('the CRDs at a real API server', () => {
       'atLeast is more than the number of names in from',
     ],
   ];
+
+  const globs: readonly (readonly [string, string])[] = [
+    ['ghcr.io', 'HOST/**'],
+    ['quay.io**', 'HOST/**'],
+    ['localhost:5000', 'HOST/**'],
+    ['**demo**', '**/NAME*'],
+    ['registry.example.com/team**', 'HOST/TEAM/**'],
+    ['registry.example.com/team/', 'empty component'],
+    ['registry.example.com/Team/**', 'lower case'],
+    ['registry.example.com/team:1.4', 'leave out the tag'],
+    ['https://registry.example.com/**', 'leave out the scheme'],
+    ['gh*/team/**', 'docker.io/NAME*/'],
+  ];
+  const glob = (pattern: string): readonly (readonly [string, (spec: Record<string, unknown>) => void])[] => {
+    const finding = { id: 'CVE-2026-1', reason: 'not reachable', images: [pattern] };
+    const vulnerabilities = { trust: 'Unsigned', exceptions: [finding] };
+    return [
+      ['match.images', (spec) => (spec.match = { images: ['**', pattern] })],
+      ['match.excludeImages', (spec) => (spec.match = { images: ['**'], excludeImages: [pattern] })],
+      ['require.quarantine.images', (spec) => (spec.require = { quarantine: { images: [pattern] } })],
+      ['require.vulnerabilities.exceptions[0].images', (spec) => (spec.require = { vulnerabilities })],
+    ];
+  };
+  for (const [pattern, form] of globs)
+    it(`O07 refuses the glob ${pattern} in every field that holds globs, and names the form that works`, async () => {
+      for (const [path, change] of glob(pattern)) {
+        const input = JSON.stringify(policyWith(change));
+        const { code, stderr } = await cluster.kubectl(['apply', '--dry-run=server', '-f', '-'], { input });
+        expect(code, stderr).to.equal(1);
+        expect(stderr).to.contain(`spec.${path}[`).and.to.contain(form);
+      }
+    });
+
+  it('O07 a stored policy with such a glob keeps its status and labels writable, and is refused when the glob is written again', async () => {
+    const file = join(root, 'crds', 'pratique.dev_imagepolicies.yaml');
+    const written = await readFile(file, 'utf8');
+    const withoutRules = (key: string, value: unknown) =>
+      key === 'x-kubernetes-validations' ? undefined : value;
+    const older = JSON.stringify(parse(written), withoutRules);
+    const name = 'older';
+    const policy = (images: readonly string[]) => {
+      const changed = policyWith((spec) => (spec.match = { images })) as Record<string, unknown>;
+      return JSON.stringify({ ...changed, metadata: { name } });
+    };
+    const apply = (input: string) => cluster.kubectl(['apply', '-f', '-'], { input });
+    expect((await apply(older)).code).to.equal(0);
+    await until({
+      what: 'the older definition to be in force',
+      withinMs: 20_000,
+      check: async () => (await apply(policy(['ghcr.io', 'registry.example.com/**']))).code === 0,
+    });
+    expect((await apply(written)).code).to.equal(0);
+    await until({
+      what: 'the definition to be in force again',
+      withinMs: 20_000,
+      check: async () => (await apply(policy(['quay.io', 'registry.example.com/**']))).code !== 0,
+    });
+    const condition = { type: 'Ready', status: 'False', reason: 'Invalid', message: 'x' };
+    const at = { lastTransitionTime: '2026-11-28T12:00:00Z', observedGeneration: 1 };
+    const patch = (body: object, ...more: string[]) =>
+      cluster.kubectl(['patch', 'ipol', name, '--type=merge', '-p', JSON.stringify(body), ...more]);
+    const status = await patch({ status: { conditions: [{ ...condition, ...at }] } }, '--subresource=status');
+    expect(status.code, status.stderr).to.equal(0);
+    const label = await patch({ metadata: { labels: { team: 'shop' } } });
+    expect(label.code, label.stderr).to.equal(0);
+    const other = await patch({ spec: { enforcement: 'Warn' } });
+    expect(other.code, other.stderr).to.equal(0);
+    const { code, stderr } = await patch({ spec: { match: { images: ['quay.io'] } } });
+    expect(code, stderr).to.equal(1);
+    expect((await cluster.kubectl(['delete', 'ipol', name])).code).to.equal(0);
+  });
 
   for (const [what, change, message] of refusals) {
     it(`refuses ${what}`, async () => {

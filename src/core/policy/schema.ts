@@ -4,7 +4,8 @@
  */
 import * as z from 'zod';
 import { authorityIn } from './schema/authorities.ts';
-import { glob, list, rule, text } from './schema/parts.ts';
+import { glob } from './schema/image-glob.ts';
+import { list, rule, text } from './schema/parts.ts';
 import { NAMED_AUTHORITIES, requirementsSchema } from './schema/requirements.ts';
 
 /** The API group and version of Pratique's resources. */
@@ -39,9 +40,11 @@ const match = z.strictObject({
   images: list(glob, 64)
     .min(1, 'needs at least one pattern; "**" covers every image')
     .describe(
-      'Globs over the normalised image name (host and repository, no tag). `*` stays inside one path component, `**` crosses them.',
+      'Globs over the normalised image name (host and repository, no tag). `*` stays inside one component, `**` is a component of its own and crosses them; `nginx` and `acme/*` are completed to Docker Hub. A glob that covers no image name, or fewer than it matches as it is written, is refused: `ghcr.io/**` and not `ghcr.io`, `host/team*/**` and not `host/team**`, `**/*demo*` and not `*demo*`.',
     ),
-  excludeImages: list(glob, 64).default([]).describe('Globs of images that the policy leaves alone.'),
+  excludeImages: list(glob, 64)
+    .default([])
+    .describe('Globs of images that the policy leaves alone, as in `images`.'),
   namespaceSelector: namespaceSelectorSchema
     .optional()
     .describe('Namespaces it covers, by their labels; absent = all.'),

@@ -58,6 +58,27 @@ describe('a policy that never compiled', () => {
     );
   });
 
+  for (const [pattern, covered, spared] of [
+    ['ghcr.io', 'ghcr.io/acme/web', 'quay.io/acme/web'],
+    ['ghcr.io*', 'ghcr.io/acme/web', 'quay.io/acme/web'],
+    ['quay.io**', 'quay.io/acme/web', 'ghcr.io/acme/web'],
+    ['localhost', 'localhost/acme/web', 'ghcr.io/localhost/web'],
+    ['**demo**', 'ghcr.io/acme/my-demo/web', 'ghcr.io/acme/web'],
+    ['*demo*', 'ghcr.io/acme/my-demo', 'ghcr.io/acme/web'],
+    ['ghcr.io/team**', 'ghcr.io/team-a/web', 'ghcr.io/other/web'],
+    ['gh*/team/**', 'ghcr.io/team/web', 'ghcr.io/other/web'],
+  ] as const)
+    it(`O06 stored with ${pattern} covers what that may be read as, and no other image`, () => {
+      const images = ['registry.example.com/**', pattern];
+      const match = { images, excludeImages: ['registry.example.com/test/**', 'registry.example.com/a**'] };
+      const policy = broken({
+        match: { ...match, namespaceSelector: { matchLabels: { env: 'production' } } },
+      });
+      const names = [covered, spared, 'registry.example.com/abc/web', 'registry.example.com/test/web'];
+      expect(names.map(policy.coversImage)).to.deep.equal([true, false, true, false]);
+      expect(policy.coversNamespace?.({ env: 'test' })).to.equal(false);
+    });
+
   for (const [what, document] of [
     ['patterns that are none', policyDocument({ match: { images: ['a{b'] } })],
     ['no match at all', policyDocument({ match: undefined })],

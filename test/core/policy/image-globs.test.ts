@@ -16,6 +16,7 @@ const problems = (images: readonly string[]) => {
   });
   return policy.ok ? [] : policy.problems.map(({ path }) => path);
 };
+
 const sha = `sha256:${'a'.repeat(64)}`;
 
 describe('image glob', () => {
@@ -130,8 +131,8 @@ describe('image glob', () => {
     ['a.io/*e*b', 'a.io/webeb', true],
     ['a.io/*e*b', 'a.io/webe', false],
     ['a.io/web?', 'a.io/web', false],
-    ['a.io/we**', 'a.io/web', true],
-    ['a.io/we**', 'a.io/web/x', false],
+    ['a.io/we*/**', 'a.io/web/x', true],
+    ['a.io/we*/**', 'a.io/web', false],
     ['a.io/*/**/x', 'a.io/b/x', true],
     ['a.io/*/**/x', 'a.io/x', false],
   ] as const) {

@@ -1,6 +1,7 @@
 import { describeProblems, objectOf, parsed, parseWith } from '../../model/index.ts';
 import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
+import { compileImageGlob, readRefusedGlob } from './image-globs.ts';
 import { compileGlobs, compileRequirements, type Requirements } from './requirements.ts';
 import {
   imagePolicySchema,
@@ -98,8 +99,25 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
     pinDigests: parts.pinDigests.safeParse(spec.pinDigests).data ?? false,
     digest: false,
     attestations: [],
-    ...(compiled && unreadable.length === 0 ? compiled : { coversImage: () => true }),
+    ...(compiled && unreadable.length === 0
+      ? compiled
+      : (readMatch(match.data) ?? { coversImage: () => true })),
   };
+}
+
+/**
+ * The match of a policy that was stored before some globs were refused: each of these at the most that it may be read as, and
+ * nothing excluded by one. `undefined` when a pattern never was a glob.
+ */
+function readMatch(match: ImagePolicySpec['match'] | undefined): ReturnType<typeof compileMatch> | undefined {
+  if (!match) return undefined;
+  const read = match.images.map((pattern) => {
+    const glob = compileImageGlob(pattern);
+    return glob.ok ? glob.value : readRefusedGlob(pattern);
+  });
+  if (read.includes(undefined)) return undefined;
+  const { coversImage: isLeft, ...where } = compileMatch({ ...match, images: ['**'] }, []);
+  return { ...where, coversImage: (name) => read.some((covers) => covers?.(name)) && isLeft(name) };
 }
 
 /**

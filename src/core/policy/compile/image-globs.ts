@@ -1,22 +1,41 @@
 // Only `*`, `**` and `?` mean something: no negation, braces or classes, so that a pattern cannot say the opposite of
 // what it seems to say.
 import { parseReference, parsed, problem, type Parsed } from '../../model/index.ts';
-
-const ALLOWED = /^(?:\[[a-f0-9:.]+\])?[A-Za-z0-9._/:*?-]*$/;
+import { globProblem } from '../schema/image-glob.ts';
 
 /** Compiles one glob over normalised image names; Docker Hub's short names are completed as in references. */
 export function compileImageGlob(pattern: string): Parsed<(name: string) => boolean> {
-  if (!ALLOWED.test(pattern))
-    return problem('', 'may hold letters, digits, ". _ - / :" and the wildcards "*", "**" and "?" only');
-  if (pattern.slice(pattern.lastIndexOf('/') + 1).includes(':'))
-    return problem('', 'matches image names; leave out the tag');
-  if (pattern === '*') return problem('', 'matches no full name; write "**" for every image');
+  const objection = globProblem(pattern);
+  if (objection !== undefined) return problem('', objection);
   const full = complete(pattern);
-  // A pattern that can match nothing would silently leave its images without the policy.
-  if (!parseReference(full.replaceAll(/\*+|\?/g, '1')).ok)
-    return problem('', 'matches no image name: a name is HOST/PATH, and its path in lower case');
+  const objectionToName = nameProblem(full);
+  return objectionToName === undefined
+    ? parsed(matcher(full))
+    : problem('', `matches no image name: it ${objectionToName}`);
+}
+
+/**
+ * All that a refused glob may be read as, for a policy that was stored before such globs were refused: what it covered then, and
+ * every name that it begins when a star crosses slashes. `undefined` when it never was a glob.
+ */
+export function readRefusedGlob(pattern: string): ((name: string) => boolean) | undefined {
+  const full = complete(pattern);
+  const wasGlob = !/[^A-Za-z0-9._/:*?[\]-]|:[^/]*$/.test(pattern) && nameProblem(full) === undefined;
+  if (!wasGlob) return undefined;
+  const covered = matcher(full);
+  const [whole, begin] = [pattern.toLowerCase(), `${pattern.toLowerCase()}/*`];
+  return (name) => covered(name) || inComponent(whole, name) || inComponent(begin, name);
+}
+
+/** What is wrong with a name of this form: what the form leaves open, such as ports and lengths. */
+function nameProblem(full: string): string | undefined {
+  const name = parseReference(full.replaceAll(/\*+|\?/g, '1'));
+  return name.ok ? undefined : (name.problems[0]?.message ?? 'cannot be read');
+}
+
+function matcher(full: string): (name: string) => boolean {
   const matches = compileGlob(full);
-  return parsed((name) => matches(name) || matches(withoutHttpsPort(name)));
+  return (name) => matches(name) || matches(withoutHttpsPort(name));
 }
 
 /** `host:443` is the same registry as `host`; written so, an image must not slip past a policy for the other spelling. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CLAIM_NAMES } from '../../model/index.ts';
-import { exactlyOne, glob, keyIn, name, text } from './parts.ts';
+import { exactlyOne, keyIn, name, text } from './parts.ts';
 
 /** Where keys and trust roots of an authority lie: both kinds of object, in one namespace. */
 const places = (namespace: string) => ({
@@ -65,7 +65,7 @@ export const authorityIn = (namespace: string) =>
       trustRoot: exactlyOne(z.strictObject(places(namespace)), ['secretRef', 'configMapRef'])
         .optional()
         .describe('A Sigstore `trusted_root.json`. Default: the public-good instance, as shipped.'),
-      repository: glob
+      repository: text(255)
         .optional()
         .describe('Where signatures are kept, if not beside the image: host and repository.'),
     }),

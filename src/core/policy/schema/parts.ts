@@ -26,7 +26,6 @@ export const list = <T extends z.ZodType>(element: T, max: number) => z.array(el
 export const name = text(63);
 export const names = list(name, 16);
 export const duration = z.string().max(32).regex(DURATION_PATTERN, 'is not a duration such as 720h or 1h30m');
-export const glob = text(255);
 export const annotationKey = text(317);
 export const artifactType = text(255);
 

@@ -1,15 +1,6 @@
 import * as z from 'zod';
-import {
-  annotationKey,
-  artifactType,
-  duration,
-  glob,
-  list,
-  names,
-  QUARANTINE_KEY,
-  rule,
-  text,
-} from './parts.ts';
+import { glob } from './image-glob.ts';
+import { annotationKey, artifactType, duration, list, names, QUARANTINE_KEY, rule, text } from './parts.ts';
 
 const signatures = z
   .strictObject({
