@@ -12,7 +12,7 @@ import {
   type TargetJudgement,
 } from '../../../src/core/promotion/index.ts';
 import { SILENT } from './silent.ts';
-import type { Parsed } from '../../../src/core/model/index.ts';
+import type { Owner, Parsed } from '../../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../../src/core/settings/index.ts';
 import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../../src/core/policy/index.ts';
 import { openJudging } from '../../../src/serve/judging.ts';
@@ -59,10 +59,11 @@ export interface PromotionFixture {
   ) => Promise<TargetJudgement | undefined>;
   /** Compiles an ImagePolicy with keys in PEM. */
   readonly policy: (spec: Readonly<Record<string, unknown>>, name?: string) => CompiledPolicy;
-  /** The verdict on an image under these policies, as at admission. */
+  /** The verdict on an image under these policies, as at admission, for this owner. */
   readonly judge: (
     image: string,
     policies: readonly CompiledPolicy[],
+    owner?: Owner,
   ) => Promise<{ readonly kind: string; readonly reasons: readonly string[] }>;
   readonly bugs: readonly unknown[];
   readonly close: () => Promise<void>;
@@ -179,14 +180,13 @@ export async function openPromotionFixture(
           { material: () => undefined, roots: ROOTS },
         ),
       ),
-    judge: async (image, policies) => {
+    judge: async (image, policies, owner) => {
       const labels = { state: 'found', value: {}, seenAt: new Date() } as const;
       const signal = AbortSignal.timeout(50_000);
       const [judged] = await judging.judge({
         images: [{ container: 'c', field: '', image }],
         policies,
-        labels,
-        signal,
+        ...{ labels, owner, signal },
       });
       const { kind = '', findings = [] } = judged?.verdict ?? {};
       return { kind, reasons: findings.map(({ reason }) => reason) };
