@@ -113,9 +113,14 @@ try {
   const bodies = images.map((image, n) =>
     JSON.stringify(podReview([image], { namespace: `team-${n % NAMESPACES}` })),
   );
+  // As the API server calls it.
+  const path = await cluster.kubectl([
+    ...['get', 'validatingwebhookconfiguration', 'pratique'],
+    ...['-o', 'jsonpath={.webhooks[0].clientConfig.service.path}'],
+  ]);
   const measured = await post(
     {
-      url: `${replica.url}/validate?timeout=10s`,
+      url: `${replica.url}${path.stdout}?timeout=10s`,
       dispatcher,
       body: (n) => (n < BURST.reviews ? bodies[n % IMAGES] : undefined),
       parallel: BURST.atOnce,

@@ -11,6 +11,7 @@ interface ServeOptions extends RegistryOptions, UnmatchedImages {
   readonly listen?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly pathSecret?: string;
 }
 
 /** `pratique serve`: webhook, controller and audit, until it is asked to stop. */
@@ -27,10 +28,17 @@ export const addServe: AddCommand = (program, tools, terminal, exit) => {
     .option('--name <name>', 'name of the Lease and the webhook configurations (default: pratique)')
     .option('--listen <host:port>', 'address to listen on (default: :8443)')
     .option('--tls-cert <file>', 'certificate chain, PEM')
-    .option('--tls-key <file>', 'private key, PEM');
+    .option('--tls-key <file>', 'private key, PEM')
+    .option(
+      '--path-secret <file>',
+      'standalone: lines with the SECRET of /validate/SECRET; needed to listen anywhere but on loopback',
+    );
   withUnmatchedImages(withRegistryOptions(command)).action(async (options: ServeOptions) => {
-    const { standalone, kubeconfig, namespace, name, listen, tlsCert, tlsKey } = options;
-    const flags = { webhook: { listen, tlsCert, tlsKey }, cluster: { kubeconfig, namespace, name } };
+    const { standalone, kubeconfig, namespace, name, listen, tlsCert, tlsKey, pathSecret } = options;
+    const flags = {
+      webhook: { listen, tlsCert, tlsKey, pathSecretFile: pathSecret },
+      cluster: { kubeconfig, namespace, name },
+    };
     const settings = must(await settingsFrom(options, flags, tools));
     const serving = must(await tools.serve(settings, standalone));
     terminal.err(`pratique ${tools.version}: ${serving.summary}\n`);

@@ -89,7 +89,8 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
       leader.onPolicies(names);
     },
     onSecret: (name) => {
-      if (name === settings.certificates.secret) late.servers?.onSecret();
+      if ([settings.certificates.secret, settings.webhook.pathSecret].includes(name))
+        late.servers?.onSecret();
       leader.onSecret(name);
     },
     onNamespace: (name) => {

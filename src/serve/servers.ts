@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readCertificates } from '../clients/files/index.ts';
 import { operationsPages, type Route, type Server, type Tls } from '../clients/http-server/index.ts';
 import type { Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { mutateHandler, validateHandler } from '../webhook/index.ts';
-import { followCertificate } from '../controllers/certificates/index.ts';
+import { followServing } from '../controllers/certificates/index.ts';
 import type { Parts, Replica } from './parts.ts';
 import { listen, readTls, urlOf } from './listening.ts';
 
 /** The servers of a replica: probes and metrics at once, the webhooks as soon as they can answer. */
 export interface Servers {
   readonly url: () => string;
-  /** The Secret with the certificate may have changed. */
+  /** The Secret with the certificate, or that with the path, may have changed. */
   readonly onSecret: () => void;
   /** Is not ready any more, lingers, answers what is open, and ends. */
   readonly close: () => Promise<void>;
@@ -41,7 +42,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   const missing = (): readonly string[] => [
     ...(closing.signal.aborted ? ['stopping'] : []),
     ...caches.waitingFor().map((what) => `not read yet: ${what}`),
-    ...(tls ? [] : ['no certificate yet']),
+    ...serving.missing(),
     ...(server ? [] : ['the webhook does not listen yet']),
   ];
   const readiness = () => {
@@ -57,11 +58,6 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   if (probes?.ok === false) return probes;
 
   const { listen: apart } = settings.events;
-  const routes = [
-    ...webhookRoutes(settings, replica),
-    ...(probes ? [] : pages),
-    ...(apart ? [] : options.events),
-  ];
   const open = async (): Promise<void> => {
     await caches.synced;
     while (tls && !server && !closing.signal.aborted) {
@@ -75,35 +71,45 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   };
   const openEvents = async (first: Tls): Promise<void> => {
     if (!apart || options.events.length === 0) return;
-    const opened = await listen(apart, 'events.listen', { tls: first, routes: options.events, onError });
+    const opened = await listen(apart, 'events.listen', {
+      tls: { ...first, clientCa: undefined },
+      routes: options.events,
+      onError,
+    });
     if (opened.ok) eventServer = opened.value;
     else log.error({ problems: opened.problems }, 'events cannot be listened to');
   };
-  const take = (pair: Tls) => {
-    if (pair.cert === tls?.cert && pair.key === tls.key) return;
-    const first = tls === undefined;
-    tls = pair;
-    server?.setTls(pair);
-    eventServer?.setTls(pair);
-    log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
-    // Rejects only when the caches are closed before they were read.
-    if (first) void Promise.all([open(), openEvents(pair)]).catch(() => undefined);
-  };
-  const source = followCertificate({
-    settings: settings.certificates,
-    readFiles: () => readTls(webhook),
+  const serving = followServing({
+    ...{
+      settings,
+      log,
+      readFiles: () => readTls(webhook),
+      readAuthorities: (file) => readCertificates([file]),
+    },
     secretData: (name) => caches.secrets.get(name, namespace)?.data,
-    onChange: take,
-    log,
+    onChange: (next) => {
+      const first = tls === undefined;
+      tls = next;
+      server?.setTls(next);
+      eventServer?.setTls(next);
+      log.info({}, first ? 'there is a certificate' : 'the certificate was changed');
+      // Rejects only when the caches are closed before they were read.
+      if (first) void Promise.all([open(), openEvents(next)]).catch(() => undefined);
+    },
   });
+  const routes = [
+    ...webhookRoutes(settings, replica, serving.admits),
+    ...(probes ? [] : pages),
+    ...(apart ? [] : options.events),
+  ];
   return {
     ok: true,
     value: {
       url: () => urlOf(webhook.listen, server?.port ?? webhook.listen.port),
-      onSecret: source.refresh,
+      onSecret: serving.onSecret,
       close: async () => {
         closing.abort();
-        source.close();
+        serving.close();
         await sleep(webhook.lingerMs);
         await Promise.all([server?.close(), eventServer?.close()]);
         if (probes?.ok) await probes.value.close();
@@ -112,9 +118,13 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   };
 }
 
-function webhookRoutes({ webhook }: Settings, { validating, mutating }: Replica): readonly Route[] {
+function webhookRoutes(
+  { webhook }: Settings,
+  { validating, mutating }: Replica,
+  admits: Route['admits'],
+): readonly Route[] {
   const { maxBodyBytes, defaultTimeoutMs } = webhook;
-  const post = { method: 'post', maxBodyBytes } as const;
+  const post = { method: 'post', maxBodyBytes, admits } as const;
   return [
     { ...post, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) },
     { ...post, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) },

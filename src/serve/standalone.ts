@@ -1,9 +1,10 @@
 import { operationsPages } from '../clients/http-server/index.ts';
-import { readDocuments } from '../clients/files/index.ts';
+import { readCertificates, readDocuments, readText } from '../clients/files/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
 import { failed, parsed, type Parsed, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
+import { admitByFile } from '../controllers/certificates/index.ts';
 import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
 import { standalonePorts, validateHandler } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
@@ -22,7 +23,13 @@ export async function serveStandalone(
   { context, log }: { readonly context: ProcessContext; readonly log: Log },
 ): Promise<Parsed<Serving>> {
   const telemetry = createTelemetry(log);
+  const { pathSecretFile, clientCA } = settings.webhook;
   const tls = await readTls(settings.webhook);
+  const clientCa = clientCA === undefined ? parsed(undefined) : await readCertificates([clientCA]);
+  const admits = admitByFile(
+    settings.webhook,
+    pathSecretFile === undefined ? undefined : await readText(pathSecretFile),
+  );
   const publicRoot = openPublicRoot(settings, { log, clock });
   const policies = await watchFolder({
     read: () => readDocuments(folder, { stdin: context.stdin }),
@@ -44,9 +51,9 @@ export async function serveStandalone(
     if (policies.ok) policies.value.close();
     if (judging.ok) await judging.value.close();
   };
-  if (!tls.ok || !policies.ok || !judging.ok) {
+  if (!tls.ok || !clientCa.ok || !admits.ok || !policies.ok || !judging.ok) {
     await close();
-    const { problems } = failed([tls, policies, judging]);
+    const { problems } = failed([tls, clientCa, admits, policies, judging]);
     return { ok: false, problems: problems.map((one) => (one.path === '' ? { ...one, path: folder } : one)) };
   }
   const held = policies.value;
@@ -56,12 +63,13 @@ export async function serveStandalone(
   const ports = standalonePorts(held.current, judging.value, telemetry);
   const { webhook } = settings;
   const server = await listen(webhook.listen, '--listen', {
-    tls: tls.value,
+    tls: { ...tls.value, clientCa: clientCa.value },
     onError: telemetry.report,
     routes: [
       {
         method: 'post',
         path: '/validate',
+        admits: admits.value,
         maxBodyBytes: webhook.maxBodyBytes,
         handle: validateHandler(ports, webhook.defaultTimeoutMs),
       },

@@ -1,7 +1,17 @@
 import { clusterFault } from '../support/twins/cluster.ts';
 import type { JsonObject } from '../../src/cli/index.ts';
-import { base64, openDoctorFixture, PROVEN, RULES, type Case, type DoctorFixture } from './doctor-fixture.ts';
+import {
+  base64,
+  openDoctorFixture,
+  PATH_SECRET,
+  PROVEN,
+  RULES,
+  type Case,
+  type DoctorFixture,
+} from './doctor-fixture.ts';
 import { expect } from 'chai';
+
+const URL = `https://localhost/validate/${PATH_SECRET}`;
 
 describe('pratique doctor, check by check', () => {
   let fixture: DoctorFixture;
@@ -139,14 +149,13 @@ describe('pratique doctor, check by check', () => {
     ],
     [
       'there is no CA',
-      (fixture) => fixture.changed({ clientConfig: { url: 'https://localhost' } }),
+      (fixture) => fixture.changed({ clientConfig: { url: URL } }),
       ['failed webhook caBundle'],
       1,
     ],
     [
       'the CA is another one',
-      (fixture) =>
-        fixture.changed({ clientConfig: { url: 'https://localhost', caBundle: base64(fixture.otherCa) } }),
+      (fixture) => fixture.changed({ clientConfig: { url: URL, caBundle: base64(fixture.otherCa) } }),
       ['failed webhook caBundle'],
       1,
     ],
@@ -154,7 +163,7 @@ describe('pratique doctor, check by check', () => {
     [
       'the Secret may not be read',
       () => ({ spoil: (twin) => twin.fail({ resource: 'secrets' }, clusterFault('ClusterDenied')) }),
-      ['unknown webhook caBundle'],
+      ['unknown webhook caBundle', 'unknown webhook path'],
       2,
     ],
     ['the Service is missing', () => ({ objects: { services: [] } }), ['failed webhook target'], 1],

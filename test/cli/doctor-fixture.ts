@@ -8,6 +8,9 @@ import { createAuthority } from '../support/certificates.ts';
 import { createClusterTwin, type ClusterTwin } from '../support/twins/cluster.ts';
 
 /** Text as Secrets and CA bundles hold it. */
+/** The secret in the path of the webhook. */
+export const PATH_SECRET = 'a1'.repeat(32);
+
 export const base64 = (text: string) => Buffer.from(text).toString('base64');
 const at = (ms: number) => new Date(Date.now() + ms).toISOString();
 const resources = {
@@ -101,7 +104,10 @@ export async function openDoctorFixture() {
   });
   const webhook = (more: object = {}): JsonObject => ({
     name: 'images.pratique.dev',
-    clientConfig: { service: { name: 'hook', namespace: 'pratique' }, caBundle: base64(`${otherCa}\n${ca}`) },
+    clientConfig: {
+      service: { name: 'hook', namespace: 'pratique', path: `/validate/${PATH_SECRET}` },
+      caBundle: base64(`${otherCa}\n${ca}`),
+    },
     rules: RULES,
     failurePolicy: 'Fail',
     timeoutSeconds: 10,
@@ -147,12 +153,15 @@ export async function openDoctorFixture() {
   const promotionCrd = (name: string): JsonObject => ({ ...promotionCrds().get(name), ...accepted });
   const ofPromotions = PROMOTION_PLURALS.map(promotionCrd);
 
+  const data = { 'ca.crt': base64(ca), 'tls.crt': base64(cert) };
+  const certificateSecret = named('pratique-webhook-tls', { data }, 'pratique');
   const healthy = (): Objects => ({
     crds: [crd(), ...ofPromotions],
     validating: [configured()],
     mutating: [],
     secrets: [
-      named('pratique-webhook-tls', { data: { 'ca.crt': base64(ca), 'tls.crt': base64(cert) } }, 'pratique'),
+      certificateSecret,
+      named('pratique-webhook-path', { data: { secret: base64(PATH_SECRET) } }, 'pratique'),
     ],
     accounts: [named('pratique', {}, 'pratique')],
     services: [named('hook', {}, 'pratique')],
@@ -246,6 +255,7 @@ export async function openDoctorFixture() {
     policy,
     lease,
     configured,
+    certificateSecret,
     crd,
     ofPromotions,
     changed,

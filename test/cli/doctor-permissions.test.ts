@@ -9,12 +9,7 @@ const INSTALL = new URL('../../manifests/install.yaml', import.meta.url);
 const OPTIONAL: readonly string[] = [
   // settings.credentials.pullSecrets; that to get Secrets everywhere covers the one for keys
   'get /serviceaccounts',
-  // certificates.source: Managed
-  'get admissionregistration.k8s.io/validatingwebhookconfigurations',
-  'patch admissionregistration.k8s.io/validatingwebhookconfigurations',
-  'get admissionregistration.k8s.io/mutatingwebhookconfigurations',
-  'patch admissionregistration.k8s.io/mutatingwebhookconfigurations',
-  'create /secrets in pratique',
+  // two Secrets by their names
   'update /secrets in pratique',
   // settings.audit.reports
   'get apiextensions.k8s.io/customresourcedefinitions',

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { EXPECTED_RULES, REQUIRED_PERMISSIONS, type JsonObject } from '../../src/cli/index.ts';
-import { base64, openDoctorFixture, type DoctorFixture, type Printed } from './doctor-fixture.ts';
+import {
+  base64,
+  openDoctorFixture,
+  PATH_SECRET,
+  type DoctorFixture,
+  type Printed,
+} from './doctor-fixture.ts';
 
 describe('pratique doctor', () => {
   let fixture: DoctorFixture;
@@ -26,6 +32,7 @@ describe('pratique doctor', () => {
       'webhook selectors',
       'webhook caBundle',
       'certificate',
+      'webhook path',
       'webhook target',
       'exempt namespaces',
       'pinning webhook',
@@ -75,11 +82,52 @@ describe('pratique doctor', () => {
   });
 
   it('accepts a webhook with a URL', async () => {
-    const clientConfig = { url: 'https://localhost:8443/validate', caBundle: base64(fixture.ca) };
+    const clientConfig = {
+      url: `https://localhost:8443/validate/${PATH_SECRET}`,
+      caBundle: base64(fixture.ca),
+    };
     const { bad } = await fixture.read({
       objects: { secrets: [], services: [], slices: [], validating: [fixture.configured({ clientConfig })] },
     });
     expect(bad).to.deep.equal([]);
+  });
+
+  it('C06 checks the path of the webhook without showing it, in any format', async () => {
+    const former = 'b2'.repeat(32);
+    const secret = (data: object) => [
+      fixture.named('pratique-webhook-path', { data }, 'pratique'),
+      fixture.certificateSecret,
+    ];
+    const service = (path: string) => ({
+      clientConfig: { service: { name: 'hook', namespace: 'pratique', path }, caBundle: base64(fixture.ca) },
+    });
+    const stored = { secret: base64(PATH_SECRET), previous: base64(former) };
+    const rows: readonly (readonly [string, object, readonly string[]])[] = [
+      [`/validate/${PATH_SECRET}`, stored, []],
+      [`/validate/${former}`, stored, []],
+      [`/validate/${'c3'.repeat(32)}`, stored, ['failed webhook path']],
+      ['/validate', stored, ['failed webhook path']],
+      ['/validate', { ...stored, plain: base64('true') }, ['warning webhook path']],
+      ['/', stored, ['failed webhook path']],
+    ];
+    for (const [path, data, expected] of rows) {
+      const objects = { secrets: secret(data), validating: [fixture.configured(service(path))] };
+      const { bad } = await fixture.read({ objects });
+      expect(bad, path).to.deep.equal(expected);
+      for (const args of [[], ['-o', 'json'], ['-o', 'yaml']]) {
+        const { out, err } = await fixture.doctor({ objects, args });
+        for (const one of [PATH_SECRET, former, 'c3'.repeat(32)]) expect(out + err).not.to.contain(one);
+      }
+    }
+    const clientConfig = {
+      url: `https://localhost:8443/validate/${PATH_SECRET}`,
+      caBundle: base64(fixture.ca),
+    };
+    const outside = await fixture.doctor({
+      objects: { validating: [fixture.configured({ clientConfig })] },
+      args: [],
+    });
+    expect(outside.out).to.contain('https://localhost:8443/validate/…').and.not.contain(PATH_SECRET);
   });
 
   it('checks each permission of the controller, in the right namespace', async () => {
@@ -127,13 +175,13 @@ describe('pratique doctor', () => {
     const { out } = await fixture.doctor({ ...given, args: [] });
     expect(out).to.match(/^ok {5} {2}api server +https:/m);
     expect(out).to.match(/^warning {2}policies +there is no ImagePolicy.*\n +→ apply one$/m);
-    expect(out).to.match(/\n18 ok, 1 warning\n$/);
+    expect(out).to.match(/\n19 ok, 1 warning\n$/);
     expect(out).not.to.include('\u001b');
     expect((await fixture.doctor({ ...given, args: [], colour: true })).out).to.include(
       '\u001b[33mwarning\u001b[0m',
     );
     const yaml = parse((await fixture.doctor({ ...given, args: ['-o', 'yaml'] })).out) as Printed;
-    expect(yaml.summary).to.deep.equal({ ok: 18, warning: 1, failed: 0, unknown: 0 });
+    expect(yaml.summary).to.deep.equal({ ok: 19, warning: 1, failed: 0, unknown: 0 });
   });
 
   it('requires rules for every kind, ephemeral containers and scale', () => {

@@ -13,6 +13,9 @@ import { serveTuf, type TufRepository } from '../support/sigstore/tuf-repository
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { run } from './run.ts';
 
+/** The secret in the path, where more than loopback is listened on. */
+const SECRET = 'a1'.repeat(16);
+
 describe('pratique serve', () => {
   let fixture: PolicyFixture;
   let policies: TemporaryFolder;
@@ -33,6 +36,7 @@ describe('pratique serve', () => {
       'tls.key': leaf.key,
       'other.key': stranger.key,
       'bad.pem': 'nonsense',
+      'path-secret': `${SECRET}\n`,
     });
   });
   after(async () => {
@@ -41,6 +45,7 @@ describe('pratique serve', () => {
   });
 
   const file = (name: string) => join(files.path, name);
+  const loopback = ['--listen', '127.0.0.1:0'];
   const tls = () => ['--tls-cert', file('tls.crt'), '--tls-key', file('tls.key')];
   const serve = (...args: readonly string[]) => run(['serve', '--standalone', policies.path, ...args]);
   const refused = async (...args: readonly string[]) => {
@@ -148,18 +153,19 @@ describe('pratique serve', () => {
       'error: --kubeconfig: is needed outside of a pod, or --standalone with a folder of policies',
     ]);
     const why = 'needed: the API server calls webhooks over HTTPS only';
-    expect(await refused('--standalone', policies.path)).to.deep.equal([
+    expect(await refused('--standalone', policies.path, ...loopback)).to.deep.equal([
       `error: --tls-cert, --tls-key: are ${why}`,
     ]);
-    expect(await refused('--standalone', policies.path, '--tls-cert', file('tls.crt'))).to.deep.equal([
-      `error: --tls-key: is ${why}`,
-    ]);
+    expect(
+      await refused('--standalone', policies.path, ...loopback, '--tls-cert', file('tls.crt')),
+    ).to.deep.equal([`error: --tls-key: is ${why}`]);
   });
 
   it('reports missing files, broken policies and missing authorities at once', async () => {
     const said = await refused(
       '--standalone',
       file('none'),
+      ...loopback,
       '--tls-cert',
       file('a'),
       '--tls-key',
@@ -177,7 +183,7 @@ describe('pratique serve', () => {
 
   it('does not start on a folder without a policy', async () => {
     const empty = await temporaryFolder();
-    expect(await refused('--standalone', empty.path, ...tls())).to.deep.equal([
+    expect(await refused('--standalone', empty.path, ...loopback, ...tls())).to.deep.equal([
       `error: ${empty.path}: the folder holds no ImagePolicy`,
     ]);
     await empty.remove();
@@ -218,6 +224,9 @@ describe('pratique serve', () => {
       err: `error: --listen ${address}: the address is in use already\n`,
     });
     await new Promise((resolve) => taken.close(resolve));
-    expect((await serve('--listen', '203.0.113.7:8443', ...tls())).err).to.include('no such address');
+    const secret = ['--path-secret', file('path-secret')];
+    expect((await serve('--listen', '203.0.113.7:8443', ...secret, ...tls())).err).to.include(
+      'no such address',
+    );
   });
 });

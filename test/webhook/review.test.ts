@@ -105,6 +105,30 @@ describe('review', () => {
     }
   });
 
+  it('C08 reads logins in the namespace of the request, whatever the object says of its own', async () => {
+    const asked = podReview([IMAGE]);
+    const object = {
+      ...asked.request.object,
+      metadata: {
+        name: 'web',
+        namespace: 'kube-system',
+        ownerReferences: [{ name: 'x', namespace: 'kube-system' }],
+      },
+      spec: {
+        containers: [{ name: 'a', image: IMAGE }],
+        imagePullSecrets: [{ name: 'pull', namespace: 'kube-system' }],
+      },
+    };
+    const used: unknown[] = [];
+    await answered({ ...asked, request: { ...asked.request, object } } as typeof asked, {
+      judge: async ({ images, credentials }) => {
+        used.push(credentials);
+        return images.map((image) => judgedImage(image, []));
+      },
+    });
+    expect(used).to.deep.equal([{ namespace: 'shop', pullSecrets: ['pull'], serviceAccount: 'default' }]);
+  });
+
   it('B09 reads the labels of the namespace of the request, and passes them on with one snapshot of the policies', async () => {
     const asked: unknown[] = [];
     const selecting = policyOf({

@@ -21,6 +21,17 @@
 {{ .Values.certificates.secretName | default (printf "%s-webhook-tls" (include "pratique.fullname" .)) }}
 {{- end }}
 
+{{- define "pratique.pathSecret" -}}
+{{ include "pratique.fullname" . }}-webhook-path
+{{- end }}
+
+{{- /* Where the authorities of API servers are mounted; empty = no certificate is asked for. */ -}}
+{{- define "pratique.clientCA" -}}
+{{- with .Values.webhook.clientCA }}
+{{- if or .secretName .configMap }}/etc/pratique/client-ca/{{ .key }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "pratique.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}
 {{- .Values.serviceAccount.name | default (include "pratique.fullname" .) }}
@@ -90,7 +101,10 @@ app.kubernetes.io/component: controller
 {{- $settings := deepCopy .Values.settings -}}
 {{- $given := dig "certificates" "hosts" (list) $settings -}}
 {{- $certificates := dict "source" (ternary "Managed" "Files" (eq .Values.certificates.source "Managed")) "secret" (include "pratique.tlsSecret" .) "hosts" (concat (include "pratique.hosts" . | fromYamlArray) $given | uniq) -}}
-{{- $webhook := dict "listen" ":8443" -}}
+{{- $webhook := dict "listen" ":8443" "pathSecret" (include "pratique.pathSecret" .) -}}
+{{- with include "pratique.clientCA" . -}}
+{{- $webhook = merge $webhook (dict "clientCA" . "clientNames" $.Values.webhook.clientNames) -}}
+{{- end -}}
 {{- if ne .Values.certificates.source "Managed" -}}
 {{- $webhook = merge $webhook (dict "tlsCert" "/etc/pratique/tls/tls.crt" "tlsKey" "/etc/pratique/tls/tls.key") -}}
 {{- end -}}
@@ -119,6 +133,12 @@ app.kubernetes.io/component: controller
 {{- end }}
 {{- if and (eq .Values.certificates.source "Secret") (not .Values.certificates.secretName) }}
 {{- fail "certificates.secretName is needed when certificates.source is Secret" }}
+{{- end }}
+{{- if and .Values.webhook.clientCA.secretName .Values.webhook.clientCA.configMap }}
+{{- fail "webhook.clientCA has secretName and configMap: only one can be mounted" }}
+{{- end }}
+{{- if and .Values.webhook.clientNames (not (include "pratique.clientCA" .)) }}
+{{- fail "webhook.clientCA is needed when webhook.clientNames is set: without it no client shows a certificate" }}
 {{- end }}
 {{- if and (eq .Values.certificates.source "Secret") (not .Values.webhook.caBundle) }}
 {{- fail "webhook.caBundle is needed when certificates.source is Secret: only the owner of that Secret knows the authority" }}

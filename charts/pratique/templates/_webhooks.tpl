@@ -47,17 +47,41 @@
 {{- end }}
 {{- end }}
 
-{{- /* Called with a list of the root and a path. No caBundle unless given: an upgrade leaves the one in place that the controller wrote. */ -}}
+{{- /*
+The path, or URL, that a configuration in the cluster names, where this release has to repeat it; called with a list of the root, the
+kind and the path without a secret. The controller writes a secret into the path, and this chart leaves out what the controller owns,
+as with caBundle. But Helm removes what the release before named and this one does not: releases before the secret named the path,
+which is kept under an annotation from then on. A URL cannot be left out. Without a cluster (helm template) there is nothing to repeat.
+*/ -}}
+{{- define "pratique.livePath" -}}
+{{- $root := index . 0 -}}
+{{- $live := lookup "admissionregistration.k8s.io/v1" (index . 1) "" (include "pratique.fullname" $root) | default dict -}}
+{{- $config := dig "clientConfig" (dict) (first ($live.webhooks | default list) | default dict) -}}
+{{- if $root.Values.webhook.url -}}
+{{- $plain := printf "%s%s" (trimSuffix "/" $root.Values.webhook.url) (index . 2) -}}
+{{- $url := dig "url" "" $config -}}
+{{- ternary $url $plain (hasPrefix (printf "%s/" $plain) $url) -}}
+{{- else -}}
+{{- $path := dig "service" "path" "" $config -}}
+{{- if or (eq $path (index . 2)) (hasKey (dig "metadata" "annotations" (dict) $live) "pratique.dev/repeats-path") -}}
+{{- $path -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Called with a list of the root and the live path. No caBundle unless given: an upgrade leaves the one in place that the controller wrote. */ -}}
 {{- define "pratique.clientConfig" -}}
 {{- $root := index . 0 -}}
 {{- if $root.Values.webhook.url }}
-url: {{ $root.Values.webhook.url | trimSuffix "/" }}{{ index . 1 }}
+url: {{ index . 1 }}
 {{- else }}
 service:
   name: {{ include "pratique.serviceName" $root }}
   namespace: {{ $root.Release.Namespace }}
   port: {{ $root.Values.webhook.servicePort }}
-  path: {{ index . 1 }}
+  {{- with index . 1 }}
+  path: {{ . }}
+  {{- end }}
 {{- end }}
 {{- with $root.Values.webhook.caBundle }}
 caBundle: {{ b64enc . }}
@@ -72,11 +96,16 @@ matchExpressions:
     values: {{ include "pratique.exemptNamespaces" . }}
 {{- end }}
 
+{{- /* Called like the client configuration. */ -}}
 {{- define "pratique.webhookAnnotations" -}}
-{{- if eq .Values.certificates.source "CertManager" }}
-cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "pratique.serviceName" . }}
+{{- $root := index . 0 -}}
+{{- if eq $root.Values.certificates.source "CertManager" }}
+cert-manager.io/inject-ca-from: {{ $root.Release.Namespace }}/{{ include "pratique.serviceName" $root }}
 {{- end }}
-{{- with .Values.webhook.annotations }}
+{{- if and (not $root.Values.webhook.url) (index . 1) }}
+pratique.dev/repeats-path: 'true'
+{{- end }}
+{{- with $root.Values.webhook.annotations }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -2,6 +2,7 @@ import { checkCrd, readCrd } from './crds.ts';
 import { examine, failed, ok, textAt, type CheckResult, type Examination } from './check.ts';
 import { checkLease, checkPolicies, checkSelfTest } from './controller.ts';
 import { checkCertificate, checkNamespaces, checkPinning, checkRegistration } from './webhook.ts';
+import { checkPath } from './path.ts';
 import { checkTarget, readRegistration, webhookOf } from './webhook.ts';
 import { checkPermissions } from './permissions.ts';
 import { exitCodeOf, must } from '../exit.ts';
@@ -98,6 +99,7 @@ async function examineWebhook(given: Examination): Promise<readonly CheckResult[
   if (webhook === undefined) return checkRegistration(webhook);
   const parts = await Promise.all([
     examine('webhook caBundle', () => checkCertificate(given, webhook)),
+    examine('webhook path', () => checkPath(given, webhook)),
     examine('webhook target', () => checkTarget(given, webhook)),
     examine('exempt namespaces', () => checkNamespaces(given, webhook)),
   ]);

@@ -32,6 +32,13 @@ export const REQUIRED_PERMISSIONS: readonly Permission[] = [
   ...allowing(['get', ...CACHED], '', 'namespaces', { for: 'policies that select namespaces' }),
   ...allowing(CACHED, '', 'pods', { for: 'the audit' }),
   ...allowing(['get', ...CACHED], '', 'secrets', { own: true, for: 'keys that policies name' }),
+  { verb: 'create', group: '', resource: 'secrets', own: true, for: 'the path of the webhooks' },
+  ...['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'].flatMap((resource) =>
+    allowing(['get', 'patch'], 'admissionregistration.k8s.io', resource, {
+      named: true,
+      for: 'the path of the webhooks',
+    }),
+  ),
   ...allowing(CACHED, '', 'configmaps', { own: true, for: 'keys that policies name' }),
   { verb: 'create', group: 'coordination.k8s.io', resource: 'leases', own: true, for: 'the election' },
   ...allowing(['get', 'update'], 'coordination.k8s.io', 'leases', {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { hidePathSecrets } from '../../core/model/index.ts';
 import { KUBERNETES_KINDS, KUBERNETES_WORKLOADS } from '../../core/workload/index.ts';
 import { RESOURCES, WEBHOOK_NAME } from '../../core/workload/index.ts';
 import type { JsonObject } from '../ports.ts';
@@ -110,7 +111,7 @@ function checkLife({ validFromDate, validToDate }: X509Certificate, now: Date): 
 export async function checkTarget(given: Examination, webhook: unknown): Promise<CheckResult> {
   const check = 'webhook target';
   const url = textAt(webhook, 'clientConfig', 'url');
-  if (url !== '') return ok(check, `outside the cluster, at ${url}`);
+  if (url !== '') return ok(check, `outside the cluster, at ${hidePathSecrets(url)}`);
   const [name, namespace] = ['name', 'namespace'].map((key) =>
     textAt(webhook, 'clientConfig', 'service', key),
   );

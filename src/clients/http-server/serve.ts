@@ -1,9 +1,11 @@
-import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import { type AddressInfo, Server as NetServer } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { errorCode, objectOf } from '../../core/model/index.ts';
+import { isFor, type Caller } from './caller.ts';
 
 export interface Request {
   readonly body: Uint8Array | 'too large';
@@ -22,6 +24,8 @@ export interface Answer {
 export interface Route {
   readonly method: 'get' | 'post';
   readonly path: string;
+  /** For whom there is anything at or below `path`: every other caller gets the answer of a path without a route. Absent = at `path`, for all. */
+  readonly admits?: (caller: Caller) => boolean;
   /** Bytes; a larger body reaches the handler as `too large`. */
   readonly maxBodyBytes: number;
   readonly handle: (request: Request) => Promise<Answer>;
@@ -31,6 +35,8 @@ export interface Route {
 export interface Tls {
   readonly cert: string;
   readonly key: string;
+  /** Authorities of clients, PEM; absent = no client is asked for a certificate, from the start of a server to its end. */
+  readonly clientCa?: string | undefined;
 }
 
 export interface ServerOptions {
@@ -48,7 +54,10 @@ export interface ServerOptions {
 /** A server that listens. */
 export interface Server {
   readonly port: number;
-  /** Serves new connections with another pair. Throws the system's error when the two do not fit; the old pair stays. */
+  /**
+   * Serves new connections with another pair and other authorities; where the authorities differ, each open connection gets one
+   * more answer at most. Throws the system's error when the pair does not fit; everything stays as it was then.
+   */
   readonly setTls: (tls: Tls) => void;
   /**
    * Takes no new connections, lets open requests end with `Connection: close`, then resolves.
@@ -57,7 +66,6 @@ export interface Server {
   readonly close: () => Promise<void>;
 }
 
-const PROTOCOL = { minVersion: 'TLSv1.2' } as const;
 /** Milliseconds for the head of a request to arrive: the API server is near; more is a slow-drip attack. */
 const HEADERS_MS = 5_000;
 /** Milliseconds for the whole request to arrive. */
@@ -78,9 +86,10 @@ const IDLE_LOOK_MS = 50;
 /** Listens on HTTPS (TLS 1.2 or newer) or plain http. Rejects with the system's error when the address or the key is wrong. */
 export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
   const app = application(routes, onError);
-  const https = tls && createHttpsServer({ ...tls, ...PROTOCOL }, app);
+  const https = tls && createHttpsServer({ ...securityOf(tls), ...clientsOf(tls) }, app);
   const server = https ?? createHttpServer(app);
-  const endKeepAlive = followKeepAlive(server);
+  const keepAlive = followKeepAlive(server);
+  let clientCa = tls?.clientCa;
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = REQUEST_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -92,31 +101,56 @@ export async function startServer({ host, port, tls, routes, onError }: ServerOp
     port: (server.address() as AddressInfo).port,
     setTls: (pair) => {
       // A pair that does not fit must not reach the server: from then on it could answer no request.
-      createSecureContext({ ...pair, ...PROTOCOL });
-      https?.setSecureContext({ ...pair, ...PROTOCOL });
+      createSecureContext(securityOf(pair));
+      https?.setSecureContext(securityOf(pair));
+      if (pair.clientCa !== clientCa) keepAlive.renew();
+      clientCa = pair.clientCa;
     },
     close: () => {
-      endKeepAlive();
+      keepAlive.end();
       return drain(server);
     },
   };
 }
 
+function securityOf({ cert, key, clientCa }: Tls): SecureContextOptions {
+  return { cert, key, ca: clientCa, minVersion: 'TLSv1.2' };
+}
+
+/** A client without a certificate may still ask for what is for all: each route decides for itself. */
+function clientsOf({ clientCa }: Tls): { readonly requestCert: boolean; readonly rejectUnauthorized: false } {
+  return { requestCert: clientCa !== undefined, rejectUnauthorized: false };
+}
+
 /**
- * Answers with a function that makes every answer from then on, also to requests under way, the last of its connection
- * (`Connection: close`): a caller that gets one sends its next request over another connection, which another replica takes.
+ * `end` makes every answer from then on, also to requests under way, the last of its connection (`Connection: close`): a caller
+ * that gets one sends its next request over another connection, which another replica takes. `renew` does so for the connections
+ * that are open at that moment.
  */
-function followKeepAlive(server: HttpServer | HttpsServer): () => void {
+function followKeepAlive(server: HttpServer | HttpsServer): {
+  readonly end: () => void;
+  readonly renew: () => void;
+} {
   const open = new Set<ServerResponse>();
+  let sockets = new WeakSet<Socket>();
   let ended = false;
-  server.prependListener('request', (_request, response: ServerResponse) => {
-    if (ended) response.shouldKeepAlive = false;
+  server.prependListener('connection', (socket: Socket) => sockets.add(socket));
+  server.prependListener('secureConnection', (socket: Socket) => sockets.add(socket));
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    if (ended || !sockets.has(socket)) response.shouldKeepAlive = false;
     open.add(response);
     response.once('close', () => open.delete(response));
   });
-  return () => {
-    ended = true;
+  const renew = () => {
+    sockets = new WeakSet();
     for (const response of open) response.shouldKeepAlive = false;
+  };
+  return {
+    renew,
+    end: () => {
+      ended = true;
+      renew();
+    },
   };
 }
 
@@ -125,7 +159,8 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', false);
-  for (const { method, path, maxBodyBytes, handle } of routes) {
+  for (const route of routes) {
+    const { method, path, maxBodyBytes, handle } = route;
     const answer = async (body: Request['body'], request: express.Request, response: Response) => {
       const given = { body, query: queryOf(request.url), headers: headersOf(request) };
       const { status, contentType, body: text } = await handle(given);
@@ -136,13 +171,19 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
       next(error);
       return undefined;
     };
-    app.all(path, express.raw({ type: () => true, limit: maxBodyBytes }));
-    app[method](path, (request: express.Request, response: Response) => {
+    // Not the paths of Express: it takes other spellings of a path, too, and repeats in errors what it cannot decode.
+    app.use((request, response, next) => {
+      if (isFor(route, request)) mounted(request, response, next);
+      else next();
+    });
+    const mounted = express.Router();
+    if (method === 'post') mounted.post(/.*/, express.raw({ type: () => true, limit: maxBodyBytes }));
+    mounted[method](/.*/, (request: express.Request, response: Response) => {
       const body: unknown = request.body;
       return answer(body instanceof Uint8Array ? body : new Uint8Array(), request, response);
     });
-    app.use(path, overflow);
-    app.all(path, (_request, response) => {
+    mounted.use(overflow);
+    mounted.use((_request, response) => {
       refuse(response.set('Allow', method.toUpperCase()), 405, 'method not allowed');
     });
   }

@@ -94,10 +94,14 @@ function unreadable(source: string, detail: string, transient = false): NotRead 
   return { ok: false, why: { source, detail, transient } };
 }
 
+/** The same for both: the creator of a pod need not be one who may read Secrets. */
+const NOT_THERE = 'does not exist or may not be read';
+
 /** A Fault has its own message; another error is a bug of this program and is thrown again. */
 function notRead(source: string, error: unknown): NotRead {
   if (!(error instanceof Fault)) throw error;
-  return unreadable(source, `could not be read: ${error.detail}`, error.transient);
+  const detail = error.code === 'ClusterDenied' ? NOT_THERE : `could not be read: ${error.detail}`;
+  return unreadable(source, detail, error.transient);
 }
 
 /**
@@ -118,7 +122,7 @@ const LEGACY = { type: 'kubernetes.io/dockercfg', key: '.dockercfg' } as const;
  */
 function readPullSecret(source: string, secret: KubeObject | undefined): Reading<DockerConfigText> {
   // It may be on its way: people apply a folder in the order of its file names.
-  if (!secret) return unreadable(source, 'does not exist', true);
+  if (!secret) return unreadable(source, NOT_THERE, true);
   const form = [CURRENT, LEGACY].find(({ type }) => type === secret.type);
   if (!form) return unreadable(source, `is neither of type ${CURRENT.type} nor ${LEGACY.type}`);
   const value = objectOf(secret.data)[form.key];

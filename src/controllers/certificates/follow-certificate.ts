@@ -1,41 +1,109 @@
 import { parsed, problem, type Log, type Parsed, type Problem } from '../../core/model/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
-import { fits, servingCertificate, type Pair } from './read.ts';
+import { admitCallers, type AdmitCaller } from './admit-callers.ts';
+import { certificatesIn, fits, readCertificate, servingCertificate, type Pair } from './read.ts';
 
 /** Milliseconds between two reads of certificate files: kubelets take a minute to write them anyway. */
 const READ_FILES_MS = 10_000;
 
-/** Where a replica gets the certificate that it serves with. */
-interface CertificateOptions {
-  readonly settings: Settings['certificates'];
+/** What a replica serves the webhooks with. */
+interface Serving extends Pair {
+  /** Authorities of clients, PEM; absent = none is named by the settings. */
+  readonly clientCa: string | undefined;
+}
+
+/** Where a replica gets what it serves with. */
+interface ServingOptions {
+  readonly settings: Pick<Settings, 'certificates' | 'webhook'>;
   readonly readFiles: () => Promise<Parsed<Pair>>;
+  /** The authorities in a PEM file. */
+  readonly readAuthorities: (file: string) => Promise<Parsed<string>>;
   /** `data` of a Secret of the controller's own namespace, out of the cache. */
   readonly secretData: (name: string) => unknown;
-  /** Receives each pair that can be used; it may be the same again. */
-  readonly onChange: (pair: Pair) => void;
+  /** Receives what can be used first, and each time that it is something else. */
+  readonly onChange: (serving: Serving) => void;
   readonly log: Log;
 }
 
-/** Gives the certificate that a replica serves with, from now on; `refresh` says that the Secret may have changed. */
-export function followCertificate(options: CertificateOptions): {
-  readonly refresh: () => void;
+/** What is followed, for a server. */
+interface FollowedServing {
+  readonly admits: AdmitCaller;
+  /** One of the two Secrets may have changed. */
+  readonly onSecret: () => void;
+  /** What a replica cannot be ready without; one line each. */
+  readonly missing: () => readonly string[];
   readonly close: () => void;
-} {
-  const { settings, readFiles, secretData, onChange, log } = options;
-  if (settings.source === 'Files') {
-    const onError = (problems: readonly Problem[]) => {
-      log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
-    };
-    const following = { read: readFiles, fits, everyMs: READ_FILES_MS, onChange, onError };
-    return { refresh: () => undefined, ...followPair(following) };
-  }
-  return {
-    refresh: () => {
-      const pair = servingCertificate(secretData(settings.secret));
-      if (pair.ok) onChange(pair.value);
-    },
-    close: () => undefined,
+}
+
+/** Gives what a replica serves the webhooks with, and admits their callers, from now on. */
+export function followServing(options: ServingOptions): FollowedServing {
+  const { settings, readFiles, readAuthorities, secretData, log } = options;
+  const { source, secret } = settings.certificates;
+  const { clientCA: file } = settings.webhook;
+  const callers = admitCallers({ webhook: settings.webhook, secretData });
+  let [pair, clientCa]: [Pair | undefined, string | undefined] = [undefined, undefined];
+  let given: Serving | undefined;
+  const give = () => {
+    if (!pair || (file !== undefined && clientCa === undefined)) return;
+    const next = { ...pair, clientCa };
+    if (given?.cert === next.cert && given.key === next.key && given.clientCa === clientCa) return;
+    given = next;
+    options.onChange(next);
   };
+  const take = (next: Pair) => {
+    pair = next;
+    give();
+  };
+  const onError = (what: string) => (problems: readonly Problem[]) => {
+    log.warn({ problems }, `the ${what} cannot be used, the last good ones stay`);
+  };
+  const files = [
+    ...(source === 'Files'
+      ? [
+          followPair({
+            ...{ read: readFiles, fits, everyMs: READ_FILES_MS, onChange: take },
+            onError: onError('certificate files'),
+          }),
+        ]
+      : []),
+    ...(file === undefined
+      ? []
+      : [
+          follow({
+            read: async () => authoritiesOnly(file, await readAuthorities(file)),
+            everyMs: READ_FILES_MS,
+            onChange: (pem) => {
+              clientCa = pem;
+              give();
+            },
+            onError: onError('authorities of clients'),
+          }),
+        ]),
+  ];
+  return {
+    admits: callers.admits,
+    onSecret: () => {
+      callers.refresh();
+      const read = source === 'Files' ? undefined : servingCertificate(secretData(secret));
+      if (read?.ok) take(read.value);
+    },
+    missing: () => [
+      ...(pair ? [] : ['no certificate yet']),
+      ...(file !== undefined && clientCa === undefined ? ['no authorities of clients yet'] : []),
+      ...(callers.isKnown() ? [] : ['no secret of the webhook paths yet']),
+    ],
+    close: () => {
+      for (const one of files) one.close();
+    },
+  };
+}
+
+/** Without a certificate in it Node would trust those of its own list, which sign for anyone. */
+function authoritiesOnly(file: string, read: Parsed<string>): Parsed<string> {
+  if (!read.ok) return read;
+  const blocks = certificatesIn(read.value);
+  const isSound = blocks.length > 0 && blocks.every((block) => readCertificate(block));
+  return isSound ? read : problem(file, 'holds no certificate that can be read');
 }
 
 /** The names in the certificate that we make: without one no API server would believe it. */
@@ -46,14 +114,13 @@ export function certificateHosts({ source, hosts }: Settings['certificates']): P
   return problem('settings: certificates.hosts', why);
 }
 
-/** What following a pair takes. */
-interface FollowOptions {
-  readonly read: () => Promise<Parsed<Pair>>;
-  readonly fits: (pair: Pair) => boolean;
+/** What following a value takes. */
+interface FollowOptions<T> {
+  readonly read: () => Promise<Parsed<T>>;
   readonly everyMs: number;
-  /** Called for the first pair that can be used, and for each later pair that differs from the one before. */
-  readonly onChange: (pair: Pair) => void;
-  /** Called once for what keeps a pair from being used, and again when that changes. The last good pair stays in use. */
+  /** Called for the first value that can be used, and for each later one that differs from the one before. */
+  readonly onChange: (value: T) => void;
+  /** Called once for what keeps a value from being used, and again when that changes. The last good one stays in use. */
   readonly onError: (problems: readonly Problem[]) => void;
 }
 
@@ -61,26 +128,39 @@ interface FollowOptions {
  * Follows certificate and key that another process renews, from now on. The two files never change at the same moment: a pair
  * that does not fit, or cannot be read, is read again. After `close` no callback is called.
  */
-export function followPair(options: FollowOptions): { readonly close: () => void } {
-  const { everyMs, onChange, onError } = options;
-  let good: Pair | undefined;
+export function followPair({
+  fits: areOne,
+  ...options
+}: FollowOptions<Pair> & { readonly fits: (pair: Pair) => boolean }): { readonly close: () => void } {
+  return follow({
+    ...options,
+    read: async () => {
+      const read = await options.read();
+      return read.ok && !areOne(read.value) ? MISFIT : read;
+    },
+  });
+}
+
+function follow<T>({ read: readOnce, everyMs, onChange, onError }: FollowOptions<T>): {
+  readonly close: () => void;
+} {
+  let good: string | undefined;
   let lastTrouble = '';
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const judge = (read: Parsed<Pair>): void => {
-    const usable = read.ok && !options.fits(read.value) ? MISFIT : read;
-    const trouble = usable.ok ? '' : JSON.stringify(usable.problems);
-    if (!usable.ok && trouble !== lastTrouble) onError(usable.problems);
+  const judge = (read: Parsed<T>): void => {
+    const trouble = read.ok ? '' : JSON.stringify(read.problems);
+    if (!read.ok && trouble !== lastTrouble) onError(read.problems);
     lastTrouble = trouble;
-    if (!usable.ok) return;
-    const { cert, key } = usable.value;
-    if (cert === good?.cert && key === good.key) return;
-    good = { cert, key };
-    onChange(good);
+    if (!read.ok) return;
+    const text = JSON.stringify(read.value);
+    if (text === good) return;
+    good = text;
+    onChange(read.value);
   };
   const look = async (): Promise<void> => {
-    const read = await options.read().catch(unread);
+    const read = await readOnce().catch(unread);
     if (closed) return;
     judge(read);
     timer = setTimeout(() => void look(), everyMs);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, KubeObject, Resource, Written } from '../../clients/kubernetes/index.ts';
 import {
@@ -12,13 +13,15 @@ import {
 import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { CERTIFICATES } from './make.ts';
-import type { RegistrationPorts, SecretData, WebhookKind } from './ports.ts';
+import { pathOf, withPath } from './client-config.ts';
+import type { PathPorts, RegistrationPorts, SecretData, WebhookConfiguration, WebhookKind } from './ports.ts';
+import { reconcilePath } from './reconcile-path.ts';
 import { certificateReading } from './read.ts';
 import { reconcileRegistration } from './reconcile.ts';
 
 /** What the registration is kept with. */
 interface RegistrationOptions {
-  readonly settings: Pick<Settings, 'certificates' | 'cluster'>;
+  readonly settings: Pick<Settings, 'certificates' | 'cluster' | 'webhook'>;
   readonly cluster: Pick<Cluster, 'get' | 'create' | 'replace' | 'patch'>;
   /** The controller's own namespace. */
   readonly namespace: string;
@@ -36,8 +39,11 @@ interface RegistrationTasks {
   readonly details: () => readonly string[];
 }
 
-/** Milliseconds between two checks when nothing else triggers one: a user may have removed the CA from a configuration. */
-const CHECK_MS = 60_000;
+/**
+ * Milliseconds between two checks when nothing else triggers one: a user may have removed the CA from a configuration, or put a path
+ * back that is not answered any more.
+ */
+const CHECK_MS = 10_000;
 /** Milliseconds until a check that failed is repeated. */
 const AGAIN_MS = 5_000;
 
@@ -49,15 +55,22 @@ export function keepRegistration(options: RegistrationOptions): RegistrationTask
   let missing: readonly string[] = [];
   const reading = () => certificateReading(secretData(secret));
 
-  const check = async (ports: RegistrationPorts): Promise<number> => {
+  const checkCertificate = async (ports: RegistrationPorts): Promise<number> => {
+    if (source === 'Files') return CHECK_MS;
+    const outcome = await reconcileRegistration(ports, { hosts, lifetimeMs, authorityLifetimeMs }, clock);
+    for (const did of outcome.did) log.info({ did }, 'registration changed');
+    if (outcome.missing.join() !== missing.join()) {
+      missing = outcome.missing;
+      if (missing.length > 0) log.warn({ missing }, 'webhook configurations are missing');
+    }
+    return outcome.nextInMs;
+  };
+  const check = async (ports: RegistrationPorts & PathPorts): Promise<number> => {
     try {
-      const outcome = await reconcileRegistration(ports, { hosts, lifetimeMs, authorityLifetimeMs }, clock);
-      for (const did of outcome.did) log.info({ did }, 'registration changed');
-      if (outcome.missing.join() !== missing.join()) {
-        missing = outcome.missing;
-        if (missing.length > 0) log.warn({ missing }, 'webhook configurations are missing');
-      }
-      return Math.min(outcome.nextInMs, CHECK_MS);
+      const nextInMs = await checkCertificate(ports);
+      const path = await reconcilePath(ports, { lifetimeMs }, clock);
+      for (const did of path.did) log.info({ did }, 'registration changed');
+      return Math.min(nextInMs, path.nextInMs, CHECK_MS);
     } catch (error) {
       log.warn(errorFields(error), 'the registration could not be kept, it is tried again');
       return AGAIN_MS;
@@ -65,7 +78,6 @@ export function keepRegistration(options: RegistrationOptions): RegistrationTask
   };
   return {
     run: async (signal) => {
-      if (source === 'Files') return;
       const ports = portsOver(options, signal);
       while (!signal.aborted) {
         trigger = new AbortController();
@@ -75,7 +87,7 @@ export function keepRegistration(options: RegistrationOptions): RegistrationTask
       }
     },
     onSecret: (name) => {
-      if (name === secret) trigger.abort();
+      if (name === secret || name === settings.webhook.pathSecret) trigger.abort();
     },
     gauges: [
       {
@@ -104,34 +116,24 @@ const CONFIGURATIONS = {
 } as const satisfies Readonly<Record<WebhookKind, Resource>>;
 
 /** What a term writes ends with it: the next leader's writes must not be overwritten by an older decision. */
-function portsOver(
-  { settings, cluster, namespace }: RegistrationOptions,
-  signal: AbortSignal,
-): RegistrationPorts {
+function portsOver(options: RegistrationOptions, signal: AbortSignal): RegistrationPorts & PathPorts {
+  const { settings, cluster, namespace } = options;
   const { name } = settings.cluster;
-  const { secret } = settings.certificates;
-  const collection = { resource: RESOURCES.secrets, namespace };
-  const address = { ...collection, name: secret };
-  const document = (data: object, resourceVersion?: string) => ({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    type: 'kubernetes.io/tls',
-    metadata: { name: secret, namespace, resourceVersion },
-    data,
-  });
   const seen = new Map<WebhookKind, KubeObject>();
+  const change = async (kind: WebhookKind, patchOf: (object: KubeObject) => readonly object[]) => {
+    const object = seen.get(kind);
+    if (!object) return;
+    // It names the version that was read, so that neither a position has moved nor what was written since is undone.
+    const { resourceVersion } = object.metadata;
+    const test = { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion };
+    const patch = [test, ...patchOf(object)];
+    const written = await cluster.patch({ resource: CONFIGURATIONS[kind], name }, patch, { signal });
+    if (!written.ok) throw new Error(`${kind} ${name}: ${written.message}`);
+  };
   return {
     ...CERTIFICATES,
-    secret: {
-      read: async () => {
-        const object = await cluster.get(address, signal);
-        const { resourceVersion = '' } = object?.metadata ?? {};
-        return object && { data: objectOf(object.data) as SecretData, resourceVersion };
-      },
-      create: async (data) => outcomeOf(await cluster.create(collection, document(data), { signal })),
-      replace: async (data, resourceVersion) =>
-        outcomeOf(await cluster.replace(address, document(data, resourceVersion), { signal })),
-    },
+    secret: secretOver(options, { name: settings.certificates.secret, type: 'kubernetes.io/tls' }, signal),
+    pathSecret: secretOver(options, { name: settings.webhook.pathSecret, type: 'Opaque' }, signal),
     configurations: async () => {
       seen.clear();
       for (const kind of Object.keys(CONFIGURATIONS) as WebhookKind[]) {
@@ -140,35 +142,84 @@ function portsOver(
       }
       return [...seen].map(([kind, object]) => ({ kind, name, webhooks: webhooksOf(object) }));
     },
-    setCaBundle: async (kind, names, caBundle) => {
-      const object = seen.get(kind);
-      if (!object) return;
-      const patch = bundlePatch(object, names, caBundle);
-      const written = await cluster.patch({ resource: CONFIGURATIONS[kind], name }, patch, { signal });
-      if (!written.ok) throw new Error(`${kind} ${name}: ${written.message}`);
+    setCaBundle: (kind, names, caBundle) =>
+      change(kind, (object) =>
+        patchEach(object, names, (at) => ({ op: 'add', path: `${at}/caBundle`, value: caBundle })),
+      ),
+    setPath: (kind, names, secret) =>
+      change(kind, (object) =>
+        patchEach(object, names, (at, config) => withPath(config, { at, kind, secret })),
+      ),
+    rolledOut: async (now) => {
+      const deployment = await cluster.get({ resource: DEPLOYMENTS, namespace, name }, signal);
+      return !deployment || isRolledOut(deployment, now);
     },
+    // In hexadecimal: the path of a Service takes no capital letters. 256 bits.
+    randomSecret: () => randomBytes(32).toString('hex'),
   };
 }
 
-/**
- * A JSON patch by position: a merge patch would replace the whole list. It names the version that was read, so that neither
- * a position has moved nor a bundle that was written since is undone.
- */
-function bundlePatch(object: KubeObject, names: readonly string[], caBundle: string): readonly object[] {
-  const changes = webhooksOf(object).flatMap(({ name }, index) =>
-    names.includes(name)
-      ? [{ op: 'add', path: `/webhooks/${String(index)}/clientConfig/caBundle`, value: caBundle }]
-      : [],
-  );
-  const { resourceVersion } = object.metadata;
-  return [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }, ...changes];
+function secretOver(
+  { cluster, namespace }: RegistrationOptions,
+  { name, type }: { readonly name: string; readonly type: string },
+  signal: AbortSignal,
+): RegistrationPorts['secret'] {
+  const collection = { resource: RESOURCES.secrets, namespace };
+  const address = { ...collection, name };
+  const document = (data: object, resourceVersion?: string) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type,
+    metadata: { name, namespace, resourceVersion },
+    data,
+  });
+  return {
+    read: async () => {
+      const object = await cluster.get(address, signal);
+      const { resourceVersion = '' } = object?.metadata ?? {};
+      return object && { data: objectOf(object.data) as SecretData, resourceVersion };
+    },
+    create: async (data) => outcomeOf(await cluster.create(collection, document(data), { signal })),
+    replace: async (data, resourceVersion) =>
+      outcomeOf(await cluster.replace(address, document(data, resourceVersion), { signal })),
+  };
 }
 
-function webhooksOf(object: KubeObject): readonly { readonly name: string; readonly caBundle: string }[] {
+const DEPLOYMENTS = { group: 'apps', version: 'v1', plural: 'deployments' } as const;
+/** Milliseconds after a rollout in which pods that are ending may still be called. */
+const ENDING_MS = 30_000;
+
+/** Whether every pod of a Deployment is of its newest template, and no other is still ending. */
+function isRolledOut({ metadata, status }: KubeObject, now: Date): boolean {
+  const { generation } = metadata;
+  const { observedGeneration, replicas = 0, updatedReplicas = 0, conditions } = objectOf(status);
+  if (observedGeneration !== generation) return false;
+  if (replicas !== updatedReplicas) return false;
+  const ended = listOf(conditions)
+    .map(objectOf)
+    .find(({ reason }) => reason === 'NewReplicaSetAvailable');
+  const since = Date.parse(textOf(ended?.lastUpdateTime));
+  return Number.isNaN(since) || now.getTime() - since >= ENDING_MS;
+}
+
+/** A JSON patch by position: a merge patch would replace the whole list. */
+function patchEach(
+  object: KubeObject,
+  names: readonly string[],
+  patchOf: (at: string, clientConfig: Readonly<Record<string, unknown>>) => object,
+): readonly object[] {
+  return listOf(object.webhooks).flatMap((webhook, index) => {
+    const { name, clientConfig } = objectOf(webhook);
+    const at = `/webhooks/${String(index)}/clientConfig`;
+    return names.includes(String(name)) ? [patchOf(at, objectOf(clientConfig))] : [];
+  });
+}
+
+function webhooksOf(object: KubeObject): WebhookConfiguration['webhooks'] {
   return listOf(object.webhooks).map((webhook) => {
     const { name, clientConfig } = objectOf(webhook);
     const { caBundle } = objectOf(clientConfig);
-    return { name: String(name), caBundle: textOf(caBundle) };
+    return { name: String(name), caBundle: textOf(caBundle), path: pathOf(objectOf(clientConfig)) };
   });
 }
 

@@ -1,5 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { Fault, type TokenTrust } from '../../core/model/index.ts';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Fault, isSecret, type TokenTrust } from '../../core/model/index.ts';
 import type { Receiver, VerifyToken } from './ports.ts';
 
 /** What a caller shows. */
@@ -112,13 +112,4 @@ function isSignature(shown: string, body: Uint8Array, key: string): boolean {
   const hex = /^(?:sha256=)?([0-9a-f]{64})$/i.exec(shown)?.[1];
   const expected = createHmac('sha256', key).update(body).digest();
   return hex !== undefined && timingSafeEqual(Buffer.from(hex, 'hex'), expected);
-}
-
-/** Both hashes have the same length, whatever was sent, so that the time does not show the length of the secret. */
-function isSecret(shown: string, secret: string): boolean {
-  return timingSafeEqual(sha256(shown), sha256(secret));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

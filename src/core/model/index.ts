@@ -34,3 +34,4 @@ export { describeProblems, failed, inFile, parsed, parseWith, problem } from './
 export type { Parsed, Problem } from './problem.ts';
 export { cutBytes, cutText, oneLine } from './text.ts';
 export { conditionOf, type Condition, type ConditionContent } from './condition.ts';
+export { hidePathSecrets, isPathSecret, isSecret } from './secret.ts';

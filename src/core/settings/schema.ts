@@ -10,6 +10,14 @@ const webhook = block({
   listen: listen.prefault(':8443'),
   tlsCert: path.optional(),
   tlsKey: path.optional(),
+  /** The Secret with the secrets in the paths of the webhooks, which the leader makes and rotates. */
+  pathSecret: dnsName.default('pratique-webhook-path'),
+  /** Standalone: file whose lines are the secrets in the path; needed to listen anywhere but on loopback. */
+  pathSecretFile: path.optional(),
+  /** PEM file with the authorities of the certificates that API servers show; absent = none is asked for. */
+  clientCA: path.optional(),
+  /** Common or alternative names of which a client's certificate has one. None = every certificate by `clientCA`. */
+  clientNames: z.array(z.string().min(1).max(253)).max(32).default([]),
   /** 8 MiB: an object has 3 MiB at most at the API server, a review carries two of them and their options. */
   maxBodyBytes: z.int().min(1).default(8_388_608),
   /** How long it keeps serving after it was asked to stop and is no longer ready, until no more requests are sent to it. */

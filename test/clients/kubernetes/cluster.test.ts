@@ -150,6 +150,17 @@ describe('the client of the API server', () => {
       expect(fault.detail).to.contain('failed calling webhook');
     });
 
+    it('C06 without the secret in the path of a webhook, which the server repeats when it cannot reach one', async () => {
+      for (const secret of ['0a'.repeat(32), 'A-_9'.repeat(6)]) {
+        const words = `failed calling webhook "a": Post "https://a.b.svc:443/validate/${secret}?timeout=10s": EOF; /mutate/${secret}`;
+        server.intercept(() => refusal(500, 'InternalError', words));
+        const fault = await faultOf(cluster.create(ACME, configMap('web')), 'ClusterUnavailable');
+        expect(fault.message).to.contain('/validate/…?timeout=10s').and.not.contain(secret.slice(-4));
+        server.intercept(() => refusal(422, 'Invalid', words));
+        expect(JSON.stringify(await cluster.create(ACME, configMap('web')))).not.to.contain(secret);
+      }
+    });
+
     it('when the resource is unknown, which may change', async () => {
       server.intercept(() => ({ status: 404, body: '404 page not found' }));
       expect((await faultOf(cluster.list(ACME), 'ClusterUnavailable')).transient).to.equal(true);

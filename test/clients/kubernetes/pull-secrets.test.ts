@@ -144,6 +144,14 @@ describe('kubernetes: pull secrets', () => {
     });
   }
 
+  it('C08 have the same words where a Secret is not there and where it may not be read', async () => {
+    const { read, twin } = openFixture();
+    twin.fail({ verb: 'get', name: 'b' }, clusterFault('ClusterDenied'));
+    const { all } = await read(['b', 'gone']);
+    const details = (JSON.parse(all) as { detail: string }[]).map(({ detail }) => detail);
+    expect(details).to.deep.equal(Array(2).fill('does not exist or may not be read'));
+  });
+
   it('rethrow an error that is not a Fault', async () => {
     const { read, twin } = openFixture();
     const mistake = new TypeError('a mistake');

@@ -144,7 +144,7 @@ export function createClusterTwin(certificates: Certificates): ClusterTwin {
 
 /** A configuration that trusts no authority yet. */
 export function configuration(kind: WebhookKind, webhooks: readonly string[]): WebhookConfiguration {
-  return { kind, name: 'pratique', webhooks: webhooks.map((name) => ({ name, caBundle: '' })) };
+  return { kind, name: 'pratique', webhooks: webhooks.map((name) => ({ name, caBundle: '', path: 'none' })) };
 }
 
 /** One value of a Secret, as text. */

@@ -23,7 +23,11 @@ const EVERYTHING = {
   pinning: { enabled: true },
   autoscaling: { enabled: true },
   workloadKinds: [ROLLOUT],
-  networkPolicy: { egress: { restrict: true } },
+  networkPolicy: {
+    egress: { restrict: true },
+    ingress: { webhookFrom: [{ ipBlock: { cidr: '192.0.2.0/24' } }], operationsFrom: [{ podSelector: {} }] },
+  },
+  webhook: { clientCA: { configMap: 'client-ca' }, clientNames: ['kube-apiserver'] },
   registries: { dockerConfigSecret: 'logins', ca: { configMap: 'ca' } },
   settings: { trust: { refresh: { cache: '/var/cache/pratique' } } },
   controller: { priorityClassName: 'system-cluster-critical', extraArgs: ['--help'] },
@@ -140,6 +144,11 @@ describe('the Helm chart', () => {
       'pods that end before their requests',
       { settings: { webhook: { lingerMs: 20_000 } } },
       'terminationGracePeriodSeconds is shorter',
+    ],
+    [
+      'names of clients without their authorities',
+      { webhook: { clientNames: ['a'] } },
+      'webhook.clientCA is needed',
     ],
     ['a Secret without a name', { certificates: { source: 'Secret' } }, 'secretName is needed'],
   ];

@@ -23,7 +23,7 @@ describe('the chart in external mode: the webhook is called by its URL', () => {
     expect(got.stdout).to.equal('');
     const path = 'jsonpath={.webhooks[0].clientConfig.url}';
     const url = await cluster.kubectl(['get', 'validatingwebhookconfiguration', 'pratique', '-o', path]);
-    expect(url.stdout).to.match(/^https:\/\/127\.0\.0\.1:\d+\/validate$/);
+    expect(url.stdout).to.match(/^https:\/\/127\.0\.0\.1:\d+\/validate\/[0-9a-f]{64}$/);
   });
 
   it('admits a signed image and refuses an unsigned one, with a self-made certificate', async () => {

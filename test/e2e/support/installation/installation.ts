@@ -23,6 +23,8 @@ export const NAMESPACE = 'pratique';
 /** One replica: a process that does what the chart's Deployment would start, with the rights of its ServiceAccount. */
 export interface Replica {
   readonly name: string;
+  /** Where it listens for reviews: `https://127.0.0.1:PORT`, past the Service. */
+  readonly url: string;
   /** What its probes and metrics answer. */
   page(path: string): Promise<{ readonly status: number; readonly body: string }>;
   /** The fingerprint of the certificate with which it serves at this moment. */
@@ -227,7 +229,18 @@ async function startReplica(given: {
     ready: async () => (await page('/readyz')).status === 200,
   });
   const { log, stop, kill } = running;
-  return { port, replica: { name, page, certificate: () => servedAt(port), log, stop, kill } };
+  return {
+    port,
+    replica: {
+      name,
+      url: `https://127.0.0.1:${port}`,
+      page,
+      certificate: () => servedAt(port),
+      log,
+      stop,
+      kill,
+    },
+  };
 }
 
 /** On a new connection, because an open connection keeps its first certificate. */

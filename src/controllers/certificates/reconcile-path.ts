@@ -1,0 +1,57 @@
+import type { Clock } from '../../core/model/index.ts';
+import { decodePathSecrets, encodePathSecrets, planPath } from './path-plan.ts';
+import type { PathPorts } from './ports.ts';
+
+/** The result of one check of the paths. */
+export interface PathOutcome {
+  /** What was changed; never a path. */
+  readonly did: readonly string[];
+  /** Milliseconds until the next check. */
+  readonly nextInMs: number;
+}
+
+/** Milliseconds until the next check after a change. */
+const SOON_MS = 1_000;
+
+/**
+ * Reads the Secret and the webhook configurations once and takes at most one step towards paths that no caller but the API server
+ * knows. Throws what the ports throw.
+ */
+export async function reconcilePath(
+  ports: PathPorts,
+  { lifetimeMs }: { readonly lifetimeMs: number },
+  clock: Clock,
+): Promise<PathOutcome> {
+  const now = clock();
+  const configurations = await ports.configurations();
+  const read = await ports.pathSecret.read();
+  const stored = read && decodePathSecrets(read.data);
+  const named = configurations.flatMap(({ webhooks }) => webhooks.map(({ path }) => path));
+  const rolledOut = !named.includes('plain') || (await ports.rolledOut(now));
+  const random = ports.randomSecret;
+  const step = planPath({ stored, named, rolledOut, lifetimeMs, now, random });
+  switch (step.step) {
+    case 'wait':
+      return { did: [], nextInMs: step.forMs };
+    case 'publish': {
+      const did: string[] = [];
+      for (const { kind, webhooks } of configurations) {
+        const others = webhooks.filter(
+          ({ path }) => typeof path === 'string' || path.secret !== stored?.secret,
+        );
+        if (!stored || others.length === 0) continue;
+        const names = others.map(({ name }) => name);
+        await ports.setPath(kind, names, stored.secret);
+        did.push(`gave the newest path to ${names.join(', ')} (${kind})`);
+      }
+      return { did, nextInMs: SOON_MS };
+    }
+    case 'save': {
+      const data = encodePathSecrets(step.secrets);
+      const written = read
+        ? await ports.pathSecret.replace(data, read.resourceVersion)
+        : await ports.pathSecret.create(data);
+      return { did: written === 'written' ? [step.did] : [], nextInMs: SOON_MS };
+    }
+  }
+}
