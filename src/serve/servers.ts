@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readCertificates } from '../clients/files/index.ts';
 import { operationsPages, type Route, type Server, type Tls } from '../clients/http-server/index.ts';
 import type { Parsed } from '../core/model/index.ts';
-import type { Settings } from '../core/settings/index.ts';
-import { mutateHandler, validateHandler } from '../webhook/index.ts';
+import { webhookRoutes } from '../webhook/index.ts';
 import { followServing } from '../controllers/certificates/index.ts';
 import type { Parts, Replica } from './parts.ts';
 import { listen, readTls, urlOf } from './listening.ts';
@@ -98,7 +97,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     },
   });
   const routes = [
-    ...webhookRoutes(settings, replica, serving.admits),
+    ...webhookRoutes(replica, webhook, serving.admits),
     ...(probes ? [] : pages),
     ...(apart ? [] : options.events),
   ];
@@ -116,17 +115,4 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
       },
     },
   };
-}
-
-function webhookRoutes(
-  { webhook }: Settings,
-  { validating, mutating }: Replica,
-  admits: Route['admits'],
-): readonly Route[] {
-  const { maxBodyBytes, defaultTimeoutMs } = webhook;
-  const post = { method: 'post', maxBodyBytes, admits } as const;
-  return [
-    { ...post, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) },
-    { ...post, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) },
-  ];
 }

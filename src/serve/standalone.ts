@@ -6,7 +6,7 @@ import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { admitByFile } from '../controllers/certificates/index.ts';
 import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
-import { standalonePorts, validateHandler } from '../webhook/index.ts';
+import { standalonePorts, webhookRoutes } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
@@ -66,13 +66,7 @@ export async function serveStandalone(
     tls: { ...tls.value, clientCa: clientCa.value },
     onError: telemetry.report,
     routes: [
-      {
-        method: 'post',
-        path: '/validate',
-        admits: admits.value,
-        maxBodyBytes: webhook.maxBodyBytes,
-        handle: validateHandler(ports, webhook.defaultTimeoutMs),
-      },
+      ...webhookRoutes({ validating: ports }, webhook, admits.value),
       ...operationsPages(metrics, () => ({ status: 200, body: operations.readiness() })),
     ],
   });

@@ -22,12 +22,33 @@ const MAX_TIMEOUT_MS = 30_000;
 
 type Handler = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** Handles `POST /validate`. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */
+/** A handler, and the path below which callers that are admitted reach it. */
+interface WebhookRoute<Caller> {
+  readonly method: 'post';
+  readonly path: string;
+  readonly admits: (caller: Caller) => boolean;
+  readonly maxBodyBytes: number;
+  readonly handle: Handler;
+}
+
+/** The routes of the webhooks, for callers that are admitted; without mutating ports only the one that validates. */
+export function webhookRoutes<Caller>(
+  { validating, mutating }: { readonly validating: AdmissionPorts; readonly mutating?: MutationPorts },
+  { maxBodyBytes, defaultTimeoutMs }: { readonly maxBodyBytes: number; readonly defaultTimeoutMs: number },
+  admits: (caller: Caller) => boolean,
+): readonly WebhookRoute<Caller>[] {
+  const route = { method: 'post', admits, maxBodyBytes } as const;
+  const validate = { ...route, path: '/validate', handle: validateHandler(validating, defaultTimeoutMs) };
+  if (!mutating) return [validate];
+  return [validate, { ...route, path: '/mutate', handle: mutateHandler(mutating, defaultTimeoutMs) }];
+}
+
+/** Handles reviews that ask for a verdict. The API server names its timeout in the URL (`?timeout=10s`); the answer comes before it. */
 export function validateHandler(ports: AdmissionPorts, defaultTimeoutMs: number): Handler {
   return handler((asked) => review(asked, ports), defaultTimeoutMs);
 }
 
-/** Handles `POST /mutate`, in time like {@link validateHandler}. */
+/** Handles reviews that ask for digests, in time like {@link validateHandler}. */
 export function mutateHandler(ports: MutationPorts, defaultTimeoutMs: number): Handler {
   return handler((asked) => mutate(asked, ports), defaultTimeoutMs);
 }

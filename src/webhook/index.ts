@@ -1,6 +1,6 @@
 // The webhook: an AdmissionReview comes in, an AdmissionReview goes out. Decodes, finds out which images have to
 // be judged or pinned, asks for verdicts or digests, and answers in time whatever happens.
-export { mutateHandler, validateHandler } from './http.ts';
+export { webhookRoutes } from './http.ts';
 export { review } from './review.ts';
 export type { AdmissionPorts, MutationPorts } from './ports.ts';
 export { standalonePorts } from './ports.ts';

@@ -5,7 +5,7 @@ import { openCluster, type Cluster as Client } from '../../src/clients/kubernete
 import { startServer } from '../../src/clients/http-server/index.ts';
 import { compilePolicy, imagePolicyCrd } from '../../src/core/policy/index.ts';
 import { CANARY_POLICY_DOCUMENT, type SelfTestVerdict } from '../../src/core/workload/index.ts';
-import { validateHandler } from '../../src/webhook/index.ts';
+import { validateHandler } from '../../src/webhook/http.ts';
 import { runCommand, type DoctorPorts, type JsonObject, type Tools } from '../../src/cli/index.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { found, NO_ROOTS } from '../support/policies.ts';

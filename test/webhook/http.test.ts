@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { validateHandler } from '../../src/webhook/index.ts';
-import { budgetMs } from '../../src/webhook/http.ts';
+import { budgetMs, validateHandler } from '../../src/webhook/http.ts';
 import { startServer, type Server } from '../../src/clients/http-server/index.ts';
 import { httpsClient, type HttpsClient } from '../support/https-request.ts';
 import { createAuthority } from '../support/certificates.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { formatReference, pin, type Fact, type PinnedRef } from '../../src/core/model/index.ts';
-import { mutateHandler } from '../../src/webhook/index.ts';
+import { mutateHandler } from '../../src/webhook/http.ts';
 import { mutate } from '../../src/webhook/mutate.ts';
 import { ABSENT, UNKNOWN_FACT, found, policyOf } from '../support/policies.ts';
 import { podReview } from '../support/reviews.ts';

@@ -32,6 +32,5 @@ export type { SignedClaim, SimpleSigningCandidate, StatementClaim, Successor, Un
 export type { Enforcement, Finding, JudgedFinding, JudgedImage, NamedImage, Verdict } from './verdict.ts';
 export { describeProblems, failed, inFile, parsed, parseWith, problem } from './problem.ts';
 export type { Parsed, Problem } from './problem.ts';
-export { cutBytes, cutText, oneLine } from './text.ts';
+export { cutBytes, cutText, hidePathSecrets, isPathSecret, isSecret, oneLine } from './text.ts';
 export { conditionOf, type Condition, type ConditionContent } from './condition.ts';
-export { hidePathSecrets, isPathSecret, isSecret } from './secret.ts';
