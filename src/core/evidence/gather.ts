@@ -1,15 +1,15 @@
 import pLimit from 'p-limit';
 import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
 import type { ChildEvidence, Evidence, Fact, ImageRef } from '../model/index.ts';
-import type { Manifest, PinnedRef, Successor, Turn } from '../model/index.ts';
+import type { Manifest, PinnedRef, Successor, Turn, Unknown } from '../model/index.ts';
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { answerConditions } from './conditions.ts';
 import { learn } from './learn.ts';
+import { listRunnable } from './platforms.ts';
 import { inTurn, type Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
-import { readTag, resolve } from './resolve.ts';
-import { BUILDKIT_KIND } from './signature-layers.ts';
+import { readManifest, readTag, resolve } from './resolve.ts';
 import { mergeSignatures, readSignatures } from './signatures.ts';
 
 /** Stands for evidence that no policy needs: should a check read it all the same, the check fails closed. */
@@ -112,11 +112,10 @@ async function isSupported(
   return !incomplete && claims.every(({ moment }) => moment > reading.clock());
 }
 
-/** Platforms judged one by one; real images have fewer than twenty. */
-const MAX_PLATFORMS = 64;
+/** Platforms judged at the same time. */
 const READ_AT_ONCE = 4;
 
-/** Signatures of every platform of a multi-platform image; absent for any other. */
+/** Signatures of every image that a runtime could pick from an index; absent for an image without one. */
 async function readChildren(
   image: PinnedRef,
   manifest: Fact<Manifest>,
@@ -126,15 +125,20 @@ async function readChildren(
   if (manifest.state !== 'found') return manifest;
   const { seenAt, value } = manifest;
   if (!isIndexType(value.mediaType)) return { state: 'absent', seenAt };
-  const platforms = value.manifests.filter(({ annotations }) => annotations[BUILDKIT_KIND] === undefined);
-  const detail = `the index has ${platforms.length} platforms, ${MAX_PLATFORMS} are read`;
-  if (platforms.length > MAX_PLATFORMS) return unknown('LimitExceeded', detail);
+  const platforms = await listRunnable(value, async ({ digest }) => {
+    const child = await readManifest(pin(image, digest), reading);
+    return child.state === 'found' ? child.value : unknownOf(child);
+  });
+  if ('state' in platforms) return platforms;
   const atOnce = pLimit(READ_AT_ONCE);
-  const children = platforms.map(({ digest, platform: { os, architecture, variant } = {} }) =>
+  const children = platforms.map(({ digest, platform }) =>
     atOnce(async (): Promise<ChildEvidence> => {
-      const platform = [os, architecture, variant].filter((part) => part !== undefined).join('/');
       return { digest, platform, signatures: await readSignatures(pin(image, digest), needs, reading) };
     }),
   );
   return { state: 'found', value: await Promise.all(children), seenAt };
+}
+
+function unknownOf(fact: Fact<never>): Unknown | undefined {
+  return fact.state === 'unknown' ? fact : undefined;
 }

@@ -1,4 +1,4 @@
-import { parseJson } from './json.ts';
+import { isObject, listOf, objectOf, parseJson } from './json.ts';
 import * as z from 'zod';
 import { annotationsSchema, descriptorSchema, keepAnnotations } from './descriptor.ts';
 import type { AnnotationKeys, Annotations, Descriptor } from './descriptor.ts';
@@ -29,6 +29,9 @@ export interface ManifestContent {
   readonly manifest: Manifest;
   readonly bytes: Uint8Array;
 }
+
+/** Characters of a field name in a message: a stranger wrote it. */
+const MAX_SHOWN = 20;
 
 const entries = z
   .array(descriptorSchema)
@@ -77,6 +80,8 @@ export function parseManifest(
   if (json === undefined) return problem('', 'is not JSON');
   const kept = keepAnnotations(json, keys);
   if (!kept.ok) return kept;
+  const odd = misspelt(json);
+  if (odd) return odd;
   const body = parseWith(wire, json);
   if (!body.ok) return body;
   const mediaType = mediaTypeOf(body.value, contentType);
@@ -93,6 +98,48 @@ export function parseManifest(
     ...(config && { config }),
     ...(subject && { subject }),
   });
+}
+
+/** Fields of manifests, indexes, descriptors and platforms (OCI image spec 1.1). */
+const FIELDS: ReadonlyMap<string, string> = new Map(
+  [
+    ...[
+      'schemaVersion',
+      'mediaType',
+      'artifactType',
+      'annotations',
+      'config',
+      'layers',
+      'manifests',
+      'subject',
+    ],
+    ...['digest', 'size', 'urls', 'data', 'platform'],
+    ...['os', 'architecture', 'variant', 'os.version', 'os.features'],
+  ].map((field) => [folded(field), field]),
+);
+
+/** A name in one case, with the letters that Go takes for others: `ſ` for `s`, the Kelvin sign for `k`. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
+/**
+ * A field that is written in another case. Runtimes and scanners read JSON by Go's rules, where `Platform` is `platform` and the last
+ * one counts; for us it would be another field: they would run another image than the one that is judged.
+ */
+function misspelt(json: unknown): Parsed<never> | undefined {
+  const { config, subject, layers, manifests } = objectOf(json);
+  const descriptors = [config, subject, ...listOf(layers), ...listOf(manifests)].filter(isObject);
+  for (const holder of [json, ...descriptors, ...descriptors.map(({ platform }) => platform)])
+    for (const name of Object.keys(objectOf(holder))) {
+      const field = FIELDS.get(folded(name));
+      if (field !== undefined && field !== name)
+        return problem(
+          field,
+          `is written "${name.slice(0, MAX_SHOWN)}", which only some programs read as the same field`,
+        );
+    }
+  return undefined;
 }
 
 function mediaTypeOf(body: z.output<typeof wire>, contentType?: string): Parsed<string> {

@@ -128,10 +128,11 @@ async function expectedAt(
   signal: AbortSignal,
 ): Promise<Digest> {
   if (platforms.keep.length === 0) return digest;
-  const content = await source.content(pin(ref, digest), signal);
+  const image = pin(ref, digest);
+  const content = await source.content(image, signal);
   // What it lacks, the run says when it comes to it.
   if (!content || !isIndexType(content.manifest.mediaType)) return digest;
-  return keepPlatforms(content, platforms.keep).root.manifest.digest;
+  return (await keepPlatforms(content, { image, source, platforms }, signal)).root.manifest.digest;
 }
 
 /** Largest config that is read for its date, in bytes; real ones have a few thousand. */

@@ -35,7 +35,8 @@ function pushIndex(registry: RegistryTwin, carriedOf: (platform: Digest) => read
       'vnd.docker.reference.type': 'attestation-manifest',
       'vnd.docker.reference.digest': about,
     };
-    return child(registry.push(WEB, { layers }), annotations);
+    const platform = { os: 'unknown', architecture: 'unknown' };
+    return { ...child(registry.push(WEB, { layers }), annotations), platform };
   });
   const index = registry.push(WEB, { manifests: [child(platform), ...carriers] });
   return { platform, image: `${WEB}@${index}`, carriers };

@@ -169,4 +169,29 @@ describe('manifest, refused', () => {
       MAX_MANIFEST_ENTRIES,
     );
   });
+
+  const evil = { ...child, digest: digestOf('evil') };
+  for (const [what, body, path] of [
+    ['manifests', { ...index, Manifests: [evil] }, 'manifests'],
+    ['manifests, by a letter that Go reads as s', { ...index, manifeſts: [evil] }, 'manifests'],
+    ['digest', { ...index, manifests: [{ ...child, DIGEST: evil.digest }] }, 'digest'],
+    ['platform', { ...index, manifests: [{ ...child, Platform: null }] }, 'platform'],
+    [
+      'os',
+      { ...index, manifests: [{ ...child, platform: { os: 'a', OS: 'linux', architecture: 'b' } }] },
+      'os',
+    ],
+    ['layers', { ...image, Layers: [entry] }, 'layers'],
+    ['config', { ...image, CONFIG: config }, 'config'],
+    ['the media type', { ...image, MediaType: MEDIA_TYPE.ociIndex }, 'mediaType'],
+    ['the digest of a layer', { ...image, layers: [{ ...entry, Digest: evil.digest }] }, 'digest'],
+  ] as const)
+    it(`W09: refuses a field in another case, which Go reads as the same field: ${what}`, () => {
+      expect(paths(body)).to.deep.equal([path]);
+    });
+
+  it('keeps annotations and fields of others in whatever case', () => {
+    const annotations = { OS: 'x', Platform: 'y' };
+    expect(value({ ...image, annotations, 'x-Custom': 1 }).annotations).to.deep.equal(annotations);
+  });
 });

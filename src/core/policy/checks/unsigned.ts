@@ -1,8 +1,8 @@
-import type { Evidence, ProvenSignature, Unknown } from '../../model/index.ts';
+import type { Evidence, Finding, ProvenSignature, Unknown } from '../../model/index.ts';
 import { nameAuthorities, objection, signerId, type Authority } from '../compile/authority.ts';
 import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
-import { notThere, refused, unknownFinding, type Check } from './check.ts';
+import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 
 type Lack = string | Unknown | undefined;
 
@@ -17,10 +17,17 @@ export const unsigned: Check = (given) => {
   if (evidence.manifest.state === 'absent') return notThere(given);
   const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
   if (lack === undefined) return undefined;
-  if (typeof lack !== 'string') return unknownFinding(policy, lack);
+  if (typeof lack !== 'string') return doubt(given, lack);
   const names = nameAuthorities(signatures.from);
   return refused(policy, 'Unsigned', lack, `have ${names} sign this digest`);
 };
+
+/** An index that runtimes read in different ways is known, and is a no; all else that is not known stays open. */
+function doubt({ policy }: Given, why: Unknown): Finding {
+  const { code, detail } = why.reason;
+  if (code !== 'AmbiguousIndex') return unknownFinding(policy, why);
+  return refused(policy, code, detail, 'push an index that lists one image for each platform');
+}
 
 /** What the signatures of one digest lack, as a clause; `undefined` when nothing. */
 function lacking(signatures: Evidence['signatures'], requirement: SignatureRequirement): Lack {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { digestOf, Fault, isIndexType, parseJson, pin } from '../../model/index.ts';
+import { statementsAbout } from '../../evidence/index.ts';
+import { digestOf, Fault, parseJson, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, Manifest, PinnedRef } from '../../model/index.ts';
 import { describePredicate } from '../../policy/index.ts';
 import { saysNothing } from '../graph/carried.ts';
@@ -65,7 +66,10 @@ async function carriersOf(
     ({ artifactType = '', annotations }) =>
       (saysNothing(artifactType) || mayHoldSbom(artifactType)) && mayBeSbom(annotations),
   );
-  const digests = [...attached.map(({ digest }) => digest), ...statementsInIndex(image, platform.digest)];
+  const digests = [
+    ...attached.map(({ digest }) => digest),
+    ...statementsAbout(image, platform.digest).map(({ digest }) => digest),
+  ];
   if (digests.length > MAX_OPENED)
     throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_OPENED)} statements`);
   const named = await Promise.all(
@@ -144,45 +148,4 @@ function predicateIn(json: unknown, about: Digest): unknown {
   const digests = read.data.subject.flatMap(({ digest }) => Object.entries(digest));
   const names = digests.some(([algorithm, hex]) => `${algorithm}:${hex}` === about);
   return names ? read.data.predicate : undefined;
-}
-
-/** One platform of an image: what a node would pull. */
-export interface ImagePlatform {
-  /** E.g. `linux/arm64/v8`; empty where the image does not say. */
-  readonly platform: string;
-  readonly digest: Digest;
-}
-
-/** Annotation by which BuildKit marks children of an index that are statements about a platform, and which one. */
-const BUILDKIT_KIND = 'vnd.docker.reference.type';
-const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
-const BUILDKIT_STATEMENTS = 'attestation-manifest';
-/** What BuildKit says of the platform of its statements. */
-const NO_PLATFORM = 'unknown/unknown';
-
-/** Everything of an image that a node could run; an image that is no index is its own only platform. */
-export function platformsOf(manifest: Manifest): readonly ImagePlatform[] {
-  if (!isIndexType(manifest.mediaType)) return [{ platform: '', digest: manifest.digest }];
-  return manifest.manifests
-    .filter((child) => !isStatements(child))
-    .map((child) => ({ platform: nameOf(child), digest: child.digest }));
-}
-
-/** The children of an index in which BuildKit put statements about one of its platforms. */
-function statementsInIndex(manifest: Manifest, platform: Digest): readonly Digest[] {
-  return manifest.manifests
-    .filter((child) => isStatements(child) && child.annotations[BUILDKIT_SUBJECT] === platform)
-    .map(({ digest }) => digest);
-}
-
-/** The mark alone is only a claim: a child that names a platform is one that a node may run, marked or not. */
-function isStatements(child: Descriptor): boolean {
-  const marked = child.annotations[BUILDKIT_KIND] === BUILDKIT_STATEMENTS;
-  return marked && (child.platform === undefined || nameOf(child) === NO_PLATFORM);
-}
-
-function nameOf({ platform }: Descriptor): string {
-  if (platform === undefined) return '';
-  const { os, architecture, variant } = platform;
-  return [os, architecture, variant].filter((part) => part !== undefined && part !== '').join('/');
 }

@@ -1,12 +1,11 @@
 import pLimit from 'p-limit';
-import { pin, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
+import { listRunnable, type RunnableImage } from '../../evidence/index.ts';
+import { pin, unknown, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
 import type { Scanner, ScanSubject } from '../ports.ts';
-import { findSboms, platformsOf, type ImagePlatform, type SbomSource } from './sboms.ts';
+import { findSboms, type SbomSource } from './sboms.ts';
 import type { Scanned } from './scan-gate.ts';
 
-/** Most platforms of one image that are scanned; real images have fewer than twenty. */
-export const MAX_PLATFORMS = 64;
 /** Platforms of one image under way at the same time; the scanner has a limit of its own for all images. */
 const AT_ONCE = 4;
 
@@ -24,11 +23,15 @@ export interface ScanTask {
  * does not keep the others from being scanned; a Fault is thrown only when the signal ends it.
  */
 export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promise<readonly Scanned[]> {
-  const platforms = platformsOf(task.manifest);
-  if (platforms.length > MAX_PLATFORMS) {
-    const detail = `the index has ${String(platforms.length)} platforms, ${String(MAX_PLATFORMS)} are scanned`;
-    const reason = { code: 'LimitExceeded', detail } as const;
-    return [{ platform: '', digest: task.image.digest, kind: 'unknown', reason, transient: false }];
+  const { image, manifest, registry } = task;
+  const platforms = await orFault(
+    listRunnable(manifest, ({ digest }) => registry.manifest(pin(image, digest), signal)),
+    ({ code, message, transient }) => unknown(code, message, transient),
+    signal,
+  );
+  if ('state' in platforms) {
+    const { reason, transient } = platforms;
+    return [{ platform: '', digest: image.digest, kind: 'unknown', reason, transient }];
   }
   const limit = pLimit(AT_ONCE);
   const scanned = await Promise.all(
@@ -39,27 +42,27 @@ export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promis
 
 async function scanPlatform(
   task: ScanTask,
-  platform: ImagePlatform,
+  { listedBy, ...platform }: RunnableImage,
   signal: AbortSignal,
 ): Promise<readonly Scanned[]> {
   // By the digest of the platform itself, so that the scanner does not choose one.
   const image = pin(task.image, platform.digest);
-  const unknown = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
+  const failed = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
     { ...platform, kind: 'unknown', reason: { code, detail }, transient },
   ];
   const scanned = async (subject: ScanSubject): Promise<readonly Scanned[]> => {
     const output = await task.scanner(subject, signal);
     return [{ ...platform, kind: 'scan', output, listsSystemPackages: listsSystemPackages(subject) }];
   };
-  const scan = (subject: ScanSubject) => orFault(scanned(subject), unknown, signal);
+  const scan = (subject: ScanSubject) => orFault(scanned(subject), failed, signal);
   if (task.from === 'Image') return scan({ kind: 'image', image });
-  const question = { platform: image, image: task.manifest, registry: task.registry };
+  const question = { platform: image, image: listedBy, registry: task.registry };
   const scanSboms = async (): Promise<readonly Scanned[]> => {
     const sboms = await findSboms(question, signal);
     if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
     return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
   };
-  return orFault(scanSboms(), unknown, signal);
+  return orFault(scanSboms(), failed, signal);
 }
 
 /** Package URLs of distributions (purl-spec, types): scanners need to know the distribution to judge them. */

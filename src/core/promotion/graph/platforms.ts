@@ -1,6 +1,15 @@
 import * as z from 'zod';
-import { digestAlgorithm, formatReference, isIndexType, parseJson } from '../../model/index.ts';
-import type { Descriptor, Digest, ManifestContent, PinnedRef, Platform, Reason } from '../../model/index.ts';
+import { isStatements, listRunnable, statementsAbout } from '../../evidence/index.ts';
+import { digestAlgorithm, formatReference, isIndexType, parseJson, pin } from '../../model/index.ts';
+import type {
+  Descriptor,
+  Digest,
+  Manifest,
+  ManifestContent,
+  PinnedRef,
+  Platform,
+  Reason,
+} from '../../model/index.ts';
 import type { SourceRegistry } from '../ports.ts';
 import { contentOf } from '../records/artifact.ts';
 
@@ -12,9 +21,6 @@ export interface KeptPlatforms {
   readonly missing: readonly string[];
 }
 
-/** The annotation by which BuildKit names the platform that a child with statements is about. */
-const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
-
 const body = z.looseObject({ manifests: z.array(z.looseObject({ digest: z.string() })) });
 const config = z.object({
   os: z.string(),
@@ -23,27 +29,42 @@ const config = z.object({
 });
 
 /**
- * The index with only the children that are kept, their statements by BuildKit, and nested indexes, which are kept whole. One
- * that loses children is a new index with a new digest: under the old digest it would be sparse, and registries that look
- * refuse that.
+ * The index with only the children that are kept, their statements by BuildKit, and nested indexes, which are kept whole. A child
+ * that names no platform is of the platform that its config names. An index that loses children is a new one with a new digest:
+ * under the old digest it would be sparse, and registries that look refuse that.
  */
-export function keepPlatforms(content: ManifestContent, keep: readonly string[]): KeptPlatforms {
-  const { manifests } = content.manifest;
-  const wanted = new Set<string | undefined>(
-    manifests.filter((child) => isKept(child, keep)).map(({ digest }) => digest),
-  );
-  const dropped = manifests
-    .filter(({ digest, annotations }) => !wanted.has(digest) && !wanted.has(annotations[BUILDKIT_SUBJECT]))
-    .map(({ digest }) => digest);
-  const missing = keep.filter(
-    (name) => !manifests.some(({ platform }) => platform && matches(platform, name)),
-  );
-  return { root: dropped.length > 0 ? rebuild(content, new Set(dropped)) : content, dropped, missing };
+export async function keepPlatforms(
+  content: ManifestContent,
+  request: RootRequest,
+  signal: AbortSignal,
+): Promise<Omit<KeptPlatforms, 'missing'>> {
+  const { manifest } = content;
+  const wanted = new Set<Digest>();
+  for (const child of manifest.manifests)
+    if (!isStatements(child) && (await isKept(child, request, signal))) wanted.add(child.digest);
+  for (const platform of [...wanted])
+    for (const { digest } of statementsAbout(manifest, platform)) wanted.add(digest);
+  const dropped = manifest.manifests.map(({ digest }) => digest).filter((digest) => !wanted.has(digest));
+  return { root: dropped.length > 0 ? rebuild(content, new Set(dropped)) : content, dropped };
 }
 
-function isKept({ platform, mediaType }: Descriptor, keep: readonly string[]): boolean {
-  if (!platform) return isIndexType(mediaType);
-  return keep.some((name) => matches(platform, name));
+async function isKept(child: Descriptor, request: RootRequest, signal: AbortSignal): Promise<boolean> {
+  if (!child.platform && isIndexType(child.mediaType)) return true;
+  const platform = child.platform ?? (await inConfig(child.digest, request, signal));
+  return platform !== undefined && request.platforms.keep.some((name) => matches(platform, name));
+}
+
+/** The platform that the config of an image names; `undefined` for none, and for an artifact, which runs nowhere. */
+async function inConfig(
+  digest: Digest,
+  { image, source }: Pick<RootRequest, 'image' | 'source'>,
+  signal: AbortSignal,
+  known?: Manifest,
+): Promise<Platform | undefined> {
+  const described = (known ?? (await source.manifest(pin(image, digest), signal)))?.config;
+  if (!described || !IMAGE_CONFIGS.has(described.mediaType)) return undefined;
+  const bytes = await source.blob(image, described, MAX_CONFIG_BYTES, signal);
+  return bytes && config.safeParse(parseJson(bytes)).data;
 }
 
 function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<string>): ManifestContent {
@@ -57,12 +78,6 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
 ]);
-
-/** Which of the platforms to keep an image with this config is not; a config that cannot be read is none of them. */
-function missingIn(bytes: Uint8Array, keep: readonly string[]): readonly string[] {
-  const read = config.safeParse(parseJson(bytes));
-  return read.success ? keep.filter((name) => !matches(read.data, name)) : keep;
-}
 
 /** A platform named without its variant is any variant of it. */
 function matches({ os, architecture, variant }: Platform, name: string): boolean {
@@ -91,22 +106,40 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /**
  * What the tag of an image is to point to at the target when only these platforms are kept: one request for an image without
- * index. Refused with `PlatformMissing`.
+ * index. Refused with `PlatformMissing`, and where it cannot be known what runs of an index.
  */
 export async function keptRoot(
   root: ManifestContent,
-  { image, source, platforms }: RootRequest,
+  request: RootRequest,
   signal: AbortSignal,
 ): Promise<KeptPlatforms | Reason> {
-  const { manifest } = root;
-  let kept: KeptPlatforms = { root, dropped: [], missing: [] };
-  if (isIndexType(manifest.mediaType)) kept = keepPlatforms(root, platforms.keep);
-  else if (manifest.config && IMAGE_CONFIGS.has(manifest.config.mediaType)) {
-    const bytes = await source.blob(image, manifest.config, MAX_CONFIG_BYTES, signal);
-    kept = { ...kept, missing: bytes ? missingIn(bytes, platforms.keep) : platforms.keep };
-  }
-  const { missing } = kept;
+  const { image, platforms } = request;
+  const isIndex = isIndexType(root.manifest.mediaType);
+  if (!isIndex && !IMAGE_CONFIGS.has(root.manifest.config?.mediaType ?? ''))
+    return { root, dropped: [], missing: [] };
+  const there = await platformsThere(root.manifest, request, signal);
+  if ('code' in there) return there;
+  const missing = platforms.keep.filter((name) => !there.some((one) => matches(one, name)));
   const none = missing.length === platforms.keep.length;
-  if (missing.length === 0 || (platforms.missing === 'Skip' && !none)) return kept;
-  return { code: 'PlatformMissing', detail: `${formatReference(image)} has no ${missing.join(', ')}` };
+  if (missing.length > 0 && (platforms.missing === 'Fail' || none))
+    return { code: 'PlatformMissing', detail: `${formatReference(image)} has no ${missing.join(', ')}` };
+  const kept = isIndex ? await keepPlatforms(root, request, signal) : { root, dropped: [] };
+  return { ...kept, missing };
+}
+
+/** The platforms of everything that a runtime could pick, as index or config name them; or why that cannot be known. */
+async function platformsThere(
+  root: Manifest,
+  request: RootRequest,
+  signal: AbortSignal,
+): Promise<readonly Platform[] | Reason> {
+  const { image, source } = request;
+  const runnable = await listRunnable(root, ({ digest }) => source.manifest(pin(image, digest), signal));
+  if ('state' in runnable) return runnable.reason;
+  const named = runnable.map(async ({ digest, platform }): Promise<Platform | undefined> => {
+    const [os = '', architecture = '', variant] = platform.split('/');
+    const known = digest === root.digest ? root : undefined;
+    return os === '' ? inConfig(digest, request, signal, known) : { os, architecture, variant };
+  });
+  return (await Promise.all(named)).filter((one) => one !== undefined);
 }

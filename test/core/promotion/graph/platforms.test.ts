@@ -99,6 +99,43 @@ describe('the platforms that are kept', () => {
     ]);
   });
 
+  it('W04: are read from the config of a child that names none', async () => {
+    const [amd, arm] = [put.image('a'), put.image('b', { platform: 'linux/arm64' })];
+    const root = put.index([describedBy(amd), describedBy(arm)]);
+    const kept = (await gather(root, ['linux/arm64'])).root.manifest.manifests;
+    expect(kept.map(({ digest }) => digest)).to.deep.equal([arm.manifest.digest]);
+  });
+
+  it('W04: do not include an image that only claims to be statements about one of them', async () => {
+    const [amd, evil] = [put.image('a'), put.image('b', { platform: 'linux/arm64' })];
+    const annotations = {
+      'vnd.docker.reference.type': 'attestation-manifest',
+      'vnd.docker.reference.digest': amd.manifest.digest,
+    };
+    const root = put.index([
+      describedBy(amd, { platform: { os: 'linux', architecture: 'amd64' } }),
+      describedBy(evil, { platform: { os: 'linux', architecture: 'arm64' }, annotations }),
+    ]);
+    expect(platformsOf(await gather(root, ['linux/amd64']))).to.deep.equal(['linux/amd64']);
+  });
+
+  it('are found in nested indexes, which are kept whole', async () => {
+    const nested = put.platforms('nested', ['linux/arm64', 'linux/s390x']);
+    const root = put.index([...put.platforms('web', all).manifest.manifests, describedBy(nested)]);
+    const graph = await gather(root, ['linux/amd64', 'linux/s390x']);
+    expect(graph.missingPlatforms).to.deep.equal([]);
+    expect(graph.root.manifest.manifests).to.have.length(2);
+  });
+
+  it('W05: are refused where it cannot be known which image runs', async () => {
+    const [amd, evil] = [put.image('a'), put.image('b')];
+    const root = put.index([
+      describedBy(amd, { platform: { os: 'linux', architecture: 'amd64' } }),
+      describedBy(evil, { platform: { os: 'linux', architecture: 'x86_64' } }),
+    ]);
+    expect(await ask(root, ['linux/amd64'])).to.nested.include({ 'reason.code': 'AmbiguousIndex' });
+  });
+
   it('leave out attachments of the whole index, and copy those of a kept child', async () => {
     const root = put.platforms('web', ['linux/amd64', 'linux/arm64']);
     const [kept, dropped] = root.manifest.manifests.map(({ digest }) => twin.peek(SOURCE, digest)!);

@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import {
+  parseManifest,
+  parseReference,
+  pin,
+  type Digest,
+  type Manifest,
+} from '../../../../src/core/model/index.ts';
+import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
+import { scanPlatforms } from '../../../../src/core/promotion/gates/scan-platforms.ts';
+import type { Scanner } from '../../../../src/core/promotion/index.ts';
+import { buildIndex, ODD_INDEXES, type Child } from '../../../support/indexes/shapes.ts';
+import { NOW, report, rule } from './scans.ts';
+
+/** Scans an index by a scanner that finds nothing; names of what was scanned, and the reason of the gate. */
+async function scan(children: readonly Child[]) {
+  const { images, manifests, root } = buildIndex(children);
+  const byDigest = new Map<Digest, Manifest>();
+  for (const { bytes, digest, mediaType } of manifests) {
+    const read = parseManifest(bytes, digest, mediaType);
+    if (read.ok) byDigest.set(digest, read.value);
+  }
+  const names = new Map([...images].map(([name, digest]) => [digest, name]));
+  const scanned: (string | undefined)[] = [];
+  const scanner: Scanner = (subject) => {
+    if (subject.kind === 'image') scanned.push(names.get(subject.image.digest));
+    return Promise.resolve({
+      report: report([]),
+      scanner: { name: 'trivy', version: '1' },
+      startedAt: NOW,
+      finishedAt: NOW,
+    });
+  };
+  const name = parseReference('registry.example.com/shop/web');
+  if (!name.ok) throw new Error('no reference');
+  const registry = {
+    manifest: ({ digest }: { readonly digest?: Digest }) => Promise.resolve(digest && byDigest.get(digest)),
+    referrers: () => Promise.resolve([]),
+    blob: () => Promise.resolve(undefined),
+  };
+  const task = {
+    image: pin(name.value, root),
+    manifest: byDigest.get(root)!,
+    from: 'Image',
+    registry,
+    scanner,
+  } as const;
+  const { answer, reason } = judgeScan(await scanPlatforms(task, AbortSignal.timeout(50_000)), rule(), NOW);
+  return { scanned, answer, reason };
+}
+
+describe('the platforms that are scanned', () => {
+  for (const { title, children, isRefused } of ODD_INDEXES)
+    it(`W07: ${title}: ${isRefused ? 'blocks the gate' : 'every image is scanned'}`, async () => {
+      const { scanned, answer, reason } = await scan(children);
+      if (isRefused) expect([answer, reason, scanned]).to.deep.equal(['Unknown', 'AmbiguousIndex', []]);
+      else expect(scanned).to.include('evil').and.not.to.include('statements');
+    });
+});
