@@ -3,27 +3,18 @@ import { Fault } from '../../src/core/model/index.ts';
 import type { PlannedImage } from '../../src/core/promotion/index.ts';
 import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { decisions, promotionPath } from '../support/promotions/promotion-path.ts';
+import { quarantine, QUARANTINE, SBOM } from '../support/promotions/quarantined.ts';
 import { SILENT } from '../support/promotions/silent.ts';
 import type { Intercept } from '../support/registry/index.ts';
 import { amend, answer, hangUp, refuse } from '../support/registry/misbehave.ts';
 import { artifactTypesAbout } from '../support/registry/listings.ts';
-import { pushImage, pushIndex, pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
-import { pushLegacySignature } from '../support/signed-images.ts';
-import { signingKey } from '../support/signing.ts';
-
-const QUARANTINE = 'application/vnd.pratique.quarantine.v1+json';
-const SBOM = 'application/vnd.acme.sbom';
-
-/** An index of two platforms in quarantine: all three are flagged, and the index is signed and described. */
-interface Loaded {
-  readonly root: Pushed;
-  readonly nodes: readonly Pushed[];
-}
+import { pushIndex, pushReferrer, pushTag, type Pushed } from '../support/registry/push.ts';
 
 for (const referrersApi of [true, false])
   describe(`deleteSource, ${referrersApi ? 'with the referrers API' : 'with fallback tags'}`, () => {
     let fixture: PromotionFixture;
     const { place, push, promote } = promotionPath(() => fixture);
+    const { load, isThere, expectFlagged, left } = quarantine(() => fixture);
     const spec = () => promote({ deleteSource: true });
     beforeEach(async () => {
       fixture = await openPromotionFixture({ referrersApi });
@@ -33,41 +24,6 @@ for (const referrersApi of [true, false])
       expect(fixture.bugs).to.deep.equal([]);
     });
 
-    const load = async (): Promise<Loaded> => {
-      const at = place('quarantine/app');
-      const platforms = await Promise.all(
-        ['amd64', 'arm64'].map((architecture) =>
-          pushImage(at, { salt: architecture, platform: { os: 'linux', architecture } }),
-        ),
-      );
-      const inner = await pushIndex(at, { manifests: platforms });
-      const root = await pushIndex({ ...at, tag: '1.0.0' }, { manifests: [inner] });
-      const nodes = [root, inner, ...platforms];
-      for (const subject of nodes) {
-        await pushReferrer(at, { subject, artifactType: QUARANTINE });
-        await pushReferrer(at, { subject, artifactType: SBOM });
-      }
-      await pushLegacySignature(at, root, signingKey());
-      return { root, nodes };
-    };
-    const isThere = async (name: string): Promise<boolean> =>
-      (await fetch(`${fixture.registry.url}/v2/quarantine/app/manifests/${name}`)).ok;
-    /** Fails when the source has an image without its flag. */
-    const expectFlagged = async ({ nodes }: Loaded, when: string): Promise<void> => {
-      for (const { digest } of nodes) {
-        if (!(await isThere(digest))) continue;
-        const types = await artifactTypesAbout(place('quarantine/app'), digest);
-        expect(types, `${digest} ${when}`).to.include(QUARANTINE);
-      }
-    };
-    const signature = ({ root }: Loaded) => `${root.digest.replace(':', '-')}.sig`;
-    /** Everything that is left in the source. */
-    const left = async ({ nodes, ...loaded }: Loaded): Promise<readonly string[]> => {
-      const names = [...nodes.map(({ digest }) => digest), signature({ nodes, ...loaded })];
-      const tags = nodes.map(({ digest }) => digest.replace(':', '-'));
-      const there = await Promise.all([...names, ...tags].map(isThere));
-      return [...names, ...tags].filter((_, index) => there[index]);
-    };
     const deletes =
       (name: string): ((given: Parameters<Intercept>[0]) => boolean) =>
       ({ method, url }) =>
@@ -164,6 +120,44 @@ for (const referrersApi of [true, false])
           total = fixture.registry.requests.filter(({ method }) => method === 'DELETE').length;
       }
       expect(total).to.be.greaterThan(10);
+    });
+
+    if (!referrersApi)
+      it('O02 killed before or after any deletion is continued by a new plan, which finds the listing', async function () {
+        this.timeout(60_000);
+        for (let survived = 0; survived < 15; survived += 1) {
+          fixture.registry.reset();
+          const loaded = await load();
+          const other = await push('quarantine/app', 'other');
+          await pushReferrer(place('quarantine/app'), { subject: other, artifactType: QUARANTINE });
+          const death = new AbortController();
+          let deleted = 0;
+          fixture.registry.intercept(({ method }) => {
+            if (death.signal.aborted) return 'hang up';
+            if (method !== 'DELETE') return undefined;
+            deleted += 1;
+            if (deleted <= survived) return undefined;
+            death.abort(DEATH);
+            return 'hang up';
+          });
+          await fixture.run({ spec: spec(), signal: death.signal });
+          fixture.registry.intercept(undefined);
+          await expectFlagged(loaded, `after ${String(survived)} deletions`);
+          await fixture.run({ spec: spec() });
+          expect(await left(loaded), `after ${String(survived)} deletions`).to.deep.equal([]);
+          expect(await artifactTypesAbout(place('quarantine/app'), other.digest)).to.deep.equal([QUARANTINE]);
+        }
+      });
+
+    it('O03 what is about an image that was never there, or that the target does not have, stays', async () => {
+      await push('quarantine/app', '1.0.0');
+      const elsewhere = await push('public/app', '2.0.0');
+      const flag = await pushReferrer(place('quarantine/app'), {
+        subject: elsewhere,
+        artifactType: QUARANTINE,
+      });
+      await fixture.run({ spec: spec() });
+      expect(await isThere(flag.digest)).to.equal(true);
     });
 
     it('O02 a failure behind the deletion of the image is tried again in the same run', async function () {

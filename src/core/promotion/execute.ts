@@ -8,6 +8,7 @@ import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
 import { plannedResult, type ImageResult } from './result.ts';
 import { runPlan } from './run.ts';
+import { deleteLeftovers } from './steps/leftovers.ts';
 import type { Progress, Step, StepParts } from './steps/step.ts';
 
 /** How a plan is executed. */
@@ -77,6 +78,8 @@ export function createExecution(parts: ExecutionParts): Execution {
         },
         signal,
       );
+      const known = new Set(planned.flatMap(({ digest }) => digest ?? []));
+      if (spec.promote?.deleteSource) await deleteLeftovers(parts, { known, report }, signal);
       return results.map((one) =>
         arrived.has(one.tag) && one.decision === 'UpToDate' ? { ...one, decision: arrivedAs } : one,
       );

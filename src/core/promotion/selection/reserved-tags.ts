@@ -19,6 +19,11 @@ export function namesNoImage(tag: string): boolean {
   return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag);
 }
 
+/** The digest that a fallback tag is about, by its form; `undefined` for another tag. Of sha512 the tag has only a part. */
+export function fallbackSubject(tag: string): string | undefined {
+  return /^sha256-[a-f0-9]{64}$/.test(tag) ? tag.replace('-', ':') : undefined;
+}
+
 /** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */
 const BACKUP_DIGITS = 12;
 /** Longest tag (distribution spec, "Pulling manifests"). */

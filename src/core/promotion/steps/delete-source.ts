@@ -29,6 +29,18 @@ export function deleteSourceStep(parts: StepParts): Step {
   });
 }
 
+/** Deletes what is left of an image that is gone at the source, if the target has the image and all of that. */
+export async function deleteRest(
+  image: PinnedRef,
+  parts: Pick<StepParts, 'source' | 'target' | 'to' | 'spec'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const planned = { tag: '', digest: image.digest, expected: image.digest } as const;
+  const task = { image, to: pin(parts.to, image.digest), planned };
+  const nodes = await goingOf(task, parts, { graph: undefined, isThere: false }, signal);
+  if (typeof nodes !== 'string') await deleteAll(image, nodes, parts.source, signal);
+}
+
 /** An image that has arrived has not failed because its source stays: the result only says so. */
 function leave(sourceLeft: string): StepOutcome {
   return { status: 'skipped', learned: { sourceLeft } };
@@ -36,13 +48,18 @@ function leave(sourceLeft: string): StepOutcome {
 
 const NOT_WHOLE = 'the target does not have all that belongs to it';
 
+type Parts = Pick<StepParts, 'source' | 'target' | 'spec'>;
+
+/** An image that is to be deleted. */
+type Leaving = Pick<ImageTask, 'image' | 'to'> & { readonly planned: Pick<ImageTask['planned'], 'expected'> };
+
 /** What is known of an image before it is deleted; `isThere` = the source still has it. */
 type Known = Pick<Learned, 'graph'> & { readonly isThere: boolean };
 
 /** What is to be deleted, or why nothing is. */
 async function goingOf(
-  task: ImageTask,
-  parts: StepParts,
+  task: Leaving,
+  parts: Parts,
   known: Known,
   signal: AbortSignal,
 ): Promise<readonly SourceNode[] | string> {
@@ -63,8 +80,8 @@ async function goingOf(
 
 /** What the target lacks of an image; of one that is gone at the source, only its tag can be compared. */
 async function lackAtTarget(
-  task: ImageTask,
-  parts: StepParts,
+  task: Leaving,
+  parts: Parts,
   { graph, isThere }: Known,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -82,8 +99,8 @@ async function lackAtTarget(
 /** Whether the target has what is left of an image that is gone; what a rule leaves at the source is not missed. */
 async function hasArrived(
   nodes: readonly SourceNode[],
-  { to: { registry, repository } }: ImageTask,
-  { target, spec: { attachments } }: StepParts,
+  { to: { registry, repository } }: Leaving,
+  { target, spec: { attachments } }: Parts,
   signal: AbortSignal,
 ): Promise<boolean> {
   const place = { registry, repository };

@@ -26,7 +26,7 @@ export interface SourceNode {
  * `undefined` when it is more than {@link MAX_CLOSURE} manifests.
  */
 export async function closureOf(
-  task: ImageTask,
+  task: Pick<ImageTask, 'image' | 'to'>,
   registries: Pick<StepParts, 'source' | 'target'>,
   signal: AbortSignal,
 ): Promise<readonly SourceNode[] | undefined> {
@@ -42,7 +42,7 @@ export async function closureOf(
 
 /** The digests of an image and its children at any depth. */
 async function manifestsOf(
-  { image, to }: ImageTask,
+  { image, to }: Pick<ImageTask, 'image' | 'to'>,
   { source, target }: Pick<StepParts, 'source' | 'target'>,
   signal: AbortSignal,
 ): Promise<readonly Digest[]> {
