@@ -162,6 +162,26 @@ describe('createTrivy', () => {
       expect((await scans())[0]?.dockerConfig).to.equal('{"auths":{}}');
     });
 
+    it('K18 of clouds only for images that are read with the logins of the installation', async () => {
+      const environment = {
+        PATH: process.env.PATH,
+        AWS_ROLE_ARN: 'a',
+        AZURE_CLIENT_ID: 'b',
+        GOOGLE_APPLICATION_CREDENTIALS: 'c',
+      };
+      for (const ownLogins of [true, false]) {
+        const { command, scans } = await program();
+        await trivy(command, { environment }).as({ ownLogins })(IMAGE, patient());
+        const seen = (await scans())[0]?.environment ?? {};
+        const clouds = Object.keys(seen).filter((name) => /^(?:AWS|AZURE|GOOGLE)_/.test(name));
+        expect(clouds).to.have.members(
+          ownLogins
+            ? ['AWS_ROLE_ARN', 'AZURE_CLIENT_ID', 'GOOGLE_APPLICATION_CREDENTIALS']
+            : ['AWS_EC2_METADATA_DISABLED'],
+        );
+      }
+    });
+
     it('of a promotion', async () => {
       const { command, scans } = await program();
       const other = trivy(command).as({

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { anonymous, pullSecretLogins } from '../../../src/clients/registry/index.ts';
+import { anonymous, createRegistry, pullSecretLogins } from '../../../src/clients/registry/index.ts';
 import type { Keychain } from '../../../src/core/evidence/index.ts';
 import { accessFor, type AccessParts } from '../../../src/core/evidence/access.ts';
 import { NOW } from '../../support/policies.ts';
+import { startRegistry } from '../../support/registry/index.ts';
 import { createRegistryTwin } from '../../support/twins/registry.ts';
 import { forever } from '../../support/verification.ts';
 
@@ -45,7 +46,35 @@ function accessWith({ configs = [], unreadable = [] }: Partial<PullSecrets>, own
   return { access, asked, scopes };
 }
 
+/** Opens logins with a real registry client, as two pods of two namespaces do. */
+async function accessTo(client: AccessParts['registry'], configs: PullSecrets['configs']) {
+  const read = () => Promise.resolve({ configs, unreadable: [] });
+  const parts = { registry: client, own: anonymous, loginsIn: pullSecretLogins, clock: () => NOW, read };
+  return accessFor(CREDENTIALS, parts, forever());
+}
+
 describe('the logins of an object', () => {
+  it('K17 are not used for another object that has only some of them, also where both share a robot account', async () => {
+    const images = await startRegistry({ auth: { kind: 'basic', username: 'robot', password: 'hidden' } });
+    const theirs = await startRegistry({ auth: { kind: 'basic', username: 'a', password: 'hidden' } });
+    const client = createRegistry({ keychain: anonymous, now: () => NOW });
+    try {
+      const image = { registry: images.host, repository: 'shop/web' };
+      const signatures = { registry: theirs.host, repository: 'signatures' };
+      const a = await accessTo(client, [secret(images.host, 'robot'), secret(theirs.host, 'a')]);
+      const b = await accessTo(client, [secret(images.host, 'robot')]);
+      const [pinning, judging] = [await a([image]), await b([image, signatures])];
+      const scopeOf = (fact: typeof pinning) => fact.state === 'found' && fact.value.scope;
+      expect(scopeOf(judging)).to.be.a('string').and.equal(scopeOf(pinning));
+      const tags = judging.state === 'found' ? judging.value.registry.tags(signatures, forever()) : undefined;
+      const error: unknown = await tags?.catch((thrown: unknown) => thrown);
+      expect(error).to.include({ code: 'RegistryDenied' });
+      expect(theirs.requests.some(({ authorized }) => authorized)).to.equal(false);
+    } finally {
+      await Promise.all([client.close(), images.close(), theirs.close()]);
+    }
+  });
+
   it('are those of its pull secrets, in a separate scope', async () => {
     const { access, asked, scopes } = accessWith({ configs: [secret('registry.example.com')] });
     const fact = await access([IMAGE]);

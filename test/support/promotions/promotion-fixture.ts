@@ -1,5 +1,8 @@
 // A registry on loopback and promotions opened as the program opens them: adapters, records, signatures, all real.
 import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
   parsePromotion,
@@ -7,14 +10,16 @@ import {
   type Execution,
   type ImageAtTarget,
   type ImageResult,
+  type OpeningContext,
   type PlannedImage,
   type Progress,
   type TargetJudgement,
 } from '../../../src/core/promotion/index.ts';
 import { SILENT } from './silent.ts';
-import type { Owner, Parsed } from '../../../src/core/model/index.ts';
+import type { Fact, Owner, Parsed } from '../../../src/core/model/index.ts';
 import { parseSettings, type SettingsInput } from '../../../src/core/settings/index.ts';
-import { compilePolicy, type CompiledPolicy, type TrustRoots } from '../../../src/core/policy/index.ts';
+import { compilePolicy } from '../../../src/core/policy/index.ts';
+import type { CompiledPolicy, Labels, TrustRoots } from '../../../src/core/policy/index.ts';
 import { openJudging } from '../../../src/serve/judging.ts';
 import { openExecution } from '../../../src/core/promotion/opening/open-execution.ts';
 import { rejudgeTarget } from '../../../src/core/promotion/opening/rejudge-target.ts';
@@ -38,6 +43,18 @@ export interface PromotionInput {
   readonly runName?: string;
   readonly signal?: AbortSignal;
   readonly dryRun?: boolean;
+  /** `platform` when not given. */
+  readonly namespace?: string;
+}
+
+/** The installation in which promotions are opened, as far as it differs from a command line without any login. */
+export interface InstallationOptions {
+  /** Its own logins, as a Docker config. */
+  readonly dockerConfig?: object;
+  /** Labels of namespaces; with them its logins are used only as the settings grant them. */
+  readonly namespaceLabels?: (namespace: string) => Promise<Fact<Labels>>;
+  /** Further changes of what promotions are opened with. */
+  readonly opening?: Partial<OpeningContext>;
 }
 
 /** The result. */
@@ -49,13 +66,17 @@ export interface PromotionOutcome {
 /** A fixture for mirrors and promotions. */
 export interface PromotionFixture {
   readonly registry: EmbeddedRegistry;
+  /** What promotions are opened with. */
+  readonly context: OpeningContext;
   /** Opens, plans, runs and closes one promotion. */
   readonly run: (input: PromotionInput) => Promise<PromotionOutcome>;
   /** Opens a promotion and leaves it to the caller. */
   readonly open: (input: PromotionInput) => Promise<Execution>;
   /** Judges the images at the target of a promotion again. */
   readonly rejudge: (
-    input: Pick<PromotionInput, 'spec' | 'secrets'> & { readonly known?: readonly ImageAtTarget[] },
+    input: Pick<PromotionInput, 'spec' | 'secrets' | 'namespace'> & {
+      readonly known?: readonly ImageAtTarget[];
+    },
   ) => Promise<TargetJudgement | undefined>;
   /** Compiles an ImagePolicy with keys in PEM. */
   readonly policy: (spec: Readonly<Record<string, unknown>>, name?: string) => CompiledPolicy;
@@ -75,7 +96,6 @@ const ROOTS: TrustRoots = {
 };
 const PROCESS_CONTEXT = {
   version: 'test',
-  environment: { PATH: process.env.PATH, DOCKER_CONFIG: '/nonexistent' },
   stdin: Readable.from([]),
   writeLog: () => undefined,
 };
@@ -95,6 +115,7 @@ export function shipKey(): SigningKeyPair {
 export async function openPromotionFixture(
   options: RegistryOptions = {},
   written: SettingsInput = {},
+  { dockerConfig = {}, namespaceLabels, opening }: InstallationOptions = {},
 ): Promise<PromotionFixture> {
   const registry = await startRegistry(options);
   const bugs: unknown[] = [];
@@ -104,9 +125,14 @@ export async function openPromotionFixture(
     report: (error: unknown) => bugs.push(error),
   };
   const settings = valueOf(parseSettings(written));
-  const judging = valueOf(await openJudging(settings, PROCESS_CONTEXT, watching));
+  const logins = await mkdtemp(join(tmpdir(), 'logins-'));
+  await writeFile(join(logins, 'config.json'), JSON.stringify(dockerConfig));
+  const environment = { PATH: process.env.PATH, DOCKER_CONFIG: logins };
+  const judging = valueOf(await openJudging(settings, { ...PROCESS_CONTEXT, environment }, watching));
   const context = (policies: readonly CompiledPolicy[]) => ({
     ...judging.opening(ROOTS.publicGood),
+    ...(namespaceLabels && { granting: { grants: judging.grants, namespaceLabels } }),
+    ...opening,
     policies: () => Promise.resolve(policies),
     roots: ROOTS,
   });
@@ -125,13 +151,14 @@ export async function openPromotionFixture(
     policies = [],
     startedAt = STARTED,
     runName = 'run-1',
+    namespace = 'platform',
   }: PromotionInput) => {
     const run = { name: 'platform/app', id: runName, attempt: 1, actor: 'test' };
     return valueOf(
       await openExecution(
         {
           spec: specOf(spec),
-          namespace: 'platform',
+          namespace,
           run,
           startedAt,
           read: (_, name) => Promise.resolve(secrets[name]),
@@ -143,13 +170,14 @@ export async function openPromotionFixture(
   };
   return {
     registry,
+    context: context([]),
     open,
-    rejudge: async ({ spec, secrets = {}, known = [] }) =>
+    rejudge: async ({ spec, secrets = {}, known = [], namespace = 'platform' }) =>
       valueOf(
         await rejudgeTarget(
           {
             spec: specOf(spec),
-            namespace: 'platform',
+            namespace,
             read: (_, name) => Promise.resolve(secrets[name]),
             known,
           },
@@ -195,6 +223,7 @@ export async function openPromotionFixture(
     close: async () => {
       await judging.close();
       await registry.close();
+      await rm(logins, { recursive: true });
     },
   };
 }
