@@ -69,24 +69,32 @@ export async function openSide(
   const insecure = side.insecure ? objectionToHttp(host, context) : undefined;
   if (insecure) return refused(`${path}.insecure`, insecure);
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
-  const ca = side.caSecretRef
-    ? entryOf(owner.secret(side.caSecretRef.name), CA, `${path}.caSecretRef`)
-    : parsed(context.trust.ca);
   if (!logins.ok) return logins;
-  if (!ca.ok) return ca;
   const refusal = await logins.value.refusal(needs, signal);
   if (refusal) return refused(`${path}.repository`, refusal);
-  const trust = { ...context.trust, ca: ca.value };
-  // The client that all sides share, or one of its own for a side that trusts other servers.
-  const own = side.caSecretRef ? context.openClient(trust) : undefined;
-  const client: SideClient = own ?? context.registry;
+  const trusting = clientOf({ side, owner }, path, context);
+  if (!trusting.ok) return trusting;
+  const { client, isOwn, trust } = trusting.value;
   const { keychain, withheld } = logins.value;
   // Who chose the authorities may have chosen what was read, too.
-  const scope = own ? digestOf(JSON.stringify([logins.value.scope, ca.value])) : logins.value.scope;
+  const scope = isOwn ? digestOf(JSON.stringify([logins.value.scope, trust.ca])) : logins.value.scope;
   const askedFor = { namespace: owner.namespace, background: true };
   const registry = client.as({ scope, keychain, side: which, withheld }).inTurn(turnOf(askedFor));
-  const close = async (): Promise<void> => own?.close();
+  const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
+}
+
+/** The client that all sides share, or one of its own for a side that trusts other servers. */
+function clientOf(
+  { side: { caSecretRef }, owner }: Pick<SideToOpen, 'side' | 'owner'>,
+  path: string,
+  { registry, trust, openClient }: OpeningContext,
+): Parsed<{ readonly client: SideClient; readonly isOwn: boolean; readonly trust: ServerTrust }> {
+  if (!caSecretRef) return parsed({ client: registry, isOwn: false, trust });
+  const ca = entryOf(owner.secret(caSecretRef.name), CA, `${path}.caSecretRef`);
+  if (!ca.ok) return ca;
+  const own = { ...trust, ca: ca.value };
+  return parsed({ client: openClient(own), isOwn: true, trust: own });
 }
 
 function refused(path: string, { code, detail }: Reason): Parsed<never> {
