@@ -1,9 +1,14 @@
 import { expect } from 'chai';
-import { unknown, type Fact } from '../../src/core/model/index.ts';
-import type { Labels } from '../../src/core/policy/index.ts';
-import { openCompany, pullSecret, type Company, type WrittenGrants } from '../support/promotions/company.ts';
-import { SILENT } from '../support/promotions/silent.ts';
-import { pushImage } from '../support/registry/push.ts';
+import { unknown, type Fact } from '../../../src/core/model/index.ts';
+import type { Labels } from '../../../src/core/policy/index.ts';
+import {
+  openCompany,
+  pullSecret,
+  type Company,
+  type WrittenGrants,
+} from '../../support/promotions/company.ts';
+import { SILENT } from '../../support/promotions/silent.ts';
+import { pushImage } from '../../support/registry/push.ts';
 
 const PLAIN = { mirror: { quarantine: false, provenance: false, history: false } };
 

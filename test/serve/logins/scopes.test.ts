@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { createAuthority } from '../support/certificates.ts';
-import { auth, basic, openCompany, pullSecret } from '../support/promotions/company.ts';
-import { openPromotionFixture, shipKey } from '../support/promotions/promotion-fixture.ts';
-import { failure } from '../support/registry/http.ts';
-import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
-import { pushImage } from '../support/registry/push.ts';
+import { createAuthority } from '../../support/certificates.ts';
+import { auth, basic, openCompany, pullSecret } from '../../support/promotions/company.ts';
+import { openPromotionFixture, shipKey } from '../../support/promotions/promotion-fixture.ts';
+import { failure } from '../../support/registry/http.ts';
+import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
+import { pushImage } from '../../support/registry/push.ts';
 
 /** What a test has opened, closed after it in reverse. */
 const opened: { close(): Promise<void> }[] = [];
