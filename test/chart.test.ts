@@ -50,6 +50,9 @@ const SETTINGS = {
   unmatchedImages: 'Warn',
   registries: {
     insecure: ['registry.example.com:5000'],
+    allowedAddresses: ['minio.lan:9000', '*.lan', '10.0.0.0/8', 'fd00::1'],
+    clusterRanges: ['10.96.0.0/12', 'fd00::/108'],
+    privateRegistries: 'Refuse',
     caFiles: ['/ca.pem'],
     concurrencyPerHost: 1,
     waitingPerNamespace: 1,

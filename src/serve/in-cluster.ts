@@ -51,7 +51,10 @@ async function openParts(
     onRequest: telemetry.onApiRequest,
     kubeconfig,
   });
-  const judging = await openJudging(settings, context, telemetry);
+  const judging = await openJudging(settings, context, telemetry, {
+    // In a pod loopback is what stands beside this process, which tenants have no business with.
+    loopback: context.environment.KUBERNETES_SERVICE_HOST === undefined ? 'Allow' : 'Refuse',
+  });
   const namespace = await namespaceOf(settings);
   const hosts = certificateHosts(settings.certificates);
   if (!cluster.ok || !namespace.ok || !judging.ok || !hosts.ok) {

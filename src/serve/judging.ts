@@ -30,6 +30,7 @@ export async function openJudging(
   settings: Settings,
   context: ProcessContext,
   watching: Watching,
+  place: Pick<RegistryOptions, 'loopback'> = {},
 ): Promise<Parsed<OpenJudging>> {
   const { registries, memory: limits, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
@@ -44,6 +45,8 @@ export async function openJudging(
     insecureHosts: registries.insecure,
     ca: ca.value,
     ...registries,
+    ...place,
+    apiServer: environment.KUBERNETES_SERVICE_HOST,
     userAgent: `pratique/${context.version}`,
     now: clock,
     onRequest: watching.onRequest,

@@ -37,6 +37,7 @@ const CONTROLLERS: Named = [
 ];
 const CLIENTS: Named = [
   ['clients/io', 'what clients share: limits on bytes, programs and waits; one load for all who ask'],
+  ['clients/http', 'where requests may go: rules of URLs and addresses, the addresses of names'],
   ['clients/threads', 'threads with their own memory limit, for bytes that strangers wrote'],
   ['clients/registry', 'OCI distribution: logins, reads, writes, transfers'],
   ['clients/sigstore', 'signatures, bundles and trust roots: verify and sign'],
@@ -46,6 +47,11 @@ const CLIENTS: Named = [
   ['clients/files', 'the file system: custom resources and other inputs'],
   ['clients/http-server', 'HTTPS with certificate rotation, probes, metrics, logs'],
 ];
+/** What those clients may import that others share. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'clients/io': ['core/model'],
+  'clients/http': ['core/model', 'clients/io'],
+};
 const CONTROLLER_ROOMS = CONTROLLERS.map(([path]) => path);
 const CLIENT_ROOMS = CLIENTS.map(([path]) => path);
 
@@ -119,7 +125,7 @@ export const ROOMS: readonly Room[] = [
   ...CLIENTS.map(([path, purpose]) => ({
     path,
     purpose,
-    mayImport: path === 'clients/io' ? ['core/model'] : ['core/model', 'clients/io'],
+    mayImport: MAY_IMPORT[path] ?? ['core/model', 'clients/io', 'clients/http'],
     mayImportTypes: CORE,
   })),
 ];
@@ -137,7 +143,7 @@ export const SMALL_LIBRARIES: readonly string[] = [
 
 /** Every other outside library and the rooms that own it; a name ending in `/` stands for a whole scope. */
 export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  undici: ['clients/io', 'clients/registry', 'clients/kubernetes', 'clients/scanner'],
+  undici: ['clients/http', 'clients/registry', 'clients/kubernetes', 'clients/scanner'],
   '@sigstore/': ['clients/sigstore'],
   '@noble/': ['clients/sigstore'],
   express: ['clients/http-server'],

@@ -7,7 +7,8 @@ import {
   type Fault,
   type ReasonCode,
 } from '../../core/model/index.ts';
-import { discard, readAtMost } from '../io/index.ts';
+import { discard } from '../http/index.ts';
+import { readAtMost } from '../io/index.ts';
 import type { Answer, Call } from './call.ts';
 import { fault, faultOfError, faultOfStatus, misbehaved } from './fault.ts';
 

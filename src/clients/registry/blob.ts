@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
-import { discard } from '../io/index.ts';
+import { discard } from '../http/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfError, misbehaved } from './fault.ts';

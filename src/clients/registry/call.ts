@@ -68,6 +68,8 @@ export interface Ask {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** On the registry's own origin; elsewhere no login is sent along. */
   readonly url: URL;
+  /** The host name, as in `url`, of what sends us there; absent = the registry of the call. */
+  readonly sender?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | StreamBody;
 }

@@ -2,8 +2,10 @@ import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { Pool, request, type Dispatcher } from 'undici';
+import { Unreachable, type AddressKind, type Reach } from '../http/index.ts';
+import { unlessAborted } from '../io/index.ts';
 import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
-import { faultOfError } from './fault.ts';
+import { fault, faultOfError } from './fault.ts';
 import type { Release, TakeSlots } from './slots.ts';
 
 /** Sends one request and awaits the head of its response. Follows nothing, retries nothing; throws Faults. */
@@ -61,14 +63,14 @@ export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
  */
 export function openConnections(
   options: ConnectionOptions,
-  takeSlots: TakeSlots,
+  { reach, takeSlots }: { readonly reach: Reach; readonly takeSlots: TakeSlots },
 ): {
   readonly exchange: Exchange;
   readonly close: () => Promise<void>;
 } {
   const { onRequest, userAgent = 'pratique', transfersPerHost = DEFAULT_TRANSFERS_PER_HOST } = options;
   const { stallMs = DEFAULT_STALL_MS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const open = poolsOf(options.ca, requestTimeoutMs);
+  const open = poolsOf(reach, options.ca, requestTimeoutMs);
   const pool = (name: string, slots: number) => ({ name, slots, ...open(slots) });
   const questions = pool('questions', options.concurrencyPerHost ?? DEFAULT_CONCURRENCY_PER_HOST);
   const downloads = pool('downloads', transfersPerHost);
@@ -88,17 +90,29 @@ export function openConnections(
     patient
       ? { signal, headersTimeout: stallMs, bodyTimeout: stallMs }
       : { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
-  const exchange: Exchange = async (call, { method, url, headers, body }) => {
+  /** Where it is connected to is decided before anything waits or is sent. */
+  const judged = async (call: Call, { url: { hostname, host }, sender }: Ask): Promise<AddressKind> => {
+    const { hostname: own } = call.endpoint;
+    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const kind = hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
+    return unlessAborted(kind, signal, () => signal.reason as Error).catch((error: unknown) => {
+      if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
+      throw fault(call, hostname === own ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
+    });
+  };
+  const exchange: Exchange = async (call, ask) => {
+    const { method, url, headers, body } = ask;
     const { host } = url;
     const count = (code: string): void => {
       onRequest?.({ host, operation: call.operation, code });
       call.onRequest?.();
     };
     const length = isStream(body) ? { 'content-length': String(body.length) } : {};
+    const kind = await judged(call, ask);
     const release = await slotFor(call, url);
     try {
       const response = await request(url, {
-        dispatcher: calling(release, poolOf(call).to(url)),
+        dispatcher: calling(release, poolOf(call).to(url, kind)),
         method,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
@@ -145,24 +159,25 @@ type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' |
 
 /** The connections of one kind. */
 interface Pools {
-  readonly to: (url: URL) => Pool;
+  readonly to: (url: URL, kind: AddressKind) => Pool;
   readonly destroy: () => Promise<void>;
 }
 
-function poolsOf(ca: string | undefined, timeout: number): (connections: number) => Pools {
+function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connections: number) => Pools {
   // Made once: parsing all the system's roots anew for each connection costs tens of milliseconds.
   const secureContext =
     (ca ?? '') === '' ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca ?? ''] });
   return (connections) => {
     const all = new Set<Pool>();
-    const open = (origin: string): Pool => {
+    const open = (origin: string, kind: AddressKind): Pool => {
       const pool = new Pool(origin, {
         connections,
         allowH2: false, // one request per connection keeps the cap honest and aborts cheap
         headersTimeout: 0, // the limits of each request say what holds
         bodyTimeout: 0,
         keepAliveMaxTimeout: MAX_IDLE_MS,
-        connect: { timeout, secureContext },
+        // The name stays the name of the certificate; the addresses are those that were judged.
+        connect: { timeout, secureContext, lookup: reach.lookup(kind) },
       });
       all.add(pool);
       return pool;
@@ -173,11 +188,16 @@ function poolsOf(ca: string | undefined, timeout: number): (connections: number)
     };
     const kept = new LRUCache<string, Pool>({
       max: MAX_OPEN_HOSTS,
-      memoMethod: open,
       dispose: (pool) => void close(pool),
     });
     return {
-      to: ({ origin }) => kept.memo(origin),
+      // A connection that was made under one judgement is not used under another.
+      to: ({ origin }, kind) => {
+        const key = `${kind} ${origin}`;
+        const pool = kept.get(key) ?? open(origin, kind);
+        kept.set(key, pool);
+        return pool;
+      },
       destroy: async () => {
         await Promise.all([...all].map((pool) => pool.destroy()));
       },

@@ -1,5 +1,5 @@
 import { errorCode, Fault, type ReasonCode } from '../../core/model/index.ts';
-import { certificateProblem } from '../io/index.ts';
+import { certificateProblem } from '../http/index.ts';
 import type { Answer, Call } from './call.ts';
 
 /** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */

@@ -1,11 +1,11 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
 import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
+import { createReach, type ReachOptions } from '../http/index.ts';
 import { endpointOf } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses } from './pause.ts';
@@ -20,7 +20,7 @@ export { anonymous, dockerDirectory, dockerKeychain } from './auth/keychain.ts';
 export type { RequestEvent } from './exchange.ts';
 
 /** What a registry client is given. */
-export interface RegistryOptions extends ConnectionOptions {
+export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   /** Finds logins; see {@link dockerKeychain}. */
   readonly keychain: Keychain;
   /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
@@ -31,7 +31,6 @@ export interface RegistryOptions extends ConnectionOptions {
   readonly chunkBytes?: number;
   /** Parses large answers beside this thread; absent = they are parsed here. */
   readonly parseElsewhere?: ParseElsewhere;
-  readonly now: Clock;
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
 }
@@ -51,15 +50,16 @@ const MAX_SCOPES = 500;
 export function createRegistry(options: RegistryOptions): Registry {
   const { keychain, now, parseElsewhere, insecureHosts = [], random = Math.random } = options;
   const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
+  const reach = createReach(options);
   const takeSlots = createSlots({
     perNamespace: options.waitingPerNamespace ?? DEFAULT_WAITING_PER_NAMESPACE,
   });
-  const { exchange, close } = openConnections(options, takeSlots);
+  const { exchange, close } = openConnections(options, { reach, takeSlots });
   const closing = new AbortController();
   const pauses = createPauses(now);
   const turns = createTurns();
   const limits = { takeSlots, transfersPerHost, chunkBytes };
-  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts);
+  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
   const viewOf = (logins: Keychain, side: Call['side']): View => {
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
     const transport = createTransport(exchange, pauses, authorizer);

@@ -1,6 +1,6 @@
+import { objectionToUrl, parseSentUrl } from '../http/index.ts';
 import { isAbsent, readBody } from './answer.ts';
 import { send, type Answer, type Ask, type Call } from './call.ts';
-import { objectionTo } from './endpoint.ts';
 import { fault, quote, misbehaved } from './fault.ts';
 
 /** `<target>; parameters` (RFC 8288 §3); commas inside the angle brackets belong to the target. */
@@ -15,10 +15,12 @@ function nextPage(call: Call, answer: Answer): URL | undefined {
   const links = [answer.headers.link ?? []].flat().join(', ');
   const next = [...links.matchAll(LINK)].find(([, , parameters = '']) => REL_NEXT.test(parameters))?.[1];
   if (next === undefined) return undefined;
-  const url = URL.parse(next, answer.url.href);
+  const url = parseSentUrl(next, answer.url);
   const within = `/v2/${call.repository}/`;
-  if (url?.origin === call.endpoint.origin && url.pathname.startsWith(within)) return url;
-  const where = url === null ? 'no valid address' : quote(url.host + url.pathname);
+  const { endpoint } = call;
+  const isOwn = url?.origin === endpoint.origin && !objectionToUrl(url, endpoint, endpoint.rules);
+  if (isOwn && url.pathname.startsWith(within)) return url;
+  const where = url === undefined ? 'no valid address' : quote(url.host + url.pathname);
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }
 
@@ -66,13 +68,15 @@ export async function readPages<T>(
 
 /**
  * Where a registry leads us from the address of its answer, or a Fault when that is nowhere or must not be gone to (see
- * {@link objectionTo}). `verb` is how it does so: `redirects`.
+ * {@link objectionToUrl}). `verb` is how it does so: `redirects`.
  */
 export function placeOf(call: Call, from: URL, location: string, verb: string): URL {
-  const target = URL.parse(location, from.href);
-  if (target === null) throw misbehaved(call, `it ${verb} to no valid address`);
+  const target = parseSentUrl(location, from);
+  if (target === undefined) throw misbehaved(call, `it ${verb} to no valid address`);
   const isDowngrade = from.protocol === 'https:' && target.protocol === 'http:';
-  const objection = isDowngrade ? 'it is plain http' : objectionTo(target, call.endpoint);
+  const objection = isDowngrade
+    ? 'it is plain http'
+    : objectionToUrl(target, call.endpoint, call.endpoint.rules);
   if (objection === undefined) return target;
   throw fault(call, 'UntrustedEndpoint', `it ${verb} to ${quote(target.host)}: ${objection}`);
 }

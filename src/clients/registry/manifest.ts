@@ -10,7 +10,7 @@ import {
   type ManifestContent,
 } from '../../core/model/index.ts';
 import type { Deletion } from '../../core/promotion/index.ts';
-import { discard } from '../io/index.ts';
+import { discard } from '../http/index.ts';
 import { contentType, drop, faultOfRefusal, header, isAbsent, isDone, readBody } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, misbehaved } from './fault.ts';

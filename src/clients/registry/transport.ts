@@ -1,5 +1,5 @@
 import { Fault } from '../../core/model/index.ts';
-import { discard, wasReset } from '../io/index.ts';
+import { discard, wasReset } from '../http/index.ts';
 import { header } from './answer.ts';
 import type { Authorizer } from './auth/authorization.ts';
 import type { Answer, Ask, Call, Transport } from './call.ts';
@@ -34,17 +34,18 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
   };
 
   async function follow(call: Call, ask: Ask, authorization: string | undefined): Promise<Answer> {
-    let url = ask.url;
+    let { url, sender } = ask;
     let secret = url.origin === call.endpoint.origin ? authorization : undefined;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const headers = secret === undefined ? ask.headers : { ...ask.headers, authorization: secret };
-      const answer = await steady(call, { ...ask, url, headers });
+      const answer = await steady(call, { ...ask, url, sender, headers });
       const followed = ask.method === 'GET' || ask.method === 'HEAD' ? REDIRECTS : KEEPING;
       const location = followed.has(answer.status) ? header(answer, 'location') : undefined;
       if (location === undefined) return answer;
       await discard(answer);
       const target = placeOf(call, url, location, 'redirects');
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
+      sender = url.hostname;
       url = target;
     }
     throw misbehaved(call, `it redirects more than ${MAX_REDIRECTS} times`);

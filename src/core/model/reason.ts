@@ -42,6 +42,7 @@ export const REASONS = {
   RegistryRateLimited: 'The registry asks to slow down.',
   RegistryMisbehaved: 'The registry answered something that cannot be right.',
   UntrustedEndpoint: 'The registry pointed to a place that credentials or requests must not go to.',
+  AddressRefused: 'The registry is at an address that requests must not go to.',
   LimitExceeded: 'There is more of it than Pratique is willing to read.',
   DeadlineExceeded: 'The time for this decision ran out.',
   UnreadableDate: 'A lifecycle date could not be read.',

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { errorCode } from '../../../core/model/index.ts';
-import { discard, unlessAborted, wasReset } from '../../io/index.ts';
+import { discard, wasReset } from '../../http/index.ts';
+import { unlessAborted } from '../../io/index.ts';
 import type { Login, Logins } from '../login.ts';
 import { fault, faultOfError } from './fault.ts';
 

@@ -1,5 +1,5 @@
 import { Fault, hidePathSecrets, type ReasonCode, errorCode } from '../../../core/model/index.ts';
-import { certificateProblem } from '../../io/index.ts';
+import { certificateProblem } from '../../http/index.ts';
 
 /** The API server's own account of a refusal (a `Status` object). */
 export interface Refusal {

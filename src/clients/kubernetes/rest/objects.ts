@@ -1,5 +1,5 @@
 import { isObject } from '../../../core/model/index.ts';
-import { discard } from '../../io/index.ts';
+import { discard } from '../../http/index.ts';
 import type { Cluster, Collection, ObjectAddress, Page, WriteOptions, Written } from '../types.ts';
 import { describeTarget, pathOf, resourceLabel } from './address.ts';
 import { faultIn, MAX_OBJECT_BYTES, parseObject, readJson, readRefusal, unintelligible } from './body.ts';

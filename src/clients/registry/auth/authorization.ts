@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
 import { sharedTurn, type Clock, type SharedTurn } from '../../../core/model/index.ts';
+import { parseSentUrl } from '../../http/index.ts';
 import { createMemo, unlessAborted } from '../../io/index.ts';
 import type { Access, Call } from '../call.ts';
 import { objectionToRealm, type Endpoint } from '../endpoint.ts';
@@ -171,12 +172,11 @@ function tokenKey(endpoint: Endpoint, { realm, service, scopes, login }: TokenQu
  */
 function realmOf(call: Call, { parameters }: Challenge): Omit<TokenQuestion, 'login'> {
   const text = parameters.get('realm') ?? '';
-  const realm = URL.parse(text);
-  if (realm === null) throw misbehaved(call, 'it asks for a login at no valid address');
+  const realm = parseSentUrl(text);
+  if (realm === undefined) throw misbehaved(call, 'it asks for a login at no valid address');
   const objection = objectionToRealm(realm, call.endpoint);
   if (objection !== undefined)
     throw fault(call, 'UntrustedEndpoint', `it asks for a login at ${quote(realm.host)}: ${objection}`);
-  realm.hash = '';
   const scopes = parameters.get('scope')?.split(' ').filter(Boolean) ?? [
     `repository:${call.repository}:${ACTIONS[call.access]}`,
   ];

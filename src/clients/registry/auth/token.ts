@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
-import { discard, type Lasting } from '../../io/index.ts';
+import { discard } from '../../http/index.ts';
+import { type Lasting } from '../../io/index.ts';
 import { readJson } from '../answer.ts';
 import type { Answer, Ask, Call } from '../call.ts';
 import { REDIRECTS, type Exchange } from '../exchange.ts';

@@ -1,9 +1,9 @@
 import type { Descriptor, Digest, Fault } from '../../../core/model/index.ts';
-import { discard } from '../../io/index.ts';
+import { discard } from '../../http/index.ts';
 import { compareDigests, faultOfRefusal, header, isDone } from '../answer.ts';
 import { hasBlob } from '../blob.ts';
 import { send, urlIn, type Answer, type Ask, type Call } from '../call.ts';
-import { misbehaved, mayPass } from '../fault.ts';
+import { fault, misbehaved, mayPass } from '../fault.ts';
 import { placeOf } from '../link.ts';
 import { pause } from '../pause.ts';
 import type { Feed } from './feed.ts';
@@ -207,7 +207,16 @@ export async function mountBlob(call: Call, alsoPulls: string, digest: Digest): 
 /** Where an upload continues, by the headers of an answer. */
 function nextUrl(call: Call, answer: Answer): URL | undefined {
   const location = header(answer, 'location');
-  return location === undefined ? undefined : placeOf(call, answer.url, location, 'sends the upload');
+  if (location === undefined) return undefined;
+  const place = placeOf(call, answer.url, location, 'sends the upload');
+  // Only the registry sends it to other hosts: an address is judged by the host that sends us there.
+  if ([call.endpoint.hostname, answer.url.hostname].includes(place.hostname) || isOwn(call, answer))
+    return place;
+  throw fault(call, 'UntrustedEndpoint', `${answer.url.host} sends the upload on to ${place.host}`);
+}
+
+function isOwn({ endpoint }: Call, { url }: Answer): boolean {
+  return url.hostname === endpoint.hostname;
 }
 
 /** The address that ends an upload. The query is a registry's own and is added to, not written anew. */

@@ -1,11 +1,20 @@
 import * as z from 'zod';
-import { block, DAY_MS, host, milliseconds, path } from './parts.ts';
+import { address, block, DAY_MS, host, milliseconds, path, range } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
 
 export const registries = block({
   /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
   insecure: z.array(host).default([]),
+  /**
+   * Hosts, addresses and ranges that may be reached however private they are: `minio.lan`, `minio.lan:9000` (which opens the
+   * port, too), `*.lan`, `10.0.0.0/8`. Else registries may not send requests to more private places than they are at.
+   */
+  allowedAddresses: z.array(address).max(256).default([]),
+  /** Ranges of the cluster's pods and services. Registries may not send requests there. The services' is guessed in a pod. */
+  clusterRanges: z.array(range).max(64).default([]),
+  /** Whether registries may be at private addresses and in the cluster. Allow: many are. */
+  privateRegistries: z.enum(['Allow', 'Refuse']).default('Allow'),
   /** PEM files with certificate authorities trusted besides the system's. */
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */

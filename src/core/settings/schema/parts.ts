@@ -23,6 +23,21 @@ export const host = z
     'is not a host such as registry.example.com:5000',
   );
 
+/** Addresses, e.g. `10.0.0.0/8`. */
+export const range = z
+  .string()
+  .refine((text) => [z.cidrv4(), z.cidrv6()].some((form) => form.safeParse(text).success), {
+    error: 'is not a range such as 10.0.0.0/8',
+  });
+
+/** A host with optional port, all hosts below a domain, an address, or a range of addresses. */
+export const address = z
+  .string()
+  .refine(
+    (text) => [z.ipv6(), range, host].some((form) => form.safeParse(text.replace(/^\*\./, '')).success),
+    { error: 'is not a host such as minio.lan:9000, *.lan, 10.0.0.5 or 10.0.0.0/8' },
+  );
+
 /** An address to listen on; no host = every interface. */
 export const listen = z.string().transform((text, context) => {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);

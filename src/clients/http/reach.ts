@@ -1,0 +1,217 @@
+import type { LookupFunction } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../core/model/index.ts';
+import {
+  addressIn,
+  addressKind,
+  blockList,
+  comparePrivacy,
+  isListed,
+  isLoopbackSpelling,
+  plainName,
+  type AddressKind,
+} from './address.ts';
+import { parseAllowed, type Allowed } from './allowed.ts';
+import { rememberAddresses, type Resolve } from './resolver.ts';
+
+/** What may be reached, as administrators and the place of this process decide. */
+export interface ReachOptions {
+  /** Hosts (`minio.lan`, `minio.lan:9000`, `*.lan`), addresses and ranges (`10.0.0.0/8`) that registries may send requests to, however private. */
+  readonly allowedAddresses?: readonly string[];
+  /** Ranges of pods and services of the cluster. */
+  readonly clusterRanges?: readonly string[];
+  /** The address of the API server as pods know it; the cluster's services are near it. */
+  readonly apiServer?: string | undefined;
+  /** Whether hosts that are spelled as loopback (`localhost:5000`) may be asked; default `Allow`. */
+  readonly loopback?: 'Allow' | 'Refuse';
+  /** Whether hosts that were named may be at private addresses and in the cluster; default `Allow`. */
+  readonly privateRegistries?: 'Allow' | 'Refuse';
+  readonly now: Clock;
+  /** Finds the addresses of names; default: the operating system. */
+  readonly resolve?: Resolve;
+  /** Where an address is connected to; default: there. */
+  readonly dial?: (address: string) => string;
+}
+
+/** A host that must not be connected to. The message is a clause that says why, and what an administrator would set. */
+export class Unreachable extends Error {}
+
+/** Decides about addresses before anything is connected to. */
+export interface Reach {
+  /** What may be reached by name and port, for the rules of URLs. */
+  readonly allowed: Allowed;
+  /**
+   * Judges a host that was named (an image reference, a setting). Resolves to the kind that its connections are kept under; rejects
+   * with {@link Unreachable}, or with the error of DNS.
+   */
+  readonly named: (hostname: string) => Promise<AddressKind>;
+  /** Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. */
+  readonly sentBy: (sender: string, hostname: string) => Promise<AddressKind>;
+  /** Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm. */
+  readonly lookup: (kind: AddressKind) => LookupFunction;
+}
+
+/** Kinds to which a host of each kind may send us. To the same host is no sending. Cluster services are named by administrators. */
+const FOLLOWED: Readonly<Record<AddressKind, readonly AddressKind[]>> = {
+  public: ['public'],
+  private: ['public', 'private'],
+  cluster: ['public', 'private'],
+  loopback: ['public', 'loopback'],
+  'api-server': ['public', 'private'],
+  'link-local': ['public'],
+};
+
+/** Hosts of which is remembered from how public an address they have answered. */
+const MAX_SENDERS = 10_000;
+/** How long, in milliseconds: longer than any request is under way. A host cannot become private to send us to its neighbours. */
+const SENDER_MS = 60 * 60_000;
+
+/** Makes the rules of one client. */
+export function createReach(options: ReachOptions): Reach {
+  const { now, dial = (address) => address } = options;
+  const allowed = parseAllowed(options.allowedAddresses ?? []);
+  const kindOf = kindsOf(options);
+  const addressesOf = rememberAddresses(now, options.resolve);
+  const senders = new LRUCache<string, { readonly kind: AddressKind; readonly at: number }>({
+    max: MAX_SENDERS,
+  });
+
+  const resolved = async (hostname: string): Promise<readonly Judged[]> => {
+    const literal = addressIn(hostname);
+    const addresses = literal === undefined ? await addressesOf(hostname) : [literal];
+    if (addresses.length === 0) throw new Unreachable(`${hostname} has no address`);
+    return addresses.map((address) => {
+      const kind = kindOf(hostname, address);
+      return { address, kind, isAllowed: allowed.host(hostname) || allowed.address(address) };
+    });
+  };
+
+  /** How public a host is, by the most public address that it has had. */
+  const publicness = (hostname: string, judged: readonly Judged[]): AddressKind => {
+    const at = now().getTime();
+    const seen = senders.get(hostname);
+    const kinds = judged.map(({ kind }) => kind);
+    if (seen && at - seen.at < SENDER_MS) kinds.push(seen.kind);
+    const kind = kinds.toSorted(comparePrivacy)[0] ?? 'public';
+    senders.set(hostname, { kind, at });
+    return kind;
+  };
+
+  const permitted = (
+    hostname: string,
+    judged: readonly Judged[],
+    kinds: readonly AddressKind[],
+  ): AddressKind => {
+    // One address that is refused condemns the name: answers that mix kinds are made to get past such rules.
+    const refused = judged.find(({ kind, isAllowed }) => !isAllowed && !kinds.includes(kind));
+    if (refused) throw new Unreachable(objection(hostname, refused.kind));
+    publicness(hostname, judged);
+    return pooledAs(judged);
+  };
+
+  const namedKinds = (hostname: string): readonly AddressKind[] => [
+    'public',
+    ...(options.privateRegistries === 'Refuse' ? [] : (['private', 'cluster'] as const)),
+    ...(options.loopback !== 'Refuse' && isLoopbackSpelling(hostname) ? (['loopback'] as const) : []),
+  ];
+
+  const named = async (hostname: string): Promise<AddressKind> =>
+    permitted(hostname, await resolved(hostname), namedKinds(hostname));
+
+  return {
+    allowed,
+    named,
+    sentBy: async (sender, hostname) => {
+      if (plainName(sender) === plainName(hostname)) return named(hostname);
+      const from = publicness(sender, await resolved(sender));
+      return permitted(hostname, await resolved(hostname), FOLLOWED[from]);
+    },
+    lookup:
+      (kind) =>
+      (hostname, { all }, callback) => {
+        const found = async (): Promise<readonly { address: string; family: number }[]> => {
+          const judged = await resolved(hostname);
+          if (pooledAs(judged) !== kind) throw new Error(`the addresses of ${hostname} have changed`);
+          return judged.map(({ address }) => withFamily(dial(address)));
+        };
+        found().then(
+          (addresses) => {
+            const [first] = addresses;
+            if (all) callback(null, [...addresses]);
+            else callback(null, first?.address ?? '', first?.family);
+          },
+          (error: unknown) => {
+            callback(error instanceof Error ? error : new Unreachable(String(error)), '');
+          },
+        );
+      },
+  };
+}
+
+interface Judged {
+  readonly address: string;
+  readonly kind: AddressKind;
+  /** An administrator named it. */
+  readonly isAllowed: boolean;
+}
+
+/** The kind that connections are kept under. What an administrator named is anyone's to use, like a public address. */
+function pooledAs(judged: readonly Judged[]): AddressKind {
+  const kinds = judged.map(({ kind, isAllowed }): AddressKind => (isAllowed ? 'public' : kind));
+  return kinds.toSorted(comparePrivacy).at(-1) ?? 'link-local';
+}
+
+function withFamily(address: string): { address: string; family: number } {
+  return { address, family: address.includes(':') ? 6 : 4 };
+}
+
+const NAMES: Readonly<Record<AddressKind, string>> = {
+  public: 'at a public address',
+  private: 'at a private address',
+  cluster: 'in the cluster',
+  loopback: 'at a loopback address',
+  'api-server': 'at the address of the API server',
+  'link-local': 'at a link-local or reserved address',
+};
+
+function objection(hostname: string, kind: AddressKind): string {
+  return `${hostname} is ${NAMES[kind]}; only an administrator can allow it, in registries.allowedAddresses`;
+}
+
+/** Names that the DNS of a cluster gives to services and pods, wherever they point to. */
+const CLUSTER_NAME = /(?:\.svc|\.cluster\.local)$/;
+/** The same under a domain that was chosen for the cluster; such a name may occur on the internet, too. */
+const MAYBE_CLUSTER_NAME = /\.(?:svc|pod)\./;
+
+/** Finds the kind of an address that a name has: the more private one of what the name and the address are. */
+function kindsOf(options: ReachOptions): (hostname: string, address: string) => AddressKind {
+  const { apiServer, clusterRanges = [] } = options;
+  const server = addressIn(apiServer ?? '');
+  const inCluster = blockList([...clusterRanges, ...(server === undefined ? [] : [servicesNear(server)])]);
+  const servers = blockList(server === undefined ? [] : [server]);
+  return (hostname, address) => {
+    if (isListed(servers, address)) return 'api-server';
+    const byAddress = addressKind(address);
+    const byName = nameKind(plainName(hostname), byAddress, server !== undefined);
+    const byRange = isListed(inCluster, address) ? 'cluster' : 'public';
+    const kinds: readonly AddressKind[] = [byAddress, byName, byRange];
+    return kinds.toSorted(comparePrivacy).at(-1) ?? byAddress;
+  };
+}
+
+function nameKind(name: string, byAddress: AddressKind, inPod: boolean): AddressKind {
+  if (addressIn(name) !== undefined) return 'public';
+  if (isLoopbackSpelling(name)) return 'loopback';
+  // In a pod a name of one label is a service of its namespace.
+  const maybe = MAYBE_CLUSTER_NAME.test(name) || (inPod && !name.includes('.'));
+  return CLUSTER_NAME.test(name) || (maybe && byAddress !== 'public') ? 'cluster' : 'public';
+}
+
+/**
+ * The services of the cluster are in the range that the API server has the first address of. Its length is not known: the
+ * usual 16 bits, or 20 where a public range is used (GKE), of which the rest belongs to others.
+ */
+function servicesNear(server: string): string {
+  if (server.includes(':')) return `${server}/112`;
+  return `${server}/${addressKind(server) === 'public' ? 20 : 16}`;
+}
