@@ -6,6 +6,7 @@ import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { answerConditions } from './conditions.ts';
 import { learn } from './learn.ts';
+import { readListing, readReleases } from './indexes.ts';
 import { listRunnable } from './platforms.ts';
 import { inTurn, type Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
@@ -38,7 +39,7 @@ export async function gather({ ref, policies, needs }: Gathering, given: Reading
   const resolving = resolve(ref, reading);
   // With a digest in hand nothing waits for the manifest; a tag has to be resolved first, once.
   const image = isPinned(ref) ? ref : (await resolving).image;
-  if (isPinned(image)) return learnAll(image, resolving, { policies, needs }, reading);
+  if (isPinned(image)) return learnAll(image, resolving, { ref, policies, needs }, reading);
   const { manifest } = await resolving;
   const unreadable = manifest.state === 'unknown' ? manifest : NOT_ASKED;
   return { ...nothing, manifest, referrers: unreadable, signatures: unreadable };
@@ -47,26 +48,27 @@ export async function gather({ ref, policies, needs }: Gathering, given: Reading
 async function learnAll(
   image: PinnedRef,
   resolving: ReturnType<typeof resolve>,
-  { policies, needs }: Omit<Gathering, 'ref'>,
+  { ref, policies, needs }: Gathering,
   reading: Reading,
 ): Promise<Evidence> {
   const asked = needs.signatures;
-  const [{ manifest }, referrers, first] = await Promise.all([
+  const [{ manifest }, referrers, first, listing] = await Promise.all([
     resolving,
     readReferrers(image, reading),
     asked && readSignatures(image, asked, reading),
+    needs.marks ? readListing(ref, reading) : undefined,
   ]);
-  const next = needsNext(policies, { image, manifest, referrers }, reading.clock());
-  const [releases, children, successor] = await Promise.all([
+  const known = { image, manifest, referrers, signatures: NOT_ASKED, indexes: listing };
+  const next = needsNext(policies, known, reading.clock());
+  const [releases, indexes, children, successor] = await Promise.all([
     next.signatures && readSignatures(image, next.signatures, reading),
+    listing && readReleases(listing, next.signatures, reading),
     asked?.everyChild ? readChildren(image, manifest, asked, reading) : NOT_ASKED,
-    next.successor && manifest.state === 'found'
-      ? readSuccessor(image, manifest.value, policies, reading)
-      : NOT_ASKED,
+    next.successor ? readSuccessor(image, manifest, policies, reading) : NOT_ASKED,
   ]);
   const facts = [first, releases].filter((fact) => fact !== undefined);
   const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
-  const evidence = { image, manifest, referrers, signatures, children, successor };
+  const evidence = { image, manifest, referrers, signatures, children, successor, indexes };
   const isConditional = policies.some(({ attestations }) => attestations.length > 0);
   if (!isConditional) return evidence;
   return { ...evidence, conditions: await answerConditions(policies, evidence, reading) };
@@ -76,12 +78,14 @@ async function learnAll(
 const MAX_CANDIDATES = 5;
 
 /** Finds the newest tag of an image's line that claims no passed date; advice only, no verdict depends on it. */
-function readSuccessor(
+async function readSuccessor(
   image: PinnedRef,
-  manifest: Manifest,
+  known: Fact<Manifest>,
   policies: readonly CompiledPolicy[],
   reading: Reading,
 ): Promise<Fact<Successor>> {
+  if (known.state !== 'found') return NOT_ASKED;
+  const manifest = known.value;
   const rules = {
     annotations: policies.flatMap(({ lifecycle }) => lifecycle?.annotations ?? []),
     artifactTypes: policies.flatMap(({ lifecycle }) => lifecycle?.artifactTypes ?? []),

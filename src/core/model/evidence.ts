@@ -2,7 +2,7 @@ import type { Annotations } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { Fact, Unknown } from './fact.ts';
 import type { Manifest } from './manifest.ts';
-import type { ImageRef } from './reference.ts';
+import type { ImageRef, PinnedRef } from './reference.ts';
 import type { Signer } from './trust.ts';
 
 /**
@@ -126,6 +126,15 @@ export interface ChildEvidence {
   readonly signatures: Fact<readonly Signature[]>;
 }
 
+/** What is known about an index that lists an image: what stands on it holds for the image as well. */
+export interface IndexEvidence {
+  readonly image: PinnedRef;
+  readonly manifest: Fact<Manifest>;
+  readonly referrers: Fact<readonly Referrer[]>;
+  /** Releases, where something has to be lifted. */
+  readonly signatures: Fact<readonly Signature[]>;
+}
+
 /**
  * All that is known about one pinned image. Facts say what the registry reports and what signatures prove; which
  * annotation keys, artifact types and keys *count* is for a policy to say, so one fact serves every policy.
@@ -140,6 +149,8 @@ export interface Evidence {
   /** Every platform of a multi-platform image; absent for any other image. */
   readonly children: Fact<readonly ChildEvidence[]>;
   readonly successor: Fact<Successor>;
+  /** The indexes through which the tag of the reference leads to its digest; absent where it names one of both only. */
+  readonly indexes?: Fact<readonly IndexEvidence[]>;
   /** The answers of conditions, by their text, for each statement that they were asked of. */
   readonly conditions?: ReadonlyMap<StatementClaim, ReadonlyMap<string, ConditionOutcome>>;
 }

@@ -25,6 +25,7 @@ export type {
   ChildEvidence,
   ConditionOutcome,
   EnvelopeCandidate,
+  IndexEvidence,
   Evidence,
 } from './evidence.ts';
 export type { PlainCandidate, ProvenSignature, Referrer, Signature, SignatureCandidate } from './evidence.ts';

@@ -1,7 +1,7 @@
 import type { Annotations, Evidence, Unknown } from '../model/index.ts';
 import type { LifecycleRequirement } from './compile/requirements.ts';
 import { parseTime } from './time.ts';
-import { readReferrers } from './readings.ts';
+import { readIndexes, readReferrers } from './readings.ts';
 
 export type LifecycleKind = LifecycleRequirement['refuse'];
 
@@ -37,8 +37,32 @@ const WELL_KNOWN_TYPES: readonly string[] = [
 /** Keys of the annotations that hold dates under any policy. */
 export const LIFECYCLE_KEYS: readonly string[] = WELL_KNOWN_KEYS.map(({ key }) => key);
 
-/** Reads every lifecycle date that a policy counts, on the image and on its lifecycle referrers. */
+/**
+ * Reads every lifecycle date that a policy counts, on the image and on its lifecycle referrers, and the same on each index through
+ * which the tag leads to it.
+ */
 export function readLifecycle(
+  evidence: Pick<Evidence, 'manifest' | 'referrers' | 'indexes'>,
+  rules: Pick<LifecycleRequirement, 'annotations' | 'artifactTypes'>,
+): LifecycleReading {
+  const { read, incomplete } = readIndexes(evidence);
+  const own = readOne(evidence, rules);
+  const above = read.map(({ image, ...index }) => {
+    const { claims, unreadable, ...rest } = readOne(index, rules);
+    const placed = <T extends { readonly where: string }>(one: T): T => {
+      return { ...one, where: `${one.where} of the index ${image.digest.slice(0, 19)}…` };
+    };
+    return { ...rest, claims: claims.map(placed), unreadable: unreadable.map(placed) };
+  });
+  const all = [own, ...above];
+  return {
+    claims: all.flatMap(({ claims }) => claims),
+    unreadable: all.flatMap(({ unreadable }) => unreadable),
+    incomplete: all.map((one) => one.incomplete).find((one) => one !== undefined) ?? incomplete,
+  };
+}
+
+function readOne(
   { manifest, referrers }: Pick<Evidence, 'manifest' | 'referrers'>,
   { annotations, artifactTypes }: Pick<LifecycleRequirement, 'annotations' | 'artifactTypes'>,
 ): LifecycleReading {

@@ -3,7 +3,7 @@ import type { Authority } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
 import { decidingClaim, isNear, LIFECYCLE_KEYS, readLifecycle } from './lifecycle.ts';
 import { LINEAGE_KEYS } from './lineage.ts';
-import { readQuarantine, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
+import { readAllFlags, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 import { QUARANTINE_KEY } from './schema/parts.ts';
 
@@ -55,12 +55,13 @@ export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
 /** What is needed now that manifest and referrers are known: releases where there is a flag, a successor where one ends. */
 export function needsNext(
   policies: readonly CompiledPolicy[],
-  known: Pick<Evidence, 'image' | 'manifest' | 'referrers'>,
+  known: Pick<Evidence, 'image' | 'manifest' | 'referrers' | 'signatures' | 'indexes'>,
   now: Date,
 ): Needs {
   const releasers = policies.flatMap(({ quarantine }) => {
     if (!quarantine || quarantine.releasedBy.length === 0) return [];
-    return readQuarantine(known, quarantine).flags.length > 0 ? quarantine.releasedBy : [];
+    const isFlagged = readAllFlags(known, quarantine).some(({ flags }) => flags.length > 0);
+    return isFlagged ? quarantine.releasedBy : [];
   });
   const releases: SignatureNeeds = {
     ...from(releasers),

@@ -1,7 +1,7 @@
 import { nameOf, type Evidence, type Unknown } from '../model/index.ts';
 import { objection } from './compile/authority.ts';
 import type { QuarantineRequirement } from './compile/requirements.ts';
-import { readReferrers, readSignatures } from './readings.ts';
+import { readIndexes, readReferrers, readSignatures } from './readings.ts';
 
 /** Predicate type of the signed statement that lifts a quarantine flag. */
 export const RELEASE_PREDICATE_TYPE = 'https://pratique.dev/release/v1';
@@ -29,6 +29,32 @@ export function readQuarantine(
       .map(({ digest }) => `flagged by referrer ${digest.slice(0, 19)}…`),
   ];
   return { flags, incomplete: manifest.state === 'unknown' ? manifest : listing.incomplete };
+}
+
+/** What is flagged, or may be: the image, or an index that lists it. */
+export interface Flagged {
+  readonly flags: readonly string[];
+  readonly incomplete: Unknown | undefined;
+  /** The releases of the same digest. */
+  readonly signatures: Evidence['signatures'];
+}
+
+/** What {@link readQuarantine} finds on the image, and on each index through which its tag leads to it. */
+export function readAllFlags(
+  evidence: Pick<Evidence, 'image' | 'manifest' | 'referrers' | 'signatures' | 'indexes'>,
+  requirement: QuarantineRequirement,
+): readonly Flagged[] {
+  const { read, incomplete } = readIndexes(evidence);
+  // That every image of the place is in quarantine is a flag on the image itself, and lifted there.
+  const onIndex = { ...requirement, byPlace: () => false };
+  const above = read.map(({ signatures, ...index }): Flagged => {
+    const { flags, ...rest } = readQuarantine(index, onIndex);
+    const where = ` on the index ${index.image.digest.slice(0, 19)}…`;
+    return { ...rest, flags: flags.map((flag) => flag + where), signatures };
+  });
+  const { signatures } = evidence;
+  const missing = incomplete ? [{ flags: [], incomplete, signatures }] : [];
+  return [{ ...readQuarantine(evidence, requirement), signatures }, ...above, ...missing];
 }
 
 /** Whether an accepted signer has released exactly this digest; an {@link Unknown} when that could not be learned. */

@@ -1,9 +1,18 @@
-import type { Evidence, Fact, Referrer, Signature, Unknown } from '../model/index.ts';
+import type { Evidence, Fact, IndexEvidence, Referrer, Signature, Unknown } from '../model/index.ts';
 
 /** Splits a referrer listing: what was read, and, if any that matters may be missing, why. */
 export function readReferrers(referrers: Fact<readonly Referrer[]>) {
   const all = referrers.state === 'found' ? referrers.value : [];
   return { read: all.filter((one) => one.state === 'read'), incomplete: whyIncomplete(referrers) };
+}
+
+/** Splits the indexes that list an image: those that are known, and, if one may be missing, why. */
+export function readIndexes({ indexes }: Pick<Evidence, 'indexes'>): {
+  readonly read: readonly IndexEvidence[];
+  readonly incomplete: Unknown | undefined;
+} {
+  const read = indexes?.state === 'found' ? indexes.value : [];
+  return { read, incomplete: indexes?.state === 'unknown' ? indexes : undefined };
 }
 
 /** What was found next to an image, by what it proves; `incomplete` = why some of it may be missing. */
