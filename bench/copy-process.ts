@@ -1,7 +1,7 @@
 // A warm process that copies what its parent names, and says what that took.
 import { writeFileSync } from 'node:fs';
 import { anonymous, createRegistry } from '../src/clients/registry/index.ts';
-import { nameOf, pin, type ImageRef } from '../src/core/model/index.ts';
+import { digestOf, nameOf, pin, type ImageRef } from '../src/core/model/index.ts';
 import { parsePromotion, type ImagePromotionSpec } from '../src/core/promotion/index.ts';
 import { createExecution } from '../src/core/promotion/execute.ts';
 import { copyGraph } from '../src/core/promotion/copy/copy.ts';
@@ -49,6 +49,7 @@ async function run({ from, to }: CopyOrder): Promise<void> {
   const signal = AbortSignal.timeout(600_000);
   const execution = createExecution({
     spec: mirrorOf(from, to),
+    scope: digestOf('bench'),
     source: registry,
     target: registry,
     from: { registry: from.registry, repository: from.repository },

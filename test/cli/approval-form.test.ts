@@ -8,7 +8,7 @@ const row = (count: number, decision: ImageResult['decision'] = 'AwaitingApprova
   tag: '1.0.0',
   digest: digestOf('image'),
   decision,
-  gateHash: 'hash',
+  gateHash: `sha256:${'b'.repeat(64)}`,
   blocking: Array.from({ length: count }, (_, index) => `CVE-2026-${String(index)}`),
   bytes: 0,
   blobs: { mounted: 0, copied: 0, skipped: 0 },

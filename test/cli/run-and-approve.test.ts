@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { parsed, problem } from '../../src/core/model/index.ts';
+import { digestOf, parsed, problem } from '../../src/core/model/index.ts';
 import { parseApproval, type ImagePromotionRunStatus } from '../../src/core/promotion/index.ts';
 import { runCommand, type RunAnswer, type RunQuestion, type Tools } from '../../src/cli/index.ts';
 import { digestOfLetter } from '../support/promotions/promotions.ts';
@@ -84,7 +84,7 @@ describe('pratique approve', () => {
     decision: 'AwaitingApproval' as const,
     reason: 'Vulnerable',
     message: 'two findings\nkind: Secret',
-    gateHash: `gates-${tag}`,
+    gateHash: digestOf(tag),
     blocking: ['CVE-2026-1', 'CVE-2026-2'],
   });
   const approving =
@@ -119,7 +119,7 @@ describe('pratique approve', () => {
     expect(read.ok && read.value.spec).to.deep.equal({
       runName: 'node-1',
       digest: digestOfLetter('a'),
-      gateHash: 'gates-22.1.0',
+      gateHash: digestOf('22.1.0'),
       approver: 'jane@example.com',
       decision: 'Approve',
       waive: ['CVE-2026-1'],
@@ -153,7 +153,7 @@ describe('pratique approve', () => {
     expect(await approve(two)).to.include({ code: 3, out: '' });
     const { code, out } = await approve(two, '--tag', '22.2.0');
     expect(code).to.equal(0);
-    expect(out).to.include('gates-22.2.0');
+    expect(out).to.include(digestOf('22.2.0'));
   });
 
   const wrong: readonly (readonly [string, ImagePromotionRunStatus | undefined, readonly string[]])[] = [

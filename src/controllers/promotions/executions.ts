@@ -44,11 +44,11 @@ export function createExecutions(opening: ClusterOpening): Executions {
   const { granting } = context;
   const strict = { ...context, granting: granting && { ...granting, alsoReading: true } };
   const open = (subject: RunSubject, signal: AbortSignal, how: OpeningContext = context) => {
-    const { namespace, runName, promotion, spec, failedBefore, startedAt } = subject;
+    const { namespace, runName, runUID, promotion, spec, failedBefore, startedAt } = subject;
     const name = `${namespace}/${promotion.name}`;
-    const run = { name, id: runName, attempt: failedBefore + 1, actor: ACTOR };
+    const run = { name, id: runName, uid: runUID, attempt: failedBefore + 1, actor: ACTOR };
     const read = readerOf(opening.cluster, namespace);
-    return openExecution({ spec, namespace, run, startedAt, read }, how, signal);
+    return openExecution({ spec, namespace, run, promotionUID: promotion.uid, startedAt, read }, how, signal);
   };
   return {
     check: async (given, signal) => {

@@ -70,7 +70,8 @@ export interface RunStore {
 export interface RunSubject {
   readonly namespace: string;
   readonly runName: string;
-  readonly promotion: { readonly name: string };
+  readonly runUID?: string;
+  readonly promotion: { readonly name: string; readonly uid?: string };
   readonly spec: ImagePromotionSpec;
   /** How many runs in a row failed before this retry. */
   readonly failedBefore: number;

@@ -22,13 +22,14 @@ export function isOver({ phase }: Pick<ImagePromotionRunStatus, 'phase'>): boole
  * is not tried a second time.
  */
 export function decideBy(
-  { metadata: { name: runName }, status = {} }: RunObject,
+  { metadata: { name: runName, uid: runUID }, status = {} }: RunObject,
   approvals: readonly KnownApproval[],
   now: Date,
 ): Decide {
   const considered = new Set(status.considered);
   const fresh = approvals.filter(({ uid }) => !considered.has(uid));
-  return ({ planned, gateHash }) => decisionFor(fresh, { runName, digest: planned.digest, gateHash, now });
+  return ({ planned: { digest }, gateHash }) =>
+    decisionFor(fresh, { runName, runUID, digest, gateHash, now });
 }
 
 /** Whether a run that has ended continues, because a person has decided since. */

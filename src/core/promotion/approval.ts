@@ -3,8 +3,10 @@ import type { Digest } from '../model/index.ts';
 /** A person's decision about one image of one run. */
 export interface Approval {
   readonly runName: string;
+  /** The UID of that run; absent = `gateHash` alone ties it to the run. */
+  readonly runUID?: string;
   readonly digest: Digest;
-  /** What the gates had found, by the hash that the run reported. */
+  /** What was asked, and what the gates had found, by the hash that the run reported. */
   readonly gateHash: string;
   readonly approver: string;
   readonly decision: 'Approve' | 'Deny';
@@ -16,7 +18,7 @@ export interface Approval {
 }
 
 /** What a decision is wanted about. */
-interface DecisionWanted extends Pick<Approval, 'runName' | 'digest' | 'gateHash'> {
+export interface DecisionWanted extends Pick<Approval, 'runName' | 'runUID' | 'digest' | 'gateHash'> {
   readonly now: Date;
   /** Ids of the findings that stand against it. */
   readonly blocking?: readonly string[];
@@ -28,14 +30,8 @@ interface DecisionWanted extends Pick<Approval, 'runName' | 'digest' | 'gateHash
  * Waivers of two people are not added up. The answer does not depend on the order of the approvals.
  */
 export function decisionFor(approvals: readonly Approval[], wanted: DecisionWanted): Approval | undefined {
-  const { runName, digest, gateHash, now, blocking = [] } = wanted;
-  const fitting = approvals.filter(
-    (one) =>
-      one.runName === runName &&
-      one.digest === digest &&
-      one.gateHash === gateHash &&
-      now.getTime() <= one.until.getTime(),
-  );
+  const { blocking = [] } = wanted;
+  const fitting = approvals.filter((one) => misfit(one, wanted) === undefined);
   const denials = fitting.filter(({ decision }) => decision === 'Deny');
   /** How many findings an approval leaves standing. */
   const left = ({ waive }: Approval): number => {
@@ -46,4 +42,18 @@ export function decisionFor(approvals: readonly Approval[], wanted: DecisionWant
   return (denials.length > 0 ? denials : fitting).toSorted(
     (a, b) => left(a) - left(b) || b.until.getTime() - a.until.getTime() || (words(a) < words(b) ? -1 : 1),
   )[0];
+}
+
+/** Why an approval does not count for this image of this run, for the person who wrote it; `undefined` = it counts. */
+export function misfit(
+  approval: Pick<Approval, 'runName' | 'runUID' | 'digest' | 'gateHash' | 'until'>,
+  { runName, runUID, digest, gateHash, now }: DecisionWanted,
+): string | undefined {
+  if (approval.runName !== runName) return `it is about run "${approval.runName}"`;
+  if (approval.runUID !== undefined && approval.runUID !== runUID)
+    return `it is about an earlier run of that name, with UID ${approval.runUID}`;
+  if (approval.digest !== digest) return `it is about ${approval.digest}`;
+  if (approval.gateHash !== gateHash) return 'it is about another run, target, policy, gate or finding';
+  // A date that is none has passed.
+  return now.getTime() <= approval.until.getTime() ? undefined : 'it has expired';
 }

@@ -1,7 +1,7 @@
-import { formatReference, listOf, objectOf, pin, type Digest, type Manifest } from '../model/index.ts';
+import { formatReference, listOf, objectOf, pin, type Manifest } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
-import { gateHash, waive, type GateResult } from './gates/gate.ts';
+import { gateHash, waive, type GateResult, type GateSubject } from './gates/gate.ts';
 import { exceptionsOf, judgeScan, type Scanned, type ScanRule } from './gates/scan-gate.ts';
 import { scanPlatforms } from './gates/scan-platforms.ts';
 import type { ScanOutput } from './ports.ts';
@@ -54,10 +54,14 @@ function scanStep(parts: StepParts, scan: ScanSpec): Step {
     maxDatabaseAgeMs: durationMs(scan.maxDatabaseAge),
     exceptions: exceptionsOf(scan, parts.from),
   };
-  return step('scan', async ({ image }, _, signal) => {
+  return step('scan', async (task, _, signal) => {
+    const { image } = task;
     const scanned = await scannedOf(image, parts, scan.from, signal);
     const gate = judgeScan(scanned, rule, parts.clock());
-    return { status: 'succeeded', learned: { scanned, gate, gateHash: gateHash(image.digest, gate) } };
+    return {
+      status: 'succeeded',
+      learned: { scanned, gate, gateHash: gateHash(aboutOf(task, parts), gate) },
+    };
   });
 }
 
@@ -91,29 +95,36 @@ export function verifySource({ judge }: Pick<StepParts, 'judge'>): Step {
 
 /**
  * Decides whether the image is promoted after its gates: all passed, or an authorized person has approved exactly this digest and
- * exactly these findings. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
+ * exactly these findings for exactly this run. A finding that is Unknown or missing cannot be waived; a Deny holds also where the gates passed.
  */
 function approveStep(parts: StepParts, asked: PromoteSpec['approval']): Step {
-  return step('approve', ({ image: { digest } }, { gate }) =>
-    Promise.resolve(approved(digest, gate, asked, parts)),
+  return step('approve', (task, { gate }) =>
+    Promise.resolve(approved(aboutOf(task, parts), gate, asked, parts)),
   );
 }
 
+/** What a person decides about, besides findings. */
+function aboutOf({ planned: { tag }, image: { digest } }: ImageTask, { scope }: StepParts): GateSubject {
+  return { tag, digest, scope };
+}
+
 function approved(
-  digest: Digest,
+  about: GateSubject,
   gate: GateResult | undefined,
   asked: PromoteSpec['approval'],
   { approvals, run, clock }: StepParts,
 ): StepOutcome {
-  const hash = gateHash(digest, gate);
+  const { digest } = about;
+  const hash = gateHash(about, gate);
   const known = { gateHash: hash, asked: gate };
   const isStopped = gate !== undefined && gate.answer !== 'Pass';
   if (asked === 'Never' || (asked === 'OnBlock' && !isStopped)) return passed(gate, known);
   const now = clock();
   const blocking = gate?.findings.map(({ id }) => id);
-  const approval = decisionFor(approvals(), { runName: run.id, digest, gateHash: hash, now, blocking });
+  const wanted = { runName: run.id, runUID: run.uid, digest, gateHash: hash, now, blocking };
+  const approval = decisionFor(approvals(), wanted);
   if (!approval) return undecided(isStopped ? gate : undefined, run, known);
-  const learned = { ...known, approval, gate: gate && waive(digest, gate, approval, now) };
+  const learned = { ...known, approval, gate: gate && waive(about, gate, approval, now) };
   if (approval.decision === 'Approve') return passed(learned.gate, learned);
   return { ...blocked('ApprovalDenied', `denied by ${approval.approver}: ${approval.reason}`), learned };
 }

@@ -32,10 +32,18 @@ export const MAX_WAIVED = 256;
 export const approvalSpecSchema = z
   .strictObject({
     runName: objectName.describe('The ImagePromotionRun that waited, or was blocked.'),
+    runUID: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('The UID of that run. `gateHash` depends on it as well; named here, it can be read.'),
     digest: digest.describe('The image: its digest at the source, and no other.'),
-    gateHash: gateHash.describe(
-      'What the gates had found, as the run says; worth nothing once they find something else.',
-    ),
+    gateHash: gateHash
+      .regex(/^sha256:[a-f0-9]{64}$/, 'is no hash of gates; copy it from the status of the run')
+      .describe(
+        'What the run was asked to do and what the gates had found, as the run reports it. It is another one for every other run, tag, target, gate, policy or finding.',
+      ),
     approver: z
       .string()
       .min(1)

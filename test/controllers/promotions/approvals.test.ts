@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { NAME, setting } from './run-fixture.ts';
 import { approvalObject, candidates, digestFor } from './fixture.ts';
 
-const HASH = 'sha256:gates';
+const HASH = digestFor('gates');
 
 describe('a run that waits for a person', () => {
   const waiting = () =>
@@ -65,7 +65,7 @@ describe('a run that waits for a person', () => {
 
   for (const [what, spec] of [
     ['another digest', { digest: digestFor('1') }],
-    ['other findings', { gateHash: 'sha256:others' }],
+    ['other findings', { gateHash: digestFor('others') }],
     ['another run', { runName: 'another' }],
     ['the past', { until: '2020-01-01' }],
   ] as const) {

@@ -226,7 +226,7 @@ describe('the promotion controller', () => {
       fate: (tag, { approvals }) =>
         tag === '1' || approvals().length > 0
           ? { decision: 'Promoted' }
-          : { decision: 'AwaitingApproval', reason: 'ApprovalNeeded', gateHash: 'hash' },
+          : { decision: 'AwaitingApproval', reason: 'ApprovalNeeded', gateHash: digestFor('gates') },
     });
     all.lead();
     all.put();
@@ -236,7 +236,7 @@ describe('the promotion controller', () => {
     const [run] = all.runs();
     if (!run) throw new Error('no run');
     all.approvals.push(
-      approvalObject({ runName: run.metadata.name, digest: digestFor('2'), gateHash: 'hash' }),
+      approvalObject({ runName: run.metadata.name, digest: digestFor('2'), gateHash: digestFor('gates') }),
     );
     all.controller.onApproval(run.metadata);
     await all.time.pass(2_000);

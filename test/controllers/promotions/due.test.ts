@@ -54,7 +54,7 @@ const waits = (name: string, minutesAgo = 60): RunObject =>
       pending: [
         pendingImage({
           planned: { tag: '1', digest: digestFor('1'), expected: digestFor('1'), action: 'Move' },
-          gateHash: 'hash',
+          gateHash: digestFor('gates'),
         }),
       ],
     }),
@@ -174,7 +174,7 @@ describe('the next step of a promotion', () => {
       {
         runs: [done, waits('waits')],
         approvals: readApprovals([
-          approvalObject({ runName: 'waits', digest: digestFor('1'), gateHash: 'hash' }),
+          approvalObject({ runName: 'waits', digest: digestFor('1'), gateHash: digestFor('gates') }),
         ]),
       },
     ],
@@ -185,7 +185,7 @@ describe('the next step of a promotion', () => {
         spec: { suspend: true, timeZone: 'Etc/UTC' },
         runs: [waits('waits')],
         approvals: readApprovals([
-          approvalObject({ runName: 'waits', digest: digestFor('1'), gateHash: 'hash' }),
+          approvalObject({ runName: 'waits', digest: digestFor('1'), gateHash: digestFor('gates') }),
         ]),
       },
     ],

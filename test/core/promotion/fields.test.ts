@@ -160,7 +160,11 @@ const RUN: Rows = {
 const APPROVAL: Rows = {
   runName: objectName,
   digest: { takes: [digestOfLetter('c')], refuses: ['', 'latest', 'sha256:abc', digestOfLetter('G')] },
-  gateHash: { takes: ['0a1b'], refuses: ['', long(129)] },
+  runUID: { takes: ['4d3a'], refuses: ['', long(65)] },
+  gateHash: {
+    takes: [digestOfLetter('c')],
+    refuses: ['', 'f00d', 'sha256:abc', digestOfLetter('G'), long(129)],
+  },
   approver: { takes: ['jane@example.com'], refuses: ['', long(254)] },
   decision: oneOf('Approve', 'Deny'),
   waive: texts('CVE-2026-0001', ['', long(129)], 256),
@@ -179,7 +183,7 @@ const runSpec: Written = {
 const approvalSpec: Written = {
   runName: 'node-1',
   digest: digestOfLetter('a'),
-  gateHash: 'f00d',
+  gateHash: digestOfLetter('b'),
   approver: 'joe@example.com',
   decision: 'Approve',
   reason: 'not reachable',

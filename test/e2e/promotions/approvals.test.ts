@@ -18,7 +18,7 @@ const approvalBy = (approver: string): string =>
     spec: {
       runName: 'node-1',
       digest: `sha256:${'a'.repeat(64)}`,
-      gateHash: 'f00d',
+      gateHash: `sha256:${'b'.repeat(64)}`,
       approver,
       decision: 'Approve',
       reason: 'not reachable',

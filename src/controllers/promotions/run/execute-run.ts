@@ -124,9 +124,9 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
   let execution: Execution | undefined;
   try {
     const { promotion, template: spec, attempt: failedBefore } = run.spec;
-    const { namespace, name: runName } = metadata;
+    const { namespace, name: runName, uid: runUID } = metadata;
     const startedAt = startOf(begun, ports);
-    const subject = { namespace, runName, promotion, spec, failedBefore, startedAt };
+    const subject = { namespace, runName, runUID, promotion, spec, failedBefore, startedAt };
     execution = await ports.executions.open(subject, signal);
     return await runImages(execution);
   } catch (error) {

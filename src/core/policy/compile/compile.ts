@@ -1,4 +1,4 @@
-import { describeProblems, objectOf, parsed, parseWith } from '../../model/index.ts';
+import { describeProblems, digestOf, objectOf, parsed, parseWith } from '../../model/index.ts';
 import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileImageGlob, readRefusedGlob } from './image-globs.ts';
@@ -13,6 +13,8 @@ import {
 /** A policy ready to judge with: patterns compiled, keys and trust roots read, durations in milliseconds. */
 export interface CompiledPolicy extends Requirements {
   readonly name: string;
+  /** A digest of its `spec`, defaults filled in; absent = it was not compiled from a document. */
+  readonly fingerprint?: string;
   readonly enforcement: Enforcement;
   readonly onUnknown: ImagePolicySpec['onUnknown'];
   /** Whether references without a digest are given one before they are judged. */
@@ -34,6 +36,7 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
   const authorities = compileAuthorities(spec.authorities, given, problems);
   const compiled: CompiledPolicy = {
     name: metadata.name,
+    fingerprint: digestOf(JSON.stringify(spec)),
     enforcement: spec.enforcement,
     onUnknown: spec.onUnknown,
     pinDigests: spec.pinDigests,

@@ -1,6 +1,8 @@
 import { digestOf, type Digest, type ReasonCode } from '../../model/index.ts';
-import { describeSeverity, type Severity, type VulnerabilityFinding } from '../../policy/index.ts';
+import { describeSeverity } from '../../policy/index.ts';
+import type { CompiledPolicy, Severity, VulnerabilityFinding } from '../../policy/index.ts';
 import type { Approval } from '../approval.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
 
 /** What the scan gate found out about one image, all its platforms together. */
 export interface GateResult extends Conclusion {
@@ -74,11 +76,44 @@ export function conclude(
   return { ...rest, answer: 'Block', reason: 'Vulnerable', message };
 }
 
+/** What a decision is about, besides findings. */
+export interface GateSubject {
+  readonly tag: string;
+  /** At the source. */
+  readonly digest: Digest;
+  /** The run, and what it was asked to do, by {@link runScope}. */
+  readonly scope: Digest;
+}
+
 /**
- * Names what a gate holds against an image, so that an approval is bound to it: the same whatever order it was found in, another
- * one for any other digest, any new thing that blocks, or one that blocks no longer.
+ * Names what a run was asked to do: its UID, that of its promotion, the promotion as it is frozen in the run (source, target, gates,
+ * signer, what is deleted), and the policies as they are now. Without UIDs it is a run from the command line.
  */
-export function gateHash(digest: Digest, result: GateResult | undefined): Digest {
+export function runScope(asked: {
+  readonly runUID?: string;
+  readonly promotionUID?: string;
+  readonly promotion: string;
+  readonly spec: ImagePromotionSpec;
+  readonly policies: readonly Pick<CompiledPolicy, 'name' | 'fingerprint'>[];
+}): Digest {
+  const { runUID = '', promotionUID = '', promotion, spec } = asked;
+  const policies = asked.policies.map(({ name, fingerprint = '' }) => [name, fingerprint]).sort();
+  return digestOf(JSON.stringify([runUID, promotionUID, promotion, policies, sorted(spec)]));
+}
+
+/** A JSON value with the fields of its objects in one order: an API server does not keep that of maps. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).filter(([, content]) => content !== undefined);
+  return fields.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, content]) => [name, sorted(content)]);
+}
+
+/**
+ * Names what a gate holds against an image of a run, so that an approval is bound to it: the same whatever order it was found in,
+ * another one for any other run, tag, target, gate or digest, any new thing that blocks, or one that blocks no longer.
+ */
+export function gateHash({ tag, digest, scope }: GateSubject, result: GateResult | undefined): Digest {
   const { gate = 'scan', findings = [], obstacles = [] } = result ?? {};
   const lines = [
     ...findings.map((one) => [gate, 'finding', one.id.toLowerCase(), one.package ?? '', one.severity]),
@@ -86,7 +121,7 @@ export function gateHash(digest: Digest, result: GateResult | undefined): Digest
     ...obstacles.map(({ answer, reason }) => [gate, answer, reason]),
   ];
   const canonical = [...new Set(lines.map((line) => JSON.stringify(line)))].sort();
-  return digestOf(JSON.stringify([digest, ...canonical]));
+  return digestOf(JSON.stringify([scope, tag, digest, ...canonical]));
 }
 
 /** What a person decided about an image that a gate stopped. */
@@ -97,9 +132,9 @@ export type Waiver = Pick<Approval, 'digest' | 'gateHash' | 'waive' | 'reason' |
  * what was Unknown stays so, as does everything in the way that is no finding. A waiver that is for another image or other
  * findings, or has expired, changes nothing.
  */
-export function waive(digest: Digest, result: GateResult, waiver: Waiver, now: Date): GateResult {
+export function waive(subject: GateSubject, result: GateResult, waiver: Waiver, now: Date): GateResult {
   const { reason, until } = waiver;
-  const isFor = waiver.digest === digest && waiver.gateHash === gateHash(digest, result);
+  const isFor = waiver.digest === subject.digest && waiver.gateHash === gateHash(subject, result);
   // A date that is none has passed: nothing is forgiven by mistake.
   const holds = isFor && now.getTime() <= until.getTime();
   const named = new Set(waiver.waive.map((id) => id.trim().toLowerCase()));

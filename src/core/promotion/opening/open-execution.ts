@@ -1,6 +1,7 @@
 import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../model/index.ts';
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution, type Execution } from '../execute.ts';
+import { runScope } from '../gates/gate.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
 import type { ArtifactSigner, Scanner } from '../ports.ts';
 import { createHistoryBook } from '../records/history.ts';
@@ -14,6 +15,8 @@ import { judgeOn, openSide, type OpenSide } from './side.ts';
 /** One promotion to be opened. */
 export interface PromotionToOpen extends NamespacedPromotion {
   readonly run: RunIdentity;
+  /** The UID of its object; absent from the command line. */
+  readonly promotionUID?: string;
   readonly startedAt: Date;
 }
 
@@ -23,7 +26,7 @@ export async function openExecution(
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
-  const { spec, run, startedAt } = promotion;
+  const { spec, run, startedAt, promotionUID } = promotion;
   const read = await readOwner(promotion, signal);
   if (!read.ok) return read;
   const owner = read.value;
@@ -42,9 +45,11 @@ export async function openExecution(
   }
   const [from, to] = [source.value, target.value];
   const { clock, pause, report } = context;
+  const asked = { runUID: run.uid, promotionUID, promotion: run.name, spec, policies: policies.value };
   return parsed(
     createExecution({
       ...{ spec, run, startedAt, clock, pause, report },
+      scope: runScope(asked),
       source: from.registry,
       target: to.registry,
       watched: (onRequest) => ({

@@ -10,6 +10,8 @@ export interface RunIdentity {
   readonly name: string;
   /** The run of it. */
   readonly id: string;
+  /** The UID of its object; absent from the command line. */
+  readonly uid?: string;
   /** Counted from 1. */
   readonly attempt: number;
   /** On whose behalf. */

@@ -1,6 +1,6 @@
 import type { JudgedReference } from '../../evidence/index.ts';
 import { Fault } from '../../model/index.ts';
-import type { Clock, Descriptor, ImageRef, PinnedRef, Reason } from '../../model/index.ts';
+import type { Clock, Descriptor, Digest, ImageRef, PinnedRef, Reason } from '../../model/index.ts';
 import type { Approval } from '../approval.ts';
 import type { CopyProgress } from '../copy/copy.ts';
 import type { GateResult } from '../gates/gate.ts';
@@ -80,6 +80,8 @@ export interface StepParts {
   readonly from: ImageRef;
   readonly to: ImageRef;
   readonly run: RunIdentity;
+  /** What the run was asked to do, by `runScope`: approvals are bound to it. */
+  readonly scope: Digest;
   /** When the run began: what it writes carries this time, so that a run that continues after a crash writes the same. */
   readonly startedAt: Date;
   /** Whether the source is read with a login. */

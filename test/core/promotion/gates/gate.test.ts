@@ -6,13 +6,16 @@ import { judgeScan, type Scanned } from '../../../../src/core/promotion/gates/sc
 import { unreadable, hoursAgo, NOW, rule, scan } from './scans.ts';
 
 const digest = digestOf('an image');
+const scope = digestOf('a run');
 /** An image with what its gate says. */
 interface Gated {
   readonly digest: Digest;
   readonly result: GateResult;
+  readonly tag?: string;
+  readonly scope?: Digest;
 }
-const hashOf = (about: Gated) => gateHash(about.digest, about.result);
-const waived = (about: Gated, by: Waiver) => waive(about.digest, about.result, by, NOW);
+const hashOf = (about: Gated) => gateHash({ tag: '1', scope, ...about }, about.result);
+const waived = (about: Gated, by: Waiver) => waive({ tag: '1', scope, ...about }, about.result, by, NOW);
 const gated = (...scanned: readonly Scanned[]): Gated => ({
   digest,
   result: judgeScan(scanned, rule(), NOW),
@@ -52,6 +55,8 @@ describe('gateHash', () => {
   });
 
   const other: readonly [string, Gated][] = [
+    ['another tag', { ...gated(found('CVE-1')), tag: '2' }],
+    ['another run', { ...gated(found('CVE-1')), scope: digestOf('another run') }],
     ['another digest', { ...gated(found('CVE-1')), digest: digestOf('another') }],
     ['another package', gated(scan([{ id: 'CVE-1', pkg: 'zlib' }]))],
     ['another severity', gated(scan([{ id: 'CVE-1', severity: 'CRITICAL' }]))],

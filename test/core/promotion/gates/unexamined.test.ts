@@ -67,10 +67,11 @@ describe('the scan gate, of what cannot be judged', () => {
 
   it('O10: an approval waives a finding of unknown severity, and not what was not examined', () => {
     const digest = digestOf('image');
+    const subject = { tag: '1', digest, scope: digestOf('a run') };
     const waived = (scanned: readonly Scanned[]) => {
       const result = judge(scanned);
       const approval = { reason: 'not reachable', until: hoursAgo(-1), waive: ['CVE-1'], digest };
-      return waive(digest, result, { ...approval, gateHash: gateHash(digest, result) }, NOW).answer;
+      return waive(subject, result, { ...approval, gateHash: gateHash(subject, result) }, NOW).answer;
     };
     expect(waived([scan([unknown])])).to.equal('Pass');
     expect(waived([scan([unknown]), nothing({ platform: 'linux/arm64' })])).to.equal('Unknown');

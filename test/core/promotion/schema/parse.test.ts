@@ -173,7 +173,7 @@ describe('PromotionApproval, read', () => {
       promotionObject('PromotionApproval', {
         runName: 'node-1',
         digest: digestOfLetter('a'),
-        gateHash: 'f00d',
+        gateHash: `sha256:${'f'.repeat(64)}`,
         approver: 'joe@example.com',
         decision: 'Approve',
         reason: 'not reachable',
