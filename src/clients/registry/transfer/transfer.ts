@@ -94,9 +94,8 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
   };
 
   const transferBlob = async (one: Transfer, signal: AbortSignal): Promise<BlobArrival> => {
-    const { blob, from, to } = one;
-    // By the source, too: what another source lacks, or is slow to send, must not fail this transfer.
-    const key = `${nameOf(from)} ${nameOf(to)}@${blob.digest}`;
+    const { blob, to } = one;
+    const key = `${nameOf(to)}@${blob.digest}`;
     const onAbort = (): Error =>
       deadline(begin('upload', `copy blob ${blob.digest} to ${nameOf(to)}`, to, signal));
     const { value, shared } = await flights(key, (all) => mountOrCopy(one, all), signal, onAbort);

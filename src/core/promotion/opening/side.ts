@@ -79,7 +79,9 @@ export async function openSide(
   // Who chose the authorities may have chosen what was read, too.
   const scope = isOwn ? digestOf(JSON.stringify([logins.value.scope, trust.ca])) : logins.value.scope;
   const askedFor = { namespace: owner.namespace, background: true };
-  const registry = client.as({ scope, keychain, side: which, withheld }).inTurn(turnOf(askedFor));
+  // Transfers are shared in a view, and depend on what their source lets one namespace read.
+  const view = JSON.stringify([owner.namespace, scope]);
+  const registry = client.as({ scope: view, keychain, side: which, withheld }).inTurn(turnOf(askedFor));
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
 }
