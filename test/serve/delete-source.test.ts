@@ -201,6 +201,25 @@ for (const referrersApi of [true, false])
         await expectFlagged(loaded, 'and is shared');
       });
 
+    it('O03 an image of its own that names the deleted one as its subject stays, with all that is about it', async () => {
+      const loaded = await load();
+      const at = place('quarantine/app');
+      const own = await pushReferrer(at, {
+        subject: loaded.root,
+        artifactType: SBOM,
+        annotations: { n: '2' },
+      });
+      const flag = await pushReferrer(at, { subject: own, artifactType: QUARANTINE });
+      await pushTag(at, 'own', own);
+      const ran = await fixture.run({
+        spec: promote({ deleteSource: true }, { tags: { explicit: ['1.0.0'] } }),
+      });
+      expect(ran.results[0]).to.include({ decision: 'Promoted' });
+      expect(await isThere(loaded.root.digest)).to.equal(false);
+      expect([await isThere('own'), await isThere(flag.digest)]).to.deep.equal([true, true]);
+      expect(await artifactTypesAbout(at, own.digest)).to.deep.equal([QUARANTINE]);
+    });
+
     it('O03 a tag that is set while attachments are read keeps the image', async () => {
       const loaded = await load();
       fixture.registry.intercept(async ({ method, url }) => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { nameOf, parseReference, type Problem } from '../../../src/core/model/index.ts';
 import { compilePolicy, imagePolicyCrd } from '../../../src/core/policy/index.ts';
-import { promotionCrds } from '../../../src/core/promotion/index.ts';
+import { compileGrants, promotionCrds } from '../../../src/core/promotion/index.ts';
 import { NO_ROOTS, policyDocument, policyOf } from '../../support/policies.ts';
 
 const problemsOf = (match: object, require: object = {}): readonly Problem[] => {
@@ -178,6 +178,21 @@ describe('a glob that covers less than it reads', () => {
       'spec.match.excludeImages[0]',
       'spec.require.quarantine.images[0]',
       'spec.require.vulnerabilities.exceptions[0].images[0]',
+    ]);
+  });
+
+  it('O06 is refused in the grants of the settings, by its path', () => {
+    const grant = { namespaces: ['platform'], repositories: ['**', 'ghcr.io'], access: ['Read'] } as const;
+    const found = compileGrants([
+      {
+        ...grant,
+        namespaces: [...grant.namespaces],
+        repositories: [...grant.repositories],
+        access: [...grant.access],
+      },
+    ]);
+    expect(found.ok ? [] : found.problems.map(({ path }) => path)).to.deep.equal([
+      'promotions.grants[0].repositories[1]',
     ]);
   });
 

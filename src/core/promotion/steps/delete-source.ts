@@ -5,7 +5,7 @@ import { short } from '../plan.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { QUARANTINE_TYPE } from '../records/marks.ts';
 import { gatherImage } from './copy.ts';
-import { closureOf, MAX_CLOSURE, otherHolders, type SourceNode } from './source-closure.ts';
+import { closureOf, MAX_CLOSURE, otherHolders, type About, type SourceNode } from './source-closure.ts';
 import { step, type ImageTask, type Learned, type Step, type StepOutcome, type StepParts } from './step.ts';
 
 /**
@@ -73,7 +73,7 @@ async function goingOf(
   const holders = await otherHolders(task.image, { source: parts.source, isThere }, signal);
   if (!holders) return 'its tags cannot be listed';
   const others = holders.get(task.image.digest) ?? [];
-  if (others.length === 0) return nodes.filter(({ digest }) => !holders.has(digest));
+  if (others.length === 0) return withoutHeld(nodes, holders);
   const [tags, point] = others.length === 1 ? ['tag', 'points'] : ['tags', 'point'];
   return `SourceShared: ${tags} ${others.join(', ')} still ${point} to it`;
 }
@@ -104,31 +104,42 @@ async function hasArrived(
   signal: AbortSignal,
 ): Promise<boolean> {
   const place = { registry, repository };
-  const carried = nodes
-    .flatMap(({ referrers }) => referrers)
-    .filter(({ artifactType = '' }) => !leftBecause(artifactType, { kind: 'promote', attachments }));
-  const tagged = nodes.flatMap((node) => (attachments.carry === 'None' ? [] : node.tagged));
-  const wanted: readonly ImageRef[] = [
-    ...carried.map(({ digest }) => pin(place, digest)),
-    ...tagged.map(({ tag }) => ({ ...place, tag })),
-  ];
+  const isCarried = ({ kind, artifactType }: About): boolean =>
+    kind === 'referrer'
+      ? !leftBecause(artifactType, { kind: 'promote', attachments })
+      : kind === 'tagged' && attachments.carry !== 'None';
+  const wanted: readonly ImageRef[] = nodes
+    .flatMap(({ about }) => about.filter(isCarried))
+    .map(({ kind, digest, tag }) => (kind === 'tagged' ? { ...place, tag } : pin(place, digest)));
   for (const one of wanted) if ((await target.tagDigest(one, signal)) === undefined) return false;
   return true;
 }
 
-/** All that goes, in the order in which it goes: manifests, what is about them, flags, listings. */
+/** What no other tag holds: a manifest that one holds stays with all that is about it, an image of its own that refers to this one. */
+function withoutHeld(
+  nodes: readonly SourceNode[],
+  holders: ReadonlyMap<Digest, readonly string[]>,
+): readonly SourceNode[] {
+  const isFree = ({ digest, through }: About): boolean =>
+    ![digest, ...through].some((one) => holders.has(one));
+  return nodes
+    .filter(({ digest }) => !holders.has(digest))
+    .map(({ digest, about }) => ({ digest, about: about.filter(isFree) }));
+}
+
+/** All that goes behind the manifests, in the order in which it goes: what is about them, flags, listings. */
 function orderOf(nodes: readonly SourceNode[]): readonly Digest[] {
-  const referrers = nodes.flatMap((node) => node.referrers);
+  const all = nodes.flatMap(({ about }) => about);
   // A listing that leaves open what it lists may list a flag.
-  const isFlag = ({ artifactType = '' }: (typeof referrers)[number]): boolean =>
-    artifactType === QUARANTINE_TYPE || saysNothing(artifactType);
+  const isFlag = ({ kind, artifactType }: About): boolean =>
+    kind === 'referrer' && (artifactType === QUARANTINE_TYPE || saysNothing(artifactType));
   const order = [
-    ...referrers.filter((one) => !isFlag(one)).map(({ digest }) => digest),
-    ...nodes.flatMap(({ tagged }) => tagged.map(({ digest }) => digest)),
-    ...referrers.filter(isFlag).map(({ digest }) => digest),
-    ...nodes.flatMap(({ listings }) => listings),
+    ...all.filter((one) => one.kind === 'referrer' && !isFlag(one)),
+    ...all.filter(({ kind }) => kind === 'tagged'),
+    ...all.filter(isFlag),
+    ...all.filter(({ kind }) => kind === 'listing'),
   ];
-  return [...new Set(order)];
+  return [...new Set(order.map(({ digest }) => digest))];
 }
 
 /** Deletes until something is not deleted: what follows is about it. */

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { fallbackTag, isIndexType, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, Manifest, PinnedRef } from '../../model/index.ts';
+import type { Digest, ImageRef, Manifest, PinnedRef } from '../../model/index.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { COSIGN_KINDS, cosignTag, namesNoImage } from '../selection/reserved-tags.ts';
 import type { ImageTask, StepParts } from './step.ts';
@@ -13,12 +13,19 @@ export const MAX_CLOSURE = 1_000;
 /** A manifest of an image with all that is about it, also what signs a referrer. */
 export interface SourceNode {
   readonly digest: Digest;
-  /** Each before what refers to it. */
-  readonly referrers: readonly Descriptor[];
-  /** What cosign keeps under tags. */
-  readonly tagged: readonly { readonly tag: string; readonly digest: Digest }[];
-  /** The listings that stand in for the referrers API. */
-  readonly listings: readonly Digest[];
+  /** Each before what is about it. */
+  readonly about: readonly About[];
+}
+
+/** Something about a manifest: a referrer, what cosign keeps under a tag, or the listing that stands in for the referrers API. */
+export interface About {
+  readonly kind: 'referrer' | 'tagged' | 'listing';
+  readonly digest: Digest;
+  /** As listed; empty where the listing leaves it open, and for what has a tag. */
+  readonly artifactType: string;
+  readonly tag?: string;
+  /** The referrers that it is about, and which are about the manifest. */
+  readonly through: readonly Digest[];
 }
 
 /**
@@ -67,25 +74,27 @@ async function nodeOf(
   signal: AbortSignal,
 ): Promise<SourceNode> {
   const { registry, repository } = image;
-  const referrers: Descriptor[] = [];
-  const tagged: { tag: string; digest: Digest }[] = [];
-  const listings: Digest[] = [];
-  const visit = async (digest: Digest): Promise<void> => {
-    for (const tag of COSIGN_KINDS.map((kind) => cosignTag(image, digest, kind).tag)) {
+  const about: About[] = [];
+  const visit = async (digest: Digest, through: readonly Digest[]): Promise<void> => {
+    const tags = COSIGN_KINDS.map((kind) => cosignTag(image, digest, kind).tag);
+    for (const tag of [...tags, fallbackTag(digest)]) {
       const found = await source.tagDigest({ registry, repository, tag }, signal);
-      if (found !== undefined && !seen.has(found)) tagged.push({ tag, digest: found });
+      const kind = tags.includes(tag) ? 'tagged' : 'listing';
+      if (found !== undefined && !seen.has(found))
+        about.push({ kind, digest: found, artifactType: '', tag, through });
     }
-    const listing = await source.tagDigest({ registry, repository, tag: fallbackTag(digest) }, signal);
-    if (listing !== undefined && !seen.has(listing)) listings.push(listing);
-    for (const referrer of await source.referrers(pin(image, digest), signal)) {
-      if (seen.has(referrer.digest) || seen.size > MAX_CLOSURE) continue;
-      seen.add(referrer.digest);
-      referrers.push(referrer);
-      await visit(referrer.digest);
+    for (const { digest: referrer, artifactType = '' } of await source.referrers(
+      pin(image, digest),
+      signal,
+    )) {
+      if (seen.has(referrer) || seen.size > MAX_CLOSURE) continue;
+      seen.add(referrer);
+      about.push({ kind: 'referrer', digest: referrer, artifactType, through });
+      await visit(referrer, [...through, referrer]);
     }
   };
-  await visit(image.digest);
-  return { digest: image.digest, referrers, tagged, listings };
+  await visit(image.digest, []);
+  return { digest: image.digest, about };
 }
 
 /**
