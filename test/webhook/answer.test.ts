@@ -33,6 +33,19 @@ interface LoggedDecision {
 }
 
 describe('the admission response', () => {
+  it('M22: is judged for the namespace of the request', async () => {
+    const asked = podReview([IMAGE]);
+    const owners: unknown[] = [];
+    const ports = testPorts({
+      judge: async ({ images, owner }) => {
+        owners.push(owner);
+        return images.map((image) => judgedImage(image, []));
+      },
+    });
+    await review({ body: Buffer.from(JSON.stringify(asked)), budgetMs: 5_000 }, ports);
+    expect(owners).to.deep.equal([{ namespace: asked.request.namespace }]);
+  });
+
   it('has the number of refused images, their names and reasons in its first line', async () => {
     const { status } = await responseAbout([[refused()], [], [refused({ reason: 'PastEndOfLife' })]]);
     const [first] = status?.message.split('\n') ?? [];

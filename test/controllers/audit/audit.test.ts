@@ -45,6 +45,13 @@ describe('the audit of running images', () => {
     expect(gauge(fixture)).to.deep.equal(['allow  1']);
   });
 
+  it('M23: judges for the namespace of the pods, in the background', async () => {
+    fixture.policies = [lifecycle()];
+    fixture.put(pod({ namespace: 'desk' }));
+    await fixture.start();
+    expect(fixture.asked.map(({ owner }) => owner)).to.deep.equal([{ namespace: 'desk', background: true }]);
+  });
+
   it('judges replicas once, and the same image once per namespace and login', async () => {
     fixture.policies = [lifecycle()];
     for (const name of ['a', 'b', 'c']) fixture.put(pod({ name }));

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { turnOf, unknown, type Fact, type Owner, type Turn } from '../../../src/core/model/index.ts';
-import { createMemory } from '../../../src/core/evidence/index.ts';
+import { createMemory, judge, pinReference } from '../../../src/core/evidence/index.ts';
+import type { RegistrySource } from '../../../src/core/evidence/ports.ts';
 import { keepingUnread, type Memory, type MemoryLimits } from '../../../src/core/evidence/memory.ts';
-import { NOW } from '../../support/policies.ts';
-import { forever, LIMITS } from '../../support/verification.ts';
+import { authority, found as foundFact, NOW, policyOf } from '../../support/policies.ts';
+import { signingKey, simpleSigning } from '../../support/signing.ts';
+import { createBench, forever, LIMITS, pushSignatures } from '../../support/verification.ts';
 
 const CROWDED = unknown('LimitExceeded', 'too many requests wait', true);
 const TOO_LARGE = unknown('LimitExceeded', 'it has more entries than are read');
@@ -154,5 +156,65 @@ describe('the turn of a shared look-up', () => {
     const memory = memoryWith();
     await memory.recall({ key: ['a'], load: () => Promise.resolve(TOO_LARGE) }, forever());
     expect(memory.peek(['a'])).to.equal(TOO_LARGE);
+  });
+});
+
+describe('the requests of a judgement', () => {
+  const WEB = 'registry.example.com/shop/web';
+  const OWNER: Owner = { namespace: 'shop', background: true };
+  const key = signingKey();
+  const policies = [
+    policyOf({
+      authorities: [authority('release', key)],
+      require: { signatures: { from: ['release'] }, quarantine: {}, lifecycle: {} },
+    }),
+  ];
+
+  function openBench() {
+    const { registry, sources } = createBench();
+    const digest = registry.push(WEB, {
+      tag: '1.4.0',
+      annotations: { 'dev.pratique.lifecycle.end-of-life': '2026-06-20' },
+    });
+    registry.push(WEB, { tag: '1.4.1' });
+    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+    const owners: Owner[] = [];
+    const bound: (keyof RegistrySource)[] = [];
+    /** Records each request and in whose turn it is. */
+    const inTurn = (turn: Turn): RegistrySource =>
+      new Proxy<RegistrySource>(registry, {
+        get: (target, operation: keyof RegistrySource) => {
+          if (operation === 'inTurn') return inTurn;
+          bound.push(operation);
+          turn.follow((owner) => owners.push(owner));
+          return target[operation];
+        },
+      });
+    const refused = (): never => {
+      throw new Error('this is not in a turn');
+    };
+    const unbound = { manifest: refused, tagDigest: refused, blob: refused, tags: refused };
+    const asked: RegistrySource = { ...unbound, referrers: refused, fallbackReferrers: refused, inTurn };
+    return { sources: { ...sources, registry: asked }, owners, bound, registry };
+  }
+
+  it('M24: are all made in the turn of its owner', async () => {
+    const { sources, owners, bound, registry } = openBench();
+    const images = [{ container: '', field: '', image: `${WEB}:1.4.0` }];
+    const question = { images, policies, labels: foundFact({}), unmatchedImages: 'Allow' } as const;
+    const [judged] = await judge({ ...question, owner: OWNER, signal: forever() }, sources);
+    expect(judged?.verdict.findings.map(({ reason }) => reason)).to.deep.equal(['EndOfLifeNear']);
+    expect(new Set(bound)).to.include.all.keys('manifest', 'referrers', 'fallbackReferrers', 'blob', 'tags');
+    expect(bound).to.have.length(registry.calls.length);
+    expect(new Set(owners)).to.deep.equal(new Set([OWNER]));
+  });
+
+  it('M24: to pin a tag are made in the turn of its owner, also when the tag is known', async () => {
+    const { sources, owners, bound } = openBench();
+    const ref = { registry: 'registry.example.com', repository: 'shop/web', tag: '1.4.0' };
+    for (let count = 0; count < 2; count += 1)
+      await pinReference(ref, { owner: OWNER, policies, signal: forever() }, sources);
+    expect(bound).to.deep.equal(['manifest', 'tagDigest']);
+    expect(new Set(owners)).to.deep.equal(new Set([OWNER]));
   });
 });

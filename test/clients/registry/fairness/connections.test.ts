@@ -19,6 +19,7 @@ describe('connections to many hosts', () => {
     Promise.all(
       Array.from({ length: count }, async () => {
         const server = createServer((_, response) => onRequest(response));
+        server.keepAliveTimeout = 60_000;
         servers.push(server);
         await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
         return `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
@@ -44,7 +45,7 @@ describe('connections to many hosts', () => {
     for (const host of hosts) await one.manifest(tagged({ host }), patient());
     await until(async () => (await open()) <= MAX_OPEN_HOSTS);
     expect(await one.manifest(tagged({ host: hosts[0] ?? '' }), patient())).to.equal(undefined);
-  });
+  }).timeout(15_000); // sooner than idle connections end by themselves
 
   it('M26: what is under way to a host is answered although very many others are asked', async () => {
     const waiting: ServerResponse[] = [];

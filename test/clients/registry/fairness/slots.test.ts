@@ -164,6 +164,21 @@ describe('the slots of a registry', () => {
     expect(answered, given.join(' ')).to.equal(true);
   });
 
+  it('M24: one who joins gets a free slot at once that the first may not have', async () => {
+    const { ask, askMany, given, held } = placeOf(4);
+    void askMany(10, A);
+    await settle();
+    expect(held()).to.equal(3);
+    const turn = sharedTurn();
+    turn.join(turnOf(A));
+    void ask({ namespace: 'shared' }, turn);
+    await settle();
+    expect(held()).to.equal(3);
+    turn.join(turnOf(B));
+    await settle();
+    expect(given.at(-1)).to.equal('shared');
+  });
+
   it('M24: an admission that waits for what the audit asked for goes first', async () => {
     const { ask, askMany, giveBack, given } = placeOf(1);
     void askMany(1, A);
@@ -207,6 +222,19 @@ describe('the slots of a registry', () => {
     await giveBack();
     await giveBack();
     expect(given.slice(0, 3)).to.include('b');
+    void Promise.allSettled(all);
+  });
+
+  it('M25: the oldest is not lost for which another namespace waits as well', async () => {
+    const { ask, askMany } = placeOf(1, 20_000);
+    void askMany(1, A);
+    const turn = sharedTurn();
+    for (const owner of [A, B]) turn.join(turnOf(owner));
+    let lost = false;
+    ask({ namespace: 'shared' }, turn).catch(() => (lost = true));
+    const all = askMany(10_000, A);
+    await faultOf(all[0] ?? Promise.resolve(), 'LimitExceeded');
+    expect(lost).to.equal(false);
     void Promise.allSettled(all);
   });
 
