@@ -139,6 +139,23 @@ describe('the paths of the webhooks', () => {
     expect(stored()?.previous).to.equal(undefined);
   });
 
+  it('C04 answers the former secret for another minute after a webhook named it once more', async () => {
+    const { settle, pass, stored, named, look } = startLife();
+    await settle();
+    const first = stored()!.secret;
+    pass(HOUR_MS);
+    while (!stored()?.namedSince || stored()?.previous === undefined) pass((await look()).nextInMs);
+    pass(59_000);
+    named.set(KINDS[0], { secret: first });
+    while (secretsOf(named).includes(first)) await look();
+    pass(30_000);
+    await look();
+    await look();
+    expect(stored()?.previous).to.equal(first);
+    await settle();
+    expect(stored()?.previous).to.equal(undefined);
+  });
+
   it('C05 an upgrade from a version without secrets: the plain path is answered until every webhook has another, and then no more', async () => {
     const life = startLife({ named: 'plain', rolledOut: false });
     await life.look();
