@@ -122,22 +122,28 @@ async function start(): Promise<Running> {
   const enter = cgroup === undefined ? ':' : `echo $$ > ${join(cgroup, 'cgroup.procs')}`;
   const probe = new URL('./loop-delay.ts', import.meta.url).href;
   const options = `${variables.NODE_OPTIONS ?? ''} --import=${probe}`;
-  const env = { ...process.env, ...variables, NODE_OPTIONS: options, LOOP_DELAY_FILE: join(root, 'delay.json') };
+  const env = {
+    ...process.env,
+    ...variables,
+    NODE_OPTIONS: options,
+    LOOP_DELAY_FILE: join(root, 'delay.json'),
+  };
   const child = spawn('sh', ['-c', `${enter}; exec "$0" "$@"`, process.execPath, program, ...serve], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let [log, end]: [string, string | undefined] = ['', undefined];
+  let log = '';
+  const ends: string[] = [];
   child.stderr.on('data', (chunk: Buffer) => {
     log = (log + chunk.toString()).slice(-100_000);
   });
   child.once('exit', (code, signal) => {
-    end = signal ?? String(code);
+    ends.push(signal ?? String(code));
   });
   for (;;) {
     const url = /listening on (https:[^"\s,]+)/.exec(log)?.[1];
-    if (url !== undefined) return { url, child, ended: () => end };
-    if (end !== undefined) throw new Error(log);
+    if (url !== undefined) return { url, child, ended: () => ends[0] };
+    if (ends.length > 0) throw new Error(log);
     await sleep(50);
   }
 }
@@ -229,7 +235,9 @@ async function run(attack: Attack): Promise<readonly (string | number)[]> {
     attack.title,
     end,
     Math.round(peak),
-    first === undefined ? '' : `${first.allowed === undefined ? 'none' : first.allowed ? 'allowed' : 'refused'} ${first.reason} ${(first.ms / 1000).toFixed(1)} s`,
+    first === undefined
+      ? ''
+      : `${first.allowed === undefined ? 'none' : first.allowed ? 'allowed' : 'refused'} ${first.reason} ${(first.ms / 1000).toFixed(1)} s`,
     `${percentile(times, 0.5).toFixed(1)} / ${percentile(times, 0.99).toFixed(1)}`,
     wrong,
     `${delay.p99?.toFixed(1)} / ${delay.max?.toFixed(0)}`,
@@ -244,7 +252,9 @@ async function pushGood(name: string): Promise<{ readonly digest: string; readon
   return { digest: image.reference, tag: `${good.host}/${repository}:v1` };
 }
 
-console.log('| attack | process | peak MiB | answer to the attacker | others p50 / p99 ms | wrong | loop delay p99 / max ms |');
+console.log(
+  '| attack | process | peak MiB | answer to the attacker | others p50 / p99 ms | wrong | loop delay p99 / max ms |',
+);
 console.log('| --- | --- | --- | --- | --- | --- | --- |');
 const only = process.argv[2];
 for (const attack of ATTACKS) {

@@ -9,7 +9,10 @@ if (isMainThread && process.env.LOOP_DELAY_FILE !== undefined) {
   delay.enable();
   process.on('SIGUSR2', () => {
     const ms = (nanoseconds: number) => nanoseconds / 1e6;
-    writeFileSync(file, JSON.stringify({ p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) }));
+    writeFileSync(
+      file,
+      JSON.stringify({ p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) }),
+    );
     delay.reset();
   });
 }

@@ -10,14 +10,15 @@ import {
 } from '../clients/registry/index.ts';
 import { createTrivy } from '../clients/scanner/index.ts';
 import {
-  bytesOf,
+  weightOf,
   createSignatureVerifier,
   openKeylessSigner,
   openKeySigner,
   readTrustRoot,
 } from '../clients/sigstore/index.ts';
 import { openThreads } from '../clients/threads/index.ts';
-import { createMemory, judge, judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
+import { createBudgets, createMemory, judge } from '../core/evidence/index.ts';
+import { judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
 import { failed, parsed, type Parsed } from '../core/model/index.ts';
 import { compileGrants, type OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
@@ -32,7 +33,7 @@ export async function openJudging(
   watching: Watching,
   place: Pick<RegistryOptions, 'loopback'> = {},
 ): Promise<Parsed<OpenJudging>> {
-  const { registries, memory: limits, unmatchedImages } = settings;
+  const { registries, memory: limits, budgets, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
   const workloads = workloadTable(settings.workloadKinds);
   const grants = compileGrants(settings.promotions.grants);
@@ -40,21 +41,21 @@ export async function openJudging(
   const { environment } = context;
   const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
   const threads = openThreads<Jobs>({ entry: workerEntry() });
+  const { budget, ...shares } = createBudgets(budgets, clock);
   const options: RegistryOptions = {
     keychain,
     insecureHosts: registries.insecure,
     ca: ca.value,
-    ...registries,
-    ...place,
+    ...{ ...registries, ...place, budget },
     apiServer: environment.KUBERNETES_SERVICE_HOST,
     userAgent: `pratique/${context.version}`,
     now: clock,
     onRequest: watching.onRequest,
-    parseElsewhere: (kind, input, bytes) => threads.run(kind, input, { bytes }),
+    parseElsewhere: (kind, input, weight) => threads.run(kind, input, weight),
   };
   const registry = createRegistry(options);
-  const verifySignature = createSignatureVerifier((question) =>
-    threads.run('verify', question, { bytes: bytesOf(question.candidate).length }),
+  const verifySignature = createSignatureVerifier((question, owner) =>
+    threads.run('verify', question, { ...weightOf(question.candidate), owner }),
   );
   const memory = createMemory({
     clock,
@@ -63,8 +64,8 @@ export async function openJudging(
     onLookup: watching.onLookup,
   });
   const sources: Sources = {
-    ...{ registry, verifySignature, memory, clock, report: watching.report },
-    answerElsewhere: (job) => threads.run('condition', job, { bytes: job.json?.byteLength ?? 0 }),
+    ...{ registry, verifySignature, memory, clock, report: watching.report, ...shares },
+    answerElsewhere: (job, weight) => threads.run('condition', job, weight),
   };
   return parsed({
     workloads: workloads.value,

@@ -33,9 +33,9 @@ describe('budgets for what a registry sends', () => {
   const careful = () => {
     elsewhere = 0;
     return client({
-      parseElsewhere: (kind, input, bytes) => {
+      parseElsewhere: (kind, input, weight) => {
         elsewhere += 1;
-        return threads.run(kind, input, { bytes });
+        return threads.run(kind, input, weight);
       },
     });
   };

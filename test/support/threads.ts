@@ -1,4 +1,4 @@
-import { bytesOf, createSignatureVerifier } from '../../src/clients/sigstore/index.ts';
+import { createSignatureVerifier, weightOf } from '../../src/clients/sigstore/index.ts';
 import { openThreads } from '../../src/clients/threads/index.ts';
 import type { Threads } from '../../src/clients/threads/threads.ts';
 import type { SignatureVerifier } from '../../src/core/evidence/index.ts';
@@ -16,7 +16,7 @@ export function openSignatureVerifier(options: { readonly threads?: number } = {
 } {
   const threads = openJobs(options);
   const verify = createSignatureVerifier((question) =>
-    threads.run('verify', question, { bytes: bytesOf(question.candidate).length }),
+    threads.run('verify', question, weightOf(question.candidate)),
   );
   return { verify, close: () => threads.close() };
 }

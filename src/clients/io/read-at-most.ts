@@ -1,17 +1,22 @@
 /**
  * All the bytes of a stream; `undefined` when it has more than `maxBytes`: then reading ends, and the stream and its
- * connection are destroyed. Holds no more than that, whatever length was claimed. Throws what the stream throws.
+ * connection are destroyed. Holds no more than that, whatever length was claimed. `expected` = the length that was claimed, which
+ * it must not exceed. Throws what the stream throws.
  */
 export async function readAtMost(
   stream: AsyncIterable<Uint8Array>,
   maxBytes: number,
+  expected?: number,
 ): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = [];
+  // Written where they stay: chunks that are joined at the end would take the memory twice.
+  const whole = expected !== undefined && expected <= maxBytes ? Buffer.allocUnsafeSlow(expected) : undefined;
   let size = 0;
   for await (const chunk of stream) {
+    if (size + chunk.byteLength > Math.min(maxBytes, expected ?? maxBytes)) return undefined;
+    if (whole) whole.set(chunk, size);
+    else chunks.push(chunk);
     size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return whole?.subarray(0, size) ?? Buffer.concat(chunks);
 }

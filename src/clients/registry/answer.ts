@@ -80,15 +80,47 @@ export function refuseCompressed(call: Call, answer: Answer): void {
  */
 export async function readBody(call: Call, answer: Answer, maxBytes: number): Promise<Uint8Array> {
   refuseCompressed(call, answer);
-  const claimedTooLong = Number(header(answer, 'content-length') ?? 0) > maxBytes;
+  const claimed = Number(header(answer, 'content-length') ?? Number.NaN);
+  const claimedTooLong = claimed > maxBytes;
+  const expected = Number.isNaN(claimed) ? undefined : claimed;
   if (claimedTooLong) drop(answer);
   const bytes = claimedTooLong
     ? undefined
-    : await readAtMost(answer.body, maxBytes).catch((error: unknown) => {
-        throw faultOfError(call, answer.url.host, error);
-      });
+    : await readAtMost(holding(call, answer, claimed, maxBytes), maxBytes, expected).catch(
+        (error: unknown) => {
+          throw faultOfError(call, answer.url.host, error);
+        },
+      );
   if (bytes === undefined) throw fault(call, 'LimitExceeded', `the answer is longer than ${maxBytes} bytes`);
   return bytes;
+}
+
+/** Bytes that are read of an answer of unknown length before it counts as a long one. */
+const UNKNOWN_LENGTH = 64 * 1024;
+
+/** The chunks of a body, each after there is room for it. Ended early, also by a throw, it destroys the body. */
+async function* holding(
+  call: Call,
+  { body }: Answer,
+  claimed: number,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
+  body.on('error', () => undefined); // heard below; while it waits for room, too
+  try {
+    let room = Number.isNaN(claimed) ? Math.min(UNKNOWN_LENGTH, maxBytes) : claimed;
+    await call.hold?.(room);
+    let size = 0;
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength;
+      if (size > room) {
+        await call.hold?.(maxBytes);
+        room = maxBytes;
+      }
+      yield chunk;
+    }
+  } finally {
+    body.destroy();
+  }
 }
 
 /** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */

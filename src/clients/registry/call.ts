@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { firstOwner, ownerName } from '../../core/model/index.ts';
 import type {
   ImageRef,
   JobOutcome,
@@ -24,11 +25,11 @@ export interface Parsers {
   readonly tags: typeof parseTags;
 }
 
-/** Parses on another thread; never rejects. `bytes` is how much there is. */
+/** Parses on another thread; never rejects. */
 export type ParseElsewhere = <K extends keyof Parsers>(
   kind: K,
   input: Parameters<Parsers[K]>[0],
-  bytes: number,
+  weight: { readonly bytes: number; readonly owner: string },
 ) => Promise<JobOutcome<ReturnType<Parsers[K]>>>;
 
 /** One question to a registry, from the caller's signal to the words of a Fault; may take several requests. */
@@ -54,6 +55,8 @@ export interface Call {
   /** Called for each request that the call sends; must not throw. */
   readonly onRequest?: () => void;
   readonly transport: Transport;
+  /** Waits until so many bytes of an answer may be in memory; they may be until the call ends. Absent = without limit. */
+  readonly hold?: (bytes: number) => Promise<void>;
   /** Parses large answers beside this thread; absent = they are parsed here. */
   readonly parseElsewhere?: ParseElsewhere | undefined;
 }
@@ -88,6 +91,12 @@ export interface Answer {
   readonly body: Dispatcher.ResponseData['body'];
   /** Where it came from, after any redirects. */
   readonly url: URL;
+}
+
+/** The name under which the share of a call's first owner is counted. */
+export function ownerIn({ turn }: Call): string {
+  const owner = turn && firstOwner(turn);
+  return owner ? ownerName(owner) : '';
 }
 
 export function send(call: Call, ask: Ask): Promise<Answer> {

@@ -1,7 +1,7 @@
 // Talks to OCI registries (distribution spec 1.1): reads and writes manifests, referrers, blobs and tags, with logins,
 // redirects, limits and suspicion. The only room that knows HTTP and the quirks of registries.
 import { LRUCache } from 'lru-cache';
-import type { Keychain } from '../../core/evidence/index.ts';
+import type { ByteBudget, Keychain } from '../../core/evidence/index.ts';
 import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer } from './auth/authorization.ts';
 import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
@@ -31,6 +31,8 @@ export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   readonly chunkBytes?: number;
   /** Parses large answers beside this thread; absent = they are parsed here. */
   readonly parseElsewhere?: ParseElsewhere;
+  /** Bounds what is in memory of the answers that are read whole; absent = without limit. */
+  readonly budget?: ByteBudget;
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
 }
@@ -68,7 +70,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       pauses.restMs(call, await authorizer.loginName(call));
     const { mayRead } = authorizer;
     const over = (begin: Begin): SideRegistry => ({
-      ...readsOver(begin),
+      ...readsOver(begin, options.budget),
       ...writesOver({ begin, turns, random, restMs, mayRead, memory, ...limits }),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
       inTurn: (turn) => over((...given) => ({ ...begin(...given), turn })),

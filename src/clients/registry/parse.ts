@@ -6,7 +6,7 @@ import {
   parseTags,
 } from '../../core/model/index.ts';
 import type { Parsed } from '../../core/model/index.ts';
-import type { Call, Parsers } from './call.ts';
+import { ownerIn, type Call, type Parsers } from './call.ts';
 import { fault, misbehaved, quote } from './fault.ts';
 
 const PARSERS: Parsers = { manifest: parseManifestBytes, listing: parseListing, tags: parseTags };
@@ -48,7 +48,7 @@ async function parseSomewhere<K extends Kind>(
     // The compiler cannot see that a parser takes the input of its own kind.
     return (PARSERS[kind] as (of: Input<K>) => Parsed<Value<K>>)(input);
   }
-  const outcome = await parseElsewhere(kind, input, byteLength);
+  const outcome = await parseElsewhere(kind, input, { bytes: byteLength, owner: ownerIn(call) });
   if (outcome.ok) return outcome.value;
   const { code, detail, transient } = explainFailure(outcome.failure, `parse ${byteLength} bytes of ${kind}`);
   throw new Fault({ code, detail, transient, operation: call.doing, side: call.side });

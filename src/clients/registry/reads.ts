@@ -1,41 +1,66 @@
 import { formatReference, nameOf, type ImageRef } from '../../core/model/index.ts';
+import type { ByteBudget } from '../../core/evidence/index.ts';
 import type { SourceRegistry } from '../../core/promotion/index.ts';
 import { isAbsent, readBody } from './answer.ts';
 import { openBlob, readBlob } from './blob.ts';
-import { send, urlIn, type Begin, type Call } from './call.ts';
+import { ownerIn, send, urlIn, type Begin, type Call } from './call.ts';
+import { fault } from './fault.ts';
 import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readPages, type Page } from './link.ts';
 import { parseAnswer } from './parse.ts';
 
-export function readsOver(begin: Begin): SourceRegistry {
+export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
+  /** Does a call whose answers hold bytes of the budget until it ends. */
+  const held = async <T>(call: Call, work: (call: Call) => Promise<T>): Promise<T> => {
+    if (budget === undefined) return work(call);
+    const releases: (() => void)[] = [];
+    const share = { owner: ownerIn(call), registry: call.endpoint.registry };
+    const hold = async (bytes: number): Promise<void> => {
+      const release = await budget.reserve(bytes, share, call.signal);
+      if (!release) throw fault(call, 'LimitExceeded', NO_ROOM, { transient: true });
+      releases.push(release);
+    };
+    try {
+      return await work({ ...call, hold });
+    } finally {
+      for (const release of releases) release();
+    }
+  };
   return {
-    manifest: async (ref, signal, keys) => (await readContent(reading(ref, signal), ref, keys))?.manifest,
-    content: (ref, signal) => readContent({ ...reading(ref, signal), patient: true }, ref),
+    manifest: (ref, signal, keys) =>
+      held(reading(ref, signal), async (call) => (await readContent(call, ref, keys))?.manifest),
+    content: (ref, signal) =>
+      held({ ...reading(ref, signal), patient: true }, (call) => readContent(call, ref)),
     tagDigest: (ref, signal) =>
-      readTagDigest(begin('tag', `resolve ${formatReference(ref)}`, ref, signal), ref),
+      held(begin('tag', `resolve ${formatReference(ref)}`, ref, signal), (call) => readTagDigest(call, ref)),
     referrers: (image, signal, keys) => {
-      const call = begin('referrers', `list referrers of ${formatReference(image)}`, image, signal);
-      return readReferrers(call, image.digest, keys);
+      const doing = `list referrers of ${formatReference(image)}`;
+      const call = begin('referrers', doing, image, signal);
+      return held(call, (one) => readReferrers(one, image.digest, keys));
     },
     fallbackReferrers: (image, signal, keys) => {
       const doing = `read the fallback tag of ${formatReference(image)}`;
-      return readFallbackTag(begin('referrers', doing, image, signal), image.digest, keys);
+      const call = begin('referrers', doing, image, signal);
+      return held(call, (one) => readFallbackTag(one, image.digest, keys));
     },
     blob: (repository, blob, maxBytes, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
-      return readBlob(begin('blob', doing, repository, signal), blob, maxBytes);
+      const call = begin('blob', doing, repository, signal);
+      return held(call, (one) => readBlob(one, blob, maxBytes));
     },
     openBlob: (repository, blob, offset, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
       return openBlob(begin('download', doing, repository, signal), blob, offset);
     },
     tags: (repository, signal) =>
-      readTags(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal)),
+      held(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),
   };
 }
+
+const NO_ROOM = 'the time ran out while it waited for memory that other answers of registries take';
 
 /** Most tags read of one repository: tens of thousands occur where every build leaves one. */
 export const MAX_TAGS = 50_000;

@@ -97,8 +97,11 @@ async function readTagged(
 ): Promise<readonly Descriptor[] | undefined> {
   const raw = await readRawManifest(call, fallbackTag(digest));
   if (raw === undefined) return undefined;
-  const { isNamedImage, isNamedIndex, read } = await parseAnswer(call, 'listing', { ...raw, keys });
-  if (isNamedImage && !isNamedIndex && (read?.entries ?? 0) === 0) return [];
+  const { isNamedImage, isNamedIndex, hasManifests, read } = await parseAnswer(call, 'listing', {
+    ...raw,
+    keys,
+  });
+  if (isNamedImage && !isNamedIndex && !hasManifests) return [];
   const { entries, items } = understood(call, isNamedImage ? undefined : read);
   if (entries > MAX_REFERRERS)
     throw fault(call, 'LimitExceeded', `the listing has more than ${MAX_REFERRERS} entries`);

@@ -1,4 +1,4 @@
-import type { Owner } from '../../core/model/index.ts';
+import { ownerName, type Owner } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 import { deadline, fault } from './fault.ts';
 
@@ -65,10 +65,6 @@ const BACKGROUND = 'background';
 /** The owner of what is asked without a turn, e.g. by a command line. */
 const ANYONE: Owner = { namespace: '' };
 
-function keyOf({ namespace, background }: Owner): string {
-  return `${background ? BACKGROUND : 'admission'} ${namespace}`;
-}
-
 const WHY = {
   'over-limit': 'too many requests wait for registries already',
   'out-of-time': 'the time ran out while it waited for earlier requests to registries',
@@ -97,7 +93,7 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
   };
 
   const join = (entry: Entry, owner: Owner): void => {
-    const key = keyOf(owner);
+    const key = ownerName(owner);
     const lanes = owner.background ? entry.place.background : entry.place.admissions;
     const lane = lanes.get(key) ?? { owner, entries: new Set() };
     lanes.set(key, lane);
@@ -177,7 +173,7 @@ function emptyPlace(limit: PlaceLimit): Place {
 
 function hold(place: Place, owner: Owner, by: number): void {
   place.free -= by;
-  for (const key of [keyOf(owner), ...(owner.background ? [BACKGROUND] : [])]) {
+  for (const key of [ownerName(owner), ...(owner.background ? [BACKGROUND] : [])]) {
     const held = (place.held.get(key) ?? 0) + by;
     if (held === 0) place.held.delete(key);
     else place.held.set(key, held);

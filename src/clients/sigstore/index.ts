@@ -6,4 +6,4 @@ export { openKeySigner } from './sign/key-signer.ts';
 export { openKeylessSigner } from './sign/keyless-signer.ts';
 export { verifyArtifactBundle } from './verify/artifact-bundle.ts';
 export { createSignatureVerifier, createVerification } from './verify/verifier.ts';
-export { bytesOf } from './verify/verifier.ts';
+export { bytesOf, weightOf } from './verify/verifier.ts';

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 
 /** What a thread can do: a function by the name of its job. Input and result are structured clones. */
@@ -11,6 +12,8 @@ export interface SentJob {
 
 /** Makes this thread answer every job that it is sent with exactly one message: the result of the job's function. */
 export function answerJobs(table: JobTable): void {
+  // On Linux a priority is a thread's own: the main thread, for which others wait, goes before.
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   parentPort?.on('message', ({ kind, input }: SentJob) => {
     parentPort?.postMessage(table[kind]?.(input as never));
   });

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { errorCode, type JobOutcome } from '../../core/model/index.ts';
+import { createFairQueue, errorCode, type JobOutcome } from '../../core/model/index.ts';
 import type { JobTable, SentJob } from './answer-jobs.ts';
-import { createFairQueue } from './fair-queue.ts';
 
 export interface ThreadOptions {
   /** The module that each thread runs; it calls `answerJobs`. */
@@ -21,6 +20,8 @@ export interface JobWeight {
   readonly bytes: number;
   /** For whom it is done: owners take turns, so that many jobs of one do not delay the first of another. */
   readonly owner?: string;
+  /** Memory inside the input that moves to the thread and is not copied: the caller must not use it again. */
+  readonly transfer?: readonly ArrayBuffer[];
 }
 
 /** Threads that do jobs, one at a time each. `run` never rejects. */
@@ -46,11 +47,13 @@ const JOB_TIMEOUT_MS = 5_000;
  * MiB of heap of one thread: sixteen MiB of real JSON in a bundle need about 110. With one heavy job at a time the process
  * stays below 400 MiB in a container of 512.
  */
-const MAX_HEAP_MB = 160;
+const MAX_HEAP_MB = 176;
+/** MiB of the young generation of one thread: that of the main thread. */
+const MAX_YOUNG_MB = 12;
 /** Bytes from which a job is heavy: it may need most of a thread's memory, so there is only one at a time. */
 const HEAVY_BYTES = 1024 * 1024;
-/** Bytes of heavy input after which a thread is replaced: it gives its memory back only when it ends. */
-const MAX_HEAVY_INPUT = 8 * 1024 * 1024;
+/** Bytes of heavy input after which a thread is replaced: it gives its memory back only when it ends, and a new one takes 0.1 s. */
+const MAX_HEAVY_INPUT = 64 * 1024 * 1024;
 /** Events after which a thread is of no more use. */
 const ENDS = ['error', 'exit', 'messageerror'] as const;
 
@@ -74,20 +77,20 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
     // Without the flags of this process: some, such as those for a script given as text, no thread can start with.
     const worker = new Worker(options.entry, {
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: MAX_YOUNG_MB },
     });
-    for (const event of ENDS) worker.on(event, () => end(worker));
+    for (const event of ENDS) worker.on(event, () => void end(worker));
     heavyInput.set(worker, 0);
     return worker;
   };
 
-  const end = (worker: Worker): void => {
+  const end = async (worker: Worker): Promise<void> => {
     heavyInput.delete(worker);
     idle.delete(worker);
-    void worker.terminate();
+    await worker.terminate();
   };
 
-  const work = async ({ kind, input, resolve }: Job, worker: Worker): Promise<boolean> => {
+  const work = async ({ kind, input, transfer = [], resolve }: Job, worker: Worker): Promise<boolean> => {
     const { promise, resolve: settle } = Promise.withResolvers<JobOutcome<unknown>>();
     const done = (value: unknown): void => settle({ ok: true, value });
     const die = (error: unknown): void => {
@@ -98,7 +101,7 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
     for (const event of ENDS) worker.on(event, die);
     const timer = setTimeout(() => settle({ ok: false, failure: 'late' }), jobTimeoutMs);
     worker.ref();
-    worker.postMessage({ kind, input } satisfies SentJob);
+    worker.postMessage({ kind, input } satisfies SentJob, [...transfer]);
     const outcome = await promise;
     clearTimeout(timer);
     worker.off('message', done);
@@ -119,7 +122,8 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
     if (isAlive && input < MAX_HEAVY_INPUT) {
       heavyInput.set(worker, input);
       idle.add(worker);
-    } else end(worker);
+      // Before the next one begins: two at their limit would take more than the process has.
+    } else await end(worker);
     busy -= 1;
     if (isHeavy) busyHeavy -= 1;
     next();
@@ -137,7 +141,7 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
     run: <Kind extends keyof Table & string>(
       kind: Kind,
       input: Parameters<Table[Kind]>[0],
-      { bytes, owner = '' }: JobWeight,
+      { bytes, owner = '', transfer }: JobWeight,
     ) => {
       const { promise, resolve } = Promise.withResolvers<JobOutcome<unknown>>();
       const queue = bytes >= HEAVY_BYTES ? queues.heavy : queues.light;
@@ -148,7 +152,7 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
       )
         resolve({ ok: false, failure: 'crowded' });
       else {
-        queue.push(owner, { kind, input, bytes, owner, resolve });
+        queue.push(owner, { kind, input, bytes, owner, transfer, resolve });
         next();
       }
       // The thread runs the function of this name; the table is the type of what it answers.

@@ -2,7 +2,7 @@ import { explainFailure, nameOf } from '../model/index.ts';
 import type { ConditionOutcome, Evidence, Fact, StatementClaim } from '../model/index.ts';
 import { conditionsOf, holdsFor, imageOf, MAX_WORK_HERE } from '../policy/index.ts';
 import type { CompiledPolicy } from '../policy/index.ts';
-import type { Reading } from './ports.ts';
+import { nameOfOwner, type Reading } from './ports.ts';
 
 type Answers = NonNullable<Evidence['conditions']>;
 type Open = ReturnType<typeof conditionsOf>[number];
@@ -37,7 +37,9 @@ async function answer(open: Open, image: Evidence['image'], reading: Reading): P
   if (says.large && !says.large.json) return here;
   const load = async (): Promise<Fact<ConditionOutcome>> => {
     const job = { text: condition.text, image: imageOf(image), now, predicate: says.predicate };
-    const outcome = await answerElsewhere({ ...job, json: says.large?.json });
+    const json = says.large?.json;
+    const weight = { bytes: json?.byteLength ?? 0, owner: nameOfOwner(reading) };
+    const outcome = await answerElsewhere({ ...job, json }, weight);
     if (outcome.ok) return { state: 'found', value: outcome.value, seenAt: now };
     const { transient, ...reason } = explainFailure(outcome.failure, 'answer a condition');
     return { state: 'unknown', reason, transient };

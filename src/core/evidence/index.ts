@@ -5,6 +5,7 @@ export type { JudgedReference, JudgeQuestion, JudgeRequest } from './judge.ts';
 export { accessFor } from './access.ts';
 export type { Access, Credentials, DockerConfigText, PullSecretLogins, ReadPullSecrets } from './access.ts';
 export type { UnreadableLogins } from './access.ts';
+export { createBudgets, type ByteBudget } from './byte-budget.ts';
 export { evidenceWithout } from './gather.ts';
 export { holdsOnlyStatements, isStatements, listRunnable, statementsAbout } from './platforms.ts';
 export type { RunnableImage } from './platforms.ts';

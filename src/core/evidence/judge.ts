@@ -1,11 +1,21 @@
-import { formatReference, nameOf, parsed, parseReference, turnOf } from '../model/index.ts';
-import type { Evidence, Fact, ImageRef, JudgedImage, NamedImage, Owner, Verdict } from '../model/index.ts';
+import pLimit from 'p-limit';
+import { formatReference, nameOf, parsed, parseReference, turnOf, unknown } from '../model/index.ts';
+import type {
+  Evidence,
+  Fact,
+  ImageRef,
+  JudgedImage,
+  NamedImage,
+  Owner,
+  Unknown,
+  Verdict,
+} from '../model/index.ts';
 import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
 import { keptFor } from './kept.ts';
-import type { Sources } from './ports.ts';
+import { nameOfOwner, type Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world and the settings. */
 export interface JudgeQuestion {
@@ -26,12 +36,22 @@ export interface JudgeRequest extends Omit<JudgeQuestion, 'credentials'> {
   readonly access?: Access;
 }
 
+/** Different images of one request; a pod has a handful, and each costs requests. */
+const MAX_REFERENCES = 256;
+/** Images of one request that are judged at the same time. */
+const JUDGED_AT_ONCE = 16;
+const TOO_MANY = unknown('LimitExceeded', `the request names more than ${MAX_REFERENCES} different images`);
+
 /** Judges images, each distinct reference once: one answer per image, in order. Never throws for what a registry does. */
 export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
   const underway = new Map<string, Promise<JudgedReference>>();
+  const atOnce = pLimit(JUDGED_AT_ONCE);
   const judgeOnce = (ref: ImageRef): Promise<JudgedReference> => {
     const key = formatReference(ref);
-    const running = underway.get(key) ?? judgeReference(ref, request, sources);
+    const known = underway.get(key);
+    if (known) return known;
+    const why = underway.size < MAX_REFERENCES ? undefined : TOO_MANY;
+    const running = atOnce(() => judgeReference(ref, request, sources, why));
     underway.set(key, running);
     return running;
   };
@@ -52,13 +72,14 @@ export interface JudgedReference {
   readonly evidence?: Evidence;
 }
 
-/** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. */
+/** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. `notRead` = why no registry is asked. */
 export async function judgeReference(
   use: ImageRef,
   { policies, labels, unmatchedImages, signal, access, owner }: Omit<JudgeRequest, 'images'>,
   given: Sources,
+  notRead?: Unknown,
 ): Promise<JudgedReference> {
-  const sources = owner ? { ...given, memory: given.memory.inTurn(turnOf(owner)) } : given;
+  const sources = owner ? { ...given, owner, memory: given.memory.inTurn(turnOf(owner)) } : given;
   const selection = selectPolicies(policies, nameOf(use), labels);
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
@@ -76,9 +97,8 @@ export async function judgeReference(
   const kept = keptFor(policies);
   const judgeWith = async (asked: Sources) =>
     judgedBy(await gather({ ref: use, policies: applying, needs }, { ...asked, signal, kept }));
-  const reading = needs.registry
-    ? await sourcesFor([use, ...repositoriesOf(applying)], access, sources)
-    : sources;
+  const places = [use, ...repositoriesOf(applying)];
+  const reading = needs.registry ? await sourcesWithin(places, access, sources, notRead) : sources;
   if (isUnknown(reading)) return judgedBy(evidenceWithout(use, reading));
   const judged = await judgeWith(reading);
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
@@ -91,4 +111,22 @@ export async function judgeReference(
   // A refusal stands when it cannot be checked again: otherwise a registry that fails on purpose would turn a known no
   // into an unknown, which a policy may admit.
   return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
+}
+
+/** The sources to read these places with, or why nothing is read. */
+async function sourcesWithin(
+  places: readonly ImageRef[],
+  access: Access | undefined,
+  sources: Sources,
+  notRead: Unknown | undefined,
+): Promise<Sources | Unknown> {
+  return notRead ?? overBudget(sources) ?? (await sourcesFor(places, access, sources));
+}
+
+/** Why nothing more is read for this owner now; `undefined` when it may. */
+function overBudget(sources: Sources): Unknown | undefined {
+  if (!sources.owner || !sources.spending?.isOver(nameOfOwner(sources))) return undefined;
+  const of = `namespace "${sources.owner.namespace}"`;
+  const detail = `${of} has read more from registries within a minute than budgets.namespaceBytesPerMinute allows`;
+  return unknown('LimitExceeded', detail, true);
 }

@@ -3,6 +3,7 @@
  * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
  * the other side says plainly that there is no such thing.
  */
+import { ownerName } from '../model/index.ts';
 import type {
   AnnotationKeys,
   Clock,
@@ -10,6 +11,7 @@ import type {
   Digest,
   ImageRef,
   Manifest,
+  Owner,
   PinnedRef,
 } from '../model/index.ts';
 import type {
@@ -22,6 +24,7 @@ import type {
 } from '../model/index.ts';
 import type { ConditionJob } from '../policy/index.ts';
 import type { Report } from './learn.ts';
+import type { ByteBudget, Spending } from './byte-budget.ts';
 import type { KeptAnnotations } from './kept.ts';
 import type { Memory } from './memory.ts';
 
@@ -50,7 +53,10 @@ export interface ReferrerSource {
 
 /** Reads small blobs whole: signature payloads, bundles. */
 export interface BlobSource {
-  /** The bytes, whose digest and size are those of the descriptor; more than `maxBytes` is a Fault `LimitExceeded`. */
+  /**
+   * The bytes, whose digest and size are those of the descriptor; more than `maxBytes` is a Fault `LimitExceeded`. They are the
+   * caller's alone, who may give their memory away.
+   */
   blob(
     repository: ImageRef,
     descriptor: Descriptor,
@@ -66,12 +72,14 @@ export interface TagSource {
 
 /**
  * Says what a candidate proves about a digest, tried against everything trusted: one entry per signer it proves, or one
- * that says why it proves nothing. Never rejects for anything a candidate holds. May work elsewhere than on this thread.
+ * that says why it proves nothing. Never rejects for anything a candidate holds. May work elsewhere than on this thread,
+ * where owners take turns.
  */
 export type SignatureVerifier = (
   candidate: SignatureCandidate,
   digest: Digest,
   trust: Trust,
+  owner?: string,
 ) => Promise<readonly Signature[]>;
 
 /** A login for a registry: a name with a password, a refresh token, or a ready-made bearer token. */
@@ -102,8 +110,17 @@ export interface Sources {
   readonly registry: RegistrySource;
   readonly verifySignature: SignatureVerifier;
   /** Answers conditions beside the main thread; absent = all of them are answered on it. */
-  readonly answerElsewhere?: (job: ConditionJob) => Promise<JobOutcome<ConditionOutcome>>;
+  readonly answerElsewhere?: (
+    job: ConditionJob,
+    weight: { readonly bytes: number; readonly owner: string },
+  ) => Promise<JobOutcome<ConditionOutcome>>;
   readonly memory: Memory;
+  /** What each owner has read of registries; absent = without limit. */
+  readonly spending?: Pick<Spending, 'isOver'>;
+  /** Bounds the signatures and statements that are in memory at a time; absent = without limit. */
+  readonly candidates?: ByteBudget;
+  /** For whom it is done. */
+  readonly owner?: Owner | undefined;
   /** Look also where things were kept before the registry knew better: before a refusal, and for flags and dates. */
   readonly thorough?: boolean;
   readonly clock: Clock;
@@ -115,6 +132,11 @@ export interface Reading extends Sources {
   readonly signal: AbortSignal;
   /** Of manifests and listings only these annotations are kept. */
   readonly kept: KeptAnnotations;
+}
+
+/** The name under which the shares of this work are counted. */
+export function nameOfOwner({ owner }: Pick<Sources, 'owner'>): string {
+  return owner ? ownerName(owner) : '';
 }
 
 /** The same sources, asked in this turn. */

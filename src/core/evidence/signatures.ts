@@ -1,11 +1,11 @@
 import pLimit from 'p-limit';
-import { nameOf, pin, unknown } from '../model/index.ts';
+import { Fault, nameOf, pin, unknown } from '../model/index.ts';
 import type { Fact, PinnedRef, Signature, Trust, Unread } from '../model/index.ts';
 import { isUnreadable, readVulnerabilities, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { SignatureNeeds } from '../policy/index.ts';
 import { learn, unread } from './learn.ts';
 import { keepingUnread, weightOf, type Keeping } from './memory.ts';
-import { inTurn, type Reading } from './ports.ts';
+import { inTurn, nameOfOwner, type Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
 import { BUILDKIT_KIND, BUILDKIT_SUBJECT } from './signature-layers.ts';
@@ -99,16 +99,34 @@ async function tryAll(image: PinnedRef, needs: SignatureNeeds, reading: Reading)
   const layers = found.flatMap((one) => one.layers);
   const onlySignatures = needs.predicateTypes.every((type) => type === RELEASE_PREDICATE_TYPE);
   const atOnce = pLimit(READ_AT_ONCE);
-  const tried = layers
-    .slice(0, MAX_SIGNATURES)
-    .map((layer) => atOnce(() => trySignature(layer, needs.trust, onlySignatures, reading)));
+  const budget = withinBudget(layers.slice(0, MAX_SIGNATURES));
+  const tried = budget.within.map((layer) =>
+    atOnce(() => trySignature(layer, needs.trust, onlySignatures, reading)),
+  );
   const value = [
     ...(await Promise.all(tried)).flat(),
     ...found.flatMap((one) => one.unread),
     ...cut(layers.length),
+    ...budget.over,
   ];
   const seenAt = reading.clock();
   return value.length === 0 ? { state: 'absent', seenAt } : { state: 'found', value, seenAt };
+}
+
+/** Bytes of signatures and statements that are read of one image: an SBOM of full size with its signature, and as much again. */
+const MAX_IMAGE_BYTES = 32 * 1024 * 1024;
+
+/** As many layers as the budget of an image allows, the smallest first: a signature is small, and must not be hidden by others. */
+function withinBudget(layers: readonly SignatureLayer[]) {
+  let bytes = 0;
+  const bySize = layers.toSorted((a, b) => a.layer.size - b.layer.size);
+  const small = bySize.filter(({ layer }) => {
+    bytes += layer.size;
+    return bytes <= MAX_IMAGE_BYTES;
+  });
+  const within = bytes <= MAX_IMAGE_BYTES ? layers : small;
+  const detail = `${layers.length} signatures and statements have ${bytes} bytes, and ${MAX_IMAGE_BYTES} are read`;
+  return { within, over: bytes > MAX_IMAGE_BYTES ? [unread(unknown('LimitExceeded', detail))] : [] };
 }
 
 async function inReferrers(place: Place, image: PinnedRef, wanted: Wanted, reading: Reading): Promise<Found> {
@@ -169,15 +187,34 @@ async function trySignature(
   layer: SignatureLayer,
   trust: Trust,
   onlySignatures: boolean,
-  { registry, verifySignature, signal, ...sources }: Reading,
+  reading: Reading,
 ): Promise<readonly Signature[]> {
+  const { registry, verifySignature, candidates, signal } = reading;
+  const owner = nameOfOwner(reading);
   const tried = await learn(async () => {
-    const bytes = await registry.blob(layer.place, layer.layer, limitOf(layer, onlySignatures), signal);
-    return bytes && verifySignature(candidateOf(layer, bytes), layer.about, trust);
-  }, sources);
+    const share = { owner, registry: layer.place.registry };
+    const release = await candidates?.reserve(layer.layer.size, share, signal);
+    if (candidates && !release) throw noRoom(layer);
+    try {
+      const bytes = await registry.blob(layer.place, layer.layer, limitOf(layer, onlySignatures), signal);
+      return bytes && (await verifySignature(candidateOf(layer, bytes), layer.about, trust, owner));
+    } finally {
+      release?.();
+    }
+  }, reading);
   if (tried.state === 'found') return tried.value;
   const gone = unknown('UnreadableEvidence', 'the content of a signature is gone');
   return [unread(tried.state === 'absent' ? gone : tried)];
+}
+
+function noRoom({ place, layer }: SignatureLayer): Fault {
+  return new Fault({
+    code: 'LimitExceeded',
+    operation: `verify ${layer.digest} of ${nameOf(place)}`,
+    detail: 'the time ran out while it waited for memory that other signatures take',
+    side: 'source',
+    transient: true,
+  });
 }
 
 /** Too many are cut, and the cut is reported: it can only make an image refused, never accepted. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { parseDigest, type Digest } from './digest.ts';
-import { isObject, listOf } from './json.ts';
+import { excessOfJson, isObject, listOf, MAX_JSON_VALUES, parseJson } from './json.ts';
 import { parsed, type Parsed } from './problem.ts';
 
 /** Annotations of a manifest or descriptor: plain text by key, all of them claims. */
@@ -70,6 +70,13 @@ export const MAX_MANIFEST_ENTRIES = 2_000;
 /** Where descriptors stand in a manifest or index. */
 const LISTS = ['layers', 'manifests'] as const;
 const SINGLE = ['config', 'subject'] as const;
+
+/** Parses a document of JSON, without the annotations that are not kept. The problem names what there is too much of. */
+export function parseKeeping(bytes: Uint8Array, keys: AnnotationKeys | undefined): Parsed<unknown> {
+  const isOver = excessOfJson(bytes) === 'values';
+  if (isOver) return over('all', `has more than ${MAX_JSON_VALUES} values`);
+  return keepAnnotations(parseJson(bytes), keys);
+}
 
 /**
  * Takes every annotation that is not kept out of a document of JSON, in place, before anything is done with each of them. A

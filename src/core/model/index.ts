@@ -12,10 +12,19 @@ export type { Manifest, ManifestContent } from './manifest.ts';
 export type { Reason, ReasonCode } from './reason.ts';
 export { unknown, type Fact, type Unknown } from './fact.ts';
 export { errorCode, explainFailure, Fault, type JobOutcome } from './fault.ts';
-export { definedFields, isObject, listOf, objectOf, parseJson, textOf } from './json.ts';
+export {
+  definedFields,
+  excessOfJson,
+  isObject,
+  listOf,
+  MAX_JSON_VALUES,
+  objectOf,
+  parseJson,
+  textOf,
+} from './json.ts';
 export { errorFields, type Gauge, type Log } from './log.ts';
 export { microTime, rfc3339, type After, type Clock, type Time } from './time.ts';
-export { firstOwner, sharedTurn, turnOf } from './turn.ts';
+export { createFairQueue, firstOwner, ownerName, sharedTurn, turnOf } from './turn.ts';
 export type { Owner, SharedTurn, Turn } from './turn.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type { CertificateIdentity, ClaimName, KeyKind, PublicKey, Signer, TokenTrust } from './trust.ts';

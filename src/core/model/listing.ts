@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { descriptorSchema, keepAnnotations, type AnnotationKeys, type Descriptor } from './descriptor.ts';
+import { descriptorSchema, parseKeeping, type AnnotationKeys, type Descriptor } from './descriptor.ts';
 import { parseDigest, type Digest } from './digest.ts';
-import { objectOf, parseJson, textOf } from './json.ts';
+import { listOf, objectOf, textOf } from './json.ts';
 import { isIndexType, isManifestType } from './media-type.ts';
 import { parsed, problem, type Parsed } from './problem.ts';
 import { isTag } from './reference.ts';
@@ -20,6 +20,8 @@ export interface Listing {
   /** Whether body or registry name it an image manifest, or an index. */
   readonly isNamedImage: boolean;
   readonly isNamedIndex: boolean;
+  /** Whether it has manifests, whatever it is. */
+  readonly hasManifests: boolean;
   /** `entries` are counted as listed, `items` name each referrer once; absent when the body is no listing. */
   readonly read?: { readonly entries: number; readonly items: readonly Descriptor[] };
 }
@@ -39,13 +41,14 @@ const nameable = z.object({ mediaType: z.string().min(1), digest: z.string() });
  * as. The problem names a limit.
  */
 export function parseListing({ bytes, contentType = '', keys }: ListingBytes): Parsed<Listing> {
-  const kept = keepAnnotations(parseJson(bytes), keys);
+  const kept = parseKeeping(bytes, keys);
   if (!kept.ok) return kept;
   const kinds = [textOf(objectOf(kept.value).mediaType), contentType].filter(isManifestType);
   const entries = entriesIn(kept.value, contentType);
   return parsed({
     isNamedImage: kinds.some((kind) => !isIndexType(kind)),
     isNamedIndex: kinds.some(isIndexType),
+    hasManifests: listOf(objectOf(kept.value).manifests).length > 0,
     ...(entries && { read: { entries: entries.length, items: descriptorsIn(entries) } }),
   });
 }
@@ -88,7 +91,8 @@ const tagList = z.union([
 
 /** Reads one page of a list of tags; what is no tag is left out. */
 export function parseTags({ bytes }: Pick<ListingBytes, 'bytes'>): Parsed<readonly string[]> {
-  const body = tagList.safeParse(parseJson(bytes));
+  const read = parseKeeping(bytes, []);
+  const body = tagList.safeParse(read.ok && read.value);
   if (!body.success) return problem('', 'is no list of tags');
   return parsed((body.data.tags ?? []).filter((tag): tag is string => typeof tag === 'string' && isTag(tag)));
 }

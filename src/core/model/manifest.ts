@@ -1,6 +1,6 @@
-import { isObject, listOf, objectOf, parseJson } from './json.ts';
+import { isObject, listOf, objectOf } from './json.ts';
 import * as z from 'zod';
-import { annotationsSchema, descriptorSchema, keepAnnotations } from './descriptor.ts';
+import { annotationsSchema, descriptorSchema, parseKeeping } from './descriptor.ts';
 import type { AnnotationKeys, Annotations, Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
@@ -76,10 +76,10 @@ export function parseManifest(
   contentType?: string,
   keys?: AnnotationKeys,
 ): Parsed<Manifest> {
-  const json = parseJson(bytes);
-  if (json === undefined) return problem('', 'is not JSON');
-  const kept = keepAnnotations(json, keys);
+  const kept = parseKeeping(bytes, keys);
   if (!kept.ok) return kept;
+  const { value: json } = kept;
+  if (json === undefined) return problem('', 'is not JSON');
   const odd = misspelt(json);
   if (odd) return odd;
   const body = parseWith(wire, json);

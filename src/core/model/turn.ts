@@ -5,6 +5,11 @@ export interface Owner {
   readonly background?: boolean;
 }
 
+/** The name under which an owner is counted: background work has a count of its own. */
+export function ownerName({ namespace, background }: Owner): string {
+  return `${background ? 'background' : 'admission'} ${namespace}`;
+}
+
 /** For whom a request is sent: one owner, or everyone who waits for its answer by now. */
 export interface Turn {
   /** Calls back for each owner once: at once for those of now, later for those who join. Returns what ends this. */
@@ -41,7 +46,7 @@ export function sharedTurn(): SharedTurn {
     },
     join: (turn) => {
       const leave = turn.follow((owner) => {
-        const key = `${String(owner.background)} ${owner.namespace}`;
+        const key = ownerName(owner);
         if (owners.has(key)) return;
         owners.set(key, owner);
         for (const onOwner of [...followers]) onOwner(owner);
@@ -62,4 +67,38 @@ export function firstOwner(turn: Turn): Owner | undefined {
   });
   leave();
   return first;
+}
+
+/** A queue in which owners take turns: each owner's entries in their order, one of every owner before a second of any. */
+export interface FairQueue<T> {
+  readonly push: (owner: string, entry: T) => void;
+  /** The next entry; `undefined` when none waits. */
+  readonly shift: () => T | undefined;
+  /** Entries that wait: of one owner, or all. */
+  readonly size: (owner?: string) => number;
+}
+
+/** Makes an empty queue. Owners without entries take no memory. */
+export function createFairQueue<T>(): FairQueue<T> {
+  const waiting = new Map<string, T[]>();
+  let all = 0;
+  return {
+    push: (owner, entry) => {
+      all += 1;
+      const own = waiting.get(owner);
+      if (own) own.push(entry);
+      else waiting.set(owner, [entry]);
+    },
+    shift: () => {
+      const [first] = waiting;
+      if (first === undefined) return undefined;
+      const [owner, [entry, ...rest]] = first;
+      // To the end of the line: a map keeps the order in which its keys were added.
+      waiting.delete(owner);
+      if (rest.length > 0) waiting.set(owner, rest);
+      all -= 1;
+      return entry;
+    },
+    size: (owner) => (owner === undefined ? all : (waiting.get(owner)?.length ?? 0)),
+  };
 }

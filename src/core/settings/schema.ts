@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { parseWith, type Parsed } from '../model/index.ts';
 import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
 import { events } from './schema/events.ts';
-import { credentials, memory, registries, trust } from './schema/evidence.ts';
+import { budgets, credentials, memory, registries, trust } from './schema/evidence.ts';
 import { block, dnsName, fieldPath, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
 import { promotions, scanner, signing } from './schema/promotions.ts';
 
@@ -40,6 +40,7 @@ const schema = z.strictObject({
   unmatchedImages: z.enum(['Allow', 'Warn', 'Deny']).default('Allow'),
   registries,
   memory,
+  budgets,
   trust,
   credentials,
   webhook,

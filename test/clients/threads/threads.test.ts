@@ -93,7 +93,7 @@ describe('threads', () => {
 
   it('M02: replace a thread that has done much heavy work, so that its memory is given back', async () => {
     const { run } = threads({ threads: 1 });
-    const first = await run('answer', { bytes: 9 * MIB });
+    const first = await run('answer', { bytes: 65 * MIB });
     expect(await run('answer')).not.to.deep.equal(first);
   });
 

@@ -29,9 +29,9 @@ describe('conditions on large statements', () => {
   async function ask(predicate: object, cel: string, times = 1) {
     const { registry, sources } = createBench();
     let asked = 0;
-    const answerElsewhere: Sources['answerElsewhere'] = (job) => {
+    const answerElsewhere: Sources['answerElsewhere'] = (job, weight) => {
       asked += 1;
-      return threads.run('condition', job, { bytes: 0 });
+      return threads.run('condition', job, weight);
     };
     const digest = registry.push(WEB);
     const json = statementBundle({ key, digest, predicateType: PROVENANCE, predicate });

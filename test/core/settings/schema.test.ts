@@ -41,6 +41,7 @@ describe('parseSettings', () => {
         'unmatchedImages',
         'registries',
         'memory',
+        'budgets',
         'trust',
         'credentials',
         'webhook',

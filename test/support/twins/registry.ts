@@ -115,7 +115,8 @@ export function createRegistryTwin(): RegistryTwin {
     blob: async (repository, { digest, size }, maxBytes, signal) => {
       await enter('blob', `${nameOf(repository)}@${digest}`, signal);
       if (size > maxBytes) throw faultOf('LimitExceeded', false);
-      return blobs.get(`${nameOf(repository)}@${digest}`);
+      const bytes = blobs.get(`${nameOf(repository)}@${digest}`);
+      return bytes && new Uint8Array(bytes);
     },
     tags: async (repository, signal) => {
       const name = nameOf(repository);

@@ -5,7 +5,10 @@ import { type SignedMaterial, createParsedTrust, type ParsedTrust } from './mate
 import { type Question, readCandidate, verifyCandidate, verifySigned } from './verify-candidate.ts';
 
 /** Answers a question on another thread; never rejects. Absent where the process has no threads. */
-export type VerifyElsewhere = (question: Question) => Promise<JobOutcome<readonly Signature[]>>;
+export type VerifyElsewhere = (
+  question: Question,
+  owner: string,
+) => Promise<JobOutcome<readonly Signature[]>>;
 
 /** Bytes up to which a candidate is read on this thread: JSON of this size takes a fraction of a millisecond. */
 const MAX_BYTES_HERE = 64 * 1024;
@@ -21,11 +24,11 @@ const LARGE_CURVE_WORK = 10;
  */
 export function createSignatureVerifier(elsewhere: VerifyElsewhere): SignatureVerifier {
   const parsed = createParsedTrust();
-  return async (candidate, digest, trust) => {
+  return async (candidate, digest, trust, owner = '') => {
     const question = { candidate, digest, trust };
     const found = verifyHere(question, parsed);
     if (found) return found;
-    const outcome = await elsewhere({ ...question, candidate: withOwnBytes(candidate) });
+    const outcome = await elsewhere({ ...question, candidate: withOwnBytes(candidate) }, owner);
     if (outcome.ok) return outcome.value;
     const { transient, ...reason } = explainFailure(outcome.failure, 'verify a signature');
     return [{ state: 'unread', reason, transient }];
@@ -60,9 +63,22 @@ export function bytesOf(candidate: SignatureCandidate): Uint8Array {
   return candidate.form === 'simple-signing' ? candidate.payload : candidate.json;
 }
 
+/** What it takes to verify a candidate on a thread: its bytes move there, whoever had them. */
+export function weightOf(candidate: SignatureCandidate): {
+  readonly bytes: number;
+  readonly transfer: readonly ArrayBuffer[];
+} {
+  const { byteLength, buffer } = bytesOf(candidate);
+  return { bytes: byteLength, transfer: buffer instanceof ArrayBuffer ? [buffer] : [] };
+}
+
 /** Node keeps small buffers in one large block, all of which would be copied to the thread. */
 function withOwnBytes(candidate: SignatureCandidate): SignatureCandidate {
   return candidate.form === 'simple-signing'
-    ? { ...candidate, payload: new Uint8Array(candidate.payload) }
-    : { ...candidate, json: new Uint8Array(candidate.json) };
+    ? { ...candidate, payload: owned(candidate.payload) }
+    : { ...candidate, json: owned(candidate.json) };
+}
+
+function owned(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

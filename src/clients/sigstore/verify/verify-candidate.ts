@@ -8,7 +8,7 @@ import {
   type StatementClaim,
   type Trust,
 } from '../../../core/model/index.ts';
-import { parsePayload } from '../encodings.ts';
+import { parsePayload, TooMuchJson } from '../encodings.ts';
 import { readBundle } from './bundle.ts';
 import { readEnvelope, readSimpleSigning } from './cosign-layer.ts';
 import { MAX_JSON_BYTES, type SignedCandidate, type ParsedTrust } from './material.ts';
@@ -24,6 +24,20 @@ export interface Question {
 
 /** Answers a question on the thread it is called on. Never throws. */
 export function verifyCandidate(question: Question, parsed: ParsedTrust): readonly Signature[] {
+  try {
+    return verifyReadable(question, parsed);
+  } catch (error) {
+    if (!(error instanceof TooMuchJson)) throw error;
+    // It may be the newest statement of a trusted signer: not evidence, and not the absence of any.
+    const reason = {
+      code: 'LimitExceeded',
+      detail: `a signature or statement holds ${error.message}`,
+    } as const;
+    return [{ state: 'unread', reason, transient: false }];
+  }
+}
+
+function verifyReadable(question: Question, parsed: ParsedTrust): readonly Signature[] {
   const { candidate, digest } = question;
   if (candidate.form === 'plain') {
     const says = readPlain(candidate, digest);
@@ -51,6 +65,7 @@ export function verifySigned(
     if (typeof proofs === 'string') return [unproven(candidate, proofs)];
     return proofs.map((proof) => ({ state: 'proven', digest: candidate.digest, ...proof, says }));
   } catch (error) {
+    if (error instanceof TooMuchJson) throw error;
     // The libraries' refusals are caught where they are asked. An error that arrives here is unexpected: not a "no".
     const name = error instanceof Error ? error.name : 'something';
     const detail = `checking a signature ended in ${name}`;

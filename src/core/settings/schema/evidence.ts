@@ -38,6 +38,14 @@ export const memory = block({
   loadTimeoutMs: milliseconds.default(30_000),
 });
 
+/** Budgets for what strangers send. Each bounds memory or work; what is over is `LimitExceeded`. */
+export const budgets = block({
+  /** Bytes of answers of registries, and as many of signatures and statements, that are in memory at a time. */
+  bytesInFlight: z.int().min(16_777_216).default(33_554_432),
+  /** Bytes that are read of registries for one namespace within a minute: two hundred SBOMs of full size. */
+  namespaceBytesPerMinute: z.int().min(1_048_576).default(1_073_741_824),
+});
+
 export const trust = block({
   /** Refresh of the public-good Sigstore root over TUF, in the background; absent = the shipped root stays. */
   refresh: z
