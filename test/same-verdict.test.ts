@@ -135,7 +135,9 @@ describe('every command and webhook gives the same verdict', () => {
     const { allowed, warnings = [], auditAnnotations = {} } = responseIn(answer, uid);
     const { verdict = '', reasons = '' } = auditAnnotations;
     expect(allowed).to.equal(EXIT[verdict] === 0);
-    expect(warnings.length > 0).to.equal(verdict === 'warn');
+    // A tag that a node may have cached is no verdict on the image.
+    const said = warnings.filter((one) => !one.includes('TagMayDiffer'));
+    expect(said.length > 0).to.equal(verdict === 'warn');
     return { verdict, reasons };
   };
 

@@ -37,6 +37,7 @@ export function openReplica(options: ReplicaOptions): Replica {
     policies: policies.store.current,
     namespaceLabels: policies.namespaceLabels,
     workloads: judging.workloads,
+    objects: settings.pinning.objects,
     report,
   };
   return {
@@ -51,7 +52,6 @@ export function openReplica(options: ReplicaOptions): Replica {
     },
     mutating: {
       ...common,
-      objects: settings.pinning.objects,
       resolve: (images, credentials, signal) => {
         const how = { signal, access: access(credentials, signal), policies: policies.store.current() };
         return Promise.all(images.map((image) => judging.pin(image, { ...how, owner: credentials })));

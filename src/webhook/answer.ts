@@ -43,10 +43,17 @@ export function passAnswer(uid: string): Answered {
   return { answer: answer({ uid, allowed: true }), verdict: 'allow', reasons: [], images: [] };
 }
 
-/** Turns judged images into the answer: refusal with its message, warnings, and the machine form for the audit log. */
-export function verdictAnswer(uid: string, images: readonly JudgedImage[]): Answered {
+/**
+ * Turns judged images into the answer: refusal with its message, warnings, and the machine form for the audit log. `more` = warnings
+ * about an object that is admitted.
+ */
+export function verdictAnswer(
+  uid: string,
+  images: readonly JudgedImage[],
+  more: readonly string[] = [],
+): Answered {
   const allowed = !images.some(isRefused);
-  const warnings = explainWarnings(images);
+  const warnings = [...explainWarnings(images), ...(allowed ? more : [])];
   const kinds = new Set(images.map(({ verdict }) => verdict.kind));
   const verdict = (['deny', 'unknown', 'warn'] as const).find((kind) => kinds.has(kind)) ?? 'allow';
   const reasons = codesOf(images.flatMap(({ verdict: { findings } }) => findings));

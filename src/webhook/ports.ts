@@ -13,6 +13,8 @@ export interface CommonPorts {
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
   /** Absent = the kinds of Kubernetes alone. */
   readonly workloads?: WorkloadTable;
+  /** Which objects get digests: all with images, or Pods only, so that templates stay as their authors wrote them. */
+  readonly objects?: 'All' | 'Pods';
   /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;
 }
@@ -31,8 +33,6 @@ export interface AdmissionPorts extends CommonPorts {
 
 /** What the mutating webhook needs. */
 export interface MutationPorts extends CommonPorts {
-  /** Which objects are changed: all with images, or Pods only, so that templates stay as their authors wrote them. */
-  readonly objects: 'All' | 'Pods';
   /**
    * The digests that references without one stand for right now: a fact for each, in their order. No reference is asked
    * for twice in one request. Never rejects for anything a registry does.

@@ -5,7 +5,8 @@ import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer, type Answered } from './answer.ts';
 import { decodeReview, type AdmissionRequest } from './decode.ts';
 import { labelsFor, type AdmissionPorts, type Subject } from './ports.ts';
-import { scopeOf, wholeScope, type Scope } from './scope.ts';
+import { warnCachedTags } from './cached-tags.ts';
+import { broughtBy, isPod, scopeOf, wholeScope, type Scope } from './scope.ts';
 
 /** An answer with the HTTP status it is sent under: 200 for every review that could be read. */
 export interface ReviewOutcome {
@@ -101,7 +102,11 @@ async function answerTo(
   const policies = ports.policies();
   const labels = await labelsFor(namespace, policies, ports, signal);
   const owner = { namespace };
-  return verdictAnswer(uid, await ports.judge({ images, policies, labels, credentials, owner, signal }));
+  const judged = await ports.judge({ images, policies, labels, credentials, owner, signal });
+  // A change of scale brings no image.
+  const brought = isScale ? [] : broughtBy(request, images, ports.workloads ?? KUBERNETES_WORKLOADS);
+  const isPinnedLater = ports.objects === 'Pods' && !isPod(request);
+  return verdictAnswer(uid, judged, warnCachedTags(brought, { policies, labels, isPinnedLater }));
 }
 
 interface ParentUnknown {

@@ -61,6 +61,13 @@ function newImages(request: AdmissionRequest, images: Uses, table: WorkloadTable
   return changed.length > 0 || startsMore(request, table) ? images : [];
 }
 
+/** Those of the images that the request brings: all on CREATE, on UPDATE those that are new or changed. */
+export function broughtBy(request: AdmissionRequest, images: Uses, table: WorkloadTable): Uses {
+  if (request.operation !== 'UPDATE') return images;
+  const before = extractImages(request.oldObject, request.kind, table);
+  return before.ok ? changedImages(images, before.value) : images;
+}
+
 /** Whether a request is about a Pod, not about a custom kind of that name. */
 export function isPod({ kind }: AdmissionRequest): boolean {
   return kind.group === '' && kind.kind === 'Pod';

@@ -1,4 +1,12 @@
-import { isObject, parsed, problem, type NamedImage, type Parsed, type Problem } from '../model/index.ts';
+import {
+  isObject,
+  parsed,
+  problem,
+  textOf,
+  type NamedImage,
+  type Parsed,
+  type Problem,
+} from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
 
@@ -8,6 +16,8 @@ export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
 /** One image of an object: who uses it (the name of the container or volume), as what, and in which field it stands. */
 export interface ImageUse extends NamedImage {
   readonly role: ImageRole;
+  /** When the node pulls it, as the object says; absent where it does not. */
+  readonly pullPolicy?: string;
 }
 
 /** Most images one object may use: far beyond real pods, and all can be judged within one admission deadline. */
@@ -24,14 +34,16 @@ interface ImageList {
   /** The object inside the element that holds the image, where it is not the element itself. */
   readonly holder?: string;
   readonly image: string;
+  /** The field beside the image that says when it is pulled. */
+  readonly pullPolicy: string;
 }
 
 /** The lists of a pod spec that use images. */
 const LISTS: readonly ImageList[] = [
-  { list: 'containers', role: 'container', image: 'image' },
-  { list: 'initContainers', role: 'init', image: 'image' },
-  { list: 'ephemeralContainers', role: 'ephemeral', image: 'image' },
-  { list: 'volumes', role: 'volume', holder: 'image', image: 'reference' },
+  { list: 'containers', role: 'container', image: 'image', pullPolicy: 'imagePullPolicy' },
+  { list: 'initContainers', role: 'init', image: 'image', pullPolicy: 'imagePullPolicy' },
+  { list: 'ephemeralContainers', role: 'ephemeral', image: 'image', pullPolicy: 'imagePullPolicy' },
+  { list: 'volumes', role: 'volume', holder: 'image', image: 'reference', pullPolicy: 'pullPolicy' },
 ];
 
 /**
@@ -88,7 +100,10 @@ function useOf(element: unknown, path: string, images: ImageList): Parsed<readon
   if (!image.ok) return image;
   if (BLANK.test(image.value)) return parsed([]);
   const field = `${at}.${images.image}`;
-  return parsed([{ container: name.value, role: images.role, field, image: image.value }]);
+  // It decides nothing: one that is no text is as good as none.
+  const pullPolicy = textOf(holder[images.pullPolicy]);
+  const use = { container: name.value, role: images.role, field, image: image.value };
+  return parsed([{ ...use, ...(pullPolicy !== '' && { pullPolicy }) }]);
 }
 
 /**

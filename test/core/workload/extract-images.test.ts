@@ -60,7 +60,10 @@ describe('extractImages finds the image', () => {
     for (const { place, role, at, spec } of PLACES) {
       it(`B02: of one ${place} in a ${kind.kind}`, () => {
         expect(imagesOf(around(spec), kind)).to.deep.equal([
-          { container: 'x', role, field: `${path}.${at}`, image: IMAGE },
+          {
+            ...{ container: 'x', role, field: `${path}.${at}`, image: IMAGE },
+            ...(role === 'volume' && { pullPolicy: 'Always' }),
+          },
         ]);
       });
     }
