@@ -1,9 +1,17 @@
 import type { Cluster, Collection, KubeObject, ObjectAddress } from '../../clients/kubernetes/index.ts';
-import { listOf, objectOf } from '../../core/model/index.ts';
+import { listOf, objectOf, textOf } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { RUN_LABEL } from './jobs/job.ts';
-import type { ControllerPorts, CustomObject, JobStore, ObjectName, RunObject, RunStore } from './ports.ts';
+import type {
+  ControllerPorts,
+  CustomObject,
+  JobStore,
+  ObjectMetadata,
+  ObjectName,
+  RunObject,
+  RunStore,
+} from './ports.ts';
 
 /** The manager of the status fields of promotions. */
 const PROMOTER = 'pratique-promotions';
@@ -90,10 +98,26 @@ export function customObject<Status>({
   const { name, namespace = '', uid = '', generation = 0, resourceVersion = '' } = metadata;
   const { creationTimestamp = '', deletionTimestamp, annotations } = metadata;
   const own = { name, namespace, uid, generation, resourceVersion, creationTimestamp };
+  const writtenBy = writerOf(metadata.managedFields);
   return {
-    ...{ apiVersion, kind, metadata: { ...own, deletionTimestamp, annotations }, spec },
+    ...{
+      apiVersion,
+      kind,
+      metadata: { ...own, deletionTimestamp, annotations, ...(writtenBy && { writtenBy }) },
+      spec,
+    },
     status: status as Status | undefined,
   };
+}
+
+/** The last writer of any field of the `spec`. */
+function writerOf(managedFields: unknown): ObjectMetadata['writtenBy'] {
+  const [last] = listOf(managedFields)
+    .map(objectOf)
+    .filter(({ fieldsV1 }) => objectOf(fieldsV1)['f:spec'] !== undefined)
+    .map(({ manager, time }) => ({ manager: textOf(manager), time: textOf(time) }))
+    .toSorted((a, b) => (a.time < b.time ? 1 : -1));
+  return last;
 }
 
 /** A run as the API server returned it. */

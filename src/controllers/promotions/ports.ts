@@ -30,7 +30,10 @@ export function keyOf({ namespace, name }: ObjectName): string {
 export type ObjectMetadata = Required<
   Pick<Metadata, 'namespace' | 'name' | 'uid' | 'generation' | 'resourceVersion' | 'creationTimestamp'>
 > &
-  Pick<Metadata, 'deletionTimestamp' | 'annotations'>;
+  Pick<Metadata, 'deletionTimestamp' | 'annotations'> & {
+    /** Who wrote the `spec` last, as far as the API server knows it: the name of a program, not of a user. */
+    readonly writtenBy?: { readonly manager: string; readonly time: string };
+  };
 
 /** An object as the API server has it: it has validated the status; the `spec` is read by a parser of core. */
 export interface CustomObject<Status = unknown> {

@@ -7,6 +7,7 @@ import {
   type ImagePromotionStatus,
 } from '../../core/promotion/index.ts';
 import { dueOf, openRequest, type Due, type DueFacts } from './due.ts';
+import { compareGates } from './gates.ts';
 import { keyOf, type ObjectName, type PromotionObject } from './ports.ts';
 import { judgeAgain, lookAgain } from './reassess-due.ts';
 import {
@@ -52,7 +53,7 @@ export async function reconcilePromotion(
   const absorbed = absorbRuns(object, before, look.runs);
   const read = parsePromotion(object);
   const outcome = read.ok
-    ? await actOn({ ...look, promotion: read.value, status: absorbed.status }, signal)
+    ? await actOnGates({ ...look, promotion: read.value, status: absorbed.status }, signal)
     : stuckAt(look, absorbed.status, read.problems);
   const { generation } = object.metadata;
   const facts = { ...outcome, generation, now: look.now, requestedAt: requestOf(object) };
@@ -96,6 +97,14 @@ function stuckAt(
   const active = runs.findLast(({ over }) => !over);
   if (active) reconciling.execute(object.metadata, active.object.metadata);
   return { status, runs, events: [], obstacle };
+}
+
+/** The same, after its gates were compared with those it had. */
+async function actOnGates(reading: Reading, signal: AbortSignal): Promise<Acted> {
+  const { object, promotion, status } = reading;
+  const { gates, events } = compareGates(object, promotion.spec, status.gates);
+  const acted = await actOn({ ...reading, status: { ...status, gates } }, signal);
+  return { ...acted, events: [...events, ...acted.events] };
 }
 
 async function actOn(reading: Reading, signal: AbortSignal): Promise<Acted> {

@@ -32,6 +32,8 @@ export const REASONS = {
   SbomMissing: 'A platform has no SBOM that could be scanned.',
   ApprovalNeeded: 'A person has to approve this digest before it is promoted.',
   ApprovalDenied: 'A person denied this digest.',
+  ApprovalUnfit: 'An approval names this run and does not count for any image that waits in it.',
+  GateWeakened: 'A promotion was changed so that a gate is weaker, or leads to another place.',
   ExceptionExpired: 'An exception that let this image pass has expired.',
   CopyIncomplete: 'Less arrived at the target than was found at the source.',
   NotGranted: 'The settings do not let this namespace use the login of the installation for that.',

@@ -18,7 +18,7 @@ export interface Approval {
 }
 
 /** What a decision is wanted about. */
-export interface DecisionWanted extends Pick<Approval, 'runName' | 'runUID' | 'digest' | 'gateHash'> {
+interface DecisionWanted extends Pick<Approval, 'runName' | 'runUID' | 'digest' | 'gateHash'> {
   readonly now: Date;
   /** Ids of the findings that stand against it. */
   readonly blocking?: readonly string[];

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_GATE_LENGTH, MAX_GATES } from '../gates/effective.ts';
 import { conditions, count, digest, stamp, tag } from './parts.ts';
 import { countsSchema, DECISIONS, imageMessage, MAX_RUN_IMAGES } from './run.ts';
 
@@ -57,6 +58,13 @@ export const promotionStatusSchema = z.strictObject({
     })
     .optional()
     .describe('When what is at the target was last judged again, by the newest signed reports there.'),
+  gates: z
+    .array(z.string().max(MAX_GATE_LENGTH))
+    .max(MAX_GATES)
+    .optional()
+    .describe(
+      'The gates as they were read last, `field=value`. What weakens one of them is reported by an event `GateWeakened`.',
+    ),
   recent: z
     .array(
       z.strictObject({
