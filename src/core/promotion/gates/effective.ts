@@ -5,11 +5,8 @@
 import { digestHex, digestOf, objectOf, textOf } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
+import { MAX_GATE_LENGTH, MAX_GATES } from '../schema/promotion-status.ts';
 
-/** Longest line of a gate, in characters: a field of the spec with a repository. */
-export const MAX_GATE_LENGTH = 384;
-/** Most lines of gates: 256 exceptions, and every other field of a promotion. */
-export const MAX_GATES = 400;
 /** Longest value that is written as it is; of a longer one, its beginning and a hash. */
 const MAX_VALUE = 260;
 /** Hex digits that distinguish values which are not written in full. */

@@ -1,10 +1,13 @@
 import * as z from 'zod';
-import { MAX_GATE_LENGTH, MAX_GATES } from '../gates/effective.ts';
 import { conditions, count, digest, stamp, tag } from './parts.ts';
 import { countsSchema, DECISIONS, imageMessage, MAX_RUN_IMAGES } from './run.ts';
 
 /** How many images at the target are watched for exceptions that expire, and named when they would be blocked. */
 export const MAX_WATCHED = 100;
+/** Longest line of a gate, in characters: a field of the spec with a repository. */
+export const MAX_GATE_LENGTH = 384;
+/** Most lines of gates: 256 exceptions, and every other field of a promotion. */
+export const MAX_GATES = 400;
 /** How many decisions the status of a promotion remembers. */
 export const MAX_RECENT = 10;
 

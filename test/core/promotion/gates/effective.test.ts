@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { gatesOf, weakenedGates } from '../../../../src/core/promotion/index.ts';
-import { MAX_GATE_LENGTH, MAX_GATES } from '../../../../src/core/promotion/gates/effective.ts';
+import { MAX_GATE_LENGTH, MAX_GATES } from '../../../../src/core/promotion/schema/promotion-status.ts';
 import { readSpec } from '../../../support/promotions/promotions.ts';
 
 interface Change {
