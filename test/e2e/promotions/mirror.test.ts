@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { digestOf } from '../../../src/core/model/index.ts';
 import { listTags } from '../../support/registry/listings.ts';
 import { pushImage, pushIndex, pushReferrer, type Pushed, type Target } from '../../support/registry/push.ts';
 import { openCosign, type Cosign, type KeyPair } from '../support/programs/cosign.ts';
@@ -108,9 +109,7 @@ for (const { name, starts } of [
         expect(here.length).to.equal(new Set(here.map(({ digest }) => digest)).size);
         const made = here.filter(({ digest }) => !carried.includes(digest));
         expect(here.map(({ digest }) => digest)).to.include.members(carried);
-        expect(made.map(({ artifactType }) => artifactType)).to.have.members(
-          each === index ? [QUARANTINE, IN_TOTO] : [IN_TOTO],
-        );
+        expect(made.map(({ artifactType }) => artifactType)).to.have.members([QUARANTINE, IN_TOTO]);
       }
       const [record] = (await referrersAt(target, first.digest)).filter(
         ({ artifactType }) => artifactType === IN_TOTO,
@@ -155,7 +154,7 @@ for (const { name, starts } of [
       for (const image of names) expect(await readers.crane(image)).to.equal(index.digest);
     });
 
-    it('existing tags with two requests per tag, besides a listing and the history', async () => {
+    it('existing tags with a HEAD per registry, the image and the listing that has its flag, besides tags and history', async () => {
       const source = from('library/app');
       for (const tag of ['1.0.0', '1.1.0', '1.2.0']) await pushImage({ ...source, tag }, { salt: tag });
       const [upstreamProxy, ownProxy] = [await watch(upstream.host), await watch(own.host)];
@@ -182,15 +181,37 @@ for (const { name, starts } of [
           'GET /v2/library/app/tags/list',
           ...heads('library/app'),
         ]);
-        const asked = ownProxy.requests().map((one) => one.replace(/sha256:.*/, ''));
+        const asked = ownProxy.requests().map((one) => one.replace(/sha256[:-].*/, ''));
+        // Without the API the listing is under the fallback tag.
+        const listing = starts[1] === startOlareg ? ['referrers'] : ['referrers', 'manifests'];
+        const flagged = ['manifests', ...listing].map((path) => `GET /v2/quarantine/app/${path}/`);
         expect(asked).to.have.members([
           'GET /v2/quarantine/app/manifests/mirror-history',
           'GET /v2/quarantine/app/blobs/',
           ...heads('quarantine/app'),
+          ...[1, 2, 3].flatMap(() => flagged),
         ]);
       } finally {
         await Promise.all([upstreamProxy.stop(), ownProxy.stop()]);
       }
+    });
+
+    it('O04 an image whose flag was deleted, by attaching it again', async () => {
+      const [source, target] = [from('library/flag'), to('quarantine/flag')];
+      const image = await pushImage({ ...source, tag: '1.0.0' }, { salt: 'flag' });
+      const run = () => promoter.promote([mirror(source, target)]);
+      const flags = async () =>
+        (await referrersAt(target, image.digest)).filter(({ artifactType }) => artifactType === QUARANTINE);
+      await run();
+      const [flag] = await flags();
+      await deleteManifest(target, flag?.digest ?? '');
+      const listing = await manifestAt(target, image.digest.replace(':', '-'));
+      if (listing !== undefined) await deleteManifest(target, digestOf(listing));
+      expect(await flags()).to.deep.equal([]);
+      const again = await run();
+      expect(inShort(again)).to.deep.equal(['1.0.0 UpToDate']);
+      expect(again.rows[0]?.message).to.match(/quarantine flag .* attached again/);
+      expect(await flags()).to.have.lengthOf(1);
     });
 
     it('a deleted image only when it is forced', async () => {
