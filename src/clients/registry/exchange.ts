@@ -82,8 +82,9 @@ export function openConnections(
   /** Each host has its slots; questions share those of the process besides, so that many hosts are not too many. */
   const slotFor = (call: Call, { origin }: URL): Promise<Release> => {
     const { name, slots } = poolOf(call);
-    const ofProcess = name === questions.name ? [{ name, slots: MAX_QUESTIONS }] : [];
-    return takeSlots(call, { name: `${name} ${origin}`, slots }, ...ofProcess);
+    const forAdmissions = name === questions.name;
+    const ofProcess = forAdmissions ? [{ name, slots: MAX_QUESTIONS, forAdmissions }] : [];
+    return takeSlots(call, { name: `${name} ${origin}`, slots, forAdmissions }, ...ofProcess);
   };
   /** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
   const limitsOf = ({ patient, signal }: Call): Limits =>

@@ -10,6 +10,8 @@ interface PlaceLimit {
   /** Equal names mean one place. */
   readonly name: string;
   readonly slots: number;
+  /** Admissions come here: all background work together leaves slots free for them. */
+  readonly forAdmissions?: boolean;
 }
 
 /**
@@ -31,7 +33,8 @@ export const DEFAULT_WAITING_PER_NAMESPACE = 1_000;
 const MAX_WAITING = 10_000;
 /**
  * An owner takes another slot while it has fewer than this many times the free ones: at most three quarters of an idle place,
- * and less the more owners are there, so that the next owner finds a free slot. The same holds for all background work together.
+ * and less the more owners are there, so that the next owner finds a free slot. Where admissions come, background work as a whole
+ * keeps to it, and of that share its owners.
  */
 const SHARE = 3;
 /** While admissions wait, one slot of this many goes to background work: enough that it never stands still. */
@@ -189,12 +192,20 @@ function nextAt(place: Place): { readonly entry: Entry; readonly owner: Owner } 
     : (firstIn(admissions, place) ?? firstIn(background, place));
 }
 
+function mayTake(place: Place, owner: Owner): boolean {
+  const held = place.held.get(ownerName(owner)) ?? 0;
+  const room = SHARE * place.free;
+  if (!owner.background || !place.forAdmissions) return held < room;
+  // What is left of the share of all background work is to its owners what the free slots are to all owners.
+  const left = (room - (place.held.get(BACKGROUND) ?? 0)) / (1 + SHARE);
+  return held < SHARE * left;
+}
+
 function firstIn(lanes: Map<string, Lane>, place: Place): ReturnType<typeof nextAt> {
-  const within = (key: string): boolean => (place.held.get(key) ?? 0) < SHARE * place.free;
   for (const [key, lane] of lanes) {
     const { owner, entries } = lane;
     const [entry] = entries;
-    if (!entry || !within(key) || (owner.background && !within(BACKGROUND))) continue;
+    if (!entry || !mayTake(place, owner)) continue;
     lanes.delete(key);
     lanes.set(key, lane);
     return { entry, owner };

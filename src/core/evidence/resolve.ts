@@ -73,8 +73,8 @@ export async function resolve(
 /** How a reference is resolved: with which logins, by when, and which policies will be asked about it. */
 export interface PinRequest {
   readonly access?: Access | undefined;
-  /** For whom the registry is asked; absent = for no namespace. */
-  readonly owner?: Owner | undefined;
+  /** For whom the registry is asked. */
+  readonly owner: Owner;
   readonly signal: AbortSignal;
   readonly policies: readonly CompiledPolicy[];
 }
@@ -88,7 +88,7 @@ export async function pinReference(
   if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
   const sources = await sourcesFor([ref], access, given);
   if (isUnknown(sources)) return sources;
-  const memory = owner ? sources.memory.inTurn(turnOf(owner)) : sources.memory;
+  const memory = sources.memory.inTurn(turnOf(owner));
   const manifest = await readTag(ref, { ...sources, memory, signal, kept: keptFor(policies) });
   return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
 }

@@ -119,14 +119,22 @@ describe('pinning a reference', () => {
   it('returns the current digest of the tag, with the tag', async () => {
     const { registry, sources } = createBench();
     const digest = registry.push(WEB, { tag: '1' });
-    const pinned = await pinReference(ref(`${WEB}:1`), { signal: forever(), policies: [] }, sources);
+    const pinned = await pinReference(
+      ref(`${WEB}:1`),
+      { signal: forever(), policies: [], owner: { namespace: 'acme' } },
+      sources,
+    );
     expect(pinned.state === 'found' && pinned.value).to.deep.equal({ ...ref(`${WEB}:1`), digest });
   });
 
   it('sends no request when the reference has a digest', async () => {
     const { registry, sources } = createBench();
     const use = ref(`${WEB}:1@sha256:${'a'.repeat(64)}`);
-    const pinned = await pinReference(use, { signal: forever(), policies: [] }, sources);
+    const pinned = await pinReference(
+      use,
+      { signal: forever(), policies: [], owner: { namespace: 'acme' } },
+      sources,
+    );
     expect(pinned.state === 'found' && pinned.value).to.equal(use);
     expect(registry.calls).to.be.empty;
   });
@@ -134,12 +142,24 @@ describe('pinning a reference', () => {
   it('separates a tag that does not exist from a registry that cannot be read', async () => {
     const { registry, sources } = createBench();
     expect(
-      (await pinReference(ref(`${WEB}:1`), { signal: forever(), policies: [] }, sources)).state,
+      (
+        await pinReference(
+          ref(`${WEB}:1`),
+          { signal: forever(), policies: [], owner: { namespace: 'acme' } },
+          sources,
+        )
+      ).state,
     ).to.equal('absent');
     registry.push(WEB, { tag: '2' });
     registry.fail('manifest', faultOf('RegistryUnavailable'));
     expect(
-      (await pinReference(ref(`${WEB}:2`), { signal: forever(), policies: [] }, sources)).state,
+      (
+        await pinReference(
+          ref(`${WEB}:2`),
+          { signal: forever(), policies: [], owner: { namespace: 'acme' } },
+          sources,
+        )
+      ).state,
     ).to.equal('unknown');
   });
 });

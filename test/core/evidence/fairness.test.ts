@@ -195,7 +195,7 @@ describe('the requests of a judgement', () => {
     };
     const unbound = { manifest: refused, tagDigest: refused, blob: refused, tags: refused };
     const asked: RegistrySource = { ...unbound, referrers: refused, fallbackReferrers: refused, inTurn };
-    return { sources: { ...sources, registry: asked }, owners, bound, registry };
+    return { sources: { ...sources, registry: asked }, owners, bound, registry, digest };
   }
 
   it('M24: are all made in the turn of its owner', async () => {
@@ -207,6 +207,33 @@ describe('the requests of a judgement', () => {
     expect(new Set(bound)).to.include.all.keys('manifest', 'referrers', 'fallbackReferrers', 'blob', 'tags');
     expect(bound).to.have.length(registry.calls.length);
     expect(new Set(owners)).to.deep.equal(new Set([OWNER]));
+  });
+
+  const flagless = [policyOf({ require: { quarantine: {} } })];
+  const pinnedTo = (digest: string) => ({
+    ...({ policies: flagless, labels: foundFact({}), unmatchedImages: 'Allow' } as const),
+    images: [{ container: '', field: '', image: `${WEB}@${digest}` }],
+    signal: forever(),
+  });
+
+  it('M24: are all made in the turn of its owner where no other look-up asks for them', async () => {
+    const { sources, owners, bound, digest } = openBench();
+    const [judged] = await judge({ ...pinnedTo(digest), owner: OWNER }, sources);
+    expect(judged?.verdict.kind).to.equal('allow');
+    expect(new Set(bound)).to.deep.equal(new Set(['manifest', 'referrers', 'fallbackReferrers']));
+    expect(new Set(owners)).to.deep.equal(new Set([OWNER]));
+  });
+
+  it('M24: are made in the turn of all who wait for them', async () => {
+    const { sources, owners, registry, digest } = openBench();
+    const release = registry.hold('');
+    const other: Owner = { namespace: 'other' };
+    const judged = [OWNER, other].map((owner) => judge({ ...pinnedTo(digest), owner }, sources));
+    while (registry.calls.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await Promise.all(judged);
+    expect(registry.calls).to.have.length(3);
+    expect(owners.filter(({ namespace }) => namespace === 'other')).to.have.length(3);
   });
 
   it('M24: to pin a tag are made in the turn of its owner, also when the tag is known', async () => {

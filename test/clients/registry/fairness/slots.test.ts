@@ -14,12 +14,12 @@ function callOf(turn: Call['turn'], signal = new AbortController().signal): Call
 }
 
 /** One place with slots, and what was given to whom, in order. */
-function placeOf(slots: number, perNamespace = 1_000) {
+function placeOf(slots: number, perNamespace = 1_000, forAdmissions = true) {
   const take: TakeSlots = createSlots({ perNamespace });
   const given: string[] = [];
   const releases: { readonly name: string; readonly release: Release }[] = [];
   const ask = async (owner: Owner, turn: Call['turn'] = turnOf(owner), signal?: AbortSignal) => {
-    const release = await take(callOf(turn, signal), { name: 'here', slots });
+    const release = await take(callOf(turn, signal), { name: 'here', slots, forAdmissions });
     const name = `${owner.namespace}${owner.background ? ' background' : ''}`;
     given.push(name);
     releases.push({ name, release });
@@ -148,6 +148,21 @@ describe('the slots of a registry', () => {
     void ask(B);
     await settle();
     expect(given.at(-1)).to.equal('b');
+  });
+
+  it('M23: background work of one namespace leaves slots for that of another', async () => {
+    for (const [forAdmissions, first, both] of [
+      [true, 9, 12],
+      [false, 12, 15],
+    ] as const) {
+      const { askMany, held } = placeOf(16, 1_000, forAdmissions);
+      void askMany(50, AUDIT);
+      await settle();
+      expect(held()).to.equal(first);
+      void askMany(50, { namespace: 'b', background: true });
+      await settle();
+      expect(held()).to.equal(both);
+    }
   });
 
   it('M24: what another namespace waits for as well has the turn of that one, too', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { turnOf } from '../../../../src/core/model/index.ts';
+import { digestOf, turnOf } from '../../../../src/core/model/index.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
 import { always, client, closeClients, patient, tagged } from '../client.ts';
 
@@ -27,6 +27,34 @@ describe('the turns of two namespaces at one registry', () => {
     await ask('b', 'shop/web');
     expect(registry.requests.length).to.be.at.most(4);
     await all;
+  });
+
+  it('M22: blobs on their way for one namespace leave room for those of another', async () => {
+    registry = await startRegistry();
+    const one = client({ transfersPerHost: 4 });
+    const opened: string[] = [];
+    const ended = new AbortController();
+    const transfer = (namespace: string, content: string): Promise<unknown> => {
+      const bytes = Buffer.from(content);
+      const blob = { mediaType: 'a/b', digest: digestOf(bytes), size: bytes.byteLength, annotations: {} };
+      const source = {
+        openBlob: () => {
+          opened.push(namespace);
+          return new Promise<undefined>(() => undefined);
+        },
+      };
+      const from = { registry: 'registry.example.com', repository: 'shop/web' };
+      const to = tagged(registry, '1.0', `${namespace}/web`);
+      const view = one.inTurn(turnOf({ namespace, background: true }));
+      return view.transferBlob({ blob, source, from, to, maybeThere: false }, ended.signal);
+    };
+    const all = Array.from({ length: 10 }, (_, index) => transfer('a', String(index)));
+    while (opened.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    all.push(transfer('b', 'b'));
+    while (opened.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    expect(opened).to.deep.equal(['a', 'a', 'a', 'b']);
+    ended.abort();
+    await Promise.allSettled(all);
   });
 
   it('M24: a token that both need is not fetched behind the requests of the one that asked first', async () => {
