@@ -160,7 +160,7 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
   app.set('etag', false);
   app.set('query parser', false);
   for (const route of routes) {
-    const { method, path, maxBodyBytes, handle } = route;
+    const { method, maxBodyBytes, handle } = route;
     const answer = async (body: Request['body'], request: express.Request, response: Response) => {
       const given = { body, query: queryOf(request.url), headers: headersOf(request) };
       const { status, contentType, body: text } = await handle(given);

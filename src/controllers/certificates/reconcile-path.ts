@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/model/index.ts';
 import { decodePathSecrets, encodePathSecrets, planPath } from './path-plan.ts';
-import type { PathPorts } from './ports.ts';
+import type { PathPorts, WebhookConfiguration } from './ports.ts';
 
 /** The result of one check of the paths. */
 export interface PathOutcome {
@@ -33,19 +33,11 @@ export async function reconcilePath(
   switch (step.step) {
     case 'wait':
       return { did: [], nextInMs: step.forMs };
-    case 'publish': {
-      const did: string[] = [];
-      for (const { kind, webhooks } of configurations) {
-        const others = webhooks.filter(
-          ({ path }) => typeof path === 'string' || path.secret !== stored?.secret,
-        );
-        if (!stored || others.length === 0) continue;
-        const names = others.map(({ name }) => name);
-        await ports.setPath(kind, names, stored.secret);
-        did.push(`gave the newest path to ${names.join(', ')} (${kind})`);
-      }
-      return { did, nextInMs: SOON_MS };
-    }
+    case 'publish':
+      return {
+        did: stored ? await publishPath(configurations, stored.secret, ports) : [],
+        nextInMs: SOON_MS,
+      };
     case 'save': {
       const data = encodePathSecrets(step.secrets);
       const written = read
@@ -54,4 +46,21 @@ export async function reconcilePath(
       return { did: written === 'written' ? [step.did] : [], nextInMs: SOON_MS };
     }
   }
+}
+
+/** Gives the path to every webhook that names another one. */
+async function publishPath(
+  configurations: readonly WebhookConfiguration[],
+  secret: string,
+  { setPath }: PathPorts,
+): Promise<readonly string[]> {
+  const did: string[] = [];
+  for (const { kind, webhooks } of configurations) {
+    const others = webhooks.filter(({ path }) => typeof path === 'string' || path.secret !== secret);
+    const names = others.map(({ name }) => name);
+    if (names.length === 0) continue;
+    await setPath(kind, names, secret);
+    did.push(`gave the newest path to ${names.join(', ')} (${kind})`);
+  }
+  return did;
 }

@@ -76,7 +76,7 @@ describe('callers of a route', () => {
         socket.write(text);
       });
       socket.once('error', reject);
-      socket.once('data', (data) => {
+      socket.once('data', (data: Buffer) => {
         resolve(data.toString());
         socket.destroy();
       });
