@@ -120,7 +120,7 @@ describe('review', () => {
       },
     };
     const used: unknown[] = [];
-    await answered({ ...asked, request: { ...asked.request, object } } as typeof asked, {
+    await answered({ ...asked, request: { ...asked.request, object } }, {
       judge: async ({ images, credentials }) => {
         used.push(credentials);
         return images.map((image) => judgedImage(image, []));

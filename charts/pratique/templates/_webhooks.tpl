@@ -51,16 +51,17 @@
 The path, or URL, that a configuration in the cluster names, where this release has to repeat it; called with a list of the root, the
 kind and the path without a secret. The controller writes a secret into the path, and this chart leaves out what the controller owns,
 as with caBundle. But Helm removes what the release before named and this one does not: releases before the secret named the path,
-which is kept under an annotation from then on. A URL cannot be left out. Without a cluster (helm template) there is nothing to repeat.
+which is kept under an annotation from then on. A URL cannot be left out: it
+begins without a path, at which nothing is answered. Without a cluster (helm template) there is nothing to repeat.
 */ -}}
 {{- define "pratique.livePath" -}}
 {{- $root := index . 0 -}}
 {{- $live := lookup "admissionregistration.k8s.io/v1" (index . 1) "" (include "pratique.fullname" $root) | default dict -}}
 {{- $config := dig "clientConfig" (dict) (first ($live.webhooks | default list) | default dict) -}}
 {{- if $root.Values.webhook.url -}}
-{{- $plain := printf "%s%s" (trimSuffix "/" $root.Values.webhook.url) (index . 2) -}}
+{{- $given := trimSuffix "/" $root.Values.webhook.url -}}
 {{- $url := dig "url" "" $config -}}
-{{- ternary $url $plain (hasPrefix (printf "%s/" $plain) $url) -}}
+{{- ternary $url $given (hasPrefix (printf "%s/" $given) $url) -}}
 {{- else -}}
 {{- $path := dig "service" "path" "" $config -}}
 {{- if or (eq $path (index . 2)) (hasKey (dig "metadata" "annotations" (dict) $live) "pratique.dev/repeats-path") -}}

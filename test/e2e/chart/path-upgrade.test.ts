@@ -90,14 +90,14 @@ describe('the path of the webhook across releases of the chart', () => {
   it('C05 Helm keeps the secret in a URL, until the address becomes another', async () => {
     const at = (url: string) => ({ controller: { enabled: false }, webhook: { url } });
     await release(chart, at('https://a.example.com:8443/'));
-    expect(await named('url')).to.equal('https://a.example.com:8443/validate');
+    expect(await named('url')).to.equal('https://a.example.com:8443');
     for (const secret of SECRETS) {
       await rotate(`https://a.example.com:8443/validate/${secret}`, 'url');
       await release(chart, at('https://a.example.com:8443'));
       expect(await named('url')).to.equal(`https://a.example.com:8443/validate/${secret}`);
     }
     await release(chart, at('https://b.example.com'));
-    expect(await named('url')).to.equal('https://b.example.com/validate');
+    expect(await named('url')).to.equal('https://b.example.com');
   });
 
   it('C05 kubectl apply keeps what no manifest names, and a former path if it forgets that one did', async () => {
