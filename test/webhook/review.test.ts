@@ -120,12 +120,15 @@ describe('review', () => {
       },
     };
     const used: unknown[] = [];
-    await answered({ ...asked, request: { ...asked.request, object } }, {
-      judge: async ({ images, credentials }) => {
-        used.push(credentials);
-        return images.map((image) => judgedImage(image, []));
+    await answered(
+      { ...asked, request: { ...asked.request, object } },
+      {
+        judge: async ({ images, credentials }) => {
+          used.push(credentials);
+          return images.map((image) => judgedImage(image, []));
+        },
       },
-    });
+    );
     expect(used).to.deep.equal([{ namespace: 'shop', pullSecrets: ['pull'], serviceAccount: 'default' }]);
   });
 
