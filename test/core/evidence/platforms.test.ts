@@ -2,14 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { listRunnable } from '../../../src/core/evidence/index.ts';
 import { parseManifest, unknown, type Digest, type Manifest } from '../../../src/core/model/index.ts';
+import { anyTree } from '../../support/indexes/trees.ts';
 import { containerdMayPick, crioMayPick } from '../../support/indexes/runtimes.ts';
-import {
-  buildIndex,
-  MARK,
-  ODD_INDEXES,
-  type Child,
-  type WrittenPlatform,
-} from '../../support/indexes/shapes.ts';
+import { buildIndex, ODD_INDEXES, type Child } from '../../support/indexes/shapes.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 const image = (name: string): Child => ({ image: name, config: AMD64, platform: AMD64 });
@@ -93,44 +88,12 @@ describe('the images that a runtime could pick from an index', () => {
     });
 
   it('W06: are all that containerd and CRI-O may pick, for any tree and any node', async () => {
-    const platform: fc.Arbitrary<WrittenPlatform> = fc.record(
-      {
-        os: fc.constantFrom('linux', 'Linux', '', 'windows', 'unknown'),
-        architecture: fc.constantFrom(
-          'amd64',
-          'x86_64',
-          '386',
-          'arm64',
-          'aarch64',
-          'arm',
-          'armhf',
-          'unknown',
-          'UNKNOWN',
-        ),
-        variant: fc.constantFrom('', 'v1', 'v7', 'v8'),
-      },
-      { requiredKeys: ['os', 'architecture'] },
-    );
-    const config = fc.constantFrom(
-      AMD64,
-      { os: 'linux', architecture: 'arm64' },
-      { os: 'windows', architecture: 'amd64' },
-    );
-    const annotations = fc.constantFrom(MARK, { 'io.github.containers.compression.zstd': 'true' }, {});
-    const entry = { platform: fc.option(platform, { nil: undefined }), annotations };
-    const { tree } = fc.letrec<{ tree: Child; image: Child; index: Child }>((tie) => ({
-      tree: fc.oneof({ maxDepth: 3, withCrossShrink: true }, tie('image'), tie('index')),
-      image: fc
-        .record({ image: fc.constantFrom('a', 'b', 'c', 'd', 'e'), config, ...entry })
-        .map((one) => ({ ...one, image: `${one.image} of ${one.config.os}/${one.config.architecture}` })),
-      index: fc.record({ children: fc.array(tie('tree'), { maxLength: 4 }), ...entry }),
-    }));
     const nodes = ['amd64', 'arm64', 'arm', '386'].flatMap((architecture) => [
       { os: 'linux', architecture },
       { os: 'windows', architecture },
     ]);
     await fc.assert(
-      fc.asyncProperty(fc.array(tree, { maxLength: 5 }), async (children) => {
+      fc.asyncProperty(fc.array(anyTree, { maxLength: 5 }), async (children) => {
         const listed = await list(children);
         if (typeof listed === 'string') {
           expect(listed).to.equal('AmbiguousIndex');

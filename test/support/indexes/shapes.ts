@@ -36,7 +36,7 @@ export interface Shape {
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
-const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 /** BuildKit's mark. */
 export const MARK = { 'vnd.docker.reference.type': 'attestation-manifest' };
 
@@ -213,16 +213,19 @@ export interface BuiltIndex {
   readonly blobs: readonly Uint8Array[];
   /** Digests of the images, by their names. */
   readonly images: ReadonlyMap<string, Digest>;
+  /** Names of the images, by the digests of their configs. */
+  readonly byConfig: ReadonlyMap<Digest, string>;
 }
 
-/** Builds a tree as bytes; `layer` = the one layer of an image (name in, gzipped tar out). */
+/** Builds a tree as bytes; `layer` = the one layer of an image, by its name. */
 export function buildIndex(
   children: readonly Child[],
-  layer: (image: string) => { readonly bytes: Uint8Array; readonly diffId: Digest } = noLayer,
+  layer: (image: string) => Uint8Array = encode,
 ): BuiltIndex {
   const manifests = new Map<Digest, BuiltManifest>();
   const blobs: Uint8Array[] = [];
   const images = new Map<string, Digest>();
+  const byConfig = new Map<Digest, string>();
 
   const store = (body: object, mediaType: string): BuiltManifest => {
     const bytes = encode(body);
@@ -230,13 +233,13 @@ export function buildIndex(
     manifests.set(built.digest, built);
     return built;
   };
-  const blob = (bytes: Uint8Array, mediaType: string): object => {
+  const blob = (bytes: Uint8Array, mediaType: string) => {
     blobs.push(bytes);
     return { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
   };
   const storeImage = ({ image: name, config }: ImageChild): BuiltManifest => {
-    const { bytes, diffId } = layer(name);
-    const rootfs = { type: 'layers', diff_ids: [diffId] };
+    const bytes = layer(name);
+    const rootfs = { type: 'layers', diff_ids: [digestOf(bytes)] };
     const described = blob(encode({ ...config, rootfs, author: name }), OCI_CONFIG);
     const body = {
       schemaVersion: 2,
@@ -246,6 +249,7 @@ export function buildIndex(
     };
     const built = store(body, OCI_MANIFEST);
     images.set(name, built.digest);
+    byConfig.set(described.digest, name);
     return built;
   };
   const storeIndex = (listed: readonly Child[]): BuiltManifest =>
@@ -262,12 +266,7 @@ export function buildIndex(
     };
   };
   const { digest: root } = storeIndex(children);
-  return { root, manifests: [...manifests.values()], blobs, images };
-}
-
-function noLayer(image: string): { readonly bytes: Uint8Array; readonly diffId: Digest } {
-  const bytes = encode(image);
-  return { bytes, diffId: digestOf(bytes) };
+  return { root, manifests: [...manifests.values()], blobs, images, byConfig };
 }
 
 function encode(value: unknown): Uint8Array {

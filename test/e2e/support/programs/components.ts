@@ -86,6 +86,12 @@ export const components: readonly Component[] = [
     firstBuild: 'three minutes',
   },
   {
+    name: 'selection',
+    binaries: [{ name: 'selection', package: 'e2e.pratique.dev/selection' }],
+    firstBuild: 'a few seconds',
+    ownSources: ['main.go'],
+  },
+  {
     name: 'trivydb',
     binaries: [{ name: 'trivydb', package: 'e2e.pratique.dev/trivydb' }],
     firstBuild: 'a few seconds',
