@@ -107,7 +107,10 @@ const side = z.strictObject({
 });
 
 const mirror = z.strictObject({
-  quarantine: flag(true, 'Flag every image as quarantined when it arrives.'),
+  quarantine: flag(
+    true,
+    'Flag every image as quarantined when it arrives; a later run attaches a flag again that is gone.',
+  ),
   provenance: flag(true, 'Attach a statement of where the image was taken from, when, and by which run.'),
   history: flag(
     true,
