@@ -4,6 +4,7 @@ import { discard } from '../http/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfError, misbehaved } from './fault.ts';
+import { refuseOtherContent } from './transfer/fit.ts';
 
 /** Reads a blob whole and checks size and digest; `undefined` for a plain 404. One larger than `maxBytes` is not asked for. */
 export async function readBlob(
@@ -29,14 +30,17 @@ const FIRST_BYTE = /^bytes\s+(\d{1,16})-/;
  */
 export async function openBlob(
   call: Call,
-  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  blob: Pick<Descriptor, 'digest' | 'size' | 'mediaType'>,
   offset: number,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const { digest, size } = blob;
   if (offset > 0 && offset >= size) return Readable.from([]); // all of it is known already
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
   const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`), headers });
   if (await isAbsent(call, answer, [200, 206])) return undefined;
-  return bytesOf(call, answer, offset - firstByte(call, answer, offset));
+  const skipped = offset - firstByte(call, answer, offset);
+  refuseOtherContent(call, answer, blob, offset);
+  return bytesOf(call, answer, skipped);
 }
 
 function firstByte(call: Call, answer: Answer, offset: number): number {

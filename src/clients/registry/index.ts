@@ -11,6 +11,7 @@ import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } f
 import { createPauses } from './pause.ts';
 import { readsOver } from './reads.ts';
 import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from './slots.ts';
+import { DEFAULT_PROVEN_BYTES } from './transfer/fit.ts';
 import { createTransferMemory } from './transfer/transfer.ts';
 import { createTransport } from './transport.ts';
 import { createTurns, writesOver } from './writes.ts';
@@ -27,6 +28,8 @@ export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   readonly insecureHosts?: readonly string[];
   /** Most requests of one namespace's admissions that wait for a connection; one more fails at once. */
   readonly waitingPerNamespace?: number;
+  /** Most bytes of a blob that is proven before any of it is sent on. */
+  readonly provenBytes?: number;
   /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
   readonly chunkBytes?: number;
   /** Parses large answers beside this thread; absent = they are parsed here. */
@@ -52,6 +55,7 @@ const MAX_SCOPES = 500;
 export function createRegistry(options: RegistryOptions): Registry {
   const { keychain, now, parseElsewhere, insecureHosts = [], random = Math.random } = options;
   const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
+  const { provenBytes = DEFAULT_PROVEN_BYTES } = options;
   const reach = createReach(options);
   const takeSlots = createSlots({
     perNamespace: options.waitingPerNamespace ?? DEFAULT_WAITING_PER_NAMESPACE,
@@ -60,7 +64,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const closing = new AbortController();
   const pauses = createPauses(now);
   const turns = createTurns();
-  const limits = { takeSlots, transfersPerHost, chunkBytes };
+  const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
   const viewOf = (logins: Keychain, side: Call['side']): View => {
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });

@@ -5,7 +5,10 @@ import type { Call } from '../call.ts';
 import { misbehaved, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
 
-export type FeedOptions = Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'>;
+export interface FeedOptions extends Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'> {
+  /** Most bytes of a blob that is read whole and proven before any of it is handed out. */
+  readonly provenBytes: number;
+}
 
 /** The bytes of one blob on their way: checked as they pass, fetched again from where a broken source left off. */
 export interface Feed {
@@ -36,7 +39,8 @@ const FIRST_RESUME_MS = 50;
 const NOTHING: Uint8Array = new Uint8Array();
 
 /** Makes the feed of a blob; `call` gives the signal and the words of Faults. */
-export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOptions): Feed {
+export function createFeed(call: Call, options: FeedOptions): Feed {
+  const { blob, source, from, onBytes } = options;
   const { size } = blob;
   const check = createCheck(call, blob);
   let stretch: Stretch | undefined;
@@ -98,7 +102,8 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     return given;
   };
 
-  async function* read(start: number, end: number): AsyncGenerator<Uint8Array> {
+  /** The bytes as they come. */
+  async function* stream(start: number, end: number): AsyncGenerator<Uint8Array> {
     reader += 1;
     const mine = reader;
     try {
@@ -108,7 +113,6 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
       while (position < end) {
         const piece = await take(mine, end);
         if (piece === undefined) return;
-        onBytes?.(piece.byteLength);
         yield piece;
       }
       reading = false;
@@ -118,9 +122,26 @@ export function createFeed(call: Call, { blob, source, from, onBytes }: FeedOpti
     }
   }
 
+  const isProvenFirst = size <= options.provenBytes;
+  let whole: Promise<Uint8Array> | undefined;
+  const prove = async (): Promise<Uint8Array> => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of stream(0, size)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  };
+
+  /** Of a small blob nothing is handed out before its last byte has proven it. */
+  async function* read(start: number, end: number): AsyncGenerator<Uint8Array> {
+    const pieces = isProvenFirst ? [(await (whole ??= prove())).subarray(start, end)] : stream(start, end);
+    for await (const piece of pieces) {
+      onBytes?.(piece.byteLength);
+      if (piece.byteLength > 0) yield piece;
+    }
+  }
+
   return {
     open: async () => {
-      await openAt(0);
+      await (isProvenFirst ? (whole ??= prove()) : openAt(0));
     },
     read,
     failure: () => failure,

@@ -26,6 +26,8 @@ export interface TransferParts {
   readonly transfersPerHost: number;
   /** Bytes of one chunk, where an upload goes in chunks. */
   readonly chunkBytes: number;
+  /** Most bytes of a blob that is proven before any of it is handed on. */
+  readonly provenBytes: number;
   readonly memory: TransferMemory;
   /** Whether the login of a call may be used to read another repository, too. */
   readonly mayRead: (call: Call, repository: string) => Promise<boolean>;
@@ -40,6 +42,8 @@ interface TransferMemory {
 
 /** Blobs on their way to all registries together: each holds two connections and some hundred KiB. */
 const MAX_TRANSFERS = 128;
+/** Of these, blobs that are held whole until they are proven: 96 MiB at most. */
+const MAX_PROVEN_FIRST = 24;
 /** Blobs of which a repository that has them is remembered, to be mounted from: some thousand images. */
 const MAX_KNOWN_BLOBS = 50_000;
 const BLOB_TYPE = 'application/octet-stream';
@@ -49,7 +53,7 @@ export function createTransferMemory(): TransferMemory {
 }
 
 export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
-  const { begin, chunkBytes, mayRead, takeSlots, transfersPerHost } = parts;
+  const { begin, chunkBytes, mayRead, provenBytes, takeSlots, transfersPerHost } = parts;
   const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
 
@@ -84,9 +88,10 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
       call,
       { name: `transfers ${call.endpoint.origin}`, slots: transfersPerHost },
       { name: 'transfers', slots: MAX_TRANSFERS },
+      ...(blob.size > provenBytes ? [] : [{ name: 'proven first', slots: MAX_PROVEN_FIRST }]),
     );
     try {
-      await copy({ call, chunkBytes }, transfer, session);
+      await copy({ call, chunkBytes, provenBytes }, transfer, session);
     } finally {
       release();
     }
@@ -124,13 +129,13 @@ async function unlessDenied<T>(attempt: Promise<T>): Promise<T | undefined> {
 }
 
 async function copy(
-  { call, chunkBytes }: Pick<Upload, 'call' | 'chunkBytes'>,
+  { call, chunkBytes, provenBytes }: Pick<Upload, 'call' | 'chunkBytes'> & Pick<TransferParts, 'provenBytes'>,
   { blob, source, from, onBytes }: Transfer,
   begun: Session | undefined,
 ): Promise<void> {
   if (call.signal.aborted) throw deadline(call);
   const doing = `read blob ${blob.digest} of ${nameOf(from)}`;
-  const feed = createFeed({ ...call, doing, side: 'source' }, { blob, source, from, onBytes });
+  const feed = createFeed({ ...call, doing, side: 'source' }, { blob, source, from, onBytes, provenBytes });
   let session = begun;
   try {
     const opened = blob.size > 0 ? feed.open() : Promise.resolve();

@@ -1,0 +1,101 @@
+import { expect } from 'chai';
+import { DEFAULT_PROVEN_BYTES } from '../../../../src/clients/registry/transfer/fit.ts';
+import { answer } from '../../../support/registry/misbehave.ts';
+import type { Reply } from '../../../support/registry/index.ts';
+import { faultOf } from '../client.ts';
+import { bring, closeAfterEach, expectThere, log, openRegistries, reading } from '../two-registries.ts';
+
+const LARGE = DEFAULT_PROVEN_BYTES + 1;
+const LAYER = 'application/vnd.oci.image.layer.v1.tar';
+
+/** Requests by which bytes left for the target. */
+function sent(target: Parameters<typeof log>[0]): string[] {
+  return log(target).filter((line) => /^(?:PUT|PATCH) /.test(line));
+}
+
+describe('what leaves for the target', () => {
+  closeAfterEach();
+
+  const forged = (size: number, type: string): Reply => ({
+    status: 200,
+    headers: { 'content-type': type },
+    body: Buffer.alloc(size, 'secret '),
+  });
+  const chunked = (size: number, type: string): Reply => ({
+    ...forged(size, type),
+    body: (async function* () {
+      yield Buffer.alloc(size, 'secret ');
+    })(),
+  });
+
+  const REFUSED: readonly (readonly [string, number, Reply])[] = [
+    ['of a small blob with other bytes', 100, forged(100, 'application/octet-stream')],
+    ['of a small blob of unknown length with other bytes', 100, chunked(100, 'text/plain')],
+    ['of a small blob that is longer', 100, chunked(101, LAYER)],
+    ['of a large blob with another length', LARGE, forged(LARGE - 1, LAYER)],
+    ['of a large blob with the length of a document', LARGE, forged(80, 'application/json')],
+    ['of a large blob that is a page', LARGE, forged(LARGE, 'text/html; charset=utf-8')],
+    ['of a large blob that is JSON', LARGE, forged(LARGE, 'Application/JSON')],
+    ['of a large blob of unknown length that is text', LARGE, chunked(LARGE, 'text/plain')],
+  ];
+  for (const [what, size, reply] of REFUSED) {
+    it(`N10 is nothing ${what}`, async () => {
+      const at = await openRegistries({ size });
+      at.source.intercept(answer(reading, reply));
+      const blob = { ...at.blob, mediaType: LAYER };
+      const fault = await faultOf(
+        bring(at, { blob }, { provenBytes: DEFAULT_PROVEN_BYTES }),
+        'RegistryMisbehaved',
+      );
+      expect(fault.side).to.equal('source');
+      expect(sent(at.target)).to.deep.equal([]);
+    });
+  }
+
+  it('N10 is nothing of a page that is as long as one chunk that is read again', async () => {
+    const at = await openRegistries({ size: LARGE });
+    let reads = 0;
+    at.source.intercept((request) => {
+      if (!reading(request)) return undefined;
+      reads += 1;
+      if (reads > 1)
+        return { ...forged(1_000, LAYER), status: 206, headers: { 'content-range': 'bytes 10-' } };
+      const length = { 'content-length': String(LARGE) };
+      const body = (async function* () {
+        yield at.bytes.subarray(0, 10);
+        throw new Error('broken');
+      })();
+      return { status: 200, headers: length, body };
+    });
+    const fault = await faultOf(bring(at), 'RegistryMisbehaved');
+    expect(fault.detail).to.include('1000 bytes');
+  });
+
+  it('N10 is a large document that its descriptor names, and a small blob whatever it is served as', async () => {
+    for (const [size, mediaType, type] of [
+      [LARGE, 'application/vnd.example.sbom+json', 'application/json'],
+      [LARGE, LAYER, 'binary/octet-stream'],
+      [100, LAYER, 'text/html'],
+      [0, LAYER, 'text/html'],
+    ] as const) {
+      const at = await openRegistries({ size });
+      at.source.intercept(
+        answer(reading, { status: 200, headers: { 'content-type': type }, body: at.bytes }),
+      );
+      const blob = { ...at.blob, mediaType };
+      expect(await bring(at, { blob }, { provenBytes: DEFAULT_PROVEN_BYTES })).to.equal('copied');
+      await expectThere(at);
+    }
+  });
+
+  it('N10 is a small blob in chunks, and all of it again, out of one download', async () => {
+    const at = await openRegistries({ size: 100_000 });
+    at.target.intercept(({ method, headers }) =>
+      method === 'PUT' && Number(headers['content-length']) > 0 ? { status: 413 } : undefined,
+    );
+    expect(await bring(at, {}, { provenBytes: DEFAULT_PROVEN_BYTES })).to.equal('copied');
+    expect(log(at.source)).to.deep.equal(['GET blobs 200']);
+    expect(sent(at.target)).to.have.length(5);
+    await expectThere(at);
+  });
+});
