@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import type { RegistryOptions } from '../../../src/clients/registry/index.ts';
-import type { EmbeddedRegistry } from '../../support/registry/index.ts';
-import { all, answer, redirect } from '../../support/registry/misbehave.ts';
-import { createAuthority } from '../../support/certificates.ts';
-import { always, client, faultOf, patient, tagged } from './client.ts';
+import type { RegistryOptions } from '../../../../src/clients/registry/index.ts';
+import type { EmbeddedRegistry } from '../../../support/registry/index.ts';
+import { all, answer, redirect } from '../../../support/registry/misbehave.ts';
+import { createAuthority } from '../../../support/certificates.ts';
+import { always, client, faultOf, patient, tagged } from '../client.ts';
 import {
   closeAfterEach,
   log,
@@ -12,7 +12,7 @@ import {
   posting,
   reading,
   transferOf,
-} from './two-registries.ts';
+} from '../two-registries.ts';
 
 const EVIL = 'evil.example.com';
 const INSIDE = 'inside.example.com';
