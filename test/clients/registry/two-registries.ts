@@ -104,7 +104,10 @@ export function bring(
   more: Partial<Parameters<TargetRegistry['transferBlob']>[0]> = {},
   options: Partial<ClientOptions> = {},
 ): Promise<BlobArrival> {
-  return client({ chunkBytes: 40_000, provenBytes: 0, ...options }).transferBlob(transferOf(at, more), patient());
+  return client({ chunkBytes: 40_000, provenBytes: 0, ...options }).transferBlob(
+    transferOf(at, more),
+    patient(),
+  );
 }
 
 /** Fails unless the bytes are in the target. */
