@@ -3,7 +3,12 @@ import type { Cluster } from '../clients/kubernetes/index.ts';
 import type { JudgeQuestion } from '../core/evidence/index.ts';
 import type { Clock, JudgedImage, Parsed, Problem, Signer } from '../core/model/index.ts';
 import type { CompiledPolicy, FolderPolicies } from '../core/policy/index.ts';
-import type { Approval, Execution, ImagePromotionRunStatus } from '../core/promotion/index.ts';
+import type {
+  Approval,
+  Execution,
+  ImagePromotionRunStatus,
+  ImagePromotionSpec,
+} from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { SelfTestVerdict, WorkloadTable } from '../core/workload/index.ts';
 
@@ -93,14 +98,18 @@ export interface OpenRun {
   readonly close: () => Promise<void>;
 }
 
+/** A run about which a person decides. */
+export interface ApprovableRun {
+  readonly uid: string;
+  readonly status: ImagePromotionRunStatus;
+  /** The promotion as it is frozen in the run; absent = it cannot be read. */
+  readonly asked?: ImagePromotionSpec;
+}
+
 /** A cluster in which the caller wants to decide about a run. Throws a `Fault` when the API server cannot be asked. */
 export interface ApprovingPorts {
-  /** The status of a run; `undefined` = there is no such run. */
-  readonly runStatus: (
-    namespace: string,
-    name: string,
-    signal: AbortSignal,
-  ) => Promise<ImagePromotionRunStatus | undefined>;
+  /** A run as it is now; `undefined` = there is none. */
+  readonly run: (namespace: string, name: string, signal: AbortSignal) => Promise<ApprovableRun | undefined>;
   /** The name by which the API server knows who asks. */
   readonly whoAmI: (signal: AbortSignal) => Promise<string>;
   readonly close: () => Promise<void>;

@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { digestOf, parsed, problem } from '../../src/core/model/index.ts';
 import { parseApproval, type ImagePromotionRunStatus } from '../../src/core/promotion/index.ts';
 import { runCommand, type RunAnswer, type RunQuestion, type Tools } from '../../src/cli/index.ts';
-import { digestOfLetter } from '../support/promotions/promotions.ts';
+import { digestOfLetter, readSpec } from '../support/promotions/promotions.ts';
 import { tools } from './run.ts';
 
 /** Runs a command line with some replaced tools. */
@@ -87,16 +87,29 @@ describe('pratique approve', () => {
     gateHash: digestOf(tag),
     blocking: ['CVE-2026-1', 'CVE-2026-2'],
   });
-  const approving =
-    (status: ImagePromotionRunStatus | undefined): NonNullable<Tools['openApproving']> =>
-    () =>
+  const asked = readSpec({
+    source: { repository: 'registry.example.com/quarantine/node' },
+    target: { repository: 'registry.example.com/golden/node' },
+    tags: { explicit: ['22.1.0'] },
+    promote: { approval: 'Always', policies: ['signed'] },
+  });
+  const approving = (
+    status: ImagePromotionRunStatus | undefined,
+    later = { uid: 'uid-1', status },
+  ): NonNullable<Tools['openApproving']> => {
+    const answers = [{ uid: 'uid-1', status }, later];
+    return () =>
       Promise.resolve(
         parsed({
-          runStatus: (_, name) => Promise.resolve(name === 'node-1' ? status : undefined),
+          run: (_, name) => {
+            const { status: is, uid = '' } = answers.shift() ?? {};
+            return Promise.resolve(name === 'node-1' && is ? { uid, status: is, asked } : undefined);
+          },
           whoAmI: () => Promise.resolve('jane@example.com'),
           close: () => Promise.resolve(),
         }),
       );
+  };
   const one = { images: [waiting('22.1.0', 'a'), { tag: '22.0.0', decision: 'Promoted' as const }] };
   const two = { images: [waiting('22.1.0', 'a'), waiting('22.2.0', 'b')] };
   const approve = (status: ImagePromotionRunStatus | undefined, ...more: readonly string[]) =>
@@ -118,6 +131,7 @@ describe('pratique approve', () => {
     expect(read.ok && read.value.metadata.namespace).to.equal('platform');
     expect(read.ok && read.value.spec).to.deep.equal({
       runName: 'node-1',
+      runUID: 'uid-1',
       digest: digestOfLetter('a'),
       gateHash: digestOf('22.1.0'),
       approver: 'jane@example.com',
@@ -135,6 +149,30 @@ describe('pratique approve', () => {
   it('reports findings that block the image and that the run does not list', async () => {
     const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), blockingCut: 30 }] });
     expect(out.split('\n')[2]).to.match(/^# 30 more block it/);
+  });
+
+  it('shows source, target, digest and gates of what is approved', async () => {
+    const { out } = await approve(one);
+    const lines = out.split('\n').filter((line) => line.startsWith('# '));
+    expect(lines).to.include.members([
+      `# from registry.example.com/quarantine/node:22.1.0@${digestOfLetter('a')}`,
+      '# to registry.example.com/golden/node:22.1.0',
+      '# promote.approval=Always',
+      '# promote.policies[]=signed',
+    ]);
+  });
+
+  it('A08 refuses a run that was begun again, or whose image was judged again, in between', async () => {
+    const given = ['approve', 'node-1', '--reason', 'x', '--until', '2026-12-31'];
+    const judged = { images: [{ ...waiting('22.1.0', 'a'), gateHash: digestOf('other') }] };
+    for (const later of [
+      { uid: 'uid-2', status: one },
+      { uid: 'uid-1', status: judged },
+      { uid: 'uid-1', status: undefined },
+    ])
+      expect(await ran({ openApproving: approving(one, later) }, ...given)).to.include({ code: 3, out: '' });
+    expect(await approve(one, '--run-uid', 'uid-0')).to.include({ code: 3, out: '' });
+    expect(await approve(one, '--run-uid', 'uid-1')).to.include({ code: 0 });
   });
 
   it('rejects on request, with another object name', async () => {

@@ -2,10 +2,16 @@ import { stringify } from 'yaml';
 import type { Cluster, KubeObject } from '../../clients/kubernetes/index.ts';
 import { digestHex, digestOf, Fault, objectOf, textOf } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
-import { parseApproval, type ImagePromotionRunStatus, type RunImage } from '../../core/promotion/index.ts';
+import {
+  gatesOf,
+  parseApproval,
+  parsePromotionRun,
+  type ImagePromotionRunStatus,
+  type RunImage,
+} from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { BadInput, EXIT, must } from '../exit.ts';
-import type { AddCommand, ApprovingPorts, Tools } from '../ports.ts';
+import type { AddCommand, ApprovableRun, ApprovingPorts, Tools } from '../ports.ts';
 
 type ApprovingTools = Required<Pick<Tools, 'openApproving'>>;
 
@@ -13,6 +19,7 @@ interface ApproveOptions {
   readonly namespace: string;
   readonly kubeconfig?: string;
   readonly tag?: string;
+  readonly runUid?: string;
   readonly waive?: readonly string[];
   readonly deny?: boolean;
   readonly reason: string;
@@ -32,6 +39,7 @@ export const addApprove: AddCommand<ApprovingTools> = (program, { openApproving 
     .option('-n, --namespace <name>', 'namespace of the run', 'default')
     .option('--kubeconfig <file>', 'how to reach the API server (default: as kubectl does)')
     .option('--tag <tag>', 'the image; needed where several wait')
+    .option('--run-uid <uid>', 'refuse unless the run has this UID: the one that was read before')
     .option('--waive <ids...>', 'findings that are accepted; no others are')
     .option('--deny', 'say no instead')
     .requiredOption('--reason <text>', 'why; it stands in the release statement')
@@ -41,9 +49,17 @@ export const addApprove: AddCommand<ApprovingTools> = (program, { openApproving 
       const ports = must(await openApproving({ kubeconfig }));
       try {
         const signal = AbortSignal.timeout(WITHIN_MS);
-        const image = imageOf(await ports.runStatus(namespace, run, signal), run, options);
-        const approval = approvalFor(image, { run, approver: await ports.whoAmI(signal), options });
-        terminal.out(`${comment(image, options)}${stringify(approval)}`);
+        const read = async () => {
+          const found = await ports.run(namespace, run, signal);
+          return { runUID: found?.uid ?? '', found, image: imageOf(found, run, options) };
+        };
+        const { runUID, found, image } = await read();
+        const approver = await ports.whoAmI(signal);
+        const again = await read();
+        if (again.runUID !== runUID || again.image.gateHash !== image.gateHash)
+          throw bad(run, 'the run changed meanwhile; read it again');
+        const approval = approvalFor(image, { run, runUID, approver, options });
+        terminal.out(`${comment(image, options)}${asked(found?.asked, image)}${stringify(approval)}`);
         exit(EXIT.ok);
       } finally {
         await ports.close();
@@ -58,12 +74,14 @@ function isWaiting(image: RunImage): image is Waiting {
 }
 
 function imageOf(
-  status: ImagePromotionRunStatus | undefined,
+  found: ApprovableRun | undefined,
   run: string,
-  { tag, namespace }: ApproveOptions,
+  { tag, namespace, runUid }: ApproveOptions,
 ): Waiting {
-  if (!status) throw bad(run, `there is no such run in namespace ${namespace}`);
-  const waiting = (status.images ?? []).filter(isWaiting);
+  if (!found) throw bad(run, `there is no such run in namespace ${namespace}`);
+  if (runUid !== undefined && runUid !== found.uid)
+    throw bad('--run-uid', `is not that of the run, which is ${found.uid}: it was begun again`);
+  const waiting = (found.status.images ?? []).filter(isWaiting);
   const [image, another] = waiting.filter((one) => tag === undefined || one.tag === tag);
   const tags = waiting.map((one) => one.tag).join(', ');
   if (!image)
@@ -74,12 +92,17 @@ function imageOf(
 
 function approvalFor(
   { source, gateHash }: Waiting,
-  given: { readonly run: string; readonly approver: string; readonly options: ApproveOptions },
+  given: {
+    readonly run: string;
+    readonly runUID: string;
+    readonly approver: string;
+    readonly options: ApproveOptions;
+  },
 ): object {
-  const { run, approver, options } = given;
+  const { run, runUID, approver, options } = given;
   const { namespace, waive = [], deny, reason, until } = options;
   const decision = deny ? 'Deny' : 'Approve';
-  const about = { runName: run, digest: source, gateHash, approver, decision };
+  const about = { runName: run, runUID, digest: source, gateHash, approver, decision };
   const spec = { ...about, waive: [...waive], reason, until };
   // One that says something else is another object: approvals are never changed.
   const name = `${run}-${digestHex(digestOf(JSON.stringify(spec))).slice(0, NAME_DIGITS)}`;
@@ -100,6 +123,20 @@ function comment(
     ...(open.length > 0 ? [`not waived, and blocking: ${open.join(', ')}`] : []),
     ...(blockingCut > 0 ? [`${blockingCut} more block it that the run does not name; see the report`] : []),
   ];
+  return commented(lines);
+}
+
+/** What the run was asked to do with it: places, digest and gates. */
+function asked(spec: ApprovableRun['asked'], { tag, source }: Waiting): string {
+  if (!spec) return commented(['the promotion in the run cannot be read']);
+  const places = [`from ${spec.source.repository}:${tag}@${source}`, `to ${spec.target.repository}:${tag}`];
+  const gates = gatesOf(spec).filter(
+    (line) => !/^(?:source|target|mirror|platforms|attachments)\b/.test(line),
+  );
+  return commented([...places, ...gates]);
+}
+
+function commented(lines: readonly string[]): string {
   return lines.map((line) => `# ${line.replaceAll(/[\s\p{Cc}]+/gu, ' ')}\n`).join('');
 }
 
@@ -115,9 +152,12 @@ export function approvingPorts(
   statusOf: (run: KubeObject) => ImagePromotionRunStatus | undefined,
 ): ApprovingPorts {
   return {
-    runStatus: async (namespace, name, signal) => {
+    run: async (namespace, name, signal) => {
       const object = await cluster.get({ resource: RESOURCES.promotionRuns, namespace, name }, signal);
-      return object && (statusOf(object) ?? {});
+      if (!object) return undefined;
+      const { uid = '' } = object.metadata;
+      const read = parsePromotionRun(object);
+      return { uid, status: statusOf(object) ?? {}, asked: read.ok ? read.value.spec.template : undefined };
     },
     whoAmI: async (signal) => {
       const answer = await cluster.create({ resource: RESOURCES.selfSubjectReviews }, REVIEW, { signal });
