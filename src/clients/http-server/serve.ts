@@ -5,6 +5,7 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { errorCode, objectOf } from '../../core/model/index.ts';
+import { createBodyRoom, type BodyRoom } from './body-room.ts';
 import { isFor, type Caller } from './caller.ts';
 
 export interface Request {
@@ -49,6 +50,8 @@ export interface ServerOptions {
   readonly routes: readonly Route[];
   /** Receives errors that no handler answered for. */
   readonly onError: (error: unknown) => void;
+  /** For large bodies of all routes together. */
+  readonly bodyRoom?: BodyRoom;
 }
 
 /** A server that listens. */
@@ -84,8 +87,9 @@ const LINGER_MS = 1_000;
 const IDLE_LOOK_MS = 50;
 
 /** Listens on HTTPS (TLS 1.2 or newer) or plain http. Rejects with the system's error when the address or the key is wrong. */
-export async function startServer({ host, port, tls, routes, onError }: ServerOptions): Promise<Server> {
-  const app = application(routes, onError);
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { host, port, tls } = options;
+  const app = application(options);
   const https = tls && createHttpsServer({ ...securityOf(tls), ...clientsOf(tls) }, app);
   const server = https ?? createHttpServer(app);
   const keepAlive = followKeepAlive(server);
@@ -154,8 +158,9 @@ function followKeepAlive(server: HttpServer | HttpsServer): {
   };
 }
 
-function application(routes: readonly Route[], onError: (error: unknown) => void): Express {
+function application({ routes, onError, bodyRoom }: ServerOptions): Express {
   const app = express();
+  const roomFor = createBodyRoom(bodyRoom);
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', false);
@@ -177,7 +182,9 @@ function application(routes: readonly Route[], onError: (error: unknown) => void
       else next();
     });
     const mounted = express.Router();
-    if (method === 'post') mounted.post(/.*/, express.raw({ type: () => true, limit: maxBodyBytes }));
+    if (method === 'post') {
+      mounted.post(/.*/, roomFor(maxBodyBytes), express.raw({ type: () => true, limit: maxBodyBytes }));
+    }
     mounted[method](/.*/, (request: express.Request, response: Response) => {
       const body: unknown = request.body;
       return answer(body instanceof Uint8Array ? body : new Uint8Array(), request, response);
