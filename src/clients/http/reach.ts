@@ -47,6 +47,8 @@ export interface Reach {
   readonly named: (hostname: string) => Promise<AddressKind>;
   /** Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. */
   readonly sentBy: (sender: string, hostname: string) => Promise<AddressKind>;
+  /** Whether a host can be judged without asking DNS. */
+  readonly isKnown: (hostname: string) => boolean;
   /** Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm. */
   readonly lookup: (kind: AddressKind) => LookupFunction;
 }
@@ -71,16 +73,16 @@ export function createReach(options: ReachOptions): Reach {
   const { now, dial = (address) => address } = options;
   const allowed = parseAllowed(options.allowedAddresses ?? []);
   const kindOf = kindsOf(options);
-  const addressesOf = rememberAddresses(now, options.resolve);
+  const addresses = rememberAddresses(now, options.resolve);
   const senders = new LRUCache<string, { readonly kind: AddressKind; readonly at: number }>({
     max: MAX_SENDERS,
   });
 
   const resolved = async (hostname: string): Promise<readonly Judged[]> => {
     const literal = addressIn(hostname);
-    const addresses = literal === undefined ? await addressesOf(hostname) : [literal];
-    if (addresses.length === 0) throw new Unreachable(`${hostname} has no address`);
-    return addresses.map((address) => {
+    const found = literal === undefined ? await addresses.of(hostname) : [literal];
+    if (found.length === 0) throw new Unreachable(`${hostname} has no address`);
+    return found.map((address) => {
       const kind = kindOf(hostname, address);
       return { address, kind, isAllowed: allowed.host(hostname) || allowed.address(address) };
     });
@@ -121,6 +123,7 @@ export function createReach(options: ReachOptions): Reach {
   return {
     allowed,
     named,
+    isKnown: (hostname) => addressIn(hostname) !== undefined || addresses.knows(hostname),
     sentBy: async (sender, hostname) => {
       if (plainName(sender) === plainName(hostname)) return named(hostname);
       const from = publicness(sender, await resolved(sender));

@@ -17,13 +17,21 @@ const MAX_NAMES = 1_000;
 const system: Resolve = async (hostname) =>
   (await lookup(hostname, { all: true, order: 'verbatim' })).map(({ address }) => address);
 
-/** Remembers the addresses of names for seconds; each is looked up once for all who need it. */
-export function rememberAddresses(now: Clock, resolve: Resolve = system): Resolve {
+/** The addresses of names, remembered for seconds. */
+export interface Addresses {
+  /** Each name is looked up once for all who need it. */
+  readonly of: Resolve;
+  /** Whether no look-up is needed for a name. */
+  readonly knows: (hostname: string) => boolean;
+}
+
+/** Makes an empty memory of addresses. */
+export function rememberAddresses(now: Clock, resolve: Resolve = system): Addresses {
   const fresh = createMemo<readonly string[]>(now, { max: MAX_NAMES });
   const last = new LRUCache<string, { readonly addresses: readonly string[]; readonly at: number }>({
     max: MAX_NAMES,
   });
-  return async (hostname) => {
+  const addressesOf: Resolve = async (hostname) => {
     const known = fresh.known(hostname);
     if (known) return known.value;
     try {
@@ -39,4 +47,5 @@ export function rememberAddresses(now: Clock, resolve: Resolve = system): Resolv
       throw error;
     }
   };
+  return { of: addressesOf, knows: (hostname) => fresh.known(hostname) !== undefined };
 }

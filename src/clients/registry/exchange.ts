@@ -48,6 +48,11 @@ const MAX_QUESTIONS = 256;
 export const MAX_OPEN_HOSTS = 128;
 /** Longest that a connection is kept which is not used, in milliseconds, also if its host asks for longer. */
 const MAX_IDLE_MS = 30_000;
+/**
+ * Names looked up at a time: Node has four threads for this, and a name server that is silent keeps one for many seconds,
+ * whatever the caller's deadline. Names that are remembered need none.
+ */
+const LOOKUPS = { name: 'lookups', slots: 4, forAdmissions: true };
 /** Time for one request, in milliseconds: an admission has ten seconds in all. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
@@ -95,7 +100,10 @@ export function openConnections(
   const judged = async (call: Call, { url: { hostname, host }, sender }: Ask): Promise<AddressKind> => {
     const { hostname: own } = call.endpoint;
     const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const isKnown = [hostname, sender ?? own].every(reach.isKnown);
+    const release = isKnown ? undefined : await takeSlots({ ...call, signal }, LOOKUPS);
     const kind = hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
+    kind.then(release, release); // no sooner: the thread is busy after the caller has left
     return unlessAborted(kind, signal, () => signal.reason as Error).catch((error: unknown) => {
       if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
       throw fault(call, hostname === own ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
