@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
 import { describeProblems, type Problem, type Reason } from '../../core/model/index.ts';
 import { parseTime } from '../../core/policy/index.ts';
 import {
@@ -6,6 +7,7 @@ import {
   type ImagePromotionSpec,
   type ImagePromotionStatus,
 } from '../../core/promotion/index.ts';
+import { regarding } from './changes.ts';
 import { dueOf, openRequest, type Due, type DueFacts } from './due.ts';
 import { compareGates } from './gates.ts';
 import { keyOf, type ObjectName, type PromotionObject } from './ports.ts';
@@ -21,7 +23,7 @@ import {
   type Reconciling,
 } from './refresh.ts';
 import { newRun, runName, runsToPrune, type Trigger } from './run-object.ts';
-import { readApprovals, type RecordedRun } from './run-state.ts';
+import { readApprovals, unfitApprovals, type RecordedRun } from './run-state.ts';
 import { absorbRuns, flaggedIn, meterRun, promotionStatus } from './status/promotion-status.ts';
 
 /** Least milliseconds between two checks: prevents a loop around a moment that has just passed. */
@@ -56,16 +58,47 @@ export async function reconcilePromotion(
     ? await actOnGates({ ...look, promotion: read.value, status: absorbed.status }, signal)
     : stuckAt(look, absorbed.status, read.problems);
   const { generation } = object.metadata;
-  const facts = { ...outcome, generation, now: look.now, requestedAt: requestOf(object) };
+  const unfit = unfitOf(look);
+  const facts = { ...outcome, generation, now: look.now, requestedAt: requestOf(object), unfit };
   const status = promotionStatus(outcome.status, facts);
   if (!(await write(look, { before, status }, signal))) return undefined;
-  for (const event of [...absorbed.events, ...outcome.events]) ports.recordEvent(event);
+  const events = [...absorbed.events, ...outcome.events, ...unfitEvents(object, before, unfit)];
+  for (const event of events) ports.recordEvent(event);
   for (const one of absorbed.counted) meterRun(ports.meter, one);
   ports.meter.flagged(key, flaggedIn(status));
   for (const run of superfluousIn(outcome)) await ports.removeRun(run.object.metadata);
   const { againInMs } = outcome;
   if (againInMs === undefined) return undefined;
   return { requeueAfterMs: Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, againInMs)) };
+}
+
+/** Most approvals that do not count which a condition names. */
+const MAX_UNFIT = 3;
+
+/** Why approvals do not count for what waits. */
+function unfitOf({ runs, reconciling: { ports }, object, now }: Look): readonly string[] {
+  const { namespace } = object.metadata;
+  const ended = runs.filter(({ over }) => over);
+  return ended
+    .flatMap((run) =>
+      unfitApprovals(run.object, readApprovals(ports.approvals({ namespace, name: run.name })), now),
+    )
+    .slice(0, MAX_UNFIT);
+}
+
+/** One event for each reason that the condition did not name before. */
+function unfitEvents(
+  object: PromotionObject,
+  { conditions = [] }: ImagePromotionStatus,
+  unfit: readonly string[],
+): readonly RecordedEvent[] {
+  const known = conditions.find(({ type }) => type === 'Ready')?.message ?? '';
+  return unfit
+    .filter((note) => !known.includes(note))
+    .map((note) => ({
+      regarding: regarding(object),
+      ...{ type: 'Warning', reason: 'ApprovalUnfit', action: 'Approve', note },
+    }));
 }
 
 function superfluousIn({ runs, spec }: Acted): readonly RecordedRun[] {

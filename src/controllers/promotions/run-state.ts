@@ -3,6 +3,7 @@ import { parseDigest } from '../../core/model/index.ts';
 import { parseTime } from '../../core/policy/index.ts';
 import {
   decisionFor,
+  misfit,
   type Approval,
   type ImagePromotionRunStatus,
   parseApproval,
@@ -32,6 +33,29 @@ export function decideBy(
     decisionFor(fresh, { runName, runUID, digest, gateHash, now });
 }
 
+/**
+ * Why approvals that name this run decide about none of its images that wait, one sentence each; none for what was considered
+ * before, and for a run with which nothing waits.
+ */
+export function unfitApprovals(
+  { metadata: { name: runName, uid: runUID }, status = {} }: RunObject,
+  approvals: readonly KnownApproval[],
+  now: Date,
+): readonly string[] {
+  const considered = new Set(status.considered);
+  const waiting = readPins(status).flatMap(({ planned: { digest }, gateHash }) =>
+    gateHash === undefined ? [] : [{ runName, runUID, digest, gateHash, now }],
+  );
+  const fresh = approvals.filter(({ uid }) => !considered.has(uid));
+  return fresh.flatMap((approval) => {
+    const about = waiting.filter(({ digest }) => digest === approval.digest);
+    const reasons = (about.length > 0 ? about : waiting).map((wanted) => misfit(approval, wanted));
+    const [why] = reasons;
+    if (why === undefined || reasons.includes(undefined)) return [];
+    return [`PromotionApproval "${approval.name}" does not count for run ${runName}: ${why}.`];
+  });
+}
+
 /** Whether a run that has ended continues, because a person has decided since. */
 export function goesOn(run: RunObject, approvals: readonly KnownApproval[], now: Date): boolean {
   const decide = decideBy(run, approvals, now);
@@ -40,6 +64,7 @@ export function goesOn(run: RunObject, approvals: readonly KnownApproval[], now:
 
 /** An approval, with the name of its object. */
 export interface KnownApproval extends Approval {
+  readonly name: string;
   readonly uid: string;
 }
 
@@ -49,12 +74,12 @@ export interface KnownApproval extends Approval {
  */
 export function readApprovals(objects: readonly ApprovalObject[]): readonly KnownApproval[] {
   return objects.flatMap((object) => {
-    const { uid, deletionTimestamp } = object.metadata;
+    const { name, uid, deletionTimestamp } = object.metadata;
     const read = parseApproval(object);
     if (!read.ok || deletionTimestamp !== undefined) return [];
     const { spec } = read.value;
     const [digest, until] = [parseDigest(spec.digest), parseTime(spec.until)];
-    return digest && until ? [{ ...spec, uid, digest, until }] : [];
+    return digest && until ? [{ ...spec, name, uid, digest, until }] : [];
   });
 }
 

@@ -19,7 +19,7 @@ export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage }
 export type { ImageResult } from './result.ts';
 export type { Execution } from './execute.ts';
 export type { Progress } from './steps/step.ts';
-export { decisionFor, type Approval } from './approval.ts';
+export { decisionFor, misfit, type Approval } from './approval.ts';
 export { gatesOf, weakenedGates } from './gates/effective.ts';
 export { MAX_WAIVED } from './schema.ts';
 export type {

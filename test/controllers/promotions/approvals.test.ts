@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { controllerFixture } from './controller-fixture.ts';
 import { NAME, setting } from './run-fixture.ts';
 import { approvalObject, candidates, digestFor } from './fixture.ts';
 
@@ -90,4 +91,39 @@ describe('a run that waits for a person', () => {
     expect(all.status()).to.include({ phase: 'Succeeded' });
     expect([all.status().pins, all.status().pending]).to.deep.equal([undefined, undefined]);
   });
+});
+
+describe('an approval that does not count', () => {
+  const waits = async () => {
+    const all = controllerFixture({
+      candidates: candidates('1'),
+      fate: () => ({ decision: 'AwaitingApproval', reason: 'ApprovalNeeded', gateHash: HASH }),
+    });
+    all.lead();
+    all.put();
+    await all.time.pass(2_000);
+    const [run] = all.runs();
+    if (!run) throw new Error('no run');
+    return { all, run: run.metadata };
+  };
+  for (const [what, spec, why] of [
+    ['an earlier run of that name', { runUID: 'uid-0' }, 'an earlier run of that name, with UID uid-0'],
+    ['other findings', { gateHash: digestFor('others') }, 'another run, target, policy, gate or finding'],
+    ['the past', { until: '2020-01-01' }, 'it has expired'],
+    ['another digest', { digest: digestFor('3') }, 'it is about sha256:'],
+  ] as const)
+    it(`A02 names its reason in the condition and one event: ${what}`, async () => {
+      const { all, run } = await waits();
+      all.approvals.push(
+        approvalObject({ runName: run.name, digest: digestFor('1'), gateHash: HASH, ...spec }, 'by-jane'),
+      );
+      for (let time = 0; time < 3; time += 1) {
+        all.controller.onApproval(run);
+        await all.time.pass(2_000);
+      }
+      const ready = all.status().conditions?.find(({ type }) => type === 'Ready');
+      expect(ready?.reason).to.equal('ApprovalNeeded');
+      expect(ready?.message).to.include(`"by-jane" does not count for run ${run.name}: `).and.to.include(why);
+      expect(all.events.filter(({ reason }) => reason === 'ApprovalUnfit')).to.have.lengthOf(1);
+    });
 });

@@ -114,11 +114,12 @@ describe('what approvals are bound to, with a real API server', () => {
     expect(changed.code, changed.stderr).to.equal(0);
     const wanted =
       'joe (UPDATE): approval Always -> Never, target registry.example.com/staging/app -> registry.example.com/production/app';
+    // kubectl impersonates joe: the log names the impersonator, the annotation the effective user.
     await until({
       what: 'the audit log to name joe',
       withinMs: 30_000,
       check: async () =>
-        (await audit.requestsOf('joe')).some(({ annotations = {} }) => annotations[KEY] === wanted),
+        (await audit.requestsOf('admin')).some(({ annotations = {} }) => annotations[KEY] === wanted),
     });
   });
 });

@@ -86,6 +86,8 @@ interface StatusFacts {
   readonly requestedAt?: string;
   /** A run was begun just now, perhaps as the answer to the request of a person. */
   readonly begun?: { readonly requestedAt?: string };
+  /** Why approvals do not count for what waits. */
+  readonly unfit?: readonly string[];
   readonly now: Date;
 }
 
@@ -151,7 +153,7 @@ type Answer = readonly [status: Condition['status'], reason: string, message: st
 
 function readyOf(
   status: ImagePromotionStatus,
-  { obstacle, active, runs, generation, spec }: ConditionFacts,
+  { obstacle, active, runs, generation, spec, unfit = [] }: ConditionFacts,
 ): Answer {
   if (obstacle) return ['False', obstacle.code, obstacle.detail];
   const last = runs.find(({ over }) => over);
@@ -162,15 +164,18 @@ function readyOf(
   }
   if (last.failure) return ['False', last.failure.code, last.failure.message];
   if (last.nothing !== undefined) return ['True', 'NothingSelected', last.nothing];
-  return wellOf(status.counts);
+  return wellOf(status.counts, unfit);
 }
 
-function wellOf(counts: ImagePromotionStatus['counts']): Answer {
+function wellOf(counts: ImagePromotionStatus['counts'], unfit: readonly string[]): Answer {
   const { candidates = 0, promoted = 0, upToDate = 0, blocked = 0, awaitingApproval = 0 } = counts ?? {};
   const there = `${String(promoted + upToDate)} of ${String(candidates)} images are at the target`;
   const but = `${there}, ${String(blocked)} blocked`;
   if (awaitingApproval > 0)
-    return ['True', 'ApprovalNeeded', `${but}, ${String(awaitingApproval)} waiting for a person.`];
+    return [
+      ...(['True', 'ApprovalNeeded'] as const),
+      [`${but}, ${String(awaitingApproval)} waiting for a person.`, ...unfit].join(' '),
+    ];
   if (blocked > 0) return ['True', 'Blocked', `${but}.`];
   return ['True', 'Succeeded', `${there}.`];
 }
