@@ -52,7 +52,6 @@ async function openParts(
     kubeconfig,
   });
   const judging = await openJudging(settings, context, telemetry, {
-    // In a pod loopback is what stands beside this process, which tenants have no business with.
     loopback: context.environment.KUBERNETES_SERVICE_HOST === undefined ? 'Allow' : 'Refuse',
   });
   const namespace = await namespaceOf(settings);
@@ -106,7 +105,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   const events = openEventReceiver({
     ...{ ...TIME, cluster, watchCollection, readText, log, onReadFailure: logReadFailure(log) },
     settings: { ...settings.events, receivers: settings.promotions.enabled ? receivers : [] },
-    verifyToken: createTokenVerifier({ clock }),
+    verifyToken: createTokenVerifier({ clock, reach: settings.registries }),
     onAnswered: telemetry.onEvent,
   });
   const operations = operationsOf({

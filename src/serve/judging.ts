@@ -98,7 +98,7 @@ function openingWith(
   const { options, registry, sources, environment } = given;
   const { signing, promotions, unmatchedImages } = settings;
   const { keychain, insecureHosts = [], ca = '' } = options;
-  const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment });
+  const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment, reach: options });
   return (publicGood) => ({
     ...{ registry, keychain, scanner, pullSecretLogins, openKeySigner, openKeylessSigner },
     readToken: readText,
@@ -118,7 +118,7 @@ function openingWith(
 /** The Trivy of the settings, one for all promotions: its turns and its databases are shared. Nothing runs before one scans. */
 export function openScanner(
   { scanner }: Pick<Settings, 'scanner'>,
-  own: Pick<RegistryOptions, 'keychain' | 'insecureHosts' | 'ca'> & Pick<ProcessContext, 'environment'>,
+  own: Pick<Parameters<typeof createTrivy>[0], 'keychain' | 'insecureHosts' | 'ca' | 'environment' | 'reach'>,
 ): OpeningContext['scanner'] {
   const { server, databaseRepository, javaDatabaseRepository, ...rest } = scanner;
   const trivy = createTrivy({

@@ -3,5 +3,6 @@
 export { isLoopbackSpelling, type AddressKind } from './address.ts';
 export { parseAllowed } from './allowed.ts';
 export { certificateProblem, discard, wasReset } from './connection.ts';
+export { createFetch, type Fetch } from './fetch.ts';
 export { createReach, Unreachable, type Reach, type ReachOptions } from './reach.ts';
 export { objectionToUrl, parseSentUrl, type Sender, type UrlRules } from './url.ts';

@@ -22,7 +22,10 @@ export interface ReachOptions {
   readonly clusterRanges?: readonly string[];
   /** The address of the API server as pods know it; the cluster's services are near it. */
   readonly apiServer?: string | undefined;
-  /** Whether hosts that are spelled as loopback (`localhost:5000`) may be asked; default `Allow`. */
+  /**
+   * Whether hosts that are spelled as loopback (`localhost:5000`) may be asked; default `Allow`. In a pod loopback is what stands
+   * beside this process, which is nothing for those who name images.
+   */
   readonly loopback?: 'Allow' | 'Refuse';
   /** Whether hosts that were named may be at private addresses and in the cluster; default `Allow`. */
   readonly privateRegistries?: 'Allow' | 'Refuse';

@@ -8,6 +8,7 @@ import {
   type TokenTrust,
   type TokenVerdict,
 } from '../../core/model/index.ts';
+import { createFetch, createReach, Unreachable, type Fetch, type ReachOptions } from '../http/index.ts';
 import { readAtMost, unlessAborted } from '../io/index.ts';
 
 type WhyNot = 'malformed' | 'algorithm' | 'key' | 'signature' | WrongClaim;
@@ -15,13 +16,12 @@ type WrongClaim = 'issuer' | 'audience' | 'subject' | 'lifetime' | 'expired';
 
 type Verdict = Extract<TokenVerdict, { ok: true }> | { readonly ok: false; readonly why: WhyNot };
 
-/** The part of `fetch` that is used; handed in where an issuer's certificate is of an authority of one's own. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-
 interface TokenVerifierOptions {
   readonly clock: Clock;
-  /** That of the process when absent. */
+  /** Handed in where an issuer's certificate is of an authority of one's own. */
   readonly fetch?: Fetch;
+  /** Where the keys of an issuer may be; absent = by the rules that need no settings. */
+  readonly reach?: Omit<ReachOptions, 'now'>;
 }
 
 type VerifyToken = (token: string, trust: TokenTrust, signal: AbortSignal) => Promise<Verdict>;
@@ -37,7 +37,8 @@ const MAX_TOKEN_LENGTH = 16 * 1024;
  * Verifies identity tokens: signature, algorithm, issuer, audience, subject and lifetime. Throws a `Fault` `IssuerUnavailable`
  * when the keys cannot be had, or not before the signal fires. A token that names another issuer costs no request.
  */
-export function createTokenVerifier({ clock, fetch = globalThis.fetch }: TokenVerifierOptions): VerifyToken {
+export function createTokenVerifier({ clock, reach, ...given }: TokenVerifierOptions): VerifyToken {
+  const { fetch = createFetch(createReach({ ...reach, now: clock })) } = given;
   const keySets = createKeySets(fetch, clock);
 
   return async (token, trust, signal) => {
@@ -221,12 +222,9 @@ const MAX_DOCUMENT_BYTES = 256 * 1024;
 async function readJson({ fetch, issuer, signal }: Reading, url: string): Promise<unknown> {
   const path = new URL(url).pathname;
   try {
-    const answer = await fetch(url, {
-      headers: { accept: 'application/json' },
-      redirect: 'error',
-      credentials: 'omit',
-      signal,
-    });
+    const headers = { accept: 'application/json' };
+    const asked = { headers, redirect: 'error', credentials: 'omit', signal } as const;
+    const answer = await fetch(url, asked, issuer);
     if (answer.status !== 200) {
       await answer.body?.cancel();
       throw fault(issuer, `${path} answered ${answer.status}`);
@@ -243,6 +241,7 @@ async function readJson({ fetch, issuer, signal }: Reading, url: string): Promis
 
 function whyUnread(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'did not come in time';
+  if (error instanceof Unreachable) return `is not fetched: ${error.message}`;
   const code = errorCode(error instanceof Error ? error.cause : undefined);
   return `could not be fetched${code && ` (${code})`}`;
 }

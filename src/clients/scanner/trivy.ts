@@ -29,6 +29,7 @@ import {
   withoutClouds,
   writePrivate,
 } from './command-line.ts';
+import { createReach, Unreachable, type Reach, type ReachOptions } from '../http/index.ts';
 import { unlessAborted } from '../io/index.ts';
 
 export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
@@ -43,6 +44,8 @@ export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
   readonly insecureHosts?: readonly string[];
   /** PEM of certificate authorities to trust besides those of the system. */
   readonly ca?: string;
+  /** Where a server that a promotion names may be; absent = by the rules that need no settings. */
+  readonly reach?: ReachOptions;
   readonly now: () => Date;
 }
 
@@ -68,12 +71,14 @@ export function createTrivy(options: TrivyOptions): Trivy {
   const limit = pLimit(options.parallel);
   const [vulnerabilities, java] = [createUpdates(options, 'vulnerabilities'), createUpdates(options, 'java')];
   const updates = { vulnerabilities, java };
+  const reach = createReach(options.reach ?? { now: options.now });
   const as =
     (other: Overrides): Scanner =>
     (subject, signal) => {
       const operation = operationOf(subject);
-      const job = limit(() => {
+      const job = limit(async () => {
         if (signal.aborted) throw deadline(operation);
+        if (isForeign(options, other)) await judgeServer(reach, operation, other.serverUrl);
         return inPrivateFolder(operation, (folder) =>
           scan(optionsFor(options, other), { operation, subject, folder, updates, signal }),
         );
@@ -89,9 +94,26 @@ export function createTrivy(options: TrivyOptions): Trivy {
  */
 function optionsFor(options: TrivyOptions, { ownLogins = true, ...other }: Overrides): TrivyOptions {
   const environment = ownLogins ? options.environment : withoutClouds(options.environment);
-  const foreign = other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
   const withheld = { TRIVY_TOKEN: undefined, TRIVY_TOKEN_HEADER: undefined };
-  return { ...options, ...other, environment: { ...environment, ...(foreign && withheld) } };
+  return {
+    ...options,
+    ...other,
+    environment: { ...environment, ...(isForeign(options, other) && withheld) },
+  };
+}
+
+type WithServer = Pick<TrivyOptions, 'serverUrl'>;
+
+function isForeign(options: WithServer, other: WithServer): other is Required<WithServer> {
+  return other.serverUrl !== undefined && other.serverUrl !== options.serverUrl;
+}
+
+/** A server that a promotion names must not be an internal service, which would receive what is scanned. */
+async function judgeServer(reach: Reach, operation: string, serverUrl: string): Promise<void> {
+  await reach.named(new URL(serverUrl).hostname).catch((error: unknown) => {
+    if (error instanceof Unreachable) throw failed(operation, error.message, { transient: false });
+    // What DNS cannot answer now is for the scanner to meet.
+  });
 }
 
 interface Job {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { Fault } from '../../../src/core/model/index.ts';
 import { createTokenVerifier } from '../../../src/clients/oidc/index.ts';
-import type { Fetch } from '../../../src/clients/oidc/verify-token.ts';
+import type { Fetch } from '../../../src/clients/http/index.ts';
 import { namedKey, sign, startIssuer, type Issuer, type NamedKey } from './issuer.ts';
 
 const MINUTE_MS = 60_000;
@@ -169,6 +169,17 @@ describe('the keys of an issuer', () => {
     expect((await faultOf(verifier()(key))).code).to.equal('IssuerUnavailable');
     expect(asked).to.equal(0);
     elsewhere.close();
+  });
+
+  it('N11 are not fetched at an internal address', async () => {
+    issuer.configuration = { issuer: issuer.url, jwks_uri: 'https://keys.example.com/all' };
+    const reach = { resolve: () => Promise.resolve(['169.254.169.254']) };
+    const verify = createTokenVerifier({ clock: () => new Date(now), reach });
+    const fault = await faultOf(
+      tokenOf(key).then((token) => verify(token, trust(), AbortSignal.timeout(50_000))),
+    );
+    expect(fault.code).to.equal('IssuerUnavailable');
+    expect(fault.message).to.include('keys.example.com is at a link-local');
   });
 
   it('may be at another URL over https', async () => {

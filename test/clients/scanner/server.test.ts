@@ -65,6 +65,20 @@ describe('a Trivy server', () => {
     ]);
   });
 
+  it('N12 of a promotion is not contacted at an internal address, and the one in the settings is', async () => {
+    const { command, scans } = await program();
+    const [ours, theirs] = [await serve(200, ABOUT), await serve(200, ABOUT)];
+    const reach = { now: () => new Date(), loopback: 'Refuse' } as const;
+    const { scan, as } = trivy(command, { serverUrl: ours, reach });
+    for (const serverUrl of [theirs, 'http://169.254.169.254/', 'http://[::ffff:127.0.0.1]:4954']) {
+      const fault: unknown = await as({ serverUrl })(IMAGE, patient()).catch((error: unknown) => error);
+      expect(fault).to.be.instanceOf(Fault).with.property('code', 'ScannerFailed');
+    }
+    expect([asked.length, (await scans()).length]).to.deep.equal([0, 0]);
+    await scan(IMAGE, patient());
+    expect(asked).to.have.length(1);
+  });
+
   const wrong: readonly [string, () => Promise<string>][] = [
     ['is away', () => Promise.resolve('http://127.0.0.1:1')],
     ['fails', () => serve(500, ABOUT)],
