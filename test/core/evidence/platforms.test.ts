@@ -60,6 +60,11 @@ describe('the images that a runtime could pick from an index', () => {
     expect(await list([image('a'), image('evil')], ['evil'])).to.deep.equal(['a', 'evil']);
   });
 
+  it('W05: are refused where one of another kind is listed, also if it is not there', async () => {
+    const odd = { ...image('evil'), mediaType: 'application/vnd.oci.artifact.manifest.v1+json' };
+    expect(await list([image('a'), odd], ['evil'])).to.equal('AmbiguousIndex');
+  });
+
   it('W05: are unknown where a child cannot be read', async () => {
     const { manifests, root } = buildIndex([image('a')]);
     const index = parse(manifests.find(({ digest }) => digest === root)!);

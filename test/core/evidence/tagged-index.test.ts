@@ -90,6 +90,25 @@ describe('a reference with tag and digest', () => {
     expect(await judge(`${WEB}:1.4@${child}`)).to.equal('allow');
   });
 
+  it('W10: is not held up by the place of its index: what was released by itself is admitted', async () => {
+    const json = statementBundle({ digest: child, key, predicateType: RELEASE_PREDICATE_TYPE });
+    attachBundle(bench.registry, WEB, { subject: child, json, hint: RELEASE_PREDICATE_TYPE });
+    const byPlace = policyOf({
+      authorities: [authority('release', key)],
+      require: { quarantine: { images: ['**/shop/**'], releasedBy: ['release'] } },
+    });
+    expect(await judge(`${WEB}:1.4@${child}`, byPlace)).to.equal('allow');
+    expect(await judge(`${WEB}:1.4@${nested}`, byPlace)).to.equal('deny Quarantined');
+  });
+
+  it('W10: is refused by every index on every way, whatever the order in which they are listed', async () => {
+    const upper = bench.registry.push(WEB, { manifests: [list(nested, MEDIA_TYPE.ociIndex)] });
+    const both = [list(nested, MEDIA_TYPE.ociIndex), list(upper, MEDIA_TYPE.ociIndex)];
+    bench.registry.push(WEB, { tag: '4.0', manifests: both });
+    flag(upper);
+    expect(await judge(`${WEB}:4.0@${child}`)).to.equal('deny Quarantined');
+  });
+
   it('W10: a tag of more nested indexes than the limit is unknown', async () => {
     const indexes = Array.from({ length: 33 }, (_, at) =>
       bench.registry.push(WEB, { manifests: [list(child)], annotations: { at: String(at) } }),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isStatements, listRunnable, statementsAbout } from '../../evidence/index.ts';
+import { listRunnable, statementsAbout } from '../../evidence/index.ts';
 import { digestAlgorithm, formatReference, isIndexType, parseJson, pin } from '../../model/index.ts';
 import type {
   Descriptor,
@@ -40,8 +40,7 @@ export async function keepPlatforms(
 ): Promise<Omit<KeptPlatforms, 'missing'>> {
   const { manifest } = content;
   const wanted = new Set<Digest>();
-  for (const child of manifest.manifests)
-    if (!isStatements(child) && (await isKept(child, request, signal))) wanted.add(child.digest);
+  for (const child of manifest.manifests) if (await isKept(child, request, signal)) wanted.add(child.digest);
   for (const platform of [...wanted])
     for (const { digest } of statementsAbout(manifest, platform)) wanted.add(digest);
   const dropped = manifest.manifests.map(({ digest }) => digest).filter((digest) => !wanted.has(digest));

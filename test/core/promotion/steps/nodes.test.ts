@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import {
+  digestOf,
+  MEDIA_TYPE,
+  type Descriptor,
+  type Digest,
+  type Manifest,
+} from '../../../../src/core/model/index.ts';
+import { MAX_NODES, nodesOf } from '../../../../src/core/promotion/graph/nodes.ts';
+import { markEach } from '../../../../src/core/promotion/steps/nodes.ts';
+
+const list = (digest: Digest): Descriptor => ({
+  mediaType: MEDIA_TYPE.ociManifest,
+  digest,
+  size: 1,
+  annotations: {},
+});
+const manifestOf = (name: string, children: readonly Digest[] = []): Manifest => ({
+  ...{ digest: digestOf(name), mediaType: MEDIA_TYPE.ociIndex, size: 1, annotations: {}, layers: [] },
+  manifests: children.map(list),
+});
+
+describe('the manifests of an image that are marked', () => {
+  it('W02: are marked before the image itself, which is left unmarked when one of them fails', async () => {
+    const [root, a, b] = [manifestOf('root'), manifestOf('a'), manifestOf('b')];
+    const nodes = [root, a, b].map((manifest) => ({ manifest, isPicked: true }));
+    const marked: Digest[] = [];
+    const mark = (failing?: Manifest) => async (about: Manifest) => {
+      if (about === failing) throw new Error('killed');
+      marked.push(about.digest);
+      return Promise.resolve(about === a);
+    };
+    await markEach(nodes, mark(b)).catch(() => undefined);
+    expect(marked).not.to.include(root.digest);
+    marked.length = 0;
+    expect(await markEach(nodes, mark())).to.equal(true);
+    expect(marked.at(-1)).to.equal(root.digest);
+  });
+
+  for (const [count, isTooMuch] of [
+    [MAX_NODES - 1, false],
+    [MAX_NODES, true],
+  ] as const)
+    it(`W05: end at a limit: ${count} below the index`, async () => {
+      const children = Array.from({ length: count }, (_, at) => digestOf(String(at)));
+      const read = (digest: Digest) => Promise.resolve({ ...manifestOf(''), digest });
+      const nodes = await nodesOf(manifestOf('root', children), read).catch(
+        (error: { code: string }) => error.code,
+      );
+      expect(typeof nodes === 'string' ? nodes : nodes.length).to.equal(
+        isTooMuch ? 'LimitExceeded' : MAX_NODES,
+      );
+    });
+});
