@@ -103,7 +103,7 @@ export function openConnections(
     const isKnown = [hostname, sender ?? own].every(reach.isKnown);
     const release = isKnown ? undefined : await takeSlots({ ...call, signal }, LOOKUPS);
     const kind = hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
-    kind.then(release, release); // no sooner: the thread is busy after the caller has left
+    if (release) kind.then(release, release); // no sooner: the thread is busy after the caller has left
     return unlessAborted(kind, signal, () => signal.reason as Error).catch((error: unknown) => {
       if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
       throw fault(call, hostname === own ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
