@@ -122,32 +122,31 @@ for (const referrersApi of [true, false])
       expect(total).to.be.greaterThan(10);
     });
 
-    if (!referrersApi)
-      it('O02 killed before or after any deletion is continued by a new plan, which finds the listing', async function () {
-        this.timeout(60_000);
-        for (let survived = 0; survived < 15; survived += 1) {
-          fixture.registry.reset();
-          const loaded = await load();
-          const other = await push('quarantine/app', 'other');
-          await pushReferrer(place('quarantine/app'), { subject: other, artifactType: QUARANTINE });
-          const death = new AbortController();
-          let deleted = 0;
-          fixture.registry.intercept(({ method }) => {
-            if (death.signal.aborted) return 'hang up';
-            if (method !== 'DELETE') return undefined;
-            deleted += 1;
-            if (deleted <= survived) return undefined;
-            death.abort(DEATH);
-            return 'hang up';
-          });
-          await fixture.run({ spec: spec(), signal: death.signal });
-          fixture.registry.intercept(undefined);
-          await expectFlagged(loaded, `after ${String(survived)} deletions`);
-          await fixture.run({ spec: spec() });
-          expect(await left(loaded), `after ${String(survived)} deletions`).to.deep.equal([]);
-          expect(await artifactTypesAbout(place('quarantine/app'), other.digest)).to.deep.equal([QUARANTINE]);
-        }
-      });
+    it('O02 killed before or after any deletion is continued by a new plan', async function () {
+      this.timeout(60_000);
+      for (let survived = 0; survived < 15; survived += 2) {
+        fixture.registry.reset();
+        const loaded = await load();
+        const other = await push('quarantine/app', 'other');
+        await pushReferrer(place('quarantine/app'), { subject: other, artifactType: QUARANTINE });
+        const death = new AbortController();
+        let deleted = 0;
+        fixture.registry.intercept(({ method }) => {
+          if (death.signal.aborted) return 'hang up';
+          if (method !== 'DELETE') return undefined;
+          deleted += 1;
+          if (deleted <= survived) return undefined;
+          death.abort(DEATH);
+          return 'hang up';
+        });
+        await fixture.run({ spec: spec(), signal: death.signal });
+        fixture.registry.intercept(undefined);
+        await expectFlagged(loaded, `after ${String(survived)} deletions`);
+        await fixture.run({ spec: spec() });
+        expect(await left(loaded), `after ${String(survived)} deletions`).to.deep.equal([]);
+        expect(await artifactTypesAbout(place('quarantine/app'), other.digest)).to.deep.equal([QUARANTINE]);
+      }
+    });
 
     it('O03 what is about an image that was never there, or that the target does not have, stays', async () => {
       await push('quarantine/app', '1.0.0');
