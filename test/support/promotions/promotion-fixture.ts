@@ -41,6 +41,7 @@ export interface PromotionInput {
   readonly progress?: Progress;
   readonly startedAt?: Date;
   readonly runName?: string;
+  readonly runUID?: string;
   readonly signal?: AbortSignal;
   readonly dryRun?: boolean;
   /** `platform` when not given. */
@@ -151,9 +152,10 @@ export async function openPromotionFixture(
     policies = [],
     startedAt = STARTED,
     runName = 'run-1',
+    runUID,
     namespace = 'platform',
   }: PromotionInput) => {
-    const run = { name: 'platform/app', id: runName, attempt: 1, actor: 'test' };
+    const run = { name: 'platform/app', id: runName, uid: runUID, attempt: 1, actor: 'test' };
     return valueOf(
       await openExecution(
         {
