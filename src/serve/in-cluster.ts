@@ -114,8 +114,10 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
     clock,
   });
   const stopCollecting = startIdleCollection();
+  const preparing = new AbortController();
   const close = async (): Promise<void> => {
     stopCollecting();
+    preparing.abort();
     // The lease first: the next leader need not wait while the last requests are answered here.
     await late.election?.close();
     await late.servers?.close();
@@ -141,6 +143,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   late.servers = servers.value;
   // The Secret may have been read before there were servers.
   servers.value.onSecret();
+  void leader.prepare(preparing.signal).catch(telemetry.report);
   const { lease, name } = settings.cluster;
   const election = runElection({
     ...{ cluster, namespace, name, identity, ...lease, lead: leader.lead },

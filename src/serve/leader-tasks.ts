@@ -15,6 +15,8 @@ import { TIME, clock, logReadFailure, type Parts, type Replica } from './parts.t
 
 /** What the leader does besides serving. */
 export interface LeaderTasks {
+  /** What each replica does once, whoever leads. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
   /** One term; ends with the signal. */
   readonly lead: (signal: AbortSignal) => Promise<void>;
   readonly onPolicies: (names: readonly string[]) => void;
@@ -79,6 +81,7 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     await task.catch(report);
   };
   return {
+    prepare: registration.prepare,
     lead: async (signal) => {
       await Promise.all([
         guarded(registration.run(signal)),

@@ -70,21 +70,14 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   };
   const openEvents = async (first: Tls): Promise<void> => {
     if (!apart || options.events.length === 0) return;
-    const opened = await listen(apart, 'events.listen', {
-      tls: { ...first, clientCa: undefined },
-      routes: options.events,
-      onError,
-    });
+    const given = { tls: { ...first, clientCa: undefined }, routes: options.events, onError };
+    const opened = await listen(apart, 'events.listen', given);
     if (opened.ok) eventServer = opened.value;
     else log.error({ problems: opened.problems }, 'events cannot be listened to');
   };
   const serving = followServing({
-    ...{
-      settings,
-      log,
-      readFiles: () => readTls(webhook),
-      readAuthorities: (file) => readCertificates([file]),
-    },
+    ...{ settings, log, readFiles: () => readTls(webhook) },
+    readAuthorities: (file) => readCertificates([file]),
     secretData: (name) => caches.secrets.get(name, namespace)?.data,
     onChange: (next) => {
       const first = tls === undefined;

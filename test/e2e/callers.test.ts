@@ -72,6 +72,18 @@ describe('callers of the webhooks, in a cluster', function () {
       const patch = [{ op: 'replace', path: '/webhooks/0/clientConfig/service/path', value }];
       await kubectl('patch', kind, 'pratique', '--type=json', '-p', JSON.stringify(patch));
     }
+    // A replica of the former version leads, and ends only when one of this version is ready.
+    const lease = {
+      ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
+      metadata: { name: 'pratique', namespace: NAMESPACE },
+      spec: {
+        holderIdentity: 'former',
+        leaseDurationSeconds: 600,
+        renewTime: new Date().toISOString().replace('Z', '000Z'),
+      },
+    };
+    await kubectl('delete', 'lease', 'pratique', '-n', NAMESPACE);
+    await fixture.cluster.apply(lease);
     for (const name of ['replica-1', 'replica-2'])
       fixture.replicas.push(await fixture.installation.start(name));
     await until({
@@ -79,7 +91,10 @@ describe('callers of the webhooks, in a cluster', function () {
       withinMs: MINUTE_MS,
       check: async () => (await fixture.run(signed)).code === 0,
     });
+    expect((await posted('/validate')).status).to.equal(200);
+    expect(await named()).to.deep.equal(['/validate', '/mutate']);
     const load = startLoad(fixture.cluster, 'upgrade', [signed]);
+    await kubectl('delete', 'lease', 'pratique', '-n', NAMESPACE);
     await untilNamed('secret paths', (found) => found.every(withSecret));
     await until({
       what: 'the plain path closed',

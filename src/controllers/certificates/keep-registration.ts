@@ -15,7 +15,7 @@ import { RESOURCES } from '../../core/workload/index.ts';
 import { CERTIFICATES } from './make.ts';
 import { pathOf, withPath } from './client-config.ts';
 import type { PathPorts, RegistrationPorts, SecretData, WebhookConfiguration, WebhookKind } from './ports.ts';
-import { reconcilePath } from './reconcile-path.ts';
+import { makePathSecret, reconcilePath } from './reconcile-path.ts';
 import { certificateReading } from './read.ts';
 import { reconcileRegistration } from './reconcile.ts';
 
@@ -33,6 +33,8 @@ interface RegistrationOptions {
 
 /** Keeps the certificate of the webhooks and the CA by which the API server trusts it. */
 interface RegistrationTasks {
+  /** What every replica does when it starts, whoever leads: it ends when there is a secret for the paths. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly onSecret: (name: string) => void;
   readonly gauges: readonly Gauge[];
@@ -76,7 +78,21 @@ export function keepRegistration(options: RegistrationOptions): RegistrationTask
       return AGAIN_MS;
     }
   };
+  const prepare = async (signal: AbortSignal): Promise<void> => {
+    const ports = portsOver(options, signal);
+    for (;;) {
+      try {
+        for (const did of await makePathSecret(ports, clock)) log.info({ did }, 'registration changed');
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn(errorFields(error), 'the secret of the webhook paths could not be made, it is tried again');
+        await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
   return {
+    prepare,
     run: async (signal) => {
       const ports = portsOver(options, signal);
       while (!signal.aborted) {

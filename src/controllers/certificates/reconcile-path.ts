@@ -48,6 +48,16 @@ export async function reconcilePath(
   }
 }
 
+/**
+ * Makes the secret where there is none, as every replica does when it starts: while a new version is rolled out, a replica of the
+ * former one leads, which makes none, and stays until this one is ready. Throws what the ports throw.
+ */
+export async function makePathSecret(ports: PathPorts, clock: Clock): Promise<readonly string[]> {
+  const read = await ports.pathSecret.read();
+  if (read && decodePathSecrets(read.data)) return [];
+  return (await reconcilePath(ports, { lifetimeMs: Infinity }, clock)).did;
+}
+
 /** Gives the path to every webhook that names another one. */
 async function publishPath(
   configurations: readonly WebhookConfiguration[],

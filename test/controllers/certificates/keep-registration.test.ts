@@ -34,20 +34,23 @@ describe('keepRegistration', () => {
       metadata: { name: 'pratique' },
       webhooks: [{ name: `${which}.pratique.dev`, clientConfig: url === undefined ? { service } : { url } }],
     });
-  const start = () => {
+  const tasks = () => {
     const settings = parseSettings({ certificates: { source: 'Files' } });
     if (!settings.ok) throw new Error(JSON.stringify(settings.problems));
     const log = (fields: object, message: string) => void lines.push(JSON.stringify({ fields, message }));
-    const tasks = keepRegistration({
+    return keepRegistration({
       ...{ settings: settings.value, cluster: twin, namespace: NAMESPACE },
       ...{ secretData: () => undefined, clock: () => new Date(nowMs) },
       log: { info: log, warn: log, error: log },
     });
-    running = tasks.run(stop.signal);
+  };
+  const start = () => {
+    const { run, onSecret } = tasks();
+    running = run(stop.signal);
     /** Checks until it is so. */
     return async (what: () => boolean): Promise<void> => {
       for (let count = 0; count < 2_000 && !what(); count += 1) {
-        tasks.onSecret('pratique-webhook-path');
+        onSecret('pratique-webhook-path');
         await turn();
       }
       expect(what(), lines.join('\n')).to.equal(true);
@@ -90,6 +93,18 @@ describe('keepRegistration', () => {
     await check(isNamed);
     await check(() => lines.length >= 3);
     expect(lines.join('\n')).to.contain('validating.pratique.dev').and.not.contain(stored());
+  });
+
+  it('C05 every replica makes the secret when it starts, and leaves the registration to the leader', async () => {
+    put('validating', { name: 'a', namespace: NAMESPACE, path: '/validate' });
+    put('mutating', { name: 'a', namespace: NAMESPACE });
+    await Promise.all([tasks().prepare(stop.signal), tasks().prepare(stop.signal)]);
+    const first = stored();
+    expect(first).to.match(/^[0-9a-f]{64}$/);
+    expect(stored('plain')).to.equal('true');
+    await tasks().prepare(stop.signal);
+    expect(stored()).to.equal(first);
+    expect([named('validating'), named('mutating')]).to.deep.equal(['/validate', '']);
   });
 
   const rollouts: readonly (readonly [string, object, boolean])[] = [
