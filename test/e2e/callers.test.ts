@@ -78,7 +78,7 @@ describe('callers of the webhooks, in a cluster', function () {
       metadata: { name: 'pratique', namespace: NAMESPACE },
       spec: {
         holderIdentity: 'former',
-        leaseDurationSeconds: 600,
+        leaseDurationSeconds: 40,
         renewTime: new Date().toISOString().replace('Z', '000Z'),
       },
     };
@@ -94,7 +94,6 @@ describe('callers of the webhooks, in a cluster', function () {
     expect((await posted('/validate')).status).to.equal(200);
     expect(await named()).to.deep.equal(['/validate', '/mutate']);
     const load = startLoad(fixture.cluster, 'upgrade', [signed]);
-    await kubectl('delete', 'lease', 'pratique', '-n', NAMESPACE);
     await untilNamed('secret paths', (found) => found.every(withSecret));
     await until({
       what: 'the plain path closed',
