@@ -26,7 +26,8 @@ export function gatesOf(spec: ImagePromotionSpec): readonly string[] {
 function linesOf(path: string, value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value.map((item: unknown) => `${path}[]=${shown(item)}`);
-  if (typeof value !== 'object') return [`${path}=${shown(value)}`];
+  // Annotations may be many and long; they must not displace other gates.
+  if (typeof value !== 'object' || path.endsWith('.annotations')) return [`${path}=${shown(value)}`];
   return Object.entries(value).flatMap(([name, item]) =>
     linesOf(path === '' ? name : `${path}.${name}`, item),
   );
@@ -77,17 +78,27 @@ const WEAKER: Readonly<Record<string, IsWeaker>> = {
 /** Lists to which an entry more is an obstacle more. */
 const DEMANDS: ReadonlySet<string> = new Set(['promote.policies[]']);
 
-/** What of the gates is weaker than before, one short sentence each; none where all of them are as strong. */
+/**
+ * What of the gates is weaker than before, one short sentence each; none where all of them are as strong. Entries of lists come last:
+ * there may be many of them, and where a reader has no room for all, the others have to be seen.
+ */
 export function weakenedGates(before: readonly string[], after: readonly string[]): readonly string[] {
   const [old, now] = [byField(before), byField(after)];
-  return [...new Set([...old.keys(), ...now.keys()])].flatMap((field) => {
-    const [gone, added] = [without(old.get(field), now.get(field)), without(now.get(field), old.get(field))];
-    if (!field.endsWith('[]')) return changeOf(field, gone[0], added[0]);
-    return [
-      ...(field.endsWith('exceptions[]') ? [] : gone.map((one) => `${field} lacks ${one}`)),
-      ...(DEMANDS.has(field) || isNew(field, old) ? [] : added.map((one) => `${field} has ${one}`)),
-    ];
-  });
+  const isList = (field: string): boolean => field.endsWith('[]');
+  const fields = [...new Set([...old.keys(), ...now.keys()])];
+  return fields
+    .toSorted((a, b) => Number(isList(a)) - Number(isList(b)))
+    .flatMap((field) => {
+      const [gone, added] = [
+        without(old.get(field), now.get(field)),
+        without(now.get(field), old.get(field)),
+      ];
+      if (!isList(field)) return changeOf(field, gone[0], added[0]);
+      return [
+        ...(field.endsWith('exceptions[]') ? [] : gone.map((one) => `${field} lacks ${one}`)),
+        ...(DEMANDS.has(field) || isNew(field, old) ? [] : added.map((one) => `${field} has ${one}`)),
+      ];
+    });
 }
 
 /** Whether a list is part of a gate that was not there before. */

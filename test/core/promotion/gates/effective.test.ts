@@ -89,6 +89,23 @@ describe('gates of a promotion that were weakened', () => {
     expect(others).to.deep.equal([]);
   });
 
+  it('A03 lets neither annotations nor exceptions displace or hide another gate', () => {
+    const many = Array.from({ length: 600 }, (_, n) => [`${'a'.repeat(300)}${n}`, 'x='] as const);
+    const sign = { secretRef: { name: 'key' }, annotations: Object.fromEntries(many) };
+    const exceptions = Array.from({ length: 256 }, (_, n) => ({ id: `CVE-${n}`, reason: 'x' }));
+    const target = { repository: 'registry.example.com/production/app' };
+    const found = weaker(
+      {},
+      { promote: { approval: 'Never', sign }, scan: { exceptions }, more: { target, dryRun: false } },
+    );
+    const first = found.slice(0, 3).map((one) => one.split(' ')[0]);
+    expect(first).to.include.members(['promote.approval', 'target.repository']);
+    const renamed = {
+      promote: { sign: { ...sign, annotations: { ...sign.annotations, [many[9]?.[0] ?? '']: 'y' } } },
+    };
+    expect(weaker({ promote: { sign } }, renamed)).to.have.lengthOf(1);
+  });
+
   it('has room for every promotion that can be written', () => {
     const exceptions = Array.from({ length: 256 }, (_, n) => ({ id: `${'X'.repeat(120)}${n}`, reason: 'x' }));
     const gates = gatesOf(spec({ scan: { exceptions } }));
