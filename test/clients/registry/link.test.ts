@@ -76,6 +76,7 @@ describe('pages of referrers', () => {
     const before = other.requests.length;
     const elsewhere = [
       `${other.url}/v2/shop/web/referrers/${image.digest}?page=2`,
+      `http://user@${registry.host}/v2/shop/web/referrers/${image.digest}?page=2`,
       `//${other.host}/v2/shop/web/referrers/${image.digest}?page=2`,
       `https://${registry.host}/v2/shop/web/referrers/${image.digest}?page=2`,
       `/v2/shop/other/referrers/${image.digest}`,

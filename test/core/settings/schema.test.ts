@@ -170,6 +170,11 @@ describe('parseSettings', () => {
       'registries.allowedAddresses[0]',
     ],
     [
+      'everything below a range',
+      { registries: { allowedAddresses: ['*.10.0.0.0/8'] } },
+      'registries.allowedAddresses[0]',
+    ],
+    [
       'a host for a range',
       { registries: { clusterRanges: ['cluster.local'] } },
       'registries.clusterRanges[0]',

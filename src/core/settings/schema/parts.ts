@@ -30,13 +30,15 @@ export const range = z
     error: 'is not a range such as 10.0.0.0/8',
   });
 
+/** All hosts below a domain. */
+const below = z.string().regex(/^\*\.[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?$/);
+
 /** A host with optional port, all hosts below a domain, an address, or a range of addresses. */
 export const address = z
   .string()
-  .refine(
-    (text) => [z.ipv6(), range, host].some((form) => form.safeParse(text.replace(/^\*\./, '')).success),
-    { error: 'is not a host such as minio.lan:9000, *.lan, 10.0.0.5 or 10.0.0.0/8' },
-  );
+  .refine((text) => [z.ipv6(), range, host, below].some((form) => form.safeParse(text).success), {
+    error: 'is not a host such as minio.lan:9000, *.lan, 10.0.0.5 or 10.0.0.0/8',
+  });
 
 /** An address to listen on; no host = every interface. */
 export const listen = z.string().transform((text, context) => {

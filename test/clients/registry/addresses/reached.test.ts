@@ -231,6 +231,24 @@ describe('names whose addresses change', () => {
     expect(registry.requests).to.have.length(1);
   });
 
+  it('N03 do not use a connection to a private address for a host that is public now', async () => {
+    const registry = await openRegistry();
+    const host = under(EVIL, registry);
+    let [addresses, time] = [['10.0.0.1'], 0];
+    const one = client({
+      resolve: () => Promise.resolve(addresses),
+      // No server is at the public address.
+      dial: (address) => (address === PUBLIC ? '127.0.0.2' : '127.0.0.1'),
+      now: () => new Date(time),
+      insecureHosts: [host],
+    });
+    const ask = (): Promise<unknown> => one.manifest(tagged({ host }), patient());
+    await ask();
+    [addresses, time] = [[PUBLIC], 20_000];
+    await faultOf(ask(), 'RegistryUnavailable');
+    expect(registry.requests).to.have.length(1);
+  });
+
   it('N05 cost one question to DNS for many requests', async () => {
     const registry = await openRegistry();
     const host = under(EVIL, registry);
