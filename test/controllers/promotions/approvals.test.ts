@@ -42,6 +42,13 @@ describe('a run that waits for a person', () => {
     expect(all.execution.plans()).to.equal(1);
   });
 
+  it('A01 is opened with its own UID and that of its promotion, so that its hash depends on them', async () => {
+    const all = waiting();
+    await all.run();
+    expect(all.opened[0]).to.deep.include({ runName: NAME.name, runUID: `uid-${NAME.name}` });
+    expect(all.opened[0]?.promotion).to.deep.include({ uid: 'promotion-1' });
+  });
+
   it('is blocked by a rejection', async () => {
     const all = waiting();
     await all.run();
