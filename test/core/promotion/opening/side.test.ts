@@ -2,9 +2,40 @@ import { expect } from 'chai';
 import type { OpeningContext } from '../../../../src/core/promotion/index.ts';
 import { openSide } from '../../../../src/core/promotion/opening/side.ts';
 import { openPromotionFixture } from '../../../support/promotions/promotion-fixture.ts';
-import { pullSecret } from '../../../support/promotions/company.ts';
+import { openCompany, pullSecret } from '../../../support/promotions/company.ts';
+
+/** Whether the scanner may use the logins of the installation besides, for a side of these namespaces. */
+async function ownLogins(granting: boolean, side: object): Promise<readonly boolean[]> {
+  const company = await openCompany({
+    grants: (host) => [{ namespaces: ['team-b'], repositories: [`${host}/**`], access: ['Read'] }],
+  });
+  try {
+    const { registry, fixture } = company;
+    const entries = { ...pullSecret({ [registry.host]: 'robot' }), 'ca.crt': '' };
+    const context = granting ? fixture.context : { ...fixture.context, granting: undefined };
+    const given = { repository: `${registry.host}/a/b`, insecure: false, ...side };
+    const opened = ['team-a', 'team-b'].map(async (namespace) => {
+      const owner = { namespace, secret: () => entries, material: () => undefined };
+      const signal = AbortSignal.timeout(9_000);
+      const one = await openSide('source', { side: given, owner, needs: [] }, context, signal);
+      if (!one.ok) throw new Error(JSON.stringify(one.problems));
+      await one.value.close();
+      return one.value.ownLogins;
+    });
+    return await Promise.all(opened);
+  } finally {
+    await company.close();
+  }
+}
 
 describe('a side of a promotion', () => {
+  it('K18 is scanned with the logins of clouds only where it is read with those of the installation', async () => {
+    expect(await ownLogins(true, {})).to.deep.equal([false, true]);
+    expect(await ownLogins(true, { secretRef: { name: 's' } })).to.deep.equal([false, false]);
+    expect(await ownLogins(true, { caSecretRef: { name: 's' } })).to.deep.equal([false, false]);
+    expect(await ownLogins(false, {})).to.deep.equal([true, true]);
+  });
+
   it('K21 shares facts with another namespace that has equal logins, and neither tokens nor transfers', async () => {
     const fixture = await openPromotionFixture();
     try {
