@@ -243,10 +243,11 @@ describe('names whose addresses change', () => {
       insecureHosts: [host],
     });
     const ask = (): Promise<unknown> => one.manifest(tagged({ host }), patient());
-    await ask();
+    // Several, so that idle connections remain.
+    for (let n = 0; n < 5; n += 1) await ask();
     [addresses, time] = [[PUBLIC], 20_000];
     await faultOf(ask(), 'RegistryUnavailable');
-    expect(registry.requests).to.have.length(1);
+    expect(registry.requests).to.have.length(5);
   });
 
   it('N05 cost one question to DNS for many requests', async () => {
