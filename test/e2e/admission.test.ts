@@ -48,13 +48,13 @@ describe('admission through a real API server', () => {
 
   after(() => fixture.stop());
 
-  const runPod = (image: string) => {
+  const runPod = (image: string, ...more: readonly string[]) => {
     pods += 1;
-    return fixture.cluster.kubectl(['run', `pod-${pods}`, '-n', 'shop', `--image=${image}`]);
+    return fixture.cluster.kubectl(['run', `pod-${pods}`, '-n', 'shop', `--image=${image}`, ...more]);
   };
 
-  const expectAdmitted = async (image: string) => {
-    const { code, stderr } = await runPod(image);
+  const expectAdmitted = async (image: string, ...more: readonly string[]) => {
+    const { code, stderr } = await runPod(image, ...more);
     expect(stderr, image).to.equal('');
     expect(code).to.equal(0);
   };
@@ -92,10 +92,12 @@ describe('admission through a real API server', () => {
       const tagOf = (repository: string) => `${fixture[name].host}/shop/${repository}:v1`;
 
       for (const format of ['legacy', 'bundle'] as const) {
-        it(`admits an image signed by cosign (${format}), by tag and by digest`, async () => {
+        it(`W11: admits an image signed by cosign (${format}), and warns about its tag where a node may have it`, async () => {
           const image = await signed(at(`signed-${format}`), format);
-          await expectAdmitted(tagOf(`signed-${format}`));
           await expectAdmitted(image.reference);
+          await expectAdmitted(tagOf(`signed-${format}`), '--image-pull-policy=Always');
+          const { code, stderr } = await runPod(tagOf(`signed-${format}`));
+          expect([code, stderr.match(/Warning: .*: TagMayDiffer: /g)?.length]).to.deep.equal([0, 1]);
         });
 
         it(`refuses an image signed by another key (${format})`, async () => {
