@@ -62,7 +62,7 @@ function pages(count: number): Answer {
   };
 }
 
-/** The `.att` tag lists sixteen attestations of almost sixteen MiB each; nobody signed them. */
+/** The `.att` tag lists sixteen attestations of almost sixteen MiB each; none of them is signed. */
 function statements(): Answer {
   const bodyOf = (n: number) =>
     Buffer.from(`{"n":${n},"x":[${'{},'.repeat(Math.floor((15.9 * MIB) / 3))}{}]}`);

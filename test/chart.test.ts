@@ -58,6 +58,7 @@ const SETTINGS = {
     waitingPerNamespace: 1,
     requestTimeoutMs: 1,
   },
+  budgets: { bytesInFlight: 33_554_432, namespaceBytesPerMinute: 1_073_741_824 },
   memory: { foundMs: 1, absentMs: 1, unknownMs: 1, maxFacts: 1, maxBytes: 1, loadTimeoutMs: 1 },
   trust: { refresh: { cache: '/cache', mirror: 'https://tuf.example.com', root: '/root.json', everyMs: 1 } },
   webhook: { maxBodyBytes: 1, defaultTimeoutMs: 30_000, lingerMs: 1 },

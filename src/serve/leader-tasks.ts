@@ -15,7 +15,7 @@ import { TIME, clock, logReadFailure, type Parts, type Replica } from './parts.t
 
 /** What the leader does besides serving. */
 export interface LeaderTasks {
-  /** What each replica does once, whoever leads. */
+  /** What each replica does once, leader or not. */
   readonly prepare: (signal: AbortSignal) => Promise<void>;
   /** One term; ends with the signal. */
   readonly lead: (signal: AbortSignal) => Promise<void>;

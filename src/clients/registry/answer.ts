@@ -105,7 +105,7 @@ async function* holding(
   claimed: number,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array> {
-  body.on('error', () => undefined); // heard below; while it waits for room, too
+  body.on('error', () => undefined); // the loop below throws it; this is for an error while it waits for room
   try {
     let room = Number.isNaN(claimed) ? Math.min(UNKNOWN_LENGTH, maxBytes) : claimed;
     await call.hold?.(room);

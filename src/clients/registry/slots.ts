@@ -47,7 +47,7 @@ interface Entry {
 }
 
 /** One owner's entries at a place, in their order. */
-interface Lane {
+interface Line {
   readonly owner: Owner;
   readonly entries: Set<Entry>;
 }
@@ -56,9 +56,9 @@ interface Place extends PlaceLimit {
   free: number;
   /** Slots by owner; those of all background work under {@link BACKGROUND}. */
   readonly held: Map<string, number>;
-  /** Lanes with entries; whose turn is next comes first. */
-  readonly admissions: Map<string, Lane>;
-  readonly background: Map<string, Lane>;
+  /** Lines with entries; whose turn is next comes first. */
+  readonly admissions: Map<string, Line>;
+  readonly background: Map<string, Line>;
   /** Slots given to admissions while background work waited. */
   passedOver: number;
 }
@@ -97,19 +97,19 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
 
   const join = (entry: Entry, owner: Owner): void => {
     const key = ownerName(owner);
-    const lanes = owner.background ? entry.place.background : entry.place.admissions;
-    const lane = lanes.get(key) ?? { owner, entries: new Set() };
-    lanes.set(key, lane);
-    lane.entries.add(entry);
+    const lines = owner.background ? entry.place.background : entry.place.admissions;
+    const line = lines.get(key) ?? { owner, entries: new Set() };
+    lines.set(key, line);
+    line.entries.add(entry);
     entry.owners.set(key, owner);
     if (!owner.background) waiting.add(key, entry);
   };
 
   const leave = (entry: Entry): void => {
-    for (const lanes of [entry.place.admissions, entry.place.background])
+    for (const lines of [entry.place.admissions, entry.place.background])
       for (const key of entry.owners.keys()) {
-        const entries = lanes.get(key)?.entries;
-        if (entries?.delete(entry) && entries.size === 0) lanes.delete(key);
+        const entries = lines.get(key)?.entries;
+        if (entries?.delete(entry) && entries.size === 0) lines.delete(key);
       }
     waiting.remove(entry);
   };
@@ -170,8 +170,8 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
 }
 
 function emptyPlace(limit: PlaceLimit): Place {
-  const lanes = { admissions: new Map<string, Lane>(), background: new Map<string, Lane>() };
-  return { ...limit, ...lanes, free: limit.slots, held: new Map(), passedOver: 0 };
+  const lines = { admissions: new Map<string, Line>(), background: new Map<string, Line>() };
+  return { ...limit, ...lines, free: limit.slots, held: new Map(), passedOver: 0 };
 }
 
 function hold(place: Place, owner: Owner, by: number): void {
@@ -201,13 +201,13 @@ function mayTake(place: Place, owner: Owner): boolean {
   return held < SHARE * left;
 }
 
-function firstIn(lanes: Map<string, Lane>, place: Place): ReturnType<typeof nextAt> {
-  for (const [key, lane] of lanes) {
-    const { owner, entries } = lane;
+function firstIn(lines: Map<string, Line>, place: Place): ReturnType<typeof nextAt> {
+  for (const [key, line] of lines) {
+    const { owner, entries } = line;
     const [entry] = entries;
     if (!entry || !mayTake(place, owner)) continue;
-    lanes.delete(key);
-    lanes.set(key, lane);
+    lines.delete(key);
+    lines.set(key, line);
     return { entry, owner };
   }
   return undefined;

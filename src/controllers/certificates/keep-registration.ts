@@ -33,7 +33,7 @@ interface RegistrationOptions {
 
 /** Keeps the certificate of the webhooks and the CA by which the API server trusts it. */
 interface RegistrationTasks {
-  /** What every replica does when it starts, whoever leads: it ends when there is a secret for the paths. */
+  /** What every replica does when it starts, leader or not: it ends when there is a secret for the paths. */
   readonly prepare: (signal: AbortSignal) => Promise<void>;
   readonly run: (signal: AbortSignal) => Promise<void>;
   readonly onSecret: (name: string) => void;

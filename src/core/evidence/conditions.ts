@@ -9,7 +9,7 @@ type Open = ReturnType<typeof conditionsOf>[number];
 
 /**
  * Answers every condition that policies ask of the statements found. What takes little work is answered at once; the rest
- * beside the main thread, where nobody waits for it but this caller. Never rejects.
+ * beside the main thread, where only this caller waits for it. Never rejects.
  */
 export async function answerConditions(
   policies: readonly CompiledPolicy[],

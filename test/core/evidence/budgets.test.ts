@@ -16,7 +16,7 @@ const attested = policyOf({
 const signed = policyOf({ authorities: [authority('ci', key)], require: { signatures: { from: ['ci'] } } });
 
 describe('budgets of a judgement', () => {
-  it('M06: a namespace that has read too much is told so, and another is judged', async () => {
+  it('M06: a namespace that has read too much gets that as its reason, and another is judged', async () => {
     const { registry, sources } = createBench();
     const digest = registry.push(WEB);
     const spending = { isOver: (owner: string) => owner === 'admission greedy' };

@@ -25,12 +25,15 @@ describe('parseSettings', () => {
         maxBytes: 67_108_864,
         loadTimeoutMs: 30_000,
       },
+      budgets: { bytesInFlight: 33_554_432, namespaceBytesPerMinute: 1_073_741_824 },
       trust: {},
       webhook: {
         listen: { host: '', port: 8443 },
         maxBodyBytes: 8_388_608,
         lingerMs: 0,
         defaultTimeoutMs: 10_000,
+        pathSecret: 'pratique-webhook-path',
+        clientNames: [],
       },
     });
   });
@@ -84,8 +87,18 @@ describe('parseSettings', () => {
         requestTimeoutMs: 1,
       },
       memory: { foundMs: 1, absentMs: 2, unknownMs: 3, maxFacts: 4, maxBytes: 5, loadTimeoutMs: 6 },
+      budgets: { bytesInFlight: 20_000_000, namespaceBytesPerMinute: 2_000_000 },
       trust: { refresh: { cache: 'tuf', mirror: 'https://tuf.example.com', everyMs: 9 } },
-      webhook: { listen: ':1', tlsCert: 'c', tlsKey: 'k', maxBodyBytes: 7, lingerMs: 9, defaultTimeoutMs: 8 },
+      webhook: {
+        listen: ':1',
+        tlsCert: 'c',
+        tlsKey: 'k',
+        maxBodyBytes: 7,
+        lingerMs: 9,
+        defaultTimeoutMs: 8,
+        pathSecret: 'path',
+        clientNames: ['kube-apiserver'],
+      },
     };
     expect(settingsOf(written)).to.deep.include({
       ...written,

@@ -1,4 +1,4 @@
-// Indexes that nobody builds by accident, as trees: for tests of what a runtime would pick from them.
+// Indexes that are not built by accident, as trees: for tests of what a runtime would pick from them.
 import { digestOf, type Digest } from '../../../src/core/model/index.ts';
 
 /** A platform as an index or a config writes it. */

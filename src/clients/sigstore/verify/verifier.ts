@@ -63,7 +63,7 @@ export function bytesOf(candidate: SignatureCandidate): Uint8Array {
   return candidate.form === 'simple-signing' ? candidate.payload : candidate.json;
 }
 
-/** What it takes to verify a candidate on a thread: its bytes move there, whoever had them. */
+/** What it takes to verify a candidate on a thread: its bytes move there, and the caller has them no more. */
 export function weightOf(candidate: SignatureCandidate): {
   readonly bytes: number;
   readonly transfer: readonly ArrayBuffer[];

@@ -25,12 +25,12 @@ function placeOf(slots: number, perNamespace = 1_000, forAdmissions = true) {
     releases.push({ name, release });
   };
   const askMany = (count: number, owner: Owner) => Array.from({ length: count }, () => ask(owner));
-  const giveBack = async (): Promise<void> => {
+  const freeSlot = async (): Promise<void> => {
     releases.shift()?.release();
     await settle();
   };
   const heldBy = (name: string): number => releases.filter((one) => one.name === name).length;
-  return { ask, askMany, giveBack, given, heldBy, held: () => releases.length };
+  return { ask, askMany, freeSlot, given, heldBy, held: () => releases.length };
 }
 
 const A: Owner = { namespace: 'a' };
@@ -39,22 +39,22 @@ const AUDIT: Owner = { namespace: 'a', background: true };
 
 describe('the slots of a registry', () => {
   it('M22: a namespace does not wait behind all that another one asks for', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(4);
+    const { ask, askMany, freeSlot, given } = placeOf(4);
     void askMany(200, A);
     await settle();
     const before = given.length;
     void ask(B);
     await settle();
-    await giveBack();
+    await freeSlot();
     expect(given.slice(before)).to.include('b');
   });
 
   it('M22: namespaces take turns, each in its own order', async () => {
-    const { askMany, giveBack, given } = placeOf(1);
+    const { askMany, freeSlot, given } = placeOf(1);
     void askMany(4, A);
     void askMany(2, B);
     void askMany(1, { namespace: 'c' });
-    for (let count = 0; count < 7; count += 1) await giveBack();
+    for (let count = 0; count < 7; count += 1) await freeSlot();
     expect(given.join('')).to.equal('aabcaba');
   });
 
@@ -88,7 +88,7 @@ describe('the slots of a registry', () => {
     const scenario = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.array(arrival, { maxLength: 12 }));
     await fc.assert(
       fc.asyncProperty(scenario, async ([slots, arrivals]) => {
-        const { askMany, giveBack, given, held, heldBy } = placeOf(slots);
+        const { askMany, freeSlot, given, held, heldBy } = placeOf(slots);
         const waiting = new Map<string, number>();
         const since = new Map<string, Map<string, number>>(); // by who waits: what each other one was given
         let seen = 0;
@@ -115,13 +115,13 @@ describe('the slots of a registry', () => {
           await settle();
           check();
           for (let one = 0; one < returned; one += 1) {
-            await giveBack();
+            await freeSlot();
             check();
           }
         }
         const asked = arrivals.reduce((sum, { count }) => sum + count, 0);
         for (let left = asked; left > 0; left -= 1) {
-          await giveBack();
+          await freeSlot();
           check();
         }
         expect(given, 'everyone gets a slot in the end').to.have.length(asked);
@@ -131,11 +131,11 @@ describe('the slots of a registry', () => {
   });
 
   it('M23: admissions go first, and background work never stands still', async () => {
-    const { askMany, giveBack, given } = placeOf(1);
+    const { askMany, freeSlot, given } = placeOf(1);
     void askMany(1, A);
     void askMany(50, AUDIT);
     void askMany(50, B);
-    for (let count = 0; count < 33; count += 1) await giveBack();
+    for (let count = 0; count < 33; count += 1) await freeSlot();
     const background = given.flatMap((name, index) => (name === 'a background' ? [index] : []));
     expect(background).to.deep.equal([8, 16, 24, 32]);
   });
@@ -166,7 +166,7 @@ describe('the slots of a registry', () => {
   });
 
   it('M24: what another namespace waits for as well has the turn of that one, too', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1);
+    const { ask, askMany, freeSlot, given } = placeOf(1);
     void askMany(50, A);
     const turn = sharedTurn();
     turn.join(turnOf(A));
@@ -174,8 +174,8 @@ describe('the slots of a registry', () => {
     void ask({ namespace: 'shared' }, turn).then(() => (answered = true));
     await settle();
     turn.join(turnOf(B));
-    await giveBack();
-    await giveBack();
+    await freeSlot();
+    await freeSlot();
     expect(answered, given.join(' ')).to.equal(true);
   });
 
@@ -195,7 +195,7 @@ describe('the slots of a registry', () => {
   });
 
   it('M24: an admission that waits for what the audit asked for goes first', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1);
+    const { ask, askMany, freeSlot, given } = placeOf(1);
     void askMany(1, A);
     void askMany(50, AUDIT);
     const turn = sharedTurn();
@@ -205,37 +205,37 @@ describe('the slots of a registry', () => {
     void ask({ namespace: 'shared' }, nested);
     await settle();
     turn.join(turnOf(B));
-    await giveBack();
+    await freeSlot();
     expect(given).to.deep.equal(['a', 'shared']);
   });
 
   it('M25: more requests of one namespace than may wait fail at once, and those of another do not', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1, 5);
+    const { ask, askMany, freeSlot, given } = placeOf(1, 5);
     const all = askMany(10, A);
     const failed = await Promise.all(all.slice(6).map((one) => faultOf(one, 'LimitExceeded')));
     expect(failed.map(({ transient }) => transient)).to.deep.equal([true, true, true, true]);
     void ask(B);
-    for (let count = 0; count < 7; count += 1) await giveBack();
+    for (let count = 0; count < 7; count += 1) await freeSlot();
     expect(given.join('')).to.equal('aabaaaa');
   });
 
   it('M25: what another namespace waits for as well is not refused because of the first', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1, 5);
+    const { ask, askMany, freeSlot, given } = placeOf(1, 5);
     void askMany(6, A);
     const turn = sharedTurn();
     for (const owner of [A, B]) turn.join(turnOf(owner));
     void ask({ namespace: 'shared' }, turn);
-    for (let count = 0; count < 7; count += 1) await giveBack();
+    for (let count = 0; count < 7; count += 1) await freeSlot();
     expect(given).to.include('shared');
   });
 
   it('M25: where too many wait in all, the namespace with the most loses its oldest', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1, 20_000);
+    const { ask, askMany, freeSlot, given } = placeOf(1, 20_000);
     const all = askMany(10_001, A);
     void ask(B);
     await faultOf(all[1] ?? Promise.resolve(), 'LimitExceeded');
-    await giveBack();
-    await giveBack();
+    await freeSlot();
+    await freeSlot();
     expect(given.slice(0, 3)).to.include('b');
     void Promise.allSettled(all);
   });
@@ -254,15 +254,15 @@ describe('the slots of a registry', () => {
   });
 
   it('M25: background work bounds itself, and none of it is refused', async () => {
-    const { askMany, giveBack, given } = placeOf(1, 5);
+    const { askMany, freeSlot, given } = placeOf(1, 5);
     const all = askMany(20, AUDIT);
-    for (let count = 0; count < 20; count += 1) await giveBack();
+    for (let count = 0; count < 20; count += 1) await freeSlot();
     await Promise.all(all);
     expect(given).to.have.length(20);
   });
 
   it('M25: one that runs out of time while it waits leaves no trace', async () => {
-    const { ask, askMany, giveBack, given } = placeOf(1);
+    const { ask, askMany, freeSlot, given } = placeOf(1);
     void askMany(1, A);
     const ending = new AbortController();
     const waiting = faultOf(ask(A, undefined, ending.signal), 'LimitExceeded');
@@ -271,7 +271,7 @@ describe('the slots of a registry', () => {
     expect((await waiting).transient).to.equal(true);
     await faultOf(ask(A, undefined, ending.signal), 'DeadlineExceeded');
     void ask(B);
-    await giveBack();
+    await freeSlot();
     expect(given).to.deep.equal(['a', 'b']);
   });
 });
