@@ -20,6 +20,7 @@ describe('registries at the command line', () => {
   before(async () => {
     files = await temporaryFolder({
       'policy.yaml': policyDocument({ require: { quarantine: {}, lifecycle: {} } }),
+      'settings.yaml': 'registries: { allowedAddresses: [0.0.0.0] }',
     });
   });
   after(() => files.remove());
@@ -29,11 +30,15 @@ describe('registries at the command line', () => {
     registry = await startRegistry(options);
   };
   const check = (image: string, args: readonly string[] = [], options: RunOptions = {}) =>
-    run(['check', image, '--policies', join(files.path, 'policy.yaml'), ...args], options);
+    run(['check', image, ...given(), ...args], options);
+  const given = () => [
+    ...['--policies', join(files.path, 'policy.yaml')],
+    ...['--settings', join(files.path, 'settings.yaml')],
+  ];
 
   /**
    * The registry under an address that is not loopback by its text, so that TLS is required as for any other, and
-   * that leads to this machine all the same ("this host", RFC 1122 section 3.2.1.3).
+   * that leads to this machine all the same ("this host", RFC 1122 section 3.2.1.3). No registry is there unless settings allow it.
    */
   const elsewhere = () => registry.host.replace('127.0.0.1', '0.0.0.0');
 
