@@ -51,7 +51,7 @@ export interface Watching {
 }
 
 /** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
-export interface OpenJudging extends Judging {
+export interface OpenJudging extends Judging, Pick<AdmissionPorts, 'decodeElsewhere'> {
   readonly judge: (question: JudgeQuestion & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
   readonly pin: (ref: ImageRef, how: PinRequest) => Promise<Fact<PinnedRef>>;
   readonly registry: Registry;

@@ -36,9 +36,8 @@ export function openReplica(options: ReplicaOptions): Replica {
   const common = {
     policies: policies.store.current,
     namespaceLabels: policies.namespaceLabels,
-    workloads: judging.workloads,
-    objects: settings.pinning.objects,
-    report,
+    ...{ workloads: judging.workloads, decodeElsewhere: judging.decodeElsewhere },
+    ...{ objects: settings.pinning.objects, report },
   };
   return {
     policies,

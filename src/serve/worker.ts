@@ -3,6 +3,7 @@ import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
+import { decodeLargeReview } from '../webhook/index.ts';
 
 const verify = createVerification();
 
@@ -14,6 +15,7 @@ const JOBS = {
   manifest: parseManifestBytes,
   listing: parseListing,
   tags: parseTags,
+  review: decodeLargeReview,
 };
 
 export type Jobs = typeof JOBS;

@@ -1,5 +1,7 @@
 import * as z from 'zod';
-import { parsed, parseJson, parseWith, problem, type Parsed } from '../core/model/index.ts';
+import { excessOfJson, MAX_JSON_VALUES, parsed, parseJson, parseWith, problem } from '../core/model/index.ts';
+import type { Parsed, ReasonCode } from '../core/model/index.ts';
+import { isWorkload, reducedObject, type WorkloadTable } from '../core/workload/index.ts';
 
 /** The API server sends null for what is not there, and reviews that were recorded or written by hand leave it out. */
 const orElse = <T, F>(schema: z.ZodType<T>, fallback: F) =>
@@ -32,11 +34,67 @@ export type AdmissionRequest = z.output<typeof review>['request'];
 /** The uid of a review that may be broken elsewhere, so that even its refusal is an answer to that request. */
 const uidOnly = z.object({ request: z.object({ uid: z.string().min(1) }) });
 
+/** A request, or its problems, with the uid as far as it could be read. */
+export type DecodedReview = Parsed<AdmissionRequest> & { readonly uid: string };
+
+/** Bytes up to which a review is decoded whole and on the main thread: at worst it takes two milliseconds, and real ones have some KiB. */
+export const SMALL_REVIEW_BYTES = 64 * 1024;
+
 /** Reads an AdmissionReview; problems come with the field path, `uid` as far as it could be read. */
-export function decodeReview(body: Uint8Array): Parsed<AdmissionRequest> & { readonly uid: string } {
+export function decodeReview(body: Uint8Array): DecodedReview {
   const json = parseJson(body);
   if (json === undefined) return { ...problem('', 'the body is not JSON'), uid: '' };
   const uid = uidOnly.safeParse(json).data?.request.uid ?? '';
   const read = parseWith(review, json);
   return read.ok ? { ...parsed(read.value.request), uid } : { ...read, uid };
+}
+
+/** A large review, and the kinds whose objects have images. */
+export interface LargeReview {
+  readonly body: Uint8Array;
+  readonly workloads: WorkloadTable;
+}
+
+const EXCESS = {
+  values: `the review has more than ${String(MAX_JSON_VALUES)} values`,
+  depth: 'the review is nested too deeply',
+} as const;
+
+/** Reads a large AdmissionReview, and leaves out of its objects what is not read of them. May run on another thread. */
+export function decodeLargeReview({ body, workloads }: LargeReview): DecodedReview {
+  const excess = excessOfJson(body);
+  if (excess) return { ...refused('LimitExceeded', EXCESS[excess]), uid: headOf(body).uid };
+  const read = decodeReview(body);
+  if (!read.ok) return read;
+  const { uid, value: request } = read;
+  const object = reducedObject(request.object, request.kind, workloads);
+  const oldObject = reducedObject(request.oldObject, request.kind, workloads);
+  // What is no workload brings nothing, whatever it lists.
+  if (!object.ok && isWorkload(request.kind, workloads))
+    return { ...refused('LimitExceeded', object.problems[0]?.message ?? '', object.problems[0]?.path), uid };
+  // Without a readable old object nothing counts as unchanged.
+  const reduced = {
+    object: object.ok ? object.value : {},
+    oldObject: oldObject.ok ? oldObject.value : undefined,
+  };
+  return { ...parsed({ ...request, ...reduced }), uid };
+}
+
+/** A problem with a reason of its own. */
+export function refused(reason: ReasonCode, message: string, path = ''): Parsed<never> {
+  return { ok: false, problems: [{ path: path && `request.object.${path}`, message, reason }] };
+}
+
+/** Bytes in which an API server writes the names of a request, before the object. */
+const HEAD_BYTES = 4_096;
+
+/**
+ * What the first bytes of a review say, without parsing all of it: good enough to address a refusal and to let namespaces take
+ * turns. Quotes inside of names are escaped, so no name can be taken for a field.
+ */
+export function headOf(body: Uint8Array): { readonly uid: string; readonly namespace: string } {
+  const head = Buffer.from(body.subarray(0, HEAD_BYTES)).toString('latin1');
+  const [, uid = ''] = /"request":\s*\{\s*"uid":\s*"([\w-]{1,64})"/.exec(head) ?? [];
+  const [, namespace = ''] = /"namespace":\s*"([a-z0-9-]{1,63})"/.exec(head) ?? [];
+  return { uid, namespace };
 }

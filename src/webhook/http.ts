@@ -1,7 +1,8 @@
 import { refusalAnswer } from './answer.ts';
 import { mutate } from './mutate.ts';
 import type { AdmissionPorts, MutationPorts } from './ports.ts';
-import { review, type Review, type ReviewOutcome } from './review.ts';
+import type { Review } from './read-review.ts';
+import { review, type ReviewOutcome } from './review.ts';
 
 /** What reaches a handler: the whole body, or that it was larger than allowed, and the query of the URL. */
 export interface HttpRequest {

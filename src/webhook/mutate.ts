@@ -2,8 +2,10 @@ import { cutText, describeProblems, oneLine } from '../core/model/index.ts';
 import { MAX_WARNING } from '../core/policy/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { patchAnswer, refusalAnswer } from './answer.ts';
-import { within, millisecondsSince, subjectOf, type Review, type ReviewOutcome } from './review.ts';
-import { decodeReview, type AdmissionRequest } from './decode.ts';
+import { within } from './deadline.ts';
+import type { AdmissionRequest } from './decode.ts';
+import { readReview, type Review } from './read-review.ts';
+import { millisecondsSince, reasonOf, subjectOf, type ReviewOutcome } from './review.ts';
 import { recordOriginals } from './original-images.ts';
 import { fieldPointer, type PatchOperation } from './patch.ts';
 import { findPins } from './pins.ts';
@@ -27,18 +29,23 @@ const UNCHANGED: Change = { operations: [], pinned: [], warnings: [] };
  * image, pinned or not. A wrong patch (Kyverno once judged the empty object that was left of one), or one that another
  * webhook undid, can therefore not admit an image that was not judged.
  */
-export async function mutate({ body, budgetMs }: Review, ports: MutationPorts): Promise<ReviewOutcome> {
+export async function mutate(asked: Review, ports: MutationPorts): Promise<ReviewOutcome> {
   const started = performance.now();
-  const request = decodeReview(body);
+  const request = await readReview(asked, ports);
   if (!request.ok) {
     const detail = describeProblems(request.problems);
-    const { warnings } = warned(`InvalidRequest: ${detail}`);
+    const reason = reasonOf(request.problems);
+    const { warnings } = warned(`${reason}: ${detail}`);
     // Without a uid there is no request to allow; the HTTP status reports the error to the sender.
     return request.uid === ''
-      ? { status: 400, ...refusalAnswer('', 400, 'InvalidRequest', detail) }
+      ? { status: 400, ...refusalAnswer('', 400, reason, detail) }
       : { status: 200, answer: patchAnswer(request.uid, [], warnings) };
   }
-  const { operations, pinned, warnings } = await changeInTime(request.value, budgetMs, ports);
+  const { operations, pinned, warnings } = await changeInTime(
+    request.value,
+    asked.budgetMs - millisecondsSince(started),
+    ports,
+  );
   if (pinned.length + warnings.length > 0) {
     const milliseconds = millisecondsSince(started);
     ports.onMutation({ ...subjectOf(request.value), pinned, warnings, milliseconds });

@@ -1,9 +1,10 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import type { Credentials, JudgeQuestion } from '../core/evidence/index.ts';
-import { unknown, type Fact, type ImageRef, type JudgedImage, type PinnedRef } from '../core/model/index.ts';
+import { unknown, type Fact, type ImageRef, type JobOutcome } from '../core/model/index.ts';
+import type { JudgedImage, PinnedRef } from '../core/model/index.ts';
 import type { CompiledPolicy, FolderPolicies, Labels } from '../core/policy/index.ts';
 import type { WorkloadTable } from '../core/workload/index.ts';
-import type { AdmissionRequest } from './decode.ts';
+import type { AdmissionRequest, DecodedReview, LargeReview } from './decode.ts';
 
 /** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
 export interface CommonPorts {
@@ -13,6 +14,11 @@ export interface CommonPorts {
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
   /** Absent = the kinds of Kubernetes alone. */
   readonly workloads?: WorkloadTable;
+  /** Decodes large reviews beside the main thread; never rejects. Absent = they are decoded on it. */
+  readonly decodeElsewhere?: (
+    review: LargeReview,
+    weight: { readonly bytes: number; readonly owner: string },
+  ) => Promise<JobOutcome<DecodedReview>>;
   /** Which objects get digests: all with images, or Pods only, so that templates stay as their authors wrote them. */
   readonly objects?: 'All' | 'Pods';
   /** Receives every failure that is a bug. */
@@ -85,7 +91,7 @@ export async function labelsFor(
 /** What the webhook is given where there is no cluster: the object that is scaled cannot be read. */
 export function standalonePorts(
   policies: () => FolderPolicies,
-  judging: Pick<AdmissionPorts, 'judge' | 'workloads'>,
+  judging: Pick<AdmissionPorts, 'judge' | 'workloads' | 'decodeElsewhere'>,
   reporting: Pick<AdmissionPorts, 'onDecision' | 'report'>,
 ): AdmissionPorts {
   return {
@@ -94,6 +100,7 @@ export function standalonePorts(
     policies: () => policies().policies,
     namespaceLabels: (namespace) => Promise.resolve(policies().namespaceLabels(namespace)),
     workloads: judging.workloads,
+    decodeElsewhere: judging.decodeElsewhere,
     ...reporting,
   };
 }

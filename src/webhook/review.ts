@@ -1,10 +1,12 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import { describeProblems, formatReference, objectOf, problem, textOf } from '../core/model/index.ts';
-import type { Parsed } from '../core/model/index.ts';
+import type { Parsed, Problem, ReasonCode } from '../core/model/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer, type Answered } from './answer.ts';
-import { decodeReview, type AdmissionRequest } from './decode.ts';
+import { within } from './deadline.ts';
+import type { AdmissionRequest } from './decode.ts';
 import { labelsFor, type AdmissionPorts, type Subject } from './ports.ts';
+import { readReview, type Review } from './read-review.ts';
 import { warnCachedTags } from './cached-tags.ts';
 import { broughtBy, isPod, scopeOf, wholeScope, type Scope } from './scope.ts';
 
@@ -14,31 +16,36 @@ export interface ReviewOutcome {
   readonly answer: AdmissionAnswer;
 }
 
-/** Bytes of a review, and the milliseconds that it may take in all. */
-export interface Review {
-  readonly body: Uint8Array;
-  readonly budgetMs: number;
-}
-
 /**
  * Answers one AdmissionReview: decode → scope → judge → answer. Always answers, with an AdmissionReview, within the
  * budget: what cannot be read, what fails and what takes too long is refused with its reason.
  */
-export async function review(
-  { body, budgetMs }: Review,
-  ports: AdmissionPorts,
-): Promise<ReviewOutcome & Answered> {
+export async function review(asked: Review, ports: AdmissionPorts): Promise<ReviewOutcome & Answered> {
   const started = performance.now();
-  const request = decodeReview(body);
+  const request = await readReview(asked, ports);
   if (!request.ok) {
-    const refused = refusalAnswer(request.uid, 400, 'InvalidRequest', describeProblems(request.problems));
+    const reason = reasonOf(request.problems);
+    const refused = refusalAnswer(
+      request.uid,
+      CODES[reason] ?? 400,
+      reason,
+      describeProblems(request.problems),
+    );
     logDecision(refused, { ...UNREAD, uid: request.uid }, started, ports);
     // Without a uid no API server can match the answer; the HTTP status reports the error to the sender.
     return { status: request.uid === '' ? 400 : 200, ...refused };
   }
-  const answered = await answerInTime(request.value, budgetMs, ports);
+  const answered = await answerInTime(request.value, asked.budgetMs - millisecondsSince(started), ports);
   logDecision(answered, subjectOf(request.value), started, ports);
   return { status: 200, ...answered };
+}
+
+/** Codes of refusals that are not the sender's fault. */
+const CODES: Partial<Record<ReasonCode, number>> = { DeadlineExceeded: 504, InternalError: 500 };
+
+/** The reason why a review could not be read. */
+export function reasonOf([first]: readonly Problem[]): ReasonCode {
+  return first?.reason ?? 'InvalidRequest';
 }
 
 /** What a request is about, in the words of the log line. */
@@ -146,23 +153,4 @@ async function parentScope(
   const kind = textOf(objectOf(parent.value).kind);
   if (kind === '') return problem('', `${what} has no kind`);
   return wholeScope(parent.value, { ...request, kind: { group, version, kind } }, workloads);
-}
-
-/** Share of the budget after which work is asked to stop; the rest is for the refusal, should some work ignore the signal. */
-const SOFT_STOP_SHARE = 0.95;
-
-/** The result of the work, or `undefined` when it missed its deadline. Milliseconds. */
-export async function within<T>(
-  budgetMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T | undefined> {
-  const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => {
-    resolve(undefined);
-  }, budgetMs);
-  try {
-    return await Promise.race([work(AbortSignal.timeout(Math.floor(budgetMs * SOFT_STOP_SHARE))), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,6 +4,7 @@ export { changedImages, extractImages, type ImageRole, type ImageUse } from './e
 export { isKustomization, isWorkload, KUBERNETES_WORKLOADS, scalesIn, workloadTable } from './kinds.ts';
 export { replicasOf, scaleReplicas, type ObjectKind, type WorkloadTable } from './kinds.ts';
 export { pullSecretsOf } from './pull-logins.ts';
+export { reducedObject } from './reduced-object.ts';
 export { CANARY_POLICY_DOCUMENT, canariesOf, type Canary, type RunningPod } from './canaries.ts';
 export { KUBERNETES_KINDS, type CanaryKind } from './canaries.ts';
 export { judgeCanaries, NO_POD, readCanary, unansweredCanary, unprovenCanaries } from './canary-outcome.ts';

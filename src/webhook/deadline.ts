@@ -1,0 +1,21 @@
+/** Share of the budget after which work is asked to stop; the rest is for the refusal, should some work ignore the signal. */
+const SOFT_STOP_SHARE = 0.95;
+
+/** The result of the work, or `undefined` when it missed its deadline. Milliseconds. */
+export async function within<T>(
+  budgetMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    resolve(undefined);
+  }, budgetMs);
+  try {
+    return await Promise.race([
+      work(AbortSignal.timeout(Math.max(0, Math.floor(budgetMs * SOFT_STOP_SHARE)))),
+      tooLate,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
