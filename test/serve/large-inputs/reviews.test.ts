@@ -1,13 +1,13 @@
 import { expect } from 'chai';
-import type { AdmissionPorts } from '../../src/webhook/index.ts';
-import { review } from '../../src/webhook/index.ts';
-import { mutate } from '../../src/webhook/mutate.ts';
-import { longestDelay, LONGEST_DELAY_MS } from '../support/loop-delay.ts';
-import { podReview } from '../support/reviews.ts';
-import { openJobs } from '../support/threads.ts';
-import { responseIn } from '../webhook/answers.ts';
-import { containers, mutationPorts, podOf } from '../webhook/mutations.ts';
-import { testPorts } from '../webhook/ports.ts';
+import type { AdmissionPorts } from '../../../src/webhook/index.ts';
+import { review } from '../../../src/webhook/index.ts';
+import { mutate } from '../../../src/webhook/mutate.ts';
+import { longestDelay, LONGEST_DELAY_MS } from './loop-delay.ts';
+import { podReview } from '../../support/reviews.ts';
+import { openJobs } from '../../support/threads.ts';
+import { responseIn } from '../../webhook/answers.ts';
+import { containers, mutationPorts, podOf } from '../../webhook/mutations.ts';
+import { testPorts } from '../../webhook/ports.ts';
 
 const WEB = 'registry.example.com/shop/web:1.4';
 const BAD = 'registry.example.com/shop/bad:1';
