@@ -64,6 +64,7 @@ export async function openAround(): Promise<Around> {
       replicas: 1,
       values: {
         settings: {
+          registries: { allowedAddresses: ['0.0.0.0'] },
           events: { receivers: senders.receivers, quietMs: QUIET_MS },
           signing: { identityTokens: { [IDENTITY]: lent } },
         },
