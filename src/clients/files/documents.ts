@@ -1,8 +1,9 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseAllDocuments, type Document as YamlDocument } from 'yaml';
+import type { Document as YamlDocument } from 'yaml';
 import { errorCode, parsed, problem, type Parsed, type Problem } from '../../core/model/index.ts';
 import { readAtMost } from '../io/index.ts';
+import { parseYaml } from './yaml-text.ts';
 
 /** One YAML or JSON document and where it came from. */
 export interface Document {
@@ -58,22 +59,15 @@ async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
 
 function parseDocuments(file: string, text: Parsed<string>): Reading {
   if (!text.ok) return { documents: [], problems: text.problems };
-  const read = parseAllDocuments(text.value, { merge: true }).map((document, index) =>
-    parseDocument(file, index === 0 ? file : `${file}#${index + 1}`, document),
-  );
-  return joined(read);
-}
-
-function parseDocument(file: string, origin: string, document: YamlDocument): Reading {
-  const problems = document.errors.map(({ message, linePos }) => ({
-    path: `${file}:${String(linePos?.[0].line ?? 1)}`,
-    message: (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, ''),
-  }));
-  if (problems.length > 0) return { documents: [], problems };
-  const value = plainValue(document, origin);
-  if (!value.ok) return { documents: [], problems: value.problems };
-  // Nothing but comments between two separators, as templates often leave behind.
-  return { documents: value.value === null ? [] : [{ origin, value: value.value }], problems: [] };
+  const { parts, problems } = parseYaml(file, text.value);
+  const read = parts.map(({ index, document }): Reading => {
+    const origin = index === 0 ? file : `${file}#${index + 1}`;
+    const value = plainValue(document, origin);
+    if (!value.ok) return { documents: [], problems: value.problems };
+    // Nothing but comments between two separators, as templates often leave behind.
+    return { documents: value.value === null ? [] : [{ origin, value: value.value }], problems: [] };
+  });
+  return joined([{ documents: [], problems }, ...read]);
 }
 
 /** The document as JSON would carry it, which is all that resources are. */
