@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { digestOf } from '../../src/core/model/index.ts';
+import { createBudgets } from '../../src/core/evidence/index.ts';
+import { endlessBody } from '../support/registry/misbehave.ts';
 import { openJobs } from '../support/threads.ts';
 import { pushManifest } from '../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, pinned, tagged } from '../clients/registry/client.ts';
@@ -85,6 +87,21 @@ describe('budgets for what a registry sends', () => {
     const [first] = await careful().referrers(pinned(registry, image.digest), patient(), ['wanted']);
     expect(first).to.deep.include({ annotations: { wanted: 'yes' }, otherAnnotations: true });
     expect(elsewhere).to.equal(1);
+  });
+
+  it('M05: bodies without end that arrive at the same time do not wait for each other', async () => {
+    const { registry } = await start();
+    registry.intercept(endlessBody('/manifests/'));
+    const { budget } = createBudgets(
+      { bytesInFlight: 32 * 1024 * KIB, namespaceBytesPerMinute: 0 },
+      () => new Date(),
+    );
+    const reader = client({ budget });
+    const all = Array.from({ length: 8 }, () =>
+      faultOf(reader.manifest(tagged(registry), AbortSignal.timeout(10_000)), 'LimitExceeded'),
+    );
+    for (const { transient } of await Promise.all(all)) expect(transient).to.equal(false);
+    expect(budget.held()).to.equal(0);
   });
 
   it('M03: a thread that has no memory left makes a Fault with the reason', async () => {

@@ -112,7 +112,8 @@ async function* holding(
     let size = 0;
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       size += chunk.byteLength;
-      if (size > room) {
+      // Once: bodies that hold room and wait for more would wait for each other.
+      if (size > room && room < maxBytes) {
         await call.hold?.(maxBytes);
         room = maxBytes;
       }
