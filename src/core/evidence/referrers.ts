@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { artifactTypeOf, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
-import type { Descriptor, Fact, PinnedRef, Referrer } from '../model/index.ts';
+import type { Descriptor, Fact, PinnedRef, Referrer, Unknown } from '../model/index.ts';
 import { learn, unread } from './learn.ts';
 import { keepingUnread, weightOf } from './memory.ts';
 import { inTurn, type Reading, type Sources } from './ports.ts';
@@ -40,11 +40,18 @@ export function readReferrers(image: PinnedRef, reading: Reading): Promise<Fact<
   );
 }
 
+/** A listing; `missing` = why it may lack entries. */
+interface Listed {
+  readonly listing: Fact<readonly Descriptor[]>;
+  readonly missing?: Unknown;
+}
+
 /**
  * What the registry lists, by the API and, for the thorough, under the fallback tag; each listing is
- * remembered by itself, as long as it takes to look twice.
+ * remembered by itself, as long as it takes to look twice. One that cannot be read does not hide the other: anyone who can push
+ * can write what is no listing under the tag.
  */
-async function listed(image: PinnedRef, reading: Reading): Promise<Fact<readonly Descriptor[]>> {
+async function listed(image: PinnedRef, reading: Reading): Promise<Listed> {
   const { memory, kept } = reading;
   const ask = (operation: 'referrers' | 'fallbackReferrers') =>
     memory.recall<readonly Descriptor[]>(
@@ -57,19 +64,20 @@ async function listed(image: PinnedRef, reading: Reading): Promise<Fact<readonly
       },
       reading.signal,
     );
-  if (!reading.thorough) return ask('referrers');
+  if (!reading.thorough) return { listing: await ask('referrers') };
   const [tagged, listing] = await Promise.all([ask('fallbackReferrers'), ask('referrers')]);
-  if (listing.state !== 'found' || tagged.state === 'absent') return listing;
-  if (tagged.state === 'unknown') return tagged;
+  if (listing.state === 'unknown') return { listing: tagged, missing: listing };
+  if (tagged.state === 'unknown') return { listing, missing: tagged };
+  if (listing.state === 'absent' || tagged.state === 'absent') return { listing };
   // The fields of the API's own entry win.
   const both = [...tagged.value, ...listing.value].map((entry) => [entry.digest, entry] as const);
-  return { ...listing, value: [...new Map(both).values()] };
+  return { listing: { ...listing, value: [...new Map(both).values()] } };
 }
 
 async function list(image: PinnedRef, reading: Reading): Promise<Fact<readonly Referrer[]>> {
-  const listing = await listed(image, reading);
-  if (listing.state !== 'found') return listing;
-  if (listing.value.length === 0) return { state: 'absent', seenAt: listing.seenAt };
+  const { listing, missing } = await listed(image, reading);
+  if (listing.state !== 'found') return missing ?? listing;
+  if (listing.value.length === 0) return missing ?? { state: 'absent', seenAt: listing.seenAt };
   const atOnce = pLimit(OPEN_AT_ONCE);
   const poor = new Set(listing.value.filter(isPoor).slice(0, MAX_OPENED));
   const detail = `more than ${MAX_OPENED} referrers without a type in their listing`;
@@ -81,7 +89,7 @@ async function list(image: PinnedRef, reading: Reading): Promise<Fact<readonly R
       return atOnce(() => open(pin(image, digest), reading));
     }),
   );
-  return { ...listing, value };
+  return { ...listing, value: missing ? [...value, unread(missing)] : value };
 }
 
 /**

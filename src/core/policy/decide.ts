@@ -78,10 +78,19 @@ function judged(finding: Finding, policy: CompiledPolicy): JudgedFinding {
   return { ...finding, effect: effectOf(finding, policy) };
 }
 
-function effectOf({ kind }: Finding, { enforcement, onUnknown }: CompiledPolicy): JudgedFinding['effect'] {
+function effectOf(finding: Finding, { enforcement, onUnknown }: CompiledPolicy): JudgedFinding['effect'] {
+  const { kind } = finding;
   if (enforcement === 'Audit') return 'audit';
-  if (kind === 'unknown' && onUnknown !== 'Deny') return onUnknown === 'Warn' ? 'warn' : 'audit';
+  if (isOpen(finding) && onUnknown !== 'Deny') return onUnknown === 'Warn' ? 'warn' : 'audit';
   return kind === 'notice' || enforcement === 'Warn' ? 'warn' : 'deny';
+}
+
+/**
+ * Whether `onUnknown` decides. Not about a limit of our own: whoever pushes an image, or names very many, reaches it at will, and
+ * would turn a flag or a missing signature into something unknown that is admitted.
+ */
+function isOpen({ kind, reason }: Finding): boolean {
+  return kind === 'unknown' && reason !== 'LimitExceeded';
 }
 
 /** Several checks may miss the same fact; it is reported once. */

@@ -60,7 +60,9 @@ const spec = z
     onUnknown: z
       .enum(['Deny', 'Warn', 'Allow'])
       .default('Deny')
-      .describe('What happens when a needed fact could not be learned, e.g. while the registry is down.'),
+      .describe(
+        'What happens when a needed fact could not be learned, e.g. while the registry is down. What is over a limit (`LimitExceeded`) is never admitted by it.',
+      ),
     pinDigests: z
       .boolean()
       .default(false)

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nameOf } from '../model/index.ts';
+import { nameOf, parseJson } from '../model/index.ts';
 import type { Digest, Evidence, ImageRef, ProvenSignature, Reason } from '../model/index.ts';
 import { parseTime, RELEASE_PREDICATE_TYPE, type AppliedException, type Authority } from '../policy/index.ts';
 import type { GateResult } from './gates/gate.ts';
@@ -89,7 +89,9 @@ const release = z.object({
 function releaseIn(signature: ProvenSignature, { releasesBy, source, target }: StandingRule) {
   const { says } = signature;
   if (says.kind !== 'statement' || says.predicateType !== RELEASE_PREDICATE_TYPE) return [];
-  const read = isBy(releasesBy, signature) ? release.safeParse(says.predicate).data : undefined;
+  // With many exceptions it is a large one, of which the main thread has the text only.
+  const predicate = says.large?.json ? parseJson(says.large.json) : says.predicate;
+  const read = isBy(releasesBy, signature) ? release.safeParse(predicate).data : undefined;
   const isOurs = read?.source.repository === nameOf(source) && read.target.repository === nameOf(target);
   return isOurs ? [read] : [];
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { digestOf, type Signature, type SignedClaim } from '../../../src/core/model/index.ts';
+import { withoutLargePredicates } from '../../../src/core/policy/index.ts';
 import { ownPolicy } from '../../../src/core/promotion/gates/signed-reports.ts';
 import type { StandingRule } from '../../../src/core/promotion/reassessment.ts';
 import { standingOf } from '../../../src/core/promotion/reassessment.ts';
@@ -166,5 +167,14 @@ describe('the state of an image at the target', () => {
     ];
     expect(stand(nothing)).to.equal('unknown ScanIncomplete');
     expect(stand(nothing, { scan: { ...rule.scan, unsupported: 'Ignore' } })).to.equal('well');
+  });
+
+  it('P11: a release statement is read, however many exceptions make it a large one', () => {
+    const waived = Array.from({ length: 9_000 }, (_, n) => `CVE-2026-${n}`);
+    const many = released({ waived, approvedUntil: '2026-03-01T00:00:00Z' });
+    const [large] = withoutLargePredicates([many], 128 * 1024);
+    expect(large && 'says' in large && large.says).to.have.property('large');
+    const signatures = [large ?? many, reported([bad])];
+    expect(stand(signatures)).to.equal('blocked ExceptionExpired');
   });
 });
