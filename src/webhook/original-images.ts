@@ -26,7 +26,10 @@ export function recordOriginals(
   const { metadata } = objectOf(object);
   // A patch into what is not there would fail, and with it the request.
   if (subResource !== '' || pinned.length === 0 || !isObject(metadata)) return [];
-  const annotations = objectOf(metadata.annotations);
+  const { annotations: written } = metadata;
+  const isNew = written === undefined || written === null;
+  if (!isNew && !isObject(written)) return [];
+  const annotations = objectOf(written);
   const images = extractImages(object, kind);
   const entries = [
     ...pinned.map((use) => [nameOf(use), use.image] as const),
@@ -34,7 +37,7 @@ export function recordOriginals(
   ];
   const record = whatFits(entries, Math.min(MAX_RECORD_BYTES, roomIn(annotations)));
   if (record === undefined) return [];
-  return metadata.annotations === undefined || metadata.annotations === null
+  return isNew
     ? [{ op: 'add', path: '/metadata/annotations', value: { [ORIGINAL_IMAGES]: record } }]
     : [{ op: 'add', path: pointer(['metadata', 'annotations', ORIGINAL_IMAGES]), value: record }];
 }

@@ -12,7 +12,7 @@ type Json = Record<string, unknown> | unknown[];
  * so must the replaced value. Knows `add` and `replace`, and arrays by index only.
  */
 export function applyPatch(document: unknown, steps: readonly Step[]): unknown {
-  const patched = structuredClone(document);
+  const patched = JSON.parse(JSON.stringify(document)) as unknown; // a document may be deeper than structuredClone goes
   for (const step of steps) applyStep(patched, step);
   return patched;
 }

@@ -32,7 +32,7 @@ const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set([
 
 // Grammar of the OCI distribution spec ("Pull") and the distribution project's reference package.
 const HOST =
-  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:.]+\])(?::([1-9]\d{0,4}))?$/;
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::([1-9]\d{0,4}))?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
@@ -71,16 +71,30 @@ function withName(name: string, rest: Pick<ImageRef, 'tag' | 'digest'>): Parsed<
   const slash = name.indexOf('/');
   const first = slash < 0 ? '' : name.slice(0, slash).toLowerCase();
   const hasHost = /[.:[]/.test(first) || first === 'localhost';
-  const registry = hasHost && !DOCKER_HUB_ALIASES.has(first) ? first : DOCKER_HUB;
+  const written = hasHost && !DOCKER_HUB_ALIASES.has(first) ? first : DOCKER_HUB;
+  const registry = withPlainHost(written);
+  if (registry === undefined) return problem('', 'has an invalid registry host or port');
   const path = hasHost ? name.slice(slash + 1) : name;
   const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
   const wrong = nameProblem(registry, repository);
   return wrong === undefined ? parsed({ registry, repository, ...rest }) : problem('', wrong);
 }
 
-function nameProblem(registry: string, repository: string): string | undefined {
+/**
+ * A registry with its host as addresses write it, so that IPv6 has one spelling; `undefined` where it is no host, or one that
+ * addresses read as another (`127.1`, `0x7f.0.0.1`): then another server would be asked than the name says.
+ */
+function withPlainHost(registry: string): string | undefined {
+  if (registry === DOCKER_HUB) return registry;
   const port = HOST.exec(registry);
-  if (port === null || Number(port[1] ?? 0) > 65_535) return 'has an invalid registry host or port';
+  if (port === null || Number(port[1] ?? 0) > 65_535) return undefined;
+  const host = registry.replace(/:\d+$/, '');
+  const read = URL.parse(`https://${host}`)?.hostname;
+  if (read !== host && !read?.startsWith('[')) return undefined;
+  return `${read}${registry.slice(host.length)}`;
+}
+
+function nameProblem(registry: string, repository: string): string | undefined {
   if (!repository.split('/').every((component) => COMPONENT.test(component)))
     return 'has an invalid repository: lower-case letters and digits, separated by ".", "_", "-" or "/"';
   if (registry.length + 1 + repository.length > MAX_NAME_LENGTH)

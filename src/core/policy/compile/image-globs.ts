@@ -27,9 +27,13 @@ export function readRefusedGlob(pattern: string): ((name: string) => boolean) | 
   return (name) => covered(name) || inComponent(whole, name) || inComponent(begin, name);
 }
 
+const WILDCARD = /\*+|\?/g;
+
 /** What is wrong with a name of this form: what the form leaves open, such as ports and lengths. */
 function nameProblem(full: string): string | undefined {
-  const name = parseReference(full.replaceAll(/\*+|\?/g, '1'));
+  // A port has digits; a host of digits and dots alone would have to be an address.
+  const ported = full.replace(/:[^/:\]]*(?=\/)/, (port) => port.replaceAll(WILDCARD, '1'));
+  const name = parseReference(ported.replaceAll(WILDCARD, 'a'));
   return name.ok ? undefined : (name.problems[0]?.message ?? 'cannot be read');
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { backupTag, isReservedTag } from '../../../../src/core/promotion/selection/reserved-tags.ts';
-import { parseDigest, digestOf, isTag } from '../../../../src/core/model/index.ts';
+import { digestOf, fallbackTag, isTag, parseDigest } from '../../../../src/core/model/index.ts';
 import { digestOfLetter } from '../../../support/promotions/promotions.ts';
 
 const hex = 'a'.repeat(64);
@@ -12,6 +12,7 @@ describe('tags that are never an image', () => {
     `sha256-${hex}.att`,
     `sha256-${hex}.sbom`,
     `sha512-${hex}${hex}`,
+    fallbackTag(digestOf('image', 'sha512')),
     'mirror-history',
     backupTag('22.1.0', parseDigest(digestOfLetter('b'))!),
   ]) {
@@ -25,7 +26,7 @@ describe('tags that look reserved, and are images', () => {
     `sha256-${hex.slice(1)}`,
     `sha256-${hex.toUpperCase()}`,
     `sha256-${hex}.vex`,
-    `sha512-${hex}`,
+    `sha512-${hex.slice(1)}`,
     `v-sha256-${hex}`,
     'mirror-history-2',
     '1.0-backup',
