@@ -16,7 +16,7 @@ import {
   openKeySigner,
   readTrustRoot,
 } from '../clients/sigstore/index.ts';
-import { openThreads } from '../clients/threads/index.ts';
+import { openThreads, type Threads } from '../clients/threads/index.ts';
 import { createBudgets, createMemory, judge } from '../core/evidence/index.ts';
 import { judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
 import { failed, parsed, type Parsed } from '../core/model/index.ts';
@@ -79,7 +79,7 @@ export async function openJudging(
       labels: ['kind'],
       read: () => [...memory.counts()].map(([kind, value]) => ({ labels: { kind }, value })),
     },
-    opening: openingWith(settings, { options, registry, sources, environment }),
+    opening: openingWith(settings, { options, registry, sources, environment, threads }),
     close: async () => {
       await Promise.all([registry.close(), threads.close()]);
     },
@@ -94,9 +94,10 @@ function workerEntry(): URL {
 function openingWith(
   settings: Settings,
   given: Pick<OpenJudging, 'registry'> &
-    Pick<ProcessContext, 'environment'> & { readonly options: RegistryOptions; readonly sources: Sources },
+    Pick<ProcessContext, 'environment'> &
+    Readonly<{ options: RegistryOptions; sources: Sources; threads: Threads<Jobs> }>,
 ): OpenJudging['opening'] {
-  const { options, registry, sources, environment } = given;
+  const { options, registry, sources, environment, threads } = given;
   const { signing, promotions, unmatchedImages } = settings;
   const { keychain, insecureHosts = [], ca = '' } = options;
   const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment, reach: options });
@@ -107,12 +108,10 @@ function openingWith(
     openClient: (trust) => createRegistry({ ...options, keychain: anonymous, ...trust }),
     identityTokens: signing.identityTokens,
     judge: (image, question) => judgeReference(image, { ...question, unmatchedImages }, sources),
-    roots: { read: readTrustRoot, publicGood },
-    rejudgePerSecond: promotions.rejudgePerSecond,
+    ...{ roots: { read: readTrustRoot, publicGood }, rejudgePerSecond: promotions.rejudgePerSecond },
+    readSbomElsewhere: (layer, weight) => threads.run('sbom', layer, weight),
     ...{ clock, now: TIME.now, report: sources.report },
-    pause: async (ms, signal) => {
-      await sleep(ms, undefined, { signal });
-    },
+    pause: (ms, signal) => sleep(ms, undefined, { signal }),
   });
 }
 

@@ -3,6 +3,7 @@ import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
+import { readSbom } from '../core/promotion/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
 
 const verify = createVerification();
@@ -16,6 +17,7 @@ const JOBS = {
   listing: parseListing,
   tags: parseTags,
   review: decodeLargeReview,
+  sbom: readSbom,
 };
 
 export type Jobs = typeof JOBS;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
-import { errorCode, Fault, parseJson } from '../../core/model/index.ts';
+import { errorCode, excessOfJson, Fault, MAX_JSON_VALUES, parseJson } from '../../core/model/index.ts';
 import { readAtMost, runProgram, type Ending, type Program } from '../io/index.ts';
 
 /** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
@@ -29,7 +29,13 @@ export async function callTrivy(call: TrivyCall): Promise<Buffer> {
 }
 
 export async function askTrivy(call: TrivyCall): Promise<unknown> {
-  const report = parseJson(await callTrivy(call));
+  const output = await callTrivy(call);
+  // Parsing very many values takes more memory than this process may have.
+  if (excessOfJson(output) !== undefined) {
+    const detail = `${call.command} printed JSON with more than ${MAX_JSON_VALUES} values, or nested too deeply`;
+    throw failed(call.operation, detail, { transient: false });
+  }
+  const report = parseJson(output);
   if (report !== undefined) return report;
   throw failed(call.operation, `${call.command} printed what is no JSON`, { transient: false });
 }

@@ -20,6 +20,7 @@ export type { ImageResult } from './result.ts';
 export type { Execution } from './execute.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
+export { readSbom } from './gates/sboms.ts';
 export { gatesOf, weakenedGates } from './gates/effective.ts';
 export { MAX_WAIVED } from './schema.ts';
 export type {

@@ -67,13 +67,14 @@ function scanStep(parts: StepParts, scan: ScanSpec): Step {
 
 async function scannedOf(
   image: ImageTask['image'],
-  { source, scanner, reports }: StepParts,
+  { source: registry, scanner, reports, readSbomElsewhere }: StepParts,
   from: ScanSpec['from'],
   signal: AbortSignal,
 ): Promise<readonly Scanned[]> {
   if (from === 'Report') return reports ? reports(image, signal) : [];
-  const manifest = await source.manifest(image, signal);
-  if (manifest && scanner) return scanPlatforms({ image, manifest, from, registry: source, scanner }, signal);
+  const manifest = await registry.manifest(image, signal);
+  if (manifest && scanner)
+    return scanPlatforms({ image, manifest, from, registry, scanner, readSbomElsewhere }, signal);
   const detail = manifest ? 'there is no scanner' : `${formatReference(image)} is no longer there`;
   const reason = { code: 'ScannerFailed', detail } as const;
   return [{ platform: '', digest: image.digest, kind: 'unknown', reason, transient: false }];

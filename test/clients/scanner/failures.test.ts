@@ -23,6 +23,18 @@ describe('createTrivy throws a Fault when a scan has no result', () => {
       { scan: `process.stdout.write('{"SchemaVersion":2,"Results":[{')` },
       false,
     ],
+    [
+      'M11: when its report has more values than can be parsed',
+      { scan: `process.stdout.write('{"SchemaVersion":2,"Results":[' + '0,'.repeat(700_000) + '0]}')` },
+      false,
+    ],
+    [
+      'M11: when its report is nested too deeply',
+      {
+        scan: `process.stdout.write('{"SchemaVersion":2,"Results":' + '['.repeat(500) + ']'.repeat(500) + '}')`,
+      },
+      false,
+    ],
     ['when its JSON is no report', { scan: `process.stdout.write('{}')` }, false],
     ['when its text is no text', { scan: `process.stdout.write(Buffer.from([0x22, 0xff, 0x22]))` }, false],
     [

@@ -1,8 +1,11 @@
 import * as z from 'zod';
 import { combineRatings, type Rating } from './severity.ts';
 
-/** Most findings of one report, before those that repeat are folded; the worst images have some thousands. */
-export const MAX_FINDINGS = 50_000;
+/**
+ * Most findings of one report, before those that repeat are folded; the worst images have some thousands. The findings of a large
+ * statement come from another thread: the main thread needs 16 ms to receive so many, and is never to be kept longer than 20.
+ */
+export const MAX_FINDINGS = 30_000;
 
 /** One vulnerability in one package. */
 export interface VulnerabilityFinding extends Rating {

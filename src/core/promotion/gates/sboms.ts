@@ -1,11 +1,19 @@
 import * as z from 'zod';
 import { statementsAbout } from '../../evidence/index.ts';
-import { digestOf, Fault, parseJson, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, Manifest, PinnedRef } from '../../model/index.ts';
+import {
+  digestOf,
+  excessOfJson,
+  explainFailure,
+  Fault,
+  formatReference,
+  parsed,
+  parseJson,
+  pin,
+} from '../../model/index.ts';
+import type { Descriptor, Digest, JobOutcome, Manifest, Parsed, PinnedRef } from '../../model/index.ts';
 import { describePredicate } from '../../policy/index.ts';
 import { saysNothing } from '../graph/carried.ts';
 import type { SourceRegistry } from '../ports.ts';
-import { encodeJson } from '../records/artifact.ts';
 import { payloadIn } from '../records/statement.ts';
 import { cosignTag } from '../selection/reserved-tags.ts';
 
@@ -29,14 +37,40 @@ interface SbomQuestion {
   /** The index that lists it, or the platform itself. */
   readonly image: Manifest;
   readonly registry: SbomSource;
+  readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
 }
+
+/** What may hold an SBOM. */
+export interface SbomLayer {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  /** The platform that a statement has to be about. */
+  readonly about: Digest;
+}
+
+/** An SBOM as JSON. */
+export interface Sbom {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  /** Whether it lists packages of a distribution: scanners need to know the distribution to judge them. */
+  readonly listsSystemPackages: boolean;
+}
+
+/** Reads what may hold an SBOM beside the main thread, by `readSbom`. Never rejects. */
+export type ReadSbomElsewhere = (
+  layer: SbomLayer,
+  weight: { readonly bytes: number; readonly owner: string },
+) => Promise<JobOutcome<ReturnType<typeof readSbom>>>;
+
+/** Bytes up to which a layer is read on the main thread: at worst it takes some milliseconds. */
+const READ_HERE_BYTES = 64 * 1024;
 
 /**
  * All SBOMs of a platform, SPDX or CycloneDX as JSON, each once: attached as referrers, put into the index by BuildKit, or kept
  * under cosign's tags; bare or in a statement about this very platform. All of them, because anyone who can push can attach
  * one that lists little. Throws a Fault when something could not be read, or there is more than is read.
  */
-export async function findSboms(question: SbomQuestion, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+export async function findSboms(question: SbomQuestion, signal: AbortSignal): Promise<readonly Sbom[]> {
   const { platform, registry } = question;
   const carriers = await carriersOf(question, signal);
   const layers = carriers.flatMap((carrier) =>
@@ -44,17 +78,43 @@ export async function findSboms(question: SbomQuestion, signal: AbortSignal): Pr
   );
   if (layers.length > MAX_OPENED)
     throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_OPENED)} statements`);
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<string, Sbom>();
   for (const layer of new Map(layers.map((one) => [one.digest, one])).values()) {
     const bytes = await registry.blob(platform, layer, MAX_SBOM_BYTES, signal);
     if (bytes === undefined)
       throw faultOf(platform, 'UnreadableEvidence', `its SBOM ${layer.digest} is gone`);
-    const sbom = sbomIn(bytes, layer.mediaType, platform.digest);
-    if (sbom) found.set(digestOf(sbom), sbom);
+    const sbom = await readSomewhere({ bytes, mediaType: layer.mediaType, about: platform.digest }, question);
+    if (sbom) found.set(sbom.digest, sbom);
     if (found.size > MAX_SBOMS)
       throw faultOf(platform, 'LimitExceeded', `it has more than ${String(MAX_SBOMS)} SBOMs`);
   }
   return [...found.values()];
+}
+
+async function readSomewhere(
+  layer: SbomLayer,
+  { platform, readSbomElsewhere }: SbomQuestion,
+): Promise<Sbom | undefined> {
+  const bytes = layer.bytes.byteLength;
+  if (readSbomElsewhere === undefined || bytes <= READ_HERE_BYTES) return sbomOf(readSbom(layer), platform);
+  const outcome = await readSbomElsewhere(layer, { bytes, owner: formatReference(platform) });
+  if (outcome.ok) return sbomOf(outcome.value, platform);
+  const { code, detail, transient } = explainFailure(
+    outcome.failure,
+    `read an SBOM of ${String(bytes)} bytes`,
+  );
+  throw new Fault({
+    code,
+    detail,
+    transient,
+    operation: `find the SBOMs of ${platform.digest}`,
+    side: 'source',
+  });
+}
+
+function sbomOf(read: Parsed<Sbom | undefined>, platform: PinnedRef): Sbom | undefined {
+  if (read.ok) return read.value;
+  throw faultOf(platform, 'LimitExceeded', `its SBOM ${read.problems[0]?.message ?? ''}`);
 }
 
 async function carriersOf(
@@ -126,16 +186,30 @@ function isSbomPredicate(predicateType: string): boolean {
 }
 
 /**
- * The SBOM in a layer, as JSON: the layer itself, or what a statement about exactly `about` says, be it signed or not.
- * `undefined` when there is none in it. No signature is checked: the content of an SBOM is tried, not trusted.
+ * The SBOM in a layer, as JSON: the layer itself, or what a statement about exactly `about` says, be it signed or not. Without a
+ * value there is none in it; the problem is that it has more values than are read. No signature is checked: the content of an
+ * SBOM is tried, not trusted.
  */
-function sbomIn(bytes: Uint8Array, mediaType: string, about: Digest): Uint8Array | undefined {
+export function readSbom({ bytes, mediaType, about }: SbomLayer): Parsed<Sbom | undefined> {
+  if (excessOfJson(bytes)) return TOO_MUCH;
   const json = parseJson(bytes);
   const payload = mediaType === IN_TOTO ? undefined : payloadIn(json);
+  if (payload && excessOfJson(payload)) return TOO_MUCH;
   const said = payload ? parseJson(payload) : json;
   const read = document.safeParse(isPlain(mediaType) ? json : predicateIn(said, about));
-  return read.success ? encodeJson(read.data) : undefined;
+  if (!read.success) return parsed(undefined);
+  const text = JSON.stringify(read.data);
+  const sbom = new TextEncoder().encode(text);
+  return parsed({ bytes: sbom, digest: digestOf(sbom), listsSystemPackages: SYSTEM_PACKAGE.test(text) });
 }
+
+const TOO_MUCH: Parsed<never> = {
+  ok: false,
+  problems: [{ path: '', message: 'has more values, or is nested deeper, than is read', isLimit: true }],
+};
+
+/** Package URLs of distributions (purl-spec, types). */
+const SYSTEM_PACKAGE = /"pkg:(?:\/\/)?(?:apk|deb|rpm|alpm|ebuild|opkg|nix)\//i;
 
 function isPlain(type: string): boolean {
   const [bare = ''] = type.split(';');

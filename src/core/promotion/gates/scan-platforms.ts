@@ -3,7 +3,7 @@ import { listRunnable, type RunnableImage } from '../../evidence/index.ts';
 import { pin, unknown, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
 import type { Scanner, ScanSubject } from '../ports.ts';
-import { findSboms, type SbomSource } from './sboms.ts';
+import { findSboms, type ReadSbomElsewhere, type SbomSource } from './sboms.ts';
 import type { Scanned } from './scan-gate.ts';
 
 /** Platforms of one image under way at the same time; the scanner has a limit of its own for all images. */
@@ -16,6 +16,8 @@ export interface ScanTask {
   readonly from: 'Image' | 'Sbom';
   readonly registry: SbomSource;
   readonly scanner: Scanner;
+  /** Absent = SBOMs are read on this thread. */
+  readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
 }
 
 /**
@@ -50,24 +52,24 @@ async function scanPlatform(
   const failed = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
     { ...platform, kind: 'unknown', reason: { code, detail }, transient },
   ];
-  const scanned = async (subject: ScanSubject): Promise<readonly Scanned[]> => {
+  const scanned = async (subject: ScanSubject, listsSystemPackages: boolean): Promise<readonly Scanned[]> => {
     const output = await task.scanner(subject, signal);
-    return [{ ...platform, kind: 'scan', output, listsSystemPackages: listsSystemPackages(subject) }];
+    return [{ ...platform, kind: 'scan', output, listsSystemPackages }];
   };
-  const scan = (subject: ScanSubject) => orFault(scanned(subject), failed, signal);
+  const scan = (subject: ScanSubject, listsSystemPackages = false) =>
+    orFault(scanned(subject, listsSystemPackages), failed, signal);
   if (task.from === 'Image') return scan({ kind: 'image', image });
-  const question = { platform: image, image: listedBy, registry: task.registry };
+  const question = { ...task, platform: image, image: listedBy };
   const scanSboms = async (): Promise<readonly Scanned[]> => {
     const sboms = await findSboms(question, signal);
     if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
-    return (await Promise.all(sboms.map((sbom) => scan({ kind: 'sbom', sbom })))).flat();
+    return (
+      await Promise.all(
+        sboms.map(({ bytes: sbom, listsSystemPackages }) =>
+          scan({ kind: 'sbom', sbom }, listsSystemPackages),
+        ),
+      )
+    ).flat();
   };
   return orFault(scanSboms(), failed, signal);
-}
-
-/** Package URLs of distributions (purl-spec, types): scanners need to know the distribution to judge them. */
-const SYSTEM_PACKAGE = /"pkg:(?:\/\/)?(?:apk|deb|rpm|alpm|ebuild|opkg|nix)\//i;
-
-function listsSystemPackages(subject: ScanSubject): boolean {
-  return subject.kind === 'sbom' && SYSTEM_PACKAGE.test(new TextDecoder().decode(subject.sbom));
 }

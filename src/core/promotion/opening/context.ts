@@ -2,6 +2,7 @@ import type { DockerConfigText, JudgedReference, JudgeRequest } from '../../evid
 import type { Keychain, PullSecretLogins } from '../../evidence/index.ts';
 import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
+import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { SignSpec } from '../schema.ts';
 import type { Granting } from './grants.ts';
@@ -99,6 +100,8 @@ export interface OpeningContext {
       readonly serverUrl?: string;
     },
   ) => Scanner;
+  /** Reads SBOMs beside the main thread; absent = they are read on it. */
+  readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
   readonly judge: (
     image: ImageRef,
     question: Omit<JudgeRequest, 'images' | 'unmatchedImages'>,

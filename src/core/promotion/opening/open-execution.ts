@@ -63,6 +63,7 @@ export async function openExecution(
       judge: judgeOn(from, policies.value.map(asGate), context),
       reports: reports.value && reportsOn(from, reports.value, context),
       scanner: scannerOf(spec, from, context),
+      readSbomElsewhere: context.readSbomElsewhere,
       signer: signer.value,
       history: spec.mirror?.history ? createHistoryBook(to.registry, to.place, from.place) : undefined,
       close: async () => {

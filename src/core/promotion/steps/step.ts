@@ -7,6 +7,7 @@ import type { GateResult } from '../gates/gate.ts';
 import type { Scanned } from '../gates/scan-gate.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Resolved } from '../plan.ts';
+import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { HistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
@@ -93,6 +94,8 @@ export interface StepParts {
   /** Judges an image by the named policies, their quarantine flags not asked. */
   readonly judge: (image: PinnedRef, signal: AbortSignal) => Promise<Omit<JudgedReference, 'reference'>>;
   readonly scanner?: Scanner;
+  /** Absent = SBOMs are read on this thread. */
+  readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
   /** Signed reports about an image by the authorities that the promotion names. */
   readonly reports?: (image: PinnedRef, signal: AbortSignal) => Promise<readonly Scanned[]>;
   readonly signer?: ArtifactSigner;
