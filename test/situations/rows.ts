@@ -21,7 +21,7 @@ export type Column = (typeof COLUMNS)[number]['name'];
 export const KINDS = {
   /** It could not be found out: `onUnknown` decides. */
   unknown: ['refused', 'warned', 'admitted', 'warned', 'admitted'],
-  /** It is certain, and the policy does not allow it. */
+  /** It is certain, or over a limit, and the policy does not allow it. */
   refused: ['refused', 'refused', 'refused', 'warned', 'admitted'],
   /** Nothing can be judged at all: no policy decides. */
   always: ['refused', 'refused', 'refused', 'refused', 'refused'],
@@ -46,7 +46,11 @@ export const ADMISSIONS = {
   loginRefused: { what: 'the registry answers 401', kind: 'unknown', reason: 'RegistryDenied' },
   rateLimited: { what: 'the registry answers 429', kind: 'unknown', reason: 'RegistryRateLimited' },
   registrySilent: { what: 'the registry never answers', kind: 'unknown', reason: 'DeadlineExceeded' },
-  manifestTooLarge: { what: 'the manifest has no end', kind: 'unknown', reason: 'LimitExceeded' },
+  manifestTooLarge: {
+    what: 'the manifest has no end, or something else is over a limit',
+    kind: 'refused',
+    reason: 'LimitExceeded',
+  },
   threadDied: {
     what: 'the thread that reads a large manifest dies',
     kind: 'unknown',
@@ -54,7 +58,7 @@ export const ADMISSIONS = {
   },
   threadExhausted: {
     what: 'the thread that reads a large manifest has no memory left',
-    kind: 'unknown',
+    kind: 'refused',
     reason: 'LimitExceeded',
   },
   wrongBytes: {
