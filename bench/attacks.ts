@@ -1,7 +1,7 @@
 // npm run bench:attacks: hostile registries against the bundled webhook, as the image starts it, in a cgroup with the memory of the
 // chart (512 MiB). Shows that the process lives, what memory it takes, and what other tenants notice meanwhile.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,11 +13,11 @@ import { pushImage } from '../test/support/registry/push.ts';
 import { podReview } from '../test/support/reviews.ts';
 import { pushLegacySignature } from '../test/support/signed-images.ts';
 import { signingKey } from '../test/support/signing.ts';
+import { LIMIT_MIB, openCgroup } from './cgroup.ts';
 import type { Hostility } from './hostile-registry.ts';
+import { startHostile } from './hostile-process.ts';
 import { imageVariables } from './image-variables.ts';
 
-const MIB = 1024 * 1024;
-const LIMIT_MIB = 512;
 /** Pause between two reviews of another tenant, in milliseconds: half load, and enough of them for a p99. */
 const PAUSE_MS = 5;
 
@@ -89,24 +89,7 @@ await policyFile('good', victims);
 await writeFile(join(root, 'tls.crt'), leaf.cert);
 await writeFile(join(root, 'tls.key'), leaf.key, { mode: 0o600 });
 
-/** A cgroup with a limit of memory; `undefined` where this user may not make one. */
-function openCgroup(): string | undefined {
-  for (const [path, file] of [
-    ['/sys/fs/cgroup/memory/pratique-attacks', 'memory.limit_in_bytes'],
-    ['/sys/fs/cgroup/pratique-attacks', 'memory.max'],
-  ] as const) {
-    try {
-      mkdirSync(path, { recursive: true });
-      writeFileSync(join(path, file), String(LIMIT_MIB * MIB));
-      return path;
-    } catch {
-      // the other version, or no right
-    }
-  }
-  return undefined;
-}
-
-const cgroup = openCgroup();
+const cgroup = openCgroup('pratique-attacks');
 if (cgroup === undefined) console.log(`NOT in a cgroup of ${LIMIT_MIB} MiB: this user may not make one.`);
 
 interface Running {
@@ -146,15 +129,6 @@ async function start(): Promise<Running> {
     if (ends.length > 0) throw new Error(log);
     await sleep(50);
   }
-}
-
-async function startHostile(kind: Hostility): Promise<{ readonly port: string; readonly stop: () => void }> {
-  const script = new URL('./hostile-registry.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, kind], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise<string>((resolve) => {
-    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
-  });
-  return { port, stop: () => void child.kill() };
 }
 
 const dispatcher = new Agent({ connect: { ca: authority.cert }, connections: 32 });

@@ -1,4 +1,4 @@
-// Measures the delay of the event loop of the process that imports it; on SIGUSR2 it writes the figures to a file and begins anew.
+// Measures the delay of the event loop of the process that imports it, and counts its timers; on SIGUSR2 it writes the figures to a file and begins anew.
 import { writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
@@ -9,10 +9,14 @@ if (isMainThread && process.env.LOOP_DELAY_FILE !== undefined) {
   delay.enable();
   process.on('SIGUSR2', () => {
     const ms = (nanoseconds: number) => nanoseconds / 1e6;
-    writeFileSync(
-      file,
-      JSON.stringify({ p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) }),
-    );
+    const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const figures = {
+      p50: ms(delay.percentile(50)),
+      p99: ms(delay.percentile(99)),
+      max: ms(delay.max),
+      timers,
+    };
+    writeFileSync(file, JSON.stringify(figures));
     delay.reset();
   });
 }
