@@ -4,6 +4,7 @@ import { createCaller, TIMEOUT_MS, type Answer } from './caller.ts';
 import { startProduct } from './product.ts';
 import { randomOf, type Random } from './random.ts';
 import { createReport, type Report, type Summary } from './report.ts';
+import { auditCheck } from './scenarios/audit.ts';
 import { badRegistries } from './scenarios/bad-registries.ts';
 import { changingImages } from './scenarios/changing-images.ts';
 import { changingPolicies } from './scenarios/changing-policies.ts';
@@ -66,6 +67,7 @@ export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summa
     const ending = performance.now() + minutes * 60_000;
     const goesOn = () => performance.now() < ending;
     const random = randomOf(seed);
+    const audited = auditCheck(world);
     const changing = scenarios.filter(({ change }) => change);
     const callers = Array.from({ length: PARALLEL }, (_, n) =>
       repeat(goesOn, PAUSE_MS, askOne({ scenarios, caller, report, random: random.apart(n) })),
@@ -79,7 +81,7 @@ export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summa
       }),
       repeat(goesOn, PROMOTE_MS, async () => {
         await promotions.change(mirrored);
-        report.problems(await promotions.check());
+        report.problems([...(await promotions.check()), ...audited()]);
       }),
       repeat(goesOn, MEASURE_MS, () => report.measure()),
       // What is kept for tests of requests would grow with the traffic.

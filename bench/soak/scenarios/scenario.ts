@@ -26,8 +26,8 @@ export interface Scenario {
 
 /** Milliseconds in which a change of an object is in force: a watch delivers it in less than one. */
 export const WATCH_MS = 3_000;
-/** Milliseconds in which what was absent is asked for anew: `memory.absentMs`, and a request. */
-export const ABSENT_MS = 7_000;
+/** Milliseconds in which what was absent is asked for anew: `memory.absentMs` after a look-up that was on its way, on a busy machine. */
+export const ABSENT_MS = 12_000;
 
 /** Reasons that say that something could not be found out. */
 export const UNKNOWN = [
