@@ -10,5 +10,7 @@ export async function startHostile(
   const port = await new Promise<string>((resolve) => {
     child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
   });
-  return { port, stop: () => void child.kill() };
+  const stop = () => void child.kill();
+  process.once('exit', stop);
+  return { port, stop };
 }

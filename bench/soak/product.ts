@@ -91,6 +91,8 @@ export async function startProduct({ folder, args, operations }: ProductStart): 
     child = next;
   };
   start();
+  const kill = () => void child?.kill('SIGKILL');
+  process.once('exit', kill);
 
   const page = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${operations}${path}`);
   return {
@@ -114,6 +116,7 @@ export async function startProduct({ folder, args, operations }: ProductStart): 
       ),
     stop: async () => {
       stopping = true;
+      process.off('exit', kill);
       const exited = new Promise((resolve) => child?.once('exit', resolve));
       child?.kill('SIGTERM');
       await exited;

@@ -33,6 +33,9 @@ const MEASURE_MS = 1_000;
 /** Milliseconds from start to the first answer, on a busy machine. */
 const START_MS = 60_000;
 
+/** Refuses for now: right about no image, wrong about none. */
+const OUT_OF_TIME = 'DeadlineExceeded';
+
 /** Runs it. The bundle has to be built. */
 export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summary> {
   const world = await openWorld();
@@ -133,7 +136,8 @@ function askOne({
     const permitted = question.permits(answer.sent, answer.answered);
     const wrong = answer.outcomes.filter((outcome) => !permitted.has(outcome));
     report.answered(scenario.name, answer, { late: answer.answered - answer.sent > TIMEOUT_MS });
-    if (wrong.length > 0) {
+    if (wrong.includes(OUT_OF_TIME)) report.outOfTime();
+    else if (wrong.length > 0) {
       const asked = question.images.slice(0, 3).join(' ');
       const took = `${(answer.answered - answer.sent).toFixed(0)} ms`;
       report.wrong(
