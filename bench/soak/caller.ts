@@ -1,7 +1,7 @@
 // Calls the webhook as an API server does: by the URL and the authority that the webhook configuration names at that moment.
 import { Agent, request } from 'undici';
 import { RESOURCES } from '../../src/core/workload/index.ts';
-import { reviewOf, type Question } from './scenarios/scenario.ts';
+import { NOT_PINNED, reviewOf, type Question } from './scenarios/scenario.ts';
 import type { World } from './world.ts';
 
 /** An answer, or that there was none. */
@@ -91,5 +91,5 @@ function outcomesOf({ allowed, auditAnnotations }: Response): readonly string[] 
 /** The digest that the patch writes. */
 function pinnedBy({ patch = '' }: Response): string {
   const text = Buffer.from(patch, 'base64').toString();
-  return /@(sha256:[0-9a-f]{64})/.exec(text)?.[1] ?? 'not pinned';
+  return /@(sha256:[0-9a-f]{64})/.exec(text)?.[1] ?? NOT_PINNED;
 }

@@ -11,6 +11,7 @@ import { changingPolicies } from './scenarios/changing-policies.ts';
 import { lasting } from './scenarios/lasting.ts';
 import { openPromotions } from './scenarios/promotions.ts';
 import type { Question, Scenario } from './scenarios/scenario.ts';
+import { either, type Permits } from './truth.ts';
 import { openWorld } from './world.ts';
 
 /** Options of a soak. */
@@ -43,13 +44,14 @@ export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summa
   try {
     const bad = await badRegistries(world);
     closing.unshift(bad.stop);
+    const policies = await changingPolicies(world);
     const scenarios = [
       ...(await lasting(world)),
       ...(await changingImages(world)),
-      ...(await changingPolicies(world)),
+      ...policies.scenarios,
       ...bad.scenarios,
-    ];
-    const promotions = await openPromotions(world);
+    ].map(({ ask, ...scenario }) => ({ ...scenario, ask: permittingAlso(ask, policies.besides) }));
+    const promotions = openPromotions(world);
     const { folder, ports } = world;
     const product = await startProduct({
       folder,
@@ -97,6 +99,13 @@ export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summa
   } finally {
     for (const close of closing) await close();
   }
+}
+
+function permittingAlso(ask: Scenario['ask'], besides: Permits): Scenario['ask'] {
+  return async (random) => {
+    const question = await ask(random);
+    return { ...question, permits: either(question.permits, besides) };
+  };
 }
 
 /** Does it again and again, with a pause; the last time ends before this does. */

@@ -2,17 +2,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RESOURCES } from '../../../src/core/workload/index.ts';
 import { signingKey } from '../../../test/support/signing.ts';
-import { createTruth } from '../truth.ts';
+import { createTruth, type Permits, type Truth } from '../truth.ts';
 import { rotateKey, type World } from '../world.ts';
-import { WATCH_MS, type Scenario } from './scenario.ts';
+import { NOT_PINNED, WATCH_MS, type Scenario } from './scenario.ts';
 
 /** Milliseconds for which the API server is away, and in which watches are opened again after it. */
 const AWAY_MS = 2_000;
 const OPENED_AGAIN_MS = 15_000;
 
-/** The policies, and the scenarios. */
-export async function changingPolicies(world: World): Promise<readonly Scenario[]> {
-  return [await rotatingKey(world), await changedPolicy(world), await addedPolicy(world), apiServer(world)];
+/** The policies, the scenarios, and what may be answered about any image while the API server is away. */
+export async function changingPolicies(
+  world: World,
+): Promise<{ readonly scenarios: readonly Scenario[]; readonly besides: Permits }> {
+  const away = createTruth([]);
+  const scenarios = [
+    await rotatingKey(world),
+    await changedPolicy(world),
+    await addedPolicy(world),
+    apiServer(world, away),
+  ];
+  return { scenarios, besides: away.permits };
 }
 
 async function rotatingKey(world: World): Promise<Scenario> {
@@ -98,8 +107,13 @@ async function addedPolicy(world: World): Promise<Scenario> {
   };
 }
 
+/** Pull secrets are read for each request, and remembered for seconds; without them nothing is known, and nothing is pinned. */
+const WITHOUT_SECRETS = ['PullSecretUnreadable', NOT_PINNED];
+/** Milliseconds in which requests that were on their way are answered. */
+const BACK_MS = 5_000;
+
 /** Watches are cut, versions expire, the server goes away: what is in force stays so. */
-function apiServer({ api }: World): Scenario {
+function apiServer({ api }: World, away: Truth): Scenario {
   let step = 0;
   return {
     name: 'API server',
@@ -112,9 +126,9 @@ function apiServer({ api }: World): Scenario {
       if (step % 3 === 1) api.cutWatches();
       else if (step % 3 === 2) api.twin.expire();
       else {
-        await api.stop();
+        await away.change(WITHOUT_SECRETS, 0, () => api.stop());
         await sleep(AWAY_MS);
-        await api.start();
+        await away.change([], BACK_MS, () => api.start());
       }
       await sleep(OPENED_AGAIN_MS);
     },

@@ -28,7 +28,7 @@ interface Expected {
 }
 
 /** Makes the promotions. */
-export async function openPromotions(world: World): Promise<Promotions> {
+export function openPromotions(world: World): Promotions {
   const target = { registry: world.fixture.registry.host, repository: 'mirrored/app' };
   const badTarget = { registry: world.fixture.registry.host, repository: 'mirrored/bad' };
   const expected = new Map<string, Expected>();

@@ -29,6 +29,9 @@ export const WATCH_MS = 3_000;
 /** Milliseconds in which what was absent is asked for anew: `memory.absentMs` after a look-up that was on its way, on a busy machine. */
 export const ABSENT_MS = 12_000;
 
+/** The outcome of a request to pin that was answered without a digest. */
+export const NOT_PINNED = 'not pinned';
+
 /** Reasons that say that something could not be found out. */
 export const UNKNOWN = [
   'RegistryUnavailable',
