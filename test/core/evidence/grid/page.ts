@@ -23,8 +23,8 @@ export function signaturesPage(): string {
       'an annotation claims is only used to skip; what counts is what the signature proves about exactly this digest.',
     '',
     'A trust root is trusted as a whole. Every authority and log in it has certificates or a key that can be read, and a start ' +
-      'of validity. An entry without a start, or one that ends before it starts, is a problem with the name of the entry, ' +
-      'and the trust root that was in force before stays.',
+      'of validity. An entry without a start, or one that ends before it starts, is a problem with the name of the entry. ' +
+      'The trust root that was in force before stays.',
     '',
     `\`npm test\` runs every cell of these tables, ${String(POSSIBLE.length)} of them: \`${YES}\` means that the image is ` +
       'admitted when the named authority signed, and refused when a stranger signed in the same way. A number is one of the reasons at the end.',
