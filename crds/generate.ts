@@ -1,5 +1,5 @@
 // Writes what is made from the code: the CRDs in this folder and in the chart, the reference pages, the page of the
-// signatures tested, and the table of rooms.
+// signatures tested, the table of rooms, and what fails open or closed.
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
@@ -9,6 +9,7 @@ import { imagePolicyReference } from '../src/core/policy/crd.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
 import { promotionReferences } from '../src/core/promotion/schema/crd.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';
+import { situationTables } from '../test/situations/page.ts';
 import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 
 const root = new URL('../', import.meta.url);
@@ -24,6 +25,7 @@ export function generated(): ReadonlyMap<string, string> {
     ['docs/signatures.md', signaturesPage()],
     ['CONTRIBUTING.md', withRooms('CONTRIBUTING.md')],
     ['docs/architecture.md', withRooms('docs/architecture.md')],
+    ['docs/security.md', withBlock('docs/security.md', 'situations', situationTables())],
   ]);
 }
 
@@ -71,13 +73,15 @@ function reasonsPage(): string {
   ].join('\n');
 }
 
-const ROOMS_BLOCK = /(<!-- rooms -->\n)[\s\S]*?(<!-- \/rooms -->)/;
-
 /** A page with the table of rooms between its two marks. */
-function withRooms(path: string): string {
+const withRooms = (path: string): string => withBlock(path, 'rooms', roomsTable());
+
+/** A page with a text between the two marks of this name. */
+function withBlock(path: string, name: string, text: string): string {
   const page = readFileSync(new URL(path, root), 'utf8');
-  if (!ROOMS_BLOCK.test(page)) throw new Error(`${path} has no place for the table of rooms`);
-  return page.replace(ROOMS_BLOCK, (_, begin: string, end: string) => `${begin}\n${roomsTable()}\n${end}`);
+  const block = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);
+  if (!block.test(page)) throw new Error(`${path} has no place for the block ${name}`);
+  return page.replace(block, (_, begin: string, end: string) => `${begin}\n${text.trimEnd()}\n\n${end}`);
 }
 
 function roomsTable(): string {

@@ -128,7 +128,7 @@ describe('pratique check', () => {
     expect(await check(['-f', file])).to.include({ code: 0, out: '0 images: nothing to judge\n' });
   });
 
-  it('lists objects of custom kinds as not judged, and fails if nothing was judged', async () => {
+  it('O44 lists objects of custom kinds as not judged, and fails if nothing was judged', async () => {
     const custom = [
       ['argoproj.io/v1alpha1', 'Rollout'],
       ['serving.knative.dev/v1', 'Service'],
@@ -187,7 +187,7 @@ describe('pratique check', () => {
     expect((await check([fixture.image('good')])).code, 'a policy in a file of that name counts').to.equal(1);
   });
 
-  it('ignores known kinds beside policies, but no misspelled kind', async () => {
+  it('O44 ignores known kinds beside policies, but no misspelled kind', async () => {
     const object = (apiVersion: string, kind: string) => ({ apiVersion, kind, metadata: { name: 'web' } });
     await policies.write('others.yaml', object('pratique.dev/v1alpha1', 'ImagePromotion'));
     await policies.write('account.yaml', object('v1', 'ServiceAccount'));

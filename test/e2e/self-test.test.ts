@@ -144,7 +144,7 @@ describe('the self-test against a real API server', () => {
     expect(canaries[0]?.detail).to.include('not found');
   });
 
-  it('reports as soon as a kind bypasses admission', async () => {
+  it('O42 reports as soon as a kind bypasses admission', async () => {
     const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }];
     const unregister = await registerWebhook(cluster, { ...webhook, rules });
     try {

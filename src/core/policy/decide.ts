@@ -86,7 +86,7 @@ function effectOf(finding: Finding, { enforcement, onUnknown }: CompiledPolicy):
 }
 
 /**
- * Whether `onUnknown` decides. Not about a limit of our own: whoever pushes an image, or names very many, reaches it at will, and
+ * Whether `onUnknown` decides. Not about a limit of our own: a user who pushes an image, or names very many, reaches it at will, and
  * would turn a flag or a missing signature into something unknown that is admitted.
  */
 function isOpen({ kind, reason }: Finding): boolean {

@@ -97,7 +97,7 @@ describe('one run of the self-test', () => {
     expect(writes.map(({ subresource }) => subresource)).to.include('ephemeralcontainers');
   });
 
-  it('names the canaries that are admitted', async () => {
+  it('O42 names the canaries that are admitted', async () => {
     const { twin, attempt } = fixture();
     guard(twin, (resource) => resource === 'cronjobs');
     const verdict = await attempt();

@@ -58,7 +58,7 @@ describe('approvals with a real API server', () => {
 
   after(() => cluster.stop());
 
-  it('have the name of the requesting user, and no other', async () => {
+  it('A10 have the name of the requesting user, and no other', async () => {
     const own = await approve('jane', 'jane');
     expect(own.code, own.stderr).to.equal(0);
     const borrowed = await approve('jane', 'system:admin');
@@ -67,7 +67,7 @@ describe('approvals with a real API server', () => {
     );
   });
 
-  it('cannot be changed, not even by an administrator, except their labels', async () => {
+  it('A10 cannot be changed, not even by an administrator, except their labels', async () => {
     const { stdout } = await cluster.kubectl(['get', 'ipa', '-o', 'name']);
     const [name = ''] = stdout
       .split('\n')
@@ -81,7 +81,7 @@ describe('approvals with a real API server', () => {
     expect(labelled.code, labelled.stderr).to.equal(0);
   });
 
-  it('need another right than editing promotions', async () => {
+  it('A10 need another right than editing promotions', async () => {
     const refused = await approve('joe', 'joe');
     expect(refused.code).to.equal(1);
     expect(refused.stderr).to.match(/forbidden/i);

@@ -13,7 +13,7 @@ const ODD: readonly unknown[] = [
   ...['', ' ', '0', 'null', 'x', '\0', '\n', '\u2028', '__proto__', [], {}, [[]], [{}], [null], { a: [] }],
 ];
 
-/** Keys that an object has without having them, and keys that mean something to somebody else's parser. */
+/** Keys that an object has without having them, and keys that mean something to another parser. */
 const ODD_KEYS: readonly string[] = [
   ...[
     '__proto__',
