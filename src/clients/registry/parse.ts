@@ -5,9 +5,9 @@ import {
   parseManifestBytes,
   parseTags,
 } from '../../core/model/index.ts';
-import type { Parsed } from '../../core/model/index.ts';
+import type { Parsed, Problem } from '../../core/model/index.ts';
 import { ownerIn, type Call, type Parsers } from './call.ts';
-import { fault, misbehaved, quote } from './fault.ts';
+import { fault, quote } from './fault.ts';
 
 const PARSERS: Parsers = { manifest: parseManifestBytes, listing: parseListing, tags: parseTags };
 type Kind = keyof Parsers;
@@ -23,6 +23,8 @@ const NAMES: Readonly<Record<Kind, string>> = {
   tags: 'the list of tags cannot be read',
 };
 
+const NO_PROBLEM: Problem = { path: '', message: '' };
+
 /** Parses an answer: small ones here, others elsewhere. A Fault for what cannot be parsed, and for what is too much to parse. */
 export async function parseAnswer<K extends Kind>(
   call: Call,
@@ -31,10 +33,10 @@ export async function parseAnswer<K extends Kind>(
 ): Promise<Value<K>> {
   const read = await parseSomewhere(call, kind, input);
   if (read.ok) return read.value;
-  const [{ path, message, isLimit } = { path: '', message: '', isLimit: undefined }] = read.problems;
+  const [{ path, message, isLimit, reason } = NO_PROBLEM] = read.problems;
   if (isLimit) throw fault(call, 'LimitExceeded', `in the ${kind}, ${path} ${message}`);
   const detail = kind === 'manifest' ? `: ${quote(`${path} ${message}`.trim())}` : '';
-  throw misbehaved(call, `${NAMES[kind]}${detail}`);
+  throw fault(call, reason ?? 'RegistryMisbehaved', `${NAMES[kind]}${detail}`);
 }
 
 async function parseSomewhere<K extends Kind>(

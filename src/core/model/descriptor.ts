@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { parseDigest, type Digest } from './digest.ts';
-import { excessOfJson, isObject, listOf, MAX_JSON_VALUES, parseJson } from './json.ts';
-import { parsed, type Parsed } from './problem.ts';
+import { excessOfJson, hasDoubledField, isObject, listOf, MAX_JSON_VALUES, parseJson } from './json.ts';
+import { parsed, problem, type Parsed } from './problem.ts';
 
 /** Annotations of a manifest or descriptor: plain text by key, all of them claims. */
 export type Annotations = Readonly<Record<string, string>>;
@@ -17,6 +17,8 @@ export interface Descriptor {
   /** Set where it has annotations besides these, which were not asked for. */
   readonly otherAnnotations?: true;
   readonly platform?: Platform;
+  /** Set where it names addresses outside of the registry for its content (`urls`). */
+  readonly isElsewhere?: true;
 }
 
 /** What a child of an index runs on. */
@@ -51,9 +53,11 @@ export const descriptorSchema = z
     platform: z
       .object({ os: z.string(), architecture: z.string(), variant: z.string().optional() })
       .nullish(),
+    urls: z.array(z.unknown()).nullish(),
   })
-  .transform(({ artifactType, platform, otherAnnotations, ...rest }): Descriptor => ({
+  .transform(({ artifactType, platform, otherAnnotations, urls, ...rest }): Descriptor => ({
     ...rest,
+    ...(urls?.length && { isElsewhere: true }),
     ...(otherAnnotations && { otherAnnotations }),
     ...(artifactType && { artifactType }),
     ...(platform && { platform }),
@@ -73,9 +77,14 @@ const SINGLE = ['config', 'subject'] as const;
 
 /** Parses a document of JSON, without the annotations that are not kept. The problem names what there is too much of. */
 export function parseKeeping(bytes: Uint8Array, keys: AnnotationKeys | undefined): Parsed<unknown> {
-  const isOver = excessOfJson(bytes) === 'values';
-  if (isOver) return over('all', `has more than ${MAX_JSON_VALUES} values`);
-  return keepAnnotations(parseJson(bytes), keys);
+  const excess = excessOfJson(bytes);
+  if (excess === 'values') return over('all', `has more than ${MAX_JSON_VALUES} values`);
+  // Behind the depth at which the counting ends there may be too many values.
+  if (excess === 'depth') return problem('', 'is nested too deeply');
+  const document = parseJson(bytes);
+  if (hasDoubledField(bytes, document))
+    return ambiguous('', 'has a field twice in one object, which programs read in different ways');
+  return keepAnnotations(document, keys);
 }
 
 /**
@@ -94,6 +103,11 @@ export function keepAnnotations(document: unknown, keys: AnnotationKeys | undefi
     if (kept > MAX_ANNOTATIONS) return over('annotations', `has more than ${MAX_ANNOTATIONS} entries`);
   }
   return parsed(document);
+}
+
+/** A problem with what programs read in different ways: nothing that is found out later makes it good. */
+export function ambiguous(path: string, message: string): Parsed<never> {
+  return { ok: false, problems: [{ path, message, reason: 'AmbiguousIndex' }] };
 }
 
 function over(path: string, message: string): Parsed<never> {

@@ -36,7 +36,7 @@ export const MAX_JSON_VALUES = 600_000;
 /** Deepest nesting of JSON that is read: real statements have about ten levels, and copying a deep one overflows a stack. */
 const MAX_JSON_DEPTH = 200;
 
-const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 /** `{` and `[` and their closing twins. */
 const OPENING: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
 const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
@@ -56,6 +56,24 @@ export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined 
     if (values > MAX_JSON_VALUES) return 'values';
   }
   return undefined;
+}
+
+/**
+ * Whether JSON has a field twice in one object: the last one counts here, and Go merges both. `value` is what the bytes were parsed
+ * to; each field has one colon outside of text.
+ */
+export function hasDoubledField(bytes: Uint8Array, value: unknown): boolean {
+  let colons = 0;
+  for (let at = 0; at < bytes.length; at++)
+    if (bytes[at] === QUOTE) at = endOfText(bytes, at);
+    else if (bytes[at] === COLON) colons += 1;
+  return colons > fieldsIn(value);
+}
+
+function fieldsIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const inner: readonly unknown[] = Object.values(value);
+  return inner.reduce((sum: number, one) => sum + fieldsIn(one), Array.isArray(value) ? 0 : inner.length);
 }
 
 function endOfText(bytes: Uint8Array, start: number): number {

@@ -1,6 +1,6 @@
 import { isObject, listOf, objectOf } from './json.ts';
 import * as z from 'zod';
-import { annotationsSchema, descriptorSchema, parseKeeping } from './descriptor.ts';
+import { ambiguous, annotationsSchema, descriptorSchema, parseKeeping } from './descriptor.ts';
 import type { AnnotationKeys, Annotations, Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
@@ -134,7 +134,7 @@ function misspelt(json: unknown): Parsed<never> | undefined {
     for (const name of Object.keys(objectOf(holder))) {
       const field = FIELDS.get(folded(name));
       if (field !== undefined && field !== name)
-        return problem(
+        return ambiguous(
           field,
           `is written "${name.slice(0, MAX_SHOWN)}", which only some programs read as the same field`,
         );

@@ -86,11 +86,14 @@ function effectOf(finding: Finding, { enforcement, onUnknown }: CompiledPolicy):
 }
 
 /**
- * Whether `onUnknown` decides. Not about a limit of our own: a user who pushes an image, or names very many, reaches it at will, and
- * would turn a flag or a missing signature into something unknown that is admitted.
+ * What the author of an image, or of an object that names very many, brings about at will: it would turn a flag or a missing signature
+ * into something unknown that is admitted.
  */
+const BROUGHT_ABOUT: ReadonlySet<Finding['reason']> = new Set(['LimitExceeded', 'AmbiguousIndex']);
+
+/** Whether `onUnknown` decides. */
 function isOpen({ kind, reason }: Finding): boolean {
-  return kind === 'unknown' && reason !== 'LimitExceeded';
+  return kind === 'unknown' && !BROUGHT_ABOUT.has(reason);
 }
 
 /** Several checks may miss the same fact; it is reported once. */

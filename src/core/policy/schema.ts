@@ -61,7 +61,7 @@ const spec = z
       .enum(['Deny', 'Warn', 'Allow'])
       .default('Deny')
       .describe(
-        'What happens when a needed fact could not be learned, e.g. while the registry is down. What is over a limit (`LimitExceeded`) is never admitted by it.',
+        'What happens when a needed fact could not be learned, e.g. while the registry is down. What is over a limit (`LimitExceeded`) or read in different ways (`AmbiguousIndex`) is never admitted by it.',
       ),
     pinDigests: z
       .boolean()

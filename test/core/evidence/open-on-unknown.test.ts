@@ -90,4 +90,16 @@ describe('a policy that admits what is unknown', () => {
     );
     expect(shortly(await judge(images, [flagged])).at(-1)).to.equal('unknown LimitExceeded');
   });
+
+  it('B21: a manifest that programs read in different ways is not admitted', async () => {
+    for (const policy of [flagged, signed]) {
+      const { registry, judge } = createBench();
+      registry.push(WEB, { tag: '1' });
+      registry.fail('manifest', faultOf('AmbiguousIndex', false));
+      const [judged] = await judge([`${WEB}:1`], [policy]);
+      expect(judged?.verdict.findings.map(({ reason, effect }) => `${effect} ${reason}`)).to.deep.equal([
+        'deny AmbiguousIndex',
+      ]);
+    }
+  });
 });

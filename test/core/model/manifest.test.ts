@@ -8,6 +8,7 @@ import {
 } from '../../../src/core/model/index.ts';
 import { isManifestType } from '../../../src/core/model/media-type.ts';
 import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';
+import { MAX_JSON_VALUES } from '../../../src/core/model/json.ts';
 
 const digest = digestOf('manifest');
 const entry = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf('layer'), size: 1 };
@@ -189,6 +190,46 @@ describe('manifest, refused', () => {
     it(`W09: refuses a field in another case, which Go reads as the same field: ${what}`, () => {
       expect(paths(body)).to.deep.equal([path]);
     });
+
+  const DOUBLED = {
+    path: '',
+    message: 'has a field twice in one object, which programs read in different ways',
+    reason: 'AmbiguousIndex',
+  };
+  const twice: readonly (readonly [string, object, string, string])[] = [
+    ['the children', index, '"schemaVersion"', `"manifests":[${JSON.stringify(evil)}],"schemaVersion"`],
+    ['a digest', index, '"digest":', `"digest":"${evil.digest}","digest":`],
+    ['annotations', image, '"layers":', '"annotations":{"a":"b"},"annotations":{},"layers":'],
+    ['by an escape', image, '"layers":', String.raw`"l\u0061yers":[],"layers":`],
+    ['a field of others', image, '"layers":', '"x":{"y":1,"y":[]},"layers":'],
+    ['the prototype', image, '"layers":', '"__proto__":{},"__proto__":{},"layers":'],
+  ];
+  for (const [what, body, at, put] of twice)
+    it(`W13: refuses a field that is there twice, of which Go reads both: ${what}`, () => {
+      const text = JSON.stringify(body);
+      const doubled = text.replace(at, put);
+      expect(doubled).not.to.equal(text);
+      expect(paths(text)).to.equal(undefined);
+      const { ok, ...failed } = read(doubled);
+      expect([ok, failed]).to.deep.equal([false, { problems: [DOUBLED] }]);
+    });
+
+  it('reads colons and quotes in text, and a field with the name of the prototype', () => {
+    const annotations = { 'a:b': '":"', 'c"': ':\\', '\\': '{"d":1,"d":2}' };
+    expect(value({ ...image, annotations }).annotations).to.deep.equal(annotations);
+    expect(paths(JSON.stringify(image).replace('"layers":', '"__proto__":{"a":1},"layers":'))).to.equal(
+      undefined,
+    );
+  });
+
+  it('M15: deep nesting does not end the counting of values before too many', () => {
+    const deep = `${'['.repeat(300)}${']'.repeat(300)}`;
+    const rest = '1,'.repeat(MAX_JSON_VALUES);
+    const read = parseManifest(Buffer.from(`{"deep":${deep},"many":[${rest}1]}`), digest, undefined);
+    expect(read.ok ? [] : read.problems.map(({ message }) => message)).to.deep.equal([
+      'is nested too deeply',
+    ]);
+  });
 
   it('keeps annotations and fields of others in whatever case', () => {
     const annotations = { OS: 'x', Platform: 'y' };

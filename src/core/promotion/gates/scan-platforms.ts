@@ -42,6 +42,16 @@ export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promis
   return scanned.flat();
 }
 
+/** Scanners fetch such a layer from where the author of the image sends them, which no rule of addresses judges. */
+const ELSEWHERE = {
+  kind: 'unknown',
+  reason: {
+    code: 'ScanIncomplete',
+    detail: 'a layer names addresses outside of its registry (urls), and is not read from there',
+  },
+  transient: false,
+} as const;
+
 async function scanPlatform(
   task: ScanTask,
   { listedBy, ...platform }: RunnableImage,
@@ -58,7 +68,14 @@ async function scanPlatform(
   };
   const scan = (subject: ScanSubject, listsSystemPackages = false) =>
     orFault(scanned(subject, listsSystemPackages), failed, signal);
-  if (task.from === 'Image') return scan({ kind: 'image', image });
+  const scanImage = async (): Promise<readonly Scanned[]> => {
+    const isRoot = platform.digest === task.manifest.digest;
+    const manifest = isRoot ? task.manifest : await task.registry.manifest(image, signal);
+    const parts = [manifest?.config, ...(manifest?.layers ?? [])];
+    if (parts.some((part) => part?.isElsewhere)) return [{ ...platform, ...ELSEWHERE }];
+    return scanned({ kind: 'image', image }, false);
+  };
+  if (task.from === 'Image') return orFault(scanImage(), failed, signal);
   const question = { ...task, platform: image, image: listedBy };
   const scanSboms = async (): Promise<readonly Scanned[]> => {
     const sboms = await findSboms(question, signal);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  digestOf,
   parseManifest,
   parseReference,
   pin,
@@ -13,12 +14,12 @@ import { buildIndex, ODD_INDEXES, type Child } from '../../../support/indexes/sh
 import { NOW, report, rule } from './scans.ts';
 
 /** Scans an index by a scanner that finds nothing; names of what was scanned, and the reason of the gate. */
-async function scan(children: readonly Child[]) {
+async function scan(children: readonly Child[], change = (manifest: Manifest): Manifest => manifest) {
   const { images, manifests, root } = buildIndex(children);
   const byDigest = new Map<Digest, Manifest>();
   for (const { bytes, digest, mediaType } of manifests) {
     const read = parseManifest(bytes, digest, mediaType);
-    if (read.ok) byDigest.set(digest, read.value);
+    if (read.ok) byDigest.set(digest, change(read.value));
   }
   const names = new Map([...images].map(([name, digest]) => [digest, name]));
   const scanned: (string | undefined)[] = [];
@@ -56,4 +57,25 @@ describe('the platforms that are scanned', () => {
       if (isRefused) expect([answer, reason, scanned]).to.deep.equal(['Unknown', 'AmbiguousIndex', []]);
       else expect(scanned).to.include('evil').and.not.to.include('statements');
     });
+
+  it('N13: the scanner is not sent to addresses outside of the registry, which a layer names', async () => {
+    const [odd] = ODD_INDEXES.filter(({ isRefused }) => !isRefused);
+    const layer = {
+      mediaType: 'application/vnd.oci.image.layer.v1.tar',
+      digest: `sha256:${'a'.repeat(64)}`,
+      size: 1,
+    };
+    for (const urls of [
+      ['http://169.254.169.254/latest/meta-data/'],
+      [7],
+      ['', 'https://registry.example.com/'],
+    ]) {
+      const body = { schemaVersion: 2, config: layer, layers: [layer, { ...layer, urls }] };
+      const read = parseManifest(Buffer.from(JSON.stringify(body)), digestOf('image'));
+      const layers = read.ok ? read.value.layers : [];
+      expect(layers.map(({ isElsewhere }) => isElsewhere)).to.deep.equal([undefined, true]);
+      const outcome = await scan(odd?.children ?? [], (manifest) => ({ ...manifest, layers }));
+      expect(outcome).to.deep.equal({ scanned: [], answer: 'Unknown', reason: 'ScanIncomplete' });
+    }
+  });
 });
