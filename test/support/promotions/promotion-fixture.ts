@@ -1,6 +1,6 @@
 // A registry on loopback and promotions opened as the program opens them: adapters, records, signatures, all real.
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -21,6 +21,7 @@ import { parseSettings, type SettingsInput } from '../../../src/core/settings/in
 import { compilePolicy } from '../../../src/core/policy/index.ts';
 import type { CompiledPolicy, Labels, TrustRoots } from '../../../src/core/policy/index.ts';
 import { openJudging } from '../../../src/serve/judging.ts';
+import type { OpenJudging } from '../../../src/serve/parts.ts';
 import { openExecution } from '../../../src/core/promotion/opening/open-execution.ts';
 import { rejudgeTarget } from '../../../src/core/promotion/opening/rejudge-target.ts';
 import type { Entries } from '../../../src/core/promotion/opening/secrets.ts';
@@ -54,6 +55,8 @@ export interface InstallationOptions {
   readonly dockerConfig?: object;
   /** Labels of namespaces; with them its logins are used only as the settings grant them. */
   readonly namespaceLabels?: (namespace: string) => Promise<Fact<Labels>>;
+  /** How the registry client differs from that of the program. */
+  readonly place?: Parameters<typeof openJudging>[3];
   /** Further changes of what promotions are opened with. */
   readonly opening?: Partial<OpeningContext>;
 }
@@ -69,6 +72,10 @@ export interface PromotionFixture {
   readonly registry: EmbeddedRegistry;
   /** What promotions are opened with. */
   readonly context: OpeningContext;
+  /** Judges images, as for the webhook and the audit. */
+  readonly judgeImages: OpenJudging['judge'];
+  /** Replaces the installation's own logins, a Docker config. */
+  readonly setLogins: (dockerConfig: object) => Promise<void>;
   /** Opens, plans, runs and closes one promotion. */
   readonly run: (input: PromotionInput) => Promise<PromotionOutcome>;
   /** Opens a promotion and leaves it to the caller. */
@@ -116,7 +123,7 @@ export function shipKey(): SigningKeyPair {
 export async function openPromotionFixture(
   options: RegistryOptions = {},
   written: SettingsInput = {},
-  { dockerConfig = {}, namespaceLabels, opening }: InstallationOptions = {},
+  { dockerConfig = {}, namespaceLabels, opening, place }: InstallationOptions = {},
 ): Promise<PromotionFixture> {
   const registry = await startRegistry(options);
   const bugs: unknown[] = [];
@@ -127,9 +134,13 @@ export async function openPromotionFixture(
   };
   const settings = valueOf(parseSettings(written));
   const logins = await mkdtemp(join(tmpdir(), 'logins-'));
-  await writeFile(join(logins, 'config.json'), JSON.stringify(dockerConfig));
+  const setLogins = async (config: object): Promise<void> => {
+    await writeFile(join(logins, 'next.json'), JSON.stringify(config));
+    await rename(join(logins, 'next.json'), join(logins, 'config.json'));
+  };
+  await setLogins(dockerConfig);
   const environment = { PATH: process.env.PATH, DOCKER_CONFIG: logins };
-  const judging = valueOf(await openJudging(settings, { ...PROCESS_CONTEXT, environment }, watching));
+  const judging = valueOf(await openJudging(settings, { ...PROCESS_CONTEXT, environment }, watching, place));
   const context = (policies: readonly CompiledPolicy[]) => ({
     ...judging.opening(ROOTS.publicGood),
     ...(namespaceLabels && { granting: { grants: judging.grants, namespaceLabels } }),
@@ -173,6 +184,8 @@ export async function openPromotionFixture(
   return {
     registry,
     context: context([]),
+    judgeImages: judging.judge,
+    setLogins,
     open,
     rejudge: async ({ spec, secrets = {}, known = [], namespace = 'platform' }) =>
       valueOf(

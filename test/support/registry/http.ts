@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -24,6 +25,11 @@ export interface Reply {
 
 /** Drops the connection instead of answering. */
 export type Hangup = 'hang up';
+
+/** Writes to the connection what no HTTP server would write; has to end it. */
+export interface RawReply {
+  readonly raw: (socket: Socket) => void;
+}
 
 /** A reply with a JSON body. */
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Reply {

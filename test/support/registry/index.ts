@@ -2,16 +2,16 @@
 // bad as its `intercept` makes it. It implements enough of the distribution spec 1.1 for real clients to push and pull.
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGuard, type AuthOptions, type Guard } from './auth.ts';
-import { requestOf, send, type Hangup, type RegistryRequest, type Reply } from './http.ts';
+import { requestOf, send, type Hangup, type RawReply, type RegistryRequest, type Reply } from './http.ts';
 import type { ListingOptions } from './manifests.ts';
 import { route } from './routes.ts';
 import type { Store } from './store.ts';
 
 export type { AuthOptions } from './auth.ts';
-export type { Hangup, RegistryRequest, Reply } from './http.ts';
+export type { Hangup, RawReply, RegistryRequest, Reply } from './http.ts';
 
 /**
  * Answers in place of the registry; `undefined` = the registry answers. `handle` is the registry itself: it can be given
@@ -20,7 +20,8 @@ export type { Hangup, RegistryRequest, Reply } from './http.ts';
 export type Intercept = (
   request: RegistryRequest,
   handle: (request: RegistryRequest) => Promise<Reply>,
-) => Reply | Hangup | undefined | Promise<Reply | Hangup | undefined>;
+) => Intercepted | Promise<Intercepted>;
+type Intercepted = Reply | RawReply | Hangup | undefined;
 
 /** Options of a registry. All optional: a good registry without login over http. */
 export interface RegistryOptions extends Partial<ListingOptions> {
@@ -53,6 +54,8 @@ export interface EmbeddedRegistry {
   readonly url: string;
   /** Everything answered since the start or the last {@link EmbeddedRegistry.reset}, in the order of arrival. */
   readonly requests: readonly LoggedRequest[];
+  /** Since the start: most connections open at a time, and bytes written to all of them. */
+  traffic(): { readonly connections: number; readonly bytes: number };
   /** Sets (or with `undefined` removes) a function that answers in its place. */
   intercept(intercept: Intercept | undefined): void;
   /** Milliseconds before each answer from now on. */
@@ -82,16 +85,19 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
     requests.push({
       method: request.method,
       path: request.url.pathname + request.url.search,
-      status: reply === 'hang up' ? 0 : reply.status,
+      status: typeof reply === 'object' && 'status' in reply ? reply.status : 0,
       authorized: request.headers.authorization !== undefined,
     });
     if (reply === 'hang up') outgoing.destroy();
-    else await send(reply, outgoing, request.method);
+    else if ('raw' in reply) {
+      if (outgoing.socket) reply.raw(outgoing.socket);
+    } else await send(reply, outgoing, request.method);
   };
   const listener: RequestListener = (incoming, outgoing) => {
     answer(incoming, outgoing).catch(() => outgoing.destroy());
   };
   const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+  const traffic = countTraffic(server);
   const address = options.address ?? '127.0.0.1';
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -105,6 +111,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
     host,
     url,
     requests,
+    traffic,
     intercept: (next) => {
       intercept = next;
     },
@@ -128,4 +135,18 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
         server.closeAllConnections();
       }),
   };
+}
+
+function countTraffic(server: ReturnType<typeof createServer>): EmbeddedRegistry['traffic'] {
+  const open = new Set<Socket>();
+  let [connections, written] = [0, 0];
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    connections = Math.max(connections, open.size);
+    socket.once('close', () => {
+      open.delete(socket);
+      written += socket.bytesWritten;
+    });
+  });
+  return () => ({ connections, bytes: [...open].reduce((sum, one) => sum + one.bytesWritten, written) });
 }

@@ -72,8 +72,10 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
     if (!(await mayRead(call, donor))) return undefined;
     // A token for both repositories that is not to be had does not rule out one for the target alone.
     const answer = await unlessDenied(mountBlob(call, donor, blob.digest));
-    if (answer !== 'mounted') known.delete(placeKey(to, blob.digest));
-    return answer;
+    // Not every registry that confirms a mount has the blob then, and not every one refuses a manifest without it.
+    if (answer === 'mounted' && (await hasBlob({ ...call, alsoPulls: donor }, blob))) return answer;
+    known.delete(placeKey(to, blob.digest));
+    return answer === 'mounted' ? undefined : answer;
   };
 
   const mountOrCopy = async (transfer: Transfer, signal: AbortSignal): Promise<BlobArrival> => {

@@ -1,8 +1,8 @@
-import { pin, type Digest, type PinnedRef } from '../../model/index.ts';
+import { formatReference, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { short } from '../plan.ts';
-import { blocked, step, type Step, type StepParts } from './step.ts';
+import { blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -61,8 +61,20 @@ export function tagStep({ target }: StepParts): Step {
       if (content) await target.pushManifest({ ...to, tag: backup }, content, signal);
     }
     await target.pushManifest(to, graph.root, signal);
-    return { status: 'succeeded' };
+    return tagged(await target.tagDigest(to, signal), { before, expected: graph.root.manifest.digest, to });
   });
+}
+
+/** What came of a tag: a registry may confirm one that it did not store, or another client may have moved it since. */
+function tagged(
+  now: Digest | undefined,
+  { before, expected, to }: { readonly before?: Digest; readonly expected: Digest; readonly to: ImageRef },
+): StepOutcome {
+  if (now === expected) return { status: 'succeeded' };
+  if (now !== undefined && now !== before)
+    return blocked('TargetMoved', `${to.tag} was set to ${short(expected)} and is ${short(now)} now`);
+  const detail = `${formatReference(to)} was confirmed and does not have the digest that was pushed`;
+  return { status: 'failed', reason: { code: 'CopyIncomplete', detail } };
 }
 
 function moved(tag: string, before: Digest | undefined, now: Digest | undefined): string {

@@ -6,11 +6,11 @@ import { closeAfterEach, openRegistry, openRegistries, log, transferOf } from '.
 describe('mounting a blob', () => {
   closeAfterEach();
 
-  it('is one request within a registry', async () => {
+  it('is one request and its proof within a registry', async () => {
     const at = await openRegistries();
     const to = tagged(at.source, '1.0', 'gold/web');
     expect(await client().transferBlob(transferOf(at, { to }), patient())).to.equal('mounted');
-    expect(log(at.source)).to.deep.equal(['POST mount 201']);
+    expect(log(at.source)).to.deep.equal(['POST mount 201', 'HEAD blobs 200']);
     expect(at.source.requests[0]?.path).to.equal(
       `/v2/gold/web/blobs/uploads/?mount=${encodeURIComponent(at.blob.digest)}&from=shop%2Fweb`,
     );
@@ -49,7 +49,12 @@ describe('mounting a blob', () => {
     const to = tagged(at.target, '1.0', 'gold/other');
     expect(await one.transferBlob(transferOf(at, { to }), patient())).to.equal('mounted');
     expect(log(at.source)).to.have.length(1);
-    expect(log(at.target)).to.deep.equal(['POST uploads 202', 'PUT uploads 201', 'POST mount 201']);
+    expect(log(at.target)).to.deep.equal([
+      'POST uploads 202',
+      'PUT uploads 201',
+      'POST mount 201',
+      'HEAD blobs 200',
+    ]);
   });
 
   it('is not tried twice from a repository that lost the blob', async () => {
@@ -62,7 +67,12 @@ describe('mounting a blob', () => {
       const arrival = await one.transferBlob(transferOf(at, { to }), patient());
       expect(arrival).to.equal(repository === 'gold/b' ? 'copied' : 'mounted');
     }
-    expect(log(at.target)).to.deep.equal(['POST mount 202', 'PUT uploads 201', 'POST mount 201']);
+    expect(log(at.target)).to.deep.equal([
+      'POST mount 202',
+      'PUT uploads 201',
+      'POST mount 201',
+      'HEAD blobs 200',
+    ]);
   });
 
   it('requests a token that reads one repository and writes the other, and reuses it', async () => {
@@ -80,7 +90,7 @@ describe('mounting a blob', () => {
       'repository:gold/web:pull,push',
       'repository:shop/web:pull',
     ]);
-    expect(registry.requests.map(({ status }) => status)).to.deep.equal([200, 201]);
+    expect(registry.requests.map(({ status }) => status)).to.deep.equal([200, 201, 200]);
   });
 
   it('is replaced by an upload when this login may not mount', async () => {
