@@ -1,4 +1,4 @@
-import type { Parsed, Problem } from '../core/model/index.ts';
+import { oneLine, type Parsed, type Problem } from '../core/model/index.ts';
 import type { Terminal } from './ports.ts';
 
 export const EXIT = { ok: 0, refused: 1, unknown: 2, badInput: 3 } as const;
@@ -21,7 +21,9 @@ export function must<T>(read: Parsed<T>): T {
 
 /** One line per problem. One that several readers of the same input found is printed once. */
 export function printProblems(problems: readonly Problem[]): string {
-  const lines = problems.map(({ path, message }) => `error: ${path === '' ? '' : `${path}: `}${message}\n`);
+  const lines = problems.map(
+    ({ path, message }) => `error: ${oneLine(`${path === '' ? '' : `${path}: `}${message}`)}\n`,
+  );
   return [...new Set(lines)].join('');
 }
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { Fault } from '../core/model/index.ts';
+import { Fault, oneLine } from '../core/model/index.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor/doctor.ts';
 import { BadInput, EXIT, printProblems } from './exit.ts';
@@ -31,7 +31,7 @@ export async function runCommand(args: readonly string[], tools: Tools, terminal
       return EXIT.badInput;
     }
     if (error instanceof Fault) {
-      terminal.err(`error: ${error.code}: ${error.message}\n`);
+      terminal.err(`error: ${error.code}: ${oneLine(error.message)}\n`);
       return EXIT.unknown;
     }
     // Commander has written its message already; help that was asked for is no error.

@@ -1,4 +1,4 @@
-import { formatReference, type JudgedImage } from '../core/model/index.ts';
+import { formatReference, oneLine, type JudgedImage } from '../core/model/index.ts';
 import { describeFinding } from '../core/policy/index.ts';
 import { coloured, printDocument, type OutputFormat } from './output.ts';
 import type { Terminal } from './ports.ts';
@@ -27,7 +27,7 @@ export function report(images: readonly JudgedImage[], options: ReportOptions, t
   const { format, explain, notJudged } = options;
   if (format === 'text') {
     terminal.out(textOf(images, explain, terminal.colour));
-    for (const object of notJudged) terminal.err(`not judged: ${object}; ${WORKLOAD_KINDS}\n`);
+    for (const object of notJudged) terminal.err(`not judged: ${oneLine(object)}; ${WORKLOAD_KINDS}\n`);
     return;
   }
   const document = {
@@ -60,10 +60,10 @@ function textOf(images: readonly JudgedImage[], explain: ReportOptions['explain'
     const { container, field, image, reference, verdict } = judged;
     const { word, colour: code } = WORDS[verdict.kind];
     return [
-      `${coloured(word, code, colour)}  ${reference ? formatReference(reference) : image}`,
-      ...(field === '' ? [] : [`         ${container} in ${field}`]),
-      ...verdict.findings.map((finding) => `         ${describeFinding(finding)}`),
-      ...explain(judged).map((line) => `           ${line}`),
+      `${coloured(word, code, colour)}  ${oneLine(reference ? formatReference(reference) : image)}`,
+      ...(field === '' ? [] : [`         ${oneLine(`${container} in ${field}`)}`]),
+      ...verdict.findings.map((finding) => `         ${oneLine(describeFinding(finding))}`),
+      ...explain(judged).map((line) => `           ${oneLine(line)}`),
     ];
   });
   const counts = Object.entries(summary(images)).filter(([key, count]) => key !== 'total' && count > 0);

@@ -1,4 +1,4 @@
-import { failed, inFile, parseDigest, parsed } from '../core/model/index.ts';
+import { failed, inFile, oneLine, parseDigest, parsed } from '../core/model/index.ts';
 import type { Digest, Parsed, Problem, PublicKey, Signer, TrustRoot } from '../core/model/index.ts';
 import { parsePublicKey } from '../core/policy/index.ts';
 import { BadInput, EXIT, must } from './exit.ts';
@@ -29,7 +29,7 @@ export const addVerifyBundle: AddCommand = (program, tools, terminal, exit) => {
     .action(async (artifact: string, options: VerifyOptions) => {
       const outcome = must(await tools.verifyBundle(questionOf(artifact, options)));
       if (!outcome.ok) {
-        terminal.err(`not verified: ${outcome.why}\n`);
+        terminal.err(`not verified: ${oneLine(outcome.why)}\n`);
       } else {
         const { signer, signedAt } = outcome;
         const madeBy = signedAt ? `, made by ${signedAt.toISOString()}` : '';

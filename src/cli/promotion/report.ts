@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Digest } from '../../core/model/index.ts';
+import { oneLine, type Digest } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import { countResults, MAX_WAIVED, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
 import { exitCodeOf } from '../exit.ts';
@@ -124,7 +124,8 @@ function short(digest: Digest | undefined): string {
 
 function table(head: readonly string[], body: readonly (readonly string[])[], nothing = ''): string {
   if (body.length === 0) return `  ${nothing}\n`;
-  const rows = [head, ...body];
+  // Findings and messages hold what images and scanners say.
+  const rows = [head, ...body].map((row) => row.map(oneLine));
   const widths = head.map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join('  '));
   return lines.map((line) => `  ${line.trimEnd()}\n`).join('');
