@@ -62,10 +62,14 @@ async function ask(child: ChildProcess, work: Work, file: string): Promise<Watch
     child.kill('SIGKILL');
   }, WATCH_MS);
   const started = performance.now();
-  const gone = once(child, 'exit').then(() => undefined);
+  const both = new AbortController();
+  const answered = once(child, 'message', both) as Promise<[Sent]>;
+  const gone = once(child, 'exit', both).then(() => undefined);
   child.send(work);
-  const answer = await Promise.race([once(child, 'message') as Promise<[Sent]>, gone]);
+  const answer = await Promise.race([answered, gone]);
   clearInterval(watch);
+  for (const one of [answered, gone]) one.catch(() => undefined); // the one that did not come
+  both.abort();
   if (answer === undefined) {
     const why = state.isStalled ? `takes more than ${String(STALL_MS)} ms` : 'ends the process';
     const finding = { target: work.target, why, input: lastInput(file) };

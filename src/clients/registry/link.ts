@@ -19,10 +19,13 @@ function nextPage(call: Call, answer: Answer): URL | undefined {
   const within = `/v2/${call.repository}/`;
   const { endpoint } = call;
   const isOwn = url?.origin === endpoint.origin && !objectionToUrl(url, endpoint, endpoint.rules);
-  if (isOwn && url.pathname.startsWith(within)) return url;
+  if (isOwn && url.pathname.startsWith(within) && !ENCODED_STEP.test(url.pathname)) return url;
   const where = url === undefined ? 'no valid address' : quote(url.host + url.pathname);
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }
+
+/** A dot or slash that is written in code: servers that read it as one would leave the repository by it. */
+const ENCODED_STEP = /%(?:2e|2f|5c)/i;
 
 /** What a page brings, and how many entries it listed: those that are left out count, too. */
 export interface Page<T> {

@@ -19,6 +19,7 @@ export {
   listOf,
   MAX_JSON_VALUES,
   objectOf,
+  ownField,
   parseJson,
   textOf,
 } from './json.ts';

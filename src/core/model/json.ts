@@ -8,6 +8,11 @@ export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
+/** A field that an object has itself; `undefined` where it has none. What every object has, such as `constructor`, is no field. */
+export function ownField<T>(fields: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
+}
+
 /** The elements of what may be an array; none where it is none. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as readonly unknown[]) : [];

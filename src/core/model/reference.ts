@@ -69,7 +69,7 @@ function withTag(named: string, digest: Digest | undefined): Parsed<ImageRef> {
 
 function withName(name: string, rest: Pick<ImageRef, 'tag' | 'digest'>): Parsed<ImageRef> {
   const slash = name.indexOf('/');
-  const first = slash < 0 ? '' : name.slice(0, slash).toLowerCase();
+  const first = slash < 0 ? '' : inLowerCase(name.slice(0, slash));
   const hasHost = /[.:[]/.test(first) || first === 'localhost';
   const written = hasHost && !DOCKER_HUB_ALIASES.has(first) ? first : DOCKER_HUB;
   const registry = withPlainHost(written);
@@ -78,6 +78,11 @@ function withName(name: string, rest: Pick<ImageRef, 'tag' | 'digest'>): Parsed<
   const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
   const wrong = nameProblem(registry, repository);
   return wrong === undefined ? parsed({ registry, repository, ...rest }) : problem('', wrong);
+}
+
+/** A host in lower case, if it is one: some foreign letters have a plain one as their lower case, such as the Kelvin sign. */
+function inLowerCase(host: string): string {
+  return /^[\x21-\x7e]*$/.test(host) ? host.toLowerCase() : host;
 }
 
 /**

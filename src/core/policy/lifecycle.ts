@@ -1,4 +1,4 @@
-import type { Annotations, Evidence, Unknown } from '../model/index.ts';
+import { ownField, type Annotations, type Evidence, type Unknown } from '../model/index.ts';
 import type { LifecycleRequirement } from './compile/requirements.ts';
 import { parseTime } from './time.ts';
 import { readIndexes, readReferrers } from './readings.ts';
@@ -72,7 +72,7 @@ function readOne(
   const unreadable: { says: LifecycleKind; where: string }[] = [];
   const read = (from: Annotations, where: (key: string) => string) => {
     for (const { key, says } of keys) {
-      const text = from[key];
+      const text = ownField(from, key);
       if (text === undefined) continue;
       const moment = parseTime(text);
       if (moment) claims.push({ says, moment, where: where(key) });

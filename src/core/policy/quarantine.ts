@@ -1,4 +1,4 @@
-import { nameOf, type Evidence, type Unknown } from '../model/index.ts';
+import { nameOf, ownField, type Evidence, type Unknown } from '../model/index.ts';
 import { objection } from './compile/authority.ts';
 import type { QuarantineRequirement } from './compile/requirements.ts';
 import { readIndexes, readReferrers, readSignatures } from './readings.ts';
@@ -22,7 +22,7 @@ export function readQuarantine(
   const flags = [
     ...(requirement.byPlace(nameOf(image)) ? [BY_PLACE] : []),
     ...requirement.annotations
-      .filter(({ key, values }) => isOneOf(annotations[key], values))
+      .filter(({ key, values }) => isOneOf(ownField(annotations, key), values))
       .map(({ key }) => `flagged by annotation ${key}`),
     ...listing.read
       .filter(({ artifactType }) => requirement.artifactTypes.includes(artifactType))

@@ -81,6 +81,8 @@ describe('pages of referrers', () => {
       `https://${registry.host}/v2/shop/web/referrers/${image.digest}?page=2`,
       `/v2/shop/other/referrers/${image.digest}`,
       `/v2/shop/web/../other/referrers/${image.digest}`,
+      `/v2/shop/web/..%2fother/referrers/${image.digest}`,
+      `/v2/shop/web/x%5C..%5C..%5Cother/referrers/${image.digest}`,
       'http://169.254.169.254/v2/shop/web/',
     ];
     for (const link of elsewhere) {

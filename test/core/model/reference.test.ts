@@ -99,6 +99,7 @@ describe('reference', () => {
     ['R07: a line break in the tag', 'nginx:1\n'],
     ['R07: a letter of another alphabet', 'nginх'],
     ['R07: a host in another alphabet', 'rеgistry.example.com/web'],
+    ['R07: a Kelvin sign in the host, of which k is the lower case', '\u212aubernetes.example.com/web'],
     ['R07: percent-encoding', 'a.io/web%2Fx'],
     ['R07: a query', 'a.io/web?x=1'],
     ['R07: dots that climb', 'a.io/../web'],

@@ -25,6 +25,7 @@ describe('label selector', () => {
     ['Exists holds', one('env', 'Exists'), prod, true],
     ['Exists holds for an empty value', one('env', 'Exists'), { env: '' }, true],
     ['Exists does not hold', one('tier', 'Exists'), prod, false],
+    ['what every object has is no label', one('constructor', 'DoesNotExist'), prod, true],
     ['DoesNotExist holds', one('tier', 'DoesNotExist'), prod, true],
     ['DoesNotExist does not hold', one('env', 'DoesNotExist'), prod, false],
     [

@@ -12,6 +12,8 @@ import { podSelector, runningImage } from '../../../src/controllers/audit/runnin
 import type { KubeObject } from '../../../src/clients/kubernetes/index.ts';
 import { review } from '../../../src/webhook/index.ts';
 import { mutate } from '../../../src/webhook/mutate.ts';
+import { decodeLargeReview, decodeReview } from '../../../src/webhook/decode.ts';
+import { scopeOf } from '../../../src/webhook/scope.ts';
 import { applyPatch, type Step } from '../../webhook/json-patch.ts';
 import { mutationPorts } from '../../webhook/mutations.ts';
 import { testPorts } from '../../webhook/ports.ts';
@@ -109,6 +111,8 @@ const pins: Target = {
   },
 };
 
+const selectPod = podSelector();
+
 const objects: Target = {
   name: 'kubernetes-objects',
   form: 'json',
@@ -126,10 +130,24 @@ const objects: Target = {
     entriesOf(value, 'Secret');
     entriesOf(value, 'ConfigMap');
     // The API server has proven names; the rest is as its author wrote it.
-    const pod = podSelector()({ ...objectOf(value), metadata: { name: 'web' } } as KubeObject);
+    const pod = selectPod({ ...objectOf(value), metadata: { name: 'web' } } as KubeObject);
     const states = (pod?.runs.containers ?? []).map((one) => runningImage(one).state);
     return `${labels.join(' ')} ${[...new Set(states)].join(' ')}`;
   }),
 };
 
-export const WORKLOADS: readonly Target[] = [admission, pins, objects];
+const largeReviews: Target = {
+  name: 'large-reviews',
+  form: 'json',
+  check: (input) => {
+    const workloads = KUBERNETES_WORKLOADS;
+    const [whole, large] = [decodeReview(input), decodeLargeReview({ body: input, workloads })];
+    if (!large.ok) return `refused ${String(whole.ok)}`;
+    demand(whole.ok, 'a large review is read by the same rules');
+    const scopes = [whole, large].map((read) => (read.ok ? scopeOf(read.value, workloads) : read));
+    demand(JSON.stringify(scopes[0]) === JSON.stringify(scopes[1]), 'a large review brings the same images');
+    return scopes[0]?.ok ? 'read' : 'unreadable';
+  },
+};
+
+export const WORKLOADS: readonly Target[] = [admission, pins, objects, largeReviews];

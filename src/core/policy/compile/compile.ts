@@ -1,4 +1,4 @@
-import { describeProblems, digestOf, objectOf, parsed, parseWith } from '../../model/index.ts';
+import { describeProblems, digestOf, objectOf, ownField, parsed, parseWith } from '../../model/index.ts';
 import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileImageGlob, readRefusedGlob } from './image-globs.ts';
@@ -70,12 +70,14 @@ export function compileNamespaceSelector(written: unknown): Parsed<(labels: Labe
 
 /** Whether labels satisfy a Kubernetes label selector; an empty selector selects everything, as in Kubernetes. */
 function selects(selector: Selector, labels: Labels): boolean {
-  const byLabel = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+  const byLabel = Object.entries(selector.matchLabels ?? {}).every(
+    ([key, value]) => ownField(labels, key) === value,
+  );
   return byLabel && (selector.matchExpressions ?? []).every((expression) => holds(expression, labels));
 }
 
 function holds({ key, operator, values = [] }: Expression, labels: Labels): boolean {
-  const value = labels[key];
+  const value = ownField(labels, key);
   const isThere = value !== undefined;
   const isAmong = isThere && values.includes(value);
   return { In: isAmong, NotIn: !isAmong, Exists: isThere, DoesNotExist: !isThere }[operator];

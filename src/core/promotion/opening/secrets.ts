@@ -1,4 +1,4 @@
-import { objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../../model/index.ts';
+import { objectOf, ownField, parsed, problem, textOf, type Parsed, type Problem } from '../../model/index.ts';
 import type { Material } from '../../policy/index.ts';
 import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
 
@@ -54,13 +54,13 @@ export async function readOwner(
   return parsed({
     namespace,
     secret: (name) => found.get(`Secret/${name}`),
-    material: ({ kind, name, key }) => found.get(`${kind}/${name}`)?.[key],
+    material: ({ kind, name, key }) => ownField(found.get(`${kind}/${name}`) ?? {}, key),
   });
 }
 
 /** An entry that has to be there; the path names the field that asks for it. */
 export function entryOf(entries: Entries | undefined, key: string, path: string): Parsed<string> {
-  const value = entries?.[key];
+  const value = entries && ownField(entries, key);
   return value === undefined ? problem(path, `its Secret has no entry "${key}"`) : parsed(value);
 }
 
