@@ -2,7 +2,7 @@ import * as z from 'zod';
 import {
   digestAlgorithm,
   parseDigest,
-  parseJson,
+  parseCounted,
   type Digest,
   type Fault,
   type ReasonCode,
@@ -126,7 +126,7 @@ async function* holding(
 
 /** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */
 export async function readJson(call: Call, answer: Answer, maxBytes: number): Promise<unknown> {
-  return parseJson(await readBody(call, answer, maxBytes));
+  return parseCounted(await readBody(call, answer, maxBytes));
 }
 
 /** Most of a refusal that is read, in bytes: the codes come first, and the rest is not used. */

@@ -7,7 +7,7 @@ import {
   type Descriptor,
   type Digest,
   type Listing,
-  parseJson,
+  parseCounted,
   fallbackTag,
 } from '../../core/model/index.ts';
 import { contentType, drop, readBody, refuseOtherMeaning } from './answer.ts';
@@ -151,7 +151,7 @@ export async function addToFallbackTag(
 async function readListing(call: Call, tag: string): Promise<WrittenListing> {
   const raw = await readRawManifest(call, tag);
   if (raw === undefined) return {};
-  const read = whole.safeParse(parseJson(raw.bytes)).data;
+  const read = whole.safeParse(parseCounted(raw.bytes)).data;
   const mediaType = read?.mediaType ?? raw.contentType ?? '';
   if (read !== undefined && isIndexType(mediaType)) return { ...read, mediaType };
   throw misbehaved(call, 'what lies under the fallback tag is not a listing');

@@ -79,7 +79,6 @@ const SINGLE = ['config', 'subject'] as const;
 export function parseKeeping(bytes: Uint8Array, keys: AnnotationKeys | undefined): Parsed<unknown> {
   const excess = excessOfJson(bytes);
   if (excess === 'values') return over('all', `has more than ${MAX_JSON_VALUES} values`);
-  // Behind the depth at which the counting ends there may be too many values.
   if (excess === 'depth') return problem('', 'is nested too deeply');
   const document = parseJson(bytes);
   if (hasDoubledField(bytes, document))

@@ -20,6 +20,7 @@ export {
   MAX_JSON_VALUES,
   objectOf,
   ownField,
+  parseCounted,
   parseJson,
   textOf,
 } from './json.ts';

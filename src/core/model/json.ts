@@ -48,7 +48,7 @@ const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
 
 /** What keeps JSON from being parsed at all, by its brackets and commas outside of text; `undefined` when nothing does. */
 export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined {
-  let [depth, values] = [0, 0];
+  let [depth, values, isDeep] = [0, 0, false];
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === QUOTE) at = endOfText(bytes, at);
@@ -56,11 +56,17 @@ export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined 
     else if (CLOSING.has(byte)) depth -= 1;
     else if (OPENING.has(byte)) {
       values += 1;
-      if (++depth > MAX_JSON_DEPTH) return 'depth';
+      if (++depth > MAX_JSON_DEPTH) isDeep = true;
     }
+    // Counted to the end: behind what is too deep there may be too many.
     if (values > MAX_JSON_VALUES) return 'values';
   }
-  return undefined;
+  return isDeep ? 'depth' : undefined;
+}
+
+/** {@link parseJson} of bytes from outside, where nothing else limits them; `undefined` also where they have more values than are parsed. */
+export function parseCounted(bytes: Uint8Array): unknown {
+  return excessOfJson(bytes) === 'values' ? undefined : parseJson(bytes);
 }
 
 /**

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { isIndexType, nameOf, parseJson, pin } from '../model/index.ts';
+import { isIndexType, nameOf, parseCounted, pin } from '../model/index.ts';
 import type { Digest, Fault, ImageRef } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
@@ -164,5 +164,5 @@ async function claimOf(
   const [first] = manifest.manifests;
   const image = first ? await source.manifest(pin(ref, first.digest), signal) : manifest;
   const bytes = image?.config && (await source.blob(ref, image.config, MAX_CONFIG_BYTES, signal));
-  return bytes && (config.safeParse(parseJson(bytes)).data?.created ?? undefined);
+  return bytes && (config.safeParse(parseCounted(bytes)).data?.created ?? undefined);
 }

@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { isObject, listOf, objectOf, parseJson, textOf } from '../../../src/core/model/index.ts';
+import {
+  isObject,
+  listOf,
+  objectOf,
+  parseCounted,
+  parseJson,
+  textOf,
+} from '../../../src/core/model/index.ts';
+import { excessOfJson, MAX_JSON_VALUES } from '../../../src/core/model/json.ts';
 
 describe('JSON that is parsed', () => {
   const rows: readonly [string, Uint8Array | string, unknown][] = [
@@ -12,6 +20,17 @@ describe('JSON that is parsed', () => {
     ['is undefined for bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), undefined],
   ];
   for (const [what, json, expected] of rows) it(what, () => expect(parseJson(json)).to.deep.equal(expected));
+
+  it('M15: values are counted behind deep nesting, too, and too many are not parsed', () => {
+    const deep = `${'['.repeat(300)}${']'.repeat(300)}`;
+    const many = `[${'1,'.repeat(MAX_JSON_VALUES)}1]`;
+    expect(excessOfJson(Buffer.from(`[${deep}]`))).to.equal('depth');
+    for (const text of [`[${deep},${many}]`, `[${many},${deep}]`, many]) {
+      expect(excessOfJson(Buffer.from(text))).to.equal('values');
+      expect(parseCounted(Buffer.from(text))).to.equal(undefined);
+    }
+    expect(parseCounted(Buffer.from(`[${deep}]`))).to.be.an('array');
+  });
 });
 
 describe('a value of an unknown type', () => {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { objectOf, parseJson } from '../../model/index.ts';
+import { objectOf, parseCounted } from '../../model/index.ts';
 import type { Descriptor, ImageRef, ManifestContent } from '../../model/index.ts';
 import type { TaggedManifest } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
@@ -66,8 +66,8 @@ async function merge(
   const lacked = new Set(lackedBy(theirs, ours));
   const bytes = config && (await target.blob(to, config, MAX_CONFIG_BYTES, signal));
   const extended = bytes && extendConfig(bytes, [...lacked]);
-  const base = written.parse(parseJson(theirs.bytes));
-  const more = written.parse(parseJson(ours.bytes)).layers.filter((_, at) => {
+  const base = written.parse(parseCounted(theirs.bytes));
+  const more = written.parse(parseCounted(ours.bytes)).layers.filter((_, at) => {
     const layer = ours.manifest.layers[at];
     return layer !== undefined && lacked.has(layer);
   });
@@ -92,7 +92,7 @@ const config = z.looseObject({
 
 /** Their config for `layers` more; `undefined` when it is not one that names its layers and can stay as it is. */
 function extendConfig(bytes: Uint8Array, layers: readonly Descriptor[]): Uint8Array | undefined {
-  const read = config.safeParse(parseJson(bytes));
+  const read = config.safeParse(parseCounted(bytes));
   if (!read.success) return undefined;
   const { rootfs, history, ...rest } = read.data;
   // cosign's layers are not compressed, so that each is its own diff id; and every layer has its line of history.

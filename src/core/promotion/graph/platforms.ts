@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { listRunnable, statementsAbout } from '../../evidence/index.ts';
-import { digestAlgorithm, formatReference, isIndexType, parseJson, pin } from '../../model/index.ts';
+import {
+  digestAlgorithm,
+  formatReference,
+  isIndexType,
+  parseCounted,
+  parseJson,
+  pin,
+} from '../../model/index.ts';
 import type {
   Descriptor,
   Digest,
@@ -63,7 +70,7 @@ async function inConfig(
   const described = (known ?? (await source.manifest(pin(image, digest), signal)))?.config;
   if (!described || !IMAGE_CONFIGS.has(described.mediaType)) return undefined;
   const bytes = await source.blob(image, described, MAX_CONFIG_BYTES, signal);
-  return bytes && config.safeParse(parseJson(bytes)).data;
+  return bytes && config.safeParse(parseCounted(bytes)).data;
 }
 
 function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<string>): ManifestContent {

@@ -3,7 +3,7 @@ import {
   formatReference,
   nameOf,
   parsed,
-  parseJson,
+  parseCounted,
   parseWith,
   problem,
   rfc3339,
@@ -56,7 +56,7 @@ export function emptyHistory(image: string, source: string): MirrorHistory {
 
 /** Reads the layer of a history; one that cannot be read is a problem, and never an empty one. */
 export function parseHistory(bytes: Uint8Array): Parsed<MirrorHistory> {
-  return parseWith(historySchema, parseJson(bytes));
+  return parseWith(historySchema, parseCounted(bytes));
 }
 
 /** Whether this digest was mirrored before under this tag of the source. */

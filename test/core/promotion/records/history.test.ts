@@ -147,4 +147,8 @@ describe('the history of a mirror', () => {
     // After a retry of the failed write the entry exists once.
     expect(await book.add(arrivalOf('1.0.0'), signal)).to.equal(undefined);
   });
+
+  it('M15: a history of more values than are parsed is a problem, never an empty one', () => {
+    expect(parseHistory(Buffer.from(`{"entries":[${'[],'.repeat(1_000_000)}[]]}`)).ok).to.be.false;
+  });
 });
