@@ -15,6 +15,9 @@ const MOVED_MS = 2_000;
 /** Milliseconds after which a fact that was found is asked for anew. */
 const FORGOTTEN_MS = FOUND_MS + 3_000;
 
+/** Milliseconds for which only the new answer is right, before the next change: without them a memory without end would not show. */
+const STRICT_MS = 8_000;
+
 /** The policy, and the scenarios. */
 export async function changingImages(world: World): Promise<readonly Scenario[]> {
   await world.policy('moving', `${world.fixture.registry.host}/moving/**`, { pinDigests: true });
@@ -28,7 +31,7 @@ async function signedLater({ fixture }: World): Promise<Scenario> {
   const next = async () => {
     round += 1;
     const image = await pushImage(target, { salt: `later ${round}` });
-    return { image, truth: createTruth(['Unsigned']), signed: false };
+    return { image, truth: createTruth(['Unsigned']), signed: false, ripeAt: 0 };
   };
   let now = await next();
   return {
@@ -36,13 +39,15 @@ async function signedLater({ fixture }: World): Promise<Scenario> {
     weight: 5,
     ask: () => ({ images: [now.image.reference], permits: now.truth.permits }),
     change: async () => {
-      const { image, truth, signed } = now;
+      const { image, truth, signed, ripeAt } = now;
+      if (performance.now() < ripeAt) return;
       if (signed) {
         now = await next();
         return;
       }
       await truth.change(['allow'], ABSENT_MS, () => pushBundleSignature(target, image, fixture.key));
       now.signed = true;
+      now.ripeAt = performance.now() + ABSENT_MS + STRICT_MS;
     },
   };
 }
@@ -56,7 +61,7 @@ async function flagged({ fixture }: World): Promise<Scenario> {
     round += 1;
     const image = await pushImage(target, { salt: `flagged ${round}` });
     await pushBundleSignature(target, image, key);
-    return { image, truth: createTruth(['allow']), step: 0 };
+    return { image, truth: createTruth(['allow']), step: 0, ripeAt: 0 };
   };
   let now = await next();
   return {
@@ -64,7 +69,8 @@ async function flagged({ fixture }: World): Promise<Scenario> {
     weight: 5,
     ask: () => ({ images: [now.image.reference], permits: now.truth.permits }),
     change: async () => {
-      const { image, truth, step } = now;
+      const { image, truth, step, ripeAt } = now;
+      if (performance.now() < ripeAt) return;
       if (step === 0) {
         const flag = () => pushReferrer(target, { subject: image, artifactType: QUARANTINE });
         await truth.change(['Quarantined'], FORGOTTEN_MS, flag);
@@ -72,8 +78,9 @@ async function flagged({ fixture }: World): Promise<Scenario> {
         const release = () => pushStatement(target, image, { key, predicateType: RELEASE_PREDICATE_TYPE });
         await truth.change(['allow'], ABSENT_MS, release);
       }
-      if (step < 2) now.step += 1;
-      else now = await next();
+      now.step += 1;
+      now.ripeAt = performance.now() + (step === 0 ? FORGOTTEN_MS : ABSENT_MS) + STRICT_MS;
+      if (step === 2) now = await next();
     },
   };
 }
