@@ -81,7 +81,8 @@ export function parseKeeping(bytes: Uint8Array, keys: AnnotationKeys | undefined
   if (excess === 'values') return over('all', `has more than ${MAX_JSON_VALUES} values`);
   if (excess === 'depth') return problem('', 'is nested too deeply');
   const document = parseJson(bytes);
-  if (hasDoubledField(bytes, document))
+  // Text that is no JSON has no fields, and a page for people has colons.
+  if (document !== undefined && hasDoubledField(bytes, document))
     return ambiguous('', 'has a field twice in one object, which programs read in different ways');
   return keepAnnotations(document, keys);
 }

@@ -214,6 +214,12 @@ describe('manifest, refused', () => {
       expect([ok, failed]).to.deep.equal([false, { problems: [DOUBLED] }]);
     });
 
+  for (const text of ['<a href=https://acme.example/login>', '{"layers":[{"size":', 'a: b', ''])
+    it(`F06 what is no JSON is unreadable and not ambiguous, also with colons: ${text}`, () => {
+      const { ok, ...failed } = read(text);
+      expect([ok, failed]).to.deep.equal([false, { problems: [{ path: '', message: 'is not JSON' }] }]);
+    });
+
   it('reads colons and quotes in text, and a field with the name of the prototype', () => {
     const annotations = { 'a:b': '":"', 'c"': ':\\', '\\': '{"d":1,"d":2}' };
     expect(value({ ...image, annotations }).annotations).to.deep.equal(annotations);

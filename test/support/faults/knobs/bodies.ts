@@ -25,7 +25,8 @@ const always =
   (which) =>
     answer(which, { status, headers, body });
 
-const HTML = '<!doctype html><title>Sign in</title><form action="/login"></form>';
+const HTML =
+  '<!doctype html><title>Sign in: acme</title><script>let a = {b: 1};</script><form action="/login"></form>';
 
 /** Bytes, types and encodings that are not those that were asked for. */
 export const BODIES: readonly Knob[] = [
