@@ -2,7 +2,14 @@ import { expect } from 'chai';
 import { judge } from '../../../src/core/evidence/index.ts';
 import { authority, found, policyOf } from '../../support/policies.ts';
 import { signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
-import { attachBundle, createBench, forever, pushSignatures, shortly } from '../../support/verification.ts';
+import {
+  attachBundle,
+  createBench,
+  forever,
+  LIMITS,
+  pushSignatures,
+  shortly,
+} from '../../support/verification.ts';
 
 const WEB = 'registry.example.com/shop/web';
 const PROVENANCE = 'https://slsa.dev/provenance/v1';
@@ -77,5 +84,36 @@ describe('budgets of a judgement', () => {
     const json = statementBundle({ key, digest, predicateType: PROVENANCE, predicate });
     attachBundle(registry, WEB, { subject: digest, json });
     expect(shortly(await ask([`${WEB}@${digest}`], [attested]))).to.deep.equal(['unknown LimitExceeded']);
+  });
+
+  it('B22: an older report does not stand in for what is not read because there is too much of it', async () => {
+    const { registry, judge: ask, pass } = createBench();
+    const digest = registry.push(WEB);
+    const scanned = policyOf({
+      authorities: [authority('ci', key)],
+      require: { vulnerabilities: { failOn: 'High', from: ['ci'] } },
+    });
+    const predicateType = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+    const attach = (scanFinishedOn: string, ids: readonly string[], padding = 0) => {
+      const found = ids.map((id) => ({ VulnerabilityID: id, PkgName: 'musl', Severity: 'CRITICAL' }));
+      const result = {
+        SchemaVersion: 2,
+        Results: [{ Class: 'lang-pkgs', Type: 'npm', Vulnerabilities: found }],
+      };
+      const scanner = { uri: 'trivy', version: '0.74.0', result };
+      const predicate = { scanner, metadata: { scanFinishedOn }, padding: 'x'.repeat(padding) };
+      const json = statementBundle({ key, digest, predicateType, predicate });
+      return attachBundle(registry, WEB, { subject: digest, json });
+    };
+    attach('2026-01-01T00:00:00Z', []);
+    const image = `${WEB}@${digest}`;
+    expect(shortly(await ask([image], [scanned]))).to.deep.equal(['allow']);
+
+    attach('2026-01-02T00:00:00Z', ['CVE-2026-1'], 8 * MIB);
+    // Anyone who can push adds what displaces the newer report from the budget, and signs nothing.
+    for (let n = 0; n < 4; n++)
+      attachBundle(registry, WEB, { subject: digest, json: Buffer.alloc(7 * MIB, `{"n":${String(n)}} `) });
+    pass(LIMITS.foundMs + 1);
+    expect(shortly(await ask([image], [scanned]))).to.deep.equal(['unknown LimitExceeded']);
   });
 });

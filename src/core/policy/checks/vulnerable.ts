@@ -31,6 +31,7 @@ export const vulnerable: Check = (given) => {
   const refusal = judge(newest(readable), requirement, given);
   if (refusal) return refusal;
   // What cannot be read may be the newest, and say the worst: an older one that is good must not stand in for it.
+  if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
   const unread = reports.find(isUnreadable);
   if (!unread) return undefined;
   const detail = `the vulnerability report cannot be read: ${unread.unreadable}`;
