@@ -15,6 +15,8 @@ import {
 } from '../clients/registry/registry-fixture.ts';
 
 const KIB = 1024;
+/** As by default. */
+const BUDGETS = { bytesInFlight: 32 * 1024 * KIB, namespaceBytesPerMinute: 1024 ** 3 };
 const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf('{}'), size: 2 };
 
 /** A manifest with so many annotations, and one that is asked for. */
@@ -92,15 +94,33 @@ describe('budgets for what a registry sends', () => {
   it('M05: bodies without end that arrive at the same time do not wait for each other', async () => {
     const { registry } = await start();
     registry.intercept(endlessBody('/manifests/'));
-    const { budget } = createBudgets(
-      { bytesInFlight: 32 * 1024 * KIB, namespaceBytesPerMinute: 0 },
-      () => new Date(),
-    );
+    const { budget } = createBudgets(BUDGETS, () => new Date());
     const reader = client({ budget });
     const all = Array.from({ length: 8 }, () =>
       faultOf(reader.manifest(tagged(registry), AbortSignal.timeout(10_000)), 'LimitExceeded'),
     );
     for (const { transient } of await Promise.all(all)) expect(transient).to.equal(false);
+    expect(budget.held()).to.equal(0);
+  });
+
+  it('M05: listings of many large pages do not wait for each other', async () => {
+    const { registry, image } = await start();
+    const annotations = { padding: 'x'.repeat(900 * KIB) };
+    registry.intercept(({ url }) => {
+      const number = Number(url.searchParams.get('page') ?? 0);
+      const link = `<${url.pathname}?page=${number + 1}>; rel="next"`;
+      return page([{ ...entry(number), annotations }], number === 3 ? {} : { link });
+    });
+    const { budget } = createBudgets(BUDGETS, () => new Date());
+    const reader = client({ budget });
+    let most = 0;
+    const listings = Array.from({ length: 6 }, async () => {
+      const listed = await reader.referrers(pinned(registry, image.digest), AbortSignal.timeout(20_000), []);
+      most = Math.max(most, budget.held());
+      return listed.length;
+    });
+    expect(new Set(await Promise.all(listings))).to.deep.equal(new Set([4]));
+    expect(most).to.be.at.most(12 * 1024 * KIB);
     expect(budget.held()).to.equal(0);
   });
 

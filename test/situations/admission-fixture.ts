@@ -10,7 +10,7 @@ import type { Parsed } from '../../src/core/model/index.ts';
 import { policyDocument, type WrittenSpec } from '../support/policies.ts';
 import { pushImage, type Pushed } from '../support/registry/push.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
-import { podReview } from '../support/reviews.ts';
+import { type podReview } from '../support/reviews.ts';
 import { pushBundleSignature } from '../support/signed-images.ts';
 import { signingKey, type SigningKey } from '../support/signing.ts';
 import { createClusterTwin, type ClusterTwin } from '../support/twins/cluster.ts';
@@ -79,7 +79,7 @@ export async function openAdmissions(): Promise<AdmissionFixture> {
   const until = async (holds: (inForce: string, hash: string) => boolean): Promise<void> => {
     const isSo = ({ name }: { readonly name: Column }) => {
       const state = states().get(name);
-      return state !== undefined && holds(state.inForce, state.hash ?? '');
+      return state !== undefined && holds(state.inForce, state.hash);
     };
     const ends = AbortSignal.timeout(MOST_MS);
     while (!COLUMNS.every(isSo)) {

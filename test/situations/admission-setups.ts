@@ -217,7 +217,10 @@ export const SETUPS: Readonly<Record<AdmissionSituation, Make>> = {
   keyRemoved: async (fixture) => {
     await usual(fixture);
     const before = new Set<string>();
-    await fixture.until((_, hash) => before.add(hash) !== undefined);
+    await fixture.until((_, hash) => {
+      before.add(hash);
+      return true;
+    });
     fixture.putKey(signingKey());
     await fixture.until((inForce, hash) => inForce === 'as written' && !before.has(hash));
     return undefined;

@@ -1,4 +1,4 @@
-import { formatReference, nameOf, type ImageRef } from '../../core/model/index.ts';
+import { MAX_MANIFEST_BYTES, formatReference, nameOf, type ImageRef } from '../../core/model/index.ts';
 import type { ByteBudget } from '../../core/evidence/index.ts';
 import type { SourceRegistry } from '../../core/promotion/index.ts';
 import { isAbsent, readBody } from './answer.ts';
@@ -29,6 +29,22 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
       for (const release of releases) release();
     }
   };
+  /**
+   * The same for a listing of several pages, whose room is taken at most twice: as a small one, then for all of its pages. Calls
+   * that hold room and ask for more again and again would wait for each other until their time is over.
+   */
+  const heldListing = <T>(call: Call, work: (call: Call) => Promise<T>): Promise<T> =>
+    held(call, ({ hold: reserve, ...rest }) => {
+      let [asked, room] = [0, 0];
+      const hold = async (bytes: number): Promise<void> => {
+        asked += bytes;
+        if (asked <= room) return;
+        const isSmall = asked <= SMALL_LISTING;
+        room = isSmall ? SMALL_LISTING : Infinity;
+        await reserve?.(isSmall ? SMALL_LISTING : MAX_MANIFEST_BYTES);
+      };
+      return work({ ...rest, ...(reserve && { hold }) });
+    });
   return {
     manifest: (ref, signal, keys) =>
       held(reading(ref, signal), async (call) => (await readContent(call, ref, keys))?.manifest),
@@ -39,12 +55,12 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
     referrers: (image, signal, keys) => {
       const doing = `list referrers of ${formatReference(image)}`;
       const call = begin('referrers', doing, image, signal);
-      return held(call, (one) => readReferrers(one, image.digest, keys));
+      return heldListing(call, (one) => readReferrers(one, image.digest, keys));
     },
     fallbackReferrers: (image, signal, keys) => {
       const doing = `read the fallback tag of ${formatReference(image)}`;
       const call = begin('referrers', doing, image, signal);
-      return held(call, (one) => readFallbackTag(one, image.digest, keys));
+      return heldListing(call, (one) => readFallbackTag(one, image.digest, keys));
     },
     blob: (repository, blob, maxBytes, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
@@ -56,9 +72,12 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
       return openBlob(begin('download', doing, repository, signal), blob, offset);
     },
     tags: (repository, signal) =>
-      held(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),
+      heldListing(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),
   };
 }
+
+/** Bytes of all pages up to which a listing takes room among the small bodies of the budget. */
+const SMALL_LISTING = 64 * 1024;
 
 const NO_ROOM = 'the time ran out while it waited for memory that other answers of registries take';
 

@@ -31,8 +31,14 @@ export interface ByteBudget {
 const SMALL_BYTES = 64 * 1024;
 /** Part of the budget that is for small ones alone. */
 const SMALL_PART = 1 / 4;
-/** Part of the room for large ones that one owner, or one registry, may hold: another always finds room beside it. */
-const MOST_OF_ONE = 1 / 2;
+/** Part of a room that one owner, or one registry, may hold: another always finds room beside it. */
+interface MostOfOne {
+  readonly owner: number;
+  readonly registry: number;
+}
+const MOST_OF_LARGE: MostOfOne = { owner: 1 / 2, registry: 1 / 2 };
+/** Small ones may be held while their call waits for a large one: one owner leaves room for others of the same registry. */
+const MOST_OF_SMALL: MostOfOne = { owner: 1 / 4, registry: 1 / 2 };
 
 interface Entry extends ByteShare {
   readonly bytes: number;
@@ -44,8 +50,8 @@ export function createByteBudget(
   total: number,
   onReserved: (share: ByteShare, bytes: number) => void = () => undefined,
 ): ByteBudget {
-  const small = createRoom(Math.floor(total * SMALL_PART), 1);
-  const large = createRoom(Math.floor(total * (1 - SMALL_PART)), MOST_OF_ONE);
+  const small = createRoom(Math.floor(total * SMALL_PART), MOST_OF_SMALL);
+  const large = createRoom(Math.floor(total * (1 - SMALL_PART)), MOST_OF_LARGE);
   return {
     reserve: async (bytes, share, signal) => {
       const release = await (bytes <= SMALL_BYTES ? small : large).reserve(bytes, share, signal);
@@ -56,7 +62,7 @@ export function createByteBudget(
   };
 }
 
-function createRoom(size: number, mostOfOne: number): ByteBudget {
+function createRoom(size: number, most: MostOfOne): ByteBudget {
   const waiting = new Map<string, Entry[]>();
   const held = new Map<string, number>();
   let free = size;
@@ -73,10 +79,12 @@ function createRoom(size: number, mostOfOne: number): ByteBudget {
   };
   /** One that holds nothing may always take one body, however large. */
   const isWithinShare = ({ owner, registry, bytes }: Entry): boolean =>
-    [`owner ${owner}`, `registry ${registry}`].every((key) => {
-      const now = held.get(key) ?? 0;
-      return now === 0 || now + bytes <= size * mostOfOne;
-    });
+    [[`owner ${owner}`, most.owner] as const, [`registry ${registry}`, most.registry] as const].every(
+      ([key, part]) => {
+        const now = held.get(key) ?? 0;
+        return now === 0 || now + bytes <= size * part;
+      },
+    );
   const begin = (entry: Entry): void => {
     count(entry, 1);
     let isHeld = true;
