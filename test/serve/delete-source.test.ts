@@ -1,6 +1,4 @@
 import { expect } from 'chai';
-import { Fault } from '../../src/core/model/index.ts';
-import type { PlannedImage } from '../../src/core/promotion/index.ts';
 import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
 import { decisions, promotionPath } from '../support/promotions/promotion-path.ts';
 import { quarantine, QUARANTINE, SBOM } from '../support/promotions/quarantined.ts';
@@ -77,76 +75,6 @@ for (const referrersApi of [true, false])
         expect(await isThere(loaded.root.digest)).to.equal(false);
         await expectFlagged(loaded, 'after the refusal');
       });
-
-    const DEATH = new Fault({
-      code: 'Cancelled',
-      operation: 'run',
-      side: 'cluster',
-      transient: false,
-      detail: '',
-    });
-
-    it('O02 killed before or after any deletion leaves no image without its flag, and continues', async function () {
-      this.timeout(60_000);
-      let total = 1;
-      for (let survived = 0; survived < total; survived += 1) {
-        fixture.registry.reset();
-        const loaded = await load();
-        const execution = await fixture.open({ spec: spec() });
-        const found = await execution.plan(AbortSignal.timeout(50_000));
-        const planned: readonly PlannedImage[] = found.state === 'planned' ? found.images : [];
-        const death = new AbortController();
-        let deleted = 0;
-        fixture.registry.intercept(({ method }) => {
-          if (death.signal.aborted) return 'hang up';
-          if (method !== 'DELETE') return undefined;
-          deleted += 1;
-          if (deleted <= survived) return undefined;
-          death.abort(DEATH);
-          return 'hang up';
-        });
-        const order = { progress: SILENT, dryRun: false, approvals: () => [] };
-        await execution.run(planned, order, death.signal);
-        await execution.close();
-        fixture.registry.intercept(undefined);
-        await expectFlagged(loaded, `after ${String(survived)} deletions`);
-        fixture.registry.forgetLog();
-        const next = await fixture.open({ spec: spec() });
-        const ended = await next.run(planned, { ...order, resumed: true }, AbortSignal.timeout(50_000));
-        await next.close();
-        expect(decisions({ results: ended })).to.deep.equal([['1.0.0', 'Promoted']]);
-        expect(await left(loaded), `after ${String(survived)} deletions`).to.deep.equal([]);
-        if (survived === 0)
-          total = fixture.registry.requests.filter(({ method }) => method === 'DELETE').length;
-      }
-      expect(total).to.be.greaterThan(10);
-    });
-
-    it('O02 killed before or after any deletion is continued by a new plan', async function () {
-      this.timeout(60_000);
-      for (let survived = 0; survived < 15; survived += 2) {
-        fixture.registry.reset();
-        const loaded = await load();
-        const other = await push('quarantine/app', 'other');
-        await pushReferrer(place('quarantine/app'), { subject: other, artifactType: QUARANTINE });
-        const death = new AbortController();
-        let deleted = 0;
-        fixture.registry.intercept(({ method }) => {
-          if (death.signal.aborted) return 'hang up';
-          if (method !== 'DELETE') return undefined;
-          deleted += 1;
-          if (deleted <= survived) return undefined;
-          death.abort(DEATH);
-          return 'hang up';
-        });
-        await fixture.run({ spec: spec(), signal: death.signal });
-        fixture.registry.intercept(undefined);
-        await expectFlagged(loaded, `after ${String(survived)} deletions`);
-        await fixture.run({ spec: spec() });
-        expect(await left(loaded), `after ${String(survived)} deletions`).to.deep.equal([]);
-        expect(await artifactTypesAbout(place('quarantine/app'), other.digest)).to.deep.equal([QUARANTINE]);
-      }
-    });
 
     it('O03 what is about an image that was never there, or that the target does not have, stays', async () => {
       await push('quarantine/app', '1.0.0');

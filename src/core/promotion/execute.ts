@@ -60,10 +60,18 @@ export function createExecution(parts: ExecutionParts): Execution {
       const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
       const arrived = resumed ? await arrivedOf(planned, parts, signal) : new Set<string>();
       const isNew = resumed ? () => Promise.resolve(false) : newness(planned, parts);
+      const named = (one: ImageResult): ImageResult =>
+        arrived.has(one.tag) && one.decision === 'UpToDate' ? { ...one, decision: arrivedAs } : one;
+      const reporting: Progress = {
+        ...progress,
+        onResult: (result) => {
+          progress.onResult(named(result));
+        },
+      };
       const results = await runPlan(
         planned.map((one) => (arrived.has(one.tag) ? asArrived(one) : one)),
         {
-          ...{ arrivedAs, pause, clock, progress, report },
+          ...{ arrivedAs, pause, clock, progress: reporting, report },
           steps: (one) => stepsFor(one, { ...parts, progress, approvals, ...watched?.(counter(one.tag)) }),
           taskOf: (one) => ({
             planned: one,
@@ -80,9 +88,7 @@ export function createExecution(parts: ExecutionParts): Execution {
       );
       const known = new Set(planned.flatMap(({ digest }) => digest ?? []));
       if (spec.promote?.deleteSource) await deleteLeftovers(parts, { known, report }, signal);
-      return results.map((one) =>
-        arrived.has(one.tag) && one.decision === 'UpToDate' ? { ...one, decision: arrivedAs } : one,
-      );
+      return results.map(named);
     },
     close,
   };

@@ -1,4 +1,5 @@
-import { artifactTypeOf, formatReference, pin, type PinnedRef } from '../model/index.ts';
+import { artifactTypeOf, formatReference, pin, type Fault, type PinnedRef } from '../model/index.ts';
+import { orFault } from './concurrency.ts';
 import { saysNothing } from './graph/carried.ts';
 import type { ImageNode } from './graph/nodes.ts';
 import { subjectOf } from './records/artifact.ts';
@@ -7,7 +8,7 @@ import { findQuarantineFlag, QUARANTINE_TYPE, quarantineFlag } from './records/m
 import type { TargetRegistry } from './ports.ts';
 import { acquisitionRecord, acquisitionStatement, findAcquisition } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
-import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
+import { copyStep, tagStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
 import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
 import { blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
@@ -16,7 +17,7 @@ import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 export function mirrorSteps(parts: StepParts, mirror: MirrorSpec): readonly Step[] {
   const { history } = parts;
   return [
-    copyStep(parts),
+    copyStep(parts, mirror.quarantine ? flagFirst(parts) : undefined),
     ...(mirror.quarantine ? [flagStep(parts)] : []),
     ...(mirror.provenance ? [recordStep(parts, mirror)] : []),
     verifyTargetStep(parts, false),
@@ -27,21 +28,46 @@ export function mirrorSteps(parts: StepParts, mirror: MirrorSpec): readonly Step
 
 /**
  * Flags the image, and everything below its index that can be pulled by itself, as quarantined before the tag makes it visible, and
- * proves with each run that each flag is still listed: clean-ups of registries take what has no tag. A listing that cannot be read
+ * proves behind the copy, and with each run that each flag is still listed: clean-ups of registries take what has no tag. A listing that cannot be read
  * fails the image.
  */
 function flagStep({ target, startedAt }: StepParts): Step {
   return step('flag', async ({ to, planned }, learned, signal) => {
     const nodes = await nodesToFlag(learned, { target, image: pin(to, planned.expected) }, signal);
     if (!nodes) return blocked('TargetMoved', `${formatReference(to)} is gone; run again to decide anew`);
-    const flagged = await markEach(nodes, async (about) => {
-      if (await isFlagged(pin(to, about.digest), target, signal)) return false;
-      await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
-      return true;
-    });
+    const flagged = await flagEach(nodes, { target, to, startedAt }, signal);
     if (!flagged) return { status: 'skipped' };
     const flagRestored = planned.action === 'UpToDate';
     return { status: 'succeeded', learned: { flagRestored } };
+  });
+}
+
+/**
+ * Flags an image before the first of its manifests is at the target: one that a killed run, or a registry that breaks half-way, leaves
+ * there without a tag can be run by its digest. A registry that takes no flag of what it does not have yet gets it behind the copy.
+ */
+function flagFirst({ target, startedAt }: StepParts): BeforeCopy {
+  return async (graph, to, signal) => {
+    const flagging = copiedNodes({ graph }).then((nodes) =>
+      flagEach(nodes, { target, to, startedAt }, signal),
+    );
+    const refused = (fault: Fault): undefined => {
+      if (fault.transient || fault.code === 'LimitExceeded') throw fault;
+    };
+    await orFault(flagging, refused, signal);
+  };
+}
+
+/** Flags each of these that is not flagged; answers whether there was one. */
+function flagEach(
+  nodes: readonly ImageNode[],
+  { target, to, startedAt }: Pick<StepParts, 'target' | 'to' | 'startedAt'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return markEach(nodes, async (about) => {
+    if (await isFlagged(pin(to, about.digest), target, signal)) return false;
+    await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
+    return true;
   });
 }
 

@@ -8,7 +8,7 @@ import { createGuard, type AuthOptions, type Guard } from './auth.ts';
 import { requestOf, send, type Hangup, type RawReply, type RegistryRequest, type Reply } from './http.ts';
 import type { ListingOptions } from './manifests.ts';
 import { route } from './routes.ts';
-import type { Store } from './store.ts';
+import { copyOf, type Store } from './store.ts';
 
 export type { AuthOptions } from './auth.ts';
 export type { Hangup, RawReply, RegistryRequest, Reply } from './http.ts';
@@ -64,8 +64,10 @@ export interface EmbeddedRegistry {
   revokeTokens(): void;
   /** Clears the log of requests. */
   forgetLog(): void;
-  /** Clears content, log and intercept, but keeps running. */
-  reset(): void;
+  /** A copy of everything it has at this moment. */
+  content(): Store;
+  /** Clears content, log and intercept, but keeps running; with this content, which stays as it is, when given. */
+  reset(content?: Store): void;
   close(): Promise<void>;
 }
 
@@ -122,8 +124,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Embe
     forgetLog: () => {
       requests.length = 0;
     },
-    reset: () => {
+    content: () => copyOf(store),
+    reset: (content = new Map()) => {
       store.clear();
+      for (const [name, repository] of copyOf(content)) store.set(name, repository);
       requests.length = 0;
       intercept = options.intercept;
     },

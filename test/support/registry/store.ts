@@ -47,6 +47,17 @@ export function repositoryIn(store: Store, name: string): Repository {
   return made;
 }
 
+/** A copy that does not change with the store; bytes are shared, because none are ever written to. */
+export function copyOf(store: Store): Store {
+  const one = ({ manifests, tags, blobs, uploads }: Repository): Repository => ({
+    manifests: new Map(manifests),
+    tags: new Map(tags),
+    blobs: new Map(blobs),
+    uploads: new Map(uploads),
+  });
+  return new Map([...store].map(([name, repository]) => [name, one(repository)]));
+}
+
 /** The digest of bytes under the algorithm that `like` names; sha256 when it names none. */
 export function hash(bytes: Uint8Array, like = 'sha256:'): string {
   const algorithm = like.startsWith('sha512:') ? 'sha512' : 'sha256';

@@ -1,6 +1,7 @@
 import { formatReference, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
+import type { Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import { blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
 
@@ -14,10 +15,14 @@ export function gatherImage(
   return gatherGraph({ image, source, platforms, attachments, kind: mirror ? 'mirror' : 'promote' }, signal);
 }
 
+/** What is written about an image before the target has any of it. */
+export type BeforeCopy = (graph: Graph, to: ImageRef, signal: AbortSignal) => Promise<void>;
+
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
-export function copyStep(parts: StepParts): Step {
+export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
   const { source, target, progress } = parts;
-  return step('copy', async ({ image, to, targetIsNew: isNew, planned: { tag } }, _, signal) => {
+  return step('copy', async ({ image, to, targetIsNew: isNew, planned }, _, signal) => {
+    const { tag } = planned;
     const [gathered, targetIsNew] = await Promise.all([gatherImage(image, parts, signal), isNew(signal)]);
     if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
     const { graph } = gathered;
@@ -28,6 +33,7 @@ export function copyStep(parts: StepParts): Step {
       progress.onBytes(tag, bytes - reported);
       reported = bytes;
     };
+    if (planned.action !== 'UpToDate') await before?.(graph, to, signal);
     const moved = await copyGraph({ graph, source, target, to, targetIsNew, onProgress }, signal);
     return { status: 'succeeded', learned: { graph, moved } };
   });

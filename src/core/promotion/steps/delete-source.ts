@@ -127,7 +127,10 @@ function withoutHeld(
     .map(({ digest, about }) => ({ digest, about: about.filter(isFree) }));
 }
 
-/** All that goes behind the manifests, in the order in which it goes: what is about them, flags, listings. */
+/**
+ * All that goes behind the manifests, in the order in which it goes: what is about them, flags, listings. The flag of the image itself
+ * is the last: by it the next run knows that something is left.
+ */
 function orderOf(nodes: readonly SourceNode[]): readonly Digest[] {
   const all = nodes.flatMap(({ about }) => about);
   // A listing that leaves open what it lists may list a flag.
@@ -136,7 +139,7 @@ function orderOf(nodes: readonly SourceNode[]): readonly Digest[] {
   const order = [
     ...all.filter((one) => one.kind === 'referrer' && !isFlag(one)),
     ...all.filter(({ kind }) => kind === 'tagged'),
-    ...all.filter(isFlag),
+    ...all.filter(isFlag).toReversed(),
     ...all.filter(({ kind }) => kind === 'listing'),
   ];
   return [...new Set(order.map(({ digest }) => digest))];

@@ -9,7 +9,7 @@ import { rootOf } from './write.ts';
 const MARK_AT_ONCE = 8;
 
 /** Everything of a copied image that can be pulled by itself. */
-export function copiedNodes(learned: Learned): Promise<readonly ImageNode[]> {
+export function copiedNodes(learned: Pick<Learned, 'graph'>): Promise<readonly ImageNode[]> {
   const copied = new Map(learned.graph?.manifests.map(({ manifest }) => [manifest.digest, manifest]));
   return nodesOf(rootOf(learned), (digest) => Promise.resolve(copied.get(digest)));
 }

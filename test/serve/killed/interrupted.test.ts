@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { Fault } from '../../src/core/model/index.ts';
-import type { ImageResult, PlannedImage } from '../../src/core/promotion/index.ts';
-import { SILENT } from '../support/promotions/silent.ts';
-import { listReferrers, listTags } from '../support/registry/listings.ts';
-import { pushImage, pushIndex } from '../support/registry/push.ts';
+import { Fault } from '../../../src/core/model/index.ts';
+import type { ImageResult, PlannedImage } from '../../../src/core/promotion/index.ts';
+import { SILENT } from '../../support/promotions/silent.ts';
+import { listReferrers, listTags } from '../../support/registry/listings.ts';
+import { pushImage, pushIndex } from '../../support/registry/push.ts';
 import {
   openPromotionFixture,
   shipKey,
   type PromotionFixture,
   type PromotionInput,
-} from '../support/promotions/promotion-fixture.ts';
+} from '../../support/promotions/promotion-fixture.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const REPOSITORIES = ['public/app', 'quarantine/app', 'golden/app'];
@@ -168,6 +168,22 @@ for (const kind of ['mirror', 'promote'] as const)
         expect(resumed).to.include({ decision: ARRIVED[kind] });
         expect(await look(fixture), `boundary ${String(boundary)}`).to.deep.equal(undisturbed);
       }
+    });
+
+    it('F43 behind its tag is reported as what it is: its image has arrived by this run', async () => {
+      await fresh();
+      let seen = 0;
+      await run(fixture, runOf(kind, fixture), planned, (death) => {
+        seen += 1;
+        if (seen === steps) death.abort(DEATH);
+      });
+      const reported: string[] = [];
+      const onResult = ({ decision }: ImageResult) => void reported.push(decision);
+      const execution = await fixture.open(runOf(kind, fixture));
+      const order = { progress: { ...SILENT, onResult }, dryRun: false, resumed: true, approvals: () => [] };
+      await execution.run(planned, order, AbortSignal.timeout(50_000));
+      await execution.close();
+      expect(reported).to.deep.equal([ARRIVED[kind]]);
     });
 
     it('P02 before or after any write ends like one that was not interrupted, also after a new plan', async function () {
