@@ -90,13 +90,14 @@ const CHANGES: readonly Change[] = [
  * each time a new one.
  */
 export function mutateJson(document: unknown, random: Random, other: () => unknown): string {
-  const root = { document };
-  for (let left = 1 + random.below(4); left > 0; left -= 1) {
-    const places = placesIn(root);
-    if (places.length === 0) break;
-    random.pick(CHANGES)(random.pick(places), random, other);
+  let text = write(document);
+  for (let left = 1 + random.below(4); left > 0 && text.length <= MAX_INPUT_LENGTH; left -= 1) {
+    // Read anew each time: a part that stood in two places would grow in both, and so on.
+    const root = { document: JSON.parse(text) as unknown };
+    random.pick(CHANGES)(random.pick(placesIn(root)), random, other);
+    text = write(root.document);
   }
-  const text = write(root.document).slice(0, MAX_INPUT_LENGTH * 2);
+  text = text.slice(0, MAX_INPUT_LENGTH * 2);
   if (text.length < MAX_DOUBLED && random.oneIn(12)) return doubleKey(text, random);
   return random.oneIn(40) ? mutateText(text, random, () => write(other())) : text;
 }

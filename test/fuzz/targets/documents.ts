@@ -55,6 +55,17 @@ function doubled(text: string): string {
   return keys.some((key, index) => keys.indexOf(key) !== index) ? '"a":' : '';
 }
 
+function compareWithJson(text: string, read: unknown): void {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return;
+  }
+  if (json !== null && isSame(text))
+    demand(JSON.stringify(read) === JSON.stringify(json), 'JSON is read as JSON');
+}
+
 const yaml: Target = {
   name: 'yaml',
   form: 'text',
@@ -62,15 +73,7 @@ const yaml: Target = {
     const { documents, problems } = await readDocuments('-', { stdin: Readable.from([Buffer.from(input)]) });
     for (const { path, message } of problems)
       demand(path.startsWith('-') && message !== '', 'a problem names its place');
-    const text = textIn(input);
-    try {
-      const json: unknown = JSON.parse(text);
-      const [first] = documents;
-      if (problems.length === 0 && json !== null && isSame(text))
-        demand(JSON.stringify(first?.value) === JSON.stringify(json), 'JSON is read as JSON');
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
+    if (problems.length === 0) compareWithJson(textIn(input), documents[0]?.value);
     return `${String(Math.min(documents.length, 3))} ${(problems[0]?.message ?? '').replaceAll(/\d/g, '').slice(0, 30)}`;
   },
 };

@@ -48,6 +48,10 @@ const EVIDENCE = [
   evidenceOf({ manifest: ABSENT }),
 ];
 
+function firstPath(problems: readonly Problem[]): string {
+  return (problems[0]?.path ?? '').replaceAll(/\d/g, '');
+}
+
 const PEM = signingKey().pem;
 
 const policies: Target = {
@@ -61,17 +65,13 @@ const policies: Target = {
     compileNamespaceSelector(objectOf(objectOf(objectOf(value).spec).match).namespaceSelector);
     const selection = selectPolicies([policy], nameOf(USE), found({ team: 'shop' }));
     const kinds = EVIDENCE.map((evidence) => decide({ use: USE, evidence, selection, now: NOW }).kind);
-    if (
-      !read.ok &&
-      selection.applying.length > 0 &&
-      policy.enforcement === 'Deny' &&
-      policy.onUnknown === 'Deny'
-    )
+    const isStrict = policy.enforcement === 'Deny' && policy.onUnknown === 'Deny';
+    if (policy.broken !== undefined && isStrict && selection.applying.length > 0)
       demand(
         kinds.every((kind) => kind === 'unknown'),
         'a policy that cannot be compiled admits nothing',
       );
-    return `${read.ok ? 'compiled' : 'broken'} ${kinds.join(' ')} ${read.ok ? '' : (read.problems[0]?.path ?? '').replaceAll(/\d/g, '')}`;
+    return `${kinds.join(' ')} ${read.ok ? 'compiled' : firstPath(read.problems)}`;
   }),
 };
 
@@ -111,6 +111,15 @@ const conditions: Target = {
   }),
 };
 
+function checkSchedule(text: string): string {
+  const [pattern = '', zone = 'Etc/UTC'] = text.split('\n');
+  const schedule = parseSchedule(pattern, zone);
+  if (!schedule.ok) return 'no schedule';
+  const next = schedule.value(NOW);
+  if (next) demand(next.getTime() > NOW.getTime(), 'the next run is later');
+  return next ? 'runs' : 'ends';
+}
+
 const times: Target = {
   name: 'times',
   form: 'text',
@@ -121,15 +130,7 @@ const times: Target = {
     const isDuration = text.length <= 32 && DURATION_PATTERN.test(text);
     if (isDuration)
       demand(Number.isFinite(durationMs(text)) && durationMs(text) >= 0, 'a duration is a number');
-    const [pattern = '', zone = 'Etc/UTC'] = text.split('\n');
-    const schedule = parseSchedule(pattern, zone);
-    const next = schedule.ok ? schedule.value(NOW) : undefined;
-    if (next) demand(next.getTime() > NOW.getTime(), 'the next run is later');
-    return [
-      moment && 'time',
-      isDuration && 'duration',
-      schedule.ok && `schedule ${String(next !== undefined)}`,
-    ].join();
+    return [moment && 'time', isDuration && 'duration', checkSchedule(text)].join();
   },
 };
 
