@@ -94,11 +94,12 @@ export function createReach(options: ReachOptions): Reach {
   /** How public a host is, by the most public address that it has had. */
   const publicness = (hostname: string, judged: readonly Judged[]): AddressKind => {
     const at = now().getTime();
-    const seen = senders.get(hostname);
+    const name = plainName(hostname);
+    const seen = senders.get(name);
     const kinds = judged.map(({ kind }) => kind);
     if (seen && at - seen.at < SENDER_MS) kinds.push(seen.kind);
     const kind = kinds.toSorted(comparePrivacy)[0] ?? 'public';
-    senders.set(hostname, { kind, at });
+    senders.set(name, { kind, at });
     return kind;
   };
 

@@ -143,6 +143,9 @@ describe('hosts that a registry sends requests to', () => {
     time += 60_000;
     expect(await reach.named('evil.example.com')).to.equal('private');
     expect(await isReached(reach.sentBy('evil.example.com', 'vault.corp.example'))).to.equal(false);
+    // The same host, by another spelling.
+    for (const sender of ['evil.example.com.', 'EVIL.example.com'])
+      expect(await isReached(reach.sentBy(sender, 'vault.corp.example')), sender).to.equal(false);
   });
 
   it('N04 names the host and the setting in a refusal', async () => {
