@@ -20,7 +20,7 @@ import { openThreads, type Threads } from '../clients/threads/index.ts';
 import { createBudgets, createMemory, judge } from '../core/evidence/index.ts';
 import { judgeReference, pinReference, type Sources } from '../core/evidence/index.ts';
 import { failed, parsed, type Parsed } from '../core/model/index.ts';
-import { compileGrants, type OpeningContext } from '../core/promotion/index.ts';
+import { compileGrants, createReportReader, type OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { workloadTable } from '../core/workload/index.ts';
 import { TIME, clock, type OpenJudging, type ProcessContext, type Watching } from './parts.ts';
@@ -57,12 +57,8 @@ export async function openJudging(
   const verifySignature = createSignatureVerifier((question, owner) =>
     threads.run('verify', question, { ...weightOf(question.candidate), owner }),
   );
-  const memory = createMemory({
-    clock,
-    limits,
-    loadSignal: () => AbortSignal.timeout(limits.loadTimeoutMs),
-    onLookup: watching.onLookup,
-  });
+  const loadSignal = () => AbortSignal.timeout(limits.loadTimeoutMs);
+  const memory = createMemory({ clock, limits, loadSignal, onLookup: watching.onLookup });
   const sources: Sources = {
     ...{ registry, verifySignature, memory, clock, report: watching.report, ...shares },
     answerElsewhere: (job, weight) => threads.run('condition', job, weight),
@@ -100,7 +96,9 @@ function openingWith(
   const { options, registry, sources, environment, threads } = given;
   const { signing, promotions, unmatchedImages } = settings;
   const { keychain, insecureHosts = [], ca = '' } = options;
-  const scanner = openScanner(settings, { keychain, insecureHosts, ca, environment, reach: options });
+  const readReport = createReportReader((printed, weight) => threads.run('report', printed, weight));
+  const own = { keychain, insecureHosts, ca, environment, reach: options, readReport };
+  const scanner = openScanner(settings, own);
   return (publicGood) => ({
     ...{ registry, keychain, scanner, pullSecretLogins, openKeySigner, openKeylessSigner },
     readToken: readText,
@@ -118,7 +116,7 @@ function openingWith(
 /** The Trivy of the settings, one for all promotions: its turns and its databases are shared. Nothing runs before one scans. */
 export function openScanner(
   { scanner }: Pick<Settings, 'scanner'>,
-  own: Pick<Parameters<typeof createTrivy>[0], 'keychain' | 'insecureHosts' | 'ca' | 'environment' | 'reach'>,
+  own: Omit<Parameters<typeof createTrivy>[0], 'now' | 'databases' | 'serverUrl' | keyof Settings['scanner']>,
 ): OpeningContext['scanner'] {
   const { server, databaseRepository, javaDatabaseRepository, ...rest } = scanner;
   const trivy = createTrivy({

@@ -3,7 +3,7 @@ import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
-import { readSbom } from '../core/promotion/index.ts';
+import { readSbom, readScanReport } from '../core/promotion/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
 
 const verify = createVerification();
@@ -18,6 +18,7 @@ const JOBS = {
   tags: parseTags,
   review: decodeLargeReview,
   sbom: readSbom,
+  report: readScanReport,
 };
 
 export type Jobs = typeof JOBS;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { readReportHere } from '../support/promotions/scan-reports.ts';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { digestOf } from '../../src/core/model/index.ts';
@@ -50,7 +51,7 @@ describe('the scanner of promotions', () => {
     const environment = { PATH: process.env.PATH, TRIVY_TOKEN: 'a token' };
     const keychain = () => Promise.resolve(undefined);
     const side = { keychain, insecureHosts: ['registry.example.com'], ca: 'a certificate', ownLogins: true };
-    const scannerOn = openScanner(settings.value, { keychain, environment });
+    const scannerOn = openScanner(settings.value, { keychain, environment, readReport: readReportHere });
     return scannerOf(promotion.value.spec, side, { scanner: scannerOn });
   }
 

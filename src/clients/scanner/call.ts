@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { Agent, request } from 'undici';
 import * as z from 'zod';
-import { errorCode, excessOfJson, Fault, MAX_JSON_VALUES, parseJson } from '../../core/model/index.ts';
+import { errorCode, Fault, parseJson } from '../../core/model/index.ts';
 import { readAtMost, runProgram, type Ending, type Program } from '../io/index.ts';
 
 /** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
@@ -28,16 +28,10 @@ export async function callTrivy(call: TrivyCall): Promise<Buffer> {
   throw faultOf(call, ending);
 }
 
-export async function askTrivy(call: TrivyCall): Promise<unknown> {
+/** Asks Trivy about itself; `undefined` when it prints something else. */
+export async function askTrivy(call: TrivyCall): Promise<About | undefined> {
   const output = await callTrivy(call);
-  // Parsing very many values takes more memory than this process may have.
-  if (excessOfJson(output) !== undefined) {
-    const detail = `${call.command} printed JSON with more than ${MAX_JSON_VALUES} values, or nested too deeply`;
-    throw failed(call.operation, detail, { transient: false });
-  }
-  const report = parseJson(output);
-  if (report !== undefined) return report;
-  throw failed(call.operation, `${call.command} printed what is no JSON`, { transient: false });
+  return output.byteLength <= MAX_ABOUT_BYTES ? parseAbout(parseJson(output)) : undefined;
 }
 
 function faultOf(call: TrivyCall, ending: Ending): Error {
@@ -126,7 +120,7 @@ type ServerQuestion = Pick<TrivyCall, 'operation' | 'signal'> & Readonly<{ serve
 
 /** Longest time for the one small answer of a server, in milliseconds. */
 const SERVER_TIMEOUT_MS = 10_000;
-/** Most bytes of that answer; it has a few hundred. */
+/** Most bytes of that answer, and of what Trivy prints about itself; it has a few hundred. */
 const MAX_ABOUT_BYTES = 64 * 1024;
 
 const wire = z.object({

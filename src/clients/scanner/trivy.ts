@@ -1,8 +1,14 @@
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { nameOf, objectOf, parseReference } from '../../core/model/index.ts';
+import { explainFailure, Fault, nameOf, parseReference } from '../../core/model/index.ts';
 import type { Keychain } from '../../core/evidence/index.ts';
-import type { Scanner, ScanOutput, ScanSubject } from '../../core/promotion/index.ts';
+import type {
+  ReportReader,
+  Scanner,
+  ScanOutput,
+  ScanReport,
+  ScanSubject,
+} from '../../core/promotion/index.ts';
 import {
   askServer,
   askTrivy,
@@ -10,7 +16,6 @@ import {
   deadline,
   failed,
   inPrivateFolder,
-  parseAbout,
   type About,
   type TrivyCall,
 } from './call.ts';
@@ -46,6 +51,8 @@ export interface TrivyOptions extends Omit<CommandLine, 'caFile'> {
   readonly ca?: string;
   /** Where a server that a promotion names may be; absent = by the rules that need no settings. */
   readonly reach?: ReachOptions;
+  /** Reads the report that it prints, large ones beside the main thread. */
+  readonly readReport: ReportReader;
   readonly now: () => Date;
 }
 
@@ -129,20 +136,36 @@ type Line = TrivyOptions & CommandLine;
 
 async function scan(options: TrivyOptions, job: Job): Promise<ScanOutput> {
   const { operation, subject, folder } = job;
-  const { command, now } = options;
+  const { now } = options;
   const calling = callingOf(options, job);
   const line = { ...options, caFile: await caFileOf(options, folder) };
   const about = await learnAbout(line, calling, job.updates);
   const startedAt = now();
-  const report = await askTrivy(
+  const printed = await callTrivy(
     subject.kind === 'sbom'
       ? { ...calling, args: sbomArguments(line, await writePrivate(join(folder, 'sbom.json'), subject.sbom)) }
       : await imageCall(line, calling, subject),
   );
-  if (!('SchemaVersion' in objectOf(report)))
-    throw failed(operation, `${command} printed JSON that is no report`, { transient: false });
+  const finishedAt = now();
+  const read = await reportIn(printed, operation, options);
   const { version, ...database } = about;
-  return { report, scanner: { name: 'trivy', version }, ...database, startedAt, finishedAt: now() };
+  return { ...read, scanner: { name: 'trivy', version }, ...database, startedAt, finishedAt };
+}
+
+async function reportIn(
+  printed: Uint8Array,
+  operation: string,
+  { command, readReport }: Pick<TrivyOptions, 'command' | 'readReport'>,
+): Promise<ScanReport> {
+  const outcome = await readReport(printed, operation);
+  if (!outcome.ok) {
+    const what = `read a report of ${printed.byteLength} bytes by ${command}`;
+    const { code, detail, transient } = explainFailure(outcome.failure, what);
+    throw new Fault({ code, operation, side: 'scanner', transient, detail });
+  }
+  if (outcome.value.ok) return outcome.value.value;
+  const [why] = outcome.value.problems;
+  throw failed(operation, `${command} ${why?.message ?? 'printed no report'}`, { transient: false });
 }
 
 /** Of the one that judges: the server, or this Trivy after its database was updated. */
@@ -153,7 +176,7 @@ async function learnAbout(line: Line, calling: Calling, updates: Job['updates'])
   if (!offline && line.databases?.java !== undefined) await updates.java();
   if (serverUrl !== undefined) return askServer({ ...calling, serverUrl, ca });
   if (!offline) await updates.vulnerabilities();
-  const about = parseAbout(await askTrivy({ ...calling, args: versionArguments(line) }));
+  const about = await askTrivy({ ...calling, args: versionArguments(line) });
   if (about?.databaseUpdatedAt !== undefined) return about;
   const lacks = about === undefined ? 'does not say its version as Trivy does' : 'has no database';
   throw failed(operation, `${command} ${lacks}`, { transient: false });

@@ -12,6 +12,7 @@ export type {
   SourceRegistry,
   Statement,
   TargetRegistry,
+  WrittenStatement,
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
 export type { Candidate, Discovery, PlannedImage, Resolved } from './plan.ts';
@@ -21,6 +22,12 @@ export type { Execution } from './execute.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
 export { readSbom } from './gates/sboms.ts';
+export {
+  createReportReader,
+  readScanReport,
+  type ReportReader,
+  type ScanReport,
+} from './gates/scan-report.ts';
 export { gatesOf, weakenedGates } from './gates/effective.ts';
 export { MAX_WAIVED } from './schema.ts';
 export type {

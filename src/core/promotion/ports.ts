@@ -7,6 +7,7 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../model/index.ts';
+import type { ScanReport } from './gates/scan-report.ts';
 
 /*
  * What promotion needs from outside: the smallest interfaces, implemented by clients/registry, clients/scanner and clients/sigstore.
@@ -97,6 +98,11 @@ export interface Statement {
   readonly predicate: unknown;
 }
 
+/** A statement as JSON already: one that holds a large report is never a value on the main thread. */
+export interface WrittenStatement extends Pick<Statement, 'predicateType'> {
+  readonly json: Uint8Array;
+}
+
 /** Signs in one name, with a key or an identity token. Throws a `Fault` `SigningFailed` when that cannot be done. */
 export interface ArtifactSigner {
   /** Who signs, as records name it: the fingerprint of the key, or the subject of the certificate. */
@@ -106,7 +112,7 @@ export interface ArtifactSigner {
   /** A cosign signature of an image: "I signed this", with annotations of the signer. */
   signImage(image: PinnedRef, annotations: Annotations, signal: AbortSignal): Promise<SignedContent>;
   /** A signed statement (DSSE). */
-  signStatement(statement: Statement, signal: AbortSignal): Promise<SignedContent>;
+  signStatement(statement: Statement | WrittenStatement, signal: AbortSignal): Promise<SignedContent>;
   /**
    * Whether a bundle, an envelope or a simple-signing layer that claims to be by this signer is. Absent where only a verdict
    * with trust roots can know: then the claim is only a claim.
@@ -119,10 +125,8 @@ export type ScanSubject =
   | { readonly kind: 'image'; readonly image: PinnedRef }
   | { readonly kind: 'sbom'; readonly sbom: Uint8Array };
 
-/** What a scanner found, raw, and with what. */
-export interface ScanOutput {
-  /** The scanner's own JSON, as `readVulnerabilities` reads it. */
-  readonly report: unknown;
+/** What a scanner found, its own JSON and what is read of it, and with what. */
+export interface ScanOutput extends ScanReport {
   readonly scanner: { readonly name: string; readonly version: string };
   /** When its database was last updated; absent when it does not say. */
   readonly databaseUpdatedAt?: Date;

@@ -1,13 +1,14 @@
-import { formatReference, listOf, objectOf, pin, type Manifest } from '../model/index.ts';
+import { formatReference, pin, type Manifest } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
 import { gateHash, waive, type GateResult, type GateSubject } from './gates/gate.ts';
 import { exceptionsOf, judgeScan, type Scanned, type ScanRule } from './gates/scan-gate.ts';
 import { scanPlatforms } from './gates/scan-platforms.ts';
+import { mergeTexts } from './gates/scan-report.ts';
 import type { ScanOutput } from './ports.ts';
 import { subjectOf } from './records/artifact.ts';
 import { releaseStatement, type PassedGate } from './records/release.ts';
-import { reportRecord, vulnerabilityStatement } from './records/report.ts';
+import { reportRecord, vulnerabilityStatement, type ScanRecord } from './records/report.ts';
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
@@ -183,16 +184,17 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
  * The scans of all platforms of an image as one: the index is what is promoted, and what is judged later. As old as its
  * oldest part, with the oldest database. `undefined` when nothing was scanned.
  */
-function mergeScans(outputs: readonly ScanOutput[]): ScanOutput | undefined {
+function mergeScans(outputs: readonly ScanOutput[]): ScanRecord['scan'] | undefined {
   const [first, ...more] = outputs;
   if (!first || more.length === 0) return first;
   const earliest = (moments: readonly Date[]): Date => new Date(Math.min(...moments.map(Number)));
   const databases = outputs.flatMap(({ databaseUpdatedAt }) => databaseUpdatedAt ?? []);
-  // Trivy lists what it found under `Results`, one for each place it looked in, and leaves out what is empty.
-  const results = outputs.flatMap(({ report }) => listOf(objectOf(report).Results));
   return {
     scanner: first.scanner,
-    report: { ...objectOf(first.report), Results: results },
+    report: mergeTexts(
+      first.report,
+      outputs.map(({ report }) => report),
+    ),
     startedAt: earliest(outputs.map(({ startedAt }) => startedAt)),
     finishedAt: earliest(outputs.map(({ finishedAt }) => finishedAt)),
     databaseUpdatedAt: databases.length === outputs.length ? earliest(databases) : undefined,

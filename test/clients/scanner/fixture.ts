@@ -3,6 +3,7 @@ import type { Trivy } from '../../../src/clients/scanner/trivy.ts';
 import type { ScanSubject } from '../../../src/core/promotion/index.ts';
 import type { TrivyOptions } from '../../../src/clients/scanner/trivy.ts';
 import { digestOf } from '../../../src/core/model/index.ts';
+import { readReportHere } from '../../support/promotions/scan-reports.ts';
 import { standIn, type Behaviour, type StandIn } from './stand-in.ts';
 
 /** The digest of {@link IMAGE}. */
@@ -45,6 +46,7 @@ export function trivy(command: string, more: Partial<TrivyOptions> = {}): Trivy 
     parallel: 2,
     environment: process.env,
     keychain: () => Promise.resolve(undefined),
+    readReport: readReportHere,
     now: () => NOW,
     ...more,
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { reportJson, scanReport } from '../../support/promotions/scan-reports.ts';
 import { existsSync } from 'node:fs';
 import { digest, IMAGE, NOW, patient, program, removePrograms, SBOM, trivy } from './fixture.ts';
 import { BUILT, isUpdate } from './stand-in.ts';
@@ -11,7 +12,7 @@ describe('createTrivy', () => {
       const { command, scans } = await program();
       const output = await trivy(command, { cacheDirectory: '/cache' }).scan(IMAGE, patient());
       expect(output).to.deep.equal({
-        report: { SchemaVersion: 2 },
+        ...scanReport({ SchemaVersion: 2 }),
         scanner: { name: 'trivy', version: '0.74.0' },
         databaseUpdatedAt: new Date(BUILT),
         startedAt: NOW,
@@ -54,7 +55,7 @@ describe('createTrivy', () => {
         scan: `process.stdout.write(JSON.stringify({ SchemaVersion: 2, ca: read(args[args.indexOf('--cacert') + 1]) }))`,
       });
       const { report } = await trivy(command, { ca: 'a certificate' }).scan(IMAGE, patient());
-      expect(report).to.deep.equal({ SchemaVersion: 2, ca: 'a certificate' });
+      expect(JSON.parse(reportJson(report))).to.deep.equal({ SchemaVersion: 2, ca: 'a certificate' });
       expect(await scans()).to.have.length(1);
     });
 
@@ -117,7 +118,9 @@ describe('createTrivy', () => {
       });
       const { scan } = trivy(command, { parallel: 1 });
       const outputs = await Promise.all([scan(IMAGE, patient()), scan(IMAGE, patient())]);
-      const [first] = outputs.map(({ report }) => (report as { at: number }).at).sort();
+      const [first] = outputs
+        .map(({ report }) => (JSON.parse(reportJson(report)) as { at: number }).at)
+        .sort();
       const [, second] = await scans();
       expect(second?.startedAt).to.be.at.least(first ?? Infinity);
     });

@@ -1,16 +1,17 @@
 import { expect } from 'chai';
 import { openKeySigner } from '../../../src/clients/sigstore/index.ts';
-import { digestOf, type Descriptor, type Digest } from '../../../src/core/model/index.ts';
-import type { ScanOutput, Statement } from '../../../src/core/promotion/index.ts';
+import { digestOf, parseJson, type Descriptor, type Digest } from '../../../src/core/model/index.ts';
+import type { ScanOutput, Statement, WrittenStatement } from '../../../src/core/promotion/index.ts';
 import { attachStep, verifySource } from '../../../src/core/promotion/promote.ts';
 import type { ImageTask, Learned, StepParts } from '../../../src/core/promotion/steps/step.ts';
 import { shipKey } from '../../support/promotions/promotion-fixture.ts';
+import { scanReport } from '../../support/promotions/scan-reports.ts';
 import { readSpec } from '../../support/promotions/promotions.ts';
 
 const STARTED = new Date('2026-11-24T12:00:00Z');
 const DIGEST = digestOf('image');
 const OUTPUT: ScanOutput = {
-  report: { SchemaVersion: 2, Results: [] },
+  ...scanReport({ SchemaVersion: 2, Results: [] }),
   scanner: { name: 'trivy', version: '0.74.0' },
   startedAt: STARTED,
   finishedAt: STARTED,
@@ -55,8 +56,8 @@ describe('the report of a scan', () => {
     };
     const signer = {
       ...opened.value,
-      signStatement: (statement: Statement, signal: AbortSignal) => {
-        signed.push(statement);
+      signStatement: (statement: Statement | WrittenStatement, signal: AbortSignal) => {
+        signed.push('json' in statement ? (parseJson(statement.json) as Statement) : statement);
         return opened.value.signStatement(statement, signal);
       },
     };

@@ -15,6 +15,7 @@ import {
   writeDatabase,
   type Advisory,
 } from '../support/promotions/scans.ts';
+import { reportJson } from '../../support/promotions/scan-reports.ts';
 import { openWorkspace, type Workspace } from '../support/programs/workspace.ts';
 
 const HOUR_MS = 3_600_000;
@@ -22,7 +23,7 @@ const KNOWN = { package: 'musl', id: 'CVE-2026-0001', severity: 'CRITICAL' } as 
 
 /** What a scan by the real Trivy found. */
 function idsIn({ report }: ScanOutput): readonly string[] {
-  const { Results = [] } = report as {
+  const { Results = [] } = JSON.parse(reportJson(report)) as {
     Results?: { Vulnerabilities?: { VulnerabilityID: string }[] }[];
   };
   return Results.flatMap(({ Vulnerabilities = [] }) =>

@@ -135,7 +135,7 @@ describe('the scan gate with the real Trivy', () => {
       const image = pinned(`${locked.host}/${shop.repository}@${digest}`);
       const login = { kind: 'password', username: 'acme', password: 'pa:ss' } as const;
       const scan = trivy.as({ keychain: () => Promise.resolve(login) });
-      expect((await scan({ kind: 'image', image }, signal())).report).to.have.property('Results');
+      expect((await scan({ kind: 'image', image }, signal())).report).to.have.property('results');
       expect([...locked.callers()]).to.include('acme');
       const denied: unknown = await trivy
         .scan({ kind: 'image', image }, signal())

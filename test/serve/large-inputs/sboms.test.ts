@@ -1,29 +1,14 @@
 import { expect } from 'chai';
-import {
-  digestOf,
-  parseManifest,
-  parseReference,
-  pin,
-  type Descriptor,
-  type JobOutcome,
-  type Manifest,
-} from '../../../src/core/model/index.ts';
+import { digestOf, parseReference, pin, type JobOutcome } from '../../../src/core/model/index.ts';
 import { readSbom, type Scanner, type ScanSubject } from '../../../src/core/promotion/index.ts';
 import { scanPlatforms } from '../../../src/core/promotion/gates/scan-platforms.ts';
+import { scanReport } from '../../support/promotions/scan-reports.ts';
 import { openJobs } from '../../support/threads.ts';
+import { manifestWith } from './manifests.ts';
 import { longestDelay, LONGEST_DELAY_MS } from './loop-delay.ts';
 
-const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const CYCLONEDX = 'application/vnd.cyclonedx+json';
 const NOW = new Date('2026-10-01T00:00:00Z');
-
-function manifestWith(layers: readonly Pick<Descriptor, 'mediaType' | 'digest' | 'size'>[]): Manifest {
-  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf('{}'), size: 2 };
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
-  const read = parseManifest(bytes, digestOf(bytes), OCI_MANIFEST);
-  if (!read.ok) throw new Error('no manifest');
-  return read.value;
-}
 
 const component = { name: 'musl', purl: 'pkg:apk/alpine/musl@1.2.5', licenses: 'x'.repeat(400) };
 const sbomOf = (components: readonly unknown[]) =>
@@ -48,7 +33,12 @@ describe('large SBOMs', () => {
     const given: ScanSubject[] = [];
     const scanner: Scanner = async (subject) => {
       given.push(subject);
-      return { report: {}, scanner: { name: 'trivy', version: '1' }, startedAt: NOW, finishedAt: NOW };
+      return {
+        ...scanReport({ SchemaVersion: 2 }),
+        scanner: { name: 'trivy', version: '1' },
+        startedAt: NOW,
+        finishedAt: NOW,
+      };
     };
     const listed = { ...carrier, size: 1, artifactType: CYCLONEDX };
     const registry = {

@@ -7,7 +7,7 @@ import {
   nameOf,
   type PinnedRef,
 } from '../../../core/model/index.ts';
-import type { Statement } from '../../../core/promotion/index.ts';
+import type { Statement, WrittenStatement } from '../../../core/promotion/index.ts';
 import { ANNOTATION } from '../verify/cosign-layer.ts';
 import { COSIGN_SIGN, STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 
@@ -38,6 +38,13 @@ export function signStatementAbout({ digest }: PinnedRef, annotations: Annotatio
 function sorted(annotations: Annotations): Annotations | undefined {
   const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** A statement as it is signed. */
+export function payloadOf(statement: Statement | WrittenStatement): Buffer {
+  if (!('json' in statement)) return jsonBytes(statement);
+  const { buffer, byteOffset, byteLength } = statement.json;
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 export function jsonBytes(value: unknown): Buffer {

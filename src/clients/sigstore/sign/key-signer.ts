@@ -1,7 +1,12 @@
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { dsse } from '@sigstore/core';
 import { digestOf, parsed, type Parsed } from '../../../core/model/index.ts';
-import type { ArtifactSigner, SignedRecord, Statement } from '../../../core/promotion/index.ts';
+import type {
+  ArtifactSigner,
+  SignedRecord,
+  Statement,
+  WrittenStatement,
+} from '../../../core/promotion/index.ts';
 import { isSignedBy, signingHash } from '../verify/key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import { readCandidate } from '../verify/verify-candidate.ts';
@@ -10,6 +15,7 @@ import {
   BUNDLE_MEDIA_TYPE,
   envelopeJson,
   jsonBytes,
+  payloadOf,
   signatureAnnotation,
   signStatementAbout,
   simpleSigningPayload,
@@ -34,8 +40,8 @@ function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
   // Cosign finds the key of a bundle by this hint.
   const hint = fingerprint.toString('base64');
   const signBytes = (bytes: Uint8Array): Buffer => sign(signingHash(kind), bytes, key);
-  const seal = (statement: Statement): object => {
-    const payload = jsonBytes(statement);
+  const seal = (statement: Statement | WrittenStatement): object => {
+    const payload = payloadOf(statement);
     return envelopeJson(payload, signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)));
   };
   const bundle = (dsseEnvelope: object): Uint8Array =>

@@ -21,7 +21,7 @@ import {
   type Problem,
   problem,
 } from '../../../core/model/index.ts';
-import type { ArtifactSigner, Statement } from '../../../core/promotion/index.ts';
+import type { ArtifactSigner, Statement, WrittenStatement } from '../../../core/promotion/index.ts';
 import { createMemo, unlessAborted, type Lasting } from '../../io/index.ts';
 import { parsePayload } from '../encodings.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
@@ -30,6 +30,7 @@ import {
   attestationAnnotations,
   envelopeJson,
   jsonBytes,
+  payloadOf,
   signatureAnnotation,
   signStatementAbout,
   simpleSigningPayload,
@@ -92,9 +93,9 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
     rekorURL === undefined ? undefined : new RekorWitness({ rekorBaseURL: bare(rekorURL), ...asking });
   const witnesses: Witness[] = [log, authority].filter((one) => one !== undefined);
   const signer = createCertifiedKey(bare(fulcioURL), token, asking);
-  const seal = (statement: Statement): Promise<Bundle> =>
+  const seal = (statement: Statement | WrittenStatement): Promise<Bundle> =>
     new DSSEBundleBuilder({ signer, witnesses }).create({
-      data: jsonBytes(statement),
+      data: payloadOf(statement),
       type: STATEMENT_PAYLOAD_TYPE,
     });
   return {

@@ -214,9 +214,6 @@ export interface ReadScan {
   readonly databaseUpdatedAt?: Date | 'not-required';
 }
 
-/** The type under which a bare report of a scanner is read. */
-const BARE_REPORT = 'application/vnd.aquasec.trivy.report+json';
-
 /** Reads what was scanned of a platform, or says what is in the way. */
 function readScanned(scanned: Scanned): ReadScan | Obstacle {
   const { platform } = scanned;
@@ -229,14 +226,14 @@ function readScanned(scanned: Scanned): ReadScan | Obstacle {
     case 'no-sbom':
       return obstacle('Block', 'SbomMissing', `there is no SBOM${of}`);
     case 'report': {
-      const report = readReport(scanned.statement, 'UnreadableEvidence', of);
+      const report = readable(readVulnerabilities(scanned.statement), 'UnreadableEvidence', of);
       if ('answer' in report) return report;
       const { databaseUpdatedAt = 'not-required' } = scanned;
       return { platform, report, scannedAt: report.scannedAt, databaseUpdatedAt };
     }
     case 'scan': {
-      const { report: predicate, databaseUpdatedAt, finishedAt: scannedAt } = scanned.output;
-      const report = readReport({ predicateType: BARE_REPORT, predicate }, 'ScannerFailed', of);
+      const { found, databaseUpdatedAt, finishedAt: scannedAt } = scanned.output;
+      const report = readable(found, 'ScannerFailed', of);
       if ('answer' in report) return report;
       const unexamined = unexaminedOf(scanned, report);
       return { platform, report: { ...report, unexamined }, scannedAt, databaseUpdatedAt };
@@ -256,12 +253,11 @@ function unexaminedOf(
   return listsSystemPackages && !systemExamined && unexamined.length === 0 ? [NO_DISTRIBUTION] : unexamined;
 }
 
-function readReport(
-  statement: Parameters<typeof readVulnerabilities>[0],
+function readable(
+  report: ReturnType<typeof readVulnerabilities>,
   reason: Obstacle['reason'],
   of: string,
 ): VulnerabilityReport | Obstacle {
-  const report = readVulnerabilities(statement);
   if (report && !isUnreadable(report)) return report;
   const why = report?.unreadable ?? 'it is about something else';
   return obstacle('Unknown', reason, `the report${of} cannot be read: ${why}`);

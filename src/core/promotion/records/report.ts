@@ -1,5 +1,6 @@
 import { nameOf, rfc3339, type Descriptor, type ImageRef, type PinnedRef } from '../../model/index.ts';
-import type { ScanOutput, Statement } from '../ports.ts';
+import { piecesOf } from '../gates/scan-report.ts';
+import type { ScanOutput, WrittenStatement } from '../ports.ts';
 import type { Artifact } from './artifact.ts';
 import { plainStatement, statementAbout } from './statement.ts';
 
@@ -8,7 +9,7 @@ export const VULNERABILITY_PREDICATE_TYPE = 'https://cosign.sigstore.dev/attesta
 
 /** A scan, and by what it was judged. */
 export interface ScanRecord {
-  readonly scan: ScanOutput;
+  readonly scan: Omit<ScanOutput, 'found'>;
   /** Where the scanned image lay. */
   readonly source: ImageRef;
   readonly method: 'image' | 'sbom';
@@ -20,24 +21,29 @@ export interface ScanRecord {
   readonly override?: { readonly approver: string; readonly waived: readonly string[] };
 }
 
-/** What a scan found about an image, as a statement to be signed or attached as it is. */
-export function vulnerabilityStatement(image: PinnedRef, scan: ScanOutput): Statement {
+/** What a scan found about an image, as a statement to be signed or attached as it is: the report is put into it unread. */
+export function vulnerabilityStatement(image: PinnedRef, scan: ScanRecord['scan']): WrittenStatement {
   const { scanner, report, databaseUpdatedAt, startedAt, finishedAt } = scan;
   const lastUpdate = databaseUpdatedAt && rfc3339(databaseUpdatedAt);
-  return statementAbout(image, VULNERABILITY_PREDICATE_TYPE, {
+  const { predicate, ...about } = statementAbout(image, VULNERABILITY_PREDICATE_TYPE, {
     invocation: { parameters: [], uri: '', event_id: '', 'builder.id': '' },
-    scanner: {
-      uri: scanner.name,
-      version: scanner.version,
-      db: { uri: '', version: '', lastUpdate },
-      result: report,
-    },
-    metadata: { scanStartedOn: rfc3339(startedAt), scanFinishedOn: rfc3339(finishedAt) },
   });
+  const { name: uri, version } = scanner;
+  const by = { uri, version, db: { uri: '', version: '', lastUpdate } };
+  const metadata = { scanStartedOn: rfc3339(startedAt), scanFinishedOn: rfc3339(finishedAt) };
+  const before = `${unclosed(about)},"predicate":${unclosed(predicate)},"scanner":${unclosed(by)},"result":`;
+  const after = `},"metadata":${JSON.stringify(metadata)}}}`;
+  const json = Buffer.concat([Buffer.from(before), ...piecesOf(report), Buffer.from(after)]);
+  return { predicateType: VULNERABILITY_PREDICATE_TYPE, json };
+}
+
+/** The JSON of an object that has fields, without the brace at its end: more fields follow. */
+function unclosed(fields: unknown): string {
+  return JSON.stringify(fields).slice(0, -1);
 }
 
 /** The statement as a referrer of the image, summed up in annotations as the public promotion workflows do. */
-export function reportRecord(statement: Statement, record: ScanRecord, subject: Descriptor): Artifact {
+export function reportRecord(statement: WrittenStatement, record: ScanRecord, subject: Descriptor): Artifact {
   const { scan, source, method, threshold, exceptions, override } = record;
   const { name, version } = scan.scanner;
   return plainStatement(statement, {

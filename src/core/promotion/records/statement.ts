@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { digestAlgorithm, digestHex, digestOf, nameOf, parseCounted, rfc3339 } from '../../model/index.ts';
 import type { Descriptor, Digest, PinnedRef } from '../../model/index.ts';
-import type { SignedContent, Statement } from '../ports.ts';
+import type { SignedContent, Statement, WrittenStatement } from '../ports.ts';
 import { buildArtifact, CREATED, encodeJson, findRecord, type Artifact, type Marks } from './artifact.ts';
 
 /** Which run left a record. */
@@ -34,8 +34,12 @@ export function statementAbout(image: PinnedRef, predicateType: string, predicat
 }
 
 /** The digest of a statement as signers write it, by which the same statement is found again. */
-export function statementDigest(statement: Statement): Digest {
-  return digestOf(encodeJson(statement));
+export function statementDigest(statement: Statement | WrittenStatement): Digest {
+  return digestOf(jsonOf(statement));
+}
+
+function jsonOf(statement: Statement | WrittenStatement): Uint8Array {
+  return 'json' in statement ? statement.json : encodeJson(statement);
 }
 
 /*
@@ -75,14 +79,14 @@ const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 
 /** An unsigned statement, beside its image. */
 export function plainStatement(
-  statement: Statement,
+  statement: Statement | WrittenStatement,
   about: { readonly subject: Descriptor; readonly at: Date; readonly annotations: Marks },
 ): Artifact {
   const hint = { [PREDICATE_TYPE]: statement.predicateType };
   return buildArtifact({
     artifactType: IN_TOTO,
     subject: about.subject,
-    layers: [{ mediaType: IN_TOTO, bytes: encodeJson(statement), annotations: hint }],
+    layers: [{ mediaType: IN_TOTO, bytes: jsonOf(statement), annotations: hint }],
     annotations: {
       ...about.annotations,
       ...hint,

@@ -1,6 +1,13 @@
 import { formatReference, pin } from '../../model/index.ts';
 import type { Descriptor, ImageRef, Manifest, Reason } from '../../model/index.ts';
-import type { ArtifactSigner, SignedContent, SignedRecord, Statement, TargetRegistry } from '../ports.ts';
+import type {
+  ArtifactSigner,
+  SignedContent,
+  SignedRecord,
+  Statement,
+  TargetRegistry,
+  WrittenStatement,
+} from '../ports.ts';
 import { pushArtifact, subjectOf, type Artifact } from '../records/artifact.ts';
 import { appendCosignLayer, findCosignLayer, type CosignLayerClaims } from '../records/cosign-tag.ts';
 import {
@@ -71,7 +78,7 @@ export async function writeSignature(
 export async function writeStatement(
   place: WritePlace,
   signing: Signing,
-  statement: Statement,
+  statement: Statement | WrittenStatement,
   signal: AbortSignal,
 ): Promise<Reason | undefined> {
   const { predicateType } = statement;

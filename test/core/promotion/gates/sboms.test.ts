@@ -14,6 +14,7 @@ import {
   type Pushed,
   type Target,
 } from '../../../support/registry/push.ts';
+import { scanReport } from '../../../support/promotions/scan-reports.ts';
 import { NOW, report, rule } from './scans.ts';
 
 const IN_TOTO = 'application/vnd.in-toto+json';
@@ -64,7 +65,7 @@ describe('the SBOMs of a platform', () => {
     const scanner: Scanner = (subject) => {
       if (subject.kind !== 'sbom') throw new Error('not an SBOM');
       given.push(JSON.parse(Buffer.from(subject.sbom).toString('utf8')));
-      const output = { report: result, scanner: { name: 'trivy', version: '1' }, startedAt: NOW };
+      const output = { ...scanReport(result), scanner: { name: 'trivy', version: '1' }, startedAt: NOW };
       return Promise.resolve({ ...output, finishedAt: NOW });
     };
     const signal = AbortSignal.timeout(50_000);

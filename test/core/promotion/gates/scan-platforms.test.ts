@@ -11,6 +11,7 @@ import { judgeScan } from '../../../../src/core/promotion/gates/scan-gate.ts';
 import { scanPlatforms } from '../../../../src/core/promotion/gates/scan-platforms.ts';
 import type { Scanner } from '../../../../src/core/promotion/index.ts';
 import { buildIndex, ODD_INDEXES, type Child } from '../../../support/indexes/shapes.ts';
+import { scanReport } from '../../../support/promotions/scan-reports.ts';
 import { NOW, report, rule } from './scans.ts';
 
 /** Scans an index by a scanner that finds nothing; names of what was scanned, and the reason of the gate. */
@@ -26,7 +27,7 @@ async function scan(children: readonly Child[], change = (manifest: Manifest): M
   const scanner: Scanner = (subject) => {
     if (subject.kind === 'image') scanned.push(names.get(subject.image.digest));
     return Promise.resolve({
-      report: report([]),
+      ...scanReport(report([])),
       scanner: { name: 'trivy', version: '1' },
       startedAt: NOW,
       finishedAt: NOW,

@@ -1,4 +1,5 @@
 import { digestOf } from '../../../../src/core/model/index.ts';
+import { reportRead } from '../../../support/promotions/scan-reports.ts';
 import type { Scanned, ScanRule } from '../../../../src/core/promotion/gates/scan-gate.ts';
 
 /** The moment at which tests judge. */
@@ -56,12 +57,15 @@ export function scan(
   } = {},
 ): Scanned {
   const { platform = 'linux/amd64', built = hoursAgo(3), at = hoursAgo(1) } = more;
+  const read = reportRead('report' in more ? more.report : report(rows));
+  // A scanner that prints no report has failed.
+  if (read === undefined) return unreadable(false, platform);
   return {
     kind: 'scan',
     platform,
     digest: digestOf(platform),
     output: {
-      report: 'report' in more ? more.report : report(rows),
+      ...read,
       scanner: { name: 'trivy', version: '0.74.0' },
       startedAt: at,
       finishedAt: at,

@@ -10,25 +10,28 @@ import {
   STATEMENT_ANNOTATION,
   statementDigest,
 } from '../../../../src/core/promotion/records/statement.ts';
-import type { Statement } from '../../../../src/core/promotion/index.ts';
+import { parseJson } from '../../../../src/core/model/index.ts';
+import type { WrittenStatement } from '../../../../src/core/promotion/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
+import { scanReport } from '../../../support/promotions/scan-reports.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, shortly } from '../../../support/verification.ts';
 import { attach, image, listed, statementOf, subject } from './made.ts';
 
 const finishedAt = new Date('2026-06-15T11:00:00Z');
-const record: ScanRecord = {
-  scan: {
-    report: {
-      SchemaVersion: 2,
-      Results: [
-        {
-          Vulnerabilities: [
-            { VulnerabilityID: 'CVE-2026-1', Severity: 'HIGH', PkgName: 'zlib', FixedVersion: '2' },
-          ],
-        },
+const printed = {
+  SchemaVersion: 2,
+  Results: [
+    {
+      Vulnerabilities: [
+        { VulnerabilityID: 'CVE-2026-1', Severity: 'HIGH', PkgName: 'zlib', FixedVersion: '2' },
       ],
     },
+  ],
+};
+const record: ScanRecord = {
+  scan: {
+    report: scanReport(printed).report,
     scanner: { name: 'trivy', version: '0.74.0' },
     databaseUpdatedAt: new Date('2026-06-15T06:00:00Z'),
     startedAt: new Date('2026-06-15T10:59:00Z'),
@@ -48,14 +51,14 @@ const recordOf = (about: ScanRecord, digest = image.digest) => {
 describe('a scan report beside an image', () => {
   it('is a vulnerability statement of cosign about exactly this image', () => {
     const statement = statementOf(recordOf(record));
-    expect(statement).to.deep.equal(vulnerabilityStatement(image, record.scan));
+    expect(statement).to.deep.equal(parseJson(vulnerabilityStatement(image, record.scan).json));
     expect(statement.predicateType).to.equal(VULNERABILITY_PREDICATE_TYPE);
     expect(statement.predicate).to.deep.include({
       scanner: {
         uri: 'trivy',
         version: '0.74.0',
         db: { uri: '', version: '', lastUpdate: '2026-06-15T06:00:00Z' },
-        result: record.scan.report,
+        result: printed,
       },
       metadata: { scanStartedOn: '2026-06-15T10:59:00Z', scanFinishedOn: '2026-06-15T11:00:00Z' },
     });
@@ -91,7 +94,7 @@ describe('a scan report beside an image', () => {
     const referrers = [listed(recordOf(record))];
     const again = vulnerabilityStatement(image, record.scan);
     const newer = vulnerabilityStatement(image, { ...record.scan, finishedAt: new Date() });
-    const find = (statement: Statement) =>
+    const find = (statement: WrittenStatement) =>
       findPlainStatement(referrers, VULNERABILITY_PREDICATE_TYPE, {
         [STATEMENT_ANNOTATION]: statementDigest(statement),
       });

@@ -6,6 +6,7 @@ import type { Trivy } from '../../../../src/clients/scanner/trivy.ts';
 import type { TrivyOptions } from '../../../../src/clients/scanner/trivy.ts';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import { pushBlob, pushManifest, type Pushed, type Target } from '../../../support/registry/push.ts';
+import { readReportHere } from '../../../support/promotions/scan-reports.ts';
 import { tarOf } from '../../../support/tar.ts';
 import { succeed } from '../programs/command.ts';
 import { requirePrograms } from '../programs/ensure.ts';
@@ -161,6 +162,7 @@ export async function openTrivy(more: Partial<TrivyOptions> = {}): Promise<Trivy
     parallel: 2,
     environment: process.env,
     keychain: () => Promise.resolve(undefined),
+    readReport: readReportHere,
     now: () => new Date(),
     ...more,
   });
