@@ -79,7 +79,9 @@ async function filesOfPromotion(): Promise<readonly string[]> {
   await fixture.run({ spec: mirror() });
   const scanKey = signingKey();
   const now = new Date().toISOString();
-  const result = { SchemaVersion: 2, CreatedAt: now, Results: [] };
+  const os = { Family: 'alpine', Name: '3.99' };
+  const results = [{ Target: 'alpine', Class: 'os-pkgs', Type: 'alpine', Packages: [] }];
+  const result = { SchemaVersion: 2, CreatedAt: now, Metadata: { OS: os }, Results: results };
   await pushStatement(place('quarantine/app'), image, {
     key: scanKey,
     predicateType: 'https://cosign.sigstore.dev/attestation/vuln/v1',
