@@ -85,7 +85,7 @@ export function createKillSwitch(): KillSwitch {
 
 function apiKindOf({ method, url, body }: ApiRequest): string {
   const place = url.pathname.replace(/^\/apis?\//, '');
-  const ends = method !== 'GET' && /"completionTime"/.test(body) ? ' at the end' : '';
+  const ends = method !== 'GET' && body.includes('"completionTime"') ? ' at the end' : '';
   return `${method} api/${place}${ends}`;
 }
 

@@ -215,6 +215,13 @@ const asJob: RunKind = {
       spec: { promotion: about, trigger: 'Change', attempt: 0, template },
     });
   },
+  expireLease: ({ api }) => {
+    const run = api.twin.peek(RUN);
+    const status = run?.status as { readonly claim?: object } | undefined;
+    if (!status?.claim) return;
+    const claim = { ...status.claim, durationSeconds: 0 };
+    api.twin.put(RESOURCES.promotionRuns, { ...run, status: { ...status, claim } });
+  },
   ended: ({ api }) => {
     const status = (api.twin.peek(RUN)?.status ?? {}) as Readonly<Record<string, unknown>>;
     return `run ${JSON.stringify([status.phase, status.counts])}`;

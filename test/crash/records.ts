@@ -23,7 +23,7 @@ export interface Part {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-const LAYER = /image\.layer/;
+const LAYER = 'image.layer';
 const COSIGN = /^(sha256)-([0-9a-f]{64})\.(?:sig|att|sbom)$/;
 const LISTING = /^(sha256)-([0-9a-f]{64})$/;
 
@@ -41,7 +41,7 @@ export function nodesIn(repository: Repository): readonly Node[] {
 /** Whether a runtime could start it: it has layers of an image, or is an index of such; records and listings are neither. */
 export function isImage(repository: Repository, { body, subject }: Node): boolean {
   if (subject !== undefined || body.artifactType !== undefined) return false;
-  if ((body.layers ?? []).some(({ mediaType }) => LAYER.test(mediaType))) return true;
+  if ((body.layers ?? []).some(({ mediaType }) => mediaType.includes(LAYER))) return true;
   return (body.manifests ?? []).some(({ digest }) => {
     const child = nodeAt(repository, digest);
     return child !== undefined && isImage(repository, child);

@@ -3,7 +3,7 @@ import { KINDS } from '../crash/kinds.ts';
 import { killAll } from '../crash/matrix.ts';
 
 /** Boundaries of each kind of run: the whole matrix is `npm run crash`. */
-const KILLED = 4;
+const KILLED = 3;
 
 describe('a process that is killed', () => {
   for (const kind of KINDS)
