@@ -36,20 +36,27 @@ export function parseYaml(file: string, text: string): YamlText {
   if (!bounded.ok) return { parts: [], problems: bounded.problems };
   const lines = new LineCounter();
   // The library compares each key with all others of its mapping: twenty thousand keys take seconds.
-  const all = parseAllDocuments(text, {
-    merge: true,
-    uniqueKeys: false,
-    prettyErrors: false,
-    lineCounter: lines,
-  });
+  const all = documentsIn(text, lines);
+  if (all === undefined)
+    return { parts: [], problems: [{ path: file, message: 'is nested too deeply', isLimit: true }] };
   const parts: YamlPart[] = [];
   const problems: Problem[] = [];
-  for (const [index, document] of [...all].entries()) {
+  for (const [index, document] of all.entries()) {
     const found = problemsOf(document, (offset) => `${file}:${String(lines.linePos(offset).line)}`);
     if (found.length === 0) parts.push({ index, document });
     problems.push(...found.slice(0, MAX_PROBLEMS - problems.length));
   }
   return { parts, problems };
+}
+
+/** The documents of a text; `undefined` where the library, which is recursive, comes to the end of its stack. */
+function documentsIn(text: string, lineCounter: LineCounter): readonly YamlDocument[] | undefined {
+  try {
+    return [...parseAllDocuments(text, { merge: true, uniqueKeys: false, prettyErrors: false, lineCounter })];
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Counts before anything is built of them; problems name the line where it is too much. */
