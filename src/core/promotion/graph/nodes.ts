@@ -31,11 +31,18 @@ export async function nodesOf(
       const known = nodes.get(child.digest);
       const manifest = known?.manifest ?? (await read(child.digest));
       if (!manifest || isOnlyStatements(child, manifest)) continue;
-      const picked = (isPicked && !isStatements(child)) || known?.isPicked === true;
-      nodes.set(child.digest, { manifest, isPicked: picked });
+      nodes.set(child.digest, { manifest, isPicked: isPickedBelow(isPicked, child) || isPickedAt(known) });
       if (nodes.size > MAX_NODES) throw tooMany(root);
     }
   return [...nodes.values()];
+}
+
+function isPickedBelow(isPicked: boolean, child: Descriptor): boolean {
+  return isPicked && !isStatements(child);
+}
+
+function isPickedAt(known: ImageNode | undefined): boolean {
+  return known?.isPicked === true;
 }
 
 function isOnlyStatements(child: Descriptor, manifest: Manifest): boolean {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { chmod, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { anonymous, dockerKeychain, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
+import { dockerKeychain, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
 import type { Keychain } from '../../../../src/core/evidence/index.ts';
 import { faultOf, patient } from '../client.ts';
 
