@@ -14,9 +14,13 @@ const ALWAYS: AnnotationKeys = [...CARRIED_KEYS, BUILDKIT_KIND, BUILDKIT_SUBJECT
 /** Characters of the name: two sets of keys with one name would be taken for each other. */
 const ID_LENGTH = 16;
 
+/** What is kept where no policy names annotations of its own: the usual case costs no hash. */
+const USUAL: KeptAnnotations = { id: 'usual', keys: ALWAYS };
+
 /** What to keep for all of these policies: facts are shared among their images. */
 export function keptFor(policies: readonly CompiledPolicy[]): KeptAnnotations {
   const asked = annotationsOf(policies);
+  if (asked.length === 0) return USUAL;
   const id = digestOf(JSON.stringify(asked)).slice('sha256:'.length, 'sha256:'.length + ID_LENGTH);
   return { id, keys: [...ALWAYS, ...asked] };
 }
