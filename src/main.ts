@@ -21,13 +21,29 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
+/** The lines of one turn of the event loop are written at once: each write takes as long as judging an image that is known. */
+function createLog(): { readonly write: (line: string) => void; readonly flush: () => void } {
+  let unwritten = '';
+  const flush = (): void => {
+    const lines = unwritten;
+    unwritten = '';
+    if (lines !== '') process.stderr.write(lines);
+  };
+  const write = (line: string): void => {
+    if (unwritten === '') setImmediate(flush);
+    unwritten += line;
+  };
+  return { write, flush };
+}
+
+const log = createLog();
+process.on('exit', log.flush);
+
 const tools = createTools({
   version,
   environment: process.env,
   stdin: process.stdin,
-  writeLog: (line) => {
-    process.stderr.write(line);
-  },
+  writeLog: log.write,
 });
 
 // The reader of our output may stop early (`pratique check … | head`); the exit code stays the verdict.
@@ -43,6 +59,7 @@ process.exitCode = await runCommand(process.argv.slice(2), tools, {
     process.stdout.write(text);
   },
   err: (text) => {
+    log.flush();
     process.stderr.write(text);
   },
   colour: process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '',
@@ -56,6 +73,7 @@ process.exitCode = await runCommand(process.argv.slice(2), tools, {
       }
     }),
 }).catch((error: unknown) => {
+  log.flush();
   process.stderr.write(
     `error: pratique failed, this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : 'it threw no error'}\n`,
   );

@@ -1,4 +1,4 @@
-import { formatReference, isPinned, nameOf, parseReference } from '../core/model/index.ts';
+import { formatReference, nameOf, parseReference } from '../core/model/index.ts';
 import type { Fact, ImageRef } from '../core/model/index.ts';
 import { explainWarning, selectPolicies, type CompiledPolicy, type Labels } from '../core/policy/index.ts';
 import type { ImageUse } from '../core/workload/index.ts';
@@ -19,8 +19,9 @@ interface Circumstances {
 export function warnCachedTags(images: readonly ImageUse[], given: Circumstances): readonly string[] {
   const warned = new Map<string, string>();
   for (const use of images) {
+    if (use.image.includes('@')) continue; // it names a digest, or is no reference
     const ref = parseReference(use.image);
-    if (!ref.ok || isPinned(ref.value) || isAlwaysPulled(use, ref.value)) continue;
+    if (!ref.ok || isAlwaysPulled(use, ref.value)) continue;
     const policy = policyAgainst(ref.value, given);
     const key = formatReference(ref.value);
     if (policy && !warned.has(key)) warned.set(key, warningAbout(use, ref.value, policy));

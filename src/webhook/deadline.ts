@@ -7,15 +7,18 @@ export async function within<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
   const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => {
-    resolve(undefined);
-  }, budgetMs);
+  const stop = new AbortController();
+  const timers = [
+    setTimeout(() => {
+      stop.abort(new DOMException('the time for this is over', 'TimeoutError'));
+    }, budgetMs * SOFT_STOP_SHARE),
+    setTimeout(() => {
+      resolve(undefined);
+    }, budgetMs),
+  ];
   try {
-    return await Promise.race([
-      work(AbortSignal.timeout(Math.max(0, Math.floor(budgetMs * SOFT_STOP_SHARE)))),
-      tooLate,
-    ]);
+    return await Promise.race([work(stop.signal), tooLate]);
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }

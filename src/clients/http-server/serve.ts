@@ -3,7 +3,7 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { errorCode, objectOf } from '../../core/model/index.ts';
 import { createBodyRoom, type BodyRoom } from './body-room.ts';
 import { isFor, type Caller } from './caller.ts';
@@ -165,33 +165,31 @@ function application({ routes, onError, bodyRoom }: ServerOptions): Express {
   app.set('etag', false);
   app.set('query parser', false);
   for (const route of routes) {
-    const { method, maxBodyBytes, handle } = route;
+    const { method, handle } = route;
+    const readBody = bodyReader(route, roomFor);
     const answer = async (body: Request['body'], request: express.Request, response: Response) => {
       const given = { body, query: queryOf(request.url), headers: headersOf(request) };
-      const { status, contentType, body: text } = await handle(given);
-      response.status(status).type(contentType).send(text);
-    };
-    const overflow: ErrorRequestHandler = (error: unknown, request, response, next) => {
-      if (objectOf(error).type === 'entity.too.large') return answer('too large', request, response);
-      next(error);
-      return undefined;
+      send(response, await handle(given));
     };
     // Not the paths of Express: it takes other spellings of a path, too, and repeats in errors what it cannot decode.
     app.use((request, response, next) => {
-      if (isFor(route, request)) mounted(request, response, next);
-      else next();
-    });
-    const mounted = express.Router();
-    if (method === 'post') {
-      mounted.post(/.*/, roomFor(maxBodyBytes), express.raw({ type: () => true, limit: maxBodyBytes }));
-    }
-    mounted[method](/.*/, (request: express.Request, response: Response) => {
-      const body: unknown = request.body;
-      return answer(body instanceof Uint8Array ? body : new Uint8Array(), request, response);
-    });
-    mounted.use(overflow);
-    mounted.use((_request, response) => {
-      refuse(response.set('Allow', method.toUpperCase()), 405, 'method not allowed');
+      if (!isFor(route, request)) {
+        next();
+        return;
+      }
+      if (!METHODS[method].includes(request.method)) {
+        refuse(response.setHeader('Allow', method.toUpperCase()), 405, 'method not allowed');
+        return;
+      }
+      readBody(request, response, (error: unknown) => {
+        const isTooLarge = objectOf(error).type === 'entity.too.large';
+        if (error !== undefined && !isTooLarge) {
+          next(error);
+          return;
+        }
+        const read = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+        answer(isTooLarge ? 'too large' : read, request, response).catch(next);
+      });
     });
   }
   app.use((_request, response) => {
@@ -201,8 +199,33 @@ function application({ routes, onError, bodyRoom }: ServerOptions): Express {
   return app;
 }
 
-function refuse(response: Response, status: number, text: string): void {
-  response.status(status).type('text/plain').send(`${text}\n`);
+/** Methods of requests for a route: who asks for the head alone of a page gets it. */
+const METHODS: Readonly<Record<Route['method'], readonly string[]>> = {
+  get: ['GET', 'HEAD'],
+  post: ['POST'],
+};
+
+/** Reads the body of a request for a route, as soon as there is room for it. */
+function bodyReader(
+  { method, maxBodyBytes }: Route,
+  roomFor: ReturnType<typeof createBodyRoom>,
+): RequestHandler {
+  if (method === 'get') return (_request, _response, next) => next();
+  const wait = roomFor(maxBodyBytes);
+  const read = express.raw({ type: () => true, limit: maxBodyBytes });
+  return (request, response, next) => {
+    wait(request, response, () => read(request, response, next));
+  };
+}
+
+/** Head and body leave in one write. */
+function send(response: ServerResponse, { status, contentType, body }: Answer): void {
+  const type = contentType.includes(';') ? contentType : `${contentType}; charset=utf-8`;
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  send(response, { status, contentType: 'text/plain', body: `${text}\n` });
 }
 
 /** Express recognises an error handler by its four parameters. */
@@ -222,9 +245,9 @@ function queryOf(url: string): URLSearchParams {
 
 function headersOf({ headers }: express.Request): ReadonlyMap<string, string> {
   // A map has no `constructor` to be found under a configured name.
-  return new Map(
-    Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
-  );
+  const read = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers)) if (typeof value === 'string') read.set(name, value);
+  return read;
 }
 
 function statusOf(error: unknown): number {

@@ -99,15 +99,20 @@ export function openConnections(
   /** Where it is connected to is decided before anything waits or is sent. */
   const judged = async (call: Call, { url: { hostname, host }, sender }: Ask): Promise<AddressKind> => {
     const { hostname: own } = call.endpoint;
-    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const judge = () => (hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname));
     const isKnown = [hostname, sender ?? own].every(reach.isKnown);
-    const release = isKnown ? undefined : await takeSlots({ ...call, signal }, LOOKUPS);
-    const kind = hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
-    if (release) kind.then(release, release); // no sooner: the thread is busy after the caller has left
-    return unlessAborted(kind, signal, () => signal.reason as Error).catch((error: unknown) => {
+    const kind = isKnown ? judge() : lookUp(call, judge);
+    return kind.catch((error: unknown) => {
       if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
       throw fault(call, hostname === own ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
     });
+  };
+  const lookUp = async (call: Call, judge: () => Promise<AddressKind>): Promise<AddressKind> => {
+    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const release = await takeSlots({ ...call, signal }, LOOKUPS);
+    const kind = judge();
+    kind.then(release, release); // no sooner: the thread is busy after the caller has left
+    return unlessAborted(kind, signal, () => signal.reason as Error);
   };
   const exchange: Exchange = async (call, ask) => {
     const { method, url, headers, body } = ask;
@@ -121,7 +126,8 @@ export function openConnections(
     const release = await slotFor(call, url);
     try {
       const response = await request(url, {
-        dispatcher: calling(release, poolOf(call).to(url, kind)),
+        dispatcher: poolOf(call).to(url, kind),
+        opaque: release,
         method,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
@@ -144,32 +150,41 @@ export function openConnections(
   };
 }
 
-/** Calls back when a request has left its connection: its answer is read to the end, or broken off. */
-function calling(onEnd: () => void, pool: Pool): Dispatcher {
-  return pool.compose((dispatch) => (options, handler) => {
-    const watching: typeof handler = {
-      onRequestStart: (...given) => handler.onRequestStart?.(...given),
-      onResponseStart: (...given) => handler.onResponseStart?.(...given),
-      onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => {
-        onEnd();
-        return handler.onResponseEnd?.(...given);
-      },
-      onResponseError: (...given) => {
-        onEnd();
-        return handler.onResponseError?.(...given);
-      },
-    };
-    return dispatch(options, watching);
-  });
-}
+/**
+ * Calls back `opaque` when a request has left its connection: its answer is read to the end, or broken off. Not at once: until the
+ * end of this turn of the event loop the connection counts as taken, and the next request would open another one.
+ */
+const releasing: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { opaque } = options as { readonly opaque?: Release };
+  const onEnd = () => opaque && setImmediate(opaque);
+  const watching: typeof handler = {
+    onRequestStart: (...given) => handler.onRequestStart?.(...given),
+    onResponseStart: (...given) => handler.onResponseStart?.(...given),
+    onResponseData: (...given) => handler.onResponseData?.(...given),
+    onResponseEnd: (...given) => {
+      onEnd();
+      return handler.onResponseEnd?.(...given);
+    },
+    onResponseError: (...given) => {
+      onEnd();
+      return handler.onResponseError?.(...given);
+    },
+  };
+  return dispatch(options, watching);
+};
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
 
 /** The connections of one kind. */
 interface Pools {
-  readonly to: (url: URL, kind: AddressKind) => Pool;
+  readonly to: (url: URL, kind: AddressKind) => Dispatcher;
   readonly destroy: () => Promise<void>;
+}
+
+/** Connections to one host, and what sends requests over them. */
+interface Open {
+  readonly pool: Pool;
+  readonly dispatcher: Dispatcher;
 }
 
 function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connections: number) => Pools {
@@ -178,7 +193,7 @@ function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connec
     (ca ?? '') === '' ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca ?? ''] });
   return (connections) => {
     const all = new Set<Pool>();
-    const open = (origin: string, kind: AddressKind): Pool => {
+    const open = (origin: string, kind: AddressKind): Open => {
       const pool = new Pool(origin, {
         connections,
         allowH2: false, // one request per connection keeps the cap honest and aborts cheap
@@ -189,23 +204,23 @@ function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connec
         connect: { timeout, secureContext, lookup: reach.lookup(kind) },
       });
       all.add(pool);
-      return pool;
+      return { pool, dispatcher: pool.compose(releasing) };
     };
     const close = async (pool: Pool): Promise<void> => {
       await pool.close().catch(() => undefined); // it was destroyed meanwhile
       all.delete(pool);
     };
-    const kept = new LRUCache<string, Pool>({
+    const kept = new LRUCache<string, Open>({
       max: MAX_OPEN_HOSTS,
-      dispose: (pool) => void close(pool),
+      dispose: ({ pool }) => void close(pool),
     });
     return {
       // A connection that was made under one judgement is not used under another.
       to: ({ origin }, kind) => {
         const key = `${kind} ${origin}`;
-        const pool = kept.get(key) ?? open(origin, kind);
-        kept.set(key, pool);
-        return pool;
+        const opened = kept.get(key) ?? open(origin, kind);
+        kept.set(key, opened);
+        return opened.dispatcher;
       },
       destroy: async () => {
         await Promise.all([...all].map((pool) => pool.destroy()));

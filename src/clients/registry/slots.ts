@@ -1,4 +1,4 @@
-import { ownerName, type Owner } from '../../core/model/index.ts';
+import { firstOwner, ownerName, type Owner } from '../../core/model/index.ts';
 import type { Call } from './call.ts';
 import { deadline, fault } from './fault.ts';
 
@@ -83,16 +83,20 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
       const { entry, owner } = next;
       leave(entry);
       place.passedOver = owner.background || place.background.size === 0 ? 0 : place.passedOver + 1;
-      hold(place, owner, 1);
-      let held = true;
-      entry.settle(() => {
-        if (!held) return;
-        held = false;
-        hold(place, owner, -1);
-        dispatch(place);
-        if (place.held.size === 0) places.delete(place.name);
-      });
+      entry.settle(occupy(place, owner));
     }
+  };
+
+  const occupy = (place: Place, owner: Owner): Release => {
+    hold(place, owner, 1);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      hold(place, owner, -1);
+      dispatch(place);
+      if (place.held.size === 0) places.delete(place.name);
+    };
   };
 
   const join = (entry: Entry, owner: Owner): void => {
@@ -115,11 +119,17 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
   };
 
   const take = async (call: Call, limit: PlaceLimit): Promise<Release> => {
-    const { signal } = call;
-    if (signal.aborted) throw deadline(call);
-    const { promise, resolve } = Promise.withResolvers<Release | 'over-limit' | 'out-of-time'>();
+    if (call.signal.aborted) throw deadline(call);
     const place = places.get(limit.name) ?? emptyPlace(limit);
     places.set(limit.name, place);
+    const first = (call.turn && firstOwner(call.turn)) ?? ANYONE;
+    const isFree = place.admissions.size === 0 && place.background.size === 0;
+    return isFree && mayTake(place, first) ? occupy(place, first) : waitAt(place, call);
+  };
+
+  const waitAt = async (place: Place, call: Call): Promise<Release> => {
+    const { signal } = call;
+    const { promise, resolve } = Promise.withResolvers<Release | 'over-limit' | 'out-of-time'>();
     let isWaiting = true;
     const settle = (result: Release | 'over-limit' | 'out-of-time'): void => {
       isWaiting = false;

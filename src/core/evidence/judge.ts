@@ -14,7 +14,7 @@ import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } 
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
-import { keptFor } from './kept.ts';
+import { keptFor, type KeptAnnotations } from './kept.ts';
 import { nameOfOwner, type Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world and the settings. */
@@ -44,14 +44,17 @@ const TOO_MANY = unknown('LimitExceeded', `the request names more than ${MAX_REF
 
 /** Judges images, each distinct reference once: one answer per image, in order. Never throws for what a registry does. */
 export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
+  const asking = askingFor(request, sources);
   const underway = new Map<string, Promise<JudgedReference>>();
-  const atOnce = pLimit(JUDGED_AT_ONCE);
+  // Most pods have a few images, and making a queue takes longer than judging what is remembered.
+  const limit = request.images.length > JUDGED_AT_ONCE ? pLimit(JUDGED_AT_ONCE) : undefined;
   const judgeOnce = (ref: ImageRef): Promise<JudgedReference> => {
     const key = formatReference(ref);
     const known = underway.get(key);
     if (known) return known;
     const why = underway.size < MAX_REFERENCES ? undefined : TOO_MANY;
-    const running = atOnce(() => judgeReference(ref, request, sources, why));
+    const work = () => judgeIn(asking, ref, why);
+    const running = limit ? limit(work) : work();
     underway.set(key, running);
     return running;
   };
@@ -72,14 +75,47 @@ export interface JudgedReference {
   readonly evidence?: Evidence;
 }
 
-/** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. `notRead` = why no registry is asked. */
-export async function judgeReference(
+/** Judges one reference: resolve → gather → decide. Never throws for anything a registry does. */
+export function judgeReference(
   use: ImageRef,
-  { policies, labels, unmatchedImages, signal, access, owner }: Omit<JudgeRequest, 'images'>,
-  given: Sources,
+  request: Omit<JudgeRequest, 'images'>,
+  sources: Sources,
+): Promise<JudgedReference> {
+  return judgeIn(askingFor(request, sources), use);
+}
+
+/** What is asked about each image of a request, and what it is asked with. */
+interface Asking extends Omit<JudgeRequest, 'images' | 'owner'> {
+  readonly sources: Sources;
+  readonly kept: KeptAnnotations;
+  readonly needsOf: typeof needsAtFirst;
+}
+
+function askingFor({ owner, ...request }: Omit<JudgeRequest, 'images'>, given: Sources): Asking {
+  const sources = owner ? { ...given, owner, memory: given.memory.inTurn(turnOf(owner)) } : given;
+  return { ...request, sources, kept: keptFor(request.policies), needsOf: rememberLast() };
+}
+
+/** Most images of a request come under the same policies: their needs are found out once. */
+function rememberLast(): typeof needsAtFirst {
+  let last:
+    | { readonly policies: readonly CompiledPolicy[]; readonly needs: ReturnType<typeof needsAtFirst> }
+    | undefined;
+  return (policies) => {
+    const isSame =
+      last?.policies.length === policies.length && policies.every((one, at) => one === last?.policies[at]);
+    if (last && isSame) return last.needs;
+    last = { policies, needs: needsAtFirst(policies) };
+    return last.needs;
+  };
+}
+
+/** `notRead` = why no registry is asked. */
+async function judgeIn(
+  { policies, labels, unmatchedImages, signal, access, sources, kept, needsOf }: Asking,
+  use: ImageRef,
   notRead?: Unknown,
 ): Promise<JudgedReference> {
-  const sources = owner ? { ...given, owner, memory: given.memory.inTurn(turnOf(owner)) } : given;
   const selection = selectPolicies(policies, nameOf(use), labels);
   if (selection.applying.length + selection.undecided.length === 0) {
     const covered = policies.some((policy) => policy.coversImage(nameOf(use)));
@@ -89,12 +125,11 @@ export async function judgeReference(
   const settled = decideByName(selection, nameOf(use));
   if (settled) return { reference: use, verdict: settled };
   const { applying } = selection;
-  const needs = needsAtFirst(applying);
+  const needs = needsOf(applying);
   const judgedBy = (evidence: Evidence): JudgedReference => {
     const verdict = decide({ use, evidence, selection, now: sources.clock() });
     return { reference: evidence.image, verdict, evidence };
   };
-  const kept = keptFor(policies);
   const judgeWith = async (asked: Sources) =>
     judgedBy(await gather({ ref: use, policies: applying, needs }, { ...asked, signal, kept }));
   const places = [use, ...repositoriesOf(applying)];

@@ -117,7 +117,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
 
   // Keys are built from the question alone, and the caller that names a key names its type: the one cast of this room.
   const peek = <T>(key: readonly string[], maxAgeMs = Infinity): Fact<T> | undefined => {
-    const entry = entries.get(JSON.stringify(key));
+    const entry = entries.get(identityOf(key));
     const now = clock().getTime();
     return entry && now < entry.until && now - entry.since <= maxAgeMs ? (entry.fact as Fact<T>) : undefined;
   };
@@ -142,11 +142,11 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     const times = { since: now, until: now + lifetime };
     const share = { owner: firstOwner(turn)?.namespace ?? '', registry: registryIn(question) };
     const size = weight + bytesOfPlace;
-    put(JSON.stringify(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
+    put(identityOf(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
   };
 
   const load = <T>(question: Question<T>, asked: Turn): Promise<Fact<T>> => {
-    const key = JSON.stringify(question.key);
+    const key = identityOf(question.key);
     const running = underway.get(key);
     onLookup?.(kindOf(question), running ? 'shared' : 'asked');
     const turn = running?.turn ?? sharedTurn();
@@ -166,6 +166,15 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return answer;
   };
 
+  const ask = async <T>(question: Question<T>, turn: Turn, signal: AbortSignal): Promise<Fact<T>> => {
+    const isShared = underway.has(identityOf(question.key));
+    const askOnce = async (): Promise<Fact<T>> =>
+      signal.aborted ? OUT_OF_TIME : untilAborted(load(question, turn), signal);
+    const fact = await askOnce();
+    // What another caller's requests were too many for may be no limit to this one.
+    return isShared && fact.state === 'unknown' && isCrowded(fact) ? askOnce() : fact;
+  };
+
   const view = (maxAgeMs: number, scope: string, turn: Turn): Memory => {
     // Stored facts and pending loads all use this key, so that nothing can be shared beyond the scope.
     const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
@@ -183,12 +192,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
           onLookup?.(question.key[0] ?? '', 'remembered');
           return known;
         }
-        const isShared = underway.has(JSON.stringify([scope, ...question.key]));
-        const ask = async (): Promise<Fact<T>> =>
-          signal.aborted ? OUT_OF_TIME : untilAborted(load(within(question), turn), signal);
-        const fact = await ask();
-        // What another caller's requests were too many for may be no limit to this one.
-        return isShared && fact.state === 'unknown' && isCrowded(fact) ? ask() : fact;
+        return ask(within(question), turn, signal);
       },
       recent: () => view(limits.absentMs, scope, turn),
       scoped: (other) => view(maxAgeMs, other, turn),
@@ -226,6 +230,13 @@ async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): P
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** The parts of a key as one text, another one for every other list of parts. */
+function identityOf(parts: readonly string[]): string {
+  let identity = '';
+  for (const part of parts) identity += `${part.length}:${part}`;
+  return identity;
 }
 
 /**

@@ -46,15 +46,23 @@ export function readSignatures(
   );
 }
 
+/** Those that were made, by the needs: most images of a request share them. */
+const fingerprints = new WeakMap<SignatureNeeds, string>();
+
 /** Everything the answer depends on besides the image: what is looked for, where, and what it is tried against. */
-function fingerprintOf({ trust, ...needs }: SignatureNeeds): string {
-  return JSON.stringify([
-    trust.keys.map(({ fingerprint }) => fingerprint).sort(),
-    trust.roots.map(({ fingerprint }) => fingerprint).sort(),
-    [needs.signatures, needs.unsigned],
-    needs.predicateTypes,
-    needs.repositories.map(nameOf).sort(),
+function fingerprintOf(needs: SignatureNeeds): string {
+  const known = fingerprints.get(needs);
+  if (known !== undefined) return known;
+  const { trust, signatures, unsigned, predicateTypes, repositories } = needs;
+  const fingerprint = JSON.stringify([
+    trust.keys.map((key) => key.fingerprint).sort(),
+    trust.roots.map((root) => root.fingerprint).sort(),
+    [signatures, unsigned],
+    predicateTypes,
+    repositories.map(nameOf).sort(),
   ]);
+  fingerprints.set(needs, fingerprint);
+  return fingerprint;
 }
 
 /** Proof lasts; its absence is forgotten soon, because people sign right after a refusal. */

@@ -33,6 +33,9 @@ const DOCKER_HUB_ALIASES: ReadonlySet<string> = new Set([
 // Grammar of the OCI distribution spec ("Pull") and the distribution project's reference package.
 const HOST =
   /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::([1-9]\d{0,4}))?$/;
+/** Hosts that addresses may read as another one (WHATWG URL, "host parser"): IPv6, numbers as the last label, and Punycode. */
+const MAY_READ_DIFFERENTLY = /^\[|(?:^|\.)\d[^.]*$|xn--/;
+const PLAIN_IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
@@ -94,9 +97,14 @@ function withPlainHost(registry: string): string | undefined {
   const port = HOST.exec(registry);
   if (port === null || Number(port[1] ?? 0) > 65_535) return undefined;
   const host = registry.replace(/:\d+$/, '');
+  const read = asAddressesRead(host);
+  return read === undefined ? undefined : `${read}${registry.slice(host.length)}`;
+}
+
+function asAddressesRead(host: string): string | undefined {
+  if (!MAY_READ_DIFFERENTLY.test(host) || PLAIN_IPV4.test(host)) return host;
   const read = URL.parse(`https://${host}`)?.hostname;
-  if (read !== host && !read?.startsWith('[')) return undefined;
-  return `${read}${registry.slice(host.length)}`;
+  return read === host || read?.startsWith('[') ? read : undefined;
 }
 
 function nameProblem(registry: string, repository: string): string | undefined {
