@@ -56,8 +56,13 @@ interface Sent extends Omit<FuzzResult, 'findings'> {
 
 async function ask(child: ChildProcess, work: Work, file: string): Promise<WatchedResult> {
   const state = { isStalled: false };
+  let [last, unchanged] = [0, 0];
+  // Times the file was the same, not its age: a machine that stood still for a while is no input that takes long.
   const watch = setInterval(() => {
-    if (Date.now() - statSync(file).mtimeMs <= STALL_MS) return;
+    const { mtimeMs } = statSync(file);
+    unchanged = mtimeMs === last ? unchanged + 1 : 0;
+    last = mtimeMs;
+    if (unchanged * WATCH_MS < STALL_MS) return;
     state.isStalled = true;
     child.kill('SIGKILL');
   }, WATCH_MS);

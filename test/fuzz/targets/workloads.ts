@@ -68,15 +68,22 @@ function parseOr(input: Uint8Array): unknown {
   }
 }
 
-/** Takes out what a patch may change: images, and the record of what they were. */
+/** A copy without what a patch may change: images, and the record of what they were. No recursion: inputs are nested deep. */
 function withoutImages(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutImages);
-  if (!isObject(value)) return value;
-  const left = Object.entries(value).filter(
-    ([key, one]) => !(['image', 'reference'].includes(key) && typeof one === 'string') && key !== RECORD,
-  );
-  return Object.fromEntries(left.map(([key, one]) => [key, withoutImages(one)]));
+  const root: unknown = JSON.parse(JSON.stringify(value ?? null));
+  const open = [root];
+  for (let holder = open.pop(); holder !== undefined; holder = open.pop()) {
+    if (typeof holder !== 'object' || holder === null) continue;
+    for (const [key, one] of Object.entries(holder)) {
+      const mayChange =
+        !Array.isArray(holder) && ['image', 'reference'].includes(key) && typeof one === 'string';
+      if (mayChange || key === RECORD) Reflect.deleteProperty(holder, key);
+      else open.push(one);
+    }
+  }
+  return root;
 }
+
 const RECORD = 'pratique.dev/original-images';
 
 /** Without annotations that hold nothing: there the record was put, and no other. */
