@@ -1,5 +1,9 @@
 import { CoreV1Api, ApiException } from '@kubernetes/client-node';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
+
+/** Milliseconds between two pods of a load: some ten pods a second are always under way, and the machine has time for other tests. */
+const PAUSE_MS = 100;
 
 /** The result of the creation of one pod. */
 export interface Attempt {
@@ -41,6 +45,7 @@ export function startLoad(cluster: Cluster, prefix: string, images: readonly str
       const index = count++;
       const image = images[index % images.length] ?? '';
       attempts.push(await createPod(cluster, `${prefix}-${index}`, image));
+      await sleep(PAUSE_MS);
     }
   };
   const workers = Array.from({ length: parallel }, worker);
