@@ -61,5 +61,8 @@ function recalled(
   const keep = /\bnow\b/.test(condition.text) ? 'never' : undefined;
   const of = [nameOf(image), image.tag ?? '', image.digest ?? ''];
   const key = ['condition', says.large.digest, condition.text, ...of];
-  return memory.recall<ConditionOutcome>({ key, load, keep: (fact) => keep ?? fact.state }, signal);
+  return memory.recall<ConditionOutcome>(
+    { key, load, keep: (fact) => keep ?? fact.state, isComputed: true },
+    signal,
+  );
 }

@@ -1,5 +1,13 @@
-import pLimit from 'p-limit';
-import { formatReference, nameOf, parsed, parseReference, turnOf, unknown } from '../model/index.ts';
+import pLimit, { type LimitFunction } from 'p-limit';
+import {
+  formatReference,
+  nameOf,
+  ownerName,
+  parsed,
+  parseReference,
+  turnOf,
+  unknown,
+} from '../model/index.ts';
 import type {
   Evidence,
   Fact,
@@ -15,7 +23,7 @@ import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } fro
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
 import { keptFor, type KeptAnnotations } from './kept.ts';
-import { nameOfOwner, type Sources } from './ports.ts';
+import type { Sources } from './ports.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world and the settings. */
 export interface JudgeQuestion {
@@ -38,23 +46,36 @@ export interface JudgeRequest extends Omit<JudgeQuestion, 'credentials'> {
 
 /** Different images of one request; a pod has a handful, and each costs requests. */
 const MAX_REFERENCES = 256;
-/** Images of one request that are judged at the same time. */
+/**
+ * Images of one registry and one request that are judged at the same time. A slow registry keeps no image of another one
+ * waiting; how much is read at a time is bounded where it is read.
+ */
 const JUDGED_AT_ONCE = 16;
 const TOO_MANY = unknown('LimitExceeded', `the request names more than ${MAX_REFERENCES} different images`);
+/** The author of the object chose how many images wait before this one: that is a limit, and nothing that `onUnknown` admits. */
+const NOT_REACHED = unknown(
+  'LimitExceeded',
+  `the time ran out while it waited for other images of its registry in this request; ${JUDGED_AT_ONCE} are judged at the same time`,
+  true,
+);
 
 /** Judges images, each distinct reference once: one answer per image, in order. Never throws for what a registry does. */
 export async function judge(request: JudgeRequest, sources: Sources): Promise<readonly JudgedImage[]> {
   const asking = askingFor(request, sources);
   const underway = new Map<string, Promise<JudgedReference>>();
   // Most pods have a few images, and making a queue takes longer than judging what is remembered.
-  const limit = request.images.length > JUDGED_AT_ONCE ? pLimit(JUDGED_AT_ONCE) : undefined;
+  const queues = request.images.length > JUDGED_AT_ONCE ? new Map<string, LimitFunction>() : undefined;
   const judgeOnce = (ref: ImageRef): Promise<JudgedReference> => {
     const key = formatReference(ref);
     const known = underway.get(key);
     if (known) return known;
     const why = underway.size < MAX_REFERENCES ? undefined : TOO_MANY;
-    const work = () => judgeIn(asking, ref, why);
-    const running = limit ? limit(work) : work();
+    const running = queues
+      ? queueOf(
+          ref,
+          queues,
+        )(() => judgeIn(asking, ref, why ?? (request.signal.aborted ? NOT_REACHED : undefined)))
+      : judgeIn(asking, ref, why);
     underway.set(key, running);
     return running;
   };
@@ -66,6 +87,13 @@ export async function judge(request: JudgeRequest, sources: Sources): Promise<re
       return { ...image, verdict: decideUnreadable(request.policies, why) };
     }),
   );
+}
+
+/** The queue of the images of one registry. */
+function queueOf({ registry }: ImageRef, queues: Map<string, LimitFunction>): LimitFunction {
+  const queue = queues.get(registry) ?? pLimit(JUDGED_AT_ONCE);
+  queues.set(registry, queue);
+  return queue;
 }
 
 /** What was found about one reference. */
@@ -92,8 +120,14 @@ interface Asking extends Omit<JudgeRequest, 'images' | 'owner'> {
 }
 
 function askingFor({ owner, ...request }: Omit<JudgeRequest, 'images'>, given: Sources): Asking {
-  const sources = owner ? { ...given, owner, memory: given.memory.inTurn(turnOf(owner)) } : given;
+  const sources = owner ? sourcesOf(owner, given) : given;
   return { ...request, sources, kept: keptFor(request.policies), needsOf: rememberLast() };
+}
+
+/** What an owner over its budget reads is what memory has: only new look-ups are refused. */
+function sourcesOf(owner: Owner, given: Sources): Sources {
+  const memory = given.memory.inTurn(turnOf(owner), () => overBudget(owner, given));
+  return { ...given, owner, memory };
 }
 
 /** Most images of a request come under the same policies: their needs are found out once. */
@@ -155,13 +189,13 @@ async function sourcesWithin(
   sources: Sources,
   notRead: Unknown | undefined,
 ): Promise<Sources | Unknown> {
-  return notRead ?? overBudget(sources) ?? (await sourcesFor(places, access, sources));
+  return notRead ?? (await sourcesFor(places, access, sources));
 }
 
 /** Why nothing more is read for this owner now; `undefined` when it may. */
-function overBudget(sources: Sources): Unknown | undefined {
-  if (!sources.owner || !sources.spending?.isOver(nameOfOwner(sources))) return undefined;
-  const of = `namespace "${sources.owner.namespace}"`;
+function overBudget(owner: Owner, { spending }: Sources): Unknown | undefined {
+  if (!spending?.isOver(ownerName(owner))) return undefined;
+  const of = `namespace "${owner.namespace}"`;
   const detail = `${of} has read more from registries within a minute than budgets.namespaceBytesPerMinute allows`;
   return unknown('LimitExceeded', detail, true);
 }

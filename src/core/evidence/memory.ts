@@ -31,6 +31,17 @@ export interface Question<T> {
   readonly weigh?: (fact: Fact<T>) => number;
   /** How long this answer is kept; by its state if not said. */
   readonly keep?: (fact: Fact<T>) => Keeping;
+  /** It is computed from what is known, and reads nothing outside. */
+  readonly isComputed?: boolean;
+}
+
+/** Why no new look-up begins; `undefined` when it may. */
+export type Closed = () => Unknown | undefined;
+
+/** Who asks, and whether new look-ups may begin. */
+interface Asking {
+  readonly turn: Turn;
+  readonly closed: Closed | undefined;
 }
 
 /** Remembers facts, never verdicts; equal questions asked at once are one request. */
@@ -47,8 +58,11 @@ export interface Memory {
    * a caller with another login. A scope names the logins without containing them. The empty scope is the controller's own.
    */
   scoped(scope: string): Memory;
-  /** The same memory, asked in this turn. */
-  inTurn(turn: Turn): Memory;
+  /**
+   * The same memory, asked in this turn. `closed` = why nothing new is read for it now; what is remembered, or is being read for
+   * others, answers all the same. What a look-up reads on its way is read to its end.
+   */
+  inTurn(turn: Turn, closed?: Closed): Memory;
 }
 
 export interface FactMemory extends Memory {
@@ -166,16 +180,23 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return answer;
   };
 
-  const ask = async <T>(question: Question<T>, turn: Turn, signal: AbortSignal): Promise<Fact<T>> => {
-    const isShared = underway.has(identityOf(question.key));
-    const askOnce = async (): Promise<Fact<T>> =>
-      signal.aborted ? OUT_OF_TIME : untilAborted(load(question, turn), signal);
+  const ask = async <T>(question: Question<T>, asking: Asking, signal: AbortSignal): Promise<Fact<T>> => {
+    const { turn, closed } = asking;
+    const isUnderway = (): boolean => underway.has(identityOf(question.key));
+    const isShared = isUnderway();
+    const askOnce = async (): Promise<Fact<T>> => {
+      if (signal.aborted) return OUT_OF_TIME;
+      return (
+        (question.isComputed || isUnderway() ? undefined : closed?.()) ??
+        untilAborted(load(question, turn), signal)
+      );
+    };
     const fact = await askOnce();
     // What another caller's requests were too many for may be no limit to this one.
     return isShared && fact.state === 'unknown' && isCrowded(fact) ? askOnce() : fact;
   };
 
-  const view = (maxAgeMs: number, scope: string, turn: Turn): Memory => {
+  const view = (maxAgeMs: number, scope: string, asking: Asking): Memory => {
     // Stored facts and pending loads all use this key, so that nothing can be shared beyond the scope.
     const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
       ...question,
@@ -184,7 +205,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return {
       peek: (key) => peek([scope, ...key], maxAgeMs),
       store: (question, fact) => {
-        store(within(question), fact, turn);
+        store(within(question), fact, asking.turn);
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
         const known = peek<T>([scope, ...question.key], maxAgeMs);
@@ -192,14 +213,14 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
           onLookup?.(question.key[0] ?? '', 'remembered');
           return known;
         }
-        return ask(within(question), turn, signal);
+        return ask(within(question), asking, signal);
       },
-      recent: () => view(limits.absentMs, scope, turn),
-      scoped: (other) => view(maxAgeMs, other, turn),
-      inTurn: (other) => view(maxAgeMs, scope, other),
+      recent: () => view(limits.absentMs, scope, asking),
+      scoped: (other) => view(maxAgeMs, other, asking),
+      inTurn: (turn, closed) => view(maxAgeMs, scope, { turn, closed }),
     };
   };
-  return { ...view(Infinity, OWN_SCOPE, NO_TURN), counts: () => counts };
+  return { ...view(Infinity, OWN_SCOPE, { turn: NO_TURN, closed: undefined }), counts: () => counts };
 }
 
 function kindOf({ key }: { readonly key: readonly string[] }): string {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Digest } from '../../../src/core/model/index.ts';
 import { judge } from '../../../src/core/evidence/index.ts';
 import { authority, found, policyOf } from '../../support/policies.ts';
 import { signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
@@ -12,6 +13,7 @@ import {
 } from '../../support/verification.ts';
 
 const WEB = 'registry.example.com/shop/web';
+const FLAG = 'application/vnd.pratique.quarantine.v1+json';
 const PROVENANCE = 'https://slsa.dev/provenance/v1';
 const MIB = 1024 * 1024;
 const key = signingKey();
@@ -39,6 +41,63 @@ describe('budgets of a judgement', () => {
     expect(await verdictFor('greedy')).to.deep.equal(['unknown LimitExceeded']);
     expect(registry.calls).to.be.empty;
     expect(await verdictFor('modest')).to.deep.equal(['allow']);
+  });
+
+  /** A namespace that is over its budget from the moment a test sets that, beside one that never is. */
+  function openSpender() {
+    const bench = createBench();
+    const image = `${WEB}@${bench.registry.push(WEB)}`;
+    let isOver = false;
+    const sources = {
+      ...bench.sources,
+      spending: { isOver: (owner: string) => isOver && owner === 'admission greedy' },
+    };
+    const verdictFor = async (namespace: string, asked = image) => {
+      const images = [{ container: 'c', field: '', image: asked }];
+      const question = { images, policies: [flagged], labels: found({}), unmatchedImages: 'Allow' } as const;
+      return shortly(await judge({ ...question, signal: forever(), owner: { namespace } }, sources));
+    };
+    const flag = () =>
+      bench.registry.push(WEB, { artifactType: FLAG, subject: image.slice(WEB.length + 1) as Digest });
+    return { ...bench, image, flag, verdictFor, overspend: () => (isOver = true) };
+  }
+
+  it('M16: a namespace that has read too much is answered from memory, and only new reads are refused', async () => {
+    const { registry, image, verdictFor, overspend, pass } = openSpender();
+    expect(await verdictFor('greedy')).to.deep.equal(['allow']);
+    const other = `${WEB}@${registry.push(WEB, { annotations: { a: 'b' } })}`;
+    overspend();
+    const before = registry.calls.length;
+    expect(await verdictFor('greedy')).to.deep.equal(['allow']);
+    expect(await verdictFor('greedy', other)).to.deep.equal(['unknown LimitExceeded']);
+    expect(registry.calls.length, 'nothing is read').to.equal(before);
+    expect(await verdictFor('modest', other), 'another reads it').to.deep.equal(['allow']);
+    expect(await verdictFor('greedy', other), 'and its answer counts for both').to.deep.equal(['allow']);
+    pass(LIMITS.foundMs + 1);
+    expect(await verdictFor('greedy', image), 'what is too old').to.deep.equal(['unknown LimitExceeded']);
+  });
+
+  it('M16: a refusal stands where the namespace has read too much to check it again', async () => {
+    const { verdictFor, flag, overspend, pass } = openSpender();
+    flag();
+    expect(await verdictFor('greedy')).to.deep.equal(['deny Quarantined']);
+    overspend();
+    pass(LIMITS.absentMs + 1);
+    expect(await verdictFor('greedy')).to.deep.equal(['deny Quarantined']);
+  });
+
+  it('M16: what several namespaces wait for fails for none of them because one has read too much', async () => {
+    for (const first of ['greedy', 'modest']) {
+      const { registry, verdictFor, overspend } = openSpender();
+      const answer = registry.hold('');
+      const asked = [verdictFor(first)];
+      await new Promise(setImmediate);
+      overspend(); // while its first questions are under way
+      asked.push(verdictFor('modest'), verdictFor('greedy'));
+      await new Promise(setImmediate);
+      answer();
+      expect(await Promise.all(asked), first).to.deep.equal([['allow'], ['allow'], ['allow']]);
+    }
   });
 
   it('M06: the images of one request that are too many are unknown, and the others are judged', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { authority, policyOf } from '../../support/policies.ts';
 import { signingKey, type SignatureLayer } from '../../support/signing.ts';
@@ -89,6 +90,44 @@ describe('a policy that admits what is unknown', () => {
       (_, n) => `${WEB}@${registry.push(WEB, { annotations: { n: String(n) } })}`,
     );
     expect(shortly(await judge(images, [flagged])).at(-1)).to.equal('unknown LimitExceeded');
+  });
+
+  /** Pushes different images of one repository, of which the registry answers nothing. */
+  const pushSilent = ({ registry }: ReturnType<typeof createBench>, name: string, count: number) => {
+    for (const operation of ['manifest', 'referrers', 'fallbackReferrers', 'tagDigest'])
+      registry.hold(`${operation} ${name}`);
+    return Array.from(
+      { length: count },
+      (_, n) => `${name}@${registry.push(name, { annotations: { n: String(n) } })}`,
+    );
+  };
+
+  for (const [what, hosts] of [
+    ['of a slow registry', () => 'slow.example.org/x'],
+    ['of a slow registry each', (n: number) => `slow-${String(n)}.example.org/x`],
+  ] as const)
+    it(`B23: 40 images ${what} do not keep a flagged image of another from being refused`, async () => {
+      const bench = pushFlagged();
+      const slow = Array.from({ length: 40 }, (_, n) => pushSilent(bench, hosts(n), n + 1)[n] ?? '');
+      const late = new AbortController();
+      const judging = bench.judge([...slow, bench.image], [flagged], { signal: late.signal });
+      await setImmediate();
+      late.abort();
+      const verdicts = shortly(await judging);
+      expect(verdicts.at(-1)).to.equal('deny Quarantined');
+      expect(verdicts[0], 'what its own registry delays').to.equal('allow DeadlineExceeded');
+    });
+
+  it('B23: an image whose turn did not come in time, behind others of its registry, is not admitted', async () => {
+    const bench = pushFlagged();
+    const name = `${WEB}-slow`;
+    const late = new AbortController();
+    const judging = bench.judge([...pushSilent(bench, name, 16), bench.image], [flagged], {
+      signal: late.signal,
+    });
+    await setImmediate();
+    late.abort();
+    expect(shortly(await judging).at(-1)).to.equal('unknown LimitExceeded');
   });
 
   it('B21: a manifest that programs read in different ways is not admitted', async () => {
