@@ -52,7 +52,7 @@ const MAX_IDLE_MS = 30_000;
  * Names looked up at a time: Node has four threads for this, and a name server that is silent keeps one for many seconds,
  * whatever the caller's deadline. Names that are remembered need none.
  */
-const LOOKUPS = { name: 'lookups', slots: 4, forAdmissions: true };
+const LOOKUPS = { name: 'lookups', slots: 4, forAdmissions: true, ofProcess: true };
 /** Time for one request, in milliseconds: an admission has ten seconds in all. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 /** Longest silence in a transfer, in milliseconds: registries take their time to store what has arrived. */
@@ -88,7 +88,7 @@ export function openConnections(
   const slotFor = (call: Call, { origin }: URL): Promise<Release> => {
     const { name, slots } = poolOf(call);
     const forAdmissions = name === questions.name;
-    const ofProcess = forAdmissions ? [{ name, slots: MAX_QUESTIONS, forAdmissions }] : [];
+    const ofProcess = forAdmissions ? [{ name, slots: MAX_QUESTIONS, forAdmissions, ofProcess: true }] : [];
     return takeSlots(call, { name: `${name} ${origin}`, slots, forAdmissions }, ...ofProcess);
   };
   /** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */

@@ -50,7 +50,9 @@ async function parseSomewhere<K extends Kind>(
     // The compiler cannot see that a parser takes the input of its own kind.
     return (PARSERS[kind] as (of: Input<K>) => Parsed<Value<K>>)(input);
   }
+  const onThread = call.turn?.wait?.();
   const outcome = await parseElsewhere(kind, input, { bytes: byteLength, owner: ownerIn(call) });
+  onThread?.();
   if (outcome.ok) return outcome.value;
   const { code, detail, transient } = explainFailure(outcome.failure, `parse ${byteLength} bytes of ${kind}`);
   throw new Fault({ code, detail, transient, operation: call.doing, side: call.side });

@@ -19,7 +19,9 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
     const releases: (() => void)[] = [];
     const share = { owner: ownerIn(call), registry: call.endpoint.registry };
     const hold = async (bytes: number): Promise<void> => {
+      const inQueue = call.turn?.wait?.();
       const release = await budget.reserve(bytes, share, call.signal);
+      inQueue?.();
       if (!release) throw fault(call, 'LimitExceeded', NO_ROOM, { transient: true });
       releases.push(release);
     };

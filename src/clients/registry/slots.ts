@@ -12,6 +12,8 @@ interface PlaceLimit {
   readonly slots: number;
   /** Admissions come here: all background work together leaves slots free for them. */
   readonly forAdmissions?: boolean;
+  /** One for all registries: who waits here does not wait for a registry. */
+  readonly ofProcess?: boolean;
 }
 
 /**
@@ -150,6 +152,7 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
       onOwner(owner);
       if (entry.owners.size > 1) dispatch(place); // one who joins may have a slot where the first has none
     });
+    const proceed = place.ofProcess ? call.turn?.wait?.() : undefined;
     if (entry.owners.size === 0) onOwner(ANYONE);
     dispatch(place);
     const over = waiting.tooMany(entry);
@@ -160,6 +163,7 @@ export function createSlots({ perNamespace }: WaitingLimits): TakeSlots {
     const result = await promise;
     signal.removeEventListener('abort', abort);
     unfollow?.();
+    proceed?.();
     if (typeof result === 'function') return result;
     throw fault(call, 'LimitExceeded', WHY[result], { transient: true });
   };

@@ -184,16 +184,19 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     const { turn, closed } = asking;
     const isUnderway = (): boolean => underway.has(identityOf(question.key));
     const isShared = isUnderway();
+    const outOfTime = () =>
+      underway.get(identityOf(question.key))?.turn.isWaiting() ? OUT_OF_TURN : OUT_OF_TIME;
     const askOnce = async (): Promise<Fact<T>> => {
       if (signal.aborted) return OUT_OF_TIME;
       return (
         (question.isComputed || isUnderway() ? undefined : closed?.()) ??
-        untilAborted(load(question, turn), signal)
+        untilAborted(load(question, turn), signal, outOfTime)
       );
     };
     const fact = await askOnce();
     // What another caller's requests were too many for may be no limit to this one.
-    return isShared && fact.state === 'unknown' && isCrowded(fact) ? askOnce() : fact;
+    const isOthers = isShared && !signal.aborted && fact.state === 'unknown' && isCrowded(fact);
+    return isOthers ? askOnce() : fact;
   };
 
   const view = (maxAgeMs: number, scope: string, asking: Asking): Memory => {
@@ -238,12 +241,22 @@ function registryIn({ key }: { readonly key: readonly string[] }): string {
 }
 
 const OUT_OF_TIME = unknown('DeadlineExceeded', 'the registry did not answer in time', true);
+/** No registry was slow: this process had too much to do at that moment. An author must not bring that about to be admitted. */
+const OUT_OF_TURN = unknown(
+  'LimitExceeded',
+  'the time ran out while it waited for connections, memory or threads of Pratique that other reads take',
+  true,
+);
 
 /** The answer, or "out of time" when this caller's deadline comes first; the shared load continues for the others. */
-async function untilAborted<T>(answer: Promise<Fact<T>>, signal: AbortSignal): Promise<Fact<T>> {
+async function untilAborted<T>(
+  answer: Promise<Fact<T>>,
+  signal: AbortSignal,
+  outOfTime: () => Unknown,
+): Promise<Fact<T>> {
   const { promise: aborted, resolve } = Promise.withResolvers<Fact<T>>();
   const onAbort = () => {
-    resolve(OUT_OF_TIME);
+    resolve(outOfTime());
   };
   signal.addEventListener('abort', onAbort, { once: true });
   try {

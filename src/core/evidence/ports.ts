@@ -119,6 +119,8 @@ export interface Sources {
   readonly spending?: Pick<Spending, 'isOver'>;
   /** Bounds the signatures and statements that are in memory at a time; absent = without limit. */
   readonly candidates?: ByteBudget;
+  /** The turn in which a look-up reads; absent outside of one. */
+  readonly turn?: Turn;
   /** For whom it is done. */
   readonly owner?: Owner | undefined;
   /** Look also where things were kept before the registry knew better: before a refusal, and for flags and dates. */
@@ -142,5 +144,5 @@ export function nameOfOwner({ owner }: Pick<Sources, 'owner'>): string {
 /** The same sources, asked in this turn. */
 export function inTurn<S extends Sources>(sources: S, turn: Turn): S {
   const { registry, memory } = sources;
-  return { ...sources, registry: registry.inTurn?.(turn) ?? registry, memory: memory.inTurn(turn) };
+  return { ...sources, registry: registry.inTurn?.(turn) ?? registry, memory: memory.inTurn(turn), turn };
 }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { Fault, nameOf, pin, unknown } from '../model/index.ts';
-import type { Fact, PinnedRef, Signature, Trust, Unread } from '../model/index.ts';
+import type { Fact, PinnedRef, Signature, Trust, Turn, Unread } from '../model/index.ts';
 import { isUnreadable, readVulnerabilities, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { SignatureNeeds } from '../policy/index.ts';
 import { learn, unread } from './learn.ts';
@@ -197,15 +197,16 @@ async function trySignature(
   onlySignatures: boolean,
   reading: Reading,
 ): Promise<readonly Signature[]> {
-  const { registry, verifySignature, candidates, signal } = reading;
+  const { registry, verifySignature, candidates, signal, turn } = reading;
   const owner = nameOfOwner(reading);
   const tried = await learn(async () => {
     const share = { owner, registry: layer.place.registry };
-    const release = await candidates?.reserve(layer.layer.size, share, signal);
+    const release = await waiting(turn, candidates?.reserve(layer.layer.size, share, signal));
     if (candidates && !release) throw noRoom(layer);
     try {
       const bytes = await registry.blob(layer.place, layer.layer, limitOf(layer, onlySignatures), signal);
-      return bytes && (await verifySignature(candidateOf(layer, bytes), layer.about, trust, owner));
+      if (!bytes) return undefined;
+      return await waiting(turn, verifySignature(candidateOf(layer, bytes), layer.about, trust, owner));
     } finally {
       release?.();
     }
@@ -213,6 +214,14 @@ async function trySignature(
   if (tried.state === 'found') return tried.value;
   const gone = unknown('UnreadableEvidence', 'the content of a signature is gone');
   return [unread(tried.state === 'absent' ? gone : tried)];
+}
+
+/** What memory or threads of this process give, noted in the turn as what it waits for. Neither of them rejects. */
+async function waiting<T>(turn: Turn | undefined, given: T): Promise<Awaited<T>> {
+  const done = turn?.wait?.();
+  const value = await given;
+  done?.();
+  return value;
 }
 
 function noRoom({ place, layer }: SignatureLayer): Fault {

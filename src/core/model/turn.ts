@@ -14,6 +14,10 @@ export function ownerName({ namespace, background }: Owner): string {
 export interface Turn {
   /** Calls back for each owner once: at once for those of now, later for those who join. Returns what ends this. */
   readonly follow: (onOwner: (owner: Owner) => void) => () => void;
+  /** Notes that something waits for a limit of this process, not for an answer, until the returned is called. */
+  readonly wait?: () => () => void;
+  /** Notes that a turn waits for another one that it joined, until the returned is called. */
+  readonly waitFor?: (other: SharedTurn) => () => void;
 }
 
 /** A turn that others join while they wait for the same answer: none of them waits longer than if it had asked alone. */
@@ -21,6 +25,8 @@ export interface SharedTurn extends Turn {
   readonly join: (turn: Turn) => void;
   /** Stops following those who joined. */
   readonly end: () => void;
+  /** Whether something that is asked in this turn waits for a limit of this process now. */
+  readonly isWaiting: () => boolean;
 }
 
 /** The turn of one owner. */
@@ -38,7 +44,9 @@ export function sharedTurn(): SharedTurn {
   const owners = new Map<string, Owner>();
   const followers = new Set<(owner: Owner) => void>();
   const followed: (() => void)[] = [];
-  return {
+  const waits = new Set<unknown>();
+  const others = new Set<SharedTurn>();
+  const shared: SharedTurn = {
     follow: (onOwner) => {
       for (const owner of owners.values()) onOwner(owner);
       followers.add(onOwner);
@@ -52,11 +60,23 @@ export function sharedTurn(): SharedTurn {
         for (const onOwner of [...followers]) onOwner(owner);
       });
       followed.push(leave);
+      const part = turn.waitFor?.(shared);
+      if (part) followed.push(part);
     },
     end: () => {
       for (const leave of followed.splice(0)) leave();
     },
+    wait: () => during(waits, {}),
+    waitFor: (other) => during(others, other),
+    isWaiting: () => waits.size > 0 || [...others].some((other) => other.isWaiting()),
   };
+  return shared;
+}
+
+/** Keeps a thing in a set until the returned is called. */
+function during<T>(all: Set<T>, thing: T): () => void {
+  all.add(thing);
+  return () => void all.delete(thing);
 }
 
 /** The owner who asked first; `undefined` for a turn of no one. */

@@ -159,6 +159,56 @@ describe('the turn of a shared look-up', () => {
   });
 });
 
+describe('a look-up that is not answered by the deadline', () => {
+  /** A look-up, inside of as many others, of which a test says what it waits for. */
+  function openLookup(depth: number) {
+    const memory = memoryWith();
+    const turns: Turn[] = [];
+    const questionOf = (level: number) => ({
+      key: [`level ${String(level)}`],
+      load: (_: AbortSignal, turn: Turn): Promise<Fact<string>> => {
+        turns.push(turn);
+        return level < depth
+          ? memory.inTurn(turn).recall(questionOf(level + 1), forever())
+          : Promise.withResolvers<Fact<string>>().promise;
+      },
+    });
+    const late = new AbortController();
+    const answer = of(memory, 'a').recall(questionOf(0), late.signal);
+    const reasonAtEnd = async () => {
+      late.abort();
+      const fact = await answer;
+      return fact.state === 'unknown' ? fact.reason.code : fact.state;
+    };
+    return { memory, turns, reasonAtEnd, question: questionOf(0) };
+  }
+
+  for (const depth of [0, 2]) {
+    const where = depth > 0 ? ', also inside of others' : '';
+    it(`B24: is over a limit while it waits for connections, memory or threads${where}`, async () => {
+      const { turns, reasonAtEnd } = openLookup(depth);
+      turns[depth]?.wait?.();
+      expect(await reasonAtEnd()).to.equal('LimitExceeded');
+    });
+
+    it(`B24: is out of time while it waits for a registry${where}`, async () => {
+      const { turns, reasonAtEnd } = openLookup(depth);
+      const [over] = [turns[depth]?.wait?.()];
+      over?.();
+      expect(await reasonAtEnd()).to.equal('DeadlineExceeded');
+    });
+  }
+
+  it('B24: is over a limit also for one who joined it', async () => {
+    const { memory, turns, question } = openLookup(1);
+    const late = new AbortController();
+    const joined = of(memory, 'b').recall(question, late.signal);
+    turns[1]?.wait?.();
+    late.abort();
+    expect(await joined).to.have.nested.property('reason.code', 'LimitExceeded');
+  });
+});
+
 describe('the requests of a judgement', () => {
   const WEB = 'registry.example.com/shop/web';
   const OWNER: Owner = { namespace: 'shop', background: true };

@@ -49,6 +49,23 @@ describe('the slots of a registry', () => {
     expect(given.slice(before)).to.include('b');
   });
 
+  it('B24: who waits for a place of the whole process waits for no registry, and that is known of its turn', async () => {
+    for (const ofProcess of [true, false]) {
+      const take = createSlots({ perNamespace: 10 });
+      const [first, second] = [sharedTurn(), sharedTurn()];
+      first.join(turnOf(A));
+      second.join(turnOf(A));
+      const place = { name: 'here', slots: 1, forAdmissions: true, ofProcess };
+      const release = await take(callOf(first), place);
+      const later = take(callOf(second), place);
+      await settle();
+      expect([first.isWaiting(), second.isWaiting()]).to.deep.equal([false, ofProcess]);
+      release();
+      (await later)();
+      expect(second.isWaiting()).to.equal(false);
+    }
+  });
+
   it('M22: namespaces take turns, each in its own order', async () => {
     const { askMany, freeSlot, given } = placeOf(1);
     void askMany(4, A);
