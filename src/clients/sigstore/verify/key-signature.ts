@@ -14,16 +14,27 @@ import type { SignedMaterial } from './material.ts';
 const MIN_RSA_BITS = 2048;
 
 /**
- * Hashes tried per kind of key, the one cosign picks today first: since mid-2026 it signs with the hash of the curve's
- * size, before that always with SHA-256. Ed25519 hashes by itself.
+ * Hashes tried per kind of key, the one cosign picks today first: the hash of the curve's size, before mid-2026 always
+ * SHA-256. Signers choose another one freely: cert-manager signs by RSA with SHA-512, and so do keys of Google's KMS. All
+ * of SHA-2 from 256 bits on is as good, and the key proves which one was meant. Ed25519 hashes by itself.
  */
 const HASHES: Readonly<Record<KeyKind, readonly [string | null, ...string[]]>> = {
-  'ecdsa-p256': ['sha256'],
-  'ecdsa-p384': ['sha384', 'sha256'],
-  'ecdsa-p521': ['sha512', 'sha256'],
-  rsa: ['sha256'],
+  'ecdsa-p256': ['sha256', 'sha384', 'sha512'],
+  'ecdsa-p384': ['sha384', 'sha256', 'sha512'],
+  'ecdsa-p521': ['sha512', 'sha256', 'sha384'],
+  rsa: ['sha256', 'sha512', 'sha384'],
   ed25519: [null],
 };
+
+/** Hashes that are tried only to name them in the refusal: collisions of SHA-1 are made, SHA-224 and SHA-3 no signer of images uses. */
+const REFUSED_HASHES: Readonly<Record<string, string>> = {
+  sha1: 'SHA-1',
+  sha224: 'SHA-224',
+  'sha3-256': 'SHA3-256',
+  'sha3-512': 'SHA3-512',
+};
+/** Largest signed text in bytes for which they are tried: each reads all of it, for every key. */
+const MAX_NAMED_BYTES = 128 * 1024;
 
 const KINDS: Readonly<Record<string, KeyKind>> = {
   prime256v1: 'ecdsa-p256',
@@ -61,7 +72,31 @@ export function isSignedBy({ covered, signature }: SignedMaterial, key: KeyObjec
   const kind = kindOfKey(key);
   if (kind === undefined) return false;
   if ('sha256' in covered) return verifyDigest(covered.sha256, key, signature);
-  return HASHES[kind].some((hash) => verify(hash, covered.bytes, key, signature));
+  return HASHES[kind].some((hash) => isMadeWith(hash, covered.bytes, key, signature));
+}
+
+/** RSA signs with one of two paddings (RFC 8017): both are in use with one key, e.g. of Google's KMS. */
+function isMadeWith(hash: string | null, bytes: Uint8Array, key: KeyObject, signature: Buffer): boolean {
+  if (verify(hash, bytes, key, signature)) return true;
+  if (key.asymmetricKeyType !== 'rsa') return false;
+  const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_AUTO: saltLength } = constants;
+  return verify(hash, bytes, { key, padding, saltLength }, signature);
+}
+
+/** Why none of these keys made the signature in a way that is accepted, as one clause. */
+export function whyNotSignedBy({ covered, signature }: SignedMaterial, keys: readonly KeyObject[]): string {
+  if ('sha256' in covered)
+    return 'made by another key, or with another hash than SHA-256, which needs the file itself';
+  const { bytes } = covered;
+  if (bytes.length > MAX_NAMED_BYTES) return 'made by another key';
+  const hashing = keys.filter((key) => !['ed25519', undefined].includes(kindOfKey(key)));
+  const [, name] =
+    Object.entries(REFUSED_HASHES).find(([hash]) =>
+      hashing.some((key) => isMadeWith(hash, bytes, key, signature)),
+    ) ?? [];
+  return name === undefined
+    ? 'made by another key'
+    : `made by this key with ${name}; SHA-256, SHA-384 and SHA-512 are accepted`;
 }
 
 /*

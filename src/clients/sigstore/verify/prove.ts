@@ -1,9 +1,9 @@
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { EXTENSION_OID_SCT, X509Certificate as ParsedCertificate } from '@sigstore/core';
 import { Verifier } from '@sigstore/verify';
 import type { CertificateIdentity, ProvenSignature, Trust } from '../../../core/model/index.ts';
 import { type Chain, findPath, intermediatesIn, readIdentity, readLeaf } from './certificate.ts';
-import { isSignedBy } from './key-signature.ts';
+import { isSignedBy, whyNotSignedBy } from './key-signature.ts';
 import {
   provenContent,
   type SignedMaterial,
@@ -38,10 +38,13 @@ function madeByKey(
   roots: readonly RootMaterial[],
   parsed: ParsedTrust,
 ): AskProofs | string {
-  const makers = keys
-    .map((one) => ({ fingerprint: one.fingerprint, key: parsed.key(one) }))
-    .filter(({ key }) => isSignedBy(material, key));
-  if (makers.length === 0) return 'made by another key';
+  const known = keys.map((one) => ({ fingerprint: one.fingerprint, key: parsed.key(one) }));
+  const makers = known.filter(({ key }) => isSignedBy(material, key));
+  if (makers.length === 0)
+    return whyNotSignedBy(
+      material,
+      known.map(({ key }) => key),
+    );
   return () =>
     makers.map(({ fingerprint, key }) => {
       const seen = roots.map((root) => askWitness(root, material, { key }));
@@ -59,7 +62,7 @@ function madeByCertificate(
   if (roots.length === 0) return 'made with a certificate, and no authority trusts one';
   const intermediates = intermediatesIn(material.shipped);
   if (typeof intermediates === 'string') return intermediates;
-  if (!isSignedBy(material, leaf.publicKey)) return 'made by another key than that of its certificate';
+  if (!isSignedBy(material, leaf.publicKey)) return notByLeaf(material, leaf.publicKey);
   return () => {
     const by = { key: leaf.publicKey, certificate: leaf.raw };
     const seen = roots.map((root) => askWitness(root, material, by));
@@ -73,6 +76,11 @@ function madeByCertificate(
     const proven = tried.filter((one) => typeof one !== 'string');
     return proven.length > 0 ? proven : nearest(tried.filter((one) => typeof one === 'string'));
   };
+}
+
+function notByLeaf(material: SignedMaterial, key: KeyObject): string {
+  const why = whyNotSignedBy(material, [key]);
+  return why === 'made by another key' ? 'made by another key than that of its certificate' : why;
 }
 
 /** With several roots the one that knows the issuer has the most to say. */

@@ -51,7 +51,7 @@ export const authorityIn = (namespace: string) =>
       key: keyOf(namespace)
         .optional()
         .describe(
-          'The public key it signs with: ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519.',
+          'The public key it signs with: ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519. ECDSA and RSA may sign with SHA-256, SHA-384 or SHA-512, RSA with both paddings (PKCS #1 v1.5, PSS).',
         ),
       keyless: keyless.optional().describe('The identity it signs with, by a certificate of Fulcio.'),
       transparencyLog: whether

@@ -1,3 +1,4 @@
+import { constants, sign } from 'node:crypto';
 import { expect } from 'chai';
 import { digestOf, type KeyKind, type PublicKey } from '../../../../src/core/model/index.ts';
 import {
@@ -39,11 +40,17 @@ describe('simple signing', () => {
 
   const kinds: readonly [KeyKind, string?][] = [
     ['ecdsa-p256'],
+    ['ecdsa-p256', 'sha384'],
+    ['ecdsa-p256', 'sha512'],
     ['ecdsa-p384'],
     ['ecdsa-p384', 'sha256'],
+    ['ecdsa-p384', 'sha512'],
     ['ecdsa-p521'],
     ['ecdsa-p521', 'sha256'],
+    ['ecdsa-p521', 'sha384'],
     ['rsa'],
+    ['rsa', 'sha384'],
+    ['rsa', 'sha512'],
     ['ed25519'],
   ];
   for (const [kind, hash] of kinds) {
@@ -54,18 +61,38 @@ describe('simple signing', () => {
     });
   }
 
-  for (const [kind, hash] of [
-    ['ecdsa-p256', 'sha384'],
-    ['ecdsa-p256', 'sha1'],
-    ['rsa', 'sha512'],
+  for (const [kind, hash, name] of [
+    ['ecdsa-p256', 'sha1', 'SHA-1'],
+    ['ecdsa-p384', 'sha3-256', 'SHA3-256'],
+    ['ecdsa-p521', 'sha224', 'SHA-224'],
+    ['rsa', 'sha1', 'SHA-1'],
   ] as const) {
-    it(`S08: refuses ${kind} with ${hash}`, async () => {
+    it(`S08: refuses ${kind} with ${hash}, and names the hash`, async () => {
       const signer = signingKey(kind);
-      expect(whyNot(await verify(simpleSigning({ digest: image, key: signer, hash }), [signer]))).to.equal(
-        'made by another key',
+      const layer = simpleSigning({ digest: image, key: signer, hash });
+      expect(whyNot(await verify(layer, [other, signer]))).to.equal(
+        `made by this key with ${name}; SHA-256, SHA-384 and SHA-512 are accepted`,
       );
+      expect(whyNot(await verify(layer, [other]))).to.equal('made by another key');
     });
   }
+
+  for (const hash of ['sha256', 'sha512'] as const)
+    for (const saltLength of [constants.RSA_PSS_SALTLEN_DIGEST, constants.RSA_PSS_SALTLEN_MAX_SIGN])
+      it(`S08: accepts an RSA key with padding PSS, ${hash} and salt length ${saltLength}`, async () => {
+        const signer = signingKey('rsa');
+        const { payload } = simpleSigning({ digest: image, key: signer });
+        const padding = constants.RSA_PKCS1_PSS_PADDING;
+        const signature = sign(hash, payload, { key: signer.privateKey, padding, saltLength });
+        const annotations = { [SIGNATURE_ANNOTATION]: signature.toString('base64') };
+        expect(await verify({ payload, annotations }, [signer])).to.deep.include({
+          state: 'proven',
+          signer: by(signer),
+        });
+        expect(whyNot(await verify({ payload, annotations }, [signingKey('rsa')]))).to.equal(
+          'made by another key',
+        );
+      });
 
   it('S08: refuses an RSA key that is too short, even if a policy names it', async () => {
     const weak = weakKey();
