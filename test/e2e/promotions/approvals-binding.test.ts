@@ -92,6 +92,18 @@ describe('what approvals are bound to, with a real API server', () => {
     expect((await cluster.kubectl([...patch, '-p', status, '--as', PRATIQUE])).code).to.equal(0);
   });
 
+  it('A11 no person writes the status of a promotion, which remembers its gates, whatever their role', async () => {
+    const made = await create('joe', object('ImagePromotion', 'remembered', spec('Always', 'staging')));
+    expect(made.code, made.stderr).to.equal(0);
+    const patch = ['patch', 'ipr', 'remembered', '--subresource=status', '--type=merge', '-n', 'default'];
+    const status = JSON.stringify({ status: { lastHandledReconcileAt: 'never' } });
+    const by = (user: string) => cluster.kubectl([...patch, '-p', status, '--as', user]);
+    expect((await by('joe')).stderr).to.match(/forbidden/i);
+    expect((await by('ann')).stderr).to.include('only Pratique writes the status');
+    const own = await by(PRATIQUE);
+    expect(own.code, own.stderr).to.equal(0);
+  });
+
   it('A06 a hash that is none is refused when the approval is applied', async () => {
     const approval = (gateHash: string) =>
       object('PromotionApproval', `a-${gateHash.length}`, {
