@@ -50,7 +50,7 @@ export interface Reach {
   readonly named: (hostname: string) => Promise<AddressKind>;
   /** Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. */
   readonly sentBy: (sender: string, hostname: string) => Promise<AddressKind>;
-  /** Whether a host can be judged without asking DNS. */
+  /** Whether a host can be judged without waiting for DNS. */
   readonly isKnown: (hostname: string) => boolean;
   /** Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm. */
   readonly lookup: (kind: AddressKind) => LookupFunction;
@@ -76,7 +76,7 @@ export function createReach(options: ReachOptions): Reach {
   const { now, dial = (address) => address } = options;
   const allowed = parseAllowed(options.allowedAddresses ?? []);
   const kindOf = kindsOf(options);
-  const addresses = rememberAddresses(now, options.resolve);
+  const addresses = rememberAddresses({ now, resolve: options.resolve });
   const senders = new LRUCache<string, { readonly kind: AddressKind; readonly at: number }>({
     max: MAX_SENDERS,
   });

@@ -1,15 +1,29 @@
 import { lookup } from 'node:dns/promises';
+import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../core/model/index.ts';
-import { createMemo } from '../io/index.ts';
+import pLimit from 'p-limit';
+import { errorCode, type Clock } from '../../core/model/index.ts';
 
 /** Finds all addresses of a name; rejects with the error of DNS when there are none. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
 /** How long addresses are used before they are asked for again, in milliseconds: bursts ask once, and moves count soon. */
 const LIFETIME_MS = 10_000;
-/** How long they are used when DNS fails, in milliseconds: an outage of DNS is no outage of registries. */
-const STALE_MS = 5 * 60_000;
+/**
+ * How long they are used while DNS does not answer, in milliseconds. The pods of a dead node, those of DNS among them, are elsewhere
+ * after six minutes by default. Much later an address may be somebody else's.
+ */
+const STALE_MS = 9 * 60_000;
+/**
+ * How long an answer of DNS is waited for while addresses are remembered, in milliseconds. DNS that is well answers in less, and an
+ * admission of ten seconds may need several names.
+ */
+const PATIENCE_MS = 300;
+/**
+ * Remembered names that are looked up again at a time. Node looks up two names at a time, and silent DNS keeps each for many
+ * seconds: the other one is for names that are new.
+ */
+const REFRESHES = 1;
 /** Names whose addresses are remembered. */
 const MAX_NAMES = 1_000;
 
@@ -17,35 +31,86 @@ const MAX_NAMES = 1_000;
 const system: Resolve = async (hostname) =>
   (await lookup(hostname, { all: true, order: 'verbatim' })).map(({ address }) => address);
 
-/** The addresses of names, remembered for seconds. */
+/** The addresses of names, remembered for seconds, and for minutes while DNS does not answer. */
 export interface Addresses {
   /** Each name is looked up once for all who need it. */
   readonly of: Resolve;
-  /** Whether no look-up is needed for a name. */
+  /** Whether addresses of a name are remembered, so that DNS is not waited for. */
   readonly knows: (hostname: string) => boolean;
 }
 
+/** What {@link rememberAddresses} works with. */
+export interface AddressSources {
+  readonly now: Clock;
+  readonly resolve?: Resolve | undefined;
+  /** Resolves after so many milliseconds. */
+  readonly wait?: (ms: number) => Promise<unknown>;
+}
+
+interface Known {
+  readonly addresses: readonly string[];
+  /** When DNS said so, in milliseconds. */
+  readonly at: number;
+  /** When it was last asked, with or without an answer. */
+  readonly tried: number;
+}
+
 /** Makes an empty memory of addresses. */
-export function rememberAddresses(now: Clock, resolve: Resolve = system): Addresses {
-  const fresh = createMemo<readonly string[]>(now, { max: MAX_NAMES });
-  const last = new LRUCache<string, { readonly addresses: readonly string[]; readonly at: number }>({
-    max: MAX_NAMES,
-  });
-  const addressesOf: Resolve = async (hostname) => {
-    const known = fresh.known(hostname);
-    if (known) return known.value;
+export function rememberAddresses(sources: AddressSources): Addresses {
+  const { resolve = system, wait = (ms) => setTimeout(ms, undefined, { ref: false }) } = sources;
+  const now = (): number => sources.now().getTime();
+  const names = new LRUCache<string, Known>({ max: MAX_NAMES });
+  const lookups = new Map<string, Promise<readonly string[]>>();
+  const refreshes = new Map<string, Promise<unknown>>();
+  const takeTurn = pLimit(REFRESHES);
+
+  const find = async (hostname: string): Promise<readonly string[]> => {
     try {
-      return await fresh.learn(hostname, async () => {
-        const addresses = await resolve(hostname);
-        const at = now().getTime();
-        last.set(hostname, { addresses, at });
-        return { value: addresses, until: new Date(at + LIFETIME_MS) };
-      });
+      const addresses = await resolve(hostname);
+      names.set(hostname, { addresses, at: now(), tried: now() });
+      return addresses;
     } catch (error) {
-      const old = last.get(hostname);
-      if (old && now().getTime() - old.at < STALE_MS) return old.addresses;
+      const known = names.peek(hostname);
+      // That there is no such name is an answer, too.
+      if (errorCode(error) === 'ENOTFOUND') names.delete(hostname);
+      else if (known) names.set(hostname, { ...known, tried: now() });
       throw error;
     }
   };
-  return { of: addressesOf, knows: (hostname) => fresh.known(hostname) !== undefined };
+  const lookUp: Resolve = (hostname) => {
+    const begin = (): Promise<readonly string[]> => {
+      const begun = find(hostname);
+      const forget = (): unknown => lookups.delete(hostname);
+      begun.then(forget, forget);
+      lookups.set(hostname, begun);
+      return begun;
+    };
+    return lookups.get(hostname) ?? begin();
+  };
+  /** Looks a name up again; resolves when that has ended, or has taken longer than is waited for. Never rejects. */
+  const refresh = (hostname: string): Promise<unknown> => {
+    const begin = (): Promise<unknown> => {
+      const ended = takeTurn(() => lookUp(hostname)).catch(() => undefined);
+      void ended.then(() => refreshes.delete(hostname));
+      const begun = Promise.race([ended, wait(PATIENCE_MS)]);
+      refreshes.set(hostname, begun);
+      return begun;
+    };
+    return refreshes.get(hostname) ?? begin();
+  };
+  const usable = (hostname: string): Known | undefined => {
+    const known = names.get(hostname);
+    return known && now() - known.at < STALE_MS ? known : undefined;
+  };
+
+  return {
+    of: async (hostname) => {
+      const known = usable(hostname);
+      if (!known) return lookUp(hostname);
+      if (now() - known.tried < LIFETIME_MS) return known.addresses;
+      await refresh(hostname);
+      return usable(hostname)?.addresses ?? lookUp(hostname);
+    },
+    knows: (hostname) => usable(hostname) !== undefined,
+  };
 }
