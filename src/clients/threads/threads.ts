@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import { createFairQueue, errorCode, type JobOutcome } from '../../core/model/index.ts';
+import { createFairQueue, errorCode, type FairQueue, type JobOutcome } from '../../core/model/index.ts';
 import type { JobTable, SentJob } from './answer-jobs.ts';
 
 export interface ThreadOptions {
   /** The module that each thread runs; it calls `answerJobs`. */
   readonly entry: URL;
   readonly threads?: number;
-  /** Jobs that may wait for a thread; one more is `crowded`. */
+  /** Jobs that may wait for a thread; one more is `crowded`, but for the first of an owner: up to as many again. */
   readonly maxWaiting?: number;
   /** Jobs of one owner that may wait. */
   readonly maxWaitingPerOwner?: number;
@@ -72,6 +72,7 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
   const heavyInput = new Map<Worker, number>();
   const idle = new Set<Worker>();
   let [busy, busyHeavy, closed] = [0, 0, false];
+  let isHeavyNext = true;
 
   const start = (): Worker => {
     // Without the flags of this process: some, such as those for a script given as text, no thread can start with.
@@ -129,10 +130,22 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
     next();
   };
 
+  /** Light and heavy ones by turns: many of one kind do not delay the first of the other. */
+  const take = (): Job | undefined => {
+    const heavy = () => (busyHeavy === 0 ? queues.heavy.shift() : undefined);
+    return isHeavyNext ? (heavy() ?? queues.light.shift()) : (queues.light.shift() ?? heavy());
+  };
+
+  const isCrowded = (queue: FairQueue<Job>, owner: string): boolean => {
+    const [own, all] = [queue.size(owner), queues.light.size() + queues.heavy.size()];
+    return own >= maxWaitingPerOwner || all >= (own === 0 ? 2 * maxWaiting : maxWaiting);
+  };
+
   const next = (): void => {
     while (busy < threads) {
-      const job = queues.light.shift() ?? (busyHeavy === 0 ? queues.heavy.shift() : undefined);
+      const job = take();
       if (job === undefined) return;
+      isHeavyNext = job.bytes < HEAVY_BYTES;
       void begin(job);
     }
   };
@@ -146,11 +159,7 @@ export function openThreads<Table extends JobTable>(options: ThreadOptions): Thr
       const { promise, resolve } = Promise.withResolvers<JobOutcome<unknown>>();
       const queue = bytes >= HEAVY_BYTES ? queues.heavy : queues.light;
       if (closed) resolve({ ok: false, failure: 'closed' });
-      else if (
-        queues.light.size() + queues.heavy.size() >= maxWaiting ||
-        queue.size(owner) >= maxWaitingPerOwner
-      )
-        resolve({ ok: false, failure: 'crowded' });
+      else if (isCrowded(queue, owner)) resolve({ ok: false, failure: 'crowded' });
       else {
         queue.push(owner, { kind, input, bytes, owner, transfer, resolve });
         next();

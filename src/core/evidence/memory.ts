@@ -147,13 +147,12 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   const store = <T>(
     question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>,
     fact: Fact<T>,
-    turn: Turn,
+    { turn, since }: { readonly turn: Turn; readonly since: number },
   ): void => {
     const lifetime = lifetimes[question.keep?.(fact) ?? fact.state];
     if (lifetime <= 0 || (fact.state === 'unknown' && isCrowded(fact))) return;
-    const now = clock().getTime();
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
-    const times = { since: now, until: now + lifetime };
+    const times = { since, until: since + lifetime };
     const share = { owner: firstOwner(turn)?.namespace ?? '', registry: registryIn(question) };
     const size = weight + bytesOfPlace;
     put(identityOf(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
@@ -166,10 +165,13 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     const turn = running?.turn ?? sharedTurn();
     turn.join(asked);
     if (running) return running.answer as Promise<Fact<T>>;
+    // What it read first may have changed before it ended: a fact is as old as its look-up.
+    const began = clock().getTime();
     const answer = question
       .load(loadSignal(), turn)
       .then((fact) => {
-        store(question, fact, turn);
+        // What is unknown says nothing of that time: from the end on, it keeps requests from a registry that is slow to fail.
+        store(question, fact, { turn, since: fact.state === 'unknown' ? clock().getTime() : began });
         return fact;
       })
       .finally(() => {
@@ -208,7 +210,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return {
       peek: (key) => peek([scope, ...key], maxAgeMs),
       store: (question, fact) => {
-        store(within(question), fact, asking.turn);
+        store(within(question), fact, { turn: asking.turn, since: clock().getTime() });
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
         const known = peek<T>([scope, ...question.key], maxAgeMs);

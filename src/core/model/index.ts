@@ -27,7 +27,7 @@ export {
 export { errorFields, type Gauge, type Log } from './log.ts';
 export { microTime, rfc3339, type After, type Clock, type Time } from './time.ts';
 export { createFairQueue, firstOwner, ownerName, sharedTurn, turnOf } from './turn.ts';
-export type { Owner, SharedTurn, Turn } from './turn.ts';
+export type { FairQueue, Owner, SharedTurn, Turn } from './turn.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type { CertificateIdentity, ClaimName, KeyKind, PublicKey, Signer, TokenTrust } from './trust.ts';
 export type { TokenVerdict, Trust, TrustRoot } from './trust.ts';

@@ -80,7 +80,46 @@ describe('threads', () => {
       order.push(name);
     });
     await Promise.all(jobs);
-    expect(order).to.deep.equal(['a1', 'a2', 'b1', 'c1', 'a3']);
+    expect(order).to.deep.equal(['a1', 'b1', 'c1', 'a2', 'a3']);
+  });
+
+  it('M30: a namespace whose large answers keep the thread for heavy work delays the large review of another by one job', async () => {
+    const { run } = threads({ jobTimeoutMs: 2_000 });
+    const ended: string[] = [];
+    const ask = async (owner: string, command: keyof Commands, bytes: number) => {
+      const { ok } = await run(command, { owner, bytes });
+      ended.push(`${owner} ${ok ? 'done' : 'late'}`);
+    };
+    const hostile = ['admission evil', 'background evil', 'evil'];
+    const flood = hostile.flatMap((owner) => Array.from({ length: 3 }, () => ask(owner, 'hang', 2 * MIB)));
+    await ask('shop', 'answer', 2 * MIB);
+    expect(ended).to.deep.equal(['admission evil late', 'shop done']);
+    flood.push(ask('shop', 'answer', 2 * MIB), ask('lab', 'answer', 2 * MIB));
+    await flood.at(-1);
+    expect(ended.filter((one) => one.endsWith('late'))).to.have.length.below(3);
+  });
+
+  it('M30: small jobs without end do not keep a large one waiting, nor the other way round', async () => {
+    const { run } = threads({ threads: 1 });
+    const ended: string[] = [];
+    const ask = async (owner: string, bytes: number) => {
+      await run('answer', { owner, bytes });
+      ended.push(owner);
+    };
+    const small = ['a', 'b', 'c', 'd'].map((owner) => ask(owner, 1));
+    await Promise.all([...small, ask('large 1', 2 * MIB), ask('large 2', 2 * MIB)]);
+    expect(ended.slice(0, 4)).to.deep.equal(['a', 'large 1', 'b', 'large 2']);
+  });
+
+  it('M30: an owner with nothing in the queue finds room in it, when others have filled it', async () => {
+    const { run } = threads({ threads: 1, maxWaiting: 2, jobTimeoutMs: 2_000 });
+    const hanging = run('hang', { owner: 'a' });
+    const waiting = ['a', 'b'].map((owner) => run('answer', { owner }));
+    expect(await run('answer', { owner: 'b' })).to.deep.equal({ ok: false, failure: 'crowded' });
+    waiting.push(run('answer', { owner: 'c' }), run('answer', { owner: 'd' }));
+    expect(await run('answer', { owner: 'e' })).to.deep.equal({ ok: false, failure: 'crowded' });
+    await hanging;
+    expect((await Promise.all(waiting)).every(({ ok }) => ok)).to.equal(true);
   });
 
   it('M02: do one heavy job at a time, and light ones beside it', async () => {

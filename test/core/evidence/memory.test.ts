@@ -66,6 +66,42 @@ describe('memory', () => {
     expect(await ask(['a'])).to.deep.equal(is('new'));
   });
 
+  it('T13: a fact is as old as the beginning of its look-up, also where that was slow', async () => {
+    const { memory, ask, pass } = memoryWith();
+    const slowly = (key: string, fact: Fact<string>, ms: number) =>
+      memory.recall(
+        {
+          key: [key],
+          load: () => {
+            pass(ms);
+            return Promise.resolve(fact);
+          },
+        },
+        forever(),
+      );
+    await slowly('found', is('old'), LIMITS.absentMs);
+    await slowly('absent', absent, LIMITS.absentMs - 1);
+    expect(memory.peek(['absent'])).to.equal(absent);
+    pass(1);
+    expect(memory.peek(['absent'])).to.be.undefined;
+    expect(memory.recent().peek(['found'])).to.be.undefined;
+    expect(await ask(['found'], is('new'), memory.recent())).to.deep.equal(is('new'));
+    await slowly('late', is('old'), LIMITS.foundMs);
+    expect(memory.peek(['late'])).to.be.undefined;
+  });
+
+  it('keeps an unknown from the end of its look-up: a registry that is slow to fail is asked no more often', async () => {
+    const { memory, pass, ask, loads } = memoryWith();
+    const load = () => {
+      pass(LIMITS.absentMs + 1);
+      return Promise.resolve(UNKNOWN_FACT);
+    };
+    await memory.recall({ key: ['a'], load }, forever());
+    pass(LIMITS.unknownMs - 1);
+    expect(await ask(['a'], is('new'), memory.recent())).to.equal(UNKNOWN_FACT);
+    expect(loads()).to.equal(0);
+  });
+
   it('removes the oldest facts when there are too many', async () => {
     const { memory, ask } = memoryWith({ maxFacts: 2 });
     for (const key of ['a', 'b', 'c']) await ask([key]);
