@@ -1,10 +1,5 @@
-import {
-  createEventRecorder,
-  createPullSecrets,
-  createWorkQueue,
-  watchCollection,
-  writeStatus,
-} from '../clients/kubernetes/index.ts';
+import { createEventRecorder, createPullSecrets, createWorkQueue } from '../clients/kubernetes/index.ts';
+import { watchCollection, writeStatus } from '../clients/kubernetes/index.ts';
 import { keepAudit } from '../controllers/audit/index.ts';
 import { keepRegistration } from '../controllers/certificates/index.ts';
 import { keepPolicyStatus } from '../controllers/policies/index.ts';

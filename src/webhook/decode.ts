@@ -1,7 +1,17 @@
 import * as z from 'zod';
-import { excessOfJson, MAX_JSON_VALUES, parsed, parseJson, parseWith, problem } from '../core/model/index.ts';
-import type { Parsed, ReasonCode } from '../core/model/index.ts';
-import { isWorkload, reducedObject, type WorkloadTable } from '../core/workload/index.ts';
+import {
+  excessOfJson,
+  explainFailure,
+  MAX_JSON_VALUES,
+  parsed,
+  parseJson,
+  parseWith,
+  problem,
+} from '../core/model/index.ts';
+import type { JobOutcome, Parsed, ReasonCode } from '../core/model/index.ts';
+import { isWorkload, KUBERNETES_WORKLOADS, reducedObject } from '../core/workload/index.ts';
+import type { WorkloadTable } from '../core/workload/index.ts';
+import { within } from './deadline.ts';
 
 /** The API server sends null for what is not there, and reviews that were recorded or written by hand leave it out. */
 const orElse = <T, F>(schema: z.ZodType<T>, fallback: F) =>
@@ -98,3 +108,39 @@ export function headOf(body: Uint8Array): { readonly uid: string; readonly names
   const [, namespace = ''] = /"namespace":\s*"([a-z0-9-]{1,63})"/.exec(head) ?? [];
   return { uid, namespace };
 }
+
+/** Bytes of a review, and the milliseconds that it may take in all. */
+export interface Review {
+  readonly body: Uint8Array;
+  readonly budgetMs: number;
+}
+
+/** What decoding needs: which kinds hold a pod spec, and another thread. */
+export interface DecodePorts {
+  /** Absent = the kinds of Kubernetes alone. */
+  readonly workloads?: WorkloadTable;
+  /** Decodes large reviews beside the main thread; never rejects. Absent = they are decoded on it. */
+  readonly decodeElsewhere?: (
+    review: LargeReview,
+    weight: { readonly bytes: number; readonly owner: string },
+  ) => Promise<JobOutcome<DecodedReview>>;
+}
+
+/** Decodes a review: a small one here, a large one elsewhere, where namespaces take turns. Never rejects. */
+export async function readReview({ body, budgetMs }: Review, ports: DecodePorts): Promise<DecodedReview> {
+  const { workloads = KUBERNETES_WORKLOADS, decodeElsewhere } = ports;
+  const bytes = body.byteLength;
+  if (bytes <= SMALL_REVIEW_BYTES) return decodeReview(body);
+  if (decodeElsewhere === undefined) return decodeLargeReview({ body, workloads });
+  const { uid, namespace: owner } = headOf(body);
+  const decoding = decodeElsewhere({ body, workloads }, { bytes, owner });
+  const outcome = (await within(budgetMs, () => decoding)) ?? LATE;
+  if (outcome.ok) return outcome.value;
+  const { code, detail, transient } = explainFailure(
+    outcome.failure,
+    `read a review of ${String(bytes)} bytes`,
+  );
+  return { ...refused(code, transient ? `${detail} (temporary, try again)` : detail), uid };
+}
+
+const LATE = { ok: false, failure: 'late' } as const;

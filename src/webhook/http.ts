@@ -1,7 +1,7 @@
 import { refusalAnswer } from './answer.ts';
+import type { Review } from './decode.ts';
 import { mutate } from './mutate.ts';
 import type { AdmissionPorts, MutationPorts } from './ports.ts';
-import type { Review } from './read-review.ts';
 import { review, type ReviewOutcome } from './review.ts';
 
 /** What reaches a handler: the whole body, or that it was larger than allowed, and the query of the URL. */

@@ -3,13 +3,12 @@ import { MAX_WARNING } from '../core/policy/index.ts';
 import { KUBERNETES_WORKLOADS } from '../core/workload/index.ts';
 import { patchAnswer, refusalAnswer } from './answer.ts';
 import { within } from './deadline.ts';
-import type { AdmissionRequest } from './decode.ts';
-import { readReview, type Review } from './read-review.ts';
-import { millisecondsSince, reasonOf, subjectOf, type ReviewOutcome } from './review.ts';
+import { readReview, type AdmissionRequest, type Review } from './decode.ts';
 import { recordOriginals } from './original-images.ts';
 import { fieldPointer, type PatchOperation } from './patch.ts';
 import { findPins } from './pins.ts';
 import type { MutationPorts } from './ports.ts';
+import { millisecondsSince, reasonOf, subjectOf, type ReviewOutcome } from './review.ts';
 import { isPod, scopeOf } from './scope.ts';
 
 interface Change {

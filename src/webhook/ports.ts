@@ -1,24 +1,16 @@
 import type { ObjectAddress } from '../clients/kubernetes/index.ts';
 import type { Credentials, JudgeQuestion } from '../core/evidence/index.ts';
-import { unknown, type Fact, type ImageRef, type JobOutcome } from '../core/model/index.ts';
+import { unknown, type Fact, type ImageRef } from '../core/model/index.ts';
 import type { JudgedImage, PinnedRef } from '../core/model/index.ts';
 import type { CompiledPolicy, FolderPolicies, Labels } from '../core/policy/index.ts';
-import type { WorkloadTable } from '../core/workload/index.ts';
-import type { AdmissionRequest, DecodedReview, LargeReview } from './decode.ts';
+import type { AdmissionRequest, DecodePorts } from './decode.ts';
 
-/** What both webhooks need: the policies of this moment, namespaces, and which kinds hold a pod spec. */
-export interface CommonPorts {
+/** What both webhooks need: the policies of this moment, and namespaces. */
+export interface CommonPorts extends DecodePorts {
   /** The compiled policies, as one snapshot. */
   readonly policies: () => readonly CompiledPolicy[];
   /** Asked only while some policy selects namespaces. Never rejects for anything the cluster does. */
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
-  /** Absent = the kinds of Kubernetes alone. */
-  readonly workloads?: WorkloadTable;
-  /** Decodes large reviews beside the main thread; never rejects. Absent = they are decoded on it. */
-  readonly decodeElsewhere?: (
-    review: LargeReview,
-    weight: { readonly bytes: number; readonly owner: string },
-  ) => Promise<JobOutcome<DecodedReview>>;
   /** Which objects get digests: all with images, or Pods only, so that templates stay as their authors wrote them. */
   readonly objects?: 'All' | 'Pods';
   /** Receives every failure that is a bug. */

@@ -3,11 +3,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/**
- * To follow one decision, this many files are read at most; start-up is not counted. An admission had 75 before addresses, turns,
- * budgets, callers and threads became ideas of their own.
- */
-const MAX_FILES = { admission: 95, promotion: 140 };
+/** To follow one decision, this many files are read at most; start-up is not counted. */
+const MAX_FILES = { admission: 80, promotion: 120 };
 
 const script = fileURLToPath(new URL('files-run.ts', import.meta.url));
 

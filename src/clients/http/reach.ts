@@ -1,5 +1,5 @@
-import type { LookupFunction } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../../core/model/index.ts';
 import {
   addressIn,
@@ -8,10 +8,10 @@ import {
   comparePrivacy,
   isListed,
   isLoopbackSpelling,
+  parseAllowed,
   plainName,
-  type AddressKind,
 } from './address.ts';
-import { parseAllowed, type Allowed } from './allowed.ts';
+import type { AddressKind, Allowed } from './address.ts';
 import { rememberAddresses, type Resolve } from './resolver.ts';
 
 /** What may be reached, as administrators and the place of this process decide. */

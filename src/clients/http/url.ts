@@ -1,5 +1,4 @@
-import { isLoopbackSpelling } from './address.ts';
-import type { Allowed } from './allowed.ts';
+import { isLoopbackSpelling, type Allowed } from './address.ts';
 
 /** What sends us to an address: a registry, by the host and port of its API. */
 export interface Sender {

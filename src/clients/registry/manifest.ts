@@ -4,17 +4,22 @@ import {
   MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
   parseDigest,
-  type AnnotationKeys,
-  type Digest,
-  type ImageRef,
-  type ManifestContent,
 } from '../../core/model/index.ts';
+import type { AnnotationKeys, Digest, ImageRef, ManifestContent } from '../../core/model/index.ts';
 import type { Deletion } from '../../core/promotion/index.ts';
 import { discard } from '../http/index.ts';
-import { contentType, drop, faultOfRefusal, header, isAbsent, isDone, readBody } from './answer.ts';
+import {
+  contentType,
+  drop,
+  faultOfRefusal,
+  header,
+  isAbsent,
+  isDone,
+  parseAnswer,
+  readBody,
+} from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, misbehaved } from './fault.ts';
-import { parseAnswer } from './parse.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
 export interface RawManifest {

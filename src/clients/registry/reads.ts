@@ -1,18 +1,19 @@
-import { MAX_MANIFEST_BYTES, formatReference, nameOf, type ImageRef } from '../../core/model/index.ts';
-import type { ByteBudget } from '../../core/evidence/index.ts';
+import type { ByteBudget, RegistrySource } from '../../core/evidence/index.ts';
+import { formatReference, MAX_MANIFEST_BYTES, nameOf, type ImageRef } from '../../core/model/index.ts';
 import type { SourceRegistry } from '../../core/promotion/index.ts';
-import { isAbsent, readBody } from './answer.ts';
+import { isAbsent, parseAnswer, readBody } from './answer.ts';
 import { openBlob, readBlob } from './blob.ts';
 import { ownerIn, send, urlIn, type Begin, type Call } from './call.ts';
 import { fault } from './fault.ts';
+import { readPages, type Page } from './link.ts';
 import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
-import { readPages, type Page } from './link.ts';
-import { parseAnswer } from './parse.ts';
 
-export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
+export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry & Required<RegistrySource> {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
+  const listing = (image: ImageRef, doing: string, signal: AbortSignal): Call =>
+    begin('referrers', `${doing} of ${formatReference(image)}`, image, signal);
   /** Does a call whose answers hold bytes of the budget until it ends. */
   const held = async <T>(call: Call, work: (call: Call) => Promise<T>): Promise<T> => {
     if (budget === undefined) return work(call);
@@ -41,9 +42,8 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
       const hold = async (bytes: number): Promise<void> => {
         asked += bytes;
         if (asked <= room) return;
-        const isSmall = asked <= SMALL_LISTING;
-        room = isSmall ? SMALL_LISTING : Infinity;
-        await reserve?.(isSmall ? SMALL_LISTING : MAX_MANIFEST_BYTES);
+        room = asked <= SMALL_LISTING ? SMALL_LISTING : Infinity;
+        await reserve?.(Math.min(room, MAX_MANIFEST_BYTES));
       };
       return work({ ...rest, ...(reserve && { hold }) });
     });
@@ -54,16 +54,12 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
       held({ ...reading(ref, signal), patient: true }, (call) => readContent(call, ref)),
     tagDigest: (ref, signal) =>
       held(begin('tag', `resolve ${formatReference(ref)}`, ref, signal), (call) => readTagDigest(call, ref)),
-    referrers: (image, signal, keys) => {
-      const doing = `list referrers of ${formatReference(image)}`;
-      const call = begin('referrers', doing, image, signal);
-      return heldListing(call, (one) => readReferrers(one, image.digest, keys));
-    },
-    fallbackReferrers: (image, signal, keys) => {
-      const doing = `read the fallback tag of ${formatReference(image)}`;
-      const call = begin('referrers', doing, image, signal);
-      return heldListing(call, (one) => readFallbackTag(one, image.digest, keys));
-    },
+    referrers: (image, signal, keys) =>
+      heldListing(listing(image, 'list referrers', signal), (one) => readReferrers(one, image.digest, keys)),
+    fallbackReferrers: (image, signal, keys) =>
+      heldListing(listing(image, 'read the fallback tag', signal), (one) =>
+        readFallbackTag(one, image.digest, keys),
+      ),
     blob: (repository, blob, maxBytes, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
       const call = begin('blob', doing, repository, signal);
@@ -75,6 +71,7 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry {
     },
     tags: (repository, signal) =>
       heldListing(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),
+    inTurn: (turn) => readsOver((...given) => ({ ...begin(...given), turn }), budget),
   };
 }
 
@@ -98,10 +95,8 @@ async function readTags(call: Call): Promise<readonly string[] | undefined> {
   const first = await send(call, { ...ask, url: urlIn(call, `tags/list?n=${TAGS_PER_PAGE}`) });
   if (await isAbsent(call, first)) return undefined;
   const bytes = await readBody(call, first, MAX_TAG_BYTES);
-  const read = async (page: Uint8Array): Promise<Page<string>> => {
-    const items = await parseAnswer(call, 'tags', { bytes: page });
-    return { items, entries: items.length };
-  };
+  const read = (page: Uint8Array): Promise<Page<string>> =>
+    parseAnswer(call, 'tags', { bytes: page }).then((items) => ({ items, entries: items.length }));
   const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS, maxBytes: MAX_TAG_BYTES };
   return [...new Set(await readPages(call, { page: first, bytes }, { ...limits, ask, read }))];
 }

@@ -1,21 +1,17 @@
 import * as z from 'zod';
 import {
+  fallbackTag,
   isIndexType,
   MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
-  type AnnotationKeys,
-  type Descriptor,
-  type Digest,
-  type Listing,
   parseCounted,
-  fallbackTag,
 } from '../../core/model/index.ts';
-import { contentType, drop, readBody, refuseOtherMeaning } from './answer.ts';
+import type { AnnotationKeys, Descriptor, Digest, Listing } from '../../core/model/index.ts';
+import { contentType, drop, parseAnswer, readBody, refuseOtherMeaning } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
 import { fault, faultOfStatus, misbehaved } from './fault.ts';
 import { readPages, type Page } from './link.ts';
 import { putManifest, readRawManifest } from './manifest.ts';
-import { parseAnswer } from './parse.ts';
 import { pause } from './pause.ts';
 
 /** Most referrers of one image that are read; images have a handful, and a flood must end in a clear no (CVE-2024-29903). */

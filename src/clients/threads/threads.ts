@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { createFairQueue, errorCode, type FairQueue, type JobOutcome } from '../../core/model/index.ts';
+import { errorCode, type JobOutcome } from '../../core/model/index.ts';
 import type { JobTable, SentJob } from './answer-jobs.ts';
+import { createFairQueue, type FairQueue } from './fair-queue.ts';
 
 export interface ThreadOptions {
   /** The module that each thread runs; it calls `answerJobs`. */

@@ -1,6 +1,5 @@
 import { unknown, type Clock, type Fact, type ImageRef, type Unknown } from '../model/index.ts';
-import { learn } from './learn.ts';
-import type { Keychain, RegistrySource, Sources } from './ports.ts';
+import { learn, type Keychain, type RegistrySource, type Sources } from './ports.ts';
 
 /** A registry read with certain logins. */
 export interface Login {

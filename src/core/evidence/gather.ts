@@ -1,14 +1,22 @@
 import pLimit from 'p-limit';
 import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
-import type { ChildEvidence, Evidence, Fact, ImageRef } from '../model/index.ts';
-import type { Manifest, PinnedRef, Successor, Turn, Unknown } from '../model/index.ts';
+import type {
+  ChildEvidence,
+  Evidence,
+  Fact,
+  ImageRef,
+  Manifest,
+  PinnedRef,
+  Successor,
+  Turn,
+  Unknown,
+} from '../model/index.ts';
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { answerConditions } from './conditions.ts';
-import { learn } from './learn.ts';
 import { readListing, readReleases } from './indexes.ts';
 import { listRunnable } from './platforms.ts';
-import { inTurn, type Reading } from './ports.ts';
+import { inTurn, learn, type Reading } from './ports.ts';
 import { readReferrers } from './referrers.ts';
 import { readManifest, readTag, resolve } from './resolve.ts';
 import { mergeSignatures, readSignatures } from './signatures.ts';

@@ -22,8 +22,8 @@ import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } 
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather } from './gather.ts';
-import { keptFor, type KeptAnnotations } from './kept.ts';
-import type { Sources } from './ports.ts';
+import type { KeptAnnotations, Sources } from './ports.ts';
+import { keptFor } from './signature-layers.ts';
 
 /** Images to judge, and everything the verdict depends on besides the world and the settings. */
 export interface JudgeQuestion {

@@ -3,29 +3,28 @@
  * the signal of the one deadline of the request, throws a `Fault` when the wire is broken, and answers `undefined` when
  * the other side says plainly that there is no such thing.
  */
-import { ownerName } from '../model/index.ts';
+import { Fault, ownerName, unknown } from '../model/index.ts';
 import type {
   AnnotationKeys,
   Clock,
+  ConditionOutcome,
   Descriptor,
   Digest,
+  Fact,
   ImageRef,
+  JobOutcome,
   Manifest,
   Owner,
   PinnedRef,
-} from '../model/index.ts';
-import type {
-  ConditionOutcome,
-  JobOutcome,
   Signature,
   SignatureCandidate,
   Trust,
   Turn,
+  Unknown,
+  Unread,
 } from '../model/index.ts';
 import type { ConditionJob } from '../policy/index.ts';
-import type { Report } from './learn.ts';
 import type { ByteBudget, Spending } from './byte-budget.ts';
-import type { KeptAnnotations } from './kept.ts';
 import type { Memory } from './memory.ts';
 
 /** Reads manifests and indexes. */
@@ -129,6 +128,12 @@ export interface Sources {
   readonly report: Report;
 }
 
+/** The annotations that are kept of what registries send, with a short name for the key of a fact. */
+export interface KeptAnnotations {
+  readonly id: string;
+  readonly keys: AnnotationKeys;
+}
+
 /** Sources with the one deadline by which this caller needs the answer, or this load its own. */
 export interface Reading extends Sources {
   readonly signal: AbortSignal;
@@ -145,4 +150,31 @@ export function nameOfOwner({ owner }: Pick<Sources, 'owner'>): string {
 export function inTurn<S extends Sources>(sources: S, turn: Turn): S {
   const { registry, memory } = sources;
   return { ...sources, registry: registry.inTurn?.(turn) ?? registry, memory: memory.inTurn(turn), turn };
+}
+
+/** Passes on a failure that is no {@link Fault}, hence a bug, to the log. */
+export type Report = (error: unknown) => void;
+
+/**
+ * Asks one question outside and turns every outcome into a fact: a value is `found`, `undefined` is `absent`, and
+ * whatever was thrown is `unknown`, never `absent`.
+ */
+export async function learn<T>(
+  ask: () => Promise<T | undefined>,
+  { clock, report }: { readonly clock: Clock; readonly report: Report },
+): Promise<Fact<T>> {
+  try {
+    const value = await ask();
+    const seenAt = clock();
+    return value === undefined ? { state: 'absent', seenAt } : { state: 'found', value, seenAt };
+  } catch (error) {
+    if (error instanceof Fault) return unknown(error.code, error.message, error.transient);
+    report(error);
+    return unknown('InternalError', 'an internal error, see the log of Pratique');
+  }
+}
+
+/** An unknown fact as a piece of evidence that exists but cannot be read. */
+export function unread({ reason, transient }: Unknown): Unread {
+  return { state: 'unread', reason, transient };
 }

@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
 import { artifactTypeOf, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
 import type { Descriptor, Fact, PinnedRef, Referrer, Unknown } from '../model/index.ts';
-import { learn, unread } from './learn.ts';
 import { keepingUnread, weightOf } from './memory.ts';
-import { inTurn, type Reading, type Sources } from './ports.ts';
+import { inTurn, learn, unread, type Reading, type Sources } from './ports.ts';
 import { readManifest } from './resolve.ts';
 
 /** Referrers that are opened because their listing says too little: more is an attack, and each is a request. */

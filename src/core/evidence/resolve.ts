@@ -2,10 +2,9 @@ import { isPinned, nameOf, pin, turnOf } from '../model/index.ts';
 import type { Fact, ImageRef, Manifest, Owner, PinnedRef, Turn } from '../model/index.ts';
 import type { CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access } from './access.ts';
-import { keptFor } from './kept.ts';
-import { learn } from './learn.ts';
 import type { Question } from './memory.ts';
-import { inTurn, type Reading, type Sources } from './ports.ts';
+import { inTurn, learn, type Reading, type Sources } from './ports.ts';
+import { keptFor } from './signature-layers.ts';
 
 /** Content by digest never changes; only whether the registry still has it does. */
 function manifestQuestion(image: PinnedRef, reading: Omit<Reading, 'signal'>): Question<Manifest> {

@@ -1,8 +1,17 @@
-import { digestAlgorithm, digestHex, nameOf } from '../model/index.ts';
-import type { Descriptor, Digest, Fact, ImageRef } from '../model/index.ts';
-import type { Manifest, PinnedRef, SignatureCandidate, Unread } from '../model/index.ts';
-import { unread } from './learn.ts';
-import type { SignatureNeeds } from '../policy/index.ts';
+import { digestAlgorithm, digestHex, digestOf, nameOf } from '../model/index.ts';
+import type {
+  AnnotationKeys,
+  Descriptor,
+  Digest,
+  Fact,
+  ImageRef,
+  Manifest,
+  PinnedRef,
+  SignatureCandidate,
+  Unread,
+} from '../model/index.ts';
+import { annotationsOf, USUAL_KEYS, type CompiledPolicy, type SignatureNeeds } from '../policy/index.ts';
+import { unread, type KeptAnnotations } from './ports.ts';
 
 /** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must be about. */
 export interface SignatureLayer {
@@ -138,4 +147,21 @@ export function tagSuffixes({ signatures, predicateTypes }: SignatureNeeds): rea
 /** The tag under which cosign 2 keeps signatures (`sig`) or attestations (`att`) of a digest. */
 export function cosignTag({ digest }: PinnedRef, suffix: 'sig' | 'att'): string {
   return `${digestAlgorithm(digest)}-${digestHex(digest)}.${suffix}`;
+}
+
+/** What is read whatever policies ask: by which signatures are recognised and verified. */
+const ALWAYS: AnnotationKeys = [...CARRIED_KEYS, BUILDKIT_KIND, BUILDKIT_SUBJECT, ...USUAL_KEYS];
+
+/** Characters of the name: two sets of keys with one name would be taken for each other. */
+const ID_LENGTH = 16;
+
+/** What is kept where no policy names annotations of its own: the usual case costs no hash. */
+const USUAL: KeptAnnotations = { id: 'usual', keys: ALWAYS };
+
+/** What to keep for all of these policies: facts are shared among their images. */
+export function keptFor(policies: readonly CompiledPolicy[]): KeptAnnotations {
+  const asked = annotationsOf(policies);
+  if (asked.length === 0) return USUAL;
+  const id = digestOf(JSON.stringify(asked)).slice('sha256:'.length, 'sha256:'.length + ID_LENGTH);
+  return { id, keys: [...ALWAYS, ...asked] };
 }

@@ -3,15 +3,23 @@ import { Fault, nameOf, pin, unknown } from '../model/index.ts';
 import type { Fact, PinnedRef, Signature, Trust, Turn, Unread } from '../model/index.ts';
 import { isUnreadable, readVulnerabilities, RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import type { SignatureNeeds } from '../policy/index.ts';
-import { learn, unread } from './learn.ts';
 import { keepingUnread, weightOf, type Keeping } from './memory.ts';
-import { inTurn, nameOfOwner, type Reading } from './ports.ts';
+import { inTurn, learn, nameOfOwner, unread, type Reading } from './ports.ts';
 import { lookOf, readReferrers, type Look } from './referrers.ts';
 import { readManifest, readTag } from './resolve.ts';
-import { BUILDKIT_KIND, BUILDKIT_SUBJECT } from './signature-layers.ts';
-import { candidateOf, cosignTag, layersOf, limitOf } from './signature-layers.ts';
-import { mayCarry, mayHold, placesOf } from './signature-layers.ts';
-import { tagSuffixes, type Found, type Place, type SignatureLayer, type Wanted } from './signature-layers.ts';
+import {
+  BUILDKIT_KIND,
+  BUILDKIT_SUBJECT,
+  candidateOf,
+  cosignTag,
+  layersOf,
+  limitOf,
+  mayCarry,
+  mayHold,
+  placesOf,
+  tagSuffixes,
+} from './signature-layers.ts';
+import type { Found, Place, SignatureLayer, Wanted } from './signature-layers.ts';
 
 type Signatures = Fact<readonly Signature[]>;
 

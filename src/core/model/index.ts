@@ -4,7 +4,7 @@ export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parse
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
-export { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
+export { isIndexType, isManifestType, MEDIA_TYPE } from './descriptor.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest, parseManifestBytes } from './manifest.ts';
 export { parseListing, parseTags, type Listing } from './listing.ts';
@@ -26,8 +26,8 @@ export {
 } from './json.ts';
 export { errorFields, type Gauge, type Log } from './log.ts';
 export { microTime, rfc3339, type After, type Clock, type Time } from './time.ts';
-export { createFairQueue, firstOwner, ownerName, sharedTurn, turnOf } from './turn.ts';
-export type { FairQueue, Owner, SharedTurn, Turn } from './turn.ts';
+export { firstOwner, ownerName, sharedTurn, turnOf } from './turn.ts';
+export type { Owner, SharedTurn, Turn } from './turn.ts';
 export { CLAIM_NAMES } from './trust.ts';
 export type { CertificateIdentity, ClaimName, KeyKind, PublicKey, Signer, TokenTrust } from './trust.ts';
 export type { TokenVerdict, Trust, TrustRoot } from './trust.ts';

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { descriptorSchema, parseKeeping, type AnnotationKeys, type Descriptor } from './descriptor.ts';
+import { descriptorSchema, isIndexType, isManifestType, parseKeeping } from './descriptor.ts';
+import type { AnnotationKeys, Descriptor } from './descriptor.ts';
 import { parseDigest, type Digest } from './digest.ts';
 import { listOf, objectOf, textOf } from './json.ts';
-import { isIndexType, isManifestType } from './media-type.ts';
 import { parsed, problem, type Parsed } from './problem.ts';
 import { isTag } from './reference.ts';
 

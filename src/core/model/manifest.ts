@@ -1,9 +1,16 @@
-import { isObject, listOf, objectOf } from './json.ts';
 import * as z from 'zod';
-import { ambiguous, annotationsSchema, descriptorSchema, parseKeeping } from './descriptor.ts';
+import {
+  ambiguous,
+  annotationsSchema,
+  descriptorSchema,
+  isIndexType,
+  isManifestType,
+  MEDIA_TYPE,
+  parseKeeping,
+} from './descriptor.ts';
 import type { AnnotationKeys, Annotations, Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
-import { isIndexType, isManifestType, MEDIA_TYPE } from './media-type.ts';
+import { isObject, listOf, objectOf } from './json.ts';
 import { parsed, parseWith, problem, type Parsed } from './problem.ts';
 
 /** Largest manifest that is read, in bytes: what the distribution spec asks every registry to accept ("Pushing Manifests"). */

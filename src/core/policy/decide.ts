@@ -1,14 +1,19 @@
-import { unknown } from '../model/index.ts';
+import { formatReference, isPinned, unknown } from '../model/index.ts';
 import type { Evidence, Fact, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
 import { refused, unknownFinding, type Check } from './checks/check.ts';
 import { pastEndOfLife } from './checks/past-end-of-life.ts';
-import { inQuarantine, quarantined } from './checks/quarantined.ts';
+import { BY_PLACE, inQuarantine, quarantined } from './checks/quarantined.ts';
 import { unattested } from './checks/unattested.ts';
-import { unpinned } from './checks/unpinned.ts';
 import { unsigned } from './checks/unsigned.ts';
 import { vulnerable } from './checks/vulnerable.ts';
 import type { CompiledPolicy, Labels } from './compile/compile.ts';
-import { BY_PLACE } from './quarantine.ts';
+
+/** Refuses a reference without digest where the policy demands one. */
+export const unpinned: Check = ({ use, evidence: { image }, policy }) => {
+  if (!policy.digest || isPinned(use)) return undefined;
+  const next = isPinned(image) ? `write ${formatReference(image)}` : 'add @sha256:… to the reference';
+  return refused(policy, 'NotPinned', 'the reference names no digest', next);
+};
 
 /** The ways to be refused, in the order in which they are listed. */
 const CHECKS: readonly Check[] = [unpinned, unsigned, unattested, quarantined, vulnerable, pastEndOfLife];

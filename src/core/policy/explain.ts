@@ -1,10 +1,17 @@
 import { cutText, formatReference, oneLine } from '../model/index.ts';
-import type { Evidence, Fact, JudgedFinding, JudgedImage } from '../model/index.ts';
-import type { ProvenSignature, Referrer, Signature } from '../model/index.ts';
+import type {
+  Evidence,
+  Fact,
+  JudgedFinding,
+  JudgedImage,
+  ProvenSignature,
+  Referrer,
+  Signature,
+} from '../model/index.ts';
+import { RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 import { objection } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
 import { authoritiesOf } from './needs.ts';
-import { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { describePredicate } from './reports/describe.ts';
 
 type Lines = readonly string[];

@@ -26,9 +26,9 @@ export {
   USUAL_KEYS,
   type SignatureNeeds,
 } from './needs.ts';
-export { decidingClaim, readLifecycle } from './lifecycle.ts';
+export { decidingClaim, readLifecycle } from './checks/past-end-of-life.ts';
 export { successorTags } from './lineage.ts';
-export { RELEASE_PREDICATE_TYPE } from './quarantine.ts';
+export { RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 export { createConditionAnswers, withoutLargePredicates, type ConditionJob } from './large.ts';
 export { conditionsOf, holdsFor, imageOf } from './checks/unattested.ts';
 export { MAX_WORK_HERE } from './cel/limits.ts';

@@ -1,9 +1,9 @@
 import { nameOf, type Evidence, type ImageRef, type Trust } from '../model/index.ts';
+import { decidingClaim, isNear, LIFECYCLE_KEYS, readLifecycle } from './checks/past-end-of-life.ts';
+import { readAllFlags, RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 import type { Authority } from './compile/authority.ts';
 import type { CompiledPolicy } from './compile/compile.ts';
-import { decidingClaim, isNear, LIFECYCLE_KEYS, readLifecycle } from './lifecycle.ts';
 import { LINEAGE_KEYS } from './lineage.ts';
-import { readAllFlags, RELEASE_PREDICATE_TYPE } from './quarantine.ts';
 import { REPORT_PREDICATE_TYPES } from './reports/describe.ts';
 import { QUARANTINE_KEY } from './schema/parts.ts';
 

@@ -1,6 +1,5 @@
-import type { Fields } from './pod-spec.ts';
+import { KUBERNETES_WORKLOADS, type Fields } from './kinds.ts';
 import { RESOURCES } from './resources.ts';
-import { KUBERNETES_WORKLOADS } from './kinds.ts';
 
 /** The repository of canaries: `.invalid` belongs to no one (RFC 6761), so no canary can ever be pulled or read. */
 const CANARY_REPOSITORY = 'self-test.pratique.invalid/canary';

@@ -8,7 +8,7 @@ import {
   type Problem,
 } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
+import { listAt, podSpecOf, textAt, type Fields } from './kinds.ts';
 
 /** How an image is used: by a container of one of the three lists, or mounted as a volume. */
 export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';

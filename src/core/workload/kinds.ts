@@ -1,4 +1,4 @@
-import { objectOf, parsed, textOf, type Parsed, type Problem, isObject } from '../model/index.ts';
+import { isObject, objectOf, parsed, problem, textOf, type Parsed, type Problem } from '../model/index.ts';
 
 /** The kind that an object names; core kinds have the group `''`. The version is ignored: images are in the same fields in all. */
 export interface ObjectKind {
@@ -129,4 +129,32 @@ export function scaleReplicas(scale: unknown): number | undefined {
 
 function countOf(replicas: unknown): number | undefined {
   return Number.isSafeInteger(replicas) && Number(replicas) >= 0 ? Number(replicas) : undefined;
+}
+
+/** A JSON object whose fields are not validated yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A list field of the object at `path`; absent and `null` are both "none", as for the API server. */
+export function listAt(fields: Fields, name: string, path: string): Parsed<readonly unknown[]> {
+  const value = fields[name] ?? [];
+  return Array.isArray(value)
+    ? parsed<readonly unknown[]>(value)
+    : problem(`${path}.${name}`, 'is not a list');
+}
+
+/** A text field of the object at `path`; absent and `null` are both the empty text, as for the API server. */
+export function textAt(fields: Fields, name: string, path: string): Parsed<string> {
+  const value = fields[name] ?? '';
+  return typeof value === 'string' ? parsed(value) : problem(`${path}.${name}`, 'is not a text');
+}
+
+/** The pod spec of an object; `undefined` where the kind allows that there is none. */
+export function podSpecOf(object: unknown, { podSpec, optional = [] }: Workload): Parsed<Fields | undefined> {
+  let fields = object;
+  for (const [depth, step] of podSpec.entries()) {
+    if (!isObject(fields)) return problem(podSpec.slice(0, depth).join('.'), 'is not an object');
+    fields = fields[step];
+    if ((fields === undefined || fields === null) && optional.includes(step)) return parsed(undefined);
+  }
+  return isObject(fields) ? parsed(fields) : problem(podSpec.join('.'), 'is not an object');
 }

@@ -1,6 +1,6 @@
 import { isObject, parsed, problem, type Parsed } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { listAt, podSpecOf, textAt, type Fields } from './pod-spec.ts';
+import { listAt, podSpecOf, textAt, type Fields } from './kinds.ts';
 
 /** With what the kubelet would pull the images of an object: names of Secrets and of a ServiceAccount, in its namespace. */
 export interface PullLogins {

@@ -6,7 +6,7 @@ import {
   MEDIA_TYPE,
   parseManifest,
 } from '../../../src/core/model/index.ts';
-import { isManifestType } from '../../../src/core/model/media-type.ts';
+import { isManifestType } from '../../../src/core/model/descriptor.ts';
 import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';
 import { MAX_JSON_VALUES } from '../../../src/core/model/json.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { RELEASE_PREDICATE_TYPE } from '../../../src/core/policy/quarantine.ts';
+import { RELEASE_PREDICATE_TYPE } from '../../../src/core/policy/checks/quarantined.ts';
 import {
   describePredicate,
   isVulnerabilityReport,

@@ -9,7 +9,7 @@ import { endpointOf } from '../../../src/clients/registry/endpoint.ts';
 import { placeOf, readPages } from '../../../src/clients/registry/link.ts';
 import { retryAfterMs } from '../../../src/clients/registry/pause.ts';
 import { addressKind, comparePrivacy } from '../../../src/clients/http/address.ts';
-import { parseAllowed } from '../../../src/clients/http/allowed.ts';
+import { parseAllowed } from '../../../src/clients/http/address.ts';
 import { objectionToUrl, parseSentUrl } from '../../../src/clients/http/url.ts';
 import { Fault, objectOf, parseReference, textOf } from '../../../src/core/model/index.ts';
 import { parseSettings } from '../../../src/core/settings/index.ts';

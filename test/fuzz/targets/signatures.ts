@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTrustRoot } from '../../../src/clients/sigstore/index.ts';
 import { createParsedTrust } from '../../../src/clients/sigstore/verify/material.ts';
-import { verifyCandidate } from '../../../src/clients/sigstore/verify/verify-candidate.ts';
+import { verifyCandidate } from '../../../src/clients/sigstore/verify/verifier.ts';
 import {
   digestOf,
   objectOf,

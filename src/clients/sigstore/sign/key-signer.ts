@@ -9,7 +9,7 @@ import type {
 } from '../../../core/promotion/index.ts';
 import { isSignedBy, signingHash } from '../verify/key-signature.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
-import { readCandidate } from '../verify/verify-candidate.ts';
+import { readCandidate } from '../verify/verifier.ts';
 import {
   attestationAnnotations,
   BUNDLE_MEDIA_TYPE,

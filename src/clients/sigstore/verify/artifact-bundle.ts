@@ -1,11 +1,5 @@
-import {
-  digestHex,
-  digestOf,
-  type Digest,
-  type PublicKey,
-  type Signer,
-  type TrustRoot,
-} from '../../../core/model/index.ts';
+import { digestHex, digestOf } from '../../../core/model/index.ts';
+import type { Digest, PublicKey, Signer, TrustRoot } from '../../../core/model/index.ts';
 import { readBundle, readBundleJson, readMessageSignature } from './bundle.ts';
 import { type Covered, type SignedMaterial, createParsedTrust } from './material.ts';
 import { findMaker, type Proof } from './prove.ts';

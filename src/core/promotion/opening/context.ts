@@ -1,5 +1,5 @@
 import type { DockerConfigText, JudgedReference, JudgeRequest } from '../../evidence/index.ts';
-import type { Keychain, PullSecretLogins } from '../../evidence/index.ts';
+import type { Keychain, PullSecretLogins, RegistrySource } from '../../evidence/index.ts';
 import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ReadSbomElsewhere } from '../gates/sboms.ts';
@@ -19,8 +19,8 @@ import type { IdentityToken } from './secrets.ts';
 export interface SideRegistry extends TargetRegistry {
   /** The same registry. It also calls `onRequest` for each request; that must not throw. */
   watched(onRequest: () => void): SideRegistry;
-  /** The same registry, where requests wait for a connection in this turn. */
-  inTurn(turn: Turn): SideRegistry;
+  /** What is read of the same registry, where requests wait for a connection in this turn. */
+  inTurn(turn: Turn): RegistrySource;
 }
 
 /** Explains why a login is not used for an access to a repository; `undefined` = none is withheld. */
@@ -41,6 +41,8 @@ export interface SideClient {
     readonly side?: 'source' | 'target';
     /** Why a login that there is may not be used for an access, in a clause; a refusal of the registry is a `NotGranted` then. */
     readonly withheld?: Withheld | undefined;
+    /** Requests wait for a connection in this turn; absent = none waits for another. */
+    readonly turn?: Turn;
   }): SideRegistry;
   /** Whether it speaks http with this registry: one that the settings name, or a loopback host. */
   speaksHttp(registry: string): boolean;

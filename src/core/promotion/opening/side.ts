@@ -81,7 +81,8 @@ export async function openSide(
   const askedFor = { namespace: owner.namespace, background: true };
   // Transfers are shared in a view, and depend on what their source lets one namespace read.
   const view = JSON.stringify([owner.namespace, scope]);
-  const registry = client.as({ scope: view, keychain, side: which, withheld }).inTurn(turnOf(askedFor));
+  const turn = turnOf(askedFor);
+  const registry = client.as({ scope: view, keychain, side: which, withheld, turn });
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
 }

@@ -45,7 +45,8 @@ describe('the turns of two namespaces at one registry', () => {
       };
       const from = { registry: 'registry.example.com', repository: 'shop/web' };
       const to = tagged(registry, '1.0', `${namespace}/web`);
-      const view = one.inTurn(turnOf({ namespace, background: true }));
+      const turn = turnOf({ namespace, background: true });
+      const view = one.as({ scope: 'acme', keychain: always(undefined), turn });
       return view.transferBlob({ blob, source, from, to, maybeThere: false }, ended.signal);
     };
     const all = Array.from({ length: 10 }, (_, index) => transfer('a', String(index)));

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createParsedTrust } from '../../../../src/clients/sigstore/verify/material.ts';
-import { verifyCandidate } from '../../../../src/clients/sigstore/verify/verify-candidate.ts';
+import { verifyCandidate } from '../../../../src/clients/sigstore/verify/verifier.ts';
 import type { SignatureCandidate, Trust } from '../../../../src/core/model/index.ts';
 import { createSigstore } from '../../../support/sigstore/instance.ts';
 import { signBundle, signLayer, type BundleJson, type Layer } from '../../../support/sigstore/sign.ts';

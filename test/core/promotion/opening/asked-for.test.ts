@@ -10,16 +10,14 @@ import { readSpec, valueOf } from '../../../support/promotions/promotions.ts';
 describe('a side of a promotion', () => {
   it('M23: asks its registry, and judges, for the namespace of the promotion, in the background', async () => {
     const owners: (Owner | undefined)[] = [];
-    const view = {
-      inTurn: (turn: Turn) => {
-        turn.follow((owner) => owners.push(owner));
-        return view;
-      },
+    const as = ({ turn }: { readonly turn?: Turn }) => {
+      turn?.follow((owner) => owners.push(owner));
+      return {};
     };
     // Only what this side is opened with.
     const context = {
-      registry: { as: () => view },
-      openClient: () => ({ as: () => view, close: () => Promise.resolve() }),
+      registry: { as },
+      openClient: () => ({ as, close: () => Promise.resolve() }),
       keychain: () => Promise.resolve(undefined),
       trust: { insecureHosts: [], ca: '' },
       clock: () => new Date(0),

@@ -1,0 +1,100 @@
+import { LRUCache } from 'lru-cache';
+import type { ByteBudget, Keychain } from '../../core/evidence/index.ts';
+import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
+import { createAuthorizer } from './auth/authorization.ts';
+import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
+import { createReach, type ReachOptions } from '../http/index.ts';
+import { endpointOf } from './endpoint.ts';
+import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
+import { createPauses } from './pause.ts';
+import { readsOver } from './reads.ts';
+import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from './slots.ts';
+import { DEFAULT_PROVEN_BYTES } from './transfer/fit.ts';
+import { createTransferMemory } from './transfer/transfer.ts';
+import { createTransport } from './transport.ts';
+import { createTurns, writesOver } from './writes.ts';
+
+/** What a registry client is given. */
+export interface RegistryOptions extends ConnectionOptions, ReachOptions {
+  /** Finds logins; see {@link dockerKeychain}. */
+  readonly keychain: Keychain;
+  /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
+  readonly insecureHosts?: readonly string[];
+  /** Most requests of one namespace's admissions that wait for a connection; one more fails at once. */
+  readonly waitingPerNamespace?: number;
+  /** Most bytes of a blob that is proven before any of it is sent on. */
+  readonly provenBytes?: number;
+  /** Bytes of one chunk of a blob, where a registry asks for chunks or has failed to take the whole. */
+  readonly chunkBytes?: number;
+  /** Parses large answers beside this thread; absent = they are parsed here. */
+  readonly parseElsewhere?: ParseElsewhere;
+  /** Bounds what is in memory of the answers that are read whole; absent = without limit. */
+  readonly budget?: ByteBudget;
+  /** From 0 to before 1; sets writers of the same thing apart. */
+  readonly random?: () => number;
+}
+
+/** The view with the client's own logins, and what else a client is. */
+export type Registry = SideRegistry & SideClient;
+
+/** Registries as one set of logins sees them, each time with the words for what is withheld from whom, and with a turn. */
+type View = (of: Pick<Parameters<SideClient['as']>[0], 'withheld' | 'turn'>) => SideRegistry;
+
+/** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
+const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
+/** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
+const MAX_SCOPES = 500;
+
+/** Makes a registry client. It holds connections, tokens and logins until `close()`. */
+export function createRegistry(options: RegistryOptions): Registry {
+  const { keychain, now, parseElsewhere, insecureHosts = [], random = Math.random } = options;
+  const { transfersPerHost = DEFAULT_TRANSFERS_PER_HOST, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
+  const { provenBytes = DEFAULT_PROVEN_BYTES } = options;
+  const reach = createReach(options);
+  const takeSlots = createSlots({
+    perNamespace: options.waitingPerNamespace ?? DEFAULT_WAITING_PER_NAMESPACE,
+  });
+  const { exchange, close } = openConnections(options, { reach, takeSlots });
+  const closing = new AbortController();
+  const pauses = createPauses(now);
+  const turns = createTurns();
+  const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
+  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
+  const viewOf = (logins: Keychain, side: Call['side']): View => {
+    const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
+    const transport = createTransport(exchange, pauses, authorizer);
+    const memory = createTransferMemory();
+    const restMs = async (call: Call): Promise<number> =>
+      pauses.restMs(call, await authorizer.loginName(call));
+    const { mayRead } = authorizer;
+    const over = (begin: Begin): SideRegistry => ({
+      ...readsOver(begin, options.budget),
+      ...writesOver({ begin, turns, random, restMs, mayRead, memory, ...limits }),
+      watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
+    });
+    return ({ withheld, turn }) =>
+      over((operation, doing, { registry, repository }, signal) => {
+        const how = accessOf(operation, side);
+        return {
+          ...how,
+          ...{ doing, signal, repository, endpoint: endpoint(registry), transport, parseElsewhere, turn },
+          withheld: withheld?.({ registry, repository }, how.access),
+        };
+      });
+  };
+  const views = new LRUCache<string, View>({ max: MAX_SCOPES });
+  return {
+    ...viewOf(keychain, 'source')({}),
+    speaksHttp: (registry) => endpoint(registry).plain,
+    as: ({ scope, keychain: logins, side = 'source', ...of }) => {
+      const key = `${side} ${scope}`;
+      const view = views.get(key) ?? viewOf(logins, side);
+      views.set(key, view);
+      return view(of);
+    },
+    close: async () => {
+      closing.abort();
+      await close();
+    },
+  };
+}
