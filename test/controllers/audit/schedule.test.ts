@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createWorkQueue, type Requeue } from '../../../src/clients/kubernetes/index.ts';
-import { createRate, createRegistryQueues } from '../../../src/controllers/audit/registry-queues.ts';
+import { createRate } from '../../../src/controllers/audit/rate.ts';
+import { createRegistryQueues } from '../../../src/controllers/audit/registry-queues.ts';
 import { stillTime } from './time.ts';
 
 /** A schedule that records what it runs. The part of a key before the slash names its queue; `free/…` costs nothing. */
