@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createFairQueue } from '../../../src/core/model/index.ts';
+import { createFairQueue } from '../../../src/clients/threads/fair-queue.ts';
 
 const orderOf = (owners: readonly string[]): readonly (string | undefined)[] => {
   const queue = createFairQueue<string>();
