@@ -1,6 +1,7 @@
 // Counts answers and measures the process; says every minute and at the end what was seen, and whether the soak failed.
 import type { Answer } from './caller.ts';
 import type { Product, Taken } from './product.ts';
+import type { Promotions } from './scenarios/promotions.ts';
 import { lastHalf, slopeOf, type Point } from './trend.ts';
 
 /** What a soak showed. */
@@ -27,8 +28,8 @@ export interface Report {
   readonly finish: () => Promise<Summary>;
 }
 
-/** Minutes from which slopes count: shorter runs only show how caches fill. */
-const SLOPES_FROM_MINUTES = 5;
+/** Minutes from which slopes are printed and count: shorter runs only show how caches fill. */
+const SLOPES_FROM_MINUTES = 10;
 /**
  * MiB a minute that memory may grow in the last half. A heap that breathes between collections shows up to two; a leak of one KiB a
  * decision would show six.
@@ -65,7 +66,7 @@ export function createReport({
   readonly product: Product;
   readonly minutes: number;
   readonly print: (line: string) => void;
-  readonly promotions: () => { readonly pushed: number; readonly arrived: number };
+  readonly promotions: Promotions['counts'];
   /** Milliseconds since any moment. */
   readonly now?: () => number;
 }): Report {
@@ -94,16 +95,17 @@ export function createReport({
     add('facts', await product.metric('pratique_facts_remembered'));
     seen.p99 = Math.max(seen.p99, inside.p99);
     const last = (track: Track) => tracks[track].at(-1)?.value.toFixed(0) ?? '-';
-    const slope = (track: Track) => signed(slopeOf(lastHalf(tracks[track])));
-    const { pushed, arrived } = promotions();
+    const slope = (track: Track) =>
+      minutes < SLOPES_FROM_MINUTES ? '' : ` (${signed(slopeOf(lastHalf(tracks[track])))} a minute)`;
+    const { pushed, arrived, signed: toSign, promoted } = promotions();
     times.sort((a, b) => a - b);
     const at = (share: number) => (times[Math.floor(times.length * share)] ?? 0).toFixed(0);
     return [
       `${minute().toFixed(1)} min: ${seen.decisions} decisions (${countsOf(verdicts)}), ${wrong.length} wrong, ${seen.outOfTime} out of time, ${seen.late} late`,
       `  p50 ${at(0.5)} ms, p99 ${at(0.99)} ms; loop delay p99 ${inside.p99.toFixed(1)} ms, max ${inside.max.toFixed(0)} ms`,
-      `  RSS ${last('MiB')} MiB (${slope('MiB')} a minute), peak ${seen.peak.toFixed(0)}; facts ${last('facts')}`,
-      `  descriptors ${last('descriptors')} (${slope('descriptors')}), sockets ${last('sockets')} (${slope('sockets')}), threads ${last('threads')} (${slope('threads')}), timers ${last('timers')} (${slope('timers')})`,
-      `  restarts ${product.deaths.length}; promoted ${arrived} of ${pushed}`,
+      `  RSS ${last('MiB')} MiB${slope('MiB')}, peak ${seen.peak.toFixed(0)}; facts ${last('facts')}`,
+      `  descriptors ${last('descriptors')}${slope('descriptors')}, sockets ${last('sockets')}${slope('sockets')}, threads ${last('threads')}${slope('threads')}, timers ${last('timers')}${slope('timers')}`,
+      `  restarts ${product.deaths.length}; mirrored ${arrived} of ${pushed}, promoted and signed ${promoted} of ${toSign}`,
     ].join('\n');
   };
   const failures = (): readonly string[] => {

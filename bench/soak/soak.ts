@@ -45,13 +45,14 @@ export async function soak({ minutes, seed, print }: SoakOptions): Promise<Summa
     const bad = await badRegistries(world);
     closing.unshift(bad.stop);
     const policies = await changingPolicies(world);
+    const promotions = await openPromotions(world);
     const scenarios = [
+      promotions.scenario,
       ...(await lasting(world)),
       ...(await changingImages(world)),
       ...policies.scenarios,
       ...bad.scenarios,
     ].map(({ ask, ...scenario }) => ({ ...scenario, ask: permittingAlso(ask, policies.besides) }));
-    const promotions = openPromotions(world);
     const { folder, ports } = world;
     const product = await startProduct({
       folder,

@@ -32,7 +32,7 @@ describe('the report of a soak', () => {
     };
     const report = createReport({
       ...{ product, minutes: MINUTES, print: () => undefined, now: () => minute * 60_000 },
-      promotions: () => ({ pushed: 1, arrived: 1 }),
+      promotions: () => ({ pushed: 1, arrived: 1, signed: 1, promoted: 1 }),
     });
     report.answered('warm', ALLOWED, { late: false });
     more(report);

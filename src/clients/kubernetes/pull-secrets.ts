@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault, isObject, listOf, objectOf, parseJson, textOf, type Clock } from '../../core/model/index.ts';
 import type { DockerConfigText, ReadPullSecrets, UnreadableLogins } from '../../core/evidence/index.ts';
 import { createMemo, unlessAborted } from '../io/index.ts';
@@ -8,6 +9,8 @@ interface PullSecretOptions {
   readonly clock: Clock;
   /** Milliseconds for which what was read is used again; what could not be read at most a second. */
   readonly rememberMs: number;
+  /** Waits before it asks again. */
+  readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 /** What a workload may log in to registries with. */
@@ -22,13 +25,20 @@ type Reading<T> =
 
 /** Failures are remembered so that a burst of requests asks once, and forgotten before a person has tried again. */
 const REMEMBER_FAILURES_MS = 1_000;
+/** Milliseconds after which a read that failed for now is tried once more: a connection that was cut is open again by then. */
+const AGAIN_MS = 200;
 /** Secrets and service accounts remembered, and their characters: a Secret may have a megabyte, and few are that large. */
 const MEMORY = { max: 2_000, maxSize: 33_554_432 };
 /** Most Secrets read for one workload; no real workload needs more, and each is a request. */
 export const MAX_PULL_SECRETS = 64;
 
 /** Reads pull secrets as the kubelet would find them, with a short memory. */
-export function createPullSecrets({ cluster, clock, rememberMs }: PullSecretOptions): PullSecrets {
+export function createPullSecrets({
+  cluster,
+  clock,
+  rememberMs,
+  pause = sleep,
+}: PullSecretOptions): PullSecrets {
   /** Reads objects of one resource, with a memory of its own. A *no* and a broken connection are answers, too. */
   const readerOf = <T>(kind: string, plural: string, parse: Parse<T>): Reader<T> => {
     const memo = createMemo<Reading<T>>(clock, MEMORY);
@@ -38,7 +48,8 @@ export function createPullSecrets({ cluster, clock, rememberMs }: PullSecretOpti
       const known = memo.known(source);
       if (known) return known.value;
       const reading = memo.learn(source, async () => {
-        const value = await cluster.get({ resource, namespace, name }).then(
+        const get = () => cluster.get({ resource, namespace, name });
+        const value = await onceMore(get, pause).then(
           (object) => parse(source, object),
           (error: unknown) => notRead(source, error),
         );
@@ -86,6 +97,20 @@ type Parse<T> = (source: string, object: KubeObject | undefined) => Reading<T>;
 interface Reader<T> {
   readonly read: (namespace: string, name: string, signal: AbortSignal) => Promise<Reading<T>>;
   readonly clear: () => void;
+}
+
+/** Tries again once, after a short pause, where it failed for now. Those who wait have deadlines of their own. */
+async function onceMore<T>(
+  get: () => Promise<T>,
+  pause: NonNullable<PullSecretOptions['pause']>,
+): Promise<T> {
+  try {
+    return await get();
+  } catch (error) {
+    if (!(error instanceof Fault && error.transient)) throw error;
+    await pause(AGAIN_MS);
+    return get();
+  }
 }
 
 type NotRead = Extract<Reading<never>, { readonly ok: false }>;

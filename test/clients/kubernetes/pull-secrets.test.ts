@@ -11,6 +11,8 @@ const base64 = (value: string | Buffer): string => Buffer.from(value).toString('
 
 interface LeaseFixture {
   readonly twin: ClusterTwin;
+  /** Milliseconds of pauses that were made; none takes any. */
+  readonly pauses: readonly number[];
   readonly pass: (ms: number) => void;
   readonly close: () => void;
   readonly read: (
@@ -28,11 +30,15 @@ interface LeaseFixture {
 function openFixture(): LeaseFixture {
   const twin = createClusterTwin();
   let now = 0;
-  const secrets = createPullSecrets({ cluster: twin, clock: () => new Date(now), rememberMs: 10_000 });
+  const pauses: number[] = [];
+  const secrets = createPullSecrets({
+    ...{ cluster: twin, clock: () => new Date(now), rememberMs: 10_000 },
+    pause: async (ms) => pauses.push(ms),
+  });
   putSecret(twin, 'pull');
   putAccount(twin, 'default', ['pull']);
   return {
-    twin,
+    ...{ twin, pauses },
     pass: (ms) => {
       now += ms;
     },
@@ -143,6 +149,28 @@ describe('kubernetes: pull secrets', () => {
       expect(unreadable).to.deep.equal([['Secret acme/a', transient]]);
     });
   }
+
+  for (const name of ['default', 'pull']) {
+    it(`survive a short failure: ${name} is read again once, after a pause`, async () => {
+      const { read, twin, pauses } = openFixture();
+      twin.fail({ verb: 'get', name }, clusterFault('ClusterUnavailable'), 1);
+      const { texts, unreadable } = await read();
+      expect(sources(texts)).to.deep.equal(['Secret acme/pull']);
+      expect(unreadable).to.be.empty;
+      expect(pauses).to.deep.equal([200]);
+      expect(twin.count({ verb: 'get', name })).to.equal(2);
+    });
+  }
+
+  it('are read again only once, and not where the answer is no', async () => {
+    const { read, twin, pauses } = openFixture();
+    twin.fail({ verb: 'get', name: 'a' }, clusterFault('ClusterUnavailable'));
+    twin.fail({ verb: 'get', name: 'b' }, clusterFault('ClusterDenied'));
+    await read(['a', 'b', 'gone']);
+    const count = (name: string): number => twin.count({ verb: 'get', name });
+    expect(['a', 'b', 'gone'].map(count)).to.deep.equal([2, 1, 1]);
+    expect(pauses).to.deep.equal([200]);
+  });
 
   it('C08 have the same words where a Secret is not there and where it may not be read', async () => {
     const { read, twin } = openFixture();
