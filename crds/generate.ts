@@ -9,6 +9,7 @@ import { imagePolicyReference } from '../src/core/policy/crd.ts';
 import { promotionCrds } from '../src/core/promotion/index.ts';
 import { promotionReferences } from '../src/core/promotion/schema/crd.ts';
 import { ROOMS } from '../test/architecture/rooms.ts';
+import { habitTables } from '../test/situations/habits-page.ts';
 import { situationTables } from '../test/situations/page.ts';
 import { signaturesPage } from '../test/core/evidence/grid/page.ts';
 
@@ -26,6 +27,7 @@ export function generated(): ReadonlyMap<string, string> {
     ['CONTRIBUTING.md', withRooms('CONTRIBUTING.md')],
     ['docs/architecture.md', withRooms('docs/architecture.md')],
     ['docs/security.md', withBlock('docs/security.md', 'situations', situationTables())],
+    ['docs/registries.md', withBlock('docs/registries.md', 'habits', habitTables())],
   ]);
 }
 

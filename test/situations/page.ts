@@ -25,7 +25,8 @@ export function situationTables(): string {
   ].join('\n');
 }
 
-const code = (reason: string | undefined): string => (reason === undefined ? '' : `\`${reason}\``);
+/** A reason as code. */
+export const code = (reason: string | undefined): string => (reason === undefined ? '' : `\`${reason}\``);
 
 function ends(decision: PromotionRow['decision']): string {
   if (decision === 'Refused') return 'is not copied: the run ends before its first step';
@@ -33,7 +34,8 @@ function ends(decision: PromotionRow['decision']): string {
   return `stays: \`${decision}\``;
 }
 
-function table(lines: readonly (readonly string[])[]): readonly string[] {
+/** A Markdown table; the first line is its head. */
+export function table(lines: readonly (readonly string[])[]): readonly string[] {
   const [head = [], ...body] = lines;
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const print = (line: readonly string[], fill = ' '): string =>

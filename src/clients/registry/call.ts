@@ -74,6 +74,8 @@ export interface Ask {
   /** The host name, as in `url`, of what sends us there; absent = the registry of the call. */
   readonly sender?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A status of redirects that is an answer here, and is not followed. */
+  readonly isAnswer?: number;
   readonly body?: string | Uint8Array | StreamBody;
 }
 

@@ -40,7 +40,12 @@ export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' |
     return fault(call, 'RegistryDenied', `${answered}: it needs a login, or refuses this one`);
   if (status === 403) return fault(call, 'RegistryDenied', `${answered}: this login may not read it`);
   if (status === 429) return fault(call, 'RegistryRateLimited', answered);
-  return fault(call, status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved', answered);
+  // 424: the registry is a cache, and what it asks in turn has failed.
+  return fault(
+    call,
+    status >= 500 || status === 424 ? 'RegistryUnavailable' : 'RegistryMisbehaved',
+    answered,
+  );
 }
 
 /** Codes by which Node says that the other side does not speak TLS. */

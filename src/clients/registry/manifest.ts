@@ -1,6 +1,7 @@
 import {
   digestAlgorithm,
   digestOf,
+  Fault,
   MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
   parseDigest,
@@ -19,7 +20,8 @@ import {
   readBody,
 } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
-import { fault, misbehaved } from './fault.ts';
+import { fault, faultOfStatus, misbehaved } from './fault.ts';
+import { readTags } from './tags.ts';
 
 /** The raw bytes of a manifest with what names them; the digest is computed and agrees with all that was claimed. */
 export interface RawManifest {
@@ -46,7 +48,7 @@ export async function readContent(
 /** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */
 export async function readRawManifest(call: Call, name: string): Promise<RawManifest | undefined> {
   const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), headers: ACCEPT });
-  if (await isAbsent(call, answer)) return undefined;
+  if (await isMissing(call, name, answer)) return undefined;
   const claimed = claimedDigest(call, answer);
   const bytes = await readBody(call, answer, MAX_MANIFEST_BYTES);
   const asked = parseDigest(name);
@@ -65,13 +67,27 @@ export async function readRawManifest(call: Call, name: string): Promise<RawMani
 export async function readTagDigest(call: Call, ref: ImageRef): Promise<Digest | undefined> {
   const name = nameIn(ref);
   const answer = await send(call, { method: 'HEAD', url: manifestUrl(call, name), headers: ACCEPT });
-  if (await isAbsent(call, answer)) return undefined;
+  if (await isMissing(call, name, answer)) return undefined;
   const claimed = claimedDigest(call, answer);
   await discard(answer);
   const asked = parseDigest(name);
   if (asked !== undefined && claimed !== undefined && asked !== claimed)
     throw misbehaved(call, 'Docker-Content-Digest is not the digest asked for');
   return claimed ?? (await readRawManifest(call, name))?.digest;
+}
+
+/**
+ * Whether there is no such manifest. Some registries answer 403 for a tag that is not there (Artifactory): it is absent only if the
+ * list of tags, read with the same login, is without it. What that list does not settle stays a Fault.
+ */
+async function isMissing(call: Call, name: string, answer: Answer): Promise<boolean> {
+  if (answer.status !== 403 || parseDigest(name) !== undefined) return isAbsent(call, answer);
+  await discard(answer);
+  const tags = await readTags(call).catch((error: unknown) => {
+    if (!(error instanceof Fault)) throw error;
+  });
+  if (tags === undefined || tags.includes(name)) throw faultOfStatus(call, answer);
+  return true;
 }
 
 /** Sends a manifest as it is; the answer is read. Throws a Fault for anything but success. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   fallbackTag,
   isIndexType,
+  matchesDigest,
   MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
   parseCounted,
@@ -22,8 +23,11 @@ export const MAX_REFERRER_PAGES = 40;
 /** Most bytes of all pages together: what the fallback tag could hold. */
 const LIMITS = { maxPages: MAX_REFERRER_PAGES, maxEntries: MAX_REFERRERS, maxBytes: MAX_MANIFEST_BYTES };
 
-/** Statuses by which a registry without the API answers the unknown path (Artifactory: 406). */
-const NO_API: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
+/**
+ * Statuses by which a registry without the API answers the unknown path (Artifactory: 406). 303 leads to something else that is not
+ * the answer (RFC 9110 §15.4.4; ghcr.io: a page for people on another host, which limits its readers): it is not gone to.
+ */
+const NO_API: ReadonlySet<number> = new Set([303, 400, 404, 405, 406, 410, 415, 501]);
 /** Types of a page for people. */
 const PAGES: ReadonlySet<string | undefined> = new Set(['text/html', 'application/xhtml+xml']);
 
@@ -40,7 +44,7 @@ export async function readReferrers(
 ): Promise<readonly Descriptor[]> {
   const ask = { method: 'GET', headers: { accept: MEDIA_TYPE.ociIndex } } as const;
   const url = urlIn(call, `referrers/${digest}`);
-  const first = await send(call, { ...ask, url });
+  const first = await send(call, { ...ask, url, isAnswer: 303 });
   if (first.status !== 200) {
     await expectNoApi(call, first);
     return readFallbackTag(call, digest, keys);
@@ -93,6 +97,8 @@ async function readTagged(
 ): Promise<readonly Descriptor[] | undefined> {
   const raw = await readRawManifest(call, fallbackTag(digest));
   if (raw === undefined) return undefined;
+  // Some registries take the tag for the digest and send the image itself (GitLab): its children are no referrers.
+  if (matchesDigest(raw.bytes, digest)) return undefined;
   const { isNamedImage, isNamedIndex, hasManifests, read } = await parseAnswer(call, 'listing', {
     ...raw,
     keys,

@@ -40,7 +40,10 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       const headers = secret === undefined ? ask.headers : { ...ask.headers, authorization: secret };
       const answer = await steady(call, { ...ask, url, sender, headers });
       const followed = ask.method === 'GET' || ask.method === 'HEAD' ? REDIRECTS : KEEPING;
-      const location = followed.has(answer.status) ? header(answer, 'location') : undefined;
+      const location =
+        followed.has(answer.status) && answer.status !== ask.isAnswer
+          ? header(answer, 'location')
+          : undefined;
       if (location === undefined) return answer;
       await discard(answer);
       const target = placeOf(call, url, location, 'redirects');

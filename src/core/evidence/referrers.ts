@@ -63,7 +63,12 @@ async function listed(image: PinnedRef, reading: Reading): Promise<Listed> {
       },
       reading.signal,
     );
-  if (!reading.thorough) return { listing: await ask('referrers') };
+  if (!reading.thorough) {
+    const listing = await ask('referrers');
+    if (listing.state !== 'unknown') return { listing };
+    // A signature that lies under the tag is proof, whatever the API answers.
+    return { listing: await ask('fallbackReferrers'), missing: listing };
+  }
   const [tagged, listing] = await Promise.all([ask('fallbackReferrers'), ask('referrers')]);
   if (listing.state === 'unknown') return { listing: tagged, missing: listing };
   if (tagged.state === 'unknown') return { listing, missing: tagged };

@@ -157,7 +157,9 @@ describe('listing referrers', () => {
       const { registry, image } = await start();
       registry.intercept(refuse('/referrers/', status));
       await faultOf(list(registry, image.digest), code);
-      registry.intercept(all(refuse('/referrers/', 404), refuse('/manifests/sha256-', status)));
+      registry.intercept(
+        all(refuse('/referrers/', 404), refuse('/manifests/sha256-', status), refuse('/tags/list', status)),
+      );
       await faultOf(list(registry, image.digest), code);
     });
   }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { answer, refuse } from '../../support/registry/misbehave.ts';
 import { pushImage, pushTag } from '../../support/registry/push.ts';
-import { MAX_TAG_PAGES } from '../../../src/clients/registry/reads.ts';
+import { MAX_TAG_PAGES } from '../../../src/clients/registry/tags.ts';
 import { client, faultOf, patient, tagged, useRegistry } from './client.ts';
 
 describe('listing tags', () => {

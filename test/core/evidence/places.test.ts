@@ -111,11 +111,11 @@ describe('the fallback tag', () => {
     expect(registry.count('fallbackReferrers')).to.equal(1);
   });
 
-  it('is not read when the verdict is unknown', async () => {
+  it('O45 is read when the listing is unknown, which stays unknown where nothing is proven', async () => {
     const { registry, judge, image } = fixture();
     registry.fail(`referrers ${WEB}`, faultOf('RegistryUnavailable'));
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['unknown RegistryUnavailable']);
-    expect(registry.count('fallbackReferrers')).to.equal(0);
+    expect(registry.count('fallbackReferrers')).to.equal(1);
   });
 
   it('is not read when only a digest is missing', async () => {

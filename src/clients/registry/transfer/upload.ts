@@ -198,7 +198,6 @@ export async function mountBlob(call: Call, alsoPulls: string, digest: Digest): 
   const url = urlIn(call, UPLOADS);
   url.search = new URLSearchParams({ mount: digest, from: alsoPulls }).toString();
   const answer = await send({ ...call, alsoPulls }, { method: 'POST', url });
-  if (answer.status >= 500 || answer.status === 429) throw await faultOfRefusal(call, answer);
   await discard(answer);
   if (answer.status === 201) return 'mounted';
   return answer.status === 202 ? sessionIn(call, answer) : undefined;

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { digestOf } from '../../../../src/core/model/index.ts';
 import type { Reply } from '../../../support/registry/index.ts';
 import { all, amend, answer, redirect, refuse } from '../../../support/registry/misbehave.ts';
-import { pushReferrer } from '../../../support/registry/push.ts';
+import { pushIndex, pushReferrer, pushTag } from '../../../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, tagged } from '../client.ts';
 import {
   closeRegistries,
@@ -86,7 +86,7 @@ describe('listings that are served in an odd way', () => {
     ['status 204', { status: 204 }],
     ['status 206', { ...served({ ...INDEX, manifests: [] }, OCI_INDEX), status: 206 }],
     ['status 203', { ...served({ ...INDEX, manifests: [] }, OCI_INDEX), status: 203 }],
-    ['status 410', { status: 410 }],
+    ['status 409', { status: 409 }],
   ];
   for (const [title, reply] of REFUSED) {
     it(`O01 never treats ${title} as an empty listing`, async () => {
@@ -118,7 +118,7 @@ describe('listings that are served in an odd way', () => {
     expect(await list(registry, image.digest)).to.deep.equal([digestOf('1')]);
   });
 
-  for (const status of [406, 501]) {
+  for (const status of [406, 410, 415, 501]) {
     it(`O01 reads the fallback tag of a registry that answers ${String(status)}`, async () => {
       const { registry, image } = await start({ referrersApi: false });
       const flag = await pushReferrer(target(registry), { subject: image, artifactType: NOTE });
@@ -183,6 +183,13 @@ describe('listings that are served in an odd way', () => {
       for (const type of ['application/json', OCI_MANIFEST, undefined])
         expect(await lists(served(image, type)), type).to.deep.equal([]);
     });
+  });
+
+  it('O45 never opens the platforms of an image that a registry sends for the fallback tag', async () => {
+    const { registry, image } = await start({ referrersApi: false });
+    const index = await pushIndex({ ...target(registry), tag: '2.0' }, { manifests: [image] });
+    await pushTag(target(registry), index.digest.replace(':', '-'), index);
+    expect(await list(registry, index.digest)).to.deep.equal([]);
   });
 
   it('O01 never treats what is no list of tags as an empty one', async () => {
