@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Route } from './serve.ts';
 import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry } from 'prom-client';
 import type { Gauge } from '../../core/model/index.ts';
@@ -98,10 +99,19 @@ function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues
 /** Bytes of a request that needs no body. */
 const NO_BODY = 1_024;
 
-/** Pages for probes and Prometheus: health, readiness and metrics. */
+/** Milliseconds between two checks of readiness while a start is waited for. */
+const CHECK_MS = 100;
+/** Most checks that one request waits for: 8 s in all, less than the 10 s after which the chart's probe gives up. */
+const MAX_CHECKS = 80;
+
+/**
+ * Pages for probes and Prometheus: health, readiness and metrics. `/startz` is readiness that is waited for, because each probe
+ * that fails is a Warning event.
+ */
 export function operationsPages(
   { contentType, scrape }: Metrics,
   readiness: () => { readonly status: number; readonly body: string },
+  wait: (ms: number) => Promise<unknown> = setTimeout,
 ): readonly Route[] {
   type Page = ReturnType<typeof readiness>;
   const page = (path: string, type: string, answer: () => Page | Promise<Page>): Route => ({
@@ -110,9 +120,14 @@ export function operationsPages(
     maxBodyBytes: NO_BODY,
     handle: async () => ({ contentType: type, ...(await answer()) }),
   });
+  const started = async (): Promise<Page> => {
+    for (let checks = 0; checks < MAX_CHECKS && readiness().status !== 200; checks += 1) await wait(CHECK_MS);
+    return readiness();
+  };
   return [
     page('/healthz', 'text/plain', () => ({ status: 200, body: 'ok\n' })),
     page('/readyz', 'text/plain', readiness),
+    page('/startz', 'text/plain', started),
     page('/metrics', contentType, async () => ({ status: 200, body: await scrape() })),
   ];
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createMetrics } from '../../../src/clients/http-server/index.ts';
+import { createMetrics, operationsPages } from '../../../src/clients/http-server/index.ts';
 import { MAX_SERIES, OTHER } from '../../../src/clients/http-server/metrics.ts';
 
 const COUNTER = { name: 'requests_total', help: 'Requests.', labels: ['host', 'code'] };
@@ -74,5 +74,29 @@ describe('createMetrics', () => {
     expect(() => metrics.observe('requests_total', {}, 1)).to.throw();
     expect(() => metrics.count('requests_total', { host: 'a', colour: 'red' })).to.throw();
     expect(() => createMetrics({ gauges: [], counters: [COUNTER, COUNTER] })).to.throw();
+  });
+});
+
+describe('the page for the start', () => {
+  /** What a request for it gets, when the process is ready after so many milliseconds. */
+  const startAfter = async (readyAt: number) => {
+    let time = 0;
+    const readiness = () =>
+      time >= readyAt ? { status: 200, body: 'ok' } : { status: 503, body: 'not ready' };
+    const wait = (ms: number) => Promise.resolve((time += ms));
+    const pages = operationsPages(createMetrics({}), readiness, wait);
+    const answer = await pages
+      .find(({ path }) => path === '/startz')
+      ?.handle({ body: Buffer.alloc(0), query: new URLSearchParams(), headers: new Map() });
+    return { status: answer?.status, time };
+  };
+
+  it('answers as soon as the process is ready', async () => {
+    expect(await startAfter(0)).to.deep.equal({ status: 200, time: 0 });
+    expect(await startAfter(2_950)).to.deep.equal({ status: 200, time: 3_000 });
+  });
+
+  it('answers before a probe gives up', async () => {
+    expect(await startAfter(Infinity)).to.deep.equal({ status: 503, time: 8_000 });
   });
 });
