@@ -53,6 +53,8 @@ export interface TargetRegistry extends SourceRegistry {
     transfer: BlobTransfer & { readonly maybeThere: boolean },
     signal: AbortSignal,
   ): Promise<BlobArrival>;
+  /** The digest of bytes that are to be pushed; large ones are hashed outside of the main thread. */
+  digestOf(bytes: Uint8Array): Promise<Digest>;
   /** Pushes a small blob that was made here; one that is there already costs a HEAD. */
   pushBlob(repository: ImageRef, bytes: Uint8Array, signal: AbortSignal): Promise<Digest>;
   /**
@@ -101,6 +103,8 @@ export interface Statement {
 /** A statement as JSON already: one that holds a large report is never a value on the main thread. */
 export interface WrittenStatement extends Pick<Statement, 'predicateType'> {
   readonly json: Uint8Array;
+  /** The digest of it, where it was computed already: that of a large one takes the main thread too long. */
+  readonly digest?: Digest;
 }
 
 /** Signs in one name, with a key or an identity token. Throws a `Fault` `SigningFailed` when that cannot be done. */

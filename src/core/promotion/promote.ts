@@ -163,7 +163,8 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     if (!scan) return { status: 'skipped' };
     const about = rootOf(learned);
     const place = { target, to, about };
-    const statement = vulnerabilityStatement(pin(to, about.digest), scan);
+    const written = vulnerabilityStatement(pin(to, about.digest), scan);
+    const statement = { ...written, digest: await target.digestOf(written.json) };
     const record = {
       ...{ scan, source, threshold: failOn },
       method: from === 'Sbom' ? ('sbom' as const) : ('image' as const),

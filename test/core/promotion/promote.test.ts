@@ -48,6 +48,7 @@ describe('the report of a scan', () => {
     const target = {
       referrers: () => Promise.resolve([FORGED]),
       manifest: () => Promise.reject(new Error('a report at the target was opened')),
+      digestOf: (bytes: Uint8Array) => Promise.resolve(digestOf(bytes)),
       pushBlob: (_: unknown, bytes: Uint8Array) => Promise.resolve(digestOf(bytes)),
       pushManifest: (_: unknown, { manifest }: { readonly manifest: { readonly digest: Digest } }) => {
         pushed.add(manifest.digest);

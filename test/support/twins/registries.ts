@@ -147,6 +147,7 @@ export function createRegistriesTwin(): RegistriesTwin {
       await copy.finally(() => arriving.delete(key));
       return 'copied';
     },
+    digestOf: (bytes) => Promise.resolve(digestOf(bytes)),
     pushBlob: async (repository, bytes, signal) => {
       const digest = digestOf(bytes);
       await enter('pushBlob', `${nameOf(repository)}@${digest}`, signal);

@@ -1,15 +1,8 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import {
-  digestOf,
-  Fault,
-  nameOf,
-  type Descriptor,
-  type Digest,
-  type ImageRef,
-} from '../../../core/model/index.ts';
+import { Fault, nameOf, type Descriptor, type Digest, type ImageRef } from '../../../core/model/index.ts';
 import type { BlobArrival, TargetRegistry } from '../../../core/promotion/index.ts';
-import { unlessAborted } from '../../io/index.ts';
+import { hashElsewhere, unlessAborted } from '../../io/index.ts';
 import { hasBlob } from '../blob.ts';
 import type { Begin, Call } from '../call.ts';
 import { deadline } from '../fault.ts';
@@ -52,7 +45,9 @@ export function createTransferMemory(): TransferMemory {
   return { flights: createSingleFlights(), known: new LRUCache({ max: MAX_KNOWN_BLOBS }) };
 }
 
-export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'transferBlob' | 'pushBlob'> {
+export function createTransfers(
+  parts: TransferParts,
+): Pick<TargetRegistry, 'transferBlob' | 'digestOf' | 'pushBlob'> {
   const { begin, chunkBytes, mayRead, provenBytes, takeSlots, transfersPerHost } = parts;
   const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
@@ -112,8 +107,9 @@ export function createTransfers(parts: TransferParts): Pick<TargetRegistry, 'tra
 
   return {
     transferBlob,
+    digestOf: hashElsewhere,
     pushBlob: async (to, bytes, signal) => {
-      const digest = digestOf(bytes);
+      const digest = await hashElsewhere(bytes);
       const blob: Descriptor = { mediaType: BLOB_TYPE, digest, size: bytes.byteLength, annotations: {} };
       await transferBlob({ blob, source: memoryOf(bytes), from: to, to, maybeThere: true }, signal);
       return digest;

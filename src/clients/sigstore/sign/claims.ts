@@ -9,7 +9,7 @@ import {
 } from '../../../core/model/index.ts';
 import type { Statement, WrittenStatement } from '../../../core/promotion/index.ts';
 import { ANNOTATION } from '../verify/cosign-layer.ts';
-import { COSIGN_SIGN, STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
+import { COSIGN_SIGN } from '../verify/statement.ts';
 
 /** "I signed this image" as cosign says it up to its second generation: the payload of a `.sig` layer (cosign SIGNATURE_SPEC). */
 export function simpleSigningPayload(image: PinnedRef, annotations: Annotations): Buffer {
@@ -53,15 +53,6 @@ export function jsonBytes(value: unknown): Buffer {
 
 /** The bundle that is written, as cosign 3 does. */
 export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-
-/** A DSSE envelope around a statement, as JSON spells it (DSSE protocol, "Envelope"). */
-export function envelopeJson(payload: Buffer, signature: Buffer): object {
-  return {
-    payload: payload.toString('base64'),
-    payloadType: STATEMENT_PAYLOAD_TYPE,
-    signatures: [{ sig: signature.toString('base64') }],
-  };
-}
 
 export function signatureAnnotation(signature: Buffer): Annotations {
   return { [ANNOTATION.signature]: signature.toString('base64') };

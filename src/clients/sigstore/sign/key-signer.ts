@@ -1,5 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { dsse } from '@sigstore/core';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { digestOf, parsed, type Parsed } from '../../../core/model/index.ts';
 import type {
   ArtifactSigner,
@@ -8,24 +7,22 @@ import type {
   WrittenStatement,
 } from '../../../core/promotion/index.ts';
 import { isSignedBy, signingHash } from '../verify/key-signature.ts';
-import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import { readCandidate } from '../verify/verifier.ts';
 import {
   attestationAnnotations,
   BUNDLE_MEDIA_TYPE,
-  envelopeJson,
-  jsonBytes,
   payloadOf,
   signatureAnnotation,
   signStatementAbout,
   simpleSigningPayload,
 } from './claims.ts';
+import { emptyEnvelope, signedBytes, signElsewhere, withPayload } from './envelope.ts';
 import { type PrivateKey, type PrivateKeyText, readPrivateKey } from './private-key.ts';
 
 /**
  * Opens a private key to sign with: an encrypted cosign key with its password, or a plain one. ECDSA P-256, P-384 and P-521,
  * each with the hash of its size, RSA (PKCS #1 v1.5) of 2048 bits or more, Ed25519. Problems name the field (`pem`,
- * `password`) and repeat nothing of either. The signer signs within a millisecond, without the network; its name is the SHA-256
+ * `password`) and repeat nothing of either. The signer signs without the network, and keeps the main thread a few milliseconds at most; its name is the SHA-256
  * of the public key (DER), lower-case hex.
  */
 export async function openKeySigner(text: PrivateKeyText): Promise<Parsed<ArtifactSigner>> {
@@ -39,33 +36,26 @@ function signerWith({ key, kind }: PrivateKey): ArtifactSigner {
   const fingerprint = createHash('sha256').update(spki).digest();
   // Cosign finds the key of a bundle by this hint.
   const hint = fingerprint.toString('base64');
-  const signBytes = (bytes: Uint8Array): Buffer => sign(signingHash(kind), bytes, key);
-  const seal = (statement: Statement | WrittenStatement): object => {
+  const signBytes = (bytes: Uint8Array): Promise<Buffer> => signElsewhere(signingHash(kind), bytes, key);
+  const seal = async (statement: Statement | WrittenStatement) => {
     const payload = payloadOf(statement);
-    return envelopeJson(payload, signBytes(dsse.preAuthEncoding(STATEMENT_PAYLOAD_TYPE, payload)));
+    const dsseEnvelope = emptyEnvelope(await signBytes(await signedBytes(payload)));
+    const verificationMaterial = { publicKey: { hint } };
+    const bundle = { mediaType: BUNDLE_MEDIA_TYPE, verificationMaterial, dsseEnvelope };
+    return { bundle: await withPayload(bundle, payload), layer: await withPayload(dsseEnvelope, payload) };
   };
-  const bundle = (dsseEnvelope: object): Uint8Array =>
-    jsonBytes({ mediaType: BUNDLE_MEDIA_TYPE, verificationMaterial: { publicKey: { hint } }, dsseEnvelope });
-  // Signing with a key at hand takes under a millisecond; only the interface is asynchronous.
   return {
     name: fingerprint.toString('hex'),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    signImage: (image, annotations) => {
+    signImage: async (image, annotations) => {
       const layer = simpleSigningPayload(image, annotations);
-      return Promise.resolve({
-        bundle: bundle(seal(signStatementAbout(image, annotations))),
-        layer,
-        layerAnnotations: signatureAnnotation(signBytes(layer)),
-      });
+      const { bundle } = await seal(signStatementAbout(image, annotations));
+      return { bundle, layer, layerAnnotations: signatureAnnotation(await signBytes(layer)) };
     },
-    signStatement: (statement) => {
-      const envelope = seal(statement);
-      return Promise.resolve({
-        bundle: bundle(envelope),
-        layer: jsonBytes(envelope),
-        layerAnnotations: attestationAnnotations(statement.predicateType),
-      });
-    },
+    signStatement: async (statement) => ({
+      ...(await seal(statement)),
+      layerAnnotations: attestationAnnotations(statement.predicateType),
+    }),
     made: (record) => isMadeBy(publicKey, record),
   };
 }

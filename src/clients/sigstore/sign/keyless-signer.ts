@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { type Bundle, bundleToJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import {
@@ -28,7 +28,6 @@ import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import {
   attachedAnnotations,
   attestationAnnotations,
-  envelopeJson,
   jsonBytes,
   payloadOf,
   signatureAnnotation,
@@ -36,6 +35,7 @@ import {
   simpleSigningPayload,
   timestampOf,
 } from './claims.ts';
+import { emptyEnvelope, signElsewhere, withPayload } from './envelope.ts';
 
 /** In whose name to sign, and which servers record it. */
 export interface KeylessOptions {
@@ -116,10 +116,11 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
     signStatement: (statement, signal) =>
       signing(`sign a statement of type ${statement.predicateType}`, signal, async () => {
         const bundle = await seal(statement);
-        const layer = jsonBytes(envelopeOf(bundle));
+        const payload = payloadOf(statement);
+        const layer = await withPayload(emptyEnvelope(signatureOf(bundle)), payload);
         const attached = attachedAnnotations(bundle, authority && (await timestamp(authority, layer)));
         return {
-          bundle: jsonBytes(bundleToJSON(bundle)),
+          bundle: await withPayload(withoutPayload(bundle), payload),
           layer,
           layerAnnotations: { ...attestationAnnotations(statement.predicateType), ...attached },
         };
@@ -146,7 +147,7 @@ function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const holder = { $case: 'publicKey', publicKey: pem } as const;
     const keyHolder: Signer = {
-      sign: (data) => Promise.resolve({ signature: sign('sha256', data, key), key: holder }),
+      sign: async (data) => ({ signature: await signElsewhere('sha256', data, key), key: holder }),
     };
     const fulcio = new FulcioSigner({ fulcioBaseURL, identityProvider, keyHolder, ...asking });
     // There is no other way to ask for the certificate alone; the signature over nothing is thrown away.
@@ -161,7 +162,8 @@ function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking
   return {
     sign: async (data) => {
       const { key, certificate } = certified.known(token)?.value ?? (await certified.learn(token, certify));
-      return { signature: sign('sha256', data, key), key: { $case: 'x509Certificate', certificate } };
+      const signature = await signElsewhere('sha256', data, key);
+      return { signature, key: { $case: 'x509Certificate', certificate } };
     },
   };
 }
@@ -185,10 +187,13 @@ function signatureOf({ content }: Bundle): Buffer {
     : (content.dsseEnvelope.signatures[0]?.sig ?? Buffer.alloc(0));
 }
 
-function envelopeOf(bundle: Bundle): object {
+/** A bundle of a statement as JSON, with an empty payload. */
+function withoutPayload(bundle: Bundle): object {
   const { content } = bundle;
-  const payload = content.$case === 'dsseEnvelope' ? content.dsseEnvelope.payload : Buffer.alloc(0);
-  return envelopeJson(payload, signatureOf(bundle));
+  if (content.$case !== 'dsseEnvelope') return bundleToJSON(bundle);
+  const dsseEnvelope = { ...content.dsseEnvelope, payload: Buffer.alloc(0) };
+  const emptied = { ...bundle, content: { ...content, dsseEnvelope } } as Bundle;
+  return { ...bundleToJSON(emptied), dsseEnvelope: emptyEnvelope(signatureOf(bundle)) };
 }
 
 /** Longest token in characters: those of CI systems have two thousand, and headers no room for more than this. */

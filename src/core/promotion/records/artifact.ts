@@ -2,6 +2,7 @@ import { digestOf, MEDIA_TYPE, parseManifest } from '../../model/index.ts';
 import type {
   Annotations,
   Descriptor,
+  Digest,
   DigestAlgorithm,
   ImageRef,
   Manifest,
@@ -19,6 +20,8 @@ export interface Artifact {
 export interface ArtifactBlob {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+  /** Their digest, where it was computed already: that of large ones takes the main thread too long. */
+  readonly digest?: Digest | undefined;
   readonly annotations?: Annotations;
 }
 
@@ -61,7 +64,7 @@ export function buildArtifact(parts: ArtifactParts): Artifact {
     annotations,
   };
   // Each blob once.
-  const blobs = new Map([config, ...content].map(({ bytes }) => [digestOf(bytes), bytes]));
+  const blobs = new Map([config, ...content].map((blob) => [digestIn(blob), blob.bytes]));
   return { blobs: [...blobs.values()], content: contentOf(body, MEDIA_TYPE.ociManifest) };
 }
 
@@ -74,8 +77,14 @@ export function contentOf(body: object, mediaType: string, algorithm?: DigestAlg
 }
 
 /** A blob as manifests list it. */
-export function wireDescriptor({ mediaType, bytes, annotations }: ArtifactBlob): object {
-  return { mediaType, digest: digestOf(bytes), size: bytes.byteLength, annotations };
+export function wireDescriptor(blob: ArtifactBlob): object {
+  const { mediaType, bytes, annotations } = blob;
+  return { mediaType, digest: digestIn(blob), size: bytes.byteLength, annotations };
+}
+
+/** The digest of a blob. */
+export function digestIn({ bytes, digest }: Pick<ArtifactBlob, 'bytes' | 'digest'>): Digest {
+  return digest ?? digestOf(bytes);
 }
 
 /** Bytes of a value as JSON. */

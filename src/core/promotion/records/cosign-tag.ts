@@ -1,8 +1,15 @@
 import * as z from 'zod';
-import { digestOf, isIndexType, MEDIA_TYPE, parsed, parseJson, problem } from '../../model/index.ts';
+import { isIndexType, MEDIA_TYPE, parsed, parseJson, problem } from '../../model/index.ts';
 import type { Descriptor, Digest, Manifest, ManifestContent, Parsed } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import { contentOf, encodeJson, wireDescriptor, type Artifact, type ArtifactBlob } from './artifact.ts';
+import {
+  contentOf,
+  digestIn,
+  encodeJson,
+  wireDescriptor,
+  type Artifact,
+  type ArtifactBlob,
+} from './artifact.ts';
 import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementMade } from './statement.ts';
 
 /** Most layers of one such manifest: cosign reads no more (its answer to CVE-2023-46737). */
@@ -28,6 +35,9 @@ const manifestOf = (existing: ManifestContent | undefined): Pick<Manifest, 'medi
 /** One more layer for a `.sig` or `.att` manifest. */
 export interface CosignLayer extends Pick<CosignLayerClaims, 'suffix' | 'signer'> {
   readonly signed: Pick<SignedContent, 'layer' | 'layerAnnotations'>;
+  /** The digest of the layer, and of the statement in it, where they were computed already. */
+  readonly digest?: Digest;
+  readonly says?: Digest;
   /** Appended also where a layer claims to say the same: for a caller that has verified that layer. */
   readonly despiteClaims?: boolean;
 }
@@ -49,23 +59,28 @@ export interface CosignLayerClaims {
  */
 export function appendCosignLayer(
   existing: ManifestContent | undefined,
-  { suffix, signed: { layer: bytes, layerAnnotations }, signer, despiteClaims = false }: CosignLayer,
+  {
+    suffix,
+    signed: { layer: bytes, layerAnnotations },
+    signer,
+    despiteClaims = false,
+    ...known
+  }: CosignLayer,
 ): Parsed<Artifact | undefined> {
   // What a layer covers: the payload itself, or the statement in its envelope.
-  const says = suffix === 'sig' ? digestOf(bytes) : statementMade(bytes);
+  const digest = digestIn({ bytes, digest: known.digest });
+  const says = suffix === 'sig' ? digest : (known.says ?? statementMade(bytes));
   const claims = { [SIGNER_ANNOTATION]: signer, ...(suffix === 'att' && { [STATEMENT_ANNOTATION]: says }) };
   const annotations: SignedContent['layerAnnotations'] = { ...layerAnnotations, ...claims };
   const { mediaType, layers } = manifestOf(existing);
   if (isIndexType(mediaType)) return problem('', `is an index under the .${suffix} tag`);
   const signature = annotations[SIGNATURE];
-  const isThere = layers.some(
-    (one) => one.digest === digestOf(bytes) && one.annotations[SIGNATURE] === signature,
-  );
+  const isThere = layers.some((one) => one.digest === digest && one.annotations[SIGNATURE] === signature);
   const isClaimed = !despiteClaims && findCosignLayer({ layers }, { suffix, signer, says });
   if (isThere || isClaimed) return parsed(undefined);
   if (layers.length >= MAX_LAYERS)
     return problem('', `has ${MAX_LAYERS} layers under the .${suffix} tag already`);
-  return parsed(withLayer(existing, { mediaType: LAYER_TYPE[suffix], bytes, annotations }));
+  return parsed(withLayer(existing, { mediaType: LAYER_TYPE[suffix], bytes, digest, annotations }));
 }
 
 function withLayer(existing: ManifestContent | undefined, blob: ArtifactBlob): Artifact {
@@ -73,7 +88,7 @@ function withLayer(existing: ManifestContent | undefined, blob: ArtifactBlob): A
   const raw: z.output<typeof rawManifest> = existing
     ? rawManifest.parse(parseJson(existing.bytes))
     : { schemaVersion: 2, mediaType };
-  const config = configOf([...layers.map(({ digest }) => digest), digestOf(blob.bytes)]);
+  const config = configOf([...layers.map(({ digest }) => digest), digestIn(blob)]);
   const body = {
     ...raw,
     config: wireDescriptor({ mediaType: CONFIG_TYPE, bytes: config }),

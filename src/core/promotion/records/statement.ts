@@ -2,7 +2,16 @@ import * as z from 'zod';
 import { digestAlgorithm, digestHex, digestOf, nameOf, parseCounted, rfc3339 } from '../../model/index.ts';
 import type { Descriptor, Digest, PinnedRef } from '../../model/index.ts';
 import type { SignedContent, Statement, WrittenStatement } from '../ports.ts';
-import { buildArtifact, CREATED, encodeJson, findRecord, type Artifact, type Marks } from './artifact.ts';
+import {
+  buildArtifact,
+  CREATED,
+  digestIn,
+  encodeJson,
+  findRecord,
+  type Artifact,
+  type ArtifactBlob,
+  type Marks,
+} from './artifact.ts';
 
 /** Which run left a record. */
 export interface RunIdentity {
@@ -35,11 +44,12 @@ export function statementAbout(image: PinnedRef, predicateType: string, predicat
 
 /** The digest of a statement as signers write it, by which the same statement is found again. */
 export function statementDigest(statement: Statement | WrittenStatement): Digest {
-  return digestOf(jsonOf(statement));
+  return digestIn(blobOf(statement));
 }
 
-function jsonOf(statement: Statement | WrittenStatement): Uint8Array {
-  return 'json' in statement ? statement.json : encodeJson(statement);
+function blobOf(statement: Statement | WrittenStatement): Pick<ArtifactBlob, 'bytes' | 'digest'> {
+  if (!('json' in statement)) return { bytes: encodeJson(statement) };
+  return { bytes: statement.json, digest: statement.digest };
 }
 
 /*
@@ -82,15 +92,17 @@ export function plainStatement(
   statement: Statement | WrittenStatement,
   about: { readonly subject: Descriptor; readonly at: Date; readonly annotations: Marks },
 ): Artifact {
+  const blob = blobOf(statement);
+  const digest = digestIn(blob);
   const hint = { [PREDICATE_TYPE]: statement.predicateType };
   return buildArtifact({
     artifactType: IN_TOTO,
     subject: about.subject,
-    layers: [{ mediaType: IN_TOTO, bytes: jsonOf(statement), annotations: hint }],
+    layers: [{ ...blob, digest, mediaType: IN_TOTO, annotations: hint }],
     annotations: {
       ...about.annotations,
       ...hint,
-      [STATEMENT_ANNOTATION]: statementDigest(statement),
+      [STATEMENT_ANNOTATION]: digest,
       [CREATED]: rfc3339(about.at),
     },
   });
@@ -117,16 +129,25 @@ interface BundleClaims {
   readonly signer: string;
 }
 
+/** What a bundle is attached to, and when; its digest and that of its statement (see `statementDigest`) where they are known. */
+interface BundlePlace {
+  readonly subject: Descriptor;
+  readonly at: Date;
+  readonly digest?: Digest;
+  readonly statement?: Digest | undefined;
+}
+
 /** A signature or signed statement as cosign 3 attaches it: a sigstore bundle that refers to the image. */
 export function bundleArtifact(
   { bundle }: Pick<SignedContent, 'bundle'>,
-  { subject, at, ...claims }: BundleClaims & { readonly subject: Descriptor; readonly at: Date },
+  { subject, at, digest, statement, ...claims }: BundleClaims & BundlePlace,
 ): Artifact {
-  const annotations = { ...annotationsOf(claims, statementMade(bundle)), [CREATED]: rfc3339(at) };
+  const says = statement ?? statementMade(bundle);
+  const annotations = { ...annotationsOf(claims, says), [CREATED]: rfc3339(at) };
   return buildArtifact({
     artifactType: BUNDLE,
     subject,
-    layers: [{ mediaType: BUNDLE, bytes: bundle }],
+    layers: [{ mediaType: BUNDLE, bytes: bundle, digest }],
     annotations,
   });
 }

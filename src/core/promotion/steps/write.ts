@@ -94,13 +94,15 @@ interface Order extends Signing, Pick<CosignLayerClaims, 'suffix' | 'says'> {
 }
 
 async function write(place: WritePlace, order: Order, signal: AbortSignal): Promise<Reason | undefined> {
-  const { signer, format, at, predicateType } = order;
-  let signed: Promise<SignedContent> | undefined;
-  const sign = (): Promise<SignedContent> => (signed ??= order.sign());
+  const { signer, format, at, predicateType, says } = order;
+  let made: Promise<SignedContent> | undefined;
+  const sign = (): Promise<SignedContent> => (made ??= order.sign());
   const once = { ...order, sign };
   if (format !== 'Legacy' && !(await hasBundle(place, once, signal))) {
+    const signed = await sign();
+    const digest = await place.target.digestOf(signed.bundle);
     const about = { predicateType, signer: signer.name, subject: subjectOf(place.about), at };
-    await attach(place, bundleArtifact(await sign(), about), signal);
+    await attach(place, bundleArtifact(signed, { ...about, digest, statement: says }), signal);
   }
   return format === 'Bundle' ? undefined : writeLayer(place, once, signal);
 }
@@ -108,12 +110,14 @@ async function write(place: WritePlace, order: Order, signal: AbortSignal): Prom
 /** Adds a layer under cosign's tag to those of others. */
 async function writeLayer(place: WritePlace, order: Order, signal: AbortSignal): Promise<Reason | undefined> {
   const { target, to, about } = place;
-  const { suffix, sign, signer } = order;
+  const { suffix, sign, signer, says } = order;
   const ref = cosignTag(to, about.digest, suffix);
   const existing = await target.content(ref, signal);
   if (existing && (await hasLayer(place, existing.manifest.layers, order, signal))) return undefined;
   // What claims to be ours and is not was sorted out above.
-  const layer = { suffix, signed: await sign(), signer: signer.name, despiteClaims: true };
+  const signed = await sign();
+  const digest = await target.digestOf(signed.layer);
+  const layer = { suffix, signed, digest, says, signer: signer.name, despiteClaims: true };
   const made = appendCosignLayer(existing, layer);
   if (!made.ok) {
     const why = made.problems.map(({ message }) => message).join('; ');
@@ -125,8 +129,11 @@ async function writeLayer(place: WritePlace, order: Order, signal: AbortSignal):
 
 /** Records that claim to be ours and are opened; real images have one or two. */
 const MAX_CLAIMS = 20;
-/** Largest record that is opened, in bytes: as large as statements are read for a verdict. */
-const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/**
+ * Largest record that is opened, in bytes: parsing one of it takes some milliseconds at worst. Larger ones hold reports, and of
+ * those no two scans make the same.
+ */
+const MAX_RECORD_BYTES = 128 * 1024;
 
 /**
  * Whether one of these records is ours. Annotations are claims that anyone can write: one that is forged must not keep ours from
@@ -159,7 +166,7 @@ async function hasBundle(
   const open = async ({ digest }: Descriptor): Promise<SignedRecord | undefined> => {
     const carrier = await place.target.manifest(pin(place.to, digest), signal);
     const json = await recordIn(place, carrier?.layers[0], signal);
-    const isSame = json && statementIn(json) === statementMade((await sign()).bundle);
+    const isSame = json && statementIn(json) === (statement ?? statementMade((await sign()).bundle));
     return isSame ? { form: 'bundle', json } : undefined;
   };
   const listed = await referrersAt(place, signal);
@@ -181,7 +188,9 @@ async function hasLayer(
     if (!bytes) return undefined;
     // Payloads are the same byte by byte; envelopes are when the statements in them are.
     if (suffix === 'att')
-      return statementIn(bytes) === statementMade(layer) ? { form: 'envelope', json: bytes } : undefined;
+      return statementIn(bytes) === (says ?? statementMade(layer))
+        ? { form: 'envelope', json: bytes }
+        : undefined;
     const { annotations } = found;
     const isSame = Buffer.compare(bytes, layer) === 0;
     return isSame ? { form: 'simple-signing', payload: bytes, annotations } : undefined;
