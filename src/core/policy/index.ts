@@ -26,7 +26,7 @@ export {
   USUAL_KEYS,
   type SignatureNeeds,
 } from './needs.ts';
-export { decidingClaim, readLifecycle } from './checks/past-end-of-life.ts';
+export { decidingClaim, LIFECYCLE_TYPES, readLifecycle } from './checks/past-end-of-life.ts';
 export { successorTags } from './lineage.ts';
 export { RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 export { createConditionAnswers, withoutLargePredicates, type ConditionJob } from './large.ts';

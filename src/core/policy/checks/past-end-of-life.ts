@@ -86,7 +86,8 @@ const WELL_KNOWN_KEYS: readonly { readonly key: string; readonly says: Lifecycle
   { key: 'dev.pratique.lifecycle.end-of-support', says: 'EndOfSupport' },
 ];
 
-const WELL_KNOWN_TYPES: readonly string[] = [
+/** Artifact types of the referrers that hold dates under any policy. */
+export const LIFECYCLE_TYPES: readonly string[] = [
   'application/vnd.microsoft.artifact.lifecycle', // Azure Container Registry
   'application/vnd.pratique.lifecycle.v1+json',
 ];
@@ -124,7 +125,7 @@ function readOne(
   { annotations, artifactTypes }: Pick<LifecycleRequirement, 'annotations' | 'artifactTypes'>,
 ): LifecycleReading {
   const keys = [...WELL_KNOWN_KEYS, ...annotations];
-  const types = new Set([...WELL_KNOWN_TYPES, ...artifactTypes]);
+  const types = new Set([...LIFECYCLE_TYPES, ...artifactTypes]);
   const claims: LifecycleClaim[] = [];
   const unreadable: { says: LifecycleKind; where: string }[] = [];
   const read = (from: Annotations, where: (key: string) => string) => {

@@ -1,4 +1,5 @@
 import { rfc3339, type Descriptor } from '../../model/index.ts';
+import { LIFECYCLE_TYPES } from '../../policy/index.ts';
 import { buildArtifact, CREATED, findRecord, type Artifact } from './artifact.ts';
 
 /** Artifact type of the flag, counted by every policy that does not name others. */
@@ -18,8 +19,7 @@ export function findQuarantineFlag(referrers: readonly Descriptor[]): Descriptor
 /** Artifact type that registries and scanners know already (Azure Container Registry). */
 export const END_OF_LIFE_TYPE = 'application/vnd.microsoft.artifact.lifecycle';
 
-/** Types and keys by which an image may have been marked before us; the first of each is the one written here. */
-const TYPES: readonly string[] = [END_OF_LIFE_TYPE, 'application/vnd.pratique.lifecycle.v1+json'];
+/** Keys by which an image may have been marked before us; the first is the one written here. */
 const KEYS = [
   'vnd.microsoft.artifact.lifecycle.end-of-life.date',
   'dev.pratique.lifecycle.end-of-life',
@@ -49,6 +49,6 @@ export function endOfLifeMark(subject: Descriptor, { endsAt, supersededBy, at }:
 export function findEndOfLife(referrers: readonly Descriptor[]): Descriptor | undefined {
   return referrers.find(
     ({ artifactType = '', annotations }) =>
-      TYPES.includes(artifactType) && KEYS.some((key) => annotations[key] !== undefined),
+      LIFECYCLE_TYPES.includes(artifactType) && KEYS.some((key) => annotations[key] !== undefined),
   );
 }
