@@ -146,6 +146,13 @@ describe('pratique approve', () => {
     ]);
   });
 
+  it('O43 has no line that the message of a run forges, and none that is turned round', async () => {
+    const message = 'one\u2028kind: Secret\u202e\u001b[2J';
+    const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), message }] });
+    expect(out).not.to.match(/[^\P{C}\n]|[\u2028\u2029]/u);
+    expect(out.split('\n')[0]).to.include('one kind: Secret [2J');
+  });
+
   it('reports findings that block the image and that the run does not list', async () => {
     const { out } = await approve({ images: [{ ...waiting('22.1.0', 'a'), blockingCut: 30 }] });
     expect(out.split('\n')[2]).to.match(/^# 30 more block it/);

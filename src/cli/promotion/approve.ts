@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { Cluster, KubeObject } from '../../clients/kubernetes/index.ts';
-import { digestHex, digestOf, Fault, objectOf, textOf } from '../../core/model/index.ts';
+import { digestHex, digestOf, Fault, objectOf, oneLine, textOf } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import {
   gatesOf,
@@ -137,7 +137,7 @@ function asked(spec: ApprovableRun['asked'], { tag, source }: Waiting): string {
 }
 
 function commented(lines: readonly string[]): string {
-  return lines.map((line) => `# ${line.replaceAll(/[\s\p{Cc}]+/gu, ' ')}\n`).join('');
+  return lines.map((line) => `# ${oneLine(line)}\n`).join('');
 }
 
 function bad(path: string, message: string): BadInput {

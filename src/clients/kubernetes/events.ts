@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { microTime, objectOf, type Clock } from '../../core/model/index.ts';
+import { cutBytes, microTime, objectOf, oneLine, type Clock } from '../../core/model/index.ts';
 import { fault, faultOfNo } from './rest/fault.ts';
 import type { Cluster, Written } from './types.ts';
 
@@ -228,12 +228,7 @@ function countOf({ series }: Readonly<Record<string, unknown>>): number {
   return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 1;
 }
 
-/** At most so many bytes of UTF-8, and no half character. */
+/** One line of at most so many bytes of UTF-8, and no half character. */
 function cutNote(note: string): string {
-  const bytes = Buffer.from(note.toWellFormed());
-  if (bytes.byteLength <= MAX_NOTE_BYTES) return note.toWellFormed();
-  const ellipsis = '…';
-  let end = MAX_NOTE_BYTES - Buffer.byteLength(ellipsis);
-  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1; // the middle of a character
-  return bytes.subarray(0, end).toString() + ellipsis;
+  return cutBytes(oneLine(note).toWellFormed(), MAX_NOTE_BYTES);
 }

@@ -1,4 +1,10 @@
-import { cutBytes, definedFields, formatReference, type JudgedFinding } from '../../core/model/index.ts';
+import {
+  cutBytes,
+  oneLine,
+  definedFields,
+  formatReference,
+  type JudgedFinding,
+} from '../../core/model/index.ts';
 import type { Unit } from './image-groups.ts';
 import { isReported, type Judgement } from './judge-group.ts';
 import { podReference } from './running-pods.ts';
@@ -117,7 +123,7 @@ function outcomeOf({ kind, effect }: JudgedFinding): Outcome {
 function resultOf({ unit, judgement, since, finding }: Found) {
   const pods = [...unit.pods.values()].toSorted((a, b) => (a.pod.name < b.pod.name ? -1 : 1));
   const { reference } = judgement;
-  const text = (value: string) => cutBytes(value, MAX_MESSAGE_BYTES);
+  const text = (value: string) => cutBytes(oneLine(value), MAX_MESSAGE_BYTES);
   return {
     source: SOURCE,
     policy: finding.policy || SETTINGS,

@@ -1,5 +1,5 @@
 import { rfc3339 } from './time.ts';
-import { cutText } from './text.ts';
+import { cutText, oneLine } from './text.ts';
 
 /** What a condition states. */
 export interface ConditionContent {
@@ -37,6 +37,6 @@ export function conditionOf(
     observedGeneration: generation,
     lastTransitionTime: old?.status === status ? old.lastTransitionTime : rfc3339(now),
     reason,
-    message: cutText(message, maxMessage),
+    message: cutText(oneLine(message), maxMessage),
   };
 }

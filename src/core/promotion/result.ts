@@ -1,4 +1,4 @@
-import { cutText, definedFields, rfc3339, type Digest, type ReasonCode } from '../model/index.ts';
+import { cutText, definedFields, oneLine, rfc3339, type Digest, type ReasonCode } from '../model/index.ts';
 import { SEVERITIES } from '../policy/index.ts';
 import type { PlannedImage } from './plan.ts';
 import type { ImageDecision, ImagePromotionRunStatus, RunImage } from './schema.ts';
@@ -128,7 +128,7 @@ export function runImage(result: ImageResult): RunImage {
     source: digest,
     target: targetDigest,
     report: reportDigest,
-    message: message && cutText(message, MAX_MESSAGE_LENGTH),
+    message: message && cutText(oneLine(message), MAX_MESSAGE_LENGTH),
     severity: severityOf(worst, severities),
     // The worst of what blocks by name, the rest as a number.
     blocking: some(blocking.length, blocking.slice(0, MAX_BLOCKING)),

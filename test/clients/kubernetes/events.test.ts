@@ -149,6 +149,12 @@ describe('kubernetes: the event recorder', () => {
     expect(note).to.match(/^xü+…$/);
   });
 
+  it('O48: text from outside adds no line to an event, and hides none', async () => {
+    const { recorder, stored } = openFixture();
+    recorder.record(eventOf({ note: 'web:1.0 is blocked: x\n\u001b[2J\u2028Normal  Promoted\u202e \ud800' }));
+    expect((await stored())[0]?.note).to.equal('web:1.0 is blocked: x [2J Normal  Promoted  \ufffd');
+  });
+
   it('limits the events of one object, and counts those that it held back', async () => {
     const { recorder, stored, pass, twin, failures } = openFixture();
     for (let n = 0; n < 30; n += 1) {

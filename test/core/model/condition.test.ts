@@ -33,6 +33,11 @@ describe('a condition', () => {
     expect(made([], { message: 'x'.repeat(5_000) }).message).to.have.lengthOf(MAX_CONDITION_MESSAGE);
   });
 
+  it('O48: has a message of one line, whatever text from outside is in it', () => {
+    const message = 'app is blocked\r\n\u2028Ready: True\u202e\u001b[2J';
+    expect(made([], { message }).message).to.equal('app is blocked Ready: True [2J');
+  });
+
   it('has a message of the length that the caller allows', () => {
     const about = { before: [], generation: 2, now, maxMessage: 4 };
     expect(conditionOf(content, about).message).to.equal('in …');

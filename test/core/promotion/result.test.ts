@@ -53,6 +53,13 @@ const moved = (tag: string) =>
   });
 
 describe('the rows of a run in its status', () => {
+  it('O48: text from outside adds no line to the result of an image, and hides none', () => {
+    const { message } = runImage(
+      result('1.0', 'Blocked', { message: 'CVE-1\u001b[2J\nPromoted\u2028\u202e' }),
+    );
+    expect(message).to.equal('CVE-1 [2J Promoted ');
+  });
+
   it('have the fields of the results, shortened', () => {
     expect(runImages([moved('1.0.0'), blocked('1.0.1'), result('1.0.2', 'UpToDate')]).images).to.deep.equal([
       {

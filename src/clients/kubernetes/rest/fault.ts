@@ -1,4 +1,4 @@
-import { Fault, hidePathSecrets, type ReasonCode, errorCode } from '../../../core/model/index.ts';
+import { Fault, hidePathSecrets, oneLine, type ReasonCode, errorCode } from '../../../core/model/index.ts';
 import { certificateProblem } from '../../http/index.ts';
 
 /** The API server's own account of a refusal (a `Status` object). */
@@ -58,8 +58,6 @@ export function faultOfError(operation: string, error: unknown, signal: AbortSig
 /** The server's words, made fit for one message: no secret of ours, nor of a webhook's path, no control characters, not long. */
 export function quote(text: string, secret: string | undefined): string {
   const safe = secret === undefined || secret === '' ? text : text.replaceAll(secret, '…');
-  const line = hidePathSecrets(safe)
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim();
+  const line = oneLine(hidePathSecrets(safe)).trim();
   return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line;
 }
