@@ -11,7 +11,7 @@ export type Resolve = (hostname: string) => Promise<readonly string[]>;
 const LIFETIME_MS = 10_000;
 /**
  * How long they are used while DNS does not answer, in milliseconds. The pods of a dead node, those of DNS among them, are elsewhere
- * after six minutes by default. Much later an address may be somebody else's.
+ * after six minutes by default. Much later an address may belong to another host.
  */
 const STALE_MS = 9 * 60_000;
 /**
