@@ -1,6 +1,6 @@
 // The bundled program as the image starts it, in a cgroup with the memory of the chart, measured from outside.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { figuresOf } from '../figures.ts';
@@ -54,8 +54,10 @@ const PROBE = new URL('../loop-delay.ts', import.meta.url).href;
 const SAID = /^(?:\{|pratique )/;
 /** Bugs that are kept for the report; all that are more say the same. */
 const MAX_BUGS = 20;
-/** Milliseconds in which the probe writes its file. */
-const WRITTEN_MS = 300;
+/** Milliseconds between two looks for the file of the probe. */
+const LOOK_MS = 100;
+/** Looks after which there will be none: half a minute, on a machine that has much else to do. */
+const LOOKS = 300;
 
 /** Starts the program. */
 export async function startProduct({ folder, args, operations }: ProductStart): Promise<Product> {
@@ -100,9 +102,14 @@ export async function startProduct({ folder, args, operations }: ProductStart): 
     bugs,
     taken: () => (child?.pid === undefined ? undefined : takenBy(child.pid)),
     inside: async () => {
+      rmSync(delays, { force: true });
       child?.kill('SIGUSR2');
-      await sleep(WRITTEN_MS);
-      return JSON.parse(readFileSync(delays, 'utf8')) as Inside;
+      for (let looks = 0; looks < LOOKS; looks += 1) {
+        await sleep(LOOK_MS);
+        const written = jsonIn(delays);
+        if (written !== undefined) return written as Inside;
+      }
+      throw new Error('the probe did not write its file in time');
     },
     metric: async (name) => {
       const lines = (await (await page('/metrics')).text()).split('\n');
@@ -134,6 +141,15 @@ function takenBy(pid: number): Taken | undefined {
     return { residentMiB, peakMiB, descriptors: open.length, sockets: sockets.length, threads };
   } catch {
     return undefined; // it has just ended
+  }
+}
+
+/** `undefined` while it is not there, or not yet whole. */
+function jsonIn(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
   }
 }
 
