@@ -3,7 +3,7 @@ import * as z from 'zod';
 import {
   errorCode,
   Fault,
-  parseCounted,
+  parseShort,
   type Clock,
   type TokenTrust,
   type TokenVerdict,
@@ -232,7 +232,7 @@ async function readJson({ fetch, issuer, signal }: Reading, url: string): Promis
     // Counted as it comes out, so that a small packed answer cannot unpack to anything.
     const bytes = await readAtMost(answer.body ?? new Blob([]).stream(), MAX_DOCUMENT_BYTES);
     if (bytes === undefined) throw fault(issuer, `${path} is longer than ${MAX_DOCUMENT_BYTES} bytes`);
-    return parseCounted(bytes);
+    return parseShort(bytes);
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw fault(issuer, `${path} ${whyUnread(error, signal)}`, error);

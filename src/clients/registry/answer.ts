@@ -3,7 +3,7 @@ import {
   digestAlgorithm,
   explainFailure,
   Fault,
-  parseCounted,
+  parseShort,
   parseDigest,
   parseListing,
   parseManifestBytes,
@@ -129,7 +129,7 @@ async function* holding(
 
 /** Reads a body as JSON; `undefined` when it is none (`null` is JSON). */
 export async function readJson(call: Call, answer: Answer, maxBytes: number): Promise<unknown> {
-  return parseCounted(await readBody(call, answer, maxBytes));
+  return parseShort(await readBody(call, answer, maxBytes));
 }
 
 /** Most of a refusal that is read, in bytes: the codes come first, and the rest is not used. */

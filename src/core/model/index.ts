@@ -21,6 +21,7 @@ export {
   objectOf,
   ownField,
   parseCounted,
+  parseShort,
   parseJson,
   textOf,
 } from './json.ts';

@@ -47,7 +47,7 @@ const OPENING: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
 const CLOSING: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d]);
 
 /** What keeps JSON from being parsed at all, by its brackets and commas outside of text; `undefined` when nothing does. */
-export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined {
+export function excessOfJson(bytes: Uint8Array, maxValues = MAX_JSON_VALUES): 'depth' | 'values' | undefined {
   let [depth, values, isDeep] = [0, 0, false];
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -59,7 +59,7 @@ export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined 
       if (++depth > MAX_JSON_DEPTH) isDeep = true;
     }
     // Counted to the end: behind what is too deep there may be too many.
-    if (values > MAX_JSON_VALUES) return 'values';
+    if (values > maxValues) return 'values';
   }
   return isDeep ? 'depth' : undefined;
 }
@@ -67,6 +67,17 @@ export function excessOfJson(bytes: Uint8Array): 'depth' | 'values' | undefined 
 /** {@link parseJson} of bytes from outside, where nothing else limits them; `undefined` also where they have more values than are parsed. */
 export function parseCounted(bytes: Uint8Array): unknown {
   return excessOfJson(bytes) === 'values' ? undefined : parseJson(bytes);
+}
+
+/**
+ * Most values of a short document, such as the config of an image or the answer of a token service: one with a thousand signatures
+ * has five thousand. So many fields take the main thread some milliseconds.
+ */
+const MAX_SHORT_VALUES = 10_000;
+
+/** {@link parseJson} of a short document from outside on the main thread; `undefined` also where it has too many values or levels. */
+export function parseShort(bytes: Uint8Array): unknown {
+  return excessOfJson(bytes, MAX_SHORT_VALUES) === undefined ? parseJson(bytes) : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { isIndexType, nameOf, parseCounted, pin } from '../model/index.ts';
+import { isIndexType, nameOf, parseShort, pin } from '../model/index.ts';
 import type { Digest, Fault, ImageRef } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
@@ -136,7 +136,7 @@ async function expectedAt(
 }
 
 /** Largest config that is read for its date, in bytes; real ones have a few thousand. */
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+const MAX_CONFIG_BYTES = 1024 * 1024;
 
 const config = z.object({ created: z.string().nullish() });
 
@@ -164,5 +164,5 @@ async function claimOf(
   const [first] = manifest.manifests;
   const image = first ? await source.manifest(pin(ref, first.digest), signal) : manifest;
   const bytes = image?.config && (await source.blob(ref, image.config, MAX_CONFIG_BYTES, signal));
-  return bytes && (config.safeParse(parseCounted(bytes)).data?.created ?? undefined);
+  return bytes && (config.safeParse(parseShort(bytes)).data?.created ?? undefined);
 }

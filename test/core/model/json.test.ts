@@ -5,6 +5,7 @@ import {
   objectOf,
   parseCounted,
   parseJson,
+  parseShort,
   textOf,
 } from '../../../src/core/model/index.ts';
 import { excessOfJson, MAX_JSON_VALUES } from '../../../src/core/model/json.ts';
@@ -30,6 +31,14 @@ describe('JSON that is parsed', () => {
       expect(parseCounted(Buffer.from(text))).to.equal(undefined);
     }
     expect(parseCounted(Buffer.from(`[${deep}]`))).to.be.an('array');
+  });
+
+  it('M32: a short document with more fields or levels than short ones have is not parsed', () => {
+    const fields = (count: number) =>
+      `{${Array.from({ length: count }, (_, at) => `"k${String(at)}":0`).join(',')}}`;
+    expect(parseShort(Buffer.from(fields(9_999)))).to.have.property('k9998', 0);
+    for (const text of [fields(10_002), `[${'{},'.repeat(6_000)}0]`, '['.repeat(201) + ']'.repeat(201)])
+      expect(parseShort(Buffer.from(text))).to.equal(undefined);
   });
 });
 

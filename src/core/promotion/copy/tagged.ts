@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { objectOf, parseCounted } from '../../model/index.ts';
+import { objectOf, parseCounted, parseShort } from '../../model/index.ts';
 import type { Descriptor, ImageRef, ManifestContent } from '../../model/index.ts';
 import type { TaggedManifest } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
@@ -92,7 +92,7 @@ const config = z.looseObject({
 
 /** Their config for `layers` more; `undefined` when it is not one that names its layers and can stay as it is. */
 function extendConfig(bytes: Uint8Array, layers: readonly Descriptor[]): Uint8Array | undefined {
-  const read = config.safeParse(parseCounted(bytes));
+  const read = config.safeParse(parseShort(bytes));
   if (!read.success) return undefined;
   const { rootfs, history, ...rest } = read.data;
   // cosign's layers are not compressed, so that each is its own diff id; and every layer has its line of history.

@@ -4,7 +4,7 @@ import {
   digestAlgorithm,
   formatReference,
   isIndexType,
-  parseCounted,
+  parseShort,
   parseJson,
   pin,
 } from '../../model/index.ts';
@@ -70,7 +70,7 @@ async function inConfig(
   const described = (known ?? (await source.manifest(pin(image, digest), signal)))?.config;
   if (!described || !IMAGE_CONFIGS.has(described.mediaType)) return undefined;
   const bytes = await source.blob(image, described, MAX_CONFIG_BYTES, signal);
-  return bytes && config.safeParse(parseCounted(bytes)).data;
+  return bytes && config.safeParse(parseShort(bytes)).data;
 }
 
 function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<string>): ManifestContent {
@@ -108,7 +108,7 @@ export interface RootRequest {
 }
 
 /** Largest config that is read for its platform, in bytes; real ones have a few thousand. */
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
  * What the tag of an image is to point to at the target when only these platforms are kept: one request for an image without

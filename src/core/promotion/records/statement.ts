@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { digestAlgorithm, digestHex, digestOf, nameOf, parseCounted, rfc3339 } from '../../model/index.ts';
+import { digestAlgorithm, digestHex, digestOf, nameOf, parseShort, rfc3339 } from '../../model/index.ts';
 import type { Descriptor, Digest, PinnedRef } from '../../model/index.ts';
 import type { SignedContent, Statement, WrittenStatement } from '../ports.ts';
 import {
@@ -73,7 +73,7 @@ export function payloadIn(json: unknown): Uint8Array | undefined {
 
 /** The digest of the statement inside a bundle or an envelope; `undefined` for what is neither. */
 export function statementIn(json: Uint8Array): Digest | undefined {
-  const payload = payloadIn(parseCounted(json));
+  const payload = payloadIn(parseShort(json));
   return payload && digestOf(payload);
 }
 
