@@ -108,7 +108,7 @@ describe('the requests of a run', () => {
     for (const tag of ['1', '2']) await pushed('attached', tag);
     const results = await resultsOf('mirror', ['1', '2']);
     const reported = results.map(({ requests = 0 }) => requests);
-    const planning = 2 * 2 + 1; // both sides of each tag, and whether the repository exists
+    const planning = 2 * 2 + 2; // both sides of each tag, whether the repository exists, and the tags of the source, once
     const made = fixture.registry.requests.length + into.requests.length;
     expect(reported[0]! + reported[1]!).to.equal(made - planning);
     const [{ manifests, blobs }, tag] = [SHAPES.attached, 1];

@@ -40,12 +40,9 @@ export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' |
     return fault(call, 'RegistryDenied', `${answered}: it needs a login, or refuses this one`);
   if (status === 403) return fault(call, 'RegistryDenied', `${answered}: this login may not read it`);
   if (status === 429) return fault(call, 'RegistryRateLimited', answered);
-  // 424: the registry is a cache, and what it asks in turn has failed.
-  return fault(
-    call,
-    status >= 500 || status === 424 ? 'RegistryUnavailable' : 'RegistryMisbehaved',
-    answered,
-  );
+  // 424: the registry is a cache, and what it asks in turn has failed. 501: it never does this.
+  const code = status >= 500 || status === 424 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
+  return fault(call, code, answered, { transient: code === 'RegistryUnavailable' && status !== 501 });
 }
 
 /** Codes by which Node says that the other side does not speak TLS. */

@@ -11,17 +11,21 @@ const REL_NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i;
  * The next page of a listing, by `Link: …; rel="next"`; `undefined` after the last. It is followed only within the same
  * repository of the same registry: a link to another host would make us send requests there (CVE-2023-33957).
  */
-function nextPage(call: Call, answer: Answer): URL | undefined {
+function nextPage(call: Call, answer: Answer, placed?: Listing<unknown>['placed']): URL | undefined {
   const links = [answer.headers.link ?? []].flat().join(', ');
   const next = [...links.matchAll(LINK)].find(([, , parameters = '']) => REL_NEXT.test(parameters))?.[1];
   if (next === undefined) return undefined;
   const url = parseSentUrl(next, answer.url);
-  const within = `/v2/${call.repository}/`;
-  const { endpoint } = call;
-  const isOwn = url?.origin === endpoint.origin && !objectionToUrl(url, endpoint, endpoint.rules);
-  if (isOwn && url.pathname.startsWith(within) && !ENCODED_STEP.test(url.pathname)) return url;
+  if (url !== undefined && isWithin(call, url)) return url;
+  const own = url && placed?.(url);
+  if (own !== undefined) return own;
   const where = url === undefined ? 'no valid address' : quote(url.host + url.pathname);
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
+}
+
+function isWithin({ endpoint, repository }: Call, url: URL): boolean {
+  if (url.origin !== endpoint.origin || objectionToUrl(url, endpoint, endpoint.rules)) return false;
+  return url.pathname.startsWith(`/v2/${repository}/`) && !ENCODED_STEP.test(url.pathname);
 }
 
 /** A dot or slash that is written in code: servers that read it as one would leave the repository by it. */
@@ -40,13 +44,15 @@ interface Listing<T> {
   readonly maxBytes: number;
   readonly ask: Omit<Ask, 'url'>;
   readonly read: (bytes: Uint8Array, page: Answer) => Promise<Page<T>>;
+  /** The page of this listing that a link means which leads elsewhere; absent = none. */
+  readonly placed?: (next: URL) => URL | undefined;
 }
 
 /** Reads all pages after the first, whose body is read. More than the limits is a Fault `LimitExceeded`: half a listing is not an answer. */
 export async function readPages<T>(
   call: Call,
   first: { readonly page: Answer; readonly bytes: Uint8Array },
-  { maxPages, maxEntries, maxBytes, ask, read: parsePage }: Listing<T>,
+  { maxPages, maxEntries, maxBytes, ask, read: parsePage, placed }: Listing<T>,
 ): Promise<readonly T[]> {
   const all: T[] = [];
   let [entries, left] = [0, maxBytes];
@@ -58,7 +64,7 @@ export async function readPages<T>(
     for (const item of read.items) all.push(item);
     if (entries > maxEntries)
       throw fault(call, 'LimitExceeded', `the listing has more than ${maxEntries} entries`);
-    const next = nextPage(call, page);
+    const next = nextPage(call, page, placed);
     if (next === undefined) return all;
     if (seen.has(next.href)) throw misbehaved(call, 'the listing goes round in circles');
     seen.add(next.href);

@@ -1,3 +1,4 @@
+import { discard } from '../http/index.ts';
 import { isAbsent, parseAnswer, readBody } from './answer.ts';
 import { send, urlIn, type Call } from './call.ts';
 import { readPages, type Page } from './link.ts';
@@ -14,13 +15,32 @@ const MAX_TAG_BYTES = 8 * 1024 * 1024;
 /** Lists all tags, in the registry's order and each once; `undefined` for a plain 404. */
 export async function readTags(call: Call): Promise<readonly string[] | undefined> {
   const ask = { method: 'GET' } as const;
-  const first = await send(call, { ...ask, url: urlIn(call, `tags/list?n=${TAGS_PER_PAGE}`) });
+  const url = urlIn(call, 'tags/list');
+  let first = await send(call, { ...ask, url: paged(url, `n=${TAGS_PER_PAGE}`) });
+  if (first.status === 400) {
+    // Some registries refuse more than they give at a time, instead of giving less (distribution#4844).
+    await discard(first);
+    first = await send(call, { ...ask, url });
+  }
   if (await isAbsent(call, first)) return undefined;
   const bytes = await readBody(call, first, MAX_TAG_BYTES);
-  const read = async (page: Uint8Array): Promise<Page<string>> => {
-    const items = await parseAnswer(call, 'tags', { bytes: page });
-    return { items, entries: items.length };
-  };
+  const read = (page: Uint8Array): Promise<Page<string>> =>
+    parseAnswer(call, 'tags', { bytes: page }).then((items) => ({ items, entries: items.length }));
   const limits = { maxPages: MAX_TAG_PAGES, maxEntries: MAX_TAGS, maxBytes: MAX_TAG_BYTES };
-  return [...new Set(await readPages(call, { page: first, bytes }, { ...limits, ask, read }))];
+  const placed = (next: URL): URL | undefined => pageAfter(url, next);
+  return [...new Set(await readPages(call, { page: first, bytes }, { ...limits, ask, read, placed }))];
+}
+
+/**
+ * The page that a link means which leads elsewhere: this list, continued at the link's mark. Registries behind proxies name a host of
+ * their own (Nexus), others leave out a part of the path (Artifactory). Requests go to the list itself, wherever the link leads.
+ */
+function pageAfter(list: URL, { pathname, search, searchParams }: URL): URL | undefined {
+  return pathname.endsWith('/tags/list') && searchParams.has('last') ? paged(list, search) : undefined;
+}
+
+function paged(list: URL, query: string): URL {
+  const url = new URL(list);
+  url.search = query;
+  return url;
 }

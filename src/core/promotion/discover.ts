@@ -17,7 +17,7 @@ import type { StepParts } from './steps/step.ts';
 /** What is examined to plan a run. */
 type DiscoverParts = Pick<
   StepParts,
-  'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history'
+  'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history' | 'sourceTags'
 >;
 
 /** Tags examined in parallel; the budget of each registry is shared by all runs. */
@@ -29,10 +29,11 @@ const AT_ONCE = 16;
  */
 export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
   const { spec, source, from, clock, history } = parts;
+  const list = parts.sourceTags ?? ((until: AbortSignal) => source.tags(from, until));
   const unreadable = await history?.load(signal);
   if (unreadable) return { state: 'refused', reason: unreadable };
   const needs = needsOf(spec.tags);
-  const present = needs.list ? await source.tags(from, signal) : spec.tags.explicit;
+  const present = needs.list ? await list(signal) : spec.tags.explicit;
   if (present === undefined)
     return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
   const named = selectByName(present, spec.tags);

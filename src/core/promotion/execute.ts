@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
-import type { Digest } from '../model/index.ts';
+import type { Digest, ImageRef } from '../model/index.ts';
 import type { Approval } from './approval.ts';
 import { orFault } from './concurrency.ts';
 import { discover } from './discover.ts';
+import type { ListTags } from './graph/walk.ts';
 import { mirrorSteps } from './mirror.ts';
 import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
@@ -51,10 +52,14 @@ export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'
 /** Joins selection, plan and steps to something that can be planned and run. */
 export function createExecution(parts: ExecutionParts): Execution {
   const { spec, source, target, from, to, pause, clock, report, watched, close } = parts;
+  // What is deleted must not have got a signature behind a list that was read before.
+  const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from);
   return {
-    plan: (signal) => discover(parts, signal),
+    plan: (signal) => discover({ ...parts, sourceTags }, signal),
     run: async (planned, { progress, dryRun, approvals, resumed = false }, signal) => {
       if (dryRun) return planned.map(plannedResult);
+      // In the time of the run: one image that ends must not end the list of the others.
+      const listTags = sourceTags && (() => sourceTags(signal));
       const requests = new Map<string, number>();
       const counter = (tag: string) => () => void requests.set(tag, (requests.get(tag) ?? 0) + 1);
       const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
@@ -72,7 +77,11 @@ export function createExecution(parts: ExecutionParts): Execution {
         planned.map((one) => (arrived.has(one.tag) ? asArrived(one) : one)),
         {
           ...{ arrivedAs, pause, clock, progress: reporting, report },
-          steps: (one) => stepsFor(one, { ...parts, progress, approvals, ...watched?.(counter(one.tag)) }),
+          steps: (one) =>
+            stepsFor(one, {
+              ...{ ...parts, progress, approvals, sourceTags: listTags },
+              ...watched?.(counter(one.tag)),
+            }),
           taskOf: (one) => ({
             planned: one,
             image: { ...from, tag: one.tag, digest: one.digest },
@@ -91,6 +100,18 @@ export function createExecution(parts: ExecutionParts): Execution {
       return results.map(named);
     },
     close,
+  };
+}
+
+/** Lists the tags of a repository once, also for callers at the same time; a list that failed is read again. */
+function listedOnce(source: StepParts['source'], from: ImageRef): ListTags {
+  let listed: ReturnType<ListTags> | undefined;
+  return (signal) => {
+    const known = (listed ??= source.tags(from, signal));
+    known.catch(() => {
+      if (listed === known) listed = undefined;
+    });
+    return known;
   };
 }
 

@@ -66,7 +66,8 @@ describe('listing tags', () => {
     expect(n).to.equal(MAX_TAG_PAGES);
     const headers = { link: '<http://127.0.0.2:1/v2/shop/web/tags/list?last=x>; rel="next"' };
     registry.intercept(answer('/tags/list', { status: 200, headers, body: '{"tags":["a"]}' }));
-    await faultOf(list(), 'UntrustedEndpoint');
+    // It goes on here, and not there: the same answer again.
+    await faultOf(list(), 'RegistryMisbehaved');
   });
 
   it('H02 refuses more tags than the limit', async () => {

@@ -5,11 +5,13 @@ import { leftBecause, type CarryRules, type LeftBecause } from './carried.ts';
 import { blobsOf, type Attachment, type Graph, type TaggedManifest } from './graph.ts';
 import { keptRoot, type KeptPlatforms, type RootRequest } from './platforms.ts';
 import { createBudget, DEFAULT_GRAPH_LIMITS, walk } from './walk.ts';
-import type { GraphLimits, Seen, TaggedFound } from './walk.ts';
+import type { GraphLimits, ListTags, Seen, TaggedFound } from './walk.ts';
 
 /** What to gather. */
 export interface GatherRequest extends RootRequest, CarryRules {
   readonly limits?: Partial<GraphLimits>;
+  /** All tags of the source, where they are known; absent = they are read. */
+  readonly listTags?: ListTags | undefined;
 }
 
 /** A graph, or why there is none: `ImageNotFound`, `PlatformMissing`. */
@@ -36,7 +38,8 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
     }
     const { dropped = [], missing: missingPlatforms = [] } = kept;
     const budget = createBudget(image, { ...DEFAULT_GRAPH_LIMITS, ...limits });
-    const seen = await walk({ image, source, rules: request, budget, root: kept.root }, inner, start);
+    const given = { image, source, rules: request, budget, root: kept.root, listTags: request.listTags };
+    const seen = await walk(given, inner, start);
     const digest = kept.root?.manifest.digest ?? image.digest;
     const root = seen.contents.get(digest);
     if (root === undefined) return notFound(`${formatReference(image)} is not there`);

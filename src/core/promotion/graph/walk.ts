@@ -12,6 +12,8 @@ export interface WalkRequest {
   readonly source: SourceRegistry;
   readonly rules: CarryRules;
   readonly budget: Budget;
+  /** All tags of the source, where they are known; absent = they are read. */
+  readonly listTags?: ListTags | undefined;
   /** The root where it was read already; one of another digest than `image` is an index made smaller. */
   readonly root?: ManifestContent;
 }
@@ -41,7 +43,7 @@ const ASK_AT_ONCE = 16;
  * asked for at the same time. Each digest is entered once, so that no lie in a listing leads in a circle.
  */
 export async function walk(
-  { image, source, rules, budget, root }: WalkRequest,
+  { image, source, rules, budget, root, listTags = (until) => source.tags(image, until) }: WalkRequest,
   signal: AbortSignal,
   start: Start,
 ): Promise<Seen> {
@@ -49,7 +51,7 @@ export async function walk(
   const ask = <T>(question: () => Promise<T>): Promise<T> => start(() => limit(question));
   const seen: Seen = { contents: new Map(), listings: new Map(), tagged: new Map() };
   const wanted = rules.attachments.carry !== 'None';
-  const tags = wanted ? ask(() => tagNames(image, source, signal)) : Promise.resolve(new Set<string>());
+  const tags = wanted ? ask(() => tagNames(() => listTags(signal))) : Promise.resolve(new Set<string>());
   const entered = new Set<Digest>();
   const opened = ({ bytes }: ManifestContent): void => {
     budget('manifests', 1);
@@ -82,8 +84,11 @@ export async function walk(
   const list = async (digest: Digest): Promise<readonly Descriptor[]> => {
     if (!wanted) return [];
     const about = pin(image, digest);
-    const older = async (): Promise<readonly Descriptor[]> =>
-      (await tags)?.has(fallbackTag(digest)) ? ask(() => source.fallbackReferrers(about, signal)) : [];
+    const older = async (): Promise<readonly Descriptor[]> => {
+      const names = await tags;
+      const mayBeThere = names?.has(fallbackTag(digest)) ?? true;
+      return mayBeThere ? ask(() => source.fallbackReferrers(about, signal)) : [];
+    };
     const [listed, before] = await Promise.all([ask(() => source.referrers(about, signal)), older()]);
     const both = [...before, ...listed].map((entry) => [entry.digest, entry] as const); // what the API says wins
     const listing = [...new Map(both).values()];
@@ -130,17 +135,17 @@ export async function walk(
   return seen;
 }
 
+/** Lists the tags of a repository, in one request or many; `undefined` where it reports that there is none. */
+export type ListTags = (signal: AbortSignal) => Promise<readonly string[] | undefined>;
+
 /** Every tag, so that one request shows which of cosign's there are; `undefined` where each has to be tried. */
-async function tagNames(
-  image: PinnedRef,
-  source: SourceRegistry,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string> | undefined> {
+async function tagNames(list: () => ReturnType<ListTags>): Promise<ReadonlySet<string> | undefined> {
   try {
-    const names = await source.tags(image, signal);
+    const names = await list();
     return names && new Set(names);
   } catch (error) {
-    if (error instanceof Fault && error.code === 'LimitExceeded') return undefined;
+    // A login that may pull need not be one that may list. What may pass is asked again by the next try.
+    if (error instanceof Fault && !error.transient) return undefined;
     throw error;
   }
 }

@@ -8,11 +8,12 @@ import { blocked, step, type Step, type StepOutcome, type StepParts } from './st
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
   image: PinnedRef,
-  { spec, source }: Pick<StepParts, 'spec' | 'source'>,
+  { spec, source, sourceTags }: Pick<StepParts, 'spec' | 'source' | 'sourceTags'>,
   signal: AbortSignal,
 ): Promise<Gathered> {
   const { platforms, attachments, mirror } = spec;
-  return gatherGraph({ image, source, platforms, attachments, kind: mirror ? 'mirror' : 'promote' }, signal);
+  const kind = mirror ? 'mirror' : 'promote';
+  return gatherGraph({ image, source, platforms, attachments, kind, listTags: sourceTags }, signal);
 }
 
 /** What is written about an image before the target has any of it. */

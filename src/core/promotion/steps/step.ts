@@ -6,6 +6,7 @@ import type { CopyProgress } from '../copy/copy.ts';
 import type { GateResult } from '../gates/gate.ts';
 import type { Scanned } from '../gates/scan-gate.ts';
 import type { Graph } from '../graph/graph.ts';
+import type { ListTags } from '../graph/walk.ts';
 import type { Resolved } from '../plan.ts';
 import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
@@ -89,6 +90,8 @@ export interface StepParts {
   readonly sourceAuthenticated: boolean;
   /** Why nothing may be deleted on a side at this moment; absent = its registry alone decides. */
   readonly refusedToDelete?: (side: 'source' | 'target', signal: AbortSignal) => Promise<Reason | undefined>;
+  /** The tags of the source, read once for all images; absent = each image reads them anew. */
+  readonly sourceTags?: ListTags | undefined;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Judges an image by the named policies, their quarantine flags not asked. */
