@@ -92,7 +92,8 @@ export interface Cluster {
   /** One page. A list that expired (410) is a transient Fault `ClusterUnavailable`; a page too large to read, `LimitExceeded`. */
   list(
     collection: Collection,
-    page?: { readonly limit?: number; readonly continue?: string },
+    /** `maxBytes` = longest page that is read. */
+    page?: { readonly limit?: number; readonly continue?: string; readonly maxBytes?: number },
     signal?: AbortSignal,
   ): Promise<Page>;
   /** Changes since a version, with bookmarks. Ends when the server or the signal ends it; throws when the connection breaks. */

@@ -14,7 +14,7 @@ export interface ReflectorOptions<T> {
   readonly onChange?: (change: Change<T>) => void;
   /** Called for everything that failed and is retried, and for what `select` and `onChange` throw. */
   readonly onError?: (error: unknown) => void;
-  /** Objects on one page of a list; 500 when absent. */
+  /** Objects on one page of a list; 100 when absent. */
   readonly pageSize?: number;
   /** Milliseconds of silence after which a watch is cut and the collection listed again; 150 000 when absent. */
   readonly staleAfterMs?: number;
@@ -39,7 +39,12 @@ export interface Reflector<T> {
   close(): Promise<void>;
 }
 
-const DEFAULT_PAGE_SIZE = 500;
+const DEFAULT_PAGE_SIZE = 100;
+/**
+ * Longest page of more than one object, in bytes: a hundred usual pods are one million. Anyone who may write objects makes them
+ * large, and parsing a page keeps the main thread.
+ */
+const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 /** The API server sends a bookmark every minute: two are missing. */
 const DEFAULT_STALE_AFTER_MS = 150_000;
 /** Short enough for an API server that restarts, long enough for a hundred clients of one that cannot keep up. */
@@ -175,10 +180,12 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     let next: string | undefined;
     for (;;) {
       try {
-        const page = await cluster.list(collection, { limit, continue: next }, closing.signal);
+        const maxBytes = limit > 1 ? { maxBytes: MAX_PAGE_BYTES } : {};
+        const page = await cluster.list(collection, { limit, continue: next, ...maxBytes }, closing.signal);
         page.items.forEach(take);
         if (page.continue === undefined) return page.resourceVersion;
         next = page.continue;
+        limit = Math.min(limit * 2, pageSize); // a few large objects do not make all pages small
       } catch (error) {
         if (!(error instanceof Fault) || error.code !== 'LimitExceeded' || limit === 1) throw error;
         limit = Math.ceil(limit / 2);

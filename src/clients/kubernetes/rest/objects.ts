@@ -43,7 +43,8 @@ export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'li
       await discard(answer);
       return undefined;
     },
-    list: async (collection, { limit = DEFAULT_PAGE, continue: next } = {}, caller) => {
+    list: async (collection, page = {}, caller) => {
+      const { limit = DEFAULT_PAGE, continue: next, maxBytes = MAX_PAGE_BYTES } = page;
       const { labelSelector, fieldSelector } = collection;
       const path = pathOf(collection, { labelSelector, fieldSelector, limit, continue: next });
       const described = describe('list', collection);
@@ -51,7 +52,7 @@ export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'li
       const ask = { ...described, path, caller };
       const answer = await calls(ask);
       if (answer.status !== 200) throw await faultIn(ask, answer);
-      return parsePage(ask.doing, await readJson(ask, answer, MAX_PAGE_BYTES));
+      return parsePage(ask.doing, await readJson(ask, answer, maxBytes));
     },
   };
 }
