@@ -27,7 +27,7 @@ describe('tags of a source', () => {
     ['a page for people', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' }],
   ];
   for (const [title, reply] of REFUSALS)
-    it(`O48 explicit tags are copied with all that belongs to them where the list answers ${title}`, async () => {
+    it(`O50 explicit tags are copied with all that belongs to them where the list answers ${title}`, async () => {
       const image = await path.push('public/app', '1.0.0');
       const place = path.place('public/app');
       await pushReferrer(place, { subject: image, artifactType: NOTE });
@@ -38,7 +38,7 @@ describe('tags of a source', () => {
       expect(outcome.results[0]?.attachments.carried).to.equal(2);
     });
 
-  it('O48 what is under the fallback tag only is carried where tags cannot be listed', async () => {
+  it('O50 what is under the fallback tag only is carried where tags cannot be listed', async () => {
     const image = await path.push('public/app', '1.0.0');
     await pushReferrer(path.place('public/app'), { subject: image, artifactType: NOTE });
     const empty = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
@@ -51,7 +51,7 @@ describe('tags of a source', () => {
     expect(results[0]?.attachments.carried).to.equal(1);
   });
 
-  it('O48 a list that may come back is waited for, and not done without', async () => {
+  it('O50 a list that may come back is waited for, and not done without', async () => {
     await path.push('public/app', '1.0.0');
     fixture.registry.intercept(refuse(new RegExp(`public/app${LIST}`), 502));
     const outcome = await fixture.run({ spec: explicit('1.0.0') });
@@ -126,7 +126,7 @@ describe('tags of a source', () => {
     );
   });
 
-  it('O48 a registry that refuses pages of 1,000 tags is asked for its own size', async () => {
+  it('O50 a registry that refuses pages of 1,000 tags is asked for its own size', async () => {
     await path.push('public/app', '1.0.0');
     fixture.registry.intercept(refuse(/tags\/list\?n=/, 400));
     const { planned } = await fixture.run({ spec: path.mirror(), dryRun: true });
