@@ -110,4 +110,30 @@ describe('a large report that is attached and signed', () => {
       }
       for (const [digest, one] of blobs) expect(matchesDigest(one, digest)).to.equal(true);
     });
+
+  for (const [size, bytes, opened] of [
+    ['large', 200_000, 0],
+    ['small', 1, 1],
+  ] as const)
+    it(`M31: a ${size} record that claims to be by the signer is ${opened === 1 ? 'opened' : 'written once more, and not opened'}`, async () => {
+      const signer = await signerOf('ed25519');
+      const { statement, blobs, manifests } = await publish(scanOf(bytes), signer);
+      const carrier = manifests[1]?.manifest;
+      if (!carrier) throw new Error('no bundle was written');
+      let reads = 0;
+      const again = repository();
+      const target = {
+        ...again.target,
+        referrers: () => Promise.resolve([{ ...carrier, artifactType: carrier.artifactType }]),
+        manifest: () => Promise.resolve(carrier),
+        blob: (_: ImageRef, { digest }: { readonly digest: Digest }) => {
+          reads += 1;
+          return Promise.resolve(blobs.get(digest));
+        },
+      } as unknown as TargetRegistry;
+      const place = { target, to: TO, about };
+      await writeStatement(place, { signer, format: 'Bundle', at: AT }, statement, forever());
+      expect(reads).to.equal(opened);
+      expect(again.manifests).to.have.length(1 - opened);
+    });
 });
