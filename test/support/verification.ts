@@ -1,4 +1,4 @@
-import type { Digest, JudgedImage } from '../../src/core/model/index.ts';
+import type { Annotations, Digest, JudgedImage } from '../../src/core/model/index.ts';
 import type { CompiledPolicy } from '../../src/core/policy/index.ts';
 import { createMemory, judge, type Sources } from '../../src/core/evidence/index.ts';
 import type { JudgeRequest } from '../../src/core/evidence/judge.ts';
@@ -99,12 +99,21 @@ export function pushSignatures(
 export function attachBundle(
   registry: RegistryTwin,
   name: string,
-  bundle: { readonly subject: Digest; readonly json: Uint8Array; readonly hint?: string },
+  bundle: {
+    readonly subject: Digest;
+    readonly json: Uint8Array;
+    readonly hint?: string;
+    /** More annotations of the manifest. */
+    readonly annotations?: Annotations;
+  },
 ): Digest {
   return registry.push(name, {
     subject: bundle.subject,
     artifactType: BUNDLE_MEDIA_TYPE,
-    annotations: bundle.hint === undefined ? {} : { [PREDICATE_HINT]: bundle.hint },
+    annotations: {
+      ...bundle.annotations,
+      ...(bundle.hint !== undefined && { [PREDICATE_HINT]: bundle.hint }),
+    },
     layers: [registry.putBlob(name, bundle.json, BUNDLE_MEDIA_TYPE)],
   });
 }

@@ -45,8 +45,8 @@ const MAX_WAITING_PER_OWNER = 250;
 /** Milliseconds for one job. Sixteen MiB of JSON take half a second; real signatures take under twenty milliseconds. */
 const JOB_TIMEOUT_MS = 5_000;
 /**
- * MiB of heap of one thread: sixteen MiB of real JSON in a bundle need about 110. With one heavy job at a time the process
- * stays below 400 MiB in a container of 512.
+ * MiB of heap of one thread: a statement of 32 MiB in a bundle fits. With one heavy job at a time the process
+ * takes about 400 MiB in a container of 512.
  */
 const MAX_HEAP_MB = 176;
 /** MiB of the young generation of one thread: that of the main thread. */

@@ -83,7 +83,8 @@ async function list(image: PinnedRef, reading: Reading): Promise<Fact<readonly R
   if (listing.state !== 'found') return missing ?? listing;
   if (listing.value.length === 0) return missing ?? { state: 'absent', seenAt: listing.seenAt };
   const atOnce = pLimit(OPEN_AT_ONCE);
-  const poor = new Set(listing.value.filter(isPoor).slice(0, MAX_OPENED));
+  // The last ones: clients add at the end, and a new signature must not be out of reach behind old ones.
+  const poor = new Set(listing.value.filter(isPoor).slice(-MAX_OPENED));
   const detail = `more than ${MAX_OPENED} referrers without a type in their listing`;
   const value = await Promise.all(
     listing.value.map(async (entry): Promise<Referrer> => {

@@ -31,8 +31,10 @@ export interface Found {
 const MAX_PAYLOAD_BYTES = 128 * 1024;
 /** Largest bundle around a mere signature or release, in bytes; real ones have a few thousand. */
 const MAX_SIGNATURE_BYTES = 1024 * 1024;
-/** Largest statement or report in bytes; an SBOM or scan report of a big image has several millions. */
-const MAX_STATEMENT_BYTES = 16 * 1024 * 1024;
+/** Largest statement or report in bytes, as it lies in a registry: one of 32 MiB is a third longer in the base64 of its envelope. */
+const MAX_STATEMENT_BYTES = 44 * 1024 * 1024;
+/** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
+export const MAX_SIGNATURES = 100;
 
 const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
@@ -42,9 +44,13 @@ const IN_TOTO = 'application/vnd.in-toto+json';
 /** Annotations that hint at the predicate type inside: cosign's on bundles and `.att` layers, in-toto's on plain statements. */
 const PREDICATE_HINTS = ['dev.sigstore.bundle.predicateType', 'predicateType', 'in-toto.io/predicate-type'];
 
-/** Annotations of carriers and their layers that are read: the hints, and what cosign puts beside a signature (cosign SIGNATURE_SPEC). */
+/** Annotation of a carrier with the time at which it was made, as cosign 3 writes it (OCI image spec, annotations). */
+const CREATED = 'org.opencontainers.image.created';
+
+/** Annotations of carriers and their layers that are read: the hints, the time, and what cosign puts beside a signature (cosign SIGNATURE_SPEC). */
 export const CARRIED_KEYS: readonly string[] = [
   ...PREDICATE_HINTS,
+  CREATED,
   'dev.cosignproject.cosign/signature',
   'dev.sigstore.cosign/certificate',
   'dev.sigstore.cosign/chain',
@@ -87,6 +93,30 @@ export function layersOf(manifest: Fact<Manifest>, place: Place, about: Digest, 
     return form && worth ? [{ carrier, place, layer, about, form }] : [];
   });
   return { layers: found, unread: [] };
+}
+
+/**
+ * As many as are tried, in their order: all, or the newest of each source, one after the other, so that no source hides
+ * another. Each source has its oldest first.
+ */
+export function newestOf<T extends object>(sources: readonly (readonly T[])[]): readonly T[] {
+  const all = sources.flat();
+  if (all.length <= MAX_SIGNATURES) return all;
+  const steps = Array.from({ length: MAX_SIGNATURES }, (_, step) => -1 - step);
+  const newestFirst = steps.flatMap((step) => sources.flatMap((source) => source.at(step) ?? []));
+  const newest = new Set(newestFirst.slice(0, MAX_SIGNATURES));
+  return all.filter((one) => newest.has(one));
+}
+
+/**
+ * Carriers with the oldest first: those that name no time as listed, for clients add at the end, then the others by the time
+ * that they claim. A claim decides only what is tried where there is too much.
+ */
+export function byAge<T extends { readonly annotations: Descriptor['annotations'] }>(
+  carriers: readonly T[],
+): readonly T[] {
+  const time = ({ annotations }: T): number => Date.parse(annotations[CREATED] ?? '') || 0;
+  return carriers.toSorted((a, b) => time(a) - time(b));
 }
 
 function formOf(mediaType: string, wanted: Wanted): SignatureLayer['form'] | undefined {

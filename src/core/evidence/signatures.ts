@@ -10,12 +10,15 @@ import { readManifest, readTag } from './resolve.ts';
 import {
   BUILDKIT_KIND,
   BUILDKIT_SUBJECT,
+  byAge,
   candidateOf,
   cosignTag,
   layersOf,
   limitOf,
+  MAX_SIGNATURES,
   mayCarry,
   mayHold,
+  newestOf,
   placesOf,
   tagSuffixes,
 } from './signature-layers.ts';
@@ -23,8 +26,6 @@ import type { Found, Place, SignatureLayer, Wanted } from './signature-layers.ts
 
 type Signatures = Fact<readonly Signature[]>;
 
-/** Signatures read for one image: each is a request, and cosign's endless-list flaw was CVE-2023-46737. */
-const MAX_SIGNATURES = 100;
 /** Read at the same time for one image, so that one image cannot use up the registry's whole budget. */
 const READ_AT_ONCE = 8;
 
@@ -112,25 +113,24 @@ async function tryAll(image: PinnedRef, needs: SignatureNeeds, reading: Reading)
       inReferrers(place, image, wanted, reading),
     ]),
   ]);
-  const layers = found.flatMap((one) => one.layers);
   const onlySignatures = needs.predicateTypes.every((type) => type === RELEASE_PREDICATE_TYPE);
   const atOnce = pLimit(READ_AT_ONCE);
-  const budget = withinBudget(layers.slice(0, MAX_SIGNATURES));
+  const budget = withinBudget(newestOf(found.map((one) => one.layers)));
   const tried = budget.within.map((layer) =>
     atOnce(() => trySignature(layer, needs.trust, onlySignatures, reading)),
   );
   const value = [
     ...(await Promise.all(tried)).flat(),
     ...found.flatMap((one) => one.unread),
-    ...cut(layers.length),
+    ...cut(found.reduce((sum, { layers }) => sum + layers.length, 0)),
     ...budget.over,
   ];
   const seenAt = reading.clock();
   return value.length === 0 ? { state: 'absent', seenAt } : { state: 'found', value, seenAt };
 }
 
-/** Bytes of signatures and statements that are read of one image: an SBOM of full size with its signature, and as much again. */
-const MAX_IMAGE_BYTES = 32 * 1024 * 1024;
+/** Bytes of signatures and statements that are read of one image: an SBOM of full size, and small ones beside it. */
+const MAX_IMAGE_BYTES = 48 * 1024 * 1024;
 
 /** As many layers as the budget of an image allows, the smallest first: a signature is small, and must not be hidden by others. */
 function withinBudget(layers: readonly SignatureLayer[]) {
@@ -155,7 +155,7 @@ async function inReferrers(place: Place, image: PinnedRef, wanted: Wanted, readi
     .filter(({ annotations }) => mayHold(annotations, wanted.predicateTypes));
   const atOnce = pLimit(READ_AT_ONCE);
   const found = await Promise.all(
-    carriers.slice(0, MAX_SIGNATURES).map(({ digest }) =>
+    newestOf([byAge(carriers)]).map(({ digest }) =>
       atOnce(async () => {
         const manifest = await readManifest(pin(place, digest), reading);
         return layersOf(manifest, place, image.digest, wanted);
@@ -244,7 +244,9 @@ function noRoom({ place, layer }: SignatureLayer): Fault {
 
 /** Too many are cut, and the cut is reported: it can only make an image refused, never accepted. */
 function cut(count: number): readonly Unread[] {
-  const detail = `${count} signatures are there, the first ${MAX_SIGNATURES} were tried`;
+  const older = count - MAX_SIGNATURES;
+  const out = older === 1 ? '1 was left out' : `${older} were left out`;
+  const detail = `${count} signatures are there; the newest ${MAX_SIGNATURES} were tried, ${out}`;
   return count > MAX_SIGNATURES ? [unread(unknown('LimitExceeded', detail))] : [];
 }
 

@@ -114,7 +114,7 @@ describe('budgets of a judgement', () => {
   it('M06: statements beyond the bytes of an image are not read, and hide no signature', async () => {
     const { registry, judge: ask } = createBench();
     const digest = registry.push(WEB);
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 6; n++) {
       const predicate = { n, padding: 'x'.repeat(8 * MIB) };
       const json = statementBundle({ key, digest, predicateType: PROVENANCE, predicate });
       attachBundle(registry, WEB, { subject: digest, json });
@@ -132,9 +132,26 @@ describe('budgets of a judgement', () => {
         }),
       ],
     );
-    expect(registry.count('blob') - before).to.be.at.most(2 * 2); // twice: a refusal is checked again
+    expect(registry.count('blob') - before).to.be.at.most(4 * 2); // twice: a refusal is checked again
     expect(shortly(await ask([image], [attested]))).to.deep.equal(['allow']);
   });
+
+  it('M07: a statement of 32 MiB counts within the memory of a thread, and one that is larger is over a limit', async () => {
+    const bench = createBench();
+    const attach = (bytes: number) => {
+      const digest = bench.registry.push(WEB, { annotations: { bytes: String(bytes) } });
+      const list = Array.from({ length: 290_000 }, (_, n) => ({
+        n: String(n).padEnd(bytes / 290_000 - 8, 'x'),
+      }));
+      const json = statementBundle({ key, digest, predicateType: PROVENANCE, predicate: { list } });
+      attachBundle(bench.registry, WEB, { subject: digest, json });
+      return `${WEB}@${digest}`;
+    };
+    expect(shortly(await bench.judge([attach(32 * MIB)], [attested]))).to.deep.equal(['allow']);
+    expect(shortly(await bench.judge([attach(34 * MIB)], [attested]))).to.deep.equal([
+      'unknown LimitExceeded',
+    ]);
+  }).timeout(60_000);
 
   it('M07: a statement of a trusted signer with too many values is unknown, and not missing', async () => {
     const { registry, judge: ask } = createBench();
@@ -170,7 +187,7 @@ describe('budgets of a judgement', () => {
 
     attach('2026-01-02T00:00:00Z', ['CVE-2026-1'], 8 * MIB);
     // Anyone who can push adds what displaces the newer report from the budget, and signs nothing.
-    for (let n = 0; n < 4; n++)
+    for (let n = 0; n < 6; n++)
       attachBundle(registry, WEB, { subject: digest, json: Buffer.alloc(7 * MIB, `{"n":${String(n)}} `) });
     pass(LIMITS.foundMs + 1);
     expect(shortly(await ask([image], [scanned]))).to.deep.equal(['unknown LimitExceeded']);

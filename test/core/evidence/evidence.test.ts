@@ -95,20 +95,91 @@ describe('more evidence than the limits', () => {
 
   it('H05: more signatures than the limit have a separate reason, not "unsigned"', async () => {
     const { registry, judge, digest, image } = fixture();
-    pushSignatures(registry, WEB, digest, [...cosign(digest, 100), simpleSigning({ digest, key })]);
+    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key }), ...cosign(digest, 100)]);
     const [answer] = await judge([image], [signed]);
     expect(shortly([answer!])).to.deep.equal(['unknown LimitExceeded']);
     expect(answer?.verdict.findings[0]).to.include({
-      found: '101 signatures are there, the first 100 were tried',
+      found: '101 signatures are there; the newest 100 were tried, 1 was left out',
       transient: false,
     });
     expect(registry.count('blob')).to.equal(100);
   });
 
-  it('H05: a good signature among the first ones is still found', async () => {
+  it('H05: a good signature among the newest ones is still found', async () => {
     const { registry, judge, digest, image } = fixture();
-    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key }), ...cosign(digest, 110)]);
+    pushSignatures(registry, WEB, digest, [...cosign(digest, 110), simpleSigning({ digest, key })]);
     expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
+  });
+
+  const CREATED = 'org.opencontainers.image.created';
+  const attached = (created: (index: number) => string | undefined, good: number) => {
+    const made = fixture();
+    for (let n = 0; n < 120; n++) {
+      const json = n === good ? signature(made.digest) : Buffer.from(`bad ${String(n)}`);
+      const time = created(n);
+      attachBundle(made.registry, WEB, {
+        subject: made.digest,
+        json,
+        annotations: time === undefined ? {} : { [CREATED]: time },
+      });
+    }
+    return made;
+  };
+  const days = (count: number) => new Date(Date.UTC(2026, 0, 1 + count)).toISOString();
+
+  it('H05: of many bundles the newest by the times that they name are tried, in whatever order they are listed', async () => {
+    for (const [good, verdict] of [
+      [0, 'allow'],
+      [99, 'allow'],
+      [100, 'unknown LimitExceeded'],
+      [119, 'unknown LimitExceeded'],
+    ] as const) {
+      const { judge, image } = attached((index) => days(120 - index), good);
+      expect(shortly(await judge([image], [signed])), String(good)).to.deep.equal([verdict]);
+    }
+  });
+
+  it('H05: of many bundles without a time, or with one that cannot be read, the last ones listed are tried', async () => {
+    for (const time of [undefined, 'yesterday'])
+      for (const [good, verdict] of [
+        [119, 'allow'],
+        [20, 'allow'],
+        [19, 'unknown LimitExceeded'],
+      ] as const) {
+        const { judge, image } = attached(() => time, good);
+        expect(shortly(await judge([image], [signed])), String(good)).to.deep.equal([verdict]);
+      }
+  });
+
+  it('H05: of many referrers that a listing says nothing about, the last ones are opened', async () => {
+    const { registry, judge, digest, image } = fixture();
+    const bad = Array.from({ length: 40 }, (_, n) => Buffer.from(`bad ${String(n)}`));
+    const digests = [...bad, signature(digest)].map((json) =>
+      attachBundle(registry, WEB, { subject: digest, json }),
+    );
+    registry.list(
+      WEB,
+      digest,
+      digests.map((one) => ({
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        digest: one,
+        size: 1,
+        annotations: {},
+      })),
+    );
+    expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
+  });
+
+  it('H05: very many signatures in one place hide none in another', async () => {
+    const { registry, judge, digest, image } = fixture();
+    pushSignatures(registry, WEB, digest, cosign(digest, 150));
+    attachBundle(registry, WEB, { subject: digest, json: signature(digest) });
+    expect(shortly(await judge([image], [signed]))).to.deep.equal(['allow']);
+    const other = fixture();
+    for (let n = 0; n < 150; n++)
+      attachBundle(other.registry, WEB, { subject: other.digest, json: Buffer.from(`bad ${String(n)}`) });
+    pushSignatures(other.registry, WEB, other.digest, [simpleSigning({ digest: other.digest, key })]);
+    expect(shortly(await other.judge([other.image], [signed]))).to.deep.equal(['allow']);
   });
 
   it('H05: one good signature among fifty bad ones is found at every position', async () => {

@@ -163,12 +163,15 @@ export function openEnvelope(
   // With several signatures it is undefined which of them certificate, log entry and timestamp belong to.
   if (!first || more.length > 0) return `with ${signatures.length} signatures in one envelope`;
   if (payloadType !== STATEMENT_PAYLOAD_TYPE) return 'over something that is no in-toto statement';
+  const bytes = dsse.preAuthEncoding(payloadType, payload);
+  // What is signed ends in the payload: one copy of it in memory is enough.
+  const said = bytes.subarray(bytes.length - payload.length);
   const material = {
     ...attached,
     signature: first.sig,
-    covered: { bytes: dsse.preAuthEncoding(payloadType, payload) },
-    payload: { bytes: payload },
+    covered: { bytes },
+    payload: { bytes: said },
     timestamped: timestamped ?? first.sig,
   };
-  return { material, read: (digest) => readStatement(payload, digest) };
+  return { material, read: (digest) => readStatement(said, digest) };
 }

@@ -40,8 +40,8 @@ const MAX_LOG_ENTRIES = 8;
 const MAX_TIMESTAMPS = 4;
 /** Certificates shipped with one signature, the root they end in among them; chains of 1,000 were CVE-2026-32280. */
 const MAX_SHIPPED_CERTIFICATES = 8;
-/** Largest bundle, envelope or report in bytes; a list of the parts of a large image has a few million. */
-export const MAX_JSON_BYTES = 16 * 1024 * 1024;
+/** Largest bundle, envelope or report in bytes: a statement of 32 MiB in base64, with its signature. A list of the parts of a large image has a few million. */
+export const MAX_JSON_BYTES = 44 * 1024 * 1024;
 
 /** How much came with one signature. */
 type Counts = Readonly<Partial<Record<'entries' | 'timestamps' | 'certificates', number>>>;

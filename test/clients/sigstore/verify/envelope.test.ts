@@ -84,9 +84,9 @@ describe('envelope', () => {
   });
 
   it('refuses an oversized envelope before it is read', async () => {
-    const bytes = Buffer.alloc(16 * 1024 * 1024 + 1);
+    const bytes = Buffer.alloc(44 * 1024 * 1024 + 1);
     expect(whyNot(await ask(attestationLayer({ bytes, annotations: {} }), keysOnly(key)))).to.equal(
-      'in an envelope of 16777217 bytes',
+      'in an envelope of 46137345 bytes',
     );
   });
 });

@@ -19,7 +19,7 @@ export function signaturesPage(): string {
     '',
     'The referrers API is asked first, and the fallback tag where the registry has no such API. Before an image is refused, ' +
       'and always where quarantine flags or lifecycle dates are asked for, the fallback tag is read in any case: a ' +
-      'registry that got the API later may still hold there what was written before. At most 100 signatures are tried; more are a reason of their own, not "unsigned". What a tag, a listing or ' +
+      'registry that got the API later may still hold there what was written before. Of more than 100 signatures the newest are tried: by the time that a referrer names, else those added last. What is left out is a reason of its own, not "unsigned". What a tag, a listing or ' +
       'an annotation claims is only used to skip; what counts is what the signature proves about exactly this digest.',
     '',
     'A trust root is trusted as a whole. Every authority and log in it has certificates or a key that can be read, and a start ' +
