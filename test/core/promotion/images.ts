@@ -48,9 +48,12 @@ export function fill(twin: RegistriesTwin, name = SOURCE) {
       layers = [`layer of ${salt}`],
       tag,
       platform = 'linux/amd64',
+      more: fields = {},
       ...more
     }: {
       layers?: readonly string[];
+      /** Other fields of the config. */
+      more?: Readonly<Record<string, unknown>>;
       tag?: string;
       platform?: string;
       subject?: Descriptor;
@@ -58,7 +61,11 @@ export function fill(twin: RegistriesTwin, name = SOURCE) {
     } = {},
   ): ManifestContent => {
     const [os, architecture, variant] = platform.split('/');
-    const config = twin.putBlob(name, JSON.stringify({ os, architecture, variant, author: salt }), CONFIG);
+    const config = twin.putBlob(
+      name,
+      JSON.stringify({ os, architecture, variant, author: salt, ...fields }),
+      CONFIG,
+    );
     const blobs = layers.map((layer) => twin.putBlob(name, layer, LAYER));
     return twin.putManifest(
       name,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { listRunnable, statementsAbout } from '../../evidence/index.ts';
 import {
   digestAlgorithm,
+  Fault,
   formatReference,
   isIndexType,
   parseShort,
@@ -70,7 +71,18 @@ async function inConfig(
   const described = (known ?? (await source.manifest(pin(image, digest), signal)))?.config;
   if (!described || !IMAGE_CONFIGS.has(described.mediaType)) return undefined;
   const bytes = await source.blob(image, described, MAX_CONFIG_BYTES, signal);
-  return bytes && config.safeParse(parseShort(bytes)).data;
+  if (bytes === undefined) return undefined;
+  const read = parseShort(bytes);
+  // Not "no platform": a runtime may read what is too much here, and run it.
+  if (read === undefined)
+    throw new Fault({
+      code: 'LimitExceeded',
+      operation: `read the platform of ${formatReference(pin(image, digest))}`,
+      side: 'source',
+      transient: false,
+      detail: 'its config is no JSON, or has more values than are read',
+    });
+  return config.safeParse(read).data;
 }
 
 function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<string>): ManifestContent {

@@ -106,6 +106,16 @@ describe('the platforms that are kept', () => {
     expect(kept.map(({ digest }) => digest)).to.deep.equal([arm.manifest.digest]);
   });
 
+  it('M32: are unknown, and none is left out, where a config has too many values', async () => {
+    const many = put.image('a', {
+      platform: 'linux/arm64',
+      more: { list: Array.from({ length: 20_000 }, () => 0) },
+    });
+    const root = put.index([describedBy(many), describedBy(put.image('b'))]);
+    const error = await gather(root, ['linux/amd64']).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: 'LimitExceeded', transient: false });
+  });
+
   it('W04: do not include an image that only claims to be statements about one of them', async () => {
     const [amd, evil] = [put.image('a'), put.image('b', { platform: 'linux/arm64' })];
     const annotations = {
