@@ -1,5 +1,5 @@
 import type { Credentials } from '../../core/evidence/index.ts';
-import { formatReference, type ImageRef, type Reason } from '../../core/model/index.ts';
+import { formatReference, type Digest, type ImageRef, type Reason } from '../../core/model/index.ts';
 import { runningImage, type RunningImage, type PodRuns, type RunningPod } from './running-pods.ts';
 
 /** One thing to judge: an image as it runs in one namespace, pulled with certain logins, by however many pods. */
@@ -14,6 +14,10 @@ export interface Unit {
   readonly credentials: Credentials;
   /** Why the running digest is unknown. */
   readonly unclear?: Reason;
+  /** Then: the digest of its configuration, or of its manifest. */
+  readonly id?: Digest;
+  /** Why another manifest may run than that of `reference`. */
+  readonly doubt?: Reason;
   /** The pods that run it, each with its first container that does. */
   readonly pods: ReadonlyMap<string, PodUse>;
 }
@@ -32,7 +36,7 @@ interface OpenUnit extends Unit {
 }
 
 /** What a container runs, as far as all pods that are alike share it. */
-interface Use extends Pick<Unit, 'image' | 'reference' | 'use' | 'pulledAs' | 'unclear'> {
+interface Use extends Pick<Unit, 'image' | 'reference' | 'use' | 'pulledAs' | 'unclear' | 'id' | 'doubt'> {
   readonly container: string;
   /** A digest in the spec and a digest that only the node knows are two cases: a policy may demand the first. */
   readonly identity: readonly string[];
@@ -115,14 +119,14 @@ function useOf(container: string, running: RunningImage): Use | undefined {
     case 'waiting':
       return undefined;
     case 'known': {
-      const { use, image, pulledAs } = running;
-      const identity = [formatReference(use), image.digest];
-      return { container, use, image: formatReference(image), reference: image, pulledAs, identity };
+      const { use, image, pulledAs, doubt } = running;
+      const identity = [formatReference(use), image.digest, doubt?.detail ?? ''];
+      return { container, use, image: formatReference(image), reference: image, pulledAs, doubt, identity };
     }
     case 'unclear': {
-      const { use, reason } = running;
+      const { use, reason, id } = running;
       const image = formatReference(use);
-      return { container, use, image, unclear: reason, identity: [image, reason.detail] };
+      return { container, use, image, unclear: reason, id, identity: [image, id ?? reason.detail] };
     }
     case 'unreadable':
       return { container, image: running.text, identity: [running.text] };

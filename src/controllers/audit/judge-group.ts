@@ -1,7 +1,9 @@
 import { evidenceWithout } from '../../core/evidence/index.ts';
 import {
+  formatReference,
   isPinned,
   nameOf,
+  type Digest,
   type Evidence,
   type ImageRef,
   type JudgedImage,
@@ -22,6 +24,7 @@ import {
 } from '../../core/policy/index.ts';
 import type { Unit } from './image-groups.ts';
 import type { AuditPorts, AuditSettings } from './ports.ts';
+import { traceTag, type LearnAbout } from './trace.ts';
 
 /** What was found about a unit. The evidence is not kept: facts are remembered elsewhere. */
 export interface Judgement {
@@ -35,6 +38,8 @@ export interface Judgement {
   readonly judgedAt: Date;
   /** When time alone will change the verdict. */
   readonly changesAt?: Date;
+  /** It is not known which image runs: that refuses nothing, and is nothing new about a pod. */
+  readonly unclear?: true;
 }
 
 type Judging = Pick<AuditPorts, 'judge' | 'policies' | 'namespaceLabels' | 'clock'>;
@@ -46,21 +51,67 @@ export async function judgeUnit(
   { ports, unmatchedImages }: Pick<AuditSettings, 'unmatchedImages'> & { readonly ports: Judging },
   signal: AbortSignal,
 ): Promise<Judgement> {
-  const { use, unclear, image, reference, credentials } = unit;
+  const { use, image, credentials } = unit;
   const labels = await ports.namespaceLabels(credentials.namespace, signal);
   const policies = ports.policies();
   const selection = selectPolicies(policies, use ? nameOf(use) : '', labels);
-  if (use && unclear) {
-    const now = ports.clock();
-    const answer = judgeUnclear(use, unclear, { selection, unmatchedImages, now });
-    return judgementOf(unit, answer, selection, now);
-  }
-  const images = [{ container: '', field: '', image, reference }];
   const owner = { namespace: credentials.namespace, background: true };
-  const [answer] = await ports.judge({ images, policies, labels, credentials, owner, signal });
-  if (!answer) throw new Error('the answer has no entry for the image that was asked about');
+  const ask = async (about: string, reference?: ImageRef): Promise<Answer> => {
+    const images = [{ container: '', field: '', image: about, reference }];
+    const [answer] = await ports.judge({ images, policies, labels, credentials, owner, signal });
+    if (!answer) throw new Error('the answer has no entry for the image that was asked about');
+    return answer;
+  };
+  if (!use) return judgementOf(unit, await ask(image), selection, ports.clock());
+  const found = await findRunning({ ...unit, use }, (one) => ask(formatReference(one), one));
   const now = ports.clock();
-  return judgementOf(unit, use ? asNamed(use, selection, answer, now) : answer, selection, now);
+  if ('answer' in found) return judgementOf(unit, asNamed(use, selection, found.answer, now), selection, now);
+  const answer = judgeUnclear(use, found, { selection, unmatchedImages, now });
+  return { ...judgementOf(unit, answer, selection, now), unclear: true };
+}
+
+/** What is found about what runs, or why it is not known what that is. */
+type Found = { readonly answer: Answer } | { readonly reason: Reason; readonly transient: boolean };
+
+/** The answer about the digest that runs. Where it refuses and something else may run, the tag has to confirm it. */
+async function findRunning(
+  { use, reference, unclear, id, doubt }: Unit & { readonly use: ImageRef },
+  ask: (image: ImageRef) => Promise<Answer>,
+): Promise<Found> {
+  const learn: LearnAbout = async (image) => (await ask(image)).evidence;
+  const traced = async (digest: Digest, config?: Digest) => {
+    const trace = await traceTag(use, { digest, config }, learn);
+    return trace.state === 'same' ? { answer: await ask(trace.image) } : trace;
+  };
+  if (unclear) {
+    const found = id === undefined ? undefined : await traced(id, id);
+    if (found && 'answer' in found) return found;
+    return { reason: unclear, transient: found?.state === 'unknown' && found.transient };
+  }
+  const answer = await ask(reference ?? use);
+  if (reference?.digest === undefined || isPinned(use) || !isQuestionable(answer)) return { answer };
+  const { evidence } = answer;
+  const config = evidence?.manifest.state === 'found' ? evidence.manifest.value.config?.digest : undefined;
+  const found = await traced(reference.digest, config);
+  if ('answer' in found) return found;
+  // The node named just this, and has no habit of naming something else.
+  if (!doubt) return { answer };
+  return { reason: doubt, transient: found.state === 'unknown' && found.transient };
+}
+
+/** Reasons that say only that something was not found about a digest: it may be there for the index that lists it, or for a twin. */
+const LACKS: ReadonlySet<string> = new Set([
+  'Unsigned',
+  'AttestationMissing',
+  'ReportMissing',
+  'LifecycleMissing',
+  'ImageNotFound',
+]);
+
+/** Whether the image is refused only for what was not found about its digest. What was found, such as a flag, counts as it is. */
+function isQuestionable({ verdict, evidence }: Answer): boolean {
+  const against = verdict.findings.filter(({ kind }) => kind !== 'notice');
+  return evidence !== undefined && against.length > 0 && against.every(({ reason }) => LACKS.has(reason));
 }
 
 function judgementOf(
@@ -76,8 +127,8 @@ function judgementOf(
 }
 
 /** Whether judging this unit may need its registry, under these policies. */
-export function needsRegistry({ use, unclear }: Unit, policies: readonly CompiledPolicy[]): boolean {
-  if (!use || unclear) return false;
+export function needsRegistry({ use, unclear, id }: Unit, policies: readonly CompiledPolicy[]): boolean {
+  if (!use || (unclear && id === undefined)) return false;
   const name = nameOf(use);
   return needsAtFirst(policies.filter((policy) => policy.coversImage(name))).registry;
 }
@@ -85,14 +136,14 @@ export function needsRegistry({ use, unclear }: Unit, policies: readonly Compile
 /** Judges an image whose digest is unknown: by its name only; all else is unknown for this reason. */
 function judgeUnclear(
   use: ImageRef,
-  reason: Reason,
+  { reason, transient }: Exclude<Found, { readonly answer: Answer }>,
   given: Pick<AuditSettings, 'unmatchedImages'> & { readonly selection: Selection; readonly now: Date },
 ): Answer {
   const { selection, unmatchedImages, now } = given;
   if (selection.applying.length + selection.undecided.length === 0) {
     return { reference: use, verdict: decideUnmatched(unmatchedImages) };
   }
-  const evidence = evidenceWithout(use, { state: 'unknown', reason, transient: false });
+  const evidence = evidenceWithout(use, { state: 'unknown', reason, transient });
   return { reference: use, verdict: decide({ use, evidence, selection, now }) };
 }
 

@@ -28,13 +28,14 @@ export function announcementOf({ verdict }: Judgement): Announced {
 /**
  * Events for a change of verdict or reasons, one per pod: Warning for the worse, Normal for the better. A first judgement
  * that admits the image is no change. What may pass by itself is reported only when the next check finds the same, so that a
- * short outage of a registry causes no events.
+ * short outage of a registry causes no events. That it is not clear which image runs is no change either.
  */
 export function podEvents(
   unit: Unit,
   judgement: Judgement,
   { announced, last }: { readonly announced: Announced | undefined; readonly last: Announced | undefined },
 ): { readonly announced: Announced | undefined; readonly events: readonly RecordedEvent[] } {
+  if (judgement.unclear) return { announced, events: [] };
   const now = announcementOf(judgement);
   const before = announced ?? NOTHING;
   if (same(now, before)) return { announced: now, events: [] };

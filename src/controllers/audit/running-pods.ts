@@ -11,6 +11,7 @@ import {
   parseDigest,
   parseReference,
   pin,
+  type Digest,
   type ImageRef,
   type PinnedRef,
   type Reason,
@@ -24,6 +25,8 @@ interface RunningContainer {
   readonly image: string;
   /** `imageID` of the container's status; empty while the node has not said. */
   readonly imageID: string;
+  /** The runtime may report the digest of a platform in place of that of its index. */
+  readonly ofPlatform?: true;
 }
 
 /** What a pod runs and how it pulls: shared by all pods that are alike, as replicas are. */
@@ -80,7 +83,10 @@ function runsOf(pod: KubeObject, status: Fields): PodRuns {
   const uses = extractImages(pod, { group: '', kind: 'Pod' });
   const ids = new Map(
     STATUS_LISTS.flatMap((list) =>
-      objectsIn(status[list]).map((one) => [textOf(one.name), textOf(one.imageID)] as const),
+      objectsIn(status[list]).map((one) => {
+        const ofPlatform = PLATFORM_REPORTING.test(textOf(one.containerID)) && { ofPlatform: true as const };
+        return [textOf(one.name), { imageID: textOf(one.imageID), ...ofPlatform }] as const;
+      }),
     ),
   );
   const names = objectsIn(spec.imagePullSecrets).map(({ name }) => textOf(name));
@@ -91,7 +97,8 @@ function runsOf(pod: KubeObject, status: Fields): PodRuns {
   if (!uses.ok) return { ...base, containers: [], unreadable: describeProblems(uses.problems) };
   // Names are unique among all containers of a pod; a volume may be called like one of them and has no status.
   const running = ({ container, role, image }: ImageUse): RunningContainer => {
-    return { container, role, image, imageID: role === 'volume' ? '' : (ids.get(container) ?? '') };
+    const reported = role === 'volume' ? undefined : ids.get(container);
+    return { container, role, image, imageID: '', ...reported };
   };
   return { ...base, containers: uses.value.map(running) };
 }
@@ -111,16 +118,21 @@ export type RunningImage =
       readonly image: PinnedRef;
       /** The name under which the node pulled it, where that is another one: a mirror, or equal content. */
       readonly pulledAs?: string;
+      /** Why another manifest may run than the one with this digest. */
+      readonly doubt?: Reason;
     }
   /** The node has not said yet; it will. */
   | { readonly state: 'waiting' }
-  /** It runs, but the digest is unknown. */
-  | { readonly state: 'unclear'; readonly use: ImageRef; readonly reason: Reason }
+  /** It runs, but the digest is unknown. `id` = that of its configuration, or of its manifest. */
+  | { readonly state: 'unclear'; readonly use: ImageRef; readonly reason: Reason; readonly id?: Digest }
   /** The spec's reference cannot be read. */
   | { readonly state: 'unreadable'; readonly text: string };
 
 /** `docker-pullable://repo@sha256:…` and `docker://sha256:…` were written by dockershim. */
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
+/** Container IDs of CRI-O, which reports digests of platforms and, since 1.29, IDs: the digest of the configuration without `sha256:`. */
+const PLATFORM_REPORTING = /^cri-o:\/\//;
+const BARE_ID = /^[0-9a-f]{64}$/;
 
 /**
  * Which image a container runs. A digest in the spec is what the node runs. Otherwise the name comes from the spec, because
@@ -128,8 +140,8 @@ const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
  * that the bytes match the digest, and signatures and dates are stored under that name. A tag is not resolved now: what it
  * points to today need not be what runs.
  */
-export function runningImage(of: Pick<RunningContainer, 'image' | 'imageID' | 'role'>): RunningImage {
-  const { image, imageID, role } = of;
+export function runningImage(of: Omit<RunningContainer, 'container'>): RunningImage {
+  const { image, imageID, role, ofPlatform = false } = of;
   const use = parseReference(image);
   if (!use.ok) return { state: 'unreadable', text: image };
   if (isPinned(use.value)) return { state: 'known', use: use.value, image: use.value };
@@ -138,21 +150,40 @@ export function runningImage(of: Pick<RunningContainer, 'image' | 'imageID' | 'r
   const id = imageID.replace(SCHEME, '');
   const at = id.lastIndexOf('@');
   const digest = at < 0 ? undefined : parseDigest(id.slice(at + 1));
-  if (digest !== undefined) return known(use.value, pin(use.value, digest), id.slice(0, at));
+  if (digest !== undefined)
+    return known(pin(use.value, digest), { use: use.value, from: id.slice(0, at), ofPlatform });
+  const config = parseDigest(BARE_ID.test(id) ? `sha256:${id}` : id);
   const why =
-    parseDigest(id) === undefined
+    config === undefined
       ? 'the node reports an image ID that holds no digest'
-      : 'the node reports the digest of the configuration only, as for an image that was loaded and not pulled';
-  return unclear(use.value, why);
+      : 'the node reports the digest of the configuration only, and the tag does not lead to it';
+  return unclear(use.value, why, config);
 }
 
-function known(use: ImageRef, image: PinnedRef, from: string): RunningImage {
+function known(
+  image: PinnedRef,
+  { use, from, ofPlatform }: { readonly use: ImageRef; readonly from: string; readonly ofPlatform: boolean },
+): RunningImage {
   const pulled = parseReference(from);
   const pulledAs = pulled.ok ? nameOf(pulled.value) : from;
-  return { state: 'known', use, image, ...(pulledAs !== nameOf(use) && { pulledAs }) };
+  const isOther = pulledAs !== nameOf(use);
+  const why = isOther
+    ? `the node reports ${pulledAs}@${image.digest}, perhaps for another manifest of the same configuration`
+    : `the node reports ${image.digest}, perhaps a platform of an index`;
+  return {
+    ...{ state: 'known', use, image },
+    ...(isOther && { pulledAs }),
+    ...((isOther || ofPlatform) && { doubt: unsure(`${why}; the tag leads to something else`) }),
+  };
 }
 
-function unclear(use: ImageRef, why: string): RunningImage {
-  const detail = `which digest runs is not known: ${why}; name the image by digest`;
-  return { state: 'unclear', use, reason: { code: 'UnreadableEvidence', detail } };
+function unclear(use: ImageRef, why: string, id?: Digest): RunningImage {
+  return { state: 'unclear', use, reason: unsure(why), ...(id !== undefined && { id }) };
+}
+
+function unsure(why: string): Reason {
+  return {
+    code: 'UnreadableEvidence',
+    detail: `which digest runs is not known: ${why}; name the image by digest`,
+  };
 }
