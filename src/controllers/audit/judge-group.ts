@@ -71,32 +71,38 @@ export async function judgeUnit(
 }
 
 /** What is found about what runs, or why it is not known what that is. */
-type Found = { readonly answer: Answer } | { readonly reason: Reason; readonly transient: boolean };
+type Found = { readonly answer: Answer } | Unclear;
 
-/** The answer about the digest that runs. Where it refuses and something else may run, the tag has to confirm it. */
+interface Unclear {
+  readonly reason: Reason;
+  readonly transient: boolean;
+}
+
+/** Finds what a container runs. Where its digest is refused for what it lacks, and where there is none, the tag is asked. */
 async function findRunning(
-  { use, reference, unclear, id, doubt }: Unit & { readonly use: ImageRef },
+  unit: Unit & { readonly use: ImageRef },
   ask: (image: ImageRef) => Promise<Answer>,
 ): Promise<Found> {
+  const { use, reference = use, unclear, id, doubt } = unit;
   const learn: LearnAbout = async (image) => (await ask(image)).evidence;
-  const traced = async (digest: Digest, config?: Digest) => {
-    const trace = await traceTag(use, { digest, config }, learn);
-    return trace.state === 'same' ? { answer: await ask(trace.image) } : trace;
+  const byTag = async (digest: Digest, config: Digest | undefined, reason: Reason): Promise<Found> => {
+    const traced = await traceTag(use, { digest, config }, learn);
+    if (traced.state === 'same') return { answer: await ask(traced.image) };
+    return { reason, transient: traced.state === 'unknown' && traced.transient };
   };
-  if (unclear) {
-    const found = id === undefined ? undefined : await traced(id, id);
-    if (found && 'answer' in found) return found;
-    return { reason: unclear, transient: found?.state === 'unknown' && found.transient };
-  }
-  const answer = await ask(reference ?? use);
-  if (reference?.digest === undefined || isPinned(use) || !isQuestionable(answer)) return { answer };
-  const { evidence } = answer;
-  const config = evidence?.manifest.state === 'found' ? evidence.manifest.value.config?.digest : undefined;
-  const found = await traced(reference.digest, config);
-  if ('answer' in found) return found;
-  // The node named just this, and has no habit of naming something else.
-  if (!doubt) return { answer };
-  return { reason: doubt, transient: found.state === 'unknown' && found.transient };
+  if (unclear) return id === undefined ? { reason: unclear, transient: false } : byTag(id, id, unclear);
+  const answer = await ask(reference);
+  if (!isPinned(reference) || isPinned(use) || !isQuestionable(answer)) return { answer };
+  const found = await byTag(reference.digest, configOf(answer), doubt ?? CERTAIN);
+  // Without a doubt the node runs just what it reports, whatever the tag leads to now.
+  return 'answer' in found || doubt ? found : { answer };
+}
+
+/** Stands for the doubt where there is none. */
+const CERTAIN: Reason = { code: 'InternalError', detail: 'what runs is not in doubt' };
+
+function configOf({ evidence }: Answer): Digest | undefined {
+  return evidence?.manifest.state === 'found' ? evidence.manifest.value.config?.digest : undefined;
 }
 
 /** Reasons that say only that something was not found about a digest: it may be there for the index that lists it, or for a twin. */
@@ -136,7 +142,7 @@ export function needsRegistry({ use, unclear, id }: Unit, policies: readonly Com
 /** Judges an image whose digest is unknown: by its name only; all else is unknown for this reason. */
 function judgeUnclear(
   use: ImageRef,
-  { reason, transient }: Exclude<Found, { readonly answer: Answer }>,
+  { reason, transient }: Unclear,
   given: Pick<AuditSettings, 'unmatchedImages'> & { readonly selection: Selection; readonly now: Date },
 ): Answer {
   const { selection, unmatchedImages, now } = given;

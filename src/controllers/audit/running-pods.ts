@@ -84,7 +84,7 @@ function runsOf(pod: KubeObject, status: Fields): PodRuns {
   const ids = new Map(
     STATUS_LISTS.flatMap((list) =>
       objectsIn(status[list]).map((one) => {
-        const ofPlatform = PLATFORM_REPORTING.test(textOf(one.containerID)) && { ofPlatform: true as const };
+        const ofPlatform = textOf(one.containerID).startsWith(CRI_O) && { ofPlatform: true as const };
         return [textOf(one.name), { imageID: textOf(one.imageID), ...ofPlatform }] as const;
       }),
     ),
@@ -131,7 +131,7 @@ export type RunningImage =
 /** `docker-pullable://repo@sha256:…` and `docker://sha256:…` were written by dockershim. */
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//;
 /** Container IDs of CRI-O, which reports digests of platforms and, since 1.29, IDs: the digest of the configuration without `sha256:`. */
-const PLATFORM_REPORTING = /^cri-o:\/\//;
+const CRI_O = 'cri-o://';
 const BARE_ID = /^[0-9a-f]{64}$/;
 
 /**

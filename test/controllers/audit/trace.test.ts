@@ -91,7 +91,7 @@ describe('tracing what runs to its tag', () => {
       'other',
       3,
     ],
-    ['nothing', [ABSENT as Fact<never>, { digest: of('a') }], 'other', 1],
+    ['nothing', [ABSENT, { digest: of('a') }], 'other', 1],
     ['what cannot be read', [UNKNOWN_FACT, { digest: of('a') }], 'unknown', 1],
     [
       'an index with a platform that cannot be read',
@@ -106,7 +106,7 @@ describe('tracing what runs to its tag', () => {
     });
   }
 
-  it('M33 reads a bounded number of manifests below a tag, also where indexes list each other', async () => {
+  it('M34 reads a bounded number of manifests below a tag, also where indexes list each other', async () => {
     const many = index('many', ...Array.from({ length: 200 }, (_, at) => image(`child ${at}`)));
     const below = Array.from({ length: 200 }, (_, at) => image(`child ${at}`));
     const { outcome, asked } = await trace(many, { digest: CONFIG, config: CONFIG }, below);
