@@ -64,6 +64,72 @@ describe('pratique plan and pratique promote', () => {
     expect(approved.code).to.equal(0);
   });
 
+  describe('when one promotion of a file cannot be planned', () => {
+    const named = (name: string, more: object) => ({ ...promotion({}, more), metadata: { name } });
+    const down = () => ({ target: { repository: '127.0.0.1:1/golden/app' } });
+    const mirror = (repository: string) => ({
+      ...{ promote: undefined, mirror: {}, target: { repository } },
+    });
+
+    for (const command of ['plan', 'promote'])
+      it(`P12 ${command} goes on with the others, and names what failed`, async () => {
+        await push('1.0.0');
+        const documents = [
+          named('first', mirror('127.0.0.1:1/x/app')),
+          named('second', down()),
+          named('third', {}),
+        ];
+        const ran = await give([command, '-o', 'json'], documents);
+        const { plans, runs } = JSON.parse(ran.out) as Record<
+          string,
+          { reason?: string; images: object[] }[]
+        >;
+        const reported = (plans ?? runs ?? []).map(({ reason, images }) => [reason, images.length]);
+        expect(reported).to.deep.equal([
+          ['RegistryUnavailable', 0],
+          [undefined, 1],
+          [undefined, 1],
+        ]);
+        expect(ran.code).to.equal(2);
+        expect(ran.err).to.include('ImagePromotion first: RegistryUnavailable');
+        expect(await listTags(place('golden/app'))).to.deep.equal(command === 'plan' ? [] : ['1.0.0']);
+      }).timeout(30_000);
+
+    it('P12 a source that is not there is bad input, and the others go on', async () => {
+      await push('1.0.0');
+      const gone = named('gone', { source: { repository: `${registry.host}/none` } });
+      const ran = await give(['promote'], [gone, named('there', {})]);
+      expect([ran.code, await listTags(place('golden/app'))]).to.deep.equal([3, ['1.0.0']]);
+      expect(ran.out).to.include('ImageNotFound').and.to.include('1 image: 1 promoted');
+    });
+  });
+
+  for (const status of [429, 502, 503])
+    it(`P13 ${String(status)} while it is planned is tried again`, async () => {
+      await push('1.0.0');
+      const once = { list: 1, head: 1 };
+      registry.intercept(({ url, method }) => {
+        const kind = url.pathname.endsWith('/tags/list') ? 'list' : method === 'HEAD' ? 'head' : undefined;
+        if (kind === undefined || once[kind]-- <= 0) return undefined;
+        return { status, headers: {}, body: '' };
+      });
+      const ran = await give(['promote'], [promotion({})]);
+      expect([ran.code, await listTags(place('golden/app'))]).to.deep.equal([0, ['1.0.0']]);
+    });
+
+  it('P14 announces that a registry is left alone, and why', async () => {
+    await push('1.0.0');
+    registry.intercept(async (request, handle) => {
+      const reply = await handle(request);
+      if (typeof reply === 'string' || !request.url.pathname.includes('quarantine')) return reply;
+      const limit = { 'ratelimit-limit': '100;w=1', 'ratelimit-remaining': '5;w=1' };
+      return { ...reply, headers: { ...reply.headers, ...limit } };
+    });
+    const ran = await give(['promote'], [promotion({})]);
+    expect(ran.err).to.match(/app: waits 1 s: RegistryRateLimited: .*quarantine\/app asks to slow down/);
+    expect(ran.code).to.equal(0);
+  });
+
   it('reports why a source was not deleted', async () => {
     await pushTag(place('quarantine/app'), 'keep', await push('1.0.0'));
     const ran = await give(['promote'], [promotion({ deleteSource: true })]);

@@ -31,7 +31,7 @@ export const PROMOTIONS = {
     reason: 'Unsigned',
   },
   scannerMissing: { what: 'the scanner is missing', decision: 'Blocked', reason: 'ScannerFailed' },
-  scannerFails: { what: 'the scanner crashes', decision: 'Blocked', reason: 'ScannerFailed' },
+  scannerFails: { what: 'the scanner crashes', decision: 'Failed', reason: 'ScannerFailed' },
   scannerGarbled: {
     what: 'the scanner prints what cannot be read',
     decision: 'Blocked',

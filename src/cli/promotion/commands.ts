@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { parsed, problem } from '../../core/model/index.ts';
+import { Fault, oneLine, parsed, type Reason } from '../../core/model/index.ts';
 import { durationMs, type FolderPolicies } from '../../core/policy/index.ts';
-import type { Discovery, ImageResult, PlannedImage } from '../../core/promotion/index.ts';
+import type { ImageResult, PlannedImage, Progress } from '../../core/promotion/index.ts';
 import { must, stopSignal } from '../exit.ts';
 import type { OutputFormat } from '../output.ts';
 import { both, mustReadOnce, settingsFrom, withOutput, withRegistryOptions } from '../options.ts';
@@ -29,8 +29,7 @@ export const addPlan: AddCommand<PromotionTools> = (program, tools, terminal, ex
   withPromotions(command).action(async (options: PromotionOptions) => {
     const plans: ReportOptions<PlannedImage>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
-      const { images: rows, nothing } = await planOf(promotion, signal);
-      plans.push({ ...headOf(promotion, nothing), rows });
+      plans.push(await reportOf(promotion, terminal, signal, (planned) => Promise.resolve(planned)));
     });
     terminal.out(reportPlans(plans, options.output));
     exit(exitOfPlans(plans));
@@ -46,14 +45,19 @@ export const addPromote: AddCommand<PromotionTools> = (program, tools, terminal,
   withPromotions(command).action(async (options: PromotionOptions) => {
     const runs: ReportOptions<ImageResult>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
-      const { images: planned, nothing } = await planOf(promotion, signal);
       const dryRun = options.dryRun ?? promotion.dryRun;
       const approvals = () => promotion.approvals;
       const { interactive, err } = terminal;
-      const progress = showProgress({ images: planned.length, clock: tools.clock, write: err, interactive });
-      const rows = await promotion.execution.run(planned, { progress, dryRun, approvals }, signal);
-      progress.end();
-      runs.push({ ...headOf(promotion, nothing), rows });
+      const run = async (planned: readonly PlannedImage[]): Promise<readonly ImageResult[]> => {
+        const shown = showProgress({ images: planned.length, clock: tools.clock, write: err, interactive });
+        const progress = { ...shown, onRest: restingOn(terminal, promotion) };
+        try {
+          return await promotion.execution.run(planned, { progress, dryRun, approvals }, signal);
+        } finally {
+          shown.end();
+        }
+      };
+      runs.push(await reportOf(promotion, terminal, signal, run));
     });
     terminal.out(reportResults(runs, options.output));
     exit(exitOfResults(runs));
@@ -73,17 +77,44 @@ function withPromotions(command: Command): Command {
   return withOutput(withRegistryOptions(command));
 }
 
-function headOf({ name, source, target }: OpenPromotion, nothing: string | undefined) {
-  return { name, source, target, ...(nothing !== undefined && { message: nothing }) };
+/** Plans a promotion and does something with the plan. What ends it is in its report: the other promotions of the file go on. */
+async function reportOf<Row>(
+  promotion: OpenPromotion,
+  terminal: Terminal,
+  signal: AbortSignal,
+  work: (planned: readonly PlannedImage[]) => Promise<readonly Row[]>,
+): Promise<ReportOptions<Row>> {
+  const { name, source, target, execution } = promotion;
+  const head = { name, source, target };
+  try {
+    const found = await execution.plan(signal, restingOn(terminal, promotion));
+    if (found.state === 'refused') return failure(head, { ...found.reason, isUnknown: false }, terminal);
+    const { nothing, images } = found;
+    return { ...head, ...(nothing !== undefined && { message: nothing }), rows: await work(images) };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return failure(head, { code: error.code, detail: error.message, isUnknown: true }, terminal);
+  }
 }
 
-async function planOf(
-  { name, execution }: OpenPromotion,
-  signal: AbortSignal,
-): Promise<Extract<Discovery, { readonly state: 'planned' }>> {
-  const found = await execution.plan(signal);
-  if (found.state === 'planned') return found;
-  return must(problem(`ImagePromotion ${name}`, found.reason.detail));
+function failure(
+  head: Pick<ReportOptions<never>, 'name' | 'source' | 'target'>,
+  { code: reason, detail, isUnknown }: Reason & { readonly isUnknown: boolean },
+  terminal: Terminal,
+): ReportOptions<never> {
+  terminal.err(`error: ${oneLine(`ImagePromotion ${head.name}: ${reason}: ${detail}`)}\n`);
+  return { ...head, rows: [], reason, message: detail, isUnknown };
+}
+
+/** Announces that a registry is left alone, since that may take minutes. */
+function restingOn(terminal: Terminal, { name, source, target }: OpenPromotion): Progress['onRest'] {
+  return ({ side, ms }) => {
+    const where = side === 'source' ? source : target;
+    const seconds = String(Math.ceil(ms / 1000));
+    terminal.err(
+      `${oneLine(`${name}: waits ${seconds} s: RegistryRateLimited: ${where}`)} asks to slow down\n`,
+    );
+  };
 }
 
 /** Opens what the files say, lets each promotion do its work, and closes it all. Ctrl-C ends a run where it stands. */

@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
-import { oneLine, type Digest } from '../../core/model/index.ts';
+import { oneLine, type Digest, type ReasonCode } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import { countResults, MAX_WAIVED, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
-import { exitCodeOf } from '../exit.ts';
+import { EXIT, exitCodeOf } from '../exit.ts';
 import { printDocument, type OutputFormat } from '../output.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -20,30 +20,42 @@ export interface ReportOptions<Row> {
   readonly name: string;
   readonly source: string;
   readonly target: string;
+  /** Why it has no rows. */
   readonly message?: string;
+  /** Why it could not be planned at all; `isUnknown` = something could not be found out, else it is no promotion that can be. */
+  readonly reason?: ReasonCode;
+  readonly isUnknown?: boolean;
   readonly rows: readonly Row[];
 }
 
 export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
   if (format !== 'text')
-    return printDocument({ plans: plans.map(({ rows, ...rest }) => ({ ...rest, images: rows })) }, format);
+    return printDocument(
+      { plans: plans.map(({ rows, isUnknown: _, ...rest }) => ({ ...rest, images: rows })) },
+      format,
+    );
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, plan.message)}`;
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}`;
     })
     .join('\n');
 }
 
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
-    const reported = runs.map(({ rows, ...rest }) => ({ ...rest, counts: countResults(rows), images: rows }));
+    const reported = runs.map(({ rows, isUnknown: _, ...rest }) => ({
+      ...rest,
+      counts: countResults(rows),
+      images: rows,
+    }));
     return printDocument({ runs: reported }, format);
   }
   return runs
     .map((run) => {
       const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
-      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows, run.message);
+      const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows, whyNone(run));
+      if (run.reason !== undefined) return `${headOf(run)}\n${shown}`;
       return `${headOf(run)}\n${shown}${summaryOf(run.rows)}\n${approvalForms(run.rows)}`;
     })
     .join('\n');
@@ -51,14 +63,27 @@ export function reportResults(runs: readonly ReportOptions<ImageResult>[], forma
 
 /** The exit code of a plan: blocked images need a person. */
 export function exitOfPlans(plans: readonly ReportOptions<PlannedImage>[]): number {
-  const actions = plans.flatMap(({ rows }) => rows.map(({ action }) => action));
-  return exitCodeOf(actions, ['Block'], 'Fail');
+  return exitOf(plans, ({ action }) => action, { no: ['Block'], unknown: 'Fail' });
 }
 
 /** The exit code of runs: "no" before "could not", as for verdicts. */
 export function exitOfResults(runs: readonly ReportOptions<ImageResult>[]): number {
-  const decisions = runs.flatMap(({ rows }) => rows.map(({ decision }) => decision));
-  return exitCodeOf(decisions, ['Blocked', 'AwaitingApproval'], 'Failed');
+  return exitOf(runs, ({ decision }) => decision, { no: ['Blocked', 'AwaitingApproval'], unknown: 'Failed' });
+}
+
+/** A promotion that is none is bad input, whatever came of the others. */
+function exitOf<Row, T>(
+  reports: readonly ReportOptions<Row>[],
+  resultOf: (row: Row) => T,
+  { no, unknown }: { readonly no: readonly T[]; readonly unknown: T },
+): number {
+  if (reports.some(({ isUnknown }) => isUnknown === false)) return EXIT.badInput;
+  const results = reports.flatMap(({ rows, isUnknown }) => (isUnknown ? [unknown] : rows.map(resultOf)));
+  return exitCodeOf(results, no, unknown);
+}
+
+function whyNone({ reason, message = '' }: ReportOptions<unknown>): string {
+  return oneLine(reason === undefined ? message : `${reason}: ${message}`);
 }
 
 function headOf({ name, source, target }: ReportOptions<unknown>): string {

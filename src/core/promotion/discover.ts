@@ -10,15 +10,17 @@ import type { SourceRegistry } from './ports.ts';
 import { CREATED } from './records/artifact.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
+import { tryAgain, type Waiting } from './retry.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
 import { needsOf, nothingSelected, selectByAge, selectByName } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
 
 /** What is examined to plan a run. */
-type DiscoverParts = Pick<
-  StepParts,
-  'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history' | 'sourceTags'
->;
+type DiscoverParts = Waiting &
+  Pick<
+    StepParts,
+    'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history' | 'sourceTags'
+  >;
 
 /** Tags examined in parallel; the budget of each registry is shared by all runs. */
 const AT_ONCE = 16;
@@ -30,10 +32,11 @@ const AT_ONCE = 16;
 export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
   const { spec, source, from, clock, history } = parts;
   const list = parts.sourceTags ?? ((until: AbortSignal) => source.tags(from, until));
-  const unreadable = await history?.load(signal);
+  const again = <T>(ask: () => Promise<T>): Promise<T> => tryAgain(ask, parts, signal);
+  const unreadable = history && (await again(() => history.load(signal)));
   if (unreadable) return { state: 'refused', reason: unreadable };
   const needs = needsOf(spec.tags);
-  const present = needs.list ? await list(signal) : spec.tags.explicit;
+  const present = needs.list ? await again(() => list(signal)) : spec.tags.explicit;
   if (present === undefined)
     return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
   const named = selectByName(present, spec.tags);
@@ -46,7 +49,7 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     Promise.all(tags.map((tag) => limit(() => look(tag))));
   const candidates = await each(named.value.tags, async (tag) => ({
     tag,
-    created: needs.created ? await createdAt({ ...from, tag }, source, signal) : undefined,
+    created: needs.created ? await createdAt({ ...from, tag }, parts, signal) : undefined,
   }));
   const chosen = selectByAge(candidates, spec.tags, clock());
   if (chosen.tags.length === 0) {
@@ -88,7 +91,7 @@ async function lookAt(
   };
   const failed = ({ code: reason, message, transient }: Fault) =>
     ({ tag, action: 'Fail', reason, message, transient }) as const;
-  return orFault(look(), failed, signal);
+  return orFault(tryAgain(look, parts, signal), failed, signal);
 }
 
 /**
@@ -144,11 +147,12 @@ const config = z.object({ created: z.string().nullish() });
 /** When the image behind a tag says it was made, by its annotation or its config; `undefined` when that cannot be learned. */
 async function createdAt(
   ref: ImageRef,
-  source: SourceRegistry,
+  parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Date | undefined> {
   // An image of unknown age is left out by the selection by age: the others are still promoted.
-  const said = await orFault(claimOf(ref, source, signal), () => undefined, signal);
+  const asked = tryAgain(() => claimOf(ref, parts.source, signal), parts, signal);
+  const said = await orFault(asked, () => undefined, signal);
   const date = new Date(said ?? NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

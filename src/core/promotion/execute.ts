@@ -8,6 +8,7 @@ import { mirrorSteps } from './mirror.ts';
 import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
 import { plannedResult, type ImageResult } from './result.ts';
+import type { Waiting } from './retry.ts';
 import { runPlan } from './run.ts';
 import { deleteLeftovers } from './steps/leftovers.ts';
 import type { Progress, Step, StepParts } from './steps/step.ts';
@@ -25,8 +26,8 @@ export interface RunOrder {
 
 /** One promotion with its registries, logins, signer and scanner opened: it can be planned and run until it is closed. */
 export interface Execution {
-  /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. */
-  readonly plan: (signal: AbortSignal) => Promise<Discovery>;
+  /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. `onRest` as of a run's progress. */
+  readonly plan: (signal: AbortSignal, onRest?: Progress['onRest']) => Promise<Discovery>;
   /**
    * Executes a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
    * an abort with a `Fault` as its reason is reported by that code.
@@ -51,11 +52,12 @@ export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'
 
 /** Joins selection, plan and steps to something that can be planned and run. */
 export function createExecution(parts: ExecutionParts): Execution {
-  const { spec, source, target, from, to, pause, clock, report, watched, close } = parts;
+  const { spec, source, from, to, pause, clock, report, watched, close } = parts;
   // What is deleted must not have got a signature behind a list that was read before.
   const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from);
   return {
-    plan: (signal) => discover({ ...parts, sourceTags }, signal),
+    plan: (signal, onRest) =>
+      discover({ ...parts, sourceTags, pause, restOf: restOver(parts, signal), onRest }, signal),
     run: async (planned, { progress, dryRun, approvals, resumed = false }, signal) => {
       if (dryRun) return planned.map(plannedResult);
       // In the time of the run: one image that ends must not end the list of the others.
@@ -90,8 +92,7 @@ export function createExecution(parts: ExecutionParts): Execution {
           }),
           requests: (tag) => requests.get(tag),
           parallel: spec.maxParallelImages,
-          restMs: async () =>
-            Math.max(...(await Promise.all([source.restMs(from, signal), target.restMs(to, signal)]))),
+          restOf: restOver(parts, signal),
         },
         signal,
       );
@@ -100,6 +101,17 @@ export function createExecution(parts: ExecutionParts): Execution {
       return results.map(named);
     },
     close,
+  };
+}
+
+/** The registry that wants to be left alone for longer. */
+function restOver(
+  { source, target, from, to }: Pick<StepParts, 'source' | 'target' | 'from' | 'to'>,
+  signal: AbortSignal,
+): Waiting['restOf'] {
+  return async () => {
+    const [there, here] = await Promise.all([source.restMs(from, signal), target.restMs(to, signal)]);
+    return there >= here ? { side: 'source', ms: there } : { side: 'target', ms: here };
   };
 }
 

@@ -1,4 +1,4 @@
-import { formatReference, pin, type Manifest } from '../model/index.ts';
+import { Fault, formatReference, pin, type Manifest } from '../model/index.ts';
 import { durationMs } from '../policy/index.ts';
 import { decisionFor } from './approval.ts';
 import { gateHash, waive, type GateResult, type GateSubject } from './gates/gate.ts';
@@ -59,10 +59,22 @@ function scanStep(parts: StepParts, scan: ScanSpec): Step {
     const { image } = task;
     const scanned = await scannedOf(image, parts, scan.from, signal);
     const gate = judgeScan(scanned, rule, parts.clock());
+    if (gate.answer === 'Unknown' && gate.transient) throw passing(gate);
     return {
       status: 'succeeded',
       learned: { scanned, gate, gateHash: gateHash(aboutOf(task, parts), gate) },
     };
+  });
+}
+
+/** What could not be found out and may be later: it is tried again, and is no finding against the image. */
+function passing({ reason = 'ScannerFailed', message: detail }: GateResult): Fault {
+  return new Fault({
+    code: reason,
+    operation: 'judge its vulnerabilities',
+    side: 'scanner',
+    transient: true,
+    detail,
   });
 }
 

@@ -3,16 +3,12 @@ import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts
 import type { CopyProgress } from './copy/copy.ts';
 import type { PlannedImage, Resolved } from './plan.ts';
 import { plannedResult, type ImageResult } from './result.ts';
+import { MAX_ATTEMPTS, restBefore, waitAfter, type Waiting } from './retry.ts';
 import { walk } from './steps/step.ts';
 import type { ImageTask, Learned, Progress, Step, StepName, Walk } from './steps/step.ts';
 
-/** How often one image is tried that breaks on something that may pass by itself: the first time, and twice more. */
-const MAX_ATTEMPTS = 3;
-/** Milliseconds before the second try, and four times as long before the third: what a restart of a registry takes. */
-const FIRST_PAUSE_MS = 1_000;
-
 /** Everything that executes a plan. */
-export interface RunParts {
+export interface RunParts extends Omit<Waiting, 'onRest'> {
   /** The steps on an image's way, or those behind it that are still open when it has arrived already. */
   readonly steps: (planned: Resolved) => readonly Step[];
   readonly taskOf: (planned: Resolved) => ImageTask;
@@ -21,9 +17,6 @@ export interface RunParts {
   readonly arrivedAs: 'Mirrored' | 'Promoted';
   /** Most images under way at the same time. */
   readonly parallel: number;
-  /** Milliseconds for which the registries want to be left alone before another image is begun. */
-  readonly restMs: () => Promise<number>;
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Receives what is a bug; the image then has failed, and no other. */
@@ -75,7 +68,7 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
   let learned: Learned = {};
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    await rest(await parts.restMs(), parts, signal);
+    await restBefore({ ...parts, onRest: parts.progress.onRest }, signal);
     if (signal.aborted) return { ...broken(endOf(signal)), ...summaryOf(learned) };
     const end = await walk(steps, { task, learned, from }, onStep, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;
@@ -85,18 +78,13 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
       return { ...ended, ...summaryOf(end.learned) };
     }
     ({ learned, at: from } = end);
-    await rest(FIRST_PAUSE_MS * 4 ** (attempt - 1), parts, signal);
+    await waitAfter(attempt, parts, signal);
   }
 }
 
 /** Asked anew after every wait. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-/** Waits, or less when the run ends meanwhile. */
-async function rest(ms: number, { pause }: Pick<RunParts, 'pause'>, signal: AbortSignal): Promise<void> {
-  if (ms > 0 && !signal.aborted) await pause(ms, signal).catch(() => undefined);
 }
 
 function stoppedAt(end: Exclude<Walk, { readonly ended: 'arrived' }>, signal: AbortSignal): Ended {

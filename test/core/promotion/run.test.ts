@@ -63,7 +63,7 @@ async function run(
       }),
       arrivedAs: 'Promoted',
       parallel: 4,
-      restMs: () => Promise.resolve(0),
+      restOf: () => Promise.resolve({ side: 'source', ms: 0 }),
       pause: (ms) => {
         pauses.push(ms);
         return Promise.resolve();
@@ -190,7 +190,11 @@ describe('a run', () => {
   });
 
   it('waits as long as a registry requests before the next image', async () => {
-    const { pauses } = await run([moving('a')], { copy: done }, { restMs: () => Promise.resolve(250) });
+    const { pauses } = await run(
+      [moving('a')],
+      { copy: done },
+      { restOf: () => Promise.resolve({ side: 'target', ms: 250 }) },
+    );
     expect(pauses).to.deep.equal([250]);
   });
 

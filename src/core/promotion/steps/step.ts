@@ -12,6 +12,7 @@ import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { HistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
+import type { Rest } from '../retry.ts';
 import type { AttachmentCounts, ImageResult } from '../result.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 
@@ -59,6 +60,8 @@ export interface Progress {
   /** Bytes that have arrived for an image. */
   readonly onBytes: (tag: string, bytes: number) => void;
   readonly onResult: (result: ImageResult) => void;
+  /** A registry is left alone for so long before the next image, because it limits how much is asked of it. */
+  readonly onRest?: (rest: Rest) => void;
 }
 
 /** One image on its way. */

@@ -1,0 +1,56 @@
+import { Fault } from '../model/index.ts';
+
+/** How often something is tried that breaks on what may pass by itself: the first time, and twice more. */
+export const MAX_ATTEMPTS = 3;
+/** Milliseconds before the second try, and four times as long before the third: what a restart of a registry takes. */
+const FIRST_PAUSE_MS = 1_000;
+
+/** A registry that wants to be left alone. */
+export interface Rest {
+  readonly side: 'source' | 'target';
+  /** For how long, in milliseconds; 0 = go on. */
+  readonly ms: number;
+}
+
+/** How it is waited. */
+export interface Waiting {
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** For how long the registries want to be left alone before something new is begun. */
+  readonly restOf: () => Promise<Rest>;
+  /** Called before such a rest; must not throw. */
+  readonly onRest?: ((rest: Rest) => void) | undefined;
+}
+
+/** Waits before the next try, or less when the run ends meanwhile. `attempt` = the one that has failed, from 1. */
+export async function waitAfter(
+  attempt: number,
+  { pause }: Pick<Waiting, 'pause'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await wait(FIRST_PAUSE_MS * 4 ** (attempt - 1), pause, signal);
+}
+
+/** Leaves the registries alone for as long as they want. Such a rest is announced, since it may take minutes. */
+export async function restBefore({ pause, restOf, onRest }: Waiting, signal: AbortSignal): Promise<void> {
+  const rest = await restOf();
+  if (rest.ms > 0 && !signal.aborted) onRest?.(rest);
+  await wait(rest.ms, pause, signal);
+}
+
+/** Asks again what breaks on something that may pass. Throws what the last try has thrown. */
+export async function tryAgain<T>(work: () => Promise<T>, waiting: Waiting, signal: AbortSignal): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const mayPass = error instanceof Fault && error.transient && attempt < MAX_ATTEMPTS;
+      if (!mayPass || signal.aborted) throw error;
+      await waitAfter(attempt, waiting, signal);
+      await restBefore(waiting, signal);
+    }
+  }
+}
+
+async function wait(ms: number, pause: Waiting['pause'], signal: AbortSignal): Promise<void> {
+  if (ms > 0 && !signal.aborted) await pause(ms, signal).catch(() => undefined);
+}
