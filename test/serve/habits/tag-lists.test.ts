@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
-import { decisions, promotionPath } from '../support/promotions/promotion-path.ts';
-import type { Intercept, Reply } from '../support/registry/index.ts';
-import { amend, answer, refuse } from '../support/registry/misbehave.ts';
-import { pushImage, pushReferrer, pushTag } from '../support/registry/push.ts';
+import { openPromotionFixture, type PromotionFixture } from '../../support/promotions/promotion-fixture.ts';
+import { decisions, promotionPath } from '../../support/promotions/promotion-path.ts';
+import type { Intercept, Reply } from '../../support/registry/index.ts';
+import { amend, answer, refuse } from '../../support/registry/misbehave.ts';
+import { pushImage, pushReferrer, pushTag } from '../../support/registry/push.ts';
 
 const NOTE = 'application/vnd.example.note';
 const LIST = '/tags/list';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { standIn, type StandIn } from '../clients/scanner/stand-in.ts';
-import { openPromotionFixture, type PromotionFixture } from '../support/promotions/promotion-fixture.ts';
-import { decisions, promotionPath } from '../support/promotions/promotion-path.ts';
+import { standIn, type StandIn } from '../../clients/scanner/stand-in.ts';
+import { openPromotionFixture, type PromotionFixture } from '../../support/promotions/promotion-fixture.ts';
+import { decisions, promotionPath } from '../../support/promotions/promotion-path.ts';
 
 const CLEAN = JSON.stringify({
   SchemaVersion: 2,
