@@ -1,35 +1,35 @@
 import { readText } from '../clients/files/index.ts';
 import { explainStart, startServer, type Server } from '../clients/http-server/index.ts';
-import { failed, parsed, problem, type Parsed } from '../core/model/index.ts';
+import { failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 
 type Address = Settings['webhook']['listen'];
 
-/** Listens, or says which flag or setting is to blame. */
+/** Listens and says where, or says which flag or setting is to blame. */
 export async function listen(
   address: Address,
   flag: string,
-  given: Omit<Parameters<typeof startServer>[0], 'host' | 'port'>,
+  { log, ...given }: Omit<Parameters<typeof startServer>[0], 'host' | 'port'> & { readonly log?: Log },
 ): Promise<Parsed<Server>> {
   try {
-    return parsed(await startServer({ ...address, ...given }));
+    const server = await startServer({ ...address, ...given });
+    log?.info({ setting: flag, address: shown({ ...address, port: server.port }) }, 'listening');
+    return parsed(server);
   } catch (error) {
     const { about, message } = explainStart(error);
     return problem(about === 'address' ? `${flag} ${shown(address)}` : '--tls-cert, --tls-key', message);
   }
 }
 
-/** The URL at which a server can be reached, as people would type it. */
+/** The URL of a server, with the address at which it listens, or will. */
 export function urlOf({ host }: Address, port: number): string {
-  return `https://${host === '' ? 'localhost' : bracketed(host)}:${String(port)}`;
+  return `https://${shown({ host, port })}`;
 }
 
+/** Where no host is given, a server listens on all addresses. */
 function shown({ host, port }: Address): string {
-  return `${bracketed(host)}:${String(port)}`;
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
+  const at = host === '' ? '::' : host;
+  return `${at.includes(':') ? `[${at}]` : at}:${String(port)}`;
 }
 
 /** Reads certificate and key of the webhook from the files that the settings name. */

@@ -53,14 +53,15 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   const pages = operationsPages(telemetry.metrics, readiness);
   const { report: onError } = telemetry;
   const probes =
-    operations.listen && (await listen(operations.listen, 'operations.listen', { routes: pages, onError }));
+    operations.listen &&
+    (await listen(operations.listen, 'operations.listen', { routes: pages, onError, log }));
   if (probes?.ok === false) return probes;
 
   const { listen: apart } = settings.events;
   const open = async (): Promise<void> => {
     await caches.synced;
     while (tls && !server && !closing.signal.aborted) {
-      const opened = await listen(webhook.listen, '--listen', { tls, routes, onError });
+      const opened = await listen(webhook.listen, '--listen', { tls, routes, onError, log });
       if (opened.ok) server = opened.value;
       else {
         log.error({ problems: opened.problems }, 'the webhook cannot listen, it is tried again');
@@ -70,7 +71,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
   };
   const openEvents = async (first: Tls): Promise<void> => {
     if (!apart || options.events.length === 0) return;
-    const given = { tls: { ...first, clientCa: undefined }, routes: options.events, onError };
+    const given = { tls: { ...first, clientCa: undefined }, routes: options.events, onError, log };
     const opened = await listen(apart, 'events.listen', given);
     if (opened.ok) eventServer = opened.value;
     else log.error({ problems: opened.problems }, 'events cannot be listened to');

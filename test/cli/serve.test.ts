@@ -69,6 +69,7 @@ describe('pratique serve', () => {
       const asked = podReview([fixture.image('good'), fixture.image('unsigned')]);
       const { code, err, out, log } = await serving(listen, async (client, said) => {
         expect(said).to.include('1.2.3: 1 policy from').and.to.include(policies.path);
+        expect(said).to.match(/ listening on https:\/\/(?:127\.0\.0\.1|\[::1\]):[1-9]\d*\n/);
         const ready = await client.get('/readyz');
         expect(ready.status).to.equal(200);
         expect(ready.text).to.match(
