@@ -10,7 +10,13 @@ import type {
   SignatureCandidate,
   Unread,
 } from '../model/index.ts';
-import { annotationsOf, USUAL_KEYS, type CompiledPolicy, type SignatureNeeds } from '../policy/index.ts';
+import {
+  annotationsOf,
+  isOfType,
+  USUAL_KEYS,
+  type CompiledPolicy,
+  type SignatureNeeds,
+} from '../policy/index.ts';
 import { unread, type KeptAnnotations } from './ports.ts';
 
 /** A layer that says it is a signature or a statement, the manifest that carries it, and the digest it must be about. */
@@ -72,7 +78,11 @@ export interface Wanted {
 /** Whether something with these annotations may hold a wanted statement; a hint is never trusted, only used to skip. */
 export function mayHold(annotations: Descriptor['annotations'], predicateTypes: readonly string[]): boolean {
   const hint = PREDICATE_HINTS.map((key) => annotations[key]).find((value) => value !== undefined);
-  return hint === undefined || predicateTypes.includes(hint);
+  return hint === undefined || isWanted(hint, predicateTypes);
+}
+
+function isWanted(type: string, predicateTypes: readonly string[]): boolean {
+  return predicateTypes.some((wanted) => isOfType(type, wanted));
 }
 
 /** Whether a referrer of this artifact type may carry something that is wanted. */
@@ -128,7 +138,7 @@ function formOf(mediaType: string, wanted: Wanted): SignatureLayer['form'] | und
 
 /** An unsigned statement, or an unsigned report of a kind that is wanted by its media type. */
 function isPlain(type: string, { unsigned, predicateTypes }: Wanted): boolean {
-  return unsigned && (type === IN_TOTO || predicateTypes.includes(type));
+  return unsigned && (type === IN_TOTO || isWanted(type, predicateTypes));
 }
 
 /** Bytes that are read of a layer at most. */

@@ -32,7 +32,7 @@ export { RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 export { createConditionAnswers, withoutLargePredicates, type ConditionJob } from './large.ts';
 export { conditionsOf, holdsFor, imageOf } from './checks/unattested.ts';
 export { MAX_WORK_HERE } from './cel/limits.ts';
-export { describePredicate } from './reports/describe.ts';
+export { describePredicate, isOfType } from './reports/describe.ts';
 export { describeUnexamined, judgeVulnerabilities } from './reports/judge.ts';
 export type { VulnerabilityException as AppliedException, VulnerabilityJudgement } from './reports/judge.ts';
 export { readVulnerabilities } from './reports/read.ts';

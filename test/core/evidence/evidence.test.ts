@@ -76,6 +76,25 @@ describe('signatures found', () => {
     expect(fetched).not.to.include(`blob ${WEB}@${digestOf(good)}`);
   });
 
+  it('a bundle whose annotation names a version of the wanted type is fetched', async () => {
+    const { registry, judge, digest, image } = fixture();
+    const predicateType = 'https://spdx.dev/Document/v2.3';
+    attachBundle(registry, WEB, {
+      subject: digest,
+      json: statementBundle({ digest, key, predicateType }),
+      hint: predicateType,
+    });
+    const wanting = (type: string) =>
+      policyOf({
+        authorities: [authority('release', key)],
+        require: { attestations: [{ predicateType: type, from: ['release'] }] },
+      });
+    expect(shortly(await judge([image], [wanting('https://spdx.dev/Document')]))).to.deep.equal(['allow']);
+    expect(shortly(await judge([image], [wanting('https://spdx.dev/Document/v2.2')]))).to.deep.equal([
+      'deny AttestationMissing',
+    ]);
+  });
+
   it('S01: an unsigned in-toto referrer with the right predicate is never evidence', async () => {
     const { registry, judge, digest, image } = fixture();
     registry.push(WEB, {

@@ -6,7 +6,7 @@ import { MAX_CONDITION_LENGTH, MAX_PATTERN_INSTRUCTIONS, MAX_WORK } from './limi
 import { MAX_PATTERN_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
 import { MAX_PREDICATE_DEPTH, MAX_PREDICATE_TEXT, MAX_PREDICATE_VALUES } from './limits.ts';
 import { metered } from './meter.ts';
-import { objectionsTo, patternCalls, type Objection } from './syntax.ts';
+import { objectionsTo, patternCalls, type Objection, type PatternCall } from './syntax.ts';
 import { Stop, Work } from './work.ts';
 
 export interface ConditionVariables {
@@ -26,7 +26,7 @@ export interface Condition {
 /**
  * Compiles a condition in CEL (the Common Expression Language) over `predicate`, `image` and `now`. Refused are, with line and column, what
  * does not parse or type-check, what cannot be true or false, and what might take unbounded time; regular expressions
- * are written `re2(text, 'pattern')` and match anywhere in the text. Integers of the JSON are `int`, other numbers `double`.
+ * are written `text.matches('pattern')` or `re2(text, 'pattern')`, are of RE2, and match anywhere in the text. Integers of the JSON are `int`, other numbers `double`.
  */
 export function compileCondition(text: string): Parsed<Condition> {
   if (text.length > MAX_CONDITION_LENGTH)
@@ -51,13 +51,13 @@ function refused(text: string, objections: readonly Objection[]): Parsed<never> 
 
 function compileMetered(text: string, ast: ASTNode): Parsed<Condition> {
   const calls = patternCalls(ast);
-  const compiled = calls.map(({ start, args: [, [, pattern]] }) => ({ start, re2: compilePattern(pattern) }));
+  const compiled = calls.map((call) => ({ start: call.node.start, re2: compilePattern(call) }));
   const patterns = compiled.flatMap(({ re2 }) => (typeof re2 === 'string' ? [] : [re2]));
   const wrong = compiled.flatMap(({ re2, start: at }) =>
     typeof re2 === 'string' ? [{ message: re2, at }] : [],
   );
   if (wrong.length > 0) return refused(text, wrong);
-  const patternAt = (start: number) => calls.findIndex((call) => call.start === start);
+  const patternAt = (node: ASTNode) => calls.findIndex((call) => call.node === node);
   const program = attempt(() => meteredEnvironment().parse(metered(ast, patternAt)));
   if (program instanceof Error) return problem('', `cannot be compiled: ${oneLine(summary(program))}`);
   return parsed({
@@ -108,19 +108,19 @@ function oneLine(text: string): string {
 }
 
 /**
- * Compiles the pattern of one call of `re2(text, 'pattern')`, or answers why it cannot be. RE2 takes time in proportion to the text, whatever pattern
+ * Compiles the pattern of one search, or answers why it cannot be. RE2 takes time in proportion to the text, whatever pattern
  * and text are; written out in the policy, a pattern is known to be readable before any image is judged.
  */
-function compilePattern(pattern: ASTNode | undefined): RE2JS | string {
+function compilePattern({ name, pattern }: PatternCall): RE2JS | string {
   if (pattern?.op !== 'value' || typeof pattern.args !== 'string')
-    return 're2() takes a text and a pattern, and the pattern must be written out';
+    return `${name}() takes a text and a pattern, and the pattern must be written out`;
   const { args: text } = pattern;
   if (text.length > MAX_PATTERN_LENGTH)
-    return `the pattern of re2() is longer than ${MAX_PATTERN_LENGTH} characters`;
+    return `the pattern of ${name}() is longer than ${MAX_PATTERN_LENGTH} characters`;
   const compiled = attempt(() => RE2JS.compile(text));
-  if (compiled instanceof Error) return `the pattern of re2() cannot be read: ${compiled.message}`;
+  if (compiled instanceof Error) return `the pattern of ${name}() cannot be read: ${compiled.message}`;
   return compiled.programSize() > MAX_PATTERN_INSTRUCTIONS
-    ? 'the pattern of re2() repeats too much'
+    ? `the pattern of ${name}() repeats too much`
     : compiled;
 }
 

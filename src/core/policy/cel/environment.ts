@@ -10,7 +10,7 @@ const SYNC = { async: false };
 /** JSON mixes what is in a list; so may a condition: `predicate.x in ['a', predicate.y]`. */
 const MIXED = { homogeneousAggregateLiterals: false };
 
-/** What people write conditions in: three variables, `re2`, and limits on the text itself. */
+/** What people write conditions in: three variables, `re2` and `matches`, and limits on the text itself. */
 export function writtenEnvironment(): Environment {
   const environment = new Environment({
     ...MIXED,
@@ -21,7 +21,9 @@ export function writtenEnvironment(): Environment {
       maxCallArguments: 3,
     },
   });
-  return withVariables(environment).registerFunction('re2(string, string): bool', () => false, SYNC);
+  return withVariables(environment)
+    .registerFunction('re2(string, string): bool', () => false, SYNC)
+    .registerFunction('matches(string, string): bool', () => false, SYNC);
 }
 
 /** What is evaluated: the same variables, and the functions by which a metered condition accounts for its work. */
@@ -87,7 +89,7 @@ function members(work: Work, value: unknown): unknown {
 
 function find(work: Work, text: string, index: bigint): boolean {
   const pattern = work.patterns[Number(index)];
-  if (!pattern) throw new Stop('failed', 'the pattern of re2() is missing');
+  if (!pattern) throw new Stop('failed', 'the pattern of a search is missing');
   work.spend(1 + Math.ceil((text.length * pattern.programSize()) / STEPS_PER_UNIT));
   return pattern.test(text);
 }

@@ -1,5 +1,5 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { asMacro, countNodes, type Macro } from './syntax.ts';
+import { asMacro, asPatternCall, countNodes, type Macro } from './syntax.ts';
 
 /** Operators that look at no more than two numbers, moments, durations or truths. */
 const CHEAP: ReadonlySet<string> = new Set(['-', '*', '/', '%', '&&', '||']);
@@ -8,18 +8,21 @@ const EQUALITY: ReadonlySet<string> = new Set(['==', '!=']);
 /**
  * Writes a condition out again so that it accounts for its work: before every round of a macro, for everything that is
  * made, and for every text or value that is gone through. The evaluator has no cost limit of its own.
- * `patternAt` numbers the calls of `re2` by where they stand.
+ * `patternAt` numbers the searches for patterns: the evaluator's own `matches` goes back and forth without end, and is never called.
  */
 export function metered(node: ASTNode, patternAt: PatternAt): string {
   const write = (one: ASTNode): string => {
     const macro = asMacro(one);
-    return macro ? writeMacro(macro, write) : writeNode(one, write, patternAt);
+    if (macro) return writeMacro(macro, write);
+    const search = asPatternCall(one);
+    if (search) return `__find(__work, ${search.text ? write(search.text) : "''"}, ${patternAt(one)})`;
+    return writeNode(one, write);
   };
   return write(node);
 }
 
 type Write = (node: ASTNode) => string;
-type PatternAt = (start: number) => number;
+type PatternAt = (node: ASTNode) => number;
 
 function writeMacro({ name, over, variable, bodies: [first, ...rest] }: Macro, write: Write): string {
   if (!first) return '';
@@ -31,7 +34,7 @@ function writeMacro({ name, over, variable, bodies: [first, ...rest] }: Macro, w
   return name === 'map' || name === 'filter' ? made(text) : text;
 }
 
-function writeNode(node: ASTNode, write: Write, patternAt: PatternAt): string {
+function writeNode(node: ASTNode, write: Write): string {
   switch (node.op) {
     case 'value':
       return literal(node.args);
@@ -46,7 +49,7 @@ function writeNode(node: ASTNode, write: Write, patternAt: PatternAt): string {
     case 'list':
       return writeList(node.args, write);
     case 'call':
-      return writeCall(node, write, patternAt);
+      return writeCall(node, write);
     case 'rcall':
       return writeMethod(node, write);
     default:
@@ -63,17 +66,11 @@ function writeList(elements: readonly ASTNode[], write: Write): string {
   return elements.length === 0 ? '[]' : made(`[${elements.map(write).join(', ')}]`);
 }
 
-function writeCall(
-  { args: [name, args], start }: ASTNode & { op: 'call' },
-  write: Write,
-  patternAt: PatternAt,
-): string {
+function writeCall({ args: [name, args] }: ASTNode & { op: 'call' }, write: Write): string {
   const all = args.map(write).join(', ');
   switch (name) {
     case 'has':
       return `has(${all})`;
-    case 're2':
-      return `__find(__work, ${args.slice(0, 1).map(write).join('')}, ${patternAt(start)})`;
     case 'timestamp':
       return `timestamp(__moment(__work, ${all}))`;
     case 'duration':

@@ -3,11 +3,12 @@ import { MAX_MACRO_DEPTH } from './limits.ts';
 
 /** Functions that conditions may call. What is not here cannot be called: its cost is not known. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
-  ...['has', 'size', 'int', 'double', 'string', 'bool', 'timestamp', 'duration', 're2'],
+  ...['has', 'size', 'int', 'double', 'string', 'bool', 'timestamp', 'duration'],
+  ...['re2', 'matches'],
 ]);
 /** Methods that conditions may call, besides {@link MACROS}. */
 const METHODS: ReadonlySet<string> = new Set([
-  ...['startsWith', 'endsWith', 'contains', 'indexOf', 'lastIndexOf', 'substring', 'split'],
+  ...['matches', 'startsWith', 'endsWith', 'contains', 'indexOf', 'lastIndexOf', 'substring', 'split'],
   ...['lowerAscii', 'upperAscii', 'trim', 'size'],
   ...['getFullYear', 'getMonth', 'getDate', 'getDayOfMonth', 'getDayOfWeek'],
   ...['getHours', 'getMinutes', 'getSeconds', 'getMilliseconds'],
@@ -56,9 +57,28 @@ export function objectionsTo(node: ASTNode, depth = 0): readonly Objection[] {
   ];
 }
 
-export function patternCalls(node: ASTNode): readonly (ASTNode & { op: 'call' })[] {
-  const own = node.op === 'call' && node.args[0] === 're2' ? [node] : [];
-  return [...own, ...childrenOf(node).flatMap(patternCalls)];
+/** A search for a pattern: `re2(text, 'pattern')`, `matches(text, 'pattern')` or `text.matches('pattern')`. */
+export interface PatternCall {
+  readonly node: ASTNode;
+  readonly name: string;
+  /** Each absent where it is not written. */
+  readonly text: ASTNode | undefined;
+  readonly pattern: ASTNode | undefined;
+}
+
+/** The search that a node is. */
+export function asPatternCall(node: ASTNode): PatternCall | undefined {
+  if (node.op === 'call' && (node.args[0] === 're2' || node.args[0] === 'matches')) {
+    const [name, [text, pattern]] = node.args;
+    return { node, name, text, pattern };
+  }
+  if (node.op !== 'rcall' || node.args[0] !== 'matches') return undefined;
+  const [name, text, [pattern]] = node.args;
+  return { node, name, text, pattern };
+}
+
+export function patternCalls(node: ASTNode): readonly PatternCall[] {
+  return [asPatternCall(node) ?? [], ...childrenOf(node).map(patternCalls)].flat();
 }
 
 function objectionsToOne(node: ASTNode): readonly Objection[] {
@@ -79,8 +99,6 @@ function objectionsToOne(node: ASTNode): readonly Objection[] {
 }
 
 function objectionsToCall(node: ASTNode, name: string, known: ReadonlySet<string>): readonly Objection[] {
-  // A backtracking regular expression and a predicate made for it stop the whole process for minutes.
-  if (name === 'matches') return [objection(node, "matches() is not available; write re2(text, 'pattern')")];
   return known.has(name) ? [] : [objection(node, `${name}() is not available in a condition`)];
 }
 

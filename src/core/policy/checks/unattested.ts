@@ -6,6 +6,7 @@ import type { CompiledPolicy } from '../compile/compile.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
 import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
+import { isOfType } from '../reports/describe.ts';
 import { parseTime } from '../time.ts';
 
 /** Statements of one kind that are judged: every condition on each may use up its budget of work. */
@@ -23,7 +24,7 @@ function statementsFor(
   { predicateType, from }: AttestationRequirement,
   { signatures }: Pick<Evidence, 'signatures'>,
 ) {
-  const reading = readStatements(signatures, from, (says) => says.predicateType === predicateType);
+  const reading = readStatements(signatures, from, (says) => isOfType(says.predicateType, predicateType));
   return { ...reading, judged: newest(reading.accepted) };
 }
 
@@ -107,8 +108,9 @@ function judgeStatement(
 }
 
 /**
- * Where well-known predicates say when they were made: SLSA provenance v1 and v0.2, cosign's vulnerability predicate,
- * the in-toto vulnerability predicate, CycloneDX and SPDX documents.
+ * Where well-known predicates say when they were made, the latest moment first: SLSA provenance v1 and v0.2, cosign's
+ * vulnerability predicate, the in-toto vulnerability predicate, CycloneDX and SPDX documents, SLSA's verification summary,
+ * in-toto's simple verification result, OpenVEX, CSAF, and what cosign puts around a predicate of one's own.
  */
 const PLACES: readonly (readonly string[])[] = [
   ['runDetails', 'metadata', 'finishedOn'],
@@ -116,6 +118,16 @@ const PLACES: readonly (readonly string[])[] = [
   ['metadata', 'scanFinishedOn'],
   ['metadata', 'timestamp'],
   ['creationInfo', 'created'],
+  ['timeVerified'],
+  ['timeCreated'],
+  ['last_updated'],
+  ['timestamp'],
+  ['Timestamp'],
+  ['document', 'tracking', 'current_release_date'],
+  // Some builders and scanners state only when they began: older than the truth, so never too young.
+  ['runDetails', 'metadata', 'startedOn'],
+  ['metadata', 'buildStartedOn'],
+  ['metadata', 'scanStartedOn'],
 ];
 
 /** When a statement says it was made; as trustworthy as who signed it. */

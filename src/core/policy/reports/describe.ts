@@ -34,6 +34,20 @@ export function describePredicate(predicateType: string): PredicateDescription |
   )?.[1];
 }
 
+/** A version behind a predicate type: `/v1`, `/v2.3`, `/1.5`. */
+const VERSION = /^\/v?\d+(?:\.\d+){0,3}$/;
+
+/**
+ * Whether a statement of this type is of the kind that is wanted: of exactly this type or, where the wanted one names no
+ * version, of any version of it: `https://spdx.dev/Document` is also `https://spdx.dev/Document/v2.3`.
+ */
+export function isOfType(predicateType: string, wanted: string): boolean {
+  if (predicateType === wanted) return true;
+  if (!predicateType.startsWith(`${wanted}/`) || VERSION.test(wanted.slice(wanted.lastIndexOf('/'))))
+    return false;
+  return VERSION.test(predicateType.slice(wanted.length));
+}
+
 export function isVulnerabilityReport(predicateType: string): boolean {
   return describePredicate(predicateType) === 'vulnerability report';
 }

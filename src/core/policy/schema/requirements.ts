@@ -65,18 +65,22 @@ const lifecycle = z.strictObject({
 });
 
 const condition = z.strictObject({
-  cel: text(2048).describe('CEL over `predicate`, `image` and `now`; must be true.'),
+  cel: text(2048).describe(
+    "CEL over `predicate`, `image` and `now`; must be true. Patterns are of RE2 and written out: `predicate.builder.id.matches('^https://github.com/')`.",
+  ),
   message: text(256).describe('What a refused person reads when it is false.'),
 });
 
 const attestation = z.strictObject({
   predicateType: text(512).describe(
-    'What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`.',
+    'What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`: exactly this type or, where it names no version, any version of it (`https://spdx.dev/Document` is also `https://spdx.dev/Document/v2.3`).',
   ),
   from: names.min(1, 'needs at least one authority').describe('Authorities whose statements count.'),
   maxAge: duration
     .optional()
-    .describe('How old it may be, by the time a log or timestamp proves, else by the time it states.'),
+    .describe(
+      'How old it may be, by the time a log or timestamp proves, else by the time it states: SLSA provenance and verification summaries, SVR, OpenVEX, CSAF, CycloneDX, SPDX, vulnerability reports, and what cosign puts around a predicate of your own.',
+    ),
   conditions: list(condition, 16).default([]).describe('What must hold of its content.'),
 });
 

@@ -69,6 +69,45 @@ describe('unattested', () => {
     });
   }
 
+  for (const [title, type, predicate] of [
+    ['a verification summary', 'https://slsa.dev/verification_summary/v1', { timeVerified: JUNE }],
+    ['a simple verification result', 'https://in-toto.io/attestation/svr/v0.2', { timeCreated: JUNE }],
+    ['OpenVEX', 'https://openvex.dev/ns', { timestamp: JUNE }],
+    ['OpenVEX that was updated', 'https://openvex.dev/ns', { timestamp: MAY, last_updated: JUNE }],
+    ["cosign's own", 'https://cosign.sigstore.dev/attestation/v1', { Data: 'hello', Timestamp: JUNE }],
+    ['CSAF', 'https://example.com/csaf', { document: { tracking: { current_release_date: JUNE } } }],
+    ['provenance with a start only', TYPE, { runDetails: { metadata: { startedOn: JUNE } } }],
+  ] as const) {
+    it(`maxAge finds the time that ${title} states`, () => {
+      const aged = { predicateType: type, ...AGED };
+      const at = (stated: unknown) => inShort(verdict([provenBy(key, statementOf(type, stated))], aged));
+      expect(at(predicate)).to.equal('allow');
+      expect(at(JSON.parse(JSON.stringify(predicate).replaceAll(JUNE, MAY)))).to.equal(
+        'deny AttestationTooOld',
+      );
+      expect(at(JSON.parse(JSON.stringify(predicate).replaceAll(JUNE, JULY)))).to.equal(
+        'deny AttestationTooOld',
+      );
+    });
+  }
+
+  for (const [wanted, stated, expected] of [
+    ['https://spdx.dev/Document', 'https://spdx.dev/Document/v2.3', 'allow'],
+    ['https://cyclonedx.org/bom', 'https://cyclonedx.org/bom/1.5', 'allow'],
+    ['https://openvex.dev/ns', 'https://openvex.dev/ns/v0.2.0', 'allow'],
+    ['https://spdx.dev/Document/v2.3', 'https://spdx.dev/Document', 'deny AttestationMissing'],
+    ['https://spdx.dev/Document/v2.3', 'https://spdx.dev/Document/v2.2', 'deny AttestationMissing'],
+    ['https://slsa.dev/provenance/v1', 'https://slsa.dev/provenance/v1/v2', 'deny AttestationMissing'],
+    ['https://spdx.dev/Document', 'https://spdx.dev/Document/evil', 'deny AttestationMissing'],
+    ['https://spdx.dev/Document', 'https://spdx.dev/Document/v2.3/evil', 'deny AttestationMissing'],
+    ['https://spdx.dev/Document', 'https://spdx.dev/Documents/v1', 'deny AttestationMissing'],
+  ] as const)
+    it(`S02: of ${stated} where ${wanted} is wanted: ${expected}`, () => {
+      expect(inShort(verdict([provenBy(key, statementOf(stated, {}))], { predicateType: wanted }))).to.equal(
+        expected,
+      );
+    });
+
   const text = (...given: Parameters<typeof verdict>) => verdict(...given).findings[0]?.found;
 
   it('S01: the refusal mentions an unsigned attestation, and one with another signer', () => {
