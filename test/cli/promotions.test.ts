@@ -168,6 +168,23 @@ describe('pratique plan and pratique promote', () => {
     }
   });
 
+  it('P16 believes no fixed date of a build tool', async () => {
+    const created = 'org.opencontainers.image.created';
+    const dates = {
+      '1.0.0': '0001-01-01T00:00:00Z',
+      '2.0.0': '1980-01-01T00:00:01Z',
+      '3.0.0': '2024-01-01T00:00:00Z',
+    };
+    for (const [tag, date] of Object.entries(dates))
+      await pushImage({ ...place('quarantine/app'), tag }, { salt: tag, annotations: { [created]: date } });
+    const ran = await give(
+      ['plan', '-o', 'json'],
+      [promotion({}, { tags: { semver: ['*'], minAge: '72h' } })],
+    );
+    const { plans } = JSON.parse(ran.out) as { plans: { images: { tag: string }[] }[] };
+    expect(plans.map(({ images }) => images.map(({ tag }) => tag))).to.deep.equal([['3.0.0']]);
+  });
+
   it('fails for a tag that the source does not have', async () => {
     await push('1.0.0');
     const ran = await give(['promote', '-o', 'json'], [promotion({}, { tags: { explicit: ['9.9.9'] } })]);

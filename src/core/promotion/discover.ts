@@ -11,6 +11,7 @@ import { CREATED } from './records/artifact.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
+import { claimedTime } from './selection/claimed-time.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
 import { needsOf, nothingSelected, selectByAge, selectByName } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
@@ -144,7 +145,10 @@ const MAX_CONFIG_BYTES = 1024 * 1024;
 
 const config = z.object({ created: z.string().nullish() });
 
-/** When the image behind a tag says it was made, by its annotation or its config; `undefined` when that cannot be learned. */
+/**
+ * When the image behind a tag says it was made, by its annotation or else its config; `undefined` when that cannot be learned, or is
+ * a date that build tools write into every image.
+ */
 async function createdAt(
   ref: ImageRef,
   parts: DiscoverParts,
@@ -152,22 +156,21 @@ async function createdAt(
 ): Promise<Date | undefined> {
   // An image of unknown age is left out by the selection by age: the others are still promoted.
   const asked = tryAgain(() => claimOf(ref, parts.source, signal), parts, signal);
-  const said = await orFault(asked, () => undefined, signal);
-  const date = new Date(said ?? NaN);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  return orFault(asked, () => undefined, signal);
 }
 
 async function claimOf(
   ref: ImageRef,
   source: SourceRegistry,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Date | undefined> {
   const manifest = await source.manifest(ref, signal);
-  const said = manifest?.annotations[CREATED];
-  if (!manifest || said !== undefined) return said;
+  if (!manifest) return undefined;
+  const annotated = claimedTime(manifest.annotations[CREATED]);
+  if (annotated) return annotated;
   // The image itself, or the first one of an index: all are made together.
   const [first] = manifest.manifests;
   const image = first ? await source.manifest(pin(ref, first.digest), signal) : manifest;
   const bytes = image?.config && (await source.blob(ref, image.config, MAX_CONFIG_BYTES, signal));
-  return bytes && (config.safeParse(parseShort(bytes)).data?.created ?? undefined);
+  return claimedTime(bytes && config.safeParse(parseShort(bytes)).data?.created);
 }

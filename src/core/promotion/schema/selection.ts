@@ -35,7 +35,7 @@ export const tagsSchema = z
         by: choice(
           ['Semver', 'Created'],
           'Semver',
-          'Semver: the highest versions. Created: by the creation time that the image claims.',
+          'Semver: the highest versions. Created: by the creation time that the image claims, where it is not before March 2013.',
         ),
       })
       .optional()
@@ -45,7 +45,7 @@ export const tagsSchema = z
     minAge: duration
       .optional()
       .describe(
-        'How long ago the image must have been made, as it claims itself. One that claims no time is left out.',
+        'How long ago the image must have been made, as it claims itself. One that claims no time, or one before March 2013, which build tools write into every image, is left out.',
       ),
   })
   .refine(
