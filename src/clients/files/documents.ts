@@ -51,10 +51,20 @@ async function filesOf(path: string): Promise<Parsed<readonly string[]>> {
     if (!(await stat(path)).isDirectory()) return parsed([path]);
     const names = (await readdir(path)).filter((name) => /^[^.].*\.(?:ya?ml|json)$/.test(name)).sort();
     if (names.length > MAX_FILES) return problem(path, `holds more than ${MAX_FILES} files`);
-    return parsed(names.map((name) => join(path, name)));
+    const paths = names.map((name) => join(path, name));
+    // A pipe that no one writes to would be read for ever; one that is named by itself, as a shell does it, has its writer.
+    const odd = await Promise.all(paths.map(async (one) => !(await isReadable(one))));
+    const first = paths.find((_one, at) => odd[at]);
+    return first === undefined ? parsed(paths) : problem(first, 'is no regular file');
   } catch (error) {
     return problem(path, describe(error));
   }
+}
+
+/** Whether reading a file ends; one that is gone or a folder is reported when it is read. */
+async function isReadable(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined || found.isFile() || found.isDirectory();
 }
 
 function parseDocuments(file: string, text: Parsed<string>): Reading {

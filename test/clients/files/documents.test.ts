@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -127,6 +128,12 @@ describe('readDocuments', () => {
     expect((await read()).problems).to.deep.equal([
       { path: folder.path, message: 'holds more than 1000 files' },
     ]);
+  });
+
+  it('M09: refuses a pipe in a folder, which may never end, and names it', async () => {
+    const pipe = join(folder.path, 'a.yaml');
+    execFileSync('mkfifo', [pipe]);
+    expect((await read()).problems).to.deep.equal([{ path: pipe, message: 'is no regular file' }]);
   });
 
   it('reports errors of the file system in words', async () => {
