@@ -33,6 +33,14 @@ export async function together<T>(
   }
 }
 
+/**
+ * Whether a registry has refused to replace what lies under a tag: its tags are immutable, or this login may not. What may pass, what is
+ * too large and what was not granted is something else.
+ */
+export function isKeptTag({ code, transient }: Fault): boolean {
+  return !transient && (code === 'RegistryDenied' || code === 'RegistryMisbehaved');
+}
+
 /** What work gives; instead of a Fault what is made of it, unless the signal has ended the work. */
 export async function orFault<T, U>(
   work: Promise<T>,

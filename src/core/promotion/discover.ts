@@ -108,12 +108,11 @@ async function hasReleaseRecords(
 ): Promise<boolean> {
   if (!promote?.sign || !by) return true;
   const { name: signer } = by;
-  if (promote.sign.format !== 'Legacy') {
+  const bundles = async (...predicateTypes: readonly string[]): Promise<boolean> => {
     const listed = await target.referrers(pin(to, digest), signal);
-    return [SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE].every((predicateType) =>
-      findBundle(listed, { predicateType, signer }),
-    );
-  }
+    return predicateTypes.every((predicateType) => findBundle(listed, { predicateType, signer }));
+  };
+  if (promote.sign.format !== 'Legacy') return bundles(SIGN_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE);
   const holds = async (claims: CosignLayerClaims): Promise<boolean> => {
     const content = await target.content(cosignTag(to, digest, claims.suffix), signal);
     return content !== undefined && findCosignLayer(content.manifest, claims) !== undefined;
@@ -122,7 +121,9 @@ async function hasReleaseRecords(
     holds({ suffix: 'sig', signer }),
     holds({ suffix: 'att', signer, predicateType: RELEASE_PREDICATE_TYPE }),
   ]);
-  return signed && released;
+  // What a tag could not take lies in a bundle.
+  const lacked = [...(signed ? [] : [SIGN_PREDICATE_TYPE]), ...(released ? [] : [RELEASE_PREDICATE_TYPE])];
+  return lacked.length === 0 || bundles(...lacked);
 }
 
 /** The digest that an image will have at the target: its own, unless its index loses platforms. */

@@ -1,5 +1,5 @@
 import { artifactTypeOf, formatReference, pin, type Fault, type PinnedRef } from '../model/index.ts';
-import { orFault } from './concurrency.ts';
+import { isKeptTag, orFault } from './concurrency.ts';
 import { saysNothing } from './graph/carried.ts';
 import type { ImageNode } from './graph/nodes.ts';
 import { subjectOf } from './records/artifact.ts';
@@ -10,7 +10,7 @@ import { acquisitionRecord, acquisitionStatement, findAcquisition } from './reco
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
 import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
-import { blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
+import { alsoLeft, blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 
 /** The steps of a mirror, in their order: the flag and the record are there before the tag makes the image visible. */
@@ -102,6 +102,7 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
   const { target, run, startedAt, signer, spec, sourceAuthenticated } = parts;
   const copyReferrers = spec.attachments.carry !== 'None';
   return step('record', async ({ image, to }, learned, signal) => {
+    const left: string[] = [];
     for (const { manifest: about } of await copiedNodes(learned)) {
       const place = { target, to, about };
       const acquisition = {
@@ -112,20 +113,26 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
       if (!findAcquisition(await referrersAt(place, signal), acquisition))
         await attach(place, acquisitionRecord(acquisition, subjectOf(about)), signal);
       if (!signer || !sign) continue;
-      const signing = { signer, format: sign.format, at: startedAt };
+      const signing = { signer, format: sign.format, at: startedAt, left };
       const refused = await writeStatement(place, signing, acquisitionStatement(acquisition), signal);
       if (refused) return { status: 'failed', reason: refused };
     }
-    return { status: 'succeeded' };
+    return { status: 'succeeded', learned: alsoLeft(learned, left) };
   });
 }
 
 /** Writes the arrival into the history of the mirror, so that it is not pulled in again once it has been promoted and deleted. */
 function rememberStep({ startedAt, run }: StepParts, history: HistoryBook, { force }: MirrorSpec): Step {
-  return step('remember', async ({ image: { digest }, planned: { tag, action } }, _, signal) => {
+  return step('remember', async ({ image: { digest }, planned: { tag, action } }, learned, signal) => {
     if (history.has({ tag, digest }) && (action === 'UpToDate' || !force)) return { status: 'skipped' };
     const arrival = { sourceTag: tag, sourceDigest: digest, destTag: tag, syncedAt: startedAt, run, force };
-    const refused = await history.add(arrival, signal);
+    // The image has arrived, and has not failed because its arrival cannot be written down.
+    const kept = (fault: Fault): { readonly why: string } => {
+      if (!isKeptTag(fault)) throw fault;
+      return { why: `its arrival is not in the history, so it may be mirrored again: ${fault.message}` };
+    };
+    const refused = await orFault(history.add(arrival, signal), kept, signal);
+    if (refused && 'why' in refused) return { status: 'skipped', learned: alsoLeft(learned, [refused.why]) };
     return refused ? { status: 'failed', reason: refused } : { status: 'succeeded' };
   });
 }

@@ -13,7 +13,7 @@ import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import { copiedNodes } from './steps/nodes.ts';
-import { blocked, step } from './steps/step.ts';
+import { alsoLeft, blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
 import { attach, rootOf, writeSignature, writeStatement } from './steps/write.ts';
@@ -170,6 +170,7 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
   const { target, signer, startedAt } = parts;
   return step('attach', async ({ image: source, to }, learned, signal) => {
     const { scanned = [], gate, approval } = learned;
+    const left: string[] = [];
     const scan = mergeScans(scanned.flatMap((one) => (one.kind === 'scan' ? [one.output] : [])));
     // A report that another signer signed was copied with the image.
     if (!scan) return { status: 'skipped' };
@@ -185,11 +186,11 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     };
     const report = await attach(place, reportRecord(statement, record, subjectOf(about)), signal);
     if (signer && sign) {
-      const signing = { signer, format: sign.format, at: startedAt };
+      const signing = { signer, format: sign.format, at: startedAt, left };
       const refused = await writeStatement(place, signing, statement, signal);
       if (refused) return { status: 'failed', reason: refused };
     }
-    return { status: 'succeeded', learned: { report } };
+    return { status: 'succeeded', learned: { report, ...alsoLeft(learned, left) } };
   });
 }
 
@@ -219,7 +220,8 @@ function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations 
   const { target, signer, startedAt: at } = parts;
   return step('sign', async (task, learned, signal) => {
     if (!signer) throw new Error('there is no signer');
-    const signing = { signer, format, at };
+    const left: string[] = [];
+    const signing = { signer, format, at, left };
     const place = { target, to: task.to };
     const root = { ...place, about: rootOf(learned) };
     let refused = await writeSignature(root, signing, annotations, signal);
@@ -231,7 +233,8 @@ function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations 
       const statement = releaseOf({ ...task, about }, learned, parts, promote);
       refused = await writeStatement({ ...place, about }, signing, statement, signal);
     }
-    return refused ? { status: 'failed', reason: refused } : { status: 'succeeded' };
+    if (refused) return { status: 'failed', reason: refused };
+    return { status: 'succeeded', learned: alsoLeft(learned, left) };
   });
 }
 

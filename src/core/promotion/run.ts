@@ -126,9 +126,13 @@ function summaryOf({ moved, gate, ...learned }: Learned): Partial<ImageResult> {
 }
 
 /** What the result of an image says besides its decision. */
-function remarkOf({ sourceLeft, flagRestored }: Learned): string | undefined {
-  if (sourceLeft !== undefined) return `the source was not deleted: ${sourceLeft}`;
-  return flagRestored ? 'its quarantine flag was gone and was attached again' : undefined;
+function remarkOf({ sourceLeft, flagRestored, left = [] }: Learned): string | undefined {
+  const remarks = [
+    ...left,
+    ...(sourceLeft === undefined ? [] : [`the source was not deleted: ${sourceLeft}`]),
+    ...(flagRestored ? ['its quarantine flag was gone and was attached again'] : []),
+  ];
+  return remarks.length > 0 ? remarks.join('; ') : undefined;
 }
 
 function copied({ bytes, spared, blobs }: CopyProgress): Pick<ImageResult, 'bytes' | 'spared' | 'blobs'> {

@@ -73,7 +73,12 @@ async function publish(scan: ReturnType<typeof scanOf>, signer: ArtifactSigner) 
   const statement = { ...written, digest: await target.digestOf(written.json) };
   const record = { scan, source: TO, threshold: 'High', method: 'image', exceptions: [] } as const;
   await attach(place, reportRecord(statement, record, subjectOf(about)), forever());
-  const refused = await writeStatement(place, { signer, format: 'Both', at: AT }, statement, forever());
+  const refused = await writeStatement(
+    place,
+    { signer, left: [], format: 'Both', at: AT },
+    statement,
+    forever(),
+  );
   expect(refused).to.equal(undefined);
   return { statement, blobs, manifests };
 }
@@ -132,7 +137,7 @@ describe('a large report that is attached and signed', () => {
         },
       } as unknown as TargetRegistry;
       const place = { target, to: TO, about };
-      await writeStatement(place, { signer, format: 'Bundle', at: AT }, statement, forever());
+      await writeStatement(place, { signer, left: [], format: 'Bundle', at: AT }, statement, forever());
       expect(reads).to.equal(opened);
       expect(again.manifests).to.have.length(1 - opened);
     });

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { formatReference, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, ManifestContent, Reason } from '../../model/index.ts';
-import { together, type Start } from '../concurrency.ts';
+import type { Descriptor, Digest, Fault, ImageRef, ManifestContent, Reason } from '../../model/index.ts';
+import { isKeptTag, orFault, together, type Start } from '../concurrency.ts';
 import { blobsOf, carriedReferrers, countAttachments, type Graph } from '../graph/graph.ts';
 import type { BlobArrival, SourceRegistry, TargetRegistry } from '../ports.ts';
 import type { AttachmentCounts } from '../result.ts';
@@ -31,6 +31,12 @@ export interface CopyProgress {
   readonly spared: Readonly<Record<Exclude<BlobArrival, 'copied'>, number>>;
 }
 
+/** What came of a copy. */
+export interface Copied extends CopyProgress {
+  /** Tags of cosign's where the target has its own, which it does not let be replaced. */
+  readonly keptTags: readonly string[];
+}
+
 /** Transfers at the same time for one image: enough to hide latency; the registry's own budget is shared by all images. */
 const COPY_AT_ONCE = 16;
 
@@ -39,7 +45,7 @@ const COPY_AT_ONCE = 16;
  * the bytes it has at the source; cosign's tags merged into what the target has. Safe to repeat, and cheap where nothing is
  * missing. The first Fault ends this image, and this image only.
  */
-export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<CopyProgress> {
+export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Copied> {
   return together(signal, async (inner, start) => {
     const { graph, source, target, to, targetIsNew, concurrency = COPY_AT_ONCE } = request;
     const limited = (): Start => {
@@ -63,6 +69,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       );
     }
     const manifests = new Map<Digest, Promise<void>>();
+    const keptTags: string[] = [];
     /** Once all that a manifest needs is there; what this copy does not bring is there already. */
     const ready = async ({ manifest }: ManifestContent): Promise<void> => {
       const before = [...manifest.manifests, ...(manifest.subject ? [manifest.subject] : [])];
@@ -82,10 +89,14 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       const task = await looked;
       if (!isBrought(task)) return;
       await ready(task.one.content);
-      await push(() => pushTag(task, { target, to }, inner));
+      const kept = (fault: Fault): void => {
+        if (task.state !== 'merge' || !isKeptTag(fault)) throw fault;
+        keptTags.push(task.one.tag);
+      };
+      await push(() => orFault(pushTag(task, { target, to }, inner), kept, inner));
     });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
-    return tally.now();
+    return { ...tally.now(), keptTags };
   });
 }
 
@@ -180,10 +191,13 @@ const LOOK_AT_ONCE = 16;
  * `thorough` = it also asks for every child of the index: for a caller that deletes the source next.
  */
 export function verifyTarget(
-  request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & { readonly thorough?: boolean },
+  request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & {
+    readonly thorough?: boolean;
+    readonly keptTags?: readonly string[] | undefined;
+  },
   signal: AbortSignal,
 ): Promise<Arrived> {
-  const { graph, target, to, thorough = false } = request;
+  const { graph, target, to, thorough = false, keptTags = [] } = request;
   return together(signal, async (inner, start): Promise<Arrived> => {
     const limit = pLimit(LOOK_AT_ONCE);
     const ask: Start = (task) => start(() => limit(task));
@@ -201,7 +215,9 @@ export function verifyTarget(
       return digests.filter((digest) => theirs.has(digest));
     });
     const found = countAttachments(graph);
-    const apart = tags.filter(({ state }) => state === 'apart').length;
+    const isApart = ({ state, one }: TagTask) =>
+      state === 'apart' || (state === 'merge' && keptTags.includes(one.tag));
+    const apart = tags.filter(isApart).length;
     const present = tags.filter(({ state }) => state === 'present').length;
     const counts = { ...found, carried: seen.length + present, leftByRule: found.leftByRule + apart };
     if (absent.length === 0 && counts.carried === found.carried - apart) return { state: 'complete', counts };

@@ -1,5 +1,7 @@
 import * as z from 'zod';
+import { isKeptTag } from '../concurrency.ts';
 import {
+  Fault,
   formatReference,
   nameOf,
   parsed,
@@ -109,6 +111,7 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
   const ref = { registry: to.registry, repository: to.repository, tag: MIRROR_HISTORY_TAG };
   let history: MirrorHistory | undefined;
   let waiting: Arrival[] = [];
+  let kept: Fault | undefined;
   let writing: Promise<Reason | undefined> = Promise.resolve(undefined);
 
   const read = async (signal: AbortSignal): Promise<Parsed<MirrorHistory>> => {
@@ -147,7 +150,14 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
       if (!found.ok) return unreadable(found);
       history = appendArrivals(found.value, arrivals);
       if (history === found.value) return undefined;
-      await pushArtifact(target, ref, historyArtifact(history), signal);
+      try {
+        await pushArtifact(target, ref, historyArtifact(history), signal);
+      } catch (error) {
+        // What it does not have is not in it, and the other images of this run need not try.
+        history = found.value;
+        if (error instanceof Fault && isKeptTag(error)) kept = error;
+        throw error;
+      }
       const after = await read(signal);
       if (after.ok && arrivals.every((one) => wasMirrored(after.value, one))) return undefined;
     }
@@ -165,7 +175,8 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
     },
     has: ({ tag, digest }) =>
       history !== undefined && wasMirrored(history, { sourceTag: tag, sourceDigest: digest }),
-    add: (arrival, signal) => {
+    add: async (arrival, signal) => {
+      if (kept) throw kept;
       const { sourceTag, sourceDigest } = arrival;
       // Added again by the next try.
       const others = waiting.filter(

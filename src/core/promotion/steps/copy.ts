@@ -3,7 +3,7 @@ import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import type { Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
-import { blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
+import { alsoLeft, blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -22,7 +22,7 @@ export type BeforeCopy = (graph: Graph, to: ImageRef, signal: AbortSignal) => Pr
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
 export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
   const { source, target, progress } = parts;
-  return step('copy', async ({ image, to, targetIsNew: isNew, planned }, _, signal) => {
+  return step('copy', async ({ image, to, targetIsNew: isNew, planned }, learned, signal) => {
     const { tag } = planned;
     const [gathered, targetIsNew] = await Promise.all([gatherImage(image, parts, signal), isNew(signal)]);
     if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
@@ -36,15 +36,17 @@ export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
     };
     if (planned.action !== 'UpToDate') await before?.(graph, to, signal);
     const moved = await copyGraph({ graph, source, target, to, targetIsNew, onProgress }, signal);
-    return { status: 'succeeded', learned: { graph, moved } };
+    const left = moved.keptTags.map((one) => `${one} stays as it is, the target does not let it be replaced`);
+    return { status: 'succeeded', learned: { graph, moved, ...alsoLeft(learned, left) } };
   });
 }
 
 /** Counts again at the target what was carried there; less than was found is a failure. */
 export function verifyTargetStep({ target }: StepParts, thorough: boolean): Step {
-  return step('verify target', async ({ to }, { graph }, signal) => {
+  return step('verify target', async ({ to }, { graph, moved }, signal) => {
     if (!graph) throw new Error('nothing was copied that could be verified');
-    const { counts, reason } = await verifyTarget({ graph, target, to, thorough }, signal);
+    const keptTags = moved?.keptTags;
+    const { counts, reason } = await verifyTarget({ graph, target, to, thorough, keptTags }, signal);
     const learned = { counts };
     return reason ? { status: 'failed', reason, learned } : { status: 'succeeded', learned };
   });

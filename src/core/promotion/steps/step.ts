@@ -2,7 +2,7 @@ import type { JudgedReference } from '../../evidence/index.ts';
 import { Fault } from '../../model/index.ts';
 import type { Clock, Descriptor, Digest, ImageRef, PinnedRef, Reason } from '../../model/index.ts';
 import type { Approval } from '../approval.ts';
-import type { CopyProgress } from '../copy/copy.ts';
+import type { Copied } from '../copy/copy.ts';
 import type { GateResult } from '../gates/gate.ts';
 import type { Scanned } from '../gates/scan-gate.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -119,9 +119,11 @@ export interface Learned {
   readonly gateHash?: string;
   readonly approval?: Approval;
   readonly graph?: Graph;
-  readonly moved?: CopyProgress;
+  readonly moved?: Copied;
   /** What the target has of the attachments, counted there. */
   readonly counts?: AttachmentCounts;
+  /** What was not written, and why, although the image has arrived; each a clause for people. */
+  readonly left?: readonly string[];
   /** Why the source was not deleted, although it was to be. */
   readonly sourceLeft?: string;
   /** The quarantine flag of an image that had arrived was gone, and was attached again. */
@@ -161,6 +163,11 @@ export async function walk(
     }
   }
   return { ended: 'arrived', learned };
+}
+
+/** What was left so far, and this besides. */
+export function alsoLeft({ left = [] }: Learned, more: readonly string[]): Pick<Learned, 'left'> {
+  return more.length === 0 ? {} : { left: [...new Set([...left, ...more])] };
 }
 
 /** A refusal as a step gives it. */

@@ -1,4 +1,5 @@
-import { formatReference, pin } from '../../model/index.ts';
+import { Fault, formatReference, pin } from '../../model/index.ts';
+import { isKeptTag, orFault } from '../concurrency.ts';
 import type { Descriptor, ImageRef, Manifest, Reason } from '../../model/index.ts';
 import type {
   ArtifactSigner,
@@ -60,6 +61,8 @@ export interface Signing {
   readonly signer: ArtifactSigner;
   readonly format: SignSpec['format'];
   readonly at: Date;
+  /** Receives, for people, what could not be written in this form and lies in another. */
+  readonly left: string[];
 }
 
 /** Signs the image itself, unless this signer has done so. A reason = it cannot be written in the form that is wanted. */
@@ -98,17 +101,29 @@ async function write(place: WritePlace, order: Order, signal: AbortSignal): Prom
   let made: Promise<SignedContent> | undefined;
   const sign = (): Promise<SignedContent> => (made ??= order.sign());
   const once = { ...order, sign };
-  if (format !== 'Legacy' && !(await hasBundle(place, once, signal))) {
+  const asBundle = async (): Promise<void> => {
+    if (await hasBundle(place, once, signal)) return;
     const signed = await sign();
     const digest = await place.target.digestOf(signed.bundle);
     const about = { predicateType, signer: signer.name, subject: subjectOf(place.about), at };
     await attach(place, bundleArtifact(signed, { ...about, digest, statement: says }), signal);
-  }
-  return format === 'Bundle' ? undefined : writeLayer(place, once, signal);
+  };
+  if (format !== 'Legacy') await asBundle();
+  if (format === 'Bundle') return undefined;
+  const refused = await writeLayer(place, once, signal);
+  if (!(refused instanceof Fault)) return refused;
+  // A tag that cannot be replaced is no reason to leave the image unsigned for ever.
+  await asBundle();
+  order.left.push(`signed by a bundle beside it only: ${refused.message}`);
+  return undefined;
 }
 
-/** Adds a layer under cosign's tag to those of others. */
-async function writeLayer(place: WritePlace, order: Order, signal: AbortSignal): Promise<Reason | undefined> {
+/** Adds a layer under cosign's tag to those of others. A Fault = the registry does not let what is there be replaced. */
+async function writeLayer(
+  place: WritePlace,
+  order: Order,
+  signal: AbortSignal,
+): Promise<Reason | Fault | undefined> {
   const { target, to, about } = place;
   const { suffix, sign, signer, says } = order;
   const ref = cosignTag(to, about.digest, suffix);
@@ -123,8 +138,14 @@ async function writeLayer(place: WritePlace, order: Order, signal: AbortSignal):
     const why = made.problems.map(({ message }) => message).join('; ');
     return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
   }
-  if (made.value) await pushArtifact(target, ref, made.value, signal);
-  return undefined;
+  if (!made.value) return undefined;
+  const kept = (fault: Fault): Fault => {
+    if (existing && isKeptTag(fault)) return fault;
+    throw fault;
+  };
+  return orFault(pushArtifact(target, ref, made.value, signal), kept, signal).then(
+    (fault) => fault ?? undefined,
+  );
 }
 
 /** Records that claim to be ours and are opened; real images have one or two. */
