@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { isIndexType, isPinned, nameOf, pin, unknown } from '../model/index.ts';
 import type {
   ChildEvidence,
+  Digest,
   Evidence,
   Fact,
   ImageRef,
@@ -124,6 +125,52 @@ async function isSupported(
   return !incomplete && claims.every(({ moment }) => moment > reading.clock());
 }
 
+/** Platforms whose signatures are read for the message of a refusal: each costs requests, and one is an example for all. */
+const MAX_NEAR = 4;
+
+/**
+ * The same evidence with what lies near it: signatures of platforms of an index, and of indexes through which the tag leads to the
+ * image. For the message of a refusal, which it never changes into anything else: what cannot be read is not there.
+ */
+export async function gatherNear(
+  { ref, needs: { signatures: asked } }: Pick<Gathering, 'ref' | 'needs'>,
+  evidence: Evidence,
+  reading: Reading,
+): Promise<Evidence> {
+  const { image, manifest } = evidence;
+  if (!asked || !isPinned(image) || manifest.state !== 'found') return evidence;
+  const unsigned = { ...asked, unsigned: false };
+  const read = (digest: Digest) => readSignatures(pin(image, digest), unsigned, reading);
+  const platforms = isIndexType(manifest.value.mediaType)
+    ? await runnableOf(image, manifest.value, reading)
+    : [];
+  const listing = await readListing(ref, reading);
+  const near = [
+    ...('state' in platforms ? [] : platforms.slice(0, MAX_NEAR)).map(async ({ digest, platform }) => {
+      const name = platform || digest.slice(0, SHOWN_DIGEST);
+      return { kind: 'platform' as const, name, signatures: await read(digest) };
+    }),
+    ...(listing?.state === 'found' ? listing.value : []).map(async ({ image: { digest } }) => {
+      return {
+        kind: 'index' as const,
+        name: `${digest.slice(0, SHOWN_DIGEST)}…`,
+        signatures: await read(digest),
+      };
+    }),
+  ];
+  return { ...evidence, near: await Promise.all(near) };
+}
+
+/** Characters of a digest in a message. */
+const SHOWN_DIGEST = 'sha256:'.length + 12;
+
+function runnableOf(image: PinnedRef, index: Manifest, reading: Reading): ReturnType<typeof listRunnable> {
+  return listRunnable(index, async ({ digest }) => {
+    const child = await readManifest(pin(image, digest), reading);
+    return child.state === 'found' ? child.value : unknownOf(child);
+  });
+}
+
 /** Platforms judged at the same time. */
 const READ_AT_ONCE = 4;
 
@@ -137,10 +184,7 @@ async function readChildren(
   if (manifest.state !== 'found') return manifest;
   const { seenAt, value } = manifest;
   if (!isIndexType(value.mediaType)) return { state: 'absent', seenAt };
-  const platforms = await listRunnable(value, async ({ digest }) => {
-    const child = await readManifest(pin(image, digest), reading);
-    return child.state === 'found' ? child.value : unknownOf(child);
-  });
+  const platforms = await runnableOf(image, value, reading);
   if ('state' in platforms) return platforms;
   const atOnce = pLimit(READ_AT_ONCE);
   const children = platforms.map(({ digest, platform }) =>

@@ -11,6 +11,7 @@ import {
 import type {
   Evidence,
   Fact,
+  Finding,
   ImageRef,
   JudgedImage,
   NamedImage,
@@ -21,7 +22,7 @@ import type {
 import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
 import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
-import { evidenceWithout, gather } from './gather.ts';
+import { evidenceWithout, gather, gatherNear } from './gather.ts';
 import type { KeptAnnotations, Sources } from './ports.ts';
 import { keptFor } from './signature-layers.ts';
 
@@ -179,7 +180,15 @@ async function judgeIn(
   const again = await judgeWith({ ...reading, memory: reading.memory.recent(), thorough: true });
   // A refusal stands when it cannot be checked again: otherwise a registry that fails on purpose would turn a known no
   // into an unknown, which a policy may admit.
-  return again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
+  const last = again.verdict.findings.some(({ kind }) => kind === 'unknown') ? judged : again;
+  if (!last.evidence || !last.verdict.findings.some(isForWant)) return last;
+  const near = { ...reading, signal, kept };
+  return judgedBy(await gatherNear({ ref: use, needs }, last.evidence, near));
+}
+
+/** Whether an image is refused for want of a signature or statement: something near it may have one, and the message says so. */
+function isForWant({ kind, reason }: Finding): boolean {
+  return kind === 'refused' && (reason === 'Unsigned' || reason === 'AttestationMissing');
 }
 
 /** The sources to read these places with, or why nothing is read. */

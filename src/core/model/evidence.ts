@@ -135,6 +135,14 @@ export interface IndexEvidence {
   readonly signatures: Fact<readonly Signature[]>;
 }
 
+/** Signatures of something that people take for the image: one of its platforms, or an index that lists it. They never count for it. */
+export interface NearEvidence {
+  readonly kind: 'platform' | 'index';
+  /** How a message names it: `linux/arm64`, or its digest. */
+  readonly name: string;
+  readonly signatures: Fact<readonly Signature[]>;
+}
+
 /**
  * All that is known about one pinned image. Facts say what the registry reports and what signatures prove; which
  * annotation keys, artifact types and keys *count* is for a policy to say, so one fact serves every policy.
@@ -149,6 +157,8 @@ export interface Evidence {
   /** Every platform of a multi-platform image; absent for any other image. */
   readonly children: Fact<readonly ChildEvidence[]>;
   readonly successor: Fact<Successor>;
+  /** Read only for the message of a refusal; absent where nothing is refused for want of a signature. */
+  readonly near?: readonly NearEvidence[];
   /** The indexes through which the tag of the reference leads to its digest; absent where it names one of both only. */
   readonly indexes?: Fact<readonly IndexEvidence[]>;
   /** The answers of conditions, by their text, for each statement that they were asked of. */

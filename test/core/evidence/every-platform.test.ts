@@ -16,6 +16,45 @@ const everyChild = (onUnknown = 'Deny') =>
     require: { signatures: { from: ['ci'], platforms: 'EveryChild' } },
   });
 
+describe('the message of a refusal', () => {
+  const { registry, judge } = createBench();
+  const signed = registry.push(WEB, { annotations: { salt: 'near' } });
+  const of = (digest: Digest, mediaType: string = MEDIA_TYPE.ociManifest) =>
+    ({ mediaType, digest, size: 1, annotations: {}, platform: AMD64 }) satisfies Descriptor;
+  const foundOf = async (image: string) => {
+    const policy = policyOf({
+      authorities: [authority('ci', key)],
+      require: { signatures: { from: ['ci'] } },
+    });
+    const [judged] = await judge([image], [policy]);
+    expect(shortly(judged ? [judged] : [])).to.deep.equal(['deny Unsigned']);
+    return judged?.verdict.findings[0]?.found;
+  };
+
+  it('names the platform of an unsigned index that is signed', async () => {
+    pushSignatures(registry, WEB, signed, [simpleSigning({ digest: signed, key })]);
+    const index = registry.push(WEB, { manifests: [of(signed)] });
+    expect(await foundOf(`${WEB}@${index}`)).to.contain(
+      'linux/amd64 in this index is signed, the index itself is not',
+    );
+  });
+
+  it('names the signed index through which the tag leads to an unsigned image', async () => {
+    const child = registry.push(WEB, { annotations: { salt: 'child' } });
+    const index = registry.push(WEB, { manifests: [of(child)], tag: 'near' });
+    pushSignatures(registry, WEB, index, [simpleSigning({ digest: index, key })]);
+    expect(await foundOf(`${WEB}:near@${child}`)).to.contain(
+      `the index ${index.slice(0, 19)}… that lists it is signed, this image itself is not`,
+    );
+  });
+
+  it('is the same where nothing near can be read', async () => {
+    const absent = of(`sha256:${'1'.repeat(64)}`, MEDIA_TYPE.ociIndex);
+    const index = registry.push(WEB, { manifests: [absent, of(signed)] });
+    expect(await foundOf(`${WEB}@${index}`)).to.contain('no signature by authority "ci"; none found');
+  });
+});
+
 describe('a policy that requires signatures of every platform', () => {
   const { registry, judge } = createBench();
   const image = (salt: string, isSigned = false): Digest => {

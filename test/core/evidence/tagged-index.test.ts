@@ -1,9 +1,15 @@
 import { expect } from 'chai';
 import { Fault, MEDIA_TYPE, type Descriptor, type Digest } from '../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../support/policies.ts';
-import { signingKey, statementBundle } from '../../support/signing.ts';
+import { signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
 import { RELEASE_PREDICATE_TYPE } from '../../support/signed-images.ts';
-import { attachBundle, createBench, shortly, type Bench } from '../../support/verification.ts';
+import {
+  attachBundle,
+  createBench,
+  pushSignatures,
+  shortly,
+  type Bench,
+} from '../../support/verification.ts';
 
 const WEB = 'registry.example.com/shop/web';
 const FLAG = 'application/vnd.pratique.quarantine.v1+json';
@@ -145,7 +151,8 @@ describe('a reference with tag and digest', () => {
       { authorities: [authority('release', key)] },
     );
     const before = bench.registry.count('tagDigest');
-    await judge(`${WEB}:1.4@${child}`, signatures);
+    pushSignatures(bench.registry, WEB, child, [simpleSigning({ digest: child, key })]);
+    expect(await judge(`${WEB}:1.4@${child}`, signatures)).to.equal('allow');
     expect(bench.registry.count('tagDigest')).to.equal(before);
   });
 });

@@ -38,6 +38,7 @@ function madeByKey(
   roots: readonly RootMaterial[],
   parsed: ParsedTrust,
 ): AskProofs | string {
+  if (keys.length === 0) return 'made by a key, where an identity by certificate is asked for';
   const known = keys.map((one) => ({ fingerprint: one.fingerprint, key: parsed.key(one) }));
   const makers = known.filter(({ key }) => isSignedBy(material, key));
   if (makers.length === 0)

@@ -28,6 +28,20 @@ export function unknownFinding({ name }: CompiledPolicy, { reason, transient }: 
   return { kind: 'unknown', reason: reason.code, found: reason.detail, next, policy: name, transient };
 }
 
+/** What near the image has what it lacks itself, as a clause with `; ` in front; empty where nothing has. */
+export function nearMiss(
+  near: Evidence['near'],
+  has: (signatures: Evidence['signatures']) => boolean,
+  what: string,
+): string {
+  const good = (near ?? []).filter(({ signatures }) => has(signatures));
+  const names = (wanted: 'platform' | 'index') =>
+    good.flatMap(({ kind, name }) => (kind === wanted ? [name] : [])).join(', ');
+  const [platforms, indexes] = [names('platform'), names('index')];
+  if (platforms !== '') return `; ${platforms} in this index is ${what}, the index itself is not`;
+  return indexes === '' ? '' : `; the index ${indexes} that lists it is ${what}, this image itself is not`;
+}
+
 export function notThere({ policy }: Given): Finding {
   const found = 'the registry has no such image, or hides it from this login';
   return refused(policy, 'ImageNotFound', found, 'check name, tag and pull access');

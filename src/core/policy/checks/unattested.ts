@@ -4,7 +4,7 @@ import type { ConditionOutcome, Evidence, Finding, ImageRef, StatementClaim } fr
 import type { Condition, ConditionVariables } from '../cel/condition.ts';
 import type { CompiledPolicy } from '../compile/compile.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
-import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
+import { nearMiss, notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 import { ageObjection, foundInstead, readStatements, type AcceptedStatement } from './statements.ts';
 import { isOfType } from '../reports/describe.ts';
 import { parseTime } from '../time.ts';
@@ -76,7 +76,10 @@ function judge(requirement: AttestationRequirement, given: Given): Finding | und
   if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
   if (first) return first;
   const names = nameAuthorities(from);
-  const found = `no ${predicateType} by ${names}; ${foundInstead(reading)}`;
+  const has = (signatures: Evidence['signatures']) =>
+    statementsFor(requirement, { signatures }).accepted.length > 0;
+  const near = nearMiss(evidence.near, has, 'attested');
+  const found = `no ${predicateType} by ${names}; ${foundInstead(reading)}${near}`;
   return refused(policy, 'AttestationMissing', found, `have ${names} attest this digest`);
 }
 

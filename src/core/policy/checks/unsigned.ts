@@ -2,7 +2,7 @@ import type { Evidence, Finding, ProvenSignature, Unknown } from '../../model/in
 import { nameAuthorities, objection, signerId, type Authority } from '../compile/authority.ts';
 import type { SignatureRequirement } from '../compile/requirements.ts';
 import { readSignatures, type SignatureReading } from '../readings.ts';
-import { notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
+import { nearMiss, notThere, refused, unknownFinding, type Check, type Given } from './check.ts';
 
 type Lack = string | Unknown | undefined;
 
@@ -18,9 +18,17 @@ export const unsigned: Check = (given) => {
   const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
   if (lack === undefined) return undefined;
   if (typeof lack !== 'string') return doubt(given, lack);
-  const names = nameAuthorities(signatures.from);
-  return refused(policy, 'Unsigned', lack, `have ${names} sign this digest`);
+  const near = nearMiss(evidence.near, (signed) => lacking(signed, signatures) === undefined, 'signed');
+  const missing = signatures.from.filter((one) => !signersIn(evidence.signatures, signatures).includes(one));
+  const names = nameAuthorities(missing.length > 0 ? missing : signatures.from);
+  return refused(policy, 'Unsigned', `${lack}${near}`, `have ${names} sign this digest`);
 };
+
+/** The authorities of which a signature counts. */
+function signersIn(fact: Evidence['signatures'], requirement: SignatureRequirement): readonly Authority[] {
+  const counting = readSignatures(fact).proven.filter((signature) => hasAnnotations(signature, requirement));
+  return requirement.from.filter((authority) => counting.some((one) => isBy(one, authority)));
+}
 
 /** An index that runtimes read in different ways is known, and is a no; all else that is not known stays open. */
 function doubt({ policy }: Given, why: Unknown): Finding {
@@ -38,7 +46,8 @@ function lacking(signatures: Evidence['signatures'], requirement: SignatureRequi
   const signers = new Set(accepted.map(signerId));
   if (Math.min(authorities.length, signers.size) >= requirement.atLeast) return undefined;
   if (reading.incomplete) return reading.incomplete;
-  return [missing(authorities, requirement), nearest(reading, requirement)].join('; ');
+  const others = nearest(reading, requirement, accepted.length > 0 ? 'no other found' : 'none found');
+  return [missing(authorities, requirement), others].join('; ');
 }
 
 function lackingOfChildren({ children }: Evidence, requirement: SignatureRequirement): Lack {
@@ -71,14 +80,18 @@ function missing(signers: readonly Authority[], { from, atLeast }: SignatureRequ
 }
 
 /** What was found instead, with the nearest reason each one does not count. */
-function nearest({ proven, unproven }: SignatureReading, requirement: SignatureRequirement): string {
+function nearest(
+  { proven, unproven }: SignatureReading,
+  requirement: SignatureRequirement,
+  none: string,
+): string {
   const whys = [
     ...proven.flatMap((signature) => whyNot(signature, requirement) ?? []),
     ...unproven.map(({ why }) => why),
   ];
-  if (whys.length === 0) return 'none found';
+  if (whys.length === 0) return none;
   const shown = [...new Set(whys)].slice(0, MAX_REASONS_SHOWN).join('; ');
-  return `${whys.length} found, ${shown}`;
+  return `${whys.length}${none === 'none found' ? '' : ' other'} found, ${shown}`;
 }
 
 /** Why a proven signature does not count; `undefined` when it does. */

@@ -117,6 +117,13 @@ describe('unattested', () => {
     );
   });
 
+  it('the refusal names platforms that have the attestation where the index has none', () => {
+    const near = [{ kind: 'platform', name: 'linux/amd64', signatures: found([by()]) } as const];
+    expect(verdict([], {}, { near }).findings[0]?.found).to.equal(
+      `no ${TYPE} by authority "ci"; none found; linux/amd64 in this index is attested, the index itself is not`,
+    );
+  });
+
   it('the refusal shows the message of the condition', () => {
     expect(text([by(JUNE, 'laptop')], ON_CI)).to.equal('build it on ci');
   });

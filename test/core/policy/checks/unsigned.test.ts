@@ -55,7 +55,11 @@ describe('unsigned', () => {
     const two = { from: ['release', 'ci'], atLeast: 2 };
     expect(judge([provenBy(a), provenBy(a)], two)).to.equal('deny Unsigned');
     expect(foundText([provenBy(a)], two)).to.equal(
-      '1 of 2 signatures (by authority "release"), accepted from authority "release" or "ci"; none found',
+      '1 of 2 signatures (by authority "release"), accepted from authority "release" or "ci"; no other found',
+    );
+    expect(verdict([provenBy(a)], two).findings[0]?.next).to.equal('have authority "ci" sign this digest');
+    expect(foundText([provenBy(a), provenBy(stranger)], two)).to.contain(
+      '; 1 other found, made by another key',
     );
     expect(foundText([], two)).to.equal(
       '0 of 2 signatures, accepted from authority "release" or "ci"; none found',
@@ -107,6 +111,33 @@ describe('unsigned', () => {
     const { kind, findings } = verdictOf([policy()], { evidence: evidenceOf({ signatures: UNKNOWN_FACT }) });
     expect(kind).to.equal('unknown');
     expect(findings[0]).to.include({ transient: true, next: 'try again in a moment' });
+  });
+
+  const near = (kind: 'platform' | 'index', name: string, ...signatures: Signature[]) => ({
+    kind,
+    name,
+    signatures: found(signatures),
+  });
+
+  it('the message names platforms that are signed where the index is not, and they never count', () => {
+    const facts = {
+      near: [
+        near('platform', 'linux/amd64', provenBy(a)),
+        near('platform', 'linux/arm64', provenBy(stranger)),
+        { kind: 'platform', name: 'linux/arm', signatures: UNKNOWN_FACT } as const,
+      ],
+    };
+    expect(judge([], undefined, facts)).to.equal('deny Unsigned');
+    expect(foundText([], undefined, facts)).to.equal(
+      'no signature by authority "release" or "ci"; none found; linux/amd64 in this index is signed, the index itself is not',
+    );
+  });
+
+  it('the message names an index that is signed where the image is not', () => {
+    const facts = { near: [near('index', 'sha256:abc…', provenBy(a)), near('index', 'sha256:def…')] };
+    expect(foundText([], undefined, facts)).to.equal(
+      'no signature by authority "release" or "ci"; none found; the index sha256:abc… that lists it is signed, this image itself is not',
+    );
   });
 
   it('an image that does not exist is not found', () => {
