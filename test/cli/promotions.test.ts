@@ -192,6 +192,39 @@ describe('pratique plan and pratique promote', () => {
     expect(ran.code).to.equal(2);
   });
 
+  it('reports a named tag that is not listed, and promotes the others', async () => {
+    await push('1.0.0');
+    const tags = { semver: ['*'], explicit: ['gone'] };
+    const ran = await give(['promote', '-o', 'json'], [promotion({}, { tags })]);
+    const { runs } = JSON.parse(ran.out) as { runs: { images: { tag: string; reason?: string }[] }[] };
+    expect(runs.flatMap(({ images }) => images.map(({ tag, reason }) => [tag, reason]))).to.deep.equal([
+      ['1.0.0', undefined],
+      ['gone', 'ImageNotFound'],
+    ]);
+    expect([ran.code, await listTags(place('golden/app'))]).to.deep.equal([2, ['1.0.0']]);
+  });
+
+  it('plans with every tag that is left out, and why', async () => {
+    for (const tag of ['1.0.0', '2.0.0', 'latest', '2.0.0-rc.1', 'mirror-history']) await push(tag);
+    const tags = { semver: ['*'], newest: { count: 1 }, exclude: ['^lat'] };
+    const ran = await give(['plan'], [promotion({}, { tags })]);
+    for (const line of [
+      'NotNewest (others are newer, and tags.newest takes no more): 1.0.0',
+      'Excluded (a pattern of tags.exclude is found in it): latest',
+      'NotSelected (no range or pattern selects it): 2.0.0-rc.1',
+      'Reserved (it belongs to another image, to a backup or to the books): mirror-history',
+    ])
+      expect(ran.out).to.include(`  left out as ${line}\n`);
+    const forScripts = await give(['plan', '-o', 'json'], [promotion({}, { tags })]);
+    const { plans } = JSON.parse(forScripts.out) as { plans: { leftOut: { tag: string }[] }[] };
+    expect(plans.flatMap(({ leftOut }) => leftOut.map(({ tag }) => tag)).toSorted()).to.deep.equal([
+      '1.0.0',
+      '2.0.0-rc.1',
+      'latest',
+      'mirror-history',
+    ]);
+  });
+
   it('ignores kustomization.yaml beside the promotions of a folder', async () => {
     await push('1.0.0');
     const folder = await temporaryFolder({

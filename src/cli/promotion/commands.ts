@@ -89,8 +89,8 @@ async function reportOf<Row>(
   try {
     const found = await execution.plan(signal, restingOn(terminal, promotion));
     if (found.state === 'refused') return failure(head, { ...found.reason, isUnknown: false }, terminal);
-    const { nothing, images } = found;
-    return { ...head, ...(nothing !== undefined && { message: nothing }), rows: await work(images) };
+    const { nothing, images, leftOut } = found;
+    return { ...head, ...(nothing !== undefined && { message: nothing }), rows: await work(images), leftOut };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return failure(head, { code: error.code, detail: error.message, isUnknown: true }, terminal);

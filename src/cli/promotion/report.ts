@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
 import { oneLine, type Digest, type ReasonCode } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
-import { countResults, MAX_WAIVED, type ImageResult, type PlannedImage } from '../../core/promotion/index.ts';
+import { countResults, MAX_WAIVED, WHY_LEFT_OUT } from '../../core/promotion/index.ts';
+import type { ImageResult, LeftOut, PlannedImage } from '../../core/promotion/index.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { printDocument, type OutputFormat } from '../output.ts';
 
@@ -26,6 +27,8 @@ export interface ReportOptions<Row> {
   readonly reason?: ReasonCode;
   readonly isUnknown?: boolean;
   readonly rows: readonly Row[];
+  /** Tags that are not taken, and why. */
+  readonly leftOut?: readonly LeftOut[] | undefined;
 }
 
 export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
@@ -37,14 +40,29 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}`;
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}${leftOutOf(plan)}`;
     })
     .join('\n');
 }
 
+/** Most tags that a table lists for one reason; a repository may have thousands. JSON and YAML list all of them. */
+const MAX_LEFT_OUT = 100;
+
+/** One line for each reason why tags are not taken. */
+function leftOutOf({ leftOut = [] }: ReportOptions<unknown>): string {
+  return [...Map.groupBy(leftOut, ({ why }) => why)]
+    .map(([why, all]) => {
+      const tags = all.slice(0, MAX_LEFT_OUT).map(({ tag }) => oneLine(tag));
+      const more = all.length - tags.length;
+      const rest = more > 0 ? ` and ${String(more)} more, which -o json lists` : '';
+      return `  left out as ${why} (${WHY_LEFT_OUT[why]}): ${tags.join(', ')}${rest}\n`;
+    })
+    .join('');
+}
+
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
-    const reported = runs.map(({ rows, isUnknown: _, ...rest }) => ({
+    const reported = runs.map(({ rows, isUnknown: _, leftOut: __, ...rest }) => ({
       ...rest,
       counts: countResults(rows),
       images: rows,

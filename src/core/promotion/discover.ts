@@ -13,7 +13,8 @@ import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
 import { claimedTime } from './selection/claimed-time.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
-import { needsOf, nothingSelected, selectByAge, selectByName } from './selection/select.ts';
+import { needsOf, nothingSelected, selectByAge, selectByName, WHY_LEFT_OUT } from './selection/select.ts';
+import type { LeftOut } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
 
 /** What is examined to plan a run. */
@@ -53,13 +54,22 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     created: needs.created ? await createdAt({ ...from, tag }, parts, signal) : undefined,
   }));
   const chosen = selectByAge(candidates, spec.tags, clock());
-  if (chosen.tags.length === 0) {
-    const leftOut = [...named.value.leftOut, ...chosen.leftOut];
-    const nothing = nothingSelected(from, leftOut, needs.list ? present.length : undefined);
-    return { state: 'planned', images: [], nothing };
+  const unfit = [...named.value.leftOut, ...chosen.leftOut];
+  const isMissing = ({ why }: LeftOut): boolean => why === 'Missing';
+  const absent = unfit.filter(isMissing).map(({ tag }) => missing(tag));
+  const leftOut = [...unfit.filter((one) => !isMissing(one)), ...named.value.passedOver];
+  if (chosen.tags.length + absent.length === 0) {
+    const nothing = nothingSelected(from, unfit, needs.list ? present.length : undefined);
+    return { state: 'planned', images: [], nothing, leftOut };
   }
   const rows = await each(chosen.tags, (tag) => lookAt(tag, parts, signal));
-  return { state: 'planned', images: planRun(rows, rulesOf(parts)) };
+  return { state: 'planned', images: planRun([...rows, ...absent], rulesOf(parts)), leftOut };
+}
+
+/** The row of a named tag that is not there: it is reported, and the others go on. */
+function missing(tag: string): UnplannedImage {
+  const message = WHY_LEFT_OUT.Missing;
+  return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
 }
 
 function rulesOf({ spec, history }: DiscoverParts): PlanRules {
@@ -81,10 +91,7 @@ async function lookAt(
       source.tagDigest({ ...from, tag }, signal),
       target.tagDigest({ ...to, tag }, signal),
     ]);
-    if (digest === undefined) {
-      const message = 'the source has no such tag';
-      return { tag, action: 'Fail', reason: 'ImageNotFound', message, transient: true };
-    }
+    if (digest === undefined) return missing(tag);
     const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
     if (atTarget === undefined) return { tag, digest, expected };
     const ungated = atTarget === expected && !(await hasReleaseRecords(atTarget, parts, signal));

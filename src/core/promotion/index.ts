@@ -15,6 +15,7 @@ export type {
   WrittenStatement,
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
+export { WHY_LEFT_OUT, type LeftOut } from './selection/select.ts';
 export type { Candidate, Discovery, PlannedImage, Resolved } from './plan.ts';
 export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
 export type { ImageResult } from './result.ts';

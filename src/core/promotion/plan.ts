@@ -1,5 +1,6 @@
 import type { Digest, Reason, ReasonCode } from '../model/index.ts';
 import { backupTag } from './selection/reserved-tags.ts';
+import type { LeftOut } from './selection/select.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run uses this digest only. */
 export interface Candidate {
@@ -48,7 +49,13 @@ export interface UnplannedImage extends Partial<Candidate> {
 /** What a promotion would do, as the registries are at this moment. */
 export type Discovery =
   /** `nothing` says why there is no image; absent where there are any. */
-  | { readonly state: 'planned'; readonly images: readonly PlannedImage[]; readonly nothing?: string }
+  | {
+      readonly state: 'planned';
+      readonly images: readonly PlannedImage[];
+      readonly nothing?: string;
+      /** Every tag of the source that is not taken; where no list was read, of the named ones. */
+      readonly leftOut?: readonly LeftOut[];
+    }
   /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
   | { readonly state: 'refused'; readonly reason: Reason };
 

@@ -9,6 +9,7 @@ import {
   type Discovery,
   type ImagePromotionRunStatus,
   type ImageResult,
+  type LeftOut,
 } from '../../../core/promotion/index.ts';
 import { isWork, pendingImage, readPins, type Pin } from '../run/pins.ts';
 
@@ -35,12 +36,19 @@ const MIN_ROW_BYTES = 16_000;
 /** Most tags listed in a plan that it overwrites at the target. */
 const MAX_OVERWRITES = 20;
 
+/** Why tags are left out that the rules by name select. */
+const RANKED: ReadonlySet<string> = new Set([
+  'TooYoung',
+  'AgeUnknown',
+  'NotNewest',
+] satisfies LeftOut['why'][]);
+
 /** The progress of a run that was just planned, to be stored before the first step, or why no step begins. */
 export function planProgress(
   discovery: Discovery,
 ): { readonly ok: true; readonly progress: RunProgress } | { readonly ok: false; readonly reason: Reason } {
   if (discovery.state === 'refused') return { ok: false, reason: discovery.reason };
-  const { images, nothing } = discovery;
+  const { images, nothing, leftOut } = discovery;
   const pins = images.filter(isWork).map((planned): Pin => ({ planned }));
   const work = pins.length;
   if (work > MAX_PINS) {
@@ -54,6 +62,7 @@ export function planProgress(
     candidates: images.length,
     upToDate: images.filter(({ action }) => action === 'UpToDate').length,
     work,
+    leftOut: leftOut?.filter(({ why }) => RANKED.has(why)).length,
     nothing,
     overwrites: overwrites.length > 0 ? overwrites.slice(0, MAX_OVERWRITES) : undefined,
   };

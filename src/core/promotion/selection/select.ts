@@ -1,19 +1,37 @@
 import { nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
+import { isReservedTag } from './reserved-tags.ts';
 import { compileTagFilter } from './tag-filter.ts';
 import { compareNewestFirst, parseTagVersion } from './versions.ts';
 
-/** A tag that is not taken although it was named, ranged or found by a pattern, and why. */
-interface LeftOut {
+/** Why a tag is not taken, one clause each. */
+export const WHY_LEFT_OUT = {
+  Missing: 'the source has no such tag',
+  Excluded: 'a pattern of tags.exclude is found in it',
+  Reserved: 'it belongs to another image, to a backup or to the books',
+  NotSelected: 'no range or pattern selects it',
+  TooYoung: 'it is younger than tags.minAge',
+  AgeUnknown: 'it does not say when it was made, or gives a date that build tools write into every image',
+  NotNewest: 'others are newer, and tags.newest takes no more',
+} as const;
+
+/** A tag that is not taken, and why; with the time that it claims where that is too young. */
+export interface LeftOut {
   readonly tag: string;
-  readonly why: 'Missing' | 'Excluded' | 'TooYoung' | 'AgeUnknown' | 'NotNewest';
+  readonly why: keyof typeof WHY_LEFT_OUT;
+  readonly created?: Date;
 }
 
-/** What is taken and what is not, both in the order of {@link compareTags}. */
+/** What is taken and what is not although it was named, ranged or found by a pattern, both in the order of {@link compareTags}. */
 export interface TagChoice {
   readonly tags: readonly string[];
   readonly leftOut: readonly LeftOut[];
+}
+
+/** A choice by name, with the tags that no rule selects, or that are kept out whatever selects them: as they are listed. */
+interface NameChoice extends TagChoice {
+  readonly passedOver: readonly LeftOut[];
 }
 
 /**
@@ -31,7 +49,7 @@ export function needsOf({ semver, include, newest, minAge }: TagSelection) {
  * First half: which of these tags are candidates by their names. `present` is the tag list of the source, or, where
  * {@link needsOf} wants no list, the explicit tags themselves. Problems have paths below `tags`.
  */
-export function selectByName(present: readonly string[], spec: TagSelection): Parsed<TagChoice> {
+export function selectByName(present: readonly string[], spec: TagSelection): Parsed<NameChoice> {
   const filter = compileTagFilter(spec);
   if (!filter.ok) return filter;
   const { selects, excludes } = filter.value;
@@ -40,7 +58,14 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
   const wanted = [...there].filter((tag) => named.has(tag) || selects(tag));
   const missing = [...named].filter((tag) => !there.has(tag));
   const excluded = wanted.filter((tag) => named.has(tag) && excludes(tag));
+  const whyNot = (tag: string): LeftOut['why'] | undefined => {
+    if (isReservedTag(tag)) return 'Reserved';
+    if (named.has(tag)) return undefined;
+    if (excludes(tag)) return 'Excluded';
+    return selects(tag) ? undefined : 'NotSelected';
+  };
   return parsed({
+    passedOver: [...there].flatMap((tag) => asLeftOut([tag], whyNot(tag))),
     tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags),
     leftOut: inOrder([...asLeftOut(missing, 'Missing'), ...asLeftOut(excluded, 'Excluded')]),
   });
@@ -53,7 +78,7 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
 export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection, now: Date): TagChoice {
   const named = new Set(spec.explicit);
   const byWhy = Map.groupBy(candidates, (candidate) => whyByAge(candidate, spec, now) ?? 'fit');
-  const tagsOf = (why: 'fit' | 'AgeUnknown' | 'TooYoung') => (byWhy.get(why) ?? []).map(({ tag }) => tag);
+  const tagsOf = (why: 'fit' | 'AgeUnknown') => (byWhy.get(why) ?? []).map(({ tag }) => tag);
   const rivals = (byWhy.get('fit') ?? []).filter(({ tag }) => !named.has(tag));
   const newest = new Set((spec.newest ? newestOf(rivals, spec.newest) : rivals).map(({ tag }) => tag));
   const isTaken = (tag: string) => named.has(tag) || newest.has(tag);
@@ -62,7 +87,7 @@ export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection,
     tags: tagsOf('fit').filter(isTaken).sort(compareTags),
     leftOut: inOrder([
       ...asLeftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
-      ...asLeftOut(tagsOf('TooYoung'), 'TooYoung'),
+      ...(byWhy.get('TooYoung') ?? []).map((one) => ({ ...one, why: 'TooYoung' as const })),
       ...asLeftOut(beaten, 'NotNewest'),
     ]),
   };
@@ -79,8 +104,8 @@ function whyByAge(
   return isYoung ? 'TooYoung' : undefined;
 }
 
-const asLeftOut = (tags: readonly string[], why: LeftOut['why']): readonly LeftOut[] =>
-  tags.map((tag) => ({ tag, why }));
+const asLeftOut = (tags: readonly string[], why: LeftOut['why'] | undefined): readonly LeftOut[] =>
+  why === undefined ? [] : tags.map((tag) => ({ tag, why }));
 
 const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] =>
   all.toSorted((a, b) => compareTags(a.tag, b.tag));

@@ -50,7 +50,32 @@ describe('tags selected by name', () => {
         { tag: '1.0.0', why: 'Missing' },
         { tag: 'latest', why: 'Excluded' },
       ],
+      passedOver: [
+        ...['22.1.0', 'v23.0.0', '24.0.0-rc.1', '24', '25.0.0', '22.1.0-alpine'].map((tag) => ({
+          tag,
+          why: 'NotSelected',
+        })),
+        { tag: 'mirror-history', why: 'Reserved' },
+      ],
     });
+  });
+
+  it('and all others are accounted for once, each with why it is not taken', () => {
+    for (const spec of [
+      { semver: ['^22'], exclude: ['alpine', '^v'] },
+      { explicit: ['24'] },
+      { include: ['.'] },
+    ]) {
+      const { tags, leftOut, passedOver } = byName(TAGS, spec);
+      const all = [...tags, ...[...leftOut, ...passedOver].map(({ tag }) => tag)];
+      expect(all.toSorted()).to.deep.equal(TAGS.toSorted());
+    }
+    const { passedOver } = byName(TAGS, { semver: ['^22'], exclude: ['^v'] });
+    expect(passedOver).to.deep.include.members([
+      { tag: 'v23.0.0', why: 'Excluded' },
+      { tag: '25.0.0', why: 'NotSelected' },
+      { tag: 'mirror-history', why: 'Reserved' },
+    ]);
   });
 
   it('have every problem reported, each with its path', () => {
