@@ -76,6 +76,13 @@ export const components: readonly Component[] = [
     versionFrom: 'k8s.io/kubernetes',
   },
   {
+    // Apart from the control plane, of which most is built by then.
+    name: 'scheduler',
+    binaries: [{ name: 'kube-scheduler', package: 'k8s.io/kubernetes/cmd/kube-scheduler' }],
+    firstBuild: 'half a minute',
+    versionFrom: 'k8s.io/kubernetes',
+  },
+  {
     name: 'cosign',
     binaries: [{ name: 'cosign', package: 'github.com/sigstore/cosign/v3/cmd/cosign' }],
     firstBuild: 'four to five minutes',
