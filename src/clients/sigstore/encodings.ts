@@ -1,4 +1,4 @@
-import { excessOfJson, MAX_JSON_VALUES, parseJson } from '../../core/model/index.ts';
+import { excessOfJson, isObject, MAX_JSON_VALUES, parseJson } from '../../core/model/index.ts';
 
 /** JSON that has more in it than is parsed: neither good nor bad. */
 export class TooMuchJson extends Error {}
@@ -8,6 +8,22 @@ export function parsePayload(bytes: Uint8Array): unknown {
   const excess = excessOfJson(bytes);
   if (excess === 'values') throw new TooMuchJson(`JSON of more than ${MAX_JSON_VALUES} values`);
   return excess ? undefined : parseJson(bytes);
+}
+
+/** Most roots in one text: GitHub's tool prints two. */
+const MAX_LINES = 8;
+
+/**
+ * The objects in a text: one of JSON or, as `gh attestation trusted-root` prints them, one on each line. `undefined` for a text
+ * that holds anything else. Throws {@link TooMuchJson}.
+ */
+export function parseObjects(text: string): readonly object[] | undefined {
+  const whole = parsePayload(Buffer.from(text));
+  if (isObject(whole)) return [whole];
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length > MAX_LINES) return undefined;
+  const objects = lines.map((line) => parsePayload(Buffer.from(line))).filter(isObject);
+  return lines.length > 0 && objects.length === lines.length ? objects : undefined;
 }
 
 /** One block of a PEM text (RFC 7468). */

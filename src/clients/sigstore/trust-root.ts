@@ -13,7 +13,7 @@ import {
   type Problem,
   type TrustRoot,
 } from '../../core/model/index.ts';
-import { parsePayload } from './encodings.ts';
+import { parseObjects } from './encodings.ts';
 import { parseCertificate } from './verify/certificate.ts';
 import { isPublicKey } from './verify/key-signature.ts';
 import { toRootMaterial } from './verify/material.ts';
@@ -26,20 +26,26 @@ const PUBLIC_GOOD_MIRROR = 'https://tuf-repo-cdn.sigstore.dev';
 const TARGET = 'trusted_root.json';
 
 /**
- * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2): every certificate and key in it must be readable, and
- * every entry says since when it is valid. All problems at once, each with its path in the JSON. Unknown fields are ignored.
+ * Reads a Sigstore trust root (`trusted_root.json`, v0.1 or v0.2), or several, one on each line: every certificate and key
+ * must be readable, and every entry says since when it is valid. All problems at once, each with its path in the JSON. Unknown
+ * fields are ignored.
  */
 export function readTrustRoot(json: string): Parsed<TrustRoot> {
   if (Buffer.byteLength(json) > MAX_ROOT_BYTES)
     return problem('', `is longer than ${MAX_ROOT_BYTES} bytes, too long for a trust root`);
-  const body = parsePayload(Buffer.from(json));
-  if (typeof body !== 'object' || body === null) return problem('', 'is not JSON of an object');
-  const problems = rootProblems(body);
+  const bodies = parseObjects(json);
+  if (!bodies) return problem('', 'is not JSON of an object, nor one such object on each line');
+  const problems = bodies.flatMap((body, index) =>
+    rootProblems(body).map(({ path, message }) => {
+      const line = bodies.length > 1 ? `line ${index + 1}` : '';
+      return { path: [line, path].filter(Boolean).join('.'), message };
+    }),
+  );
   if (problems.length > 0) return { ok: false, problems };
   const fingerprint = createHash('sha256').update(json).digest('hex');
   try {
     // Last of all the library has to be able to use it.
-    toRootMaterial(TrustedRoot.fromJSON(body), fingerprint);
+    for (const body of bodies) toRootMaterial(TrustedRoot.fromJSON(body), fingerprint);
     return parsed({ json, fingerprint });
   } catch (error) {
     const detail = error instanceof Error ? error.message : 'no reason is given';

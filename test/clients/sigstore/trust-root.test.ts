@@ -197,9 +197,43 @@ describe('trust root', () => {
   });
 
   it('S13: refuses a text that is no JSON, or far too long', () => {
-    for (const text of ['', 'null', '[', '"root"'])
-      expect(problemsOf(text)).to.deep.equal([': is not JSON of an object']);
+    for (const text of ['', 'null', '[', '"root"', '{}\nnull', '{}\n'.repeat(9)])
+      expect(problemsOf(text)).to.deep.equal([
+        ': is not JSON of an object, nor one such object on each line',
+      ]);
     expect(problemsOf(' '.repeat(1024 * 1024 + 1))[0]).to.contain('too long');
+  });
+
+  it('accepts several roots, one on each line, and names the line of a problem', () => {
+    const { json } = sigstore.root;
+    expect(problemsOf(`${json}\n\n${json}\r\n`)).to.deep.equal([]);
+    const json2 = changed((root) => (root.tlogs[0]!.publicKey.rawBytes = 'AAAA'));
+    expect(problemsOf(`${json}\n${json2}`)).to.deep.equal([
+      'line 2.tlogs[0].publicKey: is not a public key that can be read',
+    ]);
+  });
+
+  it('S13: a signature is proven by one line of a root alone, whichever it is', async () => {
+    // The second is like GitHub's own: no logs, timestamps in their place.
+    const [github, stranger] = [
+      await createSigstore({ without: ['transparencyLog', 'certificateLog'] }),
+      await createSigstore(),
+    ];
+    const lines = readTrustRoot(`${sigstore.root.json}\n${github.root.json}\n`);
+    if (!lines.ok) throw new Error('it was not read');
+    const { fingerprint } = lines.value;
+    const trust = { keys: [], roots: [lines.value] };
+    const askFor = async (made: Sigstore, log: Sigstore, more: object) => {
+      const layer = await signLayer(log, { ...(await made.certify()), digest: image, ...more });
+      return ask(signatureLayer(layer), trust);
+    };
+    const byPublic = await askFor(sigstore, sigstore, {});
+    expect(byPublic).to.deep.include({ state: 'proven', loggedBy: [fingerprint] });
+    const byGitHub = await askFor(github, github, { logged: false, timestamped: true });
+    expect(byGitHub).to.deep.include({ state: 'proven', loggedBy: [], timestampedBy: [fingerprint] });
+    expect(whyNot(await askFor(stranger, stranger, {}))).to.contain('no trusted authority issued');
+    // A certificate of one line, seen by the log of the other only.
+    expect((await askFor(github, sigstore, { timestamped: false })).state).to.equal('unproven');
   });
 
   it('a trust root that was never read proves nothing, and does not affect keys', async () => {

@@ -95,5 +95,7 @@ function accept(
 }
 
 function hasLogs(root: TrustRoot): boolean {
-  return (createParsedTrust().root(root)?.material.tlogs.length ?? 0) > 0;
+  return createParsedTrust()
+    .root(root)
+    .some(({ material }) => material.tlogs.length > 0);
 }

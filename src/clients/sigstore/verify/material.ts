@@ -3,6 +3,7 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { type SignedEntity, toTrustMaterial, type TrustMaterial } from '@sigstore/verify';
 import { LRUCache } from 'lru-cache';
+import { parseObjects } from '../encodings.ts';
 import type { Digest, PublicKey, SignedClaim, TrustRoot } from '../../../core/model/index.ts';
 
 /** What a signature covers: bytes, or the SHA-256 of a file whose bytes are elsewhere. */
@@ -97,31 +98,35 @@ export interface RootMaterial {
 
 /** Trust material that is parsed once and then kept, bounded. */
 export interface ParsedTrust {
-  /** `undefined` for a root that cannot be read: nothing is proven by it. */
-  readonly root: (root: TrustRoot) => RootMaterial | undefined;
+  /**
+   * One for each line of a root that has several: a signature is proven by one of them alone. None for a root that cannot be
+   * read: nothing is proven by it.
+   */
+  readonly root: (root: TrustRoot) => readonly RootMaterial[];
   readonly key: (key: PublicKey) => KeyObject;
 }
 
 export function createParsedTrust(): ParsedTrust {
-  const roots = new LRUCache<string, RootMaterial>({ max: MAX_KEPT });
+  const roots = new LRUCache<string, readonly RootMaterial[]>({ max: MAX_KEPT });
   const keys = new LRUCache<string, KeyObject>({ max: MAX_KEPT, memoMethod: (pem) => createPublicKey(pem) });
   return {
     root: ({ fingerprint, json }) => {
       const kept = roots.get(fingerprint);
       if (kept) return kept;
       const material = parseRoot(json, fingerprint);
-      if (material) roots.set(fingerprint, material);
+      if (material.length > 0) roots.set(fingerprint, material);
       return material;
     },
     key: ({ pem }) => keys.memo(pem),
   };
 }
 
-function parseRoot(json: string, fingerprint: string): RootMaterial | undefined {
+function parseRoot(json: string, fingerprint: string): readonly RootMaterial[] {
   try {
-    return toRootMaterial(TrustedRoot.fromJSON(JSON.parse(json)), fingerprint);
+    const bodies = parseObjects(json) ?? [];
+    return bodies.map((body) => toRootMaterial(TrustedRoot.fromJSON(body), fingerprint));
   } catch {
-    return undefined; // it was never accepted by readTrustRoot, which says what is wrong with it
+    return []; // it was never accepted by readTrustRoot, which says what is wrong with it
   }
 }
 

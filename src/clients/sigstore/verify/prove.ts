@@ -25,7 +25,7 @@ export type AskProofs = () => readonly Proof[] | string;
  * and a bare signature with keys only: neither can stand in for the other (GHSA-fx35-mq7g-6g98).
  */
 export function findMaker(material: SignedMaterial, trust: Trust, parsed: ParsedTrust): AskProofs | string {
-  const roots = trust.roots.flatMap((root) => parsed.root(root) ?? []);
+  const roots = trust.roots.flatMap((root) => parsed.root(root));
   return material.certificate === undefined
     ? madeByKey(material, trust.keys, roots, parsed)
     : madeByCertificate({ ...material, certificate: material.certificate }, roots);
@@ -72,7 +72,10 @@ function madeByCertificate(
       if (typeof identity === 'string') return identity;
       const signedAt = earliest(witness.times);
       const signer = { kind: 'certificate', root: witness.root.fingerprint, identity } as const;
-      return { signer, ...attest(seen), ...(signedAt && { signedAt }) };
+      // Of a root in several lines only the line that vouches for the signer says who has seen the signature.
+      const { fingerprint } = witness.root;
+      const others = seen.filter((one) => one === witness || one.root.fingerprint !== fingerprint);
+      return { signer, ...attest(others), ...(signedAt && { signedAt }) };
     });
     const proven = tried.filter((one) => typeof one !== 'string');
     return proven.length > 0 ? proven : nearest(tried.filter((one) => typeof one === 'string'));

@@ -32,7 +32,9 @@ export function askWitness(root: RootMaterial, material: SignedMaterial, by: Mad
 
 /** What the witnesses add to a proven signature. */
 export function attest(seen: readonly Witness[]): Pick<ProvenSignature, 'loggedBy' | 'timestampedBy'> {
-  const rootsOf = (one: readonly Witness[]): readonly string[] => one.map(({ root }) => root.fingerprint);
+  const rootsOf = (one: readonly Witness[]): readonly string[] => [
+    ...new Set(one.map(({ root }) => root.fingerprint)),
+  ];
   return {
     loggedBy: rootsOf(seen.filter(({ logged }) => logged)),
     timestampedBy: rootsOf(seen.filter(({ timestamped }) => timestamped)),

@@ -64,7 +64,9 @@ export const authorityIn = (namespace: string) =>
         .describe('Whether a timestamp authority of the trust root must have seen the signature.'),
       trustRoot: exactlyOne(z.strictObject(places(namespace)), ['secretRef', 'configMapRef'])
         .optional()
-        .describe('A Sigstore `trusted_root.json`. Default: the public-good instance, as shipped.'),
+        .describe(
+          'A Sigstore `trusted_root.json`, or several, one on each line as `gh attestation trusted-root` prints them. Default: the public-good instance, as shipped.',
+        ),
       repository: text(255)
         .optional()
         .describe('Where signatures are kept, if not beside the image: host and repository.'),
