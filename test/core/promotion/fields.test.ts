@@ -95,6 +95,8 @@ const PROMOTION: Rows = {
       'tags.explicit': texts('22.1.0', ['', '-a', 'a b', 'mirror-history', long(129)], 256),
       'tags.newest.count': within(1, 1000),
       'tags.newest.by': { ...oneOf('Semver', 'Created'), beside: { 'tags.newest.count': 1 } },
+      'tags.scheme': oneOf('Semver', 'Calendar', 'Any'),
+      'tags.suffix': oneOf('Prerelease', 'Newer'),
       'tags.minAge': someDuration,
     },
     { 'tags.include': ['.'] },

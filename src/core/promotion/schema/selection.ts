@@ -42,6 +42,16 @@ export const tagsSchema = z
       .describe(
         'Only the newest of what the ranges and patterns select, or of all tags where there are none.',
       ),
+    scheme: choice(
+      ['Semver', 'Calendar', 'Any'],
+      'Semver',
+      'Which versions come first for `newest`; the others fill up what is left. Semver: neither a tag that begins with a year (`2024.1.3`, `20240115`) nor a plain number (`22`) is newer than `1.2.3`. Calendar: those with a year come first. Any: all by their numbers.',
+    ),
+    suffix: choice(
+      ['Prerelease', 'Newer'],
+      'Prerelease',
+      'How a suffix that counts builds is read (`-2`, `-r5`, `-debian-12-r5`, `-ls203`, `-p1`). Prerelease: as semver does, `1.2.3-2` is before `1.2.3`, and in a range only where it names one. Newer: a later build of `1.2.3`, in the ranges that have `1.2.3`. Suffixes such as `-rc2` or `-alpine` stay as they are.',
+    ),
     minAge: duration
       .optional()
       .describe(

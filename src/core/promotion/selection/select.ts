@@ -3,7 +3,7 @@ import { durationMs } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
 import { isReservedTag } from './reserved-tags.ts';
 import { compileTagFilter } from './tag-filter.ts';
-import { compareNewestFirst, parseTagVersion } from './versions.ts';
+import { compareNewestFirst, parseTagVersion, schemeOf } from './versions.ts';
 
 /** Why a tag is not taken, one clause each. */
 export const WHY_LEFT_OUT = {
@@ -80,7 +80,7 @@ export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection,
   const byWhy = Map.groupBy(candidates, (candidate) => whyByAge(candidate, spec, now) ?? 'fit');
   const tagsOf = (why: 'fit' | 'AgeUnknown') => (byWhy.get(why) ?? []).map(({ tag }) => tag);
   const rivals = (byWhy.get('fit') ?? []).filter(({ tag }) => !named.has(tag));
-  const newest = new Set((spec.newest ? newestOf(rivals, spec.newest) : rivals).map(({ tag }) => tag));
+  const newest = new Set((spec.newest ? newestOf(rivals, spec.newest, spec) : rivals).map(({ tag }) => tag));
   const isTaken = (tag: string) => named.has(tag) || newest.has(tag);
   const beaten = tagsOf('fit').filter((tag) => !isTaken(tag));
   return {
@@ -119,21 +119,37 @@ interface DatedTag {
 
 /** Higher versions first, then what is no version, by its name: the order in which a run goes through tags. */
 function compareTags(a: string, b: string): number {
-  const [x, y] = [parseTagVersion(a), parseTagVersion(b)];
-  if (x && y) return compareNewestFirst(x, y) || compareText(a, b);
-  if (x || y) return x ? -1 : 1;
-  return compareText(a, b);
+  return compareAs('Prerelease')(a, b);
 }
 
-/** The newest of some candidates. By Semver, what is no version is never among them. */
+const compareAs =
+  (suffix: TagSelection['suffix']) =>
+  (a: string, b: string): number => {
+    const [x, y] = [parseTagVersion(a, suffix), parseTagVersion(b, suffix)];
+    if (x && y) return compareNewestFirst(x, y) || compareText(a, b);
+    if (x || y) return x ? -1 : 1;
+    return compareText(a, b);
+  };
+
+/** The newest of some candidates. By Semver, what is no version is never among them, and what has another scheme ranks behind. */
 function newestOf(
   candidates: readonly DatedTag[],
   { count, by }: NonNullable<TagSelection['newest']>,
+  { scheme, suffix }: TagSelection,
 ): readonly DatedTag[] {
-  const byVersion = (a: DatedTag, b: DatedTag): number => compareTags(a.tag, b.tag);
+  const compare = compareAs(suffix);
+  const byVersion = (a: DatedTag, b: DatedTag): number => compare(a.tag, b.tag);
   if (by === 'Semver') {
-    const versions = candidates.filter(({ tag }) => parseTagVersion(tag));
-    return versions.toSorted(byVersion).slice(0, count);
+    const versions = candidates.flatMap((candidate) => {
+      const version = parseTagVersion(candidate.tag, suffix);
+      if (!version) return [];
+      const isOther = scheme !== 'Any' && schemeOf(candidate.tag, version) !== scheme;
+      return [{ candidate, rank: isOther ? 1 : 0 }];
+    });
+    return versions
+      .toSorted((a, b) => a.rank - b.rank || byVersion(a.candidate, b.candidate))
+      .slice(0, count)
+      .map(({ candidate }) => candidate);
   }
   const madeAt = ({ created }: DatedTag): number => created?.getTime() ?? -Infinity;
   const byCreation = (a: DatedTag, b: DatedTag): number =>

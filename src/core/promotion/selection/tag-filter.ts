@@ -39,7 +39,7 @@ export function compileTagFilter(tags: TagSelection): Parsed<TagFilter> {
   if (problems.length > 0) return { ok: false, problems };
   const anything = ranges.length + included.length > 0 || tags.newest !== undefined;
   const isInRange = (tag: string): boolean => {
-    const version = parseTagVersion(tag);
+    const version = parseTagVersion(tag, tags.suffix);
     return ranges.length === 0 || (version !== undefined && ranges.some((isIn) => isIn(version)));
   };
   const isIncluded = (tag: string): boolean => included.length === 0 || included.some((finds) => finds(tag));

@@ -43,6 +43,15 @@ describe('tags selected by name', () => {
     it(`by ${title}`, () => expect(named(TAGS, spec)).to.deep.equal(expected));
   }
 
+  it('are in a range with the suffix of a build only where it is read so', () => {
+    const spec = { semver: ['>=1.2 <2'] };
+    expect(named(['1.2.3', '1.2.3-2', '1.2.3-rc2'], spec)).to.deep.equal(['1.2.3']);
+    expect(named(['1.2.3', '1.2.3-2', '1.2.3-rc2'], { ...spec, suffix: 'Newer' })).to.have.members([
+      '1.2.3',
+      '1.2.3-2',
+    ]);
+  });
+
   it('report explicit tags that do not exist, or are excluded', () => {
     expect(byName(TAGS, { explicit: ['22.0.0', '1.0.0', 'latest'], exclude: ['latest'] })).to.deep.equal({
       tags: ['22.0.0'],
@@ -70,8 +79,7 @@ describe('tags selected by name', () => {
       const all = [...tags, ...[...leftOut, ...passedOver].map(({ tag }) => tag)];
       expect(all.toSorted()).to.deep.equal(TAGS.toSorted());
     }
-    const { passedOver } = byName(TAGS, { semver: ['^22'], exclude: ['^v'] });
-    expect(passedOver).to.deep.include.members([
+    expect(byName(TAGS, { semver: ['^22'], exclude: ['^v'] }).passedOver).to.deep.include.members([
       { tag: 'v23.0.0', why: 'Excluded' },
       { tag: '25.0.0', why: 'NotSelected' },
       { tag: 'mirror-history', why: 'Reserved' },
@@ -116,6 +124,33 @@ describe('tags selected by age', () => {
       { include: ['.'], newest: { count: 2 } },
       '1.10.0 1.9.0',
       '1.8.0 NotNewest, latest NotNewest',
+    ],
+    ...(
+      [
+        ['Semver', '1.3.0 1.2.0', '20240115 NotNewest, 170531 NotNewest, 2024.2.0 NotNewest'],
+        ['Calendar', '20240115 2024.2.0', '170531 NotNewest, 1.3.0 NotNewest, 1.2.0 NotNewest'],
+        ['Any', '20240115 170531', '2024.2.0 NotNewest, 1.3.0 NotNewest, 1.2.0 NotNewest'],
+      ] as const
+    ).map(([scheme, tags, leftOut]): (typeof table)[number] => [
+      `years and plain numbers with the scheme ${scheme}`,
+      { '1.3.0': 1, '1.2.0': 2, '20240115': 0, '2024.2.0': 0, '170531': 0 },
+      { include: ['.'], newest: { count: 2 }, scheme },
+      tags,
+      leftOut,
+    ]),
+    [
+      'plain numbers where there is nothing else',
+      { '15': 1, '16': 2, '9': 0 },
+      { include: ['.'], newest: { count: 1 } },
+      '16',
+      '15 NotNewest, 9 NotNewest',
+    ],
+    [
+      'the last build',
+      { '1.2.3': 1, '1.2.3-9': 2, '1.2.3-10': 0 },
+      { semver: ['1.2.x'], newest: { count: 1 }, suffix: 'Newer' },
+      '1.2.3-10',
+      '1.2.3 NotNewest, 1.2.3-9 NotNewest',
     ],
     [
       'the youngest',

@@ -3,6 +3,7 @@ import {
   compareNewestFirst,
   parseTagVersion,
   parseVersionRange,
+  schemeOf,
 } from '../../../../src/core/promotion/selection/versions.ts';
 import { valueOf } from '../../../support/promotions/promotions.ts';
 
@@ -81,4 +82,41 @@ describe('a version range', () => {
   for (const range of ['', ' ', 'newest', '>=a', '1.2 || nonsense', '>>1']) {
     it(`"${range}" is no range`, () => expect(parseVersionRange(range).ok).to.be.false);
   }
+});
+
+describe('a suffix that counts builds', () => {
+  const sorted = (tags: readonly string[]) =>
+    tags.toSorted((a, b) => compareNewestFirst(parseTagVersion(a, 'Newer')!, parseTagVersion(b, 'Newer')!));
+  for (const newestFirst of [
+    ['1.2.4', '1.2.3-10', '1.2.3-2', '1.2.3'],
+    ['1.2.3-r10', '1.2.3-r9', '1.2.3', '1.2.3-rc.1'],
+    ['1.2.3-ls203', '1.2.3-ls99', '1.2.3'],
+    ['1.2.3-debian-12-r2', '1.2.3-debian-11-r19', '1.2.3-debian-11-r9'],
+    ['17.0.9_11', '17.0.9_9', '17.0.9'],
+    ['1.2.3-20240115', '1.2.3-20231201', '1.2.3'],
+    ['1.2.3', '1.2.3-slim-2', '1.2.3-rc2', '1.2.3-alpine3.20', '1.2.3-alpine'],
+    ['1.2.3', '1.2.3-rc-2', '1.2.3-beta.11', '1.2.3-beta.2'],
+  ]) {
+    it(`orders ${newestFirst.join(' ')}`, () => {
+      expect(sorted(newestFirst.toReversed())).to.deep.equal(newestFirst);
+    });
+  }
+});
+
+describe('how a version numbers', () => {
+  for (const [tag, scheme] of Object.entries({
+    '1.2.3': 'Semver',
+    'v1.2': 'Semver',
+    '24.04': 'Semver',
+    '2024.1.3': 'Calendar',
+    '20240115': 'Calendar',
+    '20240115.2': 'Calendar',
+    '2024-01-15': 'Calendar',
+    'v2024.01': 'Calendar',
+    '22': 'Number',
+    v22: 'Number',
+    '1705312345': 'Number',
+    '240115.1.0': 'Number',
+  }))
+    it(`${tag}: ${scheme}`, () => expect(schemeOf(tag, parseTagVersion(tag)!)).to.equal(scheme));
 });
