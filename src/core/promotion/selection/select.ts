@@ -143,7 +143,8 @@ function newestOf(
     const versions = candidates.flatMap((candidate) => {
       const version = parseTagVersion(candidate.tag, suffix);
       if (!version) return [];
-      const isOther = scheme !== 'Any' && schemeOf(candidate.tag, version) !== scheme;
+      // With Any all are others, and equal.
+      const isOther = schemeOf(candidate.tag, version) !== scheme;
       return [{ candidate, rank: isOther ? 1 : 0 }];
     });
     return versions
