@@ -58,7 +58,7 @@ const OTHER_MEANINGS: ReadonlyMap<string, readonly [ReasonCode, string]> = new M
 /** Reads the body of an answer whose status means "there is no such thing"; a Fault when the body reports something else. */
 export async function refuseOtherMeaning(call: Call, answer: Answer): Promise<void> {
   const { status, url } = answer;
-  for (const code of await codesIn(call, answer)) {
+  for (const code of (await refusalIn(call, answer)).codes) {
     const [reason, meaning] = OTHER_MEANINGS.get(code) ?? [];
     if (reason) throw fault(call, reason, `${url.host} answered ${status} ${code}: ${meaning}`);
   }
@@ -140,16 +140,30 @@ const wire = z.object({
   errors: z.array(z.object({ code: z.string().regex(/^[A-Z][A-Z0-9_]{1,63}$/) })),
 });
 
-/** The registry's own codes in a refusal; none where it cannot be read, since the status is enough. */
-async function codesIn(call: Call, answer: Answer): Promise<readonly string[]> {
-  const body = await readJson(call, answer, MAX_REFUSAL_BYTES).catch(() => undefined);
-  return (wire.safeParse(body).data?.errors ?? []).map(({ code }) => code);
+/** A refusal: the registry's own codes, and its text, which is never repeated. Empty where it cannot be read: the status is enough. */
+async function refusalIn(call: Call, answer: Answer) {
+  const bytes = await readBody(call, answer, MAX_REFUSAL_BYTES).catch(() => new Uint8Array());
+  const codes = (wire.safeParse(parseShort(bytes)).data?.errors ?? []).map(({ code }) => code);
+  return { codes, text: Buffer.from(bytes).toString('utf8') };
 }
+
+/**
+ * What registries write in a refusal whose status says something else: Harbor answers 403 for a quota, ECR 400 for an immutable tag
+ * and for too many images, others 500 without room on their disk.
+ */
+const SAID: readonly (readonly [RegExp, string])[] = [
+  [/quota|too_?many_(?:images|tags)|exceed[^"]{0,200}(?:upper )?limit/i, 'a quota there is used up'],
+  [/no space left/i, 'it has no room left'],
+  [/immutable/i, 'the tag is immutable, and has another digest already'],
+];
 
 const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
   401: ['RegistryDenied', 'it needs a login, or refuses this one'],
   403: ['RegistryDenied', 'this login may not change it'],
-  404: ['RegistryDenied', 'it has no such repository, or hides it from this login'],
+  404: [
+    'RegistryDenied',
+    'it has no such repository, or hides it from this login; some registries want it to be made first',
+  ],
   405: ['RegistryDenied', 'it does not let itself be changed'],
   409: ['RegistryDenied', 'it does not let this be replaced'],
   412: ['RegistryDenied', 'a rule of its own is against it'],
@@ -161,10 +175,14 @@ const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
 /** The Fault for a write that was refused; the answer is read to find the registry's own code for it. */
 export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault> {
   const { status, url } = answer;
-  const [ownCode = ''] = await codesIn(call, answer);
+  const {
+    codes: [ownCode = ''],
+    text,
+  } = await refusalIn(call, answer);
   const other = status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
   const [code, meaning] = MEANINGS[status] ?? [other, 'it does not take this'];
-  return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${meaning}`);
+  const said = SAID.find(([words]) => words.test(text))?.[1] ?? meaning;
+  return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`);
 }
 
 const PARSERS: Parsers = { manifest: parseManifestBytes, listing: parseListing, tags: parseTags };
@@ -194,7 +212,8 @@ export async function parseAnswer<K extends Kind>(
   const [{ path, message, isLimit, reason } = NO_PROBLEM] = read.problems;
   if (isLimit) throw fault(call, 'LimitExceeded', `in the ${kind}, ${path} ${message}`);
   const detail = kind === 'manifest' ? `: ${quote(`${path} ${message}`.trim())}` : '';
-  throw fault(call, reason ?? 'RegistryMisbehaved', `${NAMES[kind]}${detail}`);
+  const isUnparsed = kind === 'manifest' && reason === undefined;
+  throw fault(call, reason ?? 'RegistryMisbehaved', `${NAMES[kind]}${detail}`, { isUnparsed });
 }
 
 async function parseSomewhere<K extends Kind>(

@@ -17,15 +17,18 @@ export function fault(
   { doing: operation, side = 'source', withheld }: Doing,
   code: ReasonCode,
   detail: string,
-  { cause, transient = TRANSIENT.has(code) }: { readonly cause?: unknown; readonly transient?: boolean } = {},
+  {
+    transient = TRANSIENT.has(code),
+    ...more
+  }: Partial<Pick<ConstructorParameters<typeof Fault>[0], 'transient' | 'cause' | 'isUnparsed'>> = {},
 ): Fault {
   // The registry refused what a login might have been good for that must not be used here.
   if (code === 'RegistryDenied' && withheld !== undefined)
     return new Fault({
-      ...{ code: 'NotGranted', operation, side, transient, cause },
+      ...{ ...more, code: 'NotGranted', operation, side, transient },
       detail: `${detail}; ${withheld}`,
     });
-  return new Fault({ code, operation, side, transient, detail, cause });
+  return new Fault({ ...more, code, operation, side, transient, detail });
 }
 
 /** The Fault for an answer that no registry may give. */
@@ -35,7 +38,7 @@ export function misbehaved(call: Doing, detail: string): Fault {
 
 /** The Fault for an answer that is neither success nor a plain "there is no such thing". */
 export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' | 'status'>): Fault {
-  const answered = `${url.host} answered ${status}`;
+  const answered = `${url.host} answered ${status}${status === 412 ? ': a rule of its own is against it' : ''}`;
   if (status === 401)
     return fault(call, 'RegistryDenied', `${answered}: it needs a login, or refuses this one`);
   if (status === 403) return fault(call, 'RegistryDenied', `${answered}: this login may not read it`);

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { artifactTypeOf, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
+import { artifactTypeOf, formatReference, MEDIA_TYPE, nameOf, pin, unknown } from '../model/index.ts';
 import type { Descriptor, Fact, PinnedRef, Referrer, Unknown } from '../model/index.ts';
 import { keepingUnread, weightOf } from './memory.ts';
 import { inTurn, learn, unread, type Reading, type Sources } from './ports.ts';
@@ -110,11 +110,15 @@ function isPoor({ artifactType, annotations, otherAnnotations }: Descriptor): bo
   );
 }
 
+/** Names what a person has to take out of the listing, or push again. */
+function gone(referrer: PinnedRef): string {
+  return `the listing names ${formatReference(referrer)}, which is gone: push it again, or take it out of the listing`;
+}
+
 async function open(referrer: PinnedRef, reading: Reading): Promise<Referrer> {
   const manifest = await readManifest(referrer, reading);
   // Listed and gone: what it said is not known, and it may have been a flag.
-  if (manifest.state === 'absent')
-    return unread(unknown('UnreadableEvidence', 'a listed referrer is gone', true));
+  if (manifest.state === 'absent') return unread(unknown('UnreadableEvidence', gone(referrer)));
   if (manifest.state === 'unknown') return unread(manifest);
   const { annotations } = manifest.value;
   const artifactType = artifactTypeOf(manifest.value) ?? '';

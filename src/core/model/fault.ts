@@ -13,6 +13,8 @@ export interface FaultDetails {
   readonly transient: boolean;
   /** One clause for a person. Never a token, a header value or a query string. */
   readonly detail: string;
+  /** The answer came whole, with the digest that was asked for, and is of a kind that is not known. */
+  readonly isUnparsed?: boolean;
   readonly cause?: unknown;
 }
 
@@ -23,6 +25,7 @@ export class Fault extends Error {
   readonly side: FaultSide;
   readonly transient: boolean;
   readonly detail: string;
+  readonly isUnparsed: boolean;
 
   constructor(details: FaultDetails) {
     super(`${details.operation}: ${details.detail}`, { cause: details.cause });
@@ -32,6 +35,7 @@ export class Fault extends Error {
     this.side = details.side;
     this.transient = details.transient;
     this.detail = details.detail;
+    this.isUnparsed = details.isUnparsed === true;
   }
 }
 

@@ -25,6 +25,8 @@ export type LeftBecause =
   | 'IndexRebuilt'
   /** It is listed, and no longer there. */
   | 'Gone'
+  /** It is a manifest of a kind that is not known, such as the artifact manifests of early releases of OCI 1.1. */
+  | 'Unreadable'
   /** It is listed, but names another subject or none. */
   | 'NoReferrer'
   /** The tag holds no manifest with layers. */

@@ -45,7 +45,9 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
     if (root === undefined) return notFound(`${formatReference(image)} is not there`);
     const { absent, ...rest } = assemble(seen, digest, dropped, request);
     if (absent[0] !== undefined)
-      return notFound(`an index of ${formatReference(image)} lists ${absent[0]}, which is not there`);
+      return notFound(
+        `an index of ${formatReference(image)} lists ${absent[0]}, which is not there: push it again, or keep the platforms that are there by platforms.keep`,
+      );
     const blobs = blobsOf([...rest.manifests, ...rest.tagged.map((one) => one.content)]);
     return { state: 'gathered', graph: { image, root, missingPlatforms, blobs, ...rest } };
   });
@@ -81,7 +83,9 @@ function assemble(seen: Seen, root: Digest, dropped: readonly Digest[], rules: G
     if (placed.has(digest)) return; // it is copied as a part of the image, or was met already
     const content = seen.contents.get(digest);
     const artifactType = content ? (artifactTypeOf(content.manifest) ?? '') : listed;
-    const left = leftBecause(artifactType, rules) ?? (isRebuilt(of) ? 'IndexRebuilt' : fault(of, content));
+    const left =
+      leftBecause(artifactType, rules) ??
+      (isRebuilt(of) ? 'IndexRebuilt' : fault(of, content, seen.unreadable.has(digest)));
     attachments.push({ of, digest, artifactType, left });
     if (left === undefined) place(digest);
   };
@@ -105,7 +109,12 @@ function assemble(seen: Seen, root: Digest, dropped: readonly Digest[], rules: G
   return { manifests, tagged, attachments, absent };
 }
 
-function fault(of: Digest, content: ManifestContent | undefined): LeftBecause | undefined {
+function fault(
+  of: Digest,
+  content: ManifestContent | undefined,
+  isUnreadable: boolean,
+): LeftBecause | undefined {
+  if (isUnreadable) return 'Unreadable';
   if (content === undefined) return 'Gone';
   return content.manifest.subject?.digest === of ? undefined : 'NoReferrer';
 }

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { fallbackTag, Fault, formatReference, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, ManifestContent, PinnedRef } from '../../model/index.ts';
-import type { Start } from '../concurrency.ts';
+import { orFault, type Start } from '../concurrency.ts';
 import type { SourceRegistry } from '../ports.ts';
 import { COSIGN_KINDS, cosignTag } from '../selection/reserved-tags.ts';
 import { leftBecause, saysNothing, type CarryRules } from './carried.ts';
@@ -33,6 +33,8 @@ export interface Seen {
   /** What is listed as referring to a manifest. */
   readonly listings: Map<Digest, readonly Descriptor[]>;
   readonly tagged: Map<Digest, readonly TaggedFound[]>;
+  /** Referrers that are there, and are no manifest that is known. */
+  readonly unreadable: Set<Digest>;
 }
 
 /** Requests under way for one image; the registry's own budget is shared by all images. */
@@ -49,7 +51,10 @@ export async function walk(
 ): Promise<Seen> {
   const limit = pLimit(ASK_AT_ONCE);
   const ask = <T>(question: () => Promise<T>): Promise<T> => start(() => limit(question));
-  const seen: Seen = { contents: new Map(), listings: new Map(), tagged: new Map() };
+  const seen: Seen = {
+    ...{ contents: new Map(), listings: new Map(), tagged: new Map() },
+    unreadable: new Set(),
+  };
   const wanted = rules.attachments.carry !== 'None';
   const tags = wanted ? ask(() => tagNames(() => listTags(signal))) : Promise.resolve(new Set<string>());
   const entered = new Set<Digest>();
@@ -59,12 +64,16 @@ export async function walk(
   };
 
   /** A manifest and everything below and about it. */
-  const enter = async (digest: Digest, depth: number, given?: ManifestContent): Promise<void> => {
+  const enter = async (
+    digest: Digest,
+    depth: number,
+    { given, isReferrer = false }: { readonly given?: ManifestContent; readonly isReferrer?: boolean } = {},
+  ): Promise<void> => {
     if (entered.has(digest)) return;
     entered.add(digest);
     budget('depth', depth);
     const [content, listing] = await Promise.all([
-      given ?? ask(() => source.content(pin(image, digest), signal)),
+      given ?? ask(() => (isReferrer ? readReferrer(digest) : source.content(pin(image, digest), signal))),
       list(digest),
       openTags(digest, true),
     ]);
@@ -75,9 +84,19 @@ export async function walk(
     const referrers = listing.filter(
       ({ artifactType = '' }) => saysNothing(artifactType) || leftBecause(artifactType, rules) === undefined,
     );
-    await Promise.all(
-      [...content.manifest.manifests, ...referrers].map((next) => enter(next.digest, depth + 1)),
-    );
+    await Promise.all([
+      ...content.manifest.manifests.map((next) => enter(next.digest, depth + 1)),
+      ...referrers.map((next) => enter(next.digest, depth + 1, { isReferrer: true })),
+    ]);
+  };
+
+  /** A referrer. One that is no manifest that is known must not keep its image from being copied. */
+  const readReferrer = (digest: Digest): Promise<ManifestContent | undefined> => {
+    const unreadable = (fault: Fault): undefined => {
+      if (!fault.isUnparsed) throw fault;
+      seen.unreadable.add(digest);
+    };
+    return orFault(source.content(pin(image, digest), signal), unreadable, signal);
   };
 
   /** What refers to a manifest; also by the fallback tag where there is one beside the API, written before there was an API. */
@@ -124,7 +143,7 @@ export async function walk(
   };
 
   if (root === undefined || root.manifest.digest === image.digest) {
-    await enter(image.digest, 0, root);
+    await enter(image.digest, 0, { given: root });
   } else {
     entered.add(image.digest); // referrers of the whole index are counted and stay; its kept children are entered
     opened(root);

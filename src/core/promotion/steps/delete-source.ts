@@ -1,6 +1,7 @@
 import { pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
 import { verifyTarget } from '../copy/copy.ts';
 import { leftBecause, saysNothing } from '../graph/carried.ts';
+import type { Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { QUARANTINE_TYPE } from '../records/marks.ts';
@@ -47,6 +48,11 @@ function leave(sourceLeft: string): StepOutcome {
 }
 
 const NOT_WHOLE = 'the target does not have all that belongs to it';
+const NOT_CARRIED = 'something that refers to it is no manifest that is known, and was not carried';
+
+function hasUnreadable({ attachments }: Graph): boolean {
+  return attachments.some(({ left }) => left === 'Unreadable');
+}
 
 type Parts = Pick<StepParts, 'source' | 'target' | 'spec'>;
 
@@ -88,10 +94,12 @@ async function lackAtTarget(
   const { image, to, planned } = task;
   const { target } = parts;
   if ((await target.tagDigest(to, signal)) !== planned.expected) return 'the target does not have it';
+  if (graph && hasUnreadable(graph)) return NOT_CARRIED;
   // One that was at the target before this run may have come there alone, without what belongs to it.
   if (graph || !isThere) return undefined;
   const gathered = await gatherImage(image, parts, signal);
   if (gathered.state === 'refused') return NOT_WHOLE;
+  if (hasUnreadable(gathered.graph)) return NOT_CARRIED;
   const { reason } = await verifyTarget({ graph: gathered.graph, target, to, thorough: true }, signal);
   return reason && NOT_WHOLE;
 }
