@@ -48,6 +48,7 @@ const SETTINGS = {
     },
   },
   unmatchedImages: 'Warn',
+  placeholderImages: ['auto'],
   registries: {
     insecure: ['registry.example.com:5000'],
     allowedAddresses: ['minio.lan:9000', '*.lan', '10.0.0.0/8', 'fd00::1'],

@@ -61,7 +61,9 @@ async function check(
   const { filename = [], output: format } = options;
   mustReadOnce([...filename, options.policies, options.settings]);
   const settingsRead = await settingsFrom(options, {}, tools);
-  const table = settingsRead.ok ? workloadTable(settingsRead.value.workloadKinds) : settingsRead;
+  const table = settingsRead.ok
+    ? workloadTable(settingsRead.value.workloadKinds, settingsRead.value.placeholderImages)
+    : settingsRead;
   const manifests = imagesOf(await readAll(filename, tools), table.ok ? table.value : undefined);
   const wrong = [...manifests.problems, ...wrongArguments(images, filename)];
   const policiesRead = await policiesFrom(options.policies, tools, manifests.namespaces);

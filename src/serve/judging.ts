@@ -35,7 +35,7 @@ export async function openJudging(
 ): Promise<Parsed<OpenJudging>> {
   const { registries, memory: limits, budgets, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
-  const workloads = workloadTable(settings.workloadKinds);
+  const workloads = workloadTable(settings.workloadKinds, settings.placeholderImages);
   const grants = compileGrants(settings.promotions.grants);
   if (!ca.ok || !workloads.ok || !grants.ok) return failed([ca, workloads, grants]);
   const { environment } = context;

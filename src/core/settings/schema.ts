@@ -54,6 +54,11 @@ const schema = z.strictObject({
     .max(64)
     .default([])
     .superRefine(firstOfItsName(({ apiGroup, kind }) => `${apiGroup}/${kind}`)),
+  /**
+   * Images that templates may name in place of one that is filled in before there is a container, letter by letter, such as `auto`
+   * of Istio's gateways. They are passed over in templates only: each Pod is judged by the image that it has.
+   */
+  placeholderImages: z.array(z.string().min(1).max(255)).max(16).default([]),
   cluster,
   certificates,
   audit,

@@ -48,7 +48,8 @@ const LISTS: readonly ImageList[] = [
 
 /**
  * Every image an object uses, in the order of its fields; none for a kind without a pod spec. A blank image is skipped:
- * something else fills it in before there is a container, and the pod is judged when it is made. Whatever cannot be
+ * something else fills it in before there is a container, and the pod is judged when it is made; so is a placeholder of a
+ * template. Whatever cannot be
  * read is a problem with its field path, as is an object with more than {@link MAX_IMAGES_PER_OBJECT} images: the caller
  * must not take either for "no image".
  */
@@ -61,7 +62,11 @@ export function extractImages(
   if (workload === undefined) return parsed([]);
   const spec = podSpecOf(object, workload);
   if (!spec.ok) return spec;
-  return spec.value === undefined ? parsed([]) : usesOf(spec.value, workload.podSpec.join('.'));
+  if (spec.value === undefined) return parsed([]);
+  const uses = usesOf(spec.value, workload.podSpec.join('.'));
+  const { placeholders } = workload;
+  if (!placeholders || !uses.ok) return uses;
+  return parsed(uses.value.filter(({ image }) => !placeholders.has(image)));
 }
 
 function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {

@@ -15,6 +15,8 @@ export interface Workload {
   readonly optional?: readonly string[];
   /** Steps to the number that says how many pods there shall be. */
   readonly replicas?: readonly string[];
+  /** Images of the template that stand for one that is filled in before there is a container; absent for a Pod. */
+  readonly placeholders?: ReadonlySet<string>;
 }
 
 /** A custom kind that carries a pod spec, as the settings write it: paths are steps with dots between. */
@@ -63,9 +65,13 @@ export const KUBERNETES_WORKLOADS: WorkloadTable = new Map<string, Workload>([
 
 /**
  * The kinds of Kubernetes and these. A kind that is known already is a problem (`workloadKinds[2]`): a second place for its
- * pod spec would hide the first.
+ * pod spec would hide the first. `placeholders` are images that templates may name in place of one that is filled in later, such as
+ * Istio's `auto`; a Pod names what the node pulls, so that in a Pod they are images like any other.
  */
-export function workloadTable(custom: readonly CustomKind[]): Parsed<WorkloadTable> {
+export function workloadTable(
+  custom: readonly CustomKind[],
+  placeholders: readonly string[] = [],
+): Parsed<WorkloadTable> {
   const table = new Map(KUBERNETES_WORKLOADS);
   const problems: Problem[] = [];
   for (const [index, { apiGroup, kind, podSpec, replicas }] of custom.entries()) {
@@ -76,7 +82,11 @@ export function workloadTable(custom: readonly CustomKind[]): Parsed<WorkloadTab
     // Their schemas are their own: many allow a reference to another object in place of a template.
     table.set(name, { podSpec: steps, optional: steps, ...scales });
   }
-  return problems.length === 0 ? parsed(table) : { ok: false, problems };
+  if (problems.length > 0) return { ok: false, problems };
+  if (placeholders.length === 0) return parsed(table);
+  const known = new Set(placeholders);
+  for (const [name, row] of table) if (name !== '/Pod') table.set(name, { ...row, placeholders: known });
+  return parsed(table);
 }
 
 /** The row of a kind, or `undefined` for a kind without a pod spec. */

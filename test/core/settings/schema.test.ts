@@ -53,6 +53,7 @@ describe('parseSettings', () => {
       ],
       ...[
         'workloadKinds',
+        'placeholderImages',
         'cluster',
         'certificates',
         'audit',

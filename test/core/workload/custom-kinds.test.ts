@@ -31,6 +31,39 @@ const cloneSet = (podSpec: unknown, size: unknown = {}) => ({
   spec: { size, workload: { 'pod-template': { spec: podSpec } } },
 });
 
+describe('placeholders of templates', () => {
+  const table = workloadTable([CLONES], ['auto']);
+  const images = (object: unknown, kind: { group: string; kind: string }) => {
+    if (!table.ok) throw new Error('no table');
+    const uses = extractImages(object, kind, table.value);
+    return uses.ok ? uses.value.map(({ image }) => image) : uses.problems;
+  };
+  const spec = {
+    containers: [
+      { name: 'a', image: 'auto' },
+      { name: 'b', image: 'auto:1' },
+      { name: 'c', image: 'Auto' },
+    ],
+    initContainers: [{ name: 'd', image: 'auto' }],
+    ephemeralContainers: [{ name: 'e', image: 'auto' }],
+  };
+
+  it('are passed over letter by letter, in every kind with a template', () => {
+    for (const { kind, around } of WRAPPINGS.filter(({ kind: { kind } }) => kind !== 'Pod'))
+      expect(images(around(spec), kind), kind.kind).to.deep.equal(['auto:1', 'Auto']);
+    expect(images(cloneSet(spec), CLONE_SET)).to.deep.equal(['auto:1', 'Auto']);
+  });
+
+  it('B26: are images like any other in a Pod', () => {
+    expect(images({ spec }, POD)).to.deep.equal(['auto', 'auto:1', 'Auto', 'auto', 'auto']);
+  });
+
+  it('are images where the setting names none', () => {
+    const uses = extractImages(cloneSet(spec), CLONE_SET, tableOf(CLONES));
+    expect(uses.ok && uses.value).to.have.length(5);
+  });
+});
+
 describe('a table of kinds', () => {
   it('without custom kinds holds the kinds of Kubernetes', () => {
     expect([...tableOf()]).to.deep.equal([...KUBERNETES_WORKLOADS]);
