@@ -9,7 +9,7 @@ import type { Cluster } from './cluster.ts';
 export interface Nodes {
   /** Adds a node that is ready and stays so. */
   add(name: string): Promise<void>;
-  /** The node dies: from now on nobody hears of it. */
+  /** The node dies: from now on no one hears of it. */
   kill(name: string): void;
   stop(): Promise<void>;
 }
