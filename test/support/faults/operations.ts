@@ -109,7 +109,7 @@ async function audit({ badPlace, image }: OpenStage, at: Installation): Promise<
     const failure = await Promise.race([failed, judged]);
     if (failure !== undefined) return failure;
     const [{ judgement: { verdict } } = { judgement: { verdict: undefined } }] = session.findings.values();
-    if (verdict === undefined) return 'nothing was found';
+    if (verdict === undefined) return 'nothing-was-found';
     return answerOf(
       verdict.kind,
       verdict.findings.map(({ reason }) => reason),

@@ -21,7 +21,10 @@ describe('ImagePromotion, read', () => {
     expect(readSpec()).to.deep.equal({
       source: { repository: 'registry.example.com/quarantine/node', insecure: false },
       target: { repository: 'registry.example.com/golden/node', insecure: false },
-      tags: { semver: ['>=22 <25'], include: [], exclude: [], explicit: [] },
+      tags: {
+        ...{ semver: ['>=22 <25'], include: [], exclude: [], explicit: [] },
+        ...{ scheme: 'Semver', suffix: 'Prerelease' },
+      },
       platforms: { keep: [], missing: 'Fail' },
       attachments: { carry: 'All', artifactTypes: [], lifecycle: false, late: false },
       onTagExists: 'Overwrite',
