@@ -105,10 +105,11 @@ describe('a target whose tags are immutable', () => {
       expect(decisions(again)).to.deep.equal([['1.0.0', 'UpToDate']]);
     });
 
-  it('P21 keeps the signatures that it has where the source has more by now', async () => {
-    const image = await path.push('public/app', '1.0.0');
-    const at = { ...path.place('public/app'), tag: `${image.digest.replace(':', '-')}.sig` };
-    const signed = (signature: string) =>
+  /** Pushes an image, and returns what replaces its `.sig` tag by one with this signature. */
+  const pushSigned = async (repository: string) => {
+    const image = await path.push(repository, '1.0.0');
+    const at = { ...path.place(repository), tag: `${image.digest.replace(':', '-')}.sig` };
+    return (signature: string) =>
       pushImage(at, {
         layers: [
           {
@@ -119,6 +120,22 @@ describe('a target whose tags are immutable', () => {
         ],
         salt: signature,
       });
+  };
+
+  it('P21 a signature that cannot be carried keeps its source from being deleted', async () => {
+    const signed = await pushSigned('quarantine/app');
+    await signed('AAAA');
+    fixture.registry.intercept(immutable(/golden/, failure(400, 'TAG_INVALID')));
+    await fixture.run({ spec: path.promote({}) });
+    await signed('BBBB');
+    const late = { attachments: { late: true } };
+    const outcome = await fixture.run({ spec: { ...path.promote({ deleteSource: true }), ...late } });
+    expect(outcome.results[0]?.message).to.include('does not let a tag of cosign be replaced');
+    expect(fixture.registry.requests.filter(({ method }) => method === 'DELETE')).to.deep.equal([]);
+  });
+
+  it('P21 keeps the signatures that it has where the source has more by now', async () => {
+    const signed = await pushSigned('public/app');
     await signed('AAAA');
     fixture.registry.intercept(immutable(/quarantine/, failure(400, 'TAG_INVALID')));
     const spec = path.mirror({ attachments: { late: true }, mirror: { history: false } });

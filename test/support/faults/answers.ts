@@ -92,7 +92,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   '404-unavailable':
     'RegistryUnavailable RegistryUnavailable ImageNotFound CopyIncomplete / RegistryUnavailable / RegistryUnavailable RegistryUnavailable RegistryUnavailable Promoted',
   '404-of-a-proxy':
-    'ImageNotFound nothing-was-found|ImageNotFound ImageNotFound CopyIncomplete / Unsigned Unsigned Mirrored CopyIncomplete / UnreadableEvidence UnreadableEvidence RegistryMisbehaved Promoted',
+    'ImageNotFound ImageNotFound ImageNotFound CopyIncomplete / Unsigned Unsigned Mirrored CopyIncomplete / UnreadableEvidence UnreadableEvidence RegistryMisbehaved Promoted',
   limited: 'RegistryRateLimited',
   'limited-for-an-eternity': 'RegistryRateLimited',
   'limited-for-minus-one': 'RegistryRateLimited',
@@ -217,15 +217,15 @@ const ANSWERS: Readonly<Record<string, string>> = {
   'digest-gives-another-image': 'RegistryMisbehaved',
   'head-reports-another-digest': 'allow allow ImageNotFound RegistryMisbehaved',
   'head-404-and-get-200': 'allow allow ImageNotFound CopyIncomplete',
-  'head-200-and-get-404': 'ImageNotFound nothing-was-found|ImageNotFound ImageNotFound Promoted',
+  'head-200-and-get-404': 'ImageNotFound ImageNotFound ImageNotFound Promoted',
   'head-405': 'allow allow RegistryMisbehaved RegistryMisbehaved',
   'head-without-digest': 'allow allow Mirrored Promoted',
   'endless-body':
     'DeadlineExceeded|LimitExceeded|RegistryUnavailable DeadlineExceeded|LimitExceeded DeadlineExceeded|RegistryUnavailable DeadlineExceeded|RegistryUnavailable / DeadlineExceeded|LimitExceeded|RegistryUnavailable DeadlineExceeded|LimitExceeded DeadlineExceeded|LimitExceeded|RegistryUnavailable DeadlineExceeded|LimitExceeded|RegistryUnavailable / DeadlineExceeded|LimitExceeded|RegistryUnavailable DeadlineExceeded|LimitExceeded RegistryMisbehaved DeadlineExceeded|RegistryUnavailable',
-  '1900-referrers': 'LimitExceeded|DeadlineExceeded LimitExceeded|DeadlineExceeded LimitExceeded Promoted',
+  '1900-referrers': 'LimitExceeded LimitExceeded LimitExceeded Promoted',
   '1900-signatures': 'LimitExceeded LimitExceeded LimitExceeded Promoted',
   '1900-signatures-and-the-good-one': 'allow allow LimitExceeded Promoted',
-  '1900-without-type': 'LimitExceeded|DeadlineExceeded LimitExceeded|DeadlineExceeded LimitExceeded Promoted',
+  '1900-without-type': 'LimitExceeded LimitExceeded LimitExceeded Promoted',
   '3000-referrers': 'LimitExceeded',
   'manifest-of-4-mib': 'allow allow Mirrored Promoted',
   '50000-annotations': 'allow allow LimitExceeded LimitExceeded',

@@ -17,7 +17,8 @@ import { step, type ImageTask, type Learned, type Step, type StepOutcome, type S
  */
 export function deleteSourceStep(parts: StepParts): Step {
   const { source } = parts;
-  return step('delete source', async (task, { graph }, signal) => {
+  return step('delete source', async (task, { graph, moved }, signal) => {
+    if (moved && moved.keptTags.length > 0) return leave(NOT_REPLACED);
     const { registry, repository, tag, digest } = task.image;
     const now = await source.tagDigest({ registry, repository, tag }, signal);
     const image = pin({ registry, repository }, digest);
@@ -48,6 +49,7 @@ function leave(sourceLeft: string): StepOutcome {
 }
 
 const NOT_WHOLE = 'the target does not have all that belongs to it';
+const NOT_REPLACED = 'the target does not let a tag of cosign be replaced that lacks something of the source';
 const NOT_CARRIED = 'something that refers to it is no manifest that is known, and was not carried';
 
 function hasUnreadable({ attachments }: Graph): boolean {
