@@ -1,4 +1,4 @@
-import { excessOfJson, isObject, MAX_JSON_VALUES, parseJson } from '../../core/model/index.ts';
+import { excessOfJson, isObject, MAX_JSON_VALUES, parseJson, parseShort } from '../../core/model/index.ts';
 
 /** JSON that has more in it than is parsed: neither good nor bad. */
 export class TooMuchJson extends Error {}
@@ -15,14 +15,14 @@ const MAX_LINES = 8;
 
 /**
  * The objects in a text: one of JSON or, as `gh attestation trusted-root` prints them, one on each line. `undefined` for a text
- * that holds anything else. Throws {@link TooMuchJson}.
+ * that holds anything else, or more than is parsed on the main thread.
  */
 export function parseObjects(text: string): readonly object[] | undefined {
-  const whole = parsePayload(Buffer.from(text));
+  const whole = parseShort(Buffer.from(text));
   if (isObject(whole)) return [whole];
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   if (lines.length > MAX_LINES) return undefined;
-  const objects = lines.map((line) => parsePayload(Buffer.from(line))).filter(isObject);
+  const objects = lines.map((line) => parseShort(Buffer.from(line))).filter(isObject);
   return lines.length > 0 && objects.length === lines.length ? objects : undefined;
 }
 

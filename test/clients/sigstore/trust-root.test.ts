@@ -197,7 +197,8 @@ describe('trust root', () => {
   });
 
   it('S13: refuses a text that is no JSON, or far too long', () => {
-    for (const text of ['', 'null', '[', '"root"', '{}\nnull', '{}\n'.repeat(9)])
+    const many = ['['.repeat(900_000), `{"a":[${'1,'.repeat(20_000)}1]}`, `{}\n[${'{},'.repeat(20_000)}{}]`];
+    for (const text of ['', 'null', '[', '"root"', '{}\nnull', '{}\n'.repeat(9), ...many])
       expect(problemsOf(text)).to.deep.equal([
         ': is not JSON of an object, nor one such object on each line',
       ]);

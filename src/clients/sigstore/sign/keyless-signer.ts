@@ -18,12 +18,12 @@ import {
   objectOf,
   parsed,
   type Parsed,
+  parseShort,
   type Problem,
   problem,
 } from '../../../core/model/index.ts';
 import type { ArtifactSigner, Statement, WrittenStatement } from '../../../core/promotion/index.ts';
 import { createMemo, unlessAborted, type Lasting } from '../../io/index.ts';
-import { parsePayload } from '../encodings.ts';
 import { STATEMENT_PAYLOAD_TYPE } from '../verify/statement.ts';
 import {
   attachedAnnotations,
@@ -211,7 +211,7 @@ function readIdentityToken(text: string): Parsed<Readonly<{ token: string; subje
   const [, payload, ...rest] = token.split('.');
   if (token.length > MAX_TOKEN_LENGTH || payload === undefined || rest.length !== 1)
     return problem('identityToken', 'is not an OpenID identity token');
-  const read = claims.safeParse(parsePayload(Buffer.from(payload, 'base64url')));
+  const read = claims.safeParse(parseShort(Buffer.from(payload, 'base64url')));
   if (!read.success) return problem('identityToken', 'is not an OpenID identity token with a subject');
   const { sub, email = '', email_verified: isVerified = false } = read.data;
   if (email === '') return parsed({ token, subject: sub });

@@ -2,8 +2,8 @@ import { createPrivateKey, type KeyObject, scrypt, type ScryptOptions } from 'no
 import { promisify } from 'node:util';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import * as z from 'zod';
-import { type KeyKind, parsed, type Parsed, problem } from '../../../core/model/index.ts';
-import { parsePayload, type PemBlock, splitPem } from '../encodings.ts';
+import { type KeyKind, parsed, type Parsed, parseShort, problem } from '../../../core/model/index.ts';
+import { type PemBlock, splitPem } from '../encodings.ts';
 import { kindOfKey } from '../verify/key-signature.ts';
 
 /** A private key as it lies in a file or Secret. */
@@ -100,7 +100,7 @@ const encryptedKey = z.object({
 
 /** Decrypts the body of an encrypted cosign key. Takes about a tenth of a second, on another thread. */
 async function decryptCosignKey(json: Uint8Array, password: string): Promise<Parsed<PrivateDer>> {
-  const read = encryptedKey.safeParse(parsePayload(json));
+  const read = encryptedKey.safeParse(parseShort(json));
   if (!read.success) return problem('pem', 'is not an encrypted key as cosign writes it');
   const { kdf, cipher, ciphertext } = read.data;
   const options = { ...kdf.params, maxmem: SCRYPT_MEMORY_BYTES };
