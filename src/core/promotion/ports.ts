@@ -53,6 +53,8 @@ export interface TargetRegistry extends SourceRegistry {
     transfer: BlobTransfer & { readonly maybeThere: boolean },
     signal: AbortSignal,
   ): Promise<BlobArrival>;
+  /** Whether a repository has a blob. */
+  hasBlob(repository: ImageRef, digest: Digest, signal: AbortSignal): Promise<boolean>;
   /** The digest of bytes that are to be pushed; large ones are hashed outside of the main thread. */
   digestOf(bytes: Uint8Array): Promise<Digest>;
   /** Pushes a small blob that was made here; one that is there already costs a HEAD. */

@@ -147,6 +147,10 @@ export function createRegistriesTwin(): RegistriesTwin {
       await copy.finally(() => arriving.delete(key));
       return 'copied';
     },
+    hasBlob: async (repository, digest, signal) => {
+      await enter('hasBlob', `${nameOf(repository)}@${digest}`, signal);
+      return at(nameOf(repository)).blobs.has(digest);
+    },
     digestOf: (bytes) => Promise.resolve(digestOf(bytes)),
     pushBlob: async (repository, bytes, signal) => {
       const digest = digestOf(bytes);

@@ -47,7 +47,7 @@ export function createTransferMemory(): TransferMemory {
 
 export function createTransfers(
   parts: TransferParts,
-): Pick<TargetRegistry, 'transferBlob' | 'digestOf' | 'pushBlob'> {
+): Pick<TargetRegistry, 'transferBlob' | 'hasBlob' | 'digestOf' | 'pushBlob'> {
   const { begin, chunkBytes, mayRead, provenBytes, takeSlots, transfersPerHost } = parts;
   const { flights, known } = parts.memory;
   const placeKey = ({ registry }: ImageRef, digest: Digest): string => `${registry} ${digest}`;
@@ -107,6 +107,8 @@ export function createTransfers(
 
   return {
     transferBlob,
+    hasBlob: (at, digest, signal) =>
+      hasBlob(begin('blob', `find blob ${digest} of ${nameOf(at)}`, at, signal), { digest }),
     digestOf: hashElsewhere,
     pushBlob: async (to, bytes, signal) => {
       const digest = await hashElsewhere(bytes);

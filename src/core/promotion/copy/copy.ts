@@ -188,7 +188,7 @@ const LOOK_AT_ONCE = 16;
 /**
  * Counts at the target: the image by its digest, what is listed for every manifest that has carried referrers,
  * and the signatures under cosign's tags. A tag where the target has its own, which cannot be merged, counts as left by rule.
- * `thorough` = it also asks for every child of the index: for a caller that deletes the source next.
+ * `thorough` = it also asks for every child of the index and every blob: for a caller that deletes the source next.
  */
 export function verifyTarget(
   request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & {
@@ -204,12 +204,17 @@ export function verifyTarget(
     const at = { target, to };
     const referrers = [...carriedReferrers(graph)];
     const parts = thorough ? partsOf(graph) : [graph.root.manifest.digest];
-    const [there, listed, tags] = await Promise.all([
+    const blobs = thorough ? graph.blobs : [];
+    const [kept, there, listed, tags] = await Promise.all([
+      Promise.all(blobs.map(({ digest }) => ask(() => target.hasBlob(to, digest, inner)))),
       Promise.all(parts.map((digest) => ask(() => target.tagDigest(pin(to, digest), inner)))),
       Promise.all(referrers.map(([of]) => ask(() => target.referrers(pin(to, of), inner)))),
       Promise.all(graph.tagged.map((one) => ask(() => lookAtTag(one, at, inner)))),
     ]);
-    const absent = parts.filter((digest, index) => there[index] !== digest);
+    const absent = [
+      ...parts.filter((digest, index) => there[index] !== digest),
+      ...blobs.map(({ digest }) => digest).filter((_, index) => !kept[index]),
+    ];
     const seen = referrers.flatMap(([, digests], index) => {
       const theirs = new Set(listed[index]?.map(({ digest }) => digest));
       return digests.filter((digest) => theirs.has(digest));
@@ -239,6 +244,8 @@ function explain(to: ImageRef, counts: AttachmentCounts, absent: readonly Digest
   const { found, carried, leftByRule } = counts;
   const numbers = `attachments: found ${String(found)}, carried ${String(carried)}, left by rule ${String(leftByRule)}`;
   const first =
-    absent[0] === undefined ? '' : `; ${String(absent.length)} manifests are missing, first ${absent[0]}`;
+    absent[0] === undefined
+      ? ''
+      : `; ${String(absent.length)} manifests or blobs are missing, first ${absent[0]}`;
   return `${formatReference(to)}: ${numbers}${first}`;
 }

@@ -242,6 +242,16 @@ describe('counting at the target', () => {
     expect(await verifyTarget({ ...request, thorough: true }, soon())).to.include({ state: 'short' });
   });
 
+  it('P24 reports a blob that the target confirmed and did not keep when it checks every one', async () => {
+    const request = await copyOf(everything());
+    await copyGraph(request, soon());
+    const { digest } = request.graph.blobs.at(-1)!;
+    twin.remove(TARGET, digest);
+    const arrived = await verifyTarget({ ...request, thorough: true }, soon());
+    expect(arrived).to.nested.include({ state: 'short', 'reason.code': 'CopyIncomplete' });
+    expect(arrived.reason?.detail).to.include(digest);
+  });
+
   it('throws a Fault when the target cannot be read', async () => {
     const request = await copyOf(everything());
     await copyGraph(request, soon());
