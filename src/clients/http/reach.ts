@@ -50,6 +50,8 @@ export interface Reach {
   readonly named: (hostname: string) => Promise<AddressKind>;
   /** Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. */
   readonly sentBy: (sender: string, hostname: string) => Promise<AddressKind>;
+  /** Judges a host that a stranger named: it must be public, or allowed by an administrator. Otherwise as `named`. */
+  readonly foreign: (hostname: string) => Promise<AddressKind>;
   /** Whether a host can be judged without waiting for DNS. */
   readonly isKnown: (hostname: string) => boolean;
   /** Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm. */
@@ -127,6 +129,7 @@ export function createReach(options: ReachOptions): Reach {
   return {
     allowed,
     named,
+    foreign: async (hostname) => permitted(hostname, await resolved(hostname), ['public']),
     isKnown: (hostname) => addressIn(hostname) !== undefined || addresses.knows(hostname),
     sentBy: async (sender, hostname) => {
       if (plainName(sender) === plainName(hostname)) return named(hostname);

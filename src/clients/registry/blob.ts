@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
 import { discard } from '../http/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
-import { send, urlIn, type Answer, type Call } from './call.ts';
+import { send, urlIn, type Answer, type Ask, type Call } from './call.ts';
 import { fault, faultOfError, misbehaved } from './fault.ts';
 import { refuseOtherContent } from './transfer/fit.ts';
 
@@ -25,18 +25,30 @@ export async function readBlob(
 const FIRST_BYTE = /^bytes\s+(\d{1,16})-/;
 
 /**
- * Opens a blob from `offset` on; `undefined` for a plain 404. A registry that sends all of it where a part was asked for is
+ * Opens a blob from `offset` on; `undefined` for a plain 404, and for one with `urls` what the first of those has. A registry that sends all of it where a part was asked for is
  * read past what is known already. Nothing is checked but where it begins: the taker knows size and digest.
  */
 export async function openBlob(
   call: Call,
-  blob: Pick<Descriptor, 'digest' | 'size' | 'mediaType'>,
+  blob: Pick<Descriptor, 'digest' | 'size' | 'mediaType' | 'urls'>,
   offset: number,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const { digest, size } = blob;
+  const { digest, size, urls = [] } = blob;
   if (offset > 0 && offset >= size) return Readable.from([]); // all of it is known already
+  const opened = await openAt(call, { url: urlIn(call, `blobs/${digest}`) }, blob, offset);
+  if (opened || urls.length === 0) return opened;
+  const { openForeign } = await import('./foreign.ts');
+  return openForeign(call, urls, (ask) => openAt(call, ask, blob, offset));
+}
+
+async function openAt(
+  call: Call,
+  where: Pick<Ask, 'url' | 'isForeign'>,
+  blob: Pick<Descriptor, 'size' | 'mediaType'>,
+  offset: number,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
   const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  const answer = await send(call, { method: 'GET', url: urlIn(call, `blobs/${digest}`), headers });
+  const answer = await send(call, { ...where, method: 'GET', headers });
   if (await isAbsent(call, answer, [200, 206])) return undefined;
   const skipped = offset - firstByte(call, answer, offset);
   refuseOtherContent(call, answer, blob, offset);

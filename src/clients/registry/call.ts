@@ -73,6 +73,8 @@ export interface Ask {
   readonly url: URL;
   /** The host name, as in `url`, of what sends us there; absent = the registry of the call. */
   readonly sender?: string;
+  /** A stranger named the address: no login is sent, and every host on the way is public. */
+  readonly isForeign?: true;
   readonly headers?: Readonly<Record<string, string>>;
   /** A status of redirects that is an answer here, and is not followed. */
   readonly isAnswer?: number;

@@ -97,14 +97,19 @@ export function openConnections(
       ? { signal, headersTimeout: stallMs, bodyTimeout: stallMs }
       : { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
   /** Where it is connected to is decided before anything waits or is sent. */
-  const judged = async (call: Call, { url: { hostname, host }, sender }: Ask): Promise<AddressKind> => {
+  const judged = async (call: Call, { url, sender, isForeign }: Ask): Promise<AddressKind> => {
+    const { hostname, host } = url;
     const { hostname: own } = call.endpoint;
-    const judge = () => (hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname));
+    const judge = () => {
+      if (isForeign) return reach.foreign(hostname);
+      return hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
+    };
     const isKnown = [hostname, sender ?? own].every(reach.isKnown);
     const kind = isKnown ? judge() : lookUp(call, judge);
     return kind.catch((error: unknown) => {
       if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
-      throw fault(call, hostname === own ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
+      const isOwn = hostname === own && !isForeign;
+      throw fault(call, isOwn ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
     });
   };
   const lookUp = async (call: Call, judge: () => Promise<AddressKind>): Promise<AddressKind> => {

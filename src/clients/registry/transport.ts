@@ -18,7 +18,7 @@ const MAX_PATIENT_RESENDS = 5;
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
 
 export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: Authorizer): Transport {
-  return async (call, ask) => {
+  const withLogin: Transport = async (call, ask) => {
     let credential = await authorizer.upfront(call);
     for (let attempt = 1; ; attempt += 1) {
       const answer = await follow(call, ask, credential?.authorization);
@@ -32,6 +32,7 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       credential = next;
     }
   };
+  return (call, ask) => (ask.isForeign ? follow(call, ask, undefined) : withLogin(call, ask));
 
   async function follow(call: Call, ask: Ask, authorization: string | undefined): Promise<Answer> {
     let { url, sender } = ask;

@@ -42,6 +42,8 @@ export interface Descriptor {
   readonly platform?: Platform;
   /** Set where it names addresses outside of the registry for its content (`urls`). */
   readonly isElsewhere?: true;
+  /** Those addresses; set only where a copy reads them, since a stranger wrote them. */
+  readonly urls?: readonly string[];
 }
 
 /** What a child of an index runs on. */

@@ -27,6 +27,8 @@ export const REASONS = {
   TagExists: 'The tag exists at the target with another digest, and the promotion does not replace it.',
   TargetMoved: 'The tag at the target was moved by another writer while the image was copied.',
   SourceShared: 'Other tags still point to this digest at the source, so it is not deleted.',
+  ForeignLayers:
+    'Layers of the image lie outside of its registry, and the promotion refuses or cannot bring them.',
   PlatformMissing: 'The image lacks a platform that the promotion keeps.',
   MirroredBefore: 'This digest was mirrored before and is gone since; it is pulled in again only if forced.',
   SbomMissing: 'A platform has no SBOM that could be scanned.',

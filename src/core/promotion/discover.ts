@@ -73,8 +73,9 @@ function missing(tag: string): UnplannedImage {
 }
 
 function rulesOf({ spec, history }: DiscoverParts): PlanRules {
-  const { onTagExists, attachments, promote, mirror } = spec;
-  const after = [attachments.late, mirror?.quarantine, history, promote?.deleteSource, promote?.supersede];
+  const { onTagExists, attachments, foreignLayers, promote, mirror } = spec;
+  const looksAgain = attachments.late || foreignLayers === 'Copy';
+  const after = [looksAgain, mirror?.quarantine, history, promote?.deleteSource, promote?.supersede];
   const mirroredBefore = mirror?.force ? undefined : history?.has;
   return { onTagExists, tidies: after.some(Boolean), mirroredBefore };
 }

@@ -138,7 +138,7 @@ function asArrived(planned: PlannedImage): PlannedImage {
  * what proves its flag.
  */
 function stepsFor(planned: Resolved, parts: StepParts): readonly Step[] {
-  const { mirror, promote, attachments } = parts.spec;
+  const { mirror, promote, attachments, foreignLayers } = parts.spec;
   const steps = [
     ...(mirror ? mirrorSteps(parts, mirror) : []),
     ...(promote ? promoteSteps(parts, promote) : []),
@@ -147,7 +147,8 @@ function stepsFor(planned: Resolved, parts: StepParts): readonly Step[] {
   const tag = steps.findIndex(({ name }) => name === 'tag');
   const late = steps.filter(({ name }) => name === 'copy' || name === 'verify target');
   const flag = steps.filter(({ name }) => name === 'flag');
-  return [...(attachments.late ? late : []), ...flag, ...steps.slice(tag + 1)];
+  const looksAgain = attachments.late || foreignLayers === 'Copy';
+  return [...(looksAgain ? late : []), ...flag, ...steps.slice(tag + 1)];
 }
 
 /** Tags checked in parallel before a run continues. */

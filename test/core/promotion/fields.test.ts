@@ -145,6 +145,7 @@ const PROMOTION: Rows = {
   timeZone: { takes: ['Etc/UTC', 'Europe/Berlin'], refuses: ['', 'Nowhere/Near', long(65)] },
   suspend: flag,
   dryRun: flag,
+  foreignLayers: oneOf('Report', 'Copy', 'Refuse'),
   timeout: { takes: ['30m', '2h'], refuses: ['0s', '-1m', '5'] },
   'historyLimits.succeeded': within(0, 100),
   'historyLimits.failed': within(0, 100),

@@ -74,7 +74,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     const ready = async ({ manifest }: ManifestContent): Promise<void> => {
       const before = [...manifest.manifests, ...(manifest.subject ? [manifest.subject] : [])];
       await Promise.all([
-        ...blobsOf([{ manifest }]).map(({ digest }) => blobs.get(digest)),
+        ...blobsOf([{ manifest }], () => true).map(({ digest }) => blobs.get(digest)),
         ...before.map(({ digest }) => manifests.get(digest)),
       ]);
     };
@@ -133,7 +133,11 @@ async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal) {
   const [missing, looked] = await Promise.all([missingAt(request, ask, signal), Promise.all(tags)]);
   const manifests = graph.manifests.filter(({ manifest }) => missing.has(manifest.digest));
   const brought = looked.filter(isBrought).map(({ one }) => one.content);
-  return { manifests, tags, blobs: blobsOf([...manifests, ...brought]) };
+  // A registry takes a manifest without its foreign layers.
+  const foreign = new Set(graph.foreign.map(({ digest }) => digest));
+  const wanted = new Set(blobsOf([...manifests, ...brought], () => true).map(({ digest }) => digest));
+  const blobs = graph.blobs.filter(({ digest }) => wanted.has(digest) || foreign.has(digest));
+  return { manifests, tags, blobs };
 }
 
 /**

@@ -1,8 +1,11 @@
-import { artifactTypeOf, formatReference } from '../../model/index.ts';
+import * as z from 'zod';
+import { artifactTypeOf, Fault, formatReference, parseCounted } from '../../model/index.ts';
 import type { Descriptor, Digest, ManifestContent, Reason } from '../../model/index.ts';
 import { together } from '../concurrency.ts';
 import { leftBecause, type CarryRules, type LeftBecause } from './carried.ts';
-import { blobsOf, type Attachment, type Graph, type TaggedManifest } from './graph.ts';
+import { blobsOf, isForeign, onceEach } from './graph.ts';
+import type { Attachment, Graph, TaggedManifest } from './graph.ts';
+import type { ImagePromotionSpec } from '../schema.ts';
 import { keptRoot, type KeptPlatforms, type RootRequest } from './platforms.ts';
 import { createBudget, DEFAULT_GRAPH_LIMITS, walk } from './walk.ts';
 import type { GraphLimits, ListTags, Seen, TaggedFound } from './walk.ts';
@@ -12,6 +15,8 @@ export interface GatherRequest extends RootRequest, CarryRules {
   readonly limits?: Partial<GraphLimits>;
   /** All tags of the source, where they are known; absent = they are read. */
   readonly listTags?: ListTags | undefined;
+  /** With `Copy` layers that lie elsewhere are carried, too; default: they are not. */
+  readonly foreignLayers?: ImagePromotionSpec['foreignLayers'];
 }
 
 /** A graph, or why there is none: `ImageNotFound`, `PlatformMissing`. */
@@ -48,9 +53,51 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
       return notFound(
         `an index of ${formatReference(image)} lists ${absent[0]}, which is not there: push it again, or keep the platforms that are there by platforms.keep`,
       );
-    const blobs = blobsOf([...rest.manifests, ...rest.tagged.map((one) => one.content)]);
-    return { state: 'gathered', graph: { image, root, missingPlatforms, blobs, ...rest } };
+    const contents = [...rest.manifests, ...rest.tagged.map(({ content }) => content)];
+    const layers = layersOf(contents, request);
+    return { state: 'gathered', graph: { image, root, missingPlatforms, ...layers, ...rest } };
   });
+}
+
+/** Most foreign layers of one image that are brought: real images have one or two for each version of Windows. */
+const MAX_FOREIGN_LAYERS = 64;
+/** Most addresses that are tried for one of them: real manifests name one. */
+const MAX_URLS = 4;
+
+/** The blobs that are carried, and the foreign layers among all. */
+function layersOf(
+  contents: readonly ManifestContent[],
+  { image, foreignLayers }: GatherRequest,
+): Pick<Graph, 'blobs' | 'foreign'> {
+  const foreign = onceEach(contents.flatMap(({ manifest }) => manifest.layers).filter(isForeign));
+  if (foreignLayers !== 'Copy') return { blobs: blobsOf(contents), foreign };
+  if (foreign.length > MAX_FOREIGN_LAYERS)
+    throw new Fault({
+      code: 'LimitExceeded',
+      operation: `gather ${formatReference(image)} with all that belongs to it`,
+      side: 'source',
+      transient: false,
+      detail: `there are more than ${String(MAX_FOREIGN_LAYERS)} foreign layers`,
+    });
+  const urls = urlsIn(contents);
+  const blobs = blobsOf(contents, () => true).map((blob) => {
+    const named = urls.get(blob.digest);
+    return named ? { ...blob, urls: named } : blob;
+  });
+  return { blobs, foreign };
+}
+
+const written = z.object({
+  layers: z.array(z.object({ digest: z.string(), urls: z.array(z.string()).nullish().catch([]) })),
+});
+
+/** The first addresses that manifests name for their layers, by digest. */
+function urlsIn(contents: readonly ManifestContent[]): ReadonlyMap<string, readonly string[]> {
+  const named = contents.filter(({ manifest }) => manifest.layers.some(({ isElsewhere }) => isElsewhere));
+  const layers = named.flatMap(({ bytes }) => written.safeParse(parseCounted(bytes)).data?.layers ?? []);
+  return new Map(
+    layers.flatMap(({ digest, urls }) => (urls?.length ? [[digest, urls.slice(0, MAX_URLS)] as const] : [])),
+  );
 }
 
 /**

@@ -36,6 +36,8 @@ export interface Graph {
   readonly tagged: readonly TaggedManifest[];
   /** Every blob that those need, once, the largest first. */
   readonly blobs: readonly Descriptor[];
+  /** Layers that call themselves foreign, or name addresses outside of the registry. */
+  readonly foreign: readonly Descriptor[];
   /** Every artifact found about the image; empty when attachments were not asked for. */
   readonly attachments: readonly Attachment[];
 }
@@ -55,14 +57,38 @@ export function carriedReferrers({ attachments }: Graph): ReadonlyMap<Digest, re
   return byDigest;
 }
 
-/** Media types of layers that a registry need not have: the container runtime fetches them elsewhere. */
-const ELSEWHERE = /\.(?:foreign|nondistributable)\b/;
+/** Media types of layers that a registry need not have. */
+const FOREIGN = /\.(?:foreign|nondistributable)\b/;
 
-/** Every blob of these manifests, once, the largest first: what takes longest is begun first. */
-export function blobsOf(contents: readonly Pick<ManifestContent, 'manifest'>[]): readonly Descriptor[] {
-  const all = contents.flatMap(({ manifest: { config, layers } }) => (config ? [config, ...layers] : layers));
-  const here = all.filter(({ mediaType }) => !ELSEWHERE.test(mediaType));
-  return [...Map.groupBy(here, ({ digest }) => digest).values()]
-    .flatMap(([first]) => first ?? [])
-    .sort((a, b) => b.size - a.size);
+/** Whether a layer calls itself foreign, or names addresses outside of its registry. */
+export function isForeign({ mediaType, isElsewhere }: Descriptor): boolean {
+  return isElsewhere === true || FOREIGN.test(mediaType);
+}
+
+/** Whether a registry need not have a layer: container runtimes fetch it at the addresses that the manifest names. */
+function isFetchedElsewhere({ mediaType, isElsewhere }: Descriptor): boolean {
+  return isElsewhere === true && FOREIGN.test(mediaType);
+}
+
+/** Foreign layers that are not carried. */
+export function leftLayers({ foreign, blobs }: Pick<Graph, 'foreign' | 'blobs'>): readonly Descriptor[] {
+  const carried = new Set(blobs.map(({ digest }) => digest));
+  return foreign.filter(({ digest }) => !carried.has(digest));
+}
+
+/** Every blob of these manifests that is carried, once, the largest first: what takes longest is begun first. */
+export function blobsOf(
+  contents: readonly Pick<ManifestContent, 'manifest'>[],
+  isCarried = (layer: Descriptor): boolean => !isFetchedElsewhere(layer),
+): readonly Descriptor[] {
+  const all = contents.flatMap(({ manifest: { config, layers } }) => {
+    const carried = layers.filter(isCarried);
+    return config ? [config, ...carried] : carried;
+  });
+  return onceEach(all).sort((a, b) => b.size - a.size);
+}
+
+/** Descriptors, each digest once. */
+export function onceEach(blobs: readonly Descriptor[]): Descriptor[] {
+  return [...Map.groupBy(blobs, ({ digest }) => digest).values()].flatMap(([first]) => first ?? []);
 }

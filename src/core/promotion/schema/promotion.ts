@@ -168,6 +168,11 @@ export const promotionSpecSchema = z
     attachments: attachmentsSchema
       .default({ carry: 'All', artifactTypes: [], lifecycle: false, late: false })
       .describe('Signatures, SBOMs and whatever else belongs to an image.'),
+    foreignLayers: choice(
+      ['Report', 'Copy', 'Refuse'],
+      'Report',
+      'Layers that a manifest calls foreign or names addresses for, as images of Windows do. Report: they stay where they are, the result names them, and the source is not deleted. Copy: they are read at the source, else at those addresses. Refuse: the image is blocked.',
+    ),
     onTagExists: choice(
       ['Overwrite', 'Skip', 'Fail', 'Backup'],
       'Overwrite',

@@ -1,7 +1,8 @@
-import { formatReference, pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
+import { formatReference, pin } from '../../model/index.ts';
+import type { Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
-import type { Graph } from '../graph/graph.ts';
+import { leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import { alsoLeft, blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
 
@@ -11,9 +12,10 @@ export function gatherImage(
   { spec, source, sourceTags }: Pick<StepParts, 'spec' | 'source' | 'sourceTags'>,
   signal: AbortSignal,
 ): Promise<Gathered> {
-  const { platforms, attachments, mirror } = spec;
+  const { platforms, attachments, mirror, foreignLayers } = spec;
   const kind = mirror ? 'mirror' : 'promote';
-  return gatherGraph({ image, source, platforms, attachments, kind, listTags: sourceTags }, signal);
+  const rules = { platforms, attachments, kind, foreignLayers } as const;
+  return gatherGraph({ image, source, ...rules, listTags: sourceTags }, signal);
 }
 
 /** What is written about an image before the target has any of it. */
@@ -27,6 +29,8 @@ export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
     const [gathered, targetIsNew] = await Promise.all([gatherImage(image, parts, signal), isNew(signal)]);
     if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
     const { graph } = gathered;
+    const refused = parts.spec.foreignLayers === 'Refuse' ? foreignIn(graph.foreign) : undefined;
+    if (refused !== undefined) return blocked('ForeignLayers', `${refused}, and foreignLayers is Refuse`);
     const expected = graph.blobs.reduce((sum, { size }) => sum + size, 0);
     progress.onExpected(tag, expected);
     let reported = 0;
@@ -36,9 +40,18 @@ export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
     };
     if (planned.action !== 'UpToDate') await before?.(graph, to, signal);
     const moved = await copyGraph({ graph, source, target, to, targetIsNew, onProgress }, signal);
+    const elsewhere = foreignIn(leftLayers(graph));
     const left = moved.keptTags.map((one) => `${one} stays as it is, the target does not let it be replaced`);
+    if (elsewhere !== undefined) left.push(`${elsewhere}, and not copied: foreignLayers: Copy brings them`);
     return { status: 'succeeded', learned: { graph, moved, ...alsoLeft(learned, left) } };
   });
+}
+
+/** Names layers of an image that lie outside of its registry; `undefined` where there are none. */
+function foreignIn([first, ...more]: readonly Descriptor[]): string | undefined {
+  if (first === undefined) return undefined;
+  const others = more.length > 0 ? ` and ${more.length} more` : '';
+  return `foreign layers (${short(first.digest)}${others}) are fetched outside of its registry`;
 }
 
 /** Counts again at the target what was carried there; less than was found is a failure. */

@@ -1,7 +1,7 @@
 import { pin, type Digest, type ImageRef, type PinnedRef } from '../../model/index.ts';
 import { verifyTarget } from '../copy/copy.ts';
 import { leftBecause, saysNothing } from '../graph/carried.ts';
-import type { Graph } from '../graph/graph.ts';
+import { leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { QUARANTINE_TYPE } from '../records/marks.ts';
@@ -50,10 +50,13 @@ function leave(sourceLeft: string): StepOutcome {
 
 const NOT_WHOLE = 'the target does not have all that belongs to it';
 const NOT_REPLACED = 'the target does not let a tag of cosign be replaced that lacks something of the source';
+const NO_LAYERS = 'its foreign layers were not copied, and may lie nowhere else';
 const NOT_CARRIED = 'something that refers to it is no manifest that is known, and was not carried';
 
-function hasUnreadable({ attachments }: Graph): boolean {
-  return attachments.some(({ left }) => left === 'Unreadable');
+/** Why the source keeps an image that has arrived: something of it was not carried, which only the source may have. */
+function keptBy(graph: Graph): string | undefined {
+  if (graph.attachments.some(({ left }) => left === 'Unreadable')) return NOT_CARRIED;
+  return leftLayers(graph).length > 0 ? NO_LAYERS : undefined;
 }
 
 type Parts = Pick<StepParts, 'source' | 'target' | 'spec'>;
@@ -96,12 +99,13 @@ async function lackAtTarget(
   const { image, to, planned } = task;
   const { target } = parts;
   if ((await target.tagDigest(to, signal)) !== planned.expected) return 'the target does not have it';
-  if (graph && hasUnreadable(graph)) return NOT_CARRIED;
+  if (graph) return keptBy(graph);
   // One that was at the target before this run may have come there alone, without what belongs to it.
-  if (graph || !isThere) return undefined;
+  if (!isThere) return undefined;
   const gathered = await gatherImage(image, parts, signal);
   if (gathered.state === 'refused') return NOT_WHOLE;
-  if (hasUnreadable(gathered.graph)) return NOT_CARRIED;
+  const kept = keptBy(gathered.graph);
+  if (kept !== undefined) return kept;
   const { reason } = await verifyTarget({ graph: gathered.graph, target, to, thorough: true }, signal);
   return reason && NOT_WHOLE;
 }

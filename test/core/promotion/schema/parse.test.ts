@@ -32,6 +32,7 @@ describe('ImagePromotion, read', () => {
       timeZone: 'Etc/UTC',
       suspend: false,
       dryRun: false,
+      foreignLayers: 'Report',
       timeout: '30m',
       historyLimits: { succeeded: 3, failed: 5 },
       maxParallelImages: 4,
