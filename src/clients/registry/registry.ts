@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { ByteBudget, Keychain } from '../../core/evidence/index.ts';
 import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
-import { createAuthorizer } from './auth/authorization.ts';
+import { createAuthorizer, type Authorizer } from './auth/authorization.ts';
+import { anonymous } from './auth/keychain.ts';
+import { FEW_REPOSITORIES, severalLogins, type LoginWay } from './auth/several-logins.ts';
 import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
 import { createReach, type ReachOptions } from '../http/index.ts';
 import { endpointOf } from './endpoint.ts';
@@ -60,9 +62,16 @@ export function createRegistry(options: RegistryOptions): Registry {
   const turns = createTurns();
   const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
-  const viewOf = (logins: Keychain, side: Call['side']): View => {
-    const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal });
-    const transport = createTransport(exchange, pauses, authorizer);
+  const wayOf = (logins: Keychain, remembered?: number): LoginWay & { readonly authorizer: Authorizer } => {
+    const limits = remembered === undefined ? {} : { remembered };
+    const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal, ...limits });
+    return { authorizer, transport: createTransport(exchange, pauses, authorizer) };
+  };
+  const viewOf = (logins: Keychain, side: Call['side'], fallbacks: readonly Keychain[] = []): View => {
+    const first = wayOf(logins);
+    const ways = [...fallbacks, anonymous].map((one) => () => wayOf(one, FEW_REPOSITORIES));
+    const transport = fallbacks.length > 0 ? severalLogins(first, ways) : first.transport;
+    const { authorizer } = first;
     const memory = createTransferMemory();
     const restMs = async (call: Call): Promise<number> =>
       pauses.restMs(call, await authorizer.loginName(call));
@@ -86,9 +95,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...viewOf(keychain, 'source')({}),
     speaksHttp: (registry) => endpoint(registry).plain,
-    as: ({ scope, keychain: logins, side = 'source', ...of }) => {
-      const key = `${side} ${scope}`;
-      const view = views.get(key) ?? viewOf(logins, side);
+    as: ({ scope, keychain: logins, fallbacks = [], side = 'source', ...of }) => {
+      const key = `${side} ${fallbacks.length} ${scope}`;
+      const view = views.get(key) ?? viewOf(logins, side, fallbacks);
       views.set(key, view);
       return view(of);
     },

@@ -62,7 +62,9 @@ export interface PullSecretLogins {
    * scope may have no other login of this one.
    */
   readonly keychainFor: (places: readonly Parameters<Keychain>[0][], own: Keychain) => Keychain;
-  /** Every login of the object, and no other. */
+  /** What is tried after {@link keychainFor}, in this order: further logins of the object, at last those of `own`. */
+  readonly fallbacksFor: (places: readonly Parameters<Keychain>[0][], own: Keychain) => readonly Keychain[];
+  /** The first login of the object for each place, and no other. */
   readonly keychain: Keychain;
   readonly unreadable: readonly string[];
 }
@@ -94,7 +96,12 @@ export interface AccessParts {
   readonly read: ReadPullSecrets;
   readonly loginsIn: (configs: readonly DockerConfigText[]) => PullSecretLogins;
   readonly registry: {
-    readonly as: (view: { readonly scope: string; readonly keychain: Keychain }) => RegistrySource;
+    /** `fallbacks` = logins for what the one before may not read, the installation's own last; then nobody's. */
+    readonly as: (view: {
+      readonly scope: string;
+      readonly keychain: Keychain;
+      readonly fallbacks: readonly Keychain[];
+    }) => RegistrySource;
   };
   readonly own: Keychain;
   readonly clock: Clock;
@@ -126,7 +133,11 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
     const scope = brought.scopeOf(places);
     const seenAt = parts.clock();
     if (scope === undefined) return { state: 'absent', seenAt };
-    const registry = parts.registry.as({ scope, keychain: brought.keychainFor(places, parts.own) });
+    const registry = parts.registry.as({
+      scope,
+      keychain: brought.keychainFor(places, parts.own),
+      fallbacks: brought.fallbacksFor(places, parts.own),
+    });
     return { state: 'found', value: { scope, registry }, seenAt };
   };
 }

@@ -42,6 +42,8 @@ interface AuthorizerParts {
   readonly now: Clock;
   /** Aborts what is under way. */
   readonly closed: AbortSignal;
+  /** Repositories whose challenges, logins and tokens are remembered; absent = {@link REMEMBERED}. */
+  readonly remembered?: number;
 }
 
 /** How long a login is used before the keychain is asked again, in milliseconds: rotation counts soon, bursts ask once. */
@@ -54,10 +56,11 @@ const ACTIONS: Readonly<Record<Access, string>> = { pull: 'pull', push: 'pull,pu
 /** Logs in with one set of logins; each is fetched once for all who need it. */
 export function createAuthorizer(keychain: Keychain, parts: AuthorizerParts): Authorizer {
   const { exchange, pauses, now, closed } = parts;
-  const challenges = new LRUCache<string, Challenge>(REMEMBERED);
-  const lastOf = new LRUCache<string, Challenge>(REMEMBERED); // by registry, without scopes
-  const logins = createMemo<RegistryLogin | undefined>(now, REMEMBERED);
-  const tokens = createMemo<string>(now, REMEMBERED);
+  const size = { max: parts.remembered ?? REMEMBERED.max };
+  const challenges = new LRUCache<string, Challenge>(size);
+  const lastOf = new LRUCache<string, Challenge>(size); // by registry, without scopes
+  const logins = createMemo<RegistryLogin | undefined>(now, size);
+  const tokens = createMemo<string>(now, size);
   const turns = new Map<string, SharedTurn>(); // of the tokens that are being fetched
 
   const loginFor = async (call: Call, anew: boolean): Promise<RegistryLogin | undefined> => {

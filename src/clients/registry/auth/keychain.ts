@@ -4,7 +4,7 @@ import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
 import { errorCode } from '../../../core/model/index.ts';
 import { deadline, fault } from '../fault.ts';
 import { askHelper, type HelperOptions } from './credential-helper.ts';
-import { parseDockerConfig, storedLogin, type DockerConfig } from './logins.ts';
+import { isFor, parseDockerConfig, storedLogin, type DockerConfig } from './logins.ts';
 
 interface DockerKeychainOptions extends HelperOptions {
   /** The folder of the Docker `config.json`, e.g. `/home/acme/.docker`. */
@@ -28,7 +28,8 @@ export const anonymous: Keychain = () => Promise.resolve(undefined);
 /**
  * Logins from a Docker config folder, read anew at each question so that a changed file counts at once: the helper named
  * for the host, else the stored login with the longest matching prefix, else the helper for everything. A missing file
- * means no logins; one that is there and cannot be read is a Fault `RegistryDenied` that names it.
+ * means no logins; one that is there and cannot be read is a Fault `RegistryDenied` that names it, and so is the only entry for a
+ * place when it cannot be read.
  */
 export function dockerKeychain(options: DockerKeychainOptions): Keychain {
   const file = join(options.directory, 'config.json');
@@ -40,9 +41,14 @@ export function dockerKeychain(options: DockerKeychainOptions): Keychain {
       askHelper(`docker-credential-${name}`, server, options, signal);
     const helper = config.helpers.get(place.registry);
     if (helper !== undefined) return ask(helper);
-    return storedLogin(config.logins, place) ?? (config.store === undefined ? undefined : ask(config.store));
+    const stored = storedLogin(config.logins, place);
+    if (stored === undefined && config.broken.some((prefix) => isFor(prefix, place)))
+      throw fault({ doing: `read logins from ${file}` }, 'RegistryDenied', NOT_VALID);
+    return stored ?? (config.store === undefined ? undefined : ask(config.store));
   };
 }
+
+const NOT_VALID = 'it is not a valid Docker config';
 
 async function readConfig(file: string, signal: AbortSignal): Promise<DockerConfig | undefined> {
   const call = { doing: `read logins from ${file}` };
@@ -55,6 +61,6 @@ async function readConfig(file: string, signal: AbortSignal): Promise<DockerConf
     throw fault(call, 'RegistryDenied', `the file cannot be read (${errorCode(cause)})`, { cause });
   }
   const config = parseDockerConfig(text);
-  if (config === undefined) throw fault(call, 'RegistryDenied', 'it is not a valid Docker config');
+  if (config === undefined) throw fault(call, 'RegistryDenied', NOT_VALID);
   return config;
 }

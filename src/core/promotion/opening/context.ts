@@ -38,6 +38,11 @@ export interface SideClient {
   as(view: {
     readonly scope: string;
     readonly keychain: Keychain;
+    /**
+     * Logins for reading what the one before may not read, in this order; the last are the installation's own, and then it is tried
+     * without a login. Absent = no other is tried.
+     */
+    readonly fallbacks?: readonly Keychain[];
     readonly side?: 'source' | 'target';
     /** Why a login that there is may not be used for an access, in a clause; a refusal of the registry is a `NotGranted` then. */
     readonly withheld?: Withheld | undefined;
