@@ -66,16 +66,18 @@ export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]
     const found = await others(begun, call, ask);
     if ('status' in found) return found;
     const own = await opened?.at(-2)?.authorizer.loginName(call);
-    return answerOf(mostInformative(found, own) ?? begun, found.at(-1) ?? begun, { call, ask });
+    return answerOf(found, begun, { call, ask, own });
   };
 }
 
-/** Ends what was answered last unless it is what counts. */
+/** The answer when none may read; what was answered last is ended unless it is this. */
 async function answerOf(
-  said: Failed,
-  last: Failed,
-  { call, ask }: { readonly call: Call; readonly ask: Ask },
+  failed: readonly Failed[],
+  begun: Failed,
+  { call, ask, own }: { readonly call: Call; readonly ask: Ask; readonly own: string | undefined },
 ): Promise<Answer> {
+  const said = mostInformative(failed, own) ?? begun;
+  const last = failed.at(-1) ?? begun;
   if (said !== last) await end(last.outcome);
   if (said.outcome instanceof Fault) throw said.outcome;
   // Once more where the body counts: that of a 404 may say that it is none.
