@@ -17,7 +17,10 @@ import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 export function mirrorSteps(parts: StepParts, mirror: MirrorSpec): readonly Step[] {
   const { history } = parts;
   return [
-    copyStep(parts, mirror.quarantine ? flagFirst(parts) : undefined),
+    copyStep(parts, {
+      before: mirror.quarantine ? flagFirst(parts) : undefined,
+      tagIsNext: !mirror.quarantine && !mirror.provenance,
+    }),
     ...(mirror.quarantine ? [flagStep(parts)] : []),
     ...(mirror.provenance ? [recordStep(parts, mirror)] : []),
     verifyTargetStep(parts, false),

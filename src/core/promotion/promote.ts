@@ -21,12 +21,13 @@ import { attach, rootOf, writeSignature, writeStatement } from './steps/write.ts
 /** The steps of a promotion, in their order: gates, then all that is invisible without a tag, the tag, and tidying. */
 export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly Step[] {
   const { policies, scan, approval, sign, supersede, deleteSource } = promote;
+  const attach = scan !== undefined && promote.attach.report;
   return [
     ...(policies.length > 0 ? [verifySource(parts)] : []),
     ...(scan ? [scanStep(parts, scan)] : []),
     ...(scan || approval !== 'Never' ? [approveStep(parts, approval)] : []),
-    copyStep(parts),
-    ...(scan && promote.attach.report ? [attachStep(parts, scan, sign)] : []),
+    copyStep(parts, { tagIsNext: !attach && !sign && !deleteSource }),
+    ...(scan && attach ? [attachStep(parts, scan, sign)] : []),
     ...(sign ? [signStep(parts, promote, sign)] : []),
     verifyTargetStep(parts, deleteSource),
     tagStep(parts),

@@ -125,9 +125,13 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
   const isProvenFirst = size <= options.provenBytes;
   let whole: Promise<Uint8Array> | undefined;
   const prove = async (): Promise<Uint8Array> => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of stream(0, size)) pieces.push(piece);
-    return Buffer.concat(pieces);
+    const all = Buffer.allocUnsafe(size);
+    let at = 0;
+    for await (const piece of stream(0, size)) {
+      all.set(piece, at);
+      at += piece.byteLength;
+    }
+    return all;
   };
 
   /** Of a small blob nothing is handed out before its last byte has proven it. */

@@ -35,8 +35,10 @@ interface TransferMemory {
 
 /** Blobs on their way to all registries together: each holds two connections and some hundred KiB. */
 const MAX_TRANSFERS = 128;
-/** Of these, blobs that are held whole until they are proven: 96 MiB at most. */
-const MAX_PROVEN_FIRST = 24;
+/** Of these, blobs that are held whole until they are proven: small ones, and others of up to 4 MiB. Together 78 MiB at most. */
+const PROVEN_SMALL = { name: 'small ones proven first', slots: 22 };
+const PROVEN_FIRST = { name: 'proven first', slots: 14 };
+const SMALL_BYTES = 1024 * 1024;
 /** Blobs of which a repository that has them is remembered, to be mounted from: some thousand images. */
 const MAX_KNOWN_BLOBS = 50_000;
 const BLOB_TYPE = 'application/octet-stream';
@@ -85,7 +87,7 @@ export function createTransfers(
       call,
       { name: `transfers ${call.endpoint.origin}`, slots: transfersPerHost },
       { name: 'transfers', slots: MAX_TRANSFERS },
-      ...(blob.size > provenBytes ? [] : [{ name: 'proven first', slots: MAX_PROVEN_FIRST }]),
+      ...(blob.size > provenBytes ? [] : [blob.size > SMALL_BYTES ? PROVEN_FIRST : PROVEN_SMALL]),
     );
     try {
       await copy({ call, chunkBytes, provenBytes }, transfer, session);

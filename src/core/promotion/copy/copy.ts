@@ -20,6 +20,11 @@ export interface CopyRequest {
   readonly concurrency?: number;
   /** Called for every change; must not throw. */
   readonly onProgress?: (progress: CopyProgress) => void;
+  /**
+   * The tag is pushed right after, and brings the image with it: by its digest it is then only pushed where something that is
+   * copied refers to it. Called once, when all bytes of blobs are sent and the target has yet to confirm them.
+   */
+  readonly beforeTag?: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** How far a copy is: figures only grow. */
@@ -35,6 +40,8 @@ export interface CopyProgress {
 export interface Copied extends CopyProgress {
   /** Tags of cosign's where the target has its own, which it does not let be replaced. */
   readonly keptTags: readonly string[];
+  /** Whether the image itself is left to the push of its tag. */
+  readonly rootIsLeft: boolean;
 }
 
 /** Transfers at the same time for one image: enough to hide latency; the registry's own budget is shared by all images. */
@@ -58,13 +65,22 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     const brought = new Set(plan.blobs.map(({ digest }) => digest));
     for (const blob of graph.blobs) if (!brought.has(blob.digest)) tally.arrived('present', blob);
     const blobs = new Map<Digest, Promise<void>>();
-    const given = { source, from: graph.image, to, onBytes: tally.moved, maybeThere: !targetIsNew };
+    const given = { source, from: graph.image, to, maybeThere: !targetIsNew };
+    let looking: Promise<unknown> | undefined;
+    const sent = countDown(plan.blobs, () => {
+      looking = request.beforeTag && start(request.beforeTag.bind(request, inner));
+    });
     for (const blob of plan.blobs) {
-      const transfer = bring(() => target.transferBlob({ ...given, blob }, inner));
+      const onBytes = (bytes: number): void => {
+        tally.moved(bytes);
+        sent(blob.digest, bytes);
+      };
+      const transfer = bring(() => target.transferBlob({ ...given, blob, onBytes }, inner));
       blobs.set(
         blob.digest,
         transfer.then((how) => {
           tally.arrived(how, blob);
+          sent(blob.digest, blob.size);
         }),
       );
     }
@@ -78,8 +94,10 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
         ...before.map(({ digest }) => manifests.get(digest)),
       ]);
     };
+    const rootIsLeft = request.beforeTag !== undefined && !isReferredTo(graph);
     for (const content of plan.manifests) {
       const { digest } = content.manifest;
+      if (rootIsLeft && content === graph.root) continue;
       const pushed = ready(content).then(() =>
         push(() => target.pushManifest(pin(to, digest), content, inner)),
       );
@@ -96,8 +114,25 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       await push(() => orFault(pushTag(task, { target, to }, inner), kept, inner));
     });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
-    return { ...tally.now(), keptTags };
+    await looking;
+    return { ...tally.now(), keptTags, rootIsLeft };
   });
+}
+
+/** Whether something that is copied names the image as its subject: it is pushed after the image. */
+function isReferredTo({ root, manifests }: Graph): boolean {
+  return manifests.some(({ manifest }) => manifest.subject?.digest === root.manifest.digest);
+}
+
+/** Calls `then` once, when as many bytes of each blob are sent as it has; at once where there is none. */
+function countDown(blobs: readonly Descriptor[], then: () => void): (blob: Digest, bytes: number) => void {
+  const left = new Map(blobs.map(({ digest, size }) => [digest, size]));
+  if (left.size === 0) then();
+  return (blob, bytes) => {
+    const rest = (left.get(blob) ?? 0) - bytes;
+    if (rest > 0) left.set(blob, rest);
+    else if (left.delete(blob) && left.size === 0) then();
+  };
 }
 
 /** Counts what arrives and reports it. */
@@ -192,22 +227,25 @@ const LOOK_AT_ONCE = 16;
 /**
  * Counts at the target: the image by its digest, what is listed for every manifest that has carried referrers,
  * and the signatures under cosign's tags. A tag where the target has its own, which cannot be merged, counts as left by rule.
- * `thorough` = it also asks for every child of the index and every blob: for a caller that deletes the source next.
+ * `thorough` = it also asks for every child of the index and every blob: for a caller that deletes the source next. An image that
+ * is left to its tag is not asked for: the tag is read when it is set.
  */
 export function verifyTarget(
   request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & {
     readonly thorough?: boolean;
-    readonly keptTags?: readonly string[] | undefined;
+    readonly moved?: Pick<Copied, 'keptTags' | 'rootIsLeft'> | undefined;
   },
   signal: AbortSignal,
 ): Promise<Arrived> {
-  const { graph, target, to, thorough = false, keptTags = [] } = request;
+  const { graph, target, to, thorough = false, moved } = request;
+  const { keptTags = [], rootIsLeft = false } = moved ?? {};
   return together(signal, async (inner, start): Promise<Arrived> => {
     const limit = pLimit(LOOK_AT_ONCE);
     const ask: Start = (task) => start(() => limit(task));
     const at = { target, to };
     const referrers = [...carriedReferrers(graph)];
-    const parts = thorough ? partsOf(graph) : [graph.root.manifest.digest];
+    const own = rootIsLeft ? [] : [graph.root.manifest.digest];
+    const parts = thorough ? partsOf(graph) : own;
     const blobs = thorough ? graph.blobs : [];
     const [kept, there, listed, tags] = await Promise.all([
       Promise.all(blobs.map(({ digest }) => ask(() => target.hasBlob(to, digest, inner)))),

@@ -1,5 +1,6 @@
 import { formatReference, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
+import { orFault } from '../concurrency.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { leftLayers, type Graph } from '../graph/graph.ts';
@@ -21,8 +22,16 @@ export function gatherImage(
 /** What is written about an image before the target has any of it. */
 export type BeforeCopy = (graph: Graph, to: ImageRef, signal: AbortSignal) => Promise<void>;
 
+/** How an image is brought. */
+interface CopyOrder {
+  /** What is written before. */
+  readonly before?: BeforeCopy | undefined;
+  /** Nothing is written about the image before its tag: then the tag is read while the last blobs arrive, and brings the image. */
+  readonly tagIsNext: boolean;
+}
+
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
-export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
+export function copyStep(parts: StepParts, { before, tagIsNext }: CopyOrder): Step {
   const { source, target, progress } = parts;
   return step('copy', async ({ image, to, targetIsNew: isNew, planned }, learned, signal) => {
     const { tag } = planned;
@@ -38,12 +47,18 @@ export function copyStep(parts: StepParts, before?: BeforeCopy): Step {
       progress.onBytes(tag, bytes - reported);
       reported = bytes;
     };
-    if (planned.action !== 'UpToDate') await before?.(graph, to, signal);
-    const moved = await copyGraph({ graph, source, target, to, targetIsNew, onProgress }, signal);
+    const isMoved = planned.action !== 'UpToDate';
+    if (isMoved) await before?.(graph, to, signal);
+    let tagSeen: TagSeen | undefined;
+    const beforeTag = async (until: AbortSignal): Promise<void> => {
+      tagSeen = await seeTag(parts, to, until);
+    };
+    const order = { graph, source, target, to, targetIsNew, onProgress };
+    const moved = await copyGraph({ ...order, ...(isMoved && tagIsNext && { beforeTag }) }, signal);
     const elsewhere = foreignIn(leftLayers(graph));
     const left = moved.keptTags.map((one) => `${one} stays as it is, the target does not let it be replaced`);
     if (elsewhere !== undefined) left.push(`${elsewhere}, and not copied: foreignLayers: Copy brings them`);
-    return { status: 'succeeded', learned: { graph, moved, ...alsoLeft(learned, left) } };
+    return { status: 'succeeded', learned: { graph, moved, tagSeen, ...alsoLeft(learned, left) } };
   });
 }
 
@@ -54,13 +69,49 @@ function foreignIn([first, ...more]: readonly Descriptor[]): string | undefined 
   return `foreign layers (${short(first.digest)}${others}) are fetched outside of its registry`;
 }
 
-/** Counts again at the target what was carried there; less than was found is a failure. */
-export function verifyTargetStep({ target }: StepParts, thorough: boolean): Step {
-  return step('verify target', async ({ to }, { graph, moved }, signal) => {
+/** A tag at the target as it was read. */
+export interface TagSeen {
+  /** Absent = there is no such tag. */
+  readonly digest: Digest | undefined;
+  readonly at: Date;
+}
+
+/**
+ * Milliseconds for which a tag counts as it was read: what the requests take that were under way meanwhile. Another client that moves
+ * it in this time, or between a read and the push that follows, is overwritten: registries have no push that compares.
+ */
+const TAG_SEEN_MS = 1_000;
+
+/** Reads the tag ahead of its push; `undefined` where that fails, and it is read again. */
+function seeTag(
+  { target, clock }: Pick<StepParts, 'target' | 'clock'>,
+  to: ImageRef,
+  signal: AbortSignal,
+): Promise<TagSeen | undefined> {
+  const at = clock();
+  const read = target.tagDigest(to, signal).then((digest) => ({ digest, at }));
+  return orFault(read, () => undefined, signal);
+}
+
+function isRecent({ at }: TagSeen, { clock }: Pick<StepParts, 'clock'>): boolean {
+  const age = clock().getTime() - at.getTime();
+  return age >= 0 && age <= TAG_SEEN_MS;
+}
+
+/**
+ * Counts again at the target what was carried there; less than was found is a failure. The tag is read at the same time, unless it
+ * was just now.
+ */
+export function verifyTargetStep(parts: StepParts, thorough: boolean): Step {
+  const { target } = parts;
+  return step('verify target', async ({ to, planned }, { graph, moved, tagSeen: seen }, signal) => {
     if (!graph) throw new Error('nothing was copied that could be verified');
-    const keptTags = moved?.keptTags;
-    const { counts, reason } = await verifyTarget({ graph, target, to, thorough, keptTags }, signal);
-    const learned = { counts };
+    const isKnown = planned.action === 'UpToDate' || (seen !== undefined && isRecent(seen, parts));
+    const [{ counts, reason }, tagSeen] = await Promise.all([
+      verifyTarget({ graph, target, to, thorough, moved }, signal),
+      isKnown ? seen : seeTag(parts, to, signal),
+    ]);
+    const learned = { counts, tagSeen };
     return reason ? { status: 'failed', reason, learned } : { status: 'succeeded', learned };
   });
 }
@@ -69,10 +120,11 @@ export function verifyTargetStep({ target }: StepParts, thorough: boolean): Step
  * Moves the tag, the last thing that makes an image visible. If another client moved it meanwhile, that stays: the plan was made
  * for another target. The image that loses the tag gets its backup first.
  */
-export function tagStep({ target }: StepParts): Step {
-  return step('tag', async ({ planned, to }, { graph }, signal) => {
+export function tagStep(parts: StepParts): Step {
+  const { target } = parts;
+  return step('tag', async ({ planned, to }, { graph, tagSeen: seen }, signal) => {
     if (!graph) throw new Error('nothing was copied that could be tagged');
-    const now = await target.tagDigest(to, signal);
+    const now = seen && isRecent(seen, parts) ? seen.digest : await target.tagDigest(to, signal);
     if (now === graph.root.manifest.digest) return { status: 'skipped' };
     const { overwrites: before, backup } =
       planned.action === 'Move' ? planned : { overwrites: planned.atTarget };

@@ -15,6 +15,7 @@ import type { RunIdentity } from '../records/statement.ts';
 import type { Rest } from '../retry.ts';
 import type { AttachmentCounts, ImageResult } from '../result.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
+import type { TagSeen } from './copy.ts';
 
 /**
  * The result of a step, with what later steps need of it. `skipped` = it was true already; `failed` = it was done, and the result is
@@ -120,6 +121,8 @@ export interface Learned {
   readonly approval?: Approval;
   readonly graph?: Graph;
   readonly moved?: Copied;
+  /** The tag at the target, where it was read while something else was under way. */
+  readonly tagSeen?: TagSeen | undefined;
   /** What the target has of the attachments, counted there. */
   readonly counts?: AttachmentCounts;
   /** What was not written, and why, although the image has arrived; each a clause for people. */
