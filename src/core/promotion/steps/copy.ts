@@ -5,7 +5,8 @@ import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
-import { alsoLeft, blocked, step, type Step, type StepOutcome, type StepParts } from './step.ts';
+import { alsoLeft, blocked, step } from './step.ts';
+import type { Step, StepOutcome, StepParts, TagSeen } from './step.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -67,13 +68,6 @@ function foreignIn([first, ...more]: readonly Descriptor[]): string | undefined 
   if (first === undefined) return undefined;
   const others = more.length > 0 ? ` and ${more.length} more` : '';
   return `foreign layers (${short(first.digest)}${others}) are fetched outside of its registry`;
-}
-
-/** A tag at the target as it was read. */
-export interface TagSeen {
-  /** Absent = there is no such tag. */
-  readonly digest: Digest | undefined;
-  readonly at: Date;
 }
 
 /**

@@ -15,7 +15,6 @@ import type { RunIdentity } from '../records/statement.ts';
 import type { Rest } from '../retry.ts';
 import type { AttachmentCounts, ImageResult } from '../result.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
-import type { TagSeen } from './copy.ts';
 
 /**
  * The result of a step, with what later steps need of it. `skipped` = it was true already; `failed` = it was done, and the result is
@@ -109,6 +108,13 @@ export interface StepParts {
   /** What was mirrored into the target before; absent when no history is kept. */
   readonly history?: HistoryBook;
   readonly approvals: () => readonly Approval[];
+}
+
+/** A tag at the target as it was read. */
+export interface TagSeen {
+  /** Absent = there is no such tag. */
+  readonly digest: Digest | undefined;
+  readonly at: Date;
 }
 
 /** What the steps of one image have found out so far. */
