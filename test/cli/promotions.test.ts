@@ -125,6 +125,14 @@ describe('pratique plan and pratique promote', () => {
       const limit = { 'ratelimit-limit': '100;w=1', 'ratelimit-remaining': '5;w=1' };
       return { ...reply, headers: { ...reply.headers, ...limit } };
     });
+    const planned = await give(['plan'], [promotion({})]);
+    expect(planned.out).to.match(
+      /RegistryRateLimited: .*quarantine\/app asks to slow down; a run would wait 1 s/,
+    );
+    const { plans } = JSON.parse((await give(['plan', '-o', 'json'], [promotion({})])).out) as {
+      plans: { rest?: { side: string } }[];
+    };
+    expect(plans[0]?.rest?.side).to.equal('source');
     const ran = await give(['promote'], [promotion({})]);
     expect(ran.err).to.match(/app: waits 1 s: RegistryRateLimited: .*quarantine\/app asks to slow down/);
     expect(ran.code).to.equal(0);

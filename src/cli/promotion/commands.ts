@@ -89,8 +89,9 @@ async function reportOf<Row>(
   try {
     const found = await execution.plan(signal, restingOn(terminal, promotion));
     if (found.state === 'refused') return failure(head, { ...found.reason, isUnknown: false }, terminal);
-    const { nothing, images, leftOut } = found;
-    return { ...head, ...(nothing !== undefined && { message: nothing }), rows: await work(images), leftOut };
+    const { nothing, images, leftOut, rest } = found;
+    const message = nothing === undefined ? {} : { message: nothing };
+    return { ...head, ...message, rows: await work(images), leftOut, rest };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return failure(head, { code: error.code, detail: error.message, isUnknown: true }, terminal);

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { oneLine, type Digest, type ReasonCode } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
 import { countResults, MAX_WAIVED, WHY_LEFT_OUT } from '../../core/promotion/index.ts';
-import type { ImageResult, LeftOut, PlannedImage } from '../../core/promotion/index.ts';
+import type { ImageResult, LeftOut, PlannedImage, Rest } from '../../core/promotion/index.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { printDocument, type OutputFormat } from '../output.ts';
 
@@ -29,6 +29,8 @@ export interface ReportOptions<Row> {
   readonly rows: readonly Row[];
   /** Tags that are not taken, and why. */
   readonly leftOut?: readonly LeftOut[] | undefined;
+  /** The registry that wants to be left alone before the first image. */
+  readonly rest?: Rest | undefined;
 }
 
 export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], format: OutputFormat): string {
@@ -40,9 +42,15 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
   return plans
     .map((plan) => {
       const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}${leftOutOf(plan)}`;
+      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}${leftOutOf(plan)}${restOf(plan)}`;
     })
     .join('\n');
+}
+
+function restOf({ rest, ...plan }: ReportOptions<unknown>): string {
+  if (!rest) return '';
+  const seconds = String(Math.ceil(rest.ms / 1_000));
+  return `  RegistryRateLimited: ${oneLine(plan[rest.side])} asks to slow down; a run would wait ${seconds} s before its first image\n`;
 }
 
 /** Most tags that a table lists for one reason; a repository may have thousands. JSON and YAML list all of them. */
@@ -62,7 +70,7 @@ function leftOutOf({ leftOut = [] }: ReportOptions<unknown>): string {
 
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
-    const reported = runs.map(({ rows, isUnknown: _, leftOut: __, ...rest }) => ({
+    const reported = runs.map(({ rows, isUnknown: _, leftOut: __, rest: ___, ...rest }) => ({
       ...rest,
       counts: countResults(rows),
       images: rows,

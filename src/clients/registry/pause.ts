@@ -46,7 +46,7 @@ export function createPauses(now: () => Date): Pauses {
     },
     note: async (call, answer, login) => {
       const { host } = answer.url;
-      const restMs = restAfter(answer);
+      const restMs = restAfter(answer, now());
       if (restMs !== undefined) rests.set(call, host, await login(), Math.min(restMs, MAX_REST_MS));
       if (answer.status !== 429 && answer.status !== 503) return undefined;
       const delay = retryAfterMs(header(answer, 'retry-after'), now());
@@ -136,18 +136,49 @@ const DEFAULT_WINDOW_S = 60;
 const COUNT = /^\s*(\d{1,12})\s*(?:$|[;,])/;
 const WINDOW = /;\s*w\s*=\s*(\d{1,9})/;
 
+/** What an answer reports of a limit: requests that are left, of how many, and seconds until there are more. */
+interface Left {
+  readonly remaining: number | undefined;
+  readonly limit: number | undefined;
+  readonly reset: number | undefined;
+}
+
+/** A reset at least this large is a moment, in seconds since 1970, as GitHub writes it. */
+const EPOCH_S = 1_000_000_000;
+
 /**
  * Milliseconds to rest before something new is begun, by the `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers,
- * and Docker Hub's form of them): 0 while enough is left; `undefined` when the answer has none.
+ * and Docker Hub's form of them), their form with `X-`, or the one header `RateLimit` of later drafts: 0 while enough is left;
+ * `undefined` when the answer has none.
  */
-function restAfter(answer: Answer): number | undefined {
-  const left = header(answer, 'ratelimit-remaining');
-  const limit = header(answer, 'ratelimit-limit');
-  const remaining = numberIn(left, COUNT);
+function restAfter(answer: Answer, now: Date): number | undefined {
+  const { remaining, limit, reset } = leftIn(answer);
   if (remaining === undefined) return undefined;
-  if (remaining >= leastOf(numberIn(limit, COUNT))) return 0;
-  const window = numberIn(left, WINDOW) ?? numberIn(limit, WINDOW) ?? DEFAULT_WINDOW_S;
-  return (numberIn(header(answer, 'ratelimit-reset'), COUNT) ?? window) * 1_000;
+  if (remaining >= leastOf(limit)) return 0;
+  const seconds = reset ?? DEFAULT_WINDOW_S;
+  return seconds >= EPOCH_S ? Math.max(0, seconds * 1_000 - now.getTime()) : seconds * 1_000;
+}
+
+function leftIn(answer: Answer): Left {
+  const of = (name: string): string | undefined =>
+    header(answer, `ratelimit-${name}`) ?? header(answer, `x-ratelimit-${name}`);
+  const [left, limit] = [of('remaining'), of('limit')];
+  const remaining = numberIn(left, COUNT);
+  if (remaining === undefined) return leftInOne(header(answer, 'ratelimit'), of('policy'));
+  const window = numberIn(left, WINDOW) ?? numberIn(limit, WINDOW);
+  return { remaining, limit: numberIn(limit, COUNT), reset: numberIn(of('reset'), COUNT) ?? window };
+}
+
+/** `limit=100, remaining=5, reset=30`, or for each policy `"name";r=5;t=30`, of which the one counts of which least is left. */
+function leftInOne(text = '', policy = ''): Left {
+  const items = text.includes('=') && !/\bremaining\s*=/.test(text) ? text.split(',') : [text];
+  const read = items.map((item) => ({
+    remaining: numberIn(item, /\b(?:r|remaining)\s*=\s*(\d{1,12})\b/),
+    limit: numberIn(item, /\blimit\s*=\s*(\d{1,12})\b/) ?? numberIn(policy, /\bq\s*=\s*(\d{1,12})\b/),
+    reset: numberIn(item, /\b(?:t|reset)\s*=\s*(\d{1,10})\b/),
+  }));
+  const [least] = read.toSorted((a, b) => (a.remaining ?? Infinity) - (b.remaining ?? Infinity));
+  return least ?? { remaining: undefined, limit: undefined, reset: undefined };
 }
 
 function leastOf(limit: number | undefined): number {

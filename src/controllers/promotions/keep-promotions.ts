@@ -52,6 +52,7 @@ interface PromotionTasks {
 export function keepPromotions(options: PromotionOptions): PromotionTasks {
   const { cluster, time, log, identity, recordEvent, random, report } = options;
   const flagged = new Map<string, number>();
+  const waiting = new Set<string>();
   let term:
     { readonly caches: ReturnType<typeof openCaches>; readonly controller: PromotionController } | undefined;
 
@@ -69,6 +70,10 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
           flagged: (promotion, count) => {
             if (count > 0) flagged.set(promotion, count);
             else flagged.delete(promotion);
+          },
+          waiting: (promotion, isWaiting) => {
+            if (isWaiting) waiting.add(promotion);
+            else waiting.delete(promotion);
           },
         },
         onError: (trouble) => {
@@ -92,6 +97,7 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
       term = undefined;
       // The next leader counts them.
       flagged.clear();
+      waiting.clear();
       await caches.close();
     },
     onPolicies: (names) => {
@@ -107,6 +113,12 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
         help: 'Images at the target of a promotion that would be blocked today.',
         labels: ['promotion'],
         read: () => [...flagged].map(([promotion, value]) => ({ labels: { promotion }, value })),
+      },
+      {
+        name: 'pratique_promotion_rate_limited',
+        help: 'Promotions with a run that waits for a registry, because that limits how much is asked of it.',
+        labels: ['promotion'],
+        read: () => [...waiting].map((promotion) => ({ labels: { promotion }, value: 1 })),
       },
     ],
   };

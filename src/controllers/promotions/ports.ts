@@ -117,6 +117,8 @@ export interface PromotionMeter {
   readonly bytes: (how: 'copied' | 'mounted' | 'skipped', bytes: number) => void;
   /** `pratique_promotion_flagged_images`: how many at the target of a promotion would be blocked today. */
   readonly flagged: (promotion: string, count: number) => void;
+  /** `pratique_promotion_rate_limited`: whether a run of a promotion waits for a registry at this moment. */
+  readonly waiting: (promotion: string, isWaiting: boolean) => void;
 }
 
 /** Jobs that execute runs. Throws a `Fault` when the cluster cannot be asked. */

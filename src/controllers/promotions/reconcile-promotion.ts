@@ -66,10 +66,15 @@ export async function reconcilePromotion(
   for (const event of events) ports.recordEvent(event);
   for (const one of absorbed.counted) meterRun(ports.meter, one);
   ports.meter.flagged(key, flaggedIn(status));
+  ports.meter.waiting(key, look.runs.some(isWaiting));
   for (const run of superfluousIn(outcome)) await ports.removeRun(run.object.metadata);
   const { againInMs } = outcome;
   if (againInMs === undefined) return undefined;
   return { requeueAfterMs: Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, againInMs)) };
+}
+
+function isWaiting({ over, object: { status } }: RecordedRun): boolean {
+  return !over && status?.waitsUntil !== undefined;
 }
 
 /** Most approvals that do not count which a condition names. */
@@ -215,6 +220,7 @@ function forget(name: ObjectName, reconciling: Reconciling): void {
   for (const memory of [begun, statuses, looks]) memory.delete(keyOf(name));
   reconciling.stop(name);
   ports.meter.flagged(keyOf(name), 0);
+  ports.meter.waiting(keyOf(name), false);
 }
 
 /**

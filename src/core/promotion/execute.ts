@@ -56,8 +56,12 @@ export function createExecution(parts: ExecutionParts): Execution {
   // What is deleted must not have got a signature behind a list that was read before.
   const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from);
   return {
-    plan: (signal, onRest) =>
-      discover({ ...parts, sourceTags, pause, restOf: restOver(parts, signal), onRest }, signal),
+    plan: async (signal, onRest) => {
+      const restOf = restOver(parts, signal);
+      const found = await discover({ ...parts, sourceTags, pause, restOf, onRest }, signal);
+      const rest = await restOf();
+      return found.state === 'planned' && rest.ms > 0 ? { ...found, rest } : found;
+    },
     run: async (planned, { progress, dryRun, approvals, resumed = false }, signal) => {
       if (dryRun) return planned.map(plannedResult);
       // In the time of the run: one image that ends must not end the list of the others.

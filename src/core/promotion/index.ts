@@ -20,6 +20,7 @@ export type { Candidate, Discovery, PlannedImage, Resolved } from './plan.ts';
 export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
 export type { ImageResult } from './result.ts';
 export type { Execution } from './execute.ts';
+export type { Rest } from './retry.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
 export { readSbom } from './gates/sboms.ts';

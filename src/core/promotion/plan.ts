@@ -1,5 +1,6 @@
 import type { Digest, Reason, ReasonCode } from '../model/index.ts';
 import { backupTag } from './selection/reserved-tags.ts';
+import type { Rest } from './retry.ts';
 import type { LeftOut } from './selection/select.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run uses this digest only. */
@@ -55,6 +56,8 @@ export type Discovery =
       readonly nothing?: string;
       /** Every tag of the source that is not taken; where no list was read, of the named ones. */
       readonly leftOut?: readonly LeftOut[];
+      /** The registry that wants to be left alone before the first image; absent = none does. */
+      readonly rest?: Rest;
     }
   /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
   | { readonly state: 'refused'; readonly reason: Reason };

@@ -30,11 +30,12 @@ export async function waitAfter(
   await wait(FIRST_PAUSE_MS * 4 ** (attempt - 1), pause, signal);
 }
 
-/** Leaves the registries alone for as long as they want. Such a rest is announced, since it may take minutes. */
-export async function restBefore({ pause, restOf, onRest }: Waiting, signal: AbortSignal): Promise<void> {
+/** Leaves the registries alone for as long as they want. Such a rest is announced, since it may take minutes; the answer names it. */
+export async function restBefore({ pause, restOf, onRest }: Waiting, signal: AbortSignal): Promise<Rest> {
   const rest = await restOf();
   if (rest.ms > 0 && !signal.aborted) onRest?.(rest);
   await wait(rest.ms, pause, signal);
+  return rest;
 }
 
 /** Asks again what breaks on something that may pass. Throws what the last try has thrown. */

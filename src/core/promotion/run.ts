@@ -3,7 +3,7 @@ import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts
 import type { CopyProgress } from './copy/copy.ts';
 import type { PlannedImage, Resolved } from './plan.ts';
 import { plannedResult, type ImageResult } from './result.ts';
-import { MAX_ATTEMPTS, restBefore, waitAfter, type Waiting } from './retry.ts';
+import { MAX_ATTEMPTS, restBefore, waitAfter, type Rest, type Waiting } from './retry.ts';
 import { walk } from './steps/step.ts';
 import type { ImageTask, Learned, Progress, Step, StepName, Walk } from './steps/step.ts';
 
@@ -68,8 +68,8 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
   let learned: Learned = {};
   let from: StepName | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    await restBefore({ ...parts, onRest: parts.progress.onRest }, signal);
-    if (signal.aborted) return { ...broken(endOf(signal)), ...summaryOf(learned) };
+    const rest = await restBefore({ ...parts, onRest: parts.progress.onRest }, signal);
+    if (signal.aborted) return { ...endInRest(rest, signal), ...summaryOf(learned) };
     const end = await walk(steps, { task, learned, from }, onStep, signal);
     const final = end.ended !== 'broken' || !end.fault.transient || attempt === MAX_ATTEMPTS;
     if (final || isOver(signal)) {
@@ -100,6 +100,14 @@ function stoppedAt(end: Exclude<Walk, { readonly ended: 'arrived' }>, signal: Ab
 
 function broken({ code: reason, detail: message }: Reason, transient?: boolean): Ended {
   return { decision: 'Failed', reason, message, transient };
+}
+
+/** The end of an image whose run has ended while it waited: it is not the time that was too short where a registry limits it. */
+function endInRest({ side, ms }: Rest, signal: AbortSignal): Ended {
+  const reason = endOf(signal);
+  if (ms === 0 || reason.code !== 'DeadlineExceeded') return broken(reason);
+  const detail = `the ${side} asked to be left alone, and ${reason.detail}`;
+  return broken({ code: 'RegistryRateLimited', detail }, true);
 }
 
 /** Why a run was ended from outside: the Fault it was aborted with, else that its time was over. */

@@ -29,6 +29,15 @@ describe('the pause that a registry requests', () => {
     [{ 'ratelimit-limit': '10;w=60', 'ratelimit-remaining': '0;w=60' }, 60_000],
     [{ 'ratelimit-remaining': 'plenty' }, 0],
     [{ 'retry-after': '30' }, 0],
+    [{ ratelimit: 'limit=100, remaining=5, reset=30' }, 30_000],
+    [{ ratelimit: 'limit=100, remaining=50, reset=30' }, 0],
+    [{ ratelimit: '"hub";r=5;t=30', 'ratelimit-policy': '"hub";q=100;w=3600' }, 30_000],
+    [{ ratelimit: '"day";r=900;t=3600, "minute";r=0;t=20' }, 20_000],
+    [{ ratelimit: '"hub";r=50;t=30' }, 0],
+    [{ ratelimit: 'plenty' }, 0],
+    [{ 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': '40' }, 40_000],
+    [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '9999999999' }, MAX_REST_MS],
+    [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1000000001' }, 0],
   ] as const;
   for (const [headers, ms] of ROWS) {
     it(`is ${String(ms)} ms after ${JSON.stringify(headers)}`, async () => {

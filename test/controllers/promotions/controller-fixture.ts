@@ -49,6 +49,7 @@ export function controllerFixture(
   const counted: string[] = [];
   const troubles: string[] = [];
   const flagged: number[] = [];
+  const waits: boolean[] = [];
   const removed: string[] = [];
   const begun: string[] = [];
   let statusWrites = 0;
@@ -133,6 +134,7 @@ export function controllerFixture(
       images: (decision, reason, count) => counted.push(`${decision}/${reason}/${String(count)}`),
       bytes: () => undefined,
       flagged: (_, count) => flagged.push(count),
+      waiting: (_, isWaiting) => waits.push(isWaiting),
     },
     random: () => 0.5,
     onError: ({ operation, detail }) => troubles.push(`${operation}: ${detail}`),
@@ -168,6 +170,7 @@ export function controllerFixture(
     counted,
     troubles,
     flagged,
+    waits,
     removed,
     begun,
     controller,

@@ -13,6 +13,7 @@ function counted(status: ImagePromotionRunStatus, fresh?: readonly RunImage[]) {
     images: (decision: string, reason: string, count: number) =>
       void images.push(`${count} ${decision} ${reason}`.trim()),
     flagged: () => undefined,
+    waiting: () => undefined,
   };
   const [run] = knownRuns([{ ...runObject({}), status }]);
   meterRun(meter, { run: run!, ...(fresh && { fresh }) });

@@ -30,6 +30,9 @@ const moving = (tag: string) => ({
   expected: digestOf(tag),
   action: 'Move' as const,
 });
+const cancelled = new Fault({
+  ...{ code: 'Cancelled', operation: 'run', side: 'cluster', transient: true, detail: 'it was cancelled' },
+});
 const fault = (transient: boolean): Fault =>
   new Fault({
     code: 'RegistryUnavailable',
@@ -199,6 +202,21 @@ describe('a run', () => {
     );
     expect(pauses).to.deep.equal([250]);
   });
+
+  for (const [what, reason, code] of [
+    ['its time is over', undefined, 'RegistryRateLimited'],
+    ['it is cancelled', cancelled, 'Cancelled'],
+  ] as const)
+    it(`P14 an image that waits for a registry until ${what} ends as ${code}`, async () => {
+      const stop = new AbortController();
+      const pause = () => {
+        stop.abort(reason);
+        return Promise.resolve();
+      };
+      const restOf = () => Promise.resolve({ side: 'source', ms: 300_000 } as const);
+      const { results } = await run([moving('a')], { copy: done }, { restOf, pause }, stop.signal);
+      expect(results[0]).to.include({ decision: 'Failed', reason: code });
+    });
 
   it('runs no more images at once than configured', async () => {
     let underway = 0;

@@ -5,11 +5,12 @@ import {
   type Execution,
   type ImagePromotionRun,
   type ImagePromotionRunStatus,
+  type Rest,
 } from '../../../core/promotion/index.ts';
 import type { ObjectName, RunnerPorts, RunObject } from '../ports.ts';
 import { decideBy, readApprovals } from '../run-state.ts';
 import { missingImages, openProgress, planProgress, type RunProgress } from '../status/run-progress.ts';
-import { beginStatus, endStatus, openStatus } from '../status/run-status.ts';
+import { beginStatus, endStatus, openStatus, type RegistryWait } from '../status/run-status.ts';
 import { isReady } from './pins.ts';
 import { pause, type RunLease, type RunLeases } from './run-lease.ts';
 
@@ -87,6 +88,13 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
   if (!read.ok)
     return end({ failure: { code: 'InvalidPromotion', detail: describeProblems(read.problems) } });
   const run = read.value;
+  let progress: RunProgress | undefined;
+  let waiting: RegistryWait | undefined;
+  const statusNow = () => openStatus({ begun, progress, now: ports.clock(), dryRun, waiting });
+  const onRest = ({ side, ms }: Rest): void => {
+    waiting = { side, until: new Date(ports.clock().getTime() + ms) };
+    lease.setStatus(statusNow);
+  };
   const timeout = startTimeout(run, begun, ports);
   const signal = AbortSignal.any([stop, timeout.signal]);
 
@@ -95,10 +103,11 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
     const resumed = begun.plan !== undefined;
     const planned = begun.plan
       ? { ok: true as const, progress: openProgress(begun, begun.plan) }
-      : planProgress(await execution.plan(signal));
+      : planProgress(await execution.plan(signal, onRest));
     if (!planned.ok) return end({ failure: planned.reason });
-    const { progress } = planned;
-    lease.setStatus(() => openStatus({ begun, progress, now: ports.clock(), dryRun }));
+    const done = planned.progress;
+    progress = done;
+    lease.setStatus(statusNow);
     // No step begins before the plan is stored.
     if (!resumed && !(await lease.write())) return { end: 'stopped' };
     // An API server drops fields that its definition lacks. A dry run does not count what it only plans.
@@ -109,16 +118,16 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
     }
     const onResult: RunProgress['record'] = (result) => {
       // After a stop, an image is only reported as stopped, which is no result; the next holder continues with it.
-      if (!stop.aborted) progress.record(result);
+      if (!stop.aborted) done.record(result);
     };
     const decide = decideBy(lease.run, considered, ports.clock());
-    const ready = progress.pins().filter((pin) => isReady(pin, decide));
+    const ready = done.pins().filter((pin) => isReady(pin, decide));
     const work = ready.map(({ planned }) => planned);
-    const order = { progress: { ...SILENT, onResult }, dryRun, resumed, approvals };
+    const order = { progress: { ...SILENT, onResult, onRest }, dryRun, resumed, approvals };
     for (const result of await execution.run(work, order, signal)) onResult(result);
     // A run that was stopped does not end.
     stop.throwIfAborted();
-    return end({ progress });
+    return end({ progress: done });
   };
 
   let execution: Execution | undefined;

@@ -181,6 +181,9 @@ function wellOf(counts: ImagePromotionStatus['counts'], unfit: readonly string[]
 }
 
 function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Answer {
+  const until = active?.object.status?.waitsUntil;
+  if (active && until !== undefined)
+    return ['True', 'RegistryRateLimited', `Run ${active.name} waits for a registry until ${until}.`];
   if (active) return ['True', 'Running', `Run ${active.name} is under way.`];
   if (obstacle) return ['False', obstacle.code, 'A person has to act.'];
   if (spec?.suspend) return ['False', 'Suspended', 'It is suspended.'];

@@ -33,12 +33,21 @@ interface Reported {
   readonly progress?: RunProgress;
   readonly now: Date;
   readonly dryRun: boolean;
+  /** The registry that is left alone because of its limits, and until when. */
+  readonly waiting?: RegistryWait | undefined;
+}
+
+/** A registry in which nothing new is begun for some time. */
+export interface RegistryWait {
+  readonly side: 'source' | 'target';
+  readonly until: Date;
 }
 
 /** The status of a run that is under way. */
-export function openStatus({ now, dryRun, ...reported }: Reported): ImagePromotionRunStatus {
-  const status = progressed(reported);
-  return { ...status, conditions: conditionsFor({ status, dryRun }, now) };
+export function openStatus({ now, dryRun, waiting, ...reported }: Reported): ImagePromotionRunStatus {
+  const wait = waiting && waiting.until > now ? waiting : undefined;
+  const status = { ...progressed(reported), waitsUntil: wait && rfc3339(wait.until) };
+  return { ...status, conditions: conditionsFor({ status, dryRun, wait }, now) };
 }
 
 /** A run that could not continue keeps its pins for the next decision of a person. */
@@ -64,6 +73,7 @@ export function endStatus(ending: Ending): ImagePromotionRunStatus {
   const ended = {
     ...status,
     phase,
+    waitsUntil: undefined,
     completionTime: now.toISOString(),
     considered: consider(status.considered, considered),
     retryable:
@@ -90,6 +100,7 @@ export const MAX_MESSAGE = 1_024;
 interface RunFacts {
   readonly status: Pick<ImagePromotionRunStatus, 'phase' | 'plan' | 'counts' | 'images' | 'conditions'>;
   readonly dryRun: boolean;
+  readonly wait?: RegistryWait | undefined;
   /** Why the run as a whole failed, before or besides its images. */
   readonly failure?: Reason;
 }
@@ -103,9 +114,14 @@ function conditionsFor(facts: RunFacts, now: Date): ImagePromotionRunStatus['con
   return [
     resolvedCondition(facts),
     ...atEnd,
+    facts.wait && condition('RateLimited', true, 'RegistryRateLimited', waitOf(facts.wait)),
     condition('Complete', complete, reason, message),
     condition('Failed', failed, reason, message),
   ].flatMap((content) => (content ? [conditionOf(content, about)] : []));
+}
+
+function waitOf({ side, until }: RegistryWait): string {
+  return `The ${side} asks to slow down: nothing new is begun until ${rfc3339(until)}.`;
 }
 
 function resolvedCondition({ status: { plan }, failure }: RunFacts): ConditionContent | undefined {

@@ -164,6 +164,9 @@ export const runStatusSchema = z.strictObject({
     .max(MAX_CONSIDERED)
     .optional()
     .describe('Approvals that were taken into account, by their uid, the last of them.'),
+  waitsUntil: stamp
+    .optional()
+    .describe('Until when nothing new is begun, because a registry limits how much is asked of it.'),
   plan: plan.optional().describe('What was to be done, before the first step.'),
   counts: countsSchema.optional().describe('What came of it, over all images.'),
   images: z
