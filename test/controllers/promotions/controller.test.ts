@@ -100,36 +100,6 @@ describe('the promotion controller', () => {
     expect(all.status().lastHandledReconcileAt).to.equal('today');
   });
 
-  it('P14 a registry that is left alone is named while a run waits for it, and not afterwards', async () => {
-    const all = controllerFixture({
-      candidates: candidates('1', '2'),
-      imageMs: 60_000,
-      fate: (_, { progress }) => {
-        progress.onRest?.({ side: 'source', ms: 30_000 });
-        return { decision: 'Promoted' };
-      },
-    });
-    all.lead();
-    all.put();
-    await all.time.pass(75_000);
-    const [run] = all.runs();
-    const until = new Date(all.time.clock().getTime() + 15_000).toISOString().slice(0, 16);
-    expect(run?.status?.waitsUntil).to.include(until);
-    const limited = run?.status?.conditions?.find(({ type }) => type === 'RateLimited');
-    expect(limited).to.include({ status: 'True', reason: 'RegistryRateLimited' });
-    expect(limited?.message).to.include('source').and.include(until);
-    expect(all.condition('Reconciling')).to.equal('True RegistryRateLimited');
-    expect(all.waits.at(-1)).to.equal(true);
-    await all.time.pass(30_000);
-    expect(all.runs()[0]?.status).to.include({ phase: 'Running', waitsUntil: undefined });
-    expect(all.condition('Reconciling')).to.equal('True Running');
-    expect(all.waits.at(-1)).to.equal(false);
-    await all.time.pass(60_000);
-    const types = all.runs()[0]?.status?.conditions?.map(({ type }) => type);
-    expect([all.phases(), types?.includes('RateLimited')]).to.deep.equal([['Succeeded'], false]);
-    expect(all.runs()[0]?.status?.waitsUntil).to.equal(undefined);
-  });
-
   it('starts no run while the promotion is suspended, and lets the active run end', async () => {
     const all = controllerFixture({ candidates: candidates('1'), imageMs: 10_000 });
     all.lead();

@@ -181,16 +181,19 @@ function wellOf(counts: ImagePromotionStatus['counts'], unfit: readonly string[]
 }
 
 function reconcilingOf({ obstacle, active, runs: [last], spec }: ConditionFacts): Answer {
-  const until = active?.object.status?.waitsUntil;
-  if (active && until !== undefined)
-    return ['True', 'RegistryRateLimited', `Run ${active.name} waits for a registry until ${until}.`];
-  if (active) return ['True', 'Running', `Run ${active.name} is under way.`];
+  if (active) return underWay(active);
   if (obstacle) return ['False', obstacle.code, 'A person has to act.'];
   if (spec?.suspend) return ['False', 'Suspended', 'It is suspended.'];
   if (last?.failure?.retryable)
     return ['True', 'Retrying', `Run ${last.name} failed by something that may pass; another one follows.`];
   if (!last) return ['True', 'Progressing', 'Its first run is about to begin.'];
   return ['False', 'Idle', 'No run is under way.'];
+}
+
+function underWay({ name, object: { status } }: RecordedRun): Answer {
+  const until = status?.waitsUntil;
+  if (until === undefined) return ['True', 'Running', `Run ${name} is under way.`];
+  return ['True', 'RegistryRateLimited', `Run ${name} waits for a registry until ${until}.`];
 }
 
 function stalledOf({ obstacle, active, runs: [last] }: ConditionFacts): Answer {
