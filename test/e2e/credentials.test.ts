@@ -139,7 +139,7 @@ describe('images of a private registry', () => {
     });
   });
 
-  it('a missing pull secret causes no anonymous pull: the pod is refused as temporary, and admitted when the secret exists', async () => {
+  it('a missing pull secret is the reason where the registry asks for a login: refused as temporary, and admitted when the secret exists', async () => {
     const { tag } = await signed('team/missing');
     const named = withSecret('late');
     await refused(
@@ -160,6 +160,24 @@ describe('images of a private registry', () => {
   it('a missing pull secret has no effect beside one that matches', async () => {
     const { tag } = await signed('team/beside');
     await admitted(run(tag, withSecret('never-made', 'pull')));
+  });
+
+  it('a missing pull secret does not refuse an image that anyone may read: a warning names it', async () => {
+    const { registry, cosign, keys } = fixture;
+    const target = { registry: registry.host, repository: 'shop/anyone', tag: 'v1' };
+    const { reference } = await pushImage(target, { salt: 'anyone' });
+    await cosign.sign(reference, { key: keys.release, format: 'bundle' });
+    await fixture.cluster.apply(policy('open', `${registry.host}/shop/anyone`, REQUIRE_SIGNATURES));
+    await until({
+      what: 'the policy to be in force, and the pod to be admitted',
+      withinMs: WITHIN_MS,
+      check: async () => {
+        const { code, stderr } = await run(`${registry.host}/shop/anyone:v1`, withSecret('never-made'));
+        return (
+          code === 0 && stderr.includes('PullSecretUnreadable') && stderr.includes('Secret shop/never-made')
+        );
+      },
+    });
   });
 
   it('a secret of another type is refused as permanent', async () => {

@@ -175,6 +175,10 @@ export const SETUPS: Readonly<Record<AdmissionSituation, Make>> = {
     fixture.cluster.fail({ verb: 'get', resource: 'secrets' }, clusterFault('ClusterDenied'));
     return { review: secretReview(fixture) };
   },
+  pullSecretNeeded: async (fixture) => {
+    await misbehaving(refuse(/./, 401))(fixture);
+    return { review: secretReview(fixture) };
+  },
   dateUnreadable: async (fixture) => {
     await fixture.push({ annotations: { 'dev.pratique.lifecycle.end-of-life': 'some day' } });
     await fixture.applyPolicies();

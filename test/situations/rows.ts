@@ -25,6 +25,8 @@ export const KINDS = {
   refused: ['refused', 'refused', 'refused', 'warned', 'admitted'],
   /** Nothing can be judged at all: no policy decides. */
   always: ['refused', 'refused', 'refused', 'refused', 'refused'],
+  /** Nothing stands against it, and a person should know of something. */
+  noticed: ['warned', 'warned', 'warned', 'warned', 'admitted'],
   /** Nothing stands against it. */
   admitted: ['admitted', 'admitted', 'admitted', 'admitted', 'admitted'],
 } as const satisfies Readonly<Record<string, readonly Seen[]>>;
@@ -93,12 +95,17 @@ export const ADMISSIONS = {
     reason: 'NamespaceUnknown',
   },
   pullSecretMissing: {
-    what: 'a pull secret of the pod is missing',
-    kind: 'unknown',
+    what: 'a pull secret of the pod is missing, and the image can be read without it',
+    kind: 'noticed',
     reason: 'PullSecretUnreadable',
   },
   pullSecretUnreadable: {
-    what: 'a pull secret of the pod cannot be read',
+    what: 'a pull secret of the pod cannot be read, and the image can be read without it',
+    kind: 'noticed',
+    reason: 'PullSecretUnreadable',
+  },
+  pullSecretNeeded: {
+    what: 'a pull secret of the pod is missing, and the registry answers 401',
     kind: 'unknown',
     reason: 'PullSecretUnreadable',
   },
@@ -147,7 +154,7 @@ export const ADMISSIONS = {
   },
   apiServerAway: {
     what: 'the API server cannot be read, and pull secrets are not in memory',
-    kind: 'unknown',
+    kind: 'noticed',
     reason: 'PullSecretUnreadable',
   },
   noPolicy: {

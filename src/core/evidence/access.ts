@@ -8,31 +8,56 @@ export interface Login {
   readonly registry: RegistrySource;
 }
 
+/** Logins that an object names and that could not be read: the kubelet pulls without them, and so is read. */
+export interface UnreadLogins {
+  readonly why: Unknown;
+  /** Whether no other login fits the image: that it is hidden or refused is not known then. */
+  readonly isOnly: boolean;
+}
+
 /**
  * Finds the logins that an object names for the repositories that will be read. `absent` = it names none for them: the
- * controller's own logins are used. `unknown` = it names logins that cannot be read: to continue anonymously would answer
- * another question than the one that was asked.
+ * controller's own logins are used. `unread` = some that it names could not be read.
  */
-export type Access = (places: readonly ImageRef[]) => Promise<Fact<Login>>;
+export type Access = (
+  places: readonly ImageRef[],
+) => Promise<Fact<Login> & { readonly unread?: UnreadLogins | undefined }>;
+
+/** Sources with the logins of an object. */
+interface Readable {
+  readonly sources: Sources;
+  readonly unread?: UnreadLogins | undefined;
+}
 
 /** The sources to read these places with, or why they cannot be read. */
 export async function sourcesFor(
   places: readonly ImageRef[],
   access: Access | undefined,
   sources: Sources,
-): Promise<Sources | Unknown> {
-  if (!access) return sources;
+): Promise<Readable | Unknown> {
+  if (!access) return { sources };
   const asked = await learn(() => access(places), sources);
   const login = asked.state === 'found' ? asked.value : asked;
-  if (login.state === 'absent') return sources;
   if (login.state === 'unknown') return login;
+  const unread = 'unread' in login ? login.unread : undefined;
+  if (login.state === 'absent') return { sources, unread };
   const { scope, registry } = login.value;
-  return { ...sources, registry, memory: sources.memory.scoped(scope) };
+  return { sources: { ...sources, registry, memory: sources.memory.scoped(scope) }, unread };
 }
 
 /** Distinguishes sources from the reason why there are none. */
-export function isUnknown(given: Sources | Unknown): given is Unknown {
+export function isUnknown(given: Readable | Unknown): given is Unknown {
   return 'state' in given;
+}
+
+/** Why it is not known whether there is an image: the registry hides or refuses it without the logins that could not be read. */
+export function hiddenWithout(
+  unread: UnreadLogins | undefined,
+  manifest: Fact<unknown>,
+): Unknown | undefined {
+  if (!unread?.isOnly || manifest.state === 'found') return undefined;
+  const isRefused = manifest.state === 'absent' || manifest.reason.code === 'RegistryDenied';
+  return isRefused ? unread.why : undefined;
 }
 
 /** The pull secrets that an object names, and the service account whose pull secrets count besides. */
@@ -66,7 +91,8 @@ export interface PullSecretLogins {
   readonly fallbacksFor: (places: readonly Parameters<Keychain>[0][], own: Keychain) => readonly Keychain[];
   /** The first login of the object for each place, and no other. */
   readonly keychain: Keychain;
-  readonly unreadable: readonly string[];
+  /** What cannot be read, whole or in part; the other logins count all the same. */
+  readonly unreadable: readonly UnreadableLogins[];
 }
 
 /** What holds a login and was not read; `source` as `Secret acme/pull`. */
@@ -109,35 +135,35 @@ export interface AccessParts {
 
 /**
  * Reads registries as the kubelet would for this object: its pull secrets, then those of its service account, then the
- * controller's own logins. A secret that is named and cannot be read leaves the image unknown unless another login fits:
- * it never quietly becomes an anonymous read. Secrets are read at most once per request, and only if a registry is asked.
+ * controller's own logins. A secret that is named and cannot be read is reported, and nothing is absent for want of it.
+ * Secrets are read at most once per request, and only if a registry is asked.
  */
 export function accessFor(credentials: Credentials, parts: AccessParts, signal: AbortSignal): Access {
   const { pullSecrets: names, ...account } = credentials;
   let reading: Promise<PullSecrets> | undefined;
-  return async (places): Promise<Fact<Login>> => {
+  return async (places) => {
     reading ??= parts.read({ ...account, names }, signal);
     const secrets = await reading;
     const brought = parts.loginsIn(secrets.configs);
-    const detail = 'it holds no valid Docker config';
-    const unreadable = [
-      ...secrets.unreadable,
-      ...brought.unreadable.map((source) => ({ source, detail, transient: false })),
-    ];
-    const [image] = places;
-    if (unreadable.length > 0 && image && brought.scopeOf([image]) === undefined) {
-      const whys = unreadable.map((one) => `${one.source}: ${one.detail}`).join('; ');
-      const transient = unreadable.some((one) => one.transient);
-      if (!(await parts.own(image, signal))) return unknown('PullSecretUnreadable', whys, transient);
-    }
+    const isOnly = async ([image]: typeof places): Promise<boolean> =>
+      image !== undefined && brought.scopeOf([image]) === undefined && !(await parts.own(image, signal));
+    const why = unreadFor([...secrets.unreadable, ...brought.unreadable]);
+    const unread = why && { why, isOnly: await isOnly(places) };
     const scope = brought.scopeOf(places);
     const seenAt = parts.clock();
-    if (scope === undefined) return { state: 'absent', seenAt };
+    if (scope === undefined) return { state: 'absent', seenAt, unread };
     const registry = parts.registry.as({
       scope,
       keychain: brought.keychainFor(places, parts.own),
       fallbacks: brought.fallbacksFor(places, parts.own),
     });
-    return { state: 'found', value: { scope, registry }, seenAt };
+    return { state: 'found', value: { scope, registry }, seenAt, unread };
   };
+}
+
+function unreadFor(unreadable: readonly UnreadableLogins[]): Unknown | undefined {
+  if (unreadable.length === 0) return undefined;
+  const whys = unreadable.map((one) => `${one.source}: ${one.detail}`).join('; ');
+  const transient = unreadable.some((one) => one.transient);
+  return unknown('PullSecretUnreadable', whys, transient);
 }

@@ -21,7 +21,7 @@ import type {
 } from '../model/index.ts';
 import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
-import { isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
+import { hiddenWithout, isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather, gatherNear } from './gather.ts';
 import type { KeptAnnotations, Sources } from './ports.ts';
 import { keptFor } from './signature-layers.ts';
@@ -161,15 +161,19 @@ async function judgeIn(
   if (settled) return { reference: use, verdict: settled };
   const { applying } = selection;
   const needs = needsOf(applying);
-  const judgedBy = (evidence: Evidence): JudgedReference => {
-    const verdict = decide({ use, evidence, selection, now: sources.clock() });
+  const places = [use, ...repositoriesOf(applying)];
+  const readable = needs.registry ? (notRead ?? (await sourcesFor(places, access, sources))) : { sources };
+  const unread = isUnknown(readable) ? undefined : readable.unread;
+  const judgedBy = (gathered: Evidence): JudgedReference => {
+    const hidden = hiddenWithout(unread, gathered.manifest);
+    const evidence = hidden ? evidenceWithout(gathered.image, hidden) : gathered;
+    const verdict = decide({ use, evidence, selection, now: sources.clock(), unread: unread?.why });
     return { reference: evidence.image, verdict, evidence };
   };
   const judgeWith = async (asked: Sources) =>
     judgedBy(await gather({ ref: use, policies: applying, needs }, { ...asked, signal, kept }));
-  const places = [use, ...repositoriesOf(applying)];
-  const reading = needs.registry ? await sourcesWithin(places, access, sources, notRead) : sources;
-  if (isUnknown(reading)) return judgedBy(evidenceWithout(use, reading));
+  if (isUnknown(readable)) return judgedBy(evidenceWithout(use, readable));
+  const reading = readable.sources;
   const judged = await judgeWith(reading);
   // People sign, release or push right after a refusal: before saying no, old facts are looked up again,
   // and what an older registry may have kept elsewhere is read as well.
@@ -189,16 +193,6 @@ async function judgeIn(
 /** Whether an image is refused for want of a signature or statement: something near it may have one, and the message says so. */
 function isForWant({ kind, reason }: Finding): boolean {
   return kind === 'refused' && (reason === 'Unsigned' || reason === 'AttestationMissing');
-}
-
-/** The sources to read these places with, or why nothing is read. */
-async function sourcesWithin(
-  places: readonly ImageRef[],
-  access: Access | undefined,
-  sources: Sources,
-  notRead: Unknown | undefined,
-): Promise<Sources | Unknown> {
-  return notRead ?? (await sourcesFor(places, access, sources));
 }
 
 /** Why nothing more is read for this owner now; `undefined` when it may. */

@@ -1,7 +1,7 @@
 import { isPinned, nameOf, pin, turnOf } from '../model/index.ts';
 import type { Fact, ImageRef, Manifest, Owner, PinnedRef, Turn } from '../model/index.ts';
 import type { CompiledPolicy } from '../policy/index.ts';
-import { isUnknown, sourcesFor, type Access } from './access.ts';
+import { hiddenWithout, isUnknown, sourcesFor, type Access } from './access.ts';
 import type { Question } from './memory.ts';
 import { inTurn, learn, type Reading, type Sources } from './ports.ts';
 import { keptFor } from './signature-layers.ts';
@@ -85,9 +85,11 @@ export async function pinReference(
   given: Sources,
 ): Promise<Fact<PinnedRef>> {
   if (isPinned(ref)) return { state: 'found', value: ref, seenAt: given.clock() };
-  const sources = await sourcesFor([ref], access, given);
-  if (isUnknown(sources)) return sources;
+  const readable = await sourcesFor([ref], access, given);
+  if (isUnknown(readable)) return readable;
+  const { sources, unread } = readable;
   const memory = sources.memory.inTurn(turnOf(owner));
   const manifest = await readTag(ref, { ...sources, memory, signal, kept: keptFor(policies) });
-  return manifest.state === 'found' ? { ...manifest, value: pin(ref, manifest.value.digest) } : manifest;
+  if (manifest.state === 'found') return { ...manifest, value: pin(ref, manifest.value.digest) };
+  return hiddenWithout(unread, manifest) ?? manifest;
 }

@@ -1,5 +1,5 @@
 import { formatReference, isPinned, unknown } from '../model/index.ts';
-import type { Evidence, Fact, Finding, ImageRef, JudgedFinding, Verdict } from '../model/index.ts';
+import type { Evidence, Fact, Finding, ImageRef, JudgedFinding, Unknown, Verdict } from '../model/index.ts';
 import { refused, unknownFinding, type Check } from './checks/check.ts';
 import { pastEndOfLife } from './checks/past-end-of-life.ts';
 import { BY_PLACE, inQuarantine, quarantined } from './checks/quarantined.ts';
@@ -53,22 +53,34 @@ interface Case {
   readonly evidence: Evidence;
   readonly selection: Selection;
   readonly now: Date;
+  /** Why logins that the object names were not used; what is known of the image was read without them. */
+  readonly unread?: Unknown | undefined;
 }
 
 /**
  * Judges one image: it must satisfy every policy that applies. Pure, synchronous, and total: whatever is not known
  * becomes a finding of kind `unknown`, and only a policy's `onUnknown` turns that into a warning or nothing.
  */
-export function decide({ use, evidence, selection, now }: Case): Verdict {
+export function decide({ use, evidence, selection, now, unread }: Case): Verdict {
   const { applying, undecided, labels } = selection;
-  return verdict([
+  const findings = [
     ...applying.flatMap((policy) => {
       if (policy.broken !== undefined) return judged(policyBroken(policy, policy.broken), policy);
       const findings = CHECKS.flatMap((check) => check({ use, evidence, policy, now }) ?? []);
       return distinct(findings).map((finding) => judged(finding, policy));
     }),
     ...undecided.map((policy) => judged(namespaceUnknown(policy, labels), policy)),
-  ]);
+  ];
+  const isNamed = findings.some(({ reason }) => reason === unread?.reason.code);
+  return verdict(unread && !isNamed ? [...findings, ...readWithout(unread, applying)] : findings);
+}
+
+/** Names once what was not used, under the first policy that reports to people. */
+function readWithout(unread: Unknown, applying: readonly CompiledPolicy[]): readonly JudgedFinding[] {
+  const policy = applying.find(({ enforcement }) => enforcement !== 'Audit') ?? applying[0];
+  if (!policy) return [];
+  const finding = unknownFinding(policy, unread);
+  return [judged({ ...finding, kind: 'notice', found: `read without it, ${finding.found}` }, policy)];
 }
 
 /** The verdict that follows from findings: a refusal takes precedence over an unknown, and an unknown over a warning. */

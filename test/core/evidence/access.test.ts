@@ -73,12 +73,69 @@ describe('T07: logins from the pull secrets of an object', () => {
     expect(shortly(verdicts)).to.deep.equal(['allow']);
   });
 
-  it('a pull secret that cannot be read makes the image unknown, and no anonymous request is sent', async () => {
+  it('logins that are unknown make the image unknown, and no anonymous request is sent', async () => {
     const { registry, judge } = createBench();
     const { image } = privateRegistry();
     const verdicts = await judge([image], [signed], { access: () => Promise.resolve(REFUSED) });
     expect(shortly(verdicts)).to.deep.equal(['unknown PullSecretUnreadable']);
     expect(registry.calls).to.be.empty;
+  });
+
+  const without =
+    (isOnly: boolean): Access =>
+    () =>
+      Promise.resolve({ ...ABSENT, unread: { why: REFUSED, isOnly } });
+
+  it('an image that can be read without a pull secret is admitted, with the name of the secret in one warning', async () => {
+    const { registry, judge } = createBench();
+    const digest = registry.push(WEB, { tag: '1' });
+    pushSignatures(registry, WEB, digest, [simpleSigning({ digest, key })]);
+    for (const image of [`${WEB}@${digest}`, `${WEB}:1`]) {
+      const [judged] = await judge([image], [signed, signed], { access: without(true) });
+      expect(judged?.verdict.kind).to.equal('warn');
+      expect(judged?.verdict.findings).to.have.lengthOf(1);
+      expect(judged?.verdict.findings[0]).to.include({ kind: 'notice', reason: 'PullSecretUnreadable' });
+      expect(judged?.verdict.findings[0]?.found).to.contain('Secret acme/pull');
+    }
+  });
+
+  it('T16 an image that is hidden or refused without a pull secret is unknown for want of it, never absent', async () => {
+    for (const denied of [false, true]) {
+      const { registry, judge, sources } = createBench();
+      if (denied) registry.fail('manifest', faultOf('RegistryDenied', false));
+      for (const image of [`${WEB}:1`, `${WEB}@sha256:${'a'.repeat(64)}`]) {
+        const verdicts = await judge([image], [signed], { access: without(true) });
+        expect(shortly(verdicts)).to.deep.equal(['unknown PullSecretUnreadable']);
+      }
+      const read = parseReference(`${WEB}:1`);
+      const how = { signal: forever(), policies: [], owner: { namespace: 'acme' }, access: without(true) };
+      const pinned = read.ok && (await pinReference(read.value, how, sources));
+      expect(pinned && pinned.state === 'unknown' && pinned.reason.code).to.equal('PullSecretUnreadable');
+    }
+  });
+
+  it('a registry that fails, or another login that is refused, is the reason beside the name of the secret', async () => {
+    const { registry, judge } = createBench();
+    registry.fail('manifest', faultOf('RegistryUnavailable'));
+    const [away] = await judge([`${WEB}:1`], [signed], { access: without(true) });
+    registry.fail('manifest', faultOf('RegistryDenied', false));
+    const [refused] = await judge([`${WEB}:1`], [signed], { access: without(false) });
+    const reasons = [away, refused].map((one) => one?.verdict.findings.map(({ reason }) => reason));
+    expect(reasons).to.deep.equal([
+      ['RegistryUnavailable', 'PullSecretUnreadable'],
+      ['RegistryDenied', 'PullSecretUnreadable'],
+    ]);
+  });
+
+  it('an unsigned image stays refused beside a pull secret that cannot be read', async () => {
+    const { registry, judge } = createBench();
+    registry.push(WEB, { tag: '1' });
+    const [judged] = await judge([`${WEB}:1`], [signed], { access: without(true) });
+    expect(judged?.verdict.kind).to.equal('deny');
+    expect(judged?.verdict.findings.map(({ reason }) => reason)).to.deep.equal([
+      'Unsigned',
+      'PullSecretUnreadable',
+    ]);
   });
 
   it('a keychain that fails makes the image unknown with its reason', async () => {

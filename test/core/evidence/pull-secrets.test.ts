@@ -94,24 +94,39 @@ describe('the logins of an object', () => {
     expect((await access([IMAGE])).state).to.equal('absent');
   });
 
-  it('never fall back to an anonymous request when a named pull secret cannot be read', async () => {
+  it('are none when a named pull secret cannot be read, and its name is known', async () => {
     const { access } = accessWith({ unreadable: [missing] });
-    const fact = await access([IMAGE]);
-    expect(fact).to.deep.include({ state: 'unknown', transient: true });
-    expect(fact.state === 'unknown' && fact.reason.code).to.equal('PullSecretUnreadable');
-    expect(fact.state === 'unknown' && fact.reason.detail).to.include('Secret shop/gone');
+    const { state, unread } = await access([IMAGE]);
+    expect(state).to.equal('absent');
+    expect(unread).to.deep.include({ isOnly: true });
+    expect(unread?.why).to.deep.include({ state: 'unknown', transient: true });
+    expect(unread?.why.reason.code).to.equal('PullSecretUnreadable');
+    expect(unread?.why.reason.detail).to.include('Secret shop/gone');
   });
 
-  it('never fall back to an anonymous request when a pull secret holds no Docker config', async () => {
+  it('are none when a pull secret holds no Docker config, which is not repeated', async () => {
     const { access } = accessWith({ configs: [{ source: 'Secret shop/odd', text: '{{' }] });
-    const fact = await access([IMAGE]);
-    expect(fact.state === 'unknown' && fact.reason.code).to.equal('PullSecretUnreadable');
-    expect(JSON.stringify(fact)).not.to.include('{{');
+    const { unread } = await access([IMAGE]);
+    expect(unread?.why.reason.detail).to.include('Secret shop/odd');
+    expect(JSON.stringify(unread)).not.to.include('{{');
+  });
+
+  it('are the good entries of a secret that is broken in part, which is named without its keys', async () => {
+    const auths = { 'registry.example.com': { auth: btoa('a:b') }, 'https://user:hidden@x.example': 1 };
+    const { access } = accessWith({
+      configs: [{ source: 'Secret shop/part', text: JSON.stringify({ auths }) }],
+    });
+    const { state, unread } = await access([IMAGE]);
+    expect(state).to.equal('found');
+    expect(unread?.isOnly).to.equal(false);
+    expect(unread?.why.reason.detail).to.equal('Secret shop/part: 1 of its 2 entries cannot be read');
   });
 
   it('are not affected by an unreadable pull secret when another one matches', async () => {
     const { access } = accessWith({ configs: [secret('registry.example.com')], unreadable: [missing] });
-    expect((await access([IMAGE])).state).to.equal('found');
+    expect(await access([IMAGE]))
+      .to.deep.include({ state: 'found' })
+      .and.to.have.nested.property('unread.isOnly', false);
   });
 
   it('are not affected by an unreadable pull secret when the controller has a login', async () => {

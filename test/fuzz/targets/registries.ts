@@ -189,7 +189,8 @@ const dockerConfigs: Target = {
     const text = textIn(input);
     const config = parseDockerConfig(text);
     const { unreadable, scope } = pullSecretLogins([{ source: 'pull', text }]);
-    demand((config === undefined) === unreadable.length > 0, 'what cannot be read is named');
+    // What a secret says of helpers is not read.
+    if (config) demand(config.broken.length > 0 === unreadable.length > 0, 'what cannot be read is named');
     demand(
       pullSecretLogins([{ source: 'other', text }]).scope === scope,
       'the same logins have the same scope',

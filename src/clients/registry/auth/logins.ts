@@ -189,8 +189,17 @@ export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecr
       return [...Array.from({ length: most }, (_, n) => nth(n, places, own)).slice(1), own];
     },
     keychain: (place) => Promise.resolve(loginFor(place)),
-    unreadable: read.flatMap(({ source, config }) => (config?.broken.length === 0 ? [] : [source])),
+    unreadable: read.flatMap(({ source, config }) => {
+      const detail = config ? brokenIn(config) : 'it holds no valid Docker config';
+      return detail === undefined ? [] : [{ source, detail, transient: false }];
+    }),
   };
+}
+
+/** Entries are counted and not named: people write passwords into URLs. */
+function brokenIn({ logins, broken }: Pick<DockerConfig, 'logins' | 'broken'>): string | undefined {
+  if (broken.length === 0) return undefined;
+  return `${broken.length} of its ${broken.length + logins.length} entries cannot be read`;
 }
 
 const secretWire = wire.pick({ auths: true });

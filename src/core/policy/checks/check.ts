@@ -24,7 +24,11 @@ export function refused(
 
 /** The finding that follows from a fact that could not be learned. */
 export function unknownFinding({ name }: CompiledPolicy, { reason, transient }: Unknown): Finding {
-  const next = transient ? 'try again in a moment' : 'ask the owner of the registry or of the policy';
+  const other = transient ? 'try again in a moment' : 'ask the owner of the registry or of the policy';
+  const next =
+    reason.code === 'PullSecretUnreadable'
+      ? 'create or correct the Secret, or take its name out of imagePullSecrets'
+      : other;
   return { kind: 'unknown', reason: reason.code, found: reason.detail, next, policy: name, transient };
 }
 

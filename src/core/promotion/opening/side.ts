@@ -183,9 +183,10 @@ function readLogins(
   path: string,
   place: ImageRef,
 ): Parsed<Logins> {
-  if (unreadable.length > 0) return problem(path, `${unreadable.join(', ')} holds no valid Docker config`);
-  if (scopeOf([place]) === undefined)
-    return problem(path, `has no login for ${place.registry}/${place.repository}`);
+  if (scopeOf([place]) === undefined) {
+    const whys = unreadable.map(({ source, detail }) => `; ${source}: ${detail}`).join('');
+    return problem(path, `has no login for ${place.registry}/${place.repository}${whys}`);
+  }
   return parsed({ keychain, scope, authenticated: true, ownLogins: false, ...FREE });
 }
 
