@@ -15,12 +15,12 @@ interface FileResult {
 }
 
 /**
- * Runs test files, three at a time, each in a separate process with its own ports and folders. Prints what each prints when it
+ * Runs test files, three at a time, each in a separate process with its own ports and folders, by the command of the file. Prints what each prints when it
  * ends, and in the end, as mocha does for one run, how many tests passed and failed, and why. Returns the exit code.
  */
 export async function runFiles(
   files: readonly string[],
-  command: readonly string[],
+  commandOf: (file: string) => readonly string[],
   cwd: string,
 ): Promise<number> {
   const startedAt = Date.now();
@@ -36,7 +36,7 @@ export async function runFiles(
   }
   const work = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined && stopped === undefined; file = waiting.shift()) {
-      results.push(await runFile(file, command, { cwd, running }));
+      results.push(await runFile(file, commandOf(file), { cwd, running }));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
@@ -58,7 +58,7 @@ async function runFile(
 ): Promise<FileResult> {
   const startedAt = Date.now();
   // In a separate process group: mocha starts a second process, and a signal must reach both.
-  const child = spawn(program, [...args, file], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const output: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

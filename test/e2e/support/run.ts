@@ -10,8 +10,9 @@ import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureComponents, type Unobtainable } from './programs/ensure.ts';
+import { ENCLOSE, whyNoNodes } from './nodes/requirements.ts';
 import { runFiles } from './parallel.ts';
-import { buildProduct } from './programs/product.ts';
+import { buildImage, buildProduct } from './programs/product.ts';
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..');
 const mocha = join(projectFolder, 'node_modules', 'mocha', 'bin', 'mocha.js');
@@ -21,48 +22,82 @@ const TEST_TIMEOUT_MS = 120_000;
 
 const BUILD_ONLY = '--build-only';
 
-/** Waits of several minutes, for leases and for paths that are rotated. */
-const LONG: readonly string[] = ['test/e2e/callers.test.ts', 'test/e2e/crash.test.ts'];
+/** Tests on nodes with kubelets, which run in namespaces of their own. */
+const ON_NODES: readonly string[] = ['test/e2e/nodes/real-nodes.test.ts'];
+/** Waits of several minutes, for dead nodes, leases and paths that are rotated. */
+const LONG: readonly string[] = [...ON_NODES, 'test/e2e/callers.test.ts', 'test/e2e/crash.test.ts'];
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   const unobtainable = await ensureComponents(process.env);
   if (unobtainable.length > 0) return explain(unobtainable);
-  if (args.includes(BUILD_ONLY)) return 0;
+  if (args.includes(BUILD_ONLY)) return prepareImage();
   const built = await buildProduct();
   return built === 0 ? runMocha(args) : (built ?? 1);
 }
 
 function explain(unobtainable: readonly Unobtainable[]): number {
+  return complain([
+    'END-TO-END TESTS DID NOT RUN. Nothing was proven against a real cluster.',
+    ...unobtainable.map(({ component, reason }) => `${component}: ${reason}`),
+    'Install Go and run `npm run test:e2e` again; KUBEBUILDER_ASSETS replaces the cluster only.',
+  ]);
+}
+
+/** Prints what did not run, and returns the exit code. */
+function complain(lines: readonly string[]): number {
   const inCi = process.env.CI === 'true';
   const rule = '!'.repeat(78);
   console.error(rule);
-  console.error('!! END-TO-END TESTS DID NOT RUN. Nothing was proven against a real cluster.');
-  for (const { component, reason } of unobtainable) console.error(`!! ${component}: ${reason}`);
-  console.error(
-    '!! Install Go and run `npm run test:e2e` again; KUBEBUILDER_ASSETS replaces the cluster only.',
-  );
+  for (const line of lines) console.error(`!! ${line}`);
   console.error(inCi ? '!! CI=true: this is a failure.' : '!! Not a failure here; under CI=true it is one.');
   console.error(rule);
   return inCi ? 1 : 0;
 }
 
-/** Runs the files that are named, or all. Options of mocha (`--grep`) go to the run of each file. */
+/** Builds the layers of the image, so that a later build finds them. Where nodes cannot be started there is no use for it. */
+async function prepareImage(): Promise<number> {
+  if ((await whyNoNodes()).length === 0) await withFolder('image', buildImage);
+  return 0;
+}
+
+async function withFolder<T>(name: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), `pratique-${name}-`));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs the files that are named, or all. Options of mocha (`--grep`) go to the run of each file. Where nodes cannot be started, their
+ * tests are left out: this is a clear message, and a failure under CI=true.
+ */
 async function runMocha(args: readonly string[]): Promise<number> {
   const named = args.filter((arg) => arg.endsWith('.test.ts'));
   const files = named.length > 0 ? named : globSync('test/e2e/**/*.test.ts', { cwd: projectFolder });
   const options = args.filter((arg) => !named.includes(arg));
   // With --exit, an open connection does not block a run whose tests have all ended.
-  const mochaOptions = ['--exit', '--timeout', String(TEST_TIMEOUT_MS), ...options];
-  // Hundreds of processes start with the same code: what the first compiled is read by the others.
-  const compiled = mkdtempSync(join(tmpdir(), 'pratique-compiled-'));
-  process.env.NODE_COMPILE_CACHE ??= compiled;
-  try {
-    return await runFiles(longestFirst(files), [process.execPath, mocha, ...mochaOptions], projectFolder);
-  } finally {
-    rmSync(compiled, { recursive: true, force: true });
-  }
+  const command = [process.execPath, mocha, '--exit', '--timeout', String(TEST_TIMEOUT_MS), ...options];
+  const onNodes = files.filter((file) => ON_NODES.includes(file));
+  const reasons = onNodes.length > 0 ? await whyNoNodes() : [];
+  const runnable = reasons.length > 0 ? files.filter((file) => !ON_NODES.includes(file)) : files;
+  const code = await withFolder('compiled', (compiled) =>
+    withFolder('image', async (image) => {
+      // Hundreds of processes start with the same code: what the first compiled is read by the others.
+      process.env.NODE_COMPILE_CACHE ??= compiled;
+      if (onNodes.length > 0 && reasons.length === 0) await buildImage(image);
+      process.env.PRATIQUE_E2E_IMAGE = image;
+      const commandOf = (file: string) =>
+        ON_NODES.includes(file) ? [...ENCLOSE, ...command, file] : [...command, file];
+      return runFiles(longestFirst(runnable), commandOf, projectFolder);
+    }),
+  );
+  if (reasons.length === 0) return code;
+  const said = complain([`NOT RUN: ${onNodes.join(', ')}. Nothing was proven on real nodes.`, ...reasons]);
+  return Math.max(code, said);
 }
 
 /**

@@ -8,14 +8,19 @@ export interface ClusterPki {
   readonly ca: string;
   readonly admin: KeyedCertificate;
   readonly controllerManager: KeyedCertificate;
+  /** A certificate of the cluster's authority for one more user. */
+  issueUser(commonName: string, organization?: string): Promise<KeyedCertificate>;
   /** Path of a file by its name, as in `file('ca.crt')`. */
   file(name: string): string;
 }
 
 const serverNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
-/** Makes all keys and certificates of a cluster and writes those that its programs read into a folder. */
-export async function createClusterPki(folder: string): Promise<ClusterPki> {
+/**
+ * Makes all keys and certificates of a cluster and writes those that its programs read into a folder. `address` is one more of the
+ * API server.
+ */
+export async function createClusterPki(folder: string, address = '127.0.0.1'): Promise<ClusterPki> {
   const [ca, frontProxyCa] = await Promise.all([
     createAuthority('kubernetes-ca'),
     createAuthority('front-proxy-ca'),
@@ -24,7 +29,7 @@ export async function createClusterPki(folder: string): Promise<ClusterPki> {
     ca.issue({
       commonName: 'kube-apiserver',
       dns: serverNames,
-      ips: ['127.0.0.1', '10.0.0.1'],
+      ips: [...new Set(['127.0.0.1', '10.0.0.1', address])],
       usage: 'server',
     }),
     ca.issue({ commonName: 'admin', organization: 'system:masters', usage: 'client' }),
@@ -42,6 +47,8 @@ export async function createClusterPki(folder: string): Promise<ClusterPki> {
     'ca.key': ca.key,
     'apiserver.crt': apiserver.cert,
     'apiserver.key': apiserver.key,
+    'admin.crt': admin.cert,
+    'admin.key': admin.key,
     'front-proxy-ca.crt': frontProxyCa.cert,
     'front-proxy-client.crt': frontProxy.cert,
     'front-proxy-client.key': frontProxy.key,
@@ -49,7 +56,14 @@ export async function createClusterPki(folder: string): Promise<ClusterPki> {
     'service-accounts.pub': serviceAccounts.publicKey,
   };
   await Promise.all(Object.entries(files).map(([name, pem]) => writeFile(file(name), pem, { mode: 0o600 })));
-  return { ca: ca.cert, admin, controllerManager, file };
+  return {
+    ca: ca.cert,
+    admin,
+    controllerManager,
+    issueUser: (commonName, organization) =>
+      ca.issue({ commonName, ...(organization !== undefined && { organization }), usage: 'client' }),
+    file,
+  };
 }
 
 /** A kubeconfig with everything inline. */

@@ -3,6 +3,8 @@ export interface Binary {
   readonly name: string;
   readonly package: string;
   readonly builtAs?: string;
+  /** A program of a node, which other systems have no use for and cannot always build. */
+  readonly linuxOnly?: true;
 }
 
 /** A real program, or a set from one module, that the end-to-end tests run against. */
@@ -70,17 +72,42 @@ export const components: readonly Component[] = [
       { name: 'etcd', package: 'go.etcd.io/etcd/server/v3', builtAs: 'server' },
       { name: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver' },
       { name: 'kube-controller-manager', package: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
+      { name: 'kube-scheduler', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
       { name: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl' },
+      { name: 'kubelet', package: 'k8s.io/kubernetes/cmd/kubelet', linuxOnly: true },
+      { name: 'kube-proxy', package: 'k8s.io/kubernetes/cmd/kube-proxy', linuxOnly: true },
     ],
-    firstBuild: 'eight to ten minutes',
+    firstBuild: 'ten to twelve minutes',
     versionFrom: 'k8s.io/kubernetes',
   },
   {
-    // Apart from the control plane, of which most is built by then.
-    name: 'scheduler',
-    binaries: [{ name: 'kube-scheduler', package: 'k8s.io/kubernetes/cmd/kube-scheduler' }],
-    firstBuild: 'half a minute',
-    versionFrom: 'k8s.io/kubernetes',
+    name: 'containerd',
+    binaries: [
+      {
+        name: 'containerd',
+        package: 'github.com/containerd/containerd/v2/cmd/containerd',
+        linuxOnly: true,
+      },
+      {
+        name: 'containerd-shim-runc-v2',
+        package: 'github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2',
+        linuxOnly: true,
+      },
+    ],
+    firstBuild: 'one to two minutes',
+    stamps: { 'github.com/containerd/containerd/v2/version.Version': 'v2.4.2' },
+  },
+  {
+    name: 'coredns',
+    binaries: [{ name: 'coredns', package: 'e2e.pratique.dev/coredns' }],
+    firstBuild: 'one to two minutes',
+    ownSources: ['main.go'],
+  },
+  {
+    name: 'pause',
+    binaries: [{ name: 'pause', package: 'e2e.pratique.dev/pause', linuxOnly: true }],
+    firstBuild: 'a few seconds',
+    ownSources: ['main.go'],
   },
   {
     name: 'cosign',

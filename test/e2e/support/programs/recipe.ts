@@ -30,7 +30,9 @@ export async function recipeFor(component: Component, env: NodeJS.ProcessEnv): P
   const goMod = await readFile(join(moduleFolder, 'go.mod'), 'utf8');
   const goSum = await readFile(join(moduleFolder, 'go.sum'), 'utf8');
   const provided = await findProvided(component, env.KUBEBUILDER_ASSETS);
-  const binaries = component.binaries.filter((binary) => !provided.has(binary.name));
+  const binaries = component.binaries.filter(
+    ({ name, linuxOnly }) => !provided.has(name) && (!linuxOnly || process.platform === 'linux'),
+  );
   const flags = ['-mod=readonly', '-trimpath', `-ldflags=${linkerFlags(component, goMod)}`];
   const { compilerEnvironment, ownSources = [] } = component;
   const own = await Promise.all(ownSources.map((name) => readFile(join(moduleFolder, name), 'utf8')));

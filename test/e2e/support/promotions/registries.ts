@@ -14,14 +14,20 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+/** A place of a registry that more than loopback reaches: all addresses of this network, by a name. */
+export interface RegistryPlace {
+  readonly name: string;
+  readonly port: number;
+}
+
 /** olareg: all in memory, **with** the referrers API; tags, manifests and blobs can be deleted. */
-export async function startOlareg(): Promise<Registry> {
+export async function startOlareg(place?: RegistryPlace): Promise<Registry> {
   const { olareg } = await requirePrograms(['olareg']);
-  return startRegistry('olareg', async (_workspace, port) => ({
+  const launch = async (_workspace: Workspace, port: number): Promise<Launch> => ({
     command: olareg,
     args: [
       'serve',
-      '--addr=127.0.0.1',
+      `--addr=${place ? '0.0.0.0' : '127.0.0.1'}`,
       `--port=${port}`,
       '--store-type=mem',
       '--api-delete',
@@ -29,7 +35,8 @@ export async function startOlareg(): Promise<Registry> {
       // No garbage collection during a test.
       '--gc-frequency=-1s',
     ],
-  }));
+  });
+  return startRegistry('olareg', launch, place);
 }
 
 /** The endpoint that distribution notifies of pushes, with headers that identify it. */
@@ -140,11 +147,12 @@ interface Launch {
 async function startRegistry(
   name: string,
   prepare: (workspace: Workspace, port: number) => Promise<Launch>,
+  place?: RegistryPlace,
 ): Promise<Registry> {
   const workspace = await openWorkspace(name);
   try {
-    const port = await freePort();
-    const host = `127.0.0.1:${port}`;
+    const port = place?.port ?? (await freePort());
+    const host = `${place?.name ?? '127.0.0.1'}:${port}`;
     const ready = () => answers(port);
     const { log } = await startProcess({ workspace, name, ready, ...(await prepare(workspace, port)) });
     return { host, log, stop: () => workspace.close() };
