@@ -70,8 +70,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const viewOf = (logins: Keychain, side: Call['side'], fallbacks: readonly Keychain[] = []): View => {
     const first = wayOf(logins);
     const ways = [...fallbacks, anonymous].map((one) => () => wayOf(one, FEW_REPOSITORIES));
-    const transport = fallbacks.length > 0 ? severalLogins(first, ways) : first.transport;
-    const { authorizer } = first;
+    const { transport, authorizer } = fallbacks.length > 0 ? severalLogins(first, ways) : first;
     const memory = createTransferMemory();
     const restMs = async (call: Call): Promise<number> =>
       pauses.restMs(call, await authorizer.loginName(call));

@@ -91,6 +91,8 @@ export interface PullSecretLogins {
   readonly fallbacksFor: (places: readonly Parameters<Keychain>[0][], own: Keychain) => readonly Keychain[];
   /** The first login of the object for each place, and no other. */
   readonly keychain: Keychain;
+  /** The second, third … login of the object for each place; as many as there are for this one. */
+  readonly furtherFor: (place: Parameters<Keychain>[0]) => readonly Keychain[];
   /** What cannot be read, whole or in part; the other logins count all the same. */
   readonly unreadable: readonly UnreadableLogins[];
 }

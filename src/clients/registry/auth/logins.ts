@@ -189,6 +189,14 @@ export function pullSecretLogins(configs: readonly DockerConfigText[]): PullSecr
       return [...Array.from({ length: most }, (_, n) => nth(n, places, own)).slice(1), own];
     },
     keychain: (place) => Promise.resolve(loginFor(place)),
+    furtherFor: (place) =>
+      loginsFor(place)
+        .map(
+          (_, n): Keychain =>
+            (other) =>
+              Promise.resolve(loginsFor(other)[n]),
+        )
+        .slice(1),
     unreadable: read.flatMap(({ source, config }) => {
       const detail = config ? brokenIn(config) : 'it holds no valid Docker config';
       return detail === undefined ? [] : [{ source, detail, transient: false }];

@@ -3,12 +3,13 @@ import { Fault } from '../../../core/model/index.ts';
 import { discard } from '../../http/index.ts';
 import type { Answer, Ask, Call, Transport } from '../call.ts';
 import type { Authorizer } from './authorization.ts';
+import { isStream } from '../exchange.ts';
 import { ANONYMOUS } from './logins.ts';
 
 /** Requests with one set of logins. */
 export interface LoginWay {
   readonly transport: Transport;
-  readonly authorizer: Pick<Authorizer, 'loginName'>;
+  readonly authorizer: Pick<Authorizer, 'loginName' | 'mayRead'>;
 }
 
 /** Repositories that are remembered for one set of logins: an object has few, and there are many sets. */
@@ -25,12 +26,16 @@ interface Failed {
  * Reads with each login in turn until one may: 401, 403 and 404 lead to the next, as many registries answer 404 to a login that may
  * not read. The login that has read a repository is the first one there from then on, and its 404 is final. When none may, the
  * answer is the 404 of the installation's own login, else the last refusal of a login, else 404: no refusal becomes "absent".
- * An anonymous refusal says nothing about the logins before it. Writes use the first login and no other. `next` is opened when it
- * is needed, which it rarely is; its last but one are the installation's own, and its last has no logins.
+ * An anonymous refusal says nothing about the logins before it. `next` is opened when it is needed, which it rarely is; its last but
+ * one are the installation's own, and its last has no logins. Writes that are answered 401 or 403 go on to the next login of `next`,
+ * never to these two; when none may, the answer is that of the last. A body that is made while it is sent goes with the login that
+ * has begun the upload.
  */
-export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]): Transport {
+export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]): LoginWay {
   const good = new LRUCache<string, LoginWay>({ max: FEW_REPOSITORIES });
   let opened: readonly LoginWay[] | undefined;
+
+  const open = (): readonly LoginWay[] => (opened ??= [first, ...next.map((make) => make())]);
 
   const read = async (place: string, way: LoginWay, call: Call, ask: Ask): Promise<Answer | Fault> => {
     const outcome = await attempt(way, call, ask);
@@ -42,8 +47,7 @@ export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]
   const others = async (begun: Failed, call: Call, ask: Ask): Promise<Answer | readonly Failed[]> => {
     const place = placeOf(call);
     const failed = [begun];
-    opened ??= [first, ...next.map((open) => open())];
-    for (const way of opened) {
+    for (const way of open()) {
       const name = await way.authorizer.loginName(call);
       if (failed.some((one) => one.name === name)) continue; // it would only be refused again
       await end(failed.at(-1)?.outcome);
@@ -54,8 +58,34 @@ export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]
     return failed;
   };
 
-  return async (call, ask) => {
-    if (call.access !== 'pull') return first.transport(call, ask);
+  const writeWith = async (way: LoginWay, call: Call, ask: Ask): Promise<Answer | Fault> => {
+    const outcome = await attempt(way, call, ask);
+    const isWritten = !(outcome instanceof Fault) && outcome.status < 400;
+    // That a login may read says nothing of what it may write.
+    if (isWritten && ask.method !== 'HEAD' && ask.method !== 'GET') good.set(placeOf(call), way);
+    return outcome;
+  };
+
+  const usedFor = (call: Call): LoginWay => good.get(placeOf(call)) ?? first;
+
+  const write: Transport = async (call, ask) => {
+    const begun = usedFor(call);
+    if (isStream(ask.body)) return begun.transport(call, ask);
+    let outcome = await writeWith(begun, call, ask);
+    if (!isRefusal(call, outcome)) return answered(outcome);
+    const tried = new Set([await begun.authorizer.loginName(call), ANONYMOUS]);
+    for (const way of open().slice(0, -2)) {
+      const name = await way.authorizer.loginName(call);
+      if (tried.has(name)) continue;
+      tried.add(name);
+      await end(outcome); // its connection may be the last one
+      outcome = await writeWith(way, call, ask);
+      if (!isRefusal(call, outcome)) break;
+    }
+    return answered(outcome);
+  };
+
+  const reading: Transport = async (call, ask) => {
     const place = placeOf(call);
     const known = good.get(place);
     const way = known ?? first;
@@ -67,6 +97,14 @@ export function severalLogins(first: LoginWay, next: readonly (() => LoginWay)[]
     if ('status' in found) return found;
     const own = await opened?.at(-2)?.authorizer.loginName(call);
     return answerOf(found, begun, { call, ask, own });
+  };
+
+  return {
+    transport: (call, ask) => (call.access === 'pull' ? reading : write)(call, ask),
+    authorizer: {
+      loginName: (call) => usedFor(call).authorizer.loginName(call),
+      mayRead: (call, repository) => usedFor(call).authorizer.mayRead(call, repository),
+    },
   };
 }
 
@@ -84,8 +122,8 @@ async function answerOf(
   return said !== last && isAbsent(said.outcome) ? said.way.transport(call, ask) : said.outcome;
 }
 
-function placeOf({ endpoint, repository }: Call): string {
-  return `${endpoint.registry}/${repository}`;
+function placeOf({ endpoint, repository, access }: Call): string {
+  return `${access} ${endpoint.registry}/${repository}`;
 }
 
 /** The login whose answer counts when none may read. */
@@ -121,4 +159,15 @@ const LEADS_ON: ReadonlySet<number> = new Set([401, 403, 404]);
 function isAnswer({ endpoint }: Call, outcome: Answer | Fault): outcome is Answer {
   if (outcome instanceof Fault) return false;
   return outcome.url.origin !== endpoint.origin || !LEADS_ON.has(outcome.status);
+}
+
+function answered(outcome: Answer | Fault): Answer {
+  if (outcome instanceof Fault) throw outcome;
+  return outcome;
+}
+
+/** Whether a write was refused to its login, and nothing was written. */
+function isRefusal({ endpoint }: Call, outcome: Answer | Fault): boolean {
+  if (outcome instanceof Fault) return true;
+  return outcome.url.origin === endpoint.origin && (outcome.status === 401 || outcome.status === 403);
 }

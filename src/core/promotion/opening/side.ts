@@ -19,6 +19,8 @@ export interface OpenSide extends ServerTrust, Logins {
 
 interface Logins {
   readonly keychain: Keychain;
+  /** What is tried where the login before it is refused, in this order. */
+  readonly further: readonly Keychain[];
   /** Names the logins, and the authorities by which servers were trusted: no fact is shared with another scope. */
   readonly scope: string;
   /** Whether a login is known for it. */
@@ -41,9 +43,11 @@ const DOCKER_CONFIG = '.dockerconfigjson';
 const CA = 'ca.crt';
 /** Logins that depend on no grant. */
 const FREE = { refusal: () => Promise.resolve(undefined) };
+const none: Keychain = () => Promise.resolve(undefined);
 const ANONYMOUS: Logins = {
   ...{
-    keychain: () => Promise.resolve(undefined),
+    keychain: none,
+    further: [],
     scope: 'anonymous',
     authenticated: false,
     ownLogins: false,
@@ -75,14 +79,16 @@ export async function openSide(
   const trusting = clientOf({ side, owner }, path, context);
   if (!trusting.ok) return trusting;
   const { client, isOwn, trust } = trusting.value;
-  const { keychain, withheld } = logins.value;
+  const { keychain, further, withheld } = logins.value;
   // Who chose the authorities may have chosen what was read, too.
   const scope = isOwn ? digestOf(JSON.stringify([logins.value.scope, trust.ca])) : logins.value.scope;
   const askedFor = { namespace: owner.namespace, background: true };
   // Transfers are shared in a view, and depend on what their source lets one namespace read.
   const view = JSON.stringify([owner.namespace, scope]);
   const turn = turnOf(askedFor);
-  const registry = client.as({ scope: view, keychain, side: which, withheld, turn });
+  // The installation's own are none of a Secret's.
+  const fallbacks = further.length > 0 ? [...further, none] : [];
+  const registry = client.as({ scope: view, keychain, fallbacks, side: which, withheld, turn });
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
 }
@@ -150,7 +156,7 @@ async function installationLogins(
 ): Promise<Logins> {
   if (!granting) {
     const authenticated = (await own(place, signal)) !== undefined;
-    return { keychain: own, scope: 'own', authenticated, ownLogins: true, ...FREE };
+    return { keychain: own, further: [], scope: 'own', authenticated, ownLogins: true, ...FREE };
   }
   // The author of the promotion could stand in for any server that these authorities vouch for.
   if (side.caSecretRef) return ANONYMOUS;
@@ -161,6 +167,7 @@ async function installationLogins(
   const known = await (mayRead ? hasLogin() : hasLogin().catch(() => true));
   return {
     keychain: grantedKeychain(own, granted),
+    further: [],
     scope: digestOf(JSON.stringify(['granted', namespace, granted.numbers, granted.unknown ?? null])),
     authenticated: mayRead && known,
     ownLogins: mayRead,
@@ -179,7 +186,7 @@ const at = (path: string, problems: readonly Problem[]): readonly Problem[] =>
   problems.map(({ message }) => ({ path, message }));
 
 function readLogins(
-  { unreadable, scope, scopeOf, keychain }: ReturnType<OpeningContext['pullSecretLogins']>,
+  { unreadable, scope, scopeOf, keychain, furtherFor }: ReturnType<OpeningContext['pullSecretLogins']>,
   path: string,
   place: ImageRef,
 ): Parsed<Logins> {
@@ -187,7 +194,8 @@ function readLogins(
     const whys = unreadable.map(({ source, detail }) => `; ${source}: ${detail}`).join('');
     return problem(path, `has no login for ${place.registry}/${place.repository}${whys}`);
   }
-  return parsed({ keychain, scope, authenticated: true, ownLogins: false, ...FREE });
+  const further = furtherFor(place);
+  return parsed({ keychain, further, scope, authenticated: true, ownLogins: false, ...FREE });
 }
 
 /** Judges images on one side of a promotion with the login of that side. */

@@ -110,7 +110,9 @@ describe('logins of pull secrets', () => {
     };
     const text = JSON.stringify({ auths: odd, credHelpers: { 'h.example': '../x' }, credsStore: 7 });
     const secret = { source: 'Secret acme/odd', text };
-    expect(pullSecretLogins([secret]).unreadable).to.deep.equal(['Secret acme/odd']);
+    expect(pullSecretLogins([secret]).unreadable.map(({ source }) => source)).to.deep.equal([
+      'Secret acme/odd',
+    ]);
     expect(await userAt(WEB, secret)).to.equal('good');
     expect(await userAt(OTHER, secret)).to.equal(undefined);
   });
@@ -142,7 +144,9 @@ describe('logins of pull secrets', () => {
   it('a secret that is no Docker config is reported, and the others are used', async () => {
     const broken = { source: 'Secret acme/broken', text: '{"auths": 1' };
     const good = config({ 'registry.example.com': auth('good') });
-    expect(pullSecretLogins([broken, good]).unreadable).to.deep.equal(['Secret acme/broken']);
+    expect(pullSecretLogins([broken, good]).unreadable.map(({ source }) => source)).to.deep.equal([
+      'Secret acme/broken',
+    ]);
     expect(await userAt(WEB, broken, good)).to.equal('good');
   });
 });

@@ -136,13 +136,24 @@ describe('several logins for one registry', () => {
     expect(tried).to.deep.equal([...users.slice(0, 8), 'own']);
   });
 
-  it('writes use the first login and no other', async () => {
+  it('writes go on to the next login of the object that may write, and it comes first from then on', async () => {
+    answering({ '-': 401, a: 403 });
+    const view = viewOf(['a', 'b']);
+    await view.pushBlob(tagged(registry), Buffer.from('x'), patient());
+    expect(names.filter((name) => name !== '-' && name !== 'a')).to.include('b');
+    names = [];
+    await view.pushBlob(tagged(registry), Buffer.from('y'), patient());
+    await view.pushBlob(tagged(registry), Buffer.alloc(9_000_000), patient());
+    expect(new Set(names)).to.deep.equal(new Set(['b']));
+  });
+
+  it('K23 nothing is written with the login of the installation, or without one, where those of the object may not write', async () => {
     answering({ '-': 401, a: 403, b: 403, own: 403 });
     await faultOf(
       viewOf(['a', 'b']).pushBlob(tagged(registry), Buffer.from('x'), patient()),
       'RegistryDenied',
     );
-    expect(new Set(names)).to.deep.equal(new Set(['-', 'a']));
+    expect(new Set(names)).to.deep.equal(new Set(['-', 'a', 'b']));
   });
 
   it('a registry that is slow or away is no refusal of a login', async () => {

@@ -36,6 +36,35 @@ describe('a side of a promotion', () => {
     expect(await ownLogins(false, {})).to.deep.equal([true, true]);
   });
 
+  it('reads and writes with every entry of its Secret that matches, in order, and names what it has not', async () => {
+    const company = await openCompany();
+    try {
+      const { registry, fixture } = company;
+      const { host } = registry;
+      await company.push('a/b');
+      const open = (secret: ReturnType<typeof pullSecret>) => {
+        const side = { repository: `${host}/a/b`, secretRef: { name: 'pull' }, insecure: false };
+        const owner = { namespace: 'team-a', secret: () => secret, material: () => undefined };
+        const signal = AbortSignal.timeout(9_000);
+        return openSide('target', { side, owner, needs: [] }, fixture.context, signal);
+      };
+      const good = await open(pullSecret({ [`${host}/a`]: 'stale', [host]: 'pratique' }));
+      if (!good.ok) throw new Error(JSON.stringify(good.problems));
+      const signal = AbortSignal.timeout(9_000);
+      const { place, registry: opened } = good.value;
+      expect(await opened.manifest({ ...place, tag: '1.0' }, signal)).to.be.an('object');
+      expect(await opened.pushBlob(place, Buffer.from('x'), signal)).to.match(/^sha256:/);
+      await good.value.close();
+
+      const none = await open({ '.dockerconfigjson': JSON.stringify({ auths: { [host]: 1 } }) });
+      expect(none.ok ? [] : none.problems.map(({ message }) => message)).to.deep.equal([
+        `has no login for ${host}/a/b; Secret pull: 1 of its 1 entries cannot be read`,
+      ]);
+    } finally {
+      await company.close();
+    }
+  });
+
   it('K21 shares facts with another namespace that has equal logins, and neither tokens nor transfers', async () => {
     const fixture = await openPromotionFixture();
     try {
