@@ -1,3 +1,4 @@
+import { AdmissionregistrationV1Api } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { Agent, request } from 'undici';
 import { podReview } from '../support/reviews.ts';
@@ -35,8 +36,12 @@ describe('callers of the webhooks, in a cluster', function () {
     return stdout;
   };
   const named = async (): Promise<readonly string[]> => {
-    const path = 'jsonpath={.webhooks[0].clientConfig.service.path}';
-    const found = await Promise.all(KINDS.map((kind) => kubectl('get', kind, 'pratique', '-o', path)));
+    const api = fixture.cluster.client.makeApiClient(AdmissionregistrationV1Api);
+    const configurations = await Promise.all([
+      api.readValidatingWebhookConfiguration({ name: 'pratique' }),
+      api.readMutatingWebhookConfiguration({ name: 'pratique' }),
+    ]);
+    const found = configurations.map(({ webhooks }) => webhooks?.[0]?.clientConfig.service?.path ?? '');
     for (const one of found) paths.add(one);
     return found;
   };

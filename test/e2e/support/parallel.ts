@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
-/** Files that run at a time: each has its own control plane, and waits much of the time. */
-const PARALLEL = 3;
+/** Files that run at a time: each has its own control plane, and waits half of the time, so that four use two cores. */
+const PARALLEL = 4;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What the output of one run of mocha shows. */
@@ -15,7 +15,7 @@ interface FileResult {
 }
 
 /**
- * Runs test files, three at a time, each in a separate process with its own ports and folders, by the command of the file. Prints what each prints when it
+ * Runs test files, four at a time, each in a separate process with its own ports and folders, by the command of the file. Prints what each prints when it
  * ends, and in the end, as mocha does for one run, how many tests passed and failed, and why. Returns the exit code.
  */
 export async function runFiles(

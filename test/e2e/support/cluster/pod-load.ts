@@ -2,8 +2,8 @@ import { CoreV1Api, ApiException } from '@kubernetes/client-node';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 
-/** Milliseconds between two pods of a load: some ten pods a second are always under way, and the machine has time for other tests. */
-const PAUSE_MS = 100;
+/** Milliseconds that each worker of a load pauses after a pod: four of them create some ten pods a second, one in every tenth of a second. */
+const PAUSE_MS = 300;
 
 /** The result of the creation of one pod. */
 export interface Attempt {
