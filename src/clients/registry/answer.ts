@@ -172,6 +172,12 @@ const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
   507: ['RegistryUnavailable', 'it has no room left'],
 };
 
+/** Statuses by which registries refuse to replace something: Azure, Quay, Harbor. */
+const KEPT_STATUS: ReadonlySet<number> = new Set([405, 409, 412]);
+/** What they write besides: ECR, Google, JFrog, Nexus, GitLab. Else 400 and 403 are about what is pushed, or about the login. */
+const KEPT =
+  /immutab|overwrit|already exists|cannot be (?:updat|replac|chang)ed|updating asset|protected tag/i;
+
 /** The Fault for a write that was refused; the answer is read to find the registry's own code for it. */
 export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault> {
   const { status, url } = answer;
@@ -182,7 +188,8 @@ export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault>
   const other = status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
   const [code, meaning] = MEANINGS[status] ?? [other, 'it does not take this'];
   const said = SAID.find(([words]) => words.test(text))?.[1] ?? meaning;
-  return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`);
+  const isKept = KEPT_STATUS.has(status) || (status !== 401 && KEPT.test(text));
+  return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`, { isKept });
 }
 
 const PARSERS: Parsers = { manifest: parseManifestBytes, listing: parseListing, tags: parseTags };

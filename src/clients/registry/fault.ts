@@ -20,7 +20,9 @@ export function fault(
   {
     transient = TRANSIENT.has(code),
     ...more
-  }: Partial<Pick<ConstructorParameters<typeof Fault>[0], 'transient' | 'cause' | 'isUnparsed'>> = {},
+  }: Partial<
+    Pick<ConstructorParameters<typeof Fault>[0], 'transient' | 'cause' | 'isUnparsed' | 'isKept'>
+  > = {},
 ): Fault {
   // The registry refused what a login might have been good for that must not be used here.
   if (code === 'RegistryDenied' && withheld !== undefined)

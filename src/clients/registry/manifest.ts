@@ -1,4 +1,5 @@
 import {
+  ARTIFACT_MANIFESTS,
   digestAlgorithm,
   digestOf,
   Fault,
@@ -32,22 +33,28 @@ export interface RawManifest {
 
 /** All that can be read. Some registries answer 404 to a client that leaves out the type they hold. */
 const { ociIndex, ociManifest, dockerIndex, dockerManifest } = MEDIA_TYPE;
-const ACCEPT = { accept: [ociIndex, ociManifest, dockerIndex, dockerManifest].join(', ') };
+const ACCEPTED = [ociIndex, ociManifest, dockerIndex, dockerManifest];
+const ACCEPT = { accept: ACCEPTED.join(', ') };
+const ACCEPT_REFERRER = { accept: [...ACCEPTED, ...ARTIFACT_MANIFESTS].join(', ') };
 
 /** Reads the manifest a reference names, with its bytes; `undefined` for a plain 404. `keys` = the annotations to keep. */
 export async function readContent(
   call: Call,
   ref: ImageRef,
-  keys?: AnnotationKeys,
+  as: { readonly keys?: AnnotationKeys | undefined; readonly isReferrer?: boolean } = {},
 ): Promise<ManifestContent | undefined> {
-  const raw = await readRawManifest(call, nameIn(ref));
+  const raw = await readRawManifest(call, nameIn(ref), as.isReferrer ? ACCEPT_REFERRER : ACCEPT);
   if (raw === undefined) return undefined;
-  return { manifest: await parseAnswer(call, 'manifest', { ...raw, keys }), bytes: raw.bytes };
+  return { manifest: await parseAnswer(call, 'manifest', { ...raw, ...as }), bytes: raw.bytes };
 }
 
 /** Reads a manifest's bytes by tag or digest, at most {@link MAX_MANIFEST_BYTES} of them; `undefined` for a plain 404. */
-export async function readRawManifest(call: Call, name: string): Promise<RawManifest | undefined> {
-  const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), headers: ACCEPT });
+export async function readRawManifest(
+  call: Call,
+  name: string,
+  headers = ACCEPT,
+): Promise<RawManifest | undefined> {
+  const answer = await send(call, { method: 'GET', url: manifestUrl(call, name), headers });
   if (await isMissing(call, name, answer)) return undefined;
   const claimed = claimedDigest(call, answer);
   const bytes = await readBody(call, answer, MAX_MANIFEST_BYTES);

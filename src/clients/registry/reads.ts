@@ -48,9 +48,11 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry & R
     });
   return {
     manifest: (ref, signal, keys) =>
-      held(reading(ref, signal), async (call) => (await readContent(call, ref, keys))?.manifest),
-    content: (ref, signal) =>
-      held({ ...reading(ref, signal), patient: true }, (call) => readContent(call, ref)),
+      held(reading(ref, signal), async (call) => (await readContent(call, ref, { keys }))?.manifest),
+    content: (ref, signal, kind) =>
+      held({ ...reading(ref, signal), patient: true }, (call) =>
+        readContent(call, ref, { isReferrer: kind === 'referrer' }),
+      ),
     tagDigest: (ref, signal) =>
       held(begin('tag', `resolve ${formatReference(ref)}`, ref, signal), (call) => readTagDigest(call, ref)),
     referrers: (image, signal, keys) =>

@@ -13,6 +13,15 @@ export const MEDIA_TYPE = {
   empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
+/**
+ * Manifests of artifacts before OCI 1.1 (oras 0.16, notation's release candidates, Azure): no images, but many refer to images. They list
+ * `blobs` in place of layers.
+ */
+export const ARTIFACT_MANIFESTS = [
+  'application/vnd.oci.artifact.manifest.v1+json',
+  'application/vnd.cncf.oras.artifact.manifest.v1+json',
+] as const;
+
 const INDEXES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerIndex]);
 const MANIFESTS: ReadonlySet<string> = new Set([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest]);
 
@@ -97,7 +106,7 @@ export const MAX_ANNOTATIONS = 20_000;
 export const MAX_MANIFEST_ENTRIES = 2_000;
 
 /** Where descriptors stand in a manifest or index. */
-const LISTS = ['layers', 'manifests'] as const;
+const LISTS = ['layers', 'manifests', 'blobs'] as const;
 const SINGLE = ['config', 'subject'] as const;
 
 /** Parses a document of JSON, without the annotations that are not kept. The problem names what there is too much of. */

@@ -15,6 +15,8 @@ export interface FaultDetails {
   readonly detail: string;
   /** The answer came whole, with the digest that was asked for, and is of a kind that is not known. */
   readonly isUnparsed?: boolean;
+  /** A registry has something else under the name, and does not let it be replaced. */
+  readonly isKept?: boolean;
   readonly cause?: unknown;
 }
 
@@ -26,6 +28,7 @@ export class Fault extends Error {
   readonly transient: boolean;
   readonly detail: string;
   readonly isUnparsed: boolean;
+  readonly isKept: boolean;
 
   constructor(details: FaultDetails) {
     super(`${details.operation}: ${details.detail}`, { cause: details.cause });
@@ -36,6 +39,7 @@ export class Fault extends Error {
     this.transient = details.transient;
     this.detail = details.detail;
     this.isUnparsed = details.isUnparsed === true;
+    this.isKept = details.isKept === true;
   }
 }
 

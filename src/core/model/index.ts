@@ -4,7 +4,7 @@ export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parse
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
-export { isIndexType, isManifestType, MEDIA_TYPE } from './descriptor.ts';
+export { ARTIFACT_MANIFESTS, isIndexType, isManifestType, MEDIA_TYPE } from './descriptor.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest, parseManifestBytes } from './manifest.ts';
 export { parseListing, parseTags, type Listing } from './listing.ts';

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {
   ambiguous,
+  ARTIFACT_MANIFESTS,
   annotationsSchema,
   descriptorSchema,
   isIndexType,
@@ -65,11 +66,15 @@ export interface ManifestBytes {
   readonly contentType?: string | undefined;
   /** The annotations to keep; absent = all. */
   readonly keys?: AnnotationKeys | undefined;
+  /** It is read as what refers to an image: the artifact manifests of early OCI 1.1 count, too. */
+  readonly isReferrer?: boolean | undefined;
 }
 
 /** {@link parseManifest} as one job of a thread. Answers with one problem at most: an attacker chooses how many there are. */
-export function parseManifestBytes({ bytes, digest, contentType, keys }: ManifestBytes): Parsed<Manifest> {
-  const read = parseManifest(bytes, digest, contentType, keys);
+export function parseManifestBytes(given: ManifestBytes): Parsed<Manifest> {
+  const { bytes, digest, contentType, keys, isReferrer } = given;
+  const image = parseManifest(bytes, digest, contentType, keys);
+  const read = (!image.ok && isReferrer ? parseArtifact(given) : undefined) ?? image;
   return read.ok ? read : { ok: false, problems: read.problems.slice(0, 1) };
 }
 
@@ -107,6 +112,30 @@ export function parseManifest(
   });
 }
 
+/** What an artifact manifest has not: a program could take such a text for an image. */
+const OF_IMAGES = ['schemaVersion', 'config', 'layers', 'manifests'];
+
+const artifactWire = z.object({
+  mediaType: z.enum(ARTIFACT_MANIFESTS),
+  artifactType: z.string().min(1),
+  annotations: annotationsSchema,
+  blobs: entries,
+  subject: descriptorSchema,
+});
+
+/** An artifact manifest that refers to an image, its blobs as layers; `undefined` for anything else. */
+function parseArtifact({ bytes, digest, contentType, keys }: ManifestBytes): Parsed<Manifest> | undefined {
+  const kept = parseKeeping(bytes, keys);
+  if (!kept.ok || misspelt(kept.value) || manifestType(contentType) !== undefined) return undefined;
+  const read = artifactWire.safeParse(kept.value);
+  if (!read.success || OF_IMAGES.some((field) => field in objectOf(kept.value))) return undefined;
+  const { blobs: layers, mediaType, artifactType, annotations, subject } = read.data;
+  const size = bytes.byteLength;
+  return parsed({
+    ...{ digest, size, mediaType, artifactType, annotations, subject, layers, manifests: [] },
+  });
+}
+
 /** Fields of manifests, indexes, descriptors and platforms (OCI image spec 1.1). */
 const FIELDS: ReadonlyMap<string, string> = new Map(
   [
@@ -118,6 +147,7 @@ const FIELDS: ReadonlyMap<string, string> = new Map(
       'config',
       'layers',
       'manifests',
+      'blobs',
       'subject',
     ],
     ...['digest', 'size', 'urls', 'data', 'platform'],
@@ -135,8 +165,9 @@ function folded(name: string): string {
  * one counts; for us it would be another field: they would run another image than the one that is judged.
  */
 function misspelt(json: unknown): Parsed<never> | undefined {
-  const { config, subject, layers, manifests } = objectOf(json);
-  const descriptors = [config, subject, ...listOf(layers), ...listOf(manifests)].filter(isObject);
+  const { config, subject, ...lists } = objectOf(json);
+  const listed = [lists.layers, lists.manifests, lists.blobs].flatMap(listOf);
+  const descriptors = [config, subject, ...listed].filter(isObject);
   for (const holder of [json, ...descriptors, ...descriptors.map(({ platform }) => platform)])
     for (const name of Object.keys(objectOf(holder))) {
       const field = FIELDS.get(folded(name));

@@ -33,12 +33,14 @@ export async function together<T>(
   }
 }
 
-/**
- * Whether a registry has refused to replace what lies under a tag: its tags are immutable, or this login may not. What may pass, what is
- * too large and what was not granted is something else.
- */
-export function isKeptTag({ code, transient }: Fault): boolean {
+/** Whether a registry has refused for good what is pushed. What may pass, what is too large and what was not granted is something else. */
+export function isRefused({ code, transient }: Fault): boolean {
   return !transient && (code === 'RegistryDenied' || code === 'RegistryMisbehaved');
+}
+
+/** Whether a registry has refused to replace what lies under a tag, because its tags are immutable. A login without the right is another thing. */
+export function isKeptTag(fault: Fault): boolean {
+  return fault.isKept && isRefused(fault);
 }
 
 /** What work gives; instead of a Fault what is made of it, unless the signal has ended the work. */

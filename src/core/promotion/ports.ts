@@ -17,8 +17,8 @@ import type { ScanReport } from './gates/scan-report.ts';
 
 /** One registry read with certain logins: everything that a copy starts from. */
 export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSource, TagSource {
-  /** A manifest with its raw bytes, the digest computed from them. */
-  content(ref: ImageRef, signal: AbortSignal): Promise<ManifestContent | undefined>;
+  /** A manifest with its raw bytes, the digest computed from them. A referrer may be an artifact manifest of early OCI 1.1. */
+  content(ref: ImageRef, signal: AbortSignal, kind?: 'referrer'): Promise<ManifestContent | undefined>;
   /** The bytes of a blob from `offset` on, as they come. Neither size nor digest is checked here: the caller does that. */
   openBlob(
     repository: ImageRef,

@@ -5,6 +5,7 @@ import {
   isIndexType,
   MEDIA_TYPE,
   parseManifest,
+  parseManifestBytes,
 } from '../../../src/core/model/index.ts';
 import { isManifestType } from '../../../src/core/model/descriptor.ts';
 import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';
@@ -238,5 +239,38 @@ describe('manifest, refused', () => {
   it('keeps annotations and fields of others in whatever case', () => {
     const annotations = { OS: 'x', Platform: 'y' };
     expect(value({ ...image, annotations, 'x-Custom': 1 }).annotations).to.deep.equal(annotations);
+  });
+
+  const artifact = {
+    mediaType: 'application/vnd.oci.artifact.manifest.v1+json',
+    artifactType: 'application/spdx+json',
+    blobs: [{ mediaType: 'application/spdx+json', digest, size: 4 }],
+    subject: { mediaType: MEDIA_TYPE.ociManifest, digest, size: 7 },
+  };
+  const readAs = (isReferrer: boolean, more: object = {}, contentType = artifact.mediaType) =>
+    parseManifestBytes({
+      ...{ bytes: Buffer.from(JSON.stringify({ ...artifact, ...more })), digest, contentType, isReferrer },
+    });
+
+  it('P27 an artifact manifest of early OCI 1.1 is read as a referrer, its blobs as layers', () => {
+    const read = readAs(true);
+    expect(read.ok && read.value.layers.map(({ size }) => size)).to.deep.equal([4]);
+    expect(read.ok && read.value.subject?.size).to.equal(7);
+  });
+
+  it('P27 an artifact manifest is no image, and what could be taken for one is no artifact manifest', () => {
+    const layers = [{ mediaType: 'a/b', digest, size: 1 }];
+    expect(
+      [
+        readAs(false),
+        readAs(true, { layers }),
+        readAs(true, { config: layers[0] }),
+        readAs(true, { manifests: [] }),
+        readAs(true, { schemaVersion: 2 }),
+        readAs(true, { subject: undefined }),
+        readAs(true, { Blobs: [] }),
+        readAs(true, {}, MEDIA_TYPE.ociManifest),
+      ].map(({ ok }) => ok),
+    ).to.deep.equal(Array.from({ length: 8 }, () => false));
   });
 });

@@ -21,6 +21,7 @@ const moved = (bytes: number): NonNullable<Learned['moved']> => ({
   blobs: { present: 0, mounted: 0, copied: 1, shared: 0 },
   spared: { present: 0, mounted: 0, shared: 0 },
   keptTags: [],
+  refused: [],
   rootIsLeft: false,
 });
 

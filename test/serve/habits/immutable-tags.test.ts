@@ -68,6 +68,19 @@ describe('a target whose tags are immutable', () => {
       ]);
     });
 
+  for (const status of [400, 401, 403, 404])
+    it(`P20 a history that a login may not write is no immutable tag, and fails the image (${String(status)})`, async () => {
+      await path.push('public/app', '1.0.0');
+      const body = JSON.stringify({ errors: [{ code: 'DENIED', message: 'requested access is denied' }] });
+      const refusal = { status, headers: { 'content-type': 'application/json' }, body };
+      fixture.registry.intercept(({ method, url }) =>
+        method === 'PUT' && url.pathname.endsWith('/mirror-history') ? refusal : undefined,
+      );
+      const outcome = await fixture.run({ spec: path.mirror() });
+      const reason = status === 400 ? 'RegistryMisbehaved' : 'RegistryDenied';
+      expect(decisions(outcome)).to.deep.equal([['1.0.0', 'Failed', reason]]);
+    });
+
   it('P20 a history that may be written later is no refusal', async () => {
     await path.push('public/app', '1.0.0');
     fixture.registry.intercept(({ method, url }) =>

@@ -3,9 +3,11 @@ import { openPromotionFixture, type PromotionFixture } from '../../support/promo
 import { decisions, promotionPath } from '../../support/promotions/promotion-path.ts';
 import { listTags } from '../../support/registry/listings.ts';
 import { answer } from '../../support/registry/misbehave.ts';
+import { hash } from '../../support/registry/store.ts';
 import { pushBlob, pushIndex, pushManifest, pushReferrer, type Pushed } from '../../support/registry/push.ts';
 
 const ARTIFACT_MANIFEST = 'application/vnd.oci.artifact.manifest.v1+json';
+const ORAS_MANIFEST = 'application/vnd.cncf.oras.artifact.manifest.v1+json';
 const NOTE = 'application/vnd.example.note';
 
 describe('what refers to an image at its source', () => {
@@ -20,22 +22,70 @@ describe('what refers to an image at its source', () => {
   });
   afterEach(() => fixture.close());
 
-  /** An SBOM as oras 0.16 stored it. */
-  const pushArtifactManifest = async (): Promise<void> => {
+  /** An SBOM as oras 0.16 stored it, or as what no program knows. */
+  const pushArtifactManifest = async (manifestType = ARTIFACT_MANIFEST): Promise<string> => {
     const blob = await pushBlob(place(), { mediaType: 'application/spdx+json', bytes: 'sbom' });
     const { mediaType, digest, size } = image;
     const subject = { mediaType, digest, size };
     const body = {
-      mediaType: ARTIFACT_MANIFEST,
+      mediaType: manifestType,
       artifactType: 'application/spdx+json',
       blobs: [blob],
       subject,
     };
-    await pushManifest(place(), body, ARTIFACT_MANIFEST);
+    return (await pushManifest(place(), body, manifestType)).digest;
   };
+  const statusOf = async (where: string): Promise<number> =>
+    (await fetch(`http://${fixture.registry.host}/v2/${where}`, { headers: { accept: '*/*' } })).status;
+  /** Where no program knows the kind. */
+  const UNKNOWN = 'application/vnd.example.manifest.v1+json';
 
-  it('P22 an artifact manifest of early OCI 1.1 does not keep its image from being copied, and is counted', async () => {
+  for (const kind of [ARTIFACT_MANIFEST, ORAS_MANIFEST])
+    it(`P27 an artifact manifest of early OCI 1.1 is carried with its blobs (${kind})`, async () => {
+      const digest = await pushArtifactManifest(kind);
+      const outcome = await fixture.run({ spec: path.promote({ deleteSource: true }) });
+      expect(decisions(outcome)).to.deep.equal([['1.0.0', 'Promoted']]);
+      expect(outcome.results[0]?.message).to.equal(undefined);
+      expect(outcome.results[0]?.attachments).to.deep.equal({ found: 1, carried: 1, leftByRule: 0 });
+      expect(await statusOf(`golden/app/manifests/${digest}`)).to.equal(200);
+      expect(await statusOf(`golden/app/blobs/${hash(Buffer.from('sbom'))}`)).to.equal(200);
+      expect(await statusOf(`quarantine/app/manifests/${digest}`)).to.equal(404);
+    });
+
+  for (const [status, code] of [
+    [400, 'MANIFEST_INVALID'],
+    [415, 'UNSUPPORTED'],
+    [404, 'MANIFEST_UNKNOWN'],
+  ] as const)
+    it(`P27 a target that answers ${String(status)} to an artifact manifest gets its image, and the source stays`, async () => {
+      await pushArtifactManifest();
+      await pushReferrer(place(), { subject: image, artifactType: NOTE });
+      const body = JSON.stringify({ errors: [{ code }] });
+      fixture.registry.intercept(({ method, url, headers }) =>
+        method === 'PUT' && url.pathname.includes('golden') && headers['content-type'] === ARTIFACT_MANIFEST
+          ? { status, headers: { 'content-type': 'application/json' }, body }
+          : undefined,
+      );
+      const outcome = await fixture.run({ spec: path.promote({ deleteSource: true }) });
+      expect(decisions(outcome)).to.deep.equal([['1.0.0', 'Promoted']]);
+      expect(outcome.results[0]?.attachments).to.deep.equal({ found: 2, carried: 1, leftByRule: 1 });
+      expect(outcome.results[0]?.message).to.include('artifact manifest').and.include('was not carried');
+      expect(await listTags(place())).to.deep.equal(['1.0.0']);
+    });
+
+  it('P27 a target that fails with an artifact manifest fails the image', async () => {
     await pushArtifactManifest();
+    fixture.registry.intercept(({ method, headers }) =>
+      method === 'PUT' && headers['content-type'] === ARTIFACT_MANIFEST
+        ? { status: 503, headers: {}, body: '' }
+        : undefined,
+    );
+    const outcome = await fixture.run({ spec: path.promote() });
+    expect(decisions(outcome)).to.deep.equal([['1.0.0', 'Failed', 'RegistryUnavailable']]);
+  });
+
+  it('P22 a referrer of a kind that is not known does not keep its image from being copied, and is counted', async () => {
+    await pushArtifactManifest(UNKNOWN);
     await pushReferrer(place(), { subject: image, artifactType: NOTE });
     const outcome = await fixture.run({ spec: path.promote() });
     expect(decisions(outcome)).to.deep.equal([['1.0.0', 'Promoted']]);
@@ -43,7 +93,7 @@ describe('what refers to an image at its source', () => {
   });
 
   it('P22 a source is not deleted with what could not be carried', async () => {
-    await pushArtifactManifest();
+    await pushArtifactManifest(UNKNOWN);
     const outcome = await fixture.run({ spec: path.promote({ deleteSource: true }) });
     expect(outcome.results[0]?.message).to.include('was not carried');
     const again = await fixture.run({ spec: path.promote({ deleteSource: true }) });

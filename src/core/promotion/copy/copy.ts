@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
-import { formatReference, pin } from '../../model/index.ts';
+import { formatReference, isManifestType, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, Fault, ImageRef, ManifestContent, Reason } from '../../model/index.ts';
-import { isKeptTag, orFault, together, type Start } from '../concurrency.ts';
+import { isKeptTag, isRefused, orFault, together, type Start } from '../concurrency.ts';
 import { blobsOf, carriedReferrers, countAttachments, type Graph } from '../graph/graph.ts';
 import type { BlobArrival, SourceRegistry, TargetRegistry } from '../ports.ts';
 import type { AttachmentCounts } from '../result.ts';
@@ -40,6 +40,8 @@ export interface CopyProgress {
 export interface Copied extends CopyProgress {
   /** Tags of cosign's where the target has its own, which it does not let be replaced. */
   readonly keptTags: readonly string[];
+  /** Artifact manifests of early OCI 1.1 that the target does not take. */
+  readonly refused: readonly Digest[];
   /** Whether the image itself is left to the push of its tag. */
   readonly rootIsLeft: boolean;
 }
@@ -86,6 +88,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     }
     const manifests = new Map<Digest, Promise<void>>();
     const keptTags: string[] = [];
+    const refused: Digest[] = [];
     /** Once all that a manifest needs is there; what this copy does not bring is there already. */
     const ready = async ({ manifest }: ManifestContent): Promise<void> => {
       const before = [...manifest.manifests, ...(manifest.subject ? [manifest.subject] : [])];
@@ -96,11 +99,14 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     };
     const rootIsLeft = request.beforeTag !== undefined && !isReferredTo(graph);
     for (const content of plan.manifests) {
-      const { digest } = content.manifest;
+      const { digest, mediaType } = content.manifest;
       if (rootIsLeft && content === graph.root) continue;
-      const pushed = ready(content).then(() =>
-        push(() => target.pushManifest(pin(to, digest), content, inner)),
-      );
+      const refuse = (fault: Fault): void => {
+        if (isManifestType(mediaType) || !isRefused(fault)) throw fault;
+        refused.push(digest);
+      };
+      const put = () => orFault(target.pushManifest(pin(to, digest), content, inner), refuse, inner);
+      const pushed = ready(content).then(() => push(put));
       manifests.set(digest, pushed);
     }
     const tags = plan.tags.map(async (looked) => {
@@ -115,7 +121,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
     await looking;
-    return { ...tally.now(), keptTags, rootIsLeft };
+    return { ...tally.now(), keptTags, refused, rootIsLeft };
   });
 }
 
@@ -233,12 +239,12 @@ const LOOK_AT_ONCE = 16;
 export function verifyTarget(
   request: Pick<CopyRequest, 'graph' | 'target' | 'to'> & {
     readonly thorough?: boolean;
-    readonly moved?: Pick<Copied, 'keptTags' | 'rootIsLeft'> | undefined;
+    readonly moved?: Pick<Copied, 'keptTags' | 'refused' | 'rootIsLeft'> | undefined;
   },
   signal: AbortSignal,
 ): Promise<Arrived> {
   const { graph, target, to, thorough = false, moved } = request;
-  const { keptTags = [], rootIsLeft = false } = moved ?? {};
+  const { keptTags = [], refused = [], rootIsLeft = false } = moved ?? {};
   return together(signal, async (inner, start): Promise<Arrived> => {
     const limit = pLimit(LOOK_AT_ONCE);
     const ask: Start = (task) => start(() => limit(task));
@@ -259,12 +265,12 @@ export function verifyTarget(
     ];
     const seen = referrers.flatMap(([, digests], index) => {
       const theirs = new Set(listed[index]?.map(({ digest }) => digest));
-      return digests.filter((digest) => theirs.has(digest));
+      return digests.filter((digest) => theirs.has(digest) && !refused.includes(digest));
     });
     const found = countAttachments(graph);
     const isApart = ({ state, one }: TagTask) =>
       state === 'apart' || (state === 'merge' && keptTags.includes(one.tag));
-    const apart = tags.filter(isApart).length;
+    const apart = tags.filter(isApart).length + refused.length;
     const present = tags.filter(({ state }) => state === 'present').length;
     const counts = { ...found, carried: seen.length + present, leftByRule: found.leftByRule + apart };
     if (absent.length === 0 && counts.carried === found.carried - apart) return { state: 'complete', counts };

@@ -51,7 +51,7 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
     const { absent, ...rest } = assemble(seen, digest, dropped, request);
     if (absent[0] !== undefined)
       return notFound(
-        `an index of ${formatReference(image)} lists ${absent[0]}, which is not there: push it again, or keep the platforms that are there by platforms.keep`,
+        `an index of ${formatReference(image)} lists ${absent[0]}, which is not there: push it again, or keep the platforms that are there by platforms.keep, which leaves out statements that are gone`,
       );
     const contents = [...rest.manifests, ...rest.tagged.map(({ content }) => content)];
     const layers = layersOf(contents, request);

@@ -38,7 +38,8 @@ const config = z.object({
 
 /**
  * The index with only the children that are kept, their statements by BuildKit, and nested indexes, which are kept whole. A child
- * that names no platform is of the platform that its config names. An index that loses children is a new one with a new digest:
+ * that names no platform is of the platform that its config names. Statements that are gone are left out, and so are platforms that are
+ * gone where those may be missing: clean-ups of registries take children of an index that has a tag. An index that loses children is a new one with a new digest:
  * under the old digest it would be sparse, and registries that look refuse that.
  */
 export async function keepPlatforms(
@@ -49,10 +50,26 @@ export async function keepPlatforms(
   const { manifest } = content;
   const wanted = new Set<Digest>();
   for (const child of manifest.manifests) if (await isKept(child, request, signal)) wanted.add(child.digest);
-  for (const platform of [...wanted])
-    for (const { digest } of statementsAbout(manifest, platform)) wanted.add(digest);
+  if (request.platforms.missing === 'Skip') await removeGone(wanted, request, signal);
+  const statements = new Set<Digest>();
+  for (const platform of wanted)
+    for (const { digest } of statementsAbout(manifest, platform)) statements.add(digest);
+  await removeGone(statements, request, signal);
+  for (const digest of statements) wanted.add(digest);
   const dropped = manifest.manifests.map(({ digest }) => digest).filter((digest) => !wanted.has(digest));
   return { root: dropped.length > 0 ? rebuild(content, new Set(dropped)) : content, dropped };
+}
+
+/** Takes out what the source no longer has. */
+async function removeGone(
+  digests: Set<Digest>,
+  { image, source }: Pick<RootRequest, 'image' | 'source'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = [...digests].map(async (digest) => {
+    if ((await source.tagDigest(pin(image, digest), signal)) === undefined) digests.delete(digest);
+  });
+  await Promise.all(asked);
 }
 
 async function isKept(child: Descriptor, request: RootRequest, signal: AbortSignal): Promise<boolean> {
@@ -135,13 +152,15 @@ export async function keptRoot(
   const isIndex = isIndexType(root.manifest.mediaType);
   if (!isIndex && !IMAGE_CONFIGS.has(root.manifest.config?.mediaType ?? ''))
     return { root, dropped: [], missing: [] };
-  const there = await platformsThere(root.manifest, request, signal);
-  if ('code' in there) return there;
+  const kept = isIndex ? await keepPlatforms(root, request, signal) : { root, dropped: [] };
+  const listed = await platformsThere(root.manifest, request, signal);
+  if ('code' in listed) return listed;
+  const dropped = new Set(kept.dropped);
+  const there = listed.filter(({ digest }) => !dropped.has(digest));
   const missing = platforms.keep.filter((name) => !there.some((one) => matches(one, name)));
   const none = missing.length === platforms.keep.length;
   if (missing.length > 0 && (platforms.missing === 'Fail' || none))
     return { code: 'PlatformMissing', detail: `${formatReference(image)} has no ${missing.join(', ')}` };
-  const kept = isIndex ? await keepPlatforms(root, request, signal) : { root, dropped: [] };
   return { ...kept, missing };
 }
 
@@ -150,14 +169,15 @@ async function platformsThere(
   root: Manifest,
   request: RootRequest,
   signal: AbortSignal,
-): Promise<readonly Platform[] | Reason> {
+): Promise<readonly (Platform & Pick<Descriptor, 'digest'>)[] | Reason> {
   const { image, source } = request;
   const runnable = await listRunnable(root, ({ digest }) => source.manifest(pin(image, digest), signal));
   if ('state' in runnable) return runnable.reason;
-  const named = runnable.map(async ({ digest, platform }): Promise<Platform | undefined> => {
+  const named = runnable.map(async ({ digest, platform }) => {
     const [os = '', architecture = '', variant] = platform.split('/');
     const known = digest === root.digest ? root : undefined;
-    return os === '' ? inConfig(digest, request, signal, known) : { os, architecture, variant };
+    const found = os === '' ? await inConfig(digest, request, signal, known) : { os, architecture, variant };
+    return found && { ...found, digest };
   });
   return (await Promise.all(named)).filter((one) => one !== undefined);
 }

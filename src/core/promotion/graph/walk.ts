@@ -96,7 +96,7 @@ export async function walk(
       if (!fault.isUnparsed) throw fault;
       seen.unreadable.add(digest);
     };
-    return orFault(source.content(pin(image, digest), signal), unreadable, signal);
+    return orFault(source.content(pin(image, digest), signal, 'referrer'), unreadable, signal);
   };
 
   /** What refers to a manifest; also by the fallback tag where there is one beside the API, written before there was an API. */

@@ -58,6 +58,10 @@ export function copyStep(parts: StepParts, { before, tagIsNext }: CopyOrder): St
     const moved = await copyGraph({ ...order, ...(isMoved && tagIsNext && { beforeTag }) }, signal);
     const elsewhere = foreignIn(leftLayers(graph));
     const left = moved.keptTags.map((one) => `${one} stays as it is, the target does not let it be replaced`);
+    if (moved.refused[0] !== undefined)
+      left.push(
+        `the target does not take the artifact manifest ${short(moved.refused[0])}, which stays behind`,
+      );
     if (elsewhere !== undefined) left.push(`${elsewhere}, and not copied: foreignLayers: Copy brings them`);
     return { status: 'succeeded', learned: { graph, moved, tagSeen, ...alsoLeft(learned, left) } };
   });

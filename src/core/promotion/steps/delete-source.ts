@@ -19,6 +19,7 @@ export function deleteSourceStep(parts: StepParts): Step {
   const { source } = parts;
   return step('delete source', async (task, { graph, moved }, signal) => {
     if (moved && moved.keptTags.length > 0) return leave(NOT_REPLACED);
+    if (moved && moved.refused.length > 0) return leave(NOT_CARRIED);
     const { registry, repository, tag, digest } = task.image;
     const now = await source.tagDigest({ registry, repository, tag }, signal);
     const image = pin({ registry, repository }, digest);

@@ -130,8 +130,8 @@ describe('copying a graph', () => {
   it('reports progress in numbers that only grow', async () => {
     const calls: CopyProgress[] = [];
     const request = await copyOf(everything(), { onProgress: (progress) => calls.push(progress) });
-    const { keptTags, rootIsLeft, ...done } = await copyGraph(request, soon());
-    expect({ keptTags, rootIsLeft }).to.deep.equal({ keptTags: [], rootIsLeft: false });
+    const { keptTags, refused, rootIsLeft, ...done } = await copyGraph(request, soon());
+    expect({ keptTags, refused, rootIsLeft }).to.deep.equal({ keptTags: [], refused: [], rootIsLeft: false });
     const bytes = calls.map((one) => one.bytes);
     expect(bytes).to.deep.equal([...bytes].sort((a, b) => a - b));
     expect(calls.at(-1)).to.deep.equal(done);

@@ -107,6 +107,7 @@ describe('gathering', () => {
       mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
       digest: digestOf('f'),
       size: 1,
+      urls: ['https://example.com/f'],
     };
     const image = twin.putManifest(SOURCE, {
       schemaVersion: 2,

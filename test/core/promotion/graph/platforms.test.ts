@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ManifestContent } from '../../../../src/core/model/index.ts';
+import { digestOf, type Descriptor, type ManifestContent } from '../../../../src/core/model/index.ts';
 import { countAttachments, type Graph } from '../../../../src/core/promotion/graph/graph.ts';
 import { gatherGraph, type Gathered } from '../../../../src/core/promotion/graph/gather.ts';
 import { createRegistriesTwin, type RegistriesTwin } from '../../../support/twins/registries.ts';
@@ -173,6 +173,48 @@ describe('the platforms that are kept', () => {
     const graph = await gather(root, ['linux/amd64', 'linux/s390x'], 'Skip');
     expect(graph.missingPlatforms).to.deep.equal(['linux/s390x']);
     expect(platformsOf(graph)).to.deep.equal(['linux/amd64']);
+  });
+
+  /** An index of two platforms with statements about the first; what is named is gone. */
+  function cleaned(...names: readonly ('amd64' | 'arm64' | 'statements')[]): ManifestContent {
+    const image = put.image('a');
+    const annotations = {
+      'vnd.docker.reference.type': 'attestation-manifest',
+      'vnd.docker.reference.digest': names.includes('amd64') ? digestOf('amd64') : image.manifest.digest,
+    };
+    const gone = (name: (typeof names)[number], entry: Descriptor): Descriptor =>
+      names.includes(name) ? { ...entry, digest: digestOf(name) } : entry;
+    const nowhere = { platform: { os: 'unknown', architecture: 'unknown' } };
+    const platform = (architecture: string) => ({ platform: { os: 'linux', architecture } });
+    return put.index([
+      gone('amd64', describedBy(image, platform('amd64'))),
+      gone('arm64', describedBy(put.image('b', { platform: 'linux/arm64' }), platform('arm64'))),
+      gone('statements', describedBy(put.image('c'), { ...nowhere, annotations })),
+    ]);
+  }
+
+  it('P23 leave out statements that are gone', async () => {
+    const graph = await gather(cleaned('statements'), ['linux/amd64']);
+    expect(graph.root.manifest.manifests.map(({ platform }) => platform?.architecture)).to.deep.equal([
+      'amd64',
+    ]);
+    expect(await ask(cleaned('statements'), [])).to.nested.include({ 'reason.code': 'ImageNotFound' });
+  });
+
+  it('P23 leave out a platform that is gone with Skip, and report it', async () => {
+    const root = cleaned('arm64');
+    const graph = await gather(root, ['linux/amd64', 'linux/arm64'], 'Skip');
+    expect(graph.missingPlatforms).to.deep.equal(['linux/arm64']);
+    expect(graph.root.manifest.manifests).to.have.length(2);
+    expect(await ask(root, ['linux/amd64', 'linux/arm64'])).to.nested.include({
+      'reason.code': 'ImageNotFound',
+    });
+  });
+
+  it('P23 refuse an index of which all platforms are gone, also with Skip', async () => {
+    const kept = ['linux/amd64', 'linux/arm64'];
+    const refused = await ask(cleaned('amd64', 'arm64'), kept, 'Skip');
+    expect(refused).to.nested.include({ 'reason.code': 'PlatformMissing' });
   });
 
   it('refuse an index that has none of them, also with Skip', async () => {
