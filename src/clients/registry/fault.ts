@@ -12,17 +12,14 @@ const TRANSIENT: ReadonlySet<ReasonCode> = new Set([
   'DeadlineExceeded',
 ]);
 
+type Details = Pick<ConstructorParameters<typeof Fault>[0], 'transient' | 'cause' | 'isUnparsed' | 'isKept'>;
+
 /** A Fault about this call; transient when its code is, by default. */
 export function fault(
   { doing: operation, side = 'source', withheld }: Doing,
   code: ReasonCode,
   detail: string,
-  {
-    transient = TRANSIENT.has(code),
-    ...more
-  }: Partial<
-    Pick<ConstructorParameters<typeof Fault>[0], 'transient' | 'cause' | 'isUnparsed' | 'isKept'>
-  > = {},
+  { transient = TRANSIENT.has(code), ...more }: Partial<Details> = {},
 ): Fault {
   // The registry refused what a login might have been good for that must not be used here.
   if (code === 'RegistryDenied' && withheld !== undefined)
