@@ -1,4 +1,5 @@
-import { artifactTypeOf, formatReference, pin, type Fault, type PinnedRef } from '../model/index.ts';
+import { artifactTypeOf, digestHex, formatReference, pin } from '../model/index.ts';
+import type { Fault, Manifest, PinnedRef } from '../model/index.ts';
 import { isKeptTag, orFault } from './concurrency.ts';
 import { saysNothing } from './graph/carried.ts';
 import type { ImageNode } from './graph/nodes.ts';
@@ -6,7 +7,12 @@ import { subjectOf } from './records/artifact.ts';
 import type { HistoryBook } from './records/history.ts';
 import { findQuarantineFlag, QUARANTINE_TYPE, quarantineFlag } from './records/marks.ts';
 import type { TargetRegistry } from './ports.ts';
-import { acquisitionRecord, acquisitionStatement, findAcquisition } from './records/provenance.ts';
+import {
+  acquisitionRecord,
+  acquisitionStatement,
+  findAcquisition,
+  type Acquisition,
+} from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, tagStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
 import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
@@ -106,12 +112,13 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
   const copyReferrers = spec.attachments.carry !== 'None';
   return step('record', async ({ image, to }, learned, signal) => {
     const left: string[] = [];
+    const root = rootOf(learned);
     for (const { manifest: about } of await copiedNodes(learned)) {
       const place = { target, to, about };
       const acquisition = {
         ...{ run, copyReferrers, sourceAuthenticated, source: image, acquiredAt: startedAt },
-        destination: pin({ registry: to.registry, repository: to.repository }, about.digest),
-        platformSourceDigest: about === rootOf(learned) ? undefined : about.digest,
+        destination: pin(to, root.digest),
+        platform: platformOf(root, about),
       };
       if (!findAcquisition(await referrersAt(place, signal), acquisition))
         await attach(place, acquisitionRecord(acquisition, subjectOf(about)), signal);
@@ -123,6 +130,25 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
     return { status: 'succeeded', learned: alsoLeft(learned, left) };
   });
 }
+
+/** The platform below an index, as files about it are named; `undefined` for the image itself. */
+function platformOf(root: Manifest, { digest }: Manifest): Acquisition['platform'] {
+  if (digest === root.digest) return undefined;
+  const { platform } = root.manifests.find((one) => one.digest === digest) ?? {};
+  const { os, architecture, variant } = platform ?? {};
+  // It becomes the name of a file on other machines.
+  const name = [os, architecture, variant]
+    .filter(Boolean)
+    .join('-')
+    .replace(/[^\w.-]+/g, '_');
+  return {
+    digest,
+    name: /^\w/.test(name) ? name.slice(0, MAX_PLATFORM_NAME) : digestHex(digest).slice(0, 12),
+  };
+}
+
+/** Longest name of a platform in the name of a file, in characters: real ones have some twenty. */
+const MAX_PLATFORM_NAME = 64;
 
 /** Writes the arrival into the history of the mirror, so that it is not pulled in again once it has been promoted and deleted. */
 function rememberStep({ startedAt, run }: StepParts, history: HistoryBook, { force }: MirrorSpec): Step {

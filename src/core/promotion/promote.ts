@@ -168,7 +168,7 @@ function passed(gate: Learned['gate'], learned: Partial<Learned>): StepOutcome {
  * may be by anyone, also when it claims to be of this run. The same scan gives the same bytes, so that a second try adds nothing.
  */
 export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: SignSpec | undefined): Step {
-  const { target, signer, startedAt } = parts;
+  const { target, signer, startedAt, run } = parts;
   return step('attach', async ({ image: source, to }, learned, signal) => {
     const { scanned = [], gate, approval } = learned;
     const left: string[] = [];
@@ -182,8 +182,13 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     const record = {
       ...{ scan, source, threshold: failOn },
       method: from === 'Sbom' ? ('sbom' as const) : ('image' as const),
+      sbomTypes: from === 'Sbom' ? sbomTypesOf(scanned) : undefined,
       exceptions: gate?.excepted.map(({ id }) => id) ?? [],
-      override: approval && { approver: approval.approver, waived: approval.waive },
+      override: approval && {
+        approver: approval.approver,
+        decidedIn: run.url ?? `${run.name}/${run.id}`,
+        waived: approval.waive,
+      },
     };
     const report = await attach(place, reportRecord(statement, record, subjectOf(about)), signal);
     if (signer && sign) {
@@ -193,6 +198,11 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     }
     return { status: 'succeeded', learned: { report, ...alsoLeft(learned, left) } };
   });
+}
+
+function sbomTypesOf(scanned: readonly Scanned[]): readonly string[] {
+  const types = scanned.flatMap((one) => (one.kind === 'scan' ? (one.sbomType ?? []) : []));
+  return [...new Set(types)].sort();
 }
 
 /**

@@ -54,6 +54,8 @@ export interface Sbom {
   readonly digest: Digest;
   /** Whether it lists packages of a distribution: scanners need to know the distribution to judge them. */
   readonly listsSystemPackages: boolean;
+  /** The predicate type of its format, whether or not it lay in a statement. */
+  readonly predicateType: string;
 }
 
 /** Reads what may hold an SBOM beside the main thread, by `readSbom`. Never rejects. */
@@ -200,8 +202,13 @@ export function readSbom({ bytes, mediaType, about }: SbomLayer): Parsed<Sbom | 
   if (!read.success) return parsed(undefined);
   const text = JSON.stringify(read.data);
   const sbom = new TextEncoder().encode(text);
-  return parsed({ bytes: sbom, digest: digestOf(sbom), listsSystemPackages: SYSTEM_PACKAGE.test(text) });
+  const predicateType = 'spdxVersion' in read.data ? SPDX : CYCLONEDX;
+  const listsSystemPackages = SYSTEM_PACKAGE.test(text);
+  return parsed({ bytes: sbom, digest: digestOf(sbom), listsSystemPackages, predicateType });
 }
+
+const SPDX = 'https://spdx.dev/Document';
+const CYCLONEDX = 'https://cyclonedx.org/bom';
 
 const TOO_MUCH: Parsed<never> = {
   ok: false,

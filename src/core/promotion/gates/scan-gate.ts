@@ -193,6 +193,8 @@ export type Scanned = {
       readonly output: ScanOutput;
       /** It was scanned from an SBOM that lists packages of a distribution. */
       readonly listsSystemPackages?: boolean;
+      /** The predicate type of the SBOM that was scanned. */
+      readonly sbomType?: string;
     }
   /** A report that an accepted signer signed; `databaseUpdatedAt` where the report has it. */
   | {

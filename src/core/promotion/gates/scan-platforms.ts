@@ -52,6 +52,8 @@ const ELSEWHERE = {
   transient: false,
 } as const;
 
+type ScanOfPlatform = Extract<Scanned, { readonly kind: 'scan' }>;
+
 async function scanPlatform(
   task: ScanTask,
   { listedBy, ...platform }: RunnableImage,
@@ -62,18 +64,19 @@ async function scanPlatform(
   const failed = ({ code, message: detail, transient }: Fault): readonly Scanned[] => [
     { ...platform, kind: 'unknown', reason: { code, detail }, transient },
   ];
-  const scanned = async (subject: ScanSubject, listsSystemPackages: boolean): Promise<readonly Scanned[]> => {
+  const scanned = async (
+    subject: ScanSubject,
+    sbom: Pick<ScanOfPlatform, 'listsSystemPackages' | 'sbomType'> = {},
+  ): Promise<readonly Scanned[]> => {
     const output = await task.scanner(subject, signal);
-    return [{ ...platform, kind: 'scan', output, listsSystemPackages }];
+    return [{ ...platform, kind: 'scan', output, listsSystemPackages: false, ...sbom }];
   };
-  const scan = (subject: ScanSubject, listsSystemPackages = false) =>
-    orFault(scanned(subject, listsSystemPackages), failed, signal);
   const scanImage = async (): Promise<readonly Scanned[]> => {
     const isRoot = platform.digest === task.manifest.digest;
     const manifest = isRoot ? task.manifest : await task.registry.manifest(image, signal);
     const parts = [manifest?.config, ...(manifest?.layers ?? [])];
     if (parts.some((part) => part?.isElsewhere)) return [{ ...platform, ...ELSEWHERE }];
-    return scanned({ kind: 'image', image }, false);
+    return scanned({ kind: 'image', image });
   };
   if (task.from === 'Image') return orFault(scanImage(), failed, signal);
   const question = { ...task, platform: image, image: listedBy };
@@ -82,8 +85,8 @@ async function scanPlatform(
     if (sboms.length === 0) return [{ ...platform, kind: 'no-sbom' }];
     return (
       await Promise.all(
-        sboms.map(({ bytes: sbom, listsSystemPackages }) =>
-          scan({ kind: 'sbom', sbom }, listsSystemPackages),
+        sboms.map(({ bytes: sbom, listsSystemPackages, predicateType: sbomType }) =>
+          orFault(scanned({ kind: 'sbom', sbom }, { listsSystemPackages, sbomType }), failed, signal),
         ),
       )
     ).flat();

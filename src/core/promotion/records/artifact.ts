@@ -40,6 +40,8 @@ interface ArtifactParts {
   readonly annotations: Marks;
 }
 
+/** Names a file (OCI image spec); `oras pull` writes only layers that have one. */
+export const TITLE = 'org.opencontainers.image.title';
 /** When it was made (OCI image spec, "Pre-Defined Annotation Keys"). */
 export const CREATED = 'org.opencontainers.image.created';
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isKeptTag } from '../concurrency.ts';
 import {
+  excessOfJson,
   Fault,
   formatReference,
   nameOf,
@@ -10,16 +11,18 @@ import {
   problem,
   rfc3339,
 } from '../../model/index.ts';
-import type { Digest, ImageRef, Parsed, Reason } from '../../model/index.ts';
+import type { Descriptor, Digest, ImageRef, Manifest, Parsed, Reason } from '../../model/index.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { MIRROR_HISTORY_TAG } from '../selection/reserved-tags.ts';
-import { buildArtifact, encodeJson, pushArtifact, type Artifact } from './artifact.ts';
+import { buildArtifact, encodeJson, pushArtifact, TITLE, type Artifact, type Marks } from './artifact.ts';
 import type { RunIdentity } from './statement.ts';
 
 /** Artifact type, config type and layer type of the history. */
 export const HISTORY_TYPE = 'application/vnd.toddysm.mirror-history.v1+json';
 /** Largest history that is read, in bytes: some fifty thousand entries. */
 const MAX_HISTORY_BYTES = 16 * 1024 * 1024;
+/** The file as which the public mirror workflows pull it: without it they take a history for a broken one. */
+const HISTORY_FILE = 'mirror-history.json';
 
 const text = z.string().nullish();
 
@@ -58,7 +61,20 @@ export function emptyHistory(image: string, source: string): MirrorHistory {
 
 /** Reads the layer of a history; one that cannot be read is a problem, and never an empty one. */
 export function parseHistory(bytes: Uint8Array): Parsed<MirrorHistory> {
-  return parseWith(historySchema, parseCounted(bytes));
+  return parseWith(historySchema, withExactNumbers(bytes, parseCounted(bytes)));
+}
+
+/** A number that may have more digits than a double; looking at every value costs the main thread too much where there is none. */
+const LONG_NUMBER = /[:[,]\s*-?\d[\d.eE+-]{15,}/;
+
+/** The same JSON with such numbers as they were written, so that what others wrote is written back unchanged. */
+function withExactNumbers(bytes: Uint8Array, json: unknown): unknown {
+  const text = json === undefined ? '' : new TextDecoder().decode(bytes);
+  if (!LONG_NUMBER.test(text)) return json;
+  const { rawJSON } = JSON as unknown as { readonly rawJSON: (source: string) => unknown };
+  const keep = (_: string, value: unknown, { source }: { readonly source?: string } = {}): unknown =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? rawJSON(source) : value;
+  return JSON.parse(text, keep) as unknown;
 }
 
 /** Whether this digest was mirrored before under this tag of the source. */
@@ -78,19 +94,35 @@ export function appendArrivals(history: MirrorHistory, arrivals: readonly Arriva
   );
 }
 
-/** The manifest to push under the tag that is reserved for it, with its blobs. */
-export function historyArtifact(history: MirrorHistory): Artifact {
+/** The manifest to push under the tag that is reserved for it, with its blobs; `kept` = annotations that others wrote there. */
+export function historyArtifact(history: MirrorHistory, kept: Marks = {}): Artifact {
   const mediaType = HISTORY_TYPE;
+  const { schemaVersion, image, source, entries } = history;
+  const count = entries.length;
+  const updated = entries.at(-1)?.syncedAt ?? undefined;
   return buildArtifact({
     artifactType: mediaType,
-    config: { mediaType, bytes: encodeJson({}) },
-    layers: [{ mediaType, bytes: encodeJson(history) }],
-    annotations: {},
+    config: { mediaType, bytes: encodeJson({ schemaVersion, image, source, count, updated }) },
+    layers: [{ mediaType, bytes: encodeJson(history), annotations: { [TITLE]: HISTORY_FILE } }],
+    annotations: {
+      ...kept,
+      [TITLE]: HISTORY_FILE,
+      'com.toddysm.mirror-history.count': String(count),
+      'com.toddysm.mirror-history.updated': updated,
+    },
   });
 }
 
+/** The layer that holds the history: by its file name, else by its type, else the first. */
+function historyLayer({ layers }: Manifest): Descriptor | undefined {
+  const named = layers.find(({ annotations }) => annotations[TITLE] === HISTORY_FILE);
+  return named ?? layers.find(({ mediaType }) => mediaType === HISTORY_TYPE) ?? layers[0];
+}
+
 function entryOf({ sourceTag, sourceDigest, destTag, syncedAt, run, force }: Arrival) {
-  const { url: runUrl = '', id: runId, attempt: runAttempt } = run;
+  const { url: runUrl = '', id: runId, attempt } = run;
+  // Their readers expect text.
+  const runAttempt = String(attempt);
   return { sourceTag, sourceDigest, destTag, syncedAt: rfc3339(syncedAt), runUrl, runId, runAttempt, force };
 }
 
@@ -106,6 +138,12 @@ export interface HistoryBook {
 /** Times that a history is written again because another client wrote at the same moment. */
 const MAX_WRITES = 4;
 
+/** A history as it was found, with the annotations of its manifest. */
+interface Found {
+  readonly history: MirrorHistory;
+  readonly annotations: Marks;
+}
+
 /** Opens the history of the repository `to`, into which is mirrored from `from`. */
 export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: ImageRef): HistoryBook {
   const ref = { registry: to.registry, repository: to.repository, tag: MIRROR_HISTORY_TAG };
@@ -114,13 +152,16 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
   let kept: Fault | undefined;
   let writing: Promise<Reason | undefined> = Promise.resolve(undefined);
 
-  const read = async (signal: AbortSignal): Promise<Parsed<MirrorHistory>> => {
+  const read = async (signal: AbortSignal): Promise<Parsed<Found>> => {
     const content = await target.content(ref, signal);
-    if (!content) return parsed(emptyHistory(nameOf(to), nameOf(from)));
-    const [layer] = content.manifest.layers;
+    if (!content) return parsed({ history: emptyHistory(nameOf(to), nameOf(from)), annotations: {} });
+    const { annotations } = content.manifest;
+    const layer = historyLayer(content.manifest);
     if (!layer) return problem('', 'it has no layer');
     const bytes = await target.blob(ref, layer, MAX_HISTORY_BYTES, signal);
-    return bytes ? parseHistory(bytes) : problem('', 'its layer is missing');
+    if (!bytes) return problem('', 'its layer is missing');
+    const found = parseHistory(bytes);
+    return found.ok ? parsed({ history: found.value, annotations }) : found;
   };
   const unreadable = ({ problems }: Extract<Parsed<unknown>, { ok: false }>): Reason => {
     const why = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
@@ -148,18 +189,27 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
     for (let attempt = 1; attempt <= MAX_WRITES; attempt += 1) {
       const found = await read(signal);
       if (!found.ok) return unreadable(found);
-      history = appendArrivals(found.value, arrivals);
-      if (history === found.value) return undefined;
+      const before = found.value.history;
+      history = appendArrivals(before, arrivals);
+      if (history === before) return undefined;
+      const artifact = historyArtifact(history, found.value.annotations);
+      const full = artifact.blobs.some(
+        (bytes) => bytes.byteLength > MAX_HISTORY_BYTES || excessOfJson(bytes),
+      );
+      if (full) {
+        history = before;
+        return { code: 'LimitExceeded', detail: `the history under ${formatReference(ref)} is full` };
+      }
       try {
-        await pushArtifact(target, ref, historyArtifact(history), signal);
+        await pushArtifact(target, ref, artifact, signal);
       } catch (error) {
         // What it does not have is not in it, and the other images of this run need not try.
-        history = found.value;
+        history = before;
         if (error instanceof Fault && isKeptTag(error)) kept = error;
         throw error;
       }
       const after = await read(signal);
-      if (after.ok && arrivals.every((one) => wasMirrored(after.value, one))) return undefined;
+      if (after.ok && arrivals.every((one) => wasMirrored(after.value.history, one))) return undefined;
     }
     const detail = `the history under ${formatReference(ref)} is being overwritten by another writer`;
     return { code: 'CopyIncomplete', detail };
@@ -170,7 +220,7 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
       if (history) return undefined;
       const found = await read(signal);
       if (!found.ok) return unreadable(found);
-      history = found.value;
+      history = found.value.history;
       return undefined;
     },
     has: ({ tag, digest }) =>

@@ -10,7 +10,7 @@ export const ACQUISITION_PREDICATE_TYPE = 'https://toddysm.com/acquisition-prove
 export interface Acquisition {
   /** With the tag it was found under. */
   readonly source: PinnedRef;
-  /** What the record is about: the image as it arrived, or one platform of it. */
+  /** Where it arrived, with its tag. */
   readonly destination: PinnedRef;
   readonly acquiredAt: Date;
   readonly run: RunIdentity;
@@ -18,38 +18,40 @@ export interface Acquisition {
   readonly copyReferrers: boolean;
   /** Whether a login was used. */
   readonly sourceAuthenticated: boolean;
-  /** The digest of this platform at the source, where the record is about one. */
-  readonly platformSourceDigest?: Digest;
+  /** The platform that the record is about; absent = the image itself. */
+  readonly platform?: { readonly digest: Digest; readonly name: string } | undefined;
 }
 
 /** The record as a statement, to be signed or attached as it is. */
 export function acquisitionStatement(acquisition: Acquisition): Statement {
-  const { source, destination, acquiredAt, run } = acquisition;
-  const { copyReferrers, sourceAuthenticated, platformSourceDigest } = acquisition;
+  const { source, destination, acquiredAt, run, copyReferrers, sourceAuthenticated, platform } = acquisition;
   const { registry, repository, tag, digest } = source;
-  return statementAbout(destination, ACQUISITION_PREDICATE_TYPE, {
+  const about = { ...destination, digest: platform?.digest ?? destination.digest };
+  return statementAbout(about, ACQUISITION_PREDICATE_TYPE, {
     source: { reference: referenceOf(source), registry, repository, tag, digest },
     destination: { reference: referenceOf(destination), digest: destination.digest },
     acquiredAt: rfc3339(acquiredAt),
     runUrl: run.url,
     actor: run.actor,
-    workflow: { name: run.name, runId: run.id, runAttempt: run.attempt },
+    // Their readers expect text.
+    workflow: { name: run.name, runId: run.id, runAttempt: String(run.attempt) },
     copyMethod: 'pratique',
     copyReferrers,
     sourceAuthenticated,
-    platformSourceDigest,
+    platformSourceDigest: platform?.digest,
   });
 }
 
 /** The record as a referrer of what it is about. */
 export function acquisitionRecord(acquisition: Acquisition, subject: Descriptor): Artifact {
-  const { acquiredAt: at, run } = acquisition;
+  const { acquiredAt: at, run, platform } = acquisition;
   const annotations = {
     ...sourceOf(acquisition),
     'com.toddysm.acquisition.timestamp': rfc3339(at),
     'com.toddysm.acquisition.run-url': run.url,
   };
-  return plainStatement(acquisitionStatement(acquisition), { subject, at, annotations });
+  const file = `acquisition-provenance${platform ? `-${platform.name}` : ''}.json`;
+  return plainStatement(acquisitionStatement(acquisition), { subject, at, file, annotations });
 }
 
 /** A record that this image came from this source and digest, whenever that was. */

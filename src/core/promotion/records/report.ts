@@ -13,12 +13,15 @@ export interface ScanRecord {
   /** Where the scanned image lay. */
   readonly source: ImageRef;
   readonly method: 'image' | 'sbom';
+  /** Predicate types of the SBOMs that were scanned. */
+  readonly sbomTypes?: readonly string[];
   /** Severity from which findings count. */
   readonly threshold: string;
   /** Ids that were let pass by the promotion itself. */
   readonly exceptions: readonly string[];
-  /** A person let it pass nevertheless. */
-  readonly override?: { readonly approver: string; readonly waived: readonly string[] };
+  /** A person let it pass nevertheless; `decidedIn` leads to where they did. */
+  readonly override?:
+    { readonly approver: string; readonly decidedIn: string; readonly waived: readonly string[] } | undefined;
 }
 
 /** What a scan found about an image, as a statement to be signed or attached as it is: the report is put into it unread. */
@@ -44,26 +47,26 @@ function unclosed(fields: unknown): string {
 
 /** The statement as a referrer of the image, summed up in annotations as the public promotion workflows do. */
 export function reportRecord(statement: WrittenStatement, record: ScanRecord, subject: Descriptor): Artifact {
-  const { scan, source, method, threshold, exceptions, override } = record;
+  const { scan, source, method, threshold, exceptions, override, sbomTypes } = record;
   const { name, version } = scan.scanner;
   return plainStatement(statement, {
     subject,
     at: scan.finishedAt,
+    file: 'vuln-attestation.json',
     annotations: {
       'com.cssc.scan.source': nameOf(source),
       'com.cssc.scan.tag': source.tag,
       'com.cssc.scan.threshold': threshold.toUpperCase(),
-      'com.cssc.scan.exceptions': joined(exceptions),
+      // Also when there are none: their readers expect it.
+      'com.cssc.scan.exceptions': exceptions.join('|'),
       'com.cssc.scan.scanner': name,
       'com.cssc.scan.scanner-version': version,
       'com.cssc.scan.method': method,
+      'com.cssc.scan.sbom-predicate-type': sbomTypes?.join('|'),
       'com.cssc.scan.override': override && 'true',
       'com.cssc.scan.override-approver': override?.approver,
-      'com.cssc.scan.override-cves': joined(override?.waived),
+      'com.cssc.scan.override-issue': override?.decidedIn,
+      'com.cssc.scan.override-cves': override?.waived.join('|'),
     },
   });
-}
-
-function joined(ids: readonly string[] = []): string | undefined {
-  return ids.length === 0 ? undefined : ids.join('|');
 }

@@ -8,6 +8,7 @@ import {
   digestIn,
   encodeJson,
   findRecord,
+  TITLE,
   type Artifact,
   type ArtifactBlob,
   type Marks,
@@ -87,10 +88,15 @@ export function statementMade(json: Uint8Array): Digest {
 const IN_TOTO = 'application/vnd.in-toto+json';
 const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 
-/** An unsigned statement, beside its image. */
+/** An unsigned statement, beside its image, with the file name under which programs such as oras write it. */
 export function plainStatement(
   statement: Statement | WrittenStatement,
-  about: { readonly subject: Descriptor; readonly at: Date; readonly annotations: Marks },
+  about: {
+    readonly subject: Descriptor;
+    readonly at: Date;
+    readonly file: string;
+    readonly annotations: Marks;
+  },
 ): Artifact {
   const blob = blobOf(statement);
   const digest = digestIn(blob);
@@ -98,10 +104,11 @@ export function plainStatement(
   return buildArtifact({
     artifactType: IN_TOTO,
     subject: about.subject,
-    layers: [{ ...blob, digest, mediaType: IN_TOTO, annotations: hint }],
+    layers: [{ ...blob, digest, mediaType: IN_TOTO, annotations: { ...hint, [TITLE]: about.file } }],
     annotations: {
       ...about.annotations,
       ...hint,
+      [TITLE]: about.file,
       [STATEMENT_ANNOTATION]: digest,
       [CREATED]: rfc3339(about.at),
     },

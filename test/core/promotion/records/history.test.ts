@@ -67,7 +67,7 @@ describe('the history of a mirrored repository', () => {
           syncedAt: '2026-06-15T12:00:00Z',
           runUrl: run.url,
           runId: run.id,
-          runAttempt: 1,
+          runAttempt: '1',
           force: false,
         },
       ],
@@ -87,6 +87,30 @@ describe('the history of a mirrored repository', () => {
     expect(history.entries).to.have.length(2);
     expect(history.entries[0]).to.deep.equal(theirs.entries[0]);
     expect(wasMirrored(history, { sourceTag: '20', sourceDigest: digestOf('old') })).to.be.true;
+  });
+
+  it('R90: numbers with more digits than a double stay as others wrote them', () => {
+    const entry = `{"sourceTag":"20","sourceDigest":"sha256:1","runId":12345678901234567890,"cost":1.00}`;
+    const history = appendArrivals(read(Buffer.from(`{"schemaVersion":1,"entries":[${entry}]}`)), [arrival]);
+    expect(JSON.stringify(history)).to.include(`"runId":12345678901234567890,"cost":1.00}`);
+  });
+
+  it('is the file that the public workflows pull, with its length and time beside it and in its config', () => {
+    const history = appendArrivals(nothing, [arrival]);
+    const artifact = historyArtifact(history, { 'example.com/theirs': 'kept' });
+    const { config, layers, annotations } = artifact.content.manifest;
+    const title = { 'org.opencontainers.image.title': 'mirror-history.json' };
+    expect(layers[0]?.annotations).to.deep.equal(title);
+    expect(annotations).to.deep.equal({
+      ...title,
+      'example.com/theirs': 'kept',
+      'com.toddysm.mirror-history.count': '1',
+      'com.toddysm.mirror-history.updated': '2026-06-15T12:00:00Z',
+    });
+    expect(JSON.parse(Buffer.from(blobOf(artifact, config!.digest)).toString())).to.deep.equal({
+      ...{ schemaVersion: 1, image: 'node', source: 'docker.io/library/node' },
+      ...{ count: 1, updated: '2026-06-15T12:00:00Z' },
+    });
   });
 
   const unreadable: Readonly<Record<string, Uint8Array>> = {

@@ -45,7 +45,7 @@ describe('the provenance of a mirrored image', () => {
         acquiredAt: '2026-06-15T12:00:00Z',
         runUrl: run.url,
         actor: run.actor,
-        workflow: { name: run.name, runId: run.id, runAttempt: 1 },
+        workflow: { name: run.name, runId: run.id, runAttempt: '1' },
         copyMethod: 'pratique',
         copyReferrers: true,
         sourceAuthenticated: false,
@@ -64,17 +64,31 @@ describe('the provenance of a mirrored image', () => {
   it('names the digest of a platform at the source, and leaves out what is not known', () => {
     const { registry, repository, digest } = source;
     const platformSourceDigest = digestOf('amd64');
-    const { predicate } = written(
+    const { predicate, subject: about } = written(
       acquisitionStatement({
         ...acquisition,
         source: { registry, repository, digest },
         run: nowhere,
-        platformSourceDigest,
+        platform: { digest: platformSourceDigest, name: 'linux-amd64' },
       }),
     );
+    expect(about[0]?.digest).to.deep.equal({ sha256: platformSourceDigest.slice('sha256:'.length) });
+    expect(predicate).to.have.nested.property('destination.digest', image.digest);
     expect(predicate).to.deep.include({ platformSourceDigest });
     expect(predicate).not.to.have.property('runUrl');
     expect(predicate).to.have.nested.property('source.reference', `docker.io/library/node@${source.digest}`);
+  });
+
+  it('is pulled by oras under the file name that the public workflows write', () => {
+    const platform = { digest: digestOf('amd64'), name: 'linux-arm-v7' };
+    for (const [made, file] of [
+      [acquisitionRecord(acquisition, subject), 'acquisition-provenance.json'],
+      [acquisitionRecord({ ...acquisition, platform }, subject), 'acquisition-provenance-linux-arm-v7.json'],
+    ] as const) {
+      const { annotations, layers } = made.content.manifest;
+      for (const each of [annotations, layers[0]?.annotations])
+        expect(each).to.have.property('org.opencontainers.image.title', file);
+    }
   });
 
   it('has the same bytes for the same mirrored image', () => {

@@ -79,15 +79,33 @@ describe('a scan report beside an image', () => {
     expect(annotations).not.to.have.property('com.cssc.scan.override');
   });
 
-  it('names who approved the image in spite of it, and leaves out empty fields', () => {
-    const override = { approver: 'alice', waived: ['CVE-2026-1', 'CVE-2026-9'] };
+  it('names who approved the image in spite of it, where, and that there are no exceptions', () => {
+    const override = {
+      approver: 'alice',
+      decidedIn: 'https://ci.example.com/1',
+      waived: ['CVE-2026-1', 'CVE-2026-9'],
+    };
     const { annotations } = listed(recordOf({ ...record, exceptions: [], override }));
     expect(annotations).to.include({
       'com.cssc.scan.override': 'true',
       'com.cssc.scan.override-approver': 'alice',
+      'com.cssc.scan.override-issue': 'https://ci.example.com/1',
       'com.cssc.scan.override-cves': 'CVE-2026-1|CVE-2026-9',
+      'com.cssc.scan.exceptions': '',
     });
-    expect(annotations).not.to.have.any.keys('com.cssc.scan.exceptions', 'com.cssc.scan.override-issue');
+    expect(annotations).not.to.have.property('com.cssc.scan.sbom-predicate-type');
+  });
+
+  it('names the kinds of the SBOMs that were scanned, and the file as which oras pulls it', () => {
+    const sbomTypes = ['https://cyclonedx.org/bom', 'https://spdx.dev/Document'];
+    const made = recordOf({ ...record, method: 'sbom', sbomTypes });
+    expect(listed(made).annotations).to.include({
+      'com.cssc.scan.method': 'sbom',
+      'com.cssc.scan.sbom-predicate-type': 'https://cyclonedx.org/bom|https://spdx.dev/Document',
+      'org.opencontainers.image.title': 'vuln-attestation.json',
+    });
+    const [layer] = made.content.manifest.layers;
+    expect(layer?.annotations).to.have.property('org.opencontainers.image.title', 'vuln-attestation.json');
   });
 
   it('is found again by its content', () => {
