@@ -20,13 +20,13 @@ export const vulnerable: Check = (given) => {
   const isReport = ({ predicateType }: StatementClaim) => isVulnerabilityReport(predicateType);
   const reading = readStatements(evidence.signatures, requirement.from, isReport);
   const counting = [...reading.accepted, ...(requirement.unsigned ? reading.unsigned : [])];
-  if (counting.length === 0) {
+  const reports = counting.flatMap(({ says }) => readVulnerabilities(says) ?? []);
+  if (reports.length === 0) {
     if (reading.incomplete) return unknownFinding(policy, reading.incomplete);
     const names = nameAuthorities(requirement.from);
     const found = `no vulnerability report${names && ` by ${names}`}; ${foundInstead(reading)}`;
     return refused(policy, 'ReportMissing', found, 'have this digest scanned');
   }
-  const reports = counting.flatMap(({ says }) => readVulnerabilities(says) ?? []);
   const readable = reports.filter((one): one is VulnerabilityReport => !isUnreadable(one));
   const refusal = judge(newest(readable), requirement, given);
   if (refusal) return refusal;

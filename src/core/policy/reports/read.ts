@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { StatementClaim } from '../../model/index.ts';
+import { isObject, objectOf, type StatementClaim } from '../../model/index.ts';
 import { parseTime } from '../time.ts';
 import { isVulnerabilityReport } from './describe.ts';
 import { readGrype } from './grype.ts';
@@ -33,10 +33,20 @@ export function readVulnerabilities(
   const { predicate, large } = statement;
   // It was read by this same function, beside the main thread: the one place that writes the field.
   if (large) return large.report as VulnerabilityReport | UnreadableReport;
+  if (isOverride(predicate)) return undefined;
   const raw = has(predicate, 'scanner') ? readWrapped(predicate) : readResult(predicate);
   if (isUnreadable(raw)) return raw;
   const { times, findings, ...rest } = raw;
   return { ...rest, ...readTimes(times), findings: fold(findings) };
+}
+
+/**
+ * What the public promotion workflows write for an image that a person let pass without a scan: the predicate type of a report,
+ * with `override` and without a result. It says nothing of findings.
+ */
+function isOverride(predicate: unknown): boolean {
+  const { override, scanner } = objectOf(predicate);
+  return isObject(override) && isObject(scanner) && !Object.hasOwn(scanner, 'result');
 }
 
 function readWrapped(predicate: unknown): RawReport | UnreadableReport {

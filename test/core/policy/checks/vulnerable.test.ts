@@ -17,10 +17,21 @@ import { reportOf, statementOf, TRIVY, unsignedOf } from '../proven.ts';
 
 const [key, stranger] = [signingKey(), signingKey()];
 const signed = (says: StatementClaim) => provenBy(key, says);
+const JUNE_AT = '2026-06-14T00:00:00Z';
 const BAD = [['CVE-2026-0001', 'CRITICAL']] as const;
 const clean = (at?: string) => signed(reportOf(at));
 const bad = (at?: string) => signed(reportOf(at, BAD));
 const broken = signed(statementOf(TRIVY, { SchemaVersion: 2, Results: 'none' }));
+const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+const approved = { approved: true, approver: 'octocat', issue: '', cves: ['CVE-2026-0001'] };
+const override = signed(
+  statementOf(VULN, { scanner: { name: 'cssc-override', version: 'n/a' }, override: approved }),
+);
+const marked = (() => {
+  const says = reportOf(JUNE_AT, BAD);
+  const result = says.predicate;
+  return statementOf(VULN, { scanner: { uri: 'trivy', result }, override: approved });
+})();
 const [MAY, JUNE, LATER] = ['2026-05-01T00:00:00Z', '2026-06-14T00:00:00Z', '2026-06-15T12:06:00Z'];
 const AGED = { maxReportAge: '72h' };
 const UNSIGNED = { trust: 'Unsigned', from: [] };
@@ -56,6 +67,10 @@ describe('vulnerable', () => {
     ['S12: from the future', [clean(LATER)], 'deny ReportTooOld', AGED],
     ['S12: from the future where age does not matter', [clean(LATER), bad(JUNE)], 'deny ReportTooOld'],
     ['S12: ahead by no more than clocks differ', [clean('2026-06-15T12:04:00Z')], 'allow', AGED],
+    ['P32: only a record that a person let it pass without a scan', [override], 'deny ReportMissing'],
+    ['P32: such a record beside a report with findings', [bad(MAY), override], 'deny Vulnerable'],
+    ['P32: such a record beside a clean report', [clean(JUNE), override], 'allow'],
+    ['P32: a report that also has such a field', [signed(marked)], 'deny Vulnerable'],
     ['S07: unreadable', [broken], 'unknown UnreadableEvidence'],
     ['S07: unreadable beside a clean one', [clean(JUNE), broken], 'unknown UnreadableEvidence'],
     ['S07: unreadable beside one with findings', [broken, bad(JUNE)], 'deny Vulnerable'],

@@ -11,7 +11,7 @@ import {
   createHistoryBook,
 } from '../../../../src/core/promotion/records/history.ts';
 import { digestOf, type Digest, type ManifestContent } from '../../../../src/core/model/index.ts';
-import { AT, blobOf, bodyOf, run } from './made.ts';
+import { AT, blobOf, bodyOf, contentOf, run } from './made.ts';
 import type { TargetRegistry } from '../../../../src/core/promotion/index.ts';
 
 const arrival: Arrival = {
@@ -89,7 +89,7 @@ describe('the history of a mirrored repository', () => {
     expect(wasMirrored(history, { sourceTag: '20', sourceDigest: digestOf('old') })).to.be.true;
   });
 
-  it('R90: numbers with more digits than a double stay as others wrote them', () => {
+  it('P30: numbers with more digits than a double stay as others wrote them', () => {
     const entry = `{"sourceTag":"20","sourceDigest":"sha256:1","runId":12345678901234567890,"cost":1.00}`;
     const history = appendArrivals(read(Buffer.from(`{"schemaVersion":1,"entries":[${entry}]}`)), [arrival]);
     expect(JSON.stringify(history)).to.include(`"runId":12345678901234567890,"cost":1.00}`);
@@ -133,6 +133,87 @@ const arrivalOf = (tag: string): Arrival => ({
   sourceTag: tag,
   sourceDigest: digestOf(tag),
   destTag: tag,
+});
+
+/** A target that holds one repository in memory. */
+function store() {
+  const blobs = new Map<Digest, Uint8Array>();
+  const kept: { held?: ManifestContent; pushes: number } = { pushes: 0 };
+  const target = {
+    content: () => Promise.resolve(kept.held),
+    blob: (_: unknown, { digest }: { readonly digest: Digest }) => Promise.resolve(blobs.get(digest)),
+    pushBlob: (_: unknown, bytes: Uint8Array) => {
+      blobs.set(digestOf(bytes), bytes);
+      return Promise.resolve(digestOf(bytes));
+    },
+    pushManifest: (_: unknown, content: ManifestContent) => {
+      kept.pushes += 1;
+      kept.held = content;
+      return Promise.resolve();
+    },
+  } as unknown as TargetRegistry;
+  const put = (layers: readonly { readonly json: Uint8Array; readonly title?: string }[], marks = {}) => {
+    const parts = layers.map(({ json, title }) => {
+      blobs.set(digestOf(json), json);
+      const annotations = title === undefined ? {} : { 'org.opencontainers.image.title': title };
+      return { mediaType: HISTORY_TYPE, digest: digestOf(json), size: json.length, annotations };
+    });
+    const body = { schemaVersion: 2, artifactType: HISTORY_TYPE, config: parts[0], layers: parts };
+    kept.held = contentOf({ ...body, annotations: marks });
+  };
+  const place = (repository: string) => ({ registry: 'registry.example.com', repository });
+  const book = () => createHistoryBook(target, place('quarantine/app'), place('public/app'));
+  const stored = () => read(blobs.get(kept.held!.manifest.layers[0]!.digest)!);
+  return { kept, put, book, stored };
+}
+const theirEntry = (tag: string) => ({ sourceTag: tag, sourceDigest: digestOf(tag), runAttempt: '1' });
+
+describe('a history that the public workflows wrote', () => {
+  it('P30: keeps entries, order, duplicates, fields and annotations that others wrote, through ten turns', async () => {
+    const { signal } = new AbortController();
+    const { put, book, stored, kept } = store();
+    const twin = { ...theirEntry('1.0.0'), force: true, approvedBy: { name: 'bob' } };
+    const entries: object[] = [theirEntry('2.0.0'), theirEntry('1.0.0'), twin];
+    put([{ json: bytesOf({ ...nothing, note: 'kept', entries }) }], { 'example.com/theirs': 'kept' });
+    for (let turn = 1; turn <= 10; turn += 1) {
+      expect(await book().add(arrivalOf(`3.0.${turn}`), signal)).to.equal(undefined);
+      const ours = stored();
+      expect(ours.entries.slice(0, entries.length)).to.deep.equal(entries);
+      expect(ours).to.deep.include({ note: 'kept' });
+      expect(kept.held?.manifest.annotations).to.include({ 'example.com/theirs': 'kept' });
+      entries.push(ours.entries.at(-1)!, theirEntry(`4.0.${turn}`));
+      put([{ json: bytesOf({ ...ours, entries }), title: 'mirror-history.json' }], {
+        'example.com/theirs': 'kept',
+      });
+    }
+    const has = book();
+    await has.load(signal);
+    expect(has.has({ tag: '3.0.1', digest: digestOf('3.0.1') })).to.be.true;
+    expect(has.has({ tag: '4.0.10', digest: digestOf('4.0.10') })).to.be.true;
+  });
+
+  it('P30: is the layer of that file name, wherever it stands among others', async () => {
+    const { put, book } = store();
+    const [readme, history] = [Buffer.from('read me'), bytesOf({ ...nothing, entries: [theirEntry('1')] })];
+    put([
+      { json: readme, title: 'README.md' },
+      { json: history, title: 'mirror-history.json' },
+    ]);
+    const found = book();
+    expect(await found.load(new AbortController().signal)).to.equal(undefined);
+    expect(found.has({ tag: '1', digest: digestOf('1') })).to.be.true;
+  });
+
+  it('P30: is never written so large that it cannot be read again', async () => {
+    const { put, book, kept } = store();
+    const long = { ...nothing, note: 'x'.repeat(16 * 1024 * 1024 - 150) };
+    put([{ json: bytesOf(long), title: 'mirror-history.json' }]);
+    const full = book();
+    const refused = await full.add(arrivalOf('1.0.0'), new AbortController().signal);
+    expect(refused).to.have.property('code', 'LimitExceeded');
+    expect(kept.pushes).to.equal(0);
+    expect(full.has({ tag: '1.0.0', digest: digestOf('1.0.0') })).to.be.false;
+  });
 });
 
 describe('the history of a mirror', () => {
