@@ -170,7 +170,7 @@ function passed(gate: Learned['gate'], learned: Partial<Learned>): StepOutcome {
 export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: SignSpec | undefined): Step {
   const { target, signer, startedAt, run } = parts;
   return step('attach', async ({ image: source, to }, learned, signal) => {
-    const { scanned = [], gate, approval } = learned;
+    const { scanned = [] } = learned;
     const left: string[] = [];
     const scan = mergeScans(scanned.flatMap((one) => (one.kind === 'scan' ? [one.output] : [])));
     // A report that another signer signed was copied with the image.
@@ -179,17 +179,7 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     const place = { target, to, about };
     const written = vulnerabilityStatement(pin(to, about.digest), scan);
     const statement = { ...written, digest: await target.digestOf(written.json) };
-    const record = {
-      ...{ scan, source, threshold: failOn },
-      method: from === 'Sbom' ? ('sbom' as const) : ('image' as const),
-      sbomTypes: from === 'Sbom' ? sbomTypesOf(scanned) : undefined,
-      exceptions: gate?.excepted.map(({ id }) => id) ?? [],
-      override: approval && {
-        approver: approval.approver,
-        decidedIn: run.url ?? `${run.name}/${run.id}`,
-        waived: approval.waive,
-      },
-    };
+    const record = recordOfScan(scan, { from, failOn, source, run }, learned);
     const report = await attach(place, reportRecord(statement, record, subjectOf(about)), signal);
     if (signer && sign) {
       const signing = { signer, format: sign.format, at: startedAt, left };
@@ -198,6 +188,26 @@ export function attachStep(parts: StepParts, { from, failOn }: ScanSpec, sign: S
     }
     return { status: 'succeeded', learned: { report, ...alsoLeft(learned, left) } };
   });
+}
+
+/** How the scan is summed up beside the image. */
+function recordOfScan(
+  scan: ScanRecord['scan'],
+  about: Pick<ScanSpec, 'from' | 'failOn'> & Pick<ScanRecord, 'source'> & Pick<StepParts, 'run'>,
+  { scanned = [], gate, approval }: Learned,
+): ScanRecord {
+  const { from, failOn, source, run } = about;
+  return {
+    ...{ scan, source, threshold: failOn },
+    method: from === 'Sbom' ? 'sbom' : 'image',
+    sbomTypes: from === 'Sbom' ? sbomTypesOf(scanned) : undefined,
+    exceptions: gate?.excepted.map(({ id }) => id) ?? [],
+    override: approval && {
+      approver: approval.approver,
+      decidedIn: run.url ?? `${run.name}/${run.id}`,
+      waived: approval.waive,
+    },
+  };
 }
 
 function sbomTypesOf(scanned: readonly Scanned[]): readonly string[] {

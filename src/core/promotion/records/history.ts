@@ -138,6 +138,11 @@ export interface HistoryBook {
 /** Times that a history is written again because another client wrote at the same moment. */
 const MAX_WRITES = 4;
 
+/** Whether what is written here could not be read again. */
+function isFull({ blobs }: Artifact): boolean {
+  return blobs.some((bytes) => bytes.byteLength > MAX_HISTORY_BYTES || excessOfJson(bytes));
+}
+
 /** A history as it was found, with the annotations of its manifest. */
 interface Found {
   readonly history: MirrorHistory;
@@ -193,10 +198,7 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
       history = appendArrivals(before, arrivals);
       if (history === before) return undefined;
       const artifact = historyArtifact(history, found.value.annotations);
-      const full = artifact.blobs.some(
-        (bytes) => bytes.byteLength > MAX_HISTORY_BYTES || excessOfJson(bytes),
-      );
-      if (full) {
+      if (isFull(artifact)) {
         history = before;
         return { code: 'LimitExceeded', detail: `the history under ${formatReference(ref)} is full` };
       }

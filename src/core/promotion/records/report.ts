@@ -14,7 +14,7 @@ export interface ScanRecord {
   readonly source: ImageRef;
   readonly method: 'image' | 'sbom';
   /** Predicate types of the SBOMs that were scanned. */
-  readonly sbomTypes?: readonly string[];
+  readonly sbomTypes?: readonly string[] | undefined;
   /** Severity from which findings count. */
   readonly threshold: string;
   /** Ids that were let pass by the promotion itself. */

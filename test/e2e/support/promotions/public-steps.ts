@@ -111,8 +111,14 @@ export async function openPublicSteps(workspace: Workspace): Promise<PublicSteps
     const path = join(await folder(), file);
     await writeFile(path, JSON.stringify(statement));
     // By its whole path, as they do: oras then gives the layer that name.
-    const options = ['--plain-http', '--disable-path-validation', `--artifact-type=${IN_TOTO}`, ...flags(marks)];
-    await must(['attach', ...options, image, `${path}:${IN_TOTO}`]);
+    const options = [
+      '--plain-http',
+      '--disable-path-validation',
+      `--artifact-type=${IN_TOTO}`,
+      ...flags(marks),
+    ];
+    // It leaves the manifest in its working directory, under the title.
+    await must(['attach', ...options, image, `${path}:${IN_TOTO}`], await folder());
   };
   const copy = ({ source, target, tag }: Move) =>
     must(['cp', '-r', '--from-plain-http', '--to-plain-http', `${source}:${tag}`, `${target}:${tag}`]);
