@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Digest } from '../../../src/core/model/index.ts';
 import { judge } from '../../../src/core/evidence/index.ts';
 import { authority, found, policyOf } from '../../support/policies.ts';
+import { processorTime } from '../../support/processor-time.ts';
 import { signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
 import {
   attachBundle,
@@ -16,6 +17,8 @@ const WEB = 'registry.example.com/shop/web';
 const FLAG = 'application/vnd.pratique.quarantine.v1+json';
 const PROVENANCE = 'https://slsa.dev/provenance/v1';
 const MIB = 1024 * 1024;
+/** The job timeout of the product's threads. */
+const JOB_MS = 5_000;
 const key = signingKey();
 const flagged = policyOf({ require: { quarantine: {} } });
 const attested = policyOf({
@@ -147,7 +150,10 @@ describe('budgets of a judgement', () => {
       attachBundle(bench.registry, WEB, { subject: digest, json });
       return `${WEB}@${digest}`;
     };
-    expect(shortly(await bench.judge([attach(32 * MIB)], [attested]))).to.deep.equal(['allow']);
+    const largest = attach(32 * MIB);
+    const spent = processorTime();
+    expect(shortly(await bench.judge([largest], [attested]))).to.deep.equal(['allow']);
+    expect(spent(), 'what a thread has for one job').to.be.below(JOB_MS);
     expect(shortly(await bench.judge([attach(34 * MIB)], [attested]))).to.deep.equal([
       'unknown LimitExceeded',
     ]);

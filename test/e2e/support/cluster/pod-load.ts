@@ -40,7 +40,8 @@ export function startLoad(cluster: Cluster, prefix: string, images: readonly str
   const attempts: Attempt[] = [];
   let going = true;
   let count = 0;
-  const worker = async (): Promise<void> => {
+  const worker = async (_: unknown, place: number): Promise<void> => {
+    await sleep((PAUSE_MS * place) / parallel); // not all at the same moment
     while (going) {
       const index = count++;
       const image = images[index % images.length] ?? '';
