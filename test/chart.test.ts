@@ -54,6 +54,11 @@ const SETTINGS = {
     allowedAddresses: ['minio.lan:9000', '*.lan', '10.0.0.0/8', 'fd00::1'],
     clusterRanges: ['10.96.0.0/12', 'fd00::/108'],
     privateRegistries: 'Refuse',
+    identities: [
+      { cloud: 'AWS', registries: ['registry.example.com'], endpoints: { sts: 'https://sts.example.com/' } },
+      { cloud: 'Azure', authority: 'http://127.0.0.1:8080/' },
+      { cloud: 'Google', metadataServer: true, tokenHosts: ['sts.example.com'] },
+    ],
     caFiles: ['/ca.pem'],
     concurrencyPerHost: 1,
     waitingPerNamespace: 1,

@@ -4,7 +4,7 @@ import {
   anonymous,
   createRegistry,
   dockerDirectory,
-  dockerKeychain,
+  ownKeychain,
   pullSecretLogins,
   type RegistryOptions,
 } from '../clients/registry/index.ts';
@@ -39,11 +39,9 @@ export async function openJudging(
   const grants = compileGrants(settings.promotions.grants);
   if (!ca.ok || !workloads.ok || !grants.ok) return failed([ca, workloads, grants]);
   const { environment } = context;
-  const keychain = dockerKeychain({ directory: dockerDirectory(environment), environment });
   const threads = openThreads<Jobs>({ entry: workerEntry() });
   const { budget, ...shares } = createBudgets(budgets, clock);
-  const options: RegistryOptions = {
-    keychain,
+  const reaching = {
     insecureHosts: registries.insecure,
     ca: ca.value,
     ...{ ...registries, ...place, budget },
@@ -51,6 +49,10 @@ export async function openJudging(
     userAgent: `pratique/${context.version}`,
     now: clock,
     onRequest: watching.onRequest,
+  };
+  const keychain = ownKeychain({ ...reaching, directory: dockerDirectory(environment), environment });
+  const options: RegistryOptions = {
+    ...{ ...reaching, keychain },
     parseElsewhere: (kind, input, weight) => threads.run(kind, input, weight),
   };
   const registry = createRegistry(options);

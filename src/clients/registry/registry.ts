@@ -18,7 +18,7 @@ import { createTurns, writesOver } from './writes.ts';
 
 /** What a registry client is given. */
 export interface RegistryOptions extends ConnectionOptions, ReachOptions {
-  /** Finds logins; see {@link dockerKeychain}. */
+  /** Finds logins; see {@link ownKeychain}. */
   readonly keychain: Keychain;
   /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
   readonly insecureHosts?: readonly string[];

@@ -124,7 +124,7 @@ export interface AccessParts {
   readonly read: ReadPullSecrets;
   readonly loginsIn: (configs: readonly DockerConfigText[]) => PullSecretLogins;
   readonly registry: {
-    /** `fallbacks` = logins for what the one before may not read, the installation's own last; then nobody's. */
+    /** `fallbacks` = logins for what the one before may not read, the installation's own last; then none. */
     readonly as: (view: {
       readonly scope: string;
       readonly keychain: Keychain;

@@ -4,6 +4,8 @@ import type { Keychain, RegistryLogin } from '../../../core/evidence/index.ts';
 import { errorCode } from '../../../core/model/index.ts';
 import { deadline, fault } from '../fault.ts';
 import { askHelper, type HelperOptions } from './credential-helper.ts';
+import type { CloudIdentity } from '../clouds/clouds.ts';
+import type { CloudOptions } from '../clouds/question.ts';
 import { isFor, parseDockerConfig, storedLogin, type DockerConfig } from './logins.ts';
 
 interface DockerKeychainOptions extends HelperOptions {
@@ -46,6 +48,21 @@ export function dockerKeychain(options: DockerKeychainOptions): Keychain {
       throw fault({ doing: `read logins from ${file}` }, 'RegistryDenied', NOT_VALID);
     return stored ?? (config.store === undefined ? undefined : ask(config.store));
   };
+}
+
+/**
+ * The installation's own logins: those of {@link dockerKeychain}, and where it has none, those of the identities of clouds that cover
+ * the registry. What logs in to clouds is loaded when the settings name one.
+ */
+export function ownKeychain(
+  options: DockerKeychainOptions & CloudOptions & { readonly identities: readonly CloudIdentity[] },
+): Keychain {
+  const docker = dockerKeychain(options);
+  if (options.identities.length === 0) return docker;
+  let opened: Promise<Keychain> | undefined;
+  const clouds = (): Promise<Keychain> =>
+    (opened ??= import('../clouds/clouds.ts').then(({ cloudKeychain }) => cloudKeychain(options)));
+  return async (place, signal) => (await docker(place, signal)) ?? (await clouds())(place, signal);
 }
 
 const NOT_VALID = 'it is not a valid Docker config';

@@ -97,7 +97,7 @@ function isForHost(pattern: string, registry: string): boolean {
   return wanted.length === given.length && wanted.every((glob, n) => fits(glob, given[n] ?? ''));
 }
 
-/** Matches `*` and `?`, in time that grows with the product of both lengths at most: patterns are written by anybody. */
+/** Matches `*` and `?`, in time that grows with the product of both lengths at most: any author of a Secret writes patterns. */
 function fits(glob: string, label: string): boolean {
   let [at, star, from] = [0, -1, 0];
   for (let n = 0; n < label.length;) {

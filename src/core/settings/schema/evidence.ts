@@ -1,7 +1,59 @@
 import * as z from 'zod';
-import { address, block, DAY_MS, host, milliseconds, path, range } from './parts.ts';
+import { address, block, DAY_MS, host, milliseconds, path, range, serverUrl } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
+
+/** A server that receives tokens: over TLS, or on this machine. */
+const tokenServer = serverUrl.refine(
+  (url) =>
+    /^https:/i.test(url) ||
+    /^http:\/\/(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost)(?::\d{1,5})?(?:\/|$)/i.test(url),
+  { error: 'is no https address' },
+);
+/** Registries that get the logins of an identity; absent = those whose names the cloud gives. */
+const covered = z.array(host).min(1).max(64).optional();
+const text = z.string().min(1).max(2_048).optional();
+
+/** Who this process is in a cloud. What is absent stands in the variables that the cloud sets in pods. */
+const identity = z.discriminatedUnion('cloud', [
+  z.strictObject({
+    cloud: z.literal('AWS'),
+    registries: covered,
+    /** Where STS is asked; the region of registries whose names have none. Absent = `AWS_REGION`. */
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}$/, 'is not a region such as eu-west-1')
+      .optional(),
+    /** Absent = `AWS_ROLE_ARN`. */
+    roleArn: text,
+    /** Absent = `AWS_WEB_IDENTITY_TOKEN_FILE`. */
+    tokenFile: path.optional(),
+    /** In place of AWS's own. */
+    endpoints: z.strictObject({ sts: tokenServer.optional(), ecr: tokenServer.optional() }).optional(),
+  }),
+  z.strictObject({
+    cloud: z.literal('Azure'),
+    registries: covered,
+    /** Absent = `AZURE_CLIENT_ID`. */
+    clientId: text,
+    /** Absent = `AZURE_TENANT_ID`. */
+    tenantId: text,
+    /** Absent = `AZURE_FEDERATED_TOKEN_FILE`. */
+    tokenFile: path.optional(),
+    /** Absent = `AZURE_AUTHORITY_HOST`, else https://login.microsoftonline.com/. */
+    authority: tokenServer.optional(),
+  }),
+  z.strictObject({
+    cloud: z.literal('Google'),
+    registries: covered,
+    /** Configuration of the type `external_account`. Absent = `GOOGLE_APPLICATION_CREDENTIALS`. */
+    credentialsFile: path.optional(),
+    /** Where there is no such file: ask the metadata server of the node, which is refused otherwise. */
+    metadataServer: z.boolean().default(false),
+    /** Hosts that the configuration may send tokens to, besides those of googleapis.com. */
+    tokenHosts: z.array(host).max(16).default([]),
+  }),
+]);
 
 export const registries = block({
   /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
@@ -15,6 +67,8 @@ export const registries = block({
   clusterRanges: z.array(range).max(64).default([]),
   /** Whether registries may be at private addresses and in the cluster. Allow: many are. */
   privateRegistries: z.enum(['Allow', 'Refuse']).default('Allow'),
+  /** Identities of clouds that log in where the Docker config has no login; the first that covers a registry is used. */
+  identities: z.array(identity).max(16).default([]),
   /** PEM files with certificate authorities trusted besides the system's. */
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */

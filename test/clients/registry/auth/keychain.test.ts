@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { chmod, mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { dockerKeychain, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
+import { dockerKeychain } from '../../../../src/clients/registry/auth/keychain.ts';
+import { pullSecretLogins } from '../../../../src/clients/registry/index.ts';
 import type { Keychain } from '../../../../src/core/evidence/index.ts';
 import { faultOf, patient } from '../client.ts';
 

@@ -1,0 +1,58 @@
+import type { Ending, Exchanging } from './question.ts';
+import type { AwsCredentials } from './sign.ts';
+
+/** A role of AWS that a web identity may take (IAM roles for service accounts): its logins are for ECR. */
+export interface AwsIdentity {
+  readonly cloud: 'AWS';
+  /** Registries that get its logins; absent = every private registry of ECR. */
+  readonly registries?: readonly string[] | undefined;
+  /** Where STS is asked, and the region of registries whose names have none; absent = `AWS_REGION`. */
+  readonly region?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly tokenFile?: string | undefined;
+  /** Addresses in place of AWS's own. */
+  readonly endpoints?: { readonly sts?: string | undefined; readonly ecr?: string | undefined } | undefined;
+}
+
+/** What is put into the name of a host of AWS. */
+export const REGION = /^[a-z0-9-]{1,40}$/;
+/** How long credentials of a role are asked for, in seconds: an hour, which every role allows. */
+const ROLE_SECONDS = 3_600;
+
+/** Takes a role with the token that the cluster has written for this process (STS, AssumeRoleWithWebIdentity). */
+export async function assumeRole(
+  identity: AwsIdentity,
+  { ask, environment }: Exchanging,
+): Promise<Ending<AwsCredentials>> {
+  const file = identity.tokenFile ?? environment.AWS_WEB_IDENTITY_TOKEN_FILE;
+  const role = identity.roleArn ?? environment.AWS_ROLE_ARN;
+  if (!file) throw ask.refuse('there is no web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set');
+  if (!role) throw ask.refuse('there is no role: neither `roleArn` nor AWS_ROLE_ARN names one');
+  const form = new URLSearchParams({
+    ...{
+      Action: 'AssumeRoleWithWebIdentity',
+      Version: '2011-06-15',
+      RoleArn: role,
+      RoleSessionName: 'pratique',
+    },
+    ...{ DurationSeconds: String(ROLE_SECONDS), WebIdentityToken: await ask.file(file) },
+  });
+  const text = await ask({
+    method: 'POST',
+    url: new URL(identity.endpoints?.sts ?? stsOf(identity.region ?? environment.AWS_REGION ?? '')),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  });
+  const read = (name: string): string => new RegExp(`<${name}>([^<>&]+)</${name}>`).exec(text)?.[1] ?? '';
+  const value = { id: read('AccessKeyId'), secret: read('SecretAccessKey'), token: read('SessionToken') };
+  const endsAt = new Date(read('Expiration'));
+  if (Object.values(value).includes('') || Number.isNaN(endsAt.getTime()))
+    throw ask.refuse('the answer of STS has no credentials');
+  return { value, endsAt };
+}
+
+/** Never chosen by the name of an image: this server receives the token of the web identity. */
+function stsOf(region: string): string {
+  if (!REGION.test(region)) return 'https://sts.amazonaws.com/';
+  return `https://sts.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/`;
+}
