@@ -6,6 +6,8 @@ import {
   gatesOf,
   parseApproval,
   parsePromotionRun,
+  placesOf,
+  rowName,
   type ImagePromotionRunStatus,
   type RunImage,
 } from '../../core/promotion/index.ts';
@@ -38,7 +40,7 @@ export const addApprove: AddCommand<ApprovingTools> = (program, { openApproving 
     .description('print a PromotionApproval for an image that an ImagePromotionRun waits with')
     .option('-n, --namespace <name>', 'namespace of the run', 'default')
     .option('--kubeconfig <file>', 'how to reach the API server (default: as kubectl does)')
-    .option('--tag <tag>', 'the image; needed where several wait')
+    .option('--tag <tag>', 'the image, with its repository where there are many; needed where several wait')
     .option('--run-uid <uid>', 'refuse unless the run has this UID: the one that was read before')
     .option('--waive <ids...>', 'findings that are accepted; no others are')
     .option('--deny', 'say no instead')
@@ -82,8 +84,10 @@ function imageOf(
   if (runUid !== undefined && runUid !== found.uid)
     throw bad('--run-uid', `is not that of the run, which is ${found.uid}: it was begun again`);
   const waiting = (found.status.images ?? []).filter(isWaiting);
-  const [image, another] = waiting.filter((one) => tag === undefined || one.tag === tag);
-  const tags = waiting.map((one) => one.tag).join(', ');
+  const [image, another] = waiting.filter(
+    (one) => tag === undefined || one.tag === tag || rowName(one) === tag,
+  );
+  const tags = waiting.map(rowName).join(', ');
   if (!image)
     throw bad(run, tags === '' ? 'no image waits for a person' : `these wait for a person: ${tags}`);
   if (another) throw bad('--tag', `is needed, because several images wait for a person: ${tags}`);
@@ -113,13 +117,11 @@ function approvalFor(
 }
 
 /** What the decision is about, for the person who reads the file before they apply it. */
-function comment(
-  { tag, reason = '', message = '', blocking = [], blockingCut = 0 }: Waiting,
-  { waive = [] }: ApproveOptions,
-): string {
+function comment(image: Waiting, { waive = [] }: ApproveOptions): string {
+  const { reason = '', message = '', blocking = [], blockingCut = 0 } = image;
   const open = blocking.filter((id) => !waive.includes(id));
   const lines = [
-    `${tag}: ${reason} ${message}`.trim(),
+    `${rowName(image)}: ${reason} ${message}`.trim(),
     ...(open.length > 0 ? [`not waived, and blocking: ${open.join(', ')}`] : []),
     ...(blockingCut > 0 ? [`${blockingCut} more block it that the run does not name; see the report`] : []),
   ];
@@ -127,9 +129,10 @@ function comment(
 }
 
 /** What the run was asked to do with it: places, digest and gates. */
-function asked(spec: ApprovableRun['asked'], { tag, source }: Waiting): string {
-  if (!spec) return commented(['the promotion in the run cannot be read']);
-  const places = [`from ${spec.source.repository}:${tag}@${source}`, `to ${spec.target.repository}:${tag}`];
+function asked(spec: ApprovableRun['asked'], { repository, tag, source }: Waiting): string {
+  const between = spec && placesOf(spec, { repository });
+  if (!spec || !between) return commented(['the promotion in the run cannot be read']);
+  const places = [`from ${between.from}:${tag}@${source}`, `to ${between.to}:${tag}`];
   const gates = gatesOf(spec).filter(
     (line) => !/^(?:source|target|mirror|platforms|attachments)\b/.test(line),
   );

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Fault, oneLine, parsed, type Reason } from '../../core/model/index.ts';
+import { definedFields, Fault, oneLine, parsed, type Reason } from '../../core/model/index.ts';
 import { durationMs, type FolderPolicies } from '../../core/policy/index.ts';
 import type { ImageResult, PlannedImage, Progress } from '../../core/promotion/index.ts';
 import { must, stopSignal } from '../exit.ts';
@@ -89,9 +89,9 @@ async function reportOf<Row>(
   try {
     const found = await execution.plan(signal, restingOn(terminal, promotion));
     if (found.state === 'refused') return failure(head, { ...found.reason, isUnknown: false }, terminal);
-    const { nothing, images, leftOut, rest } = found;
-    const message = nothing === undefined ? {} : { message: nothing };
-    return { ...head, ...message, rows: await work(images), leftOut, rest };
+    const { nothing: message, images, leftOut, repositories, rest } = found;
+    const rows = await work(images);
+    return { ...head, ...definedFields({ message, repositories }), rows, leftOut, rest };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return failure(head, { code: error.code, detail: error.message, isUnknown: true }, terminal);

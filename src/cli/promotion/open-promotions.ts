@@ -48,7 +48,7 @@ export async function openPromotions(
       if (!execution.ok) return { ok: false, problems: inFile(origin, execution.problems) };
       return parsed({
         name,
-        source: spec.source.repository,
+        source: spec.source.repository ?? manyIn(spec),
         target: spec.target.repository,
         dryRun: spec.dryRun,
         timeout: spec.timeout,
@@ -66,6 +66,11 @@ export async function openPromotions(
     return parsed({ promotions: opened.flatMap((one) => (one.ok ? [one.value] : [])), close });
   await close();
   return wrong;
+}
+
+/** The entries of a promotion that takes from many repositories. */
+function manyIn({ source }: ImagePromotion['spec']): string {
+  return (source.repositories ?? []).map(({ from }) => from).join(', ');
 }
 
 /** The promotions of files, with the approvals, Secrets and ConfigMaps beside them. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/model/index.ts';
-import type { Progress } from '../../core/promotion/index.ts';
+import { rowName, type Progress } from '../../core/promotion/index.ts';
 import { bytesIn } from './report.ts';
 
 /** Milliseconds between two drawings: as often as an eye can follow. */
@@ -28,11 +28,12 @@ function lines({ images, write }: ProgressOptions): Progress & { readonly end: (
     onStep: () => undefined,
     onExpected: () => undefined,
     onBytes: () => undefined,
-    onResult: ({ tag, decision, reason, bytes }) => {
+    onResult: (result) => {
+      const { decision, reason, bytes } = result;
       done += 1;
       const why = reason === undefined ? '' : ` (${reason})`;
       const moved = bytes > 0 ? `, ${bytesIn(bytes)}` : '';
-      write(`[${done}/${images}] ${tag}: ${decision}${why}${moved}\n`);
+      write(`[${done}/${images}] ${rowName(result)}: ${decision}${why}${moved}\n`);
     },
     end: () => undefined,
   };

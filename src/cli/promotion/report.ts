@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { oneLine, type Digest, type ReasonCode } from '../../core/model/index.ts';
 import { API_VERSION } from '../../core/policy/index.ts';
-import { countResults, MAX_WAIVED, WHY_LEFT_OUT } from '../../core/promotion/index.ts';
+import { countResults, MAX_WAIVED, rowName, WHY_LEFT_OUT } from '../../core/promotion/index.ts';
 import type { ImageResult, LeftOut, PlannedImage, Rest } from '../../core/promotion/index.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { printDocument, type OutputFormat } from '../output.ts';
@@ -27,6 +27,12 @@ export interface ReportOptions<Row> {
   readonly reason?: ReasonCode;
   readonly isUnknown?: boolean;
   readonly rows: readonly Row[];
+  /** The repositories of a promotion that takes from many. */
+  readonly repositories?: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly nothing?: string;
+  }[];
   /** Tags that are not taken, and why. */
   readonly leftOut?: readonly LeftOut[] | undefined;
   /** The registry that wants to be left alone before the first image. */
@@ -41,8 +47,9 @@ export function reportPlans(plans: readonly ReportOptions<PlannedImage>[], forma
     );
   return plans
     .map((plan) => {
-      const rows = plan.rows.map((row) => [row.tag, short(row.digest), row.action, whatOf(row)]);
-      return `${headOf(plan)}\n${table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan))}${leftOutOf(plan)}${restOf(plan)}`;
+      const rows = plan.rows.map((row) => [rowName(row), short(row.digest), row.action, whatOf(row)]);
+      const shown = table(['TAG', 'DIGEST', 'PLAN', ''], rows, whyNone(plan));
+      return `${headOf(plan)}\n${shown}${placesOf(plan)}${leftOutOf(plan)}${restOf(plan)}`;
     })
     .join('\n');
 }
@@ -56,11 +63,18 @@ function restOf({ rest, ...plan }: ReportOptions<unknown>): string {
 /** Most tags that a table lists for one reason; a repository may have thousands. JSON and YAML list all of them. */
 const MAX_LEFT_OUT = 100;
 
+/** One line for each repository of a promotion that takes from many: where it goes, or why nothing of it does. */
+function placesOf({ repositories = [] }: ReportOptions<unknown>): string {
+  return repositories
+    .map(({ from, to, nothing }) => `  ${oneLine(from)} → ${oneLine(nothing ?? to)}\n`)
+    .join('');
+}
+
 /** One line for each reason why tags are not taken. */
 function leftOutOf({ leftOut = [] }: ReportOptions<unknown>): string {
   return [...Map.groupBy(leftOut, ({ why }) => why)]
     .map(([why, all]) => {
-      const tags = all.slice(0, MAX_LEFT_OUT).map(({ tag }) => oneLine(tag));
+      const tags = all.slice(0, MAX_LEFT_OUT).map((one) => oneLine(rowName(one)));
       const more = all.length - tags.length;
       const rest = more > 0 ? ` and ${String(more)} more, which -o json lists` : '';
       return `  left out as ${why} (${WHY_LEFT_OUT[why]}): ${tags.join(', ')}${rest}\n`;
@@ -70,16 +84,18 @@ function leftOutOf({ leftOut = [] }: ReportOptions<unknown>): string {
 
 export function reportResults(runs: readonly ReportOptions<ImageResult>[], format: OutputFormat): string {
   if (format !== 'text') {
-    const reported = runs.map(({ rows, isUnknown: _, leftOut: __, rest: ___, ...rest }) => ({
-      ...rest,
-      counts: countResults(rows),
-      images: rows,
-    }));
+    const reported = runs.map(
+      ({ rows, isUnknown: _, leftOut: __, rest: ___, repositories: ____, ...rest }) => ({
+        ...rest,
+        counts: countResults(rows),
+        images: rows,
+      }),
+    );
     return printDocument({ runs: reported }, format);
   }
   return runs
     .map((run) => {
-      const rows = run.rows.map((row) => [row.tag, short(row.digest), row.decision, becauseOf(row)]);
+      const rows = run.rows.map((row) => [rowName(row), short(row.digest), row.decision, becauseOf(row)]);
       const shown = table(['TAG', 'DIGEST', 'DECISION', ''], rows, whyNone(run));
       if (run.reason !== undefined) return `${headOf(run)}\n${shown}`;
       return `${headOf(run)}\n${shown}${summaryOf(run.rows)}\n${approvalForms(run.rows)}`;
@@ -188,7 +204,8 @@ export function approvalForms(rows: readonly ImageResult[]): string {
 }
 
 /** Who, why and until when are left empty, and refused as long as they are. */
-function formOf({ tag, digest, gateHash, blocking = [] }: ImageResult): string {
+function formOf(row: ImageResult): string {
+  const { digest, gateHash, blocking = [] } = row;
   const [, hex = ''] = digest?.split(':') ?? [];
   const form = stringify({
     apiVersion: API_VERSION,
@@ -208,5 +225,5 @@ function formOf({ tag, digest, gateHash, blocking = [] }: ImageResult): string {
   const left = blocking.length - MAX_WAIVED;
   const more =
     left > 0 ? `# ${left} more block it: an approval has no room for them, an exception does.\n` : '';
-  return `\nTo let ${tag} go on, complete this, put it beside the promotion and run again:\n---\n${more}${form}`;
+  return `\nTo let ${rowName(row)} go on, complete this, put it beside the promotion and run again:\n---\n${more}${form}`;
 }

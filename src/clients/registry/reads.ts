@@ -1,14 +1,17 @@
 import type { ByteBudget, RegistrySource } from '../../core/evidence/index.ts';
 import { formatReference, MAX_MANIFEST_BYTES, nameOf, type ImageRef } from '../../core/model/index.ts';
-import type { SourceRegistry } from '../../core/promotion/index.ts';
+import type { SideRegistry, SourceRegistry } from '../../core/promotion/index.ts';
 import { openBlob, readBlob } from './blob.ts';
 import { ownerIn, type Begin, type Call } from './call.ts';
 import { fault } from './fault.ts';
 import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
-import { readTags } from './tags.ts';
+import { readCatalog, readTags } from './tags.ts';
 
-export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry & Required<RegistrySource> {
+export function readsOver(
+  begin: Begin,
+  budget?: ByteBudget,
+): SourceRegistry & Required<RegistrySource> & Pick<SideRegistry, 'repositories'> {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
   const listing = (image: ImageRef, doing: string, signal: AbortSignal): Call =>
@@ -72,6 +75,8 @@ export function readsOver(begin: Begin, budget?: ByteBudget): SourceRegistry & R
     },
     tags: (repository, signal) =>
       heldListing(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),
+    repositories: (place, signal) =>
+      heldListing(begin('tags', `list the repositories of ${place.registry}`, place, signal), readCatalog),
     inTurn: (turn) => readsOver((...given) => ({ ...begin(...given), turn }), budget),
   };
 }

@@ -9,7 +9,7 @@ import {
   type Parsed,
   type Time,
 } from '../../core/model/index.ts';
-import { PUSHED_AT } from '../../core/promotion/index.ts';
+import { compileRoutes, parsePromotion, PUSHED_AT } from '../../core/promotion/index.ts';
 import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { EventOutcome, Receiver, ReceiverSettings, VerifyToken } from './ports.ts';
@@ -92,10 +92,22 @@ function receiverOf(
   return { ...receiver, auth: { ...rest, secret: () => text(secretFile) } };
 }
 
-/** The repository that a promotion takes from; none where it cannot be read. */
-function watchingOf({ metadata: { namespace = '', name }, spec }: KubeObject): WatchedSources {
-  const read = parseReference(textOf(objectOf(objectOf(spec).source).repository));
-  return { key: `${namespace}/${name}`, sources: read.ok ? [nameOf(read.value)] : [] };
+/** The repositories that a promotion takes from; none where it cannot be read. */
+function watchingOf({
+  apiVersion,
+  kind,
+  metadata: { namespace = '', name },
+  spec,
+}: KubeObject): WatchedSources {
+  const key = `${namespace}/${name}`;
+  const { repository, repositories } = objectOf(objectOf(spec).source);
+  const read = parseReference(textOf(repository));
+  if (repositories === undefined) return { key, sources: read.ok ? [nameOf(read.value)] : [] };
+  const many = parsePromotion({ apiVersion, kind, metadata: { name }, spec });
+  const routes = many.ok ? compileRoutes(many.value.spec) : undefined;
+  if (!routes?.ok) return { key, sources: [] };
+  const { routeOf } = routes.value;
+  return { key, sources: [], covers: (source) => routeOf(source) !== undefined };
 }
 
 async function annotate({ cluster, clock }: EventReceiverOptions, key: string): Promise<void> {

@@ -71,6 +71,8 @@ export type Trigger = ReturnType<typeof createTrigger>;
 export interface WatchedSources {
   readonly key: string;
   readonly sources: readonly string[];
+  /** Whether it takes from a repository besides: that of many, by name or glob. */
+  readonly covers?: (source: string) => boolean;
 }
 
 /**
@@ -81,8 +83,15 @@ export function watchersBySource(
   promotions: Iterable<WatchedSources>,
 ): (image: PushedImage) => readonly string[] {
   const watchers = new Map<string, string[]>();
-  for (const { key, sources } of promotions) {
+  const many: WatchedSources[] = [];
+  for (const promotion of promotions) {
+    const { key, sources, covers } = promotion;
+    if (covers) many.push(promotion);
     for (const source of new Set(sources)) watchers.set(source, [...(watchers.get(source) ?? []), key]);
   }
-  return (image) => watchers.get(nameOf(image)) ?? [];
+  return (image) => {
+    const source = nameOf(image);
+    const covering = many.filter(({ covers }) => covers?.(source)).map(({ key }) => key);
+    return [...(watchers.get(source) ?? []), ...covering];
+  };
 }

@@ -3,6 +3,7 @@ import { digestOf } from '../../core/model/index.ts';
 import {
   MAX_RECENT,
   MAX_RUN_IMAGES,
+  rowName,
   type ImageDecision,
   type ImagePromotionStatus,
   type RunImage,
@@ -46,9 +47,11 @@ export function changesOf(promotion: PromotionObject, before: ImagePromotionStat
     .toSorted((a, b) => Number(arrived(a)) - Number(arrived(b)));
   const failure = failureOf(run);
   const reported = [...news.map(fingerprint), ...(failure ? [failure.fingerprint] : [])];
-  const recent = fresh.slice(0, MAX_RECENT).map(({ tag, source: digest, decision, reason, message }) => ({
-    ...{ tag, digest, decision, reason, message, run: run.metadata.name, time },
-  }));
+  const recent = fresh
+    .slice(0, MAX_RECENT)
+    .map(({ repository, tag, source: digest, decision, reason, message }) => ({
+      ...{ repository, tag, digest, decision, reason, message, run: run.metadata.name, time },
+    }));
   return {
     events: [
       ...(failure && !known.has(failure.fingerprint) ? [failureEvent(promotion, failure)] : []),
@@ -66,8 +69,9 @@ function arrived({ decision }: RunImage): boolean {
 }
 
 /** The stored form of a decision. */
-function fingerprint({ tag, source = '', decision, reason = '' }: RunImage): string {
-  return shortHash([tag, source, decision, reason]);
+function fingerprint(row: RunImage): string {
+  const { source = '', decision, reason = '' } = row;
+  return shortHash([rowName(row), source, decision, reason]);
 }
 
 function shortHash(parts: readonly string[]): string {
@@ -97,9 +101,9 @@ function failureEvent(promotion: PromotionObject, { reason, message }: RunFailur
 }
 
 function imageEvent(promotion: PromotionObject, row: RunImage): RecordedEvent {
-  const { tag, source = '', decision, reason = decision, message } = row;
+  const { source = '', decision, reason = decision, message } = row;
   const [algorithm = '', hex = ''] = source.split(':');
-  const image = `${tag} (${algorithm}:${hex.slice(0, SHOWN_DIGITS)})`;
+  const image = `${rowName(row)} (${algorithm}:${hex.slice(0, SHOWN_DIGITS)})`;
   return {
     regarding: regarding(promotion),
     type: arrived(row) ? 'Normal' : 'Warning',

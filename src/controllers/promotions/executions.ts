@@ -12,7 +12,7 @@ import {
 import {
   entriesOf,
   openExecution,
-  rejudgeTarget,
+  rejudge,
   type OpeningContext,
   type ReadObject,
 } from '../../core/promotion/index.ts';
@@ -76,7 +76,7 @@ export function createRejudge(opening: ClusterOpening): NonNullable<ControllerPo
   const context = contextOf(opening);
   return async ({ namespace, name, spec, known }, signal) => {
     const read = readerOf(opening.cluster, namespace);
-    const judged = await rejudgeTarget({ spec, namespace, known, read }, context, signal);
+    const judged = await rejudge({ spec, namespace, known, read }, context, signal);
     return openedOr(`open the target of ImagePromotion ${namespace}/${name}`, judged);
   };
 }

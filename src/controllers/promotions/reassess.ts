@@ -1,8 +1,9 @@
 import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
-import { parseDigest, rfc3339 } from '../../core/model/index.ts';
+import { definedFields, parseDigest, rfc3339 } from '../../core/model/index.ts';
 import {
   MAX_MESSAGE_LENGTH,
   MAX_WATCHED,
+  rowName,
   type ImageAtTarget,
   type ImagePromotionStatus,
   type JudgedAtTarget,
@@ -27,16 +28,16 @@ export function watchExceptions(
   images: readonly RunImage[],
 ): Pick<ImagePromotionStatus, 'exceptions' | 'flagged'> {
   const arrived = images.filter(({ decision }) => decision === 'Promoted' || decision === 'Mirrored');
-  const tags = new Set(arrived.map(({ tag }) => tag));
-  const added = arrived.flatMap(({ tag, source, target = source, exceptionsUntil }) =>
+  const names = new Set(arrived.map(rowName));
+  const added = arrived.flatMap(({ repository, tag, source, target = source, exceptionsUntil }) =>
     target === undefined || exceptionsUntil === undefined
       ? []
-      : [{ tag, digest: target, until: exceptionsUntil }],
+      : [{ repository, tag, digest: target, until: exceptionsUntil }],
   );
-  const kept = exceptions.filter(({ tag }) => !tags.has(tag));
+  const kept = exceptions.filter((one) => !names.has(rowName(one)));
   return {
     exceptions: soonestFirst([...kept, ...added]),
-    flagged: flagged.filter(({ tag }) => !tags.has(tag)),
+    flagged: flagged.filter((one) => !names.has(rowName(one))),
   };
 }
 
@@ -59,12 +60,16 @@ export function knownAtTarget(
 ): readonly ImageAtTarget[] {
   const there = images.filter(({ decision }) => decision === 'Promoted' || decision === 'UpToDate');
   const all = [
-    ...there.map(({ tag, source = '', target = source }) => ({ tag, digest: target })),
+    ...there.map(({ repository, tag, source = '', target = source }) => ({
+      repository,
+      tag,
+      digest: target,
+    })),
     ...exceptions,
     ...flagged,
-  ].flatMap(({ tag, digest }): readonly ImageAtTarget[] => {
+  ].flatMap(({ repository, tag, digest }): readonly ImageAtTarget[] => {
     const parsed = parseDigest(digest);
-    return parsed ? [{ tag, digest: parsed }] : [];
+    return parsed ? [{ ...definedFields({ repository }), tag, digest: parsed }] : [];
   });
   return [...new Map(all.map((image) => [keyOf(image), image])).values()];
 }
@@ -86,7 +91,7 @@ export function rejudgeImages(
   const flagged = candidates.flatMap((one) => flagOf(one, now));
   const done = new Set(candidates.filter((one) => isDone(one, now)).map(keyOf));
   const listed = flagged.slice(0, MAX_WATCHED);
-  const old = new Set(before.map((one) => JSON.stringify([one.tag, one.digest, one.reason])));
+  const old = new Set(before.map((one) => JSON.stringify([rowName(one), one.digest, one.reason])));
   return {
     status: {
       exceptions: soonestFirst(exceptions.filter((one) => !done.has(keyOf(one)))),
@@ -95,12 +100,13 @@ export function rejudgeImages(
       lastJudgement: looked?.judgement ? lastJudgement(looked.judgement, looked.at) : status.lastJudgement,
     },
     events: listed
-      .filter((one) => !old.has(JSON.stringify([one.tag, one.digest, one.reason])))
+      .filter((one) => !old.has(JSON.stringify([rowName(one), one.digest, one.reason])))
       .map((one) => flagEvent(promotion, one)),
   };
 }
 
 interface Candidate {
+  readonly repository?: string;
   readonly tag: string;
   readonly digest: string;
   readonly until?: string;
@@ -117,17 +123,23 @@ function candidatesOf(
   const all = new Map<string, Candidate>();
   const add = (one: Candidate): void => void all.set(keyOf(one), { ...all.get(keyOf(one)), ...one });
   // Images that were flagged before come first, so that they are not cut.
-  for (const { tag, digest, reason } of flagged) add({ tag, digest, was: reason });
-  for (const { tag, digest, until } of exceptions) add({ tag, digest, until });
-  for (const judged of judgement?.judged ?? []) add({ tag: judged.tag, digest: judged.digest, judged });
+  for (const { reason, ...image } of flagged) add({ ...image, was: reason });
+  for (const exception of exceptions) add(exception);
+  for (const judged of judgement?.judged ?? [])
+    add({
+      ...definedFields({ repository: judged.repository }),
+      tag: judged.tag,
+      digest: judged.digest,
+      judged,
+    });
   return all;
 }
 
 function flagOf(candidate: Candidate, now: Date): Flagged {
-  const { tag, digest, judged } = candidate;
+  const { repository, tag, digest, judged } = candidate;
   if (judged?.state === 'well' || judged?.state === 'gone') return [];
   const reason = judged?.state === 'blocked' ? judged.reason.code : reasonByDate(candidate, now);
-  return reason === undefined ? [] : [{ tag, digest, reason }];
+  return reason === undefined ? [] : [{ repository, tag, digest, reason }];
 }
 
 function reasonByDate({ was, until }: Candidate, now: Date): string | undefined {
@@ -162,15 +174,16 @@ function isPast(until: string, now: Date): boolean {
   return Date.parse(until) < now.getTime();
 }
 
-function keyOf({ tag, digest }: { readonly tag: string; readonly digest: string }): string {
-  return `${tag}@${digest}`;
+function keyOf(image: Pick<Candidate, 'repository' | 'tag' | 'digest'>): string {
+  return `${rowName(image)}@${image.digest}`;
 }
 
 function soonestFirst(exceptions: Exceptions): Exceptions {
   return exceptions.toSorted((a, b) => Date.parse(a.until) - Date.parse(b.until)).slice(0, MAX_WATCHED);
 }
 
-function flagEvent(promotion: PromotionObject, { tag, reason }: Flagged[number]): RecordedEvent {
-  const note = `${tag} is at the target and would be blocked today`;
+function flagEvent(promotion: PromotionObject, flagged: Flagged[number]): RecordedEvent {
+  const { reason } = flagged;
+  const note = `${rowName(flagged)} is at the target and would be blocked today`;
   return { regarding: regarding(promotion), type: 'Warning', reason, action: 'Rejudge', note };
 }

@@ -2,7 +2,15 @@
 // Pure values and the functions that read and write them; imports nothing from `src/`.
 export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parseDigest } from './digest.ts';
 export type { Digest, DigestAlgorithm } from './digest.ts';
-export { formatReference, isPinned, isTag, nameOf, parseReference, pin } from './reference.ts';
+export {
+  formatReference,
+  isPinned,
+  isTag,
+  nameOf,
+  parseReference,
+  parseRepository,
+  pin,
+} from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
 export { ARTIFACT_MANIFESTS, isIndexType, isManifestType, MEDIA_TYPE } from './descriptor.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';

@@ -115,6 +115,14 @@ function nameProblem(registry: string, repository: string): string | undefined {
   return undefined;
 }
 
+/** Reads a repository with its host, normalised as {@link nameOf} writes it: a tag or digest is a problem. */
+export function parseRepository(text: string): Parsed<string> {
+  const ref = parseReference(text);
+  if (!ref.ok) return ref;
+  const isPlain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
+  return isPlain ? parsed(nameOf(ref.value)) : problem('', 'is a repository: leave out tag and digest');
+}
+
 /** The normalised name that policies match: host and repository, without tag and digest. */
 export function nameOf(ref: ImageRef): string {
   return `${ref.registry}/${ref.repository}`;

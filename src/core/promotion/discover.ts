@@ -11,9 +11,15 @@ import { CREATED } from './records/artifact.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
-import { claimedTime } from './selection/claimed-time.ts';
 import { cosignTag } from './selection/reserved-tags.ts';
-import { needsOf, nothingSelected, selectByAge, selectByName, WHY_LEFT_OUT } from './selection/select.ts';
+import {
+  claimedTime,
+  needsOf,
+  nothingSelected,
+  selectByAge,
+  selectByName,
+  WHY_LEFT_OUT,
+} from './selection/select.ts';
 import type { LeftOut } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
 

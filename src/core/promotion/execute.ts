@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
-import type { Digest, ImageRef } from '../model/index.ts';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { definedFields, type Digest, type ImageRef } from '../model/index.ts';
 import type { Approval } from './approval.ts';
 import { orFault } from './concurrency.ts';
 import { discover } from './discover.ts';
@@ -43,6 +43,8 @@ export interface Execution {
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'> {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Begins an image when fewer are under way than may be, also those of other executions; absent = as `maxParallelImages` has it. */
+  readonly limit?: LimitFunction | undefined;
   /** The same registries, reporting each request made through them; absent = requests are not counted. */
   readonly watched?: (onRequest: () => void) => Pick<StepParts, 'source' | 'target'>;
   /** Receives what is a bug. */
@@ -95,7 +97,7 @@ export function createExecution(parts: ExecutionParts): Execution {
             targetIsNew: (until) => isNew(one, until),
           }),
           requests: (tag) => requests.get(tag),
-          parallel: spec.maxParallelImages,
+          limit: parts.limit ?? pLimit(spec.maxParallelImages),
           restOf: restOver(parts, signal),
         },
         signal,
@@ -133,8 +135,9 @@ function listedOnce(source: StepParts['source'], from: ImageRef): ListTags {
 
 function asArrived(planned: PlannedImage): PlannedImage {
   if (planned.action !== 'Move') return planned;
-  const { tag, digest, expected } = planned;
-  return { tag, digest, expected, atTarget: expected, action: 'UpToDate', tidy: true };
+  const { repository, tag, digest, expected } = planned;
+  const arrived = { repository, tag, digest, expected, atTarget: expected };
+  return { ...definedFields(arrived), action: 'UpToDate', tidy: true };
 }
 
 /**

@@ -15,8 +15,9 @@ export type {
   WrittenStatement,
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
+export { compileRoutes, placesOf } from './selection/repositories.ts';
 export { WHY_LEFT_OUT, type LeftOut } from './selection/select.ts';
-export type { Candidate, Discovery, PlannedImage, Resolved } from './plan.ts';
+export { rowName, type Candidate, type Discovery, type PlannedImage, type Resolved } from './plan.ts';
 export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
 export type { ImageResult } from './result.ts';
 export type { Execution } from './execute.ts';
@@ -49,8 +50,7 @@ export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse
 export { PUSHED_AT } from './schema/parts.ts';
 export { promotionCrds } from './schema/crd.ts';
 export { nextRun } from './schedule.ts';
-export { openExecution } from './opening/open-execution.ts';
-export { rejudgeTarget } from './opening/rejudge-target.ts';
+export { openExecution, rejudge } from './opening/open.ts';
 export type { ImageAtTarget, JudgedAtTarget, TargetJudgement } from './opening/rejudge-target.ts';
 export type { OpeningContext, SideClient, SideRegistry } from './opening/context.ts';
 export { compileGrants, type Grant } from './opening/grants.ts';

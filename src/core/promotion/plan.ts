@@ -5,6 +5,8 @@ import type { LeftOut } from './selection/select.ts';
 
 /** A selected tag, with the digest it was resolved to once: from here on the run uses this digest only. */
 export interface Candidate {
+  /** The repository at the source, where a promotion takes from many. */
+  readonly repository?: string;
   readonly tag: string;
   readonly digest: Digest;
   /** The digest that it will have at the target: another one where platforms are left out of an index. */
@@ -40,6 +42,7 @@ export type PlannedImage = (Candidate & PlannedAction) | UnplannedImage;
 
 /** A tag about which something broke while it was read; the digest as far as it was resolved. */
 export interface UnplannedImage extends Partial<Candidate> {
+  /** Empty for a repository as a whole. */
   readonly tag: string;
   readonly action: 'Fail';
   readonly reason: ReasonCode;
@@ -58,6 +61,12 @@ export type Discovery =
       readonly leftOut?: readonly LeftOut[];
       /** The registry that wants to be left alone before the first image; absent = none does. */
       readonly rest?: Rest;
+      /** The repositories of a promotion that takes from many, with why one of them has no image. */
+      readonly repositories?: readonly {
+        readonly from: string;
+        readonly to: string;
+        readonly nothing?: string;
+      }[];
     }
   /** There is nothing to plan for a reason that a person should read, e.g. a repository that is not there. */
   | { readonly state: 'refused'; readonly reason: Reason };
@@ -92,6 +101,12 @@ function actionFor(candidate: Candidate, { onTagExists, mirroredBefore, tidies }
     case 'Fail':
       return { action: 'Block', reason: 'TagExists', message: `${existing} must not move` };
   }
+}
+
+/** How people read which image a row is about: the tag, and before it the repository where there are many. Unique in a run. */
+export function rowName({ repository, tag }: Pick<UnplannedImage, 'repository' | 'tag'>): string {
+  if (repository === undefined) return tag;
+  return tag === '' ? repository : `${repository}:${tag}`;
 }
 
 /** A digest as messages show it. */

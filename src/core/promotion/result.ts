@@ -8,7 +8,16 @@ import { MAX_BLOCKING, MAX_MESSAGE_LENGTH, MAX_RUN_IMAGES } from './schema/run.t
 export type AttachmentCounts = NonNullable<RunImage['attachments']>;
 
 type Shared =
-  'tag' | 'decision' | 'transient' | 'message' | 'backup' | 'gateHash' | 'approvedBy' | 'requests' | 'spared';
+  | 'repository'
+  | 'tag'
+  | 'decision'
+  | 'transient'
+  | 'message'
+  | 'backup'
+  | 'gateHash'
+  | 'approvedBy'
+  | 'requests'
+  | 'spared';
 
 /** One row of a run: the result for one tag, with the digest that it had when the run began. A status lists it as {@link runImage}. */
 export interface ImageResult extends Readonly<Pick<RunImage, Shared>> {
@@ -46,9 +55,10 @@ const DECIDED = {
 
 /** The result for an image for which no step was run: nothing moved. */
 export function plannedResult(planned: PlannedImage): ImageResult {
-  const { tag, digest, expected } = planned;
+  const { repository, tag, digest, expected } = planned;
   const { reason, message } = 'reason' in planned ? planned : {};
   return definedFields({
+    repository,
     tag,
     digest,
     targetDigest: expected === digest ? undefined : expected,

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import type { LimitFunction } from 'p-limit';
 import { definedFields, Fault, type Clock, type Reason } from '../model/index.ts';
 import type { CopyProgress } from './copy/copy.ts';
 import type { PlannedImage, Resolved } from './plan.ts';
@@ -15,8 +15,8 @@ export interface RunParts extends Omit<Waiting, 'onRest'> {
   /** Requests made to the two registries for an image so far; absent where they are not counted. */
   readonly requests?: (tag: string) => number | undefined;
   readonly arrivedAs: 'Mirrored' | 'Promoted';
-  /** Most images under way at the same time. */
-  readonly parallel: number;
+  /** Lets only so many images be under way at the same time. */
+  readonly limit: LimitFunction;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Receives what is a bug; the image then has failed, and no other. */
@@ -32,10 +32,9 @@ export async function runPlan(
   parts: RunParts,
   signal: AbortSignal,
 ): Promise<readonly ImageResult[]> {
-  const limit = pLimit(parts.parallel);
   return Promise.all(
     planned.map((image) =>
-      limit(async () => {
+      parts.limit(async () => {
         const isOpen = image.action === 'Move' || (image.action === 'UpToDate' && image.tidy);
         const result = isOpen ? await runImage(image, parts, signal) : plannedResult(image);
         parts.progress.onResult(result);

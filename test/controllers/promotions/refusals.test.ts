@@ -75,7 +75,8 @@ describe('a promotion that the settings refuse', () => {
       await (await executions.open({ ...subject, ...run }, signal)).close();
       // A Job has no login that could be withheld.
       expect(await createExecutions(withoutLogins(opening)).check(subject, signal)).to.equal(undefined);
-      const into = { ...spec, source: spec.target, target: spec.source };
+      const { source, target } = spec;
+      const into = { ...spec, source: target, target: { ...source, repository: source.repository ?? '' } };
       const refused: unknown = await executions
         .open({ namespace: 'team-a', spec: into, ...run }, signal)
         .catch((error: unknown) => error);

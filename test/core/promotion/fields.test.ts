@@ -7,6 +7,22 @@ import {
 } from '../../../src/core/promotion/index.ts';
 import { specFields } from '../../support/crd.ts';
 import {
+  ENTRY,
+  entryRows,
+  fill,
+  flag,
+  long,
+  many,
+  objectName,
+  oneOf,
+  someDuration,
+  tagRows,
+  texts,
+  url,
+  within,
+  type Rows,
+} from './field-rows.ts';
+import {
   digestOfLetter,
   pathsOf,
   promotionObject,
@@ -14,40 +30,6 @@ import {
   valueOf,
   type Written,
 } from '../../support/promotions/promotions.ts';
-
-/** Values that a field accepts, the last of them not its default, and values that it refuses. */
-interface Row {
-  readonly takes: readonly unknown[];
-  readonly refuses: readonly unknown[];
-  /** Other required fields, by field. */
-  readonly beside?: Written;
-}
-type Rows = Readonly<Record<string, Row>>;
-
-const long = (length: number): string => 'a'.repeat(length);
-const many = <T>(length: number, value: T): readonly T[] => Array.from({ length }, () => value);
-
-const flag: Row = { takes: [true, false], refuses: ['true', 1, null] };
-const objectName: Row = { takes: ['push'], refuses: ['', long(254), 7] };
-const someDuration: Row = { takes: ['1h30m', '5m'], refuses: ['-1h', '30', '30d', '', 5] };
-const oneOf = (...takes: readonly string[]): Row => ({
-  takes,
-  refuses: ['Perhaps', takes[0]!.toLowerCase(), ''],
-});
-const url: Row = {
-  takes: ['https://sigstore.example.com', 'http://localhost:8080/path'],
-  refuses: ['sigstore.example.com', 'ftp://a', 'https://user@a', 'https://a?token=b', ''],
-};
-const within = (low: number, high: number): Row => ({
-  takes: [low, high],
-  refuses: [low - 1, high + 1, 1.5, String(low)],
-});
-const texts = (good: string, bad: readonly unknown[], most: number): Row => ({
-  takes: [[], [good]],
-  refuses: [...bad.map((one) => [one]), many(most + 1, good), good],
-});
-const fill = (rows: Rows, beside: Written): Rows =>
-  Object.fromEntries(Object.entries(rows).map(([field, row]) => [field, { beside, ...row }]));
 
 const sideRows = (side: string): Rows => ({
   [`${side}.repository`]: {
@@ -85,22 +67,10 @@ const signRows = (block: string): Rows => {
 };
 
 const PROMOTION: Rows = {
+  ...entryRows,
   ...sideRows('source'),
   ...sideRows('target'),
-  ...fill(
-    {
-      'tags.semver': texts('>=22 <25', ['', '>>', 22], 16),
-      'tags.include': texts('^\\d', ['', '(', 'a{1000}{1000}', long(257)], 16),
-      'tags.exclude': texts('-rc', ['', '(', '(?=a)', long(257)], 16),
-      'tags.explicit': texts('22.1.0', ['', '-a', 'a b', 'mirror-history', long(129)], 256),
-      'tags.newest.count': within(1, 1000),
-      'tags.newest.by': { ...oneOf('Semver', 'Created'), beside: { 'tags.newest.count': 1 } },
-      'tags.scheme': oneOf('Semver', 'Calendar', 'Any'),
-      'tags.suffix': oneOf('Prerelease', 'Newer'),
-      'tags.minAge': someDuration,
-    },
-    { 'tags.include': ['.'] },
-  ),
+  ...tagRows('tags', {}),
   'platforms.keep': texts('linux/arm/v7', ['linux', 'Linux/amd64', 'linux/amd64/', '*'], 32),
   'platforms.missing': oneOf('Fail', 'Skip'),
   'attachments.carry': oneOf('All', 'None'),
@@ -199,7 +169,11 @@ const KINDS = [
     plural: 'imagepromotions',
     rows: PROMOTION,
     parse: parsePromotion,
-    spec: (field: string) => promotionSpec(field.startsWith('mirror.') ? { mirror: {} } : {}),
+    spec: (field: string) =>
+      promotionSpec({
+        ...(field.startsWith('mirror.') && { mirror: {} }),
+        ...(field.startsWith(ENTRY) && { source: {} }),
+      }),
     // The schema of authorities is that of ImagePolicy, and tested there.
     elsewhere: 'promote.scan.authorities[]',
   },

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import pLimit from 'p-limit';
 import { digestOf, Fault, type Reason } from '../../../src/core/model/index.ts';
 import type { PlannedImage } from '../../../src/core/promotion/plan.ts';
 import { SILENT } from '../../support/promotions/silent.ts';
@@ -68,7 +69,7 @@ async function run(
         targetIsNew: () => Promise.resolve(false),
       }),
       arrivedAs: 'Promoted',
-      parallel: 4,
+      limit: pLimit(4),
       restOf: () => Promise.resolve({ side: 'source', ms: 0 }),
       pause: (ms) => {
         pauses.push(ms);
@@ -233,7 +234,7 @@ describe('a run', () => {
           return { status: 'succeeded' };
         },
       },
-      { parallel: 3 },
+      { limit: pLimit(3) },
     );
     expect(most).to.equal(3);
   });
@@ -264,7 +265,7 @@ describe('a run', () => {
             return Promise.reject(fault(true));
           },
         },
-        { parallel: 1 },
+        { limit: pLimit(1) },
         over.signal,
       );
       expect(results.map((row) => [row.decision, row.reason])).to.deep.equal([

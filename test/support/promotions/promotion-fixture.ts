@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
+  openExecution,
   parsePromotion,
+  rejudge,
   type Approval,
   type Execution,
   type ImageAtTarget,
@@ -22,8 +24,6 @@ import { compilePolicy } from '../../../src/core/policy/index.ts';
 import type { CompiledPolicy, Labels, TrustRoots } from '../../../src/core/policy/index.ts';
 import { openJudging } from '../../../src/serve/judging.ts';
 import type { OpenJudging } from '../../../src/serve/parts.ts';
-import { openExecution } from '../../../src/core/promotion/opening/open-execution.ts';
-import { rejudgeTarget } from '../../../src/core/promotion/opening/rejudge-target.ts';
 import type { Entries } from '../../../src/core/promotion/opening/secrets.ts';
 import { startRegistry, type EmbeddedRegistry, type RegistryOptions } from '../registry/index.ts';
 
@@ -189,7 +189,7 @@ export async function openPromotionFixture(
     open,
     rejudge: async ({ spec, secrets = {}, known = [], namespace = 'platform' }) =>
       valueOf(
-        await rejudgeTarget(
+        await rejudge(
           {
             spec: specOf(spec),
             namespace,

@@ -85,6 +85,20 @@ export function listTags(store: Store, name: string, url: URL): Reply {
   return json(200, { name, tags: page }, more ? { link: `<${next}>; rel="next"` } : {});
 }
 
+/** The repositories of the registry (distribution project, "Listing Repositories"). */
+export function listRepositories(store: Store, url: URL): Reply {
+  const last = url.searchParams.get('last') ?? '';
+  const after = [...store.keys()].sort().filter((name) => name > last);
+  const size = Number(url.searchParams.get('n') ?? after.length);
+  const repositories = after.slice(0, size);
+  const next = `/v2/_catalog?n=${String(size)}&last=${repositories.at(-1) ?? ''}`;
+  return json(
+    200,
+    { repositories },
+    after.length > repositories.length ? { link: `<${next}>; rel="next"` } : {},
+  );
+}
+
 /** The referrers API (distribution spec 1.1, "Listing Referrers"). */
 export function listReferrers({ store, name, request: { url }, listing }: Place, digest: string): Reply {
   if (!listing.referrersApi) return failure(404, 'NOT_FOUND');

@@ -5,6 +5,7 @@ import {
   deleteManifest,
   getManifest,
   listReferrers,
+  listRepositories,
   listTags,
   pushManifest,
   type ListingOptions,
@@ -44,9 +45,15 @@ export async function route({ store, guard, listing }: Rooms, request: RegistryR
   const refusal = guard.check(request, name);
   if (refusal) return refusal;
   if (name === undefined) {
-    return pathname === '/v2/' ? json(200, {}, API_VERSION) : failure(404, 'NOT_FOUND');
+    return routeAll(store, request.url);
   }
   const handle = HANDLERS[`${request.method.replace('HEAD', 'GET')} ${part}`];
   if (handle) return handle({ store, name, request, listing, mayPull: guard.mayPull }, rest);
   return part === 'blobs/uploads' ? continueUpload(store, name, rest, request) : failure(404, 'NOT_FOUND');
+}
+
+/** Answers a request that is about no repository. */
+function routeAll(store: Store, url: URL): Reply {
+  if (url.pathname === '/v2/_catalog') return listRepositories(store, url);
+  return url.pathname === '/v2/' ? json(200, {}, API_VERSION) : failure(404, 'NOT_FOUND');
 }

@@ -2,7 +2,7 @@
  * A plan, pinned in the status of its run: one row for each image that is not done. A run that is begun again uses these rows
  * and resolves nothing a second time, so that exactly the planned, judged and approved images are promoted.
  */
-import { parseDigest } from '../../../core/model/index.ts';
+import { definedFields, parseDigest } from '../../../core/model/index.ts';
 import {
   backupTag,
   type Approval,
@@ -23,9 +23,17 @@ type PendingImage = NonNullable<ImagePromotionRunStatus['pending']>[number];
 
 /** The row of a status for a pin. Only images with work are pinned. */
 export function pendingImage({ planned, gateHash }: Pin): PendingImage {
-  const { tag, digest, expected, atTarget } = planned;
+  const { repository, tag, digest, expected, atTarget } = planned;
   const action = actionOf(planned);
-  return { tag, digest, expected: expected === digest ? undefined : expected, atTarget, action, gateHash };
+  return {
+    repository,
+    tag,
+    digest,
+    expected: expected === digest ? undefined : expected,
+    atTarget,
+    action,
+    gateHash,
+  };
 }
 
 /** The pins of a status, in the order of the plan. What cannot be read is left out. */
@@ -37,6 +45,7 @@ export function readPins({
 }
 
 function readPin({
+  repository,
   tag,
   action,
   gateHash,
@@ -47,7 +56,7 @@ function readPin({
   const atTarget = parseDigest(row.atTarget);
   if (tag === undefined || !digest || !expected || (row.atTarget !== undefined && !atTarget))
     return undefined;
-  const planned = plannedBy(action, { tag, digest, expected, ...(atTarget && { atTarget }) });
+  const planned = plannedBy(action, definedFields({ repository, tag, digest, expected, atTarget }));
   return planned && { planned, ...(gateHash !== undefined && { gateHash }) };
 }
 

@@ -2,6 +2,7 @@ import type { RecordedEvent } from '../../../clients/kubernetes/index.ts';
 import { conditionOf, rfc3339, type Reason, type Condition } from '../../../core/model/index.ts';
 import {
   nextRun,
+  rowName,
   type ImageDecision,
   type ImagePromotionRunStatus,
   type ImagePromotionSpec,
@@ -57,6 +58,7 @@ function absorb(
 ): Absorbed {
   const { status: ran = {} } = run.object;
   const { completionTime = '', counts = status.counts, conditions = [], images = [] } = ran;
+  const { plan = { repositories: status.repositories } } = ran;
   const { reported, recent, fresh, ...changes } = changesOf(promotion, status, run.object);
   const complete = conditions.some(({ type, status: is }) => type === 'Complete' && is === 'True');
   return {
@@ -64,6 +66,7 @@ function absorb(
       ...status,
       lastRun: { name: run.name, generation: run.generation, completionTime },
       counts,
+      repositories: plan.repositories,
       lastSuccessfulTime: complete ? completionTime : status.lastSuccessfulTime,
       told: [...reported],
       recent: [...recent],
@@ -213,7 +216,7 @@ function flaggedOf(status: ImagePromotionStatus): Answer {
   if (!first && unreadable)
     return ['Unknown', unreadable.reason, `Of what is at the target, ${unreadable.text}`];
   if (!first) return ['False', 'NoneFlagged', 'Nothing is known that would block what is at the target.'];
-  const names = flagged.slice(0, MAX_NAMED).map(({ tag, reason }) => `${tag} (${reason})`);
+  const names = flagged.slice(0, MAX_NAMED).map((one) => `${rowName(one)} (${one.reason})`);
   const left = flaggedIn(status) - names.length;
   const more = left > 0 ? `, and ${String(left)} more` : '';
   const blocked = `What is at the target would be blocked today: ${names.join(', ')}${more}.`;

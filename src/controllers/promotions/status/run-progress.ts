@@ -1,15 +1,17 @@
-import type { Reason } from '../../../core/model/index.ts';
+import { definedFields, type Reason } from '../../../core/model/index.ts';
 import {
   COUNTED,
   countResults,
   cutRunImages,
   MAX_PINS,
   plannedResult,
+  rowName,
   runImage,
   type Discovery,
   type ImagePromotionRunStatus,
   type ImageResult,
   type LeftOut,
+  type PlannedImage,
 } from '../../../core/promotion/index.ts';
 import { isWork, pendingImage, readPins, type Pin } from '../run/pins.ts';
 
@@ -48,7 +50,8 @@ export function planProgress(
   discovery: Discovery,
 ): { readonly ok: true; readonly progress: RunProgress } | { readonly ok: false; readonly reason: Reason } {
   if (discovery.state === 'refused') return { ok: false, reason: discovery.reason };
-  const { images, nothing, leftOut } = discovery;
+  const { nothing, leftOut, repositories } = discovery;
+  const images = repositories ? asManyAsFit(discovery.images) : discovery.images;
   const pins = images.filter(isWork).map((planned): Pin => ({ planned }));
   const work = pins.length;
   if (work > MAX_PINS) {
@@ -62,6 +65,7 @@ export function planProgress(
     candidates: images.length,
     upToDate: images.filter(({ action }) => action === 'UpToDate').length,
     work,
+    repositories: repositories?.length,
     leftOut: leftOut?.filter(({ why }) => RANKED.has(why)).length,
     nothing,
     overwrites: overwrites.length > 0 ? overwrites.slice(0, MAX_OVERWRITES) : undefined,
@@ -71,6 +75,29 @@ export function planProgress(
   // Images without work are recorded at once.
   for (const image of images) if (!isWork(image)) progress.record(plannedResult(image));
   return { ok: true, progress };
+}
+
+/**
+ * Bytes that the pins of a run from many repositories may have as JSON: an object of etcd has 1.5 MiB at most, and each of them names
+ * its repository.
+ */
+const MAX_PIN_BYTES = 900_000;
+
+/** Of a plan with more work than one run takes, the first part; what is left fails for now, and the next run begins with it. */
+function asManyAsFit(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  const message = `one run takes ${String(MAX_PINS)} images, and less where names are long; the next run takes this one`;
+  let [pins, bytes] = [0, 0];
+  return images.map((image) => {
+    if (!isWork(image)) return image;
+    pins += 1;
+    bytes += JSON.stringify(pendingImage({ planned: image })).length + 1;
+    if (pins <= MAX_PINS && bytes <= MAX_PIN_BYTES) return image;
+    const { repository, tag, digest } = image;
+    return {
+      ...definedFields({ repository, tag, digest }),
+      ...{ action: 'Fail', reason: 'LimitExceeded', message, transient: true },
+    };
+  });
 }
 
 /** Continues from the progress that a status holds, with its plan. */
@@ -86,25 +113,26 @@ export function missingImages({ counts, ...pinned }: ImagePromotionRunStatus): n
 }
 
 function progressOf(planned: readonly Pin[], plan: Plan, before: ImagePromotionRunStatus): RunProgress {
-  const pins = new Map(planned.map((pin) => [pin.planned.tag, pin]));
-  const rows = new Map(before.images?.map((row) => [row.tag, row]));
+  const pins = new Map(planned.map((pin) => [rowName(pin.planned), pin]));
+  const rows = new Map(before.images?.map((row) => [rowName(row), row]));
   const recorded = new Set<string>();
   const counts = { ...(before.counts ?? countResults([])) };
   let { cut = 0, requests = 0, bytes = 0, spared = { mounted: 0, skipped: 0 } } = before;
 
-  const replaceWaiting = (tag: string): void => {
+  const replaceWaiting = (name: string): void => {
     counts.awaitingApproval -= 1;
-    if (!rows.delete(tag)) cut -= 1;
+    if (!rows.delete(name)) cut -= 1;
   };
   const record = (result: ImageResult): void => {
-    if (recorded.has(result.tag)) return;
-    recorded.add(result.tag);
-    const pin = pins.get(result.tag);
-    if (pin?.gateHash !== undefined) replaceWaiting(result.tag);
+    const name = rowName(result);
+    if (recorded.has(name)) return;
+    recorded.add(name);
+    const pin = pins.get(name);
+    if (pin?.gateHash !== undefined) replaceWaiting(name);
     if (pin) settle(pins, pin, result);
     const counted = COUNTED[result.decision];
     if (counted) counts[counted] += 1;
-    rows.set(result.tag, runImage(result));
+    rows.set(name, runImage(result));
     requests += result.requests ?? 0;
     bytes += result.bytes;
     const { mounted, skipped } = result.spared ?? { mounted: 0, skipped: 0 };
@@ -128,6 +156,7 @@ function progressOf(planned: readonly Pin[], plan: Plan, before: ImagePromotionR
 
 /** An image that is done needs no pin; one that waits is pinned with what the gates found. */
 function settle(pins: Map<string, Pin>, { planned }: Pin, { decision, gateHash }: ImageResult): void {
-  if (decision === 'AwaitingApproval' && gateHash !== undefined) pins.set(planned.tag, { planned, gateHash });
-  else pins.delete(planned.tag);
+  const name = rowName(planned);
+  if (decision === 'AwaitingApproval' && gateHash !== undefined) pins.set(name, { planned, gateHash });
+  else pins.delete(name);
 }

@@ -2,6 +2,7 @@ import { conditionOf, rfc3339, type Reason, type ConditionContent } from '../../
 import {
   MAX_CONSIDERED,
   phaseOf,
+  rowName,
   type ImagePromotionRunStatus,
   type RunImage,
 } from '../../../core/promotion/index.ts';
@@ -199,5 +200,5 @@ function many(count: number): string {
 function named(row: RunImage | undefined): string {
   if (!row) return '';
   const because = row.message === undefined ? '' : ` ${row.message}`;
-  return `, first ${row.tag}: ${row.reason ?? ''}${because}`.replace(/\.$/, '');
+  return `, first ${rowName(row)}: ${row.reason ?? ''}${because}`.replace(/\.$/, '');
 }

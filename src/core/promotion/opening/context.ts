@@ -19,6 +19,11 @@ import type { IdentityToken } from './secrets.ts';
 export interface SideRegistry extends TargetRegistry {
   /** The same registry. It also calls `onRequest` for each request; that must not throw. */
   watched(onRequest: () => void): SideRegistry;
+  /**
+   * The names of all its repositories, as far as it shows them to the login for `place`; `undefined` = it has no such list. Few
+   * registries have one.
+   */
+  repositories(place: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /** What is read of the same registry, where requests wait for a connection in this turn. */
   inTurn(turn: Turn): RegistrySource;
 }

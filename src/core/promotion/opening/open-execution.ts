@@ -1,3 +1,4 @@
+import type { LimitFunction } from 'p-limit';
 import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../model/index.ts';
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution, type Execution } from '../execute.ts';
@@ -18,15 +19,17 @@ export interface PromotionToOpen extends NamespacedPromotion {
   /** The UID of its object; absent from the command line. */
   readonly promotionUID?: string;
   readonly startedAt: Date;
+  /** Shared with other executions of the same run. */
+  readonly limit?: LimitFunction;
 }
 
-/** Opens a promotion: its sides with their logins, its signer, its scanner. Problems name the field. */
-export async function openExecution(
+/** Opens a promotion of one repository. */
+export async function openOne(
   promotion: PromotionToOpen,
   context: OpeningContext,
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
-  const { spec, run, startedAt, promotionUID } = promotion;
+  const { spec, run, startedAt, promotionUID, limit } = promotion;
   const read = await readOwner(promotion, signal);
   if (!read.ok) return read;
   const owner = read.value;
@@ -48,7 +51,7 @@ export async function openExecution(
   const asked = { runUID: run.uid, promotionUID, promotion: run.name, spec, policies: policies.value };
   return parsed(
     createExecution({
-      ...{ spec, run, startedAt, clock, pause, report },
+      ...{ spec, run, startedAt, clock, pause, report, limit },
       scope: runScope(asked),
       source: from.registry,
       target: to.registry,
@@ -96,7 +99,8 @@ export function scannerOf(
   return scanner({ keychain, insecureHosts, ca, ownLogins, serverUrl: scan.server });
 }
 
-async function policiesOf(
+/** The policies that a promotion names, as they are in force. */
+export async function policiesOf(
   { promote }: ImagePromotionSpec,
   { policies }: OpeningContext,
   signal: AbortSignal,

@@ -15,7 +15,7 @@ import { readOwner, type NamespacedPromotion } from './secrets.ts';
 import { judgeOn, openSide } from './side.ts';
 
 /** What is judged again. */
-interface PromotionToRejudge extends NamespacedPromotion {
+export interface PromotionToRejudge extends NamespacedPromotion {
   readonly known: readonly ImageAtTarget[];
 }
 
@@ -37,7 +37,7 @@ export async function rejudgeTarget(
   const given = { material: owner.material, roots: context.roots };
   const signer = await openSigner(spec, owner, context);
   const [place, side, reports, own] = [
-    parseReference(spec.source.repository),
+    parseReference(spec.source.repository ?? ''),
     await openSide('target', { side: spec.target, owner, needs: [] }, context, signal),
     reportPolicy(spec, given),
     signer.ok ? ownPolicy(signer.value, given) : signer,
@@ -89,6 +89,8 @@ const GIVE_UP_AFTER = 8;
 
 /** An image at the target. */
 export interface ImageAtTarget {
+  /** Its repository at the source, where there are many. */
+  readonly repository?: string;
   readonly tag: string;
   readonly digest: Digest;
 }

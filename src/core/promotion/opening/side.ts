@@ -66,7 +66,7 @@ export async function openSide(
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
-  const read = parseReference(side.repository);
+  const read = parseReference(side.repository ?? '');
   if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
   const { registry: host, repository } = read.value;
   const place: ImageRef = { registry: host, repository };

@@ -28,6 +28,7 @@ const KINDS: readonly DocumentedKind[] = [
     columns: [
       { name: 'Source', type: 'string', jsonPath: '.spec.source.repository' },
       { name: 'Target', type: 'string', jsonPath: '.spec.target.repository' },
+      { name: 'Repositories', type: 'integer', jsonPath: '.status.repositories' },
       { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
       { name: 'Promoted', type: 'integer', jsonPath: '.status.counts.promoted' },
       { name: 'Blocked', type: 'integer', jsonPath: '.status.counts.blocked' },

@@ -1,4 +1,4 @@
-import { failed, nameOf, parsed, parseReference, parseWith, problem } from '../../model/index.ts';
+import { failed, parsed, parseRepository, parseWith, problem } from '../../model/index.ts';
 import type { Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
@@ -10,6 +10,7 @@ import type {
   PromotionApproval,
   ScanSpec,
 } from '../schema.ts';
+import { compileRoutes } from '../selection/repositories.ts';
 import { compileTagFilter } from '../selection/tag-filter.ts';
 
 /** Reads an ImagePromotion, or lists everything that is wrong with it by field path (`spec.tags.semver[0]`). */
@@ -52,19 +53,20 @@ const under = (path: string, problems: readonly Problem[]): readonly Problem[] =
   problems.map((one) => ({ path: `${path}.${one.path}`, message: one.message }));
 
 /** Both sides are repositories, and not the same one under two spellings. */
-function placeProblems({ source, target }: ImagePromotionSpec): readonly Problem[] {
-  const from = parseRepository('source.repository', source.repository);
-  const to = parseRepository('target.repository', target.repository);
-  if (!from.ok || !to.ok) return failed([from, to]).problems;
+function placeProblems(spec: ImagePromotionSpec): readonly Problem[] {
+  const { source, target } = spec;
+  const to = repositoryAt('target.repository', target.repository);
+  const from =
+    source.repository === undefined ? undefined : repositoryAt('source.repository', source.repository);
+  if (!to.ok || from?.ok === false) return failed(from ? [from, to] : [to]).problems;
+  if (!from) return failed([compileRoutes(spec)]).problems;
   if (from.value !== to.value) return [];
   return [{ path: 'target.repository', message: 'is the same repository as that of the source' }];
 }
 
-function parseRepository(path: string, text: string): Parsed<string> {
-  const ref = parseReference(text);
-  if (!ref.ok) return { ok: false, problems: ref.problems.map(({ message }) => ({ path, message })) };
-  const isPlain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
-  return isPlain ? parsed(nameOf(ref.value)) : problem(path, 'is a repository: leave out tag and digest');
+function repositoryAt(path: string, text: string): Parsed<string> {
+  const read = parseRepository(text);
+  return read.ok ? read : { ok: false, problems: read.problems.map(({ message }) => ({ path, message })) };
 }
 
 /** What is wrong with exceptions and authorities by themselves; keys in Secrets and ConfigMaps are read by the run. */

@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { conditions, count, digest, stamp, tag } from './parts.ts';
-import { countsSchema, DECISIONS, imageMessage, MAX_RUN_IMAGES } from './run.ts';
+import {
+  countsSchema,
+  DECISIONS,
+  fromRepository,
+  imageMessage,
+  MAX_RUN_IMAGES,
+  runImageSchema,
+} from './run.ts';
 
 /** How many images at the target are watched for exceptions that expire, and named when they would be blocked. */
 export const MAX_WATCHED = 100;
@@ -26,6 +33,7 @@ export const promotionStatusSchema = z.strictObject({
     .optional()
     .describe('Value of the annotation that asked last and was answered.'),
   counts: countsSchema.optional().describe('What the last run came to.'),
+  repositories: count.optional().describe('Repositories that the last run found, where there are many.'),
   activeRun: z.string().max(253).optional().describe('Name of the run that is under way.'),
   lastRun: z
     .strictObject({
@@ -41,12 +49,12 @@ export const promotionStatusSchema = z.strictObject({
     .optional()
     .describe('Fingerprints of the decisions that events have reported.'),
   exceptions: z
-    .array(z.strictObject({ tag, digest, until: stamp }))
+    .array(z.strictObject({ repository: fromRepository, tag, digest, until: stamp }))
     .max(MAX_WATCHED)
     .optional()
     .describe('Images that an exception let pass, soonest to expire first.'),
   flagged: z
-    .array(z.strictObject({ tag, digest, reason: z.string().max(64) }))
+    .array(z.strictObject({ repository: fromRepository, tag, digest, reason: z.string().max(64) }))
     .max(MAX_WATCHED)
     .optional()
     .describe('Images at the target that would be blocked today.'),
@@ -71,7 +79,8 @@ export const promotionStatusSchema = z.strictObject({
   recent: z
     .array(
       z.strictObject({
-        tag,
+        repository: fromRepository,
+        tag: runImageSchema.shape.tag,
         digest: digest.optional(),
         decision: z.enum(DECISIONS),
         reason: z.string().max(64).optional().describe('A code of docs/reference/reasons.md.'),

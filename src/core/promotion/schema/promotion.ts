@@ -9,7 +9,7 @@ import {
   unjudgedFields,
 } from '../../policy/index.ts';
 import { choice, flag, list, localRef, objectName } from './parts.ts';
-import { attachmentsSchema, platformsSchema, tagsSchema } from './selection.ts';
+import { attachmentsSchema, platformsSchema, repositoriesSchema, tagsSchema } from './selection.ts';
 
 const url = z
   .string()
@@ -85,8 +85,9 @@ const signSchema = exactlyOne(
   ['secretRef', 'keyless'],
 );
 
-const side = z.strictObject({
-  repository: z.string().min(1).max(255).describe('Host and repository, without tag and digest.'),
+const repository = z.string().min(1).max(255).describe('Host and repository, without tag and digest.');
+/** How a registry is logged in to, and spoken with. */
+const access = {
   secretRef: localRef
     .optional()
     .describe(
@@ -104,6 +105,16 @@ const side = z.strictObject({
     false,
     'Speak http with this registry, which the settings have to name: `registries.insecure`.',
   ),
+};
+const source = exactlyOne(
+  z.strictObject({ repository: repository.optional(), repositories: repositoriesSchema, ...access }),
+  ['repository', 'repositories'],
+);
+const target = z.strictObject({
+  repository: repository.describe(
+    'Host and repository, without tag and digest. With `source.repositories` what the repositories go below: `docker.io/library/node` goes to `<repository>/library/node`, unless its entry says `to`.',
+  ),
+  ...access,
 });
 
 const mirror = z.strictObject({
@@ -150,7 +161,7 @@ const RULES = {
     message: 'needs exactly one of mirror, promote',
   },
   twoPlaces: {
-    rule: 'self.source.repository != self.target.repository',
+    rule: '!has(self.source.repository) || self.source.repository != self.target.repository',
     message: 'source and target are the same repository',
   },
   someTime: { rule: "duration(self.timeout) > duration('0s')", message: 'timeout leaves no time' },
@@ -159,8 +170,8 @@ const RULES = {
 /** The `spec` of an ImagePromotion. */
 export const promotionSpecSchema = z
   .strictObject({
-    source: side.describe('Where images come from.'),
-    target: side.describe('Where they go; tags keep their names.'),
+    source: source.describe('Where images come from.'),
+    target: target.describe('Where they go; tags keep their names.'),
     tags: tagsSchema.describe('Which tags.'),
     platforms: platformsSchema
       .default({ keep: [], missing: 'Fail' })

@@ -21,7 +21,7 @@ export const MAX_BLOCKING = 20;
 
 /** A run in numbers. */
 export const countsSchema = z.strictObject({
-  candidates: count.describe('Tags that were selected.'),
+  candidates: count.describe('Tags that were selected, and repositories that could not be read.'),
   promoted: count.describe('Images that arrived, mirrored or promoted.'),
   upToDate: count.describe('Images that were there already.'),
   skipped: count.describe('Images that were left alone.'),
@@ -39,9 +39,23 @@ const sparedSchema = z
   })
   .describe('Bytes that did not have to travel.');
 
+/** The repository of an image, where a promotion takes from many. */
+export const fromRepository = z
+  .string()
+  .max(255)
+  .optional()
+  .describe(
+    'The repository at the source, where there are many; an entry of `source.repositories` that could not be read.',
+  );
+
 /** One image of a run, as its status lists it. */
 export const runImageSchema = z.strictObject({
-  tag,
+  repository: fromRepository,
+  tag: z
+    .string()
+    .max(128)
+    .regex(/^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/, 'is no tag')
+    .describe('Empty for a row about a repository as a whole.'),
   source: digest.optional().describe('Digest at the source; absent if it could not be resolved.'),
   target: digest.optional().describe('Digest at the target, where it is another one.'),
   decision: z.enum(DECISIONS),
@@ -112,7 +126,8 @@ export const runSpecSchema = z
   .meta(rule('self == oldSelf', 'a run is never changed; begin another one'));
 
 const plan = z.strictObject({
-  candidates: count.describe('Tags that were selected.'),
+  candidates: count.describe('Tags that were selected, and repositories that could not be read.'),
+  repositories: count.optional().describe('Repositories that were found, where there are many.'),
   leftOut: count.optional().describe('Tags that were left out by age or number.'),
   upToDate: count.describe('Images that are there already.'),
   work: count.describe('Images with something to do.'),
@@ -122,6 +137,7 @@ const plan = z.strictObject({
 
 /** An image that is not done. */
 const pendingImage = z.strictObject({
+  repository: fromRepository,
   tag,
   digest: digest.describe('Digest at the source.'),
   expected: digest.optional().describe('Digest that it will have at the target, where it is another one.'),

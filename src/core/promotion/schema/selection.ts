@@ -70,6 +70,57 @@ export const tagsSchema = z
     ),
   );
 
+/**
+ * Most repositories of one promotion: each is opened, planned and run by itself, and has at least one row in a plan. More are for a
+ * second object.
+ */
+export const MAX_REPOSITORIES = 500;
+const NAMES_MESSAGE = 'names stand for the one * of from, which has no other wildcard';
+const ONE_STAR = /^[^*?]*\*[^*?]*$/;
+
+/** The repositories of a promotion that takes from many. */
+export const repositoriesSchema = z
+  .array(
+    z
+      .strictObject({
+        from: z
+          .string()
+          .min(1)
+          .max(255)
+          .describe(
+            'A repository with its host, or a glob of them as in ImagePolicies (`registry.example.com/quarantine/*`, `**` crosses slashes). The host has no wildcard. A glob is expanded by the list of repositories that the registry keeps (`/v2/_catalog`); Docker Hub, GHCR and others show none: list `names` there.',
+          ),
+        names: z
+          .array(z.string().min(1).max(255))
+          .min(1)
+          .max(MAX_REPOSITORIES)
+          .optional()
+          .describe('What stands for the `*` of `from`: no list of repositories is read then.'),
+        exclude: list(
+          z.string().min(1).max(255),
+          64,
+          'Globs of repositories that `from` covers and that are not taken.',
+        ),
+        to: z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .describe(
+            'Where they go: a repository with its host, in which `{path}` stands for the path of the source below its host and `{name}` for the last part of it. Absent: `<target.repository>/{path}`.',
+          ),
+        tags: tagsSchema.optional().describe('Which tags of these repositories, in place of `spec.tags`.'),
+      })
+      .refine(({ from, names }) => names === undefined || ONE_STAR.test(from), NAMES_MESSAGE)
+      .meta(rule("!has(self.names) || self.from.matches('^[^*?]*[*][^*?]*$')", NAMES_MESSAGE)),
+  )
+  .min(1)
+  .max(64)
+  .optional()
+  .describe(
+    'Many repositories, by name or glob; of several entries that cover a repository the first counts. Each is planned, checked against `promotions.grants` and run by itself.',
+  );
+
 /** Which platforms of an index are copied. */
 export const platformsSchema = z.strictObject({
   keep: list(

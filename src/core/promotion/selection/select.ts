@@ -1,5 +1,5 @@
 import { nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
-import { durationMs } from '../../policy/index.ts';
+import { durationMs, parseTime } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
 import { isReservedTag } from './reserved-tags.ts';
 import { compileTagFilter } from './tag-filter.ts';
@@ -18,6 +18,8 @@ export const WHY_LEFT_OUT = {
 
 /** A tag that is not taken, and why; with the time that it claims where that is too young. */
 export interface LeftOut {
+  /** Its repository, where there are many. */
+  readonly repository?: string;
   readonly tag: string;
   readonly why: keyof typeof WHY_LEFT_OUT;
   readonly created?: Date;
@@ -177,4 +179,19 @@ export function nothingSelected(from: ImageRef, leftOut: readonly LeftOut[], lis
   if (listed === 0)
     return `${nothing}: the repository lists no tag at all; it is empty, or its name is mistyped${but}`;
   return `${nothing}: the repository lists ${String(listed)} ${listed === 1 ? 'tag' : 'tags'}${but}`;
+}
+
+/**
+ * No image is older than images are: Docker was first released in March 2013. What claims to be older was given a fixed date by its
+ * build tool (year 1 by Go, 1970 by ko, Jib and Bazel, 1980 by buildpacks and zip, others elsewhere) and claims nothing.
+ */
+const FIRST_IMAGE = Date.UTC(2013, 2, 1);
+
+/**
+ * When an image was made, by what it says; `undefined` = that claims nothing. Only dates and RFC 3339 timestamps are read, as the OCI
+ * image specification wants them: others are read differently by each reader.
+ */
+export function claimedTime(said: string | null | undefined): Date | undefined {
+  const moment = parseTime(said ?? '');
+  return moment && moment.getTime() >= FIRST_IMAGE ? moment : undefined;
 }

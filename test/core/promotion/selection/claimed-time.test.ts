@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { claimedTime } from '../../../../src/core/promotion/selection/claimed-time.ts';
+import { claimedTime } from '../../../../src/core/promotion/selection/select.ts';
 
 describe('the time at which an image claims to be made', () => {
   for (const said of ['2024-05-06T07:08:09Z', '2024-05-06T09:08:09.123456789+02:00', '2013-03-23T00:00:00Z'])
