@@ -28,12 +28,11 @@ function lines({ images, write }: ProgressOptions): Progress & { readonly end: (
     onStep: () => undefined,
     onExpected: () => undefined,
     onBytes: () => undefined,
-    onResult: (result) => {
-      const { decision, reason, bytes } = result;
+    onResult: ({ decision, reason, bytes, ...row }) => {
       done += 1;
       const why = reason === undefined ? '' : ` (${reason})`;
       const moved = bytes > 0 ? `, ${bytesIn(bytes)}` : '';
-      write(`[${done}/${images}] ${rowName(result)}: ${decision}${why}${moved}\n`);
+      write(`[${done}/${images}] ${rowName(row)}: ${decision}${why}${moved}\n`);
     },
     end: () => undefined,
   };
