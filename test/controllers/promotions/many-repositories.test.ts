@@ -47,7 +47,7 @@ describe('the status of a run from many repositories', () => {
     expect(next.fields().images.map(({ repository }) => repository)).to.deep.equal([at('web'), at('node')]);
   });
 
-  it('P32 leaves to the next run what one object of etcd has no room for', () => {
+  it('P42 leaves to the next run what one object of etcd has no room for', () => {
     const deep = (n: number): string => at(`${'deep/'.repeat(40)}r${String(n % 500)}`);
     const images = Array.from({ length: 6_000 }, (_, n) => moving(deep(n), `1.0.${String(n)}`));
     const fields = planned(images).fields();

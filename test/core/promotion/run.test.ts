@@ -5,13 +5,8 @@ import type { PlannedImage } from '../../../src/core/promotion/plan.ts';
 import { SILENT } from '../../support/promotions/silent.ts';
 import { countResults, phaseOf, type ImageResult } from '../../../src/core/promotion/result.ts';
 import { runPlan, type RunParts } from '../../../src/core/promotion/run.ts';
-import {
-  blocked,
-  type ImageTask,
-  type Learned,
-  type Step,
-  type StepName,
-} from '../../../src/core/promotion/steps/step.ts';
+import { blocked } from '../../../src/core/promotion/steps/step.ts';
+import type { ImageTask, Learned, Step, StepName } from '../../../src/core/promotion/steps/step.ts';
 
 type Outcome = ReturnType<Step['run']>;
 type Act = (tag: string, learned: Learned) => Outcome;

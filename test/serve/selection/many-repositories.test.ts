@@ -64,7 +64,7 @@ describe('a promotion that takes from many repositories', () => {
     ]);
   });
 
-  it('P30 has a row for a repository that fails, and promotes the others', async () => {
+  it('P40 has a row for a repository that fails, and promotes the others', async () => {
     await push('quarantine/node');
     await push('quarantine/web');
     fixture.registry.intercept(refuse(({ url }) => url.pathname.startsWith('/v2/quarantine/node/tags'), 403));
@@ -77,7 +77,7 @@ describe('a promotion that takes from many repositories', () => {
     ]);
   });
 
-  it('P30 names the entry and the way out where a registry does not show its repositories', async () => {
+  it('P40 names the entry and the way out where a registry does not show its repositories', async () => {
     await push('quarantine/web');
     for (const status of [401, 403, 404, 405, 501]) {
       fixture.registry.intercept(refuse(({ url }) => url.pathname === '/v2/_catalog', status));
@@ -91,7 +91,7 @@ describe('a promotion that takes from many repositories', () => {
     }
   });
 
-  it('P30 takes a list of repositories that cannot be right for none', async () => {
+  it('P40 takes a list of repositories that cannot be right for none', async () => {
     await push('quarantine/web');
     const bodies = ['{"repositories": "quarantine/web"}', '<html></html>', '{}', '[]'];
     for (const body of bodies) {
@@ -107,7 +107,7 @@ describe('a promotion that takes from many repositories', () => {
     }
   });
 
-  it('P30 takes from a list only names of that registry', async () => {
+  it('P40 takes from a list only names of that registry', async () => {
     await push('quarantine/web');
     const names = ['quarantine/web', '../quarantine/web', 'quarantine/Web', 'quarantine/web:1.0.0', '', 7];
     fixture.registry.intercept(
@@ -203,7 +203,7 @@ describe('grants and a promotion that takes from many repositories', () => {
   };
   afterEach(() => company.close());
 
-  it('P31 check each repository, and promote those that are granted', async () => {
+  it('P41 check each repository, and promote those that are granted', async () => {
     await open(['team-a/**', 'golden/**']);
     const { host } = company.registry;
     const entries = [{ from: `${host}/team-a/web` }, { from: `${host}/team-b/secret` }];
@@ -214,7 +214,7 @@ describe('grants and a promotion that takes from many repositories', () => {
     ]);
   });
 
-  it('P31 never name a repository of a glob that the namespace may not read', async () => {
+  it('P41 never name a repository of a glob that the namespace may not read', async () => {
     await open(['team-a/**', 'golden/**', '*/pratique-lists-repositories']);
     const { host } = company.registry;
     for (const from of [`${host}/**`, `${host}/*/*`, `${host}/team-b/*`]) {
@@ -223,7 +223,7 @@ describe('grants and a promotion that takes from many repositories', () => {
     }
   });
 
-  it('P31 read no list of repositories with a login that is not granted for the glob', async () => {
+  it('P41 read no list of repositories with a login that is not granted for the glob', async () => {
     await open(['team-a/web']);
     const { host } = company.registry;
     const before = company.withLogin();
@@ -235,7 +235,7 @@ describe('grants and a promotion that takes from many repositories', () => {
     expect(company.withLogin()).to.equal(before);
   });
 
-  it('P31 leave a login of the namespace itself to the registry', async () => {
+  it('P41 leave a login of the namespace itself to the registry', async () => {
     await open(['other/**']);
     const { host } = company.registry;
     const secrets = { own: pullSecret({ [host]: 'pratique' }) };

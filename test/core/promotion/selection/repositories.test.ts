@@ -73,7 +73,7 @@ describe('the repositories of a promotion', () => {
     ).to.deep.equal([`${QUARANTINE}/web ${GOLDEN}/quarantine/web`]);
   });
 
-  it('P30 take nothing that the promotion has brought to its own target, also when its source is gone', () => {
+  it('P40 take nothing that the promotion has brought to its own target, also when its source is gone', () => {
     const routes = routesOf({ from: 'registry.example.com/**' });
     const at = (path: string): string => `registry.example.com/${path}`;
     expect(
@@ -126,7 +126,7 @@ describe('the repositories of a promotion', () => {
     ],
   ];
   for (const [how, entries, message] of REFUSED)
-    it(`P30 are refused where they ${how}, with the field`, () => {
+    it(`P40 are refused where they ${how}, with the field`, () => {
       const problems = problemsOf(...entries);
       expect(problems.join('\n')).to.match(message);
       expect(problems[0]).to.match(/^spec\.source\.repositories/);
@@ -140,7 +140,7 @@ describe('the repositories of a promotion', () => {
     }
   });
 
-  it('P30 clash only among themselves: the others go on', () => {
+  it('P40 clash only among themselves: the others go on', () => {
     const { tags } = valueOf(parsePromotion(promotionDocument())).spec;
     const route = (from: string, to: string) => ({ from, to, tags });
     const clashes = clashesIn([route('a/1', 'x/1'), route('b/1', 'x/1'), route('c/1', 'x/2')]);
