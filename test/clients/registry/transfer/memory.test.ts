@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import type { RegistryRequest } from '../../../support/registry/index.ts';
 import { client, closeClients, patient } from '../client.ts';
-import { closeRegistries, openRegistry, putting, reading, transferOf } from '../two-registries.ts';
+import {
+  closeRegistries,
+  openRegistries,
+  openRegistry,
+  putting,
+  reading,
+  transferOf,
+} from '../two-registries.ts';
 
 const PIECE = Buffer.alloc(256 * 1024, 'layer');
 const PIECES = 768;
@@ -50,5 +57,19 @@ describe('a large blob', () => {
     expect(await client().transferBlob(transferOf({ source, target, blob }), patient())).to.equal('copied');
     expect(taken).to.equal(SIZE);
     expect(ahead).to.be.lessThan(MAX_BYTES_AHEAD);
+  });
+
+  it('has its buffers collected every 8 MiB, as young objects, where Node.js lets itself be asked', async () => {
+    const { gc } = globalThis;
+    const kinds: unknown[] = [];
+    globalThis.gc = ((how: unknown) => void kinds.push(how)) as typeof gc;
+    try {
+      const at = await openRegistries({ size: 17 * 1024 * 1024 });
+      expect(await client().transferBlob(transferOf(at), patient())).to.equal('copied');
+    } finally {
+      globalThis.gc = gc;
+    }
+    expect(kinds.length).to.be.within(1, 3);
+    expect(kinds).to.deep.equal(kinds.map(() => ({ type: 'minor' })));
   });
 });
