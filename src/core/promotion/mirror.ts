@@ -14,9 +14,10 @@ import {
   type Acquisition,
 } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
-import { copyStep, tagStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
+import { copyStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
 import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
 import { alsoLeft, blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
+import { tagStep } from './steps/tag.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
 
 /** The steps of a mirror, in their order: the flag and the record are there before the tag makes the image visible. */

@@ -10,24 +10,25 @@ import { subjectOf } from './records/artifact.ts';
 import { releaseStatement, type PassedGate } from './records/release.ts';
 import { reportRecord, vulnerabilityStatement, type ScanRecord } from './records/report.ts';
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
-import { copyStep, tagStep, verifyTargetStep } from './steps/copy.ts';
+import { copyStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import { copiedNodes } from './steps/nodes.ts';
 import { alsoLeft, blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
+import { tagStep } from './steps/tag.ts';
 import { attach, rootOf, writeSignature, writeStatement } from './steps/write.ts';
 
 /** The steps of a promotion, in their order: gates, then all that is invisible without a tag, the tag, and tidying. */
 export function promoteSteps(parts: StepParts, promote: PromoteSpec): readonly Step[] {
   const { policies, scan, approval, sign, supersede, deleteSource } = promote;
-  const attach = scan !== undefined && promote.attach.report;
+  const attach = promote.attach.report ? scan : undefined;
   return [
     ...(policies.length > 0 ? [verifySource(parts)] : []),
     ...(scan ? [scanStep(parts, scan)] : []),
     ...(scan || approval !== 'Never' ? [approveStep(parts, approval)] : []),
-    copyStep(parts, { tagIsNext: !attach && !sign && !deleteSource }),
-    ...(scan && attach ? [attachStep(parts, scan, sign)] : []),
+    copyStep(parts, { tagIsNext: [attach, sign, deleteSource].every((one) => !one) }),
+    ...(attach ? [attachStep(parts, attach, sign)] : []),
     ...(sign ? [signStep(parts, promote, sign)] : []),
     verifyTargetStep(parts, deleteSource),
     tagStep(parts),

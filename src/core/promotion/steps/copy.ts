@@ -1,12 +1,11 @@
-import { formatReference, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
-import { orFault } from '../concurrency.ts';
+import type { Descriptor, ImageRef, PinnedRef } from '../../model/index.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
 import { leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import { alsoLeft, blocked, step } from './step.ts';
-import type { Step, StepOutcome, StepParts, TagSeen } from './step.ts';
+import type { Step, StepParts, TagSeen } from './step.ts';
+import { isRecent, seeTag } from './tag.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
 export function gatherImage(
@@ -75,28 +74,6 @@ function foreignIn([first, ...more]: readonly Descriptor[]): string | undefined 
 }
 
 /**
- * Milliseconds for which a tag counts as it was read: what the requests take that were under way meanwhile. Another client that moves
- * it in this time, or between a read and the push that follows, is overwritten: registries have no push that compares.
- */
-const TAG_SEEN_MS = 1_000;
-
-/** Reads the tag ahead of its push; `undefined` where that fails, and it is read again. */
-function seeTag(
-  { target, clock }: Pick<StepParts, 'target' | 'clock'>,
-  to: ImageRef,
-  signal: AbortSignal,
-): Promise<TagSeen | undefined> {
-  const at = clock();
-  const read = target.tagDigest(to, signal).then((digest) => ({ digest, at }));
-  return orFault(read, () => undefined, signal);
-}
-
-function isRecent({ at }: TagSeen, { clock }: Pick<StepParts, 'clock'>): boolean {
-  const age = clock().getTime() - at.getTime();
-  return age >= 0 && age <= TAG_SEEN_MS;
-}
-
-/**
  * Counts again at the target what was carried there; less than was found is a failure. The tag is read at the same time, unless it
  * was just now.
  */
@@ -112,45 +89,4 @@ export function verifyTargetStep(parts: StepParts, thorough: boolean): Step {
     const learned = { counts, tagSeen };
     return reason ? { status: 'failed', reason, learned } : { status: 'succeeded', learned };
   });
-}
-
-/**
- * Moves the tag, the last thing that makes an image visible. If another client moved it meanwhile, that stays: the plan was made
- * for another target. The image that loses the tag gets its backup first.
- */
-export function tagStep(parts: StepParts): Step {
-  const { target } = parts;
-  return step('tag', async ({ planned, to }, { graph, tagSeen: seen }, signal) => {
-    if (!graph) throw new Error('nothing was copied that could be tagged');
-    const now = seen && isRecent(seen, parts) ? seen.digest : await target.tagDigest(to, signal);
-    if (now === graph.root.manifest.digest) return { status: 'skipped' };
-    const { overwrites: before, backup } =
-      planned.action === 'Move' ? planned : { overwrites: planned.atTarget };
-    if (now !== before) return blocked('TargetMoved', moved(planned.tag, before, now));
-    if (backup !== undefined && before !== undefined) {
-      const content = await target.content(pin(to, before), signal);
-      // Gone between two requests: there is nothing left to keep, and the tag is ours.
-      if (content) await target.pushManifest({ ...to, tag: backup }, content, signal);
-    }
-    await target.pushManifest(to, graph.root, signal);
-    return tagged(await target.tagDigest(to, signal), { before, expected: graph.root.manifest.digest, to });
-  });
-}
-
-/** What came of a tag: a registry may confirm one that it did not store, or another client may have moved it since. */
-function tagged(
-  now: Digest | undefined,
-  { before, expected, to }: { readonly before?: Digest; readonly expected: Digest; readonly to: ImageRef },
-): StepOutcome {
-  if (now === expected) return { status: 'succeeded' };
-  if (now !== undefined && now !== before)
-    return blocked('TargetMoved', `${to.tag} was set to ${short(expected)} and is ${short(now)} now`);
-  const detail = `${formatReference(to)} was confirmed and does not have the digest that was pushed`;
-  return { status: 'failed', reason: { code: 'CopyIncomplete', detail } };
-}
-
-function moved(tag: string, before: Digest | undefined, now: Digest | undefined): string {
-  const was = before === undefined ? 'was not there' : `was ${short(before)}`;
-  const is = now === undefined ? 'is gone' : `is ${short(now)}`;
-  return `${tag} ${was} when the run began and ${is} now; run again to decide anew`;
 }
