@@ -36,7 +36,7 @@ export const addCheck: AddCommand = (program, tools, terminal, exit) => {
     )
     .option(
       '-f, --filename <path>',
-      'manifests to judge: a file, a folder, or - for standard input; repeatable',
+      'manifests to judge: a file, a folder, or - for standard input; repeatable. Custom kinds by workloadKinds of --settings',
       collect,
     )
     .option('-n, --namespace <name>', 'namespace of images and objects that name none')

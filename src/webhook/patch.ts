@@ -11,7 +11,13 @@ export function pointer(steps: readonly string[]): string {
   return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** The JSON pointer of a field path such as `spec.containers[0].image`; no step of ours has a dot or a bracket in it. */
+/** An element, a quoted field, or a plain field of a path. */
+const STEP = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g;
+
+/** The JSON pointer of a field path such as `spec.containers[0].image` or `spec.roles["a.b"].image`. */
 export function fieldPointer(field: string): string {
-  return pointer(field.replaceAll(/\[(\d+)\]/g, '.$1').split('.'));
+  const steps = [...field.matchAll(STEP)].map(([, index, quoted, plain]) =>
+    quoted === undefined ? (index ?? plain ?? '') : String(JSON.parse(quoted)),
+  );
+  return pointer(steps);
 }

@@ -110,7 +110,7 @@ app.kubernetes.io/component: controller
 {{- end -}}
 {{- $kinds := list -}}
 {{- range .Values.workloadKinds -}}
-{{- $kinds = append $kinds (pick . "apiGroup" "kind" "podSpec" "replicas") -}}
+{{- $kinds = append $kinds (pick . "apiGroup" "kind" "podSpec" "podSpecs" "images" "replicas") -}}
 {{- end -}}
 {{- $set := dict "cluster" (dict "name" (include "pratique.fullname" .) "namespace" .Release.Namespace) "operations" (dict "listen" ":8080") "certificates" $certificates "webhook" $webhook "promotions" (dict "enabled" .Values.promotions.enabled) -}}
 {{- if $kinds -}}

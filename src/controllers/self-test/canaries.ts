@@ -135,7 +135,8 @@ export function customKindFinder({
     const found = items.map(definitionOf);
     return kinds.flatMap(({ apiGroup, kind, podSpec }) => {
       const one = found.find((definition) => definition.group === apiGroup && definition.kind === kind);
-      return one ? [{ ...one, podSpec }] : [];
+      // What else an object with a wildcard or a bare image needs, only its own schema knows.
+      return one && podSpec !== undefined && !podSpec.includes('*') ? [{ ...one, podSpec }] : [];
     });
   };
 }

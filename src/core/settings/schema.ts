@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { parseWith, type Parsed } from '../model/index.ts';
-import { audit, certificates, cluster, selfTest } from './schema/controller.ts';
+import { audit, certificates, cluster, selfTest, workloadKind } from './schema/controller.ts';
 import { events } from './schema/events.ts';
 import { budgets, credentials, memory, registries, trust } from './schema/evidence.ts';
-import { block, dnsName, fieldPath, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
+import { block, dnsName, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
 import { promotions, scanner, signing } from './schema/promotions.ts';
 
 const webhook = block({
@@ -26,15 +26,6 @@ const webhook = block({
   defaultTimeoutMs: milliseconds.max(30_000).default(10_000),
 });
 
-const workloadKind = z.strictObject({
-  apiGroup: dnsName,
-  kind: z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'is not a kind such as Rollout'),
-  /** Where the pod spec stands. */
-  podSpec: fieldPath,
-  /** Where the number of replicas stands, for kinds that scale. */
-  replicas: fieldPath.optional(),
-});
-
 const schema = z.strictObject({
   /** What happens to images that no policy covers. Allow: a new install refuses no image that no policy names. */
   unmatchedImages: z.enum(['Allow', 'Warn', 'Deny']).default('Allow'),
@@ -48,7 +39,7 @@ const schema = z.strictObject({
   operations: block({ listen: listen.optional() }),
   /** Which objects get digests; Pods: templates stay as their authors wrote them, which GitOps tools compare. */
   pinning: block({ objects: z.enum(['All', 'Pods']).default('All') }),
-  /** Custom kinds that hold a pod spec, besides those of Kubernetes. Of two entries for one kind only one would be used. */
+  /** Custom kinds that hold pod specs or images, besides those of Kubernetes. Of two entries for one kind only one would be used. */
   workloadKinds: z
     .array(workloadKind)
     .max(64)

@@ -185,10 +185,17 @@ const CANARY_LABELS = { 'pratique.dev/self-test': 'canary' };
 const SELECTS_ITSELF: ReadonlySet<string> = new Set(['Pod', 'PodTemplate', 'Job', 'CronJob']);
 
 /** Every kind of Kubernetes that carries a pod spec, with its resource. */
-export const KUBERNETES_KINDS: readonly CanaryKind[] = [...KUBERNETES_WORKLOADS].map(([key, { podSpec }]) => {
-  const [group = '', kind = ''] = key.split('/');
-  return { group, version: 'v1', kind, plural: `${kind.toLowerCase()}s`, podSpec: podSpec.join('.') };
-});
+export const KUBERNETES_KINDS: readonly CanaryKind[] = [...KUBERNETES_WORKLOADS].map(
+  ([
+    key,
+    {
+      podSpecs: [podSpec = []],
+    },
+  ]) => {
+    const [group = '', kind = ''] = key.split('/');
+    return { group, version: 'v1', kind, plural: `${kind.toLowerCase()}s`, podSpec: podSpec.join('.') };
+  },
+);
 
 /** One level of the object around what is inside, with what the level demands besides. */
 function wrap(

@@ -8,7 +8,7 @@ import {
   type Problem,
 } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { listAt, podSpecOf, textAt, type Fields } from './kinds.ts';
+import { listAt, ownImagesOf, podSpecsOf, textAt, type Fields, type Workload } from './kinds.ts';
 
 /** How an image is used: by a container of one of the three lists, or mounted as a volume. */
 export type ImageRole = 'container' | 'init' | 'ephemeral' | 'volume';
@@ -47,7 +47,7 @@ const LISTS: readonly ImageList[] = [
 ];
 
 /**
- * Every image an object uses, in the order of its fields; none for a kind without a pod spec. A blank image is skipped:
+ * Every image an object uses, in the order of its paths; none for a kind without a pod spec. A blank image is skipped:
  * something else fills it in before there is a container, and the pod is judged when it is made; so is a placeholder of a
  * template. Whatever cannot be
  * read is a problem with its field path, as is an object with more than {@link MAX_IMAGES_PER_OBJECT} images: the caller
@@ -60,19 +60,22 @@ export function extractImages(
 ): Parsed<readonly ImageUse[]> {
   const workload = workloadOf(kind, table);
   if (workload === undefined) return parsed([]);
-  const spec = podSpecOf(object, workload);
-  if (!spec.ok) return spec;
-  if (spec.value === undefined) return parsed([]);
-  const uses = usesOf(spec.value, workload.podSpec.join('.'));
-  const { placeholders } = workload;
-  if (!placeholders || !uses.ok) return uses;
-  return parsed(uses.value.filter(({ image }) => !placeholders.has(image)));
+  const uses = usesOf(object, workload);
+  return uses.ok ? parsed(uses.value.filter(({ image }) => !isFilledIn(image, workload))) : uses;
 }
 
-function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {
+/** Variables of Tekton, Argo and shells. No reference has such characters, so that a node could not pull it as it stands. */
+const VARIABLE = /\$[({]|\{\{/;
+
+/** Whether an image of a template is filled in before there is a container; the Pod is judged by the one that it has. */
+function isFilledIn(image: string, { placeholders, optional }: Workload): boolean {
+  return placeholders?.has(image) === true || (optional === 'all' && VARIABLE.test(image));
+}
+
+function usesOf(object: unknown, workload: Workload): Parsed<readonly ImageUse[]> {
   const uses: ImageUse[] = [];
   const problems: Problem[] = [];
-  for (const use of readUses(spec, path)) {
+  for (const { path, use } of usesIn(object, workload)) {
     if (use.ok) uses.push(...use.value);
     else problems.push(...use.problems);
     if (problems.length >= MAX_PROBLEMS) break;
@@ -82,6 +85,21 @@ function usesOf(spec: Fields, path: string): Parsed<readonly ImageUse[]> {
     }
   }
   return problems.length === 0 ? parsed(uses) : { ok: false, problems };
+}
+
+/** The uses of all pod specs, and of fields that are images by themselves: those are named for the field. */
+function* usesIn(
+  object: unknown,
+  workload: Workload,
+): Generator<{ readonly path: string; readonly use: Parsed<readonly ImageUse[]> }> {
+  const [specs, own] = [podSpecsOf(object, workload), ownImagesOf(object, workload)];
+  if (!specs.ok) yield { path: '', use: specs };
+  else
+    for (const { path, fields } of specs.value) for (const use of readUses(fields, path)) yield { path, use };
+  if (!own.ok) yield { path: '', use: own };
+  else
+    for (const { path: field, image } of own.value.filter((one) => !BLANK.test(one.image)))
+      yield { path: field, use: parsed([{ container: field, role: 'container', field, image }]) };
 }
 
 function* readUses(spec: Fields, path: string): Generator<Parsed<readonly ImageUse[]>> {

@@ -1,6 +1,6 @@
 import { isObject, parsed, problem, type Parsed } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
-import { listAt, podSpecOf, textAt, type Fields } from './kinds.ts';
+import { listAt, podSpecsOf, textAt, type Fields } from './kinds.ts';
 
 /** With what the kubelet would pull the images of an object: names of Secrets and of a ServiceAccount, in its namespace. */
 export interface PullLogins {
@@ -12,11 +12,11 @@ export interface PullLogins {
 /** Most pull secrets an object may name: each costs a read at the API server, and no real object needs more. */
 export const MAX_PULL_SECRETS = 64;
 
-/** The ServiceAccount of a pod that names none. */
-const DEFAULT_SERVICE_ACCOUNT = 'default';
+/** The logins of a pod that names none. */
+const NOTHING_NAMED: PullLogins = { pullSecrets: [], serviceAccount: 'default' };
 
 /**
- * The pull secrets and the ServiceAccount that the pod spec of an object names. Reads as the API server does: an entry
+ * The pull secrets that the pod specs of an object name, and the first ServiceAccount. Reads as the API server does: an entry
  * without a name is none, `serviceAccount` is the old word for `serviceAccountName`. Whatever cannot be read is a problem
  * with its field path, and so are more than {@link MAX_PULL_SECRETS} secrets.
  */
@@ -26,17 +26,34 @@ export function pullSecretsOf(
   table: WorkloadTable = KUBERNETES_WORKLOADS,
 ): Parsed<PullLogins> {
   const workload = workloadOf(kind, table);
-  if (workload === undefined) return parsed({ pullSecrets: [], serviceAccount: DEFAULT_SERVICE_ACCOUNT });
-  const read = podSpecOf(object, workload);
-  if (!read.ok) return read;
-  const spec = read.value ?? {};
-  const path = workload.podSpec.join('.');
-  const names = secretNames(spec, path);
-  if (!names.ok) return names;
+  if (workload === undefined) return parsed(NOTHING_NAMED);
+  const specs = podSpecsOf(object, workload);
+  if (!specs.ok) return specs;
+  const pullSecrets = new Set<string>();
+  let serviceAccount = '';
+  for (const { path, fields } of specs.value) {
+    const names = secretNames(fields, path);
+    if (!names.ok) return names;
+    for (const name of names.value) pullSecrets.add(name);
+    if (pullSecrets.size > MAX_PULL_SECRETS) return tooMany(path);
+    const account = accountOf(fields, path);
+    if (!account.ok) return account;
+    serviceAccount ||= account.value;
+  }
+  return parsed({
+    ...NOTHING_NAMED,
+    pullSecrets: [...pullSecrets],
+    ...(serviceAccount && { serviceAccount }),
+  });
+}
+
+function tooMany(podSpec: string): Parsed<never> {
+  return problem(`${podSpec}.imagePullSecrets`, `names more than ${MAX_PULL_SECRETS} secrets`);
+}
+
+function accountOf(spec: Fields, path: string): Parsed<string> {
   const account = textAt(spec, 'serviceAccountName', path);
-  const used = account.ok && account.value === '' ? textAt(spec, 'serviceAccount', path) : account;
-  if (!used.ok) return used;
-  return parsed({ pullSecrets: names.value, serviceAccount: used.value || DEFAULT_SERVICE_ACCOUNT });
+  return account.ok && account.value === '' ? textAt(spec, 'serviceAccount', path) : account;
 }
 
 function secretNames(spec: Fields, podSpec: string): Parsed<readonly string[]> {
@@ -50,7 +67,7 @@ function secretNames(spec: Fields, podSpec: string): Parsed<readonly string[]> {
     const name = textAt(entry, 'name', at);
     if (!name.ok) return name;
     if (name.value !== '') names.add(name.value);
-    if (names.size > MAX_PULL_SECRETS) return problem(path, `names more than ${MAX_PULL_SECRETS} secrets`);
+    if (names.size > MAX_PULL_SECRETS) return tooMany(podSpec);
   }
   return parsed([...names]);
 }

@@ -1,7 +1,7 @@
 import { isObject, listOf, parsed, problem, type Parsed } from '../model/index.ts';
 import { KUBERNETES_WORKLOADS, workloadOf, type ObjectKind, type WorkloadTable } from './kinds.ts';
 
-/** What is kept of a value: a scalar, a list, or fields of an object. What has another type stays, empty, and is as wrong. */
+/** What is kept of a value: a scalar, a list, or fields of an object, `*` for all of them. What has another type stays, empty, and is as wrong. */
 type Shape = 'scalar' | readonly [Shape] | { readonly [field: string]: Shape };
 
 const CONTAINERS: Shape = [{ name: 'scalar', image: 'scalar', imagePullPolicy: 'scalar' }];
@@ -30,11 +30,12 @@ export function reducedObject(
   kind: ObjectKind,
   table: WorkloadTable = KUBERNETES_WORKLOADS,
 ): Parsed<unknown> {
-  const { podSpec, replicas = [] } = workloadOf(kind, table) ?? { podSpec: [] };
+  const { podSpecs, images = [], replicas = [] } = workloadOf(kind, table) ?? { podSpecs: [] };
   const shapes: readonly Shape[] = [
     { kind: 'scalar', spec: { replicas: 'scalar' } },
     metadataOf(object),
-    under(podSpec, POD_SPEC),
+    ...podSpecs.map((steps) => under(steps, POD_SPEC)),
+    ...images.map((steps) => under(steps, 'scalar')),
     under(replicas, 'scalar'),
   ];
   try {
@@ -51,10 +52,12 @@ class TooMany extends Error {}
 
 /** Nothing below a place without steps is kept. */
 function under(steps: readonly string[], shape: Shape): Shape {
-  return steps.length === 0 ? {} : steps.reduceRight<Shape>((inner, step) => ({ [step]: inner }), shape);
+  const around = (inner: Shape, step: string): Shape => (step === '[*]' ? [inner] : { [step]: inner });
+  return steps.length === 0 ? {} : steps.reduceRight<Shape>(around, shape);
 }
 
 function joined(one: Shape, other: Shape): Shape {
+  if (Array.isArray(one) && Array.isArray(other)) return [joined(one[0] as Shape, other[0] as Shape)];
   if (!isObject(one) || !isObject(other)) return isObject(one) ? other : one;
   const both = Object.entries(other).map(
     ([field, shape]) => [field, Object.hasOwn(one, field) ? joined(one[field] ?? {}, shape) : shape] as const,
@@ -79,15 +82,26 @@ interface Room {
 function reduced(value: unknown, shape: Shape, path: string, room: Room): unknown {
   if (Array.isArray(value)) {
     if (!Array.isArray(shape)) return [];
-    room.elements -= value.length;
-    if (room.elements < 0) throw new TooMany(path);
+    take(room, value.length, path);
     return listOf(value).map((element) => reduced(element, shape[0] as Shape, path, room));
   }
   if (!isObject(value)) return value;
-  if (shape === 'scalar' || Array.isArray(shape)) return {};
+  if (!isObject(shape)) return {};
+  const kept = Object.keys('*' in shape ? value : shape).filter((field) => Object.hasOwn(value, field));
+  if ('*' in shape) take(room, kept.length, path);
   const at = path === '' ? '' : `${path}.`;
-  const kept = Object.entries(shape).filter(([field]) => Object.hasOwn(value, field));
   return Object.fromEntries(
-    kept.map(([field, inner]) => [field, reduced(value[field], inner, `${at}${field}`, room)]),
+    kept.map((field) => [field, reduced(value[field], shapeAt(shape, field), `${at}${field}`, room)]),
   );
+}
+
+function take(room: Room, elements: number, path: string): void {
+  room.elements -= elements;
+  if (room.elements < 0) throw new TooMany(path);
+}
+
+/** What is kept of a field: as its own name says, and as the wildcard says. */
+function shapeAt(shape: Readonly<Record<string, unknown>>, field: string): Shape {
+  const shapes = [...new Set([field, '*'])].filter((name) => Object.hasOwn(shape, name));
+  return shapes.map((name) => shape[name] as Shape).reduce(joined, {});
 }

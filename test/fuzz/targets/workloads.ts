@@ -31,7 +31,7 @@ function imagesIn(spec: unknown): readonly string[] {
 function podSpecIn(object: unknown, kind: unknown): unknown {
   const { group, kind: name } = objectOf(kind);
   const workload = KUBERNETES_WORKLOADS.get(`${textOf(group)}/${textOf(name)}`);
-  return workload?.podSpec.reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), object);
+  return workload?.podSpecs[0]?.reduce<unknown>((at, step) => (isObject(at) ? at[step] : undefined), object);
 }
 
 const admission: Target = {

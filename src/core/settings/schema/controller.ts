@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { block, DAY_MS, dnsName, milliseconds, path } from './parts.ts';
+import { block, DAY_MS, dnsName, fieldPath, milliseconds, path, placePath } from './parts.ts';
 
 /* The installation in its cluster: its place, its leader, its certificates, and the looks it takes by itself. */
 
@@ -69,3 +69,25 @@ export const selfTest = block({
   namespace: dnsName.default('default'),
   everyMs: milliseconds.default(60_000),
 });
+
+/** Where images stand in objects of a custom kind. */
+export const workloadKind = z
+  .strictObject({
+    apiGroup: dnsName,
+    kind: z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'is not a kind such as Rollout'),
+    /** Where the pod spec stands. */
+    podSpec: placePath.optional(),
+    /** Where pod specs stand, in a kind that has several. */
+    podSpecs: z.array(placePath).max(32).optional(),
+    /** Where images stand outside of pod specs, such as `spec.steps[*].image`. */
+    images: z.array(placePath).max(64).optional(),
+    /** Where the number of replicas stands, for kinds that scale. */
+    replicas: fieldPath.optional(),
+  })
+  .refine(
+    ({ podSpec, podSpecs = [], images = [] }) => podSpec !== undefined || podSpecs.length + images.length > 0,
+    {
+      path: ['podSpec'],
+      message: 'is missing, and so are podSpecs and images: one of them says where images stand',
+    },
+  );

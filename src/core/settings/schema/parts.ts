@@ -54,6 +54,14 @@ export const fieldPath = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,15}$/, 'is not a path such as spec.template.spec');
 
+/** Steps into an object, of which `*` stands for all fields of an object and `[*]` for all elements of a list. */
+export const placePath = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_-]{1,63}(?:\.(?:[A-Za-z0-9_-]{1,63}|\*)|\[\*\]){0,15}$/,
+    'is not a path such as spec.template.spec, spec.steps[*].image or spec.roles.*.template.spec',
+  );
+
 /** Refuses an element whose name an earlier one has: only one of them would be used. `at` is the field with the name. */
 export const firstOfItsName =
   <T>(nameOf: (one: T) => string, ...at: readonly string[]) =>
