@@ -50,6 +50,11 @@ export function isUnknown(given: Readable | Unknown): given is Unknown {
   return 'state' in given;
 }
 
+/** The logins that could not be read, where there are sources without them. */
+export function unreadIn(given: Readable | Unknown): UnreadLogins | undefined {
+  return isUnknown(given) ? undefined : given.unread;
+}
+
 /** Why it is not known whether there is an image: the registry hides or refuses it without the logins that could not be read. */
 export function hiddenWithout(
   unread: UnreadLogins | undefined,

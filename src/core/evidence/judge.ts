@@ -21,7 +21,7 @@ import type {
 } from '../model/index.ts';
 import { decide, decideByName, decideUnmatched, decideUnreadable, type Labels } from '../policy/index.ts';
 import { needsAtFirst, repositoriesOf, selectPolicies, type CompiledPolicy } from '../policy/index.ts';
-import { hiddenWithout, isUnknown, sourcesFor, type Access, type Credentials } from './access.ts';
+import { hiddenWithout, isUnknown, sourcesFor, unreadIn, type Access, type Credentials } from './access.ts';
 import { evidenceWithout, gather, gatherNear } from './gather.ts';
 import type { KeptAnnotations, Sources } from './ports.ts';
 import { keptFor } from './signature-layers.ts';
@@ -162,8 +162,8 @@ async function judgeIn(
   const { applying } = selection;
   const needs = needsOf(applying);
   const places = [use, ...repositoriesOf(applying)];
-  const readable = needs.registry ? (notRead ?? (await sourcesFor(places, access, sources))) : { sources };
-  const unread = isUnknown(readable) ? undefined : readable.unread;
+  const readable = needs.registry ? await sourcesWithin(places, access, sources, notRead) : { sources };
+  const unread = unreadIn(readable);
   const judgedBy = (gathered: Evidence): JudgedReference => {
     const hidden = hiddenWithout(unread, gathered.manifest);
     const evidence = hidden ? evidenceWithout(gathered.image, hidden) : gathered;
@@ -193,6 +193,16 @@ async function judgeIn(
 /** Whether an image is refused for want of a signature or statement: something near it may have one, and the message says so. */
 function isForWant({ kind, reason }: Finding): boolean {
   return kind === 'refused' && (reason === 'Unsigned' || reason === 'AttestationMissing');
+}
+
+/** The sources to read these places with, or why nothing is read. */
+async function sourcesWithin(
+  places: readonly ImageRef[],
+  access: Access | undefined,
+  sources: Sources,
+  notRead: Unknown | undefined,
+): ReturnType<typeof sourcesFor> {
+  return notRead ?? (await sourcesFor(places, access, sources));
 }
 
 /** Why nothing more is read for this owner now; `undefined` when it may. */

@@ -43,12 +43,17 @@ export async function assumeRole(
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: form.toString(),
   });
+  const credentials = credentialsIn(text);
+  if (!credentials) throw ask.refuse('the answer of STS has no credentials');
+  return credentials;
+}
+
+/** What STS answers, in XML; no value of it holds a character that XML would write in another way. */
+function credentialsIn(text: string): Ending<AwsCredentials> | undefined {
   const read = (name: string): string => new RegExp(`<${name}>([^<>&]+)</${name}>`).exec(text)?.[1] ?? '';
   const value = { id: read('AccessKeyId'), secret: read('SecretAccessKey'), token: read('SessionToken') };
   const endsAt = new Date(read('Expiration'));
-  if (Object.values(value).includes('') || Number.isNaN(endsAt.getTime()))
-    throw ask.refuse('the answer of STS has no credentials');
-  return { value, endsAt };
+  return Object.values(value).includes('') || Number.isNaN(endsAt.getTime()) ? undefined : { value, endsAt };
 }
 
 /** Never chosen by the name of an image: this server receives the token of the web identity. */

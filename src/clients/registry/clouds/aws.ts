@@ -53,7 +53,7 @@ async function ecrLogin(
     'x-amz-target': 'AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken',
   };
   const all = signed({ url, headers, body, region, service: 'ecr', at: now() }, role);
-  const answer = jsonOf(ask, await ask({ method: 'POST', url, headers: all, body }), tokens.safeParse);
+  const answer = jsonOf(ask, await ask({ method: 'POST', url, headers: all, body }), tokens);
   const [{ authorizationToken, expiresAt } = { authorizationToken: '', expiresAt: 0 }] =
     answer.authorizationData;
   const [username = '', ...rest] = Buffer.from(authorizationToken, 'base64').toString('utf8').split(':');

@@ -60,11 +60,11 @@ async function acrLogin(
   const first = await ask({ method: 'POST', url, headers: FORM, body: entra.toString() });
   const exchange = new URLSearchParams({
     ...{ grant_type: 'access_token', service: registry, tenant },
-    access_token: jsonOf(ask, first, accessToken.safeParse).access_token,
+    access_token: jsonOf(ask, first, accessToken).access_token,
   });
   const at = new URL('/oauth2/exchange', endpointOf(registry, []).origin);
   const second = await ask({ method: 'POST', url: at, headers: FORM, body: exchange.toString() });
-  const refresh = jsonOf(ask, second, refreshToken.safeParse).refresh_token;
+  const refresh = jsonOf(ask, second, refreshToken).refresh_token;
   return {
     value: { kind: 'identity', token: refresh },
     endsAt: endOf(refresh) ?? new Date(now().getTime() + UNSTATED_MS),

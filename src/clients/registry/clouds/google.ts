@@ -51,7 +51,7 @@ async function fromMetadata({ ask, environment, now }: Exchanging): Promise<Endi
 }
 
 function endingIn(ask: AskCloud, text: string, now: Exchanging['now']): Ending<string> {
-  const { access_token: value, expires_in: seconds } = jsonOf(ask, text, lasting.safeParse);
+  const { access_token: value, expires_in: seconds } = jsonOf(ask, text, lasting);
   return { value, endsAt: new Date(now().getTime() + seconds * 1_000) };
 }
 
@@ -101,7 +101,7 @@ async function federated(
   const headers = { ...JSON_BODY, authorization: `Bearer ${own.value}` };
   const wanted = JSON.stringify({ scope: [SCOPE], lifetime: '3600s' });
   const answer = await ask({ method: 'POST', url: as, headers, body: wanted });
-  const { accessToken, expireTime } = jsonOf(ask, answer, impersonated.safeParse);
+  const { accessToken, expireTime } = jsonOf(ask, answer, impersonated);
   return { value: accessToken, endsAt: new Date(expireTime) };
 }
 

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import type * as z from 'zod';
 import { errorCode, parseJson, type Clock } from '../../../core/model/index.ts';
 import { createReach, isLoopbackSpelling, parseAllowed, type ReachOptions } from '../../http/index.ts';
 import { readBody } from '../answer.ts';
 import type { Answer, Call } from '../call.ts';
 import { openConnections, REDIRECTS, type ConnectionOptions } from '../exchange.ts';
-import { fault, misbehaved } from '../fault.ts';
+import { fault } from '../fault.ts';
 import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from '../slots.ts';
 
 /** What clouds are asked with: the addresses and authorities that hold for registries hold for them, too. */
@@ -126,12 +127,8 @@ function codeIn(text: string): string {
 }
 
 /** The JSON of an answer; a Fault when it is none or not of this form. */
-export function jsonOf<T>(
-  { refuse }: AskCloud,
-  text: string,
-  read: (json: unknown) => { readonly success: boolean; readonly data?: T | undefined },
-): T {
-  const { data } = read(parseJson(text));
+export function jsonOf<T>({ refuse }: AskCloud, text: string, form: z.ZodType<T>): T {
+  const { data } = form.safeParse(parseJson(text));
   if (data === undefined) throw refuse('the answer has no token that can be read');
   return data;
 }

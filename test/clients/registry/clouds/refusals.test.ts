@@ -4,7 +4,7 @@ import { ECR_HOST, ECR_LOGIN, useClouds } from './clouds-fixture.ts';
 
 describe('identities of clouds that are refused, and hosts that get nothing', () => {
   const around = useClouds();
-  const { keychain, loginAt, faultAt, aws, google, external } = around;
+  const { loginAt, faultAt, aws, google, external } = around;
 
   const failures: readonly (readonly [
     string,
