@@ -139,6 +139,29 @@ describe('images of a private registry', () => {
     });
   });
 
+  it('every pull secret that matches is tried, in any order, and hosts may be patterns', async () => {
+    const { tag } = await signed('team/several');
+    await pullSecret('stale', WRONG);
+    await admitted(run(tag, withSecret('stale', 'pull')));
+    await admitted(run(tag, withSecret('pull', 'stale')));
+    await refused(run(tag, withSecret('stale')), ': RegistryDenied: ');
+    await fixture.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/dockerconfigjson',
+      metadata: { name: 'pattern', namespace: 'shop' },
+      stringData: {
+        '.dockerconfigjson': JSON.stringify({
+          auths: {
+            'other.example.com': { auth: 'Og==' },
+            ...authFor(locked.host.replace(/^\w+/, '*'), 'team', PASSWORDS.team),
+          },
+        }),
+      },
+    });
+    await admitted(run(tag, withSecret('pattern')));
+  });
+
   it('a missing pull secret is the reason where the registry asks for a login: refused as temporary, and admitted when the secret exists', async () => {
     const { tag } = await signed('team/missing');
     const named = withSecret('late');
@@ -289,5 +312,9 @@ describe('images of a private registry', () => {
 });
 
 function dockerConfig(place: string, username: string, password: string): object {
-  return { auths: { [place]: { auth: basic(username, password).slice('Basic '.length) } } };
+  return { auths: authFor(place, username, password) };
+}
+
+function authFor(place: string, username: string, password: string): object {
+  return { [place]: { auth: basic(username, password).slice('Basic '.length) } };
 }

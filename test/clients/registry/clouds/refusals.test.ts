@@ -108,6 +108,13 @@ describe('identities of clouds that are refused, and hosts that get nothing', ()
     expect(await loginAt(ECR_HOST, only)).to.deep.equal(ECR_LOGIN);
   });
 
+  it('K26 the metadata server is the one private host that an identity opens', async () => {
+    const inPod = { loopback: 'Refuse' } as const;
+    expect(await loginAt('gcr.io', [google({ metadataServer: true })], inPod)).to.be.an('object');
+    const fault: unknown = await loginAt(ECR_HOST, [aws()], inPod).catch((error: unknown) => error);
+    expect(fault).to.include({ code: 'AddressRefused' });
+  });
+
   it('K26 a token is sent to no host that only a file or a name of an image chose', async () => {
     for (const token_url of [
       'https://sts.googleapis.com.evil.example/',
