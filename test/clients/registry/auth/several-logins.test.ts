@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { anonymous, pullSecretLogins } from '../../../../src/clients/registry/index.ts';
 import type { Keychain } from '../../../../src/core/evidence/index.ts';
+import { severalLogins, type LoginWay } from '../../../../src/clients/registry/auth/several-logins.ts';
+import type { Answer, Call } from '../../../../src/clients/registry/call.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../../support/registry/index.ts';
 import { pushImage } from '../../../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, tagged } from '../client.ts';
@@ -160,5 +163,44 @@ describe('several logins for one registry', () => {
     answering({ '-': 401, a: 429 });
     await faultOf(read(viewOf(['a', 'b'])), 'RegistryRateLimited');
     expect(names).not.to.include('b');
+  });
+});
+
+describe('several logins for one upload', () => {
+  it('a stream goes once, with the login that has begun the upload, whatever other requests are answered meanwhile', async () => {
+    const sent: string[] = [];
+    const found = Promise.withResolvers<undefined>();
+    const answer = (status: number) =>
+      ({
+        status,
+        url: new URL('http://127.0.0.1/'),
+        headers: {},
+        body: { dump: () => Promise.resolve() },
+      }) as unknown as Answer;
+    const way = (name: string, statusOf: (method: string) => number): LoginWay => ({
+      authorizer: { loginName: () => Promise.resolve(name), mayRead: () => Promise.resolve(true) },
+      transport: async (_, { method }) => {
+        sent.push(`${name} ${method}`);
+        if (method === 'HEAD') await found.promise;
+        return answer(statusOf(method));
+      },
+    });
+    const reader = way('a', (method) => (method === 'HEAD' ? 200 : 403));
+    const writer = way('b', (method) => (method === 'PATCH' ? 403 : 202));
+    const none = way('anonymous', () => 401);
+    const { transport } = severalLogins(
+      reader,
+      [writer, none, none].map((one) => () => one),
+    );
+    const endpoint = { registry: 'r', origin: 'http://127.0.0.1' };
+    const call = { endpoint, repository: 'shop/web', access: 'push' } as unknown as Call;
+    const url = new URL('http://127.0.0.1/');
+    const looking = transport(call, { method: 'HEAD', url });
+    await transport(call, { method: 'POST', url });
+    found.resolve(undefined);
+    await looking;
+    const body = { length: 1, open: () => Readable.from([Buffer.from('x')]) };
+    expect((await transport(call, { method: 'PATCH', url, body })).status).to.equal(403);
+    expect(sent).to.deep.equal(['a HEAD', 'a POST', 'b POST', 'b PATCH']);
   });
 });

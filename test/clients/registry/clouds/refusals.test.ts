@@ -108,6 +108,13 @@ describe('identities of clouds that are refused, and hosts that get nothing', ()
     expect(await loginAt(ECR_HOST, only)).to.deep.equal(ECR_LOGIN);
   });
 
+  it('K26 a token is sent to no server over plain http', async () => {
+    around.environment('AZURE_AUTHORITY_HOST', 'http://login.example.com/');
+    const fault = await faultAt('acmecorp.azurecr.io', [{ cloud: 'Azure' }]);
+    expect(fault).to.include({ code: 'RegistryDenied' });
+    expect(fault.message).to.include('plain http');
+  });
+
   it('K26 the metadata server is the one private host that an identity opens', async () => {
     const inPod = { loopback: 'Refuse' } as const;
     expect(await loginAt('gcr.io', [google({ metadataServer: true })], inPod)).to.be.an('object');
@@ -140,10 +147,10 @@ const HOSTILE = [
   '123456789012xdkr.ecr.eu-west-1.amazonaws.com',
   'eu-west-1.amazonaws.com',
   'azurecr.io',
-  'acme.azurecr.io.evil.example',
-  'evil.acme.azurecr.io',
-  'acmeazurecr.io',
-  'acme.azurecr.io:444',
+  'acmecorp.azurecr.io.evil.example',
+  'evil.acmecorp.azurecr.io',
+  'acmecorpazurecr.io',
+  'acmecorp.azurecr.io:444',
   'pkg.dev',
   'docker.pkg.dev.evil.example',
   'eu-docker.pkg.dev.evil.example',
