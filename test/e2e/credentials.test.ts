@@ -10,6 +10,7 @@ import {
 } from './support/cluster/cluster-fixture.ts';
 import { basic, startLockedRegistry, type LockedRegistry } from './support/promotions/locked-registry.ts';
 import { policy } from './support/installation/policies.ts';
+import { dockerConfig, loginFor, pullSecretOf } from './support/cluster/pull-secret.ts';
 import { openRunningPods } from './support/cluster/running-pods.ts';
 import { until } from './support/wait.ts';
 import { deployment } from './support/workload-objects.ts';
@@ -72,13 +73,7 @@ describe('images of a private registry', () => {
   };
   const withSecret = (...names: readonly string[]) => ({ imagePullSecrets: names.map((name) => ({ name })) });
   const pullSecret = (name: string, password: string, namespace = 'shop'): Promise<void> =>
-    fixture.cluster.apply({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: 'kubernetes.io/dockerconfigjson',
-      metadata: { name, namespace },
-      stringData: { '.dockerconfigjson': JSON.stringify(dockerConfig(locked.host, 'team', password)) },
-    });
+    fixture.cluster.apply(pullSecretOf(name, namespace, loginFor(locked.host, 'team', password)));
   /** A signed image by its name at the private registry. */
   const signed = async (repository: string): Promise<{ readonly tag: string; readonly pinned: string }> => {
     const { registry, cosign, keys } = fixture;
@@ -145,20 +140,9 @@ describe('images of a private registry', () => {
     await admitted(run(tag, withSecret('stale', 'pull')));
     await admitted(run(tag, withSecret('pull', 'stale')));
     await refused(run(tag, withSecret('stale')), ': RegistryDenied: ');
-    await fixture.cluster.apply({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: 'kubernetes.io/dockerconfigjson',
-      metadata: { name: 'pattern', namespace: 'shop' },
-      stringData: {
-        '.dockerconfigjson': JSON.stringify({
-          auths: {
-            'other.example.com': { auth: 'Og==' },
-            ...authFor(locked.host.replace(/^\w+/, '*'), 'team', PASSWORDS.team),
-          },
-        }),
-      },
-    });
+    const pattern = loginFor(locked.host.replace(/^\w+/, '*'), 'team', PASSWORDS.team);
+    const auths = { 'other.example.com': { auth: 'Og==' }, ...pattern };
+    await fixture.cluster.apply(pullSecretOf('pattern', 'shop', auths));
     await admitted(run(tag, withSecret('pattern')));
   });
 
@@ -310,11 +294,3 @@ describe('images of a private registry', () => {
         expect(text.includes(secret), secret).to.equal(false);
   });
 });
-
-function dockerConfig(place: string, username: string, password: string): object {
-  return { auths: authFor(place, username, password) };
-}
-
-function authFor(place: string, username: string, password: string): object {
-  return { [place]: { auth: basic(username, password).slice('Basic '.length) } };
-}
