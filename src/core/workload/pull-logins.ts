@@ -30,21 +30,17 @@ export function pullSecretsOf(
   const specs = podSpecsOf(object, workload);
   if (!specs.ok) return specs;
   const pullSecrets = new Set<string>();
-  let serviceAccount = '';
+  const accounts = [];
   for (const { path, fields } of specs.value) {
-    const names = secretNames(fields, path);
+    const [names, account] = [secretNames(fields, path), accountOf(fields, path)];
     if (!names.ok) return names;
+    if (!account.ok) return account;
     for (const name of names.value) pullSecrets.add(name);
     if (pullSecrets.size > MAX_PULL_SECRETS) return tooMany(path);
-    const account = accountOf(fields, path);
-    if (!account.ok) return account;
-    serviceAccount ||= account.value;
+    accounts.push(account.value);
   }
-  return parsed({
-    ...NOTHING_NAMED,
-    pullSecrets: [...pullSecrets],
-    ...(serviceAccount && { serviceAccount }),
-  });
+  const serviceAccount = accounts.find((name) => name !== '') ?? NOTHING_NAMED.serviceAccount;
+  return parsed({ pullSecrets: [...pullSecrets], serviceAccount });
 }
 
 function tooMany(podSpec: string): Parsed<never> {
