@@ -1,6 +1,6 @@
 import { explainFailure, nameOf } from '../model/index.ts';
 import type { ConditionOutcome, Evidence, Fact, StatementClaim } from '../model/index.ts';
-import { conditionsOf, holdsFor, imageOf, MAX_WORK_HERE } from '../policy/index.ts';
+import { conditionsOf, foundIn, holdsFor, imageOf, MAX_WORK_HERE } from '../policy/index.ts';
 import type { CompiledPolicy } from '../policy/index.ts';
 import { nameOfOwner, type Reading } from './ports.ts';
 
@@ -22,21 +22,23 @@ export async function answerConditions(
       const { says, condition } = open;
       const known = answers.get(says) ?? new Map<string, ConditionOutcome>();
       answers.set(says, known);
-      known.set(condition.text, await answer(open, evidence.image, reading));
+      known.set(condition.text, await answer(open, evidence, reading));
     }),
   );
   return answers;
 }
 
-async function answer(open: Open, image: Evidence['image'], reading: Reading): Promise<ConditionOutcome> {
+async function answer(open: Open, evidence: Evidence, reading: Reading): Promise<ConditionOutcome> {
   const now = reading.clock();
+  const { image } = evidence;
   const { says, condition } = open;
-  const here = holdsFor(open, image, now, reading.answerElsewhere && MAX_WORK_HERE);
+  const here = holdsFor(open, evidence, now, reading.answerElsewhere && MAX_WORK_HERE);
   const { answerElsewhere } = reading;
   if (here.ok || here.kind !== 'limit' || !answerElsewhere) return here;
   if (says.large && !says.large.json) return here;
   const load = async (): Promise<Fact<ConditionOutcome>> => {
-    const job = { text: condition.text, image: imageOf(image), now, predicate: says.predicate };
+    const contents = condition.readsImage ? foundIn(evidence.contents) : undefined;
+    const job = { text: condition.text, image: imageOf(image), now, predicate: says.predicate, contents };
     const json = says.large?.json;
     const weight = { bytes: json?.byteLength ?? 0, owner: nameOfOwner(reading) };
     const outcome = await answerElsewhere({ ...job, json }, weight);

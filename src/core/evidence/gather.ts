@@ -15,6 +15,7 @@ import type {
 import { needsNext, readLifecycle, successorTags } from '../policy/index.ts';
 import type { CompiledPolicy, needsAtFirst, SignatureNeeds } from '../policy/index.ts';
 import { answerConditions } from './conditions.ts';
+import type { contentsOf } from './contents.ts';
 import { readListing, readReleases } from './indexes.ts';
 import { listRunnable } from './platforms.ts';
 import { inTurn, learn, type Reading } from './ports.ts';
@@ -69,18 +70,25 @@ async function learnAll(
   ]);
   const known = { image, manifest, referrers, signatures: NOT_ASKED, indexes: listing };
   const next = needsNext(policies, known, reading.clock());
-  const [releases, indexes, children, successor] = await Promise.all([
+  const [releases, indexes, children, successor, contents] = await Promise.all([
     next.signatures && readSignatures(image, next.signatures, reading),
     listing && readReleases(listing, next.signatures, reading),
     asked?.everyChild ? readChildren(image, manifest, asked, reading) : NOT_ASKED,
     next.successor ? readSuccessor(image, manifest, policies, reading) : NOT_ASKED,
+    needs.contents ? readContents(image, reading) : undefined,
   ]);
   const facts = [first, releases].filter((fact) => fact !== undefined);
   const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
-  const evidence = { image, manifest, referrers, signatures, children, successor, indexes };
+  const evidence = { image, manifest, referrers, signatures, children, successor, indexes, contents };
   const isConditional = policies.some(({ attestations }) => attestations.length > 0);
   if (!isConditional) return evidence;
   return { ...evidence, conditions: await answerConditions(policies, evidence, reading) };
+}
+
+async function readContents(image: PinnedRef, reading: Reading): ReturnType<typeof contentsOf> {
+  // Few policies read it.
+  const { contentsOf } = await import('./contents.ts');
+  return contentsOf(image, reading);
 }
 
 /** Most candidates examined: the successor is only named in a message, so the search must stay cheap. */

@@ -108,6 +108,16 @@ export interface LargePredicate {
   readonly report?: unknown;
 }
 
+/** What an image says about itself, for the conditions of policies: claims of the one who pushed it, bound to the digest. */
+export interface ImageContents {
+  /** Of the image and, where that is an index, of the platform. */
+  readonly annotations: Annotations;
+  /** The image it was built from, by annotation or label (`org.opencontainers.image.base.*`); empty where it does not say. */
+  readonly base: { readonly name: string; readonly digest: string };
+  /** The config as JSON; `null` for what has none. */
+  readonly config: unknown;
+}
+
 /** Whether a condition on a statement holds; `limit`: there was more to do than allowed; `failed`: it has no answer for this predicate. */
 export type ConditionOutcome =
   | { readonly ok: true; readonly value: boolean }
@@ -161,6 +171,8 @@ export interface Evidence {
   readonly near?: readonly NearEvidence[];
   /** The indexes through which the tag of the reference leads to its digest; absent where it names one of both only. */
   readonly indexes?: Fact<readonly IndexEvidence[]>;
+  /** The image, or each platform of an index; read only where a condition asks for it. */
+  readonly contents?: Fact<readonly ImageContents[]>;
   /** The answers of conditions, by their text, for each statement that they were asked of. */
   readonly conditions?: ReadonlyMap<StatementClaim, ReadonlyMap<string, ConditionOutcome>>;
 }

@@ -44,6 +44,7 @@ export type {
   BundleCandidate,
   ChildEvidence,
   ConditionOutcome,
+  ImageContents,
   EnvelopeCandidate,
   IndexEvidence,
   Evidence,

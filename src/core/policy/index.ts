@@ -30,7 +30,7 @@ export { decidingClaim, LIFECYCLE_TYPES, readLifecycle } from './checks/past-end
 export { successorTags } from './lineage.ts';
 export { RELEASE_PREDICATE_TYPE } from './checks/quarantined.ts';
 export { createConditionAnswers, withoutLargePredicates, type ConditionJob } from './large.ts';
-export { conditionsOf, holdsFor, imageOf } from './checks/unattested.ts';
+export { conditionsOf, foundIn, holdsFor, imageOf } from './checks/unattested.ts';
 export { MAX_WORK_HERE } from './cel/limits.ts';
 export { describePredicate, isOfType } from './reports/describe.ts';
 export { describeUnexamined, judgeVulnerabilities } from './reports/judge.ts';

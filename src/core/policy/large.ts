@@ -50,12 +50,12 @@ const MAX_COMPILED = 64;
 /** Makes the function that answers conditions, with their whole budget of work, on the thread that it is called on. */
 export function createConditionAnswers(): (job: ConditionJob) => ConditionOutcome {
   const compiled = new Map<string, Condition>();
-  return ({ text, json, predicate, image, now }) => {
+  return ({ text, json, predicate, image, now, contents }) => {
     const known = compiled.get(text);
     const read = known ? ({ ok: true, value: known } as const) : compileCondition(text);
     if (!read.ok) return { ok: false, kind: 'failed', why: 'it does not compile' };
     if (compiled.size >= MAX_COMPILED) compiled.clear();
     compiled.set(text, read.value);
-    return read.value.holds({ predicate: json ? parseJson(json) : predicate, image, now });
+    return read.value.holds({ predicate: json ? parseJson(json) : predicate, image, now, contents });
   };
 }

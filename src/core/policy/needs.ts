@@ -17,6 +17,8 @@ export interface Needs {
   readonly signatures?: SignatureNeeds | undefined;
   /** The newest supported image of the line, for the message. */
   readonly successor: boolean;
+  /** What the image says about itself, where a condition reads it. */
+  readonly contents?: boolean;
 }
 
 /** Which signatures and statements are looked for, where, and what they are tried against. */
@@ -49,7 +51,10 @@ export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
   };
   const any = signatures || types.length > 0;
   const marks = policies.some(({ quarantine, lifecycle }) => quarantine ?? lifecycle);
-  return { registry: any || marks, marks, successor: false, signatures: any ? needs : undefined };
+  const contents = policies.some(({ attestations }) =>
+    attestations.some(({ conditions }) => conditions.some(({ condition }) => condition.readsImage)),
+  );
+  return { registry: any || marks, marks, successor: false, signatures: any ? needs : undefined, contents };
 }
 
 /** What is needed now that manifest and referrers are known: releases where there is a flag, a successor where one ends. */

@@ -30,6 +30,8 @@ export interface Push {
   readonly annotations?: Annotations;
   readonly artifactType?: string;
   readonly layers?: readonly Descriptor[];
+  /** Of an image; the empty one by default. */
+  readonly config?: Descriptor;
   /** Children: makes it an index. */
   readonly manifests?: readonly Descriptor[];
   /** What it refers to. */
@@ -199,8 +201,8 @@ async function passGate(gate: Promise<void> | undefined, signal: AbortSignal): P
   signal.removeEventListener('abort', onAbort);
 }
 
-function manifestOf({ annotations, artifactType, layers = [], manifests, subject }: Push): Manifest {
-  const config = { mediaType: MEDIA_TYPE.empty, digest: digestOf('{}'), size: 2 };
+function manifestOf({ annotations, artifactType, layers = [], manifests, subject, ...more }: Push): Manifest {
+  const { config = { mediaType: MEDIA_TYPE.empty, digest: digestOf('{}'), size: 2 } } = more;
   const mediaType = manifests ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
   const bytes = Buffer.from(
     JSON.stringify({

@@ -1,12 +1,13 @@
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
-import { parsed, problem, type ConditionOutcome, type Parsed } from '../../model/index.ts';
+import { parsed, problem } from '../../model/index.ts';
+import type { ConditionOutcome, ImageContents, Parsed } from '../../model/index.ts';
 import { meteredEnvironment, writtenEnvironment } from './environment.ts';
 import { MAX_CONDITION_LENGTH, MAX_PATTERN_INSTRUCTIONS, MAX_WORK } from './limits.ts';
 import { MAX_PATTERN_LENGTH, MAX_WHY_LENGTH } from './limits.ts';
 import { MAX_PREDICATE_DEPTH, MAX_PREDICATE_TEXT, MAX_PREDICATE_VALUES } from './limits.ts';
 import { metered } from './meter.ts';
-import { objectionsTo, patternCalls, type Objection, type PatternCall } from './syntax.ts';
+import { objectionsTo, patternCalls, variablesIn, type Objection, type PatternCall } from './syntax.ts';
 import { Stop, Work } from './work.ts';
 
 export interface ConditionVariables {
@@ -14,17 +15,24 @@ export interface ConditionVariables {
   readonly predicate: unknown;
   readonly image: { readonly reference: string; readonly digest: string };
   readonly now: Date;
+  /** What the image says, or each platform of an index: a condition that reads it has to hold for each. Absent = it was not read. */
+  readonly contents?: readonly ImageContents[] | undefined;
 }
+
+/** Variables that stand for what an image says about itself. */
+const OF_CONTENTS: ReadonlySet<string> = new Set(['annotations', 'base', 'config']);
 
 /** A condition on a statement, ready to be asked. */
 export interface Condition {
   readonly text: string;
+  /** Whether it asks for what the image says about itself: `annotations`, `base`, `config`. */
+  readonly readsImage: boolean;
   /** Never throws; `why` is one clause for a person. `most` = the work that it may take. */
   readonly holds: (variables: ConditionVariables, most?: number) => ConditionOutcome;
 }
 
 /**
- * Compiles a condition in CEL (the Common Expression Language) over `predicate`, `image` and `now`. Refused are, with line and column, what
+ * Compiles a condition in CEL (the Common Expression Language) over `predicate`, `image`, `annotations`, `base`, `config` and `now`. Refused are, with line and column, what
  * does not parse or type-check, what cannot be true or false, and what might take unbounded time; regular expressions
  * are written `text.matches('pattern')` or `re2(text, 'pattern')`, are of RE2, and match anywhere in the text. Integers of the JSON are `int`, other numbers `double`.
  */
@@ -60,16 +68,38 @@ function compileMetered(text: string, ast: ASTNode): Parsed<Condition> {
   const patternAt = (node: ASTNode) => calls.findIndex((call) => call.node === node);
   const program = attempt(() => meteredEnvironment().parse(metered(ast, patternAt)));
   if (program instanceof Error) return problem('', `cannot be compiled: ${oneLine(summary(program))}`);
+  const readsImage = variablesIn(ast).some((name) => OF_CONTENTS.has(name));
   return parsed({
     text,
-    holds: (variables, most = MAX_WORK) => evaluate(program, new Work(patterns, most), variables),
+    readsImage,
+    holds: (variables, most = MAX_WORK) => {
+      const { contents = [] } = readsImage ? variables : { contents: [NO_CONTENTS] };
+      if (contents.length === 0)
+        return { ok: false, kind: 'failed', why: 'what the image says was not read' };
+      // All of them share what one may take. The first that is not true decides.
+      const share = Math.ceil(most / contents.length);
+      for (const about of contents) {
+        const held = evaluate(program, new Work(patterns, share), variables, about);
+        if (!held.ok || !held.value) return held;
+      }
+      return { ok: true, value: true };
+    },
   });
 }
 
-function evaluate(program: ParseResult, work: Work, variables: ConditionVariables): ConditionOutcome {
-  const { image, now } = variables;
+const NO_CONTENTS: ImageContents = { annotations: {}, base: { name: '', digest: '' }, config: null };
+
+function evaluate(
+  program: ParseResult,
+  work: Work,
+  { image, now, predicate }: ConditionVariables,
+  { annotations, base, config }: ImageContents,
+): ConditionOutcome {
   const value = attempt((): unknown =>
-    program({ predicate: toCel(variables.predicate), image, now, __work: work }),
+    program({
+      ...{ predicate: toCel(predicate), image, now, __work: work },
+      ...{ annotations: toCel(annotations), base, config: toCel(config) },
+    }),
   );
   if (work.ended) return { ok: false, kind: 'limit', why: work.ended.message };
   if (typeof value === 'boolean') return { ok: true, value };

@@ -10,7 +10,7 @@ const SYNC = { async: false };
 /** JSON mixes what is in a list; so may a condition: `predicate.x in ['a', predicate.y]`. */
 const MIXED = { homogeneousAggregateLiterals: false };
 
-/** What people write conditions in: three variables, `re2` and `matches`, and limits on the text itself. */
+/** What people write conditions in: six variables, `re2` and `matches`, and limits on the text itself. */
 export function writtenEnvironment(): Environment {
   const environment = new Environment({
     ...MIXED,
@@ -50,6 +50,9 @@ function withVariables(environment: Environment): Environment {
   return environment
     .registerVariable('predicate', 'dyn')
     .registerVariable({ name: 'image', schema: { reference: 'string', digest: 'string' } })
+    .registerVariable('annotations', 'map<string, string>')
+    .registerVariable({ name: 'base', schema: { name: 'string', digest: 'string' } })
+    .registerVariable('config', 'dyn')
     .registerVariable('now', 'google.protobuf.Timestamp');
 }
 

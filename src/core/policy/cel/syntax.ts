@@ -57,6 +57,16 @@ export function objectionsTo(node: ASTNode, depth = 0): readonly Objection[] {
   ];
 }
 
+/** Names that a condition uses and does not bind by itself, as macros do. */
+export function variablesIn(node: ASTNode, bound: ReadonlySet<string> = new Set()): readonly string[] {
+  if (node.op === 'id') return bound.has(node.args) ? [] : [node.args];
+  const macro = asMacro(node);
+  if (!macro) return childrenOf(node).flatMap((child) => variablesIn(child, bound));
+  const { over, variable, bodies } = macro;
+  const inside = variable.op === 'id' ? new Set([...bound, variable.args]) : bound;
+  return [...variablesIn(over, bound), ...bodies.flatMap((body) => variablesIn(body, inside))];
+}
+
 /** A search for a pattern: `re2(text, 'pattern')`, `matches(text, 'pattern')` or `text.matches('pattern')`. */
 export interface PatternCall {
   readonly node: ASTNode;

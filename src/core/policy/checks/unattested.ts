@@ -52,12 +52,18 @@ export function conditionsOf(
 /** Answers a condition here, with at most so much work. A large predicate is not answered here. */
 export function holdsFor(
   { condition, says }: OpenCondition,
-  ref: ImageRef,
+  { image, contents }: Pick<Evidence, 'image' | 'contents'>,
   now: Date,
   most?: number,
 ): ConditionOutcome {
   if (says.large) return { ok: false, kind: 'limit', why: 'the predicate is too large' };
-  return condition.holds({ predicate: says.predicate, image: imageOf(ref), now }, most);
+  const { predicate } = says;
+  return condition.holds({ predicate, image: imageOf(image), now, contents: foundIn(contents) }, most);
+}
+
+/** What conditions may read of an image. */
+export function foundIn(contents: Evidence['contents']): ConditionVariables['contents'] {
+  return contents?.state === 'found' ? contents.value : undefined;
 }
 
 /** The image as conditions see it. */
@@ -99,7 +105,9 @@ function judgeStatement(
     return refused(policy, 'AttestationTooOld', `${predicateType} ${old}`, 'have it attested anew');
   const answered = evidence.conditions?.get(says);
   for (const { condition, message } of conditions) {
-    const held = answered?.get(condition.text) ?? holdsFor({ condition, says }, evidence.image, now);
+    if (condition.readsImage && evidence.contents?.state === 'unknown')
+      return unknownFinding(policy, evidence.contents);
+    const held = answered?.get(condition.text) ?? holdsFor({ condition, says }, evidence, now);
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
       const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;

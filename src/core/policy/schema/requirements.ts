@@ -66,7 +66,7 @@ const lifecycle = z.strictObject({
 
 const condition = z.strictObject({
   cel: text(2048).describe(
-    "CEL over `predicate`, `image` and `now`; must be true. Patterns are of RE2 and written out: `predicate.builder.id.matches('^https://github.com/')`.",
+    "CEL over `predicate`, `image`, `annotations`, `base`, `config` and `now`; must be true, for each platform of an index where it reads what the image says. Patterns are of RE2 and written out: `predicate.builder.id.matches('^https://github.com/')`.",
   ),
   message: text(256).describe('What a refused person reads when it is false.'),
 });
