@@ -187,7 +187,7 @@ describe('pratique plan and pratique promote', () => {
       await pushImage({ ...place('quarantine/app'), tag }, { salt: tag, annotations: { [created]: date } });
     const ran = await give(
       ['plan', '-o', 'json'],
-      [promotion({}, { tags: { semver: ['*'], minAge: '72h' } })],
+      [promotion({}, { tags: { semver: ['*'], minAge: { duration: '72h', by: 'Claimed' } } })],
     );
     const { plans } = JSON.parse(ran.out) as { plans: { images: { tag: string }[] }[] };
     expect(plans.map(({ images }) => images.map(({ tag }) => tag))).to.deep.equal([['3.0.0']]);

@@ -29,7 +29,8 @@ export const addPlan: AddCommand<PromotionTools> = (program, tools, terminal, ex
   withPromotions(command).action(async (options: PromotionOptions) => {
     const plans: ReportOptions<PlannedImage>[] = [];
     await withOpen(options, tools, terminal, async (promotion, signal) => {
-      plans.push(await reportOf(promotion, terminal, signal, (planned) => Promise.resolve(planned)));
+      const how = { records: false, work: (planned: readonly PlannedImage[]) => Promise.resolve(planned) };
+      plans.push(await reportOf(promotion, terminal, signal, how));
     });
     terminal.out(reportPlans(plans, options.output));
     exit(exitOfPlans(plans));
@@ -57,7 +58,7 @@ export const addPromote: AddCommand<PromotionTools> = (program, tools, terminal,
           shown.end();
         }
       };
-      runs.push(await reportOf(promotion, terminal, signal, run));
+      runs.push(await reportOf(promotion, terminal, signal, { records: !dryRun, work: run }));
     });
     terminal.out(reportResults(runs, options.output));
     exit(exitOfResults(runs));
@@ -82,12 +83,19 @@ async function reportOf<Row>(
   promotion: OpenPromotion,
   terminal: Terminal,
   signal: AbortSignal,
-  work: (planned: readonly PlannedImage[]) => Promise<readonly Row[]>,
+  {
+    records,
+    work,
+  }: {
+    /** Whether the plan is carried out, so that it may write down what it has seen. */
+    readonly records: boolean;
+    readonly work: (planned: readonly PlannedImage[]) => Promise<readonly Row[]>;
+  },
 ): Promise<ReportOptions<Row>> {
   const { name, source, target, execution } = promotion;
   const head = { name, source, target };
   try {
-    const found = await execution.plan(signal, restingOn(terminal, promotion));
+    const found = await execution.plan(signal, restingOn(terminal, promotion), { records });
     if (found.state === 'refused') return failure(head, { ...found.reason, isUnknown: false }, terminal);
     const { nothing: message, images, leftOut, repositories, rest } = found;
     const rows = await work(images);

@@ -97,6 +97,7 @@ function structuralSchema(schema: z.ZodType, io: 'input' | 'output'): SchemaNode
     reused: 'inline',
     override: ({ jsonSchema }) => {
       const node = jsonSchema as SchemaNode;
+      if (node[TWO_FORMS] === true) delete node.anyOf;
       if (node.additionalProperties === false) delete node.additionalProperties;
       // Kubernetes knows no propertyNames; maps get a bound instead, by which it prices CEL rules.
       delete node.propertyNames;
@@ -104,6 +105,12 @@ function structuralSchema(schema: z.ZodType, io: 'input' | 'output'): SchemaNode
     },
   });
 }
+
+/**
+ * Marks a field that is written as text or as an object. The API server cannot check such a field, so that it takes any value there; the parser
+ * of the controller reports what is wrong with it.
+ */
+export const TWO_FORMS = 'x-kubernetes-preserve-unknown-fields';
 
 type Node = Readonly<Record<string, unknown>>;
 

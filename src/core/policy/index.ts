@@ -1,7 +1,7 @@
 // What is required of images: the ImagePolicy resource, compiled; which policies match an image; the checks; the
 // verdict; the words of its messages. Pure: evidence comes in as values, and nothing here reads from outside.
 export { API_VERSION, conditionSchema, type PolicyStatus } from './schema.ts';
-export { customResourceDefinition, referencePage, imagePolicyCrd } from './crd.ts';
+export { customResourceDefinition, TWO_FORMS, referencePage, imagePolicyCrd } from './crd.ts';
 export type { ResourceKind, SchemaNode } from './crd.ts';
 export { authorityIn } from './schema/authorities.ts';
 export { artifactType, duration, exactlyOne, rule } from './schema/parts.ts';

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { isIndexType, nameOf, parseShort, pin } from '../model/index.ts';
-import type { Digest, Fault, ImageRef } from '../model/index.ts';
+import { definedFields, isIndexType, nameOf, parseShort, pin, type Fault } from '../model/index.ts';
+import type { Digest, ImageRef } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
 import { keepPlatforms } from './graph/platforms.ts';
@@ -9,9 +9,10 @@ import { planRun, type Candidate, type Discovery, type PlanRules, type Unplanned
 import type { SourceRegistry } from './ports.ts';
 import { CREATED } from './records/artifact.ts';
 import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts';
+import type { SeenBook } from './records/first-seen.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
-import { cosignTag } from './selection/reserved-tags.ts';
+import { cosignTag, FIRST_SEEN_TAG } from './selection/reserved-tags.ts';
 import {
   claimedTime,
   needsOf,
@@ -28,7 +29,12 @@ type DiscoverParts = Waiting &
   Pick<
     StepParts,
     'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history' | 'sourceTags'
-  >;
+  > & {
+    /** Since when digests are known; absent where no age is asked by it. */
+    readonly seen?: SeenBook | undefined;
+    /** What is seen for the first time is written down: absent = nothing is written anywhere. */
+    readonly records?: boolean | undefined;
+  };
 
 /** Tags examined in parallel; the budget of each registry is shared by all runs. */
 const AT_ONCE = 16;
@@ -55,21 +61,67 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const limit = pLimit(AT_ONCE);
   const each = <T>(tags: readonly string[], look: (tag: string) => Promise<T>): Promise<readonly T[]> =>
     Promise.all(tags.map((tag) => limit(() => look(tag))));
+  const { digests, dates, failed } = await firstSeen(needs.seen ? named.value.tags : [], parts, signal);
   const candidates = await each(named.value.tags, async (tag) => ({
     tag,
     created: needs.created ? await createdAt({ ...from, tag }, parts, signal) : undefined,
+    ...definedFields({ seen: dates.get(tag) }),
   }));
   const chosen = selectByAge(candidates, spec.tags, clock());
   const unfit = [...named.value.leftOut, ...chosen.leftOut];
   const isMissing = ({ why }: LeftOut): boolean => why === 'Missing';
   const absent = unfit.filter(isMissing).map(({ tag }) => missing(tag));
   const leftOut = [...unfit.filter((one) => !isMissing(one)), ...named.value.passedOver];
-  if (chosen.tags.length + absent.length === 0) {
+  if (chosen.tags.length + absent.length + failed.length === 0) {
     const nothing = nothingSelected(from, unfit, needs.list ? present.length : undefined);
     return { state: 'planned', images: [], nothing, leftOut };
   }
-  const rows = await each(chosen.tags, (tag) => lookAt(tag, parts, signal));
-  return { state: 'planned', images: planRun([...rows, ...absent], rulesOf(parts)), leftOut };
+  const rows = await each(chosen.tags, (tag) => lookAt({ tag, digest: digests.get(tag) }, parts, signal));
+  return { state: 'planned', images: planRun([...rows, ...absent, ...failed], rulesOf(parts)), leftOut };
+}
+
+/** The digests of tags, and since when they are known. A list that cannot be written is a row: nothing would ever become old. */
+async function firstSeen(tags: readonly string[], parts: DiscoverParts, signal: AbortSignal) {
+  const { seen, source, target, from, to, spec, clock, records = false } = parts;
+  const digests = new Map<string, Digest>();
+  const dates = new Map<string, Date>();
+  const failed: UnplannedImage[] = [];
+  if (!seen || tags.length === 0) return { digests, dates, failed };
+  const limit = pLimit(AT_ONCE);
+  const resolve = (ref: ImageRef): Promise<Digest | undefined> =>
+    limit(() =>
+      orFault(
+        tryAgain(() => source.tagDigest(ref, signal), parts, signal),
+        () => undefined,
+        signal,
+      ),
+    );
+  for (const [index, digest] of (await Promise.all(tags.map((tag) => resolve({ ...from, tag })))).entries())
+    if (digest) digests.set(tags[index] ?? '', digest);
+  const known = await tryAgain(() => seen.load(signal), parts, signal);
+  const all = [...new Set(digests.values())];
+  const news = all.filter((digest) => !known.has(digest));
+  if (records && news.length > 0) {
+    const written = tryAgain(() => seen.add(news, all, clock(), signal), parts, signal);
+    const fault = await orFault(written, (one) => one, signal);
+    if (fault) failed.push(notWritten(fault));
+  }
+  await Promise.all(
+    [...digests].map(([tag, digest]) =>
+      limit(async () => {
+        // What a mirror has brought already has arrived, whatever the list says; its flag is proven in each run.
+        const isThere = spec.mirror && (await target.tagDigest({ ...to, tag }, signal)) === digest;
+        const since = isThere ? new Date(0) : known.get(digest);
+        if (since) dates.set(tag, since);
+      }),
+    ),
+  );
+  return { digests, dates, failed };
+}
+
+function notWritten({ code: reason, message, transient }: Fault): UnplannedImage {
+  const why = `the list of what was seen first cannot be written, so that nothing becomes old enough for tags.minAge: ${message}`;
+  return { tag: FIRST_SEEN_TAG, action: 'Fail', reason, message: why, transient };
 }
 
 /** The row of a named tag that is not there: it is reported, and the others go on. */
@@ -86,16 +138,16 @@ function rulesOf({ spec, history }: DiscoverParts): PlanRules {
   return { onTagExists, tidies: after.some(Boolean), mirroredBefore };
 }
 
-/** Both sides of one tag; what breaks about it ends this row only. */
+/** Both sides of one tag; what breaks about it ends this row only. A digest whose age was judged is the one that is taken. */
 async function lookAt(
-  tag: string,
+  { tag, digest: judged }: { readonly tag: string; readonly digest: Digest | undefined },
   parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
   const { source, target, from, to } = parts;
   const look = async (): Promise<Candidate | UnplannedImage> => {
     const [digest, atTarget] = await Promise.all([
-      source.tagDigest({ ...from, tag }, signal),
+      judged ?? source.tagDigest({ ...from, tag }, signal),
       target.tagDigest({ ...to, tag }, signal),
     ]);
     if (digest === undefined) return missing(tag);

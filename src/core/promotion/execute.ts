@@ -7,6 +7,7 @@ import type { ListTags } from './graph/walk.ts';
 import { mirrorSteps } from './mirror.ts';
 import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
+import type { SeenBook } from './records/first-seen.ts';
 import { plannedResult, type ImageResult } from './result.ts';
 import type { Waiting } from './retry.ts';
 import { runPlan } from './run.ts';
@@ -27,7 +28,12 @@ export interface RunOrder {
 /** One promotion with its registries, logins, signer and scanner opened: it can be planned and run until it is closed. */
 export interface Execution {
   /** Resolves every selected tag once. Throws a `Fault` when a registry cannot be asked. `onRest` as of a run's progress. */
-  readonly plan: (signal: AbortSignal, onRest?: Progress['onRest']) => Promise<Discovery>;
+  readonly plan: (
+    signal: AbortSignal,
+    onRest?: Progress['onRest'],
+    /** `records` = digests that are seen for the first time are written down at the target; else nothing is written anywhere. */
+    how?: { readonly records: boolean },
+  ) => Promise<Discovery>;
   /**
    * Executes a plan: one row per image, in order. Begun again with the same plan it continues from the state of the registries;
    * an abort with a `Fault` as its reason is reported by that code.
@@ -43,6 +49,8 @@ export interface Execution {
 /** A promotion with everything opened that it needs. */
 export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'> {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Since when digests are known; absent where `minAge` does not ask for it. */
+  readonly seen?: SeenBook | undefined;
   /** Begins an image when fewer are under way than may be, also those of other executions; absent = as `maxParallelImages` has it. */
   readonly limit?: LimitFunction | undefined;
   /** The same registries, reporting each request made through them; absent = requests are not counted. */
@@ -58,9 +66,9 @@ export function createExecution(parts: ExecutionParts): Execution {
   // What is deleted must not have got a signature behind a list that was read before.
   const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from);
   return {
-    plan: async (signal, onRest) => {
+    plan: async (signal, onRest, how) => {
       const restOf = restOver(parts, signal);
-      const found = await discover({ ...parts, sourceTags, pause, restOf, onRest }, signal);
+      const found = await discover({ ...parts, sourceTags, pause, restOf, onRest, ...how }, signal);
       const rest = await restOf();
       return found.state === 'planned' && rest.ms > 0 ? { ...found, rest } : found;
     },

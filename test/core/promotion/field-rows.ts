@@ -48,7 +48,10 @@ export const tagRows = (path: string, beside: Written): Rows =>
       },
       [`${path}.scheme`]: oneOf('Semver', 'Calendar', 'Any'),
       [`${path}.suffix`]: oneOf('Prerelease', 'Newer'),
-      [`${path}.minAge`]: someDuration,
+      [`${path}.minAge`]: {
+        takes: [...someDuration.takes, { duration: '5m', by: 'Claimed' }],
+        refuses: [...someDuration.refuses, {}, { duration: '30' }, { duration: '1h', by: 'claimed' }],
+      },
     },
     { ...beside, [`${path}.include`]: ['.'] },
   );

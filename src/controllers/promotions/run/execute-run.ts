@@ -103,7 +103,7 @@ async function carryOut(lease: RunLease, ports: RunnerPorts, stop: AbortSignal):
     const resumed = begun.plan !== undefined;
     const planned = begun.plan
       ? { ok: true as const, progress: openProgress(begun, begun.plan) }
-      : planProgress(await execution.plan(signal, onRest));
+      : planProgress(await execution.plan(signal, onRest, { records: !dryRun }));
     if (!planned.ok) return end({ failure: planned.reason });
     const done = planned.progress;
     progress = done;

@@ -5,6 +5,7 @@
 import { digestHex, digestOf, objectOf, textOf } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
+import { ageRule } from '../selection/select.ts';
 import { MAX_GATE_LENGTH, MAX_GATES } from '../schema/promotion-status.ts';
 
 /** Longest value that is written as it is; of a longer one, its beginning and a hash. */
@@ -16,7 +17,15 @@ const HASH_DIGITS = 12;
 export function gatesOf(spec: ImagePromotionSpec): readonly string[] {
   const { source, target, tags, platforms, attachments, onTagExists, mirror, promote, suspend, dryRun } =
     spec;
-  const places = { source, target, tags: { minAge: tags.minAge }, platforms, attachments, onTagExists };
+  const age = ageRule(tags.minAge);
+  const places = {
+    source,
+    target,
+    tags: { minAge: age?.duration, minAgeBy: age?.by },
+    platforms,
+    attachments,
+    onTagExists,
+  };
   const all = { promote, mirror, ...places, suspend, dryRun };
   return linesOf('', all)
     .map((line) => line.slice(0, MAX_GATE_LENGTH))
@@ -65,6 +74,7 @@ const WEAKER: Readonly<Record<string, IsWeaker>> = {
   'promote.scan.maxDatabaseAge': longer,
   'promote.attach.report': off,
   'promote.deleteSource': on,
+  'tags.minAgeBy': inOrder('Claimed', 'FirstSeen'),
   'tags.minAge': (before, after) => longer(after, before),
   'mirror.quarantine': off,
   'mirror.provenance': off,

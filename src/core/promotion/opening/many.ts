@@ -39,7 +39,7 @@ export async function openMany(
   }
   const executions = createExecutions(routes.value, shared);
   return parsed({
-    plan: (until, onRest) => planAll({ routes: routes.value, shared, executions }, until, onRest),
+    plan: (until, onRest, how) => planAll({ routes: routes.value, shared, executions, how }, until, onRest),
     run: async (planned, order, until) => {
       const results = new Map<PlannedImage, ImageResult>();
       const settle = (row: PlannedImage, result: ImageResult): void => {
@@ -123,6 +123,7 @@ function createExecutions({ routeOf }: Routes, { promotion, context }: Shared<Pr
 }
 
 interface Planning {
+  readonly how: Parameters<Execution['plan']>[2];
   readonly routes: Routes;
   readonly shared: Shared<PromotionToOpen>;
   readonly executions: ReturnType<typeof createExecutions>;
@@ -130,7 +131,7 @@ interface Planning {
 
 /** Plans all repositories: those that are named, and those that the globs cover at this moment. */
 async function planAll(
-  { routes, shared, executions }: Planning,
+  { routes, shared, executions, how }: Planning,
   signal: AbortSignal,
   onRest: Progress['onRest'],
 ): Promise<Discovery> {
@@ -139,7 +140,7 @@ async function planAll(
   const plan = async ({ from }: Route): Promise<Discovery | RepositoryFailure> => {
     const opened = await executions.open(from, signal);
     if ('failed' in opened) return opened.failed;
-    return orFault(opened.execution.plan(signal, onRest), failureOf, signal);
+    return orFault(opened.execution.plan(signal, onRest, how), failureOf, signal);
   };
   const plans = await Promise.all(found.map((route) => limit(() => plan(route))));
   const images: PlannedImage[] = [...rows];

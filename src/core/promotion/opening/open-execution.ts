@@ -5,9 +5,11 @@ import { createExecution, type Execution } from '../execute.ts';
 import { runScope } from '../gates/gate.ts';
 import { readSignedReports, reportPolicy } from '../gates/signed-reports.ts';
 import type { ArtifactSigner, Scanner } from '../ports.ts';
+import { createSeenBook } from '../records/first-seen.ts';
 import { createHistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
 import type { ImagePromotionSpec, SignSpec } from '../schema.ts';
+import { needsOf as needsOfTags } from '../selection/select.ts';
 import type { OpeningContext, ServerTrust } from './context.ts';
 import type { GrantedAccess } from './grants.ts';
 import { entryOf, lentIdentity, readOwner, type NamespacedPromotion, type Owner } from './secrets.ts';
@@ -68,12 +70,17 @@ export async function openOne(
       scanner: scannerOf(spec, from, context),
       readSbomElsewhere: context.readSbomElsewhere,
       signer: signer.value,
+      seen: seenBookOf(spec, to, signer.value),
       history: spec.mirror?.history ? createHistoryBook(to.registry, to.place, from.place) : undefined,
       close: async () => {
         await Promise.all([from.close(), to.close()]);
       },
     }),
   );
+}
+
+function seenBookOf({ tags }: ImagePromotionSpec, { registry, place }: OpenSide, signer?: ArtifactSigner) {
+  return needsOfTags(tags).seen ? createSeenBook(registry, place, signer) : undefined;
 }
 
 /** What the logins of both sides must be good for. Reading may do without one, so that it is tried first, unless all is asked for. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { artifactType, duration, rule } from '../../policy/index.ts';
+import { artifactType, duration, rule, TWO_FORMS } from '../../policy/index.ts';
 import { choice, flag, list, tag } from './parts.ts';
 
 const pattern = z.string().min(1).max(256);
@@ -52,10 +52,15 @@ export const tagsSchema = z
       'Prerelease',
       'How a suffix that counts builds is read (`-2`, `-r5`, `-debian-12-r5`, `-ls203`, `-p1`). Prerelease: as semver does, `1.2.3-2` is before `1.2.3`, and in a range only where it names one. Newer: a later build of `1.2.3`, in the ranges that have `1.2.3`. Suffixes such as `-rc2` or `-alpine` stay as they are.',
     ),
-    minAge: duration
+    minAge: z
+      .union([
+        duration,
+        z.strictObject({ duration, by: z.enum(['FirstSeen', 'Claimed']).default('FirstSeen') }),
+      ])
       .optional()
+      .meta({ [TWO_FORMS]: true })
       .describe(
-        'How long ago the image must have been made, as it claims itself. One that claims no time, or one before March 2013, which build tools write into every image, is left out.',
+        'How old an image must be: a duration such as `72h`, or `{ duration, by }`. FirstSeen, which a duration alone means: since a run has first seen its digest, by the list that runs keep at the target under the tag `pratique-first-seen`; what is not in it is young. Claimed: since it was made, as it claims itself; what claims no time, or one before March 2013, is left out.',
       ),
   })
   .refine(

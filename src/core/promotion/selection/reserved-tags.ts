@@ -1,5 +1,8 @@
 import { digestAlgorithm, digestHex, type Digest, type ImageRef } from '../../model/index.ts';
 
+/** The tag under which a repository lists which digests were seen first, and when. */
+export const FIRST_SEEN_TAG = 'pratique-first-seen';
+
 /** The tag under which a repository remembers what was mirrored into it, as other mirrors write it too. */
 export const MIRROR_HISTORY_TAG = 'mirror-history';
 
@@ -19,7 +22,7 @@ export function isReservedTag(tag: string): boolean {
 
 /** Whether what lies under a tag is no image: what belongs to a digest, and our own books. A backup is an image. */
 export function namesNoImage(tag: string): boolean {
-  return tag === MIRROR_HISTORY_TAG || OF_DIGEST.test(tag);
+  return tag === MIRROR_HISTORY_TAG || tag === FIRST_SEEN_TAG || OF_DIGEST.test(tag);
 }
 
 /** The digest that a fallback tag is about, by its form; `undefined` for another tag. Of sha512 the tag has only a part. */

@@ -1,4 +1,4 @@
-import { nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
+import { definedFields, nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
 import { durationMs, parseTime } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
 import { isReservedTag } from './reserved-tags.ts';
@@ -11,7 +11,7 @@ export const WHY_LEFT_OUT = {
   Excluded: 'a pattern of tags.exclude is found in it',
   Reserved: 'it belongs to another image, to a backup or to the books',
   NotSelected: 'no range or pattern selects it',
-  TooYoung: 'it is younger than tags.minAge',
+  TooYoung: 'it is younger than tags.minAge, or was seen now for the first time',
   AgeUnknown: 'it does not say when it was made, or gives a date that build tools write into every image',
   NotNewest: 'others are newer, and tags.newest takes no more',
 } as const;
@@ -23,6 +23,8 @@ export interface LeftOut {
   readonly tag: string;
   readonly why: keyof typeof WHY_LEFT_OUT;
   readonly created?: Date;
+  /** When it was seen first, where that is too young. */
+  readonly seen?: Date;
 }
 
 /** What is taken and what is not although it was named, ranged or found by a pattern, both in the order of {@link compareTags}. */
@@ -38,13 +40,20 @@ interface NameChoice extends TagChoice {
 
 /**
  * What has to be learned to select. `list` = the tags of the source: explicit ones are known. `created` = the creation time of
- * candidates, which costs requests for every one of them.
+ * candidates, `seen` = their digests and since when they are known; both cost requests for every one of them.
  */
 export function needsOf({ semver, include, newest, minAge }: TagSelection) {
+  const by = ageRule(minAge)?.by;
   return {
     list: semver.length + include.length > 0 || newest !== undefined,
-    created: newest?.by === 'Created' || minAge !== undefined,
+    created: newest?.by === 'Created' || by === 'Claimed',
+    seen: by === 'FirstSeen',
   };
+}
+
+/** How old an image must be, and by what; `undefined` = of any age. A duration alone counts from the first sight. */
+export function ageRule(minAge: TagSelection['minAge']) {
+  return typeof minAge === 'string' ? ({ duration: minAge, by: 'FirstSeen' } as const) : minAge;
 }
 
 /**
@@ -89,21 +98,29 @@ export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection,
     tags: tagsOf('fit').filter(isTaken).sort(compareTags),
     leftOut: inOrder([
       ...asLeftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
-      ...(byWhy.get('TooYoung') ?? []).map((one) => ({ ...one, why: 'TooYoung' as const })),
+      ...(byWhy.get('TooYoung') ?? []).map(({ tag, created, seen }) => ({
+        ...definedFields({ tag, created, seen }),
+        why: 'TooYoung' as const,
+      })),
       ...asLeftOut(beaten, 'NotNewest'),
     ]),
   };
 }
 
 function whyByAge(
-  { tag, created }: DatedTag,
+  { tag, created, seen }: DatedTag,
   { minAge, newest, explicit }: TagSelection,
   now: Date,
 ): 'AgeUnknown' | 'TooYoung' | undefined {
+  const rule = ageRule(minAge);
   const isCompared = newest?.by === 'Created' && !explicit.includes(tag);
-  if (!created) return isCompared || minAge !== undefined ? 'AgeUnknown' : undefined;
-  const isYoung = minAge !== undefined && now.getTime() - created.getTime() < durationMs(minAge);
-  return isYoung ? 'TooYoung' : undefined;
+  if (!created && (isCompared || rule?.by === 'Claimed')) return 'AgeUnknown';
+  return !rule || isOld(rule, rule.by === 'Claimed' ? created : seen, now) ? undefined : 'TooYoung';
+}
+
+/** What was never seen is young. */
+function isOld({ duration }: { readonly duration: string }, since: Date | undefined, now: Date): boolean {
+  return since !== undefined && now.getTime() - since.getTime() >= durationMs(duration);
 }
 
 const asLeftOut = (tags: readonly string[], why: LeftOut['why'] | undefined): readonly LeftOut[] =>
@@ -117,6 +134,8 @@ interface DatedTag {
   readonly tag: string;
   /** When the image says it was made; absent = it does not say, or it is unknown. */
   readonly created?: Date;
+  /** When its digest was seen first; absent = never before. */
+  readonly seen?: Date;
 }
 
 /** Higher versions first, then what is no version, by its name: the order in which a run goes through tags. */

@@ -46,6 +46,11 @@ describe('gates of a promotion that were weakened', () => {
     ['promote.sign.secretRef.name', {}, { promote: { sign: undefined } }],
     ['tags.minAge', {}, { more: { tags: { explicit: ['1.0'], minAge: '1h' } } }],
     ['tags.minAge', {}, { more: { tags: { explicit: ['1.0'] } } }],
+    [
+      'tags.minAgeBy',
+      {},
+      { more: { tags: { explicit: ['1.0'], minAge: { duration: '24h', by: 'Claimed' } } } },
+    ],
     ['suspend', { more: { suspend: true } }, {}],
     ['dryRun', { more: { dryRun: true } }, {}],
     [

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { claimedTime } from '../../../../src/core/promotion/selection/select.ts';
+import { readTags, type Written } from '../../../support/promotions/promotions.ts';
+import { claimedTime, needsOf } from '../../../../src/core/promotion/selection/select.ts';
 
 describe('the time at which an image claims to be made', () => {
   for (const said of ['2024-05-06T07:08:09Z', '2024-05-06T09:08:09.123456789+02:00', '2013-03-23T00:00:00Z'])
@@ -29,5 +30,19 @@ describe('the time at which an image claims to be made', () => {
 
   it('is not what is absent', () => {
     expect([claimedTime(undefined), claimedTime(null)]).to.deep.equal([undefined, undefined]);
+  });
+});
+
+describe('what is learned of tags', () => {
+  it('is a listing and dates only when a rule requires them', () => {
+    const asked = (spec: Written) =>
+      Object.entries(needsOf(readTags(spec))).flatMap(([name, is]) => (is ? [name] : []));
+    expect(asked({ explicit: ['a'] })).to.deep.equal([]);
+    expect(asked({ semver: ['*'], newest: { count: 1 } })).to.deep.equal(['list']);
+    expect(asked({ include: ['a'] })).to.deep.equal(['list']);
+    expect(asked({ newest: { count: 1, by: 'Created' } })).to.deep.equal(['list', 'created']);
+    expect(asked({ explicit: ['a'], minAge: { duration: '1h', by: 'Claimed' } })).to.deep.equal(['created']);
+    for (const minAge of ['1h', { duration: '1h' }, { duration: '1h', by: 'FirstSeen' }])
+      expect(asked({ explicit: ['a'], minAge })).to.deep.equal(['seen']);
   });
 });

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  needsOf,
   selectByAge,
   selectByName,
   nothingSelected,
@@ -95,16 +94,10 @@ describe('tags selected by name', () => {
     };
     expect(pathsOf(selectByName([], tags))).to.deep.equal(['semver[1]', 'include[0]', 'exclude[1]']);
   });
-
-  it('need a listing and dates only when a rule requires them', () => {
-    const asked = (spec: Written) => Object.values(needsOf(readTags(spec)));
-    expect(asked({ explicit: ['a'] })).to.deep.equal([false, false]);
-    expect(asked({ semver: ['*'], newest: { count: 1 } })).to.deep.equal([true, false]);
-    expect(asked({ include: ['a'] })).to.deep.equal([true, false]);
-    expect(asked({ newest: { count: 1, by: 'Created' } })).to.deep.equal([true, true]);
-    expect(asked({ explicit: ['a'], minAge: '1h' })).to.deep.equal([false, true]);
-  });
 });
+
+/** Old enough after three days, by what the image claims. */
+const CLAIMED = { duration: '72h', by: 'Claimed' };
 
 describe('tags selected by age', () => {
   const choose = (created: Readonly<Record<string, number | undefined>>, spec: Written) => {
@@ -162,14 +155,14 @@ describe('tags selected by age', () => {
     [
       'those old enough to the millisecond',
       { '1.0.0': 3, '1.1.0': 2.9999, '1.2.0': undefined },
-      { semver: ['*'], minAge: '72h' },
+      { semver: ['*'], minAge: CLAIMED },
       '1.0.0',
       '1.2.0 AgeUnknown, 1.1.0 TooYoung',
     ],
     [
       'the newest of those old enough',
       { '1.0.0': 9, '1.1.0': 5, '1.2.0': 1 },
-      { semver: ['*'], minAge: '72h', newest: { count: 1 } },
+      { semver: ['*'], minAge: CLAIMED, newest: { count: 1 } },
       '1.1.0',
       '1.2.0 TooYoung, 1.0.0 NotNewest',
     ],
@@ -183,7 +176,7 @@ describe('tags selected by age', () => {
     [
       'explicit ones only if old enough',
       { '1.0.0': 9, '1.1.0': 1 },
-      { explicit: ['1.0.0', '1.1.0'], minAge: '72h' },
+      { explicit: ['1.0.0', '1.1.0'], minAge: CLAIMED },
       '1.0.0',
       '1.1.0 TooYoung',
     ],
@@ -211,7 +204,7 @@ describe('laws of selection', () => {
       exclude: fc.array(pattern, { maxLength: 1 }),
       explicit: fc.uniqueArray(tag, { maxLength: 3 }),
       newest: fc.record({ count: fc.integer({ min: 1, max: 4 }), by: fc.constantFrom('Semver', 'Created') }),
-      minAge: fc.constantFrom('24h', '72h'),
+      minAge: fc.constantFrom(...['24h', '72h'].map((duration) => ({ duration, by: 'Claimed' }))),
     },
     { requiredKeys: ['include'] },
   );
