@@ -121,6 +121,11 @@ export async function startClouds(now: () => Date): Promise<Clouds> {
       check(given, headers, { scope: [scope], lifetime: '3600s' });
       return json(200, { accessToken: 'iam-token', expireTime: end().toISOString() });
     },
+    'GET /v1/credentials': (given) => {
+      check(given, { authorization: 'cluster-token' }, undefined);
+      const fields = { AccessKeyId: 'AKIAROLE', SecretAccessKey: 'role-secret', Token: 'role-session/+=' };
+      return json(200, { ...fields, AccountId: '1', Expiration: end().toISOString() });
+    },
     'GET /computeMetadata/v1/instance/service-accounts/default/token': (given) => {
       check(given, { 'metadata-flavor': 'Google' }, undefined);
       return lasting('node-token');

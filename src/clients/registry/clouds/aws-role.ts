@@ -1,4 +1,5 @@
 import type { Ending, Exchanging } from './question.ts';
+import { fromAgent } from './aws-agent.ts';
 import type { AwsCredentials } from './sign.ts';
 
 /** A role of AWS that a web identity may take (IAM roles for service accounts): its logins are for ECR. */
@@ -19,14 +20,19 @@ export const REGION = /^[a-z0-9-]{1,40}$/;
 /** How long credentials of a role are asked for, in seconds: an hour, which every role allows. */
 const ROLE_SECONDS = 3_600;
 
+/** The credentials of the role of this process: by a web identity, or else from the agent on the node. */
+export function roleOf(identity: AwsIdentity, parts: Exchanging): Promise<Ending<AwsCredentials>> {
+  const file = identity.tokenFile ?? parts.environment.AWS_WEB_IDENTITY_TOKEN_FILE ?? '';
+  return file === '' ? fromAgent(parts) : assumeRole(identity, file, parts);
+}
+
 /** Takes a role with the token that the cluster has written for this process (STS, AssumeRoleWithWebIdentity). */
-export async function assumeRole(
+async function assumeRole(
   identity: AwsIdentity,
+  file: string,
   { ask, environment }: Exchanging,
 ): Promise<Ending<AwsCredentials>> {
-  const file = identity.tokenFile ?? environment.AWS_WEB_IDENTITY_TOKEN_FILE;
   const role = identity.roleArn ?? environment.AWS_ROLE_ARN;
-  if (!file) throw ask.refuse('there is no web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set');
   if (!role) throw ask.refuse('there is no role: neither `roleArn` nor AWS_ROLE_ARN names one');
   const form = new URLSearchParams({
     ...{

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
 import { jsonOf, type Ending, type Exchanging } from './question.ts';
-import { assumeRole, REGION, type AwsIdentity } from './aws-role.ts';
+import { REGION, roleOf, type AwsIdentity } from './aws-role.ts';
 import { signed } from './sign.ts';
 
 type Environment = Exchanging['environment'];
@@ -42,10 +42,11 @@ async function ecrLogin(
     region,
     api,
   }: { readonly identity: AwsIdentity; readonly region: string; readonly api: string },
-  { ask, once, now, environment }: Exchanging,
+  parts: Exchanging,
 ): Promise<Ending<RegistryLogin>> {
+  const { ask, once, now } = parts;
   if (!REGION.test(region)) throw ask.refuse('there is no region: neither `region` nor AWS_REGION names one');
-  const role = await once('role', () => assumeRole(identity, { ask, now, once, environment }));
+  const role = await once('role', () => roleOf(identity, parts));
   const url = new URL(api);
   const body = '{}';
   const headers = {

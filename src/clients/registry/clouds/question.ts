@@ -21,7 +21,7 @@ export interface CloudRequest {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** The settings name its host, which is at a link-local address: the metadata server. */
+  /** Its host is at a link-local address, and named by the settings or known: the metadata server, or an agent on the node. */
   readonly isMetadata?: true;
 }
 

@@ -17,6 +17,14 @@ describe('identities of clouds', () => {
     expect(around.clouds().asked).to.deep.equal(['/sts/', '/ecr/']);
   });
 
+  it('AWS: the agent on the node gives the credentials of the role (EKS Pod Identity)', async () => {
+    around.environment('AWS_WEB_IDENTITY_TOKEN_FILE', '');
+    around.environment('AWS_CONTAINER_CREDENTIALS_FULL_URI', `${around.clouds().url}/v1/credentials`);
+    around.environment('AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', `${around.folder().path}/token`);
+    expect(await loginAt(ECR_HOST, [aws()])).to.deep.equal(ECR_LOGIN);
+    expect(around.clouds().asked).to.deep.equal(['/v1/credentials', '/ecr/']);
+  });
+
   it('AWS: an image is read from a registry that the settings name', async () => {
     const registry = await startRegistry({
       auth: { kind: 'basic', username: 'AWS', password: 'ecr-password' },

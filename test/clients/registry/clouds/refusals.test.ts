@@ -115,6 +115,20 @@ describe('identities of clouds that are refused, and hosts that get nothing', ()
     expect(fault.message).to.include('plain http');
   });
 
+  it('K26 the token of a pod is given to no agent but those of AWS', async () => {
+    around.environment('AWS_WEB_IDENTITY_TOKEN_FILE', '');
+    around.environment('AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', `${around.folder().path}/token`);
+    for (const uri of [
+      'http://169.254.169.254/',
+      'https://agent.example.com/',
+      'nothing',
+      'http://169.254.170.23.evil.example/',
+    ]) {
+      around.environment('AWS_CONTAINER_CREDENTIALS_FULL_URI', uri);
+      expect((await faultAt(ECR_HOST, [aws()])).message).to.include('names no agent of AWS');
+    }
+  });
+
   it('K26 the metadata server is the one private host that an identity opens', async () => {
     const inPod = { loopback: 'Refuse' } as const;
     expect(await loginAt('gcr.io', [google({ metadataServer: true })], inPod)).to.be.an('object');
