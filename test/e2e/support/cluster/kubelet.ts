@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CoreV1Api } from '@kubernetes/client-node';
 import type { Cluster } from './cluster.ts';
 import { tokenKubeconfig } from './pki.ts';
 import { hasEnded, killAndWait, openWorkspace, type Workspace } from '../programs/workspace.ts';
@@ -104,18 +105,12 @@ function isStaying({ metadata }: PodSeen): boolean {
   return metadata.deletionTimestamp === undefined;
 }
 
+/** Asked several times a second, for which a program each time is too much. */
 async function podsIn({ cluster, namespace }: Node): Promise<readonly PodSeen[]> {
-  const seen = await kubectl(cluster, [
-    'get',
-    'pods',
-    '-n',
-    namespace,
-    '-l',
-    'pratique.dev/run',
-    '-o',
-    'json',
-  ]);
-  return (JSON.parse(seen) as { readonly items: readonly PodSeen[] }).items;
+  const api = cluster.client.makeApiClient(CoreV1Api);
+  const { items } = await api.listNamespacedPod({ namespace, labelSelector: 'pratique.dev/run' });
+  // The API server gives every pod what is optional in the type.
+  return items as unknown as readonly PodSeen[];
 }
 
 async function begin(node: Node, pod: PodSeen): Promise<Playing> {

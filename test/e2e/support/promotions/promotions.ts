@@ -1,3 +1,4 @@
+import { CustomObjectsApi } from '@kubernetes/client-node';
 import type { Outcome } from '../programs/command.ts';
 import type { ClusterFixture } from '../cluster/cluster-fixture.ts';
 import { until } from '../wait.ts';
@@ -66,7 +67,8 @@ export interface Promotions {
 
 /** The namespace of {@link openPromotions}. */
 export const NAMESPACE = 'platform';
-const API_VERSION = 'pratique.dev/v1alpha1';
+const [GROUP, VERSION] = ['pratique.dev', 'v1alpha1'];
+const API_VERSION = `${GROUP}/${VERSION}`;
 /** Much longer than a small run. */
 const WITHIN_MS = 30_000;
 const LOOK_MS = 300;
@@ -92,9 +94,11 @@ export async function openPromotions(
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  const read = async (...args: readonly string[]): Promise<unknown> =>
-    JSON.parse(await kubectl('get', ...args, '-o', 'json'));
-  const seen = async (name: string) => (await read('ipr', name)) as PromotionSeen;
+  // Asked several times a second, for which a program each time is too much.
+  const objects = cluster.client.makeApiClient(CustomObjectsApi);
+  const kind = (plural: string) => ({ group: GROUP, version: VERSION, namespace: NAMESPACE, plural });
+  const seen = async (name: string) =>
+    (await objects.getNamespacedCustomObject({ ...kind('imagepromotions'), name })) as PromotionSeen;
   await kubectl('create', 'rolebinding', 'jane', '--clusterrole=pratique-approver', '--user=jane');
   return {
     namespace: NAMESPACE,
@@ -110,7 +114,8 @@ export async function openPromotions(
       }),
     promotion: seen,
     runsOf: async (name) => {
-      const { items } = (await read('iprr')) as { readonly items: readonly RunSeen[] };
+      const runs: unknown = await objects.listNamespacedCustomObject(kind('imagepromotionruns'));
+      const { items } = runs as { readonly items: readonly RunSeen[] };
       return items.filter(({ spec }) => spec.promotion.name === name);
     },
     wait: async (what, condition, withinMs = WITHIN_MS) => {
