@@ -77,12 +77,18 @@ async function learnAll(
     next.successor ? readSuccessor(image, manifest, policies, reading) : NOT_ASKED,
     needs.contents ? readContents(image, reading) : undefined,
   ]);
-  const facts = [first, releases].filter((fact) => fact !== undefined);
-  const signatures = facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
+  const signatures = merged([first, releases].filter((fact) => fact !== undefined));
   const evidence = { image, manifest, referrers, signatures, children, successor, indexes, contents };
-  const isConditional = policies.some(({ attestations }) => attestations.length > 0);
-  if (!isConditional) return evidence;
+  if (!policies.some(isConditional)) return evidence;
   return { ...evidence, conditions: await answerConditions(policies, evidence, reading) };
+}
+
+function merged(facts: Parameters<typeof mergeSignatures>[0]): Evidence['signatures'] {
+  return facts.length > 0 ? mergeSignatures(facts) : NOT_ASKED;
+}
+
+function isConditional({ attestations }: CompiledPolicy): boolean {
+  return attestations.length > 0;
 }
 
 async function readContents(image: PinnedRef, reading: Reading): ReturnType<typeof contentsOf> {

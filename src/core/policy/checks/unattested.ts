@@ -1,6 +1,13 @@
 import { nameAuthorities } from '../compile/authority.ts';
 import { formatReference, objectOf, textOf, unknown } from '../../model/index.ts';
-import type { ConditionOutcome, Evidence, Finding, ImageRef, StatementClaim } from '../../model/index.ts';
+import type {
+  ConditionOutcome,
+  Evidence,
+  Finding,
+  ImageRef,
+  StatementClaim,
+  Unknown,
+} from '../../model/index.ts';
 import type { Condition, ConditionVariables } from '../cel/condition.ts';
 import type { CompiledPolicy } from '../compile/compile.ts';
 import type { AttestationRequirement } from '../compile/requirements.ts';
@@ -103,10 +110,10 @@ function judgeStatement(
   const old = ageObjection(signedAt ?? statedTime(says), maxAgeMs, now);
   if (old !== undefined)
     return refused(policy, 'AttestationTooOld', `${predicateType} ${old}`, 'have it attested anew');
+  const unread = unreadContents(conditions, evidence);
+  if (unread) return unknownFinding(policy, unread);
   const answered = evidence.conditions?.get(says);
   for (const { condition, message } of conditions) {
-    if (condition.readsImage && evidence.contents?.state === 'unknown')
-      return unknownFinding(policy, evidence.contents);
     const held = answered?.get(condition.text) ?? holdsFor({ condition, says }, evidence, now);
     if (!held.ok) {
       const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
@@ -116,6 +123,15 @@ function judgeStatement(
     if (!held.value) return refused(policy, 'AttestationRejected', message, `see its ${predicateType}`);
   }
   return undefined;
+}
+
+/** Why what the image says could not be read, where a condition asks for it. */
+function unreadContents(
+  conditions: AttestationRequirement['conditions'],
+  { contents }: Evidence,
+): Unknown | undefined {
+  const isAsked = conditions.some(({ condition }) => condition.readsImage);
+  return isAsked && contents?.state === 'unknown' ? contents : undefined;
 }
 
 /**
