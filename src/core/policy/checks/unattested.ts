@@ -115,14 +115,15 @@ function judgeStatement(
   const answered = evidence.conditions?.get(says);
   for (const { condition, message } of conditions) {
     const held = answered?.get(condition.text) ?? holdsFor({ condition, says }, evidence, now);
-    if (!held.ok) {
-      const code = held.kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
-      const detail = `a condition on ${predicateType} could not be judged: ${held.why}`;
-      return unknownFinding(policy, unknown(code, detail));
-    }
+    if (!held.ok) return unknownFinding(policy, unanswered(predicateType, held));
     if (!held.value) return refused(policy, 'AttestationRejected', message, `see its ${predicateType}`);
   }
   return undefined;
+}
+
+function unanswered(predicateType: string, { kind, why }: Extract<ConditionOutcome, { ok: false }>): Unknown {
+  const code = kind === 'limit' ? 'LimitExceeded' : 'UnreadableEvidence';
+  return unknown(code, `a condition on ${predicateType} could not be judged: ${why}`);
 }
 
 /** Why what the image says could not be read, where a condition asks for it. */
