@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ByteBudget, Keychain } from '../../core/evidence/index.ts';
-import type { SideClient, SideRegistry } from '../../core/promotion/index.ts';
+import type { Digest } from '../../core/model/index.ts';
+import type { Deletion, SideClient, SideRegistry } from '../../core/promotion/index.ts';
 import { createAuthorizer, type Authorizer } from './auth/authorization.ts';
 import { anonymous } from './auth/keychain.ts';
 import { FEW_REPOSITORIES, severalLogins, type LoginWay } from './auth/several-logins.ts';
@@ -8,7 +9,7 @@ import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts'
 import { createReach, type ReachOptions } from '../http/index.ts';
 import { endpointOf } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
-import { createPauses } from './pause.ts';
+import { createPauses, paced } from './pause.ts';
 import { readsOver } from './reads.ts';
 import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from './slots.ts';
 import { DEFAULT_PROVEN_BYTES } from './transfer/fit.ts';
@@ -32,6 +33,8 @@ export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   readonly parseElsewhere?: ParseElsewhere;
   /** Bounds what is in memory of the answers that are read whole; absent = without limit. */
   readonly budget?: ByteBudget;
+  /** Registries that are GitHub's, beside ghcr.io, with the API that deletes there. */
+  readonly githubPackages?: readonly { readonly registry: string; readonly api: string }[];
   /** From 0 to before 1; sets writers of the same thing apart. */
   readonly random?: () => number;
 }
@@ -44,6 +47,8 @@ type View = (of: Pick<Parameters<SideClient['as']>[0], 'withheld' | 'turn'>) => 
 
 /** Bytes of one chunk: small enough for the proxies that limit a request, large enough that a GiB takes few of them. */
 const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
+/** GitHub's registry takes no deletion by the distribution API. */
+const GITHUB = { registry: 'ghcr.io', api: 'https://api.github.com' };
 /** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
 const MAX_SCOPES = 500;
 
@@ -60,6 +65,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const closing = new AbortController();
   const pauses = createPauses(now);
   const turns = createTurns();
+  const packages = [...(options.githubPackages ?? []), GITHUB];
   const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
   const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
   const wayOf = (logins: Keychain, remembered?: number): LoginWay & { readonly authorizer: Authorizer } => {
@@ -75,9 +81,18 @@ export function createRegistry(options: RegistryOptions): Registry {
     const restMs = async (call: Call): Promise<number> =>
       pauses.restMs(call, await authorizer.loginName(call));
     const { mayRead } = authorizer;
+    const deleteElsewhere = async (call: Call, digest: Digest): Promise<Deletion | undefined> => {
+      const { registry } = call.endpoint;
+      const { api } = packages.find((one) => one.registry === registry) ?? {};
+      if (api === undefined) return undefined;
+      const { deleteVersion } = await import('./github-packages.ts');
+      const login = await logins({ registry, repository: call.repository }, call.signal, 'delete');
+      const atItsPace = paced(exchange, pauses, api);
+      return deleteVersion(call, digest, { api, login, exchange: atItsPace });
+    };
     const over = (begin: Begin): SideRegistry => ({
       ...readsOver(begin, options.budget),
-      ...writesOver({ begin, turns, random, restMs, mayRead, memory, ...limits }),
+      ...writesOver({ begin, turns, random, restMs, mayRead, memory, deleteElsewhere, ...limits }),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
     });
     return ({ withheld, turn }) =>

@@ -1,5 +1,5 @@
-import { artifactTypeOf, formatReference, nameOf } from '../../core/model/index.ts';
-import type { SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
+import { artifactTypeOf, formatReference, nameOf, type Digest } from '../../core/model/index.ts';
+import type { Deletion, SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
 import { compareDigests, header } from './answer.ts';
 import type { Answer, Call } from './call.ts';
 import { addToFallbackTag } from './referrers.ts';
@@ -11,6 +11,8 @@ interface WriteParts extends TransferParts {
   readonly turns: Turns;
   readonly random: () => number;
   readonly restMs: (call: Call) => Promise<number>;
+  /** Deletes a manifest where its registry does not do so by its own API; `undefined` where it does. */
+  readonly deleteElsewhere?: (call: Call, digest: Digest) => Promise<Deletion | undefined>;
 }
 
 export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof SourceRegistry> {
@@ -18,9 +20,10 @@ export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof Source
   return {
     ...createTransfers(parts),
     pushManifest: pushOver(parts),
-    deleteManifest: (image, signal) => {
+    deleteManifest: async (image, signal) => {
       const doing = `delete manifest ${formatReference(image)}`;
-      return deleteNamed(begin('delete', doing, image, signal), image.digest);
+      const call = begin('delete', doing, image, signal);
+      return (await parts.deleteElsewhere?.(call, image.digest)) ?? deleteNamed(call, image.digest);
     },
     deleteTag: (ref, signal) =>
       deleteNamed(begin('delete', `delete tag ${formatReference(ref)}`, ref, signal), ref.tag ?? 'latest'),

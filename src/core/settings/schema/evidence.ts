@@ -69,6 +69,11 @@ export const registries = block({
   privateRegistries: z.enum(['Allow', 'Refuse']).default('Allow'),
   /** Identities of clouds that log in where the Docker config has no login; the first that covers a registry is used. */
   identities: z.array(identity).max(16).default([]),
+  /** GitHub's registries beside ghcr.io, each with the API by which images are deleted there; it is sent the token of the registry. */
+  githubPackages: z
+    .array(z.strictObject({ registry: host, api: tokenServer }))
+    .max(16)
+    .default([]),
   /** PEM files with certificate authorities trusted besides the system's. */
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */
