@@ -1,28 +1,14 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../support/policies.ts';
-import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
+import { SIGN_PREDICATE_TYPE, simpleSigning, statementBundle } from '../../support/signing.ts';
 import { faultOf } from '../../support/twins/registry.ts';
 import { attachBundle, createBench, LIMITS, pushSignatures, shortly } from '../../support/verification.ts';
+import { fixture, key, quarantine, signature, signed, WEB } from '../../support/twins/web-image.ts';
 
-const WEB = 'registry.example.com/shop/web';
 const FLAG_TYPE = 'application/vnd.pratique.quarantine.v1+json';
 const LIFE_TYPE = 'application/vnd.pratique.lifecycle.v1+json';
-const key = signingKey();
-const signed = policyOf({
-  authorities: [authority('release', key)],
-  require: { signatures: { from: ['release'] } },
-});
-const quarantine = policyOf({ require: { quarantine: {} } }, 'held');
 const lifecycle = policyOf({ require: { lifecycle: {} } }, 'lifecycle');
-
-const fixture = () => {
-  const made = createBench();
-  const digest = made.registry.push(WEB, { tag: '1' });
-  return { ...made, digest, image: `${WEB}@${digest}` };
-};
-const signature = (digest: ReturnType<typeof digestOf>, signer = key) =>
-  statementBundle({ digest, key: signer, predicateType: SIGN_PREDICATE_TYPE });
 
 describe('signatures found', () => {
   it('S11: in the .sig tag', async () => {

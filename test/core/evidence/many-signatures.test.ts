@@ -1,28 +1,11 @@
 import { expect } from 'chai';
-import type { digestOf } from '../../../src/core/model/index.ts';
-import { authority, policyOf } from '../../support/policies.ts';
-import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
-
-import { attachBundle, createBench, pushSignatures, shortly } from '../../support/verification.ts';
-
-const WEB = 'registry.example.com/shop/web';
-const key = signingKey();
-const signed = policyOf({
-  authorities: [authority('release', key)],
-  require: { signatures: { from: ['release'] } },
-});
-const quarantine = policyOf({ require: { quarantine: {} } }, 'held');
-
-const fixture = () => {
-  const made = createBench();
-  const digest = made.registry.push(WEB, { tag: '1' });
-  return { ...made, digest, image: `${WEB}@${digest}` };
-};
-const signature = (digest: ReturnType<typeof digestOf>, signer = key) =>
-  statementBundle({ digest, key: signer, predicateType: SIGN_PREDICATE_TYPE });
+import type { Digest } from '../../../src/core/model/index.ts';
+import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning } from '../../support/signing.ts';
+import { attachBundle, pushSignatures, shortly } from '../../support/verification.ts';
+import { fixture, key, quarantine, signature, signed, WEB } from '../../support/twins/web-image.ts';
 
 describe('more evidence than the limits', () => {
-  const cosign = (digest: ReturnType<typeof digestOf>, count: number) =>
+  const cosign = (digest: Digest, count: number) =>
     Array.from({ length: count }, (_, index) =>
       simpleSigning({ digest, key: signingKey('ed25519'), annotations: { n: String(index) } }),
     );

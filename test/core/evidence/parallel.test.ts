@@ -1,18 +1,8 @@
 import { expect } from 'chai';
-import { formatReference, type Digest } from '../../../src/core/model/index.ts';
-import { authority, policyOf } from '../../support/policies.ts';
-import { SIGN_PREDICATE_TYPE, signingKey, simpleSigning, statementBundle } from '../../support/signing.ts';
+import { formatReference } from '../../../src/core/model/index.ts';
+import { signingKey, simpleSigning } from '../../support/signing.ts';
 import { attachBundle, createBench, pushSignatures, shortly } from '../../support/verification.ts';
-
-const WEB = 'registry.example.com/shop/web';
-const key = signingKey();
-const signed = policyOf({
-  authorities: [authority('release', key)],
-  require: { signatures: { from: ['release'] } },
-});
-const quarantine = policyOf({ require: { quarantine: {} } }, 'held');
-
-const signature = (digest: Digest) => statementBundle({ digest, key, predicateType: SIGN_PREDICATE_TYPE });
+import { key, quarantine, signature, signed, WEB } from '../../support/twins/web-image.ts';
 
 /** Waits until everything that does not depend on the gate has settled. */
 const settled = () => new Promise((done) => setImmediate(done));
