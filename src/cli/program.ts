@@ -9,6 +9,7 @@ import type { AddCommand, Terminal, Tools } from './ports.ts';
 import { addApprove } from './promotion/approve.ts';
 import { addPlan, addPromote } from './promotion/commands.ts';
 import { addRun } from './promotion/run.ts';
+import { addGate } from './gate.ts';
 import { addReview } from './review.ts';
 import { addServe } from './serve.ts';
 import { addVerifyBundle } from './verify-bundle.ts';
@@ -47,7 +48,8 @@ function build(tools: Tools, terminal: Terminal, exit: (code: number) => void): 
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showSuggestionAfterError();
   for (const add of [addCheck, addReview, addVerifyBundle, addServe]) add(program, tools, terminal, exit);
-  const { doctor, openPromotions, openRun, openApproving } = tools;
+  const { doctor, gate, openPromotions, openRun, openApproving } = tools;
+  if (gate) addGate(program, { ...tools, gate }, terminal, exit);
   if (openPromotions)
     for (const add of [addPlan, addPromote]) add(program, { ...tools, openPromotions }, terminal, exit);
   if (openRun) addRun(program, { ...tools, openRun }, terminal, exit);

@@ -11,6 +11,7 @@ import { parsed, type Parsed } from '../core/model/index.ts';
 import { imagePolicyCrd, type TrustRoots } from '../core/policy/index.ts';
 import { promotionCrds } from '../core/promotion/index.ts';
 import { review, standalonePorts } from '../webhook/index.ts';
+import { serveGate } from './gate.ts';
 import { serveInCluster } from './in-cluster.ts';
 import { openJudging } from './judging.ts';
 import { openOneRun } from './one-run.ts';
@@ -75,6 +76,7 @@ export function createTools(context: ProcessContext): Tools {
       const cluster = await openUsual(kubeconfig);
       return cluster.ok ? parsed(doctorPorts(cluster.value, unwatched.report)) : cluster;
     },
+    gate: (settings, folder) => serveGate(settings, folder, { context, log }),
     serve: (settings, folder) =>
       folder === undefined
         ? serveInCluster(settings, { context, log })

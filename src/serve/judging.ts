@@ -68,7 +68,7 @@ export async function openJudging(
   return parsed({
     workloads: workloads.value,
     decodeElsewhere: (review, weight) => threads.run('review', review, weight),
-    judge: (question) => judge({ ...question, unmatchedImages }, sources),
+    judge: (question) => judge({ unmatchedImages, ...question }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
     ...{ registry, keychain, grants: grants.value },
     memoryGauge: {

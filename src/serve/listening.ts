@@ -22,8 +22,8 @@ export async function listen(
 }
 
 /** The URL of a server, with the address at which it listens, or will. */
-export function urlOf({ host }: Address, port: number): string {
-  return `https://${shown({ host, port })}`;
+export function urlOf({ host }: Address, port: number, scheme = 'https'): string {
+  return `${scheme}://${shown({ host, port })}`;
 }
 
 /** Where no host is given, a server listens on all addresses. */
@@ -36,7 +36,9 @@ function shown({ host, port }: Address): string {
 export async function readTls({
   tlsCert,
   tlsKey,
-}: Settings['webhook']): Promise<Parsed<{ readonly cert: string; readonly key: string }>> {
+}: Pick<Settings['webhook'], 'tlsCert' | 'tlsKey'>): Promise<
+  Parsed<{ readonly cert: string; readonly key: string }>
+> {
   if (tlsCert === undefined || tlsKey === undefined) {
     const missing = [
       ...(tlsCert === undefined ? ['--tls-cert'] : []),

@@ -5,7 +5,13 @@ import type { Registry, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
-import type { Access, Keychain, LookupResult, JudgeQuestion, PinRequest } from '../core/evidence/index.ts';
+import type {
+  JudgeRequest,
+  Keychain,
+  LookupResult,
+  JudgeQuestion,
+  PinRequest,
+} from '../core/evidence/index.ts';
 import {
   errorFields,
   type Fact,
@@ -19,6 +25,7 @@ import {
 } from '../core/model/index.ts';
 import type { Grant, OpeningContext } from '../core/promotion/index.ts';
 import type { Settings } from '../core/settings/index.ts';
+import type { PullEvent } from '../gate/index.ts';
 import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 
 /** What the process gives: environment, standard input, and where log lines go. */
@@ -28,6 +35,9 @@ export interface ProcessContext {
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly writeLog: (line: string) => void;
 }
+
+/** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
+export const FOLDER_LOOK_MS = 2_000;
 
 /** The one clock of the process. */
 export const clock = () => new Date();
@@ -52,7 +62,9 @@ export interface Watching {
 
 /** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
 export interface OpenJudging extends Judging, Pick<AdmissionPorts, 'decodeElsewhere'> {
-  readonly judge: (question: JudgeQuestion & { readonly access?: Access }) => Promise<readonly JudgedImage[]>;
+  readonly judge: (
+    question: JudgeQuestion & Pick<Partial<JudgeRequest>, 'access' | 'unmatchedImages'>,
+  ) => Promise<readonly JudgedImage[]>;
   readonly pin: (ref: ImageRef, how: PinRequest) => Promise<Fact<PinnedRef>>;
   readonly registry: Registry;
   /** The controller's own logins. */
@@ -71,6 +83,7 @@ export interface Telemetry extends Watching {
   readonly onMutation: MutationPorts['onMutation'];
   readonly onApiRequest: (event: ApiRequest) => void;
   readonly onEvent: (event: EventOutcome) => void;
+  readonly onPull: (event: PullEvent) => void;
   readonly onPromotedImages: PromotionMeter['images'];
   readonly onPromotedBytes: PromotionMeter['bytes'];
   readonly metrics: Metrics;

@@ -10,11 +10,8 @@ import { standalonePorts, webhookRoutes } from '../webhook/index.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
-import { clock, type ProcessContext } from './parts.ts';
+import { clock, FOLDER_LOOK_MS, type ProcessContext } from './parts.ts';
 import { createTelemetry } from './telemetry.ts';
-
-/** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
-const FOLDER_LOOK_MS = 2_000;
 
 /** Serves the webhook with policies from a folder. */
 export async function serveStandalone(

@@ -36,6 +36,11 @@ const COUNTERS = {
     help: 'Bytes that promotions brought, by how: copied, mounted, or skipped because they were there.',
     labels: ['how'],
   },
+  pulls: {
+    name: 'pratique_gate_pulls_total',
+    help: 'Manifests asked for at the gate, by verdict and first reason.',
+    labels: ['verdict', 'reason'],
+  },
   api: {
     name: 'pratique_api_requests_total',
     help: 'Requests sent to the API server, by verb, resource and HTTP status.',
@@ -70,6 +75,11 @@ export function createTelemetry(log: Log): Telemetry {
     onEvent: (event) => {
       metrics.count(COUNTERS.events.name, { sender: event.sender, status: String(event.status) });
       log.info(event, 'push event received');
+    },
+    onPull: (pull) => {
+      const { kind, verdict, reason } = pull;
+      if (kind === 'manifest') metrics.count(COUNTERS.pulls.name, { verdict, reason });
+      log.info(pull, 'pulled');
     },
     onPromotedImages: (decision, reason, images) => {
       metrics.count(COUNTERS.promotionImages.name, { decision, reason }, images);

@@ -61,7 +61,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'serve',
     purpose: 'settings → clients → servers and controllers: builds and starts, decides nothing',
-    mayImport: ['cli', 'webhook', ...CONTROLLER_ROOMS, ...CORE, ...CLIENT_ROOMS],
+    mayImport: ['cli', 'webhook', 'gate', ...CONTROLLER_ROOMS, ...CORE, ...CLIENT_ROOMS],
   },
   {
     path: 'cli',
@@ -72,6 +72,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'webhook',
     purpose: 'AdmissionReview in, AdmissionReview out; digest pinning',
+    mayImport: CORE,
+    mayImportTypes: ['clients/kubernetes'],
+  },
+  {
+    path: 'gate',
+    purpose: 'OCI pulls in, bytes or a refusal out',
     mayImport: CORE,
     mayImportTypes: ['clients/kubernetes'],
   },

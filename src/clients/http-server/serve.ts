@@ -7,6 +7,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import { errorCode, objectOf } from '../../core/model/index.ts';
 import { createBodyRoom, type BodyRoom } from './body-room.ts';
 import { isFor, type Caller } from './caller.ts';
+import { streamHandler, type Streaming } from './stream.ts';
 
 export interface Request {
   readonly body: Uint8Array | 'too large';
@@ -48,6 +49,10 @@ export interface ServerOptions {
   /** Absent = plain http. */
   readonly tls?: Tls;
   readonly routes: readonly Route[];
+  /** Answers what no route is for; absent = 404. */
+  readonly streaming?: Streaming;
+  /** Milliseconds that open requests get to end at shutdown; {@link DRAIN_MS} when not given. */
+  readonly drainMs?: number;
   /** Receives errors that no handler answered for. */
   readonly onError: (error: unknown) => void;
   /** For large bodies of all routes together. */
@@ -88,7 +93,7 @@ const IDLE_LOOK_MS = 50;
 
 /** Listens on HTTPS (TLS 1.2 or newer) or plain http. Rejects with the system's error when the address or the key is wrong. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, tls } = options;
+  const { host, port, tls, drainMs = DRAIN_MS } = options;
   const app = application(options);
   const https = tls && createHttpsServer({ ...securityOf(tls), ...clientsOf(tls) }, app);
   const server = https ?? createHttpServer(app);
@@ -112,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     close: () => {
       keepAlive.end();
-      return drain(server);
+      return drain(server, drainMs);
     },
   };
 }
@@ -158,7 +163,7 @@ function followKeepAlive(server: HttpServer | HttpsServer): {
   };
 }
 
-function application({ routes, onError, bodyRoom }: ServerOptions): Express {
+function application({ routes, streaming, onError, bodyRoom }: ServerOptions): Express {
   const app = express();
   const roomFor = createBodyRoom(bodyRoom);
   app.disable('x-powered-by');
@@ -192,6 +197,7 @@ function application({ routes, onError, bodyRoom }: ServerOptions): Express {
       });
     });
   }
+  if (streaming) app.use(streamHandler(streaming, headersOf));
   app.use((_request, response) => {
     refuse(response, 404, 'not found');
   });
@@ -255,7 +261,7 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
 
-async function drain(server: HttpServer | HttpsServer): Promise<void> {
+async function drain(server: HttpServer | HttpsServer, drainMs: number): Promise<void> {
   // Not the method of the HTTP server: that one also closes idle connections, at once.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve());
@@ -265,7 +271,7 @@ async function drain(server: HttpServer | HttpsServer): Promise<void> {
     // A caller may also be slow to hang up after its last answer.
     idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
   }, LINGER_MS);
-  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
   for (const timer of [linger, idle, cut]) clearTimeout(timer);
   // Only now, for what it does besides: it ends the looks for slow callers.

@@ -14,7 +14,9 @@ import { readAtMost, unlessAborted } from '../io/index.ts';
 type WhyNot = 'malformed' | 'algorithm' | 'key' | 'signature' | WrongClaim;
 type WrongClaim = 'issuer' | 'audience' | 'subject' | 'lifetime' | 'expired';
 
-type Verdict = Extract<TokenVerdict, { ok: true }> | { readonly ok: false; readonly why: WhyNot };
+type Verdict =
+  | (Extract<TokenVerdict, { ok: true }> & { readonly claims: Readonly<Record<string, unknown>> })
+  | { readonly ok: false; readonly why: WhyNot };
 
 interface TokenVerifierOptions {
   readonly clock: Clock;
@@ -55,10 +57,14 @@ export function createTokenVerifier({ clock, reach, ...given }: TokenVerifierOpt
 
   async function verify(token: string, trust: TokenTrust, { keys }: Held): Promise<Verdict> {
     const { audience, subject } = trust;
-    const required = { algorithms: ALGORITHMS, audience, subject, requiredClaims: ['exp'] };
+    const required = {
+      ...{ algorithms: ALGORITHMS, audience, requiredClaims: ['exp'] },
+      ...(subject !== undefined && { subject }),
+    };
     try {
-      await jwtVerify(token, keys, { ...required, clockTolerance: CLOCK_TOLERANCE_S, currentDate: clock() });
-      return { ok: true };
+      const how = { ...required, clockTolerance: CLOCK_TOLERANCE_S, currentDate: clock() };
+      const { payload: claims } = await jwtVerify(token, keys, how);
+      return { ok: true, claims };
     } catch (error) {
       return no(whyNot(error));
     }

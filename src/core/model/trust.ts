@@ -2,7 +2,8 @@
 export interface TokenTrust {
   readonly issuer: string;
   readonly audience: string;
-  readonly subject: string;
+  /** Absent = any. */
+  readonly subject?: string | undefined;
 }
 
 /** The result of verifying a token: it is trusted, or one word for the log why it is not. */

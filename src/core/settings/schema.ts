@@ -3,6 +3,7 @@ import { parseWith, type Parsed } from '../model/index.ts';
 import { audit, certificates, cluster, selfTest, workloadKind } from './schema/controller.ts';
 import { events } from './schema/events.ts';
 import { budgets, credentials, memory, registries, trust } from './schema/evidence.ts';
+import { gate } from './schema/gate.ts';
 import { block, dnsName, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
 import { promotions, scanner, signing } from './schema/promotions.ts';
 
@@ -58,6 +59,8 @@ const schema = z.strictObject({
   events,
   scanner,
   signing,
+  /** For `pratique gate`. */
+  gate: gate.optional(),
 });
 
 /** The whole configuration as a value, with every default filled in. Durations in milliseconds, sizes in bytes. */

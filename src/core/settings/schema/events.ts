@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dnsName, firstOfItsName, host, listen, milliseconds, path, serverUrl } from './parts.ts';
+import { dnsName, firstOfItsName, host, issuer, listen, milliseconds, path } from './parts.ts';
 
 /* Who may report a push. An event triggers promotions sooner than their schedule does, and proves nothing. */
 
@@ -21,14 +21,10 @@ const bearer = z.strictObject({
   secretFile: path,
 });
 
-const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:\/|$)/;
-
 /** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern would admit too many. */
 const oidc = z.strictObject({
   /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
-  issuer: serverUrl
-    .max(1_024)
-    .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https'),
+  issuer,
   audience: z.string().min(1).max(1_024),
   subject: z.string().min(1).max(1_024),
 });

@@ -15,6 +15,13 @@ export const serverUrl = z
   .url({ protocol: /^https?$/ })
   .refine((url) => !/[?#@]/.test(url), 'has a query, a fragment or a login');
 
+const LOOPBACK = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:\/|$)/;
+
+/** Who issues identity tokens: https, but for loopback. */
+export const issuer = serverUrl
+  .max(1_024)
+  .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https');
+
 /** A registry host with optional port, as in an image reference. */
 export const host = z
   .string()

@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { RequestHandler, Response } from 'express';
+import { errorCode } from '../../core/model/index.ts';
+
+/** A request whose answer may be long. */
+export interface StreamRequest {
+  readonly method: string;
+  /** Path and query as they were sent. */
+  readonly url: string;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Fires when the client has gone before the answer was whole. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer; a body that fails while it is written cuts the connection, so that no client takes it for whole. */
+export interface StreamAnswer {
+  readonly status: number;
+  /** What is undefined is not sent. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** Answers every request for which there is no route. */
+export interface Streaming {
+  readonly answer: (request: StreamRequest) => Promise<StreamAnswer>;
+  /** A body failed before it was whole. */
+  readonly onCut: (error: unknown) => void;
+}
+
+/** Makes the handler of express that writes such answers, as fast as the client reads them. */
+export function streamHandler(
+  { answer, onCut }: Streaming,
+  headersOf: (request: Parameters<RequestHandler>[0]) => ReadonlyMap<string, string>,
+): RequestHandler {
+  return (request, response, next) => {
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    const { method, originalUrl: url } = request;
+    answer({ method, url, headers: headersOf(request), signal: gone.signal })
+      .then((given) => write(given, response, onCut))
+      .catch(next);
+  };
+}
+
+async function write(
+  { status, headers, body }: StreamAnswer,
+  response: Response,
+  onCut: Streaming['onCut'],
+): Promise<void> {
+  const sent = Object.entries(headers).filter(([, value]) => value !== undefined);
+  response.writeHead(status, Object.fromEntries(sent) as Record<string, string>);
+  if (body === undefined || body instanceof Uint8Array) {
+    response.end(body);
+    return;
+  }
+  try {
+    await pipeline(Readable.from(body, { objectMode: false }), response);
+  } catch (error) {
+    // The client has gone: nothing is wrong with the body.
+    if (errorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') onCut(error);
+  }
+}

@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import { issuer, listen, milliseconds, path, serverUrl } from './parts.ts';
+
+/* The gate: who may pull through it, from where, and what becomes of what no policy covers. */
+
+const PREFIX = /^[a-z0-9.:[\]-]+(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
+const upstream = z.strictObject({
+  /** Globs of image names, as clients ask for them. */
+  match: z.array(z.string().min(1).max(255)).min(1).max(64),
+  /** Where they are really read: a host, or a host with the path that stands before their repository. Absent = as they are named. */
+  registry: z
+    .string()
+    .max(255)
+    .regex(PREFIX, 'is not a registry such as registry.example.com/golden')
+    .optional(),
+  /** File with the Docker config whose logins are used there; absent = the installation's own. */
+  loginFile: path.optional(),
+});
+
+const trusted = z.strictObject({
+  /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
+  issuer,
+  audience: z.string().min(1).max(1_024),
+  /** Claims that a token must have, with exactly these values. */
+  claims: z.record(z.string().min(1).max(256), z.string().max(1_024)).default({}),
+  /** Groups of every caller with such a token. */
+  groups: z.array(z.string().min(1).max(256)).max(32).default([]),
+  /** The claim that lists groups; absent = none does. Names that begin with `system:` are left out. */
+  groupsClaim: z.string().min(1).max(256).optional(),
+});
+
+const callers = z.strictObject({
+  /** Whether anyone may pull without a login, what the policies admit. */
+  anonymous: z.boolean().default(false),
+  /** Identity tokens of CI jobs and people: as a bearer token, or as the password of a login. */
+  oidc: z.array(trusted).max(32).default([]),
+  /** Whether tokens of service accounts count; their namespace is then known. In a cluster only. */
+  serviceAccounts: z.boolean().default(false),
+  /** Whether a login is passed on to the upstream, which decides. */
+  passthrough: z.boolean().default(false),
+});
+
+export const gate = z.strictObject({
+  listen: listen.prefault(':8444'),
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
+  /** How clients reach it, for the address of tokens; absent = as they write it. */
+  publicUrl: serverUrl.optional(),
+  /** First match. A name that none covers is unknown: the gate connects nowhere else. */
+  upstreams: z.array(upstream).min(1).max(64),
+  /** Absent = everyone is anonymous. */
+  callers: callers.prefault({ anonymous: true }),
+  /** File with the secret of the gate's tokens, the same for all replicas; absent = one that ends with the process. */
+  tokenSecretFile: path.optional(),
+  /** What happens to images that no policy covers. */
+  unjudged: z.enum(['Refuse', 'Warn', 'Allow']).default('Refuse'),
+  /** Verdicts are logged, counted and sent as warnings, and refuse nothing. */
+  dryRun: z.boolean().default(false),
+  /** Whether lists of tags leave out those that are refused; then each tag of a page is judged. */
+  refusedTags: z.enum(['Listed', 'Hidden']).default('Listed'),
+  /** How long downloads get to end after the process was asked to stop. */
+  drainMs: milliseconds.default(300_000),
+});

@@ -1,0 +1,110 @@
+import { Fault } from '../core/model/index.ts';
+import { errorAnswer, jsonAnswer, type GateAnswer } from './answer.ts';
+import { identify, identifyLogin, type CallerPorts, type Identity } from './callers.ts';
+import { parseUrl } from './path.ts';
+import type { GatePorts, GateRules, PullEvent } from './ports.ts';
+import { createPuller } from './pull.ts';
+import { faultOutcome, plain, type Outcome } from './refusal.ts';
+import { TOKEN_SECONDS, type Tokens } from './tokens.ts';
+
+/** A request, as it was sent. */
+export interface GateRequest {
+  readonly method: string;
+  /** Path and query, nothing decoded. */
+  readonly url: string;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers pulls. Never rejects for what a client or a registry sends. */
+export type Gate = (request: GateRequest) => Promise<GateAnswer>;
+
+/** What a gate is made of. */
+export interface GateOptions extends GatePorts {
+  readonly rules: GateRules;
+  readonly callers: CallerPorts;
+  readonly tokens: Tokens;
+  /** How clients reach the gate, e.g. `https://gate.example.com`; absent = as their `Host` header says. */
+  readonly publicUrl?: string | undefined;
+  /** The scheme by which it listens. */
+  readonly scheme: 'http' | 'https';
+}
+
+/** Milliseconds for everything before the first byte of an answer: clients give a registry half a minute. */
+const ANSWER_MS = 25_000;
+
+/** Makes a gate. */
+export function createGate(options: GateOptions): Gate {
+  const { callers, tokens, onPull, report } = options;
+  const pull = createPuller(options);
+
+  const outcomeOf = async (request: GateRequest, deadline: AbortSignal): Promise<Outcome> => {
+    const { method, url, headers, signal } = request;
+    if (method !== 'GET' && method !== 'HEAD')
+      return plain(errorAnswer('UNSUPPORTED', 'the gate only answers pulls: it writes nothing', ALLOWED));
+    const asked = parseUrl(url);
+    if ('code' in asked) return plain(errorAnswer(asked.code, asked.message));
+    const login = headers.get('authorization');
+    if (asked.kind === 'token') {
+      const identity = await identifyLogin(login, callers, deadline);
+      return plain(
+        identity.kind === 'known' ? tokenAnswer(tokens.seal(identity.caller)) : refusedLogin(identity),
+      );
+    }
+    const identity = await identify(login, callers, tokens, deadline);
+    if (identity.kind !== 'known') return plain(refusedLogin(identity, realmOf(request, options)));
+    if (asked.kind === 'base') return plain(jsonAnswer({}));
+    const { caller } = identity;
+    return pull(asked, {
+      caller,
+      range: headers.get('range'),
+      isHead: method === 'HEAD',
+      deadline,
+      clientGone: signal,
+    });
+  };
+
+  return async (request) => {
+    const begun = performance.now();
+    const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_MS)]);
+    const { answer, about } = await outcomeOf(request, deadline).catch((error: unknown): Outcome => {
+      if (error instanceof Fault) return faultOutcome(error);
+      report(error);
+      return plain(errorAnswer('UNAVAILABLE', 'an internal error, see the log of Pratique'));
+    });
+    onPull({ ...NOTHING, ...about, status: answer.status, milliseconds: performance.now() - begun });
+    if (request.method !== 'HEAD') return answer;
+    const { status, headers } = answer;
+    return { status, headers };
+  };
+}
+
+const ALLOWED = { headers: { Allow: 'GET, HEAD' } };
+const NOTHING: Omit<PullEvent, 'status' | 'milliseconds'> = {
+  ...{ caller: '', callerKind: 'anonymous', image: '', kind: '', verdict: 'none', reason: '' },
+};
+
+/** The token under both names that clients read (distribution project, "Token Authentication"). */
+function tokenAnswer(token: string): GateAnswer {
+  const value = { token, access_token: token, expires_in: TOKEN_SECONDS };
+  return jsonAnswer(value, { 'Cache-Control': 'no-store' });
+}
+
+/** Asks for a login, or says why the one that was shown is not accepted. */
+function refusedLogin(identity: Exclude<Identity, { kind: 'known' }>, realm?: string): GateAnswer {
+  if (identity.kind === 'unknown')
+    return errorAnswer('UNAVAILABLE', `${identity.why}, try again`, { headers: { 'Retry-After': '5' } });
+  const how = realm === undefined ? 'Basic realm="pratique"' : `Bearer realm="${realm}",service="pratique"`;
+  const why = identity.kind === 'none' ? 'log in to the gate first' : identity.why;
+  return errorAnswer('UNAUTHORIZED', why, { headers: { 'WWW-Authenticate': how } });
+}
+
+const HOST = /^(?:[a-z0-9.-]{1,253}|\[[a-f0-9:]{2,45}\])(?::\d{1,5})?$/i;
+
+/** Where a client gets a token: at the gate itself. What a `Host` header says is sent back to the client that wrote it, and to no other. */
+function realmOf({ headers }: GateRequest, { publicUrl, scheme }: GateOptions): string {
+  const host = headers.get('host') ?? '';
+  return `${publicUrl ?? `${scheme}://${HOST.test(host) ? host : 'localhost'}`}/token`;
+}

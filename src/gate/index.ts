@@ -1,0 +1,5 @@
+// OCI pulls in, bytes or a refusal out: the pull side of a registry that judges what it hands out.
+export { createGate } from './gate.ts';
+export type { PullEvent } from './ports.ts';
+export { createTokens } from './tokens.ts';
+export { compileUpstreams } from './upstreams.ts';

@@ -1,0 +1,82 @@
+import type { Access } from '../core/evidence/index.ts';
+import type { JudgeQuestion } from '../core/evidence/index.ts';
+import type { Clock, Digest, Fact, ImageRef, JudgedImage } from '../core/model/index.ts';
+import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
+import type { SourceRegistry } from '../core/promotion/index.ts';
+
+/** A registry read with the logins of an upstream or of a caller. */
+export interface UpstreamRegistry extends SourceRegistry {
+  /** Whether a repository has a blob. */
+  hasBlob(repository: ImageRef, digest: Digest, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Who pulls, as far as it is proven. */
+export interface Caller {
+  readonly kind: 'anonymous' | 'token' | 'serviceAccount' | 'login';
+  /** For the log: the subject of a token, a service account, the user name of a login. */
+  readonly name: string;
+  readonly groups: readonly string[];
+  /** That of a service account. */
+  readonly namespace?: string | undefined;
+  /** The caller's own login of the upstream, where it is passed on. */
+  readonly login?: { readonly username: string; readonly password: string } | undefined;
+}
+
+/** How an upstream is read for a caller. */
+export interface Reader {
+  readonly registry: UpstreamRegistry;
+  /** The same logins, for judging; absent = the installation's own. */
+  readonly access?: Access | undefined;
+  /** Names the logins without containing them: what is remembered of one answers for no other. */
+  readonly scope: string;
+}
+
+/** Where names lead. */
+export interface Upstream {
+  readonly covers: (name: string) => boolean;
+  /** Where an image is really read. */
+  readonly rewrite: (image: ImageRef) => ImageRef;
+  readonly readerFor: (caller: Caller) => Reader;
+}
+
+/** One pull, for the log and the counters. */
+export interface PullEvent {
+  readonly caller: string;
+  readonly callerKind: Caller['kind'];
+  /** As it was asked for; empty where the URL names none. */
+  readonly image: string;
+  readonly kind: string;
+  readonly digest?: string | undefined;
+  readonly status: number;
+  readonly verdict: 'allow' | 'warn' | 'deny' | 'unknown' | 'none';
+  /** The first reason code; empty where there is none. */
+  readonly reason: string;
+  readonly milliseconds: number;
+}
+
+/** What the gate needs from outside. */
+export interface GatePorts {
+  readonly policies: () => readonly CompiledPolicy[];
+  /** The labels of a namespace that is proven. */
+  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
+  readonly judge: (
+    question: Omit<JudgeQuestion, 'credentials'> & {
+      readonly access?: Access | undefined;
+      readonly unmatchedImages: 'Allow' | 'Warn' | 'Deny';
+    },
+  ) => Promise<readonly JudgedImage[]>;
+  readonly upstreams: readonly Upstream[];
+  readonly clock: Clock;
+  readonly onPull: (event: PullEvent) => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** What the settings say of the gate's verdicts. */
+export interface GateRules {
+  /** What happens to an image that no policy covers. */
+  readonly unjudged: 'Refuse' | 'Warn' | 'Allow';
+  /** Verdicts are logged, counted and sent as warnings, and nothing is refused for them. */
+  readonly dryRun: boolean;
+  /** Whether lists of tags leave out those that are refused. */
+  readonly refusedTags: 'Listed' | 'Hidden';
+}

@@ -1,0 +1,82 @@
+import {
+  Fault,
+  formatReference,
+  type ImageRef,
+  type JudgedImage,
+  type ReasonCode,
+} from '../core/model/index.ts';
+import { codesOf, explainFinding, explainWarning } from '../core/policy/index.ts';
+import { errorAnswer, warning, type ErrorCode, type GateAnswer } from './answer.ts';
+import type { PullEvent } from './ports.ts';
+import type { Admission } from './verdict.ts';
+
+/** An answer with what the log says about it. */
+export interface Outcome {
+  readonly answer: GateAnswer;
+  readonly about: Partial<PullEvent>;
+}
+
+/** An answer about no image. */
+export function plain(answer: GateAnswer): Outcome {
+  return { answer, about: {} };
+}
+
+/** Seconds after which a client may try again what could not be found out: unknown facts are remembered for seconds. */
+const RETRY_SECONDS = '5';
+
+/** The answer for what a caller may not have: 403 with the sentence of admissions, 503 where it is not known, 404 where there is nothing. */
+export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>, asked: ImageRef): Outcome {
+  if (admission.kind === 'absent') return absent('MANIFEST_UNKNOWN', asked);
+  const { judged } = admission;
+  const { verdict, reference } = judged;
+  const finding = verdict.findings.find(({ effect }) => effect === 'deny');
+  if (!finding) throw new Error('a refusal has no finding');
+  const message = explainFinding(judged, finding);
+  const { reason, found, next, policy } = finding;
+  const detail = {
+    reason,
+    image: formatReference(asked),
+    digest: reference?.digest,
+    policy: policy || undefined,
+    found,
+    next,
+  };
+  const about = { verdict: verdict.kind, reason, digest: reference?.digest };
+  if (admission.kind === 'refused') return { about, answer: errorAnswer('DENIED', message, { detail }) };
+  const code = CODES[reason] ?? 'UNAVAILABLE';
+  const headers = code === 'DENIED' ? {} : { 'Retry-After': RETRY_SECONDS };
+  return { about, answer: errorAnswer(code, message, { detail, headers }) };
+}
+
+/** The answer for a registry that failed while it was read. */
+export function faultOutcome(fault: Fault): Outcome {
+  const { code: reason, message, transient } = fault;
+  const about = { verdict: 'unknown', reason } as const;
+  const code = CODES[reason] ?? 'UNAVAILABLE';
+  const headers = transient ? { 'Retry-After': RETRY_SECONDS } : {};
+  return { about, answer: errorAnswer(code, `${reason}: ${message}`, { headers }) };
+}
+
+const CODES: Partial<Record<ReasonCode, ErrorCode>> = {
+  RegistryDenied: 'DENIED',
+  NotGranted: 'DENIED',
+  RegistryRateLimited: 'TOOMANYREQUESTS',
+};
+
+/** There is no such thing, or the upstream does not show it. */
+export function absent(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', asked: ImageRef): Outcome {
+  const message = `the registry has no ${formatReference(asked)}, or does not show it to this login`;
+  return { about: { reason: 'ImageNotFound' }, answer: errorAnswer(code, message) };
+}
+
+/** The headers that warn of what was found and is admitted. */
+export function warningsOf(judged: JudgedImage): { readonly Warning?: string } {
+  const findings = judged.verdict.findings.filter(({ effect }) => effect !== 'audit');
+  const [first] = findings;
+  return first ? { Warning: warning(explainWarning(judged, first)) } : {};
+}
+
+/** The reason code of a verdict for the log; empty where nothing was found. */
+export function reasonOf(judged: JudgedImage): string {
+  return codesOf(judged.verdict.findings.filter(({ effect }) => effect !== 'audit'))[0] ?? '';
+}

@@ -1,0 +1,45 @@
+// The gate as `pratique gate` starts it, in this process, in front of embedded registries.
+import { createTools } from '../../src/serve/index.ts';
+import { parseSettings } from '../../src/core/settings/index.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+/** A gate that listens. */
+export interface RunningGate {
+  readonly url: string;
+  /** Asks for a path below `/v2/`. */
+  readonly get: (path: string, init?: RequestInit) => Promise<Response>;
+  /** The log lines so far. */
+  readonly log: readonly Readonly<Record<string, unknown>>[];
+  readonly close: () => Promise<void>;
+}
+
+/** Starts a gate with these policies (documents) and this block of the settings; it listens on a free port over http. */
+export async function startGate(
+  gate: Readonly<Record<string, unknown>>,
+  policies: readonly object[],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<RunningGate> {
+  const named = policies.map((policy, index) => [`policy-${String(index)}.yaml`, policy] as const);
+  const folder = await temporaryFolder(Object.fromEntries(named));
+  const log: Record<string, unknown>[] = [];
+  const tools = createTools({
+    version: 'test',
+    environment: {},
+    stdin: (async function* () {})(),
+    writeLog: (line) => void log.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  const settings = parseSettings({ ...more, gate: { listen: '127.0.0.1:0', ...gate } });
+  if (!settings.ok) throw new Error(JSON.stringify(settings.problems));
+  const serving = await tools.gate?.(settings.value, folder.path);
+  if (!serving?.ok) throw new Error(JSON.stringify(serving?.problems));
+  const { url, close } = serving.value;
+  return {
+    url,
+    log,
+    get: (path, init) => fetch(`${url}/v2/${path}`, init),
+    close: async () => {
+      await close();
+      await folder.remove();
+    },
+  };
+}
