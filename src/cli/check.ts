@@ -1,7 +1,13 @@
 import { failed, isPinned, nameOf, parseReference, unknown } from '../core/model/index.ts';
 import type { Fact, JudgedImage, Parsed, Problem } from '../core/model/index.ts';
 import { searchedPlaces } from '../core/evidence/index.ts';
-import { explainEvidence, needsAtFirst, needsNext, selectPolicies } from '../core/policy/index.ts';
+import {
+  explainEvidence,
+  needsAtFirst,
+  needsNext,
+  policiesAt,
+  selectPolicies,
+} from '../core/policy/index.ts';
 import type { FolderPolicies, Labels } from '../core/policy/index.ts';
 import { isKustomization, workloadTable } from '../core/workload/index.ts';
 import { EXIT, exitCodeOf, must } from './exit.ts';
@@ -78,7 +84,7 @@ async function check(
     const answers = await Promise.all(
       [named, ...manifests.workloads].map(async ({ namespace, images: wanted }) => {
         const labels = labelsFor(namespace === '' ? options.namespace : namespace, policies);
-        const by = { policies: policies.policies, labels };
+        const by = { policies: policiesAt(policies.policies, 'Admission'), labels };
         const judged = await judging.judge({ ...by, images: wanted, signal });
         const now = tools.clock();
         return judged.map((one) => [one, options.explain ? explainImage(one, { ...by, now }) : []] as const);

@@ -10,7 +10,7 @@ import {
   type Manifest,
   type PinnedRef,
 } from '../core/model/index.ts';
-import { isRefused, type CompiledPolicy } from '../core/policy/index.ts';
+import { isRefused, policiesAt, type CompiledPolicy } from '../core/policy/index.ts';
 import type { Contents, Listed } from './contents.ts';
 import type { Caller, GatePorts, GateRules, Reader } from './ports.ts';
 
@@ -47,7 +47,7 @@ const MAX_DEPTH = 8;
 export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Contents): PullJudge {
   const judge = async (image: ImageRef, pull: Pull, only = all): Promise<Admission> => {
     const { caller, reader, signal } = pull;
-    const policies = only(policiesFor(ports.policies(), image, pull));
+    const policies = only(policiesFor(policiesAt(ports.policies(), 'Pull'), image, pull));
     const labels =
       caller.namespace === undefined
         ? ({ state: 'absent', seenAt: ports.clock() } as const)
@@ -134,10 +134,14 @@ function policiesFor(
   { caller, askedName }: Pull,
 ): readonly CompiledPolicy[] {
   const here = caller.namespace === undefined ? all.filter(({ coversNamespace }) => !coversNamespace) : all;
-  if (askedName === nameOf(image)) return here;
-  return here.map((policy) =>
-    policy.coversImage(askedName) ? { ...policy, coversImage: () => true } : policy,
-  );
+  const mayPull = ({ quarantine }: CompiledPolicy): boolean =>
+    caller.groups.some((group) => quarantine?.mayPull?.has(group));
+  const isElsewhere = askedName !== nameOf(image);
+  return here.map((policy) => ({
+    ...policy,
+    ...(mayPull(policy) && { quarantine: undefined }),
+    ...(isElsewhere && policy.coversImage(askedName) && { coversImage: () => true }),
+  }));
 }
 
 /** Types of what signers and scanners attach, besides JSON in general: no runtime unpacks them. */

@@ -1,7 +1,7 @@
 import type { Credentials } from '../core/evidence/index.ts';
 import { formatReference, nameOf, parseReference, unknown } from '../core/model/index.ts';
 import type { Fact, ImageRef, PinnedRef } from '../core/model/index.ts';
-import { explainWarning, selectPolicies } from '../core/policy/index.ts';
+import { explainWarning, policiesAt, selectPolicies } from '../core/policy/index.ts';
 import type { ImageUse } from '../core/workload/index.ts';
 import { labelsFor, type MutationPorts } from './ports.ts';
 
@@ -19,7 +19,7 @@ export async function findPins(
   ports: MutationPorts,
   signal: AbortSignal,
 ): Promise<Pins> {
-  const policies = ports.policies().filter(({ pinDigests }) => pinDigests);
+  const policies = policiesAt(ports.policies(), 'Admission').filter(({ pinDigests }) => pinDigests);
   const candidates = images.flatMap((use) => {
     const ref = candidateOf(use);
     return ref && policies.some(({ coversImage }) => coversImage(nameOf(ref))) ? [{ use, ref }] : [];

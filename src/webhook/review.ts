@@ -9,7 +9,13 @@ import {
   textOf,
 } from '../core/model/index.ts';
 import type { Fact, ImageRef, Parsed, Problem, ReasonCode } from '../core/model/index.ts';
-import { explainWarning, selectPolicies, type CompiledPolicy, type Labels } from '../core/policy/index.ts';
+import {
+  explainWarning,
+  policiesAt,
+  selectPolicies,
+  type CompiledPolicy,
+  type Labels,
+} from '../core/policy/index.ts';
 import { KUBERNETES_WORKLOADS, type ImageUse } from '../core/workload/index.ts';
 import { passAnswer, refusalAnswer, verdictAnswer, type AdmissionAnswer, type Answered } from './answer.ts';
 import { within } from './deadline.ts';
@@ -113,7 +119,7 @@ async function answerTo(
   }
   if (scope.value.brings !== 'images') return passAnswer(uid);
   const { images, credentials } = scope.value;
-  const policies = ports.policies();
+  const policies = policiesAt(ports.policies(), 'Admission');
   const labels = await labelsFor(namespace, policies, ports, signal);
   const owner = { namespace };
   const judged = await ports.judge({ images, policies, labels, credentials, owner, signal });

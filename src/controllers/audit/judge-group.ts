@@ -15,6 +15,7 @@ import {
   decide,
   decideUnmatched,
   needsAtFirst,
+  policiesAt,
   selectPolicies,
   type CompiledPolicy,
   type Selection,
@@ -53,7 +54,7 @@ export async function judgeUnit(
 ): Promise<Judgement> {
   const { use, image, credentials } = unit;
   const labels = await ports.namespaceLabels(credentials.namespace, signal);
-  const policies = ports.policies();
+  const policies = policiesAt(ports.policies(), 'Audit');
   const selection = selectPolicies(policies, use ? nameOf(use) : '', labels);
   const owner = { namespace: credentials.namespace, background: true };
   const ask = async (about: string, reference?: ImageRef): Promise<Answer> => {

@@ -24,6 +24,15 @@ export interface FolderPolicies {
   readonly namespaceLabels: (namespace: string) => Fact<Labels>;
 }
 
+/** The policies that are asked in this place; the same value where all are. */
+export function policiesAt(
+  policies: readonly CompiledPolicy[],
+  place: NonNullable<CompiledPolicy['at']>[number],
+): readonly CompiledPolicy[] {
+  const isAsked = ({ at }: CompiledPolicy): boolean => !at || at.includes(place);
+  return policies.every(isAsked) ? policies : policies.filter(isAsked);
+}
+
 /** The policies that match one image in one namespace. */
 export interface Selection {
   readonly applying: readonly CompiledPolicy[];

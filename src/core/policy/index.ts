@@ -16,7 +16,14 @@ export { asGate, brokenPolicy, compileNamespaceSelector, compilePolicy } from '.
 export type { CompiledPolicy, Labels } from './compile/compile.ts';
 export { objection, type Authority } from './compile/authority.ts';
 export { parsePublicKey } from './compile/public-key.ts';
-export { selectPolicies, decide, decideUnmatched, decideUnreadable, decideByName } from './decide.ts';
+export {
+  policiesAt,
+  selectPolicies,
+  decide,
+  decideUnmatched,
+  decideUnreadable,
+  decideByName,
+} from './decide.ts';
 export type { FolderPolicies, Selection } from './decide.ts';
 export {
   annotationsOf,

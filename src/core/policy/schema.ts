@@ -50,6 +50,9 @@ const match = z.strictObject({
     .describe('Namespaces it covers, by their labels; absent = all.'),
 });
 
+/** Where a policy may be asked. */
+const PLACES = ['Admission', 'Audit', 'Pull'] as const;
+
 const spec = z
   .strictObject({
     match: match.describe('Which images, where.'),
@@ -68,6 +71,12 @@ const spec = z
       .default(false)
       .describe(
         'Add the digest of this moment (`@sha256:…`) to references that have none, whatever `enforcement` is; the tag stays.',
+      ),
+    at: list(z.enum(PLACES), PLACES.length)
+      .min(1)
+      .default([...PLACES])
+      .describe(
+        'Where it is asked. Admission: when an object is created or changed, and by `pratique check`. Audit: of what runs. Pull: at the gate.',
       ),
     authorities: list(authorityIn("the controller's own namespace"), 16)
       .default([])

@@ -17,6 +17,8 @@ export interface CompiledPolicy extends Requirements {
   readonly fingerprint?: string;
   readonly enforcement: Enforcement;
   readonly onUnknown: ImagePolicySpec['onUnknown'];
+  /** Where it is asked; absent = everywhere. */
+  readonly at?: ImagePolicySpec['at'];
   /** Whether references without a digest are given one before they are judged. */
   readonly pinDigests: boolean;
   /** Why the policy could not be compiled: then it asks nothing else, and its images are unknown. */
@@ -40,6 +42,7 @@ export function compilePolicy(document: unknown, given: Given): Parsed<CompiledP
     enforcement: spec.enforcement,
     onUnknown: spec.onUnknown,
     pinDigests: spec.pinDigests,
+    at: spec.at,
     ...compileMatch(spec.match, problems),
     ...compileRequirements(spec.require, authorities, problems),
   };
@@ -102,6 +105,7 @@ export function brokenPolicy(name: string, document: unknown, problems: readonly
     enforcement: parts.enforcement.safeParse(spec.enforcement).data ?? 'Deny',
     onUnknown: parts.onUnknown.safeParse(spec.onUnknown).data ?? 'Deny',
     pinDigests: parts.pinDigests.safeParse(spec.pinDigests).data ?? false,
+    at: parts.at.safeParse(spec.at).data,
     digest: false,
     attestations: [],
     ...(compiled && unreadable.length === 0

@@ -29,6 +29,8 @@ export interface QuarantineRequirement {
   readonly artifactTypes: readonly string[];
   readonly byPlace: (name: string) => boolean;
   readonly releasedBy: readonly Authority[];
+  /** Groups of which a caller of the gate needs one to pull what is flagged; absent = none may. */
+  readonly mayPull?: ReadonlySet<string>;
 }
 
 type WrittenLifecycle = NonNullable<Written['lifecycle']>;
@@ -118,7 +120,7 @@ function compileSignatures(
 }
 
 function compileQuarantine(
-  { annotations, artifactTypes, images, releasedBy }: NonNullable<Written['quarantine']>,
+  { annotations, artifactTypes, images, releasedBy, mayPull }: NonNullable<Written['quarantine']>,
   compiling: Compiling,
 ): QuarantineRequirement {
   const path = 'spec.require.quarantine';
@@ -127,6 +129,7 @@ function compileQuarantine(
     artifactTypes,
     byPlace: compileGlobs(images, `${path}.images`, compiling.problems),
     releasedBy: named(releasedBy, `${path}.releasedBy`, compiling),
+    mayPull: new Set(mayPull.flatMap(({ groups }) => groups)),
   };
 }
 

@@ -35,6 +35,11 @@ const quarantine = z.strictObject({
   images: list(glob, 64)
     .default([])
     .describe('Globs of repositories in which every image is quarantined, e.g. `**/quarantine/**`.'),
+  mayPull: list(z.strictObject({ groups: list(text(256), 32).min(1) }), 16)
+    .default([])
+    .describe(
+      'Who may pull flagged images through the gate, by groups that are proven: the scanners and promoters of the quarantine. Admissions do not read it.',
+    ),
   releasedBy: names
     .default([])
     .describe(
