@@ -3,7 +3,9 @@ import { settingsFrom, withRegistryOptions, type RegistryOptions } from './optio
 import type { AddCommand, Tools } from './ports.ts';
 
 interface GateOptions extends RegistryOptions {
-  readonly policies: string;
+  readonly policies?: string;
+  readonly kubeconfig?: string;
+  readonly namespace?: string;
 }
 
 /** `pratique gate`: pulls, judged, until it is asked to stop. */
@@ -15,10 +17,16 @@ export const addGate: AddCommand<Tools & Required<Pick<Tools, 'gate'>>> = (
 ) => {
   const command = program
     .command('gate')
-    .description('serve pulls of images from registries, judged by the policies of a folder')
-    .requiredOption('--policies <folder>', 'ImagePolicies and the keys and trust roots that they name');
-  withRegistryOptions(command).action(async ({ policies, ...options }: GateOptions) => {
-    const settings = must(await settingsFrom(options, {}, tools));
+    .description('serve pulls of images from registries, judged by the same policies as admission')
+    .option(
+      '--policies <folder>',
+      'ImagePolicies and what they need from this folder; absent = those of the cluster',
+    )
+    .option('--kubeconfig <file>', 'how to reach the API server (default: as the pod that this is)')
+    .option('--namespace <name>', 'namespace of this installation (default: that of the pod)');
+  withRegistryOptions(command).action(async (options: GateOptions) => {
+    const { policies, kubeconfig, namespace } = options;
+    const settings = must(await settingsFrom(options, { cluster: { kubeconfig, namespace } }, tools));
     const serving = must(await tools.gate(settings, policies));
     terminal.err(`pratique ${tools.version}: ${serving.summary}\n`);
     await terminal.stopped();

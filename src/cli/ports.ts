@@ -157,8 +157,8 @@ export interface Tools {
   readonly openRun?: (question: RunQuestion) => Promise<Parsed<OpenRun>>;
   readonly openApproving?: (options: ClusterOptions) => Promise<Parsed<ApprovingPorts>>;
   readonly doctor?: (options: ClusterOptions) => Promise<Parsed<DoctorPorts>>;
-  /** Serves the gate with policies from a folder. */
-  readonly gate?: (settings: Settings, folder: string) => Promise<Parsed<Serving>>;
+  /** Serves the gate with policies from a folder, or without one from the cluster of the settings. */
+  readonly gate?: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
   /** Serves with policies from a folder, or without one from the cluster of the settings. */
   readonly serve: (settings: Settings, folder: string | undefined) => Promise<Parsed<Serving>>;
 }

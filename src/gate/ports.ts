@@ -58,7 +58,7 @@ export interface PullEvent {
 export interface GatePorts {
   readonly policies: () => readonly CompiledPolicy[];
   /** The labels of a namespace that is proven. */
-  readonly namespaceLabels: (namespace: string) => Fact<Labels>;
+  readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
   readonly judge: (
     question: Omit<JudgeQuestion, 'credentials'> & {
       readonly access?: Access | undefined;

@@ -1,6 +1,7 @@
 import {
   Fault,
   formatReference,
+  pin,
   type ImageRef,
   type JudgedImage,
   type ReasonCode,
@@ -31,17 +32,18 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>, a
   const { verdict, reference } = judged;
   const finding = verdict.findings.find(({ effect }) => effect === 'deny');
   if (!finding) throw new Error('a refusal has no finding');
-  const message = explainFinding(judged, finding);
+  const { digest } = reference ?? {};
+  const message = explainFinding({ ...judged, reference: digest ? pin(asked, digest) : asked }, finding);
   const { reason, found, next, policy } = finding;
   const detail = {
     reason,
     image: formatReference(asked),
-    digest: reference?.digest,
+    digest,
     policy: policy || undefined,
     found,
     next,
   };
-  const about = { verdict: verdict.kind, reason, digest: reference?.digest };
+  const about = { verdict: verdict.kind, reason, digest };
   if (admission.kind === 'refused') return { about, answer: errorAnswer('DENIED', message, { detail }) };
   const code = CODES[reason] ?? 'UNAVAILABLE';
   const headers = code === 'DENIED' ? {} : { 'Retry-After': RETRY_SECONDS };

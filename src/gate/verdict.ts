@@ -51,7 +51,7 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
     const labels =
       caller.namespace === undefined
         ? ({ state: 'absent', seenAt: ports.clock() } as const)
-        : ports.namespaceLabels(caller.namespace);
+        : await ports.namespaceLabels(caller.namespace, signal);
     const [judged] = await ports.judge({
       images: [{ container: 'image', field: '', image: formatReference(image), reference: image }],
       ...{ policies, labels, signal, access: reader.access },

@@ -69,7 +69,8 @@ async function openParts(
   });
 }
 
-async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
+/** The namespace of this installation. */
+export async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
   const own = cluster.namespace ?? (await ownNamespace());
   return own === undefined
     ? problem('--namespace', 'is needed outside of a pod: where this is installed')
