@@ -77,6 +77,8 @@ export interface GateRules {
   readonly unjudged: 'Refuse' | 'Warn' | 'Allow';
   /** Verdicts are logged, counted and sent as warnings, and nothing is refused for them. */
   readonly dryRun: boolean;
+  /** Images, by digest and the name by which clients ask for them, that are served without a verdict. */
+  readonly exempt: readonly string[];
   /** Whether lists of tags leave out those that are refused. */
   readonly refusedTags: 'Listed' | 'Hidden';
 }

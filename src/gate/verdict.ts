@@ -2,7 +2,9 @@ import {
   formatReference,
   isIndexType,
   nameOf,
+  isPinned,
   parseDigest,
+  parseReference,
   pin,
   type Digest,
   type ImageRef,
@@ -45,6 +47,7 @@ const MAX_DEPTH = 8;
 
 /** Makes the judge of pulls. */
 export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Contents): PullJudge {
+  const exempt = new Set(rules.exempt.flatMap(nameWithDigest));
   const judge = async (image: ImageRef, pull: Pull, only = all): Promise<Admission> => {
     const { caller, reader, signal } = pull;
     const policies = only(policiesFor(policiesAt(ports.policies(), 'Pull'), image, pull));
@@ -59,7 +62,10 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
       unmatchedImages: UNMATCHED[rules.unjudged],
     });
     if (!judged) throw new Error('an image was asked about and not judged');
-    return admissionOf(judged, image);
+    const admission = admissionOf(judged, image);
+    const digest = judged.reference?.digest;
+    const isExempt = digest !== undefined && exempt.has(`${pull.askedName}@${digest}`);
+    return isExempt && admission.kind !== 'absent' ? { kind: 'admitted', digest, judged } : admission;
   };
 
   const byListings = async (
@@ -106,6 +112,12 @@ function flagsOf(policies: readonly CompiledPolicy[]): readonly CompiledPolicy[]
     signatures: undefined,
     vulnerabilities: undefined,
   }));
+}
+
+/** A reference as a name with a digest; what it says of a tag plays no part. */
+function nameWithDigest(text: string): readonly string[] {
+  const image = parseReference(text);
+  return image.ok && isPinned(image.value) ? [`${nameOf(image.value)}@${image.value.digest}`] : [];
 }
 
 const UNMATCHED = { Refuse: 'Deny', Warn: 'Warn', Allow: 'Allow' } as const;

@@ -435,6 +435,18 @@ describe('ways round the gate', () => {
     });
   });
 
+  it('G34 an exempt image is served by its digest alone, with its layers, and no other image of its name', async () => {
+    const image = await pushImage(place('shop/web', '1.0'), { layers: ['own'] });
+    const gate = await start([signed()], { exempt: [`${registry.host}/shop/web@${image.digest}`] });
+    expect(await status(gate, 'shop/web/manifests/1.0')).to.equal(200);
+    expect(await status(gate, `shop/web/manifests/${image.digest}`)).to.equal(200);
+    for (const digest of blobsOf(image)) expect(await status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
+    await pushImage(place('shop/web', '1.0'), { salt: 'other' });
+    await pushImage(place('evil/web', '1.0'), { layers: ['own'] });
+    expect(await status(gate, 'shop/web/manifests/1.0')).to.equal(403);
+    expect(await status(gate, `evil/web/manifests/${image.digest}`)).to.equal(403);
+  });
+
   it('G32 a tag that is read as digest of an admitted image leads to that image alone', async () => {
     const image = await pushSigned('shop/web', '1.0');
     await pushTag(place('shop/web'), 'other', image);

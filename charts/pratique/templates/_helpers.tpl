@@ -126,6 +126,35 @@ app.kubernetes.io/component: controller
 {{- mergeOverwrite $settings $set | toYaml -}}
 {{- end }}
 
+{{- define "pratique.gate" -}}
+{{ include "pratique.fullname" . }}-gate
+{{- end }}
+
+{{- define "pratique.gateSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "pratique.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gate
+{{- end }}
+
+{{- define "pratique.gateLabels" -}}
+{{ include "pratique.commonLabels" . }}
+app.kubernetes.io/component: gate
+{{- end }}
+
+{{- /* The settings file of the gate: those of the controller, with what this chart has to set of the gate. */ -}}
+{{- define "pratique.gateSettings" -}}
+{{- $settings := include "pratique.settings" . | fromYaml -}}
+{{- $gate := dict "listen" ":8444" -}}
+{{- if .Values.gate.tlsSecret -}}
+{{- $gate = merge $gate (dict "tlsCert" "/etc/pratique/tls/tls.crt" "tlsKey" "/etc/pratique/tls/tls.key") -}}
+{{- end -}}
+{{- if .Values.gate.tokenSecret -}}
+{{- $gate = set $gate "tokenSecretFile" "/etc/pratique/token/secret" -}}
+{{- end -}}
+{{- $_ := unset $settings "webhook" -}}
+{{- mergeOverwrite $settings (dict "gate" $gate) | toYaml -}}
+{{- end }}
+
 {{- /* What is wrong with values although every single one is well. */ -}}
 {{- define "pratique.problems" -}}
 {{- if and (not .Values.controller.enabled) (not .Values.webhook.url) }}
@@ -145,6 +174,12 @@ app.kubernetes.io/component: controller
 {{- end }}
 {{- if and .Values.scanner.enabled (or (dig "scanner" "command" "" .Values.settings) (dig "scanner" "cacheDirectory" "" .Values.settings)) }}
 {{- fail "settings.scanner.command and .cacheDirectory are set by the chart when scanner.enabled is true: leave out the ones or the other" }}
+{{- end }}
+{{- if and .Values.gate.enabled (not (dig "gate" "upstreams" (list) .Values.settings)) }}
+{{- fail "settings.gate.upstreams is needed when gate.enabled is true: where images are pulled from" }}
+{{- end }}
+{{- if and .Values.gate.enabled (not .Values.gate.tokenSecret) (dig "gate" "callers" (dict) .Values.settings) }}
+{{- fail "gate.tokenSecret is needed with settings.gate.callers: all replicas read the tokens of each other" }}
 {{- end }}
 {{- if lt (int (mul 1000 .Values.controller.terminationGracePeriodSeconds)) (int (add 30000 (dig "webhook" "lingerMs" 0 .Values.settings))) }}
 {{- fail "controller.terminationGracePeriodSeconds is shorter than settings.webhook.lingerMs and the 30 s for open requests: some would be cut off" }}

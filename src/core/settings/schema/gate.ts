@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isPinned, parseReference } from '../../model/index.ts';
 import { issuer, listen, milliseconds, path, serverUrl } from './parts.ts';
 
 /* The gate: who may pull through it, from where, and what becomes of what no policy covers. */
@@ -57,6 +58,22 @@ export const gate = z.strictObject({
   unjudged: z.enum(['Refuse', 'Warn', 'Allow']).default('Refuse'),
   /** Verdicts are logged, counted and sent as warnings, and refuse nothing. */
   dryRun: z.boolean().default(false),
+  /**
+   * Images, by digest, that are served whatever policies say and whether or not they can be judged: what a cluster needs to start
+   * again from nothing, the image of the gate among it. As clients ask for them.
+   */
+  exempt: z
+    .array(
+      z
+        .string()
+        .max(500)
+        .refine((text) => {
+          const image = parseReference(text);
+          return image.ok && isPinned(image.value);
+        }, 'is not an image with a digest such as registry.example.com/pratique@sha256:…'),
+    )
+    .max(256)
+    .default([]),
   /** Whether lists of tags leave out those that are refused; then each tag of a page is judged. */
   refusedTags: z.enum(['Listed', 'Hidden']).default('Listed'),
   /** How long downloads get to end after the process was asked to stop. */
