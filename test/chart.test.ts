@@ -124,6 +124,29 @@ const SETTINGS = {
     quietMs: 1,
     maxDelayMs: 1,
   },
+  gate: {
+    publicUrl: 'https://gate.example.com',
+    upstreams: [{ match: ['docker.io/**'], registry: 'registry.example.com/golden', loginFile: '/login' }],
+    callers: {
+      anonymous: true,
+      oidc: [
+        {
+          issuer: 'https://ci.example.com',
+          audience: 'gate',
+          claims: { team: 'acme' },
+          groups: ['scanners'],
+          groupsClaim: 'groups',
+        },
+      ],
+      serviceAccounts: true,
+      passthrough: true,
+    },
+    unjudged: 'Warn',
+    dryRun: true,
+    exempt: [`registry.example.com/pratique@sha256:${'0'.repeat(64)}`],
+    refusedTags: 'Hidden',
+    drainMs: 1,
+  },
 };
 
 describe('the chart, without Helm,', () => {
