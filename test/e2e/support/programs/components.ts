@@ -45,6 +45,11 @@ export const components: readonly Component[] = [
     firstBuild: 'half a minute',
   },
   {
+    name: 'conformance',
+    binaries: [{ name: 'conformance', package: 'github.com/opencontainers/distribution-spec/conformance' }],
+    firstBuild: 'half a minute',
+  },
+  {
     name: 'olareg',
     binaries: [{ name: 'olareg', package: 'github.com/olareg/olareg/cmd/olareg' }],
     firstBuild: 'half a minute',
