@@ -42,6 +42,12 @@ function compileUpstream(
   secret: Uint8Array,
 ): Parsed<Upstream> {
   const problems: Problem[] = [];
+  const mixed = prefix === undefined || prefix.includes(HOST) ? -1 : match.findIndex(coversSeveralHosts);
+  if (mixed >= 0)
+    problems.push({
+      path: `${path}.match[${String(mixed)}]`,
+      message: `covers several registries, whose repositories would be one: write ${HOST} into registry, or one upstream for each`,
+    });
   const covers = compileGlobs(match, `${path}.match`, problems);
   if (problems.length > 0) return { ok: false, problems };
   const own = logins ? readerWith(logins, { registry, clock }) : { registry, scope: '' };
@@ -77,9 +83,19 @@ function readerWith(
   };
 }
 
+/** Stands for the host that was asked for. */
+const HOST = '{registry}';
+
+function coversSeveralHosts(glob: string): boolean {
+  const [first = ''] = glob.split('/');
+  return first.includes('*') || first.includes('?');
+}
+
 /** `docker.io/library/node` read at `registry.example.com/golden` is `registry.example.com/golden/library/node`. */
 function rewrite(image: ImageRef, prefix: string | undefined): ImageRef {
   if (prefix === undefined) return image;
-  const [registry = '', ...path] = prefix.split('/');
+  // A path has no colons.
+  const host = image.registry.replaceAll(/[^a-z0-9.-]/g, '-');
+  const [registry = '', ...path] = prefix.replaceAll(HOST, host).split('/');
   return { ...image, registry, repository: [...path, image.repository].join('/') };
 }

@@ -4,12 +4,15 @@ import { issuer, listen, milliseconds, path, serverUrl } from './parts.ts';
 
 /* The gate: who may pull through it, from where, and what becomes of what no policy covers. */
 
-const PREFIX = /^[a-z0-9.:[\]-]+(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const PREFIX = /^[a-z0-9.:[\]-]+(?:\/(?:\{registry\}|[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*))*$/;
 
 const upstream = z.strictObject({
   /** Globs of image names, as clients ask for them. */
   match: z.array(z.string().min(1).max(255)).min(1).max(64),
-  /** Where they are really read: a host, or a host with the path that stands before their repository. Absent = as they are named. */
+  /**
+   * Where they are really read: a host, or a host with the path that stands before their repository, in which `{registry}` is the
+   * host that was asked for. Absent = as they are named.
+   */
   registry: z
     .string()
     .max(255)
