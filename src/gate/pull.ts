@@ -47,6 +47,8 @@ interface Judged {
 /** Bytes of manifests that are kept, and milliseconds for how long: a pull asks for each by HEAD and by GET. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 const KEPT_MS = 30_000;
+/** Milliseconds to read one manifest, for all who wait for it: less than they have. */
+const READ_MS = 20_000;
 
 /** Answers what is asked for about images. Rejects with the Fault of a registry that fails. */
 export function createPuller(
@@ -61,12 +63,27 @@ export function createPuller(
     sizeCalculation: ({ bytes }) => 512 + bytes.byteLength,
   });
 
-  const read = async (ref: ImageRef, { reader, signal }: Pull): Promise<ManifestContent | undefined> => {
-    const keyOf = (digest: Digest): string => `${reader.scope} ${nameOf(ref)} ${digest}`;
-    const known = ref.digest && kept.get(keyOf(ref.digest));
-    const content = known ?? (await reader.registry.content(ref, signal));
-    if (content && !known) kept.set(keyOf(content.manifest.digest), content);
-    return content;
+  const underway = new Map<string, Promise<ManifestContent | undefined>>();
+
+  /** The content of a manifest; who asks for it at the same time with the same logins shares the answer, and its time limit. */
+  const read = (
+    ref: ImageRef,
+    { reader: { registry, scope } }: Pull,
+  ): Promise<ManifestContent | undefined> => {
+    const keyOf = (digest = ''): string => `${scope} ${nameOf(ref)} ${digest}`;
+    const key = ref.digest === undefined ? `${keyOf()}${ref.tag ?? ''}` : keyOf(ref.digest);
+    const known = kept.get(key);
+    if (known) return Promise.resolve(known);
+    const running =
+      underway.get(key) ??
+      registry.content(ref, AbortSignal.timeout(READ_MS)).then((content) => {
+        if (content) kept.set(keyOf(content.manifest.digest), content);
+        return content;
+      });
+    underway.set(key, running);
+    const end = () => underway.get(key) === running && underway.delete(key);
+    running.then(end, end);
+    return running;
   };
 
   /** What may be a platform of an index that was not read since the gate started is looked for first. */

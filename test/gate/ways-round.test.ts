@@ -435,6 +435,21 @@ describe('ways round the gate', () => {
     });
   });
 
+  it('G36 many callers who ask for one image at once cost the registry what one costs', async () => {
+    await pushSigned('shop/web', '1.0');
+    const path = 'shop/web/manifests/1.0';
+    const costOf = async (callers: number): Promise<number> => {
+      const gate = await start();
+      registry.forgetLog();
+      const all = await Promise.all(Array.from({ length: callers }, () => status(gate, path)));
+      expect(new Set(all)).to.deep.equal(new Set([200]));
+      // Whether the tag has moved is asked again for callers that come later.
+      return registry.requests.filter(({ method }) => method !== 'HEAD').length;
+    };
+    const one = await costOf(1);
+    expect(await costOf(300)).to.equal(one);
+  });
+
   it('G34 an exempt image is served by its digest alone, with its layers, and no other image of its name', async () => {
     const image = await pushImage(place('shop/web', '1.0'), { layers: ['own'] });
     const gate = await start([signed()], { exempt: [`${registry.host}/shop/web@${image.digest}`] });
