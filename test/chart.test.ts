@@ -145,6 +145,7 @@ const SETTINGS = {
     dryRun: true,
     exempt: [`registry.example.com/pratique@sha256:${'0'.repeat(64)}`],
     refusedTags: 'Hidden',
+    downloadsPerHost: 1,
     drainMs: 1,
   },
 };

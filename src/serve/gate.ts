@@ -51,7 +51,7 @@ export async function serveGate(
   const opening = { settings, context, log, telemetry, publicRoot };
   const [rules, judging] = await Promise.all([
     folder === undefined ? rulesOfCluster(opening) : rulesOfFolder(folder, opening),
-    openJudging(settings, context, telemetry),
+    openJudging(settings, context, telemetry, { transfersPerHost: gate.downloadsPerHost }),
   ]);
   const close = async () => {
     publicRoot.close();

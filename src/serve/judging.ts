@@ -31,7 +31,7 @@ export async function openJudging(
   settings: Settings,
   context: ProcessContext,
   watching: Watching,
-  place: Pick<RegistryOptions, 'loopback' | 'stallMs'> = {},
+  place: Pick<RegistryOptions, 'loopback' | 'stallMs' | 'transfersPerHost'> = {},
 ): Promise<Parsed<OpenJudging>> {
   const { registries, memory: limits, budgets, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);

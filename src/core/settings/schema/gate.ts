@@ -79,6 +79,8 @@ export const gate = z.strictObject({
     .default([]),
   /** Whether lists of tags leave out those that are refused; then each tag of a page is judged. */
   refusedTags: z.enum(['Listed', 'Hidden']).default('Listed'),
+  /** Downloads from one host at a time; more wait. Each takes some hundred KiB, however large the blob is and however slow the client. */
+  downloadsPerHost: z.int().min(1).max(2_048).default(256),
   /** How long downloads get to end after the process was asked to stop. */
   drainMs: milliseconds.default(300_000),
 });
