@@ -6,6 +6,7 @@ import type { Serving } from '../src/cli/index.ts';
 import { createTools } from '../src/serve/index.ts';
 import { responseIn } from './webhook/answers.ts';
 import { run } from './cli/run.ts';
+import { startGate, type RunningGate } from './support/gate.ts';
 import { httpsClient, type HttpsClient } from './support/https-request.ts';
 import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';
@@ -83,6 +84,7 @@ describe('every command and webhook gives the same verdict', () => {
   const folders = new Map<PolicyName, TemporaryFolder>();
   const servings: Serving[] = [];
   const webhooks = new Map<PolicyName, HttpsClient>();
+  const gates = new Map<PolicyName, RunningGate>();
 
   before(async () => {
     fixture = await openPolicyFixture();
@@ -99,10 +101,13 @@ describe('every command and webhook gives the same verdict', () => {
       const folder = await temporaryFolder({ 'policy.yaml': fixture.policy(spec), 'shop.yaml': shop });
       folders.set(name, folder);
       webhooks.set(name, await serve(folder.path));
+      const anywhere = { upstreams: [{ match: ['**'] }], unjudged: 'Allow' };
+      gates.set(name, await startGate(anywhere, [fixture.policy(spec), shop]));
     }
   });
   after(async () => {
     await Promise.all([...webhooks.values()].map((client) => client.close()));
+    await Promise.all([...gates.values()].map((gate) => gate.close()));
     await Promise.all(servings.map((serving) => serving.close()));
     await Promise.all([tls, ...folders.values()].map((folder) => folder.remove()));
     await fixture.registry.close();
@@ -141,7 +146,30 @@ describe('every command and webhook gives the same verdict', () => {
     return { verdict, reasons };
   };
 
+  /** What the gate answers, and logs of it. A caller of the gate whose namespace is not proven is in none. */
+  const pulled = async (image: string, policy: PolicyName): Promise<Said> => {
+    const gate = gates.get(policy);
+    const [name, tag] = image.split(/:(?=[^/:]+$)/);
+    const answer = await gate?.get(`${name ?? ''}/manifests/${tag ?? '1.0'}`);
+    const { verdict, reason } = gate?.log.findLast(({ msg }) => msg === 'pulled') as Record<string, string>;
+    const status = { allow: 200, warn: 200, deny: 403, unknown: 503 }[verdict ?? ''];
+    if (status !== undefined) expect(answer?.status).to.equal(status);
+    expect(answer?.headers.has('warning')).to.equal(verdict !== 'allow');
+    // For a registry, what cannot be named or found is no refusal: it is 400 and 404.
+    if (answer?.status === 400) return { verdict: 'deny', reasons: 'InvalidReference' };
+    return { verdict: answer?.status === 404 ? 'deny' : (verdict ?? ''), reasons: reason ?? '' };
+  };
+
   for (const [name, policy, verdict, reasons = ''] of ROWS) {
+    it(`${name}, by a policy ${policy}, at the gate: ${verdict} ${reasons}`, async () => {
+      const image = name === 'not an image' ? 'Not/An/Image:1.0' : fixture.image(name);
+      const said = await pulled(image, policy);
+      if (policy === 'for this namespace')
+        expect(said).to.deep.equal({ verdict: 'allow', reasons: 'UnmatchedImage' });
+      // A registry that is down has no bytes, whatever a policy admits.
+      else expect(said).to.deep.equal({ verdict: name === 'broken' ? 'unknown' : verdict, reasons });
+    });
+
     it(`${name}, by a policy ${policy}: ${verdict} ${reasons}`, async () => {
       const image = name === 'not an image' ? 'Not/An/Image' : fixture.image(name);
       const folder = folders.get(policy)?.path ?? '';

@@ -78,7 +78,7 @@ export function warningsOf(judged: JudgedImage): { readonly Warning?: string } {
   return first ? { Warning: warning(explainWarning(judged, first)) } : {};
 }
 
-/** The reason code of a verdict for the log; empty where nothing was found. */
+/** The first reason code of a verdict, as admissions count it; empty where nothing was found. */
 export function reasonOf(judged: JudgedImage): string {
-  return codesOf(judged.verdict.findings.filter(({ effect }) => effect !== 'audit'))[0] ?? '';
+  return codesOf(judged.verdict.findings)[0] ?? '';
 }
