@@ -6,7 +6,7 @@ import type { Serving } from '../src/cli/index.ts';
 import { createTools } from '../src/serve/index.ts';
 import { responseIn } from './webhook/answers.ts';
 import { run } from './cli/run.ts';
-import { startGate, type RunningGate } from './support/gate.ts';
+import { startGate, type RunningGate } from './gate/running-gate.ts';
 import { httpsClient, type HttpsClient } from './support/https-request.ts';
 import { createAuthority } from './support/certificates.ts';
 import type { WrittenSpec } from './support/policies.ts';

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { digestAlgorithm, digestHex, type Descriptor } from '../core/model/index.ts';
 
 /** The part of a blob that a client asked for, in bytes; `end` is the first one that it does not want. */
@@ -13,10 +13,11 @@ export interface Part {
  */
 export function partOf(range: string | undefined, size: number): Part | undefined {
   const whole = { start: 0, end: size };
-  const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
-  if (from === '' && to === '') return whole;
-  if (from === '') return Number(to) === 0 ? undefined : { start: Math.max(0, size - Number(to)), end: size };
-  const [start, end] = [Number(from), to === '' ? size : Math.min(Number(to) + 1, size)];
+  const match = /^bytes=(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))$/.exec(range ?? '');
+  if (!match) return whole;
+  const [, from, to = '', last] = match;
+  const start = from === undefined ? Math.max(0, size - Number(last)) : Number(from);
+  const end = to === '' ? size : Math.min(Number(to) + 1, size);
   if (to !== '' && Number(to) < start) return whole;
   return start < size ? { start, end } : undefined;
 }
@@ -31,18 +32,32 @@ export async function* provenBytes(
   { start, end }: Part,
 ): AsyncGenerator<Uint8Array> {
   const hash = start === 0 && end === size ? createHash(digestAlgorithm(digest)) : undefined;
-  let left = end - start;
-  let kept: Uint8Array | undefined;
-  for await (const piece of source) {
-    if (kept) yield kept;
-    kept = piece.byteLength > left && !hash ? piece.subarray(0, left) : piece;
-    hash?.update(kept);
-    left -= kept.byteLength;
-    if (left < 0) throw new Error(`a blob is longer than its descriptor says: ${digest}`);
-    if (left === 0 && !hash) break;
+  let kept: Uint8Array = new Uint8Array();
+  for await (const piece of cut(source, end - start, hash !== undefined)) {
+    if (kept.byteLength > 0) yield kept;
+    hash?.update(piece);
+    kept = piece;
   }
-  if (left > 0) throw new Error(`a blob is shorter than its descriptor says: ${digest}`);
-  if (hash && hash.digest('hex') !== digestHex(digest))
-    throw new Error(`a blob has another digest: ${digest}`);
-  if (kept) yield kept;
+  if (hash && !isRight(hash, digest)) throw new Error(`a blob has another digest than ${digest}`);
+  yield kept;
+}
+
+function isRight(hash: Hash, digest: Descriptor['digest']): boolean {
+  return hash.digest('hex') === digestHex(digest);
+}
+
+/** Exactly so many bytes; more are an error where they have to be the last ones. */
+async function* cut(
+  source: AsyncIterable<Uint8Array>,
+  length: number,
+  isLast: boolean,
+): AsyncGenerator<Uint8Array> {
+  let left = length;
+  for await (const piece of source) {
+    if (isLast && piece.byteLength > left) throw new Error('a blob is longer than its descriptor says');
+    yield piece.byteLength > left ? piece.subarray(0, left) : piece;
+    left -= Math.min(left, piece.byteLength);
+    if (left === 0 && !isLast) return;
+  }
+  if (left > 0) throw new Error('a blob is shorter than its descriptor says');
 }

@@ -101,24 +101,43 @@ function isToken(text: string): boolean {
 }
 
 async function byToken(token: string, ports: CallerPorts, signal: AbortSignal): Promise<Identity> {
-  const issuer = issuerOf(token);
-  const trusted = ports.issuers.filter((one) => one.issuer === issuer);
   try {
-    for (const trust of trusted) {
-      const verdict = await ports.verifyToken(token, trust, signal);
-      if (verdict.ok && hasClaims(verdict.claims, trust.claims))
-        return { kind: 'known', caller: callerOf(verdict.claims, trust) };
-    }
-    const account = trusted.length > 0 ? undefined : await ports.reviewToken?.(token, signal);
-    const namespace = NAMESPACED.exec(account?.username ?? '')?.[1];
-    if (!account || namespace === undefined)
-      return { kind: 'refused', why: 'the identity token is not accepted' };
-    const { username: name, groups } = account;
-    return { kind: 'known', caller: { kind: 'serviceAccount', name, groups, namespace } };
+    const caller = await provenBy(token, ports, signal);
+    return caller
+      ? { kind: 'known', caller }
+      : { kind: 'refused', why: 'the identity token is not accepted' };
   } catch (error) {
     if (error instanceof Fault) return { kind: 'unknown', why: 'the identity token could not be verified' };
     throw error;
   }
+}
+
+/** The caller of a token of a trusted issuer, or else of a service account. */
+async function provenBy(
+  token: string,
+  { issuers, verifyToken, reviewToken }: CallerPorts,
+  signal: AbortSignal,
+): Promise<Caller | undefined> {
+  const issuer = issuerOf(token);
+  const trusted = issuers.filter((one) => one.issuer === issuer);
+  for (const trust of trusted) {
+    const verdict = await verifyToken(token, trust, signal);
+    if (verdict.ok && hasClaims(verdict.claims, trust.claims)) return callerOf(verdict.claims, trust);
+  }
+  const account = trusted.length > 0 ? undefined : await reviewToken?.(token, signal);
+  return account && serviceAccountOf(account);
+}
+
+/** The caller, if it is a service account; users of the API server are none of the gate. */
+function serviceAccountOf({
+  username: name,
+  groups,
+}: {
+  readonly username: string;
+  readonly groups: readonly string[];
+}): Caller | undefined {
+  const namespace = NAMESPACED.exec(name)?.[1];
+  return namespace === undefined ? undefined : { kind: 'serviceAccount', name, groups, namespace };
 }
 
 /** The issuer that a token claims: which keys to try. */
@@ -140,5 +159,5 @@ function callerOf(
   const claimed = groupsClaim !== undefined && Object.hasOwn(claims, groupsClaim) ? claims[groupsClaim] : [];
   const listed = (Array.isArray(claimed) ? claimed : [claimed]).filter((one) => typeof one === 'string');
   const own = listed.filter((group) => !group.startsWith(RESERVED));
-  return { kind: 'token', name: `${textOf(claims.sub) ?? ''} of ${issuer}`, groups: [...groups, ...own] };
+  return { kind: 'token', name: `${textOf(claims.sub)} of ${issuer}`, groups: [...groups, ...own] };
 }

@@ -26,10 +26,10 @@ export interface GateOptions extends GatePorts {
   readonly rules: GateRules;
   readonly callers: CallerPorts;
   readonly tokens: Tokens;
-  /** How clients reach the gate, e.g. `https://gate.example.com`; absent = as their `Host` header says. */
-  readonly publicUrl?: string | undefined;
-  /** The scheme by which it listens. */
-  readonly scheme: 'http' | 'https';
+  /** How clients reach the gate, e.g. `https://gate.example.com`; a scheme alone = at the host that they name. */
+  readonly publicUrl: string;
+  /** Whether all policies were read: before, nothing is handed out. */
+  readonly isReady: () => boolean;
 }
 
 /** Milliseconds for everything before the first byte of an answer: clients give a registry half a minute. */
@@ -56,6 +56,7 @@ export function createGate(options: GateOptions): Gate {
     const identity = await identify(login, callers, tokens, deadline);
     if (identity.kind !== 'known') return plain(refusedLogin(identity, realmOf(request, options)));
     if (asked.kind === 'base') return plain(jsonAnswer({}));
+    if (!options.isReady()) return plain(errorAnswer('UNAVAILABLE', 'the policies are not read yet', AGAIN));
     const { caller } = identity;
     return pull(asked, {
       caller,
@@ -81,6 +82,7 @@ export function createGate(options: GateOptions): Gate {
   };
 }
 
+const AGAIN = { headers: { 'Retry-After': '5' } };
 const ALLOWED = { headers: { Allow: 'GET, HEAD' } };
 const NOTHING: Omit<PullEvent, 'status' | 'milliseconds'> = {
   ...{ caller: '', callerKind: 'anonymous', image: '', kind: '', verdict: 'none', reason: '' },
@@ -94,8 +96,7 @@ function tokenAnswer(token: string): GateAnswer {
 
 /** Asks for a login, or says why the one that was shown is not accepted. */
 function refusedLogin(identity: Exclude<Identity, { kind: 'known' }>, realm?: string): GateAnswer {
-  if (identity.kind === 'unknown')
-    return errorAnswer('UNAVAILABLE', `${identity.why}, try again`, { headers: { 'Retry-After': '5' } });
+  if (identity.kind === 'unknown') return errorAnswer('UNAVAILABLE', `${identity.why}, try again`, AGAIN);
   const how = realm === undefined ? 'Basic realm="pratique"' : `Bearer realm="${realm}",service="pratique"`;
   const why = identity.kind === 'none' ? 'log in to the gate first' : identity.why;
   return errorAnswer('UNAUTHORIZED', why, { headers: { 'WWW-Authenticate': how } });
@@ -104,7 +105,8 @@ function refusedLogin(identity: Exclude<Identity, { kind: 'known' }>, realm?: st
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[a-f0-9:]{2,45}\])(?::\d{1,5})?$/i;
 
 /** Where a client gets a token: at the gate itself. What a `Host` header says is sent back to the client that wrote it, and to no other. */
-function realmOf({ headers }: GateRequest, { publicUrl, scheme }: GateOptions): string {
+function realmOf({ headers }: GateRequest, { publicUrl }: GateOptions): string {
+  if (publicUrl.includes('://')) return `${publicUrl}/token`;
   const host = headers.get('host') ?? '';
-  return `${publicUrl ?? `${scheme}://${HOST.test(host) ? host : 'localhost'}`}/token`;
+  return `${publicUrl}://${HOST.test(host) ? host : 'localhost'}/token`;
 }

@@ -3,4 +3,4 @@ export { createGate } from './gate.ts';
 export type { PullEvent } from './ports.ts';
 export { createTokens } from './tokens.ts';
 export { tokenReviewer } from './token-review.ts';
-export { compileUpstreams } from './upstreams.ts';
+export { openUpstreams } from './upstreams.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { MEDIA_TYPE, type Descriptor, type ImageRef } from '../core/model/index.ts';
+import { MEDIA_TYPE, type Descriptor } from '../core/model/index.ts';
 import { errorAnswer, jsonAnswer } from './answer.ts';
 import type { TagPage } from './path.ts';
 import { plain, type Outcome } from './refusal.ts';

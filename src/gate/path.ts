@@ -44,7 +44,7 @@ const MAX_URL_LENGTH = 2_048;
 export function parseUrl(url: string): Asked | Wrong {
   if (url.length > MAX_URL_LENGTH)
     return wrong('NAME_INVALID', `the URL is longer than ${MAX_URL_LENGTH} characters`);
-  const [path = '', query = ''] = splitOnce(url, '?');
+  const [path, query] = splitOnce(url, '?');
   if (path === '/token') return { kind: 'token' };
   if (path === '/v2/' || path === '/v2') return { kind: 'base' };
   const parts = /^\/v2\/([^?#]+)\/(manifests|blobs|referrers|tags)\/([^/?#]+)$/.exec(withPlainColons(path));
@@ -73,23 +73,21 @@ interface Parts {
 function endpointOf({ name, what, last }: Parts, query: URLSearchParams): Asked | Wrong {
   const places = query.getAll('ns');
   if (places.length > 1) return wrong('NAME_INVALID', 'the query has more than one ns');
-  const [place] = places;
-  const full = place === undefined || place === '' ? name : `${place}/${name}`;
+  const full = [...places.filter((place) => place !== ''), name].join('/');
   if (what === 'tags')
     return last === 'list' ? tagsOf(full, query) : wrong('NAME_INVALID', 'tags has only a list');
   const digest = parseDigest(last);
   if (what === 'manifests') return manifestOf(full, last, digest);
-  if (digest === undefined)
-    return wrong(
-      'DIGEST_INVALID',
-      'the digest is none: sha256 with 64, or sha512 with 128 lower-case hex digits',
-    );
+  if (digest === undefined) return wrong('DIGEST_INVALID', NO_DIGEST);
   const image = imageOf(full, digest);
   if (!image.ok) return named(image);
+  const artifactType = query.get('artifactType') ?? undefined;
   return what === 'blobs'
     ? { kind: 'blob', repository: image.value, digest }
-    : { kind: 'referrers', image: image.value, artifactType: query.get('artifactType') ?? undefined };
+    : { kind: 'referrers', image: image.value, artifactType };
 }
+
+const NO_DIGEST = 'the digest is none: sha256 with 64, or sha512 with 128 lower-case hex digits';
 
 function manifestOf(name: string, last: string, digest: Digest | undefined): Asked | Wrong {
   if (digest === undefined && !isTag(last))

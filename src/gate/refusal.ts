@@ -1,5 +1,5 @@
 import {
-  Fault,
+  type Fault,
   formatReference,
   pin,
   type ImageRef,

@@ -1,44 +1,70 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { PullSecretLogins } from '../core/evidence/index.ts';
-import { failed, parsed, type Clock, type ImageRef, type Parsed, type Problem } from '../core/model/index.ts';
+import type { DockerConfigText, PullSecretLogins } from '../core/evidence/index.ts';
+import {
+  failed,
+  parsed,
+  problem,
+  type Clock,
+  type ImageRef,
+  type Parsed,
+  type Problem,
+} from '../core/model/index.ts';
 import { compileGlobs } from '../core/policy/index.ts';
 import type { SideClient, SideRegistry } from '../core/promotion/index.ts';
 import type { Caller, Reader, Upstream } from './ports.ts';
 
-/** An upstream as the settings have it, with the logins of its file. */
+/** An upstream as the settings have it. */
 export interface WrittenUpstream {
   readonly match: readonly string[];
   readonly registry?: string | undefined;
-  readonly logins?: Pick<PullSecretLogins, 'scope' | 'keychain'> | undefined;
+  readonly loginFile?: string | undefined;
 }
 
 /** What upstreams are read with. */
 export interface UpstreamParts {
   readonly registry: SideRegistry & SideClient;
   readonly clock: Clock;
+  readonly readText: (path: string) => Promise<Parsed<string>>;
+  readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;
 }
 
 /** Logins of callers that are in use at the same time: each has tokens of its own. */
 const MAX_LOGINS = 1_000;
 
-/** Compiles the upstreams of the settings; problems name the field. */
-export function compileUpstreams(
+type Logins = Pick<PullSecretLogins, 'scope' | 'keychain'>;
+
+/** Opens the upstreams of the settings; problems name the field, or the file of a login. */
+export async function openUpstreams(
   written: readonly WrittenUpstream[],
   parts: UpstreamParts,
-): Parsed<readonly Upstream[]> {
+): Promise<Parsed<readonly Upstream[]>> {
   const secret = randomBytes(32);
-  const all = written.map((one, index) =>
-    compileUpstream(one, `gate.upstreams[${String(index)}]`, parts, secret),
+  const all = await Promise.all(
+    written.map(async ({ loginFile, ...upstream }, index) => {
+      const logins = loginFile === undefined ? parsed(undefined) : await readLogins(loginFile, parts);
+      const path = `gate.upstreams[${String(index)}]`;
+      return logins.ok ? compileUpstream({ ...upstream, logins: logins.value }, path, parts, secret) : logins;
+    }),
   );
   const wrong = failed(all);
   return wrong.problems.length > 0 ? wrong : parsed(all.flatMap((one) => (one.ok ? [one.value] : [])));
 }
 
+async function readLogins(
+  file: string,
+  { readText, pullSecretLogins }: UpstreamParts,
+): Promise<Parsed<Logins>> {
+  const text = await readText(file);
+  if (!text.ok) return text;
+  const logins = pullSecretLogins([{ source: file, text: text.value }]);
+  return logins.unreadable.length > 0 ? problem(file, 'holds no valid Docker config') : parsed(logins);
+}
+
 function compileUpstream(
-  { match, registry: prefix, logins }: WrittenUpstream,
+  { match, registry: prefix, logins }: WrittenUpstream & { readonly logins: Logins | undefined },
   path: string,
-  { registry, clock }: UpstreamParts,
+  { registry, clock }: Pick<UpstreamParts, 'registry' | 'clock'>,
   secret: Uint8Array,
 ): Parsed<Upstream> {
   const problems: Problem[] = [];
@@ -72,8 +98,8 @@ function compileUpstream(
 }
 
 function readerWith(
-  { scope, keychain }: Pick<PullSecretLogins, 'scope' | 'keychain'>,
-  { registry, clock }: UpstreamParts,
+  { scope, keychain }: Logins,
+  { registry, clock }: Pick<UpstreamParts, 'registry' | 'clock'>,
 ): Reader {
   const view = registry.as({ scope, keychain });
   return {

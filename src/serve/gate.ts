@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import type { Serving } from '../cli/index.ts';
-import { readDocuments, readText } from '../clients/files/index.ts';
-import { operationsPages } from '../clients/http-server/index.ts';
+import { readText } from '../clients/files/index.ts';
+import { operationsPages, type Server } from '../clients/http-server/index.ts';
 import { openCluster, watchCollection } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
 import { pullSecretLogins } from '../clients/registry/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
-import { keepPolicies, watchFolder, type PublicRoot } from '../controllers/policies/index.ts';
-import { failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
+import { keepPolicies, type PublicRoot } from '../controllers/policies/index.ts';
+import { errorFields, failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { compileUpstreams, createGate, createTokens, tokenReviewer } from '../gate/index.ts';
-import { namespaceOf } from './in-cluster.ts';
+import { openUpstreams, createGate, createTokens, tokenReviewer } from '../gate/index.ts';
+import { openFolderPolicies } from './folder-policies.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
-import { clock, FOLDER_LOOK_MS, logReadFailure, type OpenJudging, type Telemetry } from './parts.ts';
+import { clock, logReadFailure, namespaceOf, type OpenJudging, type Telemetry } from './parts.ts';
 import type { ProcessContext } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -58,10 +58,14 @@ export async function serveGate(
     if (rules.ok) await rules.value.close();
     if (judging.ok) await judging.value.close();
   };
-  const opened =
+  const answer =
     rules.ok && judging.ok
-      ? await openServers(gate, opening, rules.value, judging.value)
+      ? await openAnswer(gate, opening, rules.value, judging.value)
       : failed([rules, judging]);
+  const opened =
+    rules.ok && answer.ok
+      ? await openServers(gate, opening, rules.value.waitingFor, answer.value)
+      : failed([answer]);
   if (!opened.ok) {
     await close();
     return opened;
@@ -77,21 +81,8 @@ export async function serveGate(
   });
 }
 
-async function rulesOfFolder(folder: string, { context, log, publicRoot }: Opening): Promise<Parsed<Rules>> {
-  const policies = await watchFolder({
-    read: () => readDocuments(folder, { stdin: context.stdin }),
-    clock,
-    roots: { read: readTrustRoot, publicGood: publicRoot.current },
-    everyMs: FOLDER_LOOK_MS,
-    onChange: (outcome) => {
-      if (outcome.ok) log.info({ policies: outcome.value.policies.length }, 'policies changed');
-      else
-        log.error(
-          { problems: outcome.problems },
-          'policies do not compile, the last good ones stay in force',
-        );
-    },
-  });
+async function rulesOfFolder(folder: string, opening: Opening): Promise<Parsed<Rules>> {
+  const policies = await openFolderPolicies(folder, opening);
   if (!policies.ok) return policies;
   const { current, close } = policies.value;
   return parsed({
@@ -138,76 +129,93 @@ async function rulesOfCluster({
   });
 }
 
+type Answer = ReturnType<typeof createGate>;
+
+/** Makes what answers pulls. Problems are those of files that the settings name. */
+async function openAnswer(
+  gate: GateSettings,
+  { settings, telemetry }: Opening,
+  rules: Rules,
+  judging: OpenJudging,
+): Promise<Parsed<Answer>> {
+  const { callers, tokenSecretFile, publicUrl } = gate;
+  const secret = tokenSecretFile === undefined ? parsed(undefined) : await readText(tokenSecretFile);
+  const upstreams = await openUpstreams(gate.upstreams, { ...judging, clock, readText, pullSecretLogins });
+  if (!secret.ok || !upstreams.ok) return failed([secret, upstreams]);
+  const tokens = createTokens(
+    secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value),
+    clock,
+  );
+  const verifyToken = createTokenVerifier({ clock, reach: settings.registries });
+  return parsed(
+    createGate({
+      ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, tokens },
+      ...{ onPull: telemetry.onPull, report: telemetry.report },
+      isReady: () => rules.waitingFor().length === 0,
+      publicUrl: publicUrl ?? (isPlain(gate) ? 'http' : 'https'),
+      callers: { ...callers, issuers: callers.oidc, verifyToken, reviewToken: rules.reviewToken },
+    }),
+  );
+}
+
+function isPlain({ tlsCert, tlsKey }: GateSettings): boolean {
+  return tlsCert === undefined && tlsKey === undefined;
+}
+
 /** Listens, over https where there is a certificate; probes and metrics have a port of their own. */
 async function openServers(
   gate: GateSettings,
   { settings, log, telemetry }: Opening,
-  rules: Rules,
-  judging: OpenJudging,
+  waitingFor: Rules['waitingFor'],
+  answer: Answer,
 ): Promise<Parsed<Pick<Serving, 'url' | 'close'>>> {
-  const { callers, tokenSecretFile, listen: at, drainMs, publicUrl } = gate;
-  const isPlain = gate.tlsCert === undefined && gate.tlsKey === undefined;
-  const tls = isPlain ? parsed(undefined) : await readTls(gate);
-  const secret = tokenSecretFile === undefined ? parsed(undefined) : await readText(tokenSecretFile);
-  const written = await readUpstreams(gate);
-  const upstreams = written.ok ? compileUpstreams(written.value, { ...judging, clock }) : written;
-  if (!tls.ok || !secret.ok || !upstreams.ok) return failed([tls, secret, upstreams]);
-  const scheme = isPlain ? 'http' : 'https';
-  const answer = createGate({
-    ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, scheme, publicUrl },
-    ...{ onPull: telemetry.onPull, report: telemetry.report },
-    callers: {
-      ...callers,
-      issuers: callers.oidc,
-      verifyToken: createTokenVerifier({ clock, reach: settings.registries }),
-      reviewToken: rules.reviewToken,
-    },
-    tokens: createTokens(secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value), clock),
-  });
-  const missing = rules.waitingFor;
+  const tls = isPlain(gate) ? parsed(undefined) : await readTls(gate);
+  if (!tls.ok) return tls;
   const pages = operationsPages(telemetry.metrics, () => {
-    const status = missing().length === 0 ? 200 : 503;
-    return { status, body: [status === 200 ? 'ok' : 'not ready', ...missing(), ''].join('\n') };
+    const missing = waitingFor();
+    const status = missing.length === 0 ? 200 : 503;
+    return { status, body: [status === 200 ? 'ok' : 'not ready', ...missing, ''].join('\n') };
   });
   const common = { onError: telemetry.report, log };
   const { listen: operations } = settings.operations;
   const probes = operations && (await listen(operations, 'operations.listen', { ...common, routes: pages }));
   if (probes?.ok === false) return probes;
-  const server = await listen(at, 'gate.listen', {
-    ...{ ...common, routes: [], drainMs },
+  const onCut = (error: unknown) => {
+    log.warn({ err: error }, 'a download was cut');
+  };
+  const server = await listen(gate.listen, 'gate.listen', {
+    ...{ ...common, routes: [], drainMs: gate.drainMs, streaming: { answer, onCut } },
     ...(tls.value && { tls: tls.value }),
-    streaming: {
-      answer,
-      onCut: (error) => {
-        log.warn({ err: error }, 'a download was cut');
-      },
-    },
   });
   if (!server.ok) return server;
+  const { port, setTls, close } = server.value;
+  const stop = isPlain(gate) ? () => undefined : followFiles(gate, setTls, log);
   return parsed({
-    url: urlOf(at, server.value.port, scheme),
+    url: urlOf(gate.listen, port, isPlain(gate) ? 'http' : 'https'),
     close: async () => {
-      await server.value.close();
+      stop();
+      await close();
       if (probes?.ok) await probes.value.close();
     },
   });
 }
 
-/** The upstreams of the settings with the logins of their files. */
-async function readUpstreams({
-  upstreams,
-}: GateSettings): Promise<Parsed<Parameters<typeof compileUpstreams>[0]>> {
-  const read = await Promise.all(
-    upstreams.map(async ({ loginFile, ...upstream }) => {
-      if (loginFile === undefined) return parsed(upstream);
-      const text = await readText(loginFile);
-      if (!text.ok) return text;
-      const logins = pullSecretLogins([{ source: loginFile, text: text.value }]);
-      return logins.unreadable.length > 0
-        ? problem(loginFile, 'holds no valid Docker config')
-        : parsed({ ...upstream, logins });
-    }),
-  );
-  const wrong = failed(read);
-  return wrong.problems.length > 0 ? wrong : parsed(read.flatMap((one) => (one.ok ? [one.value] : [])));
+/** Milliseconds between two looks at the files of the certificate: it is renewed days before its end. */
+const CERTIFICATE_LOOK_MS = 60_000;
+
+/** Serves with the certificate that the files have now; one that cannot be read or does not fit leaves the last good one. */
+function followFiles(gate: GateSettings, setTls: Server['setTls'], log: Log): () => void {
+  const look = async (): Promise<void> => {
+    const tls = await readTls(gate);
+    if (tls.ok) setTls(tls.value);
+    else log.error({ problems: tls.problems }, 'the certificate cannot be read, the last good one stays');
+  };
+  const timer = setInterval(() => {
+    look().catch((error: unknown) => {
+      log.error(errorFields(error), 'the certificate does not fit, the last good one stays');
+    });
+  }, CERTIFICATE_LOOK_MS).unref();
+  return () => {
+    clearInterval(timer);
+  };
 }

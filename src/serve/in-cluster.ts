@@ -2,13 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Serving } from '../cli/index.ts';
 import { readText } from '../clients/files/index.ts';
-import {
-  openCluster,
-  ownNamespace,
-  runElection,
-  watchCollection,
-  type Election,
-} from '../clients/kubernetes/index.ts';
+import { openCluster, runElection, watchCollection, type Election } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
 import { certificateHosts } from '../controllers/certificates/index.ts';
 import { openEventReceiver } from '../controllers/events/index.ts';
@@ -18,7 +12,7 @@ import type { Settings } from '../core/settings/index.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { openJudging } from './judging.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import { TIME, clock, logReadFailure, type ProcessContext, type Parts } from './parts.ts';
+import { TIME, clock, logReadFailure, namespaceOf, type ProcessContext, type Parts } from './parts.ts';
 import { openReplica } from './replica.ts';
 import { createServers, type Servers } from './servers.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -67,14 +61,6 @@ async function openParts(
     namespace: namespace.value,
     judging: judging.value,
   });
-}
-
-/** The namespace of this installation. */
-export async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
-  const own = cluster.namespace ?? (await ownNamespace());
-  return own === undefined
-    ? problem('--namespace', 'is needed outside of a pod: where this is installed')
-    : parsed(own);
 }
 
 /** A container that is started again in the same pod is another one: it does not hold what it began before. */

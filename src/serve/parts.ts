@@ -1,6 +1,11 @@
 import type { Judging } from '../cli/index.ts';
 import type { Metrics } from '../clients/http-server/index.ts';
-import { SYSTEM_TIMERS, type Cluster, type RequestEvent as ApiRequest } from '../clients/kubernetes/index.ts';
+import {
+  ownNamespace,
+  SYSTEM_TIMERS,
+  type Cluster,
+  type RequestEvent as ApiRequest,
+} from '../clients/kubernetes/index.ts';
 import type { Registry, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
@@ -14,6 +19,9 @@ import type {
 } from '../core/evidence/index.ts';
 import {
   errorFields,
+  parsed,
+  problem,
+  type Parsed,
   type Fact,
   type Gauge,
   type ImageRef,
@@ -36,14 +44,19 @@ export interface ProcessContext {
   readonly writeLog: (line: string) => void;
 }
 
-/** Milliseconds between two looks at a folder of policies: a person who edits one does not wait long. */
-export const FOLDER_LOOK_MS = 2_000;
-
 /** The one clock of the process. */
 export const clock = () => new Date();
 
 /** The time of this process, for controllers. */
 export const TIME: Time = { ...SYSTEM_TIMERS, clock };
+
+/** The namespace of this installation. */
+export async function namespaceOf({ cluster }: Settings): Promise<Parsed<string>> {
+  const own = cluster.namespace ?? (await ownNamespace());
+  return own === undefined
+    ? problem('--namespace', 'is needed outside of a pod: where this is installed')
+    : parsed(own);
+}
 
 /** Logs that a collection of the API server could not be read. */
 export function logReadFailure(log: Log): (what: string, error: unknown) => void {

@@ -1,16 +1,16 @@
 import { operationsPages } from '../clients/http-server/index.ts';
-import { readCertificates, readDocuments, readText } from '../clients/files/index.ts';
-import { readTrustRoot } from '../clients/sigstore/index.ts';
+import { readCertificates, readText } from '../clients/files/index.ts';
 import { failed, parsed, type Parsed, type Log } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import type { Serving } from '../cli/index.ts';
 import { admitByFile } from '../controllers/certificates/index.ts';
-import { operationsOf, watchFolder } from '../controllers/policies/index.ts';
+import { operationsOf } from '../controllers/policies/index.ts';
 import { standalonePorts, webhookRoutes } from '../webhook/index.ts';
+import { openFolderPolicies } from './folder-policies.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
 import { openPublicRoot } from './root-refresh.ts';
-import { clock, FOLDER_LOOK_MS, type ProcessContext } from './parts.ts';
+import { clock, type ProcessContext } from './parts.ts';
 import { createTelemetry } from './telemetry.ts';
 
 /** Serves the webhook with policies from a folder. */
@@ -28,20 +28,7 @@ export async function serveStandalone(
     pathSecretFile === undefined ? undefined : await readText(pathSecretFile),
   );
   const publicRoot = openPublicRoot(settings, { log, clock });
-  const policies = await watchFolder({
-    read: () => readDocuments(folder, { stdin: context.stdin }),
-    clock,
-    roots: { read: readTrustRoot, publicGood: publicRoot.current },
-    everyMs: FOLDER_LOOK_MS,
-    onChange: (outcome) => {
-      if (outcome.ok) log.info({ policies: outcome.value.policies.length }, 'policies changed');
-      else
-        log.error(
-          { problems: outcome.problems },
-          'policies do not compile, the last good ones stay in force',
-        );
-    },
-  });
+  const policies = await openFolderPolicies(folder, { context, log, publicRoot });
   const judging = await openJudging(settings, context, telemetry);
   const close = async () => {
     publicRoot.close();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { namedKey, sign, startIssuer, type Issuer, type NamedKey } from '../clients/oidc/issuer.ts';
-import { startGate, type RunningGate } from '../support/gate.ts';
+import { startGate, type RunningGate } from './running-gate.ts';
 import { policyDocument } from '../support/policies.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { pushImage } from '../support/registry/push.ts';

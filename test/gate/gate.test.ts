@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startGate, type RunningGate } from '../support/gate.ts';
+import { startGate, type RunningGate } from './running-gate.ts';
 import { openPolicyFixture, type ImageName, type PolicyFixture } from '../support/policy-fixture.ts';
 
 describe('pulls through the gate', () => {

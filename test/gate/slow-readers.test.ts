@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { startGate } from '../support/gate.ts';
+import { startGate } from './running-gate.ts';
 import { policyDocument } from '../support/policies.ts';
 import { startRegistry } from '../support/registry/index.ts';
 import { pushImage } from '../support/registry/push.ts';
@@ -11,7 +11,7 @@ const READERS = 60;
 const MAX_HELD = 640 * 1024;
 
 describe('slow readers of the gate', () => {
-  it('G37 clients that do not read hold little memory, and no other pull', async () => {
+  it('G25 clients that do not read hold little memory, and no other pull', async () => {
     const registry = await startRegistry();
     const policy = policyDocument({ require: { quarantine: {} } });
     const gate = await startGate({ upstreams: [{ match: ['**'] }] }, [policy]);

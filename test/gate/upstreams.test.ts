@@ -1,12 +1,13 @@
 import { expect } from 'chai';
-import { compileUpstreams } from '../../src/gate/index.ts';
+import { openUpstreams } from '../../src/gate/index.ts';
 import { nameOf, parseReference } from '../../src/core/model/index.ts';
-import { createRegistry } from '../../src/clients/registry/index.ts';
+import { readText } from '../../src/clients/files/index.ts';
+import { createRegistry, pullSecretLogins } from '../../src/clients/registry/index.ts';
 
 const clock = () => new Date();
 const registry = createRegistry({ keychain: () => Promise.resolve(undefined), now: clock });
 const compile = (upstream: object) =>
-  compileUpstreams([{ match: ['docker.io/**'], ...upstream }], { registry, clock });
+  openUpstreams([{ match: ['docker.io/**'], ...upstream }], { registry, clock, readText, pullSecretLogins });
 
 describe('upstreams of the gate', () => {
   after(() => registry.close());
@@ -19,27 +20,27 @@ describe('upstreams of the gate', () => {
     ['registry.example.com/{registry}', 'lan:5000/web', 'registry.example.com/lan-5000/web'],
   ];
   for (const [where, asked, read] of rewrites)
-    it(`reads ${asked} at ${read} with registry ${String(where)}`, () => {
-      const upstreams = compile({ registry: where });
+    it(`reads ${asked} at ${read} with registry ${String(where)}`, async () => {
+      const upstreams = await compile({ registry: where });
       const image = parseReference(asked);
       if (!upstreams.ok || !image.ok) throw new Error('is not valid');
       expect(nameOf(upstreams.value[0]!.rewrite(image.value))).to.equal(read);
     });
 
-  it('names the field of a glob that matches nothing', () => {
-    expect(compile({ match: ['docker.io/**', 'ghcr.io'] })).to.have.nested.property(
+  it('names the field of a glob that matches nothing', async () => {
+    expect(await compile({ match: ['docker.io/**', 'ghcr.io'] })).to.have.nested.property(
       'problems[0].path',
       'gate.upstreams[0].match[1]',
     );
   });
 
-  it('G35 refuses to read several registries at one place, where their repositories would mix', () => {
+  it('G35 refuses to read several registries at one place, where their repositories would mix', async () => {
     for (const match of ['**', '*.io/**', '?.example.com/**'])
       expect(
-        compile({ match: [match], registry: 'registry.example.com/golden' }),
+        await compile({ match: [match], registry: 'registry.example.com/golden' }),
         match,
       ).to.have.nested.property('problems[0].path', 'gate.upstreams[0].match[0]');
-    expect(compile({ match: ['**'], registry: 'registry.example.com/{registry}' }).ok).to.equal(true);
-    expect(compile({ match: ['**'] }).ok).to.equal(true);
+    expect((await compile({ match: ['**'], registry: 'registry.example.com/{registry}' })).ok).to.equal(true);
+    expect((await compile({ match: ['**'] })).ok).to.equal(true);
   });
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { pushImage } from '../../support/registry/push.ts';
 import { startRegistry as startEmbedded } from '../../support/registry/index.ts';
-import { startGate, type RunningGate } from '../../support/gate.ts';
+import { startGate, type RunningGate } from '../../gate/running-gate.ts';
 import { policyDocument } from '../../support/policies.ts';
 import { runCommand } from '../support/programs/command.ts';
 import { requirePrograms } from '../support/programs/ensure.ts';
@@ -23,7 +23,7 @@ async function startSplitter(registry: string, gate: string): Promise<Server> {
       (url === '/v2/' || url.includes(NAME)) &&
       !url.includes('/blobs/uploads/');
     const to = new URL(isPull ? url : url.replaceAll(`${NAME}/`, ''), isPull ? gate : `http://${registry}`);
-    const { host: _host, ...headers } = incoming.headers;
+    const headers = { ...incoming.headers, host: to.host };
     const forwarded = send(to, { method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);

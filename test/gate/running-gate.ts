@@ -1,7 +1,8 @@
 // The gate as `pratique gate` starts it, in this process, in front of embedded registries.
+import { Readable } from 'node:stream';
 import { createTools } from '../../src/serve/index.ts';
 import { parseSettings } from '../../src/core/settings/index.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A gate that listens. */
 export interface RunningGate {
@@ -25,7 +26,7 @@ export async function startGate(
   const tools = createTools({
     version: 'test',
     environment: {},
-    stdin: (async function* () {})(),
+    stdin: Readable.from([]),
     writeLog: (line) => void log.push(JSON.parse(line) as Record<string, unknown>),
   });
   const settings = parseSettings({ ...more, gate: { listen: '127.0.0.1:0', ...gate } });
