@@ -110,28 +110,4 @@ export const SETTINGS = {
     downloadsPerHost: 1,
     drainMs: 1,
   },
-  gate: {
-    publicUrl: 'https://gate.example.com',
-    upstreams: [{ match: ['docker.io/**'], registry: 'registry.example.com/golden', loginFile: '/login' }],
-    callers: {
-      anonymous: true,
-      oidc: [
-        {
-          issuer: 'https://ci.example.com',
-          audience: 'gate',
-          claims: { team: 'acme' },
-          groups: ['scanners'],
-          groupsClaim: 'groups',
-        },
-      ],
-      serviceAccounts: true,
-      passthrough: true,
-    },
-    unjudged: 'Warn',
-    dryRun: true,
-    exempt: [`registry.example.com/pratique@sha256:${'0'.repeat(64)}`],
-    refusedTags: 'Hidden',
-    downloadsPerHost: 1,
-    drainMs: 1,
-  },
 };

@@ -243,9 +243,11 @@ export const RED_TOGETHER: readonly Row[] = [
     says: /^src\/core\/policy:1 has 22 files side by side, more than 20$/,
   },
   {
-    title: 'when the files of serve have more than 1,200 lines together',
-    files: Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [`src/serve/${name}.ts`, lines(250)])),
-    says: /^src\/serve:1 the files together have 1251 lines, more than 1200$/,
+    title: 'when the files of serve have more than 1,500 lines together',
+    files: Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [`src/serve/${name}.ts`, lines(260)]),
+    ),
+    says: /^src\/serve:1 the files together have 1561 lines, more than 1500$/,
   },
   {
     title: 'when a room exports what no other room imports',

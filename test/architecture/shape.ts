@@ -8,7 +8,7 @@ export const MAX_LINES = 300;
 export const MAX_MEDIAN_LINES = 100;
 
 /** `serve` builds and starts; what decides stands in another room. */
-export const MAX_SERVE_LINES = 1_200;
+export const MAX_SERVE_LINES = 1_500;
 
 /** Files that stand side by side in one folder; beyond, some of them are an idea of their own. */
 export const MAX_FLAT_FILES = 20;
