@@ -1,5 +1,5 @@
 import type { Cluster } from '../clients/kubernetes/index.ts';
-import { listOf, objectOf, textOf } from '../core/model/index.ts';
+import { Fault, listOf, objectOf, textOf } from '../core/model/index.ts';
 import type { CallerPorts } from './callers.ts';
 
 const TOKEN_REVIEWS = { group: 'authentication.k8s.io', version: 'v1', plural: 'tokenreviews' } as const;
@@ -9,7 +9,11 @@ export function tokenReviewer({ create }: Pick<Cluster, 'create'>): NonNullable<
   return async (token, signal) => {
     const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } };
     const answer = await create({ resource: TOKEN_REVIEWS }, review, { signal });
-    const status = objectOf(objectOf(answer).status);
+    if (!answer.ok) {
+      const [code, operation, side] = ['ClusterDenied', 'review a token', 'cluster'] as const;
+      throw new Fault({ code, operation, side, transient: false, detail: answer.message });
+    }
+    const status = objectOf(answer.object.status);
     if (status.authenticated !== true) return undefined;
     const user = objectOf(status.user);
     return {

@@ -57,6 +57,16 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
       },
     },
   },
+  'the gate': {
+    gate: {
+      enabled: true,
+      tlsSecret: 'tls',
+      tokenSecret: 'token',
+      loginSecrets: ['golden'],
+      autoscaling: { enabled: true },
+    },
+    settings: { gate: { upstreams: [{ match: ['docker.io/**'] }], callers: { serviceAccounts: true } } },
+  },
   'no promotions': { promotions: { enabled: false } },
   'a certificate of your own': {
     certificates: { source: 'Secret', secretName: 'own' },
