@@ -58,13 +58,7 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
     },
   },
   'the gate': {
-    gate: {
-      enabled: true,
-      tlsSecret: 'tls',
-      tokenSecret: 'token',
-      loginSecrets: ['golden'],
-      autoscaling: { enabled: true },
-    },
+    gate: { enabled: true, tlsSecret: 'tls', tokenSecret: 'a', autoscaling: { enabled: true } },
     settings: { gate: { upstreams: [{ match: ['docker.io/**'] }], callers: { serviceAccounts: true } } },
   },
   'no promotions': { promotions: { enabled: false } },

@@ -1,4 +1,5 @@
 import { UNKNOWN_FACT, evidenceOf, found, type Asked, type WrittenSpec } from '../../../support/policies.ts';
+import { policiesAt } from '../../../../src/core/policy/index.ts';
 import { signed, type Rows } from './row.ts';
 
 const digest = { require: { digest: {} } };
@@ -46,6 +47,14 @@ export const MATCH_ROWS: Rows = {
     ways: [
       [expression({ key: 'env', operator: 'In', values: ['dev', 'prod'] }), 'deny NotPinned'],
       [expression({ key: 'env', operator: 'In', values: ['dev'] }), 'not covered'],
+    ],
+  },
+  at: {
+    look: (policy) => (policiesAt([policy], 'Pull').length === 0 ? 'not asked' : 'asked'),
+    ways: [
+      [digest, 'asked'],
+      [{ ...digest, at: ['Pull'] }, 'asked'],
+      [{ ...digest, at: ['Admission', 'Audit'] }, 'not asked'],
     ],
   },
   enforcement: {

@@ -51,6 +51,13 @@ export const QUARANTINE_AND_LIFECYCLE_ROWS: Rows = {
       [quarantine({ images: ['**/quarantine/**'] }), 'allow'],
     ],
   },
+  'require.quarantine.mayPull[].groups': {
+    look: ({ quarantine: { mayPull } = {} }) => [...(mayPull ?? [])].join(' '),
+    ways: [
+      [quarantine({}), ''],
+      [quarantine({ mayPull: [{ groups: ['scanners'] }, { groups: ['ci'] }] }), 'scanners ci'],
+    ],
+  },
   'require.quarantine.releasedBy': {
     asked: { evidence: { ...flagged, signatures: found([releasedBy(key)]) } },
     ways: [
