@@ -57,11 +57,13 @@ describe('the requests of a run', () => {
         expect(await run(way, ['1'])).to.deep.equal([arrived]);
         expect(counted(fixture.registry)).to.deep.equal({ HEAD: 1, GET: manifests + blobs + listings + 1 });
         const attached = COSIGN_TAGS[shape];
+        // An image to which nothing refers is pushed by its tag alone, and shows when that is read behind it.
+        const byDigest = attached === 0 ? 0 : 1;
         expect(counted(into)).to.deep.equal({
-          HEAD: 4 + 2 * attached, // the tag when planned, before and after it moves; counted again: the image and its signatures
-          GET: attached === 0 ? 1 : 2, // whether the repository exists; second count: a listing
+          HEAD: 3 + byDigest + 2 * attached, // the tag when planned, before and after it moves; counted again: the image and its signatures
+          GET: 1 + byDigest, // whether the repository exists; second count: a listing
           POST: blobs,
-          PUT: blobs + manifests + 1,
+          PUT: blobs + manifests + byDigest,
         });
       });
     }
@@ -90,7 +92,7 @@ describe('the requests of a run', () => {
     await pushed('image', '2');
     expect(await run('mirror', ['2'])).to.deep.equal(['Mirrored']);
     const { blobs } = SHAPES.image;
-    expect(counted(into)).to.deep.equal({ HEAD: 4 + 1 + blobs, GET: 1, POST: blobs, PUT: blobs + 2 });
+    expect(counted(into)).to.deep.equal({ HEAD: 3 + 1 + blobs, GET: 1, POST: blobs, PUT: blobs + 1 });
   });
 
   it('check no blob for an empty list of tags, which some registries return for a missing repository', async () => {
@@ -101,7 +103,7 @@ describe('the requests of a run', () => {
     );
     await pushed('image', '1');
     expect(await run('mirror', ['1'])).to.deep.equal(['Mirrored']);
-    expect(counted(into).HEAD).to.equal(4);
+    expect(counted(into).HEAD).to.equal(3);
   });
 
   it('are reported per image, except those of the plan', async () => {
@@ -119,6 +121,6 @@ describe('the requests of a run', () => {
     into.intercept(refuse('/tags/list', 403));
     await pushed('image', '1');
     expect(await run('mirror', ['1'])).to.deep.equal(['Mirrored']);
-    expect(counted(into).HEAD).to.equal(4 + 1 + SHAPES.image.blobs);
+    expect(counted(into).HEAD).to.equal(3 + 1 + SHAPES.image.blobs);
   });
 });

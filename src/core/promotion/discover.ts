@@ -47,8 +47,8 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const { spec, source, from, clock, history } = parts;
   const list = parts.sourceTags ?? ((until: AbortSignal) => source.tags(from, until));
   const again = <T>(ask: () => Promise<T>): Promise<T> => tryAgain(ask, parts, signal);
-  const unreadable = history && (await again(() => history.load(signal)));
-  if (unreadable) return { state: 'refused', reason: unreadable };
+  const loading = history && again(() => history.load(signal));
+  loading?.catch(() => undefined); // awaited below, behind what is asked for at the same time
   const needs = needsOf(spec.tags);
   const present = needs.list ? await again(() => list(signal)) : spec.tags.explicit;
   if (present === undefined)
@@ -72,11 +72,13 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const isMissing = ({ why }: LeftOut): boolean => why === 'Missing';
   const absent = unfit.filter(isMissing).map(({ tag }) => missing(tag));
   const leftOut = [...unfit.filter((one) => !isMissing(one)), ...named.value.passedOver];
+  const looking = each(chosen.tags, (tag) => lookAt({ tag, digest: digests.get(tag) }, parts, signal));
+  const [unreadable, rows] = await Promise.all([loading, looking]);
+  if (unreadable) return { state: 'refused', reason: unreadable };
   if (chosen.tags.length + absent.length + failed.length === 0) {
     const nothing = nothingSelected(from, unfit, needs.list ? present.length : undefined);
     return { state: 'planned', images: [], nothing, leftOut };
   }
-  const rows = await each(chosen.tags, (tag) => lookAt({ tag, digest: digests.get(tag) }, parts, signal));
   return { state: 'planned', images: planRun([...rows, ...absent, ...failed], rulesOf(parts)), leftOut };
 }
 

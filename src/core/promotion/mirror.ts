@@ -15,7 +15,7 @@ import {
 } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
-import { copiedNodes, markEach, nodesAt } from './steps/nodes.ts';
+import { copiedNodes, markEach, nodesAt, writeEach } from './steps/nodes.ts';
 import { alsoLeft, blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
 import { tagStep } from './steps/tag.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';
@@ -114,20 +114,24 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
   return step('record', async ({ image, to }, learned, signal) => {
     const left: string[] = [];
     const root = rootOf(learned);
-    for (const { manifest: about } of await copiedNodes(learned)) {
+    const writes = (await copiedNodes(learned)).flatMap(({ manifest: about }) => {
       const place = { target, to, about };
       const acquisition = {
         ...{ run, copyReferrers, sourceAuthenticated, source: image, acquiredAt: startedAt },
         destination: pin(to, root.digest),
         platform: platformOf(root, about),
       };
-      if (!findAcquisition(await referrersAt(place, signal), acquisition))
-        await attach(place, acquisitionRecord(acquisition, subjectOf(about)), signal);
-      if (!signer || !sign) continue;
+      const record = async (until: AbortSignal): Promise<undefined> => {
+        if (!findAcquisition(await referrersAt(place, until), acquisition))
+          await attach(place, acquisitionRecord(acquisition, subjectOf(about)), until);
+      };
+      if (!signer || !sign) return [record];
       const signing = { signer, format: sign.format, at: startedAt, left };
-      const refused = await writeStatement(place, signing, acquisitionStatement(acquisition), signal);
-      if (refused) return { status: 'failed', reason: refused };
-    }
+      const statement = acquisitionStatement(acquisition);
+      return [record, (until: AbortSignal) => writeStatement(place, signing, statement, until)];
+    });
+    const refused = await writeEach(writes, signal);
+    if (refused) return { status: 'failed', reason: refused };
     return { status: 'succeeded', learned: alsoLeft(learned, left) };
   });
 }

@@ -12,7 +12,8 @@ import { reportRecord, vulnerabilityStatement, type ScanRecord } from './records
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
-import { copiedNodes } from './steps/nodes.ts';
+import type { ImageNode } from './graph/nodes.ts';
+import { copiedNodes, writeEach } from './steps/nodes.ts';
 import { alsoLeft, blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';
@@ -246,15 +247,18 @@ function signStep(parts: StepParts, promote: PromoteSpec, { format, annotations 
     const signing = { signer, format, at, left };
     const place = { target, to: task.to };
     const root = { ...place, about: rootOf(learned) };
-    let refused = await writeSignature(root, signing, annotations, signal);
+    const release =
+      ({ manifest: about }: ImageNode) =>
+      (until: AbortSignal) => {
+        const statement = releaseOf({ ...task, about }, learned, parts, promote);
+        return writeStatement({ ...place, about }, signing, statement, until);
+      };
     // What was judged is released: not what only calls itself statements, which no runtime comes to from the index.
-    const released = (await copiedNodes(learned)).filter(({ isPicked }) => isPicked);
+    const [image, ...below] = (await copiedNodes(learned)).filter(({ isPicked }) => isPicked);
+    const signature = (until: AbortSignal) => writeSignature(root, signing, annotations, until);
+    let refused = await writeEach([signature, ...below.map(release)], signal);
     // The image itself last: once it is released, everything below it is, too.
-    for (const { manifest: about } of released.toReversed()) {
-      if (refused) break;
-      const statement = releaseOf({ ...task, about }, learned, parts, promote);
-      refused = await writeStatement({ ...place, about }, signing, statement, signal);
-    }
+    if (!refused && image) refused = await release(image)(signal);
     if (refused) return { status: 'failed', reason: refused };
     return { status: 'succeeded', learned: alsoLeft(learned, left) };
   });

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { formatReference, isManifestType, pin } from '../../model/index.ts';
 import type { Descriptor, Digest, Fault, ImageRef, ManifestContent, Reason } from '../../model/index.ts';
 import { isKeptTag, isRefused, orFault, together, type Start } from '../concurrency.ts';
-import { blobsOf, carriedReferrers, countAttachments, type Graph } from '../graph/graph.ts';
+import { blobsOf, carriedReferrers, countAttachments, isReferredTo, type Graph } from '../graph/graph.ts';
 import type { BlobArrival, SourceRegistry, TargetRegistry } from '../ports.ts';
 import type { AttachmentCounts } from '../result.ts';
 import { lookAtTag, pushTag, type TagTask } from './tagged.ts';
@@ -18,6 +18,8 @@ export interface CopyRequest {
   readonly targetIsNew: boolean;
   /** Blobs and manifests on their way at the same time; {@link COPY_AT_ONCE} when not given. */
   readonly concurrency?: number;
+  /** What has to be done before the first manifest is pushed; blobs are brought meanwhile. */
+  readonly first?: (signal: AbortSignal) => Promise<void>;
   /** Called for every change; must not throw. */
   readonly onProgress?: (progress: CopyProgress) => void;
   /**
@@ -61,6 +63,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       const limit = pLimit(concurrency);
       return (task) => start(() => limit(task));
     };
+    const first = request.first && start(request.first.bind(request, inner));
     const plan = await planCopy(request, limited(), inner);
     const [bring, push] = [limited(), limited()];
     const tally = createTally(request.onProgress);
@@ -91,6 +94,7 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
     const refused: Digest[] = [];
     /** Once all that a manifest needs is there; what this copy does not bring is there already. */
     const ready = async ({ manifest }: ManifestContent): Promise<void> => {
+      await first;
       const before = [...manifest.manifests, ...(manifest.subject ? [manifest.subject] : [])];
       await Promise.all([
         ...blobsOf([{ manifest }], () => true).map(({ digest }) => blobs.get(digest)),
@@ -120,14 +124,9 @@ export function copyGraph(request: CopyRequest, signal: AbortSignal): Promise<Co
       await push(() => orFault(pushTag(task, { target, to }, inner), kept, inner));
     });
     await Promise.all([...blobs.values(), ...manifests.values(), ...tags]);
-    await looking;
+    await Promise.all([first, looking]);
     return { ...tally.now(), keptTags, refused, rootIsLeft };
   });
-}
-
-/** Whether something that is copied names the image as its subject: it is pushed after the image. */
-function isReferredTo({ root, manifests }: Graph): boolean {
-  return manifests.some(({ manifest }) => manifest.subject?.digest === root.manifest.digest);
 }
 
 /** Calls `then` once, when as many bytes of each blob are sent as it has; at once where there is none. */

@@ -92,3 +92,8 @@ export function blobsOf(
 export function onceEach(blobs: readonly Descriptor[]): Descriptor[] {
   return [...Map.groupBy(blobs, ({ digest }) => digest).values()].flatMap(([first]) => first ?? []);
 }
+
+/** Whether something that is copied names the image as its subject: it is pushed after the image. */
+export function isReferredTo({ root, manifests }: Graph): boolean {
+  return manifests.some(({ manifest }) => manifest.subject?.digest === root.manifest.digest);
+}

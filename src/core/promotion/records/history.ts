@@ -174,6 +174,25 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
     return { code: 'UnreadableEvidence', detail };
   };
 
+  /**
+   * Whether the tag has what was pushed, with its layer, or else these arrivals among others: two mirrors of one repository know nothing
+   * of each other.
+   */
+  const isWritten = async (
+    { content: { manifest } }: Artifact,
+    arrivals: readonly Arrival[],
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    const [layer] = manifest.layers;
+    const [now, bytes] = await Promise.all([
+      target.content(ref, signal),
+      layer && target.blob(ref, layer, MAX_HISTORY_BYTES, signal),
+    ]);
+    if (bytes && now?.manifest.digest === manifest.digest) return true;
+    const after = await read(signal);
+    return after.ok && arrivals.every((one) => wasMirrored(after.value.history, one));
+  };
+
   /** Writes all that waits, also records that others added; a record that could not be written waits for its next turn. */
   const writeWaiting = async (signal: AbortSignal): Promise<Reason | undefined> => {
     const arrivals = waiting;
@@ -188,7 +207,7 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
     }
   };
 
-  /** Reads back, because two mirrors of one repository know nothing of each other. */
+  /** Writes arrivals, and reads back whether they are there. */
   const write = async (arrivals: readonly Arrival[], signal: AbortSignal): Promise<Reason | undefined> => {
     if (arrivals.length === 0) return undefined;
     for (let attempt = 1; attempt <= MAX_WRITES; attempt += 1) {
@@ -210,8 +229,7 @@ export function createHistoryBook(target: TargetRegistry, to: ImageRef, from: Im
         if (error instanceof Fault && isKeptTag(error)) kept = error;
         throw error;
       }
-      const after = await read(signal);
-      if (after.ok && arrivals.every((one) => wasMirrored(after.value.history, one))) return undefined;
+      if (await isWritten(artifact, arrivals, signal)) return undefined;
     }
     const detail = `the history under ${formatReference(ref)} is being overwritten by another writer`;
     return { code: 'CopyIncomplete', detail };

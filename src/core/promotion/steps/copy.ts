@@ -19,12 +19,12 @@ export function gatherImage(
   return gatherGraph({ image, source, ...rules, listTags: sourceTags }, signal);
 }
 
-/** What is written about an image before the target has any of it. */
+/** What is written about an image before the target has any of its manifests. */
 export type BeforeCopy = (graph: Graph, to: ImageRef, signal: AbortSignal) => Promise<void>;
 
 /** How an image is brought. */
 interface CopyOrder {
-  /** What is written before. */
+  /** What is written before any of its manifests. */
   readonly before?: BeforeCopy | undefined;
   /** Nothing is written about the image before its tag: then the tag is read while the last blobs arrive, and brings the image. */
   readonly tagIsNext: boolean;
@@ -48,13 +48,18 @@ export function copyStep(parts: StepParts, { before, tagIsNext }: CopyOrder): St
       reported = bytes;
     };
     const isMoved = planned.action !== 'UpToDate';
-    if (isMoved) await before?.(graph, to, signal);
     let tagSeen: TagSeen | undefined;
     const beforeTag = async (until: AbortSignal): Promise<void> => {
       tagSeen = await seeTag(parts, to, until);
     };
-    const order = { graph, source, target, to, targetIsNew, onProgress };
-    const moved = await copyGraph({ ...order, ...(isMoved && tagIsNext && { beforeTag }) }, signal);
+    const moved = await copyGraph(
+      {
+        ...{ graph, source, target, to, targetIsNew, onProgress },
+        ...(isMoved && before && { first: (until) => before(graph, to, until) }),
+        ...(isMoved && tagIsNext && { beforeTag }),
+      },
+      signal,
+    );
     const elsewhere = foreignIn(leftLayers(graph));
     const left = moved.keptTags.map((one) => `${one} stays as it is, the target does not let it be replaced`);
     if (moved.refused[0] !== undefined)

@@ -1,12 +1,13 @@
 import pLimit from 'p-limit';
-import { pin, type Manifest, type PinnedRef } from '../../model/index.ts';
+import { pin, type Manifest, type PinnedRef, type Reason } from '../../model/index.ts';
+import { together } from '../concurrency.ts';
 import { nodesOf, type ImageNode } from '../graph/nodes.ts';
 import type { TargetRegistry } from '../ports.ts';
 import type { Learned } from './step.ts';
 import { rootOf } from './write.ts';
 
-/** Manifests of one image that are marked at the same time, besides the image itself. */
-const MARK_AT_ONCE = 8;
+/** Manifests of one image that are marked or written about at the same time. */
+const AT_ONCE = 8;
 
 /** Everything of a copied image that can be pulled by itself. */
 export function copiedNodes(learned: Pick<Learned, 'graph'>): Promise<readonly ImageNode[]> {
@@ -32,7 +33,19 @@ export async function markEach(
   [root, ...below]: readonly ImageNode[],
   mark: (about: Manifest) => Promise<boolean>,
 ): Promise<boolean> {
-  const limit = pLimit(MARK_AT_ONCE);
+  const limit = pLimit(AT_ONCE);
   const wrote = await Promise.all(below.map(({ manifest }) => limit(() => mark(manifest))));
   return (root !== undefined && (await mark(root.manifest))) || wrote.includes(true);
+}
+
+/** Writes several things about an image at the same time. The first reason for which one of them cannot be written, in their order. */
+export function writeEach(
+  writes: readonly ((signal: AbortSignal) => Promise<Reason | undefined>)[],
+  signal: AbortSignal,
+): Promise<Reason | undefined> {
+  return together(signal, async (inner, start) => {
+    const limit = pLimit(AT_ONCE);
+    const refused = await Promise.all(writes.map((write) => start(() => limit(() => write(inner)))));
+    return refused.find((one) => one !== undefined);
+  });
 }

@@ -1,5 +1,5 @@
 import { Fault, formatReference, pin } from '../../model/index.ts';
-import { isKeptTag, orFault } from '../concurrency.ts';
+import { isKeptTag, orFault, together } from '../concurrency.ts';
 import type { Descriptor, ImageRef, Manifest, Reason } from '../../model/index.ts';
 import type {
   ArtifactSigner,
@@ -101,19 +101,23 @@ async function write(place: WritePlace, order: Order, signal: AbortSignal): Prom
   let made: Promise<SignedContent> | undefined;
   const sign = (): Promise<SignedContent> => (made ??= order.sign());
   const once = { ...order, sign };
-  const asBundle = async (): Promise<void> => {
-    if (await hasBundle(place, once, signal)) return;
+  const asBundle = async (until: AbortSignal): Promise<undefined> => {
+    if (await hasBundle(place, once, until)) return;
     const signed = await sign();
     const digest = await place.target.digestOf(signed.bundle);
     const about = { predicateType, signer: signer.name, subject: subjectOf(place.about), at };
-    await attach(place, bundleArtifact(signed, { ...about, digest, statement: says }), signal);
+    await attach(place, bundleArtifact(signed, { ...about, digest, statement: says }), until);
   };
-  if (format !== 'Legacy') await asBundle();
-  if (format === 'Bundle') return undefined;
-  const refused = await writeLayer(place, once, signal);
+  if (format === 'Bundle') return asBundle(signal);
+  const [refused] = await together(signal, (inner, start) =>
+    Promise.all([
+      start(() => writeLayer(place, once, inner)),
+      format === 'Legacy' ? undefined : start(() => asBundle(inner)),
+    ]),
+  );
   if (!(refused instanceof Fault)) return refused;
   // A tag that cannot be replaced is no reason to leave the image unsigned for ever.
-  await asBundle();
+  if (format === 'Legacy') await asBundle(signal);
   order.left.push(`signed by a bundle beside it only: ${refused.message}`);
   return undefined;
 }
