@@ -152,8 +152,14 @@ export function accessFor(credentials: Credentials, parts: AccessParts, signal: 
     reading ??= parts.read({ ...account, names }, signal);
     const secrets = await reading;
     const brought = parts.loginsIn(secrets.configs);
+    // Own logins that cannot be read are reported when the registry asks for one.
+    const hasNone = (image: ImageRef): Promise<boolean> =>
+      parts.own(image, signal).then(
+        (login) => login === undefined,
+        () => false,
+      );
     const isOnly = async ([image]: typeof places): Promise<boolean> =>
-      image !== undefined && brought.scopeOf([image]) === undefined && !(await parts.own(image, signal));
+      image !== undefined && brought.scopeOf([image]) === undefined && (await hasNone(image));
     const why = unreadFor([...secrets.unreadable, ...brought.unreadable]);
     const unread = why && { why, isOnly: await isOnly(places) };
     const scope = brought.scopeOf(places);

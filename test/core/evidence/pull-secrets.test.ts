@@ -134,4 +134,9 @@ describe('the logins of an object', () => {
     const { access } = accessWith({ unreadable: [missing] }, own);
     expect((await access([IMAGE])).state).to.equal('absent');
   });
+
+  it('are not affected by an unreadable pull secret when those of the controller cannot be read either', async () => {
+    const { access } = accessWith({ unreadable: [missing] }, () => Promise.reject(new Error('broken')));
+    expect(await access([IMAGE])).to.deep.include({ state: 'absent' });
+  });
 });
