@@ -42,6 +42,7 @@ process.on('exit', log.flush);
 const tools = createTools({
   version,
   environment: process.env,
+  setEnvironment: (variables) => Object.assign(process.env, variables),
   stdin: process.stdin,
   writeLog: log.write,
 });

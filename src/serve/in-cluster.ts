@@ -92,7 +92,7 @@ async function start(parts: Parts): Promise<Parsed<Serving>> {
   const events = openEventReceiver({
     ...{ ...TIME, cluster, watchCollection, readText, log, onReadFailure: logReadFailure(log) },
     settings: { ...settings.events, receivers: settings.promotions.enabled ? receivers : [] },
-    verifyToken: createTokenVerifier({ clock, reach: settings.registries }),
+    verifyToken: createTokenVerifier({ clock, reach: { ...settings.registries, proxies: judging.proxies } }),
     onAnswered: telemetry.onEvent,
   });
   const operations = operationsOf({

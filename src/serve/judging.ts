@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCertificates, readText } from '../clients/files/index.ts';
+import { openProxies } from '../clients/http/index.ts';
 import {
   anonymous,
   createRegistry,
@@ -35,16 +36,16 @@ export async function openJudging(
 ): Promise<Parsed<OpenJudging>> {
   const { registries, memory: limits, budgets, unmatchedImages } = settings;
   const ca = await readCertificates(registries.caFiles);
+  const proxies = await openProxies(settings.proxy, { ...context, readText, readCertificates });
   const workloads = workloadTable(settings.workloadKinds, settings.placeholderImages);
   const grants = compileGrants(settings.promotions.grants);
-  if (!ca.ok || !workloads.ok || !grants.ok) return failed([ca, workloads, grants]);
-  const { environment } = context;
+  if (!ca.ok || !proxies.ok || !workloads.ok || !grants.ok) return failed([ca, proxies, workloads, grants]);
+  const environment = { ...context.environment, ...proxies.value?.environment };
   const threads = openThreads<Jobs>({ entry: workerEntry() });
   const { budget, ...shares } = createBudgets(budgets, clock);
   const reaching = {
-    insecureHosts: registries.insecure,
-    ca: ca.value,
-    ...{ ...registries, ...place, budget },
+    ...{ insecureHosts: registries.insecure, ca: ca.value },
+    ...{ ...registries, ...place, budget, proxies: proxies.value },
     apiServer: environment.KUBERNETES_SERVICE_HOST,
     userAgent: `pratique/${context.version}`,
     now: clock,
@@ -70,7 +71,7 @@ export async function openJudging(
     decodeElsewhere: (review, weight) => threads.run('review', review, weight),
     judge: (question) => judge({ unmatchedImages, ...question }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
-    ...{ registry, keychain, grants: grants.value },
+    ...{ registry, keychain, grants: grants.value, proxies: proxies.value },
     memoryGauge: {
       name: 'pratique_facts_remembered',
       help: 'Facts in memory, by kind.',

@@ -6,7 +6,7 @@ import {
   type Cluster,
   type RequestEvent as ApiRequest,
 } from '../clients/kubernetes/index.ts';
-import type { Registry, RequestEvent } from '../clients/registry/index.ts';
+import type { Registry, RegistryOptions, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
@@ -40,6 +40,7 @@ import type { AdmissionPorts, MutationPorts } from '../webhook/index.ts';
 export interface ProcessContext {
   readonly version: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly setEnvironment?: (variables: Readonly<Record<string, string>>) => void;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly writeLog: (line: string) => void;
 }
@@ -80,6 +81,7 @@ export interface OpenJudging extends Judging, Pick<AdmissionPorts, 'decodeElsewh
   ) => Promise<readonly JudgedImage[]>;
   readonly pin: (ref: ImageRef, how: PinRequest) => Promise<Fact<PinnedRef>>;
   readonly registry: Registry;
+  readonly proxies: RegistryOptions['proxies'];
   /** The controller's own logins. */
   readonly keychain: Keychain;
   /** Which namespaces may use them in promotions. */

@@ -27,9 +27,9 @@ export async function serveStandalone(
     settings.webhook,
     pathSecretFile === undefined ? undefined : await readText(pathSecretFile),
   );
+  const judging = await openJudging(settings, context, telemetry); // and proxies, by which the root is fetched
   const publicRoot = openPublicRoot(settings, { log, clock });
   const policies = await openFolderPolicies(folder, { context, log, publicRoot });
-  const judging = await openJudging(settings, context, telemetry);
   const close = async () => {
     publicRoot.close();
     if (policies.ok) policies.value.close();

@@ -120,6 +120,18 @@ app.kubernetes.io/component: controller
 {{- $files := append (dig "registries" "caFiles" (list) $settings) (printf "/etc/pratique/registry-ca/%s" .Values.registries.ca.key) -}}
 {{- $set = set $set "registries" (dict "caFiles" $files) -}}
 {{- end -}}
+{{- $proxy := dict -}}
+{{- with .Values.proxy.loginSecret -}}
+{{- if .name -}}
+{{- $proxy = set $proxy "loginFile" (printf "/etc/pratique/proxy-login/%s" .key) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.proxy.ca.configMap -}}
+{{- $proxy = set $proxy "caFiles" (append (dig "proxy" "caFiles" (list) $settings) (printf "/etc/pratique/proxy-ca/%s" .Values.proxy.ca.key)) -}}
+{{- end -}}
+{{- if $proxy -}}
+{{- $set = set $set "proxy" $proxy -}}
+{{- end -}}
 {{- if .Values.scanner.enabled -}}
 {{- $set = set $set "scanner" (dict "command" (include "pratique.scannerCommand" .) "cacheDirectory" "/var/cache/trivy") -}}
 {{- end -}}

@@ -113,6 +113,36 @@ export function isLoopbackSpelling(hostname: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }
 
+/** Names that the DNS of a cluster gives to services and pods, wherever they point to. */
+const CLUSTER_NAME = /(?:\.svc|\.cluster\.local)$/;
+/** The same under a domain that was chosen for the cluster; such a name may occur on the internet, too. */
+const MAYBE_CLUSTER_NAME = /\.(?:svc|pod)\./;
+/** Names of metadata services: of Google Cloud, AWS, Azure and Tencent Cloud. */
+const METADATA_NAME =
+  /^(?:metadata\.google\.internal|metadata\.goog|instance-data\.ec2\.internal|metadata\.azure\.\w+|metadata\.tencentyun\.com)$/;
+/** Domains that are no one's on the internet: ICANN's `.internal`, RFC 6762, RFC 8375, and what networks use besides. */
+const PRIVATE_NAME = /\.(?:internal|local|home\.arpa|localdomain|lan|corp|home|intranet|private)$/;
+
+/** Whether only a cluster knows this name. */
+export function isClusterName(name: string): boolean {
+  return CLUSTER_NAME.test(name);
+}
+
+/** What a name alone says of its addresses. `byAddress` is what they say; in a pod a name of one label is a service of its namespace. */
+export function nameKind(name: string, byAddress: AddressKind, inPod: boolean): AddressKind {
+  if (addressIn(name) !== undefined) return 'public';
+  if (isLoopbackSpelling(name)) return 'loopback';
+  const maybe = MAYBE_CLUSTER_NAME.test(name) || (inPod && !name.includes('.'));
+  return isClusterName(name) || (maybe && byAddress !== 'public') ? 'cluster' : 'public';
+}
+
+/** The same of a name whose addresses are not known here. */
+export function unresolvedKind(name: string): AddressKind {
+  if (METADATA_NAME.test(name)) return 'link-local';
+  const kind = nameKind(name, 'private', true);
+  return kind === 'public' && PRIVATE_NAME.test(name) ? 'private' : kind;
+}
+
 /** What an administrator allows by name: hosts, hosts with ports, all hosts below a domain, addresses and ranges. */
 export interface Allowed {
   readonly host: (hostname: string) => boolean;

@@ -1,5 +1,7 @@
-import type { Dispatcher } from 'undici';
-import { errorCode } from '../../core/model/index.ts';
+import type { LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { Dispatcher, Pool } from 'undici';
+import { errorCode, type Parsed } from '../../core/model/index.ts';
 
 const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
@@ -29,4 +31,48 @@ const MAX_DISCARD_MS = 500;
 export async function discard({ body }: Pick<Dispatcher.ResponseData, 'body'>): Promise<void> {
   const signal = AbortSignal.timeout(MAX_DISCARD_MS);
   await body.dump({ limit: MAX_DISCARDED_BYTES, signal }).catch(() => undefined);
+}
+
+/** A proxy that speaks HTTP, as settings or the environment name it. */
+export interface ProxyServer {
+  /** Opens connections to an origin through it: tunnels to https, and requests in absolute form to http. Nothing is connected yet. */
+  readonly open: (origin: string, how: HowToOpen) => { readonly pool: Pool; readonly dispatcher: Dispatcher };
+}
+
+/** How connections through a proxy are opened. */
+export interface HowToOpen {
+  /** Milliseconds for each step: the proxy, its answer, and TLS behind it. */
+  readonly timeout: number;
+  /** Finds the addresses of the proxy. */
+  readonly lookup?: LookupFunction;
+  /** Whom to trust behind the proxy; absent = the authorities of the system. */
+  readonly secureContext?: SecureContext | undefined;
+  readonly options?: Omit<Pool.Options, 'connect'>;
+}
+
+/** Which hosts are reached through a proxy. */
+export interface Proxies {
+  /** The proxy for a URL; `undefined` = it is reached without one. */
+  readonly of: (url: URL) => ProxyServer | undefined;
+  /** The same as variables of an environment, logins included, for programs and libraries that connect by themselves. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A proxy that has not brought us to a host. The message is a clause that names the proxy, and never its login. */
+export class ProxyFailure extends Error {
+  /** Whether it may pass by itself. */
+  readonly transient: boolean;
+  constructor(message: string, transient: boolean) {
+    super(message);
+    this.transient = transient;
+  }
+}
+
+/** What proxies are read from. */
+export interface ProxySources {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Sets variables of this process, for libraries that read them when they are loaded. Absent = libraries are not given the proxies. */
+  readonly setEnvironment?: (variables: Readonly<Record<string, string>>) => void;
+  readonly readText: (file: string) => Promise<Parsed<string>>;
+  readonly readCertificates: (files: readonly string[]) => Promise<Parsed<string>>;
 }

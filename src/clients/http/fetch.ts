@@ -1,4 +1,4 @@
-import { Agent, fetch as request } from 'undici';
+import { Agent, fetch as request, type Dispatcher } from 'undici';
 import type { AddressKind } from './address.ts';
 import type { Reach } from './reach.ts';
 
@@ -16,6 +16,9 @@ interface Asked {
  */
 export type Fetch = (url: string, asked: Asked, sender: string) => Promise<Pick<Response, 'status' | 'body'>>;
 
+/** Milliseconds for each step of a connection through a proxy. */
+const CONNECT_MS = 5_000;
+
 /** Makes a `fetch` that goes where the rules allow; rejects with `Unreachable` otherwise. Connections are closed when they are idle. */
 export function createFetch(reach: Reach): Fetch {
   const agents = new Map<AddressKind, Agent>();
@@ -24,11 +27,24 @@ export function createFetch(reach: Reach): Fetch {
     agents.set(kind, agent);
     return agent;
   };
-  return async (url, asked, sender) => {
-    const [{ hostname }, from] = [new URL(url), new URL(sender).hostname];
-    if (hostname === from) return fetch(url, asked);
-    const dispatcher = agentOf(await reach.sentBy(from, hostname));
-    const { status, body } = await request(url, { ...asked, dispatcher });
+  const proxied = new Map<string, Dispatcher>();
+  /** Through the proxy, where there is one for this URL. */
+  const throughProxy = (url: URL): Dispatcher | undefined => {
+    const server = reach.proxies?.of(url);
+    const key = url.origin;
+    const how = { timeout: CONNECT_MS, lookup: reach.lookup() };
+    const dispatcher = proxied.get(key) ?? server?.open(key, how).dispatcher;
+    if (dispatcher) proxied.set(key, dispatcher);
+    return dispatcher;
+  };
+  return async (text, asked, sender) => {
+    const [url, from] = [new URL(text), new URL(sender).hostname];
+    const { hostname } = url;
+    const proxy = throughProxy(url);
+    if (hostname === from && !proxy) return fetch(text, asked);
+    const kind = hostname === from ? undefined : await reach.sentBy(from, hostname, proxy !== undefined);
+    const dispatcher = proxy ?? agentOf(kind ?? 'public');
+    const { status, body } = await request(text, { ...asked, dispatcher });
     return { status, body };
   };
 }

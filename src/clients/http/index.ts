@@ -2,7 +2,8 @@
 // when it fails. Every client that speaks to hosts which others name goes through it.
 export { isLoopbackSpelling, type AddressKind } from './address.ts';
 export { parseAllowed } from './address.ts';
-export { certificateProblem, discard, wasReset } from './connection.ts';
+export { certificateProblem, discard, ProxyFailure, wasReset } from './connection.ts';
+export type { Proxies, ProxyServer } from './connection.ts';
 export { createFetch, type Fetch } from './fetch.ts';
-export { createReach, Unreachable, type Reach, type ReachOptions } from './reach.ts';
+export { createReach, openProxies, Unreachable, type Reach, type ReachOptions } from './reach.ts';
 export { objectionToUrl, parseSentUrl, type Sender, type UrlRules } from './url.ts';

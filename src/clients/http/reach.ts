@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { LookupFunction } from 'node:net';
-import type { Clock } from '../../core/model/index.ts';
+import { parsed, type Clock, type Parsed } from '../../core/model/index.ts';
+import type { Settings } from '../../core/settings/index.ts';
 import {
   addressIn,
   addressKind,
@@ -8,10 +9,13 @@ import {
   comparePrivacy,
   isListed,
   isLoopbackSpelling,
+  nameKind,
   parseAllowed,
   plainName,
+  unresolvedKind,
 } from './address.ts';
 import type { AddressKind, Allowed } from './address.ts';
+import type { Proxies, ProxySources } from './connection.ts';
 import { rememberAddresses, type Resolve } from './resolver.ts';
 
 /** What may be reached, as administrators and the place of this process decide. */
@@ -29,6 +33,8 @@ export interface ReachOptions {
   readonly loopback?: 'Allow' | 'Refuse';
   /** Whether hosts that were named may be at private addresses and in the cluster; default `Allow`. */
   readonly privateRegistries?: 'Allow' | 'Refuse';
+  /** Which hosts are reached through proxies; absent = none. */
+  readonly proxies?: Proxies | undefined;
   readonly now: Clock;
   /** Finds the addresses of names; default: the operating system. */
   readonly resolve?: Resolve;
@@ -43,19 +49,28 @@ export class Unreachable extends Error {}
 export interface Reach {
   /** What may be reached by name and port, for the rules of URLs. */
   readonly allowed: Allowed;
+  /** Which hosts are reached through proxies. */
+  readonly proxies: Proxies | undefined;
   /**
    * Judges a host that was named (an image reference, a setting). Resolves to the kind that its connections are kept under; rejects
-   * with {@link Unreachable}, or with the error of DNS.
+   * with {@link Unreachable}, or with the error of DNS. A proxy resolves names by itself (`isProxied`): addresses are judged that are
+   * written, and names by what they are.
    */
-  readonly named: (hostname: string) => Promise<AddressKind>;
-  /** Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. */
-  readonly sentBy: (sender: string, hostname: string) => Promise<AddressKind>;
-  /** Judges a host that a stranger named: it must be public, or allowed by an administrator. Otherwise as `named`. */
-  readonly foreign: (hostname: string) => Promise<AddressKind>;
+  readonly named: (hostname: string, isProxied?: boolean) => Promise<AddressKind>;
+  /**
+   * Judges a host that `sender` sends us to: it must not be more private than the sender is. Otherwise as `named`. Of a proxy's host
+   * the addresses are judged, too, that are known here.
+   */
+  readonly sentBy: (sender: string, hostname: string, isProxied?: boolean) => Promise<AddressKind>;
+  /** Judges a host that a stranger named: it must be public, or allowed by an administrator. Otherwise as `sentBy`. */
+  readonly foreign: (hostname: string, isProxied?: boolean) => Promise<AddressKind>;
   /** Whether a host can be judged without waiting for DNS. */
   readonly isKnown: (hostname: string) => boolean;
-  /** Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm. */
-  readonly lookup: (kind: AddressKind) => LookupFunction;
+  /**
+   * Finds addresses for a connection of this kind; another kind is an error, so that an answer of DNS that changed does no harm.
+   * Without a kind, for a proxy: administrators named it, and it may be anywhere.
+   */
+  readonly lookup: (kind?: AddressKind) => LookupFunction;
 }
 
 /** Kinds to which a host of each kind may send us. To the same host is no sending. Cluster services are named by administrators. */
@@ -83,14 +98,28 @@ export function createReach(options: ReachOptions): Reach {
     max: MAX_SENDERS,
   });
 
+  const judgedAt = (hostname: string, found: readonly string[]): readonly Judged[] =>
+    found.map((address) => {
+      const kind = kindOf(hostname, address);
+      return { address, kind, isAllowed: allowed.host(hostname) || allowed.address(address) };
+    });
   const resolved = async (hostname: string): Promise<readonly Judged[]> => {
     const literal = addressIn(hostname);
     const found = literal === undefined ? await addresses.of(hostname) : [literal];
     if (found.length === 0) throw new Unreachable(`${hostname} has no address`);
-    return found.map((address) => {
-      const kind = kindOf(hostname, address);
-      return { address, kind, isAllowed: allowed.host(hostname) || allowed.address(address) };
-    });
+    return judgedAt(hostname, found);
+  };
+  /** A name as it is written: a proxy finds its addresses. */
+  const spelled = (hostname: string): readonly Judged[] => {
+    const literal = addressIn(hostname);
+    if (literal !== undefined) return judgedAt(hostname, [literal]);
+    return [{ kind: unresolvedKind(plainName(hostname)), isAllowed: allowed.host(hostname) }];
+  };
+  /** Of a name that a proxy finds, what is known here counts besides: names inside of a network are often known to both. */
+  const known = async (hostname: string, isProxied = false): Promise<readonly Judged[]> => {
+    if (!isProxied) return resolved(hostname);
+    const found = addressIn(hostname) === undefined ? await addresses.soon(hostname) : [];
+    return [...spelled(hostname), ...judgedAt(hostname, found)];
   };
 
   /** How public a host is, by the most public address that it has had. */
@@ -99,9 +128,10 @@ export function createReach(options: ReachOptions): Reach {
     const name = plainName(hostname);
     const seen = senders.get(name);
     const kinds = judged.map(({ kind }) => kind);
+    const isNew = judged.some(({ address }) => address !== undefined);
     if (seen && at - seen.at < SENDER_MS) kinds.push(seen.kind);
     const kind = kinds.toSorted(comparePrivacy)[0] ?? 'public';
-    senders.set(name, { kind, at });
+    if (isNew) senders.set(name, { kind, at });
     return kind;
   };
 
@@ -117,32 +147,43 @@ export function createReach(options: ReachOptions): Reach {
     return pooledAs(judged);
   };
 
+  /** On any scheme, so that what is known of a host without its scheme errs to the stricter side. */
+  const isBehindProxy = (hostname: string): boolean =>
+    ['http', 'https'].some((scheme) => options.proxies?.of(new URL(`${scheme}://${hostname}`)) !== undefined);
+
   const namedKinds = (hostname: string): readonly AddressKind[] => [
     'public',
     ...(options.privateRegistries === 'Refuse' ? [] : (['private', 'cluster'] as const)),
     ...(options.loopback !== 'Refuse' && isLoopbackSpelling(hostname) ? (['loopback'] as const) : []),
   ];
 
-  const named = async (hostname: string): Promise<AddressKind> =>
-    permitted(hostname, await resolved(hostname), namedKinds(hostname));
+  const named = async (hostname: string, isProxied = false): Promise<AddressKind> => {
+    // TLS proves that it is the host that was named. Where private ones are refused, what is known here counts.
+    const isSpelled = isProxied && options.privateRegistries !== 'Refuse';
+    const judged = isSpelled ? spelled(hostname) : await known(hostname, isProxied);
+    return permitted(hostname, judged, namedKinds(hostname));
+  };
 
   return {
     allowed,
+    proxies: options.proxies,
     named,
-    foreign: async (hostname) => permitted(hostname, await resolved(hostname), ['public']),
+    foreign: async (hostname, isProxied) => permitted(hostname, await known(hostname, isProxied), ['public']),
     isKnown: (hostname) => addressIn(hostname) !== undefined || addresses.knows(hostname),
-    sentBy: async (sender, hostname) => {
-      if (plainName(sender) === plainName(hostname)) return named(hostname);
-      const from = publicness(sender, await resolved(sender));
-      return permitted(hostname, await resolved(hostname), FOLLOWED[from]);
+    sentBy: async (sender, hostname, isProxied) => {
+      if (plainName(sender) === plainName(hostname)) return named(hostname, isProxied);
+      // The owner of a name chooses what is known of it here; a proxy may have found another host. So the name counts alone.
+      const from = publicness(sender, isBehindProxy(sender) ? spelled(sender) : await resolved(sender));
+      return permitted(hostname, await known(hostname, isProxied), FOLLOWED[from]);
     },
     lookup:
       (kind) =>
       (hostname, { all }, callback) => {
         const found = async (): Promise<readonly { address: string; family: number }[]> => {
           const judged = await resolved(hostname);
-          if (pooledAs(judged) !== kind) throw new Error(`the addresses of ${hostname} have changed`);
-          return judged.map(({ address }) => withFamily(dial(address)));
+          if (kind !== undefined && pooledAs(judged) !== kind)
+            throw new Error(`the addresses of ${hostname} have changed`);
+          return judged.flatMap(({ address }) => (address === undefined ? [] : [withFamily(dial(address))]));
         };
         found().then(
           (addresses) => {
@@ -159,7 +200,8 @@ export function createReach(options: ReachOptions): Reach {
 }
 
 interface Judged {
-  readonly address: string;
+  /** Absent = not known here. */
+  readonly address?: string;
   readonly kind: AddressKind;
   /** An administrator named it. */
   readonly isAllowed: boolean;
@@ -188,11 +230,6 @@ function objection(hostname: string, kind: AddressKind): string {
   return `${hostname} is ${NAMES[kind]}; only an administrator can allow it, in registries.allowedAddresses`;
 }
 
-/** Names that the DNS of a cluster gives to services and pods, wherever they point to. */
-const CLUSTER_NAME = /(?:\.svc|\.cluster\.local)$/;
-/** The same under a domain that was chosen for the cluster; such a name may occur on the internet, too. */
-const MAYBE_CLUSTER_NAME = /\.(?:svc|pod)\./;
-
 /** Finds the kind of an address that a name has: the more private one of what the name and the address are. */
 function kindsOf(options: ReachOptions): (hostname: string, address: string) => AddressKind {
   const { apiServer, clusterRanges = [] } = options;
@@ -209,14 +246,6 @@ function kindsOf(options: ReachOptions): (hostname: string, address: string) => 
   };
 }
 
-function nameKind(name: string, byAddress: AddressKind, inPod: boolean): AddressKind {
-  if (addressIn(name) !== undefined) return 'public';
-  if (isLoopbackSpelling(name)) return 'loopback';
-  // In a pod a name of one label is a service of its namespace.
-  const maybe = MAYBE_CLUSTER_NAME.test(name) || (inPod && !name.includes('.'));
-  return CLUSTER_NAME.test(name) || (maybe && byAddress !== 'public') ? 'cluster' : 'public';
-}
-
 /**
  * The services of the cluster are in the range that the API server has the first address of. Its length is not known: the
  * usual 16 bits, or 20 where a public range is used (GKE), of which the rest belongs to others.
@@ -224,4 +253,18 @@ function nameKind(name: string, byAddress: AddressKind, inPod: boolean): Address
 function servicesNear(server: string): string {
   if (server.includes(':')) return `${server}/112`;
   return `${server}/${addressKind(server) === 'public' ? 20 : 16}`;
+}
+
+/** Reads which proxies there are; `undefined` = none, and nothing of them is loaded. No problem repeats the address, which may hold a login. */
+export async function openProxies(
+  settings: Settings['proxy'],
+  sources: ProxySources,
+): Promise<Parsed<Proxies | undefined>> {
+  const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY } = sources.environment;
+  const named = [settings.http, settings.https, http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY];
+  if (named.every((one = '') => one === '')) return parsed(undefined);
+  const { readProxies, shareProxies } = await import('./proxy.ts');
+  const proxies = await readProxies(settings, sources);
+  if (proxies.ok) shareProxies(proxies.value, sources);
+  return proxies;
 }

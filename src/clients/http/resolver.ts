@@ -24,6 +24,8 @@ const PATIENCE_MS = 300;
  * seconds: the other one is for names that are new.
  */
 const REFRESHES = 1;
+/** How long a name that DNS does not know is not asked for again where a proxy finds it, in milliseconds: networks change seldom. */
+const UNKNOWN_MS = 60_000;
 /** Names whose addresses are remembered. */
 const MAX_NAMES = 1_000;
 
@@ -35,6 +37,8 @@ const system: Resolve = async (hostname) =>
 export interface Addresses {
   /** Each name is looked up once for all who need it. */
   readonly of: Resolve;
+  /** The same without waiting for long, for names that need not be known here: none where DNS does not know them or is silent. Never rejects. */
+  readonly soon: Resolve;
   /** Whether addresses of a name are remembered, so that DNS is not waited for. */
   readonly knows: (hostname: string) => boolean;
 }
@@ -103,13 +107,24 @@ export function rememberAddresses(sources: AddressSources): Addresses {
     return known && now() - known.at < STALE_MS ? known : undefined;
   };
 
+  const of: Resolve = async (hostname) => {
+    const known = usable(hostname);
+    if (!known) return lookUp(hostname);
+    if (now() - known.tried < LIFETIME_MS) return known.addresses;
+    await refresh(hostname);
+    return usable(hostname)?.addresses ?? lookUp(hostname);
+  };
+  const unknown = new LRUCache<string, number>({ max: MAX_NAMES });
+  const none: readonly string[] = [];
+
   return {
-    of: async (hostname) => {
-      const known = usable(hostname);
-      if (!known) return lookUp(hostname);
-      if (now() - known.tried < LIFETIME_MS) return known.addresses;
-      await refresh(hostname);
-      return usable(hostname)?.addresses ?? lookUp(hostname);
+    of,
+    soon: async (hostname) => {
+      const isUnknown = now() - (unknown.get(hostname) ?? -UNKNOWN_MS) < UNKNOWN_MS;
+      if (isUnknown && !usable(hostname)) return none;
+      const found = await Promise.race([of(hostname).catch(() => none), wait(PATIENCE_MS).then(() => none)]);
+      if (found.length === 0) unknown.set(hostname, now());
+      return found;
     },
     knows: (hostname) => usable(hostname) !== undefined,
   };

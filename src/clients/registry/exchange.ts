@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { Pool, request, type Dispatcher } from 'undici';
-import { Unreachable, type AddressKind, type Reach } from '../http/index.ts';
+import { Unreachable, type AddressKind, type ProxyServer, type Reach } from '../http/index.ts';
 import { unlessAborted } from '../io/index.ts';
 import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
 import { fault, faultOfError } from './fault.ts';
@@ -100,20 +100,26 @@ export function openConnections(
       ? { signal, headersTimeout: stallMs, bodyTimeout: stallMs }
       : { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
   /** Where it is connected to is decided before anything waits or is sent. */
-  const judged = async (call: Call, { url, sender, isForeign }: Ask): Promise<AddressKind> => {
+  const judged = async (call: Call, { url, sender, isForeign }: Ask): Promise<Way> => {
     const { hostname, host } = url;
     const { hostname: own } = call.endpoint;
+    const proxy = reach.proxies?.of(url);
+    const isProxied = proxy !== undefined;
     const judge = () => {
-      if (isForeign) return reach.foreign(hostname);
-      return hostname === own ? reach.named(hostname) : reach.sentBy(sender ?? own, hostname);
+      if (isForeign) return reach.foreign(hostname, isProxied);
+      return hostname === own
+        ? reach.named(hostname, isProxied)
+        : reach.sentBy(sender ?? own, hostname, isProxied);
     };
-    const isKnown = [hostname, sender ?? own].every(reach.isKnown);
+    const isKnown = isProxied || [hostname, sender ?? own].every(reach.isKnown);
     const kind = isKnown ? judge() : lookUp(call, judge);
-    return kind.catch((error: unknown) => {
-      if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
-      const isOwn = hostname === own && !isForeign;
-      throw fault(call, isOwn ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
-    });
+    return kind
+      .then((found) => ({ kind: found, proxy }))
+      .catch((error: unknown) => {
+        if (!(error instanceof Unreachable)) throw faultOfError(call, host, error);
+        const isOwn = hostname === own && !isForeign;
+        throw fault(call, isOwn ? 'AddressRefused' : 'UntrustedEndpoint', error.message);
+      });
   };
   const lookUp = async (call: Call, judge: () => Promise<AddressKind>): Promise<AddressKind> => {
     const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)]);
@@ -130,11 +136,11 @@ export function openConnections(
       call.onRequest?.();
     };
     const length = isStream(body) ? { 'content-length': String(body.length) } : {};
-    const kind = await judged(call, ask);
+    const way = await judged(call, ask);
     const release = await slotFor(call, url);
     try {
       const response = await request(url, {
-        dispatcher: poolOf(call).to(url, kind),
+        dispatcher: poolOf(call).to(url, way),
         opaque: release,
         method,
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
@@ -183,9 +189,15 @@ const releasing: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (option
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
 
+/** How a host is reached: the kind of its addresses, and the proxy before it. */
+interface Way {
+  readonly kind: AddressKind;
+  readonly proxy: ProxyServer | undefined;
+}
+
 /** The connections of one kind. */
 interface Pools {
-  readonly to: (url: URL, kind: AddressKind) => Dispatcher;
+  readonly to: (url: URL, way: Way) => Dispatcher;
   readonly destroy: () => Promise<void>;
 }
 
@@ -201,18 +213,26 @@ function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connec
     (ca ?? '') === '' ? undefined : createSecureContext({ ca: [...getCACertificates('default'), ca ?? ''] });
   return (connections) => {
     const all = new Set<Pool>();
-    const open = (origin: string, kind: AddressKind): Open => {
+    const limits = {
+      connections,
+      allowH2: false, // one request per connection keeps the cap honest and aborts cheap
+      headersTimeout: 0, // the limits of each request say what holds
+      bodyTimeout: 0,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
+    };
+    const openDirect = (origin: string, kind: AddressKind): Open => {
+      // The name stays the name of the certificate; the addresses are those that were judged.
       const pool = new Pool(origin, {
-        connections,
-        allowH2: false, // one request per connection keeps the cap honest and aborts cheap
-        headersTimeout: 0, // the limits of each request say what holds
-        bodyTimeout: 0,
-        keepAliveMaxTimeout: MAX_IDLE_MS,
-        // The name stays the name of the certificate; the addresses are those that were judged.
+        ...limits,
         connect: { timeout, secureContext, lookup: reach.lookup(kind) },
       });
+      return { pool, dispatcher: pool };
+    };
+    const open = (origin: string, { kind, proxy }: Way): Open => {
+      const how = { timeout, secureContext, lookup: reach.lookup(), options: limits };
+      const { pool, dispatcher } = proxy?.open(origin, how) ?? openDirect(origin, kind);
       all.add(pool);
-      return { pool, dispatcher: pool.compose(releasing) };
+      return { pool, dispatcher: dispatcher.compose(releasing) };
     };
     const close = async (pool: Pool): Promise<void> => {
       await pool.close().catch(() => undefined); // it was destroyed meanwhile
@@ -224,9 +244,9 @@ function poolsOf(reach: Reach, ca: string | undefined, timeout: number): (connec
     });
     return {
       // A connection that was made under one judgement is not used under another.
-      to: ({ origin }, kind) => {
-        const key = `${kind} ${origin}`;
-        const opened = kept.get(key) ?? open(origin, kind);
+      to: ({ origin }, way) => {
+        const key = `${way.proxy ? 'proxied' : way.kind} ${origin}`;
+        const opened = kept.get(key) ?? open(origin, way);
         kept.set(key, opened);
         return opened.dispatcher;
       },

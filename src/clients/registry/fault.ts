@@ -1,5 +1,5 @@
 import { errorCode, Fault, type ReasonCode } from '../../core/model/index.ts';
-import { certificateProblem } from '../http/index.ts';
+import { certificateProblem, ProxyFailure } from '../http/index.ts';
 import type { Answer, Call } from './call.ts';
 
 /** What a fault needs to know of the call that met it. Whatever is not part of a copy stands at its beginning. */
@@ -64,6 +64,7 @@ export function faultOfError(call: Doing & Pick<Call, 'signal'>, host: string, e
     fault(call, 'RegistryUnavailable', detail, { cause: error, transient });
   if (error instanceof Error && error.name === 'TimeoutError')
     return unavailable(`${host} did not answer in time`);
+  if (error instanceof ProxyFailure) return unavailable(`${host}: ${error.message}`, error.transient);
   const code = errorCode(error);
   if (STALLS.has(code)) return unavailable(`${host} has fallen silent`);
   const tls = tlsProblem(code);

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
-import { Agent, request } from 'undici';
+import { createSecureContext, rootCertificates } from 'node:tls';
+import { Agent, request, type Dispatcher } from 'undici';
 import * as z from 'zod';
 import { errorCode, Fault, parseJson } from '../../core/model/index.ts';
+import type { Proxies } from '../http/index.ts';
 import { readAtMost, runProgram, type Ending, type Program } from '../io/index.ts';
 
 /** Most bytes read of what Trivy prints: the reports of the worst images have a few million. */
@@ -116,7 +117,8 @@ export interface About {
   readonly databaseUpdatedAt?: Date;
 }
 
-type ServerQuestion = Pick<TrivyCall, 'operation' | 'signal'> & Readonly<{ serverUrl: string; ca: string }>;
+type ServerQuestion = Pick<TrivyCall, 'operation' | 'signal'> &
+  Readonly<{ serverUrl: string; ca: string; reach?: { readonly proxies?: Proxies | undefined } | undefined }>;
 
 /** Longest time for the one small answer of a server, in milliseconds. */
 const SERVER_TIMEOUT_MS = 10_000;
@@ -151,11 +153,11 @@ export async function askServer(question: ServerQuestion): Promise<About> {
 }
 
 /** The body of a good answer; nothing for any other. */
-async function get({ serverUrl, ca, signal }: ServerQuestion): Promise<Uint8Array> {
+async function get({ serverUrl, ca, signal, reach }: ServerQuestion): Promise<Uint8Array> {
   const url = new URL(`${serverUrl.replace(/\/+$/, '')}/version`);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
-  const dispatcher = new Agent({ connect: { ca: ca === '' ? undefined : [...rootCertificates, ca] } });
+  const { dispatcher, close } = connectionsTo(url, ca, reach?.proxies);
   try {
     const { statusCode, body } = await request(url, {
       dispatcher,
@@ -166,6 +168,17 @@ async function get({ serverUrl, ca, signal }: ServerQuestion): Promise<Uint8Arra
     if (answer === undefined) throw new Error('a long answer');
     return statusCode === 200 ? answer : new Uint8Array();
   } finally {
-    await dispatcher.destroy();
+    await close();
   }
+}
+
+function connectionsTo(
+  url: URL,
+  ca: string,
+  proxies: Proxies | undefined,
+): { readonly dispatcher: Dispatcher; readonly close: () => Promise<void> } {
+  const secureContext = ca === '' ? undefined : createSecureContext({ ca: [...rootCertificates, ca] });
+  const through = proxies?.of(url)?.open(url.origin, { timeout: SERVER_TIMEOUT_MS, secureContext });
+  const dispatcher = through?.dispatcher ?? new Agent({ connect: { secureContext } });
+  return { dispatcher, close: () => (through?.pool ?? dispatcher).destroy() };
 }

@@ -147,9 +147,11 @@ function isPassed(name: string): boolean {
 
 /** Secrets among what is passed on, so that they can be kept out of messages. */
 export function secretsIn(environment: Environment): readonly string[] {
-  return Object.entries(environment).flatMap(([name, value]) =>
-    value !== undefined && isPassed(name) && /TOKEN$|SECRET|PASSWORD|ACCESS_KEY$/.test(name) ? [value] : [],
-  );
+  return Object.entries(environment).flatMap(([name, value = '']) => {
+    if (/_proxy$/i.test(name)) return /:\/\/[^/@]*?:([^/@]+)@/.exec(value)?.slice(1) ?? [];
+    const isSecret = /TOKEN$|SECRET|PASSWORD|ACCESS_KEY$/.test(name);
+    return value !== '' && isPassed(name) && isSecret ? [value] : [];
+  });
 }
 
 /** The key of Docker Hub in Docker configs, from the days of its first API. */

@@ -117,7 +117,8 @@ function isForeign(options: WithServer, other: WithServer): other is Required<Wi
 
 /** A server that a promotion names must not be an internal service, which would receive what is scanned. */
 async function judgeServer(reach: Reach, operation: string, serverUrl: string): Promise<void> {
-  await reach.named(new URL(serverUrl).hostname).catch((error: unknown) => {
+  const url = new URL(serverUrl);
+  await reach.named(url.hostname, reach.proxies?.of(url) !== undefined).catch((error: unknown) => {
     if (error instanceof Unreachable) throw failed(operation, error.message, { transient: false });
     // What DNS cannot answer now is for the scanner to meet.
   });
@@ -170,11 +171,11 @@ async function reportIn(
 
 /** Of the one that judges: the server, or this Trivy after its database was updated. */
 async function learnAbout(line: Line, calling: Calling, updates: Job['updates']): Promise<About> {
-  const { serverUrl, ca = '', offline } = line;
+  const { serverUrl, ca = '', offline, reach } = line;
   const { operation, command } = calling;
   // What a jar is, is looked up here also when a server judges.
   if (!offline && line.databases?.java !== undefined) await updates.java();
-  if (serverUrl !== undefined) return askServer({ ...calling, serverUrl, ca });
+  if (serverUrl !== undefined) return askServer({ ...calling, serverUrl, ca, reach });
   if (!offline) await updates.vulnerabilities();
   const about = await askTrivy({ ...calling, args: versionArguments(line) });
   if (about?.databaseUpdatedAt !== undefined) return about;

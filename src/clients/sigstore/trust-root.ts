@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
-import { getTrustedRoot } from '@sigstore/tuf';
 import * as z from 'zod';
 import {
   cutText,
@@ -194,6 +193,8 @@ const RETRIES = 2;
 export async function refreshPublicGoodRoot(options: RefreshOptions): Promise<Parsed<TrustRoot>> {
   const { cachePath, mirrorURL, rootPath, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
   const source = { cachePath, mirrorURL, rootPath, timeout: timeoutMs, retry: { retries } };
+  // It reads the variables of proxies when it is loaded, and they may come from settings.
+  const { getTrustedRoot } = await import('@sigstore/tuf');
   const root = await getTrustedRoot(source).catch((cause: unknown) => {
     throw new Fault({
       // The message of the library may hold the address, and with it a login: only its code is repeated.

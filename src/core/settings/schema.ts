@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { parseWith, type Parsed } from '../model/index.ts';
 import { audit, certificates, cluster, selfTest, workloadKind } from './schema/controller.ts';
 import { events } from './schema/events.ts';
-import { budgets, credentials, memory, registries, trust } from './schema/evidence.ts';
+import { budgets, credentials, memory, proxy, registries, trust } from './schema/evidence.ts';
 import { gate } from './schema/gate.ts';
 import { block, dnsName, firstOfItsName, listen, milliseconds, path } from './schema/parts.ts';
 import { promotions, scanner, signing } from './schema/promotions.ts';
@@ -31,6 +31,7 @@ const schema = z.strictObject({
   /** What happens to images that no policy covers. Allow: a new install refuses no image that no policy names. */
   unmatchedImages: z.enum(['Allow', 'Warn', 'Deny']).default('Allow'),
   registries,
+  proxy,
   memory,
   budgets,
   trust,

@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { createFetch, createReach, Unreachable } from '../../../src/clients/http/index.ts';
+import { startProxy } from '../../support/registry/proxy.ts';
+import { proxiesOf } from './proxies.ts';
 
 describe('documents that an issuer names', () => {
   let server: Server;
@@ -48,4 +50,25 @@ describe('documents that an issuer names', () => {
       expect(asked).to.equal(0);
     });
   }
+
+  it('come through the proxy, those of the issuer and those of the hosts that it names', async () => {
+    const proxy = await startProxy({ route: () => port });
+    const { proxies } = await proxiesOf({ HTTP_PROXY: proxy.url });
+    const reach = createReach({
+      now: () => new Date(0),
+      proxies,
+      resolve: (name) => Promise.resolve([name.startsWith('inside') ? '10.0.0.9' : '203.0.113.5']),
+    });
+    const fetch = createFetch(reach);
+    const how = { redirect: 'error', credentials: 'omit', signal: AbortSignal.timeout(20_000) } as const;
+    const issuer = 'http://issuer.example.com';
+    const status = await fetch(`${issuer}/keys`, { ...how, headers: { accept: 'application/json' } }, issuer);
+    expect(status).to.have.property('status', 200);
+    for (const url of ['http://10.0.0.1/keys', 'http://inside.example.com/keys'])
+      expect(
+        await fetch(url, { ...how, headers: {} }, issuer).catch((thrown: unknown) => thrown),
+      ).to.be.instanceOf(Unreachable);
+    await proxy.close();
+    expect(proxy.seen).to.deep.equal([`GET ${issuer}/keys`]);
+  });
 });

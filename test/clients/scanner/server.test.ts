@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Fault } from '../../../src/core/model/index.ts';
+import { startProxy } from '../../support/registry/proxy.ts';
+import { proxiesOf } from '../http/proxies.ts';
 import { IMAGE, patient, program, removePrograms, trivy } from './fixture.ts';
 
 describe('a Trivy server', () => {
@@ -46,6 +48,19 @@ describe('a Trivy server', () => {
     await trivy(command, { serverUrl }).scan(IMAGE, patient());
     await trivy(command, { serverUrl: serverUrl.replace('://', '://acme:p%40ss@') }).scan(IMAGE, patient());
     expect(asked).to.deep.equal([undefined, `Basic ${Buffer.from('acme:p@ss').toString('base64')}`]);
+  });
+
+  it('is asked through the proxy, also where a promotion names it', async () => {
+    const { command, scans } = await program();
+    const port = Number(new URL(await serve(200, ABOUT)).port);
+    const proxy = await startProxy({ route: () => port });
+    const { proxies } = await proxiesOf({ HTTP_PROXY: proxy.url });
+    const serverUrl = 'http://scanner.corp-only.example:4954';
+    const { as } = trivy(command, { reach: { now: () => new Date(), proxies } });
+    await as({ serverUrl })(IMAGE, patient());
+    await proxy.close();
+    expect(proxy.seen).to.deep.equal([`GET ${serverUrl}/version`]);
+    expect(await scans()).to.have.length(1);
   });
 
   it('of a promotion replaces the one in the settings, and never receives its token', async () => {

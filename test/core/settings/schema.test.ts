@@ -45,6 +45,7 @@ describe('parseSettings', () => {
       ...[
         'unmatchedImages',
         'registries',
+        'proxy',
         'memory',
         'budgets',
         'trust',

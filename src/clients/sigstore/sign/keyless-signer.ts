@@ -1,15 +1,8 @@
 import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { type Bundle, bundleToJSON } from '@sigstore/bundle';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
-import {
-  DSSEBundleBuilder,
-  FulcioSigner,
-  MessageSignatureBundleBuilder,
-  RekorWitness,
-  type Signer,
-  TSAWitness,
-  type Witness,
-} from '@sigstore/sign';
+import type * as Library from '@sigstore/sign';
+import type { Signer, TSAWitness, Witness } from '@sigstore/sign';
 import * as z from 'zod';
 import {
   errorCode,
@@ -87,25 +80,42 @@ function urlProblems(path: string, text: string | undefined): readonly Problem[]
 function signerWith(subject: string, token: string, options: KeylessOptions): ArtifactSigner {
   const { fulcioURL, rekorURL, tsaURL, timeoutMs = TIMEOUT_MS, retries = RETRIES } = options;
   const asking: Asking = { retry: retries, timeout: timeoutMs };
-  const authority =
-    tsaURL === undefined ? undefined : new TSAWitness({ tsaBaseURL: bare(tsaURL), ...asking });
-  const log =
-    rekorURL === undefined ? undefined : new RekorWitness({ rekorBaseURL: bare(rekorURL), ...asking });
-  const witnesses: Witness[] = [log, authority].filter((one) => one !== undefined);
-  const signer = createCertifiedKey(bare(fulcioURL), token, asking);
-  const seal = (statement: Statement | WrittenStatement): Promise<Bundle> =>
-    new DSSEBundleBuilder({ signer, witnesses }).create({
-      data: payloadOf(statement),
-      type: STATEMENT_PAYLOAD_TYPE,
+  // It reads the variables of proxies when it is loaded, and they may come from settings.
+  let opening: Promise<Opened> | undefined;
+  const opened = (): Promise<Opened> => (opening ??= open());
+  const open = async (): Promise<Opened> => {
+    const library = await import('@sigstore/sign');
+    const authority =
+      tsaURL === undefined ? undefined : new library.TSAWitness({ tsaBaseURL: bare(tsaURL), ...asking });
+    const log =
+      rekorURL === undefined
+        ? undefined
+        : new library.RekorWitness({ rekorBaseURL: bare(rekorURL), ...asking });
+    const witnesses: Witness[] = [log, authority].filter((one) => one !== undefined);
+    const signer = createCertifiedKey(library.FulcioSigner, {
+      fulcioBaseURL: bare(fulcioURL),
+      token,
+      asking,
     });
+    const parts = { signer, witnesses };
+    return {
+      authority,
+      seal: (statement) =>
+        new library.DSSEBundleBuilder(parts).create({
+          data: payloadOf(statement),
+          type: STATEMENT_PAYLOAD_TYPE,
+        }),
+      sealBytes: (data) => new library.MessageSignatureBundleBuilder(parts).create({ data }),
+    };
+  };
   return {
     name: subject,
     signImage: (image, annotations, signal) =>
       signing(`sign ${nameOf(image)}@${image.digest}`, signal, async () => {
         const layer = simpleSigningPayload(image, annotations);
+        const { seal, sealBytes } = await opened();
         const bundle = await seal(signStatementAbout(image, annotations));
-        const builder = new MessageSignatureBundleBuilder({ signer, witnesses });
-        const signed = await builder.create({ data: layer });
+        const signed = await sealBytes(layer);
         const attached = attachedAnnotations(signed, timestampOf(signed));
         return {
           bundle: jsonBytes(bundleToJSON(bundle)),
@@ -115,6 +125,7 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
       }),
     signStatement: (statement, signal) =>
       signing(`sign a statement of type ${statement.predicateType}`, signal, async () => {
+        const { authority, seal } = await opened();
         const bundle = await seal(statement);
         const payload = payloadOf(statement);
         const layer = await withPayload(emptyEnvelope(signatureOf(bundle)), payload);
@@ -126,6 +137,13 @@ function signerWith(subject: string, token: string, options: KeylessOptions): Ar
         };
       }),
   };
+}
+
+/** What signs and records, once the library is loaded. */
+interface Opened {
+  readonly authority: TSAWitness | undefined;
+  readonly seal: (statement: Statement | WrittenStatement) => Promise<Bundle>;
+  readonly sealBytes: (data: Buffer) => Promise<Bundle>;
 }
 
 /** How servers are asked: retries and time limit of each request, in milliseconds. */
@@ -140,7 +158,14 @@ type Certified = Readonly<{ key: KeyObject; certificate: string }>;
  * Signs with a key that is never stored, certified by Fulcio for the bearer of the token. One certificate serves every signature
  * of its few minutes: a run of many images would otherwise use up what an authority grants.
  */
-function createCertifiedKey(fulcioBaseURL: string, token: string, asking: Asking): Signer {
+function createCertifiedKey(
+  FulcioSigner: (typeof Library)['FulcioSigner'],
+  {
+    fulcioBaseURL,
+    token,
+    asking,
+  }: { readonly fulcioBaseURL: string; readonly token: string; readonly asking: Asking },
+): Signer {
   const identityProvider = { getToken: () => Promise.resolve(token) };
   const certify = async (): Promise<Lasting<Certified>> => {
     const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { address, block, DAY_MS, host, milliseconds, path, range, serverUrl } from './parts.ts';
+import { address, block, DAY_MS, host, milliseconds, noProxyEntry, path } from './parts.ts';
+import { proxyUrl, range, serverUrl } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
 
@@ -82,6 +83,23 @@ export const registries = block({
   waitingPerNamespace: z.int().min(1).max(100_000).default(1_000),
   /** One request to a registry. Below the API server's default webhook timeout, so that a retry may still fit. */
   requestTimeoutMs: milliseconds.default(5_000),
+});
+
+/** HTTP proxies on the way to registries, token services, Sigstore, issuers, clouds and the databases of scanners. */
+export const proxy = block({
+  /** For http; empty = none. Absent = what the variable `HTTP_PROXY` says. */
+  http: proxyUrl.optional(),
+  /** For https; empty = none. Absent = what the variable `HTTPS_PROXY` says. */
+  https: proxyUrl.optional(),
+  /**
+   * What is reached without a proxy, as in `NO_PROXY`, which counts while this is absent: `corp.example`, `.corp.example`,
+   * `registry.corp.example:5000`, `10.0.0.0/8`, `*`. Loopback, the API server and names of the cluster always are.
+   */
+  noProxy: z.array(noProxyEntry).max(256).optional(),
+  /** PEM files with authorities of proxies that speak TLS, trusted besides the system's. */
+  caFiles: z.array(path).default([]),
+  /** File with the login for the proxies of these settings, as `name:password`. */
+  loginFile: path.optional(),
 });
 
 export const memory = block({

@@ -22,6 +22,23 @@ export const issuer = serverUrl
   .max(1_024)
   .refine((url) => url.startsWith('https://') || LOOPBACK.test(url), 'is not https');
 
+/** The address of an HTTP proxy without a login, which has a file of its own; empty = none. */
+export const proxyUrl = z
+  .string()
+  .refine((text) => text === '' || (/^https?:\/\/[^/?#@]+\/?$/.test(text) && URL.canParse(text)), {
+    error: 'is not the address of a proxy such as http://proxy.example.com:3128, without a login',
+  });
+
+/** One entry of `NO_PROXY`. A range has to be one: a typing error would lead to a proxy what is meant to stay here. */
+export const noProxyEntry = z
+  .string()
+  .max(253)
+  .regex(/^[^\s,]+$/, 'is not one host, domain, address or range')
+  .refine(
+    (text) => !text.includes('/') || range.safeParse(text).success,
+    'is not a range such as 10.0.0.0/8',
+  );
+
 /** A registry host with optional port, as in an image reference. */
 export const host = z
   .string()
