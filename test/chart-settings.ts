@@ -26,6 +26,7 @@ export const SETTINGS = {
     waitingPerNamespace: 1,
     requestTimeoutMs: 1,
   },
+  proxy: { http: '', https: 'http://a.example', noProxy: ['10.0.0.0/8'], caFiles: ['/ca'], loginFile: '/l' },
   budgets: { bytesInFlight: 33_554_432, namespaceBytesPerMinute: 1_073_741_824 },
   memory: { foundMs: 1, absentMs: 1, unknownMs: 1, maxFacts: 1, maxBytes: 1, loadTimeoutMs: 1 },
   trust: { refresh: { cache: '/cache', mirror: 'https://tuf.example.com', root: '/root.json', everyMs: 1 } },
