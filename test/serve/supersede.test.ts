@@ -50,6 +50,27 @@ describe('a promotion that supersedes', () => {
     expect(await successors([...others, '1.4.2'])).to.deep.equal(['1.4.2', '1.4.2', '', '', '', '']);
   });
 
+  for (const [scheme, marked] of [
+    ['Semver', ''],
+    ['Any', '2024.1.3'],
+  ])
+    it(`P46 marks a version ${marked === '' ? 'not ' : ''}by one that begins with a year, with scheme ${scheme}`, async () => {
+      for (const tag of ['2.0.0', '2024.1.3']) await push('quarantine/app', tag, LTS);
+      await run({ tags: { semver: ['*'], scheme } });
+      expect(await successors(['2.0.0', '2024.1.3'])).to.deep.equal([marked, '']);
+    });
+
+  for (const [suffix, marks] of [
+    ['Newer', ['1.4.2-10', '1.4.2-10', '1.4.2-10', '']],
+    ['Prerelease', ['', '', '', '']],
+  ] as const)
+    it(`P46 reads builds of a version with suffix ${suffix}`, async () => {
+      const tags = ['1.4.2', '1.4.2-2', '1.4.2-9', '1.4.2-10'];
+      for (const tag of tags) await push('quarantine/app', tag);
+      await run({ tags: { include: ['.'], suffix } });
+      expect(await successors(tags)).to.deep.equal(marks);
+    });
+
   for (const maxParallelImages of [1, 8])
     it(`marks all images of a line except the newest, in whatever order they arrive (${String(maxParallelImages)} at a time)`, async () => {
       for (const tag of ['2.0.0', '3.0.0', '4.0.0']) await push('quarantine/app', tag, LTS);

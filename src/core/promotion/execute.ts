@@ -76,6 +76,7 @@ export function createExecution(parts: ExecutionParts): Execution {
       if (dryRun) return planned.map(plannedResult);
       // In the time of the run: one image that ends must not end the list of the others.
       const listTags = sourceTags && (() => sourceTags(signal));
+      const tagsOf = tagsIn(planned);
       const requests = new Map<string, number>();
       const counter = (tag: string) => () => void requests.set(tag, (requests.get(tag) ?? 0) + 1);
       const arrivedAs = spec.mirror ? 'Mirrored' : 'Promoted';
@@ -95,7 +96,7 @@ export function createExecution(parts: ExecutionParts): Execution {
           ...{ arrivedAs, pause, clock, progress: reporting, report },
           steps: (one) =>
             stepsFor(one, {
-              ...{ ...parts, progress, approvals, sourceTags: listTags },
+              ...{ ...parts, progress, approvals, sourceTags: listTags, tagsOf },
               ...watched?.(counter(one.tag)),
             }),
           taskOf: (one) => ({
@@ -139,6 +140,15 @@ function listedOnce(source: StepParts['source'], from: ImageRef): ListTags {
     });
     return known;
   };
+}
+
+/** The tags of a plan by their digest: those that go, or have come through the promotion before. */
+function tagsIn(planned: readonly PlannedImage[]): NonNullable<StepParts['tagsOf']> {
+  const going = planned.filter(
+    ({ action, ungated }) => action === 'UpToDate' || (action === 'Move' && !ungated),
+  );
+  const byDigest = Map.groupBy(going, ({ digest }) => digest);
+  return (digest) => (byDigest.get(digest) ?? []).map(({ tag }) => tag);
 }
 
 function asArrived(planned: PlannedImage): PlannedImage {

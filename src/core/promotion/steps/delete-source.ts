@@ -28,7 +28,7 @@ export function deleteSourceStep(parts: StepParts): Step {
     if (!isThere && (await source.tagDigest(image, signal)) !== undefined) return { status: 'skipped' };
     if (isThere && now !== digest) return leave('its tag has moved at the source');
     const nodes = await goingOf(task, parts, { graph, isThere }, signal);
-    return typeof nodes === 'string' ? leave(nodes) : deleteAll(image, nodes, source, signal);
+    return deleteOr(nodes, image, source, signal);
   });
 }
 
@@ -41,7 +41,18 @@ export async function deleteRest(
   const planned = { tag: '', digest: image.digest, expected: image.digest } as const;
   const task = { image, to: pin(parts.to, image.digest), planned };
   const nodes = await goingOf(task, parts, { graph: undefined, isThere: false }, signal);
-  if (typeof nodes !== 'string') await deleteAll(image, nodes, parts.source, signal);
+  await deleteOr(nodes, image, parts.source, signal);
+}
+
+/** Deletes what is to go; says why nothing is, and nothing of what goes with another tag. */
+async function deleteOr(
+  nodes: Awaited<ReturnType<typeof goingOf>>,
+  image: PinnedRef,
+  source: TargetRegistry,
+  signal: AbortSignal,
+): Promise<StepOutcome> {
+  if (!nodes) return { status: 'skipped' };
+  return typeof nodes === 'string' ? leave(nodes) : deleteAll(image, nodes, source, signal);
 }
 
 /** An image that has arrived has not failed because its source stays: the result only says so. */
@@ -60,7 +71,7 @@ function keptBy(graph: Graph): string | undefined {
   return leftLayers(graph).length > 0 ? NO_LAYERS : undefined;
 }
 
-type Parts = Pick<StepParts, 'source' | 'target' | 'spec'>;
+type Parts = Pick<StepParts, 'source' | 'target' | 'spec' | 'tagsOf'>;
 
 /** An image that is to be deleted. */
 type Leaving = Pick<ImageTask, 'image' | 'to'> & { readonly planned: Pick<ImageTask['planned'], 'expected'> };
@@ -68,26 +79,69 @@ type Leaving = Pick<ImageTask, 'image' | 'to'> & { readonly planned: Pick<ImageT
 /** What is known of an image before it is deleted; `isThere` = the source still has it. */
 type Known = Pick<Learned, 'graph'> & { readonly isThere: boolean };
 
-/** What is to be deleted, or why nothing is. */
+/** What is to be deleted, or why nothing is; `undefined` = it goes with another of its tags, which is still on its way. */
 async function goingOf(
   task: Leaving,
   parts: Parts,
   known: Known,
   signal: AbortSignal,
-): Promise<readonly SourceNode[] | string> {
+): Promise<readonly SourceNode[] | string | undefined> {
   const { isThere, graph } = known;
   const lack = await lackAtTarget(task, parts, known, signal);
   if (lack !== undefined) return lack;
   const nodes = await closureOf(task, parts, signal);
   if (!nodes) return `more than ${String(MAX_CLOSURE)} manifests belong to it`;
   if (!isThere && !graph && !(await hasArrived(nodes, task, parts, signal))) return NOT_WHOLE;
-  // As late as possible: a tag that another client sets meanwhile keeps the image.
-  const holders = await otherHolders(task.image, { source: parts.source, isThere }, signal);
-  if (!holders) return 'its tags cannot be listed';
+  return unheld(nodes, { task, isThere }, parts, signal);
+}
+
+/** Of what belongs to an image, what no other tag holds; as late as possible: a tag that another client sets meanwhile keeps it. */
+async function unheld(
+  nodes: readonly SourceNode[],
+  { task, isThere }: { readonly task: Leaving; readonly isThere: boolean },
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<readonly SourceNode[] | string | undefined> {
+  const also = parts.tagsOf?.(task.image.digest) ?? [];
+  const besides = await arrivedTags(also, task, parts, signal);
+  const holders = await otherHolders(task.image, { source: parts.source, isThere, besides }, signal);
+  if (!holders)
+    return (await isTakenAlong(task, also, parts, signal)) ? undefined : 'its tags cannot be listed';
   const others = holders.get(task.image.digest) ?? [];
   if (others.length === 0) return withoutHeld(nodes, holders);
+  if (others.every((tag) => also.includes(tag))) return undefined;
   const [tags, point] = others.length === 1 ? ['tag', 'points'] : ['tags', 'point'];
   return `SourceShared: ${tags} ${others.join(', ')} still ${point} to it`;
+}
+
+/** Whether another tag of the run has taken the image along since it was seen. */
+async function isTakenAlong(
+  { image: { registry, repository, tag } }: Leaving,
+  tags: readonly string[],
+  { source }: Parts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isShared = tags.some((one) => one !== tag);
+  return isShared && (await source.tagDigest({ registry, repository, tag }, signal)) === undefined;
+}
+
+/** Which of these tags of an image have arrived: the target has each of them, and at the source none has moved since. */
+async function arrivedTags(
+  tags: readonly string[],
+  { image, to, planned }: Leaving,
+  { source, target }: Parts,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const arrived = new Set<string>();
+  for (const tag of tags.filter((one) => one !== image.tag)) {
+    const place = { registry: image.registry, repository: image.repository, tag };
+    const [there, here] = await Promise.all([
+      source.tagDigest(place, signal),
+      target.tagDigest({ registry: to.registry, repository: to.repository, tag }, signal),
+    ]);
+    if (there === image.digest && here === planned.expected) arrived.add(tag);
+  }
+  return arrived;
 }
 
 /** What the target lacks of an image; of one that is gone at the source, only its tag can be compared. */

@@ -97,13 +97,20 @@ async function nodeOf(
   return { digest: image.digest, about };
 }
 
+/** `isThere` = the image is there under its own tag; `besides` = tags that go with it, and hold nothing back. */
+interface Holding {
+  readonly source: TargetRegistry;
+  readonly isThere: boolean;
+  readonly besides: ReadonlySet<string>;
+}
+
 /**
  * The other tags of the source by the digests that they hold: their image, and all of their index at any depth. `undefined` when
  * they cannot be learned: a list that lacks a tag which is there may lack others.
  */
 export async function otherHolders(
   { registry, repository, tag: own = '' }: PinnedRef,
-  { source, isThere }: { readonly source: TargetRegistry; readonly isThere: boolean },
+  { source, isThere, besides }: Holding,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Digest, readonly string[]> | undefined> {
   const place = { registry, repository };
@@ -111,7 +118,7 @@ export async function otherHolders(
   if (!tags || (isThere && !tags.includes(own))) return undefined;
   const holders = new Map<Digest, string[]>();
   const limit = pLimit(AT_ONCE);
-  const others = tags.filter((tag) => tag !== own && !namesNoImage(tag));
+  const others = tags.filter((tag) => tag !== own && !besides.has(tag) && !namesNoImage(tag));
   const held = await Promise.all(others.map((tag) => limit(() => heldBy({ ...place, tag }, source, signal))));
   others.forEach((tag, index) => {
     for (const digest of held[index] ?? []) holders.set(digest, [...(holders.get(digest) ?? []), tag]);

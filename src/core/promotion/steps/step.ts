@@ -95,6 +95,8 @@ export interface StepParts {
   readonly refusedToDelete?: (side: 'source' | 'target', signal: AbortSignal) => Promise<Reason | undefined>;
   /** The tags of the source, read once for all images; absent = each image reads them anew. */
   readonly sourceTags?: ListTags | undefined;
+  /** Tags of the run that have a digest at the source, and go or have gone to the target. */
+  readonly tagsOf?: (digest: Digest) => readonly string[];
   readonly clock: Clock;
   readonly progress: Progress;
   /** Judges an image by the named policies, their quarantine flags not asked. */

@@ -3,9 +3,9 @@ import { pin, type Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
-import type { PromoteSpec } from '../schema.ts';
+import type { PromoteSpec, TagSelection } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
-import { compareNewestFirst, parseTagVersion, type TagVersion } from '../selection/versions.ts';
+import { compareNewestFirst, parseTagVersion, schemeOf, type TagVersion } from '../selection/versions.ts';
 import { markEach, nodesAt } from './nodes.ts';
 import { step, type Step, type StepParts } from './step.ts';
 import { attach, referrersAt } from './write.ts';
@@ -24,17 +24,17 @@ const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];
  * supersede and are superseded: moving tags follow by themselves.
  */
 export function supersedeStep(
-  { target, startedAt }: StepParts,
+  { target, startedAt, spec: { tags: rules } }: StepParts,
   { endOfLifeAfter }: NonNullable<PromoteSpec['supersede']>,
 ): Step {
   const endsAt = new Date(startedAt.getTime() + durationMs(endOfLifeAfter));
   return step('supersede', async ({ to, planned: { tag } }, _, signal) => {
-    const version = wholeVersion(tag);
+    const version = wholeVersion(tag, rules);
     if (!version) return { status: 'skipped' };
     const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
     if (!manifest) return { status: 'skipped' };
     const own: Member = { tag, version, manifest };
-    const others = akinTo(own, tags ?? []);
+    const others = akinTo(own, tags ?? [], rules);
     const memberAt = async (one: Versioned): Promise<Member | undefined> => {
       const found = await target.manifest({ ...to, tag: one.tag }, signal);
       if (!found || found.digest === manifest.digest) return undefined;
@@ -70,6 +70,9 @@ export function supersedeStep(
   });
 }
 
+/** How the promotion reads tags as versions. */
+type TagRules = Pick<TagSelection, 'scheme' | 'suffix'>;
+
 /** A tag that is a whole version. */
 interface Versioned {
   readonly tag: string;
@@ -82,10 +85,17 @@ interface Member extends Versioned {
 }
 
 /** Tags that may be of the same line as an image, the newest first. */
-function akinTo({ version: own, manifest }: Member, tags: readonly string[]): readonly Versioned[] {
+function akinTo(
+  { tag: ownTag, version: own, manifest }: Member,
+  tags: readonly string[],
+  rules: TagRules,
+): readonly Versioned[] {
+  const scheme = schemeOf(ownTag, own);
   const versions = tags.flatMap((tag) => {
-    const version = isReservedTag(tag) ? undefined : wholeVersion(tag);
+    const version = isReservedTag(tag) ? undefined : wholeVersion(tag, rules);
     if (!version || variantOf(version) !== variantOf(own)) return [];
+    // `2024.1.3` is no later `1.2.3`, unless all schemes are one.
+    if (rules.scheme !== 'Any' && schemeOf(tag, version) !== scheme) return [];
     // Without a name for the line it is the minor version: others need not be examined.
     const mayBe = namedLine(manifest) !== undefined || minorOf(version) === minorOf(own);
     return mayBe ? [{ tag, version }] : [];
@@ -93,8 +103,8 @@ function akinTo({ version: own, manifest }: Member, tags: readonly string[]): re
   return versions.toSorted((a, b) => compareNewestFirst(a.version, b.version));
 }
 
-function wholeVersion(tag: string): TagVersion | undefined {
-  const version = parseTagVersion(tag);
+function wholeVersion(tag: string, { suffix }: TagRules): TagVersion | undefined {
+  const version = parseTagVersion(tag, suffix);
   return version?.written === WRITTEN_OUT ? version : undefined;
 }
 
