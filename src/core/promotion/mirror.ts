@@ -15,7 +15,7 @@ import {
 } from './records/provenance.ts';
 import type { MirrorSpec } from './schema.ts';
 import { copyStep, verifyTargetStep, type BeforeCopy } from './steps/copy.ts';
-import { copiedNodes, markEach, nodesAt, writeEach } from './steps/nodes.ts';
+import { copiedNodes, markEach, nodesAt, writeEach } from './graph/nodes.ts';
 import { alsoLeft, blocked, step, type Learned, type Step, type StepParts } from './steps/step.ts';
 import { tagStep } from './steps/tag.ts';
 import { attach, referrersAt, rootOf, writeStatement } from './steps/write.ts';

@@ -13,7 +13,7 @@ import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
 import { copyStep, verifyTargetStep } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import type { ImageNode } from './graph/nodes.ts';
-import { copiedNodes, writeEach } from './steps/nodes.ts';
+import { copiedNodes, writeEach } from './graph/nodes.ts';
 import { alsoLeft, blocked, step } from './steps/step.ts';
 import type { ImageTask, Learned, Step, StepOutcome, StepParts } from './steps/step.ts';
 import { supersedeStep } from './steps/supersede.ts';

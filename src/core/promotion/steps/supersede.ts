@@ -6,7 +6,7 @@ import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
 import type { PromoteSpec, TagSelection } from '../schema.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import { compareNewestFirst, parseTagVersion, schemeOf, type TagVersion } from '../selection/versions.ts';
-import { markEach, nodesAt } from './nodes.ts';
+import { markEach, nodesAt } from '../graph/nodes.ts';
 import { step, type Step, type StepParts } from './step.ts';
 import { attach, referrersAt } from './write.ts';
 

@@ -8,7 +8,7 @@ import {
   type Manifest,
 } from '../../../../src/core/model/index.ts';
 import { MAX_NODES, nodesOf } from '../../../../src/core/promotion/graph/nodes.ts';
-import { markEach } from '../../../../src/core/promotion/steps/nodes.ts';
+import { markEach } from '../../../../src/core/promotion/graph/nodes.ts';
 
 const list = (digest: Digest): Descriptor => ({
   mediaType: MEDIA_TYPE.ociManifest,
