@@ -16,6 +16,7 @@ export const SETTINGS = {
     allowedAddresses: ['minio.lan:9000', '*.lan', '10.0.0.0/8', 'fd00::1'],
     clusterRanges: ['10.96.0.0/12', 'fd00::/108'],
     privateRegistries: 'Refuse',
+    githubPackages: [{ registry: 'ghcr.example.com', api: 'https://github.example.com/api/v3' }],
     identities: [
       { cloud: 'AWS', registries: ['registry.example.com'], endpoints: { sts: 'https://sts.example.com/' } },
       { cloud: 'Azure', authority: 'http://127.0.0.1:8080/' },
