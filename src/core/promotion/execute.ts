@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import { definedFields, type Digest, type ImageRef } from '../model/index.ts';
+import { definedFields, type Clock, type Digest, type ImageRef } from '../model/index.ts';
 import type { Approval } from './approval.ts';
 import { orFault } from './concurrency.ts';
 import { discover } from './discover.ts';
@@ -9,7 +9,7 @@ import type { Discovery, PlannedImage, Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
 import type { SeenBook } from './records/first-seen.ts';
 import { plannedResult, type ImageResult } from './result.ts';
-import type { Waiting } from './retry.ts';
+import { createPatience, type Waiting } from './retry.ts';
 import { runPlan } from './run.ts';
 import { deleteLeftovers } from './steps/leftovers.ts';
 import type { Progress, Step, StepParts } from './steps/step.ts';
@@ -64,11 +64,12 @@ export interface ExecutionParts extends Omit<StepParts, 'progress' | 'approvals'
 export function createExecution(parts: ExecutionParts): Execution {
   const { spec, source, from, to, pause, clock, report, watched, close } = parts;
   // What is deleted must not have got a signature behind a list that was read before.
-  const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from);
+  const sourceTags = spec.promote?.deleteSource ? undefined : listedOnce(source, from, clock);
   return {
     plan: async (signal, onRest, how) => {
       const restOf = restOver(parts, signal);
-      const found = await discover({ ...parts, sourceTags, pause, restOf, onRest, ...how }, signal);
+      const waiting = { pause, restOf, onRest, patience: createPatience() };
+      const found = await discover({ ...parts, sourceTags, ...waiting, ...how }, signal);
       const rest = await restOf();
       return found.state === 'planned' && rest.ms > 0 ? { ...found, rest } : found;
     },
@@ -130,15 +131,21 @@ function restOver(
   };
 }
 
-/** Lists the tags of a repository once, also for callers at the same time; a list that failed is read again. */
-function listedOnce(source: StepParts['source'], from: ImageRef): ListTags {
-  let listed: ReturnType<ListTags> | undefined;
+/** How long a list of tags is used, in milliseconds: a signature that is written meanwhile is carried by a run that takes long. */
+const LIST_MS = 600_000;
+
+/** Lists the tags of a repository once in ten minutes, also for callers at the same time; a list that failed is read again. */
+function listedOnce(source: StepParts['source'], from: ImageRef, clock: Clock): ListTags {
+  let listed: { readonly tags: ReturnType<ListTags>; readonly at: number } | undefined;
   return (signal) => {
-    const known = (listed ??= source.tags(from, signal));
-    known.catch(() => {
+    const at = clock().getTime();
+    if (listed && at - listed.at < LIST_MS) return listed.tags;
+    const known = { tags: source.tags(from, signal), at };
+    listed = known;
+    known.tags.catch(() => {
       if (listed === known) listed = undefined;
     });
-    return known;
+    return known.tags;
   };
 }
 

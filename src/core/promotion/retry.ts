@@ -19,6 +19,8 @@ export interface Waiting {
   readonly restOf: () => Promise<Rest>;
   /** Called before such a rest; must not throw. */
   readonly onRest?: ((rest: Rest) => void) | undefined;
+  /** Shared by all pieces of one work; absent = each piece is tried by itself. */
+  readonly patience?: Patience;
 }
 
 /** Waits before the next try, or less when the run ends meanwhile. `attempt` = the one that has failed, from 1. */
@@ -38,14 +40,40 @@ export async function restBefore({ pause, restOf, onRest }: Waiting, signal: Abo
   return rest;
 }
 
+/** Whether many pieces of the same work are still worth more than one try each. */
+export interface Patience {
+  readonly isOver: () => boolean;
+  /** What came of a piece: an answer, or a failure of its last try. */
+  readonly note: (hasFailed: boolean) => void;
+}
+
+/** Pieces that fail in a row before the others get one try each: as many as are asked for at a time. A registry that is down answers none. */
+const MAX_FAILED_IN_ROW = 16;
+
+/** The patience with the pieces of one plan. */
+export function createPatience(): Patience {
+  let failed = 0;
+  return {
+    isOver: () => failed >= MAX_FAILED_IN_ROW,
+    note: (hasFailed) => {
+      failed = hasFailed ? failed + 1 : 0;
+    },
+  };
+}
+
 /** Asks again what breaks on something that may pass. Throws what the last try has thrown. */
 export async function tryAgain<T>(work: () => Promise<T>, waiting: Waiting, signal: AbortSignal): Promise<T> {
+  const { patience } = waiting;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await work();
+      const answer = await work();
+      patience?.note(false);
+      return answer;
     } catch (error) {
-      const mayPass = error instanceof Fault && error.transient && attempt < MAX_ATTEMPTS;
-      if (!mayPass || signal.aborted) throw error;
+      const isTransient = error instanceof Fault && error.transient;
+      const isLast = attempt === MAX_ATTEMPTS || patience?.isOver() === true;
+      if (!isTransient || isLast) patience?.note(isTransient);
+      if (!isTransient || isLast || signal.aborted) throw error;
       await waitAfter(attempt, waiting, signal);
       await restBefore(waiting, signal);
     }
