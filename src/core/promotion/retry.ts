@@ -63,17 +63,18 @@ export function createPatience(): Patience {
 
 /** Asks again what breaks on something that may pass. Throws what the last try has thrown. */
 export async function tryAgain<T>(work: () => Promise<T>, waiting: Waiting, signal: AbortSignal): Promise<T> {
-  const { patience } = waiting;
+  const { patience = createPatience() } = waiting;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const answer = await work();
-      patience?.note(false);
+      patience.note(false);
       return answer;
     } catch (error) {
-      const isTransient = error instanceof Fault && error.transient;
-      const isLast = attempt === MAX_ATTEMPTS || patience?.isOver() === true;
-      if (!isTransient || isLast) patience?.note(isTransient);
-      if (!isTransient || isLast || signal.aborted) throw error;
+      if (!(error instanceof Fault) || !error.transient || signal.aborted) throw error;
+      if (attempt === MAX_ATTEMPTS || patience.isOver()) {
+        patience.note(true);
+        throw error;
+      }
       await waitAfter(attempt, waiting, signal);
       await restBefore(waiting, signal);
     }
