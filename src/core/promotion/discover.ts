@@ -47,8 +47,8 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const { spec, source, from, clock, history } = parts;
   const list = parts.sourceTags ?? ((until: AbortSignal) => source.tags(from, until));
   const again = <T>(ask: () => Promise<T>): Promise<T> => tryAgain(ask, parts, signal);
-  const loading = history && again(() => history.load(signal));
-  loading?.catch(() => undefined); // awaited below, behind what is asked for at the same time
+  const loading = again(async () => history?.load(signal));
+  loading.catch(() => undefined); // awaited below, behind what is asked for at the same time
   const needs = needsOf(spec.tags);
   const present = needs.list ? await again(() => list(signal)) : spec.tags.explicit;
   if (present === undefined)
