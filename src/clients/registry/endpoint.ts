@@ -3,6 +3,7 @@ import {
   isLoopbackSpelling,
   objectionToUrl,
   parseAllowed,
+  type Allowed,
   type Sender,
   type UrlRules,
 } from '../http/index.ts';
@@ -13,6 +14,8 @@ export interface Endpoint extends Sender {
   readonly registry: string;
   /** By which it is judged where the registry sends requests to. */
   readonly rules: UrlRules;
+  /** Hosts of other domains that an administrator names as token services of this registry. */
+  readonly tokenServices: readonly Allowed[];
 }
 
 /** Registries whose API lives on another host. */
@@ -29,25 +32,53 @@ export function endpointOf(
   registry: string,
   insecureHosts: readonly string[],
   allowed = parseAllowed([]),
+  tokenServices: readonly TokenService[] = [],
 ): Endpoint {
   const host = API_HOSTS[registry] ?? registry;
   const { hostname } = new URL(`https://${host}`);
   const plain = isLoopbackSpelling(hostname) || insecureHosts.includes(registry);
   const { origin } = new URL(`${plain ? 'http' : 'https'}://${host}`);
-  return { registry, origin, hostname, plain, rules: { insecureHosts, allowed } };
+  const own = tokenServices.filter(({ of }) => isNamed(of, new URL(`https://${registry}`).hostname));
+  return {
+    ...{ registry, origin, hostname, plain, rules: { insecureHosts, allowed } },
+    tokenServices: own.map(({ hosts }) => hosts),
+  };
+}
+
+/** Registries, and the hosts to which their logins may be sent. */
+export interface TokenService {
+  readonly of: Allowed;
+  readonly hosts: Allowed;
+}
+
+/** Reads what settings name: registries and hosts, each with optional port, or all below a domain (`*.example.com`). */
+export function parseTokenServices(
+  named: readonly { readonly registries: readonly string[]; readonly hosts: readonly string[] }[],
+): readonly TokenService[] {
+  return named.map(({ registries, hosts }) => ({ of: parseAllowed(registries), hosts: parseAllowed(hosts) }));
 }
 
 /**
- * Judges a token realm, which receives our login: besides {@link objectionToUrl} it must be the registry's own host, or a
- * name under the same domain as the registry (`registry-1.docker.io` and `auth.docker.io`).
+ * Judges a token realm, which receives our login: besides {@link objectionToUrl} it must be the registry's own host, a name under the
+ * same domain as the registry (`registry-1.docker.io` and `auth.docker.io`), or named by an administrator for this registry.
  */
 export function objectionToRealm(realm: URL, from: Endpoint): string | undefined {
-  const related = realm.hostname === from.hostname || sameDomain(realm.hostname, from.hostname);
-  return (
-    objectionToUrl(realm, from, from.rules) ??
-    (related ? undefined : 'it is not under the domain of the registry')
-  );
+  const { hostname } = realm;
+  const { allowed } = from.rules;
+  const port = (host: string, text: string): boolean =>
+    allowed.port(host, text) || from.tokenServices.some((named) => named.port(host, text));
+  const objection = objectionToUrl(realm, from, { ...from.rules, allowed: { ...allowed, port } });
+  if (objection !== undefined || hostname === from.hostname || sameDomain(hostname, from.hostname))
+    return objection;
+  return from.tokenServices.some((named) => isNamed(named, hostname)) ? undefined : OTHER_DOMAIN;
 }
+
+function isNamed({ host, address }: Allowed, hostname: string): boolean {
+  return host(hostname) || address(hostname);
+}
+
+const OTHER_DOMAIN =
+  'it is not under the domain of the registry; only an administrator can allow it, in registries.tokenServices';
 
 function sameDomain(one: string, other: string): boolean {
   if (isAddress(one) || isAddress(other)) return false;

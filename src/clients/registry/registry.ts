@@ -7,7 +7,7 @@ import { anonymous } from './auth/keychain.ts';
 import { FEW_REPOSITORIES, severalLogins, type LoginWay } from './auth/several-logins.ts';
 import { accessOf, type Begin, type Call, type ParseElsewhere } from './call.ts';
 import { createReach, type ReachOptions } from '../http/index.ts';
-import { endpointOf } from './endpoint.ts';
+import { endpointOf, parseTokenServices } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses, paced } from './pause.ts';
 import { readsOver } from './reads.ts';
@@ -23,6 +23,8 @@ export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   readonly keychain: Keychain;
   /** Registries (host and port as in image names) spoken to over http. Loopback hosts always are. */
   readonly insecureHosts?: readonly string[];
+  /** Token services of other domains than their registries': hosts that may get the logins of these registries. */
+  readonly tokenServices?: Parameters<typeof parseTokenServices>[0];
   /** Most requests of one namespace's admissions that wait for a connection; one more fails at once. */
   readonly waitingPerNamespace?: number;
   /** Most bytes of a blob that is proven before any of it is sent on. */
@@ -67,7 +69,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const turns = createTurns();
   const packages = [...(options.githubPackages ?? []), GITHUB];
   const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
-  const endpoint = (registry: string): Call['endpoint'] => endpointOf(registry, insecureHosts, reach.allowed);
+  const services = parseTokenServices(options.tokenServices ?? []);
+  const endpoint = (registry: string): Call['endpoint'] =>
+    endpointOf(registry, insecureHosts, reach.allowed, services);
   const wayOf = (logins: Keychain, remembered?: number): LoginWay & { readonly authorizer: Authorizer } => {
     const limits = remembered === undefined ? {} : { remembered };
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal, ...limits });

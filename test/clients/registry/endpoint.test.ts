@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { endpointOf, objectionToRealm } from '../../../src/clients/registry/endpoint.ts';
+import { endpointOf, parseTokenServices, objectionToRealm } from '../../../src/clients/registry/endpoint.ts';
 
 describe('the URL of a registry', () => {
   const TABLE = [
@@ -53,4 +53,30 @@ describe('the realms to which a registry may have logins sent', () => {
       expect(objection === undefined, objection).to.equal(allowed);
     });
   }
+
+  const NAMED = parseTokenServices([
+    {
+      registries: ['*.scw.example', 'lab.example.com'],
+      hosts: ['api.scaleway.example', 'auth.example.net:8443'],
+    },
+  ]);
+  const SERVICES = [
+    ['rg.fr-par.scw.example', 'https://api.scaleway.example/token', true],
+    ['rg.fr-par.scw.example:5000', 'https://api.scaleway.example/token', true],
+    ['rg.fr-par.scw.example', 'https://api.scaleway.example:8443/token', false],
+    ['rg.fr-par.scw.example', 'https://auth.example.net:8443/token', true],
+    ['rg.fr-par.scw.example', 'http://api.scaleway.example/token', false],
+    ['rg.fr-par.scw.example', 'https://acme:secret@api.scaleway.example/token', false],
+    ['rg.fr-par.scw.example', 'https://evil.api.scaleway.example/token', false],
+    ['rg.fr-par.scw.example', 'https://scaleway.example/token', false],
+    ['scw.example', 'https://api.scaleway.example/token', false],
+    ['registry.example.org', 'https://api.scaleway.example/token', false],
+    ['rg.scw.example.org', 'https://api.scaleway.example/token', false],
+  ] as const;
+  for (const [registry, realm, allowed] of SERVICES)
+    it(`H14 ${allowed ? 'allow' : 'do not allow'} ${registry} to name ${realm} where settings name token services`, () => {
+      const from = endpointOf(registry, [], undefined, NAMED);
+      const objection = objectionToRealm(new URL(realm), from);
+      expect(objection === undefined, objection).to.equal(allowed);
+    });
 });

@@ -1,8 +1,8 @@
-import * as z from 'zod';
 import type { RegistryLogin } from '../../../core/evidence/index.ts';
+import { objectOf } from '../../../core/model/index.ts';
 import { discard } from '../../http/index.ts';
 import { type Lasting } from '../../io/index.ts';
-import { readJson } from '../answer.ts';
+import { isDone, readJson } from '../answer.ts';
 import type { Answer, Ask, Call } from '../call.ts';
 import { REDIRECTS, type Exchange } from '../exchange.ts';
 import { fault, faultOfStatus, misbehaved } from '../fault.ts';
@@ -27,20 +27,24 @@ const EXPIRY_SKEW_MS = 10_000;
 /** Names this client to OAuth2 endpoints; they ask for a name, not for a registration. */
 const CLIENT_ID = 'pratique';
 
-// A token ends up in a header: RFC 6750 §2.1 `b64token` has no character that could end one.
-const printable = z.string().regex(/^[\x21-\x7e]+$/);
-const wire = z
-  .object({
-    token: printable.optional(),
-    access_token: printable.optional(),
-    expires_in: z.number().positive().default(DEFAULT_LIFETIME_S),
-  })
-  .transform(({ token, access_token: access, expires_in: seconds }, context) => {
-    const either = token ?? access;
-    if (either !== undefined) return { token: either, seconds };
-    context.addIssue('has no token');
-    return z.NEVER;
-  });
+/** A token ends up in a header: RFC 6750 §2.1 `b64token` has no character that could end one. */
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+/**
+ * Reads the answer of a token service as leniently as other clients do: `token` or `access_token`, whichever is a text, and whatever
+ * media type it has. A lifetime may be a number or a text; one that is neither, or not above zero, counts as not stated.
+ */
+function readToken(body: unknown): { readonly token: string; readonly seconds: number } | string {
+  if (body === undefined) return 'answered what is no JSON';
+  const { token, access_token: access, expires_in: lifetime } = objectOf(body);
+  const texts = [token, access].map((one) => (typeof one === 'string' ? one.trim() : ''));
+  const found = texts.find((one) => one !== '');
+  if (found === undefined) return 'answered without a token';
+  if (!PRINTABLE.test(found)) return 'answered with a token that no header can hold';
+  const seconds = typeof lifetime === 'string' ? Number.parseFloat(lifetime) : lifetime;
+  const isStated = typeof seconds === 'number' && seconds > 0;
+  return { token: found, seconds: isStated ? seconds : DEFAULT_LIFETIME_S };
+}
 
 /**
  * Asks a realm for a token: by GET, anonymously or with name and password, by POST with a refresh token. The lifetime counts
@@ -54,12 +58,12 @@ export async function fetchToken(
 ): Promise<Lasting<string>> {
   const askedAt = now().getTime();
   const answer = await exchange(call, requestFor(question));
-  if (answer.status !== 200) {
+  if (!isDone(answer)) {
     await discard(answer);
     throw faultOf(call, answer);
   }
-  const body = wire.safeParse(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES)).data;
-  if (body === undefined) throw misbehaved(call, `${answer.url.host} answered without a token`);
+  const body = readToken(await readJson(call, answer, MAX_TOKEN_ANSWER_BYTES));
+  if (typeof body === 'string') throw misbehaved(call, `${answer.url.host} ${body}`);
   const lifetime = Math.min(body.seconds, MAX_LIFETIME_S) * 1_000;
   const skew = Math.min(EXPIRY_SKEW_MS, lifetime / 2);
   return { value: body.token, until: new Date(askedAt + lifetime - skew) };

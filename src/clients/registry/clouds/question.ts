@@ -79,7 +79,7 @@ export function askCloud(
         repository: '',
         patient: false,
       },
-      endpoint: { registry, origin, hostname, rules, plain: url.protocol === 'http:' },
+      endpoint: { registry, origin, hostname, rules, plain: url.protocol === 'http:', tokenServices: [] },
       transport: exchange,
     };
     try {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { address, block, DAY_MS, host, milliseconds, noProxyEntry, path } from './parts.ts';
-import { proxyUrl, range, serverUrl } from './parts.ts';
+import { hostPattern, proxyUrl, range, serverUrl } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
 
@@ -56,6 +56,11 @@ const identity = z.discriminatedUnion('cloud', [
   }),
 ]);
 
+const tokenService = z.strictObject({
+  registries: z.array(hostPattern).min(1).max(64),
+  hosts: z.array(hostPattern).min(1).max(64),
+});
+
 export const registries = block({
   /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
   insecure: z.array(host).default([]),
@@ -75,6 +80,11 @@ export const registries = block({
     .array(z.strictObject({ registry: host, api: tokenServer }))
     .max(16)
     .default([]),
+  /**
+   * Token services of other domains than their registries': hosts to which the logins of these registries may be sent. Both are hosts
+   * with optional port, or all below a domain (`*.example.com`).
+   */
+  tokenServices: z.array(tokenService).max(64).default([]),
   /** PEM files with certificate authorities trusted besides the system's. */
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */

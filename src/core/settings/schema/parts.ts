@@ -57,6 +57,13 @@ export const range = z
 /** All hosts below a domain. */
 const below = z.string().regex(/^\*\.[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?$/);
 
+/** A host with optional port, or all hosts below a domain. */
+export const hostPattern = z
+  .string()
+  .refine((text) => [host, below].some((form) => form.safeParse(text).success), {
+    error: 'is not a host such as auth.example.com, or *.example.com',
+  });
+
 /** A host with optional port, all hosts below a domain, an address, or a range of addresses. */
 export const address = z
   .string()
