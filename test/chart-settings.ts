@@ -22,6 +22,7 @@ export const SETTINGS = {
       { cloud: 'Azure', authority: 'http://127.0.0.1:8080/' },
       { cloud: 'Google', metadataServer: true, tokenHosts: ['sts.example.com'] },
     ],
+    tokenServices: [{ registries: ['*.corp.example'], hosts: ['auth.example.net:8443'] }],
     caFiles: ['/ca.pem'],
     concurrencyPerHost: 1,
     waitingPerNamespace: 1,

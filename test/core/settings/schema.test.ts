@@ -13,6 +13,7 @@ describe('parseSettings', () => {
         clusterRanges: [],
         privateRegistries: 'Allow',
         githubPackages: [],
+        tokenServices: [],
         identities: [],
         caFiles: [],
         concurrencyPerHost: 16,
@@ -86,6 +87,9 @@ describe('parseSettings', () => {
         clusterRanges: ['10.96.0.0/12', 'fd00::/8'],
         privateRegistries: 'Refuse',
         githubPackages: [{ registry: 'ghcr.example.com', api: 'https://github.example.com/api/v3' }],
+        tokenServices: [
+          { registries: ['*.corp.example', '127.0.0.1:5000'], hosts: ['auth.example.net:8443'] },
+        ],
         identities: [{ cloud: 'AWS', region: 'eu-west-1' }],
         caFiles: ['ca.pem'],
         concurrencyPerHost: 1,
