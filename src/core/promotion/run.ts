@@ -76,7 +76,9 @@ async function tryImage(planned: Resolved, parts: RunParts, signal: AbortSignal)
       const ended: Ended = end.ended === 'arrived' ? { decision } : stoppedAt(end, signal);
       return { ...ended, ...summaryOf(end.learned) };
     }
-    ({ learned, at: from } = end);
+    from = end.at;
+    // What failed may have been done all the same, as a push whose answer was lost.
+    learned = { ...end.learned, tagSeen: undefined };
     await waitAfter(attempt, parts, signal);
   }
 }
