@@ -140,6 +140,18 @@ describe('the tag of an image', () => {
     expect(reads).to.equal(4);
   });
 
+  it('is read again behind a push that broke off, and found where that push has moved it', async () => {
+    put.image('web', { tag: 'web' });
+    let pushes = 0;
+    const pushManifest: RegistriesTwin['pushManifest'] = async (to, ...given) => {
+      await twin.pushManifest(to, ...given);
+      pushes += 1;
+      throw faultOf('RegistryUnavailable');
+    };
+    expect(await mirrored(PLAIN, { pushManifest })).to.include({ decision: 'Mirrored' });
+    expect(pushes).to.equal(1);
+  });
+
   it('is confirmed by a read: an image that was taken and not kept is CopyIncomplete', async () => {
     put.image('web', { tag: 'web' });
     const pushManifest: RegistriesTwin['pushManifest'] = async (...given) => {
