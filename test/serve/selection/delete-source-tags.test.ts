@@ -1,6 +1,11 @@
 import { expect } from 'chai';
-import { openPromotionFixture, type PromotionFixture } from '../../support/promotions/promotion-fixture.ts';
+import {
+  openPromotionFixture,
+  shipKey,
+  type PromotionFixture,
+} from '../../support/promotions/promotion-fixture.ts';
 import { listTags } from '../../support/registry/listings.ts';
+import { SILENT } from '../../support/promotions/silent.ts';
 import { pushImage, pushIndex, pushTag, type Pushed } from '../../support/registry/push.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
@@ -95,6 +100,42 @@ for (const referrersApi of [true, false])
       const { results } = await fixture.run({ spec: spec({ include: ['.'] }, { onTagExists: 'Skip' }) });
       expect(results.map(({ decision }) => decision)).to.include('Skipped');
       expect(await listTags(place())).to.have.length(3);
+    });
+
+    for (const isThere of [false, true])
+      it(`P45 leaves it where a person has approved one of its tags only${isThere ? ', and the other was put at the target past the gates' : ''}`, async () => {
+        const image = await pushImage({ ...place(), tag: '1.0.0' });
+        await pushTag(place(), 'latest', image);
+        if (isThere) await pushImage({ ...place('golden/app'), tag: 'latest' });
+        const secrets = { key: { 'cosign.key': shipKey().pem } };
+        const sign = { secretRef: { name: 'key' } };
+        const given = spec({ include: ['.'] }, { promote: { deleteSource: true, approval: 'Always', sign } });
+        const waiting = await fixture.run({ spec: given, secrets });
+        const { digest, gateHash = '' } = waiting.results.find(({ tag }) => tag === '1.0.0')!;
+        const approval = {
+          ...{ runName: 'run-1', digest: digest!, gateHash, approver: 'alice', waive: [], reason: 'seen' },
+          ...{ decision: 'Approve' as const, until: new Date('2999-01-01') },
+        };
+        const { results } = await fixture.run({ spec: given, secrets, approvals: [approval] });
+        expect(results.map(({ tag, decision }) => `${tag} ${decision}`)).to.deep.equal([
+          '1.0.0 Promoted',
+          'latest AwaitingApproval',
+        ]);
+        expect(await listTags(place())).to.have.members(['1.0.0', 'latest']);
+      });
+
+    it('P45 leaves what a tag has come to hold by an index since the plan', async () => {
+      const image = await pushImage({ ...place(), tag: '1.0.0' }, { platform: AMD64 });
+      await pushTag(place(), 'latest', image);
+      await fixture.run({ spec: spec({ explicit: ['latest'] }) });
+      const execution = await fixture.open({ spec: spec({ include: ['.'] }) });
+      const signal = AbortSignal.timeout(50_000);
+      const plan = await execution.plan(signal);
+      await pushIndex({ ...place(), tag: 'latest' }, { manifests: [{ ...image, platform: AMD64 }] });
+      if (plan.state === 'planned')
+        await execution.run(plan.images, { progress: SILENT, dryRun: false, approvals: () => [] }, signal);
+      await execution.close();
+      expect(manifests()).to.include(image.digest);
     });
 
     it('P45 leaves a digest that an index under another tag holds, and takes it with the last of them', async () => {

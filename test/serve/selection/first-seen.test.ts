@@ -207,6 +207,12 @@ describe('minAge by first seen', () => {
     expect((await run(mirror({}))).images[0]).to.include({ tag: '1.0.0', action: 'UpToDate' });
   });
 
+  it('P43 takes no image for old because someone has put it under the golden tag', async () => {
+    await push('1.0.0');
+    await pushImage({ ...place('golden/app'), tag: '1.0.0' }, { salt: '1.0.0' });
+    expect(young(await run())).to.deep.equal(['1.0.0']);
+  });
+
   it('counts by what images claim where that is asked', async () => {
     await pushImage(
       { ...place('quarantine/app'), tag: '1.0.0' },

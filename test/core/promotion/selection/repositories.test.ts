@@ -83,6 +83,13 @@ describe('the repositories of a promotion', () => {
     expect(expanded(below, at('quarantine/web'))).to.deep.equal([`${at('quarantine/web')} ${at('web')}`]);
   });
 
+  it('P40 take no target of their own where the names of targets differ in the end only', () => {
+    const routes = routesOf({ from: `${QUARANTINE}/*`, to: `${QUARANTINE}/{name}-golden` });
+    expect(expanded(routes, `${QUARANTINE}/web`, `${QUARANTINE}/web-golden`)).to.deep.equal([
+      `${QUARANTINE}/web ${QUARANTINE}/web-golden`,
+    ]);
+  });
+
   const REFUSED: readonly (readonly [string, readonly Written[], RegExp])[] = [
     [
       'both go to one place',
