@@ -79,6 +79,9 @@ export const SETTINGS = {
   events: {
     receivers: [
       { name: 'registry', sender: 'distribution', registry: 'a.example', bearer: { secretFile: '/token' } },
+      { name: 'ecr', sender: 'ecr', header: { secretFile: '/key', header: 'X-Key' } },
+      { name: 'zot', sender: 'zot', registry: 'z.example', basic: { secretFile: '/key', username: 'zot' } },
+      { name: 'hub', sender: 'dockerhub', query: { secretFile: '/key', parameter: 'token' } },
       { name: 'github', sender: 'ghcr', hmac: { secretFile: '/key', header: 'x-signature' } },
       {
         name: 'ci',

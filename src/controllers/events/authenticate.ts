@@ -3,10 +3,11 @@ import { Fault, isSecret, type TokenTrust } from '../../core/model/index.ts';
 import type { Receiver, VerifyToken } from './ports.ts';
 
 /** What a caller shows. */
-interface Shown {
+export interface Shown {
   readonly body: Uint8Array;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
+  readonly query: URLSearchParams;
 }
 
 /** The caller; `refused` = not a known one, `unknown` = it could not be found out. `why` is for the log, not for the caller. */
@@ -53,20 +54,51 @@ function bearerOf(header: string | undefined): string | undefined {
   return /^bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
 }
 
-function bySecret(
-  receiver: Receiver,
-  { body, headers }: Shown,
-  token: string | undefined,
-): readonly Answer[] {
+type SecretAuth = Exclude<Receiver['auth'], { readonly kind: 'oidc' }>;
+
+function bySecret(receiver: Receiver, shown: Shown, token: string | undefined): readonly Answer[] {
   const { auth } = receiver;
   if (auth.kind === 'oidc') return [];
-  const what = auth.kind === 'hmac' ? 'signature' : 'token';
-  const shown = auth.kind === 'hmac' ? headers.get(auth.header) : token;
+  const what = WHAT[auth.kind];
+  const given = shownFor(auth, shown, token);
   const secret = trimmed(auth.secret());
   if (secret.length < MIN_SECRET_LENGTH) return [{ receiver, kind: 'unknown', why: 'secret unusable' }];
-  if (shown === undefined) return [{ receiver, kind: 'refused', why: `${what} missing` }];
-  const isGood = auth.kind === 'hmac' ? isSignature(shown, body, secret) : isSecret(shown, secret);
+  if (given === undefined) return [{ receiver, kind: 'refused', why: `${what} missing` }];
+  const isGood =
+    auth.kind === 'hmac' ? isSignature(given, shown.body, secret) : isSecret(given, secretOf(auth, secret));
   return [{ receiver, kind: isGood ? 'known' : 'refused', why: isGood ? '' : `${what} wrong` }];
+}
+
+const WHAT: Readonly<Record<SecretAuth['kind'], string>> = {
+  hmac: 'signature',
+  bearer: 'token',
+  header: 'secret',
+  basic: 'login',
+  query: 'secret',
+};
+
+/** What the caller shows for this kind of secret. */
+function shownFor(
+  auth: SecretAuth,
+  { headers, query }: Shown,
+  token: string | undefined,
+): string | undefined {
+  if (auth.kind === 'bearer') return token;
+  if (auth.kind === 'basic') return loginOf(headers.get('authorization'));
+  if (auth.kind !== 'query') return headers.get(auth.header);
+  // Of several no one knows which a server in front has checked.
+  const [first, ...more] = query.getAll(auth.parameter);
+  return more.length > 0 ? undefined : first;
+}
+
+function secretOf(auth: SecretAuth, secret: string): string {
+  return auth.kind === 'basic' ? `${auth.username}:${secret}` : secret;
+}
+
+/** Name and password of a basic header (RFC 7617). */
+function loginOf(header: string | undefined): string | undefined {
+  const coded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1];
+  return coded === undefined ? undefined : Buffer.from(coded, 'base64').toString();
 }
 
 async function byToken(

@@ -13,7 +13,7 @@ import { compileRoutes, parsePromotion, PUSHED_AT } from '../../core/promotion/i
 import type { Settings } from '../../core/settings/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import type { EventOutcome, Receiver, ReceiverSettings, VerifyToken } from './ports.ts';
-import type { PushedImage } from './decode.ts';
+import type { PushedImage } from './pushed-image.ts';
 import { eventRoutes, type EventRoute } from './receive.ts';
 import { createTrigger, watchersBySource, type WatchedSources } from './trigger.ts';
 

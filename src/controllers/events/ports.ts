@@ -15,8 +15,12 @@ export type Sender = ReceiverSettings['sender'];
 
 /** How a receiver authenticates a caller. `secret` gives the current content of its file; `undefined` = it cannot be read. */
 type ReceiverAuth =
-  | { readonly kind: 'hmac'; readonly header: string; readonly secret: () => string | undefined }
-  | { readonly kind: 'bearer'; readonly secret: () => string | undefined }
+  | ({ readonly secret: () => string | undefined } & (
+      | { readonly kind: 'hmac' | 'header'; readonly header: string }
+      | { readonly kind: 'bearer' }
+      | { readonly kind: 'basic'; readonly username: string }
+      | { readonly kind: 'query'; readonly parameter: string }
+    ))
   | ({ readonly kind: 'oidc' } & TokenTrust);
 
 /** A sender that may report pushes. */

@@ -1,5 +1,6 @@
-import { authenticate, type Identity } from './authenticate.ts';
-import { decode, type PushedImage } from './decode.ts';
+import { authenticate, type Identity, type Shown } from './authenticate.ts';
+import { decode } from './decode.ts';
+import type { PushedImage } from './pushed-image.ts';
 import type { EventOutcome, Receiver, Sender, VerifyToken } from './ports.ts';
 
 /** One path to mount. */
@@ -12,6 +13,7 @@ export interface EventRoute {
   readonly handle: (request: {
     readonly body: Uint8Array | 'too large';
     readonly headers: ReadonlyMap<string, string>;
+    readonly query: URLSearchParams;
   }) => Promise<{ readonly status: number; readonly contentType: string; readonly body: string }>;
 }
 
@@ -55,11 +57,11 @@ export function eventHandler(
   { receivers, verifyToken, onPushed, onAnswered }: Receiving,
 ): EventRoute['handle'] {
   const mine = receivers.filter((receiver) => receiver.sender === sender);
-  return async ({ body, headers }) => {
+  return async ({ body, ...shown }) => {
     const outcome =
       body === 'too large'
         ? { status: 413, why: ['too large'], body: { error: 'too large' } }
-        : receive(sender, body, await authenticate(mine, { body, headers }, verifyToken));
+        : receive(sender, { body, ...shown }, await authenticate(mine, { body, ...shown }, verifyToken));
     const { images = [], body: answer, ...rest } = outcome;
     if (images.length > 0) onPushed(images);
     onAnswered({ sender, images: images.length, ...rest });
@@ -67,7 +69,7 @@ export function eventHandler(
   };
 }
 
-function receive(sender: Sender, body: Uint8Array, identity: Identity): Outcome {
+function receive(sender: Sender, { body, headers }: Shown, identity: Identity): Outcome {
   if (identity.kind !== 'known') {
     // Whatever was wrong: to say what would help the next guess.
     const answers = { refused: [401, 'unauthorized'], unknown: [503, 'try again later'] } as const;
@@ -75,7 +77,7 @@ function receive(sender: Sender, body: Uint8Array, identity: Identity): Outcome 
     return { status, why: identity.why, body: { error } };
   }
   const { name, registry } = identity.receiver;
-  const read = decode(sender, body, registry);
+  const read = decode(sender, body, { registry, type: headers.get('ce-type') });
   if (read.ok)
     return { status: 202, receiver: name, images: read.value, why: [], body: { images: read.value.length } };
   const problems = read.problems.slice(0, MAX_PROBLEMS);

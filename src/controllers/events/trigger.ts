@@ -1,5 +1,5 @@
 import { nameOf, type Time } from '../../core/model/index.ts';
-import type { PushedImage } from './decode.ts';
+import type { PushedImage } from './pushed-image.ts';
 
 /** What a trigger is made of. */
 export interface TriggerOptions extends Pick<Time, 'now' | 'after'> {

@@ -136,7 +136,7 @@ describe('the receiver of events, authenticating a sender', () => {
 
   it('does not accept a secret for the events of another sender', async () => {
     const { ask } = fixture([bearer({ sender: 'harbor' })]);
-    expect((await ask(reported(), BODY, 'generic')).status).to.equal(401);
+    expect((await ask(reported(), BODY, { sender: 'generic' })).status).to.equal(401);
   });
 
   it('answers that senders try again while the keys of an issuer cannot be fetched', async () => {

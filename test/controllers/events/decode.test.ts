@@ -1,4 +1,5 @@
-import { decode, MAX_EVENTS } from '../../../src/controllers/events/decode.ts';
+import { decode } from '../../../src/controllers/events/decode.ts';
+import { MAX_EVENTS } from '../../../src/controllers/events/pushed-image.ts';
 import type { Sender } from '../../../src/controllers/events/ports.ts';
 import { expect } from 'chai';
 import {
@@ -12,7 +13,7 @@ import {
 } from './payloads.ts';
 
 const read = (sender: Sender, body: unknown, registry?: string) =>
-  decode(sender, Buffer.from(JSON.stringify(body)), registry);
+  decode(sender, Buffer.from(JSON.stringify(body)), { registry });
 
 function imagesIn(sender: Sender, body: unknown, registry?: string): readonly string[] {
   const result = read(sender, body, registry);
@@ -275,7 +276,7 @@ describe('decode', () => {
     ['JSON that is not UTF-8', Buffer.from('{"repository":"\xff"}', 'latin1')],
   ] as const) {
     it(`refuses ${what}`, () => {
-      const result = decode('generic', bytes, undefined);
+      const result = decode('generic', bytes, { registry: undefined });
       expect(result.ok ? undefined : result.problems.map(({ path }) => path)).to.deep.equal(['']);
     });
   }

@@ -50,7 +50,8 @@ async function receiver({ receives = true, secret = `${TOKEN}\n` as string | nul
   while (cluster.watchCount() < (receives ? 1 : 0)) await new Promise((resolve) => setImmediate(resolve));
   const push = async (token = TOKEN, body = BODY) => {
     const headers = new Map(Object.entries(reported(token)));
-    return (await open.routes[0]?.handle({ headers, body: Buffer.from(body) }))?.status;
+    return (await open.routes[0]?.handle({ headers, body: Buffer.from(body), query: new URLSearchParams() }))
+      ?.status;
   };
   const pushedAt = () => cluster.peek(PROMOTION)?.metadata.annotations?.['pratique.dev/pushed-at'];
   return { open, cluster, time, warnings, answers, push, pushedAt };

@@ -1,6 +1,6 @@
 // A receiver of events with the secrets that its senders have.
 import type { EventOutcome } from '../../../src/controllers/events/index.ts';
-import type { PushedImage } from '../../../src/controllers/events/decode.ts';
+import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
 import type { Receiver } from '../../../src/controllers/events/ports.ts';
 import { eventHandler } from '../../../src/controllers/events/receive.ts';
 import type { TokenTrust } from '../../../src/core/model/index.ts';
@@ -58,13 +58,14 @@ export function fixture(
   const ask = async (
     headers: Readonly<Record<string, string>>,
     body: string | undefined = BODY,
-    sender: Sender = 'generic',
+    { sender = 'generic', query = '' }: { readonly sender?: Sender; readonly query?: string } = {},
   ) => {
     const answer = await eventHandler(
       sender,
       receiving,
     )({
       headers: new Map(Object.entries(headers)),
+      query: new URLSearchParams(query),
       body: body === TOO_LARGE ? TOO_LARGE : Buffer.from(body),
     });
     return { status: answer.status, body: JSON.parse(answer.body) as unknown };

@@ -39,7 +39,7 @@ describe('the receiver of events', () => {
   it('accepts events of no interest, and triggers no promotion', async () => {
     const { ask, pushed } = fixture([bearer({ sender: 'ghcr' })]);
     const event = { ...githubPackage('package'), action: 'blessed' };
-    expect(await ask(reported(), JSON.stringify(event), 'ghcr')).to.deep.equal({
+    expect(await ask(reported(), JSON.stringify(event), { sender: 'ghcr' })).to.deep.equal({
       status: 202,
       body: { images: 0 },
     });
@@ -49,7 +49,7 @@ describe('the receiver of events', () => {
   it('names the wrong fields, a bounded number of them', async () => {
     const { ask, pushed, log } = fixture([bearer({ sender: 'distribution' })]);
     const events = Array.from({ length: 100 }, () => ({ action: 'push' }));
-    const answer = await ask(reported(), JSON.stringify({ events }), 'distribution');
+    const answer = await ask(reported(), JSON.stringify({ events }), { sender: 'distribution' });
     expect(answer.status).to.equal(400);
     const { problems } = answer.body as { problems: { path: string }[] };
     expect(problems).to.have.length(20);

@@ -3,7 +3,7 @@ import {
   watchersBySource,
   type WatchedSources,
 } from '../../../src/controllers/events/trigger.ts';
-import type { PushedImage } from '../../../src/controllers/events/decode.ts';
+import type { PushedImage } from '../../../src/controllers/events/pushed-image.ts';
 import { expect } from 'chai';
 import { createVirtualTime } from '../../support/virtual-time.ts';
 

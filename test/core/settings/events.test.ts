@@ -11,6 +11,7 @@ const TRUST = {
 };
 const OIDC = { name: 'ci', sender: 'generic', oidc: TRUST };
 
+const FREE = { name: 'free', sender: 'quay' };
 const receivers = (...list: readonly object[]) => ({ events: { receivers: list } });
 const trusting = (change: object) => receivers({ ...OIDC, oidc: { ...TRUST, ...change } });
 
@@ -57,6 +58,14 @@ describe('settings of events', () => {
   const good: readonly [string, unknown][] = [
     ['Harbor', receivers({ ...BEARER, sender: 'harbor' })],
     ['two receivers for one sender', receivers(BEARER, { ...BEARER, name: 'other' })],
+    ...['acr', 'ecr', 'gar', 'dockerhub', 'quay', 'jfrog'].map((sender): [string, unknown] => [
+      sender,
+      receivers({ ...BEARER, sender }),
+    ]),
+    ['zot with its host', receivers({ ...BEARER, sender: 'zot', registry: 'zot.example.com' })],
+    ['a header', receivers({ ...FREE, header: { secretFile: '/k', header: 'X-Api-Key' } })],
+    ['a login', receivers({ ...FREE, basic: { secretFile: '/k', username: 'quay' } })],
+    ['a parameter', receivers({ ...FREE, query: { secretFile: '/k' } })],
     ['an issuer with a path', trusting({ issuer: 'https://ci.example.com/tenants/acme' })],
     ['an issuer on loopback over http', trusting({ issuer: 'http://127.0.0.1:4000' })],
   ];
@@ -79,11 +88,11 @@ describe('settings of events', () => {
     ['a receiver without a name', receivers({ ...BEARER, name: undefined }), `${FIRST}.name`],
     ['a name in capitals', receivers({ ...BEARER, name: 'Pushes' }), `${FIRST}.name`],
     ['two receivers of one name', receivers(BEARER, { ...HMAC, name: 'pushes' }), 'events.receivers[1].name'],
-    ['an unknown sender', receivers({ ...BEARER, sender: 'quay' }), `${FIRST}.sender`],
+    ['an unknown sender', receivers({ ...BEARER, sender: 'gitea' }), `${FIRST}.sender`],
     ['a URL for a registry', receivers({ ...BEARER, registry: 'https://a.example' }), `${FIRST}.registry`],
     ['a receiver without authentication', receivers({ name: 'a', sender: 'generic' }), FIRST],
     ['two ways to authenticate', receivers({ ...BEARER, hmac: HMAC.hmac }), FIRST],
-    ['all three ways', receivers({ ...OIDC, hmac: HMAC.hmac, bearer: BEARER.bearer }), FIRST],
+    ['three ways', receivers({ ...OIDC, hmac: HMAC.hmac, bearer: BEARER.bearer }), FIRST],
     [
       'a token inside the settings',
       receivers({ ...BEARER, bearer: { ...BEARER.bearer, token: 't' } }),
@@ -100,6 +109,22 @@ describe('settings of events', () => {
       'a header that is none',
       receivers({ ...HMAC, hmac: { ...HMAC.hmac, header: 'x signature' } }),
       `${FIRST}.hmac.header`,
+    ],
+    ['zot without a host', receivers({ ...BEARER, sender: 'zot' }), `${FIRST}.registry`],
+    [
+      'a header without a name',
+      receivers({ ...FREE, header: { secretFile: '/k' } }),
+      `${FIRST}.header.header`,
+    ],
+    [
+      'a name of a login with a colon',
+      receivers({ ...FREE, basic: { secretFile: '/k', username: 'a:b' } }),
+      `${FIRST}.basic.username`,
+    ],
+    [
+      'a parameter that is none',
+      receivers({ ...FREE, query: { secretFile: '/k', parameter: 'a&b' } }),
+      `${FIRST}.query.parameter`,
     ],
     ['an unknown key of trust', trusting({ subjectPattern: '.*' }), `${FIRST}.oidc`],
     ['an issuer over http', trusting({ issuer: 'http://ci.example.com' }), `${FIRST}.oidc.issuer`],

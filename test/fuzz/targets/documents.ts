@@ -14,7 +14,8 @@ import {
 import { NOW } from '../../support/policies.ts';
 import { demand, onJson, textIn, type Target } from '../engine/target.ts';
 
-const SENDERS = ['distribution', 'harbor', 'ghcr', 'generic'] as const;
+const HOSTED = ['acr', 'ecr', 'gar', 'dockerhub', 'quay', 'jfrog', 'zot'] as const;
+const SENDERS = ['distribution', 'harbor', 'ghcr', 'generic', ...HOSTED] as const;
 
 const events: Target = {
   name: 'events',
@@ -22,7 +23,7 @@ const events: Target = {
   check: (input) => {
     const labels = SENDERS.map((sender) => {
       for (const registry of ['registry.example.com:5000', undefined]) {
-        const read = decode(sender, input, registry);
+        const read = decode(sender, input, { registry });
         if (!read.ok) {
           demand(
             read.problems.every(({ message }) => message !== ''),
@@ -37,7 +38,7 @@ const events: Target = {
             demand(image.registry === registry, 'a sender speaks of its own registry only');
         }
       }
-      const last = decode(sender, input, undefined);
+      const last = decode(sender, input, { registry: undefined });
       return last.ok ? String(Math.min(last.value.length, 2)) : 'x';
     });
     return labels.join('');

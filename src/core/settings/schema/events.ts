@@ -21,6 +21,30 @@ const bearer = z.strictObject({
   secretFile: path,
 });
 
+/** For senders that send a header of one's own and sign nothing. */
+const inHeader = z.strictObject({
+  /** File with the whole value of the header. */
+  secretFile: path,
+  header,
+});
+
+const basic = z.strictObject({
+  /** RFC 7617: no colon. */
+  username: z.string().regex(/^[^:\p{Cc}]{1,256}$/u, 'is not a name of a basic login'),
+  /** File with the password. */
+  secretFile: path,
+});
+
+/** For senders that can be given an address and nothing else. Servers on the way may log it: the last resort. */
+const inQuery = z.strictObject({
+  /** File with the value of the parameter. */
+  secretFile: path,
+  parameter: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'is not the name of a parameter')
+    .prefault('token'),
+});
+
 /** An identity token of a workload, e.g. of a CI job. Every name is compared as a whole: a pattern would admit too many. */
 const oidc = z.strictObject({
   /** Where its keys are found by OpenID Connect Discovery; https, but for loopback. */
@@ -34,22 +58,37 @@ const receiver = z
     /** As the log names it. */
     name: dnsName,
     /** Whose events it reads; they come to `/events/SENDER`. */
-    sender: z.enum(['distribution', 'harbor', 'ghcr', 'generic']),
+    sender: z.enum([
+      ...(['distribution', 'harbor', 'ghcr', 'generic'] as const),
+      ...(['acr', 'ecr', 'gar', 'dockerhub', 'quay', 'jfrog', 'zot'] as const),
+    ]),
     /** The host of the registry as promotions name it, where the sender knows it by another name. */
     registry: host.optional(),
     hmac: hmac.optional(),
     bearer: bearer.optional(),
+    header: inHeader.optional(),
+    basic: basic.optional(),
+    query: inQuery.optional(),
     oidc: oidc.optional(),
   })
-  .transform(({ hmac, bearer, oidc, ...rest }, context) => {
+  .refine(({ sender, registry }) => sender !== 'zot' || registry !== undefined, {
+    path: ['registry'],
+    message: 'must name the host: events of zot do not',
+  })
+  .transform(({ hmac, bearer, header, basic, query, oidc, ...rest }, context) => {
     const all = [
       hmac && { kind: 'hmac' as const, ...hmac },
       bearer && { kind: 'bearer' as const, ...bearer },
+      header && { kind: 'header' as const, ...header },
+      basic && { kind: 'basic' as const, ...basic },
+      query && { kind: 'query' as const, ...query },
       oidc && { kind: 'oidc' as const, ...oidc },
     ].filter((one) => one !== undefined);
     const [auth, another] = all;
     if (auth && !another) return { ...rest, auth };
-    context.addIssue(`must have exactly one of hmac, bearer and oidc, and has ${all.length}`);
+    context.addIssue(
+      `must have exactly one of hmac, bearer, header, basic, query and oidc, and has ${all.length}`,
+    );
     return z.NEVER;
   });
 
