@@ -64,7 +64,9 @@ export function askCloud(
     const { url, isMetadata = false } = request;
     if (!isMetadata && !isSecure(url)) throw refuse(`${url.host} is not asked over plain http`);
     const allowedAddresses = [...(options.allowedAddresses ?? []), ...(isMetadata ? [url.hostname] : [])];
-    const reach = createReach({ ...options, allowedAddresses });
+    // Only this node has it: a proxy would ask its own, or be shown the token.
+    const proxies = isMetadata ? undefined : options.proxies;
+    const reach = createReach({ ...options, allowedAddresses, proxies });
     const takeSlots = createSlots({ perNamespace: DEFAULT_WAITING_PER_NAMESPACE });
     const { exchange, close } = openConnections(options, { reach, takeSlots });
     const rules = { insecureHosts: options.insecureHosts ?? [], allowed: parseAllowed(allowedAddresses) };
