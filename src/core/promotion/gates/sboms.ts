@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import { statementsAbout } from '../../evidence/index.ts';
 import {
+  definedFields,
   digestOf,
   excessOfJson,
   explainFailure,
   Fault,
   formatReference,
+  objectOf,
   parsed,
   parseJson,
   pin,
@@ -178,6 +180,42 @@ const document = z.union([
   z.looseObject({ bomFormat: z.literal('CycloneDX'), components: listed }),
 ]);
 
+/** SPDX 3 as JSON-LD: one list of elements, of which packages are some. */
+const spdx3 = z.object({
+  '@context': z.string().regex(/^https:\/\/spdx\.org\/rdf\/3\.\d{1,3}(?:\.\d{1,3})?\/spdx-context\.jsonld$/),
+  '@graph': z.array(z.unknown()),
+});
+const spdx3Package = z.object({
+  type: z.literal('software_Package'),
+  name: z.string(),
+  software_packageVersion: z.string().optional(),
+  software_packageUrl: z.string().optional(),
+  software_primaryPurpose: z.string().optional(),
+  externalIdentifier: z
+    .array(z.object({ externalIdentifierType: z.string(), identifier: z.string() }))
+    .optional(),
+});
+
+/** An SPDX 3 document as CycloneDX, which scanners read: Trivy knows SPDX up to 2.3. Anything else as it is. */
+function readable(json: unknown): unknown {
+  const read = spdx3.safeParse(json);
+  if (!read.success) return json;
+  const components = read.data['@graph'].flatMap((element) => {
+    const one = spdx3Package.safeParse(element).data;
+    if (!one) return [];
+    const named = one.externalIdentifier?.find((other) => other.externalIdentifierType === 'packageUrl');
+    return [
+      definedFields({
+        type: one.software_primaryPurpose === 'operatingSystem' ? 'operating-system' : 'library',
+        name: one.name,
+        version: one.software_packageVersion,
+        purl: one.software_packageUrl ?? named?.identifier,
+      }),
+    ];
+  });
+  return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, components };
+}
+
 /** Whether something of this media type or artifact type may hold an SBOM. */
 function mayHoldSbom(type: string): boolean {
   return isPlain(type) || type === IN_TOTO || type === ENVELOPE || type.startsWith(BUNDLE);
@@ -198,11 +236,12 @@ export function readSbom({ bytes, mediaType, about }: SbomLayer): Parsed<Sbom | 
   const payload = mediaType === IN_TOTO ? undefined : payloadIn(json);
   if (payload && excessOfJson(payload)) return TOO_MUCH;
   const said = payload ? parseJson(payload) : json;
-  const read = document.safeParse(isPlain(mediaType) ? json : predicateIn(said, about));
+  const found = isPlain(mediaType) ? json : predicateIn(said, about);
+  const read = document.safeParse(readable(found));
   if (!read.success) return parsed(undefined);
   const text = JSON.stringify(read.data);
   const sbom = new TextEncoder().encode(text);
-  const predicateType = 'spdxVersion' in read.data ? SPDX : CYCLONEDX;
+  const predicateType = 'bomFormat' in objectOf(found) ? CYCLONEDX : SPDX;
   const listsSystemPackages = SYSTEM_PACKAGE.test(text);
   return parsed({ bytes: sbom, digest: digestOf(sbom), listsSystemPackages, predicateType });
 }
