@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
 import { openKeySigner } from '../../../../src/clients/sigstore/index.ts';
@@ -79,10 +80,14 @@ describe('what is written about an image', () => {
   it('W14 is not released where one of its platforms cannot be', async () => {
     const { digest, manifests } = index();
     const [, child] = manifests;
-    const referrers: RegistriesTwin['referrers'] = (image, signal) =>
-      image.digest === child?.digest ? Promise.reject(new Error('killed')) : twin.referrers(image, signal);
+    const referrers: RegistriesTwin['referrers'] = async (image, signal) => {
+      // All that is written at the same time has its time.
+      for (let n = 0; n < 200 && image.digest === child?.digest; n += 1) await setImmediate();
+      if (image.digest === child?.digest) throw new Error('killed');
+      return twin.referrers(image, signal);
+    };
     await run({ promote: { sign: { ...sign, format: 'Bundle' } } }, { referrers }).catch(() => undefined);
-    expect(pushed.filter(({ about }) => about === digest).length).to.be.lessThan(2);
+    expect(pushed.filter(({ about }) => about === digest)).to.have.lengthOf(1); // the signature
     expect(pushed.filter((one) => one.tag === 'web')).to.deep.equal([]);
   });
 
