@@ -44,10 +44,10 @@ function linesOf(path: string, value: unknown): readonly string[] {
 
 /** A value on one line; an object by its name and a hash of the rest. */
 function shown(value: unknown): string {
-  const { id, name } = objectOf(value);
+  const { id, name, from } = objectOf(value);
   const isText = typeof value !== 'object';
   const whole = typeof value === 'string' ? value : JSON.stringify(value);
-  const text = isText ? whole : textOf(id) || textOf(name);
+  const text = isText ? whole : textOf(id) || textOf(name) || textOf(from);
   if (isText && text.length <= MAX_VALUE) return text;
   return `${text.slice(0, MAX_VALUE)} ${digestHex(digestOf(JSON.stringify(value))).slice(0, HASH_DIGITS)}`;
 }

@@ -87,6 +87,20 @@ describe('gates of a promotion that were weakened', () => {
     expect(weaker({ scan: from }, { scan: more })).to.have.lengthOf(1);
   });
 
+  it('A03 reports a repository more, and other tags of one, by its name', () => {
+    const of = (...repositories: readonly object[]) => ({ more: { source: { repositories } } });
+    const node = { from: 'registry.example.com/quarantine/node' };
+    const all = { from: 'registry.example.com/quarantine/*' };
+    const added = weaker(of(node), of(node, all));
+    expect(added).to.have.lengthOf(1);
+    expect(added[0]).to.match(
+      /^source\.repositories\[\] has registry\.example\.com\/quarantine\/\* [0-9a-f]{12}$/,
+    );
+    const younger = { ...node, tags: { semver: ['*'], minAge: '1h' } };
+    expect(weaker(of(node), of(younger)).join()).to.include(`has ${node.from} `);
+    expect(weaker(of(node), of(node))).to.deep.equal([]);
+  });
+
   it('A03 reports an exception that holds longer, by its id', () => {
     const until = (day: string) => ({ scan: { exceptions: [{ id: 'CVE-1', reason: 'x', until: day }] } });
     const [one = '', ...others] = weaker(until('2026-01-01'), until('2099-01-01'));
