@@ -17,17 +17,20 @@ export interface HelmOptions {
   readonly kubeconfigPath?: string;
   /** A values file on standard input, for commands that are given `-f -`. */
   readonly values?: object;
+  /** For commands that wait for pods. */
+  readonly withinMs?: number;
 }
 
 /** Runs Helm; a code other than 0 is an answer. Nothing of the user's own Helm is read or written. */
 export async function helm(args: readonly string[], options: HelmOptions = {}): Promise<Outcome> {
   const { helm: command } = await requirePrograms(['helm']);
-  const { kubeconfigPath = '/nonexistent', values } = options;
+  const { kubeconfigPath = '/nonexistent', values, withinMs } = options;
   const home = join(tmpdir(), 'pratique-e2e-helm');
   return runCommand({
     command,
     args,
     ...(values !== undefined && { input: JSON.stringify(values) }),
+    ...(withinMs !== undefined && { withinMs }),
     env: {
       KUBECONFIG: kubeconfigPath,
       HELM_CACHE_HOME: join(home, 'cache'),
