@@ -137,7 +137,7 @@ function recordStep(parts: StepParts, { sign }: MirrorSpec): Step {
 }
 
 /** The platform below an index, as files about it are named; `undefined` for the image itself. */
-function platformOf(root: Manifest, { digest }: Manifest): Acquisition['platform'] {
+export function platformOf(root: Manifest, { digest }: Manifest): Acquisition['platform'] {
   if (digest === root.digest) return undefined;
   const { platform } = root.manifests.find((one) => one.digest === digest) ?? {};
   const { os, architecture, variant } = platform ?? {};

@@ -81,6 +81,7 @@ describe('events of hosted registries', () => {
     ],
     ['no deletion', 'jfrog', jfrog({}, { event_type: 'deleted' }), []],
     ['no event about another domain', 'jfrog', jfrog({}, { domain: 'artifact', event_type: 'deployed' }), []],
+    ['no push of another domain', 'jfrog', jfrog({}, { domain: 'artifact' }), []],
     ['no deletion', 'zot', zot(zotData(), 'zotregistry.image.deleted'), []],
     ['no new repository', 'zot', zot({ name: 'shop/web' }, 'zotregistry.repository.created'), []],
   ];
