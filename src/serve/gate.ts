@@ -47,12 +47,12 @@ export async function serveGate(
   const { gate } = settings;
   if (!gate) return problem('gate', 'is needed in the settings: where images are pulled from');
   const telemetry = createTelemetry(log);
+  const limits = { transfersPerHost: gate.downloadsPerHost };
+  // First: it opens the proxies by which the root is fetched.
+  const judging = await openJudging(settings, context, telemetry, limits);
   const publicRoot = openPublicRoot(settings, { log, clock });
   const opening = { settings, context, log, telemetry, publicRoot };
-  const [rules, judging] = await Promise.all([
-    folder === undefined ? rulesOfCluster(opening) : rulesOfFolder(folder, opening),
-    openJudging(settings, context, telemetry, { transfersPerHost: gate.downloadsPerHost }),
-  ]);
+  const rules = await (folder === undefined ? rulesOfCluster(opening) : rulesOfFolder(folder, opening));
   const close = async () => {
     publicRoot.close();
     if (rules.ok) await rules.value.close();
@@ -146,7 +146,10 @@ async function openAnswer(
     secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value),
     clock,
   );
-  const verifyToken = createTokenVerifier({ clock, reach: settings.registries });
+  const verifyToken = createTokenVerifier({
+    clock,
+    reach: { ...settings.registries, proxies: judging.proxies },
+  });
   return parsed(
     createGate({
       ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, tokens },
