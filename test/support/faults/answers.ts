@@ -69,7 +69,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   'token-without-expiry': 'allow allow Mirrored Promoted',
   'token-that-expired': 'allow allow Mirrored Promoted',
   'token-for-ever': 'allow allow Mirrored Promoted',
-  'token-of-an-odd-life': 'RegistryMisbehaved',
+  'token-of-an-odd-life': 'allow allow Mirrored Promoted',
   'token-of-one-mib': 'LimitExceeded',
   'token-of-100-kib': 'RegistryMisbehaved',
   'token-that-is-a-number': 'RegistryMisbehaved',
