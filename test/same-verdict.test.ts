@@ -77,6 +77,9 @@ interface Said {
 
 const EXIT: Readonly<Record<string, number>> = { allow: 0, warn: 0, deny: 1, unknown: 2 };
 
+/** The answers of the gate. */
+const STATUS: Readonly<Record<string, number>> = { allow: 200, warn: 200, deny: 403, unknown: 503 };
+
 describe('every command and webhook gives the same verdict', () => {
   let fixture: PolicyFixture;
   let tls: TemporaryFolder;
@@ -149,15 +152,18 @@ describe('every command and webhook gives the same verdict', () => {
   /** What the gate answers, and logs of it. A caller of the gate whose namespace is not proven is in none. */
   const pulled = async (image: string, policy: PolicyName): Promise<Said> => {
     const gate = gates.get(policy);
-    const [name, tag] = image.split(/:(?=[^/:]+$)/);
-    const answer = await gate?.get(`${name ?? ''}/manifests/${tag ?? '1.0'}`);
-    const { verdict, reason } = gate?.log.findLast(({ msg }) => msg === 'pulled') as Record<string, string>;
-    const status = { allow: 200, warn: 200, deny: 403, unknown: 503 }[verdict ?? ''];
-    if (status !== undefined) expect(answer?.status).to.equal(status);
-    expect(answer?.headers.has('warning')).to.equal(verdict !== 'allow');
-    // For a registry, what cannot be named or found is no refusal: it is 400 and 404.
-    if (answer?.status === 400) return { verdict: 'deny', reasons: 'InvalidReference' };
-    return { verdict: answer?.status === 404 ? 'deny' : (verdict ?? ''), reasons: reason ?? '' };
+    if (!gate) throw new Error('there is no such gate');
+    const answer = await gate.get(image.replace(/:(?=[^/:]+$)/, '/manifests/'));
+    const { verdict = '', reason: reasons = '' } = gate.log.findLast(({ msg }) => msg === 'pulled') as Record<
+      string,
+      string
+    >;
+    expect(answer.headers.has('warning')).to.equal(verdict !== 'allow');
+    // For a registry, what cannot be named or found is no refusal.
+    if (answer.status === 400) return { verdict: 'deny', reasons: 'InvalidReference' };
+    if (answer.status === 404) return { verdict: 'deny', reasons };
+    expect(answer.status).to.equal(STATUS[verdict]);
+    return { verdict, reasons };
   };
 
   for (const [name, policy, verdict, reasons = ''] of ROWS) {

@@ -94,7 +94,7 @@ describe('the keys of an issuer', () => {
         { issuer: name, audience: 'a', subject: 'b' },
         AbortSignal.timeout(50_000),
       );
-      expect(verdict).to.deep.equal({ ok: true });
+      expect(verdict).to.include({ ok: true });
     }
   });
 
@@ -247,9 +247,9 @@ describe('the keys of an issuer', () => {
       { issuer: other.url, audience: 'a', subject: 'b' },
       AbortSignal.timeout(50_000),
     );
-    expect(quick).to.deep.equal({ ok: true });
+    expect(quick).to.include({ ok: true });
     held.resolve(undefined);
-    expect(await slow).to.deep.equal({ ok: true });
+    expect(await slow).to.include({ ok: true });
     await other.close();
   });
 
