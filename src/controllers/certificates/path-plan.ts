@@ -56,9 +56,10 @@ export function planPath(given: PathSituation): PathStep {
   const { stored, named, now, random } = given;
   const usesPlain = named.includes('plain');
   if (!stored) {
-    // The Secret was lost: what is named stays in use until every replica knows another.
-    const previous = named.flatMap((one) => (typeof one === 'string' ? [] : [one.secret]))[0];
-    const secrets = { secret: random(), previous, plain: usesPlain, madeAt: now };
+    // The Secret was lost: what is named stays in use until every replica knows another. Where it was lost while the webhooks were
+    // given the next one, both are in use.
+    const [previous, other] = new Set(named.flatMap((one) => (typeof one === 'string' ? [] : [one.secret])));
+    const secrets = { secret: other ?? random(), previous, plain: usesPlain, madeAt: now };
     return { step: 'save', secrets, did: 'made a secret for the paths of the webhooks' };
   }
   if (usesPlain && !stored.plain) {
