@@ -6,7 +6,7 @@ import {
   formatReference,
   nameOf,
   parsed,
-  parseCounted,
+  parseJson,
   parseWith,
   problem,
   rfc3339,
@@ -61,7 +61,9 @@ export function emptyHistory(image: string, source: string): MirrorHistory {
 
 /** Reads the layer of a history; one that cannot be read is a problem, and never an empty one. */
 export function parseHistory(bytes: Uint8Array): Parsed<MirrorHistory> {
-  return parseWith(historySchema, withExactNumbers(bytes, parseCounted(bytes)));
+  // Neither too many values nor too many levels: numbers are read by a function that calls itself.
+  const json = excessOfJson(bytes) === undefined ? parseJson(bytes) : undefined;
+  return parseWith(historySchema, withExactNumbers(bytes, json));
 }
 
 /** A number that may have more digits than a double; looking at every value costs the main thread too much where there is none. */
