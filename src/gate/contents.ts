@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { nameOf, type Descriptor, type Digest, type ImageRef, type Manifest } from '../core/model/index.ts';
 
-/** How a manifest leads to other content: a child of an index, a config or layer, or the image that a statement is about. */
-export type Role = 'child' | 'part' | 'evidence';
+/** How a manifest leads to other content: a child of an index, a config or layer, the image that a statement is about, or a tag of its own. */
+export type Role = 'child' | 'part' | 'evidence' | 'tag';
 
 /** A manifest that lists some content, and as what. */
 export interface Listed {
@@ -17,6 +17,8 @@ export interface Contents {
   readonly learn: (repository: ImageRef, manifest: Manifest) => void;
   /** Notes that a manifest is evidence about an image. */
   readonly learnEvidence: (repository: ImageRef, manifest: Manifest, about: Digest) => void;
+  /** Notes that a tag has led to a manifest: it is an image by itself, whatever else lists it. */
+  readonly learnTag: (repository: ImageRef, manifest: Manifest) => void;
   /** The manifests that list this digest, the last that was noted first. */
   readonly listings: (repository: ImageRef, digest: Digest) => readonly Listed[];
 }
@@ -44,6 +46,9 @@ export function createContents(): Contents {
     },
     learnEvidence: (repository, { digest, size, mediaType }, about) => {
       note(repository, { by: about, role: 'evidence', descriptor: { digest, size, mediaType } });
+    },
+    learnTag: (repository, { digest, size, mediaType }) => {
+      note(repository, { by: digest, role: 'tag', descriptor: { digest, size, mediaType } });
     },
     listings: (repository, digest) => known.get(`${nameOf(repository)} ${digest}`) ?? [],
   };

@@ -36,7 +36,8 @@ export interface Upstream {
   readonly covers: (name: string) => boolean;
   /** Where an image is really read. */
   readonly rewrite: (image: ImageRef) => ImageRef;
-  readonly readerFor: (caller: Caller) => Reader;
+  /** A login that a caller shows goes to the registry of this image, and to no other. */
+  readonly readerFor: (caller: Caller, asked: ImageRef) => Reader;
 }
 
 /** One pull, for the log and the counters. */

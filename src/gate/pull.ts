@@ -89,8 +89,7 @@ export function createPuller(
   /** What may be a platform of an index that was not read since the gate started is looked for first. */
   const judgeDigest = async (image: PinnedRef, pull: Pull, manifest?: Manifest): Promise<Admission> => {
     const isIndex = manifest && manifest.manifests.length > 0;
-    if (!isIndex && contents.listings(image, image.digest).length === 0)
-      await walk(image, pull.reader, pull.signal);
+    if (!isIndex && contents.listings(image, image.digest).length === 0) await walk(image, pull.reader);
     return judge.digest(image, pull);
   };
 
@@ -100,7 +99,7 @@ export function createPuller(
     if (!content) return { admission: { kind: 'absent' } };
     const { manifest } = content;
     const image = pin({ registry: ref.registry, repository: ref.repository }, manifest.digest);
-    learnFrom(contents, image, manifest, about ?? manifest.subject?.digest);
+    learnFrom(contents, { ...image, ...(ref.tag !== undefined && { tag: ref.tag }) }, manifest);
     // A list of signatures is no image: what it lists is judged when it is asked for.
     const isList = about !== undefined && manifest.manifests.length > 0;
     const admission = await (isList
@@ -125,7 +124,7 @@ export function createPuller(
     const content = first ?? (await read(digest === undefined ? ref : pin(ref, digest), request));
     if (!content) return absent('MANIFEST_UNKNOWN', asked);
     const { manifest, bytes } = content;
-    if (!first) learnFrom(contents, ref, manifest, manifest.subject?.digest);
+    if (!first) learnFrom(contents, ref, manifest);
     const headers = {
       'Content-Type': manifest.mediaType,
       'Content-Length': String(bytes.byteLength),
@@ -139,7 +138,7 @@ export function createPuller(
   const blobFor = async (asked: PinnedRef, request: Request): Promise<Outcome> => {
     const image = pin(request.upstream.rewrite(asked), asked.digest);
     const parts = () => contents.listings(image, image.digest).filter(({ role }) => role === 'part');
-    if (parts().length === 0) await walk(image, request.reader, request.signal);
+    if (parts().length === 0) await walk(image, request.reader);
     let refusal: Outcome | undefined;
     for (const { by, descriptor } of parts()) {
       const admission = await judgeDigest(pin(image, by), request);
@@ -191,7 +190,7 @@ export function createPuller(
     const about = {
       caller: caller.name,
       callerKind: caller.kind,
-      image: formatReference(named),
+      image: asked.kind === 'tags' ? name : formatReference(named),
       kind: asked.kind,
     };
     const upstream = upstreams.find(({ covers }) => covers(name));
@@ -201,7 +200,7 @@ export function createPuller(
       ...rest,
       caller,
       upstream,
-      reader: upstream.readerFor(caller),
+      reader: upstream.readerFor(caller, named),
       askedName: name,
       signal: deadline,
     };
@@ -246,7 +245,23 @@ async function blobAnswer(
     return { about, answer: { status, headers } };
   }
   const blob = { mediaType, digest, size, annotations: {} };
-  const bytes = await registry.openBlob(image, blob, start, clientGone);
+  const bytes = await inTime(signal, (late) =>
+    registry.openBlob(image, blob, start, AbortSignal.any([clientGone, late])),
+  );
   if (!bytes) return absent('BLOB_UNKNOWN', image);
   return { about, answer: { status, headers, body: provenBytes(bytes, blob, part) } };
+}
+
+/** Begins something that goes on for long, but not later than the signal fires. */
+async function inTime<T>(deadline: AbortSignal, begin: (late: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const onLate = () => {
+    late.abort();
+  };
+  deadline.addEventListener('abort', onLate, { once: true });
+  try {
+    return await begin(late.signal);
+  } finally {
+    deadline.removeEventListener('abort', onLate);
+  }
 }

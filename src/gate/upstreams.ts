@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { DockerConfigText, PullSecretLogins } from '../core/evidence/index.ts';
+import type { DockerConfigText, Keychain, PullSecretLogins } from '../core/evidence/index.ts';
 import {
   failed,
   parsed,
@@ -78,14 +78,16 @@ function compileUpstream(
   if (problems.length > 0) return { ok: false, problems };
   const own = logins ? readerWith(logins, { registry, clock }) : { registry, scope: '' };
   const readers = new LRUCache<string, Reader>({ max: MAX_LOGINS });
-  const readerOf = (login: NonNullable<Caller['login']>): Reader => {
+  const readerOf = (login: NonNullable<Caller['login']>, host: string): Reader => {
     // The name of the logins goes through memories and must not give away what it names.
     const mark = createHmac('sha256', secret)
-      .update(JSON.stringify([path, login]))
+      .update(JSON.stringify([host, login]))
       .digest('hex');
     const known = readers.get(mark);
     if (known) return known;
-    const keychain = () => Promise.resolve({ kind: 'password' as const, ...login });
+    // Policies may name other places of signatures: what the caller trusts this registry with is nothing for them.
+    const keychain: Keychain = (place) =>
+      Promise.resolve(place.registry === host ? { kind: 'password', ...login } : undefined);
     const reader = readerWith({ scope: `gate ${mark}`, keychain }, { registry, clock });
     readers.set(mark, reader);
     return reader;
@@ -93,7 +95,7 @@ function compileUpstream(
   return parsed({
     covers,
     rewrite: (image: ImageRef) => rewrite(image, prefix),
-    readerFor: ({ login }: Caller) => (login ? readerOf(login) : own),
+    readerFor: ({ login }, asked) => (login ? readerOf(login, rewrite(asked, prefix).registry) : own),
   });
 }
 

@@ -1,4 +1,5 @@
 import {
+  Fault,
   formatReference,
   isIndexType,
   nameOf,
@@ -13,7 +14,7 @@ import {
   type PinnedRef,
 } from '../core/model/index.ts';
 import { isRefused, policiesAt, type CompiledPolicy } from '../core/policy/index.ts';
-import type { Contents, Listed } from './contents.ts';
+import type { Contents, Role } from './contents.ts';
 import type { Caller, GatePorts, GateRules, Reader } from './ports.ts';
 
 /** One request: who asks, for what name, and how the place is read where it leads. */
@@ -27,7 +28,13 @@ export interface Pull {
 
 /** What a caller may have, or why not. `judged` is what the answer rests on. */
 export type Admission =
-  | { readonly kind: 'admitted'; readonly digest: Digest | undefined; readonly judged: JudgedImage }
+  | {
+      readonly kind: 'admitted';
+      readonly digest: Digest | undefined;
+      readonly judged: JudgedImage;
+      /** The settings exempt it, with all that it lists. */
+      readonly isExempt?: true;
+    }
   | { readonly kind: 'refused' | 'unknown'; readonly judged: JudgedImage }
   | { readonly kind: 'absent' };
 
@@ -36,18 +43,15 @@ export interface PullJudge {
   /** Judges what a tag points to now. */
   readonly tag: (image: ImageRef, pull: Pull) => Promise<Admission>;
   /**
-   * Judges content by its digest: by what lists it, where the gate has read that, as a platform is not what its index may refuse;
-   * a statement by what it is about; everything else by itself.
+   * Judges content by its digest: a platform by an index that is admitted, or else by itself where no index above it has a flag; a
+   * statement by what it is about; everything else by itself. Rejects with `LimitExceeded` where too much lists it.
    */
   readonly digest: (image: PinnedRef, pull: Pull) => Promise<Admission>;
 }
 
-/** Most manifests on the way from some content up to an image that is judged: a layer, its image, and indexes. */
-const MAX_DEPTH = 8;
-
 /** Makes the judge of pulls. */
 export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Contents): PullJudge {
-  const exempt = new Set(rules.exempt.flatMap(nameWithDigest));
+  const exempt = digestsByName(rules.exempt);
   const judge = async (image: ImageRef, pull: Pull, only = all): Promise<Admission> => {
     const { caller, reader, signal } = pull;
     const policies = only(policiesFor(policiesAt(ports.policies(), 'Pull'), image, pull));
@@ -63,42 +67,120 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
     });
     if (!judged) throw new Error('an image was asked about and not judged');
     const admission = admissionOf(judged, image);
-    const digest = judged.reference?.digest;
-    const isExempt = digest !== undefined && exempt.has(`${pull.askedName}@${digest}`);
-    return isExempt && admission.kind !== 'absent' ? { kind: 'admitted', digest, judged } : admission;
+    const digest = await exemptDigest(judged.reference ?? image, pull);
+    return digest !== undefined && admission.kind !== 'absent'
+      ? { kind: 'admitted', digest, judged, isExempt: true }
+      : admission;
   };
 
-  const byListings = async (
+  /** The digest of an image, if the settings exempt it. A verdict may have needed none: then the tag is read for it. */
+  const exemptDigest = async (
+    image: ImageRef,
+    { askedName, reader, signal }: Pull,
+  ): Promise<Digest | undefined> => {
+    const digests = exempt.get(askedName);
+    if (!digests) return undefined;
+    const digest = image.digest ?? (await reader.registry.tagDigest(image, signal));
+    return digest !== undefined && digests.has(digest) ? digest : undefined;
+  };
+
+  const above = (image: PinnedRef, role: Role): readonly PinnedRef[] =>
+    contents.listings(image, image.digest).flatMap((one) => (one.role === role ? [pin(image, one.by)] : []));
+
+  /** All indexes above an image, near ones first. */
+  const indexesAbove = (image: PinnedRef): readonly PinnedRef[] => {
+    const found = new Map<Digest, PinnedRef>([[image.digest, image]]);
+    // The loop comes to what it adds.
+    for (const next of found.values()) for (const one of above(next, 'child')) found.set(one.digest, one);
+    return [...found.values()].slice(1);
+  };
+
+  /** What stands on an index holds for its platforms: a flag, or an end of life. */
+  const flaggedAbove = async (
     image: PinnedRef,
-    listings: readonly Listed[],
-    pull: Pull,
-    depth: number,
+    flags: (index: PinnedRef) => Promise<Admission>,
   ): Promise<Admission | undefined> => {
-    let first: Admission | undefined;
-    for (const { by } of listings) {
-      const admission = await digest(pin(image, by), pull, depth + 1);
-      if (admission.kind === 'admitted') return { ...admission, digest: image.digest };
-      first = worse(first, admission);
+    for (const index of indexesAbove(image)) {
+      const flagged = await flags(index);
+      if (flagged.kind === 'refused' || flagged.kind === 'unknown') return flagged;
     }
-    return first;
+    return undefined;
   };
 
-  const digest = async (image: PinnedRef, pull: Pull, depth = 0): Promise<Admission> => {
-    if (depth > MAX_DEPTH) return { kind: 'absent' };
-    const listings = contents.listings(image, image.digest);
-    const above = listings.filter(({ role }) => role === 'child');
-    const listed = await byListings(image, above, pull, depth);
-    // What an index allows, a flag of the platform itself still refuses.
-    if (listed?.kind === 'admitted') {
-      const own = await judge(image, pull, flagsOf);
-      return own.kind === 'admitted' ? listed : own;
-    }
-    if (listed) return listed;
-    const about = listings.filter(({ role }) => role === 'evidence');
-    return (await byListings(image, about, pull, depth)) ?? judge(image, pull);
+  const tag = async (image: ImageRef, pull: Pull): Promise<Admission> => {
+    const own = await judge(image, pull);
+    if (own.kind !== 'admitted' || own.isExempt || own.digest === undefined) return own;
+    const flags = once(image, (index) => judge(index, pull, flagsOf));
+    return (await flaggedAbove(pin(image, own.digest), flags)) ?? own;
   };
 
-  return { tag: judge, digest: (image, pull) => digest(image, pull) };
+  const digest = (image: PinnedRef, pull: Pull): Promise<Admission> => {
+    const whole = once(image, (one) => judge(one, pull));
+    const flags = once(image, (one) => judge(one, pull, flagsOf));
+
+    const known = new Map<Digest, Admission>();
+
+    const admitBy = async (
+      role: Role,
+      one: PinnedRef,
+      path: readonly Digest[],
+    ): Promise<Admission | undefined> => {
+      let last: Admission | undefined;
+      for (const next of above(one, role)) {
+        last = worse(last, await admit(next, path));
+        if (last.kind === 'admitted') return { ...last, digest: one.digest };
+      }
+      return last;
+    };
+
+    const admitOnce = async (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
+      const listed = await admitBy('child', one, path);
+      // What an index allows, a flag of the platform itself still refuses.
+      if (listed?.kind === 'admitted')
+        return listed.isExempt ? listed : unlessRefused(await flags(one), listed);
+      // What an index lacks, such as a signature, a platform may have.
+      return (await flaggedAbove(one, flags)) ?? (await admitBy('evidence', one, path)) ?? whole(one);
+    };
+
+    /** `path` = what led here: a tag can make two manifests be about each other. */
+    const admit = async (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
+      if (path.includes(one.digest)) return { kind: 'absent' };
+      const admission = known.get(one.digest) ?? (await admitOnce(one, [...path, one.digest]));
+      known.set(one.digest, admission);
+      return admission;
+    };
+    return admit(image, []);
+  };
+
+  return { tag, digest };
+}
+
+/** Most judgements for one request: anyone who may push can list an image in any number of indexes, in any number of levels. */
+const MAX_JUDGED = 64;
+
+/** Judges each image once for one request, however many ways lead to it. Throws a `LimitExceeded` where there are too many. */
+function once(
+  asked: ImageRef,
+  judge: (one: PinnedRef) => Promise<Admission>,
+): (one: PinnedRef) => Promise<Admission> {
+  const judged = new Map<Digest, Promise<Admission>>();
+  return (one) => {
+    const known = judged.get(one.digest);
+    if (known) return known;
+    if (judged.size >= MAX_JUDGED)
+      throw new Fault({
+        ...{ code: 'LimitExceeded', side: 'source', transient: false },
+        operation: `judge ${formatReference(asked)} by what lists it`,
+        detail: `more than ${MAX_JUDGED} manifests lead to it`,
+      });
+    const made = judge(one);
+    judged.set(one.digest, made);
+    return made;
+  };
+}
+
+function unlessRefused(own: Admission, listed: Admission): Admission {
+  return own.kind === 'admitted' ? listed : own;
 }
 
 const all = (policies: readonly CompiledPolicy[]) => policies;
@@ -114,10 +196,16 @@ function flagsOf(policies: readonly CompiledPolicy[]): readonly CompiledPolicy[]
   }));
 }
 
-/** A reference as a name with a digest; what it says of a tag plays no part. */
-function nameWithDigest(text: string): readonly string[] {
-  const image = parseReference(text);
-  return image.ok && isPinned(image.value) ? [`${nameOf(image.value)}@${image.value.digest}`] : [];
+/** The digests of references by name; what they say of tags plays no part. */
+function digestsByName(texts: readonly string[]): ReadonlyMap<string, ReadonlySet<Digest>> {
+  const all = new Map<string, Set<Digest>>();
+  for (const text of texts) {
+    const image = parseReference(text);
+    if (!image.ok || !isPinned(image.value)) continue;
+    const { digest } = image.value;
+    all.set(nameOf(image.value), (all.get(nameOf(image.value)) ?? new Set()).add(digest));
+  }
+  return all;
 }
 
 const UNMATCHED = { Refuse: 'Deny', Warn: 'Warn', Allow: 'Allow' } as const;
@@ -130,9 +218,9 @@ function admissionOf(judged: JudgedImage, asked: ImageRef): Admission {
   return { kind: 'admitted', digest, judged };
 }
 
-/** A refusal for a reason is of more use than one that may pass. */
+/** An admission counts; else a refusal for a reason is of more use than one that may pass. */
 function worse(first: Admission | undefined, next: Admission): Admission {
-  if (!first || first.kind === 'absent') return next;
+  if (!first || first.kind === 'absent' || next.kind === 'admitted') return next;
   return first.kind === 'unknown' && next.kind === 'refused' ? next : first;
 }
 
@@ -157,20 +245,19 @@ function policiesFor(
 }
 
 /** Types of what signers and scanners attach, besides JSON in general: no runtime unpacks them. */
-const STATEMENT = /^(?:application|text)\/(?:[\w.+-]+\+)?(?:json|xml|spdx|plain)$/;
+const STATEMENT = /^(?:application|text)\/(?:[\w.+-]+\+)?(?:json|xml|cose|spdx|plain)$/;
 const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
 ]);
 
 /**
- * Whether a manifest is only about another one: no client can take it for an image. Anyone who may push can name an admitted image
- * as the subject of one that is not.
+ * Whether a manifest is only about another one: no client can take it for an image, and no runtime can unpack it, whatever it calls its
+ * config. Anyone who may push can name an admitted image as the subject of one that is not.
  */
 export function isEvidence({ mediaType, config, layers }: Manifest): boolean {
-  if (isIndexType(mediaType)) return false;
-  const isImage = config !== undefined && IMAGE_CONFIGS.has(config.mediaType);
-  return !isImage || (layers.length > 0 && layers.every(({ mediaType: type }) => STATEMENT.test(type)));
+  if (isIndexType(mediaType) || !layers.every(({ mediaType: type }) => STATEMENT.test(type))) return false;
+  return layers.length > 0 || !IMAGE_CONFIGS.has(config?.mediaType ?? '');
 }
 
 /** The digest that a tag of cosign, or a fallback tag of the distribution spec, is about; `undefined` = it is an ordinary tag. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { blobsOf, useGates } from './bench.ts';
-import { pushBlob, pushImage, pushTag } from '../support/registry/push.ts';
+import { failure } from '../support/registry/http.ts';
+import { AMD64, blobsOf, useGates } from './bench.ts';
+import { pushBlob, pushImage, pushIndex, pushManifest, pushTag } from '../support/registry/push.ts';
 
 describe('blobs and tags at the gate', () => {
   const bench = useGates();
@@ -146,5 +147,46 @@ describe('blobs and tags at the gate', () => {
     const gate = await bench.start();
     expect(await bench.status(gate, 'shop/web/manifests/other')).to.equal(200);
     expect(await bench.status(gate, `shop/web/blobs/${blob.digest}`)).to.equal(404);
+  });
+
+  it('G34 what an exempt index lists is served, also where no policy covers it and a platform is flagged', async () => {
+    const annotations = { 'dev.pratique.quarantine': 'true' };
+    const platform = await pushImage(bench.place('shop/web'), { platform: AMD64, annotations });
+    const index = await pushIndex(bench.place('shop/web', '1.0'), {
+      manifests: [{ ...platform, platform: AMD64 }],
+    });
+    for (const images of ['**', 'registry.example.com/**']) {
+      const policy = bench.signed({}, { match: { images: [images] } });
+      const gate = await bench.start([policy], {
+        exempt: [`${bench.registry.host}/shop/web@${index.digest}`],
+      });
+      for (const name of ['1.0', platform.digest])
+        expect(await bench.status(gate, `shop/web/manifests/${name}`)).to.equal(200);
+      for (const digest of blobsOf(platform))
+        expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
+    }
+  });
+
+  it('G38 neither a registry that lists no tags nor a tag that cannot be read keeps an image from being pulled', async () => {
+    const image = await bench.pushSigned('shop/web', '1.0');
+    await pushManifest(bench.place('shop/web', 'odd'), { schemaVersion: 2, Manifests: [], config: {} });
+    for (const status of [undefined, 403, 404, 405]) {
+      bench.registry.intercept(({ url }) =>
+        status !== undefined && url.pathname.endsWith('/tags/list') ? failure(status, 'DENIED') : undefined,
+      );
+      const gate = await bench.start();
+      expect(await bench.status(gate, `shop/web/manifests/${image.digest}`), String(status)).to.equal(200);
+      for (const digest of blobsOf(image))
+        expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
+    }
+  });
+
+  it('an image that a tag has led to costs no list of tags', async () => {
+    const image = await bench.pushSigned('shop/web', '1.0');
+    const gate = await bench.start();
+    expect(await bench.status(gate, 'shop/web/manifests/1.0')).to.equal(200);
+    for (const digest of [...blobsOf(image)])
+      expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
+    expect(bench.registry.requests.filter(({ path }) => path.includes('/tags/list'))).to.have.length(0);
   });
 });

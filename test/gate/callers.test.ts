@@ -4,6 +4,7 @@ import { startGate, type RunningGate } from './running-gate.ts';
 import { policyDocument } from '../support/policies.ts';
 import { startRegistry, type EmbeddedRegistry } from '../support/registry/index.ts';
 import { pushImage } from '../support/registry/push.ts';
+import { signingKey } from '../support/signing.ts';
 
 const LOGIN = { username: 'reader', password: 'open sesame' };
 const basic = (password: string, username = 'x'): string =>
@@ -154,6 +155,22 @@ describe('callers of the gate', () => {
       expect(await pullAsDocker(gate, 'plain', basic('wrong', LOGIN.username))).to.be.oneOf([401, 403]);
       expect(await pullAsDocker(gate, 'plain')).to.be.oneOf([401, 403]);
       expect(await pullAsDocker(gate, 'plain', good)).to.equal(200);
+    });
+
+    it('G39 a login that is passed on goes to the registry that is asked, and to no other that a policy names', async () => {
+      const other = await startRegistry({ auth: { kind: 'basic', ...LOGIN } });
+      try {
+        const pem = signingKey().pem;
+        const elsewhere = { name: 'release', key: { pem }, repository: `${other.host}/signatures` };
+        const policy = { authorities: [elsewhere], require: { signatures: { from: ['release'] } } };
+        const gate = await start({ passthrough: true }, {}, policy);
+        await pullAsDocker(gate, 'plain', basic(LOGIN.password, LOGIN.username));
+        expect(other.requests.length).to.be.above(0);
+        expect(other.requests.filter(({ authorized }) => authorized)).to.deep.equal([]);
+        expect(registry.requests.some(({ authorized }) => authorized)).to.equal(true);
+      } finally {
+        await other.close();
+      }
     });
 
     it('G33 no password appears in a log line, a header or a body', async () => {

@@ -6,8 +6,10 @@ import {
   pushIndex,
   pushManifest,
   pushReferrer,
+  pushTag,
+  type Pushed,
 } from '../support/registry/push.ts';
-import { pushLegacySignature } from '../support/signed-images.ts';
+import { pushBundleSignature, pushLegacySignature } from '../support/signed-images.ts';
 
 describe('platforms and evidence at the gate', () => {
   const bench = useGates();
@@ -121,5 +123,83 @@ describe('platforms and evidence at the gate', () => {
     const gate = await bench.start([bench.flags()]);
     await bench.status(gate, 'shop/web/manifests/1.0');
     expect(await bench.status(gate, `shop/web/manifests/${platform.digest}`)).to.equal(403);
+  });
+
+  it('G36 an index that anyone pushed takes nothing from a signed image that it lists', async () => {
+    const image = await bench.pushSigned('shop/web', '1.0');
+    await pushIndex(bench.place('shop/web', 'mine'), { manifests: [{ ...image, platform: AMD64 }] });
+    for (const first of ['mine', '1.0']) {
+      const gate = await bench.start();
+      await bench.status(gate, `shop/web/manifests/${first}`);
+      expect(await bench.status(gate, 'shop/web/manifests/mine')).to.equal(403);
+      expect(await bench.status(gate, `shop/web/manifests/${image.digest}`)).to.equal(200);
+      for (const digest of blobsOf(image))
+        expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
+    }
+  });
+
+  it('G28 a flag on an index holds for a platform that has a tag of its own', async () => {
+    const { platforms } = await pushFlaggedIndex();
+    const [first] = platforms;
+    const { digest } = first as Pushed;
+    await pushTag(bench.place('shop/web'), '1.0-amd64', first as Pushed);
+    const gate = await bench.start([bench.flags()]);
+    await bench.status(gate, `shop/web/manifests/1.0`);
+    expect(await bench.status(gate, `shop/web/manifests/${digest}`)).to.equal(403);
+    expect(await bench.status(gate, 'shop/web/manifests/1.0-amd64')).to.equal(403);
+  });
+
+  it('G37 an image in very many indexes, in many levels, is refused in time', async () => {
+    const to = bench.place('shop/web');
+    const image = await pushImage(to, { salt: 'listed', layers: ['listed'] });
+    let level: readonly Pushed[] = [image];
+    for (let depth = 0; depth < 7; depth += 1) {
+      const next: Pushed[] = [];
+      for (let one = 0; one < 6; one += 1) {
+        const annotations = { level: String(depth), number: String(one) };
+        next.push(
+          await pushIndex(bench.place('shop/web', `l${String(depth)}-${String(one)}`), {
+            manifests: level,
+            annotations,
+          }),
+        );
+      }
+      level = next;
+    }
+    const gate = await bench.start();
+    const begun = Date.now();
+    for (const digest of [image.digest, ...blobsOf(image)])
+      expect(
+        await bench.status(gate, `shop/web/${digest === image.digest ? 'manifests' : 'blobs'}/${digest}`),
+      ).to.be.oneOf([403, 503]);
+    expect(Date.now() - begun).to.be.below(30_000);
+  });
+
+  it('G09 layers that a runtime could unpack are none of evidence, whatever their manifest calls its config', async () => {
+    const subject = await bench.pushSigned('shop/web', '1.0');
+    const artifactType = 'application/vnd.example.notes';
+    const blobs = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', bytes: 'evil layer' }];
+    const evil = await pushReferrer(bench.place('shop/web'), { subject, artifactType, blobs });
+    const gate = await bench.start();
+    await bench.status(gate, 'shop/web/manifests/1.0');
+    expect(await bench.status(gate, `shop/web/manifests/${evil.digest}`)).to.equal(403);
+    for (const digest of blobsOf(evil).slice(1))
+      expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(403);
+  });
+
+  it('an index with a subject is an index: its platforms are judged by it', async () => {
+    const [to, subject] = [bench.place('shop/web'), await bench.pushSigned('shop/web', 'subject')];
+    const amd = await pushImage(to, { salt: 'amd', platform: AMD64 });
+    const { digest, size, mediaType } = subject;
+    const index = await pushManifest(bench.place('shop/web', '1.0'), {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests: [{ digest: amd.digest, size: amd.size, mediaType: amd.mediaType, platform: AMD64 }],
+      subject: { digest, size, mediaType },
+    });
+    await pushBundleSignature(to, index, bench.key);
+    const gate = await bench.start();
+    expect(await bench.status(gate, 'shop/web/manifests/1.0')).to.equal(200);
+    expect(await bench.status(gate, `shop/web/manifests/${amd.digest}`)).to.equal(200);
   });
 });
