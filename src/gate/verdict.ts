@@ -1,6 +1,7 @@
 import {
   Fault,
   formatReference,
+  isImageConfigType,
   isIndexType,
   nameOf,
   isPinned,
@@ -246,10 +247,6 @@ function policiesFor(
 
 /** Types of what signers and scanners attach, besides JSON in general: no runtime unpacks them. */
 const STATEMENT = /^(?:application|text)\/(?:[\w.+-]+\+)?(?:json|xml|cose|spdx|plain)$/;
-const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-]);
 
 /**
  * Whether a manifest is only about another one: no client can take it for an image, and no runtime can unpack it, whatever it calls its
@@ -257,7 +254,7 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
  */
 export function isEvidence({ mediaType, config, layers }: Manifest): boolean {
   if (isIndexType(mediaType) || !layers.every(({ mediaType: type }) => STATEMENT.test(type))) return false;
-  return layers.length > 0 || !IMAGE_CONFIGS.has(config?.mediaType ?? '');
+  return layers.length > 0 || !isImageConfigType(config?.mediaType ?? '');
 }
 
 /** The digest that a tag of cosign, or a fallback tag of the distribution spec, is about; `undefined` = it is an ordinary tag. */

@@ -153,9 +153,9 @@ describe('platforms and evidence at the gate', () => {
     const to = bench.place('shop/web');
     const image = await pushImage(to, { salt: 'listed', layers: ['listed'] });
     let level: readonly Pushed[] = [image];
-    for (let depth = 0; depth < 7; depth += 1) {
+    for (let depth = 0; depth < 8; depth += 1) {
       const next: Pushed[] = [];
-      for (let one = 0; one < 6; one += 1) {
+      for (let one = 0; one < 7; one += 1) {
         const annotations = { level: String(depth), number: String(one) };
         next.push(
           await pushIndex(bench.place('shop/web', `l${String(depth)}-${String(one)}`), {

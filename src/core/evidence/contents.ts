@@ -1,6 +1,7 @@
 import {
   Fault,
   formatReference,
+  isImageConfigType,
   isIndexType,
   nameOf,
   objectOf,
@@ -17,12 +18,6 @@ import { inTurn, learn, type Reading } from './ports.ts';
 const MAX_PLATFORMS = 16;
 /** Largest config that is read, in bytes; real ones have a few thousand, those with a long history some ten thousand. */
 const MAX_CONFIG_BYTES = 128 * 1024;
-
-/** Media types of configs of images; anything else describes an artifact. */
-const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-]);
 
 const BASE = 'org.opencontainers.image.base.';
 
@@ -75,7 +70,7 @@ async function readOne(
   { registry, signal }: Reading,
 ): Promise<ImageContents> {
   const { config: described } = platform;
-  const isImage = described !== undefined && IMAGE_CONFIGS.has(described.mediaType);
+  const isImage = described !== undefined && isImageConfigType(described.mediaType);
   const config = isImage ? await readConfig(described) : null;
   async function readConfig(of: Descriptor): Promise<unknown> {
     const bytes = await registry.blob(image, of, MAX_CONFIG_BYTES, signal);

@@ -25,6 +25,16 @@ export const ARTIFACT_MANIFESTS = [
 const INDEXES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerIndex]);
 const MANIFESTS: ReadonlySet<string> = new Set([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest]);
 
+const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+]);
+
+/** Whether a media type is that of the config of an image that names its platform; anything else describes an artifact, which runs nowhere. */
+export function isImageConfigType(mediaType: string): boolean {
+  return IMAGE_CONFIGS.has(mediaType);
+}
+
 /** Whether a media type is one of the two multi-platform index types. */
 export function isIndexType(mediaType: string): boolean {
   return INDEXES.has(mediaType);

@@ -12,7 +12,13 @@ export {
   pin,
 } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';
-export { ARTIFACT_MANIFESTS, isIndexType, isManifestType, MEDIA_TYPE } from './descriptor.ts';
+export {
+  ARTIFACT_MANIFESTS,
+  isImageConfigType,
+  isIndexType,
+  isManifestType,
+  MEDIA_TYPE,
+} from './descriptor.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';
 export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest, parseManifestBytes } from './manifest.ts';
 export { parseListing, parseTags, type Listing } from './listing.ts';

@@ -4,6 +4,7 @@ import {
   digestAlgorithm,
   Fault,
   formatReference,
+  isImageConfigType,
   isIndexType,
   parseShort,
   parseJson,
@@ -86,7 +87,7 @@ async function inConfig(
   known?: Manifest,
 ): Promise<Platform | undefined> {
   const described = (known ?? (await source.manifest(pin(image, digest), signal)))?.config;
-  if (!described || !IMAGE_CONFIGS.has(described.mediaType)) return undefined;
+  if (!described || !isImageConfigType(described.mediaType)) return undefined;
   const bytes = await source.blob(image, described, MAX_CONFIG_BYTES, signal);
   if (bytes === undefined) return undefined;
   const read = parseShort(bytes);
@@ -107,12 +108,6 @@ function rebuild({ bytes, manifest }: ManifestContent, dropped: ReadonlySet<stri
   const manifests = written.manifests.filter(({ digest }) => !dropped.has(digest));
   return contentOf({ ...written, manifests }, manifest.mediaType, digestAlgorithm(manifest.digest));
 }
-
-/** Media types of configs that name a platform; anything else is an artifact, which runs nowhere. */
-const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-]);
 
 /** A platform named without its variant is any variant of it. */
 function matches({ os, architecture, variant }: Platform, name: string): boolean {
@@ -150,7 +145,7 @@ export async function keptRoot(
 ): Promise<KeptPlatforms | Reason> {
   const { image, platforms } = request;
   const isIndex = isIndexType(root.manifest.mediaType);
-  if (!isIndex && !IMAGE_CONFIGS.has(root.manifest.config?.mediaType ?? ''))
+  if (!isIndex && !isImageConfigType(root.manifest.config?.mediaType ?? ''))
     return { root, dropped: [], missing: [] };
   const kept = isIndex ? await keepPlatforms(root, request, signal) : { root, dropped: [] };
   const listed = await platformsThere(root.manifest, request, signal);
