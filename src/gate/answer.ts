@@ -63,7 +63,10 @@ const MAX_WARNING = 512;
 
 /** A sentence as the value of a `Warning` header (RFC 9111, section 5.5, and the distribution spec, "Warnings"). */
 export function warning(sentence: string): string {
-  const plain = sentence.replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/["\\]/g, "'");
+  const plain = sentence
+    .replaceAll('…', '...')
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .replaceAll(/["\\]/g, "'");
   return `299 - "${plain.slice(0, MAX_WARNING)}"`;
 }
 

@@ -169,7 +169,7 @@ describe('requests that try to go round the gate', () => {
     const gate = await bench.start([bench.signed()], { dryRun: true });
     const answer = await gate.get(`${bench.registry.host}/shop/web/manifests/1.0`);
     expect(answer.status).to.equal(200);
-    expect(answer.headers.get('warning')).to.include('Unsigned');
+    expect(answer.headers.get('warning')).to.include('...: Unsigned');
     for (const digest of blobsOf(image))
       expect(await bench.status(gate, `shop/web/blobs/${digest}`)).to.equal(200);
     expect(gate.log.find(({ msg, kind }) => msg === 'pulled' && kind === 'manifest')).to.include({

@@ -22,8 +22,12 @@ const TEST_TIMEOUT_MS = 120_000;
 
 const BUILD_ONLY = '--build-only';
 
-/** Tests on nodes with kubelets, which run in namespaces of their own. */
-const ON_NODES: readonly string[] = ['test/e2e/nodes/real-nodes.test.ts'];
+/** Tests on nodes with kubelets, and of clients that unpack images as root: they run in namespaces of their own. */
+const ON_NODES: readonly string[] = [
+  'test/e2e/nodes/real-nodes.test.ts',
+  'test/e2e/nodes/gate.test.ts',
+  'test/e2e/gate/builders.test.ts',
+];
 /** What takes longer than its size shows, for waits of minutes or for many starts of programs; the longest is first. */
 const LONG: readonly string[] = [
   ...ON_NODES,

@@ -74,6 +74,8 @@ export async function pushImage(
     readonly annotations?: Readonly<Record<string, string>>;
     readonly layers?: readonly (string | BlobToPush)[];
     readonly salt?: string;
+    /** Digests of the layers as they are unpacked, for clients that unpack them; none when not given. */
+    readonly diffIds?: readonly string[];
     readonly platform?: { readonly os: string; readonly architecture: string };
   } = {},
 ): Promise<Pushed> {
@@ -83,7 +85,7 @@ export async function pushImage(
     bytes: JSON.stringify({
       os,
       architecture,
-      rootfs: { type: 'layers', diff_ids: [] },
+      rootfs: { type: 'layers', diff_ids: image.diffIds ?? [] },
       author: image.salt ?? '',
     }),
   });

@@ -3,12 +3,13 @@ import { delimiter, join } from 'node:path';
 import { runCommand } from '../programs/command.ts';
 import { CNI_PLUGINS, CONTROL_PLANE, REGISTRY_NAME } from './node-files.ts';
 
-/** What nodes need of a machine: program → the package of Debian that has it. */
+/** What nodes, and clients that unpack images as they do, need of a machine: program → the package of Debian that has it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   runc: 'runc',
   nft: 'nftables',
   ip: 'iproute2',
   buildah: 'buildah',
+  skopeo: 'skopeo',
 };
 /** Runs a command where nodes can be started: it ends with all that it started, also when this process is killed. */
 export const ENCLOSE: readonly string[] = [

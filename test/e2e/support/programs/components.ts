@@ -103,6 +103,14 @@ export const components: readonly Component[] = [
     stamps: { 'github.com/containerd/containerd/v2/version.Version': 'v2.4.2' },
   },
   {
+    name: 'buildkit',
+    binaries: [
+      { name: 'buildctl', package: 'github.com/moby/buildkit/cmd/buildctl', linuxOnly: true },
+      { name: 'buildkitd', package: 'github.com/moby/buildkit/cmd/buildkitd', linuxOnly: true },
+    ],
+    firstBuild: 'one to two minutes',
+  },
+  {
     name: 'coredns',
     binaries: [{ name: 'coredns', package: 'e2e.pratique.dev/coredns' }],
     firstBuild: 'one to two minutes',
