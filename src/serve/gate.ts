@@ -36,6 +36,7 @@ interface Opening {
   readonly log: Log;
   readonly telemetry: Telemetry;
   readonly publicRoot: PublicRoot;
+  readonly parseElsewhere: OpenJudging['parseElsewhere'];
 }
 
 /** Serves the gate with policies from a folder, or without one from the cluster of the settings. */
@@ -51,7 +52,8 @@ export async function serveGate(
   // First: it opens the proxies by which the root is fetched.
   const judging = await openJudging(settings, context, telemetry, limits);
   const publicRoot = openPublicRoot(settings, { log, clock });
-  const opening = { settings, context, log, telemetry, publicRoot };
+  const parseElsewhere = judging.ok ? judging.value.parseElsewhere : undefined;
+  const opening = { settings, context, log, telemetry, publicRoot, parseElsewhere };
   const rules = await (folder === undefined ? rulesOfCluster(opening) : rulesOfFolder(folder, opening));
   const close = async () => {
     publicRoot.close();
@@ -102,11 +104,12 @@ async function rulesOfCluster({
   log,
   telemetry,
   publicRoot,
+  parseElsewhere,
 }: Opening): Promise<Parsed<Rules>> {
   const { kubeconfig } = settings.cluster;
   const userAgent = `pratique-gate/${context.version}`;
   const [cluster, namespace] = await Promise.all([
-    openCluster({ userAgent, onRequest: telemetry.onApiRequest, kubeconfig }),
+    openCluster({ userAgent, onRequest: telemetry.onApiRequest, kubeconfig, parseElsewhere }),
     namespaceOf(settings),
   ]);
   if (!cluster.ok || !namespace.ok) return failed([cluster, namespace]);

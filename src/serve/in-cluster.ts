@@ -40,13 +40,13 @@ async function openParts(
     return problem('--kubeconfig', 'is needed outside of a pod, or --standalone with a folder of policies');
   }
   const telemetry = createTelemetry(log);
+  const judging = await openJudging(settings, context, telemetry, {
+    loopback: context.environment.KUBERNETES_SERVICE_HOST === undefined ? 'Allow' : 'Refuse',
+  });
   const cluster = await openCluster({
     userAgent: `pratique/${context.version}`,
     onRequest: telemetry.onApiRequest,
-    kubeconfig,
-  });
-  const judging = await openJudging(settings, context, telemetry, {
-    loopback: context.environment.KUBERNETES_SERVICE_HOST === undefined ? 'Allow' : 'Refuse',
+    ...{ kubeconfig, parseElsewhere: judging.ok ? judging.value.parseElsewhere : undefined },
   });
   const namespace = await namespaceOf(settings);
   const hosts = certificateHosts(settings.certificates);

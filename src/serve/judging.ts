@@ -69,6 +69,7 @@ export async function openJudging(
   return parsed({
     workloads: workloads.value,
     decodeElsewhere: (review, weight) => threads.run('review', review, weight),
+    parseElsewhere: (json, weight) => threads.run('answer', json, weight),
     judge: (question) => judge({ unmatchedImages, ...question }, sources),
     pin: (ref, how) => pinReference(ref, how, sources),
     ...{ registry, keychain, grants: grants.value, proxies: proxies.value },

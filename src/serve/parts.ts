@@ -4,6 +4,7 @@ import {
   ownNamespace,
   SYSTEM_TIMERS,
   type Cluster,
+  type ClusterOptions,
   type RequestEvent as ApiRequest,
 } from '../clients/kubernetes/index.ts';
 import type { Registry, RegistryOptions, RequestEvent } from '../clients/registry/index.ts';
@@ -76,6 +77,7 @@ export interface Watching {
 
 /** Judges images and opens promotions, with one registry client, one memory of facts and one scanner for all of them. */
 export interface OpenJudging extends Judging, Pick<AdmissionPorts, 'decodeElsewhere'> {
+  readonly parseElsewhere: ClusterOptions['parseElsewhere'];
   readonly judge: (
     question: JudgeQuestion & Pick<Partial<JudgeRequest>, 'access' | 'unmatchedImages'>,
   ) => Promise<readonly JudgedImage[]>;

@@ -4,6 +4,7 @@ import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
 import { readSbom, readScanReport } from '../core/promotion/index.ts';
+import { parseLargeAnswer } from '../core/workload/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
 
 const verify = createVerification();
@@ -17,6 +18,7 @@ const JOBS = {
   listing: parseListing,
   tags: parseTags,
   review: decodeLargeReview,
+  answer: parseLargeAnswer,
   sbom: readSbom,
   report: readScanReport,
 };

@@ -2,21 +2,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parsed, type Parsed } from '../../core/model/index.ts';
-import { createExchange, type Ask, type RequestEvent } from './rest/exchange.ts';
+import { createExchange, type Ask, type ExchangeOptions } from './rest/exchange.ts';
 import { createReads, createWrites } from './rest/objects.ts';
 import { createLogins } from './login.ts';
 import type { Cluster } from './types.ts';
 import { createWatch } from './rest/watch.ts';
 
-export interface ClusterOptions {
+export interface ClusterOptions extends ExchangeOptions {
   /** Path of a kubeconfig; absent = the cluster whose pod we are. */
   readonly kubeconfig?: string;
   /** `pratique/1.2.3`: the part before the slash is also the name under which plain writes own fields. */
   readonly userAgent: string;
   /** For one call with all its pauses and attempts; 30 000 when absent, the longest a webhook may hold up a write. */
   readonly requestTimeoutMs?: number;
-  /** Called for every request sent. */
-  readonly onRequest?: (event: RequestEvent) => void;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -29,14 +27,14 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 export async function openCluster(options: ClusterOptions): Promise<Parsed<Cluster>> {
   // Half a second and 80 MB, and only for those who come here.
   const { readInCluster, readKubeconfig } = await import('./kube-config.ts');
-  const { kubeconfig, userAgent, onRequest, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
+  const { kubeconfig, userAgent, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
   const load = (): Promise<Parsed<KubeConfig>> =>
     kubeconfig === undefined ? readInCluster() : readKubeconfig(kubeconfig);
   const config = await load();
   if (!config.ok) return config;
   const server = (config.value.getCurrentCluster()?.server ?? '').replace(/\/+$/, '');
   const logins = createLogins(load, config.value);
-  const { exchange, close } = createExchange(server, userAgent, logins, onRequest);
+  const { exchange, close } = createExchange(server, userAgent, logins, options);
   const calls = (ask: Omit<Ask, 'signal'>): ReturnType<typeof exchange> => {
     const deadline = AbortSignal.timeout(requestTimeoutMs);
     return exchange({ ...ask, signal: ask.caller ? AbortSignal.any([ask.caller, deadline]) : deadline });

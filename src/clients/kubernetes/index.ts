@@ -2,7 +2,7 @@
  * The Kubernetes API server: one client with pooled connections, collections kept in memory that survive every kind of loss,
  * and what a controller writes with them: work queue, lease, events, status, pull secrets.
  */
-export { openCluster, usualKubeconfig } from './cluster.ts';
+export { openCluster, usualKubeconfig, type ClusterOptions } from './cluster.ts';
 export type { RequestEvent } from './rest/exchange.ts';
 export { ownNamespace } from './login.ts';
 export type { Cluster, Collection, KubeObject, Metadata, ObjectAddress, Resource, Written } from './types.ts';

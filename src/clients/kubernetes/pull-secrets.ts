@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Fault, isObject, listOf, objectOf, parseJson, textOf, type Clock } from '../../core/model/index.ts';
+import { Fault, isObject, listOf, objectOf, parseShort, textOf, type Clock } from '../../core/model/index.ts';
 import type { DockerConfigText, ReadPullSecrets, UnreadableLogins } from '../../core/evidence/index.ts';
 import { createMemo, unlessAborted } from '../io/index.ts';
 import type { Cluster, KubeObject } from './types.ts';
@@ -153,7 +153,7 @@ function readPullSecret(source: string, secret: KubeObject | undefined): Reading
   const value = objectOf(secret.data)[form.key];
   if (typeof value !== 'string') return unreadable(source, `has no key ${form.key}`);
   const bytes = Buffer.from(value, 'base64');
-  const body = bytes.toString('base64') === value ? parseJson(bytes) : undefined;
+  const body = bytes.toString('base64') === value ? parseShort(bytes) : undefined;
   if (!isObject(body)) return unreadable(source, `does not hold a JSON object in ${form.key}`);
   const text = form === LEGACY ? JSON.stringify({ auths: body }) : bytes.toString();
   return { ok: true, value: { source, text } };

@@ -24,6 +24,8 @@ export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: Metadata;
+  /** It has more values than are read of one object: of its fields only the metadata is here, without labels and annotations. */
+  readonly isCut?: boolean;
   readonly [field: string]: unknown;
 }
 
@@ -41,6 +43,8 @@ export interface Collection {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** A list has of each object its metadata alone, as far as the API server can do that. */
+  readonly metadataOnly?: boolean;
 }
 
 /** One object, or a subresource of it such as `status`. */
@@ -87,9 +91,9 @@ export interface Cluster {
   readonly server: string;
   /** Its version, e.g. `v1.37.2`. */
   version(signal?: AbortSignal): Promise<string>;
-  /** The object; `undefined` when there is none (404). */
+  /** The object; `undefined` when there is none (404). One of too many values is a Fault `LimitExceeded`. */
   get(address: ObjectAddress, signal?: AbortSignal): Promise<KubeObject | undefined>;
-  /** One page. A list that expired (410) is a transient Fault `ClusterUnavailable`; a page too large to read, `LimitExceeded`. */
+  /** One page. A list that expired (410) is a transient Fault `ClusterUnavailable`; a page too large to read, `LimitExceeded`; one object may be cut. */
   list(
     collection: Collection,
     /** `maxBytes` = longest page that is read. */

@@ -90,6 +90,9 @@ const OURS = 'app.kubernetes.io/managed-by=pratique';
  */
 const PODS_ON_PAGE = 100;
 
+/** Reports asked for at once: where the API server sends them whole, one may have a hundred kilobytes. */
+const REPORTS_ON_PAGE = 50;
+
 /** What the audit is kept with. */
 interface AuditOptions extends Pick<
   AuditPorts,
@@ -168,8 +171,8 @@ function reportStore(cluster: AuditOptions['cluster']): ReportStore {
       const found: string[] = [];
       let next: string | undefined;
       do {
-        const collection = { resource: RESOURCES.reports, labelSelector: OURS };
-        const page = await cluster.list(collection, { continue: next }, signal);
+        const collection = { resource: RESOURCES.reports, labelSelector: OURS, metadataOnly: true };
+        const page = await cluster.list(collection, { limit: REPORTS_ON_PAGE, continue: next }, signal);
         found.push(...page.items.flatMap(({ metadata }) => metadata.namespace ?? []));
         next = page.continue;
       } while (next !== undefined);

@@ -179,8 +179,9 @@ function policyObject({ apiVersion, kind, metadata, spec, status }: KubeObject):
   return { apiVersion, kind, metadata: { name, uid, generation }, spec, status };
 }
 
-function labelsOf({ metadata }: KubeObject): Readonly<Record<string, string>> {
-  return metadata.labels ?? {};
+/** `undefined` for a namespace that was cut: its labels are not known, and asking for it reports why. */
+function labelsOf({ metadata, isCut }: KubeObject): Labels | undefined {
+  return isCut ? undefined : (metadata.labels ?? {});
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Cluster, Collection, KubeObject, ObjectAddress } from '../../clients/kubernetes/index.ts';
-import { listOf, objectOf, textOf } from '../../core/model/index.ts';
+import { Fault, listOf, objectOf, textOf } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
 import { RUN_LABEL } from './jobs/job.ts';
@@ -87,14 +87,13 @@ function addressOf(resource: Collection['resource'], { namespace, name }: Object
   return { resource, namespace, name };
 }
 
-/** What this room keeps of an object of the API server. */
-export function customObject<Status>({
-  apiVersion,
-  kind,
-  metadata,
-  spec,
-  status,
-}: KubeObject): CustomObject<Status> {
+/**
+ * What this room keeps of an object of the API server. Throws for one that was cut: without its status it would seem to be one that
+ * nothing was done about.
+ */
+export function customObject<Status>(object: KubeObject): CustomObject<Status> {
+  if (object.isCut) throw tooLarge(object);
+  const { apiVersion, kind, metadata, spec, status } = object;
   const { name, namespace = '', uid = '', generation = 0, resourceVersion = '' } = metadata;
   const { creationTimestamp = '', deletionTimestamp, annotations } = metadata;
   const own = { name, namespace, uid, generation, resourceVersion, creationTimestamp };
@@ -108,6 +107,12 @@ export function customObject<Status>({
     },
     status: status as Status | undefined,
   };
+}
+
+function tooLarge({ kind, metadata: { namespace = '', name } }: KubeObject): Fault {
+  const operation = `read ${kind} ${namespace}/${name}`;
+  const detail = 'it has more values than are read of one object';
+  return new Fault({ code: 'LimitExceeded', operation, side: 'cluster', transient: false, detail });
 }
 
 /** The last writer of any field of the `spec`. */

@@ -5,6 +5,7 @@ export { isKustomization, isWorkload, KUBERNETES_WORKLOADS, scalesIn, workloadTa
 export { replicasOf, scaleReplicas, type ObjectKind, type WorkloadTable } from './kinds.ts';
 export { pullSecretsOf } from './pull-logins.ts';
 export { reducedObject } from './reduced-object.ts';
+export { parseLargeAnswer, type LargeAnswer } from './large-answer.ts';
 export { CANARY_POLICY_DOCUMENT, canariesOf, type Canary, type RunningPod } from './canaries.ts';
 export { KUBERNETES_KINDS, type CanaryKind } from './canaries.ts';
 export { judgeCanaries, NO_POD, readCanary, unansweredCanary, unprovenCanaries } from './canary-outcome.ts';

@@ -16,6 +16,16 @@ const POD_SPEC: Shape = {
   serviceAccount: 'scalar',
 };
 
+const STATUSES: Shape = [{ name: 'scalar', imageID: 'scalar', containerID: 'scalar' }];
+/** What is read of a status: what a pod runs, and whether a Job has ended. */
+const STATUS: Shape = {
+  phase: 'scalar',
+  conditions: [{ type: 'scalar', status: 'scalar' }],
+  containerStatuses: STATUSES,
+  initContainerStatuses: STATUSES,
+  ephemeralContainerStatuses: STATUSES,
+};
+
 /** Most elements of all lists of a pod spec in a large object: real pods have tens, and copying so many takes some milliseconds. */
 const MAX_ELEMENTS = 5_000;
 /** Most annotations that are kept of a large object: real ones have tens. */
@@ -32,7 +42,7 @@ export function reducedObject(
 ): Parsed<unknown> {
   const { podSpecs, images = [], replicas = [] } = workloadOf(kind, table) ?? { podSpecs: [] };
   const shapes: readonly Shape[] = [
-    { kind: 'scalar', spec: { replicas: 'scalar' } },
+    { kind: 'scalar', spec: { replicas: 'scalar' }, status: STATUS },
     metadataOf(object),
     ...podSpecs.map((steps) => under(steps, POD_SPEC)),
     ...images.map((steps) => under(steps, 'scalar')),

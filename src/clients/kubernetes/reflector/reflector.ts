@@ -42,7 +42,7 @@ export interface Reflector<T> {
 const DEFAULT_PAGE_SIZE = 100;
 /**
  * Longest page of more than one object, in bytes: a hundred usual pods are one million. Anyone who may write objects makes them
- * large, and parsing a page keeps the main thread.
+ * large, and a page is read as a whole.
  */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 /** The API server sends a bookmark every minute: two are missing. */

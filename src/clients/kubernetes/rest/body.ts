@@ -1,4 +1,4 @@
-import { isObject, objectOf, parseJson } from '../../../core/model/index.ts';
+import { explainFailure, Fault, isObject, objectOf, parseJson } from '../../../core/model/index.ts';
 import { readAtMost } from '../../io/index.ts';
 import type { KubeObject, Metadata } from '../types.ts';
 import type { Answer, Ask } from './exchange.ts';
@@ -9,11 +9,32 @@ export const MAX_OBJECT_BYTES = 8 * 1024 * 1024;
 /** Longest refusal that is read, in bytes. */
 const MAX_REFUSAL_BYTES = 256 * 1024;
 
-type Reading = Pick<Ask, 'doing' | 'caller'>;
+/** Characters of JSON up to which it is parsed on this thread: at worst it takes two milliseconds. */
+const SMALL_JSON = 64 * 1024;
+
+/** `owner` = the namespace whose objects are read: namespaces take turns on the threads. */
+type Reading = Pick<Ask, 'doing' | 'caller'> & { readonly owner?: string | undefined };
+
+/** Parses JSON that was sent: large one beside this thread. A Fault where that cannot be done, or is too much. */
+export async function parseSent(
+  { doing, owner = '' }: Pick<Reading, 'doing' | 'owner'>,
+  json: string,
+  { parseElsewhere }: Pick<Answer, 'parseElsewhere'>,
+): Promise<unknown> {
+  const bytes = json.length;
+  if (parseElsewhere === undefined || bytes <= SMALL_JSON) return parseJson(json);
+  const outcome = await parseElsewhere(json, { bytes, owner });
+  if (!outcome.ok) {
+    const reason = explainFailure(outcome.failure, `parse ${bytes} bytes of an answer`);
+    throw new Fault({ ...reason, operation: doing, side: 'cluster' });
+  }
+  if (outcome.value.ok) return outcome.value.value;
+  throw fault(doing, 'LimitExceeded', 'the objects of the page have more values than are read of one');
+}
 
 /** Reads a body whole as JSON; longer than `maxBytes` is a Fault `LimitExceeded`, whatever `Content-Length` said. */
 export async function readJson(reading: Reading, answer: Answer, maxBytes: number): Promise<unknown> {
-  const value = parseJson(await readText(reading, answer, maxBytes));
+  const value = await parseSent(reading, await readText(reading, answer, maxBytes), answer);
   if (value === undefined) throw unintelligible(reading.doing); // without the words: they may be a Secret's
   return value;
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { errorCode } from '../../../core/model/index.ts';
+import type { JobOutcome } from '../../../core/model/index.ts';
+import type { LargeAnswer } from '../../../core/workload/index.ts';
 import { discard, wasReset } from '../../http/index.ts';
 import { unlessAborted } from '../../io/index.ts';
 import type { Login, Logins } from '../login.ts';
@@ -18,6 +20,12 @@ export interface RequestEvent {
   readonly ms: number;
 }
 
+/** Reads large JSON beside this thread, and leaves out what is not read of it; never rejects. */
+export type ParseElsewhere = (
+  json: string,
+  weight: { readonly bytes: number; readonly owner: string },
+) => Promise<JobOutcome<LargeAnswer>>;
+
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 export interface Ask {
@@ -26,6 +34,8 @@ export interface Ask {
   /** For faults: `get secrets acme/pull`. */
   readonly doing: string;
   readonly path: string;
+  /** As the answer is to be; absent = whole objects. */
+  readonly accept?: string;
   readonly body?: string;
   /** Of the body. */
   readonly contentType?: string;
@@ -42,6 +52,15 @@ export interface Answer {
   readonly body: Dispatcher.ResponseData['body'];
   /** What must not be repeated in a message. */
   readonly secret: string | undefined;
+  /** Absent = everything is parsed on this thread, whole. */
+  readonly parseElsewhere: ParseElsewhere | undefined;
+}
+
+/** What a client does beside its requests. */
+export interface ExchangeOptions {
+  /** Called for every request sent. */
+  readonly onRequest?: (event: RequestEvent) => void;
+  readonly parseElsewhere?: ParseElsewhere;
 }
 
 /** Sends a call: login, one fresh login after a 401, pauses the server asks for. Any final status is an answer. */
@@ -64,7 +83,7 @@ export function createExchange(
   server: string,
   userAgent: string,
   logins: Logins,
-  onRequest?: (event: RequestEvent) => void,
+  { onRequest, parseElsewhere }: ExchangeOptions = {},
 ): { readonly exchange: Exchange; readonly close: () => Promise<void> } {
   const pools = createPools();
   const exchange: Exchange = (ask) =>
@@ -118,7 +137,7 @@ export function createExchange(
         method: METHODS[ask.verb],
         headers: {
           ...login.headers,
-          accept: 'application/json',
+          accept: ask.accept ?? 'application/json',
           'accept-encoding': 'identity', // a small body may unpack to anything
           'user-agent': userAgent,
           'content-type': ask.contentType,
@@ -132,6 +151,7 @@ export function createExchange(
         headers,
         body,
         secret: login.headers.authorization?.replace(/^\S+\s+/, ''),
+        parseElsewhere,
       };
     } catch (error) {
       count(undefined);

@@ -11,8 +11,8 @@ type Calls = (ask: Omit<Ask, 'signal'>) => Promise<Answer>;
 
 /** Objects on one page when the caller gives no size: as many as kubectl asks for. */
 const DEFAULT_PAGE = 500;
-/** Longest page of a list, in bytes: five hundred pods are five million; more is asked for in smaller pages. */
-const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+/** For lists of which only the metadata is wanted. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
 
 /** What a call does, as faults and counters name it. */
 function describe(
@@ -36,20 +36,26 @@ export function createReads(calls: Calls): Pick<Cluster, 'version' | 'get' | 'li
     get: async (address, caller) => {
       const path = pathOf(address);
       if (path === undefined) return undefined; // what cannot be a name is not there
-      const ask = { ...describe('get', address), path, caller };
+      const ask = { ...describe('get', address), path, caller, owner: address.namespace };
       const answer = await calls(ask);
-      if (answer.status === 200) return parseObject(ask.doing, await readJson(ask, answer, MAX_OBJECT_BYTES));
+      if (answer.status === 200) {
+        const object = parseObject(ask.doing, await readJson(ask, answer, MAX_OBJECT_BYTES));
+        if (object.isCut)
+          throw fault(ask.doing, 'LimitExceeded', 'the object has more values than are read of one');
+        return object;
+      }
       if (answer.status !== 404) throw await faultIn(ask, answer);
       await discard(answer);
       return undefined;
     },
     list: async (collection, page = {}, caller) => {
-      const { limit = DEFAULT_PAGE, continue: next, maxBytes = MAX_PAGE_BYTES } = page;
+      const { limit = DEFAULT_PAGE, continue: next, maxBytes = MAX_OBJECT_BYTES } = page;
       const { labelSelector, fieldSelector } = collection;
       const path = pathOf(collection, { labelSelector, fieldSelector, limit, continue: next });
       const described = describe('list', collection);
       if (path === undefined) throw noSuchNamespace(described.doing);
-      const ask = { ...described, path, caller };
+      const accept = collection.metadataOnly ? { accept: METADATA_ONLY } : {};
+      const ask = { ...described, path, caller, ...accept, owner: collection.namespace };
       const answer = await calls(ask);
       if (answer.status !== 200) throw await faultIn(ask, answer);
       return parsePage(ask.doing, await readJson(ask, answer, maxBytes));

@@ -1,7 +1,7 @@
-import { isObject, objectOf, parseJson } from '../../../core/model/index.ts';
+import { isObject, objectOf } from '../../../core/model/index.ts';
 import type { Cluster, WatchEvent } from '../types.ts';
 import { describeTarget, pathOf, resourceLabel } from './address.ts';
-import { faultIn, MAX_OBJECT_BYTES, parseObject, refusalOf, unintelligible } from './body.ts';
+import { faultIn, MAX_OBJECT_BYTES, parseObject, parseSent, refusalOf, unintelligible } from './body.ts';
 import type { Answer, Ask, Exchange } from './exchange.ts';
 import { fault, faultOfError, faultOfRefusal } from './fault.ts';
 import { noSuchNamespace } from './objects.ts';
@@ -62,14 +62,14 @@ async function* eventsOf(doing: string, answer: Answer): AsyncGenerator<WatchEve
     cut: () => fault(doing, 'ClusterUnavailable', 'the connection was cut within an event'),
   });
   for await (const line of lines) {
-    const event = parseEvent(doing, line, answer.secret);
+    const event = parseEvent(doing, await parseSent({ doing }, line, answer), answer.secret);
     yield event;
     if (event.type === 'expired') return; // leaving the loop destroys the body and its connection
   }
 }
 
-function parseEvent(doing: string, line: string, secret: string | undefined): WatchEvent {
-  const { type, object } = objectOf(parseJson(line));
+function parseEvent(doing: string, sent: unknown, secret: string | undefined): WatchEvent {
+  const { type, object } = objectOf(sent);
   if (type === 'ERROR') return parseError(doing, object, secret);
   if (type === 'BOOKMARK') return { type: 'bookmark', resourceVersion: versionOf(doing, object) };
   if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') throw unintelligible(doing);
