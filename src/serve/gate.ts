@@ -13,7 +13,14 @@ import { openUpstreams, createGate, createTokens, tokenReviewer } from '../gate/
 import { openFolderPolicies } from './folder-policies.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
-import { clock, logReadFailure, namespaceOf, type OpenJudging, type Telemetry } from './parts.ts';
+import {
+  answerParser,
+  clock,
+  logReadFailure,
+  namespaceOf,
+  type OpenJudging,
+  type Telemetry,
+} from './parts.ts';
 import type { ProcessContext } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -52,8 +59,7 @@ export async function serveGate(
   // First: it opens the proxies by which the root is fetched.
   const judging = await openJudging(settings, context, telemetry, limits);
   const publicRoot = openPublicRoot(settings, { log, clock });
-  const parseElsewhere = judging.ok ? judging.value.parseElsewhere : undefined;
-  const opening = { settings, context, log, telemetry, publicRoot, parseElsewhere };
+  const opening = { settings, context, log, telemetry, publicRoot, parseElsewhere: answerParser(judging) };
   const rules = await (folder === undefined ? rulesOfCluster(opening) : rulesOfFolder(folder, opening));
   const close = async () => {
     publicRoot.close();

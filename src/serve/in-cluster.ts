@@ -12,7 +12,15 @@ import type { Settings } from '../core/settings/index.ts';
 import { startIdleCollection } from './idle-collection.ts';
 import { openJudging } from './judging.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import { TIME, clock, logReadFailure, namespaceOf, type ProcessContext, type Parts } from './parts.ts';
+import {
+  TIME,
+  answerParser,
+  clock,
+  logReadFailure,
+  namespaceOf,
+  type ProcessContext,
+  type Parts,
+} from './parts.ts';
 import { openReplica } from './replica.ts';
 import { createServers, type Servers } from './servers.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -46,7 +54,7 @@ async function openParts(
   const cluster = await openCluster({
     userAgent: `pratique/${context.version}`,
     onRequest: telemetry.onApiRequest,
-    ...{ kubeconfig, parseElsewhere: judging.ok ? judging.value.parseElsewhere : undefined },
+    ...{ kubeconfig, parseElsewhere: answerParser(judging) },
   });
   const namespace = await namespaceOf(settings);
   const hosts = certificateHosts(settings.certificates);

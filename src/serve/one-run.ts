@@ -12,6 +12,7 @@ import { failed, parsed, problem, type Log, type Parsed } from '../core/model/in
 import { openJudging } from './judging.ts';
 import {
   TIME,
+  answerParser,
   clock,
   logReadFailure,
   type OpenJudging,
@@ -76,6 +77,5 @@ async function clusterOf(
 ): Promise<Parsed<Cluster>> {
   if (kubeconfig === undefined && environment.KUBERNETES_SERVICE_HOST === undefined)
     return problem('--kubeconfig', 'is needed outside of a pod');
-  const parseElsewhere = judging.ok ? judging.value.parseElsewhere : undefined;
-  return openCluster({ userAgent: `pratique/${version}`, kubeconfig, parseElsewhere });
+  return openCluster({ userAgent: `pratique/${version}`, kubeconfig, parseElsewhere: answerParser(judging) });
 }

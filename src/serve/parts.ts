@@ -128,3 +128,8 @@ export interface Parts {
   readonly telemetry: Telemetry;
   readonly log: Log;
 }
+
+/** What reads large answers of the API server; it is there unless opening fails anyway. */
+export function answerParser(judging: Parsed<OpenJudging>): OpenJudging['parseElsewhere'] {
+  return judging.ok ? judging.value.parseElsewhere : undefined;
+}

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { createPullSecrets, watchCollection, type Cluster } from '../../../src/clients/kubernetes/index.ts';
-import type { KubeObject } from '../../../src/clients/kubernetes/types.ts';
 import { podSelector } from '../../../src/controllers/audit/running-pods.ts';
 import { keepPolicies } from '../../../src/controllers/policies/index.ts';
 import { customObject } from '../../../src/controllers/promotions/cluster-store.ts';
@@ -67,7 +66,7 @@ describe('large objects of a cluster', () => {
       serve(JSON.stringify(object));
       const kept = await getPod();
       expect(kept?.metadata).to.deep.include({ name: 'large', uid: 'uid-large', resourceVersion: '7' });
-      const runs = podSelector()(kept as KubeObject)?.runs.containers;
+      const runs = (kept && podSelector()(kept))?.runs.containers;
       expect(runs).to.deep.equal([{ container: 'web', role: 'container', image: IMAGE, imageID: 'x' }]);
       expect(owners).to.deep.equal(['shop']);
       expect(await longestWork(getPod)).to.be.below(LONGEST_DELAY_MS);
