@@ -10,15 +10,7 @@ import { policyReader } from '../controllers/policies/index.ts';
 import { openRun } from '../controllers/promotions/index.ts';
 import { failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
 import { openJudging } from './judging.ts';
-import {
-  TIME,
-  answerParser,
-  clock,
-  logReadFailure,
-  type OpenJudging,
-  type ProcessContext,
-  type Watching,
-} from './parts.ts';
+import { TIME, clock, logReadFailure, type ProcessContext, type Watching } from './parts.ts';
 import { openPublicRoot } from './root-refresh.ts';
 
 /** Opens one run for `pratique run`, as Jobs do: carried out by the same code as in the controller, with what this process may read. */
@@ -28,8 +20,8 @@ export async function openOneRun(
 ): Promise<Parsed<OpenRun>> {
   const { settings, holder } = question;
   const { context, watching, log } = given;
+  const found = [installationOf(question), await clusterOf(question, context)] as const;
   const judging = await openJudging(settings, context, watching);
-  const found = [installationOf(question), await clusterOf(question, context, judging)] as const;
   const [installation, opened] = found;
   if (!installation.ok || !opened.ok || !judging.ok) {
     if (opened.ok) await opened.value.close();
@@ -73,9 +65,8 @@ function installationOf({ installation, settings: { cluster } }: RunQuestion): P
 async function clusterOf(
   { kubeconfig }: RunQuestion,
   { version, environment }: ProcessContext,
-  judging: Parsed<OpenJudging>,
 ): Promise<Parsed<Cluster>> {
   if (kubeconfig === undefined && environment.KUBERNETES_SERVICE_HOST === undefined)
     return problem('--kubeconfig', 'is needed outside of a pod');
-  return openCluster({ userAgent: `pratique/${version}`, kubeconfig, parseElsewhere: answerParser(judging) });
+  return openCluster({ userAgent: `pratique/${version}`, kubeconfig });
 }
