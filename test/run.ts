@@ -20,7 +20,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * of compiled code some are missed.
  */
 async function withCompiled<T>(run: () => Promise<T>): Promise<T> {
-  if (process.env.NODE_COMPILE_CACHE !== undefined || process.env.NODE_V8_COVERAGE !== undefined) return run();
+  if (process.env.NODE_COMPILE_CACHE !== undefined || process.env.NODE_V8_COVERAGE !== undefined)
+    return run();
   const folder = await mkdtemp(join(tmpdir(), 'pratique-compiled-'));
   process.env.NODE_COMPILE_CACHE = folder;
   try {
